@@ -1,0 +1,58 @@
+// The record of one AOR as bytes: version, checksum, the AOR's text, then binding images back to back. What an image
+// holds is registrar/binding's; where records are kept is the store's. @hot
+
+/** 0 version, 1 zero, 2 AOR length (u16), 4 checksum over everything else (u32); little-endian. */
+export const RECORD_HEADER_BYTES = 8;
+
+/** Raised when the layout changes; older versions are then read by code of their own. */
+export const RECORD_VERSION = 1;
+
+const SEED = 0x811c9dc5;
+const MULTIPLIER = 0x9e3779b1;
+
+/** Fills in version and checksum of the record [at, end); the AOR's length must have been set. */
+export function sealRecord(bytes: Uint8Array, at: number, end: number): void {
+  bytes[at] = RECORD_VERSION;
+  bytes[at + 1] = 0;
+  const sum = checksum(bytes, at, end);
+  bytes[at + 4] = sum;
+  bytes[at + 5] = sum >>> 8;
+  bytes[at + 6] = sum >>> 16;
+  bytes[at + 7] = sum >>> 24;
+}
+
+/** False: [at, end) is damaged, or of a version that this code does not know. */
+export function openRecord(bytes: Uint8Array, at: number, end: number): boolean {
+  if (end - at < RECORD_HEADER_BYTES || end > bytes.length) return false;
+  if (bytes[at] !== RECORD_VERSION || bytes[at + 1] !== 0) return false;
+  if (RECORD_HEADER_BYTES + recordAorLength(bytes, at) > end - at) return false;
+  const sum = bytes[at + 4] | (bytes[at + 5] << 8) | (bytes[at + 6] << 16) | (bytes[at + 7] << 24);
+  return sum === checksum(bytes, at, end);
+}
+
+export function recordAorLength(bytes: Uint8Array, at: number): number {
+  return bytes[at + 2] | (bytes[at + 3] << 8);
+}
+
+/** @param length 0 to 65535 */
+export function setRecordAorLength(bytes: Uint8Array, at: number, length: number): void {
+  bytes[at + 2] = length;
+  bytes[at + 3] = length >>> 8;
+}
+
+/** Four bytes a step, each step a bijection: any damage confined to four aligned bytes changes the sum. */
+function checksum(bytes: Uint8Array, at: number, end: number): number {
+  let sum = step(SEED ^ (end - at), bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24));
+  let i = at + RECORD_HEADER_BYTES;
+  for (; i + 4 <= end; i += 4) {
+    sum = step(sum, bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24));
+  }
+  let rest = 0;
+  for (let shift = 0; i < end; i++, shift += 8) rest |= bytes[i] << shift;
+  return step(sum, rest);
+}
+
+function step(sum: number, word: number): number {
+  const mixed = Math.imul(sum ^ word, MULTIPLIER);
+  return mixed ^ (mixed >>> 15);
+}
