@@ -1,0 +1,130 @@
+// A running `aorta serve` for tests: the built command on a free loopback port with a data directory of its own.
+
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Child, type Exit } from './child-process.ts';
+
+/** What is tested; AORTA_CLI names another build. */
+export const CLI = resolve(process.env['AORTA_CLI'] ?? join(import.meta.dirname, '../../dist/cli.js'));
+
+const READY_MS = 20_000;
+const STOP_MS = 10_000;
+
+export interface AortaOptions {
+  /** A directory to go on with; by default a new one, removed by cleanUp(). */
+  readonly data?: string;
+  readonly port?: number;
+  readonly address?: string;
+  readonly domains?: readonly string[];
+  readonly udp?: 'auto' | 'dgram';
+  readonly shards?: number;
+  /** Further flags of `aorta serve`. */
+  readonly flags?: readonly string[];
+  /** A command to put before node, e.g. a tracer. */
+  readonly under?: readonly string[];
+}
+
+const directories = new Set<string>();
+
+export class Aorta {
+  readonly child: Child;
+  readonly port: number;
+  readonly address: string;
+  readonly data: string;
+  readonly options: AortaOptions;
+
+  private constructor(child: Child, port: number, address: string, data: string, options: AortaOptions) {
+    this.child = child;
+    this.port = port;
+    this.address = address;
+    this.data = data;
+    this.options = options;
+  }
+
+  /** Starts it without waiting for anything. */
+  static async launch(options: AortaOptions = {}): Promise<Aorta> {
+    const address = options.address ?? '127.0.0.1';
+    const port = options.port ?? (await freePort(address));
+    const data = options.data ?? temporaryDirectory();
+    const args = ['serve', '--listen', `udp:${address}:${port}`, '--data', data];
+    for (const domain of options.domains ?? ['example.com']) args.push('--domain', domain);
+    if (options.udp) args.push('--udp', options.udp);
+    if (options.shards) args.push('--shards', String(options.shards));
+    args.push(...(options.flags ?? []));
+    const [command, ...before] = [...(options.under ?? []), process.execPath];
+    return new Aorta(new Child(command, [...before, CLI, ...args]), port, address, data, options);
+  }
+
+  /** Starts it and waits for its `ready`. */
+  static async start(options: AortaOptions = {}): Promise<Aorta> {
+    const aorta = await Aorta.launch(options);
+    await aorta.child.until(/^ready/m, READY_MS);
+    return aorta;
+  }
+
+  get stdout(): string {
+    return this.child.stdout;
+  }
+
+  get stderr(): string {
+    return this.child.stderr;
+  }
+
+  get alive(): boolean {
+    return this.child.exit === undefined;
+  }
+
+  /** SIGTERM; fails unless it ends by itself with 0. */
+  async stop(): Promise<void> {
+    this.child.signal('SIGTERM');
+    const exit = await this.child.end(STOP_MS);
+    if (exit.code !== 0) throw new Error(`SIGTERM ended it with ${JSON.stringify(exit)}\n${this.child.output()}`);
+  }
+
+  /** SIGKILL: no chance to write anything. */
+  async kill9(): Promise<Exit> {
+    this.child.killTree();
+    return this.child.end(STOP_MS);
+  }
+
+  /** The same options on the same port and data directory, as after a crash. */
+  async restart(): Promise<Aorta> {
+    return Aorta.start({ ...this.options, port: this.port, data: this.data });
+  }
+}
+
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'aorta-e2e-'));
+  directories.add(directory);
+  return directory;
+}
+
+/** Removes the data directories that tests of this file were given. For afterAll, behind killAll(). */
+export function removeDirectories(): void {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+  directories.clear();
+}
+
+let candidate = 20_000 + ((process.pid * 37) % 11_000);
+
+/**
+ * A UDP port that nobody has. Below the ephemeral range, where the kernel hands out the clients' ports, and different
+ * in every test process, because two servers with SO_REUSEPORT would not notice each other.
+ */
+export async function freePort(address = '127.0.0.1'): Promise<number> {
+  for (let tries = 0; tries < 200; tries++) {
+    candidate = candidate >= 31_000 ? 20_000 : candidate + 1;
+    if (await canBind(address, candidate)) return candidate;
+  }
+  throw new Error('no free UDP port');
+}
+
+function canBind(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    socket.once('error', () => resolve(false));
+    socket.bind({ port, address, exclusive: true }, () => socket.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,29 @@
+// The programs that the end-to-end tests talk to Aorta with: which of them are here, and what is not tested without them.
+
+import { which } from './child-process.ts';
+
+export interface Peer {
+  readonly command: string;
+  readonly debianPackage: string;
+  /** The tests that are skipped without it. */
+  readonly tests: string;
+}
+
+export const PEERS: readonly Peer[] = [
+  { command: 'sipp', debianPackage: 'sip-tester', tests: 'test/e2e/sipp.test.ts' },
+  { command: 'sipsak', debianPackage: 'sipsak', tests: 'test/e2e/sipsak.test.ts' },
+  { command: 'baresip', debianPackage: 'baresip', tests: 'test/e2e/baresip.test.ts' },
+  { command: 'linphonec', debianPackage: 'linphone-cli', tests: 'test/e2e/linphone.test.ts' },
+  { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
+];
+
+export function missingPeers(): Peer[] {
+  return PEERS.filter((peer) => which(peer.command) === undefined);
+}
+
+/** For describe.skipIf: true where the peer is missing, and then the reason is printed. */
+export function peerMissing(command: string): boolean {
+  if (which(command) !== undefined) return false;
+  console.warn(`skipped: ${command} is not installed`);
+  return true;
+}
