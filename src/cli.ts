@@ -1,0 +1,132 @@
+#!/usr/bin/env node
+// The command `aorta`: flags → configuration → server. What a flag's value may be is server/config.ts.
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG } from './server/config.ts';
+import { readConfigFile } from './server/config-file.ts';
+import { formatListenAddress } from './server/listen-address.ts';
+import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
+
+const { policy } = DEFAULT_CONFIG;
+const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value];
+
+const EXAMPLES = `
+Examples:
+  aorta serve
+      serves sip:…@localhost and sip:…@127.0.0.1 on udp:127.0.0.1:5060, bindings in ./data
+  aorta serve --domain example.com --listen udp:127.0.0.1:5060 --listen 'udp:[::1]:5060' --data /var/lib/aorta
+  aorta serve --domain '*' --min-expires 300 --max-expires 3600
+  aorta serve --config aorta.yaml --log-level warn
+`;
+
+/** Flags by their key in the configuration: a dot leads into a section. */
+const FLAGS: readonly [key: string, option: Option][] = [
+  [
+    'listen',
+    new Option(
+      '--listen <udp:HOST:PORT>',
+      `address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress)})`,
+    ).argParser(collect),
+  ],
+  [
+    'domains',
+    new Option(
+      '--domain <name>',
+      `domain to serve, * for every one; may be repeated (default: ${policy.domains.join(' and ')})`,
+    ).argParser(collect),
+  ],
+  ['data', new Option('--data <dir>', `data directory (default: ${DEFAULT_CONFIG.data})`)],
+  ['shards', new Option('--shards <n>', `shard threads (default: one per core, here ${DEFAULT_CONFIG.shards})`)],
+  ['auth', new Option('--auth <mode>', 'none: every client may register, so loopback addresses only (default: none)')],
+  [
+    'allow-unauthenticated',
+    new Option('--allow-unauthenticated', 'listen on other addresses without authentication all the same'),
+  ],
+  [
+    'durability',
+    new Option(
+      '--durability <word>',
+      'durable: on disk before the 200 OK; process: survives a crash of the process only (default: durable)',
+    ),
+  ],
+  [
+    'udp',
+    new Option(
+      '--udp <mode>',
+      "auto: the kernel's batch calls where there are any; dgram: Node's own sockets (default: auto)",
+    ),
+  ],
+  [
+    'policy.min-expires',
+    new Option('--min-expires <s>', `shorter registrations are answered 423 (default: ${policy.minExpiresS})`),
+  ],
+  [
+    'policy.max-expires',
+    new Option('--max-expires <s>', `longer ones are shortened to this (default: ${policy.maxExpiresS})`),
+  ],
+  [
+    'policy.default-expires',
+    new Option('--default-expires <s>', `granted where none is asked for (default: ${policy.defaultExpiresS})`),
+  ],
+  ['log-level', new Option('--log-level <level>', 'trace, debug, info, warn, error, silent (default: info)')],
+];
+
+function flagSource(options: Readonly<Record<string, unknown>>): ConfigSource {
+  const values: Record<string, unknown> = {};
+  for (const [key, option] of FLAGS) {
+    const value = options[option.attributeName()];
+    if (value === undefined) continue;
+    const [section, inner] = key.split('.');
+    if (inner === undefined) values[section] = value;
+    else values[section] = { ...(values[section] as object | undefined), [inner]: value };
+  }
+  return { values, where: (path) => flagOf(path.filter((part) => typeof part !== 'number').join('.')) };
+}
+
+function flagOf(key: string): string {
+  return FLAGS.find(([name]) => name === key)?.[1].long ?? key;
+}
+
+async function runServe(options: Readonly<Record<string, unknown>>): Promise<void> {
+  try {
+    const file = options.config as string | undefined;
+    const sources = file === undefined ? [flagSource(options)] : [readConfigFile(file), flagSource(options)];
+    process.exitCode = await serve(createConfig(sources));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    printProblems(error);
+    process.exitCode = EXIT_USAGE;
+  }
+}
+
+function program(): Command {
+  const root = new Command('aorta');
+  root
+    .description('A SIP registrar and location service.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', EXAMPLES)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'aorta: ')) })
+    .exitOverride();
+  const serveCommand = root
+    .command('serve')
+    .copyInheritedSettings(root)
+    .description('run the registrar until SIGTERM or SIGINT')
+    .option('--config <file>', 'configuration in YAML; flags win over it');
+  for (const [, option] of FLAGS) serveCommand.addOption(option);
+  serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
+  return root;
+}
+
+function version(): string {
+  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return manifest.version;
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+}

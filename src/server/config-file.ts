@@ -1,0 +1,62 @@
+// A configuration file in YAML as a ConfigSource: every value knows its line and column.
+// What the values mean is config.ts.
+
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { ConfigError, type ConfigSource } from './config.ts';
+
+/** Reads a file. Throws a ConfigError: `FILE:LINE:COLUMN: …` for every problem of YAML itself. */
+export function readConfigFile(file: string): ConfigSource {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new ConfigError([`${file}: ${code === 'ENOENT' ? 'no such file' : message}`]);
+  }
+  return parseConfig(text, file);
+}
+
+/** @param file names the text in messages; a relative data directory in the text is relative to the file's own */
+export function parseConfig(text: string, file: string): ConfigSource {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const position = (offset: number): string => {
+    const { line, col } = lines.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  const faults = [...document.errors, ...document.warnings];
+  if (faults.length > 0) {
+    throw new ConfigError(faults.map((fault) => `${position(fault.pos[0])}: ${fault.message.split('\n')[0]}`));
+  }
+  const values: unknown = document.toJS() ?? {};
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+    throw new ConfigError([
+      `${position(document.contents?.range?.[0] ?? 0)}: expected keys and values, such as "data: ./data"`,
+    ]);
+  }
+  const data = (values as Record<string, unknown>).data;
+  return {
+    values: typeof data === 'string' && data !== '' ? { ...values, data: resolve(dirname(file), data) } : { ...values },
+    where: (path, unknownKey = false) => {
+      const name = path.filter((part) => typeof part !== 'number').join('.');
+      return `${position(offsetOf(document, path, unknownKey))}: ${name}`;
+    },
+  };
+}
+
+/** Offset of the value at a path (of its key, for an unknown one), or of the nearest thing around it. */
+function offsetOf(document: Document.Parsed, path: readonly PropertyKey[], key: boolean): number {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const pair = isMap(parent)
+      ? parent.items.find((item) => isScalar(item.key) && item.key.value === path[length - 1])
+      : undefined;
+    if (!key && isNode(node) && node.range) return node.range[0];
+    if (isNode(pair?.key) && pair.key.range) return pair.key.range[0];
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return 0;
+}

@@ -1,0 +1,301 @@
+// The configuration: its fields, defaults, ranges, and the one way from raw values (file and flags) to a checked Config.
+// Where the values come from, and how a place in a file is named, is config-file.ts and cli.ts.
+
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
+import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
+import { formatListenAddress, isLoopback, type ListenAddress, parseListenAddress } from './listen-address.ts';
+import { nearest } from './nearest.ts';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** Everything a server needs to know to start. */
+export interface Config {
+  /** At least one, no address twice. */
+  readonly listen: readonly ListenAddress[];
+  /** The data directory; made if missing. */
+  readonly data: string;
+  /** Shard threads, 1 to 64. */
+  readonly shards: number;
+  /** Who may register: `none` trusts every client, and so is for loopback addresses only. */
+  readonly auth: 'none';
+  /** Lifts that restriction. */
+  readonly allowUnauthenticated: boolean;
+  /** `durable`: on disk before the 200 OK. `process`: survives a crash of the process, not of the machine. */
+  readonly durability: 'durable' | 'process';
+  /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
+  readonly udp: 'auto' | 'dgram';
+  readonly logLevel: LogLevel;
+  readonly policy: Policy;
+}
+
+export const DEFAULT_CONFIG: Config = {
+  listen: [{ host: '127.0.0.1', port: 5060 }],
+  data: './data',
+  shards: Math.min(64, availableParallelism()),
+  auth: 'none',
+  allowUnauthenticated: false,
+  durability: 'durable',
+  udp: 'auto',
+  logLevel: 'info',
+  policy: DEFAULT_POLICY,
+};
+
+/** What is wrong with a configuration: one line for each problem, each with the place it stands at. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** Raw values by configuration key, and how a person finds the place of each. */
+export interface ConfigSource {
+  /** As in the file: `listen`, `policy.min-expires` is `{ policy: { 'min-expires': … } }`. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Names the place of a value, e.g. `aorta.yaml:3:9: policy.min-expires` or `--min-expires`. */
+  where(path: readonly PropertyKey[], unknownKey?: boolean): string;
+}
+
+const integer = (min: number, max: number) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' && /^[0-9]{1,15}$/.test(value) ? Number(value) : value),
+    z
+      .number({ error: (issue) => expected(`a whole number from ${min} to ${max}`, issue.input) })
+      .refine((n) => Number.isInteger(n) && n >= min && n <= max, {
+        error: (issue) => expected(`a whole number from ${min} to ${max}`, issue.input),
+      }),
+  );
+
+const choice = <const T extends readonly [string, ...string[]]>(...words: T) =>
+  z.enum(words, {
+    error: (issue) => expected(words.length > 1 ? `one of ${words.join(', ')}` : words[0], issue.input),
+  });
+
+const yesOrNo = z.boolean({ error: (issue) => expected('true or false', issue.input) });
+
+const text = z.string({ error: (issue) => expected('a text', issue.input) }).min(1, { error: 'is empty' });
+
+/** One text or a list of them, each read by `read`, which throws a RangeError where it makes no sense. */
+const listOf = <T>(read: (text: string) => T) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? [value] : value),
+    z
+      .array(
+        z.string({ error: (issue) => expected('a text', issue.input) }).transform((item, context) => {
+          try {
+            return read(item);
+          } catch (error) {
+            context.addIssue({ code: 'custom', message: (error as Error).message });
+            return z.NEVER;
+          }
+        }),
+        { error: (issue) => expected('a list', issue.input) },
+      )
+      .min(1, { error: 'is empty' })
+      .max(64, { error: 'has more than 64 entries' }),
+  );
+
+const SECONDS_MAX = 2 ** 31 - 1;
+
+/** The configuration file, and the flags in its shape. */
+const schema = z.strictObject({
+  listen: listOf(parseListenAddress).optional(),
+  domains: listOf(parseDomain).optional(),
+  data: text.optional(),
+  shards: integer(1, 64).optional(),
+  auth: choice('none').optional(),
+  'allow-unauthenticated': yesOrNo.optional(),
+  durability: choice('durable', 'process').optional(),
+  udp: choice('auto', 'dgram').optional(),
+  'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
+  policy: z
+    .strictObject(
+      {
+        'default-expires': integer(1, SECONDS_MAX).optional(),
+        'min-expires': integer(1, SECONDS_MAX).optional(),
+        'max-expires': integer(1, SECONDS_MAX).optional(),
+        'expires-jitter': integer(0, 90).optional(),
+        'contacts-per-aor': integer(1, 100).optional(),
+        'contacts-overflow': choice('reject', 'evict-oldest').optional(),
+      },
+      { error: (issue) => (issue.code === 'invalid_type' ? expected('keys and values', issue.input) : undefined) },
+    )
+    .optional(),
+  limits: z
+    .strictObject(
+      {
+        'aor-bytes': integer(16, 1024).optional(),
+        'contact-bytes': integer(64, 4096).optional(),
+        'call-id-bytes': integer(32, 1024).optional(),
+        'message-bytes': integer(512, MESSAGE_BYTES_MAX).optional(),
+        'timer-j-ms': integer(1000, 600_000).optional(),
+        transactions: integer(1024, 1 << 24).optional(),
+        'answer-bytes': integer(1 << 20, 1 << 30).optional(),
+      },
+      { error: (issue) => (issue.code === 'invalid_type' ? expected('keys and values', issue.input) : undefined) },
+    )
+    .optional(),
+});
+
+type Raw = z.output<typeof schema>;
+
+/** Checks each source and merges them, the later ones winning. Throws a ConfigError. */
+export function createConfig(sources: readonly ConfigSource[]): Config {
+  const problems: string[] = [];
+  const raws = sources.map((source) => checkSource(source, problems));
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const merged: Raw = {};
+  for (const raw of raws) {
+    Object.assign(merged, raw, {
+      policy: { ...merged.policy, ...raw.policy },
+      limits: { ...merged.limits, ...raw.limits },
+    });
+  }
+  const place = (path: readonly string[], fallback: string): string => {
+    for (let i = raws.length - 1; i >= 0; i--) if (at(raws[i], path) !== undefined) return sources[i].where(path);
+    return fallback;
+  };
+  const config = fill(merged, place, problems);
+  problems.push(...refusals(config, place));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** What a whole Config must hold to, beyond its fields: used for one that a program made itself, too. */
+export function refusals(
+  config: Config,
+  place: (path: readonly string[], fallback: string) => string = (path, fallback) => path.join('.') || fallback,
+): string[] {
+  const problems: string[] = [];
+  const seen = new Set<string>();
+  for (const address of config.listen) {
+    const name = formatListenAddress(address);
+    if (seen.has(name) && address.port !== 0) problems.push(`${place(['listen'], 'listen')}: ${name} is there twice`);
+    seen.add(name);
+    if (config.auth === 'none' && !config.allowUnauthenticated && !isLoopback(address.host)) {
+      problems.push(
+        `${place(['listen'], 'listen')}: ${name} can be reached from other machines, and without authentication anyone ` +
+          'there could take over any registration. To listen on it all the same, add --allow-unauthenticated',
+      );
+    }
+  }
+  return problems;
+}
+
+function checkSource(source: ConfigSource, problems: string[]): Raw {
+  const result = schema.safeParse(source.values);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) {
+        const path = [...issue.path, key];
+        problems.push(`${source.where(path, true)}: unknown key${suggestion(issue.path, key)}`);
+      }
+    } else problems.push(`${source.where(issue.path)}: ${issue.message}`);
+  }
+  return {};
+}
+
+function suggestion(path: readonly PropertyKey[], key: string): string {
+  const groups = {
+    '': schema.shape,
+    policy: schema.shape.policy.unwrap().shape,
+    limits: schema.shape.limits.unwrap().shape,
+  };
+  const own = path.length === 0 ? '' : String(path[0]);
+  const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
+  if (here !== undefined) return `, did you mean "${here}"?`;
+  for (const [group, shape] of Object.entries(groups)) {
+    if (key in shape) return group === '' ? `, it stands at the top level` : `, it stands under "${group}"`;
+  }
+  return '';
+}
+
+function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
+  const policy = raw.policy ?? {};
+  const limits = raw.limits ?? {};
+  return {
+    listen: raw.listen ?? DEFAULT_CONFIG.listen,
+    data: raw.data ?? DEFAULT_CONFIG.data,
+    shards: raw.shards ?? DEFAULT_CONFIG.shards,
+    auth: raw.auth ?? DEFAULT_CONFIG.auth,
+    allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
+    durability: raw.durability ?? DEFAULT_CONFIG.durability,
+    udp: raw.udp ?? DEFAULT_CONFIG.udp,
+    logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
+    policy: {
+      domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
+      ...intervals(policy, place, problems),
+      expiresJitterPercent: policy['expires-jitter'] ?? DEFAULT_POLICY.expiresJitterPercent,
+      contactsPerAorMax: policy['contacts-per-aor'] ?? DEFAULT_POLICY.contactsPerAorMax,
+      contactsOverflow: policy['contacts-overflow'] ?? DEFAULT_POLICY.contactsOverflow,
+      aorBytesMax: limits['aor-bytes'] ?? DEFAULT_POLICY.aorBytesMax,
+      contactBytesMax: limits['contact-bytes'] ?? DEFAULT_POLICY.contactBytesMax,
+      callIdBytesMax: limits['call-id-bytes'] ?? DEFAULT_POLICY.callIdBytesMax,
+      messageBytesMax: limits['message-bytes'] ?? DEFAULT_POLICY.messageBytesMax,
+      timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
+      transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
+      answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+    },
+  };
+}
+
+/** Minimum, default and maximum in their order. Those that were not given move to fit those that were. */
+function intervals(
+  given: NonNullable<Raw['policy']>,
+  place: (path: readonly string[], fallback: string) => string,
+  problems: string[],
+): Pick<Policy, 'minExpiresS' | 'defaultExpiresS' | 'maxExpiresS'> {
+  const names = ['min-expires', 'default-expires', 'max-expires'] as const;
+  for (const [low, high] of [
+    [0, 1],
+    [1, 2],
+    [0, 2],
+  ] as const) {
+    const [a, b] = [given[names[low]], given[names[high]]];
+    if (a !== undefined && b !== undefined && a > b) {
+      problems.push(`${place(['policy', names[low]], names[low])}: ${a} is above ${names[high]}, which is ${b}`);
+    }
+  }
+  const defaultGiven = given['default-expires'];
+  const min =
+    given['min-expires'] ??
+    Math.min(DEFAULT_POLICY.minExpiresS, defaultGiven ?? SECONDS_MAX, given['max-expires'] ?? SECONDS_MAX);
+  const max = given['max-expires'] ?? Math.max(DEFAULT_POLICY.maxExpiresS, defaultGiven ?? 0, min);
+  return {
+    minExpiresS: min,
+    defaultExpiresS: defaultGiven ?? Math.min(max, Math.max(min, DEFAULT_POLICY.defaultExpiresS)),
+    maxExpiresS: max,
+  };
+}
+
+/** A served domain in the form Policy.domains has. Throws a RangeError. */
+function parseDomain(text: string): string {
+  const domain = text.toLowerCase();
+  if (domain === '*') return domain;
+  if (/^sips?:/.test(domain) || domain.includes('@'))
+    throw new RangeError(`expected a domain such as example.com, got "${text}"`);
+  if (/^[0-9a-f:.]+$/.test(domain) && domain.split(':').length > 2) return `[${domain}]`;
+  if (
+    /^\[[0-9a-f:.]+\]$/.test(domain) ||
+    /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(domain)
+  )
+    return domain;
+  const hint = /:[0-9]+$/.test(domain) ? ' (without a port)' : '';
+  throw new RangeError(`expected a domain such as example.com${hint}, an IP address or *, got "${text}"`);
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  for (const key of path) value = (value as Record<string, unknown> | undefined)?.[key];
+  return value;
+}
+
+function expected(what: string, got: unknown): string {
+  return `expected ${what}, got ${got === null || got === undefined ? 'nothing' : JSON.stringify(got)}`;
+}

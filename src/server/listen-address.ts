@@ -1,0 +1,51 @@
+// The addresses a server listens on: their text form (`udp:HOST:PORT`) and what is known about them without a socket.
+
+import { isIP } from 'node:net';
+
+/** One UDP socket address. */
+export interface ListenAddress {
+  /** An IPv4 or IPv6 address; IPv6 without brackets. */
+  readonly host: string;
+  /** 1 to 65535; 0 takes a free one. */
+  readonly port: number;
+}
+
+const SHAPE = /^([a-z]+):(\[[^\]]*\]|[^:[\]]*):([0-9]{1,5})$/i;
+
+/** Reads `udp:127.0.0.1:5060` or `udp:[::1]:5060`. Throws a RangeError whose message says what is wrong. */
+export function parseListenAddress(text: string): ListenAddress {
+  const parts = SHAPE.exec(text);
+  if (parts === null) {
+    throw new RangeError(`expected udp:HOST:PORT such as udp:127.0.0.1:5060 or udp:[::1]:5060, got "${text}"`);
+  }
+  const [, transport, hostPart, portPart] = parts;
+  const scheme = transport.toLowerCase();
+  if (['tcp', 'tls', 'ws', 'wss'].includes(scheme)) {
+    throw new RangeError(`${scheme} is not in this version, only udp (got "${text}")`);
+  }
+  if (scheme !== 'udp') throw new RangeError(`unknown transport "${transport}", expected udp (got "${text}")`);
+  const bracketed = hostPart.startsWith('[');
+  const host = bracketed ? hostPart.slice(1, -1) : hostPart;
+  if (isIP(host) !== (bracketed ? 6 : 4) || host.includes('%')) {
+    const hint = host === '*' || host === '' ? '; every IPv4 address of the machine is 0.0.0.0, of IPv6 [::]' : '';
+    throw new RangeError(`"${hostPart}" is not an IP address (IPv6 in brackets)${hint} (got "${text}")`);
+  }
+  const port = Number(portPart);
+  if (port > 65_535) throw new RangeError(`port ${port} is above 65535 (got "${text}")`);
+  return { host, port };
+}
+
+/** `udp:127.0.0.1:5060`, `udp:[::1]:5060`. */
+export function formatListenAddress(address: ListenAddress): string {
+  return `udp:${hostPort(address)}`;
+}
+
+/** `127.0.0.1:5060`, `[::1]:5060`. */
+export function hostPort(address: ListenAddress): string {
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** Whether only this machine can reach the address. */
+export function isLoopback(host: string): boolean {
+  return /^127\./.test(host) || /^(0*:)*0*1$/.test(host) || /^::ffff:127\./i.test(host);
+}

@@ -1,0 +1,22 @@
+// The log: structured JSON, one line per event worth waking for, to stderr. Nothing per message.
+
+import { pino } from 'pino';
+import type { LogLevel } from './config.ts';
+
+/** Writes one event. Events are short fixed texts; what varies stands in the fields. */
+export type Log = (level: 'info' | 'warn' | 'error' | 'fatal', event: string, fields?: Record<string, unknown>) => void;
+
+/** @param write takes one whole line, its line end included */
+export function createLog(level: LogLevel, write: (line: string) => void): Log {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      messageKey: 'event',
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
+  return (eventLevel, event, fields = {}) => logger[eventLevel](fields, event);
+}

@@ -1,0 +1,32 @@
+// "Did you mean": the known word closest to a mistyped one.
+
+/** The closest of `words` by edit distance, if close enough to be a slip; case, "-" and "_" count for nothing. */
+export function nearest(word: string, words: readonly string[]): string | undefined {
+  const bare = strip(word);
+  let best: string | undefined;
+  let bestDistance = Math.floor(bare.length / 3) + 1;
+  for (const candidate of words) {
+    const distance = editDistance(bare, strip(candidate));
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function strip(word: string): string {
+  return word.toLowerCase().replace(/[-_]/g, '');
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row.push(Math.min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    previous = row;
+  }
+  return previous[b.length];
+}

@@ -1,0 +1,103 @@
+// `aorta serve` as a process: what it prints, the signals it minds, the code it exits with.
+
+import { COUNTER } from '../shard/counters.ts';
+import { type Config, ConfigError } from './config.ts';
+import { hostPort } from './listen-address.ts';
+import { createLog, type Log } from './log.ts';
+import { firstPhone, type Server, startServer } from './server.ts';
+import { type StatusLine, startStatusLine, total } from './status-line.ts';
+
+export const EXIT_OK = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+/** Runs a server until a signal ends it; resolves with the exit code. */
+export async function serve(config: Config): Promise<number> {
+  let status: StatusLine | undefined;
+  const writeLog = (line: string) => {
+    const print = () => process.stderr.write(line);
+    if (status === undefined) print();
+    else status.around(print);
+  };
+  const log = createLog(config.logLevel, writeLog);
+  dieOnUncaught(log, () => status?.stop());
+  ignoreClosedPipe();
+  const ended = firstSignal(log);
+
+  let server: Server;
+  try {
+    server = await startServer(config, log);
+  } catch (error) {
+    return startFailed(error, log);
+  }
+  for (const address of server.listen) process.stdout.write(`listening udp ${hostPort(address)}\n`);
+  process.stdout.write(`ready: ${firstPhone(config, server.listen)}\n`);
+  log('info', 'ready', {
+    listen: server.listen.map(hostPort),
+    domains: config.policy.domains,
+    data: config.data,
+    shards: config.shards,
+    durability: config.durability,
+    udp: server.udp,
+    bindings: total(server.counters(), COUNTER.bindings),
+  });
+  if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);
+
+  const signal = await ended;
+  status?.stop();
+  status = undefined;
+  log('info', 'stopping', { signal });
+  await server.stop();
+  log('info', 'stopped', { received: total(server.counters(), COUNTER.received) });
+  return EXIT_OK;
+}
+
+/** One line that names the thing that failed; the stack only where the error is not one that was foreseen. */
+function startFailed(error: unknown, log: Log): number {
+  if (error instanceof ConfigError) {
+    printProblems(error);
+    return EXIT_USAGE;
+  }
+  const { name, message, code } = error as NodeJS.ErrnoException;
+  process.stderr.write(`aorta: ${message}\n`);
+  if (code === undefined && (name === 'Error' || name === 'TypeError')) log('error', 'start failed', { err: error });
+  return EXIT_FAILED;
+}
+
+export function printProblems(error: ConfigError): void {
+  for (const problem of error.problems) process.stderr.write(`aorta: ${problem}\n`);
+}
+
+/** Resolves with the first SIGTERM or SIGINT; the second ends the process at once. */
+function firstSignal(log: Log): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let seen = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (seen) {
+          log('warn', 'stopped at once by a second signal', { signal });
+          process.exit(EXIT_FAILED);
+        }
+        seen = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+function dieOnUncaught(log: Log, before: () => void): void {
+  process.on('uncaughtException', (error, origin) => {
+    before();
+    log('fatal', 'uncaught error', { origin, err: error });
+    process.exit(EXIT_FAILED);
+  });
+}
+
+/** Whoever read our output may go away; the phones stay. */
+function ignoreClosedPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}

@@ -1,0 +1,68 @@
+// A running server: configuration → data directory → shard pool → ready, and back down in order.
+// No flags, no terminal, no signals: those are serve.ts.
+
+import { type Pool, startPool } from '../shard/pool.ts';
+import { type Config, ConfigError, refusals } from './config.ts';
+import { openDataDirectory } from './data-directory.ts';
+import { hostPort, type ListenAddress } from './listen-address.ts';
+import type { Log } from './log.ts';
+
+export interface Server {
+  /** Where it listens; a port given as 0 is the real one here. */
+  readonly listen: readonly ListenAddress[];
+  /** How UDP is moved: `native` batches in the shards, or `dgram` on the main thread. */
+  readonly udp: 'native' | 'dgram';
+  /** One array per shard, by COUNTER of shard/counters. */
+  counters(): readonly Float64Array[];
+  /** Shards that died and were started again. */
+  readonly restarts: number;
+  /** Stops receiving, finishes what was received, closes the store. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a server and resolves when it answers. Rejects with a ConfigError where the configuration is refused, with a
+ * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
+ */
+export async function startServer(config: Config, log: Log = () => {}): Promise<Server> {
+  const problems = refusals(config);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const directory = openDataDirectory(config.data, { shards: config.shards });
+  let pool: Pool;
+  try {
+    pool = await startPool({
+      shards: config.shards,
+      listeners: config.listen,
+      udp: config.udp,
+      dataDir: config.data,
+      durability: config.durability,
+      policy: config.policy,
+      secret: directory.secret,
+      log,
+    });
+  } catch (error) {
+    directory.close();
+    throw error;
+  }
+  let stopped: Promise<void> | undefined;
+  return {
+    listen: pool.listeners,
+    udp: pool.udp,
+    counters: () => pool.counters(),
+    get restarts() {
+      return pool.restarts;
+    },
+    stop: () => {
+      stopped = stopped ?? pool.stop().finally(() => directory.close());
+      return stopped;
+    },
+  };
+}
+
+/** What a person needs to know to register a first phone, in one line. */
+export function firstPhone(config: Config, listen: readonly ListenAddress[]): string {
+  const address = listen[0];
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  const domain = config.policy.domains.find((name) => name !== '*') ?? host;
+  return `register sip:alice@${domain} (any user) at registrar ${hostPort(address)} over UDP, no password`;
+}
