@@ -1,0 +1,53 @@
+// The served domains: does a host name of a message stand among them? Compared without regard to case (RFC 3261 §19.1.4).
+// Byte tables only; what a foreign domain means is decided elsewhere.
+// @hot
+
+const EMPTY: readonly Uint8Array[] = [];
+
+function lower(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+}
+
+/** Whether two host names are the same but for case. */
+export function sameHost(
+  a: Uint8Array,
+  aAt: number,
+  aEnd: number,
+  b: Uint8Array,
+  bAt: number,
+  bEnd: number,
+): boolean {
+  if (aEnd - aAt !== bEnd - bAt) return false;
+  for (let i = aAt, j = bAt; i < aEnd; i++, j++) if (a[i] !== b[j] && lower(a[i]) !== lower(b[j])) return false;
+  return true;
+}
+
+export class Domains {
+  /** Every domain is served. */
+  readonly all: boolean;
+  private readonly byHash = new Map<number, Uint8Array[]>();
+
+  /** @param names as in Policy.domains: lower case, IPv6 references with brackets, "*" for every domain */
+  constructor(names: readonly string[]) {
+    this.all = names.includes('*');
+    for (const name of names) {
+      const bytes = Uint8Array.from(name.toLowerCase(), (c) => c.charCodeAt(0));
+      const hash = hashOf(bytes, 0, bytes.length);
+      this.byHash.set(hash, [...(this.byHash.get(hash) ?? EMPTY), bytes]);
+    }
+  }
+
+  serves(bytes: Uint8Array, at: number, end: number): boolean {
+    if (this.all) return true;
+    const found = this.byHash.get(hashOf(bytes, at, end));
+    if (found === undefined) return false;
+    for (let i = 0; i < found.length; i++) if (sameHost(bytes, at, end, found[i], 0, found[i].length)) return true;
+    return false;
+  }
+}
+
+function hashOf(bytes: Uint8Array, at: number, end: number): number {
+  let hash = end - at;
+  for (let i = at; i < end; i++) hash = (Math.imul(hash, 31) + lower(bytes[i])) | 0;
+  return hash;
+}

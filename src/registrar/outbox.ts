@@ -1,0 +1,55 @@
+// All that the core may ask of the world for one request: an answer, a new record for the AOR, and what to count.
+// The caller owns it, fills what the core reads (state, peer, time) and performs what comes out. No I/O here.
+// @hot
+
+import { Writer } from '../sip/writer.ts';
+import { createPeers, type Peers } from './peers.ts';
+
+/** Bytes of the largest record an AOR may have, and so of the state a decision reads. */
+export const RECORD_BYTES_MAX = 65_536;
+
+export class Outbox {
+  // --- in: who asks, when, and what the location service holds
+  /** Epoch milliseconds; the same for the whole decision. */
+  now = 0;
+  peers: Peers = createPeers(1);
+  /** Row of `peers` the request came from. */
+  peer = 0;
+  /** Images of the AOR's bindings: state[stateAt, stateEnd). */
+  state: Uint8Array = new Uint8Array(0);
+  stateAt = 0;
+  stateEnd = 0;
+  /** 64 random-looking bits that are the same for every copy of this request: the To tag, and the jitter's dice. */
+  tagHigh = 0;
+  tagLow = 0;
+
+  // --- out
+  /** The answer; empty (at === start) where none is to be sent. */
+  readonly answer = new Writer();
+  /** Status of the answer, 0 where there is none. */
+  status = 0;
+  /** Images of the AOR's bindings after the request; valid where `changed`. */
+  readonly record = new Writer();
+  changed = false;
+  /** Bindings the AOR has after the request, and had before it (expired ones not counted). */
+  bindingsAfter = 0;
+  bindingsBefore = 0;
+  /** What the request did to bindings. */
+  added = 0;
+  refreshed = 0;
+  removed = 0;
+  evicted = 0;
+  expired = 0;
+
+  reset(): void {
+    this.status = 0;
+    this.changed = false;
+    this.bindingsAfter = 0;
+    this.bindingsBefore = 0;
+    this.added = 0;
+    this.refreshed = 0;
+    this.removed = 0;
+    this.evicted = 0;
+    this.expired = 0;
+  }
+}

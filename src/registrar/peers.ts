@@ -1,0 +1,45 @@
+// Where messages came from, slot by slot: addresses as numbers and bytes, so that no object is made per message.
+// Here: the arrays and the copying between them. No sockets.
+
+import { SLOT_COUNT } from '../sip/slab.ts';
+
+export const TRANSPORT_UDP = 0;
+export const TRANSPORT_TCP = 1;
+export const TRANSPORT_TLS = 2;
+export const TRANSPORT_WS = 3;
+export const TRANSPORT_WSS = 4;
+
+/** One row per slot of the slab. */
+export interface Peers {
+  /** 4 or 6. */
+  readonly family: Uint8Array;
+  /** 16 bytes a row, in network order; IPv4 fills the first four. */
+  readonly ip: Uint8Array;
+  readonly port: Uint16Array;
+  /** TRANSPORT_*. */
+  readonly transport: Uint8Array;
+  /** Index of the listener in the configuration. */
+  readonly listener: Uint8Array;
+  /** Which connection, for stream transports; on UDP 0, or the scope (interface) of a link-local IPv6 address. */
+  readonly flow: Uint32Array;
+  /** 1 where the answer must go back through the main thread's ring rather than a socket of the shard's own. */
+  readonly viaMain: Uint8Array;
+  /**
+   * 16 bytes a row: the address the datagram was sent to, where the listener is a wildcard, so that the answer leaves
+   * from there (RFC 3581 §4); else zeros. Only transports look at it.
+   */
+  readonly local: Uint8Array;
+}
+
+export function createPeers(rows = SLOT_COUNT): Peers {
+  return {
+    family: new Uint8Array(rows),
+    ip: new Uint8Array(rows * 16),
+    port: new Uint16Array(rows),
+    transport: new Uint8Array(rows),
+    listener: new Uint8Array(rows),
+    flow: new Uint32Array(rows),
+    viaMain: new Uint8Array(rows),
+    local: new Uint8Array(rows * 16),
+  };
+}

@@ -1,0 +1,76 @@
+// Status codes the registrar answers and the words that go with them (RFC 3261 §21). No logic.
+
+import { PARSE_ERROR_TEXT } from '../sip/parse-error.ts';
+import {
+  H_CALL_ID,
+  H_CONTENT_LENGTH,
+  H_CSEQ,
+  H_EXPIRES,
+  H_FROM,
+  H_MAX_FORWARDS,
+  H_TO,
+  H_VIA,
+  HEADER_IDS,
+} from '../sip/span-table.ts';
+import { ascii } from '../sip/writer.ts';
+
+const PHRASES: readonly (readonly [status: number, phrase: string])[] = [
+  [200, 'OK'],
+  [400, 'Bad Request'],
+  [403, 'Forbidden'],
+  [404, 'Not Found'],
+  [405, 'Method Not Allowed'],
+  [406, 'Not Acceptable'],
+  [415, 'Unsupported Media Type'],
+  [416, 'Unsupported URI Scheme'],
+  [420, 'Bad Extension'],
+  [423, 'Interval Too Brief'],
+  [480, 'Temporarily Unavailable'],
+  [481, 'Call/Transaction Does Not Exist'],
+  [482, 'Loop Detected'],
+  [500, 'Server Internal Error'],
+  [501, 'Not Implemented'],
+  [503, 'Service Unavailable'],
+  [505, 'Version Not Supported'],
+  [513, 'Message Too Large'],
+];
+
+/** Usual phrase by status. */
+export const PHRASE: readonly Uint8Array[] = (() => {
+  const byStatus: Uint8Array[] = [];
+  for (const [status, phrase] of PHRASES) byStatus[status] = ascii(phrase);
+  return byStatus;
+})();
+
+const NAMES: readonly (readonly [id: number, name: string])[] = [
+  [H_VIA, 'Via'],
+  [H_FROM, 'From'],
+  [H_TO, 'To'],
+  [H_CALL_ID, 'Call-ID'],
+  [H_CSEQ, 'CSeq'],
+  [H_MAX_FORWARDS, 'Max-Forwards'],
+  [H_EXPIRES, 'Expires'],
+  [H_CONTENT_LENGTH, 'Content-Length'],
+];
+
+function withNames(text: string): readonly Uint8Array[] {
+  const phrases: Uint8Array[] = Array.from({ length: HEADER_IDS }, () => ascii(`${text} Header Field`));
+  for (const [id, name] of NAMES) phrases[id] = ascii(`${text} ${name} Header Field`);
+  return phrases;
+}
+
+/** Phrases of a 400 by parse error, E_MISSING and E_REPEATED excepted. */
+export const PARSE_PHRASE: readonly Uint8Array[] = PARSE_ERROR_TEXT.map((text) => ascii(text));
+/** By header id. */
+export const MISSING_PHRASE = withNames('Missing');
+/** By header id. */
+export const REPEATED_PHRASE = withNames('Repeated');
+
+export const BAD_WILDCARD = ascii('Contact * Needs Expires 0 And No Other Contact');
+export const BAD_Q = ascii('Malformed q Parameter');
+export const BAD_REG_ID = ascii('Malformed reg-id Parameter');
+export const CONTACT_TOO_LONG = ascii('Contact Too Long');
+export const CALL_ID_TOO_LONG = ascii('Call-ID Too Long');
+export const NOT_A_SIP_AOR = ascii('To Is Not A SIP URI');
+export const CSEQ_OUT_OF_ORDER = ascii('CSeq Out Of Order');
+export const TOO_MANY_BINDINGS = ascii('Too Many Contacts For This Address');

@@ -1,0 +1,301 @@
+// The registrar: RFC 3261 §10.3, one function per step, in the RFC's order. A pure function of the request in the span
+// table, the AOR's bindings and the time; everything it wants done goes into the outbox. No I/O, no clock, no chance.
+// Each step returns 0 to go on, or the status of the answer it has written, which ends the request with nothing changed.
+// @hot
+
+import { writeDate } from '../sip/date.ts';
+import { slab } from '../sip/slab.ts';
+import {
+  ABSENT,
+  ADDRESS_AT,
+  CONTACT_AT,
+  CONTACT_END,
+  CONTACT_EXPIRES,
+  CONTACT_INTS,
+  CONTACT_Q,
+  CONTACT_REG_ID,
+  MALFORMED,
+  SCHEME_SIP,
+  SCHEME_SIPS,
+  T_CALL_ID_AT,
+  T_CALL_ID_END,
+  T_CONTACT_COUNT,
+  T_CONTACT_STAR,
+  T_CONTACTS,
+  T_CSEQ,
+  T_EXPIRES,
+  T_REQUEST_URI,
+  T_TO,
+  table,
+  URI_HOST_AT,
+  URI_HOST_END,
+  URI_SCHEME,
+} from '../sip/span-table.ts';
+import { ascii } from '../sip/writer.ts';
+import {
+  cseqOf,
+  displayAt,
+  expiresAtOf,
+  hasCallIdOfRequest,
+  imageLength,
+  paramsEnd,
+  uriAt,
+  uriEnd,
+  writeImage,
+} from './binding.ts';
+import { sameHost } from './domains.ts';
+import type { Outbox } from './outbox.ts';
+import {
+  BAD_Q,
+  BAD_REG_ID,
+  BAD_WILDCARD,
+  CALL_ID_TOO_LONG,
+  CONTACT_TOO_LONG,
+  CSEQ_OUT_OF_ORDER,
+  NOT_A_SIP_AOR,
+  PHRASE,
+  TOO_MANY_BINDINGS,
+} from './phrases.ts';
+import type { Policy } from './policy.ts';
+import { endResponse, startResponse } from './response.ts';
+import { WorkingBindings } from './working-bindings.ts';
+
+const GO_ON = 0;
+
+/** What a malformed expires parameter is taken for (§10.2). */
+const MALFORMED_EXPIRES_S = 3600;
+/** Only requests below an hour may be told that they are too brief (§10.3 step 7). */
+const BRIEF_BELOW_S = 3600;
+
+const MIN_EXPIRES = ascii('Min-Expires: ');
+const CONTACT = ascii('Contact: ');
+const EXPIRES_PARAM = ascii(';expires=');
+const DATE = ascii('Date: ');
+const CRLF = ascii('\r\n');
+
+export class Registrar {
+  private readonly policy: Policy;
+  private readonly anyDomain: boolean;
+  private readonly bindings = new WorkingBindings();
+
+  constructor(policy: Policy) {
+    this.policy = policy;
+    this.anyDomain = policy.domains.includes('*');
+  }
+
+  /**
+   * Step 5, and what of steps 6 and 7 needs no bindings: is there an AOR to register for, are the contacts acceptable?
+   * Steps 1 and 2 (domain, Require) are the same for every request and stand in uas.ts; 3 and 4 (authentication,
+   * authorisation) come between when they are there.
+   * @param aorLength bytes of the canonical AOR of To, or -1 where it has none
+   */
+  admit(out: Outbox, aorLength: number): number {
+    return this.step5AddressOfRecord(out, aorLength) || this.checkWildcard(out) || this.checkContacts(out);
+  }
+
+  /** Steps 6 to 8, on the bindings in the outbox. */
+  apply(out: Outbox): number {
+    this.bindings.load(out);
+    const refused = this.step6Wildcard(out) || this.step7Contacts(out);
+    if (refused !== GO_ON) return refused;
+    return this.step8Answer(out);
+  }
+
+  /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */
+  answerAgain(out: Outbox): number {
+    this.bindings.load(out);
+    return this.step8Answer(out);
+  }
+
+  /** The AOR is To's, and must be one of the Request-URI's domain. */
+  private step5AddressOfRecord(out: Outbox, aorLength: number): number {
+    const scheme = table[T_TO + URI_SCHEME];
+    if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
+      return this.refuse(out, 400, NOT_A_SIP_AOR);
+    if (aorLength < 0 || aorLength > this.policy.aorBytesMax) return this.refuse(out, 404, PHRASE[404]);
+    if (!this.anyDomain && !toIsOfRequestDomain()) return this.refuse(out, 404, PHRASE[404]);
+    return GO_ON;
+  }
+
+  /** "*" stands alone, with an Expires header of zero (step 6). */
+  private checkWildcard(out: Outbox): number {
+    if (table[T_CONTACT_STAR] === 0) return GO_ON;
+    if (table[T_CONTACT_STAR] === 1 && table[T_CONTACT_COUNT] === 0 && table[T_EXPIRES] === 0) return GO_ON;
+    return this.refuse(out, 400, BAD_WILDCARD);
+  }
+
+  private checkContacts(out: Outbox): number {
+    const count = table[T_CONTACT_COUNT];
+    if (table[T_CALL_ID_END] - table[T_CALL_ID_AT] > this.policy.callIdBytesMax)
+      return this.refuse(out, 400, CALL_ID_TOO_LONG);
+    for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
+      if (table[contact + CONTACT_END] - table[contact + CONTACT_AT] > this.policy.contactBytesMax)
+        return this.refuse(out, 400, CONTACT_TOO_LONG);
+      if (table[contact + CONTACT_Q] === MALFORMED) return this.refuse(out, 400, BAD_Q);
+      if (table[contact + CONTACT_REG_ID] === MALFORMED) return this.refuse(out, 400, BAD_REG_ID);
+      if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(out);
+    }
+    return GO_ON;
+  }
+
+  /** Every binding goes, unless one of this Call-ID was made by a later request. */
+  private step6Wildcard(out: Outbox): number {
+    if (table[T_CONTACT_STAR] === 0) return GO_ON;
+    const bindings = this.bindings;
+    for (let i = 0; i < bindings.count; i++) {
+      if (isOutOfOrder(out, bindings.imageAt[i])) return this.refuse(out, 500, CSEQ_OUT_OF_ORDER);
+      bindings.remove(i);
+      out.removed++;
+    }
+    return GO_ON;
+  }
+
+  /** Each contact in turn: refreshes, removes or adds a binding. All of them, or none. */
+  private step7Contacts(out: Outbox): number {
+    const count = table[T_CONTACT_COUNT];
+    for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
+      const refused = this.applyContact(out, contact);
+      if (refused !== GO_ON) return refused;
+    }
+    return this.checkNumberOfBindings(out);
+  }
+
+  private applyContact(out: Outbox, contact: number): number {
+    const bindings = this.bindings;
+    const binding = bindings.find(out, contact);
+    const image = binding < 0 ? ABSENT : bindings.imageAt[binding];
+    // A binding this request has made itself is settled in order; one from before obeys Call-ID and CSeq.
+    if (binding >= 0 && bindings.contact[binding] < 0 && isOutOfOrder(out, image))
+      return this.refuse(out, 500, CSEQ_OUT_OF_ORDER);
+    const seconds = requestedExpiresS(contact, this.policy);
+    if (seconds === 0) {
+      if (binding >= 0) bindings.remove(binding);
+      if (image >= 0) out.removed++;
+      return GO_ON;
+    }
+    const expiresAt = out.now + this.granted(out, seconds) * 1000;
+    if (binding >= 0) bindings.replace(binding, contact, expiresAt);
+    else bindings.add(contact, expiresAt);
+    if (image >= 0) out.refreshed++;
+    else out.added++;
+    return GO_ON;
+  }
+
+  /** Counted on the net result, so that a phone may exchange its contacts for others. */
+  private checkNumberOfBindings(out: Outbox): number {
+    const bindings = this.bindings;
+    const max = this.policy.contactsPerAorMax;
+    if (bindings.live <= max || bindings.live <= bindings.loaded) return GO_ON;
+    if (this.policy.contactsOverflow === 'evict-oldest') {
+      while (bindings.live > max && bindings.removeOldest(out)) out.evicted++;
+      if (bindings.live <= max) return GO_ON;
+    }
+    return this.refuse(out, 403, TOO_MANY_BINDINGS);
+  }
+
+  /** Writes the bindings as they are now, and the 200 that lists them all. */
+  private step8Answer(out: Outbox): number {
+    const bindings = this.bindings;
+    out.bindingsBefore = bindings.loaded;
+    out.bindingsAfter = bindings.live;
+    startResponse(out, 200, PHRASE[200]);
+    out.changed = out.added + out.refreshed + out.removed > 0;
+    if (out.changed) {
+      writeRecord(out, bindings);
+      listImages(out, out.record.bytes, bindings.recordAt, out.record.at);
+    } else listImages(out, out.state, out.stateAt, out.stateEnd);
+    out.answer.text(DATE);
+    writeDate(out.answer, out.now);
+    out.answer.text(CRLF);
+    endResponse(out);
+    return 200;
+  }
+
+  /** At most what was asked, at most the maximum, less the jitter, but with it never below the minimum. */
+  private granted(out: Outbox, requestedS: number): number {
+    const { maxExpiresS, minExpiresS, expiresJitterPercent } = this.policy;
+    const seconds = requestedS > maxExpiresS ? maxExpiresS : requestedS;
+    if (expiresJitterPercent === 0 || seconds <= minExpiresS) return seconds;
+    const dice = (out.tagLow >>> 0) / 4294967296;
+    const shortened = seconds - Math.floor((dice * seconds * expiresJitterPercent) / 100);
+    return shortened < minExpiresS ? minExpiresS : shortened;
+  }
+
+  private isTooBrief(seconds: number): boolean {
+    return seconds > 0 && seconds < BRIEF_BELOW_S && seconds < this.policy.minExpiresS;
+  }
+
+  private refuseTooBrief(out: Outbox): number {
+    startResponse(out, 423, PHRASE[423]);
+    out.answer.text(MIN_EXPIRES);
+    out.answer.number(this.policy.minExpiresS);
+    out.answer.text(CRLF);
+    endResponse(out);
+    return 423;
+  }
+
+  private refuse(out: Outbox, status: number, phrase: Uint8Array): number {
+    startResponse(out, status, phrase);
+    endResponse(out);
+    return status;
+  }
+}
+
+/** The contact's expires parameter, else the Expires header, else the default (§10.3 step 7), in seconds. */
+function requestedExpiresS(contact: number, policy: Policy): number {
+  const param = table[contact + CONTACT_EXPIRES];
+  if (param >= 0) return param;
+  if (param === MALFORMED) return MALFORMED_EXPIRES_S;
+  return table[T_EXPIRES] >= 0 ? table[T_EXPIRES] : policy.defaultExpiresS;
+}
+
+/** Made by a request of the same Call-ID that was not earlier than this one. */
+function isOutOfOrder(out: Outbox, image: number): boolean {
+  return hasCallIdOfRequest(out.state, image) && table[T_CSEQ] >>> 0 <= cseqOf(out.state, image);
+}
+
+function toIsOfRequestDomain(): boolean {
+  return sameHost(
+    slab,
+    table[T_TO + URI_HOST_AT],
+    table[T_TO + URI_HOST_END],
+    slab,
+    table[T_REQUEST_URI + URI_HOST_AT],
+    table[T_REQUEST_URI + URI_HOST_END],
+  );
+}
+
+/** Kept bindings are copied, those of this request written anew, in the order in which they first came. */
+function writeRecord(out: Outbox, bindings: WorkingBindings): void {
+  const w = out.record;
+  bindings.recordAt = w.at;
+  for (let i = 0; i < bindings.count; i++) {
+    const image = bindings.imageAt[i];
+    const contact = bindings.contact[i];
+    if (contact >= 0)
+      writeImage(w, contact, out.peers, out.peer, out.now, bindings.expiresAt[i], bindings.registeredAt(out, i));
+    else if (image >= 0 && !bindings.isGone(i)) w.span(out.state, image, image + imageLength(out.state, image));
+  }
+}
+
+/** One Contact row for each binding that has not run out, with the seconds it has left. */
+function listImages(out: Outbox, bytes: Uint8Array, from: number, to: number): void {
+  const w = out.answer;
+  for (let at = from; at < to; at += imageLength(bytes, at)) {
+    const leftMs = expiresAtOf(bytes, at) - out.now;
+    if (leftMs <= 0) continue;
+    const uri = uriAt(bytes, at);
+    w.text(CONTACT);
+    if (uri > displayAt(bytes, at)) {
+      w.span(bytes, displayAt(bytes, at), uri);
+      w.byte(0x20);
+    }
+    w.byte(0x3c);
+    w.span(bytes, uri, uriEnd(bytes, at));
+    w.byte(0x3e);
+    w.span(bytes, uriEnd(bytes, at), paramsEnd(bytes, at));
+    w.text(EXPIRES_PARAM);
+    w.number(leftMs < 1000 ? 1 : Math.floor(leftMs / 1000));
+    w.text(CRLF);
+  }
+}

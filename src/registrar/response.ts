@@ -1,0 +1,162 @@
+// The frame of every answer (RFC 3261 §8.2.6): status line, Via, From, To, Call-ID, CSeq copied from the request in the
+// table, Content-Length; and where it goes (§18.2.2, RFC 3581 §4). Which status and what else is inside: the callers'.
+// @hot
+
+import { slab } from '../sip/slab.ts';
+import {
+  ABSENT,
+  ADDRESS_TAG_AT,
+  H_CALL_ID,
+  H_CSEQ,
+  H_FROM,
+  H_TO,
+  H_VIA,
+  ROW_INTS,
+  ROW_NEXT,
+  ROW_VALUE_AT,
+  ROW_VALUE_END,
+  T_FIRST_ROW,
+  T_ROWS,
+  T_TO,
+  T_VIA_COUNT,
+  T_VIAS,
+  table,
+  VIA_END,
+  VIA_HOST_AT,
+  VIA_HOST_END,
+  VIA_PORT,
+  VIA_RECEIVED_AT,
+  VIA_RECEIVED_END,
+  VIA_RPORT_AT,
+  VIA_RPORT_END,
+} from '../sip/span-table.ts';
+import { ascii, type Writer } from '../sip/writer.ts';
+import { writeIp } from './ip-text.ts';
+import type { Outbox } from './outbox.ts';
+import { TRANSPORT_UDP } from './peers.ts';
+
+const VERSION = ascii('SIP/2.0 ');
+const VIA = ascii('\r\nVia: ');
+const FROM = ascii('\r\nFrom: ');
+const TO = ascii('\r\nTo: ');
+const CALL_ID = ascii('\r\nCall-ID: ');
+const CSEQ = ascii('\r\nCSeq: ');
+const CRLF = ascii('\r\n');
+const TAG = ascii(';tag=');
+const RPORT = ascii(';rport=');
+const RECEIVED = ascii(';received=');
+const END = ascii('Content-Length: 0\r\n\r\n');
+const HEX = ascii('0123456789abcdef');
+
+const DEFAULT_PORT = 5060;
+const ip = { bytes: new Uint8Array(48), length: 0 };
+
+/** Whether an answer to the request in the table can be sent at all: its top Via was readable as far as sent-by. */
+export function canAnswer(): boolean {
+  return table[T_VIA_COUNT] > 0 && table[T_VIAS + VIA_HOST_AT] >= 0;
+}
+
+/** Starts the answer: all that is copied from the request. The caller's header lines follow, then endResponse. */
+export function startResponse(out: Outbox, status: number, phrase: Uint8Array): void {
+  const w = out.answer;
+  out.status = status;
+  w.text(VERSION);
+  w.number(status);
+  w.byte(0x20);
+  w.text(phrase);
+  writeVias(w, out);
+  writeRow(w, FROM, H_FROM);
+  writeTo(w, out);
+  writeRow(w, CALL_ID, H_CALL_ID);
+  writeRow(w, CSEQ, H_CSEQ);
+  w.text(CRLF);
+}
+
+export function endResponse(out: Outbox): void {
+  out.answer.text(END);
+}
+
+/** Port on the peer's address that the answer goes to over UDP: rport's, or sent-by's (RFC 3581 §4, RFC 3261 §18.2.2). */
+export function answerPort(out: Outbox): number {
+  const peerPort = out.peers.port[out.peer];
+  if (out.peers.transport[out.peer] !== TRANSPORT_UDP || table[T_VIAS + VIA_RPORT_AT] >= 0) return peerPort;
+  const port = table[T_VIAS + VIA_PORT];
+  return port > 0 ? port : DEFAULT_PORT;
+}
+
+/** Copies a header that may stand once; nothing where it was missing. */
+function writeRow(w: Writer, name: Uint8Array, id: number): void {
+  const row = table[T_FIRST_ROW + id];
+  if (row < 0) return;
+  const at = T_ROWS + row * ROW_INTS;
+  w.text(name);
+  w.span(slab, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
+}
+
+function writeTo(w: Writer, out: Outbox): void {
+  if (table[T_FIRST_ROW + H_TO] < 0) return;
+  writeRow(w, TO, H_TO);
+  if (table[T_TO + ADDRESS_TAG_AT] >= 0) return;
+  w.text(TAG);
+  writeHex(w, out.tagHigh);
+  writeHex(w, out.tagLow);
+}
+
+function writeHex(w: Writer, word: number): void {
+  for (let shift = 28; shift >= 0; shift -= 4) w.byte(HEX[(word >>> shift) & 15]);
+}
+
+function writeVias(w: Writer, out: Outbox): void {
+  let row = table[T_FIRST_ROW + H_VIA];
+  let top = true;
+  while (row !== ABSENT) {
+    const at = T_ROWS + row * ROW_INTS;
+    w.text(VIA);
+    if (top) writeTopRow(w, out, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
+    else w.span(slab, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
+    top = false;
+    row = table[at + ROW_NEXT];
+  }
+}
+
+/** The first row: its first value gets rport and received filled in by what we saw (RFC 3581 §4, RFC 3261 §18.2.1). */
+function writeTopRow(w: Writer, out: Outbox, rowAt: number, rowEnd: number): void {
+  const rportAt = table[T_VIAS + VIA_RPORT_AT];
+  const receivedAt = table[T_VIAS + VIA_RECEIVED_AT];
+  const viaEnd = table[T_VIAS + VIA_END];
+  let from = rowAt;
+  // The client's own received and rport are cut out, whichever comes first.
+  if (receivedAt >= 0 && (rportAt < 0 || receivedAt < rportAt)) {
+    w.span(slab, from, receivedAt);
+    from = table[T_VIAS + VIA_RECEIVED_END];
+  }
+  if (rportAt >= 0) {
+    w.span(slab, from, rportAt);
+    from = table[T_VIAS + VIA_RPORT_END];
+    w.text(RPORT);
+    w.number(out.peers.port[out.peer]);
+  }
+  if (receivedAt >= 0 && rportAt >= 0 && receivedAt > rportAt) {
+    w.span(slab, from, receivedAt);
+    from = table[T_VIAS + VIA_RECEIVED_END];
+  }
+  w.span(slab, from, viaEnd);
+  ip.length = writeIp(out.peers, out.peer, ip.bytes);
+  if (rportAt >= 0 || !sentByIsSource()) {
+    w.text(RECEIVED);
+    w.span(ip.bytes, 0, ip.length);
+  }
+  w.span(slab, viaEnd, rowEnd);
+}
+
+function sentByIsSource(): boolean {
+  let at = table[T_VIAS + VIA_HOST_AT];
+  let end = table[T_VIAS + VIA_HOST_END];
+  if (slab[at] === 0x5b) {
+    at++;
+    end--;
+  }
+  if (end - at !== ip.length) return false;
+  for (let i = 0; i < ip.length; i++) if (slab[at + i] !== ip.bytes[i]) return false;
+  return true;
+}

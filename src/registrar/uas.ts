@@ -1,0 +1,226 @@
+// What every request meets before and beside the registrar (RFC 3261 §8.2): well-formedness, method, Request-URI, Require,
+// content; and OPTIONS (§11.2) and CANCEL (§9.2). Pure: the request in the span table, answers into the outbox.
+// Authentication, where it is on, comes first of these steps (§8.2); the order is the same for every request.
+// @hot
+
+import { nextToken, optionBit, tokenAt, tokenEnd } from '../sip/option-tags.ts';
+import { E_CSEQ_METHOD, E_MISSING, E_OK, E_REPEATED, E_VERSION } from '../sip/parse-error.ts';
+import { slab } from '../sip/slab.ts';
+import {
+  ABSENT,
+  H_ACCEPT,
+  H_CONTENT_DISPOSITION,
+  H_CONTENT_ENCODING,
+  H_CONTENT_TYPE,
+  H_REQUIRE,
+  METHOD_INVITE,
+  METHOD_OPTIONS,
+  METHOD_REGISTER,
+  METHOD_UNKNOWN,
+  ROW_INTS,
+  ROW_NEXT,
+  ROW_VALUE_AT,
+  ROW_VALUE_END,
+  SCHEME_SIP,
+  SCHEME_SIPS,
+  T_BODY_AT,
+  T_BODY_END,
+  T_ERROR,
+  T_ERROR_HEADER,
+  T_FIRST_ROW,
+  T_METHOD,
+  T_REQUEST_URI,
+  T_REQUIRE,
+  T_REQUIRE_UNKNOWN,
+  T_ROWS,
+  table,
+  URI_HOST_AT,
+  URI_HOST_END,
+  URI_SCHEME,
+  URI_USER_AT,
+} from '../sip/span-table.ts';
+import { ascii } from '../sip/writer.ts';
+import { Domains } from './domains.ts';
+import type { Outbox } from './outbox.ts';
+import { MISSING_PHRASE, PARSE_PHRASE, PHRASE, REPEATED_PHRASE } from './phrases.ts';
+import type { Policy } from './policy.ts';
+import { endResponse, startResponse } from './response.ts';
+
+const GO_ON = 0;
+
+/** Option tags the registrar understands in Require: none yet. */
+const SERVED_OPTIONS = 0;
+
+const ALLOW = ascii('Allow: REGISTER, OPTIONS, CANCEL, ACK\r\n');
+const ACCEPT = ascii('Accept: application/sdp\r\n');
+const ACCEPT_ENCODING = ascii('Accept-Encoding: identity\r\n');
+const ACCEPT_LANGUAGE = ascii('Accept-Language: en\r\n');
+const SUPPORTED = ascii('Supported: \r\n');
+const UNSUPPORTED = ascii('Unsupported: ');
+const COMMA = ascii(', ');
+const CRLF = ascii('\r\n');
+const SDP = ascii('application/sdp');
+const ANY_APPLICATION = ascii('application/*');
+const ANY_TYPE = ascii('*/*');
+const IDENTITY = ascii('identity');
+const OPTIONAL = ascii('handling=optional');
+
+export class UserAgentServer {
+  private readonly domains: Domains;
+  private readonly messageBytesMax: number;
+
+  constructor(policy: Policy) {
+    this.domains = new Domains(policy.domains);
+    this.messageBytesMax = policy.messageBytesMax;
+  }
+
+  /** The checks every request passes before its method is served; 0 to go on, else the status of the answer written. */
+  check(out: Outbox, messageBytes: number): number {
+    return (
+      this.checkForm(out, messageBytes) ||
+      this.checkRequestUri(out) ||
+      this.checkRequire(out) ||
+      this.checkContent(out) ||
+      this.checkMethod(out)
+    );
+  }
+
+  /** Well formed, of a known method and SIP version, not too large. */
+  private checkForm(out: Outbox, messageBytes: number): number {
+    const error = table[T_ERROR];
+    if (table[T_METHOD] === METHOD_UNKNOWN && (error === E_OK || error === E_CSEQ_METHOD))
+      return refuse(out, 501, PHRASE[501], ALLOW);
+    if (error !== E_OK) return refuseMalformed(out, error);
+    if (messageBytes > this.messageBytesMax) return refuse(out, 513, PHRASE[513]);
+    return GO_ON;
+  }
+
+  /** §8.2.2.1 and §10.3 step 1: a SIP URI of a domain served here. */
+  private checkRequestUri(out: Outbox): number {
+    const scheme = table[T_REQUEST_URI + URI_SCHEME];
+    if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return refuse(out, 416, PHRASE[416]);
+    const at = table[T_REQUEST_URI + URI_HOST_AT];
+    if (!this.domains.serves(slab, at, table[T_REQUEST_URI + URI_HOST_END])) return refuse(out, 404, PHRASE[404]);
+    return GO_ON;
+  }
+
+  /** §8.2.2.3 and §10.3 step 2: 420 naming exactly the tags that are not understood. */
+  private checkRequire(out: Outbox): number {
+    if (table[T_REQUIRE_UNKNOWN] === 0 && (table[T_REQUIRE] & ~SERVED_OPTIONS) === 0) return GO_ON;
+    startResponse(out, 420, PHRASE[420]);
+    const w = out.answer;
+    w.text(UNSUPPORTED);
+    let first = true;
+    for (let row = table[T_FIRST_ROW + H_REQUIRE]; row !== ABSENT; row = rowInt(row, ROW_NEXT)) {
+      const end = rowInt(row, ROW_VALUE_END);
+      for (let at = nextToken(slab, rowInt(row, ROW_VALUE_AT), end); at >= 0; at = nextToken(slab, at, end)) {
+        if ((optionBit(slab, tokenAt(), tokenEnd()) & SERVED_OPTIONS) !== 0) continue;
+        if (!first) w.text(COMMA);
+        first = false;
+        w.span(slab, tokenAt(), tokenEnd());
+      }
+    }
+    w.text(CRLF);
+    endResponse(out);
+    return 420;
+  }
+
+  /** §8.2.3: a body that may not be skipped is a session description in no encoding, or draws 415. */
+  private checkContent(out: Outbox): number {
+    if (table[T_BODY_END] <= table[T_BODY_AT] || contains(H_CONTENT_DISPOSITION, OPTIONAL)) return GO_ON;
+    if (table[T_FIRST_ROW + H_CONTENT_ENCODING] >= 0 && !startsWith(H_CONTENT_ENCODING, IDENTITY))
+      return refuse(out, 415, PHRASE[415], ACCEPT_ENCODING);
+    if (table[T_FIRST_ROW + H_CONTENT_TYPE] >= 0 && !startsWith(H_CONTENT_TYPE, SDP))
+      return refuse(out, 415, PHRASE[415], ACCEPT);
+    return GO_ON;
+  }
+
+  private checkMethod(out: Outbox): number {
+    const method = table[T_METHOD];
+    if (method === METHOD_REGISTER || method === METHOD_OPTIONS) return GO_ON;
+    if (method === METHOD_INVITE && !acceptsSdp()) return refuse(out, 406, PHRASE[406]);
+    return refuse(out, 405, PHRASE[405], ALLOW);
+  }
+
+  /**
+   * §11.2. For the domain itself 200; for a user's address 200 where it has bindings in the outbox's state, else 404.
+   * @param hasBindings whether the AOR of the Request-URI has any
+   */
+  options(out: Outbox, hasBindings: boolean): number {
+    if (table[T_REQUEST_URI + URI_USER_AT] >= 0 && !hasBindings) return refuse(out, 404, PHRASE[404]);
+    startResponse(out, 200, PHRASE[200]);
+    const w = out.answer;
+    w.text(ALLOW);
+    w.text(ACCEPT);
+    w.text(ACCEPT_ENCODING);
+    w.text(ACCEPT_LANGUAGE);
+    w.text(SUPPORTED);
+    endResponse(out);
+    return 200;
+  }
+
+  /** §9.2: 200 where the transaction is known (which goes on regardless), else 481. */
+  cancel(out: Outbox, known: boolean): number {
+    if (table[T_ERROR] !== E_OK) return refuseMalformed(out, table[T_ERROR]);
+    return known ? refuse(out, 200, PHRASE[200]) : refuse(out, 481, PHRASE[481]);
+  }
+
+  /** §8.2.2.2. */
+  merged(out: Outbox): number {
+    return refuse(out, 482, PHRASE[482]);
+  }
+
+  /** The commit failed: nothing of the request was done (§10.3 step 7). */
+  failed(out: Outbox): number {
+    return refuse(out, 500, PHRASE[500]);
+  }
+}
+
+/** A 400 whose phrase says what was wrong (§21.4.1), or 505. */
+function refuseMalformed(out: Outbox, error: number): number {
+  if (error === E_VERSION) return refuse(out, 505, PHRASE[505]);
+  if (error === E_MISSING) return refuse(out, 400, MISSING_PHRASE[table[T_ERROR_HEADER]]);
+  if (error === E_REPEATED) return refuse(out, 400, REPEATED_PHRASE[table[T_ERROR_HEADER]]);
+  return refuse(out, 400, PARSE_PHRASE[error]);
+}
+
+function refuse(out: Outbox, status: number, phrase: Uint8Array, header?: Uint8Array): number {
+  startResponse(out, status, phrase);
+  if (header !== undefined) out.answer.text(header);
+  endResponse(out);
+  return status;
+}
+
+function rowInt(row: number, field: number): number {
+  return table[T_ROWS + row * ROW_INTS + field];
+}
+
+/** Whether a part of any row with this id reads `text` (lower case), whatever the case. */
+function contains(id: number, text: Uint8Array): boolean {
+  for (let row = table[T_FIRST_ROW + id]; row !== ABSENT; row = rowInt(row, ROW_NEXT)) {
+    const last = rowInt(row, ROW_VALUE_END) - text.length;
+    for (let at = rowInt(row, ROW_VALUE_AT); at <= last; at++) if (readsAt(at, text)) return true;
+  }
+  return false;
+}
+
+function startsWith(id: number, text: Uint8Array): boolean {
+  const row = table[T_FIRST_ROW + id];
+  if (row < 0) return false;
+  const at = rowInt(row, ROW_VALUE_AT);
+  return rowInt(row, ROW_VALUE_END) - at >= text.length && readsAt(at, text);
+}
+
+function readsAt(at: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const byte = slab[at + i];
+    if (byte !== text[i] && (byte < 0x41 || byte > 0x5a || (byte | 0x20) !== text[i])) return false;
+  }
+  return true;
+}
+
+/** §20.1: without Accept a session description is acceptable. */
+function acceptsSdp(): boolean {
+  if (table[T_FIRST_ROW + H_ACCEPT] < 0) return true;
+  return contains(H_ACCEPT, SDP) || contains(H_ACCEPT, ANY_APPLICATION) || contains(H_ACCEPT, ANY_TYPE);
+}

@@ -1,0 +1,120 @@
+// The bindings of one AOR while a REGISTER is worked on: those loaded, with what the request's contacts make of them.
+// Small fixed arrays that are used again for every request. Which changes are allowed is registrar.ts's.
+// @hot
+
+import { CONTACTS_MAX } from '../sip/limits.ts';
+import { slab } from '../sip/slab.ts';
+import { ABSENT, table, URI_AT, URI_END, URI_INTS } from '../sip/span-table.ts';
+import { parseUri, uriEquals } from '../sip/uri.ts';
+import { expiresAtOf, imageLength, refreshedAtOf, registeredAtOf, uriAt, uriEnd } from './binding.ts';
+import type { Outbox } from './outbox.ts';
+
+/** Bindings an AOR may have; the policy's limit per AOR must not be larger. */
+export const BINDINGS_MAX = 64;
+
+const GONE = -2;
+
+export class WorkingBindings {
+  /** Entries in use: live ones and gone ones. */
+  count = 0;
+  /** Live entries. */
+  live = 0;
+  /** Live bindings there were before the request. */
+  loaded = 0;
+  /** Where the record under way begins. */
+  recordAt = 0;
+  /** By entry: image in the outbox's state, or ABSENT for a binding the request adds. */
+  readonly imageAt = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
+  /** By entry: record (in the span table) of the request's contact it comes from, ABSENT where untouched, or gone. */
+  readonly contact = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
+  /** By entry with a contact: epoch ms. */
+  readonly expiresAt = new Float64Array(BINDINGS_MAX + CONTACTS_MAX);
+  private readonly storedUri = new Int32Array(URI_INTS);
+
+  /** Takes the live bindings of the outbox's state; those that have run out count as expired. */
+  load(out: Outbox): void {
+    this.count = 0;
+    for (let at = out.stateAt; at < out.stateEnd && this.count < BINDINGS_MAX; at += imageLength(out.state, at)) {
+      if (expiresAtOf(out.state, at) <= out.now) {
+        out.expired++;
+        continue;
+      }
+      this.imageAt[this.count] = at;
+      this.contact[this.count++] = ABSENT;
+    }
+    this.live = this.count;
+    this.loaded = this.count;
+  }
+
+  /**
+   * The first live entry whose URI equals the contact's (RFC 3261 §19.1.4), or -1. Equality is not transitive there,
+   * so the order of search is part of the rule: oldest binding first.
+   */
+  find(out: Outbox, contact: number): number {
+    for (let i = 0; i < this.count; i++) {
+      if (this.contact[i] === GONE) continue;
+      if (this.contact[i] >= 0 ? equalContacts(this.contact[i], contact) : this.equalsStored(out, i, contact)) return i;
+    }
+    return -1;
+  }
+
+  isGone(i: number): boolean {
+    return this.contact[i] === GONE;
+  }
+
+  add(contact: number, expiresAt: number): void {
+    this.imageAt[this.count] = ABSENT;
+    this.live++;
+    this.set(this.count++, contact, expiresAt);
+  }
+
+  replace(i: number, contact: number, expiresAt: number): void {
+    this.set(i, contact, expiresAt);
+  }
+
+  remove(i: number): void {
+    this.contact[i] = GONE;
+    this.live--;
+  }
+
+  /** Removes the binding refreshed longest ago among those this request has not touched; false where there is none. */
+  removeOldest(out: Outbox): boolean {
+    let oldest = -1;
+    for (let i = 0; i < this.count; i++) {
+      if (this.contact[i] !== ABSENT) continue;
+      if (oldest < 0 || refreshedAtOf(out.state, this.imageAt[i]) < refreshedAtOf(out.state, this.imageAt[oldest]))
+        oldest = i;
+    }
+    if (oldest >= 0) this.remove(oldest);
+    return oldest >= 0;
+  }
+
+  /** When the binding began: with the first registration it goes back to. */
+  registeredAt(out: Outbox, i: number): number {
+    return this.imageAt[i] >= 0 ? registeredAtOf(out.state, this.imageAt[i]) : out.now;
+  }
+
+  private set(i: number, contact: number, expiresAt: number): void {
+    this.contact[i] = contact;
+    this.expiresAt[i] = expiresAt;
+  }
+
+  private equalsStored(out: Outbox, i: number, contact: number): boolean {
+    const at = uriAt(out.state, this.imageAt[i]);
+    const end = uriEnd(out.state, this.imageAt[i]);
+    if (sameBytes(out.state, at, end, contact)) return true;
+    parseUri(out.state, at, end, this.storedUri, 0);
+    return uriEquals(slab, table, contact, out.state, this.storedUri, 0);
+  }
+}
+
+function equalContacts(a: number, b: number): boolean {
+  return uriEquals(slab, table, a, slab, table, b);
+}
+
+function sameBytes(bytes: Uint8Array, at: number, end: number, contact: number): boolean {
+  const from = table[contact + URI_AT];
+  if (end - at !== table[contact + URI_END] - from) return false;
+  for (let i = end - at - 1; i >= 0; i--) if (bytes[at + i] !== slab[from + i]) return false;
+  return true;
+}

@@ -1,0 +1,89 @@
+// What a batch did, counted: changes of bindings only once its commit has succeeded, answers once they are final. @hot
+
+import type { Outbox } from '../registrar/outbox.ts';
+import { COUNTER } from './counters.ts';
+
+const ANSWERED = new Map<number, number>([
+  [400, COUNTER.answered_400],
+  [403, COUNTER.answered_403],
+  [404, COUNTER.answered_404],
+  [405, COUNTER.answered_405],
+  [416, COUNTER.answered_416],
+  [420, COUNTER.answered_420],
+  [423, COUNTER.answered_423],
+  [500, COUNTER.answered_500],
+  [501, COUNTER.answered_501],
+  [503, COUNTER.answered_503],
+  [505, COUNTER.answered_505],
+]);
+
+export class BatchTally {
+  private readonly counters: Float64Array;
+  private ok = 0;
+  private added = 0;
+  private refreshed = 0;
+  private removed = 0;
+  private evicted = 0;
+  private expired = 0;
+  private bindings = 0;
+  private aors = 0;
+
+  constructor(counters: Float64Array) {
+    this.counters = counters;
+  }
+
+  /** A REGISTER that changed bindings. */
+  registered(out: Outbox): void {
+    this.ok++;
+    this.added += out.added;
+    this.refreshed += out.refreshed;
+    this.removed += out.removed;
+    this.evicted += out.evicted;
+    // Bindings that had run out but not yet been swept were still in the gauges.
+    this.changed(out.bindingsBefore + out.expired, out.bindingsAfter, out.expired);
+  }
+
+  /** Bindings of an AOR that the wheel has taken out. */
+  swept(before: number, after: number): void {
+    this.changed(before, after, before - after);
+  }
+
+  /** A final answer that was not a replay. */
+  answered(status: number): void {
+    if (status < 300) return;
+    const counters = this.counters;
+    counters[COUNTER.refused]++;
+    const counter = ANSWERED.get(status);
+    if (counter !== undefined) counters[counter]++;
+  }
+
+  apply(): void {
+    const counters = this.counters;
+    counters[COUNTER.ok] += this.ok;
+    counters[COUNTER.registered] += this.added;
+    counters[COUNTER.refreshed] += this.refreshed;
+    counters[COUNTER.unregistered] += this.removed;
+    counters[COUNTER.evicted] += this.evicted;
+    counters[COUNTER.expired] += this.expired;
+    counters[COUNTER.bindings] += this.bindings;
+    counters[COUNTER.aors] += this.aors;
+  }
+
+  clear(): void {
+    this.ok = 0;
+    this.added = 0;
+    this.refreshed = 0;
+    this.removed = 0;
+    this.evicted = 0;
+    this.expired = 0;
+    this.bindings = 0;
+    this.aors = 0;
+  }
+
+  private changed(before: number, after: number, expired: number): void {
+    this.expired += expired;
+    this.bindings += after - before;
+    if (before === 0 && after > 0) this.aors++;
+    if (before > 0 && after === 0) this.aors--;
+  }
+}

@@ -1,0 +1,56 @@
+// What a shard counts, in shared memory: one writer (the shard), any number of readers, no locks.
+// Names here are those that the log, the status line and later the metrics use.
+
+export const COUNTER_NAMES = [
+  'received', // messages taken in, from sockets and rings
+  'forwarded', // handed to the shard that owns the AOR
+  'registered', // bindings added
+  'refreshed', // bindings renewed
+  'unregistered', // bindings removed by their clients
+  'evicted', // bindings removed to make room (policy evict-oldest)
+  'expired', // bindings whose interval ran out
+  'fetched', // REGISTERs without Contact answered 200
+  'ok', // 200 answers to REGISTER
+  'refused', // final answers of 300 and above
+  'absorbed', // retransmissions answered from memory
+  'merged', // 482
+  'options', // OPTIONS answered 200
+  'dropped_not_sip',
+  'dropped_no_via',
+  'dropped_response',
+  'dropped_ack',
+  'dropped_keep_alive',
+  'dropped_in_progress', // retransmissions of a request whose answer waits for its commit
+  'dropped_ring_full',
+  'dropped_send', // answers the socket would not take
+  'answered_400',
+  'answered_403',
+  'answered_404',
+  'answered_405',
+  'answered_416',
+  'answered_420',
+  'answered_423',
+  'answered_500',
+  'answered_501',
+  'answered_503',
+  'answered_505',
+  'commits',
+  'commit_failures',
+  'commit_us', // time spent in commits
+  'batches',
+  'quarantined', // damaged records set aside
+  'bindings', // gauge
+  'aors', // gauge
+  'transactions', // gauge
+  'loops', // passes of the shard's loop: shows that it lives
+] as const;
+
+export type CounterName = (typeof COUNTER_NAMES)[number];
+
+/** Index of each counter in a shard's Float64Array. */
+export const COUNTER: { readonly [name in CounterName]: number } = Object.fromEntries(
+  COUNTER_NAMES.map((name, index) => [name, index]),
+) as { [name in CounterName]: number };
+
+/** Bytes of shared memory for one shard's counters. */
+export const COUNTERS_BYTES = COUNTER_NAMES.length * 8;

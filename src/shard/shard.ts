@@ -1,0 +1,424 @@
+// One shard's pipeline: parse, route, absorb, load, decide; then commit, and only then are the answers true. No thread,
+// no socket, no clock: shard-loop.ts drives it for real, a simulation in virtual time. Answers leave after commit().
+// @hot
+
+import { ExpiryIndex, type ExpiryVisitor } from '../location/expiry-index.ts';
+import type { LocationStore, ScanReport } from '../location/location-store.ts';
+import { RECORD_HEADER_BYTES, recordAorLength, sealRecord, setRecordAorLength } from '../location/record.ts';
+import { WriteSet } from '../location/write-set.ts';
+import { copyLiveImages, countImages, firstExpiry, hasLiveImage } from '../registrar/images.ts';
+import { Outbox, RECORD_BYTES_MAX } from '../registrar/outbox.ts';
+import { createPeers, type Peers } from '../registrar/peers.ts';
+import type { Policy } from '../registrar/policy.ts';
+import { Registrar } from '../registrar/registrar.ts';
+import { RequestKeys } from '../registrar/request-keys.ts';
+import { answerPort, canAnswer } from '../registrar/response.ts';
+import {
+  ANSWER_BYTES_MAX,
+  ANSWER_FORGOTTEN,
+  IN_PROGRESS,
+  MERGED_REQUEST,
+  NEW_REQUEST,
+  RETRANSMISSION,
+  Transactions,
+} from '../registrar/transactions.ts';
+import { UserAgentServer } from '../registrar/uas.ts';
+import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
+import { parse } from '../sip/parser.ts';
+import { SipHash } from '../sip/siphash.ts';
+import { slab, slotStart } from '../sip/slab.ts';
+import {
+  ADDRESS_TAG_AT,
+  KIND_RESPONSE,
+  METHOD_ACK,
+  METHOD_CANCEL,
+  METHOD_REGISTER,
+  T_CONTACT_COUNT,
+  T_CONTACT_STAR,
+  T_KIND,
+  T_METHOD,
+  T_REQUEST_URI,
+  T_TO,
+  table,
+  URI_USER_AT,
+} from '../sip/span-table.ts';
+import { canonicalAor } from '../sip/uri.ts';
+import { ascii } from '../sip/writer.ts';
+import { Answers } from './answers.ts';
+import { BatchTally } from './batch-tally.ts';
+import { COUNTER } from './counters.ts';
+
+export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
+
+export interface ShardOptions {
+  readonly index: number;
+  readonly shards: number;
+  readonly store: LocationStore;
+  readonly policy: Policy;
+  /** 32 bytes, one per data directory: keys of the hashes. */
+  readonly secret: Uint8Array;
+  /** One row per COUNTER_NAMES, in shared memory or not. */
+  readonly counters: Float64Array;
+  /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
+  forward(owner: number, slot: number, length: number): boolean;
+  readonly log: ShardLog;
+}
+
+/** AORs looked at per batch when bindings run out: bounds the batch, and the write set. */
+const EXPIRIES_PER_BATCH = 128;
+/** How soon an AOR is looked at again after a commit that failed. */
+const RETRY_MS = 1000;
+
+const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
+
+export class Shard {
+  readonly peers: Peers = createPeers();
+  readonly answers: Answers;
+  private readonly options: ShardOptions;
+  private readonly store: LocationStore;
+  private readonly counters: Float64Array;
+  private readonly transactions: Transactions;
+  private readonly uas: UserAgentServer;
+  private readonly registrar: Registrar;
+  private readonly keys: RequestKeys;
+  private readonly out = new Outbox();
+  private readonly writes = new WriteSet();
+  private readonly expiries = new ExpiryIndex();
+  private readonly tally: BatchTally;
+  private readonly aorHash: SipHash;
+  private readonly aor = new Uint8Array(1024);
+  private aorLength = -1;
+  private readonly key = new Uint32Array(4);
+  private readonly keyBytes = new Uint8Array(this.key.buffer);
+  private readonly loaded = new Uint8Array(RECORD_BYTES_MAX);
+  /** Whether the state under decision stands in the write set, so that its answer hangs on the commit. */
+  private stateIsUncommitted = false;
+  /** Where the record begins that the state is part of. */
+  private stateRecordAt = 0;
+  private readonly expiryVisitor: ExpiryVisitor = { expire: (k0, k1, k2, k3) => this.expireAor(k0, k1, k2, k3) };
+  private slot = 0;
+  private readonly slotLength = new Uint16Array(this.peers.port.length);
+  private now = 0;
+
+  constructor(options: ShardOptions) {
+    const { policy, secret } = options;
+    this.options = options;
+    this.store = options.store;
+    this.counters = options.counters;
+    this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
+    this.answers = new Answers(this.transactions.answers);
+    this.uas = new UserAgentServer(policy);
+    this.registrar = new Registrar(policy);
+    this.aorHash = new SipHash(secret.subarray(0, 16));
+    this.keys = new RequestKeys(secret.subarray(16, 32));
+    this.tally = new BatchTally(options.counters);
+    this.out.peers = this.peers;
+  }
+
+  /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
+  open(): ScanReport {
+    const key = new Uint32Array(4);
+    const keyBytes = new Uint8Array(key.buffer);
+    const report = this.store.scan((recordKey, record) => {
+      keyBytes.set(recordKey);
+      const at = RECORD_HEADER_BYTES + recordAorLength(record, 0);
+      const bindings = countImages(record, at, record.length);
+      if (bindings <= 0) return;
+      this.counters[COUNTER.bindings] += bindings;
+      this.counters[COUNTER.aors]++;
+      this.expiries.track(key[0], key[1], key[2], key[3], firstExpiry(record, at, record.length));
+    });
+    this.counters[COUNTER.quarantined] = this.store.quarantined;
+    return report;
+  }
+
+  /** One message in a slot of the slab, its peer in the same row of `peers`. */
+  receive(slot: number, length: number, now: number): void {
+    this.slot = slot;
+    this.slotLength[slot] = length;
+    this.now = now;
+    const at = slotStart(slot);
+    if (isKeepAlive(at, length)) return this.drop(COUNTER.dropped_keep_alive);
+    const error = parse(at, at + length);
+    if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
+    if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
+    if (table[T_METHOD] === METHOD_ACK) return this.drop(COUNTER.dropped_ack);
+    if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
+    this.takeAor();
+    if (this.aorLength >= 0 && this.options.shards > 1) {
+      const owner = this.key[3] % this.options.shards;
+      if (owner !== this.options.index) return this.forward(owner, length);
+    }
+    this.keys.take();
+    if (table[T_METHOD] === METHOD_CANCEL) this.cancel();
+    else this.absorb(error, length);
+  }
+
+  /** Bindings that have run out leave the store; bounded work, the rest at the next call. */
+  expire(now: number): void {
+    this.now = now;
+    this.expiries.advance(now, EXPIRIES_PER_BATCH, this.expiryVisitor);
+  }
+
+  /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
+  msToNextTick(now: number): number {
+    return this.expiries.msToNextTick(now);
+  }
+
+  /** The batch's one transaction. When it fails, every answer that hung on it becomes a 500. */
+  commit(now: number): void {
+    this.now = now;
+    if (this.writes.count > 0) {
+      try {
+        this.store.commit(this.writes);
+        this.counters[COUNTER.commits]++;
+        this.tally.apply();
+        this.trackWrites();
+      } catch (error) {
+        this.commitFailed(error);
+      }
+    }
+    this.publish();
+    this.writes.clear();
+    this.tally.clear();
+    this.counters[COUNTER.transactions] = this.transactions.count;
+    this.counters[COUNTER.quarantined] = this.store.quarantined;
+  }
+
+  /** The answers have left. */
+  release(): void {
+    this.answers.count = 0;
+  }
+
+  /** For the wheel: drops what has run out of one AOR's record; returns when it next needs a look, 0 for never. */
+  private expireAor(k0: number, k1: number, k2: number, k3: number): number {
+    const { out, writes, key } = this;
+    key[0] = k0;
+    key[1] = k1;
+    key[2] = k2;
+    key[3] = k3;
+    out.reset();
+    const at = writes.reserve(RECORD_BYTES_MAX);
+    this.loadState();
+    const before = countImages(out.state, out.stateAt, out.stateEnd);
+    if (before <= 0) return 0;
+    out.record.start(writes.bytes, at, at + RECORD_BYTES_MAX);
+    out.record.span(out.state, this.stateRecordAt, out.stateAt);
+    const images = out.record.at;
+    const after = copyLiveImages(out.record, out.state, out.stateAt, out.stateEnd, this.now);
+    if (after === before) return firstExpiry(out.state, out.stateAt, out.stateEnd);
+    this.putRecord(at, after);
+    this.tally.swept(before, after);
+    return firstExpiry(writes.bytes, images, out.record.at);
+  }
+
+  private drop(counter: number): void {
+    this.counters[counter]++;
+  }
+
+  private forward(owner: number, length: number): void {
+    if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
+    else this.counters[COUNTER.dropped_ring_full]++;
+  }
+
+  /** The AOR the request is about: To's for REGISTER (§10.3 step 5), else the Request-URI's where it names a user. */
+  private takeAor(): void {
+    const byRequestUri = table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0;
+    this.aorLength = canonicalAor(slab, table, byRequestUri ? T_REQUEST_URI : T_TO, this.aor);
+    if (this.aorLength < 0) return;
+    const hash = this.aorHash;
+    hash.begin();
+    hash.span(this.aor, 0, this.aorLength);
+    hash.end();
+    this.key.set(hash.out);
+  }
+
+  private cancel(): void {
+    let known = false;
+    for (let i = 0; i < CANCELLABLE.length && !known; i++) {
+      const method = CANCELLABLE[i];
+      this.keys.takeRequest(method, 0, method.length);
+      known = this.find(false) !== NEW_REQUEST;
+    }
+    this.startAnswer();
+    this.uas.cancel(this.out, known);
+    this.finishAnswer(-1, false);
+  }
+
+  /** §17.2.2: a retransmission gets the answer the request got; anything else is new, or came by two ways. */
+  private absorb(error: number, length: number): void {
+    const wellFormed = error === E_OK;
+    const found = wellFormed ? this.find(table[T_TO + ADDRESS_TAG_AT] < 0) : NEW_REQUEST;
+    if (found === IN_PROGRESS) return this.drop(COUNTER.dropped_in_progress);
+    if (found === RETRANSMISSION) {
+      const t = this.transactions;
+      this.answers.add(this.slot, t.answerAt, t.answerEnd, t.answerPort);
+      this.counters[COUNTER.absorbed]++;
+      return;
+    }
+    if (found === MERGED_REQUEST) {
+      this.startAnswer();
+      this.uas.merged(this.out);
+      this.finishAnswer(-1, false);
+      this.counters[COUNTER.merged]++;
+      return;
+    }
+    this.decide(wellFormed, length, found === ANSWER_FORGOTTEN);
+  }
+
+  private find(mayMerge: boolean): number {
+    const k = this.keys;
+    return this.transactions.find(k.requestHigh, k.requestLow, k.branchHigh, k.branchLow, mayMerge, this.now);
+  }
+
+  private decide(wellFormed: boolean, length: number, again: boolean): void {
+    const out = this.out;
+    const k = this.keys;
+    const ticket = wellFormed
+      ? this.transactions.begin(k.requestHigh, k.requestLow, k.branchHigh, k.branchLow, this.now)
+      : -1;
+    this.startAnswer();
+    this.stateIsUncommitted = false;
+    let status = this.uas.check(out, length);
+    if (status === 0) status = table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
+    this.finishAnswer(ticket, out.changed || this.stateIsUncommitted);
+  }
+
+  private serveOptions(): number {
+    this.loadState();
+    const { out } = this;
+    const live = this.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now);
+    this.counters[COUNTER.options]++;
+    return this.uas.options(out, live);
+  }
+
+  private register(again: boolean): number {
+    const out = this.out;
+    const refused = this.registrar.admit(out, this.aorLength);
+    if (refused !== 0) return refused;
+    const at = this.writes.reserve(RECORD_BYTES_MAX);
+    this.loadState();
+    const images = at + RECORD_HEADER_BYTES + this.aorLength;
+    out.record.start(this.writes.bytes, images, at + RECORD_BYTES_MAX);
+    const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
+    if (status !== 200) return status;
+    if (out.record.overflow || out.answer.overflow) return this.startOver();
+    if (out.changed) {
+      setRecordAorLength(this.writes.bytes, at, this.aorLength);
+      for (let i = 0; i < this.aorLength; i++) this.writes.bytes[at + RECORD_HEADER_BYTES + i] = this.aor[i];
+      this.putRecord(at, out.bindingsAfter);
+      this.tally.registered(out);
+    } else {
+      this.counters[COUNTER.ok]++;
+      if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;
+    }
+    return status;
+  }
+
+  /** The record or the answer did not fit: nothing of it holds. */
+  private startOver(): number {
+    this.startAnswer();
+    return this.uas.failed(this.out);
+  }
+
+  private putRecord(at: number, bindings: number): void {
+    const { writes, out, key } = this;
+    if (bindings > 0) sealRecord(writes.bytes, at, out.record.at);
+    writes.put(key[0], key[1], key[2], key[3], bindings > 0 ? out.record.at - at : 0);
+  }
+
+  /** Brings the AOR's images into the outbox: from this batch's working set, else from the store. */
+  private loadState(): void {
+    const { out, writes, key } = this;
+    const entry = writes.find(key[0], key[1], key[2], key[3]);
+    this.stateIsUncommitted = entry >= 0;
+    out.state = entry >= 0 ? writes.bytes : this.loaded;
+    this.stateRecordAt = entry >= 0 ? writes.at[entry] : 0;
+    out.stateEnd = entry >= 0 ? writes.end[entry] : this.store.load(this.keyBytes, this.loaded);
+    if (out.stateEnd <= this.stateRecordAt) {
+      out.stateAt = 0;
+      out.stateEnd = 0;
+      return;
+    }
+    out.stateAt = this.stateRecordAt + RECORD_HEADER_BYTES + recordAorLength(out.state, this.stateRecordAt);
+    // A sound checksum over images that are none: written by a faulty program; worth no more than a damaged record.
+    if (entry < 0 && countImages(out.state, out.stateAt, out.stateEnd) < 0) out.stateEnd = out.stateAt;
+  }
+
+  private startAnswer(): void {
+    const { out, keys } = this;
+    out.reset();
+    out.now = this.now;
+    out.peer = this.slot;
+    out.tagHigh = keys.tagHigh;
+    out.tagLow = keys.tagLow;
+    const at = this.transactions.reserve();
+    out.answer.start(this.transactions.answers, at, at + ANSWER_BYTES_MAX);
+  }
+
+  private finishAnswer(ticket: number, conditional: boolean): void {
+    const { out, answers } = this;
+    if (out.answer.overflow) this.startOver();
+    const length = out.answer.at - out.answer.from;
+    const row = answers.add(this.slot, out.answer.from, out.answer.at, answerPort(out));
+    answers.place[row] = this.transactions.claim(length);
+    answers.ticket[row] = ticket;
+    answers.status[row] = out.status;
+    answers.conditional[row] = conditional ? 1 : 0;
+  }
+
+  private commitFailed(error: unknown): void {
+    this.counters[COUNTER.commit_failures]++;
+    this.options.log('error', 'commit failed', { error: String(error), aors: this.writes.count });
+    const { answers, keys } = this;
+    const rows = answers.count;
+    for (let row = 0; row < rows; row++) {
+      if (answers.conditional[row] === 0) continue;
+      this.slot = answers.slot[row];
+      parse(slotStart(this.slot), slotStart(this.slot) + this.slotLength[this.slot]);
+      keys.take();
+      this.startAnswer();
+      this.uas.failed(this.out);
+      answers.at[row] = this.out.answer.from;
+      answers.end[row] = this.out.answer.at;
+      answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
+      answers.status[row] = 500;
+    }
+    const words = new Uint32Array(this.writes.keys.buffer);
+    for (let w = 0; w < this.writes.count * 4; w += 4)
+      this.expiries.track(words[w], words[w + 1], words[w + 2], words[w + 3], this.now + RETRY_MS);
+  }
+
+  /** From here on retransmissions get their answers. */
+  private publish(): void {
+    const { answers } = this;
+    for (let row = 0; row < answers.count; row++) {
+      if (answers.status[row] === 0) continue; // a replayed one
+      this.tally.answered(answers.status[row]);
+      if (answers.ticket[row] < 0) continue;
+      const length = answers.end[row] - answers.at[row];
+      this.transactions.publish(answers.ticket[row], answers.place[row], length, answers.port[row]);
+    }
+  }
+
+  /** Every AOR written gets its look when its first binding runs out. */
+  private trackWrites(): void {
+    const { writes } = this;
+    const words = new Uint32Array(writes.keys.buffer);
+    for (let entry = 0, w = 0; entry < writes.count; entry++, w += 4) {
+      const at = writes.at[entry];
+      if (writes.end[entry] === at) continue;
+      const images = at + RECORD_HEADER_BYTES + recordAorLength(writes.bytes, at);
+      const next = firstExpiry(writes.bytes, images, writes.end[entry]);
+      this.expiries.track(words[w], words[w + 1], words[w + 2], words[w + 3], next);
+    }
+  }
+}
+
+/** CRLFs or nothing at all (RFC 5626 §3.5.1, and what some phones send instead), or a STUN message (§3.5.2). */
+function isKeepAlive(at: number, length: number): boolean {
+  if (length > 0 && slab[at] < 2) return true;
+  if (length > 4) return false;
+  for (let i = 0; i < length; i++) if (slab[at + i] !== 0x0d && slab[at + i] !== 0x0a && slab[at + i] !== 0) return false;
+  return true;
+}

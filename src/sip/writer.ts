@@ -1,0 +1,87 @@
+// Writes messages and records into memory that somebody else owns: bytes, spans, constants, numbers. It never allocates
+// and never writes at `limit` or beyond. No grammar lives here.
+// @hot
+
+/** From this length on a copy inside one buffer is left to the engine. */
+const COPY_MIN = 96;
+
+/** The bytes of an ASCII constant; for module level, not per message. */
+export function ascii(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i) & 0x7f;
+  return bytes;
+}
+
+/**
+ * What does not fit is not written at all, and `overflow` stays true from then on: check it once, at the end. After an
+ * overflow nothing more is written, so that what stands there is a clean beginning.
+ */
+export class Writer {
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Offset where writing started. */
+  from = 0;
+  /** Offset of the next byte. */
+  at = 0;
+  /** Offset behind the last byte that may be written. */
+  limit = 0;
+  overflow = false;
+
+  /** Writes into bytes[at, limit) from now on. */
+  start(bytes: Uint8Array, at: number, limit: number): void {
+    this.bytes = bytes;
+    this.from = at;
+    this.at = at;
+    this.limit = limit < bytes.length ? limit : bytes.length;
+    this.overflow = false;
+  }
+
+  byte(value: number): void {
+    if (this.room(1)) this.bytes[this.at++] = value;
+  }
+
+  /** A whole array, usually a constant made by `ascii`. */
+  text(constant: Uint8Array): void {
+    const length = constant.length;
+    if (!this.room(length)) return;
+    const { bytes, at } = this;
+    for (let i = 0; i < length; i++) bytes[at + i] = constant[i];
+    this.at = at + length;
+  }
+
+  /** source[at, end); nothing where the span is absent or empty. */
+  span(source: Uint8Array, at: number, end: number): void {
+    const length = end - at;
+    if (length <= 0 || !this.room(length)) return;
+    const bytes = this.bytes;
+    const to = this.at;
+    if (length >= COPY_MIN && source === bytes) bytes.copyWithin(to, at, end);
+    else for (let i = 0; i < length; i++) bytes[to + i] = source[at + i];
+    this.at = to + length;
+  }
+
+  /** A whole number from 0 to 2^53 - 1 in decimal digits. */
+  number(value: number): void {
+    let digits = 1;
+    for (let bound = 10; bound <= value; bound *= 10) digits++;
+    if (!this.room(digits)) return;
+    const bytes = this.bytes;
+    let rest = value;
+    for (let i = this.at + digits - 1; i >= this.at; i--) {
+      const tenth = Math.floor(rest / 10);
+      bytes[i] = 0x30 + (rest - tenth * 10);
+      rest = tenth;
+    }
+    this.at += digits;
+  }
+
+  /** Leaves room for `length` bytes that the caller fills in. */
+  skip(length: number): void {
+    if (this.room(length)) this.at += length;
+  }
+
+  private room(length: number): boolean {
+    if (!this.overflow && this.at + length <= this.limit) return true;
+    this.overflow = true;
+    return false;
+  }
+}

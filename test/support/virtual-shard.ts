@@ -1,0 +1,165 @@
+// A shard without threads or sockets, in virtual time: text in, text out. For tests of the registrar's behaviour.
+
+import type { LocationStore } from '../../src/location/location-store.ts';
+import { MemoryStore } from '../../src/location/memory-store.ts';
+import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
+import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
+import { Shard } from '../../src/shard/shard.ts';
+import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
+
+export interface Source {
+  readonly ip?: string;
+  readonly port?: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly phrase: string;
+  readonly text: string;
+  /** Where it was sent. */
+  readonly port: number;
+  /** Values of all rows with this name, in order; names as the registrar writes them. */
+  header(name: string): string[];
+  /** URI and seconds of each Contact, in order. */
+  readonly contacts: readonly { readonly uri: string; readonly expires: number; readonly row: string }[];
+}
+
+export interface VirtualShardOptions {
+  readonly policy?: Partial<Policy>;
+  readonly store?: LocationStore;
+  readonly index?: number;
+  readonly shards?: number;
+  readonly now?: number;
+}
+
+export class VirtualShard {
+  /** Epoch milliseconds. */
+  now: number;
+  readonly store: LocationStore;
+  readonly shard: Shard;
+  readonly log: string[] = [];
+  readonly forwarded: { owner: number; text: string }[] = [];
+  private readonly counters = new Float64Array(COUNTER_NAMES.length);
+
+  constructor(options: VirtualShardOptions = {}) {
+    this.now = options.now ?? Date.UTC(2026, 0, 1);
+    this.store = options.store ?? new MemoryStore();
+    this.shard = new Shard({
+      index: options.index ?? 0,
+      shards: options.shards ?? 1,
+      store: this.store,
+      policy: { ...DEFAULT_POLICY, domains: ['example.com'], ...options.policy },
+      secret: Uint8Array.from({ length: 32 }, (_, i) => i + 1),
+      counters: this.counters,
+      forward: (owner, slot, length) => {
+        this.forwarded.push({ owner, text: textAt(slotStart(slot), slotStart(slot) + length) });
+        return true;
+      },
+      log: (_level, event) => this.log.push(event),
+    });
+    this.shard.open();
+  }
+
+  counter(name: CounterName): number {
+    return this.counters[COUNTER[name]];
+  }
+
+  /** Hands messages in as one batch; the answers of the batch, in the order they would be sent. */
+  batch(messages: readonly (string | Uint8Array)[], source: Source = {}): Answer[] {
+    if (messages.length > SLOT_COUNT) throw new RangeError('more messages than a batch takes');
+    for (const [slot, message] of messages.entries()) this.receive(slot, message, source);
+    this.shard.expire(this.now);
+    this.shard.commit(this.now);
+    const { answers } = this.shard;
+    const texts = Array.from({ length: answers.count }, (_, row) => {
+      const bytes = answers.bytes.subarray(answers.at[row], answers.end[row]);
+      return parseAnswer(Buffer.from(bytes).toString('latin1'), answers.port[row]);
+    });
+    this.shard.release();
+    return texts;
+  }
+
+  /** One message alone: its answer, or undefined where it drew none. */
+  send(message: string | Uint8Array, source: Source = {}): Answer | undefined {
+    return this.batch([message], source)[0];
+  }
+
+  /** Lets time pass, with the wheel turning once a second. */
+  advance(seconds: number): void {
+    const end = this.now + seconds * 1000;
+    while (this.now < end) {
+      this.now = Math.min(end, this.now + 1000);
+      do {
+        this.batch([]);
+      } while (this.shard.msToNextTick(this.now) === 0);
+    }
+  }
+
+  private receive(slot: number, message: string | Uint8Array, source: Source): void {
+    const bytes = typeof message === 'string' ? Buffer.from(message, 'latin1') : message;
+    slab.set(bytes, slotStart(slot));
+    const { peers } = this.shard;
+    const ip = source.ip ?? '192.0.2.9';
+    peers.family[slot] = 4;
+    peers.ip.set(
+      ip.split('.').map((octet) => Number(octet)),
+      slot * 16,
+    );
+    peers.port[slot] = source.port ?? 5060;
+    this.shard.receive(slot, bytes.length, this.now);
+  }
+}
+
+function textAt(at: number, end: number): string {
+  return Buffer.from(slab.subarray(at, end)).toString('latin1');
+}
+
+function parseAnswer(text: string, port: number): Answer {
+  const [head] = text.split('\r\n\r\n');
+  const [start, ...rows] = head.split('\r\n');
+  const match = /^SIP\/2\.0 (\d{3}) (.*)$/.exec(start);
+  if (!match) throw new Error(`no status line: ${start}`);
+  const header = (name: string): string[] =>
+    rows.filter((row) => row.startsWith(`${name}: `)).map((row) => row.slice(name.length + 2));
+  const contacts = header('Contact').map((row) => ({
+    row,
+    uri: /<([^>]*)>/.exec(row)?.[1] ?? '',
+    expires: Number(/;expires=(\d+)$/.exec(row)?.[1]),
+  }));
+  return { status: Number(match[1]), phrase: match[2], text, port, header, contacts };
+}
+
+export interface RegisterOptions {
+  readonly requestUri?: string;
+  readonly to?: string;
+  readonly from?: string;
+  readonly callId?: string;
+  readonly cseq?: number;
+  readonly branch?: string;
+  readonly via?: string;
+  readonly contacts?: readonly string[];
+  readonly expires?: number | string;
+  /** Further header lines. */
+  readonly extra?: readonly string[];
+}
+
+let branches = 0;
+
+/** A REGISTER for alice@example.com, changed where `options` say so. */
+export function register(options: RegisterOptions = {}): string {
+  const branch = options.branch ?? `z9hG4bK${++branches}`;
+  const lines = [
+    `REGISTER ${options.requestUri ?? 'sip:example.com'} SIP/2.0`,
+    `Via: ${options.via ?? `SIP/2.0/UDP 192.0.2.9:5060;branch=${branch};rport`}`,
+    'Max-Forwards: 70',
+    `From: ${options.from ?? '<sip:alice@example.com>;tag=f1'}`,
+    `To: ${options.to ?? '<sip:alice@example.com>'}`,
+    `Call-ID: ${options.callId ?? 'call-1'}`,
+    `CSeq: ${options.cseq ?? 1} REGISTER`,
+    ...(options.contacts ?? []).map((contact) => `Contact: ${contact}`),
+    ...(options.expires === undefined ? [] : [`Expires: ${options.expires}`]),
+    ...(options.extra ?? []),
+    'Content-Length: 0',
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
