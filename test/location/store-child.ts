@@ -1,0 +1,75 @@
+// A process with a location store of its own, to be killed, traced or starved by the tests.
+// Arguments: acknowledge | trace | disk-full | fill | scan, directory, durability.
+
+import { spawnSync } from 'node:child_process';
+import { writeSync } from 'node:fs';
+import { type Durability, LmdbStore } from '../../src/location/lmdb-store.ts';
+import { WriteSet } from '../../src/location/write-set.ts';
+import { putRecord, textOf } from './store-records.ts';
+
+const [mode, directory, durability] = process.argv.slice(2);
+const store = new LmdbStore(directory, durability as Durability);
+const writes = new WriteSet();
+
+function commit(first: number, count: number, size = 100): void {
+  writes.clear();
+  for (let n = first; n < first + count; n++) putRecord(writes, n, `aor-${n}`, size);
+  store.commit(writes);
+}
+
+/** Commits one AOR after the other and says so, until it is killed. */
+function acknowledge(): void {
+  for (let n = 0; ; n++) {
+    commit(n, 1);
+    writeSync(1, `${n}\n`);
+  }
+}
+
+/** Ten loads and commits between two marks. */
+function trace(): void {
+  commit(0, 10);
+  for (let n = 0; n < 10; n++) {
+    writeSync(1, 'before\n');
+    textOf(store, n);
+    commit(n, 1);
+    writeSync(1, 'after\n');
+  }
+}
+
+/** Commits until the file may not grow any more, then has the limit lifted and goes on. */
+function diskFull(): void {
+  process.on('SIGXFSZ', () => {});
+  let next = 0;
+  let failure = '';
+  while (failure === '') {
+    try {
+      commit(next, 50, 1000);
+      next += 50;
+    } catch (error) {
+      failure = String(error);
+    }
+  }
+  let kept = 0;
+  for (let n = 0; n < next; n++) if (textOf(store, n) !== undefined) kept++;
+  let applied = 0;
+  for (let n = next; n < next + 50; n++) if (textOf(store, n) !== undefined) applied++;
+  let again = 0;
+  for (let i = 0; i < 5; i++) {
+    try {
+      commit(next, 50, 1000);
+    } catch {
+      again++;
+    }
+  }
+  spawnSync('prlimit', ['--pid', String(process.pid), '--fsize=unlimited']);
+  commit(next, 50, 1000);
+  const { records } = store.scan(() => {});
+  writeSync(1, `${JSON.stringify({ failure, committed: next, kept, applied, again, records })}\n`);
+}
+
+if (mode === 'acknowledge') acknowledge();
+else if (mode === 'trace') trace();
+else if (mode === 'fill') commit(0, 500);
+else if (mode === 'scan') store.scan(() => {});
+else diskFull();
+process.exit(0);
