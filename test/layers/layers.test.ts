@@ -1,0 +1,286 @@
+// Rules about the source that no compiler checks. Every message says where, and what to do about it.
+
+import { describe, expect, it } from 'vitest';
+import { findFunctions, listFiles, REGEX, readSource, type SourceFile } from './source.ts';
+
+const files = listFiles('src', '.ts').map(readSource);
+const others = ['test', 'bench'].flatMap((folder) => listFiles(folder, '.ts')).map(readSource);
+
+/** What each folder may import; `.` is src itself (index.ts, cli.ts). */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  sip: ['sip'],
+  registrar: ['sip', 'registrar'],
+  location: ['sip', 'registrar', 'location'],
+  transport: ['sip', 'transport'],
+  shard: ['sip', 'registrar', 'location', 'transport', 'shard'],
+  server: ['sip', 'registrar', 'location', 'transport', 'shard', 'server'],
+  '.': ['sip', 'registrar', 'location', 'transport', 'shard', 'server', '.'],
+};
+
+/** Single files that a folder may import against the direction above, with the reason. */
+const LAYER_EXCEPTIONS: Readonly<Record<string, string>> = {
+  'transport -> src/registrar/peers.ts': 'the rows that whoever receives a message fills; plain arrays',
+};
+
+/** Where Node's modules and packages may be imported. */
+const OUTSIDE_WORLD = /^src\/(location\/lmdb-store|shard\/.*|transport\/.*|server\/.*|cli)\.ts$/;
+const HASHES_ONLY = /^src\/registrar\/(digest|gruu)\.ts$/;
+
+/** Files that start something: nobody imports them. */
+const ENTRY_POINTS = ['src/index.ts', 'src/cli.ts'];
+/** Files that only tests and benches import, with the reason. */
+const FOR_TESTS: Readonly<Record<string, string>> = {
+  'src/location/memory-store.ts': 'the reference that every other store must equal',
+};
+/** Layouts: lists of names that are whole whether or not each is used yet. */
+const LAYOUTS = [
+  'src/sip/span-table.ts',
+  'src/sip/parse-error.ts',
+  'src/registrar/peers.ts',
+  'src/transport/linux-abi.ts',
+];
+
+const FILE_LINES_MAX = 450;
+const FUNCTION_LINES_MAX = 70;
+/** Longer ones, with the reason: `src/x/file.ts` or `src/x/file.ts name`. The list may only shrink. */
+const LONGER: Readonly<Record<string, string>> = {};
+
+function folderOf(path: string): string {
+  const parts = path.split('/');
+  return parts.length > 2 ? parts[1] : '.';
+}
+
+/** Lines whose code matches, as "file:line: what to do". */
+function matches(file: SourceFile, pattern: RegExp, advice: string, from = 1, to = file.code.length): string[] {
+  const found: string[] = [];
+  for (let line = from; line <= to; line++) {
+    if (pattern.test(file.code[line - 1])) found.push(`${file.path}:${line}: ${advice}`);
+  }
+  return found;
+}
+
+describe('layers', () => {
+  it('import only downwards', () => {
+    const wrong = files.flatMap((file) =>
+      file.imports
+        .filter(({ target }) => target?.startsWith('src/') && !LAYERS[folderOf(file.path)]?.includes(folderOf(target)))
+        .filter(({ target }) => LAYER_EXCEPTIONS[`${folderOf(file.path)} -> ${target}`] === undefined)
+        .map(
+          ({ line, target }) =>
+            `${file.path}:${line}: ${folderOf(file.path)}/ may not import ${target}; move what both need into a lower folder or pass it as an argument`,
+        ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('have no folder without a rule, and nothing outside src', () => {
+    const wrong = files.flatMap((file) => [
+      ...(LAYERS[folderOf(file.path)] === undefined ? [`${file.path}:1: a new folder needs a place in LAYERS`] : []),
+      ...file.imports
+        .filter(({ target }) => target !== undefined && !target.startsWith('src/') && target !== 'package.json')
+        .map(({ line, target }) => `${file.path}:${line}: ${target} is outside src`),
+    ]);
+    expect(wrong).toEqual([]);
+  });
+
+  it('have no import cycle', () => {
+    const graph = new Map(
+      files.map((file) => [
+        file.path,
+        file.imports.flatMap(({ target, typeOnly }) => (typeOnly ? [] : (target ?? []))),
+      ]),
+    );
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const walk = (path: string, trail: readonly string[]) => {
+      if (trail.includes(path))
+        cycles.push(`${[...trail.slice(trail.indexOf(path)), path].join(' → ')}: break this cycle`);
+      else if (!done.has(path)) {
+        for (const next of graph.get(path) ?? []) walk(next, [...trail, path]);
+        done.add(path);
+      }
+    };
+    for (const path of graph.keys()) walk(path, []);
+    expect(cycles).toEqual([]);
+  });
+
+  it("keep Node's modules and packages to the files at the edge", () => {
+    const wrong = files
+      .filter((file) => !OUTSIDE_WORLD.test(file.path))
+      .flatMap((file) =>
+        file.imports
+          .filter(
+            ({ target, specifier }) =>
+              target === undefined && !(HASHES_ONLY.test(file.path) && specifier === 'node:crypto'),
+          )
+          .map(
+            ({ line, specifier }) =>
+              `${file.path}:${line}: '${specifier}' may not be imported here; pass in what it gives`,
+          ),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  it('keep the core pure: no clock, chance, process, timers or console in sip/ and registrar/', () => {
+    const impure =
+      /\b(Date\.now|Math\.random|process|setTimeout|setInterval|setImmediate|queueMicrotask|console|performance|globalThis|crypto\.)\b|\bnew Date\(\)/;
+    const wrong = files
+      .filter((file) => ['sip', 'registrar'].includes(folderOf(file.path)))
+      .flatMap((file) => matches(file, impure, 'the core takes time, chance and the world as arguments'));
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('open with a comment that says what lives there', () => {
+    const wrong = files.flatMap((file) => {
+      const start = file.lines[0].startsWith('#!') ? 1 : 0;
+      return /^\/\/ \S/.test(file.lines[start])
+        ? []
+        : [`${file.path}:${start + 1}: say in 1-3 lines of // what lives here and what must not`];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('are named for one concept', () => {
+    const vague = /\/(utils?|helpers?|common|misc|shared|tools?)\.ts$/;
+    expect(
+      files.filter(({ path }) => vague.test(path)).map(({ path }) => `${path}:1: name it for the concept it holds`),
+    ).toEqual([]);
+  });
+
+  it('re-export nothing but in index.ts', () => {
+    const wrong = files
+      .filter(({ path }) => path !== 'src/index.ts')
+      .flatMap((file) => [
+        ...(file.path.endsWith('/index.ts') ? [`${file.path}:1: only src/index.ts may be an index`] : []),
+        ...file.imports
+          .filter(({ reExport }) => reExport)
+          .map(({ line }) => `${file.path}:${line}: import from where it is defined`),
+      ]);
+    expect(wrong).toEqual([]);
+  });
+
+  it('name their imports with .ts', () => {
+    const wrong = [...files, ...others].flatMap((file) =>
+      file.imports
+        .filter(({ specifier }) => specifier.startsWith('.') && !/\.(ts|json|js)$/.test(specifier))
+        .map(({ line, specifier }) => `${file.path}:${line}: write '${specifier}.ts'`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('are all in use', () => {
+    const used = new Set(files.flatMap((file) => file.imports.map(({ target }) => target)));
+    const wrong = files
+      .filter(({ path }) => !used.has(path) && !ENTRY_POINTS.includes(path) && FOR_TESTS[path] === undefined)
+      .map(({ path }) => `${path}:1: nothing imports this file; use it or remove it`);
+    expect(wrong).toEqual([]);
+  });
+
+  it('export nothing that nobody else uses', () => {
+    const wrong: string[] = [];
+    for (const file of files.filter(({ path }) => !LAYOUTS.includes(path) && !ENTRY_POINTS.includes(path))) {
+      const rest = [...files, ...others].filter((other) => other !== file);
+      file.code.forEach((line, i) => {
+        const name = /^export (?:const|let|(?:async )?function\*?|(?:abstract )?class) ([\w$]+)/.exec(line)?.[1];
+        if (name === undefined) return;
+        const word = new RegExp(`(?<![\\w$])${name.replaceAll('$', '\\$')}(?![\\w$])`);
+        if (!rest.some((other) => word.test(other.text)))
+          wrong.push(`${file.path}:${i + 1}: nobody imports ${name}; drop "export"`);
+      });
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it(`have at most ${FILE_LINES_MAX} lines, functions at most ${FUNCTION_LINES_MAX}`, () => {
+    const wrong: string[] = [];
+    const kept = new Set<string>();
+    const judge = (name: string, place: string, length: number, max: number) => {
+      if (length <= max) return;
+      if (LONGER[name] === undefined)
+        wrong.push(`${place}: ${length} lines, at most ${max}; cut it where its concepts part`);
+      kept.add(name);
+    };
+    for (const file of files) {
+      judge(file.path, `${file.path}:1`, file.lines.length - 1, FILE_LINES_MAX);
+      for (const f of findFunctions(file)) {
+        judge(`${file.path} ${f.name}`, `${file.path}:${f.first}: ${f.name}`, f.last - f.first + 1, FUNCTION_LINES_MAX);
+      }
+    }
+    for (const name of Object.keys(LONGER)) if (!kept.has(name)) wrong.push(`${name} is short now: take it off LONGER`);
+    expect(wrong).toEqual([]);
+  });
+
+  it('leave nothing unfinished and single out no test', () => {
+    const unfinished = /\b(TODO|FIXME|XXX|HACK)\b/;
+    const single = /\b(it|test|describe)\.(only|todo|fails)\(/;
+    const wrong = [
+      ...files.flatMap((file) =>
+        file.lines.flatMap((line, i) =>
+          unfinished.test(line) ? [`${file.path}:${i + 1}: finish it, or put it in an issue`] : [],
+        ),
+      ),
+      ...others.flatMap((file) => matches(file, single, 'no test is singled out')),
+    ];
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('hot paths', () => {
+  const BANS: readonly [RegExp, string][] = [
+    [/\basync\b|\bawait\b/, 'no async on the hot path'],
+    [/\bthrow\b/, 'no throw on the hot path: return a code'],
+    [/\.\.\./, 'no spread or rest on the hot path'],
+    [/`/, 'no template string on the hot path: write bytes'],
+    [new RegExp(REGEX), 'no regular expression on the hot path'],
+    [/\.(map|filter|split|forEach)\(/, 'no map, filter, split or forEach on the hot path: write a loop'],
+    [/=>/, 'no closure on the hot path: make it a method or a module function'],
+  ];
+  const hot = files.filter(({ text }) => /^(\/\/|\/\*\*).*@hot/m.test(text));
+
+  /** Constructors and what is tagged @cold run once, at the start or when something is wrong. */
+  it('hold to their bans (a function that runs rarely may be tagged @cold in its comment)', () => {
+    const wrong = hot.flatMap((file) =>
+      findFunctions(file)
+        .filter(({ name, comment }) => name !== 'constructor' && !comment.includes('@cold'))
+        .flatMap((f) =>
+          BANS.flatMap(([ban, advice]) => matches(file, ban, `${advice} (${f.name})`, f.open + 1, f.last)),
+        ),
+    );
+    expect([...new Set(wrong)]).toEqual([]);
+  });
+
+  it('have no asynchronous function at all', () => {
+    expect(hot.flatMap((file) => matches(file, /\basync\b/, 'no async on the hot path'))).toEqual([]);
+  });
+});
+
+describe('texts', () => {
+  const markdown = [...listFiles('docs', '.md'), 'README.md'];
+  // Put together here, so that this file does not hold what it looks for.
+  const machine = new RegExp(
+    `(^|[^A-Za-z])(${['/wo' + 'rk/', '/ro' + 'ot/', '/ho' + 'me/[a-z]', '/tmp/' + 'bash'].join('|')})|${'registry\\.' + 'npmjs'}|${'deb\\.' + 'debian'}`,
+  );
+
+  it('have one title each, on the first line', () => {
+    const wrong = markdown.flatMap((path) => {
+      const { text } = readSource(path);
+      const outside = text.replace(/^```[\s\S]*?^```/gm, (block) => block.replace(/[^\n]/g, ''));
+      const titles = outside.split('\n').flatMap((line, i) => (/^# /.test(line) ? [i + 1] : []));
+      return titles.length === 1 && titles[0] === 1
+        ? []
+        : [`${path}:${titles[1] ?? titles[0] ?? 1}: one "# " title, on line 1`];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('name no path of a machine and no package host', () => {
+    const wrong = [...markdown.map(readSource), ...files, ...others].flatMap((file) =>
+      file.lines.flatMap((line, i) =>
+        machine.test(line) ? [`${file.path}:${i + 1}: take out the machine's path or host`] : [],
+      ),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
