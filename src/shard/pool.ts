@@ -1,0 +1,217 @@
+// The pool of shards: opens what they share (sockets, rings, bells, counters), starts one never-ending task for each,
+// starts again what dies, and takes all down in order. Decides nothing about messages.
+
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { Policy } from '../registrar/policy.ts';
+import type { ListenAddress } from '../transport/native-udp.ts';
+import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
+import { MainEnd } from './main-end.ts';
+import type { ShardLog } from './shard.ts';
+import type { ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
+import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+
+const RESTART_MS_FIRST = 50;
+const RESTART_MS_MAX = 5000;
+/** A shard that lived this long starts again at once. */
+const RESTART_FORGOTTEN_MS = 60_000;
+
+export interface PoolOptions {
+  readonly shards: number;
+  /** UDP listeners: IPv4 or IPv6 addresses; port 0 takes a free one. */
+  readonly listeners: readonly ListenAddress[];
+  /** `auto`: natively where the machine can, else by node:dgram. */
+  readonly udp: 'auto' | 'dgram';
+  /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
+  readonly dataDir?: string;
+  readonly durability: 'durable' | 'process';
+  readonly policy: Policy;
+  /** 32 bytes, one per data directory. */
+  readonly secret: Uint8Array;
+  readonly log: ShardLog;
+  /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
+  readonly taskFile?: string;
+}
+
+export interface Pool {
+  readonly udp: 'native' | 'dgram';
+  readonly listeners: readonly ListenAddress[];
+  /** One array per shard, by COUNTER. */
+  counters(): readonly Float64Array[];
+  /** Shards that died and were started again. */
+  readonly restarts: number;
+  /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
+  stop(): Promise<void>;
+  /** Makes a shard die as by a fault, for the tests. */
+  crash(shard: number): void;
+}
+
+/** Starts the shards; resolves when all of them serve, rejects with what kept the first from it, leaving nothing open. */
+export async function startPool(options: PoolOptions): Promise<Pool> {
+  const native = chooseUdp(options.udp);
+  if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
+  const parts = openSharedParts(options.shards, typeof native === 'string' ? null : native, options.listeners);
+  const pool = new RunningPool(options, parts);
+  try {
+    await pool.open();
+  } catch (error) {
+    await pool.stop();
+    throw error;
+  }
+  return pool;
+}
+
+class RunningPool implements Pool {
+  readonly udp: 'native' | 'dgram';
+  listeners: readonly ListenAddress[];
+  restarts = 0;
+  private readonly options: PoolOptions;
+  private readonly parts: SharedParts;
+  private readonly main: MainEnd;
+  private readonly piscina: Piscina;
+  private readonly stopping = new AbortController();
+  private readonly lives: Promise<void>[] = [];
+  private stopped: Promise<void> | undefined;
+
+  constructor(options: PoolOptions, parts: SharedParts) {
+    this.options = options;
+    this.parts = parts;
+    this.udp = parts.native === null ? 'dgram' : 'native';
+    this.listeners = parts.listeners;
+    this.main = new MainEnd(parts);
+    this.piscina = new Piscina({
+      filename: options.taskFile ?? taskFile(),
+      name: 'runShardTask',
+      minThreads: options.shards,
+      maxThreads: options.shards,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+      recordTiming: false,
+    });
+    this.piscina.on('error', (error: Error) => options.log('error', 'shard thread failed', { error: error.message }));
+  }
+
+  async open(): Promise<void> {
+    if (this.udp === 'dgram') this.listeners = await this.main.listen(this.options.listeners, this.options.log);
+    await Promise.all(
+      Array.from({ length: this.options.shards }, (_, shard) => {
+        return new Promise<void>((opened, failed) => {
+          this.lives.push(this.live(shard, opened, failed));
+        });
+      }),
+    );
+  }
+
+  counters(): readonly Float64Array[] {
+    return this.parts.counters.map((memory, shard) => this.main.merge(new Float64Array(memory), shard));
+  }
+
+  crash(shard: number): void {
+    this.parts.bells[shard].give(ORDER_CRASH);
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= this.takeDown();
+    return this.stopped;
+  }
+
+  private async takeDown(): Promise<void> {
+    this.stopping.abort();
+    this.main.pause();
+    for (const bell of this.parts.bells) bell.give(ORDER_STOP);
+    await Promise.all(this.lives);
+    await this.main.close();
+    await this.piscina.destroy();
+    this.parts.close();
+  }
+
+  /** A shard from its first start to the stop, through every death. */
+  private async live(shard: number, opened: () => void, failed: (error: unknown) => void): Promise<void> {
+    let wait = RESTART_MS_FIRST;
+    let first = true;
+    while (!this.stopping.signal.aborted) {
+      const startedAt = performance.now();
+      let wasOpen = false;
+      const error = await this.run(shard, () => {
+        wasOpen = true;
+        if (first) opened();
+        else this.options.log('info', 'shard started again', { shard });
+      });
+      if (this.stopping.signal.aborted) return;
+      if (first && !wasOpen) return failed(error);
+      first = false;
+      if (performance.now() - startedAt > RESTART_FORGOTTEN_MS) wait = RESTART_MS_FIRST;
+      this.restarts++;
+      this.options.log('error', 'shard died', { shard, error: error.message, restart_ms: wait });
+      await delay(wait, undefined, { signal: this.stopping.signal }).catch(() => {});
+      wait = Math.min(wait * 2, RESTART_MS_MAX);
+    }
+  }
+
+  /** One life; resolves with what ended it. */
+  private async run(shard: number, opened: () => void): Promise<Error> {
+    const { port1, port2 } = new MessageChannel();
+    let reason: Error | undefined;
+    port1.on('message', (news: ShardNews) => {
+      if (news.type === 'wake') this.main.wake();
+      else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
+      else if (news.type === 'failed') reason = revive(news);
+      else {
+        this.options.log('info', 'shard open', { shard, ...news.report });
+        opened();
+      }
+    });
+    try {
+      const task: ShardTask = { ...this.task(shard), port: port2 };
+      await this.piscina.run(task, { transferList: [port2] });
+      return new Error('the shard ended by itself');
+    } catch (error) {
+      // Piscina's copy of an error has lost its code; the news may still be on the way.
+      await new Promise((resolve) => setImmediate(resolve));
+      return reason ?? (error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      port1.close();
+    }
+  }
+
+  private task(shard: number): Omit<ShardTask, 'port'> {
+    const { options, parts } = this;
+    return {
+      index: shard,
+      shards: options.shards,
+      store: storeOptions(options, shard),
+      policy: options.policy,
+      secret: options.secret,
+      counters: parts.counters[shard],
+      bells: parts.bellMemories,
+      bellFds: parts.bellFds,
+      mainBell: parts.mainBellMemory,
+      incoming: [parts.fromMain[shard], ...parts.between.flatMap((row) => row[shard] ?? [])],
+      outgoing: parts.between[shard],
+      toMain: parts.toMain[shard],
+      sockets: parts.sockets[shard],
+    };
+  }
+}
+
+function storeOptions(options: PoolOptions, shard: number): StoreOptions {
+  if (options.dataDir === undefined) return { kind: 'memory' };
+  return { kind: 'lmdb', directory: join(options.dataDir, `shard-${shard}`), durability: options.durability };
+}
+
+function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {
+  const error: NodeJS.ErrnoException = new Error(news.message);
+  error.name = news.name;
+  if (news.code !== undefined) error.code = news.code;
+  return error;
+}
+
+/** The compiled entry: threads load no TypeScript, so a pool running from src looks beside it in dist. */
+function taskFile(): string {
+  const here = fileURLToPath(new URL('./shard-task.js', import.meta.url));
+  if (!import.meta.url.endsWith('.ts')) return here;
+  return fileURLToPath(new URL('../../dist/shard/shard-task.js', import.meta.url));
+}

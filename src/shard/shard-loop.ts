@@ -1,0 +1,162 @@
+// The never-ending loop of a shard's thread: wait, fill the slots, decide, commit, send. Reads the clock once per batch
+// and hands it down. What is decided is the pipeline's business; what sockets and rings are made of, the transport's.
+// @hot
+
+import type { ScanReport } from '../location/location-store.ts';
+import type { Peers } from '../registrar/peers.ts';
+import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
+import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
+import { type Bell, ORDER_CRASH, ORDER_NONE, ORDER_STOP } from './bell.ts';
+import { COUNTER } from './counters.ts';
+import type { Forwarding } from './forwarding.ts';
+import type { Ring } from './ring.ts';
+
+/** The longest sleep: the counter `loops` shows a watcher that the shard lives. */
+const SLEEP_MS_MAX = 1000;
+/** Slots that rings may fill while there are sockets, so that neighbours' messages never shut out the shard's own. */
+const RING_SLOTS_MAX = (SLOT_COUNT * 3) / 4;
+
+/** What the loop drives: a Shard. */
+export interface Pipeline {
+  readonly peers: Peers;
+  readonly answers: Datagrams;
+  open(now: number): ScanReport;
+  receive(slot: number, length: number, now: number): void;
+  expire(now: number): void;
+  commit(now: number): void;
+  release(): void;
+  msToNextTick(now: number): number;
+}
+
+export interface LoopParts {
+  readonly shard: Pipeline;
+  readonly counters: Float64Array;
+  readonly bell: Bell;
+  /** Sleeps until the bell rings, a socket has something or the time is over. */
+  readonly waiter: { wait(timeoutMs: number): void };
+  /** What other threads push for this one. */
+  readonly rings: readonly Ring[];
+  readonly forwarding: Forwarding;
+  /** The shard's own sockets; null where the main thread has them. */
+  readonly udp: { readonly receiver: UdpReceiver; readonly sender: UdpSender; readonly sockets: number } | null;
+  /** Length of the message in each slot; the receiver writes it too. */
+  readonly lengths: Int32Array;
+}
+
+export class ShardLoop {
+  private readonly parts: LoopParts;
+  private ringFirst = 0;
+  private socketFirst = 0;
+
+  constructor(parts: LoopParts) {
+    this.parts = parts;
+  }
+
+  /** Runs until told to stop; throws only where the shard cannot go on. */
+  run(): void {
+    const { bell, counters, shard } = this.parts;
+    for (;;) {
+      counters[COUNTER.loops]++;
+      const order = bell.order;
+      if (order === ORDER_CRASH) this.crash();
+      const filled = this.fill(order !== ORDER_STOP);
+      const now = Date.now();
+      if (filled > 0) this.batch(filled, now);
+      else if (order === ORDER_STOP) return;
+      else {
+        const due = shard.msToNextTick(now);
+        if (due === 0) this.batch(0, now);
+        else this.sleep(due < 0 || due > SLEEP_MS_MAX ? SLEEP_MS_MAX : due);
+      }
+    }
+  }
+
+  private batch(filled: number, now: number): void {
+    const { shard, counters, lengths, forwarding } = this.parts;
+    if (filled > 0) counters[COUNTER.batches]++;
+    counters[COUNTER.received] += filled;
+    for (let slot = 0; slot < filled; slot++) {
+      if (lengths[slot] > 0) shard.receive(slot, lengths[slot], now);
+    }
+    forwarding.ringBells(); // before the commit, so that the neighbours work meanwhile
+    shard.expire(now);
+    shard.commit(now);
+    this.send();
+    shard.release();
+  }
+
+  private fill(sockets: boolean): number {
+    const filled = this.fillFromRings();
+    const { udp } = this.parts;
+    return sockets && udp !== null ? this.fillFromSockets(filled) : filled;
+  }
+
+  private fillFromRings(): number {
+    const { rings, shard, lengths, udp } = this.parts;
+    const max = udp === null ? SLOT_COUNT : RING_SLOTS_MAX;
+    let filled = 0;
+    let r = this.ringFirst < rings.length ? this.ringFirst : 0;
+    this.ringFirst = r + 1;
+    for (let i = 0; i < rings.length; i++) {
+      while (filled < max) {
+        const length = rings[r].pop(slab, slotStart(filled), shard.peers, filled);
+        if (length < 0) break;
+        lengths[filled++] = length;
+      }
+      if (++r === rings.length) r = 0;
+    }
+    return filled;
+  }
+
+  private fillFromSockets(from: number): number {
+    const { udp } = this.parts;
+    if (udp === null) return from;
+    const { receiver } = udp;
+    let filled = from;
+    let s = this.socketFirst < udp.sockets ? this.socketFirst : 0;
+    this.socketFirst = s + 1;
+    for (let i = 0; i < udp.sockets && filled < SLOT_COUNT; i++) {
+      filled += receiver.receive(s, filled);
+      if (++s === udp.sockets) s = 0;
+    }
+    if (receiver.failure !== 0) this.fail(receiver.failure);
+    return filled;
+  }
+
+  private send(): void {
+    const { shard, counters, forwarding, udp } = this.parts;
+    const { answers, peers } = shard;
+    if (answers.count === 0) return;
+    let byMain = 0;
+    for (let i = 0; i < answers.count; i++) {
+      const slot = answers.slot[i];
+      if (peers.viaMain[slot] === 0) continue;
+      byMain++;
+      const { at, end, port } = answers;
+      if (!forwarding.answerByMain(answers.bytes, at[i], end[i], peers, slot, port[i]))
+        counters[COUNTER.dropped_ring_full]++;
+    }
+    if (byMain > 0) forwarding.ringBells();
+    if (byMain === answers.count) return;
+    if (udp === null) counters[COUNTER.dropped_send] += answers.count - byMain;
+    else counters[COUNTER.dropped_send] += udp.sender.send(answers);
+  }
+
+  private sleep(ms: number): void {
+    const { bell, rings, waiter } = this.parts;
+    bell.beforeSleep();
+    let quiet = bell.order === ORDER_NONE;
+    for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
+    if (quiet) waiter.wait(ms);
+    bell.afterSleep();
+  }
+
+  private crash(): never {
+    this.parts.bell.give(ORDER_NONE);
+    throw new Error('died on request');
+  }
+
+  private fail(errno: number): never {
+    throw new Error(`a socket cannot be read any more (errno ${errno})`);
+  }
+}

@@ -1,0 +1,121 @@
+// What a shard's thread is given, and how it is put together: store, rings, bells, sockets, loop. Comfortable code that
+// runs once per start; the work is in shard-loop.
+
+import type { MessagePort } from 'node:worker_threads';
+import { LmdbStore } from '../location/lmdb-store.ts';
+import type { LocationStore, ScanReport } from '../location/location-store.ts';
+import { MemoryStore } from '../location/memory-store.ts';
+import type { Policy } from '../registrar/policy.ts';
+import { SLOT_COUNT } from '../sip/slab.ts';
+import * as abi from '../transport/linux-abi.ts';
+import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/linux-udp.ts';
+import { Bell, FlagWait, flagWake } from './bell.ts';
+import { COUNTER } from './counters.ts';
+import { Forwarding } from './forwarding.ts';
+import { Ring } from './ring.ts';
+import type { ShardOptions } from './shard.ts';
+import { type Pipeline, ShardLoop } from './shard-loop.ts';
+import { fdWake } from './shared-parts.ts';
+
+export type StoreOptions =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'lmdb'; readonly directory: string; readonly durability: 'durable' | 'process' };
+
+/** Everything a shard's thread is handed; crosses by structured clone. */
+export interface ShardTask {
+  readonly index: number;
+  readonly shards: number;
+  readonly store: StoreOptions;
+  readonly policy: Policy;
+  readonly secret: Uint8Array;
+  /** The shard's own row of counters. */
+  readonly counters: SharedArrayBuffer;
+  /** One per shard. */
+  readonly bells: readonly SharedArrayBuffer[];
+  /** Their eventfds, one per shard; none where shards sleep on the flag. */
+  readonly bellFds: readonly number[];
+  readonly mainBell: SharedArrayBuffer;
+  /** Rings this shard reads. */
+  readonly incoming: readonly SharedArrayBuffer[];
+  /** Rings to the others, by shard; null for itself. */
+  readonly outgoing: readonly (SharedArrayBuffer | null)[];
+  readonly toMain: SharedArrayBuffer;
+  /** Sockets of its own; none where the main thread has them. */
+  readonly sockets: readonly UdpSocket[];
+  readonly port: MessagePort;
+}
+
+/** What a shard's thread tells the main thread. */
+export type ShardNews =
+  | { readonly type: 'open'; readonly report: ScanReport }
+  | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
+  | { readonly type: 'wake' }
+  | {
+      readonly type: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly event: string;
+      readonly fields: Record<string, unknown>;
+    };
+
+/** Opens the store, runs the shard until it is told to stop, closes the store. Throws what kept it from going on. */
+export function runShardThread(task: ShardTask, createPipeline: (options: ShardOptions) => Pipeline): void {
+  const tell = (news: ShardNews) => task.port.postMessage(news);
+  let store: LocationStore | undefined;
+  try {
+    store = openStore(task.store);
+    const loop = assemble(task, store, createPipeline, tell);
+    loop.run();
+  } catch (error) {
+    const { name, message, code } = error as NodeJS.ErrnoException;
+    tell({ type: 'failed', name, message, code });
+    throw error;
+  } finally {
+    store?.close();
+  }
+}
+
+function openStore(options: StoreOptions): LocationStore {
+  return options.kind === 'memory' ? new MemoryStore() : new LmdbStore(options.directory, options.durability);
+}
+
+function assemble(
+  task: ShardTask,
+  store: LocationStore,
+  createPipeline: (options: ShardOptions) => Pipeline,
+  tell: (news: ShardNews) => void,
+): ShardLoop {
+  const counters = new Float64Array(task.counters);
+  for (const gauge of ['bindings', 'aors', 'transactions'] as const) counters[COUNTER[gauge]] = 0;
+  const calls = task.bellFds.length > 0 ? abi.loadCalls() : null;
+  if (typeof calls === 'string') throw new Error(calls);
+  const bells = task.bells.map(
+    (memory, i) => new Bell(memory, calls ? fdWake(calls, task.bellFds[i]) : flagWake(memory)),
+  );
+  const mainBell = new Bell(task.mainBell, () => tell({ type: 'wake' }));
+  const outgoing = task.outgoing.map((memory) => (memory === null ? null : new Ring(memory)));
+  const forwarding = new Forwarding(outgoing, bells, new Ring(task.toMain), mainBell);
+  const shard = createPipeline({
+    index: task.index,
+    shards: task.shards,
+    store,
+    policy: task.policy,
+    secret: task.secret,
+    counters,
+    forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
+    log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
+  });
+  const lengths = new Int32Array(SLOT_COUNT);
+  const bell = bells[task.index];
+  const waiter = calls
+    ? new UdpWait(calls, task.bellFds[task.index], task.sockets)
+    : new FlagWait(task.bells[task.index]);
+  const udp = calls && {
+    receiver: new UdpReceiver(calls, task.sockets, shard.peers, lengths),
+    sender: new UdpSender(calls, task.sockets, shard.peers),
+    sockets: task.sockets.length,
+  };
+  const rings = task.incoming.map((memory) => new Ring(memory));
+  const report = shard.open(Date.now());
+  tell({ type: 'open', report });
+  return new ShardLoop({ shard, counters, bell, waiter, rings, forwarding, udp, lengths });
+}

@@ -1,0 +1,106 @@
+// What the threads of a server share: counters, bells, rings, and the descriptors of sockets. Made before any shard
+// starts and owned by the main thread, so that a shard that dies takes none of it along.
+
+import * as abi from '../transport/linux-abi.ts';
+import type { UdpSocket } from '../transport/linux-udp.ts';
+import { type ListenAddress, type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
+import { Bell, createBellMemory, flagWake } from './bell.ts';
+import { COUNTERS_BYTES } from './counters.ts';
+import { createRingMemory } from './ring.ts';
+
+const MAIN_RING_BYTES = 4 << 20;
+/** Between every two shards; their number grows with the square. */
+const NEIGHBOUR_RING_BYTES = 1 << 20;
+const NEIGHBOUR_RING_BYTES_MANY = 256 << 10;
+const MANY_SHARDS = 16;
+
+export interface SharedParts {
+  /** Null where the main thread has the sockets. */
+  readonly native: NativeUdp | null;
+  /** Where the shards' sockets are bound; empty without native ones. */
+  readonly listeners: readonly ListenAddress[];
+  /** By shard, one per listener; empty without native ones. */
+  readonly sockets: readonly (readonly UdpSocket[])[];
+  readonly counters: readonly SharedArrayBuffer[];
+  readonly bellMemories: readonly SharedArrayBuffer[];
+  /** Empty where shards sleep on the flag. */
+  readonly bellFds: readonly number[];
+  /** The main thread's hold of each shard's bell. */
+  readonly bells: readonly Bell[];
+  readonly mainBellMemory: SharedArrayBuffer;
+  /** By writer, then reader; null on the diagonal. */
+  readonly between: readonly (readonly (SharedArrayBuffer | null)[])[];
+  readonly fromMain: readonly SharedArrayBuffer[];
+  readonly toMain: readonly SharedArrayBuffer[];
+  close(): void;
+}
+
+/** @param native null: no sockets for the shards. Throws where an address cannot be had; then nothing stays open. */
+export function openSharedParts(
+  shards: number,
+  native: NativeUdp | null,
+  addresses: readonly ListenAddress[],
+): SharedParts {
+  const every = <T>(make: (shard: number) => T): T[] => Array.from({ length: shards }, (_, shard) => make(shard));
+  const fds: number[] = [];
+  const close = () => {
+    for (const fd of fds.splice(0)) native?.close(fd);
+  };
+  try {
+    const sockets: UdpSocket[][] = every(() => []);
+    const listeners = native === null ? [] : listenAll(native, addresses, sockets, fds);
+    const bellFds = native === null ? [] : every(() => native.openBell());
+    fds.push(...bellFds);
+    const bellMemories = every(createBellMemory);
+    const between = shards > MANY_SHARDS ? NEIGHBOUR_RING_BYTES_MANY : NEIGHBOUR_RING_BYTES;
+    return {
+      native,
+      listeners,
+      sockets,
+      counters: every(() => new SharedArrayBuffer(COUNTERS_BYTES)),
+      bellMemories,
+      bellFds,
+      bells: bellMemories.map((memory, i) => {
+        return new Bell(memory, native === null ? flagWake(memory) : fdWake(native.calls, bellFds[i]));
+      }),
+      mainBellMemory: createBellMemory(),
+      between: every((from) => every((to) => (from === to ? null : createRingMemory(between)))),
+      fromMain: every(() => createRingMemory(MAIN_RING_BYTES)),
+      toMain: every(() => createRingMemory(MAIN_RING_BYTES)),
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** The native path where it is wanted and works, else why not. */
+export function chooseUdp(wanted: 'auto' | 'dgram'): NativeUdp | string {
+  return wanted === 'dgram' ? 'asked for' : nativeUdp();
+}
+
+function listenAll(
+  native: NativeUdp,
+  addresses: readonly ListenAddress[],
+  sockets: UdpSocket[][],
+  fds: number[],
+): ListenAddress[] {
+  return addresses.map((address, listener) => {
+    const opened = native.listen(address, listener, sockets.length);
+    for (const [shard, socket] of opened.sockets.entries()) {
+      fds.push(socket.fd);
+      sockets[shard].push(socket);
+    }
+    return { host: address.host, port: opened.port };
+  });
+}
+
+/** Wakes a shard that waits in poll(). */
+export function fdWake(calls: abi.Calls, fd: number): () => void {
+  const one = new abi.NativeMemory(8);
+  one.bytes[0] = 1;
+  return () => {
+    calls.write(fd, one.address, 8);
+  };
+}
