@@ -30,6 +30,7 @@ const native = (lmdb as unknown as { readonly nativeAddon: { resetTxn(address: n
 export class LmdbStore implements LocationStore {
   quarantined = 0;
   private readonly directory: string;
+  private readonly durability: Durability;
   private readonly db: Database;
   /**
    * The store's one read transaction. lmdb-js keeps its own fresh with a setTimeout per snapshot, which a thread that
@@ -47,6 +48,7 @@ export class LmdbStore implements LocationStore {
    */
   constructor(directory: string, durability: Durability) {
     this.directory = directory;
+    this.durability = durability;
     this.db = openEnvironment(directory, durability);
     this.snapshot = this.db.useReadTransaction() as ReadTransaction;
     this.reading = { transaction: this.snapshot };
@@ -105,6 +107,7 @@ export class LmdbStore implements LocationStore {
   close(): void {
     this.snapshot.done();
     void this.db.close();
+    if (this.durability === 'process') sync(join(this.directory, 'data.mdb')); // an orderly end leaves nothing to chance
   }
 
   /** Runs inside the transaction. Returns nothing: a put's thenable, returned, would end the wait for the commit. */
@@ -163,8 +166,8 @@ function openEnvironment(directory: string, durability: Durability): Database {
       eventTurnBatching: false,
     } as lmdb.RootDatabaseOptions) as Database;
     if (durability === 'durable') {
-      syncDirectory(directory);
-      syncDirectory(dirname(directory));
+      sync(directory);
+      sync(dirname(directory));
     }
     return db;
   } catch (error) {
@@ -225,8 +228,9 @@ function readMeta(fd: number, at: number): Buffer | undefined {
   return meta.readUInt32LE(META_MAGIC) === MAGIC && meta.readUInt32LE(META_VERSION) === VERSION ? meta : undefined;
 }
 
-/** So that a new file's name is on disk too. */
-function syncDirectory(path: string): void {
+/** A file's content, or a directory's names. */
+function sync(path: string): void {
+  if (process.platform === 'win32') return;
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);

@@ -1,0 +1,113 @@
+// The data directory: one process at a time, what was fixed stays, and every refusal says what to do.
+
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { DataDirectoryError, openDataDirectory } from '../../src/server/data-directory.ts';
+import { bundle } from '../support/bundle.ts';
+import { Child, killAll } from '../support/child-process.ts';
+
+const base = mkdtempSync(join(tmpdir(), 'aorta-data-'));
+let count = 0;
+let path: string;
+
+beforeEach(() => {
+  path = join(base, `data-${count++}`);
+});
+
+afterAll(async () => {
+  await killAll();
+  rmSync(base, { recursive: true, force: true });
+});
+
+function refusal(shards = 2): DataDirectoryError {
+  try {
+    openDataDirectory(path, { shards }).close();
+  } catch (error) {
+    if (error instanceof DataDirectoryError) return error;
+    throw error;
+  }
+  return expect.unreachable('it was opened');
+}
+
+describe('data directory', () => {
+  it('is made with a secret of its own, for its owner only, and is the same when opened again', () => {
+    const first = openDataDirectory(path, { shards: 2 });
+    expect(first.secret.length).toBe(32);
+    expect(first.shards).toBe(2);
+    if (process.platform !== 'win32') {
+      expect(statSync(path).mode & 0o777).toBe(0o700);
+      expect(statSync(join(path, 'aorta.json')).mode & 0o777).toBe(0o600);
+    }
+    expect(existsSync(join(path, 'aorta.json.new'))).toBe(false);
+    first.close();
+    const again = openDataDirectory(path, { shards: 2 });
+    expect(again.secret).toEqual(first.secret);
+    again.close();
+    const other = openDataDirectory(`${path}-other`, { shards: 2 });
+    expect(other.secret).not.toEqual(first.secret);
+    other.close();
+  });
+
+  it('admits one process, names the one that holds it, and opens at once after kill -9', async () => {
+    const child = await bundle('test/server/data-directory-child.ts');
+    const holder = new Child(process.execPath, [child, path, '2']);
+    await holder.until(/open/, 10_000);
+    expect(refusal()).toMatchObject({ kind: 'locked', message: expect.stringContaining(`process ${holder.pid}`) });
+    const second = new Child(process.execPath, [child, path, '2']);
+    expect((await second.end(10_000)).code).toBe(1);
+    expect(second.stderr).toContain(`in use by process ${holder.pid}`);
+    holder.signal('SIGKILL');
+    await holder.exited;
+    openDataDirectory(path, { shards: 2 }).close();
+  });
+
+  it('is not opened twice by one process either', () => {
+    const open = openDataDirectory(path, { shards: 2 });
+    expect(refusal().kind).toBe('locked');
+    open.close();
+    openDataDirectory(path, { shards: 2 }).close();
+  });
+
+  it('refuses another number of shards and names the one it has', () => {
+    openDataDirectory(path, { shards: 3 }).close();
+    expect(refusal(2)).toMatchObject({ kind: 'shards', message: expect.stringContaining('--shards 3') });
+    openDataDirectory(path, { shards: 3 }).close();
+  });
+
+  it('refuses a newer format, whatever else that has', () => {
+    mkdirSync(path);
+    writeFileSync(join(path, 'aorta.json'), JSON.stringify({ format: 2, nodes: [] }));
+    expect(refusal()).toMatchObject({ kind: 'newer', message: expect.stringContaining('format 2') });
+  });
+
+  it('refuses a damaged description and leaves it alone', () => {
+    openDataDirectory(path, { shards: 2 }).close();
+    const file = join(path, 'aorta.json');
+    const sound = readFileSync(file, 'utf8');
+    for (const text of [
+      '',
+      '{',
+      'null',
+      '[]',
+      '{"format":1}',
+      sound.slice(0, 40),
+      sound.replace(/"secret": "..../, '"secret": "'),
+    ]) {
+      writeFileSync(file, text);
+      expect(refusal()).toMatchObject({ kind: 'damaged', message: expect.stringContaining(file) });
+      expect(readFileSync(file, 'utf8')).toBe(text);
+    }
+    rmSync(file);
+    mkdirSync(join(path, 'shard-0'));
+    expect(refusal()).toMatchObject({ kind: 'damaged', message: expect.stringContaining('missing') });
+    writeFileSync(file, sound);
+    openDataDirectory(path, { shards: 2 }).close();
+  });
+
+  it('says so where it cannot write', () => {
+    writeFileSync(path, 'a file');
+    expect(refusal()).toMatchObject({ kind: 'unwritable', message: expect.stringContaining(path) });
+  });
+});
