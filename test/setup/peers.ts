@@ -12,7 +12,7 @@ export function setup(): void {
   for (const peer of missing) {
     say(`${peer.command} is missing (Debian package ${peer.debianPackage}): ${peer.tests} is skipped`);
   }
-  if (missing.length > 0 && process.env['CI'] === 'true') {
+  if (missing.length > 0 && process.env.CI === 'true') {
     throw new Error(`CI needs every peer; missing: ${missing.map((peer) => peer.debianPackage).join(' ')}`);
   }
 }

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { Child, type Exit } from './child-process.ts';
 
 /** What is tested; AORTA_CLI names another build. */
-export const CLI = resolve(process.env['AORTA_CLI'] ?? join(import.meta.dirname, '../../dist/cli.js'));
+export const CLI = resolve(process.env.AORTA_CLI ?? join(import.meta.dirname, '../../dist/cli.js'));
 
 const READY_MS = 20_000;
 const STOP_MS = 10_000;

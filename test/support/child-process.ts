@@ -121,7 +121,7 @@ export async function killAll(): Promise<void> {
 
 /** Where `command` stands in the PATH, if anywhere. */
 export function which(command: string): string | undefined {
-  const places = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   return places
     .filter((place) => place !== '')
     .map((place) => join(place, command))

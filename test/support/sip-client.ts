@@ -1,8 +1,8 @@
 // A small UDP SIP client for tests: plain text goes out, the answer to it comes back as text with a few readers on it.
 // It retransmits nothing by itself and parses no more than the tests ask for.
 
-import { createSocket, type Socket } from 'node:dgram';
 import { randomBytes } from 'node:crypto';
+import { createSocket, type Socket } from 'node:dgram';
 
 const ANSWER_MS = 3000;
 

@@ -1,0 +1,67 @@
+// sipp with scenarios of our own (sipp/*.xml): each is a dialogue with a running Aorta, judged by sipp.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { killAll, run } from '../support/child-process.ts';
+import { peerMissing } from '../support/peers.ts';
+
+const SCENARIOS: readonly (readonly [string, string])[] = [
+  ['register', 'R3261-10.3-21 R3261-10.3-27 R3261-10.3-36 a first registration'],
+  ['refresh', 'R3261-10.3-20 R3261-10.3-29 a refresh with another interval'],
+  ['contacts-rows', 'R3261-7.3.1-03 R3261-10.3-41 R3261-10.3-37 three contacts in three rows'],
+  ['contacts-list', 'R3261-7.3.1-03 R3261-10.3-41 three contacts in one list'],
+  ['contacts-mix', 'R3261-7.3.1-01 R3261-7.3.3-01 R3261-10.3-41 three contacts in a mix of rows and lists'],
+  ['wildcard', 'R3261-10.3-17 R3261-10.3-18 R3261-10.3-34 the wildcard, well and badly used'],
+  ['fetch', 'R3261-10.2.3-01 R3261-10.3-34 R3261-10.3-35 a fetch'],
+  ['interval-too-brief', 'R3261-10.3-24 R3261-10.3-25 423 and Min-Expires'],
+  ['retransmission', 'R3261-17.2.2-02 R3261-8.2.7-01 R3261-8.2.6.2-02 a retransmission'],
+  ['unregister', 'R3261-10.2.2-01 R3261-10.3-40 removals'],
+  ['cseq-order', 'R3261-10.3-28 R3261-10.3-30 R3261-10.3-05 a CSeq that is not higher'],
+];
+
+describe.skipIf(peerMissing('sipp')).each(['auto', 'dgram'] as const)('sipp, --udp %s', (udp) => {
+  let aorta: Aorta;
+
+  beforeAll(async () => {
+    aorta = await Aorta.start({ udp });
+  });
+
+  afterAll(async () => {
+    await killAll();
+    removeDirectories();
+  });
+
+  it.each(SCENARIOS)('%s: %s', async (name) => {
+    const errors = join(temporaryDirectory(), 'errors.log');
+    const scenario = join(import.meta.dirname, 'sipp', `${name}.xml`);
+    const sipp = await run(
+      'sipp',
+      [
+        `127.0.0.1:${aorta.port}`,
+        ...['-sf', scenario, '-s', name, '-m', '1', '-i', '127.0.0.1', '-p', String(await freePort())],
+        ...['-nostdin', '-timeout', '10', '-timeout_error', '-trace_err', '-error_file', errors],
+      ],
+      15_000,
+      { env: { TERM: 'dumb' } },
+    );
+    const said = existsSync(errors) ? readFileSync(errors, 'latin1') : sipp.output();
+    expect(sipp.exit.code, said).toBe(0);
+  });
+
+  it('serves many phones at once: 500 registrations, 50 at a time', async () => {
+    const scenario = join(import.meta.dirname, 'sipp', 'register.xml');
+    const sipp = await run(
+      'sipp',
+      [
+        `127.0.0.1:${aorta.port}`,
+        ...['-sf', scenario, '-s', 'many', '-m', '500', '-r', '1000', '-l', '50', '-i', '127.0.0.1'],
+        ...['-p', String(await freePort()), '-nostdin', '-timeout', '20', '-timeout_error'],
+      ],
+      25_000,
+      { env: { TERM: 'dumb' } },
+    );
+    expect(sipp.exit.code, sipp.output()).toBe(0);
+  });
+});

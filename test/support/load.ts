@@ -1,0 +1,167 @@
+// A UDP load for tests that remembers everything it was promised: which binding each AOR has according to the last 200,
+// until when, and what else may be true because a request was still unanswered when the server died.
+
+import { createSocket, type Socket } from 'node:dgram';
+import { newToken } from './sip-client.ts';
+
+const RETRANSMIT_MS = 500; // T1
+
+/** What one AOR should have. `expires` 0: nothing. Times are epoch milliseconds. */
+export interface Promised {
+  readonly expires: number;
+  /** The server decided between these two moments. */
+  readonly sentAt: number;
+  readonly answeredAt: number;
+}
+
+interface Line {
+  readonly aor: string;
+  readonly callId: string;
+  cseq: number;
+  promised: Promised | undefined;
+  outstanding: { text: string; expires: number; sentAt: number; lastSentAt: number } | undefined;
+}
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly aors: number;
+  /** Requests on their way at a time. */
+  readonly window: number;
+  /** Seconds that request number n of an AOR asks for; 0 unregisters. */
+  readonly interval: (n: number, aor: number) => number;
+  /** Requests per AOR. */
+  readonly rounds: number;
+  readonly domain?: string;
+}
+
+export class Load {
+  readonly lines: Line[];
+  acknowledged = 0;
+  /** Final answers other than 200, by code: there should be none. */
+  readonly refused: string[] = [];
+  private readonly options: LoadOptions;
+  private readonly socket: Socket;
+  private readonly byCallId = new Map<string, number>();
+  private readonly run = newToken();
+  private next = 0;
+  private onTheWay = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private finish: () => void = () => {};
+  private stopped = false;
+
+  constructor(options: LoadOptions) {
+    this.options = options;
+    this.socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
+    const domain = options.domain ?? 'example.com';
+    this.lines = Array.from({ length: options.aors }, (_, index) => ({
+      aor: `u${index}@${domain}`,
+      callId: `${this.run}-${index}`,
+      cseq: 0,
+      promised: undefined,
+      outstanding: undefined,
+    }));
+    this.lines.forEach((line, index) => {
+      this.byCallId.set(line.callId, index);
+    });
+  }
+
+  /** Binds the socket; then start(). */
+  open(): Promise<void> {
+    this.socket.on('message', (bytes) => this.answer(bytes.toString('latin1')));
+    this.socket.on('error', () => {});
+    return new Promise((resolve) => this.socket.bind(0, '127.0.0.1', resolve));
+  }
+
+  /** Sends until every AOR has had its rounds; resolves then, or at stop(). */
+  start(): Promise<void> {
+    this.timer = setInterval(() => this.retransmit(), 100);
+    return new Promise((resolve) => {
+      this.finish = resolve;
+      this.fill();
+    });
+  }
+
+  /** No more is sent and no more answers count from here on. */
+  stop(): void {
+    this.stopped = true;
+    clearInterval(this.timer);
+    this.finish();
+  }
+
+  close(): void {
+    this.stop();
+    this.socket.close();
+  }
+
+  private fill(): void {
+    const total = this.options.aors * this.options.rounds;
+    let blocked = 0;
+    while (!this.stopped && this.onTheWay < this.options.window && this.next < total && blocked < this.options.window) {
+      const line = this.lines[this.next % this.options.aors];
+      if (line.outstanding) {
+        blocked++; // its last round is unanswered yet
+        break;
+      }
+      this.send(line, Math.floor(this.next / this.options.aors), this.next % this.options.aors);
+      this.next++;
+    }
+    if (this.next >= total && this.onTheWay === 0) this.stop();
+  }
+
+  private send(line: Line, round: number, index: number): void {
+    line.cseq++;
+    const expires = this.options.interval(round, index);
+    const port = this.socket.address().port;
+    const text =
+      `REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:${port};branch=z9hG4bK${this.run}.${index}.${line.cseq};rport\r\n` +
+      `Max-Forwards: 70\r\nFrom: <sip:${line.aor}>;tag=${this.run}\r\nTo: <sip:${line.aor}>\r\nCall-ID: ${line.callId}\r\n` +
+      `CSeq: ${line.cseq} REGISTER\r\nContact: <sip:u${index}@127.0.0.1:${port}>;expires=${expires}\r\nContent-Length: 0\r\n\r\n`;
+    const now = Date.now();
+    line.outstanding = { text, expires, sentAt: now, lastSentAt: now };
+    this.onTheWay++;
+    this.socket.send(text, this.options.port, '127.0.0.1');
+  }
+
+  private retransmit(): void {
+    if (this.stopped) return;
+    const now = Date.now();
+    for (const line of this.lines) {
+      const waiting = line.outstanding;
+      if (!waiting || now - waiting.lastSentAt < RETRANSMIT_MS) continue;
+      waiting.lastSentAt = now;
+      this.socket.send(waiting.text, this.options.port, '127.0.0.1');
+    }
+  }
+
+  private answer(text: string): void {
+    if (this.stopped) return;
+    const line = this.lines[this.byCallId.get(/\r\nCall-ID: *([^\r\n]+)/i.exec(text)?.[1] ?? '') ?? -1];
+    const cseq = Number(/\r\nCSeq: *(\d+)/i.exec(text)?.[1]);
+    if (!line?.outstanding || cseq !== line.cseq) return; // the answer to a retransmission
+    const { expires, sentAt } = line.outstanding;
+    line.outstanding = undefined;
+    this.onTheWay--;
+    if (text.startsWith('SIP/2.0 200 ')) {
+      const granted = Number(/\r\nContact:[^\r\n]*;expires=(\d+)/i.exec(text)?.[1] ?? 0);
+      if (expires > 0 && granted === 0) this.refused.push(`a 200 without its binding:\n${text}`);
+      line.promised = { expires: granted, sentAt, answeredAt: Date.now() };
+      this.acknowledged++;
+    } else this.refused.push(text);
+    this.fill();
+  }
+}
+
+/** Whether what a fetch shows (seconds left, or undefined) can follow from what was promised, within a second. */
+export function keeps(
+  promised: Promised | undefined,
+  remaining: number | undefined,
+  askedAt: number,
+  toldAt: number,
+): boolean {
+  const left = (decidedAt: number, at: number): number => (promised ? promised.expires - (at - decidedAt) / 1000 : 0);
+  if (!promised || promised.expires === 0) return remaining === undefined;
+  const most = left(promised.answeredAt, askedAt) + 1;
+  const least = left(promised.sentAt, toldAt) - 1;
+  if (remaining === undefined) return least <= 0;
+  return remaining >= least && remaining <= most;
+}
