@@ -31,7 +31,7 @@ export class Writer {
     this.bytes = bytes;
     this.from = at;
     this.at = at;
-    this.limit = limit < bytes.length ? limit : bytes.length;
+    this.limit = Math.min(limit, bytes.length);
     this.overflow = false;
   }
 
