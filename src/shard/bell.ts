@@ -66,7 +66,7 @@ export class FlagWait {
   }
 }
 
-/** What wakes a FlagWait. */
+/** What wakes a FlagWait. @cold */
 export function flagWake(memory: SharedArrayBuffer): () => void {
   const words = new Int32Array(memory);
   return () => {

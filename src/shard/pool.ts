@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Policy } from '../registrar/policy.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { MainEnd } from './main-end.ts';
 import type { ShardLog } from './shard.ts';
@@ -54,6 +54,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   const native = chooseUdp(options.udp);
   if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
   const parts = openSharedParts(options.shards, typeof native === 'string' ? null : native, options.listeners);
+  warnOfSmallBuffers(options, parts);
   const pool = new RunningPool(options, parts);
   try {
     await pool.open();
@@ -195,6 +196,15 @@ class RunningPool implements Pool {
       sockets: parts.sockets[shard],
     };
   }
+}
+
+/** Bursts that overflow the socket are lost without a trace, so a small buffer is worth a line. */
+function warnOfSmallBuffers({ log }: PoolOptions, { native, sockets }: SharedParts): void {
+  const socket = sockets[0]?.[0];
+  if (native === null || socket === undefined) return;
+  const bytes = native.receiveBufferBytes(socket);
+  if (bytes >= SOCKET_BUFFER_BYTES) return;
+  log('warn', 'small socket buffers: raise net.core.rmem_max', { bytes, wanted: SOCKET_BUFFER_BYTES });
 }
 
 function storeOptions(options: PoolOptions, shard: number): StoreOptions {

@@ -26,7 +26,10 @@ const H_FLOW = 12;
 const H_IP = 16;
 const H_LOCAL = 32;
 
-/** Shared memory for a ring. @param bytes a power of two, at least 262,144: twice the largest message and its header */
+/**
+ * Shared memory for a ring. @cold
+ * @param bytes a power of two, at least 262,144: room for the largest message and its header wherever it falls
+ */
 export function createRingMemory(bytes: number): SharedArrayBuffer {
   if (bytes < 1 << 18 || bytes > 1 << 30 || (bytes & (bytes - 1)) !== 0)
     throw new RangeError(`no ring of ${bytes} bytes`);

@@ -151,11 +151,13 @@ export class ShardLoop {
     bell.afterSleep();
   }
 
+  /** What the order to crash does. @cold */
   private crash(): never {
     this.parts.bell.give(ORDER_NONE);
     throw new Error('died on request');
   }
 
+  /** Ends this life of the shard; the pool starts the next. @cold */
   private fail(errno: number): never {
     throw new Error(`a socket cannot be read any more (errno ${errno})`);
   }

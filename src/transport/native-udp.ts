@@ -28,6 +28,8 @@ export interface NativeUdp {
    * listener; then nothing stays open.
    */
   listen(address: ListenAddress, listener: number, count: number): ListenerSockets;
+  /** Bytes the kernel queues for a socket: twice what was asked for, or less where the system's limit is lower. */
+  receiveBufferBytes(socket: UdpSocket): number;
   /** An eventfd for a bell; throws. */
   openBell(): number;
   close(fd: number): void;
@@ -40,6 +42,13 @@ export function nativeUdp(): NativeUdp | string {
   return {
     calls,
     listen: (address, listener, count) => listen(calls, address, listener, count),
+    receiveBufferBytes: ({ fd }) => {
+      const value = new abi.NativeMemory(8);
+      const length = new abi.NativeMemory(8);
+      length.view.setUint32(0, 4, true);
+      calls.getsockopt(fd, abi.SOL_SOCKET, abi.SO_RCVBUF, value.address, length.address);
+      return value.view.getInt32(0, true);
+    },
     openBell: () => {
       const fd = calls.eventfd(0, abi.EVENTFD_FLAGS);
       if (fd < 0) throw new Error(`cannot open an eventfd: ${abi.errnoName(calls.errno())}`);
