@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG } from './server/config.ts';
+import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
 import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
@@ -37,7 +37,7 @@ const FLAGS: readonly [key: string, option: Option][] = [
     ).argParser(collect),
   ],
   ['data', new Option('--data <dir>', `data directory (default: ${DEFAULT_CONFIG.data})`)],
-  ['shards', new Option('--shards <n>', `shard threads (default: one per core, here ${DEFAULT_CONFIG.shards})`)],
+  ['shards', new Option('--shards <n>', `shard threads (default: one per core, here ${DEFAULT_SHARDS})`)],
   ['auth', new Option('--auth <mode>', 'none: every client may register, so loopback addresses only (default: none)')],
   [
     'allow-unauthenticated',

@@ -5,7 +5,9 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
-import { formatListenAddress, isLoopback, type ListenAddress, parseListenAddress } from './listen-address.ts';
+import type { ListenAddress } from '../transport/native-udp.ts';
+import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
+
 import { nearest } from './nearest.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -16,8 +18,8 @@ export interface Config {
   readonly listen: readonly ListenAddress[];
   /** The data directory; made if missing. */
   readonly data: string;
-  /** Shard threads, 1 to 64. */
-  readonly shards: number;
+  /** Shard threads, 1 to 64. Absent: as many as the data directory was made for; for a new one, one per core. */
+  readonly shards?: number;
   /** Who may register: `none` trusts every client, and so is for loopback addresses only. */
   readonly auth: 'none';
   /** Lifts that restriction. */
@@ -30,10 +32,14 @@ export interface Config {
   readonly policy: Policy;
 }
 
+const SHARDS_MAX = 64;
+
+/** Shard threads for a new data directory where none are asked for: one per core. */
+export const DEFAULT_SHARDS = Math.min(SHARDS_MAX, availableParallelism());
+
 export const DEFAULT_CONFIG: Config = {
   listen: [{ host: '127.0.0.1', port: 5060 }],
   data: './data',
-  shards: Math.min(64, availableParallelism()),
   auth: 'none',
   allowUnauthenticated: false,
   durability: 'durable',
@@ -107,7 +113,7 @@ const schema = z.strictObject({
   listen: listOf(parseListenAddress).optional(),
   domains: listOf(parseDomain).optional(),
   data: text.optional(),
-  shards: integer(1, 64).optional(),
+  shards: integer(1, SHARDS_MAX).optional(),
   auth: choice('none').optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
@@ -223,7 +229,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
   return {
     listen: raw.listen ?? DEFAULT_CONFIG.listen,
     data: raw.data ?? DEFAULT_CONFIG.data,
-    shards: raw.shards ?? DEFAULT_CONFIG.shards,
+    ...(raw.shards === undefined ? {} : { shards: raw.shards }),
     auth: raw.auth ?? DEFAULT_CONFIG.auth,
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,

@@ -1,14 +1,8 @@
 // The addresses a server listens on: their text form (`udp:HOST:PORT`) and what is known about them without a socket.
 
 import { isIP } from 'node:net';
-
-/** One UDP socket address. */
-export interface ListenAddress {
-  /** An IPv4 or IPv6 address; IPv6 without brackets. */
-  readonly host: string;
-  /** 1 to 65535; 0 takes a free one. */
-  readonly port: number;
-}
+import { formatListener, parseIp } from '../transport/ip-address.ts';
+import type { ListenAddress } from '../transport/native-udp.ts';
 
 const SHAPE = /^([a-z]+):(\[[^\]]*\]|[^:[\]]*):([0-9]{1,5})$/i;
 
@@ -37,15 +31,20 @@ export function parseListenAddress(text: string): ListenAddress {
 
 /** `udp:127.0.0.1:5060`, `udp:[::1]:5060`. */
 export function formatListenAddress(address: ListenAddress): string {
-  return `udp:${hostPort(address)}`;
+  return formatListener('udp', address.host, address.port);
 }
 
 /** `127.0.0.1:5060`, `[::1]:5060`. */
 export function hostPort(address: ListenAddress): string {
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+  return formatListenAddress(address).slice('udp:'.length);
 }
 
 /** Whether only this machine can reach the address. */
 export function isLoopback(host: string): boolean {
-  return /^127\./.test(host) || /^(0*:)*0*1$/.test(host) || /^::ffff:127\./i.test(host);
+  const bytes = new Uint8Array(16);
+  if (parseIp(host, bytes, 0) === 4) return bytes[0] === 127;
+  const words = new Uint16Array(bytes.buffer);
+  if (words.subarray(0, 5).some((word) => word !== 0)) return false;
+  const mapped = words[5] === 0xffff && bytes[12] === 127;
+  return mapped || (words[5] === 0 && words[6] === 0 && bytes[14] === 0 && bytes[15] === 1);
 }

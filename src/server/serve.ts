@@ -8,7 +8,7 @@ import { firstPhone, type Server, startServer } from './server.ts';
 import { type StatusLine, startStatusLine, total } from './status-line.ts';
 
 export const EXIT_OK = 0;
-export const EXIT_FAILED = 1;
+const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
 /** Runs a server until a signal ends it; resolves with the exit code. */
@@ -36,7 +36,7 @@ export async function serve(config: Config): Promise<number> {
     listen: server.listen.map(hostPort),
     domains: config.policy.domains,
     data: config.data,
-    shards: config.shards,
+    shards: server.counters().length,
     durability: config.durability,
     udp: server.udp,
     bindings: total(server.counters(), COUNTER.bindings),

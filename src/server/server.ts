@@ -2,9 +2,10 @@
 // No flags, no terminal, no signals: those are serve.ts.
 
 import { type Pool, startPool } from '../shard/pool.ts';
-import { type Config, ConfigError, refusals } from './config.ts';
+import type { ListenAddress } from '../transport/native-udp.ts';
+import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
-import { hostPort, type ListenAddress } from './listen-address.ts';
+import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
 
 export interface Server {
@@ -27,14 +28,17 @@ export interface Server {
 export async function startServer(config: Config, log: Log = () => {}): Promise<Server> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
-  const directory = openDataDirectory(config.data, { shards: config.shards });
+  const directory = openDataDirectory(config.data, {
+    shards: config.shards ?? DEFAULT_SHARDS,
+    anyShards: config.shards === undefined,
+  });
   let pool: Pool;
   try {
     pool = await startPool({
-      shards: config.shards,
+      shards: directory.shards,
       listeners: config.listen,
       udp: config.udp,
-      dataDir: config.data,
+      dataDir: directory.path,
       durability: config.durability,
       policy: config.policy,
       secret: directory.secret,
@@ -53,7 +57,7 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       return pool.restarts;
     },
     stop: () => {
-      stopped = stopped ?? pool.stop().finally(() => directory.close());
+      stopped ??= pool.stop().finally(() => directory.close());
       return stopped;
     },
   };

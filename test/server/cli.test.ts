@@ -1,0 +1,170 @@
+// The command as a person meets it: help, mistakes, the lines it prints and the codes it exits with.
+
+import { createSocket } from 'node:dgram';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { type Child, type Exit, killAll, run } from '../support/child-process.ts';
+import { SipClient } from '../support/sip-client.ts';
+
+afterAll(async () => {
+  await killAll();
+  removeDirectories();
+});
+
+function aorta(...args: string[]): Promise<Child & { exit: Exit }> {
+  return run(process.execPath, [CLI, ...args], 15_000);
+}
+
+describe('aorta', () => {
+  it('prints its version', async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'));
+    const ended = await aorta('--version');
+    expect([ended.exit.code, ended.stdout.trim()]).toEqual([0, version]);
+  });
+
+  it('prints help with every flag and with examples', async () => {
+    expect(await aorta('--help')).toMatchObject({
+      exit: { code: 0 },
+      stdout: expect.stringContaining('aorta serve --domain'),
+    });
+    const { stdout, exit } = await aorta('serve', '--help');
+    expect(exit.code).toBe(0);
+    for (const flag of 'config listen domain data shards auth allow-unauthenticated durability udp min-expires max-expires default-expires log-level'.split(
+      ' ',
+    )) {
+      expect(stdout).toContain(`--${flag}`);
+    }
+    expect(stdout).toContain('Examples:');
+  });
+
+  it.each([
+    [['serve', '--lisen', 'x'], "aorta: unknown option '--lisen'\n(Did you mean --listen?)"],
+    [['serve', 'now'], "aorta: too many arguments for 'serve'. Expected 0 arguments but got 1: now."],
+    [['server'], "aorta: unknown command 'server'\n(Did you mean serve?)"],
+    [['serve', '--shards'], "aorta: option '--shards <n>' argument missing"],
+    [['serve', '--shards', '0'], 'aorta: --shards: expected a whole number from 1 to 64, got 0'],
+    [['serve', '--shards', '2x'], 'aorta: --shards: expected a whole number from 1 to 64, got "2x"'],
+    [['serve', '--auth', 'digest'], 'aorta: --auth: expected none, got "digest"'],
+    [
+      ['serve', '--listen', 'tls:127.0.0.1:5061'],
+      'aorta: --listen: tls is not in this version, only udp (got "tls:127.0.0.1:5061")',
+    ],
+    [['serve', '--domain', 'a@b'], 'aorta: --domain: expected a domain such as example.com, got "a@b"'],
+    [
+      ['serve', '--min-expires', '90', '--max-expires', '60'],
+      'aorta: --min-expires: 90 is above max-expires, which is 60',
+    ],
+    [['serve', '--config', 'no-such.yaml'], 'aorta: no-such.yaml: no such file'],
+  ])('exits 2 with one clear message: %j', async (args, message) => {
+    const ended = await aorta(...args);
+    expect(ended.stderr.trim()).toBe(message);
+    expect(ended.stdout).toBe('');
+    expect(ended.exit.code).toBe(2);
+  });
+
+  it('exits 2 with file, line and column for a mistake in the file', async () => {
+    const file = join(temporaryDirectory(), 'aorta.yaml');
+    writeFileSync(file, 'shards: 2\npolicy:\n  min-expires: 60\n  jitter: 5\n');
+    const ended = await aorta('serve', '--config', file);
+    expect(ended.stderr).toBe(`aorta: ${file}:4:3: policy.jitter: unknown key\n`);
+    expect(ended.exit.code).toBe(2);
+  });
+
+  it('refuses an address beyond loopback without authentication, and names the flag that lifts it', async () => {
+    const ended = await aorta('serve', '--listen', 'udp:0.0.0.0:5060', '--data', temporaryDirectory());
+    expect(ended.exit.code).toBe(2);
+    expect(ended.stderr).toContain('--listen: udp:0.0.0.0:5060 can be reached from other machines');
+    expect(ended.stderr).toContain('--allow-unauthenticated');
+    expect(ended.stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe.each(['auto', 'dgram'] as const)('aorta serve --udp %s', (udp) => {
+  it('says where it listens, then that it is ready and how to register; SIGTERM ends it with 0', async () => {
+    const server = await Aorta.start({ udp, flags: ['--listen', 'udp:127.0.0.1:0'] });
+    expect(server.stdout).toMatch(
+      new RegExp(
+        `^listening udp 127\\.0\\.0\\.1:${server.port}\nlistening udp 127\\.0\\.0\\.1:[1-9][0-9]*\n` +
+          `ready: register sip:alice@example\\.com .*registrar 127\\.0\\.0\\.1:${server.port} .*no password\n$`,
+      ),
+    );
+    const client = await SipClient.open(server);
+    await client.request(client.register({ aor: 'alice@example.com', contacts: ['<sip:alice@127.0.0.1:5070>'] }));
+    client.close();
+    await server.stop();
+    expect(server.stdout.match(/^ready/gm)).toHaveLength(1);
+  });
+
+  it('logs JSON: one line per event and none per message', async () => {
+    const server = await Aorta.start({ udp });
+    const client = await SipClient.open(server);
+    for (let i = 0; i < 20; i++) await client.fetch(`user${i}@example.com`);
+    client.close();
+    await server.stop();
+    const events = server.stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    for (const event of events) {
+      expect(event).toMatchObject({
+        level: 'info',
+        event: expect.any(String),
+        time: expect.stringMatching(/^\d{4}-.*Z$/),
+      });
+    }
+    expect(events.map(({ event }) => event)).toEqual(expect.arrayContaining(['ready', 'stopping', 'stopped']));
+    expect(events.length).toBeLessThan(12);
+  });
+
+  it('exits 1 and names the address when the port is taken', async () => {
+    const socket = createSocket('udp4');
+    const port = await freePort();
+    await new Promise<void>((resolve) => socket.bind({ port, address: '127.0.0.1', exclusive: true }, resolve));
+    const server = await Aorta.launch({ udp, port });
+    const exit = await server.child.end(15_000);
+    socket.close();
+    expect(exit.code).toBe(1);
+    expect(server.stderr).toContain(`aorta: address in use: udp:127.0.0.1:${port}\n`);
+    expect(server.stdout).toBe('');
+  });
+
+  it('exits 1 when another Aorta has the port', async () => {
+    const first = await Aorta.start({ udp });
+    const second = await Aorta.launch({ udp, port: first.port });
+    expect((await second.child.end(15_000)).code).toBe(1);
+    expect(second.stderr).toContain(`aorta: address in use: udp:127.0.0.1:${first.port}\n`);
+    await first.stop();
+  });
+});
+
+describe('the data directory at the start', () => {
+  it('exits 1 and says who has it', async () => {
+    const first = await Aorta.start();
+    const second = await Aorta.launch({ data: first.data });
+    expect((await second.child.end(15_000)).code).toBe(1);
+    expect(second.stderr).toMatch(new RegExp(`^aorta: .*${first.data} is in use by process ${first.child.pid}`));
+    await first.stop();
+  });
+
+  it('exits 1 when a newer version wrote it', async () => {
+    const data = temporaryDirectory();
+    mkdirSync(data, { recursive: true });
+    writeFileSync(join(data, 'aorta.json'), JSON.stringify({ format: 99 }));
+    const server = await Aorta.launch({ data });
+    expect((await server.child.end(15_000)).code).toBe(1);
+    expect(server.stderr).toMatch(/^aorta: the data directory .* was written by a newer version/);
+  });
+
+  it('keeps its number of shards unless another is asked for, which is refused', async () => {
+    const first = await Aorta.start({ shards: 3 });
+    await first.stop();
+    const again = await Aorta.start({ data: first.data });
+    expect(again.stderr).toContain('"shards":3');
+    await again.stop();
+    const other = await Aorta.launch({ data: first.data, shards: 2 });
+    expect((await other.child.end(15_000)).code).toBe(1);
+    expect(other.stderr).toContain('was made for 3 shards, not 2');
+  });
+});

@@ -1,0 +1,244 @@
+// The configuration: every mistake is named with its place, and what is left out gets its default.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Config, ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG } from '../../src/server/config.ts';
+import { readConfigFile } from '../../src/server/config-file.ts';
+import { parseListenAddress } from '../../src/server/listen-address.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'aorta-config-'));
+const file = join(directory, 'aorta.yaml');
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function flags(values: Record<string, unknown>): ConfigSource {
+  return { values, where: (path) => `--${String(path.at(-1))}` };
+}
+
+function load(yaml: string, ...more: ConfigSource[]): Config {
+  writeFileSync(file, yaml);
+  return createConfig([readConfigFile(file), ...more]);
+}
+
+/** The problems of a file, without the file's directory. */
+function problems(yaml: string, ...more: ConfigSource[]): readonly string[] {
+  try {
+    load(yaml, ...more);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map((problem) => problem.replace(`${directory}/`, ''));
+    throw error;
+  }
+  return [];
+}
+
+describe('configuration', () => {
+  it('has defaults for everything', () => {
+    expect(createConfig([])).toEqual(DEFAULT_CONFIG);
+    expect(load('')).toEqual(DEFAULT_CONFIG);
+    expect(load('# nothing\n')).toEqual(DEFAULT_CONFIG);
+    expect(DEFAULT_CONFIG).toMatchObject({
+      listen: [{ host: '127.0.0.1', port: 5060 }],
+      data: './data',
+      auth: 'none',
+      durability: 'durable',
+      udp: 'auto',
+      policy: { domains: ['localhost', '127.0.0.1'], minExpiresS: 60, defaultExpiresS: 3600, maxExpiresS: 7200 },
+    });
+  });
+
+  it('reads every key', () => {
+    const config = load(`
+listen: ['udp:127.0.0.1:15060', 'udp:[::1]:15060']
+domains: [Example.COM, 2001:db8::1]
+data: bindings
+shards: 3
+auth: none
+durability: process
+udp: dgram
+log-level: warn
+policy:
+  default-expires: 600
+  min-expires: 120
+  max-expires: 900
+  expires-jitter: 10
+  contacts-per-aor: 3
+  contacts-overflow: evict-oldest
+limits:
+  aor-bytes: 100
+  contact-bytes: 200
+  call-id-bytes: 100
+  message-bytes: 4096
+  timer-j-ms: 2000
+  transactions: 5000
+  answer-bytes: 1048576
+`);
+    expect(config).toEqual({
+      listen: [
+        { host: '127.0.0.1', port: 15060 },
+        { host: '::1', port: 15060 },
+      ],
+      data: join(directory, 'bindings'),
+      shards: 3,
+      auth: 'none',
+      allowUnauthenticated: false,
+      durability: 'process',
+      udp: 'dgram',
+      logLevel: 'warn',
+      policy: {
+        domains: ['example.com', '[2001:db8::1]'],
+        defaultExpiresS: 600,
+        minExpiresS: 120,
+        maxExpiresS: 900,
+        expiresJitterPercent: 10,
+        contactsPerAorMax: 3,
+        contactsOverflow: 'evict-oldest',
+        aorBytesMax: 100,
+        contactBytesMax: 200,
+        callIdBytesMax: 100,
+        messageBytesMax: 4096,
+        timerJMs: 2000,
+        transactionsMax: 5000,
+        answerBytesMax: 1048576,
+      },
+    });
+  });
+
+  it.each([
+    ['shards: many', 'aorta.yaml:1:9: shards: expected a whole number from 1 to 64, got "many"'],
+    ['shards: 65', 'aorta.yaml:1:9: shards: expected a whole number from 1 to 64, got 65'],
+    ['shards: 1.5', 'aorta.yaml:1:9: shards: expected a whole number from 1 to 64, got 1.5'],
+    ['shards:', 'aorta.yaml:1:8: shards: expected a whole number from 1 to 64, got nothing'],
+    [
+      'policy:\n  max-expires: soon',
+      'aorta.yaml:2:16: policy.max-expires: expected a whole number from 1 to 2147483647, got "soon"',
+    ],
+    ['\npolicy: 3', 'aorta.yaml:2:9: policy: expected keys and values, got 3'],
+    ['udp: fast', 'aorta.yaml:1:6: udp: expected one of auto, dgram, got "fast"'],
+    ['auth: digest', 'aorta.yaml:1:7: auth: expected none, got "digest"'],
+    ['allow-unauthenticated: maybe', 'aorta.yaml:1:24: allow-unauthenticated: expected true or false, got "maybe"'],
+    ['data: ""', 'aorta.yaml:1:7: data: is empty'],
+    ['listen: []', 'aorta.yaml:1:9: listen: is empty'],
+    [
+      'listen:\n  - udp:127.0.0.1:5060\n  - tcp:127.0.0.1:5060',
+      'aorta.yaml:3:5: listen: tcp is not in this version, only udp (got "tcp:127.0.0.1:5060")',
+    ],
+    [
+      'domains: [a.com, "sip:b.com"]',
+      'aorta.yaml:1:18: domains: expected a domain such as example.com, got "sip:b.com"',
+    ],
+    [
+      'domains: example.com:5060',
+      'aorta.yaml:1:10: domains: expected a domain such as example.com (without a port), an IP address or *, got "example.com:5060"',
+    ],
+    ['policy:\n  min_expires: 60', 'aorta.yaml:2:3: policy.min_expires: unknown key, did you mean "min-expires"?'],
+    ['durabilty: process', 'aorta.yaml:1:1: durabilty: unknown key, did you mean "durability"?'],
+    ['min-expires: 60', 'aorta.yaml:1:1: min-expires: unknown key, it stands under "policy"'],
+    ['policy:\n  shards: 2', 'aorta.yaml:2:3: policy.shards: unknown key, it stands at the top level'],
+    ['frobnicate: 1', 'aorta.yaml:1:1: frobnicate: unknown key'],
+    [
+      'policy:\n  min-expires: 100\n  max-expires: 50',
+      'aorta.yaml:2:16: policy.min-expires: 100 is above max-expires, which is 50',
+    ],
+    ['- a\n- b', 'aorta.yaml:1:1: expected keys and values, such as "data: ./data"'],
+    ['shards: 1\nshards: 2', 'aorta.yaml:2:1: Map keys must be unique'],
+    ['data: !secret x', 'aorta.yaml:1:7: Unresolved tag: !secret'],
+  ])('says where it is wrong: %j', (yaml, problem) => {
+    expect(problems(yaml)).toEqual([problem]);
+  });
+
+  it('reports every mistake of one run, a line each', () => {
+    expect(problems('shards: 0\nudp: x\npolicy:\n  min-expires: -1\n', flags({ durability: 'maybe' }))).toEqual([
+      'aorta.yaml:1:9: shards: expected a whole number from 1 to 64, got 0',
+      'aorta.yaml:2:6: udp: expected one of auto, dgram, got "x"',
+      'aorta.yaml:4:16: policy.min-expires: expected a whole number from 1 to 2147483647, got -1',
+      '--durability: expected one of durable, process, got "maybe"',
+    ]);
+  });
+
+  it('names a file that is not there', () => {
+    expect(() => readConfigFile(join(directory, 'none.yaml'))).toThrow(`${join(directory, 'none.yaml')}: no such file`);
+  });
+
+  it('lets flags win, lists whole', () => {
+    const config = load(
+      'listen: udp:127.0.0.1:1\ndomains: a.com\npolicy: {min-expires: 100, expires-jitter: 5}',
+      flags({ listen: ['udp:127.0.0.2:2'], shards: '2', policy: { 'min-expires': '200' } }),
+    );
+    expect(config.listen).toEqual([{ host: '127.0.0.2', port: 2 }]);
+    expect(config.shards).toBe(2);
+    expect(config.policy).toMatchObject({ domains: ['a.com'], minExpiresS: 200, expiresJitterPercent: 5 });
+  });
+
+  it('keeps minimum, default and maximum in order; what is not given moves', () => {
+    const policy = (given: object) => createConfig([flags({ policy: given })]).policy;
+    expect(policy({ 'max-expires': 600 })).toMatchObject({ minExpiresS: 60, defaultExpiresS: 600, maxExpiresS: 600 });
+    expect(policy({ 'max-expires': 30 })).toMatchObject({ minExpiresS: 30, defaultExpiresS: 30, maxExpiresS: 30 });
+    expect(policy({ 'min-expires': 9000 })).toMatchObject({
+      minExpiresS: 9000,
+      defaultExpiresS: 9000,
+      maxExpiresS: 9000,
+    });
+    expect(policy({ 'default-expires': 10 })).toMatchObject({
+      minExpiresS: 10,
+      defaultExpiresS: 10,
+      maxExpiresS: 7200,
+    });
+    expect(problems('policy: {default-expires: 50}', flags({ policy: { 'min-expires': 100 } }))).toEqual([
+      '--min-expires: 100 is above default-expires, which is 50',
+    ]);
+  });
+
+  it('refuses an address that others can reach, and one that stands twice', () => {
+    for (const address of ['udp:0.0.0.0:5060', 'udp:192.0.2.1:5060', 'udp:[::]:5060', 'udp:[2001:db8::1]:5060']) {
+      expect(problems(`listen: '${address}'`)).toEqual([expect.stringContaining('add --allow-unauthenticated')]);
+      expect(load(`listen: '${address}'\nallow-unauthenticated: true`).listen).toHaveLength(1);
+    }
+    for (const address of [
+      'udp:127.255.0.9:5060',
+      'udp:[::1]:5060',
+      'udp:[0:0:0:0:0:0:0:1]:5060',
+      'udp:[::ffff:127.0.0.1]:1',
+    ]) {
+      expect(problems(`listen: '${address}'`)).toEqual([]);
+    }
+    expect(problems('listen: [udp:127.0.0.1:5060, udp:127.0.0.1:5060]')).toEqual([
+      'aorta.yaml:1:9: listen: udp:127.0.0.1:5060 is there twice',
+    ]);
+  });
+
+  it('never fails otherwise than by a ConfigError', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (yaml) => {
+        problems(yaml);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('a listen address', () => {
+  it.each([
+    ['udp:127.0.0.1:5060', { host: '127.0.0.1', port: 5060 }],
+    ['UDP:127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
+    ['udp:[::1]:65535', { host: '::1', port: 65535 }],
+  ])('is read: %s', (text, address) => {
+    expect(parseListenAddress(text)).toEqual(address);
+  });
+
+  it.each([
+    ['127.0.0.1:5060', 'expected udp:HOST:PORT'],
+    ['udp:127.0.0.1', 'expected udp:HOST:PORT'],
+    ['udp:::1:5060', 'expected udp:HOST:PORT'],
+    ['udp:127.0.0.1:99999', 'port 99999 is above 65535'],
+    ['udp:localhost:5060', '"localhost" is not an IP address'],
+    ['udp:*:5060', 'every IPv4 address of the machine is 0.0.0.0'],
+    ['udp:[127.0.0.1]:5060', 'is not an IP address'],
+    ['udp:[fe80::1%eth0]:5060', 'is not an IP address'],
+    ['wss:127.0.0.1:5060', 'wss is not in this version'],
+    ['sctp:127.0.0.1:5060', 'unknown transport "sctp"'],
+  ])('is refused: %s', (text, reason) => {
+    expect(() => parseListenAddress(text)).toThrow(reason);
+  });
+});
