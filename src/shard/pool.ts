@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Policy } from '../registrar/policy.ts';
 import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
@@ -156,7 +156,7 @@ class RunningPool implements Pool {
   private async run(shard: number, opened: () => void): Promise<Error> {
     const { port1, port2 } = new MessageChannel();
     let reason: Error | undefined;
-    port1.on('message', (news: ShardNews) => {
+    const hear = (news: ShardNews) => {
       if (news.type === 'wake') this.main.wake();
       else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);
@@ -164,18 +164,22 @@ class RunningPool implements Pool {
         this.options.log('info', 'shard open', { shard, ...news.report });
         opened();
       }
-    });
+    };
+    port1.on('message', hear);
+    let ended: unknown = new Error('the shard ended by itself');
     try {
       const task: ShardTask = { ...this.task(shard), port: port2 };
       await this.piscina.run(task, { transferList: [port2] });
-      return new Error('the shard ended by itself');
     } catch (error) {
-      // Piscina's copy of an error has lost its code; the news may still be on the way.
-      await new Promise((resolve) => setImmediate(resolve));
-      return reason ?? (error instanceof Error ? error : new Error(String(error)));
-    } finally {
-      port1.close();
+      ended = error;
     }
+    // The task's end may overtake its last words, a wake among them, without which the bell would stay down.
+    for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1)) {
+      hear(last.message as ShardNews);
+    }
+    port1.close();
+    // Piscina's copy of an error has lost its code.
+    return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
   }
 
   private task(shard: number): Omit<ShardTask, 'port'> {

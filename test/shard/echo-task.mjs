@@ -1,5 +1,5 @@
 // A shard's thread without a registrar: answers every datagram with its own headers under a 200, and hands those that
-// name another shard in their first byte ('0' to '9') to it. Runs compiled code, because threads load no TypeScript.
+// name another shard in their first byte ('0' to '9') to it; at '!' the whole thread ends. Runs compiled code, because threads load no TypeScript.
 
 import { createPeers } from '../../dist/registrar/peers.js';
 import { COUNTER } from '../../dist/shard/counters.js';
@@ -32,6 +32,7 @@ class EchoShard {
   receive(slot, length) {
     const { options, answers, peers } = this;
     const at = slotStart(slot);
+    if (slab[at] === 0x21) process.exit(3); // "!"
     const owner = slab[at] - 48;
     if (owner >= 0 && owner < options.shards && owner !== options.index) {
       if (options.forward(owner, slot, length)) options.counters[COUNTER.forwarded]++;

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
@@ -14,6 +15,8 @@ if (!existsSync(new URL('../../dist/shard/shard-thread.js', import.meta.url))) {
 }
 const native = nativeUdp();
 if (typeof native === 'string') console.log(`native pools are not tested here: ${native}`);
+const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
+if (!hasIpv6) console.log('pools over IPv6 are not tested here: no ::1');
 const ways = typeof native === 'string' ? (['dgram'] as const) : (['auto', 'dgram'] as const);
 
 type Entry = [level: string, event: string, fields: Record<string, unknown>];
@@ -131,6 +134,15 @@ describe.each(ways)('a pool with udp %s', (udp) => {
     expect(log.filter(([, event]) => event === 'shard died').at(-1)?.[2]).toMatchObject({ restart_ms: 100 });
   });
 
+  it('starts a shard again whose whole thread ended', async () => {
+    const { pool, log, port } = await start({ udp });
+    const socket = await phone();
+    socket.send('!', port, '127.0.0.1');
+    while (!log.some(([, event]) => event === 'shard died')) await new Promise((resolve) => setImmediate(resolve));
+    await ask(socket, port, ['after'], 100);
+    expect(pool.restarts).toBe(1);
+  });
+
   it('stops while a shard waits to be started again', async () => {
     const { pool, log } = await start({ udp, shards: 2 });
     pool.crash(1);
@@ -165,6 +177,33 @@ describe.each(ways)('a pool with udp %s', (udp) => {
       const [answer, from] = await answered;
       expect(String(answer)).toBe('1 hello');
       expect(from).toMatchObject({ address: host, port });
+    }
+  });
+
+  it('carries datagrams of every size through the ring of another shard', async () => {
+    const { port } = await start({ udp, shards: 2 });
+    const socket = await phone();
+    for (const size of [1, 1300, 9000, 65_507]) {
+      for (const owner of ['0', '1']) {
+        const body = Buffer.alloc(size, `${owner}bcdefghijk`);
+        const answered = once(socket, 'message');
+        socket.send(body, port, '127.0.0.1');
+        const [answer] = await answered;
+        expect(Buffer.compare(answer as Buffer, body)).toBe(0);
+      }
+    }
+  });
+
+  it.skipIf(!hasIpv6)('serves ::1', async () => {
+    const { pool } = await start({ udp, shards: 2, listeners: [{ host: '::1', port: 0 }] });
+    const socket = createSocket('udp6');
+    sockets.push(socket);
+    for (const text of ['0 six', '1 six']) {
+      const answered = once(socket, 'message');
+      socket.send(text, pool.listeners[0].port, '::1');
+      const [answer, from] = await answered;
+      expect(String(answer)).toBe(text);
+      expect(from).toMatchObject({ address: '::1', port: pool.listeners[0].port });
     }
   });
 
