@@ -19,7 +19,7 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 
 /** Raised when the layout changes; what follows from it is then written here. */
-export const DATA_FORMAT = 1;
+const DATA_FORMAT = 1;
 
 const META_FILE = 'aorta.json';
 const LOCK_FILE = 'lock';
@@ -48,6 +48,13 @@ export interface DataDirectory {
   close(): void;
 }
 
+export interface DataDirectoryOptions {
+  /** Number of shards of a new directory; an existing one must have as many, too. */
+  readonly shards: number;
+  /** `shards` is a wish: an existing directory keeps its own number. */
+  readonly anyShards?: boolean;
+}
+
 const Meta = z.object({
   format: z.number().int().positive(),
   shards: z.number().int().positive(),
@@ -60,12 +67,12 @@ type Meta = z.infer<typeof Meta>;
  * Opens the data directory for this process alone, making it where it is missing.
  * @throws DataDirectoryError
  */
-export function openDataDirectory(path: string, options: { readonly shards: number }): DataDirectory {
+export function openDataDirectory(path: string, options: DataDirectoryOptions): DataDirectory {
   const directory = resolve(path);
   const lock = lockDirectory(directory);
   try {
     const meta = readMeta(directory) ?? createMeta(directory, options.shards);
-    if (meta.shards !== options.shards) {
+    if (meta.shards !== options.shards && options.anyShards !== true) {
       throw new DataDirectoryError(
         'shards',
         `the data directory ${directory} was made for ${meta.shards} shards, not ${options.shards}: ` +

@@ -2,6 +2,7 @@
 
 import { COUNTER } from '../shard/counters.ts';
 import { type Config, ConfigError } from './config.ts';
+import { DataDirectoryError } from './data-directory.ts';
 import { hostPort } from './listen-address.ts';
 import { createLog, type Log } from './log.ts';
 import { firstPhone, type Server, startServer } from './server.ts';
@@ -58,9 +59,10 @@ function startFailed(error: unknown, log: Log): number {
     printProblems(error);
     return EXIT_USAGE;
   }
-  const { name, message, code } = error as NodeJS.ErrnoException;
+  const { message, code } = error as NodeJS.ErrnoException;
   process.stderr.write(`aorta: ${message}\n`);
-  if (code === undefined && (name === 'Error' || name === 'TypeError')) log('error', 'start failed', { err: error });
+  const foreseen = error instanceof DataDirectoryError || code !== undefined;
+  if (!foreseen) log('error', 'start failed', { err: error });
   return EXIT_FAILED;
 }
 
@@ -68,18 +70,24 @@ export function printProblems(error: ConfigError): void {
   for (const problem of error.problems) process.stderr.write(`aorta: ${problem}\n`);
 }
 
-/** Resolves with the first SIGTERM or SIGINT; the second ends the process at once. */
+/**
+ * Ctrl-C reaches a process both from the terminal and through npm, and `timeout` signals a process and then its group:
+ * what follows the first signal this closely is the same wish.
+ */
+const SAME_SIGNAL_MS = 1000;
+
+/** Resolves with the first SIGTERM or SIGINT; a second one ends the process at once. */
 function firstSignal(log: Log): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let seen = false;
+    let firstAt: number | undefined;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        if (seen) {
-          log('warn', 'stopped at once by a second signal', { signal });
-          process.exit(EXIT_FAILED);
-        }
-        seen = true;
+        const now = performance.now();
+        firstAt ??= now;
         resolve(signal);
+        if (now - firstAt < SAME_SIGNAL_MS) return;
+        log('warn', 'stopped at once by a second signal', { signal });
+        process.exit(EXIT_FAILED);
       });
     }
   });

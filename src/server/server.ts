@@ -22,7 +22,9 @@ export interface Server {
 }
 
 /**
- * Starts a server and resolves when it answers. Rejects with a ConfigError where the configuration is refused, with a
+ * Starts a server and resolves when it answers. A Config is best made from DEFAULT_CONFIG:
+ * `startServer({ ...DEFAULT_CONFIG, data: 'bindings', policy: { ...DEFAULT_POLICY, domains: ['example.com'] } })`.
+ * The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
 export async function startServer(config: Config, log: Log = () => {}): Promise<Server> {

@@ -41,7 +41,7 @@ describe('aorta', () => {
 
   it.each([
     [['serve', '--lisen', 'x'], "aorta: unknown option '--lisen'\n(Did you mean --listen?)"],
-    [['serve', 'now'], "aorta: too many arguments for 'serve'. Expected 0 arguments but got 1: now."],
+    [['serve', 'now'], "aorta: too many arguments for 'serve'. Expected 0 arguments but got 1."],
     [['server'], "aorta: unknown command 'server'\n(Did you mean serve?)"],
     [['serve', '--shards'], "aorta: option '--shards <n>' argument missing"],
     [['serve', '--shards', '0'], 'aorta: --shards: expected a whole number from 1 to 64, got 0'],
