@@ -52,6 +52,7 @@ export const LOWER: Uint8Array = lowerCase();
 /** The value of a hexadecimal digit, 255 for any other byte. */
 export const HEX: Uint8Array = hexDigits();
 
+/** @cold */
 function classOf(byte: number, char: string): number {
   let bits = 0;
   if (/[A-Za-z0-9\-.!%*_+`'~]/.test(char)) bits |= TOKEN;

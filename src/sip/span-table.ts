@@ -180,6 +180,7 @@ export const T_CONTACT_STAR = 22; // how many values are "*"
 export const T_CONTACT_COUNT = 23; // values other than "*"
 export const T_VIA_COUNT = 24;
 export const T_HEADER_COUNT = 25;
+export const T_PARAM_COUNT = 26; // rows in use in the parameter area
 export const T_REQUEST_URI = 32; // URI record
 export const T_TO = T_REQUEST_URI + URI_INTS; // To record; T_TO + ADDRESS_AT is ABSENT without a usable To
 export const T_FROM = T_TO + ADDRESS_INTS;

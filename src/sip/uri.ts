@@ -45,8 +45,6 @@ import {
   URI_USER_END,
 } from './span-table.ts';
 
-export { uriEquals } from './uri-equality.ts';
-
 const AMPERSAND = 0x26;
 const PORT_MAX = 65_535;
 

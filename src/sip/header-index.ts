@@ -1,0 +1,153 @@
+// The header section: one pass that finds every header row, unfolds folded ones in place, and chains rows of one id
+// (RFC 3261 §7.3.1). What the values hold is not looked at here.
+// @hot
+
+import { fail } from './failure.ts';
+import { headerId } from './header-names.ts';
+import { HEADERS_MAX } from './limits.ts';
+import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from './parse-error.ts';
+import { BACKSLASH, CLASS, COLON, CONTROL, CR, LF, LWS, QUOTE, SP, skip, TOKEN, trimEnd } from './scanner.ts';
+import { slab } from './slab.ts';
+import {
+  ABSENT,
+  H_CALL_ID,
+  H_CONTENT_LENGTH,
+  H_CONTENT_TYPE,
+  H_CSEQ,
+  H_EVENT,
+  H_EXPIRES,
+  H_FROM,
+  H_MAX_FORWARDS,
+  H_OTHER,
+  H_TO,
+  HEADER_IDS,
+  ROW_ID,
+  ROW_INTS,
+  ROW_NAME_AT,
+  ROW_NAME_END,
+  ROW_NEXT,
+  ROW_VALUE_AT,
+  ROW_VALUE_END,
+  T_FIRST_ROW,
+  T_HEADER_COUNT,
+  T_ROWS,
+  table,
+} from './span-table.ts';
+
+/** Headers that may stand once, as bits 1 << H_*. */
+const SINGLE =
+  (1 << H_TO) |
+  (1 << H_FROM) |
+  (1 << H_CALL_ID) |
+  (1 << H_CSEQ) |
+  (1 << H_MAX_FORWARDS) |
+  (1 << H_CONTENT_LENGTH) |
+  (1 << H_CONTENT_TYPE) |
+  (1 << H_EXPIRES) |
+  (1 << H_EVENT);
+
+/** The latest row of each id; valid where T_FIRST_ROW says there is one. */
+const lastRow = new Int32Array(HEADER_IDS);
+
+/**
+ * Indexes the headers from `at` on; returns where the body starts. A bad line is an error and passed over. A bare CR or LF
+ * is an error and ends its line, so that no value copied into an answer ever holds one.
+ */
+export function indexHeaders(at: number, end: number): number {
+  let p = at;
+  while (p < end) {
+    const first = slab[p];
+    if (first === CR && p + 1 < end && slab[p + 1] === LF) return p + 2;
+    if (first === LF) {
+      fail(E_HEADER_LINE, p, H_OTHER);
+      return p + 1;
+    }
+    const nameEnd = skip(slab, p, end, TOKEN);
+    const colon = skip(slab, nameEnd, end, LWS);
+    if (colon >= end) break;
+    if (nameEnd === p || slab[colon] !== COLON) {
+      fail(E_HEADER_LINE, p, H_OTHER);
+      p = behindBadLine(p, end);
+      continue;
+    }
+    const stop = valueEnd(colon + 1, end);
+    if (stop >= end) break;
+    addRow(p, nameEnd, colon + 1, stop);
+    p = behindLineEnd(stop, end);
+  }
+  fail(E_UNTERMINATED, end, H_OTHER);
+  return end;
+}
+
+function behindLineEnd(stop: number, end: number): number {
+  return slab[stop] === CR && stop + 1 < end && slab[stop + 1] === LF ? stop + 2 : stop + 1;
+}
+
+function behindBadLine(at: number, end: number): number {
+  let p = at;
+  while (p < end && slab[p] !== CR && slab[p] !== LF) p++;
+  return p < end ? behindLineEnd(p, end) : end;
+}
+
+/** Offset of the line end behind a value, or `end`. Folds in the value become spaces. */
+function valueEnd(at: number, end: number): number {
+  let p = at;
+  for (;;) {
+    while (p < end && (CLASS[slab[p]] & CONTROL) === 0) p++;
+    if (p >= end) return end;
+    if (slab[p] !== CR && slab[p] !== LF) return valueEndWithControls(at, end);
+    if (!unfold(p, end)) return p;
+  }
+}
+
+/** At a CR or LF: true where it was a fold and now is spaces; false at the end of a line. */
+function unfold(at: number, end: number): boolean {
+  if (slab[at] === LF || at + 1 >= end || slab[at + 1] !== LF) {
+    fail(E_HEADER_LINE, at, H_OTHER);
+    return false;
+  }
+  if (at + 2 >= end || (CLASS[slab[at + 2]] & LWS) === 0) return false;
+  slab[at] = SP;
+  slab[at + 1] = SP;
+  slab[at + 2] = SP;
+  return true;
+}
+
+/** `valueEnd` for a value with control characters: they may stand behind a backslash in a quoted string, nowhere else. */
+function valueEndWithControls(at: number, end: number): number {
+  let quoted = false;
+  for (let p = at; p < end; p++) {
+    const byte = slab[p];
+    if (byte === CR || byte === LF) {
+      if (!unfold(p, end)) return p;
+    } else if (byte === QUOTE) quoted = !quoted;
+    else if (byte === BACKSLASH && quoted) {
+      if (p + 1 < end && slab[p + 1] !== CR && slab[p + 1] !== LF) p++;
+    } else if ((CLASS[byte] & CONTROL) !== 0) fail(E_HEADER_LINE, p, H_OTHER);
+  }
+  return end;
+}
+
+function addRow(name: number, nameEnd: number, at: number, end: number): void {
+  const id = headerId(slab, name, nameEnd);
+  const row = table[T_HEADER_COUNT];
+  if (row === HEADERS_MAX) {
+    fail(E_TOO_MANY_HEADERS, name, id);
+    return;
+  }
+  table[T_HEADER_COUNT] = row + 1;
+  const value = skip(slab, at, end, LWS);
+  const base = T_ROWS + row * ROW_INTS;
+  table[base + ROW_ID] = id;
+  table[base + ROW_NAME_AT] = name;
+  table[base + ROW_NAME_END] = nameEnd;
+  table[base + ROW_VALUE_AT] = value;
+  table[base + ROW_VALUE_END] = trimEnd(slab, value, end);
+  table[base + ROW_NEXT] = ABSENT;
+  if (table[T_FIRST_ROW + id] === ABSENT) table[T_FIRST_ROW + id] = row;
+  else {
+    table[T_ROWS + lastRow[id] * ROW_INTS + ROW_NEXT] = row;
+    if ((SINGLE & (1 << id)) !== 0) fail(E_REPEATED, name, id);
+  }
+  lastRow[id] = row;
+}
