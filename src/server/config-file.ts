@@ -19,7 +19,7 @@ export function readConfigFile(file: string): ConfigSource {
 }
 
 /** @param file names the text in messages; a relative data directory in the text is relative to the file's own */
-export function parseConfig(text: string, file: string): ConfigSource {
+function parseConfig(text: string, file: string): ConfigSource {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const position = (offset: number): string => {

@@ -4,6 +4,8 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
+import { ANSWER_RING_BYTES_MIN } from '../registrar/transactions.ts';
+import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/native-udp.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
@@ -126,7 +128,7 @@ const schema = z.strictObject({
         'min-expires': integer(1, SECONDS_MAX).optional(),
         'max-expires': integer(1, SECONDS_MAX).optional(),
         'expires-jitter': integer(0, 90).optional(),
-        'contacts-per-aor': integer(1, 100).optional(),
+        'contacts-per-aor': integer(1, BINDINGS_MAX).optional(),
         'contacts-overflow': choice('reject', 'evict-oldest').optional(),
       },
       { error: (issue) => (issue.code === 'invalid_type' ? expected('keys and values', issue.input) : undefined) },
@@ -141,7 +143,7 @@ const schema = z.strictObject({
         'message-bytes': integer(512, MESSAGE_BYTES_MAX).optional(),
         'timer-j-ms': integer(1000, 600_000).optional(),
         transactions: integer(1024, 1 << 24).optional(),
-        'answer-bytes': integer(1 << 20, 1 << 30).optional(),
+        'answer-bytes': integer(ANSWER_RING_BYTES_MIN, 1 << 30).optional(),
       },
       { error: (issue) => (issue.code === 'invalid_type' ? expected('keys and values', issue.input) : undefined) },
     )

@@ -72,7 +72,7 @@ limits:
   message-bytes: 4096
   timer-j-ms: 2000
   transactions: 5000
-  answer-bytes: 1048576
+  answer-bytes: 67108864
 `);
     expect(config).toEqual({
       listen: [
@@ -100,7 +100,7 @@ limits:
         messageBytesMax: 4096,
         timerJMs: 2000,
         transactionsMax: 5000,
-        answerBytesMax: 1048576,
+        answerBytesMax: 67108864,
       },
     });
   });
