@@ -9,14 +9,7 @@ function lower(byte: number): number {
 }
 
 /** Whether two host names are the same but for case. */
-export function sameHost(
-  a: Uint8Array,
-  aAt: number,
-  aEnd: number,
-  b: Uint8Array,
-  bAt: number,
-  bEnd: number,
-): boolean {
+export function sameHost(a: Uint8Array, aAt: number, aEnd: number, b: Uint8Array, bAt: number, bEnd: number): boolean {
   if (aEnd - aAt !== bEnd - bAt) return false;
   for (let i = aAt, j = bAt; i < aEnd; i++, j++) if (a[i] !== b[j] && lower(a[i]) !== lower(b[j])) return false;
   return true;
