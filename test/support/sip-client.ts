@@ -222,7 +222,8 @@ export function contacts(answer: Answer): string[] {
 export function bindings(answer: Answer): Map<string, number> {
   const found = new Map<string, number>();
   for (const value of contacts(answer)) {
-    const uri = /<([^>]*)>/.exec(value)?.[1] ?? value.split(';', 1)[0];
+    const unnamed = value.replace(/^"(?:[^"\\]|\\.)*"\s*/, '');
+    const uri = /^[^<;]*<([^>]*)>/.exec(unnamed)?.[1] ?? unnamed.split(';', 1)[0];
     const after = value.slice(value.indexOf(uri) + uri.length);
     found.set(uri, Number(/;\s*expires\s*=\s*"?(\d+)/i.exec(after)?.[1] ?? Number.NaN));
   }
