@@ -1,0 +1,135 @@
+// Decisions per second of the pure core: a Shard over the store in memory, driven as its loop drives it but without
+// sockets, in virtual time. Each message is parsed, routed, absorbed, decided, committed to a Map and answered.
+
+import { Bench } from 'tinybench';
+import { MemoryStore } from '../src/location/memory-store.ts';
+import { DEFAULT_POLICY } from '../src/registrar/policy.ts';
+import { COUNTER, COUNTER_NAMES } from '../src/shard/counters.ts';
+import { Shard } from '../src/shard/shard.ts';
+import { slab, slotStart } from '../src/sip/slab.ts';
+import { fastest, median } from './results.ts';
+
+const BATCH = 64;
+/** AORs that refreshes go round. */
+const AORS = 65_536;
+/** Steps through the AORs in an order that caches do not like; odd, so that it visits all. */
+const STRIDE = 40_503;
+/** What a batch takes in virtual time: transactions then live as long as at 50,000 requests a second. */
+const BATCH_MS = (BATCH / 50_000) * 1000;
+
+const MARK = '00000000';
+const TEMPLATE = [
+  'REGISTER sip:bench.example.org SIP/2.0',
+  `Via: SIP/2.0/UDP 127.0.0.1:25060;branch=z9hG4bKbench${MARK}x${MARK};rport`,
+  'Max-Forwards: 70',
+  `From: "user${MARK}" <sip:user${MARK}@bench.example.org>;tag=bench${MARK}`,
+  `To: <sip:user${MARK}@bench.example.org>`,
+  `Call-ID: bench${MARK}@127.0.0.1`,
+  `CSeq: 1${MARK} REGISTER`,
+  `Contact: <sip:user${MARK}@127.0.0.1:25060;ob>;+sip.instance="<urn:uuid:5e6f7081-92a3-44b5-86c7-d8e9${MARK}>";reg-id=1`,
+  'Expires: 3600',
+  'Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, MESSAGE, SUBSCRIBE, INFO, UPDATE, PRACK',
+  'Supported: path, outbound, gruu',
+  'User-Agent: bench/1.0',
+  'Content-Length: 0',
+  '',
+  '',
+].join('\r\n');
+const BYTES = Uint8Array.from(TEMPLATE, (character) => character.charCodeAt(0));
+const MARKS = [...TEMPLATE.matchAll(new RegExp(MARK, 'g'))].map(({ index }) => index);
+/** The second mark of the branch and the one of the CSeq count requests; the others name the AOR. */
+const REQUEST_MARKS = new Set([MARKS[1], MARKS[MARKS.indexOf(TEMPLATE.indexOf(`1${MARK} REGISTER`) + 1)]]);
+
+function writeDigits(at: number, value: number): void {
+  for (let i = at + MARK.length - 1; i >= at; i--) {
+    slab[i] = 0x30 + (value % 10);
+    value = Math.floor(value / 10);
+  }
+}
+
+function writeRequest(slot: number, aor: number, request: number): void {
+  const at = slotStart(slot);
+  slab.set(BYTES, at);
+  for (const mark of MARKS) writeDigits(at + mark, REQUEST_MARKS.has(mark) ? request : aor);
+}
+
+class Driver {
+  private readonly counters = new Float64Array(COUNTER_NAMES.length);
+  private readonly shard: Shard;
+  private now = Date.UTC(2026, 0, 1);
+  private requests = 0;
+
+  constructor() {
+    this.shard = new Shard({
+      index: 0,
+      shards: 1,
+      store: new MemoryStore(),
+      policy: { ...DEFAULT_POLICY, domains: ['bench.example.org'] },
+      secret: Uint8Array.from({ length: 32 }, (_, i) => i),
+      counters: this.counters,
+      forward: () => false,
+      log: (_level, event) => {
+        throw new Error(event);
+      },
+    });
+    const { peers } = this.shard;
+    for (let slot = 0; slot < BATCH; slot++) {
+      peers.family[slot] = 4;
+      peers.ip.set([127, 0, 0, 1], slot * 16);
+      peers.port[slot] = 25_060;
+    }
+    this.shard.open();
+  }
+
+  batch(firstAor: number, stride: number, aors: number): void {
+    const { shard } = this;
+    this.now += BATCH_MS;
+    for (let slot = 0; slot < BATCH; slot++) {
+      writeRequest(slot, (firstAor + slot * stride) % aors, ++this.requests);
+      shard.receive(slot, BYTES.length, this.now);
+    }
+    shard.expire(this.now);
+    shard.commit(this.now);
+    shard.release();
+  }
+
+  /** Every request so far must have drawn its 200. */
+  check(): void {
+    const ok = this.counters[COUNTER.ok];
+    if (ok !== this.requests) throw new Error(`${this.requests} requests, but ${ok} were answered with 200`);
+  }
+}
+
+export interface DecisionRow {
+  readonly request: string;
+  /** By the median batch, and by the best. */
+  readonly perSecond: number;
+  readonly bestPerSecond: number;
+}
+
+/** @param ms time for each of the two kinds */
+export async function benchDecisions(ms: number): Promise<DecisionRow[]> {
+  const newcomers = new Driver();
+  const regulars = new Driver();
+  for (let aor = 0; aor < AORS; aor += BATCH) regulars.batch(aor, 1, AORS);
+  let next = 0;
+  let visit = 0;
+  const bench = new Bench({ time: ms, warmupTime: ms / 2 });
+  bench.add('register', () => {
+    newcomers.batch(next, 1, Number.MAX_SAFE_INTEGER);
+    next += BATCH;
+  });
+  bench.add('refresh', () => {
+    regulars.batch(visit, STRIDE, AORS);
+    visit = (visit + BATCH * STRIDE) % AORS;
+  });
+  const tasks = await bench.run();
+  newcomers.check();
+  regulars.check();
+  const perSecond = (batchMs: number) => BATCH / (batchMs / 1000);
+  return tasks.map((task) => ({
+    request: task.name,
+    perSecond: perSecond(median(task)),
+    bestPerSecond: perSecond(fastest(task)),
+  }));
+}

@@ -1,0 +1,142 @@
+// `npm run bench:load`: Aorta and Kamailio under the same load in one run, interleaved, each on one core with the load
+// generator on another. Prints Markdown on stdout, progress on stderr.
+
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { findGenerator, runGenerator } from './generator.ts';
+import { type Run, report } from './report.ts';
+import { aorta, type Contestant, echo, kamailio } from './servers.ts';
+
+const KAMAILIO = 'Kamailio';
+const PAUSE_MS = 500;
+
+const HELP = `npm run bench:load -- [options]
+
+Measures REGISTERs per second and server CPU per REGISTER, for initial registrations and for refreshes, of Aorta and of
+Kamailio. Every server gets one core, the load generator another. Linux, two cores.
+
+  --regload PATH        the load generator regload, or the directory of its source (default: ../shared/tools/regload)
+  --kamailio-dir DIR    start.sh and registrar.cfg for Kamailio (default: ../shared/tools/peers/kamailio)
+  --only WORDS          contestants, comma-separated: kamailio, durable, process, dgram, echo (default: all but echo)
+  --against CLI         another build's dist/cli.js: every Aorta contestant runs with both, as "this" and "that"
+  --node PATH           the Node.js to run Aorta with (default: this one)
+  --flags "…"           further flags for aorta serve
+  --rounds N            times that every contestant runs, in turn (3)
+  --seconds S           length of the refresh phase, after one second of warm-up (5)
+  --aors N              addresses of record (100000)
+  --window N            requests on their way at a time (256)
+  --port N              UDP port of the servers; the generator takes the one above (17060)
+  --server-core N, --client-core N   (1 and 0)
+  --data DIR            where Aorta's data directories are made: decides which disk is measured
+  --json                one JSON object with every run instead of Markdown
+
+Examples
+  npm run bench:load                                           everything, about two and a half minutes
+  npm run bench:load -- --only process,kamailio --rounds 5     the one ratio, more often
+  npm run bench:load -- --only process --against ../other/dist/cli.js   before and after a change
+  npm run bench:load -- --regload ~/regload/regload --kamailio-dir ~/kamailio
+
+Figures are worth something when nothing else runs: the last column is what else used the machine meanwhile.
+`;
+
+/** Compiled, this file lies in .build/run/bench/load. */
+const root = rootOf(dirname(fileURLToPath(import.meta.url)));
+
+function rootOf(directory: string): string {
+  return existsSync(join(directory, 'package.json')) ? directory : rootOf(dirname(directory));
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    regload: { type: 'string', default: join(root, '../shared/tools/regload') },
+    'kamailio-dir': { type: 'string', default: join(root, '../shared/tools/peers/kamailio') },
+    only: { type: 'string', default: 'kamailio,durable,process,dgram' },
+    against: { type: 'string' },
+    node: { type: 'string', default: process.execPath },
+    flags: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '5' },
+    aors: { type: 'string', default: '100000' },
+    window: { type: 'string', default: '256' },
+    port: { type: 'string', default: '17060' },
+    'server-core': { type: 'string', default: '1' },
+    'client-core': { type: 'string', default: '0' },
+    data: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const AORTA: Readonly<Record<string, readonly string[]>> = {
+  durable: ['--durability', 'durable'],
+  process: ['--durability', 'process'],
+  dgram: ['--durability', 'durable', '--udp', 'dgram'],
+};
+
+function contestants(generator: string): Contestant[] {
+  const extra = flags.flags.split(' ').filter((flag) => flag !== '');
+  const here = join(root, 'dist/cli.js');
+  return flags.only.split(',').flatMap((word) => {
+    if (word === 'kamailio')
+      return kamailio(KAMAILIO, resolve(flags['kamailio-dir']), ['-x', 'fm', '-X', 'fm', '-A', 'CHILDREN=1']);
+    if (word === 'echo') {
+      const found = echo('echo in C, unread', generator);
+      if (found === undefined) throw new Error('no udpfloor next to regload');
+      return found;
+    }
+    const own = AORTA[word];
+    if (own === undefined)
+      throw new Error(`--only: "${word}" is none of kamailio, ${Object.keys(AORTA).join(', ')}, echo`);
+    const name = `Aorta, ${own.filter((flag) => !flag.startsWith('--')).join(', ')}`;
+    const build = (title: string, cli: string) => aorta(title, flags.node, cli, [...own, ...extra], flags.data);
+    if (flags.against === undefined) return build(name, here);
+    return [build(`${name}: this`, here), build(`${name}: that`, resolve(flags.against))];
+  });
+}
+
+async function runOnce(contestant: Contestant, generator: string, round: number): Promise<Run> {
+  const port = Number(flags.port);
+  const server = await contestant.start(port, Number(flags['server-core']));
+  try {
+    const phases = await runGenerator(generator, {
+      port,
+      serverPid: server.pid,
+      aors: Number(flags.aors),
+      window: Number(flags.window),
+      seconds: Number(flags.seconds),
+      core: Number(flags['client-core']),
+      validate: contestant.validate,
+    });
+    const told = phases.map(
+      (phase) =>
+        `${phase.phase} ${Math.round(phase.ok_per_s)}/s ${phase.server_us_per_ok.toFixed(1)} us` +
+        `${phase.retx > 0 ? ` (${phase.retx} sent again)` : ''} other ${phase.other_cpu_pct.toFixed(0)}%`,
+    );
+    console.error(`round ${round}, ${contestant.name}: ${told.join('; ')}`);
+    return { name: contestant.name, round, phases };
+  } finally {
+    await server.stop();
+    await new Promise((done) => setTimeout(done, PAUSE_MS));
+  }
+}
+
+async function main(): Promise<void> {
+  if (flags.help) return void process.stdout.write(HELP);
+  if (process.platform !== 'linux' || availableParallelism() < 2) throw new Error('this needs Linux and two cores');
+  const generator = findGenerator(resolve(flags.regload), join(root, '.build/regload'));
+  const field = contestants(generator);
+  const runs: Run[] = [];
+  for (let round = 1; round <= Number(flags.rounds); round++)
+    for (const contestant of field) runs.push(await runOnce(contestant, generator, round));
+  if (flags.json) return console.log(JSON.stringify({ flags, runs }));
+  const yardstick = field.find(({ name }) => name === KAMAILIO) ?? field[field.length - 1];
+  console.log(report(runs, yardstick.name));
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

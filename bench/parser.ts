@@ -1,0 +1,48 @@
+// Nanoseconds that the parser takes per message, in place in the slab.
+
+import { Bench } from 'tinybench';
+import { E_OK } from '../src/sip/parse-error.ts';
+import { parse } from '../src/sip/parser.ts';
+import { loadMessages, TYPICAL_MESSAGES, variedMessages } from './messages.ts';
+import { fastest, median } from './results.ts';
+
+export interface ParserRow {
+  readonly messages: string;
+  readonly count: number;
+  readonly meanBytes: number;
+  /** Per message: the best iteration, and the median one. */
+  readonly bestNs: number;
+  readonly medianNs: number;
+}
+
+/** @param ms time for each of the two sets */
+export async function benchParser(ms: number): Promise<ParserRow[]> {
+  const rows: ParserRow[] = [];
+  for (const [name, texts] of [
+    ['typical', TYPICAL_MESSAGES],
+    ['varied', variedMessages(1024)],
+  ] as const) {
+    const { at, end, meanBytes } = loadMessages(texts);
+    const count = texts.length;
+    for (let i = 0; i < count; i++) {
+      const error = parse(at[i], end[i]);
+      if (error !== E_OK)
+        throw new Error(`message ${i} of the ${name} set does not parse (code ${error}):\n${texts[i]}`);
+    }
+    const rounds = Math.ceil(1024 / count);
+    const bench = new Bench({ time: ms, warmupTime: ms / 4 });
+    bench.add(name, () => {
+      for (let round = 0; round < rounds; round++) for (let i = 0; i < count; i++) parse(at[i], end[i]);
+    });
+    const [task] = await bench.run();
+    const perMessage = 1e6 / (rounds * count);
+    rows.push({
+      messages: name,
+      count,
+      meanBytes,
+      bestNs: fastest(task) * perMessage,
+      medianNs: median(task) * perMessage,
+    });
+  }
+  return rows;
+}
