@@ -1,0 +1,53 @@
+// What a location store holds, decoded: for tests that compare it with what clients were told.
+
+import type { LocationStore } from '../../src/location/location-store.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../../src/location/record.ts';
+import {
+  callIdEnd,
+  cseqOf,
+  expiresAtOf,
+  imageLength,
+  isImage,
+  paramsEnd,
+  refreshedAtOf,
+  uriAt,
+  uriEnd,
+} from '../../src/registrar/binding.ts';
+
+export interface StoredBinding {
+  readonly uri: string;
+  readonly callId: string;
+  readonly cseq: number;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+  readonly refreshedAt: number;
+}
+
+/** By canonical AOR, in the order stored. Throws where a record holds anything but whole images. */
+export function storedBindings(store: LocationStore): Map<string, StoredBinding[]> {
+  const all = new Map<string, StoredBinding[]>();
+  store.scan((_key, record) => {
+    const bytes = Uint8Array.from(record);
+    const images = RECORD_HEADER_BYTES + recordAorLength(bytes, 0);
+    const aor = textOf(bytes, RECORD_HEADER_BYTES, images);
+    if (all.has(aor)) throw new Error(`two records for ${aor}`);
+    const list: StoredBinding[] = [];
+    for (let at = images; at < bytes.length; at += imageLength(bytes, at)) {
+      if (!isImage(bytes, at, bytes.length)) throw new Error(`no image at ${at} of ${aor}`);
+      list.push({
+        uri: textOf(bytes, uriAt(bytes, at), uriEnd(bytes, at)),
+        callId: textOf(bytes, paramsEnd(bytes, at), callIdEnd(bytes, at)),
+        cseq: cseqOf(bytes, at),
+        expiresAt: expiresAtOf(bytes, at),
+        refreshedAt: refreshedAtOf(bytes, at),
+      });
+    }
+    if (list.length === 0) throw new Error(`a record without bindings: ${aor}`);
+    all.set(aor, list);
+  });
+  return all;
+}
+
+function textOf(bytes: Uint8Array, at: number, end: number): string {
+  return Buffer.from(bytes.subarray(at, end)).toString('latin1');
+}
