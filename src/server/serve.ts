@@ -12,6 +12,8 @@ export const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
+const LONG_START_MS = 3000;
+
 /** Runs a server until a signal ends it; resolves with the exit code. */
 export async function serve(config: Config): Promise<number> {
   let status: StatusLine | undefined;
@@ -27,7 +29,7 @@ export async function serve(config: Config): Promise<number> {
 
   let server: Server;
   try {
-    server = await startServer(config, log);
+    server = await saidToBeLong(startServer(config, log), log);
   } catch (error) {
     return startFailed(error, log);
   }
@@ -51,6 +53,19 @@ export async function serve(config: Config): Promise<number> {
   await server.stop();
   log('info', 'stopped', { received: total(server.counters(), COUNTER.received) });
   return EXIT_OK;
+}
+
+/** Reading many bindings takes its time: who waits is told. */
+async function saidToBeLong<T>(start: Promise<T>, log: Log): Promise<T> {
+  const began = performance.now();
+  const timer = setInterval(() => {
+    log('info', 'still reading the data directory', { seconds: Math.round((performance.now() - began) / 1000) });
+  }, LONG_START_MS);
+  try {
+    return await start;
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** One line that names the thing that failed; the stack only where the error is not one that was foreseen. */
