@@ -171,13 +171,14 @@ export class Registrar {
     if (seconds === 0) {
       if (binding >= 0) bindings.remove(binding);
       if (image >= 0) out.removed++;
+      else if (binding >= 0) out.added--; // made and undone by this request
       return GO_ON;
     }
     const expiresAt = out.now + this.granted(out, seconds) * 1000;
     if (binding >= 0) bindings.replace(binding, contact, expiresAt);
     else bindings.add(contact, expiresAt);
     if (image >= 0) out.refreshed++;
-    else out.added++;
+    else if (binding < 0) out.added++;
     return GO_ON;
   }
 

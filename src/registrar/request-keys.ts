@@ -93,7 +93,8 @@ export class RequestKeys {
     this.branchLow = hash.out[1];
   }
 
-  private takeTag(): void {
+  /** Fills the tag from the other keys; after `takeRequest` for a CANCEL, the tag of what it cancels (§9.2). */
+  takeTag(): void {
     const hash = this.hash;
     hash.begin();
     hash.byte(OF_TAG);

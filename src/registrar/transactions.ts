@@ -19,8 +19,8 @@ export const MERGED_REQUEST = 4;
 const EMPTY = -1;
 const PENDING = -1;
 
-/** Bytes a single answer may take. */
-export const ANSWER_BYTES_MAX = 65_535;
+/** Bytes a single answer may take: the largest payload of a UDP datagram over IPv4. */
+export const ANSWER_BYTES_MAX = 65_507;
 
 /** Bytes of the smallest ring: a batch of the largest answers must not overwrite one that the batch replays. */
 export const ANSWER_RING_BYTES_MIN = 2 * SLOT_COUNT * 65_536;

@@ -240,6 +240,7 @@ export class Shard {
       this.keys.takeRequest(method, 0, method.length);
       known = this.find(false) !== NEW_REQUEST;
     }
+    if (known) this.keys.takeTag();
     this.startAnswer();
     this.uas.cancel(this.out, known);
     this.finishAnswer(-1, false);
@@ -359,6 +360,7 @@ export class Shard {
   private finishAnswer(ticket: number, conditional: boolean): void {
     const { out, answers } = this;
     if (out.answer.overflow) this.startOver();
+    if (out.answer.overflow) return this.drop(COUNTER.dropped_send); // even a 500, with its Vias, is no datagram
     const length = out.answer.at - out.answer.from;
     const row = answers.add(this.slot, out.answer.from, out.answer.at, answerPort(out));
     answers.place[row] = this.transactions.claim(length);
@@ -379,6 +381,7 @@ export class Shard {
       keys.take();
       this.startAnswer();
       this.uas.failed(this.out);
+      if (this.out.answer.overflow) continue; // no room for a longer phrase: the refusal stays
       answers.at[row] = this.out.answer.from;
       answers.end[row] = this.out.answer.at;
       answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
