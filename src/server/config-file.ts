@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { ConfigError, type ConfigSource } from './config.ts';
 
 /** Reads a file. Throws a ConfigError: `FILE:LINE:COLUMN: …` for every problem of YAML itself. */
@@ -30,7 +30,7 @@ function parseConfig(text: string, file: string): ConfigSource {
   if (faults.length > 0) {
     throw new ConfigError(faults.map((fault) => `${position(fault.pos[0])}: ${fault.message.split('\n')[0]}`));
   }
-  const values: unknown = document.toJS() ?? {};
+  const values = valuesOf(document, position);
   if (typeof values !== 'object' || values === null || Array.isArray(values)) {
     throw new ConfigError([
       `${position(document.contents?.range?.[0] ?? 0)}: expected keys and values, such as "data: ./data"`,
@@ -44,6 +44,22 @@ function parseConfig(text: string, file: string): ConfigSource {
       return `${position(offsetOf(document, path, unknownKey))}: ${name}`;
     },
   };
+}
+
+/** The document as plain values. An alias that names nothing, or names too much, is found only here. */
+function valuesOf(document: Document.Parsed, position: (offset: number) => string): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    let offset = 0;
+    visit(document, {
+      Alias: (_key, alias) => {
+        offset = alias.range?.[0] ?? 0;
+        return alias.resolve(document) === undefined ? visit.BREAK : undefined;
+      },
+    });
+    throw new ConfigError([`${position(offset)}: ${(error as Error).message}`]);
+  }
 }
 
 /** Offset of the value at a path (of its key, for an unknown one), or of the nearest thing around it. */
