@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories } from '../support/aorta-process.ts';
-import { killAll, pause } from '../support/child-process.ts';
+import { killAll, pause, poll } from '../support/child-process.ts';
 import {
   type Answer,
   bindings,
@@ -78,6 +78,28 @@ describe('intervals', () => {
     const date = header((await register({ aor: newAor() })).text, 'Date') ?? '';
     expect(date).toMatch(/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/);
     expect(Math.abs(Date.parse(date) - Date.now())).toBeLessThan(2500);
+  });
+});
+
+describe('expiry', () => {
+  it('R3261-10.3-39 a binding that is not refreshed goes by itself, one that is refreshed stays', async () => {
+    const brief = await Aorta.start({ flags: ['--min-expires', '1'] });
+    const phone = await SipClient.open(brief);
+    const refresh = { aor: 'brief@example.com', callId: newToken(), contacts: ['<sip:stays@h>;expires=2'] };
+    await phone.request(phone.register({ ...refresh, cseq: 1 }));
+    const sentAt = Date.now();
+    await phone.request(phone.register({ aor: 'brief@example.com', contacts: ['<sip:goes@h>;expires=2'] }));
+    let cseq = 1;
+    await poll('the end of the binding', 4000, async () => {
+      const answer = await phone.request(phone.register({ ...refresh, cseq: ++cseq }));
+      expect(bindings(answer).get('sip:stays@h')).toBe(2);
+      return !bindings(answer).has('sip:goes@h');
+    });
+    expect(Date.now() - sentAt).toBeGreaterThan(1000);
+    expect(Date.now() - sentAt).toBeLessThan(3500);
+    await poll('the end of the other', 4000, async () => (await phone.fetch('brief@example.com')).size === 0);
+    phone.close();
+    await brief.stop();
   });
 });
 

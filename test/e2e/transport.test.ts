@@ -14,6 +14,7 @@ import {
   type RegisterFields,
   SipClient,
   sip,
+  tagOf,
 } from '../support/sip-client.ts';
 
 const PHONE = '<sip:a@127.0.0.1:1>';
@@ -113,6 +114,32 @@ describe.each(['auto', 'dgram'] as const)('--udp %s', (udp) => {
     });
   });
 
+  describe('answers', () => {
+    it('R3261-19.3-01 To tags: no two alike, nothing to count along with', async () => {
+      const tags = new Set<string>();
+      for (let n = 0; n < 300; n++) tags.add(tagOf(header((await register({ aor: newAor() })).text, 'To')) ?? '');
+      expect(tags.size).toBe(300);
+      for (const tag of tags) expect(tag.length).toBeGreaterThanOrEqual(8);
+      for (let at = 0; at < 4; at++) {
+        const values = new Set([...tags].map((tag) => tag.slice(at * 2, at * 2 + 2)));
+        expect(values.size, 'every part of the tag varies').toBeGreaterThan(50);
+      }
+    });
+
+    it('R3261-20.1-01 OPTIONS without Accept, and with an empty one', async () => {
+      expect((await client.request(client.other('OPTIONS', 'sip:example.com'))).status).toBe(200);
+      expect((await client.request(client.other('OPTIONS', 'sip:example.com', ['Accept:']))).status).toBeLessThan(500);
+    });
+
+    it('R3261-10.3-01 R3261-18.1.1-01 ten long contacts make a long 200, complete', async () => {
+      const long = Array.from({ length: 10 }, (_, n) => `<sip:c${n}@h;x=${'y'.repeat(950)}>`);
+      const answer = await register({ aor: newAor(), contacts: long });
+      expect(answer.status).toBe(200);
+      expect(bindings(answer).size).toBe(10);
+      expect(answer.text.endsWith('\r\n\r\n')).toBe(true);
+    });
+  });
+
   describe('transactions', () => {
     it('R3261-17.2.2-02 R3261-17.2.2-03 R3261-8.2.7-01 a retransmission gets the same bytes, others’ changes in between or not', async () => {
       const aor = newAor();
@@ -193,6 +220,34 @@ describe.each(['auto', 'dgram'] as const)('--udp %s', (udp) => {
       const answer = await register({ aor: newAor(), via });
       expect(header(answer.text, 'Via')).not.toContain('127.0.0.9');
       expect(header(answer.text, 'Via')).toContain('received=127.0.0.1');
+    });
+
+    it('R3261-18.2.2-03 maddr is ignored: nobody is made a target by it', async () => {
+      const victim = await SipClient.open(aorta);
+      const via = `SIP/2.0/UDP 127.0.0.9:${victim.port};maddr=127.0.0.1;branch=${newBranch()};rport`;
+      const answer = await register({ aor: newAor(), via });
+      expect(answer.status).toBe(200);
+      expect(victim.inbox).toEqual([]);
+      victim.close();
+    });
+
+    it('R6223-4-01 keep is left without a value: no keep-alives are promised', async () => {
+      const answer = await register({ aor: newAor(), via: `${client.via()};keep` });
+      expect(header(answer.text, 'Via')).toMatch(/;keep(;|$)/);
+    });
+
+    it('R3581-4-01 R5118-4.5-01 over IPv6: received without brackets, answers from the address that was asked', async () => {
+      const six = await Aorta.start({ udp, address: '::1' });
+      const phone = await SipClient.open(six, '::1');
+      const text = phone.register({ aor: newAor(), contacts: [`<sip:six@[::1]:${phone.port}>`] });
+      const answer = await phone.request(text);
+      expect(answer.status, answer.text).toBe(200);
+      expect(header(answer.text, 'Via')).toContain(`SIP/2.0/UDP [::1]:${phone.port}`);
+      expect(header(answer.text, 'Via')).toMatch(/;received=::1(;|$)/);
+      expect([...bindings(answer).keys()]).toEqual([`sip:six@[::1]:${phone.port}`]);
+      expect([answer.address, answer.port]).toEqual(['::1', six.port]);
+      phone.close();
+      await six.stop();
     });
 
     it('R3261-8.2.6.2-01 R3261-7.3.1-03 the Vias below the top are copied as they are, in order', async () => {

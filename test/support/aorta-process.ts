@@ -48,7 +48,8 @@ export class Aorta {
     const address = options.address ?? '127.0.0.1';
     const port = options.port ?? (await freePort(address));
     const data = options.data ?? temporaryDirectory();
-    const args = ['serve', '--listen', `udp:${address}:${port}`, '--data', data];
+    const host = address.includes(':') ? `[${address}]` : address;
+    const args = ['serve', '--listen', `udp:${host}:${port}`, '--data', data];
     for (const domain of options.domains ?? ['example.com']) args.push('--domain', domain);
     if (options.udp) args.push('--udp', options.udp);
     if (options.shards) args.push('--shards', String(options.shards));

@@ -73,9 +73,14 @@ export class SipClient {
     return this.socket.address().address;
   }
 
+  /** The address as it stands in URIs and Vias. */
+  get host(): string {
+    return this.address.includes(':') ? `[${this.address}]` : this.address;
+  }
+
   /** The top Via that this client puts into its requests. */
   via(branch: string = newBranch()): string {
-    return `SIP/2.0/UDP ${this.address}:${this.port};branch=${branch};rport`;
+    return `SIP/2.0/UDP ${this.host}:${this.port};branch=${branch};rport`;
   }
 
   /** Sends bytes as they are; a string is one byte per character. */
