@@ -36,6 +36,7 @@ export const COUNTER_NAMES = [
   'answered_505',
   'commits',
   'commit_failures',
+  'load_failures', // records that could not be read; their requests draw 500
   'commit_us', // time spent in commits
   'batches',
   'quarantined', // damaged records set aside

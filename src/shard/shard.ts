@@ -93,6 +93,7 @@ export class Shard {
   private readonly loaded = new Uint8Array(RECORD_BYTES_MAX);
   /** Whether the state under decision stands in the write set, so that its answer hangs on the commit. */
   private stateIsUncommitted = false;
+  private storeFailed = false;
   /** Where the record begins that the state is part of. */
   private stateRecordAt = 0;
   private readonly expiryVisitor: ExpiryVisitor = { expire: (k0, k1, k2, k3) => this.expireAor(k0, k1, k2, k3) };
@@ -200,6 +201,7 @@ export class Shard {
     out.reset();
     const at = writes.reserve(RECORD_BYTES_MAX);
     this.loadState();
+    if (this.storeFailed) return this.now + RETRY_MS;
     const before = countImages(out.state, out.stateAt, out.stateEnd);
     if (before <= 0) return 0;
     out.record.start(writes.bytes, at, at + RECORD_BYTES_MAX);
@@ -299,6 +301,7 @@ export class Shard {
     if (refused !== 0) return refused;
     const at = this.writes.reserve(RECORD_BYTES_MAX);
     this.loadState();
+    if (this.storeFailed) return this.uas.failed(out);
     const images = at + RECORD_HEADER_BYTES + this.aorLength;
     out.record.start(this.writes.bytes, images, at + RECORD_BYTES_MAX);
     const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
@@ -333,9 +336,10 @@ export class Shard {
     const { out, writes, key } = this;
     const entry = writes.find(key[0], key[1], key[2], key[3]);
     this.stateIsUncommitted = entry >= 0;
+    this.storeFailed = false;
     out.state = entry >= 0 ? writes.bytes : this.loaded;
     this.stateRecordAt = entry >= 0 ? writes.at[entry] : 0;
-    out.stateEnd = entry >= 0 ? writes.end[entry] : this.store.load(this.keyBytes, this.loaded);
+    out.stateEnd = entry >= 0 ? writes.end[entry] : this.loadRecord();
     if (out.stateEnd <= this.stateRecordAt) {
       out.stateAt = 0;
       out.stateEnd = 0;
@@ -344,6 +348,18 @@ export class Shard {
     out.stateAt = this.stateRecordAt + RECORD_HEADER_BYTES + recordAorLength(out.state, this.stateRecordAt);
     // A sound checksum over images that are none: written by a faulty program; worth no more than a damaged record.
     if (entry < 0 && countImages(out.state, out.stateAt, out.stateEnd) < 0) out.stateEnd = out.stateAt;
+  }
+
+  /** -1 where the store has no record, or cannot read it: then nothing may be written over it either. */
+  private loadRecord(): number {
+    try {
+      return this.store.load(this.keyBytes, this.loaded);
+    } catch (error) {
+      this.storeFailed = true;
+      this.counters[COUNTER.load_failures]++;
+      this.options.log('error', 'load failed', { error: String(error) });
+      return -1;
+    }
   }
 
   private startAnswer(): void {
@@ -410,7 +426,10 @@ export class Shard {
     const words = new Uint32Array(writes.keys.buffer);
     for (let entry = 0, w = 0; entry < writes.count; entry++, w += 4) {
       const at = writes.at[entry];
-      if (writes.end[entry] === at) continue;
+      if (writes.end[entry] === at) {
+        this.expiries.untrack(words[w], words[w + 1], words[w + 2], words[w + 3]);
+        continue;
+      }
       const images = at + RECORD_HEADER_BYTES + recordAorLength(writes.bytes, at);
       const next = firstExpiry(writes.bytes, images, writes.end[entry]);
       this.expiries.track(words[w], words[w + 1], words[w + 2], words[w + 3], next);
@@ -422,6 +441,7 @@ export class Shard {
 function isKeepAlive(at: number, length: number): boolean {
   if (length > 0 && slab[at] < 2) return true;
   if (length > 4) return false;
-  for (let i = 0; i < length; i++) if (slab[at + i] !== 0x0d && slab[at + i] !== 0x0a && slab[at + i] !== 0) return false;
+  for (let i = 0; i < length; i++)
+    if (slab[at + i] !== 0x0d && slab[at + i] !== 0x0a && slab[at + i] !== 0) return false;
   return true;
 }
