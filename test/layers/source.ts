@@ -49,7 +49,10 @@ export function listFiles(folder: string, ...endings: readonly string[]): string
 }
 
 export function readSource(path: string): SourceFile {
-  const text = readFileSync(join(ROOT, path), 'utf8');
+  return parseSource(path, readFileSync(join(ROOT, path), 'utf8'));
+}
+
+export function parseSource(path: string, text: string): SourceFile {
   return { path, text, lines: text.split('\n'), code: blank(text).split('\n'), imports: findImports(path, text) };
 }
 
