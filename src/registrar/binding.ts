@@ -54,9 +54,6 @@ const TEXTS = 74;
 const NO_Q = 0xffff;
 const USER_AGENT_BYTES_MAX = 128;
 
-/** Room one image needs at most beyond the texts of its Contact and Call-ID, in bytes. */
-export const IMAGE_OVERHEAD_BYTES = TEXTS + USER_AGENT_BYTES_MAX;
-
 function u16(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8);
 }

@@ -116,7 +116,7 @@ export class Shard {
     this.out.peers = this.peers;
   }
 
-  /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
+  /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. @cold */
   open(): ScanReport {
     const key = new Uint32Array(4);
     const keyBytes = new Uint8Array(key.buffer);

@@ -16,9 +16,9 @@ export const NOT_URI = 32;
 /** An unquoted parameter value: visible characters, none that ends or encloses one. Wider than `token` on purpose. */
 export const VALUE = 64;
 /** Between the brackets of an IPv6 reference. */
-export const IPV6 = 128;
+const IPV6 = 128;
 
-export const TAB = 0x09;
+const TAB = 0x09;
 export const LF = 0x0a;
 export const CR = 0x0d;
 export const SP = 0x20;
@@ -36,9 +36,9 @@ export const EQUALS = 0x3d;
 export const GREATER = 0x3e;
 export const QUESTION = 0x3f;
 export const AT_SIGN = 0x40;
-export const OPEN_BRACKET = 0x5b;
+const OPEN_BRACKET = 0x5b;
 export const BACKSLASH = 0x5c;
-export const CLOSE_BRACKET = 0x5d;
+const CLOSE_BRACKET = 0x5d;
 
 /** What `decimal` gives for a number above 2^32 - 1, however long. */
 export const TOO_LARGE = 2 ** 32;
@@ -151,7 +151,7 @@ export function quotedEnd(bytes: Uint8Array, at: number, end: number): number {
 }
 
 /** The offset behind the "]" of the IPv6 reference that opens at `at`, or -1. Three colons pass (RFC 5118 §4.10). */
-export function ipv6End(bytes: Uint8Array, at: number, end: number): number {
+function ipv6End(bytes: Uint8Array, at: number, end: number): number {
   const close = skip(bytes, at + 1, end, IPV6);
   return close < end && bytes[close] === CLOSE_BRACKET && close - at > 2 ? close + 1 : -1;
 }
