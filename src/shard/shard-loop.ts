@@ -80,7 +80,10 @@ export class ShardLoop {
     }
     forwarding.ringBells(); // before the commit, so that the neighbours work meanwhile
     shard.expire(now);
+    const commits = counters[COUNTER.commits];
+    const before = performance.now();
     shard.commit(now);
+    if (counters[COUNTER.commits] > commits) counters[COUNTER.commit_us] += (performance.now() - before) * 1000;
     this.send();
     shard.release();
   }

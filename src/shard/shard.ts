@@ -2,12 +2,10 @@
 // no socket, no clock: shard-loop.ts drives it for real, a simulation in virtual time. Answers leave after commit().
 // @hot
 
-import { ExpiryIndex, type ExpiryVisitor } from '../location/expiry-index.ts';
 import type { LocationStore, ScanReport } from '../location/location-store.ts';
-import { RECORD_HEADER_BYTES, recordAorLength, sealRecord, setRecordAorLength } from '../location/record.ts';
 import { WriteSet } from '../location/write-set.ts';
-import { copyLiveImages, countImages, firstExpiry, hasLiveImage } from '../registrar/images.ts';
-import { Outbox, RECORD_BYTES_MAX } from '../registrar/outbox.ts';
+import { hasLiveImage } from '../registrar/images.ts';
+import { Outbox } from '../registrar/outbox.ts';
 import { createPeers, type Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { Registrar } from '../registrar/registrar.ts';
@@ -25,7 +23,6 @@ import {
 import { UserAgentServer } from '../registrar/uas.ts';
 import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
 import { parse } from '../sip/parser.ts';
-import { SipHash } from '../sip/siphash.ts';
 import { slab, slotStart } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
@@ -42,11 +39,12 @@ import {
   table,
   URI_USER_AT,
 } from '../sip/span-table.ts';
-import { canonicalAor } from '../sip/uri.ts';
 import { ascii } from '../sip/writer.ts';
 import { Answers } from './answers.ts';
+import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import { Sweeper } from './sweeper.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
 
@@ -64,11 +62,6 @@ export interface ShardOptions {
   readonly log: ShardLog;
 }
 
-/** AORs looked at per batch when bindings run out: bounds the batch, and the write set. */
-const EXPIRIES_PER_BATCH = 128;
-/** How soon an AOR is looked at again after a commit that failed. */
-const RETRY_MS = 1000;
-
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 
 export class Shard {
@@ -83,20 +76,9 @@ export class Shard {
   private readonly keys: RequestKeys;
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
-  private readonly expiries = new ExpiryIndex();
   private readonly tally: BatchTally;
-  private readonly aorHash: SipHash;
-  private readonly aor = new Uint8Array(1024);
-  private aorLength = -1;
-  private readonly key = new Uint32Array(4);
-  private readonly keyBytes = new Uint8Array(this.key.buffer);
-  private readonly loaded = new Uint8Array(RECORD_BYTES_MAX);
-  /** Whether the state under decision stands in the write set, so that its answer hangs on the commit. */
-  private stateIsUncommitted = false;
-  private storeFailed = false;
-  /** Where the record begins that the state is part of. */
-  private stateRecordAt = 0;
-  private readonly expiryVisitor: ExpiryVisitor = { expire: (k0, k1, k2, k3) => this.expireAor(k0, k1, k2, k3) };
+  private readonly state: AorState;
+  private readonly sweeper: Sweeper;
   private slot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
   private now = 0;
@@ -110,25 +92,16 @@ export class Shard {
     this.answers = new Answers(this.transactions.answers);
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy);
-    this.aorHash = new SipHash(secret.subarray(0, 16));
+    this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
+    this.sweeper = new Sweeper(this.state, this.out, this.tally);
     this.out.peers = this.peers;
   }
 
-  /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. @cold */
+  /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
   open(): ScanReport {
-    const key = new Uint32Array(4);
-    const keyBytes = new Uint8Array(key.buffer);
-    const report = this.store.scan((recordKey, record) => {
-      keyBytes.set(recordKey);
-      const at = RECORD_HEADER_BYTES + recordAorLength(record, 0);
-      const bindings = countImages(record, at, record.length);
-      if (bindings <= 0) return;
-      this.counters[COUNTER.bindings] += bindings;
-      this.counters[COUNTER.aors]++;
-      this.expiries.track(key[0], key[1], key[2], key[3], firstExpiry(record, at, record.length));
-    });
+    const report = this.sweeper.open(this.store, this.counters);
     this.counters[COUNTER.quarantined] = this.store.quarantined;
     return report;
   }
@@ -145,9 +118,9 @@ export class Shard {
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (table[T_METHOD] === METHOD_ACK) return this.drop(COUNTER.dropped_ack);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
-    this.takeAor();
-    if (this.aorLength >= 0 && this.options.shards > 1) {
-      const owner = this.key[3] % this.options.shards;
+    this.state.take(aorUri());
+    if (this.state.aorLength >= 0 && this.options.shards > 1) {
+      const owner = this.state.key[3] % this.options.shards;
       if (owner !== this.options.index) return this.forward(owner, length);
     }
     this.keys.take();
@@ -157,13 +130,12 @@ export class Shard {
 
   /** Bindings that have run out leave the store; bounded work, the rest at the next call. */
   expire(now: number): void {
-    this.now = now;
-    this.expiries.advance(now, EXPIRIES_PER_BATCH, this.expiryVisitor);
+    this.sweeper.sweep(now);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    return this.expiries.msToNextTick(now);
+    return this.sweeper.msToNextTick(now);
   }
 
   /** The batch's one transaction. When it fails, every answer that hung on it becomes a 500. */
@@ -174,7 +146,7 @@ export class Shard {
         this.store.commit(this.writes);
         this.counters[COUNTER.commits]++;
         this.tally.apply();
-        this.trackWrites();
+        this.sweeper.committed(this.writes);
       } catch (error) {
         this.commitFailed(error);
       }
@@ -191,29 +163,6 @@ export class Shard {
     this.answers.count = 0;
   }
 
-  /** For the wheel: drops what has run out of one AOR's record; returns when it next needs a look, 0 for never. */
-  private expireAor(k0: number, k1: number, k2: number, k3: number): number {
-    const { out, writes, key } = this;
-    key[0] = k0;
-    key[1] = k1;
-    key[2] = k2;
-    key[3] = k3;
-    out.reset();
-    const at = writes.reserve(RECORD_BYTES_MAX);
-    this.loadState();
-    if (this.storeFailed) return this.now + RETRY_MS;
-    const before = countImages(out.state, out.stateAt, out.stateEnd);
-    if (before <= 0) return 0;
-    out.record.start(writes.bytes, at, at + RECORD_BYTES_MAX);
-    out.record.span(out.state, this.stateRecordAt, out.stateAt);
-    const images = out.record.at;
-    const after = copyLiveImages(out.record, out.state, out.stateAt, out.stateEnd, this.now);
-    if (after === before) return firstExpiry(out.state, out.stateAt, out.stateEnd);
-    this.putRecord(at, after);
-    this.tally.swept(before, after);
-    return firstExpiry(writes.bytes, images, out.record.at);
-  }
-
   private drop(counter: number): void {
     this.counters[counter]++;
   }
@@ -221,18 +170,6 @@ export class Shard {
   private forward(owner: number, length: number): void {
     if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
     else this.counters[COUNTER.dropped_ring_full]++;
-  }
-
-  /** The AOR the request is about: To's for REGISTER (§10.3 step 5), else the Request-URI's where it names a user. */
-  private takeAor(): void {
-    const byRequestUri = table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0;
-    this.aorLength = canonicalAor(slab, table, byRequestUri ? T_REQUEST_URI : T_TO, this.aor);
-    if (this.aorLength < 0) return;
-    const hash = this.aorHash;
-    hash.begin();
-    hash.span(this.aor, 0, this.aorLength);
-    hash.end();
-    this.key.set(hash.out);
   }
 
   private cancel(): void {
@@ -281,36 +218,31 @@ export class Shard {
       ? this.transactions.begin(k.requestHigh, k.requestLow, k.branchHigh, k.branchLow, this.now)
       : -1;
     this.startAnswer();
-    this.stateIsUncommitted = false;
+    this.state.uncommitted = false;
     let status = this.uas.check(out, length);
     if (status === 0) status = table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
-    this.finishAnswer(ticket, out.changed || this.stateIsUncommitted);
+    this.finishAnswer(ticket, out.changed || this.state.uncommitted);
   }
 
   private serveOptions(): number {
-    this.loadState();
-    const { out } = this;
-    const live = this.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now);
+    const { out, state } = this;
+    if (state.aorLength >= 0) this.load();
+    const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now);
     this.counters[COUNTER.options]++;
     return this.uas.options(out, live);
   }
 
   private register(again: boolean): number {
-    const out = this.out;
-    const refused = this.registrar.admit(out, this.aorLength);
+    const { out, state } = this;
+    const refused = this.registrar.admit(out, state.aorLength);
     if (refused !== 0) return refused;
-    const at = this.writes.reserve(RECORD_BYTES_MAX);
-    this.loadState();
-    if (this.storeFailed) return this.uas.failed(out);
-    const images = at + RECORD_HEADER_BYTES + this.aorLength;
-    out.record.start(this.writes.bytes, images, at + RECORD_BYTES_MAX);
+    if (!this.load()) return this.uas.failed(out);
+    state.startRecord(out);
     const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
     if (status !== 200) return status;
     if (out.record.overflow || out.answer.overflow) return this.startOver();
     if (out.changed) {
-      setRecordAorLength(this.writes.bytes, at, this.aorLength);
-      for (let i = 0; i < this.aorLength; i++) this.writes.bytes[at + RECORD_HEADER_BYTES + i] = this.aor[i];
-      this.putRecord(at, out.bindingsAfter);
+      state.put(out, out.bindingsAfter);
       this.tally.registered(out);
     } else {
       this.counters[COUNTER.ok]++;
@@ -319,47 +251,19 @@ export class Shard {
     return status;
   }
 
+  /** The AOR's bindings come into the outbox; false where the store cannot read them. */
+  private load(): boolean {
+    this.state.load(this.out);
+    if (this.state.failure === null) return true;
+    this.counters[COUNTER.load_failures]++;
+    this.options.log('error', 'load failed', { error: String(this.state.failure) });
+    return false;
+  }
+
   /** The record or the answer did not fit: nothing of it holds. */
   private startOver(): number {
     this.startAnswer();
     return this.uas.failed(this.out);
-  }
-
-  private putRecord(at: number, bindings: number): void {
-    const { writes, out, key } = this;
-    if (bindings > 0) sealRecord(writes.bytes, at, out.record.at);
-    writes.put(key[0], key[1], key[2], key[3], bindings > 0 ? out.record.at - at : 0);
-  }
-
-  /** Brings the AOR's images into the outbox: from this batch's working set, else from the store. */
-  private loadState(): void {
-    const { out, writes, key } = this;
-    const entry = writes.find(key[0], key[1], key[2], key[3]);
-    this.stateIsUncommitted = entry >= 0;
-    this.storeFailed = false;
-    out.state = entry >= 0 ? writes.bytes : this.loaded;
-    this.stateRecordAt = entry >= 0 ? writes.at[entry] : 0;
-    out.stateEnd = entry >= 0 ? writes.end[entry] : this.loadRecord();
-    if (out.stateEnd <= this.stateRecordAt) {
-      out.stateAt = 0;
-      out.stateEnd = 0;
-      return;
-    }
-    out.stateAt = this.stateRecordAt + RECORD_HEADER_BYTES + recordAorLength(out.state, this.stateRecordAt);
-    // A sound checksum over images that are none: written by a faulty program; worth no more than a damaged record.
-    if (entry < 0 && countImages(out.state, out.stateAt, out.stateEnd) < 0) out.stateEnd = out.stateAt;
-  }
-
-  /** -1 where the store has no record, or cannot read it: then nothing may be written over it either. */
-  private loadRecord(): number {
-    try {
-      return this.store.load(this.keyBytes, this.loaded);
-    } catch (error) {
-      this.storeFailed = true;
-      this.counters[COUNTER.load_failures]++;
-      this.options.log('error', 'load failed', { error: String(error) });
-      return -1;
-    }
   }
 
   private startAnswer(): void {
@@ -403,9 +307,7 @@ export class Shard {
       answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
       answers.status[row] = 500;
     }
-    const words = new Uint32Array(this.writes.keys.buffer);
-    for (let w = 0; w < this.writes.count * 4; w += 4)
-      this.expiries.track(words[w], words[w + 1], words[w + 2], words[w + 3], this.now + RETRY_MS);
+    this.sweeper.failed(this.writes, this.now);
   }
 
   /** From here on retransmissions get their answers. */
@@ -419,22 +321,11 @@ export class Shard {
       this.transactions.publish(answers.ticket[row], answers.place[row], length, answers.port[row]);
     }
   }
+}
 
-  /** Every AOR written gets its look when its first binding runs out. */
-  private trackWrites(): void {
-    const { writes } = this;
-    const words = new Uint32Array(writes.keys.buffer);
-    for (let entry = 0, w = 0; entry < writes.count; entry++, w += 4) {
-      const at = writes.at[entry];
-      if (writes.end[entry] === at) {
-        this.expiries.untrack(words[w], words[w + 1], words[w + 2], words[w + 3]);
-        continue;
-      }
-      const images = at + RECORD_HEADER_BYTES + recordAorLength(writes.bytes, at);
-      const next = firstExpiry(writes.bytes, images, writes.end[entry]);
-      this.expiries.track(words[w], words[w + 1], words[w + 2], words[w + 3], next);
-    }
-  }
+/** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */
+function aorUri(): number {
+  return table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0 ? T_REQUEST_URI : T_TO;
 }
 
 /** CRLFs or nothing at all (RFC 5626 §3.5.1, and what some phones send instead), or a STUN message (§3.5.2). */
