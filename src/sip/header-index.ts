@@ -64,7 +64,7 @@ export function indexHeaders(at: number, end: number): number {
     }
     const nameEnd = skip(slab, p, end, TOKEN);
     const colon = skip(slab, nameEnd, end, LWS);
-    if (colon >= end) break;
+    if (colon >= end || isCut(colon, end)) break;
     if (nameEnd === p || slab[colon] !== COLON) {
       fail(E_HEADER_LINE, p, H_OTHER);
       p = behindBadLine(p, end);
@@ -77,6 +77,11 @@ export function indexHeaders(at: number, end: number): number {
   }
   fail(E_UNTERMINATED, end, H_OTHER);
   return end;
+}
+
+/** Whether the message ends between the CR and the LF of a line end. */
+function isCut(at: number, end: number): boolean {
+  return slab[at] === CR && at + 1 === end;
 }
 
 function behindLineEnd(stop: number, end: number): number {
@@ -94,7 +99,7 @@ function valueEnd(at: number, end: number): number {
   let p = at;
   for (;;) {
     while (p < end && (CLASS[slab[p]] & CONTROL) === 0) p++;
-    if (p >= end) return end;
+    if (p >= end || isCut(p, end)) return end;
     if (slab[p] !== CR && slab[p] !== LF) return valueEndWithControls(at, end);
     if (!unfold(p, end)) return p;
   }
@@ -119,6 +124,7 @@ function valueEndWithControls(at: number, end: number): number {
   for (let p = at; p < end; p++) {
     const byte = slab[p];
     if (byte === CR || byte === LF) {
+      if (isCut(p, end)) return end;
       if (!unfold(p, end)) return p;
     } else if (byte === QUOTE) quoted = !quoted;
     else if (byte === BACKSLASH && quoted) {

@@ -53,7 +53,7 @@ export function parseStartLine(at: number, end: number): number {
 /** Behind the CRLF at `stop`; anything else there is an error, and the next line is looked for. */
 function behindLine(stop: number, end: number): number {
   if (stop + 1 < end && slab[stop] === CR && slab[stop + 1] === LF) return stop + 2;
-  if (stop >= end) {
+  if (stop >= end || (slab[stop] === CR && stop + 1 === end)) {
     fail(E_UNTERMINATED, stop, H_OTHER);
     return end;
   }

@@ -95,7 +95,6 @@ function takeVia(at: number, end: number): number {
     return BAD;
   }
   const base = T_VIAS + count * VIA_INTS;
-  for (let i = base; i < base + VIA_INTS; i++) table[i] = ABSENT;
   const params = readSentBy(at, end, base);
   let stop = params < 0 ? BAD : readParams(params, end);
   if (stop >= 0 && stop !== end && slab[stop] !== COMMA) stop = BAD;
@@ -127,6 +126,7 @@ function readSentBy(at: number, end: number, base: number): number {
   if (transportEnd === p || host === transportEnd) return BAD;
   const stop = hostEnd(slab, host, end);
   if (stop < 0) return BAD;
+  for (let i = base; i < base + VIA_INTS; i++) table[i] = ABSENT;
   table[base + VIA_TRANSPORT_AT] = p;
   table[base + VIA_TRANSPORT_END] = transportEnd;
   table[base + VIA_HOST_AT] = host;
