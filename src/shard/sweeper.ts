@@ -29,7 +29,7 @@ export class Sweeper implements ExpiryVisitor {
     this.tally = tally;
   }
 
-  /** Takes in every record of the store, whatever has run out meanwhile; counts bindings and AORs. */
+  /** Takes in every record of the store, whatever has run out meanwhile; counts bindings and AORs. @cold */
   open(store: LocationStore, counters: Float64Array): ScanReport {
     const key = new Uint32Array(4);
     const keyBytes = new Uint8Array(key.buffer);
