@@ -183,6 +183,16 @@ describe('contacts', () => {
     expect((await client.fetch(aor)).size).toBe(0);
   });
 
+  it('R3261-8.2.4-01 Supported alone brings no extension into the answer', async () => {
+    const answer = await register({
+      aor: newAor(),
+      contacts: [PHONE],
+      headers: ['Supported: replaces, timer, 100rel'],
+    });
+    expect(answer.status).toBe(200);
+    expect(header(answer.text, 'Require')).toBeUndefined();
+  });
+
   it('R3261-8.2.6.1-01 R3261-10.3-03 R3261-7.4-01 one final answer, without Record-Route or chunks', async () => {
     client.inbox.length = 0;
     const answer = await register({ aor: newAor(), contacts: [PHONE], headers: ['Record-Route: <sip:p.example;lr>'] });

@@ -146,7 +146,7 @@ function outcomes(set: string, domains: readonly string[], behaviours: Behaviour
   behaviours(deliver, stillServes, () => aorta);
 }
 
-describe('RFC 4475', () => {
+describe('RFC 4475 (R3261-7.1-01: request lines are held to the grammar)', () => {
   outcomes('rfc4475', ['example.com', 'registrar.example.com'], (deliver, stillServes, aorta) => {
     it('escnull: R3261-10.3-15 a NUL cuts neither the AOR nor a contact', async () => {
       const answer = await deliver('escnull.dat');
@@ -212,7 +212,7 @@ describe('RFC 4475', () => {
   });
 });
 
-describe('RFC 5118', () => {
+describe('RFC 5118 (R5118-4-01 R5118-4.10-01)', () => {
   // Their Request-URIs name the registrar's address and their To a domain: one that serves every domain takes both as its own.
   outcomes('rfc5118', ['*'], (deliver) => {
     it('R5118-4-01 R5118-4.5-01 an IPv6 Via is copied, received is the source without brackets', async () => {
