@@ -1,19 +1,29 @@
-// Compiles src to dist. The new tree takes the old one's place only when it is whole, so that nothing stale stays
-// behind and a running server or test does not meet half a build.
+// Compiles src to dist, then makes one module of what a shard's thread runs (bundle.js says why). The new tree takes the
+// old one's place only when it is whole, so that nothing stale stays behind and a running server or test does not meet
+// half a build.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { bundle } from './bundle.js';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const next = `.build/dist-${process.pid}`;
 const old = `.build/old-${process.pid}`;
 const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
 
-const run = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], { stdio: 'inherit' });
-if (run.status !== 0) {
+function giveUp(status) {
   rmSync(next, { recursive: true, force: true });
-  process.exit(run.status ?? 1);
+  process.exit(status);
+}
+
+const run = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], { stdio: 'inherit' });
+if (run.status !== 0) giveUp(run.status ?? 1);
+try {
+  await bundle('src/shard/shard-task.ts', `${next}/shard/shard-task.js`);
+} catch (error) {
+  console.error(error);
+  giveUp(1);
 }
 chmodSync(`${next}/cli.js`, 0o755);
 try {

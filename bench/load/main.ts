@@ -42,7 +42,7 @@ Examples
 Figures are worth something when nothing else runs: the last column is what else used the machine meanwhile.
 `;
 
-/** Compiled, this file lies in .build/run/bench/load. */
+/** Built, this file lies in .build. */
 const root = rootOf(dirname(fileURLToPath(import.meta.url)));
 
 function rootOf(directory: string): string {
