@@ -32,6 +32,8 @@ export class Transactions {
   answerAt = 0;
   answerEnd = 0;
   answerPort = 0;
+  /** Status of the answer found, also of one that is forgotten. */
+  answerStatus = 0;
   private readonly timerJMs: number;
   private readonly countMax: number;
   // A queue in order of age: transaction number n lives in entry n & (capacity - 1). Index slots hold entries.
@@ -45,6 +47,7 @@ export class Transactions {
   private place = new Float64Array(this.capacity);
   private length = new Uint16Array(this.capacity);
   private port = new Uint16Array(this.capacity);
+  private status = new Uint16Array(this.capacity);
   private index = new Int32Array(this.capacity * 2).fill(EMPTY);
   // Bytes ever written to the ring; a place is still readable while it is less than a ring behind.
   private written = 0;
@@ -84,6 +87,7 @@ export class Transactions {
       return mayMerge ? MERGED_REQUEST : NEW_REQUEST;
     const place = this.place[entry];
     if (place === PENDING) return IN_PROGRESS;
+    this.answerStatus = this.status[entry];
     if (this.written - place > this.answers.length / 2) return ANSWER_FORGOTTEN;
     this.answerAt = place % this.answers.length;
     this.answerEnd = this.answerAt + this.length[entry];
@@ -117,11 +121,12 @@ export class Transactions {
   }
 
   /** From now on retransmissions of the ticket's request get the answer at `place`. */
-  publish(ticket: number, place: number, length: number, port: number): void {
+  publish(ticket: number, place: number, length: number, port: number, status: number): void {
     const entry = ticket & (this.capacity - 1);
     this.place[entry] = place;
     this.length[entry] = length;
     this.port[entry] = port;
+    this.status[entry] = status;
   }
 
   private forget(nowMs: number): void {
@@ -174,6 +179,7 @@ export class Transactions {
     this.place = this.moved(this.place, new Float64Array(this.capacity));
     this.length = this.moved(this.length, new Uint16Array(this.capacity));
     this.port = this.moved(this.port, new Uint16Array(this.capacity));
+    this.status = this.moved(this.status, new Uint16Array(this.capacity));
     this.index = new Int32Array(this.capacity * 2).fill(EMPTY);
     for (let n = this.oldest; n < this.oldest + this.count; n++) this.link(n & (this.capacity - 1));
   }

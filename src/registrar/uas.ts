@@ -170,6 +170,11 @@ export class UserAgentServer {
     return refuse(out, 482, PHRASE[482]);
   }
 
+  /** The same refusal once more, of a request whose answer is no longer kept (§17.2.2). */
+  refuseAgain(out: Outbox, status: number): number {
+    return refuse(out, status, PHRASE[status]);
+  }
+
   /** The commit failed: nothing of the request was done (§10.3 step 7). */
   failed(out: Outbox): number {
     return refuse(out, 500, PHRASE[500]);

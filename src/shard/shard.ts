@@ -226,16 +226,19 @@ export class Shard {
 
   private serveOptions(): number {
     const { out, state } = this;
-    if (state.aorLength >= 0) this.load();
+    if (state.aorLength >= 0 && !this.load()) return this.uas.failed(out);
     const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now);
-    this.counters[COUNTER.options]++;
-    return this.uas.options(out, live);
+    const status = this.uas.options(out, live);
+    if (status === 200) this.counters[COUNTER.options]++;
+    return status;
   }
 
   private register(again: boolean): number {
     const { out, state } = this;
     const refused = this.registrar.admit(out, state.aorLength);
     if (refused !== 0) return refused;
+    if (again && this.transactions.answerStatus !== 200)
+      return this.uas.refuseAgain(out, this.transactions.answerStatus);
     if (!this.load()) return this.uas.failed(out);
     state.startRecord(out);
     const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
@@ -318,7 +321,13 @@ export class Shard {
       this.tally.answered(answers.status[row]);
       if (answers.ticket[row] < 0) continue;
       const length = answers.end[row] - answers.at[row];
-      this.transactions.publish(answers.ticket[row], answers.place[row], length, answers.port[row]);
+      this.transactions.publish(
+        answers.ticket[row],
+        answers.place[row],
+        length,
+        answers.port[row],
+        answers.status[row],
+      );
     }
   }
 }

@@ -125,6 +125,34 @@ describe('a commit that fails', () => {
   });
 });
 
+describe('a load that fails', () => {
+  it('R3261-10.3-33 draws 500, and nothing is written over what could not be read', () => {
+    const { shard, store } = flaky();
+    shard.send(register({ cseq: 1, contacts: [A] }));
+    const before = storedBindings(store);
+    store.unreadable = true;
+    for (const options of [{ contacts: [B] }, { contacts: ['*'], expires: 0 }, {}])
+      expect(statusOf(shard, { callId: `other-${JSON.stringify(options).length}`, ...options })).toBe(500);
+    expect(answered(shard, request({ method: 'OPTIONS', uri: 'sip:alice@example.com' })).status).toBe(500);
+    expect(storedBindings(store)).toEqual(before);
+    store.unreadable = false;
+    expect(statusOf(shard, { cseq: 2, contacts: [B] })).toBe(200);
+    expect(uris(shard)).toHaveLength(2);
+    expect([shard.counter('load_failures'), shard.counter('bindings'), shard.counter('aors')]).toEqual([4, 2, 1]);
+  });
+
+  it('R3261-10.3-39 in the sweep is made up for later', () => {
+    const { shard, store } = flaky();
+    shard.send(register({ contacts: [`${A};expires=60`] }));
+    store.unreadable = true;
+    shard.advance(100);
+    store.unreadable = false;
+    shard.advance(3);
+    expect([...storedBindings(store)]).toEqual([]);
+    expect([shard.counter('bindings'), shard.counter('aors'), shard.counter('expired')]).toEqual([0, 0, 1]);
+  });
+});
+
 /** Puts a changed copy of the only record in place of it. */
 function damage(store: LocationStore, change: (record: Uint8Array) => Uint8Array): void {
   const writes = new WriteSet();

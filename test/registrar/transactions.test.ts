@@ -2,6 +2,7 @@
 // replayed, what is new, what is merged, what is dropped.
 
 import { describe, expect, it } from 'vitest';
+import { FlakyStore } from '../support/flaky-store.ts';
 import { answered, bindings, request, uris } from '../support/requests.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 
@@ -74,20 +75,39 @@ describe('retransmissions', () => {
     const shard = new VirtualShard({ policy: { answerBytesMax: 1 } });
     const text = register({ contacts: [CONTACT] });
     const first = answered(shard, text);
-    const filler = Array.from({ length: 40 }, (_, i) => `X-${i}: ${'x'.repeat(1400)}`);
-    for (let i = 0; i < 400; i++)
-      shard.send(request({ method: 'OPTIONS', via: wideVia(i), extra: filler.slice(0, 1) }));
-    const again = answered(shard, text);
-    expect(again.text).toBe(first.text);
+    overwriteAnswers(shard);
+    expect(answered(shard, text).text).toBe(first.text);
+    expect([shard.counter('absorbed'), shard.counter('registered'), shard.counter('refreshed')]).toEqual([0, 1, 0]);
+  });
+
+  it('R3261-17.2.2-02 R3261-10.3-33 a refusal stays a refusal when it has been overwritten', () => {
+    let fails = false;
+    const store = new FlakyStore(() => fails);
+    const shard = new VirtualShard({ store, policy: { answerBytesMax: 1, contactsPerAorMax: 1 } });
+    shard.send(register({ cseq: 5, contacts: [CONTACT] }));
+    const late = register({ cseq: 4, contacts: [CONTACT] });
+    const tooMany = register({ cseq: 6, contacts: ['<sip:b@192.0.2.2>'] });
+    const undone = register({ cseq: 7, contacts: [CONTACT] });
+    expect([late, tooMany].map((text) => answered(shard, text).status)).toEqual([500, 403]);
+    fails = true;
+    expect(answered(shard, undone).status).toBe(500);
+    fails = false;
+    overwriteAnswers(shard);
+    expect([late, tooMany, undone].map((text) => answered(shard, text).status)).toEqual([500, 403, 500]);
+    overwriteAnswers(shard); // and what was made again is remembered as what it was
+    expect([late, tooMany, undone].map((text) => answered(shard, text).status)).toEqual([500, 403, 500]);
     expect(shard.counter('absorbed')).toBe(0);
-    expect(shard.counter('registered')).toBe(1);
-    expect(shard.counter('refreshed')).toBe(0);
   });
 });
 
-/** A Via that makes the answer large: 60 kB of parameter. */
-function wideVia(n: number): string {
-  return `SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKwide${n};rport;x=${'y'.repeat(60_000)}`;
+let wide = 0;
+
+/** Draws so many large answers that the ring of answers, as small as it gets, has gone round. */
+function overwriteAnswers(shard: VirtualShard): void {
+  for (let i = 0; i < 400; i++) {
+    const via = `SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKwide${++wide};rport;x=${'y'.repeat(60_000)}`;
+    shard.send(request({ method: 'OPTIONS', via }));
+  }
 }
 
 describe('matching', () => {

@@ -1,4 +1,4 @@
-// A location store whose commits fail when the test says so. What it holds is a real store's.
+// A location store whose commits and loads fail when the test says so. What it holds is a real store's.
 
 import type { LocationStore, ScanReport } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
@@ -6,6 +6,8 @@ import type { WriteSet } from '../../src/location/write-set.ts';
 
 export class FlakyStore implements LocationStore {
   failures = 0;
+  /** While true, every load throws. */
+  unreadable = false;
   private readonly inner: LocationStore;
   private readonly fails: () => boolean;
 
@@ -20,6 +22,7 @@ export class FlakyStore implements LocationStore {
   }
 
   load(key: Uint8Array, into: Uint8Array): number {
+    if (this.unreadable) throw new Error('input/output error');
     return this.inner.load(key, into);
   }
 
