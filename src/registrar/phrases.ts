@@ -72,5 +72,5 @@ export const BAD_REG_ID = ascii('Malformed reg-id Parameter');
 export const CONTACT_TOO_LONG = ascii('Contact Too Long');
 export const CALL_ID_TOO_LONG = ascii('Call-ID Too Long');
 export const NOT_A_SIP_AOR = ascii('To Is Not A SIP URI');
-export const CSEQ_OUT_OF_ORDER = ascii('CSeq Out Of Order');
+export const CSEQ_OUT_OF_ORDER = ascii('Stale Sequence Number');
 export const TOO_MANY_BINDINGS = ascii('Too Many Contacts For This Address');

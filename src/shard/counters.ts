@@ -2,7 +2,7 @@
 // Names here are those that the log, the status line and later the metrics use.
 
 export const COUNTER_NAMES = [
-  'received', // messages taken in, from sockets and rings
+  'received', // messages taken in from the network, each counted by the shard that took it in
   'forwarded', // handed to the shard that owns the AOR
   'registered', // bindings added
   'refreshed', // bindings renewed

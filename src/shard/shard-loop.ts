@@ -34,7 +34,7 @@ export interface LoopParts {
   readonly bell: Bell;
   /** Sleeps until the bell rings, a socket has something or the time is over. */
   readonly waiter: { wait(timeoutMs: number): void };
-  /** What other threads push for this one. */
+  /** What other threads push for this one: the main thread first, then the other shards. */
   readonly rings: readonly Ring[];
   readonly forwarding: Forwarding;
   /** The shard's own sockets; null where the main thread has them. */
@@ -47,6 +47,8 @@ export class ShardLoop {
   private readonly parts: LoopParts;
   private ringFirst = 0;
   private socketFirst = 0;
+  /** Messages of this batch that another shard took in, and counted. */
+  private fromNeighbours = 0;
 
   constructor(parts: LoopParts) {
     this.parts = parts;
@@ -74,7 +76,7 @@ export class ShardLoop {
   private batch(filled: number, now: number): void {
     const { shard, counters, lengths, forwarding } = this.parts;
     if (filled > 0) counters[COUNTER.batches]++;
-    counters[COUNTER.received] += filled;
+    counters[COUNTER.received] += filled - this.fromNeighbours;
     for (let slot = 0; slot < filled; slot++) {
       if (lengths[slot] > 0) shard.receive(slot, lengths[slot], now);
     }
@@ -98,6 +100,7 @@ export class ShardLoop {
     const { rings, shard, lengths, udp } = this.parts;
     const max = udp === null ? SLOT_COUNT : RING_SLOTS_MAX;
     let filled = 0;
+    this.fromNeighbours = 0;
     let r = this.ringFirst < rings.length ? this.ringFirst : 0;
     this.ringFirst = r + 1;
     for (let i = 0; i < rings.length; i++) {
@@ -105,6 +108,7 @@ export class ShardLoop {
         const length = rings[r].pop(slab, slotStart(filled), shard.peers, filled);
         if (length < 0) break;
         lengths[filled++] = length;
+        if (r > 0) this.fromNeighbours++;
       }
       if (++r === rings.length) r = 0;
     }

@@ -151,7 +151,7 @@ describe('step 7: the binding', () => {
     shard.send(register({ callId: 'X', cseq: 5, contacts: [`${A};expires=700`] }));
     const late = register({ callId: 'X', cseq, from: '<sip:a@b>;tag=late', contacts: [`${B};expires=800`, A] });
     const answer = answered(shard, late);
-    expect([answer.status, answer.phrase]).toEqual([500, 'CSeq Out Of Order']);
+    expect([answer.status, answer.phrase]).toEqual([500, 'Stale Sequence Number']);
     expect(bindings(shard)).toEqual([{ uri: URI_A, expires: 700 }]);
   });
 
