@@ -105,7 +105,8 @@ describe.each(ways)('a pool with udp %s', (udp) => {
     await Promise.all(phones.map((socket) => ask(socket, port, texts)));
     expect(total(pool, 'forwarded')).toBeGreaterThan(0);
     expect(total(pool, 'dropped_ring_full')).toBe(0);
-    for (const counters of pool.counters()) expect(counters[COUNTER.received]).toBeGreaterThanOrEqual(800);
+    expect(total(pool, 'received')).toBeGreaterThanOrEqual(2400);
+    for (const counters of pool.counters()) expect(counters[COUNTER.batches]).toBeGreaterThan(0);
   });
 
   it('misses no wake: one message after the other, each found asleep', async () => {
