@@ -5,7 +5,6 @@ import { fail } from './failure.ts';
 import { BAD, readParams } from './params.ts';
 import { E_OK, E_REQUEST_URI } from './parse-error.ts';
 import {
-  CLASS,
   COMMA,
   GREATER,
   isText,
@@ -17,9 +16,10 @@ import {
   SEMICOLON,
   skip,
   TOKEN,
+  CLASS as theClasses,
   trimEnd,
 } from './scanner.ts';
-import { slab } from './slab.ts';
+import { slab as theSlab } from './slab.ts';
 import {
   ABSENT,
   ADDRESS_AT,
@@ -36,10 +36,15 @@ import {
   PARAM_VALUE_END,
   T_PARAM_COUNT,
   T_PARAMS,
-  table,
+  table as theTable,
 } from './span-table.ts';
 import { parseUri } from './uri.ts';
 import { ascii } from './writer.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const CLASS = theClasses;
+const slab = theSlab;
+const table = theTable;
 
 const TAG = ascii('tag');
 

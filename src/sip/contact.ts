@@ -8,7 +8,7 @@ import { CONTACTS_MAX } from './limits.ts';
 import { BAD, paramAt, paramEnd, readParams } from './params.ts';
 import { E_CONTACT, E_TOO_MANY_CONTACTS } from './parse-error.ts';
 import { COMMA, DOT, decimal, isText, LWS, QUOTE, STAR, skip, trimEnd, ZERO } from './scanner.ts';
-import { slab } from './slab.ts';
+import { slab as theSlab } from './slab.ts';
 import {
   ABSENT,
   CONTACT_AT,
@@ -43,9 +43,13 @@ import {
   T_PARAM_COUNT,
   T_PARAMS,
   T_ROWS,
-  table,
+  table as theTable,
 } from './span-table.ts';
 import { ascii } from './writer.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const slab = theSlab;
+const table = theTable;
 
 const EXPIRES = ascii('expires');
 const INSTANCE = ascii('+sip.instance');

@@ -2,7 +2,10 @@
 // @hot
 
 import { E_OK } from './parse-error.ts';
-import { T_ERROR, T_ERROR_AT, T_ERROR_HEADER, table } from './span-table.ts';
+import { T_ERROR, T_ERROR_AT, T_ERROR_HEADER, table as theTable } from './span-table.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const table = theTable;
 
 /** Keeps the error E_* found at an offset in a header H_*, unless there was one before. */
 export function fail(error: number, at: number, header: number): void {

@@ -6,8 +6,22 @@ import { fail } from './failure.ts';
 import { headerId } from './header-names.ts';
 import { HEADERS_MAX } from './limits.ts';
 import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from './parse-error.ts';
-import { BACKSLASH, CLASS, COLON, CONTROL, CR, LF, LWS, QUOTE, SP, skip, TOKEN, trimEnd } from './scanner.ts';
-import { slab } from './slab.ts';
+import {
+  BACKSLASH,
+  COLON,
+  CONTROL,
+  CR,
+  LF,
+  LWS,
+  QUOTE,
+  SP,
+  skip,
+  TAB,
+  TOKEN,
+  CLASS as theClasses,
+  trimEnd,
+} from './scanner.ts';
+import { slab as theSlab } from './slab.ts';
 import {
   ABSENT,
   H_CALL_ID,
@@ -31,8 +45,15 @@ import {
   T_FIRST_ROW,
   T_HEADER_COUNT,
   T_ROWS,
-  table,
+  table as theTable,
 } from './span-table.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const CLASS = theClasses;
+const slab = theSlab;
+const table = theTable;
+
+const DEL = 0x7f;
 
 /** Headers that may stand once, as bits 1 << H_*. */
 const SINGLE =
@@ -98,11 +119,20 @@ function behindBadLine(at: number, end: number): number {
 function valueEnd(at: number, end: number): number {
   let p = at;
   for (;;) {
-    while (p < end && (CLASS[slab[p]] & CONTROL) === 0) p++;
+    p = visibleEnd(p, end);
     if (p >= end || isCut(p, end)) return end;
     if (slab[p] !== CR && slab[p] !== LF) return valueEndWithControls(at, end);
     if (!unfold(p, end)) return p;
   }
+}
+
+/** The first control character but HTAB at or behind `at`, or `end`. The longest loop of the parser: no table look-up. */
+function visibleEnd(at: number, end: number): number {
+  for (let p = at; p < end; p++) {
+    const byte = slab[p];
+    if ((byte < SP && byte !== TAB) || byte === DEL) return p;
+  }
+  return end;
 }
 
 /** At a CR or LF: true where it was a fold and now is spaces; false at the end of a line. */

@@ -2,7 +2,7 @@
 // By length first, then bytes; no strings.
 // @hot
 
-import { isText, LOWER } from './scanner.ts';
+import { isText, LOWER as theLowerCase } from './scanner.ts';
 import {
   H_ACCEPT,
   H_ALLOW,
@@ -34,6 +34,9 @@ import {
   H_VIA,
 } from './span-table.ts';
 import { ascii } from './writer.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const LOWER = theLowerCase;
 
 const TO = ascii('to');
 const VIA = ascii('via');

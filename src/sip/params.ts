@@ -5,7 +5,7 @@
 import { CONTACT_PARAMS_MAX, PARAMS_PER_VALUE_MAX } from './limits.ts';
 import { E_REPEATED_PARAM, E_TOO_MANY_PARAMS } from './parse-error.ts';
 import { EQUALS, LWS, QUOTE, quotedEnd, SEMICOLON, sameText, skip, TOKEN, VALUE } from './scanner.ts';
-import { slab } from './slab.ts';
+import { slab as theSlab } from './slab.ts';
 import {
   ABSENT,
   PARAM_INTS,
@@ -15,8 +15,12 @@ import {
   PARAM_VALUE_END,
   T_PARAM_COUNT,
   T_PARAMS,
-  table,
+  table as theTable,
 } from './span-table.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const slab = theSlab;
+const table = theTable;
 
 /** What the readers of values return where something is malformed and no E_* of its own says what. */
 export const BAD = -1;

@@ -20,8 +20,8 @@ import {
   E_TO,
   E_TRUNCATED,
 } from './parse-error.ts';
-import { CLASS, CONTROL, DIGIT, decimal, LWS, sameBytes, skip, TOKEN, TOO_LARGE } from './scanner.ts';
-import { slab } from './slab.ts';
+import { CONTROL, DIGIT, decimal, LWS, sameBytes, skip, TOKEN, TOO_LARGE, CLASS as theClasses } from './scanner.ts';
+import { slab as theSlab } from './slab.ts';
 import {
   ABSENT,
   H_CALL_ID,
@@ -75,10 +75,15 @@ import {
   T_SUPPORTED,
   T_TO,
   T_VIA_COUNT,
-  table,
+  table as theTable,
 } from './span-table.ts';
 import { parseStartLine } from './start-line.ts';
 import { parseVias } from './via.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const CLASS = theClasses;
+const slab = theSlab;
+const table = theTable;
 
 const SECONDS_MAX = 2 ** 31 - 1;
 const MAX_FORWARDS_MAX = 255;

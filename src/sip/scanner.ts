@@ -18,7 +18,7 @@ export const VALUE = 64;
 /** Between the brackets of an IPv6 reference. */
 const IPV6 = 128;
 
-const TAB = 0x09;
+export const TAB = 0x09;
 export const LF = 0x0a;
 export const CR = 0x0d;
 export const SP = 0x20;

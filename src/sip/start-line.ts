@@ -12,8 +12,23 @@ import {
   E_UNTERMINATED,
   E_VERSION,
 } from './parse-error.ts';
-import { CLASS, CONTROL, CR, DIGIT, DOT, decimal, isText, LESS, LF, LWS, SP, skip, TOKEN, trimEnd } from './scanner.ts';
-import { slab } from './slab.ts';
+import {
+  CONTROL,
+  CR,
+  DIGIT,
+  DOT,
+  decimal,
+  isText,
+  LESS,
+  LF,
+  LWS,
+  SP,
+  skip,
+  TOKEN,
+  CLASS as theClasses,
+  trimEnd,
+} from './scanner.ts';
+import { slab as theSlab } from './slab.ts';
 import {
   ABSENT,
   H_OTHER,
@@ -24,11 +39,16 @@ import {
   T_METHOD_END,
   T_REQUEST_URI,
   T_STATUS,
-  table,
+  table as theTable,
   URI_HEADERS_AT,
 } from './span-table.ts';
 import { parseUri } from './uri.ts';
 import { ascii } from './writer.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const CLASS = theClasses;
+const slab = theSlab;
+const table = theTable;
 
 const SIP_SLASH = ascii('sip/');
 const SIP_2_0 = ascii('sip/2.0');

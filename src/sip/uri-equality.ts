@@ -3,7 +3,16 @@
 // @hot
 
 import { PARAMS_PER_VALUE_MAX } from './limits.ts';
-import { COLON, EQUALS, HEX, LOWER, PERCENT, SEMICOLON, sameBytes, sameText } from './scanner.ts';
+import {
+  COLON,
+  EQUALS,
+  PERCENT,
+  SEMICOLON,
+  sameBytes,
+  sameText,
+  HEX as theHexDigits,
+  LOWER as theLowerCase,
+} from './scanner.ts';
 import {
   SCHEME_SIP,
   SCHEME_SIPS,
@@ -23,6 +32,10 @@ import {
   URI_USER_END,
 } from './span-table.ts';
 import { ascii } from './writer.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const HEX = theHexDigits;
+const LOWER = theLowerCase;
 
 const AMPERSAND = 0x26;
 /** Added to an escaped reserved character: it differs from the bare one. */

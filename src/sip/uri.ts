@@ -6,14 +6,11 @@ import { PARAMS_PER_VALUE_MAX } from './limits.ts';
 import { E_OK, E_REPEATED_PARAM, E_REQUEST_URI, E_TOO_MANY_PARAMS } from './parse-error.ts';
 import {
   AT_SIGN,
-  CLASS,
   COLON,
   DIGIT,
   decimal,
   EQUALS,
-  HEX,
   hostEnd,
-  LOWER,
   NOT_URI,
   PERCENT,
   QUESTION,
@@ -21,6 +18,9 @@ import {
   sameText,
   skip,
   TOKEN,
+  CLASS as theClasses,
+  HEX as theHexDigits,
+  LOWER as theLowerCase,
 } from './scanner.ts';
 import {
   ABSENT,
@@ -44,6 +44,11 @@ import {
   URI_USER_AT,
   URI_USER_END,
 } from './span-table.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const CLASS = theClasses;
+const HEX = theHexDigits;
+const LOWER = theLowerCase;
 
 const AMPERSAND = 0x26;
 const PORT_MAX = 65_535;

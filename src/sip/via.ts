@@ -20,7 +20,7 @@ import {
   TOKEN,
   trimEnd,
 } from './scanner.ts';
-import { slab } from './slab.ts';
+import { slab as theSlab } from './slab.ts';
 import {
   ABSENT,
   H_VIA,
@@ -39,7 +39,7 @@ import {
   T_ROWS,
   T_VIA_COUNT,
   T_VIAS,
-  table,
+  table as theTable,
   VIA_AT,
   VIA_BRANCH_AT,
   VIA_BRANCH_END,
@@ -60,6 +60,10 @@ import {
   VIA_TRANSPORT_END,
 } from './span-table.ts';
 import { ascii } from './writer.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const slab = theSlab;
+const table = theTable;
 
 const BRANCH = ascii('branch');
 const RPORT = ascii('rport');
