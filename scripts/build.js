@@ -1,11 +1,12 @@
-// Compiles src to dist, then makes one module of what a shard's thread runs (bundle.js says why). The new tree takes the
+// Compiles the parser's core to WebAssembly and src to dist, then makes one module of what a shard's thread runs (bundle.js says why). The new tree takes the
 // old one's place only when it is whole, so that nothing stale stays behind and a running server or test does not meet
 // half a build.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundle } from './bundle.js';
+import { buildParser } from './wasm.js';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const next = `.build/dist-${process.pid}`;
@@ -17,6 +18,7 @@ function giveUp(status) {
   process.exit(status);
 }
 
+await buildParser();
 const run = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], { stdio: 'inherit' });
 if (run.status !== 0) giveUp(run.status ?? 1);
 try {
@@ -25,6 +27,7 @@ try {
   console.error(error);
   giveUp(1);
 }
+copyFileSync('.build/parser.wasm', `${next}/sip/parser.wasm`);
 chmodSync(`${next}/cli.js`, 0o755);
 try {
   renameSync('dist', old);

@@ -2,7 +2,7 @@
 // Here: its layout, reading its fields and writing one from a parsed Contact. What to do with it is registrar.ts's.
 // @hot
 
-import { slab } from '../sip/slab.ts';
+import { slab, table } from '../sip/slab.ts';
 import {
   CONTACT_DISPLAY_AT,
   CONTACT_DISPLAY_END,
@@ -21,7 +21,6 @@ import {
   T_CSEQ,
   T_FIRST_ROW,
   T_ROWS,
-  table,
   URI_AT,
   URI_END,
 } from '../sip/span-table.ts';

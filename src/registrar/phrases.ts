@@ -1,6 +1,6 @@
 // Status codes the registrar answers and the words that go with them (RFC 3261 §21). No logic.
 
-import { PARSE_ERROR_TEXT } from '../sip/parse-error.ts';
+import { PARSE_ERROR_TEXT } from '../sip/parse-error-text.ts';
 import {
   H_CALL_ID,
   H_CONTENT_LENGTH,

@@ -4,7 +4,7 @@
 // @hot
 
 import { writeDate } from '../sip/date.ts';
-import { slab } from '../sip/slab.ts';
+import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
   ADDRESS_AT,
@@ -26,7 +26,6 @@ import {
   T_EXPIRES,
   T_REQUEST_URI,
   T_TO,
-  table,
   URI_HOST_AT,
   URI_HOST_END,
   URI_SCHEME,

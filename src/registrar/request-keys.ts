@@ -2,7 +2,7 @@
 // Keys of hash tables only; the secret is the caller's. @hot
 
 import { SipHash } from '../sip/siphash.ts';
-import { slab } from '../sip/slab.ts';
+import { slab, table } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
   ADDRESS_TAG_END,
@@ -15,7 +15,6 @@ import {
   T_REQUEST_URI,
   T_TO,
   T_VIAS,
-  table,
   URI_AT,
   URI_END,
   VIA_AT,

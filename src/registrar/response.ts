@@ -2,7 +2,7 @@
 // table, Content-Length; and where it goes (§18.2.2, RFC 3581 §4). Which status and what else is inside: the callers'.
 // @hot
 
-import { slab } from '../sip/slab.ts';
+import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
   ADDRESS_TAG_AT,
@@ -20,7 +20,6 @@ import {
   T_TO,
   T_VIA_COUNT,
   T_VIAS,
-  table,
   VIA_END,
   VIA_HOST_AT,
   VIA_HOST_END,

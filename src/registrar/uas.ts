@@ -5,7 +5,7 @@
 
 import { nextToken, optionBit, tokenAt, tokenEnd } from '../sip/option-tags.ts';
 import { E_CSEQ_METHOD, E_MISSING, E_OK, E_REPEATED, E_VERSION } from '../sip/parse-error.ts';
-import { slab } from '../sip/slab.ts';
+import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
   H_ACCEPT,
@@ -33,7 +33,6 @@ import {
   T_REQUIRE,
   T_REQUIRE_UNKNOWN,
   T_ROWS,
-  table,
   URI_HOST_AT,
   URI_HOST_END,
   URI_SCHEME,

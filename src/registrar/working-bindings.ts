@@ -3,8 +3,8 @@
 // @hot
 
 import { CONTACTS_MAX } from '../sip/limits.ts';
-import { slab } from '../sip/slab.ts';
-import { ABSENT, table, URI_AT, URI_END, URI_INTS } from '../sip/span-table.ts';
+import { slab, table } from '../sip/slab.ts';
+import { ABSENT, URI_AT, URI_END, URI_INTS } from '../sip/span-table.ts';
 import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
 import { expiresAtOf, imageLength, refreshedAtOf, registeredAtOf, uriAt, uriEnd } from './binding.ts';

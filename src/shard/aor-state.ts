@@ -8,8 +8,7 @@ import type { WriteSet } from '../location/write-set.ts';
 import { countImages } from '../registrar/images.ts';
 import { type Outbox, RECORD_BYTES_MAX } from '../registrar/outbox.ts';
 import { SipHash } from '../sip/siphash.ts';
-import { slab } from '../sip/slab.ts';
-import { table } from '../sip/span-table.ts';
+import { slab, table } from '../sip/slab.ts';
 import { canonicalAor } from '../sip/uri.ts';
 
 /** Room for a canonical AOR; longer ones are nobody's. */

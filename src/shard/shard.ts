@@ -23,7 +23,7 @@ import {
 import { UserAgentServer } from '../registrar/uas.ts';
 import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
 import { parse } from '../sip/parser.ts';
-import { slab, slotStart } from '../sip/slab.ts';
+import { slab, slotStart, table } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
   KIND_RESPONSE,
@@ -36,7 +36,6 @@ import {
   T_METHOD,
   T_REQUEST_URI,
   T_TO,
-  table,
   URI_USER_AT,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';

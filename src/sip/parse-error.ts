@@ -1,5 +1,5 @@
-// Why a message was not well formed: codes, and the words a 400's reason phrase says about them (RFC 3261 §21.4.1).
-// No parsing here.
+// Why a message was not well formed: the codes. Plain numbers, since AssemblyScript reads this file too; the words for
+// them are in parse-error-text.ts.
 
 export const E_OK = 0;
 export const E_NOT_SIP = 1; // nothing that a request or status line could be; never answered
@@ -26,32 +26,3 @@ export const E_TRUNCATED = 21; // Content-Length larger than the datagram
 export const E_MISSING = 22; // T_ERROR_HEADER says which
 export const E_OPTION_TAGS = 23; // Require, Supported
 export const E_STATUS_LINE = 24; // a response; dropped
-
-/** Reason phrases by code, without the status; for E_MISSING and E_REPEATED the header's name is to be added. */
-export const PARSE_ERROR_TEXT: readonly string[] = [
-  'OK',
-  'Not SIP',
-  'Malformed Request-Line',
-  'Version Not Supported',
-  'Malformed Request-URI',
-  'Malformed Header Line',
-  'Unterminated Header Section',
-  'Too Many Header Fields',
-  'Repeated Header Field',
-  'Malformed Via',
-  'Too Many Via Values',
-  'Malformed From',
-  'Malformed To',
-  'Malformed Call-ID',
-  'Malformed CSeq',
-  'CSeq Method Differs From Request Method',
-  'Malformed Contact',
-  'Too Many Contacts',
-  'Too Many Parameters',
-  'Repeated Parameter',
-  'Malformed Content-Length',
-  'Content-Length Larger Than Message',
-  'Missing Header Field',
-  'Malformed Option Tags',
-  'Malformed Status-Line',
-];

@@ -1,5 +1,10 @@
-// The one fixed memory that messages are parsed in: the slab the kernel receives into, cut in slots.
-// Here: its size, its slots and nothing else. It never grows and never moves (addresses of it are handed to the kernel).
+// The one fixed memory that messages are parsed in: the slab the kernel receives into, cut in slots, and behind it what
+// the parser works with, the span table among it (memory-map.ts). It never grows and never moves: addresses of it are
+// handed to the kernel, and views of it would detach.
+
+import { MEMORY_PAGES, TABLE_ADDRESS } from './memory-map.ts';
+import { TABLE_INTS } from './span-table.ts';
+import { fixedMemory } from './webassembly.ts';
 
 /** The largest message a slot takes, in bytes: the largest UDP payload (RFC 3261 §18.1.1 asks for 65,535 with headers). */
 export const MESSAGE_BYTES_MAX = 65_535;
@@ -14,7 +19,13 @@ export const SLOT_BYTES = 65_536 + 192;
 export const SLOT_COUNT = 256;
 
 /** The memory itself; one per thread, since every thread loads its own copy of this module. */
-export const slab = new Uint8Array(new ArrayBuffer(SLOT_BYTES * SLOT_COUNT));
+export const memory = fixedMemory(MEMORY_PAGES);
+
+/** The slots. They start at address 0 of the memory, so that offsets in the slab are addresses too. */
+export const slab = new Uint8Array(memory.buffer, 0, SLOT_BYTES * SLOT_COUNT);
+
+/** The span table of this thread (span-table.ts): the parser overwrites it with every message. */
+export const table = new Int32Array(memory.buffer, TABLE_ADDRESS, TABLE_INTS);
 
 /** Offset of a slot's first byte in the slab. */
 export function slotStart(slot: number): number {

@@ -1,5 +1,6 @@
 // The layout of a parsed message: one Int32Array of offsets into the slab and small numbers.
-// Here: names for its indices. No code that fills or reads it lives here; this is the parser's whole interface.
+// Here: names for its indices (plain numbers, since AssemblyScript reads this file too). No code that fills or reads it
+// lives here; this is the parser's whole interface. The table itself is slab.ts's.
 //
 // Spans are pairs AT, END (END exclusive) of absolute slab offsets; an absent span has AT = ABSENT (and END = ABSENT).
 // Numbers that were not there are ABSENT, numbers that were there and make no sense are MALFORMED.
@@ -190,6 +191,3 @@ export const T_VIAS = T_ROWS + HEADERS_MAX * ROW_INTS;
 export const T_CONTACTS = T_VIAS + VIAS_MAX * VIA_INTS;
 export const T_PARAMS = T_CONTACTS + CONTACTS_MAX * CONTACT_INTS;
 export const TABLE_INTS = T_PARAMS + CONTACT_PARAMS_MAX * PARAM_INTS;
-
-/** The table of this thread: the parser overwrites it with every message. */
-export const table = new Int32Array(TABLE_INTS);

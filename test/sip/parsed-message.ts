@@ -1,10 +1,8 @@
 // A message through the parser, as an object that reads like the message. Every span is checked to lie inside it.
 
 import { parse } from '../../src/sip/parser.ts';
-import { slab, slotStart } from '../../src/sip/slab.ts';
+import { slab, slotStart, table } from '../../src/sip/slab.ts';
 import * as T from '../../src/sip/span-table.ts';
-
-const { table } = T;
 
 export interface ParsedUri {
   readonly scheme: number;

@@ -1,8 +1,5 @@
 // The request line and the status line (RFC 3261 §7.1, §7.2). Fills T_KIND, T_METHOD…, T_STATUS and T_REQUEST_URI.
-// @hot
 
-import { fail } from './failure.ts';
-import { methodId } from './methods.ts';
 import {
   E_NOT_SIP,
   E_OK,
@@ -11,7 +8,23 @@ import {
   E_STATUS_LINE,
   E_UNTERMINATED,
   E_VERSION,
-} from './parse-error.ts';
+} from '../../src/sip/parse-error.ts';
+import {
+  ABSENT,
+  H_OTHER,
+  KIND_RESPONSE,
+  T_KIND,
+  T_METHOD,
+  T_METHOD_AT,
+  T_METHOD_END,
+  T_REQUEST_URI,
+  T_STATUS,
+  URI_HEADERS_AT,
+} from '../../src/sip/span-table.ts';
+import { ascii } from '../../src/sip/writer.ts';
+import { fail } from './failure.ts';
+import { slab as theSlab, table as theTable } from './memory.ts';
+import { methodId } from './methods.ts';
 import {
   CONTROL,
   CR,
@@ -28,22 +41,7 @@ import {
   CLASS as theClasses,
   trimEnd,
 } from './scanner.ts';
-import { slab as theSlab } from './slab.ts';
-import {
-  ABSENT,
-  H_OTHER,
-  KIND_RESPONSE,
-  T_KIND,
-  T_METHOD,
-  T_METHOD_AT,
-  T_METHOD_END,
-  T_REQUEST_URI,
-  T_STATUS,
-  table as theTable,
-  URI_HEADERS_AT,
-} from './span-table.ts';
 import { parseUri } from './uri.ts';
-import { ascii } from './writer.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const CLASS = theClasses;

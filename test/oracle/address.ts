@@ -1,25 +1,6 @@
 // name-addr and addr-spec (RFC 3261 §20, §20.10, §25.1), and the To and From records made of them.
-// @hot
 
-import { fail } from './failure.ts';
-import { BAD, readParams } from './params.ts';
-import { E_OK, E_REQUEST_URI } from './parse-error.ts';
-import {
-  COMMA,
-  GREATER,
-  isText,
-  LESS,
-  LWS,
-  QUESTION,
-  QUOTE,
-  quotedEnd,
-  SEMICOLON,
-  skip,
-  TOKEN,
-  CLASS as theClasses,
-  trimEnd,
-} from './scanner.ts';
-import { slab as theSlab } from './slab.ts';
+import { E_OK, E_REQUEST_URI } from '../../src/sip/parse-error.ts';
 import {
   ABSENT,
   ADDRESS_AT,
@@ -36,10 +17,27 @@ import {
   PARAM_VALUE_END,
   T_PARAM_COUNT,
   T_PARAMS,
-  table as theTable,
-} from './span-table.ts';
+} from '../../src/sip/span-table.ts';
+import { ascii } from '../../src/sip/writer.ts';
+import { fail } from './failure.ts';
+import { slab as theSlab, table as theTable } from './memory.ts';
+import { BAD, readParams } from './params.ts';
+import {
+  COMMA,
+  GREATER,
+  isText,
+  LESS,
+  LWS,
+  QUESTION,
+  QUOTE,
+  quotedEnd,
+  SEMICOLON,
+  skip,
+  TOKEN,
+  CLASS as theClasses,
+  trimEnd,
+} from './scanner.ts';
 import { parseUri } from './uri.ts';
-import { ascii } from './writer.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const CLASS = theClasses;

@@ -1,27 +1,8 @@
 // The header section: one pass that finds every header row, unfolds folded ones in place, and chains rows of one id
 // (RFC 3261 §7.3.1). What the values hold is not looked at here.
-// @hot
 
-import { fail } from './failure.ts';
-import { headerId } from './header-names.ts';
-import { HEADERS_MAX } from './limits.ts';
-import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from './parse-error.ts';
-import {
-  BACKSLASH,
-  COLON,
-  CONTROL,
-  CR,
-  LF,
-  LWS,
-  QUOTE,
-  SP,
-  skip,
-  TAB,
-  TOKEN,
-  CLASS as theClasses,
-  trimEnd,
-} from './scanner.ts';
-import { slab as theSlab } from './slab.ts';
+import { HEADERS_MAX } from '../../src/sip/limits.ts';
+import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from '../../src/sip/parse-error.ts';
 import {
   ABSENT,
   H_CALL_ID,
@@ -45,8 +26,25 @@ import {
   T_FIRST_ROW,
   T_HEADER_COUNT,
   T_ROWS,
-  table as theTable,
-} from './span-table.ts';
+} from '../../src/sip/span-table.ts';
+import { fail } from './failure.ts';
+import { headerId } from './header-names.ts';
+import { slab as theSlab, table as theTable } from './memory.ts';
+import {
+  BACKSLASH,
+  COLON,
+  CONTROL,
+  CR,
+  LF,
+  LWS,
+  QUOTE,
+  SP,
+  skip,
+  TAB,
+  TOKEN,
+  CLASS as theClasses,
+  trimEnd,
+} from './scanner.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const CLASS = theClasses;

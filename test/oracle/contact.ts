@@ -1,14 +1,8 @@
 // The Contact list (RFC 3261 §20.10; RFC 5626 §11.1): values in any number of rows and commas, "*", and the parameters a
 // registrar acts on.
-// @hot
 
-import { readNameAddr } from './address.ts';
-import { fail } from './failure.ts';
-import { CONTACTS_MAX } from './limits.ts';
-import { BAD, paramAt, paramEnd, readParams } from './params.ts';
-import { E_CONTACT, E_TOO_MANY_CONTACTS } from './parse-error.ts';
-import { COMMA, DOT, decimal, isText, LWS, QUOTE, STAR, skip, trimEnd, ZERO } from './scanner.ts';
-import { slab as theSlab } from './slab.ts';
+import { CONTACTS_MAX } from '../../src/sip/limits.ts';
+import { E_CONTACT, E_TOO_MANY_CONTACTS } from '../../src/sip/parse-error.ts';
 import {
   ABSENT,
   CONTACT_AT,
@@ -43,9 +37,13 @@ import {
   T_PARAM_COUNT,
   T_PARAMS,
   T_ROWS,
-  table as theTable,
-} from './span-table.ts';
-import { ascii } from './writer.ts';
+} from '../../src/sip/span-table.ts';
+import { ascii } from '../../src/sip/writer.ts';
+import { readNameAddr } from './address.ts';
+import { fail } from './failure.ts';
+import { slab as theSlab, table as theTable } from './memory.ts';
+import { BAD, paramAt, paramEnd, readParams } from './params.ts';
+import { COMMA, DOT, decimal, isText, LWS, QUOTE, STAR, skip, trimEnd, ZERO } from './scanner.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const slab = theSlab;

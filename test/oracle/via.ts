@@ -1,26 +1,7 @@
 // The Via list (RFC 3261 §20.42; RFC 3581; RFC 5118 §4.5; RFC 6223): values in any number of rows and commas, in order.
-// @hot
 
-import { fail } from './failure.ts';
-import { VIAS_MAX } from './limits.ts';
-import { BAD, paramAt, paramEnd, readParams } from './params.ts';
-import { E_TOO_MANY_VIAS, E_VIA } from './parse-error.ts';
-import {
-  COLON,
-  COMMA,
-  DIGIT,
-  decimal,
-  hostEnd,
-  isText,
-  LWS,
-  QUOTE,
-  quotedEnd,
-  SLASH,
-  skip,
-  TOKEN,
-  trimEnd,
-} from './scanner.ts';
-import { slab as theSlab } from './slab.ts';
+import { VIAS_MAX } from '../../src/sip/limits.ts';
+import { E_TOO_MANY_VIAS, E_VIA } from '../../src/sip/parse-error.ts';
 import {
   ABSENT,
   H_VIA,
@@ -39,7 +20,6 @@ import {
   T_ROWS,
   T_VIA_COUNT,
   T_VIAS,
-  table as theTable,
   VIA_AT,
   VIA_BRANCH_AT,
   VIA_BRANCH_END,
@@ -58,8 +38,26 @@ import {
   VIA_RPORT_END,
   VIA_TRANSPORT_AT,
   VIA_TRANSPORT_END,
-} from './span-table.ts';
-import { ascii } from './writer.ts';
+} from '../../src/sip/span-table.ts';
+import { ascii } from '../../src/sip/writer.ts';
+import { fail } from './failure.ts';
+import { slab as theSlab, table as theTable } from './memory.ts';
+import { BAD, paramAt, paramEnd, readParams } from './params.ts';
+import {
+  COLON,
+  COMMA,
+  DIGIT,
+  decimal,
+  hostEnd,
+  isText,
+  LWS,
+  QUOTE,
+  quotedEnd,
+  SLASH,
+  skip,
+  TOKEN,
+  trimEnd,
+} from './scanner.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const slab = theSlab;

@@ -1,7 +1,5 @@
 // Method names (case-sensitive, RFC 3261 §7.1) to METHOD_*.
-// @hot
 
-import { sameBytes } from './scanner.ts';
 import {
   METHOD_ACK,
   METHOD_BYE,
@@ -18,8 +16,9 @@ import {
   METHOD_SUBSCRIBE,
   METHOD_UNKNOWN,
   METHOD_UPDATE,
-} from './span-table.ts';
-import { ascii } from './writer.ts';
+} from '../../src/sip/span-table.ts';
+import { ascii } from '../../src/sip/writer.ts';
+import { sameBytes } from './scanner.ts';
 
 const REGISTER = ascii('REGISTER');
 const OPTIONS = ascii('OPTIONS');

@@ -1,11 +1,8 @@
 // Header parameters, `*( ; name [ = value ] )` (RFC 3261 §7.3.1, §25.1): appended as rows to the table's parameter area.
 // Via, To and From read theirs there too and give the rows back.
-// @hot
 
-import { CONTACT_PARAMS_MAX, PARAMS_PER_VALUE_MAX } from './limits.ts';
-import { E_REPEATED_PARAM, E_TOO_MANY_PARAMS } from './parse-error.ts';
-import { EQUALS, LWS, QUOTE, quotedEnd, SEMICOLON, sameText, skip, TOKEN, VALUE } from './scanner.ts';
-import { slab as theSlab } from './slab.ts';
+import { CONTACT_PARAMS_MAX, PARAMS_PER_VALUE_MAX } from '../../src/sip/limits.ts';
+import { E_REPEATED_PARAM, E_TOO_MANY_PARAMS } from '../../src/sip/parse-error.ts';
 import {
   ABSENT,
   PARAM_INTS,
@@ -15,8 +12,9 @@ import {
   PARAM_VALUE_END,
   T_PARAM_COUNT,
   T_PARAMS,
-  table as theTable,
-} from './span-table.ts';
+} from '../../src/sip/span-table.ts';
+import { slab as theSlab, table as theTable } from './memory.ts';
+import { EQUALS, LWS, QUOTE, quotedEnd, SEMICOLON, sameText, skip, TOKEN, VALUE } from './scanner.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const slab = theSlab;

@@ -1,0 +1,57 @@
+// Compiles the parser's AssemblyScript to WebAssembly, and makes the TypeScript module that carries it: src/sip may not
+// read files, and one module is all that a bundle or a test has to find. Both results are built, never edited.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const ENTRY = 'src/sip/simd/parser.ts';
+const MODULE = 'src/sip/parser-wasm.ts';
+
+/** A number that memory-map.ts names, so that the compiler's flags and the sources cannot differ. */
+function memoryMap(name) {
+  const text = readFileSync(`${root}src/sip/memory-map.ts`, 'utf8');
+  const value = (key) => {
+    const sum = new RegExp(`export const ${key} = ([^;]+);`).exec(text)[1];
+    return sum.split('+').reduce((total, part) => total + number(part.trim()), 0);
+  };
+  const number = (part) => (/^[0-9]/.test(part) ? Number(part.replaceAll('_', '')) : value(part));
+  return value(name);
+}
+
+/** Makes .build/parser.wasm and src/sip/parser-wasm.ts. */
+export async function buildParser() {
+  mkdirSync(`${root}.build`, { recursive: true });
+  const pages = String(memoryMap('MEMORY_PAGES'));
+  const { error, stderr } = await asc.main(
+    [
+      ENTRY,
+      ...['--baseDir', root, '--outFile', '.build/parser.wasm', '-O3', '--noAssert', '--runtime', 'stub'],
+      ...['--enable', 'simd', '--importMemory', '--initialMemory', pages, '--maximumMemory', pages],
+      ...['--noExportMemory', '--memoryBase', String(memoryMap('MODULE_DATA')), '--zeroFilledMemory'],
+    ],
+    {},
+  );
+  if (error) throw new Error(`${stderr}${error.message}`);
+  const bytes = readFileSync(`${root}.build/parser.wasm`);
+  const text = `// The parser's WebAssembly module in base64, built by scripts/wasm.js from simd/. Not to be edited.
+
+export const PARSER_WASM =
+  '${bytes.toString('base64')}';
+`;
+  writeIfChanged(`${root}${MODULE}`, text);
+  return bytes;
+}
+
+/** Leaves an unchanged file alone, so that nothing which watches it starts over. */
+function writeIfChanged(path, text) {
+  try {
+    if (readFileSync(path, 'utf8') === text) return;
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
+  writeFileSync(path, text);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.log(`${(await buildParser()).length} bytes`);

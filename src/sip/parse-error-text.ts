@@ -1,0 +1,30 @@
+// The words that a 400's reason phrase says about a parse error (RFC 3261 §21.4.1), by its code.
+
+/** Reason phrases by code, without the status; for E_MISSING and E_REPEATED the header's name is to be added. */
+export const PARSE_ERROR_TEXT: readonly string[] = [
+  'OK',
+  'Not SIP',
+  'Malformed Request-Line',
+  'Version Not Supported',
+  'Malformed Request-URI',
+  'Malformed Header Line',
+  'Unterminated Header Section',
+  'Too Many Header Fields',
+  'Repeated Header Field',
+  'Malformed Via',
+  'Too Many Via Values',
+  'Malformed From',
+  'Malformed To',
+  'Malformed Call-ID',
+  'Malformed CSeq',
+  'CSeq Method Differs From Request Method',
+  'Malformed Contact',
+  'Too Many Contacts',
+  'Too Many Parameters',
+  'Repeated Parameter',
+  'Malformed Content-Length',
+  'Content-Length Larger Than Message',
+  'Missing Header Field',
+  'Malformed Option Tags',
+  'Malformed Status-Line',
+];

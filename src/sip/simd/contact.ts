@@ -1,0 +1,153 @@
+// AssemblyScript. The Contact list (RFC 3261 §20.10; RFC 5626 §11.1): values in any number of rows and commas, "*", and the
+// parameters a registrar acts on.
+
+import { CONTACTS_MAX } from '../limits.ts';
+import { E_CONTACT, E_TOO_MANY_CONTACTS } from '../parse-error.ts';
+import {
+  ABSENT,
+  CONTACT_AT,
+  CONTACT_EXPIRES,
+  CONTACT_EXPIRES_AT,
+  CONTACT_INSTANCE_AT,
+  CONTACT_INTS,
+  CONTACT_PARAM_COUNT,
+  CONTACT_PARAM_FIRST,
+  CONTACT_PARAMS_AT,
+  CONTACT_Q,
+  CONTACT_REG_ID,
+  H_CONTACT,
+  MALFORMED,
+  PARAM_NAME_AT,
+  PARAM_NAME_END,
+  PARAM_VALUE_AT,
+  PARAM_VALUE_END,
+  ROW_INTS,
+  ROW_NEXT,
+  ROW_VALUE_AT,
+  ROW_VALUE_END,
+  T_CONTACT_COUNT,
+  T_CONTACT_STAR,
+  T_CONTACTS,
+  T_FIRST_ROW,
+  T_PARAM_COUNT,
+  T_PARAMS,
+  T_ROWS,
+} from '../span-table.ts';
+import { readNameAddr } from './address.ts';
+import { addressOf, entry, fail, field, setEntry, setField, setSpan } from './memory.ts';
+import { BAD, PARAM_BYTES, paramAt, paramEnd, paramRowsEnd, readParams } from './params.ts';
+import { byteAt, COMMA, DOT, decimal, foldedWord, QUOTE, STAR, skipLws, trimEnd, ZERO } from './scan.ts';
+
+const SECONDS_MAX: i64 = 2_147_483_647;
+const REG_ID_MAX: i64 = 2_147_483_647;
+const Q_LOWER: i32 = 0x71;
+const REG_ID: u64 = 0x64692d676572;
+const EXPIRES: u64 = 0x73657269707865;
+/** "+sip.instance" in two halves. */
+const PLUS_SIP_INS: u64 = 0x736e692e7069732b;
+const TANCE: u64 = 0x65636e6174;
+
+/** Fills the contact records. The first error ends it; the values before it stay. */
+export function parseContacts(): void {
+  let row = entry(T_FIRST_ROW + H_CONTACT);
+  while (row != ABSENT) {
+    const record = addressOf(T_ROWS) + row * (ROW_INTS << 2);
+    const end = field(record, ROW_VALUE_END);
+    let p = field(record, ROW_VALUE_AT);
+    while (true) {
+      const stop = readContact(p, end);
+      if (stop < 0) {
+        fail(stop < BAD ? -stop : E_CONTACT, p, H_CONTACT);
+        return;
+      }
+      if (stop == end) break;
+      p = skipLws(stop + 1, end);
+    }
+    row = field(record, ROW_NEXT);
+  }
+}
+
+/** Reads one value; returns the offset of the comma behind it or `end`; BAD or a negative E_*. */
+function readContact(at: i32, end: i32): i32 {
+  if (at < end && byteAt(at) == STAR) {
+    const stop = skipLws(at + 1, end);
+    if (stop == end || byteAt(stop) == COMMA) {
+      setEntry(T_CONTACT_STAR, entry(T_CONTACT_STAR) + 1);
+      return stop;
+    }
+  }
+  const count = entry(T_CONTACT_COUNT);
+  if (count == CONTACTS_MAX) return -E_TOO_MANY_CONTACTS;
+  const record = addressOf(T_CONTACTS) + count * (CONTACT_INTS << 2);
+  const firstParam = entry(T_PARAM_COUNT);
+  const params = readNameAddr(at, end, record);
+  if (params < 0) return params;
+  const stop = readParams(params, end);
+  if (stop < 0) return stop;
+  if (stop != end && byteAt(stop) != COMMA) return BAD;
+  const valueEnd = trimEnd(at, stop);
+  const semicolon = skipLws(params, valueEnd);
+  const some = semicolon < valueEnd;
+  setSpan(record, CONTACT_AT, at, valueEnd);
+  setSpan(record, CONTACT_PARAMS_AT, some ? semicolon : ABSENT, some ? valueEnd : ABSENT);
+  setField(record, CONTACT_PARAM_FIRST, firstParam);
+  setField(record, CONTACT_PARAM_COUNT, entry(T_PARAM_COUNT) - firstParam);
+  takeParams(record, addressOf(T_PARAMS) + firstParam * PARAM_BYTES);
+  setEntry(T_CONTACT_COUNT, count + 1);
+  return stop;
+}
+
+// @ts-ignore: decorator
+@inline
+function takeParams(record: i32, first: i32): void {
+  for (let i = CONTACT_EXPIRES; i <= CONTACT_REG_ID; i++) setField(record, i, ABSENT);
+  const last = paramRowsEnd();
+  for (let row = first; row < last; row += PARAM_BYTES) {
+    const name = field(row, PARAM_NAME_AT);
+    const length = field(row, PARAM_NAME_END) - name;
+    const at = field(row, PARAM_VALUE_AT);
+    const valueEnd = field(row, PARAM_VALUE_END);
+    if (length == 7) {
+      if (foldedWord(name, 7) == EXPIRES << 8) takeExpires(record, row, at, valueEnd);
+    } else if (length == 13) {
+      const whole = (load<u64>(name) | 0x2020202020202020) == PLUS_SIP_INS && foldedWord(name + 8, 5) == TANCE << 24;
+      if (whole) takeInstance(record, at, valueEnd);
+    } else if (length == 6) {
+      if (foldedWord(name, 6) == REG_ID << 16) setField(record, CONTACT_REG_ID, regId(at, valueEnd));
+    } else if (length == 1) {
+      if ((byteAt(name) | 0x20) == Q_LOWER) setField(record, CONTACT_Q, qValue(at, valueEnd));
+    }
+  }
+}
+
+/** Delta-seconds; a number too large for 32 bits is the largest (§10.2, requirement R3261-10.2-05). */
+function takeExpires(record: i32, row: i32, at: i32, end: i32): void {
+  setSpan(record, CONTACT_EXPIRES_AT, paramAt(row), paramEnd(row));
+  const seconds = decimal(at, end);
+  setField(record, CONTACT_EXPIRES, seconds < 0 ? MALFORMED : <i32>(seconds < SECONDS_MAX ? seconds : SECONDS_MAX));
+}
+
+/** The instance ID between its quotes (RFC 5626 §4.1); without quotes it is none. */
+function takeInstance(record: i32, at: i32, end: i32): void {
+  if (end - at > 2 && byteAt(at) == QUOTE) setSpan(record, CONTACT_INSTANCE_AT, at + 1, end - 1);
+}
+
+function regId(at: i32, end: i32): i32 {
+  const value = decimal(at, end);
+  return value < 1 || value > REG_ID_MAX ? MALFORMED : <i32>value;
+}
+
+/** `0[.ddd]` or `1[.000]` in thousandths (§25.1 qvalue). */
+function qValue(at: i32, end: i32): i32 {
+  if (end <= at || end - at > 5 || (end - at > 1 && byteAt(at + 1) != DOT)) return MALFORMED;
+  let value = (byteAt(at) - ZERO) * 1000;
+  if (value != 0 && value != 1000) return MALFORMED;
+  let unit = 100;
+  for (let p = at + 2; p < end; p++) {
+    const digit = byteAt(p) - ZERO;
+    if (<u32>digit > 9) return MALFORMED;
+    value += digit * unit;
+    unit /= 10;
+  }
+  return value <= 1000 ? value : MALFORMED;
+}

@@ -1,0 +1,100 @@
+// AssemblyScript. Header parameters, `*( ; name [ = value ] )` (RFC 3261 §7.3.1, §25.1): appended as rows to the table's
+// parameter area. Via, To and From read theirs there too and give the rows back.
+
+import { CONTACT_PARAMS_MAX, PARAMS_PER_VALUE_MAX } from '../limits.ts';
+import { E_REPEATED_PARAM, E_TOO_MANY_PARAMS } from '../parse-error.ts';
+import {
+  ABSENT,
+  PARAM_INTS,
+  PARAM_NAME_AT,
+  PARAM_NAME_END,
+  PARAM_VALUE_AT,
+  PARAM_VALUE_END,
+  T_PARAM_COUNT,
+  T_PARAMS,
+} from '../span-table.ts';
+import { addressOf, entry, field, setEntry, setSpan } from './memory.ts';
+import { byteAt, EQUALS, plainValueEnd, QUOTE, quotedEnd, SEMICOLON, sameToken, skipLws, tokenEnd } from './scan.ts';
+
+/** What the readers of values return where something is malformed and no E_* of its own says what. */
+export const BAD: i32 = -1;
+
+/** Distance of parameter rows in bytes. */
+export const PARAM_BYTES: i32 = PARAM_INTS << 2;
+
+/** Address of the row behind the last one in use. */
+// @ts-ignore: decorator
+@inline
+export function paramRowsEnd(): i32 {
+  return addressOf(T_PARAMS) + entry(T_PARAM_COUNT) * PARAM_BYTES;
+}
+
+/**
+ * Reads parameters from `at` on. Returns where it stopped (LWS behind them passed over), or BAD, -E_TOO_MANY_PARAMS,
+ * -E_REPEATED_PARAM. The rows read so far stay.
+ */
+export function readParams(at: i32, end: i32): i32 {
+  let p = skipLws(at, end);
+  if (p >= end || byteAt(p) != SEMICOLON) return p;
+  const first = paramRowsEnd();
+  let count = entry(T_PARAM_COUNT);
+  const most = count + PARAMS_PER_VALUE_MAX;
+  let row = first;
+  do {
+    const name = skipLws(p + 1, end);
+    const nameEnd = tokenEnd(name, end);
+    if (nameEnd == name) return BAD;
+    if (count == most || count == CONTACT_PARAMS_MAX) return -E_TOO_MANY_PARAMS;
+    if (isRepeated(first, row, name, nameEnd)) return -E_REPEATED_PARAM;
+    p = readValue(nameEnd, end, row);
+    if (p < 0) return BAD;
+    setSpan(row, PARAM_NAME_AT, name, nameEnd);
+    row += PARAM_BYTES;
+    setEntry(T_PARAM_COUNT, ++count);
+  } while (p < end && byteAt(p) == SEMICOLON);
+  return p;
+}
+
+/** The optional `= value` behind a name: a quoted string or visible characters, which may be none. */
+// @ts-ignore: decorator
+@inline
+function readValue(at: i32, end: i32, row: i32): i32 {
+  const equals = skipLws(at, end);
+  if (equals >= end || byteAt(equals) != EQUALS) {
+    setSpan(row, PARAM_VALUE_AT, ABSENT, ABSENT);
+    return equals;
+  }
+  const value = skipLws(equals + 1, end);
+  const valueEnd = value < end && byteAt(value) == QUOTE ? quotedEnd(value, end) : plainValueEnd(value, end);
+  if (valueEnd < 0) return BAD;
+  setSpan(row, PARAM_VALUE_AT, value, valueEnd);
+  return skipLws(valueEnd, end);
+}
+
+// @ts-ignore: decorator
+@inline
+function isRepeated(first: i32, last: i32, at: i32, end: i32): bool {
+  const length = end - at;
+  for (let row = first; row < last; row += PARAM_BYTES) {
+    const name = field(row, PARAM_NAME_AT);
+    if (field(row, PARAM_NAME_END) - name == length && sameToken(name, at, length)) return true;
+  }
+  return false;
+}
+
+/** Offset of the ";" that leads the parameter of a row. */
+// @ts-ignore: decorator
+@inline
+export function paramAt(row: i32): i32 {
+  let p = field(row, PARAM_NAME_AT) - 1;
+  while (byteAt(p) != SEMICOLON) p--;
+  return p;
+}
+
+/** Offset behind the parameter of a row, its value included. */
+// @ts-ignore: decorator
+@inline
+export function paramEnd(row: i32): i32 {
+  const valueEnd = field(row, PARAM_VALUE_END);
+  return valueEnd == ABSENT ? field(row, PARAM_NAME_END) : valueEnd;
+}

@@ -1,0 +1,278 @@
+// AssemblyScript. Byte classes sixteen at a time, and the scanning primitives over [at, end). Loads may reach 15 bytes
+// behind `end` (every slot has slack there); what they find there never matters.
+
+export const TAB: i32 = 0x09;
+export const LF: i32 = 0x0a;
+export const CR: i32 = 0x0d;
+export const SP: i32 = 0x20;
+export const QUOTE: i32 = 0x22;
+export const PERCENT: i32 = 0x25;
+export const STAR: i32 = 0x2a;
+export const COMMA: i32 = 0x2c;
+export const DOT: i32 = 0x2e;
+export const SLASH: i32 = 0x2f;
+export const ZERO: i32 = 0x30;
+export const COLON: i32 = 0x3a;
+export const SEMICOLON: i32 = 0x3b;
+export const LESS: i32 = 0x3c;
+export const EQUALS: i32 = 0x3d;
+export const GREATER: i32 = 0x3e;
+export const QUESTION: i32 = 0x3f;
+export const AT_SIGN: i32 = 0x40;
+export const OPEN_BRACKET: i32 = 0x5b;
+export const BACKSLASH: i32 = 0x5c;
+export const CLOSE_BRACKET: i32 = 0x5d;
+const DEL: i32 = 0x7f;
+
+/** What `decimal` gives for a number above 2^32 - 1, however long. */
+export const TOO_LARGE: i64 = 4_294_967_296;
+
+// A class is a table by low half byte whose bit h says whether the byte with the high half h belongs to it (ASCII only);
+// HIGH turns a high half into its bit, and into none for bytes from 0x80 on.
+const HIGH: v128 = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
+/** RFC 3261 §25.1 token. */
+const TOKEN: v128 = i8x16(-24, -4, -8, -8, -8, -4, -8, -4, -8, -8, -12, 0x54, 0x50, 0x54, -44, 0x70);
+/** Host name characters, "_" included. */
+const HOST: v128 = i8x16(-88, -8, -8, -8, -8, -8, -8, -8, -8, -8, -16, 0x50, 0x50, 0x54, 0x54, 0x70);
+/** Where an unquoted parameter value ends: space, controls, `"`, ",", ";", "<", ">". */
+const NOT_VALUE: v128 = i8x16(7, 3, 7, 3, 3, 3, 3, 3, 3, 3, 3, 0x0b, 0x0f, 3, 0x0b, -125);
+/** What never stands unescaped in a URI: space, controls, "<", ">", `"`. */
+const NOT_URI: v128 = i8x16(7, 3, 7, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0x0b, 3, 0x0b, -125);
+
+// @ts-ignore: decorator
+@inline
+function classBits(bytes: v128, low: v128): v128 {
+  const fifteen = i8x16.splat(15);
+  const row = i8x16.swizzle(low, v128.and(bytes, fifteen));
+  const column = i8x16.swizzle(HIGH, v128.and(i16x8.shr_u(bytes, 4), fifteen));
+  return v128.and(row, column);
+}
+
+/** Bits of the bytes that are not of the class. */
+// @ts-ignore: decorator
+@inline
+function outside(bytes: v128, low: v128): i32 {
+  return i8x16.bitmask(i8x16.eq(classBits(bytes, low), i8x16.splat(0)));
+}
+
+/** Bits of the bytes that are of the class. */
+// @ts-ignore: decorator
+@inline
+function inside(bytes: v128, low: v128): i32 {
+  return i8x16.bitmask(i8x16.ne(classBits(bytes, low), i8x16.splat(0)));
+}
+
+// @ts-ignore: decorator
+@inline
+export function tokenStops(bytes: v128): i32 {
+  return outside(bytes, TOKEN);
+}
+
+// @ts-ignore: decorator
+@inline
+export function notUriBits(bytes: v128): i32 {
+  return inside(bytes, NOT_URI);
+}
+
+/** Bits of the bytes below 0x20 and of DEL: HTAB is among them. */
+// @ts-ignore: decorator
+@inline
+export function controlBits(bytes: v128): i32 {
+  const low = i8x16.eq(i8x16.min_u(bytes, i8x16.splat(0x1f)), bytes);
+  return i8x16.bitmask(v128.or(low, i8x16.eq(bytes, i8x16.splat(0x7f))));
+}
+
+/** Bits of the bytes that equal one byte. */
+// @ts-ignore: decorator
+@inline
+export function equalBits(bytes: v128, byte: i8): i32 {
+  return i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(byte)));
+}
+
+// @ts-ignore: decorator
+@inline
+export function min(a: i32, b: i32): i32 {
+  return select<i32>(a, b, a < b);
+}
+
+// @ts-ignore: decorator
+@inline
+export function byteAt(p: i32): i32 {
+  return <i32>load<u8>(p);
+}
+
+// @ts-ignore: decorator
+@inline
+export function isLws(byte: i32): bool {
+  return byte == SP || byte == TAB;
+}
+
+/** A control character but HTAB. */
+// @ts-ignore: decorator
+@inline
+export function isControl(byte: i32): bool {
+  return (byte < SP && byte != TAB) || byte == DEL;
+}
+
+/** ASCII letters in lower case, every other byte itself. */
+// @ts-ignore: decorator
+@inline
+export function lower(byte: i32): i32 {
+  return byte | (<i32>(<u32>(byte - 0x41) < 26) << 5);
+}
+
+/** Behind the token that starts at `at`. */
+export function tokenEnd(at: i32, end: i32): i32 {
+  let p = at;
+  do {
+    const stops = tokenStops(v128.load(p));
+    if (stops) return min(p + ctz(stops), end);
+    p += 16;
+  } while (p < end);
+  return end;
+}
+
+/** Behind the host name characters that start at `at`. */
+export function hostNameEnd(at: i32, end: i32): i32 {
+  let p = at;
+  do {
+    const stops = outside(v128.load(p), HOST);
+    if (stops) return min(p + ctz(stops), end);
+    p += 16;
+  } while (p < end);
+  return end;
+}
+
+/** Behind the unquoted parameter value that starts at `at`. */
+export function plainValueEnd(at: i32, end: i32): i32 {
+  let p = at;
+  do {
+    const stops = inside(v128.load(p), NOT_VALUE);
+    if (stops) return min(p + ctz(stops), end);
+    p += 16;
+  } while (p < end);
+  return end;
+}
+
+/** The first byte that is a space or a control character, HTAB included. */
+export function visibleEnd(at: i32, end: i32): i32 {
+  let p = at;
+  do {
+    const bytes = v128.load(p);
+    const low = i8x16.eq(i8x16.min_u(bytes, i8x16.splat(0x20)), bytes);
+    const stops = i8x16.bitmask(v128.or(low, i8x16.eq(bytes, i8x16.splat(0x7f))));
+    if (stops) return min(p + ctz(stops), end);
+    p += 16;
+  } while (p < end);
+  return end;
+}
+
+/** Behind the spaces and tabs that start at `at`. */
+// @ts-ignore: decorator
+@inline
+export function skipLws(at: i32, end: i32): i32 {
+  let p = at;
+  while (p < end && isLws(byteAt(p))) p++;
+  return p;
+}
+
+export function digitsEnd(at: i32, end: i32): i32 {
+  let p = at;
+  while (p < end && <u32>(byteAt(p) - ZERO) <= 9) p++;
+  return p;
+}
+
+/** The end of [at, end) without the spaces and tabs at its end. */
+// @ts-ignore: decorator
+@inline
+export function trimEnd(at: i32, end: i32): i32 {
+  let stop = end;
+  while (stop > at && isLws(byteAt(stop - 1))) stop--;
+  return stop;
+}
+
+/** 1*DIGIT from `at` to `end` exactly, at most TOO_LARGE; -1 where it is anything else. Leading zeros are fine. */
+export function decimal(at: i32, end: i32): i64 {
+  if (at >= end) return -1;
+  let value: i64 = 0;
+  for (let p = at; p < end; p++) {
+    const digit = byteAt(p) - ZERO;
+    if (<u32>digit > 9) return -1;
+    if (value < TOO_LARGE) value = value * 10 + digit;
+  }
+  return value < TOO_LARGE ? value : TOO_LARGE;
+}
+
+/** Length of the byte string, in lower case letters, "-" and digits, that the tokens of up to eight bytes are compared to. */
+// @ts-ignore: decorator
+@inline
+export function foldedWord(at: i32, length: i32): u64 {
+  return (load<u64>(at) | 0x2020202020202020) << ((8 - length) << 3);
+}
+
+/** Whether two tokens of one length are the same without regard to case: 0x20 folds letters, and of tokens nothing else. */
+export function sameToken(a: i32, b: i32, length: i32): bool {
+  const fold = i8x16.splat(0x20);
+  let i = 0;
+  while (true) {
+    const differ = i8x16.bitmask(i8x16.ne(v128.or(v128.load(a + i), fold), v128.or(v128.load(b + i), fold)));
+    const left = length - i;
+    if (left <= 16) return (left < 16 ? differ & ((1 << left) - 1) : differ) == 0;
+    if (differ) return false;
+    i += 16;
+  }
+}
+
+/** Whether two byte strings of one length are the same without regard to the case of ASCII letters. */
+export function sameText(a: i32, b: i32, length: i32): bool {
+  for (let i = 0; i < length; i++) if (lower(byteAt(a + i)) != lower(byteAt(b + i))) return false;
+  return true;
+}
+
+/**
+ * The offset behind the closing quote of the quoted string that opens at `at`, or -1 (RFC 3261 §25.1). A backslash stands
+ * for any octet 0-127 but CR and LF; raw control characters are not part of a quoted string.
+ */
+export function quotedEnd(at: i32, end: i32): i32 {
+  let p = at + 1;
+  while (p < end) {
+    const bytes = v128.load(p);
+    const stops = controlBits(bytes) | equalBits(bytes, <i8>QUOTE) | equalBits(bytes, <i8>BACKSLASH);
+    if (!stops) {
+      p += 16;
+      continue;
+    }
+    p += ctz(stops);
+    if (p >= end) return -1;
+    const byte = byteAt(p);
+    if (byte == QUOTE) return p + 1;
+    if (byte == BACKSLASH) {
+      p++;
+      if (p >= end) return -1;
+      const escaped = byteAt(p);
+      if (escaped > 0x7f || escaped == CR || escaped == LF) return -1;
+    } else if (byte != TAB) return -1;
+    p++;
+  }
+  return -1;
+}
+
+/** The offset behind the "]" of the IPv6 reference that opens at `at`, or -1. Three colons pass (RFC 5118 §4.10). */
+function ipv6End(at: i32, end: i32): i32 {
+  let p = at + 1;
+  while (p < end) {
+    const byte = byteAt(p);
+    const folded = byte | 0x20;
+    if (<u32>(byte - ZERO) > 10 && <u32>(folded - 0x61) > 5 && byte != DOT) break;
+    p++;
+  }
+  return p < end && byteAt(p) == CLOSE_BRACKET && p - at > 2 ? p + 1 : -1;
+}
+
+/** The offset behind the host (name, IPv4 address or IPv6 reference) that starts at `at`, or -1. */
+export function hostEnd(at: i32, end: i32): i32 {
+  if (at >= end) return -1;
+  if (byteAt(at) == OPEN_BRACKET) return ipv6End(at, end);
+  const stop = hostNameEnd(at, end);
+  return stop > at ? stop : -1;
+}

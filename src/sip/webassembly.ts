@@ -1,0 +1,27 @@
+// The little of the JavaScript API of WebAssembly that the parser needs, with types: Node's own come without them.
+
+export interface FixedMemory {
+  readonly buffer: ArrayBuffer;
+}
+
+interface WebAssemblyApi {
+  readonly Memory: new (size: { readonly initial: number; readonly maximum: number }) => FixedMemory;
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (
+    module: object,
+    imports: { readonly env: { readonly memory: FixedMemory } },
+  ) => { readonly exports: Readonly<Record<string, unknown>> };
+}
+
+declare const WebAssembly: WebAssemblyApi;
+
+/** A memory of so many pages of 64 KB that can never grow. */
+export function fixedMemory(pages: number): FixedMemory {
+  return new WebAssembly.Memory({ initial: pages, maximum: pages });
+}
+
+/** The exports of a module, given in base64, over a memory. Compiled at once: it is small, and a parser cannot wait. */
+export function instantiate(base64: string, memory: FixedMemory): Readonly<Record<string, unknown>> {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports;
+}

@@ -1,0 +1,8 @@
+// The oracle's own memory: a slab and a span table of the sizes and offsets of the parser's, apart from them.
+
+import { memory } from '../../src/sip/slab.ts';
+import { TABLE_INTS } from '../../src/sip/span-table.ts';
+
+export const slab = new Uint8Array(memory.buffer.byteLength);
+
+export const table = new Int32Array(TABLE_INTS);
