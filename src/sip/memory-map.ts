@@ -17,8 +17,11 @@ export const HEADER_NAME_BYTES = 32;
 export const HEADER_NAME_LENGTH = 16;
 export const HEADER_NAME_ID = 17;
 export const HEADER_NAME_TAIL = 20;
-/** States of running SipHashes. */
-export const SIPHASH_STATES = HEADER_NAMES + 64 * HEADER_NAME_BYTES;
+/** Where the first lines of the header section end. */
+export const LINE_ENDS = HEADER_NAMES + 2048;
+export const LINE_ENDS_MAX = 160;
+/** Bytes behind a message that the parser may read; what stands there never matters. */
+export const SLACK = 64;
 /** Where the module's own constants lie, if it has any (`memoryBase` of the build). */
 export const MODULE_DATA = TABLE_ADDRESS + 24_576;
 /** Bytes from elsewhere that the module is to look at. */

@@ -1,7 +1,7 @@
 // The parser against the oracle, one message at a time: the same table, the same code, the same bytes afterwards, and
 // nothing read or written outside the message. What lies around it is chosen to tempt.
 
-import { MEMORY_PAGES } from '../../src/sip/memory-map.ts';
+import { MEMORY_PAGES, SLACK } from '../../src/sip/memory-map.ts';
 import { parse } from '../../src/sip/parser.ts';
 import { memory, table } from '../../src/sip/slab.ts';
 import * as T from '../../src/sip/span-table.ts';
@@ -10,8 +10,6 @@ import { parse as oracleParse } from './parser.ts';
 
 const bytes = new Uint8Array(memory.buffer);
 const MEMORY_BYTES = MEMORY_PAGES * 65_536;
-/** What the parser may read behind a message. */
-const SLACK = 16;
 const GUARD = 80;
 
 const GUARDS: readonly Uint8Array[] = [

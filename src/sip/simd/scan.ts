@@ -1,5 +1,5 @@
-// AssemblyScript. Byte classes sixteen at a time, and the scanning primitives over [at, end). Loads may reach 15 bytes
-// behind `end` (every slot has slack there); what they find there never matters.
+// AssemblyScript. Byte classes sixteen at a time, and the scanning primitives over [at, end). Loads may reach
+// behind `end` (SLACK in memory-map.ts); what they find there never matters.
 
 export const TAB: i32 = 0x09;
 export const LF: i32 = 0x0a;
@@ -133,7 +133,7 @@ export function tokenEnd(at: i32, end: i32): i32 {
 }
 
 /** Behind the host name characters that start at `at`. */
-export function hostNameEnd(at: i32, end: i32): i32 {
+function hostNameEnd(at: i32, end: i32): i32 {
   let p = at;
   do {
     const stops = outside(v128.load(p), HOST);
