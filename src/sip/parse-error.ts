@@ -26,6 +26,7 @@ export const E_TRUNCATED = 21; // Content-Length larger than the datagram
 export const E_MISSING = 22; // T_ERROR_HEADER says which
 export const E_OPTION_TAGS = 23; // Require, Supported
 export const E_STATUS_LINE = 24; // a response; dropped
+export const E_CREDENTIALS = 25; // an Authorization that was needed; found by parseCredentials, not by the parser
 
 /** Reason phrases by code, without the status; for E_MISSING and E_REPEATED the header's name is to be added. */
 export const PARSE_ERROR_TEXT: readonly string[] = [
@@ -54,4 +55,5 @@ export const PARSE_ERROR_TEXT: readonly string[] = [
   'Missing Header Field',
   'Malformed Option Tags',
   'Malformed Status-Line',
+  'Malformed Authorization',
 ];
