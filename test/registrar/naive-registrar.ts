@@ -44,8 +44,7 @@ export class NaiveRegistrar {
     const wanted = request.contacts.map((contact) => ({ ...contact, seconds: seconds(contact, request) }));
     if (wanted.some(({ seconds: s }) => s > 0 && s < MIN)) return refusal(423);
 
-    const late = (binding: NaiveBinding): boolean =>
-      binding.callId === request.callId && binding.cseq >= request.cseq;
+    const late = (binding: NaiveBinding): boolean => binding.callId === request.callId && binding.cseq >= request.cseq;
     if (request.star) {
       if (this.bindings.some(late)) return refusal(500);
       this.bindings = [];
@@ -107,7 +106,10 @@ function parsed(uri: string): NaiveUri {
     const [name, value = ''] = param.split('=');
     params.set(unescaped(name).toLowerCase(), unescaped(value).toLowerCase());
   }
-  const headers = (match[5] ?? '').slice(1).split('&').map((header) => unescaped(header).toLowerCase());
+  const headers = (match[5] ?? '')
+    .slice(1)
+    .split('&')
+    .map((header) => unescaped(header).toLowerCase());
   return {
     scheme: match[1].toLowerCase(),
     user: match[2] === undefined ? undefined : unescaped(match[2]),
