@@ -41,11 +41,20 @@ function looksLikeSql(head: string): boolean {
 
 /** Not the parser's own words, which quote the field: it may be a password. */
 function csvReason(code: string | undefined): string {
-  if (code === 'CSV_INVALID_OPENING_QUOTE')
-    return 'a quote inside a field: put the field in quotes and double the quote';
-  if (code === 'CSV_INVALID_CLOSING_QUOTE') return 'text after a closing quote: double the quotes inside a field';
-  if (code === 'CSV_QUOTE_NOT_CLOSED') return 'a quote that opens and does not close';
-  return code === 'CSV_MAX_RECORD_SIZE' ? 'longer than a row may be' : 'not to be read as CSV';
+  switch (code) {
+    case 'INVALID_OPENING_QUOTE': // as csv-parse 7 calls it
+    case 'CSV_INVALID_OPENING_QUOTE':
+      return 'a quote inside a field: put the field in quotes and double the quote';
+    case 'CSV_INVALID_CLOSING_QUOTE':
+    case 'CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE':
+      return 'text after a closing quote: double the quotes inside a field';
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return 'a quote that opens and does not close';
+    case 'CSV_MAX_RECORD_SIZE':
+      return 'longer than a row may be';
+    default:
+      return 'not to be read as CSV';
+  }
 }
 
 async function* csvRows(stream: NodeJS.ReadableStream, head: string): AsyncGenerator<UserRow> {
