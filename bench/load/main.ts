@@ -101,6 +101,9 @@ function contestants(generator: string): Contestant[] {
   });
 }
 
+/** Ends the run under way; what it started is then stopped as after any other. */
+const interrupted = new AbortController();
+
 async function runOnce(contestant: Contestant, generator: string, round: number): Promise<Run> {
   const port = Number(flags.port);
   const server = await contestant.start(port, Number(flags['server-core']));
@@ -113,6 +116,7 @@ async function runOnce(contestant: Contestant, generator: string, round: number)
       seconds: Number(flags.seconds),
       core: Number(flags['client-core']),
       validate: contestant.validate,
+      signal: interrupted.signal,
     });
     const told = phases.map(
       (phase) =>
@@ -152,6 +156,7 @@ async function main(): Promise<void> {
   console.log(report(runs, yardstick.name));
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
