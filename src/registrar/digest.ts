@@ -2,7 +2,7 @@
 // `credentials` the one that H(A1) gives? Whose H(A1), which nonce and what may be used is decided elsewhere.
 // @hot
 
-import { hash as oneShot } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   ALG_BASE_MASK,
   ALG_MD5,
@@ -29,8 +29,8 @@ import {
 import { HEX } from '../sip/scanner.ts';
 import { MESSAGE_BYTES_MAX, slab } from '../sip/slab.ts';
 import { T_BODY_AT, T_BODY_END, T_METHOD_AT, T_METHOD_END, table } from '../sip/span-table.ts';
-import { ascii, Writer } from '../sip/writer.ts';
-import { Md5 } from './md5.ts';
+import { ascii } from '../sip/writer.ts';
+import { MD5_PADDING_BYTES, md5 } from './md5.ts';
 
 const COLON = 0x3a;
 const HEX_DIGITS = ascii('0123456789abcdef');
@@ -42,10 +42,9 @@ export function digestBytes(algorithm: number): number {
   return (algorithm & ALG_BASE_MASK) === ALG_MD5 ? 16 : DIGEST_BYTES_MAX;
 }
 
-const md5 = new Md5();
-/** What a SHA-2 digest is taken of, gathered here: spans of one message, and two digests in hex. */
-const gathered = new Writer();
-const room = new Uint8Array(MESSAGE_BYTES_MAX + 4 * DIGEST_BYTES_MAX + 16);
+/** The text under the hash: spans of one message, two digests in hex, colons; and the padding. */
+const room = new Uint8Array(MESSAGE_BYTES_MAX + 4 * DIGEST_BYTES_MAX + 16 + MD5_PADDING_BYTES);
+let length = 0;
 const a1 = new Uint8Array(DIGEST_BYTES_MAX);
 const a2 = new Uint8Array(DIGEST_BYTES_MAX);
 const entity = new Uint8Array(DIGEST_BYTES_MAX);
@@ -123,21 +122,20 @@ function isResponse(): boolean {
   return different === 0;
 }
 
-// --- one digest at a time, of whatever algorithm
+// --- one digest at a time: its text is gathered in `room`, [0, length)
 
 function begin(): void {
-  if (base === ALG_MD5) md5.begin();
-  else gathered.start(room, 0, room.length);
+  length = 0;
 }
 
 function byte(value: number): void {
-  if (base === ALG_MD5) md5.byte(value);
-  else gathered.byte(value);
+  room[length++] = value;
 }
 
 function span(at: number, end: number): void {
-  if (base === ALG_MD5) md5.span(slab, at, end);
-  else gathered.span(slab, at, end);
+  let to = length;
+  for (let p = at; p < end; p++) room[to++] = slab[p];
+  length = to;
 }
 
 /** ":" and a value of `credentials`. */
@@ -146,25 +144,18 @@ function field(at: number, end: number): void {
   span(credentials[at], credentials[end]);
 }
 
-const digits = new Uint8Array(2 * DIGEST_BYTES_MAX);
-
 /** A digest in lower-case hex. */
 function hex(digest: Uint8Array): void {
+  let to = length;
   for (let i = 0; i < size; i++) {
-    digits[2 * i] = HEX_DIGITS[digest[i] >> 4];
-    digits[2 * i + 1] = HEX_DIGITS[digest[i] & 15];
+    const value = digest[i];
+    room[to++] = HEX_DIGITS[value >> 4];
+    room[to++] = HEX_DIGITS[value & 15];
   }
-  if (base === ALG_MD5) md5.span(digits, 0, 2 * size);
-  else gathered.span(digits, 0, 2 * size);
+  length = to;
 }
 
 function end(into: Uint8Array): void {
-  if (base !== ALG_MD5) return endSha2(into);
-  md5.end();
-  for (let i = 0; i < 16; i++) into[i] = md5.digestByte(i);
-}
-
-function endSha2(into: Uint8Array): void {
-  const name = base === ALG_SHA_256 ? 'sha256' : 'sha512-256';
-  into.set(oneShot(name, room.subarray(0, gathered.at), 'buffer'));
+  if (base === ALG_MD5) md5(room, length, into);
+  else into.set(hash(base === ALG_SHA_256 ? 'sha256' : 'sha512-256', room.subarray(0, length), 'buffer'));
 }

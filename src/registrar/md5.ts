@@ -1,87 +1,45 @@
-// MD5 (RFC 1321) over bytes, for Digest alone: streamed, in 32-bit arithmetic, without allocation. An old client's choice and
-// no more; nothing else here may rest on it.
+// MD5 (RFC 1321) over bytes, for Digest alone: in 32-bit arithmetic, without allocation. An old client's choice and no more;
+// nothing else here may rest on it.
 // @hot
 
+/** Bytes that md5 needs behind the text, for its padding. */
+export const MD5_PADDING_BYTES = 72;
+
 const BLOCK_BYTES = 64;
-const LENGTH_AT = 56;
+const state = new Int32Array(4);
 
-/** One digest at a time: begin, span and byte as often as needed, end, read `out` or write it with `hex`. */
-export class Md5 {
-  /** The digest as four little-endian words, after `end`. */
-  readonly out = new Int32Array(4);
-  private readonly block = new Uint8Array(BLOCK_BYTES);
-  private pending = 0;
-  private length = 0;
+/**
+ * The digest of bytes[0, length), 16 bytes into `digest`.
+ * @param bytes has MD5_PADDING_BYTES more behind `length`, which are overwritten
+ * @param length below 2^29
+ */
+export function md5(bytes: Uint8Array, length: number, digest: Uint8Array): void {
+  state[0] = 0x67452301;
+  state[1] = 0xefcdab89;
+  state[2] = 0x98badcfe;
+  state[3] = 0x10325476;
+  const end = pad(bytes, length);
+  for (let at = 0; at < end; at += BLOCK_BYTES) compress(bytes, at);
+  for (let i = 0; i < 16; i++) digest[i] = state[i >> 2] >>> ((i & 3) << 3);
+}
 
-  begin(): void {
-    const out = this.out;
-    out[0] = 0x67452301;
-    out[1] = 0xefcdab89;
-    out[2] = 0x98badcfe;
-    out[3] = 0x10325476;
-    this.pending = 0;
-    this.length = 0;
+/** One 0x80, zeros, and the length in bits as eight bytes: up to the next whole block. Returns where that ends. */
+function pad(bytes: Uint8Array, length: number): number {
+  const end = ((length + 8) & -BLOCK_BYTES) + BLOCK_BYTES;
+  bytes[length] = 0x80;
+  for (let p = length + 1; p < end - 8; p++) bytes[p] = 0;
+  for (let i = 0; i < 4; i++) {
+    bytes[end - 8 + i] = (length << 3) >>> (8 * i);
+    bytes[end - 4 + i] = 0;
   }
-
-  byte(value: number): void {
-    this.block[this.pending++] = value;
-    this.length++;
-    if (this.pending === BLOCK_BYTES) this.flush();
-  }
-
-  /** bytes[at, end); an absent or empty span adds nothing. */
-  span(bytes: Uint8Array, at: number, end: number): void {
-    if (end <= at) return;
-    this.length += end - at;
-    const block = this.block;
-    let pending = this.pending;
-    while (at < end) {
-      if (pending === 0 && at + BLOCK_BYTES <= end) {
-        compress(this.out, bytes, at);
-        at += BLOCK_BYTES;
-        continue;
-      }
-      block[pending++] = bytes[at++];
-      if (pending < BLOCK_BYTES) continue;
-      compress(this.out, block, 0);
-      pending = 0;
-    }
-    this.pending = pending;
-  }
-
-  /** Finishes: `out` is the digest until the next `begin`. */
-  end(): void {
-    const bits = this.length * 8;
-    this.block[this.pending++] = 0x80;
-    if (this.pending > LENGTH_AT) {
-      this.block.fill(0, this.pending);
-      this.flush();
-    }
-    const block = this.block;
-    block.fill(0, this.pending, LENGTH_AT);
-    for (let i = 0; i < 4; i++) {
-      block[LENGTH_AT + i] = bits >>> (8 * i);
-      block[LENGTH_AT + 4 + i] = (bits / 2 ** 32) >>> (8 * i);
-    }
-    this.flush();
-  }
-
-  /** Byte `index` of the digest. */
-  digestByte(index: number): number {
-    return (this.out[index >> 2] >>> ((index & 3) << 3)) & 0xff;
-  }
-
-  private flush(): void {
-    compress(this.out, this.block, 0);
-    this.pending = 0;
-  }
+  return end;
 }
 
 /** The sixteen words of the block under work, and the four of the state between its rounds. */
 const x = new Int32Array(16);
 const v = new Int32Array(4);
 
-function compress(state: Int32Array, bytes: Uint8Array, at: number): void {
+function compress(bytes: Uint8Array, at: number): void {
   for (let i = 0, p = at; i < 16; i++, p += 4)
     x[i] = bytes[p] | (bytes[p + 1] << 8) | (bytes[p + 2] << 16) | (bytes[p + 3] << 24);
   v[0] = state[0];

@@ -107,10 +107,11 @@ export class Nonces {
   private code(time: number, aorKey: Uint32Array, realm: Uint8Array, realmLength: number): SipHash {
     const epoch = Math.floor(time / this.keyMs);
     const mac = this.keyed(epoch);
+    // Words of a fixed number, so that the realm behind them needs no mark of its own.
     mac.begin();
-    addWord(mac, this.raw[0]);
-    addWord(mac, this.raw[1]);
-    for (let i = 0; i < 4; i++) addWord(mac, aorKey[i]);
+    mac.word(this.raw[0]);
+    mac.word(this.raw[1]);
+    for (let i = 0; i < 4; i++) mac.word(aorKey[i]);
     mac.span(realm, 0, realmLength);
     mac.end();
     return mac;
@@ -126,21 +127,13 @@ export class Nonces {
   private derive(epoch: number, place: number): void {
     const { master } = this;
     master.begin();
-    for (const word of [this.generation, Math.floor(epoch / 2 ** 32), epoch]) addWord(master, word >>> 0);
+    for (const word of [this.generation, Math.floor(epoch / 2 ** 32), epoch]) master.word(word);
     master.end();
     const key = new Uint8Array(16);
     for (let i = 0; i < 16; i++) key[i] = master.out[i >> 2] >>> (8 * (i & 3));
     this.macs[place] = new SipHash(key, 2, 4);
     this.epochs[place] = epoch;
   }
-}
-
-/** The words before are of fixed number, so that the realm behind them needs no mark of its own. */
-function addWord(hash: SipHash, word: number): void {
-  hash.byte(word & 0xff);
-  hash.byte((word >>> 8) & 0xff);
-  hash.byte((word >>> 16) & 0xff);
-  hash.byte(word >>> 24);
 }
 
 /** 24 bytes to 32 characters, six bits each. */

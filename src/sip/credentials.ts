@@ -11,6 +11,7 @@ import {
   EQUALS,
   HEX,
   isText,
+  LOWER,
   LWS,
   PERCENT,
   QUOTE,
@@ -170,11 +171,26 @@ function isBare(byte: number): boolean {
   return byte !== COMMA && byte !== QUOTE && (CLASS[byte] & (LWS | CONTROL)) === 0;
 }
 
+/** A different number for each name, of its first and last letter and its length. */
+function mix(first: number, last: number, length: number): number {
+  return (LOWER[first] + 3 * LOWER[last] + length) & 63;
+}
+
+/** By `mix`: the one name that may be meant, as its index. */
+const CANDIDATE: Int8Array = candidates();
+
+function candidates(): Int8Array {
+  const table = new Int8Array(64).fill(-1);
+  for (let i = 0; i < NAMES.length; i++) {
+    const name = NAMES[i];
+    table[mix(name[0], name[name.length - 1], name.length)] = i;
+  }
+  return table;
+}
+
 function fieldOf(at: number, end: number): number {
-  const length = end - at;
-  for (let i = 0; i < NAMES.length; i++)
-    if (NAMES[i].length === length && isText(slab, at, end, NAMES[i])) return 2 * i;
-  return -1;
+  const i = CANDIDATE[mix(slab[at], slab[end - 1], end - at)];
+  return i >= 0 && isText(slab, at, end, NAMES[i]) ? 2 * i : -1;
 }
 
 /** Numbers for the values that have a meaning of their own. */

@@ -54,6 +54,18 @@ export class SipHash {
     if (++this.pending === 8) this.compress();
   }
 
+  /** Four bytes at once, the lowest first; before anything else or behind other words. */
+  word(value: number): void {
+    this.length += 4;
+    if (this.pending === 0) {
+      this.low = value | 0;
+      this.pending = 4;
+      return;
+    }
+    this.high = value | 0;
+    this.compress();
+  }
+
   /** bytes[at, end); an absent or empty span adds nothing. */
   span(bytes: Uint8Array, at: number, end: number): void {
     while (at < end && this.pending !== 0) this.byte(bytes[at++]);

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestBytes, verifyResponse } from '../../src/registrar/digest.ts';
-import { Md5 } from '../../src/registrar/md5.ts';
+import { MD5_PADDING_BYTES, md5 } from '../../src/registrar/md5.ts';
 import { C_ALGORITHM, credentials, parseCredentials } from '../../src/sip/credentials.ts';
 import { E_OK } from '../../src/sip/parse-error.ts';
 import { slab } from '../../src/sip/slab.ts';
@@ -36,25 +36,24 @@ describe('MD5', () => {
       '12345678901234567890123456789012345678901234567890123456789012345678901234567890',
       '57edf4a22be3c955ac49da2e2107b67a',
     ],
-  ])('of %j is as RFC 1321 §A.5 says', (text, digest) => expect(md5(Buffer.from(text))).toBe(digest));
+  ])('of %j is as RFC 1321 §A.5 says', (text, digest) => expect(digestMd5(Buffer.from(text))).toBe(digest));
 
-  it('is the same as OpenSSL, whatever the pieces it comes in', () => {
+  it('is the same as OpenSSL', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 400 }), fc.nat(400), (bytes, cut) => {
-        expect(md5(bytes, cut)).toBe(createHash('md5').update(bytes).digest('hex'));
+      fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+        expect(digestMd5(bytes)).toBe(createHash('md5').update(bytes).digest('hex'));
       }),
+      { numRuns: 500 },
     );
   });
 });
 
-function md5(bytes: Uint8Array, cut = 0): string {
-  const hash = new Md5();
-  hash.begin();
-  hash.span(bytes, 0, Math.min(cut, bytes.length));
-  if (cut < bytes.length) hash.byte(bytes[cut]);
-  hash.span(bytes, cut + 1, bytes.length);
-  hash.end();
-  return Buffer.from(Array.from({ length: 16 }, (_, i) => hash.digestByte(i))).toString('hex');
+function digestMd5(bytes: Uint8Array): string {
+  const room = new Uint8Array(bytes.length + MD5_PADDING_BYTES).fill(0xff);
+  room.set(bytes);
+  const digest = new Uint8Array(16);
+  md5(room, bytes.length, digest);
+  return Buffer.from(digest).toString('hex');
 }
 
 describe('vectors', () => {
