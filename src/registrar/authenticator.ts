@@ -384,7 +384,17 @@ export class Authenticator {
     return refuse(out, 400, phrase);
   }
 
-  private unavailable(out: Outbox): number {
+  /** Whom a request that waits is for, as the provider is to be asked: without the realm that some phones add. @cold */
+  waitingFor(): { user: string; realm: string } {
+    const text = new TextDecoder();
+    const name = text.decode(this.name.subarray(0, this.nameLength));
+    const realm = text.decode(this.realmText.subarray(0, this.realmLength));
+    const whole = name.toLowerCase().endsWith(`@${realm}`);
+    return { user: whole ? name.slice(0, -realm.length - 1) : name, realm };
+  }
+
+  /** Users cannot be looked up now: 503. */
+  unavailable(out: Outbox): number {
     this.outcome = AUTH_UNAVAILABLE;
     startResponse(out, 503, PHRASE[503]);
     out.answer.text(RETRY_AFTER);

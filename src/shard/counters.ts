@@ -22,7 +22,6 @@ export const COUNTER_NAMES = [
   'dropped_keep_alive',
   'dropped_in_progress', // retransmissions of a request whose answer waits for its commit
   'waiting', // messages kept until their user's credentials have been fetched
-  'dropped_waiting', // too many waited already
   'dropped_ring_full',
   'dropped_send', // answers the socket would not take
   'answered_400',

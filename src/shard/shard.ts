@@ -79,7 +79,7 @@ export interface ShardAuth {
   /** When this process began, epoch ms. */
   readonly startedAt: number;
   /** Keeps the message in a slot until its user's credentials have been fetched; false where too many wait. */
-  wait(slot: number, length: number, authenticator: Authenticator): boolean;
+  wait(slot: number, length: number, peers: Peers, authenticator: Authenticator): boolean;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
@@ -268,8 +268,12 @@ export class Shard {
   private wait(length: number): void {
     const { auth } = this.options;
     if (auth === undefined || this.authenticator === null) return;
-    const waits = auth.wait(this.slot, length, this.authenticator);
-    this.counters[waits ? COUNTER.waiting : COUNTER.dropped_waiting]++;
+    if (auth.wait(this.slot, length, this.peers, this.authenticator)) {
+      this.counters[COUNTER.waiting]++;
+      return;
+    }
+    this.authenticator.unavailable(this.out);
+    this.finishAnswer(-1, false);
   }
 
   /** What the AOR's record says of a nonce used before this process began. */
