@@ -136,36 +136,45 @@ export class Nonces {
   }
 }
 
-/** 24 bytes to 32 characters, six bits each. */
+/** 192 bits to 32 characters, six bits each, the highest first. */
 function encode(raw: Uint32Array, text: Uint8Array): void {
-  for (let i = 0, p = 0; i < 24; i += 3, p += 4) {
-    const bits = (byteOf(raw, i) << 16) | (byteOf(raw, i + 1) << 8) | byteOf(raw, i + 2);
-    text[p] = ALPHABET[bits >>> 18];
-    text[p + 1] = ALPHABET[(bits >>> 12) & 63];
-    text[p + 2] = ALPHABET[(bits >>> 6) & 63];
-    text[p + 3] = ALPHABET[bits & 63];
+  for (let i = 0, p = 0; i < 6; i += 3) {
+    const a = raw[i];
+    const b = raw[i + 1];
+    const c = raw[i + 2];
+    for (let shift = 26; shift >= 2; shift -= 6) text[p++] = ALPHABET[(a >>> shift) & 63];
+    text[p++] = ALPHABET[((a & 3) << 4) | (b >>> 28)];
+    for (let shift = 22; shift >= 4; shift -= 6) text[p++] = ALPHABET[(b >>> shift) & 63];
+    text[p++] = ALPHABET[((b & 15) << 2) | (c >>> 30)];
+    for (let shift = 24; shift >= 0; shift -= 6) text[p++] = ALPHABET[(c >>> shift) & 63];
   }
 }
 
-function byteOf(raw: Uint32Array, index: number): number {
-  return (raw[index >> 2] >>> (24 - ((index & 3) << 3))) & 0xff;
-}
-
-/** False where a character is none of the alphabet. Every text of 32 characters stands for other bytes than the next. */
+/** False where a character is none of the alphabet. Every text of 32 characters stands for other bits than the next. */
 function decode(bytes: Uint8Array, at: number, raw: Uint32Array): boolean {
-  for (let i = 0; i < 6; i++) raw[i] = 0;
   let wrong = 0;
-  for (let i = 0, p = at; i < 24; i += 3, p += 4) {
-    const a = VALUE[bytes[p]];
-    const b = VALUE[bytes[p + 1]];
-    const c = VALUE[bytes[p + 2]];
-    const d = VALUE[bytes[p + 3]];
-    wrong |= a | b | c | d;
-    const bits = (a << 18) | (b << 12) | (c << 6) | d;
-    for (let k = 0; k < 3; k++) {
-      const index = i + k;
-      raw[index >> 2] |= ((bits >>> (16 - 8 * k)) & 0xff) << (24 - ((index & 3) << 3));
+  for (let i = 0, p = at; i < 6; i += 3) {
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    for (let k = 0; k < 5; k++, p++) {
+      wrong |= VALUE[bytes[p]];
+      a = (a << 6) | VALUE[bytes[p]];
     }
+    const ab = VALUE[bytes[p++]];
+    for (let k = 0; k < 4; k++, p++) {
+      wrong |= VALUE[bytes[p]];
+      b = (b << 6) | VALUE[bytes[p]];
+    }
+    const bc = VALUE[bytes[p++]];
+    for (let k = 0; k < 5; k++, p++) {
+      wrong |= VALUE[bytes[p]];
+      c = (c << 6) | VALUE[bytes[p]];
+    }
+    wrong |= ab | bc;
+    raw[i] = (a << 2) | (ab >>> 4);
+    raw[i + 1] = (ab << 28) | (b << 4) | (bc >>> 2);
+    raw[i + 2] = (bc << 30) | c;
   }
   return wrong <= 63;
 }

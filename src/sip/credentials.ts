@@ -150,7 +150,7 @@ function readParam(at: number, end: number): number {
   let valueAt = p;
   let valueEnd = p;
   if (p < end && slab[p] === QUOTE) {
-    valueBehind = quotedEnd(slab, p, end);
+    valueBehind = closing(p, end);
     if (valueBehind < 0) return E_CREDENTIALS;
     valueAt = p + 1;
     valueEnd = valueBehind - 1;
@@ -164,6 +164,16 @@ function readParam(at: number, end: number): number {
   credentials[field] = valueAt;
   credentials[field + 1] = valueEnd;
   return E_OK;
+}
+
+/** `quotedEnd`, quick for text without escapes and uncommon characters. */
+function closing(at: number, end: number): number {
+  for (let p = at + 1; p < end; p++) {
+    const byte = slab[p];
+    if (byte === QUOTE) return p + 1;
+    if (byte === BACKSLASH || byte < 0x20 || byte === 0x7f) break;
+  }
+  return quotedEnd(slab, at, end);
 }
 
 /** What an unquoted value is made of: anything visible but a comma and a quote. */
