@@ -7,6 +7,7 @@ import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_S
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
 import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
+import { addUserCommand } from './server/user-command.ts';
 
 const { policy } = DEFAULT_CONFIG;
 const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value];
@@ -116,6 +117,7 @@ function program(): Command {
     .option('--config <file>', 'configuration in YAML; flags win over it');
   for (const [, option] of FLAGS) serveCommand.addOption(option);
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
+  addUserCommand(root);
   return root;
 }
 

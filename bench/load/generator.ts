@@ -33,6 +33,7 @@ export interface LoadOptions {
   readonly core: number;
   /** False for the echo, whose answers have no bindings in them. */
   readonly validate: boolean;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -63,13 +64,9 @@ export async function runGenerator(program: string, options: LoadOptions): Promi
     ['--cpu', options.core],
     ['--local-port', options.port + 1],
   ].flatMap(([name, value]) => [String(name), String(value)]);
-  const text = await output(program, [
-    '--register-once',
-    '--refresh',
-    '--json',
-    ...(options.validate ? [] : ['--no-validate']),
-    ...flags,
-  ]);
+  const validate = options.validate ? [] : ['--no-validate'];
+  const args = ['--register-once', '--refresh', '--json', ...validate, ...flags];
+  const text = await output(program, args, options.signal);
   const json = text.split('\n').findLast((line) => line.startsWith('{'));
   if (json === undefined) throw new Error(`regload reported nothing:\n${text}`);
   const { phases } = JSON.parse(json) as { phases: Phase[] };
@@ -86,9 +83,9 @@ function check(phase: Phase): void {
   );
 }
 
-function output(program: string, args: readonly string[]): Promise<string> {
+function output(program: string, args: readonly string[], signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], signal });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;

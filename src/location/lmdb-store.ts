@@ -200,7 +200,7 @@ const NO_PAGE = 0xffffffffffffffffn;
  * Looks at a data file before lmdb-js does, which crashes on one that LMDB refuses, and on a root beyond the file's end.
  * A file that ends before its last page may be sound (free pages are not written), so that alone is no reason.
  */
-function checkFile(file: string): void {
+export function checkFile(file: string): void {
   if (!existsSync(file)) return;
   const fd = openSync(file, 'r+');
   try {

@@ -25,6 +25,7 @@ import {
   URI_END,
 } from '../sip/span-table.ts';
 import type { Writer } from '../sip/writer.ts';
+import type { Outbox } from './outbox.ts';
 import type { Peers } from './peers.ts';
 
 // Offsets in an image; numbers are little-endian, times are milliseconds since 1970 in eight bytes.
@@ -42,13 +43,16 @@ const SOURCE_LISTENER = 38;
 const SOURCE_PORT = 40; // u16
 const SOURCE_FLOW = 42; // u32
 const SOURCE_IP = 46; // 16 bytes
-const DISPLAY_LENGTH = 62; // u16 each, in the order in which the texts follow
-const URI_LENGTH = 64;
-const PARAMS_LENGTH = 66;
-const CALL_ID_LENGTH = 68;
-const USER_AGENT_LENGTH = 70;
-const PATH_LENGTH = 72;
-const TEXTS = 74;
+const NONCE_ID_HIGH = 62; // u32 each: the nonce that the last request was authenticated with, and its highest nc
+const NONCE_ID_LOW = 66;
+const NONCE_COUNT = 70;
+const DISPLAY_LENGTH = 74; // u16 each, in the order in which the texts follow
+const URI_LENGTH = 76;
+const PARAMS_LENGTH = 78;
+const CALL_ID_LENGTH = 80;
+const USER_AGENT_LENGTH = 82;
+const PATH_LENGTH = 84;
+const TEXTS = 86;
 
 const NO_Q = 0xffff;
 const USER_AGENT_BYTES_MAX = 128;
@@ -93,10 +97,6 @@ export function expiresAtOf(bytes: Uint8Array, at: number): number {
 
 export function refreshedAtOf(bytes: Uint8Array, at: number): number {
   return time(bytes, at + REFRESHED_AT);
-}
-
-export function registeredAtOf(bytes: Uint8Array, at: number): number {
-  return time(bytes, at + REGISTERED_AT);
 }
 
 export function cseqOf(bytes: Uint8Array, at: number): number {
@@ -146,32 +146,39 @@ export function isImage(bytes: Uint8Array, at: number, end: number): boolean {
   return texts === at + length;
 }
 
+/** The highest nc the binding names for a nonce, or -1 where it names another nonce or none. */
+export function highestNcOf(bytes: Uint8Array, at: number, idHigh: number, idLow: number): number {
+  if (u32(bytes, at + NONCE_ID_HIGH) !== idHigh >>> 0 || u32(bytes, at + NONCE_ID_LOW) !== idLow >>> 0) return -1;
+  return u32(bytes, at + NONCE_COUNT);
+}
+
 /**
  * Writes the image of a Contact of the request in the table (its record starts at `contact`).
- * @param registeredAt when this binding began, epoch ms
+ * @param before image in the outbox's state that this one takes the place of, or negative
+ * @param expiresAt epoch ms
  */
-export function writeImage(
-  w: Writer,
-  contact: number,
-  peers: Peers,
-  peer: number,
-  now: number,
-  expiresAt: number,
-  registeredAt: number,
-): void {
+export function writeImage(w: Writer, contact: number, out: Outbox, before: number, expiresAt: number): void {
   const at = w.at;
   w.skip(TEXTS);
   if (w.overflow) return;
   const bytes = w.bytes;
   setTime(bytes, at + EXPIRES_AT, expiresAt);
-  setTime(bytes, at + REFRESHED_AT, now);
-  setTime(bytes, at + REGISTERED_AT, registeredAt);
+  setTime(bytes, at + REFRESHED_AT, out.now);
+  setTime(bytes, at + REGISTERED_AT, before >= 0 ? time(out.state, before + REGISTERED_AT) : out.now);
   setU32(bytes, at + CSEQ, table[T_CSEQ]);
   setU32(bytes, at + REG_ID, table[contact + CONTACT_REG_ID] > 0 ? table[contact + CONTACT_REG_ID] : 0);
   setU16(bytes, at + Q, table[contact + CONTACT_Q] >= 0 ? table[contact + CONTACT_Q] : NO_Q);
-  writeSource(bytes, at, peers, peer);
+  writeSource(bytes, at, out.peers, out.peer);
+  writeNonce(bytes, at, out, before);
   writeTexts(w, at, contact);
   if (!w.overflow) setU16(bytes, at + LENGTH, w.at - at);
+}
+
+function writeNonce(bytes: Uint8Array, at: number, out: Outbox, before: number): void {
+  const known = before >= 0 ? highestNcOf(out.state, before, out.nonceIdHigh, out.nonceIdLow) : -1;
+  setU32(bytes, at + NONCE_ID_HIGH, out.authenticated ? out.nonceIdHigh : 0);
+  setU32(bytes, at + NONCE_ID_LOW, out.authenticated ? out.nonceIdLow : 0);
+  setU32(bytes, at + NONCE_COUNT, out.authenticated ? Math.max(out.nc, known) : 0);
 }
 
 function writeSource(bytes: Uint8Array, at: number, peers: Peers, peer: number): void {

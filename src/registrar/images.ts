@@ -1,7 +1,7 @@
 // Walks over the images of one AOR's bindings, back to back in bytes[at, end). Reading and copying only. @hot
 
 import type { Writer } from '../sip/writer.ts';
-import { expiresAtOf, imageLength, isImage } from './binding.ts';
+import { expiresAtOf, highestNcOf, imageLength, isImage } from './binding.ts';
 
 /** How many there are, or -1 where the bytes are no sequence of images. */
 export function countImages(bytes: Uint8Array, at: number, end: number): number {
@@ -27,6 +27,16 @@ export function hasLiveImage(bytes: Uint8Array, at: number, end: number, now: nu
   for (let image = at; image < end; image += imageLength(bytes, image))
     if (expiresAtOf(bytes, image) > now) return true;
   return false;
+}
+
+/** The highest nc that any of them names for a nonce, or -1. */
+export function highestNc(bytes: Uint8Array, at: number, end: number, idHigh: number, idLow: number): number {
+  let highest = -1;
+  for (let image = at; image < end; image += imageLength(bytes, image)) {
+    const nc = highestNcOf(bytes, image, idHigh, idLow);
+    if (nc > highest) highest = nc;
+  }
+  return highest;
 }
 
 /** Copies those that have not run out; returns how many. */

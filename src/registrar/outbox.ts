@@ -41,8 +41,22 @@ export class Outbox {
   evicted = 0;
   expired = 0;
 
+  // --- out: who asked, where authentication is on (authenticator.ts); valid where `authenticated`
+  authenticated = false;
+  /** The digest's user name user[0, userLength), raw and unescaped; with `userIsHash` its userhash in hex. */
+  user: Uint8Array = new Uint8Array(0);
+  userLength = 0;
+  userIsHash = false;
+  /** The nonce used: 64 bits that name it, when it was issued (epoch ms), and the nc it was used with. */
+  nonceIdHigh = 0;
+  nonceIdLow = 0;
+  nonceIssuedAt = 0;
+  nc = 0;
+
   reset(): void {
     this.status = 0;
+    this.authenticated = false;
+    this.userLength = 0;
     this.changed = false;
     this.bindingsAfter = 0;
     this.bindingsBefore = 0;

@@ -17,6 +17,7 @@ import { ascii } from '../sip/writer.ts';
 const PHRASES: readonly (readonly [status: number, phrase: string])[] = [
   [200, 'OK'],
   [400, 'Bad Request'],
+  [401, 'Unauthorized'],
   [403, 'Forbidden'],
   [404, 'Not Found'],
   [405, 'Method Not Allowed'],
@@ -67,6 +68,9 @@ export const MISSING_PHRASE = withNames('Missing');
 export const REPEATED_PHRASE = withNames('Repeated');
 
 export const BAD_WILDCARD = ascii('Contact * Needs Expires 0 And No Other Contact');
+export const CREDENTIALS_INCOMPLETE = ascii('Incomplete Authorization');
+export const CREDENTIALS_IMPROPER = ascii('Improper Authorization Parameter');
+export const CREDENTIALS_URI = ascii('Authorization For Another URI');
 export const BAD_Q = ascii('Malformed q Parameter');
 export const BAD_REG_ID = ascii('Malformed reg-id Parameter');
 export const CONTACT_TOO_LONG = ascii('Contact Too Long');

@@ -272,8 +272,7 @@ function writeRecord(out: Outbox, bindings: WorkingBindings): void {
   for (let i = 0; i < bindings.count; i++) {
     const image = bindings.imageAt[i];
     const contact = bindings.contact[i];
-    if (contact >= 0)
-      writeImage(w, contact, out.peers, out.peer, out.now, bindings.expiresAt[i], bindings.registeredAt(out, i));
+    if (contact >= 0) writeImage(w, contact, out, image, bindings.expiresAt[i]);
     else if (image >= 0 && !bindings.isGone(i)) w.span(out.state, image, image + imageLength(out.state, image));
   }
 }

@@ -1,6 +1,6 @@
 // What every request meets before and beside the registrar (RFC 3261 §8.2): well-formedness, method, Request-URI, Require,
 // content; and OPTIONS (§11.2) and CANCEL (§9.2). Pure: the request in the span table, answers into the outbox.
-// Authentication, where it is on, comes first of these steps (§8.2); the order is the same for every request.
+// Authentication, where it is on, stands between admit() and check(); the order is the same for every request.
 // @hot
 
 import { nextToken, optionBit, tokenAt, tokenEnd } from '../sip/option-tags.ts';
@@ -73,15 +73,14 @@ export class UserAgentServer {
     this.messageBytesMax = policy.messageBytesMax;
   }
 
-  /** The checks every request passes before its method is served; 0 to go on, else the status of the answer written. */
-  check(out: Outbox, messageBytes: number): number {
-    return (
-      this.checkForm(out, messageBytes) ||
-      this.checkRequestUri(out) ||
-      this.checkRequire(out) ||
-      this.checkContent(out) ||
-      this.checkMethod(out)
-    );
+  /** What a request must be before it is worth asking who sent it: well formed, and for a domain served here. */
+  admit(out: Outbox, messageBytes: number): number {
+    return this.checkForm(out, messageBytes) || this.checkRequestUri(out);
+  }
+
+  /** The other checks of §8.2, behind authentication; 0 to go on, else the status of the answer written. */
+  check(out: Outbox): number {
+    return this.checkRequire(out) || this.checkContent(out) || this.checkMethod(out);
   }
 
   /** Well formed, of a known method and SIP version, not too large. */

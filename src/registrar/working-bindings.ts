@@ -7,7 +7,7 @@ import { slab, table } from '../sip/slab.ts';
 import { ABSENT, URI_AT, URI_END, URI_INTS } from '../sip/span-table.ts';
 import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
-import { expiresAtOf, imageLength, refreshedAtOf, registeredAtOf, uriAt, uriEnd } from './binding.ts';
+import { expiresAtOf, imageLength, refreshedAtOf, uriAt, uriEnd } from './binding.ts';
 import type { Outbox } from './outbox.ts';
 
 /** Bindings an AOR may have; the policy's limit per AOR must not be larger. */
@@ -88,11 +88,6 @@ export class WorkingBindings {
     }
     if (oldest >= 0) this.remove(oldest);
     return oldest >= 0;
-  }
-
-  /** When the binding began: with the first registration it goes back to. */
-  registeredAt(out: Outbox, i: number): number {
-    return this.imageAt[i] >= 0 ? registeredAtOf(out.state, this.imageAt[i]) : out.now;
   }
 
   private set(i: number, contact: number, expiresAt: number): void {

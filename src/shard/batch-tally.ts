@@ -5,6 +5,7 @@ import { COUNTER } from './counters.ts';
 
 const ANSWERED = new Map<number, number>([
   [400, COUNTER.answered_400],
+  [401, COUNTER.answered_401],
   [403, COUNTER.answered_403],
   [404, COUNTER.answered_404],
   [405, COUNTER.answered_405],

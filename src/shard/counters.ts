@@ -21,9 +21,11 @@ export const COUNTER_NAMES = [
   'dropped_ack',
   'dropped_keep_alive',
   'dropped_in_progress', // retransmissions of a request whose answer waits for its commit
+  'waiting', // messages kept until their user's credentials have been fetched
   'dropped_ring_full',
   'dropped_send', // answers the socket would not take
   'answered_400',
+  'answered_401',
   'answered_403',
   'answered_404',
   'answered_405',

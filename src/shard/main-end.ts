@@ -77,8 +77,16 @@ export class MainEnd {
     await this.udp?.close();
   }
 
+  /** Hands a message to a shard once more, its peer the one row of `peers`. */
+  again(shard: number, bytes: Uint8Array, peers: Peers): void {
+    if (!this.closed) this.push(shard, bytes, peers);
+  }
+
   private toShard(bytes: Uint8Array, peers: Peers): void {
-    const shard = sourceHash(peers) % this.toShards.length;
+    this.push(sourceHash(peers) % this.toShards.length, bytes, peers);
+  }
+
+  private push(shard: number, bytes: Uint8Array, peers: Peers): void {
     if (!this.toShards[shard].push(RING_MESSAGE, bytes, 0, bytes.length, peers, 0, peers.port[0])) {
       this.counts[shard].droppedRingFull++;
       return;

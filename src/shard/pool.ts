@@ -1,18 +1,21 @@
 // The pool of shards: opens what they share (sockets, rings, bells, counters), starts one never-ending task for each,
 // starts again what dies, and takes all down in order. Decides nothing about messages.
 
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { MainEnd } from './main-end.ts';
 import type { ShardLog } from './shard.ts';
-import type { ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
+import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
 const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
@@ -32,8 +35,20 @@ export interface PoolOptions {
   /** 32 bytes, one per data directory. */
   readonly secret: Uint8Array;
   readonly log: ShardLog;
+  /** Where clients authenticate. */
+  readonly auth?: PoolAuth;
   /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
   readonly taskFile?: string;
+}
+
+export interface PoolAuth {
+  readonly policy: AuthPolicy;
+  /** The data directory, which has the user store. */
+  readonly data: string;
+  /** State of a provider (PROVIDER_* of user-lookup), where there is one. */
+  readonly providerState?: Int32Array;
+  /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. */
+  ask(user: string, realm: string): Promise<'found' | 'none' | 'unavailable'>;
 }
 
 export interface Pool {
@@ -76,6 +91,7 @@ class RunningPool implements Pool {
   private readonly stopping = new AbortController();
   private readonly lives: Promise<void>[] = [];
   private stopped: Promise<void> | undefined;
+  private readonly waiting: readonly SharedArrayBuffer[];
 
   constructor(options: PoolOptions, parts: SharedParts) {
     this.options = options;
@@ -83,6 +99,7 @@ class RunningPool implements Pool {
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
     this.main = new MainEnd(parts);
+    this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
       name: 'runShardTask',
@@ -158,6 +175,7 @@ class RunningPool implements Pool {
     let reason: Error | undefined;
     const hear = (news: ShardNews) => {
       if (news.type === 'wake') this.main.wake();
+      else if (news.type === 'wait') void this.letWait(shard, news.message);
       else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);
       else {
@@ -182,7 +200,30 @@ class RunningPool implements Pool {
     return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
   }
 
+  /** Keeps a message until its user is known. Where that cannot be found out now, the client will repeat it. */
+  private async letWait(shard: number, { user, realm, bytes, peers }: WaitingMessage): Promise<void> {
+    const result = await this.options.auth?.ask(user, realm);
+    leaveWaitingRoom(this.waiting[shard]);
+    if (result === undefined || result === 'unavailable' || this.stopping.signal.aborted) return;
+    this.main.again(shard, bytes, peers);
+  }
+
+  private authTask(shard: number): AuthTask | undefined {
+    const { auth, policy } = this.options;
+    if (auth === undefined) return undefined;
+    return {
+      policy: auth.policy,
+      realms: policy.domains,
+      data: auth.data,
+      ...(auth.providerState && { providerState: auth.providerState }),
+      nonceStart: randomInt(2 ** 22),
+      startedAt: Date.now(), // of this life: a shard that died has forgotten which nonces were used
+      waiting: this.waiting[shard],
+    };
+  }
+
   private task(shard: number): Omit<ShardTask, 'port'> {
+    const auth = this.authTask(shard);
     const { options, parts } = this;
     return {
       index: shard,
@@ -198,6 +239,7 @@ class RunningPool implements Pool {
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
       sockets: parts.sockets[shard],
+      ...(auth && { auth }),
     };
   }
 }

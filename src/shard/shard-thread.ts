@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { LmdbStore } from '../location/lmdb-store.ts';
 import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { MemoryStore } from '../location/memory-store.ts';
+import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { SLOT_COUNT } from '../sip/slab.ts';
 import * as abi from '../transport/linux-abi.ts';
@@ -13,15 +14,29 @@ import { Bell, FlagWait, flagWake } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { Forwarding } from './forwarding.ts';
 import { Ring } from './ring.ts';
-import type { ShardOptions } from './shard.ts';
+import type { ShardAuth, ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import { fdWake } from './shared-parts.ts';
+import { UserTable } from './user-table.ts';
+import { type WaitingMessage, WaitingRoom } from './waiting-room.ts';
 
 export type StoreOptions =
   | { readonly kind: 'memory' }
   | { readonly kind: 'lmdb'; readonly directory: string; readonly durability: 'durable' | 'process' };
 
 /** Everything a shard's thread is handed; crosses by structured clone. */
+export interface AuthTask {
+  readonly policy: AuthPolicy;
+  readonly realms: readonly string[];
+  /** The data directory, which has the user store. */
+  readonly data: string;
+  /** State of a provider (PROVIDER_*), where there is one. */
+  readonly providerState?: Int32Array;
+  readonly nonceStart: number;
+  readonly startedAt: number;
+  readonly waiting: SharedArrayBuffer;
+}
+
 export interface ShardTask {
   readonly index: number;
   readonly shards: number;
@@ -43,6 +58,8 @@ export interface ShardTask {
   /** Sockets of its own; none where the main thread has them. */
   readonly sockets: readonly UdpSocket[];
   readonly port: MessagePort;
+  /** Where clients authenticate. */
+  readonly auth?: AuthTask;
 }
 
 /** What a shard's thread tells the main thread. */
@@ -50,6 +67,7 @@ export type ShardNews =
   | { readonly type: 'open'; readonly report: ScanReport }
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'wake' }
+  | { readonly type: 'wait'; readonly message: WaitingMessage }
   | {
       readonly type: 'log';
       readonly level: 'info' | 'warn' | 'error';
@@ -61,15 +79,18 @@ export type ShardNews =
 export function runShardThread(task: ShardTask, createPipeline: (options: ShardOptions) => Pipeline): void {
   const tell = (news: ShardNews) => task.port.postMessage(news);
   let store: LocationStore | undefined;
+  let users: UserTable | undefined;
   try {
     store = openStore(task.store);
-    const loop = assemble(task, store, createPipeline, tell);
+    users = task.auth && openUsers(task.auth);
+    const loop = assemble(task, store, createPipeline, tell, users);
     loop.run();
   } catch (error) {
     const { name, message, code } = error as NodeJS.ErrnoException;
     tell({ type: 'failed', name, message, code });
     throw error;
   } finally {
+    users?.close();
     store?.close();
   }
 }
@@ -78,11 +99,24 @@ function openStore(options: StoreOptions): LocationStore {
   return options.kind === 'memory' ? new MemoryStore() : new LmdbStore(options.directory, options.durability);
 }
 
+function openUsers({ data, realms, providerState }: AuthTask): UserTable {
+  // A user that is wanted is asked for by the message that waits for it.
+  const provider = providerState && { provider: { state: providerState, wanted: () => {} } };
+  return new UserTable({ data, realms, ...provider });
+}
+
+function shardAuth(task: AuthTask, users: UserTable, tell: (news: ShardNews) => void): ShardAuth {
+  const room = new WaitingRoom(task.waiting, (message) => tell({ type: 'wait', message }));
+  const { policy, realms, nonceStart, startedAt } = task;
+  return { policy, realms, users, nonceStart, startedAt, wait: (...who) => room.enter(...who) };
+}
+
 function assemble(
   task: ShardTask,
   store: LocationStore,
   createPipeline: (options: ShardOptions) => Pipeline,
   tell: (news: ShardNews) => void,
+  users: UserTable | undefined,
 ): ShardLoop {
   const counters = new Float64Array(task.counters);
   for (const gauge of ['bindings', 'aors', 'transactions'] as const) counters[COUNTER[gauge]] = 0;
@@ -103,6 +137,7 @@ function assemble(
     counters,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
+    ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
   });
   const lengths = new Int32Array(SLOT_COUNT);
   const bell = bells[task.index];

@@ -27,4 +27,5 @@ export const PARSE_ERROR_TEXT: readonly string[] = [
   'Missing Header Field',
   'Malformed Option Tags',
   'Malformed Status-Line',
+  'Malformed Authorization',
 ];

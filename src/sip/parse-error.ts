@@ -26,3 +26,4 @@ export const E_TRUNCATED = 21; // Content-Length larger than the datagram
 export const E_MISSING = 22; // T_ERROR_HEADER says which
 export const E_OPTION_TAGS = 23; // Require, Supported
 export const E_STATUS_LINE = 24; // a response; dropped
+export const E_CREDENTIALS = 25; // an Authorization that was needed; found by parseCredentials, not by the parser

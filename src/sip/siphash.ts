@@ -1,5 +1,6 @@
-// SipHash-1-3 with 128 bits of output (Aumasson, Bernstein): a keyed hash for tables and tags that peers must not be able
-// to predict. Streamed, in 32-bit arithmetic, without allocation. Not for passwords or signatures.
+// SipHash with 128 bits of output (Aumasson, Bernstein): a keyed hash for tables and tags that peers must not be able to
+// predict (1-3, the default), and with more rounds (2-4) a code that they must not be able to forge. Streamed, in 32-bit
+// arithmetic, without allocation. Not for passwords.
 // @hot
 
 /** One hash at a time: begin, span and byte as often as needed, end, read `out`. */
@@ -14,9 +15,16 @@ export class SipHash {
   private high = 0;
   private pending = 0;
   private length = 0;
+  private readonly wordRounds: number;
+  private readonly lastRounds: number;
 
-  /** The key is 16 bytes. */
-  constructor(key: Uint8Array) {
+  /**
+   * @param key 16 bytes
+   * @param wordRounds rounds per eight bytes, and lastRounds at the end: the two numbers of SipHash-c-d
+   */
+  constructor(key: Uint8Array, wordRounds = 1, lastRounds = 3) {
+    this.wordRounds = wordRounds;
+    this.lastRounds = lastRounds;
     const view = new DataView(key.buffer, key.byteOffset, 16);
     this.key = new Int32Array(4);
     for (let i = 0; i < 4; i++) this.key[i] = view.getInt32(4 * i, true);
@@ -46,6 +54,18 @@ export class SipHash {
     if (++this.pending === 8) this.compress();
   }
 
+  /** Four bytes at once, the lowest first; before anything else or behind other words. */
+  word(value: number): void {
+    this.length += 4;
+    if (this.pending === 0) {
+      this.low = value | 0;
+      this.pending = 4;
+      return;
+    }
+    this.high = value | 0;
+    this.compress();
+  }
+
   /** bytes[at, end); an absent or empty span adds nothing. */
   span(bytes: Uint8Array, at: number, end: number): void {
     while (at < end && this.pending !== 0) this.byte(bytes[at++]);
@@ -64,11 +84,11 @@ export class SipHash {
     this.high |= (this.length & 255) << 24;
     this.compress();
     state[4] ^= 0xee;
-    rounds(state, 3);
+    rounds(state, this.lastRounds);
     out[0] = state[0] ^ state[2] ^ state[4] ^ state[6];
     out[1] = state[1] ^ state[3] ^ state[5] ^ state[7];
     state[2] ^= 0xdd;
-    rounds(state, 3);
+    rounds(state, this.lastRounds);
     out[2] = state[0] ^ state[2] ^ state[4] ^ state[6];
     out[3] = state[1] ^ state[3] ^ state[5] ^ state[7];
   }
@@ -77,7 +97,7 @@ export class SipHash {
     const { state, low, high } = this;
     state[6] ^= low;
     state[7] ^= high;
-    rounds(state, 1);
+    rounds(state, this.wordRounds);
     state[0] ^= low;
     state[1] ^= high;
     this.low = 0;

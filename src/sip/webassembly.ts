@@ -9,7 +9,7 @@ interface WebAssemblyApi {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (
     module: object,
-    imports: { readonly env: { readonly memory: FixedMemory } },
+    imports: { readonly env: Readonly<Record<string, unknown>> },
   ) => { readonly exports: Readonly<Record<string, unknown>> };
 }
 
@@ -21,7 +21,11 @@ export function fixedMemory(pages: number): FixedMemory {
 }
 
 /** The exports of a module, given in base64, over a memory. Compiled at once: it is small, and a parser cannot wait. */
-export function instantiate(base64: string, memory: FixedMemory): Readonly<Record<string, unknown>> {
+export function instantiate(
+  base64: string,
+  memory: FixedMemory,
+  imports: Readonly<Record<string, unknown>> = {},
+): Readonly<Record<string, unknown>> {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports;
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { ...imports, memory } }).exports;
 }

@@ -1,4 +1,4 @@
-// Byte classes and the scanning primitives every parser here is made of: over (bytes, at, end), never reading at `end` or
+// The oracle's byte classes and scanning primitives: over (bytes, at, end), never reading at `end` or
 // beyond, allocating nothing. No knowledge of any header lives here.
 
 /** RFC 3261 §25.1 `token`. */

@@ -103,6 +103,16 @@ describe('REGISTER as a whole', () => {
     expect(uris(shard)).toEqual([BOTH[1], 'sip:c@192.0.2.3']);
   });
 
+  it('R5393-sec-01 may still refresh what there is where the limit has been lowered', () => {
+    const before = new VirtualShard();
+    before.send(register({ cseq: 1, contacts: [A, B, '<sip:c@192.0.2.3>'] }));
+    const after = new VirtualShard({ store: before.store, now: before.now, policy: { contactsPerAorMax: 1 } });
+    expect(statusOf(after, { cseq: 2, contacts: [A] })).toBe(200);
+    expect(statusOf(after, { cseq: 3, contacts: [`${A};expires=0`] })).toBe(200);
+    expect(statusOf(after, { cseq: 4, contacts: ['<sip:d@192.0.2.4>'] })).toBe(403);
+    expect(uris(after)).toEqual([BOTH[1], 'sip:c@192.0.2.3']);
+  });
+
   it('R5393-sec-01 makes room by policy: the binding refreshed longest ago goes', () => {
     const shard = new VirtualShard({ policy: { contactsPerAorMax: 2, contactsOverflow: 'evict-oldest' } });
     shard.send(register({ cseq: 1, contacts: [A] }));

@@ -175,7 +175,7 @@ const DAMAGE: readonly (readonly [string, (record: Uint8Array) => Uint8Array])[]
 const NONSENSE: readonly (readonly [string, (record: Uint8Array, images: number) => Uint8Array])[] = [
   ['an image longer than the record', (r, at) => r.with(at, 0xff).with(at + 1, 0xff)],
   ['an image of no length', (r, at) => r.with(at, 0).with(at + 1, 0)],
-  ['texts longer than the image', (r, at) => r.with(at + 64, 0xff).with(at + 65, 0xff)],
+  ['texts longer than the image', (r, at) => r.with(at + 76, 0xff).with(at + 77, 0xff)],
   ['half an image', (r) => r.subarray(0, r.length - 10)],
 ];
 

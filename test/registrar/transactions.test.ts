@@ -153,6 +153,18 @@ describe('matching', () => {
   });
 });
 
+describe('a branch of the magic cookie alone', () => {
+  it('R3261-17.2.3-02 tells nothing: another Request-URI is another way, not a retransmission', () => {
+    const shard = new VirtualShard();
+    const options = (uri: string): string =>
+      request({ method: 'OPTIONS', uri, via: 'SIP/2.0/UDP h;branch=z9hG4bK', callId: 'same', from: '<sip:a@b>;tag=1' });
+    expect(answered(shard, options('sip:example.com')).status).toBe(200);
+    expect(answered(shard, options('sip:example.com;x=1')).status).toBe(482);
+    expect(answered(shard, options('sip:example.com')).status).toBe(200);
+    expect(shard.counter('absorbed')).toBe(1);
+  });
+});
+
 describe('merged requests', () => {
   it('R3261-8.2.2.2-01 R3261-8.2.2.2-02 the second way draws 482, while the first waits and for 32 s after', () => {
     const shard = new VirtualShard();
@@ -172,6 +184,8 @@ describe('merged requests', () => {
       register({ via: `SIP/2.0/UDP ${host};branch=z9hG4bKx;rport`, contacts: [CONTACT] });
     expect(answered(shard, by('192.0.2.9')).status).toBe(200);
     expect(answered(shard, by('192.0.2.10')).status).toBe(482);
+    expect(answered(shard, by('192.0.2.9:5060')).status).toBe(482);
+    expect(answered(shard, by('192.0.2.9')).status).toBe(200);
   });
 
   it('R3261-8.2.2.2-01 looks only at requests without a To tag', () => {

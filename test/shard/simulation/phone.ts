@@ -30,7 +30,7 @@ export interface PhoneOptions {
   readonly contacts: readonly string[];
   /** Last three bytes of 10.x.y.z. */
   readonly host: number;
-  /** Asks for rport, and is seen from a port of a NAT; else its own 5060. */
+  /** Asks for rport, and is answered at the port of its NAT; else it is answered at 5060, wherever it sends from. */
   readonly nat: boolean;
   /** The only phone of its AOR: it may use "*". */
   readonly alone: boolean;
@@ -59,6 +59,9 @@ interface Outstanding {
 
 export class Phone {
   readonly options: PhoneOptions;
+  /** The port it is seen to send from. */
+  readonly sourcePort: number;
+  /** The port it hears answers at. */
   readonly port: number;
   belief: Belief = { kind: 'unbound' };
   /** Requests that ended with a 200, those that ended with another answer, those that drew none at all. */
@@ -75,12 +78,14 @@ export class Phone {
   private plan: Planned | undefined;
   private settling = false;
   private retrying = false;
+  private off = false;
 
   constructor(options: PhoneOptions, world: World) {
     this.options = options;
     this.world = world;
     this.askS = options.askS;
-    this.port = options.nat ? 20_000 + (options.host % 30_000) : 5060;
+    this.sourcePort = 20_000 + (options.host % 30_000);
+    this.port = options.nat ? this.sourcePort : 5060;
     this.boot();
   }
 
@@ -97,6 +102,12 @@ export class Phone {
     this.settling = true;
     this.askS = 600;
     if (this.outstanding === undefined) this.next(this.world.random.between(0, 2000), () => this.ask('register'));
+  }
+
+  /** Refreshes at once, where it has something to refresh and nothing else to do. */
+  hurry(): void {
+    if (!this.busy && !this.retrying && !this.settling && this.belief.kind === 'bound' && !this.off)
+      this.next(this.world.random.between(0, 20), () => this.ask('register'));
   }
 
   /** A server forgot what it refused: a late copy of a refused request would now be a request like any other. */
@@ -129,6 +140,7 @@ export class Phone {
 
   private ask(kind: 'register' | 'unregister'): void {
     const { world } = this;
+    this.off = false;
     this.cseq++;
     const now = world.timeline.now;
     const text = this.textOf(kind);
@@ -203,6 +215,7 @@ export class Phone {
   /** Off, and then booted: a new Call-ID, a CSeq from the start. */
   private wait(ms: number): void {
     if (this.settling) return this.ask('register');
+    this.off = true;
     this.next(ms, () => {
       if (this.world.random.chance(0.7)) this.boot();
       this.ask('register');

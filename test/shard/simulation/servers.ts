@@ -33,7 +33,8 @@ interface Server {
   runPlanned: boolean;
 }
 
-const TICK_MS = 1000;
+/** Between two passes of a shard that hears nothing: up to this, so that bindings run out well before they are swept. */
+const IDLE_MS_MAX = 5000;
 
 export class Servers {
   forwarded = 0;
@@ -48,7 +49,7 @@ export class Servers {
     this.random = random;
     this.listener = listener;
     for (let index = 0; index < count; index++) {
-      const store = new FlakyStore(() => this.rough && random.chance(0.03));
+      const store = new FlakyStore(() => this.rough && random.chance(0.05));
       const counters = new Float64Array(COUNTER_NAMES.length);
       const shard = this.open(index, count, store, counters);
       this.all.push({ shard, store, counters, queue: [], ring: [], runPlanned: false });
@@ -120,14 +121,14 @@ export class Servers {
     const server = this.all[index];
     if (server.runPlanned) return;
     server.runPlanned = true;
-    this.timeline.after(this.random.between(0, 25), () => {
+    this.timeline.after(this.random.between(0, 40), () => {
       server.runPlanned = false;
       this.run(index);
     });
   }
 
   private tick(index: number): void {
-    this.timeline.after(TICK_MS, () => {
+    this.timeline.after(this.random.between(200, IDLE_MS_MAX), () => {
       this.tick(index);
       if (this.msToNextTick(index) === 0) this.plan(index);
     });

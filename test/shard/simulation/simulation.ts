@@ -75,6 +75,8 @@ export class Simulation implements World, Listener {
       this.timeline.runUntil(Math.min(end, this.timeline.now + CHECK_EVERY_MS));
       if (this.options.restarts && this.checks % 30 === 15)
         this.servers.restart(this.random.between(0, this.options.shards - 1));
+      const { aor } = this.random.pick(this.phones).options;
+      for (const phone of this.phones) if (phone.options.aor === aor) phone.hurry(); // into one batch, often
       this.check();
     }
   }
@@ -82,7 +84,7 @@ export class Simulation implements World, Listener {
   // --- World
 
   send(phone: Phone, text: string): void {
-    const datagram = { bytes: Buffer.from(text, 'latin1'), host: phone.options.host, port: phone.port };
+    const datagram = { bytes: Buffer.from(text, 'latin1'), host: phone.options.host, port: phone.sourcePort };
     this.network.carry(() => this.servers.arrive(datagram));
   }
 
@@ -186,7 +188,7 @@ export class Simulation implements World, Listener {
       const { now } = this.timeline;
       this.servers.arrive({ bytes: Buffer.from(fetchOf(aor)), host: FETCHER_HOST, port: 5060 });
       this.fetched = '';
-      this.timeline.runUntil(now + 50);
+      this.timeline.runUntil(now + 100);
       const listed = this.fetched
         .split('\r\n')
         .filter((line) => line.startsWith('Contact: '))

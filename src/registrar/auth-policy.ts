@@ -1,0 +1,45 @@
+// Every limit, default and choice of authentication, in one place (RFC 3261 §22, RFC 7616, RFC 8760).
+// Plain data: the configuration file and the flags become one of these.
+
+/** Names of algorithms as they stand in challenges (RFC 8760 §2.7). */
+export type AlgorithmName = 'MD5' | 'SHA-256' | 'SHA-512-256' | 'MD5-sess' | 'SHA-256-sess' | 'SHA-512-256-sess';
+
+export interface AuthPolicy {
+  /** Algorithms offered and accepted, in the order of the challenges: the preferred one first (RFC 8760 §2.3). */
+  readonly algorithms: readonly AlgorithmName[];
+  /** What the challenges offer (RFC 8760 §2.6 (8)); what is not offered is refused. */
+  readonly qop: 'auth' | 'auth,auth-int';
+  /** Whether credentials without qop count (RFC 3261 §22.4 (8), the formula of RFC 2069): each nonce for one request then. */
+  readonly legacyWithoutQop: boolean;
+  /** How long a nonce may be used after it was issued, in ms. */
+  readonly nonceLifetimeMs: number;
+  /** How long one key makes the nonces, in ms; at least the nonces' lifetime. */
+  readonly nonceKeyMs: number;
+  /** How far below the highest nc of a nonce another one may arrive late: 1 (in order only) to 64. */
+  readonly ncWindow: number;
+  /** Used nonces a shard remembers; beyond it the oldest are forgotten and their like count as stale. */
+  readonly usedNoncesMax: number;
+  /** Whether challenges offer userhash=true (RFC 7616 §3.4.4). */
+  readonly userhash: boolean;
+  /** The answer to wrong credentials: a new challenge, or 403 (RFC 3261 §22.1 leaves the choice). */
+  readonly wrongCredentials: 401 | 403;
+  /** Bytes of a user name, a cnonce, a digest uri; longer ones draw 400. */
+  readonly parameterBytesMax: number;
+  /** Seconds in the Retry-After of a 503 while users cannot be looked up. */
+  readonly retryAfterS: number;
+}
+
+/** Reasons: docs/decisions/0020 (nonces) and 0021 (algorithms, qop). */
+export const DEFAULT_AUTH_POLICY: AuthPolicy = {
+  algorithms: ['MD5'],
+  qop: 'auth',
+  legacyWithoutQop: true,
+  nonceLifetimeMs: 3_600_000,
+  nonceKeyMs: 4 * 3_600_000,
+  ncWindow: 64,
+  usedNoncesMax: 1 << 20,
+  userhash: false,
+  wrongCredentials: 401,
+  parameterBytesMax: 512,
+  retryAfterS: 5,
+};

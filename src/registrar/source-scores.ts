@@ -1,0 +1,216 @@
+// The scores of sources: what each has cost lately and what standing its successes have given it, in a table of fixed size.
+// A newcomer takes the place of whoever in its set matters least. Time comes in ticks; whose address it is, is unknown here.
+// @hot
+
+import type { AbusePolicy } from './abuse-policy.ts';
+import { TICKS_PER_S } from './tick.ts';
+
+const WAYS = 8;
+export const NOBODY = -1;
+
+// An entry's words; levels are floats, the rest integers, over one buffer.
+const WORDS = 8;
+const CHECK = 0;
+const FAILURES = 1; // float: a leaking bucket
+const CHALLENGES = 2; // float: a leaking bucket
+const TOUCHED = 3; // tick up to which both have leaked
+const STANDING = 4; // successes in sixteenths, so that a single one is remembered for some hours
+const HALVES_AT = 5; // tick at which the standing is halved next
+const REPORTED = 6; // tick of the last log line, 0 for none
+const AORS = 7; // a bit per account that succeeded here: 1 << (hash & 31)
+
+const SUCCESS = 16;
+const STANDING_MAX = 1 << 24;
+const HALF_LIFE_TICKS = 3600 * TICKS_PER_S;
+/** What a failure is worth to whoever asks who matters least, in the units of STANDING; a challenge is worth 1. */
+const FAILURE_WORTH = 2 * SUCCESS;
+const SUCCESSES_PER_PLACE = 16;
+
+export class SourceScores {
+  private readonly policy: AbusePolicy;
+  private readonly setMask: number;
+  private readonly tags: Uint32Array;
+  private readonly ints: Int32Array;
+  private readonly floats: Float32Array;
+  private readonly lastKind: Uint8Array;
+  private readonly failuresPerTick: number;
+  private readonly challengesPerTick: number;
+  private readonly reportEveryTicks: number;
+  private successes = 0;
+
+  constructor(policy: AbusePolicy) {
+    const sets = 2 ** Math.ceil(Math.log2(Math.max(1, policy.sourcesMax / WAYS)));
+    this.policy = policy;
+    this.setMask = sets - 1;
+    this.tags = new Uint32Array(sets * WAYS);
+    this.ints = new Int32Array(sets * WAYS * WORDS);
+    this.lastKind = new Uint8Array(sets * WAYS);
+    this.floats = new Float32Array(this.ints.buffer);
+    this.failuresPerTick = policy.failuresPerS / TICKS_PER_S;
+    this.challengesPerTick = policy.challengesPerS / TICKS_PER_S;
+    this.reportEveryTicks = policy.reportEveryS * TICKS_PER_S;
+  }
+
+  /** Bytes of memory, whatever comes. */
+  get bytes(): number {
+    return this.tags.byteLength + this.ints.byteLength + this.lastKind.byteLength;
+  }
+
+  /** The entry of a source, its levels brought up to date; NOBODY where it has none. */
+  find(a: number, b: number, tick: number): number {
+    const { tags, ints } = this;
+    const first = (b & this.setMask) * WAYS;
+    for (let entry = first; entry < first + WAYS; entry++) {
+      if (tags[entry] !== a || ints[entry * WORDS + CHECK] !== (b | 0)) continue;
+      if (ints[entry * WORDS + TOUCHED] !== tick) this.settle(entry, tick);
+      return entry;
+    }
+    return NOBODY;
+  }
+
+  /**
+   * The same, making an entry where there is none, in a free place or that of the least. For a success only one in
+   * SUCCESSES_PER_PLACE takes another's place: whoever succeeds often gets in, and a million homes do not jostle.
+   */
+  claim(a: number, b: number, tick: number, success: boolean): number {
+    const found = this.find(a, b, tick);
+    if (found !== NOBODY) return found;
+    const { tags, ints } = this;
+    const first = (b & this.setMask) * WAYS;
+    let place = first;
+    while (place < first + WAYS && tags[place] !== 0) place++;
+    if (place === first + WAYS) {
+      if (success && ++this.successes % SUCCESSES_PER_PLACE !== 0) return NOBODY;
+      place = this.least(first, tick);
+    }
+    tags[place] = a;
+    ints.fill(0, place * WORDS, place * WORDS + WORDS);
+    ints[place * WORDS + CHECK] = b | 0;
+    ints[place * WORDS + TOUCHED] = tick;
+    return place;
+  }
+
+  /** Whether either budget, `factor` times as large as a source's, is used up. */
+  isSpent(entry: number, factor: number): boolean {
+    return this.failuresSpent(entry, factor) || this.challengesSpent(entry, factor);
+  }
+
+  private failuresSpent(entry: number, factor: number): boolean {
+    const level = this.floats[entry * WORDS + FAILURES];
+    const { policy } = this;
+    return level >= policy.failuresMax && level >= policy.failuresMax * factor * this.failureFactor(entry);
+  }
+
+  private challengesSpent(entry: number, factor: number): boolean {
+    const level = this.floats[entry * WORDS + CHALLENGES];
+    const { policy } = this;
+    return level >= policy.challengesMax && level >= policy.challengesMax * factor * this.challengeFactor(entry);
+  }
+
+  /** @param kind what is to blame, for `blame`: 1 to 255 */
+  addFailure(entry: number, kind: number, cost: number): void {
+    this.floats[entry * WORDS + FAILURES] += cost;
+    this.lastKind[entry] = kind;
+  }
+
+  /** The kind of the last failure where failures have spent the source's budget; 0 where challenges have. */
+  blame(entry: number): number {
+    return this.floats[entry * WORDS + FAILURES] >= this.policy.failuresMax ? this.lastKind[entry] : 0;
+  }
+
+  addChallenge(entry: number): void {
+    this.floats[entry * WORDS + CHALLENGES] += 1;
+  }
+
+  addSuccess(entry: number, tick: number): void {
+    const { ints, floats, policy } = this;
+    const at = entry * WORDS;
+    const failures = floats[at + FAILURES] - policy.failuresRefund;
+    const challenges = floats[at + CHALLENGES] - policy.challengesRefund;
+    floats[at + FAILURES] = failures > 0 ? failures : 0;
+    floats[at + CHALLENGES] = challenges > 0 ? challenges : 0;
+    if (ints[at + STANDING] === 0) ints[at + HALVES_AT] = tick + HALF_LIFE_TICKS;
+    if (ints[at + STANDING] < STANDING_MAX) ints[at + STANDING] += SUCCESS;
+  }
+
+  /** Successes that still count, rounded up. */
+  standing(entry: number): number {
+    return (this.ints[entry * WORDS + STANDING] + SUCCESS - 1) >> 4;
+  }
+
+  markAor(entry: number, bit: number): void {
+    this.ints[entry * WORDS + AORS] |= bit;
+  }
+
+  hasAor(entry: number, bit: number): boolean {
+    return (this.ints[entry * WORDS + AORS] & bit) !== 0;
+  }
+
+  /** Whether a log line about the source is due; from then on it is not, for a while. */
+  takeReport(entry: number, tick: number): boolean {
+    const last = this.ints[entry * WORDS + REPORTED];
+    if (last !== 0 && tick >= last && tick - last < this.reportEveryTicks) return false;
+    this.ints[entry * WORDS + REPORTED] = tick;
+    return true;
+  }
+
+  /** Lets both buckets leak and the standing fade. A clock that was set back leaks nothing. */
+  private settle(entry: number, tick: number): void {
+    const { ints, floats } = this;
+    const at = entry * WORDS;
+    const elapsed = tick - ints[at + TOUCHED];
+    ints[at + TOUCHED] = tick;
+    if (elapsed <= 0) return;
+    if (floats[at + FAILURES] > 0) {
+      const left = floats[at + FAILURES] - elapsed * this.failuresPerTick * this.failureFactor(entry);
+      floats[at + FAILURES] = left > 0 ? left : 0;
+    }
+    if (floats[at + CHALLENGES] > 0) {
+      const left = floats[at + CHALLENGES] - elapsed * this.challengesPerTick * this.challengeFactor(entry);
+      floats[at + CHALLENGES] = left > 0 ? left : 0;
+    }
+    if (ints[at + STANDING] > 0 && tick >= ints[at + HALVES_AT]) this.halve(at, tick);
+  }
+
+  private halve(at: number, tick: number): void {
+    const { ints } = this;
+    const times = 1 + Math.floor((tick - ints[at + HALVES_AT]) / HALF_LIFE_TICKS);
+    ints[at + STANDING] = times > 31 ? 0 : ints[at + STANDING] >> times;
+    ints[at + HALVES_AT] += times * HALF_LIFE_TICKS;
+    if (ints[at + STANDING] === 0) ints[at + AORS] = 0;
+  }
+
+  private failureFactor(entry: number): number {
+    return this.factor(entry, this.policy.failuresStanding);
+  }
+
+  private challengeFactor(entry: number): number {
+    return this.factor(entry, this.policy.challengesStanding);
+  }
+
+  private factor(entry: number, successes: number): number {
+    const standing = this.ints[entry * WORDS + STANDING];
+    if (standing === 0) return 1;
+    const factor = 1 + standing / (SUCCESS * successes);
+    return factor < this.policy.standingFactorMax ? factor : this.policy.standingFactorMax;
+  }
+
+  private least(first: number, tick: number): number {
+    let least = first;
+    let leastWorth = this.worth(first, tick);
+    for (let entry = first + 1; entry < first + WAYS; entry++) {
+      const worth = this.worth(entry, tick);
+      if (worth >= leastWorth) continue;
+      least = entry;
+      leastWorth = worth;
+    }
+    return least;
+  }
+
+  /** What would be lost with an entry: its standing, and the memory of what it has done. */
+  private worth(entry: number, tick: number): number {
+    const at = entry * WORDS;
+    this.settle(entry, tick);
+    return this.ints[at + STANDING] + this.floats[at + FAILURES] * FAILURE_WORTH + this.floats[at + CHALLENGES];
+  }
+}

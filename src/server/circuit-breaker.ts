@@ -1,0 +1,50 @@
+// A circuit breaker: after several failures in a row nobody asks for a while, then one may try. Time comes in as an
+// argument; what is asked is the caller's.
+
+export interface BreakerOptions {
+  /** Failures in a row that open it. */
+  readonly failures: number;
+  /** How long it stays open before one may try. */
+  readonly openMs: number;
+}
+
+export class CircuitBreaker {
+  private readonly options: BreakerOptions;
+  private failed = 0;
+  private openUntil = 0;
+  private trying = false;
+
+  constructor(options: BreakerOptions) {
+    this.options = options;
+  }
+
+  /** Whether asking may be tried now. The one that is let through an open breaker must report how it went. */
+  admits(now: number): boolean {
+    if (this.failed < this.options.failures) return true;
+    if (now < this.openUntil || this.trying) return false;
+    this.trying = true;
+    return true;
+  }
+
+  /** Open, and nobody may try yet. */
+  isOpen(now: number): boolean {
+    return this.failed >= this.options.failures && now < this.openUntil;
+  }
+
+  /** @returns whether this closed an open breaker */
+  succeeded(): boolean {
+    const wasOpen = this.failed >= this.options.failures;
+    this.failed = 0;
+    this.trying = false;
+    return wasOpen;
+  }
+
+  /** @returns whether this opened a closed breaker */
+  failedAt(now: number): boolean {
+    this.failed++;
+    this.trying = false;
+    if (this.failed < this.options.failures) return false;
+    this.openUntil = now + this.options.openMs;
+    return this.failed === this.options.failures;
+  }
+}

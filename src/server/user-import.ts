@@ -1,0 +1,107 @@
+// Users from a file into the store: what each column means, what is wrong with a row, and batches of transactions.
+// How files are read is user-rows'.
+
+import { HA1_KINDS } from '../shard/user-record.ts';
+import { type Ha1Set, ha1sOf, md5Ha1, parseHa1 } from './ha1.ts';
+import { checkUserName, parseAor } from './user-name.ts';
+import { readUserRows, type UserRow } from './user-rows.ts';
+import type { UserStore } from './user-store.ts';
+
+/** Columns of HA1s by kind (shard/user-record), the name that is written first. */
+export const HA1_COLUMNS: readonly (readonly string[])[] = [
+  ['ha1'],
+  ['ha1_sha256'],
+  ['ha1_sha512_256', 'ha1_sha512t256'],
+  ['ha1b'],
+  ['ha1b_sha256'],
+  ['ha1b_sha512_256'],
+];
+
+const BATCH = 5000;
+/** Skipped rows that are kept to be shown. */
+const SKIPPED_SHOWN = 100;
+
+export interface ImportReport {
+  added: number;
+  replaced: number;
+  skipped: number;
+  /** The first of the skipped rows. */
+  readonly reasons: { readonly line: number; readonly reason: string }[];
+}
+
+export interface ImportOptions {
+  /** Domain of rows that name none. */
+  readonly domain?: string;
+  progress(bytes: number, users: number): void;
+}
+
+interface ImportUser {
+  readonly name: string;
+  readonly realm: string;
+  readonly ha1s: Ha1Set;
+  readonly aors?: readonly string[];
+}
+
+/** Puts every sound row of the file into the store. Throws a RowsError where the file is no list of users at all. */
+export async function importUsers(store: UserStore, file: string, options: ImportOptions): Promise<ImportReport> {
+  const report: ImportReport = { added: 0, replaced: 0, skipped: 0, reasons: [] };
+  let batch: ImportUser[] = [];
+  let bytes = 0;
+  const flush = () => {
+    const counts = store.put(batch, 'any');
+    report.added += counts.added;
+    report.replaced += counts.replaced;
+    batch = [];
+    options.progress(bytes, report.added + report.replaced);
+  };
+  for await (const row of readUserRows(file, (read) => {
+    bytes = read;
+  })) {
+    const user = userOf(row, options.domain);
+    if (typeof user !== 'string') batch.push(user);
+    else {
+      report.skipped++;
+      if (report.reasons.length < SKIPPED_SHOWN) report.reasons.push({ line: row.line, reason: user });
+    }
+    if (batch.length >= BATCH) flush();
+  }
+  if (batch.length > 0) flush();
+  return report;
+}
+
+/** The user of a row, or why there is none. No reason holds a password or an HA1. */
+function userOf(row: UserRow, defaultDomain: string | undefined): ImportUser | string {
+  if (row.broken !== undefined) return row.broken;
+  const { fields } = row;
+  const domain = fields.get('domain') ?? defaultDomain;
+  if (domain === undefined) return 'no domain: name one for such rows with --domain';
+  try {
+    const { name, realm } = checkUserName(fields.get('username') ?? '', domain);
+    const ha1s = ha1sOfRow(fields, name, realm, domain);
+    if (typeof ha1s === 'string') return ha1s;
+    const aors = fields.get('aors');
+    return { name, realm, ha1s, ...(aors === undefined ? {} : { aors: aors.split(/\s+/).map(parseAor) }) };
+  } catch (error) {
+    if (error instanceof RangeError) return error.message;
+    throw error;
+  }
+}
+
+function ha1sOfRow(fields: ReadonlyMap<string, string>, name: string, realm: string, domain: string): Ha1Set | string {
+  const given: (Buffer | undefined)[] = [];
+  for (let kind = 0; kind < HA1_KINDS; kind++) {
+    const column = HA1_COLUMNS[kind].find((alias) => fields.has(alias));
+    if (column === undefined) continue;
+    given[kind] = parseHa1(fields.get(column) ?? '', kind);
+    if (given[kind] === undefined) return `${column} is not ${kind % 3 === 0 ? 32 : 64} hex digits`;
+  }
+  const password = fields.get('password');
+  // Where HA1s are precomputed, the column of the password may hold anything: it counts if it fits.
+  if (password !== undefined && (given.length === 0 || given[0]?.equals(md5Ha1(name, realm, password)))) {
+    return ha1sOf(name, realm, password);
+  }
+  if (given.length === 0) return 'neither a password nor an HA1';
+  if (domain !== realm)
+    return `the domain ${domain} has capitals: its HA1s hold for that spelling only, not for ${realm}`;
+  return Array.from({ length: HA1_KINDS }, (_, kind) => given[kind]);
+}

@@ -1,0 +1,310 @@
+// The users on disk: HA1s by user and realm, never a password. Every change is one durable transaction and raises the
+// generation that running servers watch. How a shard reads them is shard/user-table's.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { openUserDatabase, type UserDatabase, userDirectory } from '../shard/user-environment.ts';
+import { RECORD_BYTES_MAX } from '../shard/user-lookup.ts';
+import {
+  aorsOffset,
+  COUNT_GENERATION,
+  COUNT_LACKING,
+  COUNT_LEARNT_GENERATION,
+  COUNT_USERS,
+  COUNTS_BYTES,
+  HA1_FULL,
+  HA1_KINDS,
+  HA1_LENGTHS,
+  ha1Offset,
+  KEY_COUNTS,
+  KEY_LEARNT,
+  KEY_USER,
+  KEY_USERHASH,
+  USER_FLAGS,
+  USER_FRESH_UNTIL,
+  USER_HAVE,
+  USER_HEADER_BYTES,
+  USER_NONE,
+  USER_USABLE_UNTIL,
+  USER_VERSION,
+} from '../shard/user-record.ts';
+import { type Ha1Set, userhashOf } from './ha1.ts';
+import type { UserName } from './user-name.ts';
+
+export interface User extends UserName {
+  readonly ha1s: Ha1Set;
+  /** Canonical AORs of others that it may register. */
+  readonly aors: readonly string[];
+}
+
+/** What a provider told about a user; no HA1s: there is no such user. */
+export interface LearntUser extends User {
+  readonly none: boolean;
+  /** Epoch ms up to which it is used as it stands. */
+  readonly freshUntil: number;
+  /** Epoch ms up to which it is used while the provider cannot be asked. */
+  readonly usableUntil: number;
+}
+
+/** What to do with a user that is there already, and with one that is not. */
+export type PutMode = 'add' | 'replace' | 'any';
+
+export interface PutCounts {
+  added: number;
+  replaced: number;
+  /** Left as they were, by PutMode. */
+  refused: number;
+}
+
+export class UserStore {
+  private readonly db: UserDatabase;
+
+  private constructor(db: UserDatabase) {
+    this.db = db;
+  }
+
+  /** Whether a data directory has a user store. */
+  static exists(dataDirectory: string): boolean {
+    return existsSync(join(userDirectory(dataDirectory), 'data.mdb'));
+  }
+
+  /** Opens the store, making it where it is missing. Others may have it open. Throws an Error that names the directory. */
+  static open(dataDirectory: string): UserStore {
+    const store = new UserStore(openUserDatabase(dataDirectory, 'write'));
+    if (store.db.getBinary(COUNTS_KEY) === undefined) store.change(COUNT_GENERATION, () => {});
+    return store;
+  }
+
+  /** Resolves when the environment is closed. */
+  async close(): Promise<void> {
+    await this.db.close();
+  }
+
+  /** Number of users, without those that a provider told about. */
+  get count(): number {
+    return this.counts().getUint32(COUNT_USERS, true);
+  }
+
+  /** Users without an HA1 for MD5, SHA-256 and SHA-512-256: they cannot log in where only that one is offered. */
+  get lacking(): readonly number[] {
+    const counts = this.counts();
+    return HA1_LENGTHS.map((_, algorithm) => counts.getUint32(COUNT_LACKING + 4 * algorithm, true));
+  }
+
+  get(user: UserName): User | undefined {
+    const value = this.db.getBinary(recordKey(KEY_USER, user));
+    return value === undefined ? undefined : decode(user, value);
+  }
+
+  /** By H(name ":" realm) of a base algorithm. */
+  findByUserhash(hash: Uint8Array, algorithm: number): User | undefined {
+    const name = this.db.getBinary(Buffer.from([KEY_USERHASH, algorithm, ...hash]));
+    return name === undefined ? undefined : this.get(splitKey(name, 0));
+  }
+
+  /** Writes users in one transaction. Where `aors` is absent, a user that is there keeps its own. */
+  put(users: readonly (Omit<User, 'aors'> & { aors?: readonly string[] })[], mode: PutMode): PutCounts {
+    const result: PutCounts = { added: 0, replaced: 0, refused: 0 };
+    this.change(COUNT_GENERATION, (counts) => {
+      for (const user of users) {
+        const key = recordKey(KEY_USER, user);
+        const value = this.db.getBinary(key);
+        if (value === undefined ? mode === 'replace' : mode === 'add') {
+          result.refused++;
+          continue;
+        }
+        const before = value === undefined ? undefined : decode(user, value);
+        this.db.put(key, encode({ ...user, aors: user.aors ?? before?.aors ?? [] }) as Buffer);
+        if (value === undefined) add(counts, COUNT_USERS, 1);
+        else addLacking(counts, before?.ha1s ?? [], -1);
+        addLacking(counts, user.ha1s, 1);
+        this.index(user, before?.ha1s ?? [], user.ha1s);
+        if (value === undefined) result.added++;
+        else result.replaced++;
+      }
+    });
+    return result;
+  }
+
+  /** False: there is no such user. */
+  remove(user: UserName): boolean {
+    let removed = false;
+    this.change(COUNT_GENERATION, (counts) => {
+      const key = recordKey(KEY_USER, user);
+      const value = this.db.getBinary(key);
+      if (value === undefined) return;
+      const { ha1s = [] } = decode(user, value) ?? {};
+      add(counts, COUNT_USERS, -1);
+      addLacking(counts, ha1s, -1);
+      this.index(user, ha1s, []);
+      this.db.remove(key);
+      removed = true;
+    });
+    return removed;
+  }
+
+  /** Every user, by realm and name. */
+  *all(): Generator<User> {
+    for (const { key, value } of this.db.getRange({
+      start: Buffer.from([KEY_USER]),
+      end: Buffer.from([KEY_USER + 1]),
+    })) {
+      const user = decode(splitKey(key, 1), value);
+      if (user !== undefined) yield user;
+    }
+  }
+
+  /** What a provider told about a user, if anything. */
+  learnt(user: UserName): LearntUser | undefined {
+    const value = this.db.getBinary(recordKey(KEY_LEARNT, user));
+    return value === undefined ? undefined : decode(user, value);
+  }
+
+  /** Keeps what a provider told; resolves when it is on disk. Calls that come together share a transaction. */
+  async learn(user: LearntUser): Promise<void> {
+    await this.db.transaction(() => {
+      const local = this.get(user) !== undefined;
+      if (!local) this.index(user, this.learnt(user)?.ha1s ?? [], user.ha1s);
+      this.db.put(recordKey(KEY_LEARNT, user), encode(user) as Buffer);
+      this.raise(COUNT_LEARNT_GENERATION);
+    });
+  }
+
+  /** Takes out what a provider told: of no user, where it is `none`; all that is not usable at `now`. */
+  async forget(which: (user: LearntUser) => boolean): Promise<number> {
+    const gone: Buffer[] = [];
+    const range = { start: Buffer.from([KEY_LEARNT]), end: Buffer.from([KEY_LEARNT + 1]) };
+    for (const { key, value } of this.db.getRange(range)) {
+      const user = decode(splitKey(key, 1), value);
+      if (user === undefined || which(user)) gone.push(Buffer.from(key));
+    }
+    await this.drop(gone);
+    return gone.length;
+  }
+
+  /** Takes out what a provider told about these. */
+  async unlearn(users: readonly UserName[]): Promise<void> {
+    await this.drop(users.map((user) => recordKey(KEY_LEARNT, user)));
+  }
+
+  private async drop(keys: readonly Buffer[]): Promise<void> {
+    if (keys.length === 0) return;
+    await this.db.transaction(() => {
+      for (const key of keys) {
+        const user = splitKey(key, 1);
+        if (this.get(user) === undefined) this.index(user, this.learnt(user)?.ha1s ?? [], []);
+        this.db.remove(key);
+      }
+      this.raise(COUNT_LEARNT_GENERATION);
+    });
+  }
+
+  private counts(): DataView {
+    const value = this.db.getBinary(COUNTS_KEY);
+    const counts = new DataView(new ArrayBuffer(COUNTS_BYTES));
+    value?.forEach((byte, i) => {
+      if (i < COUNTS_BYTES) counts.setUint8(i, byte);
+    });
+    return counts;
+  }
+
+  private raise(generation: number): void {
+    const counts = this.counts();
+    counts.setUint32(generation, counts.getUint32(generation, true) + 1, true);
+    this.db.put(COUNTS_KEY, Buffer.from(counts.buffer));
+  }
+
+  /** One synchronous transaction around `work`. Block bodies: a returned thenable would end the wait for the commit. */
+  private change(generation: number, work: (counts: DataView) => void): void {
+    this.db.transactionSync(() => {
+      const counts = this.counts();
+      work(counts);
+      counts.setUint32(generation, counts.getUint32(generation, true) + 1, true);
+      this.db.put(COUNTS_KEY, Buffer.from(counts.buffer));
+    });
+  }
+
+  /** Brings the userhashes of a user in line: one for each algorithm that it has an HA1 for. */
+  private index(user: UserName, before: Ha1Set, after: Ha1Set): void {
+    for (let algorithm = 0; algorithm < HA1_FULL; algorithm++) {
+      const wanted = after[algorithm] !== undefined;
+      if (wanted === (before[algorithm] !== undefined)) continue;
+      const key = userhashKey(user, algorithm);
+      if (wanted) this.db.put(key, recordKey(KEY_USER, user).subarray(1) as Buffer);
+      else this.db.remove(key);
+    }
+  }
+}
+
+const COUNTS_KEY = Buffer.from([KEY_COUNTS]);
+
+function add(counts: DataView, at: number, n: number): void {
+  counts.setUint32(at, counts.getUint32(at, true) + n, true);
+}
+
+function addLacking(counts: DataView, ha1s: Ha1Set, n: number): void {
+  for (let algorithm = 0; algorithm < HA1_FULL; algorithm++) {
+    if (ha1s[algorithm] === undefined) add(counts, COUNT_LACKING + 4 * algorithm, n);
+  }
+}
+
+function recordKey(kind: number, { name, realm }: UserName): Buffer {
+  return Buffer.concat([Buffer.from([kind]), Buffer.from(realm), Buffer.from([0]), Buffer.from(name)]);
+}
+
+function userhashKey({ name, realm }: UserName, algorithm: number): Buffer {
+  return Buffer.concat([Buffer.from([KEY_USERHASH, algorithm]), userhashOf(name, realm, algorithm)]);
+}
+
+function splitKey(key: Uint8Array, start: number): UserName {
+  const text = Buffer.from(key.subarray(start)).toString();
+  const zero = text.indexOf('\0');
+  return { realm: text.slice(0, zero), name: text.slice(zero + 1) };
+}
+
+function encode(user: User & Partial<LearntUser>): Uint8Array {
+  const header = Buffer.alloc(USER_HEADER_BYTES);
+  header[0] = USER_VERSION;
+  header[USER_FLAGS] = user.none === true ? USER_NONE : 0;
+  header.writeDoubleLE(user.freshUntil ?? 0, USER_FRESH_UNTIL);
+  header.writeDoubleLE(user.usableUntil ?? 0, USER_USABLE_UNTIL);
+  const parts: Uint8Array[] = [header];
+  for (let kind = 0; kind < HA1_KINDS; kind++) {
+    const ha1 = user.ha1s[kind];
+    if (ha1 === undefined) continue;
+    if (ha1.length !== HA1_LENGTHS[kind % HA1_FULL]) throw new RangeError('an HA1 of the wrong length');
+    header[USER_HAVE] |= 1 << kind;
+    parts.push(ha1);
+  }
+  for (const aor of user.aors) {
+    const text = Buffer.from(aor);
+    parts.push(Buffer.from([text.length, text.length >>> 8]), text);
+  }
+  const record = Buffer.concat(parts);
+  if (record.length > RECORD_BYTES_MAX) throw new RangeError('a user with too many AORs');
+  return record;
+}
+
+/** Undefined: a record of another version, or damaged. */
+function decode(user: UserName, value: Buffer): LearntUser | undefined {
+  if (value.length < USER_HEADER_BYTES || value[0] !== USER_VERSION) return undefined;
+  const ha1s = Array.from({ length: HA1_KINDS }, (_, kind) => {
+    const at = ha1Offset(value, value.length, kind);
+    return at < 0 ? undefined : Buffer.from(value.subarray(at, at + HA1_LENGTHS[kind % HA1_FULL]));
+  });
+  const aors: string[] = [];
+  for (let at = aorsOffset(value); at + 2 <= value.length; ) {
+    const length = value.readUInt16LE(at);
+    aors.push(value.subarray(at + 2, at + 2 + length).toString());
+    at += 2 + length;
+  }
+  return {
+    name: user.name,
+    realm: user.realm,
+    ha1s,
+    aors,
+    none: (value[USER_FLAGS] & USER_NONE) !== 0,
+    freshUntil: value.readDoubleLE(USER_FRESH_UNTIL),
+    usableUntil: value.readDoubleLE(USER_USABLE_UNTIL),
+  };
+}

@@ -1,0 +1,107 @@
+// The LMDB environment of the users, <data>/users: how it is opened, and reading from it without leaving a snapshot open.
+// Apart from the bindings and without their lock, so that `aorta user` works beside a running server.
+
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import * as lmdb from 'lmdb';
+import { checkFile } from '../location/lmdb-store.ts';
+
+/** Address space, not memory or disk: room for tens of millions of users. */
+const MAP_BYTES = 2 ** 34;
+
+interface ReadTransaction extends lmdb.Transaction {
+  readonly address: number;
+}
+
+export type UserDatabase = lmdb.RootDatabase<Buffer, Uint8Array> & {
+  getBinaryFast(key: Uint8Array, options: { readonly transaction: lmdb.Transaction }): Buffer | undefined;
+};
+
+const native = (lmdb as unknown as { readonly nativeAddon: { resetTxn(address: number): void } }).nativeAddon;
+
+export function userDirectory(dataDirectory: string): string {
+  return join(dataDirectory, 'users');
+}
+
+/**
+ * Opens the environment; several threads and processes may. `read` needs one that is there already.
+ * @throws Error whose message names the directory and what to do
+ */
+export function openUserDatabase(dataDirectory: string, mode: 'read' | 'write'): UserDatabase {
+  const path = userDirectory(dataDirectory);
+  const file = join(path, 'data.mdb');
+  try {
+    if (mode === 'write') {
+      mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+      if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+    } else if (!existsSync(file)) throw new Error('there is none');
+    checkFile(file);
+    const db = lmdb.open<Buffer, Uint8Array>({
+      path,
+      noSubdir: false,
+      keyEncoding: 'binary',
+      encoding: 'binary',
+      compression: false,
+      cache: false,
+      maxDbs: 1,
+      mapSize: MAP_BYTES,
+      overlappingSync: false,
+      eventTurnBatching: false,
+      readOnly: mode === 'read',
+      permissionsMode: 0o600,
+    } as lmdb.RootDatabaseOptions) as UserDatabase;
+    if (mode === 'write') for (const name of ['data.mdb', 'lock.mdb']) makePrivate(join(path, name));
+    return db;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const fix =
+      (error as NodeJS.ErrnoException).code === 'EACCES'
+        ? 'run this as the user who owns it'
+        : `restore ${path} from a backup, or move it away and import the users again`;
+    throw new Error(`cannot use the user store ${file} (${reason}): ${fix}`, { cause: error });
+  }
+}
+
+/** HA1s are as good as passwords. The directory keeps others out; this minds copies of it. */
+function makePrivate(file: string): void {
+  try {
+    chmodSync(file, 0o600);
+  } catch {
+    // another user's file, in a directory that let us in
+  }
+}
+
+/**
+ * Reads of one thread. A thread that never returns to its event loop must reset its snapshots itself: one left open keeps
+ * old pages from being used again, and hides what other processes write.
+ */
+export class UserReader {
+  private readonly db: UserDatabase;
+  private readonly snapshot: ReadTransaction;
+  private readonly reading: { readonly transaction: lmdb.Transaction };
+
+  constructor(db: UserDatabase) {
+    this.db = db;
+    this.snapshot = db.useReadTransaction() as ReadTransaction;
+    this.reading = { transaction: this.snapshot };
+    native.resetTxn(this.snapshot.address);
+  }
+
+  /** Copies the value of a key into `into`; its length, -1 where there is none, -2 where it is too long. */
+  read(key: Uint8Array, into: Uint8Array): number {
+    // A shared buffer whose length is faked: nothing but subarray and set may touch it, and only until the next read.
+    const shared = this.db.getBinaryFast(key, this.reading);
+    let length = -1;
+    if (shared !== undefined) {
+      length = shared.length;
+      if (length > into.length) length = -2;
+      else into.set(shared.subarray(0, length));
+    }
+    native.resetTxn(this.snapshot.address);
+    return length;
+  }
+
+  close(): void {
+    this.snapshot.done();
+  }
+}

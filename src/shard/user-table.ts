@@ -1,0 +1,308 @@
+// The credentials of a shard's thread: a bounded cache of HA1s in typed arrays in front of the user store. A cached user
+// costs a hash and a comparison; what another process changes is seen at the next batch. Digests are registrar/digest's.
+// @hot
+
+import { randomBytes } from 'node:crypto';
+import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from '../registrar/credential-source.ts';
+import { sameHost } from '../registrar/domains.ts';
+import { ALG_BASE_MASK } from '../sip/credentials.ts';
+import { SipHash } from '../sip/siphash.ts';
+import { openUserDatabase, type UserDatabase, UserReader } from './user-environment.ts';
+import { type ProviderLink, type UserFinder, UserLookup } from './user-lookup.ts';
+import {
+  COUNT_GENERATION,
+  COUNT_LACKING,
+  COUNT_LEARNT_GENERATION,
+  COUNT_USERS,
+  COUNTS_BYTES,
+  KEY_COUNTS,
+  REALM_BYTES_MAX,
+  readU32,
+} from './user-record.ts';
+
+/** Rows of a bucket: a user is in one of them or nowhere. */
+const WAYS = 8;
+const ROWS_FIRST = 1024;
+const ROWS_DEFAULT = 1 << 20;
+/** Users known not to exist, or to be waited for; the newest win. */
+const ABSENT_ROWS = 4096;
+/** A provider is asked again for a user that it has said nothing about. */
+const PENDING_MS = 1000;
+const NEVER = 0xffffffff;
+
+const EMPTY = 0;
+const USED = 1;
+const USED_LATELY = 2;
+
+export interface UserTableOptions {
+  /** The data directory; its user store must have been made. */
+  readonly data: string;
+  /** Realms by index, in lower case; "*" stands for every other host. */
+  readonly realms: readonly string[];
+  /** Cached users, a power of two. */
+  readonly rowsMax?: number;
+  /** Where a provider is configured. */
+  readonly provider?: ProviderLink;
+}
+
+export class UserTable implements CredentialSource {
+  ha1: Uint8Array;
+  /** Base algorithms, a bit each, that every user has an HA1 for; 0 where there is none, all where there is no user. */
+  algorithms = 7;
+  users = 0;
+  /** Reads of the store; for tests and counters. */
+  reads = 0;
+  private readonly db: UserDatabase;
+  private readonly reader: UserReader;
+  private readonly lookup: UserFinder;
+  private readonly realms: readonly Uint8Array[];
+  private readonly all: boolean;
+  private readonly hash = new SipHash(randomBytes(16));
+  private readonly rowsMax: number;
+  private rows = ROWS_FIRST;
+  private used = 0;
+  private hand = 0;
+  private keys: Uint32Array;
+  private generations: Uint32Array;
+  /** Epoch seconds up to which a row may be used; NEVER for users of the store itself. */
+  private until: Uint32Array;
+  private states: Uint8Array;
+  private readonly absentKeys = new Uint32Array(4 * ABSENT_ROWS);
+  private readonly absentGenerations = new Uint32Array(2 * ABSENT_ROWS);
+  private readonly absentUntil = new Float64Array(ABSENT_ROWS);
+  private readonly absentKinds = new Int8Array(ABSENT_ROWS);
+  private generation = 0;
+  private learntGeneration = 0;
+  private now = 0;
+  private readonly countsKey = Uint8Array.of(KEY_COUNTS);
+  private readonly counts = new Uint8Array(COUNTS_BYTES);
+  /** The realm of the last realmOf() that "*" took in. */
+  private readonly guest = new Uint8Array(REALM_BYTES_MAX);
+  private guestLength = 0;
+  // The user found last.
+  private name: Uint8Array = this.guest;
+  private nameAt = 0;
+  private nameEnd = 0;
+  private nameIsHash = false;
+  private nameRealm = 0;
+
+  /** @throws Error naming the user store where it cannot be opened */
+  constructor(options: UserTableOptions) {
+    const { provider } = options;
+    this.rowsMax = options.rowsMax ?? ROWS_DEFAULT;
+    this.rows = Math.min(ROWS_FIRST, this.rowsMax);
+    this.realms = options.realms.filter((name) => name !== '*').map((name) => Buffer.from(name, 'latin1'));
+    this.all = options.realms.includes('*');
+    this.db = openUserDatabase(options.data, 'read');
+    this.reader = new UserReader(this.db);
+    this.lookup = new UserLookup(this.reader, provider ?? null);
+    this.ha1 = new Uint8Array(this.rows * HA1_BYTES);
+    this.keys = new Uint32Array(4 * this.rows);
+    this.generations = new Uint32Array(this.rows);
+    this.until = new Uint32Array(this.rows);
+    this.states = new Uint8Array(this.rows);
+    this.refresh(0);
+  }
+
+  /** Once per batch: what other threads and processes changed counts from here on. Never throws. */
+  refresh(now: number): void {
+    this.now = now;
+    const { counts } = this;
+    try {
+      if (this.reader.read(this.countsKey, counts) !== COUNTS_BYTES) return;
+    } catch {
+      return; // what is cached goes on; a user that is not finds the store unavailable
+    }
+    this.generation = readU32(counts, COUNT_GENERATION);
+    this.learntGeneration = readU32(counts, COUNT_LEARNT_GENERATION);
+    this.users = readU32(counts, COUNT_USERS);
+    this.algorithms = 0;
+    for (let a = 0; a < 3; a++) if (readU32(counts, COUNT_LACKING + 4 * a) === 0) this.algorithms |= 1 << a;
+  }
+
+  /** Index of the realm for a host; -1 where it is not served. Good for find() until the next realmOf(). */
+  realmOf(bytes: Uint8Array, at: number, end: number): number {
+    const { realms, guest } = this;
+    for (let i = 0; i < realms.length; i++) {
+      if (sameHost(bytes, at, end, realms[i], 0, realms[i].length)) return i;
+    }
+    if (!this.all || end - at > guest.length) return -1;
+    for (let i = 0; i < end - at; i++) {
+      const byte = bytes[at + i];
+      guest[i] = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+    }
+    this.guestLength = end - at;
+    return realms.length;
+  }
+
+  find(bytes: Uint8Array, at: number, end: number, isUserhash: boolean, realm: number, algorithm: number): number {
+    const { hash, keys, states } = this;
+    this.name = bytes;
+    this.nameAt = at;
+    this.nameEnd = end;
+    this.nameIsHash = isUserhash;
+    this.nameRealm = realm;
+    const base = algorithm & ALG_BASE_MASK;
+    hash.begin();
+    hash.byte(isUserhash ? base | 0x80 : base);
+    hash.byte(realm);
+    hash.byte(realm >>> 8);
+    if (realm === this.realms.length) {
+      hash.byte(this.guestLength);
+      hash.span(this.guest, 0, this.guestLength);
+    }
+    hash.span(bytes, at, end);
+    hash.end();
+    const { out } = hash;
+    const first = (out[0] & (this.rows / WAYS - 1)) * WAYS;
+    for (let row = first; row < first + WAYS; row++) {
+      const k = 4 * row;
+      if (keys[k] !== out[0] || keys[k + 1] !== out[1] || keys[k + 2] !== out[2] || keys[k + 3] !== out[3]) continue;
+      if (states[row] === EMPTY) continue;
+      if (this.generations[row] === this.generation && this.until[row] * 1000 >= this.now) {
+        states[row] = USED | USED_LATELY;
+        return row * HA1_BYTES;
+      }
+      return this.load(row, base);
+    }
+    const known = this.absent();
+    return known === 0 ? this.load(-1, base) : known;
+  }
+
+  mayRegister(aor: Uint8Array, aorLength: number): boolean {
+    const { name, nameAt, nameEnd } = this;
+    const realm = this.realmBytes(this.nameRealm);
+    const realmLength = this.realmLength(this.nameRealm);
+    if (!this.nameIsHash) {
+      const host = aorLength - realmLength;
+      if (host > 0 && aor[host - 1] === 0x40 && sameBytes(aor, host, realm, 0, realmLength)) {
+        const length = nameEnd - nameAt;
+        if (length === host - 1 && sameBytes(aor, 0, name, nameAt, length)) return true;
+        if (length === aorLength && sameBytes(aor, 0, name, nameAt, length)) return true;
+      }
+    }
+    return this.mapped(aor, aorLength, realm, realmLength);
+  }
+
+  /** Forgets the reader; the database goes with the last thread that has it. */
+  close(): void {
+    this.reader.close();
+    void this.db.close();
+  }
+
+  private realmBytes(realm: number): Uint8Array {
+    return realm === this.realms.length ? this.guest : this.realms[realm];
+  }
+
+  private realmLength(realm: number): number {
+    return realm === this.realms.length ? this.guestLength : this.realms[realm].length;
+  }
+
+  /** What is known of a user without an HA1, as USER_*; 0: nothing. */
+  private absent(): number {
+    const { out } = this.hash;
+    const row = out[1] & (ABSENT_ROWS - 1);
+    const k = 4 * row;
+    const held = this.absentKeys;
+    if (held[k] !== out[0] || held[k + 1] !== out[1] || held[k + 2] !== out[2] || held[k + 3] !== out[3]) return 0;
+    if (this.absentGenerations[2 * row] !== this.generation) return 0;
+    if (this.absentGenerations[2 * row + 1] !== this.learntGeneration) return 0;
+    if (this.absentUntil[row] < this.now || this.lookup.blocked) return 0;
+    return this.absentKinds[row];
+  }
+
+  /** Takes the user from the store into a row: its own where it has one. @cold */
+  private load(stale: number, algorithm: number): number {
+    const { lookup, nameRealm } = this;
+    this.reads++;
+    let at: number;
+    try {
+      const realm = this.realmBytes(nameRealm).subarray(0, this.realmLength(nameRealm));
+      const name = this.name.subarray(this.nameAt, this.nameEnd);
+      at = lookup.find(name, this.nameIsHash, realm, algorithm, this.now);
+    } catch {
+      return USER_UNAVAILABLE;
+    }
+    if (at < 0) {
+      if (stale >= 0) this.drop(stale);
+      if (at !== USER_UNAVAILABLE) this.keepAbsent(at);
+      return at;
+    }
+    if (stale < 0 && this.used * 2 > this.rows && this.rows < this.rowsMax) this.grow();
+    const row = stale >= 0 ? stale : this.room();
+    const { out } = this.hash;
+    for (let i = 0; i < 4; i++) this.keys[4 * row + i] = out[i];
+    if (this.states[row] === EMPTY) this.used++;
+    this.states[row] = USED | USED_LATELY;
+    this.generations[row] = this.generation;
+    this.until[row] = Math.min(NEVER, Math.floor(lookup.until / 1000));
+    for (let i = 0; i < HA1_BYTES; i++) this.ha1[row * HA1_BYTES + i] = i < lookup.length ? lookup.record[at + i] : 0;
+    return row * HA1_BYTES;
+  }
+
+  private drop(row: number): void {
+    this.states[row] = EMPTY;
+    this.used--;
+    this.ha1.fill(0, row * HA1_BYTES, (row + 1) * HA1_BYTES);
+  }
+
+  private keepAbsent(kind: number): void {
+    const { out } = this.hash;
+    const row = out[1] & (ABSENT_ROWS - 1);
+    for (let i = 0; i < 4; i++) this.absentKeys[4 * row + i] = out[i];
+    this.absentGenerations[2 * row] = this.generation;
+    this.absentGenerations[2 * row + 1] = this.learntGeneration;
+    this.absentKinds[row] = kind;
+    this.absentUntil[row] = kind === USER_PENDING ? this.now + PENDING_MS : this.lookup.until;
+  }
+
+  /** A row in the bucket of the hash: a free one, an outdated one, or one not used lately. */
+  private room(): number {
+    const { states, generations, generation } = this;
+    const first = (this.hash.out[0] & (this.rows / WAYS - 1)) * WAYS;
+    for (let row = first; row < first + WAYS; row++) if (states[row] === EMPTY) return row;
+    for (let row = first; row < first + WAYS; row++) if (generations[row] !== generation) return row;
+    for (let turn = 0; turn <= WAYS; turn++) {
+      const row = first + (this.hand++ & (WAYS - 1));
+      if (states[row] === USED) return row;
+      states[row] = USED;
+    }
+    return first;
+  }
+
+  /** Twice the rows. A bucket's users go to the bucket of the same number or to that of its new half. @cold */
+  private grow(): void {
+    const { rows, keys, generations, until, states, ha1 } = this;
+    this.rows = rows * 2;
+    this.keys = new Uint32Array(4 * this.rows);
+    this.generations = new Uint32Array(this.rows);
+    this.until = new Uint32Array(this.rows);
+    this.states = new Uint8Array(this.rows);
+    this.ha1 = new Uint8Array(this.rows * HA1_BYTES);
+    for (let row = 0; row < rows; row++) {
+      if (states[row] === EMPTY) continue;
+      const to = (keys[4 * row] & (this.rows / WAYS - 1)) * WAYS + (row & (WAYS - 1));
+      for (let i = 0; i < 4; i++) this.keys[4 * to + i] = keys[4 * row + i];
+      this.generations[to] = generations[row];
+      this.until[to] = until[row];
+      this.states[to] = states[row];
+      for (let i = 0; i < HA1_BYTES; i++) this.ha1[to * HA1_BYTES + i] = ha1[row * HA1_BYTES + i];
+    }
+    ha1.fill(0);
+  }
+
+  /** An AOR that is not the user's own by its name: read from the store, as it is rare. @cold */
+  private mapped(aor: Uint8Array, aorLength: number, realm: Uint8Array, realmLength: number): boolean {
+    try {
+      const name = this.name.subarray(this.nameAt, this.nameEnd);
+      return this.lookup.mayRegister(name, this.nameIsHash, realm.subarray(0, realmLength), aor, aorLength);
+    } catch {
+      return false;
+    }
+  }
+}
+
+function sameBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[aAt + i] !== b[bAt + i]) return false;
+  return true;
+}
