@@ -1,0 +1,376 @@
+// The sub-path export aorta/parser: the parser for programs that want no server. One message at a time over the span
+// table; what is kept is copied out with toObject(). Nothing else of Aorta is loaded.
+
+import { PARSE_ERROR_TEXT } from './sip/parse-error-text.ts';
+import { parse as parseSlab } from './sip/parser.ts';
+import { MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/slab.ts';
+import * as T from './sip/span-table.ts';
+import { findLeniency, LENIENCIES, type Leniency } from './sip/strictness.ts';
+
+export interface SipUri {
+  /** 'sip', 'sips', 'tel', or null for any other. */
+  readonly scheme: 'sip' | 'sips' | 'tel' | null;
+  readonly text: string;
+  /** As sent, escapes included; for schemes other than sip and sips all behind the colon. */
+  readonly user: string | null;
+  readonly password: string | null;
+  readonly host: string | null;
+  readonly port: number | null;
+  /** From the first ";" on. */
+  readonly params: string | null;
+  /** From the "?" on. */
+  readonly headers: string | null;
+}
+
+export interface SipAddress {
+  readonly text: string;
+  /** As sent, with its quotes. */
+  readonly display: string | null;
+  readonly uri: SipUri;
+  readonly tag: string | null;
+}
+
+export interface SipVia {
+  readonly text: string;
+  readonly transport: string;
+  readonly host: string;
+  readonly port: number | null;
+  readonly branch: string | null;
+  readonly rport: string | null;
+  readonly received: string | null;
+  readonly maddr: string | null;
+}
+
+export interface SipContact {
+  readonly text: string;
+  readonly display: string | null;
+  readonly uri: SipUri;
+  /** Seconds; null where there is none, NaN where it is none of a number. */
+  readonly expires: number | null;
+  /** 0 to 1; null where there is none, NaN where it makes no sense. */
+  readonly q: number | null;
+  /** +sip.instance without its quotes. */
+  readonly instance: string | null;
+  readonly regId: number | null;
+  /** Every parameter as sent; null without "=". */
+  readonly params: Readonly<Record<string, string | null>>;
+}
+
+export interface SipHeader {
+  /** As sent. */
+  readonly name: string;
+  /** Trimmed, folds undone. */
+  readonly value: string;
+}
+
+export interface SipError {
+  /** Stable number: E_* in docs/parser.md. */
+  readonly code: number;
+  /** The words of a 400's reason phrase. */
+  readonly reason: string;
+  /** Where it was found, in bytes from the start of the message. */
+  readonly offset: number;
+  /** The header it was found in, in lower case; null for the start line and for headers without a name of their own here. */
+  readonly header: string | null;
+}
+
+export interface ParseOptions {
+  /** Leniencies to do without; true for all (docs/parser.md). */
+  readonly strict?: readonly Leniency[] | boolean;
+}
+
+/** The message as a plain object: strings and numbers only, free of the parser's memory. */
+export interface PlainMessage {
+  readonly kind: 'request' | 'response';
+  readonly error: SipError | null;
+  readonly method: string | null;
+  readonly requestUri: SipUri | null;
+  readonly status: number | null;
+  readonly from: SipAddress | null;
+  readonly to: SipAddress | null;
+  readonly callId: string | null;
+  readonly cseq: { readonly number: number; readonly method: string } | null;
+  readonly maxForwards: number | null;
+  readonly expires: number | null;
+  readonly contentLength: number | null;
+  readonly vias: readonly SipVia[];
+  readonly contacts: readonly SipContact[];
+  /** How many Contact values are "*". */
+  readonly stars: number;
+  readonly headers: readonly SipHeader[];
+  readonly body: string;
+}
+
+const SCHEMES = [null, 'sip', 'sips', 'tel'] as const;
+const HEADER_OF: readonly (string | null)[] = headerNames();
+const AT = slotStart(0);
+const decoder = new TextDecoder();
+
+/** By H_*: the names of span-table.ts, call-id for H_CALL_ID. */
+function headerNames(): (string | null)[] {
+  const names: (string | null)[] = [];
+  for (const [key, id] of Object.entries(T))
+    if (key.startsWith('H_')) names[id] = id === T.H_OTHER ? null : key.slice(2).toLowerCase().replaceAll('_', '-');
+  return names;
+}
+
+function textAt(index: number): string | null {
+  const at = table[index];
+  return at < 0 ? null : decoder.decode(slab.subarray(at, table[index + 1]));
+}
+
+/** A number of the table: null where there is none, NaN where it is malformed. */
+function numberAt(index: number): number | null {
+  const value = table[index];
+  return value === T.ABSENT ? null : value === T.MALFORMED ? Number.NaN : value;
+}
+
+function uriAt(base: number): SipUri {
+  return {
+    scheme: SCHEMES[table[base + T.URI_SCHEME]],
+    text: textAt(base + T.URI_AT) ?? '',
+    user: textAt(base + T.URI_USER_AT),
+    password: textAt(base + T.URI_PASSWORD_AT),
+    host: textAt(base + T.URI_HOST_AT),
+    port: numberAt(base + T.URI_PORT),
+    params: textAt(base + T.URI_PARAMS_AT),
+    headers: textAt(base + T.URI_HEADERS_AT),
+  };
+}
+
+function addressAt(base: number): SipAddress | null {
+  const text = textAt(base + T.ADDRESS_AT);
+  if (text === null) return null;
+  return {
+    text,
+    display: textAt(base + T.ADDRESS_DISPLAY_AT),
+    uri: uriAt(base),
+    tag: textAt(base + T.ADDRESS_TAG_AT),
+  };
+}
+
+function viaAt(i: number): SipVia {
+  const base = T.T_VIAS + i * T.VIA_INTS;
+  const parameter = (index: number) => textAt(base + index)?.replace(/^;[ \t]*[^=]*=?[ \t]*/, '') ?? null;
+  return {
+    text: textAt(base + T.VIA_AT) ?? '',
+    transport: textAt(base + T.VIA_TRANSPORT_AT) ?? '',
+    host: textAt(base + T.VIA_HOST_AT) ?? '',
+    port: numberAt(base + T.VIA_PORT),
+    branch: textAt(base + T.VIA_BRANCH_AT),
+    rport: parameter(T.VIA_RPORT_AT),
+    received: parameter(T.VIA_RECEIVED_AT),
+    maddr: textAt(base + T.VIA_MADDR_AT),
+  };
+}
+
+function contactAt(i: number): SipContact {
+  const base = T.T_CONTACTS + i * T.CONTACT_INTS;
+  const q = numberAt(base + T.CONTACT_Q);
+  const params: Record<string, string | null> = {};
+  for (let n = 0; n < table[base + T.CONTACT_PARAM_COUNT]; n++) {
+    const row = T.T_PARAMS + (table[base + T.CONTACT_PARAM_FIRST] + n) * T.PARAM_INTS;
+    const name = textAt(row + T.PARAM_NAME_AT) ?? '';
+    Object.defineProperty(params, name, { value: textAt(row + T.PARAM_VALUE_AT), enumerable: true });
+  }
+  return {
+    text: textAt(base + T.CONTACT_AT) ?? '',
+    display: textAt(base + T.CONTACT_DISPLAY_AT),
+    uri: uriAt(base),
+    expires: numberAt(base + T.CONTACT_EXPIRES),
+    q: q === null ? null : q / 1000,
+    instance: textAt(base + T.CONTACT_INSTANCE_AT),
+    regId: numberAt(base + T.CONTACT_REG_ID),
+    params,
+  };
+}
+
+function headerAt(i: number): SipHeader {
+  const base = T.T_ROWS + i * T.ROW_INTS;
+  return { name: textAt(base + T.ROW_NAME_AT) ?? '', value: textAt(base + T.ROW_VALUE_AT) ?? '' };
+}
+
+function list<R>(count: number, read: (i: number) => R): R[] {
+  return Array.from({ length: count }, (_, i) => read(i));
+}
+
+/**
+ * The message parsed last. There is one of these per thread, and the next parse() fills it anew: what shall outlive that is
+ * to be copied (toObject, or single strings). Accessors that give numbers allocate nothing; strings and objects are made
+ * when they are asked for.
+ */
+export class SipMessage {
+  /** E_* of the first thing that was wrong; 0 for a well-formed message. */
+  code = 0;
+  private errorAt = 0;
+  private errorHeader = 0;
+  private length = 0;
+
+  /** @internal */
+  take(length: number, off: readonly Leniency[]): void {
+    this.length = length;
+    this.code = parseSlab(AT, AT + length);
+    this.errorAt = table[T.T_ERROR_AT];
+    this.errorHeader = table[T.T_ERROR_HEADER];
+    const found = off.length === 0 ? null : findLeniency(off);
+    if (found === null) return;
+    this.code = found.code;
+    this.errorAt = found.at;
+    this.errorHeader = found.header;
+  }
+
+  get ok(): boolean {
+    return this.code === 0;
+  }
+
+  get error(): SipError | null {
+    if (this.code === 0) return null;
+    return {
+      code: this.code,
+      reason: PARSE_ERROR_TEXT[this.code],
+      offset: this.errorAt - AT,
+      header: HEADER_OF[this.errorHeader],
+    };
+  }
+
+  get kind(): 'request' | 'response' {
+    return table[T.T_KIND] === T.KIND_REQUEST ? 'request' : 'response';
+  }
+
+  get method(): string | null {
+    return textAt(T.T_METHOD_AT);
+  }
+
+  get requestUri(): SipUri | null {
+    return table[T.T_REQUEST_URI + T.URI_AT] < 0 ? null : uriAt(T.T_REQUEST_URI);
+  }
+
+  get status(): number | null {
+    return table[T.T_STATUS] === 0 ? null : table[T.T_STATUS];
+  }
+
+  get from(): SipAddress | null {
+    return addressAt(T.T_FROM);
+  }
+
+  get to(): SipAddress | null {
+    return addressAt(T.T_TO);
+  }
+
+  get callId(): string | null {
+    return textAt(T.T_CALL_ID_AT);
+  }
+
+  get cseqNumber(): number | null {
+    return table[T.T_CSEQ_METHOD_AT] < 0 ? null : table[T.T_CSEQ] >>> 0;
+  }
+
+  get cseqMethod(): string | null {
+    return textAt(T.T_CSEQ_METHOD_AT);
+  }
+
+  /** 0 to 255; NaN where it is malformed. */
+  get maxForwards(): number | null {
+    return numberAt(T.T_MAX_FORWARDS);
+  }
+
+  /** Seconds of the Expires header; NaN where it is malformed. */
+  get expires(): number | null {
+    return numberAt(T.T_EXPIRES);
+  }
+
+  get contentLength(): number | null {
+    return numberAt(T.T_CONTENT_LENGTH);
+  }
+
+  get viaCount(): number {
+    return table[T.T_VIA_COUNT];
+  }
+
+  /** @param i from 0, the topmost; below viaCount */
+  via(i: number): SipVia {
+    return viaAt(i);
+  }
+
+  /** Contact values other than "*". */
+  get contactCount(): number {
+    return table[T.T_CONTACT_COUNT];
+  }
+
+  /** How many Contact values are "*". */
+  get stars(): number {
+    return table[T.T_CONTACT_STAR];
+  }
+
+  /** @param i from 0, below contactCount */
+  contact(i: number): SipContact {
+    return contactAt(i);
+  }
+
+  get headerCount(): number {
+    return table[T.T_HEADER_COUNT];
+  }
+
+  /** @param i from 0, below headerCount; in the order of the message */
+  header(i: number): SipHeader {
+    return headerAt(i);
+  }
+
+  /** The values of every row with this name, as sent; without regard to case, compact forms not translated. */
+  values(name: string): string[] {
+    const wanted = name.toLowerCase();
+    return list(this.headerCount, headerAt)
+      .filter((header) => header.name.toLowerCase() === wanted)
+      .map(({ value }) => value);
+  }
+
+  /** The body's bytes, a copy. */
+  get body(): Uint8Array {
+    return slab.slice(table[T.T_BODY_AT], table[T.T_BODY_END]);
+  }
+
+  /** Bytes of the message as it was handed in. */
+  get byteLength(): number {
+    return this.length;
+  }
+
+  /** Everything copied out. */
+  toObject(): PlainMessage {
+    const number = this.cseqNumber;
+    return {
+      kind: this.kind,
+      error: this.error,
+      method: this.method,
+      requestUri: this.requestUri,
+      status: this.status,
+      from: this.from,
+      to: this.to,
+      callId: this.callId,
+      cseq: number === null ? null : { number, method: this.cseqMethod ?? '' },
+      maxForwards: this.maxForwards,
+      expires: this.expires,
+      contentLength: this.contentLength,
+      vias: list(this.viaCount, viaAt),
+      contacts: list(this.contactCount, contactAt),
+      stars: this.stars,
+      headers: list(this.headerCount, headerAt),
+      body: decoder.decode(this.body),
+    };
+  }
+}
+
+const message = new SipMessage();
+const NONE: readonly Leniency[] = [];
+
+/**
+ * Parses one whole message, as a datagram holds it. The bytes are copied; the view is this thread's one view, and good
+ * until the next call. Throws a RangeError for more than 65,535 bytes, and nothing for anything else: see `error`.
+ */
+export function parse(bytes: Uint8Array, options?: ParseOptions): SipMessage {
+  if (bytes.length > MESSAGE_BYTES_MAX)
+    throw new RangeError(`a SIP message of ${bytes.length} bytes; at most ${MESSAGE_BYTES_MAX} are parsed`);
+  slab.set(bytes, AT);
+  const strict = options?.strict ?? false;
+  message.take(bytes.length, strict === true ? LENIENCIES : strict === false ? NONE : strict);
+  return message;
+}

@@ -1,0 +1,186 @@
+// Where the parser is lenient by design, and a second look at a parsed message for those who do not want it to be: each
+// leniency has a name (docs/parser.md gives its reason). Runs only where it is asked for; nothing of it costs the rest.
+
+import {
+  E_CALL_ID,
+  E_CONTACT,
+  E_FROM,
+  E_OK,
+  E_OPTION_TAGS,
+  E_REQUEST_URI,
+  E_STATUS_LINE,
+  E_TO,
+  E_VIA,
+} from './parse-error.ts';
+import { slab, table } from './slab.ts';
+import * as T from './span-table.ts';
+
+/** A finding of the second look: E_*, H_* and the offset in the slab. */
+export interface Finding {
+  readonly code: number;
+  readonly header: number;
+  readonly at: number;
+}
+
+type Check = () => Finding | null;
+
+const finding = (code: number, header: number, at: number): Finding => ({ code, header, at });
+
+function text(at: number, end: number): string {
+  let result = '';
+  for (let p = at; p < end; p++) result += String.fromCharCode(slab[p]);
+  return result;
+}
+
+interface Place {
+  readonly base: number;
+  readonly code: number;
+  readonly header: number;
+}
+
+/** The URIs there are: of the request line, To, From and the contacts. */
+function* uris(): Generator<Place> {
+  if (table[T.T_REQUEST_URI + T.URI_AT] >= 0) yield { base: T.T_REQUEST_URI, code: E_REQUEST_URI, header: T.H_OTHER };
+  if (table[T.T_TO + T.ADDRESS_AT] >= 0) yield { base: T.T_TO, code: E_TO, header: T.H_TO };
+  if (table[T.T_FROM + T.ADDRESS_AT] >= 0) yield { base: T.T_FROM, code: E_FROM, header: T.H_FROM };
+  for (let i = 0; i < table[T.T_CONTACT_COUNT]; i++)
+    yield { base: T.T_CONTACTS + i * T.CONTACT_INTS, code: E_CONTACT, header: T.H_CONTACT };
+}
+
+/** The first URI whose span (AT index in its record) does not match. */
+function firstBadSpan(index: number, pattern: RegExp): Finding | null {
+  for (const { base, code, header } of uris()) {
+    const at = table[base + index];
+    if (at >= 0 && !pattern.test(text(at, table[base + index + 1]))) return finding(code, header, at);
+  }
+  return null;
+}
+
+function rows(id: number): number[] {
+  const found: number[] = [];
+  for (let row = table[T.T_FIRST_ROW + id]; row >= 0; row = table[T.T_ROWS + row * T.ROW_INTS + T.ROW_NEXT])
+    found.push(T.T_ROWS + row * T.ROW_INTS);
+  return found;
+}
+
+/** Length of a status line without the space and the reason, its CRLF included. */
+const BARE_STATUS_LINE = 13;
+const TOKEN = "[A-Za-z0-9\\-.!%*_+`'~]+";
+const HOST = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$/;
+const URI_PART = /^[A-Za-z0-9\-_.!~*'()%&=+$,;?/:@[\]]*$/;
+const PLAIN_VALUE = new RegExp(`^(?:${TOKEN}|[A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\]|".*")$`, 's');
+const CALL_ID_WORD = '[A-Za-z0-9\\-.!%*_+`\'~()<>:\\\\"/[\\]?{}]+';
+const CALL_ID = new RegExp(`^${CALL_ID_WORD}(?:@${CALL_ID_WORD})?$`);
+const TOKENS = new RegExp(`^${TOKEN}(?:[ \\t]*,[ \\t]*${TOKEN})*$`);
+
+function hosts(): Finding | null {
+  for (let i = 0; i < table[T.T_VIA_COUNT]; i++) {
+    const at = table[T.T_VIAS + i * T.VIA_INTS + T.VIA_HOST_AT];
+    if (!HOST.test(text(at, table[T.T_VIAS + i * T.VIA_INTS + T.VIA_HOST_END]))) return finding(E_VIA, T.H_VIA, at);
+  }
+  return firstBadSpan(T.URI_HOST_AT, HOST);
+}
+
+function parameterValues(): Finding | null {
+  for (let i = 0; i < table[T.T_PARAM_COUNT]; i++) {
+    const row = T.T_PARAMS + i * T.PARAM_INTS;
+    const at = table[row + T.PARAM_VALUE_AT];
+    if (at >= 0 && !PLAIN_VALUE.test(text(at, table[row + T.PARAM_VALUE_END])))
+      return finding(E_CONTACT, T.H_CONTACT, at);
+  }
+  return null;
+}
+
+function displayNames(): Finding | null {
+  const words = new RegExp(`^(?:"|${TOKEN}(?:[ \\t]+${TOKEN})*$)`);
+  for (const { base, code, header } of uris()) {
+    if (base === T.T_REQUEST_URI) continue;
+    const at = table[base + T.ADDRESS_DISPLAY_AT];
+    if (at >= 0 && !words.test(text(at, table[base + T.ADDRESS_DISPLAY_END]))) return finding(code, header, at);
+  }
+  return null;
+}
+
+function callId(): Finding | null {
+  const at = table[T.T_CALL_ID_AT];
+  return at < 0 || CALL_ID.test(text(at, table[T.T_CALL_ID_END])) ? null : finding(E_CALL_ID, T.H_CALL_ID, at);
+}
+
+/** Values of a Via list, by its commas outside quotes, against those that were read. */
+function lowerVias(): Finding | null {
+  let values = 0;
+  let last = 0;
+  for (const row of rows(T.H_VIA)) {
+    last = table[row + T.ROW_VALUE_AT];
+    const list = text(last, table[row + T.ROW_VALUE_END]).replace(/"(?:\\.|[^"\\])*"/gs, '""');
+    values += list.split(',').length;
+  }
+  return values > table[T.T_VIA_COUNT] ? finding(E_VIA, T.H_VIA, last) : null;
+}
+
+function supported(): Finding | null {
+  for (const row of [...rows(T.H_SUPPORTED), ...rows(T.H_REQUIRE)]) {
+    const at = table[row + T.ROW_VALUE_AT];
+    const value = text(at, table[row + T.ROW_VALUE_END]);
+    const empty = value === '' && table[row + T.ROW_ID] === T.H_SUPPORTED;
+    if (!empty && !TOKENS.test(value)) return finding(E_OPTION_TAGS, table[row + T.ROW_ID], at);
+  }
+  return null;
+}
+
+/** Counts only once no Contact was left out; a request that needs its contacts has been refused for them before. */
+function idleContacts(): Finding | null {
+  let values = 0;
+  let last = 0;
+  for (const row of rows(T.H_CONTACT)) {
+    last = table[row + T.ROW_VALUE_AT];
+    const list = text(last, table[row + T.ROW_VALUE_END]).replace(/"(?:\\.|[^"\\])*"|<[^>]*>/gs, '""');
+    values += list.split(',').length;
+  }
+  const read = table[T.T_CONTACT_COUNT] + table[T.T_CONTACT_STAR];
+  return values > read ? finding(E_CONTACT, T.H_CONTACT, last) : null;
+}
+
+function statusLine(): Finding | null {
+  if (table[T.T_KIND] !== T.KIND_RESPONSE) return null;
+  if (table[T.T_HEADER_COUNT] === 0) return null;
+  const headers = table[T.T_ROWS + T.ROW_NAME_AT];
+  const bare = /^SIP\/2\.0 \d{3}\r\n$/i.test(text(headers - BARE_STATUS_LINE, headers));
+  return bare ? finding(E_STATUS_LINE, T.H_OTHER, headers - 2) : null;
+}
+
+function uriCharacters(): Finding | null {
+  for (const index of [T.URI_USER_AT, T.URI_PASSWORD_AT, T.URI_PARAMS_AT, T.URI_HEADERS_AT]) {
+    const found = firstBadSpan(index, URI_PART);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** By name: what to look for where that leniency is switched off. */
+const CHECKS = {
+  'host-underscore': hosts,
+  'parameter-values': parameterValues,
+  'display-names': displayNames,
+  'call-id': callId,
+  'uri-characters': uriCharacters,
+  'lower-vias': lowerVias,
+  'option-lists': supported,
+  'idle-contacts': idleContacts,
+  'status-line': statusLine,
+} satisfies Readonly<Record<string, Check>>;
+
+/** What may be switched off, by name. */
+export type Leniency = keyof typeof CHECKS;
+
+export const LENIENCIES = Object.keys(CHECKS) as readonly Leniency[];
+
+/** The first use that the message in the table, parsed with E_OK makes of a leniency; null for none. */
+export function findLeniency(off: readonly Leniency[]): Finding | null {
+  if (table[T.T_ERROR] !== E_OK) return null;
+  for (const name of off) {
+    const found = CHECKS[name]();
+    if (found !== null) return found;
+  }
+  return null;
+}
