@@ -13,6 +13,7 @@ import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/li
 import { Bell, FlagWait, flagWake } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { Forwarding } from './forwarding.ts';
+import type { GateOptions } from './gate.ts';
 import { Ring } from './ring.ts';
 import type { ShardAuth, ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
@@ -60,6 +61,7 @@ export interface ShardTask {
   readonly port: MessagePort;
   /** Where clients authenticate. */
   readonly auth?: AuthTask;
+  readonly gate?: GateOptions;
 }
 
 /** What a shard's thread tells the main thread. */
@@ -138,6 +140,7 @@ function assemble(
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
+    ...(task.gate && { gate: task.gate }),
   });
   const lengths = new Int32Array(SLOT_COUNT);
   const bell = bells[task.index];

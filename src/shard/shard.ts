@@ -4,8 +4,9 @@
 
 import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
+import type { RefusalReport } from '../registrar/abuse.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
-import { AUTH_PENDING, Authenticator } from '../registrar/authenticator.ts';
+import { AUTH_OK, AUTH_PENDING, Authenticator } from '../registrar/authenticator.ts';
 import type { CredentialSource } from '../registrar/credential-source.ts';
 import { hasLiveImage, highestNc } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
@@ -29,6 +30,7 @@ import { parse } from '../sip/parser.ts';
 import { slab, slotStart } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
+  H_AUTHORIZATION,
   KIND_RESPONSE,
   METHOD_ACK,
   METHOD_CANCEL,
@@ -36,6 +38,7 @@ import {
   METHOD_REGISTER,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
+  T_FIRST_ROW,
   T_KIND,
   T_METHOD,
   T_REQUEST_URI,
@@ -48,6 +51,7 @@ import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import { Gate, type GateOptions } from './gate.ts';
 import { Sweeper } from './sweeper.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
@@ -66,6 +70,7 @@ export interface ShardOptions {
   readonly log: ShardLog;
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
+  readonly gate?: GateOptions;
 }
 
 export interface ShardAuth {
@@ -100,6 +105,7 @@ export class Shard {
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
   private readonly authenticator: Authenticator | null;
+  private readonly gate: Gate | null;
   private batchIsOpen = false;
   private slot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
@@ -119,6 +125,7 @@ export class Shard {
     this.tally = new BatchTally(options.counters);
     this.sweeper = new Sweeper(this.state, this.out, this.tally);
     this.out.peers = this.peers;
+    this.gate = options.gate === undefined ? null : this.createGate(options.gate);
     const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
     this.authenticator = options.auth === undefined ? null : new Authenticator({ ...options.auth, secret, floors });
   }
@@ -138,6 +145,7 @@ export class Shard {
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
     if (isKeepAlive(at, length)) return this.drop(COUNTER.dropped_keep_alive);
+    if (this.gate !== null && !this.gate.admits(slot, at, at + length, now)) return;
     const error = parse(at, at + length);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
@@ -249,19 +257,43 @@ export class Shard {
     const refused = this.uas.admit(out, length) || (again ? 0 : this.authenticate());
     if (refused === AUTH_PENDING) return this.wait(length);
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
-    if (refused !== 0) return this.finishAnswer(-1, false);
+    if (refused !== 0) {
+      this.judge(refused);
+      return this.finishAnswer(-1, false);
+    }
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
     const ticket = this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
     let status = this.uas.check(out);
     if (status === 0) status = table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
+    this.judge(status);
     this.finishAnswer(ticket, out.changed || this.state.uncommitted);
   }
 
   /** §10.3 steps 3 and 4 for REGISTER, and whatever else tells of a user. 0 to go on. */
   private authenticate(): number {
-    const { authenticator, out, state } = this;
+    const { authenticator, gate, out, state } = this;
     if (authenticator === null || (table[T_METHOD] !== METHOD_REGISTER && !asksForUser())) return 0;
+    if (gate?.trusts(this.slot)) {
+      const asserted = table[T_METHOD] !== METHOD_REGISTER || gate.assertsAor(state.aor, state.aorLength);
+      return asserted ? 0 : this.uas.forbidden(out);
+    }
+    const hasCredentials = table[T_FIRST_ROW + H_AUTHORIZATION] >= 0;
+    if (hasCredentials && gate?.mayTry(this.slot, state.key, this.now) === false) return authenticator.unavailable(out);
     return authenticator.authenticate(out, state.key, state.aor, state.aorLength);
+  }
+
+  /** Counts what the request came to for its source and its account. */
+  private judge(status: number): void {
+    const { authenticator, gate, out, state } = this;
+    if (authenticator === null) return;
+    gate?.outcome(this.slot, state.key, status, out.authenticated, authenticator.outcome, this.now);
+    authenticator.outcome = AUTH_OK;
+  }
+
+  private createGate(options: GateOptions): Gate {
+    const { secret, log } = this.options;
+    const refused = (report: RefusalReport) => log('warn', 'source refused', { ...report });
+    return new Gate(options, secret.subarray(0, 16), this.peers, this.counters, refused);
   }
 
   /** The user's credentials are being fetched: the message comes again when they are there. */
