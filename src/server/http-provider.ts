@@ -53,7 +53,7 @@ const NO_SUCH_USER = [400, 404, 410, 414, 422];
 const BODY_BYTES_MAX = 256 << 10;
 /** "No such user" kept at once: names can be made up without end. */
 const NEGATIVES_MAX = 65_536;
-const SWEEP_MS = 60_000;
+const SWEEP_MS = 600_000;
 /** After a failure an old answer is used this long before the service is asked again. */
 const STALE_RETRY_MS = 5000;
 

@@ -216,6 +216,25 @@ describe('HTTP provider', () => {
     expect(answers.filter((answer) => answer === 'unavailable').length).toBeGreaterThan(80);
   });
 
+  it('clears what no longer counts when it starts', async () => {
+    const old = Date.now() - 1000;
+    const learn = (name: string, none: boolean, usableUntil: number) =>
+      store.learn({
+        name,
+        realm: REALM,
+        ha1s: none ? [] : ha1sOf(name, REALM, 'pw'),
+        aors: [],
+        none,
+        freshUntil: old,
+        usableUntil,
+      });
+    await Promise.all(Array.from({ length: 1200 }, (_, i) => learn(`old${i}`, i % 2 === 0, old)));
+    await learn('kept', false, Date.now() + 60_000);
+    await start();
+    const left = ['old0', 'old1', 'old599', 'old1199', 'kept'].filter((name) => store.learnt({ name, realm: REALM }));
+    expect(left).toEqual(['kept']);
+  });
+
   it('ends with questions under way', async () => {
     const p = await start({ timeoutMs: 60_000 });
     handler = () => {};
