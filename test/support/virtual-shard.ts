@@ -4,7 +4,7 @@ import type { LocationStore } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
-import { Shard } from '../../src/shard/shard.ts';
+import { Shard, type ShardAuth } from '../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
 
 export interface Source {
@@ -30,6 +30,7 @@ export interface VirtualShardOptions {
   readonly index?: number;
   readonly shards?: number;
   readonly now?: number;
+  readonly auth?: ShardAuth;
 }
 
 export class VirtualShard {
@@ -56,6 +57,7 @@ export class VirtualShard {
         return true;
       },
       log: (_level, event) => this.log.push(event),
+      ...(options.auth && { auth: options.auth }),
     });
     this.shard.open();
   }
