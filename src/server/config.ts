@@ -3,11 +3,13 @@
 
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../registrar/abuse-policy.ts';
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import { ANSWER_RING_BYTES_MIN } from '../registrar/transactions.ts';
 import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/native-udp.ts';
+import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
@@ -26,6 +28,7 @@ export interface Config {
   readonly shards?: number;
   /** Who may register. Mode `none` trusts every client, and so is for loopback addresses only. */
   readonly auth: AuthConfig;
+  readonly abuse: AbusePolicy;
   /** Lifts that restriction. */
   readonly allowUnauthenticated: boolean;
   /** `durable`: on disk before the 200 OK. `process`: survives a crash of the process, not of the machine. */
@@ -45,6 +48,7 @@ export const DEFAULT_CONFIG: Config = {
   listen: [{ host: '127.0.0.1', port: 5060 }],
   data: './data',
   auth: DEFAULT_AUTH,
+  abuse: DEFAULT_ABUSE_POLICY,
   allowUnauthenticated: false,
   durability: 'durable',
   udp: 'auto',
@@ -80,6 +84,7 @@ const schema = z.strictObject({
   data: text.optional(),
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
+  abuse: abuseSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
@@ -127,6 +132,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       policy: { ...merged.policy, ...raw.policy },
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
+      abuse: { ...merged.abuse, ...raw.abuse },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -182,6 +188,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     policy: schema.shape.policy.unwrap().shape,
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
+    abuse: abuseKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -206,6 +213,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     data: raw.data ?? DEFAULT_CONFIG.data,
     ...(raw.shards === undefined ? {} : { shards: raw.shards }),
     auth: fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none'),
+    abuse: fillAbuse(raw.abuse ?? {}),
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,

@@ -51,6 +51,7 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       secret: directory.secret,
       log,
       ...(users && { auth: poolAuth(config, directory.path, users) }),
+      gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
     });
   } catch (error) {
     await users?.close();

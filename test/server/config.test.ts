@@ -55,6 +55,10 @@ domains: [Example.COM, 2001:db8::1]
 data: bindings
 shards: 3
 auth: none
+abuse:
+  unlimited: []
+  failures-max: 5
+  scanner-agents: [nmap]
 durability: process
 udp: dgram
 log-level: warn
@@ -82,6 +86,7 @@ limits:
       data: join(directory, 'bindings'),
       shards: 3,
       auth: DEFAULT_CONFIG.auth,
+      abuse: { ...DEFAULT_CONFIG.abuse, unlimited: [], failuresMax: 5, scannerAgents: ['nmap'] },
       allowUnauthenticated: false,
       durability: 'process',
       udp: 'dgram',
