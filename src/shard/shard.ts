@@ -5,10 +5,8 @@
 import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
-import type { AuthPolicy } from '../registrar/auth-policy.ts';
-import { AUTH_OK, AUTH_PENDING, Authenticator } from '../registrar/authenticator.ts';
-import type { CredentialSource } from '../registrar/credential-source.ts';
-import { hasLiveImage, highestNc } from '../registrar/images.ts';
+import { AUTH_PENDING } from '../registrar/authenticator.ts';
+import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { createPeers, type Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
@@ -30,15 +28,12 @@ import { parse } from '../sip/parser.ts';
 import { slab, slotStart } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
-  H_AUTHORIZATION,
   KIND_RESPONSE,
   METHOD_ACK,
   METHOD_CANCEL,
-  METHOD_OPTIONS,
   METHOD_REGISTER,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
-  T_FIRST_ROW,
   T_KIND,
   T_METHOD,
   T_REQUEST_URI,
@@ -47,11 +42,12 @@ import {
   URI_USER_AT,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
+import { Admission, type ShardAuth } from './admission.ts';
 import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
-import { Gate, type GateOptions } from './gate.ts';
+import type { GateOptions } from './gate.ts';
 import { Sweeper } from './sweeper.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
@@ -73,20 +69,6 @@ export interface ShardOptions {
   readonly gate?: GateOptions;
 }
 
-export interface ShardAuth {
-  readonly policy: AuthPolicy;
-  /** As the users' realmOf() gives their indices. */
-  readonly realms: readonly string[];
-  /** `refresh` is called once per batch. */
-  readonly users: CredentialSource & { refresh(now: number): void };
-  /** Differs between shards and processes. */
-  readonly nonceStart: number;
-  /** When this process began, epoch ms. */
-  readonly startedAt: number;
-  /** Keeps the message in a slot until its user's credentials have been fetched; false where too many wait. */
-  wait(slot: number, length: number, peers: Peers, authenticator: Authenticator): boolean;
-}
-
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 
 export class Shard {
@@ -104,8 +86,7 @@ export class Shard {
   private readonly tally: BatchTally;
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
-  private readonly authenticator: Authenticator | null;
-  private readonly gate: Gate | null;
+  private readonly admission: Admission;
   private batchIsOpen = false;
   private slot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
@@ -125,9 +106,8 @@ export class Shard {
     this.tally = new BatchTally(options.counters);
     this.sweeper = new Sweeper(this.state, this.out, this.tally);
     this.out.peers = this.peers;
-    this.gate = options.gate === undefined ? null : this.createGate(options.gate);
-    const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
-    this.authenticator = options.auth === undefined ? null : new Authenticator({ ...options.auth, secret, floors });
+    const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
+    this.admission = new Admission({ ...options, refused }, this.out, this.state, this.uas);
   }
 
   /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
@@ -145,7 +125,7 @@ export class Shard {
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
     if (isKeepAlive(at, length)) return this.drop(COUNTER.dropped_keep_alive);
-    if (this.gate !== null && !this.gate.admits(slot, at, at + length, now)) return;
+    if (!this.admission.hears(slot, at, at + length, now)) return;
     const error = parse(at, at + length);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
@@ -199,7 +179,7 @@ export class Shard {
 
   private openBatch(): void {
     this.batchIsOpen = true;
-    this.options.auth?.users.refresh(this.now);
+    this.admission.refresh(this.now);
   }
 
   private drop(counter: number): void {
@@ -254,65 +234,22 @@ export class Shard {
     const { out, keys } = this;
     this.startAnswer();
     this.state.uncommitted = false;
-    const refused = this.uas.admit(out, length) || (again ? 0 : this.authenticate());
-    if (refused === AUTH_PENDING) return this.wait(length);
+    let refused = this.uas.admit(out, length) || (again ? 0 : this.admission.authenticate());
+    if (refused === AUTH_PENDING) {
+      refused = this.admission.wait(length);
+      if (refused === 0) return;
+    }
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
     if (refused !== 0) {
-      this.judge(refused);
+      this.admission.judge(refused);
       return this.finishAnswer(-1, false);
     }
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
     const ticket = this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
     let status = this.uas.check(out);
     if (status === 0) status = table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
-    this.judge(status);
+    this.admission.judge(status);
     this.finishAnswer(ticket, out.changed || this.state.uncommitted);
-  }
-
-  /** §10.3 steps 3 and 4 for REGISTER, and whatever else tells of a user. 0 to go on. */
-  private authenticate(): number {
-    const { authenticator, gate, out, state } = this;
-    if (authenticator === null || (table[T_METHOD] !== METHOD_REGISTER && !asksForUser())) return 0;
-    if (gate?.trusts(this.slot)) {
-      const asserted = table[T_METHOD] !== METHOD_REGISTER || gate.assertsAor(state.aor, state.aorLength);
-      return asserted ? 0 : this.uas.forbidden(out);
-    }
-    const hasCredentials = table[T_FIRST_ROW + H_AUTHORIZATION] >= 0;
-    if (hasCredentials && gate?.mayTry(this.slot, state.key, this.now) === false) return authenticator.unavailable(out);
-    return authenticator.authenticate(out, state.key, state.aor, state.aorLength);
-  }
-
-  /** Counts what the request came to for its source and its account. */
-  private judge(status: number): void {
-    const { authenticator, gate, out, state } = this;
-    if (authenticator === null) return;
-    gate?.outcome(this.slot, state.key, status, out.authenticated, authenticator.outcome, this.now);
-    authenticator.outcome = AUTH_OK;
-  }
-
-  private createGate(options: GateOptions): Gate {
-    const { secret, log } = this.options;
-    const refused = (report: RefusalReport) => log('warn', 'source refused', { ...report });
-    return new Gate(options, secret.subarray(0, 16), this.peers, this.counters, refused);
-  }
-
-  /** The user's credentials are being fetched: the message comes again when they are there. */
-  private wait(length: number): void {
-    const { auth } = this.options;
-    if (auth === undefined || this.authenticator === null) return;
-    if (auth.wait(this.slot, length, this.peers, this.authenticator)) {
-      this.counters[COUNTER.waiting]++;
-      return;
-    }
-    this.authenticator.unavailable(this.out);
-    this.finishAnswer(-1, false);
-  }
-
-  /** What the AOR's record says of a nonce used before this process began. */
-  private highestNc(idHigh: number, idLow: number): number {
-    const { out, state } = this;
-    if (state.aorLength < 0 || !this.load()) return -1;
-    return highestNc(out.state, out.stateAt, out.stateEnd, idHigh, idLow);
   }
 
   private serveOptions(): number {
@@ -426,11 +363,6 @@ export class Shard {
 /** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */
 function aorUri(): number {
   return table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0 ? T_REQUEST_URI : T_TO;
-}
-
-/** OPTIONS for a user, which would tell whether there is one. */
-function asksForUser(): boolean {
-  return table[T_METHOD] === METHOD_OPTIONS && table[T_REQUEST_URI + URI_USER_AT] >= 0;
 }
 
 /** CRLFs or nothing at all (RFC 5626 §3.5.1, and what some phones send instead), or a STUN message (§3.5.2). */

@@ -3,8 +3,9 @@
 import type { LocationStore } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
+import type { ShardAuth } from '../../src/shard/admission.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
-import { Shard, type ShardAuth } from '../../src/shard/shard.ts';
+import { Shard } from '../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
 
 export interface Source {
