@@ -39,7 +39,14 @@ const FLAGS: readonly [key: string, option: Option][] = [
   ],
   ['data', new Option('--data <dir>', `data directory (default: ${DEFAULT_CONFIG.data})`)],
   ['shards', new Option('--shards <n>', `shard threads (default: one per core, here ${DEFAULT_SHARDS})`)],
-  ['auth', new Option('--auth <mode>', 'none: every client may register, so loopback addresses only (default: none)')],
+  [
+    'auth.mode',
+    new Option(
+      '--auth <mode>',
+      'digest: users log in, see "aorta user"; none: every client may register, so loopback addresses only ' +
+        '(default: none on loopback addresses alone, else digest)',
+    ),
+  ],
   [
     'allow-unauthenticated',
     new Option('--allow-unauthenticated', 'listen on other addresses without authentication all the same'),

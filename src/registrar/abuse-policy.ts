@@ -56,9 +56,9 @@ export interface AbusePolicy {
   /** Wrong passwords a success takes back. */
   readonly aorRefund: number;
 
-  /** Sources remembered per shard (36 bytes each). */
+  /** Sources remembered per shard (37 bytes each). */
   readonly sourcesMax: number;
-  /** Flows with a success remembered per shard (24 bytes each). */
+  /** Flows with a success remembered per shard (16 bytes each). */
   readonly flowsMax: number;
   /** Accounts with wrong passwords remembered per shard (16 bytes each). */
   readonly aorsMax: number;

@@ -163,7 +163,7 @@ export class Authenticator {
     this.challenges = new Challenges(policy, realms, opaque);
     const { nonceLifetimeMs, nonceKeyMs } = policy;
     this.nonces = new Nonces(secret, options.generation ?? 0, nonceLifetimeMs, nonceKeyMs, options.nonceStart);
-    const usedUntil = floors === undefined ? 0 : (options.startedAt ?? 0);
+    const usedUntil = floors === undefined ? 0 : (options.startedAt ?? 0) - 1;
     this.window = new NonceWindow(policy.usedNoncesMax, policy.ncWindow, nonceLifetimeMs, usedUntil);
     this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
     this.name = new Uint8Array(policy.parameterBytesMax);

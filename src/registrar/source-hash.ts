@@ -17,58 +17,57 @@ const KIND_PLACE = 19;
 const PLACES = 20;
 
 export class SourceHash {
-  /** The hash last made: 64 bits. `a` is never 0, so that 0 can mean an empty place. */
+  /** The hash last made: 64 bits, as integers of 32. `a` is never 0, so that 0 can mean an empty place. */
   a = 0;
   b = 0;
-  private readonly wordsA = new Uint32Array(PLACES * 256);
-  private readonly wordsB = new Uint32Array(PLACES * 256);
+  /** Two words for each byte in each place. */
+  private readonly words = new Int32Array(PLACES * 512);
 
   /** @param key 16 secret bytes, of which the tables are made */
   constructor(key: Uint8Array) {
     const hash = new SipHash(key);
-    for (let i = 0; i < this.wordsA.length; i += 2) {
+    for (let i = 0; i < this.words.length; i += 4) {
       hash.begin();
       hash.byte(i & 255);
       hash.byte(i >>> 8);
       hash.end();
-      this.wordsA.set(hash.out.subarray(0, 2), i);
-      this.wordsB.set(hash.out.subarray(2, 4), i);
+      this.words.set(hash.out, i);
     }
   }
 
   /** Of the first `bits` bits of a peer's address. */
   prefix(peers: Peers, row: number, kind: number, bits: number): void {
-    const { wordsA, wordsB } = this;
+    const { words } = this;
     const { ip } = peers;
     const whole = bits >> 3;
-    let key = (KIND_PLACE << 8) | (peers.family[row] * KINDS + kind);
-    let a = wordsA[key];
-    let b = wordsB[key];
+    let key = (KIND_PLACE << 9) | ((peers.family[row] * KINDS + kind) << 1);
+    let a = words[key];
+    let b = words[key + 1];
     const at = row << 4;
     for (let i = 0; i < whole; i++) {
-      key = (i << 8) | ip[at + i];
-      a ^= wordsA[key];
-      b ^= wordsB[key];
+      key = (i << 9) | (ip[at + i] << 1);
+      a ^= words[key];
+      b ^= words[key + 1];
     }
     if ((bits & 7) !== 0) {
-      key = (whole << 8) | (ip[at + whole] & (0xff00 >> (bits & 7)));
-      a ^= wordsA[key];
-      b ^= wordsB[key];
+      key = (whole << 9) | ((ip[at + whole] & (0xff00 >> (bits & 7))) << 1);
+      a ^= words[key];
+      b ^= words[key + 1];
     }
-    this.a = a === 0 ? 1 : a >>> 0;
-    this.b = b >>> 0;
+    this.a = a === 0 ? 1 : a;
+    this.b = b;
   }
 
   /** Of a peer's whole address, port and transport. */
   flow(peers: Peers, row: number): void {
-    const { wordsA, wordsB } = this;
+    const { words } = this;
     const port = peers.port[row];
     this.prefix(peers, row, OF_FLOW, peers.family[row] === 6 ? 128 : 32);
-    const high = (PORT_PLACE << 8) | (port >> 8);
-    const low = ((PORT_PLACE + 1) << 8) | (port & 255);
-    const transport = (TRANSPORT_PLACE << 8) | peers.transport[row];
-    const a = this.a ^ wordsA[high] ^ wordsA[low] ^ wordsA[transport];
-    this.a = a === 0 ? 1 : a >>> 0;
-    this.b = (this.b ^ wordsB[high] ^ wordsB[low] ^ wordsB[transport]) >>> 0;
+    const high = (PORT_PLACE << 9) | ((port >> 8) << 1);
+    const low = ((PORT_PLACE + 1) << 9) | ((port & 255) << 1);
+    const transport = (TRANSPORT_PLACE << 9) | (peers.transport[row] << 1);
+    const a = this.a ^ words[high] ^ words[low] ^ words[transport];
+    this.a = a === 0 ? 1 : a;
+    this.b ^= words[high + 1] ^ words[low + 1] ^ words[transport + 1];
   }
 }

@@ -29,7 +29,7 @@ const SUCCESSES_PER_PLACE = 16;
 export class SourceScores {
   private readonly policy: AbusePolicy;
   private readonly setMask: number;
-  private readonly tags: Uint32Array;
+  private readonly tags: Int32Array;
   private readonly ints: Int32Array;
   private readonly floats: Float32Array;
   private readonly lastKind: Uint8Array;
@@ -42,7 +42,7 @@ export class SourceScores {
     const sets = 2 ** Math.ceil(Math.log2(Math.max(1, policy.sourcesMax / WAYS)));
     this.policy = policy;
     this.setMask = sets - 1;
-    this.tags = new Uint32Array(sets * WAYS);
+    this.tags = new Int32Array(sets * WAYS);
     this.ints = new Int32Array(sets * WAYS * WORDS);
     this.lastKind = new Uint8Array(sets * WAYS);
     this.floats = new Float32Array(this.ints.buffer);
@@ -61,7 +61,7 @@ export class SourceScores {
     const { tags, ints } = this;
     const first = (b & this.setMask) * WAYS;
     for (let entry = first; entry < first + WAYS; entry++) {
-      if (tags[entry] !== a || ints[entry * WORDS + CHECK] !== (b | 0)) continue;
+      if (tags[entry] !== a || ints[entry * WORDS + CHECK] !== b) continue;
       if (ints[entry * WORDS + TOUCHED] !== tick) this.settle(entry, tick);
       return entry;
     }
@@ -85,7 +85,7 @@ export class SourceScores {
     }
     tags[place] = a;
     ints.fill(0, place * WORDS, place * WORDS + WORDS);
-    ints[place * WORDS + CHECK] = b | 0;
+    ints[place * WORDS + CHECK] = b;
     ints[place * WORDS + TOUCHED] = tick;
     return place;
   }

@@ -173,6 +173,11 @@ export class UserAgentServer {
     return refuse(out, status, PHRASE[status]);
   }
 
+  /** §10.3 step 4: whoever asks may not. */
+  forbidden(out: Outbox): number {
+    return refuse(out, 403, PHRASE[403]);
+  }
+
   /** The commit failed: nothing of the request was done (§10.3 step 7). */
   failed(out: Outbox): number {
     return refuse(out, 500, PHRASE[500]);

@@ -3,11 +3,15 @@
 
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../registrar/abuse-policy.ts';
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import { ANSWER_RING_BYTES_MIN } from '../registrar/transactions.ts';
 import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/native-udp.ts';
+import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
+import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
+import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 
 import { nearest } from './nearest.ts';
@@ -22,8 +26,9 @@ export interface Config {
   readonly data: string;
   /** Shard threads, 1 to 64. Absent: as many as the data directory was made for; for a new one, one per core. */
   readonly shards?: number;
-  /** Who may register: `none` trusts every client, and so is for loopback addresses only. */
-  readonly auth: 'none';
+  /** Who may register. Mode `none` trusts every client, and so is for loopback addresses only. */
+  readonly auth: AuthConfig;
+  readonly abuse: AbusePolicy;
   /** Lifts that restriction. */
   readonly allowUnauthenticated: boolean;
   /** `durable`: on disk before the 200 OK. `process`: survives a crash of the process, not of the machine. */
@@ -42,7 +47,8 @@ export const DEFAULT_SHARDS = Math.min(SHARDS_MAX, availableParallelism());
 export const DEFAULT_CONFIG: Config = {
   listen: [{ host: '127.0.0.1', port: 5060 }],
   data: './data',
-  auth: 'none',
+  auth: DEFAULT_AUTH,
+  abuse: DEFAULT_ABUSE_POLICY,
   allowUnauthenticated: false,
   durability: 'durable',
   udp: 'auto',
@@ -69,45 +75,6 @@ export interface ConfigSource {
   where(path: readonly PropertyKey[], unknownKey?: boolean): string;
 }
 
-const integer = (min: number, max: number) =>
-  z.preprocess(
-    (value) => (typeof value === 'string' && /^[0-9]{1,15}$/.test(value) ? Number(value) : value),
-    z
-      .number({ error: (issue) => expected(`a whole number from ${min} to ${max}`, issue.input) })
-      .refine((n) => Number.isInteger(n) && n >= min && n <= max, {
-        error: (issue) => expected(`a whole number from ${min} to ${max}`, issue.input),
-      }),
-  );
-
-const choice = <const T extends readonly [string, ...string[]]>(...words: T) =>
-  z.enum(words, {
-    error: (issue) => expected(words.length > 1 ? `one of ${words.join(', ')}` : words[0], issue.input),
-  });
-
-const yesOrNo = z.boolean({ error: (issue) => expected('true or false', issue.input) });
-
-const text = z.string({ error: (issue) => expected('a text', issue.input) }).min(1, { error: 'is empty' });
-
-/** One text or a list of them, each read by `read`, which throws a RangeError where it makes no sense. */
-const listOf = <T>(read: (text: string) => T) =>
-  z.preprocess(
-    (value) => (typeof value === 'string' ? [value] : value),
-    z
-      .array(
-        z.string({ error: (issue) => expected('a text', issue.input) }).transform((item, context) => {
-          try {
-            return read(item);
-          } catch (error) {
-            context.addIssue({ code: 'custom', message: (error as Error).message });
-            return z.NEVER;
-          }
-        }),
-        { error: (issue) => expected('a list', issue.input) },
-      )
-      .min(1, { error: 'is empty' })
-      .max(64, { error: 'has more than 64 entries' }),
-  );
-
 const SECONDS_MAX = 2 ** 31 - 1;
 
 /** The configuration file, and the flags in its shape. */
@@ -116,7 +83,8 @@ const schema = z.strictObject({
   domains: listOf(parseDomain).optional(),
   data: text.optional(),
   shards: integer(1, SHARDS_MAX).optional(),
-  auth: choice('none').optional(),
+  auth: authSchema.optional(),
+  abuse: abuseSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
@@ -131,7 +99,7 @@ const schema = z.strictObject({
         'contacts-per-aor': integer(1, BINDINGS_MAX).optional(),
         'contacts-overflow': choice('reject', 'evict-oldest').optional(),
       },
-      { error: (issue) => (issue.code === 'invalid_type' ? expected('keys and values', issue.input) : undefined) },
+      section,
     )
     .optional(),
   limits: z
@@ -145,7 +113,7 @@ const schema = z.strictObject({
         transactions: integer(1024, 1 << 24).optional(),
         'answer-bytes': integer(ANSWER_RING_BYTES_MIN, 1 << 30).optional(),
       },
-      { error: (issue) => (issue.code === 'invalid_type' ? expected('keys and values', issue.input) : undefined) },
+      section,
     )
     .optional(),
 });
@@ -163,6 +131,8 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
     Object.assign(merged, raw, {
       policy: { ...merged.policy, ...raw.policy },
       limits: { ...merged.limits, ...raw.limits },
+      auth: { ...merged.auth, ...raw.auth },
+      abuse: { ...merged.abuse, ...raw.abuse },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -180,13 +150,15 @@ export function refusals(
   config: Config,
   place: (path: readonly string[], fallback: string) => string = (path, fallback) => path.join('.') || fallback,
 ): string[] {
-  const problems: string[] = [];
+  const problems = authFaults(config.auth).map(
+    ([path, fault]) => `${place(['auth', ...path], ['auth', ...path].join('.'))}: ${fault}`,
+  );
   const seen = new Set<string>();
   for (const address of config.listen) {
     const name = formatListenAddress(address);
     if (seen.has(name) && address.port !== 0) problems.push(`${place(['listen'], 'listen')}: ${name} is there twice`);
     seen.add(name);
-    if (config.auth === 'none' && !config.allowUnauthenticated && !isLoopback(address.host)) {
+    if (config.auth.mode === 'none' && !config.allowUnauthenticated && !isLoopback(address.host)) {
       problems.push(
         `${place(['listen'], 'listen')}: ${name} can be reached from other machines, and without authentication anyone ` +
           'there could take over any registration. To listen on it all the same, add --allow-unauthenticated',
@@ -215,6 +187,8 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     '': schema.shape,
     policy: schema.shape.policy.unwrap().shape,
     limits: schema.shape.limits.unwrap().shape,
+    auth: authKeys,
+    abuse: abuseKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -225,6 +199,12 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
   return '';
 }
 
+/** Where nobody says how clients authenticate: they must, as soon as one address can be reached from other machines. */
+function needsAuth(raw: Raw): boolean {
+  if (raw['allow-unauthenticated'] === true) return false;
+  return (raw.listen ?? DEFAULT_CONFIG.listen).some(({ host }) => !isLoopback(host));
+}
+
 function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
   const policy = raw.policy ?? {};
   const limits = raw.limits ?? {};
@@ -232,7 +212,8 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     listen: raw.listen ?? DEFAULT_CONFIG.listen,
     data: raw.data ?? DEFAULT_CONFIG.data,
     ...(raw.shards === undefined ? {} : { shards: raw.shards }),
-    auth: raw.auth ?? DEFAULT_CONFIG.auth,
+    auth: fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none'),
+    abuse: fillAbuse(raw.abuse ?? {}),
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
@@ -302,8 +283,4 @@ function parseDomain(text: string): string {
 function at(value: unknown, path: readonly string[]): unknown {
   for (const key of path) value = (value as Record<string, unknown> | undefined)?.[key];
   return value;
-}
-
-function expected(what: string, got: unknown): string {
-  return `expected ${what}, got ${got === null || got === undefined ? 'nothing' : JSON.stringify(got)}`;
 }

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { PROVIDER_DOWN, PROVIDER_UP } from '../shard/user-lookup.ts';
+import { USER_NAME_BYTES_MAX } from '../shard/user-record.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { type Ha1Set, parseHa1 } from './ha1.ts';
 import type { Log } from './log.ts';
@@ -52,7 +53,7 @@ const NO_SUCH_USER = [400, 404, 410, 414, 422];
 const BODY_BYTES_MAX = 256 << 10;
 /** "No such user" kept at once: names can be made up without end. */
 const NEGATIVES_MAX = 65_536;
-const SWEEP_MS = 60_000;
+const SWEEP_MS = 600_000;
 /** After a failure an old answer is used this long before the service is asked again. */
 const STALE_RETRY_MS = 5000;
 
@@ -102,18 +103,20 @@ export class HttpProvider {
     await Promise.allSettled([...this.pending.values(), this.sweeping]);
   }
 
-  /** Asks for a user. However many ask for the same one, the service is asked once. Never rejects. */
-  ask(name: string, realm: string): Promise<AskResult> {
+  /**
+   * Asks for a user, "name" or "name@realm". However many ask for the same one, the service is asked once. Never rejects.
+   * After 'found' and 'none' the store has the answer, whatever the name.
+   */
+  ask(text: string, realm: string): Promise<AskResult> {
+    const suffix = `@${realm}`;
+    const name =
+      text.toLowerCase().endsWith(suffix) && text.length > suffix.length ? text.slice(0, -suffix.length) : text;
     const key = `${realm}\0${name}`;
     const earlier = this.pending.get(key);
     if (earlier !== undefined) return earlier;
-    let user: UserName;
-    try {
-      user = checkUserName(name, realm);
-    } catch {
-      return Promise.resolve('none');
-    }
-    const answer = this.answer(user)
+    if (name === '' || Buffer.byteLength(name) > USER_NAME_BYTES_MAX || key.indexOf('\0') !== key.lastIndexOf('\0'))
+      return Promise.resolve('unavailable');
+    const answer = this.answer({ name, realm })
       .catch((error: unknown): AskResult => {
         this.log('error', 'what the user service said cannot be stored', { reason: String(error) });
         return 'unavailable';
@@ -204,6 +207,7 @@ export class HttpProvider {
 
   /** Null: there is no such user. Throws where the service does not say. */
   private async fetchUser({ name, realm }: UserName): Promise<FoundUser | null> {
+    if (!isUserName(name, realm)) return null;
     this.asked++;
     const url = this.options.url
       .replaceAll('{user}', encodeURIComponent(name))
@@ -270,6 +274,15 @@ function readBody(text: string): FoundUser {
   });
   if (ha1s.every((ha1) => ha1 === undefined)) throw new Error('the answer has no HA1');
   return { ha1s, aors: (parsed.data.aors ?? []).map(parseAor) };
+}
+
+/** Whether there may be such a user at all. */
+function isUserName(name: string, realm: string): boolean {
+  try {
+    return checkUserName(name, realm).realm === realm;
+  } catch {
+    return false;
+  }
 }
 
 async function boundedText(response: Response): Promise<string> {

@@ -34,7 +34,7 @@ export async function serve(config: Config): Promise<number> {
     return startFailed(error, log);
   }
   for (const address of server.listen) process.stdout.write(`listening udp ${hostPort(address)}\n`);
-  process.stdout.write(`ready: ${firstPhone(config, server.listen)}\n`);
+  process.stdout.write(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
   log('info', 'ready', {
     listen: server.listen.map(hostPort),
     domains: config.policy.domains,
@@ -42,6 +42,8 @@ export async function serve(config: Config): Promise<number> {
     shards: server.counters().length,
     durability: config.durability,
     udp: server.udp,
+    auth: config.auth.mode,
+    ...(config.auth.mode === 'none' ? {} : { users: server.users }),
     bindings: total(server.counters(), COUNTER.bindings),
   });
   if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);

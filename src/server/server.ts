@@ -1,12 +1,13 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
-import { type Pool, startPool } from '../shard/pool.ts';
+import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
 import type { ListenAddress } from '../transport/native-udp.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
+import { openUsers, type Users } from './users.ts';
 
 export interface Server {
   /** Where it listens; a port given as 0 is the real one here. */
@@ -17,6 +18,8 @@ export interface Server {
   counters(): readonly Float64Array[];
   /** Shards that died and were started again. */
   readonly restarts: number;
+  /** Users in the user store; 0 where nobody authenticates. */
+  readonly users: number;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -34,8 +37,10 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
     shards: config.shards ?? DEFAULT_SHARDS,
     anyShards: config.shards === undefined,
   });
+  let users: Users | undefined;
   let pool: Pool;
   try {
+    if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
     pool = await startPool({
       shards: directory.shards,
       listeners: config.listen,
@@ -45,11 +50,22 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       policy: config.policy,
       secret: directory.secret,
       log,
+      ...(users && { auth: poolAuth(config, directory.path, users) }),
+      gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
     });
   } catch (error) {
+    await users?.close();
     directory.close();
     throw error;
   }
+  const takeDown = async (): Promise<void> => {
+    try {
+      await pool.stop();
+      await users?.close();
+    } finally {
+      directory.close();
+    }
+  };
   let stopped: Promise<void> | undefined;
   return {
     listen: pool.listeners,
@@ -58,17 +74,28 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
     get restarts() {
       return pool.restarts;
     },
+    get users() {
+      return users?.count ?? 0;
+    },
     stop: () => {
-      stopped ??= pool.stop().finally(() => directory.close());
+      stopped ??= takeDown();
       return stopped;
     },
   };
 }
 
-/** What a person needs to know to register a first phone, in one line. */
-export function firstPhone(config: Config, listen: readonly ListenAddress[]): string {
+function poolAuth(config: Config, data: string, users: Users): PoolAuth {
+  const { providerState } = users;
+  return { policy: config.auth.policy, data, ask: users.ask, ...(providerState && { providerState }) };
+}
+
+/** What a person needs to know to register a first phone, in one line. @param users there are, where clients authenticate */
+export function firstPhone(config: Config, listen: readonly ListenAddress[], users: number): string {
   const address = listen[0];
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   const domain = config.policy.domains.find((name) => name !== '*') ?? host;
-  return `register sip:alice@${domain} (any user) at registrar ${hostPort(address)} over UDP, no password`;
+  const where = `at registrar ${hostPort(address)} over UDP`;
+  if (config.auth.mode === 'none') return `register sip:alice@${domain} (any user) ${where}, no password`;
+  if (users > 0 || config.auth.provider !== undefined) return `register a user with its password ${where}`;
+  return `no one can register yet: add a user with "aorta user add alice@${domain} --data ${config.data}", then register it ${where}`;
 }

@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openUserDatabase, type UserDatabase, userDirectory } from '../shard/user-environment.ts';
 import { RECORD_BYTES_MAX } from '../shard/user-lookup.ts';
 import {
@@ -170,16 +171,20 @@ export class UserStore {
     });
   }
 
-  /** Takes out what a provider told: of no user, where it is `none`; all that is not usable at `now`. */
-  async forget(which: (user: LearntUser) => boolean): Promise<number> {
-    const gone: Buffer[] = [];
-    const range = { start: Buffer.from([KEY_LEARNT]), end: Buffer.from([KEY_LEARNT + 1]) };
-    for (const { key, value } of this.db.getRange(range)) {
-      const user = decode(splitKey(key, 1), value);
-      if (user === undefined || which(user)) gone.push(Buffer.from(key));
+  /** Takes out of what a provider told all that `which` says, a page at a time, so that nobody waits for it. */
+  async forget(which: (user: LearntUser) => boolean): Promise<void> {
+    let start = Buffer.from([KEY_LEARNT]);
+    for (let more = true; more; ) {
+      const page = [...this.db.getRange({ start, end: Buffer.from([KEY_LEARNT + 1]), limit: PAGE })];
+      const gone = page.filter(({ key, value }) => {
+        const user = decode(splitKey(key, 1), value);
+        return user === undefined || which(user);
+      });
+      await this.drop(gone.map(({ key }) => Buffer.from(key)));
+      await nextTurn();
+      more = page.length === PAGE;
+      if (more) start = Buffer.concat([page[PAGE - 1].key, Buffer.from([0])]);
     }
-    await this.drop(gone);
-    return gone.length;
   }
 
   /** Takes out what a provider told about these. */
@@ -235,6 +240,9 @@ export class UserStore {
     }
   }
 }
+
+/** Records looked at in one go. */
+const PAGE = 500;
 
 const COUNTS_KEY = Buffer.from([KEY_COUNTS]);
 

@@ -22,6 +22,8 @@ export const COUNTER_NAMES = [
   'dropped_keep_alive',
   'dropped_in_progress', // retransmissions of a request whose answer waits for its commit
   'waiting', // messages kept until their user's credentials have been fetched
+  'dropped_source', // from a source that is refused for what it did (abuse control)
+  'dropped_scanner', // from tools that say they are scanners
   'dropped_ring_full',
   'dropped_send', // answers the socket would not take
   'answered_400',

@@ -11,6 +11,7 @@ import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
+import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
@@ -37,6 +38,8 @@ export interface PoolOptions {
   readonly log: ShardLog;
   /** Where clients authenticate. */
   readonly auth?: PoolAuth;
+  /** Who is heard, and whose word is taken. */
+  readonly gate?: GateOptions;
   /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
   readonly taskFile?: string;
 }
@@ -240,6 +243,7 @@ class RunningPool implements Pool {
       toMain: parts.toMain[shard],
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
+      ...(options.gate && { gate: options.gate }),
     };
   }
 }

@@ -10,11 +10,13 @@ import type { Policy } from '../registrar/policy.ts';
 import { SLOT_COUNT } from '../sip/slab.ts';
 import * as abi from '../transport/linux-abi.ts';
 import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/linux-udp.ts';
+import type { ShardAuth } from './admission.ts';
 import { Bell, FlagWait, flagWake } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { Forwarding } from './forwarding.ts';
+import type { GateOptions } from './gate.ts';
 import { Ring } from './ring.ts';
-import type { ShardAuth, ShardOptions } from './shard.ts';
+import type { ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import { fdWake } from './shared-parts.ts';
 import { UserTable } from './user-table.ts';
@@ -60,6 +62,7 @@ export interface ShardTask {
   readonly port: MessagePort;
   /** Where clients authenticate. */
   readonly auth?: AuthTask;
+  readonly gate?: GateOptions;
 }
 
 /** What a shard's thread tells the main thread. */
@@ -138,6 +141,7 @@ function assemble(
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
+    ...(task.gate && { gate: task.gate }),
   });
   const lengths = new Int32Array(SLOT_COUNT);
   const bell = bells[task.index];

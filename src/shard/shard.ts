@@ -4,10 +4,9 @@
 
 import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
-import type { AuthPolicy } from '../registrar/auth-policy.ts';
-import { AUTH_PENDING, Authenticator } from '../registrar/authenticator.ts';
-import type { CredentialSource } from '../registrar/credential-source.ts';
-import { hasLiveImage, highestNc } from '../registrar/images.ts';
+import type { RefusalReport } from '../registrar/abuse.ts';
+import { AUTH_PENDING } from '../registrar/authenticator.ts';
+import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { createPeers, type Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
@@ -32,7 +31,6 @@ import {
   KIND_RESPONSE,
   METHOD_ACK,
   METHOD_CANCEL,
-  METHOD_OPTIONS,
   METHOD_REGISTER,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
@@ -43,10 +41,12 @@ import {
   URI_USER_AT,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
+import { Admission, type ShardAuth } from './admission.ts';
 import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import type { GateOptions } from './gate.ts';
 import { Sweeper } from './sweeper.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
@@ -65,20 +65,7 @@ export interface ShardOptions {
   readonly log: ShardLog;
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
-}
-
-export interface ShardAuth {
-  readonly policy: AuthPolicy;
-  /** As the users' realmOf() gives their indices. */
-  readonly realms: readonly string[];
-  /** `refresh` is called once per batch. */
-  readonly users: CredentialSource & { refresh(now: number): void };
-  /** Differs between shards and processes. */
-  readonly nonceStart: number;
-  /** When this process began, epoch ms. */
-  readonly startedAt: number;
-  /** Keeps the message in a slot until its user's credentials have been fetched; false where too many wait. */
-  wait(slot: number, length: number, peers: Peers, authenticator: Authenticator): boolean;
+  readonly gate?: GateOptions;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
@@ -98,7 +85,7 @@ export class Shard {
   private readonly tally: BatchTally;
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
-  private readonly authenticator: Authenticator | null;
+  private readonly admission: Admission;
   private batchIsOpen = false;
   private slot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
@@ -118,8 +105,8 @@ export class Shard {
     this.tally = new BatchTally(options.counters);
     this.sweeper = new Sweeper(this.state, this.out, this.tally);
     this.out.peers = this.peers;
-    const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
-    this.authenticator = options.auth === undefined ? null : new Authenticator({ ...options.auth, secret, floors });
+    const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
+    this.admission = new Admission({ ...options, refused }, this.out, this.state, this.uas);
   }
 
   /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
@@ -137,6 +124,7 @@ export class Shard {
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
     if (isKeepAlive(at, length)) return this.drop(COUNTER.dropped_keep_alive);
+    if (!this.admission.hears(slot, at, at + length, now)) return;
     const error = parse(at, at + length);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
@@ -190,7 +178,7 @@ export class Shard {
 
   private openBatch(): void {
     this.batchIsOpen = true;
-    this.options.auth?.users.refresh(this.now);
+    this.admission.refresh(this.now);
   }
 
   private drop(counter: number): void {
@@ -245,41 +233,22 @@ export class Shard {
     const { out, keys } = this;
     this.startAnswer();
     this.state.uncommitted = false;
-    const refused = this.uas.admit(out, length) || (again ? 0 : this.authenticate());
-    if (refused === AUTH_PENDING) return this.wait(length);
+    let refused = this.uas.admit(out, length) || (again ? 0 : this.admission.authenticate());
+    if (refused === AUTH_PENDING) {
+      refused = this.admission.wait(length);
+      if (refused === 0) return;
+    }
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
-    if (refused !== 0) return this.finishAnswer(-1, false);
+    if (refused !== 0) {
+      this.admission.judge(refused);
+      return this.finishAnswer(-1, false);
+    }
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
     const ticket = this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
     let status = this.uas.check(out);
     if (status === 0) status = table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
+    this.admission.judge(status);
     this.finishAnswer(ticket, out.changed || this.state.uncommitted);
-  }
-
-  /** §10.3 steps 3 and 4 for REGISTER, and whatever else tells of a user. 0 to go on. */
-  private authenticate(): number {
-    const { authenticator, out, state } = this;
-    if (authenticator === null || (table[T_METHOD] !== METHOD_REGISTER && !asksForUser())) return 0;
-    return authenticator.authenticate(out, state.key, state.aor, state.aorLength);
-  }
-
-  /** The user's credentials are being fetched: the message comes again when they are there. */
-  private wait(length: number): void {
-    const { auth } = this.options;
-    if (auth === undefined || this.authenticator === null) return;
-    if (auth.wait(this.slot, length, this.peers, this.authenticator)) {
-      this.counters[COUNTER.waiting]++;
-      return;
-    }
-    this.authenticator.unavailable(this.out);
-    this.finishAnswer(-1, false);
-  }
-
-  /** What the AOR's record says of a nonce used before this process began. */
-  private highestNc(idHigh: number, idLow: number): number {
-    const { out, state } = this;
-    if (state.aorLength < 0 || !this.load()) return -1;
-    return highestNc(out.state, out.stateAt, out.stateEnd, idHigh, idLow);
   }
 
   private serveOptions(): number {
@@ -393,11 +362,6 @@ export class Shard {
 /** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */
 function aorUri(): number {
   return table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0 ? T_REQUEST_URI : T_TO;
-}
-
-/** OPTIONS for a user, which would tell whether there is one. */
-function asksForUser(): boolean {
-  return table[T_METHOD] === METHOD_OPTIONS && table[T_REQUEST_URI + URI_USER_AT] >= 0;
 }
 
 /** CRLFs or nothing at all (RFC 5626 §3.5.1, and what some phones send instead), or a STUN message (§3.5.2). */

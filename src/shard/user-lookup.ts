@@ -1,7 +1,7 @@
 // A user in the store, for a shard that does not have it in its table: by name, by userhash, as a provider told it.
 // Each lookup is one to three reads. Caching is user-table's.
 
-import { Buffer } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import { USER_PENDING, USER_UNAVAILABLE, USER_UNKNOWN } from '../registrar/credential-source.ts';
 import type { UserReader } from './user-environment.ts';
 import {
@@ -113,6 +113,7 @@ export class UserLookup implements UserFinder {
         return (this.record[USER_FLAGS] & USER_NONE) === 0 ? this.ha1(kind) : USER_UNKNOWN;
       }
     }
+    if (!isUtf8(name)) return USER_UNKNOWN; // could not be told again as it was asked
     if (down) return USER_UNAVAILABLE;
     this.provider?.wanted(Buffer.from(name).toString(), Buffer.from(realm).toString());
     return USER_PENDING;

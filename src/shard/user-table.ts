@@ -279,6 +279,8 @@ export class UserTable implements CredentialSource {
     this.until = new Uint32Array(this.rows);
     this.states = new Uint8Array(this.rows);
     this.ha1 = new Uint8Array(this.rows * HA1_BYTES);
+    const before = new Int32Array(ha1.buffer);
+    const after = new Int32Array(this.ha1.buffer);
     for (let row = 0; row < rows; row++) {
       if (states[row] === EMPTY) continue;
       const to = (keys[4 * row] & (this.rows / WAYS - 1)) * WAYS + (row & (WAYS - 1));
@@ -286,7 +288,7 @@ export class UserTable implements CredentialSource {
       this.generations[to] = generations[row];
       this.until[to] = until[row];
       this.states[to] = states[row];
-      for (let i = 0; i < HA1_BYTES; i++) this.ha1[to * HA1_BYTES + i] = ha1[row * HA1_BYTES + i];
+      for (let i = 0; i < HA1_BYTES / 4; i++) after[(to * HA1_BYTES) / 4 + i] = before[(row * HA1_BYTES) / 4 + i];
     }
     ha1.fill(0);
   }

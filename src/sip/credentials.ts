@@ -53,7 +53,7 @@ export const C_URI_AT = 8;
 export const C_URI_END = 9;
 export const C_RESPONSE_AT = 10;
 export const C_RESPONSE_END = 11;
-export const C_ALGORITHM_AT = 12;
+const C_ALGORITHM_AT = 12;
 export const C_CNONCE_AT = 14;
 export const C_CNONCE_END = 15;
 export const C_OPAQUE_AT = 16;
@@ -62,7 +62,7 @@ export const C_QOP_AT = 18;
 export const C_QOP_END = 19;
 export const C_NC_AT = 20;
 export const C_NC_END = 21;
-export const C_USERHASH_AT = 22;
+const C_USERHASH_AT = 22;
 const SPANS_END = 24;
 // --- and what the values say
 export const C_SCHEME = 24;

@@ -8,7 +8,7 @@ import { REQUIREMENT_IDS } from './requirement-ids.ts';
 import { listFiles, ROOT, readSource } from './source.ts';
 
 const PATH = join(ROOT, 'docs/conformance.md');
-const ID = /\bR[0-9]{4}-[0-9A-Za-z.]+-[0-9]{2}\b/g;
+const ID = /\bR[0-9]{4}-[0-9A-Za-z.]+-[0-9]{2}[a-z]?\b/g;
 const document = readFileSync(PATH, 'utf8');
 
 /** Test files by the requirement that they name, comments left aside; `R3261-10.3-19, -20` names both. */

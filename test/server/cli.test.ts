@@ -46,7 +46,7 @@ describe('aorta', () => {
     [['serve', '--shards'], "aorta: option '--shards <n>' argument missing"],
     [['serve', '--shards', '0'], 'aorta: --shards: expected a whole number from 1 to 64, got 0'],
     [['serve', '--shards', '2x'], 'aorta: --shards: expected a whole number from 1 to 64, got "2x"'],
-    [['serve', '--auth', 'digest'], 'aorta: --auth: expected none, got "digest"'],
+    [['serve', '--auth', 'basic'], 'aorta: --auth: expected one of none, digest, got "basic"'],
     [
       ['serve', '--listen', 'tls:127.0.0.1:5061'],
       'aorta: --listen: tls is not in this version, only udp (got "tls:127.0.0.1:5061")',
@@ -73,7 +73,7 @@ describe('aorta', () => {
   });
 
   it('refuses an address beyond loopback without authentication, and names the flag that lifts it', async () => {
-    const ended = await aorta('serve', '--listen', 'udp:0.0.0.0:5060', '--data', temporaryDirectory());
+    const ended = await aorta('serve', '--listen', 'udp:0.0.0.0:5060', '--auth', 'none', '--data', 'none');
     expect(ended.exit.code).toBe(2);
     expect(ended.stderr).toContain('--listen: udp:0.0.0.0:5060 can be reached from other machines');
     expect(ended.stderr).toContain('--allow-unauthenticated');

@@ -41,7 +41,7 @@ describe('configuration', () => {
     expect(DEFAULT_CONFIG).toMatchObject({
       listen: [{ host: '127.0.0.1', port: 5060 }],
       data: './data',
-      auth: 'none',
+      auth: { mode: 'none' },
       durability: 'durable',
       udp: 'auto',
       policy: { domains: ['localhost', '127.0.0.1'], minExpiresS: 60, defaultExpiresS: 3600, maxExpiresS: 7200 },
@@ -55,6 +55,10 @@ domains: [Example.COM, 2001:db8::1]
 data: bindings
 shards: 3
 auth: none
+abuse:
+  unlimited: []
+  failures-max: 5
+  scanner-agents: [nmap]
 durability: process
 udp: dgram
 log-level: warn
@@ -81,7 +85,8 @@ limits:
       ],
       data: join(directory, 'bindings'),
       shards: 3,
-      auth: 'none',
+      auth: DEFAULT_CONFIG.auth,
+      abuse: { ...DEFAULT_CONFIG.abuse, unlimited: [], failuresMax: 5, scannerAgents: ['nmap'] },
       allowUnauthenticated: false,
       durability: 'process',
       udp: 'dgram',
@@ -116,7 +121,7 @@ limits:
     ],
     ['\npolicy: 3', 'aorta.yaml:2:9: policy: expected keys and values, got 3'],
     ['udp: fast', 'aorta.yaml:1:6: udp: expected one of auto, dgram, got "fast"'],
-    ['auth: digest', 'aorta.yaml:1:7: auth: expected none, got "digest"'],
+    ['auth: basic', 'aorta.yaml:1:7: auth.mode: expected one of none, digest, got "basic"'],
     ['allow-unauthenticated: maybe', 'aorta.yaml:1:24: allow-unauthenticated: expected true or false, got "maybe"'],
     ['data: ""', 'aorta.yaml:1:7: data: is empty'],
     ['listen: []', 'aorta.yaml:1:9: listen: is empty'],
@@ -191,9 +196,69 @@ limits:
     ]);
   });
 
+  it('has clients authenticate as soon as one address can be reached from other machines', () => {
+    const mode = (text: string, ...more: ConfigSource[]) => load(text, ...more).auth.mode;
+    expect(mode('')).toBe('none');
+    expect(mode("listen: ['udp:127.0.0.1:5060', 'udp:[::1]:5060']")).toBe('none');
+    expect(mode("listen: ['udp:127.0.0.1:5060', 'udp:0.0.0.0:5060']")).toBe('digest');
+    expect(mode("listen: 'udp:0.0.0.0:5060'\nallow-unauthenticated: true")).toBe('none');
+    expect(mode("listen: 'udp:0.0.0.0:5060'\nauth: {qop: auth}")).toBe('digest');
+    expect(mode('auth: digest')).toBe('digest');
+    expect(mode('auth: {mode: none}', flags({ auth: { mode: 'digest' } }))).toBe('digest');
+  });
+
+  it('reads the section auth', () => {
+    const { auth } = load(`
+auth:
+  mode: digest
+  algorithms: [sha-512-256, MD5]
+  qop: auth,auth-int
+  legacy-without-qop: false
+  nonce-lifetime-s: 86400
+  nc-window: 1
+  wrong-credentials: 403
+  trusted-proxies: [192.0.2.0/24, '2001:db8::1']
+  provider:
+    http:
+      url: http://127.0.0.1:8080/{realm}/{user}
+      headers: {authorization: Bearer x}
+      ttl-s: 60
+`);
+    expect(auth).toMatchObject({
+      mode: 'digest',
+      policy: {
+        algorithms: ['SHA-512-256', 'MD5'],
+        qop: 'auth,auth-int',
+        legacyWithoutQop: false,
+        nonceLifetimeMs: 86_400_000,
+        nonceKeyMs: 86_400_000,
+        ncWindow: 1,
+        wrongCredentials: 403,
+      },
+      trustedProxies: ['192.0.2.0/24', '2001:db8::1'],
+      provider: { url: 'http://127.0.0.1:8080/{realm}/{user}', headers: { authorization: 'Bearer x' }, ttlS: 60 },
+    });
+  });
+
+  it.each([
+    ['auth: {algorithms: [MD4]}', 'aorta.yaml:1:21: auth.algorithms: expected one of MD5, SHA-256'],
+    ['auth: {algorithms: [MD5, md5]}', 'aorta.yaml:1:20: auth.algorithms: one is there twice'],
+    ['auth: {nonce-lifetime-s: 100, nonce-key-s: 50}', 'aorta.yaml:1:44: auth.nonce-key-s: is shorter'],
+    ['auth: {trusted-proxies: 192.0.2.0/33}', 'auth.trusted-proxies: expected an address or a prefix'],
+    ['auth: {wrong-credentials: 402}', 'auth.wrong-credentials: expected 401 or 403, got 402'],
+    ['auth: {algorithm: MD5}', 'auth.algorithm: unknown key, did you mean "algorithms"?'],
+    ['auth: {provider: {http: {url: "ftp://x/{user}"}}}', 'auth.provider.http.url: expected an http or https URL'],
+    ['auth: {provider: {http: {url: "http://x/"}}}', 'auth.provider.http.url: expected an http or https URL'],
+    ['auth: {provider: {http: {}}}', 'auth.provider.http.url: expected a text, got nothing'],
+  ])('says what is wrong in the section auth: %s', (text, problem) => {
+    expect(problems(text)).toEqual([expect.stringContaining(problem)]);
+  });
+
   it('refuses an address that others can reach, and one that stands twice', () => {
     for (const address of ['udp:0.0.0.0:5060', 'udp:192.0.2.1:5060', 'udp:[::]:5060', 'udp:[2001:db8::1]:5060']) {
-      expect(problems(`listen: '${address}'`)).toEqual([expect.stringContaining('add --allow-unauthenticated')]);
+      expect(problems(`listen: '${address}'\nauth: none`)).toEqual([
+        expect.stringContaining('add --allow-unauthenticated'),
+      ]);
       expect(load(`listen: '${address}'\nallow-unauthenticated: true`).listen).toHaveLength(1);
     }
     for (const address of [
@@ -202,7 +267,7 @@ limits:
       'udp:[0:0:0:0:0:0:0:1]:5060',
       'udp:[::ffff:127.0.0.1]:1',
     ]) {
-      expect(problems(`listen: '${address}'`)).toEqual([]);
+      expect(problems(`listen: '${address}'\nauth: none`)).toEqual([]);
     }
     expect(problems('listen: [udp:127.0.0.1:5060, udp:127.0.0.1:5060]')).toEqual([
       'aorta.yaml:1:9: listen: udp:127.0.0.1:5060 is there twice',

@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { USER_PENDING, USER_UNKNOWN } from '../../src/registrar/credential-source.ts';
 import { ha1sOf } from '../../src/server/ha1.ts';
 import { DEFAULT_HTTP_PROVIDER, HttpProvider, type HttpProviderOptions } from '../../src/server/http-provider.ts';
 import { UserStore } from '../../src/server/user-store.ts';
@@ -107,6 +108,33 @@ describe('HTTP provider', () => {
     table.close();
   });
 
+  it('leaves an answer in the store for every name that it answers for', async () => {
+    const p = await start();
+    const table = new UserTable({ data, realms: [REALM], provider: { state: p.state, wanted: () => {} } });
+    const lookUp = (name: string) => {
+      table.refresh(Date.now());
+      const bytes = Buffer.from(name);
+      return table.find(bytes, 0, bytes.length, false, 0, 0);
+    };
+    for (const name of ['nobody', 'co:lon', 'tab\tbed', 'a@b@example.org', 'x'.repeat(256), 'zażółć']) {
+      expect(lookUp(name)).toBe(USER_PENDING);
+      const answer = await p.ask(name, REALM);
+      expect(['found', 'none']).toContain(answer);
+      expect(lookUp(name) >= 0).toBe(answer === 'found');
+      expect(lookUp(name)).not.toBe(USER_PENDING);
+    }
+    expect(lookUp('carol@example.com')).toBe(USER_PENDING);
+    expect(await p.ask('carol@Example.com', REALM)).toBe('found');
+    expect(lookUp('carol@example.com')).toBe(USER_UNKNOWN); // the service told no ha1b
+    expect(lookUp('carol')).toBeGreaterThanOrEqual(0);
+    for (const name of ['', 'a\0b', 'x'.repeat(257)]) {
+      expect([lookUp(name), await p.ask(name, REALM)]).toEqual([USER_UNKNOWN, 'unavailable']);
+    }
+    const invalid = Uint8Array.of(0x61, 0xff);
+    expect(table.find(invalid, 0, 2, false, 0, 0)).toBe(USER_UNKNOWN);
+    table.close();
+  });
+
   it('asks again when an answer has aged', async () => {
     const p = await start({ ttlS: 0.05, negativeTtlS: 0.05 });
     await p.ask('alice', REALM);
@@ -186,6 +214,25 @@ describe('HTTP provider', () => {
     expect(most).toBe(4);
     expect(answers.filter((answer) => answer === 'found').length).toBeGreaterThanOrEqual(14);
     expect(answers.filter((answer) => answer === 'unavailable').length).toBeGreaterThan(80);
+  });
+
+  it('clears what no longer counts when it starts', async () => {
+    const old = Date.now() - 1000;
+    const learn = (name: string, none: boolean, usableUntil: number) =>
+      store.learn({
+        name,
+        realm: REALM,
+        ha1s: none ? [] : ha1sOf(name, REALM, 'pw'),
+        aors: [],
+        none,
+        freshUntil: old,
+        usableUntil,
+      });
+    await Promise.all(Array.from({ length: 1200 }, (_, i) => learn(`old${i}`, i % 2 === 0, old)));
+    await learn('kept', false, Date.now() + 60_000);
+    await start();
+    const left = ['old0', 'old1', 'old599', 'old1199', 'kept'].filter((name) => store.learnt({ name, realm: REALM }));
+    expect(left).toEqual(['kept']);
   });
 
   it('ends with questions under way', async () => {

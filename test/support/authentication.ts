@@ -58,6 +58,9 @@ export class TestUsers implements CredentialSource {
     return 0;
   }
 
+  /** A shard calls it once per batch. */
+  refresh(): void {}
+
   mayRegister(aor: Uint8Array, aorLength: number): boolean {
     const text = Buffer.from(aor.subarray(0, aorLength)).toString('latin1');
     return text === this.found || (this.others[this.found] ?? []).includes(text);

@@ -3,6 +3,7 @@
 import type { LocationStore } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
+import type { ShardAuth } from '../../src/shard/admission.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
 import { Shard } from '../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
@@ -30,6 +31,7 @@ export interface VirtualShardOptions {
   readonly index?: number;
   readonly shards?: number;
   readonly now?: number;
+  readonly auth?: ShardAuth;
 }
 
 export class VirtualShard {
@@ -56,6 +58,7 @@ export class VirtualShard {
         return true;
       },
       log: (_level, event) => this.log.push(event),
+      ...(options.auth && { auth: options.auth }),
     });
     this.shard.open();
   }

@@ -1,0 +1,61 @@
+// The section `abuse` of the configuration: the numbers of abuse-policy.ts under their names with hyphens.
+
+import { z } from 'zod';
+import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../registrar/abuse-policy.ts';
+import { parseIpPrefix } from '../registrar/ip-prefix.ts';
+import { expected, section, yesOrNo } from './config-values.ts';
+
+type NumberKey = { [K in keyof AbusePolicy]: AbusePolicy[K] extends number ? K : never }[keyof AbusePolicy];
+
+const NUMBER_MAX = 1e9;
+const numberKeys = (Object.keys(DEFAULT_ABUSE_POLICY) as (keyof AbusePolicy)[]).filter(
+  (key): key is NumberKey => typeof DEFAULT_ABUSE_POLICY[key] === 'number',
+);
+
+const amount = z
+  .number({ error: (issue) => expected(`a number from 0 to ${NUMBER_MAX}`, issue.input) })
+  .refine((n) => n >= 0 && n <= NUMBER_MAX, {
+    error: (issue) => expected(`a number from 0 to ${NUMBER_MAX}`, issue.input),
+  });
+const texts = z.array(z.string({ error: (issue) => expected('a text', issue.input) }), {
+  error: (issue) => expected('a list', issue.input),
+});
+const prefix = z
+  .string({ error: (issue) => expected('an address or prefix', issue.input) })
+  .refine((text) => parseIpPrefix(text) !== null, {
+    error: (issue) => expected('an address or prefix, e.g. 192.0.2.0/24', issue.input),
+  });
+
+const schema = z.strictObject(
+  {
+    enabled: yesOrNo.optional(),
+    unlimited: z.array(prefix, { error: (issue) => expected('a list', issue.input) }).optional(),
+    'scanner-agents': texts.optional(),
+    ...Object.fromEntries(numberKeys.map((key) => [hyphened(key), amount.optional()])),
+  },
+  section,
+);
+
+export const abuseSchema = schema;
+/** Names of the section's keys, for "did you mean". */
+export const abuseKeys = schema.shape;
+
+export function fillAbuse(raw: z.output<typeof schema>): AbusePolicy {
+  const numbers: { [K in NumberKey]?: number } = {};
+  for (const key of numberKeys) {
+    const value = (raw as Record<string, unknown>)[hyphened(key)];
+    if (typeof value === 'number') numbers[key] = value;
+  }
+  return {
+    ...DEFAULT_ABUSE_POLICY,
+    ...numbers,
+    ...(raw.enabled !== undefined && { enabled: raw.enabled }),
+    ...(raw.unlimited && { unlimited: raw.unlimited }),
+    ...(raw['scanner-agents'] && { scannerAgents: raw['scanner-agents'] }),
+  };
+}
+
+/** ipv4PrefixBits → ipv4-prefix-bits */
+function hyphened(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

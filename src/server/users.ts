@@ -1,0 +1,45 @@
+// The users of a running server: the user store and, where one is configured, the provider beside it. What the shards
+// need of them crosses to their threads as UserTask; asking the provider stays here.
+
+import type { AuthConfig } from './auth-config.ts';
+import { type AskResult, HttpProvider } from './http-provider.ts';
+import type { Log } from './log.ts';
+import { UserStore } from './user-store.ts';
+
+export interface Users {
+  /** Users in the store. */
+  readonly count: number;
+  /** State of the provider (PROVIDER_* of shard/user-lookup) in shared memory; absent where there is none. */
+  readonly providerState?: Int32Array;
+  /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. Never rejects. */
+  ask(user: string, realm: string): Promise<AskResult>;
+  close(): Promise<void>;
+}
+
+/** Opens the user store, which the shards' tables need to be there, and starts the provider. Throws an Error naming it. */
+export async function openUsers(data: string, auth: AuthConfig, log: Log): Promise<Users> {
+  const store = UserStore.open(data);
+  const provider = auth.provider === undefined ? undefined : new HttpProvider(auth.provider, store, log);
+  await provider?.start();
+  warnOfLackingHa1s(store, auth, log);
+  return {
+    get count() {
+      return store.count;
+    },
+    ...(provider === undefined ? {} : { providerState: provider.state }),
+    ask: (user, realm) => provider?.ask(user, realm) ?? Promise.resolve('none'),
+    close: async () => {
+      await provider?.close();
+      await store.close();
+    },
+  };
+}
+
+/** Users that came with MD5 alone keep the others from being offered. */
+function warnOfLackingHa1s(store: UserStore, { policy }: AuthConfig, log: Log): void {
+  const bases = ['MD5', 'SHA-256', 'SHA-512-256'];
+  for (const algorithm of new Set(policy.algorithms.map((name) => name.replace('-sess', '')))) {
+    const users = store.lacking[bases.indexOf(algorithm)];
+    if (users > 0) log('warn', 'users have no HA1 for an algorithm, which is not offered then', { algorithm, users });
+  }
+}

@@ -1,0 +1,125 @@
+// Whose requests a shard serves: who is heard (gate), who has authenticated or is vouched for (§10.3 steps 3 and 4), and what
+// came of it, for the sources' and accounts' records. Without `auth` everybody may do everything. Answers 401, 403, 503.
+// @hot
+
+import type { RefusalReport } from '../registrar/abuse.ts';
+import type { AuthPolicy } from '../registrar/auth-policy.ts';
+import { AUTH_OK, Authenticator } from '../registrar/authenticator.ts';
+import type { CredentialSource } from '../registrar/credential-source.ts';
+import { highestNc } from '../registrar/images.ts';
+import type { Outbox } from '../registrar/outbox.ts';
+import type { Peers } from '../registrar/peers.ts';
+import type { UserAgentServer } from '../registrar/uas.ts';
+import {
+  H_AUTHORIZATION,
+  METHOD_OPTIONS,
+  METHOD_REGISTER,
+  T_FIRST_ROW,
+  T_METHOD,
+  T_REQUEST_URI,
+  table,
+  URI_USER_AT,
+} from '../sip/span-table.ts';
+import type { AorState } from './aor-state.ts';
+import { COUNTER } from './counters.ts';
+import { Gate, type GateOptions } from './gate.ts';
+
+export interface ShardAuth {
+  readonly policy: AuthPolicy;
+  /** As the users' realmOf() gives their indices. */
+  readonly realms: readonly string[];
+  /** `refresh` is called once per batch. */
+  readonly users: CredentialSource & { refresh(now: number): void };
+  /** Differs between shards and processes. */
+  readonly nonceStart: number;
+  /** When this life of the shard began, epoch ms. */
+  readonly startedAt: number;
+  /** Keeps the message in a slot until its user's credentials have been fetched; false where too many wait. */
+  wait(slot: number, length: number, peers: Peers, authenticator: Authenticator): boolean;
+}
+
+export interface AdmissionOptions {
+  /** Where clients must authenticate. */
+  readonly auth?: ShardAuth;
+  readonly gate?: GateOptions;
+  /** 32 bytes. */
+  readonly secret: Uint8Array;
+  readonly counters: Float64Array;
+  /** A log line about a source that is refused is due. */
+  readonly refused: (report: RefusalReport) => void;
+}
+
+export class Admission {
+  private readonly auth: ShardAuth | undefined;
+  private readonly authenticator: Authenticator | null;
+  private readonly gate: Gate | null;
+  private readonly out: Outbox;
+  private readonly state: AorState;
+  private readonly uas: UserAgentServer;
+  private readonly counters: Float64Array;
+
+  constructor(options: AdmissionOptions, out: Outbox, state: AorState, uas: UserAgentServer) {
+    const { auth, gate, secret, counters, refused } = options;
+    this.auth = auth;
+    this.out = out;
+    this.state = state;
+    this.uas = uas;
+    this.counters = counters;
+    this.gate = gate === undefined ? null : new Gate(gate, secret.subarray(0, 16), out.peers, counters, refused);
+    const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
+    this.authenticator = auth === undefined ? null : new Authenticator({ ...auth, secret, floors });
+  }
+
+  /** Once per batch. */
+  refresh(now: number): void {
+    this.auth?.users.refresh(now);
+  }
+
+  /** Before parsing: whether the message in a slot is looked at. */
+  hears(slot: number, at: number, end: number, now: number): boolean {
+    return this.gate === null || this.gate.admits(slot, at, end, now);
+  }
+
+  /** Of the request in the table: 0 to go on, AUTH_PENDING, or the status of the answer written. */
+  authenticate(): number {
+    const { authenticator, gate, out, state, uas } = this;
+    if (authenticator === null || (table[T_METHOD] !== METHOD_REGISTER && !asksForUser())) return 0;
+    if (gate?.trusts(out.peer)) {
+      const vouched = table[T_METHOD] !== METHOD_REGISTER || gate.assertsAor(state.aor, state.aorLength);
+      return vouched ? 0 : uas.forbidden(out);
+    }
+    const hasCredentials = table[T_FIRST_ROW + H_AUTHORIZATION] >= 0;
+    if (hasCredentials && gate?.mayTry(out.peer, state.key, out.now) === false) return authenticator.unavailable(out);
+    return authenticator.authenticate(out, state.key, state.aor, state.aorLength);
+  }
+
+  /** After AUTH_PENDING: 0 where the message waits and will come again, else the status of the answer written. */
+  wait(length: number): number {
+    const { auth, authenticator, out } = this;
+    if (auth === undefined || authenticator === null) return 0;
+    if (!auth.wait(out.peer, length, out.peers, authenticator)) return authenticator.unavailable(out);
+    this.counters[COUNTER.waiting]++;
+    return 0;
+  }
+
+  /** Counts what the request came to for its source and its account. */
+  judge(status: number): void {
+    const { authenticator, gate, out, state } = this;
+    if (authenticator === null) return;
+    gate?.outcome(out.peer, state.key, status, out.authenticated, authenticator.outcome, out.now);
+    authenticator.outcome = AUTH_OK;
+  }
+
+  /** What the AOR's record says of a nonce used before this life of the shard. */
+  private highestNc(idHigh: number, idLow: number): number {
+    const { out, state } = this;
+    if (state.aorLength < 0) return -1;
+    state.load(out);
+    return state.failure === null ? highestNc(out.state, out.stateAt, out.stateEnd, idHigh, idLow) : -1;
+  }
+}
+
+/** OPTIONS for a user, which would tell whether there is one. */
+function asksForUser(): boolean {
+  return table[T_METHOD] === METHOD_OPTIONS && table[T_REQUEST_URI + URI_USER_AT] >= 0;
+}

@@ -1,0 +1,109 @@
+// The door of a shard: who is heard at all (abuse control, scanners), whose word is taken without a password (trusted
+// proxies), and what becomes of a request counted for its source and its account. Decides nothing about bindings.
+// @hot
+
+import {
+  Abuse,
+  CHALLENGED,
+  FAILED_CREDENTIALS,
+  MALFORMED,
+  REFUSED,
+  type RefusalReport,
+  SUCCESS,
+} from '../registrar/abuse.ts';
+import type { AbusePolicy } from '../registrar/abuse-policy.ts';
+import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../registrar/authenticator.ts';
+import type { Peers } from '../registrar/peers.ts';
+import { Scanners } from '../registrar/scanners.ts';
+import { TrustedSources } from '../registrar/trusted-sources.ts';
+import { slab } from '../sip/slab.ts';
+import { T_FROM, table } from '../sip/span-table.ts';
+import { canonicalAor } from '../sip/uri.ts';
+import { COUNTER } from './counters.ts';
+
+const FROM_BYTES = 1024;
+
+export interface GateOptions {
+  readonly policy: AbusePolicy;
+  /** Addresses and prefixes of proxies that have authenticated whoever stands in From. */
+  readonly trustedProxies: readonly string[];
+}
+
+export class Gate {
+  private readonly abuse: Abuse;
+  private readonly scanners: Scanners;
+  private readonly trusted: TrustedSources;
+  private readonly peers: Peers;
+  private readonly counters: Float64Array;
+  private readonly refused: (report: RefusalReport) => void;
+  private readonly from = new Uint8Array(FROM_BYTES);
+
+  /** @param key 16 secret bytes */
+  constructor(
+    options: GateOptions,
+    key: Uint8Array,
+    peers: Peers,
+    counters: Float64Array,
+    refused: (report: RefusalReport) => void,
+  ) {
+    const unlimited = [...options.policy.unlimited, ...options.trustedProxies];
+    this.abuse = new Abuse({ ...options.policy, unlimited }, key);
+    this.scanners = new Scanners(options.policy.enabled ? options.policy.scannerAgents : []);
+    this.trusted = new TrustedSources(options.trustedProxies);
+    this.peers = peers;
+    this.counters = counters;
+    this.refused = refused;
+  }
+
+  /** Before parsing: whether the message in a slot is looked at. If not, it is dropped, counted and now and then logged. */
+  admits(slot: number, at: number, end: number, now: number): boolean {
+    const { abuse, counters } = this;
+    if (!abuse.admit(this.peers, slot, now)) {
+      counters[COUNTER.dropped_source]++;
+      if (abuse.reportDue) this.refused(abuse.report(this.peers, slot));
+      return false;
+    }
+    if (!abuse.stranger || !this.scanners.sends(slab, at, end)) return true;
+    counters[COUNTER.dropped_scanner]++;
+    return false;
+  }
+
+  /** Whether credentials for the account are to be checked now, or put off. */
+  mayTry(slot: number, key: Uint32Array, now: number): boolean {
+    return this.abuse.aorAllowed(this.peers, slot, key[0], key[1], key[2], now);
+  }
+
+  /** Whether a trusted proxy sent the request. */
+  trusts(slot: number): boolean {
+    return this.trusted.trusts(this.peers, slot);
+  }
+
+  /** Whether From, which a trusted proxy stands for, is the AOR itself (§10.3 step 3). */
+  assertsAor(aor: Uint8Array, aorLength: number): boolean {
+    if (canonicalAor(slab, table, T_FROM, this.from) !== aorLength) return false;
+    for (let i = 0; i < aorLength; i++) if (this.from[i] !== aor[i]) return false;
+    return true;
+  }
+
+  /**
+   * What a request came to, where clients authenticate.
+   * @param status of its answer
+   * @param authenticated whether right credentials stood in it
+   * @param outcome the authenticator's AUTH_*, of this request
+   */
+  outcome(slot: number, key: Uint32Array, status: number, authenticated: boolean, outcome: number, now: number): void {
+    const kind = kindOf(status, authenticated, outcome);
+    this.abuse.outcome(this.peers, slot, kind, now);
+    if (kind === SUCCESS || kind === FAILED_CREDENTIALS) this.abuse.aorOutcome(key[0], key[1], key[2], kind, now);
+  }
+}
+
+function kindOf(status: number, authenticated: boolean, outcome: number): number {
+  if (status === 401 || status === 403) {
+    if (outcome === AUTH_WRONG_RESPONSE || outcome === AUTH_UNKNOWN_USER) return FAILED_CREDENTIALS;
+    if (status === 401) return CHALLENGED;
+  }
+  if (status === 403 || status === 404) return REFUSED;
+  if (authenticated) return SUCCESS;
+  return status === 400 || status === 505 ? MALFORMED : CHALLENGED;
+}

@@ -1,0 +1,119 @@
+// A shard that authenticates, in virtual time: the order of its checks, answers without state, nonces across restarts.
+
+import { describe, expect, it } from 'vitest';
+import { MemoryStore } from '../../src/location/memory-store.ts';
+import { DEFAULT_AUTH_POLICY } from '../../src/registrar/auth-policy.ts';
+import { TestUsers } from '../support/authentication.ts';
+import { authorization, type Login } from '../support/digest-client.ts';
+import { type Answer, type RegisterOptions, register, VirtualShard } from '../support/virtual-shard.ts';
+
+const START = Date.UTC(2026, 0, 1);
+const ALICE = '<sip:alice@192.0.2.9>';
+
+function shard({ store = new MemoryStore(), now = START } = {}): VirtualShard {
+  return new VirtualShard({
+    store,
+    now,
+    auth: {
+      policy: DEFAULT_AUTH_POLICY,
+      realms: ['example.com'],
+      users: new TestUsers(['example.com'], { alice: 'secret', bob: 'hidden' }, {}),
+      nonceStart: 0,
+      startedAt: now,
+      wait: () => false,
+    },
+  });
+}
+
+function ask(on: VirtualShard, options: RegisterOptions): Answer {
+  const answer = on.send(register(options));
+  if (answer === undefined) throw new Error('no answer');
+  return answer;
+}
+
+function nonceOf(answer: Answer): string {
+  return /nonce="([^"]*)"/.exec(answer.header('WWW-Authenticate')[0])?.[1] ?? '';
+}
+
+function credentials(login: Login): string {
+  return `Authorization: ${authorization({ qop: 'auth', ...login })}`;
+}
+
+describe('a shard that authenticates', () => {
+  it('R3261-8.2.7-02 R3261-26.3.2.4-01 challenges without state: the same request, the same To tag, no transaction', () => {
+    const s = shard();
+    const text = register({ contacts: [ALICE] });
+    const [first, second] = [s.send(text), s.send(text)];
+    expect(first?.status).toBe(401);
+    expect(second?.header('To')).toEqual(first?.header('To'));
+    expect(first?.header('To')[0]).toMatch(/;tag=[0-9a-f]{16}$/);
+    expect([s.counter('transactions'), s.counter('absorbed')]).toEqual([0, 0]);
+  });
+
+  it('R3261-10.3-09 registers with credentials, and absorbs the retransmission', () => {
+    const s = shard();
+    const nonce = nonceOf(ask(s, { contacts: [ALICE] }));
+    const text = register({ cseq: 2, contacts: [ALICE], extra: [credentials({ nonce })] });
+    const [first, second] = [s.send(text), s.send(text)];
+    expect([first?.status, second?.text === first?.text]).toEqual([200, true]);
+    expect(first?.contacts).toHaveLength(1);
+  });
+
+  it('R3261-8.2-02 authenticates before it looks at Require', () => {
+    const s = shard();
+    const extra = ['Require: foo'];
+    const nonce = nonceOf(ask(s, { extra }));
+    expect(ask(s, { cseq: 2, extra: [...extra, credentials({ nonce })] }).status).toBe(420);
+  });
+
+  it('R3261-10.3-11 R3261-10.3-12 answers 403 to another user and leaves the bindings alone', () => {
+    const s = shard();
+    const nonce = nonceOf(ask(s, {}));
+    expect(ask(s, { cseq: 2, contacts: [ALICE], extra: [credentials({ nonce })] }).status).toBe(200);
+    const mine = { username: 'bob', password: 'hidden' };
+    const stolen = { callId: 'c2', cseq: 3, contacts: ['<sip:bob@192.0.2.1>'] };
+    const other = nonceOf(ask(s, { callId: 'c2' }));
+    expect(ask(s, { ...stolen, extra: [credentials({ ...mine, nonce: other })] }).status).toBe(403);
+    const after = ask(s, { cseq: 9, extra: [credentials({ nonce, nc: 2 })] });
+    expect(after.contacts.map(({ uri }) => uri)).toEqual(['sip:alice@192.0.2.9']);
+  });
+
+  it('R7616-3.3-02 refuses a replay in a new transaction', () => {
+    const s = shard();
+    const nonce = nonceOf(ask(s, {}));
+    const extra = [credentials({ nonce })];
+    expect(ask(s, { cseq: 2, contacts: [ALICE], extra }).status).toBe(200);
+    const replay = ask(s, { cseq: 3, contacts: ['<sip:mallory@192.0.2.66>'], extra });
+    expect(replay.status).toBe(401);
+    expect(replay.text).toContain('stale=true');
+  });
+
+  it('R7616-3.3-02 R7616-3.3-04 takes a nonce from before a restart, from the next nc on', () => {
+    const store = new MemoryStore();
+    const before = shard({ store });
+    const nonce = nonceOf(ask(before, {}));
+    const refresh = (on: VirtualShard, cseq: number, nc: number) =>
+      ask(on, { cseq, contacts: [ALICE], extra: [credentials({ nonce, nc })] }).status;
+    expect([refresh(before, 2, 1), refresh(before, 3, 2)]).toEqual([200, 200]);
+    const after = shard({ store, now: START + 60_000 });
+    expect([refresh(after, 4, 2), refresh(after, 5, 3), refresh(after, 6, 3)]).toEqual([401, 200, 401]);
+  });
+
+  it('R3261-10.3-13 says nothing about who is there to those who have no password', () => {
+    const s = shard();
+    const shapes = ['alice', 'nobody'].map((user) => {
+      const to = `<sip:${user}@example.com>`;
+      const from = `${to};tag=f`;
+      const nonce = nonceOf(ask(s, { to, from, callId: user }));
+      const answer = ask(s, {
+        to,
+        from,
+        callId: user,
+        cseq: 2,
+        extra: [credentials({ nonce, username: user, password: 'x' })],
+      });
+      return answer.text.replaceAll(user, 'user').replace(/nonce="[^"]*"|tag=\w+|branch=\w+/g, '');
+    });
+    expect(shapes[0]).toBe(shapes[1]);
+  });
+});
