@@ -10,6 +10,7 @@ import { highestNc } from '../registrar/images.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { Peers } from '../registrar/peers.ts';
 import type { UserAgentServer } from '../registrar/uas.ts';
+import { table } from '../sip/slab.ts';
 import {
   H_AUTHORIZATION,
   METHOD_OPTIONS,
@@ -17,7 +18,6 @@ import {
   T_FIRST_ROW,
   T_METHOD,
   T_REQUEST_URI,
-  table,
   URI_USER_AT,
 } from '../sip/span-table.ts';
 import type { AorState } from './aor-state.ts';

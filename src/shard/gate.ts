@@ -16,8 +16,8 @@ import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../registrar/authenticat
 import type { Peers } from '../registrar/peers.ts';
 import { Scanners } from '../registrar/scanners.ts';
 import { TrustedSources } from '../registrar/trusted-sources.ts';
-import { slab } from '../sip/slab.ts';
-import { T_FROM, table } from '../sip/span-table.ts';
+import { slab, table } from '../sip/slab.ts';
+import { T_FROM } from '../sip/span-table.ts';
 import { canonicalAor } from '../sip/uri.ts';
 import { COUNTER } from './counters.ts';
 

@@ -34,7 +34,13 @@ describe('aorta/parser', () => {
     expect(parsed.expires).toBeNaN();
     expect(new TextDecoder().decode(parsed.body)).toBe('hi');
     expect(parsed.viaCount).toBe(2);
-    expect(parsed.via(0)).toMatchObject({ transport: 'UDP', port: 5070, branch: 'z9hG4bK1', rport: '', received: null });
+    expect(parsed.via(0)).toMatchObject({
+      transport: 'UDP',
+      port: 5070,
+      branch: 'z9hG4bK1',
+      rport: '',
+      received: null,
+    });
     expect(parsed.via(1)).toMatchObject({ host: 'h', rport: '5', received: '192.0.2.9' });
     expect(parsed.contactCount).toBe(1);
     expect(parsed.contact(0)).toMatchObject({
@@ -112,7 +118,9 @@ describe('leniencies, each with its switch', () => {
   });
 
   it('leave a strict message alone', () => {
-    expect(parse(message({ extra: [CONTACT, 'Supported: path, gruu', 'Supported:'] }), { strict: true }).error).toBeNull();
+    expect(
+      parse(message({ extra: [CONTACT, 'Supported: path, gruu', 'Supported:'] }), { strict: true }).error,
+    ).toBeNull();
     expect(parse(message({ line: 'SIP/2.0 200 ' }), { strict: true }).error).toBeNull();
   });
 });
