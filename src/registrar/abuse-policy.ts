@@ -107,3 +107,24 @@ export const DEFAULT_ABUSE_POLICY: AbusePolicy = {
   // Tools that name themselves and that nobody registers with. sipcli, sipsak and VaxSIPUserAgent have honest users.
   scannerAgents: ['friendly-scanner', 'sipvicious', 'sundayddr', 'sip-scan', 'sipptk', 'iWar'],
 };
+
+/** The policy with its sizes and divisors inside what the tables can do, whatever a configuration let through. */
+export function boundedAbusePolicy(policy: AbusePolicy): AbusePolicy {
+  return {
+    ...policy,
+    ipv4PrefixBits: whole(policy.ipv4PrefixBits, 1, 32),
+    ipv6PrefixBits: whole(policy.ipv6PrefixBits, 1, 128),
+    ipv6AggregateBits: whole(policy.ipv6AggregateBits, 1, 128),
+    sourcesMax: whole(policy.sourcesMax, 64, 1 << 22),
+    flowsMax: whole(policy.flowsMax, 64, 1 << 22),
+    aorsMax: whole(policy.aorsMax, 64, 1 << 22),
+    flowFailuresMax: Math.min(policy.flowFailuresMax, 1e4),
+    flowFailuresPerS: Math.max(policy.flowFailuresPerS, 0.001),
+    failuresStanding: Math.max(policy.failuresStanding, 1),
+    challengesStanding: Math.max(policy.challengesStanding, 1),
+  };
+}
+
+function whole(value: number, min: number, max: number): number {
+  return Math.min(Math.max(Math.round(value), min), max);
+}

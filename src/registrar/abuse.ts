@@ -2,7 +2,7 @@
 // source prefix and per account; success refunds; a known flow passes although its prefix is refused. Decides, answers nothing.
 // @hot
 
-import type { AbusePolicy } from './abuse-policy.ts';
+import { type AbusePolicy, boundedAbusePolicy } from './abuse-policy.ts';
 import { GuessedAors } from './guessed-aors.ts';
 import { writeIp } from './ip-text.ts';
 import { KnownFlows } from './known-flows.ts';
@@ -64,7 +64,8 @@ export class Abuse {
   private reports = 0;
 
   /** @param key 16 secret bytes, those of the data directory */
-  constructor(policy: AbusePolicy, key: Uint8Array) {
+  constructor(wanted: AbusePolicy, key: Uint8Array) {
+    const policy = boundedAbusePolicy(wanted);
     this.policy = policy;
     this.unlimited = new TrustedSources(policy.unlimited);
     this.hash = new SourceHash(key);

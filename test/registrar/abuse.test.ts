@@ -400,6 +400,22 @@ describe('the log', () => {
   });
 });
 
+describe('numbers of a configuration', () => {
+  it.each([0, 0.5, 40, 129, 1e9])('never hang or break it: %d everywhere', (n) => {
+    const policy = Object.entries(DEFAULT_ABUSE_POLICY).map(([key, value]) => [
+      key,
+      typeof value === 'number' && !(key.endsWith('sMax') && n > 1e6) ? n : value,
+    ]);
+    const gate = new Gate(Object.fromEntries(policy));
+    for (const address of [SCANNER, '2001:db8::1']) {
+      gate.from(address);
+      for (const kind of [CHALLENGED, FAILED_CREDENTIALS, SUCCESS, REFUSED, MALFORMED]) gate.message(kind);
+      gate.now += 10 * SECOND;
+      expect(typeof gate.message(SUCCESS)).toBe('boolean');
+    }
+  });
+});
+
 describe('the clock', () => {
   it('may be set back or far ahead without anybody being locked out', () => {
     for (const jump of [-400 * 24 * HOUR, 400 * 24 * HOUR, -10]) {

@@ -117,7 +117,8 @@ let candidate = 20_000 + ((process.pid * 37) % 11_000);
 export async function freePort(address = '127.0.0.1'): Promise<number> {
   for (let tries = 0; tries < 200; tries++) {
     candidate = candidate >= 31_000 ? 20_000 : candidate + 1;
-    if (await canBind(address, candidate)) return candidate;
+    const mine = candidate; // others may ask meanwhile
+    if (await canBind(address, mine)) return mine;
   }
   throw new Error('no free UDP port');
 }
