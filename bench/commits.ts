@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type Durability, LmdbStore } from '../src/location/lmdb-store.ts';
 import { RECORD_HEADER_BYTES, sealRecord, setRecordAorLength } from '../src/location/record.ts';
 import { WriteSet } from '../src/location/write-set.ts';
-import { seeded } from './messages.ts';
+import { seeded } from '../src/server/sample-messages.ts';
 
 const RECORD_BYTES = 500;
 const AOR = Buffer.from('subscriber@bench.example.org');

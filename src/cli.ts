@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { addBenchCommand } from './server/bench-command.ts';
 import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
@@ -125,6 +126,7 @@ function program(): Command {
   for (const [, option] of FLAGS) serveCommand.addOption(option);
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
+  addBenchCommand(root);
   return root;
 }
 

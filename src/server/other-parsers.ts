@@ -1,0 +1,58 @@
+// The JavaScript parsers of SIP that are installed where a benchmark is run, each behind one function. None of them is a
+// dependency; those that are missing are left out.
+
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+export interface OtherParser {
+  readonly name: string;
+  readonly version: string;
+  /** Parses one message as it comes from a socket; throws or returns a falsy value where it cannot. */
+  readonly parse: (message: Buffer) => unknown;
+}
+
+type Load = (from: (file: string) => Promise<Record<string, unknown>>) => Promise<(message: Buffer) => unknown>;
+type Parse = (text: string, more?: unknown) => unknown;
+
+const silent = { warn: () => {}, error: () => {}, log: () => {}, debug: () => {} };
+
+/** By package: how its parser is found and called. */
+const LOADERS: Readonly<Record<string, Load>> = {
+  'sip.js': async (from) => {
+    const { Parser } = (await from('lib/core/messages/parser.js')) as { Parser: { parseMessage: Parse } };
+    return (message) => Parser.parseMessage(message.toString(), silent);
+  },
+  jssip: async (from) => {
+    const parser = (await from('lib/Parser.js')) as { parseMessage: Parse };
+    return (message) => parser.parseMessage(message.toString(), {});
+  },
+  sip: async (from) => {
+    const sip = (await from('sip.js')) as { parse: Parse };
+    return (message) => sip.parse(message.toString());
+  },
+  'drachtio-srf': async (from) => {
+    const module = await from('lib/sip-parser/message.js');
+    const Message = (module.default ?? module) as new (text: string) => object;
+    return (message) => new Message(message.toString());
+  },
+};
+
+/** @param directory where node_modules is looked for, upwards */
+export async function installedParsers(directory: string): Promise<OtherParser[]> {
+  const require = createRequire(join(directory, 'package.json'));
+  const found: OtherParser[] = [];
+  for (const [name, load] of Object.entries(LOADERS)) {
+    try {
+      const { version } = require(`${name}/package.json`) as { version: string };
+      const from = async (file: string) => {
+        const module = await import(pathToFileURL(require.resolve(`${name}/${file}`)).href);
+        return { ...module.default, ...module };
+      };
+      found.push({ name, version, parse: await load(from) });
+    } catch {
+      // Not installed, or its files lie elsewhere in another version: then there is nothing to compare with.
+    }
+  }
+  return found;
+}
