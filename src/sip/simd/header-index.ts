@@ -158,12 +158,16 @@ function listLineEnds(at: i32, end: i32): i32 {
     if (controls != (returns | (returns << 1) | (before >> 63))) break;
     const blank = returns & ((returns << 2) | (before >> 62));
     before = returns;
-    let next = out + (<i32>popcnt(returns) << 2);
+    const next = out + (<i32>popcnt(returns) << 2);
     store<i32>(out, p + <i32>ctz(returns));
     returns &= returns - 1;
     store<i32>(out, p + <i32>ctz(returns), 4);
     returns &= returns - 1;
-    out += 8;
+    store<i32>(out, p + <i32>ctz(returns), 8);
+    returns &= returns - 1;
+    store<i32>(out, p + <i32>ctz(returns), 12);
+    returns &= returns - 1;
+    out += 16;
     while (out < next) {
       store<i32>(out, p + <i32>ctz(returns));
       returns &= returns - 1;
@@ -179,10 +183,15 @@ function listLineEnds(at: i32, end: i32): i32 {
 function indexPlainLines(at: i32, end: i32): i32 {
   const ends = LINE_ENDS + (listLineEnds(at, end) << 2);
   let p = at;
-  for (let listed = LINE_ENDS; listed < ends; listed += 4) {
+  let count = 0;
+  let ids = 0;
+  for (let listed = LINE_ENDS; listed < ends && count < HEADERS_MAX; listed += 4) {
     const stop = load<i32>(listed);
     if (<u32>load<u16>(stop) != CRLF || stop + 1 >= end) break;
-    if (stop == p) return p + 2;
+    if (stop == p) {
+      rowCount = count;
+      return p + 2;
+    }
     if (stop + 2 >= end || isLws(byteAt(stop + 2))) break;
     let nameEnd = p + ctz(equalBits(v128.load(p), 0x3a) | 0x10000);
     let id = nameEnd > p && nameEnd < p + 16 ? headerId(p, nameEnd) : H_OTHER;
@@ -191,9 +200,13 @@ function indexPlainLines(at: i32, end: i32): i32 {
       if (nameEnd == p || byteAt(nameEnd) != COLON) break;
       id = headerId(p, nameEnd);
     }
-    addRow(id, p, nameEnd, nameEnd + 1, stop);
+    if (ids & (1 << id) & SINGLE) fail(E_REPEATED, p, id);
+    ids |= 1 << id;
+    putRow(count++, id, p, nameEnd, nameEnd + 1, stop);
     p = stop + 2;
   }
+  rowCount = count;
+  seen = ids;
   return indexLines(p, end);
 }
 
@@ -311,8 +324,6 @@ function valueEndWithControls(at: i32, end: i32): i32 {
   return end;
 }
 
-// @ts-ignore: decorator
-@inline
 function addRow(id: i32, name: i32, nameEnd: i32, at: i32, end: i32): void {
   const count = rowCount;
   if (count == HEADERS_MAX) {
@@ -320,6 +331,15 @@ function addRow(id: i32, name: i32, nameEnd: i32, at: i32, end: i32): void {
     return;
   }
   rowCount = count + 1;
+  const bit = 1 << id;
+  if (seen & bit & SINGLE) fail(E_REPEATED, name, id);
+  seen |= bit;
+  putRow(count, id, name, nameEnd, at, end);
+}
+
+// @ts-ignore: decorator
+@inline
+function putRow(count: i32, id: i32, name: i32, nameEnd: i32, at: i32, end: i32): void {
   const row = addressOf(T_ROWS) + count * ROW_BYTES;
   const value = skipLws(at, end);
   setField(row, ROW_ID, id);
@@ -331,7 +351,4 @@ function addRow(id: i32, name: i32, nameEnd: i32, at: i32, end: i32): void {
   const link = LINKS + (id << 2);
   store<i32>(load<i32>(link), count);
   store<i32>(link, row + (ROW_NEXT << 2));
-  const bit = 1 << id;
-  if (seen & bit & SINGLE) fail(E_REPEATED, name, id);
-  seen |= bit;
 }

@@ -40,12 +40,16 @@ export function readParams(at: i32, end: i32): i32 {
   let count = entry(T_PARAM_COUNT);
   const most = count + PARAMS_PER_VALUE_MAX;
   let row = first;
+  let names: u64 = 0;
   do {
     const name = skipLws(p + 1, end);
     const nameEnd = tokenEnd(name, end);
     if (nameEnd == name) return BAD;
     if (count == most || count == CONTACT_PARAMS_MAX) return -E_TOO_MANY_PARAMS;
-    if (isRepeated(first, row, name, nameEnd)) return -E_REPEATED_PARAM;
+    // One bit by length and first letter: names that share it with no other need no comparison.
+    const bit = <u64>1 << <u64>((nameEnd - name + ((byteAt(name) | 0x20) << 2)) & 63);
+    if (names & bit && isRepeated(first, row, name, nameEnd)) return -E_REPEATED_PARAM;
+    names |= bit;
     p = readValue(nameEnd, end, row);
     if (p < 0) return BAD;
     setSpan(row, PARAM_NAME_AT, name, nameEnd);
@@ -71,8 +75,6 @@ function readValue(at: i32, end: i32, row: i32): i32 {
   return skipLws(valueEnd, end);
 }
 
-// @ts-ignore: decorator
-@inline
 function isRepeated(first: i32, last: i32, at: i32, end: i32): bool {
   const length = end - at;
   for (let row = first; row < last; row += PARAM_BYTES) {

@@ -122,35 +122,50 @@ export function lower(byte: i32): i32 {
 }
 
 /** Behind the token that starts at `at`. */
+// @ts-ignore: decorator
+@inline
 export function tokenEnd(at: i32, end: i32): i32 {
-  let p = at;
-  do {
+  const stops = tokenStops(v128.load(at));
+  return stops ? min(at + ctz(stops), end) : tokenEndFurther(at + 16, end);
+}
+
+function tokenEndFurther(at: i32, end: i32): i32 {
+  for (let p = at; p < end; p += 16) {
     const stops = tokenStops(v128.load(p));
     if (stops) return min(p + ctz(stops), end);
-    p += 16;
-  } while (p < end);
+  }
   return end;
 }
 
 /** Behind the host name characters that start at `at`. */
+// @ts-ignore: decorator
+@inline
 function hostNameEnd(at: i32, end: i32): i32 {
-  let p = at;
-  do {
+  const stops = outside(v128.load(at), HOST);
+  return stops ? min(at + ctz(stops), end) : hostNameEndFurther(at + 16, end);
+}
+
+function hostNameEndFurther(at: i32, end: i32): i32 {
+  for (let p = at; p < end; p += 16) {
     const stops = outside(v128.load(p), HOST);
     if (stops) return min(p + ctz(stops), end);
-    p += 16;
-  } while (p < end);
+  }
   return end;
 }
 
 /** Behind the unquoted parameter value that starts at `at`. */
+// @ts-ignore: decorator
+@inline
 export function plainValueEnd(at: i32, end: i32): i32 {
-  let p = at;
-  do {
+  const stops = inside(v128.load(at), NOT_VALUE);
+  return stops ? min(at + ctz(stops), end) : plainValueEndFurther(at + 16, end);
+}
+
+function plainValueEndFurther(at: i32, end: i32): i32 {
+  for (let p = at; p < end; p += 16) {
     const stops = inside(v128.load(p), NOT_VALUE);
     if (stops) return min(p + ctz(stops), end);
-    p += 16;
-  } while (p < end);
+  }
   return end;
 }
 
@@ -176,10 +191,26 @@ export function skipLws(at: i32, end: i32): i32 {
   return p;
 }
 
+/** Bits of the bytes that are no digits. */
+// @ts-ignore: decorator
+@inline
+function digitStops(bytes: v128): i32 {
+  const digits = i8x16.sub(bytes, i8x16.splat(0x30));
+  return i8x16.bitmask(i8x16.gt_u(digits, i8x16.splat(9)));
+}
+
+/** Behind the digits that start at `at`. */
+// @ts-ignore: decorator
+@inline
 export function digitsEnd(at: i32, end: i32): i32 {
+  const stops = digitStops(v128.load(at));
+  return stops ? min(at + ctz(stops), end) : digitsEndFurther(at + 16, end);
+}
+
+function digitsEndFurther(at: i32, end: i32): i32 {
   let p = at;
   while (p < end && <u32>(byteAt(p) - ZERO) <= 9) p++;
-  return p;
+  return min(p, end);
 }
 
 /** The end of [at, end) without the spaces and tabs at its end. */
@@ -191,9 +222,30 @@ export function trimEnd(at: i32, end: i32): i32 {
   return stop;
 }
 
+/** Eight digits, the first in the lowest byte, without their 0x30. */
+// @ts-ignore: decorator
+@inline
+function eightDigits(digits: u64): u64 {
+  const pairs = (digits * 10 + (digits >> 8)) & 0x00ff00ff00ff00ff;
+  const fours = (pairs * 100 + (pairs >> 16)) & 0x0000ffff0000ffff;
+  return (fours * 10000 + (fours >> 32)) & 0xffffffff;
+}
+
 /** 1*DIGIT from `at` to `end` exactly, at most TOO_LARGE; -1 where it is anything else. Leading zeros are fine. */
 export function decimal(at: i32, end: i32): i64 {
-  if (at >= end) return -1;
+  const length = end - at;
+  if (<u32>(length - 1) > 15) return length > 16 ? longDecimal(at, end) : -1;
+  const bytes = v128.load(at);
+  if (digitStops(bytes) << (32 - length)) return -1;
+  // The digits move to the right end; indices below 0 give zeros.
+  const places = i8x16.sub(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>(16 - length)));
+  const digits = i8x16.swizzle(i8x16.sub(bytes, i8x16.splat(0x30)), places);
+  const high = eightDigits(<u64>i64x2.extract_lane(digits, 0));
+  const value = <i64>(high * 100000000 + eightDigits(<u64>i64x2.extract_lane(digits, 1)));
+  return value < TOO_LARGE ? value : TOO_LARGE;
+}
+
+function longDecimal(at: i32, end: i32): i64 {
   let value: i64 = 0;
   for (let p = at; p < end; p++) {
     const digit = byteAt(p) - ZERO;

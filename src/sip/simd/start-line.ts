@@ -52,11 +52,13 @@ import {
   tokenEnd,
   trimEnd,
 } from './scan.ts';
-import { parseUri } from './uri.ts';
+import { parseScanned, parseUri, scanUri } from './uri.ts';
 
 const CRLF: u32 = 0x0a0d;
 const SIP_SLASH: u32 = 0x2f706973;
 const SIP_2_0: u64 = 0x302e322f706973;
+/** " SIP/2.0" as it is sent. */
+const SP_SIP_2_0: u64 = 0x302e322f50495320;
 const SIP_2_0_LENGTH: i32 = 7;
 const SIP_SLASH_LENGTH: i32 = 4;
 const STATUS_MIN: i64 = 100;
@@ -168,16 +170,17 @@ function statusLine(at: i32, end: i32): void {
 
 /** `METHOD SP Request-URI SP SIP/2.0`. False where the last word is no version, so that nobody meant a request. */
 function requestLine(at: i32, end: i32): bool {
-  const versionEnd = trimEnd(at, end);
-  let version = versionEnd;
-  while (version > at && !isLws(byteAt(version - 1))) version--;
+  const usual = end - at > 8 && load<u64>(end - 8) == SP_SIP_2_0;
+  const versionEnd = usual ? end : trimEnd(at, end);
+  let version = usual ? end - SIP_2_0_LENGTH : versionEnd;
+  while (!usual && version > at && !isLws(byteAt(version - 1))) version--;
   if (version == at || !startsWithSip(version, versionEnd)) return false;
   const methodEnd = tokenEnd(at, version);
   if (methodEnd > at) {
     setEntry(T_METHOD, methodId(at, methodEnd));
     setSpan(addressOf(T_METHOD_AT), 0, at, methodEnd);
   }
-  checkVersion(version, versionEnd);
+  if (!usual) checkVersion(version, versionEnd);
   const uri = methodEnd + 1;
   const uriEnd = version - 1;
   if (methodEnd == at || byteAt(methodEnd) != SP || byteAt(uriEnd) != SP || uriEnd <= uri || versionEnd != end) {
@@ -196,12 +199,14 @@ function checkVersion(at: i32, end: i32): void {
 
 /** Headers in it are malformed here (§19.1.1, Table 1). */
 function requestUri(at: i32, end: i32): void {
-  let p = at;
+  const stop = scanUri(at, end);
+  let p = stop;
   while (p < end && !isLws(byteAt(p))) p++;
   if (p < end || byteAt(at) == LESS) {
     fail(E_START_LINE, p, H_OTHER);
     return;
   }
-  const error = parseUri(at, end, addressOf(T_REQUEST_URI));
+  const record = addressOf(T_REQUEST_URI);
+  const error = stop == end ? parseScanned(at, end, record) : parseUri(at, end, record);
   if (error != E_OK || entry(T_REQUEST_URI + URI_HEADERS_AT) != ABSENT) fail(E_REQUEST_URI, at, H_OTHER);
 }

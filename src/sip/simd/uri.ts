@@ -47,33 +47,29 @@ const LOWER4: u32 = 0x20202020;
 
 /** What `scanUri` found on its way: the first "@" or -1, and whether there is a "%". */
 let atSign: i32 = -1;
-let percents: i32 = 0;
+let percents: u32 = 0;
 
 /** The first byte at or behind `at` that may not stand in a URI, or `end`. */
 export function scanUri(at: i32, end: i32): i32 {
   let p = at;
   let found = -1;
-  let escapes = 0;
+  let escapes: u32 = 0;
   while (true) {
-    const bytes = v128.load(p);
+    const low = v128.load(p);
+    const high = v128.load(p, 16);
     const left = end - p;
-    let stops = notUriBits(bytes);
-    if (left < 16) stops |= 0xffff << left;
-    let ats = equalBits(bytes, 0x40);
-    let percentBits = equalBits(bytes, 0x25);
-    if (stops) {
-      const below = (stops & -stops) - 1;
-      ats &= below;
-      percentBits &= below;
-    }
-    if (ats && found < 0) found = p + ctz(ats);
-    escapes |= percentBits;
+    let stops = <u32>notUriBits(low) | (<u32>notUriBits(high) << 16);
+    if (left < 32) stops |= <u32>-1 << left;
+    const below = stops ? (stops & (0 - stops)) - 1 : <u32>-1;
+    const ats = (<u32>equalBits(low, 0x40) | (<u32>equalBits(high, 0x40) << 16)) & below;
+    if (ats && found < 0) found = p + <i32>ctz(ats);
+    escapes |= (<u32>equalBits(low, 0x25) | (<u32>equalBits(high, 0x25) << 16)) & below;
     if (stops) {
       atSign = found;
       percents = escapes;
-      return p + ctz(stops);
+      return p + <i32>ctz(stops);
     }
-    p += 16;
+    p += 32;
   }
 }
 
