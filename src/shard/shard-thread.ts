@@ -8,6 +8,7 @@ import { MemoryStore } from '../location/memory-store.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { SLOT_COUNT } from '../sip/slab.ts';
+import { warmUp } from '../sip/warm-up.ts';
 import * as abi from '../transport/linux-abi.ts';
 import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/linux-udp.ts';
 import type { ShardAuth } from './admission.ts';
@@ -154,6 +155,7 @@ function assemble(
     sockets: task.sockets.length,
   };
   const rings = task.incoming.map((memory) => new Ring(memory));
+  warmUp();
   const report = shard.open(Date.now());
   tell({ type: 'open', report });
   return new ShardLoop({ shard, counters, bell, waiter, rings, forwarding, udp, lengths });
