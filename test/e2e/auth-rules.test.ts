@@ -56,7 +56,13 @@ describe('replays', () => {
     expect(first.status).toBe(200);
     expect((await client.request(recorded)).text, 'a retransmission gets its answer').toBe(first.text);
     const headers = [`Authorization: ${header(recorded, 'Authorization')}`];
-    const stolen = client.register({ aor, contacts: [THIEF], headers, callId: header(recorded, 'Call-ID'), cseq: 3 });
+    const stolen = client.register({
+      aor,
+      contacts: [THIEF],
+      headers,
+      callId: header(recorded, 'Call-ID') ?? '',
+      cseq: 3,
+    });
     expectChallenge(await client.request(stolen), true);
     expectChallenge(await client.request(client.register({ aor, contacts: ['*'], expires: 0, headers })), true);
     expect([...(await bound(client, aor)).keys()]).toEqual(['sip:desk@127.0.0.1:1']);
