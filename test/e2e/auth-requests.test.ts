@@ -281,6 +281,7 @@ describe('what answers give away', () => {
 
 describe('as configured', () => {
   const ALGORITHMS = ['SHA-512-256', 'SHA-256', 'MD5', 'SHA-256-sess', 'MD5-sess'];
+  const PROXY = '127.0.0.70';
   let strict: Aorta;
   let phone: SipClient;
 
@@ -295,6 +296,7 @@ describe('as configured', () => {
       '  userhash: true',
       '  legacy-without-qop: false',
       '  wrong-credentials: 403',
+      `  trusted-proxies: [${PROXY}/32]`,
     );
     strict = await Aorta.start({ data, flags: ['--config', config] });
     phone = await SipClient.open(strict);
@@ -336,6 +338,15 @@ describe('as configured', () => {
   it('R7616-3.4-01 R8760-2.6-08b what was not offered is not taken: no qop, another algorithm', async () => {
     expect((await logIn(phone, {}, { qop: undefined })).status).toBe(401);
     expect((await logIn(phone, {}, { algorithm: 'SHA-512-256-sess' })).status).toBe(401);
+  });
+
+  it('R3261-10.3-10 R3261-10.3-12 a trusted proxy stands for From, which must be the AOR; nobody else may', async () => {
+    const proxy = await SipClient.open(strict, PROXY);
+    const proxied = { from: '<sip:ann@example.com>;tag=1', contacts: [DESK] };
+    expect((await proxy.request(proxy.register({ aor: 'ann@example.com', ...proxied }))).status).toBe(200);
+    expect((await proxy.request(proxy.register({ aor: 'bea@example.com', ...proxied }))).status).toBe(403);
+    expect((await phone.request(phone.register({ aor: 'ann@example.com', ...proxied }))).status).toBe(401);
+    proxy.close();
   });
 
   it('R3261-22.1-03 wrong credentials draw 403 at once', async () => {
