@@ -96,6 +96,8 @@ describe('sources', () => {
     await poll('the line of the log', 2000, () => /source refused/.test(aorta.stderr));
     const lines = aorta.stderr.split('\n').filter((line) => line.includes('source refused'));
     for (const line of lines) {
+      const keys = ['level', 'time', 'shard', 'source', 'prefix', 'reason', 'successes', 'event'];
+      expect(Object.keys(JSON.parse(line)), 'in the order that the fail2ban filter has').toEqual(keys);
       expect(JSON.parse(line)).toMatchObject({
         level: 'warn',
         event: 'source refused',
