@@ -3,12 +3,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { generatorFlags, type Login } from './login.ts';
 
 /** One phase of one run, as regload reports it; the fields used here. */
 export interface Phase {
   readonly phase: string;
   readonly ok: number;
   readonly ok_per_s: number;
+  readonly c401: number;
+  readonly elapsed_s: number;
   readonly other: number;
   readonly last_other: number;
   readonly retx: number;
@@ -33,6 +36,7 @@ export interface LoadOptions {
   readonly core: number;
   /** False for the echo, whose answers have no bindings in them. */
   readonly validate: boolean;
+  readonly login: Login;
   readonly signal: AbortSignal;
 }
 
@@ -52,7 +56,10 @@ export function findGenerator(path: string, buildDirectory: string): string {
   return join(buildDirectory, 'regload');
 }
 
-/** Registers every AOR once, then refreshes them in random order; one phase each. Throws unless every answer was right. */
+/**
+ * Registers every AOR once, then refreshes them in random order; one phase each. Throws unless every answer was right.
+ * Where no challenge is answered there is only the second phase, and its figures are per 401.
+ */
 export async function runGenerator(program: string, options: LoadOptions): Promise<Phase[]> {
   const flags = [
     ['--port', options.port],
@@ -65,18 +72,42 @@ export async function runGenerator(program: string, options: LoadOptions): Promi
     ['--local-port', options.port + 1],
   ].flatMap(([name, value]) => [String(name), String(value)]);
   const validate = options.validate ? [] : ['--no-validate'];
-  const args = ['--register-once', '--refresh', '--json', ...validate, ...flags];
+  const args = [...generatorFlags(options.login), '--json', ...validate, ...flags];
   const text = await output(program, args, options.signal);
   const json = text.split('\n').findLast((line) => line.startsWith('{'));
   if (json === undefined) throw new Error(`regload reported nothing:\n${text}`);
   const { phases } = JSON.parse(json) as { phases: Phase[] };
-  for (const phase of phases) check(phase);
-  return phases;
+  const counted = phases.map((phase) => (options.login.isPerChallenge ? perChallenge(phase) : phase));
+  for (const phase of counted) check(phase, options.login);
+  return counted;
 }
 
-function check(phase: Phase): void {
+/** The generator divides by 200s, or by 1 where there were none. */
+function perChallenge(phase: Phase): Phase {
+  const { c401, ok, elapsed_s } = phase;
+  if (ok > 0) throw new Error(`${phase.phase}: ${ok} ok without a password`);
+  const part = (us: number) => us / Math.max(1, c401);
+  return {
+    ...phase,
+    ok: c401,
+    ok_per_s: c401 / elapsed_s,
+    server_us_per_ok: part(phase.server_us_per_ok),
+    server_user_us_per_ok: part(phase.server_user_us_per_ok),
+    server_sys_us_per_ok: part(phase.server_sys_us_per_ok),
+  };
+}
+
+/** 401s per 200 in refreshes, as they should be; some are another's than the measured window's. */
+function checkChallenges(phase: Phase, { mode }: Login): void {
+  if (phase.phase !== 'refresh' || mode === 'challenge') return;
+  const share = phase.c401 / phase.ok;
+  if (mode === 'fresh' ? share > 0.98 && share < 1.02 : share < 0.001) return;
+  throw new Error(`${phase.phase}: ${phase.c401} challenges for ${phase.ok} refreshes`);
+}
+
+function check(phase: Phase, login: Login): void {
   const wrong = (['timeouts', 'invalid', 'other', 'auth_fail'] as const).filter((name) => phase[name] > 0);
-  if (wrong.length === 0 && phase.ok > 0) return;
+  if (wrong.length === 0 && phase.ok > 0) return checkChallenges(phase, login);
   const counts = wrong.map((name) => `${phase[name]} ${name}`).join(', ');
   throw new Error(
     `${phase.phase}: ${phase.ok} ok, ${counts || 'nothing else'} (last other status ${phase.last_other})`,

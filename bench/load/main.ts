@@ -1,12 +1,13 @@
 // `npm run bench:load`: Aorta and Kamailio under the same load in one run, interleaved, each on one core with the load
 // generator on another. Prints Markdown on stdout, progress on stderr.
 
-import { existsSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findGenerator, runGenerator } from './generator.ts';
+import { type Login, logins, makeUsers } from './login.ts';
 import { type Run, report } from './report.ts';
 import { aorta, type Contestant, echo, kamailio } from './servers.ts';
 
@@ -24,6 +25,9 @@ Kamailio. Every server gets one core, the load generator another. Linux, two cor
   --regload PATH        the load generator regload, or the directory of its source (default: ../shared/tools/regload)
   --kamailio-dir DIR    start.sh and registrar.cfg for Kamailio (default: ../shared/tools/peers/kamailio)
   --only WORDS          contestants, comma-separated: kamailio, durable, process, dgram, echo (default: all but echo)
+  --auth WORDS          comma-separated: none; reuse: a nonce for each AOR; fresh: a 401 before every 200; challenge:
+                        nothing but 401s (none)
+  --algorithm WORDS     comma-separated: md5, sha-256 (md5)
   --against CLI         another build's dist/cli.js: every Aorta contestant runs with both, as "this" and "that"
   --node PATH           the Node.js to run Aorta with (default: this one)
   --flags "…"           further flags for aorta serve
@@ -40,6 +44,8 @@ Kamailio. Every server gets one core, the load generator another. Linux, two cor
 Examples
   npm run bench:load                                           everything, about two and a half minutes
   npm run bench:load -- --only process,kamailio --rounds 5     the one ratio, more often
+  npm run bench:load -- --auth none,reuse,fresh,challenge --algorithm md5,sha-256
+  npm run bench:load -- --only process --auth none,reuse       what authentication adds
   npm run bench:load -- --only process --against ../other/dist/cli.js   before and after a change
   npm run bench:load -- --regload ~/regload/regload --kamailio-dir ~/kamailio
 
@@ -59,6 +65,8 @@ const { values: flags } = parseArgs({
     regload: { type: 'string', default: join(root, '../shared/tools/regload') },
     'kamailio-dir': { type: 'string', default: join(root, '../shared/tools/peers/kamailio') },
     only: { type: 'string', default: 'kamailio,durable,process,dgram' },
+    auth: { type: 'string', default: 'none' },
+    algorithm: { type: 'string', default: 'md5' },
     against: { type: 'string' },
     node: { type: 'string', default: process.execPath },
     flags: { type: 'string', default: '' },
@@ -106,9 +114,17 @@ function contestants(generator: string): Contestant[] {
 /** Ends the run under way; what it started is then stopped as after any other. */
 const interrupted = new AbortController();
 
-async function runOnce(contestant: Contestant, generator: string, round: number): Promise<Run> {
+interface Trial {
+  readonly contestant: Contestant;
+  readonly login: Login;
+  readonly round: number;
+}
+
+async function runOnce(trial: Trial, generator: string, users: string | undefined): Promise<Run> {
+  const { contestant, login, round } = trial;
   const port = Number(flags.port);
-  const server = await contestant.start(port, Number(flags['server-core']));
+  const accounts = login.mode === 'none' ? undefined : users;
+  const server = await contestant.start(port, Number(flags['server-core']), login, accounts);
   try {
     const phases = await runGenerator(generator, {
       port,
@@ -118,6 +134,7 @@ async function runOnce(contestant: Contestant, generator: string, round: number)
       seconds: Number(flags.seconds),
       core: Number(flags['client-core']),
       validate: contestant.validate,
+      login,
       signal: interrupted.signal,
     });
     const told = phases.map(
@@ -125,8 +142,8 @@ async function runOnce(contestant: Contestant, generator: string, round: number)
         `${phase.phase} ${Math.round(phase.ok_per_s)}/s ${phase.server_us_per_ok.toFixed(1)} us` +
         `${phase.retx > 0 ? ` (${phase.retx} sent again)` : ''} other ${phase.other_cpu_pct.toFixed(0)}%`,
     );
-    console.error(`round ${round}, ${contestant.name}: ${told.join('; ')}`);
-    return { name: contestant.name, round, phases };
+    console.error(`round ${round}, ${contestant.name}, ${login.title}: ${told.join('; ')}`);
+    return { name: contestant.name, login, round, phases };
   } finally {
     await server.stop();
     await new Promise((done) => setTimeout(done, PAUSE_MS));
@@ -142,13 +159,13 @@ async function busyPercent(): Promise<number> {
 }
 
 /** Waits for a quiet moment; the run, or the least disturbed of several where none stayed quiet. */
-async function runQuietly(contestant: Contestant, generator: string, round: number): Promise<Run> {
+async function runQuietly(trial: Trial, generator: string, users: string | undefined): Promise<Run> {
   const quiet = Number(flags.quiet);
   const noise = (run: Run) => Math.max(...run.phases.map((phase) => phase.other_cpu_pct));
   let best: Run | undefined;
   for (let n = 0; n < RUNS_MAX && (best === undefined || noise(best) > quiet); n++) {
     for (let s = 0; quiet < Infinity && s < WAIT_S_MAX && (await busyPercent()) > quiet; ) s++;
-    const run = await runOnce(contestant, generator, round);
+    const run = await runOnce(trial, generator, users);
     if (best === undefined || noise(run) < noise(best)) best = run;
   }
   if (best === undefined) throw new Error('no run');
@@ -160,9 +177,18 @@ async function main(): Promise<void> {
   if (process.platform !== 'linux' || availableParallelism() < 2) throw new Error('this needs Linux and two cores');
   const generator = findGenerator(resolve(flags.regload), join(root, '.build/regload'));
   const field = contestants(generator);
+  const modes = logins(flags.auth.split(','), flags.algorithm.split(','));
+  const needsUsers = modes.some(({ mode }) => mode !== 'none') && field.some(({ hasUsers }) => hasUsers);
+  const here = join(root, 'dist/cli.js');
+  const users = needsUsers ? makeUsers(flags.node, here, Number(flags.aors), flags.data ?? tmpdir()) : undefined;
   const runs: Run[] = [];
-  for (let round = 1; round <= Number(flags.rounds); round++)
-    for (const contestant of field) runs.push(await runQuietly(contestant, generator, round));
+  try {
+    for (let round = 1; round <= Number(flags.rounds); round++)
+      for (const login of modes)
+        for (const contestant of field) runs.push(await runQuietly({ contestant, login, round }, generator, users));
+  } finally {
+    if (users !== undefined) rmSync(users, { recursive: true, force: true });
+  }
   if (flags.json) return console.log(JSON.stringify({ flags, runs }));
   const yardstick = field.find(({ name }) => name === KAMAILIO) ?? field[field.length - 1];
   console.log(report(runs, yardstick.name));

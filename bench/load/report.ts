@@ -2,10 +2,12 @@
 
 import { grouped, markdownTable } from '../results.ts';
 import type { Phase } from './generator.ts';
+import type { Login } from './login.ts';
 
 /** What one contestant did in one round. */
 export interface Run {
   readonly name: string;
+  readonly login: Login;
   readonly round: number;
   readonly phases: readonly Phase[];
 }
@@ -53,10 +55,25 @@ function row(runs: readonly Run[], name: string, yardstick: string, phase: strin
   ];
 }
 
-/** Both tables. Ratios below 1 are cheaper than the yardstick. */
+/** Two tables for each way to log in, and what logging in adds. Ratios below 1 are cheaper than the yardstick. */
 export function report(runs: readonly Run[], yardstick: string): string {
+  const titles = [...new Set(runs.map(({ login }) => login.title))];
+  const tables = titles.flatMap((title) => {
+    const group = runs.filter(({ login }) => login.title === title);
+    const suffix = group[0].login.mode === 'none' ? '' : `: ${title}`;
+    const { isPerChallenge } = group[0].login;
+    if (isPerChallenge) return [table(group, yardstick, title, 'refresh')];
+    return [
+      table(group, yardstick, `initial registration${suffix}`, 'register-once'),
+      table(group, yardstick, `refresh${suffix}`, 'refresh'),
+    ];
+  });
+  return `${[...tables, ...extra(runs)].join('\n\n')}\n`;
+}
+
+function table(runs: readonly Run[], yardstick: string, title: string, phase: string): string {
   const names = [...new Set(runs.map(({ name }) => name))];
-  const head = (title: string) => [
+  const head = [
     title,
     'REGISTERs/s',
     'CPU us',
@@ -66,10 +83,29 @@ export function report(runs: readonly Run[], yardstick: string): string {
     'min - max',
     'other / steal %',
   ];
-  const table = (title: string, phase: string) =>
-    markdownTable(
-      head(title),
-      names.map((name) => row(runs, name, yardstick, phase)),
-    );
-  return `${table('initial registration', 'register-once')}\n\n${table('refresh', 'refresh')}\n`;
+  return markdownTable(
+    head,
+    names.map((name) => row(runs, name, yardstick, phase)),
+  );
+}
+
+/** What a refresh costs more than one without authentication by the same server, round by round. */
+function extra(runs: readonly Run[]): string[] {
+  const refreshes = runs.filter(({ login }) => !login.isPerChallenge);
+  const plain = new Map(
+    refreshes
+      .filter(({ login }) => login.mode === 'none')
+      .map((run) => [`${run.name} ${run.round}`, phaseOf(run, 'refresh').server_us_per_ok]),
+  );
+  const differences = new Map<string, number[]>();
+  for (const run of refreshes) {
+    const without = plain.get(`${run.name} ${run.round}`);
+    if (run.login.mode === 'none' || without === undefined) continue;
+    const key = `${run.name}: ${run.login.title}`;
+    const list = differences.get(key) ?? [];
+    differences.set(key, [...list, phaseOf(run, 'refresh').server_us_per_ok - without]);
+  }
+  if (differences.size === 0) return [];
+  const rows = [...differences].map(([key, us]) => [key, middle(us).toFixed(1), range(us, 1)]);
+  return [markdownTable(['refresh, more than without authentication', 'CPU us', 'min - max'], rows)];
 }

@@ -1,13 +1,13 @@
 // The servers under load: how each is started on one core with an empty location table, and stopped again.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { aortaFlags, DOMAIN, kamailioFlags, type Login } from './login.ts';
 
 const START_MS_MAX = 20_000;
 const STOP_MS_MAX = 20_000;
-const DOMAIN = 'bench.example.org';
 
 export interface RunningServer {
   readonly pid: number;
@@ -18,7 +18,10 @@ export interface Contestant {
   readonly name: string;
   /** False for the echo, whose answers have no bindings in them. */
   readonly validate: boolean;
-  start(port: number, core: number): Promise<RunningServer>;
+  /** Whether its users come from a store. */
+  readonly hasUsers: boolean;
+  /** @param users a data directory with Aorta's users, where clients log in */
+  start(port: number, core: number, login: Login, users: string | undefined): Promise<RunningServer>;
 }
 
 /** @param directory where data directories are made and removed; undefined: the system's one for temporary files */
@@ -32,13 +35,14 @@ export function aorta(
   return {
     name,
     validate: true,
-    async start(port, core) {
+    hasUsers: true,
+    async start(port, core, login, users) {
       mkdirSync(directory, { recursive: true });
       const data = mkdtempSync(join(directory, 'aorta-load-'));
+      if (users !== undefined) symlinkSync(join(users, 'users'), join(data, 'users'));
       const serve = ['serve', '--listen', `udp:127.0.0.1:${port}`, '--domain', DOMAIN, '--data', data, '--shards', '1'];
-      const child = spawn('taskset', ['-c', String(core), node, cli, ...serve, ...flags], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
+      const args = [cli, ...serve, ...aortaFlags(login, data), ...flags];
+      const child = spawn('taskset', ['-c', String(core), node, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
       const remove = () => rmSync(data, { recursive: true, force: true });
       try {
         await said(child, /^ready/m);
@@ -58,9 +62,10 @@ export function kamailio(name: string, directory: string, flags: readonly string
   return {
     name,
     validate: true,
-    async start(port, core) {
+    hasUsers: false,
+    async start(port, core, login) {
       const run = mkdtempSync(join(tmpdir(), 'kamailio-load-'));
-      const args = [run, '2048', ...flags, '-A', `PORT=${port}`];
+      const args = [run, '2048', ...flags, ...kamailioFlags(login), '-A', `PORT=${port}`];
       const pid = Number(
         execFileSync('sh', [script, ...args], { encoding: 'utf8', env: { ...process.env, CORE: String(core) } }),
       );
@@ -84,6 +89,7 @@ export function echo(name: string, generator: string): Contestant | undefined {
   return {
     name,
     validate: false,
+    hasUsers: false,
     async start(port, core) {
       const child = spawn(program, ['--port', String(port), '--cpu', String(core)], { stdio: 'ignore' });
       await new Promise((resolve) => setTimeout(resolve, 300));

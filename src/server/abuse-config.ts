@@ -12,11 +12,22 @@ const numberKeys = (Object.keys(DEFAULT_ABUSE_POLICY) as (keyof AbusePolicy)[]).
   (key): key is NumberKey => typeof DEFAULT_ABUSE_POLICY[key] === 'number',
 );
 
-const amount = z
-  .number({ error: (issue) => expected(`a number from 0 to ${NUMBER_MAX}`, issue.input) })
-  .refine((n) => n >= 0 && n <= NUMBER_MAX, {
-    error: (issue) => expected(`a number from 0 to ${NUMBER_MAX}`, issue.input),
-  });
+/** Numbers that may not be anything. */
+const MAX: { readonly [K in NumberKey]?: number } = {
+  ipv4PrefixBits: 32,
+  ipv6PrefixBits: 128,
+  ipv6AggregateBits: 128,
+  sourcesMax: 1 << 24,
+  flowsMax: 1 << 24,
+  aorsMax: 1 << 24,
+};
+
+function amount(max: number) {
+  const range = `a number from 0 to ${max}`;
+  return z
+    .number({ error: (issue) => expected(range, issue.input) })
+    .refine((n) => n >= 0 && n <= max, { error: (issue) => expected(range, issue.input) });
+}
 const texts = z.array(z.string({ error: (issue) => expected('a text', issue.input) }), {
   error: (issue) => expected('a list', issue.input),
 });
@@ -31,7 +42,7 @@ const schema = z.strictObject(
     enabled: yesOrNo.optional(),
     unlimited: z.array(prefix, { error: (issue) => expected('a list', issue.input) }).optional(),
     'scanner-agents': texts.optional(),
-    ...Object.fromEntries(numberKeys.map((key) => [hyphened(key), amount.optional()])),
+    ...Object.fromEntries(numberKeys.map((key) => [hyphened(key), amount(MAX[key] ?? NUMBER_MAX).optional()])),
   },
   section,
 );

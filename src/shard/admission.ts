@@ -6,6 +6,7 @@ import type { RefusalReport } from '../registrar/abuse.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import { AUTH_OK, Authenticator } from '../registrar/authenticator.ts';
 import type { CredentialSource } from '../registrar/credential-source.ts';
+import { deriveKey } from '../registrar/derived-key.ts';
 import { highestNc } from '../registrar/images.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { Peers } from '../registrar/peers.ts';
@@ -65,7 +66,7 @@ export class Admission {
     this.state = state;
     this.uas = uas;
     this.counters = counters;
-    this.gate = gate === undefined ? null : new Gate(gate, secret.subarray(0, 16), out.peers, counters, refused);
+    this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), out.peers, counters, refused);
     const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
     this.authenticator = auth === undefined ? null : new Authenticator({ ...auth, secret, floors });
   }
@@ -89,7 +90,10 @@ export class Admission {
       return vouched ? 0 : uas.forbidden(out);
     }
     const hasCredentials = table[T_FIRST_ROW + H_AUTHORIZATION] >= 0;
-    if (hasCredentials && gate?.mayTry(out.peer, state.key, out.now) === false) return authenticator.unavailable(out);
+    if (hasCredentials && state.aorLength >= 0 && gate?.mayTry(out.peer, state.key, out.now) === false) {
+      this.counters[COUNTER.put_off_guesses]++;
+      return authenticator.unavailable(out);
+    }
     return authenticator.authenticate(out, state.key, state.aor, state.aorLength);
   }
 
@@ -106,7 +110,8 @@ export class Admission {
   judge(status: number): void {
     const { authenticator, gate, out, state } = this;
     if (authenticator === null) return;
-    gate?.outcome(out.peer, state.key, status, out.authenticated, authenticator.outcome, out.now);
+    const key = state.aorLength >= 0 ? state.key : null;
+    gate?.outcome(out.peer, key, status, out.authenticated, authenticator.outcome, out.now);
     authenticator.outcome = AUTH_OK;
   }
 

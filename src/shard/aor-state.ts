@@ -42,7 +42,10 @@ export class AorState {
   /** Takes the AOR of the URI whose record starts at `uri` in the span table. */
   take(uri: number): void {
     this.aorLength = canonicalAor(slab, table, uri, this.aor);
-    if (this.aorLength < 0) return;
+    if (this.aorLength < 0) {
+      this.key.fill(0); // nobody's, so that nothing is put down to the AOR before
+      return;
+    }
     const hash = this.hash;
     hash.begin();
     hash.span(this.aor, 0, this.aorLength);

@@ -87,14 +87,23 @@ export class Gate {
 
   /**
    * What a request came to, where clients authenticate.
+   * @param key of its AOR, or null where it names none
    * @param status of its answer
    * @param authenticated whether right credentials stood in it
    * @param outcome the authenticator's AUTH_*, of this request
    */
-  outcome(slot: number, key: Uint32Array, status: number, authenticated: boolean, outcome: number, now: number): void {
+  outcome(
+    slot: number,
+    key: Uint32Array | null,
+    status: number,
+    authenticated: boolean,
+    outcome: number,
+    now: number,
+  ): void {
     const kind = kindOf(status, authenticated, outcome);
     this.abuse.outcome(this.peers, slot, kind, now);
-    if (kind === SUCCESS || kind === FAILED_CREDENTIALS) this.abuse.aorOutcome(key[0], key[1], key[2], kind, now);
+    if (key !== null && (kind === SUCCESS || kind === FAILED_CREDENTIALS))
+      this.abuse.aorOutcome(key[0], key[1], key[2], kind, now);
   }
 }
 

@@ -207,7 +207,7 @@ describe('the address of record', () => {
     ['R3261-10.3-14 parameters of the To URI', '<sip:nREST@example.com;user=phone;x=1>'],
     ['R3261-10.3-15 an escaped letter', '<sip:%6EREST@example.com>'],
     ['R3261-10.3-16 the host in capitals', '<sip:nREST@EXAMPLE.com>'],
-    ['R3261-10.3-16 a sips URI', '<sips:nREST@example.com>'],
+    ['R3261-10.3-16 R5630-5.2-01 a sips URI', '<sips:nREST@example.com>'],
     ['R3261-20-02 a display name without space', '"x"<sip:nREST@example.com>'],
     ['R3261-20-03 an unknown header parameter', '<sip:nREST@example.com>;foo=bar'],
   ])('%s names the same AOR', async (_, to) => {

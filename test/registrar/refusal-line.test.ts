@@ -11,6 +11,16 @@ const docs = readFileSync(new URL('../../docs/security.md', import.meta.url), 'u
 /** What fail2ban puts for <HOST>, less its names of hosts. */
 const filter = new RegExp((/^failregex = (.*)$/m.exec(docs)?.[1] ?? 'none').replace('<HOST>', '(?<host>[0-9a-f.:]+)'));
 
+/** fail2ban finds the time first, and shows the filter the line without it (checked with fail2ban-regex 1.0.2). */
+const DATE: Readonly<Record<string, string>> = { Y: '\\d{4}', f: '\\d+', z: 'Z' };
+const datePattern = /^datepattern = (.*)$/m.exec(docs)?.[1] ?? 'none';
+const date = new RegExp(datePattern.replace(/%%([a-zA-Z])/g, (_, name: string) => DATE[name] ?? '\\d\\d'));
+
+function filtered(text: string): RegExpExecArray | null {
+  expect(text).toMatch(date);
+  return filter.exec(text.trimEnd().replace(date, ''));
+}
+
 /** The line that outcomes of one source lead to. */
 function line(kinds: readonly number[], ip: readonly number[] = [192, 0, 2, 1]): string {
   const peers = createPeers(1);
@@ -24,7 +34,7 @@ function line(kinds: readonly number[], ip: readonly number[] = [192, 0, 2, 1]):
   for (const kind of kinds) {
     peers.port[0] = kind === SUCCESS ? 5060 : 9;
     if (abuse.admit(peers, 0, 1_767_225_600_000)) abuse.outcome(peers, 0, kind, 1_767_225_600_000);
-    else if (abuse.reportDue) log('warn', 'source refused', { ...abuse.report(peers, 0) });
+    else if (abuse.reportDue) log('warn', 'source refused', { shard: 0, ...abuse.report(peers, 0) });
   }
   return text;
 }
@@ -39,17 +49,17 @@ describe('the line about a refused source', () => {
   });
 
   it('is matched by the fail2ban filter', () => {
-    expect(filter.exec(line(many(FAILED_CREDENTIALS)).trimEnd())?.groups?.host).toBe('192.0.2.1');
+    expect(filtered(line(many(FAILED_CREDENTIALS)))?.groups?.host).toBe('192.0.2.1');
     const ipv6 = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    expect(filter.exec(line(many(FAILED_CREDENTIALS), ipv6).trimEnd())?.groups?.host).toBe('2001:db8::1');
+    expect(filtered(line(many(FAILED_CREDENTIALS), ipv6))?.groups?.host).toBe('2001:db8::1');
   });
 
   it('is not matched where somebody registered lately, or only challenges went unanswered', () => {
     const office = line([SUCCESS, ...many(FAILED_CREDENTIALS)]);
     expect(office).toContain('"successes":1');
-    expect(filter.test(office.trimEnd())).toBe(false);
+    expect(filtered(office)).toBeNull();
     const flood = line(many(CHALLENGED, 5000));
     expect(flood).toContain('unanswered-challenges');
-    expect(filter.test(flood.trimEnd())).toBe(false);
+    expect(filtered(flood)).toBeNull();
   });
 });
