@@ -37,7 +37,7 @@ export async function buildParser() {
   const bytes = readFileSync(`${root}.build/parser.wasm`);
   const text = `// The parser's WebAssembly module in base64, built by scripts/wasm.js from simd/. Not to be edited.
 
-export const PARSER_WASM =
+export const PARSER_WASM: string =
   '${bytes.toString('base64')}';
 `;
   writeIfChanged(`${root}${MODULE}`, text);
