@@ -152,6 +152,12 @@ export function highestNcOf(bytes: Uint8Array, at: number, idHigh: number, idLow
   return u32(bytes, at + NONCE_COUNT);
 }
 
+/** Raises the nc that the binding names for a nonce, where it names this one. */
+export function raiseNc(bytes: Uint8Array, at: number, idHigh: number, idLow: number, nc: number): void {
+  const known = highestNcOf(bytes, at, idHigh, idLow);
+  if (known >= 0 && known < nc) setU32(bytes, at + NONCE_COUNT, nc);
+}
+
 /**
  * Writes the image of a Contact of the request in the table (its record starts at `contact`).
  * @param before image in the outbox's state that this one takes the place of, or negative
@@ -169,16 +175,15 @@ export function writeImage(w: Writer, contact: number, out: Outbox, before: numb
   setU32(bytes, at + REG_ID, table[contact + CONTACT_REG_ID] > 0 ? table[contact + CONTACT_REG_ID] : 0);
   setU16(bytes, at + Q, table[contact + CONTACT_Q] >= 0 ? table[contact + CONTACT_Q] : NO_Q);
   writeSource(bytes, at, out.peers, out.peer);
-  writeNonce(bytes, at, out, before);
+  writeNonce(bytes, at, out);
   writeTexts(w, at, contact);
   if (!w.overflow) setU16(bytes, at + LENGTH, w.at - at);
 }
 
-function writeNonce(bytes: Uint8Array, at: number, out: Outbox, before: number): void {
-  const known = before >= 0 ? highestNcOf(out.state, before, out.nonceIdHigh, out.nonceIdLow) : -1;
+function writeNonce(bytes: Uint8Array, at: number, out: Outbox): void {
   setU32(bytes, at + NONCE_ID_HIGH, out.authenticated ? out.nonceIdHigh : 0);
   setU32(bytes, at + NONCE_ID_LOW, out.authenticated ? out.nonceIdLow : 0);
-  setU32(bytes, at + NONCE_COUNT, out.authenticated ? Math.max(out.nc, known) : 0);
+  setU32(bytes, at + NONCE_COUNT, out.authenticated ? out.highestNc : 0);
 }
 
 function writeSource(bytes: Uint8Array, at: number, peers: Peers, peer: number): void {

@@ -52,6 +52,8 @@ export class Outbox {
   nonceIdLow = 0;
   nonceIssuedAt = 0;
   nc = 0;
+  /** The highest nc it was used with, as far as the AOR's record and this request tell; set by the registrar. */
+  highestNc = 0;
 
   reset(): void {
     this.status = 0;

@@ -38,11 +38,13 @@ import {
   hasCallIdOfRequest,
   imageLength,
   paramsEnd,
+  raiseNc,
   uriAt,
   uriEnd,
   writeImage,
 } from './binding.ts';
 import { sameHost } from './domains.ts';
+import { highestNc } from './images.ts';
 import type { Outbox } from './outbox.ts';
 import {
   BAD_Q,
@@ -265,15 +267,27 @@ function toIsOfRequestDomain(): boolean {
   );
 }
 
-/** Kept bindings are copied, those of this request written anew, in the order in which they first came. */
+/**
+ * Kept bindings are copied, those of this request written anew, in the order in which they first came. All that were made
+ * with the request's nonce name the highest nc it was used with: whichever of them goes, a restart forgets no use.
+ */
 function writeRecord(out: Outbox, bindings: WorkingBindings): void {
   const w = out.record;
+  const { nonceIdHigh, nonceIdLow } = out;
+  if (out.authenticated) {
+    const known = highestNc(out.state, out.stateAt, out.stateEnd, nonceIdHigh, nonceIdLow);
+    out.highestNc = known > out.nc ? known : out.nc;
+  }
   bindings.recordAt = w.at;
   for (let i = 0; i < bindings.count; i++) {
     const image = bindings.imageAt[i];
     const contact = bindings.contact[i];
     if (contact >= 0) writeImage(w, contact, out, image, bindings.expiresAt[i]);
-    else if (image >= 0 && !bindings.isGone(i)) w.span(out.state, image, image + imageLength(out.state, image));
+    else if (image >= 0 && !bindings.isGone(i)) {
+      const at = w.at;
+      w.span(out.state, image, image + imageLength(out.state, image));
+      if (out.authenticated && !w.overflow) raiseNc(w.bytes, at, nonceIdHigh, nonceIdLow, out.highestNc);
+    }
   }
 }
 

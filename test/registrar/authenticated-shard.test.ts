@@ -99,6 +99,26 @@ describe('a shard that authenticates', () => {
     expect([refresh(after, 4, 2), refresh(after, 5, 3), refresh(after, 6, 3)]).toEqual([401, 200, 401]);
   });
 
+  it('R7616-3.3-02 forgets no use of a nonce in a restart, whichever of its bindings is gone', () => {
+    const store = new MemoryStore();
+    const before = shard({ store });
+    const [nonce, other] = [nonceOf(ask(before, {})), nonceOf(ask(before, {}))];
+    let cseq = 1;
+    const use = (on: VirtualShard, nc: number, contact: string, of = nonce): number =>
+      ask(on, { cseq: ++cseq, contacts: [contact], extra: [credentials({ nonce: of, nc })] }).status;
+    expect(use(before, 1, '<sip:a@192.0.2.9>')).toBe(200);
+    expect(use(before, 3, '<sip:b@192.0.2.9>')).toBe(200);
+    expect(use(before, 2, '<sip:c@192.0.2.9>')).toBe(200); // overtaken
+    expect(use(before, 4, '<sip:c@192.0.2.9>;expires=0')).toBe(200);
+    expect(use(before, 1, '<sip:b@192.0.2.9>;expires=0', other)).toBe(200);
+
+    const after = shard({ store, now: START + 1000 });
+    const thief = '<sip:thief@192.0.2.66>';
+    expect([1, 2, 3, 4].map((nc) => use(after, nc, thief))).toEqual([401, 401, 401, 401]);
+    expect(use(after, 5, '<sip:a@192.0.2.9>')).toBe(200);
+    expect(use(after, 1, thief, other), 'no binding names it').toBe(401);
+  });
+
   it('R3261-10.3-13 says nothing about who is there to those who have no password', () => {
     const s = shard();
     const shapes = ['alice', 'nobody'].map((user) => {

@@ -10,10 +10,18 @@ export interface Peer {
 }
 
 export const PEERS: readonly Peer[] = [
-  { command: 'sipp', debianPackage: 'sip-tester', tests: 'test/e2e/sipp.test.ts' },
-  { command: 'sipsak', debianPackage: 'sipsak', tests: 'test/e2e/sipsak.test.ts' },
-  { command: 'baresip', debianPackage: 'baresip', tests: 'test/e2e/baresip.test.ts' },
-  { command: 'linphonec', debianPackage: 'linphone-cli', tests: 'test/e2e/linphone.test.ts' },
+  { command: 'sipp', debianPackage: 'sip-tester', tests: 'test/e2e/sipp.test.ts and its part of auth-clients.test.ts' },
+  { command: 'sipsak', debianPackage: 'sipsak', tests: 'test/e2e/sipsak.test.ts and its part of auth-clients.test.ts' },
+  {
+    command: 'baresip',
+    debianPackage: 'baresip',
+    tests: 'test/e2e/baresip.test.ts and its part of auth-clients.test.ts',
+  },
+  {
+    command: 'linphonec',
+    debianPackage: 'linphone-cli',
+    tests: 'test/e2e/linphone.test.ts and its part of auth-clients.test.ts',
+  },
   { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
 ];
 
