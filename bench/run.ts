@@ -45,9 +45,10 @@ print(`Node ${machine.node}, ${machine.cores} cores (${machine.cpu}), load ${mac
 const parser = await benchParser(3000 * scale);
 print(
   plainTable(
-    ['parser', 'messages', 'mean bytes', 'best ns', 'median ns'],
+    ['parser', 'work', 'messages', 'mean bytes', 'best ns', 'median ns'],
     parser.map((row) => [
       row.messages,
+      row.work,
       String(row.count),
       String(row.meanBytes),
       grouped(row.bestNs),
