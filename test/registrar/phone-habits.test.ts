@@ -68,7 +68,7 @@ describe('a ";" at the end of a value', () => {
 });
 
 describe('a long Contact', () => {
-  it('R3840-6-01 the feature tags of an RCS phone fit and come back', () => {
+  it('the feature tags of an RCS phone fit and come back', () => {
     const tags = (name: string, service: string, count: number) =>
       `;+g.3gpp.${name}="${Array.from({ length: count }, (_, i) => `urn%3Aurn-7%3A3gpp-${service}.${i}`).join(',')}"`;
     const params =
