@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { benchCommits } from './commits.ts';
 import { benchDecisions } from './decisions.ts';
 import { benchParser } from './parser.ts';
+import { benchRefusals } from './refusals.ts';
 import { grouped, plainTable } from './results.ts';
 
 const HELP = `npm run bench -- [--json] [--quick] [--directory DIR]
@@ -86,4 +87,13 @@ print(
   ),
 );
 
-if (flags.json) console.log(JSON.stringify({ machine, parser, decisions, commits }));
+const refusals = await benchRefusals(Math.ceil(60 * scale), flags.directory);
+print('');
+print(
+  plainTable(
+    ['refusals, CPU us', 'wrong password', 'unknown user', 'ratio'],
+    refusals.map((row) => [row.algorithm, row.wrongUs.toFixed(2), row.unknownUs.toFixed(2), row.ratio.toFixed(3)]),
+  ),
+);
+
+if (flags.json) console.log(JSON.stringify({ machine, parser, decisions, commits, refusals }));

@@ -356,7 +356,8 @@ export class Authenticator {
   /** Missing is fine (old clients), altered is another server's session (RFC 7616 §3.4). */
   private opaqueIsOurs(): boolean {
     const at = credentials[C_OPAQUE_AT];
-    return at < 0 || sameBytes(slab, at, credentials[C_OPAQUE_END], this.opaque, 0, this.opaque.length);
+    const end = credentials[C_OPAQUE_END];
+    return at < 0 || at === end || sameBytes(slab, at, end, this.opaque, 0, this.opaque.length);
   }
 
   private wrong(out: Outbox, key: Uint32Array, outcome: number): number {

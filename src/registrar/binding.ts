@@ -2,6 +2,7 @@
 // Here: its layout, reading its fields and writing one from a parsed Contact. What to do with it is registrar.ts's.
 // @hot
 
+import { SEMICOLON, SP } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   CONTACT_DISPLAY_AT,
@@ -207,6 +208,7 @@ function writeTexts(w: Writer, at: number, contact: number): void {
   setU16(bytes, at + URI_LENGTH, w.at - mark);
   mark = w.at;
   writeParamsButExpires(w, contact);
+  while (w.at > mark && (bytes[w.at - 1] === SEMICOLON || bytes[w.at - 1] <= SP)) w.at--; // empty parameters
   setU16(bytes, at + PARAMS_LENGTH, w.at - mark);
   mark = w.at;
   w.span(slab, table[T_CALL_ID_AT], table[T_CALL_ID_END]);

@@ -41,7 +41,7 @@ export const DEFAULT_POLICY: Policy = {
   contactsPerAorMax: 10,
   contactsOverflow: 'reject',
   aorBytesMax: 256,
-  contactBytesMax: 1024,
+  contactBytesMax: 2048,
   callIdBytesMax: 256,
   messageBytesMax: 65_535,
   timerJMs: 32_000,

@@ -2,6 +2,7 @@
 // table, Content-Length; and where it goes (§18.2.2, RFC 3581 §4). Which status and what else is inside: the callers'.
 // @hot
 
+import { SEMICOLON, SP, TAB } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
@@ -92,10 +93,20 @@ function writeRow(w: Writer, name: Uint8Array, id: number): void {
   w.span(slab, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
 }
 
+/** The end of [at, end) without empty parameters, so that one of ours may follow. */
+function lastParamEnd(at: number, end: number): number {
+  let p = end;
+  while (p > at && (slab[p - 1] === SEMICOLON || slab[p - 1] === SP || slab[p - 1] === TAB)) p--;
+  return p;
+}
+
 function writeTo(w: Writer, out: Outbox): void {
-  if (table[T_FIRST_ROW + H_TO] < 0) return;
-  writeRow(w, TO, H_TO);
-  if (table[T_TO + ADDRESS_TAG_AT] >= 0) return;
+  const row = table[T_FIRST_ROW + H_TO];
+  if (row < 0) return;
+  if (table[T_TO + ADDRESS_TAG_AT] >= 0) return writeRow(w, TO, H_TO);
+  const at = table[T_ROWS + row * ROW_INTS + ROW_VALUE_AT];
+  w.text(TO);
+  w.span(slab, at, lastParamEnd(at, table[T_ROWS + row * ROW_INTS + ROW_VALUE_END]));
   w.text(TAG);
   writeHex(w, out.tagHigh);
   writeHex(w, out.tagLow);
@@ -139,7 +150,7 @@ function writeTopRow(w: Writer, out: Outbox, rowAt: number, rowEnd: number): voi
     w.span(slab, from, receivedAt);
     from = table[T_VIAS + VIA_RECEIVED_END];
   }
-  w.span(slab, from, viaEnd);
+  w.span(slab, from, lastParamEnd(from, viaEnd));
   ip.length = writeIp(out.peers, out.peer, ip.bytes);
   if (rportAt >= 0 || !sentByIsSource()) {
     w.text(RECEIVED);

@@ -36,6 +36,7 @@ import {
   TOKEN,
   CLASS as theClasses,
   trimEnd,
+  VALUE,
 } from './scanner.ts';
 import { parseUri } from './uri.ts';
 
@@ -61,8 +62,8 @@ export function readNameAddr(at: number, end: number, base: number): number {
     if (p >= end || slab[p] !== LESS) return BAD;
   } else {
     while (p < end && ((CLASS[slab[p]] & (TOKEN | LWS)) !== 0 || slab[p] > 0x7f)) p++;
-    if (p >= end || slab[p] !== LESS) return readAddrSpec(at, end, base);
-    displayEnd = trimEnd(slab, at, p);
+    if (p < end && slab[p] === LESS) displayEnd = trimEnd(slab, at, p);
+    else if ((p = bracketBehind(p, end)) < 0) return readAddrSpec(at, end, base);
   }
   table[base + ADDRESS_DISPLAY_AT] = displayEnd > at ? at : ABSENT;
   table[base + ADDRESS_DISPLAY_END] = displayEnd > at ? displayEnd : ABSENT;
@@ -70,6 +71,16 @@ export function readNameAddr(at: number, end: number, base: number): number {
   let close = uri;
   while (close < end && slab[close] !== GREATER) close++;
   return close < end ? readUri(uri, close, close + 1, base) : BAD;
+}
+
+/**
+ * The "<" behind an unquoted display name that should have been quoted ("Room: 5 (left)"), or -1. What ends or opens
+ * something else (`"`, ",", ";", "?") is none of it. Such a name counts as absent: it is kept nowhere and shown to nobody.
+ */
+function bracketBehind(at: number, end: number): number {
+  let p = at;
+  while (p < end && (CLASS[slab[p]] & (VALUE | LWS)) !== 0 && slab[p] !== QUESTION) p++;
+  return p < end && slab[p] === LESS ? p : -1;
 }
 
 /** A URI without brackets ends at the first ";", "," or LWS, and holds no "?" (§20). */

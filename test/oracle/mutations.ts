@@ -25,6 +25,7 @@ const RARE: readonly string[] = [
   `${head}v: SIP / 2.0 / TCP [2001:db8::1] : 5 ;received=1;maddr=h;keep;rport=5, SIP/2.0/UDP x\r\n${rest}\r\n`,
   `${head}${rest}Require: path, outbound,,GIN\r\nSupported: gruu , pref, x\r\nProxy-Require: a\r\nk:\r\nMax-Forwards: 256\r\n\r\n`,
   `\r\n\r\nSIP/2.0 200 OK\r\n${rest}Expires: 99999999999\r\nContact: <sip:x>\r\nContact: <sip:y>;a="\\\x01"\r\n\r\n`,
+  `${head}From: Room: 5 (left) <sip:a@h>;tag=1;\r\nt: a b/c <sip:a@h> ;\r\ni: x\r\nCSeq: 1 REGISTER\r\nm: x@y <sip:c@d>; , z: <sip:e>;q=1 ;\r\n\r\n`,
   `SUBSCRIBE sips:u;x:pw@h:99;transport=udp;lr SIP/2.0\r\n${rest}Event: reg\r\no: reg\r\nRecord-Route: <sip:h;lr>\r\n\r\n`,
 ];
 

@@ -25,7 +25,7 @@ export const BAD = -1;
 
 /**
  * Reads parameters from `at` on. Returns where it stopped (LWS behind them passed over), or BAD, -E_TOO_MANY_PARAMS,
- * -E_REPEATED_PARAM. The rows read so far stay.
+ * -E_REPEATED_PARAM. The rows read so far stay. One ";" may close the value.
  */
 export function readParams(at: number, end: number): number {
   const first = table[T_PARAM_COUNT];
@@ -34,7 +34,7 @@ export function readParams(at: number, end: number): number {
   while (p < end && slab[p] === SEMICOLON) {
     const name = skip(slab, p + 1, end, LWS);
     const nameEnd = skip(slab, name, end, TOKEN);
-    if (nameEnd === name) return BAD;
+    if (nameEnd === name) return name === end ? end : BAD;
     if (count - first === PARAMS_PER_VALUE_MAX || count === CONTACT_PARAMS_MAX) return -E_TOO_MANY_PARAMS;
     if (isRepeated(first, count, name, nameEnd)) return -E_REPEATED_PARAM;
     const row = T_PARAMS + count * PARAM_INTS;

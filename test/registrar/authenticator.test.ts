@@ -168,10 +168,11 @@ describe('credentials', () => {
     expectRefused(auth.login({ algorithm: 'SHA-256', userhash: true }), 401, AUTH_NOT_OFFERED);
   });
 
-  it('R7616-3.3-06 R7616-3.4-01 may leave opaque out; an altered one is refused', () => {
+  it('R7616-3.3-06 R7616-3.4-01 may leave opaque out or empty; an altered one is refused', () => {
     const auth = new Authentication();
     const opaque = /opaque="([^"]*)"/.exec(auth.ask().challenges[0])?.[1];
     expect(auth.login({ opaque: undefined }).status).toBe(0);
+    expect(auth.login({ opaque: '' }).status).toBe(0);
     expect(auth.login({ opaque }).status).toBe(0);
     expectRefused(auth.login({ opaque: `${opaque}0` }), 401, AUTH_FOREIGN_NONCE, true);
     expectRefused(auth.login({ opaque: 'x', password: 'wrong' }), 401, AUTH_WRONG_RESPONSE);

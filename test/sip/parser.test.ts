@@ -298,7 +298,7 @@ describe('Via', () => {
 
   it.each([
     [';;', E.E_VIA],
-    [';', E.E_VIA],
+    ['; ;branch=x', E.E_VIA],
     [' x', E.E_VIA],
     [';branch="', E.E_VIA],
     [';b=1;B=2', E.E_REPEATED_PARAM],
@@ -337,6 +337,13 @@ describe('To and From', () => {
     ['<tel:+1>', { uri: { scheme: T.SCHEME_TEL } }],
     ['isbn:2983792873', { uri: { scheme: T.SCHEME_OTHER } }],
     ['<sip:a@b>;x="y;z,\\""', { tag: null }],
+    ['<sip:a@b>;tag=x;', { tag: 'x' }],
+    ['<sip:a@b> ; ', { tag: null }],
+    // Unquoted display names that needed quotes: what they say is dropped.
+    ['Room: 5 (left) <sip:a@b>;tag=x', { display: null, tag: 'x', uri: { user: 'a' } }],
+    ['Büro/1 [EG]<sip:a@b>', { display: null, uri: { user: 'a' } }],
+    ['200@pbx <sip:a@b>', { display: null, uri: { user: 'a' } }],
+    ['(555) 123-4567 <sip:a@b>', { display: null, uri: { user: 'a' } }],
   ])('R3261-20-01 R3261-20-02 R3261-20-03 reads %j', (to, expected) => {
     expect(parsedMessage({ to, from: to })).toMatchObject({ error: E.E_OK, to: expected, from: expected });
   });
@@ -350,6 +357,12 @@ describe('To and From', () => {
     '"a <sip:a@b>',
     '"a\\" <sip:a@b>',
     '"a" sip:a@b',
+    'Last, First <sip:a@b>',
+    'a "b" <sip:a@b>',
+    'a;b <sip:a@b>',
+    'a>b <sip:a@b>',
+    'sip:c@d?x=<sip:a@b>',
+    'Room: 5 sip:a@b',
     'a, b <sip:a@b>',
     '<sip:a@b >',
     '< sip:a@b>',
@@ -357,7 +370,7 @@ describe('To and From', () => {
     'sip:a@b,sip:c@d',
     '<sip:a@b>, <sip:c@d>',
     'sip:a@b?c=d',
-    '<sip:a@b>;',
+    '<sip:a@b>;;',
     '<sip:a@b>;;tag=1',
     '<sip:a@b> tag=1',
     '<sip:a@b>;tag="1',
@@ -516,7 +529,8 @@ describe('Contact', () => {
     'sip:a@b?c=d',
     '<sip:a@b',
     '<sip:a b@c>',
-    '<sip:a@b>;',
+    '<sip:a@b>;;',
+    '<sip:a@b>;, <sip:c@d>',
     '<sip:a@b>;;',
     '<sip:a@b> x',
     '<sip:%4@b>',

@@ -20,6 +20,7 @@ import {
   byteAt,
   COMMA,
   GREATER,
+  isControl,
   isLws,
   LESS,
   min,
@@ -66,14 +67,32 @@ export function readNameAddr(at: i32, end: i32, record: i32): i32 {
     setSpan(record, ADDRESS_DISPLAY_AT, at, stop);
   } else {
     p = displayEnd(at, end);
-    if (p >= end || byteAt(p) != LESS) return readAddrSpec(at, end, record);
-    const stop = trimEnd(at, p);
+    let stop = at;
+    if (p < end && byteAt(p) == LESS) stop = trimEnd(at, p);
+    else {
+      p = bracketBehind(p, end);
+      if (p < 0) return readAddrSpec(at, end, record);
+    }
     setSpan(record, ADDRESS_DISPLAY_AT, stop > at ? at : ABSENT, stop > at ? stop : ABSENT);
   }
   const uri = p + 1;
   const close = scanUri(uri, end);
   if (close >= end || byteAt(close) != GREATER) return BAD;
   return behindUri(parseScanned(uri, close, record), close + 1);
+}
+
+/**
+ * The "<" behind an unquoted display name that should have been quoted ("Room: 5 (left)"), or -1. What ends or opens
+ * something else (`"`, ",", ";", "?") is none of it. Such a name counts as absent: it is kept nowhere and shown to nobody.
+ */
+function bracketBehind(at: i32, end: i32): i32 {
+  for (let p = at; p < end; p++) {
+    const byte = byteAt(p);
+    if (byte == LESS) return p;
+    const no = byte == QUOTE || byte == COMMA || byte == SEMICOLON || byte == QUESTION || byte == GREATER;
+    if (no || isControl(byte)) return -1;
+  }
+  return -1;
 }
 
 /** A URI without brackets ends at the first ";", "," or LWS, and holds no "?" (§20). */

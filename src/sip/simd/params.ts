@@ -31,7 +31,7 @@ export function paramRowsEnd(): i32 {
 
 /**
  * Reads parameters from `at` on. Returns where it stopped (LWS behind them passed over), or BAD, -E_TOO_MANY_PARAMS,
- * -E_REPEATED_PARAM. The rows read so far stay.
+ * -E_REPEATED_PARAM. The rows read so far stay. One ";" may close the value.
  */
 export function readParams(at: i32, end: i32): i32 {
   let p = skipLws(at, end);
@@ -44,7 +44,7 @@ export function readParams(at: i32, end: i32): i32 {
   do {
     const name = skipLws(p + 1, end);
     const nameEnd = tokenEnd(name, end);
-    if (nameEnd == name) return BAD;
+    if (nameEnd == name) return name == end ? end : BAD;
     if (count == most || count == CONTACT_PARAMS_MAX) return -E_TOO_MANY_PARAMS;
     // One bit by length and first letter: names that share it with no other need no comparison.
     const bit = <u64>1 << <u64>((nameEnd - name + ((byteAt(name) | 0x20) << 2)) & 63);
