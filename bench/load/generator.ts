@@ -78,7 +78,7 @@ export async function runGenerator(program: string, options: LoadOptions): Promi
   if (json === undefined) throw new Error(`regload reported nothing:\n${text}`);
   const { phases } = JSON.parse(json) as { phases: Phase[] };
   const counted = phases.map((phase) => (options.login.isPerChallenge ? perChallenge(phase) : phase));
-  for (const phase of counted) check(phase, options.login);
+  for (const phase of counted) check(phase, options);
   return counted;
 }
 
@@ -98,16 +98,16 @@ function perChallenge(phase: Phase): Phase {
 }
 
 /** 401s per 200 in refreshes, as they should be; some are another's than the measured window's. */
-function checkChallenges(phase: Phase, { mode }: Login): void {
+function checkChallenges(phase: Phase, { login: { mode }, window }: LoadOptions): void {
   if (phase.phase !== 'refresh' || mode === 'challenge') return;
-  const share = phase.c401 / phase.ok;
-  if (mode === 'fresh' ? share > 0.98 && share < 1.02 : share < 0.001) return;
+  const wanted = mode === 'fresh' ? phase.ok : 0;
+  if (Math.abs(phase.c401 - wanted) <= window + phase.ok / 100) return;
   throw new Error(`${phase.phase}: ${phase.c401} challenges for ${phase.ok} refreshes`);
 }
 
-function check(phase: Phase, login: Login): void {
+function check(phase: Phase, options: LoadOptions): void {
   const wrong = (['timeouts', 'invalid', 'other', 'auth_fail'] as const).filter((name) => phase[name] > 0);
-  if (wrong.length === 0 && phase.ok > 0) return checkChallenges(phase, login);
+  if (wrong.length === 0 && phase.ok > 0) return checkChallenges(phase, options);
   const counts = wrong.map((name) => `${phase[name]} ${name}`).join(', ');
   throw new Error(
     `${phase.phase}: ${phase.ok} ok, ${counts || 'nothing else'} (last other status ${phase.last_other})`,

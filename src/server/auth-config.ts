@@ -12,11 +12,18 @@ export interface AuthConfig {
   readonly policy: AuthPolicy;
   /** Addresses and prefixes of proxies whose word about a user's identity is taken. */
   readonly trustedProxies: readonly string[];
+  /** Another number ends every nonce there is: clients are challenged anew, without asking their users. */
+  readonly nonceGeneration: number;
   /** Where users that the user store does not have are looked up. */
   readonly provider?: HttpProviderOptions;
 }
 
-export const DEFAULT_AUTH: AuthConfig = { mode: 'none', policy: DEFAULT_AUTH_POLICY, trustedProxies: [] };
+export const DEFAULT_AUTH: AuthConfig = {
+  mode: 'none',
+  policy: DEFAULT_AUTH_POLICY,
+  trustedProxies: [],
+  nonceGeneration: 0,
+};
 
 const ALGORITHMS: readonly AlgorithmName[] = [
   'MD5',
@@ -37,6 +44,7 @@ const keys = z.strictObject(
     'nonce-key-s': integer(10, 7 * 86_400).optional(),
     'nc-window': integer(1, 64).optional(),
     'used-nonces': integer(1024, 1 << 24).optional(),
+    'nonce-generation': integer(0, 1 << 30).optional(),
     userhash: yesOrNo.optional(),
     'wrong-credentials': integer(401, 403)
       .refine((n) => n !== 402, { error: (issue) => expected('401 or 403', issue.input) })
@@ -100,6 +108,7 @@ export function fillAuth(raw: RawAuth, mode: AuthConfig['mode']): AuthConfig {
       retryAfterS: raw['retry-after-s'] ?? policy.retryAfterS,
     },
     trustedProxies: raw['trusted-proxies'] ?? [],
+    nonceGeneration: raw['nonce-generation'] ?? DEFAULT_AUTH.nonceGeneration,
     ...(http === undefined ? {} : { provider: fillProvider(http) }),
   };
 }

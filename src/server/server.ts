@@ -86,7 +86,8 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
 
 function poolAuth(config: Config, data: string, users: Users): PoolAuth {
   const { providerState } = users;
-  return { policy: config.auth.policy, data, ask: users.ask, ...(providerState && { providerState }) };
+  const { policy, nonceGeneration } = config.auth;
+  return { policy, nonceGeneration, data, ask: users.ask, ...(providerState && { providerState }) };
 }
 
 /** What a person needs to know to register a first phone, in one line. @param users there are, where clients authenticate */
@@ -94,7 +95,9 @@ export function firstPhone(config: Config, listen: readonly ListenAddress[], use
   const address = listen[0];
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   const domain = config.policy.domains.find((name) => name !== '*') ?? host;
-  const where = `at registrar ${hostPort(address)} over UDP`;
+  const anywhere = address.host === '0.0.0.0' || address.host === '::';
+  const registrar = anywhere ? `this machine's address, port ${address.port},` : hostPort(address);
+  const where = `at registrar ${registrar} over UDP`;
   if (config.auth.mode === 'none') return `register sip:alice@${domain} (any user) ${where}, no password`;
   if (users > 0 || config.auth.provider !== undefined) return `register a user with its password ${where}`;
   return `no one can register yet: add a user with "aorta user add alice@${domain} --data ${config.data}", then register it ${where}`;

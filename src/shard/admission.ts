@@ -33,6 +33,8 @@ export interface ShardAuth {
   readonly users: CredentialSource & { refresh(now: number): void };
   /** Differs between shards and processes. */
   readonly nonceStart: number;
+  /** Number of the nonces' keys; another one ends every nonce. */
+  readonly generation?: number;
   /** When this life of the shard began, epoch ms. */
   readonly startedAt: number;
   /** Keeps the message in a slot until its user's credentials have been fetched; false where too many wait. */

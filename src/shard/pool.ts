@@ -46,6 +46,7 @@ export interface PoolOptions {
 
 export interface PoolAuth {
   readonly policy: AuthPolicy;
+  readonly nonceGeneration: number;
   /** The data directory, which has the user store. */
   readonly data: string;
   /** State of a provider (PROVIDER_* of user-lookup), where there is one. */
@@ -216,6 +217,7 @@ class RunningPool implements Pool {
     if (auth === undefined) return undefined;
     return {
       policy: auth.policy,
+      generation: auth.nonceGeneration,
       realms: policy.domains,
       data: auth.data,
       ...(auth.providerState && { providerState: auth.providerState }),

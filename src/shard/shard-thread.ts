@@ -36,6 +36,8 @@ export interface AuthTask {
   /** State of a provider (PROVIDER_*), where there is one. */
   readonly providerState?: Int32Array;
   readonly nonceStart: number;
+  /** Of the nonces' keys. */
+  readonly generation: number;
   readonly startedAt: number;
   readonly waiting: SharedArrayBuffer;
 }
@@ -111,8 +113,8 @@ function openUsers({ data, realms, providerState }: AuthTask): UserTable {
 
 function shardAuth(task: AuthTask, users: UserTable, tell: (news: ShardNews) => void): ShardAuth {
   const room = new WaitingRoom(task.waiting, (message) => tell({ type: 'wait', message }));
-  const { policy, realms, nonceStart, startedAt } = task;
-  return { policy, realms, users, nonceStart, startedAt, wait: (...who) => room.enter(...who) };
+  const { policy, realms, nonceStart, generation, startedAt } = task;
+  return { policy, realms, users, nonceStart, generation, startedAt, wait: (...who) => room.enter(...who) };
 }
 
 function assemble(

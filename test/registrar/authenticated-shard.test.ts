@@ -10,7 +10,7 @@ import { type Answer, type RegisterOptions, register, VirtualShard } from '../su
 const START = Date.UTC(2026, 0, 1);
 const ALICE = '<sip:alice@192.0.2.9>';
 
-function shard({ store = new MemoryStore(), now = START } = {}): VirtualShard {
+function shard({ store = new MemoryStore(), now = START, generation = 0 } = {}): VirtualShard {
   return new VirtualShard({
     store,
     now,
@@ -19,6 +19,7 @@ function shard({ store = new MemoryStore(), now = START } = {}): VirtualShard {
       realms: ['example.com'],
       users: new TestUsers(['example.com'], { alice: 'secret', bob: 'hidden' }, {}),
       nonceStart: 0,
+      generation,
       startedAt: now,
       wait: () => false,
     },
@@ -97,6 +98,19 @@ describe('a shard that authenticates', () => {
     expect([refresh(before, 2, 1), refresh(before, 3, 2)]).toEqual([200, 200]);
     const after = shard({ store, now: START + 60_000 });
     expect([refresh(after, 4, 2), refresh(after, 5, 3), refresh(after, 6, 3)]).toEqual([401, 200, 401]);
+  });
+
+  it('R7616-3.3-03 R7616-3.3-04 takes no nonce of another generation, and says stale to those with the right password', () => {
+    const store = new MemoryStore();
+    const nonce = nonceOf(ask(shard({ store }), {}));
+    const after = shard({ store, now: START + 1000, generation: 1 });
+    const refused = ask(after, { cseq: 2, contacts: [ALICE], extra: [credentials({ nonce, nc: 1 })] });
+    expect([refused.status, refused.header('WWW-Authenticate')[0]]).toEqual([
+      401,
+      expect.stringContaining('stale=true'),
+    ]);
+    const again = ask(after, { cseq: 3, contacts: [ALICE], extra: [credentials({ nonce: nonceOf(refused), nc: 1 })] });
+    expect(again.status).toBe(200);
   });
 
   it('R7616-3.3-02 forgets no use of a nonce in a restart, whichever of its bindings is gone', () => {
