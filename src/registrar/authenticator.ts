@@ -36,7 +36,7 @@ import {
   unescapeQuoted,
 } from '../sip/credentials.ts';
 import { E_OK } from '../sip/parse-error.ts';
-import { CLASS, DIGIT, DOT, HEX, LOWER, sameBytes } from '../sip/scanner.ts';
+import { CLASS, DIGIT, DOT, HEX, LOWER, sameBytes, sameText } from '../sip/scanner.ts';
 import { SipHash } from '../sip/siphash.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
@@ -65,7 +65,7 @@ import { Challenges } from './challenge.ts';
 import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from './credential-source.ts';
 import { deriveKey } from './derived-key.ts';
 import { digestBytes, verifyResponse } from './digest.ts';
-import { Domains, sameHost } from './domains.ts';
+import { Domains } from './domains.ts';
 import { NONCE_FOREIGN, NONCE_STALE, Nonces } from './nonce.ts';
 import { NC_FORGOTTEN, NC_NEW, NC_WITHOUT_QOP, NonceWindow } from './nonce-window.ts';
 import type { Outbox } from './outbox.ts';
@@ -330,7 +330,7 @@ export class Authenticator {
     const hostEnd = uri[URI_HOST_END];
     if (this.served.serves(slab, hostAt, hostEnd) || isAddress(hostAt, hostEnd)) return true;
     const own = table[T_REQUEST_URI + URI_HOST_AT];
-    return own >= 0 && sameHost(slab, hostAt, hostEnd, slab, own, table[T_REQUEST_URI + URI_HOST_END]);
+    return own >= 0 && sameText(slab, hostAt, hostEnd, slab, own, table[T_REQUEST_URI + URI_HOST_END]);
   }
 
   private findUser(): number {

@@ -2,18 +2,9 @@
 // Byte tables only; what a foreign domain means is decided elsewhere.
 // @hot
 
+import { LOWER, sameText } from '../sip/scanner.ts';
+
 const EMPTY: readonly Uint8Array[] = [];
-
-function lower(byte: number): number {
-  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
-}
-
-/** Whether two host names are the same but for case. */
-export function sameHost(a: Uint8Array, aAt: number, aEnd: number, b: Uint8Array, bAt: number, bEnd: number): boolean {
-  if (aEnd - aAt !== bEnd - bAt) return false;
-  for (let i = aAt, j = bAt; i < aEnd; i++, j++) if (a[i] !== b[j] && lower(a[i]) !== lower(b[j])) return false;
-  return true;
-}
 
 export class Domains {
   /** Every domain is served. */
@@ -34,13 +25,13 @@ export class Domains {
     if (this.all) return true;
     const found = this.byHash.get(hashOf(bytes, at, end));
     if (found === undefined) return false;
-    for (let i = 0; i < found.length; i++) if (sameHost(bytes, at, end, found[i], 0, found[i].length)) return true;
+    for (let i = 0; i < found.length; i++) if (sameText(bytes, at, end, found[i], 0, found[i].length)) return true;
     return false;
   }
 }
 
 function hashOf(bytes: Uint8Array, at: number, end: number): number {
   let hash = end - at;
-  for (let i = at; i < end; i++) hash = (Math.imul(hash, 31) + lower(bytes[i])) | 0;
+  for (let i = at; i < end; i++) hash = (Math.imul(hash, 31) + LOWER[bytes[i]]) | 0;
   return hash;
 }

@@ -4,6 +4,7 @@
 // @hot
 
 import { writeDate } from '../sip/date.ts';
+import { sameText } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
@@ -43,7 +44,6 @@ import {
   uriEnd,
   writeImage,
 } from './binding.ts';
-import { sameHost } from './domains.ts';
 import { highestNc } from './images.ts';
 import type { Outbox } from './outbox.ts';
 import {
@@ -257,7 +257,7 @@ function isOutOfOrder(out: Outbox, image: number): boolean {
 }
 
 function toIsOfRequestDomain(): boolean {
-  return sameHost(
+  return sameText(
     slab,
     table[T_TO + URI_HOST_AT],
     table[T_TO + URI_HOST_END],

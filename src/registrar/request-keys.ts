@@ -1,6 +1,7 @@
 // Keyed hashes that name a request: what tells one request from another, what §17.2.3 matches, and the To tag.
 // Keys of hash tables only; the secret is the caller's. @hot
 
+import { isText } from '../sip/scanner.ts';
 import { SipHash } from '../sip/siphash.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
@@ -111,6 +112,7 @@ export class RequestKeys {
     this.hash.byte(SEPARATOR);
   }
 
+  /** Byte by byte: SipHash's own word() stands only where nothing but words came before. */
   private word(value: number): void {
     this.hash.byte(value & 0xff);
     this.hash.byte((value >>> 8) & 0xff);
@@ -123,9 +125,5 @@ export class RequestKeys {
 function hasCookie(): boolean {
   const at = table[T_VIAS + VIA_BRANCH_AT];
   if (at < 0 || table[T_VIAS + VIA_BRANCH_END] - at <= COOKIE.length) return false;
-  for (let i = 0; i < COOKIE.length; i++) {
-    const byte = slab[at + i];
-    if (byte !== COOKIE[i] && (byte < 0x41 || byte > 0x5a || (byte | 0x20) !== COOKIE[i])) return false;
-  }
-  return true;
+  return isText(slab, at, at + COOKIE.length, COOKIE);
 }

@@ -5,6 +5,7 @@
 
 import { nextToken, optionBit, tokenAt, tokenEnd } from '../sip/option-tags.ts';
 import { E_CSEQ_METHOD, E_MISSING, E_OK, E_REPEATED, E_VERSION } from '../sip/parse-error.ts';
+import { isText } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
@@ -207,7 +208,8 @@ function rowInt(row: number, field: number): number {
 function contains(id: number, text: Uint8Array): boolean {
   for (let row = table[T_FIRST_ROW + id]; row !== ABSENT; row = rowInt(row, ROW_NEXT)) {
     const last = rowInt(row, ROW_VALUE_END) - text.length;
-    for (let at = rowInt(row, ROW_VALUE_AT); at <= last; at++) if (readsAt(at, text)) return true;
+    for (let at = rowInt(row, ROW_VALUE_AT); at <= last; at++)
+      if (isText(slab, at, at + text.length, text)) return true;
   }
   return false;
 }
@@ -216,15 +218,7 @@ function startsWith(id: number, text: Uint8Array): boolean {
   const row = table[T_FIRST_ROW + id];
   if (row < 0) return false;
   const at = rowInt(row, ROW_VALUE_AT);
-  return rowInt(row, ROW_VALUE_END) - at >= text.length && readsAt(at, text);
-}
-
-function readsAt(at: number, text: Uint8Array): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const byte = slab[at + i];
-    if (byte !== text[i] && (byte < 0x41 || byte > 0x5a || (byte | 0x20) !== text[i])) return false;
-  }
-  return true;
+  return rowInt(row, ROW_VALUE_END) - at >= text.length && isText(slab, at, at + text.length, text);
 }
 
 /** §20.1: without Accept a session description is acceptable. */

@@ -3,6 +3,7 @@
 // @hot
 
 import { CONTACTS_MAX } from '../sip/limits.ts';
+import { sameBytes } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import { ABSENT, URI_AT, URI_END, URI_INTS } from '../sip/span-table.ts';
 import { parseUri } from '../sip/uri.ts';
@@ -98,7 +99,7 @@ export class WorkingBindings {
   private equalsStored(out: Outbox, i: number, contact: number): boolean {
     const at = uriAt(out.state, this.imageAt[i]);
     const end = uriEnd(out.state, this.imageAt[i]);
-    if (sameBytes(out.state, at, end, contact)) return true;
+    if (sameBytes(out.state, at, end, slab, table[contact + URI_AT], table[contact + URI_END])) return true;
     parseUri(out.state, at, end, this.storedUri, 0);
     return uriEquals(slab, table, contact, out.state, this.storedUri, 0);
   }
@@ -106,11 +107,4 @@ export class WorkingBindings {
 
 function equalContacts(a: number, b: number): boolean {
   return uriEquals(slab, table, a, slab, table, b);
-}
-
-function sameBytes(bytes: Uint8Array, at: number, end: number, contact: number): boolean {
-  const from = table[contact + URI_AT];
-  if (end - at !== table[contact + URI_END] - from) return false;
-  for (let i = end - at - 1; i >= 0; i--) if (bytes[at + i] !== slab[from + i]) return false;
-  return true;
 }

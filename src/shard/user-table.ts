@@ -4,8 +4,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from '../registrar/credential-source.ts';
-import { sameHost } from '../registrar/domains.ts';
 import { ALG_BASE_MASK } from '../sip/credentials.ts';
+import { sameBytes, sameText } from '../sip/scanner.ts';
 import { SipHash } from '../sip/siphash.ts';
 import { openUserDatabase, type UserDatabase, UserReader } from './user-environment.ts';
 import { type ProviderLink, type UserFinder, UserLookup } from './user-lookup.ts';
@@ -124,7 +124,7 @@ export class UserTable implements CredentialSource {
   realmOf(bytes: Uint8Array, at: number, end: number): number {
     const { realms, guest } = this;
     for (let i = 0; i < realms.length; i++) {
-      if (sameHost(bytes, at, end, realms[i], 0, realms[i].length)) return i;
+      if (sameText(bytes, at, end, realms[i], 0, realms[i].length)) return i;
     }
     if (!this.all || end - at > guest.length) return -1;
     for (let i = 0; i < end - at; i++) {
@@ -175,10 +175,10 @@ export class UserTable implements CredentialSource {
     const realmLength = this.realmLength(this.nameRealm);
     if (!this.nameIsHash) {
       const host = aorLength - realmLength;
-      if (host > 0 && aor[host - 1] === 0x40 && sameBytes(aor, host, realm, 0, realmLength)) {
+      if (host > 0 && aor[host - 1] === 0x40 && sameBytes(aor, host, aorLength, realm, 0, realmLength)) {
         const length = nameEnd - nameAt;
-        if (length === host - 1 && sameBytes(aor, 0, name, nameAt, length)) return true;
-        if (length === aorLength && sameBytes(aor, 0, name, nameAt, length)) return true;
+        if (length === host - 1 && sameBytes(aor, 0, length, name, nameAt, nameEnd)) return true;
+        if (length === aorLength && sameBytes(aor, 0, length, name, nameAt, nameEnd)) return true;
       }
     }
     return this.mapped(aor, aorLength, realm, realmLength);
@@ -302,9 +302,4 @@ export class UserTable implements CredentialSource {
       return false;
     }
   }
-}
-
-function sameBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (a[aAt + i] !== b[bAt + i]) return false;
-  return true;
 }
