@@ -3,46 +3,10 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories } from '../support/aorta-process.ts';
 import { killAll, pause, poll } from '../support/child-process.ts';
-import { keeps, Load, type Promised } from '../support/load.ts';
-import { bindings, SipClient } from '../support/sip-client.ts';
+import { fetchAll, keeps, Load, possible } from '../support/load.ts';
 
 afterEach(killAll);
 afterAll(removeDirectories);
-
-interface Seen {
-  readonly remaining: number | undefined;
-  readonly askedAt: number;
-  readonly toldAt: number;
-}
-
-/** Fetches every AOR of a load, `window` at a time. */
-async function fetchAll(load: Load, aorta: Aorta, window = 64): Promise<Seen[]> {
-  const client = await SipClient.open(aorta);
-  client.socket.setRecvBufferSize(4 << 20);
-  const seen: Seen[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < load.lines.length) {
-      const index = next++;
-      const text = client.register({ aor: load.lines[index].aor });
-      const askedAt = Date.now();
-      // A datagram may be lost: the same request again, as a phone would.
-      const answer = await client.request(text, 2000).catch(() => client.request(text, 4000));
-      expect(answer.status, answer.text).toBe(200);
-      seen[index] = { remaining: [...bindings(answer).values()][0], askedAt, toldAt: Date.now() };
-    }
-  };
-  await Promise.all(Array.from({ length: window }, worker));
-  client.close();
-  return seen;
-}
-
-/** What may be true of a line: what was acknowledged, or what its unanswered request asked for. */
-function possible(line: Load['lines'][number], killedAt: number): (Promised | undefined)[] {
-  const { promised, outstanding } = line;
-  if (!outstanding) return [promised];
-  return [promised, { expires: outstanding.expires, sentAt: outstanding.sentAt, answeredAt: killedAt }];
-}
 
 describe.each(['auto', 'dgram'] as const)('kill -9 under load, --udp %s', (udp) => {
   it('R3261-8.2-01 R3261-10.3-32 loses not one acknowledged binding and keeps expiry within a second', async () => {

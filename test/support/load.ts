@@ -2,7 +2,7 @@
 // until when, and what else may be true because a request was still unanswered when the server died.
 
 import { createSocket, type Socket } from 'node:dgram';
-import { newToken } from './sip-client.ts';
+import { bindings, type Destination, newToken, SipClient } from './sip-client.ts';
 
 const RETRANSMIT_MS = 500; // T1
 
@@ -14,7 +14,7 @@ export interface Promised {
   readonly answeredAt: number;
 }
 
-interface Line {
+export interface Line {
   readonly aor: string;
   readonly callId: string;
   cseq: number;
@@ -72,8 +72,9 @@ export class Load {
     return new Promise((resolve) => this.socket.bind(0, '127.0.0.1', resolve));
   }
 
-  /** Sends until every AOR has had its rounds; resolves then, or at stop(). */
+  /** Sends until every AOR has had its rounds; resolves then, or at stop(), after which it can go on. */
   start(): Promise<void> {
+    this.stopped = false;
     this.timer = setInterval(() => this.retransmit(), 100);
     return new Promise((resolve) => {
       this.finish = resolve;
@@ -86,6 +87,14 @@ export class Load {
     this.stopped = true;
     clearInterval(this.timer);
     this.finish();
+  }
+
+  /** Says what became of a line whose request was unanswered when the server died. */
+  settle(line: Line, promised: Promised | undefined): void {
+    line.promised = promised;
+    if (!line.outstanding) return;
+    line.outstanding = undefined;
+    this.onTheWay--;
   }
 
   close(): void {
@@ -149,6 +158,41 @@ export class Load {
     } else this.refused.push(text);
     this.fill();
   }
+}
+
+/** What may be true of a line after a crash: what was acknowledged, or what its unanswered request asked for. */
+export function possible({ promised, outstanding }: Line, killedAt: number): (Promised | undefined)[] {
+  if (!outstanding) return [promised];
+  return [promised, { expires: outstanding.expires, sentAt: outstanding.sentAt, answeredAt: killedAt }];
+}
+
+/** What a fetch of one AOR showed: the seconds left, or undefined where it has no binding. */
+export interface Seen {
+  readonly remaining: number | undefined;
+  readonly askedAt: number;
+  readonly toldAt: number;
+}
+
+/** Fetches every AOR of a load, `window` at a time; throws where an answer is missing or no 200. */
+export async function fetchAll(load: Load, server: Destination, window = 64): Promise<Seen[]> {
+  const client = await SipClient.open(server);
+  client.socket.setRecvBufferSize(4 << 20);
+  const seen: Seen[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < load.lines.length) {
+      const index = next++;
+      const text = client.register({ aor: load.lines[index].aor });
+      const askedAt = Date.now();
+      // A datagram may be lost: the same request again, as a phone would.
+      const answer = await client.request(text, 2000).catch(() => client.request(text, 4000));
+      if (answer.status !== 200) throw new Error(`a fetch was refused:\n${answer.text}`);
+      seen[index] = { remaining: [...bindings(answer).values()][0], askedAt, toldAt: Date.now() };
+    }
+  };
+  await Promise.all(Array.from({ length: window }, worker));
+  client.close();
+  return seen;
 }
 
 /** Whether what a fetch shows (seconds left, or undefined) can follow from what was promised, within a second. */

@@ -1,0 +1,167 @@
+// kill -9 again and again at seeded random moments: during the start, under load, while data moves to another number of
+// shards. After every kill all that was acknowledged must be there, nothing that was removed, nothing too early or too long.
+
+import { seeded } from '../../src/server/sample-messages.ts';
+import { Aorta, temporaryDirectory } from '../support/aorta-process.ts';
+import { pause } from '../support/child-process.ts';
+import { fetchAll, keeps, Load, possible } from '../support/load.ts';
+
+export interface KillRunOptions {
+  readonly seed: number;
+  readonly kills: number;
+  readonly aors: number;
+  /** Numbers of shards to start with, in any order: more than one lets starts re-shard. */
+  readonly shards: readonly number[];
+  /** Further flags of `aorta serve`. */
+  readonly flags?: readonly string[];
+  readonly udp?: 'auto' | 'dgram';
+  /** The longest life under load, in ms after `ready`. */
+  readonly lifeMs?: number;
+  /** Of kills, the share that comes before `ready`. */
+  readonly duringStart?: number;
+  /** Looks into the data directory after a kill: what it was in the middle of, for the report. */
+  readonly inspect?: (data: string) => readonly string[];
+  readonly progress?: (line: string) => void;
+}
+
+export interface KillReport {
+  kills: number;
+  /** Before the server was ready. */
+  duringStart: number;
+  /** By what the kill interrupted, as `inspect` names it. */
+  readonly interrupted: Record<string, number>;
+  acknowledged: number;
+  /** Fetches compared with what had been promised. */
+  checked: number;
+  resharded: number;
+}
+
+/** Intervals of one hour and more, of a few seconds, and removals. */
+function intervals(random: () => number): (round: number) => number {
+  return (round) => {
+    const kind = random();
+    if (round > 0 && kind < 0.2) return 0;
+    return kind < 0.35 ? 2 + Math.floor(random() * 3) : 600 + Math.floor(random() * 6000);
+  };
+}
+
+/** Throws at the first binding that is lost, resurrected, early or late, naming the seed. */
+export async function killRun(options: KillRunOptions): Promise<KillReport> {
+  const run = await KillRun.prepare(options);
+  try {
+    return await run.go();
+  } finally {
+    await run.end();
+  }
+}
+
+class KillRun {
+  private readonly report: KillReport = {
+    kills: 0,
+    duringStart: 0,
+    interrupted: {},
+    acknowledged: 0,
+    checked: 0,
+    resharded: 0,
+  };
+  private readonly options: KillRunOptions;
+  private readonly random: () => number;
+  private readonly load: Load;
+  private aorta: Aorta;
+  private killedAt = 0;
+  /** What a start took last: a kill before `ready` comes within it. */
+  private startMs = 500;
+  private shards: number;
+
+  private constructor(options: KillRunOptions, aorta: Aorta) {
+    const { seed, aors, shards } = options;
+    this.options = options;
+    this.random = seeded(seed);
+    this.aorta = aorta;
+    this.shards = shards[0];
+    const interval = intervals(this.random);
+    this.load = new Load({ port: aorta.port, aors, window: 64, rounds: Number.MAX_SAFE_INTEGER, interval });
+  }
+
+  static async prepare(options: KillRunOptions): Promise<KillRun> {
+    const run = new KillRun(options, await launch(options, options.shards[0]));
+    await run.load.open();
+    return run;
+  }
+
+  async go(): Promise<KillReport> {
+    const { options, random, report } = this;
+    while (report.kills < options.kills) {
+      if (random() < (options.duringStart ?? 0.3)) await this.killDuringStart();
+      else await this.killUnderLoad();
+      report.kills++;
+      for (const what of options.inspect?.(this.aorta.data) ?? [])
+        report.interrupted[what] = (report.interrupted[what] ?? 0) + 1;
+      await this.restart();
+    }
+    await this.check();
+    await this.aorta.stop();
+    return { ...report, acknowledged: this.load.acknowledged };
+  }
+
+  async end(): Promise<void> {
+    this.load.close();
+    if (this.aorta.alive) await this.aorta.kill9();
+  }
+
+  private async killDuringStart(): Promise<void> {
+    await Promise.race([pause(this.random() * this.startMs), this.aorta.child.exited]);
+    this.report.duringStart++;
+    await this.aorta.kill9();
+  }
+
+  private async killUnderLoad(): Promise<void> {
+    await this.check();
+    const ended = this.load.start();
+    await pause(this.random() * (this.options.lifeMs ?? 400));
+    await this.aorta.kill9();
+    this.killedAt = Date.now();
+    this.load.stop();
+    await ended;
+    if (this.load.refused.length > 0) throw new Error(`refused, seed ${this.options.seed}:\n${this.load.refused[0]}`);
+  }
+
+  private async restart(): Promise<void> {
+    const { shards } = this.options;
+    const next = shards[Math.floor(this.random() * shards.length)];
+    if (next !== this.shards) this.report.resharded++;
+    this.shards = next;
+    this.aorta = await launch(this.options, next, this.aorta);
+  }
+
+  /** Waits until it serves, compares every AOR with what was promised, and settles what was unanswered. */
+  private async check(): Promise<void> {
+    const { load, report, killedAt, options } = this;
+    const began = Date.now();
+    await this.aorta.child.until(/^ready/m, 20_000);
+    this.startMs = Date.now() - began;
+    const seen = await fetchAll(load, this.aorta);
+    for (const [index, line] of load.lines.entries()) {
+      const { remaining, askedAt, toldAt } = seen[index];
+      const choices = possible(line, killedAt);
+      const right = choices.findIndex((promised) => keeps(promised, remaining, askedAt, toldAt));
+      if (right < 0) {
+        const what = JSON.stringify({ ...line, seen: seen[index], killedAt }, null, 1);
+        throw new Error(`wrong after kill ${report.kills} of seed ${options.seed}: ${what}`);
+      }
+      load.settle(line, choices[right]);
+      report.checked++;
+    }
+    options.progress?.(`${report.kills} kills, ${load.acknowledged} acknowledged, ${report.checked} bindings checked`);
+  }
+}
+
+function launch(options: KillRunOptions, shards: number, before?: Aorta): Promise<Aorta> {
+  const { udp } = options;
+  const place = before === undefined ? { data: temporaryDirectory() } : { data: before.data, port: before.port };
+  return Aorta.launch({ ...place, ...(udp && { udp }), shards, flags: flagsOf(options) });
+}
+
+function flagsOf(options: KillRunOptions): string[] {
+  return ['--min-expires', '1', ...(options.flags ?? [])];
+}

@@ -1,0 +1,137 @@
+// A file system without room: registrations are refused with 500 or 503, what was acknowledged stays and is still
+// answered, and when there is room again all goes on without a restart.
+
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { Aorta } from '../support/aorta-process.ts';
+import { killAll } from '../support/child-process.ts';
+import { bindings, SipClient } from '../support/sip-client.ts';
+
+const SIZE = '48m';
+const disk = mountSmallDisk();
+
+afterEach(killAll);
+afterAll(() => {
+  if (typeof disk === 'string') unmount(disk);
+});
+
+/** A file system of its own, or why there is none. */
+function mountSmallDisk(): string | { readonly reason: string } {
+  const place = mkdtempSync(join(tmpdir(), 'aorta-full-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=700`, 'aorta-full', place], { stdio: 'pipe' });
+    return place;
+  } catch (error) {
+    rmdirSync(place);
+    return { reason: `no small file system can be mounted here (root on Linux can): ${String(error).split('\n')[0]}` };
+  }
+}
+
+function unmount(place: string): void {
+  execFileSync('umount', ['-l', place]);
+  rmdirSync(place);
+}
+
+/** Takes all room but for a few kilobytes that nobody can count on. */
+function fill(ballast: string): void {
+  const fd = openSync(ballast, 'w');
+  try {
+    for (let chunk = Buffer.alloc(1 << 20); chunk.length >= 512; ) {
+      try {
+        if (writeSync(fd, chunk) < chunk.length) throw Object.assign(new Error('short'), { code: 'ENOSPC' });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        chunk = Buffer.alloc(chunk.length >> 1);
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Registers one contact; the status. */
+async function register(client: SipClient, n: number, cseq: number, expires = 3600): Promise<number> {
+  const fields = { aor: `u${n}@example.com`, callId: `full-${n}`, cseq, expires };
+  const text = client.register({ ...fields, contacts: [`<sip:u${n}@127.0.0.1:5070;pad=${'x'.repeat(600)}>`] });
+  return (await client.request(text, 8000)).status;
+}
+
+async function registered(client: SipClient, n: number): Promise<number | undefined> {
+  const answer = await client.request(client.register({ aor: `u${n}@example.com` }), 8000);
+  expect(answer.status, answer.text).toBe(200);
+  return [...bindings(answer).values()][0];
+}
+
+const title = typeof disk === 'string' ? 'a full disk' : `a full disk, skipped: ${disk.reason}`;
+
+describe.skipIf(typeof disk !== 'string')(title, () => {
+  it('R3261-10.3-33 R3261-8.2-01 refuses with 500 or 503, loses nothing, and goes on by itself when there is room', async () => {
+    const place = String(disk);
+    const ballast = join(place, 'ballast');
+    const aorta = await Aorta.start({ data: join(place, 'data'), shards: 2 });
+    const client = await SipClient.open(aorta);
+    const acknowledged = new Set<number>();
+    const tell = async (n: number, cseq: number): Promise<number> => {
+      const status = await register(client, n, cseq);
+      if (status === 200) acknowledged.add(n);
+      return status;
+    };
+    for (let n = 0; n < 200; n++) expect(await tell(n, 1)).toBe(200);
+
+    fill(ballast);
+    const refused: number[] = [];
+    for (let n = 200; n < 3000 && refused.length < 20; n++) {
+      const status = await tell(n, 1);
+      if (status === 200) continue;
+      expect([500, 503]).toContain(status);
+      refused.push(n);
+    }
+    expect(refused.length, 'refusals on a full disk').toBe(20);
+    expect(aorta.alive).toBe(true);
+    for (const n of [0, 99, 199]) expect(await registered(client, n), 'lookups go on').toBeGreaterThan(3000);
+    for (const n of refused) expect(await registered(client, n), 'refused, so not there').toBeUndefined();
+
+    rmSync(ballast);
+    for (const n of refused) expect(await tell(n, 2), 'room again').toBe(200);
+    const last = refused[refused.length - 1];
+    for (let n = last + 1; n < last + 50; n++) expect(await tell(n, 1)).toBe(200);
+
+    fill(ballast);
+    await aorta.kill9();
+    rmSync(ballast);
+    const again = await aorta.restart();
+    const lost: number[] = [];
+    for (const n of acknowledged) if ((await registered(client, n)) === undefined) lost.push(n);
+    expect(lost).toEqual([]);
+    client.close();
+    await again.stop();
+    rmSync(join(place, 'data'), { recursive: true });
+  });
+
+  it('starts on a full disk, or says what is wrong', async () => {
+    const place = String(disk);
+    const ballast = join(place, 'ballast');
+    const aorta = await Aorta.start({ data: join(place, 'data'), shards: 2 });
+    const client = await SipClient.open(aorta);
+    for (let n = 0; n < 50; n++) expect(await register(client, n, 1)).toBe(200);
+    await aorta.kill9();
+    fill(ballast);
+    const full = await Aorta.launch({ ...aorta.options, port: aorta.port, data: aorta.data });
+    const exit = await Promise.race([full.child.exited, full.child.until(/^ready/m, 20_000)]);
+    if (exit !== undefined) {
+      expect(exit.code).toBe(1);
+      expect(full.stderr).toMatch(/make room/);
+    } else {
+      expect(await registered(client, 7)).toBeGreaterThan(3000);
+      await full.kill9();
+    }
+    rmSync(ballast);
+    const again = await aorta.restart();
+    for (let n = 0; n < 50; n++) expect(await registered(client, n)).toBeGreaterThan(3000);
+    client.close();
+    await again.stop();
+  });
+});
