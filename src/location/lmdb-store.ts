@@ -105,6 +105,12 @@ export class LmdbStore implements LocationStore {
     return { records, quarantined: damaged.length };
   }
 
+  count(): number {
+    const { entryCount } = this.db.getStats() as { readonly entryCount: number };
+    this.db.resetReadTxn(); // getStats took a snapshot of its own
+    return entryCount;
+  }
+
   close(): void {
     this.snapshot.done();
     void this.db.close();

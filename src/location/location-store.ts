@@ -30,6 +30,9 @@ export interface LocationStore {
   /** Visits every sound record; key and record are valid only during the call. Used at the start. */
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport;
 
+  /** Records there are, to tell how far a scan is; good to a few. */
+  count(): number;
+
   /** Records quarantined since the store was opened. */
   readonly quarantined: number;
 

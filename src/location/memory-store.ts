@@ -75,6 +75,10 @@ export class MemoryStore implements LocationStore {
     };
   }
 
+  count(): number {
+    return this.records.size;
+  }
+
   close(): void {}
 
   private quarantine(name: string): void {

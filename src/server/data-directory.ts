@@ -1,5 +1,5 @@
-// The data directory: its lock, its format and what was fixed when it was made (number of shards, secret).
-// The records in it are location/lmdb-store's.
+// The data directory: its lock, its format, its secret, and in which folder how many shards keep their bindings.
+// Moving bindings to other shards is move.ts's; what is in a shard's store, location/'s.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -17,15 +17,24 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import {
+  FOLDER_NAME,
+  type FolderName,
+  folderPath,
+  hasStores,
+  nextFolder,
+  removeLeftovers,
+  syncTree,
+} from './binding-folders.ts';
 
-/** Raised when the layout changes; what follows from it is then written here. */
-const DATA_FORMAT = 1;
+/** Of the shards' stores. 1: one LMDB record per AOR. A directory of an older format is moved at the start. */
+export const DATA_FORMAT = 1;
 
 const META_FILE = 'aorta.json';
 const LOCK_FILE = 'lock';
 const LOCK_EX_NB = 2 | 4; // the same on Linux and macOS
 
-export type DataDirectoryProblem = 'locked' | 'newer' | 'damaged' | 'unwritable' | 'shards';
+export type DataDirectoryProblem = 'locked' | 'newer' | 'damaged' | 'unwritable' | 'move';
 
 /** The message says what to do about it. */
 export class DataDirectoryError extends Error {
@@ -38,10 +47,28 @@ export class DataDirectoryError extends Error {
   }
 }
 
+/** The stores of all shards: below `path`, one directory each. */
+export interface Bindings {
+  readonly path: string;
+  readonly shards: number;
+  readonly format: number;
+}
+
+/** Bindings have to go to other stores before anyone may use them. */
+export interface PendingMove {
+  readonly from: Bindings;
+  readonly to: Bindings;
+  /** From now on the new stores count; the old ones go. The new ones must have been closed. */
+  complete(): void;
+  /** The new stores go. */
+  abandon(): void;
+}
+
 export interface DataDirectory {
   readonly path: string;
-  /** Number of shards; fixed when the directory was made. */
-  readonly shards: number;
+  /** Where the bindings are, or will be after `move`. */
+  readonly bindings: Bindings;
+  readonly move: PendingMove | undefined;
   /** 32 bytes: keys of the hashes. */
   readonly secret: Uint8Array;
   /** Lets the next process in; the end of this process does the same. */
@@ -49,9 +76,9 @@ export interface DataDirectory {
 }
 
 export interface DataDirectoryOptions {
-  /** Number of shards of a new directory; an existing one must have as many, too. */
+  /** Number of shards wanted. */
   readonly shards: number;
-  /** `shards` is a wish: an existing directory keeps its own number. */
+  /** `shards` is a wish for a new directory: an existing one keeps its own number. */
   readonly anyShards?: boolean;
 }
 
@@ -60,6 +87,8 @@ const Meta = z.object({
   shards: z.number().int().positive(),
   secret: z.base64().refine((text) => Buffer.from(text, 'base64').length === 32, 'must be 32 bytes'),
   created: z.string(),
+  /** Folder of the shards' stores, where it is not the directory itself. */
+  bindings: z.string().regex(FOLDER_NAME).optional(),
 });
 type Meta = z.infer<typeof Meta>;
 
@@ -72,23 +101,47 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
   const lock = lockDirectory(directory);
   try {
     const meta = readMeta(directory) ?? createMeta(directory, options.shards);
-    if (meta.shards !== options.shards && options.anyShards !== true) {
-      throw new DataDirectoryError(
-        'shards',
-        `the data directory ${directory} was made for ${meta.shards} shards, not ${options.shards}: ` +
-          `start with --shards ${meta.shards}, or with another data directory`,
-      );
-    }
+    clearLeftovers(directory, meta.bindings);
+    const move = pendingMove(directory, meta, options.anyShards === true ? meta.shards : options.shards);
     const secret = new Uint8Array(Buffer.from(meta.secret, 'base64'));
     let open = true;
     const close = (): void => {
       if (open) closeLock(lock);
       open = false;
     };
-    return { path: directory, shards: meta.shards, secret, close };
+    return { path: directory, bindings: move?.to ?? bindingsOf(directory, meta), move, secret, close };
   } catch (error) {
     closeLock(lock);
     throw error;
+  }
+}
+
+function bindingsOf(directory: string, { bindings, shards, format }: Meta): Bindings {
+  return { path: folderPath(directory, bindings), shards, format };
+}
+
+/** What has to happen before the directory has `shards` shards in today's format; undefined: it has. */
+function pendingMove(directory: string, meta: Meta, shards: number): PendingMove | undefined {
+  if (meta.shards === shards && meta.format === DATA_FORMAT) return undefined;
+  const next: Meta = { ...meta, format: DATA_FORMAT, shards, bindings: nextFolder(meta.bindings) };
+  const to = bindingsOf(directory, next);
+  return {
+    from: bindingsOf(directory, meta),
+    to,
+    complete() {
+      syncTree(to.path);
+      writeMeta(directory, next);
+      clearLeftovers(directory, next.bindings);
+    },
+    abandon: () => clearLeftovers(directory, meta.bindings),
+  };
+}
+
+function clearLeftovers(directory: string, current: FolderName): void {
+  try {
+    removeLeftovers(directory, current);
+  } catch (error) {
+    throw unwritable(directory, error);
   }
 }
 
@@ -159,7 +212,7 @@ function closeLock(fd: number): void {
 function readMeta(directory: string): Meta | undefined {
   const file = join(directory, META_FILE);
   if (!existsSync(file)) {
-    if (!existsSync(join(directory, 'shard-0'))) return undefined;
+    if (!hasStores(directory)) return undefined;
     throw damaged(file, 'it is missing, but there are bindings');
   }
   let content: unknown;
@@ -199,14 +252,15 @@ function unwritable(directory: string, error: unknown): DataDirectoryError {
   );
 }
 
-/** Whole or not at all: a new file takes its name only once it is on disk. */
 function createMeta(directory: string, shards: number): Meta {
-  const meta: Meta = {
-    format: DATA_FORMAT,
-    shards,
-    secret: randomBytes(32).toString('base64'),
-    created: new Date().toISOString(),
-  };
+  const secret = randomBytes(32).toString('base64');
+  const meta: Meta = { format: DATA_FORMAT, shards, secret, created: new Date().toISOString() };
+  writeMeta(directory, meta);
+  return meta;
+}
+
+/** Whole or not at all: a new file takes its name only once it is on disk. */
+function writeMeta(directory: string, meta: Meta): void {
   const file = join(directory, META_FILE);
   try {
     withFile(`${file}.new`, 'w', (fd) => {
@@ -219,7 +273,6 @@ function createMeta(directory: string, shards: number): Meta {
   } catch (error) {
     throw unwritable(directory, error);
   }
-  return meta;
 }
 
 function withFile(path: string, flags: string, use: (fd: number) => void): void {

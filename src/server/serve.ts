@@ -5,14 +5,13 @@ import { type Config, ConfigError } from './config.ts';
 import { DataDirectoryError } from './data-directory.ts';
 import { hostPort } from './listen-address.ts';
 import { createLog, type Log } from './log.ts';
+import { showProgress } from './progress.ts';
 import { firstPhone, type Server, startServer } from './server.ts';
 import { type StatusLine, startStatusLine, total } from './status-line.ts';
 
 export const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
-
-const LONG_START_MS = 3000;
 
 /** Runs a server until a signal ends it; resolves with the exit code. */
 export async function serve(config: Config): Promise<number> {
@@ -28,11 +27,14 @@ export async function serve(config: Config): Promise<number> {
   const ended = firstSignal(log);
 
   let server: Server;
+  const progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
   try {
-    server = await saidToBeLong(startServer(config, log), log);
+    server = await startServer(config, log, progress.report);
   } catch (error) {
+    progress.end();
     return startFailed(error, log);
   }
+  progress.end();
   for (const address of server.listen) process.stdout.write(`listening udp ${hostPort(address)}\n`);
   process.stdout.write(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
   log('info', 'ready', {
@@ -55,19 +57,6 @@ export async function serve(config: Config): Promise<number> {
   await server.stop();
   log('info', 'stopped', { received: total(server.counters(), COUNTER.received) });
   return EXIT_OK;
-}
-
-/** Reading many bindings takes its time: who waits is told. */
-async function saidToBeLong<T>(start: Promise<T>, log: Log): Promise<T> {
-  const began = performance.now();
-  const timer = setInterval(() => {
-    log('info', 'still reading the data directory', { seconds: Math.round((performance.now() - began) / 1000) });
-  }, LONG_START_MS);
-  try {
-    return await start;
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 /** One line that names the thing that failed; the stack only where the error is not one that was foreseen. */

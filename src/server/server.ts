@@ -7,6 +7,8 @@ import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts'
 import { openDataDirectory } from './data-directory.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
+import { moveBindings } from './move.ts';
+import type { Progress } from './progress.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -27,10 +29,10 @@ export interface Server {
 /**
  * Starts a server and resolves when it answers. A Config is best made from DEFAULT_CONFIG:
  * `startServer({ ...DEFAULT_CONFIG, data: 'bindings', policy: { ...DEFAULT_POLICY, domains: ['example.com'] } })`.
- * The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
+ * The log gets each event worth waking for; without one they go nowhere. `progress` hears how far long work is. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
-export async function startServer(config: Config, log: Log = () => {}): Promise<Server> {
+export async function startServer(config: Config, log: Log = () => {}, progress: Progress = () => {}): Promise<Server> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const directory = openDataDirectory(config.data, {
@@ -40,16 +42,18 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
   let users: Users | undefined;
   let pool: Pool;
   try {
+    if (directory.move !== undefined) await moveBindings(directory.move, log, progress);
     if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
     pool = await startPool({
-      shards: directory.shards,
+      shards: directory.bindings.shards,
       listeners: config.listen,
       udp: config.udp,
-      dataDir: directory.path,
+      dataDir: directory.bindings.path,
       durability: config.durability,
       policy: config.policy,
       secret: directory.secret,
       log,
+      opening: (done, total) => progress('reading bindings', done, total),
       ...(users && { auth: poolAuth(config, directory.path, users) }),
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
     });

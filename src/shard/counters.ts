@@ -48,6 +48,8 @@ export const COUNTER_NAMES = [
   'bindings', // gauge
   'aors', // gauge
   'transactions', // gauge
+  'to_open', // gauge: records that the store is being opened with
+  'opened', // gauge: of those, taken in
   'loops', // passes of the shard's loop: shows that it lives
 ] as const;
 

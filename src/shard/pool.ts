@@ -11,13 +11,16 @@ import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
+import { COUNTER } from './counters.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
+import type { StoreOptions } from './open-store.ts';
 import type { ShardLog } from './shard.ts';
-import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
+import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
+const OPENING_MS = 100;
 const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
 /** A shard that lived this long starts again at once. */
@@ -40,6 +43,8 @@ export interface PoolOptions {
   readonly auth?: PoolAuth;
   /** Who is heard, and whose word is taken. */
   readonly gate?: GateOptions;
+  /** Is told while the shards open their stores how many records they have taken in, and of how many. */
+  readonly opening?: (done: number, total: number) => void;
   /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
   readonly taskFile?: string;
 }
@@ -118,13 +123,24 @@ class RunningPool implements Pool {
 
   async open(): Promise<void> {
     if (this.udp === 'dgram') this.listeners = await this.main.listen(this.options.listeners, this.options.log);
-    await Promise.all(
-      Array.from({ length: this.options.shards }, (_, shard) => {
-        return new Promise<void>((opened, failed) => {
-          this.lives.push(this.live(shard, opened, failed));
-        });
-      }),
-    );
+    const watch = setInterval(() => this.tellOpening(), OPENING_MS);
+    try {
+      await Promise.all(
+        Array.from({ length: this.options.shards }, (_, shard) => {
+          return new Promise<void>((opened, failed) => {
+            this.lives.push(this.live(shard, opened, failed));
+          });
+        }),
+      );
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
+  private tellOpening(): void {
+    const sum = (name: 'opened' | 'to_open') =>
+      this.parts.counters.reduce((total, memory) => total + new Float64Array(memory)[COUNTER[name]], 0);
+    this.options.opening?.(sum('opened'), sum('to_open'));
   }
 
   counters(): readonly Float64Array[] {

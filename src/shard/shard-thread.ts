@@ -2,9 +2,7 @@
 // runs once per start; the work is in shard-loop.
 
 import type { MessagePort } from 'node:worker_threads';
-import { LmdbStore } from '../location/lmdb-store.ts';
 import type { LocationStore, ScanReport } from '../location/location-store.ts';
-import { MemoryStore } from '../location/memory-store.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { SLOT_COUNT } from '../sip/slab.ts';
@@ -16,16 +14,13 @@ import { Bell, FlagWait, flagWake } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { Forwarding } from './forwarding.ts';
 import type { GateOptions } from './gate.ts';
+import { openStore, type StoreOptions } from './open-store.ts';
 import { Ring } from './ring.ts';
 import type { ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import { fdWake } from './shared-parts.ts';
 import { UserTable } from './user-table.ts';
 import { type WaitingMessage, WaitingRoom } from './waiting-room.ts';
-
-export type StoreOptions =
-  | { readonly kind: 'memory' }
-  | { readonly kind: 'lmdb'; readonly directory: string; readonly durability: 'durable' | 'process' };
 
 /** Everything a shard's thread is handed; crosses by structured clone. */
 export interface AuthTask {
@@ -101,10 +96,6 @@ export function runShardThread(task: ShardTask, createPipeline: (options: ShardO
   }
 }
 
-function openStore(options: StoreOptions): LocationStore {
-  return options.kind === 'memory' ? new MemoryStore() : new LmdbStore(options.directory, options.durability);
-}
-
 function openUsers({ data, realms, providerState }: AuthTask): UserTable {
   // A user that is wanted is asked for by the message that waits for it.
   const provider = providerState && { provider: { state: providerState, wanted: () => {} } };
@@ -125,7 +116,7 @@ function assemble(
   users: UserTable | undefined,
 ): ShardLoop {
   const counters = new Float64Array(task.counters);
-  for (const gauge of ['bindings', 'aors', 'transactions'] as const) counters[COUNTER[gauge]] = 0;
+  for (const gauge of ['bindings', 'aors', 'transactions', 'to_open', 'opened'] as const) counters[COUNTER[gauge]] = 0;
   const calls = task.bellFds.length > 0 ? abi.loadCalls() : null;
   if (typeof calls === 'string') throw new Error(calls);
   const bells = task.bells.map(

@@ -33,7 +33,9 @@ export class Sweeper implements ExpiryVisitor {
   open(store: LocationStore, counters: Float64Array): ScanReport {
     const key = new Uint32Array(4);
     const keyBytes = new Uint8Array(key.buffer);
+    counters[COUNTER.to_open] = store.count();
     return store.scan((recordKey, record) => {
+      counters[COUNTER.opened]++;
       keyBytes.set(recordKey);
       const at = RECORD_HEADER_BYTES + recordAorLength(record, 0);
       const bindings = countImages(record, at, record.length);

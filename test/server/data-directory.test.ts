@@ -35,7 +35,8 @@ describe('data directory', () => {
   it('is made with a secret of its own, for its owner only, and is the same when opened again', () => {
     const first = openDataDirectory(path, { shards: 2 });
     expect(first.secret.length).toBe(32);
-    expect(first.shards).toBe(2);
+    expect(first.bindings).toMatchObject({ path, shards: 2 });
+    expect(first.move).toBeUndefined();
     if (process.platform !== 'win32') {
       expect(statSync(path).mode & 0o777).toBe(0o700);
       expect(statSync(join(path, 'aorta.json')).mode & 0o777).toBe(0o600);
@@ -70,10 +71,37 @@ describe('data directory', () => {
     openDataDirectory(path, { shards: 2 }).close();
   });
 
-  it('refuses another number of shards and names the one it has', () => {
+  it('has bindings moved to another number of shards, and until that is complete keeps the old ones', () => {
     openDataDirectory(path, { shards: 3 }).close();
-    expect(refusal(2)).toMatchObject({ kind: 'shards', message: expect.stringContaining('--shards 3') });
-    openDataDirectory(path, { shards: 3 }).close();
+    mkdirSync(join(path, 'shard-2'));
+    const wish = openDataDirectory(path, { shards: 2, anyShards: true });
+    expect(wish.bindings.shards, 'a wish moves nothing').toBe(3);
+    expect(wish.move).toBeUndefined();
+    wish.close();
+
+    const broken = openDataDirectory(path, { shards: 2 });
+    expect(broken.move).toMatchObject({ from: { path, shards: 3 }, to: { shards: 2 } });
+    mkdirSync(join(broken.bindings.path, 'shard-0'), { recursive: true });
+    broken.close(); // as a process that dies leaves it
+    const again = openDataDirectory(path, { shards: 3 });
+    expect(again.move).toBeUndefined();
+    expect(existsSync(broken.bindings.path), 'what it had begun is gone').toBe(false);
+    expect(existsSync(join(path, 'shard-2'))).toBe(true);
+    again.close();
+
+    const whole = openDataDirectory(path, { shards: 2 });
+    mkdirSync(join(whole.bindings.path, 'shard-0'), { recursive: true });
+    whole.move?.complete();
+    whole.close();
+    expect(existsSync(join(path, 'shard-2')), 'the old ones are gone').toBe(false);
+    const moved = openDataDirectory(path, { shards: 2 });
+    expect(moved.move).toBeUndefined();
+    expect(moved.bindings).toMatchObject({ path: whole.bindings.path, shards: 2 });
+    moved.close();
+    const back = openDataDirectory(path, { shards: 3 });
+    expect(back.move?.to.path, 'a folder is never used twice').not.toBe(whole.bindings.path);
+    back.move?.abandon();
+    back.close();
   });
 
   it('refuses a newer format, whatever else that has', () => {

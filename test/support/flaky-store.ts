@@ -38,6 +38,10 @@ export class FlakyStore implements LocationStore {
     return this.inner.scan(visit);
   }
 
+  count(): number {
+    return this.inner.count();
+  }
+
   close(): void {
     this.inner.close();
   }

@@ -1,0 +1,41 @@
+// Moving the bindings of a data directory: into another number of shards, or out of an older format. Until it is complete the
+// old stores count; a process that dies meanwhile leaves them as they were, and the next start begins anew.
+
+import { moveStores } from '../shard/mover.ts';
+import type { StoreOptions } from '../shard/open-store.ts';
+import { shardDirectories } from './binding-folders.ts';
+import { type Bindings, DATA_FORMAT, DataDirectoryError, type PendingMove } from './data-directory.ts';
+import type { Log } from './log.ts';
+import type { Progress } from './progress.ts';
+
+/** @throws DataDirectoryError naming both sides, when it does not come to its end */
+export async function moveBindings(move: PendingMove, log: Log, progress: Progress): Promise<void> {
+  const { from, to } = move;
+  const what = from.shards === to.shards ? 'moving bindings to the new format' : `moving bindings to ${count(to)}`;
+  log('info', 'moving bindings', { from_shards: from.shards, to_shards: to.shards, from_format: from.format });
+  const began = performance.now();
+  try {
+    const report = await moveStores(stores(from), stores(to), ({ done, total }) => progress(what, done, total));
+    move.complete();
+    log('info', 'bindings moved', { ...report, seconds: Math.round((performance.now() - began) / 1000) });
+  } catch (error) {
+    if (error instanceof DataDirectoryError) throw error;
+    move.abandon();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DataDirectoryError(
+      'move',
+      `cannot move the bindings in ${from.path} from ${count(from)} to ${count(to)} (${reason}): nothing has changed; ` +
+        `make room for a second copy of them${from.format === DATA_FORMAT ? `, or start with --shards ${from.shards}` : ''}`,
+      error,
+    );
+  }
+}
+
+function count({ shards }: Bindings): string {
+  return shards === 1 ? '1 shard' : `${shards} shards`;
+}
+
+/** New ones are made durable as a whole when they are complete, so no commit on the way has to be. */
+function stores({ path, shards }: Bindings): StoreOptions[] {
+  return shardDirectories(path, shards).map((directory) => ({ kind: 'lmdb', directory, durability: 'process' }));
+}
