@@ -3,14 +3,10 @@
 
 import { AOR_KEY_BYTES, type LocationStore } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
+import { ownerOf } from './owner.ts';
 
 /** Records between two reports. */
 const REPORT_EVERY = 4096;
-
-/** Of `shards`, the one that owns an AOR. @param k3 fourth word of its key */
-export function ownerOf(k3: number, shards: number): number {
-  return (k3 >>> 0) % shards;
-}
 
 /** One target and the batch that gathers for it. */
 class Target {

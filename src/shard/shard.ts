@@ -47,6 +47,7 @@ import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { GateOptions } from './gate.ts';
+import { ownerOf } from './owner.ts';
 import { Sweeper } from './sweeper.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
@@ -132,7 +133,7 @@ export class Shard {
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
     this.state.take(aorUri());
     if (this.state.aorLength >= 0 && this.options.shards > 1) {
-      const owner = this.state.key[3] % this.options.shards;
+      const owner = ownerOf(this.state.key[3], this.options.shards);
       if (owner !== this.options.index) return this.forward(owner, length);
     }
     this.keys.take();
