@@ -13,6 +13,7 @@ import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-po
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
+import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 
 import { nearest } from './nearest.ts';
@@ -37,6 +38,8 @@ export interface Config {
   /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
   readonly udp: 'auto' | 'dgram';
   readonly logLevel: LogLevel;
+  /** Copies of messages for a capture server (HOMER). */
+  readonly hep?: HepConfig;
   readonly policy: Policy;
   /** Limits of connections. */
   readonly streams: StreamPolicy;
@@ -96,6 +99,7 @@ const schema = z.strictObject({
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
+  hep: hepSchema.optional(),
   policy: z
     .strictObject(
       {
@@ -196,6 +200,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    hep: hepKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -226,6 +231,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     streams: DEFAULT_STREAM_POLICY,
+    ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
       ...intervals(policy, place, problems),
