@@ -3,15 +3,19 @@
 import { COUNTER } from '../shard/counters.ts';
 import { type Config, ConfigError } from './config.ts';
 import { DataDirectoryError } from './data-directory.ts';
-import { hostPort } from './listen-address.ts';
+import { formatListenAddress, hostPort } from './listen-address.ts';
+import { shardsLive } from './liveness.ts';
 import { createLog, type Log } from './log.ts';
 import { showProgress } from './progress.ts';
 import { firstPhone, type Server, startServer } from './server.ts';
-import { type StatusLine, startStatusLine, total } from './status-line.ts';
+import { describer, type StatusLine, startStatusLine, total } from './status-line.ts';
+import { openSystemd, type Systemd } from './systemd.ts';
 
 export const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
+
+const LONG_START_MS = 3000;
 
 /** Runs a server until a signal ends it; resolves with the exit code. */
 export async function serve(config: Config): Promise<number> {
@@ -25,20 +29,21 @@ export async function serve(config: Config): Promise<number> {
   dieOnUncaught(log, () => status?.stop());
   ignoreClosedPipe();
   const ended = firstSignal(log);
+  const systemd = systemdOrNot(log);
 
   let server: Server;
   const progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
   try {
-    server = await startServer(config, log, progress.report);
+    server = await tellingSystemd(startServer(config, log, progress.report), systemd);
   } catch (error) {
     progress.end();
     return startFailed(error, log);
   }
   progress.end();
-  for (const address of server.listen) process.stdout.write(`listening udp ${hostPort(address)}\n`);
+  for (const address of server.listen) process.stdout.write(`listening ${address.transport} ${hostPort(address)}\n`);
   process.stdout.write(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
   log('info', 'ready', {
-    listen: server.listen.map(hostPort),
+    listen: server.listen.map(formatListenAddress),
     domains: config.policy.domains,
     data: config.data,
     shards: server.counters().length,
@@ -48,15 +53,35 @@ export async function serve(config: Config): Promise<number> {
     ...(config.auth.mode === 'none' ? {} : { users: server.users }),
     bindings: total(server.counters(), COUNTER.bindings),
   });
+  systemd?.ready();
+  systemd?.watch(describer(server), shardsLive(server));
   if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);
 
   const signal = await ended;
   status?.stop();
   status = undefined;
   log('info', 'stopping', { signal });
+  systemd?.stopping();
   await server.stop();
   log('info', 'stopped', { received: total(server.counters(), COUNTER.received) });
   return EXIT_OK;
+}
+
+/** Reading or moving many bindings takes its time: systemd is told, so that it waits. */
+async function tellingSystemd<T>(start: Promise<T>, systemd: Systemd | undefined): Promise<T> {
+  const timer = setInterval(() => systemd?.starting('reading the data directory'), LONG_START_MS);
+  try {
+    return await start;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function systemdOrNot(log: Log): Systemd | undefined {
+  const systemd = openSystemd();
+  if (typeof systemd !== 'string') return systemd;
+  log('warn', 'systemd not told', { reason: systemd });
+  return undefined;
 }
 
 /** One line that names the thing that failed; the stack only where the error is not one that was foreseen. */

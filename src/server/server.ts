@@ -1,12 +1,15 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
+import { createAorKey } from '../shard/aor-key.ts';
 import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
+import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
+import { MessageWatch } from './message-watch.ts';
 import { moveBindings } from './move.ts';
 import type { Progress } from './progress.ts';
 import { openUsers, type Users } from './users.ts';
@@ -22,6 +25,8 @@ export interface Server {
   readonly restarts: number;
   /** Users in the user store; 0 where nobody authenticates. */
   readonly users: number;
+  /** What operators trace while it runs. */
+  readonly watch: MessageWatch;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -48,6 +53,8 @@ export async function startServer(config: Config, log: Log = () => {}, progress:
       shards: directory.bindings.shards,
       listeners: config.listen,
       udp: config.udp,
+      streams: config.streams,
+      flowNumbers: openFlowNumbers(directory.path),
       dataDir: directory.bindings.path,
       durability: config.durability,
       policy: config.policy,
@@ -62,9 +69,12 @@ export async function startServer(config: Config, log: Log = () => {}, progress:
     directory.close();
     throw error;
   }
+  const aorKey = createAorKey(directory.secret);
+  const watch = new MessageWatch(pool.tap, pool.listeners, config.hep, aorKey, log);
   const takeDown = async (): Promise<void> => {
     try {
       await pool.stop();
+      watch.close();
       await users?.close();
     } finally {
       directory.close();
@@ -74,6 +84,7 @@ export async function startServer(config: Config, log: Log = () => {}, progress:
   return {
     listen: pool.listeners,
     udp: pool.udp,
+    watch,
     counters: () => pool.counters(),
     get restarts() {
       return pool.restarts;

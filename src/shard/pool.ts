@@ -9,7 +9,10 @@ import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
-import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
+import type { FlowNumbers } from '../transport/flows.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
+import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
+import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import type { GateOptions } from './gate.ts';
@@ -18,6 +21,7 @@ import type { StoreOptions } from './open-store.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
 const OPENING_MS = 100;
@@ -28,10 +32,14 @@ const RESTART_FORGOTTEN_MS = 60_000;
 
 export interface PoolOptions {
   readonly shards: number;
-  /** UDP listeners: IPv4 or IPv6 addresses; port 0 takes a free one. */
+  /** IPv4 or IPv6 addresses; port 0 takes a free one. */
   readonly listeners: readonly ListenAddress[];
   /** `auto`: natively where the machine can, else by node:dgram. */
   readonly udp: 'auto' | 'dgram';
+  /** Limits of connections. */
+  readonly streams?: StreamPolicy;
+  /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
+  readonly flowNumbers?: FlowNumbers;
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
   readonly dataDir?: string;
   readonly durability: 'durable' | 'process';
@@ -69,6 +77,8 @@ export interface Pool {
   readonly restarts: number;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
+  /** What its messages are watched with. */
+  readonly tap: TapEnd;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -77,7 +87,12 @@ export interface Pool {
 export async function startPool(options: PoolOptions): Promise<Pool> {
   const native = chooseUdp(options.udp);
   if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
-  const parts = openSharedParts(options.shards, typeof native === 'string' ? null : native, options.listeners);
+  const parts = openSharedParts(
+    options.shards,
+    typeof native === 'string' ? null : native,
+    options.listeners,
+    (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
+  );
   warnOfSmallBuffers(options, parts);
   const pool = new RunningPool(options, parts);
   try {
@@ -95,6 +110,7 @@ class RunningPool implements Pool {
   restarts = 0;
   private readonly options: PoolOptions;
   private readonly parts: SharedParts;
+  readonly tap: TapEnd;
   private readonly main: MainEnd;
   private readonly piscina: Piscina;
   private readonly stopping = new AbortController();
@@ -107,7 +123,13 @@ class RunningPool implements Pool {
     this.parts = parts;
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
-    this.main = new MainEnd(parts);
+    this.main = new MainEnd(parts, {
+      shards: options.shards,
+      policy: options.streams ?? DEFAULT_STREAM_POLICY,
+      messageBytesMax: options.policy.messageBytesMax,
+      numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
+    });
+    this.tap = new TapEnd(parts.tapMemory, parts.taps);
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
@@ -122,7 +144,7 @@ class RunningPool implements Pool {
   }
 
   async open(): Promise<void> {
-    if (this.udp === 'dgram') this.listeners = await this.main.listen(this.options.listeners, this.options.log);
+    this.listeners = await this.main.listen(this.parts.listeners, this.udp === 'dgram', this.options.log);
     const watch = setInterval(() => this.tellOpening(), OPENING_MS);
     try {
       await Promise.all(
@@ -259,6 +281,8 @@ class RunningPool implements Pool {
       incoming: [parts.fromMain[shard], ...parts.between.flatMap((row) => row[shard] ?? [])],
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
+      tapMemory: parts.tapMemory,
+      tap: parts.taps[shard],
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),
