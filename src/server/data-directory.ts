@@ -242,7 +242,8 @@ function damaged(file: string, reason: string): DataDirectoryError {
   );
 }
 
-function unwritable(directory: string, error: unknown): DataDirectoryError {
+/** What to say where a file of the data directory cannot be written. */
+export function unwritable(directory: string, error: unknown): DataDirectoryError {
   const reason = error instanceof Error ? error.message : String(error);
   return new DataDirectoryError(
     'unwritable',

@@ -5,13 +5,14 @@ import { randomInt } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FlowNumbers } from '../transport/flows.ts';
+import { unwritable } from './data-directory.ts';
 
 const FILE = 'flows';
 /** Reserved at a time; a start gives up what the life before it had left. */
 const RESERVED = 1 << 20;
 const NUMBERS = 2 ** 32;
 
-/** Reserves the first numbers. Throws where the file cannot be written. */
+/** Reserves the first numbers. Throws a DataDirectoryError where the file cannot be written. */
 export function openFlowNumbers(directory: string): FlowNumbers {
   const file = join(directory, FILE);
   const first = read(file) ?? randomInt(NUMBERS);
@@ -20,7 +21,11 @@ export function openFlowNumbers(directory: string): FlowNumbers {
     reserved = (reserved + RESERVED) % NUMBERS;
     write(file, reserved);
   };
-  reserve();
+  try {
+    reserve();
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
   return { first, step: RESERVED, reserve };
 }
 

@@ -2,7 +2,7 @@
 // answered, and when there is room again all goes on without a restart.
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -13,7 +13,10 @@ import { bindings, SipClient } from '../support/sip-client.ts';
 const SIZE = '48m';
 const disk = mountSmallDisk();
 
-afterEach(killAll);
+afterEach(async () => {
+  await killAll();
+  if (typeof disk === 'string') for (const name of readdirSync(disk)) rmSync(join(disk, name), { recursive: true });
+});
 afterAll(() => {
   if (typeof disk === 'string') unmount(disk);
 });
@@ -108,7 +111,6 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     expect(lost).toEqual([]);
     client.close();
     await again.stop();
-    rmSync(join(place, 'data'), { recursive: true });
   });
 
   it('starts on a full disk, or says what is wrong', async () => {
