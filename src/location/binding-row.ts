@@ -89,4 +89,18 @@ export class RowCopy implements PlainBinding {
     this.nonceIdLow = words[at + ROW_NONCE + 1];
     this.highestNc = words[at + ROW_NONCE + 2];
   }
+
+  /** Another one's fields. */
+  copy(from: RowCopy): void {
+    this.row = from.row;
+    this.bindings = from.bindings;
+    this.identityHigh = from.identityHigh;
+    this.identityLow = from.identityLow;
+    this.expiresAt = from.expiresAt;
+    this.grantedS = from.grantedS;
+    this.cseq = from.cseq;
+    this.nonceIdHigh = from.nonceIdHigh;
+    this.nonceIdLow = from.nonceIdLow;
+    this.highestNc = from.highestNc;
+  }
 }

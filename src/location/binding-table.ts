@@ -11,7 +11,6 @@ import {
   ROW_KEY,
   ROW_LINKS,
   ROW_PLACE,
-  ROW_WORDS,
   setPlace,
 } from './binding-row.ts';
 import { KeyIndex, SUB_TABLES, type SubTable } from './key-index.ts';
@@ -21,7 +20,12 @@ import { RowWheel } from './row-wheel.ts';
 /** What readers in other threads must be told. */
 export type TableNews =
   | { readonly type: 'chunk'; readonly index: number; readonly chunk: Uint32Array }
-  | { readonly type: 'sub-table'; readonly index: number; readonly table: SubTable };
+  | { readonly type: 'sub-table'; readonly index: number; readonly table: SubTable }
+  /** Generations of the log before this one are gone. */
+  | { readonly type: 'dropped'; readonly tail: number };
+
+/** Behind the versions: how many announcements there were. */
+export const NEWS_COUNT = SUB_TABLES;
 
 /** All that a reader in another thread needs to begin with; crosses by structured clone. */
 export interface TableParts {
@@ -29,23 +33,25 @@ export interface TableParts {
   readonly tables: readonly SubTable[];
   /** By sub-table; odd while rows or slots of its keys change. */
   readonly versions: Int32Array;
+  /** Announcements before these. */
+  readonly news: number;
 }
 
 export class BindingTable {
   readonly chunks: RowChunks = [];
   readonly index: KeyIndex;
   readonly wheel: RowWheel;
-  readonly versions = new Int32Array(new SharedArrayBuffer(SUB_TABLES * 4));
+  readonly versions = new Int32Array(new SharedArrayBuffer((SUB_TABLES + 1) * 4));
   /** Rows ever used: the largest number + 1. */
   rows = 0;
   /** Bindings of all AORs; an AOR with more than a row can count counts as that many. */
   bindings = 0;
   /** First free row + 1, 0 for none. */
   private free = 0;
-  private announce: ((news: TableNews) => void) | null = null;
+  private listener: ((news: TableNews) => void) | null = null;
 
   constructor() {
-    this.index = new KeyIndex({ grown: (sub, table) => this.announce?.({ type: 'sub-table', index: sub, table }) });
+    this.index = new KeyIndex({ grown: (sub, table) => this.announce({ type: 'sub-table', index: sub, table }) });
     this.wheel = new RowWheel(this.chunks);
   }
 
@@ -55,9 +61,17 @@ export class BindingTable {
   }
 
   /** What there is now; every chunk and sub-table that comes later is announced. @cold */
-  share(announce: (news: TableNews) => void): TableParts {
-    this.announce = announce;
-    return { chunks: [...this.chunks], tables: [...this.index.tables], versions: this.versions };
+  share(listener: (news: TableNews) => void): TableParts {
+    this.listener = listener;
+    const { chunks, index, versions } = this;
+    return { chunks: [...chunks], tables: [...index.tables], versions, news: versions[NEWS_COUNT] };
+  }
+
+  /** @cold */
+  announce(news: TableNews): void {
+    if (this.listener === null) return;
+    this.listener(news);
+    Atomics.add(this.versions, NEWS_COUNT, 1);
   }
 
   /** Row of a key, or -1. */
@@ -67,7 +81,12 @@ export class BindingTable {
       const row = index.rowAt(k2, slot);
       const chunk = chunkOf(this.chunks, row);
       const at = wordOf(row) + ROW_KEY;
-      if (chunk[at] === k0 >>> 0 && chunk[at + 1] === k1 >>> 0 && chunk[at + 2] === k2 >>> 0 && chunk[at + 3] === k3 >>> 0)
+      if (
+        chunk[at] === k0 >>> 0 &&
+        chunk[at + 1] === k1 >>> 0 &&
+        chunk[at + 2] === k2 >>> 0 &&
+        chunk[at + 3] === k3 >>> 0
+      )
         return row;
     }
     return -1;
@@ -109,8 +128,7 @@ export class BindingTable {
     const chunk = chunkOf(this.chunks, row);
     const r = wordOf(row);
     const before = bindingsOf(chunk, r + ROW_PLACE);
-    const isEarlier =
-      before > 0 && expiresAtOf(words, at + ROW_EXPIRES) < expiresAtOf(chunk, r + ROW_EXPIRES);
+    const isEarlier = before > 0 && expiresAtOf(words, at + ROW_EXPIRES) < expiresAtOf(chunk, r + ROW_EXPIRES);
     if (isEarlier) this.wheel.remove(row);
     const tag = words[at + ROW_KEY + 2];
     this.begin(tag);
@@ -133,6 +151,16 @@ export class BindingTable {
     for (let i = 0; i < ROW_PLACE - ROW_EXPIRES; i++) chunk[r + i] = words[at + i];
     this.end(tag);
     if (isEarlier) this.wheel.add(row);
+  }
+
+  /** The record of a row has been written again, at another address. */
+  move(row: number, address: number): void {
+    const chunk = chunkOf(this.chunks, row);
+    const r = wordOf(row);
+    const tag = chunk[r + ROW_KEY + 2];
+    this.begin(tag);
+    setPlace(chunk, r + ROW_PLACE, address, bindingsOf(chunk, r + ROW_PLACE));
+    this.end(tag);
   }
 
   /** The AOR has no bindings left. */
@@ -211,7 +239,7 @@ export class BindingTable {
     while (this.chunks.length * CHUNK_ROWS < count) {
       const chunk = createChunk();
       this.chunks.push(chunk);
-      this.announce?.({ type: 'chunk', index: this.chunks.length - 1, chunk });
+      this.announce({ type: 'chunk', index: this.chunks.length - 1, chunk });
     }
   }
 
@@ -223,6 +251,3 @@ export class BindingTable {
     Atomics.add(this.versions, tag & (SUB_TABLES - 1), 1);
   }
 }
-
-/** Bytes of shared memory per row. */
-export const ROW_BYTES = ROW_WORDS * 4;

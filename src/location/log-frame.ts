@@ -3,7 +3,7 @@
 
 import { ROW_EXPIRES, ROW_KEPT_WORDS, ROW_PLACE } from './binding-row.ts';
 
-export const FRAME_HEADER_BYTES = 32;
+export const FRAME_HEADER_BYTES = 40;
 const HEADER_WORDS = FRAME_HEADER_BYTES >> 2;
 const MAGIC = 0x31676f6c;
 const LENGTH = 1; // word numbers
@@ -11,6 +11,7 @@ const ADDRESS = 2;
 const CHECKSUM = 4;
 const ENTRIES = 5;
 const TIME = 6;
+const PREVIOUS = 8;
 
 export const ENTRY_RECORD = 1;
 export const ENTRY_REFRESH = 2;
@@ -43,7 +44,15 @@ export class FrameWriter {
   }
 
   /** A new, changed or moved record: row[at …] is its row, bytes[from, end) the record. Returns the entry's offset in the frame. */
-  record(row: number, words: Uint32Array, at: number, bindings: number, bytes: Uint8Array, from: number, end: number): number {
+  record(
+    row: number,
+    words: Uint32Array,
+    at: number,
+    bindings: number,
+    bytes: Uint8Array,
+    from: number,
+    end: number,
+  ): number {
     const offset = this.length;
     this.room(RECORD_ENTRY_BYTES + end - from + 8);
     const w = offset >> 2;
@@ -82,8 +91,8 @@ export class FrameWriter {
     this.entries++;
   }
 
-  /** Completes the header of a frame that will lie at `address`. */
-  seal(address: number, now: number): void {
+  /** Completes the header of a frame that will lie at `address`, behind the one at `previous`. */
+  seal(address: number, previous: number, now: number): void {
     const { words } = this;
     words[0] = MAGIC;
     words[LENGTH] = this.length;
@@ -92,6 +101,8 @@ export class FrameWriter {
     words[ENTRIES] = this.entries;
     words[TIME] = now % 4294967296;
     words[TIME + 1] = Math.floor(now / 4294967296);
+    words[PREVIOUS] = previous % 4294967296;
+    words[PREVIOUS + 1] = Math.floor(previous / 4294967296);
     words[CHECKSUM] = checksum(words, 0, this.length >> 2);
   }
 
@@ -126,9 +137,14 @@ export function claimsFrame(words: Uint32Array, w: number, end: number, address:
   return words[w + ADDRESS] === address % 4294967296 && words[w + ADDRESS + 1] === Math.floor(address / 4294967296);
 }
 
-/** Epoch ms of the batch. */
-export function frameTime(words: Uint32Array, w: number): number {
-  return words[w + TIME + 1] * 4294967296 + words[w + TIME];
+/** Address of the frame before. */
+export function previousFrame(words: Uint32Array, w: number): number {
+  return words[w + PREVIOUS + 1] * 4294967296 + words[w + PREVIOUS];
+}
+
+/** Length of the frame that claims to begin at words[w …]. */
+export function claimedLength(words: Uint32Array, w: number): number {
+  return words[w + LENGTH];
 }
 
 export function firstEntry(w: number): number {

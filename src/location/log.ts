@@ -11,6 +11,7 @@ import {
   readdirSync,
   readSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,6 +20,7 @@ import { dirname, join } from 'node:path';
 export type Durability = 'durable' | 'process';
 
 export const GENERATION_BYTES = 2 ** 26;
+const FOLDER = 'log';
 const SUFFIX = '.log';
 /** How far ahead of the head a generation is zeroed: a write into blocks that are there syncs twice as fast (decisions/0040). */
 const ZEROED_BYTES = 1 << 20;
@@ -37,24 +39,29 @@ export class Log {
   readonly generations: Generation[] = [];
   /** Where the next frame goes. */
   head = 0;
+  /** Address of the last frame. */
+  last = 0;
   private readonly directory: string;
+  private readonly folder: string;
   private readonly durability: Durability;
 
   /**
-   * @param directory of the generations; made where it is missing
-   * @throws Error naming the file, when it cannot be opened
+   * @param directory of the shard; made where it is missing. The caller sets `head` and `last` when it has read the frames.
+   * @throws Error naming the directory and what to do, when it cannot be opened
    */
   constructor(directory: string, durability: Durability) {
     this.directory = directory;
+    this.folder = join(directory, FOLDER);
     this.durability = durability;
-    mkdirSync(directory, { recursive: true });
-    if (durability === 'durable') {
-      sync(dirname(directory));
-      sync(dirname(dirname(directory)));
+    try {
+      mkdirSync(this.folder, { recursive: true });
+      if (durability === 'durable') for (const path of [this.folder, directory, dirname(directory)]) sync(path);
+      for (const number of this.numbersFound()) this.generations.push(this.open(number, 'r+'));
+    } catch (error) {
+      this.close();
+      throw unusable(this.folder, error);
     }
-    for (const number of this.numbersFound()) this.generations.push(this.open(number, 'r+'));
-    const last = this.generations.at(-1);
-    this.head = last === undefined ? 0 : last.number * GENERATION_BYTES;
+    this.head = this.tail;
   }
 
   /** Address of the oldest byte kept. */
@@ -86,11 +93,12 @@ export class Log {
       for (let done = 0; done < length; ) done += writeSync(generation.fd, bytes, done, length - done, at + done);
       if (this.durability === 'durable') fdatasyncSync(generation.fd);
     } catch (error) {
-      this.blot(generation, at);
+      this.blot(generation, at, length);
       throw error;
     }
     if (at + length > generation.zeroed) generation.zeroed = at + length;
     this.head = address + length;
+    this.last = address;
   }
 
   /** Reads up to `length` bytes at an address into into[at …]; returns how many there were. */
@@ -98,6 +106,24 @@ export class Log {
     const generation = this.generations[Math.floor(address / GENERATION_BYTES) - this.firstNumber];
     if (generation === undefined) return 0;
     return readSync(generation.fd, into, at, length, address % GENERATION_BYTES);
+  }
+
+  /** The file that holds an address, for messages. */
+  fileAt(address: number): string {
+    return generationFile(this.directory, Math.floor(address / GENERATION_BYTES));
+  }
+
+  /** Keeps a copy of bytes that are damaged, outside the log, which will drop them. Best effort. */
+  setAside(address: number, length: number): void {
+    try {
+      const bytes = new Uint8Array(Math.min(length, GENERATION_BYTES));
+      const end = this.read(address, bytes, 0, bytes.length);
+      const directory = join(this.directory, 'damaged');
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, String(address)), bytes.subarray(0, end), { mode: 0o600 });
+    } catch {
+      // it is counted and named all the same
+    }
   }
 
   /** Unlinks the oldest generation, which nothing needs any more. */
@@ -121,12 +147,12 @@ export class Log {
 
   /** Those without a gap up to the newest; what lies before a gap was dropped, its unlinking not yet on disk. */
   private numbersFound(): number[] {
-    const numbers = readdirSync(this.directory)
+    const numbers = readdirSync(this.folder)
       .filter((name) => /^\d{10}\.log$/.test(name))
       .map((name) => Number(name.slice(0, -SUFFIX.length)))
       .sort((a, b) => a - b);
     const gap = numbers.findLastIndex((number, i) => i > 0 && number !== numbers[i - 1] + 1);
-    for (const number of numbers.slice(0, Math.max(0, gap))) unlinkSync(this.fileOf(number));
+    for (const number of numbers.slice(0, Math.max(0, gap))) unlinkSync(generationFile(this.directory, number));
     return numbers.slice(Math.max(0, gap));
   }
 
@@ -135,19 +161,15 @@ export class Log {
     const last = this.generations.at(-1);
     if (last !== undefined && last.number === number) return last;
     const generation = this.open(number, 'w+');
-    if (this.durability === 'durable') sync(this.directory);
+    if (this.durability === 'durable') sync(this.folder);
     this.generations.push(generation);
     return generation;
   }
 
   private open(number: number, flags: 'r+' | 'w+'): Generation {
-    const file = this.fileOf(number);
+    const file = generationFile(this.directory, number);
     const fd = openSync(file, flags, 0o600);
     return { number, file, fd, zeroed: fstatSync(fd).size };
-  }
-
-  private fileOf(number: number): string {
-    return join(this.directory, `${String(number).padStart(10, '0')}${SUFFIX}`);
   }
 
   /** Best effort: where there is no room, the frame itself says so. */
@@ -164,14 +186,29 @@ export class Log {
     }
   }
 
-  /** A frame that failed must not be found whole by a restart: its batch was refused. Best effort. */
-  private blot(generation: Generation, at: number): void {
+  /** A frame that failed must not be found by a restart: its batch was refused. Best effort, where something was written. */
+  private blot(generation: Generation, at: number, length: number): void {
     try {
-      writeSync(generation.fd, ZEROS, 0, 8, at);
+      for (let done = 0; done < length; )
+        done += writeSync(generation.fd, ZEROS, 0, Math.min(ZEROS.length, length - done), at + done);
     } catch {
-      // nothing could be written there at all
+      // from here on nothing could be written
     }
   }
+}
+
+/** @param directory of the shard */
+export function generationFile(directory: string, number: number): string {
+  return join(directory, FOLDER, `${String(number).padStart(10, '0')}${SUFFIX}`);
+}
+
+function unusable(directory: string, error: unknown): Error {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new Error(
+    `cannot use the location store ${directory} (${reason}): ` +
+      'restore it from a backup, or move it away to start with an empty one; phones then register anew',
+    { cause: error },
+  );
 }
 
 /** A directory's names. */

@@ -16,7 +16,7 @@ const RETRY_MS = 1000;
 
 export interface RowVisitor {
   /** The first binding of a row has run out. The row stays on the wheel until it is removed. */
-  expire(row: number): void;
+  expireRow(row: number): void;
 }
 
 /** A row fires at the first tick at or after its expiry, never early. A clock set back delays only what was overdue. @hot */
@@ -65,7 +65,7 @@ export class RowWheel {
         this.unlink(row);
         const expiresAt = expiresAtOf(chunkOf(this.rows, row), wordOf(row) + ROW_EXPIRES);
         this.link(row, expiresAt <= nowMs ? nowMs + RETRY_MS : expiresAt);
-        if (expiresAt <= nowMs) visitor.expire(row);
+        if (expiresAt <= nowMs) visitor.expireRow(row);
       }
       if (this.tick >= nowTick) return false;
       this.tick++;

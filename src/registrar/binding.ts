@@ -3,6 +3,7 @@
 // @hot
 
 import { SEMICOLON, SP } from '../sip/scanner.ts';
+import type { SipHash } from '../sip/siphash.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   CONTACT_DISPLAY_AT,
@@ -28,6 +29,7 @@ import {
 import type { Writer } from '../sip/writer.ts';
 import type { Outbox } from './outbox.ts';
 import type { Peers } from './peers.ts';
+import type { PlainBinding } from './plain-refresh.ts';
 
 // Offsets in an image; numbers are little-endian, times are milliseconds since 1970 in eight bytes.
 const LENGTH = 0; // u16, of the whole image
@@ -157,6 +159,41 @@ export function highestNcOf(bytes: Uint8Array, at: number, idHigh: number, idLow
 export function raiseNc(bytes: Uint8Array, at: number, idHigh: number, idLow: number, nc: number): void {
   const known = highestNcOf(bytes, at, idHigh, idLow);
   if (known >= 0 && known < nc) setU32(bytes, at + NONCE_COUNT, nc);
+}
+
+/**
+ * What of the image at `at` a refresh leaves as it was: all but its times, CSeq and nonce. A field that is added to the
+ * layout belongs here or into refreshImage.
+ */
+export function hashIdentity(hash: SipHash, bytes: Uint8Array, at: number): void {
+  hash.span(bytes, at + REG_ID, at + NONCE_ID_HIGH);
+  hash.span(bytes, at + DISPLAY_LENGTH, at + u16(bytes, at + LENGTH));
+}
+
+/** Whether no rule beyond §10.3 step 7 looks at this Contact of the request (its record starts at `contact`). */
+export function mayBePlain(contact: number): boolean {
+  return table[contact + CONTACT_REG_ID] <= 0;
+}
+
+/** The image at `at` becomes what a refresh has made of it since it was written. */
+export function refreshImage(bytes: Uint8Array, at: number, binding: PlainBinding): void {
+  setTime(bytes, at + EXPIRES_AT, binding.expiresAt);
+  setTime(bytes, at + REFRESHED_AT, binding.expiresAt - binding.grantedS * 1000);
+  setU32(bytes, at + CSEQ, binding.cseq);
+  setU32(bytes, at + NONCE_ID_HIGH, binding.nonceIdHigh);
+  setU32(bytes, at + NONCE_ID_LOW, binding.nonceIdLow);
+  setU32(bytes, at + NONCE_COUNT, binding.highestNc);
+}
+
+/** What a refresh may change in the image at `at`, for whoever does without it. False: it cannot be said so. */
+export function describeImage(bytes: Uint8Array, at: number, into: PlainBinding): boolean {
+  into.expiresAt = time(bytes, at + EXPIRES_AT);
+  into.grantedS = (into.expiresAt - time(bytes, at + REFRESHED_AT)) / 1000;
+  into.cseq = u32(bytes, at + CSEQ);
+  into.nonceIdHigh = u32(bytes, at + NONCE_ID_HIGH);
+  into.nonceIdLow = u32(bytes, at + NONCE_ID_LOW);
+  into.highestNc = u32(bytes, at + NONCE_COUNT);
+  return into.grantedS >= 0 && Number.isInteger(into.grantedS);
 }
 
 /**

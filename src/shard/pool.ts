@@ -7,12 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { LocationReader } from '../location/location-reader.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
+import { Readers } from './readers.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
@@ -60,6 +62,8 @@ export interface Pool {
   readonly listeners: readonly ListenAddress[];
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
+  /** Reads a shard's committed bindings from the main thread; undefined until it has opened its store. Ask anew for every use. */
+  reader(shard: number): LocationReader | undefined;
   /** Shards that died and were started again. */
   readonly restarts: number;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
@@ -92,6 +96,7 @@ class RunningPool implements Pool {
   private readonly parts: SharedParts;
   private readonly main: MainEnd;
   private readonly piscina: Piscina;
+  private readonly readers = new Readers();
   private readonly stopping = new AbortController();
   private readonly lives: Promise<void>[] = [];
   private stopped: Promise<void> | undefined;
@@ -131,6 +136,10 @@ class RunningPool implements Pool {
     return this.parts.counters.map((memory, shard) => this.main.merge(new Float64Array(memory), shard));
   }
 
+  reader(shard: number): LocationReader | undefined {
+    return this.readers.of(shard);
+  }
+
   crash(shard: number): void {
     this.parts.bells[shard].give(ORDER_CRASH);
   }
@@ -147,6 +156,7 @@ class RunningPool implements Pool {
     await Promise.all(this.lives);
     await this.main.close();
     await this.piscina.destroy();
+    this.readers.closeAll();
     this.parts.close();
   }
 
@@ -184,6 +194,7 @@ class RunningPool implements Pool {
       else if (news.type === 'failed') reason = revive(news);
       else {
         this.options.log('info', 'shard open', { shard, ...news.report });
+        if (news.table) this.readers.opened(shard, news.table);
         opened();
       }
     };
@@ -261,7 +272,7 @@ function warnOfSmallBuffers({ log }: PoolOptions, { native, sockets }: SharedPar
 
 function storeOptions(options: PoolOptions, shard: number): StoreOptions {
   if (options.dataDir === undefined) return { kind: 'memory' };
-  return { kind: 'lmdb', directory: join(options.dataDir, `shard-${shard}`), durability: options.durability };
+  return { kind: 'log', directory: join(options.dataDir, `shard-${shard}`), durability: options.durability };
 }
 
 function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {

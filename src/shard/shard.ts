@@ -2,7 +2,7 @@
 // no socket, no clock: shard-loop.ts drives it for real, a simulation in virtual time. Answers leave after commit().
 // @hot
 
-import type { LocationStore, ScanReport } from '../location/location-store.ts';
+import type { LocationStore } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
@@ -103,17 +103,18 @@ export class Shard {
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
-    this.sweeper = new Sweeper(this.state, this.out, this.tally);
+    this.sweeper = new Sweeper(options.store, this.writes, this.state, this.out, this.tally);
     this.out.peers = this.peers;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     this.admission = new Admission({ ...options, refused }, this.out, this.state, this.uas);
   }
 
-  /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
-  open(): ScanReport {
-    const report = this.sweeper.open(this.store, this.counters);
-    this.counters[COUNTER.quarantined] = this.store.quarantined;
-    return report;
+  /** Counts what the store holds: once, before the first message. What ran out meanwhile goes by the wheel. */
+  open(): void {
+    const { counters, store } = this;
+    counters[COUNTER.bindings] += store.bindings;
+    counters[COUNTER.aors] += store.aors;
+    counters[COUNTER.quarantined] = store.quarantined;
   }
 
   /** One message in a slot of the slab, its peer in the same row of `peers`. */
@@ -147,7 +148,7 @@ export class Shard {
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    return this.sweeper.msToNextTick(now);
+    return this.store.msToNextExpiry(now);
   }
 
   /** The batch's one transaction. When it fails, every answer that hung on it becomes a 500. */
@@ -155,10 +156,9 @@ export class Shard {
     this.now = now;
     if (this.writes.count > 0) {
       try {
-        this.store.commit(this.writes);
+        this.store.commit(this.writes, now);
         this.counters[COUNTER.commits]++;
         this.tally.apply();
-        this.sweeper.committed(this.writes);
       } catch (error) {
         this.commitFailed(error);
       }
@@ -266,6 +266,10 @@ export class Shard {
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.uas.refuseAgain(out, this.transactions.answerStatus);
+    if (!again && state.findPlain()) {
+      state.startImage(out);
+      if (this.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
+    }
     if (!this.load()) return this.uas.failed(out);
     state.startRecord(out);
     const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
@@ -279,6 +283,13 @@ export class Shard {
       if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;
     }
     return status;
+  }
+
+  private refreshed(): number {
+    if (this.out.answer.overflow) return this.startOver();
+    this.state.putRefresh();
+    this.tally.registered(this.out);
+    return 200;
   }
 
   /** The AOR's bindings come into the outbox; false where the store cannot read them. */
@@ -337,7 +348,6 @@ export class Shard {
       answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
       answers.status[row] = 500;
     }
-    this.sweeper.failed(this.writes, this.now);
   }
 
   /** From here on retransmissions get their answers. */

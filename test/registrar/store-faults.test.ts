@@ -162,7 +162,7 @@ function damage(store: LocationStore, change: (record: Uint8Array) => Uint8Array
     writes.bytes.set(changed, writes.reserve(changed.length));
     writes.put(words[0], words[1], words[2], words[3], changed.length);
   });
-  store.commit(writes);
+  store.commit(writes, 0);
 }
 
 const DAMAGE: readonly (readonly [string, (record: Uint8Array) => Uint8Array])[] = [
