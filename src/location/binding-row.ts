@@ -32,7 +32,7 @@ export function expiresAtOf(words: Uint32Array, at: number): number {
   return (words[at + 1] >>> GRANTED_BITS) * 4294967296 + words[at];
 }
 
-export function grantedOf(words: Uint32Array, at: number): number {
+function grantedOf(words: Uint32Array, at: number): number {
   return words[at + 1] & GRANTED_MAX_S;
 }
 

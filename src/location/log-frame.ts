@@ -15,9 +15,9 @@ const PREVIOUS = 8;
 
 export const ENTRY_RECORD = 1;
 export const ENTRY_REFRESH = 2;
-export const ENTRY_REMOVAL = 3;
+const ENTRY_REMOVAL = 3;
 const KIND_SHIFT = 30;
-export const ROWS_MAX = 2 ** KIND_SHIFT;
+const ROWS_MAX = 2 ** KIND_SHIFT;
 
 const LENGTH_BITS = 26;
 /** Bytes of a record entry before the record. */

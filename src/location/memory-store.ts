@@ -19,16 +19,11 @@ interface Entry {
 
 export class MemoryStore implements LocationStore {
   quarantined = 0;
+  bindings = 0;
   private readonly records = new Map<string, Entry>();
 
   get aors(): number {
     return this.records.size;
-  }
-
-  get bindings(): number {
-    let bindings = 0;
-    for (const { row } of this.records.values()) bindings += row.bindings;
-    return bindings;
   }
 
   find(k0: number, k1: number, k2: number, k3: number, into: RowCopy): boolean {
@@ -66,8 +61,12 @@ export class MemoryStore implements LocationStore {
       if (writes.refreshes[i] === 1) record = before?.record;
       else if (writes.at[i] < writes.end[i])
         record = new Uint8Array(writes.bytes.subarray(writes.at[i], writes.end[i]));
+      this.bindings -= before?.row.bindings ?? 0;
       if (record === undefined) this.records.delete(name);
-      else this.records.set(name, { record, row, due: tickAfter(row.expiresAt) });
+      else {
+        this.records.set(name, { record, row, due: tickAfter(row.expiresAt) });
+        this.bindings += row.bindings;
+      }
     }
   }
 
@@ -135,6 +134,7 @@ export class MemoryStore implements LocationStore {
   close(): void {}
 
   private quarantine(name: string): void {
+    this.bindings -= this.records.get(name)?.row.bindings ?? 0;
     this.records.delete(name);
     this.quarantined++;
   }

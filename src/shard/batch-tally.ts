@@ -26,8 +26,6 @@ export class BatchTally {
   private removed = 0;
   private evicted = 0;
   private expired = 0;
-  private bindings = 0;
-  private aors = 0;
 
   constructor(counters: Float64Array) {
     this.counters = counters;
@@ -40,13 +38,12 @@ export class BatchTally {
     this.refreshed += out.refreshed;
     this.removed += out.removed;
     this.evicted += out.evicted;
-    // Bindings that had run out but not yet been swept were still in the gauges.
-    this.changed(out.bindingsBefore + out.expired, out.bindingsAfter, out.expired);
+    this.expired += out.expired;
   }
 
   /** Bindings of an AOR that the wheel has taken out. */
-  swept(before: number, after: number): void {
-    this.changed(before, after, before - after);
+  swept(count: number): void {
+    this.expired += count;
   }
 
   /** A final answer that was not a replay. */
@@ -66,8 +63,6 @@ export class BatchTally {
     counters[COUNTER.unregistered] += this.removed;
     counters[COUNTER.evicted] += this.evicted;
     counters[COUNTER.expired] += this.expired;
-    counters[COUNTER.bindings] += this.bindings;
-    counters[COUNTER.aors] += this.aors;
   }
 
   clear(): void {
@@ -77,14 +72,5 @@ export class BatchTally {
     this.removed = 0;
     this.evicted = 0;
     this.expired = 0;
-    this.bindings = 0;
-    this.aors = 0;
-  }
-
-  private changed(before: number, after: number, expired: number): void {
-    this.expired += expired;
-    this.bindings += after - before;
-    if (before === 0 && after > 0) this.aors++;
-    if (before > 0 && after === 0) this.aors--;
   }
 }

@@ -109,12 +109,9 @@ export class Shard {
     this.admission = new Admission({ ...options, refused }, this.out, this.state, this.uas);
   }
 
-  /** Counts what the store holds: once, before the first message. What ran out meanwhile goes by the wheel. */
+  /** Once, before the first message. What ran out while nothing served goes by the wheel. */
   open(): void {
-    const { counters, store } = this;
-    counters[COUNTER.bindings] += store.bindings;
-    counters[COUNTER.aors] += store.aors;
-    counters[COUNTER.quarantined] = store.quarantined;
+    this.gauge();
   }
 
   /** One message in a slot of the slab, its peer in the same row of `peers`. */
@@ -168,12 +165,19 @@ export class Shard {
     this.writes.clear();
     this.tally.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
-    this.counters[COUNTER.quarantined] = this.store.quarantined;
+    this.gauge();
   }
 
   /** The answers have left. */
   release(): void {
     this.answers.count = 0;
+  }
+
+  private gauge(): void {
+    const { counters, store } = this;
+    counters[COUNTER.bindings] = store.bindings;
+    counters[COUNTER.aors] = store.aors;
+    counters[COUNTER.quarantined] = store.quarantined;
   }
 
   private openBatch(): void {

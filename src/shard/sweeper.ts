@@ -42,7 +42,7 @@ export class Sweeper implements ExpiryVisitor {
     state.key[3] = k3;
     if (isOnly && this.writes.find(k0, k1, k2, k3) < 0) {
       state.remove();
-      this.tally.swept(1, 0);
+      this.tally.swept(1);
       return;
     }
     state.load(out);
@@ -53,6 +53,6 @@ export class Sweeper implements ExpiryVisitor {
     const after = copyLiveImages(out.record, out.state, out.stateAt, out.stateEnd, out.now);
     if (after === before) return;
     state.put(out, after);
-    this.tally.swept(before, after);
+    this.tally.swept(before - after);
   }
 }

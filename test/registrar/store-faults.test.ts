@@ -201,9 +201,9 @@ describe('a damaged record', () => {
     damage(store, change);
     before.send(register({ to: BOB, callId: 'bob', contacts: [B] }));
     const after = new VirtualShard({ store, now: before.now });
-    expect([after.counter('quarantined'), after.counter('bindings'), after.counter('aors')]).toEqual([1, 1, 1]);
     expect(uris(after, BOB)).toEqual(['sip:alice@192.0.2.2']);
     expect(uris(after)).toEqual([]);
+    expect([after.counter('quarantined'), after.counter('bindings'), after.counter('aors')]).toEqual([1, 1, 1]);
   });
 
   it.each(NONSENSE)('R3261-10.3-33 with a sound checksum over %s is worth no more', (_, change) => {
@@ -217,7 +217,6 @@ describe('a damaged record', () => {
     });
     expect(uris(shard)).toEqual([]);
     const restarted = new VirtualShard({ store, now: shard.now });
-    expect(restarted.counter('bindings')).toBe(0);
     for (const it of [shard, restarted]) {
       expect(answered(it, request({ method: 'OPTIONS', uri: 'sip:alice@example.com' })).status).toBe(404);
       it.advance(3700);
