@@ -53,6 +53,13 @@ const FLAGS: readonly [key: string, option: Option][] = [
     new Option('--allow-unauthenticated', 'listen on other addresses without authentication all the same'),
   ],
   [
+    'lookup.from',
+    new Option(
+      '--lookup-from <address>',
+      'proxy (address or prefix) that may ask where users are, besides this machine; may be repeated',
+    ).argParser(collect),
+  ],
+  [
     'durability',
     new Option(
       '--durability <word>',

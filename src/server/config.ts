@@ -13,7 +13,7 @@ import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
-
+import { fillLookup, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -85,6 +85,7 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
@@ -133,6 +134,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      lookup: { ...merged.lookup, ...raw.lookup },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -189,6 +191,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    lookup: lookupKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -231,6 +234,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
       transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
       answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+      lookup: fillLookup(raw.lookup ?? {}),
     },
   };
 }
