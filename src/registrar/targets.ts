@@ -2,7 +2,6 @@
 // programs. Expired bindings and dead flows never come through; of one instance only its newest flow does (RFC 5626 §7).
 // @hot
 
-import { sameInstance } from './instance-id.ts';
 import {
   expiresAtOf,
   flowEpochOf,
@@ -16,6 +15,7 @@ import {
   refreshedAtOf,
   transportOf,
 } from './binding.ts';
+import { sameInstance } from './instance-id.ts';
 import { TRANSPORT_UDP } from './peers.ts';
 import { BINDINGS_MAX } from './working-bindings.ts';
 
@@ -94,6 +94,7 @@ function isBefore(bytes: Uint8Array, a: number, b: number): boolean {
 
 /** A connection of ours must still stand; behind a proxy and over UDP there is none to know of. */
 function isReachable(bytes: Uint8Array, image: number, flows: LiveFlows | null): boolean {
-  if (flows === null || transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT)) return true;
+  if (flows === null || transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT))
+    return true;
   return flows.isAlive(flowOf(bytes, image), flowEpochOf(bytes, image));
 }

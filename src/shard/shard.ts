@@ -222,8 +222,7 @@ export class Shard {
     const { keys } = this;
     keys.takeAcknowledged();
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
-    const known =
-      error === E_OK && this.unacknowledged.acknowledge(requestHigh, requestLow, branchHigh, branchLow);
+    const known = error === E_OK && this.unacknowledged.acknowledge(requestHigh, requestLow, branchHigh, branchLow);
     this.counters[known ? COUNTER.acknowledged : COUNTER.dropped_ack]++;
   }
 

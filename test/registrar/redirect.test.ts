@@ -33,9 +33,7 @@ describe('a lookup by SIP', () => {
     shard.advance(100);
     const answer = ask(shard);
     expect([answer.status, answer.phrase]).toEqual([302, 'Moved Temporarily']);
-    expect(answer.header('Contact')).toEqual([
-      '"Desk" <sip:a@192.0.2.1:5062;transport=tcp>;q=0.5;audio;expires=500',
-    ]);
+    expect(answer.header('Contact')).toEqual(['"Desk" <sip:a@192.0.2.1:5062;transport=tcp>;q=0.5;audio;expires=500']);
     shard.now += 499_001;
     expect(ask(shard).header('Contact')).toEqual(['"Desk" <sip:a@192.0.2.1:5062;transport=tcp>;q=0.5;audio']);
   });
@@ -132,7 +130,10 @@ describe('who may look up', () => {
 
 describe('the INVITE server transaction', () => {
   const ack = (invite: string): string =>
-    invite.replace(/^INVITE/, 'ACK').replace('CSeq: 1 INVITE', 'CSeq: 1 ACK').replace(/^To: .*$/m, '$&;tag=x');
+    invite
+      .replace(/^INVITE/, 'ACK')
+      .replace('CSeq: 1 INVITE', 'CSeq: 1 ACK')
+      .replace(/^To: .*$/m, '$&;tag=x');
 
   /** When something is sent, in ms after the answer. */
   function sendings(shard: VirtualShard, forMs: number): number[] {
@@ -174,7 +175,7 @@ describe('the INVITE server transaction', () => {
     expect(sendings(shard, 40_000)).toEqual([]);
   });
 
-  it('R3261-17.2.1-01 answers a repeated INVITE with the same answer, and CANCEL with 200', () => {
+  it('R3261-17.2.1-01 R3261-8.3-04 answers a repeated INVITE with the same answer, and CANCEL with 200', () => {
     const shard = shardWith('<sip:a@192.0.2.1>');
     const text = invite('z9hG4bKe');
     const first = answered(shard, text, from);
