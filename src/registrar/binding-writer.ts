@@ -103,7 +103,7 @@ export function writeImage(w: Writer, contact: number, out: Outbox, before: numb
  * Writes everything that an image keeps of the request in the table for one of its Contacts, and nothing else: the image
  * from KEPT on. What is not written here is the same for every request or stands in the head.
  */
-export function writeKept(w: Writer, contact: number, out: Outbox): void {
+function writeKept(w: Writer, contact: number, out: Outbox): void {
   const at = w.at - KEPT;
   w.skip(TEXTS - KEPT);
   if (w.overflow) return;

@@ -33,6 +33,7 @@ import {
   uriEnd,
   userAgentEnd,
 } from '../../src/registrar/binding.ts';
+import { sameInstance } from '../../src/registrar/instance-id.ts';
 import { answered } from '../support/requests.ts';
 import { type RegisterOptions, register, VirtualShard } from '../support/virtual-shard.ts';
 
@@ -118,5 +119,24 @@ describe('a binding’s image', () => {
     expect([qOf(image, 0), regIdOf(image, 0)]).toEqual([1000, 0]);
     expect([instanceEnd(image, 0) - instanceAt(image, 0), pathEnd(image, 0)]).toEqual([0, image.length]);
     expect(hasFlag(image, 0, IMAGE_STATIC)).toBe(false);
+  });
+});
+
+describe('instance IDs', () => {
+  const same = (a: string, b: string): boolean => {
+    const [x, y] = [Buffer.from(`_${a}`), Buffer.from(b)];
+    return sameInstance(x, 1, x.length, y, 0, y.length) && sameInstance(y, 0, y.length, x, 1, x.length);
+  };
+
+  it.each([
+    ['urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6', 'URN:UUID:F81D4FAE-7dec-11d0-a765-00a0c91e6bf6', true],
+    ['urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6', 'urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf7', false],
+    ['urn:imei:90420156', 'urn:IMEI:90420156', true],
+    ['urn:foo:a123', 'urn:foo:A123', false],
+    ['urn:foo:a123', 'urn:foo:a1234', false],
+    ['my-phone', 'My-Phone', false],
+    ['my-phone', 'my-phone', true],
+  ])('R5626-4.1-01 are compared as URNs: %s, %s', (a, b, expected) => {
+    expect(same(a, b)).toBe(expected);
   });
 });
