@@ -12,6 +12,7 @@ import type { ListenAddress } from '../transport/native-udp.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
+import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 import { fillLookup, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
@@ -36,6 +37,8 @@ export interface Config {
   /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
   readonly udp: 'auto' | 'dgram';
   readonly logLevel: LogLevel;
+  /** Copies of messages for a capture server (HOMER). */
+  readonly hep?: HepConfig;
   readonly policy: Policy;
 }
 
@@ -90,6 +93,7 @@ const schema = z.strictObject({
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
+  hep: hepSchema.optional(),
   policy: z
     .strictObject(
       {
@@ -192,6 +196,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     auth: authKeys,
     abuse: abuseKeys,
     lookup: lookupKeys,
+    hep: hepKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -221,6 +226,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
+    ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
       ...intervals(policy, place, problems),

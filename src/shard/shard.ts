@@ -49,7 +49,9 @@ import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { GateOptions } from './gate.ts';
+import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
+import { Tap } from './tap.ts';
 import { Unacknowledged } from './unacknowledged.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
@@ -66,6 +68,8 @@ export interface ShardOptions {
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;
+  /** Where messages may be watched. */
+  readonly tap?: { readonly memory: SharedArrayBuffer; readonly ring: Ring };
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
@@ -91,6 +95,7 @@ export class Shard {
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
+  private readonly tap: Tap | null;
   private batchIsOpen = false;
   private slot = 0;
   /** Behind the last slot that the batch has used. */
@@ -114,6 +119,7 @@ export class Shard {
     this.tally = new BatchTally(options.counters);
     this.sweeper = new Sweeper(this.state, this.out, this.tally);
     this.out.peers = this.peers;
+    this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     this.admission = new Admission({ ...options, lookup: policy.lookup, refused }, this.out, this.state, this.uas);
   }
@@ -144,6 +150,7 @@ export class Shard {
       const owner = this.state.key[3] % this.options.shards;
       if (owner !== this.options.index) return this.forward(owner, length);
     }
+    if (this.tap?.on) this.tap.request(slot, at, length, this.state.key);
     if (table[T_METHOD] === METHOD_ACK) return this.acknowledge(error);
     this.keys.take();
     if (table[T_METHOD] === METHOD_CANCEL) this.cancel();
@@ -178,6 +185,7 @@ export class Shard {
     }
     this.publish();
     this.freeSlot = 0;
+    if (this.tap?.on) this.tap.answered(this.answers);
     this.batchIsOpen = false;
     this.writes.clear();
     this.tally.clear();
@@ -193,6 +201,7 @@ export class Shard {
   private openBatch(): void {
     this.batchIsOpen = true;
     this.admission.refresh(this.now);
+    this.tap?.refresh(this.now);
   }
 
   private drop(counter: number): void {
