@@ -23,7 +23,7 @@ const KIND = 4;
 const AOR_LENGTH = 6;
 const AT = 8;
 const SEQUENCE = 16;
-export const CHANGE_HEADER_BYTES = 24;
+const CHANGE_HEADER_BYTES = 24;
 
 /** Entries of one batch, back to back. Grows as it must: a batch has at most some hundred AORs. */
 export class Changes {

@@ -24,7 +24,7 @@ const CONTROL_BYTES = 128;
 const SKIP = 0xffffffff;
 
 /** Holds some 10,000 events of usual size. */
-export const EVENT_RING_BYTES = 4 << 20;
+const EVENT_RING_BYTES = 4 << 20;
 
 /** @param bytes a power of two. @cold */
 export function createEventMemory(bytes = EVENT_RING_BYTES): SharedArrayBuffer {
