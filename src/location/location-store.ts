@@ -15,7 +15,7 @@ export interface ScanReport {
   readonly quarantined: number;
 }
 
-export interface ExpiryVisitor {
+export interface DueVisitor {
   /** The first binding of an AOR has run out; its key as four words. @param isOnly it had no other, and is `plain` */
   expire(k0: number, k1: number, k2: number, k3: number, isOnly: boolean): void;
 }
@@ -44,7 +44,7 @@ export interface LocationStore {
    * Names AORs whose first binding has run out by `now` (epoch ms), looking at no more than `budget`. An AOR that the next
    * commit neither removes nor gives a later expiry is named again a second later.
    */
-  expire(now: number, budget: number, visitor: ExpiryVisitor): void;
+  expire(now: number, budget: number, visitor: DueVisitor): void;
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextExpiry(now: number): number;

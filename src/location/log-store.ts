@@ -4,7 +4,7 @@
 import { refreshImage } from '../registrar/binding.ts';
 import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from './binding-row.ts';
 import { BindingTable, type TableNews, type TableParts } from './binding-table.ts';
-import type { ExpiryVisitor, LocationStore, ScanReport } from './location-store.ts';
+import type { DueVisitor, LocationStore, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 import { type Durability, GENERATION_BYTES, Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
@@ -39,7 +39,7 @@ export class LogStore implements LocationStore, RowVisitor {
   private readonly rowOf = new Int32Array(ENTRIES_MAX);
   private readonly isNew = new Uint8Array(ENTRIES_MAX);
   private readonly offsetOf = new Int32Array(ENTRIES_MAX);
-  private visitor: ExpiryVisitor | null = null;
+  private visitor: DueVisitor | null = null;
 
   /**
    * @param directory of the shard; made where it is missing
@@ -106,7 +106,7 @@ export class LogStore implements LocationStore, RowVisitor {
     if (cleaner.drop() > 0) this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / GENERATION_BYTES) });
   }
 
-  expire(now: number, budget: number, visitor: ExpiryVisitor): void {
+  expire(now: number, budget: number, visitor: DueVisitor): void {
     this.visitor = visitor;
     this.table.wheel.advance(now, budget, this);
     this.visitor = null;

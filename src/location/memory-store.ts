@@ -3,7 +3,7 @@
 import { refreshImage } from '../registrar/binding.ts';
 import { ROW_PLACE, ROW_WORDS, RowCopy, setPlace } from './binding-row.ts';
 import type { LocationReader } from './location-reader.ts';
-import type { ExpiryVisitor, LocationStore, ScanReport } from './location-store.ts';
+import type { DueVisitor, LocationStore, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 import { openRecord, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
 import type { WriteSet } from './write-set.ts';
@@ -70,7 +70,7 @@ export class MemoryStore implements LocationStore {
     }
   }
 
-  expire(now: number, budget: number, visitor: ExpiryVisitor): void {
+  expire(now: number, budget: number, visitor: DueVisitor): void {
     let left = budget;
     for (const [name, entry] of this.records) {
       if (entry.due === 0 || entry.due > now) continue;

@@ -42,9 +42,18 @@ import {
   raiseNc,
   uriAt,
   uriEnd,
-  writeImage,
 } from './binding.ts';
+import { writeImage } from './binding-writer.ts';
+import {
+  CHANGE_EVICTED,
+  CHANGE_EXPIRED,
+  CHANGE_REFRESHED,
+  CHANGE_REGISTERED,
+  CHANGE_UNREGISTERED,
+  type Changes,
+} from './changes.ts';
 import { highestNc } from './images.ts';
+import { isFirstHop } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 import {
   BAD_Q,
@@ -92,6 +101,7 @@ export class Registrar {
    * @param aorLength bytes of the canonical AOR of To, or -1 where it has none
    */
   admit(out: Outbox, aorLength: number): number {
+    out.direct = isFirstHop();
     return this.step5AddressOfRecord(out, aorLength) || this.checkWildcard(out) || this.checkContacts(out);
   }
 
@@ -125,6 +135,27 @@ export class Registrar {
     out.changed = true;
     this.answer(out, out.record.bytes, image, out.record.at);
     return 200;
+  }
+
+  /** What `apply` has just changed, binding by binding, into `changes`. */
+  report(out: Outbox, aor: Uint8Array, aorLength: number, changes: Changes): void {
+    const { bindings } = this;
+    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
+      if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);
+    let written = bindings.recordAt;
+    for (let i = 0; i < bindings.count; i++) {
+      const image = bindings.imageAt[i];
+      if (bindings.isGone(i)) {
+        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : CHANGE_UNREGISTERED;
+        if (image >= 0) changes.add(kind, aor, 0, aorLength, out.state, image, out.now);
+        continue;
+      }
+      if (bindings.contact[i] >= 0) {
+        const kind = image >= 0 ? CHANGE_REFRESHED : CHANGE_REGISTERED;
+        changes.add(kind, aor, 0, aorLength, out.record.bytes, written, out.now);
+      }
+      written += imageLength(out.record.bytes, written);
+    }
   }
 
   /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */

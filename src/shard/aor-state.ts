@@ -97,6 +97,11 @@ export class AorState {
     if (entry < 0 && countImages(out.state, out.stateAt, out.stateEnd) < 0) out.stateEnd = out.stateAt;
   }
 
+  /** Where the AOR of the record loaded begins in the outbox's state; it ends where the images begin. */
+  get loadedAorAt(): number {
+    return this.loadedAt + RECORD_HEADER_BYTES;
+  }
+
   /** What the AOR's bindings say of a nonce, or -1. */
   highestNc(out: Outbox, idHigh: number, idLow: number): number {
     const { row } = this;

@@ -10,14 +10,19 @@ import { Piscina } from 'piscina';
 import type { LocationReader } from '../location/location-reader.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
-import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
+import type { FlowNumbers } from '../transport/flows.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
+import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
+import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
+import { BindingEvents } from './binding-events.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
 import { Readers } from './readers.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
 const RESTART_MS_FIRST = 50;
@@ -27,10 +32,14 @@ const RESTART_FORGOTTEN_MS = 60_000;
 
 export interface PoolOptions {
   readonly shards: number;
-  /** UDP listeners: IPv4 or IPv6 addresses; port 0 takes a free one. */
+  /** IPv4 or IPv6 addresses; port 0 takes a free one. */
   readonly listeners: readonly ListenAddress[];
   /** `auto`: natively where the machine can, else by node:dgram. */
   readonly udp: 'auto' | 'dgram';
+  /** Limits of connections. */
+  readonly streams?: StreamPolicy;
+  /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
+  readonly flowNumbers?: FlowNumbers;
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
   readonly dataDir?: string;
   readonly durability: 'durable' | 'process';
@@ -68,6 +77,10 @@ export interface Pool {
   readonly restarts: number;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
+  /** What its messages are watched with. */
+  readonly tap: TapEnd;
+  /** What happens to bindings, for whoever listens. */
+  readonly events: BindingEvents;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -76,7 +89,12 @@ export interface Pool {
 export async function startPool(options: PoolOptions): Promise<Pool> {
   const native = chooseUdp(options.udp);
   if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
-  const parts = openSharedParts(options.shards, typeof native === 'string' ? null : native, options.listeners);
+  const parts = openSharedParts(
+    options.shards,
+    typeof native === 'string' ? null : native,
+    options.listeners,
+    (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
+  );
   warnOfSmallBuffers(options, parts);
   const pool = new RunningPool(options, parts);
   try {
@@ -94,6 +112,8 @@ class RunningPool implements Pool {
   restarts = 0;
   private readonly options: PoolOptions;
   private readonly parts: SharedParts;
+  readonly tap: TapEnd;
+  readonly events: BindingEvents;
   private readonly main: MainEnd;
   private readonly piscina: Piscina;
   private readonly readers = new Readers();
@@ -107,7 +127,16 @@ class RunningPool implements Pool {
     this.parts = parts;
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
-    this.main = new MainEnd(parts);
+    this.main = new MainEnd(parts, {
+      shards: options.shards,
+      policy: options.streams ?? DEFAULT_STREAM_POLICY,
+      messageBytesMax: options.policy.messageBytesMax,
+      numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
+    });
+    this.tap = new TapEnd(parts.tapMemory, parts.taps);
+    this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
+      options.log('error', 'a listener to binding events failed', { error: String(error) }),
+    );
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
@@ -122,7 +151,7 @@ class RunningPool implements Pool {
   }
 
   async open(): Promise<void> {
-    if (this.udp === 'dgram') this.listeners = await this.main.listen(this.options.listeners, this.options.log);
+    this.listeners = await this.main.listen(this.parts.listeners, this.udp === 'dgram', this.options.log);
     await Promise.all(
       Array.from({ length: this.options.shards }, (_, shard) => {
         return new Promise<void>((opened, failed) => {
@@ -155,6 +184,7 @@ class RunningPool implements Pool {
     for (const bell of this.parts.bells) bell.give(ORDER_STOP);
     await Promise.all(this.lives);
     await this.main.close();
+    this.events.drain();
     await this.piscina.destroy();
     this.readers.closeAll();
     this.parts.close();
@@ -189,6 +219,7 @@ class RunningPool implements Pool {
     let reason: Error | undefined;
     const hear = (news: ShardNews) => {
       if (news.type === 'wake') this.main.wake();
+      else if (news.type === 'events') this.events.wake();
       else if (news.type === 'wait') void this.letWait(shard, news.message);
       else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);
@@ -254,6 +285,10 @@ class RunningPool implements Pool {
       incoming: [parts.fromMain[shard], ...parts.between.flatMap((row) => row[shard] ?? [])],
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
+      tapMemory: parts.tapMemory,
+      tap: parts.taps[shard],
+      events: parts.events[shard],
+      eventBell: parts.eventBellMemory,
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),

@@ -2,8 +2,10 @@
 // batch. When an AOR is due is the store's to know.
 // @hot
 
-import type { ExpiryVisitor, LocationStore } from '../location/location-store.ts';
+import type { DueVisitor, LocationStore } from '../location/location-store.ts';
 import type { WriteSet } from '../location/write-set.ts';
+import { expiresAtOf, imageLength } from '../registrar/binding.ts';
+import { CHANGE_EXPIRED, type Changes } from '../registrar/changes.ts';
 import { copyLiveImages, countImages } from '../registrar/images.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
@@ -12,12 +14,14 @@ import type { BatchTally } from './batch-tally.ts';
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;
 
-export class Sweeper implements ExpiryVisitor {
+export class Sweeper implements DueVisitor {
   private readonly store: LocationStore;
   private readonly writes: WriteSet;
   private readonly state: AorState;
   private readonly out: Outbox;
   private readonly tally: BatchTally;
+  /** Where expired bindings are told, while somebody listens. */
+  changes: Changes | null = null;
 
   constructor(store: LocationStore, writes: WriteSet, state: AorState, out: Outbox, tally: BatchTally) {
     this.store = store;
@@ -40,7 +44,7 @@ export class Sweeper implements ExpiryVisitor {
     state.key[1] = k1;
     state.key[2] = k2;
     state.key[3] = k3;
-    if (isOnly && this.writes.find(k0, k1, k2, k3) < 0) {
+    if (isOnly && this.changes === null && this.writes.find(k0, k1, k2, k3) < 0) {
       state.remove();
       this.tally.swept(1);
       return;
@@ -53,6 +57,15 @@ export class Sweeper implements ExpiryVisitor {
     const after = copyLiveImages(out.record, out.state, out.stateAt, out.stateEnd, out.now);
     if (after === before) return;
     state.put(out, after);
+    if (this.changes !== null) this.report(this.changes);
     this.tally.swept(before - after);
+  }
+
+  private report(changes: Changes): void {
+    const { out, state } = this;
+    const aorAt = state.loadedAorAt;
+    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
+      if (expiresAtOf(out.state, at) <= out.now)
+        changes.add(CHANGE_EXPIRED, out.state, aorAt, out.stateAt, out.state, at, out.now);
   }
 }

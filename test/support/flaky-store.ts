@@ -1,7 +1,7 @@
 // A location store whose commits and loads fail when the test says so. What it holds is a real store's.
 
 import type { RowCopy } from '../../src/location/binding-row.ts';
-import type { ExpiryVisitor, LocationStore, ScanReport } from '../../src/location/location-store.ts';
+import type { DueVisitor, LocationStore, ScanReport } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import type { WriteSet } from '../../src/location/write-set.ts';
 
@@ -35,7 +35,7 @@ export class FlakyStore implements LocationStore {
     return this.inner.find(k0, k1, k2, k3, into);
   }
 
-  expire(now: number, budget: number, visitor: ExpiryVisitor): void {
+  expire(now: number, budget: number, visitor: DueVisitor): void {
     this.inner.expire(now, budget, visitor);
   }
 
