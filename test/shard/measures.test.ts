@@ -30,7 +30,11 @@ describe('a shard measures', () => {
     const shard = new VirtualShard();
     const fine = register({ contacts: ['<sip:alice@192.0.2.4>'] });
     shard.batch([fine]);
-    shard.batch([fine, register({ contacts: ['<sip:alice@192.0.2.4>;expires=1'] }), request({ method: 'OPTIONS' })]);
+    shard.batch([
+      fine,
+      register({ callId: 'call-2', contacts: ['<sip:alice@192.0.2.4>;expires=1'] }),
+      request({ method: 'OPTIONS' }),
+    ]);
     expect(answered(shard)).toEqual({ accepted: 1, replayed: 1, rejected: 1, other: 1, challenged: 0, failed: 0 });
     expect(shard.counter('refused_interval_too_brief')).toBe(1);
   });
