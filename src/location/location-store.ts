@@ -16,8 +16,11 @@ export interface ScanReport {
 }
 
 export interface DueVisitor {
-  /** The first binding of an AOR has run out; its key as four words. @param isOnly it had no other, and is `plain` */
-  expire(k0: number, k1: number, k2: number, k3: number, isOnly: boolean): void;
+  /**
+   * The first binding of an AOR has run out; its key as four words.
+   * @param expiresAt epoch ms @param isOnly it has no other, and is `plain`
+   */
+  expire(k0: number, k1: number, k2: number, k3: number, expiresAt: number, isOnly: boolean): void;
 }
 
 export interface LocationStore {

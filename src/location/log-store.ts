@@ -122,7 +122,7 @@ export class LogStore implements LocationStore, RowVisitor {
     const chunk = chunkOf(this.table.chunks, row);
     const at = wordOf(row);
     copy.take(chunk, at, row);
-    visitor?.expire(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3], copy.plain);
+    visitor?.expire(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3], copy.expiresAt, copy.plain);
   }
 
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport {

@@ -77,7 +77,7 @@ export class MemoryStore implements LocationStore {
       if (left-- <= 0) return;
       entry.due = tickAfter(now + SECOND);
       const [k0, k1, k2, k3] = new Uint32Array(bytesOf(name).buffer);
-      visitor.expire(k0, k1, k2, k3, entry.row.plain);
+      visitor.expire(k0, k1, k2, k3, entry.row.expiresAt, entry.row.plain);
     }
   }
 

@@ -10,6 +10,7 @@ import { copyLiveImages, countImages } from '../registrar/images.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
+import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;
@@ -20,15 +21,24 @@ export class Sweeper implements DueVisitor {
   private readonly state: AorState;
   private readonly out: Outbox;
   private readonly tally: BatchTally;
+  private readonly measures: Measures;
   /** Where expired bindings are told, while somebody listens. */
   changes: Changes | null = null;
 
-  constructor(store: LocationStore, writes: WriteSet, state: AorState, out: Outbox, tally: BatchTally) {
+  constructor(
+    store: LocationStore,
+    writes: WriteSet,
+    state: AorState,
+    out: Outbox,
+    tally: BatchTally,
+    measures: Measures,
+  ) {
     this.store = store;
     this.writes = writes;
     this.state = state;
     this.out = out;
     this.tally = tally;
+    this.measures = measures;
   }
 
   /** Bindings that have run out join the batch's writes; the rest at the next call. */
@@ -38,7 +48,7 @@ export class Sweeper implements DueVisitor {
   }
 
   /** For the store: drops what has run out of one AOR's record. */
-  expire(k0: number, k1: number, k2: number, k3: number, isOnly: boolean): void {
+  expire(k0: number, k1: number, k2: number, k3: number, expiresAt: number, isOnly: boolean): void {
     const { out, state } = this;
     state.key[0] = k0;
     state.key[1] = k1;
@@ -46,7 +56,7 @@ export class Sweeper implements DueVisitor {
     state.key[3] = k3;
     if (isOnly && this.changes === null && this.writes.find(k0, k1, k2, k3) < 0) {
       state.remove();
-      this.tally.swept(1);
+      this.swept(1, expiresAt);
       return;
     }
     state.load(out);
@@ -58,7 +68,12 @@ export class Sweeper implements DueVisitor {
     if (after === before) return;
     state.put(out, after);
     if (this.changes !== null) this.report(this.changes);
-    this.tally.swept(before - after);
+    this.swept(before - after, expiresAt);
+  }
+
+  private swept(bindings: number, expiresAt: number): void {
+    this.tally.swept(bindings);
+    this.measures.observe(LAG_ROW, LAG_BOUNDS, (this.out.now - expiresAt) / 1000);
   }
 
   private report(changes: Changes): void {
