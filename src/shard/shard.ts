@@ -51,6 +51,7 @@ import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
 import type { GateOptions } from './gate.ts';
+import { isKeepAlive } from './keep-alive.ts';
 import { Measures } from './measures.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Ring } from './ring.ts';
@@ -448,13 +449,4 @@ export class Shard {
 /** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */
 function aorUri(): number {
   return table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0 ? T_REQUEST_URI : T_TO;
-}
-
-/** CRLFs or nothing at all (RFC 5626 §3.5.1, and what some phones send instead), or a STUN message (§3.5.2). */
-function isKeepAlive(at: number, length: number): boolean {
-  if (length > 0 && slab[at] < 2) return true;
-  if (length > 4) return false;
-  for (let i = 0; i < length; i++)
-    if (slab[at + i] !== 0x0d && slab[at + i] !== 0x0a && slab[at + i] !== 0) return false;
-  return true;
 }
