@@ -9,6 +9,9 @@ export const TRANSPORT_TLS = 2;
 export const TRANSPORT_WS = 3;
 export const TRANSPORT_WSS = 4;
 
+/** Listener of messages that the program around a server hands in: it knows its connections itself. */
+export const LISTENER_PROGRAM = 255;
+
 /** One row per slot of the slab. */
 export interface Peers {
   /** 4 or 6. */

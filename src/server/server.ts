@@ -1,15 +1,19 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
+import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
 import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
+import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
+import { LocationLookup, type Lookup, type NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
+import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 import { MessageWatch } from './message-watch.ts';
 import { openUsers, type Users } from './users.ts';
 
@@ -28,6 +32,10 @@ export interface Server {
   readonly watch: MessageWatch;
   /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
   subscribe(listener: BindingListener): () => void;
+  /** Where a user is now. @param aor user@host or a SIP URI. */
+  lookup(aor: string): Lookup | NoLookup;
+  /** Takes a message that the program received itself; its answer goes to the program's `send`. */
+  handle(bytes: Uint8Array, source: MessageSource): void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -38,7 +46,7 @@ export interface Server {
  * The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
-export async function startServer(config: Config, log: Log = () => {}): Promise<Server> {
+export async function startServer(config: Config, log: Log = () => {}, send?: SendAnswer): Promise<Server> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const directory = openDataDirectory(config.data, {
@@ -62,6 +70,7 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       log,
       ...(users && { auth: poolAuth(config, directory.path, users) }),
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
+      ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
   } catch (error) {
     await users?.close();
@@ -69,9 +78,17 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
     throw error;
   }
   const aorKey = createAorKey(directory.secret);
+  const lookups = new LocationLookup({
+    readers: pool.openReaders(),
+    secret: directory.secret,
+    domains: config.policy.domains,
+    flows: pool.flows,
+  });
+  const program = createPeers(1);
   const watch = new MessageWatch(pool.tap, pool.listeners, config.hep, aorKey, log);
   const takeDown = async (): Promise<void> => {
     try {
+      lookups.close();
       await pool.stop();
       watch.close();
       await users?.close();
@@ -85,6 +102,12 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
     udp: pool.udp,
     watch,
     subscribe: (listener) => pool.events.subscribe(listener),
+    lookup: (aor) => lookups.lookup(aor, Date.now()),
+    handle: (bytes, source) => {
+      if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
+      writePeer(program, 0, source, LISTENER_PROGRAM);
+      pool.hand(bytes, program);
+    },
     counters: () => pool.counters(),
     get restarts() {
       return pool.restarts;
