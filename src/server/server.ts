@@ -11,8 +11,10 @@ import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts'
 import { openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
-import { LocationLookup, type Lookup, type NoLookup } from './location-lookup.ts';
+import type { Lookup, NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
+import type { HttpAddress } from './lookup-config.ts';
+import { LookupService } from './lookup-service.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 import { MessageWatch } from './message-watch.ts';
 import { openUsers, type Users } from './users.ts';
@@ -32,6 +34,8 @@ export interface Server {
   readonly watch: MessageWatch;
   /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
   subscribe(listener: BindingListener): () => void;
+  /** Where lookups are answered by HTTP. */
+  readonly lookupHttp: readonly HttpAddress[];
   /** Where a user is now. @param aor user@host or a SIP URI. */
   lookup(aor: string): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
@@ -54,7 +58,8 @@ export async function startServer(config: Config, log: Log = () => {}, send?: Se
     anyShards: config.shards === undefined,
   });
   let users: Users | undefined;
-  let pool: Pool;
+  let pool: Pool | undefined;
+  let lookups: LookupService;
   try {
     if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
     pool = await startPool({
@@ -72,23 +77,19 @@ export async function startServer(config: Config, log: Log = () => {}, send?: Se
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
+    lookups = await LookupService.open(pool, directory, config);
   } catch (error) {
+    await pool?.stop();
     await users?.close();
     directory.close();
     throw error;
   }
   const aorKey = createAorKey(directory.secret);
-  const lookups = new LocationLookup({
-    readers: pool.openReaders(),
-    secret: directory.secret,
-    domains: config.policy.domains,
-    flows: pool.flows,
-  });
   const program = createPeers(1);
   const watch = new MessageWatch(pool.tap, pool.listeners, config.hep, aorKey, log);
   const takeDown = async (): Promise<void> => {
     try {
-      lookups.close();
+      await lookups.close();
       await pool.stop();
       watch.close();
       await users?.close();
@@ -102,7 +103,8 @@ export async function startServer(config: Config, log: Log = () => {}, send?: Se
     udp: pool.udp,
     watch,
     subscribe: (listener) => pool.events.subscribe(listener),
-    lookup: (aor) => lookups.lookup(aor, Date.now()),
+    lookupHttp: lookups.listen,
+    lookup: (aor) => lookups.lookup(aor),
     handle: (bytes, source) => {
       if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
       writePeer(program, 0, source, LISTENER_PROGRAM);
