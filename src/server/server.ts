@@ -4,11 +4,11 @@
 import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
 import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
-import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
+import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
-import { openDataDirectory } from './data-directory.ts';
+import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
 import type { Lookup, NoLookup } from './location-lookup.ts';
@@ -63,18 +63,8 @@ export async function startServer(config: Config, log: Log = () => {}, send?: Se
   try {
     if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
     pool = await startPool({
-      shards: directory.shards,
-      listeners: config.listen,
-      udp: config.udp,
-      streams: config.streams,
-      flowNumbers: openFlowNumbers(directory.path),
-      dataDir: directory.path,
-      durability: config.durability,
-      policy: config.policy,
-      secret: directory.secret,
-      log,
+      ...poolOptions(config, directory, log),
       ...(users && { auth: poolAuth(config, directory.path, users) }),
-      gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
     lookups = await LookupService.open(pool, directory, config);
@@ -121,6 +111,22 @@ export async function startServer(config: Config, log: Log = () => {}, send?: Se
       stopped ??= takeDown();
       return stopped;
     },
+  };
+}
+
+function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOptions {
+  return {
+    shards: directory.shards,
+    listeners: config.listen,
+    udp: config.udp,
+    streams: config.streams,
+    flowNumbers: openFlowNumbers(directory.path),
+    dataDir: directory.path,
+    durability: config.durability,
+    policy: config.policy,
+    secret: directory.secret,
+    log,
+    gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
   };
 }
 
