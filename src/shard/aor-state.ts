@@ -12,6 +12,7 @@ import { type Outbox, RECORD_BYTES_MAX } from '../registrar/outbox.ts';
 import { Identity } from '../registrar/plain-refresh.ts';
 import { SipHash } from '../sip/siphash.ts';
 import { slab, table } from '../sip/slab.ts';
+import { METHOD_REGISTER, T_METHOD, T_REQUEST_URI, T_TO, URI_USER_AT } from '../sip/span-table.ts';
 import { canonicalAor } from '../sip/uri.ts';
 
 /** Room for a canonical AOR; longer ones are nobody's. */
@@ -46,8 +47,13 @@ export class AorState {
     this.identity = new Identity(hashKey);
   }
 
-  /** Takes the AOR of the URI whose record starts at `uri` in the span table. */
-  take(uri: number): void {
+  /** Takes the AOR that the request is about: To's for REGISTER (§10.3 step 5), else that of a Request-URI that names a user. */
+  takeOfRequest(): void {
+    const isOfUri = table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0;
+    this.take(isOfUri ? T_REQUEST_URI : T_TO);
+  }
+
+  private take(uri: number): void {
     this.aorLength = canonicalAor(slab, table, uri, this.aor);
     if (this.aorLength < 0) {
       this.key.fill(0); // nobody's, so that nothing is put down to the AOR before

@@ -9,9 +9,11 @@ import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { LocationReader } from '../location/location-reader.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
+import type { Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import type { FlowNumbers } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import { LiveFlows } from '../transport/live-flows.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
@@ -52,6 +54,8 @@ export interface PoolOptions {
   readonly auth?: PoolAuth;
   /** Who is heard, and whose word is taken. */
   readonly gate?: GateOptions;
+  /** Takes answers to messages that the program handed in; `peers` is one row. */
+  readonly toProgram?: (answer: Buffer, peers: Peers) => void;
   /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
   readonly taskFile?: string;
 }
@@ -85,12 +89,16 @@ export interface Pool {
   readonly listeners: readonly ListenAddress[];
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
-  /** Reads a shard's committed bindings from the main thread; undefined until it has opened its store. Ask anew for every use. */
-  reader(shard: number): LocationReader | undefined;
   /** A shard's histograms, counters and rings as they are now; reading them asks nothing of the shard. */
   readings(): readonly ShardReading[];
   /** Shards that died and were started again. */
   readonly restarts: number;
+  /** Which connections still stand. */
+  readonly flows: LiveFlows;
+  /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
+  openReaders(): LocationReader[];
+  /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
+  hand(bytes: Uint8Array, peers: Peers): void;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
   /** What its messages are watched with. */
@@ -144,12 +152,16 @@ class RunningPool implements Pool {
     this.parts = parts;
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
-    this.main = new MainEnd(parts, {
-      shards: options.shards,
-      policy: options.streams ?? DEFAULT_STREAM_POLICY,
-      messageBytesMax: options.policy.messageBytesMax,
-      numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
-    });
+    this.main = new MainEnd(
+      parts,
+      {
+        shards: options.shards,
+        policy: options.streams ?? DEFAULT_STREAM_POLICY,
+        messageBytesMax: options.policy.messageBytesMax,
+        numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
+      },
+      options.toProgram ?? (() => {}),
+    );
     this.tap = new TapEnd(parts.tapMemory, parts.taps);
     this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
       options.log('error', 'a listener to binding events failed', { error: String(error) }),
@@ -178,12 +190,24 @@ class RunningPool implements Pool {
     );
   }
 
-  counters(): readonly Float64Array[] {
-    return this.parts.counters.map((memory, shard) => this.main.merge(new Float64Array(memory), shard));
+  hand(bytes: Uint8Array, peers: Peers): void {
+    this.main.toShard(bytes, peers);
   }
 
-  reader(shard: number): LocationReader | undefined {
-    return this.readers.of(shard);
+  get flows(): LiveFlows {
+    return new LiveFlows(this.parts.liveFlows);
+  }
+
+  openReaders(): LocationReader[] {
+    return Array.from({ length: this.options.shards }, (_, shard) => {
+      if (storeOptions(this.options, shard).kind === 'memory')
+        throw new Error('bindings in the memory of other threads cannot be read');
+      return this.readers.of(shard);
+    });
+  }
+
+  counters(): readonly Float64Array[] {
+    return this.parts.counters.map((memory, shard) => this.main.merge(new Float64Array(memory), shard));
   }
 
   readings(): readonly ShardReading[] {
@@ -325,6 +349,7 @@ class RunningPool implements Pool {
       tap: parts.taps[shard],
       events: parts.events[shard],
       eventBell: parts.eventBellMemory,
+      liveFlows: parts.liveFlows,
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),

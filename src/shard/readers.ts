@@ -29,9 +29,14 @@ export class Readers {
     this.ports[shard] = port;
   }
 
-  /** The reader of a shard; undefined until it has opened, and where bindings are in memory alone. */
-  of(shard: number): LocationReader | undefined {
-    return this.readers[shard];
+  /** Reads a shard's bindings through all its lives; between two of them, what the last one left. Nothing before the first. */
+  of(shard: number): LocationReader {
+    const { readers } = this;
+    return {
+      read: (key, into) => readers[shard]?.read(key, into) ?? -1,
+      scan: (after, max, visit) => readers[shard]?.scan(after, max, visit),
+      close: () => {},
+    };
   }
 
   closeAll(): void {

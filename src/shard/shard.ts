@@ -15,6 +15,7 @@ import { RedirectServer } from '../registrar/redirect.ts';
 import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
 import { answerPort, canAnswer } from '../registrar/response.ts';
+import type { FlowLiveness } from '../registrar/targets.ts';
 import {
   ANSWER_BYTES_MAX,
   ANSWER_FORGOTTEN,
@@ -27,7 +28,7 @@ import {
 import { UserAgentServer } from '../registrar/uas.ts';
 import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
 import { parse } from '../sip/parser.ts';
-import { slab, slotStart, table } from '../sip/slab.ts';
+import { slotStart, table } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
   KIND_RESPONSE,
@@ -39,9 +40,7 @@ import {
   T_CONTACT_STAR,
   T_KIND,
   T_METHOD,
-  T_REQUEST_URI,
   T_TO,
-  URI_USER_AT,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission, type ShardAuth } from './admission.ts';
@@ -81,6 +80,8 @@ export interface ShardOptions {
   readonly gate?: GateOptions;
   /** Where changes of bindings are told once they are committed. */
   readonly events?: EventSink;
+  /** Which connections still stand; without it all count as standing. */
+  readonly flows?: FlowLiveness;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
@@ -124,7 +125,7 @@ export class Shard {
     this.answers = new Answers(this.transactions.answers);
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy);
-    this.redirect = new RedirectServer(null);
+    this.redirect = new RedirectServer(options.flows ?? null);
     this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
@@ -156,7 +157,7 @@ export class Shard {
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
-    this.state.take(aorUri());
+    this.state.takeOfRequest();
     if (this.state.aorLength >= 0 && this.options.shards > 1) {
       const owner = this.state.key[3] % this.options.shards;
       if (owner !== this.options.index) return this.forward(owner, length);
@@ -444,9 +445,4 @@ export class Shard {
       if (answers.awaitsAck[row] !== 0) this.unacknowledged.watch(row, answers.ticket[row], this.now);
     }
   }
-}
-
-/** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */
-function aorUri(): number {
-  return table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0 ? T_REQUEST_URI : T_TO;
 }
