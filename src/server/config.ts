@@ -15,7 +15,7 @@ import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAu
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
-
+import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -37,6 +37,8 @@ export interface Config {
   readonly durability: 'durable' | 'process';
   /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
   readonly udp: 'auto' | 'dgram';
+  /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
+  readonly lookupHttp: readonly HttpAddress[];
   readonly logLevel: LogLevel;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
@@ -61,6 +63,7 @@ export const DEFAULT_CONFIG: Config = {
   allowUnauthenticated: false,
   durability: 'durable',
   udp: 'auto',
+  lookupHttp: [],
   logLevel: 'info',
   policy: DEFAULT_POLICY,
   streams: DEFAULT_STREAM_POLICY,
@@ -95,6 +98,7 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
@@ -144,6 +148,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      lookup: { ...merged.lookup, ...raw.lookup },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -200,6 +205,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    lookup: lookupKeys,
     hep: hepKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
@@ -229,6 +235,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
+    lookupHttp: fillLookupHttp(raw.lookup ?? {}),
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     streams: DEFAULT_STREAM_POLICY,
     ...(raw.hep && { hep: fillHep(raw.hep) }),
@@ -245,6 +252,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
       transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
       answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+      lookup: fillLookup(raw.lookup ?? {}),
     },
   };
 }

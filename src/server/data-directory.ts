@@ -27,8 +27,8 @@ import {
   syncTree,
 } from './binding-folders.ts';
 
-/** Of the shards' stores. 1: one LMDB record per AOR. A directory of an older format is moved at the start. */
-export const DATA_FORMAT = 1;
+/** Of the shards' stores. 1: one LMDB record per AOR; 2: log and checkpoint. A directory of an older format is moved at the start. */
+export const DATA_FORMAT = 2;
 
 const META_FILE = 'aorta.json';
 const LOCK_FILE = 'lock';

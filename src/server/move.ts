@@ -1,21 +1,22 @@
 // Moving the bindings of a data directory: into another number of shards, or out of an older format. Until it is complete the
 // old stores count; a process that dies meanwhile leaves them as they were, and the next start begins anew.
 
+import type { RecordSourceOptions } from '../shard/move-task.ts';
 import { moveStores } from '../shard/mover.ts';
-import type { StoreOptions } from '../shard/open-store.ts';
 import { shardDirectories } from './binding-folders.ts';
 import { type Bindings, DATA_FORMAT, DataDirectoryError, type PendingMove } from './data-directory.ts';
 import type { Log } from './log.ts';
 import type { Progress } from './progress.ts';
 
 /** @throws DataDirectoryError naming both sides, when it does not come to its end */
-export async function moveBindings(move: PendingMove, log: Log, progress: Progress): Promise<void> {
+export async function moveBindings(move: PendingMove, secret: Uint8Array, log: Log, progress: Progress): Promise<void> {
   const { from, to } = move;
   const what = from.shards === to.shards ? 'moving bindings to the new format' : `moving bindings to ${count(to)}`;
   log('info', 'moving bindings', { from_shards: from.shards, to_shards: to.shards, from_format: from.format });
   const began = performance.now();
   try {
-    const report = await moveStores(stores(from), stores(to), ({ done, total }) => progress(what, done, total));
+    const task = { from: sources(from), to: targets(to), secret };
+    const report = await moveStores(task, ({ done, total }) => progress(what, done, total));
     move.complete();
     log('info', 'bindings moved', { ...report, seconds: Math.round((performance.now() - began) / 1000) });
   } catch (error) {
@@ -35,7 +36,10 @@ function count({ shards }: Bindings): string {
   return shards === 1 ? '1 shard' : `${shards} shards`;
 }
 
-/** New ones are made durable as a whole when they are complete, so no commit on the way has to be. */
-function stores({ path, shards }: Bindings): StoreOptions[] {
-  return shardDirectories(path, shards).map((directory) => ({ kind: 'lmdb', directory, durability: 'process' }));
+function sources({ path, shards, format }: Bindings): RecordSourceOptions[] {
+  return shardDirectories(path, shards).map((directory) => ({ kind: format === 1 ? 'lmdb' : 'log', directory }));
+}
+
+function targets({ path, shards }: Bindings): string[] {
+  return shardDirectories(path, shards);
 }

@@ -34,13 +34,15 @@ export async function serve(config: Config): Promise<number> {
   let server: Server;
   const progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
   try {
-    server = await tellingSystemd(startServer(config, log, progress.report), systemd);
+    server = await tellingSystemd(startServer(config, log, undefined, progress.report), systemd);
   } catch (error) {
     progress.end();
     return startFailed(error, log);
   }
   progress.end();
   for (const address of server.listen) process.stdout.write(`listening ${address.transport} ${hostPort(address)}\n`);
+  for (const { host, port } of server.lookupHttp)
+    process.stdout.write(`lookups http://${host.includes(':') ? `[${host}]` : host}:${port}/v1/aors/{aor}/contacts\n`);
   process.stdout.write(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
   log('info', 'ready', {
     listen: server.listen.map(formatListenAddress),

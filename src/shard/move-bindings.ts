@@ -1,32 +1,45 @@
 // All bindings of a data directory go into other stores: another number of shards, or another layout on disk. Only records
 // are copied; the old stores stay as they are, and who calls decides which of the two counts.
 
-import { AOR_KEY_BYTES, type LocationStore } from '../location/location-store.ts';
+import { AOR_KEY_BYTES, type LocationStore, type ScanReport } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
+import { Identity } from '../registrar/plain-refresh.ts';
+import { RecordDescriber } from './describe-record.ts';
 import { ownerOf } from './owner.ts';
 
 /** Records between two reports. */
 const REPORT_EVERY = 4096;
 
+/** Where records come from. */
+export interface RecordSource {
+  /** Records there are, about. */
+  readonly aors: number;
+  /** Visits every sound record; key and record are valid only during the call. */
+  scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport;
+}
+
 /** One target and the batch that gathers for it. */
 class Target {
   private readonly store: LocationStore;
+  private readonly describer: RecordDescriber;
   private readonly writes = new WriteSet();
 
-  constructor(store: LocationStore) {
+  constructor(store: LocationStore, describer: RecordDescriber) {
     this.store = store;
+    this.describer = describer;
   }
 
-  put(words: Uint32Array, record: Uint8Array): void {
+  put(key: Uint32Array, record: Uint8Array): void {
     const { writes } = this;
     const at = writes.reserve(record.length);
     writes.bytes.set(record, at);
-    writes.put(words[0], words[1], words[2], words[3], record.length);
+    const entry = writes.put(key[0], key[1], key[2], key[3], record.length);
+    this.describer.describe(writes, entry);
     if (writes.full) this.commit();
   }
 
   commit(): void {
-    this.store.commit(this.writes);
+    this.store.commit(this.writes, Date.now());
     this.writes.clear();
   }
 }
@@ -40,20 +53,23 @@ export interface MoveReport {
 /**
  * Copies every sound record to the target that owns its AOR. Throws what a store throws, and then the targets are worth
  * nothing. Nothing is promised until the targets have been closed in order.
+ * @param secret of the data directory, 32 bytes
  * @param progress is told how many records have been copied, now and then and at the end
  */
 export function moveBindings(
-  from: readonly LocationStore[],
+  from: readonly RecordSource[],
   to: readonly LocationStore[],
+  secret: Uint8Array,
   progress: (records: number) => void,
 ): MoveReport {
-  const targets = to.map((store) => new Target(store));
+  const describer = new RecordDescriber(new Identity(secret.subarray(0, 16)));
+  const targets = to.map((store) => new Target(store, describer));
   const words = new Uint32Array(AOR_KEY_BYTES / 4);
   const bytes = new Uint8Array(words.buffer);
   let records = 0;
   let quarantined = 0;
-  for (const store of from) {
-    const report = store.scan((key, record) => {
+  for (const source of from) {
+    const report = source.scan((key, record) => {
       bytes.set(key);
       targets[ownerOf(words[3], targets.length)].put(words, record);
       if (++records % REPORT_EVERY === 0) progress(records);

@@ -1,16 +1,24 @@
 // The thread that moves bindings: opens both sides, moves, closes. Its own thread, so that the main one can show how far
 // it is and hear signals.
 
+import { mkdirSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
-import type { LocationStore } from '../location/location-store.ts';
-import { type MoveReport, moveBindings } from './move-bindings.ts';
-import { openStore, type StoreOptions } from './open-store.ts';
+import { LogStore } from '../location/log-store.ts';
+import { LmdbRecords } from './lmdb-records.ts';
+import { type MoveReport, moveBindings, type RecordSource } from './move-bindings.ts';
+
+/** A shard's store in one of the formats that a data directory can have. */
+export interface RecordSourceOptions {
+  readonly kind: 'lmdb' | 'log';
+  readonly directory: string;
+}
 
 export interface MoveTask {
-  readonly from: readonly StoreOptions[];
-  readonly to: readonly StoreOptions[];
-  /** Gets MoveProgress. */
-  readonly port: MessagePort;
+  readonly from: readonly RecordSourceOptions[];
+  /** Directories of the new shards. */
+  readonly to: readonly string[];
+  /** Of the data directory. */
+  readonly secret: Uint8Array;
 }
 
 export interface MoveProgress {
@@ -18,22 +26,28 @@ export interface MoveProgress {
   readonly total: number;
 }
 
-/** Moves; what it returns is on disk. */
-export function runMoveTask({ from, to, port }: MoveTask): MoveReport {
-  const open: LocationStore[] = [];
-  const openAll = (all: readonly StoreOptions[]) =>
-    all.map((options) => {
-      const store = openStore(options);
-      open.push(store);
-      return store;
-    });
+/** Moves; what it returns is on disk. @param task its port gets MoveProgress */
+export function runMoveTask({ from, to, secret, port }: MoveTask & { readonly port: MessagePort }): MoveReport {
+  const open: { close(): void }[] = [];
+  const opened = <T extends { close(): void }>(store: T): T => {
+    open.push(store);
+    return store;
+  };
   try {
-    const sources = openAll(from);
-    const total = sources.reduce((sum, store) => sum + store.count(), 0);
+    const sources = from.map((options) => opened(openSource(options)));
+    const total = sources.reduce((sum, source) => sum + source.aors, 0);
     const tell = (done: number) => port.postMessage({ done, total } satisfies MoveProgress);
     tell(0);
-    return moveBindings(sources, openAll(to), tell);
+    const targets = to.map((directory) => {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      return opened(new LogStore(directory, 'process')); // closing them syncs
+    });
+    return moveBindings(sources, targets, secret, tell);
   } finally {
     for (const store of open) store.close();
   }
+}
+
+function openSource({ kind, directory }: RecordSourceOptions): RecordSource & { close(): void } {
+  return kind === 'lmdb' ? new LmdbRecords(directory) : new LogStore(directory, 'process');
 }

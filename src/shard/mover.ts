@@ -5,19 +5,14 @@ import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { MoveReport } from './move-bindings.ts';
 import type { MoveProgress, MoveTask } from './move-task.ts';
-import type { StoreOptions } from './open-store.ts';
 
 /** Rejects with what kept the move from its end; the new stores are then to be thrown away. */
-export async function moveStores(
-  from: readonly StoreOptions[],
-  to: readonly StoreOptions[],
-  progress: (report: MoveProgress) => void,
-): Promise<MoveReport> {
+export async function moveStores(task: MoveTask, progress: (report: MoveProgress) => void): Promise<MoveReport> {
   const { port1, port2 } = new MessageChannel();
   const piscina = new Piscina({ filename: taskFile(), name: 'runMoveTask', maxThreads: 1, atomics: 'disabled' });
   try {
     port1.on('message', progress);
-    return await piscina.run({ from, to, port: port2 } satisfies MoveTask, { transferList: [port2] });
+    return await piscina.run({ ...task, port: port2 }, { transferList: [port2] });
   } finally {
     port1.close();
     await piscina.destroy();

@@ -1,11 +1,14 @@
 // Starting with another number of shards moves the bindings; killed in the middle, the next start finds what was there.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as lmdb from 'lmdb';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { Aorta, removeDirectories } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll } from '../support/child-process.ts';
 import { fetchAll, keeps, Load } from '../support/load.ts';
+import { SipClient } from '../support/sip-client.ts';
+import { register, VirtualShard } from '../support/virtual-shard.ts';
 
 afterEach(killAll);
 afterAll(removeDirectories);
@@ -18,6 +21,56 @@ async function compare(load: Load, aorta: Aorta): Promise<void> {
   });
   expect(wrong.slice(0, 3), `${wrong.length} of ${load.lines.length} AORs are wrong`).toEqual([]);
 }
+
+/** A data directory as the first format had it: an LMDB environment per shard, a record per AOR. */
+function firstFormat(shards: number, aors: number): string {
+  const data = temporaryDirectory();
+  const secret = Uint8Array.from({ length: 32 }, (_, i) => i + 1); // a VirtualShard's
+  const meta = { format: 1, shards, secret: Buffer.from(secret).toString('base64'), created: '2026-01-01T00:00:00Z' };
+  writeFileSync(join(data, 'aorta.json'), JSON.stringify(meta));
+  const phones = new VirtualShard({ now: Date.now() });
+  for (let n = 0; n < aors; n++) {
+    const aor = `<sip:u${n}@example.com>`;
+    const contacts = Array.from({ length: (n % 3) + 1 }, (_, i) => `<sip:u${n}@192.0.2.${i}>;expires=${1000 + n}`);
+    phones.send(register({ to: aor, from: `${aor};tag=1`, callId: `old-${n}`, cseq: 7, contacts }));
+  }
+  const stores = Array.from({ length: shards }, (_, shard) =>
+    lmdb.open<Buffer, Uint8Array>({
+      path: join(data, `shard-${shard}`),
+      noSubdir: false,
+      keyEncoding: 'binary',
+      encoding: 'binary',
+    }),
+  );
+  phones.store.scan((key, record) => {
+    const owner = new DataView(key.buffer, key.byteOffset).getUint32(12, true) % shards;
+    stores[owner].putSync(Uint8Array.from(key) as Buffer, Buffer.from(record));
+  });
+  for (const store of stores) void store.close();
+  return data;
+}
+
+describe('a data directory of the first format', () => {
+  it('R3261-10.3-31 is moved into the log with all its bindings, whatever the number of shards', async () => {
+    const aors = 300;
+    const data = firstFormat(2, aors);
+    const aorta = await Aorta.start({ data });
+    expect(aorta.stderr).toMatch(/"from_format":1.*"event":"moving bindings"/);
+    const client = await SipClient.open(aorta);
+    for (let n = 0; n < aors; n++) {
+      const found = await client.fetch(`u${n}@example.com`);
+      expect(found.size).toBe((n % 3) + 1);
+      for (const seconds of found.values()) expect(Math.abs(seconds - 1000 - n)).toBeLessThan(30);
+    }
+    const old = client.register({ aor: 'u0@example.com', callId: 'old-0', cseq: 7, contacts: ['<sip:u0@192.0.2.0>'] });
+    expect((await client.request(old)).status, 'Call-ID and CSeq came along').toBe(500);
+    client.close();
+    await aorta.stop();
+    expect(existsSync(join(data, 'shard-0'))).toBe(false);
+    const meta = JSON.parse(readFileSync(join(data, 'aorta.json'), 'utf8'));
+    expect(meta).toMatchObject({ format: 2, shards: 2 });
+  });
+});
 
 describe('another number of shards', () => {
   it('R3261-10.3-32 keeps every binding, both ways, and leaves nothing behind', async () => {

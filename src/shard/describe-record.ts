@@ -1,0 +1,35 @@
+// What the table has to know of a record that a batch writes: how many bindings, when the first ends, and where there is
+// only one, all that a plain refresh changes and is compared with. @hot
+
+import { RowCopy } from '../location/binding-row.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
+import type { WriteSet } from '../location/write-set.ts';
+import { describeImage } from '../registrar/binding.ts';
+import { countImages, firstExpiry } from '../registrar/images.ts';
+import type { Identity } from '../registrar/plain-refresh.ts';
+
+export class RecordDescriber {
+  private readonly identity: Identity;
+  private readonly row = new RowCopy();
+
+  constructor(identity: Identity) {
+    this.identity = identity;
+  }
+
+  /** Tells the working set what the record of an entry says. */
+  describe(writes: WriteSet, entry: number): void {
+    const { row, identity } = this;
+    const { bytes } = writes;
+    const end = writes.end[entry];
+    const images = writes.at[entry] + RECORD_HEADER_BYTES + recordAorLength(bytes, writes.at[entry]);
+    const bindings = countImages(bytes, images, end);
+    if (bindings !== 1 || !describeImage(bytes, images, row)) {
+      writes.describe(entry, bindings > 0 ? bindings : 1, firstExpiry(bytes, images, end));
+      return;
+    }
+    identity.take(bytes, images);
+    row.identityHigh = identity.high;
+    row.identityLow = identity.low;
+    writes.describePlain(entry, row);
+  }
+}
