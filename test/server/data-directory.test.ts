@@ -106,8 +106,8 @@ describe('data directory', () => {
 
   it('refuses a newer format, whatever else that has', () => {
     mkdirSync(path);
-    writeFileSync(join(path, 'aorta.json'), JSON.stringify({ format: 2, nodes: [] }));
-    expect(refusal()).toMatchObject({ kind: 'newer', message: expect.stringContaining('format 2') });
+    writeFileSync(join(path, 'aorta.json'), JSON.stringify({ format: 3, nodes: [] }));
+    expect(refusal()).toMatchObject({ kind: 'newer', message: expect.stringContaining('format 3') });
   });
 
   it('refuses a damaged description and leaves it alone', () => {
