@@ -11,6 +11,7 @@ import {
   ROW_KEY,
   ROW_LINKS,
   ROW_PLACE,
+  ROW_WORDS,
   setPlace,
 } from './binding-row.ts';
 import { KeyIndex, SUB_TABLES, type SubTable } from './key-index.ts';
@@ -48,7 +49,7 @@ export class BindingTable {
   bindings = 0;
   /** First free row + 1, 0 for none. */
   private free = 0;
-  private listener: ((news: TableNews) => void) | null = null;
+  private readonly listeners: ((news: TableNews) => void)[] = [];
 
   constructor() {
     this.index = new KeyIndex({ grown: (sub, table) => this.announce({ type: 'sub-table', index: sub, table }) });
@@ -62,15 +63,15 @@ export class BindingTable {
 
   /** What there is now; every chunk and sub-table that comes later is announced. @cold */
   share(listener: (news: TableNews) => void): TableParts {
-    this.listener = listener;
+    this.listeners.push(listener);
     const { chunks, index, versions } = this;
     return { chunks: [...chunks], tables: [...index.tables], versions, news: versions[NEWS_COUNT] };
   }
 
   /** @cold */
   announce(news: TableNews): void {
-    if (this.listener === null) return;
-    this.listener(news);
+    if (this.listeners.length === 0) return;
+    for (const listener of this.listeners) listener(news);
     Atomics.add(this.versions, NEWS_COUNT, 1);
   }
 
@@ -217,6 +218,14 @@ export class BindingTable {
     let same = true;
     for (let i = 0; i < ROW_IDENTITY; i++) if (chunk[r + i] !== words[at + i]) same = false;
     if (same) chunk[r + ROW_PLACE + 1] = 0;
+  }
+
+  /** Adds a chunk whose first `words` words the caller fills, from a checkpoint; undefined where none can be so long. @cold */
+  restoreRows(words: number): Uint32Array | undefined {
+    const rows = words / ROW_WORDS;
+    if (!Number.isInteger(rows) || rows > CHUNK_ROWS || this.rows % CHUNK_ROWS !== 0) return undefined;
+    this.reach(this.rows + rows);
+    return this.chunks[this.chunks.length - 1]?.subarray(0, words);
   }
 
   /** After replay: counts, frees what is free and links what lives. @cold */

@@ -77,23 +77,15 @@ export class KeyIndex {
     return true;
   }
 
-  /** Copies sub-table `sub` as it is into `into`; returns its length in words. For checkpoints. */
-  copy(sub: number, into: Int32Array): number {
-    const table = this.tables[sub];
-    into.set(table);
-    return table.length;
-  }
-
-  /** Takes a sub-table that `copy` gave. */
-  restore(sub: number, words: Int32Array): void {
-    const table = createSubTable(words.length >> 1);
-    table.set(words);
-    let count = 0;
-    for (let i = 1; i < table.length; i += 2) if (table[i] !== 0) count++;
-    this.count += count - this.counts[sub];
-    this.counts[sub] = count;
+  /** Makes sub-table `sub` one of `words` words, which the caller fills; undefined where none can be so long. @param used slots */
+  restore(sub: number, words: number, used: number): SubTable | undefined {
+    const slots = words >> 1;
+    if (slots < SLOTS_MIN || (slots & (slots - 1)) !== 0 || words !== slots * 2 || used >= slots) return undefined;
+    const table = createSubTable(slots);
+    this.count += used - this.counts[sub];
+    this.counts[sub] = used;
     this.tables[sub] = table;
-    this.observer?.grown(sub, table);
+    return table;
   }
 
   private grow(sub: number): SubTable {

@@ -117,10 +117,14 @@ export class LogCleaner {
     this.moves = 0;
   }
 
-  /** Drops the oldest generations while nothing lives there; never the one that is written. Returns how many. */
-  drop(): number {
+  /**
+   * Drops the oldest generations while nothing lives there; never the one that is written, nor what lies at or behind
+   * `keepFrom`. Returns how many.
+   */
+  drop(keepFrom: number): number {
     let dropped = 0;
     while (this.log.generations.length > 1 && this.live[0] === 0) {
+      if ((this.firstGeneration + 1) * GENERATION_BYTES > keepFrom) break;
       this.log.dropTail();
       this.live.shift();
       this.firstGeneration++;

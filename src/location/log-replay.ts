@@ -36,8 +36,10 @@ export interface Stretch {
 }
 
 export interface ReplayOptions {
-  /** Where to begin: a frame's address. */
+  /** Where to begin: a frame's address, or where the next one will be. */
   readonly from: number;
+  /** Address of the frame before `from`, where that is known. */
+  readonly last?: number;
   /** Called after each generation: the address reached, and the end of the newest generation. */
   progress?(address: number, end: number): void;
 }
@@ -57,7 +59,7 @@ class Replay {
   private torn: Stretch | null = null;
   private entries = 0;
   /** Address of the last sound frame, -1 before the first. */
-  private last = -1;
+  private last: number;
   /** Where it ends. */
   private at: number;
 
@@ -66,6 +68,7 @@ class Replay {
     this.table = table;
     this.options = options;
     this.at = options.from;
+    this.last = options.last ?? -1;
   }
 
   run(): ReplayReport {
@@ -75,7 +78,7 @@ class Replay {
       const start = number * GENERATION_BYTES;
       if (options.from >= start + GENERATION_BYTES) continue;
       if (this.at < start) this.at = start;
-      const end = this.read(start);
+      const end = this.read(start, this.at - start);
       this.replayGeneration(start, end);
       if (number === newest) this.end(start, end);
       options.progress?.(this.at, (newest + 1) * GENERATION_BYTES);
@@ -121,9 +124,9 @@ class Replay {
     else this.damaged.push(stretch);
   }
 
-  /** Returns how many bytes the generation has, a multiple of 8. */
-  private read(address: number): number {
-    let end = 0;
+  /** Reads a generation from byte `from` on. Returns how many bytes it has, a multiple of 8. */
+  private read(address: number, from: number): number {
+    let end = from;
     for (let got = -1; end < GENERATION_BYTES && got !== 0; end += got) {
       got = this.log.read(address + end, this.bytes, end, GENERATION_BYTES - end);
     }

@@ -4,11 +4,13 @@
 import { refreshImage } from '../registrar/binding.ts';
 import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from './binding-row.ts';
 import { BindingTable, type TableNews, type TableParts } from './binding-table.ts';
+import { type CheckpointFound, readCheckpoint } from './checkpoint.ts';
 import type { DueVisitor, LocationStore, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 import { type Durability, GENERATION_BYTES, Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
 import { FRAME_HEADER_BYTES, FrameWriter, RECORD_ENTRY_BYTES } from './log-frame.ts';
+import { LogMarks, NO_CHECKPOINT } from './log-marks.ts';
 import { RecordReader } from './log-records.ts';
 import { type ReplayReport, replay } from './log-replay.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
@@ -25,10 +27,13 @@ const NOTHING = -1;
 
 export class LogStore implements LocationStore, RowVisitor {
   quarantined = 0;
-  readonly table = new BindingTable();
+  readonly table: BindingTable;
   readonly log: Log;
-  /** What the start found in the log. */
+  /** What the start found in the log, and before that in a checkpoint. */
   readonly replayed: ReplayReport;
+  readonly checkpoint: CheckpointFound;
+  /** For the thread that writes checkpoints. */
+  readonly marks = new LogMarks();
   private readonly cleaner: LogCleaner;
   private readonly records: RecordReader;
   private readonly frame = new FrameWriter();
@@ -43,13 +48,24 @@ export class LogStore implements LocationStore, RowVisitor {
 
   /**
    * @param directory of the shard; made where it is missing
+   * @param progress is told how many bytes have been read, and of how many
    * @throws Error naming the log, when it cannot be opened
    */
-  constructor(directory: string, durability: Durability) {
+  constructor(directory: string, durability: Durability, progress: (done: number, total: number) => void = () => {}) {
     this.log = new Log(directory, durability);
+    const { tail, end } = this.log;
+    const table = new BindingTable();
+    const found = readCheckpoint(directory, table, tail, end, progress);
+    const { address, last, bytes } = found;
+    this.checkpoint = found;
+    this.table = address === undefined ? new BindingTable() : table;
     this.cleaner = new LogCleaner(this.log, this.table);
     this.records = new RecordReader(this.log);
-    this.replayed = replay(this.log, this.table, { from: this.log.tail });
+    const from = address ?? tail;
+    const report = (at: number) => progress(bytes + at - from, bytes + end - from);
+    this.replayed = replay(this.log, this.table, { from, ...(last !== undefined && { last }), progress: report });
+    this.marks.checkpointed = address ?? NO_CHECKPOINT;
+    this.mark();
     this.table.settle();
     this.cleaner.open();
     this.quarantined = this.replayed.damaged.length;
@@ -103,7 +119,9 @@ export class LogStore implements LocationStore, RowVisitor {
     }
     cleaner.moved(address);
     for (let entry = 0; entry < writes.count; entry++) this.apply(writes, entry, address);
-    if (cleaner.drop() > 0) this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / GENERATION_BYTES) });
+    if (cleaner.drop(this.marks.checkpointed) > 0)
+      this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / GENERATION_BYTES) });
+    this.mark();
   }
 
   expire(now: number, budget: number, visitor: DueVisitor): void {
@@ -219,5 +237,14 @@ export class LogStore implements LocationStore, RowVisitor {
     }
     this.cleaner.went(address);
     table.remove(row);
+    this.mark();
+  }
+
+  /** Tells how far the table is: after its rows and index have changed, never before. */
+  private mark(): void {
+    const { marks, log } = this;
+    marks.tail = log.tail;
+    marks.last = log.last;
+    marks.head = log.head;
   }
 }

@@ -69,6 +69,12 @@ export class Log {
     return this.generations.length === 0 ? this.head : this.generations[0].number * GENERATION_BYTES;
   }
 
+  /** Behind the newest generation's last byte, written or not. */
+  get end(): number {
+    const newest = this.generations.at(-1);
+    return newest === undefined ? this.head : newest.number * GENERATION_BYTES + newest.zeroed;
+  }
+
   /** Bytes that generations take on disk. */
   get bytes(): number {
     let bytes = 0;

@@ -7,6 +7,7 @@ import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../registrar/abuse-polic
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import { ANSWER_RING_BYTES_MIN } from '../registrar/transactions.ts';
 import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
+import { CHECKPOINT_BYTES } from '../shard/checkpoints.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
@@ -39,6 +40,8 @@ export interface Config {
   readonly udp: 'auto' | 'dgram';
   /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
   readonly lookupHttp: readonly HttpAddress[];
+  /** A shard's log grows by at least so many bytes between two checkpoints. */
+  readonly checkpointBytes: number;
   readonly logLevel: LogLevel;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
@@ -62,6 +65,7 @@ export const DEFAULT_CONFIG: Config = {
   abuse: DEFAULT_ABUSE_POLICY,
   allowUnauthenticated: false,
   durability: 'durable',
+  checkpointBytes: CHECKPOINT_BYTES,
   udp: 'auto',
   lookupHttp: [],
   logLevel: 'info',
@@ -127,6 +131,7 @@ const schema = z.strictObject({
         'timer-j-ms': integer(1000, 600_000).optional(),
         transactions: integer(1024, 1 << 24).optional(),
         'answer-bytes': integer(ANSWER_RING_BYTES_MIN, 1 << 30).optional(),
+        'checkpoint-bytes': integer(1 << 16, 2 ** 40).optional(),
       },
       section,
     )
@@ -236,6 +241,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     lookupHttp: fillLookupHttp(raw.lookup ?? {}),
+    checkpointBytes: limits['checkpoint-bytes'] ?? DEFAULT_CONFIG.checkpointBytes,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     streams: DEFAULT_STREAM_POLICY,
     ...(raw.hep && { hep: fillHep(raw.hep) }),

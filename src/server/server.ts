@@ -132,6 +132,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     flowNumbers: openFlowNumbers(directory.path),
     dataDir: directory.bindings.path,
     durability: config.durability,
+    checkpointBytes: config.checkpointBytes,
     policy: config.policy,
     secret: directory.secret,
     log,

@@ -57,8 +57,8 @@ const NAMES = [
   'bindings', // gauge
   'aors', // gauge
   'transactions', // gauge
-  'to_open', // gauge: records that the store is being opened with
-  'opened', // gauge: of those, taken in
+  'to_open', // gauge: bytes that the store reads while it opens
+  'opened', // gauge: of those, read
   'loops', // passes of the shard's loop: shows that it lives
 ] as const;
 

@@ -8,7 +8,10 @@ export type StoreOptions =
   | { readonly kind: 'memory' }
   | { readonly kind: 'log'; readonly directory: string; readonly durability: 'durable' | 'process' };
 
-/** @throws Error naming the file, where it cannot be opened */
-export function openStore(options: StoreOptions): LocationStore {
-  return options.kind === 'memory' ? new MemoryStore() : new LogStore(options.directory, options.durability);
+/**
+ * @param progress is told how many bytes have been read, and of how many
+ * @throws Error naming the file, where it cannot be opened
+ */
+export function openStore(options: StoreOptions, progress: (done: number, total: number) => void): LocationStore {
+  return options.kind === 'memory' ? new MemoryStore() : new LogStore(options.directory, options.durability, progress);
 }

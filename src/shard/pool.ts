@@ -18,6 +18,7 @@ import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { BindingEvents } from './binding-events.ts';
+import { CHECKPOINT_BYTES, Checkpoints } from './checkpoints.ts';
 import { COUNTER } from './counters.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
@@ -49,6 +50,8 @@ export interface PoolOptions {
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
   readonly dataDir?: string;
   readonly durability: 'durable' | 'process';
+  /** A shard's log grows by at least so many bytes between two checkpoints. */
+  readonly checkpointBytes?: number;
   readonly policy: Policy;
   /** 32 bytes, one per data directory. */
   readonly secret: Uint8Array;
@@ -144,6 +147,7 @@ class RunningPool implements Pool {
   readonly tap: TapEnd;
   readonly events: BindingEvents;
   private readonly main: MainEnd;
+  private readonly checkpoints: Checkpoints;
   private readonly piscina: Piscina;
   private readonly readers = new Readers();
   private readonly stopping = new AbortController();
@@ -172,6 +176,7 @@ class RunningPool implements Pool {
       options.log('error', 'a listener to binding events failed', { error: String(error) }),
     );
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
+    this.checkpoints = new Checkpoints(options.checkpointBytes ?? CHECKPOINT_BYTES, options.log);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
       name: 'runShardTask',
@@ -251,6 +256,7 @@ class RunningPool implements Pool {
     this.main.pause();
     for (const bell of this.parts.bells) bell.give(ORDER_STOP);
     await Promise.all(this.lives);
+    await this.checkpoints.close();
     await this.main.close();
     this.events.drain();
     await this.piscina.destroy();
@@ -296,6 +302,7 @@ class RunningPool implements Pool {
       else {
         this.options.log('info', 'shard open', { shard, ...news.report });
         if (news.table) this.readers.opened(shard, news.table);
+        if (news.checkpoint) this.checkpoints.opened(shard, news.checkpoint);
         opened();
       }
     };
@@ -312,6 +319,7 @@ class RunningPool implements Pool {
       hear(last.message as ShardNews);
     }
     port1.close();
+    this.checkpoints.ended(shard);
     // Piscina's copy of an error has lost its code.
     return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
   }

@@ -2,6 +2,7 @@
 // runs once per start; the work is in shard-loop.
 
 import { MessageChannel, type MessagePort, type TransferListItem } from 'node:worker_threads';
+import type { TableParts } from '../location/binding-table.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import { LogStore } from '../location/log-store.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
@@ -13,6 +14,7 @@ import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/li
 import { LiveFlows } from '../transport/live-flows.ts';
 import type { ShardAuth } from './admission.ts';
 import { Bell, FlagWait, flagWake } from './bell.ts';
+import type { CheckpointSource } from './checkpointer.ts';
 import { COUNTER } from './counters.ts';
 import { EventWriter } from './event-ring.ts';
 import { Forwarding } from './forwarding.ts';
@@ -84,7 +86,12 @@ export interface OpenReport {
 
 /** What a shard's thread tells the main thread. */
 export type ShardNews =
-  | { readonly type: 'open'; readonly report: OpenReport; readonly table?: SharedTable }
+  | {
+      readonly type: 'open';
+      readonly report: OpenReport;
+      readonly table?: SharedTable;
+      readonly checkpoint?: CheckpointSource;
+    }
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'wake' }
   | { readonly type: 'events' }
@@ -101,10 +108,14 @@ type Tell = (news: ShardNews, transfer?: readonly TransferListItem[]) => void;
 /** Opens the store, runs the shard until it is told to stop, closes the store. Throws what kept it from going on. */
 export function runShardThread(task: ShardTask, createPipeline: (options: ShardOptions) => Pipeline): void {
   const tell = (news: ShardNews, transfer: readonly TransferListItem[] = []) => task.port.postMessage(news, transfer);
+  const counters = new Float64Array(task.counters);
   let store: LocationStore | undefined;
   let users: UserTable | undefined;
   try {
-    store = openStore(task.store);
+    store = openStore(task.store, (done, total) => {
+      counters[COUNTER.opened] = done;
+      counters[COUNTER.to_open] = total;
+    });
     users = task.auth && openUsers(task.auth);
     const loop = assemble(task, store, createPipeline, tell, users);
     loop.run();
@@ -130,18 +141,34 @@ function shardAuth(task: AuthTask, users: UserTable, tell: (news: ShardNews) => 
   return { policy, realms, users, nonceStart, generation, startedAt, wait: (...who) => room.enter(...who) };
 }
 
+/** For one reader: the table as it is, and what brings the news of it. */
+function shareTable(store: LogStore): { parts: TableParts; port: MessagePort } {
+  const { port1, port2 } = new MessageChannel();
+  return { parts: store.share((news) => port1.postMessage(news)), port: port2 };
+}
+
 /** What the store found, and for readers in the main thread its table. */
 function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
   const { aors, bindings, quarantined } = store;
   const report = { aors, bindings, quarantined };
   if (!(store instanceof LogStore) || task.store.kind !== 'log') return tell({ type: 'open', report });
+  if (store.checkpoint.problem !== undefined) {
+    const fields = { shard: task.index, problem: store.checkpoint.problem };
+    tell({ type: 'log', level: 'error', event: 'checkpoint unusable, the whole log was read', fields });
+  }
   for (const { address, bytes } of store.replayed.damaged) {
     const fields = { shard: task.index, file: store.log.fileAt(address), address, bytes };
     tell({ type: 'log', level: 'error', event: 'damaged log, set aside', fields });
   }
-  const { port1, port2 } = new MessageChannel();
-  const table = { directory: task.store.directory, parts: store.share((news) => port1.postMessage(news)), port: port2 };
-  tell({ type: 'open', report, table }, [port2]);
+  const { directory } = task.store;
+  const table = { directory, ...shareTable(store) };
+  const checkpoint = {
+    directory,
+    ...shareTable(store),
+    marks: store.marks.memory,
+    bytes: store.checkpoint.bytes,
+  };
+  tell({ type: 'open', report, table, checkpoint }, [table.port, checkpoint.port]);
 }
 
 function assemble(
@@ -152,7 +179,7 @@ function assemble(
   users: UserTable | undefined,
 ): ShardLoop {
   const counters = new Float64Array(task.counters);
-  for (const gauge of ['bindings', 'aors', 'transactions', 'to_open', 'opened'] as const) counters[COUNTER[gauge]] = 0;
+  for (const gauge of ['bindings', 'aors', 'transactions'] as const) counters[COUNTER[gauge]] = 0;
   const measures = new Measures(task.measures);
   const calls = task.bellFds.length > 0 ? abi.loadCalls() : null;
   if (typeof calls === 'string') throw new Error(calls);

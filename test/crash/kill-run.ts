@@ -1,6 +1,8 @@
 // kill -9 again and again at seeded random moments: during the start, under load, while data moves to another number of
 // shards. After every kill all that was acknowledged must be there, nothing that was removed, nothing too early or too long.
 
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { seeded } from '../../src/server/sample-messages.ts';
 import { Aorta, temporaryDirectory } from '../support/aorta-process.ts';
 import { pause } from '../support/child-process.ts';
@@ -19,8 +21,6 @@ export interface KillRunOptions {
   readonly lifeMs?: number;
   /** Of kills, the share that comes before `ready`. */
   readonly duringStart?: number;
-  /** Looks into the data directory after a kill: what it was in the middle of, for the report. */
-  readonly inspect?: (data: string) => readonly string[];
   readonly progress?: (line: string) => void;
 }
 
@@ -28,7 +28,7 @@ export interface KillReport {
   kills: number;
   /** Before the server was ready. */
   duringStart: number;
-  /** By what the kill interrupted, as `inspect` names it. */
+  /** By what the kill interrupted. */
   readonly interrupted: Record<string, number>;
   acknowledged: number;
   /** Fetches compared with what had been promised. */
@@ -95,8 +95,7 @@ class KillRun {
       if (random() < (options.duringStart ?? 0.3)) await this.killDuringStart();
       else await this.killUnderLoad();
       report.kills++;
-      for (const what of options.inspect?.(this.aorta.data) ?? [])
-        report.interrupted[what] = (report.interrupted[what] ?? 0) + 1;
+      for (const what of interruptedIn(this.aorta.data)) report.interrupted[what] = (report.interrupted[what] ?? 0) + 1;
       await this.restart();
     }
     await this.check();
@@ -162,6 +161,23 @@ function launch(options: KillRunOptions, shards: number, before?: Aorta): Promis
   return Aorta.launch({ ...place, ...(udp && { udp }), shards, flags: flagsOf(options) });
 }
 
-function flagsOf(options: KillRunOptions): string[] {
-  return ['--min-expires', '1', ...(options.flags ?? [])];
+function flagsOf({ flags }: KillRunOptions): string[] {
+  return ['--config', frequentCheckpoints(), '--min-expires', '1', ...(flags ?? [])];
+}
+
+/** So many that kills meet them. */
+function frequentCheckpoints(): string {
+  const file = join(temporaryDirectory(), 'aorta.yaml');
+  writeFileSync(file, 'limits:\n  checkpoint-bytes: 65536\n');
+  return file;
+}
+
+/** What a kill has left half done. */
+function interruptedIn(data: string): string[] {
+  const places = new Set(readdirSync(data).flatMap((name) => /^(bindings-\d+|shard)/.exec(name)?.[0] ?? []));
+  const files = readdirSync(data, { recursive: true, encoding: 'utf8' });
+  return [
+    ...(places.size > 1 ? ['moving to another number of shards'] : []),
+    ...(files.some((name) => name.endsWith('checkpoint.new')) ? ['a checkpoint'] : []),
+  ];
 }

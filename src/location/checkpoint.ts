@@ -1,0 +1,239 @@
+// A checkpoint on disk: a copy of a shard's rows and index, and the address from which the log goes on. Written piece by piece
+// by a helper thread, read in one go at the start. When one is due and where the pieces come from is shard/checkpointer's.
+
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { BindingTable } from './binding-table.ts';
+import { SUB_TABLES } from './key-index.ts';
+import { CHUNK_ROWS } from './row-chunks.ts';
+
+const FILE = 'checkpoint';
+const MAGIC = 0x74706b63;
+const VERSION = 1;
+
+// The header, 16 words: magic, version, address and that of the frame before (two words each), chunks; the last is the
+// checksum of those before. Then pieces: a head of 8 words (kind, number of the sub-table or chunk, words, slots used; the
+// last is the checksum of the head and what follows) and the words.
+const HEADER_WORDS = 16;
+const H_ADDRESS = 2;
+const H_LAST = 4;
+const H_CHUNKS = 6;
+const H_CHECKSUM = HEADER_WORDS - 1;
+const PIECE_WORDS = 8;
+const P_NUMBER = 1;
+const P_WORDS = 2;
+const P_USED = 3;
+const P_CHECKSUM = PIECE_WORDS - 1;
+const KIND_SUB_TABLE = 1;
+const KIND_ROWS = 2;
+
+/** Bytes between two syncs: what the shard's own sync may have to wait for. */
+const SYNC_BYTES = 8 << 20;
+
+type Words = Uint32Array | Int32Array;
+
+/** Writes beside the checkpoint that counts and takes its place when it is whole: sub-tables first, then chunks of rows. */
+export class CheckpointWriter {
+  bytes = HEADER_WORDS * 4;
+  private readonly directory: string;
+  private readonly fd: number;
+  private readonly head = new Uint32Array(PIECE_WORDS);
+  private chunks = 0;
+  private synced = 0;
+
+  /** @param directory of the shard */
+  constructor(directory: string) {
+    this.directory = directory;
+    this.fd = openSync(join(directory, `${FILE}.new`), 'w', 0o600);
+  }
+
+  /** @param used slots that hold a row */
+  subTable(number: number, words: Words, used: number): void {
+    this.piece(KIND_SUB_TABLE, number, words, used);
+  }
+
+  /** Chunks in order; the last may be shorter. */
+  rows(words: Words): void {
+    this.piece(KIND_ROWS, this.chunks++, words, 0);
+  }
+
+  /**
+   * From now on it is the checkpoint.
+   * @param address where the replay starts: the log's head before the first piece was copied
+   * @param last address of the frame that ended there
+   */
+  finish(address: number, last: number): void {
+    const header = new Uint32Array(HEADER_WORDS);
+    header.set([MAGIC, VERSION, ...twoWords(address), ...twoWords(last), this.chunks]);
+    header[H_CHECKSUM] = checksum(header, H_CHECKSUM);
+    write(this.fd, header, 0);
+    fsyncSync(this.fd);
+    closeSync(this.fd);
+    renameSync(join(this.directory, `${FILE}.new`), join(this.directory, FILE));
+    syncPath(this.directory);
+  }
+
+  abandon(): void {
+    closeSync(this.fd);
+    rmSync(join(this.directory, `${FILE}.new`), { force: true });
+  }
+
+  private piece(kind: number, number: number, words: Words, used: number): void {
+    const { head } = this;
+    head.set([kind, number, words.length, used]);
+    head[P_CHECKSUM] = pieceChecksum(head, words);
+    write(this.fd, head, this.bytes);
+    write(this.fd, words, this.bytes + PIECE_WORDS * 4);
+    this.bytes += PIECE_WORDS * 4 + words.length * 4;
+    if (this.bytes - this.synced < SYNC_BYTES) return;
+    fdatasyncSync(this.fd);
+    this.synced = this.bytes;
+  }
+}
+
+/** There is no checkpoint any more. */
+export function removeCheckpoint(directory: string): void {
+  rmSync(join(directory, FILE), { force: true });
+}
+
+export interface CheckpointFound {
+  /** Where the replay starts; undefined where there is no checkpoint that counts. */
+  readonly address: number | undefined;
+  /** Address of the frame before. */
+  readonly last: number | undefined;
+  readonly bytes: number;
+  /** Why one that is there does not count. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Fills an empty table from the checkpoint of a shard. Where `address` is undefined in what it returns, the table may be
+ * half filled and is to be thrown away.
+ * @param tail address of the oldest byte of the log: a checkpoint from before is too old
+ * @param end of the log: one from behind it belongs to another
+ */
+export function readCheckpoint(
+  directory: string,
+  table: BindingTable,
+  tail: number,
+  end: number,
+  progress: (done: number, total: number) => void,
+): CheckpointFound {
+  rmSync(join(directory, `${FILE}.new`), { force: true });
+  const file = join(directory, FILE);
+  if (!existsSync(file)) return { address: undefined, last: undefined, bytes: 0, problem: undefined };
+  const fd = openSync(file, 'r');
+  try {
+    const bytes = fstatSync(fd).size;
+    const { address, last, chunks } = readHeader(fd);
+    if (address < tail) throw new Error('it is older than the log');
+    if (address > end) throw new Error('it is newer than the log');
+    readPieces(fd, table, chunks, (at) => progress(at, bytes + end - address));
+    return { address, last, bytes, problem: undefined };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { address: undefined, last: undefined, bytes: 0, problem: `${file}: ${reason}` };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readHeader(fd: number): { address: number; last: number; chunks: number } {
+  const header = new Uint32Array(HEADER_WORDS);
+  read(fd, header, 0);
+  if (header[0] !== MAGIC || header[H_CHECKSUM] !== checksum(header, H_CHECKSUM))
+    throw new Error('its header is damaged');
+  if (header[1] !== VERSION) throw new Error(`it has version ${header[1]}`);
+  const number = (at: number) => header[at + 1] * 4294967296 + header[at];
+  return { address: number(H_ADDRESS), last: number(H_LAST), chunks: header[H_CHUNKS] };
+}
+
+function readPieces(fd: number, table: BindingTable, chunks: number, progress: (at: number) => void): void {
+  const head = new Uint32Array(PIECE_WORDS);
+  let at = HEADER_WORDS * 4;
+  for (let piece = 0; piece < SUB_TABLES + chunks; piece++) {
+    read(fd, head, at);
+    const isRows = piece >= SUB_TABLES;
+    const number = isRows ? piece - SUB_TABLES : piece;
+    const length = head[P_WORDS];
+    if (head[0] !== (isRows ? KIND_ROWS : KIND_SUB_TABLE) || head[P_NUMBER] !== number)
+      throw new Error(`damaged at ${at}`);
+    const words = isRows ? table.restoreRows(length) : table.index.restore(number, length, head[P_USED]);
+    if (words === undefined) throw new Error(`damaged at ${at}`);
+    read(fd, words, at + PIECE_WORDS * 4);
+    if (pieceChecksum(head, words) !== head[P_CHECKSUM]) throw new Error(`damaged behind ${at}`);
+    at += PIECE_WORDS * 4 + length * 4;
+    progress(at);
+  }
+}
+
+function twoWords(address: number): [number, number] {
+  return [address % 4294967296, Math.floor(address / 4294967296)];
+}
+
+function write(fd: number, words: Words, at: number): void {
+  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
+}
+
+function read(fd: number, words: Words, at: number): void {
+  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+  for (let done = 0; done < bytes.length; ) {
+    const got = readSync(fd, bytes, done, bytes.length - done, at + done);
+    if (got === 0) throw new Error('it is cut off');
+    done += got;
+  }
+}
+
+function pieceChecksum(head: Uint32Array, words: Words): number {
+  return (Math.imul(checksum(head, P_CHECKSUM), 31) ^ checksum(words, words.length)) >>> 0;
+}
+
+/** Two sums (Fletcher's) in four lanes: any damaged word changes the first, any that changed places the second. */
+function checksum(words: Words, length: number): number {
+  let a = 1;
+  let b = 0;
+  let c = 2;
+  let d = 0;
+  const even = length & ~1;
+  for (let i = 0; i < even; i += 2) {
+    a = (a + words[i]) | 0;
+    b = (b + a) | 0;
+    c = (c + words[i + 1]) | 0;
+    d = (d + c) | 0;
+  }
+  if (even < length) a = (a + words[even]) | 0;
+  return (
+    (Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca77) ^ Math.imul(c, 0xc2b2ae3d) ^ Math.imul(d, 0x27d4eb2f)) >>> 0
+  );
+}
+
+function syncPath(path: string): void {
+  if (process.platform === 'win32') return;
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Rows of a chunk up to the last that is used: the rest need not be written. */
+export function usedWords(chunk: Uint32Array): number {
+  const rowWords = chunk.length / CHUNK_ROWS;
+  let row = CHUNK_ROWS;
+  const isUsed = (r: number) => chunk.subarray((r - 1) * rowWords, r * rowWords).some((word) => word !== 0);
+  while (row > 0 && !isUsed(row)) row--;
+  return row * rowWords;
+}

@@ -1,0 +1,146 @@
+// When a shard's checkpoint is due, and writing it at a pace that leaves the shard's own commits alone (decisions/0045).
+// Runs in the helper thread; files are location/checkpoint's, copies location/table-copier's.
+
+import { closeSync, fdatasyncSync, openSync } from 'node:fs';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { TableNews, TableParts } from '../location/binding-table.ts';
+import { CheckpointWriter, removeCheckpoint } from '../location/checkpoint.ts';
+import { SUB_TABLES } from '../location/key-index.ts';
+import { GENERATION_BYTES, generationFile } from '../location/log.ts';
+import { LogMarks, NO_CHECKPOINT } from '../location/log-marks.ts';
+import { TableCopier } from '../location/table-copier.ts';
+
+/** A checkpoint is due when the log has grown by this share of the last one's size, and by at least as much as it is told. */
+const DUE_SHARE = 0.25;
+/** Bytes per second, at most. */
+const PACE = 200e6;
+/** How long after one that failed. */
+const RETRY_MS = 30_000;
+
+/** What a shard gives for it when it has opened its store. */
+export interface CheckpointSource {
+  readonly directory: string;
+  readonly parts: TableParts;
+  /** Of the LogMarks. */
+  readonly marks: SharedArrayBuffer;
+  /** Bytes of the checkpoint that the start read, 0 where there was none. */
+  readonly bytes: number;
+  /** Brings TableNews. */
+  readonly port: MessagePort;
+}
+
+export interface CheckpointReport {
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+export class Checkpointer {
+  private readonly source: CheckpointSource;
+  private readonly marks: LogMarks;
+  private readonly copier: TableCopier;
+  private readonly sleep: (ms: number) => Promise<void>;
+  private readonly grownBytes: number;
+  private bytes: number;
+  private notBefore = 0;
+  private closed = false;
+
+  /** @param grownBytes that the log grows by at least between two checkpoints */
+  constructor(source: CheckpointSource, grownBytes: number, sleep: (ms: number) => Promise<void>) {
+    this.source = source;
+    this.grownBytes = grownBytes;
+    this.marks = new LogMarks(source.marks);
+    this.bytes = source.bytes;
+    this.sleep = sleep;
+    const next = () => receiveMessageOnPort(source.port)?.message as TableNews | undefined;
+    this.copier = new TableCopier(source.parts, next);
+  }
+
+  /** Whether it is time for one. @param now ms on any clock that only goes forward */
+  isDue(now: number): boolean {
+    if (this.closed || now < this.notBefore) return false;
+    const { head, tail, checkpointed } = this.marks;
+    const from = checkpointed === NO_CHECKPOINT ? tail : checkpointed;
+    return head - from >= Math.max(this.grownBytes, this.bytes * DUE_SHARE);
+  }
+
+  /** Writes one. Throws with the reason when it cannot; the next try is due a while later. */
+  async write(): Promise<CheckpointReport> {
+    const began = performance.now();
+    const { marks } = this;
+    const { directory } = this.source;
+    const before = marks.checkpointed;
+    const { address, last } = headOf(marks); // first: whatever is copied is at least as new
+    if (before === NO_CHECKPOINT) marks.checkpointed = address; // what is needed with it must not be dropped meanwhile
+    let writer: CheckpointWriter | undefined;
+    try {
+      writer = new CheckpointWriter(directory);
+      await this.copyInto(writer, began);
+      syncLog(directory, address, marks.head);
+      writer.finish(address, last);
+    } catch (error) {
+      this.notBefore = performance.now() + RETRY_MS;
+      writer?.abandon();
+      marks.checkpointed = before;
+      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') this.makeRoom();
+      throw error;
+    }
+    marks.checkpointed = address;
+    this.bytes = writer.bytes;
+    return { bytes: writer.bytes, seconds: (performance.now() - began) / 1000 };
+  }
+
+  /** The life of its shard is over. */
+  close(): void {
+    this.closed = true;
+    this.source.port.close();
+  }
+
+  private async copyInto(writer: CheckpointWriter, began: number): Promise<void> {
+    const { copier } = this;
+    const pace = async () => {
+      if (this.closed) throw new Error('its shard has ended');
+      const ahead = (writer.bytes / PACE) * 1000 - (performance.now() - began);
+      if (ahead > 1) await this.sleep(ahead);
+    };
+    for (let sub = 0; sub < SUB_TABLES; sub++) {
+      const { words, used } = copier.subTable(sub);
+      writer.subTable(sub, words, used);
+      await pace();
+    }
+    // After the index: a row that it names lies in a chunk that is known by now.
+    for (let chunk = 0; chunk < copier.chunkCount; chunk++) {
+      writer.rows(Uint32Array.from(copier.rows(chunk))); // a copy: its checksum must be that of what is written
+      await pace();
+    }
+  }
+
+  /** The disk is full: the log may drop what only the checkpoint needs. */
+  private makeRoom(): void {
+    removeCheckpoint(this.source.directory);
+    this.marks.checkpointed = NO_CHECKPOINT;
+    this.bytes = 0;
+  }
+}
+
+/** The head and the frame that ends there, of one moment. */
+function headOf(marks: LogMarks): { readonly address: number; readonly last: number } {
+  for (;;) {
+    const address = marks.head;
+    const { last } = marks;
+    if (marks.head === address && (last < address || address === 0)) return { address, last };
+  }
+}
+
+/** What the copies may have seen is on disk before the checkpoint that holds them: without `durable` nobody else sees to it. */
+function syncLog(directory: string, from: number, to: number): void {
+  for (let n = Math.floor(from / GENERATION_BYTES); n <= Math.floor(to / GENERATION_BYTES); n++) {
+    const fd = openSync(generationFile(directory, n), 'r');
+    try {
+      fdatasyncSync(fd);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    } finally {
+      closeSync(fd);
+    }
+  }
+}

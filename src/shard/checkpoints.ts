@@ -1,0 +1,61 @@
+// The main thread's end of the helper that writes checkpoints: starts it, tells it of the shards' lives, and logs what fails.
+
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { CheckpointNews, CheckpointOrder } from './checkpoint-task.ts';
+import type { CheckpointSource } from './checkpointer.ts';
+import type { ShardLog } from './shard.ts';
+
+/** By default: a third of a second of replay, about. */
+export const CHECKPOINT_BYTES = 32 << 20;
+
+export class Checkpoints {
+  /** Written since the start. */
+  written = 0;
+  private readonly grownBytes: number;
+  private readonly log: ShardLog;
+  private worker: Worker | null = null;
+
+  /** @param grownBytes that a shard's log grows by at least between two checkpoints */
+  constructor(grownBytes: number, log: ShardLog) {
+    this.grownBytes = grownBytes;
+    this.log = log;
+  }
+
+  /** A life of a shard begins; the one before is over. */
+  opened(shard: number, source: CheckpointSource): void {
+    this.worker ??= this.start();
+    this.worker.postMessage({ shard, source } satisfies CheckpointOrder, [source.port]);
+  }
+
+  /** A shard's life is over: its table changes no more. */
+  ended(shard: number): void {
+    this.worker?.postMessage({ shard, source: null } satisfies CheckpointOrder);
+  }
+
+  /** One under way is given up: the one before still counts. */
+  async close(): Promise<void> {
+    await this.worker?.terminate();
+    this.worker = null;
+  }
+
+  private start(): Worker {
+    const worker = new Worker(taskFile(), { workerData: this.grownBytes });
+    worker.on('message', ({ shard, problem }: CheckpointNews) => {
+      if (problem === undefined) this.written++;
+      else this.log('warn', 'checkpoint failed', { shard, error: problem });
+    });
+    worker.on('error', (error) => {
+      this.log('error', 'checkpoint thread died, restarts will be slow', { error: error.message });
+    });
+    worker.unref();
+    return worker;
+  }
+}
+
+/** The compiled entry: threads load no TypeScript, so what runs from src looks beside it in dist. */
+function taskFile(): string {
+  const here = fileURLToPath(new URL('./checkpoint-task.js', import.meta.url));
+  if (!import.meta.url.endsWith('.ts')) return here;
+  return fileURLToPath(new URL('../../dist/shard/checkpoint-task.js', import.meta.url));
+}
