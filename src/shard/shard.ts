@@ -99,12 +99,14 @@ export class Shard {
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
     this.uas = new UserAgentServer(policy);
-    this.registrar = new Registrar(policy);
+    this.registrar = new Registrar(policy, secret);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
     this.sweeper = new Sweeper(this.state, this.out, this.tally);
     this.out.peers = this.peers;
+    this.out.aor = this.state.aor;
+    this.out.aorKey = this.state.key;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     this.admission = new Admission({ ...options, refused }, this.out, this.state, this.uas);
   }
@@ -255,14 +257,15 @@ export class Shard {
     const { out, state } = this;
     if (state.aorLength >= 0 && !this.load()) return this.uas.failed(out);
     const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now);
-    const status = this.uas.options(out, live);
+    const status = this.uas.answerOptions(out, live);
     if (status === 200) this.counters[COUNTER.options]++;
     return status;
   }
 
   private register(again: boolean): number {
     const { out, state } = this;
-    const refused = this.registrar.admit(out, state.aorLength);
+    out.aorLength = state.aorLength;
+    const refused = this.registrar.admit(out);
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.uas.refuseAgain(out, this.transactions.answerStatus);
