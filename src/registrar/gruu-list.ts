@@ -45,7 +45,7 @@ function newestOfInstance(bytes: Uint8Array, from: number, to: number, at: numbe
   for (let other = from; other < to; other += imageLength(bytes, other)) {
     if (other === newest || expiresAtOf(bytes, other) <= now) continue;
     const later = refreshedAtOf(bytes, other) - refreshedAtOf(bytes, newest);
-    if (later < 0 || (later === 0 && cseqOf(bytes, other) <= cseqOf(bytes, newest))) continue;
+    if (later < 0 || (later === 0 && cseqOf(bytes, other) < cseqOf(bytes, newest))) continue;
     if (
       sameInstance(
         bytes,

@@ -62,6 +62,7 @@ export class HomeHeaders {
   }
 }
 
+/** @cold */
 function latin1(text: string): Uint8Array {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }

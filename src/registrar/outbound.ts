@@ -35,7 +35,7 @@ const FLOW_TIMER = ascii('Flow-Timer: ');
 const CRLF = ascii('\r\n');
 
 /** Whether the request in the table has one Via value: no proxy before us (§6). */
-export function isFirstHop(): boolean {
+function isFirstHop(): boolean {
   if (table[T_VIA_COUNT] !== 1) return false;
   const row = T_ROWS + table[T_FIRST_ROW + H_VIA] * ROW_INTS;
   if (table[row + ROW_NEXT] !== ABSENT) return false;

@@ -9,9 +9,11 @@ import {
   imageLength,
   instanceAt,
   instanceEnd,
+  ipAt,
   isImage,
   paramsEnd,
   pathEnd,
+  portOf,
   refreshedAtOf,
   regIdOf,
   uriAt,
@@ -24,6 +26,8 @@ export interface StoredBinding {
   readonly callId: string;
   readonly cseq: number;
   readonly path: string;
+  /** Where it was registered from, IPv4: address and port. */
+  readonly source: string;
   /** Empty where there is none. */
   readonly instance: string;
   /** 0 where the binding is no flow. */
@@ -48,6 +52,7 @@ export function storedBindings(store: LocationStore): Map<string, StoredBinding[
         uri: textOf(bytes, uriAt(bytes, at), uriEnd(bytes, at)),
         callId: textOf(bytes, paramsEnd(bytes, at), callIdEnd(bytes, at)),
         cseq: cseqOf(bytes, at),
+        source: `${bytes.subarray(ipAt(at), ipAt(at) + 4).join('.')}:${portOf(bytes, at)}`,
         path: textOf(bytes, userAgentEnd(bytes, at), pathEnd(bytes, at)),
         instance: textOf(bytes, instanceAt(bytes, at), instanceEnd(bytes, at)),
         regId: regIdOf(bytes, at),
