@@ -30,6 +30,7 @@ import { flowRegId } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 import { CONTACT_IS_AOR, CONTACT_IS_NO_SIP_URI } from './phrases.ts';
 import type { Policy } from './policy.ts';
+import { REASON_CONTACT_IS_AOR, REASON_CONTACT_NOT_SIP } from './reasons.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { refuse } from './response.ts';
 import type { WorkingBindings } from './working-bindings.ts';
@@ -48,10 +49,12 @@ export function admitInstances(out: Outbox, policy: Policy, gruus: Gruus): numbe
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
     if (!hasInstance(contact) || requestedExpiresS(contact, policy) === 0) continue;
     const scheme = table[contact + URI_SCHEME];
-    if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return refuse(out, 403, CONTACT_IS_NO_SIP_URI);
-    if (table[contact + URI_PORT] < 0 && isAor(out, contact)) return refuse(out, 403, CONTACT_IS_AOR);
+    if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS)
+      return refuse(out, 403, CONTACT_IS_NO_SIP_URI, REASON_CONTACT_NOT_SIP);
+    if (table[contact + URI_PORT] < 0 && isAor(out, contact))
+      return refuse(out, 403, CONTACT_IS_AOR, REASON_CONTACT_IS_AOR);
     if (gruus.read(slab, table, contact) === GRUU_TEMPORARY && isAorKey(out, gruus.aorKey))
-      return refuse(out, 403, CONTACT_IS_AOR);
+      return refuse(out, 403, CONTACT_IS_AOR, REASON_CONTACT_IS_AOR);
   }
   return 0;
 }

@@ -27,6 +27,7 @@ import type { Outbox } from './outbox.ts';
 import { supports } from './path.ts';
 import { FLOW_REQUIRED, MANY_CONTACTS_IN_FLOW, PHRASE } from './phrases.ts';
 import type { Policy } from './policy.ts';
+import { REASON_FIRST_HOP_LACKS_OUTBOUND, REASON_FLOW_REQUIRED, REASON_MANY_CONTACTS_IN_FLOW } from './reasons.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { refuse } from './response.ts';
 
@@ -64,12 +65,13 @@ export function admitFlows(out: Outbox, policy: Policy): number {
     live++;
     if (flowRegId(contact, out) > 0) flows++;
   }
-  if (!out.flows && regIds > 0 && supports(OPTION_OUTBOUND)) return refuse(out, 439, PHRASE[439]);
-  if (flows > 0 && live > 1) return refuse(out, 400, MANY_CONTACTS_IN_FLOW);
+  if (!out.flows && regIds > 0 && supports(OPTION_OUTBOUND))
+    return refuse(out, 439, PHRASE[439], REASON_FIRST_HOP_LACKS_OUTBOUND);
+  if (flows > 0 && live > 1) return refuse(out, 400, MANY_CONTACTS_IN_FLOW, REASON_MANY_CONTACTS_IN_FLOW);
   if (policy.outbound === 'required' && flows < live)
     return supports(OPTION_OUTBOUND)
-      ? refuse(out, 400, FLOW_REQUIRED)
-      : refuse(out, 421, PHRASE[421], REQUIRE_OUTBOUND);
+      ? refuse(out, 400, FLOW_REQUIRED, REASON_FLOW_REQUIRED)
+      : refuse(out, 421, PHRASE[421], REASON_FLOW_REQUIRED, REQUIRE_OUTBOUND);
   return 0;
 }
 

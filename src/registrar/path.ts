@@ -22,6 +22,7 @@ import { ascii } from '../sip/writer.ts';
 import type { Outbox } from './outbox.ts';
 import { MALFORMED_PATH, PATH_TOO_LONG, PHRASE } from './phrases.ts';
 import type { Policy } from './policy.ts';
+import { REASON_BAD_PATH, REASON_PATH_NOT_SUPPORTED, REASON_PATH_TOO_LONG } from './reasons.ts';
 import { refuse } from './response.ts';
 
 const OB = ascii('ob');
@@ -38,7 +39,8 @@ export function supports(option: number): boolean {
 export function admitPath(out: Outbox, policy: Policy): number {
   out.edgeOb = false;
   if (table[T_FIRST_ROW + H_PATH] < 0) return 0;
-  if (policy.path === 'strict' && !supports(OPTION_PATH)) return refuse(out, 420, PHRASE[420], UNSUPPORTED_PATH);
+  if (policy.path === 'strict' && !supports(OPTION_PATH))
+    return refuse(out, 420, PHRASE[420], REASON_PATH_NOT_SUPPORTED, UNSUPPORTED_PATH);
   let values = 0;
   let length = 0;
   for (let row = table[T_FIRST_ROW + H_PATH]; row !== ABSENT; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT]) {
@@ -51,10 +53,10 @@ export function admitPath(out: Outbox, policy: Policy): number {
       if (hasUriParam(slab, routeUri, 0, OB)) out.edgeOb = true;
       values++;
     }
-    if (p === ROUTE_MALFORMED) return refuse(out, 400, MALFORMED_PATH);
+    if (p === ROUTE_MALFORMED) return refuse(out, 400, MALFORMED_PATH, REASON_BAD_PATH);
   }
-  if (length > policy.pathBytesMax) return refuse(out, 400, PATH_TOO_LONG);
-  return values === 0 ? refuse(out, 400, MALFORMED_PATH) : 0;
+  if (length > policy.pathBytesMax) return refuse(out, 400, PATH_TOO_LONG, REASON_PATH_TOO_LONG);
+  return values === 0 ? refuse(out, 400, MALFORMED_PATH, REASON_BAD_PATH) : 0;
 }
 
 /** Copies the request's Path into the 200, for a client that knows it. */

@@ -76,8 +76,12 @@ export function endResponse(out: Outbox): void {
   out.answer.text(END);
 }
 
-/** A whole answer without bindings, with one more header line where it is given; returns its status. */
-export function refuse(out: Outbox, status: number, phrase: Uint8Array, header?: Uint8Array): number {
+/**
+ * A whole answer without bindings, with one more header line where it is given; returns its status.
+ * @param reason REASON_* (reasons.ts), for the operator
+ */
+export function refuse(out: Outbox, status: number, phrase: Uint8Array, reason: number, header?: Uint8Array): number {
+  out.reason = reason;
   startResponse(out, status, phrase);
   if (header !== undefined) out.answer.text(header);
   endResponse(out);

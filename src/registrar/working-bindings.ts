@@ -17,6 +17,7 @@ import type { Outbox } from './outbox.ts';
 export const BINDINGS_MAX = 64;
 
 const GONE = -2;
+const EVICTED = -3;
 
 export class WorkingBindings {
   /** Entries in use: live ones and gone ones. */
@@ -65,7 +66,7 @@ export class WorkingBindings {
     const regId = flowRegId(contact, out);
     if (regId > 0) return this.findFlow(out, contact, regId);
     for (let i = 0; i < this.count; i++) {
-      if (this.contact[i] === GONE) continue;
+      if (this.isGone(i)) continue;
       const own = this.contact[i] >= 0;
       if ((own ? flowRegId(this.contact[i], out) : regIdOf(out.state, this.imageAt[i])) > 0) continue;
       if (own ? equalContacts(this.contact[i], contact) : this.equalsStored(out, i, contact)) return i;
@@ -79,7 +80,7 @@ export class WorkingBindings {
     const end = contactInstanceEnd(contact);
     for (let i = 0; i < this.count; i++) {
       const other = this.contact[i];
-      if (other === GONE) continue;
+      if (this.isGone(i)) continue;
       if (other >= 0) {
         if (flowRegId(other, out) !== regId) continue;
         if (sameInstance(slab, contactInstanceAt(other), contactInstanceEnd(other), slab, at, end)) return i;
@@ -110,7 +111,7 @@ export class WorkingBindings {
   }
 
   isGone(i: number): boolean {
-    return this.contact[i] === GONE;
+    return this.contact[i] <= GONE;
   }
 
   add(contact: number, expiresAt: number): void {
@@ -136,8 +137,14 @@ export class WorkingBindings {
       if (oldest < 0 || refreshedAtOf(out.state, this.imageAt[i]) < refreshedAtOf(out.state, this.imageAt[oldest]))
         oldest = i;
     }
-    if (oldest >= 0) this.remove(oldest);
-    return oldest >= 0;
+    if (oldest < 0) return false;
+    this.remove(oldest);
+    this.contact[oldest] = EVICTED;
+    return true;
+  }
+
+  isEvicted(i: number): boolean {
+    return this.contact[i] === EVICTED;
   }
 
   private set(i: number, contact: number, expiresAt: number): void {

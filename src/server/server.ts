@@ -1,12 +1,16 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
+import { createAorKey } from '../shard/aor-key.ts';
+import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
+import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
+import { MessageWatch } from './message-watch.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -20,6 +24,10 @@ export interface Server {
   readonly restarts: number;
   /** Users in the user store; 0 where nobody authenticates. */
   readonly users: number;
+  /** What operators trace while it runs. */
+  readonly watch: MessageWatch;
+  /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
+  subscribe(listener: BindingListener): () => void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -45,6 +53,8 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       shards: directory.shards,
       listeners: config.listen,
       udp: config.udp,
+      streams: config.streams,
+      flowNumbers: openFlowNumbers(directory.path),
       dataDir: directory.path,
       durability: config.durability,
       policy: config.policy,
@@ -58,9 +68,12 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
     directory.close();
     throw error;
   }
+  const aorKey = createAorKey(directory.secret);
+  const watch = new MessageWatch(pool.tap, pool.listeners, config.hep, aorKey, log);
   const takeDown = async (): Promise<void> => {
     try {
       await pool.stop();
+      watch.close();
       await users?.close();
     } finally {
       directory.close();
@@ -70,6 +83,8 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
   return {
     listen: pool.listeners,
     udp: pool.udp,
+    watch,
+    subscribe: (listener) => pool.events.subscribe(listener),
     counters: () => pool.counters(),
     get restarts() {
       return pool.restarts;

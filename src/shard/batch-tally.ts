@@ -1,7 +1,8 @@
 // What a batch did, counted: changes of bindings only once its commit has succeeded, answers once they are final. @hot
 
 import type { Outbox } from '../registrar/outbox.ts';
-import { COUNTER } from './counters.ts';
+import { COUNTER, REFUSED_BY_REASON } from './counters.ts';
+import { OUTCOME_OTHER } from './measures.ts';
 
 const ANSWERED = new Map<number, number>([
   [400, COUNTER.answered_400],
@@ -12,6 +13,7 @@ const ANSWERED = new Map<number, number>([
   [416, COUNTER.answered_416],
   [420, COUNTER.answered_420],
   [423, COUNTER.answered_423],
+  [480, COUNTER.answered_480],
   [500, COUNTER.answered_500],
   [501, COUNTER.answered_501],
   [503, COUNTER.answered_503],
@@ -49,13 +51,18 @@ export class BatchTally {
     this.changed(before, after, before - after);
   }
 
-  /** A final answer that was not a replay. */
-  answered(status: number): void {
+  /** A final answer that was not a replay. @param reason REASON_* where it is a refusal */
+  answered(status: number, outcome: number, reason: number): void {
     if (status < 300) return;
     const counters = this.counters;
+    if (status < 400) {
+      counters[COUNTER.redirected]++;
+      return;
+    }
     counters[COUNTER.refused]++;
     const counter = ANSWERED.get(status);
     if (counter !== undefined) counters[counter]++;
+    if (outcome !== OUTCOME_OTHER) counters[REFUSED_BY_REASON + reason]++;
   }
 
   apply(): void {
