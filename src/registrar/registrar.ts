@@ -34,18 +34,7 @@ import {
   URI_SCHEME,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
-import {
-  cseqOf,
-  displayAt,
-  expiresAtOf,
-  hasCallIdOfRequest,
-  imageLength,
-  paramsEnd,
-  raiseNc,
-  setEpoch,
-  uriAt,
-  uriEnd,
-} from './binding.ts';
+import { cseqOf, expiresAtOf, hasCallIdOfRequest, imageLength, raiseNc, setEpoch } from './binding.ts';
 import { writeImage } from './binding-writer.ts';
 import {
   CHANGE_EVICTED,
@@ -55,8 +44,8 @@ import {
   CHANGE_UNREGISTERED,
   type Changes,
 } from './changes.ts';
+import { listContacts } from './contact-list.ts';
 import { Gruus } from './gruu.ts';
-import { writeGruus } from './gruu-list.ts';
 import { admitInstances, hasInstances, settleEpochs } from './gruu-rules.ts';
 import { HomeHeaders } from './home-headers.ts';
 import { highestNc } from './images.ts';
@@ -74,6 +63,7 @@ import {
   PHRASE,
   TOO_MANY_BINDINGS,
 } from './phrases.ts';
+import { type Identity, isSameBinding, mayRefresh, type PlainBinding } from './plain-refresh.ts';
 import type { Policy } from './policy.ts';
 import {
   REASON_AOR_NOT_SERVED,
@@ -97,8 +87,6 @@ const GO_ON = 0;
 const BRIEF_BELOW_S = 3600;
 
 const MIN_EXPIRES = ascii('Min-Expires: ');
-const CONTACT = ascii('Contact: ');
-const EXPIRES_PARAM = ascii(';expires=');
 const SUPPORTED = ascii('Supported: path, outbound\r\n');
 const SUPPORTED_PATH = ascii('Supported: path\r\n');
 const DATE = ascii('Date: ');
@@ -142,6 +130,30 @@ export class Registrar {
     const refused = this.step6Wildcard(out) || this.step7Contacts(out);
     if (refused !== GO_ON) return refused;
     return this.step8Answer(out);
+  }
+
+  /**
+   * Steps 6 to 8 for a request that asks for nothing but that the AOR's only binding live on: decided and answered from the
+   * request and that binding, which is changed. GO_ON where it is no such request; then nothing has been done.
+   */
+  refresh(out: Outbox, binding: PlainBinding, identity: Identity): number {
+    if (!mayRefresh(binding, out.now)) return GO_ON;
+    const seconds = requestedExpiresS(T_CONTACTS, this.policy);
+    if (seconds === 0) return GO_ON;
+    const granted = this.granted(out, seconds);
+    const expiresAt = out.now + granted * 1000;
+    const image = out.record.at;
+    if (!isSameBinding(out, binding, identity, expiresAt)) return GO_ON;
+    binding.expiresAt = expiresAt;
+    binding.grantedS = granted;
+    binding.cseq = table[T_CSEQ] >>> 0;
+    takeNonce(out, binding);
+    out.refreshed = 1;
+    out.bindingsBefore = 1;
+    out.bindingsAfter = 1;
+    out.changed = true;
+    this.answer(out, out.record.bytes, image, out.record.at);
+    return 200;
   }
 
   /** What `apply` has just changed, binding by binding, into `changes`. */
@@ -270,42 +282,23 @@ export class Registrar {
     const bindings = this.bindings;
     out.bindingsBefore = bindings.loaded;
     out.bindingsAfter = bindings.live;
-    startResponse(out, 200, PHRASE[200]);
     out.changed = out.added + out.refreshed + out.removed > 0;
     if (out.changed) {
       writeRecord(out, bindings);
-      this.listImages(out, out.record.bytes, bindings.recordAt, out.record.at);
-    } else this.listImages(out, out.state, out.stateAt, out.stateEnd);
+      this.answer(out, out.record.bytes, bindings.recordAt, out.record.at);
+    } else this.answer(out, out.state, out.stateAt, out.stateEnd);
+    return 200;
+  }
+
+  /** The 200, with the images in bytes[at, end) that have not run out. */
+  private answer(out: Outbox, bytes: Uint8Array, at: number, end: number): void {
+    startResponse(out, 200, PHRASE[200]);
+    listContacts(out, bytes, at, end, supports(OPTION_GRUU) ? this.gruus : null);
     this.writeExtensions(out);
     out.answer.text(DATE);
     writeDate(out.answer, out.now);
     out.answer.text(CRLF);
     endResponse(out);
-    return 200;
-  }
-
-  /** One Contact row for each binding that has not run out, with the seconds it has left. */
-  private listImages(out: Outbox, bytes: Uint8Array, from: number, to: number): void {
-    const w = out.answer;
-    const gruus = supports(OPTION_GRUU) ? this.gruus : null;
-    for (let at = from; at < to; at += imageLength(bytes, at)) {
-      const leftMs = expiresAtOf(bytes, at) - out.now;
-      if (leftMs <= 0) continue;
-      const uri = uriAt(bytes, at);
-      w.text(CONTACT);
-      if (uri > displayAt(bytes, at)) {
-        w.span(bytes, displayAt(bytes, at), uri);
-        w.byte(0x20);
-      }
-      w.byte(0x3c);
-      w.span(bytes, uri, uriEnd(bytes, at));
-      w.byte(0x3e);
-      w.span(bytes, uriEnd(bytes, at), paramsEnd(bytes, at));
-      if (gruus !== null) writeGruus(out, gruus, bytes, from, to, at);
-      w.text(EXPIRES_PARAM);
-      w.number(leftMs < 1000 ? 1 : Math.floor(leftMs / 1000));
-      w.text(CRLF);
-    }
   }
 
   /** What the answer says of the extensions in use. */
@@ -347,6 +340,17 @@ export class Registrar {
 /** Made by a request of the same Call-ID that was not earlier than this one. */
 function isOutOfOrder(out: Outbox, image: number): boolean {
   return hasCallIdOfRequest(out.state, image) && table[T_CSEQ] >>> 0 <= cseqOf(out.state, image);
+}
+
+/** The binding's nonce becomes the request's, with the highest nc that it was used with as far as the binding tells. */
+function takeNonce(out: Outbox, binding: PlainBinding): void {
+  const { nonceIdHigh, nonceIdLow } = out;
+  const isSame = binding.nonceIdHigh === nonceIdHigh >>> 0 && binding.nonceIdLow === nonceIdLow >>> 0;
+  const known = isSame ? binding.highestNc : -1;
+  if (out.authenticated) out.highestNc = known > out.nc ? known : out.nc;
+  binding.nonceIdHigh = out.authenticated ? nonceIdHigh >>> 0 : 0;
+  binding.nonceIdLow = out.authenticated ? nonceIdLow >>> 0 : 0;
+  binding.highestNc = out.authenticated ? out.highestNc : 0;
 }
 
 function toIsOfRequestDomain(): boolean {
