@@ -24,6 +24,7 @@ export interface Pipeline {
   receive(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
+  observe(now: number, drained: boolean, commitMs: number): void;
   release(): void;
   msToNextTick(now: number): number;
 }
@@ -85,7 +86,9 @@ export class ShardLoop {
     const commits = counters[COUNTER.commits];
     const before = performance.now();
     shard.commit(now);
-    if (counters[COUNTER.commits] > commits) counters[COUNTER.commit_us] += (performance.now() - before) * 1000;
+    const commitMs = performance.now() - before;
+    if (counters[COUNTER.commits] > commits) counters[COUNTER.commit_us] += commitMs * 1000;
+    shard.observe(now, filled < SLOT_COUNT, commitMs);
     this.send();
     shard.release();
   }

@@ -8,6 +8,7 @@ import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
+import { Overload } from '../registrar/overload.ts';
 import { createPeers, type Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { Registrar } from '../registrar/registrar.ts';
@@ -91,6 +92,8 @@ export class Shard {
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
   private readonly tap: Tap | null;
+  private readonly overload: Overload;
+  private okBefore = 0;
   private batchIsOpen = false;
   private slot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
@@ -103,6 +106,7 @@ export class Shard {
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
+    this.overload = new Overload(policy);
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
@@ -177,6 +181,13 @@ export class Shard {
     this.tally.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
     this.counters[COUNTER.quarantined] = this.store.quarantined;
+  }
+
+  /** How the batch went: whether it took all there was to receive, and how long its commit took. */
+  observe(now: number, drained: boolean, commitMs: number): void {
+    const { ok } = COUNTER;
+    this.overload.batch(now, drained, commitMs, this.counters[ok] - this.okBefore);
+    this.okBefore = this.counters[ok];
   }
 
   /** The answers have left. */
@@ -276,6 +287,10 @@ export class Shard {
     if (again && this.transactions.answerStatus !== 200)
       return this.uas.refuseAgain(out, this.transactions.answerStatus);
     if (!this.load()) return this.uas.failed(out);
+    if (this.overload.on && !again && this.isNew()) {
+      this.counters[COUNTER.put_off_new]++;
+      return this.uas.busy(out, this.overload.bookS(this.now, this.keys.tagLow));
+    }
     state.startRecord(out);
     const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
     if (status !== 200) return status;
@@ -288,6 +303,12 @@ export class Shard {
       if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;
     }
     return status;
+  }
+
+  /** Whether the request would make a binding for an AOR that has none. */
+  private isNew(): boolean {
+    const { state, stateAt, stateEnd } = this.out;
+    return table[T_CONTACT_COUNT] > 0 && !hasLiveImage(state, stateAt, stateEnd, this.now);
   }
 
   /** The AOR's bindings come into the outbox; false where the store cannot read them. */

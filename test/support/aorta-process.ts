@@ -51,6 +51,7 @@ export class Aorta {
     const host = address.includes(':') ? `[${address}]` : address;
     const args = ['serve', '--listen', `udp:${host}:${port}`, '--data', data];
     for (const domain of options.domains ?? ['example.com']) args.push('--domain', domain);
+    args.push('--expires-jitter', '0'); // tests compare seconds
     if (options.udp) args.push('--udp', options.udp);
     if (options.shards) args.push('--shards', String(options.shards));
     args.push(...(options.flags ?? []));
