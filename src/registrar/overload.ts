@@ -6,7 +6,8 @@ import type { Policy } from './policy.ts';
 
 /** Of the measured rate, what is given to those who were put off; the rest is for refreshes. */
 const SHARE = 0.8;
-const WINDOW_MS = 500;
+/** Registrations a batch must have answered to say how fast they go: small ones cost more each. */
+const MEASURED_MIN = 32;
 /** Registrations per second before anything was measured. */
 const RATE_FIRST = 1000;
 
@@ -17,10 +18,8 @@ export class Overload {
   private readonly retryAfterMaxS: number;
   /** Since when there has always been more to receive than was received; 0: it was all received. */
   private behindSince = 0;
+  /** Registrations per second that the shard can do. */
   private rate = RATE_FIRST;
-  private windowAt = 0;
-  private done = 0;
-  private pressed = false;
   /** When the last of those who were put off may come back, epoch ms. */
   private booked = 0;
 
@@ -33,25 +32,19 @@ export class Overload {
    * Once per batch.
    * @param drained whether the batch took all there was to receive
    * @param commitMs how long its commit took
+   * @param batchMs how long all of it took
    * @param done registrations it answered with 200
    */
-  batch(now: number, drained: boolean, commitMs: number, done: number): void {
+  batch(now: number, drained: boolean, commitMs: number, batchMs: number, done: number): void {
     const { targetMs } = this;
     if (targetMs === 0) return;
     if (drained) this.behindSince = 0;
     else if (this.behindSince === 0) this.behindSince = now;
     const behindMs = this.behindSince === 0 ? 0 : now - this.behindSince;
     this.on = behindMs > targetMs || (commitMs > targetMs && !drained);
-    if (behindMs > 0) this.pressed = true;
-    this.done += done;
-    const windowMs = now - this.windowAt;
-    if (windowMs < WINDOW_MS) return;
-    // Only a shard that has more than it can do shows how much it can do.
-    if (this.pressed && windowMs < 4 * WINDOW_MS)
-      this.rate = Math.max(1, (this.rate + (this.done * 1000) / windowMs) / 2);
-    this.windowAt = now;
-    this.done = 0;
-    this.pressed = false;
+    if (done < MEASURED_MIN || batchMs <= 0) return;
+    const rate = (done * 1000) / batchMs;
+    this.rate += (rate - this.rate) / (this.rate === RATE_FIRST ? 1 : 8);
   }
 
   /**

@@ -24,7 +24,7 @@ export interface Pipeline {
   receive(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
-  observe(now: number, drained: boolean, commitMs: number): void;
+  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void;
   release(): void;
   msToNextTick(now: number): number;
 }
@@ -76,6 +76,7 @@ export class ShardLoop {
 
   private batch(filled: number, now: number): void {
     const { shard, counters, lengths, forwarding } = this.parts;
+    const began = performance.now();
     if (filled > 0) counters[COUNTER.batches]++;
     counters[COUNTER.received] += filled - this.fromNeighbours;
     for (let slot = 0; slot < filled; slot++) {
@@ -88,9 +89,9 @@ export class ShardLoop {
     shard.commit(now);
     const commitMs = performance.now() - before;
     if (counters[COUNTER.commits] > commits) counters[COUNTER.commit_us] += commitMs * 1000;
-    shard.observe(now, filled < SLOT_COUNT, commitMs);
     this.send();
     shard.release();
+    shard.observe(now, filled < SLOT_COUNT, commitMs, performance.now() - began);
   }
 
   private fill(sockets: boolean): number {

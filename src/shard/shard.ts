@@ -197,10 +197,10 @@ export class Shard {
     this.counters[COUNTER.quarantined] = this.store.quarantined;
   }
 
-  /** How the batch went: whether it took all there was to receive, and how long its commit took. */
-  observe(now: number, drained: boolean, commitMs: number): void {
+  /** How the batch went: whether it took all there was to receive, how long its commit took, and the whole of it. */
+  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void {
     const { ok } = COUNTER;
-    this.overload.batch(now, drained, commitMs, this.counters[ok] - this.okBefore);
+    this.overload.batch(now, drained, commitMs, batchMs, this.counters[ok] - this.okBefore);
     this.okBefore = this.counters[ok];
   }
 

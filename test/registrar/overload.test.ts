@@ -11,7 +11,7 @@ const START = Date.UTC(2026, 0, 1);
 /** A shard that has more than it can do, `perBatch` registrations every 50 ms. */
 function press(overload: Overload, from: number, seconds: number, perBatch: number): number {
   let now = from;
-  for (; now < from + seconds * 1000; now += 50) overload.batch(now, false, 20, perBatch);
+  for (; now < from + seconds * 1000; now += 50) overload.batch(now, false, 20, 50, perBatch);
   return now;
 }
 
@@ -19,27 +19,27 @@ describe('overload', () => {
   it('goes up when a backlog is older than the target, and down when it is gone', () => {
     const overload = new Overload(POLICY);
     for (let now = START; now <= START + 250; now += 50) {
-      overload.batch(now, false, 20, 10);
+      overload.batch(now, false, 20, 20, 10);
       expect(overload.on).toBe(false);
     }
-    overload.batch(START + 300, false, 20, 10);
+    overload.batch(START + 300, false, 20, 20, 10);
     expect(overload.on).toBe(true);
-    overload.batch(START + 350, true, 20, 10);
+    overload.batch(START + 350, true, 20, 20, 10);
     expect(overload.on).toBe(false);
   });
 
   it('one slow commit alone is no overload, one with more waiting behind it is', () => {
     const overload = new Overload(POLICY);
-    overload.batch(START, true, 2000, 10);
+    overload.batch(START, true, 2000, 2000, 10);
     expect(overload.on).toBe(false);
-    overload.batch(START + 2000, false, 2000, 10);
+    overload.batch(START + 2000, false, 2000, 2000, 10);
     expect(overload.on).toBe(true);
   });
 
   it('a full batch after a long sleep is no backlog', () => {
     const overload = new Overload(POLICY);
-    overload.batch(START, true, 1, 0);
-    overload.batch(START + 3_600_000, false, 20, 256);
+    overload.batch(START, true, 1, 1, 0);
+    overload.batch(START + 3_600_000, false, 20, 20, 256);
     expect(overload.on).toBe(false);
   });
 
@@ -61,13 +61,13 @@ describe('overload', () => {
 
   it('beyond the longest time they are spread over its second half', () => {
     const overload = new Overload({ ...POLICY, retryAfterMaxS: 10 });
-    const now = press(overload, START, 10, 5); // 100 per second
+    const now = press(overload, START, 10, 1); // never enough to measure: 1000 per second
     const late = new Set<number>();
-    for (let phone = 0; phone < 5000; phone++) {
+    for (let phone = 0; phone < 20_000; phone++) {
       const seconds = overload.bookS(now, Math.imul(phone, 0x9e3779b1));
       expect(seconds).toBeGreaterThanOrEqual(1);
       expect(seconds).toBeLessThanOrEqual(10);
-      if (phone > 2000) late.add(seconds);
+      if (phone > 10_000) late.add(seconds);
     }
     expect([...late].sort((a, b) => a - b)).toEqual([6, 7, 8, 9, 10]);
   });
@@ -90,7 +90,7 @@ describe('a shard under a storm', () => {
     const shard = new VirtualShard();
     expect(shard.send(register(contact('alice')))?.status).toBe(200);
     for (let i = 0; i < 10; i++) {
-      shard.shard.observe(shard.now, false, 20);
+      shard.shard.observe(shard.now, false, 20, 20);
       shard.now += 100;
     }
     const refused = shard.send(register(contact('bob')));
@@ -104,7 +104,7 @@ describe('a shard under a storm', () => {
     expect(shard.send(register({ to: '<sip:bob@example.com>' }))?.status).toBe(200);
     expect(shard.send(register({ ...contact('alice'), cseq: 4, contacts: ['*'], expires: 0 }))?.status).toBe(200);
 
-    shard.shard.observe(shard.now, true, 1);
+    shard.shard.observe(shard.now, true, 1, 1);
     expect(shard.send(register({ ...contact('bob'), cseq: 2 }))?.status).toBe(200);
   });
 });
