@@ -6,6 +6,7 @@ import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
+import { Changes } from '../registrar/changes.ts';
 import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { Overload } from '../registrar/overload.ts';
@@ -49,7 +50,10 @@ import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import type { EventSink } from './event-ring.ts';
 import type { GateOptions } from './gate.ts';
+import { Measures } from './measures.ts';
+import { outcomeOf } from './outcome.ts';
 import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
 import { Tap } from './tap.ts';
@@ -66,6 +70,7 @@ export interface ShardOptions {
   readonly secret: Uint8Array;
   /** One row per COUNTER_NAMES, in shared memory or not. */
   readonly counters: Float64Array;
+  readonly measures?: Measures;
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;
@@ -74,6 +79,8 @@ export interface ShardOptions {
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
+  /** Where changes of bindings are told once they are committed. */
+  readonly events?: EventSink;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
@@ -93,12 +100,15 @@ export class Shard {
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
   private readonly tally: BatchTally;
+  private readonly measures: Measures;
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
   private readonly tap: Tap | null;
   private readonly overload: Overload;
   private okBefore = 0;
+  private readonly events: EventSink | undefined;
+  private readonly changes = new Changes();
   private batchIsOpen = false;
   private slot = 0;
   /** Behind the last slot that the batch has used. */
@@ -110,6 +120,7 @@ export class Shard {
     const { policy, secret } = options;
     this.options = options;
     this.store = options.store;
+    this.events = options.events;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
@@ -121,7 +132,8 @@ export class Shard {
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
-    this.sweeper = new Sweeper(this.state, this.out, this.tally);
+    this.measures = options.measures ?? new Measures();
+    this.sweeper = new Sweeper(this.state, this.out, this.tally, this.measures);
     this.out.peers = this.peers;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
@@ -163,6 +175,7 @@ export class Shard {
 
   /** Bindings that have run out leave the store; bounded work, the rest at the next call. */
   expire(now: number): void {
+    this.sweeper.changes = this.events?.listening ? this.changes : null;
     this.sweeper.sweep(now);
     this.counters[COUNTER.resent] += this.unacknowledged.resend(now, this.freeSlot);
   }
@@ -183,6 +196,7 @@ export class Shard {
         this.counters[COUNTER.commits]++;
         this.tally.apply();
         this.sweeper.committed(this.writes);
+        if (this.changes.count > 0) this.events?.publish(this.changes);
       } catch (error) {
         this.commitFailed(error);
       }
@@ -193,6 +207,7 @@ export class Shard {
     this.batchIsOpen = false;
     this.writes.clear();
     this.tally.clear();
+    this.changes.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
     this.counters[COUNTER.quarantined] = this.store.quarantined;
   }
@@ -204,8 +219,9 @@ export class Shard {
     this.okBefore = this.counters[ok];
   }
 
-  /** The answers have left. */
-  release(): void {
+  /** The answers have left, so long after their requests were taken in. */
+  release(seconds: number): void {
+    this.measures.answered(this.answers, this.peers, seconds);
     this.answers.count = 0;
   }
 
@@ -337,6 +353,7 @@ export class Shard {
     if (out.changed) {
       state.put(out, out.bindingsAfter);
       this.tally.registered(out);
+      if (this.events?.listening) this.registrar.report(out, state.aor, state.aorLength, this.changes);
     } else {
       this.counters[COUNTER.ok]++;
       if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;
@@ -385,6 +402,8 @@ export class Shard {
     answers.place[row] = this.transactions.claim(length);
     answers.ticket[row] = ticket;
     answers.status[row] = out.status;
+    answers.outcome[row] = outcomeOf(out.status, out.reason);
+    answers.reason[row] = out.reason;
     answers.conditional[row] = conditional ? 1 : 0;
     const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
     if (isInvite && this.peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
@@ -407,6 +426,8 @@ export class Shard {
       answers.end[row] = this.out.answer.at;
       answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
       answers.status[row] = 500;
+      answers.outcome[row] = outcomeOf(500, this.out.reason);
+      answers.reason[row] = this.out.reason;
     }
     this.sweeper.failed(this.writes, this.now);
   }
@@ -416,7 +437,7 @@ export class Shard {
     const { answers } = this;
     for (let row = 0; row < answers.count; row++) {
       if (answers.status[row] === 0) continue; // a replayed one
-      this.tally.answered(answers.status[row]);
+      this.tally.answered(answers.status[row], answers.outcome[row], answers.reason[row]);
       if (answers.ticket[row] < 0) continue;
       const length = answers.end[row] - answers.at[row];
       this.transactions.publish(
