@@ -33,14 +33,15 @@ export const REASON_TOO_MANY_BINDINGS = 65;
 export const REASON_IDENTITY_NOT_AOR = 66;
 export const REASON_STORE_FAILED = 67;
 export const REASON_REFUSED_BEFORE = 68;
-export const REASON_PATH_NOT_SUPPORTED = 69;
-export const REASON_BAD_PATH = 70;
-export const REASON_PATH_TOO_LONG = 71;
-export const REASON_FIRST_HOP_LACKS_OUTBOUND = 72;
-export const REASON_MANY_CONTACTS_IN_FLOW = 73;
-export const REASON_FLOW_REQUIRED = 74;
-export const REASON_CONTACT_IS_AOR = 75;
-export const REASON_CONTACT_NOT_SIP = 76;
+export const REASON_OVERLOAD = 69;
+export const REASON_PATH_NOT_SUPPORTED = 70;
+export const REASON_BAD_PATH = 71;
+export const REASON_PATH_TOO_LONG = 72;
+export const REASON_FIRST_HOP_LACKS_OUTBOUND = 73;
+export const REASON_MANY_CONTACTS_IN_FLOW = 74;
+export const REASON_FLOW_REQUIRED = 75;
+export const REASON_CONTACT_IS_AOR = 76;
+export const REASON_CONTACT_NOT_SIP = 77;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -113,6 +114,7 @@ const OTHER_NAMES = [
   'identity_not_aor',
   'store_failed',
   'refused_before',
+  'overload',
   'path_not_supported',
   'bad_path',
   'path_too_long',
@@ -134,7 +136,7 @@ export const REASON_NAMES: readonly string[] = (() => {
 })();
 
 const CHALLENGES = ['no_credentials', 'credentials_not_offered', 'nonce_stale', 'nonce_replayed', 'nonce_foreign'];
-const FAILURES = ['users_unavailable', 'users_pending', 'store_failed'];
+const FAILURES = ['users_unavailable', 'users_pending', 'store_failed', 'overload'];
 
 /** A challenge is no refusal of its own, a failure is ours; the rest is the client's. */
 export function outcomeOfReason(name: string): RefusalOutcome {
