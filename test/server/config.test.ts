@@ -97,6 +97,7 @@ limits:
   timer-j-ms: 2000
   transactions: 5000
   answer-bytes: 67108864
+  checkpoint-bytes: 65536
 `);
     expect(config).toEqual({
       listen: [
@@ -114,6 +115,7 @@ limits:
         { host: '127.0.0.1', port: 8061 },
         { host: '::1', port: 0 },
       ],
+      checkpointBytes: 65536,
       logLevel: 'warn',
       policy: {
         domains: ['example.com', '[2001:db8::1]'],
