@@ -1,0 +1,40 @@
+// A row of the table of targets: what was measured, what was wanted, and how the row came about.
+
+import { markdownTable } from '../results.ts';
+
+export interface Row {
+  readonly target: string;
+  /** As people read it, with its unit; several runs: median (min - max). */
+  readonly measured: string;
+  readonly wanted: string;
+  /** Undefined: nothing to compare with. */
+  readonly met?: boolean;
+  readonly values: readonly number[];
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+/** Median (min - max) of several runs. */
+export function spread(values: readonly number[], digits: number, unit: string): string {
+  const text = (value: number) => value.toFixed(digits);
+  if (values.length === 1) return `${text(values[0])} ${unit}`;
+  return `${text(median(values))} (${text(Math.min(...values))} - ${text(Math.max(...values))}) ${unit}`;
+}
+
+/** A row whose median may be at most `limit`. */
+export function atMost(target: string, values: readonly number[], limit: number, digits: number, unit: string): Row {
+  const met = median(values) <= limit;
+  return { target, measured: spread(values, digits, unit), wanted: `<= ${limit} ${unit}`, met, values };
+}
+
+export function targetTable(rows: readonly Row[]): string {
+  const word = (met: boolean | undefined) => (met === undefined ? '' : met ? 'met' : 'missed');
+  return markdownTable(
+    ['', 'measured', 'target', ''],
+    rows.map(({ target, measured, wanted, met }) => [target, measured, wanted, word(met)]),
+  );
+}
