@@ -16,6 +16,7 @@ import { Bell, FlagWait, flagWake } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { Forwarding } from './forwarding.ts';
 import type { GateOptions } from './gate.ts';
+import { Measures } from './measures.ts';
 import { Ring } from './ring.ts';
 import type { ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
@@ -50,6 +51,7 @@ export interface ShardTask {
   readonly secret: Uint8Array;
   /** The shard's own row of counters. */
   readonly counters: SharedArrayBuffer;
+  readonly measures: SharedArrayBuffer;
   /** One per shard. */
   readonly bells: readonly SharedArrayBuffer[];
   /** Their eventfds, one per shard; none where shards sleep on the flag. */
@@ -126,6 +128,7 @@ function assemble(
 ): ShardLoop {
   const counters = new Float64Array(task.counters);
   for (const gauge of ['bindings', 'aors', 'transactions'] as const) counters[COUNTER[gauge]] = 0;
+  const measures = new Measures(task.measures);
   const calls = task.bellFds.length > 0 ? abi.loadCalls() : null;
   if (typeof calls === 'string') throw new Error(calls);
   const bells = task.bells.map(
@@ -141,6 +144,7 @@ function assemble(
     policy: task.policy,
     secret: task.secret,
     counters,
+    measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
@@ -160,5 +164,5 @@ function assemble(
   warmUp();
   const report = shard.open(Date.now());
   tell({ type: 'open', report });
-  return new ShardLoop({ shard, counters, bell, waiter, rings, forwarding, udp, lengths });
+  return new ShardLoop({ shard, counters, measures, bell, waiter, rings, forwarding, udp, lengths });
 }

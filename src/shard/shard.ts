@@ -10,6 +10,7 @@ import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { createPeers, type Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
+import { outcomeOfReason, REASON_NAMES } from '../registrar/reasons.ts';
 import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
 import { answerPort, canAnswer } from '../registrar/response.ts';
@@ -47,6 +48,14 @@ import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { GateOptions } from './gate.ts';
+import {
+  Measures,
+  OUTCOME_ACCEPTED,
+  OUTCOME_CHALLENGED,
+  OUTCOME_FAILED,
+  OUTCOME_OTHER,
+  OUTCOME_REJECTED,
+} from './measures.ts';
 import { Sweeper } from './sweeper.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
@@ -60,6 +69,7 @@ export interface ShardOptions {
   readonly secret: Uint8Array;
   /** One row per COUNTER_NAMES, in shared memory or not. */
   readonly counters: Float64Array;
+  readonly measures?: Measures;
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;
@@ -67,6 +77,12 @@ export interface ShardOptions {
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
 }
+
+const OUTCOME_OF_REASON = Uint8Array.from(REASON_NAMES, (name) => {
+  const outcome = outcomeOfReason(name);
+  if (outcome === 'rejected') return OUTCOME_REJECTED;
+  return outcome === 'failed' ? OUTCOME_FAILED : OUTCOME_CHALLENGED;
+});
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 
@@ -83,6 +99,7 @@ export class Shard {
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
   private readonly tally: BatchTally;
+  private readonly measures: Measures;
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
@@ -103,7 +120,8 @@ export class Shard {
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
-    this.sweeper = new Sweeper(this.state, this.out, this.tally);
+    this.measures = options.measures ?? new Measures();
+    this.sweeper = new Sweeper(this.state, this.out, this.tally, this.measures);
     this.out.peers = this.peers;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     this.admission = new Admission({ ...options, refused }, this.out, this.state, this.uas);
@@ -171,8 +189,9 @@ export class Shard {
     this.counters[COUNTER.quarantined] = this.store.quarantined;
   }
 
-  /** The answers have left. */
-  release(): void {
+  /** The answers have left, so long after their requests were taken in. */
+  release(seconds: number): void {
+    this.measures.answered(this.answers, this.peers, seconds);
     this.answers.count = 0;
   }
 
@@ -316,6 +335,8 @@ export class Shard {
     answers.place[row] = this.transactions.claim(length);
     answers.ticket[row] = ticket;
     answers.status[row] = out.status;
+    answers.outcome[row] = outcomeOf(out.status, out.reason);
+    answers.reason[row] = out.reason;
     answers.conditional[row] = conditional ? 1 : 0;
   }
 
@@ -336,6 +357,8 @@ export class Shard {
       answers.end[row] = this.out.answer.at;
       answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
       answers.status[row] = 500;
+      answers.outcome[row] = outcomeOf(500, this.out.reason);
+      answers.reason[row] = this.out.reason;
     }
     this.sweeper.failed(this.writes, this.now);
   }
@@ -345,7 +368,7 @@ export class Shard {
     const { answers } = this;
     for (let row = 0; row < answers.count; row++) {
       if (answers.status[row] === 0) continue; // a replayed one
-      this.tally.answered(answers.status[row]);
+      this.tally.answered(answers.status[row], answers.outcome[row], answers.reason[row]);
       if (answers.ticket[row] < 0) continue;
       const length = answers.end[row] - answers.at[row];
       this.transactions.publish(
@@ -357,6 +380,12 @@ export class Shard {
       );
     }
   }
+}
+
+/** What an answer to the request in the table is counted as. */
+function outcomeOf(status: number, reason: number): number {
+  if (table[T_METHOD] !== METHOD_REGISTER) return OUTCOME_OTHER;
+  return status < 300 ? OUTCOME_ACCEPTED : OUTCOME_OF_REASON[reason];
 }
 
 /** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */

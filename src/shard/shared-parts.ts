@@ -6,6 +6,7 @@ import type { UdpSocket } from '../transport/linux-udp.ts';
 import { type ListenAddress, type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
 import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
+import { MEASURES_BYTES } from './measures.ts';
 import { createRingMemory } from './ring.ts';
 
 const MAIN_RING_BYTES = 4 << 20;
@@ -22,6 +23,7 @@ export interface SharedParts {
   /** By shard, one per listener; empty without native ones. */
   readonly sockets: readonly (readonly UdpSocket[])[];
   readonly counters: readonly SharedArrayBuffer[];
+  readonly measures: readonly SharedArrayBuffer[];
   readonly bellMemories: readonly SharedArrayBuffer[];
   /** Empty where shards sleep on the flag. */
   readonly bellFds: readonly number[];
@@ -58,6 +60,7 @@ export function openSharedParts(
       listeners,
       sockets,
       counters: every(() => new SharedArrayBuffer(COUNTERS_BYTES)),
+      measures: every(() => new SharedArrayBuffer(MEASURES_BYTES)),
       bellMemories,
       bellFds,
       bells: bellMemories.map((memory, i) => {

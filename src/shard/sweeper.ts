@@ -11,6 +11,7 @@ import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;
@@ -22,11 +23,13 @@ export class Sweeper implements ExpiryVisitor {
   private readonly state: AorState;
   private readonly out: Outbox;
   private readonly tally: BatchTally;
+  private readonly measures: Measures;
 
-  constructor(state: AorState, out: Outbox, tally: BatchTally) {
+  constructor(state: AorState, out: Outbox, tally: BatchTally, measures: Measures) {
     this.state = state;
     this.out = out;
     this.tally = tally;
+    this.measures = measures;
   }
 
   /** Takes in every record of the store, whatever has run out meanwhile; counts bindings and AORs. @cold */
@@ -72,6 +75,8 @@ export class Sweeper implements ExpiryVisitor {
     if (after === before) return firstExpiry(out.state, out.stateAt, out.stateEnd);
     state.put(out, after);
     this.tally.swept(before, after);
+    const lagMs = out.now - firstExpiry(out.state, out.stateAt, out.stateEnd);
+    this.measures.observe(LAG_ROW, LAG_BOUNDS, lagMs / 1000);
     return firstExpiry(out.record.bytes, images, out.record.at);
   }
 

@@ -78,7 +78,7 @@ export class VirtualShard {
       const bytes = answers.bytes.subarray(answers.at[row], answers.end[row]);
       return parseAnswer(Buffer.from(bytes).toString('latin1'), answers.port[row]);
     });
-    this.shard.release();
+    this.shard.release(0);
     return texts;
   }
 
