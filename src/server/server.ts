@@ -1,10 +1,12 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
-import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
+import { type Pool, type PoolAuth, type ShardReading, startPool } from '../shard/pool.ts';
 import type { ListenAddress } from '../transport/native-udp.ts';
+import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
+import type { Phase } from './admin/health.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
-import { openDataDirectory } from './data-directory.ts';
+import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
 import { openUsers, type Users } from './users.ts';
@@ -20,6 +22,8 @@ export interface Server {
   readonly restarts: number;
   /** Users in the user store; 0 where nobody authenticates. */
   readonly users: number;
+  /** Of the admin listener, where there is one. */
+  readonly adminUrl: string | undefined;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -37,11 +41,38 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
     shards: config.shards ?? DEFAULT_SHARDS,
     anyShards: config.shards === undefined,
   });
-  let users: Users | undefined;
-  let pool: Pool;
+  const server = new RunningServer(config, directory, log);
   try {
-    if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
-    pool = await startPool({
+    await server.start();
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+class RunningServer implements Server, AdminTarget {
+  phase: Phase = 'starting';
+  private readonly config: Config;
+  private readonly directory: DataDirectory;
+  private readonly log: Log;
+  private admin: AdminServer | undefined;
+  private userStore: Users | undefined;
+  private pool: Pool | undefined;
+  private stopped: Promise<void> | undefined;
+
+  constructor(config: Config, directory: DataDirectory, log: Log) {
+    this.config = config;
+    this.directory = directory;
+    this.log = log;
+  }
+
+  /** The admin listener comes first: it can tell who asks that the rest is still starting. */
+  async start(): Promise<void> {
+    const { config, directory, log } = this;
+    this.admin = await this.openAdmin();
+    if (config.auth.mode === 'digest') this.userStore = await openUsers(directory.path, config.auth, log);
+    this.pool = await startPool({
       shards: directory.shards,
       listeners: config.listen,
       udp: config.udp,
@@ -50,38 +81,66 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       policy: config.policy,
       secret: directory.secret,
       log,
-      ...(users && { auth: poolAuth(config, directory.path, users) }),
+      ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
     });
-  } catch (error) {
-    await users?.close();
-    directory.close();
-    throw error;
+    this.phase = 'ready';
   }
-  const takeDown = async (): Promise<void> => {
+
+  get data(): string {
+    return this.directory.path;
+  }
+
+  get listen(): readonly ListenAddress[] {
+    return this.pool?.listeners ?? [];
+  }
+
+  get udp(): 'native' | 'dgram' {
+    return this.pool?.udp ?? 'dgram';
+  }
+
+  counters(): readonly Float64Array[] {
+    return this.pool?.counters() ?? [];
+  }
+
+  readings(): readonly ShardReading[] {
+    return this.pool?.readings() ?? [];
+  }
+
+  get restarts(): number {
+    return this.pool?.restarts ?? 0;
+  }
+
+  get users(): number {
+    return this.userStore?.count ?? 0;
+  }
+
+  get adminUrl(): string | undefined {
+    return this.admin?.url;
+  }
+
+  stop(): Promise<void> {
+    this.phase = 'draining';
+    this.stopped ??= this.takeDown();
+    return this.stopped;
+  }
+
+  private async takeDown(): Promise<void> {
     try {
-      await pool.stop();
-      await users?.close();
+      await this.pool?.stop();
+      await this.userStore?.close();
+      await this.admin?.close();
     } finally {
-      directory.close();
+      this.directory.close();
     }
-  };
-  let stopped: Promise<void> | undefined;
-  return {
-    listen: pool.listeners,
-    udp: pool.udp,
-    counters: () => pool.counters(),
-    get restarts() {
-      return pool.restarts;
-    },
-    get users() {
-      return users?.count ?? 0;
-    },
-    stop: () => {
-      stopped ??= takeDown();
-      return stopped;
-    },
-  };
+  }
+
+  /** The listener's code is loaded only where there is one. */
+  private async openAdmin(): Promise<AdminServer | undefined> {
+    if (this.config.admin === undefined) return undefined;
+    const { openAdmin } = await import('./admin/admin-server.ts');
+    return openAdmin(this.config.admin, this, this.log);
+  }
 }
 
 function poolAuth(config: Config, data: string, users: Users): PoolAuth {

@@ -6,8 +6,7 @@ import type { Peers } from '../registrar/peers.ts';
 import type { Answers } from './answers.ts';
 
 // --- what an answer was, as a shard counts it
-/** Sent again from memory. */
-export const OUTCOME_REPLAYED = 0;
+// 0: sent again from memory
 export const OUTCOME_ACCEPTED = 1;
 export const OUTCOME_CHALLENGED = 2;
 export const OUTCOME_REJECTED = 3;
