@@ -13,6 +13,7 @@ import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from './admin-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
+import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 
 import { nearest } from './nearest.ts';
@@ -39,6 +40,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** The admin listener: API, metrics, health, dashboard. Absent: none. */
   readonly admin?: AdminConfig;
+  /** Copies of messages for a capture server (HOMER). */
+  readonly hep?: HepConfig;
   readonly policy: Policy;
 }
 
@@ -93,6 +96,7 @@ const schema = z.strictObject({
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
+  hep: hepSchema.optional(),
   policy: z
     .strictObject(
       {
@@ -195,6 +199,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     auth: authKeys,
     abuse: abuseKeys,
     admin: adminKeys,
+    hep: hepKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -226,6 +231,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     ...(admin && { admin }),
+    ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
       ...intervals(policy, place, problems),

@@ -1,6 +1,7 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
+import { createAorKey } from '../shard/aor-key.ts';
 import { type Pool, type PoolAuth, type ShardReading, startPool } from '../shard/pool.ts';
 import type { ListenAddress } from '../transport/native-udp.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
@@ -9,6 +10,7 @@ import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
+import { MessageWatch } from './message-watch.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -24,6 +26,8 @@ export interface Server {
   readonly users: number;
   /** Of the admin listener, where there is one. */
   readonly adminUrl: string | undefined;
+  /** What operators trace while it runs. */
+  readonly watch: MessageWatch;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -59,6 +63,7 @@ class RunningServer implements Server, AdminTarget {
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
   private pool: Pool | undefined;
+  private messageWatch: MessageWatch | undefined;
   private stopped: Promise<void> | undefined;
 
   constructor(config: Config, directory: DataDirectory, log: Log) {
@@ -84,6 +89,8 @@ class RunningServer implements Server, AdminTarget {
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
     });
+    const aorKey = createAorKey(directory.secret);
+    this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
     this.phase = 'ready';
   }
 
@@ -97,6 +104,11 @@ class RunningServer implements Server, AdminTarget {
 
   get udp(): 'native' | 'dgram' {
     return this.pool?.udp ?? 'dgram';
+  }
+
+  get watch(): MessageWatch {
+    if (this.messageWatch === undefined) throw new Error('not started');
+    return this.messageWatch;
   }
 
   counters(): readonly Float64Array[] {
@@ -128,6 +140,7 @@ class RunningServer implements Server, AdminTarget {
   private async takeDown(): Promise<void> {
     try {
       await this.pool?.stop();
+      this.messageWatch?.close();
       await this.userStore?.close();
       await this.admin?.close();
     } finally {

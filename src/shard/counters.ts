@@ -29,6 +29,8 @@ const NAMES = [
   'dropped_scanner', // from tools that say they are scanners
   'dropped_ring_full',
   'dropped_send', // answers the socket would not take
+  'tapped', // messages copied for whoever watches
+  'tap_dropped', // those that found no room
   'answered_400',
   'answered_401',
   'answered_403',

@@ -17,6 +17,7 @@ import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
 const RESTART_MS_FIRST = 50;
@@ -80,6 +81,8 @@ export interface Pool {
   readonly restarts: number;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
+  /** What its messages are watched with. */
+  readonly tap: TapEnd;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -106,6 +109,7 @@ class RunningPool implements Pool {
   restarts = 0;
   private readonly options: PoolOptions;
   private readonly parts: SharedParts;
+  readonly tap: TapEnd;
   private readonly main: MainEnd;
   private readonly piscina: Piscina;
   private readonly stopping = new AbortController();
@@ -120,6 +124,7 @@ class RunningPool implements Pool {
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
     this.main = new MainEnd(parts);
+    this.tap = new TapEnd(parts.tapMemory, parts.taps);
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
@@ -279,6 +284,8 @@ class RunningPool implements Pool {
       incoming: this.ringsTo(shard),
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
+      tapMemory: parts.tapMemory,
+      tap: parts.taps[shard],
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),

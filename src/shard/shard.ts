@@ -56,7 +56,9 @@ import {
   OUTCOME_OTHER,
   OUTCOME_REJECTED,
 } from './measures.ts';
+import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
+import { Tap } from './tap.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
 
@@ -73,6 +75,8 @@ export interface ShardOptions {
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;
+  /** Where messages may be watched. */
+  readonly tap?: { readonly memory: SharedArrayBuffer; readonly ring: Ring };
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
@@ -103,6 +107,7 @@ export class Shard {
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
+  private readonly tap: Tap | null;
   private batchIsOpen = false;
   private slot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
@@ -123,6 +128,7 @@ export class Shard {
     this.measures = options.measures ?? new Measures();
     this.sweeper = new Sweeper(this.state, this.out, this.tally, this.measures);
     this.out.peers = this.peers;
+    this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     this.admission = new Admission({ ...options, refused }, this.out, this.state, this.uas);
   }
@@ -153,6 +159,7 @@ export class Shard {
       const owner = this.state.key[3] % this.options.shards;
       if (owner !== this.options.index) return this.forward(owner, length);
     }
+    if (this.tap?.on) this.tap.request(slot, at, length, this.state.key);
     this.keys.take();
     if (table[T_METHOD] === METHOD_CANCEL) this.cancel();
     else this.absorb(error, length);
@@ -182,6 +189,7 @@ export class Shard {
       }
     }
     this.publish();
+    if (this.tap?.on) this.tap.answered(this.answers);
     this.batchIsOpen = false;
     this.writes.clear();
     this.tally.clear();
@@ -198,6 +206,7 @@ export class Shard {
   private openBatch(): void {
     this.batchIsOpen = true;
     this.admission.refresh(this.now);
+    this.tap?.refresh(this.now);
   }
 
   private drop(counter: number): void {

@@ -8,12 +8,14 @@ import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
 import { MEASURES_BYTES } from './measures.ts';
 import { createRingMemory } from './ring.ts';
+import { createTapMemory } from './tap.ts';
 
 const MAIN_RING_BYTES = 4 << 20;
 /** Between every two shards; their number grows with the square. */
 const NEIGHBOUR_RING_BYTES = 1 << 20;
 const NEIGHBOUR_RING_BYTES_MANY = 256 << 10;
 const MANY_SHARDS = 16;
+const TAP_RING_BYTES = 4 << 20;
 
 export interface SharedParts {
   /** Null where the main thread has the sockets. */
@@ -34,6 +36,9 @@ export interface SharedParts {
   readonly between: readonly (readonly (SharedArrayBuffer | null)[])[];
   readonly fromMain: readonly SharedArrayBuffer[];
   readonly toMain: readonly SharedArrayBuffer[];
+  /** What is watched, and the copies of it, by shard (tap.ts). */
+  readonly tapMemory: SharedArrayBuffer;
+  readonly taps: readonly SharedArrayBuffer[];
   close(): void;
 }
 
@@ -70,6 +75,8 @@ export function openSharedParts(
       between: every((from) => every((to) => (from === to ? null : createRingMemory(between)))),
       fromMain: every(() => createRingMemory(MAIN_RING_BYTES)),
       toMain: every(() => createRingMemory(MAIN_RING_BYTES)),
+      tapMemory: createTapMemory(),
+      taps: every(() => createRingMemory(TAP_RING_BYTES)),
       close,
     };
   } catch (error) {
