@@ -4,7 +4,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { TapEnd, Tapped } from '../shard/tap-end.ts';
 import { formatIp, parseIp } from '../transport/ip-address.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
 import { hepPacket } from './hep.ts';
 import type { HepConfig } from './hep-config.ts';
 import type { Log } from './log.ts';

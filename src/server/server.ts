@@ -3,11 +3,12 @@
 
 import { createAorKey } from '../shard/aor-key.ts';
 import { type Pool, type PoolAuth, type ShardReading, startPool } from '../shard/pool.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
 import { MessageWatch } from './message-watch.ts';
@@ -81,6 +82,8 @@ class RunningServer implements Server, AdminTarget {
       shards: directory.shards,
       listeners: config.listen,
       udp: config.udp,
+      streams: config.streams,
+      flowNumbers: openFlowNumbers(directory.path),
       dataDir: directory.path,
       durability: config.durability,
       policy: config.policy,

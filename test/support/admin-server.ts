@@ -20,7 +20,7 @@ export interface AdminFixture {
 export async function startAdmin(changes: Partial<Config> = {}): Promise<AdminFixture> {
   const config: Config = {
     ...DEFAULT_CONFIG,
-    listen: [{ host: '127.0.0.1', port: 0 }],
+    listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
     data: temporaryDirectory(),
     shards: 1,
     policy: { ...DEFAULT_POLICY, domains: ['example.com'] },
