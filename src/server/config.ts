@@ -16,7 +16,7 @@ import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAu
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
-
+import { fillLookup, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -99,6 +99,7 @@ const schema = z.strictObject({
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
   admin: adminSchema.optional(),
+  lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
@@ -149,6 +150,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
       ...((merged.admin ?? raw.admin) && { admin: { ...merged.admin, ...raw.admin } }),
+      lookup: { ...merged.lookup, ...raw.lookup },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -206,6 +208,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     auth: authKeys,
     abuse: abuseKeys,
     admin: adminKeys,
+    lookup: lookupKeys,
     hep: hepKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
@@ -253,6 +256,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
       transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
       answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+      lookup: fillLookup(raw.lookup ?? {}),
     },
   };
 }

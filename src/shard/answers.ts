@@ -23,6 +23,8 @@ export class Answers {
   /** OUTCOME_*, and the REASON_* of a refusal: what is counted of it. */
   readonly outcome = new Uint8Array(SLOT_COUNT);
   readonly reason = new Uint8Array(SLOT_COUNT);
+  /** 1 for the answer to an INVITE over UDP: sent again until its ACK comes. */
+  readonly awaitsAck = new Uint8Array(SLOT_COUNT);
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -39,6 +41,7 @@ export class Answers {
     this.status[row] = 0;
     this.outcome[row] = 0;
     this.reason[row] = 0;
+    this.awaitsAck[row] = 0;
     return row;
   }
 }
