@@ -10,7 +10,6 @@ import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
-import { outcomeOfReason, REASON_NAMES } from '../registrar/reasons.ts';
 import { RedirectServer } from '../registrar/redirect.ts';
 import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
@@ -50,14 +49,8 @@ import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { GateOptions } from './gate.ts';
-import {
-  Measures,
-  OUTCOME_ACCEPTED,
-  OUTCOME_CHALLENGED,
-  OUTCOME_FAILED,
-  OUTCOME_OTHER,
-  OUTCOME_REJECTED,
-} from './measures.ts';
+import { Measures } from './measures.ts';
+import { outcomeOf } from './outcome.ts';
 import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
 import { Tap } from './tap.ts';
@@ -84,12 +77,6 @@ export interface ShardOptions {
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
 }
-
-const OUTCOME_OF_REASON = Uint8Array.from(REASON_NAMES, (name) => {
-  const outcome = outcomeOfReason(name);
-  if (outcome === 'rejected') return OUTCOME_REJECTED;
-  return outcome === 'failed' ? OUTCOME_FAILED : OUTCOME_CHALLENGED;
-});
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 
@@ -431,12 +418,6 @@ export class Shard {
       if (answers.awaitsAck[row] !== 0) this.unacknowledged.watch(row, answers.ticket[row], this.now);
     }
   }
-}
-
-/** What an answer to the request in the table is counted as. */
-function outcomeOf(status: number, reason: number): number {
-  if (table[T_METHOD] !== METHOD_REGISTER) return OUTCOME_OTHER;
-  return status < 300 ? OUTCOME_ACCEPTED : OUTCOME_OF_REASON[reason];
 }
 
 /** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */
