@@ -2,6 +2,7 @@
 // No flags, no terminal, no signals: those are serve.ts.
 
 import { createAorKey } from '../shard/aor-key.ts';
+import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, type ShardReading, startPool } from '../shard/pool.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
@@ -29,6 +30,8 @@ export interface Server {
   readonly adminUrl: string | undefined;
   /** What operators trace while it runs. */
   readonly watch: MessageWatch;
+  /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
+  subscribe(listener: BindingListener): () => void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -116,6 +119,11 @@ class RunningServer implements Server, AdminTarget {
 
   counters(): readonly Float64Array[] {
     return this.pool?.counters() ?? [];
+  }
+
+  subscribe(listener: BindingListener): () => void {
+    if (this.pool === undefined) throw new Error('not started');
+    return this.pool.events.subscribe(listener);
   }
 
   readings(): readonly ShardReading[] {
