@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // The command `aorta`: flags → configuration → server. What a flag's value may be is server/config.ts.
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './server/bench-command.ts';
 import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
+import { packageVersion } from './server/package-version.ts';
 import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
 import { addUserCommand } from './server/user-command.ts';
 
@@ -93,6 +93,14 @@ const FLAGS: readonly [key: string, option: Option][] = [
     'policy.default-expires',
     new Option('--default-expires <s>', `granted where none is asked for (default: ${policy.defaultExpiresS})`),
   ],
+  [
+    'admin.listen',
+    new Option(
+      '--admin <http:HOST:PORT>',
+      'admin API, metrics, health and dashboard, e.g. http:127.0.0.1:8060; off loopback they need the token of the ' +
+        'data directory (default: none)',
+    ),
+  ],
   ['log-level', new Option('--log-level <level>', 'trace, debug, info, warn, error, silent (default: info)')],
 ];
 
@@ -128,7 +136,7 @@ function program(): Command {
   const root = new Command('aorta');
   root
     .description('A SIP registrar and location service.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'aorta: ')) })
@@ -143,11 +151,6 @@ function program(): Command {
   addUserCommand(root);
   addBenchCommand(root);
   return root;
-}
-
-function version(): string {
-  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return manifest.version;
 }
 
 try {

@@ -11,6 +11,7 @@ import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
+import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from './admin-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
@@ -38,6 +39,8 @@ export interface Config {
   /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
   readonly udp: 'auto' | 'dgram';
   readonly logLevel: LogLevel;
+  /** The admin listener: API, metrics, health, dashboard. Absent: none. */
+  readonly admin?: AdminConfig;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
   readonly policy: Policy;
@@ -95,6 +98,7 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  admin: adminSchema.optional(),
   lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
@@ -145,6 +149,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      ...((merged.admin ?? raw.admin) && { admin: { ...merged.admin, ...raw.admin } }),
       lookup: { ...merged.lookup, ...raw.lookup },
     });
   }
@@ -163,9 +168,9 @@ export function refusals(
   config: Config,
   place: (path: readonly string[], fallback: string) => string = (path, fallback) => path.join('.') || fallback,
 ): string[] {
-  const problems = authFaults(config.auth).map(
-    ([path, fault]) => `${place(['auth', ...path], ['auth', ...path].join('.'))}: ${fault}`,
-  );
+  const faults = (key: string, found: [string[], string][]) =>
+    found.map(([path, fault]) => `${place([key, ...path], [key, ...path].join('.'))}: ${fault}`);
+  const problems = [...faults('auth', authFaults(config.auth)), ...faults('admin', adminFaults(config.admin))];
   const seen = new Set<string>();
   for (const address of config.listen) {
     const name = formatListenAddress(address);
@@ -202,6 +207,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    admin: adminKeys,
     lookup: lookupKeys,
     hep: hepKeys,
   };
@@ -221,6 +227,7 @@ function needsAuth(raw: Raw): boolean {
 }
 
 function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
+  const admin = fillAdmin(raw.admin);
   const policy = raw.policy ?? {};
   const limits = raw.limits ?? {};
   return {
@@ -233,6 +240,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
+    ...(admin && { admin }),
     streams: DEFAULT_STREAM_POLICY,
     ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {

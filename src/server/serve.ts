@@ -37,6 +37,7 @@ export async function serve(config: Config): Promise<number> {
     return startFailed(error, log);
   }
   for (const address of server.listen) process.stdout.write(`listening ${address.transport} ${hostPort(address)}\n`);
+  if (server.adminUrl !== undefined) process.stdout.write(`admin ${server.adminUrl}\n`);
   process.stdout.write(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
   log('info', 'ready', {
     listen: server.listen.map(formatListenAddress),

@@ -3,10 +3,12 @@
 
 import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
-import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
+import { type Pool, type PoolAuth, type ShardReading, startPool } from '../shard/pool.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
+import type { Phase } from './admin/health.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
-import { openDataDirectory } from './data-directory.ts';
+import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
@@ -24,6 +26,8 @@ export interface Server {
   readonly restarts: number;
   /** Users in the user store; 0 where nobody authenticates. */
   readonly users: number;
+  /** Of the admin listener, where there is one. */
+  readonly adminUrl: string | undefined;
   /** What operators trace while it runs. */
   readonly watch: MessageWatch;
   /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
@@ -45,11 +49,39 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
     shards: config.shards ?? DEFAULT_SHARDS,
     anyShards: config.shards === undefined,
   });
-  let users: Users | undefined;
-  let pool: Pool;
+  const server = new RunningServer(config, directory, log);
   try {
-    if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
-    pool = await startPool({
+    await server.start();
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+class RunningServer implements Server, AdminTarget {
+  phase: Phase = 'starting';
+  private readonly config: Config;
+  private readonly directory: DataDirectory;
+  private readonly log: Log;
+  private admin: AdminServer | undefined;
+  private userStore: Users | undefined;
+  private pool: Pool | undefined;
+  private messageWatch: MessageWatch | undefined;
+  private stopped: Promise<void> | undefined;
+
+  constructor(config: Config, directory: DataDirectory, log: Log) {
+    this.config = config;
+    this.directory = directory;
+    this.log = log;
+  }
+
+  /** The admin listener comes first: it can tell who asks that the rest is still starting. */
+  async start(): Promise<void> {
+    const { config, directory, log } = this;
+    this.admin = await this.openAdmin();
+    if (config.auth.mode === 'digest') this.userStore = await openUsers(directory.path, config.auth, log);
+    this.pool = await startPool({
       shards: directory.shards,
       listeners: config.listen,
       udp: config.udp,
@@ -60,43 +92,79 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       policy: config.policy,
       secret: directory.secret,
       log,
-      ...(users && { auth: poolAuth(config, directory.path, users) }),
+      ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
     });
-  } catch (error) {
-    await users?.close();
-    directory.close();
-    throw error;
+    const aorKey = createAorKey(directory.secret);
+    this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
+    this.phase = 'ready';
   }
-  const aorKey = createAorKey(directory.secret);
-  const watch = new MessageWatch(pool.tap, pool.listeners, config.hep, aorKey, log);
-  const takeDown = async (): Promise<void> => {
+
+  get data(): string {
+    return this.directory.path;
+  }
+
+  get listen(): readonly ListenAddress[] {
+    return this.pool?.listeners ?? [];
+  }
+
+  get udp(): 'native' | 'dgram' {
+    return this.pool?.udp ?? 'dgram';
+  }
+
+  get watch(): MessageWatch {
+    if (this.messageWatch === undefined) throw new Error('not started');
+    return this.messageWatch;
+  }
+
+  counters(): readonly Float64Array[] {
+    return this.pool?.counters() ?? [];
+  }
+
+  subscribe(listener: BindingListener): () => void {
+    if (this.pool === undefined) throw new Error('not started');
+    return this.pool.events.subscribe(listener);
+  }
+
+  readings(): readonly ShardReading[] {
+    return this.pool?.readings() ?? [];
+  }
+
+  get restarts(): number {
+    return this.pool?.restarts ?? 0;
+  }
+
+  get users(): number {
+    return this.userStore?.count ?? 0;
+  }
+
+  get adminUrl(): string | undefined {
+    return this.admin?.url;
+  }
+
+  stop(): Promise<void> {
+    this.phase = 'draining';
+    this.stopped ??= this.takeDown();
+    return this.stopped;
+  }
+
+  private async takeDown(): Promise<void> {
     try {
-      await pool.stop();
-      watch.close();
-      await users?.close();
+      await this.pool?.stop();
+      this.messageWatch?.close();
+      await this.userStore?.close();
+      await this.admin?.close();
     } finally {
-      directory.close();
+      this.directory.close();
     }
-  };
-  let stopped: Promise<void> | undefined;
-  return {
-    listen: pool.listeners,
-    udp: pool.udp,
-    watch,
-    subscribe: (listener) => pool.events.subscribe(listener),
-    counters: () => pool.counters(),
-    get restarts() {
-      return pool.restarts;
-    },
-    get users() {
-      return users?.count ?? 0;
-    },
-    stop: () => {
-      stopped ??= takeDown();
-      return stopped;
-    },
-  };
+  }
+
+  /** The listener's code is loaded only where there is one. */
+  private async openAdmin(): Promise<AdminServer | undefined> {
+    if (this.config.admin === undefined) return undefined;
+    const { openAdmin } = await import('./admin/admin-server.ts');
+    return openAdmin(this.config.admin, this, this.log);
+  }
 }
 
 function poolAuth(config: Config, data: string, users: Users): PoolAuth {
