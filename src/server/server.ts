@@ -1,9 +1,11 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
+import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
 import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, type ShardReading, startPool } from '../shard/pool.ts';
+import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
@@ -11,7 +13,9 @@ import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
+import { LocationLookup, type Lookup, type NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
+import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 import { MessageWatch } from './message-watch.ts';
 import { openUsers, type Users } from './users.ts';
 
@@ -32,6 +36,10 @@ export interface Server {
   readonly watch: MessageWatch;
   /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
   subscribe(listener: BindingListener): () => void;
+  /** Where a user is now. @param aor user@host or a SIP URI. */
+  lookup(aor: string): Lookup | NoLookup;
+  /** Takes a message that the program received itself; its answer goes to the program's `send`. */
+  handle(bytes: Uint8Array, source: MessageSource): void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -42,14 +50,14 @@ export interface Server {
  * The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
-export async function startServer(config: Config, log: Log = () => {}): Promise<Server> {
+export async function startServer(config: Config, log: Log = () => {}, send?: SendAnswer): Promise<Server> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const directory = openDataDirectory(config.data, {
     shards: config.shards ?? DEFAULT_SHARDS,
     anyShards: config.shards === undefined,
   });
-  const server = new RunningServer(config, directory, log);
+  const server = new RunningServer(config, directory, log, send);
   try {
     await server.start();
   } catch (error) {
@@ -64,21 +72,25 @@ class RunningServer implements Server, AdminTarget {
   private readonly config: Config;
   private readonly directory: DataDirectory;
   private readonly log: Log;
+  private readonly send: SendAnswer | undefined;
+  private readonly program = createPeers(1);
+  private lookups: LocationLookup | undefined;
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
   private pool: Pool | undefined;
   private messageWatch: MessageWatch | undefined;
   private stopped: Promise<void> | undefined;
 
-  constructor(config: Config, directory: DataDirectory, log: Log) {
+  constructor(config: Config, directory: DataDirectory, log: Log, send: SendAnswer | undefined) {
     this.config = config;
+    this.send = send;
     this.directory = directory;
     this.log = log;
   }
 
   /** The admin listener comes first: it can tell who asks that the rest is still starting. */
   async start(): Promise<void> {
-    const { config, directory, log } = this;
+    const { config, directory, log, send } = this;
     this.admin = await this.openAdmin();
     if (config.auth.mode === 'digest') this.userStore = await openUsers(directory.path, config.auth, log);
     this.pool = await startPool({
@@ -94,6 +106,13 @@ class RunningServer implements Server, AdminTarget {
       log,
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
+      ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
+    });
+    this.lookups = new LocationLookup({
+      readers: this.pool.openReaders(),
+      secret: directory.secret,
+      domains: config.policy.domains,
+      flows: this.pool.flows,
     });
     const aorKey = createAorKey(directory.secret);
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
@@ -126,6 +145,17 @@ class RunningServer implements Server, AdminTarget {
     return this.pool.events.subscribe(listener);
   }
 
+  lookup(aor: string): Lookup | NoLookup {
+    if (this.lookups === undefined) throw new Error('not started');
+    return this.lookups.lookup(aor, Date.now());
+  }
+
+  handle(bytes: Uint8Array, source: MessageSource): void {
+    if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
+    writePeer(this.program, 0, source, LISTENER_PROGRAM);
+    this.pool?.hand(bytes, this.program);
+  }
+
   readings(): readonly ShardReading[] {
     return this.pool?.readings() ?? [];
   }
@@ -150,6 +180,7 @@ class RunningServer implements Server, AdminTarget {
 
   private async takeDown(): Promise<void> {
     try {
+      this.lookups?.close();
       await this.pool?.stop();
       this.messageWatch?.close();
       await this.userStore?.close();
