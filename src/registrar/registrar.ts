@@ -49,12 +49,14 @@ import {
   CHANGE_EXPIRED,
   CHANGE_REFRESHED,
   CHANGE_REGISTERED,
+  CHANGE_REMOVED,
   CHANGE_UNREGISTERED,
   type Changes,
 } from './changes.ts';
 import { highestNc } from './images.ts';
 import { isFirstHop } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
+import { LISTENER_ADMIN } from './peers.ts';
 import {
   BAD_Q,
   BAD_REG_ID,
@@ -129,11 +131,12 @@ export class Registrar {
     const { bindings } = this;
     for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
       if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);
+    const ended = out.peers.listener[out.peer] === LISTENER_ADMIN ? CHANGE_REMOVED : CHANGE_UNREGISTERED;
     let written = bindings.recordAt;
     for (let i = 0; i < bindings.count; i++) {
       const image = bindings.imageAt[i];
       if (bindings.isGone(i)) {
-        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : CHANGE_UNREGISTERED;
+        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : ended;
         if (image >= 0) changes.add(kind, aor, 0, aorLength, out.state, image, out.now);
         continue;
       }

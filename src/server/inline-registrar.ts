@@ -117,7 +117,7 @@ export class InlineRegistrar {
       const bytes = Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row]));
       this.options.send(bytes, readPeer(peers, answers.slot[row], answers.port[row]));
     }
-    this.shard.release();
+    this.shard.release(0);
     this.plan();
   }
 

@@ -1,7 +1,9 @@
 // A server inside the test with an admin listener, and requests to it.
 
-import { type Config, DEFAULT_CONFIG, DEFAULT_POLICY, type Server, startServer } from '../../src/index.ts';
+import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
 import { readToken } from '../../src/server/admin-files.ts';
+import { type Config, DEFAULT_CONFIG } from '../../src/server/config.ts';
+import { type Server, startServer } from '../../src/server/server.ts';
 import { temporaryDirectory } from './aorta-process.ts';
 import { SipClient } from './sip-client.ts';
 
