@@ -53,6 +53,13 @@ const FLAGS: readonly [key: string, option: Option][] = [
     new Option('--allow-unauthenticated', 'listen on other addresses without authentication all the same'),
   ],
   [
+    'lookup.http',
+    new Option(
+      '--lookup <http:HOST:PORT>',
+      'where proxies ask by HTTP where users are; may be repeated (default: nowhere)',
+    ).argParser(collect),
+  ],
+  [
     'lookup.sip',
     new Option(
       '--lookup-sip <who>',
@@ -120,11 +127,16 @@ function flagOf(key: string): string {
   return FLAGS.find(([name]) => name === key)?.[1].long ?? key;
 }
 
+/** The configuration file, where one is named, and the flags, which win. */
+function sourcesOf(options: Readonly<Record<string, unknown>>): ConfigSource[] {
+  const file = options.config as string | undefined;
+  return file === undefined ? [flagSource(options)] : [readConfigFile(file), flagSource(options)];
+}
+
 async function runServe(options: Readonly<Record<string, unknown>>): Promise<void> {
   try {
-    const file = options.config as string | undefined;
-    const sources = file === undefined ? [flagSource(options)] : [readConfigFile(file), flagSource(options)];
-    process.exitCode = await serve(createConfig(sources));
+    const read = () => createConfig(sourcesOf(options));
+    process.exitCode = await serve(read(), options.config === undefined ? undefined : read);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     printProblems(error);

@@ -110,6 +110,7 @@ export class InlineRegistrar {
     this.turn = undefined;
     this.filled = FIRST_SLOT;
     const now = Date.now();
+    const began = performance.now();
     this.shard.expire(now);
     this.shard.commit(now);
     const { answers, peers } = this.shard;
@@ -117,7 +118,7 @@ export class InlineRegistrar {
       const bytes = Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row]));
       this.options.send(bytes, readPeer(peers, answers.slot[row], answers.port[row]));
     }
-    this.shard.release(0);
+    this.shard.release((performance.now() - began) / 1000);
     this.plan();
   }
 

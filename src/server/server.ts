@@ -4,7 +4,7 @@
 import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
 import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
-import { type Pool, type PoolAuth, type ShardReading, startPool } from '../shard/pool.ts';
+import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
@@ -13,10 +13,13 @@ import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
-import { LocationLookup, type Lookup, type NoLookup } from './location-lookup.ts';
+import type { Lookup, NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
+import type { HttpAddress } from './lookup-config.ts';
+import { LookupService } from './lookup-service.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 import { MessageWatch } from './message-watch.ts';
+import { applyChanges, type ReloadReport } from './reload.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -36,10 +39,17 @@ export interface Server {
   readonly watch: MessageWatch;
   /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
   subscribe(listener: BindingListener): () => void;
+  /** Where lookups are answered by HTTP. */
+  readonly lookupHttp: readonly HttpAddress[];
   /** Where a user is now. @param aor user@host or a SIP URI. */
   lookup(aor: string): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
   handle(bytes: Uint8Array, source: MessageSource): void;
+  /**
+   * Applies what changed in the configuration and can be applied at run time; users are always current, and the admin
+   * listener's certificate is read anew. Undefined where there is nothing to read. Throws a ConfigError, with nothing changed.
+   */
+  reload(): ReloadReport | undefined;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -47,17 +57,22 @@ export interface Server {
 /**
  * Starts a server and resolves when it answers. A Config is best made from DEFAULT_CONFIG:
  * `startServer({ ...DEFAULT_CONFIG, data: 'bindings', policy: { ...DEFAULT_POLICY, domains: ['example.com'] } })`.
- * The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
+ * `reread` makes the configuration anew for a reload. The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
-export async function startServer(config: Config, log: Log = () => {}, send?: SendAnswer): Promise<Server> {
+export async function startServer(
+  config: Config,
+  log: Log = () => {},
+  send?: SendAnswer,
+  reread?: () => Config,
+): Promise<Server> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const directory = openDataDirectory(config.data, {
     shards: config.shards ?? DEFAULT_SHARDS,
     anyShards: config.shards === undefined,
   });
-  const server = new RunningServer(config, directory, log, send);
+  const server = new RunningServer(config, directory, log, send, reread);
   try {
     await server.start();
   } catch (error) {
@@ -68,24 +83,32 @@ export async function startServer(config: Config, log: Log = () => {}, send?: Se
 }
 
 class RunningServer implements Server, AdminTarget {
-  phase: Phase = 'starting';
-  private readonly config: Config;
+  config: Config;
   private readonly directory: DataDirectory;
   private readonly log: Log;
   private readonly send: SendAnswer | undefined;
+  private readonly reread: (() => Config) | undefined;
   private readonly program = createPeers(1);
-  private lookups: LocationLookup | undefined;
+  private running = false;
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
   private pool: Pool | undefined;
+  private lookups: LookupService | undefined;
   private messageWatch: MessageWatch | undefined;
   private stopped: Promise<void> | undefined;
 
-  constructor(config: Config, directory: DataDirectory, log: Log, send: SendAnswer | undefined) {
+  constructor(
+    config: Config,
+    directory: DataDirectory,
+    log: Log,
+    send: SendAnswer | undefined,
+    reread: (() => Config) | undefined,
+  ) {
     this.config = config;
-    this.send = send;
     this.directory = directory;
     this.log = log;
+    this.send = send;
+    this.reread = reread;
   }
 
   /** The admin listener comes first: it can tell who asks that the rest is still starting. */
@@ -94,74 +117,31 @@ class RunningServer implements Server, AdminTarget {
     this.admin = await this.openAdmin();
     if (config.auth.mode === 'digest') this.userStore = await openUsers(directory.path, config.auth, log);
     this.pool = await startPool({
-      shards: directory.shards,
-      listeners: config.listen,
-      udp: config.udp,
-      streams: config.streams,
-      flowNumbers: openFlowNumbers(directory.path),
-      dataDir: directory.path,
-      durability: config.durability,
-      policy: config.policy,
-      secret: directory.secret,
-      log,
+      ...poolOptions(config, directory, log),
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
-      gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
-    this.lookups = new LocationLookup({
-      readers: this.pool.openReaders(),
-      secret: directory.secret,
-      domains: config.policy.domains,
-      flows: this.pool.flows,
-    });
+    this.lookups = await LookupService.open(this.pool, directory, config);
     const aorKey = createAorKey(directory.secret);
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
-    this.phase = 'ready';
+    this.running = true;
+  }
+
+  get phase(): Phase {
+    if (this.stopped !== undefined) return 'draining';
+    return this.running ? 'ready' : 'starting';
   }
 
   get data(): string {
     return this.directory.path;
   }
 
-  get listen(): readonly ListenAddress[] {
-    return this.pool?.listeners ?? [];
+  get secret(): Uint8Array {
+    return this.directory.secret;
   }
 
-  get udp(): 'native' | 'dgram' {
-    return this.pool?.udp ?? 'dgram';
-  }
-
-  get watch(): MessageWatch {
-    if (this.messageWatch === undefined) throw new Error('not started');
-    return this.messageWatch;
-  }
-
-  counters(): readonly Float64Array[] {
-    return this.pool?.counters() ?? [];
-  }
-
-  subscribe(listener: BindingListener): () => void {
-    if (this.pool === undefined) throw new Error('not started');
-    return this.pool.events.subscribe(listener);
-  }
-
-  lookup(aor: string): Lookup | NoLookup {
-    if (this.lookups === undefined) throw new Error('not started');
-    return this.lookups.lookup(aor, Date.now());
-  }
-
-  handle(bytes: Uint8Array, source: MessageSource): void {
-    if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
-    writePeer(this.program, 0, source, LISTENER_PROGRAM);
-    this.pool?.hand(bytes, this.program);
-  }
-
-  readings(): readonly ShardReading[] {
-    return this.pool?.readings() ?? [];
-  }
-
-  get restarts(): number {
-    return this.pool?.restarts ?? 0;
+  get shardPool(): Pool | undefined {
+    return this.running ? this.pool : undefined;
   }
 
   get users(): number {
@@ -172,15 +152,66 @@ class RunningServer implements Server, AdminTarget {
     return this.admin?.url;
   }
 
+  get listen(): readonly ListenAddress[] {
+    return started(this.pool).listeners;
+  }
+
+  get udp(): 'native' | 'dgram' {
+    return started(this.pool).udp;
+  }
+
+  get watch(): MessageWatch {
+    return started(this.messageWatch);
+  }
+
+  get restarts(): number {
+    return started(this.pool).restarts;
+  }
+
+  get lookupHttp(): Server['lookupHttp'] {
+    return started(this.lookups).listen;
+  }
+
+  counters(): readonly Float64Array[] {
+    return started(this.pool).counters();
+  }
+
+  subscribe(listener: BindingListener): () => void {
+    return started(this.pool).events.subscribe(listener);
+  }
+
+  lookup(aor: string): Lookup | NoLookup {
+    return started(this.lookups).lookup(aor);
+  }
+
+  handle(bytes: Uint8Array, source: MessageSource): void {
+    if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
+    writePeer(this.program, 0, source, LISTENER_PROGRAM);
+    started(this.pool).hand(bytes, this.program);
+  }
+
+  reload(): ReloadReport | undefined {
+    if (this.reread === undefined) return undefined;
+    const next = this.reread();
+    const report = applyChanges(this.config, next, {
+      'log-level': ({ logLevel }) => {
+        this.log.setLevel?.(logLevel);
+        this.config = { ...this.config, logLevel };
+      },
+    });
+    this.admin?.reloadTls();
+    this.log('info', 'reloaded', { ...report });
+    return report;
+  }
+
   stop(): Promise<void> {
-    this.phase = 'draining';
     this.stopped ??= this.takeDown();
     return this.stopped;
   }
 
   private async takeDown(): Promise<void> {
     try {
-      this.lookups?.close();
+      await this.lookups?.close();
       await this.pool?.stop();
       this.messageWatch?.close();
       await this.userStore?.close();
@@ -196,6 +227,28 @@ class RunningServer implements Server, AdminTarget {
     const { openAdmin } = await import('./admin/admin-server.ts');
     return openAdmin(this.config.admin, this, this.log);
   }
+}
+
+/** What is there once the server has started. */
+function started<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error('the server has not started');
+  return part;
+}
+
+function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOptions {
+  return {
+    shards: directory.shards,
+    listeners: config.listen,
+    udp: config.udp,
+    streams: config.streams,
+    flowNumbers: openFlowNumbers(directory.path),
+    dataDir: directory.path,
+    durability: config.durability,
+    policy: config.policy,
+    secret: directory.secret,
+    log,
+    gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
+  };
 }
 
 function poolAuth(config: Config, data: string, users: Users): PoolAuth {

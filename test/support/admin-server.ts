@@ -61,3 +61,49 @@ export function samplesOf(text: string): Map<string, number> {
   }
   return samples;
 }
+
+export interface FeedEvent {
+  readonly id: string;
+  readonly event: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** A client of the change feed. Resolves when the server has begun to answer. @param lastId to go on behind */
+export async function openFeed(
+  url: string,
+  lastId?: string,
+): Promise<{ next(): Promise<FeedEvent>; close(): Promise<void> }> {
+  const stop = new AbortController();
+  const answer = await fetch(url, {
+    signal: stop.signal,
+    headers: { accept: 'text/event-stream', ...(lastId !== undefined && { 'last-event-id': lastId }) },
+  });
+  if (answer.body === null || answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  return {
+    next: async () => {
+      for (;;) {
+        const end = text.indexOf('\n\n');
+        if (end >= 0) {
+          const fields = Object.fromEntries(
+            text
+              .slice(0, end)
+              .split('\n')
+              .map((line) => line.split(/: ?(.*)/s)),
+          );
+          text = text.slice(end + 2);
+          if (fields.data !== undefined) return { id: fields.id, event: fields.event, data: JSON.parse(fields.data) };
+          continue;
+        }
+        const { value, done } = await reader.read();
+        if (done) throw new Error('the feed ended');
+        text += value;
+      }
+    },
+    close: async () => {
+      stop.abort();
+      await reader.cancel().catch(() => {});
+    },
+  };
+}

@@ -12,6 +12,8 @@ const LOOK_MS = 1000;
 const RING_FULL = 0.8;
 
 export class Health {
+  /** An operator has said that nothing more is to be sent here. */
+  drained = false;
   private readonly phase: () => Phase;
   private readonly readings: () => readonly ShardReading[];
   private readonly timer: NodeJS.Timeout;
@@ -28,6 +30,7 @@ export class Health {
   problems(): string[] {
     const phase = this.phase();
     if (phase !== 'ready') return [phase];
+    if (this.drained) return ['draining'];
     const now = performance.now();
     return this.readings().flatMap(({ open, ringBytes, ringCapacity }, shard) => {
       if (!open) return [`shard ${shard} is being started again`];

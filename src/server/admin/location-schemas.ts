@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const parameterMap = z.record(z.string(), z.union([z.string(), z.literal(true)]));
 
-export const bindingSchema = z.object({
+const bindingSchema = z.object({
   uri: z.string().describe('Contact URI as registered'),
   display: z.string().optional(),
   q: z.number(),

@@ -49,12 +49,12 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
 }
 
 /** A counter over all shards. */
-function totalOf(readings: readonly ShardReading[], index: number): number {
+export function totalOf(readings: readonly ShardReading[], index: number): number {
   return readings.reduce((sum, { counters }) => sum + counters[index], 0);
 }
 
 /** Row of a histogram over all shards: a count for each bucket, the sum last. */
-function histogramOf(readings: readonly ShardReading[], row: number): Float64Array {
+export function histogramOf(readings: readonly ShardReading[], row: number): Float64Array {
   const total = new Float64Array(HISTOGRAM_ROW);
   for (const { measures } of readings)
     for (let i = 0; i < HISTOGRAM_ROW; i++) total[i] += measures[row * HISTOGRAM_ROW + i];
