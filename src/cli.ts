@@ -101,6 +101,13 @@ const FLAGS: readonly [key: string, option: Option][] = [
     new Option('--default-expires <s>', `granted where none is asked for (default: ${policy.defaultExpiresS})`),
   ],
   [
+    'policy.expires-jitter',
+    new Option(
+      '--expires-jitter <percent>',
+      `granted intervals are shortened at random by up to this, so that phones do not refresh in step (default: ${policy.expiresJitterPercent})`,
+    ),
+  ],
+  [
     'admin.listen',
     new Option(
       '--admin <http:HOST:PORT>',

@@ -2,7 +2,6 @@
 // and hands it down. What is decided is the pipeline's business; what sockets and rings are made of, the transport's.
 // @hot
 
-import type { ScanReport } from '../location/location-store.ts';
 import type { Peers } from '../registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
 import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
@@ -21,10 +20,11 @@ const RING_SLOTS_MAX = (SLOT_COUNT * 3) / 4;
 export interface Pipeline {
   readonly peers: Peers;
   readonly answers: Datagrams;
-  open(now: number): ScanReport;
+  open(): void;
   receive(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
+  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void;
   /** The answers have left, so many seconds after the batch was taken in. */
   release(seconds: number): void;
   msToNextTick(now: number): number;
@@ -92,15 +92,16 @@ export class ShardLoop {
     const commits = counters[COUNTER.commits];
     const before = performance.now();
     shard.commit(now);
+    const commitMs = performance.now() - before;
     if (counters[COUNTER.commits] > commits) {
-      const ms = performance.now() - before;
-      counters[COUNTER.commit_us] += ms * 1000;
-      measures.observe(COMMIT_ROW, SECONDS_BOUNDS, ms / 1000);
+      counters[COUNTER.commit_us] += commitMs * 1000;
+      measures.observe(COMMIT_ROW, SECONDS_BOUNDS, commitMs / 1000);
     }
     this.send();
     const tookMs = performance.now() - began;
     counters[COUNTER.busy_us] += tookMs * 1000;
     shard.release(tookMs / 1000);
+    shard.observe(now, filled < SLOT_COUNT, commitMs, tookMs);
   }
 
   private fill(sockets: boolean): number {
