@@ -1,22 +1,18 @@
-// An HTTP listener as every door of the server has it: who may ask, limits, errors as problem+json, TLS. What can be asked
-// is the business of whoever adds routes to `app`.
+// An HTTP listener: who may ask, limits, JSON in and out, streams, errors as problem+json, TLS. What can be asked is the
+// business of whoever adds routes.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import type { HttpAddress } from './http-address.ts';
-import { httpUrl } from './http-address.ts';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type HttpAddress, httpUrl } from './http-address.ts';
+import { HttpRouter } from './http-router.ts';
 import { isLoopback } from './listen-address.ts';
 import type { Log } from './log.ts';
 import { PROBLEM_TYPE, Problem, problemBody } from './problem.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Needs no token: health, and files without anybody's data. */
-    open?: boolean;
-  }
-}
 
 export interface TlsFiles {
   readonly certificate: string;
@@ -30,78 +26,132 @@ export interface HttpServerOptions {
   /** Asked for as `Authorization: Bearer …`. Absent: whoever reaches the listener may ask, so loopback only. */
   readonly token?: string;
   readonly log: Log;
-  readonly limits?: Partial<HttpLimits>;
 }
 
-export interface HttpLimits {
-  readonly bodyBytes: number;
-  readonly connections: number;
-  /** To receive a request whole. */
-  readonly requestMs: number;
-  readonly keepAliveMs: number;
-  /** Of one parameter in a path, escapes and all. */
-  readonly parameterBytes: number;
-}
-
-const DEFAULT_HTTP_LIMITS: HttpLimits = {
+/** Every limit of a listener. */
+const LIMITS = {
   bodyBytes: 1 << 20,
   connections: 256,
+  /** To receive a request whole. */
   requestMs: 10_000,
   keepAliveMs: 65_000,
-  parameterBytes: 4096,
+  /** How long a certificate handshake may take. */
+  handshakeMs: 10_000,
 };
 
-export interface HttpServer {
-  /** Routes and hooks are added before `listen`. */
-  readonly app: FastifyInstance;
-  /** Binds; gives the URL, with the port it got. Rejects with the system's error where the address cannot be had. */
-  listen(): Promise<string>;
-  /** Takes the certificate's files in anew. */
-  reloadTls(): void;
-  /** Ends the listener and every connection, streams included. */
-  close(): Promise<void>;
+export interface HttpRequest {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  /** Of JSON; undefined where there is none. */
+  readonly body: unknown;
+  readonly raw: IncomingMessage;
+  /** For what is no answer in one piece; a handler that takes it returns TAKEN. */
+  readonly response: ServerResponse;
 }
 
-/** Throws an Error where a file of TLS cannot be read, or the listener would be open to other machines without a token. */
-export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { address, log } = options;
-  const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits };
-  if (options.token === undefined && !isLoopback(address.host)) {
-    throw new Error(`${httpUrl(address)} can be reached from other machines and so needs a token`);
+export interface HttpAnswer {
+  readonly status?: number;
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text as it is, pieces as they come, anything else as JSON; undefined for none. */
+  readonly body?: unknown;
+}
+
+/** The handler answers by itself. */
+export const TAKEN = Symbol('taken');
+
+export type HttpHandler = (request: HttpRequest) => HttpAnswer | typeof TAKEN | Promise<HttpAnswer | typeof TAKEN>;
+
+interface Handled {
+  readonly handle: HttpHandler;
+  /** Needs no token: health, and files without anybody's data. */
+  readonly open: boolean;
+}
+
+export class HttpServer {
+  private readonly options: HttpServerOptions;
+  private readonly server: Server;
+  private readonly router = new HttpRouter<Handled>();
+  private readonly mayAsk: (request: IncomingMessage, open: boolean) => void;
+
+  /** Throws an Error where a file of TLS cannot be read, or the listener would be open to other machines without a token. */
+  constructor(options: HttpServerOptions) {
+    const { address, token } = options;
+    if (token === undefined && !isLoopback(address.host))
+      throw new Error(`${httpUrl(address)} can be reached from other machines and so needs a token`);
+    this.options = options;
+    this.mayAsk = token === undefined ? localOnly : withToken(token);
+    const answer: RequestListener = (request, response) => void this.answer(request, response);
+    const limits = { requestTimeout: LIMITS.requestMs, keepAliveTimeout: LIMITS.keepAliveMs };
+    this.server =
+      address.scheme === 'https'
+        ? createTlsServer({ ...limits, ...readTls(options.tls), handshakeTimeout: LIMITS.handshakeMs }, answer)
+        : createServer(limits, answer);
+    this.server.maxConnections = LIMITS.connections;
   }
-  const tls = address.scheme === 'https' ? readTls(options.tls) : undefined;
-  const app = fastify({
-    bodyLimit: limits.bodyBytes,
-    requestTimeout: limits.requestMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    routerOptions: { maxParamLength: limits.parameterBytes },
-    forceCloseConnections: true,
-    return503OnClosing: false,
-    ...(tls && { https: tls }),
-  }) as unknown as FastifyInstance;
-  app.server.maxConnections = limits.connections;
-  const mayAsk = options.token === undefined ? localOnly : withToken(options.token);
-  app.addHook('onRequest', async (request) => mayAsk(request));
-  app.addHook('onSend', async (_request, reply) => {
-    reply.header('cache-control', reply.getHeader('cache-control') ?? 'no-store');
-    reply.header('x-content-type-options', 'nosniff');
-  });
-  app.setErrorHandler((error, request, reply) => sendProblem(toProblem(error, request, log), reply));
-  app.setNotFoundHandler((request, reply) => {
-    sendProblem(new Problem(404, 'no_such_route', `there is no ${request.method} ${pathOf(request)}`), reply);
-  });
-  return {
-    app,
-    listen: async () => {
-      await app.listen({ host: address.host, port: address.port });
-      return httpUrl({ ...address, port: (app.server.address() as AddressInfo).port });
-    },
-    reloadTls: () => {
-      if (tls === undefined) return;
-      (app.server as unknown as import('node:https').Server).setSecureContext(readTls(options.tls));
-    },
-    close: () => app.close(),
-  };
+
+  /** @param path with parameters as `{name}` @param open whether it needs no token */
+  route(method: string, path: string, handle: HttpHandler, open = false): void {
+    this.router.add(method, path, { handle, open });
+  }
+
+  /** Binds; gives the URL, with the port it got. Rejects with the system's error where the address cannot be had. */
+  listen(): Promise<string> {
+    const { address } = this.options;
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(address.port, address.host, () => {
+        this.server.off('error', reject);
+        resolve(httpUrl({ ...address, port: (this.server.address() as AddressInfo).port }));
+      });
+    });
+  }
+
+  /** Takes the certificate's files in anew. */
+  reloadTls(): void {
+    if (this.options.address.scheme === 'https') (this.server as TlsServer).setSecureContext(readTls(this.options.tls));
+  }
+
+  /** Ends the listener and every connection, streams included. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+
+  private async answer(raw: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const url = new URL(raw.url ?? '/', 'http://localhost');
+      const { route, params } = this.find(raw, url.pathname);
+      const query = Object.fromEntries(url.searchParams);
+      const body = await readBody(raw);
+      const result = await route.handle({ params, query, body, raw, response });
+      if (result !== TAKEN) await send(response, result);
+    } catch (error) {
+      this.fail(error, raw, response);
+    }
+  }
+
+  /** Who may not ask is not told what there is. */
+  private find(raw: IncomingMessage, path: string): ReturnType<HttpRouter<Handled>['find']> {
+    try {
+      const found = this.router.find(raw.method ?? 'GET', path);
+      this.mayAsk(raw, found.route.open);
+      return found;
+    } catch (error) {
+      this.mayAsk(raw, false);
+      throw error;
+    }
+  }
+
+  private fail(error: unknown, raw: IncomingMessage, response: ServerResponse): void {
+    if (response.headersSent) return void response.destroy(); // a stream that broke, or whose reader went away
+    if (error instanceof Problem) return sendProblem(response, error);
+    const { method, url } = raw;
+    this.options.log('error', 'http request failed', { method, path: url?.split('?', 1)[0], err: error });
+    sendProblem(response, new Problem(500, 'internal', 'the log says more'));
+  }
 }
 
 function readTls(files: TlsFiles | undefined): { cert: Buffer; key: Buffer } {
@@ -116,36 +166,28 @@ function readTls(files: TlsFiles | undefined): { cert: Buffer; key: Buffer } {
   return { cert: read(files.certificate), key: read(files.key) };
 }
 
-type Guard = (request: FastifyRequest) => void;
-
 /**
  * Without a token only this machine may ask, and no web page: one that resolves its own name to 127.0.0.1 is known by its
  * Host, one of another origin by its Origin.
  */
-const localOnly: Guard = (request) => {
-  const host = (request.headers.host ?? '').toLowerCase();
+function localOnly({ headers }: IncomingMessage): void {
+  const host = (headers.host ?? '').toLowerCase();
   const name = /^(\[[^\]]*\]|[^:]*)(:[0-9]+)?$/.exec(host)?.[1] ?? '';
-  if (name !== 'localhost' && !isLoopback(name.replace(/^\[|\]$/g, ''))) {
+  if (name !== 'localhost' && !isLoopback(name.replace(/^\[|\]$/g, '')))
     throw new Problem(403, 'foreign_host', `this listener answers as localhost and 127.0.0.1, not as "${host}"`);
-  }
-  const { origin } = request.headers;
-  if (origin !== undefined && !sameOrigin(origin, host)) {
+  const { origin } = headers;
+  if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host))
     throw new Problem(403, 'foreign_origin', `web pages of ${origin} may not ask here`);
-  }
-};
-
-function sameOrigin(origin: string, host: string): boolean {
-  return URL.canParse(origin) && new URL(origin).host === host;
 }
 
-function withToken(token: string): Guard {
+function withToken(token: string): (request: IncomingMessage, open: boolean) => void {
   const expected = digest(token);
-  return (request) => {
-    if (request.routeOptions.config.open === true) return;
-    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  return ({ headers }, open) => {
+    if (open) return;
+    const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
     if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
     const what = given === undefined ? 'send the token as "Authorization: Bearer …"' : 'the token is wrong';
-    throw new Problem(401, 'token_needed', `${what}; it is in the data directory`);
+    throw new Problem(401, 'token_needed', `${what}; it is in the file admin-token of the data directory`);
   };
 }
 
@@ -153,26 +195,46 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function toProblem(error: unknown, request: FastifyRequest, log: Log): Problem {
-  if (error instanceof Problem) return error;
-  const { statusCode, code, message } = error as { statusCode?: number; code?: string; message: string };
-  if (statusCode !== undefined && statusCode < 500) {
-    const word = (code ?? 'bad_request').replace(/^FST_ERR_(CTP_)?/, '').toLowerCase();
-    return new Problem(statusCode, word, message);
+async function readBody(raw: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of raw as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > LIMITS.bodyBytes)
+      throw new Problem(413, 'too_large', `a body may have at most ${LIMITS.bodyBytes} bytes`);
+    chunks.push(chunk);
   }
-  log('error', 'http request failed', { method: request.method, path: pathOf(request), err: error });
-  return new Problem(500, 'internal', 'the log says more');
+  if (bytes === 0) return undefined;
+  if (!/^application\/json *(;|$)/i.test(raw.headers['content-type'] ?? ''))
+    throw new Problem(415, 'not_json', 'send the body as Content-Type: application/json');
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch (error) {
+    throw new Problem(400, 'bad_json', `the body is no JSON: ${(error as Error).message}`);
+  }
 }
 
-function sendProblem(problem: Problem, reply: FastifyReply): void {
-  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="aorta"');
-  void reply
-    .code(problem.status)
-    .type(PROBLEM_TYPE)
-    .send(JSON.stringify(problemBody(problem)));
+async function send(response: ServerResponse, { status, type, headers, body }: HttpAnswer): Promise<void> {
+  const common = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers };
+  if (body === undefined) {
+    response.writeHead(status ?? 204, common).end();
+    return;
+  }
+  if (isPieces(body)) {
+    response.writeHead(status ?? 200, { ...common, 'content-type': type ?? 'text/plain; charset=utf-8' });
+    return pipeline(Readable.from(body, { highWaterMark: 4 }), response);
+  }
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  const length = { 'content-type': type ?? 'application/json', 'content-length': bytes.length };
+  response.writeHead(status ?? 200, { ...common, ...length }).end(bytes);
 }
 
-/** Without the query, which may hold what is nobody's business in a log. */
-function pathOf(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0];
+function isPieces(body: unknown): body is AsyncIterable<string> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+}
+
+function sendProblem(response: ServerResponse, problem: Problem): void {
+  if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer realm="aorta"');
+  if (problem.status === 413) response.shouldKeepAlive = false; // the rest of the body is still to come
+  void send(response, { status: problem.status, type: PROBLEM_TYPE, body: JSON.stringify(problemBody(problem)) });
 }

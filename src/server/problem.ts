@@ -24,6 +24,7 @@ const TITLES: Readonly<Record<number, string>> = {
   401: 'Token needed',
   403: 'Not allowed',
   404: 'Not found',
+  405: 'Wrong method',
   409: 'Conflict',
   413: 'Too large',
   415: 'Wrong content type',

@@ -8,7 +8,7 @@ import type { AdminConfig } from '../admin-config.ts';
 import { openToken, removeUrl, writeUrl } from '../admin-files.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { httpUrl } from '../http-address.ts';
-import { createHttpServer, type HttpServer } from '../http-server.ts';
+import { HttpServer } from '../http-server.ts';
 import { isLoopback } from '../listen-address.ts';
 import type { Log } from '../log.ts';
 import { packageVersion } from '../package-version.ts';
@@ -53,7 +53,7 @@ export interface AdminServer {
 /** Listens, also while the shards still start. Rejects where the address cannot be had or a certificate cannot be read. */
 export async function openAdmin(config: AdminConfig, target: AdminTarget, log: Log): Promise<AdminServer> {
   const token = openToken(target.data);
-  const http = createHttpServer({
+  const http = new HttpServer({
     address: config.listen,
     log,
     ...(config.requireToken && { token }),
@@ -138,14 +138,20 @@ class RunningAdmin implements AdminServer {
   }
 
   private addHealth(): void {
-    const { app } = this.http;
-    app.get('/healthz', { config: { open: true } }, async () => ({ status: 'ok' }));
-    app.get('/readyz', { config: { open: true } }, async (_request, reply) => {
-      const problems = this.health.problems();
-      if (problems.length > 0) reply.code(503);
-      return problems.length > 0 ? { status: 'not ready', problems } : { status: 'ready' };
-    });
-    app.get('/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await this.metrics()));
+    const { http, health } = this;
+    http.route('GET', '/healthz', () => ({ body: { status: 'ok' } }), true);
+    http.route(
+      'GET',
+      '/readyz',
+      () => {
+        const problems = health.problems();
+        return problems.length === 0
+          ? { body: { status: 'ready' } }
+          : { status: 503, body: { status: 'not ready', problems } };
+      },
+      true,
+    );
+    http.route('GET', '/metrics', async () => ({ type: METRICS_TYPE, body: await this.metrics() }));
   }
 
   private async metrics(): Promise<string> {
@@ -164,7 +170,7 @@ class RunningAdmin implements AdminServer {
 
   private addApi(): void {
     const { target, health, journal } = this;
-    const routes = new Routes(this.http.app);
+    const routes = new Routes(this.http);
     const locations = () => this.openLocations();
     addServerRoutes(routes, {
       config: () => target.config,
@@ -188,7 +194,7 @@ class RunningAdmin implements AdminServer {
     addEventRoutes(routes, journal, locations);
     addUserRoutes(routes, () => this.openUserStore());
     const document = openApi(routes.all, packageVersion());
-    this.http.app.get('/openapi.json', { config: { open: true } }, async () => document);
+    this.http.route('GET', '/openapi.json', () => ({ body: document }), true);
   }
 }
 

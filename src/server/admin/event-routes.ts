@@ -3,6 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { TAKEN } from '../http-server.ts';
 import { Problem } from '../problem.ts';
 import type { EventJournal, JournalEntry } from './event-journal.ts';
 import { aorParams } from './location-schemas.ts';
@@ -43,14 +44,14 @@ export function addEventRoutes(routes: Routes, journal: EventJournal, locations:
       since: z.string().max(64).optional().describe('as Last-Event-ID, for clients that cannot set it'),
     }),
     streams: 'text/event-stream',
-    handle: ({ query, request, reply }) => {
+    handle: ({ query, http }) => {
       const aor = query.aor === undefined ? undefined : locations().canonical(query.aor);
       locations(); // nothing to tell while starting
-      const header = request.headers['last-event-id'];
+      const header = http.raw.headers['last-event-id'];
       const from = typeof header === 'string' ? header : query.since;
       const last = from === undefined || from === '' ? undefined : readId(from);
-      reply.hijack();
-      stream(reply.raw, journal, { aor, types: query.types && new Set(query.types) }, last);
+      stream(http.response, journal, { aor, types: query.types && new Set(query.types) }, last);
+      return TAKEN;
     },
   });
   routes.add({

@@ -1,6 +1,5 @@
 // Routes about addresses-of-record and their bindings.
 
-import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { Problem } from '../problem.ts';
 import type { LocationOrders } from './location-orders.ts';
@@ -30,10 +29,7 @@ export function addLocationRoutes(routes: Routes, { locations, orders }: Locatio
     query: dumpQuery,
     response: aorSchema,
     streams: 'application/x-ndjson',
-    handle: ({ query, reply }) => {
-      reply.type('application/x-ndjson');
-      return Readable.from(lines(locations(), query.domain), { highWaterMark: 4 });
-    },
+    handle: ({ query }) => lines(locations(), query.domain),
   });
   routes.add({
     method: 'GET',

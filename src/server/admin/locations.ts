@@ -14,7 +14,7 @@ import { Problem } from '../problem.ts';
 const SLICE = 128;
 /** AORs that one page looks at, so that a filter that fits nothing costs a bounded time. */
 const LOOKED_AT_MAX = 20_000;
-const KEY_BYTES = 16;
+const CURSOR_BYTES_MAX = 32;
 
 export interface AorBindings {
   readonly aor: string;
@@ -109,8 +109,8 @@ export class Locations {
   private readCursor(text: string): Place {
     const bytes = Buffer.from(text, 'base64url');
     const shard = bytes[0];
-    const known = bytes.length === 1 || bytes.length > KEY_BYTES;
-    if (!known || shard >= this.readers.length) throw new Problem(400, 'bad_cursor', 'the cursor is none of ours');
+    const ours = /^[A-Za-z0-9_-]+$/.test(text) && bytes.length > 0 && bytes.length <= CURSOR_BYTES_MAX;
+    if (!ours || shard >= this.readers.length) throw new Problem(400, 'bad_cursor', 'the cursor is none of ours');
     return { shard, after: Uint8Array.from(bytes.subarray(1)) };
   }
 }

@@ -31,7 +31,7 @@ export function openApi(routes: readonly AnyRoute[], version: string): object {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     paths[route.path] ??= {};
-    paths[route.path][String(route.method).toLowerCase()] = operation(route);
+    paths[route.path][route.method.toLowerCase()] = operation(route);
   }
   return {
     openapi: '3.1.0',

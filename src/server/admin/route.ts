@@ -1,20 +1,19 @@
 // A route of the admin API: what it takes and gives, in zod, so that one description checks requests and makes the OpenAPI
 // document. What a route does is its handler's.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { z } from 'zod';
+import { type HttpAnswer, type HttpRequest, type HttpServer, TAKEN } from '../http-server.ts';
 import { Problem } from '../problem.ts';
 
 export interface RouteInput<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
+  readonly http: HttpRequest;
 }
 
 export interface Route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  readonly method: HTTPMethods;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With parameters as `{name}`. */
   readonly path: string;
   readonly summary: string;
@@ -23,7 +22,7 @@ export interface Route<P extends z.ZodType, Q extends z.ZodType, B extends z.Zod
   readonly body?: B;
   /** Of a 200, or `status`; absent where it is a stream or empty. */
   readonly response?: z.ZodType;
-  /** Content type of a stream. */
+  /** Content type of a stream: what the handler gives then is its pieces, or TAKEN. */
   readonly streams?: string;
   readonly status?: number;
   handle(input: RouteInput<z.output<P>, z.output<Q>, z.output<B>>): unknown;
@@ -34,34 +33,29 @@ export type AnyRoute = Omit<Route<z.ZodType, z.ZodType, z.ZodType>, 'handle'>;
 
 const NOTHING = z.strictObject({});
 
-/** Collects routes: each is served by `app` and stands in the document. */
+/** Collects routes: each is served and stands in the document. */
 export class Routes {
   readonly all: AnyRoute[] = [];
-  private readonly app: FastifyInstance;
+  private readonly server: HttpServer;
 
-  constructor(app: FastifyInstance) {
-    this.app = app;
+  constructor(server: HttpServer) {
+    this.server = server;
   }
 
   add<P extends z.ZodType = typeof NOTHING, Q extends z.ZodType = typeof NOTHING, B extends z.ZodType = z.ZodUndefined>(
     route: Route<P, Q, B>,
   ): void {
     this.all.push(route);
-    const { params, query, body } = route;
-    this.app.route({
-      method: route.method,
-      url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      handler: async (request, reply) => {
-        const input = {
-          params: checked('path', params ?? NOTHING, request.params ?? {}) as z.output<P>,
-          query: checked('query', query ?? NOTHING, request.query ?? {}) as z.output<Q>,
-          body: (body === undefined ? undefined : checked('body', body, request.body ?? {})) as z.output<B>,
-          request,
-          reply,
-        };
-        if (route.status !== undefined) reply.code(route.status);
-        return route.handle(input);
-      },
+    const { params, query, body, status, streams } = route;
+    this.server.route(route.method, route.path, async (http): Promise<HttpAnswer | typeof TAKEN> => {
+      const result = await route.handle({
+        params: checked('path', params ?? NOTHING, http.params) as z.output<P>,
+        query: checked('query', query ?? NOTHING, http.query) as z.output<Q>,
+        body: (body === undefined ? undefined : checked('body', body, http.body ?? {})) as z.output<B>,
+        http,
+      });
+      if (result === TAKEN) return TAKEN;
+      return { body: result, ...(status !== undefined && { status }), ...(streams !== undefined && { type: streams }) };
     });
   }
 }
