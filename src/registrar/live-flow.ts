@@ -1,0 +1,22 @@
+// Whether a binding's way is open: one that came straight from the user agent over a stream lives by its connection
+// (RFC 5626 §7). Reading only; who knows which connections there are is an argument.
+// @hot
+
+import { flowOf, hasFlag, IMAGE_DIRECT, transportOf } from './binding.ts';
+import { TRANSPORT_UDP } from './peers.ts';
+
+/** Which connections there are. */
+export interface FlowLiveness {
+  isAlive(token: number): boolean;
+}
+
+/** The connection that the binding lives by, or 0 where it lives by none: UDP, or a Path leads to the user agent. */
+export function lifeline(bytes: Uint8Array, image: number): number {
+  return transportOf(bytes, image) !== TRANSPORT_UDP && hasFlag(bytes, image, IMAGE_DIRECT) ? flowOf(bytes, image) : 0;
+}
+
+/** Whether the connection that the binding lives by is gone: then it is no target any more, whatever its expiry says. */
+export function isCutOff(bytes: Uint8Array, image: number, flows: FlowLiveness): boolean {
+  const token = lifeline(bytes, image);
+  return token !== 0 && !flows.isAlive(token);
+}

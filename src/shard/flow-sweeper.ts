@@ -1,0 +1,169 @@
+// Bindings whose connection has ended leave the store, a bounded number of AORs per batch, at once or after a grace. Which
+// flow a binding lives by is registrar/live-flow's; that no lookup gives one whose flow is dead does not hang on this.
+// @hot
+
+import { FlowIndex } from '../location/flow-index.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
+import type { WriteSet } from '../location/write-set.ts';
+import { imageLength } from '../registrar/binding.ts';
+import { countImages } from '../registrar/images.ts';
+import { type FlowLiveness, lifeline } from '../registrar/live-flow.ts';
+import type { Outbox } from '../registrar/outbox.ts';
+import type { AorState } from './aor-state.ts';
+import type { BatchTally } from './batch-tally.ts';
+
+/** AORs looked at per batch: bounds the batch, and the write set. */
+const AORS_PER_BATCH = 128;
+/** Pairs of flow and AOR that a shard tracks; bindings beyond are no targets once their flow is dead, and expire. */
+const PAIRS_MAX = 1 << 20;
+/** How soon AORs are looked at again after a load or a commit that failed. */
+const RETRY_MS = 1000;
+
+export class FlowSweeper {
+  private readonly index = new FlowIndex(PAIRS_MAX);
+  private readonly flows: FlowLiveness;
+  private readonly graceMs: number;
+  private readonly state: AorState;
+  private readonly out: Outbox;
+  private readonly tally: BatchTally;
+  // Flows that have ended and have pairs, in the order in which they are due: a queue in a ring of power-of-two size.
+  private tokens = new Uint32Array(1024);
+  private dueAt = new Float64Array(1024);
+  private first = 0;
+  private waiting = 0;
+  // The pairs looked at in the batch under way.
+  private readonly takenTokens = new Uint32Array(AORS_PER_BATCH);
+  private readonly takenKeys = new Uint32Array(AORS_PER_BATCH * 4);
+  private taken = 0;
+
+  constructor(flows: FlowLiveness, graceMs: number, state: AorState, out: Outbox, tally: BatchTally) {
+    this.flows = flows;
+    this.graceMs = graceMs;
+    this.state = state;
+    this.out = out;
+    this.tally = tally;
+  }
+
+  /** Takes in an AOR's images: what lives by a flow is tracked, and what lives by a dead one goes in its turn. */
+  watch(k0: number, k1: number, k2: number, k3: number, bytes: Uint8Array, at: number, end: number, now: number): void {
+    for (let image = at; image < end; image += imageLength(bytes, image)) {
+      const token = lifeline(bytes, image);
+      if (token === 0) continue;
+      const known = this.index.has(token);
+      if (this.index.track(token, k0, k1, k2, k3) && !known && !this.flows.isAlive(token)) this.enqueue(token, now);
+    }
+  }
+
+  /** A flow has ended. */
+  ended(token: number, now: number): void {
+    if (this.index.has(token)) this.enqueue(token, now);
+  }
+
+  /** Bindings of ended flows join the batch's writes; the rest at the next call. */
+  sweep(now: number): void {
+    this.taken = 0;
+    const { tokens, dueAt, index } = this;
+    while (this.waiting > 0 && this.taken < AORS_PER_BATCH) {
+      const entry = this.first & (tokens.length - 1);
+      if (dueAt[entry] > now) return;
+      if (index.take(tokens[entry])) this.visit(tokens[entry], now);
+      else {
+        this.first++;
+        this.waiting--;
+      }
+    }
+  }
+
+  /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
+  msToNext(now: number): number {
+    if (this.waiting === 0) return -1;
+    const ms = this.dueAt[this.first & (this.tokens.length - 1)] - now;
+    return ms > 0 ? Math.ceil(ms) : 0;
+  }
+
+  /** The batch's writes hold. */
+  committed(writes: WriteSet, now: number): void {
+    const words = new Uint32Array(writes.keys.buffer);
+    for (let entry = 0, w = 0; entry < writes.count; entry++, w += 4) {
+      const at = writes.at[entry];
+      const end = writes.end[entry];
+      if (end === at) continue;
+      const images = at + RECORD_HEADER_BYTES + recordAorLength(writes.bytes, at);
+      this.watch(words[w], words[w + 1], words[w + 2], words[w + 3], writes.bytes, images, end, now);
+    }
+  }
+
+  /** They do not: what was looked at for its flow is looked at again soon. */
+  failed(now: number): void {
+    const { takenTokens, takenKeys } = this;
+    for (let i = 0, k = 0; i < this.taken; i++, k += 4)
+      this.again(takenTokens[i], takenKeys[k], takenKeys[k + 1], takenKeys[k + 2], takenKeys[k + 3], now);
+    this.taken = 0;
+  }
+
+  /** Takes out of the AOR in the index's `key` what lives by the flow. */
+  private visit(token: number, now: number): void {
+    const { out, state, index } = this;
+    for (let i = 0; i < 4; i++) {
+      state.key[i] = index.key[i];
+      this.takenKeys[(this.taken << 2) + i] = index.key[i];
+    }
+    this.takenTokens[this.taken++] = token;
+    out.now = now;
+    state.load(out);
+    if (state.failure !== null) {
+      this.taken--;
+      const { key } = state;
+      return this.again(token, key[0], key[1], key[2], key[3], now);
+    }
+    const before = countImages(out.state, out.stateAt, out.stateEnd);
+    if (before <= 0) return;
+    state.startRecordLikeLoaded(out);
+    const after = this.copyOthers(token);
+    if (after === before) return;
+    state.put(out, after);
+    this.tally.cutOff(before, after);
+  }
+
+  private copyOthers(token: number): number {
+    const { out } = this;
+    const { state, stateEnd } = out;
+    let count = 0;
+    for (let image = out.stateAt; image < stateEnd; image += imageLength(state, image)) {
+      if (lifeline(state, image) === token) continue;
+      out.record.span(state, image, image + imageLength(state, image));
+      count++;
+    }
+    return count;
+  }
+
+  private again(token: number, k0: number, k1: number, k2: number, k3: number, now: number): void {
+    this.index.track(token, k0, k1, k2, k3);
+    this.push(token, now + RETRY_MS);
+  }
+
+  private enqueue(token: number, now: number): void {
+    this.push(token, now + this.graceMs);
+  }
+
+  /** A little out of order is no harm: what stands behind a later one waits for it. */
+  private push(token: number, dueAt: number): void {
+    if (this.waiting === this.tokens.length) this.grow();
+    const entry = (this.first + this.waiting++) & (this.tokens.length - 1);
+    this.tokens[entry] = token;
+    this.dueAt[entry] = dueAt;
+  }
+
+  private grow(): void {
+    const tokens = new Uint32Array(this.tokens.length * 2);
+    const dueAt = new Float64Array(tokens.length);
+    for (let i = 0; i < this.waiting; i++) {
+      const entry = (this.first + i) & (this.tokens.length - 1);
+      tokens[i] = this.tokens[entry];
+      dueAt[i] = this.dueAt[entry];
+    }
+    this.tokens = tokens;
+    this.dueAt = dueAt;
+    this.first = 0;
+  }
+}
