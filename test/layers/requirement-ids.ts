@@ -1,6 +1,14 @@
 // The requirements that bind this version: every one has a row in docs/conformance.md.
 
 export const REQUIREMENT_IDS: readonly string[] = `
+R3261-8.3-01
+R3261-8.3-02
+R3261-8.3-03
+R3261-8.3-04
+R3261-8.3-05
+R3261-8.3-06
+R3261-8.3-07
+R3261-17.2.1-01
 R3261-8.2-01
 R3261-8.2-02
 R3261-8.2.1-01
