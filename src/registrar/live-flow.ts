@@ -5,9 +5,9 @@
 import { flowOf, hasFlag, IMAGE_DIRECT, transportOf } from './binding.ts';
 import { TRANSPORT_UDP } from './peers.ts';
 
-/** Which connections there are. */
-export interface FlowLiveness {
-  isAlive(token: number): boolean;
+/** Which connections there are. Their numbers are those of no earlier life of the server. */
+export interface LiveFlows {
+  isAlive(flow: number): boolean;
 }
 
 /** The connection that the binding lives by, or 0 where it lives by none: UDP, or a Path leads to the user agent. */
@@ -15,8 +15,12 @@ export function lifeline(bytes: Uint8Array, image: number): number {
   return transportOf(bytes, image) !== TRANSPORT_UDP && hasFlag(bytes, image, IMAGE_DIRECT) ? flowOf(bytes, image) : 0;
 }
 
-/** Whether the connection that the binding lives by is gone: then it is no target any more, whatever its expiry says. */
-export function isCutOff(bytes: Uint8Array, image: number, flows: FlowLiveness): boolean {
+/**
+ * Whether the connection that the binding lives by is gone: then it is no target any more, whatever its expiry says.
+ * @param flows null: no connection is held here
+ */
+export function isCutOff(bytes: Uint8Array, image: number, flows: LiveFlows | null): boolean {
+  if (flows === null) return false;
   const token = lifeline(bytes, image);
   return token !== 0 && !flows.isAlive(token);
 }

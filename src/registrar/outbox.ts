@@ -3,6 +3,7 @@
 // @hot
 
 import { Writer } from '../sip/writer.ts';
+import type { LiveFlows } from './live-flow.ts';
 import { createPeers, type Peers } from './peers.ts';
 
 /** Bytes of the largest record an AOR may have, and so of the state a decision reads. */
@@ -24,6 +25,8 @@ export class Outbox {
   tagLow = 0;
   /** Which life of the process `peers.flow` speaks of: connections do not outlive it. */
   flowEpoch = 0;
+  /** Which connections there are; null: none is held here. */
+  liveFlows: LiveFlows | null = null;
 
   // --- worked out by the registrar before it looks at bindings
   /** The request came straight from the user agent (RFC 5626 §6). */
@@ -48,6 +51,8 @@ export class Outbox {
   removed = 0;
   evicted = 0;
   expired = 0;
+  /** Bindings that it found cut off, and left out. */
+  cutOff = 0;
 
   // --- out: who asked, where authentication is on (authenticator.ts); valid where `authenticated`
   authenticated = false;
@@ -77,5 +82,6 @@ export class Outbox {
     this.removed = 0;
     this.evicted = 0;
     this.expired = 0;
+    this.cutOff = 0;
   }
 }

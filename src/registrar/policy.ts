@@ -18,6 +18,8 @@ export interface Policy {
   readonly contactsPerAorMax: number;
   /** What happens beyond that: 403 and no change, or the bindings refreshed longest ago make room. */
   readonly contactsOverflow: 'reject' | 'evict-oldest';
+  /** How long a binding whose connection has ended is kept, unseen by lookups, for its client to take up again. */
+  readonly flowGraceS: number;
   /** Bytes of a canonical AOR; longer ones draw 404. */
   readonly aorBytesMax: number;
   /** Bytes of one Contact value (URI and parameters); longer ones draw 400. */
@@ -44,6 +46,7 @@ export const DEFAULT_POLICY: Policy = {
   expiresJitterPercent: 0,
   contactsPerAorMax: 10,
   contactsOverflow: 'reject',
+  flowGraceS: 0,
   aorBytesMax: 256,
   contactBytesMax: 2048,
   callIdBytesMax: 256,

@@ -45,6 +45,7 @@ import {
 } from './binding.ts';
 import { writeImage } from './binding-writer.ts';
 import { highestNc } from './images.ts';
+import { isCutOff } from './live-flow.ts';
 import { isFirstHop } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 import {
@@ -98,7 +99,7 @@ export class Registrar {
 
   /** Steps 6 to 8, on the bindings in the outbox. */
   apply(out: Outbox): number {
-    this.bindings.load(out);
+    this.bindings.load(out, this.policy.flowGraceS > 0);
     const refused = this.step6Wildcard(out) || this.step7Contacts(out);
     if (refused !== GO_ON) return refused;
     return this.step8Answer(out);
@@ -106,7 +107,7 @@ export class Registrar {
 
   /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */
   answerAgain(out: Outbox): number {
-    this.bindings.load(out);
+    this.bindings.load(out, this.policy.flowGraceS > 0);
     return this.step8Answer(out);
   }
 
@@ -190,6 +191,8 @@ export class Registrar {
     const bindings = this.bindings;
     const max = this.policy.contactsPerAorMax;
     if (bindings.live <= max || bindings.live <= bindings.loaded) return GO_ON;
+    while (bindings.live > max && bindings.removeCutOff(out)) out.evicted++;
+    if (bindings.live <= max) return GO_ON;
     if (this.policy.contactsOverflow === 'evict-oldest') {
       while (bindings.live > max && bindings.removeOldest(out)) out.evicted++;
       if (bindings.live <= max) return GO_ON;
@@ -293,12 +296,12 @@ function writeRecord(out: Outbox, bindings: WorkingBindings): void {
   }
 }
 
-/** One Contact row for each binding that has not run out, with the seconds it has left. */
+/** One Contact row for each binding that has not run out and whose way is open, with the seconds it has left. */
 function listImages(out: Outbox, bytes: Uint8Array, from: number, to: number): void {
   const w = out.answer;
   for (let at = from; at < to; at += imageLength(bytes, at)) {
     const leftMs = expiresAtOf(bytes, at) - out.now;
-    if (leftMs <= 0) continue;
+    if (leftMs <= 0 || isCutOff(bytes, at, out.liveFlows)) continue;
     const uri = uriAt(bytes, at);
     w.text(CONTACT);
     if (uri > displayAt(bytes, at)) {

@@ -9,6 +9,7 @@ import { ABSENT, URI_AT, URI_END, URI_INTS } from '../sip/span-table.ts';
 import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
 import { expiresAtOf, imageLength, refreshedAtOf, uriAt, uriEnd } from './binding.ts';
+import { isCutOff } from './live-flow.ts';
 import type { Outbox } from './outbox.ts';
 
 /** Bindings an AOR may have; the policy's limit per AOR must not be larger. */
@@ -33,12 +34,19 @@ export class WorkingBindings {
   readonly expiresAt = new Float64Array(BINDINGS_MAX + CONTACTS_MAX);
   private readonly storedUri = new Int32Array(URI_INTS);
 
-  /** Takes the live bindings of the outbox's state; those that have run out count as expired. */
-  load(out: Outbox): void {
+  /**
+   * Takes the live bindings of the outbox's state; those that have run out count as expired.
+   * @param keepCutOff whether bindings whose connection has ended are parked rather than gone
+   */
+  load(out: Outbox, keepCutOff: boolean): void {
     this.count = 0;
     for (let at = out.stateAt; at < out.stateEnd && this.count < BINDINGS_MAX; at += imageLength(out.state, at)) {
       if (expiresAtOf(out.state, at) <= out.now) {
         out.expired++;
+        continue;
+      }
+      if (!keepCutOff && isCutOff(out.state, at, out.liveFlows)) {
+        out.cutOff++;
         continue;
       }
       this.imageAt[this.count] = at;
@@ -89,6 +97,16 @@ export class WorkingBindings {
     }
     if (oldest >= 0) this.remove(oldest);
     return oldest >= 0;
+  }
+
+  /** Removes a parked binding that this request has not touched; false where there is none. */
+  removeCutOff(out: Outbox): boolean {
+    for (let i = 0; i < this.count; i++) {
+      if (this.contact[i] !== ABSENT || !isCutOff(out.state, this.imageAt[i], out.liveFlows)) continue;
+      this.remove(i);
+      return true;
+    }
+    return false;
   }
 
   private set(i: number, contact: number, expiresAt: number): void {

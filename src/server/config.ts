@@ -110,6 +110,7 @@ const schema = z.strictObject({
         'expires-jitter': integer(0, 90).optional(),
         'contacts-per-aor': integer(1, BINDINGS_MAX).optional(),
         'contacts-overflow': choice('reject', 'evict-oldest').optional(),
+        'flow-grace': integer(0, 86_400).optional(),
       },
       section,
     )
@@ -241,6 +242,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       expiresJitterPercent: policy['expires-jitter'] ?? DEFAULT_POLICY.expiresJitterPercent,
       contactsPerAorMax: policy['contacts-per-aor'] ?? DEFAULT_POLICY.contactsPerAorMax,
       contactsOverflow: policy['contacts-overflow'] ?? DEFAULT_POLICY.contactsOverflow,
+      flowGraceS: policy['flow-grace'] ?? DEFAULT_POLICY.flowGraceS,
       aorBytesMax: limits['aor-bytes'] ?? DEFAULT_POLICY.aorBytesMax,
       contactBytesMax: limits['contact-bytes'] ?? DEFAULT_POLICY.contactBytesMax,
       callIdBytesMax: limits['call-id-bytes'] ?? DEFAULT_POLICY.callIdBytesMax,

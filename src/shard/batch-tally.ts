@@ -27,6 +27,7 @@ export class BatchTally {
   private removed = 0;
   private evicted = 0;
   private expired = 0;
+  private flowEnded = 0;
   private bindings = 0;
   private aors = 0;
 
@@ -42,12 +43,19 @@ export class BatchTally {
     this.removed += out.removed;
     this.evicted += out.evicted;
     // Bindings that had run out but not yet been swept were still in the gauges.
-    this.changed(out.bindingsBefore + out.expired, out.bindingsAfter, out.expired);
+    this.flowEnded += out.cutOff;
+    this.changed(out.bindingsBefore + out.expired + out.cutOff, out.bindingsAfter, out.expired);
   }
 
   /** Bindings of an AOR that the wheel has taken out. */
   swept(before: number, after: number): void {
     this.changed(before, after, before - after);
+  }
+
+  /** Bindings of an AOR taken out because their connection has ended. */
+  cutOff(before: number, after: number): void {
+    this.flowEnded += before - after;
+    this.changed(before, after, 0);
   }
 
   /** A final answer that was not a replay. */
@@ -71,6 +79,7 @@ export class BatchTally {
     counters[COUNTER.unregistered] += this.removed;
     counters[COUNTER.evicted] += this.evicted;
     counters[COUNTER.expired] += this.expired;
+    counters[COUNTER.flow_ended] += this.flowEnded;
     counters[COUNTER.bindings] += this.bindings;
     counters[COUNTER.aors] += this.aors;
   }
@@ -82,6 +91,7 @@ export class BatchTally {
     this.removed = 0;
     this.evicted = 0;
     this.expired = 0;
+    this.flowEnded = 0;
     this.bindings = 0;
     this.aors = 0;
   }

@@ -7,7 +7,7 @@ import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import type { WriteSet } from '../location/write-set.ts';
 import { imageLength } from '../registrar/binding.ts';
 import { countImages } from '../registrar/images.ts';
-import { type FlowLiveness, lifeline } from '../registrar/live-flow.ts';
+import { type LiveFlows, lifeline } from '../registrar/live-flow.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
@@ -21,7 +21,7 @@ const RETRY_MS = 1000;
 
 export class FlowSweeper {
   private readonly index = new FlowIndex(PAIRS_MAX);
-  private readonly flows: FlowLiveness;
+  private readonly flows: LiveFlows;
   private readonly graceMs: number;
   private readonly state: AorState;
   private readonly out: Outbox;
@@ -36,7 +36,7 @@ export class FlowSweeper {
   private readonly takenKeys = new Uint32Array(AORS_PER_BATCH * 4);
   private taken = 0;
 
-  constructor(flows: FlowLiveness, graceMs: number, state: AorState, out: Outbox, tally: BatchTally) {
+  constructor(flows: LiveFlows, graceMs: number, state: AorState, out: Outbox, tally: BatchTally) {
     this.flows = flows;
     this.graceMs = graceMs;
     this.state = state;
@@ -54,9 +54,12 @@ export class FlowSweeper {
     }
   }
 
-  /** A flow has ended. */
-  ended(token: number, now: number): void {
-    if (this.index.has(token)) this.enqueue(token, now);
+  /** Flows have ended: a list of tokens, four bytes each, the lowest first. */
+  ended(bytes: Uint8Array, from: number, end: number, now: number): void {
+    for (let at = from; at < end; at += 4) {
+      const token = (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+      if (this.index.has(token)) this.enqueue(token, now);
+    }
   }
 
   /** Bindings of ended flows join the batch's writes; the rest at the next call. */

@@ -265,6 +265,7 @@ class RunningPool implements Pool {
       incoming: [parts.fromMain[shard], ...parts.between.flatMap((row) => row[shard] ?? [])],
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
+      liveFlows: parts.liveFlows,
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
       sockets: parts.sockets[shard],

@@ -11,6 +11,7 @@ import { SLOT_COUNT } from '../sip/slab.ts';
 import { warmUp } from '../sip/warm-up.ts';
 import * as abi from '../transport/linux-abi.ts';
 import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/linux-udp.ts';
+import { LiveFlows } from '../transport/live-flows.ts';
 import type { ShardAuth } from './admission.ts';
 import { Bell, FlagWait, flagWake } from './bell.ts';
 import { COUNTER } from './counters.ts';
@@ -63,6 +64,8 @@ export interface ShardTask {
   /** What of its messages is watched, and where copies go. */
   readonly tapMemory: SharedArrayBuffer;
   readonly tap: SharedArrayBuffer;
+  /** Which connections are alive. */
+  readonly liveFlows: SharedArrayBuffer;
   /** Sockets of its own; none where the main thread has them. */
   readonly sockets: readonly UdpSocket[];
   readonly port: MessagePort;
@@ -144,6 +147,7 @@ function assemble(
     policy: task.policy,
     secret: task.secret,
     counters,
+    flows: new LiveFlows(task.liveFlows),
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),

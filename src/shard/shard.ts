@@ -5,8 +5,10 @@
 import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
+import { aorUri } from '../registrar/aor-uri.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { hasLiveImage } from '../registrar/images.ts';
+import type { LiveFlows } from '../registrar/live-flow.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
@@ -38,9 +40,7 @@ import {
   T_CONTACT_STAR,
   T_KIND,
   T_METHOD,
-  T_REQUEST_URI,
   T_TO,
-  URI_USER_AT,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission, type ShardAuth } from './admission.ts';
@@ -48,7 +48,9 @@ import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import { FlowSweeper } from './flow-sweeper.ts';
 import type { GateOptions } from './gate.ts';
+import { answerKeepAlive, isKeepAlive } from './keep-alive.ts';
 import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
 import { Tap } from './tap.ts';
@@ -73,6 +75,8 @@ export interface ShardOptions {
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
+  /** Which connections there are, where some are held. */
+  readonly flows?: LiveFlows;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
@@ -94,6 +98,7 @@ export class Shard {
   private readonly tally: BatchTally;
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
+  private readonly flowSweeper: FlowSweeper | null;
   private readonly admission: Admission;
   private readonly tap: Tap | null;
   private batchIsOpen = false;
@@ -112,21 +117,24 @@ export class Shard {
     this.answers = new Answers(this.transactions.answers);
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy);
-    this.redirect = new RedirectServer(null);
+    const flows = options.flows ?? null;
+    this.redirect = new RedirectServer(flows);
     this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
     this.sweeper = new Sweeper(this.state, this.out, this.tally);
+    this.flowSweeper = flows && new FlowSweeper(flows, policy.flowGraceS * 1000, this.state, this.out, this.tally);
     this.out.peers = this.peers;
+    this.out.liveFlows = flows;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     this.admission = new Admission({ ...options, lookup: policy.lookup, refused }, this.out, this.state, this.uas);
   }
 
   /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
-  open(): ScanReport {
-    const report = this.sweeper.open(this.store, this.counters);
+  open(now = 0): ScanReport {
+    const report = this.sweeper.open(this.store, this.counters, this.flowSweeper, now);
     this.counters[COUNTER.quarantined] = this.store.quarantined;
     return report;
   }
@@ -139,8 +147,8 @@ export class Shard {
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
-    if (isKeepAlive(at, length)) return this.drop(COUNTER.dropped_keep_alive);
     if (!this.admission.hears(slot, at, at + length, now)) return;
+    if (isKeepAlive(at, length)) return this.keepAlive(at, length);
     const error = parse(at, at + length);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
@@ -157,17 +165,22 @@ export class Shard {
     else this.absorb(error, length);
   }
 
-  /** Bindings that have run out leave the store; bounded work, the rest at the next call. */
+  /** A list of flows that have ended, in a slot of the slab. */
+  flowsEnded(slot: number, length: number, now: number): void {
+    this.flowSweeper?.ended(slab, slotStart(slot), slotStart(slot) + length, now);
+  }
+
+  /** Bindings that have run out or lost their connection leave the store; bounded work, the rest at the next call. */
   expire(now: number): void {
     this.sweeper.sweep(now);
+    this.flowSweeper?.sweep(now);
     this.counters[COUNTER.resent] += this.unacknowledged.resend(now, this.freeSlot);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    const sweep = this.sweeper.msToNextTick(now);
-    const resend = this.unacknowledged.msToNextTick(now);
-    return sweep < 0 || (resend >= 0 && resend < sweep) ? resend : sweep;
+    const next = sooner(this.sweeper.msToNextTick(now), this.unacknowledged.msToNextTick(now));
+    return this.flowSweeper === null ? next : sooner(next, this.flowSweeper.msToNext(now));
   }
 
   /** The batch's one transaction. When it fails, every answer that hung on it becomes a 500. */
@@ -179,6 +192,7 @@ export class Shard {
         this.counters[COUNTER.commits]++;
         this.tally.apply();
         this.sweeper.committed(this.writes);
+        this.flowSweeper?.committed(this.writes, now);
       } catch (error) {
         this.commitFailed(error);
       }
@@ -206,6 +220,15 @@ export class Shard {
 
   private drop(counter: number): void {
     this.counters[counter]++;
+  }
+
+  private keepAlive(at: number, length: number): void {
+    const { answer } = this.out;
+    this.startAnswer();
+    if (!answerKeepAlive(this.out, at, length)) return this.drop(COUNTER.dropped_keep_alive);
+    this.answers.add(this.slot, answer.from, answer.at, this.peers.port[this.slot]);
+    this.transactions.claim(answer.at - answer.from);
+    this.counters[COUNTER.stun]++;
   }
 
   private forward(owner: number, length: number): void {
@@ -241,7 +264,7 @@ export class Shard {
     const lookup = this.admission.asksForContacts(this.slot);
     // Two proxies may ask for the callee of one call: that is no loop here.
     const mayMerge = !lookup && table[T_TO + ADDRESS_TAG_AT] < 0;
-    const found = wellFormed ? this.find(mayMerge) : NEW_REQUEST;
+    const found = wellFormed && !this.isReliable ? this.find(mayMerge) : NEW_REQUEST;
     if (found === IN_PROGRESS) return this.drop(COUNTER.dropped_in_progress);
     if (found === RETRANSMISSION) {
       const t = this.transactions;
@@ -257,6 +280,11 @@ export class Shard {
       return;
     }
     this.decide(length, found === ANSWER_FORGOTTEN, lookup);
+  }
+
+  /** Nothing is repeated over a stream: a transaction there ends with its answer (§17.2.2, Timer J is 0). */
+  private get isReliable(): boolean {
+    return this.peers.transport[this.slot] !== TRANSPORT_UDP;
   }
 
   private find(mayMerge: boolean): number {
@@ -279,7 +307,9 @@ export class Shard {
       return this.finishAnswer(-1, false);
     }
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
-    const ticket = this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
+    const ticket = this.isReliable
+      ? -1
+      : this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
     const status = lookup ? this.lookUp() : this.uas.check(out) || this.serve(again);
     this.admission.judge(status);
     this.finishAnswer(ticket, out.changed || this.state.uncommitted);
@@ -302,7 +332,7 @@ export class Shard {
   private serveOptions(): number {
     const { out, state } = this;
     if (state.aorLength >= 0 && !this.load()) return this.uas.failed(out);
-    const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now);
+    const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now, out.liveFlows);
     const status = this.uas.options(out, live);
     if (status === 200) this.counters[COUNTER.options]++;
     return status;
@@ -388,6 +418,7 @@ export class Shard {
       answers.status[row] = 500;
     }
     this.sweeper.failed(this.writes, this.now);
+    this.flowSweeper?.failed(this.now);
   }
 
   /** From here on retransmissions get their answers. */
@@ -410,16 +441,7 @@ export class Shard {
   }
 }
 
-/** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */
-function aorUri(): number {
-  return table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0 ? T_REQUEST_URI : T_TO;
-}
-
-/** CRLFs or nothing at all (RFC 5626 §3.5.1, and what some phones send instead), or a STUN message (§3.5.2). */
-function isKeepAlive(at: number, length: number): boolean {
-  if (length > 0 && slab[at] < 2) return true;
-  if (length > 4) return false;
-  for (let i = 0; i < length; i++)
-    if (slab[at + i] !== 0x0d && slab[at + i] !== 0x0a && slab[at + i] !== 0) return false;
-  return true;
+/** Of two waits, -1 standing for none. */
+function sooner(a: number, b: number): number {
+  return a < 0 || (b >= 0 && b < a) ? b : a;
 }

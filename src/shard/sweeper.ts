@@ -11,6 +11,7 @@ import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import type { FlowSweeper } from './flow-sweeper.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;
@@ -30,7 +31,7 @@ export class Sweeper implements ExpiryVisitor {
   }
 
   /** Takes in every record of the store, whatever has run out meanwhile; counts bindings and AORs. @cold */
-  open(store: LocationStore, counters: Float64Array): ScanReport {
+  open(store: LocationStore, counters: Float64Array, flows: FlowSweeper | null, now: number): ScanReport {
     const key = new Uint32Array(4);
     const keyBytes = new Uint8Array(key.buffer);
     return store.scan((recordKey, record) => {
@@ -40,6 +41,7 @@ export class Sweeper implements ExpiryVisitor {
       if (bindings <= 0) return;
       counters[COUNTER.bindings] += bindings;
       counters[COUNTER.aors]++;
+      flows?.watch(key[0], key[1], key[2], key[3], record, at, record.length, now);
       this.index.track(key[0], key[1], key[2], key[3], firstExpiry(record, at, record.length));
     });
   }
