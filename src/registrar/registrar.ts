@@ -44,6 +44,15 @@ import {
   uriEnd,
 } from './binding.ts';
 import { writeImage } from './binding-writer.ts';
+import {
+  CHANGE_EVICTED,
+  CHANGE_EXPIRED,
+  CHANGE_FLOW_ENDED,
+  CHANGE_REFRESHED,
+  CHANGE_REGISTERED,
+  CHANGE_UNREGISTERED,
+  type Changes,
+} from './changes.ts';
 import { highestNc } from './images.ts';
 import { isCutOff } from './live-flow.ts';
 import { isFirstHop } from './outbound.ts';
@@ -60,6 +69,18 @@ import {
   TOO_MANY_BINDINGS,
 } from './phrases.ts';
 import type { Policy } from './policy.ts';
+import {
+  REASON_AOR_NOT_SERVED,
+  REASON_AOR_NOT_SIP,
+  REASON_BAD_Q,
+  REASON_BAD_REG_ID,
+  REASON_CALL_ID_TOO_LONG,
+  REASON_CONTACT_TOO_LONG,
+  REASON_CSEQ_OUT_OF_ORDER,
+  REASON_INTERVAL_TOO_BRIEF,
+  REASON_TOO_MANY_BINDINGS,
+  REASON_WILDCARD,
+} from './reasons.ts';
 import { endResponse, startResponse } from './response.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
@@ -105,6 +126,29 @@ export class Registrar {
     return this.step8Answer(out);
   }
 
+  /** What `apply` has just changed, binding by binding, into `changes`. */
+  report(out: Outbox, aor: Uint8Array, aorLength: number, changes: Changes): void {
+    const { bindings } = this;
+    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
+      if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);
+      else if (this.policy.flowGraceS === 0 && isCutOff(out.state, at, out.liveFlows))
+        changes.add(CHANGE_FLOW_ENDED, aor, 0, aorLength, out.state, at, out.now);
+    let written = bindings.recordAt;
+    for (let i = 0; i < bindings.count; i++) {
+      const image = bindings.imageAt[i];
+      if (bindings.isGone(i)) {
+        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : CHANGE_UNREGISTERED;
+        if (image >= 0) changes.add(kind, aor, 0, aorLength, out.state, image, out.now);
+        continue;
+      }
+      if (bindings.contact[i] >= 0) {
+        const kind = image >= 0 ? CHANGE_REFRESHED : CHANGE_REGISTERED;
+        changes.add(kind, aor, 0, aorLength, out.record.bytes, written, out.now);
+      }
+      written += imageLength(out.record.bytes, written);
+    }
+  }
+
   /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */
   answerAgain(out: Outbox): number {
     this.bindings.load(out, this.policy.flowGraceS > 0);
@@ -115,9 +159,10 @@ export class Registrar {
   private step5AddressOfRecord(out: Outbox, aorLength: number): number {
     const scheme = table[T_TO + URI_SCHEME];
     if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
-      return this.refuse(out, 400, NOT_A_SIP_AOR);
-    if (aorLength < 0 || aorLength > this.policy.aorBytesMax) return this.refuse(out, 404, PHRASE[404]);
-    if (!this.anyDomain && !toIsOfRequestDomain()) return this.refuse(out, 404, PHRASE[404]);
+      return this.refuse(out, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
+    if (aorLength < 0 || aorLength > this.policy.aorBytesMax)
+      return this.refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+    if (!this.anyDomain && !toIsOfRequestDomain()) return this.refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
     return GO_ON;
   }
 
@@ -125,18 +170,18 @@ export class Registrar {
   private checkWildcard(out: Outbox): number {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     if (table[T_CONTACT_STAR] === 1 && table[T_CONTACT_COUNT] === 0 && table[T_EXPIRES] === 0) return GO_ON;
-    return this.refuse(out, 400, BAD_WILDCARD);
+    return this.refuse(out, 400, BAD_WILDCARD, REASON_WILDCARD);
   }
 
   private checkContacts(out: Outbox): number {
     const count = table[T_CONTACT_COUNT];
     if (table[T_CALL_ID_END] - table[T_CALL_ID_AT] > this.policy.callIdBytesMax)
-      return this.refuse(out, 400, CALL_ID_TOO_LONG);
+      return this.refuse(out, 400, CALL_ID_TOO_LONG, REASON_CALL_ID_TOO_LONG);
     for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
       if (table[contact + CONTACT_END] - table[contact + CONTACT_AT] > this.policy.contactBytesMax)
-        return this.refuse(out, 400, CONTACT_TOO_LONG);
-      if (table[contact + CONTACT_Q] === MALFORMED) return this.refuse(out, 400, BAD_Q);
-      if (table[contact + CONTACT_REG_ID] === MALFORMED) return this.refuse(out, 400, BAD_REG_ID);
+        return this.refuse(out, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
+      if (table[contact + CONTACT_Q] === MALFORMED) return this.refuse(out, 400, BAD_Q, REASON_BAD_Q);
+      if (table[contact + CONTACT_REG_ID] === MALFORMED) return this.refuse(out, 400, BAD_REG_ID, REASON_BAD_REG_ID);
       if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(out);
     }
     return GO_ON;
@@ -147,7 +192,8 @@ export class Registrar {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     const bindings = this.bindings;
     for (let i = 0; i < bindings.count; i++) {
-      if (isOutOfOrder(out, bindings.imageAt[i])) return this.refuse(out, 500, CSEQ_OUT_OF_ORDER);
+      if (isOutOfOrder(out, bindings.imageAt[i]))
+        return this.refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
       bindings.remove(i);
       out.removed++;
     }
@@ -170,7 +216,7 @@ export class Registrar {
     const image = binding < 0 ? ABSENT : bindings.imageAt[binding];
     // A binding this request has made itself is settled in order; one from before obeys Call-ID and CSeq.
     if (binding >= 0 && bindings.contact[binding] < 0 && isOutOfOrder(out, image))
-      return this.refuse(out, 500, CSEQ_OUT_OF_ORDER);
+      return this.refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
     const seconds = requestedExpiresS(contact, this.policy);
     if (seconds === 0) {
       if (binding >= 0) bindings.remove(binding);
@@ -197,7 +243,7 @@ export class Registrar {
       while (bindings.live > max && bindings.removeOldest(out)) out.evicted++;
       if (bindings.live <= max) return GO_ON;
     }
-    return this.refuse(out, 403, TOO_MANY_BINDINGS);
+    return this.refuse(out, 403, TOO_MANY_BINDINGS, REASON_TOO_MANY_BINDINGS);
   }
 
   /** Writes the bindings as they are now, and the 200 that lists them all. */
@@ -233,6 +279,7 @@ export class Registrar {
   }
 
   private refuseTooBrief(out: Outbox): number {
+    out.reason = REASON_INTERVAL_TOO_BRIEF;
     startResponse(out, 423, PHRASE[423]);
     out.answer.text(MIN_EXPIRES);
     out.answer.number(this.policy.minExpiresS);
@@ -241,7 +288,8 @@ export class Registrar {
     return 423;
   }
 
-  private refuse(out: Outbox, status: number, phrase: Uint8Array): number {
+  private refuse(out: Outbox, status: number, phrase: Uint8Array, reason: number): number {
+    out.reason = reason;
     startResponse(out, status, phrase);
     endResponse(out);
     return status;

@@ -2,6 +2,7 @@
 // No flags, no terminal, no signals: those are serve.ts.
 
 import { createAorKey } from '../shard/aor-key.ts';
+import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
@@ -25,6 +26,8 @@ export interface Server {
   readonly users: number;
   /** What operators trace while it runs. */
   readonly watch: MessageWatch;
+  /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
+  subscribe(listener: BindingListener): () => void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -81,6 +84,7 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
     listen: pool.listeners,
     udp: pool.udp,
     watch,
+    subscribe: (listener) => pool.events.subscribe(listener),
     counters: () => pool.counters(),
     get restarts() {
       return pool.restarts;

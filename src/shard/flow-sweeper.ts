@@ -3,9 +3,8 @@
 // @hot
 
 import { FlowIndex } from '../location/flow-index.ts';
-import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
-import type { WriteSet } from '../location/write-set.ts';
 import { imageLength } from '../registrar/binding.ts';
+import { CHANGE_FLOW_ENDED, type Changes } from '../registrar/changes.ts';
 import { countImages } from '../registrar/images.ts';
 import { type LiveFlows, lifeline } from '../registrar/live-flow.ts';
 import type { Outbox } from '../registrar/outbox.ts';
@@ -63,13 +62,13 @@ export class FlowSweeper {
   }
 
   /** Bindings of ended flows join the batch's writes; the rest at the next call. */
-  sweep(now: number): void {
+  sweep(now: number, changes: Changes | null): void {
     this.taken = 0;
     const { tokens, dueAt, index } = this;
     while (this.waiting > 0 && this.taken < AORS_PER_BATCH) {
       const entry = this.first & (tokens.length - 1);
       if (dueAt[entry] > now) return;
-      if (index.take(tokens[entry])) this.visit(tokens[entry], now);
+      if (index.take(tokens[entry])) this.visit(tokens[entry], now, changes);
       else {
         this.first++;
         this.waiting--;
@@ -84,19 +83,7 @@ export class FlowSweeper {
     return ms > 0 ? Math.ceil(ms) : 0;
   }
 
-  /** The batch's writes hold. */
-  committed(writes: WriteSet, now: number): void {
-    const words = new Uint32Array(writes.keys.buffer);
-    for (let entry = 0, w = 0; entry < writes.count; entry++, w += 4) {
-      const at = writes.at[entry];
-      const end = writes.end[entry];
-      if (end === at) continue;
-      const images = at + RECORD_HEADER_BYTES + recordAorLength(writes.bytes, at);
-      this.watch(words[w], words[w + 1], words[w + 2], words[w + 3], writes.bytes, images, end, now);
-    }
-  }
-
-  /** They do not: what was looked at for its flow is looked at again soon. */
+  /** The batch's writes do not hold: what was looked at for its flow is looked at again soon. */
   failed(now: number): void {
     const { takenTokens, takenKeys } = this;
     for (let i = 0, k = 0; i < this.taken; i++, k += 4)
@@ -105,7 +92,7 @@ export class FlowSweeper {
   }
 
   /** Takes out of the AOR in the index's `key` what lives by the flow. */
-  private visit(token: number, now: number): void {
+  private visit(token: number, now: number, changes: Changes | null): void {
     const { out, state, index } = this;
     for (let i = 0; i < 4; i++) {
       state.key[i] = index.key[i];
@@ -122,18 +109,22 @@ export class FlowSweeper {
     const before = countImages(out.state, out.stateAt, out.stateEnd);
     if (before <= 0) return;
     state.startRecordLikeLoaded(out);
-    const after = this.copyOthers(token);
+    const after = this.copyOthers(token, changes);
     if (after === before) return;
     state.put(out, after);
     this.tally.cutOff(before, after);
   }
 
-  private copyOthers(token: number): number {
+  private copyOthers(token: number, changes: Changes | null): number {
     const { out } = this;
+    const aorAt = this.state.loadedAorAt;
     const { state, stateEnd } = out;
     let count = 0;
     for (let image = out.stateAt; image < stateEnd; image += imageLength(state, image)) {
-      if (lifeline(state, image) === token) continue;
+      if (lifeline(state, image) === token) {
+        changes?.add(CHANGE_FLOW_ENDED, state, aorAt, out.stateAt, state, image, out.now);
+        continue;
+      }
       out.record.span(state, image, image + imageLength(state, image));
       count++;
     }

@@ -14,8 +14,10 @@ import type { ListenAddress } from '../transport/listen-address.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
+import { BindingEvents } from './binding-events.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
+import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
@@ -63,17 +65,34 @@ export interface PoolAuth {
   ask(user: string, realm: string): Promise<'found' | 'none' | 'unavailable'>;
 }
 
+/** What there is to know of a shard without asking it. */
+export interface ShardReading {
+  /** By COUNTER. */
+  readonly counters: Float64Array;
+  /** Rows of shard/measures; the shared memory itself. */
+  readonly measures: Float64Array;
+  /** Bytes that wait in the rings it reads, and how many there is room for. */
+  readonly ringBytes: number;
+  readonly ringCapacity: number;
+  /** Whether it serves: false from a death to the next life. */
+  readonly open: boolean;
+}
+
 export interface Pool {
   readonly udp: 'native' | 'dgram';
   readonly listeners: readonly ListenAddress[];
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
+  /** A shard's histograms, counters and rings as they are now; reading them asks nothing of the shard. */
+  readings(): readonly ShardReading[];
   /** Shards that died and were started again. */
   readonly restarts: number;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
   /** What its messages are watched with. */
   readonly tap: TapEnd;
+  /** What happens to bindings, for whoever listens. */
+  readonly events: BindingEvents;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -106,12 +125,14 @@ class RunningPool implements Pool {
   private readonly options: PoolOptions;
   private readonly parts: SharedParts;
   readonly tap: TapEnd;
+  readonly events: BindingEvents;
   private readonly main: MainEnd;
   private readonly piscina: Piscina;
   private readonly stopping = new AbortController();
   private readonly lives: Promise<void>[] = [];
   private stopped: Promise<void> | undefined;
   private readonly waiting: readonly SharedArrayBuffer[];
+  private readonly serving: boolean[] = [];
 
   constructor(options: PoolOptions, parts: SharedParts) {
     this.options = options;
@@ -125,6 +146,9 @@ class RunningPool implements Pool {
       numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
     });
     this.tap = new TapEnd(parts.tapMemory, parts.taps);
+    this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
+      options.log('error', 'a listener to binding events failed', { error: String(error) }),
+    );
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
@@ -153,6 +177,17 @@ class RunningPool implements Pool {
     return this.parts.counters.map((memory, shard) => this.main.merge(new Float64Array(memory), shard));
   }
 
+  readings(): readonly ShardReading[] {
+    const { parts, serving } = this;
+    return this.counters().map((counters, shard) => ({
+      counters,
+      measures: new Float64Array(parts.measures[shard]),
+      ringBytes: this.ringsTo(shard).reduce((sum, memory) => sum + ringDepth(memory), 0),
+      ringCapacity: this.ringsTo(shard).reduce((sum, memory) => sum + ringCapacity(memory), 0),
+      open: serving[shard] === true,
+    }));
+  }
+
   crash(shard: number): void {
     this.parts.bells[shard].give(ORDER_CRASH);
   }
@@ -168,6 +203,7 @@ class RunningPool implements Pool {
     for (const bell of this.parts.bells) bell.give(ORDER_STOP);
     await Promise.all(this.lives);
     await this.main.close();
+    this.events.drain();
     await this.piscina.destroy();
     this.parts.close();
   }
@@ -181,9 +217,11 @@ class RunningPool implements Pool {
       let wasOpen = false;
       const error = await this.run(shard, () => {
         wasOpen = true;
+        this.serving[shard] = true;
         if (first) opened();
         else this.options.log('info', 'shard started again', { shard });
       });
+      this.serving[shard] = false;
       if (this.stopping.signal.aborted) return;
       if (first && !wasOpen) return failed(error);
       first = false;
@@ -201,6 +239,7 @@ class RunningPool implements Pool {
     let reason: Error | undefined;
     const hear = (news: ShardNews) => {
       if (news.type === 'wake') this.main.wake();
+      else if (news.type === 'events') this.events.wake();
       else if (news.type === 'wait') void this.letWait(shard, news.message);
       else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);
@@ -249,6 +288,11 @@ class RunningPool implements Pool {
     };
   }
 
+  /** The rings a shard reads: the main thread's first. */
+  private ringsTo(shard: number): SharedArrayBuffer[] {
+    return [this.parts.fromMain[shard], ...this.parts.between.flatMap((row) => row[shard] ?? [])];
+  }
+
   private task(shard: number): Omit<ShardTask, 'port'> {
     const auth = this.authTask(shard);
     const { options, parts } = this;
@@ -259,15 +303,18 @@ class RunningPool implements Pool {
       policy: options.policy,
       secret: options.secret,
       counters: parts.counters[shard],
+      measures: parts.measures[shard],
       bells: parts.bellMemories,
       bellFds: parts.bellFds,
       mainBell: parts.mainBellMemory,
-      incoming: [parts.fromMain[shard], ...parts.between.flatMap((row) => row[shard] ?? [])],
+      incoming: this.ringsTo(shard),
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
       liveFlows: parts.liveFlows,
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
+      events: parts.events[shard],
+      eventBell: parts.eventBellMemory,
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),

@@ -15,8 +15,10 @@ import { LiveFlows } from '../transport/live-flows.ts';
 import type { ShardAuth } from './admission.ts';
 import { Bell, FlagWait, flagWake } from './bell.ts';
 import { COUNTER } from './counters.ts';
+import { EventWriter } from './event-ring.ts';
 import { Forwarding } from './forwarding.ts';
 import type { GateOptions } from './gate.ts';
+import { Measures } from './measures.ts';
 import { Ring } from './ring.ts';
 import type { ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
@@ -51,6 +53,7 @@ export interface ShardTask {
   readonly secret: Uint8Array;
   /** The shard's own row of counters. */
   readonly counters: SharedArrayBuffer;
+  readonly measures: SharedArrayBuffer;
   /** One per shard. */
   readonly bells: readonly SharedArrayBuffer[];
   /** Their eventfds, one per shard; none where shards sleep on the flag. */
@@ -66,6 +69,8 @@ export interface ShardTask {
   readonly tap: SharedArrayBuffer;
   /** Which connections are alive. */
   readonly liveFlows: SharedArrayBuffer;
+  readonly events: SharedArrayBuffer;
+  readonly eventBell: SharedArrayBuffer;
   /** Sockets of its own; none where the main thread has them. */
   readonly sockets: readonly UdpSocket[];
   readonly port: MessagePort;
@@ -79,6 +84,7 @@ export type ShardNews =
   | { readonly type: 'open'; readonly report: ScanReport }
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'wake' }
+  | { readonly type: 'events' }
   | { readonly type: 'wait'; readonly message: WaitingMessage }
   | {
       readonly type: 'log';
@@ -132,6 +138,7 @@ function assemble(
 ): ShardLoop {
   const counters = new Float64Array(task.counters);
   for (const gauge of ['bindings', 'aors', 'transactions'] as const) counters[COUNTER[gauge]] = 0;
+  const measures = new Measures(task.measures);
   const calls = task.bellFds.length > 0 ? abi.loadCalls() : null;
   if (typeof calls === 'string') throw new Error(calls);
   const bells = task.bells.map(
@@ -148,8 +155,10 @@ function assemble(
     secret: task.secret,
     counters,
     flows: new LiveFlows(task.liveFlows),
+    measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
+    events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
     ...(task.gate && { gate: task.gate }),
@@ -168,5 +177,5 @@ function assemble(
   warmUp();
   const report = shard.open(Date.now());
   tell({ type: 'open', report });
-  return new ShardLoop({ shard, counters, bell, waiter, rings, forwarding, udp, lengths });
+  return new ShardLoop({ shard, counters, measures, bell, waiter, rings, forwarding, udp, lengths });
 }

@@ -7,6 +7,7 @@ import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
 import { aorUri } from '../registrar/aor-uri.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
+import { Changes } from '../registrar/changes.ts';
 import { hasLiveImage } from '../registrar/images.ts';
 import type { LiveFlows } from '../registrar/live-flow.ts';
 import { Outbox } from '../registrar/outbox.ts';
@@ -48,11 +49,15 @@ import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import type { EventSink } from './event-ring.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
 import type { GateOptions } from './gate.ts';
 import { answerKeepAlive, isKeepAlive } from './keep-alive.ts';
+import { Measures } from './measures.ts';
+import { outcomeOf } from './outcome.ts';
+import { publish } from './publish.ts';
 import type { Ring } from './ring.ts';
-import { Sweeper } from './sweeper.ts';
+import { Sweeper, sooner } from './sweeper.ts';
 import { Tap } from './tap.ts';
 import { Unacknowledged } from './unacknowledged.ts';
 
@@ -67,6 +72,7 @@ export interface ShardOptions {
   readonly secret: Uint8Array;
   /** One row per COUNTER_NAMES, in shared memory or not. */
   readonly counters: Float64Array;
+  readonly measures?: Measures;
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;
@@ -77,6 +83,8 @@ export interface ShardOptions {
   readonly gate?: GateOptions;
   /** Which connections there are, where some are held. */
   readonly flows?: LiveFlows;
+  /** Where changes of bindings are told once they are committed. */
+  readonly events?: EventSink;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
@@ -96,11 +104,13 @@ export class Shard {
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
   private readonly tally: BatchTally;
+  private readonly measures: Measures;
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
-  private readonly flowSweeper: FlowSweeper | null;
   private readonly admission: Admission;
   private readonly tap: Tap | null;
+  private readonly events: EventSink | undefined;
+  private readonly changes = new Changes();
   private batchIsOpen = false;
   private slot = 0;
   /** Behind the last slot that the batch has used. */
@@ -112,6 +122,7 @@ export class Shard {
     const { policy, secret } = options;
     this.options = options;
     this.store = options.store;
+    this.events = options.events;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
@@ -123,8 +134,10 @@ export class Shard {
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
-    this.sweeper = new Sweeper(this.state, this.out, this.tally);
-    this.flowSweeper = flows && new FlowSweeper(flows, policy.flowGraceS * 1000, this.state, this.out, this.tally);
+    this.measures = options.measures ?? new Measures();
+    this.sweeper = new Sweeper(this.state, this.out, this.tally, this.measures);
+    if (flows !== null)
+      this.sweeper.flows = new FlowSweeper(flows, policy.flowGraceS * 1000, this.state, this.out, this.tally);
     this.out.peers = this.peers;
     this.out.liveFlows = flows;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
@@ -134,7 +147,7 @@ export class Shard {
 
   /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
   open(now = 0): ScanReport {
-    const report = this.sweeper.open(this.store, this.counters, this.flowSweeper, now);
+    const report = this.sweeper.open(this.store, this.counters, now);
     this.counters[COUNTER.quarantined] = this.store.quarantined;
     return report;
   }
@@ -167,20 +180,19 @@ export class Shard {
 
   /** A list of flows that have ended, in a slot of the slab. */
   flowsEnded(slot: number, length: number, now: number): void {
-    this.flowSweeper?.ended(slab, slotStart(slot), slotStart(slot) + length, now);
+    this.sweeper.flows?.ended(slab, slotStart(slot), slotStart(slot) + length, now);
   }
 
   /** Bindings that have run out or lost their connection leave the store; bounded work, the rest at the next call. */
   expire(now: number): void {
+    this.sweeper.changes = this.events?.listening ? this.changes : null;
     this.sweeper.sweep(now);
-    this.flowSweeper?.sweep(now);
     this.counters[COUNTER.resent] += this.unacknowledged.resend(now, this.freeSlot);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    const next = sooner(this.sweeper.msToNextTick(now), this.unacknowledged.msToNextTick(now));
-    return this.flowSweeper === null ? next : sooner(next, this.flowSweeper.msToNext(now));
+    return sooner(this.sweeper.msToNextTick(now), this.unacknowledged.msToNextTick(now));
   }
 
   /** The batch's one transaction. When it fails, every answer that hung on it becomes a 500. */
@@ -191,24 +203,26 @@ export class Shard {
         this.store.commit(this.writes);
         this.counters[COUNTER.commits]++;
         this.tally.apply();
-        this.sweeper.committed(this.writes);
-        this.flowSweeper?.committed(this.writes, now);
+        this.sweeper.committed(this.writes, now);
+        if (this.changes.count > 0) this.events?.publish(this.changes);
       } catch (error) {
         this.commitFailed(error);
       }
     }
-    this.publish();
+    publish(this.answers, this.transactions, this.tally, this.unacknowledged, now);
     this.freeSlot = 0;
     if (this.tap?.on) this.tap.answered(this.answers);
     this.batchIsOpen = false;
     this.writes.clear();
     this.tally.clear();
+    this.changes.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
     this.counters[COUNTER.quarantined] = this.store.quarantined;
   }
 
-  /** The answers have left. */
-  release(): void {
+  /** The answers have left, so long after their requests were taken in. */
+  release(seconds: number): void {
+    this.measures.answered(this.answers, this.peers, seconds);
     this.answers.count = 0;
   }
 
@@ -352,6 +366,7 @@ export class Shard {
     if (out.changed) {
       state.put(out, out.bindingsAfter);
       this.tally.registered(out);
+      if (this.events?.listening) this.registrar.report(out, state.aor, state.aorLength, this.changes);
     } else {
       this.counters[COUNTER.ok]++;
       if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;
@@ -394,9 +409,10 @@ export class Shard {
     answers.place[row] = this.transactions.claim(length);
     answers.ticket[row] = ticket;
     answers.status[row] = out.status;
+    answers.outcome[row] = outcomeOf(out.status, out.reason);
+    answers.reason[row] = out.reason;
     answers.conditional[row] = conditional ? 1 : 0;
-    const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
-    if (isInvite && this.peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
+    if (ticket >= 0 && table[T_METHOD] === METHOD_INVITE) answers.awaitsAck[row] = 1;
   }
 
   private commitFailed(error: unknown): void {
@@ -416,32 +432,9 @@ export class Shard {
       answers.end[row] = this.out.answer.at;
       answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
       answers.status[row] = 500;
+      answers.outcome[row] = outcomeOf(500, this.out.reason);
+      answers.reason[row] = this.out.reason;
     }
     this.sweeper.failed(this.writes, this.now);
-    this.flowSweeper?.failed(this.now);
   }
-
-  /** From here on retransmissions get their answers. */
-  private publish(): void {
-    const { answers } = this;
-    for (let row = 0; row < answers.count; row++) {
-      if (answers.status[row] === 0) continue; // a replayed one
-      this.tally.answered(answers.status[row]);
-      if (answers.ticket[row] < 0) continue;
-      const length = answers.end[row] - answers.at[row];
-      this.transactions.publish(
-        answers.ticket[row],
-        answers.place[row],
-        length,
-        answers.port[row],
-        answers.status[row],
-      );
-      if (answers.awaitsAck[row] !== 0) this.unacknowledged.watch(row, answers.ticket[row], this.now);
-    }
-  }
-}
-
-/** Of two waits, -1 standing for none. */
-function sooner(a: number, b: number): number {
-  return a < 0 || (b >= 0 && b < a) ? b : a;
 }

@@ -8,6 +8,8 @@ import { createLiveFlowsMemory } from '../transport/live-flows.ts';
 import { type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
 import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
+import { createEventMemory } from './event-ring.ts';
+import { MEASURES_BYTES } from './measures.ts';
 import { createRingMemory } from './ring.ts';
 import { createTapMemory } from './tap.ts';
 
@@ -26,6 +28,7 @@ export interface SharedParts {
   /** By shard, one per UDP listener; empty without native ones. */
   readonly sockets: readonly (readonly UdpSocket[])[];
   readonly counters: readonly SharedArrayBuffer[];
+  readonly measures: readonly SharedArrayBuffer[];
   readonly bellMemories: readonly SharedArrayBuffer[];
   /** Empty where shards sleep on the flag. */
   readonly bellFds: readonly number[];
@@ -41,6 +44,9 @@ export interface SharedParts {
   /** What is watched, and the copies of it, by shard (tap.ts). */
   readonly tapMemory: SharedArrayBuffer;
   readonly taps: readonly SharedArrayBuffer[];
+  /** What happens to bindings, by shard (event-ring.ts), and the bell for whoever listens. */
+  readonly events: readonly SharedArrayBuffer[];
+  readonly eventBellMemory: SharedArrayBuffer;
   close(): void;
 }
 
@@ -72,6 +78,7 @@ export function openSharedParts(
       listeners,
       sockets,
       counters: every(() => new SharedArrayBuffer(COUNTERS_BYTES)),
+      measures: every(() => new SharedArrayBuffer(MEASURES_BYTES)),
       bellMemories,
       bellFds,
       bells: bellMemories.map((memory, i) => {
@@ -84,6 +91,8 @@ export function openSharedParts(
       liveFlows: createLiveFlowsMemory(connections),
       tapMemory: createTapMemory(),
       taps: every(() => createRingMemory(TAP_RING_BYTES)),
+      events: every(() => createEventMemory()),
+      eventBellMemory: createBellMemory(),
       close,
     };
   } catch (error) {

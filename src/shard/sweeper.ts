@@ -6,12 +6,15 @@ import { ExpiryIndex, type ExpiryVisitor } from '../location/expiry-index.ts';
 import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import type { WriteSet } from '../location/write-set.ts';
+import { expiresAtOf, imageLength } from '../registrar/binding.ts';
+import { CHANGE_EXPIRED, type Changes } from '../registrar/changes.ts';
 import { copyLiveImages, countImages, firstExpiry } from '../registrar/images.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { FlowSweeper } from './flow-sweeper.ts';
+import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;
@@ -23,15 +26,21 @@ export class Sweeper implements ExpiryVisitor {
   private readonly state: AorState;
   private readonly out: Outbox;
   private readonly tally: BatchTally;
+  private readonly measures: Measures;
+  /** Bindings that live by connections, where such are held. */
+  flows: FlowSweeper | null = null;
+  /** Where expired bindings are told, while somebody listens. */
+  changes: Changes | null = null;
 
-  constructor(state: AorState, out: Outbox, tally: BatchTally) {
+  constructor(state: AorState, out: Outbox, tally: BatchTally, measures: Measures) {
     this.state = state;
     this.out = out;
     this.tally = tally;
+    this.measures = measures;
   }
 
   /** Takes in every record of the store, whatever has run out meanwhile; counts bindings and AORs. @cold */
-  open(store: LocationStore, counters: Float64Array, flows: FlowSweeper | null, now: number): ScanReport {
+  open(store: LocationStore, counters: Float64Array, now: number): ScanReport {
     const key = new Uint32Array(4);
     const keyBytes = new Uint8Array(key.buffer);
     return store.scan((recordKey, record) => {
@@ -41,20 +50,22 @@ export class Sweeper implements ExpiryVisitor {
       if (bindings <= 0) return;
       counters[COUNTER.bindings] += bindings;
       counters[COUNTER.aors]++;
-      flows?.watch(key[0], key[1], key[2], key[3], record, at, record.length, now);
+      this.flows?.watch(key[0], key[1], key[2], key[3], record, at, record.length, now);
       this.index.track(key[0], key[1], key[2], key[3], firstExpiry(record, at, record.length));
     });
   }
 
-  /** Bindings that have run out join the batch's writes; the rest at the next call. */
+  /** Bindings that have run out or lost their connection join the batch's writes; the rest at the next call. */
   sweep(now: number): void {
     this.out.now = now;
     this.index.advance(now, AORS_PER_BATCH, this);
+    this.flows?.sweep(now, this.changes);
   }
 
   /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    return this.index.msToNextTick(now);
+    const expiry = this.index.msToNextTick(now);
+    return this.flows === null ? expiry : sooner(expiry, this.flows.msToNext(now));
   }
 
   /** For the index: drops what has run out of one AOR's record; returns when it next needs a look, 0 for never. */
@@ -73,12 +84,23 @@ export class Sweeper implements ExpiryVisitor {
     const after = copyLiveImages(out.record, out.state, out.stateAt, out.stateEnd, out.now);
     if (after === before) return firstExpiry(out.state, out.stateAt, out.stateEnd);
     state.put(out, after);
+    if (this.changes !== null) this.report(this.changes);
     this.tally.swept(before, after);
+    const lagMs = out.now - firstExpiry(out.state, out.stateAt, out.stateEnd);
+    this.measures.observe(LAG_ROW, LAG_BOUNDS, lagMs / 1000);
     return firstExpiry(out.record.bytes, images, out.record.at);
   }
 
+  private report(changes: Changes): void {
+    const { out, state } = this;
+    const aorAt = state.loadedAorAt;
+    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
+      if (expiresAtOf(out.state, at) <= out.now)
+        changes.add(CHANGE_EXPIRED, out.state, aorAt, out.stateAt, out.state, at, out.now);
+  }
+
   /** The batch's writes hold: every AOR written gets its look when its first binding runs out. */
-  committed(writes: WriteSet): void {
+  committed(writes: WriteSet, now: number): void {
     const words = new Uint32Array(writes.keys.buffer);
     for (let entry = 0, w = 0; entry < writes.count; entry++, w += 4) {
       const at = writes.at[entry];
@@ -89,6 +111,16 @@ export class Sweeper implements ExpiryVisitor {
       const images = at + RECORD_HEADER_BYTES + recordAorLength(writes.bytes, at);
       const first = firstExpiry(writes.bytes, images, writes.end[entry]);
       this.index.track(words[w], words[w + 1], words[w + 2], words[w + 3], first);
+      this.flows?.watch(
+        words[w],
+        words[w + 1],
+        words[w + 2],
+        words[w + 3],
+        writes.bytes,
+        images,
+        writes.end[entry],
+        now,
+      );
     }
   }
 
@@ -97,5 +129,11 @@ export class Sweeper implements ExpiryVisitor {
     const words = new Uint32Array(writes.keys.buffer);
     for (let w = 0; w < writes.count * 4; w += 4)
       this.index.track(words[w], words[w + 1], words[w + 2], words[w + 3], now + RETRY_MS);
+    this.flows?.failed(now);
   }
+}
+
+/** Of two waits, -1 standing for none. */
+export function sooner(a: number, b: number): number {
+  return a < 0 || (b >= 0 && b < a) ? b : a;
 }

@@ -75,6 +75,7 @@ policy:
   expires-jitter: 10
   contacts-per-aor: 3
   contacts-overflow: evict-oldest
+  flow-grace: 30
 limits:
   aor-bytes: 100
   contact-bytes: 200
@@ -105,6 +106,7 @@ limits:
         expiresJitterPercent: 10,
         contactsPerAorMax: 3,
         contactsOverflow: 'evict-oldest',
+        flowGraceS: 30,
         aorBytesMax: 100,
         contactBytesMax: 200,
         callIdBytesMax: 100,
