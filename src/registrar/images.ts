@@ -2,7 +2,7 @@
 
 import type { Writer } from '../sip/writer.ts';
 import { expiresAtOf, highestNcOf, imageLength, isImage } from './binding.ts';
-import { isCutOff, type LiveFlows } from './live-flow.ts';
+import { type FlowLiveness, isCutOff } from './live-flow.ts';
 
 /** How many there are, or -1 where the bytes are no sequence of images. */
 export function countImages(bytes: Uint8Array, at: number, end: number): number {
@@ -30,7 +30,7 @@ export function hasLiveImage(
   at: number,
   end: number,
   now: number,
-  flows: LiveFlows | null,
+  flows: FlowLiveness | null,
 ): boolean {
   for (let image = at; image < end; image += imageLength(bytes, image))
     if (expiresAtOf(bytes, image) > now && !isCutOff(bytes, image, flows)) return true;

@@ -2,24 +2,28 @@
 // (RFC 5626 §7). Reading only; who knows which connections there are is an argument.
 // @hot
 
-import { flowOf, hasFlag, IMAGE_DIRECT, transportOf } from './binding.ts';
-import { TRANSPORT_UDP } from './peers.ts';
+import { flowOf, hasFlag, IMAGE_DIRECT, listenerOf, transportOf } from './binding.ts';
+import { LISTENER_PROGRAM, TRANSPORT_UDP } from './peers.ts';
 
 /** Which connections there are. Their numbers are those of no earlier life of the server. */
-export interface LiveFlows {
+export interface FlowLiveness {
   isAlive(flow: number): boolean;
 }
 
-/** The connection that the binding lives by, or 0 where it lives by none: UDP, or a Path leads to the user agent. */
+/**
+ * The connection of ours that the binding lives by, or 0 where it lives by none: UDP, or a Path leads to the user agent, or
+ * the program around us has the connection.
+ */
 export function lifeline(bytes: Uint8Array, image: number): number {
-  return transportOf(bytes, image) !== TRANSPORT_UDP && hasFlag(bytes, image, IMAGE_DIRECT) ? flowOf(bytes, image) : 0;
+  if (transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT)) return 0;
+  return listenerOf(bytes, image) === LISTENER_PROGRAM ? 0 : flowOf(bytes, image);
 }
 
 /**
  * Whether the connection that the binding lives by is gone: then it is no target any more, whatever its expiry says.
  * @param flows null: no connection is held here
  */
-export function isCutOff(bytes: Uint8Array, image: number, flows: LiveFlows | null): boolean {
+export function isCutOff(bytes: Uint8Array, image: number, flows: FlowLiveness | null): boolean {
   if (flows === null) return false;
   const token = lifeline(bytes, image);
   return token !== 0 && !flows.isAlive(token);

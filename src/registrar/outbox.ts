@@ -3,7 +3,7 @@
 // @hot
 
 import { Writer } from '../sip/writer.ts';
-import type { LiveFlows } from './live-flow.ts';
+import type { FlowLiveness } from './live-flow.ts';
 import { createPeers, type Peers } from './peers.ts';
 import { REASON_UNSPECIFIED } from './reasons.ts';
 
@@ -27,7 +27,7 @@ export class Outbox {
   /** Which life of the process `peers.flow` speaks of: connections do not outlive it. */
   flowEpoch = 0;
   /** Which connections there are; null: none is held here. */
-  liveFlows: LiveFlows | null = null;
+  liveFlows: FlowLiveness | null = null;
 
   // --- worked out by the registrar before it looks at bindings
   /** The request came straight from the user agent (RFC 5626 §6). */

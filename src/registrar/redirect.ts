@@ -9,7 +9,7 @@ import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
 import { ascii, type Writer } from '../sip/writer.ts';
 import { displayAt, expiresAtOf, paramsEnd, pathEnd, uriAt, uriEnd, userAgentEnd } from './binding.ts';
-import type { LiveFlows } from './live-flow.ts';
+import type { FlowLiveness } from './live-flow.ts';
 import type { Outbox } from './outbox.ts';
 import { PHRASE } from './phrases.ts';
 import { endResponse, startResponse } from './response.ts';
@@ -30,10 +30,10 @@ const PLAIN = setOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 
 export class RedirectServer {
   private readonly targets = new Targets();
-  private readonly flows: LiveFlows | null;
+  private readonly flows: FlowLiveness | null;
   private readonly uri = new Int32Array(URI_INTS);
 
-  constructor(flows: LiveFlows | null) {
+  constructor(flows: FlowLiveness | null) {
     this.flows = flows;
   }
 

@@ -4,7 +4,7 @@
 
 import { expiresAtOf, imageLength, instanceAt, instanceEnd, qOf, refreshedAtOf } from './binding.ts';
 import { sameInstance } from './instance-id.ts';
-import { isCutOff, type LiveFlows } from './live-flow.ts';
+import { type FlowLiveness, isCutOff } from './live-flow.ts';
 import { BINDINGS_MAX } from './working-bindings.ts';
 
 export class Targets {
@@ -16,7 +16,7 @@ export class Targets {
   fallbacks = 0;
 
   /** Takes the images in bytes[at, end) that can be reached at `now` (epoch ms). `flows` null: no connection is held here. */
-  take(bytes: Uint8Array, at: number, end: number, now: number, flows: LiveFlows | null): void {
+  take(bytes: Uint8Array, at: number, end: number, now: number, flows: FlowLiveness | null): void {
     this.count = 0;
     this.fallbacks = 0;
     for (let image = at; image < end; image += imageLength(bytes, image)) {

@@ -6,7 +6,7 @@ import { FlowIndex } from '../location/flow-index.ts';
 import { imageLength } from '../registrar/binding.ts';
 import { CHANGE_FLOW_ENDED, type Changes } from '../registrar/changes.ts';
 import { countImages } from '../registrar/images.ts';
-import { type LiveFlows, lifeline } from '../registrar/live-flow.ts';
+import { type FlowLiveness, lifeline } from '../registrar/live-flow.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
@@ -20,7 +20,7 @@ const RETRY_MS = 1000;
 
 export class FlowSweeper {
   private readonly index = new FlowIndex(PAIRS_MAX);
-  private readonly flows: LiveFlows;
+  private readonly flows: FlowLiveness;
   private readonly graceMs: number;
   private readonly state: AorState;
   private readonly out: Outbox;
@@ -35,7 +35,7 @@ export class FlowSweeper {
   private readonly takenKeys = new Uint32Array(AORS_PER_BATCH * 4);
   private taken = 0;
 
-  constructor(flows: LiveFlows, graceMs: number, state: AorState, out: Outbox, tally: BatchTally) {
+  constructor(flows: FlowLiveness, graceMs: number, state: AorState, out: Outbox, tally: BatchTally) {
     this.flows = flows;
     this.graceMs = graceMs;
     this.state = state;

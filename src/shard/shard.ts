@@ -9,7 +9,7 @@ import { aorUri } from '../registrar/aor-uri.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { Changes } from '../registrar/changes.ts';
 import { hasLiveImage } from '../registrar/images.ts';
-import type { LiveFlows } from '../registrar/live-flow.ts';
+import type { FlowLiveness } from '../registrar/live-flow.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
@@ -81,10 +81,10 @@ export interface ShardOptions {
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
-  /** Which connections there are, where some are held. */
-  readonly flows?: LiveFlows;
   /** Where changes of bindings are told once they are committed. */
   readonly events?: EventSink;
+  /** Which connections still stand; without it all count as standing. */
+  readonly flows?: FlowLiveness;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));

@@ -2,7 +2,7 @@
 
 import type { LocationStore } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
-import type { LiveFlows } from '../../src/registrar/live-flow.ts';
+import type { FlowLiveness } from '../../src/registrar/live-flow.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
 import type { ShardAuth } from '../../src/shard/admission.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
@@ -37,7 +37,7 @@ export interface VirtualShardOptions {
   readonly shards?: number;
   readonly now?: number;
   readonly auth?: ShardAuth;
-  readonly flows?: LiveFlows;
+  readonly flows?: FlowLiveness;
   readonly events?: EventSink;
 }
 
