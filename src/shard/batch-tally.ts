@@ -29,8 +29,6 @@ export class BatchTally {
   private evicted = 0;
   private expired = 0;
   private flowEnded = 0;
-  private bindings = 0;
-  private aors = 0;
 
   constructor(counters: Float64Array) {
     this.counters = counters;
@@ -43,20 +41,18 @@ export class BatchTally {
     this.refreshed += out.refreshed;
     this.removed += out.removed;
     this.evicted += out.evicted;
-    // Bindings that had run out but not yet been swept were still in the gauges.
+    this.expired += out.expired;
     this.flowEnded += out.cutOff;
-    this.changed(out.bindingsBefore + out.expired + out.cutOff, out.bindingsAfter, out.expired);
   }
 
   /** Bindings of an AOR that the wheel has taken out. */
-  swept(before: number, after: number): void {
-    this.changed(before, after, before - after);
+  swept(count: number): void {
+    this.expired += count;
   }
 
-  /** Bindings of an AOR taken out because their connection has ended. */
-  cutOff(before: number, after: number): void {
-    this.flowEnded += before - after;
-    this.changed(before, after, 0);
+  /** Bindings taken out because their connection has ended. */
+  cutOff(count: number): void {
+    this.flowEnded += count;
   }
 
   /** A final answer that was not a replay. @param reason REASON_* where it is a refusal */
@@ -82,8 +78,6 @@ export class BatchTally {
     counters[COUNTER.evicted] += this.evicted;
     counters[COUNTER.expired] += this.expired;
     counters[COUNTER.flow_ended] += this.flowEnded;
-    counters[COUNTER.bindings] += this.bindings;
-    counters[COUNTER.aors] += this.aors;
   }
 
   clear(): void {
@@ -94,14 +88,5 @@ export class BatchTally {
     this.evicted = 0;
     this.expired = 0;
     this.flowEnded = 0;
-    this.bindings = 0;
-    this.aors = 0;
-  }
-
-  private changed(before: number, after: number, expired: number): void {
-    this.expired += expired;
-    this.bindings += after - before;
-    if (before === 0 && after > 0) this.aors++;
-    if (before > 0 && after === 0) this.aors--;
   }
 }

@@ -1,13 +1,20 @@
-// Bindings whose connection has ended leave the store, a bounded number of AORs per batch, at once or after a grace. Which
+// Bindings whose connection has ended leave the store, a bounded number of AORs per batch, at once or after a grace; those
+// of before a restart among them, which are looked for in the background. Which
 // flow a binding lives by is registrar/live-flow's; that no lookup gives one whose flow is dead does not hang on this.
 // @hot
 
+import { ROW_WORDS } from '../location/binding-row.ts';
 import { FlowIndex } from '../location/flow-index.ts';
+import type { LocationStore, RecordVisitor } from '../location/location-store.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
+import type { WriteSet } from '../location/write-set.ts';
 import { imageLength } from '../registrar/binding.ts';
 import { CHANGE_FLOW_ENDED, type Changes } from '../registrar/changes.ts';
 import { countImages } from '../registrar/images.ts';
 import { type FlowLiveness, lifeline } from '../registrar/live-flow.ts';
 import type { Outbox } from '../registrar/outbox.ts';
+import type { Policy } from '../registrar/policy.ts';
+import { slab, slotStart } from '../sip/slab.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
 
@@ -15,11 +22,15 @@ import type { BatchTally } from './batch-tally.ts';
 const AORS_PER_BATCH = 128;
 /** Pairs of flow and AOR that a shard tracks; bindings beyond are no targets once their flow is dead, and expire. */
 const PAIRS_MAX = 1 << 20;
+/** Of the records of before the start: so many at a time, and how often. About 5% of a core. */
+const AORS_PER_LOOK = 128;
+const LOOK_MS = 10;
 /** How soon AORs are looked at again after a load or a commit that failed. */
 const RETRY_MS = 1000;
 
-export class FlowSweeper {
+export class FlowSweeper implements RecordVisitor {
   private readonly index = new FlowIndex(PAIRS_MAX);
+  private readonly store: LocationStore;
   private readonly flows: FlowLiveness;
   private readonly graceMs: number;
   private readonly state: AorState;
@@ -34,10 +45,22 @@ export class FlowSweeper {
   private readonly takenTokens = new Uint32Array(AORS_PER_BATCH);
   private readonly takenKeys = new Uint32Array(AORS_PER_BATCH * 4);
   private taken = 0;
+  /** Where the look at the records of before the start goes on, and when; -1 when it is over. */
+  private cursor = 0;
+  private lookAt = 0;
+  private now = 0;
 
-  constructor(flows: FlowLiveness, graceMs: number, state: AorState, out: Outbox, tally: BatchTally) {
+  constructor(
+    store: LocationStore,
+    flows: FlowLiveness,
+    policy: Policy,
+    state: AorState,
+    out: Outbox,
+    tally: BatchTally,
+  ) {
+    this.store = store;
     this.flows = flows;
-    this.graceMs = graceMs;
+    this.graceMs = policy.flowGraceS * 1000;
     this.state = state;
     this.out = out;
     this.tally = tally;
@@ -53,10 +76,10 @@ export class FlowSweeper {
     }
   }
 
-  /** Flows have ended: a list of tokens, four bytes each, the lowest first. */
-  ended(bytes: Uint8Array, from: number, end: number, now: number): void {
-    for (let at = from; at < end; at += 4) {
-      const token = (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+  /** Flows have ended: in a slot of the slab a list of tokens, four bytes each, the lowest first. */
+  ended(slot: number, length: number, now: number): void {
+    for (let at = slotStart(slot), end = at + length; at < end; at += 4) {
+      const token = (slab[at] | (slab[at + 1] << 8) | (slab[at + 2] << 16) | (slab[at + 3] << 24)) >>> 0;
       if (this.index.has(token)) this.enqueue(token, now);
     }
   }
@@ -64,6 +87,7 @@ export class FlowSweeper {
   /** Bindings of ended flows join the batch's writes; the rest at the next call. */
   sweep(now: number, changes: Changes | null): void {
     this.taken = 0;
+    if (this.cursor >= 0 && now >= this.lookAt) this.lookBack(now);
     const { tokens, dueAt, index } = this;
     while (this.waiting > 0 && this.taken < AORS_PER_BATCH) {
       const entry = this.first & (tokens.length - 1);
@@ -78,9 +102,27 @@ export class FlowSweeper {
 
   /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNext(now: number): number {
-    if (this.waiting === 0) return -1;
-    const ms = this.dueAt[this.first & (this.tokens.length - 1)] - now;
-    return ms > 0 ? Math.ceil(ms) : 0;
+    if (this.waiting === 0 && this.cursor < 0) return -1;
+    let at = this.cursor >= 0 ? this.lookAt : Number.POSITIVE_INFINITY;
+    if (this.waiting > 0) at = Math.min(at, this.dueAt[this.first & (this.tokens.length - 1)]);
+    return at > now ? Math.ceil(at - now) : 0;
+  }
+
+  /** For the store: a record of before the start, or one written since. */
+  visitRecord(key: Uint32Array, bytes: Uint8Array, length: number): void {
+    const images = RECORD_HEADER_BYTES + recordAorLength(bytes, 0);
+    if (countImages(bytes, images, length) > 0)
+      this.watch(key[0], key[1], key[2], key[3], bytes, images, length, this.now);
+  }
+
+  /** The batch's writes hold. */
+  committed(writes: WriteSet, now: number): void {
+    const { rows, at, end } = writes;
+    for (let entry = 0, w = 0; entry < writes.count; entry++, w += ROW_WORDS) {
+      if (end[entry] === at[entry]) continue;
+      const images = at[entry] + RECORD_HEADER_BYTES + recordAorLength(writes.bytes, at[entry]);
+      this.watch(rows[w], rows[w + 1], rows[w + 2], rows[w + 3], writes.bytes, images, end[entry], now);
+    }
   }
 
   /** The batch's writes do not hold: what was looked at for its flow is looked at again soon. */
@@ -89,6 +131,13 @@ export class FlowSweeper {
     for (let i = 0, k = 0; i < this.taken; i++, k += 4)
       this.again(takenTokens[i], takenKeys[k], takenKeys[k + 1], takenKeys[k + 2], takenKeys[k + 3], now);
     this.taken = 0;
+  }
+
+  /** Some of the records of before the start: slowly, for what lives by a dead flow is no target meanwhile either. */
+  private lookBack(now: number): void {
+    this.now = now;
+    this.lookAt = now + LOOK_MS;
+    this.cursor = this.store.visitSome(this.cursor, AORS_PER_LOOK, this);
   }
 
   /** Takes out of the AOR in the index's `key` what lives by the flow. */
@@ -112,7 +161,7 @@ export class FlowSweeper {
     const after = this.copyOthers(token, changes);
     if (after === before) return;
     state.put(out, after);
-    this.tally.cutOff(before, after);
+    this.tally.cutOff(before - after);
   }
 
   private copyOthers(token: number, changes: Changes | null): number {

@@ -2,8 +2,10 @@
 // know how (§3.5.2). On a stream neither comes this far. @hot
 
 import type { Outbox } from '../registrar/outbox.ts';
+import type { Transactions } from '../registrar/transactions.ts';
 import { slab } from '../sip/slab.ts';
 import { answerStun } from '../sip/stun.ts';
+import type { Answers } from './answers.ts';
 
 /** CRLFs or nothing at all, as some phones send, or STUN, which begins as no SIP message does. */
 export function isKeepAlive(at: number, length: number): boolean {
@@ -14,8 +16,18 @@ export function isKeepAlive(at: number, length: number): boolean {
   return true;
 }
 
-/** Writes the answer that slab[at, at + length) draws into the outbox's; false where it draws none. */
-export function answerKeepAlive(out: Outbox, at: number, length: number): boolean {
+/** Adds the answer that slab[at, at + length) draws, written where the outbox has room; false where it draws none. */
+export function answerKeepAlive(
+  out: Outbox,
+  at: number,
+  length: number,
+  answers: Answers,
+  transactions: Transactions,
+): boolean {
   const { answer, peers, peer } = out;
-  return answerStun(answer, slab, at, at + length, peers.family[peer], peers.ip, peer << 4, peers.port[peer]);
+  if (!answerStun(answer, slab, at, at + length, peers.family[peer], peers.ip, peer << 4, peers.port[peer]))
+    return false;
+  answers.add(peer, answer.from, answer.at, peers.port[peer]);
+  transactions.claim(answer.at - answer.from);
+  return true;
 }

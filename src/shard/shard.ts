@@ -2,10 +2,9 @@
 // no socket, no clock: shard-loop.ts drives it for real, a simulation in virtual time. Answers leave after commit().
 // @hot
 
-import type { LocationStore, ScanReport } from '../location/location-store.ts';
+import type { LocationStore } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
-import { aorUri } from '../registrar/aor-uri.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { Changes } from '../registrar/changes.ts';
 import { hasLiveImage } from '../registrar/images.ts';
@@ -29,7 +28,7 @@ import {
 import { UserAgentServer } from '../registrar/uas.ts';
 import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
 import { parse } from '../sip/parser.ts';
-import { slab, slotStart, table } from '../sip/slab.ts';
+import { slotStart, table } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
   KIND_RESPONSE,
@@ -135,9 +134,8 @@ export class Shard {
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
     this.measures = options.measures ?? new Measures();
-    this.sweeper = new Sweeper(this.state, this.out, this.tally, this.measures);
-    if (flows !== null)
-      this.sweeper.flows = new FlowSweeper(flows, policy.flowGraceS * 1000, this.state, this.out, this.tally);
+    this.sweeper = new Sweeper(options.store, this.writes, this.state, this.out, this.tally, this.measures);
+    this.sweeper.flows = flows && new FlowSweeper(this.store, flows, policy, this.state, this.out, this.tally);
     this.out.peers = this.peers;
     this.out.liveFlows = flows;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
@@ -145,11 +143,9 @@ export class Shard {
     this.admission = new Admission({ ...options, lookup: policy.lookup, refused }, this.out, this.state, this.uas);
   }
 
-  /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
-  open(now = 0): ScanReport {
-    const report = this.sweeper.open(this.store, this.counters, now);
-    this.counters[COUNTER.quarantined] = this.store.quarantined;
-    return report;
+  /** Once, before the first message. What ran out while nothing served goes by the wheel. */
+  open(): void {
+    this.gauge();
   }
 
   /** One message in a slot of the slab, its peer in the same row of `peers`. */
@@ -166,7 +162,7 @@ export class Shard {
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
-    this.state.take(aorUri());
+    this.state.takeOfRequest();
     if (this.state.aorLength >= 0 && this.options.shards > 1) {
       const owner = this.state.key[3] % this.options.shards;
       if (owner !== this.options.index) return this.forward(owner, length);
@@ -180,7 +176,7 @@ export class Shard {
 
   /** A list of flows that have ended, in a slot of the slab. */
   flowsEnded(slot: number, length: number, now: number): void {
-    this.sweeper.flows?.ended(slab, slotStart(slot), slotStart(slot) + length, now);
+    this.sweeper.flows?.ended(slot, length, now);
   }
 
   /** Bindings that have run out or lost their connection leave the store; bounded work, the rest at the next call. */
@@ -200,10 +196,10 @@ export class Shard {
     this.now = now;
     if (this.writes.count > 0) {
       try {
-        this.store.commit(this.writes);
+        this.store.commit(this.writes, now);
         this.counters[COUNTER.commits]++;
         this.tally.apply();
-        this.sweeper.committed(this.writes, now);
+        this.sweeper.flows?.committed(this.writes, now);
         if (this.changes.count > 0) this.events?.publish(this.changes);
       } catch (error) {
         this.commitFailed(error);
@@ -217,13 +213,20 @@ export class Shard {
     this.tally.clear();
     this.changes.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
-    this.counters[COUNTER.quarantined] = this.store.quarantined;
+    this.gauge();
   }
 
   /** The answers have left, so long after their requests were taken in. */
   release(seconds: number): void {
     this.measures.answered(this.answers, this.peers, seconds);
     this.answers.count = 0;
+  }
+
+  private gauge(): void {
+    const { counters, store } = this;
+    counters[COUNTER.bindings] = store.bindings;
+    counters[COUNTER.aors] = store.aors;
+    counters[COUNTER.quarantined] = store.quarantined;
   }
 
   private openBatch(): void {
@@ -237,12 +240,9 @@ export class Shard {
   }
 
   private keepAlive(at: number, length: number): void {
-    const { answer } = this.out;
     this.startAnswer();
-    if (!answerKeepAlive(this.out, at, length)) return this.drop(COUNTER.dropped_keep_alive);
-    this.answers.add(this.slot, answer.from, answer.at, this.peers.port[this.slot]);
-    this.transactions.claim(answer.at - answer.from);
-    this.counters[COUNTER.stun]++;
+    const answered = answerKeepAlive(this.out, at, length, this.answers, this.transactions);
+    this.counters[answered ? COUNTER.stun : COUNTER.dropped_keep_alive]++;
   }
 
   private forward(owner: number, length: number): void {
@@ -307,7 +307,7 @@ export class Shard {
   }
 
   private decide(length: number, again: boolean, lookup: boolean): void {
-    const { out, keys } = this;
+    const { out } = this;
     this.startAnswer();
     this.state.uncommitted = false;
     let refused = this.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
@@ -320,10 +320,7 @@ export class Shard {
       this.admission.judge(refused);
       return this.finishAnswer(-1, false);
     }
-    const { requestHigh, requestLow, branchHigh, branchLow } = keys;
-    const ticket = this.isReliable
-      ? -1
-      : this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
+    const ticket = this.isReliable ? -1 : this.transactions.begin(this.keys, this.now);
     const status = lookup ? this.lookUp() : this.uas.check(out) || this.serve(again);
     this.admission.judge(status);
     this.finishAnswer(ticket, out.changed || this.state.uncommitted);
@@ -358,6 +355,10 @@ export class Shard {
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.uas.refuseAgain(out, this.transactions.answerStatus);
+    if (!again && !this.events?.listening && state.findPlain()) {
+      state.startImage(out);
+      if (this.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
+    }
     if (!this.load()) return this.uas.failed(out);
     state.startRecord(out);
     const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
@@ -372,6 +373,13 @@ export class Shard {
       if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;
     }
     return status;
+  }
+
+  private refreshed(): number {
+    if (this.out.answer.overflow) return this.startOver();
+    this.state.putRefresh();
+    this.tally.registered(this.out);
+    return 200;
   }
 
   /** The AOR's bindings come into the outbox; false where the store cannot read them. */
@@ -435,6 +443,6 @@ export class Shard {
       answers.outcome[row] = outcomeOf(500, this.out.reason);
       answers.reason[row] = this.out.reason;
     }
-    this.sweeper.failed(this.writes, this.now);
+    this.sweeper.flows?.failed(this.now);
   }
 }

@@ -100,6 +100,7 @@ describe('a binding made over a connection', () => {
     const second = setUp({ store, now: first.shard.now + 1000 });
     expect(uris(second.shard, 'alice')).toEqual([]);
     expect(uris(second.shard, 'bob')).toHaveLength(1);
+    second.shard.advance(1);
     expect([second.shard.counter('bindings'), second.shard.counter('flow_ended')]).toEqual([1, 1]);
   });
 

@@ -71,7 +71,7 @@ export class VirtualShard {
       ...(options.flows && { flows: options.flows }),
       ...(options.events && { events: options.events }),
     });
-    this.shard.open(this.now);
+    this.shard.open();
   }
 
   counter(name: CounterName): number {
