@@ -59,6 +59,7 @@ class EchoShard {
   flowsEnded() {}
   expire() {}
   commit() {}
+  observe() {}
   release() {
     this.answers.count = 0;
   }
