@@ -11,7 +11,7 @@ import { hasLiveImage } from '../registrar/images.ts';
 import type { FlowLiveness } from '../registrar/live-flow.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { Overload } from '../registrar/overload.ts';
-import { createPeers, type Peers } from '../registrar/peers.ts';
+import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { RedirectServer } from '../registrar/redirect.ts';
 import { Registrar } from '../registrar/registrar.ts';
@@ -395,8 +395,8 @@ export class Shard {
 
   /** Whether the request would make a binding for an AOR that has none. */
   private isNew(): boolean {
-    const { state, stateAt, stateEnd } = this.out;
-    return table[T_CONTACT_COUNT] > 0 && !hasLiveImage(state, stateAt, stateEnd, this.now);
+    const { state, stateAt, stateEnd, liveFlows } = this.out;
+    return table[T_CONTACT_COUNT] > 0 && !hasLiveImage(state, stateAt, stateEnd, this.now, liveFlows);
   }
 
   private refreshed(): number {
