@@ -3,6 +3,7 @@
 // @hot
 
 import { Writer } from '../sip/writer.ts';
+import type { FlowLiveness } from './live-flow.ts';
 import { createPeers, type Peers } from './peers.ts';
 import { REASON_UNSPECIFIED } from './reasons.ts';
 
@@ -20,15 +21,23 @@ export class Outbox {
   state: Uint8Array = new Uint8Array(0);
   stateAt = 0;
   stateEnd = 0;
+  /** The AOR asked about, canonical ("user@host"; aorLength is -1 where there is none), and its key: four words. */
+  aor: Uint8Array = new Uint8Array(0);
+  aorLength = -1;
+  aorKey: Uint32Array = new Uint32Array(4);
   /** 64 random-looking bits that are the same for every copy of this request: the To tag, and the jitter's dice. */
   tagHigh = 0;
   tagLow = 0;
   /** Which life of the process `peers.flow` speaks of: connections do not outlive it. */
   flowEpoch = 0;
+  /** Which connections there are; null: none is held here. */
+  liveFlows: FlowLiveness | null = null;
 
   // --- worked out by the registrar before it looks at bindings
   /** The request came straight from the user agent (RFC 5626 §6). */
   direct = false;
+  /** It came through an edge proxy that keeps flows: a URI of its Path has `ob`. */
+  edgeOb = false;
   /** Its reg-ids count: the first hop is ours, or an edge proxy that says `ob`. */
   flows = false;
 
@@ -51,6 +60,8 @@ export class Outbox {
   removed = 0;
   evicted = 0;
   expired = 0;
+  /** Bindings that it found cut off, and left out. */
+  cutOff = 0;
 
   // --- out: who asked, where authentication is on (authenticator.ts); valid where `authenticated`
   authenticated = false;
@@ -81,5 +92,6 @@ export class Outbox {
     this.removed = 0;
     this.evicted = 0;
     this.expired = 0;
+    this.cutOff = 0;
   }
 }

@@ -15,6 +15,7 @@ import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
+import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
@@ -98,6 +99,8 @@ const SECONDS_MAX = 2 ** 31 - 1;
 const schema = z.strictObject({
   listen: listOf(parseListenAddress).optional(),
   domains: listOf(parseDomain).optional(),
+  'service-route': serviceRouteSchema.optional(),
+  'associated-uris': associatedUrisSchema.optional(),
   data: text.optional(),
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
@@ -120,6 +123,12 @@ const schema = z.strictObject({
         'overload-target-ms': integer(0, 60_000).optional(),
         'retry-after-max': integer(1, 3600).optional(),
         'contacts-overflow': choice('reject', 'evict-oldest').optional(),
+        'flow-grace': integer(0, 86_400).optional(),
+        path: choice('lazy', 'strict', 'off').optional(),
+        outbound: choice('on', 'off', 'required').optional(),
+        'flow-timer': integer(0, 86_400).optional(),
+        gruu: choice('on', 'off').optional(),
+        'gruu-generation': integer(0, 1 << 30).optional(),
       },
       section,
     )
@@ -129,6 +138,7 @@ const schema = z.strictObject({
       {
         'aor-bytes': integer(16, 1024).optional(),
         'contact-bytes': integer(64, 4096).optional(),
+        'path-bytes': integer(256, 16_384).optional(),
         'call-id-bytes': integer(32, 1024).optional(),
         'message-bytes': integer(512, MESSAGE_BYTES_MAX).optional(),
         'timer-j-ms': integer(1000, 600_000).optional(),
@@ -256,8 +266,17 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       expiresJitterPercent: policy['expires-jitter'] ?? DEFAULT_CONFIG.policy.expiresJitterPercent,
       contactsPerAorMax: policy['contacts-per-aor'] ?? DEFAULT_POLICY.contactsPerAorMax,
       contactsOverflow: policy['contacts-overflow'] ?? DEFAULT_POLICY.contactsOverflow,
+      flowGraceS: policy['flow-grace'] ?? DEFAULT_POLICY.flowGraceS,
       overloadTargetMs: policy['overload-target-ms'] ?? DEFAULT_POLICY.overloadTargetMs,
       retryAfterMaxS: policy['retry-after-max'] ?? DEFAULT_POLICY.retryAfterMaxS,
+      path: policy.path ?? DEFAULT_POLICY.path,
+      outbound: policy.outbound ?? DEFAULT_POLICY.outbound,
+      flowTimerS: policy['flow-timer'] ?? DEFAULT_POLICY.flowTimerS,
+      gruu: policy.gruu ?? DEFAULT_POLICY.gruu,
+      gruuGeneration: policy['gruu-generation'] ?? DEFAULT_POLICY.gruuGeneration,
+      serviceRoutes: withLowerHosts(raw['service-route'] ?? {}),
+      associatedUris: withLowerHosts(raw['associated-uris'] ?? {}),
+      pathBytesMax: limits['path-bytes'] ?? DEFAULT_POLICY.pathBytesMax,
       aorBytesMax: limits['aor-bytes'] ?? DEFAULT_POLICY.aorBytesMax,
       contactBytesMax: limits['contact-bytes'] ?? DEFAULT_POLICY.contactBytesMax,
       callIdBytesMax: limits['call-id-bytes'] ?? DEFAULT_POLICY.callIdBytesMax,
