@@ -83,6 +83,7 @@ import {
 } from './reasons.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { endResponse, refuse, startResponse } from './response.ts';
+import { admitSips } from './sips-rules.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
 const GO_ON = 0;
@@ -123,6 +124,7 @@ export class Registrar {
       this.checkWildcard(out) ||
       this.checkContacts(out) ||
       admitPath(out, policy) ||
+      admitSips(out, policy) ||
       admitFlows(out, policy) ||
       this.checkInstances(out)
     );
