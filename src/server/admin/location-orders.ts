@@ -11,6 +11,7 @@ import type { NewBinding } from './location-schemas.ts';
 export type GiveOrder = (request: Uint8Array, source: OrderSource) => Promise<Buffer | undefined>;
 
 const USER_AGENT = 'Aorta admin API';
+const HERE: OrderSource = { address: '127.0.0.1', port: 5060 };
 
 export class LocationOrders {
   private readonly give: GiveOrder;
@@ -46,11 +47,7 @@ export class LocationOrders {
     await this.register(aor, ['Contact: *', 'Expires: 0']);
   }
 
-  private async register(
-    aor: string,
-    headers: readonly string[],
-    source: OrderSource = { address: '127.0.0.1', port: 5060 },
-  ): Promise<void> {
+  private async register(aor: string, headers: readonly string[], source?: OrderSource): Promise<void> {
     const at = aor.lastIndexOf('@');
     const domain = aor.slice(at + 1);
     const uri = `sip:${encodeURIComponent(aor.slice(0, at))}@${domain}`;
@@ -58,8 +55,8 @@ export class LocationOrders {
     const lines = [
       `REGISTER sip:${domain} SIP/2.0`,
       `Via: SIP/2.0/UDP admin.invalid;branch=z9hG4bK${id};rport`,
-      // A second hop: nobody is to take the order's source for a connection to the user agent.
-      `Via: SIP/2.0/UDP admin.invalid;branch=z9hG4bKa${id}`,
+      // A second hop, so that nobody takes the source of a new binding for a way to the user agent.
+      ...(source === undefined ? [] : [`Via: SIP/2.0/UDP admin.invalid;branch=z9hG4bKa${id}`]),
       'Max-Forwards: 70',
       `From: <${uri}>;tag=${id.slice(0, 8)}`,
       `To: <${uri}>`,
@@ -68,7 +65,7 @@ export class LocationOrders {
       ...headers,
       'Content-Length: 0',
     ];
-    const answer = await this.give(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), source);
+    const answer = await this.give(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), source ?? HERE);
     if (answer === undefined)
       throw new Problem(504, 'no_answer', 'the shard did not answer in time; look before you try again');
     const [, status, phrase] = /^SIP\/2\.0 ([0-9]{3}) ([^\r\n]*)/.exec(answer.toString('latin1')) ?? [];
@@ -81,8 +78,8 @@ export class LocationOrders {
 }
 
 /** Where a binding counts as coming from: its contact's own address, where it names one. */
-function sourceOf(contact: string): OrderSource | undefined {
+function sourceOf(contact: string): OrderSource {
   const [, host, port] = /^sips?:(?:[^@]*@)?(\[[0-9a-f:.]+\]|[0-9.]+)(?::([0-9]{1,5}))?(?:[;?]|$)/i.exec(contact) ?? [];
-  if (host === undefined) return undefined;
+  if (host === undefined) return HERE;
   return { address: host.replace(/^\[|\]$/g, ''), port: Number(port ?? 5060) & 0xffff };
 }
