@@ -93,8 +93,9 @@ export function indexOnly(at: i32, end: i32): i32 {
   return entry(T_ERROR);
 }
 
-/** Parses the URI [at, end) into the record that lies apart from the table. */
+/** Parses the URI [at, end) into the record that lies apart from the table. The byte behind it becomes a NUL. */
 export function parseUriAt(at: i32, end: i32): i32 {
+  store<u8>(end, 0);
   return parseUri(at, end, URI_RECORD);
 }
 
