@@ -5,6 +5,8 @@
 export const TABLE_ADDRESS = 16_826_368;
 /** By header id: the address where the next row with this id is to be chained. */
 export const LINKS = TABLE_ADDRESS + 16_384;
+/** What LINKS is when there is no row yet. */
+export const FIRST_LINKS = LINKS + 128;
 /** The parameters of the URI at work: NAME_AT, NAME_END. */
 export const URI_NAMES = LINKS + 256;
 /** The URI record of `parseUriAt`. */

@@ -149,16 +149,25 @@ let tokenAt: i32 = 0;
 let tokenStop: i32 = 0;
 
 /** Reads the next token of a list into tokenAt and tokenStop; returns where to go on. Empty elements are passed over. */
+// @ts-ignore: decorator
+@inline
 function nextToken(at: i32, end: i32): i32 {
   let p = at;
-  while (p < end && (byteAt(p) == COMMA || isLws(byteAt(p)))) p++;
+  while (byteAt(p) <= COMMA) {
+    if (p >= end) return LIST_END;
+    if (byteAt(p) != COMMA) {
+      if (!isLws(byteAt(p))) break;
+    }
+    p++;
+  }
   if (p >= end) return LIST_END;
   const stop = tokenEnd(p);
   if (stop == p) return LIST_MALFORMED;
   tokenAt = p;
   tokenStop = stop;
   p = behindLws(stop, end);
-  return p == end || byteAt(p) == COMMA ? p : LIST_MALFORMED;
+  if (byteAt(p) == COMMA) return p;
+  return p == end ? p : LIST_MALFORMED;
 }
 
 /** The OPTION_* bit of the token at hand, 0 for an unknown one. */

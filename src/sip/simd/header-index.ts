@@ -3,6 +3,7 @@
 
 import { HEADERS_MAX } from '../limits.ts';
 import {
+  FIRST_LINKS,
   HEADER_HASHES,
   HEADER_NAME_BYTES,
   HEADER_NAME_ID,
@@ -26,13 +27,11 @@ import {
   H_MAX_FORWARDS,
   H_OTHER,
   H_TO,
-  HEADER_IDS,
   ROW_ID,
   ROW_INTS,
   ROW_NAME_AT,
   ROW_NEXT,
   ROW_VALUE_AT,
-  T_FIRST_ROW,
   T_HEADER_COUNT,
   T_ROWS,
 } from '../span-table.ts';
@@ -82,35 +81,33 @@ let seen: i32 = 0;
 /** Rows so far. */
 let rowCount: i32 = 0;
 
-/** Address of the row of HEADER_NAMES that the name [at, end), one byte or more, could be. */
+/** Address of the row of HEADER_NAMES that the name of a length with these first two bytes could be (hashOf in header-names.ts). */
 // @ts-ignore: decorator
 @inline
-function likelyName(at: i32, end: i32): i32 {
-  const first = byteAt(at) | 0x20;
-  const last = byteAt(end - 1) | 0x20;
-  // The sums of the known names' lengths, first and last letters differ modulo 128 (header-names.ts fills the tables).
-  const hash = (end - at + (first << 1) - last + (last << 6)) & 127;
+function likelyName(two: i32, length: i32): i32 {
+  const hash = ((((two | 0x2020) * 41) >> 3) + (length << 3)) & 127;
   return HEADER_NAMES + <i32>load<u8>(HEADER_HASHES + hash) * HEADER_NAME_BYTES;
 }
 
-/** The H_* of the name [at, end), one to sixteen bytes that are `bytes`. Who is known and who is not comes in no order: no branch. */
+/** The H_* of the name of one to sixteen bytes that starts `bytes`. Who is known and who is not comes in no order: no branch. */
 // @ts-ignore: decorator
 @inline
-function shortHeaderId(at: i32, end: i32, bytes: v128): i32 {
-  const length = end - at;
-  const name = likelyName(at, end);
+function shortHeaderId(two: i32, length: i32, bytes: v128): i32 {
+  const name = likelyName(two, length);
   const same = i8x16.bitmask(i8x16.eq(v128.or(bytes, v128.load(SPACES)), v128.load(name)));
   const differs = (~same << (32 - length)) | (<i32>load<u8>(name + HEADER_NAME_LENGTH) ^ length);
   return select<i32>(H_OTHER, <i32>load<u8>(name + HEADER_NAME_ID), differs);
 }
 
 /** The H_* of the name [at, end), one byte or more. */
-export function headerId(at: i32, end: i32): i32 {
+function headerId(at: i32, end: i32): i32 {
   const length = end - at;
-  if (length <= 16) return shortHeaderId(at, end, v128.load(at));
-  const name = likelyName(at, end);
+  const bytes = v128.load(at);
+  const two = length > 1 ? <i32>load<u16>(at) : byteAt(at) | (COLON << 8);
+  if (length <= 16) return shortHeaderId(two, length, bytes);
+  const name = likelyName(two, length);
   if (<i32>load<u8>(name + HEADER_NAME_LENGTH) != length) return H_OTHER;
-  const same = i8x16.bitmask(i8x16.eq(v128.or(v128.load(at), v128.load(SPACES)), v128.load(name)));
+  const same = i8x16.bitmask(i8x16.eq(v128.or(bytes, v128.load(SPACES)), v128.load(name)));
   const tail = load<u32>(end - 4) | 0x20202020;
   return same == 0xffff && tail == load<u32>(name + HEADER_NAME_TAIL) ? <i32>load<u8>(name + HEADER_NAME_ID) : H_OTHER;
 }
@@ -120,10 +117,13 @@ export function headerId(at: i32, end: i32): i32 {
  * is an error and ends its line, so that no value copied into an answer ever holds one.
  */
 export function indexHeaders(at: i32, end: i32): i32 {
-  for (let id = 0; id < HEADER_IDS; id += 4) {
-    const first = i32x4.splat(addressOf(T_FIRST_ROW + id));
-    v128.store(LINKS + (id << 2), i32x4.add(first, i32x4(0, 4, 8, 12)));
-  }
+  v128.store(LINKS, v128.load(FIRST_LINKS));
+  v128.store(LINKS + 16, v128.load(FIRST_LINKS + 16));
+  v128.store(LINKS + 32, v128.load(FIRST_LINKS + 32));
+  v128.store(LINKS + 48, v128.load(FIRST_LINKS + 48));
+  v128.store(LINKS + 64, v128.load(FIRST_LINKS + 64));
+  v128.store(LINKS + 80, v128.load(FIRST_LINKS + 80));
+  v128.store(LINKS + 96, v128.load(FIRST_LINKS + 96));
   seen = 0;
   rowCount = 0;
   const body = indexPlainLines(at, end);
@@ -233,7 +233,7 @@ function indexPlainLines(at: i32, end: i32): i32 {
     const length = ctz(tokenStops(bytes));
     let nameEnd = p + length;
     let id = H_OTHER;
-    if (<u32>(length - 1) < 15) id = shortHeaderId(p, nameEnd, bytes);
+    if (<u32>(length - 1) < 15) id = shortHeaderId(<i32>load<u16>(p), length, bytes);
     else {
       nameEnd = tokenEnd(p);
       if (nameEnd == p) break;
