@@ -16,8 +16,8 @@ const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?
 const EXAMPLES = `
 Examples:
   aorta serve
-      serves sip:…@localhost and sip:…@127.0.0.1 on udp:127.0.0.1:5060, bindings in ./data
-  aorta serve --domain example.com --listen udp:127.0.0.1:5060 --listen 'udp:[::1]:5060' --data /var/lib/aorta
+      serves sip:…@localhost and sip:…@127.0.0.1 on udp and tcp 127.0.0.1:5060, bindings in ./data
+  aorta serve --domain example.com --listen udp:127.0.0.1:5060 --listen tcp:127.0.0.1:5060 --data /var/lib/aorta
   aorta serve --domain '*' --min-expires 300 --max-expires 3600
   aorta serve --config aorta.yaml --log-level warn
 `;
@@ -27,8 +27,8 @@ const FLAGS: readonly [key: string, option: Option][] = [
   [
     'listen',
     new Option(
-      '--listen <udp:HOST:PORT>',
-      `address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress)})`,
+      '--listen <transport:HOST:PORT>',
+      `udp or tcp, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
     ).argParser(collect),
   ],
   [
@@ -51,6 +51,28 @@ const FLAGS: readonly [key: string, option: Option][] = [
   [
     'allow-unauthenticated',
     new Option('--allow-unauthenticated', 'listen on other addresses without authentication all the same'),
+  ],
+  [
+    'lookup.http',
+    new Option(
+      '--lookup <http:HOST:PORT>',
+      'where proxies ask by HTTP where users are; may be repeated (default: nowhere)',
+    ).argParser(collect),
+  ],
+  [
+    'lookup.sip',
+    new Option(
+      '--lookup-sip <who>',
+      'whose requests for a user are redirected to the contacts: trusted (this machine and --lookup-from), authenticated ' +
+        '(those and users who log in), anyone, off (default: trusted)',
+    ),
+  ],
+  [
+    'lookup.from',
+    new Option(
+      '--lookup-from <address>',
+      'proxy (address or prefix) that may ask where users are, besides this machine; may be repeated',
+    ).argParser(collect),
   ],
   [
     'durability',

@@ -4,6 +4,7 @@
 
 import { Writer } from '../sip/writer.ts';
 import { createPeers, type Peers } from './peers.ts';
+import { REASON_UNSPECIFIED } from './reasons.ts';
 
 /** Bytes of the largest record an AOR may have, and so of the state a decision reads. */
 export const RECORD_BYTES_MAX = 65_536;
@@ -22,12 +23,22 @@ export class Outbox {
   /** 64 random-looking bits that are the same for every copy of this request: the To tag, and the jitter's dice. */
   tagHigh = 0;
   tagLow = 0;
+  /** Which life of the process `peers.flow` speaks of: connections do not outlive it. */
+  flowEpoch = 0;
+
+  // --- worked out by the registrar before it looks at bindings
+  /** The request came straight from the user agent (RFC 5626 §6). */
+  direct = false;
+  /** Its reg-ids count: the first hop is ours, or an edge proxy that says `ob`. */
+  flows = false;
 
   // --- out
   /** The answer; empty (at === start) where none is to be sent. */
   readonly answer = new Writer();
   /** Status of the answer, 0 where there is none. */
   status = 0;
+  /** Why it is a refusal: a REASON_*. */
+  reason = REASON_UNSPECIFIED;
   /** Images of the AOR's bindings after the request; valid where `changed`. */
   readonly record = new Writer();
   changed = false;
@@ -57,8 +68,11 @@ export class Outbox {
 
   reset(): void {
     this.status = 0;
+    this.reason = REASON_UNSPECIFIED;
     this.authenticated = false;
     this.userLength = 0;
+    this.direct = false;
+    this.flows = false;
     this.changed = false;
     this.bindingsAfter = 0;
     this.bindingsBefore = 0;

@@ -42,9 +42,18 @@ import {
   raiseNc,
   uriAt,
   uriEnd,
-  writeImage,
 } from './binding.ts';
+import { writeImage } from './binding-writer.ts';
+import {
+  CHANGE_EVICTED,
+  CHANGE_EXPIRED,
+  CHANGE_REFRESHED,
+  CHANGE_REGISTERED,
+  CHANGE_UNREGISTERED,
+  type Changes,
+} from './changes.ts';
 import { highestNc } from './images.ts';
+import { isFirstHop } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 import {
   BAD_Q,
@@ -57,7 +66,20 @@ import {
   PHRASE,
   TOO_MANY_BINDINGS,
 } from './phrases.ts';
+import { type Identity, isSameBinding, mayRefresh, type PlainBinding } from './plain-refresh.ts';
 import type { Policy } from './policy.ts';
+import {
+  REASON_AOR_NOT_SERVED,
+  REASON_AOR_NOT_SIP,
+  REASON_BAD_Q,
+  REASON_BAD_REG_ID,
+  REASON_CALL_ID_TOO_LONG,
+  REASON_CONTACT_TOO_LONG,
+  REASON_CSEQ_OUT_OF_ORDER,
+  REASON_INTERVAL_TOO_BRIEF,
+  REASON_TOO_MANY_BINDINGS,
+  REASON_WILDCARD,
+} from './reasons.ts';
 import { endResponse, startResponse } from './response.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
@@ -91,6 +113,7 @@ export class Registrar {
    * @param aorLength bytes of the canonical AOR of To, or -1 where it has none
    */
   admit(out: Outbox, aorLength: number): number {
+    out.direct = isFirstHop();
     return this.step5AddressOfRecord(out, aorLength) || this.checkWildcard(out) || this.checkContacts(out);
   }
 
@@ -100,6 +123,51 @@ export class Registrar {
     const refused = this.step6Wildcard(out) || this.step7Contacts(out);
     if (refused !== GO_ON) return refused;
     return this.step8Answer(out);
+  }
+
+  /**
+   * Steps 6 to 8 for a request that asks for nothing but that the AOR's only binding live on: decided and answered from the
+   * request and that binding, which is changed. GO_ON where it is no such request; then nothing has been done.
+   */
+  refresh(out: Outbox, binding: PlainBinding, identity: Identity): number {
+    if (!mayRefresh(binding, out.now)) return GO_ON;
+    const seconds = requestedExpiresS(T_CONTACTS, this.policy);
+    if (seconds === 0) return GO_ON;
+    const granted = this.granted(out, seconds);
+    const expiresAt = out.now + granted * 1000;
+    const image = out.record.at;
+    if (!isSameBinding(out, binding, identity, expiresAt)) return GO_ON;
+    binding.expiresAt = expiresAt;
+    binding.grantedS = granted;
+    binding.cseq = table[T_CSEQ] >>> 0;
+    takeNonce(out, binding);
+    out.refreshed = 1;
+    out.bindingsBefore = 1;
+    out.bindingsAfter = 1;
+    out.changed = true;
+    this.answer(out, out.record.bytes, image, out.record.at);
+    return 200;
+  }
+
+  /** What `apply` has just changed, binding by binding, into `changes`. */
+  report(out: Outbox, aor: Uint8Array, aorLength: number, changes: Changes): void {
+    const { bindings } = this;
+    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
+      if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);
+    let written = bindings.recordAt;
+    for (let i = 0; i < bindings.count; i++) {
+      const image = bindings.imageAt[i];
+      if (bindings.isGone(i)) {
+        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : CHANGE_UNREGISTERED;
+        if (image >= 0) changes.add(kind, aor, 0, aorLength, out.state, image, out.now);
+        continue;
+      }
+      if (bindings.contact[i] >= 0) {
+        const kind = image >= 0 ? CHANGE_REFRESHED : CHANGE_REGISTERED;
+        changes.add(kind, aor, 0, aorLength, out.record.bytes, written, out.now);
+      }
+      written += imageLength(out.record.bytes, written);
+    }
   }
 
   /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */
@@ -112,9 +180,10 @@ export class Registrar {
   private step5AddressOfRecord(out: Outbox, aorLength: number): number {
     const scheme = table[T_TO + URI_SCHEME];
     if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
-      return this.refuse(out, 400, NOT_A_SIP_AOR);
-    if (aorLength < 0 || aorLength > this.policy.aorBytesMax) return this.refuse(out, 404, PHRASE[404]);
-    if (!this.anyDomain && !toIsOfRequestDomain()) return this.refuse(out, 404, PHRASE[404]);
+      return this.refuse(out, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
+    if (aorLength < 0 || aorLength > this.policy.aorBytesMax)
+      return this.refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+    if (!this.anyDomain && !toIsOfRequestDomain()) return this.refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
     return GO_ON;
   }
 
@@ -122,18 +191,18 @@ export class Registrar {
   private checkWildcard(out: Outbox): number {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     if (table[T_CONTACT_STAR] === 1 && table[T_CONTACT_COUNT] === 0 && table[T_EXPIRES] === 0) return GO_ON;
-    return this.refuse(out, 400, BAD_WILDCARD);
+    return this.refuse(out, 400, BAD_WILDCARD, REASON_WILDCARD);
   }
 
   private checkContacts(out: Outbox): number {
     const count = table[T_CONTACT_COUNT];
     if (table[T_CALL_ID_END] - table[T_CALL_ID_AT] > this.policy.callIdBytesMax)
-      return this.refuse(out, 400, CALL_ID_TOO_LONG);
+      return this.refuse(out, 400, CALL_ID_TOO_LONG, REASON_CALL_ID_TOO_LONG);
     for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
       if (table[contact + CONTACT_END] - table[contact + CONTACT_AT] > this.policy.contactBytesMax)
-        return this.refuse(out, 400, CONTACT_TOO_LONG);
-      if (table[contact + CONTACT_Q] === MALFORMED) return this.refuse(out, 400, BAD_Q);
-      if (table[contact + CONTACT_REG_ID] === MALFORMED) return this.refuse(out, 400, BAD_REG_ID);
+        return this.refuse(out, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
+      if (table[contact + CONTACT_Q] === MALFORMED) return this.refuse(out, 400, BAD_Q, REASON_BAD_Q);
+      if (table[contact + CONTACT_REG_ID] === MALFORMED) return this.refuse(out, 400, BAD_REG_ID, REASON_BAD_REG_ID);
       if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(out);
     }
     return GO_ON;
@@ -144,7 +213,8 @@ export class Registrar {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     const bindings = this.bindings;
     for (let i = 0; i < bindings.count; i++) {
-      if (isOutOfOrder(out, bindings.imageAt[i])) return this.refuse(out, 500, CSEQ_OUT_OF_ORDER);
+      if (isOutOfOrder(out, bindings.imageAt[i]))
+        return this.refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
       bindings.remove(i);
       out.removed++;
     }
@@ -167,7 +237,7 @@ export class Registrar {
     const image = binding < 0 ? ABSENT : bindings.imageAt[binding];
     // A binding this request has made itself is settled in order; one from before obeys Call-ID and CSeq.
     if (binding >= 0 && bindings.contact[binding] < 0 && isOutOfOrder(out, image))
-      return this.refuse(out, 500, CSEQ_OUT_OF_ORDER);
+      return this.refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
     const seconds = requestedExpiresS(contact, this.policy);
     if (seconds === 0) {
       if (binding >= 0) bindings.remove(binding);
@@ -192,7 +262,7 @@ export class Registrar {
       while (bindings.live > max && bindings.removeOldest(out)) out.evicted++;
       if (bindings.live <= max) return GO_ON;
     }
-    return this.refuse(out, 403, TOO_MANY_BINDINGS);
+    return this.refuse(out, 403, TOO_MANY_BINDINGS, REASON_TOO_MANY_BINDINGS);
   }
 
   /** Writes the bindings as they are now, and the 200 that lists them all. */
@@ -200,17 +270,22 @@ export class Registrar {
     const bindings = this.bindings;
     out.bindingsBefore = bindings.loaded;
     out.bindingsAfter = bindings.live;
-    startResponse(out, 200, PHRASE[200]);
     out.changed = out.added + out.refreshed + out.removed > 0;
     if (out.changed) {
       writeRecord(out, bindings);
-      listImages(out, out.record.bytes, bindings.recordAt, out.record.at);
-    } else listImages(out, out.state, out.stateAt, out.stateEnd);
+      this.answer(out, out.record.bytes, bindings.recordAt, out.record.at);
+    } else this.answer(out, out.state, out.stateAt, out.stateEnd);
+    return 200;
+  }
+
+  /** The 200, with the images in bytes[at, end) that have not run out. */
+  private answer(out: Outbox, bytes: Uint8Array, at: number, end: number): void {
+    startResponse(out, 200, PHRASE[200]);
+    listImages(out, bytes, at, end);
     out.answer.text(DATE);
     writeDate(out.answer, out.now);
     out.answer.text(CRLF);
     endResponse(out);
-    return 200;
   }
 
   /** At most what was asked, at most the maximum, less the jitter, but with it never below the minimum. */
@@ -228,6 +303,7 @@ export class Registrar {
   }
 
   private refuseTooBrief(out: Outbox): number {
+    out.reason = REASON_INTERVAL_TOO_BRIEF;
     startResponse(out, 423, PHRASE[423]);
     out.answer.text(MIN_EXPIRES);
     out.answer.number(this.policy.minExpiresS);
@@ -236,7 +312,8 @@ export class Registrar {
     return 423;
   }
 
-  private refuse(out: Outbox, status: number, phrase: Uint8Array): number {
+  private refuse(out: Outbox, status: number, phrase: Uint8Array, reason: number): number {
+    out.reason = reason;
     startResponse(out, status, phrase);
     endResponse(out);
     return status;
@@ -254,6 +331,17 @@ function requestedExpiresS(contact: number, policy: Policy): number {
 /** Made by a request of the same Call-ID that was not earlier than this one. */
 function isOutOfOrder(out: Outbox, image: number): boolean {
   return hasCallIdOfRequest(out.state, image) && table[T_CSEQ] >>> 0 <= cseqOf(out.state, image);
+}
+
+/** The binding's nonce becomes the request's, with the highest nc that it was used with as far as the binding tells. */
+function takeNonce(out: Outbox, binding: PlainBinding): void {
+  const { nonceIdHigh, nonceIdLow } = out;
+  const isSame = binding.nonceIdHigh === nonceIdHigh >>> 0 && binding.nonceIdLow === nonceIdLow >>> 0;
+  const known = isSame ? binding.highestNc : -1;
+  if (out.authenticated) out.highestNc = known > out.nc ? known : out.nc;
+  binding.nonceIdHigh = out.authenticated ? nonceIdHigh >>> 0 : 0;
+  binding.nonceIdLow = out.authenticated ? nonceIdLow >>> 0 : 0;
+  binding.highestNc = out.authenticated ? out.highestNc : 0;
 }
 
 function toIsOfRequestDomain(): boolean {

@@ -8,12 +8,14 @@ import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import { ANSWER_RING_BYTES_MIN } from '../registrar/transactions.ts';
 import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
+import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
+import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
-
+import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -35,8 +37,14 @@ export interface Config {
   readonly durability: 'durable' | 'process';
   /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
   readonly udp: 'auto' | 'dgram';
+  /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
+  readonly lookupHttp: readonly HttpAddress[];
   readonly logLevel: LogLevel;
+  /** Copies of messages for a capture server (HOMER). */
+  readonly hep?: HepConfig;
   readonly policy: Policy;
+  /** Limits of connections. */
+  readonly streams: StreamPolicy;
 }
 
 const SHARDS_MAX = 64;
@@ -45,15 +53,20 @@ const SHARDS_MAX = 64;
 export const DEFAULT_SHARDS = Math.min(SHARDS_MAX, availableParallelism());
 
 export const DEFAULT_CONFIG: Config = {
-  listen: [{ host: '127.0.0.1', port: 5060 }],
+  listen: [
+    { transport: 'udp', host: '127.0.0.1', port: 5060 },
+    { transport: 'tcp', host: '127.0.0.1', port: 5060 },
+  ],
   data: './data',
   auth: DEFAULT_AUTH,
   abuse: DEFAULT_ABUSE_POLICY,
   allowUnauthenticated: false,
   durability: 'durable',
   udp: 'auto',
+  lookupHttp: [],
   logLevel: 'info',
   policy: DEFAULT_POLICY,
+  streams: DEFAULT_STREAM_POLICY,
 };
 
 /** What is wrong with a configuration: one line for each problem, each with the place it stands at. */
@@ -85,10 +98,12 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
+  hep: hepSchema.optional(),
   policy: z
     .strictObject(
       {
@@ -133,6 +148,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      lookup: { ...merged.lookup, ...raw.lookup },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -189,6 +205,8 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    lookup: lookupKeys,
+    hep: hepKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -217,7 +235,10 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
+    lookupHttp: fillLookupHttp(raw.lookup ?? {}),
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
+    streams: DEFAULT_STREAM_POLICY,
+    ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
       ...intervals(policy, place, problems),
@@ -231,6 +252,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
       transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
       answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+      lookup: fillLookup(raw.lookup ?? {}),
     },
   };
 }

@@ -1,12 +1,22 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
-import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
+import { createAorKey } from '../shard/aor-key.ts';
+import type { BindingListener } from '../shard/binding-events.ts';
+import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
+import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
-import { openDataDirectory } from './data-directory.ts';
+import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
+import type { Lookup, NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
+import type { HttpAddress } from './lookup-config.ts';
+import { LookupService } from './lookup-service.ts';
+import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
+import { MessageWatch } from './message-watch.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -20,6 +30,16 @@ export interface Server {
   readonly restarts: number;
   /** Users in the user store; 0 where nobody authenticates. */
   readonly users: number;
+  /** What operators trace while it runs. */
+  readonly watch: MessageWatch;
+  /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
+  subscribe(listener: BindingListener): () => void;
+  /** Where lookups are answered by HTTP. */
+  readonly lookupHttp: readonly HttpAddress[];
+  /** Where a user is now. @param aor user@host or a SIP URI. */
+  lookup(aor: string): Lookup | NoLookup;
+  /** Takes a message that the program received itself; its answer goes to the program's `send`. */
+  handle(bytes: Uint8Array, source: MessageSource): void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -30,7 +50,7 @@ export interface Server {
  * The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
-export async function startServer(config: Config, log: Log = () => {}): Promise<Server> {
+export async function startServer(config: Config, log: Log = () => {}, send?: SendAnswer): Promise<Server> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const directory = openDataDirectory(config.data, {
@@ -38,29 +58,30 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
     anyShards: config.shards === undefined,
   });
   let users: Users | undefined;
-  let pool: Pool;
+  let pool: Pool | undefined;
+  let lookups: LookupService;
   try {
     if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
     pool = await startPool({
-      shards: directory.shards,
-      listeners: config.listen,
-      udp: config.udp,
-      dataDir: directory.path,
-      durability: config.durability,
-      policy: config.policy,
-      secret: directory.secret,
-      log,
+      ...poolOptions(config, directory, log),
       ...(users && { auth: poolAuth(config, directory.path, users) }),
-      gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
+      ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
+    lookups = await LookupService.open(pool, directory, config);
   } catch (error) {
+    await pool?.stop();
     await users?.close();
     directory.close();
     throw error;
   }
+  const aorKey = createAorKey(directory.secret);
+  const program = createPeers(1);
+  const watch = new MessageWatch(pool.tap, pool.listeners, config.hep, aorKey, log);
   const takeDown = async (): Promise<void> => {
     try {
+      await lookups.close();
       await pool.stop();
+      watch.close();
       await users?.close();
     } finally {
       directory.close();
@@ -70,6 +91,15 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
   return {
     listen: pool.listeners,
     udp: pool.udp,
+    watch,
+    subscribe: (listener) => pool.events.subscribe(listener),
+    lookupHttp: lookups.listen,
+    lookup: (aor) => lookups.lookup(aor),
+    handle: (bytes, source) => {
+      if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
+      writePeer(program, 0, source, LISTENER_PROGRAM);
+      pool.hand(bytes, program);
+    },
     counters: () => pool.counters(),
     get restarts() {
       return pool.restarts;
@@ -81,6 +111,22 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       stopped ??= takeDown();
       return stopped;
     },
+  };
+}
+
+function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOptions {
+  return {
+    shards: directory.shards,
+    listeners: config.listen,
+    udp: config.udp,
+    streams: config.streams,
+    flowNumbers: openFlowNumbers(directory.path),
+    dataDir: directory.path,
+    durability: config.durability,
+    policy: config.policy,
+    secret: directory.secret,
+    log,
+    gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
   };
 }
 

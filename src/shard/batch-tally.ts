@@ -1,7 +1,8 @@
 // What a batch did, counted: changes of bindings only once its commit has succeeded, answers once they are final. @hot
 
 import type { Outbox } from '../registrar/outbox.ts';
-import { COUNTER } from './counters.ts';
+import { COUNTER, REFUSED_BY_REASON } from './counters.ts';
+import { OUTCOME_OTHER } from './measures.ts';
 
 const ANSWERED = new Map<number, number>([
   [400, COUNTER.answered_400],
@@ -12,6 +13,7 @@ const ANSWERED = new Map<number, number>([
   [416, COUNTER.answered_416],
   [420, COUNTER.answered_420],
   [423, COUNTER.answered_423],
+  [480, COUNTER.answered_480],
   [500, COUNTER.answered_500],
   [501, COUNTER.answered_501],
   [503, COUNTER.answered_503],
@@ -26,8 +28,6 @@ export class BatchTally {
   private removed = 0;
   private evicted = 0;
   private expired = 0;
-  private bindings = 0;
-  private aors = 0;
 
   constructor(counters: Float64Array) {
     this.counters = counters;
@@ -40,22 +40,26 @@ export class BatchTally {
     this.refreshed += out.refreshed;
     this.removed += out.removed;
     this.evicted += out.evicted;
-    // Bindings that had run out but not yet been swept were still in the gauges.
-    this.changed(out.bindingsBefore + out.expired, out.bindingsAfter, out.expired);
+    this.expired += out.expired;
   }
 
   /** Bindings of an AOR that the wheel has taken out. */
-  swept(before: number, after: number): void {
-    this.changed(before, after, before - after);
+  swept(count: number): void {
+    this.expired += count;
   }
 
-  /** A final answer that was not a replay. */
-  answered(status: number): void {
+  /** A final answer that was not a replay. @param reason REASON_* where it is a refusal */
+  answered(status: number, outcome: number, reason: number): void {
     if (status < 300) return;
     const counters = this.counters;
+    if (status < 400) {
+      counters[COUNTER.redirected]++;
+      return;
+    }
     counters[COUNTER.refused]++;
     const counter = ANSWERED.get(status);
     if (counter !== undefined) counters[counter]++;
+    if (outcome !== OUTCOME_OTHER) counters[REFUSED_BY_REASON + reason]++;
   }
 
   apply(): void {
@@ -66,8 +70,6 @@ export class BatchTally {
     counters[COUNTER.unregistered] += this.removed;
     counters[COUNTER.evicted] += this.evicted;
     counters[COUNTER.expired] += this.expired;
-    counters[COUNTER.bindings] += this.bindings;
-    counters[COUNTER.aors] += this.aors;
   }
 
   clear(): void {
@@ -77,14 +79,5 @@ export class BatchTally {
     this.removed = 0;
     this.evicted = 0;
     this.expired = 0;
-    this.bindings = 0;
-    this.aors = 0;
-  }
-
-  private changed(before: number, after: number, expired: number): void {
-    this.expired += expired;
-    this.bindings += after - before;
-    if (before === 0 && after > 0) this.aors++;
-    if (before > 0 && after === 0) this.aors--;
   }
 }

@@ -7,15 +7,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { LocationReader } from '../location/location-reader.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
+import type { Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
-import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
+import type { FlowNumbers } from '../transport/flows.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
+import { LiveFlows } from '../transport/live-flows.ts';
+import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
+import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
+import { BindingEvents } from './binding-events.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
+import { Readers } from './readers.ts';
+import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
 const RESTART_MS_FIRST = 50;
@@ -25,10 +35,14 @@ const RESTART_FORGOTTEN_MS = 60_000;
 
 export interface PoolOptions {
   readonly shards: number;
-  /** UDP listeners: IPv4 or IPv6 addresses; port 0 takes a free one. */
+  /** IPv4 or IPv6 addresses; port 0 takes a free one. */
   readonly listeners: readonly ListenAddress[];
   /** `auto`: natively where the machine can, else by node:dgram. */
   readonly udp: 'auto' | 'dgram';
+  /** Limits of connections. */
+  readonly streams?: StreamPolicy;
+  /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
+  readonly flowNumbers?: FlowNumbers;
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
   readonly dataDir?: string;
   readonly durability: 'durable' | 'process';
@@ -40,6 +54,8 @@ export interface PoolOptions {
   readonly auth?: PoolAuth;
   /** Who is heard, and whose word is taken. */
   readonly gate?: GateOptions;
+  /** Takes answers to messages that the program handed in; `peers` is one row. */
+  readonly toProgram?: (answer: Buffer, peers: Peers) => void;
   /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
   readonly taskFile?: string;
 }
@@ -55,15 +71,40 @@ export interface PoolAuth {
   ask(user: string, realm: string): Promise<'found' | 'none' | 'unavailable'>;
 }
 
+/** What there is to know of a shard without asking it. */
+export interface ShardReading {
+  /** By COUNTER. */
+  readonly counters: Float64Array;
+  /** Rows of shard/measures; the shared memory itself. */
+  readonly measures: Float64Array;
+  /** Bytes that wait in the rings it reads, and how many there is room for. */
+  readonly ringBytes: number;
+  readonly ringCapacity: number;
+  /** Whether it serves: false from a death to the next life. */
+  readonly open: boolean;
+}
+
 export interface Pool {
   readonly udp: 'native' | 'dgram';
   readonly listeners: readonly ListenAddress[];
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
+  /** A shard's histograms, counters and rings as they are now; reading them asks nothing of the shard. */
+  readings(): readonly ShardReading[];
   /** Shards that died and were started again. */
   readonly restarts: number;
+  /** Which connections still stand. */
+  readonly flows: LiveFlows;
+  /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
+  openReaders(): LocationReader[];
+  /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
+  hand(bytes: Uint8Array, peers: Peers): void;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
+  /** What its messages are watched with. */
+  readonly tap: TapEnd;
+  /** What happens to bindings, for whoever listens. */
+  readonly events: BindingEvents;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -72,7 +113,12 @@ export interface Pool {
 export async function startPool(options: PoolOptions): Promise<Pool> {
   const native = chooseUdp(options.udp);
   if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
-  const parts = openSharedParts(options.shards, typeof native === 'string' ? null : native, options.listeners);
+  const parts = openSharedParts(
+    options.shards,
+    typeof native === 'string' ? null : native,
+    options.listeners,
+    (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
+  );
   warnOfSmallBuffers(options, parts);
   const pool = new RunningPool(options, parts);
   try {
@@ -90,19 +136,36 @@ class RunningPool implements Pool {
   restarts = 0;
   private readonly options: PoolOptions;
   private readonly parts: SharedParts;
+  readonly tap: TapEnd;
+  readonly events: BindingEvents;
   private readonly main: MainEnd;
   private readonly piscina: Piscina;
+  private readonly readers = new Readers();
   private readonly stopping = new AbortController();
   private readonly lives: Promise<void>[] = [];
   private stopped: Promise<void> | undefined;
   private readonly waiting: readonly SharedArrayBuffer[];
+  private readonly serving: boolean[] = [];
 
   constructor(options: PoolOptions, parts: SharedParts) {
     this.options = options;
     this.parts = parts;
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
-    this.main = new MainEnd(parts);
+    this.main = new MainEnd(
+      parts,
+      {
+        shards: options.shards,
+        policy: options.streams ?? DEFAULT_STREAM_POLICY,
+        messageBytesMax: options.policy.messageBytesMax,
+        numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
+      },
+      options.toProgram ?? (() => {}),
+    );
+    this.tap = new TapEnd(parts.tapMemory, parts.taps);
+    this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
+      options.log('error', 'a listener to binding events failed', { error: String(error) }),
+    );
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
@@ -117,7 +180,7 @@ class RunningPool implements Pool {
   }
 
   async open(): Promise<void> {
-    if (this.udp === 'dgram') this.listeners = await this.main.listen(this.options.listeners, this.options.log);
+    this.listeners = await this.main.listen(this.parts.listeners, this.udp === 'dgram', this.options.log);
     await Promise.all(
       Array.from({ length: this.options.shards }, (_, shard) => {
         return new Promise<void>((opened, failed) => {
@@ -127,8 +190,35 @@ class RunningPool implements Pool {
     );
   }
 
+  hand(bytes: Uint8Array, peers: Peers): void {
+    this.main.toShard(bytes, peers);
+  }
+
+  get flows(): LiveFlows {
+    return new LiveFlows(this.parts.liveFlows);
+  }
+
+  openReaders(): LocationReader[] {
+    return Array.from({ length: this.options.shards }, (_, shard) => {
+      if (storeOptions(this.options, shard).kind === 'memory')
+        throw new Error('bindings in the memory of other threads cannot be read');
+      return this.readers.of(shard);
+    });
+  }
+
   counters(): readonly Float64Array[] {
     return this.parts.counters.map((memory, shard) => this.main.merge(new Float64Array(memory), shard));
+  }
+
+  readings(): readonly ShardReading[] {
+    const { parts, serving } = this;
+    return this.counters().map((counters, shard) => ({
+      counters,
+      measures: new Float64Array(parts.measures[shard]),
+      ringBytes: this.ringsTo(shard).reduce((sum, memory) => sum + ringDepth(memory), 0),
+      ringCapacity: this.ringsTo(shard).reduce((sum, memory) => sum + ringCapacity(memory), 0),
+      open: serving[shard] === true,
+    }));
   }
 
   crash(shard: number): void {
@@ -146,7 +236,9 @@ class RunningPool implements Pool {
     for (const bell of this.parts.bells) bell.give(ORDER_STOP);
     await Promise.all(this.lives);
     await this.main.close();
+    this.events.drain();
     await this.piscina.destroy();
+    this.readers.closeAll();
     this.parts.close();
   }
 
@@ -159,9 +251,11 @@ class RunningPool implements Pool {
       let wasOpen = false;
       const error = await this.run(shard, () => {
         wasOpen = true;
+        this.serving[shard] = true;
         if (first) opened();
         else this.options.log('info', 'shard started again', { shard });
       });
+      this.serving[shard] = false;
       if (this.stopping.signal.aborted) return;
       if (first && !wasOpen) return failed(error);
       first = false;
@@ -179,11 +273,13 @@ class RunningPool implements Pool {
     let reason: Error | undefined;
     const hear = (news: ShardNews) => {
       if (news.type === 'wake') this.main.wake();
+      else if (news.type === 'events') this.events.wake();
       else if (news.type === 'wait') void this.letWait(shard, news.message);
       else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);
       else {
         this.options.log('info', 'shard open', { shard, ...news.report });
+        if (news.table) this.readers.opened(shard, news.table);
         opened();
       }
     };
@@ -227,6 +323,11 @@ class RunningPool implements Pool {
     };
   }
 
+  /** The rings a shard reads: the main thread's first. */
+  private ringsTo(shard: number): SharedArrayBuffer[] {
+    return [this.parts.fromMain[shard], ...this.parts.between.flatMap((row) => row[shard] ?? [])];
+  }
+
   private task(shard: number): Omit<ShardTask, 'port'> {
     const auth = this.authTask(shard);
     const { options, parts } = this;
@@ -237,12 +338,18 @@ class RunningPool implements Pool {
       policy: options.policy,
       secret: options.secret,
       counters: parts.counters[shard],
+      measures: parts.measures[shard],
       bells: parts.bellMemories,
       bellFds: parts.bellFds,
       mainBell: parts.mainBellMemory,
-      incoming: [parts.fromMain[shard], ...parts.between.flatMap((row) => row[shard] ?? [])],
+      incoming: this.ringsTo(shard),
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
+      tapMemory: parts.tapMemory,
+      tap: parts.taps[shard],
+      events: parts.events[shard],
+      eventBell: parts.eventBellMemory,
+      liveFlows: parts.liveFlows,
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),
@@ -261,7 +368,7 @@ function warnOfSmallBuffers({ log }: PoolOptions, { native, sockets }: SharedPar
 
 function storeOptions(options: PoolOptions, shard: number): StoreOptions {
   if (options.dataDir === undefined) return { kind: 'memory' };
-  return { kind: 'lmdb', directory: join(options.dataDir, `shard-${shard}`), durability: options.durability };
+  return { kind: 'log', directory: join(options.dataDir, `shard-${shard}`), durability: options.durability };
 }
 
 function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {

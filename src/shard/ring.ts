@@ -8,6 +8,9 @@ import type { Peers } from '../registrar/peers.ts';
 export const RING_MESSAGE = 1;
 /** An answer, for the main thread to send. */
 export const RING_ANSWER = 2;
+/** Copies for whoever watches (tap.ts). */
+export const RING_TAP_REQUEST = 14;
+export const RING_TAP_ANSWER = 15;
 
 const CONTROL_BYTES = 128;
 const HEAD = 0; // bytes ever published, modulo 2^32
@@ -34,6 +37,18 @@ export function createRingMemory(bytes: number): SharedArrayBuffer {
   if (bytes < 1 << 18 || bytes > 1 << 30 || (bytes & (bytes - 1)) !== 0)
     throw new RangeError(`no ring of ${bytes} bytes`);
   return new SharedArrayBuffer(CONTROL_BYTES + bytes);
+}
+
+/** Bytes a ring has room for. @cold */
+export function ringCapacity(memory: SharedArrayBuffer): number {
+  return memory.byteLength - CONTROL_BYTES;
+}
+
+/** Bytes that wait in a ring, as anyone may see it from outside. @cold */
+export function ringDepth(memory: SharedArrayBuffer): number {
+  const control = new Int32Array(memory, 0, CONTROL_BYTES >> 2);
+  const tail = Atomics.load(control, TAIL); // first: the reader can only bring it nearer to the head
+  return (Atomics.load(control, HEAD) - tail) | 0;
 }
 
 /** One end of a ring. Either thread makes its own over the same memory, and only ever pushes or only ever pops. */

@@ -2,17 +2,20 @@
 // no socket, no clock: shard-loop.ts drives it for real, a simulation in virtual time. Answers leave after commit().
 // @hot
 
-import type { LocationStore, ScanReport } from '../location/location-store.ts';
+import type { LocationStore } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
+import { Changes } from '../registrar/changes.ts';
 import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
-import { createPeers, type Peers } from '../registrar/peers.ts';
+import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
+import { RedirectServer } from '../registrar/redirect.ts';
 import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
 import { answerPort, canAnswer } from '../registrar/response.ts';
+import type { FlowLiveness } from '../registrar/targets.ts';
 import {
   ANSWER_BYTES_MAX,
   ANSWER_FORGOTTEN,
@@ -25,20 +28,19 @@ import {
 import { UserAgentServer } from '../registrar/uas.ts';
 import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
 import { parse } from '../sip/parser.ts';
-import { slab, slotStart, table } from '../sip/slab.ts';
+import { slotStart, table } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
   KIND_RESPONSE,
   METHOD_ACK,
   METHOD_CANCEL,
+  METHOD_INVITE,
   METHOD_REGISTER,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
   T_KIND,
   T_METHOD,
-  T_REQUEST_URI,
   T_TO,
-  URI_USER_AT,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission, type ShardAuth } from './admission.ts';
@@ -46,8 +48,15 @@ import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import type { EventSink } from './event-ring.ts';
 import type { GateOptions } from './gate.ts';
+import { isKeepAlive } from './keep-alive.ts';
+import { Measures } from './measures.ts';
+import { outcomeOf } from './outcome.ts';
+import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
+import { Tap } from './tap.ts';
+import { Unacknowledged } from './unacknowledged.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
 
@@ -60,12 +69,19 @@ export interface ShardOptions {
   readonly secret: Uint8Array;
   /** One row per COUNTER_NAMES, in shared memory or not. */
   readonly counters: Float64Array;
+  readonly measures?: Measures;
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;
+  /** Where messages may be watched. */
+  readonly tap?: { readonly memory: SharedArrayBuffer; readonly ring: Ring };
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
+  /** Where changes of bindings are told once they are committed. */
+  readonly events?: EventSink;
+  /** Which connections still stand; without it all count as standing. */
+  readonly flows?: FlowLiveness;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
@@ -79,15 +95,23 @@ export class Shard {
   private readonly transactions: Transactions;
   private readonly uas: UserAgentServer;
   private readonly registrar: Registrar;
+  private readonly redirect: RedirectServer;
+  private readonly unacknowledged: Unacknowledged;
   private readonly keys: RequestKeys;
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
   private readonly tally: BatchTally;
+  private readonly measures: Measures;
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
+  private readonly tap: Tap | null;
+  private readonly events: EventSink | undefined;
+  private readonly changes = new Changes();
   private batchIsOpen = false;
   private slot = 0;
+  /** Behind the last slot that the batch has used. */
+  private freeSlot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
   private now = 0;
 
@@ -95,31 +119,35 @@ export class Shard {
     const { policy, secret } = options;
     this.options = options;
     this.store = options.store;
+    this.events = options.events;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy);
+    this.redirect = new RedirectServer(options.flows ?? null);
+    this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
-    this.sweeper = new Sweeper(this.state, this.out, this.tally);
+    this.measures = options.measures ?? new Measures();
+    this.sweeper = new Sweeper(options.store, this.writes, this.state, this.out, this.tally, this.measures);
     this.out.peers = this.peers;
+    this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
-    this.admission = new Admission({ ...options, refused }, this.out, this.state, this.uas);
+    this.admission = new Admission({ ...options, lookup: policy.lookup, refused }, this.out, this.state, this.uas);
   }
 
-  /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
-  open(): ScanReport {
-    const report = this.sweeper.open(this.store, this.counters);
-    this.counters[COUNTER.quarantined] = this.store.quarantined;
-    return report;
+  /** Once, before the first message. What ran out while nothing served goes by the wheel. */
+  open(): void {
+    this.gauge();
   }
 
   /** One message in a slot of the slab, its peer in the same row of `peers`. */
   receive(slot: number, length: number, now: number): void {
     this.slot = slot;
     this.slotLength[slot] = length;
+    this.freeSlot = slot + 1;
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
@@ -128,13 +156,14 @@ export class Shard {
     const error = parse(at, at + length);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
-    if (table[T_METHOD] === METHOD_ACK) return this.drop(COUNTER.dropped_ack);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
-    this.state.take(aorUri());
+    this.state.takeOfRequest();
     if (this.state.aorLength >= 0 && this.options.shards > 1) {
       const owner = this.state.key[3] % this.options.shards;
       if (owner !== this.options.index) return this.forward(owner, length);
     }
+    if (this.tap?.on) this.tap.request(slot, at, length, this.state.key);
+    if (table[T_METHOD] === METHOD_ACK) return this.acknowledge(error);
     this.keys.take();
     if (table[T_METHOD] === METHOD_CANCEL) this.cancel();
     else this.absorb(error, length);
@@ -142,12 +171,16 @@ export class Shard {
 
   /** Bindings that have run out leave the store; bounded work, the rest at the next call. */
   expire(now: number): void {
+    this.sweeper.changes = this.events?.listening ? this.changes : null;
     this.sweeper.sweep(now);
+    this.counters[COUNTER.resent] += this.unacknowledged.resend(now, this.freeSlot);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    return this.sweeper.msToNextTick(now);
+    const sweep = this.store.msToNextExpiry(now);
+    const resend = this.unacknowledged.msToNextTick(now);
+    return sweep < 0 || (resend >= 0 && resend < sweep) ? resend : sweep;
   }
 
   /** The batch's one transaction. When it fails, every answer that hung on it becomes a 500. */
@@ -155,30 +188,42 @@ export class Shard {
     this.now = now;
     if (this.writes.count > 0) {
       try {
-        this.store.commit(this.writes);
+        this.store.commit(this.writes, now);
         this.counters[COUNTER.commits]++;
         this.tally.apply();
-        this.sweeper.committed(this.writes);
+        if (this.changes.count > 0) this.events?.publish(this.changes);
       } catch (error) {
         this.commitFailed(error);
       }
     }
     this.publish();
+    this.freeSlot = 0;
+    if (this.tap?.on) this.tap.answered(this.answers);
     this.batchIsOpen = false;
     this.writes.clear();
     this.tally.clear();
+    this.changes.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
-    this.counters[COUNTER.quarantined] = this.store.quarantined;
+    this.gauge();
   }
 
-  /** The answers have left. */
-  release(): void {
+  /** The answers have left, so long after their requests were taken in. */
+  release(seconds: number): void {
+    this.measures.answered(this.answers, this.peers, seconds);
     this.answers.count = 0;
+  }
+
+  private gauge(): void {
+    const { counters, store } = this;
+    counters[COUNTER.bindings] = store.bindings;
+    counters[COUNTER.aors] = store.aors;
+    counters[COUNTER.quarantined] = store.quarantined;
   }
 
   private openBatch(): void {
     this.batchIsOpen = true;
     this.admission.refresh(this.now);
+    this.tap?.refresh(this.now);
   }
 
   private drop(counter: number): void {
@@ -203,10 +248,22 @@ export class Shard {
     this.finishAnswer(-1, false);
   }
 
+  /** §17.2.1: the answer to an INVITE has arrived. */
+  private acknowledge(error: number): void {
+    const { keys } = this;
+    keys.takeAcknowledged();
+    const { requestHigh, requestLow, branchHigh, branchLow } = keys;
+    const known = error === E_OK && this.unacknowledged.acknowledge(requestHigh, requestLow, branchHigh, branchLow);
+    this.counters[known ? COUNTER.acknowledged : COUNTER.dropped_ack]++;
+  }
+
   /** §17.2.2: a retransmission gets the answer the request got; anything else is new, or came by two ways. */
   private absorb(error: number, length: number): void {
     const wellFormed = error === E_OK;
-    const found = wellFormed ? this.find(table[T_TO + ADDRESS_TAG_AT] < 0) : NEW_REQUEST;
+    const lookup = this.admission.asksForContacts(this.slot);
+    // Two proxies may ask for the callee of one call: that is no loop here.
+    const mayMerge = !lookup && table[T_TO + ADDRESS_TAG_AT] < 0;
+    const found = wellFormed ? this.find(mayMerge) : NEW_REQUEST;
     if (found === IN_PROGRESS) return this.drop(COUNTER.dropped_in_progress);
     if (found === RETRANSMISSION) {
       const t = this.transactions;
@@ -221,7 +278,7 @@ export class Shard {
       this.counters[COUNTER.merged]++;
       return;
     }
-    this.decide(length, found === ANSWER_FORGOTTEN);
+    this.decide(length, found === ANSWER_FORGOTTEN, lookup);
   }
 
   private find(mayMerge: boolean): number {
@@ -229,11 +286,11 @@ export class Shard {
     return this.transactions.find(k.requestHigh, k.requestLow, k.branchHigh, k.branchLow, mayMerge, this.now);
   }
 
-  private decide(length: number, again: boolean): void {
+  private decide(length: number, again: boolean, lookup: boolean): void {
     const { out, keys } = this;
     this.startAnswer();
     this.state.uncommitted = false;
-    let refused = this.uas.admit(out, length) || (again ? 0 : this.admission.authenticate());
+    let refused = this.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
     if (refused === AUTH_PENDING) {
       refused = this.admission.wait(length);
       if (refused === 0) return;
@@ -245,10 +302,23 @@ export class Shard {
     }
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
     const ticket = this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
-    let status = this.uas.check(out);
-    if (status === 0) status = table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
+    const status = lookup ? this.lookUp() : this.uas.check(out) || this.serve(again);
     this.admission.judge(status);
     this.finishAnswer(ticket, out.changed || this.state.uncommitted);
+  }
+
+  private authorize(lookup: boolean): number {
+    return lookup ? this.admission.authorizeLookup() : this.admission.authenticate();
+  }
+
+  private serve(again: boolean): number {
+    return table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
+  }
+
+  private lookUp(): number {
+    const { out } = this;
+    if (!this.load()) return this.uas.failed(out);
+    return this.redirect.answer(out, this.admission.knowsUser());
   }
 
   private serveOptions(): number {
@@ -266,6 +336,10 @@ export class Shard {
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.uas.refuseAgain(out, this.transactions.answerStatus);
+    if (!again && !this.events?.listening && state.findPlain()) {
+      state.startImage(out);
+      if (this.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
+    }
     if (!this.load()) return this.uas.failed(out);
     state.startRecord(out);
     const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
@@ -274,11 +348,19 @@ export class Shard {
     if (out.changed) {
       state.put(out, out.bindingsAfter);
       this.tally.registered(out);
+      if (this.events?.listening) this.registrar.report(out, state.aor, state.aorLength, this.changes);
     } else {
       this.counters[COUNTER.ok]++;
       if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;
     }
     return status;
+  }
+
+  private refreshed(): number {
+    if (this.out.answer.overflow) return this.startOver();
+    this.state.putRefresh();
+    this.tally.registered(this.out);
+    return 200;
   }
 
   /** The AOR's bindings come into the outbox; false where the store cannot read them. */
@@ -316,7 +398,11 @@ export class Shard {
     answers.place[row] = this.transactions.claim(length);
     answers.ticket[row] = ticket;
     answers.status[row] = out.status;
+    answers.outcome[row] = outcomeOf(out.status, out.reason);
+    answers.reason[row] = out.reason;
     answers.conditional[row] = conditional ? 1 : 0;
+    const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
+    if (isInvite && this.peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
   }
 
   private commitFailed(error: unknown): void {
@@ -336,8 +422,9 @@ export class Shard {
       answers.end[row] = this.out.answer.at;
       answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
       answers.status[row] = 500;
+      answers.outcome[row] = outcomeOf(500, this.out.reason);
+      answers.reason[row] = this.out.reason;
     }
-    this.sweeper.failed(this.writes, this.now);
   }
 
   /** From here on retransmissions get their answers. */
@@ -345,7 +432,7 @@ export class Shard {
     const { answers } = this;
     for (let row = 0; row < answers.count; row++) {
       if (answers.status[row] === 0) continue; // a replayed one
-      this.tally.answered(answers.status[row]);
+      this.tally.answered(answers.status[row], answers.outcome[row], answers.reason[row]);
       if (answers.ticket[row] < 0) continue;
       const length = answers.end[row] - answers.at[row];
       this.transactions.publish(
@@ -355,20 +442,7 @@ export class Shard {
         answers.port[row],
         answers.status[row],
       );
+      if (answers.awaitsAck[row] !== 0) this.unacknowledged.watch(row, answers.ticket[row], this.now);
     }
   }
-}
-
-/** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */
-function aorUri(): number {
-  return table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0 ? T_REQUEST_URI : T_TO;
-}
-
-/** CRLFs or nothing at all (RFC 5626 §3.5.1, and what some phones send instead), or a STUN message (§3.5.2). */
-function isKeepAlive(at: number, length: number): boolean {
-  if (length > 0 && slab[at] < 2) return true;
-  if (length > 4) return false;
-  for (let i = 0; i < length; i++)
-    if (slab[at + i] !== 0x0d && slab[at + i] !== 0x0a && slab[at + i] !== 0) return false;
-  return true;
 }

@@ -3,25 +3,32 @@
 
 import * as abi from '../transport/linux-abi.ts';
 import type { UdpSocket } from '../transport/linux-udp.ts';
-import { type ListenAddress, type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
+import { createLiveFlowsMemory } from '../transport/live-flows.ts';
+import { type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
 import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
+import { createEventMemory } from './event-ring.ts';
+import { MEASURES_BYTES } from './measures.ts';
 import { createRingMemory } from './ring.ts';
+import { createTapMemory } from './tap.ts';
 
 const MAIN_RING_BYTES = 4 << 20;
 /** Between every two shards; their number grows with the square. */
 const NEIGHBOUR_RING_BYTES = 1 << 20;
 const NEIGHBOUR_RING_BYTES_MANY = 256 << 10;
 const MANY_SHARDS = 16;
+const TAP_RING_BYTES = 4 << 20;
 
 export interface SharedParts {
   /** Null where the main thread has the sockets. */
   readonly native: NativeUdp | null;
-  /** Where the shards' sockets are bound; empty without native ones. */
+  /** All addresses given; where the shards have sockets of their own, UDP ports given as 0 are real ones here. */
   readonly listeners: readonly ListenAddress[];
-  /** By shard, one per listener; empty without native ones. */
+  /** By shard, one per UDP listener; empty without native ones. */
   readonly sockets: readonly (readonly UdpSocket[])[];
   readonly counters: readonly SharedArrayBuffer[];
+  readonly measures: readonly SharedArrayBuffer[];
   readonly bellMemories: readonly SharedArrayBuffer[];
   /** Empty where shards sleep on the flag. */
   readonly bellFds: readonly number[];
@@ -32,14 +39,27 @@ export interface SharedParts {
   readonly between: readonly (readonly (SharedArrayBuffer | null)[])[];
   readonly fromMain: readonly SharedArrayBuffer[];
   readonly toMain: readonly SharedArrayBuffer[];
+  /** Which connections are alive. */
+  readonly liveFlows: SharedArrayBuffer;
+  /** What is watched, and the copies of it, by shard (tap.ts). */
+  readonly tapMemory: SharedArrayBuffer;
+  readonly taps: readonly SharedArrayBuffer[];
+  /** What happens to bindings, by shard (event-ring.ts), and the bell for whoever listens. */
+  readonly events: readonly SharedArrayBuffer[];
+  readonly eventBellMemory: SharedArrayBuffer;
   close(): void;
 }
 
-/** @param native null: no sockets for the shards. Throws where an address cannot be had; then nothing stays open. */
+/**
+ * @param native null: no sockets for the shards
+ * @param connections that may be alive at a time
+ * Throws where an address cannot be had; then nothing stays open.
+ */
 export function openSharedParts(
   shards: number,
   native: NativeUdp | null,
   addresses: readonly ListenAddress[],
+  connections: number,
 ): SharedParts {
   const every = <T>(make: (shard: number) => T): T[] => Array.from({ length: shards }, (_, shard) => make(shard));
   const fds: number[] = [];
@@ -48,7 +68,7 @@ export function openSharedParts(
   };
   try {
     const sockets: UdpSocket[][] = every(() => []);
-    const listeners = native === null ? [] : listenAll(native, addresses, sockets, fds);
+    const listeners = native === null ? addresses : listenAll(native, addresses, sockets, fds);
     const bellFds = native === null ? [] : every(() => native.openBell());
     fds.push(...bellFds);
     const bellMemories = every(createBellMemory);
@@ -58,6 +78,7 @@ export function openSharedParts(
       listeners,
       sockets,
       counters: every(() => new SharedArrayBuffer(COUNTERS_BYTES)),
+      measures: every(() => new SharedArrayBuffer(MEASURES_BYTES)),
       bellMemories,
       bellFds,
       bells: bellMemories.map((memory, i) => {
@@ -67,6 +88,11 @@ export function openSharedParts(
       between: every((from) => every((to) => (from === to ? null : createRingMemory(between)))),
       fromMain: every(() => createRingMemory(MAIN_RING_BYTES)),
       toMain: every(() => createRingMemory(MAIN_RING_BYTES)),
+      liveFlows: createLiveFlowsMemory(connections),
+      tapMemory: createTapMemory(),
+      taps: every(() => createRingMemory(TAP_RING_BYTES)),
+      events: every(() => createEventMemory()),
+      eventBellMemory: createBellMemory(),
       close,
     };
   } catch (error) {
@@ -87,12 +113,13 @@ function listenAll(
   fds: number[],
 ): ListenAddress[] {
   return addresses.map((address, listener) => {
+    if (address.transport !== 'udp') return address;
     const opened = native.listen(address, listener, sockets.length);
     for (const [shard, socket] of opened.sockets.entries()) {
       fds.push(socket.fd);
       sockets[shard].push(socket);
     }
-    return { host: address.host, port: opened.port };
+    return { ...address, port: opened.port };
   });
 }
 

@@ -39,7 +39,10 @@ describe('configuration', () => {
     expect(load('')).toEqual(DEFAULT_CONFIG);
     expect(load('# nothing\n')).toEqual(DEFAULT_CONFIG);
     expect(DEFAULT_CONFIG).toMatchObject({
-      listen: [{ host: '127.0.0.1', port: 5060 }],
+      listen: [
+        { transport: 'udp', host: '127.0.0.1', port: 5060 },
+        { transport: 'tcp', host: '127.0.0.1', port: 5060 },
+      ],
       data: './data',
       auth: { mode: 'none' },
       durability: 'durable',
@@ -50,7 +53,7 @@ describe('configuration', () => {
 
   it('reads every key', () => {
     const config = load(`
-listen: ['udp:127.0.0.1:15060', 'udp:[::1]:15060']
+listen: ['udp:127.0.0.1:15060', 'tcp:[::1]:15060']
 domains: [Example.COM, 2001:db8::1]
 data: bindings
 shards: 3
@@ -59,6 +62,10 @@ abuse:
   unlimited: []
   failures-max: 5
   scanner-agents: [nmap]
+lookup:
+  sip: authenticated
+  from: [192.0.2.0/24]
+  http: [http:127.0.0.1:8061, 'http:[::1]:0']
 durability: process
 udp: dgram
 log-level: warn
@@ -80,8 +87,8 @@ limits:
 `);
     expect(config).toEqual({
       listen: [
-        { host: '127.0.0.1', port: 15060 },
-        { host: '::1', port: 15060 },
+        { transport: 'udp', host: '127.0.0.1', port: 15060 },
+        { transport: 'tcp', host: '::1', port: 15060 },
       ],
       data: join(directory, 'bindings'),
       shards: 3,
@@ -90,6 +97,10 @@ limits:
       allowUnauthenticated: false,
       durability: 'process',
       udp: 'dgram',
+      lookupHttp: [
+        { host: '127.0.0.1', port: 8061 },
+        { host: '::1', port: 0 },
+      ],
       logLevel: 'warn',
       policy: {
         domains: ['example.com', '[2001:db8::1]'],
@@ -106,7 +117,9 @@ limits:
         timerJMs: 2000,
         transactionsMax: 5000,
         answerBytesMax: 67108864,
+        lookup: { sip: 'authenticated', from: ['127.0.0.0/8', '::1', '192.0.2.0/24'] },
       },
+      streams: DEFAULT_CONFIG.streams,
     });
   });
 
@@ -121,13 +134,21 @@ limits:
     ],
     ['\npolicy: 3', 'aorta.yaml:2:9: policy: expected keys and values, got 3'],
     ['udp: fast', 'aorta.yaml:1:6: udp: expected one of auto, dgram, got "fast"'],
+    [
+      'lookup:\n  from: proxies',
+      'aorta.yaml:2:9: lookup.from: expected an address or a prefix such as 192.0.2.0/24, got "proxies"',
+    ],
+    [
+      'lookup:\n  http: proxy:80',
+      'aorta.yaml:2:9: lookup.http: expected http:HOST:PORT with an IP address, such as http:127.0.0.1:8061, got "proxy:80"',
+    ],
     ['auth: basic', 'aorta.yaml:1:7: auth.mode: expected one of none, digest, got "basic"'],
     ['allow-unauthenticated: maybe', 'aorta.yaml:1:24: allow-unauthenticated: expected true or false, got "maybe"'],
     ['data: ""', 'aorta.yaml:1:7: data: is empty'],
     ['listen: []', 'aorta.yaml:1:9: listen: is empty'],
     [
-      'listen:\n  - udp:127.0.0.1:5060\n  - tcp:127.0.0.1:5060',
-      'aorta.yaml:3:5: listen: tcp is not in this version, only udp (got "tcp:127.0.0.1:5060")',
+      'listen:\n  - udp:127.0.0.1:5060\n  - ws:127.0.0.1:5060',
+      'aorta.yaml:3:5: listen: ws is not in this version, only udp and tcp (got "ws:127.0.0.1:5060")',
     ],
     [
       'domains: [a.com, "sip:b.com"]',
@@ -172,7 +193,7 @@ limits:
       'listen: udp:127.0.0.1:1\ndomains: a.com\npolicy: {min-expires: 100, expires-jitter: 5}',
       flags({ listen: ['udp:127.0.0.2:2'], shards: '2', policy: { 'min-expires': '200' } }),
     );
-    expect(config.listen).toEqual([{ host: '127.0.0.2', port: 2 }]);
+    expect(config.listen).toEqual([{ transport: 'udp', host: '127.0.0.2', port: 2 }]);
     expect(config.shards).toBe(2);
     expect(config.policy).toMatchObject({ domains: ['a.com'], minExpiresS: 200, expiresJitterPercent: 5 });
   });
@@ -286,9 +307,9 @@ auth:
 
 describe('a listen address', () => {
   it.each([
-    ['udp:127.0.0.1:5060', { host: '127.0.0.1', port: 5060 }],
-    ['UDP:127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
-    ['udp:[::1]:65535', { host: '::1', port: 65535 }],
+    ['udp:127.0.0.1:5060', { transport: 'udp', host: '127.0.0.1', port: 5060 }],
+    ['UDP:127.0.0.1:0', { transport: 'udp', host: '127.0.0.1', port: 0 }],
+    ['tcp:[::1]:65535', { transport: 'tcp', host: '::1', port: 65535 }],
   ])('is read: %s', (text, address) => {
     expect(parseListenAddress(text)).toEqual(address);
   });

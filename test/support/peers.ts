@@ -23,6 +23,8 @@ export const PEERS: readonly Peer[] = [
     tests: 'test/e2e/linphone.test.ts and its part of auth-clients.test.ts',
   },
   { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
+  { command: 'sngrep', debianPackage: 'sngrep', tests: 'test/e2e/hep.test.ts' },
+  { command: 'tshark', debianPackage: 'tshark', tests: 'test/e2e/hep.test.ts' },
 ];
 
 export function missingPeers(): Peer[] {
