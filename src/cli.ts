@@ -100,6 +100,13 @@ const FLAGS: readonly [key: string, option: Option][] = [
     'policy.default-expires',
     new Option('--default-expires <s>', `granted where none is asked for (default: ${policy.defaultExpiresS})`),
   ],
+  [
+    'policy.expires-jitter',
+    new Option(
+      '--expires-jitter <percent>',
+      `granted intervals are shortened at random by up to this, so that phones do not refresh in step (default: ${policy.expiresJitterPercent})`,
+    ),
+  ],
   ['log-level', new Option('--log-level <level>', 'trace, debug, info, warn, error, silent (default: info)')],
 ];
 

@@ -28,6 +28,10 @@ export interface Policy {
   readonly messageBytesMax: number;
   /** How long an answer is kept for retransmissions over UDP: Timer J, 64 * T1 (§17.2.2). */
   readonly timerJMs: number;
+  /** Storm control (overload.ts): milliseconds that requests may wait before new registrations are put off; 0: never. */
+  readonly overloadTargetMs: number;
+  /** Seconds that a phone is put off at most (Retry-After). */
+  readonly retryAfterMaxS: number;
   /** Transactions a shard remembers at most; beyond it the oldest are forgotten early. */
   readonly transactionsMax: number;
   /** Bytes of answers a shard keeps for replay; older ones are made again from the bindings. */
@@ -49,6 +53,8 @@ export const DEFAULT_POLICY: Policy = {
   callIdBytesMax: 256,
   messageBytesMax: 65_535,
   timerJMs: 32_000,
+  overloadTargetMs: 250,
+  retryAfterMaxS: 300,
   transactionsMax: 1 << 20,
   answerBytesMax: 32 << 20,
   lookup: DEFAULT_LOOKUP_POLICY,

@@ -33,6 +33,7 @@ export const REASON_TOO_MANY_BINDINGS = 65;
 export const REASON_IDENTITY_NOT_AOR = 66;
 export const REASON_STORE_FAILED = 67;
 export const REASON_REFUSED_BEFORE = 68;
+export const REASON_OVERLOAD = 69;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -105,11 +106,12 @@ const OTHER_NAMES = [
   'identity_not_aor',
   'store_failed',
   'refused_before',
+  'overload',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */
 export const REASON_NAMES: readonly string[] = (() => {
-  const names = Array.from({ length: REASON_REFUSED_BEFORE + 1 }, () => 'unspecified');
+  const names = Array.from({ length: REASON_OVERLOAD + 1 }, () => 'unspecified');
   const fill = (from: number, texts: readonly string[]) => texts.forEach((text, i) => void (names[from + i] = text));
   fill(1, PARSE_NAMES.slice(0, E_CREDENTIALS));
   fill(REASON_AUTH + 1, AUTH_NAMES);
@@ -118,7 +120,7 @@ export const REASON_NAMES: readonly string[] = (() => {
 })();
 
 const CHALLENGES = ['no_credentials', 'credentials_not_offered', 'nonce_stale', 'nonce_replayed', 'nonce_foreign'];
-const FAILURES = ['users_unavailable', 'users_pending', 'store_failed'];
+const FAILURES = ['users_unavailable', 'users_pending', 'store_failed', 'overload'];
 
 /** A challenge is no refusal of its own, a failure is ours; the rest is the client's. */
 export function outcomeOfReason(name: string): RefusalOutcome {

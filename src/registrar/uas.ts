@@ -57,6 +57,7 @@ import {
   REASON_NO_BINDINGS,
   REASON_NO_TRANSACTION,
   REASON_NOT_ACCEPTABLE,
+  REASON_OVERLOAD,
   REASON_REFUSED_BEFORE,
   REASON_STORE_FAILED,
   REASON_URI_SCHEME,
@@ -74,6 +75,7 @@ const ACCEPT_ENCODING = ascii('Accept-Encoding: identity\r\n');
 const ACCEPT_LANGUAGE = ascii('Accept-Language: en\r\n');
 const SUPPORTED = ascii('Supported: \r\n');
 const UNSUPPORTED = ascii('Unsupported: ');
+const RETRY_AFTER = ascii('Retry-After: ');
 const COMMA = ascii(', ');
 const CRLF = ascii('\r\n');
 const SDP = ascii('application/sdp');
@@ -200,6 +202,17 @@ export class UserAgentServer {
   /** §10.3 step 4: whoever asks may not. */
   forbidden(out: Outbox): number {
     return refuse(out, 403, PHRASE[403], REASON_IDENTITY_NOT_AOR);
+  }
+
+  /** Overload: the client may come back in so many seconds (§21.5.4). */
+  busy(out: Outbox, retryAfterS: number): number {
+    out.reason = REASON_OVERLOAD;
+    startResponse(out, 503, PHRASE[503]);
+    out.answer.text(RETRY_AFTER);
+    out.answer.number(retryAfterS);
+    out.answer.text(CRLF);
+    endResponse(out);
+    return 503;
   }
 
   /** The commit failed: nothing of the request was done (§10.3 step 7). */

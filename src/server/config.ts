@@ -65,7 +65,8 @@ export const DEFAULT_CONFIG: Config = {
   udp: 'auto',
   lookupHttp: [],
   logLevel: 'info',
-  policy: DEFAULT_POLICY,
+  // A server whose phones all refresh in the same minute has built its own storm.
+  policy: { ...DEFAULT_POLICY, expiresJitterPercent: 10 },
   streams: DEFAULT_STREAM_POLICY,
 };
 
@@ -112,6 +113,8 @@ const schema = z.strictObject({
         'max-expires': integer(1, SECONDS_MAX).optional(),
         'expires-jitter': integer(0, 90).optional(),
         'contacts-per-aor': integer(1, BINDINGS_MAX).optional(),
+        'overload-target-ms': integer(0, 60_000).optional(),
+        'retry-after-max': integer(1, 3600).optional(),
         'contacts-overflow': choice('reject', 'evict-oldest').optional(),
       },
       section,
@@ -242,9 +245,11 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
       ...intervals(policy, place, problems),
-      expiresJitterPercent: policy['expires-jitter'] ?? DEFAULT_POLICY.expiresJitterPercent,
+      expiresJitterPercent: policy['expires-jitter'] ?? DEFAULT_CONFIG.policy.expiresJitterPercent,
       contactsPerAorMax: policy['contacts-per-aor'] ?? DEFAULT_POLICY.contactsPerAorMax,
       contactsOverflow: policy['contacts-overflow'] ?? DEFAULT_POLICY.contactsOverflow,
+      overloadTargetMs: policy['overload-target-ms'] ?? DEFAULT_POLICY.overloadTargetMs,
+      retryAfterMaxS: policy['retry-after-max'] ?? DEFAULT_POLICY.retryAfterMaxS,
       aorBytesMax: limits['aor-bytes'] ?? DEFAULT_POLICY.aorBytesMax,
       contactBytesMax: limits['contact-bytes'] ?? DEFAULT_POLICY.contactBytesMax,
       callIdBytesMax: limits['call-id-bytes'] ?? DEFAULT_POLICY.callIdBytesMax,

@@ -24,6 +24,7 @@ export interface Pipeline {
   receive(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
+  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void;
   /** The answers have left, so many seconds after the batch was taken in. */
   release(seconds: number): void;
   msToNextTick(now: number): number;
@@ -91,15 +92,16 @@ export class ShardLoop {
     const commits = counters[COUNTER.commits];
     const before = performance.now();
     shard.commit(now);
+    const commitMs = performance.now() - before;
     if (counters[COUNTER.commits] > commits) {
-      const ms = performance.now() - before;
-      counters[COUNTER.commit_us] += ms * 1000;
-      measures.observe(COMMIT_ROW, SECONDS_BOUNDS, ms / 1000);
+      counters[COUNTER.commit_us] += commitMs * 1000;
+      measures.observe(COMMIT_ROW, SECONDS_BOUNDS, commitMs / 1000);
     }
     this.send();
     const tookMs = performance.now() - began;
     counters[COUNTER.busy_us] += tookMs * 1000;
     shard.release(tookMs / 1000);
+    shard.observe(now, filled < SLOT_COUNT, commitMs, tookMs);
   }
 
   private fill(sockets: boolean): number {

@@ -9,15 +9,15 @@ import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { Changes } from '../registrar/changes.ts';
 import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
-import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
+import { Overload } from '../registrar/overload.ts';
+import { createPeers, type Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { RedirectServer } from '../registrar/redirect.ts';
 import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
-import { answerPort, canAnswer } from '../registrar/response.ts';
+import { canAnswer } from '../registrar/response.ts';
 import type { FlowLiveness } from '../registrar/targets.ts';
 import {
-  ANSWER_BYTES_MAX,
   ANSWER_FORGOTTEN,
   IN_PROGRESS,
   MERGED_REQUEST,
@@ -34,7 +34,6 @@ import {
   KIND_RESPONSE,
   METHOD_ACK,
   METHOD_CANCEL,
-  METHOD_INVITE,
   METHOD_REGISTER,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
@@ -44,6 +43,7 @@ import {
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission, type ShardAuth } from './admission.ts';
+import { Answering } from './answering.ts';
 import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
@@ -52,7 +52,6 @@ import type { EventSink } from './event-ring.ts';
 import type { GateOptions } from './gate.ts';
 import { isKeepAlive } from './keep-alive.ts';
 import { Measures } from './measures.ts';
-import { outcomeOf } from './outcome.ts';
 import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
 import { Tap } from './tap.ts';
@@ -106,6 +105,9 @@ export class Shard {
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
   private readonly tap: Tap | null;
+  private readonly answering: Answering;
+  private readonly overload: Overload;
+  private okBefore = 0;
   private readonly events: EventSink | undefined;
   private readonly changes = new Changes();
   private batchIsOpen = false;
@@ -123,6 +125,7 @@ export class Shard {
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
+    this.overload = new Overload(policy);
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy);
     this.redirect = new RedirectServer(options.flows ?? null);
@@ -134,6 +137,8 @@ export class Shard {
     this.sweeper = new Sweeper(options.store, this.writes, this.state, this.out, this.tally, this.measures);
     this.out.peers = this.peers;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
+    const { answers, transactions, unacknowledged, peers, keys, out, uas, tally, counters } = this;
+    this.answering = new Answering({ answers, transactions, unacknowledged, peers, keys, out, uas, tally, counters });
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     this.admission = new Admission({ ...options, lookup: policy.lookup, refused }, this.out, this.state, this.uas);
   }
@@ -193,10 +198,12 @@ export class Shard {
         this.tally.apply();
         if (this.changes.count > 0) this.events?.publish(this.changes);
       } catch (error) {
-        this.commitFailed(error);
+        this.counters[COUNTER.commit_failures]++;
+        this.options.log('error', 'commit failed', { error: String(error), aors: this.writes.count });
+        this.answering.fail(this.slotLength);
       }
     }
-    this.publish();
+    this.answering.publish(now);
     this.freeSlot = 0;
     if (this.tap?.on) this.tap.answered(this.answers);
     this.batchIsOpen = false;
@@ -205,6 +212,13 @@ export class Shard {
     this.changes.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
     this.gauge();
+  }
+
+  /** How the batch went: whether it took all there was to receive, how long its commit took, and the whole of it. */
+  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void {
+    const { ok } = COUNTER;
+    this.overload.batch(now, drained, commitMs, batchMs, this.counters[ok] - this.okBefore);
+    this.okBefore = this.counters[ok];
   }
 
   /** The answers have left, so long after their requests were taken in. */
@@ -243,9 +257,9 @@ export class Shard {
       known = this.find(false) !== NEW_REQUEST;
     }
     if (known) this.keys.takeTag();
-    this.startAnswer();
+    this.answering.start(this.slot, this.now);
     this.uas.cancel(this.out, known);
-    this.finishAnswer(-1, false);
+    this.answering.finish(-1, false);
   }
 
   /** §17.2.1: the answer to an INVITE has arrived. */
@@ -272,9 +286,9 @@ export class Shard {
       return;
     }
     if (found === MERGED_REQUEST) {
-      this.startAnswer();
+      this.answering.start(this.slot, this.now);
       this.uas.merged(this.out);
-      this.finishAnswer(-1, false);
+      this.answering.finish(-1, false);
       this.counters[COUNTER.merged]++;
       return;
     }
@@ -288,7 +302,7 @@ export class Shard {
 
   private decide(length: number, again: boolean, lookup: boolean): void {
     const { out, keys } = this;
-    this.startAnswer();
+    this.answering.start(this.slot, this.now);
     this.state.uncommitted = false;
     let refused = this.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
     if (refused === AUTH_PENDING) {
@@ -298,13 +312,13 @@ export class Shard {
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
     if (refused !== 0) {
       this.admission.judge(refused);
-      return this.finishAnswer(-1, false);
+      return this.answering.finish(-1, false);
     }
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
     const ticket = this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
     const status = lookup ? this.lookUp() : this.uas.check(out) || this.serve(again);
     this.admission.judge(status);
-    this.finishAnswer(ticket, out.changed || this.state.uncommitted);
+    this.answering.finish(ticket, out.changed || this.state.uncommitted);
   }
 
   private authorize(lookup: boolean): number {
@@ -341,10 +355,14 @@ export class Shard {
       if (this.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
     }
     if (!this.load()) return this.uas.failed(out);
+    if (this.overload.on && !again && this.isNew()) {
+      this.counters[COUNTER.put_off_new]++;
+      return this.uas.busy(out, this.overload.bookS(this.now, this.keys.tagLow));
+    }
     state.startRecord(out);
     const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
     if (status !== 200) return status;
-    if (out.record.overflow || out.answer.overflow) return this.startOver();
+    if (out.record.overflow || out.answer.overflow) return this.answering.startOver();
     if (out.changed) {
       state.put(out, out.bindingsAfter);
       this.tally.registered(out);
@@ -356,8 +374,14 @@ export class Shard {
     return status;
   }
 
+  /** Whether the request would make a binding for an AOR that has none. */
+  private isNew(): boolean {
+    const { state, stateAt, stateEnd } = this.out;
+    return table[T_CONTACT_COUNT] > 0 && !hasLiveImage(state, stateAt, stateEnd, this.now);
+  }
+
   private refreshed(): number {
-    if (this.out.answer.overflow) return this.startOver();
+    if (this.out.answer.overflow) return this.answering.startOver();
     this.state.putRefresh();
     this.tally.registered(this.out);
     return 200;
@@ -370,79 +394,5 @@ export class Shard {
     this.counters[COUNTER.load_failures]++;
     this.options.log('error', 'load failed', { error: String(this.state.failure) });
     return false;
-  }
-
-  /** The record or the answer did not fit: nothing of it holds. */
-  private startOver(): number {
-    this.startAnswer();
-    return this.uas.failed(this.out);
-  }
-
-  private startAnswer(): void {
-    const { out, keys } = this;
-    out.reset();
-    out.now = this.now;
-    out.peer = this.slot;
-    out.tagHigh = keys.tagHigh;
-    out.tagLow = keys.tagLow;
-    const at = this.transactions.reserve();
-    out.answer.start(this.transactions.answers, at, at + ANSWER_BYTES_MAX);
-  }
-
-  private finishAnswer(ticket: number, conditional: boolean): void {
-    const { out, answers } = this;
-    if (out.answer.overflow) this.startOver();
-    if (out.answer.overflow) return this.drop(COUNTER.dropped_send); // even a 500, with its Vias, is no datagram
-    const length = out.answer.at - out.answer.from;
-    const row = answers.add(this.slot, out.answer.from, out.answer.at, answerPort(out));
-    answers.place[row] = this.transactions.claim(length);
-    answers.ticket[row] = ticket;
-    answers.status[row] = out.status;
-    answers.outcome[row] = outcomeOf(out.status, out.reason);
-    answers.reason[row] = out.reason;
-    answers.conditional[row] = conditional ? 1 : 0;
-    const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
-    if (isInvite && this.peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
-  }
-
-  private commitFailed(error: unknown): void {
-    this.counters[COUNTER.commit_failures]++;
-    this.options.log('error', 'commit failed', { error: String(error), aors: this.writes.count });
-    const { answers, keys } = this;
-    const rows = answers.count;
-    for (let row = 0; row < rows; row++) {
-      if (answers.conditional[row] === 0) continue;
-      this.slot = answers.slot[row];
-      parse(slotStart(this.slot), slotStart(this.slot) + this.slotLength[this.slot]);
-      keys.take();
-      this.startAnswer();
-      this.uas.failed(this.out);
-      if (this.out.answer.overflow) continue; // no room for a longer phrase: the refusal stays
-      answers.at[row] = this.out.answer.from;
-      answers.end[row] = this.out.answer.at;
-      answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
-      answers.status[row] = 500;
-      answers.outcome[row] = outcomeOf(500, this.out.reason);
-      answers.reason[row] = this.out.reason;
-    }
-  }
-
-  /** From here on retransmissions get their answers. */
-  private publish(): void {
-    const { answers } = this;
-    for (let row = 0; row < answers.count; row++) {
-      if (answers.status[row] === 0) continue; // a replayed one
-      this.tally.answered(answers.status[row], answers.outcome[row], answers.reason[row]);
-      if (answers.ticket[row] < 0) continue;
-      const length = answers.end[row] - answers.at[row];
-      this.transactions.publish(
-        answers.ticket[row],
-        answers.place[row],
-        length,
-        answers.port[row],
-        answers.status[row],
-      );
-      if (answers.awaitsAck[row] !== 0) this.unacknowledged.watch(row, answers.ticket[row], this.now);
-    }
   }
 }

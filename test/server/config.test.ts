@@ -73,7 +73,9 @@ policy:
   default-expires: 600
   min-expires: 120
   max-expires: 900
-  expires-jitter: 10
+  expires-jitter: 12
+  overload-target-ms: 500
+  retry-after-max: 60
   contacts-per-aor: 3
   contacts-overflow: evict-oldest
 limits:
@@ -107,7 +109,9 @@ limits:
         defaultExpiresS: 600,
         minExpiresS: 120,
         maxExpiresS: 900,
-        expiresJitterPercent: 10,
+        expiresJitterPercent: 12,
+        overloadTargetMs: 500,
+        retryAfterMaxS: 60,
         contactsPerAorMax: 3,
         contactsOverflow: 'evict-oldest',
         aorBytesMax: 100,

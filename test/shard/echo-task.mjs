@@ -58,6 +58,7 @@ class EchoShard {
 
   expire() {}
   commit() {}
+  observe() {}
   release() {
     this.answers.count = 0;
   }

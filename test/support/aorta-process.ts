@@ -54,6 +54,7 @@ export class Aorta {
     const args = ['serve', '--data', data];
     for (const transport of options.transports ?? ['udp']) args.push('--listen', `${transport}:${host}:${port}`);
     for (const domain of options.domains ?? ['example.com']) args.push('--domain', domain);
+    args.push('--expires-jitter', '0'); // tests compare seconds
     if (options.udp) args.push('--udp', options.udp);
     if (options.shards) args.push('--shards', String(options.shards));
     args.push(...(options.flags ?? []));

@@ -1,0 +1,122 @@
+// How the answers of a batch come about: started over the request in the table, finished as a row, published once the commit
+// holds so that retransmissions get them, or turned into 500s where it failed. What they say is the registrar's.
+// @hot
+
+import type { Outbox } from '../registrar/outbox.ts';
+import { type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
+import type { RequestKeys } from '../registrar/request-keys.ts';
+import { answerPort } from '../registrar/response.ts';
+import { ANSWER_BYTES_MAX, type Transactions } from '../registrar/transactions.ts';
+import type { UserAgentServer } from '../registrar/uas.ts';
+import { parse } from '../sip/parser.ts';
+import { slotStart, table } from '../sip/slab.ts';
+import { METHOD_INVITE, T_METHOD } from '../sip/span-table.ts';
+import type { Answers } from './answers.ts';
+import type { BatchTally } from './batch-tally.ts';
+import { COUNTER } from './counters.ts';
+import { outcomeOf } from './outcome.ts';
+import type { Unacknowledged } from './unacknowledged.ts';
+
+export interface AnsweringParts {
+  readonly answers: Answers;
+  readonly transactions: Transactions;
+  readonly unacknowledged: Unacknowledged;
+  readonly peers: Peers;
+  readonly keys: RequestKeys;
+  readonly out: Outbox;
+  readonly uas: UserAgentServer;
+  readonly tally: BatchTally;
+  readonly counters: Float64Array;
+}
+
+export class Answering {
+  private readonly parts: AnsweringParts;
+  private slot = 0;
+  private now = 0;
+
+  constructor(parts: AnsweringParts) {
+    this.parts = parts;
+  }
+
+  /** Starts the answer to the request in a slot, which is in the table and whose keys have been taken. */
+  start(slot: number, now: number): void {
+    this.slot = slot;
+    this.now = now;
+    const { out, keys, transactions } = this.parts;
+    out.reset();
+    out.now = now;
+    out.peer = slot;
+    out.tagHigh = keys.tagHigh;
+    out.tagLow = keys.tagLow;
+    const at = transactions.reserve();
+    out.answer.start(transactions.answers, at, at + ANSWER_BYTES_MAX);
+  }
+
+  /** The record or the answer did not fit: nothing of it holds. Returns the status of the answer written instead. */
+  startOver(): number {
+    this.start(this.slot, this.now);
+    return this.parts.uas.failed(this.parts.out);
+  }
+
+  /**
+   * The answer in the outbox becomes a row.
+   * @param ticket its transaction, or -1
+   * @param conditional whether it holds only if the batch's commit succeeds
+   */
+  finish(ticket: number, conditional: boolean): void {
+    const { answers, counters, out, peers, transactions } = this.parts;
+    if (out.answer.overflow) this.startOver();
+    if (out.answer.overflow) {
+      counters[COUNTER.dropped_send]++; // even a 500, with its Vias, is no datagram
+      return;
+    }
+    const length = out.answer.at - out.answer.from;
+    const row = answers.add(this.slot, out.answer.from, out.answer.at, answerPort(out));
+    answers.place[row] = transactions.claim(length);
+    answers.ticket[row] = ticket;
+    answers.status[row] = out.status;
+    answers.outcome[row] = outcomeOf(out.status, out.reason);
+    answers.reason[row] = out.reason;
+    answers.conditional[row] = conditional ? 1 : 0;
+    const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
+    if (isInvite && peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
+  }
+
+  /**
+   * The commit failed: every answer that hung on it becomes a 500.
+   * @param lengths of the messages in the slots, bytes
+   */
+  fail(lengths: Uint16Array): void {
+    const { answers, keys, out, transactions, uas } = this.parts;
+    const rows = answers.count;
+    for (let row = 0; row < rows; row++) {
+      if (answers.conditional[row] === 0) continue;
+      const slot = answers.slot[row];
+      parse(slotStart(slot), slotStart(slot) + lengths[slot]);
+      keys.take();
+      this.start(slot, this.now);
+      uas.failed(out);
+      if (out.answer.overflow) continue; // no room for a longer phrase: the refusal stays
+      answers.at[row] = out.answer.from;
+      answers.end[row] = out.answer.at;
+      answers.place[row] = transactions.claim(out.answer.at - out.answer.from);
+      answers.status[row] = 500;
+      answers.outcome[row] = outcomeOf(500, out.reason);
+      answers.reason[row] = out.reason;
+    }
+  }
+
+  /** From here on retransmissions get their answers. */
+  publish(now: number): void {
+    const { answers, tally, transactions, unacknowledged } = this.parts;
+    for (let row = 0; row < answers.count; row++) {
+      if (answers.status[row] === 0) continue; // a replayed one
+      tally.answered(answers.status[row], answers.outcome[row], answers.reason[row]);
+      const ticket = answers.ticket[row];
+      if (ticket < 0) continue;
+      const length = answers.end[row] - answers.at[row];
+      transactions.publish(ticket, answers.place[row], length, answers.port[row], answers.status[row]);
+      if (answers.awaitsAck[row] !== 0) unacknowledged.watch(row, ticket, now);
+    }
+  }
+}
