@@ -17,6 +17,7 @@ import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
+import { parserKeys, parserSchema } from './parser-config.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -105,6 +106,7 @@ const schema = z.strictObject({
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
   hep: hepSchema.optional(),
+  parser: parserSchema.optional(),
   policy: z
     .strictObject(
       {
@@ -152,6 +154,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
       lookup: { ...merged.lookup, ...raw.lookup },
+      parser: { ...merged.parser, ...raw.parser },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -210,6 +213,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     abuse: abuseKeys,
     lookup: lookupKeys,
     hep: hepKeys,
+    parser: parserKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -257,6 +261,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
       transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
       answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+      strict: raw.parser?.strict ?? DEFAULT_POLICY.strict,
       lookup: fillLookup(raw.lookup ?? {}),
     },
   };
