@@ -93,10 +93,13 @@ export function indexOnly(at: i32, end: i32): i32 {
   return entry(T_ERROR);
 }
 
-/** Parses the URI [at, end) into the record that lies apart from the table. The byte behind it becomes a NUL. */
+/** Parses the URI [at, end), behind which anything may stand, into the record that lies apart from the table. */
 export function parseUriAt(at: i32, end: i32): i32 {
-  store<u8>(end, 0);
-  return parseUri(at, end, URI_RECORD);
+  const behind = load<u8>(end);
+  store<u8>(end, 0); // what ends every scan
+  const error = parseUri(at, end, URI_RECORD);
+  store<u8>(end, behind);
+  return error;
 }
 
 // @ts-ignore: decorator
