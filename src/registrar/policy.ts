@@ -19,6 +19,8 @@ export interface Policy {
   readonly contactsPerAorMax: number;
   /** What happens beyond that: 403 and no change, or the bindings refreshed longest ago make room. */
   readonly contactsOverflow: 'reject' | 'evict-oldest';
+  /** How long a binding whose connection has ended is kept, unseen by lookups, for its client to take up again. */
+  readonly flowGraceS: number;
   /**
    * A Path from a client that does not list `path` (RFC 3327 §5.3): `lazy` takes it and does not repeat it in the answer,
    * `strict` refuses the request with 420, `off` repeats it to nobody.
@@ -70,6 +72,7 @@ export const DEFAULT_POLICY: Policy = {
   expiresJitterPercent: 0,
   contactsPerAorMax: 10,
   contactsOverflow: 'reject',
+  flowGraceS: 0,
   path: 'lazy',
   outbound: 'on',
   flowTimerS: 0,

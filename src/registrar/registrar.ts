@@ -39,6 +39,7 @@ import { writeImage } from './binding-writer.ts';
 import {
   CHANGE_EVICTED,
   CHANGE_EXPIRED,
+  CHANGE_FLOW_ENDED,
   CHANGE_REFRESHED,
   CHANGE_REGISTERED,
   CHANGE_UNREGISTERED,
@@ -49,6 +50,7 @@ import { Gruus } from './gruu.ts';
 import { admitInstances, hasInstances, settleEpochs } from './gruu-rules.ts';
 import { HomeHeaders } from './home-headers.ts';
 import { highestNc } from './images.ts';
+import { isCutOff } from './live-flow.ts';
 import { admitFlows, writeFlowRows } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 import { admitPath, supports, writePathRows } from './path.ts';
@@ -79,6 +81,7 @@ import {
 } from './reasons.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { endResponse, refuse, startResponse } from './response.ts';
+import { admitSips } from './sips-rules.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
 const GO_ON = 0;
@@ -119,6 +122,7 @@ export class Registrar {
       this.checkWildcard(out) ||
       this.checkContacts(out) ||
       admitPath(out, policy) ||
+      admitSips(out, policy) ||
       admitFlows(out, policy) ||
       this.checkInstances(out)
     );
@@ -126,7 +130,7 @@ export class Registrar {
 
   /** Steps 6 to 8, on the bindings in the outbox. */
   apply(out: Outbox): number {
-    this.bindings.load(out);
+    this.bindings.load(out, this.policy.flowGraceS > 0);
     const refused = this.step6Wildcard(out) || this.step7Contacts(out);
     if (refused !== GO_ON) return refused;
     return this.step8Answer(out);
@@ -161,6 +165,8 @@ export class Registrar {
     const { bindings } = this;
     for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
       if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);
+      else if (this.policy.flowGraceS === 0 && isCutOff(out.state, at, out.liveFlows))
+        changes.add(CHANGE_FLOW_ENDED, aor, 0, aorLength, out.state, at, out.now);
     let written = bindings.recordAt;
     for (let i = 0; i < bindings.count; i++) {
       const image = bindings.imageAt[i];
@@ -179,7 +185,7 @@ export class Registrar {
 
   /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */
   answerAgain(out: Outbox): number {
-    this.bindings.load(out);
+    this.bindings.load(out, this.policy.flowGraceS > 0);
     return this.step8Answer(out);
   }
 
@@ -270,6 +276,8 @@ export class Registrar {
     const bindings = this.bindings;
     const max = this.policy.contactsPerAorMax;
     if (bindings.live <= max || bindings.live <= bindings.loaded) return GO_ON;
+    while (bindings.live > max && bindings.removeCutOff(out)) out.evicted++;
+    if (bindings.live <= max) return GO_ON;
     if (this.policy.contactsOverflow === 'evict-oldest') {
       while (bindings.live > max && bindings.removeOldest(out)) out.evicted++;
       if (bindings.live <= max) return GO_ON;

@@ -6,7 +6,7 @@ import { type DgramUdp, openDgramUdp } from '../transport/dgram-udp.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { Bell } from './bell.ts';
 import { COUNTER } from './counters.ts';
-import { RING_MESSAGE, Ring } from './ring.ts';
+import { RING_FLOWS_ENDED, RING_MESSAGE, Ring } from './ring.ts';
 import type { ShardLog } from './shard.ts';
 import type { SharedParts } from './shared-parts.ts';
 import { StreamEnd, type StreamEndOptions } from './stream-end.ts';
@@ -37,7 +37,10 @@ export class MainEnd {
   constructor(parts: SharedParts, streams: StreamEndOptions, toProgram: (answer: Buffer, peers: Peers) => void) {
     this.toProgram = toProgram;
     this.parts = parts;
-    this.streams = new StreamEnd(parts.liveFlows, streams, (shard, ...message) => this.pushFrom(shard, ...message));
+    this.streams = new StreamEnd(parts.liveFlows, streams, {
+      message: (shard, ...message) => this.pushFrom(shard, RING_MESSAGE, ...message),
+      ended: (shard, tokens) => this.pushFrom(shard, RING_FLOWS_ENDED, tokens, 0, tokens.length, this.peers, 0),
+    });
     this.toShards = parts.fromMain.map((memory) => new Ring(memory));
     this.fromShards = parts.toMain.map((memory) => new Ring(memory));
     this.bell = new Bell(parts.mainBellMemory, () => {});
@@ -101,12 +104,20 @@ export class MainEnd {
   }
 
   private push(shard: number, bytes: Uint8Array, peers: Peers): void {
-    if (!this.pushFrom(shard, bytes, 0, bytes.length, peers, 0)) this.counts[shard].droppedRingFull++;
+    if (!this.pushFrom(shard, RING_MESSAGE, bytes, 0, bytes.length, peers, 0)) this.counts[shard].droppedRingFull++;
   }
 
   /** Puts bytes[at, end) from the peer in `row` into a shard's ring; false where it is full. */
-  private pushFrom(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number): boolean {
-    if (!this.toShards[shard].push(RING_MESSAGE, bytes, at, end, peers, row, peers.port[row])) return false;
+  private pushFrom(
+    shard: number,
+    kind: number,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    peers: Peers,
+    row: number,
+  ): boolean {
+    if (!this.toShards[shard].push(kind, bytes, at, end, peers, row, peers.port[row])) return false;
     this.touched[shard] = 1;
     if (this.bellsPending) return true;
     this.bellsPending = true;

@@ -83,6 +83,7 @@ policy:
   retry-after-max: 60
   contacts-per-aor: 3
   contacts-overflow: evict-oldest
+  flow-grace: 30
   path: strict
   outbound: required
   flow-timer: 90
@@ -127,6 +128,7 @@ parser:
         retryAfterMaxS: 60,
         contactsPerAorMax: 3,
         contactsOverflow: 'evict-oldest',
+        flowGraceS: 30,
         path: 'strict',
         outbound: 'required',
         flowTimerS: 90,
