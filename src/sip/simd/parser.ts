@@ -59,9 +59,13 @@ import {
 } from './fields.ts';
 import { indexHeaders } from './header-index.ts';
 import { addressOf, entry, fail, field, setEntry } from './memory.ts';
+import { md5 } from './md5.ts';
+import { copyBytes, hashFinish, hashStart, hashWords } from './siphash.ts';
 import { parseStartLine } from './start-line.ts';
 import { parseUri } from './uri.ts';
 import { parseVias } from './via.ts';
+
+export { copyBytes, hashFinish, hashStart, hashWords, md5 };
 
 /** Parses [at, end), one datagram, into the table. Returns the first error by the order of the steps, E_OK for none. */
 export function parse(at: i32, end: i32): i32 {
