@@ -4,7 +4,7 @@
 const BLOCK_BYTES: i32 = 64;
 
 /**
- * Leaves the digest of [at, at + length) at `digest`, sixteen bytes. Up to 96 bytes behind the text are overwritten.
+ * Leaves the digest of [at, at + length) at `digest`, sixteen bytes, and overwrites sixteen more. Up to 96 bytes behind the text are overwritten.
  * @param length below 2^29
  */
 export function md5(at: i32, length: i32, digest: i32): void {
@@ -13,7 +13,10 @@ export function md5(at: i32, length: i32, digest: i32): void {
   store<u32>(digest, 0x98badcfe, 8);
   store<u32>(digest, 0x10325476, 12);
   const end = at + pad(at, length);
-  for (let block = at; block < end; block += BLOCK_BYTES) compress(block, digest);
+  for (let block = at; block < end; block += BLOCK_BYTES) {
+    firstHalf(block, digest);
+    secondHalf(block, digest);
+  }
 }
 
 /** One 0x80, zeros, and the length in bits as eight bytes: up to the next whole block. Returns the whole length. */
@@ -25,7 +28,10 @@ function pad(at: i32, length: i32): i32 {
   return whole;
 }
 
-function compress(at: i32, state: i32): void {
+/** Where the state stands between the halves of a block: behind the digest. */
+const HALFWAY: i32 = 16;
+
+function firstHalf(at: i32, state: i32): void {
   let a = load<u32>(state);
   let b = load<u32>(state, 4);
   let c = load<u32>(state, 8);
@@ -62,6 +68,17 @@ function compress(at: i32, state: i32): void {
   d = rotl<u32>(d + (((a ^ b) & c) ^ b) + load<u32>(at, 8) + 0xfcefa3f8, 9) + a;
   c = rotl<u32>(c + (((d ^ a) & b) ^ a) + load<u32>(at, 28) + 0x676f02d9, 14) + d;
   b = rotl<u32>(b + (((c ^ d) & a) ^ d) + load<u32>(at, 48) + 0x8d2a4c8a, 20) + c;
+  store<u32>(state, a, HALFWAY);
+  store<u32>(state, b, HALFWAY + 4);
+  store<u32>(state, c, HALFWAY + 8);
+  store<u32>(state, d, HALFWAY + 12);
+}
+
+function secondHalf(at: i32, state: i32): void {
+  let a = load<u32>(state, HALFWAY);
+  let b = load<u32>(state, HALFWAY + 4);
+  let c = load<u32>(state, HALFWAY + 8);
+  let d = load<u32>(state, HALFWAY + 12);
   a = rotl<u32>(a + (b ^ c ^ d) + load<u32>(at, 20) + 0xfffa3942, 4) + b;
   d = rotl<u32>(d + (a ^ b ^ c) + load<u32>(at, 32) + 0x8771f681, 11) + a;
   c = rotl<u32>(c + (d ^ a ^ b) + load<u32>(at, 44) + 0x6d9d6122, 16) + d;
