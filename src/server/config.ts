@@ -19,6 +19,7 @@ import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
+import { parserKeys, parserSchema } from './parser-config.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -112,6 +113,7 @@ const schema = z.strictObject({
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
   hep: hepSchema.optional(),
+  parser: parserSchema.optional(),
   policy: z
     .strictObject(
       {
@@ -167,6 +169,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       abuse: { ...merged.abuse, ...raw.abuse },
       ...((merged.admin ?? raw.admin) && { admin: { ...merged.admin, ...raw.admin } }),
       lookup: { ...merged.lookup, ...raw.lookup },
+      parser: { ...merged.parser, ...raw.parser },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -226,6 +229,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     admin: adminKeys,
     lookup: lookupKeys,
     hep: hepKeys,
+    parser: parserKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -284,6 +288,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
       transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
       answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+      strict: raw.parser?.strict ?? DEFAULT_POLICY.strict,
       lookup: fillLookup(raw.lookup ?? {}),
     },
   };
