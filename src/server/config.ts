@@ -11,6 +11,7 @@ import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
+import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from './admin-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
@@ -42,6 +43,8 @@ export interface Config {
   /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
   readonly lookupHttp: readonly HttpAddress[];
   readonly logLevel: LogLevel;
+  /** The admin listener: API, metrics, health, dashboard. Absent: none. */
+  readonly admin?: AdminConfig;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
   readonly policy: Policy;
@@ -103,6 +106,7 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  admin: adminSchema.optional(),
   lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
@@ -163,6 +167,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      ...((merged.admin ?? raw.admin) && { admin: { ...merged.admin, ...raw.admin } }),
       lookup: { ...merged.lookup, ...raw.lookup },
       parser: { ...merged.parser, ...raw.parser },
     });
@@ -182,9 +187,9 @@ export function refusals(
   config: Config,
   place: (path: readonly string[], fallback: string) => string = (path, fallback) => path.join('.') || fallback,
 ): string[] {
-  const problems = authFaults(config.auth).map(
-    ([path, fault]) => `${place(['auth', ...path], ['auth', ...path].join('.'))}: ${fault}`,
-  );
+  const faults = (key: string, found: [string[], string][]) =>
+    found.map(([path, fault]) => `${place([key, ...path], [key, ...path].join('.'))}: ${fault}`);
+  const problems = [...faults('auth', authFaults(config.auth)), ...faults('admin', adminFaults(config.admin))];
   const seen = new Set<string>();
   for (const address of config.listen) {
     const name = formatListenAddress(address);
@@ -221,6 +226,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    admin: adminKeys,
     lookup: lookupKeys,
     hep: hepKeys,
     parser: parserKeys,
@@ -241,6 +247,7 @@ function needsAuth(raw: Raw): boolean {
 }
 
 function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
+  const admin = fillAdmin(raw.admin);
   const policy = raw.policy ?? {};
   const limits = raw.limits ?? {};
   return {
@@ -254,6 +261,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     lookupHttp: fillLookupHttp(raw.lookup ?? {}),
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
+    ...(admin && { admin }),
     streams: DEFAULT_STREAM_POLICY,
     ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
