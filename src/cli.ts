@@ -3,6 +3,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './server/bench-command.ts';
+import { addCertCommand } from './server/cert-command.ts';
 import { addCompletionCommand } from './server/commands/completion-command.ts';
 import { addConfigCommands } from './server/commands/config-command.ts';
 import { addDoctorCommand } from './server/commands/doctor-command.ts';
@@ -33,7 +34,7 @@ const FLAGS: readonly [key: string, option: Option][] = [
     'listen',
     new Option(
       '--listen <transport:HOST:PORT>',
-      `udp or tcp, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
+      `udp, tcp or tls, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
     ).argParser(collect),
   ],
   [
@@ -93,6 +94,8 @@ const FLAGS: readonly [key: string, option: Option][] = [
       "auto: the kernel's batch calls where there are any; dgram: Node's own sockets (default: auto)",
     ),
   ],
+  ['tls.cert', new Option('--tls-cert <file>', 'for tls: certificate in PEM, with those that lead up to a known one')],
+  ['tls.key', new Option('--tls-key <file>', 'for tls: its private key in PEM')],
   [
     'policy.min-expires',
     new Option('--min-expires <s>', `shorter registrations are answered 423 (default: ${policy.minExpiresS})`),
@@ -173,6 +176,7 @@ function program(): Command {
   for (const [, option] of FLAGS) serveCommand.addOption(option);
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
+  addCertCommand(root);
   addUlCommand(root);
   addConfigCommands(root);
   addTopCommand(root);

@@ -10,6 +10,7 @@ import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
+import type { TlsFiles } from '../transport/tls-files.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from './admin-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
@@ -20,6 +21,15 @@ import { formatListenAddress, isLoopback, parseListenAddress } from './listen-ad
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
 import { parserKeys, parserSchema } from './parser-config.ts';
+import {
+  connectionsKeys,
+  connectionsSchema,
+  fillStreams,
+  fillTls,
+  tlsFaults,
+  tlsKeys,
+  tlsSchema,
+} from './stream-config.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -50,6 +60,8 @@ export interface Config {
   readonly policy: Policy;
   /** Limits of connections. */
   readonly streams: StreamPolicy;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
 }
 
 const SHARDS_MAX = 64;
@@ -106,6 +118,8 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  connections: connectionsSchema.optional(),
+  tls: tlsSchema.optional(),
   admin: adminSchema.optional(),
   lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
@@ -167,6 +181,8 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      tls: { ...merged.tls, ...raw.tls },
+      connections: { ...merged.connections, ...raw.connections },
       ...((merged.admin ?? raw.admin) && { admin: { ...merged.admin, ...raw.admin } }),
       lookup: { ...merged.lookup, ...raw.lookup },
       parser: { ...merged.parser, ...raw.parser },
@@ -190,7 +206,14 @@ export function refusals(
   const faults = (key: string, found: [string[], string][]) =>
     found.map(([path, fault]) => `${place([key, ...path], [key, ...path].join('.'))}: ${fault}`);
   const problems = [...faults('auth', authFaults(config.auth)), ...faults('admin', adminFaults(config.admin))];
+  problems.push(...tlsFaults(config.tls).map(([key, fault]) => `${place(['tls', key], `tls.${key}`)}: ${fault}`));
   const seen = new Set<string>();
+  const secure = config.listen.find(({ transport }) => transport === 'tls' || transport === 'wss');
+  if (secure !== undefined && config.tls === undefined) {
+    problems.push(
+      `${place(['listen'], 'listen')}: ${formatListenAddress(secure)} needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)`,
+    );
+  }
   for (const address of config.listen) {
     const name = formatListenAddress(address);
     if (seen.has(name) && address.port !== 0) problems.push(`${place(['listen'], 'listen')}: ${name} is there twice`);
@@ -226,6 +249,8 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    tls: tlsKeys,
+    connections: connectionsKeys,
     admin: adminKeys,
     lookup: lookupKeys,
     hep: hepKeys,
@@ -250,19 +275,22 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
   const admin = fillAdmin(raw.admin);
   const policy = raw.policy ?? {};
   const limits = raw.limits ?? {};
+  const tls = fillTls(raw.tls ?? {});
+  const auth = fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none');
   return {
     listen: raw.listen ?? DEFAULT_CONFIG.listen,
     data: raw.data ?? DEFAULT_CONFIG.data,
     ...(raw.shards === undefined ? {} : { shards: raw.shards }),
-    auth: fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none'),
+    auth,
     abuse: fillAbuse(raw.abuse ?? {}),
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     lookupHttp: fillLookupHttp(raw.lookup ?? {}),
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
+    streams: fillStreams(raw.connections ?? {}),
+    ...(tls && { tls }),
     ...(admin && { admin }),
-    streams: DEFAULT_STREAM_POLICY,
     ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],

@@ -5,6 +5,7 @@ import { DEFAULT_LOOKUP_POLICY } from '../registrar/lookup-policy.ts';
 import type { Config } from './config.ts';
 import { httpUrl } from './http-address.ts';
 import { formatListenAddress } from './listen-address.ts';
+import { effectiveStreams, effectiveTls } from './stream-config.ts';
 
 const HIDDEN = '(hidden)';
 
@@ -43,6 +44,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       ...(auth.provider && { provider: { http: provider(auth.provider) } }),
     },
     abuse: hyphened(abuse),
+    ...connections(config),
     lookup: {
       sip: policy.lookup.sip,
       ...filled(
@@ -62,6 +64,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       'expires-jitter': policy.expiresJitterPercent,
       'contacts-per-aor': policy.contactsPerAorMax,
       'contacts-overflow': policy.contactsOverflow,
+      'flow-grace': policy.flowGraceS,
     },
     limits: {
       'aor-bytes': policy.aorBytesMax,
@@ -78,6 +81,13 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
 /** The file takes no empty lists. */
 function filled(key: string, list: readonly string[]): Record<string, unknown> {
   return list.length > 0 ? { [key]: list } : {};
+}
+
+function connections({ streams, tls }: Config): Record<string, unknown> {
+  return {
+    connections: effectiveStreams(streams),
+    ...(tls && { tls: effectiveTls(tls) }),
+  };
 }
 
 function provider(options: NonNullable<Config['auth']['provider']>): Record<string, unknown> {

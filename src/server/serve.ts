@@ -71,7 +71,7 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
 function reload(server: Server, log: Log, systemd: Systemd | undefined): void {
   systemd?.reloading();
   try {
-    if (server.reload() === undefined) log('info', 'nothing to reload: started without a configuration file');
+    if (server.reload() === undefined) log('info', 'certificates read again; there is no configuration file to read');
   } catch (error) {
     log('error', 'reload failed: nothing was changed', { error: (error as Error).message });
   }

@@ -6,6 +6,7 @@ import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
+import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
@@ -45,9 +46,11 @@ export interface Server {
   lookup(aor: string): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
   handle(bytes: Uint8Array, source: MessageSource): void;
+  /** TCP, TLS and WebSocket connections, and what became of them. */
+  readonly connections: Readonly<FlowCounts>;
   /**
-   * Applies what changed in the configuration and can be applied at run time; users are always current, and the admin
-   * listener's certificate is read anew. Undefined where there is nothing to read. Throws a ConfigError, with nothing changed.
+   * Applies what changed in the configuration and can be applied at run time; users are always current, and certificates
+   * are read anew. Undefined where there is no configuration to read. Throws a ConfigError, with nothing changed.
    */
   reload(): ReloadReport | undefined;
   /** Stops receiving, finishes what was received, closes the store. */
@@ -168,6 +171,10 @@ class RunningServer implements Server, AdminTarget {
     return started(this.pool).restarts;
   }
 
+  get connections(): Readonly<FlowCounts> {
+    return started(this.pool).connections;
+  }
+
   get lookupHttp(): Server['lookupHttp'] {
     return started(this.lookups).listen;
   }
@@ -191,6 +198,8 @@ class RunningServer implements Server, AdminTarget {
   }
 
   reload(): ReloadReport | undefined {
+    started(this.pool).reload();
+    this.admin?.reloadTls();
     if (this.reread === undefined) return undefined;
     const next = this.reread();
     const report = applyChanges(this.config, next, {
@@ -199,7 +208,6 @@ class RunningServer implements Server, AdminTarget {
         this.config = { ...this.config, logLevel };
       },
     });
-    this.admin?.reloadTls();
     this.log('info', 'reloaded', { ...report });
     return report;
   }
@@ -241,6 +249,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     listeners: config.listen,
     udp: config.udp,
     streams: config.streams,
+    ...(config.tls && { tls: config.tls }),
     flowNumbers: openFlowNumbers(directory.path),
     dataDir: directory.path,
     durability: config.durability,
@@ -264,7 +273,7 @@ export function firstPhone(config: Config, listen: readonly ListenAddress[], use
   const domain = config.policy.domains.find((name) => name !== '*') ?? host;
   const anywhere = address.host === '0.0.0.0' || address.host === '::';
   const registrar = anywhere ? `this machine's address, port ${address.port},` : hostPort(address);
-  const where = `at registrar ${registrar} over UDP`;
+  const where = `at registrar ${registrar} over ${address.transport.toUpperCase()}`;
   if (config.auth.mode === 'none') return `register sip:alice@${domain} (any user) ${where}, no password`;
   if (users > 0 || config.auth.provider !== undefined) return `register a user with its password ${where}`;
   return `no one can register yet: add a user with "aorta user add alice@${domain} --data ${config.data}", then register it ${where}`;

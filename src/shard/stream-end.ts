@@ -5,9 +5,11 @@ import type { Peers } from '../registrar/peers.ts';
 import { type FlowNumbers, Flows } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
-import type { StreamEvents, StreamListener } from '../transport/stream-listener.ts';
+import type { StreamEvents, StreamListener, StreamListenerOptions } from '../transport/stream-listener.ts';
 import type { StreamPolicy } from '../transport/stream-policy.ts';
 import { openTcpListener } from '../transport/tcp-listener.ts';
+import type { TlsFiles } from '../transport/tls-files.ts';
+import { openTlsListener } from '../transport/tls-listener.ts';
 import type { ShardLog } from './shard.ts';
 
 /** How soon connections that had to wait for room in a ring are read on. */
@@ -20,6 +22,8 @@ export interface StreamEndOptions {
   /** Bytes of one message. */
   readonly messageBytesMax: number;
   readonly numbers: FlowNumbers;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
 }
 
 /** Ways into a shard's ring; false where that is full. */
@@ -78,6 +82,15 @@ export class StreamEnd implements StreamEvents {
     this.log('warn', 'listener error', { listener, error: error.message });
   }
 
+  notice(event: string, fields: Record<string, unknown>): void {
+    this.log('info', event, fields);
+  }
+
+  /** Listeners with TLS read their certificates anew. */
+  reload(): void {
+    for (const listener of this.listeners) listener.reload?.();
+  }
+
   pause(): void {
     for (const listener of this.listeners) listener.pause();
   }
@@ -89,8 +102,7 @@ export class StreamEnd implements StreamEvents {
   private async open(address: ListenAddress, listener: number): Promise<StreamListener> {
     const { policy, messageBytesMax } = this.options;
     const options = { address, listener, flows: this.flows, events: this, policy, messageBytesMax };
-    if (address.transport !== 'tcp') throw new Error(`${address.transport} is not in this version`);
-    const opened = await openTcpListener(options);
+    const opened = await this.opened(options);
     this.listeners.push(opened);
     return opened;
   }
@@ -103,6 +115,15 @@ export class StreamEnd implements StreamEvents {
     if (!left) return;
     this.endingsPending = true;
     setTimeout(() => this.tellOfEnded(), RESUME_MS);
+  }
+
+  private opened(options: StreamListenerOptions): Promise<StreamListener> {
+    const { transport } = options.address;
+    if (transport === 'tcp') return openTcpListener(options);
+    const { tls } = this.options;
+    if (transport !== 'tls') throw new Error(`${transport} is not in this version`);
+    if (tls === undefined) throw new Error('a TLS listener needs a certificate and its key');
+    return openTlsListener({ ...options, tls });
   }
 
   private resume(): void {
