@@ -11,7 +11,7 @@ import type { LocationReader } from '../location/location-reader.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
-import type { FlowNumbers } from '../transport/flows.ts';
+import type { FlowCounts, FlowNumbers } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
@@ -98,6 +98,8 @@ export interface Pool {
   readonly flows: LiveFlows;
   /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
   openReaders(): LocationReader[];
+  /** Connections there are and have been. */
+  readonly flowCounts: Readonly<FlowCounts>;
   /** Has the owning shard decide about an operator's request; undefined where no answer came in time. */
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined>;
   /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
@@ -191,6 +193,10 @@ class RunningPool implements Pool {
         });
       }),
     );
+  }
+
+  get flowCounts(): Readonly<FlowCounts> {
+    return this.main.streams.flows.counts;
   }
 
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined> {

@@ -18,6 +18,7 @@ import {
   TRANSPORT_NAMES,
 } from '../../shard/measures.ts';
 import type { ShardReading } from '../../shard/pool.ts';
+import type { FlowCounts } from '../../transport/flows.ts';
 import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
 import type { ProcessMeters } from './process-meters.ts';
 
@@ -30,6 +31,8 @@ export interface MetricsSource {
   readonly restarts: number;
   readonly users: number;
   readonly readings: readonly ShardReading[];
+  /** Absent while starting. */
+  readonly flows?: Readonly<FlowCounts> | undefined;
   /** By shard. */
   readonly storeBytes: readonly number[];
 }
@@ -42,6 +45,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
   out.gauge('aorta_ready', '1 where /readyz says 200.', [[{}, source.ready ? 1 : 0]]);
   registrations(out, source.readings);
   traffic(out, source.readings);
+  if (source.flows) flows(out, source.flows);
   shards(out, source);
   histograms(out, source.readings);
   meters.write(out);
@@ -112,6 +116,15 @@ function traffic(out: Exposition, readings: readonly ShardReading[]): void {
   );
   out.counter('aorta_load_failures_total', 'Records that could not be read.', one('load_failures'));
   out.gauge('aorta_quarantined_records', 'Damaged records set aside since the start.', one('quarantined'));
+}
+
+function flows(out: Exposition, { open, opened, refusedTotal, refusedSource }: Readonly<FlowCounts>): void {
+  out.gauge('aorta_flows', 'Connections of phones that stand.', [[{}, open]]);
+  out.counter('aorta_flows_opened_total', 'Connections taken.', [[{}, opened]]);
+  out.counter('aorta_flows_refused_total', 'Connections closed at once, for there were too many.', [
+    [{ reason: 'too_many' }, refusedTotal],
+    [{ reason: 'too_many_from_source' }, refusedSource],
+  ]);
 }
 
 function shards(out: Exposition, source: MetricsSource): void {
