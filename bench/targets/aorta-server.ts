@@ -26,7 +26,8 @@ export class AortaServer {
   constructor({ cli, data, port, shards, flags = [], core }: ServerOptions) {
     const args = [cli, 'serve', '--listen', `udp:127.0.0.1:${port}`, '--domain', '*', '--data', data];
     const serve = [...args, '--shards', String(shards), '--log-level', 'warn', ...flags];
-    const [command, ...rest] = core === undefined ? [process.execPath, ...serve] : ['taskset', '-c', String(core), process.execPath, ...serve];
+    const [command, ...rest] =
+      core === undefined ? [process.execPath, ...serve] : ['taskset', '-c', String(core), process.execPath, ...serve];
     this.child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.child.pid ?? -1;
     this.ended = new Promise((resolve) => this.child.on('exit', () => resolve()));

@@ -1,16 +1,16 @@
 // Fills a data directory with bindings as a server would have written them, without sending a message: one REGISTER of the
 // load generator goes through a shard, and what came of it is written once per AOR with other digits.
 
-import { openDataDirectory } from '../../src/server/data-directory.ts';
-import { shardDirectories } from '../../src/server/binding-folders.ts';
+import { AOR_KEY_BYTES } from '../../src/location/location-store.ts';
 import { LogStore } from '../../src/location/log-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
-import { AOR_KEY_BYTES } from '../../src/location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../../src/location/record.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
+import { TRANSPORT_UDP } from '../../src/registrar/peers.ts';
 import { Identity } from '../../src/registrar/plain-refresh.ts';
 import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
-import { TRANSPORT_UDP } from '../../src/registrar/peers.ts';
+import { shardDirectories } from '../../src/server/binding-folders.ts';
+import { openDataDirectory } from '../../src/server/data-directory.ts';
 import { COUNTER_NAMES } from '../../src/shard/counters.ts';
 import { RecordDescriber } from '../../src/shard/describe-record.ts';
 import { ownerOf } from '../../src/shard/owner.ts';
@@ -121,14 +121,17 @@ function recordOf({ message, port }: FillOptions, secret: Uint8Array): Template 
     key = Uint8Array.from(k);
     record = Uint8Array.from(bytes);
   });
-  if (record.length === 0 || key.length !== AOR_KEY_BYTES) throw new Error(`the generator's REGISTER was refused:\n${message}`);
+  if (record.length === 0 || key.length !== AOR_KEY_BYTES)
+    throw new Error(`the generator's REGISTER was refused:\n${message}`);
   return patchable(record);
 }
 
 function patchable(bytes: Uint8Array): Template {
   const text = Buffer.from(bytes).toString('latin1');
   const ones = [...text.matchAll(/user0{7}1(?!\d)/g)].map(({ index }) => index + 4);
-  const zeros = [...text.matchAll(/(?:rl|d8e9)0{8}(?![\da-f])/g)].map(({ index, 0: all }) => index + all.length - DIGITS);
+  const zeros = [...text.matchAll(/(?:rl|d8e9)0{8}(?![\da-f])/g)].map(
+    ({ index, 0: all }) => index + all.length - DIGITS,
+  );
   const images = RECORD_HEADER_BYTES + recordAorLength(bytes, 0);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return {

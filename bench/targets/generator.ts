@@ -70,7 +70,18 @@ export class Generator {
   }
 
   private common(first: number): string[] {
-    const flags = ['--port', this.port, '--local-port', this.localPort, '--digits', 8, '--first', first, '--cpu', this.core];
+    const flags = [
+      '--port',
+      this.port,
+      '--local-port',
+      this.localPort,
+      '--digits',
+      8,
+      '--first',
+      first,
+      '--cpu',
+      this.core,
+    ];
     return [...flags.map(String), '--no-outbound', '--no-gruu'];
   }
 }

@@ -45,7 +45,9 @@ export async function measureCheckpoints(
         rates.push(phase.ok_per_s);
       }
       shares.push(rates[1] / rates[0]);
-      tell(`round ${round}: ${Math.round(rates[0])}/s without checkpoints, ${Math.round(rates[1])}/s with one after the other`);
+      tell(
+        `round ${round}: ${Math.round(rates[0])}/s without checkpoints, ${Math.round(rates[1])}/s with one after the other`,
+      );
     }
     return shares;
   } finally {

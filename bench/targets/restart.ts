@@ -88,7 +88,6 @@ export async function checkpointed({ data, shards }: ServerOptions): Promise<voi
   throw new Error('no checkpoint was written');
 }
 
-
 /** Asks for AORs at random until one is answered with its contact; ms since `began`. */
 function firstAnswer(port: number, aors: number, contactPort: number, began: number): Promise<number> {
   const socket = createSocket('udp4');
