@@ -41,7 +41,6 @@ import {
   DISPLAY_LENGTH,
   EXPIRES_AT,
   FLAGS,
-  GRUU_EPOCH,
   IMAGE_DIRECT,
   INSTANCE_LENGTH,
   INSTANCE_OFFSET,
@@ -64,6 +63,7 @@ import {
   SOURCE_LISTENER,
   SOURCE_PORT,
   SOURCE_TRANSPORT,
+  setEpoch,
   setTime,
   setU16,
   setU32,
@@ -94,7 +94,7 @@ export function writeImage(w: Writer, contact: number, out: Outbox, before: numb
   setTime(bytes, at + REGISTERED_AT, before >= 0 ? timeOf(out.state, before + REGISTERED_AT) : out.now);
   setU32(bytes, at + CSEQ, table[T_CSEQ]);
   writeNonce(bytes, at, out);
-  setTime(bytes, at + GRUU_EPOCH, 0);
+  setEpoch(bytes, at, 0, 0);
   writeKept(w, contact, out);
   if (!w.overflow) setU16(bytes, at + LENGTH, w.at - at);
 }

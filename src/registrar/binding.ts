@@ -20,7 +20,7 @@ export const CSEQ = 26; // u32
 export const NONCE_ID_HIGH = 30; // u32 each: the nonce that the last request was authenticated with, and its highest nc
 export const NONCE_ID_LOW = 34;
 export const NONCE_COUNT = 38;
-export const GRUU_EPOCH = 42; // 8 bytes: what the valid temporary GRUUs of the instance share (gruu.ts); zeros for none
+export const GRUU_EPOCH = 42; // two u32: what the valid temporary GRUUs of the instance share (gruu.ts); zeros for none
 /** Where begins what an image keeps of its request, to its end. */
 export const KEPT = 50;
 export const FLAGS = 50; // IMAGE_*
@@ -101,6 +101,20 @@ export function registeredAtOf(bytes: Uint8Array, at: number): number {
 
 export function cseqOf(bytes: Uint8Array, at: number): number {
   return u32(bytes, at + CSEQ);
+}
+
+/** What the valid temporary GRUUs of the instance share; zeros where there are none (gruu-rules.ts). */
+export function epochHighOf(bytes: Uint8Array, at: number): number {
+  return u32(bytes, at + GRUU_EPOCH);
+}
+
+export function epochLowOf(bytes: Uint8Array, at: number): number {
+  return u32(bytes, at + GRUU_EPOCH + 4);
+}
+
+export function setEpoch(bytes: Uint8Array, at: number, high: number, low: number): void {
+  setU32(bytes, at + GRUU_EPOCH, high);
+  setU32(bytes, at + GRUU_EPOCH + 4, low);
 }
 
 /** Whether the image has these IMAGE_* flags. */

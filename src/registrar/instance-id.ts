@@ -48,7 +48,7 @@ export function sameInstance(
 }
 
 /** How many of its first bytes have no case: all of a UUID, "urn:namespace:" of another URN, none of anything else. */
-function foldedLength(bytes: Uint8Array, at: number, end: number): number {
+export function foldedLength(bytes: Uint8Array, at: number, end: number): number {
   if (end - at > UUID.length && isText(bytes, at, at + UUID.length, UUID)) return end - at;
   if (end - at <= URN.length || !isText(bytes, at, at + URN.length, URN)) return 0;
   let p = at + URN.length;

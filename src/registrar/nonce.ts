@@ -3,6 +3,7 @@
 // can check one. Which were used, and how often, is nonce-window.ts.
 // @hot
 
+import { decodeBase64Url, encodeBase64Url } from '../sip/base64url.ts';
 import { SipHash } from '../sip/siphash.ts';
 import { deriveKey } from './derived-key.ts';
 
@@ -20,17 +21,6 @@ const COUNTER_BITS = 22;
 const COUNTER_MASK = (1 << COUNTER_BITS) - 1;
 /** How far into the future a nonce may have been issued: another node's clock. */
 const CLOCK_SKEW_MS = 5_000;
-
-const ALPHABET = Uint8Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_', (c) =>
-  c.charCodeAt(0),
-);
-const VALUE = values();
-
-function values(): Uint8Array {
-  const table = new Uint8Array(256).fill(255);
-  for (let i = 0; i < ALPHABET.length; i++) table[ALPHABET[i]] = i;
-  return table;
-}
 
 export class Nonces {
   /** The nonce issued last. */
@@ -77,7 +67,7 @@ export class Nonces {
     raw[1] = (now % 1024) * 2 ** COUNTER_BITS + this.counter;
     const mac = this.code(now, aorKey, realm, realmLength);
     for (let i = 0; i < 4; i++) raw[2 + i] = mac.out[i];
-    encode(raw, this.text);
+    encodeBase64Url(raw, this.text);
   }
 
   /** What bytes[at, end) is for the AOR and the realm: NONCE_*. Fills issuedAt, idHigh and idLow. */
@@ -91,7 +81,7 @@ export class Nonces {
     now: number,
   ): number {
     const raw = this.raw;
-    if (end - at !== NONCE_CHARS || !decode(bytes, at, raw)) return NONCE_FOREIGN;
+    if (end - at !== NONCE_CHARS || !decodeBase64Url(bytes, at, raw)) return NONCE_FOREIGN;
     const issuedAt = raw[0] * 1024 + (raw[1] >>> COUNTER_BITS);
     this.issuedAt = issuedAt;
     this.idHigh = raw[2];
@@ -134,47 +124,4 @@ export class Nonces {
     this.macs[place] = new SipHash(key, 2, 4);
     this.epochs[place] = epoch;
   }
-}
-
-/** 192 bits to 32 characters, six bits each, the highest first. */
-function encode(raw: Uint32Array, text: Uint8Array): void {
-  for (let i = 0, p = 0; i < 6; i += 3) {
-    const a = raw[i];
-    const b = raw[i + 1];
-    const c = raw[i + 2];
-    for (let shift = 26; shift >= 2; shift -= 6) text[p++] = ALPHABET[(a >>> shift) & 63];
-    text[p++] = ALPHABET[((a & 3) << 4) | (b >>> 28)];
-    for (let shift = 22; shift >= 4; shift -= 6) text[p++] = ALPHABET[(b >>> shift) & 63];
-    text[p++] = ALPHABET[((b & 15) << 2) | (c >>> 30)];
-    for (let shift = 24; shift >= 0; shift -= 6) text[p++] = ALPHABET[(c >>> shift) & 63];
-  }
-}
-
-/** False where a character is none of the alphabet. Every text of 32 characters stands for other bits than the next. */
-function decode(bytes: Uint8Array, at: number, raw: Uint32Array): boolean {
-  let wrong = 0;
-  for (let i = 0, p = at; i < 6; i += 3) {
-    let a = 0;
-    let b = 0;
-    let c = 0;
-    for (let k = 0; k < 5; k++, p++) {
-      wrong |= VALUE[bytes[p]];
-      a = (a << 6) | VALUE[bytes[p]];
-    }
-    const ab = VALUE[bytes[p++]];
-    for (let k = 0; k < 4; k++, p++) {
-      wrong |= VALUE[bytes[p]];
-      b = (b << 6) | VALUE[bytes[p]];
-    }
-    const bc = VALUE[bytes[p++]];
-    for (let k = 0; k < 5; k++, p++) {
-      wrong |= VALUE[bytes[p]];
-      c = (c << 6) | VALUE[bytes[p]];
-    }
-    wrong |= ab | bc;
-    raw[i] = (a << 2) | (ab >>> 4);
-    raw[i + 1] = (ab << 28) | (b << 4) | (bc >>> 2);
-    raw[i + 2] = (bc << 30) | c;
-  }
-  return wrong <= 63;
 }

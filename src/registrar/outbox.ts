@@ -20,6 +20,10 @@ export class Outbox {
   state: Uint8Array = new Uint8Array(0);
   stateAt = 0;
   stateEnd = 0;
+  /** The AOR asked about, canonical ("user@host"; aorLength is -1 where there is none), and its key: four words. */
+  aor: Uint8Array = new Uint8Array(0);
+  aorLength = -1;
+  aorKey: Uint32Array = new Uint32Array(4);
   /** 64 random-looking bits that are the same for every copy of this request: the To tag, and the jitter's dice. */
   tagHigh = 0;
   tagLow = 0;
@@ -29,6 +33,8 @@ export class Outbox {
   // --- worked out by the registrar before it looks at bindings
   /** The request came straight from the user agent (RFC 5626 §6). */
   direct = false;
+  /** It came through an edge proxy that keeps flows: a URI of its Path has `ob`. */
+  edgeOb = false;
   /** Its reg-ids count: the first hop is ours, or an edge proxy that says `ob`. */
   flows = false;
 

@@ -26,7 +26,9 @@ const PHRASES: readonly (readonly [status: number, phrase: string])[] = [
   [415, 'Unsupported Media Type'],
   [416, 'Unsupported URI Scheme'],
   [420, 'Bad Extension'],
+  [421, 'Extension Required'],
   [423, 'Interval Too Brief'],
+  [439, 'First Hop Lacks Outbound Support'],
   [480, 'Temporarily Unavailable'],
   [481, 'Call/Transaction Does Not Exist'],
   [482, 'Loop Detected'],
@@ -74,6 +76,12 @@ export const CREDENTIALS_IMPROPER = ascii('Improper Authorization Parameter');
 export const CREDENTIALS_URI = ascii('Authorization For Another URI');
 export const BAD_Q = ascii('Malformed q Parameter');
 export const BAD_REG_ID = ascii('Malformed reg-id Parameter');
+export const MALFORMED_PATH = ascii('Malformed Path Header Field');
+export const PATH_TOO_LONG = ascii('Path Too Long');
+export const MANY_CONTACTS_IN_FLOW = ascii('One Contact Per Flow');
+export const FLOW_REQUIRED = ascii('Contact Without Instance And reg-id');
+export const CONTACT_IS_AOR = ascii('Contact Is The Address-Of-Record');
+export const CONTACT_IS_NO_SIP_URI = ascii('Contact With Instance Is No SIP URI');
 export const CONTACT_TOO_LONG = ascii('Contact Too Long');
 export const CALL_ID_TOO_LONG = ascii('Call-ID Too Long');
 export const NOT_A_SIP_AOR = ascii('To Is Not A SIP URI');

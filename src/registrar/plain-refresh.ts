@@ -4,19 +4,12 @@
 
 import { SipHash } from '../sip/siphash.ts';
 import { table } from '../sip/slab.ts';
-import {
-  CONTACT_REG_ID,
-  OPTION_GRUU,
-  T_CONTACT_COUNT,
-  T_CONTACT_STAR,
-  T_CONTACTS,
-  T_CSEQ,
-  T_SUPPORTED,
-} from '../sip/span-table.ts';
+import { OPTION_GRUU, T_CONTACT_COUNT, T_CONTACT_STAR, T_CONTACTS, T_CSEQ } from '../sip/span-table.ts';
 import { hashKept } from './binding.ts';
 import { writeImage } from './binding-writer.ts';
 import { hasInstance } from './instance-id.ts';
 import type { Outbox } from './outbox.ts';
+import { supports } from './path.ts';
 
 /** The only binding of an AOR, without its texts. The registrar changes it in place. */
 export interface PlainBinding {
@@ -57,14 +50,13 @@ export class Identity {
 
 /**
  * Whether the request in the table may be a plain refresh of `binding` as far as that can be told without its texts: one
- * contact, no "*", a binding that has not run out, a CSeq that is in order whatever the Call-ID; and no rule beyond §10.3
- * looks at it (flows, RFC 5626; GRUUs, RFC 5627).
+ * contact, no "*", a binding that has not run out, a CSeq that is in order whatever the Call-ID; and an answer without GRUUs
+ * (RFC 5627), which follow from what only the record says.
  */
 export function mayRefresh(binding: PlainBinding, now: number): boolean {
   if (table[T_CONTACT_COUNT] !== 1 || table[T_CONTACT_STAR] !== 0) return false;
   if (binding.expiresAt <= now || table[T_CSEQ] >>> 0 <= binding.cseq) return false;
-  if (table[T_CONTACTS + CONTACT_REG_ID] > 0) return false;
-  return (table[T_SUPPORTED] & OPTION_GRUU) === 0 || !hasInstance(T_CONTACTS);
+  return !supports(OPTION_GRUU) || !hasInstance(T_CONTACTS);
 }
 
 /** Writes the image that the request would make into the outbox's record; whether it is the binding's, but for what a refresh changes. */

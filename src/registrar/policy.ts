@@ -18,6 +18,25 @@ export interface Policy {
   readonly contactsPerAorMax: number;
   /** What happens beyond that: 403 and no change, or the bindings refreshed longest ago make room. */
   readonly contactsOverflow: 'reject' | 'evict-oldest';
+  /**
+   * A Path from a client that does not list `path` (RFC 3327 §5.3): `lazy` takes it and does not repeat it in the answer,
+   * `strict` refuses the request with 420, `off` repeats it to nobody.
+   */
+  readonly path: 'lazy' | 'strict' | 'off';
+  /** Flows (RFC 5626): `required` refuses contacts that are none, `off` ignores every reg-id. */
+  readonly outbound: 'on' | 'off' | 'required';
+  /** Seconds in the Flow-Timer of a flow that Aorta itself holds; 0: none is sent, and the RFC's default holds (§4.4). */
+  readonly flowTimerS: number;
+  /** Whether GRUUs are given out (RFC 5627). */
+  readonly gruu: 'on' | 'off';
+  /** Number of the GRUUs' keys; another one ends every temporary GRUU. */
+  readonly gruuGeneration: number;
+  /** Service-Route (RFC 3608) by domain, "*" for those not listed: route values `<sip:…;lr>`, the first one visited first. */
+  readonly serviceRoutes: Readonly<Record<string, readonly string[]>>;
+  /** P-Associated-URI (RFC 7315) by canonical AOR: values `<sip:…>`. */
+  readonly associatedUris: Readonly<Record<string, readonly string[]>>;
+  /** Bytes of all Path values of a request; more draw 400. */
+  readonly pathBytesMax: number;
   /** Bytes of a canonical AOR; longer ones draw 404. */
   readonly aorBytesMax: number;
   /** Bytes of one Contact value (URI and parameters); longer ones draw 400. */
@@ -48,6 +67,14 @@ export const DEFAULT_POLICY: Policy = {
   expiresJitterPercent: 0,
   contactsPerAorMax: 10,
   contactsOverflow: 'reject',
+  path: 'lazy',
+  outbound: 'on',
+  flowTimerS: 0,
+  gruu: 'on',
+  gruuGeneration: 0,
+  serviceRoutes: {},
+  associatedUris: {},
+  pathBytesMax: 4096,
   aorBytesMax: 256,
   contactBytesMax: 2048,
   callIdBytesMax: 256,

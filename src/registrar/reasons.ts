@@ -34,6 +34,14 @@ export const REASON_IDENTITY_NOT_AOR = 66;
 export const REASON_STORE_FAILED = 67;
 export const REASON_REFUSED_BEFORE = 68;
 export const REASON_OVERLOAD = 69;
+export const REASON_PATH_NOT_SUPPORTED = 70;
+export const REASON_BAD_PATH = 71;
+export const REASON_PATH_TOO_LONG = 72;
+export const REASON_FIRST_HOP_LACKS_OUTBOUND = 73;
+export const REASON_MANY_CONTACTS_IN_FLOW = 74;
+export const REASON_FLOW_REQUIRED = 75;
+export const REASON_CONTACT_IS_AOR = 76;
+export const REASON_CONTACT_NOT_SIP = 77;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -107,11 +115,19 @@ const OTHER_NAMES = [
   'store_failed',
   'refused_before',
   'overload',
+  'path_not_supported',
+  'bad_path',
+  'path_too_long',
+  'first_hop_lacks_outbound',
+  'many_contacts_in_flow',
+  'flow_required',
+  'contact_is_aor',
+  'contact_not_sip',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */
 export const REASON_NAMES: readonly string[] = (() => {
-  const names = Array.from({ length: REASON_OVERLOAD + 1 }, () => 'unspecified');
+  const names = Array.from({ length: REASON_METHOD_UNKNOWN + OTHER_NAMES.length }, () => 'unspecified');
   const fill = (from: number, texts: readonly string[]) => texts.forEach((text, i) => void (names[from + i] = text));
   fill(1, PARSE_NAMES.slice(0, E_CREDENTIALS));
   fill(REASON_AUTH + 1, AUTH_NAMES);

@@ -11,11 +11,13 @@ import {
   ADDRESS_AT,
   CONTACT_AT,
   CONTACT_END,
-  CONTACT_EXPIRES,
   CONTACT_INTS,
   CONTACT_Q,
   CONTACT_REG_ID,
   MALFORMED,
+  OPTION_GRUU,
+  OPTION_OUTBOUND,
+  OPTION_PATH,
   SCHEME_SIP,
   SCHEME_SIPS,
   T_CALL_ID_AT,
@@ -32,17 +34,7 @@ import {
   URI_SCHEME,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
-import {
-  cseqOf,
-  displayAt,
-  expiresAtOf,
-  hasCallIdOfRequest,
-  imageLength,
-  paramsEnd,
-  raiseNc,
-  uriAt,
-  uriEnd,
-} from './binding.ts';
+import { cseqOf, expiresAtOf, hasCallIdOfRequest, imageLength, raiseNc, setEpoch } from './binding.ts';
 import { writeImage } from './binding-writer.ts';
 import {
   CHANGE_EVICTED,
@@ -52,9 +44,14 @@ import {
   CHANGE_UNREGISTERED,
   type Changes,
 } from './changes.ts';
+import { listContacts } from './contact-list.ts';
+import { Gruus } from './gruu.ts';
+import { admitInstances, hasInstances, settleEpochs } from './gruu-rules.ts';
+import { HomeHeaders } from './home-headers.ts';
 import { highestNc } from './images.ts';
-import { isFirstHop } from './outbound.ts';
+import { admitFlows, writeFlowRows } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
+import { admitPath, supports, writePathRows } from './path.ts';
 import {
   BAD_Q,
   BAD_REG_ID,
@@ -80,29 +77,33 @@ import {
   REASON_TOO_MANY_BINDINGS,
   REASON_WILDCARD,
 } from './reasons.ts';
-import { endResponse, startResponse } from './response.ts';
+import { requestedExpiresS } from './requested-expires.ts';
+import { endResponse, refuse, startResponse } from './response.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
 const GO_ON = 0;
 
-/** What a malformed expires parameter is taken for (§10.2). */
-const MALFORMED_EXPIRES_S = 3600;
 /** Only requests below an hour may be told that they are too brief (§10.3 step 7). */
 const BRIEF_BELOW_S = 3600;
 
 const MIN_EXPIRES = ascii('Min-Expires: ');
-const CONTACT = ascii('Contact: ');
-const EXPIRES_PARAM = ascii(';expires=');
+const SUPPORTED = ascii('Supported: path, outbound\r\n');
+const SUPPORTED_PATH = ascii('Supported: path\r\n');
 const DATE = ascii('Date: ');
 const CRLF = ascii('\r\n');
 
 export class Registrar {
   private readonly policy: Policy;
   private readonly anyDomain: boolean;
+  private readonly gruus: Gruus | null;
+  private readonly home: HomeHeaders;
   private readonly bindings = new WorkingBindings();
 
-  constructor(policy: Policy) {
+  /** @param secret 32 bytes: what temporary GRUUs are sealed with */
+  constructor(policy: Policy, secret: Uint8Array) {
     this.policy = policy;
+    this.gruus = policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
+    this.home = new HomeHeaders(policy);
     this.anyDomain = policy.domains.includes('*');
   }
 
@@ -110,11 +111,17 @@ export class Registrar {
    * Step 5, and what of steps 6 and 7 needs no bindings: is there an AOR to register for, are the contacts acceptable?
    * Steps 1 and 2 (domain, Require) are the same for every request and stand in uas.ts; 3 and 4 (authentication,
    * authorisation) come between when they are there.
-   * @param aorLength bytes of the canonical AOR of To, or -1 where it has none
    */
-  admit(out: Outbox, aorLength: number): number {
-    out.direct = isFirstHop();
-    return this.step5AddressOfRecord(out, aorLength) || this.checkWildcard(out) || this.checkContacts(out);
+  admit(out: Outbox): number {
+    const { policy } = this;
+    return (
+      this.step5AddressOfRecord(out) ||
+      this.checkWildcard(out) ||
+      this.checkContacts(out) ||
+      admitPath(out, policy) ||
+      admitFlows(out, policy) ||
+      this.checkInstances(out)
+    );
   }
 
   /** Steps 6 to 8, on the bindings in the outbox. */
@@ -177,13 +184,13 @@ export class Registrar {
   }
 
   /** The AOR is To's, and must be one of the Request-URI's domain. */
-  private step5AddressOfRecord(out: Outbox, aorLength: number): number {
+  private step5AddressOfRecord(out: Outbox): number {
     const scheme = table[T_TO + URI_SCHEME];
     if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
-      return this.refuse(out, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
-    if (aorLength < 0 || aorLength > this.policy.aorBytesMax)
-      return this.refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
-    if (!this.anyDomain && !toIsOfRequestDomain()) return this.refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+      return refuse(out, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
+    if (out.aorLength < 0 || out.aorLength > this.policy.aorBytesMax)
+      return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+    if (!this.anyDomain && !toIsOfRequestDomain()) return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
     return GO_ON;
   }
 
@@ -191,21 +198,26 @@ export class Registrar {
   private checkWildcard(out: Outbox): number {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     if (table[T_CONTACT_STAR] === 1 && table[T_CONTACT_COUNT] === 0 && table[T_EXPIRES] === 0) return GO_ON;
-    return this.refuse(out, 400, BAD_WILDCARD, REASON_WILDCARD);
+    return refuse(out, 400, BAD_WILDCARD, REASON_WILDCARD);
   }
 
   private checkContacts(out: Outbox): number {
     const count = table[T_CONTACT_COUNT];
     if (table[T_CALL_ID_END] - table[T_CALL_ID_AT] > this.policy.callIdBytesMax)
-      return this.refuse(out, 400, CALL_ID_TOO_LONG, REASON_CALL_ID_TOO_LONG);
+      return refuse(out, 400, CALL_ID_TOO_LONG, REASON_CALL_ID_TOO_LONG);
     for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
       if (table[contact + CONTACT_END] - table[contact + CONTACT_AT] > this.policy.contactBytesMax)
-        return this.refuse(out, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
-      if (table[contact + CONTACT_Q] === MALFORMED) return this.refuse(out, 400, BAD_Q, REASON_BAD_Q);
-      if (table[contact + CONTACT_REG_ID] === MALFORMED) return this.refuse(out, 400, BAD_REG_ID, REASON_BAD_REG_ID);
+        return refuse(out, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
+      if (table[contact + CONTACT_Q] === MALFORMED) return refuse(out, 400, BAD_Q, REASON_BAD_Q);
+      if (table[contact + CONTACT_REG_ID] === MALFORMED) return refuse(out, 400, BAD_REG_ID, REASON_BAD_REG_ID);
       if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(out);
     }
     return GO_ON;
+  }
+
+  private checkInstances(out: Outbox): number {
+    const { gruus, policy } = this;
+    return gruus !== null && hasInstances() ? admitInstances(out, policy, gruus) : GO_ON;
   }
 
   /** Every binding goes, unless one of this Call-ID was made by a later request. */
@@ -213,8 +225,7 @@ export class Registrar {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     const bindings = this.bindings;
     for (let i = 0; i < bindings.count; i++) {
-      if (isOutOfOrder(out, bindings.imageAt[i]))
-        return this.refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
+      if (isOutOfOrder(out, bindings.imageAt[i])) return refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
       bindings.remove(i);
       out.removed++;
     }
@@ -228,6 +239,7 @@ export class Registrar {
       const refused = this.applyContact(out, contact);
       if (refused !== GO_ON) return refused;
     }
+    if (this.gruus !== null && hasInstances()) settleEpochs(out, this.bindings);
     return this.checkNumberOfBindings(out);
   }
 
@@ -237,7 +249,7 @@ export class Registrar {
     const image = binding < 0 ? ABSENT : bindings.imageAt[binding];
     // A binding this request has made itself is settled in order; one from before obeys Call-ID and CSeq.
     if (binding >= 0 && bindings.contact[binding] < 0 && isOutOfOrder(out, image))
-      return this.refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
+      return refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
     const seconds = requestedExpiresS(contact, this.policy);
     if (seconds === 0) {
       if (binding >= 0) bindings.remove(binding);
@@ -262,7 +274,7 @@ export class Registrar {
       while (bindings.live > max && bindings.removeOldest(out)) out.evicted++;
       if (bindings.live <= max) return GO_ON;
     }
-    return this.refuse(out, 403, TOO_MANY_BINDINGS, REASON_TOO_MANY_BINDINGS);
+    return refuse(out, 403, TOO_MANY_BINDINGS, REASON_TOO_MANY_BINDINGS);
   }
 
   /** Writes the bindings as they are now, and the 200 that lists them all. */
@@ -281,11 +293,23 @@ export class Registrar {
   /** The 200, with the images in bytes[at, end) that have not run out. */
   private answer(out: Outbox, bytes: Uint8Array, at: number, end: number): void {
     startResponse(out, 200, PHRASE[200]);
-    listImages(out, bytes, at, end);
+    listContacts(out, bytes, at, end, supports(OPTION_GRUU) ? this.gruus : null);
+    this.writeExtensions(out);
     out.answer.text(DATE);
     writeDate(out.answer, out.now);
     out.answer.text(CRLF);
     endResponse(out);
+  }
+
+  /** What the answer says of the extensions in use. */
+  private writeExtensions(out: Outbox): void {
+    const { policy } = this;
+    if (supports(OPTION_PATH | OPTION_OUTBOUND)) {
+      out.answer.text(policy.outbound === 'off' ? SUPPORTED_PATH : SUPPORTED);
+      writePathRows(out, policy);
+      writeFlowRows(out, policy);
+    }
+    this.home.write(out);
   }
 
   /** At most what was asked, at most the maximum, less the jitter, but with it never below the minimum. */
@@ -311,21 +335,6 @@ export class Registrar {
     endResponse(out);
     return 423;
   }
-
-  private refuse(out: Outbox, status: number, phrase: Uint8Array, reason: number): number {
-    out.reason = reason;
-    startResponse(out, status, phrase);
-    endResponse(out);
-    return status;
-  }
-}
-
-/** The contact's expires parameter, else the Expires header, else the default (§10.3 step 7), in seconds. */
-function requestedExpiresS(contact: number, policy: Policy): number {
-  const param = table[contact + CONTACT_EXPIRES];
-  if (param >= 0) return param;
-  if (param === MALFORMED) return MALFORMED_EXPIRES_S;
-  return table[T_EXPIRES] >= 0 ? table[T_EXPIRES] : policy.defaultExpiresS;
 }
 
 /** Made by a request of the same Call-ID that was not earlier than this one. */
@@ -370,33 +379,13 @@ function writeRecord(out: Outbox, bindings: WorkingBindings): void {
   for (let i = 0; i < bindings.count; i++) {
     const image = bindings.imageAt[i];
     const contact = bindings.contact[i];
+    const at = w.at;
     if (contact >= 0) writeImage(w, contact, out, image, bindings.expiresAt[i]);
     else if (image >= 0 && !bindings.isGone(i)) {
-      const at = w.at;
       w.span(out.state, image, image + imageLength(out.state, image));
       if (out.authenticated && !w.overflow) raiseNc(w.bytes, at, nonceIdHigh, nonceIdLow, out.highestNc);
     }
-  }
-}
-
-/** One Contact row for each binding that has not run out, with the seconds it has left. */
-function listImages(out: Outbox, bytes: Uint8Array, from: number, to: number): void {
-  const w = out.answer;
-  for (let at = from; at < to; at += imageLength(bytes, at)) {
-    const leftMs = expiresAtOf(bytes, at) - out.now;
-    if (leftMs <= 0) continue;
-    const uri = uriAt(bytes, at);
-    w.text(CONTACT);
-    if (uri > displayAt(bytes, at)) {
-      w.span(bytes, displayAt(bytes, at), uri);
-      w.byte(0x20);
-    }
-    w.byte(0x3c);
-    w.span(bytes, uri, uriEnd(bytes, at));
-    w.byte(0x3e);
-    w.span(bytes, uriEnd(bytes, at), paramsEnd(bytes, at));
-    w.text(EXPIRES_PARAM);
-    w.number(leftMs < 1000 ? 1 : Math.floor(leftMs / 1000));
-    w.text(CRLF);
+    if (bindings.hasEpochs && bindings.epochSet[i] === 1 && !w.overflow)
+      setEpoch(w.bytes, at, bindings.epochHigh[i], bindings.epochLow[i]);
   }
 }

@@ -76,6 +76,18 @@ export function endResponse(out: Outbox): void {
   out.answer.text(END);
 }
 
+/**
+ * A whole answer without bindings, with one more header line where it is given; returns its status.
+ * @param reason REASON_* (reasons.ts), for the operator
+ */
+export function refuse(out: Outbox, status: number, phrase: Uint8Array, reason: number, header?: Uint8Array): number {
+  out.reason = reason;
+  startResponse(out, status, phrase);
+  if (header !== undefined) out.answer.text(header);
+  endResponse(out);
+  return status;
+}
+
 /** Port on the peer's address that the answer goes to over UDP: rport's, or sent-by's (RFC 3581 §4, RFC 3261 §18.2.2). */
 export function answerPort(out: Outbox): number {
   const peerPort = out.peers.port[out.peer];

@@ -18,6 +18,10 @@ import {
   METHOD_OPTIONS,
   METHOD_REGISTER,
   METHOD_UNKNOWN,
+  OPTION_GRUU,
+  OPTION_OUTBOUND,
+  OPTION_PATH,
+  OPTION_PREF,
   ROW_INTS,
   ROW_NEXT,
   ROW_VALUE_AT,
@@ -62,18 +66,22 @@ import {
   REASON_STORE_FAILED,
   REASON_URI_SCHEME,
 } from './reasons.ts';
-import { endResponse, startResponse } from './response.ts';
+import { endResponse, refuse, startResponse } from './response.ts';
 
 const GO_ON = 0;
 
-/** Option tags the registrar understands in Require: none yet. */
-const SERVED_OPTIONS = 0;
+/** Option tags that may be served, and when. */
+const OPTIONS: readonly (readonly [bit: number, name: string, on: (policy: Policy) => boolean])[] = [
+  [OPTION_PATH, 'path', () => true],
+  [OPTION_OUTBOUND, 'outbound', (policy) => policy.outbound !== 'off'],
+  [OPTION_GRUU, 'gruu', (policy) => policy.gruu === 'on'],
+  [OPTION_PREF, 'pref', () => true],
+];
 
 const ALLOW = ascii('Allow: REGISTER, OPTIONS, CANCEL, ACK\r\n');
 const ACCEPT = ascii('Accept: application/sdp\r\n');
 const ACCEPT_ENCODING = ascii('Accept-Encoding: identity\r\n');
 const ACCEPT_LANGUAGE = ascii('Accept-Language: en\r\n');
-const SUPPORTED = ascii('Supported: \r\n');
 const UNSUPPORTED = ascii('Unsupported: ');
 const RETRY_AFTER = ascii('Retry-After: ');
 const COMMA = ascii(', ');
@@ -87,9 +95,15 @@ const OPTIONAL = ascii('handling=optional');
 export class UserAgentServer {
   private readonly domains: Domains;
   private readonly messageBytesMax: number;
+  /** Option tags understood in Require, as OPTION_* bits; and the row of an answer to OPTIONS that lists them. */
+  private readonly options: number;
+  private readonly supported: Uint8Array;
 
   constructor(policy: Policy) {
     this.domains = new Domains(policy.domains);
+    const served = OPTIONS.filter(([, , on]) => on(policy));
+    this.options = served.reduce((bits, [bit]) => bits | bit, 0);
+    this.supported = ascii(`Supported: ${served.map(([, name]) => name).join(', ')}\r\n`);
     this.messageBytesMax = policy.messageBytesMax;
   }
 
@@ -128,7 +142,7 @@ export class UserAgentServer {
 
   /** §8.2.2.3 and §10.3 step 2: 420 naming exactly the tags that are not understood. */
   private checkRequire(out: Outbox): number {
-    if (table[T_REQUIRE_UNKNOWN] === 0 && (table[T_REQUIRE] & ~SERVED_OPTIONS) === 0) return GO_ON;
+    if (table[T_REQUIRE_UNKNOWN] === 0 && (table[T_REQUIRE] & ~this.options) === 0) return GO_ON;
     out.reason = REASON_EXTENSION_UNSUPPORTED;
     startResponse(out, 420, PHRASE[420]);
     const w = out.answer;
@@ -137,7 +151,7 @@ export class UserAgentServer {
     for (let row = table[T_FIRST_ROW + H_REQUIRE]; row !== ABSENT; row = rowInt(row, ROW_NEXT)) {
       const end = rowInt(row, ROW_VALUE_END);
       for (let at = nextToken(slab, rowInt(row, ROW_VALUE_AT), end); at >= 0; at = nextToken(slab, at, end)) {
-        if ((optionBit(slab, tokenAt(), tokenEnd()) & SERVED_OPTIONS) !== 0) continue;
+        if ((optionBit(slab, tokenAt(), tokenEnd()) & this.options) !== 0) continue;
         if (!first) w.text(COMMA);
         first = false;
         w.span(slab, tokenAt(), tokenEnd());
@@ -169,7 +183,7 @@ export class UserAgentServer {
    * §11.2. For the domain itself 200; for a user's address 200 where it has bindings in the outbox's state, else 404.
    * @param hasBindings whether the AOR of the Request-URI has any
    */
-  options(out: Outbox, hasBindings: boolean): number {
+  answerOptions(out: Outbox, hasBindings: boolean): number {
     if (table[T_REQUEST_URI + URI_USER_AT] >= 0 && !hasBindings)
       return refuse(out, 404, PHRASE[404], REASON_NO_BINDINGS);
     startResponse(out, 200, PHRASE[200]);
@@ -178,7 +192,7 @@ export class UserAgentServer {
     w.text(ACCEPT);
     w.text(ACCEPT_ENCODING);
     w.text(ACCEPT_LANGUAGE);
-    w.text(SUPPORTED);
+    w.text(this.supported);
     endResponse(out);
     return 200;
   }
@@ -227,14 +241,6 @@ function refuseMalformed(out: Outbox, error: number): number {
   if (error === E_MISSING) return refuse(out, 400, MISSING_PHRASE[table[T_ERROR_HEADER]], error);
   if (error === E_REPEATED) return refuse(out, 400, REPEATED_PHRASE[table[T_ERROR_HEADER]], error);
   return refuse(out, 400, PARSE_PHRASE[error], error);
-}
-
-function refuse(out: Outbox, status: number, phrase: Uint8Array, reason: number, header?: Uint8Array): number {
-  out.reason = reason;
-  startResponse(out, status, phrase);
-  if (header !== undefined) out.answer.text(header);
-  endResponse(out);
-  return status;
 }
 
 function rowInt(row: number, field: number): number {

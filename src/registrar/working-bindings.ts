@@ -8,7 +8,9 @@ import { slab, table } from '../sip/slab.ts';
 import { ABSENT, URI_AT, URI_END, URI_INTS } from '../sip/span-table.ts';
 import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
-import { expiresAtOf, imageLength, refreshedAtOf, uriAt, uriEnd } from './binding.ts';
+import { expiresAtOf, imageLength, instanceAt, instanceEnd, refreshedAtOf, regIdOf, uriAt, uriEnd } from './binding.ts';
+import { contactInstanceAt, contactInstanceEnd, sameInstance } from './instance-id.ts';
+import { flowRegId } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 
 /** Bindings an AOR may have; the policy's limit per AOR must not be larger. */
@@ -32,11 +34,17 @@ export class WorkingBindings {
   readonly contact = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
   /** By entry with a contact: epoch ms. */
   readonly expiresAt = new Float64Array(BINDINGS_MAX + CONTACTS_MAX);
+  /** Whether entries may have an epoch of their temporary GRUUs other than their image's; by entry, those that have. */
+  hasEpochs = false;
+  readonly epochSet = new Uint8Array(BINDINGS_MAX + CONTACTS_MAX);
+  readonly epochHigh = new Uint32Array(BINDINGS_MAX + CONTACTS_MAX);
+  readonly epochLow = new Uint32Array(BINDINGS_MAX + CONTACTS_MAX);
   private readonly storedUri = new Int32Array(URI_INTS);
 
   /** Takes the live bindings of the outbox's state; those that have run out count as expired. */
   load(out: Outbox): void {
     this.count = 0;
+    this.hasEpochs = false;
     for (let at = out.stateAt; at < out.stateEnd && this.count < BINDINGS_MAX; at += imageLength(out.state, at)) {
       if (expiresAtOf(out.state, at) <= out.now) {
         out.expired++;
@@ -50,15 +58,56 @@ export class WorkingBindings {
   }
 
   /**
-   * The first live entry whose URI equals the contact's (RFC 3261 §19.1.4), or -1. Equality is not transitive there,
-   * so the order of search is part of the rule: oldest binding first.
+   * The first live entry that is the contact's binding, or -1: of the same flow, where it is one; else one that is no flow
+   * and whose URI equals the contact's (RFC 3261 §19.1.4). Equality is not transitive there, so the order of search is part
+   * of the rule: oldest binding first.
    */
   find(out: Outbox, contact: number): number {
+    const regId = flowRegId(contact, out);
+    if (regId > 0) return this.findFlow(out, contact, regId);
     for (let i = 0; i < this.count; i++) {
       if (this.isGone(i)) continue;
-      if (this.contact[i] >= 0 ? equalContacts(this.contact[i], contact) : this.equalsStored(out, i, contact)) return i;
+      const own = this.contact[i] >= 0;
+      if ((own ? flowRegId(this.contact[i], out) : regIdOf(out.state, this.imageAt[i])) > 0) continue;
+      if (own ? equalContacts(this.contact[i], contact) : this.equalsStored(out, i, contact)) return i;
     }
     return -1;
+  }
+
+  /** The live entry of the contact's instance and reg-id, or -1 (RFC 5626 §6): whatever its URI. */
+  private findFlow(out: Outbox, contact: number, regId: number): number {
+    const at = contactInstanceAt(contact);
+    const end = contactInstanceEnd(contact);
+    for (let i = 0; i < this.count; i++) {
+      const other = this.contact[i];
+      if (this.isGone(i)) continue;
+      if (other >= 0) {
+        if (flowRegId(other, out) !== regId) continue;
+        if (sameInstance(slab, contactInstanceAt(other), contactInstanceEnd(other), slab, at, end)) return i;
+        continue;
+      }
+      const image = this.imageAt[i];
+      if (regIdOf(out.state, image) !== regId) continue;
+      if (sameInstance(out.state, instanceAt(out.state, image), instanceEnd(out.state, image), slab, at, end)) return i;
+    }
+    return -1;
+  }
+
+  /** Whether an entry is a binding that the request leaves as it is. */
+  isUntouched(i: number): boolean {
+    return this.contact[i] === ABSENT && this.imageAt[i] >= 0;
+  }
+
+  /** No entry has an epoch of its own, from here on. */
+  startEpochs(): void {
+    this.epochSet.fill(0, 0, this.count);
+    this.hasEpochs = true;
+  }
+
+  setEpoch(i: number, high: number, low: number): void {
+    this.epochSet[i] = 1;
+    this.epochHigh[i] = high;
+    this.epochLow[i] = low;
   }
 
   isGone(i: number): boolean {

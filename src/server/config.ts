@@ -14,6 +14,7 @@ import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
+import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
@@ -95,6 +96,8 @@ const SECONDS_MAX = 2 ** 31 - 1;
 const schema = z.strictObject({
   listen: listOf(parseListenAddress).optional(),
   domains: listOf(parseDomain).optional(),
+  'service-route': serviceRouteSchema.optional(),
+  'associated-uris': associatedUrisSchema.optional(),
   data: text.optional(),
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
@@ -116,6 +119,11 @@ const schema = z.strictObject({
         'overload-target-ms': integer(0, 60_000).optional(),
         'retry-after-max': integer(1, 3600).optional(),
         'contacts-overflow': choice('reject', 'evict-oldest').optional(),
+        path: choice('lazy', 'strict', 'off').optional(),
+        outbound: choice('on', 'off', 'required').optional(),
+        'flow-timer': integer(0, 86_400).optional(),
+        gruu: choice('on', 'off').optional(),
+        'gruu-generation': integer(0, 1 << 30).optional(),
       },
       section,
     )
@@ -125,6 +133,7 @@ const schema = z.strictObject({
       {
         'aor-bytes': integer(16, 1024).optional(),
         'contact-bytes': integer(64, 4096).optional(),
+        'path-bytes': integer(256, 16_384).optional(),
         'call-id-bytes': integer(32, 1024).optional(),
         'message-bytes': integer(512, MESSAGE_BYTES_MAX).optional(),
         'timer-j-ms': integer(1000, 600_000).optional(),
@@ -250,6 +259,14 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       contactsOverflow: policy['contacts-overflow'] ?? DEFAULT_POLICY.contactsOverflow,
       overloadTargetMs: policy['overload-target-ms'] ?? DEFAULT_POLICY.overloadTargetMs,
       retryAfterMaxS: policy['retry-after-max'] ?? DEFAULT_POLICY.retryAfterMaxS,
+      path: policy.path ?? DEFAULT_POLICY.path,
+      outbound: policy.outbound ?? DEFAULT_POLICY.outbound,
+      flowTimerS: policy['flow-timer'] ?? DEFAULT_POLICY.flowTimerS,
+      gruu: policy.gruu ?? DEFAULT_POLICY.gruu,
+      gruuGeneration: policy['gruu-generation'] ?? DEFAULT_POLICY.gruuGeneration,
+      serviceRoutes: withLowerHosts(raw['service-route'] ?? {}),
+      associatedUris: withLowerHosts(raw['associated-uris'] ?? {}),
+      pathBytesMax: limits['path-bytes'] ?? DEFAULT_POLICY.pathBytesMax,
       aorBytesMax: limits['aor-bytes'] ?? DEFAULT_POLICY.aorBytesMax,
       contactBytesMax: limits['contact-bytes'] ?? DEFAULT_POLICY.contactBytesMax,
       callIdBytesMax: limits['call-id-bytes'] ?? DEFAULT_POLICY.callIdBytesMax,

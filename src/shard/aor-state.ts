@@ -66,6 +66,13 @@ export class AorState {
     for (let i = 0; i < 4; i++) this.key[i] = hash.out[i];
   }
 
+  /** Names the AOR to the core. */
+  name(out: Outbox): void {
+    out.aor = this.aor;
+    out.aorLength = this.aorLength;
+    out.aorKey = this.key;
+  }
+
   /** Whether the AOR has one binding that can be refreshed without its record, in `row`; the batch has not touched it. */
   findPlain(): boolean {
     const { key, writes, row } = this;

@@ -127,7 +127,7 @@ export class Shard {
     this.answers = new Answers(this.transactions.answers);
     this.overload = new Overload(policy);
     this.uas = new UserAgentServer(policy);
-    this.registrar = new Registrar(policy);
+    this.registrar = new Registrar(policy, secret);
     this.redirect = new RedirectServer(options.flows ?? null);
     this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
@@ -339,14 +339,15 @@ export class Shard {
     const { out, state } = this;
     if (state.aorLength >= 0 && !this.load()) return this.uas.failed(out);
     const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now);
-    const status = this.uas.options(out, live);
+    const status = this.uas.answerOptions(out, live);
     if (status === 200) this.counters[COUNTER.options]++;
     return status;
   }
 
   private register(again: boolean): number {
     const { out, state } = this;
-    const refused = this.registrar.admit(out, state.aorLength);
+    state.name(out);
+    const refused = this.registrar.admit(out);
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.uas.refuseAgain(out, this.transactions.answerStatus);

@@ -202,10 +202,23 @@ describe('Require', () => {
     expect(uris(shard)).toEqual([]);
   });
 
-  it('R3261-8.2.2.3-01 names the extensions it knows of and does not serve yet', () => {
-    const answer = answered(new VirtualShard(), register({ contacts: [CONTACT], extra: ['Require: gruu, foo'] }));
-    expect(answer.status).toBe(420);
-    expect(listed(answer, 'Unsupported').sort()).toEqual(['foo', 'gruu']);
+  it('R3261-8.2.2.3-01 R6140-5.2-04 names the extensions it knows of and does not serve', () => {
+    const extra = ['Require: gruu, gin, foo, outbound, path, pref'];
+    const shards = [new VirtualShard(), new VirtualShard({ policy: { gruu: 'off', outbound: 'off' } })];
+    const unsupported = shards.map((shard) => {
+      const answer = answered(shard, register({ contacts: [CONTACT], extra }));
+      expect(answer.status).toBe(420);
+      return listed(answer, 'Unsupported').sort();
+    });
+    expect(unsupported).toEqual([
+      ['foo', 'gin'],
+      ['foo', 'gin', 'gruu', 'outbound'],
+    ]);
+  });
+
+  it('R5627-5.1-01 R3840-6-03 takes a request that requires what is served', () => {
+    const extra = ['Require: gruu, pref, path, outbound'];
+    expect(answered(new VirtualShard(), register({ contacts: [CONTACT], extra })).status).toBe(200);
   });
 
   it('R3261-8.2.2.3-02 ignores Require and Proxy-Require in CANCEL and ACK', () => {
@@ -277,6 +290,8 @@ describe('OPTIONS', () => {
     expect(answer.status).toBe(200);
     for (const name of ['Allow', 'Accept', 'Accept-Encoding', 'Accept-Language', 'Supported'])
       expect(answer.text).toMatch(new RegExp(`^${name}:`, 'm'));
-    expect(answer.header('Supported').join('').trim()).toBe(''); // no extension is served yet
+    expect(answer.header('Supported')).toEqual(['path, outbound, gruu, pref']);
+    const plain = new VirtualShard({ policy: { gruu: 'off', outbound: 'off' } });
+    expect(answered(plain, request({ method: 'OPTIONS' })).header('Supported')).toEqual(['path, pref']);
   });
 });

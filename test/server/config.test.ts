@@ -55,6 +55,11 @@ describe('configuration', () => {
     const config = load(`
 listen: ['udp:127.0.0.1:15060', 'tcp:[::1]:15060']
 domains: [Example.COM, 2001:db8::1]
+service-route:
+  Example.COM: ['<sip:a.example.com;lr>', 'sip:b.example.com;lr=on']
+  '*': sip:c.example.com;lr
+associated-uris:
+  Alice@Example.COM: [tel:+12145550102, '<sip:a@example.com>']
 data: bindings
 shards: 3
 auth: none
@@ -78,9 +83,15 @@ policy:
   retry-after-max: 60
   contacts-per-aor: 3
   contacts-overflow: evict-oldest
+  path: strict
+  outbound: required
+  flow-timer: 90
+  gruu: off
+  gruu-generation: 7
 limits:
   aor-bytes: 100
   contact-bytes: 200
+  path-bytes: 512
   call-id-bytes: 100
   message-bytes: 4096
   timer-j-ms: 2000
@@ -114,6 +125,17 @@ limits:
         retryAfterMaxS: 60,
         contactsPerAorMax: 3,
         contactsOverflow: 'evict-oldest',
+        path: 'strict',
+        outbound: 'required',
+        flowTimerS: 90,
+        gruu: 'off',
+        gruuGeneration: 7,
+        serviceRoutes: {
+          'example.com': ['<sip:a.example.com;lr>', '<sip:b.example.com;lr=on>'],
+          '*': ['<sip:c.example.com;lr>'],
+        },
+        associatedUris: { 'Alice@example.com': ['<tel:+12145550102>', '<sip:a@example.com>'] },
+        pathBytesMax: 512,
         aorBytesMax: 100,
         contactBytesMax: 200,
         callIdBytesMax: 100,
@@ -137,6 +159,19 @@ limits:
       'aorta.yaml:2:16: policy.max-expires: expected a whole number from 1 to 2147483647, got "soon"',
     ],
     ['\npolicy: 3', 'aorta.yaml:2:9: policy: expected keys and values, got 3'],
+    [
+      'service-route:\n  example.com: sip:a.example.com',
+      'aorta.yaml:2:16: service-route.example.com: a route needs ";lr" (RFC 3608 §6.3), got "sip:a.example.com"',
+    ],
+    [
+      'service-route:\n  example.com: [tel:1]',
+      'aorta.yaml:2:16: service-route.example.com: expected a route such as <sip:proxy.example.com;lr>, got "tel:1"',
+    ],
+    [
+      'associated-uris:\n  alice@example.com: alice',
+      'aorta.yaml:2:22: associated-uris.alice@example.com: expected a URI such as sip:alice@example.com, got "alice"',
+    ],
+    ['policy:\n  outbound: true', 'aorta.yaml:2:13: policy.outbound: expected one of on, off, required, got true'],
     ['udp: fast', 'aorta.yaml:1:6: udp: expected one of auto, dgram, got "fast"'],
     [
       'lookup:\n  from: proxies',

@@ -7,17 +7,31 @@ import {
   cseqOf,
   expiresAtOf,
   imageLength,
+  instanceAt,
+  instanceEnd,
+  ipAt,
   isImage,
   paramsEnd,
+  pathEnd,
+  portOf,
   refreshedAtOf,
+  regIdOf,
   uriAt,
   uriEnd,
+  userAgentEnd,
 } from '../../src/registrar/binding.ts';
 
 export interface StoredBinding {
   readonly uri: string;
   readonly callId: string;
   readonly cseq: number;
+  readonly path: string;
+  /** Where it was registered from, IPv4: address and port. */
+  readonly source: string;
+  /** Empty where there is none. */
+  readonly instance: string;
+  /** 0 where the binding is no flow. */
+  readonly regId: number;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
   readonly refreshedAt: number;
@@ -38,6 +52,10 @@ export function storedBindings(store: LocationStore): Map<string, StoredBinding[
         uri: textOf(bytes, uriAt(bytes, at), uriEnd(bytes, at)),
         callId: textOf(bytes, paramsEnd(bytes, at), callIdEnd(bytes, at)),
         cseq: cseqOf(bytes, at),
+        source: `${bytes.subarray(ipAt(at), ipAt(at) + 4).join('.')}:${portOf(bytes, at)}`,
+        path: textOf(bytes, userAgentEnd(bytes, at), pathEnd(bytes, at)),
+        instance: textOf(bytes, instanceAt(bytes, at), instanceEnd(bytes, at)),
+        regId: regIdOf(bytes, at),
         expiresAt: expiresAtOf(bytes, at),
         refreshedAt: refreshedAtOf(bytes, at),
       });

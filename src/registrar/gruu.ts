@@ -1,0 +1,240 @@
+// GRUUs as texts (RFC 5627 §5.4): a public one is the AOR with the instance ID in `gr`, a temporary one a sealed token that
+// names AOR and instance and is read again without memory. When they are made and when they end is gruu-rules.ts's.
+//
+// A token is 48 bytes: a synthetic IV and 32 bytes of ciphertext, as in AES-SIV (RFC 5297). The IV is a code over contents
+// and domain under one key and starts the key stream under another. Reasons: docs/decisions/0061.
+
+import { type Cipher, createCipheriv } from 'node:crypto';
+import { decodeBase64Url, encodeBase64Url } from '../sip/base64url.ts';
+import { AT_SIGN, HEX, LOWER, PERCENT } from '../sip/scanner.ts';
+import { SipHash } from '../sip/siphash.ts';
+import {
+  SCHEME_SIP,
+  SCHEME_SIPS,
+  URI_HOST_AT,
+  URI_HOST_END,
+  URI_SCHEME,
+  URI_USER_AT,
+  URI_USER_END,
+} from '../sip/span-table.ts';
+import { hasUriParam, uriParamAt, uriParamEnd } from '../sip/uri-param.ts';
+import { ascii, type Writer } from '../sip/writer.ts';
+import { cseqOf, epochHighOf, epochLowOf, instanceAt, instanceEnd, regIdOf } from './binding.ts';
+import { deriveKey } from './derived-key.ts';
+import { foldedLength, sameInstance } from './instance-id.ts';
+
+/** What `Gruus.read` finds a URI to be. */
+export const GRUU_NONE = 0; // it has no gr
+export const GRUU_PUBLIC = 1;
+export const GRUU_TEMPORARY = 2;
+/** It has a gr that was never given out here: 404 (RFC 5627 §6.1). */
+export const GRUU_INVALID = 3;
+
+const BLOCK = 16;
+const TOKEN_CHARS = 64;
+const INSTANCE_BYTES_MAX = 512;
+// Places in the token's words: IV first, then what is sealed.
+const AOR_KEY = 4;
+const EPOCH = 8;
+const CSEQ = 10;
+const REG_ID = 11;
+
+const GR = ascii('gr');
+const SIP = ascii('sip:');
+const SIPS = ascii('sips:');
+const GR_VALUE = ascii(';gr=');
+const GR_FLAG = ascii(';gr');
+const HEX_DIGITS = ascii('0123456789ABCDEF');
+/** RFC 3261 §25.1: what stands in a user part, and in a parameter's value, without an escape. */
+const IN_USER = characters("-_.!~*'()&=+$,;?/");
+const IN_VALUE = characters("-_.!~*'()[]/:&+$");
+
+function characters(marks: string): Uint8Array {
+  const set = new Uint8Array(256);
+  for (const byte of ascii(`ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789${marks}`)) set[byte] = 1;
+  return set;
+}
+
+export class Gruus {
+  /** Of the temporary GRUU read last: the key of its AOR (as AorState.key), and the epoch its instance's bindings share. */
+  readonly aorKey = new Uint32Array(4);
+  epochHigh = 0;
+  epochLow = 0;
+  private kind = GRUU_NONE;
+  /** Of the public GRUU read last. */
+  private readonly instance = new Uint8Array(INSTANCE_BYTES_MAX);
+  private instanceLength = 0;
+  private readonly code: Cipher;
+  private readonly stream: Cipher;
+  private readonly domain: SipHash;
+  private readonly words = new Uint32Array(12);
+  private readonly bytes = new Uint8Array(this.words.buffer);
+  private readonly text = new Uint8Array(TOKEN_CHARS);
+  private readonly block = new Uint8Array(BLOCK);
+  private readonly counters = new Uint8Array(2 * BLOCK);
+
+  /**
+   * @param secret 32 bytes, the same on every shard and node
+   * @param generation number of the keys; another one ends every temporary GRUU
+   */
+  constructor(secret: Uint8Array, generation = 0) {
+    this.code = blockCipher(deriveKey(secret, `gruu code ${generation}`));
+    this.stream = blockCipher(deriveKey(secret, `gruu stream ${generation}`));
+    this.domain = new SipHash(deriveKey(secret, `gruu domain ${generation}`), 2, 4);
+  }
+
+  /**
+   * Writes the public GRUU of an instance. Of two spellings of one instance ID it is the same.
+   * @param aor canonical, user@host
+   */
+  writePublic(w: Writer, aor: Uint8Array, aorLength: number, sips: boolean, image: Uint8Array, at: number): void {
+    const atSign = aor.lastIndexOf(AT_SIGN, aorLength - 1);
+    w.text(sips ? SIPS : SIP);
+    writeEscaped(w, aor, 0, atSign, IN_USER, 0);
+    w.span(aor, atSign, aorLength);
+    w.text(GR_VALUE);
+    const from = instanceAt(image, at);
+    const to = instanceEnd(image, at);
+    writeEscaped(w, image, from, to, IN_VALUE, foldedLength(image, from, to));
+  }
+
+  /**
+   * Writes the temporary GRUU that the registration behind an image has made: the same for the same image.
+   * @param aorKey of the AOR: four words
+   */
+  writeTemporary(
+    w: Writer,
+    aor: Uint8Array,
+    aorLength: number,
+    aorKey: Uint32Array,
+    sips: boolean,
+    image: Uint8Array,
+    at: number,
+  ): void {
+    const { words, text } = this;
+    words.set(aorKey, AOR_KEY);
+    words[EPOCH] = epochHighOf(image, at);
+    words[EPOCH + 1] = epochLowOf(image, at);
+    words[CSEQ] = cseqOf(image, at);
+    words[REG_ID] = regIdOf(image, at);
+    const host = aor.lastIndexOf(AT_SIGN, aorLength - 1);
+    this.bytes.set(this.iv(aor, host + 1, aorLength), 0);
+    this.crypt();
+    encodeBase64Url(words, text);
+    w.text(sips ? SIPS : SIP);
+    w.text(text);
+    w.span(aor, host, aorLength);
+    w.text(GR_FLAG);
+  }
+
+  /**
+   * What the URI of a record over `bytes` is: GRUU_*. After GRUU_TEMPORARY the AOR is that of `aorKey`, whatever the user
+   * part; after GRUU_PUBLIC it is the URI's own. `leadsTo` then says which of the AOR's bindings it stands for.
+   */
+  read(bytes: Uint8Array, uri: Int32Array, base: number): number {
+    this.kind = this.readKind(bytes, uri, base);
+    return this.kind;
+  }
+
+  /** Whether the GRUU read last stands for the binding of an image. */
+  leadsTo(image: Uint8Array, at: number): boolean {
+    const from = instanceAt(image, at);
+    const to = instanceEnd(image, at);
+    if (to === from) return false;
+    if (this.kind === GRUU_PUBLIC) return sameInstance(this.instance, 0, this.instanceLength, image, from, to);
+    return (
+      this.kind === GRUU_TEMPORARY &&
+      epochHighOf(image, at) === this.epochHigh &&
+      epochLowOf(image, at) === this.epochLow
+    );
+  }
+
+  private readKind(bytes: Uint8Array, uri: Int32Array, base: number): number {
+    const scheme = uri[base + URI_SCHEME];
+    if ((scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) || !hasUriParam(bytes, uri, base, GR)) return GRUU_NONE;
+    if (uriParamAt() >= 0) return this.readInstance(bytes, uriParamAt(), uriParamEnd()) ? GRUU_PUBLIC : GRUU_INVALID;
+    return this.readToken(bytes, uri, base) ? GRUU_TEMPORARY : GRUU_INVALID;
+  }
+
+  /** An instance ID that GRUUs are made for: a URN. */
+  private readInstance(bytes: Uint8Array, at: number, end: number): boolean {
+    const length = undoEscapes(bytes, at, end, this.instance);
+    this.instanceLength = Math.max(0, length);
+    return isGruuInstance(this.instance, 0, this.instanceLength);
+  }
+
+  private readToken(bytes: Uint8Array, uri: Int32Array, base: number): boolean {
+    const { words, text } = this;
+    const userAt = uri[base + URI_USER_AT];
+    if (userAt < 0 || undoEscapes(bytes, userAt, uri[base + URI_USER_END], text) !== TOKEN_CHARS) return false;
+    if (!decodeBase64Url(text, 0, words)) return false;
+    this.crypt();
+    const iv = this.iv(bytes, uri[base + URI_HOST_AT], uri[base + URI_HOST_END]);
+    let wrong = 0;
+    for (let i = 0; i < BLOCK; i++) wrong |= iv[i] ^ this.bytes[i];
+    if (wrong !== 0) return false;
+    for (let i = 0; i < 4; i++) this.aorKey[i] = words[AOR_KEY + i];
+    this.epochHigh = words[EPOCH];
+    this.epochLow = words[EPOCH + 1];
+    return true;
+  }
+
+  /** The code over the two blocks of the contents and one of the domain: CBC-MAC, sound since the length is fixed. */
+  private iv(host: Uint8Array, at: number, end: number): Uint8Array {
+    const { block, bytes, domain } = this;
+    domain.begin();
+    for (let i = at; i < end; i++) domain.byte(LOWER[host[i]]);
+    domain.end();
+    for (let i = 0; i < BLOCK; i++) block[i] = bytes[BLOCK + i];
+    let sum = this.code.update(block);
+    for (let i = 0; i < BLOCK; i++) block[i] = sum[i] ^ bytes[2 * BLOCK + i];
+    sum = this.code.update(block);
+    for (let i = 0; i < BLOCK; i++) block[i] = sum[i] ^ (domain.out[i >> 2] >>> (8 * (i & 3)));
+    return this.code.update(block);
+  }
+
+  /** Seals or opens: the contents under the key stream that the IV starts. */
+  private crypt(): void {
+    const { bytes, counters } = this;
+    for (let i = 0; i < BLOCK; i++) counters[i] = counters[BLOCK + i] = bytes[i];
+    counters[2 * BLOCK - 1] ^= 1;
+    const stream = this.stream.update(counters);
+    for (let i = 0; i < 2 * BLOCK; i++) bytes[BLOCK + i] ^= stream[i];
+  }
+}
+
+/** Whether GRUUs are made for an instance ID: it must be a URN (RFC 5626 §4.1). */
+export function isGruuInstance(bytes: Uint8Array, at: number, end: number): boolean {
+  const length = end - at;
+  return length > 0 && length <= INSTANCE_BYTES_MAX && foldedLength(bytes, at, end) > 0;
+}
+
+/** Block by block, each by itself: the bare permutation that the modes above are made of. */
+function blockCipher(key: Uint8Array): Cipher {
+  return createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
+}
+
+/** Writes bytes[at, end), all but `plain` escaped, the first `folded` bytes in lower case. */
+function writeEscaped(w: Writer, bytes: Uint8Array, at: number, end: number, plain: Uint8Array, folded: number): void {
+  for (let p = at; p < end; p++) {
+    const byte = p < at + folded ? LOWER[bytes[p]] : bytes[p];
+    if (plain[byte] === 1) w.byte(byte);
+    else {
+      w.byte(PERCENT);
+      w.byte(HEX_DIGITS[byte >> 4]);
+      w.byte(HEX_DIGITS[byte & 15]);
+    }
+  }
+}
+
+/** Undoes escapes once; returns the length, -1 where it does not fit. */
+function undoEscapes(bytes: Uint8Array, at: number, end: number, into: Uint8Array): number {
+  let length = 0;
+  for (let p = at; p < end; p++) {
+    if (length === into.length) return -1;
+    const escaped = bytes[p] === PERCENT && p + 2 < end;
+    into[length++] = escaped ? (HEX[bytes[p + 1]] << 4) | HEX[bytes[p + 2]] : bytes[p];
+    if (escaped) p += 2;
+  }
+  return length;
+}
