@@ -7,6 +7,7 @@ import { addBenchCommand } from './server/bench-command.ts';
 import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
+import { addLocationCommand } from './server/location-command.ts';
 import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
 import { addUserCommand } from './server/user-command.ts';
 
@@ -155,6 +156,7 @@ function program(): Command {
   for (const [, option] of FLAGS) serveCommand.addOption(option);
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
+  addLocationCommand(root);
   addBenchCommand(root);
   return root;
 }
