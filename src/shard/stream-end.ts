@@ -78,6 +78,15 @@ export class StreamEnd implements StreamEvents {
     this.log('warn', 'listener error', { listener, error: error.message });
   }
 
+  notice(event: string, fields: Record<string, unknown>): void {
+    this.log('info', event, fields);
+  }
+
+  /** Listeners with TLS read their certificates anew. */
+  reload(): void {
+    for (const listener of this.listeners) listener.reload?.();
+  }
+
   pause(): void {
     for (const listener of this.listeners) listener.pause();
   }

@@ -1,7 +1,7 @@
 // The table of live connections, whatever their transport: token → connection, who its peer is, how many there are and may
 // be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
 
-import { createPeers, type Peers } from '../registrar/peers.ts';
+import { createPeers, type Peers, VIA_MAIN, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
 import { parseIp } from './ip-address.ts';
 import type { LiveFlows } from './live-flows.ts';
 import type { StreamPolicy } from './stream-policy.ts';
@@ -31,8 +31,19 @@ export interface FlowSource {
 export interface FlowCounts {
   open: number;
   opened: number;
+  /** Not let in: as many as there may be, in all or from their source. */
   refusedTotal: number;
   refusedSource: number;
+  /** Ended by us: silent for too long, a message that took too long to come, answers that were not read. */
+  idle: number;
+  slow: number;
+  unread: number;
+  /** Ended because nothing behind could be read: no SIP at all, or no usable length. */
+  notSip: number;
+  badFrame: number;
+  tlsFailed: number;
+  /** Double CRLFs that came. */
+  pings: number;
 }
 
 /** Where tokens come from: numbers that no earlier life of the server has used. */
@@ -49,7 +60,19 @@ const TOKENS = 2 ** 32;
 export class Flows {
   /** Row of a flow: see `rowOf`. */
   readonly peers: Peers;
-  readonly counts: FlowCounts = { open: 0, opened: 0, refusedTotal: 0, refusedSource: 0 };
+  readonly counts: FlowCounts = {
+    open: 0,
+    opened: 0,
+    refusedTotal: 0,
+    refusedSource: 0,
+    idle: 0,
+    slow: 0,
+    unread: 0,
+    notSip: 0,
+    badFrame: 0,
+    tlsFailed: 0,
+    pings: 0,
+  };
   private readonly live: LiveFlows;
   private readonly policy: StreamPolicy;
   private readonly connections: (Connection | undefined)[] = [];
@@ -89,7 +112,7 @@ export class Flows {
     peers.transport[row] = source.transport;
     peers.listener[row] = source.listener;
     peers.flow[row] = token;
-    peers.viaMain[row] = 1;
+    peers.viaMain[row] = VIA_MAIN;
     this.connections[row] = connection;
     counts.open++;
     counts.opened++;
@@ -111,6 +134,11 @@ export class Flows {
   send(token: number, bytes: Uint8Array, at: number, end: number): boolean {
     if (!this.live.isAlive(token)) return false;
     return this.connections[this.rowOf(token)]?.send(bytes, at, end) ?? false;
+  }
+
+  /** The peer has shown that it is one of ours, which may speak for users (peers.ts). */
+  vouch(token: number): void {
+    if (this.live.isAlive(token)) this.peers.viaMain[this.rowOf(token)] = VIA_MAIN_TRUSTED;
   }
 
   resume(token: number): void {
