@@ -16,8 +16,8 @@ const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?
 const EXAMPLES = `
 Examples:
   aorta serve
-      serves sip:…@localhost and sip:…@127.0.0.1 on udp:127.0.0.1:5060, bindings in ./data
-  aorta serve --domain example.com --listen udp:127.0.0.1:5060 --listen 'udp:[::1]:5060' --data /var/lib/aorta
+      serves sip:…@localhost and sip:…@127.0.0.1 on udp and tcp 127.0.0.1:5060, bindings in ./data
+  aorta serve --domain example.com --listen udp:127.0.0.1:5060 --listen tcp:127.0.0.1:5060 --data /var/lib/aorta
   aorta serve --domain '*' --min-expires 300 --max-expires 3600
   aorta serve --config aorta.yaml --log-level warn
 `;
@@ -27,8 +27,8 @@ const FLAGS: readonly [key: string, option: Option][] = [
   [
     'listen',
     new Option(
-      '--listen <udp:HOST:PORT>',
-      `address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress)})`,
+      '--listen <transport:HOST:PORT>',
+      `udp or tcp, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
     ).argParser(collect),
   ],
   [

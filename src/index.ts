@@ -6,4 +6,4 @@ export { DataDirectoryError, type DataDirectoryProblem } from './server/data-dir
 export type { Log } from './server/log.ts';
 export { type Server, startServer } from './server/server.ts';
 export { COUNTER, COUNTER_NAMES, type CounterName } from './shard/counters.ts';
-export type { ListenAddress } from './transport/native-udp.ts';
+export type { ListenAddress } from './transport/listen-address.ts';

@@ -4,6 +4,7 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as lmdb from 'lmdb';
+import type { LocationReader } from './location-reader.ts';
 import type { LocationStore, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 import { openRecord } from './record.ts';
@@ -141,6 +142,52 @@ export class LmdbStore implements LocationStore {
     } catch {
       // counted above; the shard logs the count
     }
+  }
+}
+
+/** Reads what another thread's LmdbStore commits, from the same environment. */
+export class LmdbReader implements LocationReader {
+  private readonly db: Database;
+  private readonly snapshot: ReadTransaction;
+  private readonly reading: { readonly transaction: lmdb.Transaction };
+
+  /** @param directory of an environment that a store of this process has open, with the same durability */
+  constructor(directory: string, durability: Durability) {
+    this.db = openEnvironment(directory, durability);
+    this.snapshot = this.db.useReadTransaction() as ReadTransaction;
+    this.reading = { transaction: this.snapshot };
+    native.resetTxn(this.snapshot.address);
+  }
+
+  read(key: Uint8Array, into: Uint8Array): number {
+    const shared = this.db.getBinaryFast(key, this.reading);
+    let length = -1;
+    if (shared !== undefined && openRecord(shared, 0, shared.length)) {
+      length = shared.length;
+      if (length <= into.length) into.set(shared.subarray(0, length));
+    }
+    native.resetTxn(this.snapshot.address); // the next read sees what has been committed by then
+    return length;
+  }
+
+  scan(after: Uint8Array, max: number, visit: (key: Uint8Array, record: Uint8Array) => void): Uint8Array | undefined {
+    const start = after.length === 0 ? {} : { start: after as Buffer, exclusiveStart: true };
+    let last: Uint8Array | undefined;
+    let visited = 0;
+    for (const { key, value } of this.db.getRange({ ...this.reading, ...start })) {
+      if (visited === max) break;
+      last = Uint8Array.from(key);
+      if (key.length !== AOR_KEY_BYTES || !openRecord(value, 0, value.length)) continue;
+      visited++;
+      visit(key, value);
+    }
+    native.resetTxn(this.snapshot.address);
+    return visited === max ? last : undefined;
+  }
+
+  close(): void {
+    this.snapshot.done();
+    void this.db.close();
   }
 }
 

@@ -1,5 +1,6 @@
 // The location store that every other must equal: a Map. For tests, simulation and comparison; nothing survives it.
 
+import type { LocationReader } from './location-reader.ts';
 import type { LocationStore, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 import { openRecord } from './record.ts';
@@ -39,16 +40,39 @@ export class MemoryStore implements LocationStore {
     for (const [name, record] of this.records) {
       if (openRecord(record, 0, record.length)) {
         records++;
-        visit(
-          Uint8Array.from(name, (character) => character.charCodeAt(0)),
-          record,
-        );
+        visit(bytesOf(name), record);
       } else {
         quarantined++;
         this.quarantine(name);
       }
     }
     return { records, quarantined };
+  }
+
+  /** A reader of this thread. Each of its scans looks at every key, as befits a reference. */
+  reader(): LocationReader {
+    const { records } = this;
+    return {
+      read: (key, into) => {
+        const record = records.get(nameOf(key));
+        if (record === undefined || !openRecord(record, 0, record.length)) return -1;
+        if (record.length <= into.length) into.set(record);
+        return record.length;
+      },
+      scan: (after, max, visit) => {
+        const start = nameOf(after);
+        const names = [...records.keys()].filter((name) => name > start).sort();
+        let visited = 0;
+        for (const name of names) {
+          const record = records.get(name);
+          if (record === undefined || !openRecord(record, 0, record.length)) continue;
+          visit(bytesOf(name), record);
+          if (++visited === max) return bytesOf(name);
+        }
+        return undefined;
+      },
+      close: () => {},
+    };
   }
 
   close(): void {}
@@ -62,4 +86,8 @@ export class MemoryStore implements LocationStore {
 /** Latin-1: one character per byte. */
 function nameOf(key: Uint8Array): string {
   return String.fromCharCode(...key);
+}
+
+function bytesOf(name: string): Uint8Array {
+  return Uint8Array.from(name, (character) => character.charCodeAt(0));
 }

@@ -8,7 +8,8 @@ import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import { ANSWER_RING_BYTES_MIN } from '../registrar/transactions.ts';
 import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
+import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
@@ -37,6 +38,8 @@ export interface Config {
   readonly udp: 'auto' | 'dgram';
   readonly logLevel: LogLevel;
   readonly policy: Policy;
+  /** Limits of connections. */
+  readonly streams: StreamPolicy;
 }
 
 const SHARDS_MAX = 64;
@@ -45,7 +48,10 @@ const SHARDS_MAX = 64;
 export const DEFAULT_SHARDS = Math.min(SHARDS_MAX, availableParallelism());
 
 export const DEFAULT_CONFIG: Config = {
-  listen: [{ host: '127.0.0.1', port: 5060 }],
+  listen: [
+    { transport: 'udp', host: '127.0.0.1', port: 5060 },
+    { transport: 'tcp', host: '127.0.0.1', port: 5060 },
+  ],
   data: './data',
   auth: DEFAULT_AUTH,
   abuse: DEFAULT_ABUSE_POLICY,
@@ -54,6 +60,7 @@ export const DEFAULT_CONFIG: Config = {
   udp: 'auto',
   logLevel: 'info',
   policy: DEFAULT_POLICY,
+  streams: DEFAULT_STREAM_POLICY,
 };
 
 /** What is wrong with a configuration: one line for each problem, each with the place it stands at. */
@@ -218,6 +225,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
+    streams: DEFAULT_STREAM_POLICY,
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
       ...intervals(policy, place, problems),

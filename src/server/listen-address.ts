@@ -1,23 +1,26 @@
-// The addresses a server listens on: their text form (`udp:HOST:PORT`) and what is known about them without a socket.
+// The addresses a server listens on: their text form (`tcp:HOST:PORT`) and what is known about them without a socket.
 
 import { isIP } from 'node:net';
 import { formatListener, parseIp } from '../transport/ip-address.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import { LISTEN_TRANSPORTS, type ListenAddress, type ListenTransport } from '../transport/listen-address.ts';
 
 const SHAPE = /^([a-z]+):(\[[^\]]*\]|[^:[\]]*):([0-9]{1,5})$/i;
 
-/** Reads `udp:127.0.0.1:5060` or `udp:[::1]:5060`. Throws a RangeError whose message says what is wrong. */
+/** In this version. */
+const SERVED: readonly ListenTransport[] = ['udp', 'tcp'];
+
+/** Reads `udp:127.0.0.1:5060` or `tcp:[::1]:5060`. Throws a RangeError whose message says what is wrong. */
 export function parseListenAddress(text: string): ListenAddress {
   const parts = SHAPE.exec(text);
   if (parts === null) {
     throw new RangeError(`expected udp:HOST:PORT such as udp:127.0.0.1:5060 or udp:[::1]:5060, got "${text}"`);
   }
   const [, transport, hostPart, portPart] = parts;
-  const scheme = transport.toLowerCase();
-  if (['tcp', 'tls', 'ws', 'wss'].includes(scheme)) {
-    throw new RangeError(`${scheme} is not in this version, only udp (got "${text}")`);
-  }
-  if (scheme !== 'udp') throw new RangeError(`unknown transport "${transport}", expected udp (got "${text}")`);
+  const scheme = LISTEN_TRANSPORTS.find((name) => name === transport.toLowerCase());
+  if (scheme === undefined)
+    throw new RangeError(`unknown transport "${transport}", expected ${SERVED.join(' or ')} (got "${text}")`);
+  if (!SERVED.includes(scheme))
+    throw new RangeError(`${scheme} is not in this version, only ${SERVED.join(' and ')} (got "${text}")`);
   const bracketed = hostPart.startsWith('[');
   const host = bracketed ? hostPart.slice(1, -1) : hostPart;
   if (isIP(host) !== (bracketed ? 6 : 4) || host.includes('%')) {
@@ -26,17 +29,17 @@ export function parseListenAddress(text: string): ListenAddress {
   }
   const port = Number(portPart);
   if (port > 65_535) throw new RangeError(`port ${port} is above 65535 (got "${text}")`);
-  return { host, port };
+  return { transport: scheme, host, port };
 }
 
 /** `udp:127.0.0.1:5060`, `udp:[::1]:5060`. */
 export function formatListenAddress(address: ListenAddress): string {
-  return formatListener('udp', address.host, address.port);
+  return formatListener(address.transport, address.host, address.port);
 }
 
 /** `127.0.0.1:5060`, `[::1]:5060`. */
 export function hostPort(address: ListenAddress): string {
-  return formatListenAddress(address).slice('udp:'.length);
+  return formatListenAddress(address).slice(address.transport.length + 1);
 }
 
 /** Whether only this machine can reach the address. */

@@ -3,7 +3,7 @@
 import { COUNTER } from '../shard/counters.ts';
 import { type Config, ConfigError } from './config.ts';
 import { DataDirectoryError } from './data-directory.ts';
-import { hostPort } from './listen-address.ts';
+import { formatListenAddress, hostPort } from './listen-address.ts';
 import { createLog, type Log } from './log.ts';
 import { firstPhone, type Server, startServer } from './server.ts';
 import { type StatusLine, startStatusLine, total } from './status-line.ts';
@@ -33,10 +33,10 @@ export async function serve(config: Config): Promise<number> {
   } catch (error) {
     return startFailed(error, log);
   }
-  for (const address of server.listen) process.stdout.write(`listening udp ${hostPort(address)}\n`);
+  for (const address of server.listen) process.stdout.write(`listening ${address.transport} ${hostPort(address)}\n`);
   process.stdout.write(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
   log('info', 'ready', {
-    listen: server.listen.map(hostPort),
+    listen: server.listen.map(formatListenAddress),
     domains: config.policy.domains,
     data: config.data,
     shards: server.counters().length,

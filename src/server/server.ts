@@ -2,9 +2,10 @@
 // No flags, no terminal, no signals: those are serve.ts.
 
 import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
+import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
 import { openUsers, type Users } from './users.ts';
@@ -45,6 +46,8 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       shards: directory.shards,
       listeners: config.listen,
       udp: config.udp,
+      streams: config.streams,
+      flowNumbers: openFlowNumbers(directory.path),
       dataDir: directory.path,
       durability: config.durability,
       policy: config.policy,

@@ -1,20 +1,23 @@
-// The main thread's end of the rings: hands datagrams of its sockets to the shards and sends the answers they hand back.
-// Which shard gets a datagram matters little: the shard sends it on to the one that owns the AOR.
+// The main thread's end of the rings: hands what its sockets and connections receive to the shards and sends the answers
+// they hand back. Which shard gets a message matters little: the shard sends it on to the one that owns the AOR.
 
-import { createPeers, type Peers } from '../registrar/peers.ts';
+import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import { type DgramUdp, openDgramUdp } from '../transport/dgram-udp.ts';
-import type { ListenAddress } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
 import { Bell } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { RING_MESSAGE, Ring } from './ring.ts';
 import type { ShardLog } from './shard.ts';
 import type { SharedParts } from './shared-parts.ts';
+import { StreamEnd, type StreamEndOptions } from './stream-end.ts';
 
 const MESSAGE_ROOM = 65_536;
 /** Answers sent before the event loop gets its turn. */
 const ANSWERS_PER_TURN = 1024;
 
 export class MainEnd {
+  /** Connections. */
+  readonly streams: StreamEnd;
   private udp: DgramUdp | null = null;
   private readonly parts: SharedParts;
   private readonly toShards: readonly Ring[];
@@ -29,8 +32,9 @@ export class MainEnd {
   /** What this thread counts for each shard, whose own array has the shard as its only writer. */
   private readonly counts: readonly { droppedRingFull: number; droppedSend: number }[];
 
-  constructor(parts: SharedParts) {
+  constructor(parts: SharedParts, streams: StreamEndOptions) {
     this.parts = parts;
+    this.streams = new StreamEnd(parts.liveFlows, streams, (shard, ...message) => this.pushFrom(shard, ...message));
     this.toShards = parts.fromMain.map((memory) => new Ring(memory));
     this.fromShards = parts.toMain.map((memory) => new Ring(memory));
     this.bell = new Bell(parts.mainBellMemory, () => {});
@@ -39,8 +43,13 @@ export class MainEnd {
     this.bell.beforeSleep();
   }
 
-  /** Binds the listeners on this thread. Rejects with the first that cannot be had. */
-  async listen(addresses: readonly ListenAddress[], log: ShardLog): Promise<readonly ListenAddress[]> {
+  /** Binds the listeners on this thread: connections, and UDP where the shards have no sockets. Rejects with the first that cannot be had. */
+  async listen(addresses: readonly ListenAddress[], udp: boolean, log: ShardLog): Promise<readonly ListenAddress[]> {
+    const bound = udp ? await this.listenUdp(addresses, log) : addresses;
+    return this.streams.listen(bound, log);
+  }
+
+  private async listenUdp(addresses: readonly ListenAddress[], log: ShardLog): Promise<readonly ListenAddress[]> {
     this.udp = await openDgramUdp(addresses, {
       datagram: (bytes, peers) => this.toShard(bytes, peers),
       sendFailed: (shard) => {
@@ -67,6 +76,7 @@ export class MainEnd {
 
   /** Takes nothing in any more. */
   pause(): void {
+    this.streams.pause();
     this.udp?.pause();
   }
 
@@ -74,7 +84,7 @@ export class MainEnd {
   async close(): Promise<void> {
     while (this.sendSome() === ANSWERS_PER_TURN);
     this.closed = true;
-    await this.udp?.close();
+    await Promise.all([this.streams.close(), this.udp?.close()]);
   }
 
   /** Hands a message to a shard once more, its peer the one row of `peers`. */
@@ -87,14 +97,17 @@ export class MainEnd {
   }
 
   private push(shard: number, bytes: Uint8Array, peers: Peers): void {
-    if (!this.toShards[shard].push(RING_MESSAGE, bytes, 0, bytes.length, peers, 0, peers.port[0])) {
-      this.counts[shard].droppedRingFull++;
-      return;
-    }
+    if (!this.pushFrom(shard, bytes, 0, bytes.length, peers, 0)) this.counts[shard].droppedRingFull++;
+  }
+
+  /** Puts bytes[at, end) from the peer in `row` into a shard's ring; false where it is full. */
+  private pushFrom(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number): boolean {
+    if (!this.toShards[shard].push(RING_MESSAGE, bytes, at, end, peers, row, peers.port[row])) return false;
     this.touched[shard] = 1;
-    if (this.bellsPending) return;
+    if (this.bellsPending) return true;
     this.bellsPending = true;
     setImmediate(() => this.ringBells());
+    return true;
   }
 
   /** Once per turn of the event loop: libuv hands over what the socket holds before it. */
@@ -128,11 +141,18 @@ export class MainEnd {
       while (sent < ANSWERS_PER_TURN) {
         const length = this.fromShards[shard].pop(this.answer, 0, this.peers, 0);
         if (length < 0) break;
-        this.udp?.send(this.answer, 0, length, this.peers, 0, this.peers.port[0], shard);
+        this.send(shard, length);
         sent++;
       }
     }
     return sent;
+  }
+
+  /** Sends the answer just popped: over the connection its request came by, or by UDP. */
+  private send(shard: number, length: number): void {
+    const { answer, peers } = this;
+    if (peers.transport[0] === TRANSPORT_UDP) this.udp?.send(answer, 0, length, peers, 0, peers.port[0], shard);
+    else if (!this.streams.flows.send(peers.flow[0], answer, 0, length)) this.counts[shard].droppedSend++;
   }
 }
 

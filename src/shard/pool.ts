@@ -9,7 +9,10 @@ import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
-import { type ListenAddress, SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
+import type { FlowNumbers } from '../transport/flows.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
+import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
+import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
@@ -25,10 +28,14 @@ const RESTART_FORGOTTEN_MS = 60_000;
 
 export interface PoolOptions {
   readonly shards: number;
-  /** UDP listeners: IPv4 or IPv6 addresses; port 0 takes a free one. */
+  /** IPv4 or IPv6 addresses; port 0 takes a free one. */
   readonly listeners: readonly ListenAddress[];
   /** `auto`: natively where the machine can, else by node:dgram. */
   readonly udp: 'auto' | 'dgram';
+  /** Limits of connections. */
+  readonly streams?: StreamPolicy;
+  /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
+  readonly flowNumbers?: FlowNumbers;
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
   readonly dataDir?: string;
   readonly durability: 'durable' | 'process';
@@ -72,7 +79,12 @@ export interface Pool {
 export async function startPool(options: PoolOptions): Promise<Pool> {
   const native = chooseUdp(options.udp);
   if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
-  const parts = openSharedParts(options.shards, typeof native === 'string' ? null : native, options.listeners);
+  const parts = openSharedParts(
+    options.shards,
+    typeof native === 'string' ? null : native,
+    options.listeners,
+    (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
+  );
   warnOfSmallBuffers(options, parts);
   const pool = new RunningPool(options, parts);
   try {
@@ -102,7 +114,12 @@ class RunningPool implements Pool {
     this.parts = parts;
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
-    this.main = new MainEnd(parts);
+    this.main = new MainEnd(parts, {
+      shards: options.shards,
+      policy: options.streams ?? DEFAULT_STREAM_POLICY,
+      messageBytesMax: options.policy.messageBytesMax,
+      numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
+    });
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
@@ -117,7 +134,7 @@ class RunningPool implements Pool {
   }
 
   async open(): Promise<void> {
-    if (this.udp === 'dgram') this.listeners = await this.main.listen(this.options.listeners, this.options.log);
+    this.listeners = await this.main.listen(this.parts.listeners, this.udp === 'dgram', this.options.log);
     await Promise.all(
       Array.from({ length: this.options.shards }, (_, shard) => {
         return new Promise<void>((opened, failed) => {

@@ -3,7 +3,9 @@
 
 import * as abi from '../transport/linux-abi.ts';
 import type { UdpSocket } from '../transport/linux-udp.ts';
-import { type ListenAddress, type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
+import { createLiveFlowsMemory } from '../transport/live-flows.ts';
+import { type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
 import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
 import { createRingMemory } from './ring.ts';
@@ -17,9 +19,9 @@ const MANY_SHARDS = 16;
 export interface SharedParts {
   /** Null where the main thread has the sockets. */
   readonly native: NativeUdp | null;
-  /** Where the shards' sockets are bound; empty without native ones. */
+  /** All addresses given; where the shards have sockets of their own, UDP ports given as 0 are real ones here. */
   readonly listeners: readonly ListenAddress[];
-  /** By shard, one per listener; empty without native ones. */
+  /** By shard, one per UDP listener; empty without native ones. */
   readonly sockets: readonly (readonly UdpSocket[])[];
   readonly counters: readonly SharedArrayBuffer[];
   readonly bellMemories: readonly SharedArrayBuffer[];
@@ -32,14 +34,21 @@ export interface SharedParts {
   readonly between: readonly (readonly (SharedArrayBuffer | null)[])[];
   readonly fromMain: readonly SharedArrayBuffer[];
   readonly toMain: readonly SharedArrayBuffer[];
+  /** Which connections are alive. */
+  readonly liveFlows: SharedArrayBuffer;
   close(): void;
 }
 
-/** @param native null: no sockets for the shards. Throws where an address cannot be had; then nothing stays open. */
+/**
+ * @param native null: no sockets for the shards
+ * @param connections that may be alive at a time
+ * Throws where an address cannot be had; then nothing stays open.
+ */
 export function openSharedParts(
   shards: number,
   native: NativeUdp | null,
   addresses: readonly ListenAddress[],
+  connections: number,
 ): SharedParts {
   const every = <T>(make: (shard: number) => T): T[] => Array.from({ length: shards }, (_, shard) => make(shard));
   const fds: number[] = [];
@@ -48,7 +57,7 @@ export function openSharedParts(
   };
   try {
     const sockets: UdpSocket[][] = every(() => []);
-    const listeners = native === null ? [] : listenAll(native, addresses, sockets, fds);
+    const listeners = native === null ? addresses : listenAll(native, addresses, sockets, fds);
     const bellFds = native === null ? [] : every(() => native.openBell());
     fds.push(...bellFds);
     const bellMemories = every(createBellMemory);
@@ -67,6 +76,7 @@ export function openSharedParts(
       between: every((from) => every((to) => (from === to ? null : createRingMemory(between)))),
       fromMain: every(() => createRingMemory(MAIN_RING_BYTES)),
       toMain: every(() => createRingMemory(MAIN_RING_BYTES)),
+      liveFlows: createLiveFlowsMemory(connections),
       close,
     };
   } catch (error) {
@@ -87,12 +97,13 @@ function listenAll(
   fds: number[],
 ): ListenAddress[] {
   return addresses.map((address, listener) => {
+    if (address.transport !== 'udp') return address;
     const opened = native.listen(address, listener, sockets.length);
     for (const [shard, socket] of opened.sockets.entries()) {
       fds.push(socket.fd);
       sockets[shard].push(socket);
     }
-    return { host: address.host, port: opened.port };
+    return { ...address, port: opened.port };
   });
 }
 

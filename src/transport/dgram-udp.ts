@@ -5,7 +5,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import { bindError, formatIp, formatListener, parseIp } from './ip-address.ts';
-import { type ListenAddress, SOCKET_BUFFER_BYTES } from './native-udp.ts';
+import type { ListenAddress } from './listen-address.ts';
+import { SOCKET_BUFFER_BYTES } from './native-udp.ts';
 
 export interface DgramEvents {
   /** A datagram and its peer in row 0 of `peers`; both are only valid during the call. */
@@ -17,7 +18,7 @@ export interface DgramEvents {
 }
 
 export interface DgramUdp {
-  /** Where the listeners are bound; ports given as 0 are real ones here. */
+  /** All addresses given; UDP ports given as 0 are real ones here. */
   readonly listeners: readonly ListenAddress[];
   /** Sends a copy of bytes[at, end) to the address in `row`, at `port`, from its listener's socket. */
   send(bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number, tag: number): void;
@@ -27,41 +28,44 @@ export interface DgramUdp {
   close(): Promise<void>;
 }
 
-/** Binds every listener; rejects with the first that cannot be had, and leaves none open. */
+/** Binds the UDP listeners among the addresses; rejects with the first that cannot be had, and leaves none open. */
 export async function openDgramUdp(addresses: readonly ListenAddress[], events: DgramEvents): Promise<DgramUdp> {
-  const sockets: Socket[] = [];
+  const sockets = new Map<number, Socket>();
   try {
-    for (const address of addresses) sockets.push(await bind(address));
+    for (const [listener, address] of addresses.entries())
+      if (address.transport === 'udp') sockets.set(listener, await bind(address));
   } catch (error) {
-    for (const socket of sockets) socket.close();
+    for (const socket of sockets.values()) socket.close();
     throw error;
   }
   const peers = createPeers(1);
   const idle = new Sending();
-  for (const [listener, socket] of sockets.entries()) {
+  for (const [listener, socket] of sockets) {
     socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
       if (takePeer(from, listener, peers)) events.datagram(bytes, peers);
     });
     socket.on('error', (error) => events.error(listener, error));
   }
   return {
-    listeners: addresses.map(({ host }, i) => ({ host, port: sockets[i].address().port })),
+    listeners: addresses.map((address, i) => ({ ...address, port: sockets.get(i)?.address().port ?? address.port })),
     send: (bytes, at, end, from, row, port, tag) => {
       const address = formatIp(from.family[row], from.ip, row << 4);
       const scope = from.flow[row] > 0 ? `%${from.flow[row]}` : '';
       idle.start();
       // The socket may queue it: the ring's bytes will not stay.
-      sockets[from.listener[row]].send(Buffer.from(bytes.subarray(at, end)), port, address + scope, (error) => {
+      sockets.get(from.listener[row])?.send(Buffer.from(bytes.subarray(at, end)), port, address + scope, (error) => {
         if (error !== null) events.sendFailed(tag);
         idle.end();
       });
     },
     pause: () => {
-      for (const socket of sockets) socket.removeAllListeners('message');
+      for (const socket of sockets.values()) socket.removeAllListeners('message');
     },
     close: async () => {
       await idle.done();
-      await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))));
+      await Promise.all(
+        [...sockets.values()].map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))),
+      );
     },
   };
 }

@@ -4,16 +4,13 @@
 import { bindError, formatListener, parseIp } from './ip-address.ts';
 import * as abi from './linux-abi.ts';
 import type { UdpSocket } from './linux-udp.ts';
+import type { ListenAddress } from './listen-address.ts';
 
 /** Bytes of each socket's buffers; the kernel may grant less to a process without the right to force it. */
 export const SOCKET_BUFFER_BYTES = 8 << 20;
 
-export interface ListenAddress {
-  /** An IPv4 or IPv6 address, without brackets. */
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
-}
+/** Where a UDP socket is bound: an IPv4 or IPv6 address without brackets, and a port, 0 for any free one. */
+export type HostPort = Pick<ListenAddress, 'host' | 'port'>;
 
 /** The sockets of one listener, one per shard. */
 export interface ListenerSockets {
@@ -27,7 +24,7 @@ export interface NativeUdp {
    * Opens `count` sockets on one address. Throws an Error with `code` (`EADDRINUSE`, …) and a message that names the
    * listener; then nothing stays open.
    */
-  listen(address: ListenAddress, listener: number, count: number): ListenerSockets;
+  listen(address: HostPort, listener: number, count: number): ListenerSockets;
   /** Bytes the kernel queues for a socket: twice what was asked for, or less where the system's limit is lower. */
   receiveBufferBytes(socket: UdpSocket): number;
   /** An eventfd for a bell; throws. */
@@ -60,7 +57,7 @@ export function nativeUdp(): NativeUdp | string {
   };
 }
 
-function listen(calls: abi.Calls, address: ListenAddress, listener: number, count: number): ListenerSockets {
+function listen(calls: abi.Calls, address: HostPort, listener: number, count: number): ListenerSockets {
   const ip = new Uint8Array(16);
   const family = parseIp(address.host, ip, 0);
   if (family === 0) throw new Error(`not an IP address: ${address.host}`);
@@ -84,7 +81,7 @@ function listen(calls: abi.Calls, address: ListenAddress, listener: number, coun
 
 interface Target {
   readonly calls: abi.Calls;
-  readonly address: ListenAddress;
+  readonly address: HostPort;
   readonly family: 4 | 6;
   readonly ip: Uint8Array;
   readonly wildcard: boolean;

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LmdbStore } from '../../src/location/lmdb-store.ts';
+import { LmdbReader, LmdbStore } from '../../src/location/lmdb-store.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { bundle } from '../support/bundle.ts';
 import { Child, killAll, run } from '../support/child-process.ts';
@@ -41,6 +41,7 @@ for (const durability of ['durable', 'process'] as const) {
   };
   storeConformance(`lmdb-store (${durability})`, {
     open: () => open(freshDirectory()),
+    reader: (store) => new LmdbReader(directoryOf.get(store) ?? '', durability),
     reopen: async (store) => {
       const directory = directoryOf.get(store) ?? '';
       store.close();

@@ -3,4 +3,7 @@
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { storeConformance } from './store-conformance.ts';
 
-storeConformance('memory-store', { open: () => new MemoryStore() });
+storeConformance('memory-store', {
+  open: () => new MemoryStore(),
+  reader: (store) => (store as MemoryStore).reader(),
+});

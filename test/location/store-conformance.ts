@@ -1,6 +1,7 @@
 // What every location store must do, whatever it is made of. Run by the tests of each.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type LocationReader, SCAN_START } from '../../src/location/location-reader.ts';
 import type { LocationStore } from '../../src/location/location-store.ts';
 import { AOR_KEY_BYTES } from '../../src/location/location-store.ts';
 import { RECORD_HEADER_BYTES } from '../../src/location/record.ts';
@@ -12,6 +13,8 @@ export interface StoreUnderTest {
   open(): LocationStore;
   /** Closes it and opens what it left behind; undefined for a store that leaves nothing. */
   reopen?(store: LocationStore): Promise<LocationStore>;
+  /** A reader of what it commits. */
+  reader(store: LocationStore): LocationReader;
 }
 
 function removeRecord(writes: WriteSet, n: number): void {
@@ -201,6 +204,67 @@ export function storeConformance(name: string, subject: StoreUnderTest): void {
       expect(found.size).toBe(200);
       expect(store.quarantined).toBe(1);
       for (let n = 0; n < 300; n++) expect(textOf(store, n)).toEqual(n % 3 === 0 ? undefined : expected(`aor-${n}`));
+    });
+
+    describe('its reader', () => {
+      let reader: LocationReader;
+      beforeEach(() => {
+        reader = subject.reader(store);
+      });
+      afterEach(() => reader.close());
+      const into = new Uint8Array(65_536);
+      const read = (n: number) => reader.read(keyOf(n), into);
+      const text = (n: number) => Buffer.from(into.subarray(RECORD_HEADER_BYTES, read(n)));
+
+      it('sees every commit when it has returned, and nothing before', () => {
+        expect(read(1)).toBe(-1);
+        putRecord(writes, 1, 'first');
+        expect(read(1)).toBe(-1);
+        commit();
+        expect(text(1)).toEqual(expected('first'));
+        putRecord(writes, 1, 'second', 200);
+        commit();
+        expect(text(1)).toEqual(expected('second', 200));
+        removeRecord(writes, 1);
+        commit();
+        expect(read(1)).toBe(-1);
+      });
+
+      it('copies nothing where there is no room, and says how long the record is', () => {
+        putRecord(writes, 1, 'long', 500);
+        commit();
+        const short = new Uint8Array(100);
+        expect(reader.read(keyOf(1), short)).toBe(RECORD_HEADER_BYTES + 500);
+        expect(short).toEqual(new Uint8Array(100));
+      });
+
+      it('reads a damaged record as none', () => {
+        putDamaged(writes, 1);
+        commit();
+        expect(read(1)).toBe(-1);
+        expect(reader.scan(SCAN_START, 10, () => expect.unreachable())).toBeUndefined();
+      });
+
+      it('scans in steps of any size, each record once, whatever is committed between', () => {
+        for (let n = 0; n < 50; n++) putRecord(writes, n, `record ${n}`);
+        commit();
+        for (const step of [1, 7, 50, 100]) {
+          const keys: string[] = [];
+          let cursor: Uint8Array | undefined = SCAN_START;
+          while (cursor !== undefined) {
+            let visited = 0;
+            cursor = reader.scan(cursor, step, (key) => {
+              keys.push(Buffer.from(key).toString('hex'));
+              visited++;
+            });
+            expect(visited).toBeLessThanOrEqual(step);
+            putRecord(writes, 7, 'changed meanwhile');
+            commit();
+          }
+          expect(new Set(keys).size).toBe(50);
+          expect(keys.length).toBe(50);
+        }
+      });
     });
   });
 }

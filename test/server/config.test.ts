@@ -39,7 +39,10 @@ describe('configuration', () => {
     expect(load('')).toEqual(DEFAULT_CONFIG);
     expect(load('# nothing\n')).toEqual(DEFAULT_CONFIG);
     expect(DEFAULT_CONFIG).toMatchObject({
-      listen: [{ host: '127.0.0.1', port: 5060 }],
+      listen: [
+        { transport: 'udp', host: '127.0.0.1', port: 5060 },
+        { transport: 'tcp', host: '127.0.0.1', port: 5060 },
+      ],
       data: './data',
       auth: { mode: 'none' },
       durability: 'durable',
@@ -50,7 +53,7 @@ describe('configuration', () => {
 
   it('reads every key', () => {
     const config = load(`
-listen: ['udp:127.0.0.1:15060', 'udp:[::1]:15060']
+listen: ['udp:127.0.0.1:15060', 'tcp:[::1]:15060']
 domains: [Example.COM, 2001:db8::1]
 data: bindings
 shards: 3
@@ -80,8 +83,8 @@ limits:
 `);
     expect(config).toEqual({
       listen: [
-        { host: '127.0.0.1', port: 15060 },
-        { host: '::1', port: 15060 },
+        { transport: 'udp', host: '127.0.0.1', port: 15060 },
+        { transport: 'tcp', host: '::1', port: 15060 },
       ],
       data: join(directory, 'bindings'),
       shards: 3,
@@ -107,6 +110,7 @@ limits:
         transactionsMax: 5000,
         answerBytesMax: 67108864,
       },
+      streams: DEFAULT_CONFIG.streams,
     });
   });
 
@@ -126,8 +130,8 @@ limits:
     ['data: ""', 'aorta.yaml:1:7: data: is empty'],
     ['listen: []', 'aorta.yaml:1:9: listen: is empty'],
     [
-      'listen:\n  - udp:127.0.0.1:5060\n  - tcp:127.0.0.1:5060',
-      'aorta.yaml:3:5: listen: tcp is not in this version, only udp (got "tcp:127.0.0.1:5060")',
+      'listen:\n  - udp:127.0.0.1:5060\n  - ws:127.0.0.1:5060',
+      'aorta.yaml:3:5: listen: ws is not in this version, only udp and tcp (got "ws:127.0.0.1:5060")',
     ],
     [
       'domains: [a.com, "sip:b.com"]',
@@ -172,7 +176,7 @@ limits:
       'listen: udp:127.0.0.1:1\ndomains: a.com\npolicy: {min-expires: 100, expires-jitter: 5}',
       flags({ listen: ['udp:127.0.0.2:2'], shards: '2', policy: { 'min-expires': '200' } }),
     );
-    expect(config.listen).toEqual([{ host: '127.0.0.2', port: 2 }]);
+    expect(config.listen).toEqual([{ transport: 'udp', host: '127.0.0.2', port: 2 }]);
     expect(config.shards).toBe(2);
     expect(config.policy).toMatchObject({ domains: ['a.com'], minExpiresS: 200, expiresJitterPercent: 5 });
   });
@@ -286,9 +290,9 @@ auth:
 
 describe('a listen address', () => {
   it.each([
-    ['udp:127.0.0.1:5060', { host: '127.0.0.1', port: 5060 }],
-    ['UDP:127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
-    ['udp:[::1]:65535', { host: '::1', port: 65535 }],
+    ['udp:127.0.0.1:5060', { transport: 'udp', host: '127.0.0.1', port: 5060 }],
+    ['UDP:127.0.0.1:0', { transport: 'udp', host: '127.0.0.1', port: 0 }],
+    ['tcp:[::1]:65535', { transport: 'tcp', host: '::1', port: 65535 }],
   ])('is read: %s', (text, address) => {
     expect(parseListenAddress(text)).toEqual(address);
   });

@@ -18,7 +18,7 @@ describe('startServer', () => {
   it('serves until it is stopped, counts, and keeps the bindings for the next one', async () => {
     const config = {
       ...DEFAULT_CONFIG,
-      listen: [{ host: '127.0.0.1', port: 0 }],
+      listen: [{ transport: 'udp' as const, host: '127.0.0.1', port: 0 }],
       data: temporaryDirectory(),
       shards: 2,
       policy: { ...DEFAULT_POLICY, domains: ['example.com'] },
@@ -46,13 +46,17 @@ describe('startServer', () => {
 
   it('refuses what the command refuses', async () => {
     const data = temporaryDirectory();
-    const open = { ...DEFAULT_CONFIG, data, listen: [{ host: '0.0.0.0', port: 0 }] };
+    const open = { ...DEFAULT_CONFIG, data, listen: [{ transport: 'udp' as const, host: '0.0.0.0', port: 0 }] };
     await expect(startServer(open)).rejects.toThrow(ConfigError);
-    const config = { ...DEFAULT_CONFIG, data, listen: [{ host: '127.0.0.1', port: await freePort() }] };
+    const config = {
+      ...DEFAULT_CONFIG,
+      data,
+      listen: [{ transport: 'udp' as const, host: '127.0.0.1', port: await freePort() }],
+    };
     const server = await startServer(config);
-    await expect(startServer({ ...config, listen: [{ host: '127.0.0.1', port: 0 }] })).rejects.toThrow(
-      DataDirectoryError,
-    );
+    await expect(
+      startServer({ ...config, listen: [{ transport: 'udp' as const, host: '127.0.0.1', port: 0 }] }),
+    ).rejects.toThrow(DataDirectoryError);
     const other = { ...config, data: temporaryDirectory() };
     await expect(startServer(other)).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await server.stop();

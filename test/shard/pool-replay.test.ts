@@ -22,7 +22,7 @@ afterEach(async () => {
 function start(log: PoolOptions['log'] = () => {}): Promise<Pool> {
   return startPool({
     shards: 2,
-    listeners: [{ host: '127.0.0.1', port: 0 }],
+    listeners: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
     udp: 'auto',
     dataDir: directory,
     durability: 'durable',

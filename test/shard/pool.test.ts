@@ -32,7 +32,7 @@ async function start(over: Partial<PoolOptions> = {}): Promise<{ pool: Pool; log
   const log: Entry[] = [];
   const pool = await startPool({
     shards: 1,
-    listeners: [{ host: '127.0.0.1', port: 0 }],
+    listeners: [{ transport: 'udp' as const, host: '127.0.0.1', port: 0 }],
     udp: 'auto',
     durability: 'process',
     policy: DEFAULT_POLICY,
@@ -95,7 +95,9 @@ describe.each(ways)('a pool with udp %s', (udp) => {
     expect(total(pool, 'batches')).toBeGreaterThan(0);
     expect(total(pool, 'loops')).toBeGreaterThanOrEqual(total(pool, 'batches'));
     await pool.stop();
-    await expect(start({ udp, listeners: [{ host: '127.0.0.1', port }] })).resolves.toBeDefined();
+    await expect(
+      start({ udp, listeners: [{ transport: 'udp' as const, host: '127.0.0.1', port }] }),
+    ).resolves.toBeDefined();
   });
 
   it('hands messages to the shard that owns them, and answers from there', async () => {
@@ -156,19 +158,23 @@ describe.each(ways)('a pool with udp %s', (udp) => {
   it('names an address in use before any shard starts', async () => {
     const holder = await phone();
     const { port } = holder.address();
-    await expect(start({ udp, listeners: [{ host: '127.0.0.1', port }] })).rejects.toMatchObject({
+    await expect(
+      start({ udp, listeners: [{ transport: 'udp' as const, host: '127.0.0.1', port }] }),
+    ).rejects.toMatchObject({
       code: 'EADDRINUSE',
       message: `address in use: udp:127.0.0.1:${port}`,
     });
     const { pool, port: taken } = await start({ udp });
-    await expect(start({ udp, listeners: [{ host: '127.0.0.1', port: taken }] })).rejects.toThrow('address in use');
+    await expect(
+      start({ udp, listeners: [{ transport: 'udp' as const, host: '127.0.0.1', port: taken }] }),
+    ).rejects.toThrow('address in use');
     await pool.stop();
   });
 
   it('serves several listeners, each answering from its own address', async () => {
     const listeners = [
-      { host: '127.0.0.1', port: 0 },
-      { host: '127.0.0.2', port: 0 },
+      { transport: 'udp' as const, host: '127.0.0.1', port: 0 },
+      { transport: 'udp' as const, host: '127.0.0.2', port: 0 },
     ];
     const { pool } = await start({ udp, shards: 2, listeners });
     const socket = await phone();
@@ -196,7 +202,7 @@ describe.each(ways)('a pool with udp %s', (udp) => {
   });
 
   it.skipIf(!hasIpv6)('serves ::1', async () => {
-    const { pool } = await start({ udp, shards: 2, listeners: [{ host: '::1', port: 0 }] });
+    const { pool } = await start({ udp, shards: 2, listeners: [{ transport: 'udp' as const, host: '::1', port: 0 }] });
     const socket = createSocket('udp6');
     sockets.push(socket);
     for (const text of ['0 six', '1 six']) {

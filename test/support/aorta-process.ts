@@ -19,6 +19,8 @@ export interface AortaOptions {
   readonly address?: string;
   readonly domains?: readonly string[];
   readonly udp?: 'auto' | 'dgram';
+  /** What it listens on, each on the same address and port; by default UDP alone. */
+  readonly transports?: readonly string[];
   readonly shards?: number;
   /** Further flags of `aorta serve`. */
   readonly flags?: readonly string[];
@@ -49,7 +51,8 @@ export class Aorta {
     const port = options.port ?? (await freePort(address));
     const data = options.data ?? temporaryDirectory();
     const host = address.includes(':') ? `[${address}]` : address;
-    const args = ['serve', '--listen', `udp:${host}:${port}`, '--data', data];
+    const args = ['serve', '--data', data];
+    for (const transport of options.transports ?? ['udp']) args.push('--listen', `${transport}:${host}:${port}`);
     for (const domain of options.domains ?? ['example.com']) args.push('--domain', domain);
     if (options.udp) args.push('--udp', options.udp);
     if (options.shards) args.push('--shards', String(options.shards));
@@ -108,7 +111,8 @@ export function removeDirectories(): void {
   directories.clear();
 }
 
-let candidate = 20_000 + ((process.pid * 37) % 11_000);
+// Neighbouring processes start 577 apart: several test files run at a time.
+let candidate = 20_000 + ((process.pid * 577) % 11_000);
 
 /**
  * A UDP port that nobody has. Below the ephemeral range, where the kernel hands out the clients' ports, and different

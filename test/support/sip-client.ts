@@ -108,21 +108,7 @@ export class SipClient {
 
   /** A REGISTER of this client, as text. */
   register(fields: RegisterFields = {}): string {
-    const aor = fields.aor ?? 'alice@example.com';
-    const host = aor.slice(aor.lastIndexOf('@') + 1);
-    const lines = [
-      `REGISTER ${fields.requestUri ?? `sip:${host}`} SIP/2.0`,
-      `Via: ${fields.via ?? this.via(fields.branch)}`,
-      'Max-Forwards: 70',
-      `From: ${fields.from ?? `<sip:${aor}>;tag=${newToken()}`}`,
-      `To: ${fields.to ?? `<sip:${aor}>`}`,
-      `Call-ID: ${fields.callId ?? newToken()}`,
-      `CSeq: ${fields.cseq ?? 1} REGISTER`,
-      ...(fields.contacts ?? []).map((contact) => `Contact: ${contact}`),
-      ...(fields.expires === undefined ? [] : [`Expires: ${fields.expires}`]),
-      ...(fields.headers ?? []),
-    ];
-    return sip(lines, fields.body);
+    return registerText(fields, this.via(fields.branch));
   }
 
   /** Any other request of this client, as text. */
@@ -173,6 +159,25 @@ export class SipClient {
     if (index < 0) this.inbox.push(answer);
     else this.waiting.splice(index, 1)[0].take(answer);
   }
+}
+
+/** A REGISTER, as text. */
+export function registerText(fields: RegisterFields, via: string): string {
+  const aor = fields.aor ?? 'alice@example.com';
+  const host = aor.slice(aor.lastIndexOf('@') + 1);
+  const lines = [
+    `REGISTER ${fields.requestUri ?? `sip:${host}`} SIP/2.0`,
+    `Via: ${fields.via ?? via}`,
+    'Max-Forwards: 70',
+    `From: ${fields.from ?? `<sip:${aor}>;tag=${newToken()}`}`,
+    `To: ${fields.to ?? `<sip:${aor}>`}`,
+    `Call-ID: ${fields.callId ?? newToken()}`,
+    `CSeq: ${fields.cseq ?? 1} REGISTER`,
+    ...(fields.contacts ?? []).map((contact) => `Contact: ${contact}`),
+    ...(fields.expires === undefined ? [] : [`Expires: ${fields.expires}`]),
+    ...(fields.headers ?? []),
+  ];
+  return sip(lines, fields.body);
 }
 
 /** Lines and body as one message, Content-Length included unless a line names it. */
@@ -248,12 +253,12 @@ export function newBranch(): string {
   return `z9hG4bK${newToken()}`;
 }
 
-function readAnswer(text: string, address: string, port: number): Answer {
+export function readAnswer(text: string, address: string, port: number): Answer {
   const start = /^SIP\/2\.0 (\d{3}) ?([^\r\n]*)/.exec(text);
   return { status: Number(start?.[1] ?? 0), reason: start?.[2] ?? '', text, address, port };
 }
 
-function transactionOf(message: string): string {
+export function transactionOf(message: string): string {
   const via = header(message, 'Via', 'v') ?? '';
   const branch = /;\s*branch\s*=\s*([^;,\s]+)/i.exec(via)?.[1] ?? '';
   const cseq = (header(message, 'CSeq') ?? '').replace(/\s+/g, ' ');

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createPeers } from '../../src/registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
 import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../../src/transport/linux-udp.ts';
-import { type ListenAddress, nativeUdp } from '../../src/transport/native-udp.ts';
+import { type HostPort, nativeUdp } from '../../src/transport/native-udp.ts';
 
 const native = nativeUdp();
 const reason = typeof native === 'string' ? native : '';
@@ -28,7 +28,7 @@ class Endpoint {
   readonly sender: UdpSender;
   readonly waiter: UdpWait;
 
-  constructor(addresses: readonly ListenAddress[]) {
+  constructor(addresses: readonly HostPort[]) {
     if (typeof native === 'string') throw new Error(native);
     for (const [listener, address] of addresses.entries()) {
       const { port, sockets } = native.listen(address, listener, 1);

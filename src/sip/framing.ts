@@ -1,0 +1,172 @@
+// Where messages begin and end in a stream (RFC 3261 §18.3): by the empty line and Content-Length, keep-alives between them
+// (RFC 5626 §3.5.1). Bytes in, bounds out; what stands in a message is the parser's. Lines end where the parser ends them.
+// @hot
+
+import { CLASS, COLON, DIGIT, isText, LWS, skip, TAB, TOKEN } from './scanner.ts';
+import { ABSENT, MALFORMED } from './span-table.ts';
+import { ascii } from './writer.ts';
+
+/** Outcomes of `next`. */
+export const FRAME_MORE = 0;
+/** A message: bytes[at, end). */
+export const FRAME_MESSAGE = 1;
+/** A double CRLF, to be answered by one. */
+export const FRAME_PING = 2;
+/** No Content-Length that could be used: bytes[at, end) is what came up to the empty line, and nothing behind it can be read. */
+export const FRAME_NO_LENGTH = 3;
+/** Longer than the limit: bytes[at, end) is its head, or what of it came; nothing behind it can be read. */
+export const FRAME_TOO_LARGE = 4;
+/** No SIP at all; nothing to answer. */
+const FRAME_NOT_SIP = 5;
+
+const CR = 0x0d;
+const LF = 0x0a;
+const SP = 0x20;
+const CRLFCRLF_BYTES = 4;
+const LENGTH_MAX = 1 << 30;
+
+const CONTENT_LENGTH = ascii('content-length');
+const SHORT_NAME = 0x6c;
+const SIP_SLASH = ascii('sip/');
+
+/** One direction of one connection. Offsets it remembers are relative to the first byte of the message under way. */
+export class Framer {
+  /** Bounds of what `next` found; `end` is where to go on, whatever it found. */
+  at = 0;
+  end = 0;
+  /** Bytes of CRLFs since the last message or ping: 0 to 3. */
+  private blank = 0;
+  /** Start of the first line not yet looked at. */
+  private line = 0;
+  /** Behind the LF last looked for. */
+  private scanned = 0;
+  /** Value of Content-Length, ABSENT while there was none, MALFORMED where there were two. */
+  private lengthAt: number = ABSENT;
+  /** Bytes of the whole message once its head is complete, else 0. */
+  private total = 0;
+
+  /** Whether part of a message has come. */
+  get inMessage(): boolean {
+    return this.scanned > 0;
+  }
+
+  /** Looks at bytes[at, end). After FRAME_MORE it is called again with the same message's bytes from `this.at` on, and more. */
+  next(bytes: Uint8Array, at: number, end: number, bytesMax: number): number {
+    let p = at;
+    if (this.scanned === 0) {
+      p = this.skipBlank(bytes, at, end);
+      if (p < 0) return this.found(FRAME_NOT_SIP, at, end);
+      if (this.blank === CRLFCRLF_BYTES) {
+        this.blank = 0;
+        return this.found(FRAME_PING, p, p);
+      }
+      if (p === end) return this.found(FRAME_MORE, end, end);
+      this.blank = 0;
+      if ((CLASS[bytes[p]] & TOKEN) === 0) return this.found(FRAME_NOT_SIP, p, end);
+    }
+    this.at = p;
+    if (this.total === 0) {
+      const outcome = this.head(bytes, p, end, bytesMax);
+      if (outcome !== FRAME_MESSAGE) return outcome;
+    }
+    if (end - p < this.total) return FRAME_MORE;
+    const total = this.total;
+    this.restart();
+    return this.found(FRAME_MESSAGE, p, p + total);
+  }
+
+  /** Looks for the end of the head; FRAME_MESSAGE: `total` is known. */
+  private head(bytes: Uint8Array, start: number, end: number, bytesMax: number): number {
+    const limit = end - start > bytesMax ? start + bytesMax : end;
+    let line = start + this.line;
+    for (let p = start + this.scanned; p < limit; p++) {
+      if (bytes[p] !== LF) continue;
+      if (line === start && !isStartLine(bytes, line, p)) return this.found(FRAME_NOT_SIP, start, end);
+      if (p === line || (p === line + 1 && bytes[line] === CR)) return this.complete(bytes, start, p + 1, bytesMax);
+      this.takeLine(bytes, start, line, p);
+      line = p + 1;
+    }
+    if (limit < end || end - start === bytesMax) return this.found(FRAME_TOO_LARGE, start, limit);
+    this.line = line - start;
+    this.scanned = end - start;
+    return FRAME_MORE;
+  }
+
+  /** The head ends at `headEnd`. */
+  private complete(bytes: Uint8Array, start: number, headEnd: number, bytesMax: number): number {
+    const length = this.lengthAt < 0 ? MALFORMED : contentLength(bytes, start + this.lengthAt, headEnd);
+    if (length < 0) return this.found(FRAME_NO_LENGTH, start, headEnd);
+    this.total = headEnd - start + length;
+    this.scanned = this.total;
+    if (this.total > bytesMax) return this.found(FRAME_TOO_LARGE, start, headEnd);
+    return FRAME_MESSAGE;
+  }
+
+  private takeLine(bytes: Uint8Array, start: number, line: number, lineEnd: number): void {
+    let nameEnd = line;
+    while (nameEnd < lineEnd && (CLASS[bytes[nameEnd]] & TOKEN) !== 0) nameEnd++;
+    const short = nameEnd === line + 1 && (bytes[line] | 0x20) === SHORT_NAME;
+    if (!short && !isText(bytes, line, nameEnd, CONTENT_LENGTH)) return;
+    const colon = skip(bytes, nameEnd, lineEnd, LWS);
+    if (colon === lineEnd || bytes[colon] !== COLON) return;
+    this.lengthAt = this.lengthAt === ABSENT ? colon + 1 - start : MALFORMED;
+  }
+
+  /** Behind the CRLFs at `at`, as many as make a ping at most; -1 where there is another control character or half a CRLF. */
+  private skipBlank(bytes: Uint8Array, at: number, end: number): number {
+    let p = at;
+    while (p < end && this.blank < CRLFCRLF_BYTES) {
+      const wanted = (this.blank & 1) === 0 ? CR : LF;
+      if (bytes[p] !== wanted) return wanted === LF ? -1 : p;
+      this.blank++;
+      p++;
+    }
+    return p;
+  }
+
+  private restart(): void {
+    this.line = 0;
+    this.scanned = 0;
+    this.lengthAt = ABSENT;
+    this.total = 0;
+  }
+
+  private found(outcome: number, at: number, end: number): number {
+    this.at = at;
+    this.end = end;
+    return outcome;
+  }
+}
+
+/** A request line ends with a SIP version, a status line begins with one; of whatever version. */
+function isStartLine(bytes: Uint8Array, at: number, lineEnd: number): boolean {
+  if (isText(bytes, at, at + SIP_SLASH.length, SIP_SLASH)) return true;
+  let end = lineEnd;
+  while (end > at && bytes[end - 1] <= SP) end--;
+  let space = end;
+  while (space > at && bytes[space - 1] !== SP && bytes[space - 1] !== TAB) space--;
+  return space > at && isText(bytes, space, space + SIP_SLASH.length, SIP_SLASH);
+}
+
+/** The decimal number at `at`, which may be folded, up to its line's end; MALFORMED where it is none. */
+function contentLength(bytes: Uint8Array, at: number, end: number): number {
+  let p = skipFolds(bytes, at, end);
+  let value = 0;
+  const digits = p;
+  for (; p < end && (CLASS[bytes[p]] & DIGIT) !== 0; p++) {
+    value = value * 10 + bytes[p] - 0x30;
+    if (value > LENGTH_MAX) value = LENGTH_MAX;
+  }
+  if (p === digits) return MALFORMED;
+  p = skipFolds(bytes, p, end);
+  return p + 1 < end && bytes[p] === CR && bytes[p + 1] === LF ? value : MALFORMED;
+}
+
+function skipFolds(bytes: Uint8Array, at: number, end: number): number {
+  let p = at;
+  for (;;) {
+    p = skip(bytes, p, end, LWS);
+    if (p + 2 >= end || bytes[p] !== CR || bytes[p + 1] !== LF || (CLASS[bytes[p + 2]] & LWS) === 0) return p;
+    p += 2;
+  }
+}

@@ -1,0 +1,155 @@
+// The table of live connections, whatever their transport: token → connection, who its peer is, how many there are and may
+// be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
+
+import { createPeers, type Peers } from '../registrar/peers.ts';
+import { parseIp } from './ip-address.ts';
+import type { LiveFlows } from './live-flows.ts';
+import type { StreamPolicy } from './stream-policy.ts';
+
+/** What the table needs of a connection. */
+export interface Connection {
+  /** Sends a copy of bytes[at, end); false where it is not to be sent: the connection goes down, or its peer does not read. */
+  send(bytes: Uint8Array, at: number, end: number): boolean;
+  /** There is room again for what `StreamEvents.message` would not take. */
+  resume(): void;
+  /** Ends it; what has been written still leaves. */
+  close(): void;
+}
+
+/** Who is at the other end. */
+export interface FlowSource {
+  /** TRANSPORT_*. */
+  readonly transport: number;
+  /** Index of the listener in the configuration. */
+  readonly listener: number;
+  /** IPv4 or IPv6, as Node gives it. */
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+}
+
+/** Totals since the start; `open` is a gauge. */
+export interface FlowCounts {
+  open: number;
+  opened: number;
+  refusedTotal: number;
+  refusedSource: number;
+}
+
+/** Where tokens come from: numbers that no earlier life of the server has used. */
+export interface FlowNumbers {
+  readonly first: number;
+  /** Numbers reserved from `first` on. */
+  readonly step: number;
+  /** Reserves as many again. */
+  reserve(): void;
+}
+
+const TOKENS = 2 ** 32;
+
+export class Flows {
+  /** Row of a flow: see `rowOf`. */
+  readonly peers: Peers;
+  readonly counts: FlowCounts = { open: 0, opened: 0, refusedTotal: 0, refusedSource: 0 };
+  private readonly live: LiveFlows;
+  private readonly policy: StreamPolicy;
+  private readonly connections: (Connection | undefined)[] = [];
+  private readonly perSource = new Map<string, number>();
+  private readonly numbers: FlowNumbers;
+  private next: number;
+  private used = 0;
+
+  constructor(live: LiveFlows, numbers: FlowNumbers, policy: StreamPolicy) {
+    this.live = live;
+    this.policy = policy;
+    this.numbers = numbers;
+    this.next = numbers.first;
+    this.peers = createPeers(live.slots);
+  }
+
+  /** The token of a new connection, never 0; 0 where it may not be: too many in all, or from this source. */
+  open(connection: Connection, source: FlowSource): number {
+    const { counts, policy, peers } = this;
+    if (counts.open >= Math.min(policy.connectionsMax, this.live.slots >> 1)) {
+      counts.refusedTotal++;
+      return 0;
+    }
+    const token = this.newToken();
+    const row = this.rowOf(token);
+    const family = parseIp((source.address ?? '').split('%', 1)[0], peers.ip, row << 4);
+    if (family === 0) return 0; // gone already
+    const key = this.sourceKey(row, family);
+    const before = this.perSource.get(key) ?? 0;
+    if (before >= policy.connectionsPerSourceMax) {
+      counts.refusedSource++;
+      return 0;
+    }
+    this.perSource.set(key, before + 1);
+    peers.family[row] = family;
+    peers.port[row] = source.port ?? 0;
+    peers.transport[row] = source.transport;
+    peers.listener[row] = source.listener;
+    peers.flow[row] = token;
+    peers.viaMain[row] = 1;
+    this.connections[row] = connection;
+    counts.open++;
+    counts.opened++;
+    this.live.begin(token);
+    return token;
+  }
+
+  /** Row of `peers` that describes a live flow. */
+  rowOf(token: number): number {
+    return token & (this.live.slots - 1);
+  }
+
+  /** Whether the connection is still there. */
+  isAlive(token: number): boolean {
+    return this.live.isAlive(token);
+  }
+
+  /** Sends bytes[at, end) to the other end; false where the flow has ended or takes no more. */
+  send(token: number, bytes: Uint8Array, at: number, end: number): boolean {
+    if (!this.live.isAlive(token)) return false;
+    return this.connections[this.rowOf(token)]?.send(bytes, at, end) ?? false;
+  }
+
+  resume(token: number): void {
+    if (this.live.isAlive(token)) this.connections[this.rowOf(token)]?.resume();
+  }
+
+  close(token: number): void {
+    if (this.live.isAlive(token)) this.connections[this.rowOf(token)]?.close();
+  }
+
+  /** The connection is gone, says its listener. False where that was known. */
+  ended(token: number): boolean {
+    if (!this.live.isAlive(token)) return false;
+    const row = this.rowOf(token);
+    this.live.end(token);
+    this.connections[row] = undefined;
+    const key = this.sourceKey(row, this.peers.family[row]);
+    const left = (this.perSource.get(key) ?? 1) - 1;
+    if (left === 0) this.perSource.delete(key);
+    else this.perSource.set(key, left);
+    this.counts.open--;
+    return true;
+  }
+
+  private newToken(): number {
+    for (;;) {
+      const token = this.next;
+      this.next = (this.next + 1) % TOKENS;
+      if (++this.used === this.numbers.step - 1) {
+        this.numbers.reserve();
+        this.used = -1;
+      }
+      if (token !== 0 && this.live.isFree(token)) return token;
+    }
+  }
+
+  /** An IPv4 address, or an IPv6 /64, as a key: one character per byte. */
+  private sourceKey(row: number, family: number): string {
+    const at = row << 4;
+    return String.fromCharCode(...this.peers.ip.subarray(at, at + (family === 4 ? 4 : 8)));
+  }
+}

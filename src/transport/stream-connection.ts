@@ -1,0 +1,143 @@
+// One TCP or TLS connection: its bytes become messages, answers become bytes, and it ends in order. What is kept for it while
+// it is silent is this object and the socket. When it has been silent for too long is tcp-listener's.
+
+import type { Socket } from 'node:net';
+import { FRAME_MESSAGE, FRAME_MORE, FRAME_NO_LENGTH, FRAME_PING, FRAME_TOO_LARGE, Framer } from '../sip/framing.ts';
+import type { Connection } from './flows.ts';
+import type { StreamListenerOptions } from './stream-listener.ts';
+
+const PONG = Buffer.from('\r\n');
+const PENDING_BYTES_MIN = 2048;
+/** How long answers may still take once the other end has said its last, or said what could not be read. */
+const LINGER_MS = 2000;
+
+export class StreamConnection implements Connection {
+  readonly socket: Socket;
+  token = 0;
+  /** When bytes last came, and when the first of the message under way did, 0 without one; epoch ms. */
+  heardAt = 0;
+  messageSince = 0;
+  private readonly options: StreamListenerOptions;
+  private readonly framer = new Framer();
+  /** Bytes of a message that is not whole, or not taken yet. */
+  private pending: Buffer | null = null;
+  private pendingLength = 0;
+  /** Requests handed on less answers sent: never below zero, and not exact, since not every message draws an answer. */
+  private waiting = 0;
+  private reading = true;
+  private ending = false;
+
+  constructor(socket: Socket, options: StreamListenerOptions) {
+    this.socket = socket;
+    this.options = options;
+  }
+
+  send(bytes: Uint8Array, at: number, end: number): boolean {
+    const { socket } = this;
+    if (!socket.writable) return false;
+    if (socket.writableLength > this.options.policy.unsentBytesMax) {
+      socket.destroy();
+      return false;
+    }
+    socket.write(Buffer.from(bytes.subarray(at, end)));
+    if (this.waiting > 0) this.waiting--;
+    if (this.ending && this.waiting === 0) socket.end();
+    return true;
+  }
+
+  /** Bytes have come. */
+  receive(chunk: Buffer): void {
+    if (this.ending) return;
+    const now = Date.now();
+    this.heardAt = now;
+    if (this.pending === null) {
+      const rest = this.frames(chunk, 0, chunk.length);
+      if (rest < chunk.length) this.keep(chunk, rest, chunk.length);
+    } else {
+      this.keep(chunk, 0, chunk.length);
+      if (this.reading) this.pendingFrames();
+    }
+    if (!this.framer.inMessage) this.messageSince = 0;
+    else if (this.messageSince === 0) this.messageSince = now;
+  }
+
+  resume(): void {
+    if (this.reading || this.ending) return;
+    this.reading = true;
+    if (this.pending !== null) this.pendingFrames();
+    if (this.reading) this.socket.resume();
+  }
+
+  /** Reads no more; what was asked is still answered. */
+  finish(): void {
+    if (this.ending) return;
+    this.ending = true;
+    this.pending = null;
+    this.socket.pause();
+    if (this.waiting === 0) this.socket.end();
+    setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
+  }
+
+  close(): void {
+    this.ending = true;
+    this.pending = null;
+    this.socket.end();
+  }
+
+  private pendingFrames(): void {
+    const { pending, pendingLength } = this;
+    if (pending === null) return;
+    const rest = this.frames(pending, 0, pendingLength);
+    if (rest >= pendingLength) {
+      this.pending = null;
+      this.pendingLength = 0;
+    } else if (rest > 0) {
+      pending.copyWithin(0, rest, pendingLength);
+      this.pendingLength = pendingLength - rest;
+    }
+  }
+
+  /** Hands on what is whole in bytes[at, end); returns where the rest begins. */
+  private frames(bytes: Buffer, from: number, end: number): number {
+    const { framer, options } = this;
+    let at = from;
+    while (at < end && this.reading) {
+      const outcome = framer.next(bytes, at, end, options.messageBytesMax);
+      at = framer.end;
+      if (outcome === FRAME_MORE) return framer.at;
+      if (outcome === FRAME_PING) {
+        if (this.socket.writable) this.socket.write(PONG);
+      } else if (outcome === FRAME_MESSAGE) {
+        if (!this.hand(bytes, framer.at, framer.end)) return framer.at;
+      } else {
+        if (outcome === FRAME_NO_LENGTH || outcome === FRAME_TOO_LARGE) this.hand(bytes, framer.at, framer.end);
+        this.finish();
+        return end;
+      }
+    }
+    return at;
+  }
+
+  private hand(bytes: Buffer, at: number, end: number): boolean {
+    if (this.options.events.message(this.token, bytes, at, end)) {
+      this.waiting++;
+      return true;
+    }
+    this.reading = false;
+    this.socket.pause();
+    return false;
+  }
+
+  private keep(chunk: Buffer, at: number, end: number): void {
+    const length = this.pendingLength + end - at;
+    let { pending } = this;
+    if (pending === null || pending.length < length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(PENDING_BYTES_MIN, length, (pending?.length ?? 0) * 2));
+      if (pending !== null) pending.copy(larger, 0, 0, this.pendingLength);
+      pending = larger;
+      this.pending = pending;
+    }
+    chunk.copy(pending, this.pendingLength, at, end);
+    this.pendingLength = length;
+  }
+}

@@ -1,0 +1,135 @@
+// TCP listeners by node:net: accepting within the limits, and the sweep that ends who is silent or too slow.
+// What a connection's bytes mean is stream-connection's.
+
+import { createServer, type Server, type Socket } from 'node:net';
+import { bindError, formatListener } from './ip-address.ts';
+import { TRANSPORT_CODE } from './listen-address.ts';
+import { StreamConnection } from './stream-connection.ts';
+import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
+
+/** How often silent and slow connections are looked for. */
+const SWEEP_MS = 1000;
+/** How long a stop waits for answers to leave. */
+const CLOSE_MS = 2000;
+/** Connections that the kernel keeps until they are accepted: a storm of them must not be turned away. */
+const BACKLOG = 4096;
+
+/** A socket knows its connection; so its listeners are functions that all sockets share. */
+interface OwnedSocket extends Socket {
+  connection?: StreamConnection;
+}
+
+/** Binds; rejects where the address cannot be had. */
+export async function openTcpListener(options: StreamListenerOptions): Promise<StreamListener> {
+  const listener = new TcpListener(options);
+  await listener.bind();
+  return listener;
+}
+
+class TcpListener implements StreamListener {
+  address: StreamListenerOptions['address'];
+  private readonly options: StreamListenerOptions;
+  private readonly server: Server;
+  private readonly connections = new Set<StreamConnection>();
+  private readonly sweeper: NodeJS.Timeout;
+  private paused = false;
+  private closed: (() => void) | undefined;
+
+  constructor(options: StreamListenerOptions) {
+    this.options = options;
+    this.address = options.address;
+    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
+    this.sweeper = setInterval(() => this.sweep(Date.now()), SWEEP_MS);
+    this.sweeper.unref();
+  }
+
+  bind(): Promise<void> {
+    const { host, port, transport } = this.options.address;
+    const { server } = this;
+    return new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        clearInterval(this.sweeper);
+        reject(bindError(error.code ?? error.message, formatListener(transport, host, port)));
+      });
+      server.listen({ host, port, ipv6Only: host.includes(':'), backlog: BACKLOG }, () => {
+        server.removeAllListeners('error');
+        server.on('error', (error) => this.options.events.error(this.options.listener, error));
+        const bound = server.address();
+        this.address = { transport, host, port: bound !== null && typeof bound === 'object' ? bound.port : port };
+        resolve();
+      });
+    });
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.server.close();
+    for (const { socket } of this.connections) socket.pause();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.sweeper);
+    for (const connection of this.connections) connection.close();
+    if (this.connections.size === 0) return;
+    const late = setTimeout(() => {
+      for (const { socket } of this.connections) socket.destroy();
+    }, CLOSE_MS);
+    await new Promise<void>((resolve) => {
+      this.closed = resolve;
+    });
+    clearTimeout(late);
+  }
+
+  private accept(socket: OwnedSocket): void {
+    const { flows, listener, address } = this.options;
+    const connection = new StreamConnection(socket, this.options);
+    connection.token = this.paused
+      ? 0
+      : flows.open(connection, {
+          transport: TRANSPORT_CODE[address.transport],
+          listener,
+          address: socket.remoteAddress,
+          port: socket.remotePort,
+        });
+    if (connection.token === 0) {
+      socket.destroy();
+      return;
+    }
+    connection.heardAt = Date.now();
+    this.connections.add(connection);
+    socket.connection = connection;
+    socket.on('data', onData);
+    socket.on('end', onEnd);
+    socket.on('error', onError);
+    socket.on('close', () => this.gone(connection));
+  }
+
+  private gone(connection: StreamConnection): void {
+    const { flows, events } = this.options;
+    this.connections.delete(connection);
+    if (flows.ended(connection.token)) events.closed(connection.token);
+    if (this.connections.size === 0) this.closed?.();
+  }
+
+  private sweep(now: number): void {
+    const { idleMs, messageMs } = this.options.policy;
+    for (const connection of this.connections) {
+      const slow = connection.messageSince > 0 && now - connection.messageSince > messageMs;
+      if (slow || now - connection.heardAt > idleMs) connection.socket.destroy();
+    }
+  }
+}
+
+function onData(this: OwnedSocket, chunk: Buffer): void {
+  this.connection?.receive(chunk);
+}
+
+/** The other end says no more; what it asked is still answered. */
+function onEnd(this: OwnedSocket): void {
+  this.connection?.finish();
+}
+
+/** `close` follows. */
+function onError(this: OwnedSocket): void {
+  this.destroy();
+}
