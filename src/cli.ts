@@ -28,7 +28,7 @@ const FLAGS: readonly [key: string, option: Option][] = [
     'listen',
     new Option(
       '--listen <transport:HOST:PORT>',
-      `udp or tcp, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
+      `udp, tcp, ws or wss, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
     ).argParser(collect),
   ],
   [
@@ -66,6 +66,8 @@ const FLAGS: readonly [key: string, option: Option][] = [
       "auto: the kernel's batch calls where there are any; dgram: Node's own sockets (default: auto)",
     ),
   ],
+  ['tls.cert', new Option('--tls-cert <file>', 'for wss: certificate in PEM, with those that lead up to a known one')],
+  ['tls.key', new Option('--tls-key <file>', 'for wss: its private key in PEM')],
   [
     'policy.min-expires',
     new Option('--min-expires <s>', `shorter registrations are answered 423 (default: ${policy.minExpiresS})`),

@@ -10,12 +10,15 @@ import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
+import type { TlsFiles } from '../transport/tls-files.ts';
+import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 
 import { nearest } from './nearest.ts';
+import { fillWebSocket, webSocketKeys, webSocketSchema } from './websocket-config.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -40,6 +43,9 @@ export interface Config {
   readonly policy: Policy;
   /** Limits of connections. */
   readonly streams: StreamPolicy;
+  readonly webSocket: WebSocketPolicy;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
 }
 
 const SHARDS_MAX = 64;
@@ -61,6 +67,7 @@ export const DEFAULT_CONFIG: Config = {
   logLevel: 'info',
   policy: DEFAULT_POLICY,
   streams: DEFAULT_STREAM_POLICY,
+  webSocket: fillWebSocket({}, false),
 };
 
 /** What is wrong with a configuration: one line for each problem, each with the place it stands at. */
@@ -92,6 +99,8 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  websocket: webSocketSchema.optional(),
+  tls: z.strictObject({ cert: text.optional(), key: text.optional() }, section).optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
@@ -140,6 +149,8 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      websocket: { ...merged.websocket, ...raw.websocket },
+      tls: { ...merged.tls, ...raw.tls },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -161,6 +172,12 @@ export function refusals(
     ([path, fault]) => `${place(['auth', ...path], ['auth', ...path].join('.'))}: ${fault}`,
   );
   const seen = new Set<string>();
+  const secure = config.listen.find(({ transport }) => transport === 'tls' || transport === 'wss');
+  if (secure !== undefined && config.tls === undefined) {
+    problems.push(
+      `${place(['listen'], 'listen')}: ${formatListenAddress(secure)} needs a certificate and its key: add --tls-cert FILE --tls-key FILE`,
+    );
+  }
   for (const address of config.listen) {
     const name = formatListenAddress(address);
     if (seen.has(name) && address.port !== 0) problems.push(`${place(['listen'], 'listen')}: ${name} is there twice`);
@@ -196,6 +213,8 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    websocket: webSocketKeys,
+    tls: schema.shape.tls.unwrap().shape,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -215,17 +234,20 @@ function needsAuth(raw: Raw): boolean {
 function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
   const policy = raw.policy ?? {};
   const limits = raw.limits ?? {};
+  const auth = fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none');
   return {
     listen: raw.listen ?? DEFAULT_CONFIG.listen,
     data: raw.data ?? DEFAULT_CONFIG.data,
     ...(raw.shards === undefined ? {} : { shards: raw.shards }),
-    auth: fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none'),
+    auth,
     abuse: fillAbuse(raw.abuse ?? {}),
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     streams: DEFAULT_STREAM_POLICY,
+    webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode === 'digest'),
+    ...(raw.tls?.cert && raw.tls.key && { tls: { certFile: raw.tls.cert, keyFile: raw.tls.key } }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
       ...intervals(policy, place, problems),

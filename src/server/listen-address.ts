@@ -7,7 +7,7 @@ import { LISTEN_TRANSPORTS, type ListenAddress, type ListenTransport } from '../
 const SHAPE = /^([a-z]+):(\[[^\]]*\]|[^:[\]]*):([0-9]{1,5})$/i;
 
 /** In this version. */
-const SERVED: readonly ListenTransport[] = ['udp', 'tcp'];
+const SERVED: readonly ListenTransport[] = ['udp', 'tcp', 'ws', 'wss'];
 
 /** Reads `udp:127.0.0.1:5060` or `tcp:[::1]:5060`. Throws a RangeError whose message says what is wrong. */
 export function parseListenAddress(text: string): ListenAddress {

@@ -3,6 +3,7 @@
 
 import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
@@ -25,13 +26,19 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+/** Where a program has a say while the server runs. */
+export interface ServerHooks {
+  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
+  readonly webSocketHandshake?: HandshakeHook;
+}
+
 /**
  * Starts a server and resolves when it answers. A Config is best made from DEFAULT_CONFIG:
  * `startServer({ ...DEFAULT_CONFIG, data: 'bindings', policy: { ...DEFAULT_POLICY, domains: ['example.com'] } })`.
  * The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
-export async function startServer(config: Config, log: Log = () => {}): Promise<Server> {
+export async function startServer(config: Config, log: Log = () => {}, hooks: ServerHooks = {}): Promise<Server> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const directory = openDataDirectory(config.data, {
@@ -47,6 +54,8 @@ export async function startServer(config: Config, log: Log = () => {}): Promise<
       listeners: config.listen,
       udp: config.udp,
       streams: config.streams,
+      webSocket: { policy: config.webSocket, ...(hooks.webSocketHandshake && { handshake: hooks.webSocketHandshake }) },
+      ...(config.tls && { tls: config.tls }),
       flowNumbers: openFlowNumbers(directory.path),
       dataDir: directory.path,
       durability: config.durability,

@@ -13,12 +13,15 @@ import type { FlowNumbers } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
+import type { TlsFiles } from '../transport/tls-files.ts';
+import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import type { WebSocketOptions } from './stream-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
 const RESTART_MS_FIRST = 50;
@@ -34,6 +37,10 @@ export interface PoolOptions {
   readonly udp: 'auto' | 'dgram';
   /** Limits of connections. */
   readonly streams?: StreamPolicy;
+  /** For listeners of WebSockets; by default every page may connect. */
+  readonly webSocket?: WebSocketOptions;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
   /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
   readonly flowNumbers?: FlowNumbers;
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
@@ -118,6 +125,8 @@ class RunningPool implements Pool {
       shards: options.shards,
       policy: options.streams ?? DEFAULT_STREAM_POLICY,
       messageBytesMax: options.policy.messageBytesMax,
+      webSocket: options.webSocket ?? { policy: DEFAULT_WEBSOCKET_POLICY },
+      ...(options.tls && { tls: options.tls }),
       numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
     });
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);

@@ -10,6 +10,7 @@ import { HandshakeCounts } from './handshake-counts.ts';
 import { bindError, formatIp, formatListener } from './ip-address.ts';
 import { type ListenAddress, TRANSPORT_CODE } from './listen-address.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
+import type { TlsFiles } from './tls-files.ts';
 import {
   forwardedFor,
   type Handshake,
@@ -20,19 +21,10 @@ import {
 } from './websocket-handshake.ts';
 import type { WebSocketPolicy } from './websocket-policy.ts';
 
-export interface WebSocketTls {
-  /** PEM files. */
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly passphrase?: string;
-  /** OpenSSL's list for TLS 1.2; what TLS 1.3 has is always there. */
-  readonly ciphers?: string;
-}
-
 export interface WebSocketOptions extends StreamListenerOptions {
   readonly webSocket: WebSocketPolicy;
   /** For WSS. */
-  readonly tls?: WebSocketTls;
+  readonly tls?: TlsFiles;
   /** Whether this peer is a proxy whose X-Forwarded-For counts. */
   trustsProxy?(address: string): boolean;
   readonly handshake?: HandshakeHook;
@@ -57,6 +49,8 @@ const HOOK_MS_MAX = 5000;
 const HANDSHAKE_MS_MAX = 14_000;
 /** Bytes that wait per connection while a shard has no room; whoever sends more into that is cut off. */
 const HELD_BYTES_MAX = 256 << 10;
+/** For TLS 1.2, the oldest version the library speaks; TLS 1.3 brings its own. */
+const CIPHERS = 'ECDHE+AESGCM:ECDHE+CHACHA20';
 const CRLF = new Uint8Array([0x0d, 0x0a]);
 
 type Library = Pick<typeof Uws, 'App' | 'SSLApp' | 'DISABLED' | 'us_listen_socket_close' | 'us_socket_local_port'>;
@@ -189,14 +183,13 @@ class Listener implements WebSocketListener {
     return app;
   }
 
-  private secureApp(tls: WebSocketTls): Uws.TemplatedApp {
+  private secureApp(tls: TlsFiles): Uws.TemplatedApp {
     try {
       return this.uws.SSLApp({
         cert_file_name: tls.certFile,
         key_file_name: tls.keyFile,
+        ssl_ciphers: CIPHERS,
         ssl_prefer_low_memory_usage: true,
-        ...(tls.passphrase && { passphrase: tls.passphrase }),
-        ...(tls.ciphers && { ssl_ciphers: tls.ciphers }),
       });
     } catch {
       throw new Error(`certificate ${tls.certFile} and key ${tls.keyFile} cannot be used for TLS`);

@@ -22,6 +22,7 @@ export const PEERS: readonly Peer[] = [
     debianPackage: 'linphone-cli',
     tests: 'test/e2e/linphone.test.ts and its part of auth-clients.test.ts',
   },
+  { command: 'chromium', debianPackage: 'chromium', tests: 'test/e2e/browser.test.ts' },
   { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
 ];
 

@@ -2,10 +2,24 @@
 // page starts and stops them by name, and reads what happened to them.
 
 import JsSIP from 'jssip';
-import { Registerer, RegistererState, UserAgent, UserAgentState } from 'sip.js';
+import { Registerer, RegistererState, UserAgent, UserAgentState, version } from 'sip.js';
 
 /** By name: { events, stop, … }. */
 const phones = {};
+
+/** By user: what is to be done with a 200 to a REGISTER. The libraries do not tell of refreshes. */
+const onRefresh = {};
+
+/** What goes over the page's sockets, heard without being in the way. */
+window.WebSocket = class extends WebSocket {
+  constructor(...args) {
+    super(...args);
+    this.addEventListener('message', ({ data }) => {
+      const user = /^To: .*<sip:([^@]+)@/m.exec(data)?.[1];
+      if (data.startsWith('SIP/2.0 200') && /^CSeq: [0-9]+ REGISTER/m.test(data)) onRefresh[user]?.();
+    });
+  }
+};
 
 /** A panel, and a list of what happened to a phone. */
 function panel(title) {
@@ -32,6 +46,7 @@ function panel(title) {
 
 function startJsSip({ name, url, user, domain, password, expires }) {
   const { events, note } = panel(`JsSIP ${JsSIP.version}: ${user}@${domain}`);
+  onRefresh[user] = () => note('confirmed');
   const ua = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(url)],
     uri: `sip:${user}@${domain}`,
@@ -56,7 +71,8 @@ function startJsSip({ name, url, user, domain, password, expires }) {
 }
 
 async function startSipJs({ name, url, user, domain, password, expires }) {
-  const { events, note } = panel(`SIP.js: ${user}@${domain}`);
+  const { events, note } = panel(`SIP.js ${version}: ${user}@${domain}`);
+  onRefresh[user] = () => note('confirmed');
   const ua = new UserAgent({
     uri: UserAgent.makeURI(`sip:${user}@${domain}`),
     authorizationUsername: user,
