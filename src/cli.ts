@@ -53,6 +53,21 @@ const FLAGS: readonly [key: string, option: Option][] = [
     new Option('--allow-unauthenticated', 'listen on other addresses without authentication all the same'),
   ],
   [
+    'lookup.sip',
+    new Option(
+      '--lookup-sip <who>',
+      'whose requests for a user are redirected to the contacts: trusted (this machine and --lookup-from), authenticated ' +
+        '(those and users who log in), anyone, off (default: trusted)',
+    ),
+  ],
+  [
+    'lookup.from',
+    new Option(
+      '--lookup-from <address>',
+      'proxy (address or prefix) that may ask where users are, besides this machine; may be repeated',
+    ).argParser(collect),
+  ],
+  [
     'durability',
     new Option(
       '--durability <word>',

@@ -33,14 +33,23 @@ export class ExpiryIndex implements TimerVisitor {
     this.keys = new Uint32Array(capacity * 4);
   }
 
-  /** Makes sure that the AOR gets a look no later than at `expiresAtMs` (and a tick): adds it, or moves it earlier. */
-  track(k0: number, k1: number, k2: number, k3: number, expiresAtMs: number): void {
+  /**
+   * Makes sure that the AOR gets a look no later than at `expiresAtMs` (and a tick): adds it, or moves it earlier. Returns its
+   * id: small and dense, its own until it is forgotten.
+   */
+  track(k0: number, k1: number, k2: number, k3: number, expiresAtMs: number): number {
     const slot = this.find(k0, k1, k2, k3);
     let id = this.slots[slot];
     if (id !== NONE) {
-      if (this.wheel.has(id) && this.wheel.deadline(id) <= expiresAtMs) return;
+      if (this.wheel.has(id) && this.wheel.deadline(id) <= expiresAtMs) return id;
     } else id = this.insert(slot, k0, k1, k2, k3);
     this.wheel.add(id, expiresAtMs);
+    return id;
+  }
+
+  /** The id of a key, -1 where it is not tracked. */
+  idOf(k0: number, k1: number, k2: number, k3: number): number {
+    return this.slots[this.find(k0, k1, k2, k3)];
   }
 
   /** Forgets an AOR whose bindings are gone; false where it was not tracked. Never needed: its deadline does the same. */

@@ -5,7 +5,7 @@
 export const RECORD_HEADER_BYTES = 8;
 
 /** Raised when the layout changes; older versions are then read by code of their own. */
-const RECORD_VERSION = 1;
+const RECORD_VERSION = 2;
 
 const SEED = 0x811c9dc5;
 const MULTIPLIER = 0x9e3779b1;

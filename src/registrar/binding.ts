@@ -1,62 +1,55 @@
-// A binding as bytes: the image that the store keeps and the core compares, copies and lists.
-// Here: its layout, reading its fields and writing one from a parsed Contact. What to do with it is registrar.ts's.
+// A binding as bytes: the image that the store keeps and the core compares, copies and lists. Here: its layout, and a reader
+// for each field from an image at bytes[at]. Writing one from a parsed Contact is binding-writer.ts's.
+//
+// An image is a head that each refresh writes anew, then all that it keeps of the request (from KEPT on): two requests whose
+// kept bytes are the same leave the same binding but for its times, its CSeq and its nonce.
 // @hot
 
-import { SEMICOLON, SP } from '../sip/scanner.ts';
+import { sameBytes } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
-import {
-  CONTACT_DISPLAY_AT,
-  CONTACT_DISPLAY_END,
-  CONTACT_EXPIRES_AT,
-  CONTACT_EXPIRES_END,
-  CONTACT_PARAMS_AT,
-  CONTACT_PARAMS_END,
-  CONTACT_Q,
-  CONTACT_REG_ID,
-  H_USER_AGENT,
-  ROW_INTS,
-  ROW_VALUE_AT,
-  ROW_VALUE_END,
-  T_CALL_ID_AT,
-  T_CALL_ID_END,
-  T_CSEQ,
-  T_FIRST_ROW,
-  T_ROWS,
-  URI_AT,
-  URI_END,
-} from '../sip/span-table.ts';
-import type { Writer } from '../sip/writer.ts';
-import type { Outbox } from './outbox.ts';
-import type { Peers } from './peers.ts';
+import { T_CALL_ID_AT, T_CALL_ID_END } from '../sip/span-table.ts';
 
 // Offsets in an image; numbers are little-endian, times are milliseconds since 1970 in eight bytes.
-const LENGTH = 0; // u16, of the whole image
-const EXPIRES_AT = 2;
-const REFRESHED_AT = 10;
-const REGISTERED_AT = 18;
-const CSEQ = 26; // u32
-const REG_ID = 30; // u32, 0 where there is none
-const Q = 34; // u16 in thousandths, NO_Q where there is none
-const SOURCE_FAMILY = 36;
-const SOURCE_TRANSPORT = 37;
-const SOURCE_LISTENER = 38;
-// 39 is spare
-const SOURCE_PORT = 40; // u16
-const SOURCE_FLOW = 42; // u32
-const SOURCE_IP = 46; // 16 bytes
-const NONCE_ID_HIGH = 62; // u32 each: the nonce that the last request was authenticated with, and its highest nc
-const NONCE_ID_LOW = 66;
-const NONCE_COUNT = 70;
-const DISPLAY_LENGTH = 74; // u16 each, in the order in which the texts follow
-const URI_LENGTH = 76;
-const PARAMS_LENGTH = 78;
-const CALL_ID_LENGTH = 80;
-const USER_AGENT_LENGTH = 82;
-const PATH_LENGTH = 84;
-const TEXTS = 86;
+export const LENGTH = 0; // u16, of the whole image
+export const EXPIRES_AT = 2;
+export const REFRESHED_AT = 10;
+export const REGISTERED_AT = 18;
+export const CSEQ = 26; // u32
+export const NONCE_ID_HIGH = 30; // u32 each: the nonce that the last request was authenticated with, and its highest nc
+export const NONCE_ID_LOW = 34;
+export const NONCE_COUNT = 38;
+export const GRUU_EPOCH = 42; // 8 bytes: what the valid temporary GRUUs of the instance share (gruu.ts); zeros for none
+/** Where begins what an image keeps of its request, to its end. */
+export const KEPT = 50;
+export const FLAGS = 50; // IMAGE_*
+// 51 is spare
+export const REG_ID = 52; // u32, 0 where the binding is no flow (RFC 5626 §6)
+export const Q = 56; // u16 in thousandths, NO_Q where there is none
+export const SOURCE_FAMILY = 58;
+export const SOURCE_TRANSPORT = 59;
+export const SOURCE_LISTENER = 60;
+// 61 is spare
+export const SOURCE_PORT = 62; // u16
+export const SOURCE_FLOW = 64; // u32
+export const SOURCE_EPOCH = 68; // u32: of which life of the process SOURCE_FLOW speaks
+export const SOURCE_IP = 72; // 16 bytes
+export const DISPLAY_LENGTH = 88; // u16 each, in the order in which the texts follow
+export const URI_LENGTH = 90;
+export const PARAMS_LENGTH = 92;
+export const CALL_ID_LENGTH = 94;
+export const USER_AGENT_LENGTH = 96;
+export const PATH_LENGTH = 98;
+export const INSTANCE_OFFSET = 100; // u16: the instance ID in the parameters, without quotes and brackets
+export const INSTANCE_LENGTH = 102; // u16, 0 for none
+export const TEXTS = 104;
 
-const NO_Q = 0xffff;
-const USER_AGENT_BYTES_MAX = 128;
+export const NO_Q = 0xffff;
+
+// --- flags
+/** Made by an operator, not by a REGISTER: no REGISTER changes or removes it. */
+export const IMAGE_STATIC = 1;
+/** The request came straight from the user agent: its source is a flow to it (RFC 5626 §6). Else Path leads there. */
+export const IMAGE_DIRECT = 2;
 
 function u16(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8);
@@ -66,23 +59,23 @@ function u32(bytes: Uint8Array, at: number): number {
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
-function time(bytes: Uint8Array, at: number): number {
+export function timeOf(bytes: Uint8Array, at: number): number {
   return u32(bytes, at + 4) * 4294967296 + u32(bytes, at);
 }
 
-function setU16(bytes: Uint8Array, at: number, value: number): void {
+export function setU16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value;
   bytes[at + 1] = value >>> 8;
 }
 
-function setU32(bytes: Uint8Array, at: number, value: number): void {
+export function setU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value;
   bytes[at + 1] = value >>> 8;
   bytes[at + 2] = value >>> 16;
   bytes[at + 3] = value >>> 24;
 }
 
-function setTime(bytes: Uint8Array, at: number, ms: number): void {
+export function setTime(bytes: Uint8Array, at: number, ms: number): void {
   setU32(bytes, at, ms % 4294967296);
   setU32(bytes, at + 4, Math.floor(ms / 4294967296));
 }
@@ -93,17 +86,71 @@ export function imageLength(bytes: Uint8Array, at: number): number {
 
 /** Epoch milliseconds at which the binding ends; it is gone when `now` has reached it. */
 export function expiresAtOf(bytes: Uint8Array, at: number): number {
-  return time(bytes, at + EXPIRES_AT);
+  return timeOf(bytes, at + EXPIRES_AT);
 }
 
 export function refreshedAtOf(bytes: Uint8Array, at: number): number {
-  return time(bytes, at + REFRESHED_AT);
+  return timeOf(bytes, at + REFRESHED_AT);
+}
+
+export function registeredAtOf(bytes: Uint8Array, at: number): number {
+  return timeOf(bytes, at + REGISTERED_AT);
 }
 
 export function cseqOf(bytes: Uint8Array, at: number): number {
   return u32(bytes, at + CSEQ);
 }
 
+/** Whether the image has these IMAGE_* flags. */
+export function hasFlag(bytes: Uint8Array, at: number, flag: number): boolean {
+  return (bytes[at + FLAGS] & flag) !== 0;
+}
+
+/** reg-id of a flow (RFC 5626 §6: the binding is of instance and reg-id), 0 where RFC 3261's rules hold. */
+export function regIdOf(bytes: Uint8Array, at: number): number {
+  return u32(bytes, at + REG_ID);
+}
+
+/** Thousandths, 1000 where the contact has none (RFC 3261 §20.10). */
+export function qOf(bytes: Uint8Array, at: number): number {
+  const q = u16(bytes, at + Q);
+  return q === NO_Q ? 1000 : q;
+}
+
+/** Where the REGISTER came from: 4 or 6. */
+export function familyOf(bytes: Uint8Array, at: number): number {
+  return bytes[at + SOURCE_FAMILY];
+}
+
+/** TRANSPORT_* (peers.ts). */
+export function transportOf(bytes: Uint8Array, at: number): number {
+  return bytes[at + SOURCE_TRANSPORT];
+}
+
+/** Index of the listener in the configuration. */
+export function listenerOf(bytes: Uint8Array, at: number): number {
+  return bytes[at + SOURCE_LISTENER];
+}
+
+export function portOf(bytes: Uint8Array, at: number): number {
+  return u16(bytes, at + SOURCE_PORT);
+}
+
+/** Offset of the source's address: 16 bytes in network order, of which IPv4 fills four. */
+export function ipAt(at: number): number {
+  return at + SOURCE_IP;
+}
+
+/** As Peers.flow; of a stream's connection it holds in the process whose epoch this is (Outbox.flowEpoch). */
+export function flowOf(bytes: Uint8Array, at: number): number {
+  return u32(bytes, at + SOURCE_FLOW);
+}
+
+export function flowEpochOf(bytes: Uint8Array, at: number): number {
+  return u32(bytes, at + SOURCE_EPOCH);
+}
+
+/** The display name as sent, with its quotes, up to uriAt. */
 export function displayAt(_bytes: Uint8Array, at: number): number {
   return at + TEXTS;
 }
@@ -116,23 +163,38 @@ export function uriEnd(bytes: Uint8Array, at: number): number {
   return uriAt(bytes, at) + u16(bytes, at + URI_LENGTH);
 }
 
-/** Contact parameters as sent, from the first ";", without `expires`. */
+/** Contact parameters as sent, from the first ";" (at uriEnd), without `expires`, `pub-gruu` and `temp-gruu`. */
 export function paramsEnd(bytes: Uint8Array, at: number): number {
   return uriEnd(bytes, at) + u16(bytes, at + PARAMS_LENGTH);
 }
 
+/** The Call-ID begins at paramsEnd, the User-Agent (cut to its first 128 bytes) behind it, the Path behind that. */
 export function callIdEnd(bytes: Uint8Array, at: number): number {
   return paramsEnd(bytes, at) + u16(bytes, at + CALL_ID_LENGTH);
 }
 
+export function userAgentEnd(bytes: Uint8Array, at: number): number {
+  return callIdEnd(bytes, at) + u16(bytes, at + USER_AGENT_LENGTH);
+}
+
+/** The Path (RFC 3327) from userAgentEnd on: its values in order with commas between them, as a Route header takes them. */
+export function pathEnd(bytes: Uint8Array, at: number): number {
+  return userAgentEnd(bytes, at) + u16(bytes, at + PATH_LENGTH);
+}
+
+/** The instance ID, without quotes and brackets: urn:uuid:… (RFC 5626 §4.1). Empty where there is none. */
+export function instanceAt(bytes: Uint8Array, at: number): number {
+  return uriEnd(bytes, at) + u16(bytes, at + INSTANCE_OFFSET);
+}
+
+export function instanceEnd(bytes: Uint8Array, at: number): number {
+  return instanceAt(bytes, at) + u16(bytes, at + INSTANCE_LENGTH);
+}
+
 /** Whether the binding's Call-ID is that of the request in the table: byte by byte (RFC 3261 §20.8). */
 export function hasCallIdOfRequest(bytes: Uint8Array, at: number): boolean {
-  const length = u16(bytes, at + CALL_ID_LENGTH);
-  const requestAt = table[T_CALL_ID_AT];
-  if (length !== table[T_CALL_ID_END] - requestAt) return false;
   const callId = paramsEnd(bytes, at);
-  for (let i = 0; i < length; i++) if (bytes[callId + i] !== slab[requestAt + i]) return false;
-  return true;
+  return sameBytes(bytes, callId, callIdEnd(bytes, at), slab, table[T_CALL_ID_AT], table[T_CALL_ID_END]);
 }
 
 /**
@@ -143,8 +205,7 @@ export function isImage(bytes: Uint8Array, at: number, end: number): boolean {
   if (end - at < TEXTS) return false;
   const length = imageLength(bytes, at);
   if (length < TEXTS || at + length > end) return false;
-  const texts = callIdEnd(bytes, at) + u16(bytes, at + USER_AGENT_LENGTH) + u16(bytes, at + PATH_LENGTH);
-  return texts === at + length;
+  return pathEnd(bytes, at) === at + length && instanceEnd(bytes, at) <= paramsEnd(bytes, at);
 }
 
 /** The highest nc the binding names for a nonce, or -1 where it names another nonce or none. */
@@ -157,84 +218,4 @@ export function highestNcOf(bytes: Uint8Array, at: number, idHigh: number, idLow
 export function raiseNc(bytes: Uint8Array, at: number, idHigh: number, idLow: number, nc: number): void {
   const known = highestNcOf(bytes, at, idHigh, idLow);
   if (known >= 0 && known < nc) setU32(bytes, at + NONCE_COUNT, nc);
-}
-
-/**
- * Writes the image of a Contact of the request in the table (its record starts at `contact`).
- * @param before image in the outbox's state that this one takes the place of, or negative
- * @param expiresAt epoch ms
- */
-export function writeImage(w: Writer, contact: number, out: Outbox, before: number, expiresAt: number): void {
-  const at = w.at;
-  w.skip(TEXTS);
-  if (w.overflow) return;
-  const bytes = w.bytes;
-  setTime(bytes, at + EXPIRES_AT, expiresAt);
-  setTime(bytes, at + REFRESHED_AT, out.now);
-  setTime(bytes, at + REGISTERED_AT, before >= 0 ? time(out.state, before + REGISTERED_AT) : out.now);
-  setU32(bytes, at + CSEQ, table[T_CSEQ]);
-  setU32(bytes, at + REG_ID, table[contact + CONTACT_REG_ID] > 0 ? table[contact + CONTACT_REG_ID] : 0);
-  setU16(bytes, at + Q, table[contact + CONTACT_Q] >= 0 ? table[contact + CONTACT_Q] : NO_Q);
-  writeSource(bytes, at, out.peers, out.peer);
-  writeNonce(bytes, at, out);
-  writeTexts(w, at, contact);
-  if (!w.overflow) setU16(bytes, at + LENGTH, w.at - at);
-}
-
-function writeNonce(bytes: Uint8Array, at: number, out: Outbox): void {
-  setU32(bytes, at + NONCE_ID_HIGH, out.authenticated ? out.nonceIdHigh : 0);
-  setU32(bytes, at + NONCE_ID_LOW, out.authenticated ? out.nonceIdLow : 0);
-  setU32(bytes, at + NONCE_COUNT, out.authenticated ? out.highestNc : 0);
-}
-
-function writeSource(bytes: Uint8Array, at: number, peers: Peers, peer: number): void {
-  bytes[at + SOURCE_FAMILY] = peers.family[peer];
-  bytes[at + SOURCE_TRANSPORT] = peers.transport[peer];
-  bytes[at + SOURCE_LISTENER] = peers.listener[peer];
-  bytes[at + SOURCE_LISTENER + 1] = 0;
-  setU16(bytes, at + SOURCE_PORT, peers.port[peer]);
-  setU32(bytes, at + SOURCE_FLOW, peers.flow[peer]);
-  for (let i = 0; i < 16; i++) bytes[at + SOURCE_IP + i] = peers.ip[peer * 16 + i];
-}
-
-function writeTexts(w: Writer, at: number, contact: number): void {
-  const bytes = w.bytes;
-  let mark = w.at;
-  if (table[contact + CONTACT_DISPLAY_AT] >= 0)
-    w.span(slab, table[contact + CONTACT_DISPLAY_AT], table[contact + CONTACT_DISPLAY_END]);
-  setU16(bytes, at + DISPLAY_LENGTH, w.at - mark);
-  mark = w.at;
-  w.span(slab, table[contact + URI_AT], table[contact + URI_END]);
-  setU16(bytes, at + URI_LENGTH, w.at - mark);
-  mark = w.at;
-  writeParamsButExpires(w, contact);
-  while (w.at > mark && (bytes[w.at - 1] === SEMICOLON || bytes[w.at - 1] <= SP)) w.at--; // empty parameters
-  setU16(bytes, at + PARAMS_LENGTH, w.at - mark);
-  mark = w.at;
-  w.span(slab, table[T_CALL_ID_AT], table[T_CALL_ID_END]);
-  setU16(bytes, at + CALL_ID_LENGTH, w.at - mark);
-  mark = w.at;
-  writeUserAgent(w);
-  setU16(bytes, at + USER_AGENT_LENGTH, w.at - mark);
-  setU16(bytes, at + PATH_LENGTH, 0);
-}
-
-function writeParamsButExpires(w: Writer, contact: number): void {
-  const paramsAt = table[contact + CONTACT_PARAMS_AT];
-  if (paramsAt < 0) return;
-  const expiresAt = table[contact + CONTACT_EXPIRES_AT];
-  if (expiresAt < 0) {
-    w.span(slab, paramsAt, table[contact + CONTACT_PARAMS_END]);
-    return;
-  }
-  w.span(slab, paramsAt, expiresAt);
-  w.span(slab, table[contact + CONTACT_EXPIRES_END], table[contact + CONTACT_PARAMS_END]);
-}
-
-function writeUserAgent(w: Writer): void {
-  const row = table[T_FIRST_ROW + H_USER_AGENT];
-  if (row < 0) return;
-  const at = table[T_ROWS + row * ROW_INTS + ROW_VALUE_AT];
-  const end = table[T_ROWS + row * ROW_INTS + ROW_VALUE_END];
-  w.span(slab, at, end - at > USER_AGENT_BYTES_MAX ? at + USER_AGENT_BYTES_MAX : end);
 }

@@ -22,6 +22,14 @@ export class Outbox {
   /** 64 random-looking bits that are the same for every copy of this request: the To tag, and the jitter's dice. */
   tagHigh = 0;
   tagLow = 0;
+  /** Which life of the process `peers.flow` speaks of: connections do not outlive it. */
+  flowEpoch = 0;
+
+  // --- worked out by the registrar before it looks at bindings
+  /** The request came straight from the user agent (RFC 5626 §6). */
+  direct = false;
+  /** Its reg-ids count: the first hop is ours, or an edge proxy that says `ob`. */
+  flows = false;
 
   // --- out
   /** The answer; empty (at === start) where none is to be sent. */
@@ -59,6 +67,8 @@ export class Outbox {
     this.status = 0;
     this.authenticated = false;
     this.userLength = 0;
+    this.direct = false;
+    this.flows = false;
     this.changed = false;
     this.bindingsAfter = 0;
     this.bindingsBefore = 0;

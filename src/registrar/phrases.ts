@@ -16,6 +16,7 @@ import { ascii } from '../sip/writer.ts';
 
 const PHRASES: readonly (readonly [status: number, phrase: string])[] = [
   [200, 'OK'],
+  [302, 'Moved Temporarily'],
   [400, 'Bad Request'],
   [401, 'Unauthorized'],
   [403, 'Forbidden'],

@@ -1,6 +1,8 @@
 // Every limit, default and choice of the registrar, in one place. What the parser's table can hold is sip/limits.ts.
 // Plain data: the configuration file and the flags become one of these.
 
+import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
+
 export interface Policy {
   /** Served domains in lower case; "*" serves every domain. */
   readonly domains: readonly string[];
@@ -30,6 +32,8 @@ export interface Policy {
   readonly transactionsMax: number;
   /** Bytes of answers a shard keeps for replay; older ones are made again from the bindings. */
   readonly answerBytesMax: number;
+  /** Whose requests for a user are redirected to the user's contacts. */
+  readonly lookup: LookupPolicy;
 }
 
 export const DEFAULT_POLICY: Policy = {
@@ -47,4 +51,5 @@ export const DEFAULT_POLICY: Policy = {
   timerJMs: 32_000,
   transactionsMax: 1 << 20,
   answerBytesMax: 32 << 20,
+  lookup: DEFAULT_LOOKUP_POLICY,
 };

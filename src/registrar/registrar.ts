@@ -42,9 +42,10 @@ import {
   raiseNc,
   uriAt,
   uriEnd,
-  writeImage,
 } from './binding.ts';
+import { writeImage } from './binding-writer.ts';
 import { highestNc } from './images.ts';
+import { isFirstHop } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 import {
   BAD_Q,
@@ -91,6 +92,7 @@ export class Registrar {
    * @param aorLength bytes of the canonical AOR of To, or -1 where it has none
    */
   admit(out: Outbox, aorLength: number): number {
+    out.direct = isFirstHop();
     return this.step5AddressOfRecord(out, aorLength) || this.checkWildcard(out) || this.checkContacts(out);
   }
 

@@ -27,6 +27,7 @@ import {
   VIA_PORT,
 } from '../sip/span-table.ts';
 
+const INVITE = Uint8Array.from('INVITE', (c) => c.charCodeAt(0));
 const COOKIE = Uint8Array.from('z9hg4bk', (c) => c.charCodeAt(0));
 
 // What is hashed begins with a byte of its own, so that one hash can never stand for another.
@@ -72,6 +73,12 @@ export class RequestKeys {
     hash.end();
     this.requestHigh = hash.out[0];
     this.requestLow = hash.out[1];
+  }
+
+  /** The keys of the INVITE that the ACK in the table confirms (§17.2.3). */
+  takeAcknowledged(): void {
+    this.takeRequest(INVITE, 0, INVITE.length);
+    this.takeBranch();
   }
 
   private takeBranch(): void {

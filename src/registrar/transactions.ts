@@ -88,7 +88,7 @@ export class Transactions {
     const place = this.place[entry];
     if (place === PENDING) return IN_PROGRESS;
     this.answerStatus = this.status[entry];
-    if (this.written - place > this.answers.length / 2) return ANSWER_FORGOTTEN;
+    if (!this.isKept(place)) return ANSWER_FORGOTTEN;
     this.answerAt = place % this.answers.length;
     this.answerEnd = this.answerAt + this.length[entry];
     this.answerPort = this.port[entry];
@@ -127,6 +127,20 @@ export class Transactions {
     this.length[entry] = length;
     this.port[entry] = port;
     this.status[entry] = status;
+  }
+
+  /** Whether the answer at a place is still to be read. */
+  isKept(place: number): boolean {
+    return this.written - place <= this.answers.length / 2;
+  }
+
+  /** The four words that name the ticket's request: those of `begin`. */
+  copyKey(ticket: number, into: Uint32Array): void {
+    const entry = ticket & (this.capacity - 1);
+    into[0] = this.requestHigh[entry];
+    into[1] = this.requestLow[entry];
+    into[2] = this.branchHigh[entry];
+    into[3] = this.branchLow[entry];
   }
 
   private forget(nowMs: number): void {

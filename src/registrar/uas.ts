@@ -74,9 +74,12 @@ export class UserAgentServer {
     this.messageBytesMax = policy.messageBytesMax;
   }
 
-  /** What a request must be before it is worth asking who sent it: well formed, and for a domain served here. */
-  admit(out: Outbox, messageBytes: number): number {
-    return this.checkForm(out, messageBytes) || this.checkRequestUri(out);
+  /**
+   * What a request must be before it is worth asking who sent it: well formed, and for a domain served here.
+   * @param anyMethod it is to be redirected, and so may have any method (§8.3)
+   */
+  admit(out: Outbox, messageBytes: number, anyMethod: boolean): number {
+    return this.checkForm(out, messageBytes, anyMethod) || this.checkRequestUri(out);
   }
 
   /** The other checks of §8.2, behind authentication; 0 to go on, else the status of the answer written. */
@@ -85,9 +88,9 @@ export class UserAgentServer {
   }
 
   /** Well formed, of a known method and SIP version, not too large. */
-  private checkForm(out: Outbox, messageBytes: number): number {
+  private checkForm(out: Outbox, messageBytes: number, anyMethod: boolean): number {
     const error = table[T_ERROR];
-    if (table[T_METHOD] === METHOD_UNKNOWN && (error === E_OK || error === E_CSEQ_METHOD))
+    if (!anyMethod && table[T_METHOD] === METHOD_UNKNOWN && (error === E_OK || error === E_CSEQ_METHOD))
       return refuse(out, 501, PHRASE[501], ALLOW);
     if (error !== E_OK) return refuseMalformed(out, error);
     if (messageBytes > this.messageBytesMax) return refuse(out, 513, PHRASE[513]);

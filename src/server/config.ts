@@ -15,8 +15,9 @@ import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
+import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
-
+import { fillLookup, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
 import { fillWebSocket, webSocketKeys, webSocketSchema } from './websocket-config.ts';
 
@@ -40,6 +41,8 @@ export interface Config {
   /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
   readonly udp: 'auto' | 'dgram';
   readonly logLevel: LogLevel;
+  /** Copies of messages for a capture server (HOMER). */
+  readonly hep?: HepConfig;
   readonly policy: Policy;
   /** Limits of connections. */
   readonly streams: StreamPolicy;
@@ -101,10 +104,12 @@ const schema = z.strictObject({
   abuse: abuseSchema.optional(),
   websocket: webSocketSchema.optional(),
   tls: z.strictObject({ cert: text.optional(), key: text.optional() }, section).optional(),
+  lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
+  hep: hepSchema.optional(),
   policy: z
     .strictObject(
       {
@@ -151,6 +156,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       abuse: { ...merged.abuse, ...raw.abuse },
       websocket: { ...merged.websocket, ...raw.websocket },
       tls: { ...merged.tls, ...raw.tls },
+      lookup: { ...merged.lookup, ...raw.lookup },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -215,6 +221,8 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     abuse: abuseKeys,
     websocket: webSocketKeys,
     tls: schema.shape.tls.unwrap().shape,
+    lookup: lookupKeys,
+    hep: hepKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -248,6 +256,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     streams: DEFAULT_STREAM_POLICY,
     webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode === 'digest'),
     ...(raw.tls?.cert && raw.tls.key && { tls: { certFile: raw.tls.cert, keyFile: raw.tls.key } }),
+    ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
       ...intervals(policy, place, problems),
@@ -261,6 +270,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
       transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
       answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+      lookup: fillLookup(raw.lookup ?? {}),
     },
   };
 }

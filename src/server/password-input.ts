@@ -41,8 +41,8 @@ async function firstLine(input: ReadStream): Promise<string> {
 
 /** Reads one line with the echo off. Ctrl-C gives up. */
 function prompt(input: ReadStream, question: string): Promise<string> {
+  input.setRawMode(true).setEncoding('utf8').resume(); // before the question: whoever sees it may type at once
   process.stderr.write(question);
-  input.setRawMode(true).setEncoding('utf8').resume();
   return new Promise((resolve, reject) => {
     let line: string[] = [];
     const done = (settle: () => void) => {

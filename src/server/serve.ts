@@ -4,9 +4,11 @@ import { COUNTER } from '../shard/counters.ts';
 import { type Config, ConfigError } from './config.ts';
 import { DataDirectoryError } from './data-directory.ts';
 import { formatListenAddress, hostPort } from './listen-address.ts';
+import { shardsLive } from './liveness.ts';
 import { createLog, type Log } from './log.ts';
 import { firstPhone, type Server, startServer } from './server.ts';
-import { type StatusLine, startStatusLine, total } from './status-line.ts';
+import { describer, type StatusLine, startStatusLine, total } from './status-line.ts';
+import { openSystemd, type Systemd } from './systemd.ts';
 
 export const EXIT_OK = 0;
 const EXIT_FAILED = 1;
@@ -26,10 +28,11 @@ export async function serve(config: Config): Promise<number> {
   dieOnUncaught(log, () => status?.stop());
   ignoreClosedPipe();
   const ended = firstSignal(log);
+  const systemd = systemdOrNot(log);
 
   let server: Server;
   try {
-    server = await saidToBeLong(startServer(config, log), log);
+    server = await saidToBeLong(startServer(config, log), log, systemd);
   } catch (error) {
     return startFailed(error, log);
   }
@@ -46,28 +49,39 @@ export async function serve(config: Config): Promise<number> {
     ...(config.auth.mode === 'none' ? {} : { users: server.users }),
     bindings: total(server.counters(), COUNTER.bindings),
   });
+  systemd?.ready();
+  systemd?.watch(describer(server), shardsLive(server));
   if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);
 
   const signal = await ended;
   status?.stop();
   status = undefined;
   log('info', 'stopping', { signal });
+  systemd?.stopping();
   await server.stop();
   log('info', 'stopped', { received: total(server.counters(), COUNTER.received) });
   return EXIT_OK;
 }
 
 /** Reading many bindings takes its time: who waits is told. */
-async function saidToBeLong<T>(start: Promise<T>, log: Log): Promise<T> {
+async function saidToBeLong<T>(start: Promise<T>, log: Log, systemd: Systemd | undefined): Promise<T> {
   const began = performance.now();
   const timer = setInterval(() => {
     log('info', 'still reading the data directory', { seconds: Math.round((performance.now() - began) / 1000) });
+    systemd?.starting('reading the data directory');
   }, LONG_START_MS);
   try {
     return await start;
   } finally {
     clearInterval(timer);
   }
+}
+
+function systemdOrNot(log: Log): Systemd | undefined {
+  const systemd = openSystemd();
+  if (typeof systemd !== 'string') return systemd;
+  log('warn', 'systemd not told', { reason: systemd });
+  return undefined;
 }
 
 /** One line that names the thing that failed; the stack only where the error is not one that was foreseen. */

@@ -1,6 +1,7 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
+import { createAorKey } from '../shard/aor-key.ts';
 import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
@@ -9,6 +10,7 @@ import { openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
 import type { Log } from './log.ts';
+import { MessageWatch } from './message-watch.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -22,6 +24,8 @@ export interface Server {
   readonly restarts: number;
   /** Users in the user store; 0 where nobody authenticates. */
   readonly users: number;
+  /** What operators trace while it runs. */
+  readonly watch: MessageWatch;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -70,9 +74,12 @@ export async function startServer(config: Config, log: Log = () => {}, hooks: Se
     directory.close();
     throw error;
   }
+  const aorKey = createAorKey(directory.secret);
+  const watch = new MessageWatch(pool.tap, pool.listeners, config.hep, aorKey, log);
   const takeDown = async (): Promise<void> => {
     try {
       await pool.stop();
+      watch.close();
       await users?.close();
     } finally {
       directory.close();
@@ -82,6 +89,7 @@ export async function startServer(config: Config, log: Log = () => {}, hooks: Se
   return {
     listen: pool.listeners,
     udp: pool.udp,
+    watch,
     counters: () => pool.counters(),
     get restarts() {
       return pool.restarts;

@@ -17,16 +17,10 @@ export interface StatusSource {
 
 /** @param out a terminal */
 export function startStatusLine(out: NodeJS.WriteStream, source: StatusSource): StatusLine {
-  let last = total(source.counters(), COUNTER.ok);
-  let lastTime = performance.now();
+  const describe = describer(source);
   let line = '';
   const draw = () => {
-    const counters = source.counters();
-    const ok = total(counters, COUNTER.ok);
-    const now = performance.now();
-    line = describe(counters, ((ok - last) * 1000) / (now - lastTime), source.restarts);
-    last = ok;
-    lastTime = now;
+    line = describe();
     out.write(CLEAR + line.slice(0, Math.max(0, (out.columns || 80) - 1)));
   };
   const timer = setInterval(draw, 1000);
@@ -45,14 +39,25 @@ export function startStatusLine(out: NodeJS.WriteStream, source: StatusSource): 
   };
 }
 
-function describe(counters: readonly Float64Array[], perSecond: number, restarts: number): string {
-  const parts = [
-    `${count(Math.max(0, perSecond))} registrations/s`,
-    `${count(total(counters, COUNTER.bindings))} bindings`,
-    `${counters.length} ${counters.length === 1 ? 'shard' : 'shards'}`,
-  ];
-  if (restarts > 0) parts.push(`${restarts} restarted`);
-  return parts.join('  ');
+/** Describes a server in a line; rates are since the last time it was asked. */
+export function describer(source: StatusSource): () => string {
+  let last = total(source.counters(), COUNTER.ok);
+  let lastTime = performance.now();
+  return () => {
+    const counters = source.counters();
+    const ok = total(counters, COUNTER.ok);
+    const now = performance.now();
+    const perSecond = ((ok - last) * 1000) / Math.max(1, now - lastTime);
+    last = ok;
+    lastTime = now;
+    const parts = [
+      `${count(Math.max(0, perSecond))} registrations/s`,
+      `${count(total(counters, COUNTER.bindings))} bindings`,
+      `${counters.length} ${counters.length === 1 ? 'shard' : 'shards'}`,
+    ];
+    if (source.restarts > 0) parts.push(`${source.restarts} restarted`);
+    return parts.join('  ');
+  };
 }
 
 function count(n: number): string {

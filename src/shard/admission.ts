@@ -5,15 +5,21 @@
 import type { RefusalReport } from '../registrar/abuse.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import { AUTH_OK, Authenticator } from '../registrar/authenticator.ts';
-import type { CredentialSource } from '../registrar/credential-source.ts';
+import { type CredentialSource, USER_UNKNOWN } from '../registrar/credential-source.ts';
 import { deriveKey } from '../registrar/derived-key.ts';
 import { highestNc } from '../registrar/images.ts';
+import type { LookupPolicy } from '../registrar/lookup-policy.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { Peers } from '../registrar/peers.ts';
+import { TrustedSources } from '../registrar/trusted-sources.ts';
 import type { UserAgentServer } from '../registrar/uas.ts';
+import { ALG_MD5 } from '../sip/credentials.ts';
+import { AT_SIGN } from '../sip/scanner.ts';
 import { table } from '../sip/slab.ts';
 import {
   H_AUTHORIZATION,
+  METHOD_ACK,
+  METHOD_CANCEL,
   METHOD_OPTIONS,
   METHOD_REGISTER,
   T_FIRST_ROW,
@@ -45,6 +51,7 @@ export interface AdmissionOptions {
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
+  readonly lookup: LookupPolicy;
   /** 32 bytes. */
   readonly secret: Uint8Array;
   readonly counters: Float64Array;
@@ -56,6 +63,8 @@ export class Admission {
   private readonly auth: ShardAuth | undefined;
   private readonly authenticator: Authenticator | null;
   private readonly gate: Gate | null;
+  private readonly lookup: LookupPolicy['sip'];
+  private readonly lookupSources: TrustedSources;
   private readonly out: Outbox;
   private readonly state: AorState;
   private readonly uas: UserAgentServer;
@@ -68,6 +77,8 @@ export class Admission {
     this.state = state;
     this.uas = uas;
     this.counters = counters;
+    this.lookup = options.lookup.sip;
+    this.lookupSources = new TrustedSources([...options.lookup.from, ...(gate?.trustedProxies ?? [])]);
     this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), out.peers, counters, refused);
     const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
     this.authenticator = auth === undefined ? null : new Authenticator({ ...auth, secret, floors });
@@ -91,12 +102,46 @@ export class Admission {
       const vouched = table[T_METHOD] !== METHOD_REGISTER || gate.assertsAor(state.aor, state.aorLength);
       return vouched ? 0 : uas.forbidden(out);
     }
+    return this.checkCredentials(authenticator, state);
+  }
+
+  private checkCredentials(authenticator: Authenticator, state: AorState): number {
+    const { gate, out } = this;
     const hasCredentials = table[T_FIRST_ROW + H_AUTHORIZATION] >= 0;
     if (hasCredentials && state.aorLength >= 0 && gate?.mayTry(out.peer, state.key, out.now) === false) {
       this.counters[COUNTER.put_off_guesses]++;
       return authenticator.unavailable(out);
     }
     return authenticator.authenticate(out, state.key, state.aor, state.aorLength);
+  }
+
+  /**
+   * Whether the request in the table asks where a user is (RFC 3261 §8.3), so that it is redirected. OPTIONS of one who may not
+   * ask is one to this server, as it would be without redirection.
+   */
+  asksForContacts(slot: number): boolean {
+    const method = table[T_METHOD];
+    if (this.lookup === 'off' || table[T_REQUEST_URI + URI_USER_AT] < 0) return false;
+    if (method === METHOD_REGISTER || method === METHOD_ACK || method === METHOD_CANCEL) return false;
+    return method !== METHOD_OPTIONS || this.lookup !== 'trusted' || this.lookupSources.trusts(this.out.peers, slot);
+  }
+
+  /** Of such a request: 0 where its source may ask, AUTH_PENDING, or the status of the answer written. */
+  authorizeLookup(): number {
+    const { authenticator, out, state, uas } = this;
+    if (this.lookup === 'anyone' || this.lookupSources.trusts(out.peers, out.peer)) return 0;
+    if (this.lookup !== 'authenticated' || authenticator === null) return uas.forbidden(out);
+    return this.checkCredentials(authenticator, state);
+  }
+
+  /** Whether there is a user of the AOR's name, as far as that is known without asking anyone. */
+  knowsUser(): boolean {
+    const { auth, state } = this;
+    if (auth === undefined || state.aorLength < 0) return false;
+    let host = state.aorLength;
+    while (host > 0 && state.aor[host - 1] !== AT_SIGN) host--;
+    const realm = auth.users.realmOf(state.aor, host, state.aorLength);
+    return realm >= 0 && auth.users.find(state.aor, 0, host - 1, false, realm, ALG_MD5) !== USER_UNKNOWN;
   }
 
   /** After AUTH_PENDING: 0 where the message waits and will come again, else the status of the answer written. */

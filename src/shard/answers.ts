@@ -20,6 +20,8 @@ export class Answers {
   /** 1 where the answer holds only if the batch's commit succeeds. */
   readonly conditional = new Uint8Array(SLOT_COUNT);
   readonly status = new Uint16Array(SLOT_COUNT);
+  /** 1 for the answer to an INVITE over UDP: sent again until its ACK comes. */
+  readonly awaitsAck = new Uint8Array(SLOT_COUNT);
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -34,6 +36,7 @@ export class Answers {
     this.ticket[row] = -1;
     this.conditional[row] = 0;
     this.status[row] = 0;
+    this.awaitsAck[row] = 0;
     return row;
   }
 }

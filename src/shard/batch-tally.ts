@@ -12,6 +12,7 @@ const ANSWERED = new Map<number, number>([
   [416, COUNTER.answered_416],
   [420, COUNTER.answered_420],
   [423, COUNTER.answered_423],
+  [480, COUNTER.answered_480],
   [500, COUNTER.answered_500],
   [501, COUNTER.answered_501],
   [503, COUNTER.answered_503],
@@ -53,6 +54,10 @@ export class BatchTally {
   answered(status: number): void {
     if (status < 300) return;
     const counters = this.counters;
+    if (status < 400) {
+      counters[COUNTER.redirected]++;
+      return;
+    }
     counters[COUNTER.refused]++;
     const counter = ANSWERED.get(status);
     if (counter !== undefined) counters[counter]++;

@@ -14,6 +14,9 @@ export const COUNTER_NAMES = [
   'refused', // final answers of 300 and above
   'absorbed', // retransmissions answered from memory
   'merged', // 482
+  'redirected', // 302
+  'acknowledged', // ACKs of INVITEs answered here
+  'resent', // answers to INVITEs that were sent again for lack of an ACK
   'options', // OPTIONS answered 200
   'dropped_not_sip',
   'dropped_no_via',
@@ -27,6 +30,8 @@ export const COUNTER_NAMES = [
   'dropped_scanner', // from tools that say they are scanners
   'dropped_ring_full',
   'dropped_send', // answers the socket would not take
+  'tapped', // messages copied for whoever watches
+  'tap_dropped', // those that found no room
   'answered_400',
   'answered_401',
   'answered_403',
@@ -35,6 +40,7 @@ export const COUNTER_NAMES = [
   'answered_416',
   'answered_420',
   'answered_423',
+  'answered_480',
   'answered_500',
   'answered_501',
   'answered_503',

@@ -22,6 +22,7 @@ import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
 import type { WebSocketOptions } from './stream-end.ts';
+import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
 const RESTART_MS_FIRST = 50;
@@ -78,6 +79,8 @@ export interface Pool {
   readonly restarts: number;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
+  /** What its messages are watched with. */
+  readonly tap: TapEnd;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -109,6 +112,7 @@ class RunningPool implements Pool {
   restarts = 0;
   private readonly options: PoolOptions;
   private readonly parts: SharedParts;
+  readonly tap: TapEnd;
   private readonly main: MainEnd;
   private readonly piscina: Piscina;
   private readonly stopping = new AbortController();
@@ -129,6 +133,7 @@ class RunningPool implements Pool {
       ...(options.tls && { tls: options.tls }),
       numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
     });
+    this.tap = new TapEnd(parts.tapMemory, parts.taps);
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
@@ -269,6 +274,8 @@ class RunningPool implements Pool {
       incoming: [parts.fromMain[shard], ...parts.between.flatMap((row) => row[shard] ?? [])],
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
+      tapMemory: parts.tapMemory,
+      tap: parts.taps[shard],
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),

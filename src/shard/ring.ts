@@ -8,6 +8,9 @@ import type { Peers } from '../registrar/peers.ts';
 export const RING_MESSAGE = 1;
 /** An answer, for the main thread to send. */
 export const RING_ANSWER = 2;
+/** Copies for whoever watches (tap.ts). */
+export const RING_TAP_REQUEST = 14;
+export const RING_TAP_ANSWER = 15;
 
 const CONTROL_BYTES = 128;
 const HEAD = 0; // bytes ever published, modulo 2^32

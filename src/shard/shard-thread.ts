@@ -60,6 +60,9 @@ export interface ShardTask {
   /** Rings to the others, by shard; null for itself. */
   readonly outgoing: readonly (SharedArrayBuffer | null)[];
   readonly toMain: SharedArrayBuffer;
+  /** What of its messages is watched, and where copies go. */
+  readonly tapMemory: SharedArrayBuffer;
+  readonly tap: SharedArrayBuffer;
   /** Sockets of its own; none where the main thread has them. */
   readonly sockets: readonly UdpSocket[];
   readonly port: MessagePort;
@@ -142,6 +145,7 @@ function assemble(
     secret: task.secret,
     counters,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
+    tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
     ...(task.gate && { gate: task.gate }),

@@ -8,8 +8,9 @@ import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
-import { createPeers, type Peers } from '../registrar/peers.ts';
+import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
+import { RedirectServer } from '../registrar/redirect.ts';
 import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
 import { answerPort, canAnswer } from '../registrar/response.ts';
@@ -31,6 +32,7 @@ import {
   KIND_RESPONSE,
   METHOD_ACK,
   METHOD_CANCEL,
+  METHOD_INVITE,
   METHOD_REGISTER,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
@@ -47,7 +49,10 @@ import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { GateOptions } from './gate.ts';
+import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
+import { Tap } from './tap.ts';
+import { Unacknowledged } from './unacknowledged.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
 
@@ -63,6 +68,8 @@ export interface ShardOptions {
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;
+  /** Where messages may be watched. */
+  readonly tap?: { readonly memory: SharedArrayBuffer; readonly ring: Ring };
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
@@ -79,6 +86,8 @@ export class Shard {
   private readonly transactions: Transactions;
   private readonly uas: UserAgentServer;
   private readonly registrar: Registrar;
+  private readonly redirect: RedirectServer;
+  private readonly unacknowledged: Unacknowledged;
   private readonly keys: RequestKeys;
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
@@ -86,8 +95,11 @@ export class Shard {
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
+  private readonly tap: Tap | null;
   private batchIsOpen = false;
   private slot = 0;
+  /** Behind the last slot that the batch has used. */
+  private freeSlot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
   private now = 0;
 
@@ -100,13 +112,16 @@ export class Shard {
     this.answers = new Answers(this.transactions.answers);
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy);
+    this.redirect = new RedirectServer(null);
+    this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
     this.sweeper = new Sweeper(this.state, this.out, this.tally);
     this.out.peers = this.peers;
+    this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
-    this.admission = new Admission({ ...options, refused }, this.out, this.state, this.uas);
+    this.admission = new Admission({ ...options, lookup: policy.lookup, refused }, this.out, this.state, this.uas);
   }
 
   /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
@@ -120,6 +135,7 @@ export class Shard {
   receive(slot: number, length: number, now: number): void {
     this.slot = slot;
     this.slotLength[slot] = length;
+    this.freeSlot = slot + 1;
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
@@ -128,13 +144,14 @@ export class Shard {
     const error = parse(at, at + length);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
-    if (table[T_METHOD] === METHOD_ACK) return this.drop(COUNTER.dropped_ack);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
     this.state.take(aorUri());
     if (this.state.aorLength >= 0 && this.options.shards > 1) {
       const owner = this.state.key[3] % this.options.shards;
       if (owner !== this.options.index) return this.forward(owner, length);
     }
+    if (this.tap?.on) this.tap.request(slot, at, length, this.state.key);
+    if (table[T_METHOD] === METHOD_ACK) return this.acknowledge(error);
     this.keys.take();
     if (table[T_METHOD] === METHOD_CANCEL) this.cancel();
     else this.absorb(error, length);
@@ -143,11 +160,14 @@ export class Shard {
   /** Bindings that have run out leave the store; bounded work, the rest at the next call. */
   expire(now: number): void {
     this.sweeper.sweep(now);
+    this.counters[COUNTER.resent] += this.unacknowledged.resend(now, this.freeSlot);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    return this.sweeper.msToNextTick(now);
+    const sweep = this.sweeper.msToNextTick(now);
+    const resend = this.unacknowledged.msToNextTick(now);
+    return sweep < 0 || (resend >= 0 && resend < sweep) ? resend : sweep;
   }
 
   /** The batch's one transaction. When it fails, every answer that hung on it becomes a 500. */
@@ -164,6 +184,8 @@ export class Shard {
       }
     }
     this.publish();
+    this.freeSlot = 0;
+    if (this.tap?.on) this.tap.answered(this.answers);
     this.batchIsOpen = false;
     this.writes.clear();
     this.tally.clear();
@@ -179,6 +201,7 @@ export class Shard {
   private openBatch(): void {
     this.batchIsOpen = true;
     this.admission.refresh(this.now);
+    this.tap?.refresh(this.now);
   }
 
   private drop(counter: number): void {
@@ -203,10 +226,22 @@ export class Shard {
     this.finishAnswer(-1, false);
   }
 
+  /** §17.2.1: the answer to an INVITE has arrived. */
+  private acknowledge(error: number): void {
+    const { keys } = this;
+    keys.takeAcknowledged();
+    const { requestHigh, requestLow, branchHigh, branchLow } = keys;
+    const known = error === E_OK && this.unacknowledged.acknowledge(requestHigh, requestLow, branchHigh, branchLow);
+    this.counters[known ? COUNTER.acknowledged : COUNTER.dropped_ack]++;
+  }
+
   /** §17.2.2: a retransmission gets the answer the request got; anything else is new, or came by two ways. */
   private absorb(error: number, length: number): void {
     const wellFormed = error === E_OK;
-    const found = wellFormed ? this.find(table[T_TO + ADDRESS_TAG_AT] < 0) : NEW_REQUEST;
+    const lookup = this.admission.asksForContacts(this.slot);
+    // Two proxies may ask for the callee of one call: that is no loop here.
+    const mayMerge = !lookup && table[T_TO + ADDRESS_TAG_AT] < 0;
+    const found = wellFormed ? this.find(mayMerge) : NEW_REQUEST;
     if (found === IN_PROGRESS) return this.drop(COUNTER.dropped_in_progress);
     if (found === RETRANSMISSION) {
       const t = this.transactions;
@@ -221,7 +256,7 @@ export class Shard {
       this.counters[COUNTER.merged]++;
       return;
     }
-    this.decide(length, found === ANSWER_FORGOTTEN);
+    this.decide(length, found === ANSWER_FORGOTTEN, lookup);
   }
 
   private find(mayMerge: boolean): number {
@@ -229,11 +264,11 @@ export class Shard {
     return this.transactions.find(k.requestHigh, k.requestLow, k.branchHigh, k.branchLow, mayMerge, this.now);
   }
 
-  private decide(length: number, again: boolean): void {
+  private decide(length: number, again: boolean, lookup: boolean): void {
     const { out, keys } = this;
     this.startAnswer();
     this.state.uncommitted = false;
-    let refused = this.uas.admit(out, length) || (again ? 0 : this.admission.authenticate());
+    let refused = this.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
     if (refused === AUTH_PENDING) {
       refused = this.admission.wait(length);
       if (refused === 0) return;
@@ -245,10 +280,23 @@ export class Shard {
     }
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
     const ticket = this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
-    let status = this.uas.check(out);
-    if (status === 0) status = table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
+    const status = lookup ? this.lookUp() : this.uas.check(out) || this.serve(again);
     this.admission.judge(status);
     this.finishAnswer(ticket, out.changed || this.state.uncommitted);
+  }
+
+  private authorize(lookup: boolean): number {
+    return lookup ? this.admission.authorizeLookup() : this.admission.authenticate();
+  }
+
+  private serve(again: boolean): number {
+    return table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
+  }
+
+  private lookUp(): number {
+    const { out } = this;
+    if (!this.load()) return this.uas.failed(out);
+    return this.redirect.answer(out, this.admission.knowsUser());
   }
 
   private serveOptions(): number {
@@ -317,6 +365,8 @@ export class Shard {
     answers.ticket[row] = ticket;
     answers.status[row] = out.status;
     answers.conditional[row] = conditional ? 1 : 0;
+    const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
+    if (isInvite && this.peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
   }
 
   private commitFailed(error: unknown): void {
@@ -355,6 +405,7 @@ export class Shard {
         answers.port[row],
         answers.status[row],
       );
+      if (answers.awaitsAck[row] !== 0) this.unacknowledged.watch(row, answers.ticket[row], this.now);
     }
   }
 }

@@ -9,12 +9,14 @@ import { type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
 import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
 import { createRingMemory } from './ring.ts';
+import { createTapMemory } from './tap.ts';
 
 const MAIN_RING_BYTES = 4 << 20;
 /** Between every two shards; their number grows with the square. */
 const NEIGHBOUR_RING_BYTES = 1 << 20;
 const NEIGHBOUR_RING_BYTES_MANY = 256 << 10;
 const MANY_SHARDS = 16;
+const TAP_RING_BYTES = 4 << 20;
 
 export interface SharedParts {
   /** Null where the main thread has the sockets. */
@@ -36,6 +38,9 @@ export interface SharedParts {
   readonly toMain: readonly SharedArrayBuffer[];
   /** Which connections are alive. */
   readonly liveFlows: SharedArrayBuffer;
+  /** What is watched, and the copies of it, by shard (tap.ts). */
+  readonly tapMemory: SharedArrayBuffer;
+  readonly taps: readonly SharedArrayBuffer[];
   close(): void;
 }
 
@@ -77,6 +82,8 @@ export function openSharedParts(
       fromMain: every(() => createRingMemory(MAIN_RING_BYTES)),
       toMain: every(() => createRingMemory(MAIN_RING_BYTES)),
       liveFlows: createLiveFlowsMemory(connections),
+      tapMemory: createTapMemory(),
+      taps: every(() => createRingMemory(TAP_RING_BYTES)),
       close,
     };
   } catch (error) {

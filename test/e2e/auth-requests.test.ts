@@ -28,7 +28,11 @@ const made = Array.from({ length: 40 }, (_, n) => `user${n}@example.com`);
 beforeAll(async () => {
   const data = temporaryDirectory();
   await importUsers(data, [...made, BOB.aor, 'pbx@example.com', 'user0@example.org', 'only@example.org']);
-  aorta = await Aorta.start({ data, domains: ['example.com', 'example.org'], flags: ['--auth', 'digest'] });
+  aorta = await Aorta.start({
+    data,
+    domains: ['example.com', 'example.org'],
+    flags: ['--auth', 'digest', '--lookup-sip', 'off'],
+  });
   client = await SipClient.open(aorta);
 });
 

@@ -38,6 +38,7 @@ const LAYOUTS = [
   'src/sip/parse-error.ts',
   'src/sip/memory-map.ts',
   'src/registrar/peers.ts',
+  'src/registrar/binding.ts',
   'src/transport/linux-abi.ts',
 ];
 

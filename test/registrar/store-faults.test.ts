@@ -5,6 +5,7 @@ import type { LocationStore } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../../src/location/record.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
+import { URI_LENGTH } from '../../src/registrar/binding.ts';
 import { FlakyStore } from '../support/flaky-store.ts';
 import { answered, bindings, request, statusOf, uris } from '../support/requests.ts';
 import { storedBindings } from '../support/stored-bindings.ts';
@@ -175,7 +176,7 @@ const DAMAGE: readonly (readonly [string, (record: Uint8Array) => Uint8Array])[]
 const NONSENSE: readonly (readonly [string, (record: Uint8Array, images: number) => Uint8Array])[] = [
   ['an image longer than the record', (r, at) => r.with(at, 0xff).with(at + 1, 0xff)],
   ['an image of no length', (r, at) => r.with(at, 0).with(at + 1, 0)],
-  ['texts longer than the image', (r, at) => r.with(at + 76, 0xff).with(at + 77, 0xff)],
+  ['texts longer than the image', (r, at) => r.with(at + URI_LENGTH, 0xff).with(at + URI_LENGTH + 1, 0xff)],
   ['half an image', (r) => r.subarray(0, r.length - 10)],
 ];
 

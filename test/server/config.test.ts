@@ -62,6 +62,9 @@ abuse:
   unlimited: []
   failures-max: 5
   scanner-agents: [nmap]
+lookup:
+  sip: authenticated
+  from: [192.0.2.0/24]
 durability: process
 udp: dgram
 log-level: warn
@@ -109,6 +112,7 @@ limits:
         timerJMs: 2000,
         transactionsMax: 5000,
         answerBytesMax: 67108864,
+        lookup: { sip: 'authenticated', from: ['127.0.0.0/8', '::1', '192.0.2.0/24'] },
       },
       streams: DEFAULT_CONFIG.streams,
     });
@@ -125,6 +129,10 @@ limits:
     ],
     ['\npolicy: 3', 'aorta.yaml:2:9: policy: expected keys and values, got 3'],
     ['udp: fast', 'aorta.yaml:1:6: udp: expected one of auto, dgram, got "fast"'],
+    [
+      'lookup:\n  from: proxies',
+      'aorta.yaml:2:9: lookup.from: expected an address or a prefix such as 192.0.2.0/24, got "proxies"',
+    ],
     ['auth: basic', 'aorta.yaml:1:7: auth.mode: expected one of none, digest, got "basic"'],
     ['allow-unauthenticated: maybe', 'aorta.yaml:1:24: allow-unauthenticated: expected true or false, got "maybe"'],
     ['data: ""', 'aorta.yaml:1:7: data: is empty'],

@@ -24,6 +24,8 @@ export const PEERS: readonly Peer[] = [
   },
   { command: 'chromium', debianPackage: 'chromium', tests: 'test/e2e/browser.test.ts' },
   { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
+  { command: 'sngrep', debianPackage: 'sngrep', tests: 'test/e2e/hep.test.ts' },
+  { command: 'tshark', debianPackage: 'tshark', tests: 'test/e2e/hep.test.ts' },
 ];
 
 export function missingPeers(): Peer[] {

@@ -106,6 +106,12 @@ export class SipClient {
     return this.expect(() => true, ms, 'any message');
   }
 
+  /** The next message that may belong to `message`: none with the Call-ID of another request. */
+  nextFor(message: string, ms = ANSWER_MS): Promise<Answer> {
+    const belongs = ({ text }: Answer): boolean => message.includes(header(text, 'Call-ID', 'i') ?? '');
+    return this.expect(belongs, ms, message);
+  }
+
   /** A REGISTER of this client, as text. */
   register(fields: RegisterFields = {}): string {
     return registerText(fields, this.via(fields.branch));

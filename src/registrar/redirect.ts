@@ -1,0 +1,142 @@
+// The redirect server (RFC 3261 §8.3): any request for a user draws a 302 with the contacts of that user, or a refusal. Pure:
+// the request in the span table, the AOR's images in the outbox. Which images count, and in which order, is targets.ts's;
+// who may ask, admission's.
+// @hot
+
+import { slab, table } from '../sip/slab.ts';
+import { SCHEME_SIP, SCHEME_SIPS, T_REQUEST_URI, URI_INTS, URI_SCHEME } from '../sip/span-table.ts';
+import { parseUri } from '../sip/uri.ts';
+import { uriEquals } from '../sip/uri-equality.ts';
+import { ascii, type Writer } from '../sip/writer.ts';
+import { displayAt, expiresAtOf, paramsEnd, pathEnd, uriAt, uriEnd, userAgentEnd } from './binding.ts';
+import type { Outbox } from './outbox.ts';
+import { PHRASE } from './phrases.ts';
+import { endResponse, startResponse } from './response.ts';
+import { type LiveFlows, Targets } from './targets.ts';
+
+const CONTACT = ascii('Contact: ');
+const EXPIRES = ascii(';expires=');
+const ROUTE = ascii('?Route=');
+const AND_ROUTE = ascii('&Route=');
+/** RFC 5630 §5.4. */
+const SIPS_NOT_ALLOWED = ascii('Warning: 380 aorta "SIPS Not Allowed"\r\n');
+const CRLF = ascii('\r\n');
+const HEX = ascii('0123456789ABCDEF');
+const QUESTION_MARK = 0x3f;
+
+/** What may stand in a header of a URI as it is (RFC 3261 §25.1: hnv-unreserved and unreserved). */
+const PLAIN = setOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()[]/?:+$");
+
+export class RedirectServer {
+  private readonly targets = new Targets();
+  private readonly flows: LiveFlows | null;
+  private readonly uri = new Int32Array(URI_INTS);
+
+  constructor(flows: LiveFlows | null) {
+    this.flows = flows;
+  }
+
+  /**
+   * 302 with the contacts of the AOR whose images are in the outbox; 480 where the user is known and has none, else 404. To a
+   * sips request only sips contacts are named, since others would be a step down (RFC 5630 §5.4).
+   */
+  answer(out: Outbox, userIsKnown: boolean): number {
+    const { targets } = this;
+    targets.take(out.state, out.stateAt, out.stateEnd, out.now, this.flows);
+    if (targets.count === 0) return userIsKnown ? refuse(out, 480) : refuse(out, 404);
+    const secure = table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS;
+    startResponse(out, 302, PHRASE[302]);
+    let listed = 0;
+    let insecure = 0;
+    for (let i = 0; i < targets.count; i++) {
+      const image = targets.image[i];
+      const scheme = this.parse(out.state, image);
+      if (secure && scheme !== SCHEME_SIPS) insecure++;
+      else if (!this.isRequestUri(out.state, scheme)) {
+        writeContact(out.answer, out.state, image, out.now);
+        listed++;
+      }
+    }
+    if (listed === 0) return this.refuseAll(out, insecure);
+    endResponse(out);
+    return 302;
+  }
+
+  /** There are bindings, but none that the answer may name: a loop (§8.3), or not secure enough. */
+  private refuseAll(out: Outbox, insecure: number): number {
+    out.answer.start(out.answer.bytes, out.answer.from, out.answer.limit);
+    if (insecure === 0) return refuse(out, 404);
+    startResponse(out, 480, PHRASE[480]);
+    out.answer.text(SIPS_NOT_ALLOWED);
+    endResponse(out);
+    return 480;
+  }
+
+  private parse(bytes: Uint8Array, image: number): number {
+    parseUri(bytes, uriAt(bytes, image), uriEnd(bytes, image), this.uri, 0);
+    return this.uri[URI_SCHEME];
+  }
+
+  /** Of the URI parsed last. */
+  private isRequestUri(bytes: Uint8Array, scheme: number): boolean {
+    if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return false;
+    return uriEquals(slab, table, T_REQUEST_URI, bytes, this.uri, 0);
+  }
+}
+
+/** Contact of one binding: its URI with the Path as a Route to go by, its parameters, and what it has left. */
+function writeContact(w: Writer, bytes: Uint8Array, image: number, now: number): void {
+  const uri = uriAt(bytes, image);
+  w.text(CONTACT);
+  if (uri > displayAt(bytes, image)) {
+    w.span(bytes, displayAt(bytes, image), uri);
+    w.byte(0x20);
+  }
+  w.byte(0x3c);
+  w.span(bytes, uri, uriEnd(bytes, image));
+  writeRoute(w, bytes, image);
+  w.byte(0x3e);
+  w.span(bytes, uriEnd(bytes, image), paramsEnd(bytes, image));
+  // Without expires a contact is good for this once (§21.3.3): what has less than a second left.
+  const seconds = Math.floor((expiresAtOf(bytes, image) - now) / 1000);
+  if (seconds >= 1) {
+    w.text(EXPIRES);
+    w.number(seconds);
+  }
+  w.text(CRLF);
+}
+
+/** RFC 3327 §5.4: whoever follows the contact goes by its Path. */
+function writeRoute(w: Writer, bytes: Uint8Array, image: number): void {
+  const end = pathEnd(bytes, image);
+  let at = userAgentEnd(bytes, image);
+  if (end <= at) return;
+  w.text(hasHeaders(bytes, uriAt(bytes, image), uriEnd(bytes, image)) ? AND_ROUTE : ROUTE);
+  for (; at < end; at++) {
+    const byte = bytes[at];
+    if (PLAIN[byte] === 1) w.byte(byte);
+    else {
+      w.byte(0x25);
+      w.byte(HEX[byte >> 4]);
+      w.byte(HEX[byte & 15]);
+    }
+  }
+}
+
+function hasHeaders(bytes: Uint8Array, at: number, end: number): boolean {
+  for (let p = at; p < end; p++) if (bytes[p] === QUESTION_MARK) return true;
+  return false;
+}
+
+function refuse(out: Outbox, status: number): number {
+  startResponse(out, status, PHRASE[status]);
+  endResponse(out);
+  return status;
+}
+
+/** @cold */
+function setOf(characters: string): Uint8Array {
+  const set = new Uint8Array(256);
+  for (let i = 0; i < characters.length; i++) set[characters.charCodeAt(i)] = 1;
+  return set;
+}

@@ -1,0 +1,100 @@
+// Which bindings of an AOR a request may be sent to now, and in which order: the one rule behind lookups by SIP, HTTP and
+// programs. Expired bindings and dead flows never come through; of one instance only its newest flow does (RFC 5626 §7).
+// @hot
+
+import {
+  expiresAtOf,
+  flowEpochOf,
+  flowOf,
+  hasFlag,
+  IMAGE_DIRECT,
+  imageLength,
+  instanceAt,
+  instanceEnd,
+  qOf,
+  refreshedAtOf,
+  transportOf,
+} from './binding.ts';
+import { sameInstance } from './instance-id.ts';
+import { TRANSPORT_UDP } from './peers.ts';
+import { BINDINGS_MAX } from './working-bindings.ts';
+
+/** What is known of the connections that bindings were made over. */
+export interface LiveFlows {
+  /**
+   * Whether a stream's connection still stands.
+   * @param epoch of the process that the number belongs to
+   */
+  isAlive(flow: number, epoch: number): boolean;
+}
+
+export class Targets {
+  /** Targets, best first: images in the bytes that were taken. */
+  readonly image = new Int32Array(BINDINGS_MAX);
+  count = 0;
+  /** Other flows of the same instances, to be tried when a target's flow turns out to have failed. */
+  readonly fallback = new Int32Array(BINDINGS_MAX);
+  fallbacks = 0;
+
+  /** Takes the images in bytes[at, end) that can be reached at `now` (epoch ms). `flows` null: no connection is held here. */
+  take(bytes: Uint8Array, at: number, end: number, now: number, flows: LiveFlows | null): void {
+    this.count = 0;
+    this.fallbacks = 0;
+    for (let image = at; image < end; image += imageLength(bytes, image)) {
+      if (expiresAtOf(bytes, image) <= now || !isReachable(bytes, image, flows)) continue;
+      if (this.count === BINDINGS_MAX) return;
+      this.insert(bytes, image);
+    }
+    if (this.count > 1) this.leaveOneFlowPerInstance(bytes);
+  }
+
+  /** By q (RFC 3261 §20.10), then the one refreshed last. */
+  private insert(bytes: Uint8Array, image: number): void {
+    const { image: list } = this;
+    let place = this.count++;
+    while (place > 0 && isBefore(bytes, image, list[place - 1])) {
+      list[place] = list[place - 1];
+      place--;
+    }
+    list[place] = image;
+  }
+
+  private leaveOneFlowPerInstance(bytes: Uint8Array): void {
+    const { image: list, fallback } = this;
+    let kept = 0;
+    for (let i = 0; i < this.count; i++) {
+      const image = list[i];
+      const newer = this.newerFlow(bytes, image, i);
+      if (newer) fallback[this.fallbacks++] = image;
+      else list[kept++] = image;
+    }
+    this.count = kept;
+  }
+
+  /** Whether another target, kept or still to be looked at, is a flow of the same instance that was refreshed later. */
+  private newerFlow(bytes: Uint8Array, image: number, place: number): boolean {
+    const at = instanceAt(bytes, image);
+    const end = instanceEnd(bytes, image);
+    if (end <= at) return false;
+    for (let i = 0; i < this.count; i++) {
+      const other = this.image[i];
+      if (i === place || other === image) continue;
+      if (!sameInstance(bytes, at, end, bytes, instanceAt(bytes, other), instanceEnd(bytes, other))) continue;
+      const age = refreshedAtOf(bytes, other) - refreshedAtOf(bytes, image);
+      if (age > 0 || (age === 0 && i < place)) return true;
+    }
+    return false;
+  }
+}
+
+function isBefore(bytes: Uint8Array, a: number, b: number): boolean {
+  const q = qOf(bytes, a) - qOf(bytes, b);
+  return q !== 0 ? q > 0 : refreshedAtOf(bytes, a) > refreshedAtOf(bytes, b);
+}
+
+/** A connection of ours must still stand; behind a proxy and over UDP there is none to know of. */
+function isReachable(bytes: Uint8Array, image: number, flows: LiveFlows | null): boolean {
+  if (flows === null || transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT))
+    return true;
+  return flows.isAlive(flowOf(bytes, image), flowEpochOf(bytes, image));
+}

@@ -1,0 +1,28 @@
+// The key of an AOR that a person or another program names: the same keyed hash that a shard takes of a request's To.
+
+import { E_OK } from '../sip/parse-error.ts';
+import { SipHash } from '../sip/siphash.ts';
+import { URI_INTS } from '../sip/span-table.ts';
+import { canonicalAor, parseUri } from '../sip/uri.ts';
+
+const AOR_BYTES = 1024;
+
+/**
+ * @param secret the data directory's
+ * @returns the four words of an AOR given as `alice@example.com` or as a SIP URI; undefined where it is none
+ */
+export function createAorKey(secret: Uint8Array): (aor: string) => Uint32Array | undefined {
+  const hash = new SipHash(secret.subarray(0, 16));
+  const uri = new Int32Array(URI_INTS);
+  const canonical = new Uint8Array(AOR_BYTES);
+  return (aor) => {
+    const bytes = Buffer.from(/^sips?:/i.test(aor) ? aor : `sip:${aor}`);
+    if (parseUri(bytes, 0, bytes.length, uri, 0) !== E_OK) return undefined;
+    const length = canonicalAor(bytes, uri, 0, canonical);
+    if (length < 0) return undefined;
+    hash.begin();
+    hash.span(canonical, 0, length);
+    hash.end();
+    return hash.out.slice();
+  };
+}

@@ -1,0 +1,199 @@
+// The redirect server as its clients see it: what is asked for a user, who may ask, and what the answer names.
+
+import { describe, expect, it } from 'vitest';
+import type { LookupPolicy } from '../../src/registrar/lookup-policy.ts';
+import { answered, request } from '../support/requests.ts';
+import { type Answer, register, VirtualShard } from '../support/virtual-shard.ts';
+
+const PROXY = { ip: '198.51.100.5' };
+const STRANGER = { ip: '203.0.113.7' };
+const lookup = (sip: LookupPolicy['sip'] = 'trusted'): { lookup: LookupPolicy } => ({
+  lookup: { sip, from: ['198.51.100.0/24'] },
+});
+
+function shardWith(...contacts: readonly string[]): VirtualShard {
+  const shard = new VirtualShard({ policy: lookup() });
+  for (const [i, contact] of contacts.entries()) {
+    shard.now += 1000;
+    expect(answered(shard, register({ callId: `c${i}`, contacts: [contact] })).status).toBe(200);
+  }
+  return shard;
+}
+
+function ask(shard: VirtualShard, options: Partial<Parameters<typeof request>[0]> = {}, source = PROXY): Answer {
+  const uri = 'sip:alice@example.com';
+  return answered(shard, request({ method: 'INVITE', uri, to: `<${uri}>`, ...options }), source);
+}
+
+const uris = (answer: Answer): string[] => answer.contacts.map(({ uri }) => uri);
+
+describe('a lookup by SIP', () => {
+  it('R3261-8.3-01 R3261-8.3-06 draws 302 with each contact, its parameters and no more time than it has left', () => {
+    const shard = shardWith('"Desk" <sip:a@192.0.2.1:5062;transport=tcp>;q=0.5;audio;expires=600');
+    shard.advance(100);
+    const answer = ask(shard);
+    expect([answer.status, answer.phrase]).toEqual([302, 'Moved Temporarily']);
+    expect(answer.header('Contact')).toEqual(['"Desk" <sip:a@192.0.2.1:5062;transport=tcp>;q=0.5;audio;expires=500']);
+    shard.now += 499_001;
+    expect(ask(shard).header('Contact')).toEqual(['"Desk" <sip:a@192.0.2.1:5062;transport=tcp>;q=0.5;audio']);
+  });
+
+  it('R3261-8.3-01 names the contacts by q, and of the same q the one refreshed last first', () => {
+    const shard = shardWith(
+      '<sip:a@192.0.2.1>;q=0.3',
+      '<sip:a@192.0.2.2>',
+      '<sip:a@192.0.2.3>;q=0.7',
+      '<sip:a@192.0.2.4>;q=0.7',
+    );
+    expect(uris(ask(shard))).toEqual(['sip:a@192.0.2.2', 'sip:a@192.0.2.4', 'sip:a@192.0.2.3', 'sip:a@192.0.2.1']);
+    shard.now += 1000;
+    shard.send(register({ callId: 'c2', cseq: 2, contacts: ['<sip:a@192.0.2.3>;q=0.7'] }));
+    expect(uris(ask(shard))[1]).toBe('sip:a@192.0.2.3');
+  });
+
+  it.each(['INVITE', 'OPTIONS', 'MESSAGE', 'SUBSCRIBE', 'BYE', 'FOO'])(
+    'R3261-8.3-03 redirects %s whatever it requires and carries',
+    (method) => {
+      const shard = shardWith('<sip:a@192.0.2.1>');
+      const answer = ask(shard, { method, extra: ['Require: bar', 'Content-Type: x/y', 'Accept: x/y'], body: 'z' });
+      expect([answer.status, ...uris(answer)]).toEqual([302, 'sip:a@192.0.2.1']);
+    },
+  );
+
+  it('finds the user by the Request-URI, not by To, whatever parameters it has', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>');
+    expect(ask(shard, { to: '<sip:bob@example.com>' }).status).toBe(302);
+    expect(ask(shard, { uri: 'sip:%61lice@EXAMPLE.com:5060;user=phone' }).status).toBe(302);
+    expect(ask(shard, { uri: 'sip:bob@example.com', to: '<sip:alice@example.com>' }).status).toBe(404);
+  });
+
+  it('R3261-8.3-05 draws 404 where there is no such user, also once all bindings have run out', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>;expires=60');
+    expect(ask(shard, { uri: 'sip:nobody@example.com' }).status).toBe(404);
+    shard.now += 60_000; // before any sweep
+    expect(ask(shard).status).toBe(404);
+    expect(ask(shard, { uri: 'sip:alice@example.org' }).status).toBe(404);
+    expect(ask(shard, { uri: 'tel:+1' }).status).toBe(416);
+  });
+
+  it('R3261-8.3-02 never names the URI that was asked for', () => {
+    const shard = shardWith('<sip:alice@example.com>');
+    expect(ask(shard).status).toBe(404);
+    shard.send(register({ callId: 'second', contacts: ['<sip:alice@192.0.2.1>'] }));
+    expect(uris(ask(shard))).toEqual(['sip:alice@192.0.2.1']);
+  });
+
+  it('R3261-8.3-07 names only sips contacts to a sips request, else 480 with the reason', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>');
+    const refused = ask(shard, { uri: 'sips:alice@example.com' });
+    expect([refused.status, ...refused.header('Warning')]).toEqual([480, '380 aorta "SIPS Not Allowed"']);
+    shard.send(register({ requestUri: 'sips:example.com', callId: 's', contacts: ['<sips:a@192.0.2.2>'] }));
+    expect(uris(ask(shard, { uri: 'sips:alice@example.com' }))).toEqual(['sips:a@192.0.2.2']);
+    expect(uris(ask(shard)).sort()).toEqual(['sip:a@192.0.2.1', 'sips:a@192.0.2.2']);
+  });
+
+  it('does not call it a loop when two proxies ask for one call', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>');
+    const same = { callId: 'one-call', from: '<sip:carol@example.org>;tag=1' };
+    expect(ask(shard, { ...same, branch: 'z9hG4bKone' }).status).toBe(302);
+    expect(ask(shard, { ...same, branch: 'z9hG4bKtwo' }).status).toBe(302);
+  });
+});
+
+describe('who may look up', () => {
+  it('is told to nobody but the configured addresses, whether or not the user exists', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>');
+    for (const uri of ['sip:alice@example.com', 'sip:nobody@example.com'])
+      expect(ask(shard, { uri }, STRANGER).status).toBe(403);
+    expect(ask(shard, {}, { ip: '198.51.101.5' }).status).toBe(403);
+    expect(ask(shard).status).toBe(302);
+  });
+
+  it('R3261-11.2-01 leaves OPTIONS of others as it is without redirection', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>');
+    expect(ask(shard, { method: 'OPTIONS' }, STRANGER).status).toBe(200);
+    expect(ask(shard, { method: 'OPTIONS' }).status).toBe(302);
+  });
+
+  it('can be everybody or nobody', () => {
+    for (const [sip, status] of [
+      ['anyone', 302],
+      ['authenticated', 403], // no one can log in here
+      ['off', 405],
+    ] as const) {
+      const shard = new VirtualShard({ policy: lookup(sip) });
+      shard.send(register({ contacts: ['<sip:a@192.0.2.1>'] }));
+      expect(ask(shard, {}, STRANGER).status, sip).toBe(status);
+    }
+  });
+});
+
+describe('the INVITE server transaction', () => {
+  const ack = (invite: string): string =>
+    invite
+      .replace(/^INVITE/, 'ACK')
+      .replace('CSeq: 1 INVITE', 'CSeq: 1 ACK')
+      .replace(/^To: .*$/m, '$&;tag=x');
+
+  /** When something is sent, in ms after the answer. */
+  function sendings(shard: VirtualShard, forMs: number): number[] {
+    const at: number[] = [];
+    const began = shard.now;
+    while (shard.now - began < forMs) {
+      shard.now += 50;
+      for (const answer of shard.batch([])) {
+        expect(answer.status).toBe(302);
+        expect(answer.port).toBe(5077);
+        at.push(shard.now - began);
+      }
+    }
+    return at;
+  }
+
+  const invite = (branch: string): string =>
+    request({ method: 'INVITE', uri: 'sip:alice@example.com', via: `SIP/2.0/UDP 198.51.100.5;branch=${branch};rport` });
+  const from = { ...PROXY, port: 5077 };
+
+  it('R3261-17.2.1-01 sends the answer again at growing intervals until timer H is over', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>');
+    expect(shard.send(invite('z9hG4bKa'), from)?.status).toBe(302);
+    const at = sendings(shard, 60_000);
+    const intervals = at.map((ms, i) => Math.round((ms - (at[i - 1] ?? 0)) / 100) / 10);
+    expect(intervals).toEqual([0.5, 1, 2, 4, 4, 4, 4, 4, 4, 4]);
+    expect(shard.counter('resent')).toBe(10);
+    expect(shard.shard.msToNextTick(shard.now)).not.toBe(0);
+  });
+
+  it('R3261-17.2.1-01 stops at the ACK of that transaction and of no other, and answers none', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>');
+    const [first, second] = [invite('z9hG4bKb'), invite('z9hG4bKc')];
+    shard.batch([first, second], from);
+    expect(shard.batch([ack(first), ack(invite('z9hG4bKd'))], from)).toEqual([]);
+    expect(shard.counter('acknowledged')).toBe(1);
+    expect(sendings(shard, 700).length).toBe(1);
+    shard.send(ack(second), from);
+    expect(sendings(shard, 40_000)).toEqual([]);
+  });
+
+  it('R3261-17.2.1-01 R3261-8.3-04 answers a repeated INVITE with the same answer, and CANCEL with 200', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>');
+    const text = invite('z9hG4bKe');
+    const first = answered(shard, text, from);
+    expect(answered(shard, text, from).text).toBe(first.text);
+    const cancel = text.replace(/^INVITE/, 'CANCEL').replace('CSeq: 1 INVITE', 'CSeq: 1 CANCEL');
+    expect(answered(shard, cancel, from).status).toBe(200);
+  });
+
+  it('survives a burst of INVITEs that nobody acknowledges', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>');
+    for (let i = 0; i < 100; i++)
+      shard.batch(
+        Array.from({ length: 256 }, (_, n) => invite(`z9hG4bKf${i}-${n}`)),
+        from,
+      );
+    const before = shard.counter('resent');
+    sendings(shard, 1000);
+    expect(shard.counter('resent')).toBeGreaterThan(before);
+    expect(ask(shard).status).toBe(302);
+  });
+});
