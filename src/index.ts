@@ -1,9 +1,11 @@
 // The embedding API: the only module of the package that programs import. Re-exports only; each is documented where it is made.
 
+export type { Binding, Transport } from './location/binding-view.ts';
 export { DEFAULT_POLICY, type Policy } from './registrar/policy.ts';
 export { type Config, ConfigError, DEFAULT_CONFIG, type LogLevel } from './server/config.ts';
 export { DataDirectoryError, type DataDirectoryProblem } from './server/data-directory.ts';
 export type { Log } from './server/log.ts';
 export { type Server, startServer } from './server/server.ts';
+export type { BindingEvent, BindingEventType, BindingListener, LostEvents } from './shard/binding-events.ts';
 export { COUNTER, COUNTER_NAMES, type CounterName } from './shard/counters.ts';
 export type { ListenAddress } from './transport/listen-address.ts';

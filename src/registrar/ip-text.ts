@@ -6,7 +6,7 @@ import type { Peers } from './peers.ts';
 const HEX = Uint8Array.from('0123456789abcdef', (c) => c.charCodeAt(0));
 
 /** Writes the address of a peer's row at the start of `into` (at least 46 bytes); returns its length. */
-export function writeIp(peers: Peers, row: number, into: Uint8Array): number {
+export function writeIp(peers: Pick<Peers, 'family' | 'ip'>, row: number, into: Uint8Array): number {
   const at = row * 16;
   if (peers.family[row] === 6) return writeIpv6(peers.ip, at, into);
   let w = writeOctet(peers.ip[at], into, 0);

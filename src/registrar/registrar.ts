@@ -44,6 +44,14 @@ import {
   uriEnd,
 } from './binding.ts';
 import { writeImage } from './binding-writer.ts';
+import {
+  CHANGE_EVICTED,
+  CHANGE_EXPIRED,
+  CHANGE_REFRESHED,
+  CHANGE_REGISTERED,
+  CHANGE_UNREGISTERED,
+  type Changes,
+} from './changes.ts';
 import { highestNc } from './images.ts';
 import { isFirstHop } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
@@ -102,6 +110,27 @@ export class Registrar {
     const refused = this.step6Wildcard(out) || this.step7Contacts(out);
     if (refused !== GO_ON) return refused;
     return this.step8Answer(out);
+  }
+
+  /** What `apply` has just changed, binding by binding, into `changes`. */
+  report(out: Outbox, aor: Uint8Array, aorLength: number, changes: Changes): void {
+    const { bindings } = this;
+    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
+      if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);
+    let written = bindings.recordAt;
+    for (let i = 0; i < bindings.count; i++) {
+      const image = bindings.imageAt[i];
+      if (bindings.isGone(i)) {
+        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : CHANGE_UNREGISTERED;
+        if (image >= 0) changes.add(kind, aor, 0, aorLength, out.state, image, out.now);
+        continue;
+      }
+      if (bindings.contact[i] >= 0) {
+        const kind = image >= 0 ? CHANGE_REFRESHED : CHANGE_REGISTERED;
+        changes.add(kind, aor, 0, aorLength, out.record.bytes, written, out.now);
+      }
+      written += imageLength(out.record.bytes, written);
+    }
   }
 
   /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */

@@ -15,6 +15,7 @@ import type { Outbox } from './outbox.ts';
 export const BINDINGS_MAX = 64;
 
 const GONE = -2;
+const EVICTED = -3;
 
 export class WorkingBindings {
   /** Entries in use: live ones and gone ones. */
@@ -54,14 +55,14 @@ export class WorkingBindings {
    */
   find(out: Outbox, contact: number): number {
     for (let i = 0; i < this.count; i++) {
-      if (this.contact[i] === GONE) continue;
+      if (this.isGone(i)) continue;
       if (this.contact[i] >= 0 ? equalContacts(this.contact[i], contact) : this.equalsStored(out, i, contact)) return i;
     }
     return -1;
   }
 
   isGone(i: number): boolean {
-    return this.contact[i] === GONE;
+    return this.contact[i] <= GONE;
   }
 
   add(contact: number, expiresAt: number): void {
@@ -87,8 +88,14 @@ export class WorkingBindings {
       if (oldest < 0 || refreshedAtOf(out.state, this.imageAt[i]) < refreshedAtOf(out.state, this.imageAt[oldest]))
         oldest = i;
     }
-    if (oldest >= 0) this.remove(oldest);
-    return oldest >= 0;
+    if (oldest < 0) return false;
+    this.remove(oldest);
+    this.contact[oldest] = EVICTED;
+    return true;
+  }
+
+  isEvicted(i: number): boolean {
+    return this.contact[i] === EVICTED;
   }
 
   private set(i: number, contact: number, expiresAt: number): void {

@@ -2,6 +2,7 @@
 // No flags, no terminal, no signals: those are serve.ts.
 
 import { createAorKey } from '../shard/aor-key.ts';
+import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
@@ -26,6 +27,8 @@ export interface Server {
   readonly users: number;
   /** What operators trace while it runs. */
   readonly watch: MessageWatch;
+  /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
+  subscribe(listener: BindingListener): () => void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -90,6 +93,7 @@ export async function startServer(config: Config, log: Log = () => {}, hooks: Se
     listen: pool.listeners,
     udp: pool.udp,
     watch,
+    subscribe: (listener) => pool.events.subscribe(listener),
     counters: () => pool.counters(),
     get restarts() {
       return pool.restarts;

@@ -73,6 +73,11 @@ export class AorState {
     if (entry < 0 && countImages(out.state, out.stateAt, out.stateEnd) < 0) out.stateEnd = out.stateAt;
   }
 
+  /** Where the AOR of the record loaded begins in the outbox's state; it ends where the images begin. */
+  get loadedAorAt(): number {
+    return this.loadedAt + RECORD_HEADER_BYTES;
+  }
+
   /** Starts the new record of the AOR taken from the request: images follow. */
   startRecord(out: Outbox): void {
     const { writes, recordAt, aor, aorLength } = this;

@@ -16,6 +16,7 @@ import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-po
 import type { TlsFiles } from '../transport/tls-files.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
+import { BindingEvents } from './binding-events.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
 import type { ShardLog } from './shard.ts';
@@ -81,6 +82,8 @@ export interface Pool {
   stop(): Promise<void>;
   /** What its messages are watched with. */
   readonly tap: TapEnd;
+  /** What happens to bindings, for whoever listens. */
+  readonly events: BindingEvents;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -113,6 +116,7 @@ class RunningPool implements Pool {
   private readonly options: PoolOptions;
   private readonly parts: SharedParts;
   readonly tap: TapEnd;
+  readonly events: BindingEvents;
   private readonly main: MainEnd;
   private readonly piscina: Piscina;
   private readonly stopping = new AbortController();
@@ -134,6 +138,9 @@ class RunningPool implements Pool {
       numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
     });
     this.tap = new TapEnd(parts.tapMemory, parts.taps);
+    this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
+      options.log('error', 'a listener to binding events failed', { error: String(error) }),
+    );
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
@@ -177,6 +184,7 @@ class RunningPool implements Pool {
     for (const bell of this.parts.bells) bell.give(ORDER_STOP);
     await Promise.all(this.lives);
     await this.main.close();
+    this.events.drain();
     await this.piscina.destroy();
     this.parts.close();
   }
@@ -210,6 +218,7 @@ class RunningPool implements Pool {
     let reason: Error | undefined;
     const hear = (news: ShardNews) => {
       if (news.type === 'wake') this.main.wake();
+      else if (news.type === 'events') this.events.wake();
       else if (news.type === 'wait') void this.letWait(shard, news.message);
       else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);
@@ -276,6 +285,8 @@ class RunningPool implements Pool {
       toMain: parts.toMain[shard],
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
+      events: parts.events[shard],
+      eventBell: parts.eventBellMemory,
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),

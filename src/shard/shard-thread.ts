@@ -14,6 +14,7 @@ import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/li
 import type { ShardAuth } from './admission.ts';
 import { Bell, FlagWait, flagWake } from './bell.ts';
 import { COUNTER } from './counters.ts';
+import { EventWriter } from './event-ring.ts';
 import { Forwarding } from './forwarding.ts';
 import type { GateOptions } from './gate.ts';
 import { Ring } from './ring.ts';
@@ -63,6 +64,8 @@ export interface ShardTask {
   /** What of its messages is watched, and where copies go. */
   readonly tapMemory: SharedArrayBuffer;
   readonly tap: SharedArrayBuffer;
+  readonly events: SharedArrayBuffer;
+  readonly eventBell: SharedArrayBuffer;
   /** Sockets of its own; none where the main thread has them. */
   readonly sockets: readonly UdpSocket[];
   readonly port: MessagePort;
@@ -76,6 +79,7 @@ export type ShardNews =
   | { readonly type: 'open'; readonly report: ScanReport }
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'wake' }
+  | { readonly type: 'events' }
   | { readonly type: 'wait'; readonly message: WaitingMessage }
   | {
       readonly type: 'log';
@@ -146,6 +150,7 @@ function assemble(
     counters,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
+    events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
     ...(task.gate && { gate: task.gate }),

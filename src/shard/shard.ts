@@ -6,6 +6,7 @@ import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
+import { Changes } from '../registrar/changes.ts';
 import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
@@ -48,6 +49,7 @@ import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import type { EventSink } from './event-ring.ts';
 import type { GateOptions } from './gate.ts';
 import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
@@ -73,6 +75,8 @@ export interface ShardOptions {
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
+  /** Where changes of bindings are told once they are committed. */
+  readonly events?: EventSink;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
@@ -96,6 +100,8 @@ export class Shard {
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
   private readonly tap: Tap | null;
+  private readonly events: EventSink | undefined;
+  private readonly changes = new Changes();
   private batchIsOpen = false;
   private slot = 0;
   /** Behind the last slot that the batch has used. */
@@ -107,6 +113,7 @@ export class Shard {
     const { policy, secret } = options;
     this.options = options;
     this.store = options.store;
+    this.events = options.events;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
@@ -159,6 +166,7 @@ export class Shard {
 
   /** Bindings that have run out leave the store; bounded work, the rest at the next call. */
   expire(now: number): void {
+    this.sweeper.changes = this.events?.listening ? this.changes : null;
     this.sweeper.sweep(now);
     this.counters[COUNTER.resent] += this.unacknowledged.resend(now, this.freeSlot);
   }
@@ -179,6 +187,7 @@ export class Shard {
         this.counters[COUNTER.commits]++;
         this.tally.apply();
         this.sweeper.committed(this.writes);
+        if (this.changes.count > 0) this.events?.publish(this.changes);
       } catch (error) {
         this.commitFailed(error);
       }
@@ -189,6 +198,7 @@ export class Shard {
     this.batchIsOpen = false;
     this.writes.clear();
     this.tally.clear();
+    this.changes.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
     this.counters[COUNTER.quarantined] = this.store.quarantined;
   }
@@ -322,6 +332,7 @@ export class Shard {
     if (out.changed) {
       state.put(out, out.bindingsAfter);
       this.tally.registered(out);
+      if (this.events?.listening) this.registrar.report(out, state.aor, state.aorLength, this.changes);
     } else {
       this.counters[COUNTER.ok]++;
       if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;

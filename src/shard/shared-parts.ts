@@ -8,6 +8,7 @@ import { createLiveFlowsMemory } from '../transport/live-flows.ts';
 import { type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
 import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
+import { createEventMemory } from './event-ring.ts';
 import { createRingMemory } from './ring.ts';
 import { createTapMemory } from './tap.ts';
 
@@ -41,6 +42,9 @@ export interface SharedParts {
   /** What is watched, and the copies of it, by shard (tap.ts). */
   readonly tapMemory: SharedArrayBuffer;
   readonly taps: readonly SharedArrayBuffer[];
+  /** What happens to bindings, by shard (event-ring.ts), and the bell for whoever listens. */
+  readonly events: readonly SharedArrayBuffer[];
+  readonly eventBellMemory: SharedArrayBuffer;
   close(): void;
 }
 
@@ -84,6 +88,8 @@ export function openSharedParts(
       liveFlows: createLiveFlowsMemory(connections),
       tapMemory: createTapMemory(),
       taps: every(() => createRingMemory(TAP_RING_BYTES)),
+      events: every(() => createEventMemory()),
+      eventBellMemory: createBellMemory(),
       close,
     };
   } catch (error) {

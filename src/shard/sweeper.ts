@@ -6,6 +6,8 @@ import { ExpiryIndex, type ExpiryVisitor } from '../location/expiry-index.ts';
 import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import type { WriteSet } from '../location/write-set.ts';
+import { expiresAtOf, imageLength } from '../registrar/binding.ts';
+import { CHANGE_EXPIRED, type Changes } from '../registrar/changes.ts';
 import { copyLiveImages, countImages, firstExpiry } from '../registrar/images.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
@@ -22,6 +24,8 @@ export class Sweeper implements ExpiryVisitor {
   private readonly state: AorState;
   private readonly out: Outbox;
   private readonly tally: BatchTally;
+  /** Where expired bindings are told, while somebody listens. */
+  changes: Changes | null = null;
 
   constructor(state: AorState, out: Outbox, tally: BatchTally) {
     this.state = state;
@@ -71,8 +75,17 @@ export class Sweeper implements ExpiryVisitor {
     const after = copyLiveImages(out.record, out.state, out.stateAt, out.stateEnd, out.now);
     if (after === before) return firstExpiry(out.state, out.stateAt, out.stateEnd);
     state.put(out, after);
+    if (this.changes !== null) this.report(this.changes);
     this.tally.swept(before, after);
     return firstExpiry(out.record.bytes, images, out.record.at);
+  }
+
+  private report(changes: Changes): void {
+    const { out, state } = this;
+    const aorAt = state.loadedAorAt;
+    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
+      if (expiresAtOf(out.state, at) <= out.now)
+        changes.add(CHANGE_EXPIRED, out.state, aorAt, out.stateAt, out.state, at, out.now);
   }
 
   /** The batch's writes hold: every AOR written gets its look when its first binding runs out. */

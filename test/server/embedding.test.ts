@@ -2,11 +2,13 @@
 
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  type BindingEvent,
   COUNTER,
   ConfigError,
   DataDirectoryError,
   DEFAULT_CONFIG,
   DEFAULT_POLICY,
+  type LostEvents,
   startServer,
 } from '../../src/index.ts';
 import { freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
@@ -28,11 +30,24 @@ describe('startServer', () => {
     const [{ host, port }] = server.listen;
     expect(host).toBe('127.0.0.1');
     expect(port).toBeGreaterThan(0);
+    const told: (BindingEvent | LostEvents)[] = [];
+    const enough = new Promise<void>((resolve) => {
+      server.subscribe((event) => {
+        if (told.push(event) === 2) resolve();
+      });
+    });
     const client = await SipClient.open({ address: host, port });
     await client.request(client.register({ aor: 'alice@example.com', contacts: ['<sip:alice@127.0.0.1:5070>'] }));
+    const bob = client.register({ aor: 'bob@example.com', contacts: ['<sip:bob@127.0.0.1:5071>'] });
+    await client.request(bob);
+    await enough;
+    expect(told.map((event) => event.type !== 'lost' && [event.type, event.aor, event.binding.uri]).sort()).toEqual([
+      ['registered', 'alice@example.com', 'sip:alice@127.0.0.1:5070'],
+      ['registered', 'bob@example.com', 'sip:bob@127.0.0.1:5071'],
+    ]);
     client.close();
     const sum = (index: number) => server.counters().reduce((total, shard) => total + shard[index], 0);
-    expect([sum(COUNTER.registered), sum(COUNTER.bindings)]).toEqual([1, 1]);
+    expect([sum(COUNTER.registered), sum(COUNTER.bindings)]).toEqual([2, 2]);
     await server.stop();
     await server.stop();
     expect(events).toContain('shard open');

@@ -5,6 +5,7 @@ import { MemoryStore } from '../../src/location/memory-store.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
 import type { ShardAuth } from '../../src/shard/admission.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
+import type { EventSink } from '../../src/shard/event-ring.ts';
 import { Shard } from '../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
 
@@ -32,6 +33,7 @@ export interface VirtualShardOptions {
   readonly shards?: number;
   readonly now?: number;
   readonly auth?: ShardAuth;
+  readonly events?: EventSink;
 }
 
 export class VirtualShard {
@@ -59,6 +61,7 @@ export class VirtualShard {
       },
       log: (_level, event) => this.log.push(event),
       ...(options.auth && { auth: options.auth }),
+      ...(options.events && { events: options.events }),
     });
     this.shard.open();
   }

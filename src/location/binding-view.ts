@@ -1,0 +1,149 @@
+// A binding as programs and proxies see it: plain data made from an image. For lookups and events; the registrar itself never
+// makes one of these.
+
+import {
+  callIdEnd,
+  cseqOf,
+  displayAt,
+  expiresAtOf,
+  familyOf,
+  flowEpochOf,
+  flowOf,
+  hasFlag,
+  IMAGE_DIRECT,
+  IMAGE_STATIC,
+  instanceAt,
+  instanceEnd,
+  ipAt,
+  paramsEnd,
+  pathEnd,
+  portOf,
+  qOf,
+  refreshedAtOf,
+  regIdOf,
+  registeredAtOf,
+  transportOf,
+  uriAt,
+  uriEnd,
+  userAgentEnd,
+} from '../registrar/binding.ts';
+import { writeIp } from '../registrar/ip-text.ts';
+
+const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
+
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** One binding of an address-of-record (AOR). */
+export interface Binding {
+  /** The Contact URI as registered, without brackets. */
+  readonly uri: string;
+  /** Display name as sent. */
+  readonly display?: string;
+  /** 0 to 1; 1 where the contact has none (RFC 3261 §20.10). */
+  readonly q: number;
+  /** Whole seconds it has left; 0 for less than one. For ever: Infinity. */
+  readonly expires: number;
+  /** When it ends, epoch ms. */
+  readonly expiresAt: number;
+  readonly registeredAt: number;
+  readonly refreshedAt: number;
+  /** Path (RFC 3327), topmost first: the route set of requests to this contact. Each with its brackets. */
+  readonly path: readonly string[];
+  /** Where the REGISTER came from; with a Path, that is the last proxy. */
+  readonly received: { readonly address: string; readonly port: number; readonly transport: Transport };
+  /** Aorta has the connection or the address straight to the user agent, with no proxy between. */
+  readonly direct: boolean;
+  /** Of a stream's connection to Aorta itself: what names it while it stands. */
+  readonly flow?: string;
+  /** +sip.instance without quotes and brackets (RFC 5626 §4.1). */
+  readonly instance?: string;
+  /** RFC 5626. */
+  readonly regId?: number;
+  /** The other Contact parameters by lower-case name, as sent: feature parameters (RFC 3840) among them; true without value. */
+  readonly params: Readonly<Record<string, string | true>>;
+  readonly callId: string;
+  readonly cseq: number;
+  readonly userAgent?: string;
+  /** Made by an operator. */
+  readonly static?: true;
+}
+
+/** Makes one of the image at bytes[at]. @param now epoch ms */
+export function viewBinding(bytes: Uint8Array, at: number, now: number): Binding {
+  const text = (from: number, to: number): string =>
+    Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString();
+  const expiresAt = expiresAtOf(bytes, at);
+  const display = text(displayAt(bytes, at), uriAt(bytes, at)).trim();
+  const instance = text(instanceAt(bytes, at), instanceEnd(bytes, at));
+  const regId = regIdOf(bytes, at);
+  const userAgent = text(callIdEnd(bytes, at), userAgentEnd(bytes, at));
+  const direct = hasFlag(bytes, at, IMAGE_DIRECT);
+  const transport = TRANSPORTS[transportOf(bytes, at)];
+  const isStatic = hasFlag(bytes, at, IMAGE_STATIC);
+  return {
+    uri: text(uriAt(bytes, at), uriEnd(bytes, at)),
+    ...(display !== '' && { display }),
+    q: qOf(bytes, at) / 1000,
+    expires: isStatic ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor((expiresAt - now) / 1000)),
+    expiresAt,
+    registeredAt: registeredAtOf(bytes, at),
+    refreshedAt: refreshedAtOf(bytes, at),
+    path: split(text(userAgentEnd(bytes, at), pathEnd(bytes, at)), ','),
+    received: { address: addressOf(bytes, at), port: portOf(bytes, at), transport },
+    direct,
+    ...(direct &&
+      transport !== 'udp' && { flow: `${flowEpochOf(bytes, at).toString(16)}-${flowOf(bytes, at).toString(16)}` }),
+    ...(instance !== '' && { instance }),
+    ...(regId > 0 && { regId }),
+    params: parameters(text(uriEnd(bytes, at), paramsEnd(bytes, at))),
+    callId: text(paramsEnd(bytes, at), callIdEnd(bytes, at)),
+    cseq: cseqOf(bytes, at),
+    ...(userAgent !== '' && { userAgent }),
+    ...(isStatic && { static: true as const }),
+  };
+}
+
+function addressOf(bytes: Uint8Array, at: number): string {
+  const row = { family: Uint8Array.of(familyOf(bytes, at)), ip: bytes.subarray(ipAt(at), ipAt(at) + 16) };
+  const into = new Uint8Array(48);
+  return Buffer.from(into.buffer, 0, writeIp(row, 0, into)).toString('latin1');
+}
+
+/** Parts at `divider`, outside quotes and brackets, trimmed; empty ones left out. */
+function split(text: string, divider: string): string[] {
+  const parts: string[] = [];
+  let quoted = false;
+  let angled = false;
+  let part = '';
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (!quoted && !angled && c === divider) {
+      parts.push(part.trim());
+      part = '';
+      continue;
+    }
+    part += c;
+    if (quoted && c === '\\') part += text[++i] ?? '';
+    else if (c === '"' && !angled) quoted = !quoted;
+    else if (!quoted && (c === '<' || c === '>')) angled = c === '<';
+  }
+  parts.push(part.trim());
+  return parts.filter((value) => value !== '');
+}
+
+/** Without q, reg-id and +sip.instance, which stand for themselves. */
+function parameters(text: string): Record<string, string | true> {
+  const found: Record<string, string | true> = Object.create(null);
+  for (const part of split(text, ';')) {
+    const equals = part.indexOf('=');
+    const name = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
+    if (name === 'q' || name === 'reg-id' || name === '+sip.instance') continue;
+    found[name] = equals < 0 ? true : unquoted(part.slice(equals + 1).trim());
+  }
+  return found;
+}
+
+function unquoted(value: string): string {
+  if (!value.startsWith('"') || !value.endsWith('"') || value.length < 2) return value;
+  return value.slice(1, -1).replace(/\\(.)/g, '$1');
+}
