@@ -90,7 +90,7 @@ class Driver {
     }
     shard.expire(this.now);
     shard.commit(this.now);
-    shard.release();
+    shard.release(0);
   }
 
   /** Every request so far must have drawn its 200. */

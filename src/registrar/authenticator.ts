@@ -70,6 +70,7 @@ import { NONCE_FOREIGN, NONCE_STALE, Nonces } from './nonce.ts';
 import { NC_FORGOTTEN, NC_NEW, NC_WITHOUT_QOP, NonceWindow } from './nonce-window.ts';
 import type { Outbox } from './outbox.ts';
 import { CREDENTIALS_IMPROPER, CREDENTIALS_INCOMPLETE, CREDENTIALS_URI, PARSE_PHRASE, PHRASE } from './phrases.ts';
+import { REASON_AUTH } from './reasons.ts';
 import { endResponse, startResponse } from './response.ts';
 
 /** What authenticate() gives where the user is being fetched: no answer was written, ask again when it is there. */
@@ -208,7 +209,7 @@ export class Authenticator {
     const isRegister = table[T_METHOD] === METHOD_REGISTER;
     if (isRegister && aorLength >= 0 && !this.users.mayRegister(aor, aorLength)) {
       this.outcome = AUTH_NOT_ALLOWED;
-      return refuse(out, 403, PHRASE[403]);
+      return refuse(out, 403, PHRASE[403], this.outcome);
     }
     const nc = c[C_QOP] === QOP_NONE ? NC_WITHOUT_QOP : c[C_NC] >>> 0;
     const use = this.useNonce(nc, out.now);
@@ -363,7 +364,7 @@ export class Authenticator {
   private wrong(out: Outbox, key: Uint32Array, outcome: number): number {
     if (this.policy.wrongCredentials === 401) return this.challenge(out, key, outcome);
     this.outcome = outcome;
-    return refuse(out, 403, PHRASE[403]);
+    return refuse(out, 403, PHRASE[403], this.outcome);
   }
 
   /** A 401; stale=true where the credentials were right (RFC 7616 §3.3). Nothing is kept of it. */
@@ -371,6 +372,7 @@ export class Authenticator {
     const { nonces, realmText, realmLength } = this;
     this.outcome = outcome;
     nonces.issue(key, realmText, realmLength, out.now);
+    out.reason = REASON_AUTH + outcome;
     startResponse(out, 401, PHRASE[401]);
     const stale = outcome === AUTH_STALE || outcome === AUTH_REPLAYED || outcome === AUTH_FOREIGN_NONCE;
     const usable = this.users.algorithms;
@@ -381,7 +383,7 @@ export class Authenticator {
 
   private improper(out: Outbox, phrase: Uint8Array): number {
     this.outcome = AUTH_IMPROPER;
-    return refuse(out, 400, phrase);
+    return refuse(out, 400, phrase, this.outcome);
   }
 
   /** Whom a request that waits is for, as the provider is to be asked: without the realm that some phones add. @cold */
@@ -396,6 +398,7 @@ export class Authenticator {
   /** Users cannot be looked up now: 503. */
   unavailable(out: Outbox): number {
     this.outcome = AUTH_UNAVAILABLE;
+    out.reason = REASON_AUTH + AUTH_UNAVAILABLE;
     startResponse(out, 503, PHRASE[503]);
     out.answer.text(RETRY_AFTER);
     out.answer.number(this.policy.retryAfterS);
@@ -405,7 +408,8 @@ export class Authenticator {
   }
 }
 
-function refuse(out: Outbox, status: number, phrase: Uint8Array): number {
+function refuse(out: Outbox, status: number, phrase: Uint8Array, outcome: number): number {
+  out.reason = REASON_AUTH + outcome;
   startResponse(out, status, phrase);
   endResponse(out);
   return status;

@@ -4,6 +4,7 @@
 
 import { Writer } from '../sip/writer.ts';
 import { createPeers, type Peers } from './peers.ts';
+import { REASON_UNSPECIFIED } from './reasons.ts';
 
 /** Bytes of the largest record an AOR may have, and so of the state a decision reads. */
 export const RECORD_BYTES_MAX = 65_536;
@@ -36,6 +37,8 @@ export class Outbox {
   readonly answer = new Writer();
   /** Status of the answer, 0 where there is none. */
   status = 0;
+  /** Why it is a refusal: a REASON_*. */
+  reason = REASON_UNSPECIFIED;
   /** Images of the AOR's bindings after the request; valid where `changed`. */
   readonly record = new Writer();
   changed = false;
@@ -65,6 +68,7 @@ export class Outbox {
 
   reset(): void {
     this.status = 0;
+    this.reason = REASON_UNSPECIFIED;
     this.authenticated = false;
     this.userLength = 0;
     this.direct = false;

@@ -8,6 +8,8 @@ export const TRANSPORT_TCP = 1;
 export const TRANSPORT_TLS = 2;
 export const TRANSPORT_WS = 3;
 export const TRANSPORT_WSS = 4;
+/** From inside: the admin API's orders, which come by no socket. */
+export const TRANSPORT_INTERNAL = 5;
 
 /** One row per slot of the slab. */
 export interface Peers {

@@ -67,6 +67,18 @@ import {
   TOO_MANY_BINDINGS,
 } from './phrases.ts';
 import type { Policy } from './policy.ts';
+import {
+  REASON_AOR_NOT_SERVED,
+  REASON_AOR_NOT_SIP,
+  REASON_BAD_Q,
+  REASON_BAD_REG_ID,
+  REASON_CALL_ID_TOO_LONG,
+  REASON_CONTACT_TOO_LONG,
+  REASON_CSEQ_OUT_OF_ORDER,
+  REASON_INTERVAL_TOO_BRIEF,
+  REASON_TOO_MANY_BINDINGS,
+  REASON_WILDCARD,
+} from './reasons.ts';
 import { endResponse, startResponse } from './response.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
@@ -143,9 +155,10 @@ export class Registrar {
   private step5AddressOfRecord(out: Outbox, aorLength: number): number {
     const scheme = table[T_TO + URI_SCHEME];
     if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
-      return this.refuse(out, 400, NOT_A_SIP_AOR);
-    if (aorLength < 0 || aorLength > this.policy.aorBytesMax) return this.refuse(out, 404, PHRASE[404]);
-    if (!this.anyDomain && !toIsOfRequestDomain()) return this.refuse(out, 404, PHRASE[404]);
+      return this.refuse(out, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
+    if (aorLength < 0 || aorLength > this.policy.aorBytesMax)
+      return this.refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+    if (!this.anyDomain && !toIsOfRequestDomain()) return this.refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
     return GO_ON;
   }
 
@@ -153,18 +166,18 @@ export class Registrar {
   private checkWildcard(out: Outbox): number {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     if (table[T_CONTACT_STAR] === 1 && table[T_CONTACT_COUNT] === 0 && table[T_EXPIRES] === 0) return GO_ON;
-    return this.refuse(out, 400, BAD_WILDCARD);
+    return this.refuse(out, 400, BAD_WILDCARD, REASON_WILDCARD);
   }
 
   private checkContacts(out: Outbox): number {
     const count = table[T_CONTACT_COUNT];
     if (table[T_CALL_ID_END] - table[T_CALL_ID_AT] > this.policy.callIdBytesMax)
-      return this.refuse(out, 400, CALL_ID_TOO_LONG);
+      return this.refuse(out, 400, CALL_ID_TOO_LONG, REASON_CALL_ID_TOO_LONG);
     for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
       if (table[contact + CONTACT_END] - table[contact + CONTACT_AT] > this.policy.contactBytesMax)
-        return this.refuse(out, 400, CONTACT_TOO_LONG);
-      if (table[contact + CONTACT_Q] === MALFORMED) return this.refuse(out, 400, BAD_Q);
-      if (table[contact + CONTACT_REG_ID] === MALFORMED) return this.refuse(out, 400, BAD_REG_ID);
+        return this.refuse(out, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
+      if (table[contact + CONTACT_Q] === MALFORMED) return this.refuse(out, 400, BAD_Q, REASON_BAD_Q);
+      if (table[contact + CONTACT_REG_ID] === MALFORMED) return this.refuse(out, 400, BAD_REG_ID, REASON_BAD_REG_ID);
       if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(out);
     }
     return GO_ON;
@@ -175,7 +188,8 @@ export class Registrar {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     const bindings = this.bindings;
     for (let i = 0; i < bindings.count; i++) {
-      if (isOutOfOrder(out, bindings.imageAt[i])) return this.refuse(out, 500, CSEQ_OUT_OF_ORDER);
+      if (isOutOfOrder(out, bindings.imageAt[i]))
+        return this.refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
       bindings.remove(i);
       out.removed++;
     }
@@ -198,7 +212,7 @@ export class Registrar {
     const image = binding < 0 ? ABSENT : bindings.imageAt[binding];
     // A binding this request has made itself is settled in order; one from before obeys Call-ID and CSeq.
     if (binding >= 0 && bindings.contact[binding] < 0 && isOutOfOrder(out, image))
-      return this.refuse(out, 500, CSEQ_OUT_OF_ORDER);
+      return this.refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
     const seconds = requestedExpiresS(contact, this.policy);
     if (seconds === 0) {
       if (binding >= 0) bindings.remove(binding);
@@ -223,7 +237,7 @@ export class Registrar {
       while (bindings.live > max && bindings.removeOldest(out)) out.evicted++;
       if (bindings.live <= max) return GO_ON;
     }
-    return this.refuse(out, 403, TOO_MANY_BINDINGS);
+    return this.refuse(out, 403, TOO_MANY_BINDINGS, REASON_TOO_MANY_BINDINGS);
   }
 
   /** Writes the bindings as they are now, and the 200 that lists them all. */
@@ -259,6 +273,7 @@ export class Registrar {
   }
 
   private refuseTooBrief(out: Outbox): number {
+    out.reason = REASON_INTERVAL_TOO_BRIEF;
     startResponse(out, 423, PHRASE[423]);
     out.answer.text(MIN_EXPIRES);
     out.answer.number(this.policy.minExpiresS);
@@ -267,7 +282,8 @@ export class Registrar {
     return 423;
   }
 
-  private refuse(out: Outbox, status: number, phrase: Uint8Array): number {
+  private refuse(out: Outbox, status: number, phrase: Uint8Array, reason: number): number {
+    out.reason = reason;
     startResponse(out, status, phrase);
     endResponse(out);
     return status;

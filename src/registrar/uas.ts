@@ -44,6 +44,23 @@ import { Domains } from './domains.ts';
 import type { Outbox } from './outbox.ts';
 import { MISSING_PHRASE, PARSE_PHRASE, PHRASE, REPEATED_PHRASE } from './phrases.ts';
 import type { Policy } from './policy.ts';
+import {
+  REASON_CONTENT_ENCODING,
+  REASON_CONTENT_TYPE,
+  REASON_DOMAIN_NOT_SERVED,
+  REASON_EXTENSION_UNSUPPORTED,
+  REASON_IDENTITY_NOT_AOR,
+  REASON_MERGED,
+  REASON_MESSAGE_TOO_LARGE,
+  REASON_METHOD_NOT_ALLOWED,
+  REASON_METHOD_UNKNOWN,
+  REASON_NO_BINDINGS,
+  REASON_NO_TRANSACTION,
+  REASON_NOT_ACCEPTABLE,
+  REASON_REFUSED_BEFORE,
+  REASON_STORE_FAILED,
+  REASON_URI_SCHEME,
+} from './reasons.ts';
 import { endResponse, startResponse } from './response.ts';
 
 const GO_ON = 0;
@@ -91,24 +108,26 @@ export class UserAgentServer {
   private checkForm(out: Outbox, messageBytes: number, anyMethod: boolean): number {
     const error = table[T_ERROR];
     if (!anyMethod && table[T_METHOD] === METHOD_UNKNOWN && (error === E_OK || error === E_CSEQ_METHOD))
-      return refuse(out, 501, PHRASE[501], ALLOW);
+      return refuse(out, 501, PHRASE[501], REASON_METHOD_UNKNOWN, ALLOW);
     if (error !== E_OK) return refuseMalformed(out, error);
-    if (messageBytes > this.messageBytesMax) return refuse(out, 513, PHRASE[513]);
+    if (messageBytes > this.messageBytesMax) return refuse(out, 513, PHRASE[513], REASON_MESSAGE_TOO_LARGE);
     return GO_ON;
   }
 
   /** §8.2.2.1 and §10.3 step 1: a SIP URI of a domain served here. */
   private checkRequestUri(out: Outbox): number {
     const scheme = table[T_REQUEST_URI + URI_SCHEME];
-    if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return refuse(out, 416, PHRASE[416]);
+    if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return refuse(out, 416, PHRASE[416], REASON_URI_SCHEME);
     const at = table[T_REQUEST_URI + URI_HOST_AT];
-    if (!this.domains.serves(slab, at, table[T_REQUEST_URI + URI_HOST_END])) return refuse(out, 404, PHRASE[404]);
+    if (!this.domains.serves(slab, at, table[T_REQUEST_URI + URI_HOST_END]))
+      return refuse(out, 404, PHRASE[404], REASON_DOMAIN_NOT_SERVED);
     return GO_ON;
   }
 
   /** §8.2.2.3 and §10.3 step 2: 420 naming exactly the tags that are not understood. */
   private checkRequire(out: Outbox): number {
     if (table[T_REQUIRE_UNKNOWN] === 0 && (table[T_REQUIRE] & ~SERVED_OPTIONS) === 0) return GO_ON;
+    out.reason = REASON_EXTENSION_UNSUPPORTED;
     startResponse(out, 420, PHRASE[420]);
     const w = out.answer;
     w.text(UNSUPPORTED);
@@ -131,17 +150,17 @@ export class UserAgentServer {
   private checkContent(out: Outbox): number {
     if (table[T_BODY_END] <= table[T_BODY_AT] || contains(H_CONTENT_DISPOSITION, OPTIONAL)) return GO_ON;
     if (table[T_FIRST_ROW + H_CONTENT_ENCODING] >= 0 && !startsWith(H_CONTENT_ENCODING, IDENTITY))
-      return refuse(out, 415, PHRASE[415], ACCEPT_ENCODING);
+      return refuse(out, 415, PHRASE[415], REASON_CONTENT_ENCODING, ACCEPT_ENCODING);
     if (table[T_FIRST_ROW + H_CONTENT_TYPE] >= 0 && !startsWith(H_CONTENT_TYPE, SDP))
-      return refuse(out, 415, PHRASE[415], ACCEPT);
+      return refuse(out, 415, PHRASE[415], REASON_CONTENT_TYPE, ACCEPT);
     return GO_ON;
   }
 
   private checkMethod(out: Outbox): number {
     const method = table[T_METHOD];
     if (method === METHOD_REGISTER || method === METHOD_OPTIONS) return GO_ON;
-    if (method === METHOD_INVITE && !acceptsSdp()) return refuse(out, 406, PHRASE[406]);
-    return refuse(out, 405, PHRASE[405], ALLOW);
+    if (method === METHOD_INVITE && !acceptsSdp()) return refuse(out, 406, PHRASE[406], REASON_NOT_ACCEPTABLE);
+    return refuse(out, 405, PHRASE[405], REASON_METHOD_NOT_ALLOWED, ALLOW);
   }
 
   /**
@@ -149,7 +168,8 @@ export class UserAgentServer {
    * @param hasBindings whether the AOR of the Request-URI has any
    */
   options(out: Outbox, hasBindings: boolean): number {
-    if (table[T_REQUEST_URI + URI_USER_AT] >= 0 && !hasBindings) return refuse(out, 404, PHRASE[404]);
+    if (table[T_REQUEST_URI + URI_USER_AT] >= 0 && !hasBindings)
+      return refuse(out, 404, PHRASE[404], REASON_NO_BINDINGS);
     startResponse(out, 200, PHRASE[200]);
     const w = out.answer;
     w.text(ALLOW);
@@ -164,39 +184,40 @@ export class UserAgentServer {
   /** §9.2: 200 where the transaction is known (which goes on regardless), else 481. */
   cancel(out: Outbox, known: boolean): number {
     if (table[T_ERROR] !== E_OK) return refuseMalformed(out, table[T_ERROR]);
-    return known ? refuse(out, 200, PHRASE[200]) : refuse(out, 481, PHRASE[481]);
+    return known ? refuse(out, 200, PHRASE[200], 0) : refuse(out, 481, PHRASE[481], REASON_NO_TRANSACTION);
   }
 
   /** §8.2.2.2. */
   merged(out: Outbox): number {
-    return refuse(out, 482, PHRASE[482]);
+    return refuse(out, 482, PHRASE[482], REASON_MERGED);
   }
 
   /** The same refusal once more, of a request whose answer is no longer kept (§17.2.2). */
   refuseAgain(out: Outbox, status: number): number {
-    return refuse(out, status, PHRASE[status]);
+    return refuse(out, status, PHRASE[status], REASON_REFUSED_BEFORE);
   }
 
   /** §10.3 step 4: whoever asks may not. */
   forbidden(out: Outbox): number {
-    return refuse(out, 403, PHRASE[403]);
+    return refuse(out, 403, PHRASE[403], REASON_IDENTITY_NOT_AOR);
   }
 
   /** The commit failed: nothing of the request was done (§10.3 step 7). */
   failed(out: Outbox): number {
-    return refuse(out, 500, PHRASE[500]);
+    return refuse(out, 500, PHRASE[500], REASON_STORE_FAILED);
   }
 }
 
 /** A 400 whose phrase says what was wrong (§21.4.1), or 505. */
 function refuseMalformed(out: Outbox, error: number): number {
-  if (error === E_VERSION) return refuse(out, 505, PHRASE[505]);
-  if (error === E_MISSING) return refuse(out, 400, MISSING_PHRASE[table[T_ERROR_HEADER]]);
-  if (error === E_REPEATED) return refuse(out, 400, REPEATED_PHRASE[table[T_ERROR_HEADER]]);
-  return refuse(out, 400, PARSE_PHRASE[error]);
+  if (error === E_VERSION) return refuse(out, 505, PHRASE[505], error);
+  if (error === E_MISSING) return refuse(out, 400, MISSING_PHRASE[table[T_ERROR_HEADER]], error);
+  if (error === E_REPEATED) return refuse(out, 400, REPEATED_PHRASE[table[T_ERROR_HEADER]], error);
+  return refuse(out, 400, PARSE_PHRASE[error], error);
 }
 
-function refuse(out: Outbox, status: number, phrase: Uint8Array, header?: Uint8Array): number {
+function refuse(out: Outbox, status: number, phrase: Uint8Array, reason: number, header?: Uint8Array): number {
+  out.reason = reason;
   startResponse(out, status, phrase);
   if (header !== undefined) out.answer.text(header);
   endResponse(out);

@@ -20,6 +20,9 @@ export class Answers {
   /** 1 where the answer holds only if the batch's commit succeeds. */
   readonly conditional = new Uint8Array(SLOT_COUNT);
   readonly status = new Uint16Array(SLOT_COUNT);
+  /** OUTCOME_*, and the REASON_* of a refusal: what is counted of it. */
+  readonly outcome = new Uint8Array(SLOT_COUNT);
+  readonly reason = new Uint8Array(SLOT_COUNT);
   /** 1 for the answer to an INVITE over UDP: sent again until its ACK comes. */
   readonly awaitsAck = new Uint8Array(SLOT_COUNT);
 
@@ -36,6 +39,8 @@ export class Answers {
     this.ticket[row] = -1;
     this.conditional[row] = 0;
     this.status[row] = 0;
+    this.outcome[row] = 0;
+    this.reason[row] = 0;
     this.awaitsAck[row] = 0;
     return row;
   }

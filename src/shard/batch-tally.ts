@@ -1,7 +1,8 @@
 // What a batch did, counted: changes of bindings only once its commit has succeeded, answers once they are final. @hot
 
 import type { Outbox } from '../registrar/outbox.ts';
-import { COUNTER } from './counters.ts';
+import { COUNTER, REFUSED_BY_REASON } from './counters.ts';
+import { OUTCOME_OTHER } from './measures.ts';
 
 const ANSWERED = new Map<number, number>([
   [400, COUNTER.answered_400],
@@ -50,8 +51,8 @@ export class BatchTally {
     this.changed(before, after, before - after);
   }
 
-  /** A final answer that was not a replay. */
-  answered(status: number): void {
+  /** A final answer that was not a replay. @param reason REASON_* where it is a refusal */
+  answered(status: number, outcome: number, reason: number): void {
     if (status < 300) return;
     const counters = this.counters;
     if (status < 400) {
@@ -61,6 +62,7 @@ export class BatchTally {
     counters[COUNTER.refused]++;
     const counter = ANSWERED.get(status);
     if (counter !== undefined) counters[counter]++;
+    if (outcome !== OUTCOME_OTHER) counters[REFUSED_BY_REASON + reason]++;
   }
 
   apply(): void {

@@ -1,7 +1,9 @@
 // What a shard counts, in shared memory: one writer (the shard), any number of readers, no locks.
 // Names here are those that the log, the status line and later the metrics use.
 
-export const COUNTER_NAMES = [
+import { REASON_NAMES } from '../registrar/reasons.ts';
+
+const NAMES = [
   'received', // messages taken in from the network, each counted by the shard that took it in
   'forwarded', // handed to the shard that owns the AOR
   'registered', // bindings added
@@ -49,6 +51,7 @@ export const COUNTER_NAMES = [
   'commit_failures',
   'load_failures', // records that could not be read; their requests draw 500
   'commit_us', // time spent in commits
+  'busy_us', // time spent on batches, commits included
   'batches',
   'quarantined', // damaged records set aside
   'bindings', // gauge
@@ -57,12 +60,22 @@ export const COUNTER_NAMES = [
   'loops', // passes of the shard's loop: shows that it lives
 ] as const;
 
-export type CounterName = (typeof COUNTER_NAMES)[number];
+/** Refused REGISTERs by reason: `refused_` and a name of registrar/reasons. */
+type RefusalCounterName = `refused_${string}`;
+export type CounterName = (typeof NAMES)[number] | RefusalCounterName;
+
+/** The counter of REASON_UNSPECIFIED; the other reasons' follow by their codes. */
+export const REFUSED_BY_REASON = NAMES.length;
+
+export const COUNTER_NAMES: readonly CounterName[] = [
+  ...NAMES,
+  ...REASON_NAMES.map((name, code): RefusalCounterName => `refused_${name === 'unspecified' ? code : name}`),
+];
 
 /** Index of each counter in a shard's Float64Array. */
-export const COUNTER: { readonly [name in CounterName]: number } = Object.fromEntries(
-  COUNTER_NAMES.map((name, index) => [name, index]),
-) as { [name in CounterName]: number };
+export const COUNTER = Object.fromEntries(COUNTER_NAMES.map((name, index) => [name, index])) as {
+  readonly [name in CounterName]: number;
+};
 
 /** Bytes of shared memory for one shard's counters. */
 export const COUNTERS_BYTES = COUNTER_NAMES.length * 8;

@@ -19,6 +19,7 @@ import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { BindingEvents } from './binding-events.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
+import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
@@ -71,11 +72,26 @@ export interface PoolAuth {
   ask(user: string, realm: string): Promise<'found' | 'none' | 'unavailable'>;
 }
 
+/** What there is to know of a shard without asking it. */
+export interface ShardReading {
+  /** By COUNTER. */
+  readonly counters: Float64Array;
+  /** Rows of shard/measures; the shared memory itself. */
+  readonly measures: Float64Array;
+  /** Bytes that wait in the rings it reads, and how many there is room for. */
+  readonly ringBytes: number;
+  readonly ringCapacity: number;
+  /** Whether it serves: false from a death to the next life. */
+  readonly open: boolean;
+}
+
 export interface Pool {
   readonly udp: 'native' | 'dgram';
   readonly listeners: readonly ListenAddress[];
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
+  /** A shard's histograms, counters and rings as they are now; reading them asks nothing of the shard. */
+  readings(): readonly ShardReading[];
   /** Shards that died and were started again. */
   readonly restarts: number;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
@@ -123,6 +139,7 @@ class RunningPool implements Pool {
   private readonly lives: Promise<void>[] = [];
   private stopped: Promise<void> | undefined;
   private readonly waiting: readonly SharedArrayBuffer[];
+  private readonly serving: boolean[] = [];
 
   constructor(options: PoolOptions, parts: SharedParts) {
     this.options = options;
@@ -169,6 +186,17 @@ class RunningPool implements Pool {
     return this.parts.counters.map((memory, shard) => this.main.merge(new Float64Array(memory), shard));
   }
 
+  readings(): readonly ShardReading[] {
+    const { parts, serving } = this;
+    return this.counters().map((counters, shard) => ({
+      counters,
+      measures: new Float64Array(parts.measures[shard]),
+      ringBytes: this.ringsTo(shard).reduce((sum, memory) => sum + ringDepth(memory), 0),
+      ringCapacity: this.ringsTo(shard).reduce((sum, memory) => sum + ringCapacity(memory), 0),
+      open: serving[shard] === true,
+    }));
+  }
+
   crash(shard: number): void {
     this.parts.bells[shard].give(ORDER_CRASH);
   }
@@ -198,9 +226,11 @@ class RunningPool implements Pool {
       let wasOpen = false;
       const error = await this.run(shard, () => {
         wasOpen = true;
+        this.serving[shard] = true;
         if (first) opened();
         else this.options.log('info', 'shard started again', { shard });
       });
+      this.serving[shard] = false;
       if (this.stopping.signal.aborted) return;
       if (first && !wasOpen) return failed(error);
       first = false;
@@ -267,6 +297,11 @@ class RunningPool implements Pool {
     };
   }
 
+  /** The rings a shard reads: the main thread's first. */
+  private ringsTo(shard: number): SharedArrayBuffer[] {
+    return [this.parts.fromMain[shard], ...this.parts.between.flatMap((row) => row[shard] ?? [])];
+  }
+
   private task(shard: number): Omit<ShardTask, 'port'> {
     const auth = this.authTask(shard);
     const { options, parts } = this;
@@ -277,10 +312,11 @@ class RunningPool implements Pool {
       policy: options.policy,
       secret: options.secret,
       counters: parts.counters[shard],
+      measures: parts.measures[shard],
       bells: parts.bellMemories,
       bellFds: parts.bellFds,
       mainBell: parts.mainBellMemory,
-      incoming: [parts.fromMain[shard], ...parts.between.flatMap((row) => row[shard] ?? [])],
+      incoming: this.ringsTo(shard),
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
       tapMemory: parts.tapMemory,

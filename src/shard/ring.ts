@@ -39,6 +39,18 @@ export function createRingMemory(bytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(CONTROL_BYTES + bytes);
 }
 
+/** Bytes a ring has room for. @cold */
+export function ringCapacity(memory: SharedArrayBuffer): number {
+  return memory.byteLength - CONTROL_BYTES;
+}
+
+/** Bytes that wait in a ring, as anyone may see it from outside. @cold */
+export function ringDepth(memory: SharedArrayBuffer): number {
+  const control = new Int32Array(memory, 0, CONTROL_BYTES >> 2);
+  const tail = Atomics.load(control, TAIL); // first: the reader can only bring it nearer to the head
+  return (Atomics.load(control, HEAD) - tail) | 0;
+}
+
 /** One end of a ring. Either thread makes its own over the same memory, and only ever pushes or only ever pops. */
 export class Ring {
   /** RING_* of the entry last popped. */

@@ -9,6 +9,7 @@ import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.t
 import { type Bell, ORDER_CRASH, ORDER_NONE, ORDER_STOP } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import type { Forwarding } from './forwarding.ts';
+import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './measures.ts';
 import type { Ring } from './ring.ts';
 
 /** The longest sleep: the counter `loops` shows a watcher that the shard lives. */
@@ -24,13 +25,15 @@ export interface Pipeline {
   receive(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
-  release(): void;
+  /** The answers have left, so many seconds after the batch was taken in. */
+  release(seconds: number): void;
   msToNextTick(now: number): number;
 }
 
 export interface LoopParts {
   readonly shard: Pipeline;
   readonly counters: Float64Array;
+  readonly measures: Measures;
   readonly bell: Bell;
   /** Sleeps until the bell rings, a socket has something or the time is over. */
   readonly waiter: { wait(timeoutMs: number): void };
@@ -74,8 +77,12 @@ export class ShardLoop {
   }
 
   private batch(filled: number, now: number): void {
-    const { shard, counters, lengths, forwarding } = this.parts;
-    if (filled > 0) counters[COUNTER.batches]++;
+    const { shard, counters, lengths, forwarding, measures } = this.parts;
+    const began = performance.now();
+    if (filled > 0) {
+      counters[COUNTER.batches]++;
+      measures.observe(BATCH_ROW, BATCH_BOUNDS, filled);
+    }
     counters[COUNTER.received] += filled - this.fromNeighbours;
     for (let slot = 0; slot < filled; slot++) {
       if (lengths[slot] > 0) shard.receive(slot, lengths[slot], now);
@@ -85,9 +92,15 @@ export class ShardLoop {
     const commits = counters[COUNTER.commits];
     const before = performance.now();
     shard.commit(now);
-    if (counters[COUNTER.commits] > commits) counters[COUNTER.commit_us] += (performance.now() - before) * 1000;
+    if (counters[COUNTER.commits] > commits) {
+      const ms = performance.now() - before;
+      counters[COUNTER.commit_us] += ms * 1000;
+      measures.observe(COMMIT_ROW, SECONDS_BOUNDS, ms / 1000);
+    }
     this.send();
-    shard.release();
+    const tookMs = performance.now() - began;
+    counters[COUNTER.busy_us] += tookMs * 1000;
+    shard.release(tookMs / 1000);
   }
 
   private fill(sockets: boolean): number {

@@ -17,6 +17,7 @@ import { COUNTER } from './counters.ts';
 import { EventWriter } from './event-ring.ts';
 import { Forwarding } from './forwarding.ts';
 import type { GateOptions } from './gate.ts';
+import { Measures } from './measures.ts';
 import { Ring } from './ring.ts';
 import type { ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
@@ -51,6 +52,7 @@ export interface ShardTask {
   readonly secret: Uint8Array;
   /** The shard's own row of counters. */
   readonly counters: SharedArrayBuffer;
+  readonly measures: SharedArrayBuffer;
   /** One per shard. */
   readonly bells: readonly SharedArrayBuffer[];
   /** Their eventfds, one per shard; none where shards sleep on the flag. */
@@ -133,6 +135,7 @@ function assemble(
 ): ShardLoop {
   const counters = new Float64Array(task.counters);
   for (const gauge of ['bindings', 'aors', 'transactions'] as const) counters[COUNTER[gauge]] = 0;
+  const measures = new Measures(task.measures);
   const calls = task.bellFds.length > 0 ? abi.loadCalls() : null;
   if (typeof calls === 'string') throw new Error(calls);
   const bells = task.bells.map(
@@ -148,6 +151,7 @@ function assemble(
     policy: task.policy,
     secret: task.secret,
     counters,
+    measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
     events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),
@@ -169,5 +173,5 @@ function assemble(
   warmUp();
   const report = shard.open(Date.now());
   tell({ type: 'open', report });
-  return new ShardLoop({ shard, counters, bell, waiter, rings, forwarding, udp, lengths });
+  return new ShardLoop({ shard, counters, measures, bell, waiter, rings, forwarding, udp, lengths });
 }

@@ -51,6 +51,8 @@ import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
 import type { GateOptions } from './gate.ts';
+import { Measures } from './measures.ts';
+import { outcomeOf } from './outcome.ts';
 import type { Ring } from './ring.ts';
 import { Sweeper } from './sweeper.ts';
 import { Tap } from './tap.ts';
@@ -67,6 +69,7 @@ export interface ShardOptions {
   readonly secret: Uint8Array;
   /** One row per COUNTER_NAMES, in shared memory or not. */
   readonly counters: Float64Array;
+  readonly measures?: Measures;
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;
@@ -96,6 +99,7 @@ export class Shard {
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
   private readonly tally: BatchTally;
+  private readonly measures: Measures;
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
@@ -124,7 +128,8 @@ export class Shard {
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
-    this.sweeper = new Sweeper(this.state, this.out, this.tally);
+    this.measures = options.measures ?? new Measures();
+    this.sweeper = new Sweeper(this.state, this.out, this.tally, this.measures);
     this.out.peers = this.peers;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
@@ -203,8 +208,9 @@ export class Shard {
     this.counters[COUNTER.quarantined] = this.store.quarantined;
   }
 
-  /** The answers have left. */
-  release(): void {
+  /** The answers have left, so long after their requests were taken in. */
+  release(seconds: number): void {
+    this.measures.answered(this.answers, this.peers, seconds);
     this.answers.count = 0;
   }
 
@@ -375,6 +381,8 @@ export class Shard {
     answers.place[row] = this.transactions.claim(length);
     answers.ticket[row] = ticket;
     answers.status[row] = out.status;
+    answers.outcome[row] = outcomeOf(out.status, out.reason);
+    answers.reason[row] = out.reason;
     answers.conditional[row] = conditional ? 1 : 0;
     const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
     if (isInvite && this.peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
@@ -397,6 +405,8 @@ export class Shard {
       answers.end[row] = this.out.answer.at;
       answers.place[row] = this.transactions.claim(this.out.answer.at - this.out.answer.from);
       answers.status[row] = 500;
+      answers.outcome[row] = outcomeOf(500, this.out.reason);
+      answers.reason[row] = this.out.reason;
     }
     this.sweeper.failed(this.writes, this.now);
   }
@@ -406,7 +416,7 @@ export class Shard {
     const { answers } = this;
     for (let row = 0; row < answers.count; row++) {
       if (answers.status[row] === 0) continue; // a replayed one
-      this.tally.answered(answers.status[row]);
+      this.tally.answered(answers.status[row], answers.outcome[row], answers.reason[row]);
       if (answers.ticket[row] < 0) continue;
       const length = answers.end[row] - answers.at[row];
       this.transactions.publish(

@@ -9,6 +9,7 @@ import { type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
 import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
 import { createEventMemory } from './event-ring.ts';
+import { MEASURES_BYTES } from './measures.ts';
 import { createRingMemory } from './ring.ts';
 import { createTapMemory } from './tap.ts';
 
@@ -27,6 +28,7 @@ export interface SharedParts {
   /** By shard, one per UDP listener; empty without native ones. */
   readonly sockets: readonly (readonly UdpSocket[])[];
   readonly counters: readonly SharedArrayBuffer[];
+  readonly measures: readonly SharedArrayBuffer[];
   readonly bellMemories: readonly SharedArrayBuffer[];
   /** Empty where shards sleep on the flag. */
   readonly bellFds: readonly number[];
@@ -76,6 +78,7 @@ export function openSharedParts(
       listeners,
       sockets,
       counters: every(() => new SharedArrayBuffer(COUNTERS_BYTES)),
+      measures: every(() => new SharedArrayBuffer(MEASURES_BYTES)),
       bellMemories,
       bellFds,
       bells: bellMemories.map((memory, i) => {

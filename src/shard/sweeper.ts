@@ -13,6 +13,7 @@ import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
+import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;
@@ -24,13 +25,15 @@ export class Sweeper implements ExpiryVisitor {
   private readonly state: AorState;
   private readonly out: Outbox;
   private readonly tally: BatchTally;
+  private readonly measures: Measures;
   /** Where expired bindings are told, while somebody listens. */
   changes: Changes | null = null;
 
-  constructor(state: AorState, out: Outbox, tally: BatchTally) {
+  constructor(state: AorState, out: Outbox, tally: BatchTally, measures: Measures) {
     this.state = state;
     this.out = out;
     this.tally = tally;
+    this.measures = measures;
   }
 
   /** Takes in every record of the store, whatever has run out meanwhile; counts bindings and AORs. @cold */
@@ -77,6 +80,8 @@ export class Sweeper implements ExpiryVisitor {
     state.put(out, after);
     if (this.changes !== null) this.report(this.changes);
     this.tally.swept(before, after);
+    const lagMs = out.now - firstExpiry(out.state, out.stateAt, out.stateEnd);
+    this.measures.observe(LAG_ROW, LAG_BOUNDS, lagMs / 1000);
     return firstExpiry(out.record.bytes, images, out.record.at);
   }
 

@@ -6,6 +6,7 @@ import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
 import type { ShardAuth } from '../../src/shard/admission.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
 import type { EventSink } from '../../src/shard/event-ring.ts';
+import { Measures } from '../../src/shard/measures.ts';
 import { Shard } from '../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
 
@@ -43,6 +44,7 @@ export class VirtualShard {
   readonly shard: Shard;
   readonly log: string[] = [];
   readonly forwarded: { owner: number; text: string }[] = [];
+  readonly measures = new Measures();
   private readonly counters = new Float64Array(COUNTER_NAMES.length);
 
   constructor(options: VirtualShardOptions = {}) {
@@ -55,6 +57,7 @@ export class VirtualShard {
       policy: { ...DEFAULT_POLICY, domains: ['example.com'], ...options.policy },
       secret: Uint8Array.from({ length: 32 }, (_, i) => i + 1),
       counters: this.counters,
+      measures: this.measures,
       forward: (owner, slot, length) => {
         this.forwarded.push({ owner, text: textAt(slotStart(slot), slotStart(slot) + length) });
         return true;
@@ -81,7 +84,7 @@ export class VirtualShard {
       const bytes = answers.bytes.subarray(answers.at[row], answers.end[row]);
       return parseAnswer(Buffer.from(bytes).toString('latin1'), answers.port[row]);
     });
-    this.shard.release();
+    this.shard.release(0);
     return texts;
   }
 

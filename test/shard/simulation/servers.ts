@@ -151,7 +151,7 @@ export class Servers {
     shard.expire(now);
     shard.commit(now);
     this.send(shard, batch);
-    shard.release();
+    shard.release(0);
     if (server.queue.length > 0 || shard.msToNextTick(now) === 0) this.plan(index);
   }
 
