@@ -36,14 +36,24 @@ function parseConfig(text: string, file: string): ConfigSource {
       `${position(document.contents?.range?.[0] ?? 0)}: expected keys and values, such as "data: ./data"`,
     ]);
   }
-  const data = (values as Record<string, unknown>).data;
   return {
-    values: typeof data === 'string' && data !== '' ? { ...values, data: resolve(dirname(file), data) } : { ...values },
+    values: withPaths(values as Record<string, unknown>, dirname(file)),
     where: (path, unknownKey = false) => {
       const name = path.filter((part) => typeof part !== 'number').join('.');
       return `${position(offsetOf(document, path, unknownKey))}: ${name}`;
     },
   };
+}
+
+/** Files and directories that the values name, from where the configuration file lies. */
+function withPaths(values: Record<string, unknown>, directory: string): Record<string, unknown> {
+  const path = (value: unknown) => (typeof value === 'string' && value !== '' ? resolve(directory, value) : value);
+  const all = { ...values };
+  if ('data' in all) all.data = path(all.data);
+  const { tls } = all;
+  if (typeof tls === 'object' && tls !== null && !Array.isArray(tls))
+    all.tls = Object.fromEntries(Object.entries(tls).map(([key, value]) => [key, path(value)]));
+  return all;
 }
 
 /** The document as plain values. An alias that names nothing, or names too much, is found only here. */

@@ -18,9 +18,9 @@ export function parseListenAddress(text: string): ListenAddress {
   const [, transport, hostPart, portPart] = parts;
   const scheme = LISTEN_TRANSPORTS.find((name) => name === transport.toLowerCase());
   if (scheme === undefined)
-    throw new RangeError(`unknown transport "${transport}", expected ${SERVED.join(' or ')} (got "${text}")`);
+    throw new RangeError(`unknown transport "${transport}", expected ${SERVED.join(', ')} (got "${text}")`);
   if (!SERVED.includes(scheme))
-    throw new RangeError(`${scheme} is not in this version, only ${SERVED.join(' and ')} (got "${text}")`);
+    throw new RangeError(`${scheme} is not in this version, only ${SERVED.join(', ')} (got "${text}")`);
   const bracketed = hostPart.startsWith('[');
   const host = bracketed ? hostPart.slice(1, -1) : hostPart;
   if (isIP(host) !== (bracketed ? 6 : 4) || host.includes('%')) {
