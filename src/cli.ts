@@ -53,6 +53,13 @@ const FLAGS: readonly [key: string, option: Option][] = [
     new Option('--allow-unauthenticated', 'listen on other addresses without authentication all the same'),
   ],
   [
+    'lookup.http',
+    new Option(
+      '--lookup <http:HOST:PORT>',
+      'where proxies ask by HTTP where users are; may be repeated (default: nowhere)',
+    ).argParser(collect),
+  ],
+  [
     'lookup.sip',
     new Option(
       '--lookup-sip <who>',

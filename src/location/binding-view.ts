@@ -7,7 +7,6 @@ import {
   displayAt,
   expiresAtOf,
   familyOf,
-  flowEpochOf,
   flowOf,
   hasFlag,
   IMAGE_DIRECT,
@@ -31,6 +30,14 @@ import { writeIp } from '../registrar/ip-text.ts';
 
 const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 
+/** Feature parameters without "+" (RFC 3840 §9, RFC 4569 and what IANA has beside them). */
+const FEATURES = new Set(
+  (
+    'audio automata class duplex data control mobility description events priority methods schemes application video ' +
+    'language type isfocus actor text extensions'
+  ).split(' '),
+);
+
 export type Transport = (typeof TRANSPORTS)[number];
 
 /** One binding of an address-of-record (AOR). */
@@ -50,16 +57,20 @@ export interface Binding {
   /** Path (RFC 3327), topmost first: the route set of requests to this contact. Each with its brackets. */
   readonly path: readonly string[];
   /** Where the REGISTER came from; with a Path, that is the last proxy. */
-  readonly received: { readonly address: string; readonly port: number; readonly transport: Transport };
+  readonly source: { readonly address: string; readonly port: number; readonly transport: Transport };
+  /** The same as a SIP URI: where requests go for a user agent behind NAT that no proxy stands before. */
+  readonly received: string;
   /** Aorta has the connection or the address straight to the user agent, with no proxy between. */
   readonly direct: boolean;
-  /** Of a stream's connection to Aorta itself: what names it while it stands. */
-  readonly flow?: string;
+  /** Of a stream's connection to Aorta itself: its number, good while it stands. */
+  readonly flow?: number;
   /** +sip.instance without quotes and brackets (RFC 5626 §4.1). */
   readonly instance?: string;
   /** RFC 5626. */
   readonly regId?: number;
-  /** The other Contact parameters by lower-case name, as sent: feature parameters (RFC 3840) among them; true without value. */
+  /** What the user agent can do (RFC 3840): feature parameters by lower-case name, without quotes; true without value. */
+  readonly capabilities: Readonly<Record<string, string | true>>;
+  /** The other Contact parameters, in the same form. */
   readonly params: Readonly<Record<string, string | true>>;
   readonly callId: string;
   readonly cseq: number;
@@ -89,18 +100,24 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number): Binding
     registeredAt: registeredAtOf(bytes, at),
     refreshedAt: refreshedAtOf(bytes, at),
     path: split(text(userAgentEnd(bytes, at), pathEnd(bytes, at)), ','),
-    received: { address: addressOf(bytes, at), port: portOf(bytes, at), transport },
+    ...sourceOf(bytes, at, transport),
     direct,
-    ...(direct &&
-      transport !== 'udp' && { flow: `${flowEpochOf(bytes, at).toString(16)}-${flowOf(bytes, at).toString(16)}` }),
+    ...(direct && transport !== 'udp' && { flow: flowOf(bytes, at) }),
     ...(instance !== '' && { instance }),
     ...(regId > 0 && { regId }),
-    params: parameters(text(uriEnd(bytes, at), paramsEnd(bytes, at))),
+    ...parameters(text(uriEnd(bytes, at), paramsEnd(bytes, at))),
     callId: text(paramsEnd(bytes, at), callIdEnd(bytes, at)),
     cseq: cseqOf(bytes, at),
     ...(userAgent !== '' && { userAgent }),
     ...(isStatic && { static: true as const }),
   };
+}
+
+function sourceOf(bytes: Uint8Array, at: number, transport: Transport): Pick<Binding, 'source' | 'received'> {
+  const address = addressOf(bytes, at);
+  const port = portOf(bytes, at);
+  const host = familyOf(bytes, at) === 6 ? `[${address}]` : address;
+  return { source: { address, port, transport }, received: `sip:${host}:${port};transport=${transport}` };
 }
 
 function addressOf(bytes: Uint8Array, at: number): string {
@@ -132,15 +149,17 @@ function split(text: string, divider: string): string[] {
 }
 
 /** Without q, reg-id and +sip.instance, which stand for themselves. */
-function parameters(text: string): Record<string, string | true> {
-  const found: Record<string, string | true> = Object.create(null);
+function parameters(text: string): Pick<Binding, 'capabilities' | 'params'> {
+  const capabilities: Record<string, string | true> = Object.create(null);
+  const params: Record<string, string | true> = Object.create(null);
   for (const part of split(text, ';')) {
     const equals = part.indexOf('=');
     const name = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
     if (name === 'q' || name === 'reg-id' || name === '+sip.instance') continue;
-    found[name] = equals < 0 ? true : unquoted(part.slice(equals + 1).trim());
+    const into = name.startsWith('+') || FEATURES.has(name) ? capabilities : params;
+    into[name] = equals < 0 ? true : unquoted(part.slice(equals + 1).trim());
   }
-  return found;
+  return { capabilities, params };
 }
 
 function unquoted(value: string): string {

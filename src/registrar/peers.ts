@@ -11,6 +11,9 @@ export const TRANSPORT_WSS = 4;
 /** From inside: the admin API's orders, which come by no socket. */
 export const TRANSPORT_INTERNAL = 5;
 
+/** Listener of messages that the program around a server hands in: it knows its connections itself. */
+export const LISTENER_PROGRAM = 255;
+
 /** One row per slot of the slab. */
 export interface Peers {
   /** 4 or 6. */

@@ -12,7 +12,7 @@ import { displayAt, expiresAtOf, paramsEnd, pathEnd, uriAt, uriEnd, userAgentEnd
 import type { Outbox } from './outbox.ts';
 import { PHRASE } from './phrases.ts';
 import { endResponse, startResponse } from './response.ts';
-import { type LiveFlows, Targets } from './targets.ts';
+import { type FlowLiveness, Targets } from './targets.ts';
 
 const CONTACT = ascii('Contact: ');
 const EXPIRES = ascii(';expires=');
@@ -29,10 +29,10 @@ const PLAIN = setOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 
 export class RedirectServer {
   private readonly targets = new Targets();
-  private readonly flows: LiveFlows | null;
+  private readonly flows: FlowLiveness | null;
   private readonly uri = new Int32Array(URI_INTS);
 
-  constructor(flows: LiveFlows | null) {
+  constructor(flows: FlowLiveness | null) {
     this.flows = flows;
   }
 

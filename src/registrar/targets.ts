@@ -4,28 +4,25 @@
 
 import {
   expiresAtOf,
-  flowEpochOf,
   flowOf,
   hasFlag,
   IMAGE_DIRECT,
   imageLength,
   instanceAt,
   instanceEnd,
+  listenerOf,
   qOf,
   refreshedAtOf,
   transportOf,
 } from './binding.ts';
 import { sameInstance } from './instance-id.ts';
-import { TRANSPORT_UDP } from './peers.ts';
+import { LISTENER_PROGRAM, TRANSPORT_UDP } from './peers.ts';
 import { BINDINGS_MAX } from './working-bindings.ts';
 
 /** What is known of the connections that bindings were made over. */
-export interface LiveFlows {
-  /**
-   * Whether a stream's connection still stands.
-   * @param epoch of the process that the number belongs to
-   */
-  isAlive(flow: number, epoch: number): boolean;
+export interface FlowLiveness {
+  /** Whether a stream's connection still stands. */
+  isAlive(flow: number): boolean;
 }
 
 export class Targets {
@@ -37,7 +34,7 @@ export class Targets {
   fallbacks = 0;
 
   /** Takes the images in bytes[at, end) that can be reached at `now` (epoch ms). `flows` null: no connection is held here. */
-  take(bytes: Uint8Array, at: number, end: number, now: number, flows: LiveFlows | null): void {
+  take(bytes: Uint8Array, at: number, end: number, now: number, flows: FlowLiveness | null): void {
     this.count = 0;
     this.fallbacks = 0;
     for (let image = at; image < end; image += imageLength(bytes, image)) {
@@ -93,8 +90,8 @@ function isBefore(bytes: Uint8Array, a: number, b: number): boolean {
 }
 
 /** A connection of ours must still stand; behind a proxy and over UDP there is none to know of. */
-function isReachable(bytes: Uint8Array, image: number, flows: LiveFlows | null): boolean {
+function isReachable(bytes: Uint8Array, image: number, flows: FlowLiveness | null): boolean {
   if (flows === null || transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT))
     return true;
-  return flows.isAlive(flowOf(bytes, image), flowEpochOf(bytes, image));
+  return listenerOf(bytes, image) === LISTENER_PROGRAM || flows.isAlive(flowOf(bytes, image));
 }

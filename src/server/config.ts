@@ -17,7 +17,7 @@ import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAu
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
-import { fillLookup, lookupKeys, lookupSchema } from './lookup-config.ts';
+import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
 import { fillWebSocket, webSocketKeys, webSocketSchema } from './websocket-config.ts';
 
@@ -40,6 +40,8 @@ export interface Config {
   readonly durability: 'durable' | 'process';
   /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
   readonly udp: 'auto' | 'dgram';
+  /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
+  readonly lookupHttp: readonly HttpAddress[];
   readonly logLevel: LogLevel;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
@@ -67,6 +69,7 @@ export const DEFAULT_CONFIG: Config = {
   allowUnauthenticated: false,
   durability: 'durable',
   udp: 'auto',
+  lookupHttp: [],
   logLevel: 'info',
   policy: DEFAULT_POLICY,
   streams: DEFAULT_STREAM_POLICY,
@@ -252,6 +255,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
+    lookupHttp: fillLookupHttp(raw.lookup ?? {}),
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     streams: DEFAULT_STREAM_POLICY,
     webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode === 'digest'),

@@ -1,14 +1,23 @@
 // The section `lookup` of the configuration: who may ask where a user is, and where besides SIP.
 
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseIpPrefix } from '../registrar/ip-prefix.ts';
 import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from '../registrar/lookup-policy.ts';
 import { choice, listOf, section } from './config-values.ts';
 
+export interface HttpAddress {
+  /** An IP address, IPv6 without brackets. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
 const keys = z.strictObject(
   {
     sip: choice('off', 'trusted', 'authenticated', 'anyone').optional(),
     from: listOf(parsePrefix).optional(),
+    http: listOf(parseHttpAddress).optional(),
   },
   section,
 );
@@ -23,6 +32,23 @@ export function fillLookup(raw: z.output<typeof keys>): LookupPolicy {
     sip: raw.sip ?? DEFAULT_LOOKUP_POLICY.sip,
     from: [...DEFAULT_LOOKUP_POLICY.from, ...(raw.from ?? [])],
   };
+}
+
+/** Listeners for lookups by HTTP. */
+export function fillLookupHttp(raw: z.output<typeof keys>): readonly HttpAddress[] {
+  return raw.http ?? [];
+}
+
+const SHAPE = /^http:(?:\/\/)?(\[[^\]]*\]|[^:[\]/]*):([0-9]{1,5})\/?$/i;
+
+/** Reads `http:HOST:PORT`. Throws a RangeError whose message says what is wrong. */
+function parseHttpAddress(text: string): HttpAddress {
+  const parts = SHAPE.exec(text);
+  const host = parts?.[1].replace(/^\[|\]$/g, '') ?? '';
+  const address = host === 'localhost' ? '127.0.0.1' : host;
+  if (parts === null || isIP(address) === 0 || Number(parts[2]) > 65_535)
+    throw new RangeError(`expected http:HOST:PORT with an IP address, such as http:127.0.0.1:8061, got "${text}"`);
+  return { host: address, port: Number(parts[2]) };
 }
 
 function parsePrefix(prefix: string): string {

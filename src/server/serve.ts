@@ -37,6 +37,8 @@ export async function serve(config: Config): Promise<number> {
     return startFailed(error, log);
   }
   for (const address of server.listen) process.stdout.write(`listening ${address.transport} ${hostPort(address)}\n`);
+  for (const { host, port } of server.lookupHttp)
+    process.stdout.write(`lookups http://${host.includes(':') ? `[${host}]` : host}:${port}/v1/aors/{aor}/contacts\n`);
   process.stdout.write(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
   log('info', 'ready', {
     listen: server.listen.map(formatListenAddress),

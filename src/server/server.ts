@@ -1,16 +1,22 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
+import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
 import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
-import { type Pool, type PoolAuth, startPool } from '../shard/pool.ts';
+import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
+import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
-import { openDataDirectory } from './data-directory.ts';
+import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
+import type { Lookup, NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
+import type { HttpAddress } from './lookup-config.ts';
+import { LookupService } from './lookup-service.ts';
+import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 import { MessageWatch } from './message-watch.ts';
 import { openUsers, type Users } from './users.ts';
 
@@ -29,12 +35,20 @@ export interface Server {
   readonly watch: MessageWatch;
   /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
   subscribe(listener: BindingListener): () => void;
+  /** Where lookups are answered by HTTP. */
+  readonly lookupHttp: readonly HttpAddress[];
+  /** Where a user is now. @param aor user@host or a SIP URI. */
+  lookup(aor: string): Lookup | NoLookup;
+  /** Takes a message that the program received itself; its answer goes to the program's `send`. */
+  handle(bytes: Uint8Array, source: MessageSource): void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
 
 /** Where a program has a say while the server runs. */
 export interface ServerHooks {
+  /** Sends an answer to a message that the program handed in. */
+  readonly send?: SendAnswer;
   /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
   readonly webSocketHandshake?: HandshakeHook;
 }
@@ -46,6 +60,7 @@ export interface ServerHooks {
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
 export async function startServer(config: Config, log: Log = () => {}, hooks: ServerHooks = {}): Promise<Server> {
+  const { send } = hooks;
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const directory = openDataDirectory(config.data, {
@@ -53,34 +68,29 @@ export async function startServer(config: Config, log: Log = () => {}, hooks: Se
     anyShards: config.shards === undefined,
   });
   let users: Users | undefined;
-  let pool: Pool;
+  let pool: Pool | undefined;
+  let lookups: LookupService;
   try {
     if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
     pool = await startPool({
-      shards: directory.shards,
-      listeners: config.listen,
-      udp: config.udp,
-      streams: config.streams,
+      ...poolOptions(config, directory, log),
       webSocket: { policy: config.webSocket, ...(hooks.webSocketHandshake && { handshake: hooks.webSocketHandshake }) },
-      ...(config.tls && { tls: config.tls }),
-      flowNumbers: openFlowNumbers(directory.path),
-      dataDir: directory.path,
-      durability: config.durability,
-      policy: config.policy,
-      secret: directory.secret,
-      log,
       ...(users && { auth: poolAuth(config, directory.path, users) }),
-      gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
+      ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
+    lookups = await LookupService.open(pool, directory, config);
   } catch (error) {
+    await pool?.stop();
     await users?.close();
     directory.close();
     throw error;
   }
   const aorKey = createAorKey(directory.secret);
+  const program = createPeers(1);
   const watch = new MessageWatch(pool.tap, pool.listeners, config.hep, aorKey, log);
   const takeDown = async (): Promise<void> => {
     try {
+      await lookups.close();
       await pool.stop();
       watch.close();
       await users?.close();
@@ -94,6 +104,13 @@ export async function startServer(config: Config, log: Log = () => {}, hooks: Se
     udp: pool.udp,
     watch,
     subscribe: (listener) => pool.events.subscribe(listener),
+    lookupHttp: lookups.listen,
+    lookup: (aor) => lookups.lookup(aor),
+    handle: (bytes, source) => {
+      if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
+      writePeer(program, 0, source, LISTENER_PROGRAM);
+      pool.hand(bytes, program);
+    },
     counters: () => pool.counters(),
     get restarts() {
       return pool.restarts;
@@ -105,6 +122,23 @@ export async function startServer(config: Config, log: Log = () => {}, hooks: Se
       stopped ??= takeDown();
       return stopped;
     },
+  };
+}
+
+function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOptions {
+  return {
+    shards: directory.shards,
+    listeners: config.listen,
+    udp: config.udp,
+    streams: config.streams,
+    ...(config.tls && { tls: config.tls }),
+    flowNumbers: openFlowNumbers(directory.path),
+    dataDir: directory.path,
+    durability: config.durability,
+    policy: config.policy,
+    secret: directory.secret,
+    log,
+    gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
   };
 }
 

@@ -1,7 +1,7 @@
 // The main thread's end of the rings: hands what its sockets and connections receive to the shards and sends the answers
 // they hand back. Which shard gets a message matters little: the shard sends it on to the one that owns the AOR.
 
-import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
+import { createPeers, LISTENER_PROGRAM, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import { type DgramUdp, openDgramUdp } from '../transport/dgram-udp.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { Bell } from './bell.ts';
@@ -20,6 +20,7 @@ export class MainEnd {
   readonly streams: StreamEnd;
   private udp: DgramUdp | null = null;
   private readonly parts: SharedParts;
+  private readonly toProgram: (answer: Buffer, peers: Peers) => void;
   private readonly toShards: readonly Ring[];
   private readonly fromShards: readonly Ring[];
   private readonly bell: Bell;
@@ -32,7 +33,9 @@ export class MainEnd {
   /** What this thread counts for each shard, whose own array has the shard as its only writer. */
   private readonly counts: readonly { droppedRingFull: number; droppedSend: number }[];
 
-  constructor(parts: SharedParts, streams: StreamEndOptions) {
+  /** @param toProgram takes answers to messages that the program handed in, with the row they go to */
+  constructor(parts: SharedParts, streams: StreamEndOptions, toProgram: (answer: Buffer, peers: Peers) => void) {
+    this.toProgram = toProgram;
     this.parts = parts;
     this.streams = new StreamEnd(parts.liveFlows, streams, (shard, ...message) => this.pushFrom(shard, ...message));
     this.toShards = parts.fromMain.map((memory) => new Ring(memory));
@@ -92,7 +95,8 @@ export class MainEnd {
     if (!this.closed) this.push(shard, bytes, peers);
   }
 
-  private toShard(bytes: Uint8Array, peers: Peers): void {
+  /** Takes a message from the program, its peer the one row of `peers`. */
+  toShard(bytes: Uint8Array, peers: Peers): void {
     this.push(sourceHash(peers) % this.toShards.length, bytes, peers);
   }
 
@@ -148,9 +152,10 @@ export class MainEnd {
     return sent;
   }
 
-  /** Sends the answer just popped: over the connection its request came by, or by UDP. */
+  /** Sends the answer just popped: over the connection its request came by, or by UDP; or hands it to the program. */
   private send(shard: number, length: number): void {
     const { answer, peers } = this;
+    if (peers.listener[0] === LISTENER_PROGRAM) return this.toProgram(Buffer.from(answer.subarray(0, length)), peers);
     if (peers.transport[0] === TRANSPORT_UDP) this.udp?.send(answer, 0, length, peers, 0, peers.port[0], shard);
     else if (!this.streams.flows.send(peers.flow[0], answer, 0, length)) this.counts[shard].droppedSend++;
   }

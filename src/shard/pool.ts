@@ -7,10 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { LmdbReader } from '../location/lmdb-store.ts';
+import type { LocationReader } from '../location/location-reader.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
+import type { Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import type { FlowNumbers } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import { LiveFlows } from '../transport/live-flows.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
@@ -57,6 +61,8 @@ export interface PoolOptions {
   readonly auth?: PoolAuth;
   /** Who is heard, and whose word is taken. */
   readonly gate?: GateOptions;
+  /** Takes answers to messages that the program handed in; `peers` is one row. */
+  readonly toProgram?: (answer: Buffer, peers: Peers) => void;
   /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
   readonly taskFile?: string;
 }
@@ -94,6 +100,12 @@ export interface Pool {
   readings(): readonly ShardReading[];
   /** Shards that died and were started again. */
   readonly restarts: number;
+  /** Which connections still stand. */
+  readonly flows: LiveFlows;
+  /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
+  openReaders(): LocationReader[];
+  /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
+  hand(bytes: Uint8Array, peers: Peers): void;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
   /** What its messages are watched with. */
@@ -146,14 +158,18 @@ class RunningPool implements Pool {
     this.parts = parts;
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
-    this.main = new MainEnd(parts, {
-      shards: options.shards,
-      policy: options.streams ?? DEFAULT_STREAM_POLICY,
-      messageBytesMax: options.policy.messageBytesMax,
-      webSocket: options.webSocket ?? { policy: DEFAULT_WEBSOCKET_POLICY },
-      ...(options.tls && { tls: options.tls }),
-      numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
-    });
+    this.main = new MainEnd(
+      parts,
+      {
+        shards: options.shards,
+        policy: options.streams ?? DEFAULT_STREAM_POLICY,
+        messageBytesMax: options.policy.messageBytesMax,
+        webSocket: options.webSocket ?? { policy: DEFAULT_WEBSOCKET_POLICY },
+        ...(options.tls && { tls: options.tls }),
+        numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
+      },
+      options.toProgram ?? (() => {}),
+    );
     this.tap = new TapEnd(parts.tapMemory, parts.taps);
     this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
       options.log('error', 'a listener to binding events failed', { error: String(error) }),
@@ -180,6 +196,22 @@ class RunningPool implements Pool {
         });
       }),
     );
+  }
+
+  hand(bytes: Uint8Array, peers: Peers): void {
+    this.main.toShard(bytes, peers);
+  }
+
+  get flows(): LiveFlows {
+    return new LiveFlows(this.parts.liveFlows);
+  }
+
+  openReaders(): LocationReader[] {
+    return Array.from({ length: this.options.shards }, (_, shard) => {
+      const store = storeOptions(this.options, shard);
+      if (store.kind === 'memory') throw new Error('bindings in the memory of other threads cannot be read');
+      return new LmdbReader(store.directory, store.durability);
+    });
   }
 
   counters(): readonly Float64Array[] {
@@ -323,6 +355,7 @@ class RunningPool implements Pool {
       tap: parts.taps[shard],
       events: parts.events[shard],
       eventBell: parts.eventBellMemory,
+      liveFlows: parts.liveFlows,
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),

@@ -15,6 +15,7 @@ import { RedirectServer } from '../registrar/redirect.ts';
 import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
 import { answerPort, canAnswer } from '../registrar/response.ts';
+import type { FlowLiveness } from '../registrar/targets.ts';
 import {
   ANSWER_BYTES_MAX,
   ANSWER_FORGOTTEN,
@@ -80,6 +81,8 @@ export interface ShardOptions {
   readonly gate?: GateOptions;
   /** Where changes of bindings are told once they are committed. */
   readonly events?: EventSink;
+  /** Which connections still stand; without it all count as standing. */
+  readonly flows?: FlowLiveness;
 }
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
@@ -123,7 +126,7 @@ export class Shard {
     this.answers = new Answers(this.transactions.answers);
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy);
-    this.redirect = new RedirectServer(null);
+    this.redirect = new RedirectServer(options.flows ?? null);
     this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));

@@ -65,6 +65,7 @@ abuse:
 lookup:
   sip: authenticated
   from: [192.0.2.0/24]
+  http: [http:127.0.0.1:8061, 'http:[::1]:0']
 websocket:
   origins: ['https://Phone.example.com:443', loopback]
   idle-seconds: 60
@@ -104,6 +105,10 @@ limits:
       allowUnauthenticated: false,
       durability: 'process',
       udp: 'dgram',
+      lookupHttp: [
+        { host: '127.0.0.1', port: 8061 },
+        { host: '::1', port: 0 },
+      ],
       logLevel: 'warn',
       policy: {
         domains: ['example.com', '[2001:db8::1]'],
@@ -142,6 +147,10 @@ limits:
     [
       'lookup:\n  from: proxies',
       'aorta.yaml:2:9: lookup.from: expected an address or a prefix such as 192.0.2.0/24, got "proxies"',
+    ],
+    [
+      'lookup:\n  http: proxy:80',
+      'aorta.yaml:2:9: lookup.http: expected http:HOST:PORT with an IP address, such as http:127.0.0.1:8061, got "proxy:80"',
     ],
     ['auth: basic', 'aorta.yaml:1:7: auth.mode: expected one of none, digest, got "basic"'],
     ['allow-unauthenticated: maybe', 'aorta.yaml:1:24: allow-unauthenticated: expected true or false, got "maybe"'],

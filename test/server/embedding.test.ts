@@ -1,82 +1,219 @@
-// The embedding API: a server inside a program, through the package's one public module.
+// The embedding API: a registrar inside a program, through the package's one public module, with threads and without.
 
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import {
   type BindingEvent,
   COUNTER,
   ConfigError,
+  createRegistrar,
   DataDirectoryError,
-  DEFAULT_CONFIG,
-  DEFAULT_POLICY,
   type LostEvents,
-  startServer,
+  type MessageTarget,
+  type Registrar,
+  type RegistrarOptions,
 } from '../../src/index.ts';
 import { freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { SipClient } from '../support/sip-client.ts';
+import { register } from '../support/virtual-shard.ts';
 
 afterAll(removeDirectories);
 
-describe('startServer', () => {
-  it('serves until it is stopped, counts, and keeps the bindings for the next one', async () => {
-    const config = {
-      ...DEFAULT_CONFIG,
-      listen: [{ transport: 'udp' as const, host: '127.0.0.1', port: 0 }],
-      data: temporaryDirectory(),
-      shards: 2,
-      policy: { ...DEFAULT_POLICY, domains: ['example.com'] },
-    };
+const open: Registrar[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((registrar) => registrar.stop()));
+});
+
+async function started(options: RegistrarOptions): Promise<Registrar> {
+  const registrar = createRegistrar({ domains: ['example.com'], ...options });
+  open.push(registrar);
+  await registrar.start();
+  return registrar;
+}
+
+const sum = (registrar: Registrar, index: number): number =>
+  registrar.counters().reduce((total, shard) => total + shard[index], 0);
+
+const uris = (registrar: Registrar, aor: string): string[] => registrar.lookup(aor).contacts.map(({ uri }) => uri);
+
+describe('createRegistrar with threads', () => {
+  it('serves until it is stopped, looks up, tells what happens, and keeps the bindings for the next one', async () => {
+    const options = { listen: ['udp:127.0.0.1:0'], data: temporaryDirectory(), shards: 2 };
     const events: string[] = [];
-    const server = await startServer(config, (_level, event) => events.push(event));
-    const [{ host, port }] = server.listen;
+    const registrar = await started({ ...options, log: (_level, event) => events.push(event) });
+    const [{ host, port }] = registrar.listen;
     expect(host).toBe('127.0.0.1');
     expect(port).toBeGreaterThan(0);
     const told: (BindingEvent | LostEvents)[] = [];
     const enough = new Promise<void>((resolve) => {
-      server.subscribe((event) => {
+      registrar.subscribe((event) => {
         if (told.push(event) === 2) resolve();
       });
     });
     const client = await SipClient.open({ address: host, port });
     await client.request(client.register({ aor: 'alice@example.com', contacts: ['<sip:alice@127.0.0.1:5070>'] }));
-    const bob = client.register({ aor: 'bob@example.com', contacts: ['<sip:bob@127.0.0.1:5071>'] });
+    const bob = client.register({ aor: 'bob@example.com', contacts: ['<sip:bob@127.0.0.1:5071>;q=0.5'] });
     await client.request(bob);
     await enough;
     expect(told.map((event) => event.type !== 'lost' && [event.type, event.aor, event.binding.uri]).sort()).toEqual([
       ['registered', 'alice@example.com', 'sip:alice@127.0.0.1:5070'],
       ['registered', 'bob@example.com', 'sip:bob@127.0.0.1:5071'],
     ]);
+    expect(registrar.lookup('sip:bob@EXAMPLE.com;transport=udp')).toMatchObject({
+      aor: 'bob@example.com',
+      contacts: [{ uri: 'sip:bob@127.0.0.1:5071', q: 0.5, expires: 3599 }],
+      fallbacks: [],
+    });
+    expect(uris(registrar, 'nobody@example.com')).toEqual([]);
+    expect(() => registrar.lookup('bob@elsewhere.example')).toThrow(/not served/);
+    expect(() => registrar.lookup('not an address')).toThrow(RangeError);
     client.close();
-    const sum = (index: number) => server.counters().reduce((total, shard) => total + shard[index], 0);
-    expect([sum(COUNTER.registered), sum(COUNTER.bindings)]).toEqual([2, 2]);
-    await server.stop();
-    await server.stop();
+    expect([sum(registrar, COUNTER.registered), sum(registrar, COUNTER.bindings)]).toEqual([2, 2]);
+    await registrar.stop();
+    await registrar.stop();
     expect(events).toContain('shard open');
+    expect(() => registrar.lookup('bob@example.com')).toThrow(/stopped/);
 
-    const again = await startServer(config);
-    const reader = await SipClient.open({ address: host, port: again.listen[0].port });
-    expect([...(await reader.fetch('alice@example.com')).keys()]).toEqual(['sip:alice@127.0.0.1:5070']);
-    reader.close();
-    await again.stop();
+    const again = await started(options);
+    expect(uris(again, 'alice@example.com')).toEqual(['sip:alice@127.0.0.1:5070']);
+  });
+
+  it('takes messages from the program beside those of its listeners', async () => {
+    const answers: [string, MessageTarget][] = [];
+    let answered = (): void => {};
+    const next = (): Promise<void> =>
+      new Promise((resolve) => {
+        answered = resolve;
+      });
+    const registrar = await started({
+      data: temporaryDirectory(),
+      shards: 2,
+      send: (bytes, target) => {
+        answers.push([bytes.toString(), target]);
+        answered();
+      },
+    });
+    const first = next();
+    const source = { address: '192.0.2.4', port: 4444, transport: 'tcp', flow: 4_000_000_000 } as const;
+    registrar.handle(Buffer.from(register({ contacts: ['<sip:alice@192.0.2.4;transport=tcp>'] })), source);
+    await first;
+    expect(answers[0][0]).toMatch(/^SIP\/2\.0 200 /);
+    expect(answers[0][1]).toEqual(source);
+    expect(registrar.lookup('alice@example.com').contacts).toMatchObject([
+      { received: 'sip:192.0.2.4:4444;transport=tcp', flow: 4_000_000_000 },
+    ]);
   });
 
   it('refuses what the command refuses', async () => {
     const data = temporaryDirectory();
-    const open = { ...DEFAULT_CONFIG, data, listen: [{ transport: 'udp' as const, host: '0.0.0.0', port: 0 }] };
-    await expect(startServer(open)).rejects.toThrow(ConfigError);
-    const config = {
-      ...DEFAULT_CONFIG,
-      data,
-      listen: [{ transport: 'udp' as const, host: '127.0.0.1', port: await freePort() }],
-    };
-    const server = await startServer(config);
-    await expect(
-      startServer({ ...config, listen: [{ transport: 'udp' as const, host: '127.0.0.1', port: 0 }] }),
-    ).rejects.toThrow(DataDirectoryError);
-    const other = { ...config, data: temporaryDirectory() };
-    await expect(startServer(other)).rejects.toMatchObject({ code: 'EADDRINUSE' });
-    await server.stop();
+    await expect(started({ data, listen: ['udp:0.0.0.0:0'], auth: 'none' })).rejects.toThrow(ConfigError);
+    const listen = [`udp:127.0.0.1:${await freePort()}`];
+    await started({ data, listen });
+    await expect(started({ data, listen: ['udp:127.0.0.1:0'] })).rejects.toThrow(DataDirectoryError);
+    const other = { data: temporaryDirectory(), listen };
+    await expect(started(other)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await open[1].stop();
     // What failed left nothing behind.
-    const after = await startServer(other);
-    await after.stop();
+    await started(other);
   });
+});
+
+describe.each(['memory', 'disk'] as const)('createRegistrar without threads, store %s', (store) => {
+  async function inline(options: RegistrarOptions = {}) {
+    const answers: [text: string, target: MessageTarget][] = [];
+    const waiting: (() => void)[] = [];
+    const registrar = await started({
+      threads: false,
+      store,
+      data: options.data ?? (store === 'disk' ? temporaryDirectory() : 'nowhere'),
+      send: (bytes, target) => {
+        answers.push([bytes.toString('latin1'), target]);
+        waiting.shift()?.();
+      },
+      ...options,
+    });
+    const ask = async (text: string, source = { address: '192.0.2.9', port: 5060 }) => {
+      const answered = new Promise<void>((resolve) => waiting.push(resolve));
+      registrar.handle(Buffer.from(text), source);
+      await answered;
+      return answers.splice(0)[0];
+    };
+    return { registrar, ask };
+  }
+
+  it('registers, answers where the request came from, looks up and tells', async () => {
+    const { registrar, ask } = await inline();
+    const told: string[] = [];
+    registrar.subscribe((event) => told.push(event.type));
+    const [text, target] = await ask(register({ contacts: ['<sip:alice@192.0.2.9>'] }), {
+      address: '2001:db8::1',
+      port: 7,
+    });
+    expect(text).toMatch(/^SIP\/2\.0 200 /);
+    expect(target).toEqual({ address: '2001:db8::1', port: 7, transport: 'udp' });
+    expect(registrar.lookup('alice@example.com').contacts).toMatchObject([
+      { uri: 'sip:alice@192.0.2.9', received: 'sip:[2001:db8::1]:7;transport=udp' },
+    ]);
+    await ask(register({ cseq: 2, contacts: ['*'], expires: 0 }));
+    expect(uris(registrar, 'alice@example.com')).toEqual([]);
+    expect(told).toEqual(['registered', 'unregistered']);
+  });
+
+  it('takes many messages in one turn as one batch, and forgets what has run out', async () => {
+    const { registrar, ask } = await inline({ policy: { minExpiresS: 1 } });
+    const texts = Array.from({ length: 600 }, (_, n) =>
+      register({ to: `<sip:u${n}@example.com>`, callId: `c${n}`, contacts: ['<sip:u@192.0.2.9>'], expires: 1 }),
+    );
+    await Promise.all(texts.map((text) => ask(text)));
+    expect(registrar.counters()[0][COUNTER.commits]).toBeLessThan(10);
+    expect(uris(registrar, 'u599@example.com')).toEqual(['sip:u@192.0.2.9']);
+    const expired = new Promise<void>((resolve) => {
+      let left = 600;
+      registrar.subscribe((event) => {
+        if (event.type === 'expired' && --left === 0) resolve();
+      });
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1001));
+    expect(uris(registrar, 'u599@example.com'), 'never returned, swept or not').toEqual([]);
+    await expired;
+    expect(registrar.counters()[0][COUNTER.bindings]).toBe(0);
+  });
+
+  it('never returns a connection that the program says is gone', async () => {
+    const alive = new Set([7]);
+    const { registrar, ask } = await inline({ isAlive: (flow) => alive.has(flow) });
+    const source = { address: '192.0.2.4', port: 4444, transport: 'wss', flow: 7 } as const;
+    await ask(
+      register({ contacts: ['<sip:a@x.invalid;transport=ws>'], via: 'SIP/2.0/WSS x.invalid;branch=z9hG4bKw' }),
+      source,
+    );
+    expect(registrar.lookup('alice@example.com').contacts).toMatchObject([{ flow: 7, direct: true }]);
+    alive.clear();
+    expect(uris(registrar, 'alice@example.com')).toEqual([]);
+  });
+
+  it('needs "send" for messages, and numbers for connections', async () => {
+    const { registrar } = await inline();
+    const text = Buffer.from(register());
+    expect(() => registrar.handle(text, { address: 'localhost', port: 1 })).toThrow(RangeError);
+    expect(() => registrar.handle(text, { address: '::1', port: 1, transport: 'tcp' })).toThrow(/flow/);
+    expect(() => registrar.handle(Buffer.alloc(70_000), { address: '::1', port: 1 })).toThrow(RangeError);
+    const silent = createRegistrar({ threads: false, store: 'memory' });
+    expect(() => silent.handle(text, { address: '::1', port: 1 })).toThrow(/send/);
+  });
+});
+
+it('without threads keeps its bindings on disk, and says at once what does not go together', async () => {
+  const options = { threads: false, data: temporaryDirectory(), domains: ['example.com'] } as const;
+  const answered = new Promise<void>((resolve) => {
+    const first = createRegistrar({ ...options, send: () => resolve() });
+    open.push(first);
+    void first.start().then(() => {
+      first.handle(Buffer.from(register({ contacts: ['<sip:a@192.0.2.9>'] })), { address: '192.0.2.9', port: 5060 });
+    });
+  });
+  await answered;
+  await open[0].stop();
+  expect(uris(await started(options), 'alice@example.com')).toEqual(['sip:a@192.0.2.9']);
+  expect(() => createRegistrar({ store: 'memory' })).toThrow(ConfigError);
+  expect(() => createRegistrar({ threads: false, listen: ['udp:127.0.0.1:0'] })).toThrow(/threads/);
 });

@@ -1,0 +1,201 @@
+// A registrar inside a program: what `import { createRegistrar } from 'aorta'` gives. Defaults as the command has them; the work is
+// that of server.ts (threads) and inline-registrar.ts (none).
+
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
+import type { ShardAuth } from '../shard/admission.ts';
+import type { BindingListener } from '../shard/binding-events.ts';
+import { UserTable } from '../shard/user-table.ts';
+import type { ListenAddress } from '../transport/listen-address.ts';
+import type { HandshakeHook } from '../transport/websocket-handshake.ts';
+import type { AuthConfig } from './auth-config.ts';
+import { type Config, ConfigError, DEFAULT_CONFIG, refusals } from './config.ts';
+import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { InlineRegistrar } from './inline-registrar.ts';
+import { isLoopback, parseListenAddress } from './listen-address.ts';
+import { LocationLookup, type Lookup } from './location-lookup.ts';
+import type { Log } from './log.ts';
+import type { MessageSource, SendAnswer } from './message-source.ts';
+import { type Server, startServer } from './server.ts';
+import { openUsers } from './users.ts';
+import { fillWebSocket } from './websocket-config.ts';
+
+export interface RegistrarOptions extends Partial<Omit<Config, 'listen' | 'auth' | 'policy'>> {
+  /** Served domains; `localhost` and `127.0.0.1` unless it says otherwise. */
+  readonly domains?: readonly string[];
+  /** Where it listens itself, e.g. `udp:127.0.0.1:5060`. None: the program hands messages in. */
+  readonly listen?: readonly (string | ListenAddress)[];
+  /** `disk`: in the data directory (`data`). `memory`: gone with the program; needs `threads: false`. */
+  readonly store?: 'disk' | 'memory';
+  /** Worker threads, one per shard. `false`: everything in the calling thread, which then cannot listen by itself. */
+  readonly threads?: boolean;
+  /**
+   * Who may register. `none` unless an address in `listen` can be reached from other machines, then `digest` (users of the data
+   * directory). A program that hands messages in has authenticated them, or says `digest`.
+   */
+  readonly auth?: 'none' | 'digest' | AuthConfig;
+  /** What differs from DEFAULT_POLICY. */
+  readonly policy?: Partial<Policy>;
+  /** Sends an answer to a message that was handed in. */
+  readonly send?: SendAnswer;
+  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
+  readonly webSocketHandshake?: HandshakeHook;
+  /** Whether a connection of the program (MessageSource.flow) still stands. Asked by lookups without threads. */
+  readonly isAlive?: (flow: number) => boolean;
+  readonly log?: Log;
+}
+
+export interface Registrar {
+  /** Opens the store and serves. Rejects with ConfigError, DataDirectoryError, or the system's error where an address cannot be had. */
+  start(): Promise<void>;
+  /** Answers what was received, closes the store. Also where it never started. */
+  stop(): Promise<void>;
+  /** Where it listens, once started; a port given as 0 is the real one. */
+  readonly listen: readonly ListenAddress[];
+  /**
+   * Where a user is now: live contacts, best first. Reads what is committed; a few microseconds.
+   * @param aor `alice@example.com` or a SIP URI
+   * @throws RangeError where it is no address-of-record, or of a domain not served
+   */
+  lookup(aor: string): Lookup;
+  /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
+  subscribe(listener: BindingListener): () => void;
+  /** Takes a message that the program received. Its answer goes to `send`, once what it says is committed. */
+  handle(bytes: Uint8Array, source: MessageSource): void;
+  /** One array per shard, by COUNTER. */
+  counters(): readonly Float64Array[];
+}
+
+/** A registrar that serves once it is started; each is for one start. */
+export function createRegistrar(options: RegistrarOptions = {}): Registrar {
+  const config = configOf(options);
+  const { send } = options;
+  const handsIn = send !== undefined;
+  const start = options.threads === false ? () => startInline(config, options) : () => startThreads(config, options);
+  let running: Running | undefined;
+  let starting: Promise<Running> | undefined;
+  const serving = (): Running => {
+    if (running === undefined) throw new Error('the registrar has not been started, or is stopped');
+    return running;
+  };
+  return {
+    start: async () => {
+      if (starting !== undefined) throw new Error('a registrar starts once');
+      starting = start();
+      running = await starting;
+    },
+    stop: async () => {
+      const one = await starting?.catch(() => undefined);
+      running = undefined;
+      await one?.stop();
+    },
+    get listen() {
+      return running?.listen ?? config.listen;
+    },
+    lookup: (aor) => {
+      const found = serving().lookup(aor);
+      if (found === 'no AOR') throw new RangeError(`"${aor}" is no address-of-record such as alice@example.com`);
+      if (found === 'not served') throw new RangeError(`the domain of "${aor}" is not served here`);
+      return found;
+    },
+    subscribe: (listener) => serving().subscribe(listener),
+    handle: (bytes, source) => {
+      if (!handsIn) throw new Error('a program that hands messages in needs the option "send" for the answers');
+      serving().handle(bytes, source);
+    },
+    counters: () => serving().counters(),
+  };
+}
+
+type Running = Pick<Server, 'listen' | 'lookup' | 'subscribe' | 'handle' | 'counters' | 'stop'>;
+
+function configOf(options: RegistrarOptions): Config {
+  const listen = (options.listen ?? []).map((one) => (typeof one === 'string' ? parseListenAddress(one) : one));
+  const open = listen.some(({ host }) => !isLoopback(host)) && options.allowUnauthenticated !== true;
+  const auth = options.auth ?? (open ? 'digest' : 'none');
+  const { domains, policy } = options;
+  const faults = [
+    ...(options.store === 'memory' && options.threads !== false ? ['store: memory needs threads: false'] : []),
+    ...(options.threads === false && listen.length > 0 ? ['listen: needs threads; without them hand messages in'] : []),
+    ...(options.store === 'memory' && auth !== 'none' ? ['auth: digest needs a data directory, for its users'] : []),
+  ];
+  if (faults.length > 0) throw new ConfigError(faults);
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([key]) => key in DEFAULT_CONFIG || key === 'shards' || key === 'tls'),
+  );
+  return {
+    ...DEFAULT_CONFIG,
+    webSocket: fillWebSocket({}, auth !== 'none'),
+    ...given,
+    listen,
+    auth: typeof auth === 'string' ? { ...DEFAULT_CONFIG.auth, mode: auth } : auth,
+    policy: { ...DEFAULT_POLICY, ...policy, ...(domains && { domains: domains.map((name) => name.toLowerCase()) }) },
+  };
+}
+
+async function startThreads(config: Config, { log, ...hooks }: RegistrarOptions): Promise<Running> {
+  return startServer(config, log, hooks);
+}
+
+/** One shard in this thread. */
+async function startInline(config: Config, options: RegistrarOptions): Promise<Running> {
+  const problems = refusals(config);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const log = options.log ?? (() => {});
+  const directory = options.store === 'memory' ? undefined : openDataDirectory(config.data, { shards: 1 });
+  const auth = directory && config.auth.mode === 'digest' ? await inlineAuth(config, directory, log) : undefined;
+  const flows = options.isAlive === undefined ? null : { isAlive: options.isAlive };
+  try {
+    const secret = directory?.secret ?? randomBytes(32);
+    const inline = new InlineRegistrar({
+      policy: config.policy,
+      secret,
+      ...(directory && { disk: { directory: join(directory.path, 'shard-0'), durability: config.durability } }),
+      ...(auth && { auth: auth.shard }),
+      gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
+      flows,
+      log,
+      send: options.send ?? (() => {}),
+    });
+    const lookups = new LocationLookup({ readers: [inline.reader], secret, domains: config.policy.domains, flows });
+    return {
+      listen: [],
+      lookup: (aor) => lookups.lookup(aor, Date.now()),
+      subscribe: (listener) => inline.events.subscribe(listener),
+      handle: (bytes, source) => inline.handle(bytes, source),
+      counters: () => [inline.counters],
+      stop: async () => {
+        inline.close();
+        await auth?.close();
+        directory?.close();
+      },
+    };
+  } catch (error) {
+    await auth?.close();
+    directory?.close();
+    throw error;
+  }
+}
+
+/** Users of the data directory. A provider needs the threads: nothing here waits. */
+async function inlineAuth(config: Config, directory: DataDirectory, log: Log) {
+  if (config.auth.provider !== undefined) throw new ConfigError(['auth.provider: needs threads']);
+  const users = await openUsers(directory.path, config.auth, log);
+  const realms = config.policy.domains;
+  const table = new UserTable({ data: directory.path, realms });
+  const shard: ShardAuth = {
+    policy: config.auth.policy,
+    realms,
+    users: table,
+    nonceStart: randomBytes(4).readUInt32LE() & 0x3fffff,
+    generation: config.auth.nonceGeneration,
+    startedAt: Date.now(),
+    wait: () => false,
+  };
+  const close = async (): Promise<void> => {
+    table.close();
+    await users.close();
+  };
+  return { shard, close };
+}

@@ -1,0 +1,180 @@
+// The HTTP door of the location service: where is a user, as JSON, for proxies. A listener of its own on plain node:http, because
+// this one route is asked for every call (docs/decisions/0066). Nothing here changes anything.
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Binding } from '../location/binding-view.ts';
+import { isLoopback } from './listen-address.ts';
+import type { Lookup, NoLookup } from './location-lookup.ts';
+import type { HttpAddress } from './lookup-config.ts';
+
+/** AORs that one batch may ask for. */
+const BATCH_MAX = 1000;
+const BODY_BYTES_MAX = 1 << 20;
+const CONNECTIONS_MAX = 1024;
+const TOKEN_FILE = 'lookup.token';
+
+const ONE = /^\/v1\/aors\/([^/?#]+)\/contacts$/;
+const BATCH = '/v1/lookups';
+
+export interface LookupHttp {
+  /** With the port it got. */
+  readonly address: HttpAddress;
+  close(): Promise<void>;
+}
+
+type Find = (aor: string) => Lookup | NoLookup;
+
+/**
+ * Listens. Rejects with the system's error where the address cannot be had.
+ * @param data directory that the token lies in; it is asked for where other machines can reach the address
+ */
+export async function openLookupHttp(address: HttpAddress, data: string, find: Find): Promise<LookupHttp> {
+  const mayAsk = isLoopback(address.host) ? localOnly : withToken(openToken(data));
+  const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 10_000 }, (request, response) => {
+    const refusal = mayAsk(request);
+    if (refusal !== undefined) return refuse(response, ...refusal);
+    answer(request, response, find);
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+  await listening(server, address);
+  return {
+    address: { ...address, port: (server.address() as AddressInfo).port },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listening(server: Server, { host, port }: HttpAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, find: Find): void {
+  const url = request.url ?? '';
+  const one = ONE.exec(url);
+  if (one !== null) {
+    if (request.method !== 'GET') return refuse(response, 405, 'method_not_allowed', 'GET is what this takes');
+    return answerOne(one[1], response, find);
+  }
+  if (url !== BATCH) return refuse(response, 404, 'no_such_route', `there are /v1/aors/{aor}/contacts and ${BATCH}`);
+  if (request.method !== 'POST') return refuse(response, 405, 'method_not_allowed', 'POST is what this takes');
+  readBody(request, response, (body) => answerBatch(body, response, find));
+}
+
+function answerOne(escaped: string, response: ServerResponse, find: Find): void {
+  let aor: string;
+  try {
+    aor = escaped.includes('%') ? decodeURIComponent(escaped) : escaped;
+  } catch {
+    return refuse(response, 400, 'bad_aor', 'the escapes of the address-of-record are malformed');
+  }
+  const found = find(aor);
+  if (found === 'no AOR') return refuse(response, 400, 'bad_aor', `"${aor}" is no address-of-record`);
+  if (found === 'not served') return refuse(response, 404, 'not_served', `the domain of "${aor}" is not served here`);
+  send(response, 200, 'application/json', JSON.stringify(lookupJson(found)));
+}
+
+function answerBatch(body: string, response: ServerResponse, find: Find): void {
+  let aors: unknown;
+  try {
+    aors = (JSON.parse(body) as { aors?: unknown } | null)?.aors;
+  } catch {
+    return refuse(response, 400, 'bad_json', 'the body is no JSON');
+  }
+  if (!Array.isArray(aors) || aors.length > BATCH_MAX || !aors.every((aor) => typeof aor === 'string')) {
+    return refuse(response, 400, 'bad_batch', `expected {"aors": […]} with at most ${BATCH_MAX} texts`);
+  }
+  const results = aors.map((aor: string) => {
+    const found = find(aor);
+    if (typeof found === 'object') return lookupJson(found);
+    return { aor, error: found === 'no AOR' ? 'bad_aor' : 'not_served', contacts: [], fallbacks: [] };
+  });
+  send(response, 200, 'application/json', JSON.stringify({ results }));
+}
+
+/** As the API has it: what is a route set is also there as the value of a Route header. `expires: null` is for ever. */
+function lookupJson({ aor, contacts, fallbacks }: Lookup): unknown {
+  return { aor, contacts: contacts.map(contactJson), fallbacks: fallbacks.map(contactJson) };
+}
+
+function contactJson(binding: Binding): unknown {
+  return { ...binding, route: binding.path.join(', ') };
+}
+
+function readBody(request: IncomingMessage, response: ServerResponse, take: (body: string) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);
+  });
+  request.on('end', () => {
+    if (bytes > BODY_BYTES_MAX) refuse(response, 413, 'too_large', `at most ${BODY_BYTES_MAX} bytes`);
+    else take(Buffer.concat(chunks).toString());
+  });
+}
+
+/** RFC 9457. */
+function refuse(response: ServerResponse, status: number, code: string, detail: string): void {
+  if (status === 401) response.setHeader('www-authenticate', 'Bearer realm="aorta"');
+  const body = { type: 'about:blank', status, code, detail };
+  send(response, status, 'application/problem+json', JSON.stringify(body));
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  const body = Buffer.from(text);
+  response.writeHead(status, [
+    'content-type',
+    type,
+    'content-length',
+    String(body.length),
+    'cache-control',
+    'no-store',
+  ]);
+  response.end(body);
+}
+
+type Refusal = [status: number, code: string, detail: string];
+
+/** Without a token only programs of this machine may ask, and no web page (by Host one that resolves its own name to 127.0.0.1). */
+function localOnly({ headers }: IncomingMessage): Refusal | undefined {
+  const host = (headers.host ?? '').toLowerCase().replace(/:[0-9]+$/, '');
+  if (host !== 'localhost' && !isLoopback(host.replace(/^\[|\]$/g, '')))
+    return [403, 'foreign_host', `this listener answers as localhost and 127.0.0.1, not as "${host}"`];
+  if (headers.origin !== undefined) return [403, 'foreign_origin', 'web pages may not ask here'];
+  return undefined;
+}
+
+function withToken(token: string): (request: IncomingMessage) => Refusal | undefined {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  const expected = digest(token);
+  return ({ headers }) => {
+    const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+    if (given !== undefined && timingSafeEqual(digest(given), expected)) return undefined;
+    return [401, 'token_needed', `send "Authorization: Bearer …" with what ${TOKEN_FILE} in the data directory holds`];
+  };
+}
+
+/** Made where it is missing. */
+function openToken(data: string): string {
+  const file = join(data, TOKEN_FILE);
+  if (!existsSync(file)) {
+    writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+    chmodSync(file, 0o600);
+  }
+  const token = readFileSync(file, 'utf8').trim();
+  if (token.length < 16) throw new Error(`${file} holds no token: remove it, and the next start makes one`);
+  return token;
+}

@@ -1,0 +1,49 @@
+// Lookups beside a running pool: the readers they need and the HTTP listeners that answer them. SIP's are the shards' own.
+
+import type { Pool } from '../shard/pool.ts';
+import type { Config } from './config.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { LocationLookup, type Lookup, type NoLookup } from './location-lookup.ts';
+import type { HttpAddress } from './lookup-config.ts';
+import { type LookupHttp, openLookupHttp } from './lookup-http.ts';
+
+export class LookupService {
+  private readonly lookups: LocationLookup;
+  private readonly doors: LookupHttp[] = [];
+
+  /** Where lookups are answered by HTTP, with real ports. */
+  get listen(): readonly HttpAddress[] {
+    return this.doors.map(({ address }) => address);
+  }
+
+  /** Rejects with the system's error where an address cannot be had; nothing stays open then. */
+  static async open(pool: Pool, directory: DataDirectory, config: Config): Promise<LookupService> {
+    const service = new LookupService(pool, directory, config);
+    try {
+      for (const address of config.lookupHttp)
+        service.doors.push(await openLookupHttp(address, directory.path, (aor) => service.lookup(aor)));
+    } catch (error) {
+      await service.close();
+      throw error;
+    }
+    return service;
+  }
+
+  private constructor(pool: Pool, { secret }: DataDirectory, { policy }: Config) {
+    this.lookups = new LocationLookup({
+      readers: pool.openReaders(),
+      secret,
+      domains: policy.domains,
+      flows: pool.flows,
+    });
+  }
+
+  lookup(aor: string): Lookup | NoLookup {
+    return this.lookups.lookup(aor, Date.now());
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.doors.splice(0).map((door) => door.close()));
+    this.lookups.close();
+  }
+}

@@ -1,0 +1,56 @@
+// Where a message that a program hands in came from, and where its answer goes, as plain data; and as a row of peers.
+
+import type { Transport } from '../location/binding-view.ts';
+import { writeIp } from '../registrar/ip-text.ts';
+import { type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
+import { parseIp } from '../transport/ip-address.ts';
+import { LISTEN_TRANSPORTS, TRANSPORT_CODE } from '../transport/listen-address.ts';
+
+export interface MessageSource {
+  /** IPv4 or IPv6, as Node's sockets give it. */
+  readonly address: string;
+  readonly port: number;
+  /** `udp` unless it says otherwise. */
+  readonly transport?: Transport;
+  /** Of a stream: the program's own number of the connection, 1 to 2^32 - 1. Answers and bindings name it. */
+  readonly flow?: number;
+}
+
+export interface MessageTarget extends MessageSource {
+  readonly transport: Transport;
+}
+
+/** Gets an answer, a copy of its own, and where it goes. */
+export type SendAnswer = (bytes: Buffer, target: MessageTarget) => void;
+
+/** Fills a row. @param listener that it counts as coming from. Throws a RangeError where the source is none. */
+export function writePeer(peers: Peers, row: number, source: MessageSource, listener: number): void {
+  const { address, port, transport = 'udp', flow = 0 } = source;
+  const code = TRANSPORT_CODE[transport];
+  if (code === undefined) throw new RangeError(`unknown transport "${transport}"`);
+  if (!Number.isInteger(flow) || flow < 0 || flow > 0xffffffff)
+    throw new RangeError(`flow ${flow} is no number of 32 bits`);
+  if (code !== TRANSPORT_UDP && flow === 0)
+    throw new RangeError(`a message over ${transport} needs the number of its flow`);
+  const family = parseIp(address.split('%', 1)[0], peers.ip, row << 4);
+  if (family === 0) throw new RangeError(`"${address}" is no IP address`);
+  peers.family[row] = family;
+  peers.port[row] = port;
+  peers.transport[row] = code;
+  peers.listener[row] = listener;
+  peers.flow[row] = flow;
+  peers.viaMain[row] = 1;
+  peers.local.fill(0, row << 4, (row + 1) << 4);
+}
+
+export function readPeer(peers: Peers, row: number, port: number): MessageTarget {
+  const text = new Uint8Array(48);
+  const flow = peers.flow[row];
+  const transport = LISTEN_TRANSPORTS[peers.transport[row]];
+  return {
+    address: Buffer.from(text.buffer, 0, writeIp(peers, row, text)).toString('latin1'),
+    port,
+    transport,
+    ...(transport !== 'udp' && { flow }),
+  };
+}
