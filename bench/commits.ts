@@ -4,7 +4,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Durability, LmdbStore } from '../src/location/lmdb-store.ts';
+import type { Durability } from '../src/location/log.ts';
+import { LogStore } from '../src/location/log-store.ts';
 import { RECORD_HEADER_BYTES, sealRecord, setRecordAorLength } from '../src/location/record.ts';
 import { WriteSet } from '../src/location/write-set.ts';
 import { seeded } from '../src/server/sample-messages.ts';
@@ -34,11 +35,11 @@ function write(writes: WriteSet, n: number): void {
   writes.put(words[0], words[1], words[2], words[3], RECORD_BYTES);
 }
 
-function fill(store: LmdbStore, writes: WriteSet, aors: number): void {
+function fill(store: LogStore, writes: WriteSet, aors: number): void {
   for (let n = 0; n < aors; n++) {
     write(writes, n);
     if (!writes.full && n < aors - 1) continue;
-    store.commit(writes);
+    store.commit(writes, Date.now());
     writes.clear();
   }
 }
@@ -54,7 +55,7 @@ export interface CommitRow {
 
 /** `batch` records per commit, for `ms`. */
 function measure(
-  store: LmdbStore,
+  store: LogStore,
   writes: WriteSet,
   aors: number,
   batch: number,
@@ -72,7 +73,7 @@ function measure(
       store.load(key, into);
       write(writes, n);
     }
-    store.commit(writes);
+    store.commit(writes, Date.now());
     writes.clear();
   }
   const seconds = (performance.now() - start) / 1000;
@@ -93,7 +94,7 @@ export function benchCommits(ms: number, directory = tmpdir(), aors = 100_000): 
   const rows: CommitRow[] = [];
   for (const durability of ['durable', 'process'] as const) {
     const path = mkdtempSync(join(directory, 'aorta-bench-'));
-    const store = new LmdbStore(join(path, 'shard-0'), durability);
+    const store = new LogStore(join(path, 'shard-0'), durability);
     const writes = new WriteSet();
     try {
       fill(store, writes, aors);

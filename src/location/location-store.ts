@@ -1,12 +1,13 @@
 // What a location store promises: what a batch loads, what it commits, what a restart gives back.
 // Every implementation passes test/location/store-conformance. How bindings are stored is nobody's business here.
 
+import type { RowCopy } from './binding-row.ts';
 import type { WriteSet } from './write-set.ts';
 
 /** Length of an AOR's key: a keyed 128-bit hash of its canonical form. */
 export const AOR_KEY_BYTES = 16;
 
-/** What a scan found, for the start's log line. */
+/** What a scan found. */
 export interface ScanReport {
   /** Sound records visited. */
   readonly records: number;
@@ -14,7 +15,21 @@ export interface ScanReport {
   readonly quarantined: number;
 }
 
+export interface DueVisitor {
+  /**
+   * The first binding of an AOR has run out; its key as four words.
+   * @param expiresAt epoch ms @param isOnly it has no other, and is `plain`
+   */
+  expire(k0: number, k1: number, k2: number, k3: number, expiresAt: number, isOnly: boolean): void;
+}
+
 export interface LocationStore {
+  /**
+   * What the store knows of an AOR without reading its record; key as four words. False where it has no bindings. What a
+   * refresh changes is to be had from `into` where it is `plain`.
+   */
+  find(k0: number, k1: number, k2: number, k3: number, into: RowCopy): boolean;
+
   /**
    * Copies the record of `key` into `into` and returns its length in bytes, or -1 where there is none. Where it is longer
    * than `into` nothing is copied: the caller sees that by the length. A damaged record is quarantined, counted and reported as none.
@@ -24,11 +39,25 @@ export interface LocationStore {
   /**
    * Applies every write of the set, in one transaction: when it returns, all of them hold and will after a crash
    * (of the process, and with durability `durable` of the machine); when it throws, none does.
+   * @param now epoch ms
    */
-  commit(writes: WriteSet): void;
+  commit(writes: WriteSet, now: number): void;
 
-  /** Visits every sound record; key and record are valid only during the call. Used at the start. */
+  /**
+   * Names AORs whose first binding has run out by `now` (epoch ms), looking at no more than `budget`. An AOR that the next
+   * commit neither removes nor gives a later expiry is named again a second later.
+   */
+  expire(now: number, budget: number, visitor: DueVisitor): void;
+
+  /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
+  msToNextExpiry(now: number): number;
+
+  /** Visits every sound record; key and record are valid only during the call. */
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport;
+
+  /** AORs with bindings, and their bindings. */
+  readonly aors: number;
+  readonly bindings: number;
 
   /** Records quarantined since the store was opened. */
   readonly quarantined: number;

@@ -1,20 +1,44 @@
 // The location store that every other must equal: a Map. For tests, simulation and comparison; nothing survives it.
 
+import { refreshImage } from '../registrar/binding.ts';
+import { ROW_PLACE, ROW_WORDS, RowCopy, setPlace } from './binding-row.ts';
 import type { LocationReader } from './location-reader.ts';
-import type { LocationStore, ScanReport } from './location-store.ts';
+import type { DueVisitor, LocationStore, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
-import { openRecord } from './record.ts';
+import { openRecord, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
 import type { WriteSet } from './write-set.ts';
+
+const SECOND = 1000;
+
+interface Entry {
+  readonly record: Uint8Array;
+  readonly row: RowCopy;
+  /** Epoch ms at which it is looked at next. */
+  due: number;
+}
 
 export class MemoryStore implements LocationStore {
   quarantined = 0;
-  private readonly records = new Map<string, Uint8Array>();
+  bindings = 0;
+  private readonly records = new Map<string, Entry>();
+
+  get aors(): number {
+    return this.records.size;
+  }
+
+  find(k0: number, k1: number, k2: number, k3: number, into: RowCopy): boolean {
+    const entry = this.records.get(nameOf(new Uint8Array(Uint32Array.of(k0, k1, k2, k3).buffer)));
+    if (entry === undefined) return false;
+    into.copy(entry.row);
+    return true;
+  }
 
   load(key: Uint8Array, into: Uint8Array): number {
     const name = nameOf(key);
-    const record = this.records.get(name);
-    if (record === undefined) return -1;
-    if (!openRecord(record, 0, record.length)) {
+    const entry = this.records.get(name);
+    if (entry === undefined) return -1;
+    const record = current(entry);
+    if (record === undefined) {
       this.quarantine(name);
       return -1;
     }
@@ -29,16 +53,46 @@ export class MemoryStore implements LocationStore {
     }
     for (let i = 0; i < writes.count; i++) {
       const name = nameOf(writes.keys.subarray(i * AOR_KEY_BYTES, (i + 1) * AOR_KEY_BYTES));
-      if (writes.at[i] === writes.end[i]) this.records.delete(name);
-      else this.records.set(name, new Uint8Array(writes.bytes.subarray(writes.at[i], writes.end[i])));
+      const before = this.records.get(name);
+      const row = new RowCopy();
+      setPlace(writes.rows, i * ROW_WORDS + ROW_PLACE, 0, writes.bindings[i]);
+      row.take(writes.rows, i * ROW_WORDS, 0);
+      let record: Uint8Array | undefined;
+      if (writes.refreshes[i] === 1) record = before?.record;
+      else if (writes.at[i] < writes.end[i])
+        record = new Uint8Array(writes.bytes.subarray(writes.at[i], writes.end[i]));
+      this.bindings -= before?.row.bindings ?? 0;
+      if (record === undefined) this.records.delete(name);
+      else {
+        this.records.set(name, { record, row, due: tickAfter(row.expiresAt) });
+        this.bindings += row.bindings;
+      }
     }
+  }
+
+  expire(now: number, budget: number, visitor: DueVisitor): void {
+    let left = budget;
+    for (const [name, entry] of this.records) {
+      if (entry.due === 0 || entry.due > now) continue;
+      if (left-- <= 0) return;
+      entry.due = tickAfter(now + SECOND);
+      const [k0, k1, k2, k3] = new Uint32Array(bytesOf(name).buffer);
+      visitor.expire(k0, k1, k2, k3, entry.row.expiresAt, entry.row.plain);
+    }
+  }
+
+  msToNextExpiry(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { due } of this.records.values()) if (due > 0 && due < next) next = due;
+    return next === Number.POSITIVE_INFINITY ? -1 : Math.max(0, next - now);
   }
 
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport {
     let records = 0;
     let quarantined = 0;
-    for (const [name, record] of this.records) {
-      if (openRecord(record, 0, record.length)) {
+    for (const [name, entry] of this.records) {
+      const record = current(entry);
+      if (record !== undefined) {
         records++;
         visit(bytesOf(name), record);
       } else {
@@ -54,8 +108,9 @@ export class MemoryStore implements LocationStore {
     const { records } = this;
     return {
       read: (key, into) => {
-        const record = records.get(nameOf(key));
-        if (record === undefined || !openRecord(record, 0, record.length)) return -1;
+        const entry = records.get(nameOf(key));
+        const record = entry && current(entry);
+        if (record === undefined) return -1;
         if (record.length <= into.length) into.set(record);
         return record.length;
       },
@@ -64,8 +119,9 @@ export class MemoryStore implements LocationStore {
         const names = [...records.keys()].filter((name) => name > start).sort();
         let visited = 0;
         for (const name of names) {
-          const record = records.get(name);
-          if (record === undefined || !openRecord(record, 0, record.length)) continue;
+          const entry = records.get(name);
+          const record = entry && current(entry);
+          if (record === undefined) continue;
           visit(bytesOf(name), record);
           if (++visited === max) return bytesOf(name);
         }
@@ -78,9 +134,25 @@ export class MemoryStore implements LocationStore {
   close(): void {}
 
   private quarantine(name: string): void {
+    this.bindings -= this.records.get(name)?.row.bindings ?? 0;
     this.records.delete(name);
     this.quarantined++;
   }
+}
+
+/** The record with what refreshes have made of it; undefined where it is damaged. */
+function current({ record, row }: Entry): Uint8Array | undefined {
+  if (!openRecord(record, 0, record.length)) return undefined;
+  if (!row.plain) return record;
+  const copy = record.slice();
+  refreshImage(copy, RECORD_HEADER_BYTES + recordAorLength(copy, 0), row);
+  sealRecord(copy, 0, copy.length);
+  return copy;
+}
+
+/** The first full second at or after an expiry, as a wheel of such ticks would have it; 0 for never. */
+function tickAfter(expiresAt: number): number {
+  return Math.ceil(expiresAt / SECOND) * SECOND;
 }
 
 /** Latin-1: one character per byte. */

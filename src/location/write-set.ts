@@ -1,9 +1,22 @@
-// The working set of one batch: the newest record of every AOR the batch changed, in the order first changed.
-// Later decisions of the batch read it before the store; commit takes it whole; a failed commit drops it whole.
+// The working set of one batch: for every AOR the batch changed, in the order first changed, its newest record, its
+// removal, or the refresh of its only binding. Later decisions of the batch read it before the store; commit takes it
+// whole; a failed commit drops it whole.
 
+import {
+  COUNTED_MAX,
+  GRANTED_MAX_S,
+  ROW_CSEQ,
+  ROW_EXPIRES,
+  ROW_IDENTITY,
+  ROW_NONCE,
+  ROW_WORDS,
+  type RowCopy,
+  setExpires,
+} from './binding-row.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 
 const INDEX_SLOTS = 1024;
+const KEY_WORDS = 4;
 
 /** @hot */
 export class WriteSet {
@@ -11,9 +24,15 @@ export class WriteSet {
   count = 0;
   /** Keys, AOR_KEY_BYTES each. */
   readonly keys: Uint8Array;
-  /** Bounds of each entry's record in `bytes`; equal bounds mean that the AOR's record is to be removed. */
+  /** Bounds of each entry's record in `bytes`; equal bounds mean that the AOR's record is to be removed, or `refreshes` it. */
   readonly at: Int32Array;
   readonly end: Int32Array;
+  /** 1: the record stays, and what a refresh changes stands in `rows`. */
+  readonly refreshes: Uint8Array;
+  /** Rows as they shall be, ROW_WORDS each; no place, no links. */
+  readonly rows: Uint32Array;
+  /** Bindings of each entry's record. */
+  readonly bindings: Uint8Array;
   /** Records; grows when a batch needs more. */
   bytes: Buffer;
   private used = 0;
@@ -29,6 +48,9 @@ export class WriteSet {
     this.keyWords = new Uint32Array(this.keys.buffer);
     this.at = new Int32Array(capacity);
     this.end = new Int32Array(capacity);
+    this.refreshes = new Uint8Array(capacity);
+    this.rows = new Uint32Array(capacity * ROW_WORDS);
+    this.bindings = new Uint8Array(capacity);
     this.bytes = Buffer.allocUnsafeSlow(bytes);
   }
 
@@ -58,13 +80,48 @@ export class WriteSet {
     return this.used;
   }
 
-  /** Sets the record of a key to `length` bytes written at the last `reserve`; length 0 removes the AOR's record. */
-  put(k0: number, k1: number, k2: number, k3: number, length: number): void {
-    let entry = this.find(k0, k1, k2, k3);
-    if (entry < 0) entry = this.insert(k0, k1, k2, k3);
+  /**
+   * Sets the record of a key to `length` bytes written at the last `reserve`; length 0 removes the AOR's record.
+   * Until `describe` says more, the AOR is not plain and never expires. Returns the entry.
+   */
+  put(k0: number, k1: number, k2: number, k3: number, length: number): number {
+    const entry = this.entryFor(k0, k1, k2, k3);
     this.at[entry] = this.used;
     this.used += length;
     this.end[entry] = this.used;
+    this.refreshes[entry] = 0;
+    this.bindings[entry] = length > 0 ? 1 : 0;
+    const row = entry * ROW_WORDS;
+    for (let i = KEY_WORDS; i < ROW_WORDS; i++) this.rows[row + i] = 0;
+    return entry;
+  }
+
+  /** What the record just put says: its number of bindings, and when the first of them ends (epoch ms). */
+  describe(entry: number, bindings: number, expiresAt: number): void {
+    this.bindings[entry] = bindings > COUNTED_MAX ? COUNTED_MAX : bindings;
+    setExpires(this.rows, entry * ROW_WORDS + ROW_EXPIRES, expiresAt, 0);
+  }
+
+  /** The record just put has one binding, and this is its row; where that cannot be, it is not plain. */
+  describePlain(entry: number, binding: RowCopy): void {
+    this.describe(entry, 1, binding.expiresAt);
+    if (binding.grantedS > GRANTED_MAX_S) return;
+    this.setRow(entry, binding);
+  }
+
+  /** The only binding of an AOR has been refreshed: its row becomes this. */
+  refresh(k0: number, k1: number, k2: number, k3: number, binding: RowCopy): void {
+    const entry = this.entryFor(k0, k1, k2, k3);
+    this.at[entry] = this.used;
+    this.end[entry] = this.used;
+    this.refreshes[entry] = 1;
+    this.bindings[entry] = 1;
+    this.setRow(entry, binding);
+  }
+
+  /** The row of an entry, as it shall be. */
+  copyRow(entry: number, into: RowCopy): void {
+    into.take(this.rows, entry * ROW_WORDS, -1);
   }
 
   clear(): void {
@@ -73,17 +130,34 @@ export class WriteSet {
     this.used = 0;
   }
 
-  private insert(k0: number, k1: number, k2: number, k3: number): number {
+  private setRow(entry: number, binding: RowCopy): void {
+    const { rows } = this;
+    const row = entry * ROW_WORDS;
+    rows[row + ROW_IDENTITY] = binding.identityHigh;
+    rows[row + ROW_IDENTITY + 1] = binding.identityLow;
+    setExpires(rows, row + ROW_EXPIRES, binding.expiresAt, binding.grantedS);
+    rows[row + ROW_CSEQ] = binding.cseq;
+    rows[row + ROW_NONCE] = binding.nonceIdHigh;
+    rows[row + ROW_NONCE + 1] = binding.nonceIdLow;
+    rows[row + ROW_NONCE + 2] = binding.highestNc;
+  }
+
+  private entryFor(k0: number, k1: number, k2: number, k3: number): number {
+    const found = this.find(k0, k1, k2, k3);
+    if (found >= 0) return found;
     const entry = this.count++;
-    const words = this.keyWords;
-    const w = entry << 2;
-    words[w] = k0;
-    words[w + 1] = k1;
-    words[w + 2] = k2;
-    words[w + 3] = k3;
+    this.setKey(this.keyWords, entry << 2, k0, k1, k2, k3);
+    this.setKey(this.rows, entry * ROW_WORDS, k0, k1, k2, k3);
     let slot = k0 & (INDEX_SLOTS - 1);
     while (this.index[slot] >= 0) slot = (slot + 1) & (INDEX_SLOTS - 1);
     this.index[slot] = entry;
     return entry;
+  }
+
+  private setKey(words: Uint32Array, at: number, k0: number, k1: number, k2: number, k3: number): void {
+    words[at] = k0;
+    words[at + 1] = k1;
+    words[at + 2] = k2;
+    words[at + 3] = k3;
   }
 }

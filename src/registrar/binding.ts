@@ -6,8 +6,10 @@
 // @hot
 
 import { sameBytes } from '../sip/scanner.ts';
+import type { SipHash } from '../sip/siphash.ts';
 import { slab, table } from '../sip/slab.ts';
 import { T_CALL_ID_AT, T_CALL_ID_END } from '../sip/span-table.ts';
+import type { PlainBinding } from './plain-refresh.ts';
 
 // Offsets in an image; numbers are little-endian, times are milliseconds since 1970 in eight bytes.
 export const LENGTH = 0; // u16, of the whole image
@@ -218,4 +220,30 @@ export function highestNcOf(bytes: Uint8Array, at: number, idHigh: number, idLow
 export function raiseNc(bytes: Uint8Array, at: number, idHigh: number, idLow: number, nc: number): void {
   const known = highestNcOf(bytes, at, idHigh, idLow);
   if (known >= 0 && known < nc) setU32(bytes, at + NONCE_COUNT, nc);
+}
+
+/** All that the image at `at` keeps of its request: what a refresh leaves as it was. */
+export function hashKept(hash: SipHash, bytes: Uint8Array, at: number): void {
+  hash.span(bytes, at + KEPT, at + imageLength(bytes, at));
+}
+
+/** The image at `at` becomes what a refresh has made of it since it was written. */
+export function refreshImage(bytes: Uint8Array, at: number, binding: PlainBinding): void {
+  setTime(bytes, at + EXPIRES_AT, binding.expiresAt);
+  setTime(bytes, at + REFRESHED_AT, binding.expiresAt - binding.grantedS * 1000);
+  setU32(bytes, at + CSEQ, binding.cseq);
+  setU32(bytes, at + NONCE_ID_HIGH, binding.nonceIdHigh);
+  setU32(bytes, at + NONCE_ID_LOW, binding.nonceIdLow);
+  setU32(bytes, at + NONCE_COUNT, binding.highestNc);
+}
+
+/** What a refresh may change in the image at `at`, for whoever does without it. False: it cannot be said so. */
+export function describeImage(bytes: Uint8Array, at: number, into: PlainBinding): boolean {
+  into.expiresAt = expiresAtOf(bytes, at);
+  into.grantedS = (into.expiresAt - refreshedAtOf(bytes, at)) / 1000;
+  into.cseq = cseqOf(bytes, at);
+  into.nonceIdHigh = u32(bytes, at + NONCE_ID_HIGH);
+  into.nonceIdLow = u32(bytes, at + NONCE_ID_LOW);
+  into.highestNc = u32(bytes, at + NONCE_COUNT);
+  return into.grantedS >= 0 && Number.isInteger(into.grantedS);
 }

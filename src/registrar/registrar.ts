@@ -66,6 +66,7 @@ import {
   PHRASE,
   TOO_MANY_BINDINGS,
 } from './phrases.ts';
+import { type Identity, isSameBinding, mayRefresh, type PlainBinding } from './plain-refresh.ts';
 import type { Policy } from './policy.ts';
 import {
   REASON_AOR_NOT_SERVED,
@@ -122,6 +123,30 @@ export class Registrar {
     const refused = this.step6Wildcard(out) || this.step7Contacts(out);
     if (refused !== GO_ON) return refused;
     return this.step8Answer(out);
+  }
+
+  /**
+   * Steps 6 to 8 for a request that asks for nothing but that the AOR's only binding live on: decided and answered from the
+   * request and that binding, which is changed. GO_ON where it is no such request; then nothing has been done.
+   */
+  refresh(out: Outbox, binding: PlainBinding, identity: Identity): number {
+    if (!mayRefresh(binding, out.now)) return GO_ON;
+    const seconds = requestedExpiresS(T_CONTACTS, this.policy);
+    if (seconds === 0) return GO_ON;
+    const granted = this.granted(out, seconds);
+    const expiresAt = out.now + granted * 1000;
+    const image = out.record.at;
+    if (!isSameBinding(out, binding, identity, expiresAt)) return GO_ON;
+    binding.expiresAt = expiresAt;
+    binding.grantedS = granted;
+    binding.cseq = table[T_CSEQ] >>> 0;
+    takeNonce(out, binding);
+    out.refreshed = 1;
+    out.bindingsBefore = 1;
+    out.bindingsAfter = 1;
+    out.changed = true;
+    this.answer(out, out.record.bytes, image, out.record.at);
+    return 200;
   }
 
   /** What `apply` has just changed, binding by binding, into `changes`. */
@@ -245,17 +270,22 @@ export class Registrar {
     const bindings = this.bindings;
     out.bindingsBefore = bindings.loaded;
     out.bindingsAfter = bindings.live;
-    startResponse(out, 200, PHRASE[200]);
     out.changed = out.added + out.refreshed + out.removed > 0;
     if (out.changed) {
       writeRecord(out, bindings);
-      listImages(out, out.record.bytes, bindings.recordAt, out.record.at);
-    } else listImages(out, out.state, out.stateAt, out.stateEnd);
+      this.answer(out, out.record.bytes, bindings.recordAt, out.record.at);
+    } else this.answer(out, out.state, out.stateAt, out.stateEnd);
+    return 200;
+  }
+
+  /** The 200, with the images in bytes[at, end) that have not run out. */
+  private answer(out: Outbox, bytes: Uint8Array, at: number, end: number): void {
+    startResponse(out, 200, PHRASE[200]);
+    listImages(out, bytes, at, end);
     out.answer.text(DATE);
     writeDate(out.answer, out.now);
     out.answer.text(CRLF);
     endResponse(out);
-    return 200;
   }
 
   /** At most what was asked, at most the maximum, less the jitter, but with it never below the minimum. */
@@ -301,6 +331,17 @@ function requestedExpiresS(contact: number, policy: Policy): number {
 /** Made by a request of the same Call-ID that was not earlier than this one. */
 function isOutOfOrder(out: Outbox, image: number): boolean {
   return hasCallIdOfRequest(out.state, image) && table[T_CSEQ] >>> 0 <= cseqOf(out.state, image);
+}
+
+/** The binding's nonce becomes the request's, with the highest nc that it was used with as far as the binding tells. */
+function takeNonce(out: Outbox, binding: PlainBinding): void {
+  const { nonceIdHigh, nonceIdLow } = out;
+  const isSame = binding.nonceIdHigh === nonceIdHigh >>> 0 && binding.nonceIdLow === nonceIdLow >>> 0;
+  const known = isSame ? binding.highestNc : -1;
+  if (out.authenticated) out.highestNc = known > out.nc ? known : out.nc;
+  binding.nonceIdHigh = out.authenticated ? nonceIdHigh >>> 0 : 0;
+  binding.nonceIdLow = out.authenticated ? nonceIdLow >>> 0 : 0;
+  binding.highestNc = out.authenticated ? out.highestNc : 0;
 }
 
 function toIsOfRequestDomain(): boolean {

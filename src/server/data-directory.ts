@@ -1,5 +1,5 @@
 // The data directory: its lock, its format and what was fixed when it was made (number of shards, secret).
-// The records in it are location/lmdb-store's.
+// What a shard keeps in it is location/log's.
 
 import { randomBytes } from 'node:crypto';
 import {

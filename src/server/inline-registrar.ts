@@ -1,9 +1,11 @@
 // A registrar in the caller's own thread: one shard, driven by the messages that a program hands in and by its event loop.
 // One turn of the loop is one batch: one commit, then the answers. For programs that own their sockets and want no threads.
 
-import { LmdbReader, LmdbStore } from '../location/lmdb-store.ts';
+import type { TableNews } from '../location/binding-table.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import type { LocationStore } from '../location/location-store.ts';
+import { LogReader } from '../location/log-reader.ts';
+import { LogStore } from '../location/log-store.ts';
 import { MemoryStore } from '../location/memory-store.ts';
 import type { Policy } from '../registrar/policy.ts';
 import type { FlowLiveness } from '../registrar/targets.ts';
@@ -54,8 +56,11 @@ export class InlineRegistrar {
       this.store = store;
       this.reader = store.reader();
     } else {
-      this.store = new LmdbStore(disk.directory, disk.durability);
-      this.reader = new LmdbReader(disk.directory, disk.durability);
+      const store = new LogStore(disk.directory, disk.durability);
+      const news: TableNews[] = [];
+      const parts = store.share((item) => news.push(item));
+      this.store = store;
+      this.reader = new LogReader(disk.directory, parts, () => news.shift());
     }
     const eventMemory = createEventMemory();
     const bellMemory = createBellMemory();

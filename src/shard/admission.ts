@@ -7,7 +7,6 @@ import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import { AUTH_OK, Authenticator } from '../registrar/authenticator.ts';
 import { type CredentialSource, USER_UNKNOWN } from '../registrar/credential-source.ts';
 import { deriveKey } from '../registrar/derived-key.ts';
-import { highestNc } from '../registrar/images.ts';
 import type { LookupPolicy } from '../registrar/lookup-policy.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { Peers } from '../registrar/peers.ts';
@@ -164,10 +163,7 @@ export class Admission {
 
   /** What the AOR's record says of a nonce used before this life of the shard. */
   private highestNc(idHigh: number, idLow: number): number {
-    const { out, state } = this;
-    if (state.aorLength < 0) return -1;
-    state.load(out);
-    return state.failure === null ? highestNc(out.state, out.stateAt, out.stateEnd, idHigh, idLow) : -1;
+    return this.state.aorLength < 0 ? -1 : this.state.highestNc(this.out, idHigh, idLow);
   }
 }
 

@@ -2,13 +2,17 @@
 // record on the way into the working set. Which bindings there shall be is the registrar's decision.
 // @hot
 
+import { RowCopy } from '../location/binding-row.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord, setRecordAorLength } from '../location/record.ts';
 import type { WriteSet } from '../location/write-set.ts';
-import { countImages } from '../registrar/images.ts';
+import { describeImage, refreshImage } from '../registrar/binding.ts';
+import { countImages, firstExpiry, highestNc } from '../registrar/images.ts';
 import { type Outbox, RECORD_BYTES_MAX } from '../registrar/outbox.ts';
+import { Identity } from '../registrar/plain-refresh.ts';
 import { SipHash } from '../sip/siphash.ts';
 import { slab, table } from '../sip/slab.ts';
+import { METHOD_REGISTER, T_METHOD, T_REQUEST_URI, T_TO, URI_USER_AT } from '../sip/span-table.ts';
 import { canonicalAor } from '../sip/uri.ts';
 
 /** Room for a canonical AOR; longer ones are nobody's. */
@@ -24,6 +28,9 @@ export class AorState {
   uncommitted = false;
   /** What the store threw at the last load, or null: then nothing may be written over the record either. */
   failure: unknown = null;
+  /** What `findPlain` found. */
+  readonly row = new RowCopy();
+  readonly identity: Identity;
   private readonly store: LocationStore;
   private readonly writes: WriteSet;
   private readonly hash: SipHash;
@@ -37,10 +44,16 @@ export class AorState {
     this.store = store;
     this.writes = writes;
     this.hash = new SipHash(hashKey);
+    this.identity = new Identity(hashKey);
   }
 
-  /** Takes the AOR of the URI whose record starts at `uri` in the span table. */
-  take(uri: number): void {
+  /** Takes the AOR that the request is about: To's for REGISTER (§10.3 step 5), else that of a Request-URI that names a user. */
+  takeOfRequest(): void {
+    const isOfUri = table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0;
+    this.take(isOfUri ? T_REQUEST_URI : T_TO);
+  }
+
+  private take(uri: number): void {
     this.aorLength = canonicalAor(slab, table, uri, this.aor);
     if (this.aorLength < 0) {
       this.key.fill(0); // nobody's, so that nothing is put down to the AOR before
@@ -50,7 +63,14 @@ export class AorState {
     hash.begin();
     hash.span(this.aor, 0, this.aorLength);
     hash.end();
-    this.key.set(hash.out);
+    for (let i = 0; i < 4; i++) this.key[i] = hash.out[i];
+  }
+
+  /** Whether the AOR has one binding that can be refreshed without its record, in `row`; the batch has not touched it. */
+  findPlain(): boolean {
+    const { key, writes, row } = this;
+    if (writes.find(key[0], key[1], key[2], key[3]) >= 0) return false;
+    return this.store.find(key[0], key[1], key[2], key[3], row) && row.plain;
   }
 
   /** Brings the AOR's images into the outbox, and has it write new ones where the working set has room for them. */
@@ -60,15 +80,25 @@ export class AorState {
     const entry = writes.find(key[0], key[1], key[2], key[3]);
     this.uncommitted = entry >= 0;
     this.failure = null;
-    out.state = entry >= 0 ? writes.bytes : this.loaded;
-    this.loadedAt = entry >= 0 ? writes.at[entry] : 0;
-    out.stateEnd = entry >= 0 ? writes.end[entry] : this.loadRecord();
+    if (entry >= 0 && writes.refreshes[entry] === 0) {
+      out.state = writes.bytes;
+      this.loadedAt = writes.at[entry];
+      out.stateEnd = writes.end[entry];
+    } else {
+      out.state = this.loaded;
+      this.loadedAt = 0;
+      out.stateEnd = this.loadRecord();
+    }
     if (out.stateEnd <= this.loadedAt) {
       out.stateAt = 0;
       out.stateEnd = 0;
       return;
     }
     out.stateAt = this.loadedAt + RECORD_HEADER_BYTES + recordAorLength(out.state, this.loadedAt);
+    if (this.uncommitted && out.state !== writes.bytes) {
+      writes.copyRow(entry, this.row);
+      refreshImage(out.state, out.stateAt, this.row);
+    }
     // A sound checksum over images that are none: written by a faulty program; worth no more than a damaged record.
     if (entry < 0 && countImages(out.state, out.stateAt, out.stateEnd) < 0) out.stateEnd = out.stateAt;
   }
@@ -76,6 +106,21 @@ export class AorState {
   /** Where the AOR of the record loaded begins in the outbox's state; it ends where the images begin. */
   get loadedAorAt(): number {
     return this.loadedAt + RECORD_HEADER_BYTES;
+  }
+
+  /** What the AOR's bindings say of a nonce, or -1. */
+  highestNc(out: Outbox, idHigh: number, idLow: number): number {
+    const { row } = this;
+    if (this.findPlain())
+      return row.nonceIdHigh === idHigh >>> 0 && row.nonceIdLow === idLow >>> 0 ? row.highestNc : -1;
+    this.load(out);
+    return this.failure === null ? highestNc(out.state, out.stateAt, out.stateEnd, idHigh, idLow) : -1;
+  }
+
+  /** Has the outbox write where the working set has room, for an image that is not kept. */
+  startImage(out: Outbox): void {
+    const at = this.writes.reserve(RECORD_BYTES_MAX);
+    out.record.start(this.writes.bytes, at, at + RECORD_BYTES_MAX);
   }
 
   /** Starts the new record of the AOR taken from the request: images follow. */
@@ -96,8 +141,30 @@ export class AorState {
   /** The record written becomes the AOR's; without bindings it is removed. */
   put(out: Outbox, bindings: number): void {
     const { writes, key, recordAt } = this;
-    if (bindings > 0) sealRecord(writes.bytes, recordAt, out.record.at);
-    writes.put(key[0], key[1], key[2], key[3], bindings > 0 ? out.record.at - recordAt : 0);
+    if (bindings === 0) return this.remove();
+    const { bytes } = writes;
+    sealRecord(bytes, recordAt, out.record.at);
+    const entry = writes.put(key[0], key[1], key[2], key[3], out.record.at - recordAt);
+    const images = recordAt + RECORD_HEADER_BYTES + recordAorLength(bytes, recordAt);
+    if (bindings > 1 || !describeImage(bytes, images, this.row)) {
+      writes.describe(entry, bindings, firstExpiry(bytes, images, out.record.at));
+      return;
+    }
+    this.identity.take(bytes, images);
+    this.row.identityHigh = this.identity.high;
+    this.row.identityLow = this.identity.low;
+    writes.describePlain(entry, this.row);
+  }
+
+  remove(): void {
+    const { writes, key } = this;
+    writes.put(key[0], key[1], key[2], key[3], 0);
+  }
+
+  /** The AOR's only binding becomes what `row` says. */
+  putRefresh(): void {
+    const { writes, key } = this;
+    writes.refresh(key[0], key[1], key[2], key[3], this.row);
   }
 
   private loadRecord(): number {

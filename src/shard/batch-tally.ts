@@ -28,8 +28,6 @@ export class BatchTally {
   private removed = 0;
   private evicted = 0;
   private expired = 0;
-  private bindings = 0;
-  private aors = 0;
 
   constructor(counters: Float64Array) {
     this.counters = counters;
@@ -42,13 +40,12 @@ export class BatchTally {
     this.refreshed += out.refreshed;
     this.removed += out.removed;
     this.evicted += out.evicted;
-    // Bindings that had run out but not yet been swept were still in the gauges.
-    this.changed(out.bindingsBefore + out.expired, out.bindingsAfter, out.expired);
+    this.expired += out.expired;
   }
 
   /** Bindings of an AOR that the wheel has taken out. */
-  swept(before: number, after: number): void {
-    this.changed(before, after, before - after);
+  swept(count: number): void {
+    this.expired += count;
   }
 
   /** A final answer that was not a replay. @param reason REASON_* where it is a refusal */
@@ -73,8 +70,6 @@ export class BatchTally {
     counters[COUNTER.unregistered] += this.removed;
     counters[COUNTER.evicted] += this.evicted;
     counters[COUNTER.expired] += this.expired;
-    counters[COUNTER.bindings] += this.bindings;
-    counters[COUNTER.aors] += this.aors;
   }
 
   clear(): void {
@@ -84,14 +79,5 @@ export class BatchTally {
     this.removed = 0;
     this.evicted = 0;
     this.expired = 0;
-    this.bindings = 0;
-    this.aors = 0;
-  }
-
-  private changed(before: number, after: number, expired: number): void {
-    this.expired += expired;
-    this.bindings += after - before;
-    if (before === 0 && after > 0) this.aors++;
-    if (before > 0 && after === 0) this.aors--;
   }
 }

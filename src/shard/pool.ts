@@ -7,7 +7,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import { LmdbReader } from '../location/lmdb-store.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Peers } from '../registrar/peers.ts';
@@ -23,6 +22,7 @@ import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { BindingEvents } from './binding-events.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
+import { Readers } from './readers.ts';
 import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask, StoreOptions } from './shard-thread.ts';
@@ -147,6 +147,7 @@ class RunningPool implements Pool {
   readonly events: BindingEvents;
   private readonly main: MainEnd;
   private readonly piscina: Piscina;
+  private readonly readers = new Readers();
   private readonly stopping = new AbortController();
   private readonly lives: Promise<void>[] = [];
   private stopped: Promise<void> | undefined;
@@ -208,9 +209,9 @@ class RunningPool implements Pool {
 
   openReaders(): LocationReader[] {
     return Array.from({ length: this.options.shards }, (_, shard) => {
-      const store = storeOptions(this.options, shard);
-      if (store.kind === 'memory') throw new Error('bindings in the memory of other threads cannot be read');
-      return new LmdbReader(store.directory, store.durability);
+      if (storeOptions(this.options, shard).kind === 'memory')
+        throw new Error('bindings in the memory of other threads cannot be read');
+      return this.readers.of(shard);
     });
   }
 
@@ -246,6 +247,7 @@ class RunningPool implements Pool {
     await this.main.close();
     this.events.drain();
     await this.piscina.destroy();
+    this.readers.closeAll();
     this.parts.close();
   }
 
@@ -286,6 +288,7 @@ class RunningPool implements Pool {
       else if (news.type === 'failed') reason = revive(news);
       else {
         this.options.log('info', 'shard open', { shard, ...news.report });
+        if (news.table) this.readers.opened(shard, news.table);
         opened();
       }
     };
@@ -374,7 +377,7 @@ function warnOfSmallBuffers({ log }: PoolOptions, { native, sockets }: SharedPar
 
 function storeOptions(options: PoolOptions, shard: number): StoreOptions {
   if (options.dataDir === undefined) return { kind: 'memory' };
-  return { kind: 'lmdb', directory: join(options.dataDir, `shard-${shard}`), durability: options.durability };
+  return { kind: 'log', directory: join(options.dataDir, `shard-${shard}`), durability: options.durability };
 }
 
 function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {

@@ -2,7 +2,6 @@
 // and hands it down. What is decided is the pipeline's business; what sockets and rings are made of, the transport's.
 // @hot
 
-import type { ScanReport } from '../location/location-store.ts';
 import type { Peers } from '../registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
 import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
@@ -21,7 +20,7 @@ const RING_SLOTS_MAX = (SLOT_COUNT * 3) / 4;
 export interface Pipeline {
   readonly peers: Peers;
   readonly answers: Datagrams;
-  open(now: number): ScanReport;
+  open(): void;
   receive(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;

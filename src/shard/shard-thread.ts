@@ -1,9 +1,9 @@
 // What a shard's thread is given, and how it is put together: store, rings, bells, sockets, loop. Comfortable code that
 // runs once per start; the work is in shard-loop.
 
-import type { MessagePort } from 'node:worker_threads';
-import { LmdbStore } from '../location/lmdb-store.ts';
-import type { LocationStore, ScanReport } from '../location/location-store.ts';
+import { MessageChannel, type MessagePort, type TransferListItem } from 'node:worker_threads';
+import type { LocationStore } from '../location/location-store.ts';
+import { LogStore } from '../location/log-store.ts';
 import { MemoryStore } from '../location/memory-store.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Policy } from '../registrar/policy.ts';
@@ -19,6 +19,7 @@ import { EventWriter } from './event-ring.ts';
 import { Forwarding } from './forwarding.ts';
 import type { GateOptions } from './gate.ts';
 import { Measures } from './measures.ts';
+import type { SharedTable } from './readers.ts';
 import { Ring } from './ring.ts';
 import type { ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
@@ -28,7 +29,7 @@ import { type WaitingMessage, WaitingRoom } from './waiting-room.ts';
 
 export type StoreOptions =
   | { readonly kind: 'memory' }
-  | { readonly kind: 'lmdb'; readonly directory: string; readonly durability: 'durable' | 'process' };
+  | { readonly kind: 'log'; readonly directory: string; readonly durability: 'durable' | 'process' };
 
 /** Everything a shard's thread is handed; crosses by structured clone. */
 export interface AuthTask {
@@ -78,9 +79,16 @@ export interface ShardTask {
   readonly gate?: GateOptions;
 }
 
+/** What a shard found in its store. */
+export interface OpenReport {
+  readonly aors: number;
+  readonly bindings: number;
+  readonly quarantined: number;
+}
+
 /** What a shard's thread tells the main thread. */
 export type ShardNews =
-  | { readonly type: 'open'; readonly report: ScanReport }
+  | { readonly type: 'open'; readonly report: OpenReport; readonly table?: SharedTable }
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'wake' }
   | { readonly type: 'events' }
@@ -92,9 +100,11 @@ export type ShardNews =
       readonly fields: Record<string, unknown>;
     };
 
+type Tell = (news: ShardNews, transfer?: readonly TransferListItem[]) => void;
+
 /** Opens the store, runs the shard until it is told to stop, closes the store. Throws what kept it from going on. */
 export function runShardThread(task: ShardTask, createPipeline: (options: ShardOptions) => Pipeline): void {
-  const tell = (news: ShardNews) => task.port.postMessage(news);
+  const tell = (news: ShardNews, transfer: readonly TransferListItem[] = []) => task.port.postMessage(news, transfer);
   let store: LocationStore | undefined;
   let users: UserTable | undefined;
   try {
@@ -113,7 +123,7 @@ export function runShardThread(task: ShardTask, createPipeline: (options: ShardO
 }
 
 function openStore(options: StoreOptions): LocationStore {
-  return options.kind === 'memory' ? new MemoryStore() : new LmdbStore(options.directory, options.durability);
+  return options.kind === 'memory' ? new MemoryStore() : new LogStore(options.directory, options.durability);
 }
 
 function openUsers({ data, realms, providerState }: AuthTask): UserTable {
@@ -128,11 +138,25 @@ function shardAuth(task: AuthTask, users: UserTable, tell: (news: ShardNews) => 
   return { policy, realms, users, nonceStart, generation, startedAt, wait: (...who) => room.enter(...who) };
 }
 
+/** What the store found, and for readers in the main thread its table. */
+function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
+  const { aors, bindings, quarantined } = store;
+  const report = { aors, bindings, quarantined };
+  if (!(store instanceof LogStore) || task.store.kind !== 'log') return tell({ type: 'open', report });
+  for (const { address, bytes } of store.replayed.damaged) {
+    const fields = { shard: task.index, file: store.log.fileAt(address), address, bytes };
+    tell({ type: 'log', level: 'error', event: 'damaged log, set aside', fields });
+  }
+  const { port1, port2 } = new MessageChannel();
+  const table = { directory: task.store.directory, parts: store.share((news) => port1.postMessage(news)), port: port2 };
+  tell({ type: 'open', report, table }, [port2]);
+}
+
 function assemble(
   task: ShardTask,
   store: LocationStore,
   createPipeline: (options: ShardOptions) => Pipeline,
-  tell: (news: ShardNews) => void,
+  tell: Tell,
   users: UserTable | undefined,
 ): ShardLoop {
   const counters = new Float64Array(task.counters);
@@ -174,7 +198,7 @@ function assemble(
   };
   const rings = task.incoming.map((memory) => new Ring(memory));
   warmUp();
-  const report = shard.open(Date.now());
-  tell({ type: 'open', report });
+  shard.open();
+  tellOpen(task, store, tell);
   return new ShardLoop({ shard, counters, measures, bell, waiter, rings, forwarding, udp, lengths });
 }

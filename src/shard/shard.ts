@@ -2,7 +2,7 @@
 // no socket, no clock: shard-loop.ts drives it for real, a simulation in virtual time. Answers leave after commit().
 // @hot
 
-import type { LocationStore, ScanReport } from '../location/location-store.ts';
+import type { LocationStore } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
@@ -28,7 +28,7 @@ import {
 import { UserAgentServer } from '../registrar/uas.ts';
 import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
 import { parse } from '../sip/parser.ts';
-import { slab, slotStart, table } from '../sip/slab.ts';
+import { slotStart, table } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
   KIND_RESPONSE,
@@ -40,9 +40,7 @@ import {
   T_CONTACT_STAR,
   T_KIND,
   T_METHOD,
-  T_REQUEST_URI,
   T_TO,
-  URI_USER_AT,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission, type ShardAuth } from './admission.ts';
@@ -52,6 +50,7 @@ import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
 import type { GateOptions } from './gate.ts';
+import { isKeepAlive } from './keep-alive.ts';
 import { Measures } from './measures.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Ring } from './ring.ts';
@@ -132,18 +131,16 @@ export class Shard {
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
     this.measures = options.measures ?? new Measures();
-    this.sweeper = new Sweeper(this.state, this.out, this.tally, this.measures);
+    this.sweeper = new Sweeper(options.store, this.writes, this.state, this.out, this.tally, this.measures);
     this.out.peers = this.peers;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     this.admission = new Admission({ ...options, lookup: policy.lookup, refused }, this.out, this.state, this.uas);
   }
 
-  /** Takes the store's records in: once, before the first message. What ran out meanwhile goes by the wheel. */
-  open(): ScanReport {
-    const report = this.sweeper.open(this.store, this.counters);
-    this.counters[COUNTER.quarantined] = this.store.quarantined;
-    return report;
+  /** Once, before the first message. What ran out while nothing served goes by the wheel. */
+  open(): void {
+    this.gauge();
   }
 
   /** One message in a slot of the slab, its peer in the same row of `peers`. */
@@ -160,7 +157,7 @@ export class Shard {
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
-    this.state.take(aorUri());
+    this.state.takeOfRequest();
     if (this.state.aorLength >= 0 && this.options.shards > 1) {
       const owner = this.state.key[3] % this.options.shards;
       if (owner !== this.options.index) return this.forward(owner, length);
@@ -181,7 +178,7 @@ export class Shard {
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    const sweep = this.sweeper.msToNextTick(now);
+    const sweep = this.store.msToNextExpiry(now);
     const resend = this.unacknowledged.msToNextTick(now);
     return sweep < 0 || (resend >= 0 && resend < sweep) ? resend : sweep;
   }
@@ -191,10 +188,9 @@ export class Shard {
     this.now = now;
     if (this.writes.count > 0) {
       try {
-        this.store.commit(this.writes);
+        this.store.commit(this.writes, now);
         this.counters[COUNTER.commits]++;
         this.tally.apply();
-        this.sweeper.committed(this.writes);
         if (this.changes.count > 0) this.events?.publish(this.changes);
       } catch (error) {
         this.commitFailed(error);
@@ -208,13 +204,20 @@ export class Shard {
     this.tally.clear();
     this.changes.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
-    this.counters[COUNTER.quarantined] = this.store.quarantined;
+    this.gauge();
   }
 
   /** The answers have left, so long after their requests were taken in. */
   release(seconds: number): void {
     this.measures.answered(this.answers, this.peers, seconds);
     this.answers.count = 0;
+  }
+
+  private gauge(): void {
+    const { counters, store } = this;
+    counters[COUNTER.bindings] = store.bindings;
+    counters[COUNTER.aors] = store.aors;
+    counters[COUNTER.quarantined] = store.quarantined;
   }
 
   private openBatch(): void {
@@ -333,6 +336,10 @@ export class Shard {
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.uas.refuseAgain(out, this.transactions.answerStatus);
+    if (!again && !this.events?.listening && state.findPlain()) {
+      state.startImage(out);
+      if (this.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
+    }
     if (!this.load()) return this.uas.failed(out);
     state.startRecord(out);
     const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
@@ -347,6 +354,13 @@ export class Shard {
       if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;
     }
     return status;
+  }
+
+  private refreshed(): number {
+    if (this.out.answer.overflow) return this.startOver();
+    this.state.putRefresh();
+    this.tally.registered(this.out);
+    return 200;
   }
 
   /** The AOR's bindings come into the outbox; false where the store cannot read them. */
@@ -411,7 +425,6 @@ export class Shard {
       answers.outcome[row] = outcomeOf(500, this.out.reason);
       answers.reason[row] = this.out.reason;
     }
-    this.sweeper.failed(this.writes, this.now);
   }
 
   /** From here on retransmissions get their answers. */
@@ -432,18 +445,4 @@ export class Shard {
       if (answers.awaitsAck[row] !== 0) this.unacknowledged.watch(row, answers.ticket[row], this.now);
     }
   }
-}
-
-/** Where the AOR stands that the request is about: To for REGISTER (§10.3 step 5), else a Request-URI that names a user. */
-function aorUri(): number {
-  return table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0 ? T_REQUEST_URI : T_TO;
-}
-
-/** CRLFs or nothing at all (RFC 5626 §3.5.1, and what some phones send instead), or a STUN message (§3.5.2). */
-function isKeepAlive(at: number, length: number): boolean {
-  if (length > 0 && slab[at] < 2) return true;
-  if (length > 4) return false;
-  for (let i = 0; i < length; i++)
-    if (slab[at + i] !== 0x0d && slab[at + i] !== 0x0a && slab[at + i] !== 0) return false;
-  return true;
 }

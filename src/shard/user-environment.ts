@@ -4,7 +4,7 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
-import { checkFile } from '../location/lmdb-store.ts';
+import { checkFile } from './lmdb-file.ts';
 
 /** Address space, not memory or disk: room for tens of millions of users. */
 const MAP_BYTES = 2 ** 34;

@@ -3,18 +3,19 @@
 
 import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
-import { type Durability, LmdbStore } from '../../src/location/lmdb-store.ts';
+import type { Durability } from '../../src/location/log.ts';
+import { LogStore } from '../../src/location/log-store.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { putRecord, textOf } from './store-records.ts';
 
 const [mode, directory, durability] = process.argv.slice(2);
-const store = new LmdbStore(directory, durability as Durability);
+const store = new LogStore(directory, durability as Durability);
 const writes = new WriteSet();
 
 function commit(first: number, count: number, size = 100): void {
   writes.clear();
   for (let n = first; n < first + count; n++) putRecord(writes, n, `aor-${n}`, size);
-  store.commit(writes);
+  store.commit(writes, 0);
 }
 
 /** Commits one AOR after the other and says so, until it is killed. */

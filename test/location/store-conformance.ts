@@ -54,7 +54,7 @@ export function storeConformance(name: string, subject: StoreUnderTest): void {
     afterEach(() => store.close());
 
     const commit = (): void => {
-      store.commit(writes);
+      store.commit(writes, 0);
       writes.clear();
     };
 
@@ -89,7 +89,7 @@ export function storeConformance(name: string, subject: StoreUnderTest): void {
 
     it('keeps its own copy', () => {
       putRecord(writes, 1, 'mine');
-      store.commit(writes);
+      store.commit(writes, 0);
       writes.bytes.fill(0);
       writes.clear();
       const into = new Uint8Array(200);
@@ -119,7 +119,7 @@ export function storeConformance(name: string, subject: StoreUnderTest): void {
       removeRecord(writes, 2);
       putRecord(writes, 3, 'new');
       writes.end[2] = writes.bytes.length + 1;
-      expect(() => store.commit(writes)).toThrow(RangeError);
+      expect(() => store.commit(writes, 0)).toThrow(RangeError);
       writes.clear();
       expect([textOf(store, 1), textOf(store, 2), textOf(store, 3)]).toEqual([
         expected('old'),

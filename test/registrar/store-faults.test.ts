@@ -163,7 +163,7 @@ function damage(store: LocationStore, change: (record: Uint8Array) => Uint8Array
     writes.bytes.set(changed, writes.reserve(changed.length));
     writes.put(words[0], words[1], words[2], words[3], changed.length);
   });
-  store.commit(writes);
+  store.commit(writes, 0);
 }
 
 const DAMAGE: readonly (readonly [string, (record: Uint8Array) => Uint8Array])[] = [
@@ -202,9 +202,9 @@ describe('a damaged record', () => {
     damage(store, change);
     before.send(register({ to: BOB, callId: 'bob', contacts: [B] }));
     const after = new VirtualShard({ store, now: before.now });
-    expect([after.counter('quarantined'), after.counter('bindings'), after.counter('aors')]).toEqual([1, 1, 1]);
     expect(uris(after, BOB)).toEqual(['sip:alice@192.0.2.2']);
     expect(uris(after)).toEqual([]);
+    expect([after.counter('quarantined'), after.counter('bindings'), after.counter('aors')]).toEqual([1, 1, 1]);
   });
 
   it.each(NONSENSE)('R3261-10.3-33 with a sound checksum over %s is worth no more', (_, change) => {
@@ -218,7 +218,6 @@ describe('a damaged record', () => {
     });
     expect(uris(shard)).toEqual([]);
     const restarted = new VirtualShard({ store, now: shard.now });
-    expect(restarted.counter('bindings')).toBe(0);
     for (const it of [shard, restarted]) {
       expect(answered(it, request({ method: 'OPTIONS', uri: 'sip:alice@example.com' })).status).toBe(404);
       it.advance(3700);

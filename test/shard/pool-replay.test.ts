@@ -63,7 +63,7 @@ it('keeps every binding when its shards die, and when the pool is started anew',
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   const opens: unknown[] = [];
-  pool = await start((_level, event, fields) => event === 'shard open' && opens.push(fields.records));
+  pool = await start((_level, event, fields) => event === 'shard open' && opens.push(fields.aors));
   expect(opens).toEqual([0, 0]);
   const users = Array.from({ length: 40 }, (_, i) => `user${i}`);
   const check = async (from: Pool) => {

@@ -1,6 +1,7 @@
 // A location store whose commits and loads fail when the test says so. What it holds is a real store's.
 
-import type { LocationStore, ScanReport } from '../../src/location/location-store.ts';
+import type { RowCopy } from '../../src/location/binding-row.ts';
+import type { DueVisitor, LocationStore, ScanReport } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import type { WriteSet } from '../../src/location/write-set.ts';
 
@@ -21,17 +22,38 @@ export class FlakyStore implements LocationStore {
     return this.inner.quarantined;
   }
 
+  get aors(): number {
+    return this.inner.aors;
+  }
+
+  get bindings(): number {
+    return this.inner.bindings;
+  }
+
+  /** What can be answered without reading is answered. */
+  find(k0: number, k1: number, k2: number, k3: number, into: RowCopy): boolean {
+    return this.inner.find(k0, k1, k2, k3, into);
+  }
+
+  expire(now: number, budget: number, visitor: DueVisitor): void {
+    this.inner.expire(now, budget, visitor);
+  }
+
+  msToNextExpiry(now: number): number {
+    return this.inner.msToNextExpiry(now);
+  }
+
   load(key: Uint8Array, into: Uint8Array): number {
     if (this.unreadable) throw new Error('input/output error');
     return this.inner.load(key, into);
   }
 
-  commit(writes: WriteSet): void {
+  commit(writes: WriteSet, now: number): void {
     if (this.fails()) {
       this.failures++;
       throw new Error('disk full');
     }
-    this.inner.commit(writes);
+    this.inner.commit(writes, now);
   }
 
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport {

@@ -1,0 +1,253 @@
+// All bindings of a shard in memory: a row per AOR, found by its key, in shared memory without an object per binding.
+// What is in it is committed; the log decides what that is. @hot
+
+import {
+  addressOf,
+  bindingsOf,
+  expiresAtOf,
+  ROW_EXPIRES,
+  ROW_IDENTITY,
+  ROW_KEPT_WORDS,
+  ROW_KEY,
+  ROW_LINKS,
+  ROW_PLACE,
+  setPlace,
+} from './binding-row.ts';
+import { KeyIndex, SUB_TABLES, type SubTable } from './key-index.ts';
+import { CHUNK_ROWS, chunkOf, createChunk, type RowChunks, wordOf } from './row-chunks.ts';
+import { RowWheel } from './row-wheel.ts';
+
+/** What readers in other threads must be told. */
+export type TableNews =
+  | { readonly type: 'chunk'; readonly index: number; readonly chunk: Uint32Array }
+  | { readonly type: 'sub-table'; readonly index: number; readonly table: SubTable }
+  /** Generations of the log before this one are gone. */
+  | { readonly type: 'dropped'; readonly tail: number };
+
+/** Behind the versions: how many announcements there were. */
+export const NEWS_COUNT = SUB_TABLES;
+
+/** All that a reader in another thread needs to begin with; crosses by structured clone. */
+export interface TableParts {
+  readonly chunks: RowChunks;
+  readonly tables: readonly SubTable[];
+  /** By sub-table; odd while rows or slots of its keys change. */
+  readonly versions: Int32Array;
+  /** Announcements before these. */
+  readonly news: number;
+}
+
+export class BindingTable {
+  readonly chunks: RowChunks = [];
+  readonly index: KeyIndex;
+  readonly wheel: RowWheel;
+  readonly versions = new Int32Array(new SharedArrayBuffer((SUB_TABLES + 1) * 4));
+  /** Rows ever used: the largest number + 1. */
+  rows = 0;
+  /** Bindings of all AORs; an AOR with more than a row can count counts as that many. */
+  bindings = 0;
+  /** First free row + 1, 0 for none. */
+  private free = 0;
+  private listener: ((news: TableNews) => void) | null = null;
+
+  constructor() {
+    this.index = new KeyIndex({ grown: (sub, table) => this.announce({ type: 'sub-table', index: sub, table }) });
+    this.wheel = new RowWheel(this.chunks);
+  }
+
+  /** AORs with bindings. */
+  get aors(): number {
+    return this.index.count;
+  }
+
+  /** What there is now; every chunk and sub-table that comes later is announced. @cold */
+  share(listener: (news: TableNews) => void): TableParts {
+    this.listener = listener;
+    const { chunks, index, versions } = this;
+    return { chunks: [...chunks], tables: [...index.tables], versions, news: versions[NEWS_COUNT] };
+  }
+
+  /** @cold */
+  announce(news: TableNews): void {
+    if (this.listener === null) return;
+    this.listener(news);
+    Atomics.add(this.versions, NEWS_COUNT, 1);
+  }
+
+  /** Row of a key, or -1. */
+  find(k0: number, k1: number, k2: number, k3: number): number {
+    const { index } = this;
+    for (let slot = index.first(k2); slot >= 0; slot = index.next(k2, slot)) {
+      const row = index.rowAt(k2, slot);
+      const chunk = chunkOf(this.chunks, row);
+      const at = wordOf(row) + ROW_KEY;
+      if (
+        chunk[at] === k0 >>> 0 &&
+        chunk[at + 1] === k1 >>> 0 &&
+        chunk[at + 2] === k2 >>> 0 &&
+        chunk[at + 3] === k3 >>> 0
+      )
+        return row;
+    }
+    return -1;
+  }
+
+  /** A free row, taken until `put` or `giveBack`. */
+  take(): number {
+    const row = this.free - 1;
+    if (row < 0) {
+      this.reach(this.rows + 1);
+      return this.rows - 1;
+    }
+    this.free = chunkOf(this.chunks, row)[wordOf(row) + ROW_LINKS];
+    return row;
+  }
+
+  /** A row taken is not needed after all. */
+  giveBack(row: number): void {
+    const chunk = chunkOf(this.chunks, row);
+    chunk[wordOf(row) + ROW_PLACE + 1] = 0;
+    chunk[wordOf(row) + ROW_LINKS] = this.free;
+    this.free = row + 1;
+  }
+
+  isLive(row: number): boolean {
+    return row < this.rows && bindingsOf(chunkOf(this.chunks, row), wordOf(row) + ROW_PLACE) > 0;
+  }
+
+  addressOf(row: number): number {
+    return addressOf(chunkOf(this.chunks, row), wordOf(row) + ROW_PLACE);
+  }
+
+  bindingsOf(row: number): number {
+    return bindingsOf(chunkOf(this.chunks, row), wordOf(row) + ROW_PLACE);
+  }
+
+  /** Writes the row of an AOR, new or not, from words[at …], ROW_KEPT_WORDS of them. */
+  put(row: number, words: Uint32Array, at: number, address: number, bindings: number): void {
+    const chunk = chunkOf(this.chunks, row);
+    const r = wordOf(row);
+    const before = bindingsOf(chunk, r + ROW_PLACE);
+    const isEarlier = before > 0 && expiresAtOf(words, at + ROW_EXPIRES) < expiresAtOf(chunk, r + ROW_EXPIRES);
+    if (isEarlier) this.wheel.remove(row);
+    const tag = words[at + ROW_KEY + 2];
+    this.begin(tag);
+    for (let i = 0; i < ROW_KEPT_WORDS; i++) chunk[r + i] = words[at + i];
+    setPlace(chunk, r + ROW_PLACE, address, bindings);
+    if (before === 0) this.index.add(tag, row);
+    this.end(tag);
+    this.bindings += bindings - before;
+    if (before === 0 || isEarlier) this.wheel.add(row);
+  }
+
+  /** Changes what a refresh changes: words[at …] are the row's words from ROW_EXPIRES to ROW_PLACE. */
+  refresh(row: number, words: Uint32Array, at: number): void {
+    const chunk = chunkOf(this.chunks, row);
+    const r = wordOf(row) + ROW_EXPIRES;
+    const isEarlier = expiresAtOf(words, at) < expiresAtOf(chunk, r);
+    if (isEarlier) this.wheel.remove(row);
+    const tag = chunk[r - ROW_EXPIRES + ROW_KEY + 2];
+    this.begin(tag);
+    for (let i = 0; i < ROW_PLACE - ROW_EXPIRES; i++) chunk[r + i] = words[at + i];
+    this.end(tag);
+    if (isEarlier) this.wheel.add(row);
+  }
+
+  /** The record of a row has been written again, at another address. */
+  move(row: number, address: number): void {
+    const chunk = chunkOf(this.chunks, row);
+    const r = wordOf(row);
+    const tag = chunk[r + ROW_KEY + 2];
+    this.begin(tag);
+    setPlace(chunk, r + ROW_PLACE, address, bindingsOf(chunk, r + ROW_PLACE));
+    this.end(tag);
+  }
+
+  /** The AOR has no bindings left. */
+  remove(row: number): void {
+    const chunk = chunkOf(this.chunks, row);
+    const r = wordOf(row);
+    this.wheel.remove(row);
+    this.bindings -= bindingsOf(chunk, r + ROW_PLACE);
+    const tag = chunk[r + ROW_KEY + 2];
+    this.begin(tag);
+    this.index.remove(tag, row);
+    chunk[r + ROW_PLACE + 1] = 0;
+    this.end(tag);
+    this.giveBack(row);
+  }
+
+  // --- replay: rows are where the log says, free or not; no wheel, no free list until `settle`
+
+  /** As `put`, for a record of the log; repairs what contradicts it. @cold */
+  replayRecord(row: number, words: Uint32Array, at: number, address: number, bindings: number): void {
+    this.reach(row + 1);
+    const known = this.find(words[at], words[at + 1], words[at + 2], words[at + 3]);
+    if (known >= 0 && known !== row) this.replayRemoval(known, words, at);
+    const chunk = chunkOf(this.chunks, row);
+    const r = wordOf(row);
+    const tag = words[at + ROW_KEY + 2];
+    if (known !== row) {
+      this.index.remove(chunk[r + ROW_KEY + 2], row);
+      this.index.remove(tag, row);
+    }
+    for (let i = 0; i < ROW_KEPT_WORDS; i++) chunk[r + i] = words[at + i];
+    setPlace(chunk, r + ROW_PLACE, address, bindings);
+    if (known !== row) this.index.add(tag, row);
+  }
+
+  /** @param tag third word of the AOR's key @cold */
+  replayRefresh(row: number, tag: number, words: Uint32Array, at: number): void {
+    if (!this.isLive(row)) return;
+    const chunk = chunkOf(this.chunks, row);
+    const r = wordOf(row);
+    if (chunk[r + ROW_KEY + 2] !== tag || (chunk[r + ROW_IDENTITY] | chunk[r + ROW_IDENTITY + 1]) === 0) return;
+    for (let i = 0; i < ROW_PLACE - ROW_EXPIRES; i++) chunk[r + ROW_EXPIRES + i] = words[at + i];
+  }
+
+  /** @param row where the AOR was when it was removed; words[at …] its key @cold */
+  replayRemoval(row: number, words: Uint32Array, at: number): void {
+    const tag = words[at + 2];
+    const known = this.find(words[at], words[at + 1], tag, words[at + 3]);
+    if (known >= 0 && known !== row) this.replayRemoval(known, words, at);
+    this.reach(row + 1);
+    this.index.remove(tag, row);
+    const chunk = chunkOf(this.chunks, row);
+    const r = wordOf(row);
+    let same = true;
+    for (let i = 0; i < ROW_IDENTITY; i++) if (chunk[r + i] !== words[at + i]) same = false;
+    if (same) chunk[r + ROW_PLACE + 1] = 0;
+  }
+
+  /** After replay: counts, frees what is free and links what lives. @cold */
+  settle(): void {
+    this.bindings = 0;
+    this.free = 0;
+    this.wheel.clear();
+    for (let row = this.rows - 1; row >= 0; row--) {
+      const bindings = this.bindingsOf(row);
+      this.bindings += bindings;
+      if (bindings > 0) this.wheel.add(row);
+      else this.giveBack(row);
+    }
+  }
+
+  /** Makes sure that rows below `count` exist. */
+  private reach(count: number): void {
+    if (count <= this.rows) return;
+    this.rows = count;
+    while (this.chunks.length * CHUNK_ROWS < count) {
+      const chunk = createChunk();
+      this.chunks.push(chunk);
+      this.announce({ type: 'chunk', index: this.chunks.length - 1, chunk });
+    }
+  }
+
+  private begin(tag: number): void {
+    Atomics.add(this.versions, tag & (SUB_TABLES - 1), 1);
+  }
+
+  private end(tag: number): void {
+    Atomics.add(this.versions, tag & (SUB_TABLES - 1), 1);
+  }
+}

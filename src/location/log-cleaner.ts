@@ -1,0 +1,212 @@
+// Keeps the log short: counts what lives in each generation, moves live records from the oldest one to the head, a bounded
+// piece per batch, and has generations dropped in which nothing lives.
+// @hot
+
+import type { BindingTable } from './binding-table.ts';
+import { GENERATION_BYTES, type Log } from './log.ts';
+import {
+  ENTRY_RECORD,
+  entryKind,
+  entryRow,
+  entryWords,
+  FRAME_HEADER_BYTES,
+  type FrameWriter,
+  firstEntry,
+  frameLength,
+  NO_FRAME,
+  RECORD_ENTRY_BYTES,
+  recordLength,
+} from './log-frame.ts';
+import { chunkOf, wordOf } from './row-chunks.ts';
+
+/** The log may be this many times what its live records take, and never need be shorter than two generations. */
+const SPACE_FACTOR = 1.7;
+const SPACE_MIN = 2 * GENERATION_BYTES;
+/** Bytes of the tail looked at for each byte that the batch appends, and per batch at least and at most. */
+const PACE = 4;
+const LOOK_MIN = 16 << 10;
+const LOOK_MAX = 256 << 10;
+const WINDOW_BYTES = 1 << 20;
+const MOVES_MAX = 1024;
+
+export class LogCleaner {
+  /** Moves that the frame under way makes. */
+  moves = 0;
+  readonly movedRow = new Int32Array(MOVES_MAX);
+  /** Offsets in the frame. */
+  readonly movedTo = new Int32Array(MOVES_MAX);
+  private readonly log: Log;
+  private readonly table: BindingTable;
+  /** By generation, from the oldest: rows whose record lies there. */
+  private live: number[] = [];
+  private firstGeneration = 0;
+  /** Of all record entries appended: for the size of the average one. */
+  private recordBytes = 0;
+  private recordCount = 0;
+  /** Up to here the tail's live records have been moved: a frame's address, or an entry's within the frame in hand. */
+  private cleaned = 0;
+  private frameAt = 0;
+  private frameEnd = 0;
+  /** The frame to begin with again, should the moves under way fail. */
+  private mark = 0;
+  private window = new Uint8Array(new ArrayBuffer(0));
+  private words = new Uint32Array(0);
+  private windowAt = 0;
+  private windowEnd = 0;
+
+  constructor(log: Log, table: BindingTable) {
+    this.log = log;
+    this.table = table;
+  }
+
+  /** Counts what the table holds. @cold */
+  open(): void {
+    this.firstGeneration = Math.floor(this.log.tail / GENERATION_BYTES);
+    this.restart(this.log.tail);
+    this.live = this.log.generations.map(() => 0);
+    for (let row = 0; row < this.table.rows; row++) {
+      if (this.table.isLive(row)) this.came(this.table.addressOf(row), 0);
+    }
+  }
+
+  /** A record now lives at an address; `bytes` of its entry. */
+  came(address: number, bytes: number): void {
+    const generation = Math.floor(address / GENERATION_BYTES) - this.firstGeneration;
+    while (this.live.length <= generation) this.live.push(0);
+    this.live[generation]++;
+    if (bytes === 0) return;
+    this.recordBytes += bytes;
+    this.recordCount++;
+  }
+
+  /** The record at an address is dead. */
+  went(address: number): void {
+    const generation = Math.floor(address / GENERATION_BYTES) - this.firstGeneration;
+    if (generation >= 0) this.live[generation]--;
+  }
+
+  /** Begins a frame's moves: records of the tail that live, as far as it pays. `appended`: bytes that the batch brings, about. */
+  moveInto(frame: FrameWriter, appended: number): void {
+    this.moves = 0;
+    if (this.log.bytes <= this.allowed() || this.log.generations.length < 2) return;
+    let look = appended * PACE;
+    if (look < LOOK_MIN) look = LOOK_MIN;
+    if (look > LOOK_MAX) look = LOOK_MAX;
+    this.mark = this.cleaned < this.frameEnd ? this.frameAt : this.cleaned;
+    const end = this.cleaned + look;
+    while (this.cleaned < end && this.live[0] > this.moves) {
+      if (this.cleaned >= this.frameEnd && !this.nextFrame()) return;
+      if (!this.moveEntries(frame, end)) return;
+    }
+  }
+
+  /** The moves hold: their entries lie in the frame at `address`. */
+  moved(address: number): void {
+    for (let i = 0; i < this.moves; i++) {
+      const row = this.movedRow[i];
+      this.went(this.table.addressOf(row));
+      this.table.move(row, address + this.movedTo[i]);
+      this.came(address, 0);
+    }
+    this.moves = 0;
+  }
+
+  /** The moves do not hold. */
+  failed(): void {
+    if (this.moves > 0) this.restart(this.mark);
+    this.moves = 0;
+  }
+
+  /** Drops the oldest generations while nothing lives there; never the one that is written. Returns how many. */
+  drop(): number {
+    let dropped = 0;
+    while (this.log.generations.length > 1 && this.live[0] === 0) {
+      this.log.dropTail();
+      this.live.shift();
+      this.firstGeneration++;
+      dropped++;
+    }
+    if (this.cleaned < this.log.tail) this.restart(this.log.tail);
+    return dropped;
+  }
+
+  /** Bytes that the log may have. */
+  private allowed(): number {
+    const mean = this.recordCount === 0 ? 300 : this.recordBytes / this.recordCount;
+    const allowed = this.table.aors * mean * SPACE_FACTOR;
+    return allowed < SPACE_MIN ? SPACE_MIN : allowed;
+  }
+
+  private restart(address: number): void {
+    this.cleaned = address;
+    this.frameAt = address;
+    this.frameEnd = address;
+  }
+
+  /** Takes the frame at `cleaned` in hand; false where the tail has no more. What is no frame ends it: replay has named it. */
+  private nextFrame(): boolean {
+    const length = this.bring();
+    if (length === NO_FRAME) {
+      this.restart(this.log.tail + GENERATION_BYTES);
+      return false;
+    }
+    this.frameAt = this.cleaned;
+    this.frameEnd = this.cleaned + length;
+    this.cleaned = this.windowAt + firstEntry((this.frameAt - this.windowAt) >> 2) * 4;
+    return true;
+  }
+
+  /** Moves what lives in the rest of the frame in hand, up to the address `end`; false where no more moves fit. */
+  private moveEntries(frame: FrameWriter, end: number): boolean {
+    const { words, table, windowAt } = this;
+    while (this.cleaned < this.frameEnd && this.cleaned < end) {
+      if (this.moves === MOVES_MAX) return false;
+      const w = (this.cleaned - windowAt) >> 2;
+      if (entryKind(words, w) === ENTRY_RECORD) {
+        const row = entryRow(words, w);
+        if (table.isLive(row) && table.addressOf(row) === this.cleaned) this.move(frame, row, w);
+      }
+      this.cleaned += entryWords(words, w) * 4;
+    }
+    return true;
+  }
+
+  private move(frame: FrameWriter, row: number, w: number): void {
+    const from = w * 4 + RECORD_ENTRY_BYTES;
+    const chunk = chunkOf(this.table.chunks, row);
+    const i = this.moves++;
+    this.movedRow[i] = row;
+    this.movedTo[i] = frame.record(
+      row,
+      chunk,
+      wordOf(row),
+      this.table.bindingsOf(row),
+      this.window,
+      from,
+      from + recordLength(this.words, w),
+    );
+  }
+
+  /** Has the frame at `cleaned` whole in the window; its length, or NO_FRAME. */
+  private bring(): number {
+    for (let size = WINDOW_BYTES; ; size *= 4) {
+      const at = this.cleaned - this.windowAt;
+      if (at >= 0 && this.cleaned < this.windowEnd) {
+        const length = frameLength(this.words, at >> 2, (this.windowEnd - this.windowAt) >> 2, this.cleaned);
+        if (length !== NO_FRAME) return length;
+        if (at === 0 && this.windowEnd === this.log.tail + GENERATION_BYTES) return NO_FRAME;
+        if (at === 0 && size > GENERATION_BYTES) return NO_FRAME;
+      }
+      if (this.window.length < size) {
+        this.window = new Uint8Array(new ArrayBuffer(size));
+        this.words = new Uint32Array(this.window.buffer);
+      }
+      const left = this.log.tail + GENERATION_BYTES - this.cleaned;
+      const wanted = this.window.length < left ? this.window.length : left;
+      const got = this.log.read(this.cleaned, this.window, 0, wanted) & ~7;
+      this.windowAt = this.cleaned;
+      this.windowEnd = this.cleaned + got;
+      if (got < FRAME_HEADER_BYTES) return NO_FRAME;
+    }
+  }
+}

@@ -1,0 +1,223 @@
+// The location store on disk: records and refreshes in the log, a row per AOR in the table, one frame and at most one
+// fdatasync per batch. What a record says is record's and the registrar's business.
+
+import { refreshImage } from '../registrar/binding.ts';
+import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from './binding-row.ts';
+import { BindingTable, type TableNews, type TableParts } from './binding-table.ts';
+import type { DueVisitor, LocationStore, ScanReport } from './location-store.ts';
+import { AOR_KEY_BYTES } from './location-store.ts';
+import { type Durability, GENERATION_BYTES, Log } from './log.ts';
+import { LogCleaner } from './log-cleaner.ts';
+import { FRAME_HEADER_BYTES, FrameWriter, RECORD_ENTRY_BYTES } from './log-frame.ts';
+import { RecordReader } from './log-records.ts';
+import { type ReplayReport, replay } from './log-replay.ts';
+import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
+import { chunkOf, wordOf } from './row-chunks.ts';
+import type { RowVisitor } from './row-wheel.ts';
+import type { WriteSet } from './write-set.ts';
+
+const ENTRIES_MAX = 512;
+/** About what an entry brings, for the cleaner's pace. */
+const ENTRY_BYTES = 40;
+const RECORD_BYTES_MAX = 65_536;
+/** No row, and nothing to do. */
+const NOTHING = -1;
+
+export class LogStore implements LocationStore, RowVisitor {
+  quarantined = 0;
+  readonly table = new BindingTable();
+  readonly log: Log;
+  /** What the start found in the log. */
+  readonly replayed: ReplayReport;
+  private readonly cleaner: LogCleaner;
+  private readonly records: RecordReader;
+  private readonly frame = new FrameWriter();
+  private readonly row = new RowCopy();
+  private readonly keyBytes = new Uint8Array(AOR_KEY_BYTES);
+  private readonly key = new Uint32Array(this.keyBytes.buffer);
+  /** By entry of the batch under way: its row, whether it was taken for it, and the entry's place in the frame. */
+  private readonly rowOf = new Int32Array(ENTRIES_MAX);
+  private readonly isNew = new Uint8Array(ENTRIES_MAX);
+  private readonly offsetOf = new Int32Array(ENTRIES_MAX);
+  private visitor: DueVisitor | null = null;
+
+  /**
+   * @param directory of the shard; made where it is missing
+   * @throws Error naming the log, when it cannot be opened
+   */
+  constructor(directory: string, durability: Durability) {
+    this.log = new Log(directory, durability);
+    this.cleaner = new LogCleaner(this.log, this.table);
+    this.records = new RecordReader(this.log);
+    this.replayed = replay(this.log, this.table, { from: this.log.tail });
+    this.table.settle();
+    this.cleaner.open();
+    this.quarantined = this.replayed.damaged.length;
+  }
+
+  get aors(): number {
+    return this.table.aors;
+  }
+
+  get bindings(): number {
+    return this.table.bindings;
+  }
+
+  /** For readers in other threads; what is added later is announced. */
+  share(listener: (news: TableNews) => void): TableParts {
+    return this.table.share(listener);
+  }
+
+  find(k0: number, k1: number, k2: number, k3: number, into: RowCopy): boolean {
+    const row = this.table.find(k0, k1, k2, k3);
+    if (row < 0) return false;
+    into.take(chunkOf(this.table.chunks, row), wordOf(row), row);
+    return true;
+  }
+
+  load(key: Uint8Array, into: Uint8Array): number {
+    this.keyBytes.set(key);
+    const row = this.table.find(this.key[0], this.key[1], this.key[2], this.key[3]);
+    if (row < 0) return -1;
+    const length = this.readRow(row, into);
+    if (length < 0) this.quarantine(row);
+    return length;
+  }
+
+  commit(writes: WriteSet, now: number): void {
+    const { frame, cleaner, log } = this;
+    let encoded = 0;
+    let address = 0;
+    frame.start();
+    try {
+      cleaner.moveInto(frame, writes.count * ENTRY_BYTES + FRAME_HEADER_BYTES);
+      for (; encoded < writes.count; encoded++) this.encode(writes, encoded);
+      if (frame.entries === 0) return;
+      address = log.place(frame.length);
+      frame.seal(address, log.last, now);
+      log.append(frame.bytes, frame.length, address);
+    } catch (error) {
+      cleaner.failed();
+      while (--encoded >= 0) if (this.isNew[encoded] === 1) this.table.giveBack(this.rowOf[encoded]);
+      throw error;
+    }
+    cleaner.moved(address);
+    for (let entry = 0; entry < writes.count; entry++) this.apply(writes, entry, address);
+    if (cleaner.drop() > 0) this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / GENERATION_BYTES) });
+  }
+
+  expire(now: number, budget: number, visitor: DueVisitor): void {
+    this.visitor = visitor;
+    this.table.wheel.advance(now, budget, this);
+    this.visitor = null;
+  }
+
+  msToNextExpiry(now: number): number {
+    return this.table.wheel.msToNextTick(now);
+  }
+
+  /** For the wheel: a row's expiry has passed. */
+  expireRow(row: number): void {
+    const { row: copy, visitor } = this;
+    const chunk = chunkOf(this.table.chunks, row);
+    const at = wordOf(row);
+    copy.take(chunk, at, row);
+    visitor?.expire(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3], copy.expiresAt, copy.plain);
+  }
+
+  scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport {
+    const { table } = this;
+    const key = new Uint32Array(4);
+    const keyBytes = new Uint8Array(key.buffer);
+    const into = new Uint8Array(RECORD_BYTES_MAX);
+    const damaged: number[] = [];
+    let records = 0;
+    for (let row = 0; row < table.rows; row++) {
+      if (!table.isLive(row)) continue;
+      const length = this.readRow(row, into);
+      if (length < 0) {
+        damaged.push(row);
+        continue;
+      }
+      key.set(chunkOf(table.chunks, row).subarray(wordOf(row), wordOf(row) + 4));
+      records++;
+      visit(keyBytes, into.subarray(0, length));
+    }
+    for (const row of damaged) this.quarantine(row);
+    return { records, quarantined: damaged.length };
+  }
+
+  close(): void {
+    this.log.close();
+  }
+
+  /** The record of a row as it is now, or -1 where it is damaged. */
+  private readRow(row: number, into: Uint8Array): number {
+    const chunk = chunkOf(this.table.chunks, row);
+    const at = wordOf(row);
+    const length = this.records.read(this.table.addressOf(row), chunk, at + ROW_KEY, into);
+    if (length < 0 || length > into.length) return length;
+    this.row.take(chunk, at, row);
+    if (!this.row.plain) return length;
+    refreshImage(into, RECORD_HEADER_BYTES + recordAorLength(into, 0), this.row);
+    sealRecord(into, 0, length);
+    return length;
+  }
+
+  /** Adds an entry of the batch to the frame; the table stays as it is. */
+  private encode(writes: WriteSet, entry: number): void {
+    const { frame, table } = this;
+    const words = writes.rows;
+    const w = entry * ROW_WORDS;
+    const at = writes.at[entry];
+    const end = writes.end[entry];
+    if (at > end || end > writes.bytes.length) throw new RangeError('record out of bounds');
+    let row = table.find(words[w], words[w + 1], words[w + 2], words[w + 3]);
+    this.isNew[entry] = 0;
+    if (at < end) {
+      if (row < 0) {
+        row = table.take();
+        this.isNew[entry] = 1;
+      }
+      this.offsetOf[entry] = frame.record(row, words, w, writes.bindings[entry], writes.bytes, at, end);
+    } else if (row >= 0) {
+      if (writes.refreshes[entry] === 1) frame.refresh(row, words[w + 2], words, w + ROW_EXPIRES);
+      else frame.removal(row, words, w);
+    }
+    this.rowOf[entry] = row;
+  }
+
+  /** The frame at `address` holds: the table follows. */
+  private apply(writes: WriteSet, entry: number, address: number): void {
+    const { table, cleaner } = this;
+    const row = this.rowOf[entry];
+    if (row === NOTHING) return;
+    const w = entry * ROW_WORDS;
+    const length = writes.end[entry] - writes.at[entry];
+    if (writes.refreshes[entry] === 1) return table.refresh(row, writes.rows, w + ROW_EXPIRES);
+    if (this.isNew[entry] === 0) cleaner.went(table.addressOf(row));
+    if (length === 0) return table.remove(row);
+    const place = address + this.offsetOf[entry];
+    table.put(row, writes.rows, w, place, writes.bindings[entry]);
+    cleaner.came(place, RECORD_ENTRY_BYTES + length);
+  }
+
+  /** Sets a damaged record aside: a copy outside the log, and a removal. Best effort: on a full disk a restart meets it again. */
+  private quarantine(row: number): void {
+    const { frame, log, table } = this;
+    const address = table.addressOf(row);
+    this.quarantined++;
+    log.setAside(address, RECORD_ENTRY_BYTES + RECORD_BYTES_MAX);
+    try {
+      frame.start();
+      frame.removal(row, chunkOf(table.chunks, row), wordOf(row));
+      const place = log.place(frame.length);
+      frame.seal(place, log.last, 0);
+      log.append(frame.bytes, frame.length, place);
+    } catch {
+      // counted above; the shard logs the count
+    }
+    this.cleaner.went(address);
+    table.remove(row);
+  }
+}

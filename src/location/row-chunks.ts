@@ -1,0 +1,24 @@
+// Where rows lie: in chunks of shared memory that are added one at a time and never moved. What a row says is
+// binding-row's. @hot
+
+import { ROW_WORDS } from './binding-row.ts';
+
+const CHUNK_SHIFT = 16;
+export const CHUNK_ROWS = 1 << CHUNK_SHIFT;
+const WORDS_SHIFT = 4; // of ROW_WORDS
+
+/** One array per chunk, in order. */
+export type RowChunks = Uint32Array[];
+
+export function chunkOf(rows: RowChunks, row: number): Uint32Array {
+  return rows[row >>> CHUNK_SHIFT];
+}
+
+/** Index of a row's first word in its chunk. */
+export function wordOf(row: number): number {
+  return (row & (CHUNK_ROWS - 1)) << WORDS_SHIFT;
+}
+
+export function createChunk(): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(CHUNK_ROWS * ROW_WORDS * 4));
+}

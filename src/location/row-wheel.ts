@@ -1,0 +1,149 @@
+// When each row's first binding runs out: a hashed wheel of one-second buckets whose links lie in the rows themselves.
+// Lazy: a deadline that moves later costs nothing, the bucket that fires links the row anew. Time is an argument. @hot
+
+import { expiresAtOf, ROW_EXPIRES, ROW_LINKS } from './binding-row.ts';
+import { chunkOf, type RowChunks, wordOf } from './row-chunks.ts';
+
+const END = -1;
+const UNLINKED = -2;
+const TICK_MS = 1000;
+/** A power of two; deadlines further off are looked at once per turn. */
+const BUCKETS = 8192;
+/** The list of the bucket that is firing. */
+const FIRING = BUCKETS;
+/** When a row that fired is looked at again, should nothing come of it: a load or a commit that failed. */
+const RETRY_MS = 1000;
+
+export interface RowVisitor {
+  /** The first binding of a row has run out. The row stays on the wheel until it is removed. */
+  expireRow(row: number): void;
+}
+
+/** A row fires at the first tick at or after its expiry, never early. A clock set back delays only what was overdue. @hot */
+export class RowWheel {
+  /** Rows linked. */
+  count = 0;
+  private readonly rows: RowChunks;
+  private readonly heads = new Int32Array(BUCKETS + 1).fill(END);
+  /** One bit per bucket that holds a row. */
+  private readonly occupied = new Int32Array(BUCKETS >> 5);
+  /** Last tick whose bucket has been taken. */
+  private tick = 0;
+
+  constructor(rows: RowChunks) {
+    this.rows = rows;
+  }
+
+  /** Links a row that is not linked, at its own expiry; one that never expires stays off. */
+  add(row: number): void {
+    const chunk = chunkOf(this.rows, row);
+    const at = wordOf(row);
+    const expiresAt = expiresAtOf(chunk, at + ROW_EXPIRES);
+    if (expiresAt > 0) this.link(row, expiresAt);
+    else chunk[at + ROW_LINKS] = UNLINKED;
+  }
+
+  remove(row: number): void {
+    if ((chunkOf(this.rows, row)[wordOf(row) + ROW_LINKS] | 0) !== UNLINKED) this.unlink(row);
+  }
+
+  /** Empties the wheel, so that every row can be added again; whoever calls it does. */
+  clear(): void {
+    this.heads.fill(END);
+    this.occupied.fill(0);
+    this.count = 0;
+  }
+
+  /** Fires what is due at `nowMs`, looking at no more than `budget` rows. True: the budget ran out and more may be due. */
+  advance(nowMs: number, budget: number, visitor: RowVisitor): boolean {
+    const nowTick = Math.floor(nowMs / TICK_MS);
+    if (nowTick - this.tick > BUCKETS) this.tick = nowTick - BUCKETS;
+    if (nowTick < this.tick) this.tick = nowTick; // the clock was set back: what is new must not wait for the old time
+    for (let left = budget; ; ) {
+      for (let row = this.heads[FIRING]; row !== END; row = this.heads[FIRING]) {
+        if (left-- <= 0) return true;
+        this.unlink(row);
+        const expiresAt = expiresAtOf(chunkOf(this.rows, row), wordOf(row) + ROW_EXPIRES);
+        this.link(row, expiresAt <= nowMs ? nowMs + RETRY_MS : expiresAt);
+        if (expiresAt <= nowMs) visitor.expireRow(row);
+      }
+      if (this.tick >= nowTick) return false;
+      this.tick++;
+      this.take(this.tick & (BUCKETS - 1));
+    }
+  }
+
+  /** Milliseconds until something may be due, 0 when something is, -1 when there is nothing to wait for. */
+  msToNextTick(nowMs: number): number {
+    if (this.count === 0) return -1;
+    if (this.heads[FIRING] !== END) return 0;
+    const ticks = this.ticksToOccupied();
+    const ms = Math.ceil((this.tick + ticks) * TICK_MS - nowMs);
+    if (ms <= 0) return 0;
+    return Math.min(ms, Math.ceil(ticks * TICK_MS)); // a clock that was set back must not make the wait longer
+  }
+
+  private ticksToOccupied(): number {
+    const words = this.occupied.length;
+    const from = (this.tick + 1) & (BUCKETS - 1);
+    const first = from >> 5;
+    for (let step = 0; step <= words; step++) {
+      const at = (first + step) & (words - 1);
+      let word = this.occupied[at];
+      if (step === 0) word &= -1 << (from & 31);
+      if (step === words) word &= ~(-1 << (from & 31));
+      if (word === 0) continue;
+      const bucket = (at << 5) + 31 - Math.clz32(word & -word);
+      return ((bucket - from) & (BUCKETS - 1)) + 1;
+    }
+    return BUCKETS;
+  }
+
+  /** Moves a bucket, whole, to the firing list, which is empty. */
+  private take(bucket: number): void {
+    const row = this.heads[bucket];
+    if (row === END) return;
+    this.heads[bucket] = END;
+    this.occupied[bucket >> 5] &= ~(1 << (bucket & 31));
+    this.heads[FIRING] = row;
+    this.setPrevious(row, ~FIRING);
+  }
+
+  private link(row: number, deadlineMs: number): void {
+    let tick = Math.ceil(deadlineMs / TICK_MS);
+    if (tick <= this.tick) tick = this.tick + 1;
+    const bucket = tick & (BUCKETS - 1);
+    const head = this.heads[bucket];
+    this.setNext(row, head);
+    this.setPrevious(row, ~bucket);
+    if (head !== END) this.setPrevious(head, row);
+    else this.occupied[bucket >> 5] |= 1 << (bucket & 31);
+    this.heads[bucket] = row;
+    this.count++;
+  }
+
+  private unlink(row: number): void {
+    const chunk = chunkOf(this.rows, row);
+    const at = wordOf(row) + ROW_LINKS;
+    const next = chunk[at] | 0;
+    const previous = chunk[at + 1] | 0;
+    if (next !== END) this.setPrevious(next, previous);
+    if (previous >= 0) this.setNext(previous, next);
+    else {
+      const bucket = ~previous;
+      this.heads[bucket] = next;
+      if (next === END && bucket < BUCKETS) this.occupied[bucket >> 5] &= ~(1 << (bucket & 31));
+    }
+    chunk[at] = UNLINKED;
+    this.count--;
+  }
+
+  private setNext(row: number, next: number): void {
+    chunkOf(this.rows, row)[wordOf(row) + ROW_LINKS] = next;
+  }
+
+  /** The row before, or the complement of the bucket for the first of one. */
+  private setPrevious(row: number, previous: number): void {
+    chunkOf(this.rows, row)[wordOf(row) + ROW_LINKS + 1] = previous;
+  }
+}

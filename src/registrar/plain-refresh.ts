@@ -1,0 +1,78 @@
+// What a registrar knows of an AOR's only binding without its record, and whether a request asks for nothing but that
+// this binding live on: everything that its image keeps is as it was (binding.ts says what that is). Such a refresh
+// changes when the binding ends, its CSeq and its nonce, and is decided and answered from the request alone. @hot
+
+import { SipHash } from '../sip/siphash.ts';
+import { table } from '../sip/slab.ts';
+import {
+  CONTACT_REG_ID,
+  OPTION_GRUU,
+  T_CONTACT_COUNT,
+  T_CONTACT_STAR,
+  T_CONTACTS,
+  T_CSEQ,
+  T_SUPPORTED,
+} from '../sip/span-table.ts';
+import { hashKept } from './binding.ts';
+import { writeImage } from './binding-writer.ts';
+import { hasInstance } from './instance-id.ts';
+import type { Outbox } from './outbox.ts';
+
+/** The only binding of an AOR, without its texts. The registrar changes it in place. */
+export interface PlainBinding {
+  /** Keyed hash of all that a refresh leaves as it was; zeros: not known. */
+  identityHigh: number;
+  identityLow: number;
+  /** Epoch ms. */
+  expiresAt: number;
+  /** The interval last granted, seconds: it was refreshed that long before it ends. */
+  grantedS: number;
+  cseq: number;
+  /** The nonce that the last request was authenticated with, and the highest nc; zeros without one. */
+  nonceIdHigh: number;
+  nonceIdLow: number;
+  highestNc: number;
+}
+
+export class Identity {
+  high = 0;
+  low = 0;
+  private readonly hash: SipHash;
+
+  /** @param key 16 secret bytes */
+  constructor(key: Uint8Array) {
+    this.hash = new SipHash(key);
+  }
+
+  /** Of the image at `at`; never zero. */
+  take(bytes: Uint8Array, at: number): void {
+    const { hash } = this;
+    hash.begin();
+    hashKept(hash, bytes, at);
+    hash.end();
+    this.high = hash.out[0];
+    this.low = (hash.out[1] | 1) >>> 0;
+  }
+}
+
+/**
+ * Whether the request in the table may be a plain refresh of `binding` as far as that can be told without its texts: one
+ * contact, no "*", a binding that has not run out, a CSeq that is in order whatever the Call-ID; and no rule beyond §10.3
+ * looks at it (flows, RFC 5626; GRUUs, RFC 5627).
+ */
+export function mayRefresh(binding: PlainBinding, now: number): boolean {
+  if (table[T_CONTACT_COUNT] !== 1 || table[T_CONTACT_STAR] !== 0) return false;
+  if (binding.expiresAt <= now || table[T_CSEQ] >>> 0 <= binding.cseq) return false;
+  if (table[T_CONTACTS + CONTACT_REG_ID] > 0) return false;
+  return (table[T_SUPPORTED] & OPTION_GRUU) === 0 || !hasInstance(T_CONTACTS);
+}
+
+/** Writes the image that the request would make into the outbox's record; whether it is the binding's, but for what a refresh changes. */
+export function isSameBinding(out: Outbox, binding: PlainBinding, identity: Identity, expiresAt: number): boolean {
+  const w = out.record;
+  const at = w.at;
+  writeImage(w, T_CONTACTS, out, -1, expiresAt);
+  if (w.overflow) return false;
+  identity.take(w.bytes, at);
+  return identity.high === binding.identityHigh && identity.low === binding.identityLow;
+}
