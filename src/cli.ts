@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './server/bench-command.ts';
+import { addCertCommand } from './server/cert-command.ts';
 import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
@@ -28,7 +29,7 @@ const FLAGS: readonly [key: string, option: Option][] = [
     'listen',
     new Option(
       '--listen <transport:HOST:PORT>',
-      `udp or tcp, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
+      `udp, tcp, ws or wss, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
     ).argParser(collect),
   ],
   [
@@ -88,6 +89,11 @@ const FLAGS: readonly [key: string, option: Option][] = [
       "auto: the kernel's batch calls where there are any; dgram: Node's own sockets (default: auto)",
     ),
   ],
+  [
+    'tls.cert',
+    new Option('--tls-cert <file>', 'for tls and wss: certificate in PEM, with those that lead up to a known one'),
+  ],
+  ['tls.key', new Option('--tls-key <file>', 'for tls and wss: its private key in PEM')],
   [
     'policy.min-expires',
     new Option('--min-expires <s>', `shorter registrations are answered 423 (default: ${policy.minExpiresS})`),
@@ -155,6 +161,7 @@ function program(): Command {
   for (const [, option] of FLAGS) serveCommand.addOption(option);
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
+  addCertCommand(root);
   addBenchCommand(root);
   return root;
 }

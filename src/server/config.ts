@@ -10,6 +10,8 @@ import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
+import type { TlsFiles } from '../transport/tls-files.ts';
+import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
@@ -18,6 +20,16 @@ import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
+import {
+  connectionsKeys,
+  connectionsSchema,
+  fillStreams,
+  fillTls,
+  tlsFaults,
+  tlsKeys,
+  tlsSchema,
+} from './stream-config.ts';
+import { fillWebSocket, webSocketKeys, webSocketSchema } from './websocket-config.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -46,6 +58,9 @@ export interface Config {
   readonly policy: Policy;
   /** Limits of connections. */
   readonly streams: StreamPolicy;
+  readonly webSocket: WebSocketPolicy;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
 }
 
 const SHARDS_MAX = 64;
@@ -69,6 +84,7 @@ export const DEFAULT_CONFIG: Config = {
   // A server whose phones all refresh in the same minute has built its own storm.
   policy: { ...DEFAULT_POLICY, expiresJitterPercent: 10 },
   streams: DEFAULT_STREAM_POLICY,
+  webSocket: fillWebSocket({}, false),
 };
 
 /** What is wrong with a configuration: one line for each problem, each with the place it stands at. */
@@ -102,6 +118,9 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  websocket: webSocketSchema.optional(),
+  connections: connectionsSchema.optional(),
+  tls: tlsSchema.optional(),
   lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
@@ -161,6 +180,9 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      websocket: { ...merged.websocket, ...raw.websocket },
+      tls: { ...merged.tls, ...raw.tls },
+      connections: { ...merged.connections, ...raw.connections },
       lookup: { ...merged.lookup, ...raw.lookup },
     });
   }
@@ -182,7 +204,14 @@ export function refusals(
   const problems = authFaults(config.auth).map(
     ([path, fault]) => `${place(['auth', ...path], ['auth', ...path].join('.'))}: ${fault}`,
   );
+  problems.push(...tlsFaults(config.tls).map(([key, fault]) => `${place(['tls', key], `tls.${key}`)}: ${fault}`));
   const seen = new Set<string>();
+  const secure = config.listen.find(({ transport }) => transport === 'tls' || transport === 'wss');
+  if (secure !== undefined && config.tls === undefined) {
+    problems.push(
+      `${place(['listen'], 'listen')}: ${formatListenAddress(secure)} needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)`,
+    );
+  }
   for (const address of config.listen) {
     const name = formatListenAddress(address);
     if (seen.has(name) && address.port !== 0) problems.push(`${place(['listen'], 'listen')}: ${name} is there twice`);
@@ -218,6 +247,9 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    websocket: webSocketKeys,
+    tls: tlsKeys,
+    connections: connectionsKeys,
     lookup: lookupKeys,
     hep: hepKeys,
   };
@@ -239,18 +271,22 @@ function needsAuth(raw: Raw): boolean {
 function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
   const policy = raw.policy ?? {};
   const limits = raw.limits ?? {};
+  const tls = fillTls(raw.tls ?? {});
+  const auth = fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none');
   return {
     listen: raw.listen ?? DEFAULT_CONFIG.listen,
     data: raw.data ?? DEFAULT_CONFIG.data,
     ...(raw.shards === undefined ? {} : { shards: raw.shards }),
-    auth: fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none'),
+    auth,
     abuse: fillAbuse(raw.abuse ?? {}),
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     lookupHttp: fillLookupHttp(raw.lookup ?? {}),
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
-    streams: DEFAULT_STREAM_POLICY,
+    streams: fillStreams(raw.connections ?? {}),
+    webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode === 'digest'),
+    ...(tls && { tls }),
     ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],

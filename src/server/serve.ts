@@ -55,6 +55,8 @@ export async function serve(config: Config): Promise<number> {
   systemd?.watch(describer(server), shardsLive(server));
   if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);
 
+  // In a terminal it means that the terminal has gone.
+  if (!process.stdout.isTTY) process.on('SIGHUP', () => server.reload());
   const signal = await ended;
   status?.stop();
   status = undefined;

@@ -6,7 +6,9 @@ import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
+import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
@@ -40,8 +42,20 @@ export interface Server {
   lookup(aor: string): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
   handle(bytes: Uint8Array, source: MessageSource): void;
+  /** TCP, TLS and WebSocket connections, and what became of them. */
+  readonly connections: Readonly<FlowCounts>;
+  /** Reads certificates anew; connections that there are go on. */
+  reload(): void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
+}
+
+/** Where a program has a say while the server runs. */
+export interface ServerHooks {
+  /** Sends an answer to a message that the program handed in. */
+  readonly send?: SendAnswer;
+  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
+  readonly webSocketHandshake?: HandshakeHook;
 }
 
 /**
@@ -50,7 +64,8 @@ export interface Server {
  * The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
-export async function startServer(config: Config, log: Log = () => {}, send?: SendAnswer): Promise<Server> {
+export async function startServer(config: Config, log: Log = () => {}, hooks: ServerHooks = {}): Promise<Server> {
+  const { send } = hooks;
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const directory = openDataDirectory(config.data, {
@@ -64,6 +79,7 @@ export async function startServer(config: Config, log: Log = () => {}, send?: Se
     if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
     pool = await startPool({
       ...poolOptions(config, directory, log),
+      webSocket: { policy: config.webSocket, ...(hooks.webSocketHandshake && { handshake: hooks.webSocketHandshake }) },
       ...(users && { auth: poolAuth(config, directory.path, users) }),
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
@@ -101,6 +117,8 @@ export async function startServer(config: Config, log: Log = () => {}, send?: Se
       pool.hand(bytes, program);
     },
     counters: () => pool.counters(),
+    connections: pool.connections,
+    reload: () => pool.reload(),
     get restarts() {
       return pool.restarts;
     },
@@ -120,6 +138,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     listeners: config.listen,
     udp: config.udp,
     streams: config.streams,
+    ...(config.tls && { tls: config.tls }),
     flowNumbers: openFlowNumbers(directory.path),
     dataDir: directory.path,
     durability: config.durability,
@@ -143,7 +162,7 @@ export function firstPhone(config: Config, listen: readonly ListenAddress[], use
   const domain = config.policy.domains.find((name) => name !== '*') ?? host;
   const anywhere = address.host === '0.0.0.0' || address.host === '::';
   const registrar = anywhere ? `this machine's address, port ${address.port},` : hostPort(address);
-  const where = `at registrar ${registrar} over UDP`;
+  const where = `at registrar ${registrar} over ${address.transport.toUpperCase()}`;
   if (config.auth.mode === 'none') return `register sip:alice@${domain} (any user) ${where}, no password`;
   if (users > 0 || config.auth.provider !== undefined) return `register a user with its password ${where}`;
   return `no one can register yet: add a user with "aorta user add alice@${domain} --data ${config.data}", then register it ${where}`;

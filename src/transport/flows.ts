@@ -78,6 +78,7 @@ export class Flows {
   private readonly connections: (Connection | undefined)[] = [];
   private readonly perSource = new Map<string, number>();
   private readonly numbers: FlowNumbers;
+  private readonly scratch = new Uint8Array(16);
   private next: number;
   private used = 0;
 
@@ -89,24 +90,34 @@ export class Flows {
     this.peers = createPeers(live.slots);
   }
 
+  /**
+   * Whether one more connection from this address has a place, beside `pending` ones in all, `pendingHere` of them from
+   * there, that have no flow yet. A refusal is counted.
+   */
+  hasRoom(address: string, pending: number, pendingHere: number): boolean {
+    const { counts, policy, live, scratch } = this;
+    if (counts.open + pending >= Math.min(policy.connectionsMax, live.slots >> 1)) {
+      counts.refusedTotal++;
+      return false;
+    }
+    const family = parseIp(address, scratch, 0);
+    if ((this.perSource.get(sourceKey(scratch, 0, family)) ?? 0) + pendingHere < policy.connectionsPerSourceMax)
+      return true;
+    counts.refusedSource++;
+    return false;
+  }
+
   /** The token of a new connection, never 0; 0 where it may not be: too many in all, or from this source. */
   open(connection: Connection, source: FlowSource): number {
-    const { counts, policy, peers } = this;
-    if (counts.open >= Math.min(policy.connectionsMax, this.live.slots >> 1)) {
-      counts.refusedTotal++;
-      return 0;
-    }
+    const { counts, peers } = this;
+    const address = (source.address ?? '').split('%', 1)[0];
+    if (!this.hasRoom(address, 0, 0)) return 0;
     const token = this.newToken();
     const row = this.rowOf(token);
-    const family = parseIp((source.address ?? '').split('%', 1)[0], peers.ip, row << 4);
+    const family = parseIp(address, peers.ip, row << 4);
     if (family === 0) return 0; // gone already
-    const key = this.sourceKey(row, family);
-    const before = this.perSource.get(key) ?? 0;
-    if (before >= policy.connectionsPerSourceMax) {
-      counts.refusedSource++;
-      return 0;
-    }
-    this.perSource.set(key, before + 1);
+    const key = sourceKey(peers.ip, row << 4, family);
+    this.perSource.set(key, (this.perSource.get(key) ?? 0) + 1);
     peers.family[row] = family;
     peers.port[row] = source.port ?? 0;
     peers.transport[row] = source.transport;
@@ -155,7 +166,7 @@ export class Flows {
     const row = this.rowOf(token);
     this.live.end(token);
     this.connections[row] = undefined;
-    const key = this.sourceKey(row, this.peers.family[row]);
+    const key = sourceKey(this.peers.ip, row << 4, this.peers.family[row]);
     const left = (this.perSource.get(key) ?? 1) - 1;
     if (left === 0) this.perSource.delete(key);
     else this.perSource.set(key, left);
@@ -174,10 +185,9 @@ export class Flows {
       if (token !== 0 && this.live.isFree(token)) return token;
     }
   }
+}
 
-  /** An IPv4 address, or an IPv6 /64, as a key: one character per byte. */
-  private sourceKey(row: number, family: number): string {
-    const at = row << 4;
-    return String.fromCharCode(...this.peers.ip.subarray(at, at + (family === 4 ? 4 : 8)));
-  }
+/** An IPv4 address, or an IPv6 /64, as a key: one character per byte. */
+function sourceKey(ip: Uint8Array, at: number, family: number): string {
+  return String.fromCharCode(...ip.subarray(at, at + (family === 4 ? 4 : 8)));
 }
