@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 // The command `aorta`: flags → configuration → server. What a flag's value may be is server/config.ts.
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './server/bench-command.ts';
 import { addCertCommand } from './server/cert-command.ts';
 import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
+import { packageVersion } from './server/package-version.ts';
 import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
 import { addUserCommand } from './server/user-command.ts';
 
@@ -113,6 +113,14 @@ const FLAGS: readonly [key: string, option: Option][] = [
       `granted intervals are shortened at random by up to this, so that phones do not refresh in step (default: ${policy.expiresJitterPercent})`,
     ),
   ],
+  [
+    'admin.listen',
+    new Option(
+      '--admin <http:HOST:PORT>',
+      'admin API, metrics, health and dashboard, e.g. http:127.0.0.1:8060; off loopback they need the token of the ' +
+        'data directory (default: none)',
+    ),
+  ],
   ['log-level', new Option('--log-level <level>', 'trace, debug, info, warn, error, silent (default: info)')],
 ];
 
@@ -132,11 +140,16 @@ function flagOf(key: string): string {
   return FLAGS.find(([name]) => name === key)?.[1].long ?? key;
 }
 
+/** The configuration file, where one is named, and the flags, which win. */
+function sourcesOf(options: Readonly<Record<string, unknown>>): ConfigSource[] {
+  const file = options.config as string | undefined;
+  return file === undefined ? [flagSource(options)] : [readConfigFile(file), flagSource(options)];
+}
+
 async function runServe(options: Readonly<Record<string, unknown>>): Promise<void> {
   try {
-    const file = options.config as string | undefined;
-    const sources = file === undefined ? [flagSource(options)] : [readConfigFile(file), flagSource(options)];
-    process.exitCode = await serve(createConfig(sources));
+    const read = () => createConfig(sourcesOf(options));
+    process.exitCode = await serve(read(), options.config === undefined ? undefined : read);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     printProblems(error);
@@ -148,7 +161,7 @@ function program(): Command {
   const root = new Command('aorta');
   root
     .description('A SIP registrar and location service.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'aorta: ')) })
@@ -164,11 +177,6 @@ function program(): Command {
   addCertCommand(root);
   addBenchCommand(root);
   return root;
-}
-
-function version(): string {
-  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return manifest.version;
 }
 
 try {

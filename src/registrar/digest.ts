@@ -27,10 +27,10 @@ import {
   QOP_NONE,
 } from '../sip/credentials.ts';
 import { HEX } from '../sip/scanner.ts';
-import { MESSAGE_BYTES_MAX, slab, table } from '../sip/slab.ts';
+import { slab, table } from '../sip/slab.ts';
 import { T_BODY_AT, T_BODY_END, T_METHOD_AT, T_METHOD_END } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
-import { MD5_PADDING_BYTES, md5 } from './md5.ts';
+import { appendSpan, md5, digestText as theText } from './md5.ts';
 
 const COLON = 0x3a;
 const HEX_DIGITS = ascii('0123456789abcdef');
@@ -42,8 +42,8 @@ export function digestBytes(algorithm: number): number {
   return (algorithm & ALG_BASE_MASK) === ALG_MD5 ? 16 : DIGEST_BYTES_MAX;
 }
 
-/** The text under the hash: spans of one message, two digests in hex, colons; and the padding. */
-const room = new Uint8Array(MESSAGE_BYTES_MAX + 4 * DIGEST_BYTES_MAX + 16 + MD5_PADDING_BYTES);
+/** The text under the hash: spans of one message, two digests in hex, colons. */
+const room = theText;
 let length = 0;
 const a1 = new Uint8Array(DIGEST_BYTES_MAX);
 const a2 = new Uint8Array(DIGEST_BYTES_MAX);
@@ -133,9 +133,7 @@ function byte(value: number): void {
 }
 
 function span(at: number, end: number): void {
-  let to = length;
-  for (let p = at; p < end; p++) room[to++] = slab[p];
-  length = to;
+  length = appendSpan(length, at, end);
 }
 
 /** ":" and a value of `credentials`. */
@@ -156,6 +154,6 @@ function hex(digest: Uint8Array): void {
 }
 
 function end(into: Uint8Array): void {
-  if (base === ALG_MD5) md5(room, length, into);
+  if (base === ALG_MD5) md5(length, into);
   else into.set(hash(base === ALG_SHA_256 ? 'sha256' : 'sha512-256', room.subarray(0, length), 'buffer'));
 }

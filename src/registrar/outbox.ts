@@ -38,6 +38,8 @@ export class Outbox {
   direct = false;
   /** It came through an edge proxy that keeps flows: a URI of its Path has `ob`. */
   edgeOb = false;
+  /** Every URI of its Path is a sips one, or it has none. */
+  pathIsSecure = true;
   /** Its reg-ids count: the first hop is ours, or an edge proxy that says `ob`. */
   flows = false;
 

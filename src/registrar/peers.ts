@@ -8,11 +8,11 @@ export const TRANSPORT_TCP = 1;
 export const TRANSPORT_TLS = 2;
 export const TRANSPORT_WS = 3;
 export const TRANSPORT_WSS = 4;
-/** From inside: the admin API's orders, which come by no socket. */
-export const TRANSPORT_INTERNAL = 5;
 
 /** Listener of messages that the program around a server hands in: it knows its connections itself. */
 export const LISTENER_PROGRAM = 255;
+/** Listener of the admin API's orders, which come by no socket. */
+export const LISTENER_ADMIN = 254;
 
 export const VIA_MAIN = 1;
 /** And the peer has shown a certificate of a trusted proxy's. */

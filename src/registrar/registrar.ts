@@ -42,6 +42,7 @@ import {
   CHANGE_FLOW_ENDED,
   CHANGE_REFRESHED,
   CHANGE_REGISTERED,
+  CHANGE_REMOVED,
   CHANGE_UNREGISTERED,
   type Changes,
 } from './changes.ts';
@@ -54,6 +55,7 @@ import { isCutOff } from './live-flow.ts';
 import { admitFlows, writeFlowRows } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 import { admitPath, supports, writePathRows } from './path.ts';
+import { LISTENER_ADMIN } from './peers.ts';
 import {
   BAD_Q,
   BAD_REG_ID,
@@ -81,6 +83,7 @@ import {
 } from './reasons.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { endResponse, refuse, startResponse } from './response.ts';
+import { admitSips } from './sips-rules.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
 const GO_ON = 0;
@@ -121,6 +124,7 @@ export class Registrar {
       this.checkWildcard(out) ||
       this.checkContacts(out) ||
       admitPath(out, policy) ||
+      admitSips(out, policy) ||
       admitFlows(out, policy) ||
       this.checkInstances(out)
     );
@@ -165,11 +169,12 @@ export class Registrar {
       if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);
       else if (this.policy.flowGraceS === 0 && isCutOff(out.state, at, out.liveFlows))
         changes.add(CHANGE_FLOW_ENDED, aor, 0, aorLength, out.state, at, out.now);
+    const ended = out.peers.listener[out.peer] === LISTENER_ADMIN ? CHANGE_REMOVED : CHANGE_UNREGISTERED;
     let written = bindings.recordAt;
     for (let i = 0; i < bindings.count; i++) {
       const image = bindings.imageAt[i];
       if (bindings.isGone(i)) {
-        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : CHANGE_UNREGISTERED;
+        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : ended;
         if (image >= 0) changes.add(kind, aor, 0, aorLength, out.state, image, out.now);
         continue;
       }

@@ -13,6 +13,7 @@ import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-po
 import type { TlsFiles } from '../transport/tls-files.ts';
 import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
+import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from './admin-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
@@ -20,6 +21,7 @@ import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
+import { parserKeys, parserSchema } from './parser-config.ts';
 import {
   connectionsKeys,
   connectionsSchema,
@@ -53,6 +55,8 @@ export interface Config {
   /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
   readonly lookupHttp: readonly HttpAddress[];
   readonly logLevel: LogLevel;
+  /** The admin listener: API, metrics, health, dashboard. Absent: none. */
+  readonly admin?: AdminConfig;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
   readonly policy: Policy;
@@ -121,12 +125,14 @@ const schema = z.strictObject({
   websocket: webSocketSchema.optional(),
   connections: connectionsSchema.optional(),
   tls: tlsSchema.optional(),
+  admin: adminSchema.optional(),
   lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
   hep: hepSchema.optional(),
+  parser: parserSchema.optional(),
   policy: z
     .strictObject(
       {
@@ -183,7 +189,9 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       websocket: { ...merged.websocket, ...raw.websocket },
       tls: { ...merged.tls, ...raw.tls },
       connections: { ...merged.connections, ...raw.connections },
+      ...((merged.admin ?? raw.admin) && { admin: { ...merged.admin, ...raw.admin } }),
       lookup: { ...merged.lookup, ...raw.lookup },
+      parser: { ...merged.parser, ...raw.parser },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -201,9 +209,9 @@ export function refusals(
   config: Config,
   place: (path: readonly string[], fallback: string) => string = (path, fallback) => path.join('.') || fallback,
 ): string[] {
-  const problems = authFaults(config.auth).map(
-    ([path, fault]) => `${place(['auth', ...path], ['auth', ...path].join('.'))}: ${fault}`,
-  );
+  const faults = (key: string, found: [string[], string][]) =>
+    found.map(([path, fault]) => `${place([key, ...path], [key, ...path].join('.'))}: ${fault}`);
+  const problems = [...faults('auth', authFaults(config.auth)), ...faults('admin', adminFaults(config.admin))];
   problems.push(...tlsFaults(config.tls).map(([key, fault]) => `${place(['tls', key], `tls.${key}`)}: ${fault}`));
   const seen = new Set<string>();
   const secure = config.listen.find(({ transport }) => transport === 'tls' || transport === 'wss');
@@ -250,8 +258,10 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     websocket: webSocketKeys,
     tls: tlsKeys,
     connections: connectionsKeys,
+    admin: adminKeys,
     lookup: lookupKeys,
     hep: hepKeys,
+    parser: parserKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -269,6 +279,7 @@ function needsAuth(raw: Raw): boolean {
 }
 
 function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
+  const admin = fillAdmin(raw.admin);
   const policy = raw.policy ?? {};
   const limits = raw.limits ?? {};
   const tls = fillTls(raw.tls ?? {});
@@ -287,6 +298,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     streams: fillStreams(raw.connections ?? {}),
     webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode === 'digest'),
     ...(tls && { tls }),
+    ...(admin && { admin }),
     ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
@@ -312,6 +324,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
       transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
       answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+      strict: raw.parser?.strict ?? DEFAULT_POLICY.strict,
       lookup: fillLookup(raw.lookup ?? {}),
     },
   };

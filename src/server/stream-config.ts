@@ -76,3 +76,32 @@ export function tlsFaults(files: TlsFiles | undefined): readonly [key: string, f
     [wantsClients ? 'client-certificates' : 'trusted-domains', 'needs "ca": a file with the authorities that count'],
   ];
 }
+
+/** As it stands in the file. */
+export function effectiveStreams(policy: StreamPolicy): Record<string, unknown> {
+  return {
+    max: policy.connectionsMax,
+    'per-source': policy.connectionsPerSourceMax,
+    'idle-seconds': policy.idleMs / 1000,
+    'message-seconds': policy.messageMs / 1000,
+    'unsent-bytes': policy.unsentBytesMax,
+  };
+}
+
+/** As it stands in the file. */
+export function effectiveTls(files: TlsFiles): Record<string, unknown> {
+  const { certFile, keyFile, caFile, clientCertificates, trustedDomains, minVersion, domains } = files;
+  return {
+    cert: certFile,
+    key: keyFile,
+    ...(caFile && { ca: caFile }),
+    ...(clientCertificates && { 'client-certificates': clientCertificates }),
+    ...(trustedDomains && { 'trusted-domains': trustedDomains }),
+    ...(minVersion && { 'min-version': minVersion.slice('TLSv'.length) }),
+    ...(domains && {
+      domains: Object.fromEntries(
+        Object.entries(domains).map(([name, files]) => [name, { cert: files.certFile, key: files.keyFile }]),
+      ),
+    }),
+  };
+}

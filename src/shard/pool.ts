@@ -22,6 +22,7 @@ import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { BindingEvents } from './binding-events.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
+import type { OrderSource } from './order-end.ts';
 import { Readers } from './readers.ts';
 import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardLog } from './shard.ts';
@@ -108,6 +109,8 @@ export interface Pool {
   reload(): void;
   /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
   openReaders(): LocationReader[];
+  /** Has the owning shard decide about an operator's request; undefined where no answer came in time. */
+  order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined>;
   /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
   hand(bytes: Uint8Array, peers: Peers): void;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
@@ -201,6 +204,10 @@ class RunningPool implements Pool {
         });
       }),
     );
+  }
+
+  order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined> {
+    return this.main.orders.ask(request, source);
   }
 
   hand(bytes: Uint8Array, peers: Peers): void {

@@ -41,6 +41,7 @@ import {
   T_METHOD,
   T_TO,
 } from '../sip/span-table.ts';
+import { applyStrictness, type Leniency } from '../sip/strictness.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission, type ShardAuth } from './admission.ts';
 import { Answering } from './answering.ts';
@@ -97,6 +98,7 @@ export class Shard {
   private readonly registrar: Registrar;
   private readonly redirect: RedirectServer;
   private readonly unacknowledged: Unacknowledged;
+  private readonly strict: readonly Leniency[];
   private readonly keys: RequestKeys;
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
@@ -123,6 +125,7 @@ export class Shard {
     this.options = options;
     this.store = options.store;
     this.events = options.events;
+    this.strict = policy.strict;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
@@ -162,7 +165,8 @@ export class Shard {
     const at = slotStart(slot);
     if (!this.admission.hears(slot, at, at + length, now)) return;
     if (isKeepAlive(at, length)) return this.keepAlive(at, length);
-    const error = parse(at, at + length);
+    let error = parse(at, at + length);
+    if (this.strict.length > 0) error = applyStrictness(this.strict);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);

@@ -117,6 +117,8 @@ limits:
   timer-j-ms: 2000
   transactions: 5000
   answer-bytes: 67108864
+parser:
+  strict: [call-id, lower-vias]
 `);
     expect(config).toEqual({
       listen: [
@@ -165,6 +167,7 @@ limits:
         timerJMs: 2000,
         transactionsMax: 5000,
         answerBytesMax: 67108864,
+        strict: ['call-id', 'lower-vias'],
         lookup: { sip: 'authenticated', from: ['127.0.0.0/8', '::1', '192.0.2.0/24'] },
       },
       streams: {
@@ -199,6 +202,10 @@ limits:
       'aorta.yaml:2:16: policy.max-expires: expected a whole number from 1 to 2147483647, got "soon"',
     ],
     ['\npolicy: 3', 'aorta.yaml:2:9: policy: expected keys and values, got 3'],
+    [
+      'parser:\n  strict: [call-id, callid]',
+      'aorta.yaml:2:11: parser.strict: expected true, false or names of leniencies, got "callid", did you mean "call-id"?',
+    ],
     [
       'service-route:\n  example.com: sip:a.example.com',
       'aorta.yaml:2:16: service-route.example.com: a route needs ";lr" (RFC 3608 §6.3), got "sip:a.example.com"',

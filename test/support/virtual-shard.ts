@@ -41,6 +41,9 @@ export interface VirtualShardOptions {
   readonly events?: EventSink;
 }
 
+/** The secret of every virtual shard. */
+export const VIRTUAL_SECRET = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
+
 export class VirtualShard {
   /** Epoch milliseconds. */
   now: number;
@@ -59,7 +62,7 @@ export class VirtualShard {
       shards: options.shards ?? 1,
       store: this.store,
       policy: { ...DEFAULT_POLICY, domains: ['example.com'], ...options.policy },
-      secret: Uint8Array.from({ length: 32 }, (_, i) => i + 1),
+      secret: VIRTUAL_SECRET,
       counters: this.counters,
       measures: this.measures,
       forward: (owner, slot, length) => {
