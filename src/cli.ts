@@ -4,6 +4,11 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './server/bench-command.ts';
 import { addCertCommand } from './server/cert-command.ts';
+import { addCompletionCommand } from './server/commands/completion-command.ts';
+import { addConfigCommands } from './server/commands/config-command.ts';
+import { addDoctorCommand } from './server/commands/doctor-command.ts';
+import { addTopCommand } from './server/commands/top-command.ts';
+import { addUlCommand, translateSpelling } from './server/commands/ul-command.ts';
 import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
@@ -175,12 +180,17 @@ function program(): Command {
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
   addCertCommand(root);
+  addUlCommand(root);
+  addConfigCommands(root);
+  addTopCommand(root);
+  addDoctorCommand(root);
   addBenchCommand(root);
+  addCompletionCommand(root);
   return root;
 }
 
 try {
-  await program().parseAsync();
+  await program().parseAsync(translateSpelling(process.argv.slice(2)), { from: 'user' });
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;

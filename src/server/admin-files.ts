@@ -37,6 +37,11 @@ export function removeUrl(data: string): void {
   rmSync(join(data, URL_FILE), { force: true });
 }
 
+/** Undefined where no server with an admin listener runs on the data directory. */
+export function readUrl(data: string): string | undefined {
+  return readLine(join(data, URL_FILE));
+}
+
 function readLine(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8').trim() || undefined;

@@ -1,6 +1,7 @@
 // A Config in the form of the configuration file, secrets left out: for people who ask what is in force. The way there is
 // config.ts's.
 
+import { DEFAULT_LOOKUP_POLICY } from '../registrar/lookup-policy.ts';
 import type { Config } from './config.ts';
 import { httpUrl } from './http-address.ts';
 import { formatListenAddress } from './listen-address.ts';
@@ -39,7 +40,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       userhash: auth.policy.userhash,
       'wrong-credentials': auth.policy.wrongCredentials,
       'retry-after-s': auth.policy.retryAfterS,
-      'trusted-proxies': auth.trustedProxies,
+      ...filled('trusted-proxies', auth.trustedProxies),
       ...(auth.provider && { provider: { http: provider(auth.provider) } }),
     },
     abuse: hyphened(abuse),
@@ -52,8 +53,14 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
     },
     lookup: {
       sip: policy.lookup.sip,
-      from: policy.lookup.from,
-      http: config.lookupHttp.map(({ host, port }) => hostPort(host, port)),
+      ...filled(
+        'from',
+        policy.lookup.from.filter((prefix) => !DEFAULT_LOOKUP_POLICY.from.includes(prefix)),
+      ),
+      ...filled(
+        'http',
+        config.lookupHttp.map(({ host, port }) => hostPort(host, port)),
+      ),
     },
     ...(hep && { hep: { ...hyphened(hep), ...(hep.authKey !== undefined && { 'auth-key': HIDDEN }) } }),
     policy: {
@@ -75,6 +82,11 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       'answer-bytes': policy.answerBytesMax,
     },
   };
+}
+
+/** The file takes no empty lists. */
+function filled(key: string, list: readonly string[]): Record<string, unknown> {
+  return list.length > 0 ? { [key]: list } : {};
 }
 
 function provider(options: NonNullable<Config['auth']['provider']>): Record<string, unknown> {
