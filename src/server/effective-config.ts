@@ -44,13 +44,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       ...(auth.provider && { provider: { http: provider(auth.provider) } }),
     },
     abuse: hyphened(abuse),
-    connections: effectiveStreams(config.streams),
-    ...(config.tls && { tls: effectiveTls(config.tls) }),
-    websocket: {
-      origins: config.webSocket.origins,
-      'idle-seconds': config.webSocket.idleS,
-      'trusted-proxies': config.webSocket.trustedProxies,
-    },
+    ...connections(config),
     lookup: {
       sip: policy.lookup.sip,
       ...filled(
@@ -87,6 +81,18 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
 /** The file takes no empty lists. */
 function filled(key: string, list: readonly string[]): Record<string, unknown> {
   return list.length > 0 ? { [key]: list } : {};
+}
+
+function connections({ streams, tls, webSocket }: Config): Record<string, unknown> {
+  return {
+    connections: effectiveStreams(streams),
+    ...(tls && { tls: effectiveTls(tls) }),
+    websocket: {
+      origins: webSocket.origins,
+      'idle-seconds': webSocket.idleS,
+      'trusted-proxies': webSocket.trustedProxies,
+    },
+  };
 }
 
 function provider(options: NonNullable<Config['auth']['provider']>): Record<string, unknown> {
