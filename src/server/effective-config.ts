@@ -90,7 +90,7 @@ function connections({ streams, tls, webSocket }: Config): Record<string, unknow
     websocket: {
       origins: webSocket.origins,
       'idle-seconds': webSocket.idleS,
-      'trusted-proxies': webSocket.trustedProxies,
+      ...(webSocket.trustedProxies.length > 0 && { 'trusted-proxies': webSocket.trustedProxies }),
     },
   };
 }
