@@ -109,7 +109,7 @@ class Client {
     this.input = Buffer.alloc(0);
     const text = input.toString('latin1', 0, end);
     if (text.startsWith('HTTP/1.1 101')) this.opened();
-    else this.done(text.includes('SIP/2.0 200 ') && text.includes(`<${this.contact()}>;expires=`));
+    else this.done(text.includes('SIP/2.0 200 ') && text.includes(`<${this.contact()}>`));
   }
 
   private contact(): string {

@@ -16,12 +16,18 @@ interface OwnedSocket extends Socket {
   connection?: StreamConnection;
 }
 
+/** What all connections of a listener share. */
+export interface ConnectionOptions extends StreamListenerOptions {
+  /** A connection is no more. */
+  gone(connection: StreamConnection): void;
+}
+
 export class StreamConnection implements Connection {
   token = 0;
   /** When bytes last came, and when the first of the message under way did, 0 without one; epoch ms. */
   heardAt = Date.now();
   messageSince = 0;
-  private readonly options: StreamListenerOptions;
+  private readonly options: ConnectionOptions;
   /** The socket that was accepted; once a TLS handshake is over, the one inside. */
   private socket: Socket;
   private readonly framer = new Framer();
@@ -33,18 +39,30 @@ export class StreamConnection implements Connection {
   private reading = true;
   private ending = false;
 
-  constructor(socket: Socket, options: StreamListenerOptions) {
+  constructor(socket: Socket, options: ConnectionOptions) {
     this.socket = socket;
     this.options = options;
   }
 
   /** Takes bytes in from now on, from the socket accepted or the one inside its TLS. */
   start(socket: OwnedSocket): void {
+    if (socket !== this.socket) socket.on('error', onError);
     this.socket = socket;
     socket.connection = this;
     socket.on('data', onData);
     socket.on('end', onEnd);
+  }
+
+  /** Has `gone` called once the connection is no more, whatever ended it. */
+  watch(): void {
+    const socket: OwnedSocket = this.socket;
+    socket.connection = this;
     socket.on('error', onError);
+    socket.on('close', onClose);
+  }
+
+  closed(): void {
+    this.options.gone(this);
   }
 
   /** Reads nothing until `resume`. */
@@ -183,6 +201,10 @@ function onData(this: OwnedSocket, chunk: Buffer): void {
 /** The other end says no more; what it asked is still answered. */
 function onEnd(this: OwnedSocket): void {
   this.connection?.finish();
+}
+
+function onClose(this: OwnedSocket): void {
+  this.connection?.closed();
 }
 
 /** `close` follows. */

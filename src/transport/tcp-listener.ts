@@ -4,7 +4,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { bindError, formatListener } from './ip-address.ts';
 import { TRANSPORT_CODE } from './listen-address.ts';
-import { StreamConnection } from './stream-connection.ts';
+import { type ConnectionOptions, StreamConnection } from './stream-connection.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
 
 /** How often silent and slow connections are looked for. */
@@ -23,7 +23,7 @@ export async function openTcpListener(options: StreamListenerOptions): Promise<S
 
 export class TcpListener implements StreamListener {
   address: StreamListenerOptions['address'];
-  private readonly options: StreamListenerOptions;
+  private readonly options: ConnectionOptions;
   private readonly accepted: (socket: Socket, connection: StreamConnection) => void;
   private readonly server: Server;
   private readonly connections = new Set<StreamConnection>();
@@ -33,7 +33,7 @@ export class TcpListener implements StreamListener {
 
   /** @param accepted begins with the bytes of a connection that there may be */
   constructor(options: StreamListenerOptions, accepted: (socket: Socket, connection: StreamConnection) => void) {
-    this.options = options;
+    this.options = { ...options, gone: (connection) => this.gone(connection) };
     this.accepted = accepted;
     this.address = options.address;
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
@@ -94,8 +94,7 @@ export class TcpListener implements StreamListener {
       return;
     }
     this.connections.add(connection);
-    socket.on('error', onError);
-    socket.on('close', () => this.gone(connection));
+    connection.watch();
     this.accepted(socket, connection);
   }
 
@@ -115,9 +114,4 @@ export class TcpListener implements StreamListener {
       connection.destroy();
     }
   }
-}
-
-/** `close` follows. */
-function onError(this: Socket): void {
-  this.destroy();
 }
