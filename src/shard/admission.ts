@@ -28,6 +28,7 @@ import {
 } from '../sip/span-table.ts';
 import type { AorState } from './aor-state.ts';
 import { COUNTER } from './counters.ts';
+import { type FailedLogin, FailedLogins } from './failed-logins.ts';
 import { Gate, type GateOptions } from './gate.ts';
 
 export interface ShardAuth {
@@ -56,6 +57,8 @@ export interface AdmissionOptions {
   readonly counters: Float64Array;
   /** A log line about a source that is refused is due. */
   readonly refused: (report: RefusalReport) => void;
+  /** A failed login is to be logged; called where the policy asks for it. */
+  readonly failedLogin: (login: FailedLogin) => void;
 }
 
 export class Admission {
@@ -68,6 +71,7 @@ export class Admission {
   private readonly state: AorState;
   private readonly uas: UserAgentServer;
   private readonly counters: Float64Array;
+  private readonly failedLogins: FailedLogins | null;
 
   constructor(options: AdmissionOptions, out: Outbox, state: AorState, uas: UserAgentServer) {
     const { auth, gate, secret, counters, refused } = options;
@@ -76,6 +80,7 @@ export class Admission {
     this.state = state;
     this.uas = uas;
     this.counters = counters;
+    this.failedLogins = auth?.policy.logFailures ? new FailedLogins(out.peers, options.failedLogin) : null;
     this.lookup = options.lookup.sip;
     this.lookupSources = new TrustedSources([...options.lookup.from, ...(gate?.trustedProxies ?? [])]);
     this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), out.peers, counters, refused);
@@ -159,6 +164,7 @@ export class Admission {
     if (authenticator === null || isInternal(out.peers, out.peer)) return;
     const key = state.aorLength >= 0 ? state.key : null;
     gate?.outcome(out.peer, key, status, out.authenticated, authenticator.outcome, out.now);
+    this.failedLogins?.note(authenticator, state, out.peer, out.now);
     authenticator.outcome = AUTH_OK;
   }
 

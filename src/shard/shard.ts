@@ -50,6 +50,7 @@ import { AorState } from './aor-state.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
+import type { FailedLogin } from './failed-logins.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
 import type { GateOptions } from './gate.ts';
 import { answerKeepAlive, isKeepAlive } from './keep-alive.ts';
@@ -147,7 +148,9 @@ export class Shard {
     const { answers, transactions, unacknowledged, peers, keys, out, uas, tally, counters } = this;
     this.answering = new Answering({ answers, transactions, unacknowledged, peers, keys, out, uas, tally, counters });
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
-    this.admission = new Admission({ ...options, lookup: policy.lookup, refused }, this.out, this.state, this.uas);
+    const failedLogin = (login: FailedLogin) => options.log('warn', 'login failed', { ...login });
+    const admission = { ...options, lookup: policy.lookup, refused, failedLogin };
+    this.admission = new Admission(admission, this.out, this.state, this.uas);
   }
 
   /** Once, before the first message. What ran out while nothing served goes by the wheel. */

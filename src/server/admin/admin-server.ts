@@ -16,6 +16,7 @@ import { Problem } from '../problem.ts';
 import type { ReloadReport } from '../reload.ts';
 import { UserStore } from '../user-store.ts';
 import { Census } from './census.ts';
+import { addDashboard } from './dashboard.ts';
 import { EventJournal } from './event-journal.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { Health, type Phase } from './health.ts';
@@ -95,6 +96,7 @@ class RunningAdmin implements AdminServer {
     this.journal = new EventJournal((listener) => this.pool().events.subscribe(listener));
     this.addHealth();
     this.addApi();
+    addDashboard(http);
   }
 
   reloadTls(): void {
