@@ -34,6 +34,7 @@ const NAMES = [
   'dropped_source', // from a source that is refused for what it did (abuse control)
   'dropped_scanner', // from tools that say they are scanners
   'dropped_ring_full',
+  'large_answers', // over UDP, above 1300 bytes: they may leave in fragments
   'dropped_send', // answers the socket would not take
   'tapped', // messages copied for whoever watches
   'tap_dropped', // those that found no room

@@ -166,6 +166,7 @@ class RunningAdmin implements AdminServer {
       users: target.users,
       readings,
       storeBytes: await storeBytes(target.data, readings.length),
+      ...(target.shardPool && { connections: target.shardPool.connections }),
     };
     return metricsText(source, meters);
   }

@@ -18,6 +18,7 @@ import {
   TRANSPORT_NAMES,
 } from '../../shard/measures.ts';
 import type { ShardReading } from '../../shard/pool.ts';
+import type { FlowCounts } from '../../transport/flows.ts';
 import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
 import type { ProcessMeters } from './process-meters.ts';
 
@@ -30,6 +31,8 @@ export interface MetricsSource {
   readonly restarts: number;
   readonly users: number;
   readonly readings: readonly ShardReading[];
+  /** TCP, TLS and WebSocket. */
+  readonly connections?: Readonly<FlowCounts>;
   /** By shard. */
   readonly storeBytes: readonly number[];
 }
@@ -43,9 +46,19 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
   registrations(out, source.readings);
   traffic(out, source.readings);
   shards(out, source);
+  if (source.connections) connections(out, source.connections);
   histograms(out, source.readings);
   meters.write(out);
   return out.toString();
+}
+
+function connections(out: Exposition, { open, opened, ...ended }: Readonly<FlowCounts>): void {
+  out.gauge('aorta_connections', 'TCP, TLS and WebSocket connections that are open.', [[{}, open]]);
+  out.counter('aorta_connections_opened_total', 'Connections let in.', [[{}, opened]]);
+  const { pings, ...reasons } = ended;
+  const samples = Object.entries(reasons).map(([reason, count]): Sample => [{ reason }, count]);
+  out.counter('aorta_connections_refused_total', 'Connections not let in, or ended by Aorta, by reason.', samples);
+  out.counter('aorta_connection_pings_total', 'Double CRLFs answered (RFC 5626).', [[{}, pings]]);
 }
 
 /** A counter over all shards. */
@@ -75,8 +88,8 @@ function registrations(out: Exposition, readings: readonly ShardReading[]): void
   ]);
   out.counter(
     'aorta_binding_changes_total',
-    'Bindings added, renewed, removed by their clients, removed to make room, and run out.',
-    named(['registered', 'refreshed', 'unregistered', 'evicted', 'expired'], 'change'),
+    'Bindings added, renewed, removed by their clients, removed to make room, run out, and gone with their connection.',
+    named(['registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'flow_ended'], 'change'),
   );
   out.counter('aorta_queries_total', 'REGISTERs without Contact that were answered 200.', [
     [{}, totalOf(readings, COUNTER.fetched)],
