@@ -55,6 +55,12 @@ function withOffsets(bytes) {
   module.setFeatures(module.getFeatures());
   binaryen.setOptimizeLevel(3);
   binaryen.setShrinkLevel(0);
+  // AssemblyScript shares the library, and leaves limits that inline more: 5% slower here.
+  binaryen.setAlwaysInlineMaxSize(2);
+  binaryen.setFlexibleInlineMaxSize(20);
+  binaryen.setOneCallerInlineMaxSize(-1);
+  binaryen.setAllowInliningFunctionsWithLoops(false);
+  binaryen.setClosedWorld(false);
   binaryen.setLowMemoryUnused(true);
   binaryen.setZeroFilledMemory(true);
   module.optimize();

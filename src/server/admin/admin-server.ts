@@ -28,6 +28,7 @@ import { openApi } from './openapi.ts';
 import { ProcessMeters } from './process-meters.ts';
 import { Routes } from './route.ts';
 import { addServerRoutes } from './server-routes.ts';
+import { ShardLoad } from './shard-load.ts';
 import { addUserRoutes } from './user-routes.ts';
 
 /** The server as the admin listener sees it. */
@@ -83,6 +84,7 @@ class RunningAdmin implements AdminServer {
   private readonly health: Health;
   private readonly journal: EventJournal;
   private readonly orders = new LocationOrders((request, source) => this.pool().order(request, source));
+  private readonly load = new ShardLoad(() => this.readings());
   private locations: Locations | undefined;
   private userStore: UserStore | undefined;
 
@@ -124,7 +126,7 @@ class RunningAdmin implements AdminServer {
   }
 
   private openLocations(): Locations {
-    this.locations ??= new Locations(this.pool().openReaders(), this.target.secret);
+    this.locations ??= new Locations(this.pool().openReaders(), this.target.secret, (ms) => this.load.rest(ms));
     return this.locations;
   }
 

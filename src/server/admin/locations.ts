@@ -40,10 +40,20 @@ interface Place {
 export class Locations {
   private readonly readers: readonly LocationReader[];
   private readonly named: (aor: string) => NamedAor | undefined;
+  private readonly rest: (tookMs: number) => Promise<unknown>;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
 
-  /** @param readers by shard @param secret the data directory's */
-  constructor(readers: readonly LocationReader[], secret: Uint8Array) {
+  /**
+   * @param readers by shard
+   * @param secret the data directory's
+   * @param rest lets others have the processor after a slice that took so many milliseconds
+   */
+  constructor(
+    readers: readonly LocationReader[],
+    secret: Uint8Array,
+    rest: (tookMs: number) => Promise<unknown> = () => turn(),
+  ) {
+    this.rest = rest;
     this.readers = readers;
     this.named = createAorReader(secret);
   }
@@ -86,10 +96,11 @@ export class Locations {
   async *all(filter: Filter): AsyncGenerator<readonly AorBindings[]> {
     let place: Place | undefined = { shard: 0, after: SCAN_START };
     while (place !== undefined) {
+      const began = performance.now();
       const items: AorBindings[] = [];
       place = this.slice(place, SLICE, filter, items);
       if (items.length > 0) yield items;
-      await turn();
+      await this.rest(performance.now() - began);
     }
   }
 
