@@ -109,6 +109,8 @@ export interface Pool {
   reload(): void;
   /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
   openReaders(): LocationReader[];
+  /** Connections there are and have been. */
+  readonly flowCounts: Readonly<FlowCounts>;
   /** Has the owning shard decide about an operator's request; undefined where no answer came in time. */
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined>;
   /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
@@ -204,6 +206,10 @@ class RunningPool implements Pool {
         });
       }),
     );
+  }
+
+  get flowCounts(): Readonly<FlowCounts> {
+    return this.main.streams.flows.counts;
   }
 
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined> {

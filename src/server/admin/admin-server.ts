@@ -166,9 +166,9 @@ class RunningAdmin implements AdminServer {
       ready: health.problems().length === 0,
       restarts: target.shardPool?.restarts ?? 0,
       users: target.users,
+      flows: target.shardPool?.flowCounts,
       readings,
       storeBytes: await storeBytes(target.data, readings.length),
-      ...(target.shardPool && { connections: target.shardPool.connections }),
     };
     return metricsText(source, meters);
   }

@@ -31,8 +31,8 @@ export interface MetricsSource {
   readonly restarts: number;
   readonly users: number;
   readonly readings: readonly ShardReading[];
-  /** TCP, TLS and WebSocket. */
-  readonly connections?: Readonly<FlowCounts>;
+  /** Absent while starting. */
+  readonly flows?: Readonly<FlowCounts> | undefined;
   /** By shard. */
   readonly storeBytes: readonly number[];
 }
@@ -45,20 +45,11 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
   out.gauge('aorta_ready', '1 where /readyz says 200.', [[{}, source.ready ? 1 : 0]]);
   registrations(out, source.readings);
   traffic(out, source.readings);
+  if (source.flows) flows(out, source.flows);
   shards(out, source);
-  if (source.connections) connections(out, source.connections);
   histograms(out, source.readings);
   meters.write(out);
   return out.toString();
-}
-
-function connections(out: Exposition, { open, opened, ...ended }: Readonly<FlowCounts>): void {
-  out.gauge('aorta_connections', 'TCP, TLS and WebSocket connections that are open.', [[{}, open]]);
-  out.counter('aorta_connections_opened_total', 'Connections let in.', [[{}, opened]]);
-  const { pings, ...reasons } = ended;
-  const samples = Object.entries(reasons).map(([reason, count]): Sample => [{ reason }, count]);
-  out.counter('aorta_connections_refused_total', 'Connections not let in, or ended by Aorta, by reason.', samples);
-  out.counter('aorta_connection_pings_total', 'Double CRLFs answered (RFC 5626).', [[{}, pings]]);
 }
 
 /** A counter over all shards. */
@@ -125,6 +116,15 @@ function traffic(out: Exposition, readings: readonly ShardReading[]): void {
   );
   out.counter('aorta_load_failures_total', 'Records that could not be read.', one('load_failures'));
   out.gauge('aorta_quarantined_records', 'Damaged records set aside since the start.', one('quarantined'));
+}
+
+function flows(out: Exposition, { open, opened, refusedTotal, refusedSource }: Readonly<FlowCounts>): void {
+  out.gauge('aorta_flows', 'Connections of phones that stand.', [[{}, open]]);
+  out.counter('aorta_flows_opened_total', 'Connections taken.', [[{}, opened]]);
+  out.counter('aorta_flows_refused_total', 'Connections closed at once, for there were too many.', [
+    [{ reason: 'too_many' }, refusedTotal],
+    [{ reason: 'too_many_from_source' }, refusedSource],
+  ]);
 }
 
 function shards(out: Exposition, source: MetricsSource): void {
