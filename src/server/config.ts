@@ -220,6 +220,15 @@ export function refusals(
       `${place(['listen'], 'listen')}: ${formatListenAddress(secure)} needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)`,
     );
   }
+  const { minVersion, clientCertificates } = config.tls ?? {};
+  if (config.listen.some(({ transport }) => transport === 'wss')) {
+    for (const [key, wish] of [
+      ['min-version', minVersion === 'TLSv1.3' && 'refuse TLS 1.2'],
+      ['client-certificates', clientCertificates === 'required' && 'demand certificates of clients'],
+    ] as const)
+      if (wish)
+        problems.push(`${place(['tls', key], `tls.${key}`)}: wss listeners cannot ${wish}; a proxy in front can`);
+  }
   for (const address of config.listen) {
     const name = formatListenAddress(address);
     if (seen.has(name) && address.port !== 0) problems.push(`${place(['listen'], 'listen')}: ${name} is there twice`);

@@ -10,7 +10,8 @@ import { HandshakeCounts } from './handshake-counts.ts';
 import { bindError, formatIp, formatListener } from './ip-address.ts';
 import { type ListenAddress, TRANSPORT_CODE } from './listen-address.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
-import type { TlsFiles } from './tls-files.ts';
+import { RELOAD_CHECK_MS, TlsContexts } from './tls-contexts.ts';
+import type { CertificateFiles, TlsFiles } from './tls-files.ts';
 import {
   forwardedFor,
   type Handshake,
@@ -28,11 +29,6 @@ export interface WebSocketOptions extends StreamListenerOptions {
   /** Whether this peer is a proxy whose X-Forwarded-For counts. */
   trustsProxy?(address: string): boolean;
   readonly handshake?: HandshakeHook;
-}
-
-export interface WebSocketListener extends StreamListener {
-  /** Reads certificate and key again, for new connections; those that are open go on. Throws where they are no good. */
-  renewTls(): void;
 }
 
 /** Packages that bring the library, newest first: the first that loads on this machine is used. */
@@ -77,7 +73,7 @@ function loadLibrary(): Library | string {
 let library: Library | string | undefined;
 
 /** Opens one listener. Throws an Error whose message names what is missing: library, address, certificate or key. */
-export function openWebSocketListener(options: WebSocketOptions): WebSocketListener {
+export function openWebSocketListener(options: WebSocketOptions): StreamListener {
   library ??= loadLibrary();
   if (typeof library === 'string') throw new Error(library);
   return new Listener(library, options);
@@ -133,27 +129,44 @@ class WebSocketConnection implements Connection {
   }
 }
 
-class Listener implements WebSocketListener {
+class Listener implements StreamListener {
   readonly address: ListenAddress;
   private readonly uws: Library;
   private readonly options: WebSocketOptions;
   private readonly open = new Set<WebSocketConnection>();
   private readonly handshakes = new HandshakeCounts(HANDSHAKE_MS_MAX);
   private readonly apps: Uws.TemplatedApp[] = [];
+  /** Null on ws. It checks the files, which the library would refuse without saying why, and sees them change. */
+  private readonly contexts: TlsContexts | null;
+  private readonly watch: NodeJS.Timeout;
   private socket: Uws.us_listen_socket | null = null;
   private paused = false;
 
   constructor(uws: Library, options: WebSocketOptions) {
     this.uws = uws;
     this.options = options;
+    this.contexts = options.tls === undefined ? null : new TlsContexts(options.tls);
     this.socket = this.listen(this.app(), options.address.port);
     this.address = { ...options.address, port: uws.us_socket_local_port(this.socket) };
+    this.watch = setInterval(() => {
+      if (this.contexts?.stale) this.reload();
+    }, RELOAD_CHECK_MS);
+    this.watch.unref();
   }
 
-  renewTls(): void {
-    const app = this.app();
-    this.stopListening();
-    this.socket = this.listen(app, this.address.port);
+  /** Connections that there are go on with the app that took them in. */
+  reload(): void {
+    if (this.contexts === null || this.paused) return;
+    const { events, listener } = this.options;
+    try {
+      this.contexts.reload();
+      const app = this.app();
+      this.stopListening();
+      this.socket = this.listen(app, this.address.port);
+      events.notice('certificates read', { listener });
+    } catch (error) {
+      events.error(listener, error as Error);
+    }
   }
 
   pause(): void {
@@ -163,6 +176,7 @@ class Listener implements WebSocketListener {
 
   async close(): Promise<void> {
     this.pause();
+    clearInterval(this.watch);
     for (const connection of this.open) connection.close();
     // A turn of the event loop for what has just been written.
     await new Promise((resolve) => setImmediate(resolve));
@@ -175,25 +189,22 @@ class Listener implements WebSocketListener {
   }
 
   private app(): Uws.TemplatedApp {
-    const app = this.options.tls === undefined ? this.uws.App({}) : this.secureApp(this.options.tls);
+    const { tls } = this.options;
+    const app = tls === undefined ? this.uws.App({}) : this.uws.SSLApp(appOptions(tls));
     app.filter((response, change) => this.counted(response, Number(change)));
-    app.ws<UserData>('/*', this.behaviour());
-    app.any('/*', (response) => refuse(response, 426, 'This is SIP over WebSocket.'));
+    this.serve(app);
+    for (const [name, files] of Object.entries(tls?.domains ?? {})) {
+      app.addServerName(name.toLowerCase(), appOptions(files));
+      this.serve(app.domain(name.toLowerCase()));
+    }
     this.apps.push(app);
     return app;
   }
 
-  private secureApp(tls: TlsFiles): Uws.TemplatedApp {
-    try {
-      return this.uws.SSLApp({
-        cert_file_name: tls.certFile,
-        key_file_name: tls.keyFile,
-        ssl_ciphers: CIPHERS,
-        ssl_prefer_low_memory_usage: true,
-      });
-    } catch {
-      throw new Error(`certificate ${tls.certFile} and key ${tls.keyFile} cannot be used for TLS`);
-    }
+  /** The routes of one server name, or of none. */
+  private serve(app: Uws.TemplatedApp): void {
+    app.ws<UserData>('/*', this.behaviour());
+    app.any('/*', (response) => refuse(response, 426, 'This is SIP over WebSocket.'));
   }
 
   private behaviour(): Uws.WebSocketBehavior<UserData> {
@@ -286,6 +297,15 @@ class Listener implements WebSocketListener {
     if (forwarded === '' || !this.options.trustsProxy?.(peer)) return peer;
     return forwardedFor(forwarded) ?? peer;
   }
+}
+
+function appOptions({ certFile, keyFile }: CertificateFiles): Uws.AppOptions {
+  return {
+    cert_file_name: certFile,
+    key_file_name: keyFile,
+    ssl_ciphers: CIPHERS,
+    ssl_prefer_low_memory_usage: true,
+  };
 }
 
 /** Lets the hook decide, at once or later, as long as the client waits. */

@@ -100,6 +100,8 @@ describe.skipIf(peerMissing('chromium'))('phones in a browser', () => {
 
     relay.cut();
     await happened('disconnected', 1);
+    await none('jane');
+    await none('sipp');
     relay.mend();
     await happened('registered', 2);
     expect([(await contacts('jane')).length, (await contacts('sipp')).length]).toEqual([1, 1]);

@@ -24,6 +24,8 @@ export interface WsAddress {
   readonly host?: string;
   /** WSS; certificates are not checked. */
   readonly tls?: boolean;
+  /** The name that a TLS client asks for. */
+  readonly servername?: string;
 }
 
 export interface WsHandshake {
@@ -66,8 +68,10 @@ export class WsClient {
   }
 
   /** A connection on which nothing has been said. */
-  static async dial({ port, host = '127.0.0.1', tls = false }: WsAddress): Promise<WsClient> {
-    const socket = tls ? connectTls({ port, host, rejectUnauthorized: false }) : connectTcp({ port, host });
+  static async dial({ port, host = '127.0.0.1', tls = false, servername }: WsAddress): Promise<WsClient> {
+    const socket = tls
+      ? connectTls({ port, host, rejectUnauthorized: false, ...(servername && { servername }) })
+      : connectTcp({ port, host });
     const client = new WsClient(socket);
     const ready = new Promise<void>((resolve) => socket.once(tls ? 'secureConnect' : 'connect', resolve));
     await within(Promise.race([ready, client.ended]), WAIT_MS);

@@ -1,18 +1,20 @@
 // The WebSocket listener by itself (RFC 7118): handshakes, frames, limits and ends of connections, with a client that also
 // does what no browser would.
 
+import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type FlowCounts, Flows } from '../../src/transport/flows.ts';
 import { createLiveFlowsMemory, LiveFlows } from '../../src/transport/live-flows.ts';
+import type { StreamListener } from '../../src/transport/stream-listener.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../../src/transport/stream-policy.ts';
-import { openWebSocketListener, type WebSocketListener, type WebSocketOptions } from '../../src/transport/websocket.ts';
+import { openWebSocketListener, type WebSocketOptions } from '../../src/transport/websocket.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../../src/transport/websocket-policy.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { BINARY, CLOSE, frame, PING, PONG, TEXT, WsClient } from '../support/ws-client.ts';
 
 interface Door {
-  readonly listener: WebSocketListener;
+  readonly listener: StreamListener;
   readonly port: number;
   readonly flows: Flows;
   readonly counts: FlowCounts;
@@ -22,11 +24,12 @@ interface Door {
   /** Tokens in the order of messages and of ends. */
   readonly tokens: number[];
   readonly closed: number[];
+  readonly errors: string[];
   /** While false, no message finds room. */
   room: boolean;
 }
 
-const open: WebSocketListener[] = [];
+const open: StreamListener[] = [];
 
 /** A listener that sends every message back. */
 function door(
@@ -35,7 +38,13 @@ function door(
   const policy = { ...DEFAULT_STREAM_POLICY, ...options.policy };
   const numbers = { first: 1, step: 1 << 20, reserve: () => {} };
   const flows = new Flows(new LiveFlows(createLiveFlowsMemory(1000)), numbers, policy);
-  const lists = { messages: [] as string[], addresses: [] as string[], tokens: [] as number[], closed: [] as number[] };
+  const lists = {
+    messages: [] as string[],
+    addresses: [] as string[],
+    tokens: [] as number[],
+    closed: [] as number[],
+    errors: [] as string[],
+  };
   const transport = options.tls === undefined ? 'ws' : 'wss';
   const made = { ...lists, flows, counts: flows.counts, room: true };
   const listener = openWebSocketListener({
@@ -58,7 +67,7 @@ function door(
         return true;
       },
       closed: (token) => made.closed.push(token),
-      error: () => {},
+      error: (_, error) => made.errors.push(error.message),
     },
   });
   open.push(listener);
@@ -313,22 +322,37 @@ describe('limits', () => {
 });
 
 describe('WSS', () => {
+  const subject = ({ socket }: WsClient) => (socket as TLSSocket).getPeerCertificate().subject.CN;
+
   it('serves TLS, and a renewed certificate without a break for open connections', async () => {
     const tls = { ...selfSigned('first.example.com') };
     const at = door({ tls });
     const client = await WsClient.open({ ...at, tls: true });
     const second = selfSigned('second.example.com');
     Object.assign(tls, second);
-    at.listener.renewTls();
+    at.listener.reload?.();
     const later = await WsClient.open({ ...at, tls: true });
-    const subject = (of: WsClient) => (of.socket as import('node:tls').TLSSocket).getPeerCertificate().subject.CN;
     expect([subject(client), subject(later)]).toEqual(['first.example.com', 'second.example.com']);
     expect(await echo(client, 'old')).toBe('old');
-    expect(() => {
-      Object.assign(tls, { certFile: second.keyFile });
-      at.listener.renewTls();
-    }).toThrow(/cannot be used for TLS/);
-    await WsClient.open({ ...at, tls: true });
+    Object.assign(tls, { certFile: second.keyFile });
+    at.listener.reload?.();
+    expect(at.errors).toEqual([expect.stringContaining(second.keyFile)]);
+    expect(subject(await WsClient.open({ ...at, tls: true }))).toBe('second.example.com');
+  });
+
+  it('R3261-26.3.1-03 shows the certificate of the name that is asked for', async () => {
+    const domains = { 'b.example.com': selfSigned('b.example.com'), 'c.example.com': selfSigned('c.example.com') };
+    const at = door({ tls: { ...selfSigned('a.example.com'), domains } });
+    for (const name of ['b.example.com', 'a.example.com', 'c.example.com', 'unknown.example.com', '']) {
+      const client = await WsClient.open({ ...at, tls: true, ...(name && { servername: name }) });
+      expect(subject(client), name).toBe(name in domains ? name : 'a.example.com');
+      expect(await echo(client)).toBe('hello');
+    }
+  });
+
+  it('names the file that is no good', () => {
+    const { certFile } = selfSigned();
+    expect(() => door({ tls: { certFile, keyFile: '/nowhere/key.pem' } })).toThrow('/nowhere/key.pem (no such file)');
   });
 
   it('refuses what is no TLS and survives it', async () => {
