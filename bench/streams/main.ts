@@ -25,7 +25,7 @@ and a drop of all at once. Server and clients get a core each. Linux, two cores,
   --probe N             REGISTERs a second over UDP by which a drop is judged (500)
   --port N              UDP port of the server; the next one is the transport's (17160)
   --key WORD            ec (P-256) or rsa (2048): the certificate's (ec)
-  --flags "…"           further flags for aorta serve
+  --flags="…"           further flags for aorta serve
   --handshakes S        seconds of nothing but TLS handshakes, against Aorta and against openssl s_server, by
                         openssl s_time; 0 leaves them out (5)
   --server-core N, --client-core N   (1 and 0)

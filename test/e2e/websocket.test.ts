@@ -81,6 +81,14 @@ describe('REGISTER', () => {
     expect([...(await open.udp.fetch(aor)).keys()]).toEqual([client.contact]);
   });
 
+  it('R7118-5-02 keeps no answer for retransmissions, which a reliable transport has none of', async () => {
+    const client = await WsSipClient.open(open.ws);
+    const aor = 'twice@example.com';
+    const register = client.register({ aor, contacts: [`<${client.contact}>`], expires: 300 });
+    expect((await client.request(register)).status).toBe(200);
+    expect((await client.request(register)).status, 'the same CSeq once more').not.toBe(200);
+  });
+
   it('R7118-4.2-01 in binary frames, and with bytes that are no UTF-8, is answered in kind', async () => {
     const client = await WsSipClient.open(open.ws);
     client.ws.binary(client.register({ aor: 'binary@example.com' }));
