@@ -53,7 +53,7 @@ describe('configuration', () => {
 
   it('reads every key', () => {
     const config = load(`
-listen: ['udp:127.0.0.1:15060', 'tcp:[::1]:15060', 'wss:127.0.0.1:15443']
+listen: ['udp:127.0.0.1:15060', 'tcp:[::1]:15060', 'tls:127.0.0.1:15443']
 domains: [Example.COM, 2001:db8::1]
 service-route:
   Example.COM: ['<sip:a.example.com;lr>', 'sip:b.example.com;lr=on']
@@ -124,7 +124,7 @@ parser:
       listen: [
         { transport: 'udp', host: '127.0.0.1', port: 15060 },
         { transport: 'tcp', host: '::1', port: 15060 },
-        { transport: 'wss', host: '127.0.0.1', port: 15443 },
+        { transport: 'tls', host: '127.0.0.1', port: 15443 },
       ],
       data: join(directory, 'bindings'),
       shards: 3,
