@@ -9,10 +9,11 @@ import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
 import { ascii, type Writer } from '../sip/writer.ts';
 import { displayAt, expiresAtOf, paramsEnd, pathEnd, uriAt, uriEnd, userAgentEnd } from './binding.ts';
+import type { FlowLiveness } from './live-flow.ts';
 import type { Outbox } from './outbox.ts';
 import { PHRASE } from './phrases.ts';
 import { endResponse, startResponse } from './response.ts';
-import { type FlowLiveness, Targets } from './targets.ts';
+import { Targets } from './targets.ts';
 
 const CONTACT = ascii('Contact: ');
 const EXPIRES = ascii(';expires=');

@@ -6,8 +6,9 @@ import type { LocationReader } from '../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import { Domains } from '../registrar/domains.ts';
 import { countImages } from '../registrar/images.ts';
+import type { FlowLiveness } from '../registrar/live-flow.ts';
 import { RECORD_BYTES_MAX } from '../registrar/outbox.ts';
-import { type FlowLiveness, Targets } from '../registrar/targets.ts';
+import { Targets } from '../registrar/targets.ts';
 import { createAorReader, type NamedAor } from '../shard/aor-key.ts';
 
 /** What a lookup finds. */

@@ -4,7 +4,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { missingPeers, type Peer } from '../support/peers.ts';
+import { which } from '../support/child-process.ts';
+import { missingPackages, missingPeers, type Peer } from '../support/peers.ts';
 
 export function setup(): void {
   if (missingPeers().length > 0 && isDebianRoot()) install(missingPeers());
@@ -22,7 +23,10 @@ function isDebianRoot(): boolean {
 }
 
 function install(missing: readonly Peer[]): void {
-  const packages = missing.map((peer) => peer.debianPackage);
+  const packages = missing.flatMap((peer) => [
+    ...(which(peer.command) === undefined ? [peer.debianPackage] : []),
+    ...missingPackages(peer),
+  ]);
   say(`installing ${packages.join(' ')} with apt-get …`);
   apt(['update']);
   // One by one, so that a package which this release does not have costs only its own test.

@@ -1,0 +1,127 @@
+// docs/proxies.md as it stands, with the real programs: Kamailio as edge, baresip as phones, calls from one to the other.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { startPhone } from '../support/baresip-phone.ts';
+import { Child, killAll, poll } from '../support/child-process.ts';
+import { cookbookBlock, Edge } from '../support/kamailio.ts';
+import { configFile } from '../support/login-client.ts';
+import { peerMissing } from '../support/peers.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const hasPhones = !peerMissing('baresip');
+const hasEdges = hasPhones && !peerMissing('kamailio');
+
+afterAll(async () => {
+  await killAll();
+  removeDirectories();
+});
+
+interface Contact {
+  readonly uri: string;
+  readonly path: string[];
+}
+
+async function contactsOf(aorta: Aorta, user: string): Promise<Contact[]> {
+  const answer = await fetch(`http://127.0.0.1:${httpPort(aorta)}/v1/aors/${user}@example.com/contacts`);
+  return ((await answer.json()) as { contacts: Contact[] }).contacts;
+}
+
+function registered(aorta: Aorta, user: string): Promise<Contact> {
+  return poll(`${user}'s registration`, 10_000, async () => (await contactsOf(aorta, user))[0]);
+}
+
+function httpPort(aorta: Aorta): number {
+  return Number(/^lookups http:\/\/127\.0\.0\.1:(\d+)\//m.exec(aorta.stdout)?.[1]);
+}
+
+function startAorta(flags: readonly string[] = []): Promise<Aorta> {
+  return Aorta.start({ flags: ['--lookup', 'http:127.0.0.1:0', ...flags], shards: 2 });
+}
+
+/** alice calls bob: the call stands on both sides, and ends on both when she hangs up. */
+async function call(alice: Child, bob: Child): Promise<void> {
+  try {
+    await alice.until(/Call established: sip:bob@example\.com/, 15_000);
+    await bob.until(/Call established: sip:alice@example\.com/, 5000);
+  } catch (error) {
+    throw new Error(`${String(error)}\n--- alice\n${alice.output()}\n--- bob\n${bob.output()}`);
+  }
+  alice.signal('SIGTERM');
+  await bob.until(/BYE sip:/, 5000);
+}
+
+describe.skipIf(!hasEdges)('Kamailio as edge proxy', () => {
+  it.concurrent.each(['SIP', 'HTTP'])(
+    'R3327-5.4-01 R3261-8.3-01 brings a call by UDP to a phone whose TLS connection it holds, asking by %s',
+    async (way) => {
+      const aorta = await startAorta();
+      const edge = await Edge.start({ sip: aorta.port, ...(way === 'HTTP' && { http: httpPort(aorta) }) });
+      const proxy = `sip:127.0.0.1:${edge.tlsPort};transport=tls`;
+      const bob = startPhone({ aor: 'bob@example.com', proxy, transport: 'tls', answers: true });
+      const contact = await registered(aorta, 'bob');
+      expect(contact.uri).toMatch(/;transport=tls$/);
+      expect(contact.path).toEqual([
+        expect.stringMatching(new RegExp(`^<sip:[^@]+@127\\.0\\.0\\.1:${edge.port};lr;ob>$`)),
+      ]);
+      const alice = startPhone({
+        aor: 'alice@example.com',
+        proxy: `sip:127.0.0.1:${edge.port}`,
+        dial: 'sip:bob@example.com',
+      });
+      await call(alice, bob);
+    },
+  );
+
+  it.concurrent('R3327-5.4-01 with two edges brings a call from one to the phone at the other, over TCP', async () => {
+    const aorta = await startAorta();
+    const [one, two] = await Promise.all([Edge.start({ sip: aorta.port }), Edge.start({ sip: aorta.port })]);
+    const proxy = `sip:127.0.0.1:${two.port};transport=tcp`;
+    const bob = startPhone({ aor: 'bob@example.com', proxy, transport: 'tcp', answers: true });
+    const contact = await registered(aorta, 'bob');
+    expect(contact.path[0]).toContain(`@127.0.0.1:${two.port};`);
+    const alice = startPhone({
+      aor: 'alice@example.com',
+      proxy: `sip:127.0.0.1:${one.port}`,
+      dial: 'sip:bob@example.com',
+    });
+    await call(alice, bob);
+  });
+
+  it.concurrent('R3261-10.3-10 takes the word of an edge that asked for the password, and of nobody else', async () => {
+    const yaml = cookbookBlock('# aorta.yaml, passwords at the edge');
+    const auth = yaml.slice(yaml.indexOf('auth:')).replaceAll('192.0.2.10', '127.0.0.1');
+    const aorta = await startAorta(['--config', configFile(auth)]);
+    const edge = await Edge.start({ sip: aorta.port, auth: true });
+    const proxy = `sip:127.0.0.1:${edge.port}`;
+    const alice = startPhone({ aor: 'alice@example.com', proxy, password: 'alices-secret' });
+    const mallory = startPhone({ aor: 'mallory@example.com', proxy, password: 'alices-secret' });
+    await alice.until(/200 OK.*\[1 binding\]/, 10_000);
+    await mallory.until(/SIP\/2\.0 40[13]/, 10_000);
+    expect((await contactsOf(aorta, 'alice')).length).toBe(1);
+    expect((await contactsOf(aorta, 'mallory')).length).toBe(0);
+  });
+});
+
+describe.skipIf(!hasPhones)('a Node program with Aorta inside', () => {
+  it('R3261-8.3-01 registers phones and brings a call from one to the other', async () => {
+    const directory = join(ROOT, '.build/cookbook');
+    mkdirSync(directory, { recursive: true });
+    const file = join(directory, `proxy-${process.pid}.mjs`);
+    writeFileSync(file, cookbookBlock("import { createSocket } from 'node:dgram'"));
+    const port = await freePort();
+    const args = [file, '127.0.0.1', String(port), 'example.com', temporaryDirectory()];
+    const program = new Child(process.execPath, args, { cwd: ROOT });
+    await program.until(/^ready/m, 10_000);
+    const proxy = `sip:127.0.0.1:${port}`;
+    const bob = startPhone({ aor: 'bob@example.com', proxy, answers: true });
+    await program.until(/^registered bob@example\.com/m, 10_000);
+    const alice = startPhone({ aor: 'alice@example.com', proxy, dial: 'sip:bob@example.com' });
+    await call(alice, bob);
+    await program.until(/^unregistered alice@example\.com/m, 10_000);
+    program.signal('SIGTERM');
+    expect((await program.end(5000)).code).toBe(0);
+  });
+});
