@@ -8,6 +8,7 @@ import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_S
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
 import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
+import { addStaticCommands } from './server/static-command.ts';
 import { addUserCommand } from './server/user-command.ts';
 
 const { policy } = DEFAULT_CONFIG;
@@ -155,6 +156,7 @@ function program(): Command {
   for (const [, option] of FLAGS) serveCommand.addOption(option);
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
+  addStaticCommands(root);
   addBenchCommand(root);
   return root;
 }

@@ -5,6 +5,7 @@ import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
 import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
+import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
@@ -40,6 +41,8 @@ export interface Server {
   lookup(aor: string): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
   handle(bytes: Uint8Array, source: MessageSource): void;
+  /** Changes static bindings and aliases: see statics.ts for the changes there are. */
+  changeStatic(change: (content: StaticContent) => StaticContent): void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -95,6 +98,7 @@ export async function startServer(config: Config, log: Log = () => {}, send?: Se
     subscribe: (listener) => pool.events.subscribe(listener),
     lookupHttp: lookups.listen,
     lookup: (aor) => lookups.lookup(aor),
+    changeStatic: (change) => changeStatic(directory.path, change),
     handle: (bytes, source) => {
       if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
       writePeer(program, 0, source, LISTENER_PROGRAM);

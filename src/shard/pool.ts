@@ -350,6 +350,7 @@ class RunningPool implements Pool {
       events: parts.events[shard],
       eventBell: parts.eventBellMemory,
       liveFlows: parts.liveFlows,
+      ...(options.dataDir !== undefined && { data: options.dataDir }),
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),

@@ -13,6 +13,7 @@ import * as abi from '../transport/linux-abi.ts';
 import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/linux-udp.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import type { ShardAuth } from './admission.ts';
+import { createAorReader } from './aor-key.ts';
 import { Bell, FlagWait, flagWake } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { EventWriter } from './event-ring.ts';
@@ -24,6 +25,7 @@ import { Ring } from './ring.ts';
 import type { ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import { fdWake } from './shared-parts.ts';
+import { StaticTable } from './static-table.ts';
 import { UserTable } from './user-table.ts';
 import { type WaitingMessage, WaitingRoom } from './waiting-room.ts';
 
@@ -71,6 +73,8 @@ export interface ShardTask {
   readonly events: SharedArrayBuffer;
   readonly eventBell: SharedArrayBuffer;
   readonly liveFlows: SharedArrayBuffer;
+  /** The data directory, which has the static bindings; none where everything is in memory. */
+  readonly data?: string;
   /** Sockets of its own; none where the main thread has them. */
   readonly sockets: readonly UdpSocket[];
   readonly port: MessagePort;
@@ -152,6 +156,12 @@ function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
   tell({ type: 'open', report, table }, [port2]);
 }
 
+function openStatics({ data, secret }: ShardTask, tell: (news: ShardNews) => void): StaticTable {
+  const failed = (error: unknown) =>
+    tell({ type: 'log', level: 'error', event: 'static bindings cannot be read', fields: { error: String(error) } });
+  return new StaticTable({ data: data ?? null, aor: createAorReader(secret), failed });
+}
+
 function assemble(
   task: ShardTask,
   store: LocationStore,
@@ -181,6 +191,7 @@ function assemble(
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
     flows: new LiveFlows(task.liveFlows),
+    statics: openStatics(task, tell),
     events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
