@@ -5,6 +5,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchCommits } from './commits.ts';
 import { benchDecisions } from './decisions.ts';
+import { benchHostile } from './hostile.ts';
 import { benchParser } from './parser.ts';
 import { benchRefusals } from './refusals.ts';
 import { grouped, plainTable } from './results.ts';
@@ -58,6 +59,15 @@ print(
   ),
 );
 
+const hostile = benchHostile(40 * scale);
+print('');
+print(
+  plainTable(
+    ['hostile messages of 64 KB', 'us', 'ns/byte', 'exponent'],
+    hostile.map((row) => [row.message, row.us.toFixed(1), row.nsPerByte.toFixed(2), row.exponent.toFixed(2)]),
+  ),
+);
+
 const decisions = await benchDecisions(5000 * scale);
 print('');
 print(
@@ -96,4 +106,4 @@ print(
   ),
 );
 
-if (flags.json) console.log(JSON.stringify({ machine, parser, decisions, commits, refusals }));
+if (flags.json) console.log(JSON.stringify({ machine, parser, hostile, decisions, commits, refusals }));

@@ -3,7 +3,7 @@
 // half a build.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundle } from './bundle.js';
 import { buildParser } from './wasm.js';
@@ -28,6 +28,7 @@ try {
   giveUp(1);
 }
 copyFileSync('.build/parser.wasm', `${next}/sip/parser.wasm`);
+cpSync('src/server/admin/page', `${next}/server/admin/page`, { recursive: true });
 chmodSync(`${next}/cli.js`, 0o755);
 try {
   renameSync('dist', old);

@@ -1,12 +1,18 @@
 #!/usr/bin/env node
 // The command `aorta`: flags → configuration → server. What a flag's value may be is server/config.ts.
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './server/bench-command.ts';
+import { addCertCommand } from './server/cert-command.ts';
+import { addCompletionCommand } from './server/commands/completion-command.ts';
+import { addConfigCommands } from './server/commands/config-command.ts';
+import { addDoctorCommand } from './server/commands/doctor-command.ts';
+import { addTopCommand } from './server/commands/top-command.ts';
+import { addUlCommand, translateSpelling } from './server/commands/ul-command.ts';
 import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
+import { packageVersion } from './server/package-version.ts';
 import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
 import { addStaticCommands } from './server/static-command.ts';
 import { addUserCommand } from './server/user-command.ts';
@@ -29,7 +35,7 @@ const FLAGS: readonly [key: string, option: Option][] = [
     'listen',
     new Option(
       '--listen <transport:HOST:PORT>',
-      `udp or tcp, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
+      `udp, tcp or tls, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
     ).argParser(collect),
   ],
   [
@@ -89,6 +95,8 @@ const FLAGS: readonly [key: string, option: Option][] = [
       "auto: the kernel's batch calls where there are any; dgram: Node's own sockets (default: auto)",
     ),
   ],
+  ['tls.cert', new Option('--tls-cert <file>', 'for tls: certificate in PEM, with those that lead up to a known one')],
+  ['tls.key', new Option('--tls-key <file>', 'for tls: its private key in PEM')],
   [
     'policy.min-expires',
     new Option('--min-expires <s>', `shorter registrations are answered 423 (default: ${policy.minExpiresS})`),
@@ -106,6 +114,14 @@ const FLAGS: readonly [key: string, option: Option][] = [
     new Option(
       '--expires-jitter <percent>',
       `granted intervals are shortened at random by up to this, so that phones do not refresh in step (default: ${policy.expiresJitterPercent})`,
+    ),
+  ],
+  [
+    'admin.listen',
+    new Option(
+      '--admin <http:HOST:PORT>',
+      'admin API, metrics, health and dashboard, e.g. http:127.0.0.1:8060; off loopback they need the token of the ' +
+        'data directory (default: none)',
     ),
   ],
   ['log-level', new Option('--log-level <level>', 'trace, debug, info, warn, error, silent (default: info)')],
@@ -127,11 +143,16 @@ function flagOf(key: string): string {
   return FLAGS.find(([name]) => name === key)?.[1].long ?? key;
 }
 
+/** The configuration file, where one is named, and the flags, which win. */
+function sourcesOf(options: Readonly<Record<string, unknown>>): ConfigSource[] {
+  const file = options.config as string | undefined;
+  return file === undefined ? [flagSource(options)] : [readConfigFile(file), flagSource(options)];
+}
+
 async function runServe(options: Readonly<Record<string, unknown>>): Promise<void> {
   try {
-    const file = options.config as string | undefined;
-    const sources = file === undefined ? [flagSource(options)] : [readConfigFile(file), flagSource(options)];
-    process.exitCode = await serve(createConfig(sources));
+    const read = () => createConfig(sourcesOf(options));
+    process.exitCode = await serve(read(), options.config === undefined ? undefined : read);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     printProblems(error);
@@ -143,7 +164,7 @@ function program(): Command {
   const root = new Command('aorta');
   root
     .description('A SIP registrar and location service.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'aorta: ')) })
@@ -157,17 +178,18 @@ function program(): Command {
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
   addStaticCommands(root);
+  addCertCommand(root);
+  addUlCommand(root);
+  addConfigCommands(root);
+  addTopCommand(root);
+  addDoctorCommand(root);
   addBenchCommand(root);
+  addCompletionCommand(root);
   return root;
 }
 
-function version(): string {
-  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return manifest.version;
-}
-
 try {
-  await program().parseAsync();
+  await program().parseAsync(translateSpelling(process.argv.slice(2)), { from: 'user' });
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;

@@ -23,6 +23,11 @@ export interface DueVisitor {
   expire(k0: number, k1: number, k2: number, k3: number, expiresAt: number, isOnly: boolean): void;
 }
 
+export interface RecordVisitor {
+  /** A sound record: key as four words, bytes[0, length). Both are only valid during the call. */
+  visitRecord(key: Uint32Array, bytes: Uint8Array, length: number): void;
+}
+
 export interface LocationStore {
   /**
    * What the store knows of an AOR without reading its record; key as four words. False where it has no bindings. What a
@@ -54,6 +59,12 @@ export interface LocationStore {
 
   /** Visits every sound record; key and record are valid only during the call. */
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport;
+
+  /**
+   * Looks at up to `max` AORs from `cursor` on (0 at first) and returns where to go on, -1 at the end. Damaged records are
+   * passed over. Commits may come between calls: a record that stays is met, one that comes or goes meanwhile may be missed.
+   */
+  visitSome(cursor: number, max: number, visitor: RecordVisitor): number;
 
   /** AORs with bindings, and their bindings. */
   readonly aors: number;

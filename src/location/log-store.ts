@@ -4,7 +4,7 @@
 import { refreshImage } from '../registrar/binding.ts';
 import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from './binding-row.ts';
 import { BindingTable, type TableNews, type TableParts } from './binding-table.ts';
-import type { DueVisitor, LocationStore, ScanReport } from './location-store.ts';
+import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 import { type Durability, GENERATION_BYTES, Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
@@ -40,6 +40,8 @@ export class LogStore implements LocationStore, RowVisitor {
   private readonly isNew = new Uint8Array(ENTRIES_MAX);
   private readonly offsetOf = new Int32Array(ENTRIES_MAX);
   private visitor: DueVisitor | null = null;
+  /** The record that `visitSome` looks at. */
+  private visited: Uint8Array | undefined;
 
   /**
    * @param directory of the shard; made where it is missing
@@ -145,6 +147,22 @@ export class LogStore implements LocationStore, RowVisitor {
     }
     for (const row of damaged) this.quarantine(row);
     return { records, quarantined: damaged.length };
+  }
+
+  visitSome(cursor: number, max: number, visitor: RecordVisitor): number {
+    const { table, key } = this;
+    const end = Math.min(table.rows, cursor + max);
+    this.visited ??= new Uint8Array(RECORD_BYTES_MAX);
+    for (let row = cursor; row < end; row++) {
+      if (!table.isLive(row)) continue;
+      const length = this.readRow(row, this.visited);
+      if (length < 0) continue;
+      const chunk = chunkOf(table.chunks, row);
+      const at = wordOf(row);
+      for (let i = 0; i < key.length; i++) key[i] = chunk[at + i];
+      visitor.visitRecord(key, this.visited, length);
+    }
+    return end < table.rows ? end : -1;
   }
 
   close(): void {

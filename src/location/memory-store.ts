@@ -3,7 +3,7 @@
 import { refreshImage } from '../registrar/binding.ts';
 import { ROW_PLACE, ROW_WORDS, RowCopy, setPlace } from './binding-row.ts';
 import type { LocationReader } from './location-reader.ts';
-import type { DueVisitor, LocationStore, ScanReport } from './location-store.ts';
+import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 import { openRecord, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
 import type { WriteSet } from './write-set.ts';
@@ -101,6 +101,16 @@ export class MemoryStore implements LocationStore {
       }
     }
     return { records, quarantined };
+  }
+
+  visitSome(cursor: number, max: number, visitor: RecordVisitor): number {
+    const names = [...this.records.keys()].sort();
+    for (const name of names.slice(cursor, cursor + max)) {
+      const entry = this.records.get(name);
+      const record = entry && current(entry);
+      if (record !== undefined) visitor.visitRecord(new Uint32Array(bytesOf(name).buffer), record, record.length);
+    }
+    return cursor + max < names.length ? cursor + max : -1;
   }
 
   /** A reader of this thread. Each of its scans looks at every key, as befits a reference. */

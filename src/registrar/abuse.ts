@@ -4,7 +4,7 @@
 
 import { type AbusePolicy, boundedAbusePolicy } from './abuse-policy.ts';
 import { GuessedAors } from './guessed-aors.ts';
-import { writeIp } from './ip-text.ts';
+import { ipText } from './ip-text.ts';
 import { KnownFlows } from './known-flows.ts';
 import { createPeers, type Peers } from './peers.ts';
 import { OF_AGGREGATE, OF_SOURCE, SourceHash } from './source-hash.ts';
@@ -210,10 +210,4 @@ export class Abuse {
     }
     return this.reports < this.policy.reportsPerS;
   }
-}
-
-/** @cold */
-function ipText(peers: Peers, row: number): string {
-  const bytes = new Uint8Array(46);
-  return String.fromCharCode(...bytes.subarray(0, writeIp(peers, row, bytes)));
 }

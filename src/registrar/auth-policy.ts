@@ -23,6 +23,8 @@ export interface AuthPolicy {
   readonly userhash: boolean;
   /** The answer to wrong credentials: a new challenge, or 403 (RFC 3261 §22.1 leaves the choice). */
   readonly wrongCredentials: 401 | 403;
+  /** Whether each failed login gets a line in the log; sources that are refused get theirs anyway. */
+  readonly logFailures: boolean;
   /** Bytes of a user name, a cnonce, a digest uri; longer ones draw 400. */
   readonly parameterBytesMax: number;
   /** Seconds in the Retry-After of a 503 while users cannot be looked up. */
@@ -40,6 +42,7 @@ export const DEFAULT_AUTH_POLICY: AuthPolicy = {
   usedNoncesMax: 1 << 20,
   userhash: false,
   wrongCredentials: 401,
+  logFailures: false,
   parameterBytesMax: 512,
   retryAfterS: 5,
 };

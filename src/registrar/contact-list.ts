@@ -19,6 +19,7 @@ import {
 } from './binding.ts';
 import { type Gruus, isGruuInstance } from './gruu.ts';
 import { sameInstance } from './instance-id.ts';
+import { isCutOff } from './live-flow.ts';
 import type { Outbox } from './outbox.ts';
 
 const CONTACT = ascii('Contact: ');
@@ -30,12 +31,12 @@ const QUOTE = 0x22;
 const LOWER_S = 0x73;
 const SCHEME_LETTERS = 3;
 
-/** Lists the images in bytes[from, to) that have not run out, with the seconds they have left. */
+/** Lists the images in bytes[from, to) that have not run out and whose way is open, with the seconds they have left. */
 export function listContacts(out: Outbox, bytes: Uint8Array, from: number, to: number, gruus: Gruus | null): void {
   const w = out.answer;
   for (let at = from; at < to; at += imageLength(bytes, at)) {
     const leftMs = expiresAtOf(bytes, at) - out.now;
-    if (leftMs <= 0) continue;
+    if (leftMs <= 0 || isCutOff(bytes, at, out.liveFlows)) continue;
     const uri = uriAt(bytes, at);
     w.text(CONTACT);
     if (uri > displayAt(bytes, at)) {

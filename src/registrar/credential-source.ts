@@ -8,7 +8,7 @@ export const USER_PENDING = -2;
 /** A provider would have to be asked and cannot be. */
 export const USER_UNAVAILABLE = -3;
 
-/** Bytes of the longest HA1: every row of `ha1` is this long, an MD5 one filled up with zeros. */
+/** Bytes of the longest HA1: every one in `ha1` is this long, an MD5 one filled up with zeros. */
 export const HA1_BYTES = 32;
 
 /** Credentials by user and realm. Nothing here throws or waits. */

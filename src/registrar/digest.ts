@@ -27,10 +27,10 @@ import {
   QOP_NONE,
 } from '../sip/credentials.ts';
 import { HEX } from '../sip/scanner.ts';
-import { MESSAGE_BYTES_MAX, slab, table } from '../sip/slab.ts';
+import { slab, table } from '../sip/slab.ts';
 import { T_BODY_AT, T_BODY_END, T_METHOD_AT, T_METHOD_END } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
-import { MD5_PADDING_BYTES, md5 } from './md5.ts';
+import { appendSpan, md5, digestText as theText } from './md5.ts';
 
 const COLON = 0x3a;
 const HEX_DIGITS = ascii('0123456789abcdef');
@@ -42,13 +42,19 @@ export function digestBytes(algorithm: number): number {
   return (algorithm & ALG_BASE_MASK) === ALG_MD5 ? 16 : DIGEST_BYTES_MAX;
 }
 
-/** The text under the hash: spans of one message, two digests in hex, colons; and the padding. */
-const room = new Uint8Array(MESSAGE_BYTES_MAX + 4 * DIGEST_BYTES_MAX + 16 + MD5_PADDING_BYTES);
+/** The text under the hash: spans of one message, two digests in hex, colons. */
+const room = theText;
 let length = 0;
 const a1 = new Uint8Array(DIGEST_BYTES_MAX);
 const a2 = new Uint8Array(DIGEST_BYTES_MAX);
 const entity = new Uint8Array(DIGEST_BYTES_MAX);
 const expected = new Uint8Array(DIGEST_BYTES_MAX);
+
+/** What `a2` is the digest of: text and algorithm. */
+const KEPT_BYTES_MAX = 128;
+const kept = new Uint8Array(KEPT_BYTES_MAX);
+let keptLength = -1;
+let keptBase = -1;
 
 /** The algorithm under way (base form), and its digest's bytes. */
 let base = ALG_MD5;
@@ -98,7 +104,10 @@ function entityDigest(): void {
   end(entity);
 }
 
-/** §3.4.3: H( method : uri [ : H(body) ] ). */
+/**
+ * §3.4.3: H( method : uri [ : H(body) ] ). Nothing in it is secret, and the phones of a domain send the same, so the last one is
+ * kept.
+ */
 function requestDigest(withBody: boolean): void {
   begin();
   span(table[T_METHOD_AT], table[T_METHOD_END]);
@@ -107,7 +116,22 @@ function requestDigest(withBody: boolean): void {
     byte(COLON);
     hex(entity);
   }
+  if (isKept()) return;
+  if (length > KEPT_BYTES_MAX) {
+    keptLength = -1;
+    return end(a2);
+  }
+  keptBase = base;
+  keptLength = length;
+  for (let i = 0; i < length; i++) kept[i] = room[i];
   end(a2);
+}
+
+/** Whether a2 is of the text in `room` already. */
+function isKept(): boolean {
+  if (keptLength !== length || keptBase !== base) return false;
+  for (let i = 0; i < length; i++) if (kept[i] !== room[i]) return false;
+  return true;
 }
 
 /** The response's hex digits, in either case, against the digest: every digit is looked at. */
@@ -133,9 +157,7 @@ function byte(value: number): void {
 }
 
 function span(at: number, end: number): void {
-  let to = length;
-  for (let p = at; p < end; p++) room[to++] = slab[p];
-  length = to;
+  length = appendSpan(length, at, end);
 }
 
 /** ":" and a value of `credentials`. */
@@ -156,6 +178,8 @@ function hex(digest: Uint8Array): void {
 }
 
 function end(into: Uint8Array): void {
-  if (base === ALG_MD5) md5(room, length, into);
-  else into.set(hash(base === ALG_SHA_256 ? 'sha256' : 'sha512-256', room.subarray(0, length), 'buffer'));
+  if (base === ALG_MD5) return md5(length, into);
+  // As a string, which costs half of what a Buffer does (431 against 793 ns).
+  const digest = hash(base === ALG_SHA_256 ? 'sha256' : 'sha512-256', room.subarray(0, length), 'binary');
+  for (let i = 0; i < size; i++) into[i] = digest.charCodeAt(i);
 }

@@ -2,6 +2,7 @@
 
 import type { Writer } from '../sip/writer.ts';
 import { expiresAtOf, highestNcOf, imageLength, isImage } from './binding.ts';
+import { type FlowLiveness, isCutOff } from './live-flow.ts';
 
 /** How many there are, or -1 where the bytes are no sequence of images. */
 export function countImages(bytes: Uint8Array, at: number, end: number): number {
@@ -23,9 +24,16 @@ export function firstExpiry(bytes: Uint8Array, at: number, end: number): number 
   return first;
 }
 
-export function hasLiveImage(bytes: Uint8Array, at: number, end: number, now: number): boolean {
+/** Whether any of them is a target at `now`. */
+export function hasLiveImage(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  now: number,
+  flows: FlowLiveness | null,
+): boolean {
   for (let image = at; image < end; image += imageLength(bytes, image))
-    if (expiresAtOf(bytes, image) > now) return true;
+    if (expiresAtOf(bytes, image) > now && !isCutOff(bytes, image, flows)) return true;
   return false;
 }
 

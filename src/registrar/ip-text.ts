@@ -63,3 +63,9 @@ function writeGroup(value: number, into: Uint8Array, at: number): number {
   }
   return w;
 }
+
+/** @cold */
+export function ipText(peers: Peers, row: number): string {
+  const bytes = new Uint8Array(46);
+  return String.fromCharCode(...bytes.subarray(0, writeIp(peers, row, bytes)));
+}

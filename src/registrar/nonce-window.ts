@@ -17,6 +17,19 @@ export const NC_WITHOUT_QOP = 0xffff_ffff;
 const WINDOW_MAX = 64;
 const NONE = -1;
 
+// --- a row: eight words, half a cache line, so that a use of a nonce waits for memory once
+const ID_HIGH = 0;
+const ID_LOW = 1;
+/** The next row of the same head. */
+const NEXT = 2;
+const HIGHEST = 3;
+/** Bit k: nc `highest - k` was seen; low word k < 32, then the high one. */
+const SEEN_LOW = 4;
+const SEEN_HIGH = 5;
+/** When the nonce was issued, epoch ms, as a double: the fourth of the row. */
+const ISSUED_AT = 3;
+const ROW_SHIFT = 3;
+
 export class NonceWindow {
   /** Nonces known. */
   count = 0;
@@ -28,14 +41,8 @@ export class NonceWindow {
   /** Row of the oldest entry; the rows are a ring. */
   private oldest = 0;
   private readonly heads: Int32Array;
-  private readonly next: Int32Array;
-  private readonly idHigh: Uint32Array;
-  private readonly idLow: Uint32Array;
-  private readonly issuedAt: Float64Array;
-  private readonly highest: Uint32Array;
-  /** Bit k: nc `highest - k` was seen; low word k < 32, then the high one. */
-  private readonly seenLow: Int32Array;
-  private readonly seenHigh: Int32Array;
+  private readonly words: Int32Array;
+  private readonly times: Float64Array;
 
   /**
    * @param nonces how many are remembered at most (about 40 bytes each, touched only as they come)
@@ -51,19 +58,14 @@ export class NonceWindow {
     let heads = 1;
     while (heads < this.capacity) heads *= 2;
     this.heads = new Int32Array(heads).fill(NONE);
-    this.next = new Int32Array(this.capacity);
-    this.idHigh = new Uint32Array(this.capacity);
-    this.idLow = new Uint32Array(this.capacity);
-    this.issuedAt = new Float64Array(this.capacity);
-    this.highest = new Uint32Array(this.capacity);
-    this.seenLow = new Int32Array(this.capacity);
-    this.seenHigh = new Int32Array(this.capacity);
+    this.words = new Int32Array(this.capacity << ROW_SHIFT);
+    this.times = new Float64Array(this.words.buffer);
   }
 
   /** Notes the use of a nonce under an nc, after its credentials were found right: NC_*; only NC_NEW changes anything. */
   accept(idHigh: number, idLow: number, issuedAt: number, nc: number, now: number): number {
     const row = this.find(idHigh, idLow);
-    if (row >= 0) return this.note(row, nc);
+    if (row >= 0) return this.note(row << ROW_SHIFT, nc);
     if (issuedAt <= this.lowWaterMark) return NC_FORGOTTEN;
     this.add(idHigh, idLow, issuedAt, nc, now, 1, 0);
     return NC_NEW;
@@ -74,41 +76,34 @@ export class NonceWindow {
     if (this.find(idHigh, idLow) < 0) this.add(idHigh, idLow, issuedAt, nc, now, -1, -1);
   }
 
-  private note(row: number, nc: number): number {
-    const highest = this.highest[row];
+  private note(at: number, nc: number): number {
+    const { words } = this;
+    const highest = words[at + HIGHEST] >>> 0;
     if (nc > highest) {
-      this.shift(row, nc - highest);
-      this.highest[row] = nc;
-      this.seenLow[row] |= 1;
+      shift(words, at, nc - highest);
+      words[at + HIGHEST] = nc;
+      words[at + SEEN_LOW] |= 1;
       return NC_NEW;
     }
     const below = highest - nc;
     if (below >= this.window) return NC_TOO_OLD;
-    const seen = below < 32 ? this.seenLow : this.seenHigh;
+    const seen = at + (below < 32 ? SEEN_LOW : SEEN_HIGH);
     const bit = 1 << (below & 31);
-    if ((seen[row] & bit) !== 0) return NC_REPLAYED;
-    seen[row] |= bit;
+    if ((words[seen] & bit) !== 0) return NC_REPLAYED;
+    words[seen] |= bit;
     return NC_NEW;
   }
 
-  private shift(row: number, by: number): void {
-    const low = this.seenLow[row];
-    const high = this.seenHigh[row];
-    if (by >= 64) {
-      this.seenLow[row] = 0;
-      this.seenHigh[row] = 0;
-    } else if (by >= 32) {
-      this.seenLow[row] = 0;
-      this.seenHigh[row] = low << (by - 32);
-    } else {
-      this.seenLow[row] = low << by;
-      this.seenHigh[row] = (high << by) | (low >>> (32 - by));
-    }
-  }
-
   private find(idHigh: number, idLow: number): number {
-    let row = this.heads[idLow & (this.heads.length - 1)];
-    while (row >= 0 && (this.idLow[row] !== idLow || this.idHigh[row] !== idHigh)) row = this.next[row];
+    const { words } = this;
+    const high = idHigh | 0;
+    const low = idLow | 0;
+    let row = this.heads[low & (this.heads.length - 1)];
+    while (row >= 0) {
+      const at = row << ROW_SHIFT;
+      if (words[at + ID_LOW] === low && words[at + ID_HIGH] === high) break;
+      row = words[at + NEXT];
+    }
     return row;
   }
 
@@ -125,37 +120,60 @@ export class NonceWindow {
     let row = this.oldest + this.count;
     if (row >= this.capacity) row -= this.capacity;
     this.count++;
+    const { words } = this;
+    const at = row << ROW_SHIFT;
     const head = idLow & (this.heads.length - 1);
-    this.next[row] = this.heads[head];
+    words[at + ID_HIGH] = idHigh;
+    words[at + ID_LOW] = idLow;
+    words[at + NEXT] = this.heads[head];
+    words[at + HIGHEST] = nc;
+    words[at + SEEN_LOW] = low;
+    words[at + SEEN_HIGH] = high;
+    this.times[(at >> 1) + ISSUED_AT] = issuedAt;
     this.heads[head] = row;
-    this.idHigh[row] = idHigh;
-    this.idLow[row] = idLow;
-    this.issuedAt[row] = issuedAt;
-    this.highest[row] = nc;
-    this.seenLow[row] = low;
-    this.seenHigh[row] = high;
   }
 
   /** Drops up to two entries whose nonces are stale anyway; where none is and all rows are taken, the oldest, marking it. */
   private makeRoom(now: number): void {
-    for (let i = 0; i < 2 && this.count > 0 && now - this.issuedAt[this.oldest] > this.lifetimeMs; i++)
+    for (let i = 0; i < 2 && this.count > 0 && now - this.issuedAt(this.oldest) > this.lifetimeMs; i++)
       this.dropOldest();
     if (this.count < this.capacity) return;
-    this.lowWaterMark = Math.max(this.lowWaterMark, this.issuedAt[this.oldest]);
+    this.lowWaterMark = Math.max(this.lowWaterMark, this.issuedAt(this.oldest));
     this.dropOldest();
   }
 
+  private issuedAt(row: number): number {
+    return this.times[((row << ROW_SHIFT) >> 1) + ISSUED_AT];
+  }
+
   private dropOldest(): void {
+    const { words } = this;
     const row = this.oldest;
-    const head = this.idLow[row] & (this.heads.length - 1);
-    const behind = this.next[row];
+    const head = words[(row << ROW_SHIFT) + ID_LOW] & (this.heads.length - 1);
+    const behind = words[(row << ROW_SHIFT) + NEXT];
     if (this.heads[head] === row) this.heads[head] = behind;
     else {
       let before = this.heads[head];
-      while (this.next[before] !== row) before = this.next[before];
-      this.next[before] = behind;
+      while (words[(before << ROW_SHIFT) + NEXT] !== row) before = words[(before << ROW_SHIFT) + NEXT];
+      words[(before << ROW_SHIFT) + NEXT] = behind;
     }
     this.oldest = row + 1 === this.capacity ? 0 : row + 1;
     this.count--;
+  }
+}
+
+/** The row's highest nc goes up: what was seen moves away from it. */
+function shift(words: Int32Array, at: number, by: number): void {
+  const low = words[at + SEEN_LOW];
+  const high = words[at + SEEN_HIGH];
+  if (by >= 64) {
+    words[at + SEEN_LOW] = 0;
+    words[at + SEEN_HIGH] = 0;
+  } else if (by >= 32) {
+    words[at + SEEN_LOW] = 0;
+    words[at + SEEN_HIGH] = low << (by - 32);
+  } else {
+    words[at + SEEN_LOW] = low << by;
+    words[at + SEEN_HIGH] = (high << by) | (low >>> (32 - by));
   }
 }

@@ -3,6 +3,7 @@
 // @hot
 
 import { Writer } from '../sip/writer.ts';
+import type { FlowLiveness } from './live-flow.ts';
 import { createPeers, type Peers } from './peers.ts';
 import { REASON_UNSPECIFIED } from './reasons.ts';
 
@@ -29,12 +30,16 @@ export class Outbox {
   tagLow = 0;
   /** Which life of the process `peers.flow` speaks of: connections do not outlive it. */
   flowEpoch = 0;
+  /** Which connections there are; null: none is held here. */
+  liveFlows: FlowLiveness | null = null;
 
   // --- worked out by the registrar before it looks at bindings
   /** The request came straight from the user agent (RFC 5626 §6). */
   direct = false;
   /** It came through an edge proxy that keeps flows: a URI of its Path has `ob`. */
   edgeOb = false;
+  /** Every URI of its Path is a sips one, or it has none. */
+  pathIsSecure = true;
   /** Its reg-ids count: the first hop is ours, or an edge proxy that says `ob`. */
   flows = false;
 
@@ -57,6 +62,8 @@ export class Outbox {
   removed = 0;
   evicted = 0;
   expired = 0;
+  /** Bindings that it found cut off, and left out. */
+  cutOff = 0;
 
   // --- out: who asked, where authentication is on (authenticator.ts); valid where `authenticated`
   authenticated = false;
@@ -87,5 +94,6 @@ export class Outbox {
     this.removed = 0;
     this.evicted = 0;
     this.expired = 0;
+    this.cutOff = 0;
   }
 }

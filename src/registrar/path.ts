@@ -12,10 +12,12 @@ import {
   ROW_NEXT,
   ROW_VALUE_AT,
   ROW_VALUE_END,
+  SCHEME_SIPS,
   T_FIRST_ROW,
   T_REQUIRE,
   T_ROWS,
   T_SUPPORTED,
+  URI_SCHEME,
 } from '../sip/span-table.ts';
 import { hasUriParam } from '../sip/uri-param.ts';
 import { ascii } from '../sip/writer.ts';
@@ -38,6 +40,7 @@ export function supports(option: number): boolean {
 /** 0 where Path is absent or acceptable, and out.edgeOb says whether one of its URIs has `ob`; else the status answered. */
 export function admitPath(out: Outbox, policy: Policy): number {
   out.edgeOb = false;
+  out.pathIsSecure = true;
   if (table[T_FIRST_ROW + H_PATH] < 0) return 0;
   if (policy.path === 'strict' && !supports(OPTION_PATH))
     return refuse(out, 420, PHRASE[420], REASON_PATH_NOT_SUPPORTED, UNSUPPORTED_PATH);
@@ -51,6 +54,7 @@ export function admitPath(out: Outbox, policy: Policy): number {
     for (; p >= 0; p = nextRoute(p, end)) {
       // Of the nodes before us only the one next to the user agent may say so (RFC 5626 §5.1), wherever it stands.
       if (hasUriParam(slab, routeUri, 0, OB)) out.edgeOb = true;
+      if (routeUri[URI_SCHEME] !== SCHEME_SIPS) out.pathIsSecure = false;
       values++;
     }
     if (p === ROUTE_MALFORMED) return refuse(out, 400, MALFORMED_PATH, REASON_BAD_PATH);

@@ -8,11 +8,15 @@ export const TRANSPORT_TCP = 1;
 export const TRANSPORT_TLS = 2;
 export const TRANSPORT_WS = 3;
 export const TRANSPORT_WSS = 4;
-/** From inside: the admin API's orders, which come by no socket. */
-export const TRANSPORT_INTERNAL = 5;
 
 /** Listener of messages that the program around a server hands in: it knows its connections itself. */
 export const LISTENER_PROGRAM = 255;
+/** Listener of the admin API's orders, which come by no socket. */
+export const LISTENER_ADMIN = 254;
+
+export const VIA_MAIN = 1;
+/** And the peer has shown a certificate of a trusted proxy's. */
+export const VIA_MAIN_TRUSTED = 2;
 
 /** One row per slot of the slab. */
 export interface Peers {
@@ -27,7 +31,7 @@ export interface Peers {
   readonly listener: Uint8Array;
   /** Which connection, for stream transports; on UDP 0, or the scope (interface) of a link-local IPv6 address. */
   readonly flow: Uint32Array;
-  /** 1 where the answer must go back through the main thread's ring rather than a socket of the shard's own. */
+  /** Not 0 where the answer must go back through the main thread's ring rather than a socket of the shard's own: VIA_MAIN*. */
   readonly viaMain: Uint8Array;
   /**
    * 16 bytes a row: the address the datagram was sent to, where the listener is a wildcard, so that the answer leaves

@@ -1,6 +1,7 @@
 // Every limit, default and choice of the registrar, in one place. What the parser's table can hold is sip/limits.ts.
 // Plain data: the configuration file and the flags become one of these.
 
+import type { Leniency } from '../sip/strictness.ts';
 import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
 
 export interface Policy {
@@ -18,6 +19,8 @@ export interface Policy {
   readonly contactsPerAorMax: number;
   /** What happens beyond that: 403 and no change, or the bindings refreshed longest ago make room. */
   readonly contactsOverflow: 'reject' | 'evict-oldest';
+  /** How long a binding whose connection has ended is kept, unseen by lookups, for its client to take up again. */
+  readonly flowGraceS: number;
   /**
    * A Path from a client that does not list `path` (RFC 3327 §5.3): `lazy` takes it and does not repeat it in the answer,
    * `strict` refuses the request with 420, `off` repeats it to nobody.
@@ -55,6 +58,8 @@ export interface Policy {
   readonly transactionsMax: number;
   /** Bytes of answers a shard keeps for replay; older ones are made again from the bindings. */
   readonly answerBytesMax: number;
+  /** Leniencies of the parser that are switched off: a request that uses one draws 400. */
+  readonly strict: readonly Leniency[];
   /** Whose requests for a user are redirected to the user's contacts. */
   readonly lookup: LookupPolicy;
 }
@@ -67,6 +72,7 @@ export const DEFAULT_POLICY: Policy = {
   expiresJitterPercent: 0,
   contactsPerAorMax: 10,
   contactsOverflow: 'reject',
+  flowGraceS: 0,
   path: 'lazy',
   outbound: 'on',
   flowTimerS: 0,
@@ -84,5 +90,6 @@ export const DEFAULT_POLICY: Policy = {
   retryAfterMaxS: 300,
   transactionsMax: 1 << 20,
   answerBytesMax: 32 << 20,
+  strict: [],
   lookup: DEFAULT_LOOKUP_POLICY,
 };

@@ -42,6 +42,7 @@ export const REASON_MANY_CONTACTS_IN_FLOW = 74;
 export const REASON_FLOW_REQUIRED = 75;
 export const REASON_CONTACT_IS_AOR = 76;
 export const REASON_CONTACT_NOT_SIP = 77;
+export const REASON_SIPS_NOT_EVERYWHERE = 78;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -123,6 +124,7 @@ const OTHER_NAMES = [
   'flow_required',
   'contact_is_aor',
   'contact_not_sip',
+  'sips_not_everywhere',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */

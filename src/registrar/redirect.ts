@@ -19,10 +19,11 @@ import {
   uriEnd,
   userAgentEnd,
 } from './binding.ts';
+import type { FlowLiveness } from './live-flow.ts';
 import type { Outbox } from './outbox.ts';
 import { PHRASE } from './phrases.ts';
 import { endResponse, startResponse } from './response.ts';
-import { type FlowLiveness, type TargetFilter, Targets } from './targets.ts';
+import { type TargetFilter, Targets } from './targets.ts';
 
 const CONTACT = ascii('Contact: ');
 const EXPIRES = ascii(';expires=');

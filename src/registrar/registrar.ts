@@ -39,8 +39,10 @@ import { writeImage } from './binding-writer.ts';
 import {
   CHANGE_EVICTED,
   CHANGE_EXPIRED,
+  CHANGE_FLOW_ENDED,
   CHANGE_REFRESHED,
   CHANGE_REGISTERED,
+  CHANGE_REMOVED,
   CHANGE_UNREGISTERED,
   type Changes,
 } from './changes.ts';
@@ -49,9 +51,11 @@ import { Gruus } from './gruu.ts';
 import { admitInstances, hasInstances, settleEpochs } from './gruu-rules.ts';
 import { HomeHeaders } from './home-headers.ts';
 import { highestNc } from './images.ts';
+import { isCutOff } from './live-flow.ts';
 import { admitFlows, writeFlowRows } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 import { admitPath, supports, writePathRows } from './path.ts';
+import { LISTENER_ADMIN } from './peers.ts';
 import {
   BAD_Q,
   BAD_REG_ID,
@@ -79,6 +83,7 @@ import {
 } from './reasons.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { endResponse, refuse, startResponse } from './response.ts';
+import { admitSips } from './sips-rules.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
 const GO_ON = 0;
@@ -119,6 +124,7 @@ export class Registrar {
       this.checkWildcard(out) ||
       this.checkContacts(out) ||
       admitPath(out, policy) ||
+      admitSips(out, policy) ||
       admitFlows(out, policy) ||
       this.checkInstances(out)
     );
@@ -126,7 +132,7 @@ export class Registrar {
 
   /** Steps 6 to 8, on the bindings in the outbox. */
   apply(out: Outbox): number {
-    this.bindings.load(out);
+    this.bindings.load(out, this.policy.flowGraceS > 0);
     const refused = this.step6Wildcard(out) || this.step7Contacts(out);
     if (refused !== GO_ON) return refused;
     return this.step8Answer(out);
@@ -161,11 +167,14 @@ export class Registrar {
     const { bindings } = this;
     for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
       if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);
+      else if (this.policy.flowGraceS === 0 && isCutOff(out.state, at, out.liveFlows))
+        changes.add(CHANGE_FLOW_ENDED, aor, 0, aorLength, out.state, at, out.now);
+    const ended = out.peers.listener[out.peer] === LISTENER_ADMIN ? CHANGE_REMOVED : CHANGE_UNREGISTERED;
     let written = bindings.recordAt;
     for (let i = 0; i < bindings.count; i++) {
       const image = bindings.imageAt[i];
       if (bindings.isGone(i)) {
-        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : CHANGE_UNREGISTERED;
+        const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : ended;
         if (image >= 0) changes.add(kind, aor, 0, aorLength, out.state, image, out.now);
         continue;
       }
@@ -179,7 +188,7 @@ export class Registrar {
 
   /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */
   answerAgain(out: Outbox): number {
-    this.bindings.load(out);
+    this.bindings.load(out, this.policy.flowGraceS > 0);
     return this.step8Answer(out);
   }
 
@@ -270,6 +279,8 @@ export class Registrar {
     const bindings = this.bindings;
     const max = this.policy.contactsPerAorMax;
     if (bindings.live <= max || bindings.live <= bindings.loaded) return GO_ON;
+    while (bindings.live > max && bindings.removeCutOff(out)) out.evicted++;
+    if (bindings.live <= max) return GO_ON;
     if (this.policy.contactsOverflow === 'evict-oldest') {
       while (bindings.live > max && bindings.removeOldest(out)) out.evicted++;
       if (bindings.live <= max) return GO_ON;

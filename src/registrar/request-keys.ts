@@ -68,7 +68,7 @@ export class RequestKeys {
     hash.byte(OF_REQUEST);
     this.span(T_FROM + ADDRESS_TAG_AT, T_FROM + ADDRESS_TAG_END);
     this.span(T_CALL_ID_AT, T_CALL_ID_END);
-    this.word(table[T_CSEQ]);
+    this.hash.word(table[T_CSEQ]);
     hash.span(bytes, methodAt, methodEnd);
     hash.end();
     this.requestHigh = hash.out[0];
@@ -88,7 +88,7 @@ export class RequestKeys {
       hash.byte(OF_BRANCH);
       this.span(T_VIAS + VIA_BRANCH_AT, T_VIAS + VIA_BRANCH_END);
       this.span(T_VIAS + VIA_HOST_AT, T_VIAS + VIA_HOST_END);
-      this.word(table[T_VIAS + VIA_PORT]);
+      this.hash.word(table[T_VIAS + VIA_PORT]);
     } else {
       hash.byte(OF_OLD_BRANCH);
       this.span(T_REQUEST_URI + URI_AT, T_REQUEST_URI + URI_END);
@@ -105,10 +105,10 @@ export class RequestKeys {
     const hash = this.hash;
     hash.begin();
     hash.byte(OF_TAG);
-    this.word(this.requestHigh);
-    this.word(this.requestLow);
-    this.word(this.branchHigh);
-    this.word(this.branchLow);
+    this.hash.word(this.requestHigh);
+    this.hash.word(this.requestLow);
+    this.hash.word(this.branchHigh);
+    this.hash.word(this.branchLow);
     hash.end();
     this.tagHigh = hash.out[0];
     this.tagLow = hash.out[1];
@@ -117,14 +117,6 @@ export class RequestKeys {
   private span(at: number, end: number): void {
     if (table[at] >= 0) this.hash.span(slab, table[at], table[end]);
     this.hash.byte(SEPARATOR);
-  }
-
-  /** Byte by byte: SipHash's own word() stands only where nothing but words came before. */
-  private word(value: number): void {
-    this.hash.byte(value & 0xff);
-    this.hash.byte((value >>> 8) & 0xff);
-    this.hash.byte((value >>> 16) & 0xff);
-    this.hash.byte(value >>> 24);
   }
 }
 

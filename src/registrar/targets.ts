@@ -2,28 +2,10 @@
 // programs. Expired bindings and dead flows never come through; of one instance only its newest flow does (RFC 5626 §7).
 // @hot
 
-import {
-  expiresAtOf,
-  flowOf,
-  hasFlag,
-  IMAGE_DIRECT,
-  imageLength,
-  instanceAt,
-  instanceEnd,
-  listenerOf,
-  qOf,
-  refreshedAtOf,
-  transportOf,
-} from './binding.ts';
+import { expiresAtOf, imageLength, instanceAt, instanceEnd, qOf, refreshedAtOf } from './binding.ts';
 import { sameInstance } from './instance-id.ts';
-import { LISTENER_PROGRAM, TRANSPORT_UDP } from './peers.ts';
+import { type FlowLiveness, isCutOff } from './live-flow.ts';
 import { BINDINGS_MAX } from './working-bindings.ts';
-
-/** What is known of the connections that bindings were made over. */
-export interface FlowLiveness {
-  /** Whether a stream's connection still stands. */
-  isAlive(flow: number): boolean;
-}
 
 export interface TargetFilter {
   /** Whether the image at bytes[image] is not asked for. */
@@ -54,7 +36,7 @@ export class Targets {
     this.count = 0;
     this.fallbacks = 0;
     for (let image = at; image < end; image += imageLength(bytes, image)) {
-      if (expiresAtOf(bytes, image) <= now || !isReachable(bytes, image, flows)) continue;
+      if (expiresAtOf(bytes, image) <= now || isCutOff(bytes, image, flows)) continue;
       if (asked?.skips(bytes, image)) continue;
       if (this.count === BINDINGS_MAX) return;
       this.insert(bytes, image);
@@ -104,11 +86,4 @@ export class Targets {
 function isBefore(bytes: Uint8Array, a: number, b: number): boolean {
   const q = qOf(bytes, a) - qOf(bytes, b);
   return q !== 0 ? q > 0 : refreshedAtOf(bytes, a) > refreshedAtOf(bytes, b);
-}
-
-/** A connection of ours must still stand; behind a proxy and over UDP there is none to know of. */
-function isReachable(bytes: Uint8Array, image: number, flows: FlowLiveness | null): boolean {
-  if (flows === null || transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT))
-    return true;
-  return listenerOf(bytes, image) === LISTENER_PROGRAM || flows.isAlive(flowOf(bytes, image));
 }

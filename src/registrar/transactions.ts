@@ -25,6 +25,14 @@ export const ANSWER_BYTES_MAX = 65_507;
 /** Bytes of the smallest ring: a batch of the largest answers must not overwrite one that the batch replays. */
 export const ANSWER_RING_BYTES_MIN = 2 * SLOT_COUNT * 65_536;
 
+/** Keyed hashes, as `find` takes them. */
+export interface TransactionKeys {
+  readonly requestHigh: number;
+  readonly requestLow: number;
+  readonly branchHigh: number;
+  readonly branchLow: number;
+}
+
 export class Transactions {
   /** The ring of answers: `at` and `end` of answers index it. Fixed: its address is handed to the kernel. */
   readonly answers: Uint8Array;
@@ -96,7 +104,8 @@ export class Transactions {
   }
 
   /** Remembers a request whose answer is on its way; returns its transaction number, the ticket for `complete`. */
-  begin(requestHigh: number, requestLow: number, branchHigh: number, branchLow: number, nowMs: number): number {
+  begin(keys: TransactionKeys, nowMs: number): number {
+    const { requestHigh, requestLow, branchHigh, branchLow } = keys;
     let entry = this.lookup(requestHigh, requestLow);
     if (entry === EMPTY) {
       if (this.count === this.countMax) this.dropOldest();

@@ -4,7 +4,15 @@
 // @hot
 
 import { nextToken, optionBit, tokenAt, tokenEnd } from '../sip/option-tags.ts';
-import { E_CSEQ_METHOD, E_MISSING, E_OK, E_REPEATED, E_VERSION } from '../sip/parse-error.ts';
+import {
+  E_CSEQ_METHOD,
+  E_MISSING,
+  E_OK,
+  E_REPEATED,
+  E_TRUNCATED,
+  E_UNTERMINATED,
+  E_VERSION,
+} from '../sip/parse-error.ts';
 import { isText } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
@@ -12,6 +20,7 @@ import {
   H_ACCEPT,
   H_CONTENT_DISPOSITION,
   H_CONTENT_ENCODING,
+  H_CONTENT_LENGTH,
   H_CONTENT_TYPE,
   H_REQUIRE,
   METHOD_INVITE,
@@ -46,6 +55,7 @@ import {
 import { ascii } from '../sip/writer.ts';
 import { Domains } from './domains.ts';
 import type { Outbox } from './outbox.ts';
+import { TRANSPORT_TCP, TRANSPORT_TLS } from './peers.ts';
 import { MISSING_PHRASE, PARSE_PHRASE, PHRASE, REPEATED_PHRASE } from './phrases.ts';
 import type { Policy } from './policy.ts';
 import {
@@ -125,6 +135,21 @@ export class UserAgentServer {
     const error = table[T_ERROR];
     if (!anyMethod && table[T_METHOD] === METHOD_UNKNOWN && (error === E_OK || error === E_CSEQ_METHOD))
       return refuse(out, 501, PHRASE[501], REASON_METHOD_UNKNOWN, ALLOW);
+    const transport = out.peers.transport[out.peer];
+    if (transport === TRANSPORT_TCP || transport === TRANSPORT_TLS) return this.checkFrame(out, error, messageBytes);
+    return this.checkSize(out, error, messageBytes);
+  }
+
+  /** §18.3: what framing could not cut off as a message: its head came alone, and the connection will be closed. */
+  private checkFrame(out: Outbox, error: number, messageBytes: number): number {
+    if (error === E_TRUNCATED || error === E_UNTERMINATED)
+      return refuse(out, 513, PHRASE[513], REASON_MESSAGE_TOO_LARGE);
+    if (error === E_OK && table[T_FIRST_ROW + H_CONTENT_LENGTH] === ABSENT)
+      return refuse(out, 400, MISSING_PHRASE[H_CONTENT_LENGTH], E_MISSING);
+    return this.checkSize(out, error, messageBytes);
+  }
+
+  private checkSize(out: Outbox, error: number, messageBytes: number): number {
     if (error !== E_OK) return refuseMalformed(out, error);
     if (messageBytes > this.messageBytesMax) return refuse(out, 513, PHRASE[513], REASON_MESSAGE_TOO_LARGE);
     return GO_ON;

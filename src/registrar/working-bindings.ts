@@ -10,6 +10,7 @@ import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
 import { expiresAtOf, imageLength, instanceAt, instanceEnd, refreshedAtOf, regIdOf, uriAt, uriEnd } from './binding.ts';
 import { contactInstanceAt, contactInstanceEnd, sameInstance } from './instance-id.ts';
+import { isCutOff } from './live-flow.ts';
 import { flowRegId } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -41,13 +42,20 @@ export class WorkingBindings {
   readonly epochLow = new Uint32Array(BINDINGS_MAX + CONTACTS_MAX);
   private readonly storedUri = new Int32Array(URI_INTS);
 
-  /** Takes the live bindings of the outbox's state; those that have run out count as expired. */
-  load(out: Outbox): void {
+  /**
+   * Takes the live bindings of the outbox's state; those that have run out count as expired.
+   * @param keepCutOff whether bindings whose connection has ended are parked rather than gone
+   */
+  load(out: Outbox, keepCutOff: boolean): void {
     this.count = 0;
     this.hasEpochs = false;
     for (let at = out.stateAt; at < out.stateEnd && this.count < BINDINGS_MAX; at += imageLength(out.state, at)) {
       if (expiresAtOf(out.state, at) <= out.now) {
         out.expired++;
+        continue;
+      }
+      if (!keepCutOff && isCutOff(out.state, at, out.liveFlows)) {
+        out.cutOff++;
         continue;
       }
       this.imageAt[this.count] = at;
@@ -145,6 +153,16 @@ export class WorkingBindings {
 
   isEvicted(i: number): boolean {
     return this.contact[i] === EVICTED;
+  }
+
+  /** Removes a parked binding that this request has not touched; false where there is none. */
+  removeCutOff(out: Outbox): boolean {
+    for (let i = 0; i < this.count; i++) {
+      if (this.contact[i] !== ABSENT || !isCutOff(out.state, this.imageAt[i], out.liveFlows)) continue;
+      this.remove(i);
+      return true;
+    }
+    return false;
   }
 
   private set(i: number, contact: number, expiresAt: number): void {

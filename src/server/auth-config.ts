@@ -46,6 +46,7 @@ const keys = z.strictObject(
     'used-nonces': integer(1024, 1 << 24).optional(),
     'nonce-generation': integer(0, 1 << 30).optional(),
     userhash: yesOrNo.optional(),
+    'log-failures': yesOrNo.optional(),
     'wrong-credentials': integer(401, 403)
       .refine((n) => n !== 402, { error: (issue) => expected('401 or 403', issue.input) })
       .optional(),
@@ -104,6 +105,7 @@ export function fillAuth(raw: RawAuth, mode: AuthConfig['mode']): AuthConfig {
       ncWindow: raw['nc-window'] ?? policy.ncWindow,
       usedNoncesMax: raw['used-nonces'] ?? policy.usedNoncesMax,
       userhash: raw.userhash ?? policy.userhash,
+      logFailures: raw['log-failures'] ?? policy.logFailures,
       wrongCredentials: raw['wrong-credentials'] === 403 ? 403 : policy.wrongCredentials,
       retryAfterS: raw['retry-after-s'] ?? policy.retryAfterS,
     },

@@ -36,14 +36,39 @@ function parseConfig(text: string, file: string): ConfigSource {
       `${position(document.contents?.range?.[0] ?? 0)}: expected keys and values, such as "data: ./data"`,
     ]);
   }
-  const data = (values as Record<string, unknown>).data;
   return {
-    values: typeof data === 'string' && data !== '' ? { ...values, data: resolve(dirname(file), data) } : { ...values },
+    values: withPaths(values as Record<string, unknown>, dirname(file)),
     where: (path, unknownKey = false) => {
       const name = path.filter((part) => typeof part !== 'number').join('.');
       return `${position(offsetOf(document, path, unknownKey))}: ${name}`;
     },
   };
+}
+
+/** Files and directories that the values name, from where the configuration file lies. */
+function withPaths(values: Record<string, unknown>, directory: string): Record<string, unknown> {
+  const path = (value: unknown) => (typeof value === 'string' && value !== '' ? resolve(directory, value) : value);
+  const all = { ...values };
+  if ('data' in all) all.data = path(all.data);
+  const { tls } = all;
+  if (typeof tls === 'object' && tls !== null && !Array.isArray(tls))
+    all.tls = withTlsPaths(tls as Record<string, unknown>, path);
+  return all;
+}
+
+const TLS_FILES = ['cert', 'key', 'ca'];
+
+function withTlsPaths(tls: Record<string, unknown>, path: (value: unknown) => unknown): Record<string, unknown> {
+  const entries = Object.entries(tls).map(([key, value]) => {
+    if (key !== 'domains' || typeof value !== 'object' || value === null)
+      return [key, TLS_FILES.includes(key) ? path(value) : value];
+    const domains = Object.entries(value).map(([name, files]) => {
+      const isSection = typeof files === 'object' && files !== null;
+      return [name, isSection ? withTlsPaths(files as Record<string, unknown>, path) : files];
+    });
+    return [key, Object.fromEntries(domains)];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** The document as plain values. An alias that names nothing, or names too much, is found only here. */

@@ -10,7 +10,9 @@ import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
+import type { TlsFiles } from '../transport/tls-files.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
+import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from './admin-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
@@ -18,6 +20,16 @@ import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
 import { nearest } from './nearest.ts';
+import { parserKeys, parserSchema } from './parser-config.ts';
+import {
+  connectionsKeys,
+  connectionsSchema,
+  fillStreams,
+  fillTls,
+  tlsFaults,
+  tlsKeys,
+  tlsSchema,
+} from './stream-config.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -41,11 +53,15 @@ export interface Config {
   /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
   readonly lookupHttp: readonly HttpAddress[];
   readonly logLevel: LogLevel;
+  /** The admin listener: API, metrics, health, dashboard. Absent: none. */
+  readonly admin?: AdminConfig;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
   readonly policy: Policy;
   /** Limits of connections. */
   readonly streams: StreamPolicy;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
 }
 
 const SHARDS_MAX = 64;
@@ -102,12 +118,16 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  connections: connectionsSchema.optional(),
+  tls: tlsSchema.optional(),
+  admin: adminSchema.optional(),
   lookup: lookupSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
   hep: hepSchema.optional(),
+  parser: parserSchema.optional(),
   policy: z
     .strictObject(
       {
@@ -119,6 +139,7 @@ const schema = z.strictObject({
         'overload-target-ms': integer(0, 60_000).optional(),
         'retry-after-max': integer(1, 3600).optional(),
         'contacts-overflow': choice('reject', 'evict-oldest').optional(),
+        'flow-grace': integer(0, 86_400).optional(),
         path: choice('lazy', 'strict', 'off').optional(),
         outbound: choice('on', 'off', 'required').optional(),
         'flow-timer': integer(0, 86_400).optional(),
@@ -160,7 +181,11 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      tls: { ...merged.tls, ...raw.tls },
+      connections: { ...merged.connections, ...raw.connections },
+      ...((merged.admin ?? raw.admin) && { admin: { ...merged.admin, ...raw.admin } }),
       lookup: { ...merged.lookup, ...raw.lookup },
+      parser: { ...merged.parser, ...raw.parser },
     });
   }
   const place = (path: readonly string[], fallback: string): string => {
@@ -178,10 +203,17 @@ export function refusals(
   config: Config,
   place: (path: readonly string[], fallback: string) => string = (path, fallback) => path.join('.') || fallback,
 ): string[] {
-  const problems = authFaults(config.auth).map(
-    ([path, fault]) => `${place(['auth', ...path], ['auth', ...path].join('.'))}: ${fault}`,
-  );
+  const faults = (key: string, found: [string[], string][]) =>
+    found.map(([path, fault]) => `${place([key, ...path], [key, ...path].join('.'))}: ${fault}`);
+  const problems = [...faults('auth', authFaults(config.auth)), ...faults('admin', adminFaults(config.admin))];
+  problems.push(...tlsFaults(config.tls).map(([key, fault]) => `${place(['tls', key], `tls.${key}`)}: ${fault}`));
   const seen = new Set<string>();
+  const secure = config.listen.find(({ transport }) => transport === 'tls' || transport === 'wss');
+  if (secure !== undefined && config.tls === undefined) {
+    problems.push(
+      `${place(['listen'], 'listen')}: ${formatListenAddress(secure)} needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)`,
+    );
+  }
   for (const address of config.listen) {
     const name = formatListenAddress(address);
     if (seen.has(name) && address.port !== 0) problems.push(`${place(['listen'], 'listen')}: ${name} is there twice`);
@@ -217,8 +249,12 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    tls: tlsKeys,
+    connections: connectionsKeys,
+    admin: adminKeys,
     lookup: lookupKeys,
     hep: hepKeys,
+    parser: parserKeys,
   };
   const own = path.length === 0 ? '' : String(path[0]);
   const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
@@ -236,20 +272,25 @@ function needsAuth(raw: Raw): boolean {
 }
 
 function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
+  const admin = fillAdmin(raw.admin);
   const policy = raw.policy ?? {};
   const limits = raw.limits ?? {};
+  const tls = fillTls(raw.tls ?? {});
+  const auth = fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none');
   return {
     listen: raw.listen ?? DEFAULT_CONFIG.listen,
     data: raw.data ?? DEFAULT_CONFIG.data,
     ...(raw.shards === undefined ? {} : { shards: raw.shards }),
-    auth: fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none'),
+    auth,
     abuse: fillAbuse(raw.abuse ?? {}),
     allowUnauthenticated: raw['allow-unauthenticated'] ?? DEFAULT_CONFIG.allowUnauthenticated,
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     lookupHttp: fillLookupHttp(raw.lookup ?? {}),
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
-    streams: DEFAULT_STREAM_POLICY,
+    streams: fillStreams(raw.connections ?? {}),
+    ...(tls && { tls }),
+    ...(admin && { admin }),
     ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
@@ -257,6 +298,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       expiresJitterPercent: policy['expires-jitter'] ?? DEFAULT_CONFIG.policy.expiresJitterPercent,
       contactsPerAorMax: policy['contacts-per-aor'] ?? DEFAULT_POLICY.contactsPerAorMax,
       contactsOverflow: policy['contacts-overflow'] ?? DEFAULT_POLICY.contactsOverflow,
+      flowGraceS: policy['flow-grace'] ?? DEFAULT_POLICY.flowGraceS,
       overloadTargetMs: policy['overload-target-ms'] ?? DEFAULT_POLICY.overloadTargetMs,
       retryAfterMaxS: policy['retry-after-max'] ?? DEFAULT_POLICY.retryAfterMaxS,
       path: policy.path ?? DEFAULT_POLICY.path,
@@ -274,6 +316,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       timerJMs: limits['timer-j-ms'] ?? DEFAULT_POLICY.timerJMs,
       transactionsMax: limits.transactions ?? DEFAULT_POLICY.transactionsMax,
       answerBytesMax: limits['answer-bytes'] ?? DEFAULT_POLICY.answerBytesMax,
+      strict: raw.parser?.strict ?? DEFAULT_POLICY.strict,
       lookup: fillLookup(raw.lookup ?? {}),
     },
   };

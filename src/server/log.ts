@@ -4,7 +4,11 @@ import { pino } from 'pino';
 import type { LogLevel } from './config.ts';
 
 /** Writes one event. Events are short fixed texts; what varies stands in the fields. */
-export type Log = (level: 'info' | 'warn' | 'error' | 'fatal', event: string, fields?: Record<string, unknown>) => void;
+export interface Log {
+  (level: 'info' | 'warn' | 'error' | 'fatal', event: string, fields?: Record<string, unknown>): void;
+  /** Writes events of this level and above from now on. */
+  setLevel?(level: LogLevel): void;
+}
 
 /** @param write takes one whole line, its line end included */
 export function createLog(level: LogLevel, write: (line: string) => void): Log {
@@ -18,5 +22,9 @@ export function createLog(level: LogLevel, write: (line: string) => void): Log {
     },
     { write },
   );
-  return (eventLevel, event, fields = {}) => logger[eventLevel](fields, event);
+  const log: Log = (eventLevel, event, fields = {}) => logger[eventLevel](fields, event);
+  log.setLevel = (next) => {
+    logger.level = next;
+  };
+  return log;
 }

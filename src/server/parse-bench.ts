@@ -88,16 +88,18 @@ function copyIn(message: Uint8Array, i: number): number {
 
 /** Thirty fields that a registrar reads of every REGISTER. */
 function readBack(): void {
-  sum ^= table[T_ERROR] + table[T_KIND] + table[T_METHOD];
-  sum ^= table[T_CALL_ID_AT] + table[T_CALL_ID_END] + table[T_CSEQ];
-  sum ^= table[T_CSEQ_METHOD] + table[T_EXPIRES] + table[T_REQUIRE];
-  sum ^= table[T_REQUIRE_UNKNOWN] + table[T_SUPPORTED] + table[T_CONTACT_STAR];
-  sum ^= table[T_CONTACT_COUNT] + table[T_VIA_COUNT] + table[T_TO + URI_USER_AT];
-  sum ^= table[T_TO + URI_USER_END] + table[T_TO + URI_HOST_AT] + table[T_TO + URI_HOST_END];
-  sum ^= table[T_FROM + ADDRESS_TAG_AT] + table[T_FROM + ADDRESS_TAG_END] + table[T_VIAS + VIA_BRANCH_AT];
-  sum ^= table[T_VIAS + VIA_BRANCH_END] + table[T_VIAS + VIA_HOST_AT] + table[T_VIAS + VIA_HOST_END];
-  sum ^= table[T_VIAS + VIA_RPORT_AT] + table[T_CONTACTS + URI_AT] + table[T_CONTACTS + URI_END];
-  sum ^= table[T_CONTACTS + CONTACT_EXPIRES] + table[T_CONTACTS + CONTACT_Q] + table[T_CONTACTS + CONTACT_INSTANCE_AT];
+  let read = 0;
+  read ^= table[T_ERROR] ^ table[T_KIND] ^ table[T_METHOD];
+  read ^= table[T_CALL_ID_AT] ^ table[T_CALL_ID_END] ^ table[T_CSEQ];
+  read ^= table[T_CSEQ_METHOD] ^ table[T_EXPIRES] ^ table[T_REQUIRE];
+  read ^= table[T_REQUIRE_UNKNOWN] ^ table[T_SUPPORTED] ^ table[T_CONTACT_STAR];
+  read ^= table[T_CONTACT_COUNT] ^ table[T_VIA_COUNT] ^ table[T_TO + URI_USER_AT];
+  read ^= table[T_TO + URI_USER_END] ^ table[T_TO + URI_HOST_AT] ^ table[T_TO + URI_HOST_END];
+  read ^= table[T_FROM + ADDRESS_TAG_AT] ^ table[T_FROM + ADDRESS_TAG_END] ^ table[T_VIAS + VIA_BRANCH_AT];
+  read ^= table[T_VIAS + VIA_BRANCH_END] ^ table[T_VIAS + VIA_HOST_AT] ^ table[T_VIAS + VIA_HOST_END];
+  read ^= table[T_VIAS + VIA_RPORT_AT] ^ table[T_CONTACTS + URI_AT] ^ table[T_CONTACTS + URI_END];
+  read ^= table[T_CONTACTS + CONTACT_EXPIRES] ^ table[T_CONTACTS + CONTACT_Q] ^ table[T_CONTACTS + CONTACT_INSTANCE_AT];
+  sum ^= read;
 }
 
 /** What one message is put through, cheapest first: each does what the one before does, and more. */

@@ -17,7 +17,7 @@ export const EXIT_USAGE = 2;
 const LONG_START_MS = 3000;
 
 /** Runs a server until a signal ends it; resolves with the exit code. */
-export async function serve(config: Config): Promise<number> {
+export async function serve(config: Config, reread?: () => Config): Promise<number> {
   let status: StatusLine | undefined;
   const writeLog = (line: string) => {
     const print = () => process.stderr.write(line);
@@ -32,13 +32,14 @@ export async function serve(config: Config): Promise<number> {
 
   let server: Server;
   try {
-    server = await saidToBeLong(startServer(config, log), log, systemd);
+    server = await saidToBeLong(startServer(config, log, undefined, reread), log, systemd);
   } catch (error) {
     return startFailed(error, log);
   }
   for (const address of server.listen) process.stdout.write(`listening ${address.transport} ${hostPort(address)}\n`);
   for (const { host, port } of server.lookupHttp)
     process.stdout.write(`lookups http://${host.includes(':') ? `[${host}]` : host}:${port}/v1/aors/{aor}/contacts\n`);
+  if (server.adminUrl !== undefined) process.stdout.write(`admin ${server.adminUrl}\n`);
   process.stdout.write(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
   log('info', 'ready', {
     listen: server.listen.map(formatListenAddress),
@@ -53,6 +54,7 @@ export async function serve(config: Config): Promise<number> {
   });
   systemd?.ready();
   systemd?.watch(describer(server), shardsLive(server));
+  process.on('SIGHUP', () => reload(server, log, systemd));
   if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);
 
   const signal = await ended;
@@ -63,6 +65,17 @@ export async function serve(config: Config): Promise<number> {
   await server.stop();
   log('info', 'stopped', { received: total(server.counters(), COUNTER.received) });
   return EXIT_OK;
+}
+
+/** What SIGHUP asks for. A configuration that is wrong changes nothing. */
+function reload(server: Server, log: Log, systemd: Systemd | undefined): void {
+  systemd?.reloading();
+  try {
+    if (server.reload() === undefined) log('info', 'certificates read again; there is no configuration file to read');
+  } catch (error) {
+    log('error', 'reload failed: nothing was changed', { error: (error as Error).message });
+  }
+  systemd?.ready();
 }
 
 /** Reading many bindings takes its time: who waits is told. */

@@ -7,7 +7,10 @@ import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
 import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
+import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
+import type { Phase } from './admin/health.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
@@ -18,6 +21,7 @@ import type { HttpAddress } from './lookup-config.ts';
 import { LookupService } from './lookup-service.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 import { MessageWatch } from './message-watch.ts';
+import { applyChanges, type ReloadReport } from './reload.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -31,6 +35,8 @@ export interface Server {
   readonly restarts: number;
   /** Users in the user store; 0 where nobody authenticates. */
   readonly users: number;
+  /** Of the admin listener, where there is one. */
+  readonly adminUrl: string | undefined;
   /** What operators trace while it runs. */
   readonly watch: MessageWatch;
   /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
@@ -43,6 +49,13 @@ export interface Server {
   handle(bytes: Uint8Array, source: MessageSource): void;
   /** Changes static bindings and aliases: see statics.ts for the changes there are. */
   changeStatic(change: (content: StaticContent) => StaticContent): void;
+  /** TCP, TLS and WebSocket connections, and what became of them. */
+  readonly connections: Readonly<FlowCounts>;
+  /**
+   * Applies what changed in the configuration and can be applied at run time; users are always current, and certificates
+   * are read anew. Undefined where there is no configuration to read. Throws a ConfigError, with nothing changed.
+   */
+  reload(): ReloadReport | undefined;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -50,72 +63,191 @@ export interface Server {
 /**
  * Starts a server and resolves when it answers. A Config is best made from DEFAULT_CONFIG:
  * `startServer({ ...DEFAULT_CONFIG, data: 'bindings', policy: { ...DEFAULT_POLICY, domains: ['example.com'] } })`.
- * The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
+ * `reread` makes the configuration anew for a reload. The log gets each event worth waking for; without one they go nowhere. It installs no signal handlers and prints nothing. Rejects with a ConfigError where the configuration is refused, with a
  * DataDirectoryError where the data cannot be opened, and with the pool's own error where an address cannot be had.
  */
-export async function startServer(config: Config, log: Log = () => {}, send?: SendAnswer): Promise<Server> {
+export async function startServer(
+  config: Config,
+  log: Log = () => {},
+  send?: SendAnswer,
+  reread?: () => Config,
+): Promise<Server> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const directory = openDataDirectory(config.data, {
     shards: config.shards ?? DEFAULT_SHARDS,
     anyShards: config.shards === undefined,
   });
-  let users: Users | undefined;
-  let pool: Pool | undefined;
-  let lookups: LookupService;
+  const server = new RunningServer(config, directory, log, send, reread);
   try {
-    if (config.auth.mode === 'digest') users = await openUsers(directory.path, config.auth, log);
-    pool = await startPool({
-      ...poolOptions(config, directory, log),
-      ...(users && { auth: poolAuth(config, directory.path, users) }),
-      ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
-    });
-    lookups = await LookupService.open(pool, directory, config);
+    await server.start();
   } catch (error) {
-    await pool?.stop();
-    await users?.close();
-    directory.close();
+    await server.stop();
     throw error;
   }
-  const aorKey = createAorKey(directory.secret);
-  const program = createPeers(1);
-  const watch = new MessageWatch(pool.tap, pool.listeners, config.hep, aorKey, log);
-  const takeDown = async (): Promise<void> => {
+  return server;
+}
+
+class RunningServer implements Server, AdminTarget {
+  config: Config;
+  private readonly directory: DataDirectory;
+  private readonly log: Log;
+  private readonly send: SendAnswer | undefined;
+  private readonly reread: (() => Config) | undefined;
+  private readonly program = createPeers(1);
+  private running = false;
+  private admin: AdminServer | undefined;
+  private userStore: Users | undefined;
+  private pool: Pool | undefined;
+  private lookups: LookupService | undefined;
+  private messageWatch: MessageWatch | undefined;
+  private stopped: Promise<void> | undefined;
+
+  constructor(
+    config: Config,
+    directory: DataDirectory,
+    log: Log,
+    send: SendAnswer | undefined,
+    reread: (() => Config) | undefined,
+  ) {
+    this.config = config;
+    this.directory = directory;
+    this.log = log;
+    this.send = send;
+    this.reread = reread;
+  }
+
+  /** The admin listener comes first: it can tell who asks that the rest is still starting. */
+  async start(): Promise<void> {
+    const { config, directory, log, send } = this;
+    this.admin = await this.openAdmin();
+    if (config.auth.mode === 'digest') this.userStore = await openUsers(directory.path, config.auth, log);
+    this.pool = await startPool({
+      ...poolOptions(config, directory, log),
+      ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
+      ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
+    });
+    this.lookups = await LookupService.open(this.pool, directory, config);
+    const aorKey = createAorKey(directory.secret);
+    this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
+    this.running = true;
+  }
+
+  get phase(): Phase {
+    if (this.stopped !== undefined) return 'draining';
+    return this.running ? 'ready' : 'starting';
+  }
+
+  get data(): string {
+    return this.directory.path;
+  }
+
+  get secret(): Uint8Array {
+    return this.directory.secret;
+  }
+
+  get shardPool(): Pool | undefined {
+    return this.running ? this.pool : undefined;
+  }
+
+  get users(): number {
+    return this.userStore?.count ?? 0;
+  }
+
+  get adminUrl(): string | undefined {
+    return this.admin?.url;
+  }
+
+  get listen(): readonly ListenAddress[] {
+    return started(this.pool).listeners;
+  }
+
+  get udp(): 'native' | 'dgram' {
+    return started(this.pool).udp;
+  }
+
+  get watch(): MessageWatch {
+    return started(this.messageWatch);
+  }
+
+  get restarts(): number {
+    return started(this.pool).restarts;
+  }
+
+  get connections(): Readonly<FlowCounts> {
+    return started(this.pool).connections;
+  }
+
+  get lookupHttp(): Server['lookupHttp'] {
+    return started(this.lookups).listen;
+  }
+
+  counters(): readonly Float64Array[] {
+    return started(this.pool).counters();
+  }
+
+  subscribe(listener: BindingListener): () => void {
+    return started(this.pool).events.subscribe(listener);
+  }
+
+  lookup(aor: string): Lookup | NoLookup {
+    return started(this.lookups).lookup(aor);
+  }
+
+  changeStatic(change: (content: StaticContent) => StaticContent): void {
+    changeStatic(this.directory.path, change);
+  }
+
+  handle(bytes: Uint8Array, source: MessageSource): void {
+    if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
+    writePeer(this.program, 0, source, LISTENER_PROGRAM);
+    started(this.pool).hand(bytes, this.program);
+  }
+
+  reload(): ReloadReport | undefined {
+    started(this.pool).reload();
+    this.admin?.reloadTls();
+    if (this.reread === undefined) return undefined;
+    const next = this.reread();
+    const report = applyChanges(this.config, next, {
+      'log-level': ({ logLevel }) => {
+        this.log.setLevel?.(logLevel);
+        this.config = { ...this.config, logLevel };
+      },
+    });
+    this.log('info', 'reloaded', { ...report });
+    return report;
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= this.takeDown();
+    return this.stopped;
+  }
+
+  private async takeDown(): Promise<void> {
     try {
-      await lookups.close();
-      await pool.stop();
-      watch.close();
-      await users?.close();
+      await this.lookups?.close();
+      await this.pool?.stop();
+      this.messageWatch?.close();
+      await this.userStore?.close();
+      await this.admin?.close();
     } finally {
-      directory.close();
+      this.directory.close();
     }
-  };
-  let stopped: Promise<void> | undefined;
-  return {
-    listen: pool.listeners,
-    udp: pool.udp,
-    watch,
-    subscribe: (listener) => pool.events.subscribe(listener),
-    lookupHttp: lookups.listen,
-    lookup: (aor) => lookups.lookup(aor),
-    changeStatic: (change) => changeStatic(directory.path, change),
-    handle: (bytes, source) => {
-      if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
-      writePeer(program, 0, source, LISTENER_PROGRAM);
-      pool.hand(bytes, program);
-    },
-    counters: () => pool.counters(),
-    get restarts() {
-      return pool.restarts;
-    },
-    get users() {
-      return users?.count ?? 0;
-    },
-    stop: () => {
-      stopped ??= takeDown();
-      return stopped;
-    },
-  };
+  }
+
+  /** The listener's code is loaded only where there is one. */
+  private async openAdmin(): Promise<AdminServer | undefined> {
+    if (this.config.admin === undefined) return undefined;
+    const { openAdmin } = await import('./admin/admin-server.ts');
+    return openAdmin(this.config.admin, this, this.log);
+  }
+}
+
+/** What is there once the server has started. */
+function started<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error('the server has not started');
+  return part;
 }
 
 function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOptions {
@@ -124,6 +256,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     listeners: config.listen,
     udp: config.udp,
     streams: config.streams,
+    ...(config.tls && { tls: config.tls }),
     flowNumbers: openFlowNumbers(directory.path),
     dataDir: directory.path,
     durability: config.durability,
@@ -147,7 +280,7 @@ export function firstPhone(config: Config, listen: readonly ListenAddress[], use
   const domain = config.policy.domains.find((name) => name !== '*') ?? host;
   const anywhere = address.host === '0.0.0.0' || address.host === '::';
   const registrar = anywhere ? `this machine's address, port ${address.port},` : hostPort(address);
-  const where = `at registrar ${registrar} over UDP`;
+  const where = `at registrar ${registrar} over ${address.transport.toUpperCase()}`;
   if (config.auth.mode === 'none') return `register sip:alice@${domain} (any user) ${where}, no password`;
   if (users > 0 || config.auth.provider !== undefined) return `register a user with its password ${where}`;
   return `no one can register yet: add a user with "aorta user add alice@${domain} --data ${config.data}", then register it ${where}`;

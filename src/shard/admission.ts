@@ -9,7 +9,7 @@ import { type CredentialSource, USER_UNKNOWN } from '../registrar/credential-sou
 import { deriveKey } from '../registrar/derived-key.ts';
 import type { LookupPolicy } from '../registrar/lookup-policy.ts';
 import type { Outbox } from '../registrar/outbox.ts';
-import type { Peers } from '../registrar/peers.ts';
+import { LISTENER_ADMIN, type Peers } from '../registrar/peers.ts';
 import { TrustedSources } from '../registrar/trusted-sources.ts';
 import type { UserAgentServer } from '../registrar/uas.ts';
 import { ALG_MD5 } from '../sip/credentials.ts';
@@ -28,6 +28,7 @@ import {
 } from '../sip/span-table.ts';
 import type { AorState } from './aor-state.ts';
 import { COUNTER } from './counters.ts';
+import { type FailedLogin, FailedLogins } from './failed-logins.ts';
 import { Gate, type GateOptions } from './gate.ts';
 
 export interface ShardAuth {
@@ -56,6 +57,8 @@ export interface AdmissionOptions {
   readonly counters: Float64Array;
   /** A log line about a source that is refused is due. */
   readonly refused: (report: RefusalReport) => void;
+  /** A failed login is to be logged; called where the policy asks for it. */
+  readonly failedLogin: (login: FailedLogin) => void;
 }
 
 export class Admission {
@@ -68,6 +71,7 @@ export class Admission {
   private readonly state: AorState;
   private readonly uas: UserAgentServer;
   private readonly counters: Float64Array;
+  private readonly failedLogins: FailedLogins | null;
 
   constructor(options: AdmissionOptions, out: Outbox, state: AorState, uas: UserAgentServer) {
     const { auth, gate, secret, counters, refused } = options;
@@ -76,6 +80,7 @@ export class Admission {
     this.state = state;
     this.uas = uas;
     this.counters = counters;
+    this.failedLogins = auth?.policy.logFailures ? new FailedLogins(out.peers, options.failedLogin) : null;
     this.lookup = options.lookup.sip;
     this.lookupSources = new TrustedSources([...options.lookup.from, ...(gate?.trustedProxies ?? [])]);
     this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), out.peers, counters, refused);
@@ -90,13 +95,14 @@ export class Admission {
 
   /** Before parsing: whether the message in a slot is looked at. */
   hears(slot: number, at: number, end: number, now: number): boolean {
-    return this.gate === null || this.gate.admits(slot, at, end, now);
+    return this.gate === null || isInternal(this.out.peers, slot) || this.gate.admits(slot, at, end, now);
   }
 
   /** Of the request in the table: 0 to go on, AUTH_PENDING, or the status of the answer written. */
   authenticate(): number {
     const { authenticator, gate, out, state, uas } = this;
-    if (authenticator === null || (table[T_METHOD] !== METHOD_REGISTER && !asksForUser())) return 0;
+    if (authenticator === null || isInternal(out.peers, out.peer)) return 0;
+    if (table[T_METHOD] !== METHOD_REGISTER && !asksForUser()) return 0;
     if (gate?.trusts(out.peer)) {
       const vouched = table[T_METHOD] !== METHOD_REGISTER || gate.assertsAor(state.aor, state.aorLength);
       return vouched ? 0 : uas.forbidden(out);
@@ -155,9 +161,10 @@ export class Admission {
   /** Counts what the request came to for its source and its account. */
   judge(status: number): void {
     const { authenticator, gate, out, state } = this;
-    if (authenticator === null) return;
+    if (authenticator === null || isInternal(out.peers, out.peer)) return;
     const key = state.aorLength >= 0 ? state.key : null;
     gate?.outcome(out.peer, key, status, out.authenticated, authenticator.outcome, out.now);
+    this.failedLogins?.note(authenticator, state, out.peer, out.now);
     authenticator.outcome = AUTH_OK;
   }
 
@@ -165,6 +172,11 @@ export class Admission {
   private highestNc(idHigh: number, idLow: number): number {
     return this.state.aorLength < 0 ? -1 : this.state.highestNc(this.out, idHigh, idLow);
   }
+}
+
+/** An order of the admin API, which has asked its own client who it is. */
+function isInternal(peers: Peers, row: number): boolean {
+  return peers.listener[row] === LISTENER_ADMIN;
 }
 
 /** OPTIONS for a user, which would tell whether there is one. */

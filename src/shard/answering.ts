@@ -17,6 +17,9 @@ import { COUNTER } from './counters.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Unacknowledged } from './unacknowledged.ts';
 
+/** Longer answers over UDP may leave in fragments (RFC 3261 §18.1.1); they are sent all the same, and counted. */
+const LARGE_ANSWER_BYTES = 1300;
+
 export interface AnsweringParts {
   readonly answers: Answers;
   readonly transactions: Transactions;
@@ -72,6 +75,7 @@ export class Answering {
     }
     const length = out.answer.at - out.answer.from;
     const row = answers.add(this.slot, out.answer.from, out.answer.at, answerPort(out));
+    if (length > LARGE_ANSWER_BYTES && peers.transport[this.slot] === TRANSPORT_UDP) counters[COUNTER.large_answers]++;
     answers.place[row] = transactions.claim(length);
     answers.ticket[row] = ticket;
     answers.status[row] = out.status;

@@ -28,6 +28,7 @@ export class BatchTally {
   private removed = 0;
   private evicted = 0;
   private expired = 0;
+  private flowEnded = 0;
 
   constructor(counters: Float64Array) {
     this.counters = counters;
@@ -41,11 +42,17 @@ export class BatchTally {
     this.removed += out.removed;
     this.evicted += out.evicted;
     this.expired += out.expired;
+    this.flowEnded += out.cutOff;
   }
 
   /** Bindings of an AOR that the wheel has taken out. */
   swept(count: number): void {
     this.expired += count;
+  }
+
+  /** Bindings taken out because their connection has ended. */
+  cutOff(count: number): void {
+    this.flowEnded += count;
   }
 
   /** A final answer that was not a replay. @param reason REASON_* where it is a refusal */
@@ -70,6 +77,7 @@ export class BatchTally {
     counters[COUNTER.unregistered] += this.removed;
     counters[COUNTER.evicted] += this.evicted;
     counters[COUNTER.expired] += this.expired;
+    counters[COUNTER.flow_ended] += this.flowEnded;
   }
 
   clear(): void {
@@ -79,5 +87,6 @@ export class BatchTally {
     this.removed = 0;
     this.evicted = 0;
     this.expired = 0;
+    this.flowEnded = 0;
   }
 }

@@ -11,6 +11,7 @@ const NAMES = [
   'unregistered', // bindings removed by their clients
   'evicted', // bindings removed to make room (policy evict-oldest)
   'expired', // bindings whose interval ran out
+  'flow_ended', // bindings removed because the connection they were made over ended
   'fetched', // REGISTERs without Contact answered 200
   'ok', // 200 answers to REGISTER
   'refused', // final answers of 300 and above
@@ -20,6 +21,7 @@ const NAMES = [
   'acknowledged', // ACKs of INVITEs answered here
   'resent', // answers to INVITEs that were sent again for lack of an ACK
   'options', // OPTIONS answered 200
+  'stun', // STUN keep-alives answered
   'dropped_not_sip',
   'dropped_no_via',
   'dropped_response',
@@ -32,6 +34,7 @@ const NAMES = [
   'dropped_source', // from a source that is refused for what it did (abuse control)
   'dropped_scanner', // from tools that say they are scanners
   'dropped_ring_full',
+  'large_answers', // over UDP, above 1300 bytes: they may leave in fragments
   'dropped_send', // answers the socket would not take
   'tapped', // messages copied for whoever watches
   'tap_dropped', // those that found no room

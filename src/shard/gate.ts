@@ -13,7 +13,7 @@ import {
 } from '../registrar/abuse.ts';
 import type { AbusePolicy } from '../registrar/abuse-policy.ts';
 import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../registrar/authenticator.ts';
-import type { Peers } from '../registrar/peers.ts';
+import { type Peers, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
 import { Scanners } from '../registrar/scanners.ts';
 import { TrustedSources } from '../registrar/trusted-sources.ts';
 import { slab, table } from '../sip/slab.ts';
@@ -75,7 +75,7 @@ export class Gate {
 
   /** Whether a trusted proxy sent the request. */
   trusts(slot: number): boolean {
-    return this.trusted.trusts(this.peers, slot);
+    return this.peers.viaMain[slot] === VIA_MAIN_TRUSTED || this.trusted.trusts(this.peers, slot);
   }
 
   /** Whether From, which a trusted proxy stands for, is the AOR itself (§10.3 step 3). */

@@ -1,12 +1,13 @@
 // The main thread's end of the rings: hands what its sockets and connections receive to the shards and sends the answers
 // they hand back. Which shard gets a message matters little: the shard sends it on to the one that owns the AOR.
 
-import { createPeers, LISTENER_PROGRAM, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
+import { createPeers, LISTENER_ADMIN, LISTENER_PROGRAM, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import { type DgramUdp, openDgramUdp } from '../transport/dgram-udp.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { Bell } from './bell.ts';
 import { COUNTER } from './counters.ts';
-import { RING_MESSAGE, Ring } from './ring.ts';
+import { OrderEnd } from './order-end.ts';
+import { RING_FLOWS_ENDED, RING_MESSAGE, Ring } from './ring.ts';
 import type { ShardLog } from './shard.ts';
 import type { SharedParts } from './shared-parts.ts';
 import { StreamEnd, type StreamEndOptions } from './stream-end.ts';
@@ -18,6 +19,8 @@ const ANSWERS_PER_TURN = 1024;
 export class MainEnd {
   /** Connections. */
   readonly streams: StreamEnd;
+  /** The admin API's orders. */
+  readonly orders = new OrderEnd((bytes, peers) => this.toShard(bytes, peers));
   private udp: DgramUdp | null = null;
   private readonly parts: SharedParts;
   private readonly toProgram: (answer: Buffer, peers: Peers) => void;
@@ -37,7 +40,10 @@ export class MainEnd {
   constructor(parts: SharedParts, streams: StreamEndOptions, toProgram: (answer: Buffer, peers: Peers) => void) {
     this.toProgram = toProgram;
     this.parts = parts;
-    this.streams = new StreamEnd(parts.liveFlows, streams, (shard, ...message) => this.pushFrom(shard, ...message));
+    this.streams = new StreamEnd(parts.liveFlows, streams, {
+      message: (shard, ...message) => this.pushFrom(shard, RING_MESSAGE, ...message),
+      ended: (shard, tokens) => this.pushFrom(shard, RING_FLOWS_ENDED, tokens, 0, tokens.length, this.peers, 0),
+    });
     this.toShards = parts.fromMain.map((memory) => new Ring(memory));
     this.fromShards = parts.toMain.map((memory) => new Ring(memory));
     this.bell = new Bell(parts.mainBellMemory, () => {});
@@ -101,12 +107,20 @@ export class MainEnd {
   }
 
   private push(shard: number, bytes: Uint8Array, peers: Peers): void {
-    if (!this.pushFrom(shard, bytes, 0, bytes.length, peers, 0)) this.counts[shard].droppedRingFull++;
+    if (!this.pushFrom(shard, RING_MESSAGE, bytes, 0, bytes.length, peers, 0)) this.counts[shard].droppedRingFull++;
   }
 
   /** Puts bytes[at, end) from the peer in `row` into a shard's ring; false where it is full. */
-  private pushFrom(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number): boolean {
-    if (!this.toShards[shard].push(RING_MESSAGE, bytes, at, end, peers, row, peers.port[row])) return false;
+  private pushFrom(
+    shard: number,
+    kind: number,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    peers: Peers,
+    row: number,
+  ): boolean {
+    if (!this.toShards[shard].push(kind, bytes, at, end, peers, row, peers.port[row])) return false;
     this.touched[shard] = 1;
     if (this.bellsPending) return true;
     this.bellsPending = true;
@@ -155,6 +169,8 @@ export class MainEnd {
   /** Sends the answer just popped: over the connection its request came by, or by UDP; or hands it to the program. */
   private send(shard: number, length: number): void {
     const { answer, peers } = this;
+    if (peers.listener[0] === LISTENER_ADMIN)
+      return this.orders.answered(Buffer.from(answer.subarray(0, length)), peers);
     if (peers.listener[0] === LISTENER_PROGRAM) return this.toProgram(Buffer.from(answer.subarray(0, length)), peers);
     if (peers.transport[0] === TRANSPORT_UDP) this.udp?.send(answer, 0, length, peers, 0, peers.port[0], shard);
     else if (!this.streams.flows.send(peers.flow[0], answer, 0, length)) this.counts[shard].droppedSend++;

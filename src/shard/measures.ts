@@ -16,7 +16,7 @@ export const OUTCOME_OTHER = 5;
 /** By OUTCOME_*. */
 export const OUTCOME_NAMES = ['replayed', 'accepted', 'challenged', 'rejected', 'failed', 'other'] as const;
 /** By TRANSPORT_* of registrar/peers. */
-export const TRANSPORT_NAMES = ['udp', 'tcp', 'tls', 'ws', 'wss', 'internal'] as const;
+export const TRANSPORT_NAMES = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 const TRANSPORTS = TRANSPORT_NAMES.length;
 
 const BOUNDS = 16;

@@ -11,15 +11,17 @@ import type { LocationReader } from '../location/location-reader.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
-import type { FlowNumbers } from '../transport/flows.ts';
+import type { FlowCounts, FlowNumbers } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
+import type { TlsFiles } from '../transport/tls-files.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { BindingEvents } from './binding-events.ts';
 import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
+import type { OrderSource } from './order-end.ts';
 import { Readers } from './readers.ts';
 import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardLog } from './shard.ts';
@@ -41,6 +43,8 @@ export interface PoolOptions {
   readonly udp: 'auto' | 'dgram';
   /** Limits of connections. */
   readonly streams?: StreamPolicy;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
   /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
   readonly flowNumbers?: FlowNumbers;
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
@@ -95,8 +99,16 @@ export interface Pool {
   readonly restarts: number;
   /** Which connections still stand. */
   readonly flows: LiveFlows;
+  /** Connections, and what became of them. */
+  readonly connections: Readonly<FlowCounts>;
+  /** Listeners with TLS read their certificates anew; connections that there are go on. */
+  reload(): void;
   /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
   openReaders(): LocationReader[];
+  /** Connections there are and have been. */
+  readonly flowCounts: Readonly<FlowCounts>;
+  /** Has the owning shard decide about an operator's request; undefined where no answer came in time. */
+  order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined>;
   /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
   hand(bytes: Uint8Array, peers: Peers): void;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
@@ -158,6 +170,7 @@ class RunningPool implements Pool {
         shards: options.shards,
         policy: options.streams ?? DEFAULT_STREAM_POLICY,
         messageBytesMax: options.policy.messageBytesMax,
+        ...(options.tls && { tls: options.tls }),
         numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
       },
       options.toProgram ?? (() => {}),
@@ -190,6 +203,14 @@ class RunningPool implements Pool {
     );
   }
 
+  get flowCounts(): Readonly<FlowCounts> {
+    return this.main.streams.flows.counts;
+  }
+
+  order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined> {
+    return this.main.orders.ask(request, source);
+  }
+
   hand(bytes: Uint8Array, peers: Peers): void {
     this.main.toShard(bytes, peers);
   }
@@ -219,6 +240,14 @@ class RunningPool implements Pool {
       ringCapacity: this.ringsTo(shard).reduce((sum, memory) => sum + ringCapacity(memory), 0),
       open: serving[shard] === true,
     }));
+  }
+
+  get connections(): Readonly<FlowCounts> {
+    return this.main.streams.flows.counts;
+  }
+
+  reload(): void {
+    this.main.streams.reload();
   }
 
   crash(shard: number): void {
@@ -345,11 +374,11 @@ class RunningPool implements Pool {
       incoming: this.ringsTo(shard),
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
+      liveFlows: parts.liveFlows,
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
       events: parts.events[shard],
       eventBell: parts.eventBellMemory,
-      liveFlows: parts.liveFlows,
       ...(options.dataDir !== undefined && { data: options.dataDir }),
       sockets: parts.sockets[shard],
       ...(auth && { auth }),

@@ -8,6 +8,8 @@ import type { Peers } from '../registrar/peers.ts';
 export const RING_MESSAGE = 1;
 /** An answer, for the main thread to send. */
 export const RING_ANSWER = 2;
+/** Flows that have ended, for shards: a list of tokens, four bytes each, the lowest first. */
+export const RING_FLOWS_ENDED = 3;
 /** Copies for whoever watches (tap.ts). */
 export const RING_TAP_REQUEST = 14;
 export const RING_TAP_ANSWER = 15;

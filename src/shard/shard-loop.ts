@@ -9,7 +9,7 @@ import { type Bell, ORDER_CRASH, ORDER_NONE, ORDER_STOP } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import type { Forwarding } from './forwarding.ts';
 import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './measures.ts';
-import type { Ring } from './ring.ts';
+import { RING_FLOWS_ENDED, type Ring } from './ring.ts';
 
 /** The longest sleep: the counter `loops` shows a watcher that the shard lives. */
 const SLEEP_MS_MAX = 1000;
@@ -22,6 +22,8 @@ export interface Pipeline {
   readonly answers: Datagrams;
   open(): void;
   receive(slot: number, length: number, now: number): void;
+  /** A list of flows that have ended, in a slot of the slab. */
+  flowsEnded(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
   observe(now: number, drained: boolean, commitMs: number, batchMs: number): void;
@@ -121,6 +123,10 @@ export class ShardLoop {
       while (filled < max) {
         const length = rings[r].pop(slab, slotStart(filled), shard.peers, filled);
         if (length < 0) break;
+        if (rings[r].kind === RING_FLOWS_ENDED) {
+          shard.flowsEnded(filled, length, Date.now());
+          continue;
+        }
         lengths[filled++] = length;
         if (r > 0) this.fromNeighbours++;
       }

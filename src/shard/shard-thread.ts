@@ -70,9 +70,10 @@ export interface ShardTask {
   /** What of its messages is watched, and where copies go. */
   readonly tapMemory: SharedArrayBuffer;
   readonly tap: SharedArrayBuffer;
+  /** Which connections are alive. */
+  readonly liveFlows: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
   readonly eventBell: SharedArrayBuffer;
-  readonly liveFlows: SharedArrayBuffer;
   /** The data directory, which has the static bindings; none where everything is in memory. */
   readonly data?: string;
   /** Sockets of its own; none where the main thread has them. */
@@ -187,10 +188,10 @@ function assemble(
     policy: task.policy,
     secret: task.secret,
     counters,
+    flows: new LiveFlows(task.liveFlows),
     measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
-    flows: new LiveFlows(task.liveFlows),
     statics: openStatics(task, tell),
     events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),

@@ -9,15 +9,15 @@ import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { Changes } from '../registrar/changes.ts';
 import { Gruus } from '../registrar/gruu.ts';
 import { hasLiveImage } from '../registrar/images.ts';
+import type { FlowLiveness } from '../registrar/live-flow.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { Overload } from '../registrar/overload.ts';
-import { createPeers, type Peers } from '../registrar/peers.ts';
+import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { RedirectServer } from '../registrar/redirect.ts';
 import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
 import { canAnswer } from '../registrar/response.ts';
-import type { FlowLiveness } from '../registrar/targets.ts';
 import {
   ANSWER_FORGOTTEN,
   IN_PROGRESS,
@@ -44,6 +44,7 @@ import {
   T_TO,
   URI_USER_AT,
 } from '../sip/span-table.ts';
+import { applyStrictness, type Leniency } from '../sip/strictness.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission, type ShardAuth } from './admission.ts';
 import { Answering } from './answering.ts';
@@ -53,12 +54,14 @@ import { AskedFor } from './asked-for.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
+import type { FailedLogin } from './failed-logins.ts';
+import { FlowSweeper } from './flow-sweeper.ts';
 import type { GateOptions } from './gate.ts';
-import { isKeepAlive } from './keep-alive.ts';
+import { answerKeepAlive, isKeepAlive } from './keep-alive.ts';
 import { Measures } from './measures.ts';
 import type { Ring } from './ring.ts';
 import type { StaticTable } from './static-table.ts';
-import { Sweeper } from './sweeper.ts';
+import { Sweeper, sooner } from './sweeper.ts';
 import { Tap } from './tap.ts';
 import { Unacknowledged } from './unacknowledged.ts';
 
@@ -105,6 +108,7 @@ export class Shard {
   private readonly statics: StaticTable | null;
   private readonly asked: AskedFor;
   private readonly unacknowledged: Unacknowledged;
+  private readonly strict: readonly Leniency[];
   private readonly keys: RequestKeys;
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
@@ -131,13 +135,15 @@ export class Shard {
     this.options = options;
     this.store = options.store;
     this.events = options.events;
+    this.strict = policy.strict;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
     this.overload = new Overload(policy);
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy, secret);
-    this.redirect = new RedirectServer(options.flows ?? null);
+    const flows = options.flows ?? null;
+    this.redirect = new RedirectServer(flows);
     this.statics = options.statics ?? null;
     this.asked = new AskedFor(policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null, this.statics);
     this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
@@ -146,12 +152,16 @@ export class Shard {
     this.tally = new BatchTally(options.counters);
     this.measures = options.measures ?? new Measures();
     this.sweeper = new Sweeper(options.store, this.writes, this.state, this.out, this.tally, this.measures);
+    this.sweeper.flows = flows && new FlowSweeper(this.store, flows, policy, this.state, this.out, this.tally);
     this.out.peers = this.peers;
+    this.out.liveFlows = flows;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const { answers, transactions, unacknowledged, peers, keys, out, uas, tally, counters } = this;
     this.answering = new Answering({ answers, transactions, unacknowledged, peers, keys, out, uas, tally, counters });
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
-    this.admission = new Admission({ ...options, lookup: policy.lookup, refused }, this.out, this.state, this.uas);
+    const failedLogin = (login: FailedLogin) => options.log('warn', 'login failed', { ...login });
+    const admission = { ...options, lookup: policy.lookup, refused, failedLogin };
+    this.admission = new Admission(admission, this.out, this.state, this.uas);
   }
 
   /** Once, before the first message. What ran out while nothing served goes by the wheel. */
@@ -167,9 +177,10 @@ export class Shard {
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
-    if (isKeepAlive(at, length)) return this.drop(COUNTER.dropped_keep_alive);
     if (!this.admission.hears(slot, at, at + length, now)) return;
-    const error = parse(at, at + length);
+    if (isKeepAlive(at, length)) return this.keepAlive(at, length);
+    let error = parse(at, at + length);
+    if (this.strict.length > 0) error = applyStrictness(this.strict);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
@@ -186,7 +197,12 @@ export class Shard {
     else this.absorb(error, length);
   }
 
-  /** Bindings that have run out leave the store; bounded work, the rest at the next call. */
+  /** A list of flows that have ended, in a slot of the slab. */
+  flowsEnded(slot: number, length: number, now: number): void {
+    this.sweeper.flows?.ended(slot, length, now);
+  }
+
+  /** Bindings that have run out or lost their connection leave the store; bounded work, the rest at the next call. */
   expire(now: number): void {
     this.sweeper.changes = this.events?.listening ? this.changes : null;
     this.sweeper.sweep(now);
@@ -195,9 +211,7 @@ export class Shard {
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    const sweep = this.store.msToNextExpiry(now);
-    const resend = this.unacknowledged.msToNextTick(now);
-    return sweep < 0 || (resend >= 0 && resend < sweep) ? resend : sweep;
+    return sooner(this.sweeper.msToNextTick(now), this.unacknowledged.msToNextTick(now));
   }
 
   /** The batch's one transaction. When it fails, every answer that hung on it becomes a 500. */
@@ -208,11 +222,13 @@ export class Shard {
         this.store.commit(this.writes, now);
         this.counters[COUNTER.commits]++;
         this.tally.apply();
+        this.sweeper.flows?.committed(this.writes, now);
         if (this.changes.count > 0) this.events?.publish(this.changes);
       } catch (error) {
         this.counters[COUNTER.commit_failures]++;
         this.options.log('error', 'commit failed', { error: String(error), aors: this.writes.count });
         this.answering.fail(this.slotLength);
+        this.sweeper.flows?.failed(now);
       }
     }
     this.answering.publish(now);
@@ -257,6 +273,12 @@ export class Shard {
     this.counters[counter]++;
   }
 
+  private keepAlive(at: number, length: number): void {
+    this.answering.start(this.slot, this.now);
+    const answered = answerKeepAlive(this.out, at, length, this.answers, this.transactions);
+    this.counters[answered ? COUNTER.stun : COUNTER.dropped_keep_alive]++;
+  }
+
   private forward(owner: number, length: number): void {
     if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
     else this.counters[COUNTER.dropped_ring_full]++;
@@ -290,7 +312,7 @@ export class Shard {
     const lookup = this.admission.asksForContacts(this.slot);
     // Two proxies may ask for the callee of one call: that is no loop here.
     const mayMerge = !lookup && table[T_TO + ADDRESS_TAG_AT] < 0;
-    const found = wellFormed ? this.find(mayMerge) : NEW_REQUEST;
+    const found = wellFormed && !this.isReliable ? this.find(mayMerge) : NEW_REQUEST;
     if (found === IN_PROGRESS) return this.drop(COUNTER.dropped_in_progress);
     if (found === RETRANSMISSION) {
       const t = this.transactions;
@@ -308,13 +330,18 @@ export class Shard {
     this.decide(length, found === ANSWER_FORGOTTEN, lookup);
   }
 
+  /** Nothing is repeated over a stream: a transaction there ends with its answer (§17.2.2, Timer J is 0). */
+  private get isReliable(): boolean {
+    return this.peers.transport[this.slot] !== TRANSPORT_UDP;
+  }
+
   private find(mayMerge: boolean): number {
     const k = this.keys;
     return this.transactions.find(k.requestHigh, k.requestLow, k.branchHigh, k.branchLow, mayMerge, this.now);
   }
 
   private decide(length: number, again: boolean, lookup: boolean): void {
-    const { out, keys } = this;
+    const { out } = this;
     this.answering.start(this.slot, this.now);
     this.state.uncommitted = false;
     let refused = this.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
@@ -327,8 +354,7 @@ export class Shard {
       this.admission.judge(refused);
       return this.answering.finish(-1, false);
     }
-    const { requestHigh, requestLow, branchHigh, branchLow } = keys;
-    const ticket = this.transactions.begin(requestHigh, requestLow, branchHigh, branchLow, this.now);
+    const ticket = this.isReliable ? -1 : this.transactions.begin(this.keys, this.now);
     const status = lookup ? this.lookUp() : this.uas.check(out) || this.serve(again);
     this.admission.judge(status);
     this.answering.finish(ticket, out.changed || this.state.uncommitted);
@@ -363,7 +389,7 @@ export class Shard {
   private serveOptions(): number {
     const { out, state } = this;
     if (state.aorLength >= 0 && !this.load()) return this.uas.failed(out);
-    const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now);
+    const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now, out.liveFlows);
     const status = this.uas.answerOptions(out, live);
     if (status === 200) this.counters[COUNTER.options]++;
     return status;
@@ -402,8 +428,8 @@ export class Shard {
 
   /** Whether the request would make a binding for an AOR that has none. */
   private isNew(): boolean {
-    const { state, stateAt, stateEnd } = this.out;
-    return table[T_CONTACT_COUNT] > 0 && !hasLiveImage(state, stateAt, stateEnd, this.now);
+    const { state, stateAt, stateEnd, liveFlows } = this.out;
+    return table[T_CONTACT_COUNT] > 0 && !hasLiveImage(state, stateAt, stateEnd, this.now, liveFlows);
   }
 
   private refreshed(): number {

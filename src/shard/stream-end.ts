@@ -5,13 +5,16 @@ import type { Peers } from '../registrar/peers.ts';
 import { type FlowNumbers, Flows } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
-import type { StreamEvents, StreamListener } from '../transport/stream-listener.ts';
+import type { StreamEvents, StreamListener, StreamListenerOptions } from '../transport/stream-listener.ts';
 import type { StreamPolicy } from '../transport/stream-policy.ts';
 import { openTcpListener } from '../transport/tcp-listener.ts';
+import type { TlsFiles } from '../transport/tls-files.ts';
+import { openTlsListener } from '../transport/tls-listener.ts';
 import type { ShardLog } from './shard.ts';
 
 /** How soon connections that had to wait for room in a ring are read on. */
 const RESUME_MS = 5;
+const ENDED_PER_MESSAGE = 2048;
 
 export interface StreamEndOptions {
   readonly shards: number;
@@ -19,23 +22,33 @@ export interface StreamEndOptions {
   /** Bytes of one message. */
   readonly messageBytesMax: number;
   readonly numbers: FlowNumbers;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
 }
 
-/** Puts a message into a shard's ring; false where that is full. */
-type Push = (shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number) => boolean;
+/** Ways into a shard's ring; false where that is full. */
+export interface ShardRings {
+  message(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number): boolean;
+  /** Tokens as RING_FLOWS_ENDED has them. */
+  ended(shard: number, tokens: Uint8Array): boolean;
+}
 
 export class StreamEnd implements StreamEvents {
   readonly flows: Flows;
   private readonly options: StreamEndOptions;
-  private readonly push: Push;
+  private readonly rings: ShardRings;
   private readonly listeners: StreamListener[] = [];
   /** Flows that are not read because the ring of their shard was full. */
   private readonly stalled: number[] = [];
+  /** Flows that have ended, and what of them each shard has not been told. */
+  private readonly endings: EndedFlows[];
+  private endingsPending = false;
   private log: ShardLog = () => {};
 
-  constructor(memory: SharedArrayBuffer, options: StreamEndOptions, push: Push) {
+  constructor(memory: SharedArrayBuffer, options: StreamEndOptions, rings: ShardRings) {
     this.options = options;
-    this.push = push;
+    this.rings = rings;
+    this.endings = Array.from({ length: options.shards }, () => new EndedFlows());
     this.flows = new Flows(new LiveFlows(memory), options.numbers, options.policy);
   }
 
@@ -53,15 +66,29 @@ export class StreamEnd implements StreamEvents {
   message(token: number, bytes: Uint8Array, at: number, end: number): boolean {
     const { peers } = this.flows;
     const shard = token % this.options.shards;
-    if (this.push(shard, bytes, at, end, peers, this.flows.rowOf(token))) return true;
+    if (this.rings.message(shard, bytes, at, end, peers, this.flows.rowOf(token))) return true;
     if (this.stalled.push(token) === 1) setTimeout(() => this.resume(), RESUME_MS);
     return false;
   }
 
-  closed(_token: number): void {}
+  closed(token: number): void {
+    for (const ended of this.endings) ended.add(token);
+    if (this.endingsPending) return;
+    this.endingsPending = true;
+    setImmediate(() => this.tellOfEnded());
+  }
 
   error(listener: number, error: Error): void {
     this.log('warn', 'listener error', { listener, error: error.message });
+  }
+
+  notice(event: string, fields: Record<string, unknown>): void {
+    this.log('info', event, fields);
+  }
+
+  /** Listeners with TLS read their certificates anew. */
+  reload(): void {
+    for (const listener of this.listeners) listener.reload?.();
   }
 
   pause(): void {
@@ -75,13 +102,59 @@ export class StreamEnd implements StreamEvents {
   private async open(address: ListenAddress, listener: number): Promise<StreamListener> {
     const { policy, messageBytesMax } = this.options;
     const options = { address, listener, flows: this.flows, events: this, policy, messageBytesMax };
-    if (address.transport !== 'tcp') throw new Error(`${address.transport} is not in this version`);
-    const opened = await openTcpListener(options);
+    const opened = await this.opened(options);
     this.listeners.push(opened);
     return opened;
   }
 
+  /** Each shard is told of all: a connection may carry the AORs of many. */
+  private tellOfEnded(): void {
+    this.endingsPending = false;
+    let left = false;
+    for (const [shard, ended] of this.endings.entries()) left = !ended.tell(this.rings, shard) || left;
+    if (!left) return;
+    this.endingsPending = true;
+    setTimeout(() => this.tellOfEnded(), RESUME_MS);
+  }
+
+  private opened(options: StreamListenerOptions): Promise<StreamListener> {
+    const { transport } = options.address;
+    if (transport === 'tcp') return openTcpListener(options);
+    const { tls } = this.options;
+    if (transport !== 'tls') throw new Error(`${transport} is not in this version`);
+    if (tls === undefined) throw new Error('a TLS listener needs a certificate and its key');
+    return openTlsListener({ ...options, tls });
+  }
+
   private resume(): void {
     for (const token of this.stalled.splice(0)) this.flows.resume(token);
+  }
+}
+
+/** Tokens of flows that have ended, of which one shard is to be told. */
+class EndedFlows {
+  private bytes = new Uint8Array(ENDED_PER_MESSAGE * 4);
+  private length = 0;
+
+  add(token: number): void {
+    if (this.length === this.bytes.length) {
+      const larger = new Uint8Array(this.length * 2);
+      larger.set(this.bytes);
+      this.bytes = larger;
+    }
+    for (let shift = 0; shift < 32; shift += 8) this.bytes[this.length++] = token >>> shift;
+  }
+
+  /** Puts all into the shard's ring; false where some are left for want of room. */
+  tell(rings: ShardRings, shard: number): boolean {
+    let at = 0;
+    while (at < this.length) {
+      const end = Math.min(this.length, at + ENDED_PER_MESSAGE * 4);
+      if (!rings.ended(shard, this.bytes.subarray(at, end))) break;
+      at = end;
+    }
+    this.bytes.copyWithin(0, at, this.length);
+    this.length -= at;
+    return this.length === 0;
   }
 }

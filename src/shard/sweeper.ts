@@ -10,6 +10,7 @@ import { copyLiveImages, countImages } from '../registrar/images.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
+import type { FlowSweeper } from './flow-sweeper.ts';
 import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
@@ -22,6 +23,8 @@ export class Sweeper implements DueVisitor {
   private readonly out: Outbox;
   private readonly tally: BatchTally;
   private readonly measures: Measures;
+  /** Bindings that live by connections, where such are held. */
+  flows: FlowSweeper | null = null;
   /** Where expired bindings are told, while somebody listens. */
   changes: Changes | null = null;
 
@@ -41,10 +44,17 @@ export class Sweeper implements DueVisitor {
     this.measures = measures;
   }
 
-  /** Bindings that have run out join the batch's writes; the rest at the next call. */
+  /** Bindings that have run out or lost their connection join the batch's writes; the rest at the next call. */
   sweep(now: number): void {
     this.out.now = now;
     this.store.expire(now, AORS_PER_BATCH, this);
+    this.flows?.sweep(now, this.changes);
+  }
+
+  /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
+  msToNextTick(now: number): number {
+    const expiry = this.store.msToNextExpiry(now);
+    return this.flows === null ? expiry : sooner(expiry, this.flows.msToNext(now));
   }
 
   /** For the store: drops what has run out of one AOR's record. */
@@ -83,4 +93,9 @@ export class Sweeper implements DueVisitor {
       if (expiresAtOf(out.state, at) <= out.now)
         changes.add(CHANGE_EXPIRED, out.state, aorAt, out.stateAt, out.state, at, out.now);
   }
+}
+
+/** Of two waits, -1 standing for none. */
+export function sooner(a: number, b: number): number {
+  return a < 0 || (b >= 0 && b < a) ? b : a;
 }

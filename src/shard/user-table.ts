@@ -34,6 +34,14 @@ const EMPTY = 0;
 const USED = 1;
 const USED_LATELY = 2;
 
+// --- a row: sixteen words, one cache line, so that finding a user waits for memory once. First its key, four words.
+const GENERATION = 4;
+/** Epoch seconds up to which the row may be used; NEVER for users of the store itself. */
+const UNTIL = 5;
+const STATE = 6;
+const HA1 = 8;
+const ROW_WORDS = 16;
+
 export interface UserTableOptions {
   /** The data directory; its user store must have been made. */
   readonly data: string;
@@ -62,11 +70,7 @@ export class UserTable implements CredentialSource {
   private rows = ROWS_FIRST;
   private used = 0;
   private hand = 0;
-  private keys: Uint32Array;
-  private generations: Uint32Array;
-  /** Epoch seconds up to which a row may be used; NEVER for users of the store itself. */
-  private until: Uint32Array;
-  private states: Uint8Array;
+  private words: Uint32Array;
   private readonly absentKeys = new Uint32Array(4 * ABSENT_ROWS);
   private readonly absentGenerations = new Uint32Array(2 * ABSENT_ROWS);
   private readonly absentUntil = new Float64Array(ABSENT_ROWS);
@@ -96,11 +100,8 @@ export class UserTable implements CredentialSource {
     this.db = openUserDatabase(options.data, 'read');
     this.reader = new UserReader(this.db);
     this.lookup = new UserLookup(this.reader, provider ?? null);
-    this.ha1 = new Uint8Array(this.rows * HA1_BYTES);
-    this.keys = new Uint32Array(4 * this.rows);
-    this.generations = new Uint32Array(this.rows);
-    this.until = new Uint32Array(this.rows);
-    this.states = new Uint8Array(this.rows);
+    this.words = new Uint32Array(ROW_WORDS * this.rows);
+    this.ha1 = new Uint8Array(this.words.buffer);
     this.refresh(0);
   }
 
@@ -136,7 +137,7 @@ export class UserTable implements CredentialSource {
   }
 
   find(bytes: Uint8Array, at: number, end: number, isUserhash: boolean, realm: number, algorithm: number): number {
-    const { hash, keys, states } = this;
+    const { hash, words } = this;
     this.name = bytes;
     this.nameAt = at;
     this.nameEnd = end;
@@ -154,14 +155,16 @@ export class UserTable implements CredentialSource {
     hash.span(bytes, at, end);
     hash.end();
     const { out } = hash;
-    const first = (out[0] & (this.rows / WAYS - 1)) * WAYS;
-    for (let row = first; row < first + WAYS; row++) {
-      const k = 4 * row;
-      if (keys[k] !== out[0] || keys[k + 1] !== out[1] || keys[k + 2] !== out[2] || keys[k + 3] !== out[3]) continue;
-      if (states[row] === EMPTY) continue;
-      if (this.generations[row] === this.generation && this.until[row] * 1000 >= this.now) {
-        states[row] = USED | USED_LATELY;
-        return row * HA1_BYTES;
+    const first = this.bucket() + this.likelyWay();
+    for (let way = 0; way < WAYS; way++) {
+      const row = first ^ way;
+      const k = ROW_WORDS * row;
+      if (words[k] !== out[0] || words[k + 1] !== out[1] || words[k + 2] !== out[2] || words[k + 3] !== out[3])
+        continue;
+      if (words[k + STATE] === EMPTY) continue;
+      if (words[k + GENERATION] === this.generation && words[k + UNTIL] * 1000 >= this.now) {
+        words[k + STATE] = USED | USED_LATELY;
+        return 4 * (k + HA1);
       }
       return this.load(row, base);
     }
@@ -231,19 +234,21 @@ export class UserTable implements CredentialSource {
     if (stale < 0 && this.used * 2 > this.rows && this.rows < this.rowsMax) this.grow();
     const row = stale >= 0 ? stale : this.room();
     const { out } = this.hash;
-    for (let i = 0; i < 4; i++) this.keys[4 * row + i] = out[i];
-    if (this.states[row] === EMPTY) this.used++;
-    this.states[row] = USED | USED_LATELY;
-    this.generations[row] = this.generation;
-    this.until[row] = Math.min(NEVER, Math.floor(lookup.until / 1000));
-    for (let i = 0; i < HA1_BYTES; i++) this.ha1[row * HA1_BYTES + i] = i < lookup.length ? lookup.record[at + i] : 0;
-    return row * HA1_BYTES;
+    const { words } = this;
+    const k = ROW_WORDS * row;
+    for (let i = 0; i < 4; i++) words[k + i] = out[i];
+    if (words[k + STATE] === EMPTY) this.used++;
+    words[k + STATE] = USED | USED_LATELY;
+    words[k + GENERATION] = this.generation;
+    words[k + UNTIL] = Math.min(NEVER, Math.floor(lookup.until / 1000));
+    const ha1At = 4 * (k + HA1);
+    for (let i = 0; i < HA1_BYTES; i++) this.ha1[ha1At + i] = i < lookup.length ? lookup.record[at + i] : 0;
+    return ha1At;
   }
 
   private drop(row: number): void {
-    this.states[row] = EMPTY;
+    this.words.fill(0, ROW_WORDS * row, ROW_WORDS * (row + 1)); // EMPTY, and the HA1 is gone
     this.used--;
-    this.ha1.fill(0, row * HA1_BYTES, (row + 1) * HA1_BYTES);
   }
 
   private keepAbsent(kind: number): void {
@@ -256,41 +261,45 @@ export class UserTable implements CredentialSource {
     this.absentUntil[row] = kind === USER_PENDING ? this.now + PENDING_MS : this.lookup.until;
   }
 
+  /** First row of the hash's bucket. */
+  private bucket(): number {
+    return (this.hash.out[0] & (this.rows / WAYS - 1)) * WAYS;
+  }
+
+  /** The way that a user of this hash gets if it is free: the place to look first. */
+  private likelyWay(): number {
+    return this.hash.out[3] & (WAYS - 1);
+  }
+
   /** A row in the bucket of the hash: a free one, an outdated one, or one not used lately. */
   private room(): number {
-    const { states, generations, generation } = this;
-    const first = (this.hash.out[0] & (this.rows / WAYS - 1)) * WAYS;
-    for (let row = first; row < first + WAYS; row++) if (states[row] === EMPTY) return row;
-    for (let row = first; row < first + WAYS; row++) if (generations[row] !== generation) return row;
+    const { words, generation } = this;
+    const first = this.bucket() + this.likelyWay();
+    for (let way = 0; way < WAYS; way++) if (words[ROW_WORDS * (first ^ way) + STATE] === EMPTY) return first ^ way;
+    for (let way = 0; way < WAYS; way++)
+      if (words[ROW_WORDS * (first ^ way) + GENERATION] !== generation) return first ^ way;
     for (let turn = 0; turn <= WAYS; turn++) {
-      const row = first + (this.hand++ & (WAYS - 1));
-      if (states[row] === USED) return row;
-      states[row] = USED;
+      const row = this.bucket() + (this.hand++ & (WAYS - 1));
+      const state = ROW_WORDS * row + STATE;
+      if (words[state] === USED) return row;
+      words[state] = USED;
     }
     return first;
   }
 
   /** Twice the rows. A bucket's users go to the bucket of the same number or to that of its new half. @cold */
   private grow(): void {
-    const { rows, keys, generations, until, states, ha1 } = this;
+    const { rows, words } = this;
     this.rows = rows * 2;
-    this.keys = new Uint32Array(4 * this.rows);
-    this.generations = new Uint32Array(this.rows);
-    this.until = new Uint32Array(this.rows);
-    this.states = new Uint8Array(this.rows);
-    this.ha1 = new Uint8Array(this.rows * HA1_BYTES);
-    const before = new Int32Array(ha1.buffer);
-    const after = new Int32Array(this.ha1.buffer);
+    this.words = new Uint32Array(ROW_WORDS * this.rows);
+    this.ha1 = new Uint8Array(this.words.buffer);
     for (let row = 0; row < rows; row++) {
-      if (states[row] === EMPTY) continue;
-      const to = (keys[4 * row] & (this.rows / WAYS - 1)) * WAYS + (row & (WAYS - 1));
-      for (let i = 0; i < 4; i++) this.keys[4 * to + i] = keys[4 * row + i];
-      this.generations[to] = generations[row];
-      this.until[to] = until[row];
-      this.states[to] = states[row];
-      for (let i = 0; i < HA1_BYTES / 4; i++) after[(to * HA1_BYTES) / 4 + i] = before[(row * HA1_BYTES) / 4 + i];
+      const from = ROW_WORDS * row;
+      if (words[from + STATE] === EMPTY) continue;
+      const to = ROW_WORDS * ((words[from] & (this.rows / WAYS - 1)) * WAYS + (row & (WAYS - 1)));
+      for (let i = 0; i < ROW_WORDS; i++) this.words[to + i] = words[from + i];
     }
-    ha1.fill(0);
+    words.fill(0);
   }
 
   /** An AOR that is not the user's own by its name: read from the store, as it is rare. @cold */

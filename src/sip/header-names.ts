@@ -2,12 +2,14 @@
 // them. The other compact forms (s, u, r, b, j, d, a, x …) belong to headers without an id of their own.
 
 import {
+  FIRST_LINKS,
   HEADER_HASHES,
   HEADER_NAME_BYTES,
   HEADER_NAME_ID,
   HEADER_NAME_LENGTH,
   HEADER_NAME_TAIL,
   HEADER_NAMES,
+  TABLE_ADDRESS,
 } from './memory-map.ts';
 import {
   H_ACCEPT,
@@ -37,6 +39,8 @@ import {
   H_TO,
   H_USER_AGENT,
   H_VIA,
+  HEADER_IDS,
+  T_FIRST_ROW,
 } from './span-table.ts';
 
 /** Letters and "-" only, in lower case, at most 20 bytes: the parser folds case by 0x20. */
@@ -83,15 +87,19 @@ const NAMES: Readonly<Record<string, number>> = {
 const HASHES = 128;
 const NAME_BYTES = 16;
 
-/** The hash that headerId in simd/header-index.ts computes: no two of the names share one. */
+/** The hash that likelyName in simd/header-index.ts computes, of the length and the first two bytes: no two names share one. */
 function hashOf(name: string): number {
-  return (name.length + 2 * name.charCodeAt(0) + 63 * name.charCodeAt(name.length - 1)) % HASHES;
+  const [first, second] = `${name}:`;
+  const two = first.charCodeAt(0) | (second.charCodeAt(0) << 8) | 0x2020;
+  return (((two * 41) >> 3) + (name.length << 3)) % HASHES;
 }
 
-/** Writes the tables into the parser's memory. Throws where two names share a hash: then the hash is to be changed. */
+/** Writes the tables into the parser's memory, and where chains of rows start. Throws where two names share a hash: then the hash is to be changed. */
 export function writeHeaderNames(memory: ArrayBuffer): void {
   const bytes = new Uint8Array(memory);
   const numbers = new DataView(memory);
+  for (let id = 0; id < HEADER_IDS; id++)
+    numbers.setInt32(FIRST_LINKS + 4 * id, TABLE_ADDRESS + 4 * (T_FIRST_ROW + id), true);
   let row = 0;
   for (const [name, id] of Object.entries(NAMES)) {
     const hash = HEADER_HASHES + hashOf(name);

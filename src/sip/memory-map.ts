@@ -5,6 +5,8 @@
 export const TABLE_ADDRESS = 16_826_368;
 /** By header id: the address where the next row with this id is to be chained. */
 export const LINKS = TABLE_ADDRESS + 16_384;
+/** What LINKS is when there is no row yet. */
+export const FIRST_LINKS = LINKS + 128;
 /** The parameters of the URI at work: NAME_AT, NAME_END. */
 export const URI_NAMES = LINKS + 256;
 /** The URI record of `parseUriAt`. */
@@ -27,5 +29,13 @@ export const MODULE_DATA = TABLE_ADDRESS + 24_576;
 /** Bytes from elsewhere that the module is to look at. */
 export const SCRATCH = TABLE_ADDRESS + 32_768;
 export const SCRATCH_BYTES = 65_536;
-/** The whole memory in pages of 64 KB, with slack behind the scratch area. */
-export const MEMORY_PAGES = 259;
+/** The text of a keyed hash (siphash.ts), and the hash. */
+export const HASH_TEXT = SCRATCH + 65_792;
+export const HASH_TEXT_BYTES = 4096;
+export const HASH_OUT = HASH_TEXT + 4224;
+/** The text of a digest: a message and 256 bytes more, and padding; and the digest. */
+export const DIGEST_TEXT = HASH_OUT + 64;
+export const DIGEST_TEXT_BYTES = 65_920;
+export const DIGEST_OUT = DIGEST_TEXT + 66_048;
+/** The whole memory in pages of 64 KB, with slack behind all of these. */
+export const MEMORY_PAGES = 260;

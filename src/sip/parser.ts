@@ -2,24 +2,16 @@
 // module built from simd/, over the same memory; it never looks outside the message's slot, and goes on behind an error
 // as far as an answer needs.
 
-import { writeHeaderNames } from './header-names.ts';
-import { PARSER_WASM } from './parser-wasm.ts';
-import { memory } from './slab.ts';
-import { instantiate } from './webassembly.ts';
-
-type Parse = (at: number, end: number) => number;
-
-writeHeaderNames(memory.buffer);
-const core = instantiate(PARSER_WASM, memory);
+import { core } from './core.ts';
 
 /**
  * Parses slab[at, end), one datagram, into `table`. Folded header lines are unfolded in place. Returns the first error by
  * the order of the parser's steps, E_OK for none; also in T_ERROR, with T_ERROR_AT and T_ERROR_HEADER.
  */
-export const parse = core.parse as Parse;
+export const parse = core.parse;
 
 /** The first steps of `parse` alone: start line and header rows. For measuring. */
-export const indexOnly = core.indexOnly as Parse;
+export const indexOnly = core.indexOnly;
 
-/** Parses the URI at [at, end) of the memory into the record at URI_RECORD; returns E_OK or an error. */
-export const parseUriAt = core.parseUriAt as Parse;
+/** Parses the URI at [at, end) of the memory into the record at URI_RECORD; returns E_OK or an error. Writes a NUL at `end`. */
+export const parseUriAt = core.parseUriAt;

@@ -149,6 +149,35 @@ function statusLine(): Finding | null {
   return bare ? finding(E_STATUS_LINE, T.H_OTHER, headers - 2) : null;
 }
 
+/** The values of the Vias, From, To and the contacts. */
+function* values(): Generator<Place & { readonly at: number; readonly end: number }> {
+  for (let i = 0; i < table[T.T_VIA_COUNT]; i++) {
+    const base = T.T_VIAS + i * T.VIA_INTS;
+    yield { base, code: E_VIA, header: T.H_VIA, at: table[base + T.VIA_AT], end: table[base + T.VIA_END] };
+  }
+  for (const place of uris()) {
+    const { base } = place;
+    if (base === T.T_REQUEST_URI) continue;
+    yield { ...place, at: table[base + T.ADDRESS_AT], end: table[base + T.ADDRESS_END] };
+  }
+}
+
+function closingSemicolons(): Finding | null {
+  for (const { code, header, at, end } of values())
+    if (text(at, end).endsWith(';')) return finding(code, header, end - 1);
+  return null;
+}
+
+/** A "<" that is not the first of its value, without a display name that could be read before it. */
+function unquotedNames(): Finding | null {
+  for (const { base, code, header, at } of values()) {
+    if (header === T.H_VIA || table[base + T.ADDRESS_DISPLAY_AT] >= 0) continue;
+    const bracket = table[base + T.URI_AT] - 1;
+    if (bracket > at && text(bracket, bracket + 1) === '<') return finding(code, header, at);
+  }
+  return null;
+}
+
 function uriCharacters(): Finding | null {
   for (const index of [T.URI_USER_AT, T.URI_PASSWORD_AT, T.URI_PARAMS_AT, T.URI_HEADERS_AT]) {
     const found = firstBadSpan(index, URI_PART);
@@ -168,6 +197,8 @@ const CHECKS = {
   'option-lists': supported,
   'idle-contacts': idleContacts,
   'status-line': statusLine,
+  'closing-semicolon': closingSemicolons,
+  'unquoted-names': unquotedNames,
 } satisfies Readonly<Record<string, Check>>;
 
 /** What may be switched off, by name. */
@@ -175,7 +206,7 @@ export type Leniency = keyof typeof CHECKS;
 
 export const LENIENCIES = Object.keys(CHECKS) as readonly Leniency[];
 
-/** The first use that the message in the table, parsed with E_OK makes of a leniency; null for none. */
+/** The first use that the message in the table, parsed with E_OK, makes of a leniency; null for none. */
 export function findLeniency(off: readonly Leniency[]): Finding | null {
   if (table[T.T_ERROR] !== E_OK) return null;
   for (const name of off) {
@@ -183,4 +214,15 @@ export function findLeniency(off: readonly Leniency[]): Finding | null {
     if (found !== null) return found;
   }
   return null;
+}
+
+/** Makes an error of the first use of a leniency, as if the parser had found it. Returns the E_* of the table. */
+export function applyStrictness(off: readonly Leniency[]): number {
+  const found = findLeniency(off);
+  if (found !== null) {
+    table[T.T_ERROR] = found.code;
+    table[T.T_ERROR_AT] = found.at;
+    table[T.T_ERROR_HEADER] = found.header;
+  }
+  return table[T.T_ERROR];
 }

@@ -1,7 +1,7 @@
 // The table of live connections, whatever their transport: token → connection, who its peer is, how many there are and may
 // be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
 
-import { createPeers, type Peers } from '../registrar/peers.ts';
+import { createPeers, type Peers, VIA_MAIN, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
 import { parseIp } from './ip-address.ts';
 import type { LiveFlows } from './live-flows.ts';
 import type { StreamPolicy } from './stream-policy.ts';
@@ -31,8 +31,19 @@ export interface FlowSource {
 export interface FlowCounts {
   open: number;
   opened: number;
+  /** Not let in: as many as there may be, in all or from their source. */
   refusedTotal: number;
   refusedSource: number;
+  /** Ended by us: silent for too long, a message that took too long to come, answers that were not read. */
+  idle: number;
+  slow: number;
+  unread: number;
+  /** Ended because nothing behind could be read: no SIP at all, or no usable length. */
+  notSip: number;
+  badFrame: number;
+  tlsFailed: number;
+  /** Double CRLFs that came. */
+  pings: number;
 }
 
 /** Where tokens come from: numbers that no earlier life of the server has used. */
@@ -49,12 +60,25 @@ const TOKENS = 2 ** 32;
 export class Flows {
   /** Row of a flow: see `rowOf`. */
   readonly peers: Peers;
-  readonly counts: FlowCounts = { open: 0, opened: 0, refusedTotal: 0, refusedSource: 0 };
+  readonly counts: FlowCounts = {
+    open: 0,
+    opened: 0,
+    refusedTotal: 0,
+    refusedSource: 0,
+    idle: 0,
+    slow: 0,
+    unread: 0,
+    notSip: 0,
+    badFrame: 0,
+    tlsFailed: 0,
+    pings: 0,
+  };
   private readonly live: LiveFlows;
   private readonly policy: StreamPolicy;
   private readonly connections: (Connection | undefined)[] = [];
   private readonly perSource = new Map<string, number>();
   private readonly numbers: FlowNumbers;
+  private readonly scratch = new Uint8Array(16);
   private next: number;
   private used = 0;
 
@@ -66,30 +90,40 @@ export class Flows {
     this.peers = createPeers(live.slots);
   }
 
+  /**
+   * Whether one more connection from this address has a place, beside `pending` ones in all, `pendingHere` of them from
+   * there, that have no flow yet. A refusal is counted.
+   */
+  hasRoom(address: string, pending: number, pendingHere: number): boolean {
+    const { counts, policy, live, scratch } = this;
+    if (counts.open + pending >= Math.min(policy.connectionsMax, live.slots >> 1)) {
+      counts.refusedTotal++;
+      return false;
+    }
+    const family = parseIp(address, scratch, 0);
+    if ((this.perSource.get(sourceKey(scratch, 0, family)) ?? 0) + pendingHere < policy.connectionsPerSourceMax)
+      return true;
+    counts.refusedSource++;
+    return false;
+  }
+
   /** The token of a new connection, never 0; 0 where it may not be: too many in all, or from this source. */
   open(connection: Connection, source: FlowSource): number {
-    const { counts, policy, peers } = this;
-    if (counts.open >= Math.min(policy.connectionsMax, this.live.slots >> 1)) {
-      counts.refusedTotal++;
-      return 0;
-    }
+    const { counts, peers } = this;
+    const address = (source.address ?? '').split('%', 1)[0];
+    if (!this.hasRoom(address, 0, 0)) return 0;
     const token = this.newToken();
     const row = this.rowOf(token);
-    const family = parseIp((source.address ?? '').split('%', 1)[0], peers.ip, row << 4);
+    const family = parseIp(address, peers.ip, row << 4);
     if (family === 0) return 0; // gone already
-    const key = this.sourceKey(row, family);
-    const before = this.perSource.get(key) ?? 0;
-    if (before >= policy.connectionsPerSourceMax) {
-      counts.refusedSource++;
-      return 0;
-    }
-    this.perSource.set(key, before + 1);
+    const key = sourceKey(peers.ip, row << 4, family);
+    this.perSource.set(key, (this.perSource.get(key) ?? 0) + 1);
     peers.family[row] = family;
     peers.port[row] = source.port ?? 0;
     peers.transport[row] = source.transport;
     peers.listener[row] = source.listener;
     peers.flow[row] = token;
-    peers.viaMain[row] = 1;
+    peers.viaMain[row] = VIA_MAIN;
     this.connections[row] = connection;
     counts.open++;
     counts.opened++;
@@ -113,6 +147,11 @@ export class Flows {
     return this.connections[this.rowOf(token)]?.send(bytes, at, end) ?? false;
   }
 
+  /** The peer has shown that it is one of ours, which may speak for users (peers.ts). */
+  vouch(token: number): void {
+    if (this.live.isAlive(token)) this.peers.viaMain[this.rowOf(token)] = VIA_MAIN_TRUSTED;
+  }
+
   resume(token: number): void {
     if (this.live.isAlive(token)) this.connections[this.rowOf(token)]?.resume();
   }
@@ -127,7 +166,7 @@ export class Flows {
     const row = this.rowOf(token);
     this.live.end(token);
     this.connections[row] = undefined;
-    const key = this.sourceKey(row, this.peers.family[row]);
+    const key = sourceKey(this.peers.ip, row << 4, this.peers.family[row]);
     const left = (this.perSource.get(key) ?? 1) - 1;
     if (left === 0) this.perSource.delete(key);
     else this.perSource.set(key, left);
@@ -146,10 +185,9 @@ export class Flows {
       if (token !== 0 && this.live.isFree(token)) return token;
     }
   }
+}
 
-  /** An IPv4 address, or an IPv6 /64, as a key: one character per byte. */
-  private sourceKey(row: number, family: number): string {
-    const at = row << 4;
-    return String.fromCharCode(...this.peers.ip.subarray(at, at + (family === 4 ? 4 : 8)));
-  }
+/** An IPv4 address, or an IPv6 /64, as a key: one character per byte. */
+function sourceKey(ip: Uint8Array, at: number, family: number): string {
+  return String.fromCharCode(...ip.subarray(at, at + (family === 4 ? 4 : 8)));
 }

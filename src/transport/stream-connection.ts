@@ -11,13 +11,25 @@ const PENDING_BYTES_MIN = 2048;
 /** How long answers may still take once the other end has said its last, or said what could not be read. */
 const LINGER_MS = 2000;
 
+/** A socket knows its connection; so its listeners are functions that all sockets share. */
+interface OwnedSocket extends Socket {
+  connection?: StreamConnection;
+}
+
+/** What all connections of a listener share. */
+export interface ConnectionOptions extends StreamListenerOptions {
+  /** A connection is no more. */
+  gone(connection: StreamConnection): void;
+}
+
 export class StreamConnection implements Connection {
-  readonly socket: Socket;
   token = 0;
   /** When bytes last came, and when the first of the message under way did, 0 without one; epoch ms. */
-  heardAt = 0;
+  heardAt = Date.now();
   messageSince = 0;
-  private readonly options: StreamListenerOptions;
+  private readonly options: ConnectionOptions;
+  /** The socket that was accepted; once a TLS handshake is over, the one inside. */
+  private socket: Socket;
   private readonly framer = new Framer();
   /** Bytes of a message that is not whole, or not taken yet. */
   private pending: Buffer | null = null;
@@ -27,15 +39,47 @@ export class StreamConnection implements Connection {
   private reading = true;
   private ending = false;
 
-  constructor(socket: Socket, options: StreamListenerOptions) {
+  constructor(socket: Socket, options: ConnectionOptions) {
     this.socket = socket;
     this.options = options;
+  }
+
+  /** Takes bytes in from now on, from the socket accepted or the one inside its TLS. */
+  start(socket: OwnedSocket): void {
+    if (socket !== this.socket) socket.on('error', onError);
+    this.socket = socket;
+    socket.connection = this;
+    socket.on('data', onData);
+    socket.on('end', onEnd);
+  }
+
+  /** Has `gone` called once the connection is no more, whatever ended it. */
+  watch(): void {
+    const socket: OwnedSocket = this.socket;
+    socket.connection = this;
+    socket.on('error', onError);
+    socket.on('close', onClose);
+  }
+
+  closed(): void {
+    this.options.gone(this);
+  }
+
+  /** Reads nothing until `resume`. */
+  pause(): void {
+    this.reading = false;
+    this.socket.pause();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
   }
 
   send(bytes: Uint8Array, at: number, end: number): boolean {
     const { socket } = this;
     if (!socket.writable) return false;
     if (socket.writableLength > this.options.policy.unsentBytesMax) {
+      this.options.flows.counts.unread++;
       socket.destroy();
       return false;
     }
@@ -106,11 +150,13 @@ export class StreamConnection implements Connection {
       at = framer.end;
       if (outcome === FRAME_MORE) return framer.at;
       if (outcome === FRAME_PING) {
-        if (this.socket.writable) this.socket.write(PONG);
+        this.pong();
       } else if (outcome === FRAME_MESSAGE) {
         if (!this.hand(bytes, framer.at, framer.end)) return framer.at;
       } else {
-        if (outcome === FRAME_NO_LENGTH || outcome === FRAME_TOO_LARGE) this.hand(bytes, framer.at, framer.end);
+        const answerable = outcome === FRAME_NO_LENGTH || outcome === FRAME_TOO_LARGE;
+        if (answerable) this.hand(bytes, framer.at, framer.end);
+        options.flows.counts[answerable ? 'badFrame' : 'notSip']++;
         this.finish();
         return end;
       }
@@ -118,13 +164,19 @@ export class StreamConnection implements Connection {
     return at;
   }
 
+  /** RFC 5626 §4.4.1. A peer that asks and does not read gets no more of them. */
+  private pong(): void {
+    const { counts } = this.options.flows;
+    counts.pings++;
+    if (this.socket.writable && this.socket.writableLength === 0) this.socket.write(PONG);
+  }
+
   private hand(bytes: Buffer, at: number, end: number): boolean {
     if (this.options.events.message(this.token, bytes, at, end)) {
       this.waiting++;
       return true;
     }
-    this.reading = false;
-    this.socket.pause();
+    this.pause();
     return false;
   }
 
@@ -140,4 +192,22 @@ export class StreamConnection implements Connection {
     chunk.copy(pending, this.pendingLength, at, end);
     this.pendingLength = length;
   }
+}
+
+function onData(this: OwnedSocket, chunk: Buffer): void {
+  this.connection?.receive(chunk);
+}
+
+/** The other end says no more; what it asked is still answered. */
+function onEnd(this: OwnedSocket): void {
+  this.connection?.finish();
+}
+
+function onClose(this: OwnedSocket): void {
+  this.connection?.closed();
+}
+
+/** `close` follows. */
+function onError(this: OwnedSocket): void {
+  this.destroy();
 }

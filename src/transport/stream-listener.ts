@@ -15,6 +15,8 @@ export interface StreamEvents {
   closed(token: number): void;
   /** Something went wrong that ended no flow, or before there was one. */
   error(listener: number, error: Error): void;
+  /** Something worth a line in the log. */
+  notice(event: string, fields: Record<string, unknown>): void;
 }
 
 export interface StreamListener {
@@ -24,6 +26,8 @@ export interface StreamListener {
   pause(): void;
   /** Ends every connection of it once its answers have left, and waits for that a moment. */
   close(): Promise<void>;
+  /** Reads certificates anew, where it has any. */
+  reload?(): void;
 }
 
 export interface StreamListenerOptions {

@@ -1,10 +1,10 @@
-// TCP listeners by node:net: accepting within the limits, and the sweep that ends who is silent or too slow.
-// What a connection's bytes mean is stream-connection's.
+// TCP listeners by node:net: accepting within the limits, and the sweep that ends who is silent or too slow. What a
+// connection's bytes mean is stream-connection's; TLS over it is tls-listener's.
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { bindError, formatListener } from './ip-address.ts';
 import { TRANSPORT_CODE } from './listen-address.ts';
-import { StreamConnection } from './stream-connection.ts';
+import { type ConnectionOptions, StreamConnection } from './stream-connection.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
 
 /** How often silent and slow connections are looked for. */
@@ -14,29 +14,27 @@ const CLOSE_MS = 2000;
 /** Connections that the kernel keeps until they are accepted: a storm of them must not be turned away. */
 const BACKLOG = 4096;
 
-/** A socket knows its connection; so its listeners are functions that all sockets share. */
-interface OwnedSocket extends Socket {
-  connection?: StreamConnection;
-}
-
 /** Binds; rejects where the address cannot be had. */
 export async function openTcpListener(options: StreamListenerOptions): Promise<StreamListener> {
-  const listener = new TcpListener(options);
+  const listener = new TcpListener(options, (socket, connection) => connection.start(socket));
   await listener.bind();
   return listener;
 }
 
-class TcpListener implements StreamListener {
+export class TcpListener implements StreamListener {
   address: StreamListenerOptions['address'];
-  private readonly options: StreamListenerOptions;
+  private readonly options: ConnectionOptions;
+  private readonly accepted: (socket: Socket, connection: StreamConnection) => void;
   private readonly server: Server;
   private readonly connections = new Set<StreamConnection>();
   private readonly sweeper: NodeJS.Timeout;
   private paused = false;
   private closed: (() => void) | undefined;
 
-  constructor(options: StreamListenerOptions) {
-    this.options = options;
+  /** @param accepted begins with the bytes of a connection that there may be */
+  constructor(options: StreamListenerOptions, accepted: (socket: Socket, connection: StreamConnection) => void) {
+    this.options = { ...options, gone: (connection) => this.gone(connection) };
+    this.accepted = accepted;
     this.address = options.address;
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
     this.sweeper = setInterval(() => this.sweep(Date.now()), SWEEP_MS);
@@ -64,7 +62,7 @@ class TcpListener implements StreamListener {
   pause(): void {
     this.paused = true;
     this.server.close();
-    for (const { socket } of this.connections) socket.pause();
+    for (const connection of this.connections) connection.pause();
   }
 
   async close(): Promise<void> {
@@ -72,7 +70,7 @@ class TcpListener implements StreamListener {
     for (const connection of this.connections) connection.close();
     if (this.connections.size === 0) return;
     const late = setTimeout(() => {
-      for (const { socket } of this.connections) socket.destroy();
+      for (const connection of this.connections) connection.destroy();
     }, CLOSE_MS);
     await new Promise<void>((resolve) => {
       this.closed = resolve;
@@ -80,7 +78,7 @@ class TcpListener implements StreamListener {
     clearTimeout(late);
   }
 
-  private accept(socket: OwnedSocket): void {
+  private accept(socket: Socket): void {
     const { flows, listener, address } = this.options;
     const connection = new StreamConnection(socket, this.options);
     connection.token = this.paused
@@ -95,13 +93,9 @@ class TcpListener implements StreamListener {
       socket.destroy();
       return;
     }
-    connection.heardAt = Date.now();
     this.connections.add(connection);
-    socket.connection = connection;
-    socket.on('data', onData);
-    socket.on('end', onEnd);
-    socket.on('error', onError);
-    socket.on('close', () => this.gone(connection));
+    connection.watch();
+    this.accepted(socket, connection);
   }
 
   private gone(connection: StreamConnection): void {
@@ -112,24 +106,12 @@ class TcpListener implements StreamListener {
   }
 
   private sweep(now: number): void {
-    const { idleMs, messageMs } = this.options.policy;
+    const { policy, flows } = this.options;
     for (const connection of this.connections) {
-      const slow = connection.messageSince > 0 && now - connection.messageSince > messageMs;
-      if (slow || now - connection.heardAt > idleMs) connection.socket.destroy();
+      const slow = connection.messageSince > 0 && now - connection.messageSince > policy.messageMs;
+      if (!slow && now - connection.heardAt <= policy.idleMs) continue;
+      flows.counts[slow ? 'slow' : 'idle']++;
+      connection.destroy();
     }
   }
-}
-
-function onData(this: OwnedSocket, chunk: Buffer): void {
-  this.connection?.receive(chunk);
-}
-
-/** The other end says no more; what it asked is still answered. */
-function onEnd(this: OwnedSocket): void {
-  this.connection?.finish();
-}
-
-/** `close` follows. */
-function onError(this: OwnedSocket): void {
-  this.destroy();
 }

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { killAll, within } from '../support/child-process.ts';
+import { killAll, poll, within } from '../support/child-process.ts';
 import {
   aortaUser,
   bound,
@@ -300,6 +300,7 @@ describe('as configured', () => {
       '  userhash: true',
       '  legacy-without-qop: false',
       '  wrong-credentials: 403',
+      '  log-failures: true',
       `  trusted-proxies: [${PROXY}/32]`,
     );
     strict = await Aorta.start({ data, flags: ['--config', config] });
@@ -326,6 +327,24 @@ describe('as configured', () => {
       expect((await logIn(phone, { contacts: [DESK] }, { algorithm, qop })).status).toBe(200);
     },
   );
+
+  it('R7616-3.4-05 each failed login has a line in the log, without what may be a password', async () => {
+    const failed = { algorithm: 'SHA-256', qop: 'auth' } as const;
+    await logIn(phone, { contacts: [DESK] }, { ...failed, password: 'wrong-one' });
+    await logIn(phone, { contacts: [DESK] }, { ...failed, username: 'typed-into-the-wrong-field' });
+    await logIn(phone, { aor: 'bob@example.com', contacts: [DESK] }, { ...failed, username: 'alice' });
+    const lines = await poll('three lines', 2000, () => {
+      const found = strict.stderr.split('\n').filter((line) => line.includes('"login failed"'));
+      return found.length >= 3 ? found.map((line) => JSON.parse(line)) : undefined;
+    });
+    const alice = { source: phone.address, port: phone.port, aor: 'alice@example.com' };
+    expect(lines).toMatchObject([
+      { ...alice, reason: 'wrong-password', user: 'alice' },
+      { ...alice, reason: 'unknown-user', user: null },
+      { ...alice, reason: 'not-allowed', user: 'alice', aor: 'bob@example.com' },
+    ]);
+    expect(strict.stderr).not.toMatch(/wrong-one|typed-into/);
+  });
 
   it('R8760-2.6-07 auth-int covers the body', async () => {
     const body = 'x=1';

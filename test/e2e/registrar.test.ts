@@ -301,8 +301,9 @@ describe('R3261-10.3-26 which contacts are one binding (RFC 3261 §19.1.4)', () 
     ['R3261-19.1.4-11', 'sip:a@h?Subject=x', 'sip:a@h?Subject=y', false],
   ])('%s: %s and %s: %s', async (_, one, another, same) => {
     const aor = newAor();
-    await register({ aor, contacts: [`<${one}>`] });
-    const answer = await register({ aor, contacts: [`<${another}>`] });
+    const requestUri = `sips:${aor.slice(aor.indexOf('@') + 1)}`; // for sips contacts (RFC 5630 §5.2), and no matter to others
+    await register({ aor, requestUri, contacts: [`<${one}>`] });
+    const answer = await register({ aor, requestUri, contacts: [`<${another}>`] });
     expect(answer.status, answer.text).toBe(200);
     expect(contacts(answer), answer.text).toHaveLength(same ? 1 : 2);
   });

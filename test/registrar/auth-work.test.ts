@@ -21,9 +21,9 @@ vi.mock('../../src/registrar/md5.ts', async (original) => {
   const real = await original<typeof import('../../src/registrar/md5.ts')>();
   return {
     ...real,
-    md5: (bytes: Uint8Array, length: number, digest: Uint8Array): void => {
+    md5: (length: number, digest: Uint8Array): void => {
       done.work.push(`md5 of ${length}`);
-      real.md5(bytes, length, digest);
+      real.md5(length, digest);
     },
   };
 });
@@ -31,7 +31,7 @@ vi.mock('node:crypto', async (original) => {
   const real = await original<typeof import('node:crypto')>();
   return {
     ...real,
-    hash: (algorithm: string, data: Uint8Array, encoding: 'buffer'): unknown => {
+    hash: (algorithm: string, data: Uint8Array, encoding: 'binary'): string => {
       done.work.push(`${algorithm} of ${data.length}`);
       return real.hash(algorithm, data, encoding);
     },
@@ -63,8 +63,9 @@ describe('an unknown user costs what a wrong password costs', () => {
       expect(auth.login({ ...form, nonce, username, password: 'wrong' }).outcome).toBe(outcome);
       return [...done.work].sort();
     };
+    work('alice', AUTH_WRONG_RESPONSE); // the digest of method and URI is kept from here on, whoever asks
     const wrong = work('alice', AUTH_WRONG_RESPONSE);
-    expect(wrong.filter((one) => one !== 'keyed hash').length).toBeGreaterThanOrEqual(2);
+    expect(wrong.filter((one) => one !== 'keyed hash').length).toBeGreaterThanOrEqual(1);
     expect(work('alicf', AUTH_UNKNOWN_USER)).toEqual(wrong);
   });
 

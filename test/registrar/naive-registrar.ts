@@ -1,10 +1,13 @@
-// RFC 3261 §10.3 as a child would write it: maps, strings and objects, one AOR at a time, no regard for speed.
+// RFC 3261 §10.3, with the flows of RFC 5626 §6 and the lives of RFC 5627's temporary GRUUs, as a child would write it: maps, strings and objects, one AOR at a time, no regard for speed.
 // The core must give what this gives. It shares no code with it.
 
 export interface NaiveContact {
   readonly uri: string;
   /** The expires parameter as text, or undefined. */
   readonly expires?: string | undefined;
+  /** A urn:uuid:…; its case does not matter. */
+  readonly instance?: string | undefined;
+  readonly regId?: number | undefined;
 }
 
 export interface NaiveRequest {
@@ -20,6 +23,10 @@ interface NaiveBinding {
   callId: string;
   cseq: number;
   expiresAt: number;
+  refreshedAt: number;
+  instance: string | undefined;
+  /** Where it is a flow. */
+  regId: number | undefined;
 }
 
 export interface NaiveAnswer {
@@ -35,38 +42,75 @@ export const NAIVE_CONTACTS_MAX = 4;
 /** The bindings of one AOR. */
 export class NaiveRegistrar {
   private bindings: NaiveBinding[] = [];
+  /** By instance: the number of its life. Temporary GRUUs are valid in the life in which they were made. */
+  readonly lives = new Map<string, number>();
+  private nextLife = 1;
 
   register(request: NaiveRequest, now: number): NaiveAnswer {
-    this.bindings = this.bindings.filter((binding) => binding.expiresAt > now);
+    this.settle(this.bindings.filter((binding) => binding.expiresAt > now));
     const before = this.bindings.length;
     if (request.star && (request.contacts.length > 0 || request.expires === undefined || Number(request.expires) !== 0))
       return refusal(400);
     const wanted = request.contacts.map((contact) => ({ ...contact, seconds: seconds(contact, request) }));
     if (wanted.some(({ seconds: s }) => s > 0 && s < MIN)) return refusal(423);
+    const staying = wanted.filter(({ seconds: s }) => s > 0);
+    // RFC 5630 §5.2: the model's requests have a sip Request-URI.
+    if (staying.some(({ uri }) => uri.startsWith('sips:'))) return refusal(400);
+    if (staying.length > 1 && staying.some((contact) => flowOf(contact) !== undefined)) return refusal(400);
 
     const late = (binding: NaiveBinding): boolean => binding.callId === request.callId && binding.cseq >= request.cseq;
     if (request.star) {
       if (this.bindings.some(late)) return refusal(500);
-      this.bindings = [];
+      this.settle([]);
       return this.answer(now);
     }
     const next = [...this.bindings];
     const mine = new Set<NaiveBinding>();
-    for (const { uri, seconds: s } of wanted) {
-      const i = next.findIndex((binding) => equalUris(binding.uri, uri));
+    for (const contact of wanted) {
+      const { uri, seconds: s } = contact;
+      const i = next.findIndex((binding) => isSame(binding, contact));
       if (i >= 0 && !mine.has(next[i]) && late(next[i])) return refusal(500);
       if (s === 0) {
         if (i >= 0) next.splice(i, 1);
         continue;
       }
-      const binding = { uri, callId: request.callId, cseq: request.cseq, expiresAt: now + Math.min(s, MAX) * 1000 };
+      const binding: NaiveBinding = {
+        uri,
+        callId: request.callId,
+        cseq: request.cseq,
+        expiresAt: now + Math.min(s, MAX) * 1000,
+        refreshedAt: now,
+        instance: contact.instance?.toLowerCase(),
+        regId: flowOf(contact)?.regId,
+      };
       mine.add(binding);
       if (i >= 0) next[i] = binding;
       else next.push(binding);
     }
     if (next.length > NAIVE_CONTACTS_MAX && next.length > before) return refusal(403);
-    this.bindings = next;
+    for (const binding of mine) if (next.includes(binding)) this.live(binding, request.callId);
+    this.settle(next);
     return this.answer(now);
+  }
+
+  /** RFC 5627 §5.1: another Call-ID than that of the newest contact begins a new life; so does the first contact. */
+  private live({ instance, regId }: NaiveBinding, callId: string): void {
+    if (instance === undefined) return;
+    const before = this.bindings
+      .filter((old) => old.instance === instance && (regId === undefined || old.regId === regId))
+      .reduce<NaiveBinding | undefined>(
+        (a, b) => (a !== undefined && a.refreshedAt > b.refreshedAt ? a : b),
+        undefined,
+      );
+    if (!this.lives.has(instance) || (before !== undefined && before.callId !== callId))
+      this.lives.set(instance, this.nextLife++);
+  }
+
+  /** §5.3: without contacts an instance has no life. */
+  private settle(bindings: NaiveBinding[]): void {
+    this.bindings = bindings;
+    for (const instance of this.lives.keys())
+      if (!bindings.some((binding) => binding.instance === instance)) this.lives.delete(instance);
   }
 
   private answer(now: number): NaiveAnswer {
@@ -78,6 +122,17 @@ export class NaiveRegistrar {
       })),
     };
   }
+}
+
+/** RFC 5626 §6: what names a flow. */
+function flowOf({ instance, regId }: NaiveContact): { instance: string; regId: number } | undefined {
+  return instance === undefined || regId === undefined ? undefined : { instance: instance.toLowerCase(), regId };
+}
+
+function isSame(binding: NaiveBinding, contact: NaiveContact): boolean {
+  const flow = flowOf(contact);
+  if (flow !== undefined) return binding.regId === flow.regId && binding.instance === flow.instance;
+  return binding.regId === undefined && equalUris(binding.uri, contact.uri);
 }
 
 function refusal(status: number): NaiveAnswer {

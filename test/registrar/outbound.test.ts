@@ -197,6 +197,28 @@ describe('bindings of flows', () => {
   });
 });
 
+describe('a sips contact', () => {
+  const contact = '<sips:alice@192.0.2.1>';
+  const all = { requestUri: 'sips:example.com', contacts: [contact] };
+
+  it('R5630-5.2-02 is bound where Request-URI, contacts and Path are sips, else it draws 400', () => {
+    const shard = new VirtualShard();
+    const path = (...uris: string[]): string => `Path: ${uris.map((uri) => `<${uri};lr>`).join(', ')}`;
+    const refused: RegisterOptions[] = [
+      { contacts: [contact] },
+      { ...all, contacts: [contact, '<sip:alice@192.0.2.2>'] },
+      { ...all, extra: [path('sips:p1', 'sip:p2')] },
+      { ...all, extra: [path('sip:p1')] },
+    ];
+    for (const [i, options] of refused.entries()) expect(statusOf(shard, { ...options, cseq: i + 1 })).toBe(400);
+    expect(bindings(shard)).toEqual([]);
+    expect(statusOf(shard, { ...all, cseq: 10, extra: [path('sips:p1', 'sips:p2')] })).toBe(200);
+    expect(statusOf(shard, { ...all, cseq: 11, to: '<sips:alice@example.com>' })).toBe(200);
+    expect(statusOf(shard, { cseq: 12, contacts: [`${contact};expires=0`] })).toBe(200);
+    expect(statusOf(shard, { ...all, cseq: 13, contacts: ['<sip:alice@192.0.2.2>'] })).toBe(200);
+  });
+});
+
 describe('policy', () => {
   it('R5626-6-14 may send a Flow-Timer, for flows that it holds itself', () => {
     const shard = new VirtualShard({ policy: { flowTimerS: 120 } });

@@ -142,6 +142,14 @@ describe('Service-Route', () => {
     expect(send(shard, other).header('Service-Route')).toEqual(['<sip:else.example.com;lr>']);
   });
 
+  it('R5630-5.2-03 has the scheme that the operator wrote, for a sips contact as well', () => {
+    const shard = new VirtualShard({ policy: { serviceRoutes } });
+    const options = { requestUri: 'sips:example.com', contacts: ['<sips:alice@192.0.2.1>'] };
+    expect(send(shard, options).header('Service-Route')).toEqual([
+      '<sip:edge.example.com;lr>, <sip:hsp.example.com;lr>',
+    ]);
+  });
+
   it('R3608-6.3-01 is not there where none is configured, nor in a refusal', () => {
     expect(send(new VirtualShard(), {}).header('Service-Route')).toEqual([]);
     const shard = new VirtualShard({ policy: { serviceRoutes: { 'example.net': ['<sip:x;lr>'] } } });

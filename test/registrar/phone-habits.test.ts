@@ -2,6 +2,7 @@
 // registers, and what other clients of the AOR are shown is well formed. Messages of our own making.
 
 import { describe, expect, it } from 'vitest';
+import { LENIENCIES, type Leniency } from '../../src/sip/strictness.ts';
 import { answered, bindings } from '../support/requests.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 
@@ -77,5 +78,23 @@ describe('a long Contact', () => {
     const answer = answered(new VirtualShard(), register({ contacts: [A + params], expires: 600 }));
     expect(answer.status).toBe(200);
     expect(answer.header('Contact')).toEqual([`${A}${params};expires=600`]);
+  });
+});
+
+describe('a server that is strict', () => {
+  const habits: readonly [name: Leniency, ...Parameters<typeof register>][] = [
+    ['closing-semicolon', { contacts: [`${A};expires=60;`] }],
+    ['unquoted-names', { contacts: [`Room: 5 ${A}`] }],
+    ['call-id', { callId: 'a@b@c', contacts: [A] }],
+  ];
+
+  it.each(habits)('refuses what a lenient one serves, and says why: %s', (name, request) => {
+    const strict = new VirtualShard({ policy: { strict: [name] } });
+    const refused = answered(strict, register(request));
+    expect(refused.status).toBe(400);
+    expect(refused.phrase).toMatch(name === 'call-id' ? /Malformed Call-ID/ : /Malformed Contact/);
+    expect(bindings(strict)).toEqual([]);
+    const others = LENIENCIES.filter((other) => other !== name);
+    expect(answered(new VirtualShard({ policy: { strict: others } }), register(request)).status).toBe(200);
   });
 });

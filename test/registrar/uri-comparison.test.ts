@@ -10,7 +10,10 @@ function bindingsOf(...contacts: readonly string[]): number {
   const shard = new VirtualShard();
   let count = 0;
   for (const [i, contact] of contacts.entries()) {
-    const answer = answered(shard, register({ cseq: i + 1, contacts: [`<${contact}>`] }));
+    const answer = answered(
+      shard,
+      register({ requestUri: 'sips:example.com', cseq: i + 1, contacts: [`<${contact}>`] }),
+    );
     expect(answer.status).toBe(200);
     count = answer.contacts.length;
   }

@@ -49,7 +49,7 @@ describe('aorta', () => {
     [['serve', '--auth', 'basic'], 'aorta: --auth: expected one of none, digest, got "basic"'],
     [
       ['serve', '--listen', 'tls:127.0.0.1:5061'],
-      'aorta: --listen: tls is not in this version, only udp and tcp (got "tls:127.0.0.1:5061")',
+      'aorta: --listen: tls:127.0.0.1:5061 needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)',
     ],
     [['serve', '--domain', 'a@b'], 'aorta: --domain: expected a domain such as example.com, got "a@b"'],
     [

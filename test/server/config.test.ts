@@ -53,7 +53,7 @@ describe('configuration', () => {
 
   it('reads every key', () => {
     const config = load(`
-listen: ['udp:127.0.0.1:15060', 'tcp:[::1]:15060']
+listen: ['udp:127.0.0.1:15060', 'tcp:[::1]:15060', 'tls:127.0.0.1:15443']
 domains: [Example.COM, 2001:db8::1]
 service-route:
   Example.COM: ['<sip:a.example.com;lr>', 'sip:b.example.com;lr=on']
@@ -71,6 +71,21 @@ lookup:
   sip: authenticated
   from: [192.0.2.0/24]
   http: [http:127.0.0.1:8061, 'http:[::1]:0']
+tls:
+  cert: cert.pem
+  key: /etc/key.pem
+  ca: clients.pem
+  client-certificates: required
+  trusted-domains: [Proxy.example.com]
+  min-version: '1.3'
+  domains:
+    Example.com: {cert: example.pem, key: example.key}
+connections:
+  max: 1000
+  per-source: 10
+  idle-seconds: 600
+  message-seconds: 5
+  unsent-bytes: 131072
 durability: process
 udp: dgram
 log-level: warn
@@ -83,6 +98,7 @@ policy:
   retry-after-max: 60
   contacts-per-aor: 3
   contacts-overflow: evict-oldest
+  flow-grace: 30
   path: strict
   outbound: required
   flow-timer: 90
@@ -97,11 +113,14 @@ limits:
   timer-j-ms: 2000
   transactions: 5000
   answer-bytes: 67108864
+parser:
+  strict: [call-id, lower-vias]
 `);
     expect(config).toEqual({
       listen: [
         { transport: 'udp', host: '127.0.0.1', port: 15060 },
         { transport: 'tcp', host: '::1', port: 15060 },
+        { transport: 'tls', host: '127.0.0.1', port: 15443 },
       ],
       data: join(directory, 'bindings'),
       shards: 3,
@@ -125,6 +144,7 @@ limits:
         retryAfterMaxS: 60,
         contactsPerAorMax: 3,
         contactsOverflow: 'evict-oldest',
+        flowGraceS: 30,
         path: 'strict',
         outbound: 'required',
         flowTimerS: 90,
@@ -143,9 +163,27 @@ limits:
         timerJMs: 2000,
         transactionsMax: 5000,
         answerBytesMax: 67108864,
+        strict: ['call-id', 'lower-vias'],
         lookup: { sip: 'authenticated', from: ['127.0.0.0/8', '::1', '192.0.2.0/24'] },
       },
-      streams: DEFAULT_CONFIG.streams,
+      streams: {
+        connectionsMax: 1000,
+        connectionsPerSourceMax: 10,
+        idleMs: 600_000,
+        messageMs: 5000,
+        unsentBytesMax: 131_072,
+      },
+      tls: {
+        certFile: join(directory, 'cert.pem'),
+        keyFile: '/etc/key.pem',
+        caFile: join(directory, 'clients.pem'),
+        clientCertificates: 'required',
+        trustedDomains: ['proxy.example.com'],
+        minVersion: 'TLSv1.3',
+        domains: {
+          'example.com': { certFile: join(directory, 'example.pem'), keyFile: join(directory, 'example.key') },
+        },
+      },
     });
   });
 
@@ -159,6 +197,10 @@ limits:
       'aorta.yaml:2:16: policy.max-expires: expected a whole number from 1 to 2147483647, got "soon"',
     ],
     ['\npolicy: 3', 'aorta.yaml:2:9: policy: expected keys and values, got 3'],
+    [
+      'parser:\n  strict: [call-id, callid]',
+      'aorta.yaml:2:11: parser.strict: expected true, false or names of leniencies, got "callid", did you mean "call-id"?',
+    ],
     [
       'service-route:\n  example.com: sip:a.example.com',
       'aorta.yaml:2:16: service-route.example.com: a route needs ";lr" (RFC 3608 §6.3), got "sip:a.example.com"',
@@ -186,8 +228,12 @@ limits:
     ['data: ""', 'aorta.yaml:1:7: data: is empty'],
     ['listen: []', 'aorta.yaml:1:9: listen: is empty'],
     [
-      'listen:\n  - udp:127.0.0.1:5060\n  - ws:127.0.0.1:5060',
-      'aorta.yaml:3:5: listen: ws is not in this version, only udp and tcp (got "ws:127.0.0.1:5060")',
+      'listen:\n  - udp:127.0.0.1:5060\n  - sctp:127.0.0.1:5060',
+      'aorta.yaml:3:5: listen: unknown transport "sctp", expected udp, tcp, tls (got "sctp:127.0.0.1:5060")',
+    ],
+    [
+      'listen: tls:127.0.0.1:5060\ntls:\n  cert: cert.pem',
+      'aorta.yaml:1:9: listen: tls:127.0.0.1:5060 needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)',
     ],
     [
       'domains: [a.com, "sip:b.com"]',
@@ -362,7 +408,6 @@ describe('a listen address', () => {
     ['udp:*:5060', 'every IPv4 address of the machine is 0.0.0.0'],
     ['udp:[127.0.0.1]:5060', 'is not an IP address'],
     ['udp:[fe80::1%eth0]:5060', 'is not an IP address'],
-    ['wss:127.0.0.1:5060', 'wss is not in this version'],
     ['sctp:127.0.0.1:5060', 'unknown transport "sctp"'],
   ])('is refused: %s', (text, reason) => {
     expect(() => parseListenAddress(text)).toThrow(reason);

@@ -56,6 +56,7 @@ class EchoShard {
     answers.port[row] = peers.port[slot];
   }
 
+  flowsEnded() {}
   expire() {}
   commit() {}
   observe() {}

@@ -102,6 +102,8 @@ describe('leniencies, each with its switch', () => {
     'option-lists': text({ extra: ['Supported: path,,gruu'] }),
     'idle-contacts': text({ line: 'OPTIONS sip:h SIP/2.0', cseq: '1 OPTIONS', extra: ['Contact: <sip:a'] }),
     'status-line': text({ line: 'SIP/2.0 200' }),
+    'closing-semicolon': text({ extra: ['Contact: <sip:a@b>;expires=60;'] }),
+    'unquoted-names': text({ from: 'Room: 5 (left) <sip:a@b>;tag=1' }),
   };
 
   it('are all here', () => {

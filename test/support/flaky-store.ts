@@ -1,7 +1,7 @@
 // A location store whose commits and loads fail when the test says so. What it holds is a real store's.
 
 import type { RowCopy } from '../../src/location/binding-row.ts';
-import type { DueVisitor, LocationStore, ScanReport } from '../../src/location/location-store.ts';
+import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import type { WriteSet } from '../../src/location/write-set.ts';
 
@@ -41,6 +41,10 @@ export class FlakyStore implements LocationStore {
 
   msToNextExpiry(now: number): number {
     return this.inner.msToNextExpiry(now);
+  }
+
+  visitSome(cursor: number, max: number, visitor: RecordVisitor): number {
+    return this.inner.visitSome(cursor, max, visitor);
   }
 
   load(key: Uint8Array, into: Uint8Array): number {

@@ -31,6 +31,7 @@ export const PEERS: readonly Peer[] = [
     morePackages: ['tls', 'websocket', 'outbound', 'utils', 'json'].map((name) => `kamailio-${name}-modules`),
     tests: 'test/e2e/proxies.test.ts',
   },
+  { command: 'stunnel', debianPackage: 'stunnel4', tests: 'a part of test/e2e/stream-clients.test.ts' },
   { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
   { command: 'sngrep', debianPackage: 'sngrep', tests: 'test/e2e/hep.test.ts' },
   { command: 'tshark', debianPackage: 'tshark', tests: 'test/e2e/hep.test.ts' },

@@ -139,6 +139,11 @@ export class SipClient {
     return bindings(answer);
   }
 
+  /** The same, as the whole Contact values. */
+  async fetchContacts(aor = 'alice@example.com'): Promise<string[]> {
+    return contacts(await this.request(this.register({ aor })));
+  }
+
   close(): void {
     this.socket.close();
   }

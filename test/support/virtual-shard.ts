@@ -2,6 +2,7 @@
 
 import type { LocationStore } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
+import type { FlowLiveness } from '../../src/registrar/live-flow.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
 import type { ShardAuth } from '../../src/shard/admission.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
@@ -13,6 +14,8 @@ import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
 export interface Source {
   readonly ip?: string;
   readonly port?: number;
+  readonly transport?: number;
+  readonly flow?: number;
 }
 
 export interface Answer {
@@ -34,8 +37,12 @@ export interface VirtualShardOptions {
   readonly shards?: number;
   readonly now?: number;
   readonly auth?: ShardAuth;
+  readonly flows?: FlowLiveness;
   readonly events?: EventSink;
 }
+
+/** The secret of every virtual shard. */
+export const VIRTUAL_SECRET = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
 
 export class VirtualShard {
   /** Epoch milliseconds. */
@@ -55,7 +62,7 @@ export class VirtualShard {
       shards: options.shards ?? 1,
       store: this.store,
       policy: { ...DEFAULT_POLICY, domains: ['example.com'], ...options.policy },
-      secret: Uint8Array.from({ length: 32 }, (_, i) => i + 1),
+      secret: VIRTUAL_SECRET,
       counters: this.counters,
       measures: this.measures,
       forward: (owner, slot, length) => {
@@ -64,6 +71,7 @@ export class VirtualShard {
       },
       log: (_level, event) => this.log.push(event),
       ...(options.auth && { auth: options.auth }),
+      ...(options.flows && { flows: options.flows }),
       ...(options.events && { events: options.events }),
     });
     this.shard.open();
@@ -93,6 +101,11 @@ export class VirtualShard {
     return this.batch([message], source)[0];
   }
 
+  flowsEnded(flows: readonly number[]): void {
+    slab.set(new Uint8Array(Uint32Array.from(flows).buffer), slotStart(0));
+    this.shard.flowsEnded(0, flows.length * 4, this.now);
+  }
+
   /** Lets time pass, with the wheel turning once a second. */
   advance(seconds: number): void {
     const end = this.now + seconds * 1000;
@@ -115,6 +128,8 @@ export class VirtualShard {
       slot * 16,
     );
     peers.port[slot] = source.port ?? 5060;
+    peers.transport[slot] = source.transport ?? 0;
+    peers.flow[slot] = source.flow ?? 0;
     this.shard.receive(slot, bytes.length, this.now);
   }
 }

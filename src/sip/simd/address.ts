@@ -17,6 +17,7 @@ import {
 import { addressOf, fail, field, setEntry, setField, setSpan } from './memory.ts';
 import { BAD, PARAM_BYTES, paramRowsEnd, readParams } from './params.ts';
 import {
+  behindLws,
   byteAt,
   COMMA,
   GREATER,
@@ -28,7 +29,8 @@ import {
   QUOTE,
   quotedEnd,
   SEMICOLON,
-  skipLws,
+  SPACES,
+  TABS,
   tokenStops,
   trimEnd,
 } from './scan.ts';
@@ -42,7 +44,7 @@ function displayEnd(at: i32, end: i32): i32 {
   do {
     const bytes = v128.load(p);
     const blanks = i8x16.bitmask(
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0x09))),
+      v128.or(i8x16.eq(bytes, v128.load(SPACES)), i8x16.eq(bytes, v128.load(TABS))),
     );
     const stops = tokenStops(bytes) & ~blanks & ~i8x16.bitmask(bytes);
     if (stops) return min(p + ctz(stops), end);
@@ -58,17 +60,17 @@ function displayEnd(at: i32, end: i32): i32 {
  */
 export function readNameAddr(at: i32, end: i32, record: i32): i32 {
   let p = at;
-  if (at < end && byteAt(at) == LESS) setSpan(record, ADDRESS_DISPLAY_AT, ABSENT, ABSENT);
-  else if (at < end && byteAt(at) == QUOTE) {
+  if (byteAt(at) == LESS) setSpan(record, ADDRESS_DISPLAY_AT, ABSENT, ABSENT);
+  else if (byteAt(at) == QUOTE) {
     const stop = quotedEnd(at, end);
     if (stop < 0) return BAD;
-    p = skipLws(stop, end);
-    if (p >= end || byteAt(p) != LESS) return BAD;
+    p = behindLws(stop, end);
+    if (byteAt(p) != LESS) return BAD;
     setSpan(record, ADDRESS_DISPLAY_AT, at, stop);
   } else {
     p = displayEnd(at, end);
     let stop = at;
-    if (p < end && byteAt(p) == LESS) stop = trimEnd(at, p);
+    if (byteAt(p) == LESS) stop = trimEnd(at, p);
     else {
       p = bracketBehind(p, end);
       if (p < 0) return readAddrSpec(at, end, record);
@@ -76,8 +78,8 @@ export function readNameAddr(at: i32, end: i32, record: i32): i32 {
     setSpan(record, ADDRESS_DISPLAY_AT, stop > at ? at : ABSENT, stop > at ? stop : ABSENT);
   }
   const uri = p + 1;
-  const close = scanUri(uri, end);
-  if (close >= end || byteAt(close) != GREATER) return BAD;
+  const close = scanUri(uri);
+  if (byteAt(close) != GREATER) return BAD;
   return behindUri(parseScanned(uri, close, record), close + 1);
 }
 

@@ -38,6 +38,7 @@ import {
 } from '../span-table.ts';
 import { addressOf, entry, fail, field, setEntry, setSpan } from './memory.ts';
 import {
+  behindLws,
   byteAt,
   COMMA,
   decimal,
@@ -45,9 +46,8 @@ import {
   foldedWord,
   isLws,
   min,
-  skipLws,
-  TOO_LARGE,
   tokenEnd,
+  TOO_LARGE,
   visibleEnd,
 } from './scan.ts';
 import { methodId } from './start-line.ts';
@@ -95,14 +95,14 @@ export function takeCSeq(): void {
   if (!row) return;
   const at = field(row, ROW_VALUE_AT);
   const end = field(row, ROW_VALUE_END);
-  const digits = digitsEnd(at, end);
-  const method = skipLws(digits, end);
+  const digits = digitsEnd(at);
+  const method = behindLws(digits, end);
   const number = decimal(at, digits);
   if (number < 0 || number == TOO_LARGE || method == digits || method == end) {
     fail(E_CSEQ, at, H_CSEQ);
     return;
   }
-  if (tokenEnd(method, end) != end) {
+  if (tokenEnd(method) != end) {
     fail(E_CSEQ, method, H_CSEQ);
     return;
   }
@@ -149,16 +149,25 @@ let tokenAt: i32 = 0;
 let tokenStop: i32 = 0;
 
 /** Reads the next token of a list into tokenAt and tokenStop; returns where to go on. Empty elements are passed over. */
+// @ts-ignore: decorator
+@inline
 function nextToken(at: i32, end: i32): i32 {
   let p = at;
-  while (p < end && (byteAt(p) == COMMA || isLws(byteAt(p)))) p++;
+  while (byteAt(p) <= COMMA) {
+    if (p >= end) return LIST_END;
+    if (byteAt(p) != COMMA) {
+      if (!isLws(byteAt(p))) break;
+    }
+    p++;
+  }
   if (p >= end) return LIST_END;
-  const stop = tokenEnd(p, end);
+  const stop = tokenEnd(p);
   if (stop == p) return LIST_MALFORMED;
   tokenAt = p;
   tokenStop = stop;
-  p = skipLws(stop, end);
-  return p == end || byteAt(p) == COMMA ? p : LIST_MALFORMED;
+  p = behindLws(stop, end);
+  if (byteAt(p) == COMMA) return p;
+  return p == end ? p : LIST_MALFORMED;
 }
 
 /** The OPTION_* bit of the token at hand, 0 for an unknown one. */

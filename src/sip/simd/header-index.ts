@@ -3,6 +3,7 @@
 
 import { HEADERS_MAX } from '../limits.ts';
 import {
+  FIRST_LINKS,
   HEADER_HASHES,
   HEADER_NAME_BYTES,
   HEADER_NAME_ID,
@@ -26,34 +27,37 @@ import {
   H_MAX_FORWARDS,
   H_OTHER,
   H_TO,
-  HEADER_IDS,
   ROW_ID,
   ROW_INTS,
   ROW_NAME_AT,
-  ROW_NAME_END,
   ROW_NEXT,
   ROW_VALUE_AT,
-  ROW_VALUE_END,
-  T_FIRST_ROW,
   T_HEADER_COUNT,
   T_ROWS,
 } from '../span-table.ts';
-import { addressOf, fail, setEntry, setField } from './memory.ts';
+import { addressOf, fail, setEntry, setField, setSpan } from './memory.ts';
 import {
   BACKSLASH,
+  BEHIND_SPACE,
   byteAt,
   COLON,
-  CR,
   controlBits,
+  CR,
   equalBits,
   isControl,
   isLws,
   LF,
+  min,
+  ONES,
   QUOTE,
-  SP,
+  RETURNS,
   skipLws,
+  SP,
+  SPACES,
   TAB,
   tokenEnd,
+  tokenEndWithin,
+  tokenStops,
   trimEnd,
 } from './scan.ts';
 
@@ -77,23 +81,35 @@ let seen: i32 = 0;
 /** Rows so far. */
 let rowCount: i32 = 0;
 
-/** The H_* of the name [at, end), one byte or more. */
+/** Address of the row of HEADER_NAMES that the name of a length with these first two bytes could be (hashOf in header-names.ts). */
 // @ts-ignore: decorator
 @inline
-export function headerId(at: i32, end: i32): i32 {
+function likelyName(two: i32, length: i32): i32 {
+  const hash = ((((two | 0x2020) * 41) >> 3) + (length << 3)) & 127;
+  return HEADER_NAMES + <i32>load<u8>(HEADER_HASHES + hash) * HEADER_NAME_BYTES;
+}
+
+/** The H_* of the name of one to sixteen bytes that starts `bytes`. Who is known and who is not comes in no order: no branch. */
+// @ts-ignore: decorator
+@inline
+function shortHeaderId(two: i32, length: i32, bytes: v128): i32 {
+  const name = likelyName(two, length);
+  const same = i8x16.bitmask(i8x16.eq(v128.or(bytes, v128.load(SPACES)), v128.load(name)));
+  const differs = (~same << (32 - length)) | (<i32>load<u8>(name + HEADER_NAME_LENGTH) ^ length);
+  return select<i32>(H_OTHER, <i32>load<u8>(name + HEADER_NAME_ID), differs);
+}
+
+/** The H_* of the name [at, end), one byte or more. */
+function headerId(at: i32, end: i32): i32 {
   const length = end - at;
-  const first = byteAt(at) | 0x20;
-  const last = byteAt(end - 1) | 0x20;
-  // The sums of the known names' lengths, first and last letters differ modulo 128 (header-names.ts fills the tables).
-  const hash = (length + (first << 1) - last + (last << 6)) & 127;
-  const name = HEADER_NAMES + <i32>load<u8>(HEADER_HASHES + hash) * HEADER_NAME_BYTES;
+  const bytes = v128.load(at);
+  const two = length > 1 ? <i32>load<u16>(at) : byteAt(at) | (COLON << 8);
+  if (length <= 16) return shortHeaderId(two, length, bytes);
+  const name = likelyName(two, length);
   if (<i32>load<u8>(name + HEADER_NAME_LENGTH) != length) return H_OTHER;
-  const same = i8x16.bitmask(i8x16.eq(v128.or(v128.load(at), i8x16.splat(0x20)), v128.load(name)));
-  if (length > 16) {
-    const tail = load<u32>(end - 4) | 0x20202020;
-    return same == 0xffff && tail == load<u32>(name + HEADER_NAME_TAIL) ? <i32>load<u8>(name + HEADER_NAME_ID) : H_OTHER;
-  }
-  return ~same << (32 - length) ? H_OTHER : <i32>load<u8>(name + HEADER_NAME_ID);
+  const same = i8x16.bitmask(i8x16.eq(v128.or(bytes, v128.load(SPACES)), v128.load(name)));
+  const tail = load<u32>(end - 4) | 0x20202020;
+  return same == 0xffff && tail == load<u32>(name + HEADER_NAME_TAIL) ? <i32>load<u8>(name + HEADER_NAME_ID) : H_OTHER;
 }
 
 /**
@@ -101,10 +117,13 @@ export function headerId(at: i32, end: i32): i32 {
  * is an error and ends its line, so that no value copied into an answer ever holds one.
  */
 export function indexHeaders(at: i32, end: i32): i32 {
-  for (let id = 0; id < HEADER_IDS; id += 4) {
-    const first = i32x4.splat(addressOf(T_FIRST_ROW + id));
-    v128.store(LINKS + (id << 2), i32x4.add(first, i32x4(0, 4, 8, 12)));
-  }
+  v128.store(LINKS, v128.load(FIRST_LINKS));
+  v128.store(LINKS + 16, v128.load(FIRST_LINKS + 16));
+  v128.store(LINKS + 32, v128.load(FIRST_LINKS + 32));
+  v128.store(LINKS + 48, v128.load(FIRST_LINKS + 48));
+  v128.store(LINKS + 64, v128.load(FIRST_LINKS + 64));
+  v128.store(LINKS + 80, v128.load(FIRST_LINKS + 80));
+  v128.store(LINKS + 96, v128.load(FIRST_LINKS + 96));
   seen = 0;
   rowCount = 0;
   const body = indexPlainLines(at, end);
@@ -112,28 +131,28 @@ export function indexHeaders(at: i32, end: i32): i32 {
   return body;
 }
 
-/** Bits of the control characters, HTAB included, among 64 bytes. */
+/** Four times sixteen bits. */
 // @ts-ignore: decorator
 @inline
+function together(a: i32, b: i32, c: i32, d: i32): u64 {
+  return <u64><u32>(a | (b << 16)) | (<u64><u32>(c | (d << 16)) << 32);
+}
+
+/** Bits of the control characters, HTAB included, among 64 bytes. */
 function controls64(p: i32): u64 {
-  return (
-    <u64>controlBits(v128.load(p)) |
-    (<u64>controlBits(v128.load(p, 16)) << 16) |
-    (<u64>controlBits(v128.load(p, 32)) << 32) |
-    (<u64>controlBits(v128.load(p, 48)) << 48)
+  return together(
+    controlBits(v128.load(p)),
+    controlBits(v128.load(p, 16)),
+    controlBits(v128.load(p, 32)),
+    controlBits(v128.load(p, 48)),
   );
 }
 
-/** Bits of the CRs among 64 bytes. */
+/** Bits of the control characters and of all bytes from 0x80 on: half the work. */
 // @ts-ignore: decorator
 @inline
-function returns64(p: i32): u64 {
-  return (
-    <u64>equalBits(v128.load(p), 0x0d) |
-    (<u64>equalBits(v128.load(p, 16), 0x0d) << 16) |
-    (<u64>equalBits(v128.load(p, 32), 0x0d) << 32) |
-    (<u64>equalBits(v128.load(p, 48), 0x0d) << 48)
-  );
+function suspects(bytes: v128): i32 {
+  return i8x16.bitmask(i8x16.gt_s(v128.load(BEHIND_SPACE), i8x16.add(bytes, v128.load(ONES))));
 }
 
 /**
@@ -148,14 +167,25 @@ function listLineEnds(at: i32, end: i32): i32 {
   const full = LINE_ENDS + ((LINE_ENDS_MAX - 32) << 2);
   let before: u64 = 0;
   for (let p = at; p < end && out < full; p += 64) {
-    let controls = controls64(p);
-    let returns = returns64(p);
+    const first = v128.load(p);
+    const second = v128.load(p, 16);
+    const third = v128.load(p, 32);
+    const last = v128.load(p, 48);
+    let found = together(suspects(first), suspects(second), suspects(third), suspects(last));
+    let returns = together(
+      equalBits(first, RETURNS),
+      equalBits(second, RETURNS),
+      equalBits(third, RETURNS),
+      equalBits(last, RETURNS),
+    );
+    let inside: u64 = -1;
     if (end - p < 64) {
-      const inside = (<u64>1 << <u64>(end - p)) - 1;
-      controls &= inside;
+      inside = (<u64>1 << <u64>(end - p)) - 1;
+      found &= inside;
       returns &= inside;
     }
-    if (controls != (returns | (returns << 1) | (before >> 63))) break;
+    const expected = (returns | (returns << 1) | (before >> 63)) & inside;
+    if (found != expected && (controls64(p) & inside) != expected) break;
     const blank = returns & ((returns << 2) | (before >> 62));
     before = returns;
     const next = out + (<i32>popcnt(returns) << 2);
@@ -181,28 +211,47 @@ function listLineEnds(at: i32, end: i32): i32 {
 
 /** Indexes lines of the usual kind, and leaves the rest to `indexLines` from the first unusual one on. */
 function indexPlainLines(at: i32, end: i32): i32 {
-  const ends = LINE_ENDS + (listLineEnds(at, end) << 2);
+  const ends = LINE_ENDS + (min(listLineEnds(at, end), HEADERS_MAX) << 2);
   let p = at;
+  let row = addressOf(T_ROWS);
   let count = 0;
   let ids = 0;
-  for (let listed = LINE_ENDS; listed < ends && count < HEADERS_MAX; listed += 4) {
+  // Conditions stand apart: joined by "||" they become arithmetic, which costs more than branches nobody takes.
+  for (let listed = LINE_ENDS; listed < ends; listed += 4) {
     const stop = load<i32>(listed);
-    if (<u32>load<u16>(stop) != CRLF || stop + 1 >= end) break;
+    if (<u32>load<u16>(stop) != CRLF) break;
     if (stop == p) {
+      if (stop + 1 >= end) break;
       rowCount = count;
       return p + 2;
     }
-    if (stop + 2 >= end || isLws(byteAt(stop + 2))) break;
-    let nameEnd = p + ctz(equalBits(v128.load(p), 0x3a) | 0x10000);
-    let id = nameEnd > p && nameEnd < p + 16 ? headerId(p, nameEnd) : H_OTHER;
-    if (id == H_OTHER) {
-      nameEnd = tokenEnd(p, stop);
-      if (nameEnd == p || byteAt(nameEnd) != COLON) break;
+    if (stop + 2 >= end) break;
+    if (byteAt(stop + 2) <= SP) {
+      if (byteAt(stop + 2) != CR) break; // a fold, or worse
+    }
+    const bytes = v128.load(p);
+    const length = ctz(tokenStops(bytes));
+    let nameEnd = p + length;
+    let id = H_OTHER;
+    if (<u32>(length - 1) < 15) id = shortHeaderId(<i32>load<u16>(p), length, bytes);
+    else {
+      nameEnd = tokenEnd(p);
+      if (nameEnd == p) break;
       id = headerId(p, nameEnd);
     }
+    if (byteAt(nameEnd) != COLON) break;
     if (ids & (1 << id) & SINGLE) fail(E_REPEATED, p, id);
     ids |= 1 << id;
-    putRow(count++, id, p, nameEnd, nameEnd + 1, stop);
+    // There is no tab in a plain line.
+    let value = nameEnd + 1;
+    value += <i32>(byteAt(value) == SP);
+    if (byteAt(value) == SP) value = skipLws(value, stop);
+    let valueEnd = stop;
+    if (byteAt(stop - 1) == SP) valueEnd = trimEnd(value, stop);
+    setSpan(row, ROW_VALUE_AT, value, valueEnd);
+    putRow(row, count, id, p, nameEnd);
+    row += ROW_BYTES;
+    count++;
     p = stop + 2;
   }
   rowCount = count;
@@ -213,7 +262,7 @@ function indexPlainLines(at: i32, end: i32): i32 {
 function indexLines(at: i32, end: i32): i32 {
   let p = at;
   while (p < end) {
-    const nameEnd = tokenEnd(p, end);
+    const nameEnd = tokenEndWithin(p, end);
     let colon = nameEnd;
     if (colon >= end || byteAt(colon) != COLON || nameEnd == p) {
       const first = byteAt(p);
@@ -334,19 +383,18 @@ function addRow(id: i32, name: i32, nameEnd: i32, at: i32, end: i32): void {
   const bit = 1 << id;
   if (seen & bit & SINGLE) fail(E_REPEATED, name, id);
   seen |= bit;
-  putRow(count, id, name, nameEnd, at, end);
-}
-
-// @ts-ignore: decorator
-@inline
-function putRow(count: i32, id: i32, name: i32, nameEnd: i32, at: i32, end: i32): void {
   const row = addressOf(T_ROWS) + count * ROW_BYTES;
   const value = skipLws(at, end);
+  setSpan(row, ROW_VALUE_AT, value, trimEnd(value, end));
+  putRow(row, count, id, name, nameEnd);
+}
+
+/** Everything of a row but its value; it is chained to the one before it of the same id. */
+// @ts-ignore: decorator
+@inline
+function putRow(row: i32, count: i32, id: i32, name: i32, nameEnd: i32): void {
   setField(row, ROW_ID, id);
-  setField(row, ROW_NAME_AT, name);
-  setField(row, ROW_NAME_END, nameEnd);
-  setField(row, ROW_VALUE_AT, value);
-  setField(row, ROW_VALUE_END, trimEnd(value, end));
+  setSpan(row, ROW_NAME_AT, name, nameEnd);
   setField(row, ROW_NEXT, ABSENT);
   const link = LINKS + (id << 2);
   store<i32>(load<i32>(link), count);

@@ -14,7 +14,18 @@ import {
   T_PARAMS,
 } from '../span-table.ts';
 import { addressOf, entry, field, setEntry, setSpan } from './memory.ts';
-import { byteAt, EQUALS, plainValueEnd, QUOTE, quotedEnd, SEMICOLON, sameToken, skipLws, tokenEnd } from './scan.ts';
+import {
+  behindLws,
+  byteAt,
+  EQUALS,
+  min,
+  plainValueEnd,
+  QUOTE,
+  quotedEnd,
+  sameToken,
+  SEMICOLON,
+  tokenEnd,
+} from './scan.ts';
 
 /** What the readers of values return where something is malformed and no E_* of its own says what. */
 export const BAD: i32 = -1;
@@ -30,49 +41,64 @@ export function paramRowsEnd(): i32 {
 }
 
 /**
- * Reads parameters from `at` on. Returns where it stopped (LWS behind them passed over), or BAD, -E_TOO_MANY_PARAMS,
- * -E_REPEATED_PARAM. The rows read so far stay. One ";" may close the value.
+ * Reads parameters from `at` on. `end` is the end of a header row's value: a line end or LWS stands there, which ends every
+ * token and value, so that nothing but LWS needs to be kept from going further. Returns where it stopped (LWS behind them
+ * passed over), or BAD, -E_TOO_MANY_PARAMS, -E_REPEATED_PARAM. The rows read so far stay. One ";" may close the value.
  */
 export function readParams(at: i32, end: i32): i32 {
-  let p = skipLws(at, end);
-  if (p >= end || byteAt(p) != SEMICOLON) return p;
+  let p = behindLws(at, end);
+  if (byteAt(p) != SEMICOLON) return p;
   const first = paramRowsEnd();
-  let count = entry(T_PARAM_COUNT);
-  const most = count + PARAMS_PER_VALUE_MAX;
+  const count = entry(T_PARAM_COUNT);
+  const most = first + min(PARAMS_PER_VALUE_MAX, CONTACT_PARAMS_MAX - count) * PARAM_BYTES;
   let row = first;
   let names: u64 = 0;
   do {
-    const name = skipLws(p + 1, end);
-    const nameEnd = tokenEnd(name, end);
-    if (nameEnd == name) return name == end ? end : BAD;
-    if (count == most || count == CONTACT_PARAMS_MAX) return -E_TOO_MANY_PARAMS;
+    const name = behindLws(p + 1, end);
+    const nameEnd = tokenEnd(name);
+    if (nameEnd == name) {
+      p = name == end ? end : BAD;
+      break;
+    }
+    if (row == most) {
+      p = -E_TOO_MANY_PARAMS;
+      break;
+    }
     // One bit by length and first letter: names that share it with no other need no comparison.
-    const bit = <u64>1 << <u64>((nameEnd - name + ((byteAt(name) | 0x20) << 2)) & 63);
-    if (names & bit && isRepeated(first, row, name, nameEnd)) return -E_REPEATED_PARAM;
+    const bit = <u64>1 << <u64>(nameEnd - name + ((byteAt(name) | 0x20) << 2));
+    if (names & bit) {
+      if (isRepeated(first, row, name, nameEnd)) {
+        p = -E_REPEATED_PARAM;
+        break;
+      }
+    }
     names |= bit;
     p = readValue(nameEnd, end, row);
-    if (p < 0) return BAD;
+    if (p < 0) break;
     setSpan(row, PARAM_NAME_AT, name, nameEnd);
     row += PARAM_BYTES;
-    setEntry(T_PARAM_COUNT, ++count);
-  } while (p < end && byteAt(p) == SEMICOLON);
+  } while (byteAt(p) == SEMICOLON);
+  setEntry(T_PARAM_COUNT, count + (row - first) / PARAM_BYTES);
   return p;
 }
 
-/** The optional `= value` behind a name: a quoted string or visible characters, which may be none. */
+/** The optional `= value` behind a name: a quoted string or visible characters, which may be none. BAD for anything else. */
 // @ts-ignore: decorator
 @inline
 function readValue(at: i32, end: i32, row: i32): i32 {
-  const equals = skipLws(at, end);
-  if (equals >= end || byteAt(equals) != EQUALS) {
+  const equals = behindLws(at, end);
+  if (byteAt(equals) != EQUALS) {
     setSpan(row, PARAM_VALUE_AT, ABSENT, ABSENT);
     return equals;
   }
-  const value = skipLws(equals + 1, end);
-  const valueEnd = value < end && byteAt(value) == QUOTE ? quotedEnd(value, end) : plainValueEnd(value, end);
-  if (valueEnd < 0) return BAD;
+  const value = behindLws(equals + 1, end);
+  let valueEnd = 0;
+  if (byteAt(value) == QUOTE) {
+    valueEnd = quotedEnd(value, end);
+    if (valueEnd < 0) return BAD;
+  } else valueEnd = plainValueEnd(value);
   setSpan(row, PARAM_VALUE_AT, value, valueEnd);
-  return skipLws(valueEnd, end);
+  return behindLws(valueEnd, end);
 }
 
 function isRepeated(first: i32, last: i32, at: i32, end: i32): bool {

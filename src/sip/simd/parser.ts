@@ -59,9 +59,13 @@ import {
 } from './fields.ts';
 import { indexHeaders } from './header-index.ts';
 import { addressOf, entry, fail, field, setEntry } from './memory.ts';
+import { md5 } from './md5.ts';
+import { copyBytes, hashFinish, hashStart, hashWords } from './siphash.ts';
 import { parseStartLine } from './start-line.ts';
 import { parseUri } from './uri.ts';
 import { parseVias } from './via.ts';
+
+export { copyBytes, hashFinish, hashStart, hashWords, md5 };
 
 /** Parses [at, end), one datagram, into the table. Returns the first error by the order of the steps, E_OK for none. */
 export function parse(at: i32, end: i32): i32 {
@@ -93,9 +97,13 @@ export function indexOnly(at: i32, end: i32): i32 {
   return entry(T_ERROR);
 }
 
-/** Parses the URI [at, end) into the record that lies apart from the table. */
+/** Parses the URI [at, end), behind which anything may stand, into the record that lies apart from the table. */
 export function parseUriAt(at: i32, end: i32): i32 {
-  return parseUri(at, end, URI_RECORD);
+  const behind = load<u8>(end);
+  store<u8>(end, 0); // what ends every scan
+  const error = parseUri(at, end, URI_RECORD);
+  store<u8>(end, behind);
+  return error;
 }
 
 // @ts-ignore: decorator

@@ -27,39 +27,61 @@ const DEL: i32 = 0x7f;
 /** What `decimal` gives for a number above 2^32 - 1, however long. */
 export const TOO_LARGE: i64 = 4_294_967_296;
 
+// Vectors that are compared with lie in memory: V8 builds a constant of 128 bits from three or four instructions wherever it is
+// used, and loads one in one.
+export const ONES: usize = memory.data<u8>([0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01], 16);
+const NINES: usize = memory.data<u8>([0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09], 16);
+export const TABS: usize = memory.data<u8>([0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09], 16);
+export const RETURNS: usize = memory.data<u8>([0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d, 0x0d], 16);
+const FIFTEENS: usize = memory.data<u8>([0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f], 16);
+const CONTROLS: usize = memory.data<u8>([0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f], 16);
+export const SPACES: usize = memory.data<u8>([0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20], 16);
+/** One above the space: the first byte that is not taken for a control character when one is added to all. */
+export const BEHIND_SPACE: usize = memory.data<u8>([0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21], 16);
+const QUOTES: usize = memory.data<u8>([0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22], 16);
+export const PERCENTS: usize = memory.data<u8>([0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25, 0x25], 16);
+const ZEROS: usize = memory.data<u8>([0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30], 16);
+export const COLONS: usize = memory.data<u8>([0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a, 0x3a], 16);
+export const SEMICOLONS: usize = memory.data<u8>([0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b], 16);
+export const EQUALS_SIGNS: usize = memory.data<u8>([0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d, 0x3d], 16);
+export const QUESTION_MARKS: usize = memory.data<u8>([0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f], 16);
+export const AT_SIGNS: usize = memory.data<u8>([0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40], 16);
+const BACKSLASHES: usize = memory.data<u8>([0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c], 16);
+const DELETES: usize = memory.data<u8>([0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f], 16);
+
 // A class is a table by low half byte whose bit h says whether the byte with the high half h belongs to it (ASCII only);
 // HIGH turns a high half into its bit, and into none for bytes from 0x80 on.
-const HIGH: v128 = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
+const HIGH: usize = memory.data<u8>([0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00], 16);
 /** RFC 3261 §25.1 token. */
-const TOKEN: v128 = i8x16(-24, -4, -8, -8, -8, -4, -8, -4, -8, -8, -12, 0x54, 0x50, 0x54, -44, 0x70);
+const TOKEN: usize = memory.data<u8>([0xe8, 0xfc, 0xf8, 0xf8, 0xf8, 0xfc, 0xf8, 0xfc, 0xf8, 0xf8, 0xf4, 0x54, 0x50, 0x54, 0xd4, 0x70], 16);
 /** Host name characters, "_" included. */
-const HOST: v128 = i8x16(-88, -8, -8, -8, -8, -8, -8, -8, -8, -8, -16, 0x50, 0x50, 0x54, 0x54, 0x70);
+const HOST: usize = memory.data<u8>([0xa8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf8, 0xf0, 0x50, 0x50, 0x54, 0x54, 0x70], 16);
 /** Where an unquoted parameter value ends: space, controls, `"`, ",", ";", "<", ">". */
-const NOT_VALUE: v128 = i8x16(7, 3, 7, 3, 3, 3, 3, 3, 3, 3, 3, 0x0b, 0x0f, 3, 0x0b, -125);
+const NOT_VALUE: usize = memory.data<u8>([0x07, 0x03, 0x07, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x0b, 0x0f, 0x03, 0x0b, 0x83], 16);
 /** What never stands unescaped in a URI: space, controls, "<", ">", `"`. */
-const NOT_URI: v128 = i8x16(7, 3, 7, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0x0b, 3, 0x0b, -125);
+const NOT_URI: usize = memory.data<u8>([0x07, 0x03, 0x07, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x03, 0x0b, 0x03, 0x0b, 0x83], 16);
 
 // @ts-ignore: decorator
 @inline
-function classBits(bytes: v128, low: v128): v128 {
-  const fifteen = i8x16.splat(15);
-  const row = i8x16.swizzle(low, v128.and(bytes, fifteen));
-  const column = i8x16.swizzle(HIGH, v128.and(i16x8.shr_u(bytes, 4), fifteen));
+function classBits(bytes: v128, low: usize): v128 {
+  const fifteen = v128.load(FIFTEENS);
+  const row = i8x16.swizzle(v128.load(low), v128.and(bytes, fifteen));
+  const column = i8x16.swizzle(v128.load(HIGH), v128.and(i16x8.shr_u(bytes, 4), fifteen));
   return v128.and(row, column);
 }
 
 /** Bits of the bytes that are not of the class. */
 // @ts-ignore: decorator
 @inline
-function outside(bytes: v128, low: v128): i32 {
+function outside(bytes: v128, low: usize): i32 {
   return i8x16.bitmask(i8x16.eq(classBits(bytes, low), i8x16.splat(0)));
 }
 
 /** Bits of the bytes that are of the class. */
 // @ts-ignore: decorator
 @inline
-function inside(bytes: v128, low: v128): i32 {
-  return i8x16.bitmask(i8x16.ne(classBits(bytes, low), i8x16.splat(0)));
+function inside(bytes: v128, low: usize): i32 {
+  return i8x16.bitmask(i8x16.eq(classBits(bytes, low), i8x16.splat(0))) ^ 0xffff;
 }
 
 // @ts-ignore: decorator
@@ -78,15 +100,15 @@ export function notUriBits(bytes: v128): i32 {
 // @ts-ignore: decorator
 @inline
 export function controlBits(bytes: v128): i32 {
-  const low = i8x16.eq(i8x16.min_u(bytes, i8x16.splat(0x1f)), bytes);
-  return i8x16.bitmask(v128.or(low, i8x16.eq(bytes, i8x16.splat(0x7f))));
+  const low = i8x16.eq(i8x16.min_u(bytes, v128.load(CONTROLS)), bytes);
+  return i8x16.bitmask(v128.or(low, i8x16.eq(bytes, v128.load(DELETES))));
 }
 
-/** Bits of the bytes that equal one byte. */
+/** Bits of the bytes that equal those of a vector in memory. */
 // @ts-ignore: decorator
 @inline
-export function equalBits(bytes: v128, byte: i8): i32 {
-  return i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(byte)));
+export function equalBits(bytes: v128, vector: usize): i32 {
+  return i8x16.bitmask(i8x16.eq(bytes, v128.load(vector)));
 }
 
 // @ts-ignore: decorator
@@ -121,15 +143,25 @@ export function lower(byte: i32): i32 {
   return byte | (<i32>(<u32>(byte - 0x41) < 26) << 5);
 }
 
-/** Behind the token that starts at `at`. */
+// What is read from values needs no bound: a header row's value ends before a line end or LWS, a URI before one of these,
+// ">", ";", "," or a NUL, and all of them end tokens, hosts, numbers and parameter values. Only LWS has to be kept from going
+// further, and what is looked for in lines that may have no end.
+
+/** Behind the token that starts at `at` in a value. */
 // @ts-ignore: decorator
 @inline
-export function tokenEnd(at: i32, end: i32): i32 {
-  const stops = tokenStops(v128.load(at));
-  return stops ? min(at + ctz(stops), end) : tokenEndFurther(at + 16, end);
+export function tokenEnd(at: i32): i32 {
+  let p = at;
+  let stops = tokenStops(v128.load(p));
+  while (!stops) {
+    p += 16;
+    stops = tokenStops(v128.load(p));
+  }
+  return p + ctz(stops);
 }
 
-function tokenEndFurther(at: i32, end: i32): i32 {
+/** Behind the token that starts at `at`, or `end`, where anything may stand. */
+export function tokenEndWithin(at: i32, end: i32): i32 {
   for (let p = at; p < end; p += 16) {
     const stops = tokenStops(v128.load(p));
     if (stops) return min(p + ctz(stops), end);
@@ -137,36 +169,30 @@ function tokenEndFurther(at: i32, end: i32): i32 {
   return end;
 }
 
-/** Behind the host name characters that start at `at`. */
+/** Behind the host name characters that start at `at` in a value. */
 // @ts-ignore: decorator
 @inline
-function hostNameEnd(at: i32, end: i32): i32 {
-  const stops = outside(v128.load(at), HOST);
-  return stops ? min(at + ctz(stops), end) : hostNameEndFurther(at + 16, end);
-}
-
-function hostNameEndFurther(at: i32, end: i32): i32 {
-  for (let p = at; p < end; p += 16) {
-    const stops = outside(v128.load(p), HOST);
-    if (stops) return min(p + ctz(stops), end);
+function hostNameEnd(at: i32): i32 {
+  let p = at;
+  let stops = outside(v128.load(p), HOST);
+  while (!stops) {
+    p += 16;
+    stops = outside(v128.load(p), HOST);
   }
-  return end;
+  return p + ctz(stops);
 }
 
-/** Behind the unquoted parameter value that starts at `at`. */
+/** Behind the unquoted parameter value that starts at `at` in a value. */
 // @ts-ignore: decorator
 @inline
-export function plainValueEnd(at: i32, end: i32): i32 {
-  const stops = inside(v128.load(at), NOT_VALUE);
-  return stops ? min(at + ctz(stops), end) : plainValueEndFurther(at + 16, end);
-}
-
-function plainValueEndFurther(at: i32, end: i32): i32 {
-  for (let p = at; p < end; p += 16) {
-    const stops = inside(v128.load(p), NOT_VALUE);
-    if (stops) return min(p + ctz(stops), end);
+export function plainValueEnd(at: i32): i32 {
+  let p = at;
+  let stops = inside(v128.load(p), NOT_VALUE);
+  while (!stops) {
+    p += 16;
+    stops = inside(v128.load(p), NOT_VALUE);
   }
-  return end;
+  return p + ctz(stops);
 }
 
 /** The first byte that is a space or a control character, HTAB included. */
@@ -174,8 +200,8 @@ export function visibleEnd(at: i32, end: i32): i32 {
   let p = at;
   do {
     const bytes = v128.load(p);
-    const low = i8x16.eq(i8x16.min_u(bytes, i8x16.splat(0x20)), bytes);
-    const stops = i8x16.bitmask(v128.or(low, i8x16.eq(bytes, i8x16.splat(0x7f))));
+    const low = i8x16.eq(i8x16.min_u(bytes, v128.load(SPACES)), bytes);
+    const stops = i8x16.bitmask(v128.or(low, i8x16.eq(bytes, v128.load(DELETES))));
     if (stops) return min(p + ctz(stops), end);
     p += 16;
   } while (p < end);
@@ -191,23 +217,36 @@ export function skipLws(at: i32, end: i32): i32 {
   return p;
 }
 
+/** Behind the LWS that starts at `at`, of which there rarely is any. */
+// @ts-ignore: decorator
+@inline
+export function behindLws(at: i32, end: i32): i32 {
+  return byteAt(at) > SP ? at : skipLws(at, end);
+}
+
 /** Bits of the bytes that are no digits. */
 // @ts-ignore: decorator
 @inline
 function digitStops(bytes: v128): i32 {
-  const digits = i8x16.sub(bytes, i8x16.splat(0x30));
-  return i8x16.bitmask(i8x16.gt_u(digits, i8x16.splat(9)));
+  const digits = i8x16.sub(bytes, v128.load(ZEROS));
+  return i8x16.bitmask(i8x16.eq(i8x16.min_u(digits, v128.load(NINES)), digits)) ^ 0xffff;
 }
 
-/** Behind the digits that start at `at`. */
+/** Behind the digits that start at `at` in a value. */
 // @ts-ignore: decorator
 @inline
-export function digitsEnd(at: i32, end: i32): i32 {
-  const stops = digitStops(v128.load(at));
-  return stops ? min(at + ctz(stops), end) : digitsEndFurther(at + 16, end);
+export function digitsEnd(at: i32): i32 {
+  let p = at;
+  let stops = digitStops(v128.load(p));
+  while (!stops) {
+    p += 16;
+    stops = digitStops(v128.load(p));
+  }
+  return p + ctz(stops);
 }
 
-function digitsEndFurther(at: i32, end: i32): i32 {
+/** Behind the digits that start at `at`, or `end`, where anything may stand. */
+export function digitsEndWithin(at: i32, end: i32): i32 {
   let p = at;
   while (p < end && <u32>(byteAt(p) - ZERO) <= 9) p++;
   return min(p, end);
@@ -231,21 +270,41 @@ function eightDigits(digits: u64): u64 {
   return (fours * 10000 + (fours >> 32)) & 0xffffffff;
 }
 
+/** Per byte of eight: whether it is none of the digits 0 to 9, without their 0x30; right up to the first that is none. */
+// @ts-ignore: decorator
+@inline
+function notDigits(digits: u64): u64 {
+  return (digits | (digits + 0x7676767676767676)) & 0x8080808080808080;
+}
+
+/** Eight bytes, of which the digits become 0 to 9. */
+// @ts-ignore: decorator
+@inline
+function digitsAt(at: i32): u64 {
+  return load<u64>(at) ^ 0x3030303030303030;
+}
+
 /** 1*DIGIT from `at` to `end` exactly, at most TOO_LARGE; -1 where it is anything else. Leading zeros are fine. */
 export function decimal(at: i32, end: i32): i64 {
   const length = end - at;
-  if (<u32>(length - 1) > 15) return length > 16 ? longDecimal(at, end) : -1;
-  const bytes = v128.load(at);
-  if (digitStops(bytes) << (32 - length)) return -1;
-  // The digits move to the right end; indices below 0 give zeros.
-  const places = i8x16.sub(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>(16 - length)));
-  const digits = i8x16.swizzle(i8x16.sub(bytes, i8x16.splat(0x30)), places);
-  const high = eightDigits(<u64>i64x2.extract_lane(digits, 0));
-  const value = <i64>(high * 100000000 + eightDigits(<u64>i64x2.extract_lane(digits, 1)));
+  if (<u32>(length - 1) > 7) return length > 8 ? longDecimal(at, end) : -1;
+  // What lies behind the number is shifted out; the zeros that come in stand before it.
+  const digits = digitsAt(at) << (<u64>(8 - length) << 3);
+  return notDigits(digits) ? -1 : <i64>eightDigits(digits);
+}
+
+/** `decimal` of more than eight digits. */
+function longDecimal(at: i32, end: i32): i64 {
+  const length = end - at;
+  if (length > 16) return endlessDecimal(at, end);
+  const high = digitsAt(at) << (<u64>(16 - length) << 3);
+  const low = digitsAt(end - 8);
+  if (notDigits(high) | notDigits(low)) return -1;
+  const value = <i64>(eightDigits(high) * 100000000 + eightDigits(low));
   return value < TOO_LARGE ? value : TOO_LARGE;
 }
 
-function longDecimal(at: i32, end: i32): i64 {
+function endlessDecimal(at: i32, end: i32): i64 {
   let value: i64 = 0;
   for (let p = at; p < end; p++) {
     const digit = byteAt(p) - ZERO;
@@ -264,7 +323,7 @@ export function foldedWord(at: i32, length: i32): u64 {
 
 /** Whether two tokens of one length are the same without regard to case: 0x20 folds letters, and of tokens nothing else. */
 export function sameToken(a: i32, b: i32, length: i32): bool {
-  const fold = i8x16.splat(0x20);
+  const fold = v128.load(SPACES);
   let i = 0;
   while (true) {
     const differ = i8x16.bitmask(i8x16.ne(v128.or(v128.load(a + i), fold), v128.or(v128.load(b + i), fold)));
@@ -289,7 +348,7 @@ export function quotedEnd(at: i32, end: i32): i32 {
   let p = at + 1;
   while (p < end) {
     const bytes = v128.load(p);
-    const stops = controlBits(bytes) | equalBits(bytes, <i8>QUOTE) | equalBits(bytes, <i8>BACKSLASH);
+    const stops = controlBits(bytes) | equalBits(bytes, QUOTES) | equalBits(bytes, BACKSLASHES);
     if (!stops) {
       p += 16;
       continue;
@@ -321,10 +380,11 @@ function ipv6End(at: i32, end: i32): i32 {
   return p < end && byteAt(p) == CLOSE_BRACKET && p - at > 2 ? p + 1 : -1;
 }
 
-/** The offset behind the host (name, IPv4 address or IPv6 reference) that starts at `at`, or -1. */
+/** The offset behind the host (name, IPv4 address or IPv6 reference) that starts at `at` in a value that ends at `end`, or -1. */
+// @ts-ignore: decorator
+@inline
 export function hostEnd(at: i32, end: i32): i32 {
-  if (at >= end) return -1;
-  if (byteAt(at) == OPEN_BRACKET) return ipv6End(at, end);
-  const stop = hostNameEnd(at, end);
-  return stop > at ? stop : -1;
+  const stop = hostNameEnd(at);
+  if (stop > at) return stop;
+  return byteAt(at) == OPEN_BRACKET ? ipv6End(at, end) : -1;
 }

@@ -38,11 +38,11 @@ import {
 import { addressOf, entry, fail, setEntry, setSpan } from './memory.ts';
 import {
   byteAt,
-  CR,
   controlBits,
-  DOT,
+  CR,
   decimal,
-  digitsEnd,
+  digitsEndWithin,
+  DOT,
   isLws,
   LESS,
   LF,
@@ -161,7 +161,7 @@ function statusLine(at: i32, end: i32): void {
   setEntry(T_KIND, KIND_RESPONSE);
   const code = at + SIP_2_0_LENGTH + 1;
   const whole = code < end && isSip2(at, code - 1) && byteAt(code - 1) == SP;
-  const codeEnd = code < end ? digitsEnd(code, end) : code;
+  const codeEnd = code < end ? digitsEndWithin(code, end) : code;
   const status = decimal(code, codeEnd);
   if (!whole || codeEnd - code != 3 || status < STATUS_MIN || status > STATUS_MAX) fail(E_STATUS_LINE, at, H_OTHER);
   else if (codeEnd < end && byteAt(codeEnd) != SP) fail(E_STATUS_LINE, codeEnd, H_OTHER);
@@ -175,7 +175,7 @@ function requestLine(at: i32, end: i32): bool {
   let version = usual ? end - SIP_2_0_LENGTH : versionEnd;
   while (!usual && version > at && !isLws(byteAt(version - 1))) version--;
   if (version == at || !startsWithSip(version, versionEnd)) return false;
-  const methodEnd = tokenEnd(at, version);
+  const methodEnd = tokenEnd(at); // the version stands behind a space
   if (methodEnd > at) {
     setEntry(T_METHOD, methodId(at, methodEnd));
     setSpan(addressOf(T_METHOD_AT), 0, at, methodEnd);
@@ -192,14 +192,14 @@ function requestLine(at: i32, end: i32): bool {
 function checkVersion(at: i32, end: i32): void {
   if (isSip2(at, end)) return;
   const major = at + SIP_SLASH_LENGTH;
-  const dot = digitsEnd(major, end);
-  const other = dot > major && dot + 1 < end && byteAt(dot) == DOT && digitsEnd(dot + 1, end) == end;
+  const dot = digitsEndWithin(major, end);
+  const other = dot > major && dot + 1 < end && byteAt(dot) == DOT && digitsEndWithin(dot + 1, end) == end;
   fail(other ? E_VERSION : E_START_LINE, at, H_OTHER);
 }
 
 /** Headers in it are malformed here (§19.1.1, Table 1). */
 function requestUri(at: i32, end: i32): void {
-  const stop = scanUri(at, end);
+  const stop = scanUri(at);
   let p = stop;
   while (p < end && !isLws(byteAt(p))) p++;
   if (p < end || byteAt(at) == LESS) {

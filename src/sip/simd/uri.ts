@@ -23,19 +23,25 @@ import {
 } from '../span-table.ts';
 import { field, setField, setSpan } from './memory.ts';
 import {
+  AT_SIGNS,
   byteAt,
   COLON,
+  COLONS,
   decimal,
   digitsEnd,
-  EQUALS,
   equalBits,
+  EQUALS,
+  EQUALS_SIGNS,
   hostEnd,
   lower,
   notUriBits,
   PERCENT,
+  PERCENTS,
   QUESTION,
-  SEMICOLON,
+  QUESTION_MARKS,
   sameText,
+  SEMICOLON,
+  SEMICOLONS,
   tokenEnd,
 } from './scan.ts';
 
@@ -49,21 +55,19 @@ const LOWER4: u32 = 0x20202020;
 let atSign: i32 = -1;
 let percents: u32 = 0;
 
-/** The first byte at or behind `at` that may not stand in a URI, or `end`. */
-export function scanUri(at: i32, end: i32): i32 {
+/** The first byte at or behind `at` that may not stand in a URI: at the end of a row's value at the latest. */
+export function scanUri(at: i32): i32 {
   let p = at;
   let found = -1;
   let escapes: u32 = 0;
   while (true) {
     const low = v128.load(p);
     const high = v128.load(p, 16);
-    const left = end - p;
-    let stops = <u32>notUriBits(low) | (<u32>notUriBits(high) << 16);
-    if (left < 32) stops |= <u32>-1 << left;
-    const below = stops ? (stops & (0 - stops)) - 1 : <u32>-1;
-    const ats = (<u32>equalBits(low, 0x40) | (<u32>equalBits(high, 0x40) << 16)) & below;
+    const stops = <u32>notUriBits(low) | (<u32>notUriBits(high) << 16);
+    const below = (stops & (0 - stops)) - 1;
+    const ats = (<u32>equalBits(low, AT_SIGNS) | (<u32>equalBits(high, AT_SIGNS) << 16)) & below;
     if (ats && found < 0) found = p + <i32>ctz(ats);
-    escapes |= (<u32>equalBits(low, 0x25) | (<u32>equalBits(high, 0x25) << 16)) & below;
+    escapes |= (<u32>equalBits(low, PERCENTS) | (<u32>equalBits(high, PERCENTS) << 16)) & below;
     if (stops) {
       atSign = found;
       percents = escapes;
@@ -87,15 +91,16 @@ function clear(record: i32, at: i32, end: i32): void {
 }
 
 /**
- * Parses the URI [at, end) into the record. Returns E_OK; E_REQUEST_URI for a malformed one, E_TOO_MANY_PARAMS,
+ * Parses the URI [at, end) into the record; one of the bytes that end URIs must stand at `end`. Returns E_OK; E_REQUEST_URI for a malformed one, E_TOO_MANY_PARAMS,
  * E_REPEATED_PARAM. Of a scheme that is not sip or sips only "scheme:rest" is looked at. After an error the record holds
  * no more than the whole span.
  */
 export function parseUri(at: i32, end: i32, record: i32): i32 {
-  if (scanUri(at, end) != end) {
+  if (scanUri(at) < end) {
     clear(record, at, end);
     return E_REQUEST_URI;
   }
+  if (atSign >= end) atSign = -1;
   return parseScanned(at, end, record);
 }
 
@@ -118,7 +123,7 @@ export function parseScanned(at: i32, end: i32, record: i32): i32 {
 /** A scheme that is neither sip nor sips. */
 function parseOther(at: i32, end: i32, record: i32): i32 {
   if (at >= end || <u32>(lower(byteAt(at)) - 0x61) > 25) return E_REQUEST_URI;
-  const colon = tokenEnd(at, end);
+  const colon = tokenEnd(at);
   if (colon >= end || byteAt(colon) != COLON || colon + 1 == end) return E_REQUEST_URI;
   const isTel = colon - at == 3 && ((load<u32>(at) | LOWER4) & 0xffffff) == 0x6c6574;
   setField(record, URI_SCHEME, isTel ? SCHEME_TEL : SCHEME_OTHER);
@@ -151,7 +156,7 @@ function parseSip(at: i32, userEnd: i32, end: i32, record: i32): i32 {
   setSpan(record, URI_HOST_AT, host, p);
   if (p == end) return E_OK;
   if (byteAt(p) == COLON) {
-    const stop = digitsEnd(p + 1, end);
+    const stop = digitsEnd(p + 1);
     const port = decimal(p + 1, stop);
     if (port < 0 || port > PORT_MAX) return E_REQUEST_URI;
     setField(record, URI_PORT, <i32>port);
@@ -169,7 +174,7 @@ function parseSip(at: i32, userEnd: i32, end: i32, record: i32): i32 {
 function parseUserinfo(at: i32, end: i32, record: i32): bool {
   let colon = at;
   while (true) {
-    const found = equalBits(v128.load(colon), 0x3a);
+    const found = equalBits(v128.load(colon), COLONS);
     if (found) {
       colon += ctz(found);
       break;
@@ -195,8 +200,8 @@ function parseParams(at: i32, end: i32, record: i32): i32 {
     let nameEnd = -1;
     while (p < end) {
       const bytes = v128.load(p);
-      const stops = equalBits(bytes, 0x3b) | equalBits(bytes, 0x3f);
-      const equals = equalBits(bytes, 0x3d);
+      const stops = equalBits(bytes, SEMICOLONS) | equalBits(bytes, QUESTION_MARKS);
+      const equals = equalBits(bytes, EQUALS_SIGNS);
       const below = stops ? (stops & -stops) - 1 : 0xffff;
       if (nameEnd < 0 && equals & below) nameEnd = p + ctz(equals);
       if (stops) {

@@ -34,6 +34,7 @@ import {
 import { addressOf, entry, fail, field, setEntry, setField, setSpan } from './memory.ts';
 import { BAD, PARAM_BYTES, paramAt, paramEnd, paramRowsEnd, readParams } from './params.ts';
 import {
+  behindLws,
   byteAt,
   COLON,
   COMMA,
@@ -44,7 +45,6 @@ import {
   QUOTE,
   quotedEnd,
   SLASH,
-  skipLws,
   tokenEnd,
   trimEnd,
 } from './scan.ts';
@@ -71,7 +71,7 @@ export function parseVias(): void {
       const stop = takeVia(p, end);
       if (stop < 0) return;
       if (stop == end) break;
-      p = skipLws(stop + 1, end);
+      p = behindLws(stop + 1, end);
     }
     row = field(record, ROW_NEXT);
   }
@@ -101,15 +101,15 @@ function takeVia(at: i32, end: i32): i32 {
 
 /** `SIP / 2.0 /` with LWS where the grammar allows it; returns the offset behind it, or BAD. */
 function readProtocol(at: i32, end: i32): i32 {
-  if (at + 8 <= end && load<u64>(at) == SIP_2_0_SLASH) return skipLws(at + 8, end);
+  if (at + 8 <= end && load<u64>(at) == SIP_2_0_SLASH) return behindLws(at + 8, end);
   let p = at;
   for (let part = 0; part < 2; part++) {
     const token = p;
-    p = tokenEnd(p, end);
+    p = tokenEnd(p);
     if (p == token) return BAD;
-    p = skipLws(p, end);
-    if (p >= end || byteAt(p) != SLASH) return BAD;
-    p = skipLws(p + 1, end);
+    p = behindLws(p, end);
+    if (byteAt(p) != SLASH) return BAD;
+    p = behindLws(p + 1, end);
   }
   return p;
 }
@@ -118,8 +118,8 @@ function readProtocol(at: i32, end: i32): i32 {
 function readSentBy(at: i32, end: i32, record: i32): i32 {
   let p = readProtocol(at, end);
   if (p < 0) return BAD;
-  const transportEnd = tokenEnd(p, end);
-  const host = skipLws(transportEnd, end);
+  const transportEnd = tokenEnd(p);
+  const host = behindLws(transportEnd, end);
   if (transportEnd == p || host == transportEnd) return BAD;
   const stop = hostEnd(host, end);
   if (stop < 0) return BAD;
@@ -132,10 +132,10 @@ function readSentBy(at: i32, end: i32, record: i32): i32 {
   store<i32>(record + 64, ABSENT);
   setSpan(record, VIA_TRANSPORT_AT, p, transportEnd);
   setSpan(record, VIA_HOST_AT, host, stop);
-  p = skipLws(stop, end);
-  if (p >= end || byteAt(p) != COLON) return stop;
-  const port = skipLws(p + 1, end);
-  const portEnd = digitsEnd(port, end);
+  p = behindLws(stop, end);
+  if (byteAt(p) != COLON) return stop;
+  const port = behindLws(p + 1, end);
+  const portEnd = digitsEnd(port);
   const value = decimal(port, portEnd);
   if (value < 0 || value > PORT_MAX) return BAD;
   setField(record, VIA_PORT, <i32>value);

@@ -1,0 +1,30 @@
+// Whether a binding's way is open: one that came straight from the user agent over a stream lives by its connection
+// (RFC 5626 §7). Reading only; who knows which connections there are is an argument.
+// @hot
+
+import { flowOf, hasFlag, IMAGE_DIRECT, listenerOf, transportOf } from './binding.ts';
+import { LISTENER_PROGRAM, TRANSPORT_UDP } from './peers.ts';
+
+/** Which connections there are. Their numbers are those of no earlier life of the server. */
+export interface FlowLiveness {
+  isAlive(flow: number): boolean;
+}
+
+/**
+ * The connection of ours that the binding lives by, or 0 where it lives by none: UDP, or a Path leads to the user agent, or
+ * the program around us has the connection.
+ */
+export function lifeline(bytes: Uint8Array, image: number): number {
+  if (transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT)) return 0;
+  return listenerOf(bytes, image) === LISTENER_PROGRAM ? 0 : flowOf(bytes, image);
+}
+
+/**
+ * Whether the connection that the binding lives by is gone: then it is no target any more, whatever its expiry says.
+ * @param flows null: no connection is held here
+ */
+export function isCutOff(bytes: Uint8Array, image: number, flows: FlowLiveness | null): boolean {
+  if (flows === null) return false;
+  const token = lifeline(bytes, image);
+  return token !== 0 && !flows.isAlive(token);
+}

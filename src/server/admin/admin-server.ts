@@ -1,0 +1,230 @@
+// The admin listener of a running server: health, metrics, API and dashboard behind one door. What each says is in the files
+// beside this one.
+
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Pool, ShardReading } from '../../shard/pool.ts';
+import type { AdminConfig } from '../admin-config.ts';
+import { openToken, removeUrl, writeUrl } from '../admin-files.ts';
+import { type Config, ConfigError } from '../config.ts';
+import { httpUrl } from '../http-address.ts';
+import { HttpServer } from '../http-server.ts';
+import { isLoopback } from '../listen-address.ts';
+import type { Log } from '../log.ts';
+import { packageVersion } from '../package-version.ts';
+import { Problem } from '../problem.ts';
+import type { ReloadReport } from '../reload.ts';
+import { UserStore } from '../user-store.ts';
+import { Census } from './census.ts';
+import { addDashboard } from './dashboard.ts';
+import { EventJournal } from './event-journal.ts';
+import { addEventRoutes } from './event-routes.ts';
+import { Health, type Phase } from './health.ts';
+import { LocationOrders } from './location-orders.ts';
+import { addLocationRoutes } from './location-routes.ts';
+import { Locations } from './locations.ts';
+import { METRICS_TYPE, metricsText } from './metrics.ts';
+import { openApi } from './openapi.ts';
+import { ProcessMeters } from './process-meters.ts';
+import { Routes } from './route.ts';
+import { addServerRoutes } from './server-routes.ts';
+import { ShardLoad } from './shard-load.ts';
+import { addUserRoutes } from './user-routes.ts';
+
+/** The server as the admin listener sees it. */
+export interface AdminTarget {
+  readonly config: Config;
+  /** The data directory, and its 32 bytes. */
+  readonly data: string;
+  readonly secret: Uint8Array;
+  readonly phase: Phase;
+  /** Undefined while it starts. */
+  readonly shardPool: Pool | undefined;
+  readonly users: number;
+  /** Reads the configuration anew; undefined where the server was not started from one that can be. */
+  reload(): ReloadReport | undefined;
+}
+
+export interface AdminServer {
+  readonly url: string;
+  /** Takes the certificate's files in anew. */
+  reloadTls(): void;
+  close(): Promise<void>;
+}
+
+/** Listens, also while the shards still start. Rejects where the address cannot be had or a certificate cannot be read. */
+export async function openAdmin(config: AdminConfig, target: AdminTarget, log: Log): Promise<AdminServer> {
+  const token = openToken(target.data);
+  const http = new HttpServer({
+    address: config.listen,
+    log,
+    ...(config.requireToken && { token }),
+    ...(config.tls && { tls: config.tls }),
+  });
+  if (config.listen.scheme === 'http' && !isLoopback(config.listen.host))
+    log('warn', 'admin listener without TLS: the token crosses the network in the clear', {
+      admin: httpUrl(config.listen),
+    });
+  const admin = new RunningAdmin(http, target);
+  try {
+    admin.url = await http.listen();
+    writeUrl(target.data, admin.url);
+    return admin;
+  } catch (error) {
+    await admin.close();
+    throw error;
+  }
+}
+
+class RunningAdmin implements AdminServer {
+  url = '';
+  private readonly http: HttpServer;
+  private readonly target: AdminTarget;
+  private readonly meters = new ProcessMeters();
+  private readonly health: Health;
+  private readonly journal: EventJournal;
+  private readonly orders = new LocationOrders((request, source) => this.pool().order(request, source));
+  private readonly load = new ShardLoad(() => this.readings());
+  private locations: Locations | undefined;
+  private userStore: UserStore | undefined;
+
+  constructor(http: HttpServer, target: AdminTarget) {
+    this.http = http;
+    this.target = target;
+    this.health = new Health(
+      () => target.phase,
+      () => this.readings(),
+    );
+    this.journal = new EventJournal((listener) => this.pool().events.subscribe(listener));
+    this.addHealth();
+    this.addApi();
+    addDashboard(http);
+  }
+
+  reloadTls(): void {
+    this.http.reloadTls();
+  }
+
+  async close(): Promise<void> {
+    this.health.close();
+    this.meters.close();
+    removeUrl(this.target.data);
+    await this.http.close();
+    this.journal.stop();
+    this.locations?.close();
+    await this.userStore?.close();
+  }
+
+  private pool(): Pool {
+    const pool = this.target.shardPool;
+    if (pool === undefined) throw new Problem(503, 'starting', 'the server is still starting');
+    return pool;
+  }
+
+  private readings(): readonly ShardReading[] {
+    return this.target.shardPool?.readings() ?? [];
+  }
+
+  private openLocations(): Locations {
+    this.locations ??= new Locations(this.pool().openReaders(), this.target.secret, (ms) => this.load.rest(ms));
+    return this.locations;
+  }
+
+  private openUserStore(): UserStore {
+    if (this.target.config.auth.mode === 'none')
+      throw new Problem(
+        409,
+        'no_authentication',
+        'this server asks nobody who they are (auth: none), so there are no users',
+      );
+    this.userStore ??= UserStore.open(this.target.data);
+    return this.userStore;
+  }
+
+  private addHealth(): void {
+    const { http, health } = this;
+    http.route('GET', '/healthz', () => ({ body: { status: 'ok' } }), true);
+    http.route(
+      'GET',
+      '/readyz',
+      () => {
+        const problems = health.problems();
+        return problems.length === 0
+          ? { body: { status: 'ready' } }
+          : { status: 503, body: { status: 'not ready', problems } };
+      },
+      true,
+    );
+    http.route('GET', '/metrics', async () => ({ type: METRICS_TYPE, body: await this.metrics() }));
+  }
+
+  private async metrics(): Promise<string> {
+    const { target, meters, health } = this;
+    const readings = this.readings();
+    const source = {
+      version: packageVersion(),
+      ready: health.problems().length === 0,
+      restarts: target.shardPool?.restarts ?? 0,
+      users: target.users,
+      flows: target.shardPool?.flowCounts,
+      readings,
+      storeBytes: await storeBytes(target.data, readings.length),
+    };
+    return metricsText(source, meters);
+  }
+
+  private addApi(): void {
+    const { target, health, journal } = this;
+    const routes = new Routes(this.http);
+    const locations = () => this.openLocations();
+    addServerRoutes(routes, {
+      config: () => target.config,
+      health,
+      census: new Census(locations),
+      readings: () => this.readings(),
+      listen: () => target.shardPool?.listeners ?? [],
+      restarts: () => target.shardPool?.restarts ?? 0,
+      users: () => target.users,
+      reload: () => {
+        const report = reloaded(target);
+        if (report !== undefined) return report;
+        throw new Problem(
+          409,
+          'no_config_file',
+          'the server was started without a configuration file: restart it with other flags',
+        );
+      },
+    });
+    addLocationRoutes(routes, { locations, orders: () => this.orders });
+    addEventRoutes(routes, journal, locations);
+    addUserRoutes(routes, () => this.openUserStore());
+    const document = openApi(routes.all, packageVersion());
+    this.http.route('GET', '/openapi.json', () => ({ body: document }), true);
+  }
+}
+
+function reloaded(target: AdminTarget): ReloadReport | undefined {
+  try {
+    return target.reload();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const errors = error.problems.map((message) => ({ path: 'configuration', message }));
+    throw new Problem(422, 'bad_configuration', `nothing was changed: ${error.message}`, errors);
+  }
+}
+
+/** Bytes that each shard's store has on disk. */
+async function storeBytes(data: string, shards: number): Promise<number[]> {
+  return Promise.all(
+    Array.from({ length: shards }, async (_, shard) => {
+      const directory = join(data, `shard-${shard}`);
+      const names = await readdir(directory).catch(() => []);
+      const sizes = names.map((name) =>
+        stat(join(directory, name))
+          .then(({ blocks }) => blocks * 512)
+          .catch(() => 0),
+      );
+      return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    }),
+  );
+}

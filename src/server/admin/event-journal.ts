@@ -1,0 +1,99 @@
+// The change feed's memory: the newest binding events under numbers of their own, so that a client that was away can go on
+// where it was. Listening costs the shards something, so it begins with the first client and ends some time after the last.
+
+import { randomBytes } from 'node:crypto';
+import type { BindingEvent, BindingListener } from '../../shard/binding-events.ts';
+
+/** Events kept; the oldest go first. */
+const EVENTS_KEPT = 16_384;
+/** How long the shards go on telling when nobody listens any more: so long a client may be away. */
+const LINGER_MS = 5 * 60_000;
+
+/** One event of the feed. */
+export interface JournalEntry {
+  readonly number: number;
+  readonly aor: string | undefined;
+  readonly type: string;
+  /** JSON. */
+  readonly data: string;
+}
+
+export class EventJournal {
+  /** Names this journal: the numbers of another process mean other events. */
+  readonly name = randomBytes(4).toString('hex');
+  private readonly subscribe: (listener: BindingListener) => () => void;
+  private readonly entries: JournalEntry[] = [];
+  private readonly wakers = new Set<() => void>();
+  private unsubscribe: (() => void) | undefined;
+  private linger: NodeJS.Timeout | undefined;
+  private last = 0;
+
+  constructor(subscribe: (listener: BindingListener) => () => void) {
+    this.subscribe = subscribe;
+  }
+
+  /** Number of the newest event, 0 before the first. */
+  get newest(): number {
+    return this.last;
+  }
+
+  /** Number of the oldest event that is still here. */
+  get oldest(): number {
+    return this.entries.length > 0 ? this.entries[0].number : this.last + 1;
+  }
+
+  /** Whether the shards tell, and so nothing is missing since `oldest`. */
+  get listening(): boolean {
+    return this.unsubscribe !== undefined;
+  }
+
+  /** Calls `wake` when there are new events; the function returned ends that. */
+  watch(wake: () => void): () => void {
+    clearTimeout(this.linger);
+    this.unsubscribe ??= this.subscribe((event) => this.add(event));
+    this.wakers.add(wake);
+    return () => {
+      this.wakers.delete(wake);
+      if (this.wakers.size > 0) return;
+      this.linger = setTimeout(() => this.stop(), LINGER_MS).unref();
+    };
+  }
+
+  /** The event of a number, undefined where it is gone or not there yet. */
+  at(number: number): JournalEntry | undefined {
+    return this.entries[number - this.oldest];
+  }
+
+  /** The newest events of an AOR, newest first. */
+  history(aor: string, max: number): JournalEntry[] {
+    const found: JournalEntry[] = [];
+    for (let i = this.entries.length - 1; i >= 0 && found.length < max; i--)
+      if (this.entries[i].aor === aor) found.push(this.entries[i]);
+    return found;
+  }
+
+  stop(): void {
+    clearTimeout(this.linger);
+    this.unsubscribe?.();
+    this.unsubscribe = undefined;
+    this.entries.length = 0;
+  }
+
+  private add(event: Parameters<BindingListener>[0]): void {
+    const entry = event.type === 'lost' ? event : shown(event);
+    this.entries.push({
+      number: ++this.last,
+      aor: event.type === 'lost' ? undefined : event.aor,
+      type: event.type,
+      data: JSON.stringify(entry),
+    });
+    // In steps: taking the first of many moves all the others.
+    if (this.entries.length > EVENTS_KEPT * 1.25) this.entries.splice(0, this.entries.length - EVENTS_KEPT);
+    for (const wake of this.wakers) wake();
+  }
+}
+
+/** What a client of the feed gets: the binding's own fields stay together. */
+function shown({ type, shard, at, aor, binding }: BindingEvent): object {
+  return { type, at, aor, shard, binding };
+}

@@ -1,0 +1,140 @@
+// The change feed over HTTP: server-sent events that a client resumes with Last-Event-ID. A client that reads too slowly is
+// not waited for: what the journal has dropped by then is told as a gap.
+
+import type { ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { TAKEN } from '../http-server.ts';
+import { Problem } from '../problem.ts';
+import type { EventJournal, JournalEntry } from './event-journal.ts';
+import { aorParams } from './location-schemas.ts';
+import type { Locations } from './locations.ts';
+import type { Routes } from './route.ts';
+
+/** Keeps proxies and clients from taking a quiet feed for a dead one. */
+const HEARTBEAT_MS = 15_000;
+const HISTORY_MAX = 50;
+/** Bytes that may wait for a client before it is left to catch up from the journal. */
+const WAITING_BYTES_MAX = 256 << 10;
+const ENTRIES_PER_TURN = 256;
+
+const TYPES = ['registered', 'refreshed', 'unregistered', 'expired', 'evicted', 'flow-ended', 'removed'] as const;
+
+interface Feed {
+  readonly aor: string | undefined;
+  readonly types: ReadonlySet<string> | undefined;
+}
+
+export function addEventRoutes(routes: Routes, journal: EventJournal, locations: () => Locations): void {
+  routes.add({
+    method: 'GET',
+    path: '/v1/events',
+    summary: 'Changes of bindings as server-sent events, resumable with Last-Event-ID',
+    query: z.strictObject({
+      aor: z.string().max(1024).optional().describe('of this address-of-record only'),
+      types: z
+        .string()
+        .optional()
+        .describe(`some of ${TYPES.join(', ')}, with commas`)
+        .transform((text, context) => {
+          const types = text?.split(',');
+          const wrong = types?.find((type) => !(TYPES as readonly string[]).includes(type));
+          if (wrong !== undefined) context.addIssue({ code: 'custom', message: `there is no type "${wrong}"` });
+          return types;
+        }),
+      since: z.string().max(64).optional().describe('as Last-Event-ID, for clients that cannot set it'),
+    }),
+    streams: 'text/event-stream',
+    handle: ({ query, http }) => {
+      const aor = query.aor === undefined ? undefined : locations().canonical(query.aor);
+      locations(); // nothing to tell while starting
+      const header = http.raw.headers['last-event-id'];
+      const from = typeof header === 'string' ? header : query.since;
+      const last = from === undefined || from === '' ? undefined : readId(from);
+      stream(http.response, journal, { aor, types: query.types && new Set(query.types) }, last);
+      return TAKEN;
+    },
+  });
+  routes.add({
+    method: 'GET',
+    path: '/v1/aors/{aor}/history',
+    summary: 'The newest changes of its bindings, newest first, as far back as the feed has been listened to',
+    params: aorParams,
+    response: z.object({ items: z.array(z.looseObject({ type: z.string(), at: z.number() })) }),
+    handle: ({ params }) => {
+      const entries = journal.history(locations().canonical(params.aor), HISTORY_MAX);
+      return { items: entries.map(({ data }) => JSON.parse(data)) };
+    },
+  });
+}
+
+function stream(raw: ServerResponse, journal: EventJournal, feed: Feed, last: EventId | undefined): void {
+  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+  raw.write('retry: 2000\n\n');
+  let next = startAt(raw, journal, last);
+  let ended = false;
+  let pending = false;
+  const pump = () => {
+    pending = false;
+    for (let sent = 0; !ended && next <= journal.newest; next++) {
+      if (raw.writableLength > WAITING_BYTES_MAX) return; // goes on when it has drained
+      if (sent++ === ENTRIES_PER_TURN) return wake();
+      const { oldest } = journal;
+      if (next < oldest) {
+        gap(raw, journal, oldest - 1, { missed: oldest - next });
+        next = oldest;
+      }
+      const entry = journal.at(next);
+      if (entry !== undefined && fits(entry, feed)) raw.write(message(journal, entry));
+    }
+  };
+  const wake = () => {
+    if (pending || ended) return;
+    pending = true;
+    setImmediate(pump);
+  };
+  const unwatch = journal.watch(wake);
+  const heartbeat = setInterval(() => raw.write(`: ${new Date().toISOString()}\n\n`), HEARTBEAT_MS).unref();
+  const end = () => {
+    ended = true;
+    clearInterval(heartbeat);
+    unwatch();
+  };
+  raw.on('drain', wake);
+  raw.once('close', end);
+  wake();
+}
+
+interface EventId {
+  readonly journal: string;
+  readonly number: number;
+}
+
+function readId(text: string): EventId {
+  const [, journal, digits] = /^([0-9a-f]{8})-([0-9]{1,15})$/.exec(text) ?? [];
+  if (journal === undefined) throw new Problem(400, 'bad_event_id', `"${text}" is no event ID of ours`);
+  return { journal, number: Number(digits) };
+}
+
+/** The number to begin with; a client that asks for what is not here any more is told. */
+function startAt(raw: ServerResponse, journal: EventJournal, last: EventId | undefined): number {
+  const { newest } = journal;
+  if (last === undefined) return newest + 1;
+  if (last.journal === journal.name && journal.listening && last.number <= newest) return last.number + 1;
+  gap(raw, journal, newest, { missed: null });
+  return newest + 1;
+}
+
+/** `missed`: how many events, or null where nobody knows: read the bindings anew. */
+function gap(raw: ServerResponse, journal: EventJournal, number: number, what: { missed: number | null }): void {
+  raw.write(`id: ${journal.name}-${number}\nevent: gap\ndata: ${JSON.stringify(what)}\n\n`);
+}
+
+function message(journal: EventJournal, { number, type, data }: JournalEntry): string {
+  return `id: ${journal.name}-${number}\nevent: ${type}\ndata: ${data}\n\n`;
+}
+
+/** What was lost concerns everyone. */
+function fits(entry: JournalEntry, { aor, types }: Feed): boolean {
+  if (entry.aor === undefined) return true;
+  return (aor === undefined || entry.aor === aor) && (types === undefined || types.has(entry.type));
+}

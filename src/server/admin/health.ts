@@ -1,0 +1,54 @@
+// Whether the server should be sent requests (/readyz), and why not. /healthz says only that the process answers.
+
+import { COUNTER } from '../../shard/counters.ts';
+import type { ShardReading } from '../../shard/pool.ts';
+
+export type Phase = 'starting' | 'ready' | 'draining';
+
+/** A shard whose loop has not turned for so long is stuck: idle ones turn once a second. */
+const STUCK_MS = 10_000;
+const LOOK_MS = 1000;
+/** Part of a ring's room beyond which messages are about to be dropped. */
+const RING_FULL = 0.8;
+
+export class Health {
+  /** An operator has said that nothing more is to be sent here. */
+  drained = false;
+  private readonly phase: () => Phase;
+  private readonly readings: () => readonly ShardReading[];
+  private readonly timer: NodeJS.Timeout;
+  private loops: number[] = [];
+  private turnedAt: number[] = [];
+
+  constructor(phase: () => Phase, readings: () => readonly ShardReading[]) {
+    this.phase = phase;
+    this.readings = readings;
+    this.timer = setInterval(() => this.look(), LOOK_MS).unref();
+  }
+
+  /** What speaks against sending requests here; empty where nothing does. */
+  problems(): string[] {
+    const phase = this.phase();
+    if (phase !== 'ready') return [phase];
+    if (this.drained) return ['draining'];
+    const now = performance.now();
+    return this.readings().flatMap(({ open, ringBytes, ringCapacity }, shard) => {
+      if (!open) return [`shard ${shard} is being started again`];
+      if (now - (this.turnedAt[shard] ?? now) > STUCK_MS) return [`shard ${shard} has not moved for some time`];
+      return ringBytes > ringCapacity * RING_FULL ? [`the rings to shard ${shard} are nearly full`] : [];
+    });
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private look(): void {
+    const now = performance.now();
+    for (const [shard, { counters }] of this.readings().entries()) {
+      const loops = counters[COUNTER.loops];
+      if (loops !== this.loops[shard]) this.turnedAt[shard] = now;
+      this.loops[shard] = loops;
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// What the API does to bindings, as REGISTERs: the shard that owns the AOR decides about them with the rules it has for
+// phones, so an order is atomic, durable and told to whoever listens, as theirs are.
+
+import { randomUUID } from 'node:crypto';
+import type { Binding } from '../../location/binding-view.ts';
+import type { OrderSource } from '../../shard/order-end.ts';
+import { Problem } from '../problem.ts';
+import type { NewBinding } from './location-schemas.ts';
+
+/** Has the owning shard decide; undefined where no answer came in time. */
+export type GiveOrder = (request: Uint8Array, source: OrderSource) => Promise<Buffer | undefined>;
+
+const USER_AGENT = 'Aorta admin API';
+const HERE: OrderSource = { address: '127.0.0.1', port: 5060 };
+
+export class LocationOrders {
+  private readonly give: GiveOrder;
+
+  constructor(give: GiveOrder) {
+    this.give = give;
+  }
+
+  /** @param aor canonical */
+  async add(aor: string, binding: NewBinding): Promise<void> {
+    const { contact, expires, q, path, userAgent } = binding;
+    const parameters = `${q === undefined ? '' : `;q=${q.toFixed(3)}`}${expires === undefined ? '' : `;expires=${expires}`}`;
+    const headers = [
+      `Contact: <${contact}>${parameters}`,
+      `User-Agent: ${userAgent ?? USER_AGENT}`,
+      ...(path && path.length > 0 ? ['Supported: path', `Path: ${path.map((hop) => `<${hop}>`).join(', ')}`] : []),
+    ];
+    await this.register(aor, headers, sourceOf(contact));
+  }
+
+  /** Removes these bindings of an AOR. */
+  async remove(aor: string, bindings: readonly Binding[]): Promise<void> {
+    const flows = bindings.some(({ regId }) => regId !== undefined);
+    const contacts = bindings.map(({ uri, instance, regId }) => {
+      const flow = regId === undefined ? '' : `;+sip.instance="<${instance}>";reg-id=${regId}`;
+      return `Contact: <${uri}>${flow};expires=0`;
+    });
+    await this.register(aor, [...contacts, ...(flows ? ['Supported: path, outbound'] : [])]);
+  }
+
+  /** Removes all there are. */
+  async removeAll(aor: string): Promise<void> {
+    await this.register(aor, ['Contact: *', 'Expires: 0']);
+  }
+
+  private async register(aor: string, headers: readonly string[], source?: OrderSource): Promise<void> {
+    const at = aor.lastIndexOf('@');
+    const domain = aor.slice(at + 1);
+    const uri = `sip:${encodeURIComponent(aor.slice(0, at))}@${domain}`;
+    const id = randomUUID();
+    const lines = [
+      `REGISTER sip:${domain} SIP/2.0`,
+      `Via: SIP/2.0/UDP admin.invalid;branch=z9hG4bK${id};rport`,
+      // A second hop, so that nobody takes the source of a new binding for a way to the user agent.
+      ...(source === undefined ? [] : [`Via: SIP/2.0/UDP admin.invalid;branch=z9hG4bKa${id}`]),
+      'Max-Forwards: 70',
+      `From: <${uri}>;tag=${id.slice(0, 8)}`,
+      `To: <${uri}>`,
+      `Call-ID: ${id}@admin.invalid`,
+      'CSeq: 1 REGISTER',
+      ...headers,
+      'Content-Length: 0',
+    ];
+    const answer = await this.give(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), source ?? HERE);
+    if (answer === undefined)
+      throw new Problem(504, 'no_answer', 'the shard did not answer in time; look before you try again');
+    const [, status, phrase] = /^SIP\/2\.0 ([0-9]{3}) ([^\r\n]*)/.exec(answer.toString('latin1')) ?? [];
+    if (status === '200') return;
+    const minimum = /^Min-Expires: ([0-9]+)/m.exec(answer.toString('latin1'))?.[1];
+    const hint = minimum === undefined ? '' : `: at least ${minimum} seconds`;
+    const code = status === '503' ? 503 : status === '404' ? 404 : status === '500' ? 500 : 422;
+    throw new Problem(code, 'refused', `the registrar answers ${status} ${phrase}${hint}`);
+  }
+}
+
+/** Where a binding counts as coming from: its contact's own address, where it names one. */
+function sourceOf(contact: string): OrderSource {
+  const [, host, port] = /^sips?:(?:[^@]*@)?(\[[0-9a-f:.]+\]|[0-9.]+)(?::([0-9]{1,5}))?(?:[;?]|$)/i.exec(contact) ?? [];
+  if (host === undefined) return HERE;
+  return { address: host.replace(/^\[|\]$/g, ''), port: Number(port ?? 5060) & 0xffff };
+}

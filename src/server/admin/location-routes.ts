@@ -1,0 +1,90 @@
+// Routes about addresses-of-record and their bindings.
+
+import { z } from 'zod';
+import { Problem } from '../problem.ts';
+import type { LocationOrders } from './location-orders.ts';
+import { aorParams, aorSchema, contactQuery, dumpQuery, listQuery, newBindingSchema } from './location-schemas.ts';
+import type { AorBindings, Locations } from './locations.ts';
+import type { Routes } from './route.ts';
+
+/** Both throw a Problem while the server is starting. */
+export interface LocationAccess {
+  locations(): Locations;
+  orders(): LocationOrders;
+}
+
+export function addLocationRoutes(routes: Routes, { locations, orders }: LocationAccess): void {
+  routes.add({
+    method: 'GET',
+    path: '/v1/aors',
+    summary: 'Addresses-of-record that have bindings, a page at a time',
+    query: listQuery,
+    response: z.object({ items: z.array(aorSchema), next: z.string().optional() }),
+    handle: ({ query: { limit, cursor, ...filter } }) => locations().page(limit, cursor, filter),
+  });
+  routes.add({
+    method: 'GET',
+    path: '/v1/dump',
+    summary: 'All of them as a stream, one JSON object a line; each as it is when its line is written',
+    query: dumpQuery,
+    response: aorSchema,
+    streams: 'application/x-ndjson',
+    handle: ({ query }) => lines(locations(), query.domain),
+  });
+  routes.add({
+    method: 'GET',
+    path: '/v1/aors/{aor}',
+    summary: 'The bindings of one',
+    params: aorParams,
+    response: aorSchema,
+    handle: ({ params }) => existing(locations().get(params.aor)),
+  });
+  routes.add({
+    method: 'DELETE',
+    path: '/v1/aors/{aor}',
+    summary: 'Removes all its bindings',
+    params: aorParams,
+    status: 204,
+    handle: async ({ params }) => {
+      const { aor } = existing(locations().get(params.aor));
+      await orders().removeAll(aor);
+    },
+  });
+  routes.add({
+    method: 'POST',
+    path: '/v1/aors/{aor}/bindings',
+    summary: 'Adds a binding, or renews the one of the same contact',
+    params: aorParams,
+    body: newBindingSchema,
+    response: aorSchema,
+    status: 201,
+    handle: async ({ params, body }) => {
+      await orders().add(locations().canonical(params.aor), body);
+      return locations().get(params.aor);
+    },
+  });
+  routes.add({
+    method: 'DELETE',
+    path: '/v1/aors/{aor}/bindings',
+    summary: 'Removes the binding of one contact',
+    params: aorParams,
+    query: contactQuery,
+    status: 204,
+    handle: async ({ params, query }) => {
+      const { aor, contacts } = existing(locations().get(params.aor));
+      const found = contacts.filter(({ uri }) => uri === query.contact);
+      if (found.length === 0)
+        throw new Problem(404, 'no_binding', `${aor} has no binding with the contact ${query.contact}`);
+      await orders().remove(aor, found);
+    },
+  });
+}
+
+function existing(found: AorBindings): AorBindings {
+  if (found.contacts.length === 0) throw new Problem(404, 'no_bindings', `${found.aor} has no bindings`);
+  return found;
+}
+
+async function* lines(locations: Locations, domain: string | undefined): AsyncGenerator<string> {
+  for await (const items of locations.all({ domain })) yield items.map((item) => `${JSON.stringify(item)}\n`).join('');
+}

@@ -1,0 +1,67 @@
+// What the API says of bindings and takes about them. What a binding is: location/binding-view.
+
+import { z } from 'zod';
+
+const parameterMap = z.record(z.string(), z.union([z.string(), z.literal(true)]));
+
+const bindingSchema = z.object({
+  uri: z.string().describe('Contact URI as registered'),
+  display: z.string().optional(),
+  q: z.number(),
+  expires: z.number().nullable().describe('whole seconds left; null for ever'),
+  expiresAt: z.number().describe('epoch ms'),
+  registeredAt: z.number(),
+  refreshedAt: z.number(),
+  path: z.array(z.string()),
+  source: z.object({ address: z.string(), port: z.number(), transport: z.string() }),
+  received: z.string(),
+  direct: z.boolean(),
+  flow: z.number().optional(),
+  instance: z.string().optional(),
+  regId: z.number().optional(),
+  capabilities: parameterMap,
+  params: parameterMap,
+  callId: z.string(),
+  cseq: z.number(),
+  userAgent: z.string().optional(),
+  static: z.literal(true).optional(),
+});
+
+export const aorSchema = z.object({
+  aor: z.string().describe('canonical: user@host'),
+  contacts: z.array(bindingSchema),
+});
+
+export const aorParams = z.strictObject({
+  aor: z.string().min(1).max(1024).describe('user@host or a SIP URI, escaped as a part of a path'),
+});
+
+const URI = /^[a-z][a-z0-9+.-]*:[^\s<>"\p{Cc}]+$/iu;
+const uri = z
+  .string()
+  .max(2048)
+  .refine((text) => URI.test(text), { error: 'is no URI' });
+const word = z.string().refine((text) => !/\p{Cc}/u.test(text), { error: 'has control characters' });
+
+export const newBindingSchema = z.strictObject({
+  contact: uri.describe('Contact URI, e.g. sip:alice@192.0.2.4:5060'),
+  expires: z.int().min(1).max(2147483647).optional().describe('seconds; as the policy has it where absent'),
+  q: z.number().min(0).max(1).optional(),
+  path: z.array(uri).max(8).optional().describe('route set to the contact, topmost first'),
+  userAgent: word.max(128).optional(),
+});
+
+export type NewBinding = z.output<typeof newBindingSchema>;
+
+const domain = z.string().min(1).max(255).optional().describe('of this domain only');
+
+export const listQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z.string().max(64).optional().describe('`next` of the page before'),
+  domain,
+  match: z.string().min(1).max(256).optional().describe('AORs that contain this'),
+});
+
+export const dumpQuery = z.strictObject({ domain });
+
+export const contactQuery = z.strictObject({ contact: uri.describe('Contact URI of the binding') });

@@ -1,0 +1,150 @@
+// Bindings as the API reads them: one AOR, a page, or all of them as a stream. From committed records, in slices, so that
+// neither the shards nor this thread's event loop wait for a reader. Nothing is written here.
+
+import { setImmediate as turn } from 'node:timers/promises';
+import { type Binding, viewBinding } from '../../location/binding-view.ts';
+import { type LocationReader, SCAN_START } from '../../location/location-reader.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
+import { expiresAtOf, imageLength, isImage } from '../../registrar/binding.ts';
+import { RECORD_BYTES_MAX } from '../../registrar/outbox.ts';
+import { createAorReader, type NamedAor } from '../../shard/aor-key.ts';
+import { Problem } from '../problem.ts';
+
+/** AORs read in one go. */
+const SLICE = 128;
+/** AORs that one page looks at, so that a filter that fits nothing costs a bounded time. */
+const LOOKED_AT_MAX = 20_000;
+const CURSOR_BYTES_MAX = 32;
+
+export interface AorBindings {
+  readonly aor: string;
+  readonly contacts: readonly Binding[];
+}
+
+export interface Page {
+  readonly items: readonly AorBindings[];
+  /** Absent at the end. A page may be short, or empty, and still have one. */
+  readonly next?: string;
+}
+
+export interface Filter {
+  readonly domain?: string | undefined;
+  readonly match?: string | undefined;
+}
+
+interface Place {
+  readonly shard: number;
+  readonly after: Uint8Array;
+}
+
+export class Locations {
+  private readonly readers: readonly LocationReader[];
+  private readonly named: (aor: string) => NamedAor | undefined;
+  private readonly rest: (tookMs: number) => Promise<unknown>;
+  private readonly record = new Uint8Array(RECORD_BYTES_MAX);
+
+  /**
+   * @param readers by shard
+   * @param secret the data directory's
+   * @param rest lets others have the processor after a slice that took so many milliseconds
+   */
+  constructor(
+    readers: readonly LocationReader[],
+    secret: Uint8Array,
+    rest: (tookMs: number) => Promise<unknown> = () => turn(),
+  ) {
+    this.rest = rest;
+    this.readers = readers;
+    this.named = createAorReader(secret);
+  }
+
+  close(): void {
+    for (const reader of this.readers) reader.close();
+  }
+
+  /** The canonical text of an AOR that somebody names. Throws a Problem where it is none. */
+  canonical(aor: string): string {
+    const named = this.named(aor);
+    if (named === undefined) throw new Problem(400, 'bad_aor', `"${aor}" is no address-of-record: expected user@host`);
+    return named.text;
+  }
+
+  /** Live bindings of an AOR; empty where there are none. */
+  get(aor: string): AorBindings {
+    const text = this.canonical(aor);
+    const key = Uint32Array.from(this.named(aor)?.key ?? []);
+    const reader = this.readers[key[3] % this.readers.length];
+    const { record } = this;
+    const length = reader.read(new Uint8Array(key.buffer), record);
+    const contacts = length > 0 && length <= record.length ? liveBindings(record.subarray(0, length), Date.now()) : [];
+    return { aor: text, contacts };
+  }
+
+  async page(limit: number, cursor: string | undefined, filter: Filter): Promise<Page> {
+    const items: AorBindings[] = [];
+    let place: Place | undefined = cursor === undefined ? { shard: 0, after: SCAN_START } : this.readCursor(cursor);
+    for (let looked = 0; place !== undefined && items.length < limit && looked < LOOKED_AT_MAX; ) {
+      const max = Math.min(SLICE, limit - items.length);
+      place = this.slice(place, max, filter, items);
+      looked += max;
+      await turn();
+    }
+    return { items, ...(place !== undefined && { next: writeCursor(place) }) };
+  }
+
+  /** Every AOR that has live bindings, a slice at a time. Memory does not grow with their number. */
+  async *all(filter: Filter): AsyncGenerator<readonly AorBindings[]> {
+    let place: Place | undefined = { shard: 0, after: SCAN_START };
+    while (place !== undefined) {
+      const began = performance.now();
+      const items: AorBindings[] = [];
+      place = this.slice(place, SLICE, filter, items);
+      if (items.length > 0) yield items;
+      await this.rest(performance.now() - began);
+    }
+  }
+
+  /** Reads `max` AORs at most; gives the place to go on from, undefined behind the last. */
+  private slice({ shard, after }: Place, max: number, filter: Filter, into: AorBindings[]): Place | undefined {
+    const now = Date.now();
+    const next = this.readers[shard].scan(after, max, (_key, record) => {
+      const aor = aorOf(record);
+      if (!fits(aor, filter)) return;
+      const contacts = liveBindings(record, now);
+      if (contacts.length > 0) into.push({ aor, contacts });
+    });
+    if (next !== undefined) return { shard, after: next };
+    return shard + 1 < this.readers.length ? { shard: shard + 1, after: SCAN_START } : undefined;
+  }
+
+  private readCursor(text: string): Place {
+    const bytes = Buffer.from(text, 'base64url');
+    const shard = bytes[0];
+    const ours = /^[A-Za-z0-9_-]+$/.test(text) && bytes.length > 0 && bytes.length <= CURSOR_BYTES_MAX;
+    if (!ours || shard >= this.readers.length) throw new Problem(400, 'bad_cursor', 'the cursor is none of ours');
+    return { shard, after: Uint8Array.from(bytes.subarray(1)) };
+  }
+}
+
+function writeCursor({ shard, after }: Place): string {
+  return Buffer.concat([Uint8Array.of(shard), after]).toString('base64url');
+}
+
+function aorOf(record: Uint8Array): string {
+  const at = record.byteOffset + RECORD_HEADER_BYTES;
+  return Buffer.from(record.buffer, at, recordAorLength(record, 0)).toString();
+}
+
+function fits(aor: string, { domain, match }: Filter): boolean {
+  if (domain !== undefined && aor.slice(aor.lastIndexOf('@') + 1) !== domain.toLowerCase()) return false;
+  return match === undefined || aor.toLowerCase().includes(match.toLowerCase());
+}
+
+function liveBindings(record: Uint8Array, now: number): Binding[] {
+  const bindings: Binding[] = [];
+  for (let at = RECORD_HEADER_BYTES + recordAorLength(record, 0); at < record.length; at += imageLength(record, at)) {
+    if (!isImage(record, at, record.length)) break;
+    if (expiresAtOf(record, at) > now) bindings.push(viewBinding(record, at, now));
+  }
+  return bindings;
+}

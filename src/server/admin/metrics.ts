@@ -1,0 +1,190 @@
+// /metrics: what the shards have counted, under the names that operators know (docs/operating.md lists them). Everything is
+// read from shared memory; no shard is asked, waited for or woken.
+
+import { outcomeOfReason, REASON_NAMES } from '../../registrar/reasons.ts';
+import { COUNTER, COUNTER_NAMES, type CounterName, REFUSED_BY_REASON } from '../../shard/counters.ts';
+import {
+  BATCH_BOUNDS,
+  BATCH_ROW,
+  COMMIT_ROW,
+  HISTOGRAM_ROW,
+  HISTOGRAM_SUM,
+  LAG_BOUNDS,
+  LAG_ROW,
+  latencyRow,
+  OUTCOME_ACCEPTED,
+  OUTCOME_NAMES,
+  SECONDS_BOUNDS,
+  TRANSPORT_NAMES,
+} from '../../shard/measures.ts';
+import type { ShardReading } from '../../shard/pool.ts';
+import type { FlowCounts } from '../../transport/flows.ts';
+import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
+import type { ProcessMeters } from './process-meters.ts';
+
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** What a scrape shows besides the shards' own. */
+export interface MetricsSource {
+  readonly version: string;
+  readonly ready: boolean;
+  readonly restarts: number;
+  readonly users: number;
+  readonly readings: readonly ShardReading[];
+  /** Absent while starting. */
+  readonly flows?: Readonly<FlowCounts> | undefined;
+  /** By shard. */
+  readonly storeBytes: readonly number[];
+}
+
+type Sample = readonly [Labels, number];
+
+export function metricsText(source: MetricsSource, meters: ProcessMeters): string {
+  const out = new Exposition();
+  out.gauge('aorta_build_info', 'Version that runs.', [[{ version: source.version }, 1]]);
+  out.gauge('aorta_ready', '1 where /readyz says 200.', [[{}, source.ready ? 1 : 0]]);
+  registrations(out, source.readings);
+  traffic(out, source.readings);
+  if (source.flows) flows(out, source.flows);
+  shards(out, source);
+  histograms(out, source.readings);
+  meters.write(out);
+  return out.toString();
+}
+
+/** A counter over all shards. */
+export function totalOf(readings: readonly ShardReading[], index: number): number {
+  return readings.reduce((sum, { counters }) => sum + counters[index], 0);
+}
+
+/** Row of a histogram over all shards: a count for each bucket, the sum last. */
+export function histogramOf(readings: readonly ShardReading[], row: number): Float64Array {
+  const total = new Float64Array(HISTOGRAM_ROW);
+  for (const { measures } of readings)
+    for (let i = 0; i < HISTOGRAM_ROW; i++) total[i] += measures[row * HISTOGRAM_ROW + i];
+  return total;
+}
+
+function registrations(out: Exposition, readings: readonly ShardReading[]): void {
+  const named = (names: readonly CounterName[], label: string): Sample[] =>
+    names.map((name) => [{ [label]: name }, totalOf(readings, COUNTER[name])]);
+  const refused = REASON_NAMES.flatMap((reason, code): Sample[] => {
+    const count = totalOf(readings, REFUSED_BY_REASON + code);
+    const shown = reason !== 'unspecified' || count > 0;
+    return shown ? [[{ outcome: outcomeOfReason(reason), reason }, count]] : [];
+  });
+  out.counter('aorta_registrations_total', 'Final answers to REGISTER, retransmissions aside, by outcome and reason.', [
+    [{ outcome: 'accepted', reason: '' }, totalOf(readings, COUNTER.ok)],
+    ...refused,
+  ]);
+  out.counter(
+    'aorta_binding_changes_total',
+    'Bindings added, renewed, removed by their clients, removed to make room, run out, and gone with their connection.',
+    named(['registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'flow_ended'], 'change'),
+  );
+  out.counter('aorta_queries_total', 'REGISTERs without Contact that were answered 200.', [
+    [{}, totalOf(readings, COUNTER.fetched)],
+  ]);
+  out.gauge('aorta_contacts', 'Bindings there are.', [[{}, totalOf(readings, COUNTER.bindings)]]);
+  out.gauge('aorta_aors', 'Addresses-of-record that have bindings.', [[{}, totalOf(readings, COUNTER.aors)]]);
+}
+
+function traffic(out: Exposition, readings: readonly ShardReading[]): void {
+  const byPrefix = (prefix: string, label: string): Sample[] =>
+    COUNTER_NAMES.flatMap((name): Sample[] =>
+      name.startsWith(prefix) ? [[{ [label]: name.slice(prefix.length) }, totalOf(readings, COUNTER[name])]] : [],
+    );
+  const one = (name: CounterName): Sample[] => [[{}, totalOf(readings, COUNTER[name])]];
+  out.counter('aorta_messages_received_total', 'Messages taken in from the network.', one('received'));
+  out.counter(
+    'aorta_messages_dropped_total',
+    'Messages that drew no answer, by reason.',
+    byPrefix('dropped_', 'reason'),
+  );
+  out.counter(
+    'aorta_responses_total',
+    'Refusals to requests of any method, by status.',
+    byPrefix('answered_', 'status'),
+  );
+  out.counter('aorta_retransmissions_total', 'Requests answered again from memory.', one('absorbed'));
+  out.counter('aorta_guesses_put_off_total', 'Answers 503 to guesses at an account.', one('put_off_guesses'));
+  out.counter('aorta_commits_total', 'Transactions of the location store.', one('commits'));
+  out.counter(
+    'aorta_commit_failures_total',
+    'Transactions that failed; their requests drew 500.',
+    one('commit_failures'),
+  );
+  out.counter('aorta_load_failures_total', 'Records that could not be read.', one('load_failures'));
+  out.gauge('aorta_quarantined_records', 'Damaged records set aside since the start.', one('quarantined'));
+}
+
+function flows(out: Exposition, { open, opened, refusedTotal, refusedSource }: Readonly<FlowCounts>): void {
+  out.gauge('aorta_flows', 'Connections of phones that stand.', [[{}, open]]);
+  out.counter('aorta_flows_opened_total', 'Connections taken.', [[{}, opened]]);
+  out.counter('aorta_flows_refused_total', 'Connections closed at once, for there were too many.', [
+    [{ reason: 'too_many' }, refusedTotal],
+    [{ reason: 'too_many_from_source' }, refusedSource],
+  ]);
+}
+
+function shards(out: Exposition, source: MetricsSource): void {
+  const each = (value: (reading: ShardReading) => number): Sample[] =>
+    source.readings.map((reading, shard) => [{ shard }, value(reading)]);
+  const counter = (name: CounterName) => each(({ counters }) => counters[COUNTER[name]]);
+  out.gauge(
+    'aorta_shard_up',
+    '1 while the shard serves.',
+    each(({ open }) => (open ? 1 : 0)),
+  );
+  out.counter('aorta_shard_restarts_total', 'Shards that died and were started again.', [[{}, source.restarts]]);
+  out.gauge('aorta_shard_contacts', 'Bindings of the shard.', counter('bindings'));
+  out.counter('aorta_shard_messages_total', 'Messages the shard took in.', counter('received'));
+  out.counter('aorta_shard_forwarded_total', 'Messages it handed to the shard of their AOR.', counter('forwarded'));
+  out.counter('aorta_shard_loops_total', 'Passes of its loop: one a second at least.', counter('loops'));
+  out.counter(
+    'aorta_shard_busy_seconds_total',
+    'Time spent on batches, commits included.',
+    each(({ counters }) => counters[COUNTER.busy_us] / 1e6),
+  );
+  out.gauge('aorta_shard_transactions', 'Transactions whose answers are kept (Timer J).', counter('transactions'));
+  out.gauge(
+    'aorta_ring_bytes',
+    'Bytes that wait in the rings to the shard.',
+    each(({ ringBytes }) => ringBytes),
+  );
+  out.gauge(
+    'aorta_ring_capacity_bytes',
+    'Bytes there is room for in them.',
+    each(({ ringCapacity }) => ringCapacity),
+  );
+  out.gauge(
+    'aorta_store_bytes',
+    'Size of the location store on disk.',
+    source.storeBytes.map((bytes, shard): Sample => [{ shard }, bytes]),
+  );
+  out.gauge('aorta_users', 'Users in the user store.', [[{}, source.users]]);
+}
+
+function histograms(out: Exposition, readings: readonly ShardReading[]): void {
+  const sample = (row: number, bounds: ArrayLike<number>, labels: Labels = {}): HistogramSample => {
+    const values = histogramOf(readings, row);
+    return { labels, bounds, counts: values.subarray(0, HISTOGRAM_SUM), sum: values[HISTOGRAM_SUM] };
+  };
+  const latencies = OUTCOME_NAMES.flatMap((outcome, o) =>
+    TRANSPORT_NAMES.flatMap((transport, t) => {
+      const found = sample(latencyRow(o, t), SECONDS_BOUNDS, { outcome, transport });
+      const always = o === OUTCOME_ACCEPTED && t === 0; // so that rules find a series before the first phone comes
+      return always || Array.from(found.counts).some((count) => count > 0) ? [found] : [];
+    }),
+  );
+  out.histogram(
+    'aorta_request_duration_seconds',
+    'From taking a request in to its answer leaving, the commit included.',
+    latencies,
+  );
+  out.histogram('aorta_batch_messages', 'Messages of a batch.', [sample(BATCH_ROW, BATCH_BOUNDS)]);
+  out.histogram('aorta_commit_duration_seconds', 'Time of a commit.', [sample(COMMIT_ROW, SECONDS_BOUNDS)]);
+  out.histogram('aorta_expiry_lag_seconds', 'From a binding running out to its removal.', [
+    sample(LAG_ROW, LAG_BOUNDS),
+  ]);
+}

@@ -1,0 +1,174 @@
+// Routes about the server itself: what it is, what it counts, how it is configured; reload and drain.
+
+import { z } from 'zod';
+import { COUNTER, COUNTER_NAMES } from '../../shard/counters.ts';
+import { HISTOGRAM_SUM, latencyRow, OUTCOME_NAMES, SECONDS_BOUNDS, TRANSPORT_NAMES } from '../../shard/measures.ts';
+import type { ShardReading } from '../../shard/pool.ts';
+import type { Config } from '../config.ts';
+import { effectiveConfig } from '../effective-config.ts';
+import { formatListenAddress } from '../listen-address.ts';
+import { packageVersion } from '../package-version.ts';
+import type { ReloadReport } from '../reload.ts';
+import type { Census } from './census.ts';
+import type { Health } from './health.ts';
+import { histogramOf, totalOf } from './metrics.ts';
+import type { Routes } from './route.ts';
+
+export interface ServerAccess {
+  config(): Config;
+  readonly health: Health;
+  readonly census: Census;
+  readings(): readonly ShardReading[];
+  listen(): readonly Parameters<typeof formatListenAddress>[0][];
+  restarts(): number;
+  users(): number;
+  /** Reads the configuration anew and applies what can be. Throws a Problem where that makes no sense. */
+  reload(): ReloadReport;
+}
+
+const counts = z.record(z.string(), z.number());
+const shardSchema = z.object({
+  shard: z.number(),
+  up: z.boolean(),
+  bindings: z.number(),
+  aors: z.number(),
+  received: z.number(),
+  ok: z.number(),
+  refused: z.number(),
+  batches: z.number(),
+  busySeconds: z.number(),
+  ringBytes: z.number(),
+  ringCapacity: z.number(),
+});
+
+export function addServerRoutes(routes: Routes, server: ServerAccess): void {
+  routes.add({
+    method: 'GET',
+    path: '/v1/status',
+    summary: 'What runs, and whether it is ready',
+    response: z.object({
+      version: z.string(),
+      ready: z.boolean(),
+      problems: z.array(z.string()),
+      uptimeSeconds: z.number(),
+      listen: z.array(z.string()),
+      domains: z.array(z.string()),
+      auth: z.string(),
+      shards: z.number(),
+      restarts: z.number(),
+      bindings: z.number(),
+      aors: z.number(),
+      users: z.number(),
+    }),
+    handle: () => {
+      const readings = server.readings();
+      const problems = server.health.problems();
+      return {
+        version: packageVersion(),
+        ready: problems.length === 0,
+        problems,
+        uptimeSeconds: Math.floor(process.uptime()),
+        listen: server.listen().map(formatListenAddress),
+        domains: server.config().policy.domains,
+        auth: server.config().auth.mode,
+        shards: readings.length,
+        restarts: server.restarts(),
+        bindings: totalOf(readings, COUNTER.bindings),
+        aors: totalOf(readings, COUNTER.aors),
+        users: server.users(),
+      };
+    },
+  });
+  addCounterRoutes(routes, server);
+  routes.add({
+    method: 'GET',
+    path: '/v1/config',
+    summary: 'The configuration in force, as the file has it; without secrets',
+    response: z.record(z.string(), z.unknown()),
+    handle: () => effectiveConfig(server.config()),
+  });
+  routes.add({
+    method: 'POST',
+    path: '/v1/reload',
+    summary: 'Reads the configuration anew: applies what can be, and says what needs a restart',
+    response: z.object({ applied: z.array(z.string()), needRestart: z.array(z.string()) }),
+    handle: () => server.reload(),
+  });
+  routes.add({
+    method: 'POST',
+    path: '/v1/drain',
+    summary: 'Tells load balancers to send nothing more (/readyz says 503), or takes that back; phones are served on',
+    body: z.strictObject({ draining: z.boolean().default(true) }),
+    response: z.object({ draining: z.boolean() }),
+    handle: ({ body }) => {
+      server.health.drained = body.draining;
+      return { draining: body.draining };
+    },
+  });
+}
+
+function addCounterRoutes(routes: Routes, server: ServerAccess): void {
+  routes.add({
+    method: 'GET',
+    path: '/v1/counters',
+    summary: 'Everything that is counted, over all shards, since the start',
+    response: counts,
+    handle: () => {
+      const readings = server.readings();
+      return Object.fromEntries(COUNTER_NAMES.map((name, i) => [name, totalOf(readings, i)]));
+    },
+  });
+  routes.add({
+    method: 'GET',
+    path: '/v1/shards',
+    summary: 'The shards one by one',
+    response: z.object({ items: z.array(shardSchema) }),
+    handle: () => ({ items: server.readings().map(shardJson) }),
+  });
+  routes.add({
+    method: 'GET',
+    path: '/v1/latency',
+    summary: 'Latency histograms by outcome and transport: counts per bucket since the start',
+    response: z.object({
+      boundsSeconds: z.array(z.number()),
+      rows: z.array(
+        z.object({ outcome: z.string(), transport: z.string(), counts: z.array(z.number()), sumSeconds: z.number() }),
+      ),
+    }),
+    handle: () => ({ boundsSeconds: [...SECONDS_BOUNDS], rows: latencies(server.readings()) }),
+  });
+  routes.add({
+    method: 'GET',
+    path: '/v1/census',
+    summary: 'Bindings by transport and domain, counted in the background now and then',
+    response: z.object({
+      at: z.number().nullable().describe('when the counting ended, epoch ms; null before the first'),
+      bindings: z.number(),
+      transports: counts,
+      domains: counts.describe('the largest ones; others together as ""'),
+    }),
+    handle: () => server.census.latest(),
+  });
+}
+
+function shardJson(
+  { counters, ringBytes, ringCapacity, open }: ShardReading,
+  shard: number,
+): z.input<typeof shardSchema> {
+  const { bindings, aors, received, ok, refused, batches } = Object.fromEntries(
+    COUNTER_NAMES.map((name, i) => [name, counters[i]]),
+  );
+  const busySeconds = counters[COUNTER.busy_us] / 1e6;
+  return { shard, up: open, bindings, aors, received, ok, refused, batches, busySeconds, ringBytes, ringCapacity };
+}
+
+function latencies(readings: readonly ShardReading[]): object[] {
+  return OUTCOME_NAMES.flatMap((outcome, o) =>
+    TRANSPORT_NAMES.flatMap((transport, t) => {
+      const values = histogramOf(readings, latencyRow(o, t));
+      const counts = [...values.subarray(0, HISTOGRAM_SUM)];
+      if (!counts.some((count) => count > 0)) return [];
+      return [{ outcome, transport, counts, sumSeconds: values[HISTOGRAM_SUM] }];
+    }),
+  );
+}

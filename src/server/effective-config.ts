@@ -1,0 +1,112 @@
+// A Config in the form of the configuration file, secrets left out: for people who ask what is in force. The way there is
+// config.ts's.
+
+import { DEFAULT_LOOKUP_POLICY } from '../registrar/lookup-policy.ts';
+import type { Config } from './config.ts';
+import { httpUrl } from './http-address.ts';
+import { formatListenAddress } from './listen-address.ts';
+import { effectiveStreams, effectiveTls } from './stream-config.ts';
+
+const HIDDEN = '(hidden)';
+
+export function effectiveConfig(config: Config): Record<string, unknown> {
+  const { policy, auth, abuse, admin, hep } = config;
+  return {
+    listen: config.listen.map(formatListenAddress),
+    domains: policy.domains,
+    data: config.data,
+    ...(config.shards !== undefined && { shards: config.shards }),
+    'allow-unauthenticated': config.allowUnauthenticated,
+    durability: config.durability,
+    udp: config.udp,
+    'log-level': config.logLevel,
+    ...(admin && {
+      admin: {
+        listen: httpUrl(admin.listen),
+        'require-token': admin.requireToken,
+        ...(admin.tls && { certificate: admin.tls.certificate, key: admin.tls.key }),
+      },
+    }),
+    auth: {
+      mode: auth.mode,
+      algorithms: auth.policy.algorithms,
+      qop: auth.policy.qop,
+      'legacy-without-qop': auth.policy.legacyWithoutQop,
+      'nonce-lifetime-s': auth.policy.nonceLifetimeMs / 1000,
+      'nonce-key-s': auth.policy.nonceKeyMs / 1000,
+      'nc-window': auth.policy.ncWindow,
+      'used-nonces': auth.policy.usedNoncesMax,
+      'nonce-generation': auth.nonceGeneration,
+      userhash: auth.policy.userhash,
+      'wrong-credentials': auth.policy.wrongCredentials,
+      'retry-after-s': auth.policy.retryAfterS,
+      ...filled('trusted-proxies', auth.trustedProxies),
+      ...(auth.provider && { provider: { http: provider(auth.provider) } }),
+    },
+    abuse: hyphened(abuse),
+    ...connections(config),
+    lookup: {
+      sip: policy.lookup.sip,
+      ...filled(
+        'from',
+        policy.lookup.from.filter((prefix) => !DEFAULT_LOOKUP_POLICY.from.includes(prefix)),
+      ),
+      ...filled(
+        'http',
+        config.lookupHttp.map(({ host, port }) => hostPort(host, port)),
+      ),
+    },
+    ...(hep && { hep: { ...hyphened(hep), ...(hep.authKey !== undefined && { 'auth-key': HIDDEN }) } }),
+    policy: {
+      'default-expires': policy.defaultExpiresS,
+      'min-expires': policy.minExpiresS,
+      'max-expires': policy.maxExpiresS,
+      'expires-jitter': policy.expiresJitterPercent,
+      'contacts-per-aor': policy.contactsPerAorMax,
+      'contacts-overflow': policy.contactsOverflow,
+      'flow-grace': policy.flowGraceS,
+    },
+    limits: {
+      'aor-bytes': policy.aorBytesMax,
+      'contact-bytes': policy.contactBytesMax,
+      'call-id-bytes': policy.callIdBytesMax,
+      'message-bytes': policy.messageBytesMax,
+      'timer-j-ms': policy.timerJMs,
+      transactions: policy.transactionsMax,
+      'answer-bytes': policy.answerBytesMax,
+    },
+  };
+}
+
+/** The file takes no empty lists. */
+function filled(key: string, list: readonly string[]): Record<string, unknown> {
+  return list.length > 0 ? { [key]: list } : {};
+}
+
+function connections({ streams, tls }: Config): Record<string, unknown> {
+  return {
+    connections: effectiveStreams(streams),
+    ...(tls && { tls: effectiveTls(tls) }),
+  };
+}
+
+function provider(options: NonNullable<Config['auth']['provider']>): Record<string, unknown> {
+  const headers = Object.fromEntries(Object.keys(options.headers).map((name) => [name, HIDDEN]));
+  return { ...hyphened(options), url: withoutPassword(options.url), headers };
+}
+
+/** A URL may carry a name and a password. */
+function withoutPassword(url: string): string {
+  return url.replace(/^(https?:\/\/)[^/@]*@/i, `$1${HIDDEN}@`);
+}
+
+function hostPort(host: string, port: number): string {
+  return `http:${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** A flat object under the keys of the file: `failureCost` is `failure-cost` there. */
+function hyphened(values: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`), value]),
+  );
+}

@@ -1,0 +1,240 @@
+// An HTTP listener: who may ask, limits, JSON in and out, streams, errors as problem+json, TLS. What can be asked is the
+// business of whoever adds routes.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type HttpAddress, httpUrl } from './http-address.ts';
+import { HttpRouter } from './http-router.ts';
+import { isLoopback } from './listen-address.ts';
+import type { Log } from './log.ts';
+import { PROBLEM_TYPE, Problem, problemBody } from './problem.ts';
+
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface HttpServerOptions {
+  readonly address: HttpAddress;
+  /** Files in PEM; needed for https. */
+  readonly tls?: TlsFiles;
+  /** Asked for as `Authorization: Bearer …`. Absent: whoever reaches the listener may ask, so loopback only. */
+  readonly token?: string;
+  readonly log: Log;
+}
+
+/** Every limit of a listener. */
+const LIMITS = {
+  bodyBytes: 1 << 20,
+  connections: 256,
+  /** To receive a request whole. */
+  requestMs: 10_000,
+  keepAliveMs: 65_000,
+  /** How long a certificate handshake may take. */
+  handshakeMs: 10_000,
+};
+
+export interface HttpRequest {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  /** Of JSON; undefined where there is none. */
+  readonly body: unknown;
+  readonly raw: IncomingMessage;
+  /** For what is no answer in one piece; a handler that takes it returns TAKEN. */
+  readonly response: ServerResponse;
+}
+
+export interface HttpAnswer {
+  readonly status?: number;
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text as it is, pieces as they come, anything else as JSON; undefined for none. */
+  readonly body?: unknown;
+}
+
+/** The handler answers by itself. */
+export const TAKEN = Symbol('taken');
+
+export type HttpHandler = (request: HttpRequest) => HttpAnswer | typeof TAKEN | Promise<HttpAnswer | typeof TAKEN>;
+
+interface Handled {
+  readonly handle: HttpHandler;
+  /** Needs no token: health, and files without anybody's data. */
+  readonly open: boolean;
+}
+
+export class HttpServer {
+  private readonly options: HttpServerOptions;
+  private readonly server: Server;
+  private readonly router = new HttpRouter<Handled>();
+  private readonly mayAsk: (request: IncomingMessage, open: boolean) => void;
+
+  /** Throws an Error where a file of TLS cannot be read, or the listener would be open to other machines without a token. */
+  constructor(options: HttpServerOptions) {
+    const { address, token } = options;
+    if (token === undefined && !isLoopback(address.host))
+      throw new Error(`${httpUrl(address)} can be reached from other machines and so needs a token`);
+    this.options = options;
+    this.mayAsk = token === undefined ? localOnly : withToken(token);
+    const answer: RequestListener = (request, response) => void this.answer(request, response);
+    const limits = { requestTimeout: LIMITS.requestMs, keepAliveTimeout: LIMITS.keepAliveMs };
+    this.server =
+      address.scheme === 'https'
+        ? createTlsServer({ ...limits, ...readTls(options.tls), handshakeTimeout: LIMITS.handshakeMs }, answer)
+        : createServer(limits, answer);
+    this.server.maxConnections = LIMITS.connections;
+  }
+
+  /** @param path with parameters as `{name}` @param open whether it needs no token */
+  route(method: string, path: string, handle: HttpHandler, open = false): void {
+    this.router.add(method, path, { handle, open });
+  }
+
+  /** Binds; gives the URL, with the port it got. Rejects with the system's error where the address cannot be had. */
+  listen(): Promise<string> {
+    const { address } = this.options;
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(address.port, address.host, () => {
+        this.server.off('error', reject);
+        resolve(httpUrl({ ...address, port: (this.server.address() as AddressInfo).port }));
+      });
+    });
+  }
+
+  /** Takes the certificate's files in anew. */
+  reloadTls(): void {
+    if (this.options.address.scheme === 'https') (this.server as TlsServer).setSecureContext(readTls(this.options.tls));
+  }
+
+  /** Ends the listener and every connection, streams included. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+
+  private async answer(raw: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const url = new URL(raw.url ?? '/', 'http://localhost');
+      const { route, params } = this.find(raw, url.pathname);
+      const query = Object.fromEntries(url.searchParams);
+      const body = await readBody(raw);
+      const result = await route.handle({ params, query, body, raw, response });
+      if (result !== TAKEN) await send(response, result);
+    } catch (error) {
+      this.fail(error, raw, response);
+    }
+  }
+
+  /** Who may not ask is not told what there is. */
+  private find(raw: IncomingMessage, path: string): ReturnType<HttpRouter<Handled>['find']> {
+    try {
+      const found = this.router.find(raw.method ?? 'GET', path);
+      this.mayAsk(raw, found.route.open);
+      return found;
+    } catch (error) {
+      this.mayAsk(raw, false);
+      throw error;
+    }
+  }
+
+  private fail(error: unknown, raw: IncomingMessage, response: ServerResponse): void {
+    if (response.headersSent) return void response.destroy(); // a stream that broke, or whose reader went away
+    if (error instanceof Problem) return sendProblem(response, error);
+    const { method, url } = raw;
+    this.options.log('error', 'http request failed', { method, path: url?.split('?', 1)[0], err: error });
+    sendProblem(response, new Problem(500, 'internal', 'the log says more'));
+  }
+}
+
+function readTls(files: TlsFiles | undefined): { cert: Buffer; key: Buffer } {
+  if (files === undefined) throw new Error('https needs a certificate and its key');
+  const read = (file: string): Buffer => {
+    try {
+      return readFileSync(file);
+    } catch (error) {
+      throw new Error(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+    }
+  };
+  return { cert: read(files.certificate), key: read(files.key) };
+}
+
+/**
+ * Without a token only this machine may ask, and no web page: one that resolves its own name to 127.0.0.1 is known by its
+ * Host, one of another origin by its Origin.
+ */
+function localOnly({ headers }: IncomingMessage): void {
+  const host = (headers.host ?? '').toLowerCase();
+  const name = /^(\[[^\]]*\]|[^:]*)(:[0-9]+)?$/.exec(host)?.[1] ?? '';
+  if (name !== 'localhost' && !isLoopback(name.replace(/^\[|\]$/g, '')))
+    throw new Problem(403, 'foreign_host', `this listener answers as localhost and 127.0.0.1, not as "${host}"`);
+  const { origin } = headers;
+  if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host))
+    throw new Problem(403, 'foreign_origin', `web pages of ${origin} may not ask here`);
+}
+
+function withToken(token: string): (request: IncomingMessage, open: boolean) => void {
+  const expected = digest(token);
+  return ({ headers }, open) => {
+    if (open) return;
+    const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+    if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
+    const what = given === undefined ? 'send the token as "Authorization: Bearer …"' : 'the token is wrong';
+    throw new Problem(401, 'token_needed', `${what}; it is in the file admin-token of the data directory`);
+  };
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+async function readBody(raw: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of raw as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > LIMITS.bodyBytes)
+      throw new Problem(413, 'too_large', `a body may have at most ${LIMITS.bodyBytes} bytes`);
+    chunks.push(chunk);
+  }
+  if (bytes === 0) return undefined;
+  if (!/^application\/json *(;|$)/i.test(raw.headers['content-type'] ?? ''))
+    throw new Problem(415, 'not_json', 'send the body as Content-Type: application/json');
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch (error) {
+    throw new Problem(400, 'bad_json', `the body is no JSON: ${(error as Error).message}`);
+  }
+}
+
+async function send(response: ServerResponse, { status, type, headers, body }: HttpAnswer): Promise<void> {
+  const common = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers };
+  if (body === undefined) {
+    response.writeHead(status ?? 204, common).end();
+    return;
+  }
+  if (isPieces(body)) {
+    response.writeHead(status ?? 200, { ...common, 'content-type': type ?? 'text/plain; charset=utf-8' });
+    return pipeline(Readable.from(body, { highWaterMark: 4 }), response);
+  }
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  const length = { 'content-type': type ?? 'application/json', 'content-length': bytes.length };
+  response.writeHead(status ?? 200, { ...common, ...length }).end(bytes);
+}
+
+function isPieces(body: unknown): body is AsyncIterable<string> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+}
+
+function sendProblem(response: ServerResponse, problem: Problem): void {
+  if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer realm="aorta"');
+  if (problem.status === 413) response.shouldKeepAlive = false; // the rest of the body is still to come
+  void send(response, { status: problem.status, type: PROBLEM_TYPE, body: JSON.stringify(problemBody(problem)) });
+}

@@ -1,0 +1,48 @@
+// Errors of the HTTP listeners as RFC 9457 has them (problem+json): what went wrong, in a form that programs can read.
+
+/** An error whose message is meant for whoever asked. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly status: number;
+  /** A stable word for programs, e.g. `not_found`. */
+  readonly code: string;
+  /** What is wrong with which part of the request. */
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+
+  constructor(status: number, code: string, detail: string, errors: Problem['errors'] = []) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.errors = errors;
+  }
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad request',
+  401: 'Token needed',
+  403: 'Not allowed',
+  404: 'Not found',
+  405: 'Wrong method',
+  409: 'Conflict',
+  413: 'Too large',
+  415: 'Wrong content type',
+  422: 'Refused',
+  429: 'Too many',
+  500: 'Internal error',
+  503: 'Not ready',
+  504: 'No answer in time',
+};
+
+export function problemBody(problem: Problem): Record<string, unknown> {
+  const { status, code, message, errors } = problem;
+  return {
+    type: 'about:blank',
+    title: TITLES[status] ?? 'Error',
+    status,
+    code,
+    detail: message,
+    ...(errors.length > 0 && { errors }),
+  };
+}

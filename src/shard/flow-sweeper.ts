@@ -1,0 +1,212 @@
+// Bindings whose connection has ended leave the store, a bounded number of AORs per batch, at once or after a grace; those
+// of before a restart among them, which are looked for in the background. Which
+// flow a binding lives by is registrar/live-flow's; that no lookup gives one whose flow is dead does not hang on this.
+// @hot
+
+import { ROW_WORDS } from '../location/binding-row.ts';
+import { FlowIndex } from '../location/flow-index.ts';
+import type { LocationStore, RecordVisitor } from '../location/location-store.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
+import type { WriteSet } from '../location/write-set.ts';
+import { imageLength } from '../registrar/binding.ts';
+import { CHANGE_FLOW_ENDED, type Changes } from '../registrar/changes.ts';
+import { countImages } from '../registrar/images.ts';
+import { type FlowLiveness, lifeline } from '../registrar/live-flow.ts';
+import type { Outbox } from '../registrar/outbox.ts';
+import type { Policy } from '../registrar/policy.ts';
+import { slab, slotStart } from '../sip/slab.ts';
+import type { AorState } from './aor-state.ts';
+import type { BatchTally } from './batch-tally.ts';
+
+/** AORs looked at per batch: bounds the batch, and the write set. */
+const AORS_PER_BATCH = 128;
+/** Pairs of flow and AOR that a shard tracks; bindings beyond are no targets once their flow is dead, and expire. */
+const PAIRS_MAX = 1 << 20;
+/** Of the records of before the start: so many at a time, and how often. About 5% of a core. */
+const AORS_PER_LOOK = 128;
+const LOOK_MS = 10;
+/** How soon AORs are looked at again after a load or a commit that failed. */
+const RETRY_MS = 1000;
+
+export class FlowSweeper implements RecordVisitor {
+  private readonly index = new FlowIndex(PAIRS_MAX);
+  private readonly store: LocationStore;
+  private readonly flows: FlowLiveness;
+  private readonly graceMs: number;
+  private readonly state: AorState;
+  private readonly out: Outbox;
+  private readonly tally: BatchTally;
+  // Flows that have ended and have pairs, in the order in which they are due: a queue in a ring of power-of-two size.
+  private tokens = new Uint32Array(1024);
+  private dueAt = new Float64Array(1024);
+  private first = 0;
+  private waiting = 0;
+  // The pairs looked at in the batch under way.
+  private readonly takenTokens = new Uint32Array(AORS_PER_BATCH);
+  private readonly takenKeys = new Uint32Array(AORS_PER_BATCH * 4);
+  private taken = 0;
+  /** Where the look at the records of before the start goes on, and when; -1 when it is over. */
+  private cursor = 0;
+  private lookAt = 0;
+  private now = 0;
+
+  constructor(
+    store: LocationStore,
+    flows: FlowLiveness,
+    policy: Policy,
+    state: AorState,
+    out: Outbox,
+    tally: BatchTally,
+  ) {
+    this.store = store;
+    this.flows = flows;
+    this.graceMs = policy.flowGraceS * 1000;
+    this.state = state;
+    this.out = out;
+    this.tally = tally;
+  }
+
+  /** Takes in an AOR's images: what lives by a flow is tracked, and what lives by a dead one goes in its turn. */
+  watch(k0: number, k1: number, k2: number, k3: number, bytes: Uint8Array, at: number, end: number, now: number): void {
+    for (let image = at; image < end; image += imageLength(bytes, image)) {
+      const token = lifeline(bytes, image);
+      if (token === 0) continue;
+      const known = this.index.has(token);
+      if (this.index.track(token, k0, k1, k2, k3) && !known && !this.flows.isAlive(token)) this.enqueue(token, now);
+    }
+  }
+
+  /** Flows have ended: in a slot of the slab a list of tokens, four bytes each, the lowest first. */
+  ended(slot: number, length: number, now: number): void {
+    for (let at = slotStart(slot), end = at + length; at < end; at += 4) {
+      const token = (slab[at] | (slab[at + 1] << 8) | (slab[at + 2] << 16) | (slab[at + 3] << 24)) >>> 0;
+      if (this.index.has(token)) this.enqueue(token, now);
+    }
+  }
+
+  /** Bindings of ended flows join the batch's writes; the rest at the next call. */
+  sweep(now: number, changes: Changes | null): void {
+    this.taken = 0;
+    if (this.cursor >= 0 && now >= this.lookAt) this.lookBack(now);
+    const { tokens, dueAt, index } = this;
+    while (this.waiting > 0 && this.taken < AORS_PER_BATCH) {
+      const entry = this.first & (tokens.length - 1);
+      if (dueAt[entry] > now) return;
+      if (index.take(tokens[entry])) this.visit(tokens[entry], now, changes);
+      else {
+        this.first++;
+        this.waiting--;
+      }
+    }
+  }
+
+  /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
+  msToNext(now: number): number {
+    if (this.waiting === 0 && this.cursor < 0) return -1;
+    let at = this.cursor >= 0 ? this.lookAt : Number.POSITIVE_INFINITY;
+    if (this.waiting > 0) at = Math.min(at, this.dueAt[this.first & (this.tokens.length - 1)]);
+    return at > now ? Math.ceil(at - now) : 0;
+  }
+
+  /** For the store: a record of before the start, or one written since. */
+  visitRecord(key: Uint32Array, bytes: Uint8Array, length: number): void {
+    const images = RECORD_HEADER_BYTES + recordAorLength(bytes, 0);
+    if (countImages(bytes, images, length) > 0)
+      this.watch(key[0], key[1], key[2], key[3], bytes, images, length, this.now);
+  }
+
+  /** The batch's writes hold. */
+  committed(writes: WriteSet, now: number): void {
+    const { rows, at, end } = writes;
+    for (let entry = 0, w = 0; entry < writes.count; entry++, w += ROW_WORDS) {
+      if (end[entry] === at[entry]) continue;
+      const images = at[entry] + RECORD_HEADER_BYTES + recordAorLength(writes.bytes, at[entry]);
+      this.watch(rows[w], rows[w + 1], rows[w + 2], rows[w + 3], writes.bytes, images, end[entry], now);
+    }
+  }
+
+  /** The batch's writes do not hold: what was looked at for its flow is looked at again soon. */
+  failed(now: number): void {
+    const { takenTokens, takenKeys } = this;
+    for (let i = 0, k = 0; i < this.taken; i++, k += 4)
+      this.again(takenTokens[i], takenKeys[k], takenKeys[k + 1], takenKeys[k + 2], takenKeys[k + 3], now);
+    this.taken = 0;
+  }
+
+  /** Some of the records of before the start: slowly, for what lives by a dead flow is no target meanwhile either. */
+  private lookBack(now: number): void {
+    this.now = now;
+    this.lookAt = now + LOOK_MS;
+    this.cursor = this.store.visitSome(this.cursor, AORS_PER_LOOK, this);
+  }
+
+  /** Takes out of the AOR in the index's `key` what lives by the flow. */
+  private visit(token: number, now: number, changes: Changes | null): void {
+    const { out, state, index } = this;
+    for (let i = 0; i < 4; i++) {
+      state.key[i] = index.key[i];
+      this.takenKeys[(this.taken << 2) + i] = index.key[i];
+    }
+    this.takenTokens[this.taken++] = token;
+    out.now = now;
+    state.load(out);
+    if (state.failure !== null) {
+      this.taken--;
+      const { key } = state;
+      return this.again(token, key[0], key[1], key[2], key[3], now);
+    }
+    const before = countImages(out.state, out.stateAt, out.stateEnd);
+    if (before <= 0) return;
+    state.startRecordLikeLoaded(out);
+    const after = this.copyOthers(token, changes);
+    if (after === before) return;
+    state.put(out, after);
+    this.tally.cutOff(before - after);
+  }
+
+  private copyOthers(token: number, changes: Changes | null): number {
+    const { out } = this;
+    const aorAt = this.state.loadedAorAt;
+    const { state, stateEnd } = out;
+    let count = 0;
+    for (let image = out.stateAt; image < stateEnd; image += imageLength(state, image)) {
+      if (lifeline(state, image) === token) {
+        changes?.add(CHANGE_FLOW_ENDED, state, aorAt, out.stateAt, state, image, out.now);
+        continue;
+      }
+      out.record.span(state, image, image + imageLength(state, image));
+      count++;
+    }
+    return count;
+  }
+
+  private again(token: number, k0: number, k1: number, k2: number, k3: number, now: number): void {
+    this.index.track(token, k0, k1, k2, k3);
+    this.push(token, now + RETRY_MS);
+  }
+
+  private enqueue(token: number, now: number): void {
+    this.push(token, now + this.graceMs);
+  }
+
+  /** A little out of order is no harm: what stands behind a later one waits for it. */
+  private push(token: number, dueAt: number): void {
+    if (this.waiting === this.tokens.length) this.grow();
+    const entry = (this.first + this.waiting++) & (this.tokens.length - 1);
+    this.tokens[entry] = token;
+    this.dueAt[entry] = dueAt;
+  }
+
+  private grow(): void {
+    const tokens = new Uint32Array(this.tokens.length * 2);
+    const dueAt = new Float64Array(tokens.length);
+    for (let i = 0; i < this.waiting; i++) {
+      const entry = (this.first + i) & (this.tokens.length - 1);
+      tokens[i] = this.tokens[entry];
+      dueAt[i] = this.dueAt[entry];
+    }
+    this.tokens = tokens;
+    this.dueAt = dueAt;
+    this.first = 0;
+  }
+}

@@ -1,0 +1,158 @@
+// Real clients over connections: baresip, linphone and sipp register over TCP and TLS, Kamailio passes registrations on over
+// TCP and TLS. What happened is read from outside, by fetches over UDP.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { startPhone } from '../support/baresip-phone.ts';
+import { type Certificate, selfSigned } from '../support/certificate.ts';
+import { Child, killAll, poll, run } from '../support/child-process.ts';
+import { peerMissing } from '../support/peers.ts';
+import { SipClient } from '../support/sip-client.ts';
+
+type Transport = 'tcp' | 'tls';
+
+let aorta: Aorta;
+let client: SipClient;
+let certificate: Certificate;
+const port: Record<Transport, number> = { tcp: 0, tls: 0 };
+
+beforeAll(async () => {
+  certificate = selfSigned();
+  port.tls = await freePort();
+  const { certFile, keyFile } = certificate;
+  const tls = ['--listen', `tls:127.0.0.1:${port.tls}`, '--tls-cert', certFile, '--tls-key', keyFile];
+  aorta = await Aorta.start({ transports: ['udp', 'tcp'], flags: [...tls, '--min-expires', '2'] });
+  port.tcp = aorta.port;
+  client = await SipClient.open(aorta);
+});
+
+afterAll(async () => {
+  client?.close();
+  await killAll();
+  removeDirectories();
+});
+
+const bound = async (aor: string) => [...(await client.fetch(aor)).keys()];
+
+describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
+  it.skipIf(peerMissing('baresip'))('R3261-18-01: baresip registers, and is gone when its connection is', async () => {
+    const aor = `bob-${transport}@example.com`;
+    const phone = startPhone({ aor, transport, proxy: `sip:127.0.0.1:${port[transport]};transport=${transport}` });
+    const [contact] = await poll('the binding', 10_000, async () => {
+      const found = await bound(aor);
+      return found.length === 1 ? found : undefined;
+    });
+    expect(contact).toContain(`transport=${transport}`);
+    phone.killTree();
+    await poll('the binding to go', 2000, async () => (await bound(aor)).length === 0);
+  });
+
+  it.skipIf(peerMissing('linphonec'))('R3261-18-01: linphone registers, and leaves nothing behind', async () => {
+    const aor = `carol-${transport}@example.com`;
+    const home = temporaryDirectory();
+    mkdirSync(join(home, '.local/share/linphone'), { recursive: true });
+    writeFileSync(join(home, 'linphonerc'), linphone(aor, transport));
+    const phone = new Child('linphonec', ['-c', join(home, 'linphonerc')], { cwd: home, env: { HOME: home } });
+    await poll('the binding', 10_000, async () => (await bound(aor)).length === 1);
+    phone.write('quit\n');
+    await poll('nothing', 5000, async () => (await bound(aor)).length === 0);
+  });
+
+  it.skipIf(peerMissing('sipp') || (transport === 'tls' && peerMissing('stunnel')))(
+    'R3261-18.2.2-01: sipp, 500 registrations over one connection, 50 at a time',
+    async () => {
+      const scenario = join(import.meta.dirname, 'sipp', 'register.xml');
+      const to = transport === 'tls' ? await stunnel() : port.tcp;
+      const sipp = await run(
+        'sipp',
+        [
+          `127.0.0.1:${to}`,
+          ...['-sf', scenario, '-s', `many-${transport}`, '-m', '500', '-r', '1000', '-l', '50', '-i', '127.0.0.1'],
+          ...['-t', 't1'],
+          ...['-p', String(await freePort()), '-nostdin', '-timeout', '20', '-timeout_error'],
+        ],
+        25_000,
+        { env: { TERM: 'dumb' } },
+      );
+      expect(sipp.exit.code, sipp.output()).toBe(0);
+    },
+  );
+
+  it.skipIf(peerMissing('kamailio'))(
+    'R5626-6-02: Kamailio passes on registrations; they outlive its connection',
+    async () => {
+      const aor = `dave-${transport}@example.com`;
+      const edge = await kamailio(transport);
+      const phone = await SipClient.open({ address: '127.0.0.1', port: edge.port });
+      await poll('a registration through it', 15_000, async () => {
+        const request = phone.register({ aor, contacts: [`<sip:dave@127.0.0.1:${phone.port}>`] });
+        return (await phone.request(request, 1000).catch(() => undefined))?.status === 200;
+      });
+      expect(await bound(aor)).toHaveLength(1);
+      edge.child.killTree();
+      await edge.child.end(5000);
+      await poll('a connection less', 5000, async () => (await bound(aor)).length === 1);
+      expect(await bound(aor)).toEqual([`sip:dave@127.0.0.1:${phone.port}`]);
+      phone.close();
+    },
+  );
+});
+
+function linphone(aor: string, transport: Transport): string {
+  const registrar = `sip:127.0.0.1:${port[transport]};transport=${transport}`;
+  return [
+    '[sip]',
+    ...['sip_port=0', 'sip_tcp_port=-1', 'sip_tls_port=-1', 'bind_address=127.0.0.1', 'default_proxy=0', 'use_ipv6=0'],
+    ...['guess_hostname=0', 'register_only_when_network_is_up=0', 'verify_server_certs=0', 'verify_server_cn=0'],
+    '[sound]',
+    ...['playback_dev_id=', 'ringer_dev_id=', 'capture_dev_id='],
+    '[video]',
+    ...['enabled=0', 'capture=0', 'display=0'],
+    '[proxy_0]',
+    `reg_proxy=<${registrar}>`,
+    `reg_route=<${registrar};lr>`,
+    `reg_identity=<sip:${aor}>`,
+    ...['reg_expires=600', 'reg_sendregister=1', 'publish=0', ''],
+  ].join('\n');
+}
+
+/** A proxy that takes requests over UDP and sends them on over the transport. */
+async function kamailio(transport: Transport): Promise<{ child: Child; port: number }> {
+  const directory = temporaryDirectory();
+  const own = await freePort();
+  const file = join(directory, 'kamailio.cfg');
+  const to = `sip:127.0.0.1:${port[transport]};transport=${transport}`;
+  const tls = ['enable_tls=yes', `listen=tls:127.0.0.1:${await freePort()}`, 'loadmodule "tls.so"'];
+  const { certFile, keyFile } = certificate;
+  const parameters = {
+    verify_certificate: 0,
+    tls_method: '"TLSv1.2+"',
+    certificate: `"${certFile}"`,
+    private_key: `"${keyFile}"`,
+  };
+  const verify = Object.entries(parameters).map(([name, value]) => `modparam("tls", "${name}", ${value})`);
+  const text = [
+    ...['#!KAMAILIO', 'debug=0', 'log_stderror=yes', 'children=1', 'disable_tcp=no', 'dns=no', 'rev_dns=no'],
+    ...[`listen=udp:127.0.0.1:${own}`, `listen=tcp:127.0.0.1:${own}`],
+    ...(transport === 'tls' ? tls : []),
+    ...['tm.so', 'sl.so', 'pv.so'].map((module) => `loadmodule "${module}"`),
+    ...(transport === 'tls' ? verify : []),
+    `request_route { $du = "${to}"; t_relay(); }`,
+  ];
+  writeFileSync(file, `${text.join('\n')}\n`);
+  // biome-ignore format: a command line
+  const child = new Child('kamailio', ['-DD', '-E', '-f', file, '-w', directory, '-Y', directory, '-m', '64', '-M', '8']);
+  return { child, port: own };
+}
+
+/** Plain bytes in, TLS out: sipp may have been built without it. */
+async function stunnel(): Promise<number> {
+  const own = await freePort();
+  const file = join(temporaryDirectory(), 'stunnel.conf');
+  const service = ['[sip]', 'client=yes', `accept=127.0.0.1:${own}`, `connect=127.0.0.1:${port.tls}`];
+  writeFileSync(file, `${['foreground=yes', 'pid=', ...service].join('\n')}\n`);
+  await new Child('stunnel', [file]).until(/Configuration successful/, 5000);
+  return own;
+}

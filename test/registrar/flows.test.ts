@@ -1,0 +1,167 @@
+// Bindings made over connections, in virtual time: they live and die with their flow, and no lookup ever gives a dead one.
+
+import { describe, expect, it } from 'vitest';
+import { MemoryStore } from '../../src/location/memory-store.ts';
+import { TRANSPORT_TCP } from '../../src/registrar/peers.ts';
+import { register, VirtualShard, type VirtualShardOptions } from '../support/virtual-shard.ts';
+
+/** Connections that a test opens and ends. */
+class Connections {
+  readonly open = new Set<number>();
+
+  isAlive(flow: number): boolean {
+    return this.open.has(flow);
+  }
+}
+
+function setUp(options: VirtualShardOptions = {}): { shard: VirtualShard; flows: Connections } {
+  const flows = new Connections();
+  return { shard: new VirtualShard({ flows, ...options }), flows };
+}
+
+const over = (flow: number) => ({ transport: TRANSPORT_TCP, flow });
+
+let cseq = 0;
+function by(user: string, extra: Parameters<typeof register>[0] = {}): string {
+  const aor = `<sip:${user}@example.com>`;
+  const contacts = [`<sip:${user}@192.0.2.9:5070;transport=tcp>`];
+  return register({ to: aor, from: `${aor};tag=1`, callId: `call-${user}`, cseq: ++cseq, contacts, ...extra });
+}
+
+function uris(shard: VirtualShard, user: string): string[] {
+  return (shard.send(by(user, { contacts: [], callId: 'fetch' })) ?? { contacts: [] }).contacts.map(({ uri }) => uri);
+}
+
+describe('a binding made over a connection', () => {
+  it('R5626-7-01: is no target from the moment the connection ends, and leaves the store in the next batch', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(7);
+    expect(shard.send(by('alice'), over(7))?.status).toBe(200);
+    expect(uris(shard, 'alice')).toHaveLength(1);
+    flows.open.delete(7);
+    expect(uris(shard, 'alice')).toEqual([]);
+    expect(shard.counter('bindings')).toBe(1);
+    shard.flowsEnded([7]);
+    shard.batch([]);
+    expect([shard.counter('bindings'), shard.counter('aors'), shard.counter('flow_ended')]).toEqual([0, 0, 1]);
+  });
+
+  it('goes whatever the AOR, and only with its own flow', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(1).add(2);
+    for (const user of ['a', 'b', 'c']) shard.send(by(user), over(1));
+    shard.send(by('a', { contacts: ['<sip:a@192.0.2.9:5099>'], callId: 'other' }), over(2));
+    shard.send(by('d'));
+    flows.open.delete(1);
+    shard.flowsEnded([1]);
+    shard.batch([]);
+    expect(['a', 'b', 'c', 'd'].map((user) => uris(shard, user).length)).toEqual([1, 0, 0, 1]);
+    expect(uris(shard, 'a')).toEqual(['sip:a@192.0.2.9:5099']);
+    expect(shard.counter('flow_ended')).toBe(3);
+  });
+
+  it('R5626-6-12: moves to the connection of a later registration, and the end of the old one is no matter', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(1).add(2);
+    shard.send(by('alice'), over(1));
+    expect(shard.send(by('alice'), over(2))?.contacts).toHaveLength(1);
+    flows.open.delete(1);
+    shard.flowsEnded([1]);
+    shard.batch([]);
+    expect(uris(shard, 'alice')).toHaveLength(1);
+    expect(shard.counter('flow_ended')).toBe(0);
+  });
+
+  it('goes too where the connection ended before its REGISTER was looked at', () => {
+    const { shard } = setUp();
+    shard.flowsEnded([5]);
+    expect(shard.send(by('alice'), over(5))?.status).toBe(200);
+    shard.batch([]);
+    expect([shard.counter('bindings'), shard.counter('flow_ended')]).toEqual([0, 1]);
+  });
+
+  it('behind a proxy hangs on no connection: its Path or contact leads to the phone', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(1);
+    const extra = ['Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKfar'];
+    expect(shard.send(by('alice', { extra }), over(1))?.status).toBe(200);
+    flows.open.delete(1);
+    shard.flowsEnded([1]);
+    shard.batch([]);
+    expect(uris(shard, 'alice')).toHaveLength(1);
+  });
+
+  it('of an earlier life of the server is dead at the start, and goes', () => {
+    const store = new MemoryStore();
+    const first = setUp({ store });
+    first.flows.open.add(1);
+    first.shard.send(by('alice'), over(1));
+    first.shard.send(by('bob'));
+    const second = setUp({ store, now: first.shard.now + 1000 });
+    expect(uris(second.shard, 'alice')).toEqual([]);
+    expect(uris(second.shard, 'bob')).toHaveLength(1);
+    second.shard.advance(1);
+    expect([second.shard.counter('bindings'), second.shard.counter('flow_ended')]).toEqual([1, 1]);
+  });
+
+  it('goes in bounded batches, all of them', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(9);
+    for (let i = 0; i < 1000; i += 100)
+      shard.batch(
+        Array.from({ length: 100 }, (_, j) => by(`user${i + j}`)),
+        over(9),
+      );
+    expect(shard.counter('bindings')).toBe(1000);
+    flows.open.delete(9);
+    shard.flowsEnded([9]);
+    shard.batch([]);
+    expect(shard.counter('flow_ended')).toBeLessThanOrEqual(128);
+    while (shard.shard.msToNextTick(shard.now) === 0) shard.batch([]);
+    expect([shard.counter('bindings'), shard.counter('flow_ended')]).toEqual([0, 1000]);
+  });
+});
+
+describe('with a grace', () => {
+  const policy = { flowGraceS: 30, contactsPerAorMax: 1 };
+
+  it('a binding is parked, unseen, and taken up again', () => {
+    const { shard, flows } = setUp({ policy });
+    flows.open.add(1);
+    shard.send(by('alice'), over(1));
+    flows.open.delete(1);
+    shard.flowsEnded([1]);
+    shard.advance(20);
+    expect(uris(shard, 'alice')).toEqual([]);
+    expect(shard.counter('bindings')).toBe(1);
+    flows.open.add(2);
+    expect(shard.send(by('alice'), over(2))?.contacts).toHaveLength(1);
+    shard.advance(20);
+    expect(uris(shard, 'alice')).toHaveLength(1);
+    expect([shard.counter('refreshed'), shard.counter('flow_ended')]).toEqual([1, 0]);
+  });
+
+  it('it goes when the grace is over, and makes room before', () => {
+    const { shard, flows } = setUp({ policy });
+    flows.open.add(1).add(2);
+    shard.send(by('alice'), over(1));
+    shard.send(by('bob'), over(1));
+    flows.open.delete(1);
+    shard.flowsEnded([1]);
+    expect(shard.send(by('alice', { contacts: ['<sip:alice@192.0.2.9:5099>'] }), over(2))?.contacts).toHaveLength(1);
+    shard.advance(31);
+    expect([shard.counter('bindings'), shard.counter('flow_ended'), shard.counter('evicted')]).toEqual([1, 1, 1]);
+  });
+});
+
+describe('over a stream', () => {
+  it('R3261-17.2.2-02: nothing is kept for retransmissions: Timer J is 0 there', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(1);
+    const request = by('alice');
+    expect(shard.send(request, over(1))?.status).toBe(200);
+    expect(shard.counter('transactions')).toBe(0);
+    expect(shard.send(request, over(1))?.status).toBe(500);
+    expect(shard.counter('absorbed')).toBe(0);
+  });
+});

@@ -1,0 +1,223 @@
+// The admin API by HTTP: bindings and users read and changed while phones register, the dump, the change feed.
+
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_AUTH } from '../../src/server/auth-config.ts';
+import { type AdminFixture, openFeed, startAdmin } from '../support/admin-server.ts';
+import { removeDirectories } from '../support/aorta-process.ts';
+import { bindings, type SipClient } from '../support/sip-client.ts';
+
+let admin: AdminFixture;
+let phone: SipClient;
+
+beforeAll(async () => {
+  admin = await startAdmin({ shards: 2 });
+  phone = await admin.client();
+});
+afterAll(async () => {
+  await admin.stop();
+  removeDirectories();
+});
+
+interface Reply {
+  readonly status: number;
+  readonly body: Record<string, unknown> & { aor?: string; contacts?: { uri: string; q: number; path: string[] }[] };
+}
+
+async function call(method: string, path: string, body?: unknown): Promise<Reply> {
+  const answer = await fetch(`${admin.url}${path}`, {
+    method,
+    ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
+}
+
+/** An AOR of its own for each test. */
+function newAor(): string {
+  return `user-${randomBytes(4).toString('hex')}@example.com`;
+}
+
+async function register(aor: string, contact: string): Promise<void> {
+  const answer = await phone.request(phone.register({ aor, contacts: [contact] }));
+  expect(answer.status).toBe(200);
+}
+
+describe('bindings', () => {
+  it('are shown as the phone made them', async () => {
+    const aor = newAor();
+    await register(aor, '"Alice" <sip:alice@127.0.0.1:5070>;q=0.5;expires=600');
+    const { status, body } = await call('GET', `/v1/aors/${encodeURIComponent(`sip:${aor}`)}`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      aor,
+      contacts: [
+        { uri: 'sip:alice@127.0.0.1:5070', q: 0.5, display: '"Alice"', cseq: 1, source: { transport: 'udp' } },
+      ],
+    });
+  });
+
+  it('are added by an operator, and phones see them', async () => {
+    const aor = newAor();
+    const added = await call('POST', `/v1/aors/${aor}/bindings`, {
+      contact: 'sip:gw@192.0.2.7:5080',
+      expires: 900,
+      q: 0.25,
+      path: ['sip:proxy.example.com;lr'],
+    });
+    expect([added.status, added.body.contacts?.[0]]).toMatchObject([
+      201,
+      { uri: 'sip:gw@192.0.2.7:5080', q: 0.25, path: ['<sip:proxy.example.com;lr>'], direct: false },
+    ]);
+    expect([...(await phone.fetch(aor)).keys()]).toEqual(['sip:gw@192.0.2.7:5080']);
+  });
+
+  it('are decided by the rules that phones meet', async () => {
+    const brief = await call('POST', `/v1/aors/${newAor()}/bindings`, { contact: 'sip:a@192.0.2.7', expires: 5 });
+    expect([brief.status, brief.body.code]).toEqual([422, 'refused']);
+    expect(brief.body.detail).toContain('423 Interval Too Brief: at least 60 seconds');
+    const elsewhere = await call('POST', '/v1/aors/bob@elsewhere.example/bindings', { contact: 'sip:a@192.0.2.7' });
+    expect(elsewhere.status).toBe(404);
+  });
+
+  it('are removed one by one or all together', async () => {
+    const aor = newAor();
+    await register(aor, '<sip:one@127.0.0.1>');
+    await register(aor, '<sip:two@127.0.0.1>');
+    const path = `/v1/aors/${aor}/bindings?contact=${encodeURIComponent('sip:one@127.0.0.1')}`;
+    expect((await call('DELETE', path)).status).toBe(204);
+    expect([...(await phone.fetch(aor)).keys()]).toEqual(['sip:two@127.0.0.1']);
+    expect((await call('DELETE', path)).body).toMatchObject({ status: 404, code: 'no_binding' });
+    expect((await call('DELETE', `/v1/aors/${aor}`)).status).toBe(204);
+    expect((await call('GET', `/v1/aors/${aor}`)).body).toMatchObject({ status: 404, code: 'no_bindings' });
+  });
+
+  it('of an outbound flow are removed, too', async () => {
+    const aor = newAor();
+    const instance = '+sip.instance="<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>"';
+    const contact = `<sip:alice@127.0.0.1:5070>;reg-id=1;${instance}`;
+    const answer = await phone.request(
+      phone.register({ aor, contacts: [contact], headers: ['Supported: path, outbound'] }),
+    );
+    expect(answer.status).toBe(200);
+    const uri = [...bindings(answer).keys()][0];
+    expect((await call('DELETE', `/v1/aors/${aor}/bindings?contact=${encodeURIComponent(uri)}`)).status).toBe(204);
+    expect((await phone.fetch(aor)).size).toBe(0);
+  });
+});
+
+describe('lists', () => {
+  it('give every AOR once, page by page, and the dump the same', async () => {
+    const domainMark = randomBytes(3).toString('hex');
+    const aors = Array.from({ length: 40 }, (_, i) => `list-${domainMark}-${i}@example.com`);
+    for (const aor of aors) await register(aor, '<sip:x@127.0.0.1>');
+    const seen: string[] = [];
+    let cursor = '';
+    do {
+      const { body } = await call('GET', `/v1/aors?limit=7&match=${domainMark}${cursor && `&cursor=${cursor}`}`);
+      const page = body as { items: { aor: string }[]; next?: string };
+      expect(page.items.length).toBeLessThanOrEqual(7);
+      seen.push(...page.items.map(({ aor }) => aor));
+      cursor = page.next ?? '';
+    } while (cursor !== '');
+    expect(seen.sort()).toEqual([...aors].sort());
+    const dump = await fetch(`${admin.url}/v1/dump?domain=example.com`);
+    expect(dump.headers.get('content-type')).toBe('application/x-ndjson');
+    const lines = (await dump.text()).trim().split('\n');
+    const dumped = lines.map((line) => (JSON.parse(line) as { aor: string }).aor);
+    expect(dumped.filter((aor) => aor.includes(domainMark)).sort()).toEqual([...aors].sort());
+    expect(await (await fetch(`${admin.url}/v1/dump?domain=other.example`)).text()).toBe('');
+  });
+
+  it('refuse what makes no sense, naming it', async () => {
+    const { status, body } = await call('GET', '/v1/aors?limit=0&cursro=x');
+    expect([status, body.code]).toEqual([400, 'bad_request']);
+    expect(body.detail).toContain('query.limit');
+    expect((await call('GET', '/v1/aors?cursor=nonsense')).body.code).toBe('bad_cursor');
+    expect((await call('GET', `/v1/aors/${encodeURIComponent('not an aor')}`)).body.code).toBe('bad_aor');
+    expect((await call('POST', '/v1/aors/a@example.com/bindings', { contact: 'sip:a@b>\r\nTo: x' })).status).toBe(400);
+  });
+});
+
+describe('the server', () => {
+  it('says what it is, counts and is configured', async () => {
+    const status = await call('GET', '/v1/status');
+    expect(status.body).toMatchObject({ ready: true, shards: 2, auth: 'none', domains: ['example.com'] });
+    expect((await call('GET', '/v1/counters')).body.registered).toBeGreaterThan(0);
+    expect((await call('GET', '/v1/shards')).body).toMatchObject({ items: [{ up: true }, { up: true }] });
+    expect((await call('GET', '/v1/config')).body).toMatchObject({
+      policy: { 'min-expires': 60 },
+      data: admin.config.data,
+    });
+    expect((await call('POST', '/v1/reload')).body).toMatchObject({ status: 409, code: 'no_config_file' });
+    expect((await call('GET', '/v1/users')).body).toMatchObject({ status: 409, code: 'no_authentication' });
+  });
+
+  it('drains and takes that back', async () => {
+    expect((await call('POST', '/v1/drain', { draining: true })).status).toBe(200);
+    expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { problems: ['draining'] } });
+    await call('POST', '/v1/drain', { draining: false });
+    expect((await call('GET', '/readyz')).status).toBe(200);
+  });
+
+  it('describes every route in OpenAPI', async () => {
+    const { body } = await call('GET', '/openapi.json');
+    const { openapi, paths } = body as {
+      openapi: string;
+      paths: Record<string, Record<string, { parameters: unknown[] }>>;
+    };
+    expect(openapi).toBe('3.1.0');
+    expect(Object.keys(paths)).toEqual(
+      expect.arrayContaining(['/v1/aors/{aor}', '/v1/dump', '/v1/events', '/v1/users/{user}']),
+    );
+    expect(paths['/v1/aors'].get.parameters).toContainEqual(
+      expect.objectContaining({ name: 'limit', in: 'query', required: false }),
+    );
+  });
+});
+
+describe('the change feed', () => {
+  it('tells what happens to an AOR, and goes on after a break', async () => {
+    const aor = newAor();
+    const feed = await openFeed(`${admin.url}/v1/events?aor=${aor}`);
+    await register(aor, '<sip:one@127.0.0.1>');
+    await register(newAor(), '<sip:other@127.0.0.1>');
+    const first = await feed.next();
+    expect(first).toMatchObject({ event: 'registered', data: { aor, binding: { uri: 'sip:one@127.0.0.1' } } });
+    await feed.close();
+
+    await register(aor, '<sip:one@127.0.0.1>');
+    await call('DELETE', `/v1/aors/${aor}`);
+    const resumed = await openFeed(`${admin.url}/v1/events?aor=${aor}`, first.id);
+    expect([(await resumed.next()).event, (await resumed.next()).event]).toEqual(['refreshed', 'removed']);
+    await resumed.close();
+    const history = (await call('GET', `/v1/aors/${aor}/history`)).body as { items: { type: string }[] };
+    expect(history.items.map(({ type }) => type)).toEqual(['removed', 'refreshed', 'registered']);
+  });
+
+  it('says so where it cannot go on', async () => {
+    const feed = await openFeed(`${admin.url}/v1/events`, '00000000-7');
+    expect(await feed.next()).toMatchObject({ event: 'gap', data: { missed: null } });
+    await feed.close();
+    expect((await call('GET', '/v1/events?types=registerd')).body).toMatchObject({ status: 400 });
+  });
+});
+
+describe('users', () => {
+  it('are added, listed and removed, and never shown with what proves them', async () => {
+    const other = await startAdmin({ auth: { ...DEFAULT_AUTH, mode: 'digest' } });
+    const at = (path: string, init?: RequestInit) => fetch(`${other.url}${path}`, init);
+    const body = JSON.stringify({ password: 'not-to-be-seen', aors: ['sales@example.com'] });
+    const headers = { 'content-type': 'application/json' };
+    expect((await at('/v1/users/alice@example.com', { method: 'PUT', headers, body })).status).toBe(204);
+    const text = await (await at('/v1/users')).text();
+    expect(JSON.parse(text)).toEqual({ items: [{ user: 'alice@example.com', aors: ['sales@example.com'] }], total: 1 });
+    expect((await at('/v1/users/alice@example.com', { method: 'DELETE' })).status).toBe(204);
+    expect((await at('/v1/users/alice@example.com')).status).toBe(404);
+    // An operator's order needs no password of a phone's user.
+    const binding = JSON.stringify({ contact: 'sip:gw@192.0.2.7' });
+    const added = await at('/v1/aors/bob@example.com/bindings', { method: 'POST', headers, body: binding });
+    expect(added.status).toBe(201);
+    await other.stop();
+  });
+});

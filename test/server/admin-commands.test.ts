@@ -1,0 +1,127 @@
+// `aorta ul …` and its neighbours as processes, against a running server: what they print, and the codes they exit with.
+
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { translateSpelling } from '../../src/server/commands/ul-command.ts';
+import { createConfig, DEFAULT_CONFIG } from '../../src/server/config.ts';
+import { effectiveConfig } from '../../src/server/effective-config.ts';
+import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
+import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import type { SipClient } from '../support/sip-client.ts';
+
+let admin: AdminFixture;
+let phone: SipClient;
+
+beforeAll(async () => {
+  admin = await startAdmin({ admin: { listen: { scheme: 'http', host: '127.0.0.1', port: 0 }, requireToken: true } });
+  phone = await admin.client();
+});
+afterAll(async () => {
+  await admin.stop();
+  removeDirectories();
+});
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function aorta(...args: string[]): Promise<Ran> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+/** With the server's data directory, which knows its URL and token. */
+const onServer = (...args: string[]) => aorta(...args, '--data', admin.config.data);
+
+describe('aorta ul', () => {
+  it('adds, looks up, dumps and removes, in the words of either peer', async () => {
+    await phone.request(phone.register({ aor: 'alice@example.com', contacts: ['<sip:alice@127.0.0.1:5070>;q=0.7'] }));
+    const found = await onServer('ul', 'lookup', 'alice@example.com');
+    expect(found.stdout).toMatch(/^alice@example\.com\ncontact +q +expires/);
+    expect(found.stdout).toMatch(/sip:alice@127\.0\.0\.1:5070 +0\.7 +[0-9]+s +udp:127\.0\.0\.1:/);
+    const added = await onServer('ul.add', 'location', 'bob@example.com', 'sip:bob@192.0.2.7', '900', '0.5', '--json');
+    expect(JSON.parse(added.stdout)).toMatchObject({ aor: 'bob@example.com', contacts: [{ q: 0.5 }] });
+    const dumped = await onServer('ul_dump', '--json');
+    const aors = dumped.stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { aor: string }).aor);
+    expect(aors.sort()).toEqual(['alice@example.com', 'bob@example.com']);
+    expect((await onServer('ul', 'rm-contact', 'bob@example.com', 'sip:bob@192.0.2.7')).code).toBe(0);
+    expect(await onServer('ul', 'rm', 'bob@example.com')).toMatchObject({
+      code: 1,
+      stderr: 'aorta: bob@example.com has no bindings\n',
+    });
+  });
+
+  it('says what to do where there is no server, or no token', async () => {
+    const nowhere = await aorta('ul', 'dump', '--admin', 'http://127.0.0.1:9');
+    expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringMatching(/cannot reach .*--admin http:127/)]);
+    const bare = await aorta('ul', 'dump', '--admin', admin.url, '--data', '/nonexistent');
+    expect([bare.code, bare.stderr]).toEqual([1, expect.stringContaining('--token-file')]);
+    expect((await onServer('ul', 'add', 'a@example.com', 'sip:x@192.0.2.1', '--expires', 'soon')).code).toBe(2);
+  });
+
+  it.each([
+    [['ul.dump'], ['ul', 'dump']],
+    [
+      ['ul_show_contact', 'location', 'a@b'],
+      ['ul', 'lookup', 'a@b'],
+    ],
+    [
+      ['usrloc:rm_contact', 'location', 'a@b', 'sip:c'],
+      ['ul', 'rm-contact', 'a@b', 'sip:c'],
+    ],
+    [
+      ['ul', 'rm_contact', 'a@b', 'sip:c'],
+      ['ul', 'rm-contact', 'a@b', 'sip:c'],
+    ],
+    [
+      ['serve', '--data', 'x'],
+      ['serve', '--data', 'x'],
+    ],
+  ])('takes %j for %j', (typed, meant) => {
+    expect(translateSpelling(typed)).toEqual(meant);
+  });
+});
+
+describe('aorta check and config', () => {
+  it('name line and column of a mistake, and exit with 2', async () => {
+    const file = join(temporaryDirectory(), 'aorta.yaml');
+    writeFileSync(file, 'policy:\n  min-expires: soon\n');
+    const wrong = await aorta('check', file);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining(`${file}:2:16: policy.min-expires`)]);
+    writeFileSync(file, 'policy:\n  min-expires: 120\n');
+    expect(await aorta('check', file)).toMatchObject({ code: 0, stdout: `${file}: fine\n` });
+    expect((await aorta('config', file, '--effective')).stdout).toContain('min-expires: 120');
+    expect((await onServer('config')).stdout).toContain(`data: ${admin.config.data}`);
+  });
+
+  it('give a configuration that means the same when it is read again', () => {
+    const source = { values: effectiveConfig(DEFAULT_CONFIG), where: (path: readonly PropertyKey[]) => path.join('.') };
+    expect(effectiveConfig(createConfig([source]))).toEqual(effectiveConfig(DEFAULT_CONFIG));
+  });
+});
+
+describe('aorta top, doctor and completion', () => {
+  it('look at a server and a machine', async () => {
+    const top = await onServer('top', '--count', '1', '--interval', '0.2');
+    expect(top.stdout).toMatch(/1 bindings {2}1 AORs/);
+    const doctor = await aorta('doctor', '--data', admin.config.data, '--json');
+    const findings = JSON.parse(doctor.stdout) as { what: string; verdict: string }[];
+    expect(findings.find(({ what }) => what === 'data directory')).toMatchObject({ verdict: 'ok' });
+  });
+
+  it('complete the verbs that there are', async () => {
+    const { stdout } = await aorta('completion', 'bash');
+    expect(stdout).toMatch(/'ul'\) words='dump lookup add rm rm-contact/);
+    expect((await aorta('completion', 'tcsh')).code).toBe(2);
+  });
+});

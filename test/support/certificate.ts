@@ -1,0 +1,25 @@
+// Certificates for tests: self-signed, for localhost and 127.0.0.1, in a directory that goes with the test's.
+
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { temporaryDirectory } from './aorta-process.ts';
+
+export interface Certificate {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export function selfSigned(name = 'localhost'): Certificate {
+  const directory = temporaryDirectory();
+  const certFile = join(directory, 'cert.pem');
+  const keyFile = join(directory, 'key.pem');
+  const names = `subjectAltName=DNS:${name},DNS:localhost,IP:127.0.0.1`;
+  execFileSync(
+    'openssl',
+    // biome-ignore format: a command line
+    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30', '-keyout', keyFile,
+      '-out', certFile, '-subj', `/CN=${name}`, '-addext', names],
+    { stdio: 'ignore' },
+  );
+  return { certFile, keyFile };
+}
