@@ -82,20 +82,21 @@ export class StaticTable {
 
   /** Takes another content. @cold */
   set(content: StaticContent): void {
-    const entries = new Map<number, Entry>();
-    const add = (text: string, target: string | null, contacts: readonly StaticContact[]): void => {
-      const key = this.options.aor(text)?.key.slice();
-      const of = target === null ? undefined : this.options.aor(target);
-      if (key === undefined || (target !== null && of === undefined)) return;
-      entries.set(key[0], {
-        key,
-        target: of === undefined ? null : { key: of.key.slice(), text: of.text },
-        images: Buffer.concat(contacts.map(imageOf)),
-      });
-    };
-    for (const [aor, contacts] of Object.entries(content.bindings)) add(aor, null, contacts);
-    for (const alias of Object.keys(content.aliases)) add(alias, endOf(content.aliases, alias), []);
-    this.entries = entries;
+    this.entries = new Map();
+    for (const [aor, contacts] of Object.entries(content.bindings)) this.add(aor, null, contacts);
+    for (const alias of Object.keys(content.aliases)) this.add(alias, endOf(content.aliases, alias), []);
+  }
+
+  /** @cold */
+  private add(text: string, target: string | null, contacts: readonly StaticContact[]): void {
+    const key = this.options.aor(text)?.key.slice();
+    const of = target === null ? undefined : this.options.aor(target);
+    if (key === undefined || (target !== null && of === undefined)) return;
+    this.entries.set(key[0], {
+      key,
+      target: of === undefined ? null : { key: of.key.slice(), text: of.text },
+      images: Buffer.concat(contacts.map(imageOf)),
+    });
   }
 
   /** @cold */
