@@ -15,6 +15,7 @@ import { formatListenAddress } from './server/listen-address.ts';
 import { addLocationCommand } from './server/location-command.ts';
 import { packageVersion } from './server/package-version.ts';
 import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
+import { addStaticCommands } from './server/static-command.ts';
 import { addUserCommand } from './server/user-command.ts';
 
 const { policy } = DEFAULT_CONFIG;
@@ -181,6 +182,7 @@ function program(): Command {
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
   addLocationCommand(root);
+  addStaticCommands(root);
   addCertCommand(root);
   addUlCommand(root);
   addConfigCommands(root);

@@ -8,7 +8,9 @@ export { createRegistrar, type Registrar, type RegistrarOptions } from './server
 export type { Lookup } from './server/location-lookup.ts';
 export type { Log } from './server/log.ts';
 export type { MessageSource, MessageTarget, SendAnswer } from './server/message-source.ts';
+export { addAlias, addBinding, removeAlias, removeBinding, StaticError } from './server/statics.ts';
 export type { BindingEvent, BindingEventType, BindingListener, LostEvents } from './shard/binding-events.ts';
 export { COUNTER, COUNTER_NAMES, type CounterName } from './shard/counters.ts';
+export type { StaticContact, StaticContent } from './shard/static-file.ts';
 export type { ListenAddress } from './transport/listen-address.ts';
 export type { Handshake, HandshakeHook } from './transport/websocket-handshake.ts';

@@ -58,7 +58,7 @@ export interface Binding {
   readonly path: readonly string[];
   /** Where the REGISTER came from; with a Path, that is the last proxy. */
   readonly source: { readonly address: string; readonly port: number; readonly transport: Transport };
-  /** The same as a SIP URI: where requests go for a user agent behind NAT that no proxy stands before. */
+  /** The same as a SIP URI: where requests go for a user agent behind NAT that no proxy stands before. Empty for a static one. */
   readonly received: string;
   /** Aorta has the connection or the address straight to the user agent, with no proxy between. */
   readonly direct: boolean;
@@ -66,6 +66,8 @@ export interface Binding {
   readonly flow?: number;
   /** +sip.instance without quotes and brackets (RFC 5626 §4.1). */
   readonly instance?: string;
+  /** Public GRUU of the instance (RFC 5627), where lookups know it. */
+  readonly gruu?: string;
   /** RFC 5626. */
   readonly regId?: number;
   /** What the user agent can do (RFC 3840): feature parameters by lower-case name, without quotes; true without value. */
@@ -116,6 +118,7 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number): Binding
 function sourceOf(bytes: Uint8Array, at: number, transport: Transport): Pick<Binding, 'source' | 'received'> {
   const address = addressOf(bytes, at);
   const port = portOf(bytes, at);
+  if (port === 0) return { source: { address, port, transport }, received: '' };
   const host = familyOf(bytes, at) === 6 ? `[${address}]` : address;
   return { source: { address, port, transport }, received: `sip:${host}:${port};transport=${transport}` };
 }

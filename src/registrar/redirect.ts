@@ -8,12 +8,22 @@ import { SCHEME_SIP, SCHEME_SIPS, T_REQUEST_URI, URI_INTS, URI_SCHEME } from '..
 import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
 import { ascii, type Writer } from '../sip/writer.ts';
-import { displayAt, expiresAtOf, paramsEnd, pathEnd, uriAt, uriEnd, userAgentEnd } from './binding.ts';
+import {
+  displayAt,
+  expiresAtOf,
+  hasFlag,
+  IMAGE_STATIC,
+  paramsEnd,
+  pathEnd,
+  uriAt,
+  uriEnd,
+  userAgentEnd,
+} from './binding.ts';
 import type { FlowLiveness } from './live-flow.ts';
 import type { Outbox } from './outbox.ts';
 import { PHRASE } from './phrases.ts';
 import { endResponse, startResponse } from './response.ts';
-import { Targets } from './targets.ts';
+import { type TargetFilter, Targets } from './targets.ts';
 
 const CONTACT = ascii('Contact: ');
 const EXPIRES = ascii(';expires=');
@@ -24,6 +34,8 @@ const SIPS_NOT_ALLOWED = ascii('Warning: 380 aorta "SIPS Not Allowed"\r\n');
 const CRLF = ascii('\r\n');
 const HEX = ascii('0123456789ABCDEF');
 const QUESTION_MARK = 0x3f;
+/** How long a contact that never runs out may be kept by whoever asked. */
+const STATIC_S = 3600;
 
 /** What may stand in a header of a URI as it is (RFC 3261 §25.1: hnv-unreserved and unreserved). */
 const PLAIN = setOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()[]/?:+$");
@@ -38,12 +50,12 @@ export class RedirectServer {
   }
 
   /**
-   * 302 with the contacts of the AOR whose images are in the outbox; 480 where the user is known and has none, else 404. To a
+   * 302 with the contacts of the AOR whose images are in the outbox, those that are asked for; 480 where the user is known and has none, else 404. To a
    * sips request only sips contacts are named, since others would be a step down (RFC 5630 §5.4).
    */
-  answer(out: Outbox, userIsKnown: boolean): number {
+  answer(out: Outbox, asked: TargetFilter | null, userIsKnown: boolean): number {
     const { targets } = this;
-    targets.take(out.state, out.stateAt, out.stateEnd, out.now, this.flows);
+    targets.take(out.state, out.stateAt, out.stateEnd, out.now, asked, this.flows);
     if (targets.count === 0) return userIsKnown ? refuse(out, 480) : refuse(out, 404);
     const secure = table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS;
     startResponse(out, 302, PHRASE[302]);
@@ -99,7 +111,8 @@ function writeContact(w: Writer, bytes: Uint8Array, image: number, now: number):
   w.byte(0x3e);
   w.span(bytes, uriEnd(bytes, image), paramsEnd(bytes, image));
   // Without expires a contact is good for this once (§21.3.3): what has less than a second left.
-  const seconds = Math.floor((expiresAtOf(bytes, image) - now) / 1000);
+  const left = Math.floor((expiresAtOf(bytes, image) - now) / 1000);
+  const seconds = hasFlag(bytes, image, IMAGE_STATIC) ? STATIC_S : left;
   if (seconds >= 1) {
     w.text(EXPIRES);
     w.number(seconds);

@@ -7,6 +7,11 @@ import { sameInstance } from './instance-id.ts';
 import { type FlowLiveness, isCutOff } from './live-flow.ts';
 import { BINDINGS_MAX } from './working-bindings.ts';
 
+export interface TargetFilter {
+  /** Whether the image at bytes[image] is not asked for. */
+  skips(bytes: Uint8Array, image: number): boolean;
+}
+
 export class Targets {
   /** Targets, best first: images in the bytes that were taken. */
   readonly image = new Int32Array(BINDINGS_MAX);
@@ -15,12 +20,24 @@ export class Targets {
   readonly fallback = new Int32Array(BINDINGS_MAX);
   fallbacks = 0;
 
-  /** Takes the images in bytes[at, end) that can be reached at `now` (epoch ms). `flows` null: no connection is held here. */
-  take(bytes: Uint8Array, at: number, end: number, now: number, flows: FlowLiveness | null): void {
+  /**
+   * Takes the images in bytes[at, end) that can be reached at `now` (epoch ms).
+   * @param asked leaves out what a GRUU does not lead to
+   * @param flows null: no connection is held here
+   */
+  take(
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    now: number,
+    asked: TargetFilter | null,
+    flows: FlowLiveness | null,
+  ): void {
     this.count = 0;
     this.fallbacks = 0;
     for (let image = at; image < end; image += imageLength(bytes, image)) {
       if (expiresAtOf(bytes, image) <= now || isCutOff(bytes, image, flows)) continue;
+      if (asked?.skips(bytes, image)) continue;
       if (this.count === BINDINGS_MAX) return;
       this.insert(bytes, image);
     }

@@ -4,7 +4,10 @@
 import { randomBytes } from 'node:crypto';
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import type { ShardAuth } from '../shard/admission.ts';
+import { createAorReader } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
+import { changeStatic, type StaticContent } from '../shard/static-file.ts';
+import { StaticTable } from '../shard/static-table.ts';
 import { UserTable } from '../shard/user-table.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
@@ -66,6 +69,12 @@ export interface Registrar {
   handle(bytes: Uint8Array, source: MessageSource): void;
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
+  /**
+   * Changes static bindings and aliases, as `aorta binding` and `aorta alias` do: with `addBinding`, `removeBinding`, `addAlias`,
+   * `removeAlias`. On disk when it returns; lookups see it within a second, in memory at once.
+   * @throws StaticError where it makes no sense
+   */
+  changeStatic(change: (content: StaticContent) => StaticContent): void;
 }
 
 /** A registrar that serves once it is started; each is for one start. */
@@ -106,10 +115,11 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
       serving().handle(bytes, source);
     },
     counters: () => serving().counters(),
+    changeStatic: (change) => serving().changeStatic(change),
   };
 }
 
-type Running = Pick<Server, 'listen' | 'lookup' | 'subscribe' | 'handle' | 'counters' | 'stop'>;
+type Running = Pick<Server, 'listen' | 'lookup' | 'subscribe' | 'handle' | 'counters' | 'stop' | 'changeStatic'>;
 
 function configOf(options: RegistrarOptions): Config {
   const listen = (options.listen ?? []).map((one) => (typeof one === 'string' ? parseListenAddress(one) : one));
@@ -150,6 +160,9 @@ async function startInline(config: Config, options: RegistrarOptions): Promise<R
   const flows = options.isAlive === undefined ? null : { isAlive: options.isAlive };
   try {
     const secret = directory?.secret ?? randomBytes(32);
+    const failed = (error: unknown) => log('error', 'static bindings cannot be read', { error: String(error) });
+    let content: StaticContent = { bindings: {}, aliases: {} };
+    const statics = new StaticTable({ data: directory?.path ?? null, aor: createAorReader(secret), failed });
     const inline = new InlineRegistrar({
       policy: config.policy,
       secret,
@@ -159,16 +172,22 @@ async function startInline(config: Config, options: RegistrarOptions): Promise<R
       ...(auth && { auth: auth.shard }),
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
       flows,
+      statics,
       log,
       send: options.send ?? (() => {}),
     });
-    const lookups = new LocationLookup({ readers: [inline.reader], secret, domains: config.policy.domains, flows });
+    const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
     return {
       listen: [],
       lookup: (aor) => lookups.lookup(aor, Date.now()),
       subscribe: (listener) => inline.events.subscribe(listener),
       handle: (bytes, source) => inline.handle(bytes, source),
       counters: () => [inline.counters],
+      changeStatic: (change) => {
+        if (directory !== undefined) return changeStatic(directory.path, change);
+        content = change(content);
+        statics.set(content);
+      },
       stop: async () => {
         inline.close();
         await auth?.close();

@@ -16,6 +16,7 @@ import { COUNTER_NAMES } from '../shard/counters.ts';
 import { createEventMemory, EventWriter } from '../shard/event-ring.ts';
 import type { GateOptions } from '../shard/gate.ts';
 import { Shard, type ShardLog } from '../shard/shard.ts';
+import type { StaticTable } from '../shard/static-table.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 
@@ -32,6 +33,7 @@ export interface InlineOptions {
   readonly auth?: ShardAuth;
   readonly gate: GateOptions;
   readonly flows: FlowLiveness | null;
+  readonly statics: StaticTable;
   readonly log: ShardLog;
   readonly send: SendAnswer;
 }
@@ -79,6 +81,7 @@ export class InlineRegistrar {
       ...(options.auth && { auth: options.auth }),
       gate: options.gate,
       ...(options.flows && { flows: options.flows }),
+      statics: options.statics,
       events: new EventWriter(eventMemory, new Bell(bellMemory, () => this.events.wake())),
     });
     this.shard.open();

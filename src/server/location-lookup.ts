@@ -4,12 +4,20 @@
 import { type Binding, viewBinding } from '../location/binding-view.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
+import { instanceAt, instanceEnd } from '../registrar/binding.ts';
 import { Domains } from '../registrar/domains.ts';
+import { Gruus, isGruuInstance } from '../registrar/gruu.ts';
 import { countImages } from '../registrar/images.ts';
 import type { FlowLiveness } from '../registrar/live-flow.ts';
 import { RECORD_BYTES_MAX } from '../registrar/outbox.ts';
+import type { Policy } from '../registrar/policy.ts';
 import { Targets } from '../registrar/targets.ts';
 import { createAorReader, type NamedAor } from '../shard/aor-key.ts';
+import { AskedFor } from '../shard/asked-for.ts';
+import type { StaticTable } from '../shard/static-table.ts';
+import { Writer } from '../sip/writer.ts';
+
+const GRUU_BYTES = 4096;
 
 /** What a lookup finds. */
 export interface Lookup {
@@ -26,56 +34,81 @@ export interface LocationLookupOptions {
   readonly readers: readonly LocationReader[];
   /** 32 bytes: the data directory's. */
   readonly secret: Uint8Array;
-  /** Served domains, as in Policy. */
-  readonly domains: readonly string[];
+  readonly policy: Policy;
   /** Which connections still stand; null where the server holds none. */
   readonly flows: FlowLiveness | null;
+  readonly statics: StaticTable;
 }
 
 /** Why there is nothing to look up. */
 export type NoLookup = 'no AOR' | 'not served';
 
 export class LocationLookup {
-  private readonly readers: readonly LocationReader[];
+  private readonly options: LocationLookupOptions;
   private readonly domains: Domains;
-  private readonly flows: FlowLiveness | null;
   private readonly aor: (text: string) => NamedAor | undefined;
+  private readonly asked: AskedFor;
+  private readonly gruus: Gruus | null;
   private readonly targets = new Targets();
-  private readonly key = new Uint32Array(4);
-  private readonly keyBytes = new Uint8Array(this.key.buffer);
+  private readonly keyBytes: Uint8Array;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
+  private readonly gruu = new Writer();
+  private readonly gruuBytes = Buffer.alloc(GRUU_BYTES);
 
-  constructor({ readers, secret, domains, flows }: LocationLookupOptions) {
-    this.readers = readers;
-    this.domains = new Domains(domains);
-    this.flows = flows;
+  constructor(options: LocationLookupOptions) {
+    const { policy, secret, statics } = options;
+    this.options = options;
+    this.domains = new Domains(policy.domains);
     this.aor = createAorReader(secret);
+    this.gruus = policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
+    this.asked = new AskedFor(this.gruus, statics);
+    this.keyBytes = new Uint8Array(this.asked.key.buffer);
   }
 
   /**
-   * @param aor as a SIP or SIPS URI, whose parameters do not matter, or bare: user@host
+   * @param aor as a SIP or SIPS URI, a GRUU among them, or bare: user@host
    * @param now epoch ms
    */
   lookup(aor: string, now: number): Lookup | NoLookup {
+    const { asked, record, targets } = this;
     const named = this.aor(aor);
     if (named === undefined) return 'no AOR';
-    const { text, key } = named;
-    this.key.set(key);
-    if (!this.domains.all && !this.serves(text)) return 'not served';
+    if (!this.domains.all && !this.serves(named.text)) return 'not served';
+    this.options.statics.refresh(now);
+    asked.take(named.bytes, named.uri, 0, named.key);
     const end = this.read();
-    const contacts: Binding[] = [];
-    const fallbacks: Binding[] = [];
-    if (end > 0) {
-      const { targets, record } = this;
-      targets.take(record, RECORD_HEADER_BYTES + recordAorLength(record, 0), end, now, this.flows);
-      for (let i = 0; i < targets.count; i++) contacts.push(viewBinding(record, targets.image[i], now));
-      for (let i = 0; i < targets.fallbacks; i++) fallbacks.push(viewBinding(record, targets.fallback[i], now));
-    }
-    return { aor: text, contacts, fallbacks };
+    const images = end > 0 ? RECORD_HEADER_BYTES + recordAorLength(record, 0) : 0;
+    const text =
+      end > 0 ? Buffer.from(record.buffer, RECORD_HEADER_BYTES, images - RECORD_HEADER_BYTES).toString() : '';
+    asked.combine(record, images, end);
+    targets.take(asked.bytes, asked.at, asked.end, now, asked, this.options.flows);
+    const found: Lookup = { aor: text || asked.alias || named.text, contacts: [], fallbacks: [] };
+    return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, now);
   }
 
   close(): void {
-    for (const reader of this.readers) reader.close();
+    for (const reader of this.options.readers) reader.close();
+  }
+
+  private views(aor: string, now: number): Lookup {
+    const { targets } = this;
+    const contacts: Binding[] = [];
+    const fallbacks: Binding[] = [];
+    for (let i = 0; i < targets.count; i++) contacts.push(this.view(aor, targets.image[i], now));
+    for (let i = 0; i < targets.fallbacks; i++) fallbacks.push(this.view(aor, targets.fallback[i], now));
+    return { aor, contacts, fallbacks };
+  }
+
+  private view(aor: string, image: number, now: number): Binding {
+    const { bytes } = this.asked;
+    const binding = viewBinding(bytes, image, now);
+    if (this.gruus === null || !isGruuInstance(bytes, instanceAt(bytes, image), instanceEnd(bytes, image)))
+      return binding;
+    const { gruu, gruuBytes } = this;
+    const name = Buffer.from(aor);
+    gruu.start(gruuBytes, 0, GRUU_BYTES);
+    this.gruus.writePublic(gruu, name, name.length, /^sips:/i.test(binding.uri), bytes, image);
+    return gruu.overflow ? binding : { ...binding, gruu: gruuBytes.toString('utf8', 0, gruu.at) };
   }
 
   private serves(aor: string): boolean {
@@ -83,10 +116,11 @@ export class LocationLookup {
     return this.domains.serves(host, 0, host.length);
   }
 
-  /** Brings the record of `key` into `record`; its length, 0 where there is none that is sound. */
+  /** Brings the record of the AOR that is asked for into `record`; its length, 0 where there is none that is sound. */
   private read(): number {
-    const { key, record, readers } = this;
-    const length = readers[key[3] % readers.length].read(this.keyBytes, record);
+    const { record } = this;
+    const { readers } = this.options;
+    const length = readers[this.asked.key[3] % readers.length].read(this.keyBytes, record);
     if (length <= 0 || length > record.length) return 0;
     return countImages(record, RECORD_HEADER_BYTES + recordAorLength(record, 0), length) > 0 ? length : 0;
   }

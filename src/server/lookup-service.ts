@@ -1,6 +1,8 @@
 // Lookups beside a running pool: the readers they need and the HTTP listeners that answer them. SIP's are the shards' own.
 
+import { createAorReader } from '../shard/aor-key.ts';
 import type { Pool } from '../shard/pool.ts';
+import { StaticTable } from '../shard/static-table.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { LocationLookup, type Lookup, type NoLookup } from './location-lookup.ts';
@@ -29,13 +31,9 @@ export class LookupService {
     return service;
   }
 
-  private constructor(pool: Pool, { secret }: DataDirectory, { policy }: Config) {
-    this.lookups = new LocationLookup({
-      readers: pool.openReaders(),
-      secret,
-      domains: policy.domains,
-      flows: pool.flows,
-    });
+  private constructor(pool: Pool, { path, secret }: DataDirectory, { policy }: Config) {
+    const statics = new StaticTable({ data: path, aor: createAorReader(secret), failed: () => {} }); // the shards log it
+    this.lookups = new LocationLookup({ readers: pool.openReaders(), secret, policy, flows: pool.flows, statics });
   }
 
   lookup(aor: string): Lookup | NoLookup {

@@ -5,6 +5,7 @@ import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
 import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
 import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
+import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
@@ -49,6 +50,8 @@ export interface Server {
   lookup(aor: string): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
   handle(bytes: Uint8Array, source: MessageSource): void;
+  /** Changes static bindings and aliases: see statics.ts for the changes there are. */
+  changeStatic(change: (content: StaticContent) => StaticContent): void;
   /** TCP, TLS and WebSocket connections, and what became of them. */
   readonly connections: Readonly<FlowCounts>;
   /**
@@ -206,6 +209,10 @@ class RunningServer implements Server, AdminTarget {
 
   lookup(aor: string): Lookup | NoLookup {
     return started(this.lookups).lookup(aor);
+  }
+
+  changeStatic(change: (content: StaticContent) => StaticContent): void {
+    changeStatic(this.directory.path, change);
   }
 
   handle(bytes: Uint8Array, source: MessageSource): void {

@@ -11,8 +11,11 @@ const AOR_BYTES = 1024;
 export interface NamedAor {
   /** user@host, without escapes, the host in lower case. */
   readonly text: string;
-  /** Four words. Good until the next AOR is read. */
+  /** Four words. Good until the next AOR is read, as is what follows. */
   readonly key: Uint32Array;
+  /** The URI it was read from, and its record. */
+  readonly bytes: Uint8Array;
+  readonly uri: Int32Array;
 }
 
 /**
@@ -31,7 +34,7 @@ export function createAorReader(secret: Uint8Array): (aor: string) => NamedAor |
     hash.begin();
     hash.span(canonical, 0, length);
     hash.end();
-    return { text: canonical.toString('utf8', 0, length), key: hash.out };
+    return { text: canonical.toString('utf8', 0, length), key: hash.out, bytes, uri };
   };
 }
 

@@ -34,6 +34,12 @@ export class BatchTally {
     this.counters = counters;
   }
 
+  /** A REGISTER answered 200 that changed nothing. @param fetched it asked for the bindings and no more */
+  unchanged(fetched: boolean): void {
+    this.counters[COUNTER.ok]++;
+    if (fetched) this.counters[COUNTER.fetched]++;
+  }
+
   /** A REGISTER that changed bindings. */
   registered(out: Outbox): void {
     this.ok++;

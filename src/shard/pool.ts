@@ -408,6 +408,7 @@ class RunningPool implements Pool {
       tap: parts.taps[shard],
       events: parts.events[shard],
       eventBell: parts.eventBellMemory,
+      ...(options.dataDir !== undefined && { data: options.dataDir }),
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
       ...(options.gate && { gate: options.gate }),

@@ -13,6 +13,7 @@ import * as abi from '../transport/linux-abi.ts';
 import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/linux-udp.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import type { ShardAuth } from './admission.ts';
+import { createAorReader } from './aor-key.ts';
 import { Bell, FlagWait, flagWake } from './bell.ts';
 import type { CheckpointSource } from './checkpointer.ts';
 import { COUNTER } from './counters.ts';
@@ -26,6 +27,7 @@ import { Ring } from './ring.ts';
 import type { ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import { fdWake } from './shared-parts.ts';
+import { StaticTable } from './static-table.ts';
 import { UserTable } from './user-table.ts';
 import { type WaitingMessage, WaitingRoom } from './waiting-room.ts';
 
@@ -70,6 +72,8 @@ export interface ShardTask {
   readonly liveFlows: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
   readonly eventBell: SharedArrayBuffer;
+  /** The data directory, which has the static bindings; none where everything is in memory. */
+  readonly data?: string;
   /** Sockets of its own; none where the main thread has them. */
   readonly sockets: readonly UdpSocket[];
   readonly port: MessagePort;
@@ -172,6 +176,12 @@ function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
   tell({ type: 'open', report, table, checkpoint }, [table.port, checkpoint.port]);
 }
 
+function openStatics({ data, secret }: ShardTask, tell: (news: ShardNews) => void): StaticTable {
+  const failed = (error: unknown) =>
+    tell({ type: 'log', level: 'error', event: 'static bindings cannot be read', fields: { error: String(error) } });
+  return new StaticTable({ data: data ?? null, aor: createAorReader(secret), failed });
+}
+
 function assemble(
   task: ShardTask,
   store: LocationStore,
@@ -201,6 +211,7 @@ function assemble(
     measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
+    statics: openStatics(task, tell),
     events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),

@@ -7,6 +7,7 @@ import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { Changes } from '../registrar/changes.ts';
+import { Gruus } from '../registrar/gruu.ts';
 import { hasLiveImage } from '../registrar/images.ts';
 import type { FlowLiveness } from '../registrar/live-flow.ts';
 import { Outbox } from '../registrar/outbox.ts';
@@ -28,7 +29,7 @@ import {
 import { UserAgentServer } from '../registrar/uas.ts';
 import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
 import { parse } from '../sip/parser.ts';
-import { slotStart, table } from '../sip/slab.ts';
+import { slab, slotStart, table } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
   KIND_RESPONSE,
@@ -39,7 +40,9 @@ import {
   T_CONTACT_STAR,
   T_KIND,
   T_METHOD,
+  T_REQUEST_URI,
   T_TO,
+  URI_USER_AT,
 } from '../sip/span-table.ts';
 import { applyStrictness, type Leniency } from '../sip/strictness.ts';
 import { ascii } from '../sip/writer.ts';
@@ -47,6 +50,7 @@ import { Admission, type ShardAuth } from './admission.ts';
 import { Answering } from './answering.ts';
 import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
+import { AskedFor } from './asked-for.ts';
 import { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
@@ -57,6 +61,7 @@ import { answerKeepAlive, isKeepAlive } from './keep-alive.ts';
 import { Measures } from './measures.ts';
 import { ownerOf } from './owner.ts';
 import type { Ring } from './ring.ts';
+import type { StaticTable } from './static-table.ts';
 import { Sweeper, sooner } from './sweeper.ts';
 import { Tap } from './tap.ts';
 import { Unacknowledged } from './unacknowledged.ts';
@@ -83,6 +88,8 @@ export interface ShardOptions {
   readonly gate?: GateOptions;
   /** Where changes of bindings are told once they are committed. */
   readonly events?: EventSink;
+  /** Static bindings and aliases. */
+  readonly statics?: StaticTable;
   /** Which connections still stand; without it all count as standing. */
   readonly flows?: FlowLiveness;
 }
@@ -99,6 +106,8 @@ export class Shard {
   private readonly uas: UserAgentServer;
   private readonly registrar: Registrar;
   private readonly redirect: RedirectServer;
+  private readonly statics: StaticTable | null;
+  private readonly asked: AskedFor;
   private readonly unacknowledged: Unacknowledged;
   private readonly strict: readonly Leniency[];
   private readonly keys: RequestKeys;
@@ -136,6 +145,8 @@ export class Shard {
     this.registrar = new Registrar(policy, secret);
     const flows = options.flows ?? null;
     this.redirect = new RedirectServer(flows);
+    this.statics = options.statics ?? null;
+    this.asked = new AskedFor(policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null, this.statics);
     this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
@@ -175,6 +186,7 @@ export class Shard {
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
     this.state.takeOfRequest();
+    if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.askFor();
     if (this.state.aorLength >= 0 && this.options.shards > 1) {
       const owner = ownerOf(this.state.key[3], this.options.shards);
       if (owner !== this.options.index) return this.forward(owner, length);
@@ -254,6 +266,7 @@ export class Shard {
   private openBatch(): void {
     this.batchIsOpen = true;
     this.admission.refresh(this.now);
+    this.statics?.refresh(this.now);
     this.tap?.refresh(this.now);
   }
 
@@ -356,10 +369,22 @@ export class Shard {
     return table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
   }
 
+  /** §8.3: the AOR that the Request-URI leads to becomes the one the request is about. */
+  private askFor(): void {
+    const { asked, state } = this;
+    if (state.aorLength < 0 || table[T_REQUEST_URI + URI_USER_AT] < 0) return;
+    asked.take(slab, table, T_REQUEST_URI, state.key);
+    for (let i = 0; i < 4; i++) state.key[i] = asked.key[i];
+  }
+
   private lookUp(): number {
-    const { out } = this;
+    const { asked, out } = this;
     if (!this.load()) return this.uas.failed(out);
-    return this.redirect.answer(out, this.admission.knowsUser());
+    asked.combine(out.state, out.stateAt, out.stateEnd);
+    out.state = asked.bytes;
+    out.stateAt = asked.at;
+    out.stateEnd = asked.end;
+    return this.redirect.answer(out, asked, asked.isKnown || this.admission.knowsUser());
   }
 
   private serveOptions(): number {
@@ -395,10 +420,7 @@ export class Shard {
       state.put(out, out.bindingsAfter);
       this.tally.registered(out);
       if (this.events?.listening) this.registrar.report(out, state.aor, state.aorLength, this.changes);
-    } else {
-      this.counters[COUNTER.ok]++;
-      if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0) this.counters[COUNTER.fetched]++;
-    }
+    } else this.tally.unchanged(table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0);
     return status;
   }
 

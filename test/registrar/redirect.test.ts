@@ -100,6 +100,40 @@ describe('a lookup by SIP', () => {
   });
 });
 
+describe('a lookup of a GRUU', () => {
+  const INSTANCE = '00000000-0000-1000-8000-000000000001';
+  const phone = (uri: string, id: string): string => `<${uri}>;+sip.instance="<urn:uuid:${id}>"`;
+  const gruuOf = (answer: Answer, kind: 'pub' | 'temp'): string =>
+    new RegExp(`;${kind}-gruu="([^"]*)"`).exec(answer.header('Contact')[0])?.[1] ?? '';
+
+  function twoPhones(): { shard: VirtualShard; made: Answer } {
+    const shard = shardWith(phone('sip:other@192.0.2.2', INSTANCE.replace(/1$/, '2')));
+    const contacts = [phone('sip:a@192.0.2.1', INSTANCE)];
+    const made = answered(shard, register({ callId: 'mine', contacts, extra: ['Supported: gruu'] }));
+    return { shard, made };
+  }
+
+  it('leads to the phone of that instance alone, public and temporary', () => {
+    const { shard, made } = twoPhones();
+    const row = made.header('Contact').find((text) => text.includes('192.0.2.1')) ?? '';
+    const both = { ...made, header: () => [row] };
+    for (const kind of ['pub', 'temp'] as const) {
+      const gruu = gruuOf(both, kind);
+      expect(gruu).toMatch(/;gr/);
+      const answer = ask(shard, { uri: gruu });
+      expect([answer.status, ...uris(answer)], gruu).toEqual([302, 'sip:a@192.0.2.1']);
+    }
+  });
+
+  it('draws 480 for an instance that is not there, 404 for a GRUU that never was', () => {
+    const { shard } = twoPhones();
+    const gone = `sip:alice@example.com;gr=urn:uuid:${INSTANCE.replace(/1$/, '9')}`;
+    expect(ask(shard, { uri: gone }).status).toBe(480);
+    expect(ask(shard, { uri: `sip:${'A'.repeat(64)}@example.com;gr` }).status).toBe(404);
+    expect(ask(shard, { uri: 'sip:alice@example.com;gr=nonsense' }).status).toBe(404);
+  });
+});
+
 describe('who may look up', () => {
   it('is told to nobody but the configured addresses, whether or not the user exists', () => {
     const shard = shardWith('<sip:a@192.0.2.1>');

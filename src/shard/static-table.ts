@@ -1,0 +1,140 @@
+// Static bindings and aliases as lookups read them: by key, as images like those of registered bindings. Looks twice a second whether
+// the file has changed. The file itself is static-file's.
+// @hot
+
+import { statSync } from 'node:fs';
+import {
+  DISPLAY_LENGTH,
+  EXPIRES_AT,
+  FLAGS,
+  IMAGE_STATIC,
+  LENGTH,
+  PATH_LENGTH,
+  Q,
+  SOURCE_FAMILY,
+  setTime,
+  setU16,
+  TEXTS,
+  URI_LENGTH,
+} from '../registrar/binding.ts';
+import type { NamedAor } from './aor-key.ts';
+import { readStatic, type StaticContact, type StaticContent, staticFile } from './static-file.ts';
+
+const LOOK_MS = 500;
+const ALIASES_DEEP_MAX = 8;
+/** The end of 9999: nothing outlives it. */
+const FOR_EVER_MS = 253_402_300_799_000;
+
+interface Entry {
+  readonly key: Uint32Array;
+  /** Of an alias: the AOR it stands for, and that one's key. */
+  readonly target: { readonly key: Uint32Array; readonly text: string } | null;
+  /** Back to back. */
+  readonly images: Uint8Array;
+}
+
+export interface StaticTableOptions {
+  /** Data directory; null: bindings come by `set` alone. */
+  readonly data: string | null;
+  readonly aor: (text: string) => NamedAor | undefined;
+  readonly failed: (error: unknown) => void;
+}
+
+export class StaticTable {
+  private readonly options: StaticTableOptions;
+  private entries = new Map<number, Entry>();
+  private lookedAt = 0;
+  private mark = '';
+
+  constructor(options: StaticTableOptions) {
+    this.options = options;
+  }
+
+  get empty(): boolean {
+    return this.entries.size === 0;
+  }
+
+  /** Once per batch or lookup. */
+  refresh(now: number): void {
+    if (now - this.lookedAt < LOOK_MS && now >= this.lookedAt) return;
+    this.lookedAt = now;
+    if (this.options.data !== null) this.look(this.options.data);
+  }
+
+  /** What an alias stands for; null where the key is none's. */
+  target(key: Uint32Array): Entry['target'] {
+    const entry = this.find(key);
+    return entry === null ? null : entry.target;
+  }
+
+  /** Images of the AOR's static bindings; null where it has none. */
+  images(key: Uint32Array): Uint8Array | null {
+    const entry = this.find(key);
+    return entry === null || entry.images.length === 0 ? null : entry.images;
+  }
+
+  private find(key: Uint32Array): Entry | null {
+    const entry = this.entries.get(key[0]);
+    if (entry === undefined) return null;
+    for (let i = 1; i < 4; i++) if (entry.key[i] !== key[i]) return null;
+    return entry;
+  }
+
+  /** Takes another content. @cold */
+  set(content: StaticContent): void {
+    this.entries = new Map();
+    for (const [aor, contacts] of Object.entries(content.bindings)) this.add(aor, null, contacts);
+    for (const alias of Object.keys(content.aliases)) this.add(alias, endOf(content.aliases, alias), []);
+  }
+
+  /** @cold */
+  private add(text: string, target: string | null, contacts: readonly StaticContact[]): void {
+    const key = this.options.aor(text)?.key.slice();
+    const of = target === null ? undefined : this.options.aor(target);
+    if (key === undefined || (target !== null && of === undefined)) return;
+    this.entries.set(key[0], {
+      key,
+      target: of === undefined ? null : { key: of.key.slice(), text: of.text },
+      images: Buffer.concat(contacts.map(imageOf)),
+    });
+  }
+
+  /** @cold */
+  private look(data: string): void {
+    try {
+      const stat = statSync(staticFile(data), { throwIfNoEntry: false });
+      const mark = stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+      if (mark === this.mark) return;
+      this.mark = mark;
+      this.set(readStatic(data));
+    } catch (error) {
+      this.options.failed(error); // what was read before goes on
+    }
+  }
+}
+
+/** The AOR at the end of a chain of aliases; null where it goes round. @cold */
+function endOf(aliases: StaticContent['aliases'], alias: string): string | null {
+  let aor = alias;
+  for (let deep = 0; deep <= ALIASES_DEEP_MAX; deep++) {
+    if (!Object.hasOwn(aliases, aor)) return aor;
+    aor = aliases[aor];
+  }
+  return null;
+}
+
+/** @cold */
+function imageOf({ uri, q, path = [] }: StaticContact): Buffer {
+  const texts = [Buffer.from(uri), Buffer.from(path.join(', '))];
+  const image = Buffer.alloc(TEXTS + texts[0].length + texts[1].length);
+  setU16(image, LENGTH, image.length);
+  setTime(image, EXPIRES_AT, FOR_EVER_MS);
+  image[FLAGS] = IMAGE_STATIC;
+  image[SOURCE_FAMILY] = 4;
+  setU16(image, Q, Math.round((q ?? 1) * 1000));
+  setU16(image, DISPLAY_LENGTH, 0);
+  setU16(image, URI_LENGTH, texts[0].length);
+  setU16(image, PATH_LENGTH, texts[1].length);
+  Buffer.concat(texts).copy(image, TEXTS);
+  return image;
+}
