@@ -12,6 +12,7 @@ import { addUlCommand, translateSpelling } from './server/commands/ul-command.ts
 import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
 import { formatListenAddress } from './server/listen-address.ts';
+import { addLocationCommand } from './server/location-command.ts';
 import { packageVersion } from './server/package-version.ts';
 import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
 import { addUserCommand } from './server/user-command.ts';
@@ -34,7 +35,7 @@ const FLAGS: readonly [key: string, option: Option][] = [
     'listen',
     new Option(
       '--listen <transport:HOST:PORT>',
-      `udp, tcp or tls, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
+      `udp, tcp, ws or wss, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
     ).argParser(collect),
   ],
   [
@@ -94,8 +95,11 @@ const FLAGS: readonly [key: string, option: Option][] = [
       "auto: the kernel's batch calls where there are any; dgram: Node's own sockets (default: auto)",
     ),
   ],
-  ['tls.cert', new Option('--tls-cert <file>', 'for tls: certificate in PEM, with those that lead up to a known one')],
-  ['tls.key', new Option('--tls-key <file>', 'for tls: its private key in PEM')],
+  [
+    'tls.cert',
+    new Option('--tls-cert <file>', 'for tls and wss: certificate in PEM, with those that lead up to a known one'),
+  ],
+  ['tls.key', new Option('--tls-key <file>', 'for tls and wss: its private key in PEM')],
   [
     'policy.min-expires',
     new Option('--min-expires <s>', `shorter registrations are answered 423 (default: ${policy.minExpiresS})`),
@@ -176,6 +180,7 @@ function program(): Command {
   for (const [, option] of FLAGS) serveCommand.addOption(option);
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
+  addLocationCommand(root);
   addCertCommand(root);
   addUlCommand(root);
   addConfigCommands(root);

@@ -11,3 +11,4 @@ export type { MessageSource, MessageTarget, SendAnswer } from './server/message-
 export type { BindingEvent, BindingEventType, BindingListener, LostEvents } from './shard/binding-events.ts';
 export { COUNTER, COUNTER_NAMES, type CounterName } from './shard/counters.ts';
 export type { ListenAddress } from './transport/listen-address.ts';
+export type { Handshake, HandshakeHook } from './transport/websocket-handshake.ts';

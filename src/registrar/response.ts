@@ -155,8 +155,12 @@ function writeTopRow(w: Writer, out: Outbox, rowAt: number, rowEnd: number): voi
   if (rportAt >= 0) {
     w.span(slab, from, rportAt);
     from = table[T_VIAS + VIA_RPORT_END];
-    w.text(RPORT);
-    w.number(out.peers.port[out.peer]);
+    // A WebSocket's port may be unknown; then the parameter stays as empty as it was.
+    if (out.peers.port[out.peer] === 0) w.span(slab, rportAt, from);
+    else {
+      w.text(RPORT);
+      w.number(out.peers.port[out.peer]);
+    }
   }
   if (receivedAt >= 0 && rportAt >= 0 && receivedAt > rportAt) {
     w.span(slab, from, receivedAt);

@@ -12,6 +12,7 @@ import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
+import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
 import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from './admin-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
@@ -31,6 +32,7 @@ import {
   tlsKeys,
   tlsSchema,
 } from './stream-config.ts';
+import { fillWebSocket, webSocketKeys, webSocketSchema } from './websocket-config.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -63,6 +65,7 @@ export interface Config {
   readonly policy: Policy;
   /** Limits of connections. */
   readonly streams: StreamPolicy;
+  readonly webSocket: WebSocketPolicy;
   /** For listeners with TLS. */
   readonly tls?: TlsFiles;
 }
@@ -89,6 +92,7 @@ export const DEFAULT_CONFIG: Config = {
   // A server whose phones all refresh in the same minute has built its own storm.
   policy: { ...DEFAULT_POLICY, expiresJitterPercent: 10 },
   streams: DEFAULT_STREAM_POLICY,
+  webSocket: fillWebSocket({}, false),
 };
 
 /** What is wrong with a configuration: one line for each problem, each with the place it stands at. */
@@ -122,6 +126,7 @@ const schema = z.strictObject({
   shards: integer(1, SHARDS_MAX).optional(),
   auth: authSchema.optional(),
   abuse: abuseSchema.optional(),
+  websocket: webSocketSchema.optional(),
   connections: connectionsSchema.optional(),
   tls: tlsSchema.optional(),
   admin: adminSchema.optional(),
@@ -186,6 +191,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       limits: { ...merged.limits, ...raw.limits },
       auth: { ...merged.auth, ...raw.auth },
       abuse: { ...merged.abuse, ...raw.abuse },
+      websocket: { ...merged.websocket, ...raw.websocket },
       tls: { ...merged.tls, ...raw.tls },
       connections: { ...merged.connections, ...raw.connections },
       ...((merged.admin ?? raw.admin) && { admin: { ...merged.admin, ...raw.admin } }),
@@ -218,6 +224,15 @@ export function refusals(
     problems.push(
       `${place(['listen'], 'listen')}: ${formatListenAddress(secure)} needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)`,
     );
+  }
+  const { minVersion, clientCertificates } = config.tls ?? {};
+  if (config.listen.some(({ transport }) => transport === 'wss')) {
+    for (const [key, wish] of [
+      ['min-version', minVersion === 'TLSv1.3' && 'refuse TLS 1.2'],
+      ['client-certificates', clientCertificates === 'required' && 'demand certificates of clients'],
+    ] as const)
+      if (wish)
+        problems.push(`${place(['tls', key], `tls.${key}`)}: wss listeners cannot ${wish}; a proxy in front can`);
   }
   for (const address of config.listen) {
     const name = formatListenAddress(address);
@@ -254,6 +269,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     limits: schema.shape.limits.unwrap().shape,
     auth: authKeys,
     abuse: abuseKeys,
+    websocket: webSocketKeys,
     tls: tlsKeys,
     connections: connectionsKeys,
     admin: adminKeys,
@@ -295,6 +311,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     checkpointBytes: limits['checkpoint-bytes'] ?? DEFAULT_CONFIG.checkpointBytes,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     streams: fillStreams(raw.connections ?? {}),
+    webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode === 'digest'),
     ...(tls && { tls }),
     ...(admin && { admin }),
     ...(raw.hep && { hep: fillHep(raw.hep) }),

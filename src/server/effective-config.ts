@@ -83,10 +83,15 @@ function filled(key: string, list: readonly string[]): Record<string, unknown> {
   return list.length > 0 ? { [key]: list } : {};
 }
 
-function connections({ streams, tls }: Config): Record<string, unknown> {
+function connections({ streams, tls, webSocket }: Config): Record<string, unknown> {
   return {
     connections: effectiveStreams(streams),
     ...(tls && { tls: effectiveTls(tls) }),
+    websocket: {
+      origins: webSocket.origins,
+      'idle-seconds': webSocket.idleS,
+      ...(webSocket.trustedProxies.length > 0 && { 'trusted-proxies': webSocket.trustedProxies }),
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import type { ShardAuth } from '../shard/admission.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
 import { UserTable } from '../shard/user-table.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { AuthConfig } from './auth-config.ts';
 import { shardDirectories } from './binding-folders.ts';
 import { type Config, ConfigError, DEFAULT_CONFIG, refusals } from './config.ts';
@@ -19,6 +20,7 @@ import type { MessageSource, SendAnswer } from './message-source.ts';
 import { moveBindings } from './move.ts';
 import { type Server, startServer } from './server.ts';
 import { openUsers } from './users.ts';
+import { fillWebSocket } from './websocket-config.ts';
 
 export interface RegistrarOptions extends Partial<Omit<Config, 'listen' | 'auth' | 'policy'>> {
   /** Served domains; `localhost` and `127.0.0.1` unless it says otherwise. */
@@ -38,6 +40,8 @@ export interface RegistrarOptions extends Partial<Omit<Config, 'listen' | 'auth'
   readonly policy?: Partial<Policy>;
   /** Sends an answer to a message that was handed in. */
   readonly send?: SendAnswer;
+  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
+  readonly webSocketHandshake?: HandshakeHook;
   /** Whether a connection of the program (MessageSource.flow) still stands. Asked by lookups without threads. */
   readonly isAlive?: (flow: number) => boolean;
   readonly log?: Log;
@@ -119,10 +123,11 @@ function configOf(options: RegistrarOptions): Config {
   ];
   if (faults.length > 0) throw new ConfigError(faults);
   const given = Object.fromEntries(
-    Object.entries(options).filter(([key]) => key in DEFAULT_CONFIG || key === 'shards'),
+    Object.entries(options).filter(([key]) => key in DEFAULT_CONFIG || key === 'shards' || key === 'tls'),
   );
   return {
     ...DEFAULT_CONFIG,
+    webSocket: fillWebSocket({}, auth !== 'none'),
     ...given,
     listen,
     auth: typeof auth === 'string' ? { ...DEFAULT_CONFIG.auth, mode: auth } : auth,
@@ -130,8 +135,8 @@ function configOf(options: RegistrarOptions): Config {
   };
 }
 
-async function startThreads(config: Config, { log, send }: RegistrarOptions): Promise<Running> {
-  return startServer(config, log, send);
+async function startThreads(config: Config, { log, ...hooks }: RegistrarOptions): Promise<Running> {
+  return startServer(config, log, hooks);
 }
 
 /** One shard in this thread. */

@@ -2,12 +2,9 @@
 
 import { isIP } from 'node:net';
 import { formatListener, parseIp } from '../transport/ip-address.ts';
-import { LISTEN_TRANSPORTS, type ListenAddress, type ListenTransport } from '../transport/listen-address.ts';
+import { LISTEN_TRANSPORTS, type ListenAddress } from '../transport/listen-address.ts';
 
 const SHAPE = /^([a-z]+):(\[[^\]]*\]|[^:[\]]*):([0-9]{1,5})$/i;
-
-/** In this version. */
-const SERVED: readonly ListenTransport[] = ['udp', 'tcp', 'tls'];
 
 /** Reads `udp:127.0.0.1:5060` or `tcp:[::1]:5060`. Throws a RangeError whose message says what is wrong. */
 export function parseListenAddress(text: string): ListenAddress {
@@ -18,9 +15,7 @@ export function parseListenAddress(text: string): ListenAddress {
   const [, transport, hostPart, portPart] = parts;
   const scheme = LISTEN_TRANSPORTS.find((name) => name === transport.toLowerCase());
   if (scheme === undefined)
-    throw new RangeError(`unknown transport "${transport}", expected ${SERVED.join(', ')} (got "${text}")`);
-  if (!SERVED.includes(scheme))
-    throw new RangeError(`${scheme} is not in this version, only ${SERVED.join(', ')} (got "${text}")`);
+    throw new RangeError(`unknown transport "${transport}", expected ${LISTEN_TRANSPORTS.join(', ')} (got "${text}")`);
   const bracketed = hostPart.startsWith('[');
   const host = bracketed ? hostPart.slice(1, -1) : hostPart;
   if (isIP(host) !== (bracketed ? 6 : 4) || host.includes('%')) {

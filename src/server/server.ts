@@ -8,6 +8,7 @@ import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
@@ -59,6 +60,14 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+/** Where a program has a say while the server runs. */
+export interface ServerHooks {
+  /** Sends an answer to a message that the program handed in. */
+  readonly send?: SendAnswer;
+  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
+  readonly webSocketHandshake?: HandshakeHook;
+}
+
 /**
  * Starts a server and resolves when it answers. A Config is best made from DEFAULT_CONFIG:
  * `startServer({ ...DEFAULT_CONFIG, data: 'bindings', policy: { ...DEFAULT_POLICY, domains: ['example.com'] } })`.
@@ -69,7 +78,7 @@ export interface Server {
 export async function startServer(
   config: Config,
   log: Log = () => {},
-  send?: SendAnswer,
+  hooks: ServerHooks = {},
   reread?: () => Config,
   progress: Progress = () => {},
 ): Promise<Server> {
@@ -79,7 +88,7 @@ export async function startServer(
     shards: config.shards ?? DEFAULT_SHARDS,
     anyShards: config.shards === undefined,
   });
-  const server = new RunningServer(config, directory, log, send, reread);
+  const server = new RunningServer(config, directory, log, hooks, reread);
   try {
     await server.start(progress);
   } catch (error) {
@@ -93,7 +102,7 @@ class RunningServer implements Server, AdminTarget {
   config: Config;
   private readonly directory: DataDirectory;
   private readonly log: Log;
-  private readonly send: SendAnswer | undefined;
+  private readonly hooks: ServerHooks;
   private readonly reread: (() => Config) | undefined;
   private readonly program = createPeers(1);
   private running = false;
@@ -108,25 +117,27 @@ class RunningServer implements Server, AdminTarget {
     config: Config,
     directory: DataDirectory,
     log: Log,
-    send: SendAnswer | undefined,
+    hooks: ServerHooks,
     reread: (() => Config) | undefined,
   ) {
     this.config = config;
     this.directory = directory;
     this.log = log;
-    this.send = send;
+    this.hooks = hooks;
     this.reread = reread;
   }
 
   /** The admin listener comes first: it can tell who asks that the rest is still starting. */
   async start(progress: Progress): Promise<void> {
-    const { config, directory, log, send } = this;
+    const { config, directory, log, hooks } = this;
+    const { send, webSocketHandshake } = hooks;
     this.admin = await this.openAdmin();
     if (directory.move !== undefined) await moveBindings(directory.move, directory.secret, log, progress);
     if (config.auth.mode === 'digest') this.userStore = await openUsers(directory.path, config.auth, log);
     this.pool = await startPool({
       ...poolOptions(config, directory, log),
       opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),
+      webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });

@@ -7,9 +7,9 @@ import { HA1_FULL, HA1_KINDS, USER_AORS_MAX } from '../shard/user-record.ts';
 import { DEFAULT_CONFIG } from './config.ts';
 import { ha1sOf } from './ha1.ts';
 import { PasswordError, readPassword } from './password-input.ts';
+import { RowsError } from './table-rows.ts';
 import { HA1_COLUMNS, type ImportReport, importUsers } from './user-import.ts';
 import { parseAor, parseUserName, type UserName } from './user-name.ts';
-import { RowsError } from './user-rows.ts';
 import { type User, UserStore } from './user-store.ts';
 
 const EXIT_FAILED = 1;

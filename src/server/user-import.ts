@@ -1,10 +1,10 @@
 // Users from a file into the store: what each column means, what is wrong with a row, and batches of transactions.
-// How files are read is user-rows'.
+// How files are read is table-rows'.
 
 import { HA1_KINDS } from '../shard/user-record.ts';
 import { type Ha1Set, ha1sOf, md5Ha1, parseHa1 } from './ha1.ts';
+import { readTableRows, type TableRow } from './table-rows.ts';
 import { checkUserName, parseAor } from './user-name.ts';
-import { readUserRows, type UserRow } from './user-rows.ts';
 import type { UserStore } from './user-store.ts';
 
 /** Columns of HA1s by kind (shard/user-record), the name that is written first. */
@@ -17,6 +17,7 @@ export const HA1_COLUMNS: readonly (readonly string[])[] = [
   ['ha1b_sha512_256'],
 ];
 
+const SUBSCRIBERS = { table: 'subscriber', column: 'username', example: 'username,domain,password' };
 const BATCH = 5000;
 /** Skipped rows that are kept to be shown. */
 const SKIPPED_SHOWN = 100;
@@ -54,7 +55,7 @@ export async function importUsers(store: UserStore, file: string, options: Impor
     batch = [];
     options.progress(bytes, report.added + report.replaced);
   };
-  for await (const row of readUserRows(file, (read) => {
+  for await (const row of readTableRows(file, SUBSCRIBERS, (read) => {
     bytes = read;
   })) {
     const user = userOf(row, options.domain);
@@ -70,7 +71,7 @@ export async function importUsers(store: UserStore, file: string, options: Impor
 }
 
 /** The user of a row, or why there is none. No reason holds a password or an HA1. */
-function userOf(row: UserRow, defaultDomain: string | undefined): ImportUser | string {
+function userOf(row: TableRow, defaultDomain: string | undefined): ImportUser | string {
   if (row.broken !== undefined) return row.broken;
   const { fields } = row;
   const domain = fields.get('domain') ?? defaultDomain;

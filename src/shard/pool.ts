@@ -17,6 +17,7 @@ import { LiveFlows } from '../transport/live-flows.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
+import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { BindingEvents } from './binding-events.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoints.ts';
@@ -30,6 +31,7 @@ import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardLog } from './shard.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import type { WebSocketOptions } from './stream-end.ts';
 import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
@@ -47,6 +49,8 @@ export interface PoolOptions {
   readonly udp: 'auto' | 'dgram';
   /** Limits of connections. */
   readonly streams?: StreamPolicy;
+  /** For listeners of WebSockets; by default every page may connect. */
+  readonly webSocket?: WebSocketOptions;
   /** For listeners with TLS. */
   readonly tls?: TlsFiles;
   /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
@@ -179,6 +183,7 @@ class RunningPool implements Pool {
         shards: options.shards,
         policy: options.streams ?? DEFAULT_STREAM_POLICY,
         messageBytesMax: options.policy.messageBytesMax,
+        webSocket: options.webSocket ?? { policy: DEFAULT_WEBSOCKET_POLICY },
         ...(options.tls && { tls: options.tls }),
         numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
       },

@@ -1,8 +1,10 @@
 // Connections as the main thread sees them: listeners by transport, messages into the shards' rings, answers back by flow,
 // reading that waits while a ring is full. What each transport does with bytes is src/transport's.
 
-import type { Peers } from '../registrar/peers.ts';
+import { createPeers, type Peers } from '../registrar/peers.ts';
+import { TrustedSources } from '../registrar/trusted-sources.ts';
 import { type FlowNumbers, Flows } from '../transport/flows.ts';
+import { parseIp } from '../transport/ip-address.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import type { StreamEvents, StreamListener, StreamListenerOptions } from '../transport/stream-listener.ts';
@@ -10,6 +12,9 @@ import type { StreamPolicy } from '../transport/stream-policy.ts';
 import { openTcpListener } from '../transport/tcp-listener.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
 import { openTlsListener } from '../transport/tls-listener.ts';
+import { openWebSocketListener } from '../transport/websocket.ts';
+import type { HandshakeHook } from '../transport/websocket-handshake.ts';
+import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
 import type { ShardLog } from './shard.ts';
 
 /** How soon connections that had to wait for room in a ring are read on. */
@@ -22,8 +27,14 @@ export interface StreamEndOptions {
   /** Bytes of one message. */
   readonly messageBytesMax: number;
   readonly numbers: FlowNumbers;
+  readonly webSocket: WebSocketOptions;
   /** For listeners with TLS. */
   readonly tls?: TlsFiles;
+}
+
+export interface WebSocketOptions {
+  readonly policy: WebSocketPolicy;
+  readonly handshake?: HandshakeHook;
 }
 
 /** Ways into a shard's ring; false where that is full. */
@@ -117,13 +128,26 @@ export class StreamEnd implements StreamEvents {
     setTimeout(() => this.tellOfEnded(), RESUME_MS);
   }
 
-  private opened(options: StreamListenerOptions): Promise<StreamListener> {
+  private opened(options: StreamListenerOptions): StreamListener | Promise<StreamListener> {
     const { transport } = options.address;
     if (transport === 'tcp') return openTcpListener(options);
-    const { tls } = this.options;
-    if (transport !== 'tls') throw new Error(`${transport} is not in this version`);
-    if (tls === undefined) throw new Error('a TLS listener needs a certificate and its key');
-    return openTlsListener({ ...options, tls });
+    const { webSocket, tls } = this.options;
+    if (transport === 'tls') {
+      if (tls === undefined) throw new Error('a TLS listener needs a certificate and its key');
+      return openTlsListener({ ...options, tls });
+    }
+    const proxies = new TrustedSources(webSocket.policy.trustedProxies);
+    return openWebSocketListener({
+      ...options,
+      webSocket: webSocket.policy,
+      ...(transport === 'wss' && tls && { tls }),
+      ...(webSocket.handshake && { handshake: webSocket.handshake }),
+      trustsProxy: (address) => {
+        const peer = createPeers(1);
+        peer.family[0] = parseIp(address, peer.ip, 0);
+        return proxies.trusts(peer, 0);
+      },
+    });
   }
 
   private resume(): void {

@@ -71,6 +71,10 @@ lookup:
   sip: authenticated
   from: [192.0.2.0/24]
   http: [http:127.0.0.1:8061, 'http:[::1]:0']
+websocket:
+  origins: ['https://Phone.example.com:443', loopback]
+  idle-seconds: 60
+  trusted-proxies: [127.0.0.1]
 tls:
   cert: cert.pem
   key: /etc/key.pem
@@ -175,6 +179,7 @@ parser:
         messageMs: 5000,
         unsentBytesMax: 131_072,
       },
+      webSocket: { origins: ['https://phone.example.com', 'loopback'], idleS: 60, trustedProxies: ['127.0.0.1'] },
       tls: {
         certFile: join(directory, 'cert.pem'),
         keyFile: '/etc/key.pem',
@@ -231,11 +236,15 @@ parser:
     ['listen: []', 'aorta.yaml:1:9: listen: is empty'],
     [
       'listen:\n  - udp:127.0.0.1:5060\n  - sctp:127.0.0.1:5060',
-      'aorta.yaml:3:5: listen: unknown transport "sctp", expected udp, tcp, tls (got "sctp:127.0.0.1:5060")',
+      'aorta.yaml:3:5: listen: unknown transport "sctp", expected udp, tcp, tls, ws, wss (got "sctp:127.0.0.1:5060")',
     ],
     [
-      'listen: tls:127.0.0.1:5060\ntls:\n  cert: cert.pem',
-      'aorta.yaml:1:9: listen: tls:127.0.0.1:5060 needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)',
+      'listen: wss:127.0.0.1:5060\ntls:\n  cert: cert.pem',
+      'aorta.yaml:1:9: listen: wss:127.0.0.1:5060 needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)',
+    ],
+    [
+      'websocket:\n  origins: phone.example.com',
+      'aorta.yaml:2:12: websocket.origins: expected an origin such as https://phone.example.com, loopback or *, got "phone.example.com"',
     ],
     [
       'domains: [a.com, "sip:b.com"]',

@@ -5,9 +5,15 @@ import { join } from 'node:path';
 import { CLI, temporaryDirectory } from './aorta-process.ts';
 import { Child } from './child-process.ts';
 import { authorization, type Login } from './digest-client.ts';
-import { type Answer, bindings, headers, newToken, type RegisterFields, type SipClient } from './sip-client.ts';
+import { type Answer, bindings, headers, newToken, type RegisterFields } from './sip-client.ts';
 
 export const PASSWORD = 'secret';
+
+/** A client of whichever transport. */
+export interface Registrant {
+  register(fields?: RegisterFields): string;
+  request(message: string): Promise<Answer>;
+}
 
 export interface Challenge {
   readonly realm: string;
@@ -59,7 +65,7 @@ export function challenges(answer: Answer): Challenge[] {
 }
 
 /** The first challenge that a REGISTER without credentials draws. */
-export async function challenge(client: SipClient, fields: RegisterFields = {}): Promise<Challenge> {
+export async function challenge(client: Registrant, fields: RegisterFields = {}): Promise<Challenge> {
   const answer = await client.request(client.register(fields));
   if (answer.status !== 401) throw new Error(`no challenge:\n${answer.text}`);
   return challenges(answer)[0];
@@ -73,19 +79,19 @@ export function credentials(fields: RegisterFields, login: Login): string {
 }
 
 /** A REGISTER with credentials, as text. */
-export function signed(client: SipClient, fields: RegisterFields, login: Login): string {
+export function signed(client: Registrant, fields: RegisterFields, login: Login): string {
   const row = `Authorization: ${credentials(fields, login)}`;
   return client.register({ ...fields, headers: [...(fields.headers ?? []), row] });
 }
 
 /** Registers as a phone does: challenge, then credentials. The last answer. */
-export async function logIn(client: SipClient, fields: RegisterFields, login: Partial<Login> = {}): Promise<Answer> {
+export async function logIn(client: Registrant, fields: RegisterFields, login: Partial<Login> = {}): Promise<Answer> {
   const { nonce, opaque } = await challenge(client, fields);
   return client.request(signed(client, { callId: newToken(), cseq: 2, ...fields }, { nonce, opaque, ...login }));
 }
 
 /** What an AOR has, asked with its own user's password: contact URI → seconds left. */
-export async function bound(client: SipClient, aor: string): Promise<Map<string, number>> {
+export async function bound(client: Registrant, aor: string): Promise<Map<string, number>> {
   const answer = await logIn(client, { aor });
   if (answer.status !== 200) throw new Error(`fetch of ${aor}:\n${answer.text}`);
   return bindings(answer);

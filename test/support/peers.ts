@@ -28,11 +28,13 @@ export const PEERS: readonly Peer[] = [
   {
     command: 'kamailio',
     debianPackage: 'kamailio',
-    morePackages: ['tls', 'websocket', 'outbound', 'utils', 'json'].map((name) => `kamailio-${name}-modules`),
-    tests: 'test/e2e/proxies.test.ts',
+    morePackages: ['tls', 'websocket', 'outbound', 'utils', 'json', 'sqlite'].map((name) => `kamailio-${name}-modules`),
+    tests: 'test/e2e/proxies.test.ts, a part of test/e2e/move-in.test.ts',
   },
+  { command: 'chromium', debianPackage: 'chromium', tests: 'test/e2e/browser.test.ts' },
   { command: 'stunnel', debianPackage: 'stunnel4', tests: 'a part of test/e2e/stream-clients.test.ts' },
   { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
+  { command: 'sqlite3', debianPackage: 'sqlite3', tests: 'a part of test/e2e/move-in.test.ts' },
   { command: 'sngrep', debianPackage: 'sngrep', tests: 'test/e2e/hep.test.ts' },
   { command: 'tshark', debianPackage: 'tshark', tests: 'test/e2e/hep.test.ts' },
 ];

@@ -1,10 +1,10 @@
-// Rows of users from files: CSV with a header row, or SQL as mysqldump, sqlite3 .dump and pg_dump --inserts write it.
-// A row is a list of fields by column name and the place it stands at; what the columns mean is user-import's.
+// Rows of a table from files: CSV with a header row, or SQL as mysqldump, sqlite3 .dump and pg_dump --inserts write it.
+// A row is a list of fields by column name and the place it stands at; what the columns mean is the importers' business.
 
 import { createReadStream } from 'node:fs';
 import { parse } from 'csv-parse';
 
-export interface UserRow {
+export interface TableRow {
   /** Line in the file, from 1. */
   readonly line: number;
   /** By column name in lower case; an absent or NULL field is not there. */
@@ -20,13 +20,26 @@ export class RowsError extends Error {
 
 const HEAD_BYTES = 64 << 10;
 
+/** Which table is wanted. */
+export interface TableKind {
+  /** Name of the table in SQL. */
+  readonly table: string;
+  /** A column without which a CSV file is not one of these, and how the first line may read. */
+  readonly column: string;
+  readonly example: string;
+}
+
 /** Rows of a file. @param progress is told the bytes read so far */
-export async function* readUserRows(file: string, progress: (bytes: number) => void): AsyncGenerator<UserRow> {
+export async function* readTableRows(
+  file: string,
+  kind: TableKind,
+  progress: (bytes: number) => void,
+): AsyncGenerator<TableRow> {
   const head = await headOf(file);
   const stream = createReadStream(file, { encoding: 'utf8' });
   stream.on('data', () => progress(stream.bytesRead));
-  if (looksLikeSql(head)) yield* sqlRows(stream);
-  else yield* csvRows(stream, head);
+  if (looksLikeSql(head)) yield* sqlRows(stream, kind.table);
+  else yield* csvRows(stream, head, kind);
 }
 
 async function headOf(file: string): Promise<string> {
@@ -57,10 +70,10 @@ function csvReason(code: string | undefined): string {
   }
 }
 
-async function* csvRows(stream: NodeJS.ReadableStream, head: string): AsyncGenerator<UserRow> {
+async function* csvRows(stream: NodeJS.ReadableStream, head: string, kind: TableKind): AsyncGenerator<TableRow> {
   const first = head.split(/\r?\n/, 1)[0];
   const delimiter = [';', '\t'].find((mark) => first.includes(mark) && !first.includes(',')) ?? ',';
-  const broken: UserRow[] = [];
+  const broken: TableRow[] = [];
   const parser = stream.pipe(
     parse({
       bom: true,
@@ -82,9 +95,9 @@ async function* csvRows(stream: NodeJS.ReadableStream, head: string): AsyncGener
     yield* broken.splice(0);
     if (columns === undefined) {
       columns = record.map((name) => name.toLowerCase());
-      if (!columns.includes('username')) {
+      if (!columns.includes(kind.column)) {
         throw new RowsError(
-          'line 1 names no column "username": the first line must name the columns, such as username,domain,password',
+          `line 1 names no column "${kind.column}": the first line must name the columns, such as ${kind.example}`,
         );
       }
       continue;
@@ -95,7 +108,7 @@ async function* csvRows(stream: NodeJS.ReadableStream, head: string): AsyncGener
   if (columns === undefined) throw new RowsError('the file is empty: its first line names the columns');
 }
 
-function rowOf(columns: readonly string[], values: readonly (string | null)[], line: number): UserRow {
+function rowOf(columns: readonly string[], values: readonly (string | null)[], line: number): TableRow {
   if (values.length !== columns.length) {
     return { line, fields: new Map(), broken: `${values.length} fields, expected ${columns.length}` };
   }
@@ -107,13 +120,19 @@ function rowOf(columns: readonly string[], values: readonly (string | null)[], l
   return { line, fields };
 }
 
-async function* sqlRows(stream: AsyncIterable<unknown>): AsyncGenerator<UserRow> {
+async function* sqlRows(stream: AsyncIterable<unknown>, table: string): AsyncGenerator<TableRow> {
   let columns: readonly string[] | undefined;
   let found = false;
+  const name = String.raw`(?:[\`"]?\w+[\`"]?\.)?[\`"]?${table}[\`"]?\s*`;
+  const create = new RegExp(String.raw`^CREATE TABLE\s+(?:IF NOT EXISTS\s+)?${name}\(`, 'i');
+  const insertInto = new RegExp(
+    String.raw`^(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+${name}(?:\(([^)]*)\)\s*)?VALUES\s*`,
+    'i',
+  );
   for await (const { text, line } of statements(stream)) {
-    const created = /^CREATE TABLE\s+(?:IF NOT EXISTS\s+)?(?:[`"]?\w+[`"]?\.)?[`"]?subscriber[`"]?\s*\(/i.exec(text);
+    const created = create.exec(text);
     if (created !== null) columns = columnsOf(text.slice(created[0].length));
-    const insert = INSERT.exec(text);
+    const insert = insertInto.exec(text);
     if (insert === null) continue;
     found = true;
     const named = insert[1] === undefined ? columns : insert[1].split(',').map(bareName);
@@ -126,11 +145,8 @@ async function* sqlRows(stream: AsyncIterable<unknown>): AsyncGenerator<UserRow>
       yield tuple.broken === undefined ? rowOf(named, tuple.values, tuple.line) : { ...tuple, fields: new Map() };
     }
   }
-  if (!found) throw new RowsError('no "INSERT INTO subscriber" in it: dump that table, with pg_dump add --inserts');
+  if (!found) throw new RowsError(`no "INSERT INTO ${table}" in it: dump that table, with pg_dump add --inserts`);
 }
-
-const INSERT =
-  /^(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+(?:[`"]?\w+[`"]?\.)?[`"]?subscriber[`"]?\s*(?:\(([^)]*)\)\s*)?VALUES\s*/i;
 
 function bareName(name: string): string {
   return name.trim().replace(/[`"]/g, '').toLowerCase();

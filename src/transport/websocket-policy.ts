@@ -1,0 +1,18 @@
+// What WebSocket listeners have besides the limits of every connection (stream-policy.ts), in one place.
+
+import type { OriginPolicy } from './websocket-handshake.ts';
+
+export interface WebSocketPolicy {
+  /** Seconds without a sign of life after which a connection is dead; a ping asks for one before that. 8 to 960. */
+  readonly idleS: number;
+  /** Pages that may connect. */
+  readonly origins: OriginPolicy;
+  /** Prefixes of proxies whose X-Forwarded-For names the client. */
+  readonly trustedProxies: readonly string[];
+}
+
+export const DEFAULT_WEBSOCKET_POLICY: WebSocketPolicy = {
+  idleS: 120,
+  origins: ['*'],
+  trustedProxies: [],
+};

@@ -1,0 +1,153 @@
+// Moving in: the location table that a real Kamailio has written, and its ul.dump, become Aorta's bindings.
+
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Child, killAll, poll, run } from '../support/child-process.ts';
+import { peerMissing } from '../support/peers.ts';
+import { SipClient } from '../support/sip-client.ts';
+
+const SCHEMA = '/usr/share/kamailio/db_sqlite';
+const PATH = '<sip:edge.example.net;lr;ob>';
+const INSTANCE = '<urn:uuid:00000000-0000-1000-8000-000000000001>';
+
+afterAll(async () => {
+  await killAll();
+  removeDirectories();
+});
+
+function importFile(file: string, data: string, ...flags: string[]) {
+  return run('node', [CLI, 'location', 'import', file, '--data', data, ...flags], 20_000);
+}
+
+/** Contacts of an AOR as a server that has taken the data directory over answers them. */
+async function contactsOf(aorta: Aorta, aor: string): Promise<string[]> {
+  const client = await SipClient.open(aorta);
+  const answer = await client.request(client.register({ aor, headers: ['Supported: path, gruu, outbound'] }));
+  client.close();
+  expect(answer.status).toBe(200);
+  return answer.text.split('\r\n').filter((line) => /^(Contact|Path):/.test(line));
+}
+
+describe.skipIf(peerMissing('kamailio') || peerMissing('sqlite3'))('from Kamailio', () => {
+  const directory = temporaryDirectory();
+  const files = { sql: join(directory, 'location.sql'), dump: join(directory, 'dump.txt') };
+
+  beforeAll(async () => {
+    const database = join(directory, 'kamailio.sqlite');
+    for (const table of ['standard', 'usrloc']) {
+      expect((await run('sqlite3', [database, `.read ${SCHEMA}/${table}-create.sql`], 10_000)).exit.code).toBe(0);
+    }
+    const port = await freePort();
+    const control = join(directory, 'ctl');
+    const define = ['-A', `PORT=${port}`, '-A', `DB_URL="sqlite:///${database}"`, '-A', `CTL="unixs:${control}"`];
+    const config = join(import.meta.dirname, 'kamailio/usrloc.cfg');
+    const kamailio = new Child('kamailio', ['-DD', '-E', '-f', config, '-Y', directory, '-m', '64', ...define]);
+    await poll('Kamailio', 10_000, () => {
+      if (kamailio.exit) throw new Error(kamailio.output());
+      return existsSync(control);
+    });
+    const client = await SipClient.open({ address: '127.0.0.1', port });
+    const register = (user: string, contact: string, headers: string[] = []) =>
+      client.register({ aor: `${user}@example.com`, expires: 600, contacts: [contact], headers, cseq: 7 });
+    for (const message of [
+      register('alice', '<sip:alice@192.0.2.1:5070>;q=0.5'),
+      register('alice', '<sip:alice@192.0.2.2>'),
+      register('bob', `<sip:bob@192.0.2.3>;+sip.instance="${INSTANCE}";reg-id=1`, [
+        `Path: ${PATH}`,
+        'Supported: path, outbound',
+      ]),
+      register('carol', '<sip:carol@192.0.2.4;transport=tcp>'),
+    ]) {
+      const answer = await client.request(message);
+      expect(answer.status, answer.text).toBe(200);
+    }
+    client.close();
+    writeFileSync(files.sql, (await run('sqlite3', [database, '.dump location'], 10_000)).stdout);
+    writeFileSync(files.dump, (await run('kamcmd', ['-s', `unix:${control}`, 'ul.dump'], 10_000)).stdout);
+    kamailio.killTree();
+  });
+
+  it.each(['sql', 'dump'] as const)(
+    'takes over its bindings (%s), says what it leaves, and does so once',
+    async (kind) => {
+      const data = temporaryDirectory();
+      const dry = await importFile(files[kind], data, '--dry-run');
+      expect(dry.stdout).toMatch(/^would import 3, skipped 1 /);
+      const first = await importFile(files[kind], data, '--shards', '2');
+      expect(first.stdout, first.stderr).toMatch(/^imported 3, skipped 1 /);
+      expect(first.stderr).toMatch(/:\d+: skipped: over tcp, and the connection stays where it was/);
+      expect(first.exit.code).toBe(1);
+      const second = await importFile(files[kind], data);
+      expect(second.stdout).toMatch(/^imported 0, skipped 4 /);
+      expect(second.stderr).toContain('there already');
+
+      const aorta = await Aorta.start({ data });
+      const alice = (await contactsOf(aorta, 'alice@example.com')).join('\n');
+      expect(alice).toContain('<sip:alice@192.0.2.1:5070>;q=0.5;expires=');
+      expect(alice).toContain('<sip:alice@192.0.2.2>;expires=');
+      for (const [, seconds] of alice.matchAll(/;expires=(\d+)/g)) {
+        expect(Number(seconds)).toBeGreaterThan(500);
+        expect(Number(seconds)).toBeLessThanOrEqual(600);
+      }
+      const bob = (await contactsOf(aorta, 'bob@example.com')).join('\n');
+      expect(bob).toContain('<sip:bob@192.0.2.3>');
+      expect(bob).toContain(`+sip.instance="${INSTANCE}"`);
+      expect(await contactsOf(aorta, 'carol@example.com')).toEqual([]);
+
+      await aorta.stop();
+    },
+  );
+
+  it('does not touch a data directory that is in use', async () => {
+    const aorta = await Aorta.start();
+    const refused = await importFile(files.sql, aorta.data);
+    expect(refused.exit.code).toBe(1);
+    expect(refused.stderr).toContain('is in use by process');
+    await aorta.stop();
+  });
+});
+
+describe('from OpenSIPS', () => {
+  const inAnHour = Math.floor(Date.now() / 1000) + 3600;
+  const rows = [
+    'contact_id,username,domain,contact,received,path,expires,q,callid,cseq,user_agent,sip_instance',
+    `1,alice,example.com,sip:alice@10.0.0.5:5060,sip:203.0.113.7:31000,,${inAnHour},-1.00,a@x,3,"Phone, 1",<urn:uuid:1>`,
+    `2,bob,example.com,"sip:bob@10.0.0.6",,<sip:edge.example.net;lr>,${inAnHour},0.7,b@x,4,,`,
+    '3,carol,example.com,sip:carol@10.0.0.7,,,0,,c@x,1,,',
+    '4,dave,example.com,sip:dave@10.0.0.8,,,1000000000,,d@x,1,,',
+    `5,erin,,sip:erin@10.0.0.9,,,${inAnHour},,e@x,1,,`,
+    `6,frank,example.com,tel:+15550100,,,${inAnHour},,f@x,1,,`,
+    `7,"mal\r\nX: 1",example.com,sip:m@10.0.0.9,,,${inAnHour},,g@x,1,,`,
+  ];
+
+  it('reads its table as CSV and names each row that is left out', async () => {
+    const data = temporaryDirectory();
+    const file = join(data, 'location.csv');
+    writeFileSync(file, `${rows.join('\n')}\n`);
+    const done = await importFile(file, data);
+    expect(done.stdout, done.stderr).toMatch(/^imported 2, skipped 5 /);
+    const reasons = done.stderr.split('\n');
+    for (const reason of ['permanent', 'expired', 'no domain', 'the contact is no SIP URI', 'no address-of-record']) {
+      expect(reasons.filter((line) => line.includes(reason)).length, reason).toBe(1);
+    }
+    const aorta = await Aorta.start({ data });
+    expect((await contactsOf(aorta, 'alice@example.com')).join()).toContain('<sip:alice@10.0.0.5:5060>');
+    expect((await contactsOf(aorta, 'bob@example.com')).join()).toMatch(/<sip:bob@10.0.0.6>.*q=0.7/);
+    await aorta.stop();
+  });
+
+  it('says what a file is not', async () => {
+    const data = temporaryDirectory();
+    const file = join(data, 'users.csv');
+    writeFileSync(file, 'username,password\nalice,x\n');
+    const done = await importFile(file, data);
+    expect([done.exit.code, done.stderr]).toEqual([
+      1,
+      'aorta: line 1 names no column "contact": the first line must name the columns, such as username,domain,contact,expires,callid,cseq\n',
+    ]);
+    expect((await importFile(file, data, '--timezone', 'CET')).exit.code).toBe(2);
+    expect((await importFile(join(data, 'none.csv'), data)).stderr).toContain('no such file');
+  });
+});
