@@ -13,8 +13,9 @@ export const ROW_IDENTITY = 4;
 /** Two words, see expiresAtOf. */
 export const ROW_EXPIRES = 6;
 export const ROW_CSEQ = 8;
-/** Three words: id high, id low, highest nc. */
-export const ROW_NONCE = 9;
+export const ROW_EPOCH = 9;
+/** Two words: id, highest nc. */
+export const ROW_NONCE = 10;
 /** Two words, see addressOf; the number of bindings stands in the top of the second. */
 export const ROW_PLACE = 12;
 /** Two words. */
@@ -67,8 +68,8 @@ export class RowCopy implements PlainBinding {
   expiresAt = 0;
   grantedS = 0;
   cseq = 0;
-  nonceIdHigh = 0;
-  nonceIdLow = 0;
+  epoch = 0;
+  nonceId = 0;
   highestNc = 0;
 
   /** Exactly one binding, whose changing fields the row has. */
@@ -85,9 +86,9 @@ export class RowCopy implements PlainBinding {
     this.expiresAt = expiresAtOf(words, at + ROW_EXPIRES);
     this.grantedS = grantedOf(words, at + ROW_EXPIRES);
     this.cseq = words[at + ROW_CSEQ];
-    this.nonceIdHigh = words[at + ROW_NONCE];
-    this.nonceIdLow = words[at + ROW_NONCE + 1];
-    this.highestNc = words[at + ROW_NONCE + 2];
+    this.epoch = words[at + ROW_EPOCH];
+    this.nonceId = words[at + ROW_NONCE];
+    this.highestNc = words[at + ROW_NONCE + 1];
   }
 
   /** Another one's fields. */
@@ -99,8 +100,8 @@ export class RowCopy implements PlainBinding {
     this.expiresAt = from.expiresAt;
     this.grantedS = from.grantedS;
     this.cseq = from.cseq;
-    this.nonceIdHigh = from.nonceIdHigh;
-    this.nonceIdLow = from.nonceIdLow;
+    this.epoch = from.epoch;
+    this.nonceId = from.nonceId;
     this.highestNc = from.highestNc;
   }
 }

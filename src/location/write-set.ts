@@ -6,6 +6,7 @@ import {
   COUNTED_MAX,
   GRANTED_MAX_S,
   ROW_CSEQ,
+  ROW_EPOCH,
   ROW_EXPIRES,
   ROW_IDENTITY,
   ROW_NONCE,
@@ -137,9 +138,9 @@ export class WriteSet {
     rows[row + ROW_IDENTITY + 1] = binding.identityLow;
     setExpires(rows, row + ROW_EXPIRES, binding.expiresAt, binding.grantedS);
     rows[row + ROW_CSEQ] = binding.cseq;
-    rows[row + ROW_NONCE] = binding.nonceIdHigh;
-    rows[row + ROW_NONCE + 1] = binding.nonceIdLow;
-    rows[row + ROW_NONCE + 2] = binding.highestNc;
+    rows[row + ROW_EPOCH] = binding.epoch;
+    rows[row + ROW_NONCE] = binding.nonceId;
+    rows[row + ROW_NONCE + 1] = binding.highestNc;
   }
 
   private entryFor(k0: number, k1: number, k2: number, k3: number): number {

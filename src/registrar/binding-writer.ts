@@ -48,8 +48,8 @@ import {
   LENGTH,
   NO_Q,
   NONCE_COUNT,
-  NONCE_ID_HIGH,
-  NONCE_ID_LOW,
+  NONCE_ID,
+  nonceIdOf,
   PARAMS_LENGTH,
   PATH_LENGTH,
   Q,
@@ -94,7 +94,7 @@ export function writeImage(w: Writer, contact: number, out: Outbox, before: numb
   setTime(bytes, at + REGISTERED_AT, before >= 0 ? timeOf(out.state, before + REGISTERED_AT) : out.now);
   setU32(bytes, at + CSEQ, table[T_CSEQ]);
   writeNonce(bytes, at, out);
-  setEpoch(bytes, at, 0, 0);
+  setEpoch(bytes, at, 0);
   writeKept(w, contact, out);
   if (!w.overflow) setU16(bytes, at + LENGTH, w.at - at);
 }
@@ -117,8 +117,7 @@ function writeKept(w: Writer, contact: number, out: Outbox): void {
 }
 
 function writeNonce(bytes: Uint8Array, at: number, out: Outbox): void {
-  setU32(bytes, at + NONCE_ID_HIGH, out.authenticated ? out.nonceIdHigh : 0);
-  setU32(bytes, at + NONCE_ID_LOW, out.authenticated ? out.nonceIdLow : 0);
+  setU32(bytes, at + NONCE_ID, out.authenticated ? nonceIdOf(out.nonceIdHigh, out.nonceIdLow) : 0);
   setU32(bytes, at + NONCE_COUNT, out.authenticated ? out.highestNc : 0);
 }
 

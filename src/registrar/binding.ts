@@ -17,33 +17,32 @@ export const EXPIRES_AT = 2;
 export const REFRESHED_AT = 10;
 export const REGISTERED_AT = 18;
 export const CSEQ = 26; // u32
-export const NONCE_ID_HIGH = 30; // u32 each: the nonce that the last request was authenticated with, and its highest nc
-export const NONCE_ID_LOW = 34;
+export const GRUU_EPOCH = 30; // u32: what the valid temporary GRUUs of the instance share (gruu.ts); 0 for none
+export const NONCE_ID = 34; // u32 each: the nonce that the last request was authenticated with (nonceIdOf), and its highest nc
 export const NONCE_COUNT = 38;
-export const GRUU_EPOCH = 42; // two u32: what the valid temporary GRUUs of the instance share (gruu.ts); zeros for none
 /** Where begins what an image keeps of its request, to its end. */
-export const KEPT = 50;
-export const FLAGS = 50; // IMAGE_*
-// 51 is spare
-export const REG_ID = 52; // u32, 0 where the binding is no flow (RFC 5626 §6)
-export const Q = 56; // u16 in thousandths, NO_Q where there is none
-export const SOURCE_FAMILY = 58;
-export const SOURCE_TRANSPORT = 59;
-export const SOURCE_LISTENER = 60;
-// 61 is spare
-export const SOURCE_PORT = 62; // u16
-export const SOURCE_FLOW = 64; // u32
-export const SOURCE_EPOCH = 68; // u32: of which life of the process SOURCE_FLOW speaks
-export const SOURCE_IP = 72; // 16 bytes
-export const DISPLAY_LENGTH = 88; // u16 each, in the order in which the texts follow
-export const URI_LENGTH = 90;
-export const PARAMS_LENGTH = 92;
-export const CALL_ID_LENGTH = 94;
-export const USER_AGENT_LENGTH = 96;
-export const PATH_LENGTH = 98;
-export const INSTANCE_OFFSET = 100; // u16: the instance ID in the parameters, without quotes and brackets
-export const INSTANCE_LENGTH = 102; // u16, 0 for none
-export const TEXTS = 104;
+export const KEPT = 42;
+export const FLAGS = 42; // IMAGE_*
+// 43 is spare
+export const REG_ID = 44; // u32, 0 where the binding is no flow (RFC 5626 §6)
+export const Q = 48; // u16 in thousandths, NO_Q where there is none
+export const SOURCE_FAMILY = 50;
+export const SOURCE_TRANSPORT = 51;
+export const SOURCE_LISTENER = 52;
+// 53 is spare
+export const SOURCE_PORT = 54; // u16
+export const SOURCE_FLOW = 56; // u32
+export const SOURCE_EPOCH = 60; // u32: of which life of the process SOURCE_FLOW speaks
+export const SOURCE_IP = 64; // 16 bytes
+export const DISPLAY_LENGTH = 80; // u16 each, in the order in which the texts follow
+export const URI_LENGTH = 82;
+export const PARAMS_LENGTH = 84;
+export const CALL_ID_LENGTH = 86;
+export const USER_AGENT_LENGTH = 88;
+export const PATH_LENGTH = 90;
+export const INSTANCE_OFFSET = 92; // u16: the instance ID in the parameters, without quotes and brackets
+export const INSTANCE_LENGTH = 94; // u16, 0 for none
+export const TEXTS = 96;
 
 export const NO_Q = 0xffff;
 
@@ -104,17 +103,12 @@ export function cseqOf(bytes: Uint8Array, at: number): number {
 }
 
 /** What the valid temporary GRUUs of the instance share; zeros where there are none (gruu-rules.ts). */
-export function epochHighOf(bytes: Uint8Array, at: number): number {
+export function epochOf(bytes: Uint8Array, at: number): number {
   return u32(bytes, at + GRUU_EPOCH);
 }
 
-export function epochLowOf(bytes: Uint8Array, at: number): number {
-  return u32(bytes, at + GRUU_EPOCH + 4);
-}
-
-export function setEpoch(bytes: Uint8Array, at: number, high: number, low: number): void {
-  setU32(bytes, at + GRUU_EPOCH, high);
-  setU32(bytes, at + GRUU_EPOCH + 4, low);
+export function setEpoch(bytes: Uint8Array, at: number, epoch: number): void {
+  setU32(bytes, at + GRUU_EPOCH, epoch);
 }
 
 /** Whether the image has these IMAGE_* flags. */
@@ -224,9 +218,14 @@ export function isImage(bytes: Uint8Array, at: number, end: number): boolean {
   return pathEnd(bytes, at) === at + length && instanceEnd(bytes, at) <= paramsEnd(bytes, at);
 }
 
+/** A nonce's two words as the one that bindings keep; never 0, which stands for no nonce. */
+export function nonceIdOf(idHigh: number, idLow: number): number {
+  return (Math.imul(idHigh, 0x9e3779b1) ^ idLow) >>> 0 || 1;
+}
+
 /** The highest nc the binding names for a nonce, or -1 where it names another nonce or none. */
 export function highestNcOf(bytes: Uint8Array, at: number, idHigh: number, idLow: number): number {
-  if (u32(bytes, at + NONCE_ID_HIGH) !== idHigh >>> 0 || u32(bytes, at + NONCE_ID_LOW) !== idLow >>> 0) return -1;
+  if (u32(bytes, at + NONCE_ID) !== nonceIdOf(idHigh, idLow)) return -1;
   return u32(bytes, at + NONCE_COUNT);
 }
 
@@ -246,8 +245,8 @@ export function refreshImage(bytes: Uint8Array, at: number, binding: PlainBindin
   setTime(bytes, at + EXPIRES_AT, binding.expiresAt);
   setTime(bytes, at + REFRESHED_AT, binding.expiresAt - binding.grantedS * 1000);
   setU32(bytes, at + CSEQ, binding.cseq);
-  setU32(bytes, at + NONCE_ID_HIGH, binding.nonceIdHigh);
-  setU32(bytes, at + NONCE_ID_LOW, binding.nonceIdLow);
+  setU32(bytes, at + GRUU_EPOCH, binding.epoch);
+  setU32(bytes, at + NONCE_ID, binding.nonceId);
   setU32(bytes, at + NONCE_COUNT, binding.highestNc);
 }
 
@@ -256,8 +255,8 @@ export function describeImage(bytes: Uint8Array, at: number, into: PlainBinding)
   into.expiresAt = expiresAtOf(bytes, at);
   into.grantedS = (into.expiresAt - refreshedAtOf(bytes, at)) / 1000;
   into.cseq = cseqOf(bytes, at);
-  into.nonceIdHigh = u32(bytes, at + NONCE_ID_HIGH);
-  into.nonceIdLow = u32(bytes, at + NONCE_ID_LOW);
+  into.epoch = epochOf(bytes, at);
+  into.nonceId = u32(bytes, at + NONCE_ID);
   into.highestNc = u32(bytes, at + NONCE_COUNT);
   return into.grantedS >= 0 && Number.isInteger(into.grantedS);
 }

@@ -6,8 +6,7 @@ import { ascii } from '../sip/writer.ts';
 import {
   cseqOf,
   displayAt,
-  epochHighOf,
-  epochLowOf,
+  epochOf,
   expiresAtOf,
   imageLength,
   instanceAt,
@@ -63,7 +62,7 @@ function writeGruus(out: Outbox, gruus: Gruus, bytes: Uint8Array, from: number, 
   answer.text(PUB_GRUU);
   gruus.writePublic(answer, aor, aorLength, sips, bytes, at);
   const newest = newestOfInstance(bytes, from, to, at, out.now);
-  if ((epochHighOf(bytes, newest) | epochLowOf(bytes, newest)) !== 0) {
+  if (epochOf(bytes, newest) !== 0) {
     answer.text(TEMP_GRUU);
     gruus.writeTemporary(answer, aor, aorLength, aorKey, sips, bytes, newest);
   }

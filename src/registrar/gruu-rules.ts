@@ -1,5 +1,5 @@
 // What RFC 5627 §5.1 asks of a REGISTER with instance IDs: contacts that would loop are refused, temporary GRUUs end when an
-// instance starts anew. Those that are valid share an epoch, eight bytes in the images of their instance; all that it takes
+// instance starts anew. Those that are valid share an epoch, four bytes in the images of their instance; all that it takes
 // to end them is another epoch. How GRUUs look is gruu.ts's.
 // @hot
 
@@ -15,15 +15,7 @@ import {
   URI_SCHEME,
 } from '../sip/span-table.ts';
 import { canonicalAor } from '../sip/uri.ts';
-import {
-  epochHighOf,
-  epochLowOf,
-  hasCallIdOfRequest,
-  instanceAt,
-  instanceEnd,
-  refreshedAtOf,
-  regIdOf,
-} from './binding.ts';
+import { epochOf, hasCallIdOfRequest, instanceAt, instanceEnd, refreshedAtOf, regIdOf } from './binding.ts';
 import { GRUU_TEMPORARY, type Gruus } from './gruu.ts';
 import { contactInstanceAt, contactInstanceEnd, foldedLength, hasInstance, sameInstance } from './instance-id.ts';
 import { flowRegId } from './outbound.ts';
@@ -79,14 +71,13 @@ export function settleEpochs(out: Outbox, bindings: WorkingBindings): void {
     if (contact < 0 || !hasInstance(contact)) continue;
     const newest = newestOf(out, bindings, contact, 0);
     if (newest >= 0 && !isNewLife(out, bindings, contact) && hasEpoch(out, newest)) {
-      bindings.setEpoch(i, epochHighOf(out.state, newest), epochLowOf(out.state, newest));
+      bindings.setEpoch(i, epochOf(out.state, newest));
       continue;
     }
-    const high = (out.tagHigh ^ out.now) >>> 0;
-    const low = (out.tagLow ^ instanceHash(contact)) >>> 0;
-    bindings.setEpoch(i, high, low);
+    const epoch = (out.tagHigh ^ Math.imul(out.tagLow ^ out.now, 0x9e3779b1) ^ instanceHash(contact)) >>> 0 || 1;
+    bindings.setEpoch(i, epoch);
     for (let j = 0; newest >= 0 && j < bindings.count; j++)
-      if (bindings.isUntouched(j) && isOfInstance(out, bindings.imageAt[j], contact)) bindings.setEpoch(j, high, low);
+      if (bindings.isUntouched(j) && isOfInstance(out, bindings.imageAt[j], contact)) bindings.setEpoch(j, epoch);
   }
 }
 
@@ -108,7 +99,7 @@ function newestOf(out: Outbox, bindings: WorkingBindings, contact: number, regId
 }
 
 function hasEpoch(out: Outbox, image: number): boolean {
-  return (epochHighOf(out.state, image) | epochLowOf(out.state, image)) !== 0;
+  return epochOf(out.state, image) !== 0;
 }
 
 function isOfInstance(out: Outbox, image: number, contact: number): boolean {

@@ -1,10 +1,9 @@
 // GRUUs as texts (RFC 5627 §5.4): a public one is the AOR with the instance ID in `gr`, a temporary one a sealed token that
 // names AOR and instance and is read again without memory. When they are made and when they end is gruu-rules.ts's.
 //
-// A token is 48 bytes: a synthetic IV and 32 bytes of ciphertext, as in AES-SIV (RFC 5297). The IV is a code over contents
-// and domain under one key and starts the key stream under another. Reasons: docs/decisions/0061.
+// A token is 48 bytes: a synthetic IV and 32 bytes of ciphertext, in the manner of SIV (RFC 5297). The IV is a code (SipHash-2-4)
+// over contents and domain under one key, and starts the key stream (the same under another). Reasons: docs/decisions/0061.
 
-import { type Cipher, createCipheriv } from 'node:crypto';
 import { decodeBase64Url, encodeBase64Url } from '../sip/base64url.ts';
 import { AT_SIGN, HEX, LOWER, PERCENT } from '../sip/scanner.ts';
 import { SipHash } from '../sip/siphash.ts';
@@ -19,7 +18,7 @@ import {
 } from '../sip/span-table.ts';
 import { hasUriParam, uriParamAt, uriParamEnd } from '../sip/uri-param.ts';
 import { ascii, type Writer } from '../sip/writer.ts';
-import { cseqOf, epochHighOf, epochLowOf, instanceAt, instanceEnd, regIdOf } from './binding.ts';
+import { cseqOf, epochOf, instanceAt, instanceEnd, regIdOf } from './binding.ts';
 import { deriveKey } from './derived-key.ts';
 import { foldedLength, sameInstance } from './instance-id.ts';
 
@@ -30,14 +29,15 @@ export const GRUU_TEMPORARY = 2;
 /** It has a gr that was never given out here: 404 (RFC 5627 §6.1). */
 export const GRUU_INVALID = 3;
 
-const BLOCK = 16;
 const TOKEN_CHARS = 64;
 const INSTANCE_BYTES_MAX = 512;
 // Places in the token's words: IV first, then what is sealed.
 const AOR_KEY = 4;
 const EPOCH = 8;
-const CSEQ = 10;
-const REG_ID = 11;
+const CSEQ = 9;
+const REG_ID = 10;
+// The last word is zero.
+const WORDS = 12;
 
 const GR = ascii('gr');
 const SIP = ascii('sip:');
@@ -58,29 +58,23 @@ function characters(marks: string): Uint8Array {
 export class Gruus {
   /** Of the temporary GRUU read last: the key of its AOR (as AorState.key), and the epoch its instance's bindings share. */
   readonly aorKey = new Uint32Array(4);
-  epochHigh = 0;
-  epochLow = 0;
+  epoch = 0;
   private kind = GRUU_NONE;
   /** Of the public GRUU read last. */
   private readonly instance = new Uint8Array(INSTANCE_BYTES_MAX);
   private instanceLength = 0;
-  private readonly code: Cipher;
-  private readonly stream: Cipher;
-  private readonly domain: SipHash;
-  private readonly words = new Uint32Array(12);
-  private readonly bytes = new Uint8Array(this.words.buffer);
+  private readonly code: SipHash;
+  private readonly stream: SipHash;
+  private readonly words = new Uint32Array(WORDS);
   private readonly text = new Uint8Array(TOKEN_CHARS);
-  private readonly block = new Uint8Array(BLOCK);
-  private readonly counters = new Uint8Array(2 * BLOCK);
 
   /**
    * @param secret 32 bytes, the same on every shard and node
    * @param generation number of the keys; another one ends every temporary GRUU
    */
   constructor(secret: Uint8Array, generation = 0) {
-    this.code = blockCipher(deriveKey(secret, `gruu code ${generation}`));
-    this.stream = blockCipher(deriveKey(secret, `gruu stream ${generation}`));
-    this.domain = new SipHash(deriveKey(secret, `gruu domain ${generation}`), 2, 4);
+    this.code = new SipHash(deriveKey(secret, `gruu code ${generation}`), 2, 4);
+    this.stream = new SipHash(deriveKey(secret, `gruu stream ${generation}`), 2, 4);
   }
 
   /**
@@ -112,13 +106,14 @@ export class Gruus {
     at: number,
   ): void {
     const { words, text } = this;
-    words.set(aorKey, AOR_KEY);
-    words[EPOCH] = epochHighOf(image, at);
-    words[EPOCH + 1] = epochLowOf(image, at);
+    for (let i = 0; i < 4; i++) words[AOR_KEY + i] = aorKey[i];
+    words[EPOCH] = epochOf(image, at);
     words[CSEQ] = cseqOf(image, at);
     words[REG_ID] = regIdOf(image, at);
+    words[WORDS - 1] = 0;
     const host = aor.lastIndexOf(AT_SIGN, aorLength - 1);
-    this.bytes.set(this.iv(aor, host + 1, aorLength), 0);
+    const iv = this.iv(aor, host + 1, aorLength);
+    for (let i = 0; i < AOR_KEY; i++) words[i] = iv[i];
     this.crypt();
     encodeBase64Url(words, text);
     w.text(sips ? SIPS : SIP);
@@ -142,11 +137,7 @@ export class Gruus {
     const to = instanceEnd(image, at);
     if (to === from) return false;
     if (this.kind === GRUU_PUBLIC) return sameInstance(this.instance, 0, this.instanceLength, image, from, to);
-    return (
-      this.kind === GRUU_TEMPORARY &&
-      epochHighOf(image, at) === this.epochHigh &&
-      epochLowOf(image, at) === this.epochLow
-    );
+    return this.kind === GRUU_TEMPORARY && epochOf(image, at) === this.epoch;
   }
 
   private readKind(bytes: Uint8Array, uri: Int32Array, base: number): number {
@@ -171,35 +162,33 @@ export class Gruus {
     this.crypt();
     const iv = this.iv(bytes, uri[base + URI_HOST_AT], uri[base + URI_HOST_END]);
     let wrong = 0;
-    for (let i = 0; i < BLOCK; i++) wrong |= iv[i] ^ this.bytes[i];
+    for (let i = 0; i < AOR_KEY; i++) wrong |= iv[i] ^ words[i];
     if (wrong !== 0) return false;
     for (let i = 0; i < 4; i++) this.aorKey[i] = words[AOR_KEY + i];
-    this.epochHigh = words[EPOCH];
-    this.epochLow = words[EPOCH + 1];
+    this.epoch = words[EPOCH];
     return true;
   }
 
-  /** The code over the two blocks of the contents and one of the domain: CBC-MAC, sound since the length is fixed. */
-  private iv(host: Uint8Array, at: number, end: number): Uint8Array {
-    const { block, bytes, domain } = this;
-    domain.begin();
-    for (let i = at; i < end; i++) domain.byte(LOWER[host[i]]);
-    domain.end();
-    for (let i = 0; i < BLOCK; i++) block[i] = bytes[BLOCK + i];
-    let sum = this.code.update(block);
-    for (let i = 0; i < BLOCK; i++) block[i] = sum[i] ^ bytes[2 * BLOCK + i];
-    sum = this.code.update(block);
-    for (let i = 0; i < BLOCK; i++) block[i] = sum[i] ^ (domain.out[i >> 2] >>> (8 * (i & 3)));
-    return this.code.update(block);
+  /** The code over contents and domain: four words. */
+  private iv(host: Uint8Array, at: number, end: number): Uint32Array {
+    const { code, words } = this;
+    code.begin();
+    for (let i = AOR_KEY; i < WORDS; i++) code.word(words[i]);
+    for (let i = at; i < end; i++) code.byte(LOWER[host[i]]);
+    code.end();
+    return code.out;
   }
 
   /** Seals or opens: the contents under the key stream that the IV starts. */
   private crypt(): void {
-    const { bytes, counters } = this;
-    for (let i = 0; i < BLOCK; i++) counters[i] = counters[BLOCK + i] = bytes[i];
-    counters[2 * BLOCK - 1] ^= 1;
-    const stream = this.stream.update(counters);
-    for (let i = 0; i < 2 * BLOCK; i++) bytes[BLOCK + i] ^= stream[i];
+    const { stream, words } = this;
+    for (let at = AOR_KEY; at < WORDS; at += 4) {
+      stream.begin();
+      for (let i = 0; i < AOR_KEY; i++) stream.word(words[i]);
+      stream.word(at);
+      stream.end();
+      for (let i = 0; i < 4; i++) words[at + i] ^= stream.out[i];
+    }
   }
 }
 
@@ -207,11 +196,6 @@ export class Gruus {
 export function isGruuInstance(bytes: Uint8Array, at: number, end: number): boolean {
   const length = end - at;
   return length > 0 && length <= INSTANCE_BYTES_MAX && foldedLength(bytes, at, end) > 0;
-}
-
-/** Block by block, each by itself: the bare permutation that the modes above are made of. */
-function blockCipher(key: Uint8Array): Cipher {
-  return createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
 }
 
 /** Writes bytes[at, end), all but `plain` escaped, the first `folded` bytes in lower case. */

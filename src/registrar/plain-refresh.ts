@@ -4,12 +4,10 @@
 
 import { SipHash } from '../sip/siphash.ts';
 import { table } from '../sip/slab.ts';
-import { OPTION_GRUU, T_CONTACT_COUNT, T_CONTACT_STAR, T_CONTACTS, T_CSEQ } from '../sip/span-table.ts';
+import { T_CONTACT_COUNT, T_CONTACT_STAR, T_CONTACTS, T_CSEQ } from '../sip/span-table.ts';
 import { hashKept } from './binding.ts';
 import { writeImage } from './binding-writer.ts';
-import { hasInstance } from './instance-id.ts';
 import type { Outbox } from './outbox.ts';
-import { supports } from './path.ts';
 
 /** The only binding of an AOR, without its texts. The registrar changes it in place. */
 export interface PlainBinding {
@@ -21,9 +19,10 @@ export interface PlainBinding {
   /** The interval last granted, seconds: it was refreshed that long before it ends. */
   grantedS: number;
   cseq: number;
-  /** The nonce that the last request was authenticated with, and the highest nc; zeros without one. */
-  nonceIdHigh: number;
-  nonceIdLow: number;
+  /** What the temporary GRUUs of its instance share (gruu.ts); 0 without one. */
+  epoch: number;
+  /** The nonce that the last request was authenticated with (nonceIdOf), and the highest nc; zeros without one. */
+  nonceId: number;
   highestNc: number;
 }
 
@@ -50,13 +49,11 @@ export class Identity {
 
 /**
  * Whether the request in the table may be a plain refresh of `binding` as far as that can be told without its texts: one
- * contact, no "*", a binding that has not run out, a CSeq that is in order whatever the Call-ID; and an answer without GRUUs
- * (RFC 5627), which follow from what only the record says.
+ * contact, no "*", a binding that has not run out, a CSeq that is in order whatever the Call-ID.
  */
 export function mayRefresh(binding: PlainBinding, now: number): boolean {
   if (table[T_CONTACT_COUNT] !== 1 || table[T_CONTACT_STAR] !== 0) return false;
-  if (binding.expiresAt <= now || table[T_CSEQ] >>> 0 <= binding.cseq) return false;
-  return !supports(OPTION_GRUU) || !hasInstance(T_CONTACTS);
+  return binding.expiresAt > now && table[T_CSEQ] >>> 0 > binding.cseq;
 }
 
 /** Writes the image that the request would make into the outbox's record; whether it is the binding's, but for what a refresh changes. */

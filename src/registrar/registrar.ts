@@ -34,7 +34,7 @@ import {
   URI_SCHEME,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
-import { cseqOf, expiresAtOf, hasCallIdOfRequest, imageLength, raiseNc, setEpoch } from './binding.ts';
+import { cseqOf, expiresAtOf, hasCallIdOfRequest, imageLength, nonceIdOf, raiseNc, setEpoch } from './binding.ts';
 import { writeImage } from './binding-writer.ts';
 import {
   CHANGE_EVICTED,
@@ -143,13 +143,14 @@ export class Registrar {
    * request and that binding, which is changed. GO_ON where it is no such request; then nothing has been done.
    */
   refresh(out: Outbox, binding: PlainBinding, identity: Identity): number {
-    if (!mayRefresh(binding, out.now)) return GO_ON;
+    if (!mayRefresh(binding, out.now) || (binding.epoch === 0 && this.gruus !== null && hasInstances())) return GO_ON;
     const seconds = requestedExpiresS(T_CONTACTS, this.policy);
     if (seconds === 0) return GO_ON;
     const granted = this.granted(out, seconds);
     const expiresAt = out.now + granted * 1000;
     const image = out.record.at;
     if (!isSameBinding(out, binding, identity, expiresAt)) return GO_ON;
+    setEpoch(out.record.bytes, image, binding.epoch);
     binding.expiresAt = expiresAt;
     binding.grantedS = granted;
     binding.cseq = table[T_CSEQ] >>> 0;
@@ -356,11 +357,10 @@ function isOutOfOrder(out: Outbox, image: number): boolean {
 /** The binding's nonce becomes the request's, with the highest nc that it was used with as far as the binding tells. */
 function takeNonce(out: Outbox, binding: PlainBinding): void {
   const { nonceIdHigh, nonceIdLow } = out;
-  const isSame = binding.nonceIdHigh === nonceIdHigh >>> 0 && binding.nonceIdLow === nonceIdLow >>> 0;
-  const known = isSame ? binding.highestNc : -1;
+  const id = nonceIdOf(nonceIdHigh, nonceIdLow);
+  const known = binding.nonceId === id ? binding.highestNc : -1;
   if (out.authenticated) out.highestNc = known > out.nc ? known : out.nc;
-  binding.nonceIdHigh = out.authenticated ? nonceIdHigh >>> 0 : 0;
-  binding.nonceIdLow = out.authenticated ? nonceIdLow >>> 0 : 0;
+  binding.nonceId = out.authenticated ? id : 0;
   binding.highestNc = out.authenticated ? out.highestNc : 0;
 }
 
@@ -396,7 +396,6 @@ function writeRecord(out: Outbox, bindings: WorkingBindings): void {
       w.span(out.state, image, image + imageLength(out.state, image));
       if (out.authenticated && !w.overflow) raiseNc(w.bytes, at, nonceIdHigh, nonceIdLow, out.highestNc);
     }
-    if (bindings.hasEpochs && bindings.epochSet[i] === 1 && !w.overflow)
-      setEpoch(w.bytes, at, bindings.epochHigh[i], bindings.epochLow[i]);
+    if (bindings.hasEpochs && bindings.epochSet[i] === 1 && !w.overflow) setEpoch(w.bytes, at, bindings.epoch[i]);
   }
 }

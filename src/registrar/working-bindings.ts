@@ -38,8 +38,7 @@ export class WorkingBindings {
   /** Whether entries may have an epoch of their temporary GRUUs other than their image's; by entry, those that have. */
   hasEpochs = false;
   readonly epochSet = new Uint8Array(BINDINGS_MAX + CONTACTS_MAX);
-  readonly epochHigh = new Uint32Array(BINDINGS_MAX + CONTACTS_MAX);
-  readonly epochLow = new Uint32Array(BINDINGS_MAX + CONTACTS_MAX);
+  readonly epoch = new Uint32Array(BINDINGS_MAX + CONTACTS_MAX);
   private readonly storedUri = new Int32Array(URI_INTS);
 
   /**
@@ -112,10 +111,9 @@ export class WorkingBindings {
     this.hasEpochs = true;
   }
 
-  setEpoch(i: number, high: number, low: number): void {
+  setEpoch(i: number, epoch: number): void {
     this.epochSet[i] = 1;
-    this.epochHigh[i] = high;
-    this.epochLow[i] = low;
+    this.epoch[i] = epoch;
   }
 
   isGone(i: number): boolean {

@@ -6,7 +6,7 @@ import { RowCopy } from '../location/binding-row.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord, setRecordAorLength } from '../location/record.ts';
 import type { WriteSet } from '../location/write-set.ts';
-import { refreshImage } from '../registrar/binding.ts';
+import { nonceIdOf, refreshImage } from '../registrar/binding.ts';
 import { countImages, highestNc } from '../registrar/images.ts';
 import { type Outbox, RECORD_BYTES_MAX } from '../registrar/outbox.ts';
 import { Identity } from '../registrar/plain-refresh.ts';
@@ -121,8 +121,7 @@ export class AorState {
   /** What the AOR's bindings say of a nonce, or -1. */
   highestNc(out: Outbox, idHigh: number, idLow: number): number {
     const { row } = this;
-    if (this.findPlain())
-      return row.nonceIdHigh === idHigh >>> 0 && row.nonceIdLow === idLow >>> 0 ? row.highestNc : -1;
+    if (this.findPlain()) return row.nonceId === nonceIdOf(idHigh, idLow) ? row.highestNc : -1;
     this.load(out);
     return this.failure === null ? highestNc(out.state, out.stateAt, out.stateEnd, idHigh, idLow) : -1;
   }
