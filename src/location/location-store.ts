@@ -45,8 +45,9 @@ export interface LocationStore {
    * Applies every write of the set, in one transaction: when it returns, all of them hold and will after a crash
    * (of the process, and with durability `durable` of the machine); when it throws, none does.
    * @param now epoch ms
+   * @param lasting false: after a crash of the machine the writes may be undone; for what time undoes anyway
    */
-  commit(writes: WriteSet, now: number): void;
+  commit(writes: WriteSet, now: number, lasting?: boolean): void;
 
   /**
    * Names AORs whose first binding has run out by `now` (epoch ms), looking at no more than `budget`. An AOR that the next

@@ -102,7 +102,7 @@ export class LogStore implements LocationStore, RowVisitor {
     return length;
   }
 
-  commit(writes: WriteSet, now: number): void {
+  commit(writes: WriteSet, now: number, lasting = true): void {
     const { frame, cleaner, log } = this;
     let encoded = 0;
     let address = 0;
@@ -113,7 +113,7 @@ export class LogStore implements LocationStore, RowVisitor {
       if (frame.entries === 0) return;
       address = log.place(frame.length);
       frame.seal(address, log.last, now);
-      log.append(frame.bytes, frame.length, address);
+      log.append(frame.bytes, frame.length, address, lasting || cleaner.moves > 0);
     } catch (error) {
       cleaner.failed();
       while (--encoded >= 0) if (this.isNew[encoded] === 1) this.table.giveBack(this.rowOf[encoded]);

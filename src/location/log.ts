@@ -44,6 +44,8 @@ export class Log {
   private readonly directory: string;
   private readonly folder: string;
   private readonly durability: Durability;
+  /** Frames at the head wait for the next sync. */
+  private unsynced = false;
 
   /**
    * @param directory of the shard; made where it is missing. The caller sets `head` and `last` when it has read the frames.
@@ -90,14 +92,20 @@ export class Log {
     return this.generations.length === 0 ? this.head : this.head + left;
   }
 
-  /** Appends a frame at the address that `place` gave. Throws with nothing appended: the next frame overwrites what was written. */
-  append(bytes: Uint8Array, length: number, address: number): void {
+  /**
+   * Appends a frame at the address that `place` gave. Throws with nothing appended: the next frame overwrites what was written.
+   * @param lasting false: nobody is told of it, so the next frame's sync is soon enough
+   */
+  append(bytes: Uint8Array, length: number, address: number, lasting = true): void {
     const generation = this.generationFor(address);
     const at = address % GENERATION_BYTES;
     if (this.durability === 'durable') this.zeroAhead(generation, at + length);
     try {
       for (let done = 0; done < length; ) done += writeSync(generation.fd, bytes, done, length - done, at + done);
-      if (this.durability === 'durable') fdatasyncSync(generation.fd);
+      if (this.durability === 'durable') {
+        if (lasting) fdatasyncSync(generation.fd);
+        this.unsynced = !lasting;
+      }
     } catch (error) {
       this.blot(generation, at, length);
       throw error;
@@ -134,6 +142,7 @@ export class Log {
 
   /** Unlinks the oldest generation, which nothing needs any more. */
   dropTail(): void {
+    this.settle();
     const generation = this.generations.shift();
     if (generation === undefined) return;
     closeSync(generation.fd);
@@ -142,7 +151,7 @@ export class Log {
 
   close(): void {
     for (const { fd } of this.generations.splice(0)) {
-      if (this.durability === 'process') fsyncSync(fd); // an orderly end leaves nothing to chance
+      if (this.durability === 'process' || this.unsynced) fsyncSync(fd); // an orderly end leaves nothing to chance
       closeSync(fd);
     }
   }
@@ -166,10 +175,18 @@ export class Log {
     const number = Math.floor(address / GENERATION_BYTES);
     const last = this.generations.at(-1);
     if (last !== undefined && last.number === number) return last;
+    this.settle();
     const generation = this.open(number, 'w+');
     if (this.durability === 'durable') sync(this.folder);
     this.generations.push(generation);
     return generation;
+  }
+
+  /** What waits for a sync gets it: before a generation begins or ends, so that none has a gap. */
+  private settle(): void {
+    const newest = this.generations.at(-1);
+    if (this.unsynced && newest !== undefined) fdatasyncSync(newest.fd);
+    this.unsynced = false;
   }
 
   private open(number: number, flags: 'r+' | 'w+'): Generation {

@@ -30,6 +30,12 @@ export class Answers {
     this.bytes = bytes;
   }
 
+  /** Whether any answer waits for the commit. */
+  get hasConditional(): boolean {
+    for (let row = 0; row < this.count; row++) if (this.conditional[row] !== 0) return true;
+    return false;
+  }
+
   add(slot: number, at: number, end: number, port: number): number {
     const row = this.count++;
     this.slot[row] = slot;

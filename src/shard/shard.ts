@@ -220,7 +220,8 @@ export class Shard {
     this.now = now;
     if (this.writes.count > 0) {
       try {
-        this.store.commit(this.writes, now);
+        // What only runs out would run out again after a crash: nobody waits for the disk.
+        this.store.commit(this.writes, now, this.answers.hasConditional);
         this.counters[COUNTER.commits]++;
         this.tally.apply();
         this.sweeper.flows?.committed(this.writes, now);

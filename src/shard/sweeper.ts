@@ -15,6 +15,8 @@ import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;
+/** Between two looks: a million that end at once are no reason to work without a pause beside the others' requests. */
+const PAUSE_MS = 2;
 
 export class Sweeper implements DueVisitor {
   private readonly store: LocationStore;
@@ -27,6 +29,7 @@ export class Sweeper implements DueVisitor {
   flows: FlowSweeper | null = null;
   /** Where expired bindings are told, while somebody listens. */
   changes: Changes | null = null;
+  private sweptAt = 0;
 
   constructor(
     store: LocationStore,
@@ -47,13 +50,16 @@ export class Sweeper implements DueVisitor {
   /** Bindings that have run out or lost their connection join the batch's writes; the rest at the next call. */
   sweep(now: number): void {
     this.out.now = now;
-    this.store.expire(now, AORS_PER_BATCH, this);
+    if (this.pauseMs(now) === 0) {
+      this.sweptAt = now;
+      this.store.expire(now, AORS_PER_BATCH, this);
+    }
     this.flows?.sweep(now, this.changes);
   }
 
   /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    const expiry = this.store.msToNextExpiry(now);
+    const expiry = this.store.msToNextExpiry(now) || this.pauseMs(now);
     return this.flows === null ? expiry : sooner(expiry, this.flows.msToNext(now));
   }
 
@@ -79,6 +85,11 @@ export class Sweeper implements DueVisitor {
     state.put(out, after);
     if (this.changes !== null) this.report(this.changes);
     this.swept(before - after, expiresAt);
+  }
+
+  private pauseMs(now: number): number {
+    const left = this.sweptAt + PAUSE_MS - now;
+    return left > 0 && left <= PAUSE_MS ? left : 0;
   }
 
   private swept(bindings: number, expiresAt: number): void {

@@ -1,5 +1,5 @@
 // A process with a location store of its own, to be killed, traced or starved by the tests.
-// Arguments: acknowledge | trace | disk-full | fill | scan, directory, durability.
+// Arguments: acknowledge | trace | trace-passing | disk-full | fill | scan, directory, durability.
 
 import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
@@ -12,10 +12,10 @@ const [mode, directory, durability] = process.argv.slice(2);
 const store = new LogStore(directory, durability as Durability);
 const writes = new WriteSet();
 
-function commit(first: number, count: number, size = 100): void {
+function commit(first: number, count: number, size = 100, lasting = true): void {
   writes.clear();
   for (let n = first; n < first + count; n++) putRecord(writes, n, `aor-${n}`, size);
-  store.commit(writes, 0);
+  store.commit(writes, 0, lasting);
 }
 
 /** Commits one AOR after the other and says so, until it is killed. */
@@ -26,13 +26,13 @@ function acknowledge(): void {
   }
 }
 
-/** Ten loads and commits between two marks. */
-function trace(): void {
+/** Ten loads and commits between two marks. @param lasting whether each of them, or the last alone */
+function trace(lasting: boolean): void {
   commit(0, 10);
   for (let n = 0; n < 10; n++) {
     writeSync(1, 'before\n');
     textOf(store, n);
-    commit(n, 1);
+    commit(n, 1, 100, lasting || n === 9);
     writeSync(1, 'after\n');
   }
 }
@@ -69,7 +69,8 @@ function diskFull(): void {
 }
 
 if (mode === 'acknowledge') acknowledge();
-else if (mode === 'trace') trace();
+else if (mode === 'trace') trace(true);
+else if (mode === 'trace-passing') trace(false);
 else if (mode === 'fill') commit(0, 500);
 else if (mode === 'scan') store.scan(() => {});
 else diskFull();
