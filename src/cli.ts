@@ -8,6 +8,7 @@ import { addCompletionCommand } from './server/commands/completion-command.ts';
 import { addConfigCommands } from './server/commands/config-command.ts';
 import { addDoctorCommand } from './server/commands/doctor-command.ts';
 import { addTopCommand } from './server/commands/top-command.ts';
+import { addTraceCommand } from './server/commands/trace-command.ts';
 import { addUlCommand, translateSpelling } from './server/commands/ul-command.ts';
 import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
@@ -187,6 +188,7 @@ function program(): Command {
   addUlCommand(root);
   addConfigCommands(root);
   addTopCommand(root);
+  addTraceCommand(root);
   addDoctorCommand(root);
   addBenchCommand(root);
   addCompletionCommand(root);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_AUTH } from '../../src/server/auth-config.ts';
 import { type AdminFixture, openFeed, startAdmin } from '../support/admin-server.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
+import { poll } from '../support/child-process.ts';
 import { bindings, type SipClient } from '../support/sip-client.ts';
 
 let admin: AdminFixture;
@@ -158,6 +159,29 @@ describe('the server', () => {
     expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { problems: ['draining'] } });
     await call('POST', '/v1/drain', { draining: false });
     expect((await call('GET', '/readyz')).status).toBe(200);
+  });
+
+  it('traces a phone into the log, without its credentials, until told otherwise', async () => {
+    const aor = newAor();
+    const traces = () => admin.log.filter(({ event }) => event.startsWith('trace: '));
+    await register(aor, '<sip:before@127.0.0.1:1>');
+    const on = await call('PUT', `/v1/traces/${encodeURIComponent(aor)}`, { seconds: 60 });
+    expect(on).toMatchObject({ status: 200, body: { name: aor } });
+    expect((await call('GET', '/v1/traces')).body).toMatchObject({ items: [{ name: aor }] });
+    const secret = `Authorization: Digest username="x",\r\n response="${'0'.repeat(32)}"`;
+    const request = phone.register({ aor, contacts: ['<sip:traced@127.0.0.1:1>'], headers: [secret] });
+    expect((await phone.request(request)).status).toBe(200);
+    await register(newAor(), '<sip:other@127.0.0.1:1>');
+    await poll('request and answer in the log', 5000, () => traces().length === 2);
+    const messages = traces().map(({ fields }) => String(fields?.message));
+    expect(messages[0]).toMatch(/^REGISTER [\s\S]*<sip:traced@/);
+    expect(messages[0]).not.toContain('00000000');
+    expect(messages[1]).toMatch(/^SIP\/2.0 200 OK/);
+    expect((await call('DELETE', `/v1/traces/${encodeURIComponent(aor)}`)).status).toBe(204);
+    expect((await call('DELETE', `/v1/traces/${encodeURIComponent(aor)}`)).status).toBe(404);
+    await register(aor, '<sip:after@127.0.0.1:1>');
+    expect(traces().length).toBe(2);
+    expect((await call('PUT', '/v1/traces/nobody', {})).body).toMatchObject({ status: 400 });
   });
 
   it('describes every route in OpenAPI', async () => {

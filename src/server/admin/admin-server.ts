@@ -11,6 +11,7 @@ import { httpUrl } from '../http-address.ts';
 import { HttpServer } from '../http-server.ts';
 import { isLoopback } from '../listen-address.ts';
 import type { Log } from '../log.ts';
+import type { MessageWatch } from '../message-watch.ts';
 import { packageVersion } from '../package-version.ts';
 import { Problem } from '../problem.ts';
 import type { ReloadReport } from '../reload.ts';
@@ -29,6 +30,7 @@ import { ProcessMeters } from './process-meters.ts';
 import { Routes } from './route.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { ShardLoad } from './shard-load.ts';
+import { addTraceRoutes } from './trace-routes.ts';
 import { addUserRoutes } from './user-routes.ts';
 
 /** The server as the admin listener sees it. */
@@ -41,6 +43,8 @@ export interface AdminTarget {
   /** Undefined while it starts. */
   readonly shardPool: Pool | undefined;
   readonly users: number;
+  /** Of a server that has started. */
+  readonly watch: MessageWatch;
   /** Reads the configuration anew; undefined where the server was not started from one that can be. */
   reload(): ReloadReport | undefined;
 }
@@ -198,6 +202,10 @@ class RunningAdmin implements AdminServer {
     addLocationRoutes(routes, { locations, orders: () => this.orders });
     addEventRoutes(routes, journal, locations);
     addUserRoutes(routes, () => this.openUserStore());
+    addTraceRoutes(routes, () => {
+      this.pool();
+      return target.watch;
+    });
     const document = openApi(routes.all, packageVersion());
     this.http.route('GET', '/openapi.json', () => ({ body: document }), true);
   }

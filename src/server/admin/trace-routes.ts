@@ -1,0 +1,51 @@
+// Routes of traces: every message of an AOR or from an address into the log (and to HOMER), for a while.
+
+import { z } from 'zod';
+import type { MessageWatch, Trace } from '../message-watch.ts';
+import { Problem } from '../problem.ts';
+import type { Routes } from './route.ts';
+
+const SECONDS = 300;
+
+const traceSchema = z.object({ name: z.string(), until: z.string() });
+const byName = z.strictObject({ name: z.string().min(1) });
+
+export function addTraceRoutes(routes: Routes, watch: () => MessageWatch): void {
+  routes.add({
+    method: 'GET',
+    path: '/v1/traces',
+    summary: 'What is traced, and until when',
+    response: z.object({ items: z.array(traceSchema) }),
+    handle: () => ({ items: watch().active.map(shown) }),
+  });
+  routes.add({
+    method: 'PUT',
+    path: '/v1/traces/{name}',
+    summary: 'Logs every message of an AOR or from an IP address, without credentials, for so many seconds',
+    params: byName,
+    body: z.strictObject({ seconds: z.number().int().min(1).max(86_400).default(SECONDS) }),
+    response: traceSchema,
+    handle: ({ params, body }) => {
+      try {
+        return shown(watch().trace(params.name, body.seconds));
+      } catch (error) {
+        if (error instanceof RangeError) throw new Problem(400, 'bad_request', error.message);
+        throw error;
+      }
+    },
+  });
+  routes.add({
+    method: 'DELETE',
+    path: '/v1/traces/{name}',
+    summary: 'Ends a trace',
+    params: byName,
+    status: 204,
+    handle: ({ params }) => {
+      if (!watch().untrace(params.name)) throw new Problem(404, 'not_found', `${params.name} is not traced`);
+    },
+  });
+}
+
+function shown({ name, until }: Trace): z.output<typeof traceSchema> {
+  return { name, until: new Date(until).toISOString() };
+}
