@@ -31,7 +31,7 @@ until all are registered, how many were put off, the longest waits, and whether 
 
 Examples
   npm run bench:storm
-  npm run bench:storm -- --phones 100000 --only durable --flags "--config no-overload.yaml"
+  npm run bench:storm -- --phones 100000 --only durable "--flags=--config no-overload.yaml"
 `;
 
 const root = rootOf(dirname(fileURLToPath(import.meta.url)));
