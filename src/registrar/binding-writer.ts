@@ -56,7 +56,6 @@ import {
   REFRESHED_AT,
   REG_ID,
   REGISTERED_AT,
-  SOURCE_EPOCH,
   SOURCE_FAMILY,
   SOURCE_FLOW,
   SOURCE_IP,
@@ -129,7 +128,6 @@ function writeSource(bytes: Uint8Array, at: number, out: Outbox): void {
   bytes[at + SOURCE_LISTENER + 1] = 0;
   setU16(bytes, at + SOURCE_PORT, peers.port[peer]);
   setU32(bytes, at + SOURCE_FLOW, peers.flow[peer]);
-  setU32(bytes, at + SOURCE_EPOCH, out.flowEpoch);
   for (let i = 0; i < 16; i++) bytes[at + SOURCE_IP + i] = peers.ip[peer * 16 + i];
 }
 

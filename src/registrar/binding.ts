@@ -32,17 +32,16 @@ export const SOURCE_LISTENER = 52;
 // 53 is spare
 export const SOURCE_PORT = 54; // u16
 export const SOURCE_FLOW = 56; // u32
-export const SOURCE_EPOCH = 60; // u32: of which life of the process SOURCE_FLOW speaks
-export const SOURCE_IP = 64; // 16 bytes
-export const DISPLAY_LENGTH = 80; // u16 each, in the order in which the texts follow
-export const URI_LENGTH = 82;
-export const PARAMS_LENGTH = 84;
-export const CALL_ID_LENGTH = 86;
-export const USER_AGENT_LENGTH = 88;
-export const PATH_LENGTH = 90;
-export const INSTANCE_OFFSET = 92; // u16: the instance ID in the parameters, without quotes and brackets
-export const INSTANCE_LENGTH = 94; // u16, 0 for none
-export const TEXTS = 96;
+export const SOURCE_IP = 60; // 16 bytes
+export const DISPLAY_LENGTH = 76; // u16 each, in the order in which the texts follow
+export const URI_LENGTH = 78;
+export const PARAMS_LENGTH = 80;
+export const CALL_ID_LENGTH = 82;
+export const USER_AGENT_LENGTH = 84;
+export const PATH_LENGTH = 86;
+export const INSTANCE_OFFSET = 88; // u16: the instance ID in the parameters, without quotes and brackets
+export const INSTANCE_LENGTH = 90; // u16, 0 for none
+export const TEXTS = 92;
 
 export const NO_Q = 0xffff;
 
@@ -151,13 +150,9 @@ export function ipAt(at: number): number {
   return at + SOURCE_IP;
 }
 
-/** As Peers.flow; of a stream's connection it holds in the process whose epoch this is (Outbox.flowEpoch). */
+/** As Peers.flow; numbers of connections never come again (transport/flows.ts). */
 export function flowOf(bytes: Uint8Array, at: number): number {
   return u32(bytes, at + SOURCE_FLOW);
-}
-
-export function flowEpochOf(bytes: Uint8Array, at: number): number {
-  return u32(bytes, at + SOURCE_EPOCH);
 }
 
 /** The display name as sent, with its quotes, up to uriAt. */

@@ -28,8 +28,6 @@ export class Outbox {
   /** 64 random-looking bits that are the same for every copy of this request: the To tag, and the jitter's dice. */
   tagHigh = 0;
   tagLow = 0;
-  /** Which life of the process `peers.flow` speaks of: connections do not outlive it. */
-  flowEpoch = 0;
   /** Which connections there are; null: none is held here. */
   liveFlows: FlowLiveness | null = null;
 

@@ -1,13 +1,13 @@
 // An HTTP listener: who may ask, limits, JSON in and out, streams, errors as problem+json, TLS. What can be asked is the
 // business of whoever adds routes.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { localOnly, withToken } from './http-access.ts';
 import { type HttpAddress, httpUrl } from './http-address.ts';
 import { HttpRouter } from './http-router.ts';
 import { isLoopback } from './listen-address.ts';
@@ -23,8 +23,8 @@ export interface HttpServerOptions {
   readonly address: HttpAddress;
   /** Files in PEM; needed for https. */
   readonly tls?: TlsFiles;
-  /** Asked for as `Authorization: Bearer …`. Absent: whoever reaches the listener may ask, so loopback only. */
-  readonly token?: string;
+  /** Asked for as `Authorization: Bearer …`, and the file it lies in. Absent: loopback only. */
+  readonly token?: { readonly text: string; readonly file: string };
   readonly log: Log;
 }
 
@@ -80,7 +80,9 @@ export class HttpServer {
     if (token === undefined && !isLoopback(address.host))
       throw new Error(`${httpUrl(address)} can be reached from other machines and so needs a token`);
     this.options = options;
-    this.mayAsk = token === undefined ? localOnly : withToken(token);
+    const access = token === undefined ? localOnly(true) : withToken(token.text, token.file);
+    // Also what needs no token is for this machine alone where there is none.
+    this.mayAsk = token === undefined ? access : (request, open) => open || access(request);
     const answer: RequestListener = (request, response) => void this.answer(request, response);
     const limits = { requestTimeout: LIMITS.requestMs, keepAliveTimeout: LIMITS.keepAliveMs };
     this.server =
@@ -164,35 +166,6 @@ function readTls(files: TlsFiles | undefined): { cert: Buffer; key: Buffer } {
     }
   };
   return { cert: read(files.certificate), key: read(files.key) };
-}
-
-/**
- * Without a token only this machine may ask, and no web page: one that resolves its own name to 127.0.0.1 is known by its
- * Host, one of another origin by its Origin.
- */
-function localOnly({ headers }: IncomingMessage): void {
-  const host = (headers.host ?? '').toLowerCase();
-  const name = /^(\[[^\]]*\]|[^:]*)(:[0-9]+)?$/.exec(host)?.[1] ?? '';
-  if (name !== 'localhost' && !isLoopback(name.replace(/^\[|\]$/g, '')))
-    throw new Problem(403, 'foreign_host', `this listener answers as localhost and 127.0.0.1, not as "${host}"`);
-  const { origin } = headers;
-  if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host))
-    throw new Problem(403, 'foreign_origin', `web pages of ${origin} may not ask here`);
-}
-
-function withToken(token: string): (request: IncomingMessage, open: boolean) => void {
-  const expected = digest(token);
-  return ({ headers }, open) => {
-    if (open) return;
-    const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
-    const what = given === undefined ? 'send the token as "Authorization: Bearer …"' : 'the token is wrong';
-    throw new Problem(401, 'token_needed', `${what}; it is in the file admin-token of the data directory`);
-  };
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 async function readBody(raw: IncomingMessage): Promise<unknown> {

@@ -1,15 +1,14 @@
 // The HTTP door of the location service: where is a user, as JSON, for proxies. A listener of its own on plain node:http, because
 // this one route is asked for every call (docs/decisions/0066). Nothing here changes anything.
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import type { Binding } from '../location/binding-view.ts';
+import { localOnly, openToken, withToken } from './http-access.ts';
 import { isLoopback } from './listen-address.ts';
 import type { Lookup, NoLookup } from './location-lookup.ts';
 import type { HttpAddress } from './lookup-config.ts';
+import { Problem } from './problem.ts';
 
 /** AORs that one batch may ask for. */
 const BATCH_MAX = 1000;
@@ -33,10 +32,14 @@ type Find = (aor: string) => Lookup | NoLookup;
  * @param data directory that the token lies in; it is asked for where other machines can reach the address
  */
 export async function openLookupHttp(address: HttpAddress, data: string, find: Find): Promise<LookupHttp> {
-  const mayAsk = isLoopback(address.host) ? localOnly : withToken(openToken(data));
+  const access = isLoopback(address.host) ? localOnly(false) : withToken(openToken(data, TOKEN_FILE), TOKEN_FILE);
   const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 10_000 }, (request, response) => {
-    const refusal = mayAsk(request);
-    if (refusal !== undefined) return refuse(response, ...refusal);
+    try {
+      access(request);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return refuse(response, error.status, error.code, error.message);
+    }
     answer(request, response, find);
   });
   server.maxConnections = CONNECTIONS_MAX;
@@ -144,37 +147,4 @@ function send(response: ServerResponse, status: number, type: string, text: stri
     'no-store',
   ]);
   response.end(body);
-}
-
-type Refusal = [status: number, code: string, detail: string];
-
-/** Without a token only programs of this machine may ask, and no web page (by Host one that resolves its own name to 127.0.0.1). */
-function localOnly({ headers }: IncomingMessage): Refusal | undefined {
-  const host = (headers.host ?? '').toLowerCase().replace(/:[0-9]+$/, '');
-  if (host !== 'localhost' && !isLoopback(host.replace(/^\[|\]$/g, '')))
-    return [403, 'foreign_host', `this listener answers as localhost and 127.0.0.1, not as "${host}"`];
-  if (headers.origin !== undefined) return [403, 'foreign_origin', 'web pages may not ask here'];
-  return undefined;
-}
-
-function withToken(token: string): (request: IncomingMessage) => Refusal | undefined {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  const expected = digest(token);
-  return ({ headers }) => {
-    const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) return undefined;
-    return [401, 'token_needed', `send "Authorization: Bearer …" with what ${TOKEN_FILE} in the data directory holds`];
-  };
-}
-
-/** Made where it is missing. */
-function openToken(data: string): string {
-  const file = join(data, TOKEN_FILE);
-  if (!existsSync(file)) {
-    writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
-    chmodSync(file, 0o600);
-  }
-  const token = readFileSync(file, 'utf8').trim();
-  if (token.length < 16) throw new Error(`${file} holds no token: remove it, and the next start makes one`);
-  return token;
 }

@@ -117,8 +117,6 @@ export interface Pool {
   reload(): void;
   /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
   openReaders(): LocationReader[];
-  /** Connections there are and have been. */
-  readonly flowCounts: Readonly<FlowCounts>;
   /** Has the owning shard decide about an operator's request; undefined where no answer came in time. */
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined>;
   /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
@@ -227,10 +225,6 @@ class RunningPool implements Pool {
     const sum = (name: 'opened' | 'to_open') =>
       this.parts.counters.reduce((total, memory) => total + new Float64Array(memory)[COUNTER[name]], 0);
     this.options.opening?.(sum('opened'), sum('to_open'));
-  }
-
-  get flowCounts(): Readonly<FlowCounts> {
-    return this.main.streams.flows.counts;
   }
 
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined> {

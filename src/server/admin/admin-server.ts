@@ -5,8 +5,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pool, ShardReading } from '../../shard/pool.ts';
 import type { AdminConfig } from '../admin-config.ts';
-import { openToken, removeUrl, writeUrl } from '../admin-files.ts';
+import { removeUrl, TOKEN_FILE, writeUrl } from '../admin-files.ts';
 import { type Config, ConfigError } from '../config.ts';
+import { openToken } from '../http-access.ts';
 import { httpUrl } from '../http-address.ts';
 import { HttpServer } from '../http-server.ts';
 import { isLoopback } from '../listen-address.ts';
@@ -58,7 +59,7 @@ export interface AdminServer {
 
 /** Listens, also while the shards still start. Rejects where the address cannot be had or a certificate cannot be read. */
 export async function openAdmin(config: AdminConfig, target: AdminTarget, log: Log): Promise<AdminServer> {
-  const token = openToken(target.data);
+  const token = { text: openToken(target.data, TOKEN_FILE), file: TOKEN_FILE };
   const http = new HttpServer({
     address: config.listen,
     log,
@@ -170,7 +171,7 @@ class RunningAdmin implements AdminServer {
       ready: health.problems().length === 0,
       restarts: target.shardPool?.restarts ?? 0,
       users: target.users,
-      flows: target.shardPool?.flowCounts,
+      flows: target.shardPool?.connections,
       readings,
       storeBytes: await storeBytes(target.data, readings.length),
     };
