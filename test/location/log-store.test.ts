@@ -24,6 +24,11 @@ async function have(program: string): Promise<boolean> {
   return (await run('sh', ['-c', `command -v ${program}`], 5000)).exit.code === 0;
 }
 
+function skip(context: { skip(note: string): void }, program: string): void {
+  console.warn(`skipped: ${program} is not there`);
+  context.skip(`${program} is not there`);
+}
+
 beforeAll(async () => {
   child = await bundle('test/location/store-child.ts');
 });
@@ -72,32 +77,35 @@ for (const durability of ['durable', 'process'] as const) {
       }
     });
 
-    it.each(['trace', 'trace-passing'])('syncs as often as it must before a commit returns (%s)', async (mode) => {
-      if (process.platform !== 'linux' || !(await have('strace'))) return console.log('skipped: strace is not there');
-      const directory = freshDirectory();
-      const log = `${directory}.strace`;
-      const calls = 'trace=fdatasync,fsync,msync,sync_file_range,write,pwrite64,pwritev,openat';
-      const args = ['-f', '-e', calls, '-s', '16', '-o', log, process.execPath, child, mode, directory, durability];
-      expect((await run('strace', args, 30_000)).exit.code).toBe(0);
-      const commits = readFileSync(log, 'latin1')
-        .split(/write\(1, "before\\n".*\n/)
-        .slice(1);
-      expect(commits.length).toBe(10);
-      const syncs = commits.map((text) => {
-        const commit = text.slice(0, text.search(/write\(1, "after\\n"/));
-        expect(commit).toMatch(/pwrite/);
-        return (commit.match(/(fdatasync|fsync|msync)\(/g) ?? []).length;
-      });
-      // What only runs out (not lasting) waits for the next commit that lasts.
-      const passing = mode === 'trace-passing';
-      expect(syncs).toEqual(syncs.map((_, n) => (durability === 'process' || (passing && n < 9) ? 0 : 1)));
-    });
+    it.for(['trace', 'trace-passing'])(
+      'syncs as often as it must before a commit returns (%s)',
+      async (mode, context) => {
+        if (process.platform !== 'linux' || !(await have('strace'))) return skip(context, 'strace');
+        const directory = freshDirectory();
+        const log = `${directory}.strace`;
+        const calls = 'trace=fdatasync,fsync,msync,sync_file_range,write,pwrite64,pwritev,openat';
+        const args = ['-f', '-e', calls, '-s', '16', '-o', log, process.execPath, child, mode, directory, durability];
+        expect((await run('strace', args, 30_000)).exit.code).toBe(0);
+        const commits = readFileSync(log, 'latin1')
+          .split(/write\(1, "before\\n".*\n/)
+          .slice(1);
+        expect(commits.length).toBe(10);
+        const syncs = commits.map((text) => {
+          const commit = text.slice(0, text.search(/write\(1, "after\\n"/));
+          expect(commit).toMatch(/pwrite/);
+          return (commit.match(/(fdatasync|fsync|msync)\(/g) ?? []).length;
+        });
+        // What only runs out (not lasting) waits for the next commit that lasts.
+        const passing = mode === 'trace-passing';
+        expect(syncs).toEqual(syncs.map((_, n) => (durability === 'process' || (passing && n < 9) ? 0 : 1)));
+      },
+    );
   });
 }
 
 describe('log-store', () => {
   it('applies nothing when the disk is full, and goes on when there is room again', async (context) => {
-    if (process.platform !== 'linux' || !(await have('prlimit'))) return context.skip('prlimit is not there');
+    if (process.platform !== 'linux' || !(await have('prlimit'))) return skip(context, 'prlimit');
     const command = `ulimit -S -f 4000; exec "$0" "$@"`;
     const args = ['-c', command, process.execPath, child, 'disk-full', freshDirectory(), 'durable'];
     const starved = await run('bash', args, 30_000);
