@@ -63,7 +63,10 @@ export interface Registrar {
    * @throws RangeError where it is no address-of-record, or of a domain not served
    */
   lookup(aor: string): Lookup;
-  /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
+  /**
+   * Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. Before the
+   * start, too: then from the first message on.
+   */
   subscribe(listener: BindingListener): () => void;
   /** Takes a message that the program received. Its answer goes to `send`, once what it says is committed. */
   handle(bytes: Uint8Array, source: MessageSource): void;
@@ -82,9 +85,15 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
   const config = configOf(options);
   const { send } = options;
   const handsIn = send !== undefined;
-  const start = options.threads === false ? () => startInline(config, options) : () => startThreads(config, options);
+  const early = new EarlyListeners();
+  const beforeServing = (subscribe: Subscribe) => early.join(subscribe);
+  const start = () =>
+    options.threads === false
+      ? startInline(config, options, beforeServing)
+      : startThreads(config, options, beforeServing);
   let running: Running | undefined;
   let starting: Promise<Running> | undefined;
+  let stopped = false;
   const serving = (): Running => {
     if (running === undefined) throw new Error('the registrar has not been started, or is stopped');
     return running;
@@ -96,6 +105,7 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
       running = await starting;
     },
     stop: async () => {
+      stopped = true;
       const one = await starting?.catch(() => undefined);
       running = undefined;
       await one?.stop();
@@ -109,7 +119,7 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
       if (found === 'not served') throw new RangeError(`the domain of "${aor}" is not served here`);
       return found;
     },
-    subscribe: (listener) => serving().subscribe(listener),
+    subscribe: (listener) => (running === undefined && !stopped ? early.add(listener) : serving().subscribe(listener)),
     handle: (bytes, source) => {
       if (!handsIn) throw new Error('a program that hands messages in needs the option "send" for the answers');
       serving().handle(bytes, source);
@@ -117,6 +127,28 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
     counters: () => serving().counters(),
     changeStatic: (change) => serving().changeStatic(change),
   };
+}
+
+type Subscribe = (listener: BindingListener) => () => void;
+
+/** Those who listen before there is anything to hear: they miss nothing, since they join before the first message is taken in. */
+class EarlyListeners {
+  private readonly listeners = new Map<BindingListener, (() => void) | undefined>();
+  private subscribe: Subscribe | undefined;
+
+  add(listener: BindingListener): () => void {
+    const own: BindingListener = (event) => listener(event);
+    this.listeners.set(own, this.subscribe?.(own));
+    return () => {
+      this.listeners.get(own)?.();
+      this.listeners.delete(own);
+    };
+  }
+
+  join(subscribe: Subscribe): void {
+    this.subscribe = subscribe;
+    for (const own of this.listeners.keys()) this.listeners.set(own, subscribe(own));
+  }
 }
 
 type Running = Pick<Server, 'listen' | 'lookup' | 'subscribe' | 'handle' | 'counters' | 'stop' | 'changeStatic'>;
@@ -145,12 +177,20 @@ function configOf(options: RegistrarOptions): Config {
   };
 }
 
-async function startThreads(config: Config, { log, ...hooks }: RegistrarOptions): Promise<Running> {
-  return startServer(config, log, hooks);
+async function startThreads(
+  config: Config,
+  { log, ...hooks }: RegistrarOptions,
+  beforeServing: (subscribe: Subscribe) => void,
+): Promise<Running> {
+  return startServer(config, log, { ...hooks, beforeServing });
 }
 
 /** One shard in this thread. */
-async function startInline(config: Config, options: RegistrarOptions): Promise<Running> {
+async function startInline(
+  config: Config,
+  options: RegistrarOptions,
+  beforeServing: (subscribe: Subscribe) => void,
+): Promise<Running> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const log = options.log ?? (() => {});
@@ -176,6 +216,7 @@ async function startInline(config: Config, options: RegistrarOptions): Promise<R
       log,
       send: options.send ?? (() => {}),
     });
+    beforeServing((listener) => inline.events.subscribe(listener));
     const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
     return {
       listen: [],

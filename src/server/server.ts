@@ -69,6 +69,8 @@ export interface ServerHooks {
   readonly send?: SendAnswer;
   /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
   readonly webSocketHandshake?: HandshakeHook;
+  /** Called before the first message is taken in, for those who want to hear of every change of a binding. */
+  beforeServing?(subscribe: (listener: BindingListener) => () => void): void;
 }
 
 /**
@@ -142,6 +144,7 @@ class RunningServer implements Server, AdminTarget {
       opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
+      ...(hooks.beforeServing && { beforeServing: hooks.beforeServing }),
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
     this.lookups = await LookupService.open(this.pool, directory, config);

@@ -19,7 +19,7 @@ import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-po
 import type { TlsFiles } from '../transport/tls-files.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
-import { BindingEvents } from './binding-events.ts';
+import { BindingEvents, type BindingListener } from './binding-events.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoints.ts';
 import { COUNTER } from './counters.ts';
 import type { GateOptions } from './gate.ts';
@@ -72,6 +72,8 @@ export interface PoolOptions {
   readonly toProgram?: (answer: Buffer, peers: Peers) => void;
   /** Is told while the shards open their stores how many bytes they have read, and of how many. */
   readonly opening?: (done: number, total: number) => void;
+  /** Called before the first message is taken in, for those who want to hear of every change of a binding. */
+  beforeServing?(subscribe: (listener: BindingListener) => () => void): void;
   /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
   readonly taskFile?: string;
 }
@@ -206,6 +208,7 @@ class RunningPool implements Pool {
   }
 
   async open(): Promise<void> {
+    this.options.beforeServing?.((listener) => this.events.subscribe(listener));
     this.listeners = await this.main.listen(this.parts.listeners, this.udp === 'dgram', this.options.log);
     const watch = setInterval(() => this.tellOpening(), OPENING_MS);
     try {
