@@ -184,8 +184,7 @@ export async function fetchAll(load: Load, server: Destination, window = 64): Pr
       const index = next++;
       const text = client.register({ aor: load.lines[index].aor });
       const askedAt = Date.now();
-      // A datagram may be lost: the same request again, as a phone would.
-      const answer = await client.request(text, 2000).catch(() => client.request(text, 4000));
+      const answer = await client.request(text);
       if (answer.status !== 200) throw new Error(`a fetch was refused:\n${answer.text}`);
       seen[index] = { remaining: [...bindings(answer).values()][0], askedAt, toldAt: Date.now() };
     }

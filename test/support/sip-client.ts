@@ -1,10 +1,13 @@
 // A small UDP SIP client for tests: plain text goes out, the answer to it comes back as text with a few readers on it.
-// It retransmits nothing by itself and parses no more than the tests ask for.
+// A request whose answer is awaited is sent again as RFC 3261 §17.1.2 has it: the kernel may drop any datagram.
+// It parses no more than the tests ask for.
 
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 
-const ANSWER_MS = 3000;
+const ANSWER_MS = 10_000;
+const T1_MS = 500;
+const T2_MS = 4000;
 
 export interface Answer {
   readonly status: number;
@@ -89,10 +92,15 @@ export class SipClient {
     this.socket.send(bytes, this.server.port, this.server.address);
   }
 
-  /** Sends a request and gives its answer: the one with the same Call-ID, CSeq and top Via branch. */
+  /** Sends a request until its answer is there: the one with the same Call-ID, CSeq and top Via branch. */
   async request(message: string, ms = ANSWER_MS): Promise<Answer> {
-    const answer = this.answerTo(message, ms);
-    this.send(message);
+    let timerE: NodeJS.Timeout;
+    const transmit = (wait: number): void => {
+      this.send(message);
+      timerE = setTimeout(transmit, wait, Math.min(2 * wait, T2_MS));
+    };
+    const answer = this.answerTo(message, ms).finally(() => clearTimeout(timerE));
+    transmit(T1_MS);
     return answer;
   }
 

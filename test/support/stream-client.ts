@@ -13,7 +13,7 @@ import {
   transactionOf,
 } from './sip-client.ts';
 
-const ANSWER_MS = 3000;
+const ANSWER_MS = 10_000;
 
 interface Waiting {
   match(answer: Answer): boolean;

@@ -11,7 +11,7 @@ export const BINARY = 2;
 export const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
-const WAIT_MS = 3000;
+const WAIT_MS = 10_000;
 
 export interface Frame {
   readonly opcode: number;
