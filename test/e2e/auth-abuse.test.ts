@@ -84,7 +84,7 @@ describe('sources', () => {
     expect(await guesses).toBeLessThan(200);
     expect(Date.now() - began, 'within seconds').toBeLessThan(10_000);
 
-    await poll('the line of the log', 2000, () => /source refused/.test(aorta.stderr));
+    await poll('the line of the log', 5000, () => /source refused/.test(aorta.stderr));
     const lines = aorta.stderr.split('\n').filter((line) => line.includes('source refused'));
     for (const line of lines) {
       const keys = ['level', 'time', 'shard', 'source', 'prefix', 'reason', 'successes', 'event'];
@@ -192,7 +192,7 @@ describe('a web service for users', () => {
       strangers.send(signed(strangers, { aor: 'stranger@example.com', callId: newToken() }, login));
       if (n % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    await poll('questions', 2000, () => asked > 0);
+    await poll('questions', 5000, () => asked > 0);
     const times: number[] = [];
     for (let n = 0; n < 30; n++) {
       const began = performance.now();

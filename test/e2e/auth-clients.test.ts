@@ -86,7 +86,7 @@ describe.concurrent('a nonce that is too old', () => {
       const { phone, trace } = await linphone(user, 'secret', server());
       const [contact] = await poll('the binding', 8000, async () => notEmpty(await contactsOf(aor, server())));
       expect(contact).toMatch(/^sip:\w+@127\.0\.0\.1:/);
-      await poll('both answers in its log', 2000, () => answers(trace()).length >= 2);
+      await poll('both answers in its log', 5000, () => answers(trace()).length >= 2);
       expect(answers(trace()).slice(0, 2)).toEqual(['401', '200']);
       await poll(
         'a stale nonce and the answer to the new one',

@@ -333,7 +333,7 @@ describe('as configured', () => {
     await logIn(phone, { contacts: [DESK] }, { ...failed, password: 'wrong-one' });
     await logIn(phone, { contacts: [DESK] }, { ...failed, username: 'typed-into-the-wrong-field' });
     await logIn(phone, { aor: 'bob@example.com', contacts: [DESK] }, { ...failed, username: 'alice' });
-    const lines = await poll('three lines', 2000, () => {
+    const lines = await poll('three lines', 5000, () => {
       const found = strict.stderr.split('\n').filter((line) => line.includes('"login failed"'));
       return found.length >= 3 ? found.map((line) => JSON.parse(line)) : undefined;
     });

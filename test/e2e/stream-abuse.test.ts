@@ -71,7 +71,7 @@ async function serves(): Promise<void> {
 describe('limits of connections', () => {
   it('R3261-26.1.5-01: no more from one source than there may be; another source is served', async () => {
     const many = await Promise.all(Array.from({ length: 60 }, () => StreamClient.tcp(aorta, '127.0.0.3')));
-    await poll('the others to be closed', 3000, () => many.filter((client) => client.closed).length === 20);
+    await poll('the others to be closed', 5000, () => many.filter((client) => client.closed).length === 20);
     const inside = many.find((client) => !client.closed);
     expect((await inside?.request(inside.register()))?.status).toBe(200);
     await serves();

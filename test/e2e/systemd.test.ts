@@ -20,13 +20,13 @@ it('tells systemd that it is ready, that its shards live, and that it stops', as
     env: { NOTIFY_SOCKET: socket.path, WATCHDOG_USEC: '4000000' },
   });
   await server.until(/^ready/m, 20_000);
-  await poll('READY=1', 2000, () => socket.heard.includes(`READY=1\nMAINPID=${server.pid}`));
+  await poll('READY=1', 5000, () => socket.heard.includes(`READY=1\nMAINPID=${server.pid}`));
   expect(socket.heard.join('\n')).not.toMatch(/WATCHDOG|STOPPING/);
   await poll('a second sign of life', 10_000, () => socket.heard.filter((state) => state === 'WATCHDOG=1').length > 1);
   await poll('a status line', 10_000, () => socket.heard.some((state) => /^STATUS=.* bindings/.test(state)));
   server.signal('SIGTERM');
   expect((await server.end(10_000)).code).toBe(0);
-  await poll('STOPPING=1', 2000, () => socket.heard.some((state) => state.startsWith('STOPPING=1')));
+  await poll('STOPPING=1', 5000, () => socket.heard.some((state) => state.startsWith('STOPPING=1')));
   socket.close();
 });
 

@@ -54,7 +54,7 @@ describe('TCP on the port that UDP has', () => {
     const other = await StreamClient.tcp(aorta);
     const request = other.register().replace(/Content-Length: 0\r\n/, '');
     expect(await other.request(request)).toMatchObject({ status: 400, reason: 'Missing Content-Length Header Field' });
-    await poll('the connection to close', 3000, () => other.closed);
+    await poll('the connection to close', 5000, () => other.closed);
     expect((await client.request(client.register())).status).toBe(200);
   });
 
@@ -62,7 +62,7 @@ describe('TCP on the port that UDP has', () => {
     for (const fields of [{ headers: ['X: y', 'Content-Length: 70000'] }, { headers: [`X: ${'x'.repeat(66_000)}`] }]) {
       const other = await StreamClient.tcp(aorta);
       expect((await other.request(other.register(fields))).status).toBe(513);
-      await poll('the connection to close', 3000, () => other.closed);
+      await poll('the connection to close', 5000, () => other.closed);
     }
   });
 
@@ -70,7 +70,7 @@ describe('TCP on the port that UDP has', () => {
     for (const junk of ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', '\u0016\u0003\u0001\u0002\u0000', '\r\r']) {
       const other = await StreamClient.tcp(aorta);
       other.send(junk);
-      await poll('the connection to close', 3000, () => other.closed);
+      await poll('the connection to close', 5000, () => other.closed);
       expect(other.inbox).toEqual([]);
     }
   });
@@ -81,7 +81,7 @@ describe('TCP on the port that UDP has', () => {
     const answer = other.answerTo(request);
     other.socket.end(request);
     expect((await answer).status).toBe(200);
-    await poll('the connection to close', 3000, () => other.closed);
+    await poll('the connection to close', 5000, () => other.closed);
   });
 });
 

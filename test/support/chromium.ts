@@ -31,7 +31,9 @@ export class Chromium {
     this.profile = mkdtempSync(join(tmpdir(), 'aorta-chromium-'));
     const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'];
     const args = [...flags, '--remote-debugging-pipe', `--user-data-dir=${this.profile}`, 'about:blank'];
-    this.child = spawn(CHROMIUM ?? 'chromium', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+    // A group of its own, so that its children can be ended with it.
+    const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] as const;
+    this.child = spawn(CHROMIUM ?? 'chromium', args, { stdio: [...stdio], detached: true });
     let text = '';
     (this.child.stdio[4] as Readable).setEncoding('utf8').on('data', (piece: string) => {
       const messages = (text + piece).split('\0');
@@ -98,9 +100,8 @@ export class Chromium {
 
   async close(): Promise<void> {
     const ended = new Promise((resolve) => this.child.once('exit', resolve));
-    this.child.kill();
+    process.kill(-(this.child.pid as number), 'SIGKILL');
     await ended;
-    // Its children end a little later, and write until then.
     rmSync(this.profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
