@@ -28,7 +28,9 @@ export const PEERS: readonly Peer[] = [
   {
     command: 'kamailio',
     debianPackage: 'kamailio',
-    morePackages: ['tls', 'websocket', 'outbound', 'utils', 'extra', 'sqlite'].map((name) => `kamailio-${name}-modules`),
+    morePackages: ['tls', 'websocket', 'outbound', 'utils', 'extra', 'sqlite'].map(
+      (name) => `kamailio-${name}-modules`,
+    ),
     tests: 'test/e2e/proxies.test.ts, a part of test/e2e/move-in.test.ts',
   },
   { command: 'chromium', debianPackage: 'chromium', tests: 'test/e2e/browser.test.ts' },
