@@ -12,7 +12,8 @@ import { fill } from './fill.ts';
 import { Generator } from './generator.ts';
 import { measureBytes, measureCheckpoints, measureExpiry, measureRfc7502 } from './load.ts';
 import { checkpointed, measureCosts, measureRestarts, started } from './restart.ts';
-import { atMost, median, type Row, spread, targetTable } from './targets.ts';
+import { type Cycle, measureSoak } from './soak.ts';
+import { atMost, driftRow, median, type Row, spread, targetTable } from './targets.ts';
 
 const HELP = `npm run bench:targets -- MODE… [options]
 
@@ -26,6 +27,7 @@ Modes
   bytes        bytes that reach the disk per refresh, 64 requests on their way at a time
   checkpoint   the rate of refreshes while one checkpoint follows the other, against without
   churn        60% refreshes, 20% new, 20% removals in the store itself: CPU per operation and files, by turnover
+  soak         the same churn through a server, for --minutes, at --rate: CPU per operation, rate, memory, files
   expiry       --aors bindings end within one second: p99 of the others' refreshes before, meanwhile and after
   rfc7502      registration and re-registration rate (RFC 7502 §6.7, §6.8): the largest rate at which --n requests for
                distinct AORs, with an expiry of 3600 s, all succeed
@@ -36,8 +38,9 @@ Options
   --shards N        (one per core)
   --rounds N        (3)
   --turnovers N     of churn (20)
+  --minutes N       of soak (60)
   --n N             requests of an RFC 7502 attempt (50000)
-  --rate N          of the others' refreshes in expiry, per second; where rfc7502 begins (5000)
+  --rate N          of the others' refreshes in expiry, of operations in soak, per second; where rfc7502 begins (5000)
   --durability W    durable, process (durable)
   --data DIR        where data directories are made: decides which disk is measured; with fill, the directory itself
   --regload PATH    the load generator regload, or the directory of its source (../shared/tools/regload)
@@ -65,6 +68,7 @@ const { values: flags, positionals: modes } = parseArgs({
     shards: { type: 'string', default: String(availableParallelism()) },
     rounds: { type: 'string', default: '3' },
     turnovers: { type: 'string', default: '20' },
+    minutes: { type: 'string', default: '60' },
     n: { type: 'string', default: '50000' },
     rate: { type: 'string', default: '5000' },
     durability: { type: 'string', default: 'durable' },
@@ -194,6 +198,18 @@ const MODES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
       },
       atMost('CPU per operation, last quarter against the second', [drift(({ cpuUs }) => cpuUs)], 20, 1, '%'),
       atMost('files, last quarter against the second', [drift(({ diskBytes }) => diskBytes)], 20, 1, '%'),
+    ];
+  },
+  async soak() {
+    const parts = { bindings: aors, minutes: Number(flags.minutes), rate: Number(flags.rate), tell };
+    const cycles = await measureSoak({ server: server(fresh()), generator: generator(), ...parts });
+    const half = cycles.slice(cycles.length >> 1);
+    const drift = (what: string, of: (cycle: Cycle) => number) => driftRow(`soak of ${aors}: ${what}`, half.map(of));
+    return [
+      drift('CPU per operation', ({ cpuUs }) => cpuUs),
+      drift('refreshes per second', ({ perSecond }) => perSecond),
+      drift('memory', ({ anonymousBytes }) => anonymousBytes),
+      drift('files', ({ diskBytes }) => diskBytes),
     ];
   },
   async expiry() {

@@ -31,6 +31,15 @@ export function atMost(target: string, values: readonly number[], limit: number,
   return { target, measured: spread(values, digits, unit), wanted: `<= ${limit} ${unit}`, met, values };
 }
 
+/** How far the second half of what was seen is from the first: within 20% is flat. */
+export function driftRow(what: string, seen: readonly number[]): Row {
+  const half = seen.length >> 1;
+  const before = median(seen.slice(0, half));
+  const drift = (median(seen.slice(half)) / before - 1) * 100;
+  const measured = `${drift.toFixed(1)} %`;
+  return { target: `${what}, drift`, measured, wanted: '+- 20 %', met: Math.abs(drift) <= 20, values: seen };
+}
+
 export function targetTable(rows: readonly Row[]): string {
   const word = (met: boolean | undefined) => (met === undefined ? '' : met ? 'met' : 'missed');
   return markdownTable(
