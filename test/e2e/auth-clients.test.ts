@@ -2,11 +2,13 @@
 // with a wrong one, and with a nonce that has become too old (lifetime 10 s). At once, for most of the time is waiting.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { Child, killAll, poll, run, which } from '../support/child-process.ts';
+import { startPhone } from '../support/baresip-phone.ts';
+import { type Child, killAll, poll, run } from '../support/child-process.ts';
+import { type Linphone, startLinphone } from '../support/linphone-phone.ts';
 import { bound, configFile, importUsers } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
 import { type Destination, SipClient } from '../support/sip-client.ts';
@@ -83,7 +85,7 @@ describe.concurrent('a nonce that is too old', () => {
     const title = `R3261-10.3-09 R7616-3.3-03 R8760-2.1-01 linphone, ${algorithm}: takes a new one while it stays bound`;
     it.skipIf(noLinphone)(title, async () => {
       const aor = `${user}@example.com`;
-      const { phone, trace } = await linphone(user, 'secret', server());
+      const { child: phone, trace } = await linphone(user, 'secret', server());
       const [contact] = await poll('the binding', 8000, async () => notEmpty(await contactsOf(aor, server())));
       expect(contact).toMatch(/^sip:\w+@127\.0\.0\.1:/);
       await poll('both answers in its log', 5000, () => answers(trace()).length >= 2);
@@ -151,7 +153,7 @@ describe.concurrent('R3261-22.1-03 R7616-3.3-03 a wrong password is challenged a
 
   for (const { algorithm, wrong: user, server } of LINPHONES) {
     it.skipIf(noLinphone)(`linphone, ${algorithm}`, async () => {
-      const { phone, trace } = await linphone(user, 'wrong', server());
+      const { child: phone, trace } = await linphone(user, 'wrong', server());
       await poll('two challenges', 8000, () => answers(trace()).length >= 2);
       phone.killTree();
       expect(new Set(answers(trace()))).toEqual(new Set(['401']));
@@ -190,7 +192,7 @@ describe.concurrent('R8760-2.3-01 R8760-2.3-02 several challenges', () => {
   });
 
   it.skipIf(noLinphone)('SHA-256 before MD5: linphone takes SHA-256', async () => {
-    const { phone, trace } = await linphone('ida', 'secret', shaFirst);
+    const { child: phone, trace } = await linphone('ida', 'secret', shaFirst);
     await poll('the binding', 8000, async () => notEmpty(await contactsOf('ida@example.com', shaFirst)));
     expect(trace()).toMatch(/Authorization:\s+Digest[^\r]*algorithm=SHA-256/);
     phone.killTree();
@@ -232,53 +234,11 @@ function sipsak(user: string, password: string, server: Destination): ReturnType
 }
 
 function baresip(user: string, password: string, server: Destination): Child {
-  const directory = temporaryDirectory();
-  const modules = [
-    join(which('baresip') ?? '', '../../lib/baresip/modules'),
-    '/usr/lib/baresip/modules',
-    '/usr/local/lib/baresip/modules',
-    '/opt/homebrew/lib/baresip/modules',
-  ].find((place) => existsSync(place));
-  const config = [
-    'sip_listen 127.0.0.1:0',
-    'net_interface 127.0.0.1', // an address: it knows no loopback interface by name
-    `module_path ${modules ?? '.'}`,
-    'module_app account.so',
-    'module_app menu.so',
-  ];
-  const account = `<sip:${user}@example.com;transport=udp>;outbound="sip:127.0.0.1:${server.port}"`;
-  writeFileSync(join(directory, 'config'), `${config.join('\n')}\n`);
-  writeFileSync(join(directory, 'accounts'), `${account};regint=${INTERVAL_S};auth_pass=${password}\n`);
-  writeFileSync(join(directory, 'contacts'), '');
-  return new Child('baresip', ['-4', '-s', '-f', directory], { env: { HOME: directory } });
+  const proxy = `sip:127.0.0.1:${server.port}`;
+  return startPhone({ aor: `${user}@example.com`, proxy, password, interval: INTERVAL_S });
 }
 
-async function linphone(
-  user: string,
-  password: string,
-  server: Destination,
-): Promise<{ phone: Child; trace: () => string }> {
-  const home = temporaryDirectory();
-  const log = join(home, 'log');
-  mkdirSync(join(home, '.local/share/linphone'), { recursive: true });
-  const config = [
-    '[sip]',
-    `sip_port=${await freePort()}`,
-    ...['sip_tcp_port=0', 'sip_tls_port=0', 'bind_address=127.0.0.1', 'default_proxy=0', 'use_ipv6=0'],
-    ...['guess_hostname=0', 'register_only_when_network_is_up=0'],
-    ...['[sound]', 'playback_dev_id=', 'ringer_dev_id=', 'capture_dev_id='],
-    ...['[video]', 'enabled=0', 'capture=0', 'display=0'],
-    ...['[auth_info_0]', `username=${user}`, `passwd=${password}`, 'realm=example.com', 'domain=example.com'],
-    '[proxy_0]',
-    `reg_proxy=<sip:127.0.0.1:${server.port};transport=udp>`,
-    `reg_route=<sip:127.0.0.1:${server.port};transport=udp;lr>`,
-    `reg_identity=<sip:${user}@example.com>`,
-    ...[`reg_expires=${INTERVAL_S}`, 'reg_sendregister=1', 'publish=0'],
-  ];
-  writeFileSync(join(home, 'linphonerc'), `${config.join('\n')}\n`);
-  const phone = new Child('linphonec', ['-c', join(home, 'linphonerc'), '-d', '5', '-l', log], {
-    cwd: home,
-    env: { HOME: home },
-  });
-  return { phone, trace: () => (existsSync(log) ? readFileSync(log, 'latin1') : '') };
+function linphone(user: string, password: string, server: Destination): Promise<Linphone> {
+  const login = { aor: `${user}@example.com`, password, expires: INTERVAL_S };
+  return startLinphone({ ...login, registrar: server.port });
 }

@@ -1,11 +1,10 @@
 // baresip, a real phone, against a running Aorta: registers, refreshes by itself, unregisters when it quits.
 // What happened is read from outside, by a fetch of our own.
 
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { Child, killAll, poll, which } from '../support/child-process.ts';
+import { Aorta, removeDirectories } from '../support/aorta-process.ts';
+import { startPhone } from '../support/baresip-phone.ts';
+import { killAll, poll } from '../support/child-process.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
 
@@ -28,14 +27,7 @@ describe.skipIf(peerMissing('baresip'))('baresip', () => {
   });
 
   it('R3261-10.3-27 R3261-10.3-29 R3261-10.2.2-01 registers, refreshes and unregisters', async () => {
-    const directory = temporaryDirectory();
-    writeFileSync(join(directory, 'config'), config());
-    writeFileSync(
-      join(directory, 'accounts'),
-      `<sip:${AOR};transport=udp>;outbound="sip:127.0.0.1:${aorta.port}";regint=${INTERVAL_S};auth_pass=unused\n`,
-    );
-    writeFileSync(join(directory, 'contacts'), '');
-    const phone = new Child('baresip', ['-4', '-s', '-f', directory], { env: { HOME: directory } });
+    const phone = startPhone({ aor: AOR, proxy: `sip:127.0.0.1:${aorta.port}`, interval: INTERVAL_S });
 
     const contact = await poll('the binding', 8000, async () => [...(await client.fetch(AOR)).keys()][0]);
     expect(contact).toMatch(/^sip:alice[^@]*@127\.0\.0\.1:\d+/);
@@ -58,20 +50,3 @@ describe.skipIf(peerMissing('baresip'))('baresip', () => {
     expect(phone.stdout).not.toMatch(/SIP\/2\.0 [45]\d\d/);
   });
 });
-
-function config(): string {
-  const modules = [
-    join(which('baresip') ?? '', '../../lib/baresip/modules'),
-    '/usr/lib/baresip/modules',
-    '/usr/local/lib/baresip/modules',
-    '/opt/homebrew/lib/baresip/modules',
-  ].find((directory) => existsSync(directory));
-  return [
-    'sip_listen 127.0.0.1:0',
-    'net_interface 127.0.0.1', // an address: it knows no loopback interface by name
-    `module_path ${modules ?? '.'}`,
-    'module_app account.so', // no sound, no screen, no keyboard
-    'module_app menu.so',
-    '',
-  ].join('\n');
-}

@@ -1,11 +1,10 @@
 // baresip as a phone with flows and a GRUU (RFC 5626, RFC 5627) against a running Aorta: two flows of one instance, refreshed
 // and taken back one by one, and a GRUU that it takes from the answer and uses.
 
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { Child, killAll, poll, which } from '../support/child-process.ts';
+import { Aorta, removeDirectories } from '../support/aorta-process.ts';
+import { startPhone } from '../support/baresip-phone.ts';
+import { killAll, poll } from '../support/child-process.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
 
@@ -28,16 +27,8 @@ describe.skipIf(peerMissing('baresip'))('baresip with flows', () => {
   });
 
   it('R5626-6-08 R5626-6-10 R5627-5.2-02 keeps two flows of one instance, and has a GRUU', async () => {
-    const directory = temporaryDirectory();
-    writeFileSync(join(directory, 'config'), config());
-    writeFileSync(join(directory, 'uuid'), UUID);
-    const proxy = `"sip:127.0.0.1:${aorta.port}"`;
-    writeFileSync(
-      join(directory, 'accounts'),
-      `<sip:${AOR};transport=udp>;outbound1=${proxy};outbound2=${proxy};sipnat=outbound;regint=5;auth_pass=unused\n`,
-    );
-    writeFileSync(join(directory, 'contacts'), '');
-    const phone = new Child('baresip', ['-4', '-s', '-f', directory], { env: { HOME: directory } });
+    const proxy = `sip:127.0.0.1:${aorta.port}`;
+    const phone = startPhone({ aor: AOR, proxy, interval: 5, uuid: UUID });
 
     await poll('both flows', 8000, async () => (await client.fetchContacts(AOR)).length === 2);
     const flows = await client.fetchContacts(AOR);
@@ -53,21 +44,3 @@ describe.skipIf(peerMissing('baresip'))('baresip with flows', () => {
     expect(phone.stdout).not.toMatch(/SIP\/2\.0 [45]\d\d/);
   });
 });
-
-function config(): string {
-  const modules = [
-    join(which('baresip') ?? '', '../../lib/baresip/modules'),
-    '/usr/lib/baresip/modules',
-    '/usr/local/lib/baresip/modules',
-    '/opt/homebrew/lib/baresip/modules',
-  ].find((directory) => existsSync(directory));
-  return [
-    'sip_listen 127.0.0.1:0',
-    'net_interface 127.0.0.1', // an address: it knows no loopback interface by name
-    `module_path ${modules ?? '.'}`,
-    'module uuid.so',
-    'module_app account.so', // no sound, no screen, no keyboard
-    'module_app menu.so',
-    '',
-  ].join('\n');
-}

@@ -1,17 +1,16 @@
 // linphone, a real phone (linphonec), against a running Aorta: registers, refreshes by itself, unregisters on command.
 // What happened is read from outside, by a fetch of our own.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { Child, killAll, poll } from '../support/child-process.ts';
+import { Aorta, removeDirectories } from '../support/aorta-process.ts';
+import { killAll, poll } from '../support/child-process.ts';
+import { startLinphone } from '../support/linphone-phone.ts';
 import { peerMissing } from '../support/peers.ts';
 import { contacts, SipClient } from '../support/sip-client.ts';
 
 const INTERVAL_S = 5;
 const AOR = 'carol@example.com';
-const INSTANCE = 'urn:uuid:0d8c5a4e-1f4f-4f7a-9a55-000000000001';
+const UUID = '0d8c5a4e-1f4f-4f7a-9a55-000000000001';
 
 describe.skipIf(peerMissing('linphonec'))('linphone', () => {
   let aorta: Aorta;
@@ -29,19 +28,13 @@ describe.skipIf(peerMissing('linphonec'))('linphone', () => {
   });
 
   it('R3261-10.3-27 R3261-10.3-29 R3261-10.2.2-01 registers, refreshes and unregisters', async () => {
-    const port = await freePort();
-    const home = temporaryDirectory();
-    mkdirSync(join(home, '.local/share/linphone'), { recursive: true });
-    writeFileSync(join(home, 'linphonerc'), config(port, aorta.port));
-    const phone = new Child('linphonec', ['-c', join(home, 'linphonerc'), '-d', '5', '-l', join(home, 'log')], {
-      cwd: home,
-      env: { HOME: home },
-    });
+    const login = { aor: AOR, registrar: aorta.port, expires: INTERVAL_S, uuid: UUID };
+    const { child: phone, port } = await startLinphone(login);
 
     const contact = await poll('the binding', 8000, async () => [...(await client.fetch(AOR)).keys()][0]);
     expect(contact).toBe(`sip:carol@127.0.0.1:${port};transport=udp`);
     const answer = await client.request(client.register({ aor: AOR }));
-    expect(contacts(answer)[0], 'R3261-10.3-38 its instance is kept').toContain(`+sip.instance="<${INSTANCE}>"`);
+    expect(contacts(answer)[0], 'R3261-10.3-38 its instance is kept').toContain(`+sip.instance="<urn:uuid:${UUID}>"`);
 
     let remaining = (await client.fetch(AOR)).get(contact) ?? 0;
     expect(remaining).toBeLessThanOrEqual(INTERVAL_S);
@@ -59,35 +52,3 @@ describe.skipIf(peerMissing('linphonec'))('linphone', () => {
     await phone.end(8000);
   });
 });
-
-function config(port: number, registrar: number): string {
-  return [
-    '[sip]',
-    `sip_port=${port}`,
-    'sip_tcp_port=0',
-    'sip_tls_port=0',
-    'bind_address=127.0.0.1',
-    'default_proxy=0',
-    'use_ipv6=0',
-    'guess_hostname=0',
-    'register_only_when_network_is_up=0',
-    '[sound]',
-    'playback_dev_id=',
-    'ringer_dev_id=',
-    'capture_dev_id=',
-    '[video]',
-    'enabled=0',
-    'capture=0',
-    'display=0',
-    '[misc]',
-    `uuid=${INSTANCE.replace('urn:uuid:', '')}`,
-    '[proxy_0]',
-    `reg_proxy=<sip:127.0.0.1:${registrar};transport=udp>`,
-    `reg_route=<sip:127.0.0.1:${registrar};transport=udp;lr>`,
-    `reg_identity=<sip:${AOR}>`,
-    `reg_expires=${INTERVAL_S}`,
-    'reg_sendregister=1',
-    'publish=0',
-    '',
-  ].join('\n');
-}

@@ -1,13 +1,14 @@
 // Real clients over connections: baresip, linphone and sipp register over TCP and TLS, Kamailio passes registrations on over
 // TCP and TLS. What happened is read from outside, by fetches over UDP.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { startPhone } from '../support/baresip-phone.ts';
 import { type Certificate, selfSigned } from '../support/certificate.ts';
 import { Child, killAll, poll, run } from '../support/child-process.ts';
+import { startLinphone } from '../support/linphone-phone.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
 
@@ -51,10 +52,7 @@ describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
 
   it.skipIf(peerMissing('linphonec'))('R3261-18-01: linphone registers, and leaves nothing behind', async () => {
     const aor = `carol-${transport}@example.com`;
-    const home = temporaryDirectory();
-    mkdirSync(join(home, '.local/share/linphone'), { recursive: true });
-    writeFileSync(join(home, 'linphonerc'), linphone(aor, transport));
-    const phone = new Child('linphonec', ['-c', join(home, 'linphonerc')], { cwd: home, env: { HOME: home } });
+    const { child: phone } = await startLinphone({ aor, transport, registrar: port[transport] });
     await poll('the binding', 10_000, async () => (await bound(aor)).length === 1);
     phone.write('quit\n');
     await poll('nothing', 5000, async () => (await bound(aor)).length === 0);
@@ -99,24 +97,6 @@ describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
     },
   );
 });
-
-function linphone(aor: string, transport: Transport): string {
-  const registrar = `sip:127.0.0.1:${port[transport]};transport=${transport}`;
-  return [
-    '[sip]',
-    ...['sip_port=0', 'sip_tcp_port=-1', 'sip_tls_port=-1', 'bind_address=127.0.0.1', 'default_proxy=0', 'use_ipv6=0'],
-    ...['guess_hostname=0', 'register_only_when_network_is_up=0', 'verify_server_certs=0', 'verify_server_cn=0'],
-    '[sound]',
-    ...['playback_dev_id=', 'ringer_dev_id=', 'capture_dev_id='],
-    '[video]',
-    ...['enabled=0', 'capture=0', 'display=0'],
-    '[proxy_0]',
-    `reg_proxy=<${registrar}>`,
-    `reg_route=<${registrar};lr>`,
-    `reg_identity=<sip:${aor}>`,
-    ...['reg_expires=600', 'reg_sendregister=1', 'publish=0', ''],
-  ].join('\n');
-}
 
 /** A proxy that takes requests over UDP and sends them on over the transport. */
 async function kamailio(transport: Transport): Promise<{ child: Child; port: number }> {
