@@ -5,7 +5,7 @@ export { DEFAULT_POLICY, type Policy } from './registrar/policy.ts';
 export { type Config, ConfigError, DEFAULT_CONFIG, type LogLevel } from './server/config.ts';
 export { DataDirectoryError, type DataDirectoryProblem } from './server/data-directory.ts';
 export { createRegistrar, type Registrar, type RegistrarOptions } from './server/embedded.ts';
-export type { Lookup } from './server/location-lookup.ts';
+export type { Lookup, LookupPreferences } from './server/location-lookup.ts';
 export type { Log } from './server/log.ts';
 export type { MessageSource, MessageTarget, SendAnswer } from './server/message-source.ts';
 export { addAlias, addBinding, removeAlias, removeBinding, StaticError } from './server/statics.ts';

@@ -40,6 +40,13 @@ const FEATURES = new Set(
 
 export type Transport = (typeof TRANSPORTS)[number];
 
+/** Push parameters of a contact as they were sent (RFC 8599 §14); a refreshed contact is the same device where all three match (§5.3). */
+export interface Push {
+  readonly provider: string;
+  readonly param?: string;
+  readonly prid?: string;
+}
+
 /** One binding of an address-of-record (AOR). */
 export interface Binding {
   /** The Contact URI as registered, without brackets. */
@@ -74,6 +81,8 @@ export interface Binding {
   readonly capabilities: Readonly<Record<string, string | true>>;
   /** The other Contact parameters, in the same form. */
   readonly params: Readonly<Record<string, string | true>>;
+  /** Where the URI names a push service (RFC 8599): what wakes the device, and what tells its contact again once it has woken. */
+  readonly push?: Push;
   readonly callId: string;
   readonly cseq: number;
   readonly userAgent?: string;
@@ -93,8 +102,9 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number): Binding
   const direct = hasFlag(bytes, at, IMAGE_DIRECT);
   const transport = TRANSPORTS[transportOf(bytes, at)];
   const isStatic = hasFlag(bytes, at, IMAGE_STATIC);
+  const uri = text(uriAt(bytes, at), uriEnd(bytes, at));
   return {
-    uri: text(uriAt(bytes, at), uriEnd(bytes, at)),
+    uri,
     ...(display !== '' && { display }),
     q: qOf(bytes, at) / 1000,
     expires: isStatic ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor((expiresAt - now) / 1000)),
@@ -108,6 +118,7 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number): Binding
     ...(instance !== '' && { instance }),
     ...(regId > 0 && { regId }),
     ...parameters(text(uriEnd(bytes, at), paramsEnd(bytes, at))),
+    ...pushOf(uri),
     callId: text(paramsEnd(bytes, at), callIdEnd(bytes, at)),
     cseq: cseqOf(bytes, at),
     ...(userAgent !== '' && { userAgent }),
@@ -127,6 +138,17 @@ function addressOf(bytes: Uint8Array, at: number): string {
   const row = { family: Uint8Array.of(familyOf(bytes, at)), ip: bytes.subarray(ipAt(at), ipAt(at) + 16) };
   const into = new Uint8Array(48);
   return Buffer.from(into.buffer, 0, writeIp(row, 0, into)).toString('latin1');
+}
+
+/** Without pn-provider there is no push (RFC 8599 §4.1.1). */
+function pushOf(uri: string): { push?: Push } {
+  const found: Record<string, string> = {};
+  const [head] = uri.slice(uri.indexOf('@') + 1).split('?', 1);
+  for (const [, name, value] of head.matchAll(/;pn-(provider|param|prid)=([^;]+)/gi))
+    found[name.toLowerCase()] ??= value;
+  const { provider, param, prid } = found;
+  if (provider === undefined) return {};
+  return { push: { provider, ...(param !== undefined && { param }), ...(prid !== undefined && { prid }) } };
 }
 
 /** Parts at `divider`, outside quotes and brackets, trimmed; empty ones left out. */

@@ -53,9 +53,9 @@ export interface CallerPreferences {
 
 /** Preferences of the request in the table (§7.2.1, §7.2.2). */
 export function readPreferences(): CallerPreferences {
-  const accept = valuesOf('accept-contact', 'a').map(preferenceOf);
-  const reject = valuesOf('reject-contact', 'j').map((value) => featuresOf(value));
-  if (accept.length + reject.length > 0) return { accept, reject, implicit: false };
+  const accept = valuesOf('accept-contact', 'a');
+  const reject = valuesOf('reject-contact', 'j');
+  if (accept.length + reject.length > 0) return preferencesOf(accept, reject);
   const features = new Map([['methods', [token(text(T_METHOD_AT, T_METHOD_END))]]]);
   const event = table[T_FIRST_ROW + H_EVENT];
   if (event >= 0) {
@@ -63,6 +63,11 @@ export function readPreferences(): CallerPreferences {
     features.set('events', [token(name.trim())]);
   }
   return { accept: [{ features, require: true, explicit: false }], reject: [], implicit: true };
+}
+
+/** Of values of Accept-Contact and Reject-Contact, each as in the header field: `*;audio;require`. */
+export function preferencesOf(accept: readonly string[], reject: readonly string[]): CallerPreferences {
+  return { accept: accept.map(preferenceOf), reject: reject.map(featuresOf), implicit: false };
 }
 
 /** The directives of Request-Disposition (§9.1), in lower case: "proxy", "redirect", "no-fork" and so on. */

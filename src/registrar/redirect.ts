@@ -3,8 +3,22 @@
 // who may ask, admission's.
 // @hot
 
+import { isText, SEMICOLON } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
-import { SCHEME_SIP, SCHEME_SIPS, T_REQUEST_URI, URI_INTS, URI_SCHEME } from '../sip/span-table.ts';
+import {
+  H_OTHER,
+  ROW_INTS,
+  ROW_NAME_AT,
+  ROW_NAME_END,
+  ROW_NEXT,
+  SCHEME_SIP,
+  SCHEME_SIPS,
+  T_FIRST_ROW,
+  T_REQUEST_URI,
+  T_ROWS,
+  URI_INTS,
+  URI_SCHEME,
+} from '../sip/span-table.ts';
 import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
 import { ascii, type Writer } from '../sip/writer.ts';
@@ -19,9 +33,11 @@ import {
   uriEnd,
   userAgentEnd,
 } from './binding.ts';
+import { readDispositions, readPreferences } from './caller-preferences.ts';
 import type { FlowLiveness } from './live-flow.ts';
 import type { Outbox } from './outbox.ts';
 import { PHRASE } from './phrases.ts';
+import { applyPreferences } from './preferred-targets.ts';
 import { endResponse, startResponse } from './response.ts';
 import { type TargetFilter, Targets } from './targets.ts';
 
@@ -32,6 +48,11 @@ const AND_ROUTE = ascii('&Route=');
 /** RFC 5630 §5.4. */
 const SIPS_NOT_ALLOWED = ascii('Warning: 380 aorta "SIPS Not Allowed"\r\n');
 const CRLF = ascii('\r\n');
+const ACCEPT_CONTACT = ascii('accept-contact');
+const REJECT_CONTACT = ascii('reject-contact');
+const DISPOSITION = ascii('request-disposition');
+const METHODS = ascii('methods=');
+const EVENTS = ascii('events=');
 const HEX = ascii('0123456789ABCDEF');
 const QUESTION_MARK = 0x3f;
 /** How long a contact that never runs out may be kept by whoever asked. */
@@ -50,13 +71,16 @@ export class RedirectServer {
   }
 
   /**
-   * 302 with the contacts of the AOR whose images are in the outbox, those that are asked for; 480 where the user is known and has none, else 404. To a
-   * sips request only sips contacts are named, since others would be a step down (RFC 5630 §5.4).
+   * 302 with the contacts of the AOR whose images are in the outbox, those that are asked for and that the caller prefers (RFC 3841);
+   * 480 where the user is known and has none, else 404. To a sips request only sips contacts are named, since others would be a
+   * step down (RFC 5630 §5.4).
    */
   answer(out: Outbox, asked: TargetFilter | null, userIsKnown: boolean): number {
     const { targets } = this;
     targets.take(out.state, out.stateAt, out.stateEnd, out.now, asked, this.flows);
-    if (targets.count === 0) return userIsKnown ? refuse(out, 480) : refuse(out, 404);
+    const isHere = targets.count > 0;
+    if (isHere && this.hasPreferences(out.state)) this.prefer(out.state);
+    if (targets.count === 0) return refuse(out, isHere || userIsKnown ? 480 : 404);
     const secure = table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS;
     startResponse(out, 302, PHRASE[302]);
     let listed = 0;
@@ -73,6 +97,24 @@ export class RedirectServer {
     if (listed === 0) return this.refuseAll(out, insecure);
     endResponse(out);
     return 302;
+  }
+
+  /** Whether the request, or what a contact says of itself, makes preferences apply (RFC 3841 §7.2). */
+  private hasPreferences(bytes: Uint8Array): boolean {
+    for (let row = table[T_FIRST_ROW + H_OTHER]; row >= 0; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT])
+      if (isPreference(table[T_ROWS + row * ROW_INTS + ROW_NAME_AT], table[T_ROWS + row * ROW_INTS + ROW_NAME_END]))
+        return true;
+    const { image, count } = this.targets;
+    for (let i = 0; i < count; i++)
+      if (saysWhatItTakes(bytes, uriEnd(bytes, image[i]), paramsEnd(bytes, image[i]))) return true;
+    return false;
+  }
+
+  /** @cold */
+  private prefer(bytes: Uint8Array): void {
+    const { targets } = this;
+    applyPreferences(targets, bytes, readPreferences());
+    if (targets.count > 1 && readDispositions().has('no-fork')) targets.count = 1;
   }
 
   /** There are bindings, but none that the answer may name: a loop (§8.3), or not secure enough. */
@@ -135,6 +177,27 @@ function writeRoute(w: Writer, bytes: Uint8Array, image: number): void {
       w.byte(HEX[byte & 15]);
     }
   }
+}
+
+/** Accept-Contact, Reject-Contact, Request-Disposition, or their compact forms. */
+function isPreference(at: number, end: number): boolean {
+  if (end - at === 1) {
+    const letter = slab[at] | 0x20;
+    return letter === 0x61 || letter === 0x6a || letter === 0x64; // a, j, d
+  }
+  return (
+    isText(slab, at, end, ACCEPT_CONTACT) || isText(slab, at, end, REJECT_CONTACT) || isText(slab, at, end, DISPOSITION)
+  );
+}
+
+/** Whether feature parameters in bytes[at, end) name methods or events, which the method of a request is held against. */
+function saysWhatItTakes(bytes: Uint8Array, at: number, end: number): boolean {
+  for (let p = at; p < end; p++) {
+    if (bytes[p] !== SEMICOLON) continue;
+    if (isText(bytes, p + 1, p + 1 + METHODS.length, METHODS) || isText(bytes, p + 1, p + 1 + EVENTS.length, EVENTS))
+      return true;
+  }
+  return false;
 }
 
 function hasHeaders(bytes: Uint8Array, at: number, end: number): boolean {

@@ -17,7 +17,7 @@ import { type Config, ConfigError, DEFAULT_CONFIG, refusals } from './config.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { InlineRegistrar } from './inline-registrar.ts';
 import { isLoopback, parseListenAddress } from './listen-address.ts';
-import { LocationLookup, type Lookup } from './location-lookup.ts';
+import { LocationLookup, type Lookup, type LookupPreferences } from './location-lookup.ts';
 import type { Log } from './log.ts';
 import type { MessageSource, SendAnswer } from './message-source.ts';
 import { moveBindings } from './move.ts';
@@ -60,9 +60,10 @@ export interface Registrar {
   /**
    * Where a user is now: live contacts, best first. Reads what is committed; a few microseconds.
    * @param aor `alice@example.com` or a SIP URI
+   * @param preferences the caller's (RFC 3841): contacts that are able to do something else are left out
    * @throws RangeError where it is no address-of-record, or of a domain not served
    */
-  lookup(aor: string): Lookup;
+  lookup(aor: string, preferences?: LookupPreferences): Lookup;
   /**
    * Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. Before the
    * start, too: then from the first message on.
@@ -113,8 +114,8 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
     get listen() {
       return running?.listen ?? config.listen;
     },
-    lookup: (aor) => {
-      const found = serving().lookup(aor);
+    lookup: (aor, preferences) => {
+      const found = serving().lookup(aor, preferences);
       if (found === 'no AOR') throw new RangeError(`"${aor}" is no address-of-record such as alice@example.com`);
       if (found === 'not served') throw new RangeError(`the domain of "${aor}" is not served here`);
       return found;
@@ -220,7 +221,7 @@ async function startInline(
     const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
     return {
       listen: [],
-      lookup: (aor) => lookups.lookup(aor, Date.now()),
+      lookup: (aor, preferences) => lookups.lookup(aor, Date.now(), preferences),
       subscribe: (listener) => inline.events.subscribe(listener),
       handle: (bytes, source) => inline.handle(bytes, source),
       counters: () => [inline.counters],

@@ -5,12 +5,14 @@ import { type Binding, viewBinding } from '../location/binding-view.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import { instanceAt, instanceEnd } from '../registrar/binding.ts';
+import { preferencesOf } from '../registrar/caller-preferences.ts';
 import { Domains } from '../registrar/domains.ts';
 import { Gruus, isGruuInstance } from '../registrar/gruu.ts';
 import { countImages } from '../registrar/images.ts';
 import type { FlowLiveness } from '../registrar/live-flow.ts';
 import { RECORD_BYTES_MAX } from '../registrar/outbox.ts';
 import type { Policy } from '../registrar/policy.ts';
+import { applyPreferences } from '../registrar/preferred-targets.ts';
 import { Targets } from '../registrar/targets.ts';
 import { createAorReader, type NamedAor } from '../shard/aor-key.ts';
 import { AskedFor } from '../shard/asked-for.ts';
@@ -38,6 +40,12 @@ export interface LocationLookupOptions {
   /** Which connections still stand; null where the server holds none. */
   readonly flows: FlowLiveness | null;
   readonly statics: StaticTable;
+}
+
+/** What the caller wants of a contact (RFC 3841): values as in the header fields, e.g. `*;audio;require`. */
+export interface LookupPreferences {
+  readonly acceptContact?: readonly string[];
+  readonly rejectContact?: readonly string[];
 }
 
 /** Why there is nothing to look up. */
@@ -68,8 +76,9 @@ export class LocationLookup {
   /**
    * @param aor as a SIP or SIPS URI, a GRUU among them, or bare: user@host
    * @param now epoch ms
+   * @param preferences leave out contacts that are able to do something else, and order the rest
    */
-  lookup(aor: string, now: number): Lookup | NoLookup {
+  lookup(aor: string, now: number, preferences?: LookupPreferences): Lookup | NoLookup {
     const { asked, record, targets } = this;
     const named = this.aor(aor);
     if (named === undefined) return 'no AOR';
@@ -82,6 +91,7 @@ export class LocationLookup {
       end > 0 ? Buffer.from(record.buffer, RECORD_HEADER_BYTES, images - RECORD_HEADER_BYTES).toString() : '';
     asked.combine(record, images, end);
     targets.take(asked.bytes, asked.at, asked.end, now, asked, this.options.flows);
+    if (preferences !== undefined) prefer(targets, asked.bytes, preferences);
     const found: Lookup = { aor: text || asked.alias || named.text, contacts: [], fallbacks: [] };
     return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, now);
   }
@@ -124,4 +134,13 @@ export class LocationLookup {
     if (length <= 0 || length > record.length) return 0;
     return countImages(record, RECORD_HEADER_BYTES + recordAorLength(record, 0), length) > 0 ? length : 0;
   }
+}
+
+function prefer(
+  targets: Targets,
+  bytes: Uint8Array,
+  { acceptContact = [], rejectContact = [] }: LookupPreferences,
+): void {
+  if (acceptContact.length + rejectContact.length === 0) return;
+  applyPreferences(targets, bytes, preferencesOf(acceptContact, rejectContact));
 }

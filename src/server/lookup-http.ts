@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { Binding } from '../location/binding-view.ts';
 import { localOnly, openToken, withToken } from './http-access.ts';
 import { isLoopback } from './listen-address.ts';
-import type { Lookup, NoLookup } from './location-lookup.ts';
+import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
 import type { HttpAddress } from './lookup-config.ts';
 import { Problem } from './problem.ts';
 
@@ -16,7 +16,7 @@ const BODY_BYTES_MAX = 1 << 20;
 const CONNECTIONS_MAX = 1024;
 const TOKEN_FILE = 'lookup.token';
 
-const ONE = /^\/v1\/aors\/([^/?#]+)\/contacts$/;
+const ONE = /^\/v1\/aors\/([^/?#]+)\/contacts(?:\?(.*))?$/;
 const BATCH = '/v1/lookups';
 
 export interface LookupHttp {
@@ -25,7 +25,7 @@ export interface LookupHttp {
   close(): Promise<void>;
 }
 
-type Find = (aor: string) => Lookup | NoLookup;
+type Find = (aor: string, preferences?: LookupPreferences) => Lookup | NoLookup;
 
 /**
  * Listens. Rejects with the system's error where the address cannot be had.
@@ -69,42 +69,54 @@ function answer(request: IncomingMessage, response: ServerResponse, find: Find):
   const one = ONE.exec(url);
   if (one !== null) {
     if (request.method !== 'GET') return refuse(response, 405, 'method_not_allowed', 'GET is what this takes');
-    return answerOne(one[1], response, find);
+    return answerOne(one[1], one[2], response, find);
   }
   if (url !== BATCH) return refuse(response, 404, 'no_such_route', `there are /v1/aors/{aor}/contacts and ${BATCH}`);
   if (request.method !== 'POST') return refuse(response, 405, 'method_not_allowed', 'POST is what this takes');
   readBody(request, response, (body) => answerBatch(body, response, find));
 }
 
-function answerOne(escaped: string, response: ServerResponse, find: Find): void {
+function answerOne(escaped: string, query: string | undefined, response: ServerResponse, find: Find): void {
   let aor: string;
   try {
     aor = escaped.includes('%') ? decodeURIComponent(escaped) : escaped;
   } catch {
     return refuse(response, 400, 'bad_aor', 'the escapes of the address-of-record are malformed');
   }
-  const found = find(aor);
+  const found = find(aor, query === undefined ? undefined : preferencesIn(query));
   if (found === 'no AOR') return refuse(response, 400, 'bad_aor', `"${aor}" is no address-of-record`);
   if (found === 'not served') return refuse(response, 404, 'not_served', `the domain of "${aor}" is not served here`);
   send(response, 200, 'application/json', JSON.stringify(lookupJson(found)));
 }
 
+/** `accept-contact` and `reject-contact`, each as often as there are values. */
+function preferencesIn(query: string): LookupPreferences {
+  const fields = new URLSearchParams(query);
+  return { acceptContact: fields.getAll('accept-contact'), rejectContact: fields.getAll('reject-contact') };
+}
+
 function answerBatch(body: string, response: ServerResponse, find: Find): void {
-  let aors: unknown;
+  let batch: { aors?: unknown; acceptContact?: unknown; rejectContact?: unknown } | null;
   try {
-    aors = (JSON.parse(body) as { aors?: unknown } | null)?.aors;
+    batch = JSON.parse(body);
   } catch {
     return refuse(response, 400, 'bad_json', 'the body is no JSON');
   }
-  if (!Array.isArray(aors) || aors.length > BATCH_MAX || !aors.every((aor) => typeof aor === 'string')) {
-    return refuse(response, 400, 'bad_batch', `expected {"aors": […]} with at most ${BATCH_MAX} texts`);
+  const { aors, acceptContact = [], rejectContact = [] } = batch ?? {};
+  if (!isTexts(aors) || !isTexts(acceptContact) || !isTexts(rejectContact)) {
+    const detail = `expected {"aors": […]}, and as one likes "acceptContact" and "rejectContact", with at most ${BATCH_MAX} texts`;
+    return refuse(response, 400, 'bad_batch', detail);
   }
-  const results = aors.map((aor: string) => {
-    const found = find(aor);
+  const results = aors.map((aor) => {
+    const found = find(aor, { acceptContact, rejectContact });
     if (typeof found === 'object') return lookupJson(found);
     return { aor, error: found === 'no AOR' ? 'bad_aor' : 'not_served', contacts: [], fallbacks: [] };
   });
   send(response, 200, 'application/json', JSON.stringify({ results }));
+}
+
+function isTexts(list: unknown): list is string[] {
+  return Array.isArray(list) && list.length <= BATCH_MAX && list.every((text) => typeof text === 'string');
 }
 
 /** As the API has it: what is a route set is also there as the value of a Route header. `expires: null` is for ever. */

@@ -5,7 +5,7 @@ import type { Pool } from '../shard/pool.ts';
 import { StaticTable } from '../shard/static-table.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { LocationLookup, type Lookup, type NoLookup } from './location-lookup.ts';
+import { LocationLookup, type Lookup, type LookupPreferences, type NoLookup } from './location-lookup.ts';
 import type { HttpAddress } from './lookup-config.ts';
 import { type LookupHttp, openLookupHttp } from './lookup-http.ts';
 
@@ -23,7 +23,9 @@ export class LookupService {
     const service = new LookupService(pool, directory, config);
     try {
       for (const address of config.lookupHttp)
-        service.doors.push(await openLookupHttp(address, directory.path, (aor) => service.lookup(aor)));
+        service.doors.push(
+          await openLookupHttp(address, directory.path, (aor, preferences) => service.lookup(aor, preferences)),
+        );
     } catch (error) {
       await service.close();
       throw error;
@@ -36,8 +38,8 @@ export class LookupService {
     this.lookups = new LocationLookup({ readers: pool.openReaders(), secret, policy, flows: pool.flows, statics });
   }
 
-  lookup(aor: string): Lookup | NoLookup {
-    return this.lookups.lookup(aor, Date.now());
+  lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {
+    return this.lookups.lookup(aor, Date.now(), preferences);
   }
 
   async close(): Promise<void> {

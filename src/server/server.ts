@@ -16,7 +16,7 @@ import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { hostPort } from './listen-address.ts';
-import type { Lookup, NoLookup } from './location-lookup.ts';
+import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
 import type { HttpAddress } from './lookup-config.ts';
 import { LookupService } from './lookup-service.ts';
@@ -47,7 +47,7 @@ export interface Server {
   /** Where lookups are answered by HTTP. */
   readonly lookupHttp: readonly HttpAddress[];
   /** Where a user is now. @param aor user@host or a SIP URI. */
-  lookup(aor: string): Lookup | NoLookup;
+  lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
   handle(bytes: Uint8Array, source: MessageSource): void;
   /** Changes static bindings and aliases: see statics.ts for the changes there are. */
@@ -210,8 +210,8 @@ class RunningServer implements Server, AdminTarget {
     return started(this.pool).events.subscribe(listener);
   }
 
-  lookup(aor: string): Lookup | NoLookup {
-    return started(this.lookups).lookup(aor);
+  lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {
+    return started(this.lookups).lookup(aor, preferences);
   }
 
   changeStatic(change: (content: StaticContent) => StaticContent): void {

@@ -100,6 +100,30 @@ describe('a lookup', () => {
     });
   });
 
+  it('R3840-6-04 R8599-5.3-01 by HTTP goes by what the caller prefers, and names the push parameters of a device', async () => {
+    const push = 'pn-provider=fcm;pn-param=Zx%2B1;pn-prid=a:b';
+    const contacts = [`<sip:m@127.0.0.1:5072;${push}>;video;audio;q=0.5`, '<sip:m@127.0.0.1:5073>;audio'];
+    expect((await client.request(client.register({ aor: 'maria@example.com', contacts }))).status).toBe(200);
+    type Found = { contacts: { uri: string; push?: object }[] };
+    const ports = async (query: string) => {
+      const { body } = await get(`/v1/aors/maria@example.com/contacts${query}`);
+      return (body as Found).contacts.map(({ uri }) => Number(/:(\d+)/.exec(uri)?.[1]));
+    };
+    expect(await ports('')).toEqual([5073, 5072]);
+    expect(await ports(`?accept-contact=${encodeURIComponent('*;video;require;explicit')}`)).toEqual([5072]);
+    expect(await ports(`?reject-contact=${encodeURIComponent('*;video')}`)).toEqual([5073]);
+    const { body } = await get('/v1/aors/maria@example.com/contacts');
+    const { contacts: found } = body as Found;
+    expect(found.map((contact) => contact.push)).toEqual([
+      undefined,
+      { provider: 'fcm', param: 'Zx%2B1', prid: 'a:b' },
+    ]);
+    const batch = { aors: ['maria@example.com'], rejectContact: ['*;video'] };
+    const answer = await fetch(`${url}/v1/lookups`, { method: 'POST', body: JSON.stringify(batch) });
+    const { results } = (await answer.json()) as { results: Found[] };
+    expect(results[0].contacts.map(({ uri }) => uri)).toEqual(['sip:m@127.0.0.1:5073']);
+  });
+
   it('takes AORs escaped, as URIs and in batches', async () => {
     const { body } = await get('/v1/aors/sip%3A%2561lice%40EXAMPLE.com%3Buser%3Dphone/contacts');
     expect((body as { aor: string; contacts: unknown[] }).contacts.length).toBe(1);

@@ -113,7 +113,7 @@ describe('a lookup of a GRUU', () => {
     return { shard, made };
   }
 
-  it('leads to the phone of that instance alone, public and temporary', () => {
+  it('R5627-6.1-02 leads to the phone of that instance alone, public and temporary, and gr stays behind', () => {
     const { shard, made } = twoPhones();
     const row = made.header('Contact').find((text) => text.includes('192.0.2.1')) ?? '';
     const both = { ...made, header: () => [row] };
@@ -125,12 +125,63 @@ describe('a lookup of a GRUU', () => {
     }
   });
 
-  it('draws 480 for an instance that is not there, 404 for a GRUU that never was', () => {
+  it('R5627-6.1-01 R5627-6.1-02 R5627-5.3-02 draws 480 for an instance that is not there, 404 for a GRUU that never was', () => {
     const { shard } = twoPhones();
     const gone = `sip:alice@example.com;gr=urn:uuid:${INSTANCE.replace(/1$/, '9')}`;
     expect(ask(shard, { uri: gone }).status).toBe(480);
     expect(ask(shard, { uri: `sip:${'A'.repeat(64)}@example.com;gr` }).status).toBe(404);
     expect(ask(shard, { uri: 'sip:alice@example.com;gr=nonsense' }).status).toBe(404);
+  });
+});
+
+describe('an instance with several bindings', () => {
+  const INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000001>"';
+  const gruu = 'sip:alice@example.com;gr=urn:uuid:00000000-0000-1000-8000-000000000001';
+
+  it('R5626-7-02 is named once for its flows, by the one refreshed last', () => {
+    const shard = new VirtualShard({ policy: lookup() });
+    const extra = ['Supported: path, outbound', 'Path: <sip:edge@192.0.2.9;lr;ob>'];
+    for (const flow of [1, 2]) {
+      shard.now += 1000;
+      const contacts = [`<sip:a@192.0.2.${flow};ob>;${INSTANCE};reg-id=${flow}`];
+      expect(answered(shard, register({ callId: `f${flow}`, contacts, extra })).contacts).toHaveLength(flow);
+    }
+    expect(uris(ask(shard)).map((uri) => uri.split('?')[0])).toEqual(['sip:a@192.0.2.2;ob']);
+    shard.now += 1000;
+    const first = { callId: 'f1', cseq: 2, contacts: [`<sip:a@192.0.2.1;ob>;${INSTANCE};reg-id=1`], extra };
+    expect(answered(shard, register(first)).status).toBe(200);
+    expect(uris(ask(shard)).map((uri) => uri.split('?')[0])).toEqual(['sip:a@192.0.2.1;ob']);
+  });
+
+  it('R5627-6.1-02 leads a GRUU to the contact refreshed last, where none is a flow', () => {
+    const shard = shardWith(`<sip:a@192.0.2.1>;${INSTANCE}`, `<sip:a@192.0.2.2>;${INSTANCE}`);
+    expect(uris(ask(shard, { uri: gruu }))).toEqual(['sip:a@192.0.2.2']);
+  });
+});
+
+describe('what the caller prefers', () => {
+  const phones = ['<sip:a@192.0.2.1>;audio;video;q=0.5', '<sip:a@192.0.2.2>;audio;q=0.5', '<sip:a@192.0.2.3>;q=0.1'];
+
+  it('R3840-6-04 leaves out contacts that cannot do it, or are not wanted', () => {
+    const shard = shardWith(...phones);
+    const from = (...extra: string[]) => uris(ask(shard, { extra }));
+    expect(from('Accept-Contact: *;video;require;explicit')).toEqual(['sip:a@192.0.2.1', 'sip:a@192.0.2.3']);
+    expect(from('A: *;video')).toEqual(['sip:a@192.0.2.1', 'sip:a@192.0.2.2', 'sip:a@192.0.2.3']);
+    expect(from('j: *;video')).toEqual(['sip:a@192.0.2.2', 'sip:a@192.0.2.3']);
+    expect(from('Request-Disposition: no-fork')).toHaveLength(1);
+    expect(from('X-Other: *;video')).toEqual(['sip:a@192.0.2.2', 'sip:a@192.0.2.1', 'sip:a@192.0.2.3']);
+  });
+
+  it('R3840-6-04 takes the method for a preference where a contact says which it takes, unless none would be left', () => {
+    const shard = shardWith('<sip:a@192.0.2.1>;methods="INVITE,BYE"', '<sip:a@192.0.2.2>;methods="MESSAGE"');
+    expect(uris(ask(shard))).toEqual(['sip:a@192.0.2.1']);
+    expect(uris(ask(shard, { method: 'MESSAGE' }))).toEqual(['sip:a@192.0.2.2']);
+    expect(uris(ask(shard, { method: 'SUBSCRIBE' }))).toHaveLength(2);
+  });
+
+  it('draws 480 where nobody is left', () => {
+    const shard = shardWith('<sip:a@192.0.2.2>;audio');
+    expect(ask(shard, { extra: ['Reject-Contact: *;audio'] }).status).toBe(480);
   });
 });
 

@@ -21,6 +21,10 @@ const bindingSchema = z.object({
   regId: z.number().optional(),
   capabilities: parameterMap,
   params: parameterMap,
+  push: z
+    .object({ provider: z.string(), param: z.string().optional(), prid: z.string().optional() })
+    .optional()
+    .describe('push parameters of the URI (RFC 8599)'),
   callId: z.string(),
   cseq: z.number(),
   userAgent: z.string().optional(),
