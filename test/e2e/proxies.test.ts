@@ -1,14 +1,18 @@
-// docs/proxies.md as it stands, with the real programs: Kamailio as edge, baresip as phones, calls from one to the other.
+// docs/proxies.md as it stands, with the real programs: Kamailio as edge, baresip and JsSIP in Chromium as phones, calls from one
+// to the other.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { startPhone } from '../support/baresip-phone.ts';
+import { serveSite, startBrowser } from '../support/browser.ts';
+import { selfSigned } from '../support/certificate.ts';
 import { Child, killAll, poll } from '../support/child-process.ts';
 import { cookbookBlock, Edge } from '../support/kamailio.ts';
 import { configFile } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
+import { SipClient } from '../support/sip-client.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const hasPhones = !peerMissing('baresip');
@@ -18,6 +22,12 @@ afterAll(async () => {
   await killAll();
   removeDirectories();
 });
+
+/** What the page of the browser tests has in its window. */
+interface PhonePage {
+  phones: Record<string, { events: string[] }>;
+  startJsSip(options: object): void;
+}
 
 interface Contact {
   readonly uri: string;
@@ -72,6 +82,40 @@ describe.skipIf(!hasEdges)('Kamailio as edge proxy', () => {
         dial: 'sip:bob@example.com',
       });
       await call(alice, bob);
+    },
+  );
+
+  (peerMissing('chromium') ? it.skip : it.concurrent)(
+    'R3327-5.4-01 R7118-5-03 brings a call by UDP to a phone in a browser whose WSS connection it holds',
+    async () => {
+      const aorta = await startAorta();
+      const edge = await Edge.start({ sip: aorta.port });
+      const site = await serveSite(selfSigned());
+      const browser = await startBrowser();
+      try {
+        const page = await browser.context.newPage();
+        await page.goto(site.origin);
+        const options = { name: 'bob', url: `wss://localhost:${edge.wssPort}`, user: 'bob', domain: 'example.com' };
+        await page.evaluate((given) => (globalThis as unknown as PhonePage).startJsSip(given), options);
+        const contact = await registered(aorta, 'bob');
+        expect(contact.uri).toMatch(/^sip:[^@]+@[a-z0-9]+\.invalid;transport=ws/i);
+        expect(contact.path).toHaveLength(1);
+        const alice = await SipClient.open({ address: '127.0.0.1', port: edge.port });
+        const invite = alice.other('INVITE', 'sip:bob@example.com', [`Contact: <sip:alice@127.0.0.1:${alice.port}>`], {
+          from: '<sip:alice@example.com>;tag=a',
+          to: '<sip:bob@example.com>',
+        });
+        alice.send(invite);
+        const seen: number[] = [];
+        while (!seen.includes(486)) seen.push((await alice.nextFor(invite)).status);
+        expect(seen).toContain(180);
+        const calls = await page.evaluate(() => (globalThis as unknown as PhonePage).phones.bob.events);
+        expect(calls).toContain('call');
+        alice.close();
+      } finally {
+        await browser.close();
+        site.close();
+      }
     },
   );
 

@@ -60,6 +60,12 @@ function startJsSip({ name, url, user, domain, password, expires }) {
   ua.on('disconnected', () => note('disconnected'));
   ua.on('registered', ({ response }) => note('registered', response.getHeader('Contact')));
   ua.on('unregistered', () => note('unregistered'));
+  // A call rings (JsSIP says so by itself), and is turned down: the page has no microphone.
+  ua.on('newRTCSession', ({ originator, session }) => {
+    if (originator !== 'remote') return;
+    note('call', session.remote_identity.uri.toString());
+    setTimeout(() => session.terminate({ status_code: 486 }), 100);
+  });
   ua.on('registrationFailed', ({ cause, response }) => note('failed', `${cause} ${response?.status_code ?? ''}`));
   ua.start();
   phones[name] = {
