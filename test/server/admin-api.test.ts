@@ -200,6 +200,38 @@ describe('the server', () => {
   });
 });
 
+describe('static bindings and aliases', () => {
+  it('are added, listed, found by lookups and removed', async () => {
+    const aor = newAor();
+    const alias = newAor();
+    const contact = { uri: 'sip:mail@192.0.2.30:5080', q: 0.2, path: ['<sip:edge.example.com;lr>'] };
+    expect((await call('POST', `/v1/static/bindings/${aor}`, contact)).status).toBe(204);
+    expect((await call('PUT', `/v1/static/aliases/${alias}`, { aor })).status).toBe(204);
+    expect((await call('GET', '/v1/static/bindings')).body).toEqual({ bindings: { [aor]: [contact] } });
+    expect((await call('GET', '/v1/static/aliases')).body).toEqual({ aliases: { [alias]: aor } });
+    await poll('the contact behind the alias', 5000, () => found(alias));
+    expect((await call('DELETE', `/v1/static/aliases/${alias}`)).status).toBe(204);
+    expect((await call('DELETE', `/v1/static/bindings/${aor}?uri=${encodeURIComponent(contact.uri)}`)).status).toBe(
+      204,
+    );
+    expect((await call('GET', '/v1/static/bindings')).body).toEqual({ bindings: {} });
+  });
+
+  function found(aor: string): boolean {
+    const lookup = admin.server.lookup(aor);
+    return typeof lookup === 'object' && lookup.contacts[0]?.uri === 'sip:mail@192.0.2.30:5080';
+  }
+
+  it('are refused with the reason where they make no sense', async () => {
+    const aor = newAor();
+    const loop = await call('PUT', `/v1/static/aliases/${aor}`, { aor });
+    expect([loop.status, loop.body.code]).toEqual([409, 'bad_static']);
+    expect((await call('POST', `/v1/static/bindings/${aor}`, { uri: 'nonsense' })).status).toBe(409);
+    expect((await call('POST', `/v1/static/bindings/${aor}`, { uri: 'sip:a@b', q: 7 })).status).toBe(400);
+    expect((await call('DELETE', `/v1/static/bindings/${aor}`)).status).toBe(409);
+  });
+});
+
 describe('the change feed', () => {
   it('tells what happens to an AOR, and goes on after a break', async () => {
     const aor = newAor();

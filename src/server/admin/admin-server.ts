@@ -31,6 +31,7 @@ import { ProcessMeters } from './process-meters.ts';
 import { Routes } from './route.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { ShardLoad } from './shard-load.ts';
+import { addStaticRoutes } from './static-routes.ts';
 import { addTraceRoutes } from './trace-routes.ts';
 import { addUserRoutes } from './user-routes.ts';
 
@@ -203,6 +204,7 @@ class RunningAdmin implements AdminServer {
     addLocationRoutes(routes, { locations, orders: () => this.orders });
     addEventRoutes(routes, journal, locations);
     addUserRoutes(routes, () => this.openUserStore());
+    addStaticRoutes(routes, this.target.data);
     addTraceRoutes(routes, () => {
       this.pool();
       return target.watch;

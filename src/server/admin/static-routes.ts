@@ -1,0 +1,78 @@
+// Routes about static bindings and aliases: the same changes as `aorta binding` and `aorta alias`, for programs. Lookups see one
+// within a second.
+
+import { z } from 'zod';
+import { changeStatic, readStatic, type StaticContent } from '../../shard/static-file.ts';
+import { Problem } from '../problem.ts';
+import { addAlias, addBinding, removeAlias, removeBinding, StaticError } from '../statics.ts';
+import { aorParams } from './location-schemas.ts';
+import type { Routes } from './route.ts';
+
+const contactSchema = z.strictObject({
+  uri: z.string().min(1).max(2048).describe('without brackets, e.g. sip:mail@192.0.2.30:5080'),
+  q: z.number().min(0).max(1).optional().describe('1 where there is none'),
+  path: z.array(z.string().max(2048)).max(8).optional().describe('proxies to go by, topmost first, in brackets'),
+});
+const aliasParams = z.strictObject({ alias: z.string().min(1).max(1024).describe('user@host') });
+
+/** @param data the data directory */
+export function addStaticRoutes(routes: Routes, data: string): void {
+  const change = (by: () => (content: StaticContent) => StaticContent): void => {
+    try {
+      changeStatic(data, by());
+    } catch (error) {
+      if (error instanceof StaticError) throw new Problem(409, 'bad_static', error.message);
+      throw error;
+    }
+  };
+  routes.add({
+    method: 'GET',
+    path: '/v1/static/bindings',
+    summary: 'Static bindings: contacts that an operator gave, by AOR',
+    response: z.object({ bindings: z.record(z.string(), z.array(contactSchema)) }),
+    handle: () => ({ bindings: readStatic(data).bindings }),
+  });
+  routes.add({
+    method: 'POST',
+    path: '/v1/static/bindings/{aor}',
+    summary: 'Adds a static contact to an AOR, or replaces the one with its URI',
+    params: aorParams,
+    body: contactSchema,
+    status: 204,
+    handle: ({ params, body: { uri, q, path } }) =>
+      change(() => addBinding(params.aor, { uri, ...(q !== undefined && { q }), ...(path && { path }) })),
+  });
+  routes.add({
+    method: 'DELETE',
+    path: '/v1/static/bindings/{aor}',
+    summary: 'Removes a static contact of an AOR, or all of them',
+    params: aorParams,
+    query: z.strictObject({ uri: z.string().max(2048).optional().describe('only this one') }),
+    status: 204,
+    handle: ({ params, query }) => change(() => removeBinding(params.aor, query.uri)),
+  });
+  routes.add({
+    method: 'GET',
+    path: '/v1/static/aliases',
+    summary: 'Aliases: addresses that stand for others',
+    response: z.object({ aliases: z.record(z.string(), z.string()) }),
+    handle: () => ({ aliases: readStatic(data).aliases }),
+  });
+  routes.add({
+    method: 'PUT',
+    path: '/v1/static/aliases/{alias}',
+    summary: 'Lets an address stand for another',
+    params: aliasParams,
+    body: z.strictObject({ aor: z.string().min(1).max(1024).describe('user@host that requests go to') }),
+    status: 204,
+    handle: ({ params, body }) => change(() => addAlias(params.alias, body.aor)),
+  });
+  routes.add({
+    method: 'DELETE',
+    path: '/v1/static/aliases/{alias}',
+    summary: 'Removes an alias',
+    params: aliasParams,
+    status: 204,
+    handle: ({ params }) => change(() => removeAlias(params.alias)),
+  });
+}
