@@ -28,7 +28,7 @@ import type { StoreOptions } from './open-store.ts';
 import type { OrderSource } from './order-end.ts';
 import { Readers } from './readers.ts';
 import { ringCapacity, ringDepth } from './ring.ts';
-import type { ShardLog } from './shard.ts';
+import type { ShardLog } from './shard-options.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
 import type { WebSocketOptions } from './stream-end.ts';

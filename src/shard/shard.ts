@@ -9,11 +9,9 @@ import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { Changes } from '../registrar/changes.ts';
 import { Gruus } from '../registrar/gruu.ts';
 import { hasLiveImage } from '../registrar/images.ts';
-import type { FlowLiveness } from '../registrar/live-flow.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { Overload } from '../registrar/overload.ts';
 import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
-import type { Policy } from '../registrar/policy.ts';
 import { RedirectServer } from '../registrar/redirect.ts';
 import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
@@ -46,7 +44,7 @@ import {
 } from '../sip/span-table.ts';
 import { applyStrictness, type Leniency } from '../sip/strictness.ts';
 import { ascii } from '../sip/writer.ts';
-import { Admission, type ShardAuth } from './admission.ts';
+import { Admission } from './admission.ts';
 import { Answering } from './answering.ts';
 import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
@@ -56,43 +54,14 @@ import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
 import type { FailedLogin } from './failed-logins.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
-import type { GateOptions } from './gate.ts';
 import { answerKeepAlive, isKeepAlive } from './keep-alive.ts';
 import { Measures } from './measures.ts';
 import { ownerOf } from './owner.ts';
-import type { Ring } from './ring.ts';
+import type { ShardOptions } from './shard-options.ts';
 import type { StaticTable } from './static-table.ts';
 import { Sweeper, sooner } from './sweeper.ts';
 import { Tap } from './tap.ts';
 import { Unacknowledged } from './unacknowledged.ts';
-
-export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
-
-export interface ShardOptions {
-  readonly index: number;
-  readonly shards: number;
-  readonly store: LocationStore;
-  readonly policy: Policy;
-  /** 32 bytes, one per data directory: keys of the hashes. */
-  readonly secret: Uint8Array;
-  /** One row per COUNTER_NAMES, in shared memory or not. */
-  readonly counters: Float64Array;
-  readonly measures?: Measures;
-  /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
-  forward(owner: number, slot: number, length: number): boolean;
-  readonly log: ShardLog;
-  /** Where messages may be watched. */
-  readonly tap?: { readonly memory: SharedArrayBuffer; readonly ring: Ring };
-  /** Where clients must authenticate. */
-  readonly auth?: ShardAuth;
-  readonly gate?: GateOptions;
-  /** Where changes of bindings are told once they are committed. */
-  readonly events?: EventSink;
-  /** Static bindings and aliases. */
-  readonly statics?: StaticTable;
-  /** Which connections still stand; without it all count as standing. */
-  readonly flows?: FlowLiveness;
-}
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 

@@ -15,7 +15,7 @@ import { openTlsListener } from '../transport/tls-listener.ts';
 import { openWebSocketListener } from '../transport/websocket.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
-import type { ShardLog } from './shard.ts';
+import type { ShardLog } from './shard-options.ts';
 
 /** How soon connections that had to wait for room in a ring are read on. */
 const RESUME_MS = 5;
