@@ -1,6 +1,7 @@
 // What a shard is given: its store, its rules, what it counts into and tells. What it does with it is shard.ts.
 
 import type { LocationStore } from '../location/location-store.ts';
+import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { FlowLiveness } from '../registrar/live-flow.ts';
 import type { Policy } from '../registrar/policy.ts';
 import type { ShardAuth } from './admission.ts';
@@ -11,6 +12,14 @@ import type { Ring } from './ring.ts';
 import type { StaticTable } from './static-table.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
+
+/** What of a shard's options may change while it runs. */
+export interface ShardSettings {
+  readonly policy: Policy;
+  /** Where clients authenticate. */
+  readonly auth?: { readonly policy: AuthPolicy; readonly generation: number; readonly realms: readonly string[] };
+  readonly gate?: GateOptions;
+}
 
 export interface ShardOptions {
   readonly index: number;
