@@ -4,7 +4,9 @@
 /** Of the third word of a key: the tag, which also says where a key belongs. Shards and the write set choose by others. */
 export const SUB_TABLES = 1024;
 const SUB_BITS = 10;
-const SLOTS_MIN = 16;
+const SLOTS_MIN = 256;
+/** Of earlier versions, whose checkpoints are still read. */
+const SLOTS_RESTORED_MIN = 16;
 
 /** Slots of two words each: tag, row number + 1 (0: empty). */
 export type SubTable = Int32Array;
@@ -80,7 +82,8 @@ export class KeyIndex {
   /** Makes sub-table `sub` one of `words` words, which the caller fills; undefined where none can be so long. @param used slots */
   restore(sub: number, words: number, used: number): SubTable | undefined {
     const slots = words >> 1;
-    if (slots < SLOTS_MIN || (slots & (slots - 1)) !== 0 || words !== slots * 2 || used >= slots) return undefined;
+    if (slots < SLOTS_RESTORED_MIN || (slots & (slots - 1)) !== 0 || words !== slots * 2 || used >= slots)
+      return undefined;
     const table = createSubTable(slots);
     this.count += used - this.counts[sub];
     this.counts[sub] = used;

@@ -23,6 +23,7 @@ import type { GateOptions } from './gate.ts';
 import { Measures } from './measures.ts';
 import { openStore, type StoreOptions } from './open-store.ts';
 import type { SharedTable } from './readers.ts';
+import { rehearse } from './rehearsal.ts';
 import { Ring } from './ring.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import type { ShardOptions, ShardSettings } from './shard-options.ts';
@@ -214,7 +215,7 @@ function assemble(
   const mainBell = new Bell(task.mainBell, () => tell({ type: 'wake' }));
   const outgoing = task.outgoing.map((memory) => (memory === null ? null : new Ring(memory)));
   const forwarding = new Forwarding(outgoing, bells, new Ring(task.toMain), mainBell);
-  const shard = createPipeline({
+  const options: ShardOptions = {
     index: task.index,
     shards: task.shards,
     store,
@@ -230,7 +231,8 @@ function assemble(
     log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
     ...(task.gate && { gate: task.gate }),
-  });
+  };
+  const shard = createPipeline(options);
   const lengths = new Int32Array(SLOT_COUNT);
   const bell = bells[task.index];
   const waiter = calls
@@ -243,6 +245,7 @@ function assemble(
   };
   const rings = task.incoming.map((memory) => new Ring(memory));
   warmUp();
+  if (task.store.kind === 'log') rehearse(`${task.store.directory}.rehearsal`, options, createPipeline);
   shard.open();
   tellOpen(task, store, tell);
   const configure = () => takeSettings(task.port, shard, tell);
