@@ -142,7 +142,6 @@ export class Authenticator {
   private readonly window: NonceWindow;
   private readonly floors: NonceFloors | null;
   private readonly opaque: Uint8Array;
-  private readonly opaqueText: string;
   private readonly dummies: SipHash;
   private readonly dummyHa1 = new Uint8Array(HA1_BYTES);
   /** The realm of the request: index and text. */
@@ -157,14 +156,13 @@ export class Authenticator {
     this.policy = policy;
     this.users = options.users;
     this.floors = floors ?? null;
-    this.opaqueText = hexText(deriveKey(secret, 'opaque'));
-    this.opaque = ascii(this.opaqueText);
     this.served = new Domains(options.realms);
-    this.challenges = new Challenges(policy, options.realms, this.opaqueText);
+    this.challenges = new Challenges(policy, options.realms, hexText(deriveKey(secret, 'opaque')));
     const { nonceLifetimeMs, nonceKeyMs } = policy;
     this.nonces = new Nonces(secret, options.generation ?? 0, nonceLifetimeMs, nonceKeyMs, options.nonceStart);
     const usedUntil = floors === undefined ? 0 : (options.startedAt ?? 0) - 1;
     this.window = new NonceWindow(policy.usedNoncesMax, policy.ncWindow, nonceLifetimeMs, usedUntil);
+    this.opaque = ascii(this.challenges.opaque);
     this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
     this.name = new Uint8Array(policy.parameterBytesMax);
   }
@@ -173,7 +171,7 @@ export class Authenticator {
   configure(policy: AuthPolicy, realms: readonly string[], generation: number): void {
     this.policy = policy;
     this.served = new Domains(realms);
-    this.challenges = new Challenges(policy, realms, this.opaqueText);
+    this.challenges = new Challenges(policy, realms, this.challenges.opaque);
     this.nonces.useGeneration(generation);
   }
 
@@ -247,8 +245,7 @@ export class Authenticator {
   private takeRealm(): void {
     if (this.isRealm(slab, table[T_TO + URI_HOST_AT], table[T_TO + URI_HOST_END])) return;
     if (this.isRealm(slab, table[T_REQUEST_URI + URI_HOST_AT], table[T_REQUEST_URI + URI_HOST_END])) return;
-    const { firstRealm } = this.challenges;
-    this.isRealm(firstRealm, 0, firstRealm.length);
+    this.isRealm(this.challenges.firstRealm, 0, this.challenges.firstRealm.length);
   }
 
   private isRealm(bytes: Uint8Array, at: number, end: number): boolean {

@@ -28,6 +28,7 @@ export class Challenges {
   private readonly tails: readonly Uint8Array[];
   /** By realm: what stands before the nonce. */
   private readonly heads: readonly Uint8Array[];
+  readonly opaque: string;
   /** The realm of requests that name none of ours. */
   readonly firstRealm: Uint8Array;
   /** Bit by ALG_*: offered at all. */
@@ -38,6 +39,7 @@ export class Challenges {
    * @param opaque characters that need no escape
    */
   constructor(policy: AuthPolicy, realms: readonly string[], opaque: string) {
+    this.opaque = opaque;
     const extra = policy.userhash ? ', userhash=true' : '';
     this.algorithms = policy.algorithms.map((name) => ALGORITHMS[name]);
     this.tails = policy.algorithms.map((name) =>
