@@ -42,15 +42,15 @@ export class Abuse {
   stranger = false;
   /** After `admit` gave false: a log line is due, and `report` makes it. */
   reportDue = false;
-  private readonly policy: AbusePolicy;
-  private readonly unlimited: TrustedSources;
+  private policy: AbusePolicy;
+  private unlimited: TrustedSources;
   private readonly hash: SourceHash;
   private readonly ticks = new Ticks();
   private readonly sources: SourceScores;
   private readonly flows: KnownFlows;
   private readonly aors: GuessedAors;
   /** What each kind costs. */
-  private readonly costs: Float32Array;
+  private costs: Float32Array;
   // The source of the row taken last, so that its address is hashed once per message.
   private taken = NOBODY;
   private sourceA = 0;
@@ -72,7 +72,18 @@ export class Abuse {
     this.sources = new SourceScores(policy);
     this.flows = new KnownFlows(policy);
     this.aors = new GuessedAors(policy);
-    this.costs = Float32Array.of(0, policy.failedCredentialsCost, policy.refusedCost, policy.malformedCost);
+    this.costs = costsOf(policy);
+  }
+
+  /** Other limits; what the tables know stays, and so does their size. Throws before anything has changed. @cold */
+  configure(wanted: AbusePolicy): void {
+    const policy = boundedAbusePolicy(wanted);
+    this.unlimited = new TrustedSources(policy.unlimited);
+    this.policy = policy;
+    this.costs = costsOf(policy);
+    this.sources.configure(policy);
+    this.flows.configure(policy);
+    this.aors.configure(policy);
   }
 
   /** Bytes of all tables, whatever comes. */
@@ -210,4 +221,9 @@ export class Abuse {
     }
     return this.reports < this.policy.reportsPerS;
   }
+}
+
+/** @cold */
+function costsOf(policy: AbusePolicy): Float32Array {
+  return Float32Array.of(0, policy.failedCredentialsCost, policy.refusedCost, policy.malformedCost);
 }

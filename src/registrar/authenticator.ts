@@ -134,10 +134,10 @@ export class Authenticator {
   /** The name the last credentials gave, name[0, nameLength), raw and unescaped; empty where none was read. */
   readonly name: Uint8Array;
   nameLength = 0;
-  private readonly policy: AuthPolicy;
+  private policy: AuthPolicy;
   private readonly users: CredentialSource;
-  private readonly served: Domains;
-  private readonly challenges: Challenges;
+  private served: Domains;
+  private challenges: Challenges;
   private readonly nonces: Nonces;
   private readonly window: NonceWindow;
   private readonly floors: NonceFloors | null;
@@ -149,7 +149,6 @@ export class Authenticator {
   private readonly realmText = new Uint8Array(REALM_BYTES_MAX);
   private realmLength = 0;
   private readonly unescaped = new Uint8Array(REALM_BYTES_MAX);
-  private readonly firstRealm: Uint8Array;
   private readonly uri = new Int32Array(URI_INTS);
 
   constructor(options: AuthenticatorOptions) {
@@ -157,18 +156,23 @@ export class Authenticator {
     this.policy = policy;
     this.users = options.users;
     this.floors = floors ?? null;
-    const opaque = hexText(deriveKey(secret, 'opaque'));
-    this.opaque = ascii(opaque);
-    const realms = options.realms.filter((name) => name !== '*');
     this.served = new Domains(options.realms);
-    this.challenges = new Challenges(policy, realms, opaque);
+    this.challenges = new Challenges(policy, options.realms, hexText(deriveKey(secret, 'opaque')));
     const { nonceLifetimeMs, nonceKeyMs } = policy;
     this.nonces = new Nonces(secret, options.generation ?? 0, nonceLifetimeMs, nonceKeyMs, options.nonceStart);
     const usedUntil = floors === undefined ? 0 : (options.startedAt ?? 0) - 1;
     this.window = new NonceWindow(policy.usedNoncesMax, policy.ncWindow, nonceLifetimeMs, usedUntil);
+    this.opaque = ascii(this.challenges.opaque);
     this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
     this.name = new Uint8Array(policy.parameterBytesMax);
-    this.firstRealm = ascii(realms[0] ?? 'sip');
+  }
+
+  /** Other rules; the sizes and lifetimes in force stay, and so do the nonces, where their generation does. @cold */
+  configure(policy: AuthPolicy, realms: readonly string[], generation: number): void {
+    this.policy = policy;
+    this.served = new Domains(realms);
+    this.challenges = new Challenges(policy, realms, this.challenges.opaque);
+    this.nonces.useGeneration(generation);
   }
 
   /**
@@ -241,7 +245,7 @@ export class Authenticator {
   private takeRealm(): void {
     if (this.isRealm(slab, table[T_TO + URI_HOST_AT], table[T_TO + URI_HOST_END])) return;
     if (this.isRealm(slab, table[T_REQUEST_URI + URI_HOST_AT], table[T_REQUEST_URI + URI_HOST_END])) return;
-    this.isRealm(this.firstRealm, 0, this.firstRealm.length);
+    this.isRealm(this.challenges.firstRealm, 0, this.challenges.firstRealm.length);
   }
 
   private isRealm(bytes: Uint8Array, at: number, end: number): boolean {

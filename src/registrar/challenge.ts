@@ -28,20 +28,26 @@ export class Challenges {
   private readonly tails: readonly Uint8Array[];
   /** By realm: what stands before the nonce. */
   private readonly heads: readonly Uint8Array[];
+  readonly opaque: string;
+  /** The realm of requests that name none of ours. */
+  readonly firstRealm: Uint8Array;
   /** Bit by ALG_*: offered at all. */
   private readonly offered: number;
 
   /**
-   * @param realms the fixed ones, by their index
+   * @param realms by their index, and "*" where others are served, too
    * @param opaque characters that need no escape
    */
   constructor(policy: AuthPolicy, realms: readonly string[], opaque: string) {
+    this.opaque = opaque;
     const extra = policy.userhash ? ', userhash=true' : '';
     this.algorithms = policy.algorithms.map((name) => ALGORITHMS[name]);
     this.tails = policy.algorithms.map((name) =>
       ascii(`", opaque="${opaque}", qop="${policy.qop}", algorithm=${name}${extra}`),
     );
-    this.heads = realms.map((realm) => ascii(`WWW-Authenticate: Digest realm="${realm}", nonce="`));
+    const named = realms.filter((name) => name !== '*');
+    this.firstRealm = ascii(named[0] ?? 'sip');
+    this.heads = named.map((realm) => ascii(`WWW-Authenticate: Digest realm="${realm}", nonce="`));
     this.offered = this.algorithms.reduce((bits, algorithm) => bits | (1 << algorithm), 0);
   }
 

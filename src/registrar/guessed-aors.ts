@@ -14,9 +14,9 @@ const FAILURES = 1; // float: a leaking bucket
 const TOUCHED = 2; // tick up to which it has leaked
 
 export class GuessedAors {
-  private readonly failuresMax: number;
-  private readonly failuresPerTick: number;
-  private readonly refund: number;
+  private failuresMax = 0;
+  private failuresPerTick = 0;
+  private refund = 0;
   private readonly setMask: number;
   private readonly tags: Uint32Array;
   private readonly ints: Int32Array;
@@ -25,13 +25,18 @@ export class GuessedAors {
 
   constructor(policy: AbusePolicy) {
     const sets = 2 ** Math.ceil(Math.log2(Math.max(1, policy.aorsMax / WAYS)));
-    this.failuresMax = policy.aorFailuresMax;
-    this.failuresPerTick = policy.aorFailuresPerS / TICKS_PER_S;
-    this.refund = policy.aorRefund;
     this.setMask = sets - 1;
     this.tags = new Uint32Array(sets * WAYS);
     this.ints = new Int32Array(sets * WAYS * WORDS);
     this.floats = new Float32Array(this.ints.buffer);
+    this.configure(policy);
+  }
+
+  /** Other limits for the accounts there are. @cold */
+  configure(policy: AbusePolicy): void {
+    this.failuresMax = policy.aorFailuresMax;
+    this.failuresPerTick = policy.aorFailuresPerS / TICKS_PER_S;
+    this.refund = policy.aorRefund;
   }
 
   /** Bytes of memory, whatever comes. */

@@ -16,21 +16,26 @@ const CLEAR_AT = 2; // tick at which its failures will be forgiven
 const AORS = 3; // a bit per account that succeeded here
 
 export class KnownFlows {
-  private readonly ticksPerFailure: number;
-  private readonly ticksMax: number;
-  private readonly lifeTicks: number;
-  private readonly refundTicks: number;
+  private ticksPerFailure = 1;
+  private ticksMax = 0;
+  private lifeTicks = 0;
+  private refundTicks = 0;
   private readonly setMask: number;
   private readonly words: Int32Array;
 
   constructor(policy: AbusePolicy) {
     const sets = 2 ** Math.ceil(Math.log2(Math.max(1, policy.flowsMax / WAYS)));
+    this.setMask = sets - 1;
+    this.words = new Int32Array(sets * WAYS * WORDS);
+    this.configure(policy);
+  }
+
+  /** Other limits for the flows there are. @cold */
+  configure(policy: AbusePolicy): void {
     this.ticksPerFailure = TICKS_PER_S / policy.flowFailuresPerS;
     this.ticksMax = Math.round(policy.flowFailuresMax * this.ticksPerFailure);
     this.lifeTicks = policy.knownFlowS * TICKS_PER_S;
     this.refundTicks = this.ticksOf(policy.flowChallengeCost) * policy.challengesRefund;
-    this.setMask = sets - 1;
-    this.words = new Int32Array(sets * WAYS * WORDS);
   }
 
   /** Bytes of memory, whatever comes. */

@@ -30,7 +30,7 @@ export class Nonces {
   idHigh = 0;
   idLow = 0;
   private readonly master: SipHash;
-  private readonly generation: number;
+  private generation: number;
   private readonly lifetimeMs: number;
   private readonly keyMs: number;
   private counter: number;
@@ -55,6 +55,12 @@ export class Nonces {
     this.counter = start & COUNTER_MASK;
     const unset = new Uint8Array(16);
     this.macs = [new SipHash(unset, 2, 4), new SipHash(unset, 2, 4)];
+  }
+
+  /** Another generation than before ends all nonces. @cold */
+  useGeneration(generation: number): void {
+    this.generation = generation;
+    this.epochs.fill(-1);
   }
 
   /** Makes a nonce for the AOR with this key (four words) in the realm; leaves it in `text`. */

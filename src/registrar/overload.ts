@@ -14,8 +14,8 @@ const RATE_FIRST = 1000;
 export class Overload {
   /** Whether new registrations are put off now. */
   on = false;
-  private readonly targetMs: number;
-  private readonly retryAfterMaxS: number;
+  private targetMs = 0;
+  private retryAfterMaxS = 0;
   /** Since when there has always been more to receive than was received; 0: it was all received. */
   private behindSince = 0;
   /** Registrations per second that the shard can do. */
@@ -24,8 +24,13 @@ export class Overload {
   private booked = 0;
 
   constructor(policy: Policy) {
+    this.configure(policy);
+  }
+
+  configure(policy: Policy): void {
     this.targetMs = policy.overloadTargetMs;
     this.retryAfterMaxS = policy.retryAfterMaxS;
+    if (this.targetMs === 0) this.on = false;
   }
 
   /**

@@ -27,15 +27,15 @@ const FAILURE_WORTH = 2 * SUCCESS;
 const SUCCESSES_PER_PLACE = 16;
 
 export class SourceScores {
-  private readonly policy: AbusePolicy;
+  private policy: AbusePolicy;
   private readonly setMask: number;
   private readonly tags: Int32Array;
   private readonly ints: Int32Array;
   private readonly floats: Float32Array;
   private readonly lastKind: Uint8Array;
-  private readonly failuresPerTick: number;
-  private readonly challengesPerTick: number;
-  private readonly reportEveryTicks: number;
+  private failuresPerTick = 0;
+  private challengesPerTick = 0;
+  private reportEveryTicks = 0;
   private successes = 0;
 
   constructor(policy: AbusePolicy) {
@@ -46,6 +46,12 @@ export class SourceScores {
     this.ints = new Int32Array(sets * WAYS * WORDS);
     this.lastKind = new Uint8Array(sets * WAYS);
     this.floats = new Float32Array(this.ints.buffer);
+    this.configure(policy);
+  }
+
+  /** Other limits for the sources there are. @cold */
+  configure(policy: AbusePolicy): void {
+    this.policy = policy;
     this.failuresPerTick = policy.failuresPerS / TICKS_PER_S;
     this.challengesPerTick = policy.challengesPerS / TICKS_PER_S;
     this.reportEveryTicks = policy.reportEveryS * TICKS_PER_S;

@@ -54,10 +54,11 @@ export type NoLookup = 'no AOR' | 'not served';
 
 export class LocationLookup {
   private readonly options: LocationLookupOptions;
-  private readonly domains: Domains;
+  /** Null where none are given out. */
+  gruus: Gruus | null = null;
+  private domains = new Domains([]);
   private readonly aor: (text: string) => NamedAor | undefined;
   private readonly asked: AskedFor;
-  private readonly gruus: Gruus | null;
   private readonly targets = new Targets();
   private readonly keyBytes: Uint8Array;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
@@ -67,11 +68,15 @@ export class LocationLookup {
   constructor(options: LocationLookupOptions) {
     const { policy, secret, statics } = options;
     this.options = options;
-    this.domains = new Domains(policy.domains);
+    this.configure(policy);
     this.aor = createAorReader(secret);
-    this.gruus = policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
-    this.asked = new AskedFor(this.gruus, statics);
+    this.asked = new AskedFor(this, statics);
     this.keyBytes = new Uint8Array(this.asked.key.buffer);
+  }
+
+  configure(policy: Policy): void {
+    this.domains = new Domains(policy.domains);
+    this.gruus = policy.gruu === 'on' ? new Gruus(this.options.secret, policy.gruuGeneration) : null;
   }
 
   /**

@@ -1,5 +1,6 @@
 // Lookups beside a running pool: the readers they need and the HTTP listeners that answer them. SIP's are the shards' own.
 
+import type { Policy } from '../registrar/policy.ts';
 import { createAorReader } from '../shard/aor-key.ts';
 import type { Pool } from '../shard/pool.ts';
 import { StaticTable } from '../shard/static-table.ts';
@@ -36,6 +37,10 @@ export class LookupService {
   private constructor(pool: Pool, { path, secret }: DataDirectory, { policy }: Config) {
     const statics = new StaticTable({ data: path, aor: createAorReader(secret), failed: () => {} }); // the shards log it
     this.lookups = new LocationLookup({ readers: pool.openReaders(), secret, policy, flows: pool.flows, statics });
+  }
+
+  configure(policy: Policy): void {
+    this.lookups.configure(policy);
   }
 
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {

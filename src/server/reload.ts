@@ -1,5 +1,7 @@
-// What changed between two configurations, and which of it can be put in force while the server runs.
+// A configuration read anew while the server runs: what of it comes into force at once, what waits for a restart, and the
+// difference between two configurations by the names that the file has for it.
 
+import type { ShardSettings } from '../shard/shard-options.ts';
 import type { Config } from './config.ts';
 import { effectiveConfig } from './effective-config.ts';
 
@@ -10,19 +12,48 @@ export interface ReloadReport {
   readonly needRestart: readonly string[];
 }
 
-/** Puts one key in force; what it knows how to. */
-export type Appliers = Readonly<Record<string, (next: Config) => void>>;
-
-/** Applies what `appliers` can of the differences; a key without one needs a restart. */
-export function applyChanges(before: Config, next: Config, appliers: Appliers): ReloadReport {
-  const changed = differences(flat(effectiveConfig(before)), flat(effectiveConfig(next)));
-  const applied = changed.filter((key) => key in appliers);
-  for (const key of applied) appliers[key](next);
-  return { applied, needRestart: changed.filter((key) => !(key in appliers)) };
+/**
+ * What is in force once a running server has taken in what it can of `next`. The rest is as before: listeners, directory,
+ * shards, and the sizes of what has been made by then.
+ */
+export function takenIn(now: Config, next: Config): Config {
+  const { messageBytesMax, timerJMs, transactionsMax, answerBytesMax } = now.policy;
+  const { nonceLifetimeMs, nonceKeyMs, ncWindow, usedNoncesMax, parameterBytesMax } = now.auth.policy;
+  const { sourcesMax, flowsMax, aorsMax } = now.abuse;
+  const { connectionsPerSourceMax, idleMs } = next.streams;
+  return {
+    ...now,
+    logLevel: next.logLevel,
+    policy: { ...next.policy, messageBytesMax, timerJMs, transactionsMax, answerBytesMax },
+    auth: {
+      ...now.auth,
+      policy: { ...next.auth.policy, nonceLifetimeMs, nonceKeyMs, ncWindow, usedNoncesMax, parameterBytesMax },
+      trustedProxies: next.auth.trustedProxies,
+      nonceGeneration: next.auth.nonceGeneration,
+    },
+    abuse: { ...next.abuse, sourcesMax, flowsMax, aorsMax },
+    streams: { ...now.streams, connectionsPerSourceMax, idleMs },
+  };
 }
 
-function differences(before: ReadonlyMap<string, string>, next: ReadonlyMap<string, string>): string[] {
-  return [...new Set([...before.keys(), ...next.keys()])].filter((key) => before.get(key) !== next.get(key)).sort();
+/** @param before in force until now @param now in force from now on @param next what the configuration says */
+export function reloadReport(before: Config, now: Config, next: Config): ReloadReport {
+  return { applied: differences(before, now), needRestart: differences(now, next) };
+}
+
+/** The rules that a configuration has for the shards. */
+export function shardSettings({ policy, auth, abuse }: Config): ShardSettings {
+  const rules = { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains };
+  return {
+    policy,
+    ...(auth.mode === 'digest' && { auth: rules }),
+    gate: { policy: abuse, trustedProxies: auth.trustedProxies },
+  };
+}
+
+function differences(one: Config, other: Config): string[] {
+  const [a, b] = [flat(effectiveConfig(one)), flat(effectiveConfig(other))];
+  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key)).sort();
 }
 
 /** `policy.min-expires` → the value's JSON. */

@@ -58,7 +58,7 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   });
   systemd?.ready();
   systemd?.watch(describer(server), shardsLive(server));
-  process.on('SIGHUP', () => reload(server, log, systemd));
+  process.on('SIGHUP', () => void reload(server, log, systemd));
   if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);
 
   const signal = await ended;
@@ -72,10 +72,11 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
 }
 
 /** What SIGHUP asks for. A configuration that is wrong changes nothing. */
-function reload(server: Server, log: Log, systemd: Systemd | undefined): void {
+async function reload(server: Server, log: Log, systemd: Systemd | undefined): Promise<void> {
   systemd?.reloading();
   try {
-    if (server.reload() === undefined) log('info', 'certificates read again; there is no configuration file to read');
+    if ((await server.reload()) === undefined)
+      log('info', 'certificates read again; there is no configuration file to read');
   } catch (error) {
     log('error', 'reload failed: nothing was changed', { error: (error as Error).message });
   }

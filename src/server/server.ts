@@ -4,7 +4,8 @@
 import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
 import { createAorKey } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
-import { type Pool, type PoolAuth, type PoolOptions, startPool } from '../shard/pool.ts';
+import { type Pool, startPool } from '../shard/pool.ts';
+import type { PoolAuth, PoolOptions } from '../shard/pool-options.ts';
 import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { FlowCounts } from '../transport/flows.ts';
@@ -24,7 +25,7 @@ import { type MessageSource, readPeer, type SendAnswer, writePeer } from './mess
 import { MessageWatch } from './message-watch.ts';
 import { moveBindings } from './move.ts';
 import type { Progress } from './progress.ts';
-import { applyChanges, type ReloadReport } from './reload.ts';
+import { type ReloadReport, reloadReport, shardSettings, takenIn } from './reload.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -56,9 +57,9 @@ export interface Server {
   readonly connections: Readonly<FlowCounts>;
   /**
    * Applies what changed in the configuration and can be applied at run time; users are always current, and certificates
-   * are read anew. Undefined where there is no configuration to read. Throws a ConfigError, with nothing changed.
+   * are read anew. Undefined where there is no configuration to read. Rejects with a ConfigError, with nothing changed.
    */
-  reload(): ReloadReport | undefined;
+  reload(): Promise<ReloadReport | undefined>;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -116,6 +117,7 @@ class RunningServer implements Server, AdminTarget {
   private pool: Pool | undefined;
   private lookups: LookupService | undefined;
   private messageWatch: MessageWatch | undefined;
+  private reloading: Promise<unknown> = Promise.resolve();
   private stopped: Promise<void> | undefined;
 
   constructor(
@@ -224,18 +226,29 @@ class RunningServer implements Server, AdminTarget {
     started(this.pool).hand(bytes, this.program);
   }
 
-  reload(): ReloadReport | undefined {
-    started(this.pool).reload();
+  reload(): Promise<ReloadReport | undefined> {
+    const done = this.reloading.then(() => this.reloadNow());
+    this.reloading = done.catch(() => {});
+    return done;
+  }
+
+  /** One at a time. Whatever is wrong with the configuration is found before anything changes. */
+  private async reloadNow(): Promise<ReloadReport | undefined> {
+    const pool = started(this.pool);
+    const before = this.config;
+    const next = this.reread?.();
+    if (next !== undefined) {
+      const now = takenIn(before, next);
+      await pool.configure(shardSettings(now), now.streams);
+      this.lookups?.configure(now.policy);
+      this.log.setLevel?.(now.logLevel);
+      this.config = now;
+    }
+    pool.reload();
     this.admin?.reloadTls();
-    if (this.reread === undefined) return undefined;
-    const next = this.reread();
-    const report = applyChanges(this.config, next, {
-      'log-level': ({ logLevel }) => {
-        this.log.setLevel?.(logLevel);
-        this.config = { ...this.config, logLevel };
-      },
-    });
-    this.log('info', 'reloaded', { ...report });
+    if (next === undefined) return undefined;
+    const report = reloadReport(before, this.config, next);
+    this.log(report.needRestart.length > 0 ? 'warn' : 'info', 'reloaded', { ...report });
     return report;
   }
 

@@ -11,7 +11,6 @@ import type { LookupPolicy } from '../registrar/lookup-policy.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import { LISTENER_ADMIN, type Peers } from '../registrar/peers.ts';
 import { TrustedSources } from '../registrar/trusted-sources.ts';
-import type { UserAgentServer } from '../registrar/uas.ts';
 import { ALG_MD5 } from '../sip/credentials.ts';
 import { AT_SIGN } from '../sip/scanner.ts';
 import { table } from '../sip/slab.ts';
@@ -30,13 +29,15 @@ import type { AorState } from './aor-state.ts';
 import { COUNTER } from './counters.ts';
 import { type FailedLogin, FailedLogins } from './failed-logins.ts';
 import { Gate, type GateOptions } from './gate.ts';
+import type { ShardSettings } from './shard-options.ts';
+import type { ShardRules } from './shard-rules.ts';
 
 export interface ShardAuth {
   readonly policy: AuthPolicy;
   /** As the users' realmOf() gives their indices. */
   readonly realms: readonly string[];
   /** `refresh` is called once per batch. */
-  readonly users: CredentialSource & { refresh(now: number): void };
+  readonly users: CredentialSource & { refresh(now: number): void; useRealms(realms: readonly string[]): void };
   /** Differs between shards and processes. */
   readonly nonceStart: number;
   /** Number of the nonces' keys; another one ends every nonce. */
@@ -65,27 +66,41 @@ export class Admission {
   private readonly auth: ShardAuth | undefined;
   private readonly authenticator: Authenticator | null;
   private readonly gate: Gate | null;
-  private readonly lookup: LookupPolicy['sip'];
-  private readonly lookupSources: TrustedSources;
+  private lookup: LookupPolicy['sip'];
+  private lookupSources: TrustedSources;
   private readonly out: Outbox;
   private readonly state: AorState;
-  private readonly uas: UserAgentServer;
+  private readonly rules: ShardRules;
   private readonly counters: Float64Array;
-  private readonly failedLogins: FailedLogins | null;
+  private failedLogins: FailedLogins | null;
+  private readonly failedLogin: AdmissionOptions['failedLogin'];
 
-  constructor(options: AdmissionOptions, out: Outbox, state: AorState, uas: UserAgentServer) {
+  constructor(options: AdmissionOptions, out: Outbox, state: AorState, rules: ShardRules) {
     const { auth, gate, secret, counters, refused } = options;
     this.auth = auth;
     this.out = out;
     this.state = state;
-    this.uas = uas;
+    this.rules = rules;
+    this.failedLogin = options.failedLogin;
     this.counters = counters;
-    this.failedLogins = auth?.policy.logFailures ? new FailedLogins(out.peers, options.failedLogin) : null;
+    this.failedLogins = this.loginLog(auth?.policy);
     this.lookup = options.lookup.sip;
-    this.lookupSources = new TrustedSources([...options.lookup.from, ...(gate?.trustedProxies ?? [])]);
+    this.lookupSources = mayLookUp(options.lookup, gate);
     this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), out.peers, counters, refused);
     const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
     this.authenticator = auth === undefined ? null : new Authenticator({ ...auth, secret, floors });
+  }
+
+  /** Other rules from the next message on; what was remembered stays. Throws where they make no sense, before any is taken. @cold */
+  configure({ policy, auth, gate }: ShardSettings): void {
+    const sources = mayLookUp(policy.lookup, gate);
+    if (gate !== undefined) this.gate?.configure(gate);
+    this.lookup = policy.lookup.sip;
+    this.lookupSources = sources;
+    if (auth === undefined || this.authenticator === null) return;
+    this.failedLogins = this.loginLog(auth.policy);
+    this.authenticator.configure(auth.policy, auth.realms, auth.generation);
+    this.auth?.users.useRealms(auth.realms);
   }
 
   /** Once per batch. */
@@ -100,12 +115,12 @@ export class Admission {
 
   /** Of the request in the table: 0 to go on, AUTH_PENDING, or the status of the answer written. */
   authenticate(): number {
-    const { authenticator, gate, out, state, uas } = this;
+    const { authenticator, gate, out, rules, state } = this;
     if (authenticator === null || isInternal(out.peers, out.peer)) return 0;
     if (table[T_METHOD] !== METHOD_REGISTER && !asksForUser()) return 0;
     if (gate?.trusts(out.peer)) {
       const vouched = table[T_METHOD] !== METHOD_REGISTER || gate.assertsAor(state.aor, state.aorLength);
-      return vouched ? 0 : uas.forbidden(out);
+      return vouched ? 0 : rules.uas.forbidden(out);
     }
     return this.checkCredentials(authenticator, state);
   }
@@ -133,9 +148,9 @@ export class Admission {
 
   /** Of such a request: 0 where its source may ask, AUTH_PENDING, or the status of the answer written. */
   authorizeLookup(): number {
-    const { authenticator, out, state, uas } = this;
+    const { authenticator, out, rules, state } = this;
     if (this.lookup === 'anyone' || this.lookupSources.trusts(out.peers, out.peer)) return 0;
-    if (this.lookup !== 'authenticated' || authenticator === null) return uas.forbidden(out);
+    if (this.lookup !== 'authenticated' || authenticator === null) return rules.uas.forbidden(out);
     return this.checkCredentials(authenticator, state);
   }
 
@@ -168,10 +183,19 @@ export class Admission {
     authenticator.outcome = AUTH_OK;
   }
 
+  private loginLog(policy: AuthPolicy | undefined): FailedLogins | null {
+    return policy?.logFailures ? new FailedLogins(this.out.peers, this.failedLogin) : null;
+  }
+
   /** What the AOR's record says of a nonce used before this life of the shard. */
   private highestNc(idHigh: number, idLow: number): number {
     return this.state.aorLength < 0 ? -1 : this.state.highestNc(this.out, idHigh, idLow);
   }
+}
+
+/** @cold */
+function mayLookUp({ from }: LookupPolicy, gate: GateOptions | undefined): TrustedSources {
+  return new TrustedSources([...from, ...(gate?.trustedProxies ?? [])]);
 }
 
 /** An order of the admin API, which has asked its own client who it is. */

@@ -7,7 +7,6 @@ import { type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
 import type { RequestKeys } from '../registrar/request-keys.ts';
 import { answerPort } from '../registrar/response.ts';
 import { ANSWER_BYTES_MAX, type Transactions } from '../registrar/transactions.ts';
-import type { UserAgentServer } from '../registrar/uas.ts';
 import { parse } from '../sip/parser.ts';
 import { slotStart, table } from '../sip/slab.ts';
 import { METHOD_INVITE, T_METHOD } from '../sip/span-table.ts';
@@ -15,6 +14,7 @@ import type { Answers } from './answers.ts';
 import type { BatchTally } from './batch-tally.ts';
 import { COUNTER } from './counters.ts';
 import { outcomeOf } from './outcome.ts';
+import type { ShardRules } from './shard-rules.ts';
 import type { Unacknowledged } from './unacknowledged.ts';
 
 /** Longer answers over UDP may leave in fragments (RFC 3261 §18.1.1); they are sent all the same, and counted. */
@@ -27,7 +27,7 @@ export interface AnsweringParts {
   readonly peers: Peers;
   readonly keys: RequestKeys;
   readonly out: Outbox;
-  readonly uas: UserAgentServer;
+  readonly rules: ShardRules;
   readonly tally: BatchTally;
   readonly counters: Float64Array;
 }
@@ -58,7 +58,7 @@ export class Answering {
   /** The record or the answer did not fit: nothing of it holds. Returns the status of the answer written instead. */
   startOver(): number {
     this.start(this.slot, this.now);
-    return this.parts.uas.failed(this.parts.out);
+    return this.parts.rules.uas.failed(this.parts.out);
   }
 
   /**
@@ -91,7 +91,7 @@ export class Answering {
    * @param lengths of the messages in the slots, bytes
    */
   fail(lengths: Uint16Array): void {
-    const { answers, keys, out, transactions, uas } = this.parts;
+    const { answers, keys, out, rules, transactions } = this.parts;
     const rows = answers.count;
     for (let row = 0; row < rows; row++) {
       if (answers.conditional[row] === 0) continue;
@@ -99,7 +99,7 @@ export class Answering {
       parse(slotStart(slot), slotStart(slot) + lengths[slot]);
       keys.take();
       this.start(slot, this.now);
-      uas.failed(out);
+      rules.uas.failed(out);
       if (out.answer.overflow) continue; // no room for a longer phrase: the refusal stays
       answers.at[row] = out.answer.from;
       answers.end[row] = out.answer.at;

@@ -20,20 +20,22 @@ export class AskedFor {
   bytes: Uint8Array = new Uint8Array(0);
   at = 0;
   end = 0;
-  private readonly gruus: Gruus | null;
+  private readonly rules: { readonly gruus: Gruus | null };
   private readonly statics: StaticTable | null;
   private readonly combined = new Uint8Array(COMBINED_BYTES);
 
-  constructor(gruus: Gruus | null, statics: StaticTable | null) {
-    this.gruus = gruus;
+  /** @param rules say whether there are GRUUs, now */
+  constructor(rules: { readonly gruus: Gruus | null }, statics: StaticTable | null) {
+    this.rules = rules;
     this.statics = statics;
   }
 
   /** Takes the URI in uri[base, …) over `bytes`. @param key of its AOR as it is written */
   take(bytes: Uint8Array, uri: Int32Array, base: number, key: Uint32Array): void {
     this.alias = null;
-    this.kind = this.gruus !== null && uri[base + URI_PARAMS_AT] >= 0 ? this.gruus.read(bytes, uri, base) : GRUU_NONE;
-    this.setKey(this.gruus !== null && this.kind === GRUU_TEMPORARY ? this.gruus.aorKey : key);
+    const { gruus } = this.rules;
+    this.kind = gruus !== null && uri[base + URI_PARAMS_AT] >= 0 ? gruus.read(bytes, uri, base) : GRUU_NONE;
+    this.setKey(gruus !== null && this.kind === GRUU_TEMPORARY ? gruus.aorKey : key);
     if (this.statics === null || this.statics.empty) return;
     const target = this.statics.target(this.key);
     if (target === null) return;
@@ -43,8 +45,9 @@ export class AskedFor {
 
   /** Whether the URI is a GRUU that leads nowhere, or not to this image. */
   skips(bytes: Uint8Array, image: number): boolean {
-    if (this.kind === GRUU_NONE || this.gruus === null) return false;
-    return this.kind === GRUU_INVALID || !this.gruus.leadsTo(bytes, image);
+    const { gruus } = this.rules;
+    if (this.kind === GRUU_NONE || gruus === null) return false;
+    return this.kind === GRUU_INVALID || !gruus.leadsTo(bytes, image);
   }
 
   /** Without a contact: whether the URI itself says that there is a user, who is merely not there. */

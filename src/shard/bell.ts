@@ -10,6 +10,8 @@ export const ORDER_NONE = 0;
 export const ORDER_STOP = 1;
 /** Die as by a fault: how the tests see that a shard comes back. */
 export const ORDER_CRASH = 2;
+/** Other rules wait at the shard's port. */
+export const ORDER_CONFIGURE = 3;
 
 export function createBellMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(128);
@@ -50,6 +52,17 @@ export class Bell {
   give(order: number): void {
     Atomics.store(this.words, ORDER, order);
     this.ring();
+  }
+
+  /** Gives an order unless there is another. */
+  offer(order: number): void {
+    Atomics.compareExchange(this.words, ORDER, ORDER_NONE, order);
+    this.ring();
+  }
+
+  /** An order has been seen and is about to be carried out: from here on it may be given again. */
+  took(order: number): void {
+    Atomics.compareExchange(this.words, ORDER, order, ORDER_NONE);
   }
 }
 

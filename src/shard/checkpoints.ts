@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { CheckpointNews, CheckpointOrder } from './checkpoint-task.ts';
 import type { CheckpointSource } from './checkpointer.ts';
-import type { ShardLog } from './shard.ts';
+import type { ShardLog } from './shard-options.ts';
 
 /** By default: a third of a second of replay, about. */
 export const CHECKPOINT_BYTES = 32 << 20;

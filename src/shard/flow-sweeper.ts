@@ -32,7 +32,7 @@ export class FlowSweeper implements RecordVisitor {
   private readonly index = new FlowIndex(PAIRS_MAX);
   private readonly store: LocationStore;
   private readonly flows: FlowLiveness;
-  private readonly graceMs: number;
+  private graceMs: number;
   private readonly state: AorState;
   private readonly out: Outbox;
   private readonly tally: BatchTally;
@@ -64,6 +64,10 @@ export class FlowSweeper implements RecordVisitor {
     this.state = state;
     this.out = out;
     this.tally = tally;
+  }
+
+  configure(policy: Policy): void {
+    this.graceMs = policy.flowGraceS * 1000;
   }
 
   /** Takes in an AOR's images: what lives by a flow is tracked, and what lives by a dead one goes in its turn. */

@@ -31,8 +31,8 @@ export interface GateOptions {
 
 export class Gate {
   private readonly abuse: Abuse;
-  private readonly scanners: Scanners;
-  private readonly trusted: TrustedSources;
+  private scanners: Scanners;
+  private trusted: TrustedSources;
   private readonly peers: Peers;
   private readonly counters: Float64Array;
   private readonly refused: (report: RefusalReport) => void;
@@ -46,13 +46,21 @@ export class Gate {
     counters: Float64Array,
     refused: (report: RefusalReport) => void,
   ) {
-    const unlimited = [...options.policy.unlimited, ...options.trustedProxies];
-    this.abuse = new Abuse({ ...options.policy, unlimited }, key);
-    this.scanners = new Scanners(options.policy.enabled ? options.policy.scannerAgents : []);
+    this.abuse = new Abuse(limitsOf(options), key);
+    this.scanners = scannersOf(options);
     this.trusted = new TrustedSources(options.trustedProxies);
     this.peers = peers;
     this.counters = counters;
     this.refused = refused;
+  }
+
+  /** Other limits; scores stay. Throws before anything has changed where an address makes no sense. @cold */
+  configure(options: GateOptions): void {
+    const trusted = new TrustedSources(options.trustedProxies);
+    const scanners = scannersOf(options);
+    this.abuse.configure(limitsOf(options));
+    this.trusted = trusted;
+    this.scanners = scanners;
   }
 
   /** Before parsing: whether the message in a slot is looked at. If not, it is dropped, counted and now and then logged. */
@@ -105,6 +113,15 @@ export class Gate {
     if (key !== null && (kind === SUCCESS || kind === FAILED_CREDENTIALS))
       this.abuse.aorOutcome(key[0], key[1], key[2], kind, now);
   }
+}
+
+/** @cold */
+function limitsOf({ policy, trustedProxies }: GateOptions): AbusePolicy {
+  return { ...policy, unlimited: [...policy.unlimited, ...trustedProxies] };
+}
+
+function scannersOf({ policy }: GateOptions): Scanners {
+  return new Scanners(policy.enabled ? policy.scannerAgents : []);
 }
 
 function kindOf(status: number, authenticated: boolean, outcome: number): number {

@@ -8,7 +8,7 @@ import { Bell } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { OrderEnd } from './order-end.ts';
 import { RING_FLOWS_ENDED, RING_MESSAGE, Ring } from './ring.ts';
-import type { ShardLog } from './shard.ts';
+import type { ShardLog } from './shard-options.ts';
 import type { SharedParts } from './shared-parts.ts';
 import { StreamEnd, type StreamEndOptions } from './stream-end.ts';
 

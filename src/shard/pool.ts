@@ -8,30 +8,27 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { LocationReader } from '../location/location-reader.ts';
-import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Peers } from '../registrar/peers.ts';
-import type { Policy } from '../registrar/policy.ts';
-import type { FlowCounts, FlowNumbers } from '../transport/flows.ts';
+import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
-import type { TlsFiles } from '../transport/tls-files.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket-policy.ts';
 import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
-import { BindingEvents, type BindingListener } from './binding-events.ts';
+import { BindingEvents } from './binding-events.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoints.ts';
 import { COUNTER } from './counters.ts';
-import type { GateOptions } from './gate.ts';
 import { MainEnd } from './main-end.ts';
 import type { StoreOptions } from './open-store.ts';
 import type { OrderSource } from './order-end.ts';
+import type { PoolOptions } from './pool-options.ts';
 import { Readers } from './readers.ts';
+import { Reconfiguration } from './reconfiguration.ts';
 import { ringCapacity, ringDepth } from './ring.ts';
-import type { ShardLog } from './shard.ts';
+import type { ShardSettings } from './shard-options.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
-import type { WebSocketOptions } from './stream-end.ts';
 import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
@@ -40,54 +37,6 @@ const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
 /** A shard that lived this long starts again at once. */
 const RESTART_FORGOTTEN_MS = 60_000;
-
-export interface PoolOptions {
-  readonly shards: number;
-  /** IPv4 or IPv6 addresses; port 0 takes a free one. */
-  readonly listeners: readonly ListenAddress[];
-  /** `auto`: natively where the machine can, else by node:dgram. */
-  readonly udp: 'auto' | 'dgram';
-  /** Limits of connections. */
-  readonly streams?: StreamPolicy;
-  /** For listeners of WebSockets; by default every page may connect. */
-  readonly webSocket?: WebSocketOptions;
-  /** For listeners with TLS. */
-  readonly tls?: TlsFiles;
-  /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
-  readonly flowNumbers?: FlowNumbers;
-  /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
-  readonly dataDir?: string;
-  readonly durability: 'durable' | 'process';
-  /** A shard's log grows by at least so many bytes between two checkpoints. */
-  readonly checkpointBytes?: number;
-  readonly policy: Policy;
-  /** 32 bytes, one per data directory. */
-  readonly secret: Uint8Array;
-  readonly log: ShardLog;
-  /** Where clients authenticate. */
-  readonly auth?: PoolAuth;
-  /** Who is heard, and whose word is taken. */
-  readonly gate?: GateOptions;
-  /** Takes answers to messages that the program handed in; `peers` is one row. */
-  readonly toProgram?: (answer: Buffer, peers: Peers) => void;
-  /** Is told while the shards open their stores how many bytes they have read, and of how many. */
-  readonly opening?: (done: number, total: number) => void;
-  /** Called before the first message is taken in, for those who want to hear of every change of a binding. */
-  beforeServing?(subscribe: (listener: BindingListener) => () => void): void;
-  /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
-  readonly taskFile?: string;
-}
-
-export interface PoolAuth {
-  readonly policy: AuthPolicy;
-  readonly nonceGeneration: number;
-  /** The data directory, which has the user store. */
-  readonly data: string;
-  /** State of a provider (PROVIDER_* of user-lookup), where there is one. */
-  readonly providerState?: Int32Array;
-  /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. */
-  ask(user: string, realm: string): Promise<'found' | 'none' | 'unavailable'>;
-}
 
 /** What there is to know of a shard without asking it. */
 export interface ShardReading {
@@ -117,6 +66,8 @@ export interface Pool {
   readonly connections: Readonly<FlowCounts>;
   /** Listeners with TLS read their certificates anew; connections that there are go on. */
   reload(): void;
+  /** Other rules and limits of connections; resolves when all shards that run work by them, rejects with what one has against them. */
+  configure(settings: ShardSettings, streams: StreamPolicy): Promise<void>;
   /** Readers of the shards' committed bindings for this thread, by shard. Throws where the shards keep them in their own memory. */
   openReaders(): LocationReader[];
   /** Has the owning shard decide about an operator's request; undefined where no answer came in time. */
@@ -164,6 +115,7 @@ class RunningPool implements Pool {
   readonly events: BindingEvents;
   private readonly main: MainEnd;
   private readonly checkpoints: Checkpoints;
+  private readonly rules: Reconfiguration;
   private readonly piscina: Piscina;
   private readonly readers = new Readers();
   private readonly stopping = new AbortController();
@@ -194,6 +146,7 @@ class RunningPool implements Pool {
       options.log('error', 'a listener to binding events failed', { error: String(error) }),
     );
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
+    this.rules = new Reconfiguration(settingsOf(options), parts.bells);
     this.checkpoints = new Checkpoints(options.checkpointBytes ?? CHECKPOINT_BYTES, options.log);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
@@ -273,6 +226,11 @@ class RunningPool implements Pool {
     this.main.streams.reload();
   }
 
+  configure(settings: ShardSettings, streams: StreamPolicy): Promise<void> {
+    this.main.streams.configure(streams);
+    return this.rules.change(settings);
+  }
+
   crash(shard: number): void {
     this.parts.bells[shard].give(ORDER_CRASH);
   }
@@ -328,12 +286,14 @@ class RunningPool implements Pool {
       if (news.type === 'wake') this.main.wake();
       else if (news.type === 'events') this.events.wake();
       else if (news.type === 'wait') void this.letWait(shard, news.message);
+      else if (news.type === 'configured') this.rules.answered(shard, news.problem);
       else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);
       else {
         this.options.log('info', 'shard open', { shard, ...news.report });
         if (news.table) this.readers.opened(shard, news.table);
         if (news.checkpoint) this.checkpoints.opened(shard, news.checkpoint);
+        this.rules.opened(shard, port1);
         opened();
       }
     };
@@ -351,6 +311,7 @@ class RunningPool implements Pool {
     }
     port1.close();
     this.checkpoints.ended(shard);
+    this.rules.ended(shard);
     // Piscina's copy of an error has lost its code.
     return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
   }
@@ -364,12 +325,11 @@ class RunningPool implements Pool {
   }
 
   private authTask(shard: number): AuthTask | undefined {
-    const { auth, policy } = this.options;
-    if (auth === undefined) return undefined;
+    const { auth } = this.options;
+    const rules = this.rules.current.auth;
+    if (auth === undefined || rules === undefined) return undefined;
     return {
-      policy: auth.policy,
-      generation: auth.nonceGeneration,
-      realms: policy.domains,
+      ...rules,
       data: auth.data,
       ...(auth.providerState && { providerState: auth.providerState }),
       nonceStart: randomInt(2 ** 22),
@@ -385,12 +345,12 @@ class RunningPool implements Pool {
 
   private task(shard: number): Omit<ShardTask, 'port'> {
     const auth = this.authTask(shard);
-    const { options, parts } = this;
+    const { options, parts, rules } = this;
     return {
       index: shard,
       shards: options.shards,
       store: storeOptions(options, shard),
-      policy: options.policy,
+      policy: rules.current.policy,
       secret: options.secret,
       counters: parts.counters[shard],
       measures: parts.measures[shard],
@@ -408,9 +368,17 @@ class RunningPool implements Pool {
       ...(options.dataDir !== undefined && { data: options.dataDir }),
       sockets: parts.sockets[shard],
       ...(auth && { auth }),
-      ...(options.gate && { gate: options.gate }),
+      ...(rules.current.gate && { gate: rules.current.gate }),
     };
   }
+}
+
+function settingsOf({ policy, auth, gate }: PoolOptions): ShardSettings {
+  return {
+    policy,
+    ...(auth && { auth: { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains } }),
+    ...(gate && { gate }),
+  };
 }
 
 /** Bursts that overflow the socket are lost without a trace, so a small buffer is worth a line. */

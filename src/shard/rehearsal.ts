@@ -9,8 +9,8 @@ import { slab, slotStart } from '../sip/slab.ts';
 import { ascii } from '../sip/writer.ts';
 import { COUNTER_NAMES } from './counters.ts';
 import { Measures } from './measures.ts';
-import type { ShardOptions } from './shard.ts';
 import type { Pipeline } from './shard-loop.ts';
+import type { ShardOptions } from './shard-options.ts';
 
 const DOMAIN = 'rehearsal.invalid';
 const PHONES = 2000;

@@ -5,11 +5,12 @@
 import type { Peers } from '../registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
 import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
-import { type Bell, ORDER_CRASH, ORDER_NONE, ORDER_STOP } from './bell.ts';
+import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_NONE, ORDER_STOP } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import type { Forwarding } from './forwarding.ts';
 import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './measures.ts';
 import { RING_FLOWS_ENDED, type Ring } from './ring.ts';
+import type { ShardSettings } from './shard-options.ts';
 
 /** The longest sleep: the counter `loops` shows a watcher that the shard lives. */
 const SLEEP_MS_MAX = 1000;
@@ -21,6 +22,8 @@ export interface Pipeline {
   readonly peers: Peers;
   readonly answers: Datagrams;
   open(): void;
+  /** Throws where the rules make no sense; then the old ones hold on. */
+  configure(settings: ShardSettings): void;
   receive(slot: number, length: number, now: number): void;
   /** A list of flows that have ended, in a slot of the slab. */
   flowsEnded(slot: number, length: number, now: number): void;
@@ -39,6 +42,8 @@ export interface LoopParts {
   readonly bell: Bell;
   /** Sleeps until the bell rings, a socket has something or the time is over. */
   readonly waiter: { wait(timeoutMs: number): void };
+  /** Takes up the rules that wait at the port. */
+  configure(): void;
   /** What other threads push for this one: the main thread first, then the other shards. */
   readonly rings: readonly Ring[];
   readonly forwarding: Forwarding;
@@ -66,6 +71,7 @@ export class ShardLoop {
       counters[COUNTER.loops]++;
       const order = bell.order;
       if (order === ORDER_CRASH) this.crash();
+      if (order === ORDER_CONFIGURE) this.configure();
       const filled = this.fill(order !== ORDER_STOP);
       const now = Date.now();
       if (filled > 0) this.batch(filled, now);
@@ -176,6 +182,12 @@ export class ShardLoop {
     for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
     if (quiet) waiter.wait(ms);
     bell.afterSleep();
+  }
+
+  /** Between two batches. @cold */
+  private configure(): void {
+    this.parts.bell.took(ORDER_CONFIGURE);
+    this.parts.configure();
   }
 
   /** What the order to crash does. @cold */

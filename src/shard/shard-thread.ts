@@ -1,7 +1,7 @@
 // What a shard's thread is given, and how it is put together: store, rings, bells, sockets, loop. Comfortable code that
 // runs once per start; the work is in shard-loop.
 
-import { MessageChannel, type MessagePort, type TransferListItem } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
 import type { TableParts } from '../location/binding-table.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import { LogStore } from '../location/log-store.ts';
@@ -25,8 +25,8 @@ import { openStore, type StoreOptions } from './open-store.ts';
 import type { SharedTable } from './readers.ts';
 import { rehearse } from './rehearsal.ts';
 import { Ring } from './ring.ts';
-import type { ShardOptions } from './shard.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
+import type { ShardOptions, ShardSettings } from './shard-options.ts';
 import { fdWake } from './shared-parts.ts';
 import { StaticTable } from './static-table.ts';
 import { UserTable } from './user-table.ts';
@@ -99,6 +99,8 @@ export type ShardNews =
       readonly checkpoint?: CheckpointSource;
     }
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
+  /** It works by the settings sent to it; `problem` says why it does not. */
+  | { readonly type: 'configured'; readonly problem?: string }
   | { readonly type: 'wake' }
   | { readonly type: 'events' }
   | { readonly type: 'wait'; readonly message: WaitingMessage }
@@ -183,6 +185,18 @@ function openStatics({ data, secret }: ShardTask, tell: (news: ShardNews) => voi
   return new StaticTable({ data: data ?? null, aor: createAorReader(secret), failed });
 }
 
+/** Settings that wait at the port, in their order; each is answered. */
+function takeSettings(port: MessagePort, shard: Pipeline, tell: Tell): void {
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    try {
+      shard.configure(next.message as ShardSettings);
+      tell({ type: 'configured' });
+    } catch (error) {
+      tell({ type: 'configured', problem: String(error) });
+    }
+  }
+}
+
 function assemble(
   task: ShardTask,
   store: LocationStore,
@@ -234,5 +248,6 @@ function assemble(
   if (task.store.kind === 'log') rehearse(`${task.store.directory}.rehearsal`, options, createPipeline);
   shard.open();
   tellOpen(task, store, tell);
-  return new ShardLoop({ shard, counters, measures, bell, waiter, rings, forwarding, udp, lengths });
+  const configure = () => takeSettings(task.port, shard, tell);
+  return new ShardLoop({ shard, counters, measures, bell, waiter, rings, forwarding, udp, lengths, configure });
 }

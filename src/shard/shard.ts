@@ -7,15 +7,11 @@ import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
 import { Changes } from '../registrar/changes.ts';
-import { Gruus } from '../registrar/gruu.ts';
 import { hasLiveImage } from '../registrar/images.ts';
-import type { FlowLiveness } from '../registrar/live-flow.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { Overload } from '../registrar/overload.ts';
 import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
-import type { Policy } from '../registrar/policy.ts';
 import { RedirectServer } from '../registrar/redirect.ts';
-import { Registrar } from '../registrar/registrar.ts';
 import { RequestKeys } from '../registrar/request-keys.ts';
 import { canAnswer } from '../registrar/response.ts';
 import {
@@ -26,7 +22,6 @@ import {
   RETRANSMISSION,
   Transactions,
 } from '../registrar/transactions.ts';
-import { UserAgentServer } from '../registrar/uas.ts';
 import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
 import { parse } from '../sip/parser.ts';
 import { slab, slotStart, table } from '../sip/slab.ts';
@@ -44,9 +39,9 @@ import {
   T_TO,
   URI_USER_AT,
 } from '../sip/span-table.ts';
-import { applyStrictness, type Leniency } from '../sip/strictness.ts';
+import { applyStrictness } from '../sip/strictness.ts';
 import { ascii } from '../sip/writer.ts';
-import { Admission, type ShardAuth } from './admission.ts';
+import { Admission } from './admission.ts';
 import { Answering } from './answering.ts';
 import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
@@ -56,43 +51,15 @@ import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
 import type { FailedLogin } from './failed-logins.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
-import type { GateOptions } from './gate.ts';
 import { answerKeepAlive, isKeepAlive } from './keep-alive.ts';
 import { Measures } from './measures.ts';
 import { ownerOf } from './owner.ts';
-import type { Ring } from './ring.ts';
+import type { ShardOptions, ShardSettings } from './shard-options.ts';
+import { ShardRules } from './shard-rules.ts';
 import type { StaticTable } from './static-table.ts';
 import { Sweeper, sooner } from './sweeper.ts';
 import { Tap } from './tap.ts';
 import { Unacknowledged } from './unacknowledged.ts';
-
-export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
-
-export interface ShardOptions {
-  readonly index: number;
-  readonly shards: number;
-  readonly store: LocationStore;
-  readonly policy: Policy;
-  /** 32 bytes, one per data directory: keys of the hashes. */
-  readonly secret: Uint8Array;
-  /** One row per COUNTER_NAMES, in shared memory or not. */
-  readonly counters: Float64Array;
-  readonly measures?: Measures;
-  /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
-  forward(owner: number, slot: number, length: number): boolean;
-  readonly log: ShardLog;
-  /** Where messages may be watched. */
-  readonly tap?: { readonly memory: SharedArrayBuffer; readonly ring: Ring };
-  /** Where clients must authenticate. */
-  readonly auth?: ShardAuth;
-  readonly gate?: GateOptions;
-  /** Where changes of bindings are told once they are committed. */
-  readonly events?: EventSink;
-  /** Static bindings and aliases. */
-  readonly statics?: StaticTable;
-  /** Which connections still stand; without it all count as standing. */
-  readonly flows?: FlowLiveness;
-}
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 
@@ -103,13 +70,11 @@ export class Shard {
   private readonly store: LocationStore;
   private readonly counters: Float64Array;
   private readonly transactions: Transactions;
-  private readonly uas: UserAgentServer;
-  private readonly registrar: Registrar;
+  private readonly rules: ShardRules;
   private readonly redirect: RedirectServer;
   private readonly statics: StaticTable | null;
   private readonly asked: AskedFor;
   private readonly unacknowledged: Unacknowledged;
-  private readonly strict: readonly Leniency[];
   private readonly keys: RequestKeys;
   private readonly out = new Outbox();
   private readonly writes = new WriteSet();
@@ -136,17 +101,15 @@ export class Shard {
     this.options = options;
     this.store = options.store;
     this.events = options.events;
-    this.strict = policy.strict;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
     this.overload = new Overload(policy);
-    this.uas = new UserAgentServer(policy);
-    this.registrar = new Registrar(policy, secret);
+    this.rules = new ShardRules(policy, secret);
     const flows = options.flows ?? null;
     this.redirect = new RedirectServer(flows);
     this.statics = options.statics ?? null;
-    this.asked = new AskedFor(policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null, this.statics);
+    this.asked = new AskedFor(this.rules, this.statics);
     this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
@@ -157,17 +120,26 @@ export class Shard {
     this.out.peers = this.peers;
     this.out.liveFlows = flows;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
-    const { answers, transactions, unacknowledged, peers, keys, out, uas, tally, counters } = this;
-    this.answering = new Answering({ answers, transactions, unacknowledged, peers, keys, out, uas, tally, counters });
+    const { answers, transactions, unacknowledged, peers, keys, out, rules, tally, counters } = this;
+    this.answering = new Answering({ answers, transactions, unacknowledged, peers, keys, out, rules, tally, counters });
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     const failedLogin = (login: FailedLogin) => options.log('warn', 'login failed', { ...login });
     const admission = { ...options, lookup: policy.lookup, refused, failedLogin };
-    this.admission = new Admission(admission, this.out, this.state, this.uas);
+    this.admission = new Admission(admission, this.out, this.state, this.rules);
   }
 
   /** Once, before the first message. What ran out while nothing served goes by the wheel. */
   open(): void {
     this.gauge();
+  }
+
+  /** Other rules from the next message on. Throws where they make no sense; then the old ones hold on. @cold */
+  configure(settings: ShardSettings): void {
+    const rules = new ShardRules(settings.policy, this.options.secret);
+    this.admission.configure(settings);
+    this.rules.become(rules);
+    this.overload.configure(settings.policy);
+    this.sweeper.flows?.configure(settings.policy);
   }
 
   /** One message in a slot of the slab, its peer in the same row of `peers`. */
@@ -181,7 +153,7 @@ export class Shard {
     if (!this.admission.hears(slot, at, at + length, now)) return;
     if (isKeepAlive(at, length)) return this.keepAlive(at, length);
     let error = parse(at, at + length);
-    if (this.strict.length > 0) error = applyStrictness(this.strict);
+    if (this.rules.strict.length > 0) error = applyStrictness(this.rules.strict);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
@@ -295,7 +267,7 @@ export class Shard {
     }
     if (known) this.keys.takeTag();
     this.answering.start(this.slot, this.now);
-    this.uas.cancel(this.out, known);
+    this.rules.uas.cancel(this.out, known);
     this.answering.finish(-1, false);
   }
 
@@ -324,7 +296,7 @@ export class Shard {
     }
     if (found === MERGED_REQUEST) {
       this.answering.start(this.slot, this.now);
-      this.uas.merged(this.out);
+      this.rules.uas.merged(this.out);
       this.answering.finish(-1, false);
       this.counters[COUNTER.merged]++;
       return;
@@ -346,7 +318,7 @@ export class Shard {
     const { out } = this;
     this.answering.start(this.slot, this.now);
     this.state.uncommitted = false;
-    let refused = this.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
+    let refused = this.rules.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
     if (refused === AUTH_PENDING) {
       refused = this.admission.wait(length);
       if (refused === 0) return;
@@ -357,7 +329,7 @@ export class Shard {
       return this.answering.finish(-1, false);
     }
     const ticket = this.isReliable ? -1 : this.transactions.begin(this.keys, this.now);
-    const status = lookup ? this.lookUp() : this.uas.check(out) || this.serve(again);
+    const status = lookup ? this.lookUp() : this.rules.uas.check(out) || this.serve(again);
     this.admission.judge(status);
     this.answering.finish(ticket, out.changed || this.state.uncommitted);
   }
@@ -380,7 +352,7 @@ export class Shard {
 
   private lookUp(): number {
     const { asked, out } = this;
-    if (!this.load()) return this.uas.failed(out);
+    if (!this.load()) return this.rules.uas.failed(out);
     asked.combine(out.state, out.stateAt, out.stateEnd);
     out.state = asked.bytes;
     out.stateAt = asked.at;
@@ -390,9 +362,9 @@ export class Shard {
 
   private serveOptions(): number {
     const { out, state } = this;
-    if (state.aorLength >= 0 && !this.load()) return this.uas.failed(out);
+    if (state.aorLength >= 0 && !this.load()) return this.rules.uas.failed(out);
     const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now, out.liveFlows);
-    const status = this.uas.answerOptions(out, live);
+    const status = this.rules.uas.answerOptions(out, live);
     if (status === 200) this.counters[COUNTER.options]++;
     return status;
   }
@@ -400,27 +372,27 @@ export class Shard {
   private register(again: boolean): number {
     const { out, state } = this;
     state.name(out);
-    const refused = this.registrar.admit(out);
+    const refused = this.rules.registrar.admit(out);
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
-      return this.uas.refuseAgain(out, this.transactions.answerStatus);
+      return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
     if (!again && !this.events?.listening && state.findPlain()) {
       state.startImage(out);
-      if (this.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
+      if (this.rules.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
     }
-    if (!this.load()) return this.uas.failed(out);
+    if (!this.load()) return this.rules.uas.failed(out);
     if (this.overload.on && !again && this.isNew()) {
       this.counters[COUNTER.put_off_new]++;
-      return this.uas.busy(out, this.overload.bookS(this.now, this.keys.tagLow));
+      return this.rules.uas.busy(out, this.overload.bookS(this.now, this.keys.tagLow));
     }
     state.startRecord(out);
-    const status = again ? this.registrar.answerAgain(out) : this.registrar.apply(out);
+    const status = again ? this.rules.registrar.answerAgain(out) : this.rules.registrar.apply(out);
     if (status !== 200) return status;
     if (out.record.overflow || out.answer.overflow) return this.answering.startOver();
     if (out.changed) {
       state.put(out, out.bindingsAfter);
       this.tally.registered(out);
-      if (this.events?.listening) this.registrar.report(out, state.aor, state.aorLength, this.changes);
+      if (this.events?.listening) this.rules.registrar.report(out, state.aor, state.aorLength, this.changes);
     } else this.tally.unchanged(table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0);
     return status;
   }

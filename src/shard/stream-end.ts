@@ -15,7 +15,7 @@ import { openTlsListener } from '../transport/tls-listener.ts';
 import { openWebSocketListener } from '../transport/websocket.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
-import type { ShardLog } from './shard.ts';
+import type { ShardLog } from './shard-options.ts';
 
 /** How soon connections that had to wait for room in a ring are read on. */
 const RESUME_MS = 5;
@@ -46,6 +46,8 @@ export interface ShardRings {
 
 export class StreamEnd implements StreamEvents {
   readonly flows: Flows;
+  /** Read by listeners and connections at every use, so that a change counts at once. */
+  private readonly policy: StreamPolicy;
   private readonly options: StreamEndOptions;
   private readonly rings: ShardRings;
   private readonly listeners: StreamListener[] = [];
@@ -57,10 +59,11 @@ export class StreamEnd implements StreamEvents {
   private log: ShardLog = () => {};
 
   constructor(memory: SharedArrayBuffer, options: StreamEndOptions, rings: ShardRings) {
+    this.policy = { ...options.policy };
     this.options = options;
     this.rings = rings;
     this.endings = Array.from({ length: options.shards }, () => new EndedFlows());
-    this.flows = new Flows(new LiveFlows(memory), options.numbers, options.policy);
+    this.flows = new Flows(new LiveFlows(memory), options.numbers, this.policy);
   }
 
   /** Binds what is no UDP among the addresses; gives all, with real ports. Rejects with the first that cannot be had. */
@@ -97,6 +100,10 @@ export class StreamEnd implements StreamEvents {
     this.log('info', event, fields);
   }
 
+  configure(policy: StreamPolicy): void {
+    Object.assign(this.policy, policy);
+  }
+
   /** Listeners with TLS read their certificates anew. */
   reload(): void {
     for (const listener of this.listeners) listener.reload?.();
@@ -111,7 +118,8 @@ export class StreamEnd implements StreamEvents {
   }
 
   private async open(address: ListenAddress, listener: number): Promise<StreamListener> {
-    const { policy, messageBytesMax } = this.options;
+    const { policy } = this;
+    const { messageBytesMax } = this.options;
     const options = { address, listener, flows: this.flows, events: this, policy, messageBytesMax };
     const opened = await this.opened(options);
     this.listeners.push(opened);

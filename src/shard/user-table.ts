@@ -63,8 +63,8 @@ export class UserTable implements CredentialSource {
   private readonly db: UserDatabase;
   private readonly reader: UserReader;
   private readonly lookup: UserFinder;
-  private readonly realms: readonly Uint8Array[];
-  private readonly all: boolean;
+  private realms: readonly Uint8Array[] = [];
+  private all = false;
   private readonly hash = new SipHash(randomBytes(16));
   private readonly rowsMax: number;
   private rows = ROWS_FIRST;
@@ -95,14 +95,22 @@ export class UserTable implements CredentialSource {
     const { provider } = options;
     this.rowsMax = options.rowsMax ?? ROWS_DEFAULT;
     this.rows = Math.min(ROWS_FIRST, this.rowsMax);
-    this.realms = options.realms.filter((name) => name !== '*').map((name) => Buffer.from(name, 'latin1'));
-    this.all = options.realms.includes('*');
     this.db = openUserDatabase(options.data, 'read');
     this.reader = new UserReader(this.db);
     this.lookup = new UserLookup(this.reader, provider ?? null);
     this.words = new Uint32Array(ROW_WORDS * this.rows);
     this.ha1 = new Uint8Array(this.words.buffer);
+    this.useRealms(options.realms);
     this.refresh(0);
+  }
+
+  /** Other realms; users are found under their indices, so none of those that are cached is known any more. @cold */
+  useRealms(realms: readonly string[]): void {
+    this.realms = realms.filter((name) => name !== '*').map((name) => Buffer.from(name, 'latin1'));
+    this.all = realms.includes('*');
+    this.words.fill(0);
+    this.used = 0;
+    this.absentKeys.fill(0);
   }
 
   /** Once per batch: what other threads and processes changed counts from here on. Never throws. */

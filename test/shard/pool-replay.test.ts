@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
 import { COUNTER } from '../../src/shard/counters.ts';
-import { type Pool, type PoolOptions, startPool } from '../../src/shard/pool.ts';
+import { type Pool, startPool } from '../../src/shard/pool.ts';
+import type { PoolOptions } from '../../src/shard/pool-options.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'aorta-pool-'));
 const socket: Socket = createSocket('udp4');

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
 import { COUNTER } from '../../src/shard/counters.ts';
-import { type Pool, type PoolOptions, startPool } from '../../src/shard/pool.ts';
+import { type Pool, startPool } from '../../src/shard/pool.ts';
+import type { PoolOptions } from '../../src/shard/pool-options.ts';
 import { nativeUdp } from '../../src/transport/native-udp.ts';
 
 const ECHO = fileURLToPath(new URL('./echo-task.mjs', import.meta.url));

@@ -60,6 +60,7 @@ export class TestUsers implements CredentialSource {
 
   /** A shard calls it once per batch. */
   refresh(): void {}
+  useRealms(): void {}
 
   mayRegister(aor: Uint8Array, aorLength: number): boolean {
     const text = Buffer.from(aor.subarray(0, aorLength)).toString('latin1');

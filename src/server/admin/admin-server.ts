@@ -48,7 +48,7 @@ export interface AdminTarget {
   /** Of a server that has started. */
   readonly watch: MessageWatch;
   /** Reads the configuration anew; undefined where the server was not started from one that can be. */
-  reload(): ReloadReport | undefined;
+  reload(): Promise<ReloadReport | undefined>;
 }
 
 export interface AdminServer {
@@ -191,13 +191,13 @@ class RunningAdmin implements AdminServer {
       listen: () => target.shardPool?.listeners ?? [],
       restarts: () => target.shardPool?.restarts ?? 0,
       users: () => target.users,
-      reload: () => {
-        const report = reloaded(target);
+      reload: async () => {
+        const report = await reloaded(target);
         if (report !== undefined) return report;
         throw new Problem(
           409,
           'no_config_file',
-          'the server was started without a configuration file: restart it with other flags',
+          'there is no configuration file to read (only certificates were read anew): restart the server with other flags',
         );
       },
     });
@@ -214,9 +214,9 @@ class RunningAdmin implements AdminServer {
   }
 }
 
-function reloaded(target: AdminTarget): ReloadReport | undefined {
+async function reloaded(target: AdminTarget): Promise<ReloadReport | undefined> {
   try {
-    return target.reload();
+    return await target.reload();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const errors = error.problems.map((message) => ({ path: 'configuration', message }));

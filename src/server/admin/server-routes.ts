@@ -23,7 +23,7 @@ export interface ServerAccess {
   restarts(): number;
   users(): number;
   /** Reads the configuration anew and applies what can be. Throws a Problem where that makes no sense. */
-  reload(): ReloadReport;
+  reload(): Promise<ReloadReport>;
 }
 
 const counts = z.record(z.string(), z.number());

@@ -1,0 +1,48 @@
+// What a shard is given: its store, its rules, what it counts into and tells. What it does with it is shard.ts.
+
+import type { LocationStore } from '../location/location-store.ts';
+import type { AuthPolicy } from '../registrar/auth-policy.ts';
+import type { FlowLiveness } from '../registrar/live-flow.ts';
+import type { Policy } from '../registrar/policy.ts';
+import type { ShardAuth } from './admission.ts';
+import type { EventSink } from './event-ring.ts';
+import type { GateOptions } from './gate.ts';
+import type { Measures } from './measures.ts';
+import type { Ring } from './ring.ts';
+import type { StaticTable } from './static-table.ts';
+
+export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
+
+/** What of a shard's options may change while it runs. */
+export interface ShardSettings {
+  readonly policy: Policy;
+  /** Where clients authenticate. */
+  readonly auth?: { readonly policy: AuthPolicy; readonly generation: number; readonly realms: readonly string[] };
+  readonly gate?: GateOptions;
+}
+
+export interface ShardOptions {
+  readonly index: number;
+  readonly shards: number;
+  readonly store: LocationStore;
+  readonly policy: Policy;
+  /** 32 bytes, one per data directory: keys of the hashes. */
+  readonly secret: Uint8Array;
+  /** One row per COUNTER_NAMES, in shared memory or not. */
+  readonly counters: Float64Array;
+  readonly measures?: Measures;
+  /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
+  forward(owner: number, slot: number, length: number): boolean;
+  readonly log: ShardLog;
+  /** Where messages may be watched. */
+  readonly tap?: { readonly memory: SharedArrayBuffer; readonly ring: Ring };
+  /** Where clients must authenticate. */
+  readonly auth?: ShardAuth;
+  readonly gate?: GateOptions;
+  /** Where changes of bindings are told once they are committed. */
+  readonly events?: EventSink;
+  /** Static bindings and aliases. */
+  readonly statics?: StaticTable;
+  /** Which connections still stand; without it all count as standing. */
+  readonly flows?: FlowLiveness;
+}

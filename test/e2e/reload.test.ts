@@ -1,0 +1,131 @@
+// A configuration file that changes while the server runs: what counts at once for phones, what is said to need a restart,
+// and a file that is wrong.
+
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { killAll, run } from '../support/child-process.ts';
+import { challenge, challenges, importUsers, logIn, signed } from '../support/login-client.ts';
+import { type Answer, bindings, header, newToken, SipClient } from '../support/sip-client.ts';
+
+const FILE_NAME = 'aorta.yaml';
+let directory: string;
+let file: string;
+let aorta: Aorta | undefined;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  file = join(directory, FILE_NAME);
+});
+afterAll(async () => {
+  await killAll();
+  removeDirectories();
+});
+
+/** A server with two shards by this configuration, and a phone. */
+async function start(...lines: string[]): Promise<{ server: Aorta; phone: SipClient }> {
+  configure(...lines);
+  const flags = ['--config', file, '--admin', 'http:127.0.0.1:0'];
+  const server = await Aorta.start({ shards: 2, domains: [], flags });
+  aorta = server;
+  return { server, phone: await SipClient.open({ address: '127.0.0.1', port: server.port }) };
+}
+
+function configure(...lines: string[]): void {
+  writeFileSync(file, `${lines.join('\n')}\n`);
+}
+
+async function reload(): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const { exit, stdout, stderr } = await run(process.execPath, [CLI, 'reload', '--data', aorta?.data ?? ''], 20_000);
+  return { code: exit.code, stdout, stderr };
+}
+
+function register(phone: SipClient, aor: string, expires = 600): Promise<Answer> {
+  return phone.request(phone.register({ aor, contacts: [`<sip:${newToken()}@127.0.0.1:1>`], expires }));
+}
+
+/** One AOR for each shard, at least. */
+const aors = (domain: string) => Array.from({ length: 8 }, (_, i) => `user${i}@${domain}`);
+
+describe('aorta reload', () => {
+  it('puts policy and domains in force on every shard, and names what needs a restart', async () => {
+    const { server, phone } = await start('domains: [example.com]', 'policy: {min-expires: 60}');
+    for (const aor of aors('example.com')) expect((await register(phone, aor, 120)).status).toBe(200);
+    expect((await register(phone, 'alice@example.net')).status).toBe(404);
+    configure(
+      'domains: [example.com, example.net]',
+      'policy: {min-expires: 300, max-expires: 900, contacts-per-aor: 1}',
+      'limits: {timer-j-ms: 5000}',
+      'abuse: {failures-max: 99}',
+      'log-level: warn',
+    );
+    const { code, stdout } = await reload();
+    const [inForce, restart] = stdout.split('\n');
+    expect(code).toBe(0);
+    for (const key of ['domains', 'policy.min-expires', 'policy.max-expires', 'policy.contacts-per-aor', 'log-level'])
+      expect(inForce).toContain(key);
+    expect(restart).toBe('need a restart: limits.timer-j-ms');
+    expect(server.stderr).toMatch(/"needRestart":\["limits.timer-j-ms"\]/);
+    for (const aor of aors('example.net')) {
+      const brief = await register(phone, aor, 120);
+      expect([brief.status, header(brief.text, 'Min-Expires')]).toEqual([423, '300']);
+      const long = await register(phone, aor, 7200);
+      expect([long.status, ...bindings(long).values()]).toEqual([200, 900]);
+      expect((await register(phone, aor)).status).toBe(403);
+    }
+    // What was there before lives on, and another look finds no more to do than before.
+    expect((await phone.fetch('user0@example.com')).size).toBe(1);
+    expect((await reload()).stdout).toBe('need a restart: limits.timer-j-ms\n');
+    phone.close();
+    await server.stop();
+  });
+
+  it('changes nothing where the file is wrong, and says at which line and column', async () => {
+    const { server, phone } = await start('domains: [example.com]', 'policy: {min-expires: 60}');
+    configure('domains: [example.com]', 'policy:', '  min-expires: 300', '  max-expires: soon');
+    const { code, stderr } = await reload();
+    expect(code).toBe(1);
+    expect(stderr).toContain('nothing was changed');
+    expect(stderr).toContain(`${FILE_NAME}:4:16: policy.max-expires`);
+    server.child.signal('SIGHUP');
+    await server.child.until(/reload failed: nothing was changed/, 10_000);
+    expect(server.stderr).toMatch(new RegExp(`${FILE_NAME}:4:16: policy.max-expires`));
+    expect((await register(phone, 'alice@example.com', 120)).status).toBe(200);
+    rmSync(file);
+    expect((await reload()).stderr).toContain('no such file');
+    phone.close();
+    await server.stop();
+  });
+
+  it('puts rules of authentication in force; a nonce-generation of its own ends every nonce', async () => {
+    const { server, phone } = await start('domains: [example.com]', 'auth: {mode: digest, algorithms: [MD5]}');
+    await importUsers(server.data, ['alice@example.com', 'alice@example.net']);
+    expect((await logIn(phone, { contacts: ['<sip:alice@127.0.0.1:1>'] })).status).toBe(200);
+    const old = await challenge(phone);
+    configure(
+      'domains: [example.com, example.net]',
+      'auth: {mode: digest, algorithms: [SHA-256, MD5], nonce-generation: 1, nonce-lifetime-s: 60}',
+    );
+    const { stdout } = await reload();
+    expect(stdout).toContain('in force now: auth.algorithms, auth.nonce-generation, domains\n');
+    expect(stdout).toContain('need a restart: auth.nonce-lifetime-s\n');
+    const stale = await phone.request(signed(phone, {}, { nonce: old.nonce, opaque: old.opaque }));
+    expect([stale.status, challenges(stale)[0]]).toMatchObject([401, { stale: true, algorithm: 'SHA-256' }]);
+    const login = { algorithm: 'SHA-256' };
+    expect((await logIn(phone, { contacts: ['<sip:alice@127.0.0.1:1>'] }, login)).status).toBe(200);
+    expect((await logIn(phone, { aor: 'alice@example.net' }, login)).status).toBe(200);
+    phone.close();
+    await server.stop();
+  });
+
+  it('is what SIGHUP asks for, too', async () => {
+    const { server, phone } = await start('domains: [example.com]');
+    configure('domains: [example.com]', 'policy: {min-expires: 300}');
+    server.child.signal('SIGHUP');
+    await server.child.until(/"reloaded"/, 10_000);
+    expect((await register(phone, 'alice@example.com', 120)).status).toBe(423);
+    phone.close();
+    await server.stop();
+  });
+});
