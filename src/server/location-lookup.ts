@@ -20,6 +20,7 @@ import type { StaticTable } from '../shard/static-table.ts';
 import { Writer } from '../sip/writer.ts';
 
 const GRUU_BYTES = 4096;
+const NONE: readonly Binding[] = Object.freeze([]);
 
 /** What a lookup finds. */
 export interface Lookup {
@@ -87,10 +88,11 @@ export class LocationLookup {
     const { asked, record, targets } = this;
     const named = this.aor(aor);
     if (named === undefined) return 'no AOR';
-    if (!this.domains.all && !this.serves(named.text)) return 'not served';
+    if (!this.domains.serves(named.canonical, named.hostAt, named.length)) return 'not served';
     this.options.statics.refresh(now);
     asked.take(named.bytes, named.uri, 0, named.key);
     const end = this.read();
+    if (end === 0 && this.options.statics.empty) return { aor: named.text, contacts: NONE, fallbacks: NONE };
     const images = end > 0 ? RECORD_HEADER_BYTES + recordAorLength(record, 0) : 0;
     const text =
       end > 0 ? Buffer.from(record.buffer, RECORD_HEADER_BYTES, images - RECORD_HEADER_BYTES).toString() : '';
@@ -124,11 +126,6 @@ export class LocationLookup {
     gruu.start(gruuBytes, 0, GRUU_BYTES);
     this.gruus.writePublic(gruu, name, name.length, /^sips:/i.test(binding.uri), bytes, image);
     return gruu.overflow ? binding : { ...binding, gruu: gruuBytes.toString('utf8', 0, gruu.at) };
-  }
-
-  private serves(aor: string): boolean {
-    const host = Buffer.from(aor.slice(aor.lastIndexOf('@') + 1), 'latin1');
-    return this.domains.serves(host, 0, host.length);
   }
 
   /** Brings the record of the AOR that is asked for into `record`; its length, 0 where there is none that is sound. */

@@ -9,7 +9,7 @@ const connections = z.strictObject(
   {
     max: integer(1, 4_000_000).optional(),
     'per-source': integer(1, 4_000_000).optional(),
-    'idle-seconds': integer(10, 86_400).optional(),
+    'idle-seconds': integer(1, 86_400).optional(),
     'message-seconds': integer(1, 300).optional(),
     'unsent-bytes': integer(65_536, 1 << 26).optional(),
   },

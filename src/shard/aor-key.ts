@@ -2,11 +2,15 @@
 // request's To.
 
 import { E_OK } from '../sip/parse-error.ts';
+import { sameBytes } from '../sip/scanner.ts';
 import { SipHash } from '../sip/siphash.ts';
-import { URI_INTS } from '../sip/span-table.ts';
+import { URI_HOST_AT, URI_HOST_END, URI_INTS } from '../sip/span-table.ts';
 import { canonicalAor, parseUri } from '../sip/uri.ts';
 
 const AOR_BYTES = 1024;
+/** A URI may have parameters beyond the AOR; what is longer names none. */
+const URI_BYTES = 4096;
+const SIP = 'sip:';
 
 export interface NamedAor {
   /** user@host, without escapes, the host in lower case. */
@@ -16,6 +20,10 @@ export interface NamedAor {
   /** The URI it was read from, and its record. */
   readonly bytes: Uint8Array;
   readonly uri: Int32Array;
+  /** The canonical text again, as bytes[0, length), and where its host begins. */
+  readonly canonical: Uint8Array;
+  readonly length: number;
+  readonly hostAt: number;
 }
 
 /**
@@ -25,17 +33,40 @@ export interface NamedAor {
 export function createAorReader(secret: Uint8Array): (aor: string) => NamedAor | undefined {
   const hash = new SipHash(secret.subarray(0, 16));
   const uri = new Int32Array(URI_INTS);
+  const bytes = Buffer.alloc(URI_BYTES);
   const canonical = Buffer.alloc(AOR_BYTES);
   return (aor) => {
-    const bytes = Buffer.from(/^sips?:/i.test(aor) ? aor : `sip:${aor}`);
-    if (parseUri(bytes, 0, bytes.length, uri, 0) !== E_OK) return undefined;
+    if (aor.length > URI_BYTES / 3) return undefined; // three bytes a character at most, and "sip:"
+    const from = isUri(aor) ? 0 : write(SIP, bytes, 0);
+    const end = from + write(aor, bytes, from);
+    if (parseUri(bytes, 0, end, uri, 0) !== E_OK) return undefined;
     const length = canonicalAor(bytes, uri, 0, canonical);
     if (length < 0) return undefined;
     hash.begin();
     hash.span(canonical, 0, length);
     hash.end();
-    return { text: canonical.toString('utf8', 0, length), key: hash.out, bytes, uri };
+    const isItself =
+      end - from === length && length === aor.length && sameBytes(bytes, from, end, canonical, 0, length);
+    const text = isItself ? aor : canonical.toString('utf8', 0, length);
+    const hostAt = length - (uri[URI_HOST_END] - uri[URI_HOST_AT]);
+    return { text, key: hash.out, bytes, uri, canonical, length, hostAt };
   };
+}
+
+/** As Buffer.write, which crosses into C++: that takes longer than a short loop. */
+function write(text: string, into: Buffer, at: number): number {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return into.write(text, at);
+    into[at + i] = code;
+  }
+  return text.length;
+}
+
+/** "sip:" or "sips:" in any case. */
+function isUri(text: string): boolean {
+  const colon = text.charCodeAt(3) === 0x3a ? 3 : 4;
+  return text.charCodeAt(colon) === 0x3a && /^sips?:/i.test(text);
 }
 
 /** The key alone, for keeps. */

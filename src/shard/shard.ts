@@ -62,6 +62,8 @@ import { Sweeper, sooner } from './sweeper.ts';
 import { Tap } from './tap.ts';
 import { Unacknowledged } from './unacknowledged.ts';
 
+/** Over so many seconds more (a mask) those are spread whose shard had no room. */
+const RING_FULL_SPREAD_S = 7;
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 
 export class Shard {
@@ -263,7 +265,17 @@ export class Shard {
 
   private forward(owner: number, length: number): void {
     if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
-    else this.counters[COUNTER.dropped_ring_full]++;
+    else if (this.isReliable && table[T_METHOD] !== METHOD_ACK) this.putOff();
+    else this.drop(COUNTER.dropped_ring_full);
+  }
+
+  /** The owner has no room: over a stream nobody would repeat the request, so it is told to. */
+  private putOff(): void {
+    this.keys.take();
+    this.answering.start(this.slot, this.now);
+    this.rules.uas.busy(this.out, 1 + (this.keys.tagLow & RING_FULL_SPREAD_S));
+    this.answering.finish(-1, false);
+    this.counters[COUNTER.put_off_ring_full]++;
   }
 
   private cancel(): void {

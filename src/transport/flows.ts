@@ -1,7 +1,7 @@
 // The table of live connections, whatever their transport: token → connection, who its peer is, how many there are and may
 // be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
 
-import { createPeers, type Peers, VIA_MAIN, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
+import { createPeers, type Peers, TRANSPORT_WSS, VIA_MAIN, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
 import { parseIp } from './ip-address.ts';
 import type { LiveFlows } from './live-flows.ts';
 import type { StreamPolicy } from './stream-policy.ts';
@@ -31,6 +31,9 @@ export interface FlowSource {
 export interface FlowCounts {
   open: number;
   opened: number;
+  /** By TRANSPORT_*: those that stand, and those taken since the start. */
+  readonly openBy: number[];
+  readonly openedBy: number[];
   /** Not let in: as many as there may be, in all or from their source. */
   refusedTotal: number;
   refusedSource: number;
@@ -63,6 +66,8 @@ export class Flows {
   readonly counts: FlowCounts = {
     open: 0,
     opened: 0,
+    openBy: new Array(TRANSPORT_WSS + 1).fill(0),
+    openedBy: new Array(TRANSPORT_WSS + 1).fill(0),
     refusedTotal: 0,
     refusedSource: 0,
     idle: 0,
@@ -127,6 +132,8 @@ export class Flows {
     this.connections[row] = connection;
     counts.open++;
     counts.opened++;
+    counts.openBy[source.transport]++;
+    counts.openedBy[source.transport]++;
     this.live.begin(token);
     return token;
   }
@@ -171,6 +178,7 @@ export class Flows {
     if (left === 0) this.perSource.delete(key);
     else this.perSource.set(key, left);
     this.counts.open--;
+    this.counts.openBy[this.peers.transport[row]]--;
     return true;
   }
 

@@ -113,6 +113,14 @@ describe('TLS', () => {
     phone.close();
   });
 
+  it('reads them by itself once the files have changed', async () => {
+    const phone = await client();
+    for (const kind of ['pem', 'key']) copyFileSync(file(`proxy.example.net.${kind}`), file(`example.com.${kind}`));
+    await poll('the new certificate', 15_000, async () => (await shownTo()) === 'proxy.example.net');
+    expect((await phone.request(phone.register())).status).toBe(200);
+    phone.close();
+  });
+
   it('what is no TLS ends its own connection alone', async () => {
     const plain = await StreamClient.tcp(aorta);
     plain.send(plain.register());

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Overload } from '../../src/registrar/overload.ts';
+import { TRANSPORT_TCP } from '../../src/registrar/peers.ts';
 import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 
@@ -106,5 +107,23 @@ describe('a shard under a storm', () => {
 
     shard.shard.observe(shard.now, true, 1, 1);
     expect(shard.send(register({ ...contact('bob'), cseq: 2 }))?.status).toBe(200);
+  });
+});
+
+describe('a shard whose neighbours have no room', () => {
+  it('R3261-21.5.4-01 puts off what came over a connection, and leaves a datagram to be repeated', () => {
+    const shard = new VirtualShard({ shards: 2, neighboursAreFull: true });
+    const phones = Array.from({ length: 20 }, (_, i) => `phone${i}`);
+    const message = (user: string) =>
+      register({ to: `<sip:${user}@example.com>`, from: `<sip:${user}@example.com>;tag=1` });
+    const silent = phones.filter((user) => shard.send(message(user)) === undefined);
+    expect(silent.length, 'those of the other shard').toBeGreaterThan(2);
+    expect(shard.counter('dropped_ring_full')).toBe(silent.length);
+    for (const user of silent) {
+      const answer = shard.send(message(user), { transport: TRANSPORT_TCP, flow: 7 });
+      expect(answer?.status).toBe(503);
+      expect(Number(answer?.header('Retry-After')[0])).toBeGreaterThanOrEqual(1);
+    }
+    expect(shard.counter('put_off_ring_full')).toBe(silent.length);
   });
 });

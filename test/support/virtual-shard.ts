@@ -39,6 +39,8 @@ export interface VirtualShardOptions {
   readonly auth?: ShardAuth;
   readonly flows?: FlowLiveness;
   readonly events?: EventSink;
+  /** The rings to the other shards have no room. */
+  readonly neighboursAreFull?: boolean;
 }
 
 /** The secret of every virtual shard. */
@@ -66,6 +68,7 @@ export class VirtualShard {
       counters: this.counters,
       measures: this.measures,
       forward: (owner, slot, length) => {
+        if (options.neighboursAreFull) return false;
         this.forwarded.push({ owner, text: textAt(slotStart(slot), slotStart(slot) + length) });
         return true;
       },

@@ -107,7 +107,12 @@ function traffic(out: Exposition, readings: readonly ShardReading[]): void {
     byPrefix('answered_', 'status'),
   );
   out.counter('aorta_retransmissions_total', 'Requests answered again from memory.', one('absorbed'));
-  out.counter('aorta_guesses_put_off_total', 'Answers 503 to guesses at an account.', one('put_off_guesses'));
+  out.counter('aorta_stun_keep_alives_total', 'STUN keep-alives answered.', one('stun'));
+  out.counter(
+    'aorta_requests_put_off_total',
+    'Answers 503 with Retry-After, by reason.',
+    byPrefix('put_off_', 'reason'),
+  );
   out.counter('aorta_commits_total', 'Transactions of the location store.', one('commits'));
   out.counter(
     'aorta_commit_failures_total',
@@ -118,13 +123,25 @@ function traffic(out: Exposition, readings: readonly ShardReading[]): void {
   out.gauge('aorta_quarantined_records', 'Damaged records set aside since the start.', one('quarantined'));
 }
 
-function flows(out: Exposition, { open, opened, refusedTotal, refusedSource }: Readonly<FlowCounts>): void {
-  out.gauge('aorta_flows', 'Connections of phones that stand.', [[{}, open]]);
-  out.counter('aorta_flows_opened_total', 'Connections taken.', [[{}, opened]]);
+function flows(out: Exposition, counts: Readonly<FlowCounts>): void {
+  const { openBy, openedBy, refusedTotal, refusedSource, idle, slow, unread, notSip, badFrame } = counts;
+  const byTransport = (values: readonly number[]): Sample[] =>
+    TRANSPORT_NAMES.slice(1).map((transport, i) => [{ transport }, values[i + 1]]);
+  out.gauge('aorta_flows', 'Connections of phones that stand, by transport.', byTransport(openBy));
+  out.counter('aorta_flows_opened_total', 'Connections taken, by transport.', byTransport(openedBy));
   out.counter('aorta_flows_refused_total', 'Connections closed at once, for there were too many.', [
     [{ reason: 'too_many' }, refusedTotal],
     [{ reason: 'too_many_from_source' }, refusedSource],
   ]);
+  out.counter('aorta_flows_closed_total', 'Connections that Aorta ended, by reason.', [
+    [{ reason: 'idle' }, idle],
+    [{ reason: 'slow_message' }, slow],
+    [{ reason: 'answers_not_read' }, unread],
+    [{ reason: 'not_sip' }, notSip],
+    [{ reason: 'bad_frame' }, badFrame],
+  ]);
+  out.counter('aorta_tls_handshake_failures_total', 'TLS handshakes that failed.', [[{}, counts.tlsFailed]]);
+  out.counter('aorta_flow_keep_alives_total', 'Keep-alives (double CRLF) over connections.', [[{}, counts.pings]]);
 }
 
 function shards(out: Exposition, source: MetricsSource): void {
