@@ -45,6 +45,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
     },
     abuse: hyphened(abuse),
     ...connections(config),
+    ...(config.multicast && { multicast: config.multicast }),
     lookup: {
       sip: policy.lookup.sip,
       ...filled(

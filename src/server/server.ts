@@ -10,6 +10,7 @@ import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { MulticastAddress } from '../transport/multicast.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
@@ -47,6 +48,8 @@ export interface Server {
   subscribe(listener: BindingListener): () => void;
   /** Where lookups are answered by HTTP. */
   readonly lookupHttp: readonly HttpAddress[];
+  /** The multicast group that was joined. */
+  readonly multicast: MulticastAddress | undefined;
   /** Where a user is now. @param aor user@host or a SIP URI. */
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
@@ -184,6 +187,10 @@ class RunningServer implements Server, AdminTarget {
     return started(this.pool).listeners;
   }
 
+  get multicast(): MulticastAddress | undefined {
+    return started(this.pool).multicast;
+  }
+
   get udp(): 'native' | 'dgram' {
     return started(this.pool).udp;
   }
@@ -290,6 +297,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     udp: config.udp,
     streams: config.streams,
     ...(config.tls && { tls: config.tls }),
+    ...(config.multicast && { multicast: config.multicast }),
     flowNumbers: openFlowNumbers(directory.path),
     dataDir: directory.bindings.path,
     durability: config.durability,
