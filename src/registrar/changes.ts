@@ -25,15 +25,28 @@ const AT = 8;
 const SEQUENCE = 16;
 const CHANGE_HEADER_BYTES = 24;
 
+/** Whoever is told of changes of bindings. */
+export interface ChangeSink {
+  /** The change of one binding of an AOR: its image lies at source[image]. */
+  add(
+    kind: number,
+    aor: Uint8Array,
+    aorAt: number,
+    aorEnd: number,
+    source: Uint8Array,
+    image: number,
+    now: number,
+  ): void;
+}
+
 /** Entries of one batch, back to back. Grows as it must: a batch has at most some hundred AORs. */
-export class Changes {
+export class Changes implements ChangeSink {
   count = 0;
   /** Entries: bytes[0, end). */
   bytes = new Uint8Array(64 << 10);
   end = 0;
   private view = new DataView(this.bytes.buffer);
 
-  /** Adds the change of one binding of an AOR: its image lies at source[image]. */
   add(
     kind: number,
     aor: Uint8Array,

@@ -54,6 +54,10 @@ export interface Policy {
   readonly overloadTargetMs: number;
   /** Seconds that a phone is put off at most (Retry-After). */
   readonly retryAfterMaxS: number;
+  /** Whether the history keeps refreshes, too; changes of bindings it always keeps. */
+  readonly historyRefreshes: boolean;
+  /** Bytes of the history of changes, per shard; 0: none is kept. */
+  readonly historyBytes: number;
   /** Transactions a shard remembers at most; beyond it the oldest are forgotten early. */
   readonly transactionsMax: number;
   /** Bytes of answers a shard keeps for replay; older ones are made again from the bindings. */
@@ -88,6 +92,8 @@ export const DEFAULT_POLICY: Policy = {
   timerJMs: 32_000,
   overloadTargetMs: 250,
   retryAfterMaxS: 300,
+  historyRefreshes: false,
+  historyBytes: 4 << 20, // some 20,000 changes
   transactionsMax: 1 << 20,
   answerBytesMax: 32 << 20,
   strict: [],

@@ -44,7 +44,7 @@ import {
   CHANGE_REGISTERED,
   CHANGE_REMOVED,
   CHANGE_UNREGISTERED,
-  type Changes,
+  type ChangeSink,
 } from './changes.ts';
 import { listContacts } from './contact-list.ts';
 import { Gruus } from './gruu.ts';
@@ -164,7 +164,7 @@ export class Registrar {
   }
 
   /** What `apply` has just changed, binding by binding, into `changes`. */
-  report(out: Outbox, aor: Uint8Array, aorLength: number, changes: Changes): void {
+  report(out: Outbox, aor: Uint8Array, aorLength: number, changes: ChangeSink): void {
     const { bindings } = this;
     for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
       if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);

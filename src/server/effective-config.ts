@@ -66,6 +66,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       'contacts-per-aor': policy.contactsPerAorMax,
       'contacts-overflow': policy.contactsOverflow,
       'flow-grace': policy.flowGraceS,
+      'history-refreshes': policy.historyRefreshes,
     },
     limits: {
       'aor-bytes': policy.aorBytesMax,
@@ -75,6 +76,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       'timer-j-ms': policy.timerJMs,
       transactions: policy.transactionsMax,
       'answer-bytes': policy.answerBytesMax,
+      'history-bytes': policy.historyBytes,
     },
   };
 }

@@ -17,14 +17,14 @@ export interface ReloadReport {
  * shards, and the sizes of what has been made by then.
  */
 export function takenIn(now: Config, next: Config): Config {
-  const { messageBytesMax, timerJMs, transactionsMax, answerBytesMax } = now.policy;
+  const { historyBytes, messageBytesMax, timerJMs, transactionsMax, answerBytesMax } = now.policy;
   const { nonceLifetimeMs, nonceKeyMs, ncWindow, usedNoncesMax, parameterBytesMax } = now.auth.policy;
   const { sourcesMax, flowsMax, aorsMax } = now.abuse;
   const { connectionsPerSourceMax, idleMs } = next.streams;
   return {
     ...now,
     logLevel: next.logLevel,
-    policy: { ...next.policy, messageBytesMax, timerJMs, transactionsMax, answerBytesMax },
+    policy: { ...next.policy, historyBytes, messageBytesMax, timerJMs, transactionsMax, answerBytesMax },
     auth: {
       ...now.auth,
       policy: { ...next.auth.policy, nonceLifetimeMs, nonceKeyMs, ncWindow, usedNoncesMax, parameterBytesMax },

@@ -14,7 +14,8 @@ import {
 import { Bell } from './bell.ts';
 import { EventReader } from './event-ring.ts';
 
-const TYPES = {
+/** What CHANGE_* are called outside. */
+export const CHANGE_TYPES = {
   [CHANGE_REGISTERED]: 'registered',
   [CHANGE_REFRESHED]: 'refreshed',
   [CHANGE_UNREGISTERED]: 'unregistered',
@@ -24,7 +25,7 @@ const TYPES = {
   [CHANGE_REMOVED]: 'removed',
 } as const;
 
-export type BindingEventType = (typeof TYPES)[keyof typeof TYPES];
+export type BindingEventType = (typeof CHANGE_TYPES)[keyof typeof CHANGE_TYPES];
 
 /** A change of one binding, told once it is committed. */
 export interface BindingEvent {
@@ -149,7 +150,7 @@ export class BindingEvents {
 function eventOf(entry: Uint8Array, shard: number): BindingEvent {
   const { kind, at, sequence, aorAt, imageAt } = changeParts(new DataView(entry.buffer), 0);
   return {
-    type: TYPES[kind as keyof typeof TYPES],
+    type: CHANGE_TYPES[kind as keyof typeof CHANGE_TYPES],
     shard,
     sequence,
     at,

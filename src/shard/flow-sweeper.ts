@@ -9,7 +9,7 @@ import type { LocationStore, RecordVisitor } from '../location/location-store.ts
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import type { WriteSet } from '../location/write-set.ts';
 import { imageLength } from '../registrar/binding.ts';
-import { CHANGE_FLOW_ENDED, type Changes } from '../registrar/changes.ts';
+import { CHANGE_FLOW_ENDED, type ChangeSink } from '../registrar/changes.ts';
 import { countImages } from '../registrar/images.ts';
 import { type FlowLiveness, lifeline } from '../registrar/live-flow.ts';
 import type { Outbox } from '../registrar/outbox.ts';
@@ -89,14 +89,14 @@ export class FlowSweeper implements RecordVisitor {
   }
 
   /** Bindings of ended flows join the batch's writes; the rest at the next call. */
-  sweep(now: number, changes: Changes | null): void {
+  sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     this.taken = 0;
     if (this.cursor >= 0 && now >= this.lookAt) this.lookBack(now);
     const { tokens, dueAt, index } = this;
     while (this.waiting > 0 && this.taken < AORS_PER_BATCH) {
       const entry = this.first & (tokens.length - 1);
       if (dueAt[entry] > now) return;
-      if (index.take(tokens[entry])) this.visit(tokens[entry], now, changes);
+      if (index.take(tokens[entry])) this.visit(tokens[entry], now, changes, history);
       else {
         this.first++;
         this.waiting--;
@@ -145,7 +145,7 @@ export class FlowSweeper implements RecordVisitor {
   }
 
   /** Takes out of the AOR in the index's `key` what lives by the flow. */
-  private visit(token: number, now: number, changes: Changes | null): void {
+  private visit(token: number, now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     const { out, state, index } = this;
     for (let i = 0; i < 4; i++) {
       state.key[i] = index.key[i];
@@ -162,13 +162,13 @@ export class FlowSweeper implements RecordVisitor {
     const before = countImages(out.state, out.stateAt, out.stateEnd);
     if (before <= 0) return;
     state.startRecordLikeLoaded(out);
-    const after = this.copyOthers(token, changes);
+    const after = this.copyOthers(token, changes, history);
     if (after === before) return;
     state.put(out, after);
     this.tally.cutOff(before - after);
   }
 
-  private copyOthers(token: number, changes: Changes | null): number {
+  private copyOthers(token: number, changes: ChangeSink | null, history: ChangeSink | null): number {
     const { out } = this;
     const aorAt = this.state.loadedAorAt;
     const { state, stateEnd } = out;
@@ -176,6 +176,7 @@ export class FlowSweeper implements RecordVisitor {
     for (let image = out.stateAt; image < stateEnd; image += imageLength(state, image)) {
       if (lifeline(state, image) === token) {
         changes?.add(CHANGE_FLOW_ENDED, state, aorAt, out.stateAt, state, image, out.now);
+        history?.add(CHANGE_FLOW_ENDED, state, aorAt, out.stateAt, state, image, out.now);
         continue;
       }
       out.record.span(state, image, image + imageLength(state, image));

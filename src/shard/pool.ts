@@ -20,9 +20,11 @@ import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
 import { BindingEvents } from './binding-events.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoints.ts';
 import { COUNTER } from './counters.ts';
+import { type PastChange, readHistory } from './history-reader.ts';
 import { MainEnd } from './main-end.ts';
 import type { StoreOptions } from './open-store.ts';
 import type { OrderSource } from './order-end.ts';
+import { ownerOf } from './owner.ts';
 import type { PoolOptions } from './pool-options.ts';
 import { Readers } from './readers.ts';
 import { Reconfiguration } from './reconfiguration.ts';
@@ -83,6 +85,8 @@ export interface Pool {
   readonly tap: TapEnd;
   /** What happens to bindings, for whoever listens. */
   readonly events: BindingEvents;
+  /** The newest changes of the AOR of a key, newest first; empty where no history is kept. */
+  history(key: Uint32Array, max: number): PastChange[];
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -96,6 +100,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     typeof native === 'string' ? null : native,
     options.listeners,
     (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
+    options.policy.historyBytes,
   );
   warnOfSmallBuffers(options, parts);
   const pool = new RunningPool(options, parts);
@@ -237,6 +242,11 @@ class RunningPool implements Pool {
     return this.rules.change(settings);
   }
 
+  history(key: Uint32Array, max: number): PastChange[] {
+    const { histories } = this.parts;
+    return histories.length === 0 ? [] : readHistory(histories[ownerOf(key[3], histories.length)], key, max);
+  }
+
   crash(shard: number): void {
     this.parts.bells[shard].give(ORDER_CRASH);
   }
@@ -369,6 +379,7 @@ class RunningPool implements Pool {
       liveFlows: parts.liveFlows,
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
+      history: parts.histories[shard],
       events: parts.events[shard],
       eventBell: parts.eventBellMemory,
       ...(options.dataDir !== undefined && { data: options.dataDir }),

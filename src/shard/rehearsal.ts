@@ -8,6 +8,7 @@ import { TRANSPORT_UDP } from '../registrar/peers.ts';
 import { slab, slotStart } from '../sip/slab.ts';
 import { ascii } from '../sip/writer.ts';
 import { COUNTER_NAMES } from './counters.ts';
+import { createHistoryMemory } from './history.ts';
 import { Measures } from './measures.ts';
 import type { Pipeline } from './shard-loop.ts';
 import type { ShardOptions } from './shard-options.ts';
@@ -67,6 +68,7 @@ export function rehearse(
       policy: { ...options.policy, domains: [DOMAIN] },
       counters: new Float64Array(COUNTER_NAMES.length),
       measures: new Measures(),
+      ...(options.history && { history: createHistoryMemory(0) }),
     });
     pipeline.open();
     for (const act of ACTS) play(pipeline, act);

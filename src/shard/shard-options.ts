@@ -41,6 +41,8 @@ export interface ShardOptions {
   readonly gate?: GateOptions;
   /** Where changes of bindings are told once they are committed. */
   readonly events?: EventSink;
+  /** Where the newest changes of bindings are kept (history.ts). */
+  readonly history?: SharedArrayBuffer;
   /** Static bindings and aliases. */
   readonly statics?: StaticTable;
   /** Which connections still stand; without it all count as standing. */

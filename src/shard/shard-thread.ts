@@ -71,6 +71,7 @@ export interface ShardTask {
   readonly tap: SharedArrayBuffer;
   /** Which connections are alive. */
   readonly liveFlows: SharedArrayBuffer;
+  readonly history: SharedArrayBuffer | undefined;
   readonly events: SharedArrayBuffer;
   readonly eventBell: SharedArrayBuffer;
   /** The data directory, which has the static bindings; none where everything is in memory. */
@@ -225,6 +226,7 @@ function assemble(
     flows: new LiveFlows(task.liveFlows),
     measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
+    ...(task.history && { history: task.history }),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
     statics: openStatics(task, tell),
     events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),

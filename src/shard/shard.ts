@@ -6,7 +6,7 @@ import type { LocationStore } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import type { RefusalReport } from '../registrar/abuse.ts';
 import { AUTH_PENDING } from '../registrar/authenticator.ts';
-import { Changes } from '../registrar/changes.ts';
+import { CHANGE_REFRESHED, Changes } from '../registrar/changes.ts';
 import { hasLiveImage } from '../registrar/images.ts';
 import { Outbox } from '../registrar/outbox.ts';
 import { Overload } from '../registrar/overload.ts';
@@ -51,6 +51,7 @@ import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
 import type { FailedLogin } from './failed-logins.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
+import { History } from './history.ts';
 import { answerKeepAlive, isKeepAlive } from './keep-alive.ts';
 import { Measures } from './measures.ts';
 import { ownerOf } from './owner.ts';
@@ -91,6 +92,7 @@ export class Shard {
   private okBefore = 0;
   private readonly events: EventSink | undefined;
   private readonly changes = new Changes();
+  private readonly history: History | null;
   private batchIsOpen = false;
   private slot = 0;
   /** Behind the last slot that the batch has used. */
@@ -119,6 +121,9 @@ export class Shard {
     this.measures = options.measures ?? new Measures();
     this.sweeper = new Sweeper(options.store, this.writes, this.state, this.out, this.tally, this.measures);
     this.sweeper.flows = flows && new FlowSweeper(this.store, flows, policy, this.state, this.out, this.tally);
+    const { history } = options;
+    this.history = history ? new History(history, policy.historyRefreshes, this.out, this.state.key) : null;
+    this.sweeper.history = this.history;
     this.out.peers = this.peers;
     this.out.liveFlows = flows;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
@@ -142,6 +147,7 @@ export class Shard {
     this.rules.become(rules);
     this.overload.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);
+    if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
   }
 
   /** One message in a slot of the slab, its peer in the same row of `peers`. */
@@ -200,6 +206,7 @@ export class Shard {
         this.tally.apply();
         this.sweeper.flows?.committed(this.writes, now);
         if (this.changes.count > 0) this.events?.publish(this.changes);
+        this.history?.publish();
       } catch (error) {
         this.counters[COUNTER.commit_failures]++;
         this.options.log('error', 'commit failed', { error: String(error), aors: this.writes.count });
@@ -214,6 +221,7 @@ export class Shard {
     this.writes.clear();
     this.tally.clear();
     this.changes.clear();
+    this.history?.clear();
     this.counters[COUNTER.transactions] = this.transactions.count;
     this.gauge();
   }
@@ -405,6 +413,7 @@ export class Shard {
       state.put(out, out.bindingsAfter);
       this.tally.registered(out);
       if (this.events?.listening) this.rules.registrar.report(out, state.aor, state.aorLength, this.changes);
+      if (this.history !== null) this.rules.registrar.report(out, state.aor, state.aorLength, this.history);
     } else this.tally.unchanged(table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0);
     return status;
   }
@@ -416,9 +425,12 @@ export class Shard {
   }
 
   private refreshed(): number {
-    if (this.out.answer.overflow) return this.answering.startOver();
+    const { out } = this;
+    if (out.answer.overflow) return this.answering.startOver();
     this.state.putRefresh();
-    this.tally.registered(this.out);
+    if (this.history?.refreshes)
+      this.history.add(CHANGE_REFRESHED, out.aor, 0, 0, out.record.bytes, out.record.from, this.now);
+    this.tally.registered(out);
     return 200;
   }
 

@@ -9,6 +9,7 @@ import { type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
 import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
 import { createEventMemory } from './event-ring.ts';
+import { createHistoryMemory } from './history.ts';
 import { MEASURES_BYTES } from './measures.ts';
 import { createRingMemory } from './ring.ts';
 import { createTapMemory } from './tap.ts';
@@ -47,12 +48,15 @@ export interface SharedParts {
   /** What happens to bindings, by shard (event-ring.ts), and the bell for whoever listens. */
   readonly events: readonly SharedArrayBuffer[];
   readonly eventBellMemory: SharedArrayBuffer;
+  /** What happened to bindings lately, by shard (history.ts); empty where none is kept. */
+  readonly histories: readonly SharedArrayBuffer[];
   close(): void;
 }
 
 /**
  * @param native null: no sockets for the shards
  * @param connections that may be alive at a time
+ * @param historyBytes of each shard; 0: no history
  * Throws where an address cannot be had; then nothing stays open.
  */
 export function openSharedParts(
@@ -60,6 +64,7 @@ export function openSharedParts(
   native: NativeUdp | null,
   addresses: readonly ListenAddress[],
   connections: number,
+  historyBytes: number,
 ): SharedParts {
   const every = <T>(make: (shard: number) => T): T[] => Array.from({ length: shards }, (_, shard) => make(shard));
   const fds: number[] = [];
@@ -93,6 +98,7 @@ export function openSharedParts(
       taps: every(() => createRingMemory(TAP_RING_BYTES)),
       events: every(() => createEventMemory()),
       eventBellMemory: createBellMemory(),
+      histories: historyBytes === 0 ? [] : every(() => createHistoryMemory(historyBytes)),
       close,
     };
   } catch (error) {

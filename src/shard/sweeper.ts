@@ -5,12 +5,13 @@
 import type { DueVisitor, LocationStore } from '../location/location-store.ts';
 import type { WriteSet } from '../location/write-set.ts';
 import { expiresAtOf, imageLength } from '../registrar/binding.ts';
-import { CHANGE_EXPIRED, type Changes } from '../registrar/changes.ts';
+import { CHANGE_EXPIRED, type ChangeSink } from '../registrar/changes.ts';
 import { copyLiveImages, countImages } from '../registrar/images.ts';
 import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
 import type { BatchTally } from './batch-tally.ts';
 import type { FlowSweeper } from './flow-sweeper.ts';
+import type { History } from './history.ts';
 import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
@@ -28,7 +29,9 @@ export class Sweeper implements DueVisitor {
   /** Bindings that live by connections, where such are held. */
   flows: FlowSweeper | null = null;
   /** Where expired bindings are told, while somebody listens. */
-  changes: Changes | null = null;
+  changes: ChangeSink | null = null;
+  /** Where they are kept. */
+  history: History | null = null;
   private sweptAt = 0;
 
   constructor(
@@ -54,7 +57,7 @@ export class Sweeper implements DueVisitor {
       this.sweptAt = now;
       this.store.expire(now, AORS_PER_BATCH, this);
     }
-    this.flows?.sweep(now, this.changes);
+    this.flows?.sweep(now, this.changes, this.history);
   }
 
   /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
@@ -72,6 +75,7 @@ export class Sweeper implements DueVisitor {
     state.key[3] = k3;
     if (isOnly && this.changes === null && this.writes.find(k0, k1, k2, k3) < 0) {
       state.remove();
+      this.history?.gone(CHANGE_EXPIRED, out.now);
       this.swept(1, expiresAt);
       return;
     }
@@ -84,6 +88,7 @@ export class Sweeper implements DueVisitor {
     if (after === before) return;
     state.put(out, after);
     if (this.changes !== null) this.report(this.changes);
+    if (this.history !== null) this.report(this.history);
     this.swept(before - after, expiresAt);
   }
 
@@ -97,7 +102,7 @@ export class Sweeper implements DueVisitor {
     this.measures.observe(LAG_ROW, LAG_BOUNDS, (this.out.now - expiresAt) / 1000);
   }
 
-  private report(changes: Changes): void {
+  private report(changes: ChangeSink): void {
     const { out, state } = this;
     const aorAt = state.loadedAorAt;
     for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))

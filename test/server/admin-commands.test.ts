@@ -46,6 +46,11 @@ describe('aorta ul', () => {
     const found = await onServer('ul', 'lookup', 'alice@example.com');
     expect(found.stdout).toMatch(/^alice@example\.com\ncontact +q +expires/);
     expect(found.stdout).toMatch(/sip:alice@127\.0\.0\.1:5070 +0\.7 +[0-9]+s +udp:127\.0\.0\.1:/);
+    const history = await onServer('ul', 'history', 'alice@example.com');
+    expect(history.stdout).toMatch(/^alice@example\.com\nat +change +contact +by/);
+    expect(history.stdout).toMatch(
+      /Z +registered +sip:alice@127\.0\.0\.1:5070 +client +udp:127\.0\.0\.1:[0-9]+ +\S+ 1/,
+    );
     const added = await onServer('ul.add', 'location', 'bob@example.com', 'sip:bob@192.0.2.7', '900', '0.5', '--json');
     expect(JSON.parse(added.stdout)).toMatchObject({ aor: 'bob@example.com', contacts: [{ q: 0.5 }] });
     const dumped = await onServer('ul_dump', '--json');
@@ -121,7 +126,7 @@ describe('aorta top, doctor and completion', () => {
 
   it('complete the verbs that there are', async () => {
     const { stdout } = await aorta('completion', 'bash');
-    expect(stdout).toMatch(/'ul'\) words='dump lookup add rm rm-contact/);
+    expect(stdout).toMatch(/'ul'\) list='dump lookup history add rm rm-contact/);
     expect((await aorta('completion', 'tcsh')).code).toBe(2);
   });
 });

@@ -108,6 +108,7 @@ policy:
   flow-timer: 90
   gruu: off
   gruu-generation: 7
+  history-refreshes: true
 limits:
   aor-bytes: 100
   contact-bytes: 200
@@ -118,6 +119,7 @@ limits:
   transactions: 5000
   answer-bytes: 67108864
   checkpoint-bytes: 65536
+  history-bytes: 65536
 parser:
   strict: [call-id, lower-vias]
 `);
@@ -156,6 +158,8 @@ parser:
         flowTimerS: 90,
         gruu: 'off',
         gruuGeneration: 7,
+        historyRefreshes: true,
+        historyBytes: 65_536,
         serviceRoutes: {
           'example.com': ['<sip:a.example.com;lr>', '<sip:b.example.com;lr=on>'],
           '*': ['<sip:c.example.com;lr>'],

@@ -38,6 +38,8 @@ export const PEERS: readonly Peer[] = [
   { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
   { command: 'sqlite3', debianPackage: 'sqlite3', tests: 'a part of test/e2e/move-in.test.ts' },
   { command: 'sngrep', debianPackage: 'sngrep', tests: 'test/e2e/hep.test.ts' },
+  { command: 'zsh', debianPackage: 'zsh', tests: 'a part of test/e2e/completion.test.ts' },
+  { command: 'fish', debianPackage: 'fish', tests: 'a part of test/e2e/completion.test.ts' },
   { command: 'tshark', debianPackage: 'tshark', tests: 'test/e2e/hep.test.ts' },
 ];
 

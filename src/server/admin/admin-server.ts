@@ -20,7 +20,7 @@ import { UserStore } from '../user-store.ts';
 import { Census } from './census.ts';
 import { addDashboard } from './dashboard.ts';
 import { EventJournal } from './event-journal.ts';
-import { addEventRoutes } from './event-routes.ts';
+import { addEventRoutes, addHistoryRoute } from './event-routes.ts';
 import { Health, type Phase } from './health.ts';
 import { LocationOrders } from './location-orders.ts';
 import { addLocationRoutes } from './location-routes.ts';
@@ -203,6 +203,7 @@ class RunningAdmin implements AdminServer {
     });
     addLocationRoutes(routes, { locations, orders: () => this.orders });
     addEventRoutes(routes, journal, locations);
+    addHistoryRoute(routes, locations, (key, max) => this.pool().history(key, max));
     addUserRoutes(routes, () => this.openUserStore());
     addStaticRoutes(routes, this.target.data);
     addTraceRoutes(routes, () => {

@@ -64,14 +64,6 @@ export class EventJournal {
     return this.entries[number - this.oldest];
   }
 
-  /** The newest events of an AOR, newest first. */
-  history(aor: string, max: number): JournalEntry[] {
-    const found: JournalEntry[] = [];
-    for (let i = this.entries.length - 1; i >= 0 && found.length < max; i--)
-      if (this.entries[i].aor === aor) found.push(this.entries[i]);
-    return found;
-  }
-
   stop(): void {
     clearTimeout(this.linger);
     this.unsubscribe?.();

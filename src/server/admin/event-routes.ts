@@ -3,10 +3,11 @@
 
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
+import type { PastChange } from '../../shard/history-reader.ts';
 import { TAKEN } from '../http-server.ts';
 import { Problem } from '../problem.ts';
 import type { EventJournal, JournalEntry } from './event-journal.ts';
-import { aorParams } from './location-schemas.ts';
+import { aorParams, pastChangeSchema } from './location-schemas.ts';
 import type { Locations } from './locations.ts';
 import type { Routes } from './route.ts';
 
@@ -54,16 +55,25 @@ export function addEventRoutes(routes: Routes, journal: EventJournal, locations:
       return TAKEN;
     },
   });
+}
+
+/** @param history the newest changes of the AOR of a key */
+export function addHistoryRoute(
+  routes: Routes,
+  locations: () => Locations,
+  history: (key: Uint32Array, max: number) => PastChange[],
+): void {
   routes.add({
     method: 'GET',
     path: '/v1/aors/{aor}/history',
-    summary: 'The newest changes of its bindings, newest first, as far back as the feed has been listened to',
+    summary: 'The newest changes of its bindings, newest first, as far as the shard still has them',
     params: aorParams,
-    response: z.object({ items: z.array(z.looseObject({ type: z.string(), at: z.number() })) }),
-    handle: ({ params }) => {
-      const entries = journal.history(locations().canonical(params.aor), HISTORY_MAX);
-      return { items: entries.map(({ data }) => JSON.parse(data)) };
-    },
+    query: z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(HISTORY_MAX) }),
+    response: z.object({ aor: z.string(), items: z.array(pastChangeSchema) }),
+    handle: ({ params, query }) => ({
+      aor: locations().canonical(params.aor),
+      items: history(locations().key(params.aor), query.limit),
+    }),
   });
 }
 

@@ -36,6 +36,21 @@ export const aorSchema = z.object({
   contacts: z.array(bindingSchema),
 });
 
+export const pastChangeSchema = z.object({
+  type: z.string().describe('as in the change feed; refreshes only with policy.history-refreshes'),
+  at: z.number().describe('epoch ms'),
+  by: z.enum(['client', 'operator', 'program', 'server']),
+  user: z.string().optional().describe('that the request was authenticated for'),
+  source: z
+    .object({ address: z.string(), port: z.number(), transport: z.string() })
+    .optional()
+    .describe('of the request, or of what has run out or lost its connection'),
+  contact: z.string().optional(),
+  callId: z.string().optional(),
+  cseq: z.number().optional(),
+  userAgent: z.string().optional(),
+});
+
 export const aorParams = z.strictObject({
   aor: z.string().min(1).max(1024).describe('user@host or a SIP URI, escaped as a part of a path'),
 });

@@ -69,10 +69,16 @@ export class Locations {
     return named.text;
   }
 
+  /** Its key. Throws a Problem where it is none. */
+  key(aor: string): Uint32Array {
+    this.canonical(aor);
+    return Uint32Array.from(this.named(aor)?.key ?? []);
+  }
+
   /** Live bindings of an AOR; empty where there are none. */
   get(aor: string): AorBindings {
     const text = this.canonical(aor);
-    const key = Uint32Array.from(this.named(aor)?.key ?? []);
+    const key = this.key(aor);
     const reader = this.readers[key[3] % this.readers.length];
     const { record } = this;
     const length = reader.read(new Uint8Array(key.buffer), record);

@@ -37,41 +37,62 @@ function wordsOf(command: Command, at = '', words = new Map<string, string[]>())
 
 const SCRIPTS: Readonly<Record<string, (words: Words) => string>> = { bash, zsh, fish };
 
-function cases(words: Words): string {
-  return [...words].map(([at, list]) => `    '${at}') words='${list.join(' ')}' ;;\n`).join('');
+/** What may stand behind `at`, as a variable `list`; behind words that are none of ours, what may stand behind the first. */
+function choice(words: Words): string {
+  const cases = [...words].map(([at, list]) => `    '${at}') list='${list.join(' ')}' ;;\n`).join('');
+  return `  case "$at" in
+${cases}    *) at="\${at%% *}"; case "$at" in
+${cases}    esac ;;
+  esac
+`;
 }
 
 function bash(words: Words): string {
   return `_aorta() {
-  local words= at="" i
+  local list= at="" i
   for ((i = 1; i < COMP_CWORD && i < 3; i++)); do
     case "\${COMP_WORDS[i]}" in -*) ;; *) at="\${at:+$at }\${COMP_WORDS[i]}" ;; esac
   done
-  case "$at" in
-${cases(words)}    *) at="\${at%% *}"; case "$at" in
-${cases(words)}    esac ;;
-  esac
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+${choice(words)}  COMPREPLY=($(compgen -W "$list" -- "\${COMP_WORDS[COMP_CWORD]}"))
   [ \${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -F _aorta aorta
 `;
 }
 
+/** As a file of fpath, where the first completion runs it, or sourced. */
 function zsh(words: Words): string {
   return `#compdef aorta
-autoload -U +X bashcompinit && bashcompinit
-${bash(words)}`;
+_aorta() {
+  local list= at="" i
+  for ((i = 2; i < CURRENT && i < 4; i++)); do
+    case "$words[i]" in -*) ;; *) at="\${at:+$at }$words[i]" ;; esac
+  done
+${choice(words)}  compadd -- \${=list} || _files
+}
+if [ "$funcstack[1]" = _aorta ]; then _aorta "$@"; else compdef _aorta aorta; fi
+`;
 }
 
 function fish(words: Words): string {
-  const lines = [...words].flatMap(([at, list]) => {
-    const seen = at === '' ? '__fish_use_subcommand' : `__fish_seen_subcommand_from ${at.split(' ').at(-1)}`;
-    return list.map((word) =>
-      word.startsWith('--')
-        ? `complete -c aorta -n '${seen}' -l ${word.slice(2)}`
-        : `complete -c aorta -n '${seen}' -a ${word}`,
-    );
-  });
-  return `${lines.join('\n')}\n`;
+  const cases = [...words].map(([at, list]) => `    case '${at}'\n      printf '%s\\n' ${list.join(' ')}\n`).join('');
+  const groups = [...words].filter(([, list]) => !list[0].startsWith('-')).map(([at]) => `'${at}'`);
+  const known = [...words.keys()].map((at) => `'${at}'`);
+  return `function __aorta_at
+  set -l at
+  for word in (commandline -opc)[2..-1]
+    string match -q -- '-*' $word; or set -a at $word
+  end
+  contains -- "$at[1..2]" ${known.join(' ')}; and echo "$at[1..2]"; or echo "$at[1]"
+end
+function __aorta_words
+  switch (__aorta_at)
+${cases}  end
+end
+function __aorta_chooses
+  contains -- (__aorta_at) ${groups.join(' ')}
+end
+complete -c aorta -f -n __aorta_chooses -a '(__aorta_words)'
+complete -c aorta -n 'not __aorta_chooses' -a '(__aorta_words)'
+`;
 }

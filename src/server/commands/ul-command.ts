@@ -15,6 +15,7 @@ Examples:
   aorta ul add alice@example.com sip:gw@192.0.2.7:5080 --expires 900
   aorta ul rm-contact alice@example.com sip:alice@192.0.2.4:5060
   aorta ul rm alice@example.com
+  aorta ul history alice@example.com               who changed what, newest first
 
 Kamailio's and OpenSIPS's spellings work, too: "aorta ul.lookup location alice@example.com", "aorta ul_show_contact …".
 `;
@@ -62,6 +63,9 @@ export function addUlCommand(root: Command): void {
     );
   verb('dump', 'all of them').option('--domain <name>', 'of this domain only').action(reported(dump));
   verb('lookup <aor>', 'those of one address-of-record').action(reported(lookup));
+  verb('history <aor>', 'the newest changes of one address-of-record: when, what, by whom, from where')
+    .option('--limit <n>', 'so many at most', '50')
+    .action(reported(history));
   verb('add <aor> <contact> [expires] [q] [rest...]', 'add one, or renew the one of the same contact')
     .option('--expires <s>', 'seconds (default: as the policy has it)')
     .option('--q <value>', 'preference, 0 to 1')
@@ -91,6 +95,36 @@ async function dump(options: AdminOptions & { domain?: string }): Promise<void> 
 async function lookup(aor: string, options: AdminOptions): Promise<void> {
   const found = await new AdminClient(options).get<AorBindings>(`/v1/aors/${encodeURIComponent(aor)}`);
   await write(options.json ? `${JSON.stringify(found)}\n` : table(found));
+}
+
+interface PastChange {
+  readonly at: number;
+  readonly type: string;
+  readonly by: string;
+  readonly user?: string;
+  readonly contact?: string;
+  readonly source?: Binding['source'];
+  readonly callId?: string;
+  readonly cseq?: number;
+  readonly userAgent?: string;
+}
+
+async function history(aor: string, options: AdminOptions & { limit: string }): Promise<void> {
+  const path = `/v1/aors/${encodeURIComponent(aor)}/history?limit=${encodeURIComponent(options.limit)}`;
+  const found = await new AdminClient(options).get<{ aor: string; items: PastChange[] }>(path);
+  if (options.json) return write(`${JSON.stringify(found)}\n`);
+  const rows = found.items.map(({ at, type, by, user, contact, source, callId, cseq, userAgent }) => [
+    new Date(at).toISOString(),
+    type,
+    contact ?? '',
+    user ?? by,
+    source ? `${source.transport}:${source.address}:${source.port}` : '',
+    [callId, cseq].filter((value) => value !== undefined).join(' '),
+    userAgent ?? '',
+  ]);
+  await write(
+    `${found.aor}\n${textTable([['at', 'change', 'contact', 'by', 'from', 'call-id, cseq', 'user agent'], ...rows])}`,
+  );
 }
 
 async function add(

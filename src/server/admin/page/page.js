@@ -274,9 +274,17 @@ async function open(aor) {
   );
   rows(
     'history',
-    items.map(({ at, type, binding }) => [clock(at), type, binding.uri, sourceOf(binding)]),
+    items.map((change) => [
+      new Date(change.at).toLocaleString(),
+      change.type,
+      change.contact ?? '',
+      change.user ?? change.by,
+      change.source ? sourceOf(change) : '',
+      [change.callId, change.cseq].filter(Boolean).join(' '),
+    ]),
   );
-  $('history-note').textContent = 'As far back as somebody has followed the changes.';
+  $('history-note').textContent =
+    items.length === 0 ? 'No change since the start.' : 'As far back as the shard keeps changes; refreshes are none.';
   $('search-note').textContent = found.contacts.length === 1 ? '1 contact.' : `${found.contacts.length} contacts.`;
   $('aor').hidden = false;
   $('aor-name').focus();
