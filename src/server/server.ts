@@ -17,6 +17,7 @@ import type { Phase } from './admin/health.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
+import { LimitWatch, systemLimits } from './limit-watch.ts';
 import { hostPort } from './listen-address.ts';
 import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
@@ -114,6 +115,7 @@ class RunningServer implements Server, AdminTarget {
   private readonly hooks: ServerHooks;
   private readonly reread: (() => Config) | undefined;
   private readonly program = createPeers(1);
+  limits: LimitWatch | undefined;
   private running = false;
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
@@ -155,6 +157,8 @@ class RunningServer implements Server, AdminTarget {
     this.lookups = await LookupService.open(this.pool, directory, config);
     const aorKey = createAorKey(directory.secret);
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
+    const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;
+    this.limits = new LimitWatch(systemLimits(directory.path, connections), log);
     this.running = true;
   }
 
@@ -268,6 +272,7 @@ class RunningServer implements Server, AdminTarget {
     try {
       await this.lookups?.close();
       await this.pool?.stop();
+      this.limits?.close();
       this.messageWatch?.close();
       await this.userStore?.close();
       await this.admin?.close();
