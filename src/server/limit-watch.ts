@@ -6,10 +6,10 @@ import { totalmem } from 'node:os';
 import type { Log } from './log.ts';
 
 /** Share of a limit from which on there is an alarm, and below which it ends. */
-export const ALARM_AT = 0.8;
+const ALARM_AT = 0.8;
 const ALARM_UNTIL = 0.75;
 /** As good as reached. */
-export const REACHED_AT = 0.98;
+const REACHED_AT = 0.98;
 const LOOK_MS = 2000;
 
 export const LIMITS = ['memory', 'disk', 'connections', 'file_descriptors'] as const;
