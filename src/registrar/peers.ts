@@ -14,6 +14,9 @@ export const LISTENER_PROGRAM = 255;
 /** Listener of the admin API's orders, which come by no socket. */
 export const LISTENER_ADMIN = 254;
 
+/** Listener of the multicast group. */
+export const LISTENER_MULTICAST = 253;
+
 export const VIA_MAIN = 1;
 /** And the peer has shown a certificate of a trusted proxy's. */
 export const VIA_MAIN_TRUSTED = 2;

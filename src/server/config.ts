@@ -10,6 +10,7 @@ import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { CHECKPOINT_BYTES } from '../shard/checkpoints.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { MulticastAddress } from '../transport/multicast.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
 import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
@@ -21,6 +22,7 @@ import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
+import { fillMulticast, multicastKeys, multicastSchema } from './multicast-config.ts';
 import { nearest } from './nearest.ts';
 import { parserKeys, parserSchema } from './parser-config.ts';
 import {
@@ -66,6 +68,8 @@ export interface Config {
   /** Limits of connections. */
   readonly streams: StreamPolicy;
   readonly webSocket: WebSocketPolicy;
+  /** A multicast group to take registrations from as well. */
+  readonly multicast?: MulticastAddress;
   /** For listeners with TLS. */
   readonly tls?: TlsFiles;
 }
@@ -135,6 +139,7 @@ const schema = z.strictObject({
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
+  multicast: multicastSchema.optional(),
   hep: hepSchema.optional(),
   parser: parserSchema.optional(),
   policy: z
@@ -236,6 +241,12 @@ export function refusals(
       if (wish)
         problems.push(`${place(['tls', key], `tls.${key}`)}: wss listeners cannot ${wish}; a proxy in front can`);
   }
+  const { multicast } = config;
+  if (multicast && config.auth.mode === 'none' && !config.allowUnauthenticated && !isLoopback(multicast.interface))
+    problems.push(
+      `${place(['multicast'], 'multicast')}: the group can be reached from other machines, and without authentication anyone ` +
+        'there could take over any registration. To join it all the same, add --allow-unauthenticated',
+    );
   for (const address of config.listen) {
     const name = formatListenAddress(address);
     if (seen.has(name) && address.port !== 0) problems.push(`${place(['listen'], 'listen')}: ${name} is there twice`);
@@ -272,6 +283,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     auth: authKeys,
     abuse: abuseKeys,
     websocket: webSocketKeys,
+    multicast: multicastKeys,
     tls: tlsKeys,
     connections: connectionsKeys,
     admin: adminKeys,
@@ -291,7 +303,8 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
 /** Where nobody says how clients authenticate: they must, as soon as one address can be reached from other machines. */
 function needsAuth(raw: Raw): boolean {
   if (raw['allow-unauthenticated'] === true) return false;
-  return (raw.listen ?? DEFAULT_CONFIG.listen).some(({ host }) => !isLoopback(host));
+  const hosts = (raw.listen ?? DEFAULT_CONFIG.listen).map(({ host }) => host);
+  return [...hosts, raw.multicast?.interface ?? '127.0.0.1'].some((host) => !isLoopback(host));
 }
 
 function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
@@ -316,6 +329,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode === 'digest'),
     ...(tls && { tls }),
     ...(admin && { admin }),
+    ...(raw.multicast && { multicast: fillMulticast(raw.multicast) }),
     ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],

@@ -85,8 +85,9 @@ function filled(key: string, list: readonly string[]): Record<string, unknown> {
   return list.length > 0 ? { [key]: list } : {};
 }
 
-function connections({ streams, tls, webSocket }: Config): Record<string, unknown> {
+function connections({ streams, tls, webSocket, multicast }: Config): Record<string, unknown> {
   return {
+    ...(multicast && { multicast }),
     connections: effectiveStreams(streams),
     ...(tls && { tls: effectiveTls(tls) }),
     websocket: {

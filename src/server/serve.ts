@@ -41,6 +41,9 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   }
   progress.end();
   for (const address of server.listen) process.stdout.write(`listening ${address.transport} ${hostPort(address)}\n`);
+  const { multicast } = server;
+  if (multicast)
+    process.stdout.write(`listening multicast ${multicast.group}:${multicast.port} on ${multicast.interface}\n`);
   for (const { host, port } of server.lookupHttp)
     process.stdout.write(`lookups http://${host.includes(':') ? `[${host}]` : host}:${port}/v1/aors/{aor}/contacts\n`);
   if (server.adminUrl !== undefined) process.stdout.write(`admin ${server.adminUrl}\n`);

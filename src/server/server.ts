@@ -10,12 +10,14 @@ import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { MulticastAddress } from '../transport/multicast.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
+import { LimitWatch, systemLimits } from './limit-watch.ts';
 import { hostPort } from './listen-address.ts';
 import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
@@ -47,6 +49,8 @@ export interface Server {
   subscribe(listener: BindingListener): () => void;
   /** Where lookups are answered by HTTP. */
   readonly lookupHttp: readonly HttpAddress[];
+  /** The multicast group that was joined. */
+  readonly multicast: MulticastAddress | undefined;
   /** Where a user is now. @param aor user@host or a SIP URI. */
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
@@ -111,6 +115,7 @@ class RunningServer implements Server, AdminTarget {
   private readonly hooks: ServerHooks;
   private readonly reread: (() => Config) | undefined;
   private readonly program = createPeers(1);
+  limits: LimitWatch | undefined;
   private running = false;
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
@@ -152,6 +157,8 @@ class RunningServer implements Server, AdminTarget {
     this.lookups = await LookupService.open(this.pool, directory, config);
     const aorKey = createAorKey(directory.secret);
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
+    const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;
+    this.limits = new LimitWatch(systemLimits(directory.path, connections), log);
     this.running = true;
   }
 
@@ -182,6 +189,10 @@ class RunningServer implements Server, AdminTarget {
 
   get listen(): readonly ListenAddress[] {
     return started(this.pool).listeners;
+  }
+
+  get multicast(): MulticastAddress | undefined {
+    return started(this.pool).multicast;
   }
 
   get udp(): 'native' | 'dgram' {
@@ -261,6 +272,7 @@ class RunningServer implements Server, AdminTarget {
     try {
       await this.lookups?.close();
       await this.pool?.stop();
+      this.limits?.close();
       this.messageWatch?.close();
       await this.userStore?.close();
       await this.admin?.close();
@@ -290,6 +302,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     udp: config.udp,
     streams: config.streams,
     ...(config.tls && { tls: config.tls }),
+    ...(config.multicast && { multicast: config.multicast }),
     flowNumbers: openFlowNumbers(directory.path),
     dataDir: directory.bindings.path,
     durability: config.durability,

@@ -1,9 +1,17 @@
 // The main thread's end of the rings: hands what its sockets and connections receive to the shards and sends the answers
 // they hand back. Which shard gets a message matters little: the shard sends it on to the one that owns the AOR.
 
-import { createPeers, LISTENER_ADMIN, LISTENER_PROGRAM, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
+import {
+  createPeers,
+  LISTENER_ADMIN,
+  LISTENER_MULTICAST,
+  LISTENER_PROGRAM,
+  type Peers,
+  TRANSPORT_UDP,
+} from '../registrar/peers.ts';
 import { type DgramUdp, openDgramUdp } from '../transport/dgram-udp.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import { type Multicast, type MulticastAddress, openMulticast } from '../transport/multicast.ts';
 import { Bell } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { OrderEnd } from './order-end.ts';
@@ -27,6 +35,7 @@ export class MainEnd {
   private readonly toShards: readonly Ring[];
   private readonly fromShards: readonly Ring[];
   private readonly bell: Bell;
+  private multicast: Multicast | undefined;
   private readonly touched: Uint8Array;
   private bellsPending = false;
   private turnPending = false;
@@ -58,6 +67,15 @@ export class MainEnd {
     return this.streams.listen(bound, log);
   }
 
+  /** Joins a multicast group on this thread. Rejects where it cannot be had. */
+  async join(address: MulticastAddress, log: ShardLog): Promise<MulticastAddress> {
+    this.multicast = await openMulticast(address, createPeers(1), {
+      datagram: (bytes, peers) => this.toShard(bytes, peers),
+      error: (_listener, error) => log('warn', 'multicast socket error', { error: error.message }),
+    });
+    return this.multicast.address;
+  }
+
   private async listenUdp(addresses: readonly ListenAddress[], log: ShardLog): Promise<readonly ListenAddress[]> {
     this.udp = await openDgramUdp(addresses, {
       datagram: (bytes, peers) => this.toShard(bytes, peers),
@@ -87,13 +105,14 @@ export class MainEnd {
   pause(): void {
     this.streams.pause();
     this.udp?.pause();
+    this.multicast?.pause();
   }
 
   /** Sends what the shards left, once they have ended. */
   async close(): Promise<void> {
     while (this.sendSome() === ANSWERS_PER_TURN);
     this.closed = true;
-    await Promise.all([this.streams.close(), this.udp?.close()]);
+    await Promise.all([this.streams.close(), this.udp?.close(), this.multicast?.close()]);
   }
 
   /** Hands a message to a shard once more, its peer the one row of `peers`. */
@@ -172,6 +191,8 @@ export class MainEnd {
     if (peers.listener[0] === LISTENER_ADMIN)
       return this.orders.answered(Buffer.from(answer.subarray(0, length)), peers);
     if (peers.listener[0] === LISTENER_PROGRAM) return this.toProgram(Buffer.from(answer.subarray(0, length)), peers);
+    if (peers.listener[0] === LISTENER_MULTICAST)
+      return this.multicast?.send(answer, 0, length, peers, 0, peers.port[0]);
     if (peers.transport[0] === TRANSPORT_UDP) this.udp?.send(answer, 0, length, peers, 0, peers.port[0], shard);
     else if (!this.streams.flows.send(peers.flow[0], answer, 0, length)) this.counts[shard].droppedSend++;
   }

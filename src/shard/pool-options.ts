@@ -5,6 +5,7 @@ import type { Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import type { FlowNumbers } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
+import type { MulticastAddress } from '../transport/multicast.ts';
 import type { StreamPolicy } from '../transport/stream-policy.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
 import type { BindingListener } from './binding-events.ts';
@@ -22,6 +23,8 @@ export interface PoolOptions {
   readonly streams?: StreamPolicy;
   /** For listeners of WebSockets; by default every page may connect. */
   readonly webSocket?: WebSocketOptions;
+  /** A multicast group to join as well. */
+  readonly multicast?: MulticastAddress;
   /** For listeners with TLS. */
   readonly tls?: TlsFiles;
   /** Where tokens of flows come from; by default any, for bindings that live in memory only. */

@@ -12,6 +12,7 @@ import type { Peers } from '../registrar/peers.ts';
 import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
+import type { MulticastAddress } from '../transport/multicast.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket-policy.ts';
@@ -56,6 +57,8 @@ export interface ShardReading {
 export interface Pool {
   readonly udp: 'native' | 'dgram';
   readonly listeners: readonly ListenAddress[];
+  /** The multicast group that was joined, with its real port. */
+  readonly multicast: MulticastAddress | undefined;
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
   /** A shard's histograms, counters and rings as they are now; reading them asks nothing of the shard. */
@@ -113,6 +116,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
 class RunningPool implements Pool {
   readonly udp: 'native' | 'dgram';
   listeners: readonly ListenAddress[];
+  multicast: MulticastAddress | undefined;
   restarts = 0;
   private readonly options: PoolOptions;
   private readonly parts: SharedParts;
@@ -167,7 +171,9 @@ class RunningPool implements Pool {
 
   async open(): Promise<void> {
     this.options.beforeServing?.((listener) => this.events.subscribe(listener));
-    this.listeners = await this.main.listen(this.parts.listeners, this.udp === 'dgram', this.options.log);
+    const { multicast, log } = this.options;
+    this.listeners = await this.main.listen(this.parts.listeners, this.udp === 'dgram', log);
+    if (multicast !== undefined) this.multicast = await this.main.join(multicast, log);
     const watch = setInterval(() => this.tellOpening(), OPENING_MS);
     try {
       await Promise.all(

@@ -97,7 +97,7 @@ function bind(address: ListenAddress): Promise<Socket> {
 }
 
 /** Fills row 0; false where the address is none we can answer. */
-function takePeer(from: RemoteInfo, listener: number, peers: Peers): boolean {
+export function takePeer(from: RemoteInfo, listener: number, peers: Peers): boolean {
   const [address, scope] = from.address.split('%', 2) as [string, string | undefined];
   const family = parseIp(address, peers.ip, 0);
   if (family === 0) return false;
