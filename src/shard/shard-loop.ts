@@ -5,6 +5,7 @@
 import type { Peers } from '../registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
 import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
+import { Backlog } from './backlog.ts';
 import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_NONE, ORDER_STOP } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import type { Forwarding } from './forwarding.ts';
@@ -29,7 +30,7 @@ export interface Pipeline {
   flowsEnded(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
-  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void;
+  observe(now: number, waitMs: number, fill: number, commitMs: number, batchMs: number): void;
   /** The answers have left, so many seconds after the batch was taken in. */
   release(seconds: number): void;
   msToNextTick(now: number): number;
@@ -59,9 +60,11 @@ export class ShardLoop {
   private socketFirst = 0;
   /** Messages of this batch that another shard took in, and counted. */
   private fromNeighbours = 0;
+  private readonly backlog: Backlog;
 
   constructor(parts: LoopParts) {
     this.parts = parts;
+    this.backlog = new Backlog(parts.rings, parts.udp?.receiver ?? null);
   }
 
   /** Runs until told to stop; throws only where the shard cannot go on. */
@@ -109,7 +112,10 @@ export class ShardLoop {
     const tookMs = performance.now() - began;
     counters[COUNTER.busy_us] += tookMs * 1000;
     shard.release(tookMs / 1000);
-    shard.observe(now, filled < SLOT_COUNT, commitMs, tookMs);
+    const { backlog } = this;
+    if (filled < SLOT_COUNT) backlog.nothing();
+    else backlog.look();
+    shard.observe(now, (backlog.messages * tookMs) / SLOT_COUNT, backlog.fill, commitMs, tookMs);
   }
 
   private fill(sockets: boolean): number {

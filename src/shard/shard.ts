@@ -226,10 +226,10 @@ export class Shard {
     this.gauge();
   }
 
-  /** How the batch went: whether it took all there was to receive, how long its commit took, and the whole of it. */
-  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void {
+  /** How the batch went: what still waits, in ms of work and as a part of its room; how long the commit took, and the whole of it. */
+  observe(now: number, waitMs: number, fill: number, commitMs: number, batchMs: number): void {
     const { ok } = COUNTER;
-    this.overload.batch(now, drained, commitMs, batchMs, this.counters[ok] - this.okBefore);
+    this.overload.batch(now, waitMs, fill, commitMs, batchMs, this.counters[ok] - this.okBefore);
     this.okBefore = this.counters[ok];
   }
 
@@ -343,6 +343,7 @@ export class Shard {
       refused = this.admission.wait(length);
       if (refused === 0) return;
     }
+    if (refused === 0 && this.overload.share < 1 && !again && !lookup) refused = this.putOffNew();
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
     if (refused !== 0) {
       this.admission.judge(refused);
@@ -401,10 +402,6 @@ export class Shard {
       if (this.rules.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
     }
     if (!this.load()) return this.rules.uas.failed(out);
-    if (this.overload.on && !again && this.isNew()) {
-      this.counters[COUNTER.put_off_new]++;
-      return this.rules.uas.busy(out, this.overload.bookS(this.now, this.keys.tagLow));
-    }
     state.startRecord(out);
     const status = again ? this.rules.registrar.answerAgain(out) : this.rules.registrar.apply(out);
     if (status !== 200) return status;
@@ -418,10 +415,13 @@ export class Shard {
     return status;
   }
 
-  /** Whether the request would make a binding for an AOR that has none. */
-  private isNew(): boolean {
-    const { state, stateAt, stateEnd, liveFlows } = this.out;
-    return table[T_CONTACT_COUNT] > 0 && !hasLiveImage(state, stateAt, stateEnd, this.now, liveFlows);
+  /** 503 to a request that would make a binding for an AOR that has none, where too many come; else 0. Before anything is kept of it. */
+  private putOffNew(): number {
+    const { overload, out, state } = this;
+    if (table[T_METHOD] !== METHOD_REGISTER || table[T_CONTACT_COUNT] === 0 || state.isKnown()) return 0;
+    if (overload.admits()) return 0;
+    this.counters[COUNTER.put_off_new]++;
+    return this.rules.uas.busy(out, overload.bookS(this.now, this.keys.tagLow));
   }
 
   private refreshed(): number {
