@@ -108,6 +108,7 @@ policy:
   flow-timer: 90
   gruu: off
   gruu-generation: 7
+  warning: true
   history-refreshes: true
 limits:
   aor-bytes: 100
@@ -158,6 +159,7 @@ parser:
         flowTimerS: 90,
         gruu: 'off',
         gruuGeneration: 7,
+        warning: true,
         historyRefreshes: true,
         historyBytes: 65_536,
         serviceRoutes: {
