@@ -165,6 +165,7 @@ const schema = z.strictObject({
         gruu: choice('on', 'off').optional(),
         'history-refreshes': yesOrNo.optional(),
         'gruu-generation': integer(0, 1 << 30).optional(),
+        warning: yesOrNo.optional(),
       },
       section,
     )
@@ -353,6 +354,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
       flowTimerS: policy['flow-timer'] ?? DEFAULT_POLICY.flowTimerS,
       gruu: policy.gruu ?? DEFAULT_POLICY.gruu,
       gruuGeneration: policy['gruu-generation'] ?? DEFAULT_POLICY.gruuGeneration,
+      warning: policy.warning ?? DEFAULT_POLICY.warning,
       serviceRoutes: withLowerHosts(raw['service-route'] ?? {}),
       associatedUris: withLowerHosts(raw['associated-uris'] ?? {}),
       historyRefreshes: policy['history-refreshes'] ?? DEFAULT_POLICY.historyRefreshes,

@@ -126,6 +126,7 @@ export class Shard {
     this.sweeper.history = this.history;
     this.out.peers = this.peers;
     this.out.liveFlows = flows;
+    this.out.warns = policy.warning;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const { answers, transactions, unacknowledged, peers, keys, out, rules, tally, counters } = this;
     this.answering = new Answering({ answers, transactions, unacknowledged, peers, keys, out, rules, tally, counters });
@@ -145,6 +146,7 @@ export class Shard {
     const rules = new ShardRules(settings.policy, this.options.secret);
     this.admission.configure(settings);
     this.rules.become(rules);
+    this.out.warns = settings.policy.warning;
     this.overload.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;

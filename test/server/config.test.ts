@@ -111,6 +111,7 @@ policy:
   flow-timer: 90
   gruu: off
   gruu-generation: 7
+  warning: true
   history-refreshes: true
 limits:
   aor-bytes: 100
@@ -162,6 +163,7 @@ parser:
         flowTimerS: 90,
         gruu: 'off',
         gruuGeneration: 7,
+        warning: true,
         historyRefreshes: true,
         historyBytes: 65_536,
         serviceRoutes: {
