@@ -39,7 +39,7 @@ const LAYOUTS = [
   'src/sip/parse-error.ts',
   'src/sip/memory-map.ts',
   'src/registrar/peers.ts',
-  'src/registrar/binding.ts',
+  'src/registrar/image-layout.ts',
   'src/transport/linux-abi.ts',
 ];
 
