@@ -38,6 +38,9 @@ export const TEXTS = 92;
 
 export const NO_Q = 0xffff;
 
+/** Longer instance IDs get no GRUUs. */
+export const GRUU_INSTANCE_BYTES_MAX = 512;
+
 // --- flags
 /** Made by an operator, not by a REGISTER: no REGISTER changes or removes it. */
 export const IMAGE_STATIC = 1;
