@@ -76,6 +76,16 @@ export class AorState {
     out.aorKey = this.key;
   }
 
+  /** Whether the AOR has any bindings, as far as the table and the batch know without reading its record. */
+  isKnown(): boolean {
+    const { key, writes, row } = this;
+    return (
+      this.aorLength < 0 ||
+      writes.find(key[0], key[1], key[2], key[3]) >= 0 ||
+      this.store.find(key[0], key[1], key[2], key[3], row)
+    );
+  }
+
   /** Whether the AOR has one binding that can be refreshed without its record, in `row`; the batch has not touched it. */
   findPlain(): boolean {
     const { key, writes, row } = this;

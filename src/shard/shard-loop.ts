@@ -5,7 +5,8 @@
 import type { Peers } from '../registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
 import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
-import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_NONE, ORDER_STOP } from './bell.ts';
+import { Backlog } from './backlog.ts';
+import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import type { Forwarding } from './forwarding.ts';
 import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './measures.ts';
@@ -29,7 +30,7 @@ export interface Pipeline {
   flowsEnded(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
-  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void;
+  observe(now: number, waitMs: number, fill: number, commitMs: number, batchMs: number): void;
   /** The answers have left, so many seconds after the batch was taken in. */
   release(seconds: number): void;
   msToNextTick(now: number): number;
@@ -44,6 +45,8 @@ export interface LoopParts {
   readonly waiter: { wait(timeoutMs: number): void };
   /** Takes up the rules that wait at the port. */
   configure(): void;
+  /** Tells that it hands nothing to other shards any more. */
+  drained(): void;
   /** What other threads push for this one: the main thread first, then the other shards. */
   readonly rings: readonly Ring[];
   readonly forwarding: Forwarding;
@@ -59,9 +62,12 @@ export class ShardLoop {
   private socketFirst = 0;
   /** Messages of this batch that another shard took in, and counted. */
   private fromNeighbours = 0;
+  private readonly backlog: Backlog;
+  private saidDrained = false;
 
   constructor(parts: LoopParts) {
     this.parts = parts;
+    this.backlog = new Backlog(parts.rings, parts.udp?.receiver ?? null);
   }
 
   /** Runs until told to stop; throws only where the shard cannot go on. */
@@ -72,11 +78,12 @@ export class ShardLoop {
       const order = bell.order;
       if (order === ORDER_CRASH) this.crash();
       if (order === ORDER_CONFIGURE) this.configure();
-      const filled = this.fill(order !== ORDER_STOP);
+      const filled = this.fill(order !== ORDER_STOP && order !== ORDER_DRAIN);
       const now = Date.now();
       if (filled > 0) this.batch(filled, now);
       else if (order === ORDER_STOP) return;
       else {
+        if (order === ORDER_DRAIN) this.drained();
         const due = shard.msToNextTick(now);
         if (due === 0) this.batch(0, now);
         else this.sleep(due < 0 || due > SLEEP_MS_MAX ? SLEEP_MS_MAX : due);
@@ -109,7 +116,10 @@ export class ShardLoop {
     const tookMs = performance.now() - began;
     counters[COUNTER.busy_us] += tookMs * 1000;
     shard.release(tookMs / 1000);
-    shard.observe(now, filled < SLOT_COUNT, commitMs, tookMs);
+    const { backlog } = this;
+    if (filled < SLOT_COUNT) backlog.nothing();
+    else backlog.look();
+    shard.observe(now, (backlog.messages * tookMs) / SLOT_COUNT, backlog.fill, commitMs, tookMs);
   }
 
   private fill(sockets: boolean): number {
@@ -178,7 +188,8 @@ export class ShardLoop {
   private sleep(ms: number): void {
     const { bell, rings, waiter } = this.parts;
     bell.beforeSleep();
-    let quiet = bell.order === ORDER_NONE;
+    const { order } = bell;
+    let quiet = order === ORDER_NONE || order === ORDER_DRAIN;
     for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
     if (quiet) waiter.wait(ms);
     bell.afterSleep();
@@ -188,6 +199,13 @@ export class ShardLoop {
   private configure(): void {
     this.parts.bell.took(ORDER_CONFIGURE);
     this.parts.configure();
+  }
+
+  /** @cold */
+  private drained(): void {
+    if (this.saidDrained) return;
+    this.saidDrained = true;
+    this.parts.drained();
   }
 
   /** What the order to crash does. @cold */

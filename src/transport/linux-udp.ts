@@ -64,12 +64,19 @@ const CONTROL_WORDS = abi.CONTROL_STRIDE >> 2;
 const W_NAMELEN = abi.MSGHDR_NAMELEN >> 2;
 const W_CONTROLLEN = abi.MSGHDR_CONTROLLEN >> 2;
 const W_FLAGS = abi.MSGHDR_FLAGS >> 2;
+/** Behind the words of SO_MEMINFO: how long they may be. */
+const MEMINFO_LENGTH = (abi.MEMINFO_BYTES + 7) & ~7;
 const W_LENGTH = abi.MMSGHDR_LEN >> 2;
 
 /** Receives into the slab's slots and the rows of `peers`. */
 export class UdpReceiver {
   /** errno of a failure that receiving again cannot mend, else 0. */
   failure = 0;
+  /** Bytes of the kernel's memory that wait in the fullest socket, and its room for them. */
+  waiting = 0;
+  room = 1;
+  private readonly memInfo = new abi.NativeMemory(MEMINFO_LENGTH + 8);
+  private readonly memWords = new Uint32Array(this.memInfo.bytes.buffer, this.memInfo.bytes.byteOffset);
   private readonly calls: abi.Calls;
   private readonly sockets: readonly UdpSocket[];
   private readonly peers: Peers;
@@ -108,6 +115,22 @@ export class UdpReceiver {
       // Left: a signal, or an ICMP error about an earlier answer, which reporting has cleared.
     }
     return 0;
+  }
+
+  /** Has `waiting` and `room` tell of the fullest socket. A system call for each. */
+  look(): void {
+    this.waiting = 0;
+    this.room = 1;
+    for (let i = 0; i < this.sockets.length; i++) {
+      this.memInfo.setWord(MEMINFO_LENGTH, abi.MEMINFO_BYTES);
+      const { address } = this.memInfo;
+      this.calls.getsockopt(this.sockets[i].fd, abi.SOL_SOCKET, abi.SO_MEMINFO, address, address + MEMINFO_LENGTH);
+      const waiting = this.memWords[0];
+      const room = this.memWords[1];
+      if (waiting * this.room <= this.waiting * room) continue;
+      this.waiting = waiting;
+      this.room = room;
+    }
   }
 
   private takeRow(slot: number, listener: number): void {

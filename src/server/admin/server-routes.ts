@@ -6,6 +6,7 @@ import { HISTOGRAM_SUM, latencyRow, OUTCOME_NAMES, SECONDS_BOUNDS, TRANSPORT_NAM
 import type { ShardReading } from '../../shard/pool.ts';
 import type { Config } from '../config.ts';
 import { effectiveConfig } from '../effective-config.ts';
+import type { LimitUsage } from '../limit-watch.ts';
 import { formatListenAddress } from '../listen-address.ts';
 import { packageVersion } from '../package-version.ts';
 import type { ReloadReport } from '../reload.ts';
@@ -22,6 +23,8 @@ export interface ServerAccess {
   listen(): readonly Parameters<typeof formatListenAddress>[0][];
   restarts(): number;
   users(): number;
+  /** How much is in use of what cannot be exceeded. */
+  limits(): readonly LimitUsage[];
   /** Reads the configuration anew and applies what can be. Throws a Problem where that makes no sense. */
   reload(): Promise<ReloadReport>;
 }
@@ -59,6 +62,7 @@ export function addServerRoutes(routes: Routes, server: ServerAccess): void {
       bindings: z.number(),
       aors: z.number(),
       users: z.number(),
+      limits: z.array(z.object({ limit: z.string(), used: z.number(), max: z.number(), share: z.number() })),
     }),
     handle: () => {
       const readings = server.readings();
@@ -76,6 +80,7 @@ export function addServerRoutes(routes: Routes, server: ServerAccess): void {
         bindings: totalOf(readings, COUNTER.bindings),
         aors: totalOf(readings, COUNTER.aors),
         users: server.users(),
+        limits: server.limits(),
       };
     },
   });
