@@ -28,7 +28,7 @@ const TALKER_HASH = 3;
 export const TALKER_LENGTH = 4;
 export const TALKER_TEXT = 5;
 const TEXT_BYTES = 104;
-export const TALKER_DOUBLES = TALKER_TEXT + TEXT_BYTES / 8;
+const TALKER_DOUBLES = TALKER_TEXT + TEXT_BYTES / 8;
 const TABLE_DOUBLES = TALKERS * TALKER_DOUBLES;
 /** When the window began, epoch ms; then the tables. */
 export const WINDOW_DOUBLES = 1 + 2 * TABLE_DOUBLES;
