@@ -230,7 +230,9 @@ class RunningPool implements Pool {
   }
 
   get connections(): Readonly<FlowCounts> {
-    return this.main.streams.flows.counts;
+    const { counts } = this.main.streams.flows;
+    const pings = this.parts.counters.reduce((sum, memory) => sum + new Float64Array(memory)[COUNTER.pings], 0);
+    return { ...counts, pings: counts.pings + pings };
   }
 
   reload(): void {
@@ -288,6 +290,7 @@ class RunningPool implements Pool {
       first = false;
       if (performance.now() - startedAt > RESTART_FORGOTTEN_MS) wait = RESTART_MS_FIRST;
       this.restarts++;
+      this.main.streams.bury(shard);
       this.options.log('error', 'shard died', { shard, error: error.message, restart_ms: wait });
       await delay(wait, undefined, { signal: this.stopping.signal }).catch(() => {});
       wait = Math.min(wait * 2, RESTART_MS_MAX);
@@ -377,6 +380,8 @@ class RunningPool implements Pool {
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
       liveFlows: parts.liveFlows,
+      flowRows: parts.flowRows,
+      ...(parts.epolls.length > 0 && { epoll: parts.epolls[shard] }),
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
       history: parts.histories[shard],
