@@ -9,6 +9,7 @@ import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { LocationReader } from '../location/location-reader.ts';
 import type { Peers } from '../registrar/peers.ts';
+import { descriptorLimit } from '../transport/descriptor-limit.ts';
 import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
@@ -103,6 +104,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     options.policy.historyBytes,
   );
   warnOfSmallBuffers(options, parts);
+  warnOfFewDescriptors(options);
   const pool = new RunningPool(options, parts);
   try {
     await pool.open();
@@ -410,6 +412,19 @@ function warnOfSmallBuffers({ log }: PoolOptions, { native, sockets }: SharedPar
   const bytes = native.receiveBufferBytes(socket);
   if (bytes >= SOCKET_BUFFER_BYTES) return;
   log('warn', 'small socket buffers: raise net.core.rmem_max', { bytes, wanted: SOCKET_BUFFER_BYTES });
+}
+
+/** Each connection takes one. */
+function warnOfFewDescriptors({ log, listeners, streams = DEFAULT_STREAM_POLICY }: PoolOptions): void {
+  const limit = descriptorLimit();
+  if (limit === undefined || limit > streams.connectionsMax) return;
+  if (listeners.every(({ transport }) => transport === 'udp')) return;
+  const fix = 'LimitNOFILE= or ulimit -n, or a lower connections.max';
+  log('info', 'fewer file descriptors than connections there may be', {
+    limit,
+    connections: streams.connectionsMax,
+    fix,
+  });
 }
 
 function storeOptions(options: PoolOptions, shard: number): StoreOptions {

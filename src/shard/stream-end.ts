@@ -17,6 +17,7 @@ import { openWebSocketListener } from '../transport/websocket.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
 import { COUNTER } from './counters.ts';
+import { Paced } from './paced.ts';
 import type { ShardLog } from './shard-options.ts';
 import type { SharedParts } from './shared-parts.ts';
 
@@ -64,6 +65,10 @@ export class StreamEnd implements StreamEvents {
   /** Flows that have ended, and what of them each shard has not been told. */
   private readonly endings: EndedFlows[];
   private endingsPending = false;
+  private readonly newsOfFlows = new Paced<{ readonly token: number; readonly what: number }>(({ token, what }) => {
+    const connection = this.flows.find(token);
+    if (connection instanceof NativeConnection) connection.listener.news(connection, what);
+  });
   private log: ShardLog = () => {};
 
   constructor(parts: StreamParts, options: StreamEndOptions, rings: ShardRings) {
@@ -105,10 +110,8 @@ export class StreamEnd implements StreamEvents {
 
   /** What a shard says of connections that it reads. */
   news(bytes: Uint8Array, length: number): void {
-    for (let at = 0; at < length; at += 8) {
-      const connection = this.flows.find(wordAt(bytes, at) >>> 0);
-      if (connection instanceof NativeConnection) connection.listener.news(connection, wordAt(bytes, at + 4));
-    }
+    for (let at = 0; at < length; at += 8)
+      this.newsOfFlows.add({ token: wordAt(bytes, at) >>> 0, what: wordAt(bytes, at + 4) });
   }
 
   /** A shard has died. */
@@ -145,6 +148,7 @@ export class StreamEnd implements StreamEvents {
   }
 
   async close(): Promise<void> {
+    this.newsOfFlows.finish();
     await Promise.all(this.listeners.map((listener) => listener.close()));
   }
 

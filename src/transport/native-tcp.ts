@@ -15,6 +15,8 @@ import type { StreamListener, StreamListenerOptions } from './stream-listener.ts
 const SWEEP_MS = 1000;
 /** How often those that go down are looked after. */
 const FAREWELL_MS = 10;
+/** And how many: some two milliseconds of work. */
+const FAREWELLS_MAX = 256;
 /** How long answers may still take once the other end has said its last, or said what could not be read. */
 const LINGER_MS = 2000;
 /** How soon a listener is tried again when there are no more descriptors. */
@@ -49,7 +51,7 @@ export class NativeTcpListener implements StreamListener {
   private readonly connections = new Set<NativeConnection>();
   /** Reads no more; what was asked is still answered. */
   private readonly ending = new Set<NativeConnection>();
-  private farewells: Farewell[] = [];
+  private readonly farewells: Farewell[] = [];
   private readonly sweeper: NodeJS.Timeout;
   private farewell: NodeJS.Timeout | undefined;
   private fd: number;
@@ -104,6 +106,7 @@ export class NativeTcpListener implements StreamListener {
     if (what === FLOW_UNREAD) counts.unread++;
     else if (what === FLOW_NOT_SIP) counts.notSip++;
     else if (what === FLOW_BAD_FRAME) counts.badFrame++;
+    connection.isWatched = what === FLOW_UNREAD;
     connection.lingers = what === FLOW_BAD_FRAME;
     const graceful = what === FLOW_ENDED || what === FLOW_BAD_FRAME;
     if (graceful && this.unanswered(connection) > 0) this.finish(connection);
@@ -139,14 +142,13 @@ export class NativeTcpListener implements StreamListener {
     });
   }
 
-  /** A shard has died: what it had read in part is lost. */
+  /** A shard has died: what it had read in part, or not yet answered, is lost, and over TCP nobody repeats it. */
   bury(shard: number, shards: number): void {
     const { rows } = this.native;
     for (const connection of this.connections) {
       if (connection.token % shards !== shard) continue;
       const row = this.options.flows.rowOf(connection.token);
-      if (rows.messageSince[row] !== 0) this.end(connection);
-      else Atomics.store(rows.unanswered, row, 0);
+      if (rows.messageSince[row] !== 0 || rows.unanswered[row] > 0) this.end(connection);
     }
   }
 
@@ -172,8 +174,10 @@ export class NativeTcpListener implements StreamListener {
     const { fd, token } = connection;
     this.ending.delete(connection);
     if (!this.connections.delete(connection) || !flows.ended(token)) return;
-    calls.epoll_ctl(this.epollOf(token), abi.EPOLL_CTL_DEL, fd, this.event.address);
-    calls.shutdown(fd, connection.lingers ? abi.SHUT_WR : abi.SHUT_RDWR);
+    if (connection.isWatched) {
+      calls.epoll_ctl(this.epollOf(token), abi.EPOLL_CTL_DEL, fd, this.event.address);
+      calls.shutdown(fd, connection.lingers ? abi.SHUT_WR : abi.SHUT_RDWR);
+    } else if (connection.lingers) calls.shutdown(fd, abi.SHUT_WR);
     const until = connection.lingers ? Date.now() + LINGER_MS : 0;
     this.farewells.push({ fd, until, beats: this.native.beats() });
     events.closed(token);
@@ -190,12 +194,11 @@ export class NativeTcpListener implements StreamListener {
     for (const connection of this.ending)
       if (now >= connection.endsAt || this.unanswered(connection) <= 0) this.end(connection);
     const beats = this.native.beats();
-    this.farewells = this.farewells.filter((farewell) => {
+    for (const farewell of this.farewells.splice(0, FAREWELLS_MAX)) {
       const free = this.shardsAreGone || farewell.beats.every((beat, shard) => beats[shard] > beat);
-      if (!free || (now < farewell.until && !this.isRead(farewell.fd))) return true;
-      this.native.calls.close(farewell.fd);
-      return false;
-    });
+      if (!free || (now < farewell.until && !this.isRead(farewell.fd))) this.farewells.push(farewell);
+      else this.native.calls.close(farewell.fd);
+    }
     if (this.farewells.length > 0 || this.ending.size > 0) this.look();
     else this.allClosed?.();
   }
@@ -226,6 +229,8 @@ export class NativeConnection implements Connection {
   token = 0;
   /** When it ends whatever is not answered then; 0: it goes on. */
   endsAt = 0;
+  /** Whether a shard still waits for its bytes. */
+  isWatched = true;
   /** Whether its peer is given time to read our last. */
   lingers = false;
   readonly fd: number;
