@@ -4,6 +4,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './server/bench-command.ts';
 import { addCertCommand } from './server/cert-command.ts';
+import { addBackupCommands } from './server/commands/backup-command.ts';
 import { addCompletionCommand } from './server/commands/completion-command.ts';
 import { addConfigCommands } from './server/commands/config-command.ts';
 import { addDoctorCommand } from './server/commands/doctor-command.ts';
@@ -183,6 +184,7 @@ function program(): Command {
   serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
   addUserCommand(root);
   addLocationCommand(root);
+  addBackupCommands(root);
   addStaticCommands(root);
   addCertCommand(root);
   addUlCommand(root);

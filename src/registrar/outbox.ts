@@ -30,6 +30,8 @@ export class Outbox {
   tagLow = 0;
   /** Which connections there are; null: none is held here. */
   liveFlows: FlowLiveness | null = null;
+  /** Refusals say why in a Warning. */
+  warns = false;
 
   // --- worked out by the registrar before it looks at bindings
   /** The request came straight from the user agent (RFC 5626 §6). */

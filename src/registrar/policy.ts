@@ -34,6 +34,8 @@ export interface Policy {
   readonly gruu: 'on' | 'off';
   /** Number of the GRUUs' keys; another one ends every temporary GRUU. */
   readonly gruuGeneration: number;
+  /** Refusals carry their reason code in a Warning header field (RFC 3261 §20.43). */
+  readonly warning: boolean;
   /** Service-Route (RFC 3608) by domain, "*" for those not listed: route values `<sip:…;lr>`, the first one visited first. */
   readonly serviceRoutes: Readonly<Record<string, readonly string[]>>;
   /** P-Associated-URI (RFC 7315) by canonical AOR: values `<sip:…>`. */
@@ -82,6 +84,7 @@ export const DEFAULT_POLICY: Policy = {
   flowTimerS: 0,
   gruu: 'on',
   gruuGeneration: 0,
+  warning: false,
   serviceRoutes: {},
   associatedUris: {},
   pathBytesMax: 4096,

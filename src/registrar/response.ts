@@ -34,6 +34,7 @@ import { ascii, type Writer } from '../sip/writer.ts';
 import { writeIp } from './ip-text.ts';
 import type { Outbox } from './outbox.ts';
 import { TRANSPORT_UDP } from './peers.ts';
+import { writeWarning } from './warning.ts';
 
 const VERSION = ascii('SIP/2.0 ');
 const VIA = ascii('\r\nVia: ');
@@ -73,6 +74,7 @@ export function startResponse(out: Outbox, status: number, phrase: Uint8Array): 
 }
 
 export function endResponse(out: Outbox): void {
+  if (out.warns && out.status >= 400) writeWarning(out.answer, out.reason);
   out.answer.text(END);
 }
 

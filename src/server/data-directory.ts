@@ -30,7 +30,7 @@ import {
 /** Of the shards' stores. 1: one LMDB record per AOR; 2: log and checkpoint. A directory of an older format is moved at the start. */
 export const DATA_FORMAT = 2;
 
-const META_FILE = 'aorta.json';
+export const META_FILE = 'aorta.json';
 const LOCK_FILE = 'lock';
 const LOCK_EX_NB = 2 | 4; // the same on Linux and macOS
 
@@ -114,6 +114,12 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
     closeLock(lock);
     throw error;
   }
+}
+
+/** Where the bindings of a directory are, without opening it; undefined where it is none. Throws a DataDirectoryError. */
+export function bindingsIn(directory: string): Bindings | undefined {
+  const meta = readMeta(directory);
+  return meta && bindingsOf(directory, meta);
 }
 
 function bindingsOf(directory: string, { bindings, shards, format }: Meta): Bindings {

@@ -14,6 +14,8 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
   return {
     listen: config.listen.map(formatListenAddress),
     domains: policy.domains,
+    ...(Object.keys(policy.serviceRoutes).length > 0 && { 'service-route': policy.serviceRoutes }),
+    ...(Object.keys(policy.associatedUris).length > 0 && { 'associated-uris': policy.associatedUris }),
     data: config.data,
     ...(config.shards !== undefined && { shards: config.shards }),
     'allow-unauthenticated': config.allowUnauthenticated,
@@ -38,11 +40,13 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       'used-nonces': auth.policy.usedNoncesMax,
       'nonce-generation': auth.nonceGeneration,
       userhash: auth.policy.userhash,
+      'log-failures': auth.policy.logFailures,
       'wrong-credentials': auth.policy.wrongCredentials,
       'retry-after-s': auth.policy.retryAfterS,
       ...filled('trusted-proxies', auth.trustedProxies),
       ...(auth.provider && { provider: { http: provider(auth.provider) } }),
     },
+    drain: hyphened(config.drain),
     abuse: hyphened(abuse),
     ...connections(config),
     lookup: {
@@ -56,7 +60,14 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
         config.lookupHttp.map(({ host, port }) => hostPort(host, port)),
       ),
     },
-    ...(hep && { hep: { ...hyphened(hep), ...(hep.authKey !== undefined && { 'auth-key': HIDDEN }) } }),
+    ...(hep && { hep: effectiveHep(hep) }),
+    ...rules(config),
+  };
+}
+
+function rules({ policy, checkpointBytes }: Config): Record<string, unknown> {
+  return {
+    ...(policy.strict.length > 0 && { parser: { strict: policy.strict } }),
     policy: {
       'default-expires': policy.defaultExpiresS,
       'min-expires': policy.minExpiresS,
@@ -64,20 +75,35 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       'expires-jitter': policy.expiresJitterPercent,
       'contacts-per-aor': policy.contactsPerAorMax,
       'contacts-overflow': policy.contactsOverflow,
+      'overload-target-ms': policy.overloadTargetMs,
+      'retry-after-max': policy.retryAfterMaxS,
       'flow-grace': policy.flowGraceS,
+      path: policy.path,
+      outbound: policy.outbound,
+      'flow-timer': policy.flowTimerS,
+      gruu: policy.gruu,
+      'gruu-generation': policy.gruuGeneration,
+      warning: policy.warning,
       'history-refreshes': policy.historyRefreshes,
     },
     limits: {
       'aor-bytes': policy.aorBytesMax,
       'contact-bytes': policy.contactBytesMax,
+      'path-bytes': policy.pathBytesMax,
       'call-id-bytes': policy.callIdBytesMax,
       'message-bytes': policy.messageBytesMax,
       'timer-j-ms': policy.timerJMs,
       transactions: policy.transactionsMax,
       'answer-bytes': policy.answerBytesMax,
       'history-bytes': policy.historyBytes,
+      'checkpoint-bytes': checkpointBytes,
     },
   };
+}
+
+function effectiveHep({ host, port, samplePercent, captureId, authKey }: NonNullable<Config['hep']>): object {
+  const to = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return { to, sample: samplePercent, 'capture-id': captureId, ...(authKey !== undefined && { 'auth-key': HIDDEN }) };
 }
 
 /** The file takes no empty lists. */

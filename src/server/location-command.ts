@@ -1,14 +1,16 @@
 // `aorta location import`: bindings of Kamailio or OpenSIPS into a data directory, before Aorta takes over. What a row means is
-// location-import's; the registrar of embedded.ts decides about each, as about any REGISTER.
+// location-import's; the registrar of embedded.ts decides about each, as about any REGISTER. The way back is export-command's.
 
 import { createReadStream, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
+import { addExportCommand } from './commands/export-command.ts';
 import { DEFAULT_CONFIG } from './config.ts';
 import { DataDirectoryError } from './data-directory.ts';
 import { createRegistrar, type Registrar } from './embedded.ts';
 import { bindingOf, type ImportContext } from './location-import.ts';
 import { RowsError, readTableRows, type TableRow } from './table-rows.ts';
+import { zoneOf } from './time-zone.ts';
 import { looksLikeUlDump, readUlDump } from './ul-dump.ts';
 
 const EXIT_FAILED = 1;
@@ -49,7 +51,10 @@ interface Report {
 
 /** Adds the command `location` to the root. */
 export function addLocationCommand(root: Command): void {
-  const location = root.command('location').copyInheritedSettings(root).description('bindings from other registrars');
+  const location = root
+    .command('location')
+    .copyInheritedSettings(root)
+    .description('bindings from and for other registrars');
   location.addHelpText('after', EXAMPLES);
   location
     .command('import <file>')
@@ -63,6 +68,7 @@ export function addLocationCommand(root: Command): void {
     .allowExcessArguments(false)
     .addHelpText('after', EXAMPLES)
     .action(importLocation);
+  addExportCommand(location);
 }
 
 async function importLocation(file: string, options: Options): Promise<void> {
@@ -87,14 +93,6 @@ async function importLocation(file: string, options: Options): Promise<void> {
       throw error;
     process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED;
   }
-}
-
-function zoneOf(text: string | undefined): number {
-  if (text === undefined) return -new Date().getTimezoneOffset();
-  if (/^(z|utc)$/i.test(text)) return 0;
-  const [, sign, hours, minutes] = /^([+-])(\d\d):?(\d\d)$/.exec(text) ?? [];
-  if (sign === undefined) throw new RangeError(`--timezone: expected +HH:MM, -HH:MM or Z, got "${text}"`);
-  return (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? -1 : 1);
 }
 
 async function rowsOf(file: string, progress: (bytes: number) => void): Promise<AsyncGenerator<TableRow>> {

@@ -9,15 +9,13 @@ import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { LocationReader } from '../location/location-reader.ts';
 import type { Peers } from '../registrar/peers.ts';
-import { descriptorLimit } from '../transport/descriptor-limit.ts';
 import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import type { MulticastAddress } from '../transport/multicast.ts';
-import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket-policy.ts';
-import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
+import { ORDER_CRASH, ORDER_DRAIN, ORDER_STOP } from './bell.ts';
 import { BindingEvents } from './binding-events.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoints.ts';
 import { COUNTER } from './counters.ts';
@@ -33,6 +31,8 @@ import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardSettings } from './shard-options.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import { warnOfFewDescriptors, warnOfSmallBuffers } from './system-limits.ts';
+import { readTalkers, type TopTalkers } from './talkers-reader.ts';
 import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
@@ -88,6 +88,8 @@ export interface Pool {
   readonly events: BindingEvents;
   /** The newest changes of the AOR of a key, newest first; empty where no history is kept. */
   history(key: Uint32Array, max: number): PastChange[];
+  /** Who has sent most in the last seconds. */
+  talkers(max: number): TopTalkers;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -96,13 +98,16 @@ export interface Pool {
 export async function startPool(options: PoolOptions): Promise<Pool> {
   const native = chooseUdp(options.udp);
   if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
-  const parts = openSharedParts(
-    options.shards,
-    typeof native === 'string' ? null : native,
-    options.listeners,
-    (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
-    options.policy.historyBytes,
-  );
+  const { shards, listeners, inherited = [] } = options;
+  if (typeof native === 'string' && inherited.some(({ kind }) => kind === 'udp'))
+    throw new Error(`inherited UDP sockets need the native path: ${native}`);
+  const parts = openSharedParts(typeof native === 'string' ? null : native, {
+    shards,
+    listeners,
+    inherited,
+    connections: (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
+    historyBytes: options.policy.historyBytes,
+  });
   warnOfSmallBuffers(options, parts);
   warnOfFewDescriptors(options);
   const pool = new RunningPool(options, parts);
@@ -134,6 +139,7 @@ class RunningPool implements Pool {
   private stopped: Promise<void> | undefined;
   private readonly waiting: readonly SharedArrayBuffer[];
   private readonly serving: boolean[] = [];
+  private readonly drained: (() => void)[] = [];
 
   constructor(options: PoolOptions, parts: SharedParts) {
     this.options = options;
@@ -148,6 +154,7 @@ class RunningPool implements Pool {
         messageBytesMax: options.policy.messageBytesMax,
         webSocket: options.webSocket ?? { policy: DEFAULT_WEBSOCKET_POLICY },
         ...(options.tls && { tls: options.tls }),
+        ...(options.inherited && { inherited: options.inherited }),
         numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
       },
       options.toProgram ?? (() => {}),
@@ -251,6 +258,10 @@ class RunningPool implements Pool {
     return histories.length === 0 ? [] : readHistory(histories[ownerOf(key[3], histories.length)], key, max);
   }
 
+  talkers(max: number): TopTalkers {
+    return readTalkers(this.parts.talkers, max, Date.now());
+  }
+
   crash(shard: number): void {
     this.parts.bells[shard].give(ORDER_CRASH);
   }
@@ -263,6 +274,12 @@ class RunningPool implements Pool {
   private async takeDown(): Promise<void> {
     this.stopping.abort();
     this.main.pause();
+    // A message that one shard hands to another must find it: none returns while any still may.
+    const drained = this.lives.map((life, shard) => {
+      return Promise.race([life, new Promise<void>((resolve) => (this.drained[shard] = resolve))]);
+    });
+    for (const bell of this.parts.bells) bell.give(ORDER_DRAIN);
+    await Promise.all(drained);
     for (const bell of this.parts.bells) bell.give(ORDER_STOP);
     await Promise.all(this.lives);
     await this.checkpoints.close();
@@ -307,6 +324,7 @@ class RunningPool implements Pool {
       if (news.type === 'wake') this.main.wake();
       else if (news.type === 'events') this.events.wake();
       else if (news.type === 'wait') void this.letWait(shard, news.message);
+      else if (news.type === 'drained') this.drained[shard]?.();
       else if (news.type === 'configured') this.rules.answered(shard, news.problem);
       else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);
@@ -387,6 +405,7 @@ class RunningPool implements Pool {
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
       history: parts.histories[shard],
+      talkers: parts.talkers[shard],
       events: parts.events[shard],
       eventBell: parts.eventBellMemory,
       ...(options.dataDir !== undefined && { data: options.dataDir }),
@@ -403,28 +422,6 @@ function settingsOf({ policy, auth, gate }: PoolOptions): ShardSettings {
     ...(auth && { auth: { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains } }),
     ...(gate && { gate }),
   };
-}
-
-/** Bursts that overflow the socket are lost without a trace, so a small buffer is worth a line. */
-function warnOfSmallBuffers({ log }: PoolOptions, { native, sockets }: SharedParts): void {
-  const socket = sockets[0]?.[0];
-  if (native === null || socket === undefined) return;
-  const bytes = native.receiveBufferBytes(socket);
-  if (bytes >= SOCKET_BUFFER_BYTES) return;
-  log('warn', 'small socket buffers: raise net.core.rmem_max', { bytes, wanted: SOCKET_BUFFER_BYTES });
-}
-
-/** Each connection takes one. */
-function warnOfFewDescriptors({ log, listeners, streams = DEFAULT_STREAM_POLICY }: PoolOptions): void {
-  const limit = descriptorLimit();
-  if (limit === undefined || limit > streams.connectionsMax) return;
-  if (listeners.every(({ transport }) => transport === 'udp')) return;
-  const fix = 'LimitNOFILE= or ulimit -n, or a lower connections.max';
-  log('info', 'fewer file descriptors than connections there may be', {
-    limit,
-    connections: streams.connectionsMax,
-    fix,
-  });
 }
 
 function storeOptions(options: PoolOptions, shard: number): StoreOptions {

@@ -78,6 +78,15 @@ export class Ring {
   }
 
   /** For the reader: whether nothing is there. */
+  /** Bytes that wait. */
+  get depth(): number {
+    return (Atomics.load(this.control, HEAD) - Atomics.load(this.control, TAIL)) | 0;
+  }
+
+  get room(): number {
+    return this.capacity;
+  }
+
   get empty(): boolean {
     return Atomics.load(this.control, HEAD) === this.tail;
   }

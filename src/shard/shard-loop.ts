@@ -6,7 +6,8 @@ import { type Peers, TRANSPORT_TCP } from '../registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
 import type { TcpEnd } from '../transport/linux-tcp.ts';
 import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
-import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_NONE, ORDER_STOP } from './bell.ts';
+import { Backlog } from './backlog.ts';
+import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import type { Forwarding } from './forwarding.ts';
 import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './measures.ts';
@@ -30,7 +31,7 @@ export interface Pipeline {
   flowsEnded(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
-  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void;
+  observe(now: number, waitMs: number, fill: number, commitMs: number, batchMs: number): void;
   /** The answers have left, so many seconds after the batch was taken in. */
   release(seconds: number): void;
   msToNextTick(now: number): number;
@@ -45,6 +46,8 @@ export interface LoopParts {
   readonly waiter: { wait(timeoutMs: number): void };
   /** Takes up the rules that wait at the port. */
   configure(): void;
+  /** Tells that it hands nothing to other shards any more. */
+  drained(): void;
   /** What other threads push for this one: the main thread first, then the other shards. */
   readonly rings: readonly Ring[];
   readonly forwarding: Forwarding;
@@ -63,9 +66,12 @@ export class ShardLoop {
   private tcpFirst = false;
   /** Messages of this batch that another shard took in, and counted. */
   private fromNeighbours = 0;
+  private readonly backlog: Backlog;
+  private saidDrained = false;
 
   constructor(parts: LoopParts) {
     this.parts = parts;
+    this.backlog = new Backlog(parts.rings, parts.udp?.receiver ?? null);
   }
 
   /** Runs until told to stop; throws only where the shard cannot go on. */
@@ -76,11 +82,12 @@ export class ShardLoop {
       const order = bell.order;
       if (order === ORDER_CRASH) this.crash();
       if (order === ORDER_CONFIGURE) this.configure();
-      const filled = this.fill(order !== ORDER_STOP);
+      const filled = this.fill(order !== ORDER_STOP && order !== ORDER_DRAIN);
       const now = Date.now();
       if (filled > 0) this.batch(filled, now);
       else if (order === ORDER_STOP) return;
       else {
+        if (order === ORDER_DRAIN) this.drained();
         const due = shard.msToNextTick(now);
         if (due === 0) this.batch(0, now);
         else this.sleep(due < 0 || due > SLEEP_MS_MAX ? SLEEP_MS_MAX : due);
@@ -113,15 +120,18 @@ export class ShardLoop {
     const tookMs = performance.now() - began;
     counters[COUNTER.busy_us] += tookMs * 1000;
     shard.release(tookMs / 1000);
-    shard.observe(now, filled < SLOT_COUNT, commitMs, tookMs);
+    const { backlog } = this;
+    if (filled < SLOT_COUNT) backlog.nothing();
+    else backlog.look();
+    shard.observe(now, (backlog.messages * tookMs) / SLOT_COUNT, backlog.fill, commitMs, tookMs);
   }
 
   private fill(sockets: boolean): number {
     const filled = this.fillFromRings();
-    if (!sockets) return filled;
+    if (!sockets) return this.fillFromConnections(filled, false);
     this.tcpFirst = !this.tcpFirst;
-    if (this.tcpFirst) return this.fillFromSockets(this.fillFromConnections(filled));
-    return this.fillFromConnections(this.fillFromSockets(filled));
+    if (this.tcpFirst) return this.fillFromSockets(this.fillFromConnections(filled, true));
+    return this.fillFromConnections(this.fillFromSockets(filled), true);
   }
 
   private fillFromRings(): number {
@@ -163,10 +173,10 @@ export class ShardLoop {
     return filled;
   }
 
-  private fillFromConnections(from: number): number {
+  private fillFromConnections(from: number, sockets: boolean): number {
     const { tcp, forwarding } = this.parts;
     if (tcp === null) return from;
-    const filled = from + tcp.receive(from, Date.now());
+    const filled = from + tcp.receive(from, Date.now(), sockets);
     forwarding.ringBells();
     return filled;
   }
@@ -199,7 +209,9 @@ export class ShardLoop {
   private sleep(ms: number): void {
     const { bell, rings, waiter, tcp } = this.parts;
     bell.beforeSleep();
-    let quiet = bell.order === ORDER_NONE && (tcp === null || !tcp.hasMore);
+    const { order } = bell;
+    let quiet = order === ORDER_NONE || order === ORDER_DRAIN;
+    if (tcp?.hasMore) quiet = false;
     for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
     if (quiet) waiter.wait(ms);
     bell.afterSleep();
@@ -209,6 +221,13 @@ export class ShardLoop {
   private configure(): void {
     this.parts.bell.took(ORDER_CONFIGURE);
     this.parts.configure();
+  }
+
+  /** @cold */
+  private drained(): void {
+    if (this.saidDrained) return;
+    this.saidDrained = true;
+    this.parts.drained();
   }
 
   /** What the order to crash does. @cold */

@@ -32,6 +32,7 @@ import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import type { ShardOptions, ShardSettings } from './shard-options.ts';
 import { fdWake } from './shared-parts.ts';
 import { StaticTable } from './static-table.ts';
+import { Talkers } from './talkers.ts';
 import { UserTable } from './user-table.ts';
 import { type WaitingMessage, WaitingRoom } from './waiting-room.ts';
 
@@ -78,6 +79,7 @@ export interface ShardTask {
   /** Where it learns of connections that it reads itself. */
   readonly epoll?: number;
   readonly history: SharedArrayBuffer | undefined;
+  readonly talkers: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
   readonly eventBell: SharedArrayBuffer;
   /** The data directory, which has the static bindings; none where everything is in memory. */
@@ -108,6 +110,8 @@ export type ShardNews =
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
   /** It works by the settings sent to it; `problem` says why it does not. */
   | { readonly type: 'configured'; readonly problem?: string }
+  /** It reads no socket any more, and hands nothing on. */
+  | { readonly type: 'drained' }
   | { readonly type: 'wake' }
   | { readonly type: 'events' }
   | { readonly type: 'wait'; readonly message: WaitingMessage }
@@ -265,6 +269,7 @@ function assemble(
     flows: new LiveFlows(task.liveFlows),
     measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
+    talkers: new Talkers(task.talkers),
     ...(task.history && { history: task.history }),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
     statics: openStatics(task, tell),
@@ -291,5 +296,18 @@ function assemble(
   shard.open();
   tellOpen(task, store, tell);
   const configure = () => takeSettings(task.port, shard, tell);
-  return new ShardLoop({ shard, counters, measures, bell, waiter, rings, forwarding, udp, tcp, lengths, configure });
+  return new ShardLoop({
+    shard,
+    counters,
+    measures,
+    bell,
+    waiter,
+    rings,
+    forwarding,
+    udp,
+    tcp,
+    lengths,
+    configure,
+    drained: () => tell({ type: 'drained' }),
+  });
 }

@@ -126,6 +126,7 @@ export class Shard {
     this.sweeper.history = this.history;
     this.out.peers = this.peers;
     this.out.liveFlows = flows;
+    this.out.warns = policy.warning;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const { answers, transactions, unacknowledged, peers, keys, out, rules, tally, counters } = this;
     this.answering = new Answering({ answers, transactions, unacknowledged, peers, keys, out, rules, tally, counters });
@@ -145,6 +146,7 @@ export class Shard {
     const rules = new ShardRules(settings.policy, this.options.secret);
     this.admission.configure(settings);
     this.rules.become(rules);
+    this.out.warns = settings.policy.warning;
     this.overload.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
@@ -158,7 +160,7 @@ export class Shard {
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
-    if (!this.admission.hears(slot, at, at + length, now)) return;
+    if (!this.admission.hears(slot, at, at + length, now)) return this.options.talkers?.dropped(this.peers, slot, now);
     if (isKeepAlive(at, length)) return this.keepAlive(at, length);
     let error = parse(at, at + length);
     if (this.rules.strict.length > 0) error = applyStrictness(this.rules.strict);
@@ -226,16 +228,17 @@ export class Shard {
     this.gauge();
   }
 
-  /** How the batch went: whether it took all there was to receive, how long its commit took, and the whole of it. */
-  observe(now: number, drained: boolean, commitMs: number, batchMs: number): void {
+  /** How the batch went: what still waits, in ms of work and as a part of its room; how long the commit took, and the whole of it. */
+  observe(now: number, waitMs: number, fill: number, commitMs: number, batchMs: number): void {
     const { ok } = COUNTER;
-    this.overload.batch(now, drained, commitMs, batchMs, this.counters[ok] - this.okBefore);
+    this.overload.batch(now, waitMs, fill, commitMs, batchMs, this.counters[ok] - this.okBefore);
     this.okBefore = this.counters[ok];
   }
 
   /** The answers have left, so long after their requests were taken in. */
   release(seconds: number): void {
     this.measures.answered(this.answers, this.peers, seconds);
+    this.options.talkers?.note(this.answers, this.peers, this.slotLength, this.now);
     this.answers.count = 0;
   }
 
@@ -343,6 +346,7 @@ export class Shard {
       refused = this.admission.wait(length);
       if (refused === 0) return;
     }
+    if (refused === 0 && this.overload.share < 1 && !again && !lookup) refused = this.putOffNew();
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
     if (refused !== 0) {
       this.admission.judge(refused);
@@ -398,13 +402,10 @@ export class Shard {
       return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
     if (!again && !this.events?.listening && state.findPlain()) {
       state.startImage(out);
-      if (this.rules.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
+      const keepsImage = this.history?.refreshes === true;
+      if (this.rules.registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
     }
     if (!this.load()) return this.rules.uas.failed(out);
-    if (this.overload.on && !again && this.isNew()) {
-      this.counters[COUNTER.put_off_new]++;
-      return this.rules.uas.busy(out, this.overload.bookS(this.now, this.keys.tagLow));
-    }
     state.startRecord(out);
     const status = again ? this.rules.registrar.answerAgain(out) : this.rules.registrar.apply(out);
     if (status !== 200) return status;
@@ -418,10 +419,13 @@ export class Shard {
     return status;
   }
 
-  /** Whether the request would make a binding for an AOR that has none. */
-  private isNew(): boolean {
-    const { state, stateAt, stateEnd, liveFlows } = this.out;
-    return table[T_CONTACT_COUNT] > 0 && !hasLiveImage(state, stateAt, stateEnd, this.now, liveFlows);
+  /** 503 to a request that would make a binding for an AOR that has none, where too many come; else 0. Before anything is kept of it. */
+  private putOffNew(): number {
+    const { overload, out, state } = this;
+    if (table[T_METHOD] !== METHOD_REGISTER || table[T_CONTACT_COUNT] === 0 || state.isKnown()) return 0;
+    if (overload.admits()) return 0;
+    this.counters[COUNTER.put_off_new]++;
+    return this.rules.uas.busy(out, overload.bookS(this.now, this.keys.tagLow));
   }
 
   private refreshed(): number {

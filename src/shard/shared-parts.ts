@@ -2,6 +2,7 @@
 // starts and owned by the main thread, so that a shard that dies takes none of it along.
 
 import { createFlowRows, type FlowRows } from '../transport/flow-rows.ts';
+import { type InheritedSocket, socketsFor } from '../transport/inherited-sockets.ts';
 import * as abi from '../transport/linux-abi.ts';
 import type { UdpSocket } from '../transport/linux-udp.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
@@ -13,6 +14,7 @@ import { createEventMemory } from './event-ring.ts';
 import { createHistoryMemory } from './history.ts';
 import { MEASURES_BYTES } from './measures.ts';
 import { createRingMemory } from './ring.ts';
+import { TALKERS_BYTES } from './talkers.ts';
 import { createTapMemory } from './tap.ts';
 
 const MAIN_RING_BYTES = 4 << 20;
@@ -52,24 +54,30 @@ export interface SharedParts {
   /** What happens to bindings, by shard (event-ring.ts), and the bell for whoever listens. */
   readonly events: readonly SharedArrayBuffer[];
   readonly eventBellMemory: SharedArrayBuffer;
+  /** Who sends most, by shard (talkers.ts). */
+  readonly talkers: readonly SharedArrayBuffer[];
   /** What happened to bindings lately, by shard (history.ts); empty where none is kept. */
   readonly histories: readonly SharedArrayBuffer[];
   close(): void;
 }
 
+export interface SharedPartsOptions {
+  readonly shards: number;
+  readonly listeners: readonly ListenAddress[];
+  /** Sockets that are bound already. */
+  readonly inherited: readonly InheritedSocket[];
+  /** Connections that may be alive at a time. */
+  readonly connections: number;
+  /** Of each shard's history; 0: none. */
+  readonly historyBytes: number;
+}
+
 /**
  * @param native null: no sockets for the shards
- * @param connections that may be alive at a time
- * @param historyBytes of each shard; 0: no history
  * Throws where an address cannot be had; then nothing stays open.
  */
-export function openSharedParts(
-  shards: number,
-  native: NativeUdp | null,
-  addresses: readonly ListenAddress[],
-  connections: number,
-  historyBytes: number,
-): SharedParts {
+export function openSharedParts(native: NativeUdp | null, options: SharedPartsOptions): SharedParts {
+  const { shards, connections, historyBytes } = options;
   const every = <T>(make: (shard: number) => T): T[] => Array.from({ length: shards }, (_, shard) => make(shard));
   const fds: number[] = [];
   const close = () => {
@@ -77,10 +85,10 @@ export function openSharedParts(
   };
   try {
     const sockets: UdpSocket[][] = every(() => []);
-    const listeners = native === null ? addresses : listenAll(native, addresses, sockets, fds);
+    const listeners = native === null ? options.listeners : listenAll(native, options, sockets, fds);
     const bellFds = native === null ? [] : every(() => native.openBell());
     fds.push(...bellFds);
-    const streams = native !== null && addresses.some(({ transport }) => transport === 'tcp');
+    const streams = native !== null && options.listeners.some(({ transport }) => transport === 'tcp');
     const epolls = streams ? every(() => native.openEpoll()) : [];
     fds.push(...epolls);
     const liveFlows = createLiveFlowsMemory(connections);
@@ -108,6 +116,7 @@ export function openSharedParts(
       taps: every(() => createRingMemory(TAP_RING_BYTES)),
       events: every(() => createEventMemory()),
       eventBellMemory: createBellMemory(),
+      talkers: every(() => new SharedArrayBuffer(TALKERS_BYTES)),
       histories: historyBytes === 0 ? [] : every(() => createHistoryMemory(historyBytes)),
       close,
     };
@@ -124,15 +133,15 @@ export function chooseUdp(wanted: 'auto' | 'dgram'): NativeUdp | string {
 
 function listenAll(
   native: NativeUdp,
-  addresses: readonly ListenAddress[],
+  { listeners, inherited }: SharedPartsOptions,
   sockets: UdpSocket[][],
   fds: number[],
 ): ListenAddress[] {
-  return addresses.map((address, listener) => {
+  return listeners.map((address, listener) => {
     if (address.transport !== 'udp') return address;
-    const opened = native.listen(address, listener, sockets.length);
+    const opened = native.listen(address, listener, sockets.length, socketsFor(inherited, address));
     for (const [shard, socket] of opened.sockets.entries()) {
-      fds.push(socket.fd);
+      if (!fds.includes(socket.fd)) fds.push(socket.fd);
       sockets[shard].push(socket);
     }
     return { ...address, port: opened.port };

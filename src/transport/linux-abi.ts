@@ -8,14 +8,22 @@ type Koffi = typeof import('koffi');
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 export const SOCK_STREAM_FLAGS = 1 | 0o2000000 | 0o4000; // close on exec, non-blocking
+export const F_SETFL = 4;
+export const O_NONBLOCK = 0o4000;
 export const ACCEPT_FLAGS = 0o2000000 | 0o4000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+export const SO_TYPE = 3;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_REUSEPORT = 15;
+/** Words of 32 bits: bytes that wait to be received, room for them, seven more. */
+export const SO_MEMINFO = 55;
+export const MEMINFO_BYTES = 36;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const IPPROTO_IP = 0;
@@ -99,6 +107,7 @@ export interface Calls {
   getsockopt(fd: number, level: number, name: number, value: number, lengthAddress: number): number;
   recvmmsg(fd: number, headers: number, count: number, flags: number, timeout: number): number;
   sendmmsg(fd: number, headers: number, count: number, flags: number): number;
+  fcntl(fd: number, command: number, value: number): number;
   listen(fd: number, backlog: number): number;
   accept4(fd: number, address: number, lengthAddress: number, flags: number): number;
   recv(fd: number, address: number, length: number, flags: number): number;
@@ -123,6 +132,7 @@ const SIGNATURES: Record<Exclude<keyof Calls, 'errno'>, [result: string, args: s
   getsockopt: ['int', ['int', 'int', 'int', 'size_t', 'size_t']],
   recvmmsg: ['int', ['int', 'size_t', 'uint', 'int', 'size_t']],
   sendmmsg: ['int', ['int', 'size_t', 'uint', 'int']],
+  fcntl: ['int', ['int', 'int', 'int']],
   listen: ['int', ['int', 'int']],
   accept4: ['int', ['int', 'size_t', 'size_t', 'int']],
   recv: ['long', ['int', 'size_t', 'size_t', 'int']],

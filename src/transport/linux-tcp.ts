@@ -76,13 +76,16 @@ export class TcpEnd {
     this.pong.bytes[1] = 10;
   }
 
-  /** Takes messages into the slots from `first` on, without waiting; returns how many were filled. */
-  receive(first: number, now: number): number {
+  /**
+   * Takes messages into the slots from `first` on, without waiting; returns how many were filled.
+   * @param sockets false: only what has been read
+   */
+  receive(first: number, now: number, sockets: boolean): number {
     const { calls, epoll } = this.parts;
     this.slot = first;
     this.now = Math.floor(now / 1000);
     if (this.unfinished.length > 0) this.finishSome();
-    if (this.slot < SLOT_COUNT) {
+    if (sockets && this.slot < SLOT_COUNT) {
       const count = calls.epoll_wait(epoll, this.events.address, SLOT_COUNT - this.slot, 0);
       const { view } = this.events;
       for (let i = 0, at = 0; i < count && this.slot < SLOT_COUNT; i++, at += abi.EPOLL_EVENT_BYTES) {

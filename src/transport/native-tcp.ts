@@ -63,7 +63,8 @@ export class NativeTcpListener implements StreamListener {
   constructor(options: StreamListenerOptions, native: NativeTcp) {
     this.options = options;
     this.native = native;
-    const { fd, port } = bind(native.calls, options.address);
+    const { fd, port } =
+      options.inherited === undefined ? bind(native.calls, options.address) : adopt(native.calls, options);
     this.fd = fd;
     this.address = { ...options.address, port };
     this.arm(abi.EPOLL_CTL_ADD);
@@ -123,7 +124,10 @@ export class NativeTcpListener implements StreamListener {
   pause(): void {
     if (this.paused) return;
     this.paused = true;
-    this.native.calls.close(this.fd);
+    const { calls, epolls } = this.native;
+    // One that was inherited is open elsewhere, too: closing it would not take it out.
+    calls.epoll_ctl(epolls[this.options.listener % epolls.length], abi.EPOLL_CTL_DEL, this.fd, this.event.address);
+    calls.close(this.fd);
     this.fd = -1;
   }
 
@@ -251,6 +255,13 @@ export class NativeConnection implements Connection {
   close(): void {
     this.listener.finish(this);
   }
+}
+
+/** A socket that listens already: whoever made it has not said that it must never block. */
+function adopt(calls: abi.Calls, { address, inherited = -1 }: StreamListenerOptions): { fd: number; port: number } {
+  calls.fcntl(inherited, abi.F_SETFL, abi.O_NONBLOCK);
+  calls.listen(inherited, BACKLOG);
+  return { fd: inherited, port: address.port };
 }
 
 function bind(calls: abi.Calls, address: ListenAddress): { fd: number; port: number } {

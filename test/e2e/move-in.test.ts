@@ -7,6 +7,7 @@ import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../
 import { Child, killAll, poll, run } from '../support/child-process.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
+import { StreamClient } from '../support/stream-client.ts';
 
 const SCHEMA = '/usr/share/kamailio/db_sqlite';
 const PATH = '<sip:edge.example.net;lr;ob>';
@@ -30,25 +31,39 @@ async function contactsOf(aorta: Aorta, aor: string): Promise<string[]> {
   return answer.text.split('\r\n').filter((line) => /^(Contact|Path):/.test(line));
 }
 
+/** With the tables of Kamailio in it. */
+async function newDatabase(directory: string): Promise<string> {
+  const database = join(directory, 'kamailio.sqlite');
+  for (const table of ['standard', 'usrloc']) {
+    expect((await run('sqlite3', [database, `.read ${SCHEMA}/${table}-create.sql`], 10_000)).exit.code).toBe(0);
+  }
+  return database;
+}
+
+/** A registrar that has its location table in the database, and a client of it. */
+async function startKamailio(
+  directory: string,
+  database: string,
+): Promise<{ kamailio: Child; control: string; client: SipClient }> {
+  const port = await freePort();
+  const control = join(directory, 'ctl');
+  const define = ['-A', `PORT=${port}`, '-A', `DB_URL="sqlite:///${database}"`, '-A', `CTL="unixs:${control}"`];
+  const config = join(import.meta.dirname, 'kamailio/usrloc.cfg');
+  const kamailio = new Child('kamailio', ['-DD', '-E', '-f', config, '-Y', directory, '-m', '64', ...define]);
+  await poll('Kamailio', 10_000, () => {
+    if (kamailio.exit) throw new Error(kamailio.output());
+    return existsSync(control);
+  });
+  return { kamailio, control, client: await SipClient.open({ address: '127.0.0.1', port }) };
+}
+
 describe.skipIf(peerMissing('kamailio') || peerMissing('sqlite3'))('from Kamailio', () => {
   const directory = temporaryDirectory();
   const files = { sql: join(directory, 'location.sql'), dump: join(directory, 'dump.txt') };
 
   beforeAll(async () => {
-    const database = join(directory, 'kamailio.sqlite');
-    for (const table of ['standard', 'usrloc']) {
-      expect((await run('sqlite3', [database, `.read ${SCHEMA}/${table}-create.sql`], 10_000)).exit.code).toBe(0);
-    }
-    const port = await freePort();
-    const control = join(directory, 'ctl');
-    const define = ['-A', `PORT=${port}`, '-A', `DB_URL="sqlite:///${database}"`, '-A', `CTL="unixs:${control}"`];
-    const config = join(import.meta.dirname, 'kamailio/usrloc.cfg');
-    const kamailio = new Child('kamailio', ['-DD', '-E', '-f', config, '-Y', directory, '-m', '64', ...define]);
-    await poll('Kamailio', 10_000, () => {
-      if (kamailio.exit) throw new Error(kamailio.output());
-      return existsSync(control);
-    });
-    const client = await SipClient.open({ address: '127.0.0.1', port });
+    const database = await newDatabase(directory);
+    const { kamailio, control, client } = await startKamailio(directory, database);
     const register = (user: string, contact: string, headers: string[] = []) =>
       client.register({ aor: `${user}@example.com`, expires: 600, contacts: [contact], headers, cseq: 7 });
     for (const message of [
@@ -106,6 +121,87 @@ describe.skipIf(peerMissing('kamailio') || peerMissing('sqlite3'))('from Kamaili
     expect(refused.exit.code).toBe(1);
     expect(refused.stderr).toContain('is in use by process');
     await aorta.stop();
+  });
+});
+
+describe('and out again', () => {
+  let aorta: Aorta;
+  const data = temporaryDirectory();
+
+  const exported = (...flags: string[]) => run('node', [CLI, 'location', 'export', '--data', data, ...flags], 20_000);
+
+  beforeAll(async () => {
+    aorta = await Aorta.start({ data, shards: 2, flags: ['--admin', 'http:127.0.0.1:0'], transports: ['udp', 'tcp'] });
+    const client = await SipClient.open(aorta);
+    for (const [user, contact, headers] of [
+      ['alice', "<sip:al'ice@192.0.2.1:5070>;q=0.5", []],
+      ['alice', '<sip:alice@127.0.0.1:5071>', ['User-Agent: Desk "1", \\ back']],
+      [
+        'bob',
+        `<sip:bob@192.0.2.3>;+sip.instance="${INSTANCE}";reg-id=1`,
+        [`Path: ${PATH}`, 'Supported: path, outbound'],
+      ],
+    ] as const) {
+      const fields = { aor: `${user}@example.com`, expires: 600, contacts: [contact], headers, cseq: 7 };
+      expect((await client.request(client.register(fields))).status).toBe(200);
+    }
+    const phone = await StreamClient.tcp(aorta);
+    const contacts = ['<sip:carol@192.0.2.4;transport=tcp>'];
+    expect((await phone.request(phone.register({ aor: 'carol@example.com', contacts }))).status).toBe(200);
+    client.close();
+  });
+
+  it.skipIf(peerMissing('kamailio') || peerMissing('sqlite3'))(
+    'Kamailio takes over what was exported for it',
+    async () => {
+      const directory = temporaryDirectory();
+      const database = await newDatabase(directory);
+      const file = join(directory, 'location.sql');
+      const done = await exported('--database', 'sqlite', '--out', file);
+      expect(done.stderr).toMatch(/^carol@example\.com .*: skipped: over tcp, and .*\nexported 3, skipped 1\n$/);
+      expect((await run('sqlite3', [database, `.read ${file}`], 10_000)).exit.code).toBe(0);
+      const { client, kamailio } = await startKamailio(directory, database);
+      const kept = async (user: string) => {
+        const answer = await client.request(
+          client.register({ aor: `${user}@example.com`, headers: ['Supported: path'] }),
+        );
+        return answer.text
+          .split('\r\n')
+          .filter((line) => /^(Contact|Path):/.test(line))
+          .join('\n');
+      };
+      const alice = await kept('alice');
+      expect(alice).toMatch(/<sip:al'ice@192\.0\.2\.1:5070>;q=0\.5;expires=(5\d\d|600)\b/);
+      expect(alice).toMatch(/<sip:alice@127\.0\.0\.1:5071>;.*expires=(?:5\d\d|600);received="sip:127\.0\.0\.1:\d+"/);
+      const bob = await kept('bob');
+      expect(bob).toContain('<sip:bob@192.0.2.3>');
+      expect(bob).toContain(`+sip.instance="${INSTANCE}";reg-id=1`);
+      client.close();
+      kamailio.killTree();
+    },
+  );
+
+  it('Aorta takes back its own CSV', async () => {
+    const file = join(temporaryDirectory(), 'location.csv');
+    await exported('--format', 'csv', '--out', file);
+    const other = temporaryDirectory();
+    expect((await importFile(file, other)).stdout).toMatch(/^imported 3, skipped 0 /);
+    const again = await Aorta.start({ data: other });
+    expect((await contactsOf(again, 'alice@example.com')).join()).toContain("<sip:al'ice@192.0.2.1:5070>;q=0.5");
+    expect((await contactsOf(again, 'bob@example.com')).join()).toContain(`+sip.instance="${INSTANCE}";reg-id=1`);
+    await again.stop();
+  });
+
+  it('quotes as the database wants it, and says what it does not know', async () => {
+    const mysql = await exported('--timezone', 'Z');
+    expect(mysql.stdout).toMatch(/^START TRANSACTION;\nINSERT INTO location \(ruid,username,/);
+    expect(mysql.stdout).toContain("'sip:al''ice@192.0.2.1:5070'");
+    expect(mysql.stdout).toContain('\'Desk "1", \\\\ back\'');
+    expect(mysql.stdout).toMatch(/,'20\d\d-\d\d-\d\d \d\d:\d\d:\d\d',0\.5,/);
+    const opensips = await exported('--format', 'opensips', '--database', 'postgres');
+    expect(opensips.stdout).toMatch(/^BEGIN;\nINSERT INTO location \(username,.*,sip_instance\) VALUES/);
+    expect(opensips.stdout).toContain('\'Desk "1", \\ back\'');
+    expect((await exported('--format', 'asterisk')).exit.code).toBe(2);
   });
 });
 

@@ -10,8 +10,9 @@ import { type Answer, type RegisterOptions, register, VirtualShard } from '../su
 const START = Date.UTC(2026, 0, 1);
 const ALICE = '<sip:alice@192.0.2.9>';
 
-function shard({ store = new MemoryStore(), now = START, generation = 0 } = {}): VirtualShard {
+function shard({ store = new MemoryStore(), now = START, generation = 0, policy = {} } = {}): VirtualShard {
   return new VirtualShard({
+    policy,
     store,
     now,
     auth: {
@@ -149,5 +150,30 @@ describe('a shard that authenticates', () => {
       return answer.text.replaceAll(user, 'user').replace(/nonce="[^"]*"|tag=\w+|branch=\w+/g, '');
     });
     expect(shapes[0]).toBe(shapes[1]);
+  });
+});
+
+describe('a Warning with the reason', () => {
+  const warning = (answer: Answer): string[] => answer.header('Warning');
+
+  it('is in no answer unless the policy wants it', () => {
+    expect(warning(ask(shard(), { contacts: [ALICE] }))).toEqual([]);
+  });
+
+  it('R3261-10.3-13 names the code that the log has, and the same for an unknown user and a wrong password', () => {
+    const s = shard({ policy: { warning: true } });
+    const first = ask(s, { contacts: [ALICE] });
+    expect(warning(first)).toEqual(['399 aorta "no_credentials"']);
+    const nonce = nonceOf(first);
+    const wrong = ask(s, { cseq: 2, contacts: [ALICE], extra: [credentials({ nonce, password: 'guess' })] });
+    const unknown = ask(s, { cseq: 3, contacts: [ALICE], extra: [credentials({ nonce, username: 'mallory' })] });
+    expect([wrong.status, unknown.status]).toEqual([401, 401]);
+    expect([warning(wrong), warning(unknown)]).toEqual([
+      ['399 aorta "wrong_credentials"'],
+      ['399 aorta "wrong_credentials"'],
+    ]);
+    const open = new VirtualShard({ policy: { warning: true } });
+    expect(warning(ask(open, { contacts: [ALICE], expires: 5 }))).toEqual(['399 aorta "interval_too_brief"']);
+    expect(warning(ask(open, { callId: 'x', contacts: [ALICE] }))).toEqual([]);
   });
 });

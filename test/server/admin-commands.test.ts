@@ -115,10 +115,65 @@ describe('aorta check and config', () => {
   });
 });
 
+describe('a configuration in which every key is set', () => {
+  const values = {
+    listen: ['udp:127.0.0.1:5070', 'tls:127.0.0.1:5071'],
+    domains: ['example.com'],
+    'service-route': { 'example.com': ['<sip:edge.example.com;lr>'] },
+    'associated-uris': { 'example.com': ['<tel:+4912345>'] },
+    data: '/var/lib/aorta',
+    shards: 3,
+    durability: 'process',
+    udp: 'dgram',
+    'log-level': 'warn',
+    'allow-unauthenticated': true,
+    multicast: { interface: '127.0.0.1', group: '224.0.1.76', port: 5090 },
+    admin: { listen: 'http://127.0.0.1:8060', 'require-token': true },
+    lookup: { sip: 'anyone', from: ['192.0.2.0/24'], http: ['http:127.0.0.1:8061'] },
+    websocket: { origins: ['https://phone.example.com'], 'idle-seconds': 60, 'trusted-proxies': ['192.0.2.1/32'] },
+    connections: { max: 7, 'per-source': 6, 'idle-seconds': 50, 'message-seconds': 4, 'unsent-bytes': 70_000 },
+    tls: { cert: 'a.pem', key: 'a.key', ca: 'ca.pem', 'client-certificates': 'optional', 'min-version': '1.3' },
+    hep: { to: '192.0.2.9:9061', sample: 5, 'capture-id': 7 },
+    parser: { strict: ['parameter-values'] },
+    policy: {
+      ...{ 'default-expires': 301, 'min-expires': 61, 'max-expires': 901, 'expires-jitter': 3, 'contacts-per-aor': 4 },
+      ...{ 'overload-target-ms': 99, 'retry-after-max': 88, 'contacts-overflow': 'evict-oldest', 'flow-grace': 5 },
+      ...{ path: 'strict', outbound: 'required', 'flow-timer': 33, gruu: 'off', 'gruu-generation': 2, warning: true },
+      'history-refreshes': true,
+    },
+    limits: {
+      ...{ 'aor-bytes': 200, 'contact-bytes': 900, 'path-bytes': 800, 'call-id-bytes': 100, 'message-bytes': 9000 },
+      ...{
+        'timer-j-ms': 9000,
+        transactions: 4096,
+        'answer-bytes': 1 << 26,
+        'history-bytes': 4096,
+        'checkpoint-bytes': 1 << 20,
+      },
+    },
+  };
+
+  /** `policy.path` → its value. */
+  function leaves(of: object, prefix = ''): [string, unknown][] {
+    return Object.entries(of).flatMap(([key, value]) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? leaves(value, `${prefix}${key}.`)
+        : [[prefix + key, value] as [string, unknown]],
+    );
+  }
+
+  it('is shown as it stands, so that a reload sees each change', () => {
+    const source = { values, where: (path: readonly PropertyKey[]) => path.join('.') };
+    const shown = new Map(leaves(effectiveConfig(createConfig([source]))));
+    for (const [key, value] of leaves(values)) expect(shown.get(key), key).toEqual(value);
+  });
+});
+
 describe('aorta top, doctor and completion', () => {
   it('look at a server and a machine', async () => {
     const top = await onServer('top', '--count', '1', '--interval', '0.2');
     expect(top.stdout).toMatch(/1 bindings {2}1 AORs/);
+    expect(top.stdout).toMatch(/source +messages\/s, about +refused\/s\n127\.0\.0\.1 /);
     const doctor = await aorta('doctor', '--data', admin.config.data, '--json');
     const findings = JSON.parse(doctor.stdout) as { what: string; verdict: string }[];
     expect(findings.find(({ what }) => what === 'data directory')).toMatchObject({ verdict: 'ok' });

@@ -10,6 +10,7 @@ import { type Config, ConfigError } from '../config.ts';
 import { openToken } from '../http-access.ts';
 import { httpUrl } from '../http-address.ts';
 import { HttpServer } from '../http-server.ts';
+import type { LimitWatch } from '../limit-watch.ts';
 import { isLoopback } from '../listen-address.ts';
 import type { Log } from '../log.ts';
 import type { MessageWatch } from '../message-watch.ts';
@@ -45,6 +46,8 @@ export interface AdminTarget {
   /** Undefined while it starts. */
   readonly shardPool: Pool | undefined;
   readonly users: number;
+  /** Undefined while it starts. */
+  readonly limits: LimitWatch | undefined;
   /** Of a server that has started. */
   readonly watch: MessageWatch;
   /** Reads the configuration anew; undefined where the server was not started from one that can be. */
@@ -100,6 +103,7 @@ class RunningAdmin implements AdminServer {
     this.health = new Health(
       () => target.phase,
       () => this.readings(),
+      () => target.limits?.reached ?? [],
     );
     this.journal = new EventJournal((listener) => this.pool().events.subscribe(listener));
     this.addHealth();
@@ -173,6 +177,7 @@ class RunningAdmin implements AdminServer {
       restarts: target.shardPool?.restarts ?? 0,
       users: target.users,
       flows: target.shardPool?.connections,
+      limits: target.limits?.usage ?? [],
       readings,
       storeBytes: await storeBytes(target.data, readings.length),
     };
@@ -191,6 +196,8 @@ class RunningAdmin implements AdminServer {
       listen: () => target.shardPool?.listeners ?? [],
       restarts: () => target.shardPool?.restarts ?? 0,
       users: () => target.users,
+      talkers: (max) => this.pool().talkers(max),
+      limits: () => target.limits?.usage ?? [],
       reload: async () => {
         const report = await reloaded(target);
         if (report !== undefined) return report;

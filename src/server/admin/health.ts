@@ -2,6 +2,7 @@
 
 import { COUNTER } from '../../shard/counters.ts';
 import type { ShardReading } from '../../shard/pool.ts';
+import type { LimitUsage } from '../limit-watch.ts';
 
 export type Phase = 'starting' | 'ready' | 'draining';
 
@@ -15,13 +16,15 @@ export class Health {
   /** An operator has said that nothing more is to be sent here. */
   drained = false;
   private readonly phase: () => Phase;
+  private readonly limits: () => readonly LimitUsage[];
   private readonly readings: () => readonly ShardReading[];
   private readonly timer: NodeJS.Timeout;
   private loops: number[] = [];
   private turnedAt: number[] = [];
 
-  constructor(phase: () => Phase, readings: () => readonly ShardReading[]) {
+  constructor(phase: () => Phase, readings: () => readonly ShardReading[], limits: () => readonly LimitUsage[]) {
     this.phase = phase;
+    this.limits = limits;
     this.readings = readings;
     this.timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
@@ -31,6 +34,10 @@ export class Health {
     const phase = this.phase();
     if (phase !== 'ready') return [phase];
     if (this.drained) return ['draining'];
+    const over = this.limits().map(
+      ({ limit, share }) => `${limit.replace('_', ' ')}: ${Math.floor(share * 100)}% of the limit`,
+    );
+    if (over.length > 0) return over;
     const now = performance.now();
     return this.readings().flatMap(({ open, ringBytes, ringCapacity }, shard) => {
       if (!open) return [`shard ${shard} is being started again`];

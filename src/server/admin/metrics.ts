@@ -19,6 +19,7 @@ import {
 } from '../../shard/measures.ts';
 import type { ShardReading } from '../../shard/pool.ts';
 import type { FlowCounts } from '../../transport/flows.ts';
+import type { LimitUsage } from '../limit-watch.ts';
 import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
 import type { ProcessMeters } from './process-meters.ts';
 
@@ -33,6 +34,7 @@ export interface MetricsSource {
   readonly readings: readonly ShardReading[];
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
+  readonly limits: readonly LimitUsage[];
   /** By shard. */
   readonly storeBytes: readonly number[];
 }
@@ -46,6 +48,11 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
   registrations(out, source.readings);
   traffic(out, source.readings);
   if (source.flows) flows(out, source.flows);
+  out.gauge(
+    'aorta_limit_used_ratio',
+    'How much of what cannot be exceeded is in use; from 0.8 on there is an alarm.',
+    source.limits.map(({ limit, share }): Sample => [{ limit }, share]),
+  );
   shards(out, source);
   histograms(out, source.readings);
   meters.write(out);

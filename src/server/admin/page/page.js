@@ -1,6 +1,8 @@
 // The dashboard: asks the admin API every second, draws what it says, follows the change feed where one wants it to.
 // Plain modules, no build step. Everything shown comes in as text, never as markup.
 
+/** Share of a limit from which on there is an alarm. */
+const LIMIT_ALARM = 0.8;
 const POLL_MS = 1000;
 const CENSUS_MS = 10_000;
 const KEPT = 300;
@@ -85,6 +87,11 @@ function show(status) {
   $('token-form').hidden = true;
   $('state').textContent = status.ready ? 'ready' : status.problems.join(', ');
   $('state').className = status.ready ? 'good' : 'bad';
+  const near = status.limits.filter(({ share }) => share >= LIMIT_ALARM);
+  $('limits').hidden = near.length === 0;
+  $('limits').textContent = near
+    .map(({ limit, share }) => `${limit.replaceAll('_', ' ')}: ${Math.round(share * 100)}% of the limit`)
+    .join(', ');
   const minutes = Math.floor(status.uptimeSeconds / 60);
   $('about').textContent =
     `version ${status.version}, up ${Math.floor(minutes / 60)} h ${minutes % 60} min, ${status.listen.join(', ')}, domains ${status.domains.join(', ')}`;

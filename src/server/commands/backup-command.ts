@@ -1,0 +1,74 @@
+// `aorta backup` and `aorta restore`: what they print and the codes they exit with. How a copy is made, backup.ts knows.
+
+import type { Command } from 'commander';
+import { type BackupError, backUp, restore } from '../backup.ts';
+import { DEFAULT_CONFIG } from '../config.ts';
+import { showProgress } from '../progress.ts';
+
+const EXIT_FAILED = 1;
+
+const BACKUP_EXAMPLES = `
+The server may run meanwhile: the copy is what a crash at that moment would have left, with every registration that was answered before the
+command began. Users, tokens and static bindings are in it, so keep it as safe as the directory itself.
+
+Examples:
+  aorta backup /var/backups/aorta-monday --data /var/lib/aorta
+  aorta backup ./copy && tar -czf copy.tar.gz copy
+`;
+
+const RESTORE_EXAMPLES = `
+The data directory must not be there, or be empty. Bindings that have run out since the backup go at the start.
+
+Examples:
+  aorta restore /var/backups/aorta-monday --data /var/lib/aorta
+  aorta serve --data /var/lib/aorta
+`;
+
+interface Options {
+  readonly data: string;
+}
+
+/** Adds both commands to the root. */
+export function addBackupCommands(root: Command): void {
+  root
+    .command('backup <directory>')
+    .copyInheritedSettings(root)
+    .description('copy the data directory while the server runs')
+    .option('--data <dir>', 'data directory', DEFAULT_CONFIG.data)
+    .allowExcessArguments(false)
+    .addHelpText('after', BACKUP_EXAMPLES)
+    .action((directory: string, { data }: Options) => telling(() => makeBackup(data, directory)));
+  root
+    .command('restore <backup>')
+    .copyInheritedSettings(root)
+    .description('put a backup into a new data directory')
+    .option('--data <dir>', 'data directory', DEFAULT_CONFIG.data)
+    .allowExcessArguments(false)
+    .addHelpText('after', RESTORE_EXAMPLES)
+    .action((backup: string, { data }: Options) =>
+      telling(async () => {
+        const { aors, bindings } = restore(backup, data);
+        process.stdout.write(`restored ${bindings} bindings of ${aors} addresses into ${data}\n`);
+      }),
+    );
+}
+
+async function makeBackup(data: string, directory: string): Promise<void> {
+  const display = showProgress(process.stderr.isTTY ? process.stderr : undefined, () => {});
+  try {
+    const { shards, bytes } = await backUp(data, directory, display.report);
+    display.end();
+    process.stdout.write(`backed up ${shards} shards, ${(bytes / 1e6).toFixed(1)} MB, into ${directory}\n`);
+  } finally {
+    display.end();
+  }
+}
+
+async function telling(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    process.stderr.write(`aorta: ${(error as BackupError).message}\n`);
+    process.exitCode = EXIT_FAILED;
+  }
+}

@@ -1,0 +1,77 @@
+// aorta backup beside a server that goes on registering, and aorta restore: whatever was answered before the backup began is in it.
+
+import { existsSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { killAll, poll, run } from '../support/child-process.ts';
+import { fetchAll, Load } from '../support/load.ts';
+import { configFile, importUsers } from '../support/login-client.ts';
+
+const AORS = 600;
+const backup = join(temporaryDirectory(), 'copy');
+let aorta: Aorta;
+let load: Load;
+
+beforeAll(async () => {
+  const data = temporaryDirectory();
+  await importUsers(data, ['alice@example.com']);
+  // Checkpoints as often as there can be, so that one may fall into a backup.
+  aorta = await Aorta.start({
+    data,
+    shards: 2,
+    flags: ['--config', configFile('limits: { checkpoint-bytes: 65536 }')],
+  });
+  load = new Load({ port: aorta.port, aors: AORS, window: 64, rounds: 1_000_000, interval: () => 3600 });
+  await load.open();
+  load.start();
+  await poll('several rounds of answers', 20_000, () => load.acknowledged >= 10 * AORS, 5);
+});
+
+afterAll(async () => {
+  load?.close();
+  await killAll();
+  removeDirectories();
+});
+
+function command(...args: string[]): ReturnType<typeof run> {
+  return run(process.execPath, [CLI, ...args], 30_000);
+}
+
+describe('aorta backup', () => {
+  it('R3261-8.2-01 holds every binding that was answered before it began, and comes back elsewhere', async () => {
+    const before = load.acknowledged;
+    const made = await command('backup', backup, '--data', aorta.data);
+    expect(made.output(), made.output()).toMatch(/^backed up 2 shards, [\d.]+ MB, into /m);
+    expect(load.acknowledged, 'the server went on').toBeGreaterThan(before);
+    load.stop();
+    expect(load.refused).toEqual([]);
+    for (const name of ['aorta.json', 'users/data.mdb']) expect(statSync(join(backup, name)).mode & 0o77, name).toBe(0);
+
+    const data = join(temporaryDirectory(), 'restored');
+    const restored = await command('restore', backup, '--data', data);
+    expect(restored.stdout).toBe(`restored ${AORS} bindings of ${AORS} addresses into ${data}\n`);
+    const again = await Aorta.start({ data, shards: 2 });
+    const seen = await fetchAll(load, again);
+    expect(seen.filter(({ remaining }) => remaining === undefined)).toEqual([]);
+    expect((await command('user', 'ls', '--data', data)).stdout).toContain('alice@example.com');
+    await again.stop();
+  });
+
+  it('overwrites nothing, and a broken one is not taken for whole', async () => {
+    const twice = await command('backup', backup, '--data', aorta.data);
+    expect([twice.exit.code, twice.stderr]).toEqual([1, expect.stringMatching(/not empty: name a new directory/)]);
+    const over = await command('restore', backup, '--data', aorta.data);
+    expect([over.exit.code, over.stderr]).toEqual([1, expect.stringMatching(/not empty/)]);
+    const nowhere = await command('backup', join(backup, 'x'), '--data', join(backup, 'none'));
+    expect([nowhere.exit.code, nowhere.stderr]).toEqual([1, expect.stringMatching(/is no data directory/)]);
+    rmSync(join(backup, 'aorta.json'));
+    const data = join(temporaryDirectory(), 'never');
+    const broken = await command('restore', backup, '--data', data);
+    expect([broken.exit.code, broken.stderr]).toEqual([
+      1,
+      expect.stringMatching(/no backup, or one that was broken off/),
+    ]);
+    expect(existsSync(data)).toBe(false);
+  });
+});

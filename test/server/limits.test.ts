@@ -1,0 +1,54 @@
+// Alarms at 80% of what cannot be exceeded: in the log once, as a metric, on /readyz when it is reached.
+
+import { afterAll, describe, expect, it } from 'vitest';
+import { type LimitSource, LimitWatch } from '../../src/server/limit-watch.ts';
+import { DEFAULT_STREAM_POLICY } from '../../src/transport/stream-policy.ts';
+import { samplesOf, startAdmin } from '../support/admin-server.ts';
+import { removeDirectories } from '../support/aorta-process.ts';
+import { poll } from '../support/child-process.ts';
+import { StreamClient } from '../support/stream-client.ts';
+
+afterAll(removeDirectories);
+
+describe('limits', () => {
+  it('of connections: an alarm in the log and the metrics, and 503 on /readyz once they are used up', async () => {
+    const admin = await startAdmin({
+      listen: [{ transport: 'tcp', host: '127.0.0.1', port: 0 }],
+      streams: { ...DEFAULT_STREAM_POLICY, connectionsMax: 10 },
+    });
+    const [{ host, port }] = admin.server.listen;
+    const open = () => StreamClient.tcp({ address: host, port });
+    const clients = await Promise.all(Array.from({ length: 8 }, open));
+    const said = () => admin.log.filter(({ event }) => event === 'limit nearly reached');
+    await poll('the alarm', 15_000, () => said().length > 0);
+    expect(said()[0]).toMatchObject({ level: 'warn', fields: { limit: 'connections', used: 8, max: 10, percent: 80 } });
+    const scrape = samplesOf(await (await fetch(`${admin.url}/metrics`)).text());
+    expect(scrape.get('aorta_limit_used_ratio{limit="connections"}')).toBe(0.8);
+    expect(scrape.get('aorta_limit_used_ratio{limit="disk"}')).toBeGreaterThan(0);
+    const ready = async () => (await fetch(`${admin.url}/readyz`)).status;
+    expect(await ready()).toBe(200);
+
+    clients.push(await open(), await open());
+    await poll('not ready', 15_000, async () => (await ready()) === 503);
+    for (const client of clients) client.close();
+    await poll('ready again', 15_000, async () => (await ready()) === 200);
+    expect(said()).toHaveLength(1);
+    await poll('the end of the alarm', 15_000, () => admin.log.some(({ event }) => event === 'limit no longer near'));
+    await admin.stop();
+  }, 60_000);
+
+  it('that this machine does not tell raise none', () => {
+    const log: string[] = [];
+    const source: LimitSource = () => ({
+      memory: [81, 100],
+      disk: undefined,
+      connections: [0, 0],
+      file_descriptors: [79, 100],
+    });
+    const watch = new LimitWatch(source, (_level, event, fields) => log.push(`${event} ${fields?.limit}`));
+    expect(watch.usage.map(({ limit }) => limit)).toEqual(['memory', 'file_descriptors']);
+    expect(log).toEqual(['limit nearly reached memory']);
+    expect(watch.reached).toEqual([]);
+    watch.close();
+  });
+});
