@@ -1,4 +1,4 @@
-// Compiles the parser's core to WebAssembly and src to dist, then makes one module of what a shard's thread runs (bundle.js says why). The new tree takes the
+// Compiles the cores of parser and registrar to WebAssembly and src to dist, then makes one module of what a shard's thread runs (bundle.js says why). The new tree takes the
 // old one's place only when it is whole, so that nothing stale stays behind and a running server or test does not meet
 // half a build.
 
@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundle } from './bundle.js';
-import { buildParser } from './wasm.js';
+import { buildModules } from './wasm.js';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const next = `.build/dist-${process.pid}`;
@@ -18,7 +18,7 @@ function giveUp(status) {
   process.exit(status);
 }
 
-await buildParser();
+await buildModules();
 const run = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], { stdio: 'inherit' });
 if (run.status !== 0) giveUp(run.status ?? 1);
 try {

@@ -1,5 +1,5 @@
-// Compiles the parser's AssemblyScript to WebAssembly, and makes the TypeScript module that carries it: src/sip may not
-// read files, and one module is all that a bundle or a test has to find. Both results are built, never edited.
+// Compiles AssemblyScript to WebAssembly, the parser's and the registrar's, and makes the TypeScript modules that carry them: src/sip
+// and src/registrar may not read files, and one module is all that a bundle or a test has to find. The results are built, never edited.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -7,8 +7,17 @@ import asc from 'assemblyscript/asc';
 import binaryen from 'binaryen';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const ENTRY = 'src/sip/simd/parser.ts';
-const MODULE = 'src/sip/parser-wasm.ts';
+
+/** What is compiled, where its constants lie (memory-map.ts), and the module that carries it. */
+const MODULES = [
+  { name: 'parser', entry: 'src/sip/simd/parser.ts', data: 'MODULE_DATA', carrier: 'src/sip/parser-wasm.ts' },
+  {
+    name: 'refresh',
+    entry: 'src/registrar/simd/refresh.ts',
+    data: 'REGISTRAR_DATA',
+    carrier: 'src/registrar/refresh-wasm.ts',
+  },
+];
 
 /** A number that memory-map.ts names, so that the compiler's flags and the sources cannot differ. */
 function memoryMap(name) {
@@ -21,29 +30,33 @@ function memoryMap(name) {
   return value(name);
 }
 
-/** Makes .build/parser.wasm and src/sip/parser-wasm.ts. */
-export async function buildParser() {
+/** Makes .build/NAME.wasm and the carriers. */
+export async function buildModules() {
   mkdirSync(`${root}.build`, { recursive: true });
+  for (const module of MODULES) await buildModule(module);
+}
+
+async function buildModule({ name, entry, data, carrier }) {
   const pages = String(memoryMap('MEMORY_PAGES'));
+  const file = `.build/${name}.wasm`;
   const { error, stderr } = await asc.main(
     [
-      ENTRY,
-      ...['--baseDir', root, '--outFile', '.build/parser.wasm', '-O3', '--noAssert', '--runtime', 'stub'],
+      entry,
+      ...['--baseDir', root, '--outFile', file, '-O3', '--noAssert', '--runtime', 'stub'],
       ...['--enable', 'simd', '--importMemory', '--initialMemory', pages, '--maximumMemory', pages],
-      ...['--noExportMemory', '--memoryBase', String(memoryMap('MODULE_DATA')), '--zeroFilledMemory'],
+      ...['--noExportMemory', '--memoryBase', String(memoryMap(data)), '--zeroFilledMemory'],
     ],
     {},
   );
   if (error) throw new Error(`${stderr}${error.message}`);
-  const bytes = withOffsets(readFileSync(`${root}.build/parser.wasm`));
-  writeFileSync(`${root}.build/parser.wasm`, bytes);
-  const text = `// The parser's WebAssembly module in base64, built by scripts/wasm.js from simd/. Not to be edited.
+  const bytes = withOffsets(readFileSync(`${root}${file}`));
+  writeFileSync(`${root}${file}`, bytes);
+  const text = `// A WebAssembly module in base64, built by scripts/wasm.js from simd/. Not to be edited.
 
-export const PARSER_WASM: string =
+export const ${name.toUpperCase()}_WASM: string =
   '${bytes.toString('base64')}';
 `;
-  writeIfChanged(`${root}${MODULE}`, text);
-  return bytes;
+  writeIfChanged(`${root}${carrier}`, text);
 }
 
 /**
@@ -77,4 +90,4 @@ function writeIfChanged(path, text) {
   writeFileSync(path, text);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.log(`${(await buildParser()).length} bytes`);
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await buildModules();

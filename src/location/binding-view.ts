@@ -9,8 +9,6 @@ import {
   familyOf,
   flowOf,
   hasFlag,
-  IMAGE_DIRECT,
-  IMAGE_STATIC,
   instanceAt,
   instanceEnd,
   ipAt,
@@ -26,6 +24,7 @@ import {
   uriEnd,
   userAgentEnd,
 } from '../registrar/binding.ts';
+import { IMAGE_DIRECT, IMAGE_STATIC } from '../registrar/image-layout.ts';
 import { writeIp } from '../registrar/ip-text.ts';
 
 const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;

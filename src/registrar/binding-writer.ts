@@ -35,6 +35,7 @@ import {
   URI_END,
 } from '../sip/span-table.ts';
 import { ascii, type Writer } from '../sip/writer.ts';
+import { nonceIdOf, setEpoch, setTime, setU16, setU32, timeOf } from './binding.ts';
 import {
   CALL_ID_LENGTH,
   CSEQ,
@@ -49,7 +50,6 @@ import {
   NO_Q,
   NONCE_COUNT,
   NONCE_ID,
-  nonceIdOf,
   PARAMS_LENGTH,
   PATH_LENGTH,
   Q,
@@ -62,15 +62,10 @@ import {
   SOURCE_LISTENER,
   SOURCE_PORT,
   SOURCE_TRANSPORT,
-  setEpoch,
-  setTime,
-  setU16,
-  setU32,
   TEXTS,
-  timeOf,
   URI_LENGTH,
   USER_AGENT_LENGTH,
-} from './binding.ts';
+} from './image-layout.ts';
 import { contactInstanceAt, contactInstanceEnd, hasInstance } from './instance-id.ts';
 import { flowRegId } from './outbound.ts';
 import type { Outbox } from './outbox.ts';

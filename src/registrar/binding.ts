@@ -1,55 +1,42 @@
-// A binding as bytes: the image that the store keeps and the core compares, copies and lists. Here: its layout, and a reader
-// for each field from an image at bytes[at]. Writing one from a parsed Contact is binding-writer.ts's.
-//
-// An image is a head that each refresh writes anew, then all that it keeps of the request (from KEPT on): two requests whose
-// kept bytes are the same leave the same binding but for its times, its CSeq and its nonce.
+// A binding as bytes: the image that the store keeps and the core compares, copies and lists (layout: image-layout.ts). Here: a
+// reader for each field from an image at bytes[at]. Writing one from a parsed Contact is binding-writer.ts's.
 // @hot
 
 import { sameBytes } from '../sip/scanner.ts';
 import type { SipHash } from '../sip/siphash.ts';
 import { slab, table } from '../sip/slab.ts';
 import { T_CALL_ID_AT, T_CALL_ID_END } from '../sip/span-table.ts';
+import {
+  CALL_ID_LENGTH,
+  CSEQ,
+  DISPLAY_LENGTH,
+  EXPIRES_AT,
+  FLAGS,
+  GRUU_EPOCH,
+  INSTANCE_LENGTH,
+  INSTANCE_OFFSET,
+  KEPT,
+  LENGTH,
+  NO_Q,
+  NONCE_COUNT,
+  NONCE_ID,
+  PARAMS_LENGTH,
+  PATH_LENGTH,
+  Q,
+  REFRESHED_AT,
+  REG_ID,
+  REGISTERED_AT,
+  SOURCE_FAMILY,
+  SOURCE_FLOW,
+  SOURCE_IP,
+  SOURCE_LISTENER,
+  SOURCE_PORT,
+  SOURCE_TRANSPORT,
+  TEXTS,
+  URI_LENGTH,
+  USER_AGENT_LENGTH,
+} from './image-layout.ts';
 import type { PlainBinding } from './plain-refresh.ts';
-
-// Offsets in an image; numbers are little-endian, times are milliseconds since 1970 in eight bytes.
-export const LENGTH = 0; // u16, of the whole image
-export const EXPIRES_AT = 2;
-export const REFRESHED_AT = 10;
-export const REGISTERED_AT = 18;
-export const CSEQ = 26; // u32
-export const GRUU_EPOCH = 30; // u32: what the valid temporary GRUUs of the instance share (gruu.ts); 0 for none
-export const NONCE_ID = 34; // u32 each: the nonce that the last request was authenticated with (nonceIdOf), and its highest nc
-export const NONCE_COUNT = 38;
-/** Where begins what an image keeps of its request, to its end. */
-export const KEPT = 42;
-export const FLAGS = 42; // IMAGE_*
-// 43 is spare
-export const REG_ID = 44; // u32, 0 where the binding is no flow (RFC 5626 §6)
-export const Q = 48; // u16 in thousandths, NO_Q where there is none
-export const SOURCE_FAMILY = 50;
-export const SOURCE_TRANSPORT = 51;
-export const SOURCE_LISTENER = 52;
-// 53 is spare
-export const SOURCE_PORT = 54; // u16
-export const SOURCE_FLOW = 56; // u32
-export const SOURCE_IP = 60; // 16 bytes
-export const DISPLAY_LENGTH = 76; // u16 each, in the order in which the texts follow
-export const URI_LENGTH = 78;
-export const PARAMS_LENGTH = 80;
-export const CALL_ID_LENGTH = 82;
-export const USER_AGENT_LENGTH = 84;
-export const PATH_LENGTH = 86;
-export const INSTANCE_OFFSET = 88; // u16: the instance ID in the parameters, without quotes and brackets
-export const INSTANCE_LENGTH = 90; // u16, 0 for none
-export const TEXTS = 92;
-
-export const NO_Q = 0xffff;
-
-// --- flags
-/** Made by an operator, not by a REGISTER: no REGISTER changes or removes it. */
-export const IMAGE_STATIC = 1;
-/** The request came straight from the user agent: its source is a flow to it (RFC 5626 §6). Else Path leads there. */
-export const IMAGE_DIRECT = 2;
 
 function u16(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8);

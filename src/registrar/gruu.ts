@@ -20,6 +20,7 @@ import { hasUriParam, uriParamAt, uriParamEnd } from '../sip/uri-param.ts';
 import { ascii, type Writer } from '../sip/writer.ts';
 import { cseqOf, epochOf, instanceAt, instanceEnd, regIdOf } from './binding.ts';
 import { deriveKey } from './derived-key.ts';
+import { GRUU_INSTANCE_BYTES_MAX } from './image-layout.ts';
 import { foldedLength, sameInstance } from './instance-id.ts';
 
 /** What `Gruus.read` finds a URI to be. */
@@ -30,7 +31,6 @@ export const GRUU_TEMPORARY = 2;
 export const GRUU_INVALID = 3;
 
 const TOKEN_CHARS = 64;
-const INSTANCE_BYTES_MAX = 512;
 // Places in the token's words: IV first, then what is sealed.
 const AOR_KEY = 4;
 const EPOCH = 8;
@@ -45,9 +45,9 @@ const SIPS = ascii('sips:');
 const GR_VALUE = ascii(';gr=');
 const GR_FLAG = ascii(';gr');
 const HEX_DIGITS = ascii('0123456789ABCDEF');
-/** RFC 3261 §25.1: what stands in a user part, and in a parameter's value, without an escape. */
-const IN_USER = characters("-_.!~*'()&=+$,;?/");
-const IN_VALUE = characters("-_.!~*'()[]/:&+$");
+/** RFC 3261 §25.1, by byte: 1 for what stands in a user part, and in a parameter's value, without an escape. */
+export const IN_USER = characters("-_.!~*'()&=+$,;?/");
+export const IN_VALUE = characters("-_.!~*'()[]/:&+$");
 
 function characters(marks: string): Uint8Array {
   const set = new Uint8Array(256);
@@ -61,8 +61,11 @@ export class Gruus {
   epoch = 0;
   private kind = GRUU_NONE;
   /** Of the public GRUU read last. */
-  private readonly instance = new Uint8Array(INSTANCE_BYTES_MAX);
+  private readonly instance = new Uint8Array(GRUU_INSTANCE_BYTES_MAX);
   private instanceLength = 0;
+  /** What tokens are sealed with: 16 bytes each. */
+  readonly codeKey: Uint8Array;
+  readonly streamKey: Uint8Array;
   private readonly code: SipHash;
   private readonly stream: SipHash;
   private readonly words = new Uint32Array(WORDS);
@@ -73,8 +76,10 @@ export class Gruus {
    * @param generation number of the keys; another one ends every temporary GRUU
    */
   constructor(secret: Uint8Array, generation = 0) {
-    this.code = new SipHash(deriveKey(secret, `gruu code ${generation}`), 2, 4);
-    this.stream = new SipHash(deriveKey(secret, `gruu stream ${generation}`), 2, 4);
+    this.codeKey = deriveKey(secret, `gruu code ${generation}`);
+    this.streamKey = deriveKey(secret, `gruu stream ${generation}`);
+    this.code = new SipHash(this.codeKey, 2, 4);
+    this.stream = new SipHash(this.streamKey, 2, 4);
   }
 
   /**
@@ -195,7 +200,7 @@ export class Gruus {
 /** Whether GRUUs are made for an instance ID: it must be a URN (RFC 5626 §4.1). */
 export function isGruuInstance(bytes: Uint8Array, at: number, end: number): boolean {
   const length = end - at;
-  return length > 0 && length <= INSTANCE_BYTES_MAX && foldedLength(bytes, at, end) > 0;
+  return length > 0 && length <= GRUU_INSTANCE_BYTES_MAX && foldedLength(bytes, at, end) > 0;
 }
 
 /** Writes bytes[at, end), all but `plain` escaped, the first `folded` bytes in lower case. */

@@ -3,7 +3,7 @@
 // @hot
 
 import { AT_SIGN, sameBytes } from '../sip/scanner.ts';
-import { ascii } from '../sip/writer.ts';
+import { ascii, type Writer } from '../sip/writer.ts';
 import type { Outbox } from './outbox.ts';
 import type { Policy } from './policy.ts';
 
@@ -49,16 +49,21 @@ export class HomeHeaders {
     this.associated = new RowTable('P-Associated-URI', policy.associatedUris);
   }
 
-  /** Writes the rows for the outbox's AOR into its answer. */
-  write(out: Outbox): void {
+  /** There are none for any AOR. */
+  get isEmpty(): boolean {
+    return this.routes.isEmpty && this.associated.isEmpty;
+  }
+
+  /** Writes the rows for the outbox's AOR, into its answer unless another place is given. */
+  write(out: Outbox, w: Writer = out.answer): void {
     if (!this.routes.isEmpty) {
       const host = out.aor.lastIndexOf(AT_SIGN, out.aorLength - 1) + 1;
       const row = this.routes.find(out.aor, host, out.aorLength) ?? this.routeOfEvery;
-      if (row !== undefined) out.answer.text(row);
+      if (row !== undefined) w.text(row);
     }
     if (this.associated.isEmpty) return;
     const row = this.associated.find(out.aor, 0, out.aorLength);
-    if (row !== undefined) out.answer.text(row);
+    if (row !== undefined) w.text(row);
   }
 }
 

@@ -2,7 +2,8 @@
 // (RFC 5626 §7). Reading only; who knows which connections there are is an argument.
 // @hot
 
-import { flowOf, hasFlag, IMAGE_DIRECT, listenerOf, transportOf } from './binding.ts';
+import { flowOf, hasFlag, listenerOf, transportOf } from './binding.ts';
+import { IMAGE_DIRECT } from './image-layout.ts';
 import { LISTENER_PROGRAM, TRANSPORT_UDP } from './peers.ts';
 
 /** Which connections there are. Their numbers are those of no earlier life of the server. */

@@ -29,10 +29,12 @@ export interface PlainBinding {
 export class Identity {
   high = 0;
   low = 0;
+  readonly key: Uint8Array;
   private readonly hash: SipHash;
 
   /** @param key 16 secret bytes */
   constructor(key: Uint8Array) {
+    this.key = key;
     this.hash = new SipHash(key);
   }
 

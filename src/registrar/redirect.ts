@@ -22,18 +22,9 @@ import {
 import { parseUri } from '../sip/uri.ts';
 import { uriEquals } from '../sip/uri-equality.ts';
 import { ascii, type Writer } from '../sip/writer.ts';
-import {
-  displayAt,
-  expiresAtOf,
-  hasFlag,
-  IMAGE_STATIC,
-  paramsEnd,
-  pathEnd,
-  uriAt,
-  uriEnd,
-  userAgentEnd,
-} from './binding.ts';
+import { displayAt, expiresAtOf, hasFlag, paramsEnd, pathEnd, uriAt, uriEnd, userAgentEnd } from './binding.ts';
 import { readDispositions, readPreferences } from './caller-preferences.ts';
+import { IMAGE_STATIC } from './image-layout.ts';
 import type { FlowLiveness } from './live-flow.ts';
 import type { Outbox } from './outbox.ts';
 import { PHRASE } from './phrases.ts';

@@ -69,6 +69,7 @@ import {
 } from './phrases.ts';
 import { type Identity, isSameBinding, mayRefresh, type PlainBinding } from './plain-refresh.ts';
 import type { Policy } from './policy.ts';
+import { NOT_QUICK, OTHER_BINDING, QuickRefresh } from './quick-refresh.ts';
 import {
   REASON_AOR_NOT_SERVED,
   REASON_AOR_NOT_SIP,
@@ -102,6 +103,7 @@ export class Registrar {
   private readonly anyDomain: boolean;
   private readonly gruus: Gruus | null;
   private readonly home: HomeHeaders;
+  private readonly quick: QuickRefresh;
   private readonly bindings = new WorkingBindings();
 
   /** @param secret 32 bytes: what temporary GRUUs are sealed with */
@@ -109,6 +111,7 @@ export class Registrar {
     this.policy = policy;
     this.gruus = policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
     this.home = new HomeHeaders(policy);
+    this.quick = new QuickRefresh(policy, this.gruus, this.home);
     this.anyDomain = policy.domains.includes('*');
   }
 
@@ -141,16 +144,18 @@ export class Registrar {
   /**
    * Steps 6 to 8 for a request that asks for nothing but that the AOR's only binding live on: decided and answered from the
    * request and that binding, which is changed. GO_ON where it is no such request; then nothing has been done.
+   * @param keepsImage whether the binding's image is wanted in the outbox's record
    */
-  refresh(out: Outbox, binding: PlainBinding, identity: Identity): number {
+  refresh(out: Outbox, binding: PlainBinding, identity: Identity, keepsImage: boolean): number {
     if (!mayRefresh(binding, out.now) || (binding.epoch === 0 && this.gruus !== null && hasInstances())) return GO_ON;
     const seconds = requestedExpiresS(T_CONTACTS, this.policy);
     if (seconds === 0) return GO_ON;
     const granted = this.granted(out, seconds);
     const expiresAt = out.now + granted * 1000;
     const image = out.record.at;
-    if (!isSameBinding(out, binding, identity, expiresAt)) return GO_ON;
-    setEpoch(out.record.bytes, image, binding.epoch);
+    const quick = keepsImage ? NOT_QUICK : this.quick.refresh(out, binding, identity, granted);
+    if (quick === OTHER_BINDING) return GO_ON;
+    if (quick === NOT_QUICK && !isSameBinding(out, binding, identity, expiresAt)) return GO_ON;
     binding.expiresAt = expiresAt;
     binding.grantedS = granted;
     binding.cseq = table[T_CSEQ] >>> 0;
@@ -159,6 +164,8 @@ export class Registrar {
     out.bindingsBefore = 1;
     out.bindingsAfter = 1;
     out.changed = true;
+    if (quick !== NOT_QUICK) return 200;
+    setEpoch(out.record.bytes, image, binding.epoch);
     this.answer(out, out.record.bytes, image, out.record.at);
     return 200;
   }

@@ -18,6 +18,7 @@ import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
 import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from './admin-config.ts';
 import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
 import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
+import { DEFAULT_DRAIN, type DrainConfig, drainKeys, drainSchema, fillDrain } from './drain-config.ts';
 import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
 import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home-config.ts';
 import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
@@ -62,6 +63,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** The admin listener: API, metrics, health, dashboard. Absent: none. */
   readonly admin?: AdminConfig;
+  /** How it goes down. */
+  readonly drain: DrainConfig;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
   readonly policy: Policy;
@@ -92,6 +95,7 @@ export const DEFAULT_CONFIG: Config = {
   checkpointBytes: CHECKPOINT_BYTES,
   udp: 'auto',
   lookupHttp: [],
+  drain: DEFAULT_DRAIN,
   logLevel: 'info',
   // A server whose phones all refresh in the same minute has built its own storm.
   policy: { ...DEFAULT_POLICY, expiresJitterPercent: 10 },
@@ -140,6 +144,7 @@ const schema = z.strictObject({
   udp: choice('auto', 'dgram').optional(),
   'log-level': choice('trace', 'debug', 'info', 'warn', 'error', 'silent').optional(),
   multicast: multicastSchema.optional(),
+  drain: drainSchema.optional(),
   hep: hepSchema.optional(),
   parser: parserSchema.optional(),
   policy: z
@@ -203,6 +208,7 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       tls: { ...merged.tls, ...raw.tls },
       connections: { ...merged.connections, ...raw.connections },
       ...((merged.admin ?? raw.admin) && { admin: { ...merged.admin, ...raw.admin } }),
+      drain: { ...merged.drain, ...raw.drain },
       lookup: { ...merged.lookup, ...raw.lookup },
       parser: { ...merged.parser, ...raw.parser },
     });
@@ -289,6 +295,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
     connections: connectionsKeys,
     admin: adminKeys,
     lookup: lookupKeys,
+    drain: drainKeys,
     hep: hepKeys,
     parser: parserKeys,
   };
@@ -328,6 +335,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     streams: fillStreams(raw.connections ?? {}),
     webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode === 'digest'),
+    drain: fillDrain(raw.drain ?? {}),
     ...(tls && { tls }),
     ...(admin && { admin }),
     ...(raw.multicast && { multicast: fillMulticast(raw.multicast) }),

@@ -46,6 +46,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
       ...filled('trusted-proxies', auth.trustedProxies),
       ...(auth.provider && { provider: { http: provider(auth.provider) } }),
     },
+    drain: hyphened(config.drain),
     abuse: hyphened(abuse),
     ...connections(config),
     lookup: {

@@ -24,6 +24,7 @@ export function takenIn(now: Config, next: Config): Config {
   return {
     ...now,
     logLevel: next.logLevel,
+    drain: next.drain,
     policy: { ...next.policy, historyBytes, messageBytesMax, timerJMs, transactionsMax, answerBytesMax },
     auth: {
       ...now.auth,

@@ -1,6 +1,8 @@
 // `aorta serve` as a process: what it prints, the signals it minds, the code it exits with.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { COUNTER } from '../shard/counters.ts';
+import { takeInheritedSockets } from '../transport/inherited-sockets.ts';
 import { type Config, ConfigError } from './config.ts';
 import { DataDirectoryError } from './data-directory.ts';
 import { formatListenAddress, hostPort } from './listen-address.ts';
@@ -34,7 +36,9 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   let server: Server;
   const progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
   try {
-    server = await tellingSystemd(startServer(config, log, undefined, reread, progress.report), systemd);
+    const inherited = takeInheritedSockets(process.env);
+    const hooks = inherited.length > 0 ? { inherited } : {};
+    server = await tellingSystemd(startServer(config, log, hooks, reread, progress.report), systemd);
   } catch (error) {
     progress.end();
     return startFailed(error, log);
@@ -67,11 +71,22 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   const signal = await ended;
   status?.stop();
   status = undefined;
-  log('info', 'stopping', { signal });
-  systemd?.stopping();
+  const { drain } = server.config;
+  log('info', 'stopping', { signal, ...(drain.announceS > 0 && { served_on_s: drain.announceS }) });
+  systemd?.stopping((drain.announceS + drain.limitS) * 1000);
+  server.drain();
+  await delay(drain.announceS * 1000);
+  const late = setTimeout(() => dieLate(log, drain.limitS), drain.limitS * 1000);
   await server.stop();
+  clearTimeout(late);
   log('info', 'stopped', { received: total(server.counters(), COUNTER.received) });
   return EXIT_OK;
+}
+
+/** What hangs is most likely a disk, and then an orderly exit would wait for it, too. All that was acknowledged is on disk. */
+function dieLate(log: Log, limitS: number): void {
+  log('fatal', 'not stopped in time: ended at once', { limit_s: limitS });
+  process.kill(process.pid, 'SIGKILL');
 }
 
 /** What SIGHUP asks for. A configuration that is wrong changes nothing. */

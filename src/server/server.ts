@@ -9,6 +9,7 @@ import type { PoolAuth, PoolOptions } from '../shard/pool-options.ts';
 import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
 import type { FlowCounts } from '../transport/flows.ts';
+import { type InheritedSocket, socketsFor } from '../transport/inherited-sockets.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { MulticastAddress } from '../transport/multicast.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
@@ -64,6 +65,10 @@ export interface Server {
    * are read anew. Undefined where there is no configuration to read. Rejects with a ConfigError, with nothing changed.
    */
   reload(): Promise<ReloadReport | undefined>;
+  /** The configuration in force. */
+  readonly config: Config;
+  /** From now on /readyz says that the server is about to stop; it serves on. */
+  drain(): void;
   /** Stops receiving, finishes what was received, closes the store. */
   stop(): Promise<void>;
 }
@@ -72,6 +77,8 @@ export interface Server {
 export interface ServerHooks {
   /** Sends an answer to a message that the program handed in. */
   readonly send?: SendAnswer;
+  /** Sockets that are bound already and outlive the process. */
+  readonly inherited?: readonly InheritedSocket[];
   /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
   readonly webSocketHandshake?: HandshakeHook;
   /** Called before the first message is taken in, for those who want to hear of every change of a binding. */
@@ -94,6 +101,11 @@ export async function startServer(
 ): Promise<Server> {
   const problems = refusals(config);
   if (problems.length > 0) throw new ConfigError(problems);
+  const astray = hooks.inherited?.find((socket) => !config.listen.some((address) => takes(address, socket)));
+  if (astray !== undefined)
+    throw new ConfigError([
+      `LISTEN_FDS: no listener for ${astray.kind} ${astray.host}:${astray.port}: add it to --listen (udp, tcp or tls, with the same address)`,
+    ]);
   const directory = openDataDirectory(config.data, {
     shards: config.shards ?? DEFAULT_SHARDS,
     anyShards: config.shards === undefined,
@@ -117,6 +129,7 @@ class RunningServer implements Server, AdminTarget {
   private readonly program = createPeers(1);
   limits: LimitWatch | undefined;
   private running = false;
+  private draining = false;
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
   private pool: Pool | undefined;
@@ -152,6 +165,7 @@ class RunningServer implements Server, AdminTarget {
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
       ...(hooks.beforeServing && { beforeServing: hooks.beforeServing }),
+      ...(hooks.inherited && { inherited: hooks.inherited }),
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
     this.lookups = await LookupService.open(this.pool, directory, config);
@@ -163,7 +177,7 @@ class RunningServer implements Server, AdminTarget {
   }
 
   get phase(): Phase {
-    if (this.stopped !== undefined) return 'draining';
+    if (this.draining || this.stopped !== undefined) return 'draining';
     return this.running ? 'ready' : 'starting';
   }
 
@@ -263,6 +277,10 @@ class RunningServer implements Server, AdminTarget {
     return report;
   }
 
+  drain(): void {
+    this.draining = true;
+  }
+
   stop(): Promise<void> {
     this.stopped ??= this.takeDown();
     return this.stopped;
@@ -287,6 +305,11 @@ class RunningServer implements Server, AdminTarget {
     const { openAdmin } = await import('./admin/admin-server.ts');
     return openAdmin(this.config.admin, this, this.log);
   }
+}
+
+/** WebSocket listeners bind their address themselves. */
+function takes(address: ListenAddress, socket: InheritedSocket): boolean {
+  return address.transport !== 'ws' && address.transport !== 'wss' && socketsFor([socket], address).length > 0;
 }
 
 /** What is there once the server has started. */

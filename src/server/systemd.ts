@@ -9,6 +9,8 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const PATH_AT = 2;
 const PATH_MAX = 107;
 const STATUS_MS = 5000;
+/** Beside what a stop may take. */
+const STOP_SPARE_MS = 5000;
 /** Asked for anew with each sign of a long start. */
 const EXTEND_START_US = 60_000_000;
 
@@ -18,7 +20,8 @@ export interface Systemd {
   ready(): void;
   /** A reload has begun; `ready()` ends it. */
   reloading(): void;
-  stopping(): void;
+  /** It may take so long. */
+  stopping(ms: number): void;
   /** From now on tells the status every few seconds and, where the unit has WatchdogSec, that the process is alive. */
   watch(status: () => string, isAlive: () => boolean): void;
   /** Ends `watch`. */
@@ -65,9 +68,9 @@ class Notifier implements Systemd {
     this.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
   }
 
-  stopping(): void {
+  stopping(ms: number): void {
     this.close();
-    this.send('STOPPING=1\nSTATUS=stopping');
+    this.send(`STOPPING=1\nEXTEND_TIMEOUT_USEC=${(ms + STOP_SPARE_MS) * 1000}\nSTATUS=stopping`);
   }
 
   watch(status: () => string, isAlive: () => boolean): void {

@@ -6,7 +6,9 @@ const SLEEPING = 0;
 const ORDER = 16; // in a cache line of its own
 
 export const ORDER_NONE = 0;
-/** Stop receiving, finish what was received, flush, return. */
+/** Read no socket any more, and say so once nothing is left that might be another shard's. */
+export const ORDER_DRAIN = 4;
+/** Finish what the rings hold, and return. */
 export const ORDER_STOP = 1;
 /** Die as by a fault: how the tests see that a shard comes back. */
 export const ORDER_CRASH = 2;

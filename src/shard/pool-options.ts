@@ -4,6 +4,7 @@ import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import type { FlowNumbers } from '../transport/flows.ts';
+import type { InheritedSocket } from '../transport/inherited-sockets.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { MulticastAddress } from '../transport/multicast.ts';
 import type { StreamPolicy } from '../transport/stream-policy.ts';
@@ -34,6 +35,8 @@ export interface PoolOptions {
   readonly durability: 'durable' | 'process';
   /** A shard's log grows by at least so many bytes between two checkpoints. */
   readonly checkpointBytes?: number;
+  /** Sockets that are bound already: listeners of their addresses use them. */
+  readonly inherited?: readonly InheritedSocket[];
   readonly policy: Policy;
   /** 32 bytes, one per data directory. */
   readonly secret: Uint8Array;

@@ -16,7 +16,7 @@ import type { MulticastAddress } from '../transport/multicast.ts';
 import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket-policy.ts';
-import { ORDER_CRASH, ORDER_STOP } from './bell.ts';
+import { ORDER_CRASH, ORDER_DRAIN, ORDER_STOP } from './bell.ts';
 import { BindingEvents } from './binding-events.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoints.ts';
 import { COUNTER } from './counters.ts';
@@ -95,13 +95,16 @@ export interface Pool {
 export async function startPool(options: PoolOptions): Promise<Pool> {
   const native = chooseUdp(options.udp);
   if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
-  const parts = openSharedParts(
-    options.shards,
-    typeof native === 'string' ? null : native,
-    options.listeners,
-    (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
-    options.policy.historyBytes,
-  );
+  const { shards, listeners, inherited = [] } = options;
+  if (typeof native === 'string' && inherited.some(({ kind }) => kind === 'udp'))
+    throw new Error(`inherited UDP sockets need the native path: ${native}`);
+  const parts = openSharedParts(typeof native === 'string' ? null : native, {
+    shards,
+    listeners,
+    inherited,
+    connections: (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
+    historyBytes: options.policy.historyBytes,
+  });
   warnOfSmallBuffers(options, parts);
   const pool = new RunningPool(options, parts);
   try {
@@ -132,6 +135,7 @@ class RunningPool implements Pool {
   private stopped: Promise<void> | undefined;
   private readonly waiting: readonly SharedArrayBuffer[];
   private readonly serving: boolean[] = [];
+  private readonly drained: (() => void)[] = [];
 
   constructor(options: PoolOptions, parts: SharedParts) {
     this.options = options;
@@ -146,6 +150,7 @@ class RunningPool implements Pool {
         messageBytesMax: options.policy.messageBytesMax,
         webSocket: options.webSocket ?? { policy: DEFAULT_WEBSOCKET_POLICY },
         ...(options.tls && { tls: options.tls }),
+        ...(options.inherited && { inherited: options.inherited }),
         numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
       },
       options.toProgram ?? (() => {}),
@@ -259,6 +264,12 @@ class RunningPool implements Pool {
   private async takeDown(): Promise<void> {
     this.stopping.abort();
     this.main.pause();
+    // A message that one shard hands to another must find it: none returns while any still may.
+    const drained = this.lives.map((life, shard) => {
+      return Promise.race([life, new Promise<void>((resolve) => (this.drained[shard] = resolve))]);
+    });
+    for (const bell of this.parts.bells) bell.give(ORDER_DRAIN);
+    await Promise.all(drained);
     for (const bell of this.parts.bells) bell.give(ORDER_STOP);
     await Promise.all(this.lives);
     await this.checkpoints.close();
@@ -302,6 +313,7 @@ class RunningPool implements Pool {
       if (news.type === 'wake') this.main.wake();
       else if (news.type === 'events') this.events.wake();
       else if (news.type === 'wait') void this.letWait(shard, news.message);
+      else if (news.type === 'drained') this.drained[shard]?.();
       else if (news.type === 'configured') this.rules.answered(shard, news.problem);
       else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);

@@ -6,7 +6,7 @@ import type { Peers } from '../registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
 import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
 import { Backlog } from './backlog.ts';
-import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_NONE, ORDER_STOP } from './bell.ts';
+import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import type { Forwarding } from './forwarding.ts';
 import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './measures.ts';
@@ -45,6 +45,8 @@ export interface LoopParts {
   readonly waiter: { wait(timeoutMs: number): void };
   /** Takes up the rules that wait at the port. */
   configure(): void;
+  /** Tells that it hands nothing to other shards any more. */
+  drained(): void;
   /** What other threads push for this one: the main thread first, then the other shards. */
   readonly rings: readonly Ring[];
   readonly forwarding: Forwarding;
@@ -61,6 +63,7 @@ export class ShardLoop {
   /** Messages of this batch that another shard took in, and counted. */
   private fromNeighbours = 0;
   private readonly backlog: Backlog;
+  private saidDrained = false;
 
   constructor(parts: LoopParts) {
     this.parts = parts;
@@ -75,11 +78,12 @@ export class ShardLoop {
       const order = bell.order;
       if (order === ORDER_CRASH) this.crash();
       if (order === ORDER_CONFIGURE) this.configure();
-      const filled = this.fill(order !== ORDER_STOP);
+      const filled = this.fill(order !== ORDER_STOP && order !== ORDER_DRAIN);
       const now = Date.now();
       if (filled > 0) this.batch(filled, now);
       else if (order === ORDER_STOP) return;
       else {
+        if (order === ORDER_DRAIN) this.drained();
         const due = shard.msToNextTick(now);
         if (due === 0) this.batch(0, now);
         else this.sleep(due < 0 || due > SLEEP_MS_MAX ? SLEEP_MS_MAX : due);
@@ -184,7 +188,8 @@ export class ShardLoop {
   private sleep(ms: number): void {
     const { bell, rings, waiter } = this.parts;
     bell.beforeSleep();
-    let quiet = bell.order === ORDER_NONE;
+    const { order } = bell;
+    let quiet = order === ORDER_NONE || order === ORDER_DRAIN;
     for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
     if (quiet) waiter.wait(ms);
     bell.afterSleep();
@@ -194,6 +199,13 @@ export class ShardLoop {
   private configure(): void {
     this.parts.bell.took(ORDER_CONFIGURE);
     this.parts.configure();
+  }
+
+  /** @cold */
+  private drained(): void {
+    if (this.saidDrained) return;
+    this.saidDrained = true;
+    this.parts.drained();
   }
 
   /** What the order to crash does. @cold */

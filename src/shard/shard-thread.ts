@@ -102,6 +102,8 @@ export type ShardNews =
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
   /** It works by the settings sent to it; `problem` says why it does not. */
   | { readonly type: 'configured'; readonly problem?: string }
+  /** It reads no socket any more, and hands nothing on. */
+  | { readonly type: 'drained' }
   | { readonly type: 'wake' }
   | { readonly type: 'events' }
   | { readonly type: 'wait'; readonly message: WaitingMessage }
@@ -250,6 +252,19 @@ function assemble(
   if (task.store.kind === 'log') rehearse(`${task.store.directory}.rehearsal`, options, createPipeline);
   shard.open();
   tellOpen(task, store, tell);
+  const drained = () => tell({ type: 'drained' });
   const configure = () => takeSettings(task.port, shard, tell);
-  return new ShardLoop({ shard, counters, measures, bell, waiter, rings, forwarding, udp, lengths, configure });
+  return new ShardLoop({
+    shard,
+    counters,
+    measures,
+    bell,
+    waiter,
+    rings,
+    forwarding,
+    udp,
+    lengths,
+    configure,
+    drained,
+  });
 }

@@ -401,7 +401,8 @@ export class Shard {
       return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
     if (!again && !this.events?.listening && state.findPlain()) {
       state.startImage(out);
-      if (this.rules.registrar.refresh(out, state.row, state.identity) === 200) return this.refreshed();
+      const keepsImage = this.history?.refreshes === true;
+      if (this.rules.registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
     }
     if (!this.load()) return this.rules.uas.failed(out);
     state.startRecord(out);

@@ -1,6 +1,7 @@
 // What the threads of a server share: counters, bells, rings, and the descriptors of sockets. Made before any shard
 // starts and owned by the main thread, so that a shard that dies takes none of it along.
 
+import { type InheritedSocket, socketsFor } from '../transport/inherited-sockets.ts';
 import * as abi from '../transport/linux-abi.ts';
 import type { UdpSocket } from '../transport/linux-udp.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
@@ -53,19 +54,23 @@ export interface SharedParts {
   close(): void;
 }
 
+export interface SharedPartsOptions {
+  readonly shards: number;
+  readonly listeners: readonly ListenAddress[];
+  /** Sockets that are bound already. */
+  readonly inherited: readonly InheritedSocket[];
+  /** Connections that may be alive at a time. */
+  readonly connections: number;
+  /** Of each shard's history; 0: none. */
+  readonly historyBytes: number;
+}
+
 /**
  * @param native null: no sockets for the shards
- * @param connections that may be alive at a time
- * @param historyBytes of each shard; 0: no history
  * Throws where an address cannot be had; then nothing stays open.
  */
-export function openSharedParts(
-  shards: number,
-  native: NativeUdp | null,
-  addresses: readonly ListenAddress[],
-  connections: number,
-  historyBytes: number,
-): SharedParts {
+export function openSharedParts(native: NativeUdp | null, options: SharedPartsOptions): SharedParts {
+  const { shards, connections, historyBytes } = options;
   const every = <T>(make: (shard: number) => T): T[] => Array.from({ length: shards }, (_, shard) => make(shard));
   const fds: number[] = [];
   const close = () => {
@@ -73,7 +78,7 @@ export function openSharedParts(
   };
   try {
     const sockets: UdpSocket[][] = every(() => []);
-    const listeners = native === null ? addresses : listenAll(native, addresses, sockets, fds);
+    const listeners = native === null ? options.listeners : listenAll(native, options, sockets, fds);
     const bellFds = native === null ? [] : every(() => native.openBell());
     fds.push(...bellFds);
     const bellMemories = every(createBellMemory);
@@ -114,15 +119,15 @@ export function chooseUdp(wanted: 'auto' | 'dgram'): NativeUdp | string {
 
 function listenAll(
   native: NativeUdp,
-  addresses: readonly ListenAddress[],
+  { listeners, inherited }: SharedPartsOptions,
   sockets: UdpSocket[][],
   fds: number[],
 ): ListenAddress[] {
-  return addresses.map((address, listener) => {
+  return listeners.map((address, listener) => {
     if (address.transport !== 'udp') return address;
-    const opened = native.listen(address, listener, sockets.length);
+    const opened = native.listen(address, listener, sockets.length, socketsFor(inherited, address));
     for (const [shard, socket] of opened.sockets.entries()) {
-      fds.push(socket.fd);
+      if (!fds.includes(socket.fd)) fds.push(socket.fd);
       sockets[shard].push(socket);
     }
     return { ...address, port: opened.port };

@@ -3,6 +3,7 @@
 // @hot
 
 import { statSync } from 'node:fs';
+import { setTime, setU16 } from '../registrar/binding.ts';
 import {
   DISPLAY_LENGTH,
   EXPIRES_AT,
@@ -12,11 +13,9 @@ import {
   PATH_LENGTH,
   Q,
   SOURCE_FAMILY,
-  setTime,
-  setU16,
   TEXTS,
   URI_LENGTH,
-} from '../registrar/binding.ts';
+} from '../registrar/image-layout.ts';
 import type { NamedAor } from './aor-key.ts';
 import { readStatic, type StaticContact, type StaticContent, staticFile } from './static-file.ts';
 

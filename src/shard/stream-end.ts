@@ -4,6 +4,7 @@
 import { createPeers, type Peers } from '../registrar/peers.ts';
 import { TrustedSources } from '../registrar/trusted-sources.ts';
 import { type FlowNumbers, Flows } from '../transport/flows.ts';
+import { type InheritedSocket, socketsFor } from '../transport/inherited-sockets.ts';
 import { parseIp } from '../transport/ip-address.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
@@ -30,6 +31,8 @@ export interface StreamEndOptions {
   readonly webSocket: WebSocketOptions;
   /** For listeners with TLS. */
   readonly tls?: TlsFiles;
+  /** For TCP and TLS. */
+  readonly inherited?: readonly InheritedSocket[];
 }
 
 export interface WebSocketOptions {
@@ -120,7 +123,9 @@ export class StreamEnd implements StreamEvents {
   private async open(address: ListenAddress, listener: number): Promise<StreamListener> {
     const { policy } = this;
     const { messageBytesMax } = this.options;
-    const options = { address, listener, flows: this.flows, events: this, policy, messageBytesMax };
+    const [inherited] = socketsFor(this.options.inherited ?? [], address);
+    const given = inherited === undefined ? {} : { inherited };
+    const options = { address, listener, flows: this.flows, events: this, policy, messageBytesMax, ...given };
     const opened = await this.opened(options);
     this.listeners.push(opened);
     return opened;

@@ -14,12 +14,20 @@ let writtenSecond = 0;
 
 /** Writes the date of an epoch time in milliseconds (from 1970 to 9999). */
 export function writeDate(writer: Writer, epochMs: number): void {
-  const second = Math.floor(epochMs / 1000);
-  if (second !== writtenSecond) {
-    render(second);
-    writtenSecond = second;
-  }
+  renderOnce(Math.floor(epochMs / 1000));
   writer.text(text);
+}
+
+/** Writes the date of a second since 1970 at into[at …], 29 bytes. */
+export function renderDate(second: number, into: Uint8Array, at: number): void {
+  renderOnce(second);
+  into.set(text, at);
+}
+
+function renderOnce(second: number): void {
+  if (second === writtenSecond) return;
+  render(second);
+  writtenSecond = second;
 }
 
 function render(second: number): void {

@@ -37,5 +37,9 @@ export const HASH_OUT = HASH_TEXT + 4224;
 export const DIGEST_TEXT = HASH_OUT + 64;
 export const DIGEST_TEXT_BYTES = 65_920;
 export const DIGEST_OUT = DIGEST_TEXT + 66_048;
+/** The constants of the registrar's module, and what it works with (registrar/refresh-memory.ts). */
+export const REGISTRAR_DATA = DIGEST_OUT + 192;
+export const REGISTRAR_MEMORY = REGISTRAR_DATA + 1024;
+export const REGISTRAR_MEMORY_BYTES = 32_768;
 /** The whole memory in pages of 64 KB, with slack behind all of these. */
 export const MEMORY_PAGES = 260;

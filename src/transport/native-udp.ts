@@ -21,10 +21,10 @@ export interface ListenerSockets {
 export interface NativeUdp {
   readonly calls: abi.Calls;
   /**
-   * Opens `count` sockets on one address. Throws an Error with `code` (`EADDRINUSE`, …) and a message that names the
+   * Opens `count` sockets on one address, or shares those out that are `inherited`: then some may be one and the same. Throws an Error with `code` (`EADDRINUSE`, …) and a message that names the
    * listener; then nothing stays open.
    */
-  listen(address: HostPort, listener: number, count: number): ListenerSockets;
+  listen(address: HostPort, listener: number, count: number, inherited?: readonly number[]): ListenerSockets;
   /** Bytes the kernel queues for a socket: twice what was asked for, or less where the system's limit is lower. */
   receiveBufferBytes(socket: UdpSocket): number;
   /** An eventfd for a bell; throws. */
@@ -38,7 +38,7 @@ export function nativeUdp(): NativeUdp | string {
   if (typeof calls === 'string') return calls;
   return {
     calls,
-    listen: (address, listener, count) => listen(calls, address, listener, count),
+    listen: (address, listener, count, inherited = []) => listen(calls, address, listener, count, inherited),
     receiveBufferBytes: ({ fd }) => {
       const value = new abi.NativeMemory(8);
       const length = new abi.NativeMemory(8);
@@ -57,11 +57,26 @@ export function nativeUdp(): NativeUdp | string {
   };
 }
 
-function listen(calls: abi.Calls, address: HostPort, listener: number, count: number): ListenerSockets {
+function listen(
+  calls: abi.Calls,
+  address: HostPort,
+  listener: number,
+  count: number,
+  inherited: readonly number[],
+): ListenerSockets {
   const ip = new Uint8Array(16);
   const family = parseIp(address.host, ip, 0);
   if (family === 0) throw new Error(`not an IP address: ${address.host}`);
   const target: Target = { calls, address, family, ip, wildcard: ip.every((byte) => byte === 0) };
+  if (inherited.length > count)
+    throw new Error(
+      `${inherited.length} inherited sockets for ${formatListener('udp', address.host, address.port)}: no more than ${count}, one per shard, are read`,
+    );
+  if (inherited.length > 0) {
+    for (const fd of inherited) prepare(target, fd);
+    const fds = Array.from({ length: count }, (_, i) => inherited[i % inherited.length]);
+    return { port: address.port, sockets: fds.map((fd) => ({ fd, listener, family, wildcard: target.wildcard })) };
+  }
   // SO_REUSEPORT would let us in beside another server of the same user. A first socket without it finds out, and
   // where the port is 0 finds a port that is really free.
   const probe = openSocket(target, address.port, false);

@@ -31,6 +31,8 @@ export interface StreamListener {
 }
 
 export interface StreamListenerOptions {
+  /** Of a socket that is bound already, and outlives the process. */
+  readonly inherited?: number;
   readonly address: ListenAddress;
   /** Its index in the configuration. */
   readonly listener: number;

@@ -49,7 +49,9 @@ export class TcpListener implements StreamListener {
         clearInterval(this.sweeper);
         reject(bindError(error.code ?? error.message, formatListener(transport, host, port)));
       });
-      server.listen({ host, port, ipv6Only: host.includes(':'), backlog: BACKLOG }, () => {
+      const { inherited } = this.options;
+      const address = { host, port, ipv6Only: host.includes(':') };
+      server.listen({ ...(inherited === undefined ? address : { fd: inherited }), backlog: BACKLOG }, () => {
         server.removeAllListeners('error');
         server.on('error', (error) => this.options.events.error(this.options.listener, error));
         const bound = server.address();

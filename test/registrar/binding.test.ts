@@ -11,14 +11,11 @@ import {
   familyOf,
   flowOf,
   hasFlag,
-  IMAGE_DIRECT,
-  IMAGE_STATIC,
   imageLength,
   instanceAt,
   instanceEnd,
   ipAt,
   isImage,
-  KEPT,
   listenerOf,
   paramsEnd,
   pathEnd,
@@ -32,6 +29,7 @@ import {
   uriEnd,
   userAgentEnd,
 } from '../../src/registrar/binding.ts';
+import { IMAGE_DIRECT, IMAGE_STATIC, KEPT } from '../../src/registrar/image-layout.ts';
 import { sameInstance } from '../../src/registrar/instance-id.ts';
 import { answered } from '../support/requests.ts';
 import { type RegisterOptions, register, VirtualShard } from '../support/virtual-shard.ts';

@@ -5,7 +5,7 @@ import type { LocationStore } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../../src/location/record.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
-import { URI_LENGTH } from '../../src/registrar/binding.ts';
+import { URI_LENGTH } from '../../src/registrar/image-layout.ts';
 import { FlakyStore } from '../support/flaky-store.ts';
 import { answered, bindings, request, statusOf, uris } from '../support/requests.ts';
 import { storedBindings } from '../support/stored-bindings.ts';

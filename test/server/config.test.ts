@@ -67,6 +67,9 @@ abuse:
   unlimited: []
   failures-max: 5
   scanner-agents: [nmap]
+drain:
+  announce-s: 4
+  limit-s: 30
 lookup:
   sip: authenticated
   from: [192.0.2.0/24]
@@ -137,6 +140,7 @@ parser:
       allowUnauthenticated: false,
       durability: 'process',
       udp: 'dgram',
+      drain: { announceS: 4, limitS: 30 },
       lookupHttp: [
         { host: '127.0.0.1', port: 8061 },
         { host: '::1', port: 0 },

@@ -26,6 +26,8 @@ export interface AortaOptions {
   readonly flags?: readonly string[];
   /** A command to put before node, e.g. a tracer. */
   readonly under?: readonly string[];
+  /** Bound sockets that it is handed as systemd does it (LISTEN_FDS). */
+  readonly sockets?: readonly number[];
 }
 
 const directories = new Set<string>();
@@ -58,8 +60,12 @@ export class Aorta {
     if (options.udp) args.push('--udp', options.udp);
     if (options.shards) args.push('--shards', String(options.shards));
     args.push(...(options.flags ?? []));
-    const [command, ...before] = [...(options.under ?? []), process.execPath];
-    return new Aorta(new Child(command, [...before, CLI, ...args]), port, address, data, options);
+    const { sockets = [] } = options;
+    const handing = ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh']; // the process's own ID is known to itself alone
+    const under = [...(sockets.length > 0 ? handing : []), ...(options.under ?? [])];
+    const [command, ...before] = [...under, process.execPath];
+    const handed = sockets.length > 0 ? { fds: sockets, env: { LISTEN_FDS: String(sockets.length) } } : {};
+    return new Aorta(new Child(command, [...before, CLI, ...args], handed), port, address, data, options);
   }
 
   /** Starts it and waits for its `ready`. */

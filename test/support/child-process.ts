@@ -25,11 +25,16 @@ export class Child {
   exit: Exit | undefined;
 
   /** Starts `command` in a process group of its own. */
-  constructor(command: string, args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    /** `fds`: descriptors that it gets as 3, 4 … */
+    options: { cwd?: string; env?: Record<string, string>; fds?: readonly number[] } = {},
+  ) {
     this.process = spawn(command, args, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', ...(options.fds ?? [])],
       detached: true,
     });
     living.add(this);

@@ -12,7 +12,8 @@ import { Shard } from '../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
 
 export interface Source {
-  readonly ip?: string;
+  /** Of IPv6 all 16 bytes. */
+  readonly ip?: string | Uint8Array;
   readonly port?: number;
   readonly transport?: number;
   readonly flow?: number;
@@ -39,6 +40,7 @@ export interface VirtualShardOptions {
   readonly auth?: ShardAuth;
   readonly flows?: FlowLiveness;
   readonly events?: EventSink;
+  readonly history?: SharedArrayBuffer;
   /** The rings to the other shards have no room. */
   readonly neighboursAreFull?: boolean;
 }
@@ -76,6 +78,7 @@ export class VirtualShard {
       ...(options.auth && { auth: options.auth }),
       ...(options.flows && { flows: options.flows }),
       ...(options.events && { events: options.events }),
+      ...(options.history && { history: options.history }),
     });
     this.shard.open();
   }
@@ -125,11 +128,9 @@ export class VirtualShard {
     slab.set(bytes, slotStart(slot));
     const { peers } = this.shard;
     const ip = source.ip ?? '192.0.2.9';
-    peers.family[slot] = 4;
-    peers.ip.set(
-      ip.split('.').map((octet) => Number(octet)),
-      slot * 16,
-    );
+    peers.family[slot] = typeof ip === 'string' ? 4 : 6;
+    peers.ip.fill(0, slot * 16, slot * 16 + 16);
+    peers.ip.set(typeof ip === 'string' ? ip.split('.').map((octet) => Number(octet)) : ip, slot * 16);
     peers.port[slot] = source.port ?? 5060;
     peers.transport[slot] = source.transport ?? 0;
     peers.flow[slot] = source.flow ?? 0;
