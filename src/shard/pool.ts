@@ -32,6 +32,7 @@ import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardSettings } from './shard-options.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import { readTalkers, type TopTalkers } from './talkers-reader.ts';
 import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
 
@@ -87,6 +88,8 @@ export interface Pool {
   readonly events: BindingEvents;
   /** The newest changes of the AOR of a key, newest first; empty where no history is kept. */
   history(key: Uint32Array, max: number): PastChange[];
+  /** Who has sent most in the last seconds. */
+  talkers(max: number): TopTalkers;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -252,6 +255,10 @@ class RunningPool implements Pool {
     return histories.length === 0 ? [] : readHistory(histories[ownerOf(key[3], histories.length)], key, max);
   }
 
+  talkers(max: number): TopTalkers {
+    return readTalkers(this.parts.talkers, max, Date.now());
+  }
+
   crash(shard: number): void {
     this.parts.bells[shard].give(ORDER_CRASH);
   }
@@ -392,6 +399,7 @@ class RunningPool implements Pool {
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
       history: parts.histories[shard],
+      talkers: parts.talkers[shard],
       events: parts.events[shard],
       eventBell: parts.eventBellMemory,
       ...(options.dataDir !== undefined && { data: options.dataDir }),

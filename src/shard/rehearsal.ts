@@ -12,6 +12,7 @@ import { createHistoryMemory } from './history.ts';
 import { Measures } from './measures.ts';
 import type { Pipeline } from './shard-loop.ts';
 import type { ShardOptions } from './shard-options.ts';
+import { TALKERS_BYTES, Talkers } from './talkers.ts';
 
 const DOMAIN = 'rehearsal.invalid';
 const PHONES = 2000;
@@ -68,6 +69,7 @@ export function rehearse(
       policy: { ...options.policy, domains: [DOMAIN] },
       counters: new Float64Array(COUNTER_NAMES.length),
       measures: new Measures(),
+      talkers: new Talkers(new SharedArrayBuffer(TALKERS_BYTES)),
       ...(options.history && { history: createHistoryMemory(0) }),
     });
     pipeline.open();

@@ -10,6 +10,7 @@ import type { GateOptions } from './gate.ts';
 import type { Measures } from './measures.ts';
 import type { Ring } from './ring.ts';
 import type { StaticTable } from './static-table.ts';
+import type { Talkers } from './talkers.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
 
@@ -43,6 +44,8 @@ export interface ShardOptions {
   readonly events?: EventSink;
   /** Where the newest changes of bindings are kept (history.ts). */
   readonly history?: SharedArrayBuffer;
+  /** Where it is counted who sends most. */
+  readonly talkers?: Talkers;
   /** Static bindings and aliases. */
   readonly statics?: StaticTable;
   /** Which connections still stand; without it all count as standing. */

@@ -29,6 +29,7 @@ import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import type { ShardOptions, ShardSettings } from './shard-options.ts';
 import { fdWake } from './shared-parts.ts';
 import { StaticTable } from './static-table.ts';
+import { Talkers } from './talkers.ts';
 import { UserTable } from './user-table.ts';
 import { type WaitingMessage, WaitingRoom } from './waiting-room.ts';
 
@@ -72,6 +73,7 @@ export interface ShardTask {
   /** Which connections are alive. */
   readonly liveFlows: SharedArrayBuffer;
   readonly history: SharedArrayBuffer | undefined;
+  readonly talkers: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
   readonly eventBell: SharedArrayBuffer;
   /** The data directory, which has the static bindings; none where everything is in memory. */
@@ -228,6 +230,7 @@ function assemble(
     flows: new LiveFlows(task.liveFlows),
     measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
+    talkers: new Talkers(task.talkers),
     ...(task.history && { history: task.history }),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
     statics: openStatics(task, tell),

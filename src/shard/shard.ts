@@ -160,7 +160,7 @@ export class Shard {
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
-    if (!this.admission.hears(slot, at, at + length, now)) return;
+    if (!this.admission.hears(slot, at, at + length, now)) return this.options.talkers?.dropped(this.peers, slot, now);
     if (isKeepAlive(at, length)) return this.keepAlive(at, length);
     let error = parse(at, at + length);
     if (this.rules.strict.length > 0) error = applyStrictness(this.rules.strict);
@@ -238,6 +238,7 @@ export class Shard {
   /** The answers have left, so long after their requests were taken in. */
   release(seconds: number): void {
     this.measures.answered(this.answers, this.peers, seconds);
+    this.options.talkers?.note(this.answers, this.peers, this.slotLength, this.now);
     this.answers.count = 0;
   }
 

@@ -13,6 +13,7 @@ import { createEventMemory } from './event-ring.ts';
 import { createHistoryMemory } from './history.ts';
 import { MEASURES_BYTES } from './measures.ts';
 import { createRingMemory } from './ring.ts';
+import { TALKERS_BYTES } from './talkers.ts';
 import { createTapMemory } from './tap.ts';
 
 const MAIN_RING_BYTES = 4 << 20;
@@ -49,6 +50,8 @@ export interface SharedParts {
   /** What happens to bindings, by shard (event-ring.ts), and the bell for whoever listens. */
   readonly events: readonly SharedArrayBuffer[];
   readonly eventBellMemory: SharedArrayBuffer;
+  /** Who sends most, by shard (talkers.ts). */
+  readonly talkers: readonly SharedArrayBuffer[];
   /** What happened to bindings lately, by shard (history.ts); empty where none is kept. */
   readonly histories: readonly SharedArrayBuffer[];
   close(): void;
@@ -103,6 +106,7 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
       taps: every(() => createRingMemory(TAP_RING_BYTES)),
       events: every(() => createEventMemory()),
       eventBellMemory: createBellMemory(),
+      talkers: every(() => new SharedArrayBuffer(TALKERS_BYTES)),
       histories: historyBytes === 0 ? [] : every(() => createHistoryMemory(historyBytes)),
       close,
     };

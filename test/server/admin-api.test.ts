@@ -310,6 +310,32 @@ describe('the history of an AOR', () => {
   });
 });
 
+describe('who sends most', () => {
+  it('is told by source and by address-of-record, refusals apart', async () => {
+    const other = await startAdmin({ shards: 2 });
+    const client = await other.client();
+    const quiet = newAor();
+    const [busy, refused] = [newAor(), 'nobody@elsewhere.example'];
+    const send = (aor: string) => client.request(client.register({ aor, contacts: ['<sip:x@127.0.0.1>'] }));
+    await send(quiet);
+    for (let i = 0; i < 40; i++) {
+      await send(busy);
+      if (i % 2 === 0) await send(refused);
+    }
+    const answer = await fetch(`${other.url}/v1/talkers?limit=2`);
+    const { sources, aors } = (await answer.json()) as Record<
+      string,
+      { name: string; perSecond: number; refusedPerSecond: number }[]
+    >;
+    expect(aors.map(({ name }) => name)).toEqual([busy, refused]);
+    expect(aors[0].refusedPerSecond).toBe(0);
+    expect(aors[1].refusedPerSecond).toBe(aors[1].perSecond);
+    expect(sources.map(({ name }) => name)).toEqual(['127.0.0.1']);
+    expect(sources[0].perSecond).toBeGreaterThan(aors[0].perSecond);
+    await other.stop();
+  });
+});
+
 describe('users', () => {
   it('are added, listed and removed, and never shown with what proves them', async () => {
     const other = await startAdmin({ auth: { ...DEFAULT_AUTH, mode: 'digest' } });

@@ -173,6 +173,7 @@ describe('aorta top, doctor and completion', () => {
   it('look at a server and a machine', async () => {
     const top = await onServer('top', '--count', '1', '--interval', '0.2');
     expect(top.stdout).toMatch(/1 bindings {2}1 AORs/);
+    expect(top.stdout).toMatch(/source +messages\/s, about +refused\/s\n127\.0\.0\.1 /);
     const doctor = await aorta('doctor', '--data', admin.config.data, '--json');
     const findings = JSON.parse(doctor.stdout) as { what: string; verdict: string }[];
     expect(findings.find(({ what }) => what === 'data directory')).toMatchObject({ verdict: 'ok' });

@@ -196,6 +196,7 @@ class RunningAdmin implements AdminServer {
       listen: () => target.shardPool?.listeners ?? [],
       restarts: () => target.shardPool?.restarts ?? 0,
       users: () => target.users,
+      talkers: (max) => this.pool().talkers(max),
       limits: () => target.limits?.usage ?? [],
       reload: async () => {
         const report = await reloaded(target);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { COUNTER, COUNTER_NAMES } from '../../shard/counters.ts';
 import { HISTOGRAM_SUM, latencyRow, OUTCOME_NAMES, SECONDS_BOUNDS, TRANSPORT_NAMES } from '../../shard/measures.ts';
 import type { ShardReading } from '../../shard/pool.ts';
+import type { TopTalkers } from '../../shard/talkers-reader.ts';
 import type { Config } from '../config.ts';
 import { effectiveConfig } from '../effective-config.ts';
 import type { LimitUsage } from '../limit-watch.ts';
@@ -23,12 +24,18 @@ export interface ServerAccess {
   listen(): readonly Parameters<typeof formatListenAddress>[0][];
   restarts(): number;
   users(): number;
+  talkers(max: number): TopTalkers;
   /** How much is in use of what cannot be exceeded. */
   limits(): readonly LimitUsage[];
   /** Reads the configuration anew and applies what can be. Throws a Problem where that makes no sense. */
   reload(): Promise<ReloadReport>;
 }
 
+const talkerSchema = z.object({
+  name: z.string().describe('IP address, or AOR'),
+  perSecond: z.number(),
+  refusedPerSecond: z.number(),
+});
 const counts = z.record(z.string(), z.number());
 const shardSchema = z.object({
   shard: z.number(),
@@ -141,6 +148,14 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
       ),
     }),
     handle: () => ({ boundsSeconds: [...SECONDS_BOUNDS], rows: latencies(server.readings()) }),
+  });
+  routes.add({
+    method: 'GET',
+    path: '/v1/talkers',
+    summary: 'Sources and addresses-of-record with the most messages in the last seconds, estimated from a sample',
+    query: z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(10) }),
+    response: z.object({ sources: z.array(talkerSchema), aors: z.array(talkerSchema) }),
+    handle: ({ query }) => server.talkers(query.limit),
   });
   routes.add({
     method: 'GET',

@@ -1,4 +1,4 @@
-// `aorta top`: a running server at a glance, drawn anew every second: rates, latency, shards, refusals by reason.
+// `aorta top`: a running server at a glance, drawn anew every second: rates, latency, shards, refusals by reason, top talkers.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -9,10 +9,23 @@ interface Sample {
   readonly at: number;
   readonly counters: Readonly<Record<string, number>>;
   readonly shards: readonly Readonly<Record<string, number>>[];
+  readonly talkers: Talkers;
   readonly latency: { readonly boundsSeconds: number[]; readonly rows: { outcome: string; counts: number[] }[] };
 }
 
+interface Talkers {
+  readonly sources: readonly Talker[];
+  readonly aors: readonly Talker[];
+}
+
+interface Talker {
+  readonly name: string;
+  readonly perSecond: number;
+  readonly refusedPerSecond: number;
+}
+
 const REASONS_SHOWN = 8;
+const TALKERS_SHOWN = 5;
 
 export function addTopCommand(root: Command): void {
   withAdminOptions(root.command('top').copyInheritedSettings(root).description('live view of a running server'))
@@ -37,12 +50,13 @@ async function top(options: AdminOptions & { interval: string; count?: string })
 }
 
 async function look(client: AdminClient): Promise<Sample> {
-  const [counters, { items }, latency] = await Promise.all([
+  const [counters, { items }, latency, talkers] = await Promise.all([
     client.get<Sample['counters']>('/v1/counters'),
     client.get<{ items: Sample['shards'] }>('/v1/shards'),
     client.get<Sample['latency']>('/v1/latency'),
+    client.get<Talkers>(`/v1/talkers?limit=${TALKERS_SHOWN}`),
   ]);
-  return { at: performance.now(), counters, shards: items, latency };
+  return { at: performance.now(), counters, shards: items, latency, talkers };
 }
 
 interface Figures {
@@ -58,6 +72,8 @@ interface Figures {
     ringBytes: number;
   }[];
   readonly refusals: Readonly<Record<string, number>>;
+  /** Of the last seconds, whatever the interval. */
+  readonly talkers: Talkers;
 }
 
 function figures(before: Sample, now: Sample): Figures {
@@ -93,6 +109,7 @@ function figures(before: Sample, now: Sample): Figures {
       ringBytes,
     })),
     refusals: Object.fromEntries(refusals.slice(0, REASONS_SHOWN)),
+    talkers: now.talkers,
   };
 }
 
@@ -118,7 +135,7 @@ function percentile(counts: readonly number[], bounds: readonly number[], part: 
   return (bounds[bucket] ?? Number.POSITIVE_INFINITY) * 1000;
 }
 
-function draw(url: string, { bindings, aors, perSecond, latencyMs, shards, refusals }: Figures): string {
+function draw(url: string, { bindings, aors, perSecond, latencyMs, shards, refusals, talkers }: Figures): string {
   const n = (value: number) => Math.round(value).toLocaleString('en-US');
   const ms = (value: number | null) => (value === null ? '-' : `≤${value} ms`);
   const rates = Object.entries(perSecond).map(([name, value]) => [name, n(value)]);
@@ -145,5 +162,13 @@ function draw(url: string, { bindings, aors, perSecond, latencyMs, shards, refus
           ]),
         ]
       : []),
+    talkerTable('source', talkers.sources, n),
+    talkerTable('address-of-record', talkers.aors, n),
   ].join('');
+}
+
+function talkerTable(title: string, talkers: readonly Talker[], n: (value: number) => string): string {
+  if (talkers.length === 0) return '';
+  const rows = talkers.map(({ name, perSecond, refusedPerSecond }) => [name, n(perSecond), n(refusedPerSecond)]);
+  return `\n${textTable([[title, 'messages/s, about', 'refused/s'], ...rows])}`;
 }
