@@ -6,7 +6,6 @@
 import { renderDate } from '../sip/date.ts';
 import { memory as theMemory, table as theTable } from '../sip/slab.ts';
 import { T_BODY_END, T_METHOD_AT } from '../sip/span-table.ts';
-import { instantiate } from '../sip/webassembly.ts';
 import { ascii, Writer } from '../sip/writer.ts';
 import { type Gruus, IN_USER, IN_VALUE } from './gruu.ts';
 import type { HomeHeaders } from './home-headers.ts';
@@ -16,7 +15,7 @@ import { LISTENER_PROGRAM, TRANSPORT_UDP } from './peers.ts';
 import type { Identity, PlainBinding } from './plain-refresh.ts';
 import type { Policy } from './policy.ts';
 import * as at from './refresh-memory.ts';
-import { REFRESH_WASM } from './refresh-wasm.ts';
+import { keyWords, requestModule, aorText as theAorText } from './request-module.ts';
 
 /** What becomes of a request: it is none for the module; it would leave another binding; the 200 is in the outbox. */
 export const NOT_QUICK = -1;
@@ -24,11 +23,11 @@ export const OTHER_BINDING = 0;
 
 const table = theTable;
 const memory = theMemory;
-const core = instantiate(REFRESH_WASM, memory) as unknown as { readonly refresh: () => number };
+const module = requestModule;
+const aorText = theAorText;
 
 const told = new Int32Array(memory.buffer, at.REFRESH_IN, at.REFRESH_IN_WORDS);
 const ipText = new Uint8Array(memory.buffer, at.IP_TEXT, 64);
-const aorText = new Uint8Array(memory.buffer, at.AOR_TEXT, at.AOR_TEXT_BYTES);
 const homeText = new Uint8Array(memory.buffer, at.HOME_TEXT, at.HOME_TEXT_BYTES);
 const texts = new Uint8Array(memory.buffer, at.TEXTS_AT, at.TEXT_COUNT * at.TEXT_BYTES);
 /** By length: the answer. */
@@ -70,7 +69,7 @@ function setText(number: number, text: string): void {
 }
 
 function setWords(index: number, bytes: Uint8Array): void {
-  const words = new Int32Array(bytes.slice().buffer);
+  const words = keyWords(bytes);
   for (let i = 0; i < 4; i++) told[index + i] = words[i];
 }
 
@@ -112,14 +111,14 @@ export class QuickRefresh {
     for (let i = 0, ip = peer << 4; i < 4; i++, ip += 4)
       told[at.IN_IP + i] = peers.ip[ip] | (peers.ip[ip + 1] << 8) | (peers.ip[ip + 2] << 16) | (peers.ip[ip + 3] << 24);
     told[at.IN_IP_LENGTH] = peers.family[peer] === 6 ? writeIp(peers, peer, ipText) : 0;
-    for (let i = 0; i < out.aorLength; i++) aorText[i] = out.aor[i];
+    if (out.aor !== aorText) for (let i = 0; i < out.aorLength; i++) aorText[i] = out.aor[i];
     if (!this.writeHome(out)) return NOT_QUICK;
     const second = Math.floor(out.now / 1000);
     if (second !== holds.second) {
       holds.second = second;
       renderDate(second, texts, DATE_AT);
     }
-    return this.take(out, core.refresh());
+    return this.take(out, module.refresh());
   }
 
   /** Its connection has ended meanwhile: then the answer leaves the binding out (live-flow.ts). */

@@ -41,8 +41,11 @@ export const IP_TEXT = REFRESH_IN + 256;
 /** The canonical AOR of the request. */
 export const AOR_TEXT = IP_TEXT + 64;
 export const AOR_TEXT_BYTES = 1024;
+/** The keys of the request: request, branch and tag, two words each. */
+export const KEYS_OUT = AOR_TEXT + 1088;
+export const KEYS_OUT_WORDS = 6;
 /** By byte: 1 where it stands in a user part, and in a parameter's value, without an escape. */
-export const PLAIN_IN_USER = AOR_TEXT + 1088;
+export const PLAIN_IN_USER = KEYS_OUT + 64;
 export const PLAIN_IN_VALUE = PLAIN_IN_USER + 256;
 /** Constant texts of an answer, TEXT_BYTES each, the last of which is the length. */
 export const TEXT_BYTES = 64;

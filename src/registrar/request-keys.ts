@@ -7,6 +7,7 @@ import { slab, table } from '../sip/slab.ts';
 import {
   ADDRESS_TAG_AT,
   ADDRESS_TAG_END,
+  T_BODY_END,
   T_CALL_ID_AT,
   T_CALL_ID_END,
   T_CSEQ,
@@ -26,6 +27,12 @@ import {
   VIA_HOST_END,
   VIA_PORT,
 } from '../sip/span-table.ts';
+import { REQUEST_BYTES_MAX } from './refresh-memory.ts';
+import { keyWords, requestKeys, requestModule } from './request-module.ts';
+
+// Constants of this module: V8 compiles them in, while it loads an import each time it is used.
+const module = requestModule;
+const keys = requestKeys;
 
 const INVITE = Uint8Array.from('INVITE', (c) => c.charCodeAt(0));
 const COOKIE = Uint8Array.from('z9hg4bk', (c) => c.charCodeAt(0));
@@ -48,14 +55,29 @@ export class RequestKeys {
   tagHigh = 0;
   tagLow = 0;
   private readonly hash: SipHash;
+  private readonly words: Int32Array;
 
   /** @param key 16 secret bytes */
   constructor(key: Uint8Array) {
     this.hash = new SipHash(key);
+    this.words = keyWords(key);
   }
 
   /** Fills all keys for the request in the table; what a malformed request lacks counts as empty. */
   take(): void {
+    if (table[T_BODY_END] - table[T_METHOD_AT] > REQUEST_BYTES_MAX) return this.takeLong();
+    const { words } = this;
+    module.takeKeys(words[0], words[1], words[2], words[3]);
+    this.requestHigh = keys[0];
+    this.requestLow = keys[1];
+    this.branchHigh = keys[2];
+    this.branchLow = keys[3];
+    this.tagHigh = keys[4];
+    this.tagLow = keys[5];
+  }
+
+  /** The same without the module, which has room for all but the longest. */
+  takeLong(): void {
     this.takeRequest(slab, table[T_METHOD_AT], table[T_METHOD_END]);
     this.takeBranch();
     this.takeTag();
@@ -71,8 +93,8 @@ export class RequestKeys {
     this.hash.word(table[T_CSEQ]);
     hash.span(bytes, methodAt, methodEnd);
     hash.end();
-    this.requestHigh = hash.out[0];
-    this.requestLow = hash.out[1];
+    this.requestHigh = hash.out[0] | 0;
+    this.requestLow = hash.out[1] | 0;
   }
 
   /** The keys of the INVITE that the ACK in the table confirms (§17.2.3). */
@@ -96,8 +118,8 @@ export class RequestKeys {
       this.span(T_VIAS + VIA_AT, T_VIAS + VIA_END);
     }
     hash.end();
-    this.branchHigh = hash.out[0];
-    this.branchLow = hash.out[1];
+    this.branchHigh = hash.out[0] | 0;
+    this.branchLow = hash.out[1] | 0;
   }
 
   /** Fills the tag from the other keys; after `takeRequest` for a CANCEL, the tag of what it cancels (§9.2). */
@@ -110,8 +132,8 @@ export class RequestKeys {
     this.hash.word(this.branchHigh);
     this.hash.word(this.branchLow);
     hash.end();
-    this.tagHigh = hash.out[0];
-    this.tagLow = hash.out[1];
+    this.tagHigh = hash.out[0] | 0;
+    this.tagLow = hash.out[1] | 0;
   }
 
   private span(at: number, end: number): void {

@@ -44,7 +44,8 @@ export class Transactions {
   answerStatus = 0;
   private readonly timerJMs: number;
   private readonly countMax: number;
-  // A queue in order of age: transaction number n lives in entry n & (capacity - 1). Index slots hold entries.
+  // A queue in order of age: transaction number n lives in entry n & (capacity - 1). An index slot holds an entry's number + 1 in its
+  // low bits (those of a slot's number), and above them bits of the request's hash, so that a stranger is seldom looked at; 0: none.
   private capacity = 4096;
   private oldest = 0;
   private requestHigh = new Uint32Array(this.capacity);
@@ -56,7 +57,7 @@ export class Transactions {
   private length = new Uint16Array(this.capacity);
   private port = new Uint16Array(this.capacity);
   private status = new Uint16Array(this.capacity);
-  private index = new Int32Array(this.capacity * 2).fill(EMPTY);
+  private index = new Int32Array(this.capacity * 2);
   // Bytes ever written to the ring; a place is still readable while it is less than a ring behind.
   private written = 0;
 
@@ -157,19 +158,23 @@ export class Transactions {
   }
 
   private lookup(high: number, low: number): number {
-    const mask = this.index.length - 1;
+    const { index } = this;
+    const mask = index.length - 1;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
-      const entry = this.index[slot];
-      if (entry === EMPTY) return EMPTY;
+      const word = index[slot];
+      if (word === 0) return EMPTY;
+      if (((word ^ high) & ~mask) !== 0) continue;
+      const entry = (word & mask) - 1;
       if (this.requestLow[entry] === low >>> 0 && this.requestHigh[entry] === high >>> 0) return entry;
     }
   }
 
   private link(entry: number): void {
-    const mask = this.index.length - 1;
+    const { index } = this;
+    const mask = index.length - 1;
     let slot = this.requestLow[entry] & mask;
-    while (this.index[slot] !== EMPTY) slot = (slot + 1) & mask;
-    this.index[slot] = entry;
+    while (index[slot] !== 0) slot = (slot + 1) & mask;
+    index[slot] = (this.requestHigh[entry] & ~mask) | (entry + 1);
   }
 
   private dropOldest(): void {
@@ -180,16 +185,17 @@ export class Transactions {
 
   /** Takes an entry out of the index and closes the gap, so that no tombstones pile up. */
   private unlink(entry: number): void {
-    const mask = this.index.length - 1;
+    const { index } = this;
+    const mask = index.length - 1;
     let hole = this.requestLow[entry] & mask;
-    while (this.index[hole] !== entry) hole = (hole + 1) & mask;
-    for (let slot = (hole + 1) & mask; this.index[slot] !== EMPTY; slot = (slot + 1) & mask) {
-      const home = this.requestLow[this.index[slot]] & mask;
+    while ((index[hole] & mask) !== entry + 1) hole = (hole + 1) & mask;
+    for (let slot = (hole + 1) & mask; index[slot] !== 0; slot = (slot + 1) & mask) {
+      const home = this.requestLow[(index[slot] & mask) - 1] & mask;
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      this.index[hole] = this.index[slot];
+      index[hole] = index[slot];
       hole = slot;
     }
-    this.index[hole] = EMPTY;
+    index[hole] = 0;
   }
 
   private grow(): void {
@@ -203,7 +209,7 @@ export class Transactions {
     this.length = this.moved(this.length, new Uint16Array(this.capacity));
     this.port = this.moved(this.port, new Uint16Array(this.capacity));
     this.status = this.moved(this.status, new Uint16Array(this.capacity));
-    this.index = new Int32Array(this.capacity * 2).fill(EMPTY);
+    this.index = new Int32Array(this.capacity * 2);
     for (let n = this.oldest; n < this.oldest + this.count; n++) this.link(n & (this.capacity - 1));
   }
 

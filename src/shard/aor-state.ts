@@ -10,18 +10,18 @@ import { nonceIdOf, refreshImage } from '../registrar/binding.ts';
 import { countImages, highestNc } from '../registrar/images.ts';
 import { type Outbox, RECORD_BYTES_MAX } from '../registrar/outbox.ts';
 import { Identity } from '../registrar/plain-refresh.ts';
-import { SipHash } from '../sip/siphash.ts';
-import { slab, table } from '../sip/slab.ts';
+import { aorHash, aorText, keyWords, requestModule } from '../registrar/request-module.ts';
+import { table } from '../sip/slab.ts';
 import { METHOD_REGISTER, T_METHOD, T_REQUEST_URI, T_TO, URI_USER_AT } from '../sip/span-table.ts';
-import { canonicalAor } from '../sip/uri.ts';
 import { RecordDescriber } from './describe-record.ts';
 
-/** Room for a canonical AOR; longer ones are nobody's. */
-const AOR_BYTES = 1024;
+// Constants of this module: V8 compiles them in, while it loads an import each time it is used.
+const module = requestModule;
+const hash = aorHash;
 
 export class AorState {
-  /** The canonical AOR of the request, aorLength bytes; -1 where it names none. */
-  readonly aor = new Uint8Array(AOR_BYTES);
+  /** The canonical AOR of the request, aorLength bytes; -1 where it names none. Good until any shard of the thread takes another. */
+  readonly aor = aorText;
   aorLength = -1;
   /** Its keyed hash. */
   readonly key = new Uint32Array(4);
@@ -35,7 +35,7 @@ export class AorState {
   private readonly describer: RecordDescriber;
   private readonly store: LocationStore;
   private readonly writes: WriteSet;
-  private readonly hash: SipHash;
+  private readonly words: Int32Array;
   private readonly keyBytes = new Uint8Array(this.key.buffer);
   private readonly loaded = new Uint8Array(RECORD_BYTES_MAX);
   private loadedAt = 0;
@@ -45,7 +45,7 @@ export class AorState {
   constructor(store: LocationStore, writes: WriteSet, hashKey: Uint8Array) {
     this.store = store;
     this.writes = writes;
-    this.hash = new SipHash(hashKey);
+    this.words = keyWords(hashKey);
     this.identity = new Identity(hashKey);
     this.describer = new RecordDescriber(this.identity);
   }
@@ -57,16 +57,13 @@ export class AorState {
   }
 
   private take(uri: number): void {
-    this.aorLength = canonicalAor(slab, table, uri, this.aor);
+    const { words } = this;
+    this.aorLength = module.takeAor(uri, words[0], words[1], words[2], words[3]);
     if (this.aorLength < 0) {
       this.key.fill(0); // nobody's, so that nothing is put down to the AOR before
       return;
     }
-    const hash = this.hash;
-    hash.begin();
-    hash.span(this.aor, 0, this.aorLength);
-    hash.end();
-    for (let i = 0; i < 4; i++) this.key[i] = hash.out[i];
+    for (let i = 0; i < 4; i++) this.key[i] = hash[i];
   }
 
   /** Names the AOR to the core. */

@@ -61,12 +61,19 @@ class BatchMemory {
 const HEADER_WORDS = abi.MMSGHDR_BYTES >> 2;
 const NAME_WORDS = abi.SOCKADDR_STRIDE >> 2;
 const CONTROL_WORDS = abi.CONTROL_STRIDE >> 2;
+const W_IN_ADDR = abi.SOCKADDR_IN_ADDR >> 2;
+const W_IN6_ADDR = abi.SOCKADDR_IN6_ADDR >> 2;
 const W_NAMELEN = abi.MSGHDR_NAMELEN >> 2;
 const W_CONTROLLEN = abi.MSGHDR_CONTROLLEN >> 2;
 const W_FLAGS = abi.MSGHDR_FLAGS >> 2;
 /** Behind the words of SO_MEMINFO: how long they may be. */
 const MEMINFO_LENGTH = (abi.MEMINFO_BYTES + 7) & ~7;
 const W_LENGTH = abi.MMSGHDR_LEN >> 2;
+
+/** The 16-byte rows of an array of `peers` as words. */
+function wordsOf(rows: Uint8Array): Int32Array {
+  return new Int32Array(rows.buffer, rows.byteOffset, rows.length >> 2);
+}
 
 /** Receives into the slab's slots and the rows of `peers`. */
 export class UdpReceiver {
@@ -81,6 +88,8 @@ export class UdpReceiver {
   private readonly sockets: readonly UdpSocket[];
   private readonly peers: Peers;
   private readonly lengths: Int32Array;
+  private readonly ipWords: Int32Array;
+  private readonly localWords: Int32Array;
   private readonly memory = new BatchMemory();
 
   /** @param lengths gets the length of the datagram in each slot, in bytes */
@@ -89,6 +98,8 @@ export class UdpReceiver {
     this.sockets = sockets;
     this.peers = peers;
     this.lengths = lengths;
+    this.ipWords = wordsOf(peers.ip);
+    this.localWords = wordsOf(peers.local);
     const base = abi.addressOf(slab);
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       this.memory.vectors.setWord(slot * abi.IOVEC_BYTES, base + slotStart(slot));
@@ -134,17 +145,17 @@ export class UdpReceiver {
   }
 
   private takeRow(slot: number, listener: number): void {
-    const { headerWords, names } = this.memory;
+    const { headerWords, names, nameWords } = this.memory;
+    const { ipWords } = this;
     const header = slot * HEADER_WORDS;
     const peers = this.peers;
     const bytes = names.bytes;
     const name = slot * abi.SOCKADDR_STRIDE;
-    const ip = slot << 4;
     const ipv6 = bytes[name] === abi.AF_INET6;
-    const from = name + (ipv6 ? abi.SOCKADDR_IN6_ADDR : abi.SOCKADDR_IN_ADDR);
-    const size = ipv6 ? 16 : 4;
-    for (let i = 0; i < size; i++) peers.ip[ip + i] = bytes[from + i];
-    for (let i = size; i < 16; i++) peers.ip[ip + i] = 0;
+    const from = slot * NAME_WORDS + (ipv6 ? W_IN6_ADDR : W_IN_ADDR);
+    const ip = slot << 2;
+    ipWords[ip] = nameWords[from];
+    for (let i = 1; i < 4; i++) ipWords[ip + i] = ipv6 ? nameWords[from + i] : 0;
     peers.family[slot] = ipv6 ? 6 : 4;
     peers.port[slot] = (bytes[name + abi.SOCKADDR_PORT] << 8) | bytes[name + abi.SOCKADDR_PORT + 1];
     peers.transport[slot] = TRANSPORT_UDP;
@@ -161,6 +172,8 @@ export class UdpReceiver {
   private takeLocal(slot: number, controlLength: number): void {
     const local = this.peers.local;
     const row = slot << 4;
+    for (let i = 0; i < 4; i++) this.localWords[(slot << 2) + i] = 0;
+    if (controlLength === 0) return;
     let size = 0;
     let from = slot * abi.CONTROL_STRIDE + abi.CMSG_DATA;
     if (controlLength >= abi.CMSG_DATA + abi.IN_PKTINFO_BYTES) {
@@ -176,7 +189,6 @@ export class UdpReceiver {
       }
     }
     for (let i = 0; i < size; i++) local[row + i] = this.memory.control.bytes[from + i];
-    for (let i = size; i < 16; i++) local[row + i] = 0;
   }
 }
 
@@ -185,6 +197,8 @@ export class UdpSender {
   private readonly calls: abi.Calls;
   private readonly sockets: readonly UdpSocket[];
   private readonly peers: Peers;
+  private readonly ipWords: Int32Array;
+  private readonly localWords: Int32Array;
   private readonly memory = new BatchMemory();
   private readonly pollfd = new abi.NativeMemory(abi.POLLFD_BYTES);
   private arena: Uint8Array | null = null;
@@ -195,6 +209,8 @@ export class UdpSender {
     this.calls = calls;
     this.sockets = sockets;
     this.peers = peers;
+    this.ipWords = wordsOf(peers.ip);
+    this.localWords = wordsOf(peers.local);
   }
 
   /** Sends every UDP answer that leaves by a socket of ours; returns how many the kernel would not take. */
@@ -256,7 +272,7 @@ export class UdpSender {
     bytes[name + abi.SOCKADDR_PORT] = port >>> 8;
     bytes[name + abi.SOCKADDR_PORT + 1] = port & 255;
     if (!ipv6) {
-      for (let i = 0; i < 4; i++) bytes[name + abi.SOCKADDR_IN_ADDR + i] = peers.ip[ip + i];
+      words[k * NAME_WORDS + W_IN_ADDR] = this.ipWords[ip >> 2];
       words[k * NAME_WORDS + 2] = 0;
       words[k * NAME_WORDS + 3] = 0;
       return abi.SOCKADDR_IN_BYTES;
@@ -272,9 +288,9 @@ export class UdpSender {
     const local = this.peers.local;
     const row = slot << 4;
     const ipv6 = this.peers.family[slot] === 6;
-    let any = 0;
-    for (let i = 0; i < 16; i++) any |= local[row + i];
-    if (any === 0) return 0;
+    const { localWords } = this;
+    const w0 = row >> 2;
+    if ((localWords[w0] | localWords[w0 + 1] | localWords[w0 + 2] | localWords[w0 + 3]) === 0) return 0;
     const words = this.memory.controlWords;
     const w = k * CONTROL_WORDS;
     words.fill(0, w, w + CONTROL_WORDS);

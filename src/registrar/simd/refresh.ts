@@ -1,6 +1,6 @@
-// AssemblyScript: the entry of the registrar's module, compiled to WebAssembly by scripts/wasm.js. A plain refresh from the
-// request in the span table: is it the binding's, and what does it draw? As plain-refresh.ts and registrar.ts do it in TypeScript,
-// byte by byte; quick-refresh.ts says when it is asked.
+// AssemblyScript: the entry of the registrar's module, compiled to WebAssembly by scripts/wasm.js. The keys of the request in the
+// span table, and a plain refresh: is it the binding's, and what does it draw? As plain-refresh.ts and registrar.ts do it in
+// TypeScript, byte by byte; quick-refresh.ts says when it is asked.
 
 import { HASH_OUT } from '../../sip/memory-map.ts';
 import { hashFinish, hashStart } from '../../sip/simd/siphash.ts';
@@ -8,7 +8,10 @@ import { KEPT } from '../image-layout.ts';
 import { IMAGE, IN_IDENTITY, IN_IDENTITY_KEY } from '../refresh-memory.ts';
 import { writeAnswer } from './answer.ts';
 import { writeKept } from './image.ts';
+import { takeAor, takeKeys } from './keys.ts';
 import { told } from './table.ts';
+
+export { takeAor, takeKeys };
 
 /** Length of the 200 at ANSWER; 0 where the request would leave another binding. */
 export function refresh(): i32 {
