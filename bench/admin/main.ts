@@ -71,17 +71,15 @@ const seen = { dumps: 0, bytes: 0, scrapes: 0, residentMax: 0 };
 /** By curl, which costs next to nothing itself. */
 async function dumps(): Promise<void> {
   while (!stopped) {
-    const curl = spawn('curl', ['-s', '-o', '/dev/null', '-w', '%{size_download}', `${url}/v1/dump`]);
-    let bytes = '';
-    curl.stdout.setEncoding('utf8').on('data', (piece) => {
-      bytes += piece;
+    const curl = spawn('curl', ['-s', `${url}/v1/dump`]);
+    curl.stdout.on('data', (piece: Buffer) => {
+      seen.bytes += piece.length;
     });
     const ended = new Promise((resolve) => curl.once('exit', resolve));
     while (!stopped && curl.exitCode === null) await Promise.race([ended, delay(50)]);
     curl.kill();
     await ended;
     if (!stopped) seen.dumps++;
-    seen.bytes += Number(bytes || 0);
   }
 }
 

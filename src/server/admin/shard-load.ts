@@ -5,16 +5,17 @@ import { COUNTER } from '../../shard/counters.ts';
 import type { ShardReading } from '../../shard/pool.ts';
 
 const LOOK_MS = 100;
-/** Part of the time on batches from which on a shard counts as busy. */
-const BUSY = 0.5;
-/** Long work rests this many times as long as it took while a shard is busy. */
-const REST = 4;
+/** From which part of its time on batches a shard is busy, and how many times as long as it took long work rests then. */
+const RESTS: readonly (readonly [busy: number, rest: number])[] = [
+  [0.8, 14],
+  [0.5, 4],
+];
 
 export class ShardLoad {
   private readonly readings: () => readonly ShardReading[];
   private lookedAt = 0;
   private before: number[] = [];
-  private busy = false;
+  private factor = 0;
 
   constructor(readings: () => readonly ShardReading[]) {
     this.readings = readings;
@@ -23,7 +24,7 @@ export class ShardLoad {
   /** After a piece of long work: gives others their turn, and rests while the shards are busy. */
   async rest(tookMs: number): Promise<void> {
     this.look();
-    await (this.busy ? delay(tookMs * REST) : turn());
+    await (this.factor > 0 ? delay(tookMs * this.factor) : turn());
   }
 
   private look(): void {
@@ -31,7 +32,8 @@ export class ShardLoad {
     const ms = now - this.lookedAt;
     if (ms < LOOK_MS) return;
     const spent = this.readings().map(({ counters }) => counters[COUNTER.busy_us]);
-    this.busy = spent.some((us, shard) => us - (this.before[shard] ?? us) > ms * 1000 * BUSY);
+    const busiest = Math.max(...spent.map((us, shard) => (us - (this.before[shard] ?? us)) / (ms * 1000)));
+    this.factor = RESTS.find(([busy]) => busiest > busy)?.[1] ?? 0;
     this.before = spent;
     this.lookedAt = now;
   }
