@@ -20,8 +20,6 @@ import type { BatchTally } from './batch-tally.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;
-/** Between two batches: connections that end in a storm are no reason to work without a pause beside the others' requests. */
-const PAUSE_MS = 2;
 /** Pairs of flow and AOR that a shard tracks; bindings beyond are no targets once their flow is dead, and expire. */
 const PAIRS_MAX = 1 << 20;
 /** Of the records of before the start: so many at a time, and how often. About 5% of a core. */
@@ -50,7 +48,6 @@ export class FlowSweeper implements RecordVisitor {
   /** Where the look at the records of before the start goes on, and when; -1 when it is over. */
   private cursor = 0;
   private lookAt = 0;
-  private sweptAt = 0;
   private now = 0;
 
   constructor(
@@ -95,8 +92,6 @@ export class FlowSweeper implements RecordVisitor {
   sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     this.taken = 0;
     if (this.cursor >= 0 && now >= this.lookAt) this.lookBack(now);
-    if (this.waiting === 0 || this.pauseMs(now) > 0) return;
-    this.sweptAt = now;
     const { tokens, dueAt, index } = this;
     while (this.waiting > 0 && this.taken < AORS_PER_BATCH) {
       const entry = this.first & (tokens.length - 1);
@@ -114,12 +109,7 @@ export class FlowSweeper implements RecordVisitor {
     if (this.waiting === 0 && this.cursor < 0) return -1;
     let at = this.cursor >= 0 ? this.lookAt : Number.POSITIVE_INFINITY;
     if (this.waiting > 0) at = Math.min(at, this.dueAt[this.first & (this.tokens.length - 1)]);
-    return at > now ? Math.ceil(at - now) : this.pauseMs(now);
-  }
-
-  private pauseMs(now: number): number {
-    const left = this.sweptAt + PAUSE_MS - now;
-    return left > 0 && left <= PAUSE_MS ? left : 0;
+    return at > now ? Math.ceil(at - now) : 0;
   }
 
   /** For the store: a record of before the start, or one written since. */
