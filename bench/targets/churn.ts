@@ -1,7 +1,7 @@
 // Churn in the store itself, without a network: 60% refreshes, 20% new bindings, 20% removals, in batches. CPU per operation and
 // the size of the files, by turnover: as many operations as there are bindings.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RowCopy } from '../../src/location/binding-row.ts';
 import type { Durability } from '../../src/location/log.ts';
@@ -63,8 +63,31 @@ export function measureChurn({ directory, bindings, turnovers, durability, tell 
   }
 }
 
+/** Bytes that reach the disk per refresh where each commit has `batch` of them, without a network; by round. */
+export function measureBatchBytes(directory: string, bindings: number, batch: number, rounds: number): number[] {
+  const path = mkdtempSync(join(directory, 'aorta-bytes-'));
+  const store = new LogStore(join(path, 'shard-0'), 'durable');
+  const churn = new Churn(store, batch);
+  try {
+    churn.grow(bindings);
+    return Array.from({ length: rounds }, () => {
+      const before = bytesWritten();
+      churn.refreshAll(bindings);
+      return (bytesWritten() - before) / bindings;
+    });
+  } finally {
+    store.close();
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function bytesWritten(): number {
+  return Number(/^write_bytes: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? 0);
+}
+
 class Churn {
   private readonly store: LogStore;
+  private readonly batch: number;
   private readonly writes = new WriteSet();
   private readonly random = seeded(1);
   private readonly row = new RowCopy();
@@ -72,14 +95,23 @@ class Churn {
   private next = 0;
   private cseq = 0;
 
-  constructor(store: LogStore) {
+  constructor(store: LogStore, batch = BATCH) {
     this.store = store;
+    this.batch = batch;
   }
 
   grow(bindings: number): void {
     while (this.next < bindings) {
       this.add();
-      if (this.writes.count === BATCH) this.commit();
+      if (this.writes.count === this.batch) this.commit();
+    }
+    this.commit();
+  }
+
+  refreshAll(times: number): void {
+    for (let i = 0; i < times; i++) {
+      this.refresh();
+      if (this.writes.count === this.batch) this.commit();
     }
     this.commit();
   }
@@ -90,7 +122,7 @@ class Churn {
       if (kind === 0) this.add();
       else if (kind === 1) this.remove();
       else this.refresh();
-      if (this.writes.count === BATCH) this.commit();
+      if (this.writes.count === this.batch) this.commit();
     }
     this.commit();
   }

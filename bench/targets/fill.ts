@@ -140,13 +140,17 @@ function patchable(bytes: Uint8Array): Template {
       for (const at of ones) writeNumber(bytes, at, n, 10);
       for (const at of zeros) writeNumber(bytes, at, index, 16);
       view.setBigUint64(images + EXPIRES_AT, BigInt(expiresAt), true);
+      // Whole seconds before, as a registrar grants them: without the binding is none that a plain refresh knows.
+      view.setBigUint64(images + REFRESHED_AT, BigInt(expiresAt - GRANTED_MS), true);
       sealRecord(bytes, 0, bytes.length);
     },
   };
 }
 
-/** Of an image: its end, epoch ms. */
+/** Of an image: its end, and when it was refreshed last, epoch ms. */
 const EXPIRES_AT = 2;
+const REFRESHED_AT = 10;
+const GRANTED_MS = 10_800_000;
 
 function writeNumber(bytes: Uint8Array, at: number, value: number, base: number): void {
   let left = value;

@@ -55,6 +55,31 @@ export async function measureCheckpoints(
   }
 }
 
+/** Refreshes per second at the second number of AORs, as a share of those at the first; by round. Both servers' data are filled. */
+export async function measureSize(
+  small: ServerOptions,
+  large: ServerOptions,
+  generator: Generator,
+  aors: readonly [small: number, large: number],
+  rounds: number,
+  tell: Tell,
+): Promise<number[]> {
+  const shares: number[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    const seen: Phase[] = [];
+    for (const [i, options] of [small, large].entries()) {
+      const server = await started(options);
+      seen.push(only(await generator.run(aors[i], ['--refresh', '--duration', 10, '--warmup', 5], server.pid)));
+      await server.stop();
+    }
+    const [few, many] = seen;
+    shares.push(many.ok_per_s / few.ok_per_s);
+    const cost = (phase: Phase) => `${Math.round(phase.ok_per_s)}/s at ${phase.server_us_per_ok} us`;
+    tell(`round ${round}: ${cost(few)}, ${cost(many)}`);
+  }
+  return shares;
+}
+
 export interface Expiry {
   readonly before: Phase;
   readonly during: Phase;

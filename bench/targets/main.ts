@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findGenerator } from '../load/generator.ts';
 import type { ServerOptions } from './aorta-server.ts';
-import { measureChurn } from './churn.ts';
+import { measureBatchBytes, measureChurn } from './churn.ts';
 import { fill } from './fill.ts';
 import { Generator } from './generator.ts';
-import { measureBytes, measureCheckpoints, measureExpiry, measureRfc7502 } from './load.ts';
+import { measureBytes, measureCheckpoints, measureExpiry, measureRfc7502, measureSize } from './load.ts';
 import { checkpointed, measureCosts, measureRestarts, started } from './restart.ts';
 import { type Cycle, measureSoak } from './soak.ts';
 import { atMost, driftRow, median, type Row, spread, targetTable } from './targets.ts';
@@ -24,7 +24,8 @@ Modes
   restart      seconds from the start of the process to the first right answer, after kill -9 (page cache warm and cold) and
                after SIGTERM, with --aors bindings
   costs        memory beyond page cache and disk per binding, with --aors bindings
-  bytes        bytes that reach the disk per refresh, 64 requests on their way at a time
+  size         the rate of refreshes at --aors bindings, as a share of that at 100,000
+  bytes        bytes that reach the disk per refresh: 64 of them in each batch, and 64 requests on their way at a time
   checkpoint   the rate of refreshes while one checkpoint follows the other, against without
   churn        60% refreshes, 20% new, 20% removals in the store itself: CPU per operation and files, by turnover
   soak         the same churn through a server, for --minutes, at --rate: CPU per operation, rate, memory, files
@@ -81,6 +82,7 @@ const { values: flags, positionals: modes } = parseArgs({
   },
 });
 
+const SMALL = 100_000;
 const aors = Number(flags.aors);
 const shards = Number(flags.shards);
 const rounds = Number(flags.rounds);
@@ -113,7 +115,7 @@ function server(data: string): ServerOptions {
   return { cli, data, port: Number(flags.port), shards, flags: ['--durability', durability] };
 }
 
-function fillData(data: string): void {
+function fillData(data: string, count = aors): void {
   const { message, localPort } = (() => {
     const g = generator();
     return { message: g.message(), localPort: g.localPort };
@@ -121,10 +123,19 @@ function fillData(data: string): void {
   const end = Date.now() + 7_200_000;
   const began = performance.now();
   const progress = (done: number) => {
-    if (done % 1_000_000 === 0) tell(`${done} of ${aors} bindings written`);
+    if (done % 1_000_000 === 0) tell(`${done} of ${count} bindings written`);
   };
-  fill({ data, shards, first: 1, aors, message, port: localPort, expiresAt: (n) => end + (n % 3600) * 1000, progress });
-  tell(`${aors} bindings in ${((performance.now() - began) / 1000).toFixed(0)} s`);
+  fill({
+    data,
+    shards,
+    first: 1,
+    aors: count,
+    message,
+    port: localPort,
+    expiresAt: (n) => end + (n % 3600) * 1000,
+    progress,
+  });
+  tell(`${count} bindings in ${((performance.now() - began) / 1000).toFixed(0)} s`);
 }
 
 let filled: string | undefined;
@@ -168,11 +179,31 @@ const MODES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
       },
     ];
   },
+  async size() {
+    const few = fresh();
+    fillData(few, SMALL);
+    const shares = await measureSize(server(few), server(await filledData()), generator(), [SMALL, aors], rounds, tell);
+    const measured = spread(shares, 2, 'x');
+    const met = median(shares) >= 0.7;
+    return [
+      {
+        target: `refreshes per second at ${aors}, of those at ${SMALL}`,
+        measured,
+        wanted: '>= 0.7 x',
+        met,
+        values: shares,
+      },
+    ];
+  },
   async bytes() {
     const options = server(await filledData());
     const values: number[] = [];
     for (let round = 0; round < rounds; round++) values.push(await measureBytes(options, generator(), aors, 64));
-    return [atMost('bytes written per refresh, 64 on their way', values, 700, 0, 'B')];
+    const batches = measureBatchBytes(base(), 100_000, 64, rounds);
+    return [
+      atMost('bytes written per refresh, 64 in a batch, by the store itself', batches, 700, 0, 'B'),
+      atMost('the same by a server with 64 requests on their way, whose batches are smaller', values, 700, 0, 'B'),
+    ];
   },
   async checkpoint() {
     const shares = await measureCheckpoints(server(await filledData()), generator(), aors, rounds, tell);

@@ -1,7 +1,7 @@
 // Reading the bindings of a shard from another thread, while the shard writes: rows from its table in shared memory, records
 // from its log. Nothing is locked: a row that changes while it is read is read again.
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { close, openSync, readSync } from 'node:fs';
 import { refreshImage } from '../registrar/binding.ts';
 import { addressOf, bindingsOf, ROW_KEY, ROW_PLACE, ROW_WORDS, RowCopy } from './binding-row.ts';
 import { NEWS_COUNT, type TableNews, type TableParts } from './binding-table.ts';
@@ -191,7 +191,7 @@ class GenerationFiles implements LogSource {
   drop(tail: number): void {
     for (const [number, fd] of this.fds) {
       if (number >= tail) continue;
-      closeSync(fd);
+      close(fd, () => {});
       this.fds.delete(number);
     }
   }

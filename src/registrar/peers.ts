@@ -43,15 +43,34 @@ export interface Peers {
   readonly local: Uint8Array;
 }
 
-export function createPeers(rows = SLOT_COUNT): Peers {
+/** @param Memory SharedArrayBuffer: for other threads to read */
+export function createPeers(
+  rows = SLOT_COUNT,
+  Memory: ArrayBufferConstructor | SharedArrayBufferConstructor = ArrayBuffer,
+): Peers {
+  const bytes = (perRow: number) => new Uint8Array(new Memory(rows * perRow));
   return {
-    family: new Uint8Array(rows),
-    ip: new Uint8Array(rows * 16),
-    port: new Uint16Array(rows),
-    transport: new Uint8Array(rows),
-    listener: new Uint8Array(rows),
-    flow: new Uint32Array(rows),
-    viaMain: new Uint8Array(rows),
-    local: new Uint8Array(rows * 16),
+    family: bytes(1),
+    ip: bytes(16),
+    port: new Uint16Array(new Memory(rows * 2)),
+    transport: bytes(1),
+    listener: bytes(1),
+    flow: new Uint32Array(new Memory(rows * 4)),
+    viaMain: bytes(1),
+    local: bytes(16),
   };
+}
+
+/** Copies a row, but for the local address. */
+export function copyPeer(from: Peers, row: number, to: Peers, toRow: number): void {
+  to.family[toRow] = from.family[row];
+  to.port[toRow] = from.port[row];
+  to.transport[toRow] = from.transport[row];
+  to.listener[toRow] = from.listener[row];
+  to.flow[toRow] = from.flow[row];
+  to.viaMain[toRow] = from.viaMain[row];
+  for (let i = 0, a = row << 4, b = toRow << 4; i < 16; i++) {
+    to.ip[b + i] = from.ip[a + i];
+    to.local[b + i] = 0;
+  }
 }

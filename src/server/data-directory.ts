@@ -155,7 +155,7 @@ function lockDirectory(directory: string): number {
   const file = join(directory, LOCK_FILE);
   let fd: number;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     fd = openSync(file, 'a+', 0o600);
   } catch (error) {
     throw unwritable(directory, error);
@@ -178,6 +178,13 @@ function lockDirectory(directory: string): number {
     closeSync(fd);
     throw unwritable(directory, error);
   }
+}
+
+/** With its parents. One by one: where the kernel says of a parent that it is there and of its child that it is not (/proc), Node's own way never ends. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** True: locked for as long as `fd` is open, whatever ends the process. Undefined: this machine has no such lock. */

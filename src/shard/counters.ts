@@ -22,6 +22,7 @@ const NAMES = [
   'resent', // answers to INVITEs that were sent again for lack of an ACK
   'options', // OPTIONS answered 200
   'stun', // STUN keep-alives answered
+  'pings', // double CRLFs answered, over connections that the shard reads itself
   'dropped_not_sip',
   'dropped_no_via',
   'dropped_response',

@@ -41,6 +41,13 @@ export class Forwarding {
     return true;
   }
 
+  /** Tells the main thread of its connections; false where its ring is full. */
+  tellMain(kind: number, bytes: Uint8Array, peers: Peers): boolean {
+    if (!this.toMain.push(kind, bytes, 0, bytes.length, peers, 0, peers.port[0])) return false;
+    this.mainTouched = true;
+    return true;
+  }
+
   ringBells(): void {
     for (let shard = 0; shard < this.touched.length; shard++) {
       if (this.touched[shard] === 0) continue;

@@ -15,7 +15,7 @@ import { type Multicast, type MulticastAddress, openMulticast } from '../transpo
 import { Bell } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { OrderEnd } from './order-end.ts';
-import { RING_FLOWS_ENDED, RING_MESSAGE, Ring } from './ring.ts';
+import { RING_ACCEPTED, RING_FLOW_NEWS, RING_FLOWS_ENDED, RING_MESSAGE, Ring } from './ring.ts';
 import type { ShardLog } from './shard-options.ts';
 import type { SharedParts } from './shared-parts.ts';
 import { StreamEnd, type StreamEndOptions } from './stream-end.ts';
@@ -49,7 +49,7 @@ export class MainEnd {
   constructor(parts: SharedParts, streams: StreamEndOptions, toProgram: (answer: Buffer, peers: Peers) => void) {
     this.toProgram = toProgram;
     this.parts = parts;
-    this.streams = new StreamEnd(parts.liveFlows, streams, {
+    this.streams = new StreamEnd(parts, streams, {
       message: (shard, ...message) => this.pushFrom(shard, RING_MESSAGE, ...message),
       ended: (shard, tokens) => this.pushFrom(shard, RING_FLOWS_ENDED, tokens, 0, tokens.length, this.peers, 0),
     });
@@ -178,11 +178,17 @@ export class MainEnd {
       while (sent < ANSWERS_PER_TURN) {
         const length = this.fromShards[shard].pop(this.answer, 0, this.peers, 0);
         if (length < 0) break;
-        this.send(shard, length);
+        this.take(shard, this.fromShards[shard].kind, length);
         sent++;
       }
     }
     return sent;
+  }
+
+  private take(shard: number, kind: number, length: number): void {
+    if (kind === RING_ACCEPTED) this.streams.accepted(this.answer, this.peers);
+    else if (kind === RING_FLOW_NEWS) this.streams.news(this.answer, length);
+    else this.send(shard, length);
   }
 
   /** Sends the answer just popped: over the connection its request came by, or by UDP; or hands it to the program. */

@@ -13,7 +13,6 @@ import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import type { MulticastAddress } from '../transport/multicast.ts';
-import { SOCKET_BUFFER_BYTES } from '../transport/native-udp.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket-policy.ts';
 import { ORDER_CRASH, ORDER_DRAIN, ORDER_STOP } from './bell.ts';
@@ -32,6 +31,7 @@ import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardSettings } from './shard-options.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import { warnOfFewDescriptors, warnOfSmallBuffers } from './system-limits.ts';
 import { readTalkers, type TopTalkers } from './talkers-reader.ts';
 import { TapEnd } from './tap-end.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './waiting-room.ts';
@@ -109,6 +109,7 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     historyBytes: options.policy.historyBytes,
   });
   warnOfSmallBuffers(options, parts);
+  warnOfFewDescriptors(options);
   const pool = new RunningPool(options, parts);
   try {
     await pool.open();
@@ -238,7 +239,9 @@ class RunningPool implements Pool {
   }
 
   get connections(): Readonly<FlowCounts> {
-    return this.main.streams.flows.counts;
+    const { counts } = this.main.streams.flows;
+    const pings = this.parts.counters.reduce((sum, memory) => sum + new Float64Array(memory)[COUNTER.pings], 0);
+    return { ...counts, pings: counts.pings + pings };
   }
 
   reload(): void {
@@ -306,6 +309,7 @@ class RunningPool implements Pool {
       first = false;
       if (performance.now() - startedAt > RESTART_FORGOTTEN_MS) wait = RESTART_MS_FIRST;
       this.restarts++;
+      this.main.streams.bury(shard);
       this.options.log('error', 'shard died', { shard, error: error.message, restart_ms: wait });
       await delay(wait, undefined, { signal: this.stopping.signal }).catch(() => {});
       wait = Math.min(wait * 2, RESTART_MS_MAX);
@@ -396,6 +400,8 @@ class RunningPool implements Pool {
       outgoing: parts.between[shard],
       toMain: parts.toMain[shard],
       liveFlows: parts.liveFlows,
+      flowRows: parts.flowRows,
+      ...(parts.epolls.length > 0 && { epoll: parts.epolls[shard] }),
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
       history: parts.histories[shard],
@@ -416,15 +422,6 @@ function settingsOf({ policy, auth, gate }: PoolOptions): ShardSettings {
     ...(auth && { auth: { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains } }),
     ...(gate && { gate }),
   };
-}
-
-/** Bursts that overflow the socket are lost without a trace, so a small buffer is worth a line. */
-function warnOfSmallBuffers({ log }: PoolOptions, { native, sockets }: SharedParts): void {
-  const socket = sockets[0]?.[0];
-  if (native === null || socket === undefined) return;
-  const bytes = native.receiveBufferBytes(socket);
-  if (bytes >= SOCKET_BUFFER_BYTES) return;
-  log('warn', 'small socket buffers: raise net.core.rmem_max', { bytes, wanted: SOCKET_BUFFER_BYTES });
 }
 
 function storeOptions(options: PoolOptions, shard: number): StoreOptions {

@@ -10,6 +10,10 @@ export const RING_MESSAGE = 1;
 export const RING_ANSWER = 2;
 /** Flows that have ended, for shards: a list of tokens, four bytes each, the lowest first. */
 export const RING_FLOWS_ENDED = 3;
+/** A connection that a shard has accepted, for the main thread: its descriptor, four bytes; the peer in its row. */
+export const RING_ACCEPTED = 4;
+/** What shards say of connections: pairs of a token and a FLOW_*, four bytes each. */
+export const RING_FLOW_NEWS = 5;
 /** Copies for whoever watches (tap.ts). */
 export const RING_TAP_REQUEST = 14;
 export const RING_TAP_ANSWER = 15;

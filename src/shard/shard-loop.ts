@@ -2,8 +2,9 @@
 // and hands it down. What is decided is the pipeline's business; what sockets and rings are made of, the transport's.
 // @hot
 
-import type { Peers } from '../registrar/peers.ts';
+import { type Peers, TRANSPORT_TCP } from '../registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
+import type { TcpEnd } from '../transport/linux-tcp.ts';
 import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
 import { Backlog } from './backlog.ts';
 import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from './bell.ts';
@@ -52,6 +53,8 @@ export interface LoopParts {
   readonly forwarding: Forwarding;
   /** The shard's own sockets; null where the main thread has them. */
   readonly udp: { readonly receiver: UdpReceiver; readonly sender: UdpSender; readonly sockets: number } | null;
+  /** Connections that the shard reads itself; null where the main thread has all. */
+  readonly tcp: TcpEnd | null;
   /** Length of the message in each slot; the receiver writes it too. */
   readonly lengths: Int32Array;
 }
@@ -60,6 +63,7 @@ export class ShardLoop {
   private readonly parts: LoopParts;
   private ringFirst = 0;
   private socketFirst = 0;
+  private tcpFirst = false;
   /** Messages of this batch that another shard took in, and counted. */
   private fromNeighbours = 0;
   private readonly backlog: Backlog;
@@ -124,12 +128,14 @@ export class ShardLoop {
 
   private fill(sockets: boolean): number {
     const filled = this.fillFromRings();
-    const { udp } = this.parts;
-    return sockets && udp !== null ? this.fillFromSockets(filled) : filled;
+    if (!sockets) return this.fillFromConnections(filled, false);
+    this.tcpFirst = !this.tcpFirst;
+    if (this.tcpFirst) return this.fillFromSockets(this.fillFromConnections(filled, true));
+    return this.fillFromConnections(this.fillFromSockets(filled), true);
   }
 
   private fillFromRings(): number {
-    const { rings, shard, lengths, udp } = this.parts;
+    const { rings, shard, lengths, udp, tcp } = this.parts;
     const max = udp === null ? SLOT_COUNT : RING_SLOTS_MAX;
     let filled = 0;
     this.fromNeighbours = 0;
@@ -141,6 +147,7 @@ export class ShardLoop {
         if (length < 0) break;
         if (rings[r].kind === RING_FLOWS_ENDED) {
           shard.flowsEnded(filled, length, Date.now());
+          if (tcp !== null) tcp.forget(filled, length);
           continue;
         }
         lengths[filled++] = length;
@@ -166,30 +173,45 @@ export class ShardLoop {
     return filled;
   }
 
+  private fillFromConnections(from: number, sockets: boolean): number {
+    const { tcp, forwarding } = this.parts;
+    if (tcp === null) return from;
+    const filled = from + tcp.receive(from, Date.now(), sockets);
+    forwarding.ringBells();
+    return filled;
+  }
+
   private send(): void {
-    const { shard, counters, forwarding, udp } = this.parts;
+    const { shard, counters, forwarding, udp, tcp } = this.parts;
     const { answers, peers } = shard;
     if (answers.count === 0) return;
     let byMain = 0;
+    let byTcp = 0;
     for (let i = 0; i < answers.count; i++) {
       const slot = answers.slot[i];
-      if (peers.viaMain[slot] === 0) continue;
+      if (peers.viaMain[slot] === 0) {
+        if (peers.transport[slot] === TRANSPORT_TCP) byTcp++;
+        continue;
+      }
       byMain++;
       const { at, end, port } = answers;
       if (!forwarding.answerByMain(answers.bytes, at[i], end[i], peers, slot, port[i]))
         counters[COUNTER.dropped_ring_full]++;
     }
-    if (byMain > 0) forwarding.ringBells();
-    if (byMain === answers.count) return;
-    if (udp === null) counters[COUNTER.dropped_send] += answers.count - byMain;
+    if (byTcp > 0 && tcp !== null) counters[COUNTER.dropped_send] += tcp.send(answers);
+    if (byMain + byTcp > 0) forwarding.ringBells();
+    const byUdp = answers.count - byMain - byTcp;
+    if (byUdp === 0) return;
+    if (udp === null) counters[COUNTER.dropped_send] += byUdp;
     else counters[COUNTER.dropped_send] += udp.sender.send(answers);
   }
 
   private sleep(ms: number): void {
-    const { bell, rings, waiter } = this.parts;
+    const { bell, rings, waiter, tcp } = this.parts;
     bell.beforeSleep();
     const { order } = bell;
     let quiet = order === ORDER_NONE || order === ORDER_DRAIN;
+    if (tcp?.hasMore) quiet = false;
     for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
     if (quiet) waiter.wait(ms);
     bell.afterSleep();

@@ -6,10 +6,13 @@ import type { TableParts } from '../location/binding-table.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import { LogStore } from '../location/log-store.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
+import { createPeers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { SLOT_COUNT } from '../sip/slab.ts';
 import { warmUp } from '../sip/warm-up.ts';
+import type { FlowRows } from '../transport/flow-rows.ts';
 import * as abi from '../transport/linux-abi.ts';
+import { TcpEnd } from '../transport/linux-tcp.ts';
 import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/linux-udp.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import type { ShardAuth } from './admission.ts';
@@ -24,7 +27,7 @@ import { Measures } from './measures.ts';
 import { openStore, type StoreOptions } from './open-store.ts';
 import type { SharedTable } from './readers.ts';
 import { rehearse } from './rehearsal.ts';
-import { Ring } from './ring.ts';
+import { RING_ACCEPTED, RING_FLOW_NEWS, Ring } from './ring.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import type { ShardOptions, ShardSettings } from './shard-options.ts';
 import { fdWake } from './shared-parts.ts';
@@ -72,6 +75,9 @@ export interface ShardTask {
   readonly tap: SharedArrayBuffer;
   /** Which connections are alive. */
   readonly liveFlows: SharedArrayBuffer;
+  readonly flowRows: FlowRows;
+  /** Where it learns of connections that it reads itself. */
+  readonly epoll?: number;
   readonly history: SharedArrayBuffer | undefined;
   readonly talkers: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
@@ -202,6 +208,39 @@ function takeSettings(port: MessagePort, shard: Pipeline, tell: Tell): void {
   }
 }
 
+function openTcp(
+  task: ShardTask,
+  calls: abi.Calls,
+  forwarding: Forwarding,
+  shard: Pipeline,
+  lengths: Int32Array,
+  counters: Float64Array,
+): TcpEnd | null {
+  if (task.epoll === undefined) return null;
+  const fd = new Int32Array(1);
+  const fdBytes = new Uint8Array(fd.buffer);
+  const nobody = createPeers(1);
+  return new TcpEnd(
+    {
+      calls,
+      epoll: task.epoll,
+      live: new LiveFlows(task.liveFlows),
+      rows: task.flowRows,
+      messageBytesMax: task.policy.messageBytesMax,
+      accepted: (descriptor, peers) => {
+        fd[0] = descriptor;
+        return forwarding.tellMain(RING_ACCEPTED, fdBytes, peers);
+      },
+      news: (pairs) => forwarding.tellMain(RING_FLOW_NEWS, pairs, nobody),
+      pinged: () => {
+        counters[COUNTER.pings]++;
+      },
+    },
+    shard.peers,
+    lengths,
+  );
+}
+
 function assemble(
   task: ShardTask,
   store: LocationStore,
@@ -243,19 +282,19 @@ function assemble(
   const lengths = new Int32Array(SLOT_COUNT);
   const bell = bells[task.index];
   const waiter = calls
-    ? new UdpWait(calls, task.bellFds[task.index], task.sockets)
+    ? new UdpWait(calls, task.bellFds[task.index], task.sockets, task.epoll)
     : new FlagWait(task.bells[task.index]);
   const udp = calls && {
     receiver: new UdpReceiver(calls, task.sockets, shard.peers, lengths),
     sender: new UdpSender(calls, task.sockets, shard.peers),
     sockets: task.sockets.length,
   };
+  const tcp = calls && openTcp(task, calls, forwarding, shard, lengths, counters);
   const rings = task.incoming.map((memory) => new Ring(memory));
   warmUp();
   if (task.store.kind === 'log') rehearse(`${task.store.directory}.rehearsal`, options, createPipeline);
   shard.open();
   tellOpen(task, store, tell);
-  const drained = () => tell({ type: 'drained' });
   const configure = () => takeSettings(task.port, shard, tell);
   return new ShardLoop({
     shard,
@@ -266,8 +305,9 @@ function assemble(
     rings,
     forwarding,
     udp,
+    tcp,
     lengths,
     configure,
-    drained,
+    drained: () => tell({ type: 'drained' }),
   });
 }

@@ -1,11 +1,12 @@
 // What the threads of a server share: counters, bells, rings, and the descriptors of sockets. Made before any shard
 // starts and owned by the main thread, so that a shard that dies takes none of it along.
 
+import { createFlowRows, type FlowRows } from '../transport/flow-rows.ts';
 import { type InheritedSocket, socketsFor } from '../transport/inherited-sockets.ts';
 import * as abi from '../transport/linux-abi.ts';
 import type { UdpSocket } from '../transport/linux-udp.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
-import { createLiveFlowsMemory } from '../transport/live-flows.ts';
+import { createLiveFlowsMemory, LiveFlows } from '../transport/live-flows.ts';
 import { type NativeUdp, nativeUdp } from '../transport/native-udp.ts';
 import { Bell, createBellMemory, flagWake } from './bell.ts';
 import { COUNTERS_BYTES } from './counters.ts';
@@ -35,6 +36,8 @@ export interface SharedParts {
   readonly bellMemories: readonly SharedArrayBuffer[];
   /** Empty where shards sleep on the flag. */
   readonly bellFds: readonly number[];
+  /** What shards learn from of connections that they read themselves, one each; empty where they have none. */
+  readonly epolls: readonly number[];
   /** The main thread's hold of each shard's bell. */
   readonly bells: readonly Bell[];
   readonly mainBellMemory: SharedArrayBuffer;
@@ -44,6 +47,7 @@ export interface SharedParts {
   readonly toMain: readonly SharedArrayBuffer[];
   /** Which connections are alive. */
   readonly liveFlows: SharedArrayBuffer;
+  readonly flowRows: FlowRows;
   /** What is watched, and the copies of it, by shard (tap.ts). */
   readonly tapMemory: SharedArrayBuffer;
   readonly taps: readonly SharedArrayBuffer[];
@@ -84,6 +88,10 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
     const listeners = native === null ? options.listeners : listenAll(native, options, sockets, fds);
     const bellFds = native === null ? [] : every(() => native.openBell());
     fds.push(...bellFds);
+    const streams = native !== null && options.listeners.some(({ transport }) => transport === 'tcp');
+    const epolls = streams ? every(() => native.openEpoll()) : [];
+    fds.push(...epolls);
+    const liveFlows = createLiveFlowsMemory(connections);
     const bellMemories = every(createBellMemory);
     const between = shards > MANY_SHARDS ? NEIGHBOUR_RING_BYTES_MANY : NEIGHBOUR_RING_BYTES;
     return {
@@ -94,6 +102,7 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
       measures: every(() => new SharedArrayBuffer(MEASURES_BYTES)),
       bellMemories,
       bellFds,
+      epolls,
       bells: bellMemories.map((memory, i) => {
         return new Bell(memory, native === null ? flagWake(memory) : fdWake(native.calls, bellFds[i]));
       }),
@@ -101,7 +110,8 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
       between: every((from) => every((to) => (from === to ? null : createRingMemory(between)))),
       fromMain: every(() => createRingMemory(MAIN_RING_BYTES)),
       toMain: every(() => createRingMemory(MAIN_RING_BYTES)),
-      liveFlows: createLiveFlowsMemory(connections),
+      liveFlows,
+      flowRows: createFlowRows(new LiveFlows(liveFlows).slots),
       tapMemory: createTapMemory(),
       taps: every(() => createRingMemory(TAP_RING_BYTES)),
       events: every(() => createEventMemory()),

@@ -8,6 +8,7 @@ import { type InheritedSocket, socketsFor } from '../transport/inherited-sockets
 import { parseIp } from '../transport/ip-address.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
+import { NativeConnection, type NativeTcp, NativeTcpListener } from '../transport/native-tcp.ts';
 import type { StreamEvents, StreamListener, StreamListenerOptions } from '../transport/stream-listener.ts';
 import type { StreamPolicy } from '../transport/stream-policy.ts';
 import { openTcpListener } from '../transport/tcp-listener.ts';
@@ -16,7 +17,10 @@ import { openTlsListener } from '../transport/tls-listener.ts';
 import { openWebSocketListener } from '../transport/websocket.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
+import { COUNTER } from './counters.ts';
+import { Paced } from './paced.ts';
 import type { ShardLog } from './shard-options.ts';
+import type { SharedParts } from './shared-parts.ts';
 
 /** How soon connections that had to wait for room in a ring are read on. */
 const RESUME_MS = 5;
@@ -47,6 +51,8 @@ export interface ShardRings {
   ended(shard: number, tokens: Uint8Array): boolean;
 }
 
+export type StreamParts = Pick<SharedParts, 'native' | 'epolls' | 'flowRows' | 'liveFlows' | 'counters'>;
+
 export class StreamEnd implements StreamEvents {
   readonly flows: Flows;
   /** Read by listeners and connections at every use, so that a change counts at once. */
@@ -54,19 +60,31 @@ export class StreamEnd implements StreamEvents {
   private readonly options: StreamEndOptions;
   private readonly rings: ShardRings;
   private readonly listeners: StreamListener[] = [];
+  /** Where shards read and write TCP themselves. */
+  private readonly native: NativeTcp | undefined;
+  private readonly nativeListeners: NativeTcpListener[] = [];
   /** Flows that are not read because the ring of their shard was full. */
   private readonly stalled: number[] = [];
   /** Flows that have ended, and what of them each shard has not been told. */
   private readonly endings: EndedFlows[];
   private endingsPending = false;
+  private readonly newsOfFlows = new Paced<{ readonly token: number; readonly what: number }>(({ token, what }) => {
+    const connection = this.flows.find(token);
+    if (connection instanceof NativeConnection) connection.listener.news(connection, what);
+  });
   private log: ShardLog = () => {};
 
-  constructor(memory: SharedArrayBuffer, options: StreamEndOptions, rings: ShardRings) {
+  constructor(parts: StreamParts, options: StreamEndOptions, rings: ShardRings) {
+    const { native, epolls, flowRows: rows, counters } = parts;
+    if (native !== null && epolls.length > 0) {
+      const loops = counters.map((memory) => new Float64Array(memory, COUNTER.loops * 8, 1));
+      this.native = { calls: native.calls, epolls, rows, beats: () => loops.map(([beat]) => beat) };
+    }
     this.policy = { ...options.policy };
     this.options = options;
     this.rings = rings;
     this.endings = Array.from({ length: options.shards }, () => new EndedFlows());
-    this.flows = new Flows(new LiveFlows(memory), options.numbers, this.policy);
+    this.flows = new Flows(new LiveFlows(parts.liveFlows), options.numbers, this.policy, rows);
   }
 
   /** Binds what is no UDP among the addresses; gives all, with real ports. Rejects with the first that cannot be had. */
@@ -86,6 +104,22 @@ export class StreamEnd implements StreamEvents {
     if (this.rings.message(shard, bytes, at, end, peers, this.flows.rowOf(token))) return true;
     if (this.stalled.push(token) === 1) setTimeout(() => this.resume(), RESUME_MS);
     return false;
+  }
+
+  /** A shard has accepted a connection: its descriptor in `bytes`, its peer the one row. */
+  accepted(bytes: Uint8Array, peers: Peers): void {
+    this.nativeListeners[peers.listener[0]]?.accepted(wordAt(bytes, 0), peers);
+  }
+
+  /** What a shard says of connections that it reads. */
+  news(bytes: Uint8Array, length: number): void {
+    for (let at = 0; at < length; at += 8)
+      this.newsOfFlows.add({ token: wordAt(bytes, at) >>> 0, what: wordAt(bytes, at + 4) });
+  }
+
+  /** A shard has died. */
+  bury(shard: number): void {
+    for (const listener of this.nativeListeners) listener?.bury(shard, this.options.shards);
   }
 
   closed(token: number): void {
@@ -117,6 +151,7 @@ export class StreamEnd implements StreamEvents {
   }
 
   async close(): Promise<void> {
+    this.newsOfFlows.finish();
     await Promise.all(this.listeners.map((listener) => listener.close()));
   }
 
@@ -143,7 +178,7 @@ export class StreamEnd implements StreamEvents {
 
   private opened(options: StreamListenerOptions): StreamListener | Promise<StreamListener> {
     const { transport } = options.address;
-    if (transport === 'tcp') return openTcpListener(options);
+    if (transport === 'tcp') return this.openTcp(options);
     const { webSocket, tls } = this.options;
     if (transport === 'tls') {
       if (tls === undefined) throw new Error('a TLS listener needs a certificate and its key');
@@ -163,9 +198,20 @@ export class StreamEnd implements StreamEvents {
     });
   }
 
+  private openTcp(options: StreamListenerOptions): StreamListener | Promise<StreamListener> {
+    if (this.native === undefined) return openTcpListener(options);
+    const opened = new NativeTcpListener(options, this.native);
+    this.nativeListeners[options.listener] = opened;
+    return opened;
+  }
+
   private resume(): void {
     for (const token of this.stalled.splice(0)) this.flows.resume(token);
   }
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }
 
 /** Tokens of flows that have ended, of which one shard is to be told. */

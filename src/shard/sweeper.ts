@@ -15,7 +15,7 @@ import type { History } from './history.ts';
 import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
-const AORS_PER_BATCH = 128;
+const AORS_PER_BATCH = 48;
 /** Between two looks: a million that end at once are no reason to work without a pause beside the others' requests. */
 const PAUSE_MS = 2;
 

@@ -50,6 +50,11 @@ export class Framer {
     return this.scanned > 0;
   }
 
+  /** Whether it remembers nothing: any other could take its place. */
+  get isFresh(): boolean {
+    return this.scanned === 0 && this.blank === 0;
+  }
+
   /** Looks at bytes[at, end). After FRAME_MORE it is called again with the same message's bytes from `this.at` on, and more. */
   next(bytes: Uint8Array, at: number, end: number, bytesMax: number): number {
     let p = at;

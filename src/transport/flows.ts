@@ -1,7 +1,8 @@
 // The table of live connections, whatever their transport: token → connection, who its peer is, how many there are and may
 // be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
 
-import { createPeers, type Peers, TRANSPORT_WSS, VIA_MAIN, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
+import { type Peers, TRANSPORT_WSS, VIA_MAIN, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
+import { createFlowRows, type FlowRows } from './flow-rows.ts';
 import { parseIp } from './ip-address.ts';
 import type { LiveFlows } from './live-flows.ts';
 import type { StreamPolicy } from './stream-policy.ts';
@@ -25,6 +26,8 @@ export interface FlowSource {
   /** IPv4 or IPv6, as Node gives it. */
   readonly address: string | undefined;
   readonly port: number | undefined;
+  /** Its descriptor, where the shards read and write it themselves. */
+  readonly fd?: number;
 }
 
 /** Totals since the start; `open` is a gauge. */
@@ -80,6 +83,7 @@ export class Flows {
   };
   private readonly live: LiveFlows;
   private readonly policy: StreamPolicy;
+  private readonly rows: FlowRows;
   private readonly connections: (Connection | undefined)[] = [];
   private readonly perSource = new Map<string, number>();
   private readonly numbers: FlowNumbers;
@@ -87,12 +91,13 @@ export class Flows {
   private next: number;
   private used = 0;
 
-  constructor(live: LiveFlows, numbers: FlowNumbers, policy: StreamPolicy) {
+  constructor(live: LiveFlows, numbers: FlowNumbers, policy: StreamPolicy, rows = createFlowRows(live.slots)) {
     this.live = live;
+    this.rows = rows;
     this.policy = policy;
     this.numbers = numbers;
     this.next = numbers.first;
-    this.peers = createPeers(live.slots);
+    this.peers = rows.peers;
   }
 
   /**
@@ -128,7 +133,8 @@ export class Flows {
     peers.transport[row] = source.transport;
     peers.listener[row] = source.listener;
     peers.flow[row] = token;
-    peers.viaMain[row] = VIA_MAIN;
+    peers.viaMain[row] = source.fd === undefined ? VIA_MAIN : 0;
+    if (source.fd !== undefined) this.beginRow(row, source.fd);
     this.connections[row] = connection;
     counts.open++;
     counts.opened++;
@@ -136,6 +142,11 @@ export class Flows {
     counts.openedBy[source.transport]++;
     this.live.begin(token);
     return token;
+  }
+
+  /** The connection of a live flow. */
+  find(token: number): Connection | undefined {
+    return this.live.isAlive(token) ? this.connections[this.rowOf(token)] : undefined;
   }
 
   /** Row of `peers` that describes a live flow. */
@@ -150,8 +161,7 @@ export class Flows {
 
   /** Sends bytes[at, end) to the other end; false where the flow has ended or takes no more. */
   send(token: number, bytes: Uint8Array, at: number, end: number): boolean {
-    if (!this.live.isAlive(token)) return false;
-    return this.connections[this.rowOf(token)]?.send(bytes, at, end) ?? false;
+    return this.find(token)?.send(bytes, at, end) ?? false;
   }
 
   /** The peer has shown that it is one of ours, which may speak for users (peers.ts). */
@@ -160,11 +170,11 @@ export class Flows {
   }
 
   resume(token: number): void {
-    if (this.live.isAlive(token)) this.connections[this.rowOf(token)]?.resume();
+    this.find(token)?.resume();
   }
 
   close(token: number): void {
-    if (this.live.isAlive(token)) this.connections[this.rowOf(token)]?.close();
+    this.find(token)?.close();
   }
 
   /** The connection is gone, says its listener. False where that was known. */
@@ -180,6 +190,14 @@ export class Flows {
     this.counts.open--;
     this.counts.openBy[this.peers.transport[row]]--;
     return true;
+  }
+
+  private beginRow(row: number, fd: number): void {
+    const { rows } = this;
+    rows.fd[row] = fd;
+    rows.heardAt[row] = Math.floor(Date.now() / 1000);
+    rows.messageSince[row] = 0;
+    Atomics.store(rows.unanswered, row, 0);
   }
 
   private newToken(): number {

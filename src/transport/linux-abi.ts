@@ -1,5 +1,5 @@
 // The native layout in one place: the system calls Aorta makes on Linux, their constants and structures, and addresses of
-// memory. x64 and arm64 agree on all of it. Nothing here knows SIP, shards or batches; no address leaves this directory.
+// memory. x64 and arm64 agree on all of it but epoll_event. Nothing here knows SIP, shards or batches; no address leaves this directory.
 
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
@@ -11,7 +11,12 @@ export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+export const SOCK_STREAM_FLAGS = 1 | 0o2000000 | 0o4000; // close on exec, non-blocking
+export const F_SETFL = 4;
+export const O_NONBLOCK = 0o4000;
+export const ACCEPT_FLAGS = 0o2000000 | 0o4000;
 export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
 export const SO_TYPE = 3;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
@@ -23,12 +28,17 @@ export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const IPPROTO_IP = 0;
 export const IP_PKTINFO = 8;
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_TRUNC = 0x20;
+export const MSG_NOSIGNAL = 0x4000;
+export const SHUT_WR = 1;
+export const SHUT_RDWR = 2;
 export const POLLIN = 1;
 export const POLLOUT = 4;
 export const EVENTFD_FLAGS = 0o2000000 | 0o4000; // close on exec, non-blocking
@@ -75,8 +85,18 @@ export const CONTROL_STRIDE = 40;
 // struct pollfd { int fd; i16 events; i16 revents }
 export const POLLFD_BYTES = 8;
 
+// struct epoll_event { u32 events; u64 data }, packed on x64 alone
+export const EPOLLIN = 1;
+export const EPOLLONESHOT = 1 << 30;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
+export const EPOLL_CLOEXEC = 0o2000000;
+export const EPOLL_EVENT_BYTES = process.arch === 'x64' ? 12 : 16;
+export const EPOLL_DATA = process.arch === 'x64' ? 4 : 8;
+
 const { errno } = constants;
-export const { EINTR, EAGAIN, ECONNREFUSED, ENOBUFS, ENOMEM, EBADF, ENOTSOCK, EFAULT, EINVAL } = errno;
+export const { EINTR, EAGAIN, ECONNREFUSED, ECONNABORTED, ENOBUFS, ENOMEM, EBADF, ENOTSOCK, EFAULT, EINVAL } = errno;
 
 /** The system calls; each returns -1 and sets `errno()` on failure. Addresses come from `addressOf` and arithmetic on it. */
 export interface Calls {
@@ -87,6 +107,15 @@ export interface Calls {
   getsockopt(fd: number, level: number, name: number, value: number, lengthAddress: number): number;
   recvmmsg(fd: number, headers: number, count: number, flags: number, timeout: number): number;
   sendmmsg(fd: number, headers: number, count: number, flags: number): number;
+  fcntl(fd: number, command: number, value: number): number;
+  listen(fd: number, backlog: number): number;
+  accept4(fd: number, address: number, lengthAddress: number, flags: number): number;
+  recv(fd: number, address: number, length: number, flags: number): number;
+  send(fd: number, address: number, length: number, flags: number): number;
+  shutdown(fd: number, how: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: number): number;
+  epoll_wait(epoll: number, events: number, max: number, timeoutMs: number): number;
   poll(fds: number, count: number, timeoutMs: number): number;
   eventfd(initial: number, flags: number): number;
   read(fd: number, address: number, length: number): number;
@@ -103,6 +132,15 @@ const SIGNATURES: Record<Exclude<keyof Calls, 'errno'>, [result: string, args: s
   getsockopt: ['int', ['int', 'int', 'int', 'size_t', 'size_t']],
   recvmmsg: ['int', ['int', 'size_t', 'uint', 'int', 'size_t']],
   sendmmsg: ['int', ['int', 'size_t', 'uint', 'int']],
+  fcntl: ['int', ['int', 'int', 'int']],
+  listen: ['int', ['int', 'int']],
+  accept4: ['int', ['int', 'size_t', 'size_t', 'int']],
+  recv: ['long', ['int', 'size_t', 'size_t', 'int']],
+  send: ['long', ['int', 'size_t', 'size_t', 'int']],
+  shutdown: ['int', ['int', 'int']],
+  epoll_create1: ['int', ['int']],
+  epoll_ctl: ['int', ['int', 'int', 'int', 'size_t']],
+  epoll_wait: ['int', ['int', 'size_t', 'int', 'int']],
   poll: ['int', ['size_t', 'size_t', 'int']],
   eventfd: ['int', ['uint', 'int']],
   read: ['long', ['int', 'size_t', 'size_t']],

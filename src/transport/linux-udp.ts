@@ -338,7 +338,7 @@ export class UdpSender {
   }
 }
 
-/** Waits on the bell's eventfd and the sockets. */
+/** Waits on the bell's eventfd, the sockets, and the epoll descriptor of the connections. */
 export class UdpWait {
   private readonly calls: abi.Calls;
   private readonly fds: abi.NativeMemory;
@@ -346,13 +346,16 @@ export class UdpWait {
   private readonly bell: number;
   private readonly scratch = new abi.NativeMemory(8);
 
-  constructor(calls: abi.Calls, bell: number, sockets: readonly UdpSocket[]) {
+  constructor(calls: abi.Calls, bell: number, sockets: readonly UdpSocket[], epoll?: number) {
     this.calls = calls;
     this.bell = bell;
-    this.count = sockets.length + 1;
+    const fds = [bell];
+    for (let i = 0; i < sockets.length; i++) fds.push(sockets[i].fd);
+    if (epoll !== undefined) fds.push(epoll);
+    this.count = fds.length;
     this.fds = new abi.NativeMemory(this.count * abi.POLLFD_BYTES);
     for (let i = 0; i < this.count; i++) {
-      this.fds.view.setInt32(i * abi.POLLFD_BYTES, i === 0 ? bell : sockets[i - 1].fd, true);
+      this.fds.view.setInt32(i * abi.POLLFD_BYTES, fds[i], true);
       this.fds.view.setInt16(i * abi.POLLFD_BYTES + 4, abi.POLLIN, true);
     }
   }

@@ -29,6 +29,8 @@ export interface NativeUdp {
   receiveBufferBytes(socket: UdpSocket): number;
   /** An eventfd for a bell; throws. */
   openBell(): number;
+  /** What a shard learns from of its connections; throws. */
+  openEpoll(): number;
   close(fd: number): void;
 }
 
@@ -49,6 +51,11 @@ export function nativeUdp(): NativeUdp | string {
     openBell: () => {
       const fd = calls.eventfd(0, abi.EVENTFD_FLAGS);
       if (fd < 0) throw new Error(`cannot open an eventfd: ${abi.errnoName(calls.errno())}`);
+      return fd;
+    },
+    openEpoll: () => {
+      const fd = calls.epoll_create1(abi.EPOLL_CLOEXEC);
+      if (fd < 0) throw new Error(`cannot open an epoll descriptor: ${abi.errnoName(calls.errno())}`);
       return fd;
     },
     close: (fd) => {
@@ -107,7 +114,7 @@ function openSocket(target: Target, port: number, shared: boolean): number {
   const listener = formatListener('udp', target.address.host, port);
   const fd = calls.socket(family === 4 ? abi.AF_INET : abi.AF_INET6, abi.SOCK_DGRAM_CLOEXEC, 0);
   if (fd < 0) throw bindError(abi.errnoName(calls.errno()), listener);
-  const name = sockaddr(target, port);
+  const name = sockaddr(family, target.ip, port);
   if (family === 6) setOption(calls, fd, abi.IPPROTO_IPV6, abi.IPV6_V6ONLY, 1);
   const refused = shared && !setOption(calls, fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, 1);
   if (refused || calls.bind(fd, name.address, nameBytes(family)) < 0) {
@@ -133,13 +140,13 @@ function prepare({ calls, family, wildcard }: Target, fd: number): void {
   else setOption(calls, fd, abi.IPPROTO_IPV6, abi.IPV6_RECVPKTINFO, 1);
 }
 
-function setOption(calls: abi.Calls, fd: number, level: number, name: number, value: number): boolean {
+export function setOption(calls: abi.Calls, fd: number, level: number, name: number, value: number): boolean {
   const memory = new abi.NativeMemory(8);
   memory.view.setInt32(0, value, true);
   return calls.setsockopt(fd, level, name, memory.address, 4) === 0;
 }
 
-function sockaddr({ family, ip }: Target, port: number): abi.NativeMemory {
+export function sockaddr(family: 4 | 6, ip: Uint8Array, port: number): abi.NativeMemory {
   const memory = new abi.NativeMemory(abi.SOCKADDR_STRIDE);
   memory.view.setUint16(0, family === 4 ? abi.AF_INET : abi.AF_INET6, true);
   memory.view.setUint16(abi.SOCKADDR_PORT, port, false);
@@ -148,11 +155,11 @@ function sockaddr({ family, ip }: Target, port: number): abi.NativeMemory {
   return memory;
 }
 
-function nameBytes(family: 4 | 6): number {
+export function nameBytes(family: 4 | 6): number {
   return family === 4 ? abi.SOCKADDR_IN_BYTES : abi.SOCKADDR_IN6_BYTES;
 }
 
-function boundPort(calls: abi.Calls, fd: number, family: 4 | 6): number {
+export function boundPort(calls: abi.Calls, fd: number, family: 4 | 6): number {
   const name = new abi.NativeMemory(abi.SOCKADDR_STRIDE);
   const length = new abi.NativeMemory(8);
   length.view.setUint32(0, nameBytes(family), true);

@@ -138,4 +138,9 @@ describe('data directory', () => {
     writeFileSync(path, 'a file');
     expect(refusal()).toMatchObject({ kind: 'unwritable', message: expect.stringContaining(path) });
   });
+
+  it.skipIf(process.platform !== 'linux')('is refused at once where nothing can be made', () => {
+    path = '/proc/aorta/data';
+    expect(refusal()).toMatchObject({ kind: 'unwritable', message: expect.stringContaining('/proc/aorta') });
+  });
 });

@@ -5,6 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { descriptorLimit } from '../../transport/descriptor-limit.ts';
 import { SOCKET_BUFFER_BYTES } from '../../transport/native-udp.ts';
 import { type Config, createConfig, DEFAULT_CONFIG } from '../config.ts';
 import { readConfigFile } from '../config-file.ts';
@@ -83,9 +84,9 @@ function receiveBuffer(): Finding {
 
 function descriptors(): Finding {
   const what = 'file descriptors';
-  const [, limit] = /^Max open files +([0-9]+|unlimited)/m.exec(readOr('/proc/self/limits', '')) ?? [];
+  const limit = descriptorLimit();
   if (limit === undefined) return { what, verdict: 'ok', detail: 'not known on this system' };
-  const enough = limit === 'unlimited' || Number(limit) >= DESCRIPTORS_WANTED;
+  const enough = limit >= DESCRIPTORS_WANTED;
   const detail = enough
     ? `limit ${limit}`
     : `limit ${limit}, one for each connection: LimitNOFILE=${DESCRIPTORS_WANTED} or ulimit -n`;
