@@ -19,10 +19,10 @@ const PRESSURE_LOW = 0.25;
 /** The wait, as a part of the target, and the part of the buffers' room, that press fully. */
 const WAIT_FULL = 0.4;
 const FILL_FULL = 0.6;
-/** Buffers may be small: less than this part of the target waiting is no reason to put anybody off. */
-const WAIT_MIN = 0.08;
 /** Where even refusing all would not do, some get in all the same: else none would until the storm is over. */
 const SHARE_MIN = 0.2;
+/** A backlog of less than this part of the target is a burst: after a restart, say. Longer, and the buffers would run over. */
+const BURST = 0.4;
 /** A storm is over when nothing has been left waiting for so many targets. */
 const CALM_TARGETS = 4;
 
@@ -66,9 +66,9 @@ export class Overload {
     if (waitMs === 0) this.behindSince = 0;
     else if (this.behindSince === 0) this.behindSince = now;
     const behindMs = this.behindSince === 0 ? 0 : now - this.behindSince;
-    if (behindMs > targetMs || (commitMs > targetMs && waitMs > 0)) this.stormUntil = now + targetMs * CALM_TARGETS;
-    const pressed = now < this.stormUntil || waitMs > targetMs * WAIT_MIN;
-    this.share = pressed ? shareAt(Math.max(waitMs / (targetMs * WAIT_FULL), fill / FILL_FULL)) : 1;
+    if (behindMs > targetMs * BURST || (commitMs > targetMs && waitMs > 0))
+      this.stormUntil = now + targetMs * CALM_TARGETS;
+    this.share = now < this.stormUntil ? shareAt(Math.max(waitMs / (targetMs * WAIT_FULL), fill / FILL_FULL)) : 1;
     const worth = done + this.refused * REFUSAL;
     this.refused = 0;
     if (worth < MEASURED_MIN || batchMs <= 0) return;

@@ -71,6 +71,11 @@ export interface Registrar {
   subscribe(listener: BindingListener): () => void;
   /** Takes a message that the program received. Its answer goes to `send`, once what it says is committed. */
   handle(bytes: Uint8Array, source: MessageSource): void;
+  /**
+   * A connection of the program has ended, as `isAlive` says from now on: its bindings leave the store, each with a `flow-ended`.
+   * Without threads alone. Lookups skip them anyhow.
+   */
+  flowEnded(flow: number): void;
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
   /**
@@ -125,6 +130,11 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
       if (!handsIn) throw new Error('a program that hands messages in needs the option "send" for the answers');
       serving().handle(bytes, source);
     },
+    flowEnded: (flow) => {
+      const { flowEnded } = serving();
+      if (flowEnded === undefined) throw new Error('flowEnded needs the options "threads: false" and "isAlive"');
+      flowEnded(flow);
+    },
     counters: () => serving().counters(),
     changeStatic: (change) => serving().changeStatic(change),
   };
@@ -152,7 +162,10 @@ class EarlyListeners {
   }
 }
 
-type Running = Pick<Server, 'listen' | 'lookup' | 'subscribe' | 'handle' | 'counters' | 'stop' | 'changeStatic'>;
+interface Running
+  extends Pick<Server, 'listen' | 'lookup' | 'subscribe' | 'handle' | 'counters' | 'stop' | 'changeStatic'> {
+  readonly flowEnded?: (flow: number) => void;
+}
 
 function configOf(options: RegistrarOptions): Config {
   const listen = (options.listen ?? []).map((one) => (typeof one === 'string' ? parseListenAddress(one) : one));
@@ -224,6 +237,7 @@ async function startInline(
       lookup: (aor, preferences) => lookups.lookup(aor, Date.now(), preferences),
       subscribe: (listener) => inline.events.subscribe(listener),
       handle: (bytes, source) => inline.handle(bytes, source),
+      ...(flows && { flowEnded: (flow) => inline.flowEnded(flow) }),
       counters: () => [inline.counters],
       changeStatic: (change) => {
         if (directory !== undefined) return changeStatic(directory.path, change);

@@ -102,6 +102,15 @@ export class InlineRegistrar {
     else this.turn ??= setImmediate(() => this.commit());
   }
 
+  /** A connection of the program has ended: what was registered over it goes, after the grace that the policy gives. */
+  flowEnded(flow: number): void {
+    if (this.closed) return;
+    const at = slotStart(this.filled);
+    for (let i = 0; i < 4; i++) slab[at + i] = flow >>> (8 * i);
+    this.shard.flowsEnded(this.filled, 4, Date.now());
+    this.turn ??= setImmediate(() => this.commit());
+  }
+
   /** Answers what has been handed in, and closes the store. */
   close(): void {
     if (this.closed) return;

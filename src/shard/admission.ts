@@ -154,10 +154,11 @@ export class Admission {
     return this.checkCredentials(authenticator, state);
   }
 
-  /** Whether there is a user of the AOR's name, as far as that is known without asking anyone. */
-  knowsUser(): boolean {
+  /** Whether there is a user of the AOR's name, as far as that is known without asking anyone; null where there are no users. */
+  knowsUser(): boolean | null {
     const { auth, state } = this;
-    if (auth === undefined || state.aorLength < 0) return false;
+    if (auth === undefined) return null;
+    if (state.aorLength < 0) return false;
     let host = state.aorLength;
     while (host > 0 && state.aor[host - 1] !== AT_SIGN) host--;
     const realm = auth.users.realmOf(state.aor, host, state.aorLength);

@@ -50,9 +50,13 @@ export class AskedFor {
     return this.kind === GRUU_INVALID || !gruus.leadsTo(bytes, image);
   }
 
-  /** Without a contact: whether the URI itself says that there is a user, who is merely not there. */
-  get isKnown(): boolean {
-    return this.kind === GRUU_PUBLIC || this.alias !== null;
+  /**
+   * Without a contact: whether there is such a user all the same, who is merely not there.
+   * @param isUser whether the AOR is a user's; null where nobody keeps users
+   */
+  isKnown(isUser: boolean | null): boolean {
+    if (this.kind === GRUU_INVALID) return false;
+    return this.alias !== null || (isUser ?? this.kind === GRUU_PUBLIC);
   }
 
   /** The images of the AOR in bytes[at, end) with its static ones. */

@@ -381,7 +381,7 @@ export class Shard {
     out.state = asked.bytes;
     out.stateAt = asked.at;
     out.stateEnd = asked.end;
-    return this.redirect.answer(out, asked, asked.isKnown || this.admission.knowsUser());
+    return this.redirect.answer(out, asked, asked.isKnown(this.admission.knowsUser()));
   }
 
   private serveOptions(): number {

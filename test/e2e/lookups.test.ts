@@ -4,10 +4,11 @@ import { readFileSync, statSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { killAll } from '../support/child-process.ts';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { killAll, poll, run } from '../support/child-process.ts';
 import { importUsers } from '../support/login-client.ts';
 import { contacts, header, SipClient, tagOf } from '../support/sip-client.ts';
+import { StreamClient } from '../support/stream-client.ts';
 
 let aorta: Aorta;
 let client: SipClient;
@@ -181,6 +182,52 @@ describe('a lookup', () => {
   });
 });
 
+describe('what has ended', () => {
+  let other: Aorta;
+  let local: SipClient;
+  let lookups: string;
+
+  beforeAll(async () => {
+    other = await Aorta.start({
+      transports: ['udp', 'tcp'],
+      flags: ['--lookup', 'http:127.0.0.1:0', '--min-expires', '1'],
+    });
+    lookups = /^lookups (\S+)\/v1/m.exec(other.stdout)?.[1] ?? '';
+    local = await SipClient.open(other);
+  });
+
+  afterAll(() => local?.close());
+
+  const bySip = async (aor: string): Promise<number> =>
+    (await local.request(local.other('MESSAGE', `sip:${aor}`))).status;
+  const byHttp = async (aor: string): Promise<{ expiresAt: number }[]> => {
+    const answer = await fetch(`${lookups}/v1/aors/${aor}/contacts`);
+    return ((await answer.json()) as { contacts: { expiresAt: number }[] }).contacts;
+  };
+
+  it('R5626-7-01 with its connection is told neither by SIP nor by HTTP', async () => {
+    const phone = await StreamClient.tcp(other);
+    const aor = 'flow@example.com';
+    await phone.request(phone.register({ aor, contacts: ['<sip:flow@127.0.0.1:5071;transport=tcp>'] }));
+    expect([await bySip(aor), (await byHttp(aor)).length]).toEqual([302, 1]);
+    phone.socket.resetAndDestroy();
+    await poll('the end of the connection', 5000, async () => (await byHttp(aor)).length === 0);
+    expect(await bySip(aor)).toBe(404);
+  });
+
+  it('R3261-8.3-06 with its time is told neither by SIP nor by HTTP', async () => {
+    const aor = 'short@example.com';
+    await local.request(local.register({ aor, contacts: ['<sip:short@127.0.0.1:5071>'], expires: 1 }));
+    await poll('the end of its time', 5000, async () => {
+      const asked = Date.now();
+      const contacts = await byHttp(aor);
+      for (const { expiresAt } of contacts) expect(expiresAt).toBeGreaterThan(asked);
+      return contacts.length === 0;
+    });
+    expect(await bySip(aor)).toBe(404);
+  });
+});
+
 it('by HTTP from other machines needs the token of the data directory', async () => {
   const flags = ['--lookup', 'http:0.0.0.0:0'];
   const other = await Aorta.start({ flags });
@@ -195,14 +242,20 @@ it('by HTTP from other machines needs the token of the data directory', async ()
   await other.stop();
 });
 
-it('R3261-8.3-05 by SIP tells a user without bindings (480) from none (404), and asks others to log in', async () => {
+it('R3261-8.3-05 R5627-5.3-02 R5627-5.4-03 R5627-6.1-01 by SIP tells a user without bindings (480) from none (404), and asks others to log in', async () => {
   const data = temporaryDirectory();
   await importUsers(data, ['known@example.com']);
   const other = await Aorta.start({ data, flags: ['--auth', 'digest', '--lookup-sip', 'authenticated'] });
   const local = await SipClient.open(other);
-  const status = async (user: string): Promise<number> =>
-    (await local.request(local.other('MESSAGE', `sip:${user}@example.com`))).status;
+  const status = async (user: string, gr = ''): Promise<number> =>
+    (await local.request(local.other('MESSAGE', `sip:${user}@example.com${gr}`))).status;
   expect([await status('known'), await status('nobody')]).toEqual([480, 404]);
+  const gr = ';gr=urn:uuid:00000000-0000-1000-8000-000000000001';
+  expect([await status('known', gr), await status('known', ';gr=nonsense'), await status('nobody', gr)]).toEqual([
+    480, 404, 404,
+  ]);
+  await run(process.execPath, [CLI, 'user', 'rm', 'known@example.com', '--data', data], 10_000);
+  await poll('the user to be gone', 5000, async () => (await status('known', gr)) === 404);
   local.close();
   await other.stop();
 });

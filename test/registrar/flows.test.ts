@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { TRANSPORT_TCP } from '../../src/registrar/peers.ts';
+import { request } from '../support/requests.ts';
 import { register, VirtualShard, type VirtualShardOptions } from '../support/virtual-shard.ts';
 
 /** Connections that a test opens and ends. */
@@ -34,12 +35,15 @@ function uris(shard: VirtualShard, user: string): string[] {
 
 describe('a binding made over a connection', () => {
   it('R5626-7-01: is no target from the moment the connection ends, and leaves the store in the next batch', () => {
-    const { shard, flows } = setUp();
+    const { shard, flows } = setUp({ policy: { lookup: { sip: 'anyone', from: [] } } });
     flows.open.add(7);
     expect(shard.send(by('alice'), over(7))?.status).toBe(200);
     expect(uris(shard, 'alice')).toHaveLength(1);
+    const ask = (): number | undefined =>
+      shard.send(request({ method: 'INVITE', uri: 'sip:alice@example.com' }))?.status;
+    expect(ask()).toBe(302);
     flows.open.delete(7);
-    expect(uris(shard, 'alice')).toEqual([]);
+    expect([uris(shard, 'alice'), ask()]).toEqual([[], 404]);
     expect(shard.counter('bindings')).toBe(1);
     shard.flowsEnded([7]);
     shard.batch([]);

@@ -8,6 +8,7 @@ import { type AdminFixture, openFeed, startAdmin } from '../support/admin-server
 import { removeDirectories } from '../support/aorta-process.ts';
 import { poll } from '../support/child-process.ts';
 import { bindings, type SipClient } from '../support/sip-client.ts';
+import { StreamClient } from '../support/stream-client.ts';
 
 let admin: AdminFixture;
 let phone: SipClient;
@@ -248,6 +249,23 @@ describe('the change feed', () => {
     const resumed = await openFeed(`${admin.url}/v1/events?aor=${aor}`, first.id);
     expect([(await resumed.next()).event, (await resumed.next()).event]).toEqual(['refreshed', 'removed']);
     await resumed.close();
+  });
+
+  it('R5626-7-01 tells that a connection has ended, and the history by whom', async () => {
+    const listen = [{ transport: 'tcp', host: '127.0.0.1', port: 0 }] as const;
+    const other = await startAdmin({ listen });
+    const [{ host, port }] = other.server.listen;
+    const feed = await openFeed(`${other.url}/v1/events?types=flow-ended,expired`);
+    const client = await StreamClient.tcp({ address: host, port });
+    const aor = newAor();
+    const uri = 'sip:x@127.0.0.1:9;transport=tcp';
+    await client.request(client.register({ aor, contacts: [`<${uri}>`] }));
+    client.close();
+    expect(await feed.next()).toMatchObject({ event: 'flow-ended', data: { aor, binding: { uri } } });
+    const history = await fetch(`${other.url}/v1/aors/${aor}/history?limit=1`);
+    expect(await history.json()).toMatchObject({ items: [{ type: 'flow-ended', by: 'server', contact: uri }] });
+    await feed.close();
+    await other.stop();
   });
 
   it('says so where it cannot go on', async () => {

@@ -13,7 +13,9 @@ import {
   type RegistrarOptions,
 } from '../../src/index.ts';
 import { freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { poll } from '../support/child-process.ts';
 import { SipClient } from '../support/sip-client.ts';
+import { StreamClient } from '../support/stream-client.ts';
 import { register } from '../support/virtual-shard.ts';
 
 afterAll(removeDirectories);
@@ -75,6 +77,24 @@ describe('createRegistrar with threads', () => {
 
     const again = await started(options);
     expect(uris(again, 'alice@example.com')).toEqual(['sip:alice@127.0.0.1:5070']);
+  });
+
+  it('R5626-7-01 tells of a binding whose connection ends, which no lookup gives from then on', async () => {
+    const registrar = await started({ listen: ['tcp:127.0.0.1:0'], data: temporaryDirectory(), shards: 2 });
+    const told: (BindingEvent | LostEvents)[] = [];
+    registrar.subscribe((event) => told.push(event));
+    const [{ host, port }] = registrar.listen;
+    const phone = await StreamClient.tcp({ address: host, port });
+    const uri = 'sip:alice@127.0.0.1:5070;transport=tcp';
+    await phone.request(phone.register({ aor: 'alice@example.com', contacts: [`<${uri}>`] }));
+    expect(registrar.lookup('alice@example.com').contacts).toMatchObject([{ uri, direct: true }]);
+    phone.close();
+    await poll('its end to be told', 5000, () => told.length === 2);
+    expect(uris(registrar, 'alice@example.com')).toEqual([]);
+    expect(told).toMatchObject([
+      { type: 'registered' },
+      { type: 'flow-ended', aor: 'alice@example.com', binding: { uri } },
+    ]);
   });
 
   it('takes messages from the program beside those of its listeners', async () => {
@@ -187,8 +207,18 @@ describe.each(['memory', 'disk'] as const)('createRegistrar without threads, sto
       source,
     );
     expect(registrar.lookup('alice@example.com').contacts).toMatchObject([{ flow: 7, direct: true }]);
+    const told: (BindingEvent | LostEvents)[] = [];
+    registrar.subscribe((event) => told.push(event));
     alive.clear();
     expect(uris(registrar, 'alice@example.com')).toEqual([]);
+    registrar.flowEnded(7);
+    await poll('its end to be told', 5000, () => told.length > 0);
+    expect(told).toMatchObject([
+      { type: 'flow-ended', aor: 'alice@example.com', binding: { uri: 'sip:a@x.invalid;transport=ws', flow: 7 } },
+    ]);
+    expect(registrar.counters()[0][COUNTER.bindings]).toBe(0);
+    const without = await inline();
+    expect(() => without.registrar.flowEnded(7)).toThrow(/isAlive/);
   });
 
   it('needs "send" for messages, and numbers for connections', async () => {
