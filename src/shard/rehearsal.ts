@@ -15,7 +15,7 @@ import type { ShardOptions } from './shard-options.ts';
 import { TALKERS_BYTES, Talkers } from './talkers.ts';
 
 const DOMAIN = 'rehearsal.invalid';
-const PHONES = 2000;
+const PHONES = 1000;
 const BATCH = 32;
 const DIGITS = 6;
 const NUMBER = '#'.repeat(DIGITS);
