@@ -8,11 +8,12 @@ import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../suppo
 import { startPhone } from '../support/baresip-phone.ts';
 import { serveSite, startBrowser } from '../support/browser.ts';
 import { selfSigned } from '../support/certificate.ts';
-import { Child, killAll, poll } from '../support/child-process.ts';
-import { cookbookBlock, Edge } from '../support/kamailio.ts';
+import { Child, killAll, poll, which } from '../support/child-process.ts';
+import { cookbookBlock, Edge } from '../support/edge-proxy.ts';
 import { configFile } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
+import { StreamClient } from '../support/stream-client.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const hasPhones = !peerMissing('baresip');
@@ -63,6 +64,68 @@ async function call(alice: Child, bob: Child): Promise<void> {
   await bob.until(/BYE sip:/, 5000);
 }
 
+/** A plain client calls bob, who is JsSIP in a page behind the edge's WSS: it rings there, and is turned down. */
+async function callBrowser(aorta: Aorta, edge: Edge): Promise<void> {
+  const site = await serveSite(selfSigned());
+  const browser = await startBrowser();
+  try {
+    const page = await browser.context.newPage();
+    await page.goto(site.origin);
+    const options = { name: 'bob', url: `wss://localhost:${edge.wssPort}`, user: 'bob', domain: 'example.com' };
+    await page.evaluate((given) => (globalThis as unknown as PhonePage).startJsSip(given), options);
+    const contact = await registered(aorta, 'bob');
+    expect(contact.uri).toMatch(/^sip:[^@]+@[a-z0-9]+\.invalid;transport=ws/i);
+    expect(contact.path.length).toBeGreaterThan(0);
+    const alice = await SipClient.open({ address: edge.address, port: edge.port });
+    const invite = alice.other('INVITE', 'sip:bob@example.com', [`Contact: <sip:alice@127.0.0.1:${alice.port}>`], {
+      from: '<sip:alice@example.com>;tag=a',
+      to: '<sip:bob@example.com>',
+    });
+    alice.send(invite);
+    const seen: number[] = [];
+    while (!seen.includes(486)) seen.push((await alice.nextFor(invite)).status);
+    expect(seen).toContain(180);
+    const calls = await page.evaluate(() => (globalThis as unknown as PhonePage).phones.bob.events);
+    expect(calls).toContain('call');
+    alice.close();
+  } finally {
+    await browser.close();
+    site.close();
+  }
+}
+
+async function finalStatus(client: SipClient, invite: string): Promise<number> {
+  client.send(invite);
+  for (;;) {
+    const { status } = await client.nextFor(invite);
+    if (status >= 200) return status;
+  }
+}
+
+/** Whatever Route a stranger writes, the edge sends nothing to where it points. */
+async function refusesToRelay(edge: Edge): Promise<void> {
+  const [stranger, victim] = await Promise.all(
+    [1, 2].map(() => SipClient.open({ address: edge.address, port: edge.port })),
+  );
+  const own = `<sip:${edge.address}:${edge.port};lr>`;
+  const there = `sip:127.0.0.1:${victim.port}`;
+  const routes = [
+    [],
+    [`Route: ${own}`],
+    [`Route: <${there};lr>`],
+    [`Route: ${own}, <${there};lr>`],
+    [`Route: ${own}`, `Route: <${there};lr>`],
+  ];
+  for (const domain of ['example.com', `127.0.0.1:${victim.port}`])
+    for (const route of domain === 'example.com' ? routes.slice(2) : routes) {
+      const invite = stranger.other('INVITE', `sip:x@${domain}`, route);
+      expect([domain, ...route, await finalStatus(stranger, invite)]).toEqual([domain, ...route, 403]);
+    }
+  expect(victim.inbox).toEqual([]);
+  stranger.close();
+  victim.close();
+}
+
 describe.skipIf(!hasEdges)('Kamailio as edge proxy', () => {
   it.concurrent.each(['SIP', 'HTTP'])(
     'R3327-5.4-01 R3261-8.3-01 brings a call by UDP to a phone whose TLS connection it holds, asking by %s',
@@ -89,33 +152,7 @@ describe.skipIf(!hasEdges)('Kamailio as edge proxy', () => {
     'R3327-5.4-01 R7118-5-03 brings a call by UDP to a phone in a browser whose WSS connection it holds',
     async () => {
       const aorta = await startAorta();
-      const edge = await Edge.start({ sip: aorta.port });
-      const site = await serveSite(selfSigned());
-      const browser = await startBrowser();
-      try {
-        const page = await browser.context.newPage();
-        await page.goto(site.origin);
-        const options = { name: 'bob', url: `wss://localhost:${edge.wssPort}`, user: 'bob', domain: 'example.com' };
-        await page.evaluate((given) => (globalThis as unknown as PhonePage).startJsSip(given), options);
-        const contact = await registered(aorta, 'bob');
-        expect(contact.uri).toMatch(/^sip:[^@]+@[a-z0-9]+\.invalid;transport=ws/i);
-        expect(contact.path).toHaveLength(1);
-        const alice = await SipClient.open({ address: '127.0.0.1', port: edge.port });
-        const invite = alice.other('INVITE', 'sip:bob@example.com', [`Contact: <sip:alice@127.0.0.1:${alice.port}>`], {
-          from: '<sip:alice@example.com>;tag=a',
-          to: '<sip:bob@example.com>',
-        });
-        alice.send(invite);
-        const seen: number[] = [];
-        while (!seen.includes(486)) seen.push((await alice.nextFor(invite)).status);
-        expect(seen).toContain(180);
-        const calls = await page.evaluate(() => (globalThis as unknown as PhonePage).phones.bob.events);
-        expect(calls).toContain('call');
-        alice.close();
-      } finally {
-        await browser.close();
-        site.close();
-      }
+      await callBrowser(aorta, await Edge.start({ sip: aorta.port }));
     },
   );
 
@@ -134,6 +171,26 @@ describe.skipIf(!hasEdges)('Kamailio as edge proxy', () => {
     await call(alice, bob);
   });
 
+  it.concurrent('R5626-7-01 answers 430 where the connection that a Path names has ended', async () => {
+    const aorta = await startAorta();
+    const edge = await Edge.start({ sip: aorta.port });
+    const phone = await StreamClient.tcp(edge);
+    const contacts = ['<sip:bob@127.0.0.1:5999;transport=tcp>'];
+    await phone.request(phone.register({ aor: 'bob@example.com', contacts }));
+    phone.close();
+    const alice = await SipClient.open({ address: edge.address, port: edge.port });
+    await poll('430', 5000, async () => {
+      const contact = `Contact: <sip:alice@127.0.0.1:${alice.port}>`;
+      return (await finalStatus(alice, alice.other('INVITE', 'sip:bob@example.com', [contact]))) === 430;
+    });
+    alice.close();
+  });
+
+  it.concurrent('is no way for strangers to anybody else', async () => {
+    const aorta = await startAorta();
+    await refusesToRelay(await Edge.start({ sip: aorta.port }));
+  });
+
   it.concurrent('R3261-10.3-10 takes the word of an edge that asked for the password, and of nobody else', async () => {
     const yaml = cookbookBlock('# aorta.yaml, passwords at the edge');
     const auth = yaml.slice(yaml.indexOf('auth:')).replaceAll('192.0.2.10', '127.0.0.1');
@@ -146,6 +203,35 @@ describe.skipIf(!hasEdges)('Kamailio as edge proxy', () => {
     await mallory.until(/SIP\/2\.0 40[13]/, 10_000);
     expect((await contactsOf(aorta, 'alice')).length).toBe(1);
     expect((await contactsOf(aorta, 'mallory')).length).toBe(0);
+  });
+});
+
+describe.skipIf(!hasPhones || which('opensips') === undefined)('OpenSIPS as edge proxy', () => {
+  const flags = ['--config', configFile(cookbookBlock('# aorta.yaml, beside OpenSIPS'))];
+
+  it.concurrent.each(['tls', 'tcp'] as const)('brings a call by UDP to a phone over %s', async (transport) => {
+    const aorta = await startAorta(flags);
+    const edge = await Edge.startOpensips({ sip: aorta.port });
+    const port = transport === 'tls' ? edge.tlsPort : edge.port;
+    const proxy = `sip:${edge.address}:${port};transport=${transport}`;
+    const bob = startPhone({ aor: 'bob@example.com', proxy, transport, answers: true });
+    await registered(aorta, 'bob');
+    const alice = startPhone({
+      aor: 'alice@example.com',
+      proxy: `sip:${edge.address}:${edge.port}`,
+      dial: 'sip:bob@example.com',
+    });
+    await call(alice, bob);
+  });
+
+  it.concurrent('is no way for strangers to anybody else', async () => {
+    const aorta = await startAorta(flags);
+    await refusesToRelay(await Edge.startOpensips({ sip: aorta.port }));
+  });
+
+  (peerMissing('chromium') ? it.skip : it.concurrent)('brings a call to a phone in a browser', async () => {
+    const aorta = await startAorta(flags);
+    await callBrowser(aorta, await Edge.startOpensips({ sip: aorta.port }));
   });
 });
 
