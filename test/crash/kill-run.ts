@@ -143,12 +143,12 @@ class KillRun {
     for (const [index, line] of load.lines.entries()) {
       const { remaining, askedAt, toldAt } = seen[index];
       const choices = possible(line, killedAt);
-      const right = choices.findIndex((promised) => keeps(promised, remaining, askedAt, toldAt));
-      if (right < 0) {
+      const right = choices.filter((promised) => keeps(promised, remaining, askedAt, toldAt));
+      if (right.length === 0) {
         const what = JSON.stringify({ ...line, seen: seen[index], killedAt }, null, 1);
         throw new Error(`wrong after kill ${report.kills} of seed ${options.seed}: ${what}`);
       }
-      load.settle(line, choices[right]);
+      load.settle(line, right);
       report.checked++;
     }
     options.progress?.(`${report.kills} kills, ${load.acknowledged} acknowledged, ${report.checked} bindings checked`);

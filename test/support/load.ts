@@ -19,6 +19,8 @@ export interface Line {
   readonly callId: string;
   cseq: number;
   promised: Promised | undefined;
+  /** What else may be true: after a crash two requests may fit what is seen within a second. */
+  also: readonly (Promised | undefined)[];
   outstanding: { text: string; expires: number; sentAt: number; lastSentAt: number } | undefined;
 }
 
@@ -58,6 +60,7 @@ export class Load {
       callId: `${this.run}-${index}`,
       cseq: 0,
       promised: undefined,
+      also: [],
       outstanding: undefined,
     }));
     this.lines.forEach((line, index) => {
@@ -89,9 +92,10 @@ export class Load {
     this.finish();
   }
 
-  /** Says what became of a line whose request was unanswered when the server died. */
-  settle(line: Line, promised: Promised | undefined): void {
+  /** Says what became of a line whose request was unanswered when the server died: all that fits what was seen. */
+  settle(line: Line, [promised, ...also]: readonly (Promised | undefined)[]): void {
     line.promised = promised;
+    line.also = also;
     if (!line.outstanding) return;
     line.outstanding = undefined;
     this.onTheWay--;
@@ -154,6 +158,7 @@ export class Load {
       const granted = Number(/\r\nContact:[^\r\n]*;expires=(\d+)/i.exec(text)?.[1] ?? 0);
       if (expires > 0 && granted === 0) this.refused.push(`a 200 without its binding:\n${text}`);
       line.promised = { expires: granted, sentAt, answeredAt: Date.now() };
+      line.also = [];
       this.acknowledged++;
     } else this.refused.push(text);
     this.fill();
@@ -161,9 +166,9 @@ export class Load {
 }
 
 /** What may be true of a line after a crash: what was acknowledged, or what its unanswered request asked for. */
-export function possible({ promised, outstanding }: Line, killedAt: number): (Promised | undefined)[] {
-  if (!outstanding) return [promised];
-  return [promised, { expires: outstanding.expires, sentAt: outstanding.sentAt, answeredAt: killedAt }];
+export function possible({ promised, also, outstanding }: Line, killedAt: number): (Promised | undefined)[] {
+  if (!outstanding) return [promised, ...also];
+  return [promised, ...also, { expires: outstanding.expires, sentAt: outstanding.sentAt, answeredAt: killedAt }];
 }
 
 /** What a fetch of one AOR showed: the seconds left, or undefined where it has no binding. */
