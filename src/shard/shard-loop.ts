@@ -31,7 +31,7 @@ export interface Pipeline {
   flowsEnded(slot: number, length: number, now: number): void;
   expire(now: number): void;
   commit(now: number): void;
-  observe(now: number, waitMs: number, fill: number, commitMs: number, batchMs: number): void;
+  observe(now: number, waitMs: number, fill: number, batchMs: number): void;
   /** The answers have left, so many seconds after the batch was taken in. */
   release(seconds: number): void;
   msToNextTick(now: number): number;
@@ -68,6 +68,8 @@ export class ShardLoop {
   private fromNeighbours = 0;
   private readonly backlog: Backlog;
   private saidDrained = false;
+  /** What the batch before took. */
+  private lastMs = 0;
 
   constructor(parts: LoopParts) {
     this.parts = parts;
@@ -123,7 +125,10 @@ export class ShardLoop {
     const { backlog } = this;
     if (filled < SLOT_COUNT) backlog.nothing();
     else backlog.look();
-    shard.observe(now, (backlog.messages * tookMs) / SLOT_COUNT, backlog.fill, commitMs, tookMs);
+    // One slow sync says nothing of what the next batches take.
+    const usualMs = tookMs < this.lastMs ? tookMs : this.lastMs;
+    this.lastMs = tookMs;
+    shard.observe(now, (backlog.messages * usualMs) / SLOT_COUNT, backlog.fill, tookMs);
   }
 
   private fill(sockets: boolean): number {

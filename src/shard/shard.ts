@@ -228,10 +228,10 @@ export class Shard {
     this.gauge();
   }
 
-  /** How the batch went: what still waits, in ms of work and as a part of its room; how long the commit took, and the whole of it. */
-  observe(now: number, waitMs: number, fill: number, commitMs: number, batchMs: number): void {
+  /** How the batch went: what still waits, in ms of work and as a part of its room; how long it took, its commit included. */
+  observe(now: number, waitMs: number, fill: number, batchMs: number): void {
     const { ok } = COUNTER;
-    this.overload.batch(now, waitMs, fill, commitMs, batchMs, this.counters[ok] - this.okBefore);
+    this.overload.batch(now, waitMs, fill, batchMs, this.counters[ok] - this.okBefore);
     this.okBefore = this.counters[ok];
   }
 
