@@ -142,11 +142,11 @@ class Client {
   }
 }
 
-const HANDSHAKE =
+export const HANDSHAKE =
   'GET /sip HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n';
 
-function maskedText(text: string): Buffer {
+export function maskedText(text: string): Buffer {
   const frame = Buffer.allocUnsafe(8 + text.length);
   frame[0] = 0x81;
   frame[1] = 0x80 | 126;

@@ -1,13 +1,14 @@
 // `npm run bench:streams`: what connections cost Aorta. Opens many over TCP, TLS, WS or WSS, and measures handshakes, memory
 // of idle ones, REGISTERs over them, and what happens when all of them drop at once. Markdown on stdout, progress on stderr.
 
-import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { grouped, markdownTable } from '../results.ts';
+import { type Certificate, makeCertificate } from './certificate.ts';
 import { type ClientOptions, type Order, type Outcome, serveOrders, type Transport } from './clients.ts';
 import { anonymousBytes, cpuSeconds, machineSeconds, mainThreadSeconds, tcpBytes } from './process-figures.ts';
 import { type Latency, UdpProbe } from './udp-probe.ts';
@@ -112,20 +113,6 @@ async function stopped(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'):
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill(signal);
   await gone;
-}
-
-interface Certificate {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
-function makeCertificate(directory: string): Certificate {
-  const certFile = join(directory, 'cert.pem');
-  const keyFile = join(directory, 'key.pem');
-  const key = flags.key === 'rsa' ? ['rsa:2048'] : ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
-  const files = ['-keyout', keyFile, '-out', certFile, '-subj', '/CN=localhost'];
-  execFileSync('openssl', ['req', '-x509', '-nodes', '-days', '2', '-newkey', ...key, ...files], { stdio: 'ignore' });
-  return { certFile, keyFile };
 }
 
 async function startAorta(
@@ -350,7 +337,7 @@ async function main(): Promise<void> {
   if (flags.help) return void process.stdout.write(HELP);
   const directory = mkdtempSync(join(tmpdir(), 'aorta-streams-'));
   try {
-    const certificate = makeCertificate(directory);
+    const certificate = makeCertificate(directory, flags.key);
     const results: Result[] = [];
     for (const transport of flags.transport.split(',') as Transport[])
       if (Number(flags.connections) > 0) results.push(await measure(transport, directory, certificate));

@@ -11,6 +11,7 @@ import { killAll, poll } from '../support/child-process.ts';
 import { holdTcp, holdUdp, release } from '../support/held-sockets.ts';
 import { peerMissing } from '../support/peers.ts';
 import { type Answer, SipClient } from '../support/sip-client.ts';
+import { WsSipClient } from '../support/ws-sip-client.ts';
 
 afterAll(async () => {
   await killAll();
@@ -64,13 +65,17 @@ describe('SIGTERM', () => {
 });
 
 describe('sockets that outlive the server', () => {
-  it('keep what comes between two servers: over UDP nothing has to be sent again, over TCP nobody is refused', async () => {
+  it('keep what comes between two servers: over UDP nothing has to be sent again, over TCP nobody is refused; WebSockets bind anew', async () => {
     const port = await freePort();
     const sockets = [holdUdp(port), holdTcp(port)];
     // What has waited may look like a storm on a machine that is busy: whom that puts off is another test's.
-    const flags = configured('policy: {overload-target-ms: 0}');
+    const ws = { port: await freePort() };
+    const flags = [...configured('policy: {overload-target-ms: 0}'), '--listen', `ws:127.0.0.1:${ws.port}`];
     const options = { port, sockets, flags, transports: ['udp', 'tcp'], shards: 2, data: temporaryDirectory() };
     const first = await Aorta.start(options);
+    const browser = await WsSipClient.open(ws);
+    const fromBrowser = { aor: 'browser@example.com', contacts: [`<${browser.contact}>`] };
+    expect((await browser.request(browser.register(fromBrowser))).status).toBe(200);
     const phone = await clientOf(first);
     const answers: Promise<Answer>[] = [];
     const refused: string[] = [];
@@ -97,6 +102,10 @@ describe('sockets that outlive the server', () => {
     expect(refused).toEqual([]);
     for (const i of [0, between, between + 10]) expect((await phone.fetch(`user${i}@example.com`)).size).toBe(1);
     phone.close();
+    await browser.ws.ended;
+    const again = await WsSipClient.open(ws);
+    expect((await again.request(again.register(fromBrowser))).status).toBe(200);
+    again.close();
     await second.stop();
     for (const fd of sockets) release(fd);
   });
