@@ -79,7 +79,8 @@ class KillRun {
     this.random = seeded(seed);
     this.aorta = aorta;
     this.shards = shards[0];
-    const interval = intervals(this.random);
+    // Of its own: how many messages a life sees differs from run to run, when the kills come must not.
+    const interval = intervals(seeded(seed ^ 0x5eed));
     this.load = new Load({ port: aorta.port, aors, window: 64, rounds: Number.MAX_SAFE_INTEGER, interval });
   }
 
