@@ -7,7 +7,7 @@ export { DataDirectoryError, type DataDirectoryProblem } from './server/data-dir
 export { createRegistrar, type Registrar, type RegistrarOptions } from './server/embedded.ts';
 export type { Lookup, LookupPreferences } from './server/location-lookup.ts';
 export type { Log } from './server/log.ts';
-export type { MessageSource, MessageTarget, SendAnswer } from './server/message-source.ts';
+export type { MessageSource, MessageTarget, SendAnswer, StreamSource } from './server/message-source.ts';
 export { addAlias, addBinding, removeAlias, removeBinding, StaticError } from './server/statics.ts';
 export type { BindingEvent, BindingEventType, BindingListener, LostEvents } from './shard/binding-events.ts';
 export { COUNTER, COUNTER_NAMES, type CounterName } from './shard/counters.ts';

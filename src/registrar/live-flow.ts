@@ -2,22 +2,19 @@
 // (RFC 5626 §7). Reading only; who knows which connections there are is an argument.
 // @hot
 
-import { flowOf, hasFlag, listenerOf, transportOf } from './binding.ts';
+import { flowOf, hasFlag, transportOf } from './binding.ts';
 import { IMAGE_DIRECT } from './image-layout.ts';
-import { LISTENER_PROGRAM, TRANSPORT_UDP } from './peers.ts';
+import { TRANSPORT_UDP } from './peers.ts';
 
 /** Which connections there are. Their numbers are those of no earlier life of the server. */
 export interface FlowLiveness {
   isAlive(flow: number): boolean;
 }
 
-/**
- * The connection of ours that the binding lives by, or 0 where it lives by none: UDP, or a Path leads to the user agent, or
- * the program around us has the connection.
- */
+/** The connection that the binding lives by, or 0 where it lives by none: UDP, or a Path leads to the user agent. */
 export function lifeline(bytes: Uint8Array, image: number): number {
   if (transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT)) return 0;
-  return listenerOf(bytes, image) === LISTENER_PROGRAM ? 0 : flowOf(bytes, image);
+  return flowOf(bytes, image);
 }
 
 /**

@@ -9,7 +9,7 @@ export const TRANSPORT_TLS = 2;
 export const TRANSPORT_WS = 3;
 export const TRANSPORT_WSS = 4;
 
-/** Listener of messages that the program around a server hands in: it knows its connections itself. */
+/** Listener of messages that the program around a server hands in: it writes to its connections itself. */
 export const LISTENER_PROGRAM = 255;
 /** Listener of the admin API's orders, which come by no socket. */
 export const LISTENER_ADMIN = 254;

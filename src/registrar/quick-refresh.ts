@@ -11,7 +11,7 @@ import { type Gruus, IN_USER, IN_VALUE } from './gruu.ts';
 import type { HomeHeaders } from './home-headers.ts';
 import { writeIp } from './ip-text.ts';
 import type { Outbox } from './outbox.ts';
-import { LISTENER_PROGRAM, TRANSPORT_UDP } from './peers.ts';
+import { TRANSPORT_UDP } from './peers.ts';
 import type { Identity, PlainBinding } from './plain-refresh.ts';
 import type { Policy } from './policy.ts';
 import * as at from './refresh-memory.ts';
@@ -124,7 +124,7 @@ export class QuickRefresh {
   /** Its connection has ended meanwhile: then the answer leaves the binding out (live-flow.ts). */
   private isCutOff({ peers, peer, direct, liveFlows }: Outbox): boolean {
     if (peers.transport[peer] === TRANSPORT_UDP || !direct || liveFlows === null) return false;
-    return peers.listener[peer] !== LISTENER_PROGRAM && !liveFlows.isAlive(peers.flow[peer]);
+    return !liveFlows.isAlive(peers.flow[peer]);
   }
 
   /** Brings the answer to where answers are sent from. */

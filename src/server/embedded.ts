@@ -1,7 +1,7 @@
 // A registrar inside a program: what `import { createRegistrar } from 'aorta'` gives. Defaults as the command has them; the work is
 // that of server.ts (threads) and inline-registrar.ts (none).
 
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import type { ShardAuth } from '../shard/admission.ts';
 import { createAorReader } from '../shard/aor-key.ts';
@@ -9,18 +9,28 @@ import type { BindingListener } from '../shard/binding-events.ts';
 import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { StaticTable } from '../shard/static-table.ts';
 import { UserTable } from '../shard/user-table.ts';
+import type { FlowNumbers } from '../transport/flow-tokens.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { AuthConfig } from './auth-config.ts';
 import { shardDirectories } from './binding-folders.ts';
 import { type Config, ConfigError, DEFAULT_CONFIG, refusals } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { openFlowNumbers } from './flow-numbers.ts';
 import { InlineRegistrar } from './inline-registrar.ts';
 import { isLoopback, parseListenAddress } from './listen-address.ts';
 import { LocationLookup, type Lookup, type LookupPreferences } from './location-lookup.ts';
 import type { Log } from './log.ts';
-import type { MessageSource, SendAnswer } from './message-source.ts';
+import {
+  flowSource,
+  type MessageSource,
+  needFlow,
+  noRoomForFlow,
+  type SendAnswer,
+  type StreamSource,
+} from './message-source.ts';
 import { moveBindings } from './move.ts';
+import { ProgramFlows } from './program-flows.ts';
 import { type Server, startServer } from './server.ts';
 import { openUsers } from './users.ts';
 import { fillWebSocket } from './websocket-config.ts';
@@ -45,8 +55,6 @@ export interface RegistrarOptions extends Partial<Omit<Config, 'listen' | 'auth'
   readonly send?: SendAnswer;
   /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
   readonly webSocketHandshake?: HandshakeHook;
-  /** Whether a connection of the program (MessageSource.flow) still stands. Asked by lookups without threads. */
-  readonly isAlive?: (flow: number) => boolean;
   readonly log?: Log;
 }
 
@@ -69,13 +77,22 @@ export interface Registrar {
    * start, too: then from the first message on.
    */
   subscribe(listener: BindingListener): () => void;
-  /** Takes a message that the program received. Its answer goes to `send`, once what it says is committed. */
+  /**
+   * Takes a message that the program received. Its answer goes to `send`, once what it says is committed.
+   * @throws RangeError where the source is none, or names a connection that is not open
+   */
   handle(bytes: Uint8Array, source: MessageSource): void;
   /**
-   * A connection of the program has ended, as `isAlive` says from now on: its bindings leave the store, each with a `flow-ended`.
-   * Without threads alone. Lookups skip them anyhow.
+   * The number of a connection that the program has taken in (TCP, TLS, WebSocket): `flow` of its messages, of their answers and of
+   * the bindings made over it. No connection of an earlier life has had it.
+   * @throws RangeError where the source is none; Error where there are as many as the limits (`streams`) allow
    */
-  flowEnded(flow: number): void;
+  openFlow(source: StreamSource): number;
+  /**
+   * That connection has ended: from now on no lookup gives what was registered over it (RFC 5626 §7), and it leaves the store,
+   * each binding with a `flow-ended`.
+   */
+  endFlow(flow: number): void;
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
   /**
@@ -130,11 +147,8 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
       if (!handsIn) throw new Error('a program that hands messages in needs the option "send" for the answers');
       serving().handle(bytes, source);
     },
-    flowEnded: (flow) => {
-      const { flowEnded } = serving();
-      if (flowEnded === undefined) throw new Error('flowEnded needs the options "threads: false" and "isAlive"');
-      flowEnded(flow);
-    },
+    openFlow: (source) => serving().openFlow(source),
+    endFlow: (flow) => running?.endFlow(flow),
     counters: () => serving().counters(),
     changeStatic: (change) => serving().changeStatic(change),
   };
@@ -162,10 +176,10 @@ class EarlyListeners {
   }
 }
 
-interface Running
-  extends Pick<Server, 'listen' | 'lookup' | 'subscribe' | 'handle' | 'counters' | 'stop' | 'changeStatic'> {
-  readonly flowEnded?: (flow: number) => void;
-}
+type Running = Pick<
+  Server,
+  'listen' | 'lookup' | 'subscribe' | 'handle' | 'openFlow' | 'endFlow' | 'counters' | 'stop' | 'changeStatic'
+>;
 
 function configOf(options: RegistrarOptions): Config {
   const listen = (options.listen ?? []).map((one) => (typeof one === 'string' ? parseListenAddress(one) : one));
@@ -211,8 +225,9 @@ async function startInline(
   const directory = options.store === 'memory' ? undefined : openDataDirectory(config.data, { shards: 1 });
   if (directory?.move !== undefined) await moveBindings(directory.move, directory.secret, log, () => {});
   const auth = directory && config.auth.mode === 'digest' ? await inlineAuth(config, directory, log) : undefined;
-  const flows = options.isAlive === undefined ? null : { isAlive: options.isAlive };
   try {
+    const numbers = directory === undefined ? numbersInMemory() : openFlowNumbers(directory.path);
+    const flows = new ProgramFlows(numbers, config.streams.connectionsMax);
     const secret = directory?.secret ?? randomBytes(32);
     const failed = (error: unknown) => log('error', 'static bindings cannot be read', { error: String(error) });
     let content: StaticContent = { bindings: {}, aliases: {} };
@@ -236,8 +251,17 @@ async function startInline(
       listen: [],
       lookup: (aor, preferences) => lookups.lookup(aor, Date.now(), preferences),
       subscribe: (listener) => inline.events.subscribe(listener),
-      handle: (bytes, source) => inline.handle(bytes, source),
-      ...(flows && { flowEnded: (flow) => inline.flowEnded(flow) }),
+      handle: (bytes, source) => {
+        needFlow(source, (flow) => flows.isAlive(flow));
+        inline.handle(bytes, source);
+      },
+      openFlow: (source) => {
+        flowSource(source, 0); // refuses what is no source
+        return flows.begin() || noRoomForFlow();
+      },
+      endFlow: (flow) => {
+        if (flows.end(flow)) inline.flowEnded(flow);
+      },
       counters: () => [inline.counters],
       changeStatic: (change) => {
         if (directory !== undefined) return changeStatic(directory.path, change);
@@ -255,6 +279,11 @@ async function startInline(
     directory?.close();
     throw error;
   }
+}
+
+/** Nothing outlives the program that could name an earlier connection. */
+function numbersInMemory(): FlowNumbers {
+  return { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} };
 }
 
 /** Users of the data directory. A provider needs the threads: nothing here waits. */

@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FlowNumbers } from '../transport/flows.ts';
+import type { FlowNumbers } from '../transport/flow-tokens.ts';
 import { unwritable } from './data-directory.ts';
 
 const FILE = 'flows';

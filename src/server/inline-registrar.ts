@@ -33,7 +33,7 @@ export interface InlineOptions {
   readonly disk?: { readonly directory: string; readonly durability: 'durable' | 'process' };
   readonly auth?: ShardAuth;
   readonly gate: GateOptions;
-  readonly flows: FlowLiveness | null;
+  readonly flows: FlowLiveness;
   readonly statics: StaticTable;
   readonly log: ShardLog;
   readonly send: SendAnswer;
@@ -81,7 +81,7 @@ export class InlineRegistrar {
       log: options.log,
       ...(options.auth && { auth: options.auth }),
       gate: options.gate,
-      ...(options.flows && { flows: options.flows }),
+      flows: options.flows,
       statics: options.statics,
       events: new EventWriter(eventMemory, new Bell(bellMemory, () => this.events.wake())),
     });
@@ -102,7 +102,7 @@ export class InlineRegistrar {
     else this.turn ??= setImmediate(() => this.commit());
   }
 
-  /** A connection of the program has ended: what was registered over it goes, after the grace that the policy gives. */
+  /** A connection of the program has ended, as `flows` says: what was registered over it goes, after the grace that the policy gives. */
   flowEnded(flow: number): void {
     if (this.closed) return;
     const at = slotStart(this.filled);

@@ -3,6 +3,7 @@
 import type { Transport } from '../location/binding-view.ts';
 import { writeIp } from '../registrar/ip-text.ts';
 import { type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
+import type { FlowSource } from '../transport/flows.ts';
 import { parseIp } from '../transport/ip-address.ts';
 import { LISTEN_TRANSPORTS, TRANSPORT_CODE } from '../transport/listen-address.ts';
 
@@ -12,8 +13,16 @@ export interface MessageSource {
   readonly port: number;
   /** `udp` unless it says otherwise. */
   readonly transport?: Transport;
-  /** Of a stream: the program's own number of the connection, 1 to 2^32 - 1. Answers and bindings name it. */
+  /** Of a stream: the number that `openFlow` gave the connection. Answers and bindings name it. */
   readonly flow?: number;
+}
+
+/** A connection of the program: where its other end is. */
+export interface StreamSource {
+  /** IPv4 or IPv6, as Node's sockets give it. */
+  readonly address: string;
+  readonly port: number;
+  readonly transport: Exclude<Transport, 'udp'>;
 }
 
 export interface MessageTarget extends MessageSource {
@@ -30,8 +39,6 @@ export function writePeer(peers: Peers, row: number, source: MessageSource, list
   if (code === undefined) throw new RangeError(`unknown transport "${transport}"`);
   if (!Number.isInteger(flow) || flow < 0 || flow > 0xffffffff)
     throw new RangeError(`flow ${flow} is no number of 32 bits`);
-  if (code !== TRANSPORT_UDP && flow === 0)
-    throw new RangeError(`a message over ${transport} needs the number of its flow`);
   const family = parseIp(address.split('%', 1)[0], peers.ip, row << 4);
   if (family === 0) throw new RangeError(`"${address}" is no IP address`);
   peers.family[row] = family;
@@ -41,6 +48,26 @@ export function writePeer(peers: Peers, row: number, source: MessageSource, list
   peers.flow[row] = flow;
   peers.viaMain[row] = 1;
   peers.local.fill(0, row << 4, (row + 1) << 4);
+}
+
+/** What the table of flows needs of a connection. Throws a RangeError where the source is none. @param listener that it counts as coming from */
+export function flowSource({ address, port, transport }: StreamSource, listener: number): FlowSource {
+  const code = TRANSPORT_CODE[transport];
+  if (code === undefined || code === TRANSPORT_UDP) throw new RangeError(`"${transport}" has no connections`);
+  if (parseIp(address.split('%', 1)[0], new Uint8Array(16), 0) === 0)
+    throw new RangeError(`"${address}" is no IP address`);
+  return { transport: code, listener, address, port };
+}
+
+/** Throws what tells a program that its connection found no place. */
+export function noRoomForFlow(): never {
+  throw new Error('as many connections as the limits allow: end those that are gone (endFlow), or raise "connections"');
+}
+
+/** A message over a stream names a connection that stands. */
+export function needFlow({ transport = 'udp', flow = 0 }: MessageSource, stands: (flow: number) => boolean): void {
+  if (transport !== 'udp' && !stands(flow))
+    throw new RangeError(`a message over ${transport} needs the flow of an open connection (openFlow), not ${flow}`);
 }
 
 export function readPeer(peers: Peers, row: number, port: number): MessageTarget {

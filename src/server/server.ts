@@ -24,7 +24,16 @@ import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
 import type { HttpAddress } from './lookup-config.ts';
 import { LookupService } from './lookup-service.ts';
-import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
+import {
+  flowSource,
+  type MessageSource,
+  needFlow,
+  noRoomForFlow,
+  readPeer,
+  type SendAnswer,
+  type StreamSource,
+  writePeer,
+} from './message-source.ts';
 import { MessageWatch } from './message-watch.ts';
 import { moveBindings } from './move.ts';
 import type { Progress } from './progress.ts';
@@ -56,6 +65,10 @@ export interface Server {
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup;
   /** Takes a message that the program received itself; its answer goes to the program's `send`. */
   handle(bytes: Uint8Array, source: MessageSource): void;
+  /** A connection that the program has: its number, for `handle`. Throws where there are as many as there may be. */
+  openFlow(source: StreamSource): number;
+  /** It has ended. */
+  endFlow(flow: number): void;
   /** Changes static bindings and aliases: see statics.ts for the changes there are. */
   changeStatic(change: (content: StaticContent) => StaticContent): void;
   /** TCP, TLS and WebSocket connections, and what became of them. */
@@ -247,8 +260,18 @@ class RunningServer implements Server, AdminTarget {
 
   handle(bytes: Uint8Array, source: MessageSource): void {
     if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`${bytes.length} bytes are no SIP message`);
+    const { program } = started(this.pool);
+    needFlow(source, (flow) => program.hasFlow(flow));
     writePeer(this.program, 0, source, LISTENER_PROGRAM);
-    started(this.pool).hand(bytes, this.program);
+    program.hand(bytes, this.program);
+  }
+
+  openFlow(source: StreamSource): number {
+    return started(this.pool).program.openFlow(flowSource(source, LISTENER_PROGRAM)) || noRoomForFlow();
+  }
+
+  endFlow(flow: number): void {
+    this.pool?.program.endFlow(flow);
   }
 
   reload(): Promise<ReloadReport | undefined> {

@@ -15,6 +15,7 @@ import { type Multicast, type MulticastAddress, openMulticast } from '../transpo
 import { Bell } from './bell.ts';
 import { COUNTER } from './counters.ts';
 import { OrderEnd } from './order-end.ts';
+import { ProgramEnd } from './program-end.ts';
 import { RING_ACCEPTED, RING_FLOW_NEWS, RING_FLOWS_ENDED, RING_MESSAGE, Ring } from './ring.ts';
 import type { ShardLog } from './shard-options.ts';
 import type { SharedParts } from './shared-parts.ts';
@@ -29,6 +30,7 @@ export class MainEnd {
   readonly streams: StreamEnd;
   /** The admin API's orders. */
   readonly orders = new OrderEnd((bytes, peers) => this.toShard(bytes, peers));
+  readonly program: ProgramEnd;
   private udp: DgramUdp | null = null;
   private readonly parts: SharedParts;
   private readonly toProgram: (answer: Buffer, peers: Peers) => void;
@@ -53,6 +55,7 @@ export class MainEnd {
       message: (shard, ...message) => this.pushFrom(shard, RING_MESSAGE, ...message),
       ended: (shard, tokens) => this.pushFrom(shard, RING_FLOWS_ENDED, tokens, 0, tokens.length, this.peers, 0),
     });
+    this.program = new ProgramEnd(this.streams, (bytes, peers) => this.toShard(bytes, peers));
     this.toShards = parts.fromMain.map((memory) => new Ring(memory));
     this.fromShards = parts.toMain.map((memory) => new Ring(memory));
     this.bell = new Bell(parts.mainBellMemory, () => {});
@@ -120,8 +123,7 @@ export class MainEnd {
     if (!this.closed) this.push(shard, bytes, peers);
   }
 
-  /** Takes a message from the program, its peer the one row of `peers`. */
-  toShard(bytes: Uint8Array, peers: Peers): void {
+  private toShard(bytes: Uint8Array, peers: Peers): void {
     this.push(sourceHash(peers) % this.toShards.length, bytes, peers);
   }
 

@@ -3,7 +3,7 @@
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
-import type { FlowNumbers } from '../transport/flows.ts';
+import type { FlowNumbers } from '../transport/flow-tokens.ts';
 import type { InheritedSocket } from '../transport/inherited-sockets.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { MulticastAddress } from '../transport/multicast.ts';

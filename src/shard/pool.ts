@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { LocationReader } from '../location/location-reader.ts';
-import type { Peers } from '../registrar/peers.ts';
 import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
@@ -25,6 +24,7 @@ import type { StoreOptions } from './open-store.ts';
 import type { OrderSource } from './order-end.ts';
 import { ownerOf } from './owner.ts';
 import type { PoolOptions } from './pool-options.ts';
+import type { ProgramEnd } from './program-end.ts';
 import { Readers } from './readers.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { ringCapacity, ringDepth } from './ring.ts';
@@ -78,8 +78,8 @@ export interface Pool {
   openReaders(): LocationReader[];
   /** Has the owning shard decide about an operator's request; undefined where no answer came in time. */
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined>;
-  /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
-  hand(bytes: Uint8Array, peers: Peers): void;
+  /** The program around us. */
+  readonly program: ProgramEnd;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
   /** What its messages are watched with. */
@@ -207,8 +207,8 @@ class RunningPool implements Pool {
     return this.main.orders.ask(request, source);
   }
 
-  hand(bytes: Uint8Array, peers: Peers): void {
-    this.main.toShard(bytes, peers);
+  get program(): ProgramEnd {
+    return this.main.program;
   }
 
   get flows(): LiveFlows {

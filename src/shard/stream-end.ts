@@ -3,7 +3,8 @@
 
 import { createPeers, type Peers } from '../registrar/peers.ts';
 import { TrustedSources } from '../registrar/trusted-sources.ts';
-import { type FlowNumbers, Flows } from '../transport/flows.ts';
+import type { FlowNumbers } from '../transport/flow-tokens.ts';
+import { Flows } from '../transport/flows.ts';
 import { type InheritedSocket, socketsFor } from '../transport/inherited-sockets.ts';
 import { parseIp } from '../transport/ip-address.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';

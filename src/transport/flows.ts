@@ -3,6 +3,7 @@
 
 import { type Peers, TRANSPORT_WSS, VIA_MAIN, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
 import { createFlowRows, type FlowRows } from './flow-rows.ts';
+import { type FlowNumbers, FlowTokens } from './flow-tokens.ts';
 import { parseIp } from './ip-address.ts';
 import type { LiveFlows } from './live-flows.ts';
 import type { StreamPolicy } from './stream-policy.ts';
@@ -52,17 +53,6 @@ export interface FlowCounts {
   pings: number;
 }
 
-/** Where tokens come from: numbers that no earlier life of the server has used. */
-export interface FlowNumbers {
-  readonly first: number;
-  /** Numbers reserved from `first` on. */
-  readonly step: number;
-  /** Reserves as many again. */
-  reserve(): void;
-}
-
-const TOKENS = 2 ** 32;
-
 export class Flows {
   /** Row of a flow: see `rowOf`. */
   readonly peers: Peers;
@@ -86,17 +76,14 @@ export class Flows {
   private readonly rows: FlowRows;
   private readonly connections: (Connection | undefined)[] = [];
   private readonly perSource = new Map<string, number>();
-  private readonly numbers: FlowNumbers;
+  private readonly tokens: FlowTokens;
   private readonly scratch = new Uint8Array(16);
-  private next: number;
-  private used = 0;
 
   constructor(live: LiveFlows, numbers: FlowNumbers, policy: StreamPolicy, rows = createFlowRows(live.slots)) {
     this.live = live;
     this.rows = rows;
     this.policy = policy;
-    this.numbers = numbers;
-    this.next = numbers.first;
+    this.tokens = new FlowTokens(numbers);
     this.peers = rows.peers;
   }
 
@@ -202,13 +189,8 @@ export class Flows {
 
   private newToken(): number {
     for (;;) {
-      const token = this.next;
-      this.next = (this.next + 1) % TOKENS;
-      if (++this.used === this.numbers.step - 1) {
-        this.numbers.reserve();
-        this.used = -1;
-      }
-      if (token !== 0 && this.live.isFree(token)) return token;
+      const token = this.tokens.next();
+      if (this.live.isFree(token)) return token;
     }
   }
 }

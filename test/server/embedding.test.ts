@@ -12,6 +12,7 @@ import {
   type Registrar,
   type RegistrarOptions,
 } from '../../src/index.ts';
+import { DEFAULT_CONFIG } from '../../src/server/config.ts';
 import { freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { poll } from '../support/child-process.ts';
 import { SipClient } from '../support/sip-client.ts';
@@ -113,14 +114,67 @@ describe('createRegistrar with threads', () => {
       },
     });
     const first = next();
-    const source = { address: '192.0.2.4', port: 4444, transport: 'tcp', flow: 4_000_000_000 } as const;
-    registrar.handle(Buffer.from(register({ contacts: ['<sip:alice@192.0.2.4;transport=tcp>'] })), source);
+    registrar.handle(Buffer.from(register({ contacts: ['<sip:alice@192.0.2.4>'] })), { address: '::1', port: 4444 });
     await first;
     expect(answers[0][0]).toMatch(/^SIP\/2\.0 200 /);
-    expect(answers[0][1]).toEqual(source);
+    expect(answers[0][1]).toEqual({ address: '::1', port: 4444, transport: 'udp' });
     expect(registrar.lookup('alice@example.com').contacts).toMatchObject([
-      { received: 'sip:192.0.2.4:4444;transport=tcp', flow: 4_000_000_000 },
+      { received: 'sip:[::1]:4444;transport=udp' },
     ]);
+  });
+
+  it('R5626-7-01 keeps what came over a connection of the program for as long as that stands, and not over a restart', async () => {
+    const data = temporaryDirectory();
+    const listen = [`udp:127.0.0.1:${await freePort()}`];
+    const policy = { lookup: { sip: 'anyone', from: [] } } as const;
+    const registrar = await started({ data, listen, policy, shards: 2, send: () => {} });
+    const told: (BindingEvent | LostEvents)[] = [];
+    registrar.subscribe((event) => told.push(event));
+    const at = { address: '192.0.2.4', port: 4444, transport: 'wss' } as const;
+    const [one, two] = [registrar.openFlow(at), registrar.openFlow(at)];
+    const via = 'SIP/2.0/WSS x.invalid;branch=z9hG4bKw';
+    const send = (user: string, flow: number): void =>
+      registrar.handle(
+        Buffer.from(
+          register({ to: `<sip:${user}@example.com>`, contacts: [`<sip:${user}@x.invalid>`], via, callId: user }),
+        ),
+        { ...at, flow },
+      );
+    send('alice', one);
+    send('bob', two);
+    await poll('both', 5000, () => told.length === 2);
+    const found = (user: string) =>
+      registrar.lookup(`${user}@example.com`).contacts.map(({ flow, direct }) => [flow, direct]);
+    expect([found('alice'), found('bob')]).toEqual([[[one, true]], [[two, true]]]);
+    const client = await SipClient.open({ address: '127.0.0.1', port: registrar.listen[0].port });
+    const ask = async () => (await client.request(client.other('MESSAGE', 'sip:alice@example.com'))).status;
+    expect(await ask()).toBe(302);
+
+    registrar.endFlow(one);
+    expect([found('alice'), await ask()], 'from that moment on').toEqual([[], 404]);
+    await poll('its end to be told', 5000, () => told.length === 3);
+    expect(told[2]).toMatchObject({ type: 'flow-ended', aor: 'alice@example.com', binding: { flow: one } });
+    expect(() => send('alice', one)).toThrow(RangeError);
+    registrar.endFlow(one); // known
+    client.close();
+
+    await registrar.stop();
+    const again = await started({ data, send: () => {} });
+    expect(uris(again, 'bob@example.com'), 'whose connection ended with the program').toEqual([]);
+    expect([one, two]).not.toContain(again.openFlow(at));
+  });
+
+  it('has a limit of connections', async () => {
+    const streams = { ...DEFAULT_CONFIG.streams, connectionsMax: 2 };
+    const at = { address: '192.0.2.4', port: 4444, transport: 'tcp' } as const;
+    for (const threads of [true, false]) {
+      const registrar = await started({ data: temporaryDirectory(), streams, threads, send: () => {} });
+      const first = registrar.openFlow(at);
+      registrar.openFlow(at);
+      expect(() => registrar.openFlow(at)).toThrow(/limits/);
+      registrar.endFlow(first);
+      expect(registrar.openFlow(at)).toBeGreaterThan(0);
+    }
   });
 
   it('refuses what the command refuses', async () => {
@@ -199,33 +253,33 @@ describe.each(['memory', 'disk'] as const)('createRegistrar without threads, sto
   });
 
   it('never returns a connection that the program says is gone', async () => {
-    const alive = new Set([7]);
-    const { registrar, ask } = await inline({ isAlive: (flow) => alive.has(flow) });
-    const source = { address: '192.0.2.4', port: 4444, transport: 'wss', flow: 7 } as const;
+    const { registrar, ask } = await inline();
+    const at = { address: '192.0.2.4', port: 4444, transport: 'wss' } as const;
+    const flow = registrar.openFlow(at);
+    const source = { ...at, flow };
     await ask(
       register({ contacts: ['<sip:a@x.invalid;transport=ws>'], via: 'SIP/2.0/WSS x.invalid;branch=z9hG4bKw' }),
       source,
     );
-    expect(registrar.lookup('alice@example.com').contacts).toMatchObject([{ flow: 7, direct: true }]);
+    expect(registrar.lookup('alice@example.com').contacts).toMatchObject([{ flow, direct: true }]);
     const told: (BindingEvent | LostEvents)[] = [];
     registrar.subscribe((event) => told.push(event));
-    alive.clear();
+    registrar.endFlow(flow);
     expect(uris(registrar, 'alice@example.com')).toEqual([]);
-    registrar.flowEnded(7);
     await poll('its end to be told', 5000, () => told.length > 0);
     expect(told).toMatchObject([
-      { type: 'flow-ended', aor: 'alice@example.com', binding: { uri: 'sip:a@x.invalid;transport=ws', flow: 7 } },
+      { type: 'flow-ended', aor: 'alice@example.com', binding: { uri: 'sip:a@x.invalid;transport=ws', flow } },
     ]);
     expect(registrar.counters()[0][COUNTER.bindings]).toBe(0);
-    const without = await inline();
-    expect(() => without.registrar.flowEnded(7)).toThrow(/isAlive/);
   });
 
-  it('needs "send" for messages, and numbers for connections', async () => {
+  it('needs "send" for messages, and connections that are open', async () => {
     const { registrar } = await inline();
     const text = Buffer.from(register());
     expect(() => registrar.handle(text, { address: 'localhost', port: 1 })).toThrow(RangeError);
-    expect(() => registrar.handle(text, { address: '::1', port: 1, transport: 'tcp' })).toThrow(/flow/);
+    expect(() => registrar.handle(text, { address: '::1', port: 1, transport: 'tcp' })).toThrow(/openFlow/);
+    expect(() => registrar.handle(text, { address: '::1', port: 1, transport: 'tcp', flow: 7 })).toThrow(/openFlow/);
+    expect(() => registrar.openFlow({ address: 'localhost', port: 1, transport: 'tcp' })).toThrow(RangeError);
     expect(() => registrar.handle(Buffer.alloc(70_000), { address: '::1', port: 1 })).toThrow(RangeError);
     const silent = createRegistrar({ threads: false, store: 'memory' });
     expect(() => silent.handle(text, { address: '::1', port: 1 })).toThrow(/send/);

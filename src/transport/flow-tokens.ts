@@ -1,0 +1,35 @@
+// Tokens for connections, one after the other, out of numbers that no earlier life of the server has used. Which of them stand
+// for a connection now is flows' and live-flows' affair.
+
+/** Where tokens come from. */
+export interface FlowNumbers {
+  readonly first: number;
+  /** Numbers reserved from `first` on. */
+  readonly step: number;
+  /** Reserves as many again. */
+  reserve(): void;
+}
+
+const TOKENS = 2 ** 32;
+
+export class FlowTokens {
+  private readonly numbers: FlowNumbers;
+  private following: number;
+  private used = 0;
+
+  constructor(numbers: FlowNumbers) {
+    this.numbers = numbers;
+    this.following = numbers.first;
+  }
+
+  /** Never 0. */
+  next(): number {
+    const token = this.following;
+    this.following = (this.following + 1) % TOKENS;
+    if (++this.used === this.numbers.step - 1) {
+      this.numbers.reserve();
+      this.used = -1;
+    }
+    return token === 0 ? this.next() : token;
+  }
+}
