@@ -11,7 +11,7 @@ import { selfSigned } from '../support/certificate.ts';
 import { killAll } from '../support/child-process.ts';
 import { bound, importUsers, PASSWORD } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
-import { SipClient } from '../support/sip-client.ts';
+import { bindings, SipClient } from '../support/sip-client.ts';
 import { TcpRelay } from '../support/tcp-relay.ts';
 
 const DOMAIN = 'example.com';
@@ -21,6 +21,7 @@ const EXPIRES = 10;
 /** What page.js puts into its window. */
 interface PhonePage {
   phones: Record<string, { events: string[]; contact(): string; unregister(): void; stop(): void }>;
+  gruus: Record<string, { pub: string; temp: string }>;
   startJsSip(options: object): void;
   startSipJs(options: object): Promise<void>;
 }
@@ -46,7 +47,10 @@ describe.skipIf(peerMissing('chromium'))('phones in a browser', () => {
       '--tls-key',
       certificate.keyFile,
     ];
-    aorta = await Aorta.start({ data, flags: [...flags, '--auth', 'digest', '--min-expires', '1'] });
+    aorta = await Aorta.start({
+      data,
+      flags: [...flags, '--auth', 'digest', '--min-expires', '1', '--lookup-sip', 'anyone'],
+    });
     relay = await TcpRelay.open({ address: '127.0.0.1', port });
     client = await SipClient.open(aorta);
     site = await serveSite(certificate);
@@ -78,9 +82,15 @@ describe.skipIf(peerMissing('chromium'))('phones in a browser', () => {
     );
 
   const contacts = async (user: string) => [...(await bound(client, `${user}@${DOMAIN}`)).keys()];
+  const gruus = (user: string) => page.evaluate((u) => (globalThis as unknown as PhonePage).gruus[u], user);
+  /** What a caller is told who asks for a URI. */
+  const lookup = async (uri: string) => {
+    const answer = await client.request(client.other('MESSAGE', uri));
+    return [answer.status, ...[...bindings(answer).keys()]];
+  };
   const none = (user: string) => expect.poll(() => contacts(user), { timeout: 2000 }).toEqual([]);
 
-  it('R7118-4.1-01 R7118-5.1-01 R7118-5.2-01 R7118-5-03 register, refresh, reconnect and unregister', async () => {
+  it('R7118-4.1-01 R7118-5.1-01 R7118-5.2-01 R7118-5-03 R5627-5.2-02 R5627-6.1-02 register, have GRUUs, refresh, reconnect and unregister', async () => {
     const options = { url: `wss://localhost:${relay.port}/sip`, domain: DOMAIN, password: PASSWORD, expires: EXPIRES };
     await page.evaluate((given) => {
       const { startJsSip, startSipJs } = globalThis as unknown as PhonePage;
@@ -96,15 +106,26 @@ describe.skipIf(peerMissing('chromium'))('phones in a browser', () => {
     ]);
     expect([await contacts('jane'), await contacts('sipp')]).toEqual([[jane], [sipp]]);
 
+    const first = [await gruus('jane'), await gruus('sipp')];
+    for (const [n, user] of ['jane', 'sipp'].entries()) {
+      const { pub, temp } = first[n];
+      expect(pub).toMatch(new RegExp(`^sip:${user}@example\\.com;gr=urn:uuid:[0-9a-f-]{36}$`));
+      expect(temp).toMatch(/^sip:[\w-]{64}@example\.com;gr$/);
+      const there = [302, [jane, sipp][n]];
+      expect([await lookup(pub), await lookup(temp)]).toEqual([there, there]);
+    }
+
     await happened('confirmed', 2); // refreshed by themselves
 
     relay.cut();
     await happened('disconnected', 1);
     await none('jane');
     await none('sipp');
+    for (const { pub, temp } of first) expect([await lookup(pub), await lookup(temp)]).toEqual([[480], [404]]);
     relay.mend();
     await happened('registered', 2);
     expect([(await contacts('jane')).length, (await contacts('sipp')).length]).toEqual([1, 1]);
+    for (const { pub, temp } of first) expect([(await lookup(pub))[0], await lookup(temp)]).toEqual([302, [404]]);
 
     await page.evaluate(() => {
       for (const phone of Object.values((globalThis as unknown as PhonePage).phones)) phone.unregister();

@@ -6,7 +6,7 @@ import { Aorta, removeDirectories } from '../support/aorta-process.ts';
 import { startPhone } from '../support/baresip-phone.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import { peerMissing } from '../support/peers.ts';
-import { SipClient } from '../support/sip-client.ts';
+import { contacts, SipClient } from '../support/sip-client.ts';
 
 const AOR = 'alice@example.com';
 const UUID = '6fd4e0a2-53f6-4e4b-93a1-9a4c5e1b7d20';
@@ -26,7 +26,7 @@ describe.skipIf(peerMissing('baresip'))('baresip with flows', () => {
     removeDirectories();
   });
 
-  it('R5626-6-08 R5626-6-10 R5627-5.2-02 keeps two flows of one instance, and has a GRUU', async () => {
+  it('R5626-6-08 R5626-6-10 R5627-5.2-02 R5627-6.1-02 keeps two flows of one instance, and has a GRUU', async () => {
     const proxy = `sip:127.0.0.1:${aorta.port}`;
     const phone = startPhone({ aor: AOR, proxy, interval: 5, uuid: UUID });
 
@@ -37,6 +37,11 @@ describe.skipIf(peerMissing('baresip'))('baresip with flows', () => {
     await phone.until(/Require: outbound/, 2000);
     await phone.until(new RegExp(`;pub-gruu="sip:${AOR};gr=urn:uuid:${UUID}"`), 2000);
     await phone.until(/;temp-gruu="sip:[\w-]{64}@example\.com;gr"/, 2000);
+    const temporary = /;temp-gruu="([^"]*)"/.exec(phone.stdout)?.[1] ?? '';
+    for (const gruu of [`sip:${AOR};gr=urn:uuid:${UUID}`, temporary]) {
+      const answer = await client.request(client.other('MESSAGE', gruu));
+      expect([gruu, answer.status, contacts(answer).length], 'by one of its flows').toEqual([gruu, 302, 1]);
+    }
 
     phone.signal('SIGTERM');
     await poll('the unregistration', 5000, async () => (await client.fetchContacts(AOR)).length === 0);

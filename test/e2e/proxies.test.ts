@@ -10,7 +10,7 @@ import { serveSite, startBrowser } from '../support/browser.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { Child, killAll, poll, which } from '../support/child-process.ts';
 import { cookbookBlock, Edge } from '../support/edge-proxy.ts';
-import { configFile } from '../support/login-client.ts';
+import { configFile, importUsers, PASSWORD } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -54,6 +54,17 @@ function startAorta(flags: readonly string[] = []): Promise<Aorta> {
   return Aorta.start({ flags: ['--lookup', 'http:127.0.0.1:0', ...flags], shards: 2 });
 }
 
+/** The cookbook's first aorta.yaml: users with passwords, which the edge passes on. */
+async function startAortaOfTheCookbook(): Promise<Aorta> {
+  const yaml = cookbookBlock('# aorta.yaml\n')
+    .replace(/^listen:.*\n/m, '')
+    .replace(/^ {2}http:.*\n/m, '');
+  const data = temporaryDirectory();
+  await importUsers(data, ['alice@example.com', 'bob@example.com']);
+  const flags = ['--lookup', 'http:127.0.0.1:0', '--config', configFile(yaml.replaceAll('192.0.2.10', '127.0.0.1'))];
+  return Aorta.start({ data, flags, shards: 2 });
+}
+
 /** alice calls bob: the call stands on both sides, and ends on both when she hangs up. */
 async function call(alice: Child, bob: Child): Promise<void> {
   try {
@@ -73,7 +84,13 @@ async function callBrowser(aorta: Aorta, edge: Edge): Promise<void> {
   try {
     const page = await browser.context.newPage();
     await page.goto(site.origin);
-    const options = { name: 'bob', url: `wss://localhost:${edge.wssPort}`, user: 'bob', domain: 'example.com' };
+    const options = {
+      name: 'bob',
+      url: `wss://localhost:${edge.wssPort}`,
+      user: 'bob',
+      domain: 'example.com',
+      password: PASSWORD,
+    };
     await page.evaluate((given) => (globalThis as unknown as PhonePage).startJsSip(given), options);
     const contact = await registered(aorta, 'bob');
     expect(contact.uri).toMatch(/^sip:[^@]+@[a-z0-9]+\.invalid;transport=ws/i);
@@ -132,10 +149,10 @@ describe.skipIf(!hasEdges)('Kamailio as edge proxy', () => {
   it.concurrent.each(['SIP', 'HTTP'])(
     'R3327-5.4-01 R3261-8.3-01 brings a call by UDP to a phone whose TLS connection it holds, asking by %s',
     async (way) => {
-      const aorta = await startAorta();
+      const aorta = await startAortaOfTheCookbook();
       const edge = await Edge.start({ sip: aorta.port, ...(way === 'HTTP' && { http: httpPort(aorta) }) });
       const proxy = `sip:127.0.0.1:${edge.tlsPort};transport=tls`;
-      const bob = startPhone({ aor: 'bob@example.com', proxy, transport: 'tls', answers: true });
+      const bob = startPhone({ aor: 'bob@example.com', proxy, transport: 'tls', answers: true, password: PASSWORD });
       const contact = await registered(aorta, 'bob');
       expect(contact.uri).toMatch(/;transport=tls$/);
       expect(contact.path).toEqual([
@@ -145,6 +162,7 @@ describe.skipIf(!hasEdges)('Kamailio as edge proxy', () => {
         aor: 'alice@example.com',
         proxy: `sip:127.0.0.1:${edge.port}`,
         dial: 'sip:bob@example.com',
+        password: PASSWORD,
       });
       await call(alice, bob);
     },
@@ -153,7 +171,7 @@ describe.skipIf(!hasEdges)('Kamailio as edge proxy', () => {
   (peerMissing('chromium') ? it.skip : it.concurrent)(
     'R3327-5.4-01 R7118-5-03 brings a call by UDP to a phone in a browser whose WSS connection it holds',
     async () => {
-      const aorta = await startAorta();
+      const aorta = await startAortaOfTheCookbook();
       await callBrowser(aorta, await Edge.start({ sip: aorta.port }));
     },
   );

@@ -2,7 +2,7 @@
 // or of an edge proxy. What a page that is loaded again, or opened in two tabs, makes of its bindings.
 
 import { describe, expect, it } from 'vitest';
-import { answered } from '../support/requests.ts';
+import { answered, request } from '../support/requests.ts';
 import { storedBindings } from '../support/stored-bindings.ts';
 import { type Answer, VirtualShard } from '../support/virtual-shard.ts';
 
@@ -55,6 +55,23 @@ describe.each(['JsSIP 3.10.1', 'SIP.js/0.21.2'] as const)('%s', (agent) => {
     expect(answer.contacts[0].row).toMatch(/;temp-gruu="sip:[\w-]{64}@example\.com;gr"/);
     expect(send(shard, page, 2).contacts).toHaveLength(1);
     expect(send(shard, page, 3, 0).contacts).toEqual([]);
+  });
+
+  it('R5627-5.1-06 R5627-6.1-02 is found by both, and after its page was loaded again by the public one alone of the old', () => {
+    const shard = new VirtualShard({ policy: { lookup: { sip: 'anyone', from: [] } } });
+    const gruus = (answer: Answer) =>
+      ['pub', 'temp'].map((kind) => new RegExp(`;${kind}-gruu="([^"]*)"`).exec(answer.text)?.[1] ?? '');
+    const ask = (uri: string) => {
+      const { status, contacts } = answered(shard, request({ method: 'INVITE', uri, to: `<${uri}>` }));
+      return [status, ...contacts.map((contact) => contact.uri)];
+    };
+    const first = gruus(send(shard, page, 1));
+    const found = [302, `sip:7kq2l0xn@${page.host}.invalid;transport=wss`];
+    expect(first.map(ask)).toEqual([found, found]);
+    const reloaded = { ...page, callId: 'second', host: 'zj3b8s0l5n1p' };
+    const second = gruus(send(shard, reloaded, 1));
+    const there = [302, 'sip:7kq2l0xn@zj3b8s0l5n1p.invalid;transport=wss'];
+    expect([...first, ...second].map(ask)).toEqual([there, [404], there, there]);
   });
 
   it('R5626-6-08 has one binding after its page was loaded again, two in two tabs', () => {

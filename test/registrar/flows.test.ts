@@ -50,6 +50,24 @@ describe('a binding made over a connection', () => {
     expect([shard.counter('bindings'), shard.counter('aors'), shard.counter('flow_ended')]).toEqual([0, 0, 1]);
   });
 
+  it('R5626-7-01 R5627-5.3-01: is no target of its GRUUs either', () => {
+    const { shard, flows } = setUp({ policy: { lookup: { sip: 'anyone', from: [] } } });
+    flows.open.add(7);
+    const instance = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000001>"';
+    const contacts = [`<sip:alice@192.0.2.9:5070;transport=tcp>;${instance}`];
+    const { text = '' } = shard.send(by('alice', { contacts, extra: ['Supported: gruu'] }), over(7)) ?? {};
+    const ask = (kind: string): number | undefined => {
+      const uri = new RegExp(`;${kind}-gruu="([^"]*)"`).exec(text)?.[1] ?? '';
+      return shard.send(request({ method: 'INVITE', uri, to: `<${uri}>` }))?.status;
+    };
+    expect([ask('pub'), ask('temp')]).toEqual([302, 302]);
+    flows.open.delete(7);
+    expect([ask('pub'), ask('temp')], 'before any sweep').toEqual([480, 404]);
+    shard.flowsEnded([7]);
+    shard.batch([]);
+    expect([ask('pub'), ask('temp')]).toEqual([480, 404]);
+  });
+
   it('goes whatever the AOR, and only with its own flow', () => {
     const { shard, flows } = setUp();
     flows.open.add(1).add(2);

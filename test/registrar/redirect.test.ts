@@ -134,6 +134,41 @@ describe('a lookup of a GRUU', () => {
   });
 });
 
+describe('a temporary GRUU whose life is over', () => {
+  const INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000001>"';
+  const temporary = (answer: Answer): string => /;temp-gruu="([^"]*)"/.exec(answer.text)?.[1] ?? '';
+  const at = (callId: string, cseq: number, expires = 600) =>
+    register({
+      callId,
+      cseq,
+      contacts: [`<sip:a@192.0.2.1>;${INSTANCE};expires=${expires}`],
+      extra: ['Supported: gruu'],
+    });
+
+  it('R5627-5.1-06 leads nowhere once the instance has registered with another Call-ID, all others to it', () => {
+    const shard = new VirtualShard({ policy: lookup() });
+    const old = [temporary(answered(shard, at('a', 1))), temporary(answered(shard, at('a', 2)))];
+    expect(old.map((uri) => ask(shard, { uri }).status)).toEqual([302, 302]);
+    const young = temporary(answered(shard, at('b', 1)));
+    expect(old.map((uri) => ask(shard, { uri }).status)).toEqual([404, 404]);
+    expect(uris(ask(shard, { uri: young }))).toEqual(['sip:a@192.0.2.1']);
+  });
+
+  it('R5627-5.3-01 R5627-5.3-02 leads nowhere once the instance is gone, also when it is back; the public one does again', () => {
+    const shard = new VirtualShard({ policy: lookup() });
+    const both = answered(shard, at('a', 1));
+    const open = /;pub-gruu="([^"]*)"/.exec(both.text)?.[1] ?? '';
+    const status = () => [temporary(both), open].map((uri) => ask(shard, { uri }).status);
+    expect(status()).toEqual([302, 302]);
+    shard.send(at('a', 2, 0));
+    expect(status()).toEqual([404, 480]);
+    shard.send(at('a', 3));
+    expect(status()).toEqual([404, 302]);
+    shard.now += 600_000; // run out, before any sweep
+    expect(status()).toEqual([404, 480]);
+  });
+});
+
 describe('an instance with several bindings', () => {
   const INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000001>"';
   const gruu = 'sip:alice@example.com;gr=urn:uuid:00000000-0000-1000-8000-000000000001';

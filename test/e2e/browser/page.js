@@ -10,13 +10,19 @@ const phones = {};
 /** By user: what is to be done with a 200 to a REGISTER. The libraries do not tell of refreshes. */
 const onRefresh = {};
 
+/** By user: the newest GRUUs that the registrar gave it, { pub, temp }. Neither library shows them all. */
+const gruus = {};
+
 /** What goes over the page's sockets, heard without being in the way. */
 window.WebSocket = class extends WebSocket {
   constructor(...args) {
     super(...args);
     this.addEventListener('message', ({ data }) => {
       const user = /^To: .*<sip:([^@]+)@/m.exec(data)?.[1];
-      if (data.startsWith('SIP/2.0 200') && /^CSeq: [0-9]+ REGISTER/m.test(data)) onRefresh[user]?.();
+      if (!data.startsWith('SIP/2.0 200') || !/^CSeq: [0-9]+ REGISTER/m.test(data)) return;
+      const given = (kind) => new RegExp(`;${kind}-gruu="([^"]*)"`).exec(data)?.[1];
+      if (given('pub') !== undefined) gruus[user] = { pub: given('pub'), temp: given('temp') };
+      onRefresh[user]?.();
     });
   }
 };
@@ -86,7 +92,7 @@ async function startSipJs({ name, url, user, domain, password, expires }) {
     transportOptions: { server: url, keepAliveInterval: 1 },
     logBuiltinEnabled: false,
   });
-  const registerer = new Registerer(ua, { expires, refreshFrequency: 50 });
+  const registerer = new Registerer(ua, { expires, refreshFrequency: 50, regId: 1 });
   const register = () =>
     registerer.register({
       requestDelegate: {
@@ -119,4 +125,4 @@ async function startSipJs({ name, url, user, domain, password, expires }) {
   await register();
 }
 
-Object.assign(window, { phones, startJsSip, startSipJs });
+Object.assign(window, { phones, gruus, startJsSip, startSipJs });
