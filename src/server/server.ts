@@ -38,6 +38,7 @@ import { MessageWatch } from './message-watch.ts';
 import { moveBindings } from './move.ts';
 import type { Progress } from './progress.ts';
 import { type ReloadReport, reloadReport, shardSettings, takenIn } from './reload.ts';
+import { RemovedUsers } from './removed-users.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -145,6 +146,7 @@ class RunningServer implements Server, AdminTarget {
   private draining = false;
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
+  private removedUsers: RemovedUsers | undefined;
   private pool: Pool | undefined;
   private lookups: LookupService | undefined;
   private messageWatch: MessageWatch | undefined;
@@ -181,6 +183,9 @@ class RunningServer implements Server, AdminTarget {
       ...(hooks.inherited && { inherited: hooks.inherited }),
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
+    const { pool, userStore } = this;
+    if (userStore !== undefined)
+      this.removedUsers = new RemovedUsers(userStore.removed, (request, source) => pool.order(request, source), log);
     this.lookups = await LookupService.open(this.pool, directory, config);
     const aorKey = createAorKey(directory.secret);
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
@@ -312,6 +317,7 @@ class RunningServer implements Server, AdminTarget {
   private async takeDown(): Promise<void> {
     try {
       await this.lookups?.close();
+      await this.removedUsers?.close();
       await this.pool?.stop();
       this.limits?.close();
       this.messageWatch?.close();

@@ -65,7 +65,7 @@ export function addUserCommand(root: Command): void {
     .option('--aor <address>', 'another address that the user may register; may be repeated', collect)
     .addHelpText('after', EXAMPLES);
   verb('passwd <user@domain>', "change a user's password", passwd).addHelpText('after', EXAMPLES);
-  verb('rm <user@domain>', 'remove a user; bindings stay until they expire', remove);
+  verb('rm <user@domain>', 'remove a user; a running server, or the next one, removes its bindings', remove);
   verb('ls', 'list the users, without their HA1s', list).option('--json', 'one JSON object a line');
   verb('import <file>', 'add users from a CSV file or a subscriber table in SQL, or replace them', importFile)
     .option('--domain <name>', 'domain of rows that name none')

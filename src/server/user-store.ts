@@ -19,6 +19,7 @@ import {
   ha1Offset,
   KEY_COUNTS,
   KEY_LEARNT,
+  KEY_REMOVED,
   KEY_USER,
   KEY_USERHASH,
   USER_FLAGS,
@@ -116,6 +117,7 @@ export class UserStore {
         }
         const before = value === undefined ? undefined : decode(user, value);
         this.db.put(key, encode({ ...user, aors: user.aors ?? before?.aors ?? [] }) as Buffer);
+        this.db.remove(recordKey(KEY_REMOVED, user));
         if (value === undefined) add(counts, COUNT_USERS, 1);
         else addLacking(counts, before?.ha1s ?? [], -1);
         addLacking(counts, user.ha1s, 1);
@@ -127,7 +129,7 @@ export class UserStore {
     return result;
   }
 
-  /** False: there is no such user. */
+  /** False: there is no such user. A running server, or the next one, sees to it that the bindings go as well. */
   remove(user: UserName): boolean {
     let removed = false;
     this.change(COUNT_GENERATION, (counts) => {
@@ -139,9 +141,23 @@ export class UserStore {
       addLacking(counts, ha1s, -1);
       this.index(user, ha1s, []);
       this.db.remove(key);
+      this.db.put(recordKey(KEY_REMOVED, user), Buffer.alloc(0));
       removed = true;
     });
     return removed;
+  }
+
+  /** Users that were removed and whose bindings have not been seen to, a page of them. */
+  removed(): UserName[] {
+    const range = { start: Buffer.from([KEY_REMOVED]), end: Buffer.from([KEY_REMOVED + 1]), limit: PAGE };
+    return [...this.db.getRange(range)].map(({ key }) => splitKey(key, 1));
+  }
+
+  /** Their bindings are gone. */
+  async settleRemoved(users: readonly UserName[]): Promise<void> {
+    await this.db.transaction(() => {
+      for (const user of users) this.db.remove(recordKey(KEY_REMOVED, user));
+    });
   }
 
   /** Every user, by realm and name. */

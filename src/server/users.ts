@@ -4,6 +4,7 @@
 import type { AuthConfig } from './auth-config.ts';
 import { type AskResult, HttpProvider } from './http-provider.ts';
 import type { Log } from './log.ts';
+import type { RemovedFromStore } from './removed-users.ts';
 import { UserStore } from './user-store.ts';
 
 export interface Users {
@@ -13,6 +14,8 @@ export interface Users {
   readonly providerState?: Int32Array;
   /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. Never rejects. */
   ask(user: string, realm: string): Promise<AskResult>;
+  /** Users that were removed and whose bindings are still to go. */
+  readonly removed: RemovedFromStore;
   close(): Promise<void>;
 }
 
@@ -27,6 +30,7 @@ export async function openUsers(data: string, auth: AuthConfig, log: Log): Promi
       return store.count;
     },
     ...(provider === undefined ? {} : { providerState: provider.state }),
+    removed: store,
     ask: (user, realm) => provider?.ask(user, realm) ?? Promise.resolve('none'),
     close: async () => {
       await provider?.close();

@@ -23,6 +23,8 @@ export const KEY_USER = 0x75;
 export const KEY_LEARNT = 0x70;
 /** This, the base algorithm, the hash of "name:realm" → realm, zero, name. */
 export const KEY_USERHASH = 0x68;
+/** A user that was removed and whose bindings are still to go. */
+export const KEY_REMOVED = 0x72;
 /** This alone → the counts below. */
 export const KEY_COUNTS = 0x67;
 

@@ -24,8 +24,15 @@ async function user(data: string, args: readonly string[], input: string): Promi
 }
 
 /** Registers with a password: challenge, credentials, and the last answer. */
-async function logIn(client: SipClient, name: string, password: string, aor = `${name}@example.com`): Promise<Answer> {
-  const fields = { aor, callId: newToken(), contacts: [`<sip:${name}@127.0.0.1:${client.port}>`], expires: 300 };
+async function logIn(
+  client: SipClient,
+  name: string,
+  password: string,
+  aor = `${name}@example.com`,
+  params = '',
+): Promise<Answer> {
+  const contacts = [`<sip:${name}@127.0.0.1:${client.port}>${params}`];
+  const fields = { aor, callId: newToken(), contacts, expires: 300 };
   const first = await client.request(client.register(fields));
   expect(first.status).toBe(401);
   const challenge = headers(first.text, 'WWW-Authenticate').find((row) => /algorithm=MD5/.test(row)) ?? '';
@@ -54,6 +61,35 @@ describe('users of a running server', () => {
     aorta.child.signal('SIGTERM');
     expect((await aorta.child.end(10_000)).code).toBe(0);
     expect(`${aorta.stdout}${aorta.stderr}`).not.toContain('two"');
+  });
+
+  it('R5627-5.4-03 take their bindings with them when they are removed, also while no server runs', async () => {
+    const aorta = await Aorta.start({ flags: ['--auth', 'digest'] });
+    for (const name of ['alice', 'bob', 'carol']) await user(aorta.data, ['add', `${name}@example.com`], 'pw\n');
+    let client = await SipClient.open({ address: '127.0.0.1', port: aorta.port });
+    const instance = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000001>"';
+    for (const name of ['alice', 'bob', 'carol'])
+      expect((await logIn(client, name, 'pw', `${name}@example.com`, `;${instance}`)).status).toBe(200);
+    const ask = async (name: string, gr = '') =>
+      (await client.request(client.other('MESSAGE', `sip:${name}@example.com${gr}`))).status;
+    const gr = ';gr=urn:uuid:00000000-0000-1000-8000-000000000001';
+    expect([await ask('alice'), await ask('alice', gr), await ask('bob'), await ask('carol')]).toEqual([
+      302, 302, 302, 302,
+    ]);
+    await user(aorta.data, ['rm', 'alice@example.com'], '');
+    await poll("the end of alice's binding", 5000, async () => (await ask('alice')) === 404);
+    expect([await ask('alice', gr), await ask('bob'), await ask('carol')]).toEqual([404, 302, 302]);
+    client.close();
+    await aorta.stop();
+
+    for (const name of ['bob', 'carol']) await user(aorta.data, ['rm', `${name}@example.com`], '');
+    await user(aorta.data, ['add', 'carol@example.com'], 'pw\n'); // another carol than before, or the same: it is hers now
+    const again = await Aorta.start({ data: aorta.data, flags: ['--auth', 'digest'] });
+    client = await SipClient.open({ address: '127.0.0.1', port: again.port });
+    await poll("the end of bob's binding", 5000, async () => (await ask('bob')) === 404);
+    expect(await ask('carol')).toBe(302);
+    client.close();
+    await again.stop();
   });
 
   it('must log in by default as soon as other machines can reach the server', async () => {

@@ -73,7 +73,7 @@ export function addUserRoutes(routes: Routes, store: () => UserStore): void {
   routes.add({
     method: 'DELETE',
     path: '/v1/users/{user}',
-    summary: 'Removes a user; its bindings stay until they expire',
+    summary: 'Removes a user; its bindings go as well, within a second or two',
     params: userParams,
     status: 204,
     handle: ({ params }) => {
