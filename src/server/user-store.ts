@@ -17,6 +17,7 @@ import {
   HA1_KINDS,
   HA1_LENGTHS,
   ha1Offset,
+  KEY_AOR,
   KEY_COUNTS,
   KEY_LEARNT,
   KEY_REMOVED,
@@ -74,6 +75,7 @@ export class UserStore {
   static open(dataDirectory: string): UserStore {
     const store = new UserStore(openUserDatabase(dataDirectory, 'write'));
     if (store.db.getBinary(COUNTS_KEY) === undefined) store.change(COUNT_GENERATION, () => {});
+    if (store.db.getBinary(AORS_KEY) === undefined) store.indexAors();
     return store;
   }
 
@@ -116,7 +118,10 @@ export class UserStore {
           continue;
         }
         const before = value === undefined ? undefined : decode(user, value);
-        this.db.put(key, encode({ ...user, aors: user.aors ?? before?.aors ?? [] }) as Buffer);
+        const aors = user.aors ?? before?.aors ?? [];
+        this.db.put(key, encode({ ...user, aors }) as Buffer);
+        this.countAors(before?.aors ?? [], -1);
+        this.countAors(aors, 1);
         this.db.remove(recordKey(KEY_REMOVED, user));
         if (value === undefined) add(counts, COUNT_USERS, 1);
         else addLacking(counts, before?.ha1s ?? [], -1);
@@ -136,10 +141,11 @@ export class UserStore {
       const key = recordKey(KEY_USER, user);
       const value = this.db.getBinary(key);
       if (value === undefined) return;
-      const { ha1s = [] } = decode(user, value) ?? {};
+      const { ha1s = [], aors = [] } = decode(user, value) ?? {};
       add(counts, COUNT_USERS, -1);
       addLacking(counts, ha1s, -1);
       this.index(user, ha1s, []);
+      this.countAors(aors, -1);
       this.db.remove(key);
       this.db.put(recordKey(KEY_REMOVED, user), Buffer.alloc(0));
       removed = true;
@@ -245,6 +251,24 @@ export class UserStore {
     });
   }
 
+  /** For a store of before there was such an index. */
+  private indexAors(): void {
+    this.change(COUNT_GENERATION, () => {
+      for (const { aors } of this.all()) this.countAors(aors, 1);
+      this.db.put(AORS_KEY, Buffer.alloc(0));
+    });
+  }
+
+  /** So many more users may register these besides their own. */
+  private countAors(aors: readonly string[], change: 1 | -1): void {
+    for (const aor of aors) {
+      const key = Buffer.concat([AORS_KEY, Buffer.from(aor)]);
+      const users = (this.db.getBinary(key)?.readUInt32LE() ?? 0) + change;
+      if (users <= 0) this.db.remove(key);
+      else this.db.put(key, Buffer.from(Uint32Array.of(users).buffer));
+    }
+  }
+
   /** Brings the userhashes of a user in line: one for each algorithm that it has an HA1 for. */
   private index(user: UserName, before: Ha1Set, after: Ha1Set): void {
     for (let algorithm = 0; algorithm < HA1_FULL; algorithm++) {
@@ -261,6 +285,7 @@ export class UserStore {
 const PAGE = 500;
 
 const COUNTS_KEY = Buffer.from([KEY_COUNTS]);
+const AORS_KEY = Buffer.from([KEY_AOR]);
 
 function add(counts: DataView, at: number, n: number): void {
   counts.setUint32(at, counts.getUint32(at, true) + n, true);

@@ -32,12 +32,19 @@ import { Gate, type GateOptions } from './gate.ts';
 import type { ShardSettings } from './shard-options.ts';
 import type { ShardRules } from './shard-rules.ts';
 
+export interface ShardUsers extends CredentialSource {
+  /** Called once per batch. */
+  refresh(now: number): void;
+  useRealms(realms: readonly string[]): void;
+  /** Whether this AOR (canonical) is one that users may register besides their own. */
+  isGiven(aor: Uint8Array, aorLength: number): boolean;
+}
+
 export interface ShardAuth {
   readonly policy: AuthPolicy;
   /** As the users' realmOf() gives their indices. */
   readonly realms: readonly string[];
-  /** `refresh` is called once per batch. */
-  readonly users: CredentialSource & { refresh(now: number): void; useRealms(realms: readonly string[]): void };
+  readonly users: ShardUsers;
   /** Differs between shards and processes. */
   readonly nonceStart: number;
   /** Number of the nonces' keys; another one ends every nonce. */
@@ -154,7 +161,7 @@ export class Admission {
     return this.checkCredentials(authenticator, state);
   }
 
-  /** Whether there is a user of the AOR's name, as far as that is known without asking anyone; null where there are no users. */
+  /** Whether there is a user of the AOR's name, or one to whom it was given, as far as that is known without asking anyone; null where there are no users. */
   knowsUser(): boolean | null {
     const { auth, state } = this;
     if (auth === undefined) return null;
@@ -162,7 +169,8 @@ export class Admission {
     let host = state.aorLength;
     while (host > 0 && state.aor[host - 1] !== AT_SIGN) host--;
     const realm = auth.users.realmOf(state.aor, host, state.aorLength);
-    return realm >= 0 && auth.users.find(state.aor, 0, host - 1, false, realm, ALG_MD5) !== USER_UNKNOWN;
+    if (realm >= 0 && auth.users.find(state.aor, 0, host - 1, false, realm, ALG_MD5) !== USER_UNKNOWN) return true;
+    return auth.users.isGiven(state.aor, state.aorLength);
   }
 
   /** After AUTH_PENDING: 0 where the message waits and will come again, else the status of the answer written. */

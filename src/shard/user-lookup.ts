@@ -9,6 +9,7 @@ import {
   HA1_LENGTHS,
   ha1Offset,
   holdsAor,
+  KEY_AOR,
   KEY_LEARNT,
   KEY_USER,
   KEY_USERHASH,
@@ -44,6 +45,7 @@ export interface UserFinder {
   find(name: Uint8Array, isUserhash: boolean, realm: Uint8Array, algorithm: number, now: number): number;
   /** May the user register an AOR? By its own name, or by its record's AORs. Throws where the store cannot be read. */
   mayRegister(name: Uint8Array, isUserhash: boolean, realm: Uint8Array, aor: Uint8Array, aorLength: number): boolean;
+  isGiven(aor: Uint8Array, aorLength: number): boolean;
   readonly record: Uint8Array;
   /** Bytes of the HA1 found. */
   readonly length: number;
@@ -95,6 +97,15 @@ export class UserLookup implements UserFinder {
       return found && holdsAor(this.record, this.recordLength, aor, aorLength);
     }
     return false;
+  }
+
+  /** Whether some user may register this AOR (canonical) besides its own. */
+  isGiven(aor: Uint8Array, aorLength: number): boolean {
+    const { key } = this;
+    if (1 + aorLength > key.length) return false;
+    key[0] = KEY_AOR;
+    key.set(aor.subarray(0, aorLength), 1);
+    return this.reader.read(key.subarray(0, 1 + aorLength), this.named) >= 0;
   }
 
   private ha1(kind: number): number {

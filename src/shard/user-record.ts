@@ -23,6 +23,8 @@ export const KEY_USER = 0x75;
 export const KEY_LEARNT = 0x70;
 /** This, the base algorithm, the hash of "name:realm" → realm, zero, name. */
 export const KEY_USERHASH = 0x68;
+/** This and an AOR → how many users may register it besides their own, u32 little-endian. This alone: that is kept. */
+export const KEY_AOR = 0x61;
 /** A user that was removed and whose bindings are still to go. */
 export const KEY_REMOVED = 0x72;
 /** This alone → the counts below. */

@@ -195,6 +195,15 @@ export class UserTable implements CredentialSource {
     return this.mapped(aor, aorLength, realm, realmLength);
   }
 
+  /** Whether this AOR (canonical) is one that users may register besides their own. @cold */
+  isGiven(aor: Uint8Array, aorLength: number): boolean {
+    try {
+      return this.lookup.isGiven(aor, aorLength);
+    } catch {
+      return false;
+    }
+  }
+
   /** Forgets the reader; the database goes with the last thread that has it. */
   close(): void {
     this.reader.close();

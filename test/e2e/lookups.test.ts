@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, poll, run } from '../support/child-process.ts';
-import { importUsers } from '../support/login-client.ts';
+import { aortaUser, importUsers } from '../support/login-client.ts';
 import { contacts, header, SipClient, tagOf } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
@@ -245,17 +245,20 @@ it('by HTTP from other machines needs the token of the data directory', async ()
 it('R3261-8.3-05 R5627-5.3-02 R5627-5.4-03 R5627-6.1-01 by SIP tells a user without bindings (480) from none (404), and asks others to log in', async () => {
   const data = temporaryDirectory();
   await importUsers(data, ['known@example.com']);
+  await aortaUser(data, ['add', 'pbx@example.com', '--aor', 'desk@example.com'], 'secret\n');
   const other = await Aorta.start({ data, flags: ['--auth', 'digest', '--lookup-sip', 'authenticated'] });
   const local = await SipClient.open(other);
   const status = async (user: string, gr = ''): Promise<number> =>
     (await local.request(local.other('MESSAGE', `sip:${user}@example.com${gr}`))).status;
-  expect([await status('known'), await status('nobody')]).toEqual([480, 404]);
+  expect([await status('known'), await status('desk'), await status('nobody')]).toEqual([480, 480, 404]);
   const gr = ';gr=urn:uuid:00000000-0000-1000-8000-000000000001';
   expect([await status('known', gr), await status('known', ';gr=nonsense'), await status('nobody', gr)]).toEqual([
     480, 404, 404,
   ]);
   await run(process.execPath, [CLI, 'user', 'rm', 'known@example.com', '--data', data], 10_000);
   await poll('the user to be gone', 5000, async () => (await status('known', gr)) === 404);
+  await aortaUser(data, ['rm', 'pbx@example.com']);
+  expect(await status('desk')).toBe(404);
   local.close();
   await other.stop();
 });

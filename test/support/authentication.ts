@@ -62,6 +62,11 @@ export class TestUsers implements CredentialSource {
   refresh(): void {}
   useRealms(): void {}
 
+  isGiven(aor: Uint8Array, aorLength: number): boolean {
+    const text = Buffer.from(aor.subarray(0, aorLength)).toString('latin1');
+    return Object.values(this.others).some((aors) => aors.includes(text));
+  }
+
   mayRegister(aor: Uint8Array, aorLength: number): boolean {
     const text = Buffer.from(aor.subarray(0, aorLength)).toString('latin1');
     return text === this.found || (this.others[this.found] ?? []).includes(text);
