@@ -207,8 +207,8 @@ export class Shard {
         this.counters[COUNTER.commits]++;
         this.tally.apply();
         this.sweeper.flows?.committed(this.writes, now);
-        if (this.changes.count > 0) this.events?.publish(this.changes);
         this.history?.publish();
+        if (this.changes.count > 0) this.events?.publish(this.changes); // who hears of it finds it in the history
       } catch (error) {
         this.counters[COUNTER.commit_failures]++;
         this.options.log('error', 'commit failed', { error: String(error), aors: this.writes.count });
