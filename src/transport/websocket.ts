@@ -33,7 +33,8 @@ export interface WebSocketOptions extends StreamListenerOptions {
 
 /** Packages that bring the library, newest first: the first that loads on this machine is used. */
 const PACKAGES = ['uwebsockets-20.69', 'uwebsockets-20.51'] as const;
-const INSTALL = 'npm install uwebsockets-20.51@npm:@uwsjs/core@20.51.4';
+const ADVICE =
+  'they load on Node 22 and later with glibc 2.38 (Debian 13, Ubuntu 24.04), or on Node 20 and 22 with an older one; after a change of Node run "npm install" again';
 
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: not beside another server on the same port. */
 const LISTEN_EXCLUSIVELY = 1;
@@ -59,15 +60,16 @@ interface UserData {
 /** uWebSockets.js, or a sentence that says what to do where no build of it runs here. */
 function loadLibrary(): Library | string {
   const require = createRequire(import.meta.url);
-  let reason = '';
+  const reasons: string[] = [];
   for (const name of PACKAGES) {
     try {
       return require(name) as Library;
     } catch (error) {
-      reason = (error instanceof Error ? error.message : String(error)).split('\n').at(-1) ?? '';
+      const text = error instanceof Error ? error.message : String(error);
+      reasons.push(`${name}: ${/^Error: (.*)$/m.exec(text)?.[1] ?? text.split('\n', 1)[0]}`);
     }
   }
-  return `ws and wss listeners need uWebSockets.js, and no build of it loads here (${reason}). Install one: ${INSTALL}`;
+  return `ws and wss listeners need uWebSockets.js, and neither build of it loads here (${reasons.join('; ')}): ${ADVICE}`;
 }
 
 let library: Library | string | undefined;

@@ -11,6 +11,7 @@ import { openWebSocketListener, type WebSocketOptions } from '../../src/transpor
 import { DEFAULT_WEBSOCKET_POLICY } from '../../src/transport/websocket-policy.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
 import { selfSigned } from '../support/certificate.ts';
+import { noWebSockets } from '../support/websocket-library.ts';
 import { BINARY, CLOSE, frame, PING, PONG, TEXT, WsClient } from '../support/ws-client.ts';
 
 interface Door {
@@ -88,7 +89,7 @@ afterEach(() => {
 });
 afterAll(removeDirectories);
 
-describe('handshake', () => {
+describe.skipIf(noWebSockets)('handshake', () => {
   it('R7118-4.1-01 answers with the sub-protocol sip, also where it is one of several', async () => {
     const { status, head } = await WsClient.try(door(), { protocol: 'chat, sip' });
     expect([status, /^sec-websocket-protocol: sip\r$/im.test(head)], head).toEqual([101, true]);
@@ -168,7 +169,7 @@ describe('handshake', () => {
   });
 });
 
-describe('frames', () => {
+describe.skipIf(noWebSockets)('frames', () => {
   it('R7118-4.2-01 takes text and binary, and sends what is no UTF-8 as binary', async () => {
     const kinds = [];
     const other = await WsClient.open(door());
@@ -244,7 +245,7 @@ describe('frames', () => {
   });
 });
 
-describe('limits', () => {
+describe.skipIf(noWebSockets)('limits', () => {
   it('connections of one source, and in all', async () => {
     const at = door({ policy: { connectionsPerSourceMax: 2 } });
     const clients = [await WsClient.open(at), await WsClient.open(at)];
@@ -321,7 +322,7 @@ describe('limits', () => {
   });
 });
 
-describe('WSS', () => {
+describe.skipIf(noWebSockets)('WSS', () => {
   const subject = ({ socket }: WsClient) => (socket as TLSSocket).getPeerCertificate().subject.CN;
 
   it('serves TLS, and a renewed certificate without a break for open connections', async () => {
@@ -364,7 +365,7 @@ describe('WSS', () => {
   });
 });
 
-describe('the end', () => {
+describe.skipIf(noWebSockets)('the end', () => {
   it('tells clients that the server goes away', async () => {
     const at = door();
     const client = await WsClient.open(at);
