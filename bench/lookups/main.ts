@@ -1,12 +1,12 @@
 // `npm run bench:lookups`: CPU per lookup. By SIP (INVITE, 302, ACK) of Aorta and of Kamailio's own lookup() in turn, by HTTP with
 // keep-alive, and inside a program with many bindings. The server has one core, this program another.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createSocket, type Socket } from 'node:dgram';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createRegistrar } from '../../src/server/embedded.ts';
 
@@ -18,7 +18,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '4' },
     aors: { type: 'string', default: '20000' },
     bindings: { type: 'string', default: '1000000' },
-    window: { type: 'string', default: '128' },
+    window: { type: 'string', default: '256' },
     core: { type: 'string', default: '1' },
   },
 });
@@ -149,79 +149,44 @@ function registerText(n: number): string {
   ].join('\r\n');
 }
 
-function inviteText(n: number, method = 'INVITE'): string {
-  const callee = user(Math.imul(n, 2_654_435_761) >>> 0);
-  return [
-    `${method} sip:${callee}@${DOMAIN} SIP/2.0`,
-    `Via: SIP/2.0/UDP 127.0.0.1:17161;branch=z9hG4bKi${n};rport`,
-    'Max-Forwards: 70',
-    `From: <sip:caller@${DOMAIN}>;tag=i${n}`,
-    `To: <sip:${callee}@${DOMAIN}>${method === 'ACK' ? ';tag=x' : ''}`,
-    `Call-ID: invite-${n}@127.0.0.1`,
-    `CSeq: 1 ${method}`,
-    'Contact: <sip:caller@127.0.0.1:17161>',
-    'User-Agent: bench phone 1.0',
-    'Content-Length: 0\r\n\r\n',
-  ].join('\r\n');
+/** The program of sip-load.c, compiled. */
+function compileLoad(directory: string): string {
+  const program = join(directory, 'sip-load');
+  const source = fileURLToPath(new URL('../../bench/lookups/sip-load.c', import.meta.url));
+  const made = spawnSync('cc', ['-O2', '-o', program, source], { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`a C compiler is needed (Debian: gcc): ${made.error?.message ?? made.stderr}`);
+  return program;
 }
 
-/** Keeps a window of requests on their way until `enough`; what is lost is made up for. Resolves with the answers counted. */
-function drive(
-  socket: Socket,
-  text: (n: number) => string,
-  acknowledge: boolean,
-  enough: (answers: number) => boolean,
-): Promise<number> {
+/** Runs the load on the other core; calls `begun` where what counts begins. Resolves with the number of calls. */
+function load(program: string, mode: 'register' | 'lookup', begun: () => void): Promise<number> {
+  const args = [mode, String(PORT), String(aors), String(windowSize), values.seconds, DOMAIN];
+  const child = spawn('taskset', ['-c', String(1 - Number(values.core)), program, ...args]);
   return new Promise((resolve, reject) => {
-    let sent = 0;
-    let answers = 0;
-    let seen = 0;
-    const send = (): void => socket.send(text(sent++), PORT, '127.0.0.1');
-    const watch = setInterval(() => {
-      if (seen === answers) for (let i = 0; i < windowSize; i++) send();
-      seen = answers;
-    }, 500);
-    socket.removeAllListeners('message');
-    socket.on('message', (answer) => {
-      const status = answer.toString('latin1', 8, 11);
-      if (status === '100' || answer.includes('REGISTER\r\n') === acknowledge) return; // of the phase before
-      if (status !== (acknowledge ? '302' : '200')) {
-        clearInterval(watch);
-        return reject(new Error(`an answer of ${answer.toString('latin1').split('\r\n\r\n')[0]}`));
-      }
-      answers++;
-      if (acknowledge) {
-        const branch = /branch=z9hG4bKi(\d+)/.exec(answer.toString('latin1', 0, 200))?.[1];
-        socket.send(inviteText(Number(branch), 'ACK'), PORT, '127.0.0.1');
-      }
-      if (enough(answers)) {
-        clearInterval(watch);
-        socket.removeAllListeners('message');
-        resolve(answers);
-      } else send();
+    let text = '';
+    child.stderr.on('data', (chunk) => (text += chunk));
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+      if (String(chunk).includes('begin')) begun();
     });
-    for (let i = 0; i < windowSize; i++) send();
+    child.once('close', () => {
+      const calls = /^end (\d+)$/m.exec(text)?.[1];
+      if (calls === undefined) reject(new Error(text));
+      else resolve(Number(calls));
+    });
   });
 }
 
-const until = (end: number) => () => performance.now() >= end;
-
-async function bySip(server: Running): Promise<Cost> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(17_161, '127.0.0.1', resolve));
-  socket.setRecvBufferSize(4 << 20);
-  try {
-    await drive(socket, registerText, false, (answers) => answers >= aors + windowSize);
-    let from = 0;
-    const text = (n: number): string => inviteText(from + n);
-    from += (await drive(socket, text, true, until(performance.now() + 1000))) + 10 * windowSize;
-    const before = cpuUs(server);
-    const began = performance.now();
-    const answers = await drive(socket, text, true, until(performance.now() + ms));
-    return cost(server, before, answers, began);
-  } finally {
-    socket.close();
-  }
+async function bySip(server: Running, program: string): Promise<Cost> {
+  const enrolled = await load(program, 'register', () => {});
+  if (enrolled !== aors) throw new Error(`${enrolled} of ${aors} users could be registered`);
+  let before = cpuUs(server);
+  let began = performance.now();
+  const calls = await load(program, 'lookup', () => {
+    before = cpuUs(server);
+    began = performance.now();
+  });
+  return cost(server, before, calls, began);
 }
 
 async function byHttp(server: Running, port: number): Promise<Cost> {
@@ -292,6 +257,7 @@ const median = (list: number[]): number => [...list].sort((a, b) => a - b)[list.
 
 async function main(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'aorta-lookups-'));
+  const program = compileLoad(directory);
   const file = join(directory, 'kamailio.cfg');
   writeFileSync(file, KAMAILIO);
   const results = { kamailio: [] as number[], aorta: [] as number[], http: [] as number[], ratio: [] as number[] };
@@ -322,7 +288,7 @@ async function main(): Promise<void> {
         'fm',
       ];
       const kamailio = await start('kamailio', run, 1500);
-      results.kamailio.push(show('Kamailio, lookup() and 302', await bySip(kamailio)));
+      results.kamailio.push(show('Kamailio, lookup() and 302', await bySip(kamailio, program)));
       await kamailio.stop();
     }
     const data = join(directory, `data-${round}`);
@@ -340,7 +306,7 @@ async function main(): Promise<void> {
     ];
     const serve = ['serve', ...flags, '--lookup', `http:127.0.0.1:${PORT}`];
     const aorta = await start(process.execPath, [values.cli, ...serve], /^ready/m);
-    results.aorta.push(show('Aorta, 302', await bySip(aorta)));
+    results.aorta.push(show('Aorta, 302', await bySip(aorta, program)));
     if (parts.includes('http')) results.http.push(show('Aorta, HTTP', await byHttp(aorta, PORT)));
     await aorta.stop();
     if (parts.includes('sip')) results.ratio.push(results.aorta[round] / results.kamailio[round]);

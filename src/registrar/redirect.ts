@@ -3,7 +3,7 @@
 // who may ask, admission's.
 // @hot
 
-import { isText, SEMICOLON } from '../sip/scanner.ts';
+import { isText, SEMICOLON, sameText } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   H_OTHER,
@@ -16,6 +16,8 @@ import {
   T_FIRST_ROW,
   T_REQUEST_URI,
   T_ROWS,
+  URI_HOST_AT,
+  URI_HOST_END,
   URI_INTS,
   URI_SCHEME,
 } from '../sip/span-table.ts';
@@ -45,7 +47,9 @@ const DISPOSITION = ascii('request-disposition');
 const METHODS = ascii('methods=');
 const EVENTS = ascii('events=');
 const HEX = ascii('0123456789ABCDEF');
+const SIPS = ascii('sips:');
 const QUESTION_MARK = 0x3f;
+const AT_SIGN = 0x40;
 /** How long a contact that never runs out may be kept by whoever asked. */
 const STATIC_S = 3600;
 
@@ -62,25 +66,24 @@ export class RedirectServer {
   }
 
   /**
-   * 302 with the contacts of the AOR whose images are in the outbox, those that are asked for and that the caller prefers (RFC 3841);
-   * 480 where the user is known and has none, else 404. To a sips request only sips contacts are named, since others would be a
+   * 302 with the contacts of the AOR whose images are in the outbox, those that are asked for and that the caller prefers (RFC 3841),
+   * or a refusal; 0 and nothing written where there are none. To a sips request only sips contacts are named, since others would be a
    * step down (RFC 5630 §5.4).
    */
-  answer(out: Outbox, asked: TargetFilter | null, userIsKnown: boolean): number {
+  answer(out: Outbox, asked: TargetFilter | null): number {
     const { targets } = this;
     targets.take(out.state, out.stateAt, out.stateEnd, out.now, asked, this.flows);
-    const isHere = targets.count > 0;
-    if (isHere && this.hasPreferences(out.state)) this.prefer(out.state);
-    if (targets.count === 0) return refuse(out, isHere || userIsKnown ? 480 : 404);
+    if (targets.count === 0) return 0;
+    if (this.hasPreferences(out.state)) this.prefer(out.state);
+    if (targets.count === 0) return refuse(out, 480);
     const secure = table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS;
     startResponse(out, 302, PHRASE[302]);
     let listed = 0;
     let insecure = 0;
     for (let i = 0; i < targets.count; i++) {
       const image = targets.image[i];
-      const scheme = this.parse(out.state, image);
-      if (secure && scheme !== SCHEME_SIPS) insecure++;
-      else if (!this.isRequestUri(out.state, scheme)) {
+      if (secure && !isSips(out.state, uriAt(out.state, image))) insecure++;
+      else if (!this.isRequestUri(out.state, uriAt(out.state, image), uriEnd(out.state, image))) {
         writeContact(out.answer, out.state, image, out.now);
         listed++;
       }
@@ -88,6 +91,11 @@ export class RedirectServer {
     if (listed === 0) return this.refuseAll(out, insecure);
     endResponse(out);
     return 302;
+  }
+
+  /** Where there is no contact: 480 for a user that is known, else 404. */
+  refuse(out: Outbox, userIsKnown: boolean): number {
+    return refuse(out, userIsKnown ? 480 : 404);
   }
 
   /** Whether the request, or what a contact says of itself, makes preferences apply (RFC 3841 §7.2). */
@@ -118,16 +126,27 @@ export class RedirectServer {
     return 480;
   }
 
-  private parse(bytes: Uint8Array, image: number): number {
-    parseUri(bytes, uriAt(bytes, image), uriEnd(bytes, image), this.uri, 0);
-    return this.uri[URI_SCHEME];
-  }
-
-  /** Of the URI parsed last. */
-  private isRequestUri(bytes: Uint8Array, scheme: number): boolean {
+  /** Whether the contact in bytes[at, end) is what was asked for. Seldom so, and its host tells as a rule. */
+  private isRequestUri(bytes: Uint8Array, at: number, end: number): boolean {
+    if (!hasRequestHost(bytes, at, end)) return false;
+    parseUri(bytes, at, end, this.uri, 0);
+    const scheme = this.uri[URI_SCHEME];
     if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return false;
     return uriEquals(slab, table, T_REQUEST_URI, bytes, this.uri, 0);
   }
+}
+
+function isSips(bytes: Uint8Array, at: number): boolean {
+  return isText(bytes, at, at + SIPS.length, SIPS);
+}
+
+/** Whether the host of the Request-URI stands somewhere behind an "@" in bytes[at, end). */
+function hasRequestHost(bytes: Uint8Array, at: number, end: number): boolean {
+  const host = table[T_REQUEST_URI + URI_HOST_AT];
+  const hostEnd = table[T_REQUEST_URI + URI_HOST_END];
+  for (let p = at + 1, last = end - (hostEnd - host); p <= last; p++)
+    if (bytes[p - 1] === AT_SIGN && sameText(bytes, p, p + hostEnd - host, slab, host, hostEnd)) return true;
+  return false;
 }
 
 /** Contact of one binding: its URI with the Path as a Route to go by, its parameters, and what it has left. */

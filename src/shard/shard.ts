@@ -381,7 +381,8 @@ export class Shard {
     out.state = asked.bytes;
     out.stateAt = asked.at;
     out.stateEnd = asked.end;
-    return this.redirect.answer(out, asked, asked.isKnown(this.admission.knowsUser()));
+    const status = this.redirect.answer(out, asked);
+    return status > 0 ? status : this.redirect.refuse(out, asked.isKnown(this.admission.knowsUser()));
   }
 
   private serveOptions(): number {
