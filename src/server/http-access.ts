@@ -3,13 +3,19 @@
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { isLoopback } from './listen-address.ts';
 import { Problem } from './problem.ts';
 
+/** What access goes by. */
+export interface AccessHeaders {
+  readonly host?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly authorization?: string | undefined;
+}
+
 /** Throws a Problem where the request is not to be answered. */
-export type Access = (request: IncomingMessage) => void;
+export type Access = (request: { readonly headers: AccessHeaders }) => void;
 
 /** Shorter ones are none. */
 const TOKEN_CHARS_MIN = 16;

@@ -8,7 +8,8 @@ import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { LocationLookup, type Lookup, type LookupPreferences, type NoLookup } from './location-lookup.ts';
 import type { HttpAddress } from './lookup-config.ts';
-import { type LookupHttp, openLookupHttp } from './lookup-http.ts';
+import type { LookupHttp } from './lookup-door.ts';
+import { openLookupHttp } from './lookup-http.ts';
 
 export class LookupService {
   private readonly lookups: LocationLookup;

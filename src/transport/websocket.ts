@@ -3,7 +3,6 @@
 
 import { isUtf8 } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
-import { createRequire } from 'node:module';
 import type * as Uws from 'uwebsockets-20.69';
 import type { Connection } from './flows.ts';
 import { HandshakeCounts } from './handshake-counts.ts';
@@ -12,6 +11,7 @@ import { type ListenAddress, TRANSPORT_CODE } from './listen-address.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
 import { RELOAD_CHECK_MS, TlsContexts } from './tls-contexts.ts';
 import type { CertificateFiles, TlsFiles } from './tls-files.ts';
+import { type UWebSockets, uWebSockets } from './uwebsockets.ts';
 import {
   forwardedFor,
   type Handshake,
@@ -31,11 +31,6 @@ export interface WebSocketOptions extends StreamListenerOptions {
   readonly handshake?: HandshakeHook;
 }
 
-/** Packages that bring the library, newest first: the first that loads on this machine is used. */
-const PACKAGES = ['uwebsockets-20.69', 'uwebsockets-20.51'] as const;
-const ADVICE =
-  'they load on Node 22 and later with glibc 2.38 (Debian 13, Ubuntu 24.04), or on Node 20 and 22 with an older one; after a change of Node run "npm install" again';
-
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: not beside another server on the same port. */
 const LISTEN_EXCLUSIVELY = 1;
 const SEND_DROPPED = 2;
@@ -50,34 +45,15 @@ const HELD_BYTES_MAX = 256 << 10;
 const CIPHERS = 'ECDHE+AESGCM:ECDHE+CHACHA20';
 const CRLF = new Uint8Array([0x0d, 0x0a]);
 
-type Library = Pick<typeof Uws, 'App' | 'SSLApp' | 'DISABLED' | 'us_listen_socket_close' | 'us_socket_local_port'>;
-
 /** The library copies its properties to the socket's object. */
 interface UserData {
   readonly connection: WebSocketConnection;
 }
 
-/** uWebSockets.js, or a sentence that says what to do where no build of it runs here. */
-function loadLibrary(): Library | string {
-  const require = createRequire(import.meta.url);
-  const reasons: string[] = [];
-  for (const name of PACKAGES) {
-    try {
-      return require(name) as Library;
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      reasons.push(`${name}: ${/^Error: (.*)$/m.exec(text)?.[1] ?? text.split('\n', 1)[0]}`);
-    }
-  }
-  return `ws and wss listeners need uWebSockets.js, and neither build of it loads here (${reasons.join('; ')}): ${ADVICE}`;
-}
-
-let library: Library | string | undefined;
-
 /** Opens one listener. Throws an Error whose message names what is missing: library, address, certificate or key. */
 export function openWebSocketListener(options: WebSocketOptions): StreamListener {
-  library ??= loadLibrary();
-  if (typeof library === 'string') throw new Error(library);
+  const library = uWebSockets();
+  if (typeof library === 'string') throw new Error(`ws and wss listeners need uWebSockets.js: ${library}`);
   return new Listener(library, options);
 }
 
@@ -133,7 +109,7 @@ class WebSocketConnection implements Connection {
 
 class Listener implements StreamListener {
   readonly address: ListenAddress;
-  private readonly uws: Library;
+  private readonly uws: UWebSockets;
   private readonly options: WebSocketOptions;
   private readonly open = new Set<WebSocketConnection>();
   private readonly handshakes = new HandshakeCounts(HANDSHAKE_MS_MAX);
@@ -144,7 +120,7 @@ class Listener implements StreamListener {
   private socket: Uws.us_listen_socket | null = null;
   private paused = false;
 
-  constructor(uws: Library, options: WebSocketOptions) {
+  constructor(uws: UWebSockets, options: WebSocketOptions) {
     this.uws = uws;
     this.options = options;
     this.contexts = options.tls === undefined ? null : new TlsContexts(options.tls);
@@ -349,7 +325,7 @@ function textOf(address: ArrayBuffer): string {
 function describe(request: Uws.HttpRequest, address: string): Handshake {
   const query = request.getQuery();
   return {
-    url: query === '' ? request.getUrl() : `${request.getUrl()}?${query}`,
+    url: !query ? request.getUrl() : `${request.getUrl()}?${query}`,
     host: request.getHeader('host'),
     origin: request.getHeader('origin'),
     cookie: request.getHeader('cookie'),

@@ -1,0 +1,37 @@
+// What the doors for lookups by HTTP have in common: what they are to whoever opened them, their limits, who may ask.
+
+import type { Access, AccessHeaders } from './http-access.ts';
+import type { HttpAddress } from './lookup-config.ts';
+import { type LookupAnswer, refusal } from './lookup-routes.ts';
+import { Problem } from './problem.ts';
+
+export interface LookupHttp {
+  /** With the port it got. */
+  readonly address: HttpAddress;
+  close(): Promise<void>;
+}
+
+export const CONNECTIONS_MAX = 1024;
+
+/** What a request draws that may not be answered; undefined where it may. */
+export function refusalBy(access: Access, headers: AccessHeaders): LookupAnswer | undefined {
+  try {
+    access({ headers });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return refusal(error.status, error.code, error.message);
+  }
+}
+
+/** Besides its length. */
+export function headersOf({ status, type }: LookupAnswer): readonly (readonly [string, string])[] {
+  return status === 401 ? [...headersOfType(type), ['www-authenticate', 'Bearer realm="aorta"']] : headersOfType(type);
+}
+
+function headersOfType(type: string): readonly (readonly [string, string])[] {
+  return [
+    ['content-type', type],
+    ['cache-control', 'no-store'],
+  ];
+}

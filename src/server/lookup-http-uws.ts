@@ -1,0 +1,90 @@
+// Lookups by uWebSockets.js (docs/decisions/0094). A connection that asks nothing for ten seconds is closed by the library.
+
+import { STATUS_CODES } from 'node:http';
+import type * as Uws from 'uwebsockets-20.69';
+import { bindError } from '../transport/ip-address.ts';
+import type { UWebSockets } from '../transport/uwebsockets.ts';
+import type { Access } from './http-access.ts';
+import { httpUrl } from './http-address.ts';
+import type { HttpAddress } from './lookup-config.ts';
+import { CONNECTIONS_MAX, headersOf, type LookupHttp, refusalBy } from './lookup-door.ts';
+import { BODY_BYTES_MAX, type LookupAnswer, type LookupRoutes, tooLarge } from './lookup-routes.ts';
+
+/** LIBUS_LISTEN_EXCLUSIVE_PORT: not beside another server on the same port. */
+const LISTEN_EXCLUSIVELY = 1;
+
+/** Listens. Throws where the address cannot be had. */
+export function openUwsDoor(
+  library: UWebSockets,
+  address: HttpAddress,
+  access: Access,
+  routes: LookupRoutes,
+): LookupHttp {
+  const app = library.App({});
+  let open = 0;
+  const counted = (response: Uws.HttpResponse, change: unknown): void => {
+    open += Number(change); // 1 or -1
+    if (open > CONNECTIONS_MAX && Number(change) > 0) response.close();
+  };
+  app.filter(counted);
+  app.any('/*', (response, request) => {
+    const answer = refusalBy(access, accessHeaders(request)) ?? routes.answer(methodOf(request), urlOf(request));
+    if (answer !== undefined) send(response, answer, answer.status === 413);
+    else readBody(response, (body) => send(response, body === undefined ? tooLarge() : routes.batch(body), !body));
+  });
+  let socket: Uws.us_listen_socket | false = false;
+  app.listen(address.host, address.port, LISTEN_EXCLUSIVELY, (result) => {
+    socket = result;
+  });
+  // The library does not say why.
+  if (socket === false) throw bindError('EADDRINUSE', httpUrl({ ...address, scheme: 'http' }));
+  return {
+    address: { ...address, port: library.us_socket_local_port(socket) },
+    close: async () => {
+      app.close(); // its listener, too
+    },
+  };
+}
+
+function methodOf(request: Uws.HttpRequest): string {
+  return request.getMethod().toUpperCase();
+}
+
+/** Without a query the library gives undefined, or an empty text. */
+function urlOf(request: Uws.HttpRequest): string {
+  const query = request.getQuery();
+  return !query ? request.getUrl() : `${request.getUrl()}?${query}`;
+}
+
+/** The library gives an empty text for a header that is not there. */
+function accessHeaders(request: Uws.HttpRequest) {
+  return {
+    host: request.getHeader('host'),
+    origin: request.getHeader('origin') || undefined,
+    authorization: request.getHeader('authorization') || undefined,
+  };
+}
+
+/** @param take gets undefined where there is too much of it, and nothing where the client goes away */
+function readBody(response: Uws.HttpResponse, take: (body: string | undefined) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let waits = true;
+  response.onAborted(() => {
+    waits = false;
+  });
+  response.onData((chunk, isLast) => {
+    bytes += chunk.byteLength;
+    if (bytes <= BODY_BYTES_MAX) chunks.push(Buffer.from(chunk.slice(0))); // the library's memory, good until this returns
+    if (!waits || (!isLast && bytes <= BODY_BYTES_MAX)) return;
+    waits = false;
+    response.cork(() => take(bytes > BODY_BYTES_MAX ? undefined : Buffer.concat(chunks).toString()));
+  });
+}
+
+/** @param last whether the connection ends with it */
+function send(response: Uws.HttpResponse, answer: LookupAnswer, last: boolean): void {
+  response.writeStatus(`${answer.status} ${STATUS_CODES[answer.status]}`);
+  for (const [name, value] of headersOf(answer)) response.writeHeader(name, value);
+  response.end(answer.text, last);
+}

@@ -1,0 +1,106 @@
+// What is asked of the location service by HTTP, and what is answered: where is a user, as JSON, for proxies. No listener in
+// here, and nothing that changes anything.
+
+import type { Binding } from '../location/binding-view.ts';
+import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
+
+/** AORs that one batch may ask for. */
+const BATCH_MAX = 1000;
+export const BODY_BYTES_MAX = 1 << 20;
+
+const ONE = /^\/v1\/aors\/([^/?#]+)\/contacts(?:\?(.*))?$/;
+const BATCH = '/v1/lookups';
+
+export type Find = (aor: string, preferences?: LookupPreferences) => Lookup | NoLookup;
+
+export interface LookupAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+export class LookupRoutes {
+  private readonly find: Find;
+
+  constructor(find: Find) {
+    this.find = find;
+  }
+
+  /** @returns undefined: it is a batch, whose body is wanted */
+  answer(method: string, url: string): LookupAnswer | undefined {
+    const one = ONE.exec(url);
+    if (one !== null) {
+      if (method !== 'GET') return refusal(405, 'method_not_allowed', 'GET is what this takes');
+      return this.one(one[1], one[2]);
+    }
+    if (url !== BATCH) return refusal(404, 'no_such_route', `there are /v1/aors/{aor}/contacts and ${BATCH}`);
+    return method === 'POST' ? undefined : refusal(405, 'method_not_allowed', 'POST is what this takes');
+  }
+
+  /** @param body of a batch */
+  batch(body: string): LookupAnswer {
+    let batch: { aors?: unknown; acceptContact?: unknown; rejectContact?: unknown } | null;
+    try {
+      batch = JSON.parse(body);
+    } catch {
+      return refusal(400, 'bad_json', 'the body is no JSON');
+    }
+    const { aors, acceptContact = [], rejectContact = [] } = batch ?? {};
+    if (!isTexts(aors) || !isTexts(acceptContact) || !isTexts(rejectContact)) {
+      const detail = `expected {"aors": […]}, and as one likes "acceptContact" and "rejectContact", with at most ${BATCH_MAX} texts`;
+      return refusal(400, 'bad_batch', detail);
+    }
+    const results = aors.map((aor) => {
+      const found = this.find(aor, { acceptContact, rejectContact });
+      if (typeof found === 'object') return lookupJson(found);
+      return { aor, error: found === 'no AOR' ? 'bad_aor' : 'not_served', contacts: [], fallbacks: [] };
+    });
+    return ok({ results });
+  }
+
+  private one(escaped: string, query: string | undefined): LookupAnswer {
+    let aor: string;
+    try {
+      aor = escaped.includes('%') ? decodeURIComponent(escaped) : escaped;
+    } catch {
+      return refusal(400, 'bad_aor', 'the escapes of the address-of-record are malformed');
+    }
+    const found = this.find(aor, query === undefined ? undefined : preferencesIn(query));
+    if (found === 'no AOR') return refusal(400, 'bad_aor', `"${aor}" is no address-of-record`);
+    if (found === 'not served') return refusal(404, 'not_served', `the domain of "${aor}" is not served here`);
+    return ok(lookupJson(found));
+  }
+}
+
+/** RFC 9457. */
+export function refusal(status: number, code: string, detail: string): LookupAnswer {
+  const text = JSON.stringify({ type: 'about:blank', status, code, detail });
+  return { status, type: 'application/problem+json', text };
+}
+
+export function tooLarge(): LookupAnswer {
+  return refusal(413, 'too_large', `at most ${BODY_BYTES_MAX} bytes`);
+}
+
+function ok(content: unknown): LookupAnswer {
+  return { status: 200, type: 'application/json', text: JSON.stringify(content) };
+}
+
+/** `accept-contact` and `reject-contact`, each as often as there are values. */
+function preferencesIn(query: string): LookupPreferences {
+  const fields = new URLSearchParams(query);
+  return { acceptContact: fields.getAll('accept-contact'), rejectContact: fields.getAll('reject-contact') };
+}
+
+function isTexts(list: unknown): list is string[] {
+  return Array.isArray(list) && list.length <= BATCH_MAX && list.every((text) => typeof text === 'string');
+}
+
+/** As the API has it: what is a route set is also there as the value of a Route header. `expires: null` is for ever. */
+function lookupJson({ aor, contacts, fallbacks }: Lookup): unknown {
+  return { aor, contacts: contacts.map(contactJson), fallbacks: fallbacks.map(contactJson) };
+}
+
+function contactJson(binding: Binding): unknown {
+  return { ...binding, route: binding.path.join(', ') };
+}

@@ -1,0 +1,98 @@
+// Lookups by HTTP, the doors: by uWebSockets.js and by node:http, which must not differ. What a lookup finds is e2e/lookups'.
+
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { LookupHttp } from '../../src/server/lookup-door.ts';
+import { openLookupHttp } from '../../src/server/lookup-http.ts';
+import type { Find } from '../../src/server/lookup-routes.ts';
+import { uWebSockets } from '../../src/transport/uwebsockets.ts';
+import { removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+
+const library = uWebSockets();
+const doors = [
+  ['node:http', ''] as const,
+  ...(typeof library === 'string' ? [] : [['uWebSockets.js', library] as const]),
+];
+if (typeof library === 'string') console.warn(`skipped: lookups by uWebSockets.js: ${library}`);
+
+const open: LookupHttp[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((door) => door.close()));
+  removeDirectories();
+});
+
+const find: Find = (aor, preferences) => {
+  if (!aor.includes('@')) return 'no AOR';
+  if (aor.endsWith('elsewhere')) return 'not served';
+  return { aor: `${aor} ${preferences?.acceptContact?.join('|') ?? ''}`, contacts: [], fallbacks: [] };
+};
+
+describe.each(doors)('lookups by %s', (_name, by) => {
+  async function door(host = '127.0.0.1'): Promise<{ url: string; port: number }> {
+    const opened = await openLookupHttp({ host, port: 0 }, temporaryDirectory(), find, by);
+    open.push(opened);
+    const { port } = opened.address;
+    return { url: `http://127.0.0.1:${port}`, port };
+  }
+
+  it('finds one or many, and says what is wrong', async () => {
+    const { url } = await door();
+    const get = async (path: string, options: RequestInit = {}) => {
+      const answer = await fetch(`${url}${path}`, options);
+      const { aor, code, results } = (await answer.json()) as { aor?: string; code?: string; results?: unknown[] };
+      return [answer.status, aor ?? code ?? results?.length, answer.headers.get('content-type')];
+    };
+    const [json, problem] = ['application/json', 'application/problem+json'];
+    expect(await get('/v1/aors/a@b/contacts')).toEqual([200, 'a@b ', json]);
+    expect(await get('/v1/aors/%61@b/contacts?accept-contact=*;audio&accept-contact=x')).toEqual([
+      200,
+      'a@b *;audio|x',
+      json,
+    ]);
+    expect(await get(`/v1/aors/${'a'.repeat(9000)}@b/contacts`)).toEqual([200, `${'a'.repeat(9000)}@b `, json]);
+    expect(await get('/v1/aors/%zz/contacts')).toEqual([400, 'bad_aor', problem]);
+    expect(await get('/v1/aors/a/contacts')).toEqual([400, 'bad_aor', problem]);
+    expect(await get('/v1/aors/a@elsewhere/contacts')).toEqual([404, 'not_served', problem]);
+    expect(await get('/v1/aors/a@b/contacts', { method: 'DELETE' })).toEqual([405, 'method_not_allowed', problem]);
+    expect(await get('/v1/lookups')).toEqual([405, 'method_not_allowed', problem]);
+    expect(await get('/')).toEqual([404, 'no_such_route', problem]);
+    const post = (body: string) => get('/v1/lookups', { method: 'POST', body });
+    expect(await post(JSON.stringify({ aors: ['a@b', 'c'] }))).toEqual([200, 2, json]);
+    expect(await post(JSON.stringify({ aors: new Array(1001).fill('a@b') }))).toEqual([400, 'bad_batch', problem]);
+    expect(await post('{')).toEqual([400, 'bad_json', problem]);
+    expect(await post('')).toEqual([400, 'bad_json', problem]);
+    expect(await post(' '.repeat((1 << 20) + 1))).toEqual([413, 'too_large', problem]);
+    expect(await get('/v1/aors/a@b/contacts'), 'and goes on').toEqual([200, 'a@b ', json]);
+  });
+
+  it('takes requests in pieces and several at once, and is not hurt by who goes away', async () => {
+    const { url, port } = await door();
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    const one = 'GET /v1/aors/a@b/contacts HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const body = JSON.stringify({ aors: ['a@b'] });
+    const two = `POST /v1/lookups HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const all = one + one + two + one;
+    for (let at = 0; at < all.length; at += 17) {
+      socket.write(all.slice(at, at + 17));
+      await new Promise(setImmediate);
+    }
+    await expect.poll(() => text.match(/HTTP\/1\.1 200 OK\r\n/g)?.length, { timeout: 5000 }).toBe(4);
+    socket.destroy();
+    for (const rest of [1, 40, two.length - 1]) {
+      const gone = connect(port, '127.0.0.1');
+      await new Promise<void>((resolve) => gone.write(two.slice(0, rest), () => resolve()));
+      gone.destroy();
+    }
+    expect((await fetch(`${url}/v1/aors/a@b/contacts`)).status).toBe(200);
+  });
+
+  it('cannot be had twice at one address', async () => {
+    const { port } = await door();
+    const again = openLookupHttp({ host: '127.0.0.1', port }, temporaryDirectory(), find, by);
+    await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+});
