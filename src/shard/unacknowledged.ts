@@ -2,7 +2,7 @@
 // UDP at growing intervals (timer G) until the ACK comes or timer H is over. The answers themselves lie in the ring of answers.
 // @hot
 
-import { ExpiryIndex, type ExpiryVisitor } from '../location/expiry-index.ts';
+import { ExpiryIndex, type ExpiryVisitor } from './expiry-index.ts';
 import { createPeers, type Peers } from '../registrar/peers.ts';
 import type { Transactions } from '../registrar/transactions.ts';
 import { SLOT_COUNT } from '../sip/slab.ts';
