@@ -2,11 +2,11 @@
 // UDP at growing intervals (timer G) until the ACK comes or timer H is over. The answers themselves lie in the ring of answers.
 // @hot
 
-import { ExpiryIndex, type ExpiryVisitor } from './expiry-index.ts';
 import { createPeers, type Peers } from '../registrar/peers.ts';
 import type { Transactions } from '../registrar/transactions.ts';
 import { SLOT_COUNT } from '../sip/slab.ts';
 import type { Answers } from './answers.ts';
+import { ExpiryIndex, type ExpiryVisitor } from './expiry-index.ts';
 
 /** INVITEs watched at most per shard. Of more, a lost answer is sent again when the client repeats its INVITE. */
 const INVITES_MAX = 16_384;

@@ -32,28 +32,32 @@ describe('TCP on the port that UDP has', () => {
     expect(header(answer.text, 'Via')).toContain(`;rport=${client.socket.localPort};received=127.0.0.1`);
   });
 
-  it('R3261-18.2.2-01 R3261-18.3-04: answers pipelined requests on their connection, however they are cut', async () => {
+  it('R3261-18.2.2-01 R3261-18.3-04 R3261-20.14-02: answers pipelined requests on their connection, however they are cut', async () => {
     const messages = Array.from({ length: 20 }, (_, i) =>
       client.register({ aor: `user${i}@example.com`, contacts: [`<sip:user${i}@127.0.0.1:${6000 + i}>`] }),
     );
     const answers = Promise.all(messages.map((message) => client.answerTo(message)));
     const bytes = messages.join('');
     for (let at = 0; at < bytes.length; at += 700) client.send(bytes.slice(at, at + 700));
-    for (const [i, answer] of (await answers).entries())
+    for (const [i, answer] of (await answers).entries()) {
       expect([...bindings(answer).keys()]).toEqual([`sip:user${i}@127.0.0.1:${6000 + i}`]);
+      expect(header(answer.text, 'Content-Length')).toBe('0');
+    }
   });
 
-  it('R5626-5.4-01 R5626-6-13: answers a double CRLF by one, and goes on', async () => {
+  it('R5626-5.4-01 R5626-6-13 R3261-7.5-01: answers a double CRLF by one, and goes on', async () => {
     client.blanks = '';
     client.send('\r\n\r\n');
     expect((await client.request(client.register())).status).toBe(200);
     expect(client.blanks).toBe('\r\n');
   });
 
-  it('R3261-18.3-04: answers 400 to a request without Content-Length and closes; other connections go on', async () => {
+  it('R3261-18.3-04 R3261-20.14-02: answers 400 to a request without Content-Length and closes; other connections go on', async () => {
     const other = await StreamClient.tcp(aorta);
     const request = other.register().replace(/Content-Length: 0\r\n/, '');
-    expect(await other.request(request)).toMatchObject({ status: 400, reason: 'Missing Content-Length Header Field' });
+    const answer = await other.request(request);
+    expect(answer).toMatchObject({ status: 400, reason: 'Missing Content-Length Header Field' });
+    expect(header(answer.text, 'Content-Length')).toBe('0');
     await poll('the connection to close', 5000, () => other.closed);
     expect((await client.request(client.register())).status).toBe(200);
   });
