@@ -10,6 +10,7 @@ import { parseIp } from '../transport/ip-address.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import { NativeConnection, type NativeTcp, NativeTcpListener } from '../transport/native-tcp.ts';
+import { Paced } from '../transport/paced.ts';
 import type { StreamEvents, StreamListener, StreamListenerOptions } from '../transport/stream-listener.ts';
 import type { StreamPolicy } from '../transport/stream-policy.ts';
 import { openTcpListener } from '../transport/tcp-listener.ts';
@@ -19,7 +20,7 @@ import { openWebSocketListener } from '../transport/websocket.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
 import { COUNTER } from './counters.ts';
-import { Paced } from './paced.ts';
+
 import type { ShardLog } from './shard-options.ts';
 import type { SharedParts } from './shared-parts.ts';
 
