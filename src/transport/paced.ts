@@ -1,6 +1,7 @@
-// Work that comes in storms, done a millisecond at a time with rests between, so that threads on the same core are not
-// kept from theirs.
+// Work that comes in storms, done a little at a time with rests between, so that neither the thread's other work nor threads
+// on the same core have to wait for all of it.
 
+/** By default: a millisecond, and twice that for threads on the same core. */
 const WORK_MS = 1;
 const REST_MS = 2;
 /** Pieces between two looks at the clock. */
@@ -8,12 +9,17 @@ const PIECES = 16;
 
 export class Paced<T> {
   private readonly work: (piece: T) => void;
+  private readonly workMs: number;
+  private readonly restMs: number;
   private queue: T[] = [];
   private first = 0;
   private pending = false;
 
-  constructor(work: (piece: T) => void) {
+  /** @param restMs 0: only as long as what the event loop has to do */
+  constructor(work: (piece: T) => void, workMs = WORK_MS, restMs = REST_MS) {
     this.work = work;
+    this.workMs = workMs;
+    this.restMs = restMs;
   }
 
   add(piece: T): void {
@@ -29,13 +35,14 @@ export class Paced<T> {
   }
 
   private some(): void {
-    const end = performance.now() + WORK_MS;
+    const end = performance.now() + this.workMs;
     do {
       for (let i = 0; i < PIECES && this.first < this.queue.length; i++) this.work(this.queue[this.first++]);
     } while (this.first < this.queue.length && performance.now() < end);
     this.pending = this.first < this.queue.length;
     if (this.pending) {
-      setTimeout(() => this.some(), REST_MS);
+      if (this.restMs === 0) setImmediate(() => this.some());
+      else setTimeout(() => this.some(), this.restMs);
       return;
     }
     this.queue = [];

@@ -18,8 +18,10 @@ interface OwnedSocket extends Socket {
 
 /** What all connections of a listener share. */
 export interface ConnectionOptions extends StreamListenerOptions {
-  /** A connection is no more. */
+  /** A connection is no more, or of no more use. */
   gone(connection: StreamConnection): void;
+  /** Calls its `leave` when there is time for it. */
+  leaving(connection: StreamConnection): void;
 }
 
 export class StreamConnection implements Connection {
@@ -112,6 +114,24 @@ export class StreamConnection implements Connection {
     if (this.reading) this.socket.resume();
   }
 
+  /**
+   * The other end says no more. What it asked is still answered; where that has been done nobody can be reached here any more, whatever
+   * is left of the socket: thousands that end at once would wait for each other's goodbyes.
+   */
+  ended(): void {
+    if (this.ending || this.waiting > 0) return this.finish();
+    this.ending = true;
+    this.pending = null;
+    this.options.gone(this);
+    this.options.leaving(this);
+  }
+
+  leave(): void {
+    if (this.socket.destroyed) return;
+    this.socket.end();
+    setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
+  }
+
   /** Reads no more; what was asked is still answered. */
   finish(): void {
     if (this.ending) return;
@@ -198,9 +218,8 @@ function onData(this: OwnedSocket, chunk: Buffer): void {
   this.connection?.receive(chunk);
 }
 
-/** The other end says no more; what it asked is still answered. */
 function onEnd(this: OwnedSocket): void {
-  this.connection?.finish();
+  this.connection?.ended();
 }
 
 function onClose(this: OwnedSocket): void {

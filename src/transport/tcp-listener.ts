@@ -4,6 +4,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { bindError, formatListener } from './ip-address.ts';
 import { TRANSPORT_CODE } from './listen-address.ts';
+import { Paced } from './paced.ts';
 import { type ConnectionOptions, StreamConnection } from './stream-connection.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
 
@@ -11,6 +12,8 @@ import type { StreamListener, StreamListenerOptions } from './stream-listener.ts
 const SWEEP_MS = 1000;
 /** How long a stop waits for answers to leave. */
 const CLOSE_MS = 2000;
+/** How long goodbyes to connections that have ended go on before others are heard. */
+const GOODBYES_MS = 8;
 /** Connections that the kernel keeps until they are accepted: a storm of them must not be turned away. */
 const BACKLOG = 4096;
 
@@ -28,12 +31,14 @@ export class TcpListener implements StreamListener {
   private readonly server: Server;
   private readonly connections = new Set<StreamConnection>();
   private readonly sweeper: NodeJS.Timeout;
+  private readonly goodbyes = new Paced<StreamConnection>((connection) => connection.leave(), GOODBYES_MS, 0);
   private paused = false;
   private closed: (() => void) | undefined;
 
   /** @param accepted begins with the bytes of a connection that there may be */
   constructor(options: StreamListenerOptions, accepted: (socket: Socket, connection: StreamConnection) => void) {
-    this.options = { ...options, gone: (connection) => this.gone(connection) };
+    const leaving = (connection: StreamConnection) => this.goodbyes.add(connection);
+    this.options = { ...options, gone: (connection) => this.gone(connection), leaving };
     this.accepted = accepted;
     this.address = options.address;
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
@@ -69,6 +74,7 @@ export class TcpListener implements StreamListener {
 
   async close(): Promise<void> {
     clearInterval(this.sweeper);
+    this.goodbyes.finish();
     for (const connection of this.connections) connection.close();
     if (this.connections.size === 0) return;
     const late = setTimeout(() => {
