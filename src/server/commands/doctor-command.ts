@@ -1,15 +1,15 @@
 // `aorta doctor`: looks at this machine and the data directory before trouble does: limits, socket buffers, clock, disk,
 // certificates, descriptors. Reads only.
 
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { descriptorLimit } from '../../transport/descriptor-limit.ts';
 import { SOCKET_BUFFER_BYTES } from '../../transport/native-udp.ts';
-import { type Config, createConfig, DEFAULT_CONFIG } from '../config.ts';
+import { type Config, ConfigError, createConfig, DEFAULT_CONFIG } from '../config.ts';
 import { readConfigFile } from '../config-file.ts';
-import { reported } from './admin-client.ts';
+import { CommandError, reported } from './admin-client.ts';
 import { textTable } from './text-table.ts';
 
 type Verdict = 'ok' | 'warn' | 'bad';
@@ -20,7 +20,8 @@ interface Finding {
   readonly detail: string;
 }
 
-const DESCRIPTORS_WANTED = 65_536;
+/** Besides those of connections: the store's files, sockets, epoll. */
+const DESCRIPTORS_APART = 500;
 const DISK_FREE_PERCENT = 20;
 const CERTIFICATE_DAYS = 21;
 const DAY_MS = 86_400_000;
@@ -39,12 +40,12 @@ export function addDoctorCommand(root: Command): void {
 }
 
 async function doctor(options: { config?: string; data?: string; json?: boolean }): Promise<void> {
-  const config = options.config === undefined ? DEFAULT_CONFIG : createConfig([readConfigFile(options.config)]);
+  const config = options.config === undefined ? DEFAULT_CONFIG : readConfig(options.config);
   const data = resolve(options.data ?? config.data);
   const findings = [
     node(),
     receiveBuffer(),
-    descriptors(),
+    descriptors(config),
     clock(),
     directory(data),
     disk(data),
@@ -53,6 +54,15 @@ async function doctor(options: { config?: string; data?: string; json?: boolean 
   if (options.json) process.stdout.write(`${JSON.stringify(findings)}\n`);
   else process.stdout.write(textTable([['', 'what', ''], ...findings.map((f) => [f.verdict, f.what, f.detail])]));
   if (findings.some(({ verdict }) => verdict === 'bad')) process.exitCode = 1;
+}
+
+function readConfig(file: string): Config {
+  try {
+    return createConfig([readConfigFile(file)]);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CommandError(error.problems.join('\n'), 2);
+    throw error;
+  }
 }
 
 function node(): Finding {
@@ -82,15 +92,15 @@ function receiveBuffer(): Finding {
   };
 }
 
-function descriptors(): Finding {
+function descriptors({ listen, streams }: Config): Finding {
   const what = 'file descriptors';
   const limit = descriptorLimit();
   if (limit === undefined) return { what, verdict: 'ok', detail: 'not known on this system' };
-  const enough = limit >= DESCRIPTORS_WANTED;
-  const detail = enough
-    ? `limit ${limit}`
-    : `limit ${limit}, one for each connection: LimitNOFILE=${DESCRIPTORS_WANTED} or ulimit -n`;
-  return { what, verdict: enough ? 'ok' : 'warn', detail };
+  const connections = listen.some(({ transport }) => transport !== 'udp') ? streams.connectionsMax : 0;
+  const wanted = connections + DESCRIPTORS_APART;
+  if (limit >= wanted) return { what, verdict: 'ok', detail: `limit ${limit}` };
+  const detail = `limit ${limit}, one for each of up to ${connections} connections: LimitNOFILE=${wanted}, ulimit -n, or a smaller connections.max`;
+  return { what, verdict: 'warn', detail };
 }
 
 /** Bindings expire by the wall clock. */
@@ -127,16 +137,39 @@ function disk(data: string): Finding {
   return { what: 'disk', verdict: percent < DISK_FREE_PERCENT ? 'warn' : 'ok', detail: free };
 }
 
-function certificates({ admin }: Config): Finding[] {
-  if (admin?.tls === undefined) return [];
-  const what = 'admin certificate';
+/** Those that phones see, that clients are held against, and the admin listener's. */
+function certificates({ admin, tls }: Config): Finding[] {
+  const domains = Object.entries(tls?.domains ?? {}).map(
+    ([name, files]) => [`certificate for ${name}`, files] as const,
+  );
+  return [
+    ...(tls === undefined ? [] : ownCertificate('certificate', tls.certFile, tls.keyFile)),
+    ...domains.flatMap(([what, { certFile, keyFile }]) => ownCertificate(what, certFile, keyFile)),
+    ...(tls?.caFile === undefined ? [] : [certificate('CA of clients', tls.caFile)]),
+    ...(admin?.tls === undefined ? [] : ownCertificate('admin certificate', admin.tls.certificate, admin.tls.key)),
+  ];
+}
+
+function ownCertificate(what: string, file: string, keyFile: string): Finding[] {
+  const found = certificate(what, file);
+  if (found.verdict === 'bad') return [found];
   try {
-    const { validTo } = new X509Certificate(readFileSync(admin.tls.certificate));
-    const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY_MS);
-    if (days < 0) return [{ what, verdict: 'bad', detail: `${admin.tls.certificate} expired on ${validTo}` }];
-    return [{ what, verdict: days < CERTIFICATE_DAYS ? 'warn' : 'ok', detail: `good for ${days} days` }];
+    if (new X509Certificate(readFileSync(file)).checkPrivateKey(createPrivateKey(readFileSync(keyFile))))
+      return [found];
+    return [{ what, verdict: 'bad', detail: `${keyFile} is not the key of ${file}` }];
   } catch (error) {
-    return [{ what, verdict: 'bad', detail: `${admin.tls.certificate}: ${(error as Error).message}` }];
+    return [{ what, verdict: 'bad', detail: `${keyFile}: ${(error as Error).message}` }];
+  }
+}
+
+function certificate(what: string, file: string): Finding {
+  try {
+    const { validTo } = new X509Certificate(readFileSync(file));
+    const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY_MS);
+    if (days < 0) return { what, verdict: 'bad', detail: `${file} expired on ${validTo}` };
+    return { what, verdict: days < CERTIFICATE_DAYS ? 'warn' : 'ok', detail: `${file}, good for ${days} days` };
+  } catch (error) {
+    return { what, verdict: 'bad', detail: `${file}: ${(error as Error).message}` };
   }
 }
 
