@@ -50,13 +50,22 @@ function withPaths(values: Record<string, unknown>, directory: string): Record<s
   const path = (value: unknown) => (typeof value === 'string' && value !== '' ? resolve(directory, value) : value);
   const all = { ...values };
   if ('data' in all) all.data = path(all.data);
-  const { tls } = all;
+  const { admin, tls } = all;
+  if (typeof admin === 'object' && admin !== null && !Array.isArray(admin))
+    all.admin = withPathsOf(admin, ADMIN_FILES, path);
   if (typeof tls === 'object' && tls !== null && !Array.isArray(tls))
     all.tls = withTlsPaths(tls as Record<string, unknown>, path);
   return all;
 }
 
+const ADMIN_FILES = ['certificate', 'key'];
 const TLS_FILES = ['cert', 'key', 'ca'];
+
+function withPathsOf(section: object, files: readonly string[], path: (value: unknown) => unknown): object {
+  return Object.fromEntries(
+    Object.entries(section).map(([key, value]) => [key, files.includes(key) ? path(value) : value]),
+  );
+}
 
 function withTlsPaths(tls: Record<string, unknown>, path: (value: unknown) => unknown): Record<string, unknown> {
   const entries = Object.entries(tls).map(([key, value]) => {

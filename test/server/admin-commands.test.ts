@@ -2,13 +2,15 @@
 
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { translateSpelling } from '../../src/server/commands/ul-command.ts';
 import { createConfig, DEFAULT_CONFIG } from '../../src/server/config.ts';
+import { readConfigFile } from '../../src/server/config-file.ts';
 import { effectiveConfig } from '../../src/server/effective-config.ts';
 import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
-import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { selfSigned } from '../support/certificate.ts';
 import type { SipClient } from '../support/sip-client.ts';
 
 let admin: AdminFixture;
@@ -53,6 +55,28 @@ describe('aorta ul', () => {
     );
     const added = await onServer('ul.add', 'location', 'bob@example.com', 'sip:bob@192.0.2.7', '900', '0.5', '--json');
     expect(JSON.parse(added.stdout)).toMatchObject({ aor: 'bob@example.com', contacts: [{ q: 0.5 }] });
+    const edge = '<sip:edge.example.com;lr>';
+    const withPath = await onServer(
+      'ul.add',
+      'location',
+      'gw@example.com',
+      'sip:gw@192.0.2.8',
+      '500',
+      '0.3',
+      edge,
+      '0',
+      '0',
+      '0',
+      '--json',
+    );
+    expect(JSON.parse(withPath.stdout)).toMatchObject({ contacts: [{ path: [edge] }] });
+    const [{ expires }] = (JSON.parse(withPath.stdout) as { contacts: { expires: number }[] }).contacts;
+    expect(expires, 'as asked for, without what phones get off it').toBeGreaterThan(497);
+    expect((await onServer('ul', 'add', 'gw@example.com', 'sip:gw@192.0.2.8', '500', '0.3', 'nonsense')).code).toBe(2);
+    expect((await onServer('ul.dump', 'brief')).stdout).toContain('gw@example.com\n  sip:gw@192.0.2.8\n');
+    expect((await onServer('ul.dump', 'long')).code).toBe(2);
+    expect((await onServer('ul.db_users', 'location')).stdout).toMatch(/^aors +3$/m);
+    expect((await onServer('ul', 'rm', 'gw@example.com')).code).toBe(0);
     const dumped = await onServer('ul_dump', '--json');
     const aors = dumped.stdout
       .trim()
@@ -169,6 +193,40 @@ describe('a configuration in which every key is set', () => {
   });
 });
 
+/** Of 2020, for a day. */
+const EXPIRED = `-----BEGIN CERTIFICATE-----
+MIIBAjCBqgIBATAKBggqhkjOPQQDAjAOMQwwCgYDVQQDDANvbGQwHhcNMjAwMTAx
+MDAwMDAwWhcNMjAwMTAyMDAwMDAwWjAOMQwwCgYDVQQDDANvbGQwWTATBgcqhkjO
+PQIBBggqhkjOPQMBBwNCAATO6QOXnk+jwnuNdvoGi0u/dR1pWiKgw4IIDBZgsvkT
+eD8arKV9tmEV/XcDeS+gim8d46xMHlNHPmTCGOYXVWpHMAoGCCqGSM49BAMCA0cA
+MEQCICpXE62V/IJjj8WZu+UORlIGtL0/zHg+JEuz7Fdzxfg3AiASmT+UVcxYqCVT
+wDsDImUZ3uNNAKPi4PQvkuDj8g3EZw==
+-----END CERTIFICATE-----
+`;
+
+describe('over TLS', () => {
+  it('the verbs say what to do about a certificate they do not trust, and work with it; its files lie beside the configuration', async () => {
+    const { certFile } = selfSigned();
+    const file = join(dirname(certFile), 'aorta.yaml');
+    const port = await freePort();
+    const data = temporaryDirectory();
+    writeFileSync(
+      file,
+      `listen: [udp:127.0.0.1:0]\nadmin: {listen: "https:127.0.0.1:${port}", certificate: cert.pem, key: key.pem}\n`,
+    );
+    const config = createConfig([readConfigFile(file), { values: { data }, where: () => '' }]);
+    const other = await startAdmin({ ...config, data, listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }] });
+    const url = `https://127.0.0.1:${port}`;
+    const distrusted = await aorta('ul', 'stats', '--admin', url, '--data', data);
+    expect([distrusted.code, distrusted.stderr]).toEqual([1, expect.stringContaining('NODE_EXTRA_CA_CERTS=FILE')]);
+    process.env.NODE_EXTRA_CA_CERTS = certFile;
+    const trusted = await aorta('ul', 'stats', '--admin', url, '--data', data);
+    delete process.env.NODE_EXTRA_CA_CERTS;
+    expect([trusted.code, trusted.stdout]).toEqual([0, expect.stringContaining('bindings')]);
+    await other.stop();
+  });
+});
+
 describe('aorta top, doctor and completion', () => {
   it('look at a server and a machine', async () => {
     const top = await onServer('top', '--count', '1', '--interval', '0.2');
@@ -177,6 +235,37 @@ describe('aorta top, doctor and completion', () => {
     const doctor = await aorta('doctor', '--data', admin.config.data, '--json');
     const findings = JSON.parse(doctor.stdout) as { what: string; verdict: string }[];
     expect(findings.find(({ what }) => what === 'data directory')).toMatchObject({ verdict: 'ok' });
+  });
+
+  it('find certificates that are not there, do not fit or have run out, and too few descriptors', async () => {
+    const good = selfSigned();
+    const directory = dirname(good.certFile);
+    writeFileSync(join(directory, 'old.pem'), EXPIRED);
+    const file = join(directory, 'doctor.yaml');
+    const look = async (tls: string, more = ''): Promise<Record<string, [string, string]>> => {
+      writeFileSync(file, `listen: [tls:127.0.0.1:5061]\ntls: ${tls}\n${more}`);
+      const { stdout } = await aorta('doctor', '--config', file, '--data', admin.config.data, '--json');
+      const findings = JSON.parse(stdout) as { what: string; verdict: string; detail: string }[];
+      return Object.fromEntries(findings.map(({ what, verdict, detail }) => [what, [verdict, detail]]));
+    };
+    const own = `cert: ${good.certFile}, key: ${good.keyFile}`;
+    expect((await look(`{${own}}`)).certificate[0]).toBe('ok');
+    const found = await look(
+      `{cert: none.pem, key: none.key, ca: old.pem, domains: {a.example: {cert: ${good.certFile}, key: ${selfSigned().keyFile}}}}`,
+      'connections: {max: 4000000}\nadmin: {listen: "https:127.0.0.1:0", certificate: old.pem, key: key.pem}\n',
+    );
+    expect(found.certificate).toEqual(['bad', expect.stringContaining('ENOENT')]);
+    expect(found['certificate for a.example']).toEqual(['bad', expect.stringContaining('is not the key of')]);
+    expect(found['CA of clients']).toEqual(['bad', expect.stringContaining('expired')]);
+    expect(found['admin certificate']).toEqual(['bad', expect.stringContaining('expired')]);
+    expect(found['file descriptors']).toEqual(['warn', expect.stringContaining('4000000 connections')]);
+    expect((await look(`{${own}}`, 'connections: {max: 10}\n'))['file descriptors'][0]).toBe('ok');
+    writeFileSync(file, 'connections: {max: none}\n');
+    const refused = await aorta('doctor', '--config', file);
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining('doctor.yaml:1:20: connections.max: expected'),
+    ]);
   });
 
   it('complete the verbs that there are', async () => {

@@ -94,6 +94,10 @@ export class AdminClient {
       });
     } catch (error) {
       const { cause } = error as { cause?: NodeJS.ErrnoException };
+      if (/CERT|SIGNATURE|ISSUER/.test(cause?.code ?? ''))
+        throw new CommandError(
+          `the certificate of ${this.url} is not trusted (${cause?.code}): name its CA, or itself, in NODE_EXTRA_CA_CERTS=FILE`,
+        );
       throw new CommandError(
         `cannot reach ${this.url} (${cause?.code ?? cause?.message ?? (error as Error).message}): start the server with ` +
           '--admin http:127.0.0.1:8060, or name it with --admin or its data directory with --data',

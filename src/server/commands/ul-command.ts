@@ -37,10 +37,14 @@ const ALIASES: Readonly<Record<string, string>> = {
   show: 'lookup',
   'delete-contact': 'rm-contact',
   'db-contacts': 'stats',
+  'db-users': 'stats',
   'dump-contacts': 'dump',
   sync: 'flush',
   'cluster-sync': 'flush',
 };
+
+/** Verbs of which no word behind them is an address-of-record. */
+const NO_AOR = ['dump', 'flush', 'stats'];
 
 /** `ul.dump`, `ul_show_contact`, `usrloc:rm` as words of this command; without the table's name, of which there is one. */
 export function translateSpelling(words: readonly string[]): readonly string[] {
@@ -48,9 +52,10 @@ export function translateSpelling(words: readonly string[]): readonly string[] {
   if (dotted === null && words[0] !== 'ul') return words;
   const [name, ...rest] = dotted === null ? words.slice(1) : [dotted[1], ...words.slice(1)];
   if (name === undefined) return words;
-  const verb = name.replaceAll('_', '-');
-  const table = rest[0] === 'location' && rest.length > 1;
-  return ['ul', ALIASES[verb] ?? verb, ...(table ? rest.slice(1) : rest)];
+  const spelt = name.replaceAll('_', '-');
+  const verb = ALIASES[spelt] ?? spelt;
+  const table = rest[0] === 'location' && (rest.length > 1 || NO_AOR.includes(verb));
+  return ['ul', verb, ...(table ? rest.slice(1) : rest)];
 }
 
 export function addUlCommand(root: Command): void {
@@ -61,12 +66,14 @@ export function addUlCommand(root: Command): void {
       'after',
       EXAMPLES,
     );
-  verb('dump', 'all of them').option('--domain <name>', 'of this domain only').action(reported(dump));
+  verb('dump [brief]', 'all of them; brief: no more than their URIs')
+    .option('--domain <name>', 'of this domain only')
+    .action(reported(dump));
   verb('lookup <aor>', 'those of one address-of-record').action(reported(lookup));
   verb('history <aor>', 'the newest changes of one address-of-record: when, what, by whom, from where')
     .option('--limit <n>', 'so many at most', '50')
     .action(reported(history));
-  verb('add <aor> <contact> [expires] [q] [rest...]', 'add one, or renew the one of the same contact')
+  verb('add <aor> <contact> [expires] [q] [path] [flags...]', 'add one, or renew the one of the same contact')
     .option('--expires <s>', 'seconds (default: as the policy has it)')
     .option('--q <value>', 'preference, 0 to 1')
     .option('--path <uri>', 'way to the contact, topmost first; may be repeated', (v, all: string[] = []) => [
@@ -80,14 +87,17 @@ export function addUlCommand(root: Command): void {
   verb('stats', 'how many there are, and what happened to them').action(reported(stats));
 }
 
-async function dump(options: AdminOptions & { domain?: string }): Promise<void> {
+async function dump(style: string | undefined, options: AdminOptions & { domain?: string }): Promise<void> {
+  const isBrief = /^brief(=[1yY].*)?$/.test(style ?? '');
+  if (style !== undefined && !isBrief)
+    throw new CommandError(`ul dump: expected "brief" or nothing, got "${style}"`, 2);
   const client = new AdminClient(options);
   const { bindings: expected } = await client.get<{ bindings: number }>('/v1/status');
   const query = options.domain === undefined ? '' : `?domain=${encodeURIComponent(options.domain)}`;
   const progress = new Progress(expected);
   for await (const item of client.lines<AorBindings>(`/v1/dump${query}`)) {
     progress.add(item.contacts.length);
-    await write(options.json ? `${JSON.stringify(item)}\n` : plain(item));
+    await write(options.json ? `${JSON.stringify(item)}\n` : plain(item, isBrief));
   }
   progress.end();
 }
@@ -132,9 +142,11 @@ async function add(
   contact: string,
   expires: string | undefined,
   q: string | undefined,
-  _rest: readonly string[],
+  path: string | undefined,
+  flags: readonly string[],
   options: AddOptions,
 ): Promise<void> {
+  const hops = options.path ?? pathOf(path, flags);
   const seconds = numberOf('--expires', options.expires ?? expires);
   const preference = numberOf('--q', options.q ?? q);
   const found = await new AdminClient(options).change<AorBindings>(
@@ -144,10 +156,21 @@ async function add(
       contact,
       ...(seconds !== undefined && { expires: seconds }),
       ...(preference !== undefined && { q: preference }),
-      ...(options.path && { path: options.path }),
+      ...(hops.length > 0 && { path: hops }),
     },
   );
   if (found !== undefined) await write(options.json ? `${JSON.stringify(found)}\n` : table(found));
+}
+
+/** The sixth word of kamcmd's ul.add; OpenSIPS has flags there. Flags are theirs and say nothing here. */
+function pathOf(path: string | undefined, flags: readonly string[]): readonly string[] {
+  const isFlags = (word: string): boolean => /^(\d+|\.|)$/.test(word);
+  const strange = flags.find((word) => !isFlags(word));
+  if (strange !== undefined) throw new CommandError(`ul add: what "${strange}" should mean is not known here`, 2);
+  if (path === undefined || isFlags(path)) return [];
+  const hops = path.split(',').map((hop) => hop.trim().replace(/^<(.*)>$/, '$1'));
+  if (hops.every((hop) => /^sips?:./i.test(hop))) return hops;
+  throw new CommandError(`ul add: expected a Path such as "<sip:edge.example.com;lr>", got "${path}"`, 2);
 }
 
 async function remove(aor: string, options: AdminOptions): Promise<void> {
@@ -176,7 +199,8 @@ async function stats(options: AdminOptions): Promise<void> {
 }
 
 /** As kamcmd has it: an AOR, then its contacts, so that a dump of any size needs no column widths. */
-function plain({ aor, contacts }: AorBindings): string {
+function plain({ aor, contacts }: AorBindings, isBrief: boolean): string {
+  if (isBrief) return `${aor}\n${contacts.map(({ uri }) => `  ${uri}\n`).join('')}`;
   const lines = contacts.map(
     ({ uri, q, expires, source, userAgent }) =>
       `  ${uri}  q=${q} expires=${expires ?? 'never'} from=${source.transport}:${source.address}:${source.port}` +
