@@ -15,6 +15,7 @@ import {
 import { ascii } from '../sip/writer.ts';
 
 const PHRASES: readonly (readonly [status: number, phrase: string])[] = [
+  [100, 'Trying'],
   [200, 'OK'],
   [302, 'Moved Temporarily'],
   [400, 'Bad Request'],
@@ -80,6 +81,7 @@ export const MALFORMED_PATH = ascii('Malformed Path Header Field');
 export const PATH_TOO_LONG = ascii('Path Too Long');
 export const MANY_CONTACTS_IN_FLOW = ascii('One Contact Per Flow');
 export const FLOW_REQUIRED = ascii('Contact Without Instance And reg-id');
+export const PUSH_WITHOUT_VALUE = ascii('Push Parameter Needs A Value');
 export const SIPS_NOT_EVERYWHERE = ascii('SIPS Contact Needs SIPS Everywhere');
 export const CONTACT_IS_AOR = ascii('Contact Is The Address-Of-Record');
 export const CONTACT_IS_NO_SIP_URI = ascii('Contact With Instance Is No SIP URI');

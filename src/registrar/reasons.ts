@@ -43,6 +43,7 @@ export const REASON_FLOW_REQUIRED = 75;
 export const REASON_CONTACT_IS_AOR = 76;
 export const REASON_CONTACT_NOT_SIP = 77;
 export const REASON_SIPS_NOT_EVERYWHERE = 78;
+export const REASON_PUSH_WITHOUT_VALUE = 79;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -125,6 +126,7 @@ const OTHER_NAMES = [
   'contact_is_aor',
   'contact_not_sip',
   'sips_not_everywhere',
+  'push_without_value',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */

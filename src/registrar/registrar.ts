@@ -69,6 +69,7 @@ import {
 } from './phrases.ts';
 import { type Identity, isSameBinding, mayRefresh, type PlainBinding } from './plain-refresh.ts';
 import type { Policy } from './policy.ts';
+import { admitPush } from './push-rules.ts';
 import { NOT_QUICK, OTHER_BINDING, QuickRefresh } from './quick-refresh.ts';
 import {
   REASON_AOR_NOT_SERVED,
@@ -128,6 +129,7 @@ export class Registrar {
       this.checkContacts(out) ||
       admitPath(out, policy) ||
       admitSips(out, policy) ||
+      admitPush(out) ||
       admitFlows(out, policy) ||
       this.checkInstances(out)
     );
@@ -335,7 +337,8 @@ export class Registrar {
   private granted(out: Outbox, requestedS: number): number {
     const { maxExpiresS, minExpiresS, expiresJitterPercent } = this.policy;
     const seconds = requestedS > maxExpiresS ? maxExpiresS : requestedS;
-    if (expiresJitterPercent === 0 || seconds <= minExpiresS) return seconds;
+    const isOrder = out.peers.listener[out.peer] === LISTENER_ADMIN; // an operator gets what is asked for
+    if (expiresJitterPercent === 0 || seconds <= minExpiresS || isOrder) return seconds;
     const dice = (out.tagLow >>> 0) / 4294967296;
     const shortened = seconds - Math.floor((dice * seconds * expiresJitterPercent) / 100);
     return shortened < minExpiresS ? minExpiresS : shortened;

@@ -39,6 +39,20 @@ describe('push parameters', () => {
     expect(answer.header('Feature-Caps')).toEqual([]);
   });
 
+  it.each(['pn-provider=acme;pn-prid', 'PN-Param=;pn-provider', 'pn-provider;pn-purr', 'pn-prid='])(
+    'R8599-8.7-01 need a value but for the provider: %s draws 400',
+    (params) => {
+      const shard = new VirtualShard();
+      const answer = send(shard, { contacts: ['<sip:a@192.0.2.1>', `<sip:alice@192.0.2.1;${params}>`] });
+      expect([answer.status, answer.phrase]).toEqual([400, 'Push Parameter Needs A Value']);
+    },
+  );
+
+  it("R8599-8.7-01 may lack the provider's, and others are not looked at", () => {
+    const contacts = ['<sip:alice@192.0.2.1;pn-provider;pn-prid=1;pn-prids;xpn-prid;pn-param=a>'];
+    expect(send(new VirtualShard(), { contacts }).status).toBe(200);
+  });
+
   it('R8599-5.6.1-01 make no difference to which contact is meant, but where both have them (§19.1.4)', () => {
     const shard = new VirtualShard();
     send(shard, { contacts: [`<sip:alice@192.0.2.1;${push}>`] });
