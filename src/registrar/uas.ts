@@ -23,6 +23,7 @@ import {
   H_CONTENT_LENGTH,
   H_CONTENT_TYPE,
   H_REQUIRE,
+  H_TIMESTAMP,
   METHOD_INVITE,
   METHOD_OPTIONS,
   METHOD_REGISTER,
@@ -93,6 +94,7 @@ const ACCEPT = ascii('Accept: application/sdp\r\n');
 const ACCEPT_ENCODING = ascii('Accept-Encoding: identity\r\n');
 const ACCEPT_LANGUAGE = ascii('Accept-Language: en\r\n');
 const UNSUPPORTED = ascii('Unsupported: ');
+const TIMESTAMP = ascii('Timestamp: ');
 const RETRY_AFTER = ascii('Retry-After: ');
 const COMMA = ascii(', ');
 const CRLF = ascii('\r\n');
@@ -226,6 +228,19 @@ export class UserAgentServer {
   cancel(out: Outbox, known: boolean): number {
     if (table[T_ERROR] !== E_OK) return refuseMalformed(out, table[T_ERROR]);
     return known ? refuse(out, 200, PHRASE[200], 0) : refuse(out, 481, PHRASE[481], REASON_NO_TRANSACTION);
+  }
+
+  /** §8.2.6.1: with the request's Timestamp. */
+  trying(out: Outbox): number {
+    startResponse(out, 100, PHRASE[100]);
+    const row = table[T_FIRST_ROW + H_TIMESTAMP];
+    if (row >= 0) {
+      out.answer.text(TIMESTAMP);
+      out.answer.span(slab, rowInt(row, ROW_VALUE_AT), rowInt(row, ROW_VALUE_END));
+      out.answer.text(CRLF);
+    }
+    endResponse(out);
+    return 100;
   }
 
   /** §8.2.2.2. */

@@ -153,10 +153,15 @@ export class Admission {
     return method !== METHOD_OPTIONS || this.lookup !== 'trusted' || this.lookupSources.trusts(this.out.peers, slot);
   }
 
-  /** Of such a request: 0 where its source may ask, AUTH_PENDING, or the status of the answer written. */
-  authorizeLookup(): number {
+  /**
+   * Of such a request: 0 where its source may ask, AUTH_PENDING, or the status of the answer written. What is behind a GRUU only proxies
+   * are told, who send the request on (RFC 5627 §6.1).
+   */
+  authorizeLookup(isGruu: boolean): number {
     const { authenticator, out, rules, state } = this;
-    if (this.lookup === 'anyone' || this.lookupSources.trusts(out.peers, out.peer)) return 0;
+    if (this.lookupSources.trusts(out.peers, out.peer)) return 0;
+    if (isGruu) return rules.uas.forbidden(out);
+    if (this.lookup === 'anyone') return 0;
     if (this.lookup !== 'authenticated' || authenticator === null) return rules.uas.forbidden(out);
     return this.checkCredentials(authenticator, state);
   }

@@ -55,6 +55,14 @@ export class Answering {
     out.answer.start(transactions.answers, at, at + ANSWER_BYTES_MAX);
   }
 
+  /** §17.2.1: an INVITE's answer has to wait for something outside; any other request's sender repeats it. */
+  trying(slot: number, now: number): void {
+    if (table[T_METHOD] !== METHOD_INVITE) return;
+    this.start(slot, now);
+    this.parts.rules.uas.trying(this.parts.out);
+    this.finish(-1, false);
+  }
+
   /** The record or the answer did not fit: nothing of it holds. Returns the status of the answer written instead. */
   startOver(): number {
     this.start(this.slot, this.now);

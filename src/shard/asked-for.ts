@@ -3,6 +3,7 @@
 // @hot
 
 import { GRUU_INVALID, GRUU_NONE, GRUU_PUBLIC, GRUU_TEMPORARY, type Gruus } from '../registrar/gruu.ts';
+import type { Outbox } from '../registrar/outbox.ts';
 import { URI_PARAMS_AT } from '../sip/span-table.ts';
 import type { StaticTable } from './static-table.ts';
 
@@ -57,6 +58,18 @@ export class AskedFor {
   isKnown(isUser: boolean | null): boolean {
     if (this.kind === GRUU_INVALID) return false;
     return this.alias !== null || (isUser ?? this.kind === GRUU_PUBLIC);
+  }
+
+  get isGruu(): boolean {
+    return this.kind !== GRUU_NONE;
+  }
+
+  /** The images in the outbox get the AOR's static ones beside them. */
+  combineInto(out: Outbox): void {
+    this.combine(out.state, out.stateAt, out.stateEnd);
+    out.state = this.bytes;
+    out.stateAt = this.at;
+    out.stateEnd = this.end;
   }
 
   /** The images of the AOR in bytes[at, end) with its static ones. */

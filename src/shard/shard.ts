@@ -344,7 +344,7 @@ export class Shard {
     let refused = this.rules.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
     if (refused === AUTH_PENDING) {
       refused = this.admission.wait(length);
-      if (refused === 0) return;
+      if (refused === 0) return this.answering.trying(this.slot, this.now);
     }
     if (refused === 0 && this.overload.share < 1 && !again && !lookup) refused = this.putOffNew();
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
@@ -359,7 +359,7 @@ export class Shard {
   }
 
   private authorize(lookup: boolean): number {
-    return lookup ? this.admission.authorizeLookup() : this.admission.authenticate();
+    return lookup ? this.admission.authorizeLookup(this.asked.isGruu) : this.admission.authenticate();
   }
 
   private serve(again: boolean): number {
@@ -377,11 +377,10 @@ export class Shard {
   private lookUp(): number {
     const { asked, out } = this;
     if (!this.load()) return this.rules.uas.failed(out);
-    asked.combine(out.state, out.stateAt, out.stateEnd);
-    out.state = asked.bytes;
-    out.stateAt = asked.at;
-    out.stateEnd = asked.end;
+    asked.combineInto(out);
     const status = this.redirect.answer(out, asked);
+    if (status === 302) return status;
+    this.counters[COUNTER.not_redirected]++;
     return status > 0 ? status : this.redirect.refuse(out, asked.isKnown(this.admission.knowsUser()));
   }
 

@@ -3,14 +3,23 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { DEFAULT_AUTH_POLICY } from '../../src/registrar/auth-policy.ts';
+import { USER_PENDING } from '../../src/registrar/credential-source.ts';
 import { TestUsers } from '../support/authentication.ts';
 import { authorization, type Login } from '../support/digest-client.ts';
+import { request } from '../support/requests.ts';
 import { type Answer, type RegisterOptions, register, VirtualShard } from '../support/virtual-shard.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const ALICE = '<sip:alice@192.0.2.9>';
 
-function shard({ store = new MemoryStore(), now = START, generation = 0, policy = {} } = {}): VirtualShard {
+function shard({
+  store = new MemoryStore(),
+  now = START,
+  generation = 0,
+  policy = {},
+  users = new TestUsers(['example.com'], { alice: 'secret', bob: 'hidden' }, {}),
+  wait = (): boolean => false,
+} = {}): VirtualShard {
   return new VirtualShard({
     policy,
     store,
@@ -18,11 +27,11 @@ function shard({ store = new MemoryStore(), now = START, generation = 0, policy 
     auth: {
       policy: DEFAULT_AUTH_POLICY,
       realms: ['example.com'],
-      users: new TestUsers(['example.com'], { alice: 'secret', bob: 'hidden' }, {}),
+      users,
       nonceStart: 0,
       generation,
       startedAt: now,
-      wait: () => false,
+      wait,
     },
   });
 }
@@ -42,6 +51,22 @@ function credentials(login: Login): string {
 }
 
 describe('a shard that authenticates', () => {
+  it('R3261-17.2.1-01 R3261-8.2.6.1-02 tells an INVITE that has to wait for its user so, with its Timestamp; a REGISTER waits in silence', () => {
+    const users = new TestUsers(['example.com'], { alice: 'secret' }, {});
+    const s = shard({ users, wait: () => true, policy: { lookup: { sip: 'authenticated', from: [] } } });
+    const uri = 'sip:bob@example.com';
+    const invite = (extra: string[]) =>
+      request({ method: 'INVITE', uri, to: `<${uri}>`, extra: ['Timestamp: 54.3', ...extra] });
+    const challenge = s.send(invite([]));
+    const nonce = /nonce="([^"]*)"/.exec(challenge?.text ?? '')?.[1] ?? '';
+    expect(challenge?.status).toBe(401);
+    users.failure = USER_PENDING;
+    const login = { nonce, uri, method: 'INVITE' };
+    const answer = s.send(invite([credentials(login)]));
+    expect([answer?.status, answer?.phrase, answer?.header('Timestamp')]).toEqual([100, 'Trying', ['54.3']]);
+    expect(s.send(register({ contacts: [ALICE], extra: [credentials({ nonce })] }))).toBeUndefined();
+  });
+
   it('R3261-8.2.7-02 R3261-26.3.2.4-01 challenges without state: the same request, the same To tag, no transaction', () => {
     const s = shard();
     const text = register({ contacts: [ALICE] });

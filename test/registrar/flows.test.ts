@@ -35,7 +35,7 @@ function uris(shard: VirtualShard, user: string): string[] {
 
 describe('a binding made over a connection', () => {
   it('R5626-7-01: is no target from the moment the connection ends, and leaves the store in the next batch', () => {
-    const { shard, flows } = setUp({ policy: { lookup: { sip: 'anyone', from: [] } } });
+    const { shard, flows } = setUp({ policy: { lookup: { sip: 'trusted', from: ['192.0.2.0/24'] } } });
     flows.open.add(7);
     expect(shard.send(by('alice'), over(7))?.status).toBe(200);
     expect(uris(shard, 'alice')).toHaveLength(1);
@@ -51,7 +51,7 @@ describe('a binding made over a connection', () => {
   });
 
   it('R5626-7-01 R5627-5.3-01: is no target of its GRUUs either', () => {
-    const { shard, flows } = setUp({ policy: { lookup: { sip: 'anyone', from: [] } } });
+    const { shard, flows } = setUp({ policy: { lookup: { sip: 'trusted', from: ['192.0.2.0/24'] } } });
     flows.open.add(7);
     const instance = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000001>"';
     const contacts = [`<sip:alice@192.0.2.9:5070;transport=tcp>;${instance}`];

@@ -125,6 +125,19 @@ describe('a lookup of a GRUU', () => {
     }
   });
 
+  it('R5627-6.1-03 is for proxies, who send the request on: nobody else is redirected by it', () => {
+    const shard = new VirtualShard({ policy: lookup('anyone') });
+    const made = answered(
+      shard,
+      register({ contacts: [phone('sip:a@192.0.2.1', INSTANCE)], extra: ['Supported: gruu'] }),
+    );
+    for (const kind of ['pub', 'temp'] as const) {
+      const uri = gruuOf(made, kind);
+      expect([ask(shard, { uri }).status, ask(shard, { uri }, STRANGER).status], kind).toEqual([302, 403]);
+    }
+    expect(ask(shard, {}, STRANGER).status).toBe(302);
+  });
+
   it('R5627-6.1-01 R5627-6.1-02 R5627-5.3-02 draws 480 for an instance that is not there, 404 for a GRUU that never was', () => {
     const { shard } = twoPhones();
     const gone = `sip:alice@example.com;gr=urn:uuid:${INSTANCE.replace(/1$/, '9')}`;
