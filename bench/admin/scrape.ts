@@ -55,7 +55,19 @@ async function main(): Promise<void> {
         open: true,
       },
     ];
-    metricsText({ version: '', ready: true, restarts: 0, users: 0, readings, limits: [], storeBytes: [0] }, meters);
+    metricsText(
+      {
+        version: '',
+        ready: true,
+        restarts: 0,
+        users: 0,
+        readings,
+        lookups: { found: 0, nobody: 0, refused: 0 },
+        limits: [],
+        storeBytes: [0],
+      },
+      meters,
+    );
   };
   const round = (scraping: boolean): { perSecond: number; scrapes: number } => {
     const from = performance.now();

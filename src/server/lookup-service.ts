@@ -11,7 +11,15 @@ import type { HttpAddress } from './lookup-config.ts';
 import type { LookupHttp } from './lookup-door.ts';
 import { openLookupHttp } from './lookup-http.ts';
 
+/** Lookups by HTTP, each of a batch's by itself. */
+export interface LookupCounts {
+  found: number;
+  nobody: number;
+  refused: number;
+}
+
 export class LookupService {
+  readonly counts: LookupCounts = { found: 0, nobody: 0, refused: 0 };
   private readonly lookups: LocationLookup;
   private readonly doors: LookupHttp[] = [];
 
@@ -26,7 +34,9 @@ export class LookupService {
     try {
       for (const address of config.lookupHttp)
         service.doors.push(
-          await openLookupHttp(address, directory.path, (aor, preferences) => service.lookup(aor, preferences)),
+          await openLookupHttp(address, directory.path, (aor, preferences) =>
+            service.counted(service.lookup(aor, preferences)),
+          ),
         );
     } catch (error) {
       await service.close();
@@ -46,6 +56,13 @@ export class LookupService {
 
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {
     return this.lookups.lookup(aor, Date.now(), preferences);
+  }
+
+  private counted(found: Lookup | NoLookup): Lookup | NoLookup {
+    if (typeof found === 'string') this.counts.refused++;
+    else if (found.contacts.length > 0) this.counts.found++;
+    else this.counts.nobody++;
+    return found;
   }
 
   async close(): Promise<void> {

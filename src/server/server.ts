@@ -23,7 +23,7 @@ import { hostPort } from './listen-address.ts';
 import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
 import type { Log } from './log.ts';
 import type { HttpAddress } from './lookup-config.ts';
-import { LookupService } from './lookup-service.ts';
+import { type LookupCounts, LookupService } from './lookup-service.ts';
 import {
   flowSource,
   type MessageSource,
@@ -213,6 +213,10 @@ class RunningServer implements Server, AdminTarget {
 
   get users(): number {
     return this.userStore?.count ?? 0;
+  }
+
+  get lookupCounts(): Readonly<LookupCounts> {
+    return this.lookups?.counts ?? { found: 0, nobody: 0, refused: 0 };
   }
 
   get adminUrl(): string | undefined {

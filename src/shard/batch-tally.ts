@@ -1,24 +1,17 @@
 // What a batch did, counted: changes of bindings only once its commit has succeeded, answers once they are final. @hot
 
 import type { Outbox } from '../registrar/outbox.ts';
-import { COUNTER, REFUSED_BY_REASON } from './counters.ts';
+import { COUNTER, COUNTER_NAMES, REFUSED_BY_REASON } from './counters.ts';
 import { OUTCOME_OTHER } from './measures.ts';
 
-const ANSWERED = new Map<number, number>([
-  [400, COUNTER.answered_400],
-  [401, COUNTER.answered_401],
-  [403, COUNTER.answered_403],
-  [404, COUNTER.answered_404],
-  [405, COUNTER.answered_405],
-  [416, COUNTER.answered_416],
-  [420, COUNTER.answered_420],
-  [423, COUNTER.answered_423],
-  [480, COUNTER.answered_480],
-  [500, COUNTER.answered_500],
-  [501, COUNTER.answered_501],
-  [503, COUNTER.answered_503],
-  [505, COUNTER.answered_505],
-]);
+const PREFIX = 'answered_';
+/** By status. */
+const ANSWERED = new Map(
+  COUNTER_NAMES.filter((name) => name.startsWith(PREFIX)).map((name) => [
+    Number(name.slice(PREFIX.length)),
+    COUNTER[name],
+  ]),
+);
 
 export class BatchTally {
   private readonly counters: Float64Array;

@@ -18,6 +18,7 @@ const NAMES = [
   'absorbed', // retransmissions answered from memory
   'merged', // 482
   'redirected', // 302
+  'not_redirected', // requests for a user who has no contact to be named: 404 or 480
   'acknowledged', // ACKs of INVITEs answered here
   'resent', // answers to INVITEs that were sent again for lack of an ACK
   'options', // OPTIONS answered 200
@@ -45,14 +46,21 @@ const NAMES = [
   'answered_403',
   'answered_404',
   'answered_405',
+  'answered_406',
+  'answered_415',
   'answered_416',
   'answered_420',
+  'answered_421',
   'answered_423',
+  'answered_439',
   'answered_480',
+  'answered_481',
+  'answered_482',
   'answered_500',
   'answered_501',
   'answered_503',
   'answered_505',
+  'answered_513',
   'commits',
   'commit_failures',
   'load_failures', // records that could not be read; their requests draw 500

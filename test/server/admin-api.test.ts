@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
 import { DEFAULT_AUTH } from '../../src/server/auth-config.ts';
-import { type AdminFixture, openFeed, startAdmin } from '../support/admin-server.ts';
+import { type AdminFixture, openFeed, samplesOf, startAdmin } from '../support/admin-server.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
 import { poll } from '../support/child-process.ts';
 import { bindings, type SipClient } from '../support/sip-client.ts';
@@ -354,6 +354,34 @@ describe('who sends most', () => {
   });
 });
 
+describe('lookups', () => {
+  it('are counted by door and outcome, and so is every refusal by status', async () => {
+    const other = await startAdmin({ lookupHttp: [{ host: '127.0.0.1', port: 0 }] });
+    const asker = await other.client();
+    await asker.request(asker.register({ aor: 'a@example.com', contacts: ['<sip:a@127.0.0.1:9>'] }));
+    for (const user of ['a', 'a', 'nobody']) await asker.request(asker.other('MESSAGE', `sip:${user}@example.com`));
+    const http = `http://127.0.0.1:${other.server.lookupHttp[0].port}/v1/aors/`;
+    for (const name of ['a@example.com', 'nobody@example.com', 'nonsense']) await fetch(`${http}${name}/contacts`);
+    const bare = asker.register({
+      aor: 'b@example.com',
+      contacts: ['<sip:b@127.0.0.1;ob>;+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000001>";reg-id=1'],
+      headers: ['Supported: outbound, path', 'Via: SIP/2.0/UDP 127.0.0.9;branch=z9hG4bKx'],
+    });
+    expect((await asker.request(bare)).status).toBe(439);
+    const samples = samplesOf(await (await fetch(`${other.url}/metrics`)).text());
+    const lookups = [...samples].filter(([name]) => name.startsWith('aorta_lookups_total'));
+    expect(Object.fromEntries(lookups)).toEqual({
+      'aorta_lookups_total{door="sip",outcome="found"}': 2,
+      'aorta_lookups_total{door="sip",outcome="nobody"}': 1,
+      'aorta_lookups_total{door="http",outcome="found"}': 1,
+      'aorta_lookups_total{door="http",outcome="nobody"}': 1,
+      'aorta_lookups_total{door="http",outcome="refused"}': 1,
+    });
+    expect(samples.get('aorta_responses_total{status="439"}')).toBe(1);
+    await other.stop();
+  });
+});
+
 describe('users', () => {
   it('are added, listed and removed, and never shown with what proves them', async () => {
     const other = await startAdmin({ auth: { ...DEFAULT_AUTH, mode: 'digest' } });
@@ -363,6 +391,12 @@ describe('users', () => {
     expect((await at('/v1/users/alice@example.com', { method: 'PUT', headers, body })).status).toBe(204);
     const text = await (await at('/v1/users')).text();
     expect(JSON.parse(text)).toEqual({ items: [{ user: 'alice@example.com', aors: ['sales@example.com'] }], total: 1 });
+    const others = JSON.stringify({ aors: ['desk@example.com'] });
+    expect((await at('/v1/users/alice@example.com', { method: 'PUT', headers, body: others })).status).toBe(204);
+    expect(await (await at('/v1/users/alice@example.com')).json()).toMatchObject({ aors: ['desk@example.com'] });
+    expect((await at('/v1/users/carol@example.com', { method: 'PUT', headers, body: others })).status).toBe(400);
+    const wrong = await at('/v1/users/alice@example.com', { method: 'POST' });
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, PUT, DELETE']);
     expect((await at('/v1/users/alice@example.com', { method: 'DELETE' })).status).toBe(204);
     expect((await at('/v1/users/alice@example.com')).status).toBe(404);
     // An operator's order needs no password of a phone's user.

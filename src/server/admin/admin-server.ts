@@ -13,6 +13,7 @@ import { HttpServer } from '../http-server.ts';
 import type { LimitWatch } from '../limit-watch.ts';
 import { isLoopback } from '../listen-address.ts';
 import type { Log } from '../log.ts';
+import type { LookupCounts } from '../lookup-service.ts';
 import type { MessageWatch } from '../message-watch.ts';
 import { packageVersion } from '../package-version.ts';
 import { Problem } from '../problem.ts';
@@ -46,6 +47,7 @@ export interface AdminTarget {
   /** Undefined while it starts. */
   readonly shardPool: Pool | undefined;
   readonly users: number;
+  readonly lookupCounts: Readonly<LookupCounts>;
   /** Undefined while it starts. */
   readonly limits: LimitWatch | undefined;
   /** Of a server that has started. */
@@ -179,6 +181,7 @@ class RunningAdmin implements AdminServer {
       flows: target.shardPool?.connections,
       limits: target.limits?.usage ?? [],
       readings,
+      lookups: target.lookupCounts,
       storeBytes: await storeBytes(target.data, readings.length),
     };
     return metricsText(source, meters);

@@ -20,6 +20,7 @@ import {
 import type { ShardReading } from '../../shard/pool.ts';
 import type { FlowCounts } from '../../transport/flows.ts';
 import type { LimitUsage } from '../limit-watch.ts';
+import type { LookupCounts } from '../lookup-service.ts';
 import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
 import type { ProcessMeters } from './process-meters.ts';
 
@@ -32,6 +33,8 @@ export interface MetricsSource {
   readonly restarts: number;
   readonly users: number;
   readonly readings: readonly ShardReading[];
+  /** Answers to lookups by HTTP. */
+  readonly lookups: Readonly<LookupCounts>;
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
@@ -47,6 +50,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
   out.gauge('aorta_ready', '1 where /readyz says 200.', [[{}, source.ready ? 1 : 0]]);
   registrations(out, source.readings);
   traffic(out, source.readings);
+  lookups(out, source);
   if (source.flows) flows(out, source.flows);
   out.gauge(
     'aorta_limit_used_ratio',
@@ -128,6 +132,16 @@ function traffic(out: Exposition, readings: readonly ShardReading[]): void {
   );
   out.counter('aorta_load_failures_total', 'Records that could not be read.', one('load_failures'));
   out.gauge('aorta_quarantined_records', 'Damaged records set aside since the start.', one('quarantined'));
+}
+
+function lookups(out: Exposition, { readings, lookups: byHttp }: MetricsSource): void {
+  out.counter('aorta_lookups_total', 'Lookups of users: contacts found, none there, or no address-of-record of ours.', [
+    [{ door: 'sip', outcome: 'found' }, totalOf(readings, COUNTER.redirected)],
+    [{ door: 'sip', outcome: 'nobody' }, totalOf(readings, COUNTER.not_redirected)],
+    [{ door: 'http', outcome: 'found' }, byHttp.found],
+    [{ door: 'http', outcome: 'nobody' }, byHttp.nobody],
+    [{ door: 'http', outcome: 'refused' }, byHttp.refused],
+  ]);
 }
 
 function flows(out: Exposition, counts: Readonly<FlowCounts>): void {
