@@ -35,7 +35,8 @@ export class HttpRouter<T> {
       methods.push(served);
     }
     if (methods.length === 0) throw new Problem(404, 'no_such_route', `there is no ${method} ${path}`);
-    throw new Problem(405, 'method_not_allowed', `${path} takes ${methods.join(', ')}`);
+    const allow = methods.join(', ');
+    throw new Problem(405, 'method_not_allowed', `${path} takes ${allow}`, [], allow);
   }
 }
 

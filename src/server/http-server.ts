@@ -208,6 +208,7 @@ function isPieces(body: unknown): body is AsyncIterable<string> {
 
 function sendProblem(response: ServerResponse, problem: Problem): void {
   if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer realm="aorta"');
+  if (problem.allow !== undefined) response.setHeader('allow', problem.allow);
   if (problem.status === 413) response.shouldKeepAlive = false; // the rest of the body is still to come
   void send(response, { status: problem.status, type: PROBLEM_TYPE, body: JSON.stringify(problemBody(problem)) });
 }

@@ -25,13 +25,11 @@ export function refusalBy(access: Access, headers: AccessHeaders): LookupAnswer 
 }
 
 /** Besides its length. */
-export function headersOf({ status, type }: LookupAnswer): readonly (readonly [string, string])[] {
-  return status === 401 ? [...headersOfType(type), ['www-authenticate', 'Bearer realm="aorta"']] : headersOfType(type);
-}
-
-function headersOfType(type: string): readonly (readonly [string, string])[] {
+export function headersOf({ status, type, allow }: LookupAnswer): readonly (readonly [string, string])[] {
   return [
     ['content-type', type],
     ['cache-control', 'no-store'],
+    ...(status === 401 ? [['www-authenticate', 'Bearer realm="aorta"'] as const] : []),
+    ...(allow === undefined ? [] : [['allow', allow] as const]),
   ];
 }

@@ -17,6 +17,8 @@ export interface LookupAnswer {
   readonly status: number;
   readonly type: string;
   readonly text: string;
+  /** Of a 405: the method that there is. */
+  readonly allow?: string;
 }
 
 export class LookupRoutes {
@@ -30,11 +32,11 @@ export class LookupRoutes {
   answer(method: string, url: string): LookupAnswer | undefined {
     const one = ONE.exec(url);
     if (one !== null) {
-      if (method !== 'GET') return refusal(405, 'method_not_allowed', 'GET is what this takes');
+      if (method !== 'GET') return wrongMethod('GET');
       return this.one(one[1], one[2]);
     }
     if (url !== BATCH) return refusal(404, 'no_such_route', `there are /v1/aors/{aor}/contacts and ${BATCH}`);
-    return method === 'POST' ? undefined : refusal(405, 'method_not_allowed', 'POST is what this takes');
+    return method === 'POST' ? undefined : wrongMethod('POST');
   }
 
   /** @param body of a batch */
@@ -76,6 +78,10 @@ export class LookupRoutes {
 export function refusal(status: number, code: string, detail: string): LookupAnswer {
   const text = JSON.stringify({ type: 'about:blank', status, code, detail });
   return { status, type: 'application/problem+json', text };
+}
+
+function wrongMethod(allow: string): LookupAnswer {
+  return { ...refusal(405, 'method_not_allowed', `${allow} is what this takes`), allow };
 }
 
 export function tooLarge(): LookupAnswer {

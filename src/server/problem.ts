@@ -8,12 +8,15 @@ export class Problem extends Error {
   readonly code: string;
   /** What is wrong with which part of the request. */
   readonly errors: readonly { readonly path: string; readonly message: string }[];
+  /** Of a 405: the methods that there are (RFC 9110 §15.5.6). */
+  readonly allow: string | undefined;
 
-  constructor(status: number, code: string, detail: string, errors: Problem['errors'] = []) {
+  constructor(status: number, code: string, detail: string, errors: Problem['errors'] = [], allow?: string) {
     super(detail);
     this.status = status;
     this.code = code;
     this.errors = errors;
+    this.allow = allow;
   }
 }
 

@@ -55,6 +55,7 @@ describe.each(doors)('lookups by %s', (_name, by) => {
     expect(await get('/v1/aors/a@elsewhere/contacts')).toEqual([404, 'not_served', problem]);
     expect(await get('/v1/aors/a@b/contacts', { method: 'DELETE' })).toEqual([405, 'method_not_allowed', problem]);
     expect(await get('/v1/lookups')).toEqual([405, 'method_not_allowed', problem]);
+    expect((await fetch(`${url}/v1/lookups`)).headers.get('allow')).toBe('POST');
     expect(await get('/')).toEqual([404, 'no_such_route', problem]);
     const post = (body: string) => get('/v1/lookups', { method: 'POST', body });
     expect(await post(JSON.stringify({ aors: ['a@b', 'c'] }))).toEqual([200, 2, json]);

@@ -59,14 +59,17 @@ export function addUserRoutes(routes: Routes, store: () => UserStore): void {
     summary: 'Adds a user, or gives it another password or other addresses; in force with the next request',
     params: userParams,
     body: z.strictObject({
-      password: z.string().min(1).max(256),
+      password: z.string().min(1).max(256).optional(),
       aors: z.array(z.string().max(512)).max(USER_AORS_MAX).optional(),
     }),
     status: 204,
     handle: ({ params, body }) => {
       const user = nameOf(params.user);
       const aors = body.aors?.map((aor) => asked(() => parseAor(aor)));
-      const ha1s = ha1sOf(user.name, user.realm, body.password);
+      const { password } = body;
+      const ha1s = password === undefined ? store().get(user)?.ha1s : ha1sOf(user.name, user.realm, password);
+      if (ha1s === undefined)
+        throw new Problem(400, 'bad_request', `${user.name}@${user.realm} is new and needs a password`);
       store().put([{ ...user, ha1s, ...(aors && { aors }) }], 'any');
     },
   });
