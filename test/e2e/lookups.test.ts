@@ -125,6 +125,24 @@ describe('a lookup', () => {
     expect(results[0].contacts.map(({ uri }) => uri)).toEqual(['sip:m@127.0.0.1:5073']);
   });
 
+  it('R5626-7-02 by HTTP has one flow of an instance as its contact, the others as what to try when that has failed', async () => {
+    const name = 'flows@example.com';
+    for (const regId of [1, 2]) {
+      const contacts = [
+        `<sip:f${regId}@127.0.0.1:5074;ob>;+sip.instance="<urn:uuid:00000000-0000-1000-8000-00000000000f>";reg-id=${regId}`,
+      ];
+      const headers = ['Supported: path, outbound', `Path: <sip:edge${regId}@127.0.0.9;lr;ob>`];
+      const text = client.register({ aor: name, contacts, headers, callId: `flow-${regId}` });
+      expect((await client.request(text)).status).toBe(200);
+      await new Promise((resolve) => setTimeout(resolve, 5)); // the later one is the newer one by the clock
+    }
+    const { body } = await get(`/v1/aors/${name}/contacts`);
+    expect(body).toMatchObject({
+      contacts: [{ uri: 'sip:f2@127.0.0.1:5074;ob', regId: 2, path: ['<sip:edge2@127.0.0.9;lr;ob>'] }],
+      fallbacks: [{ uri: 'sip:f1@127.0.0.1:5074;ob', regId: 1, path: ['<sip:edge1@127.0.0.9;lr;ob>'] }],
+    });
+  });
+
   it('takes AORs escaped, as URIs and in batches', async () => {
     const { body } = await get('/v1/aors/sip%3A%2561lice%40EXAMPLE.com%3Buser%3Dphone/contacts');
     expect((body as { aor: string; contacts: unknown[] }).contacts.length).toBe(1);
