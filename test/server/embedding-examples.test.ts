@@ -4,8 +4,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { Child, killAll } from '../support/child-process.ts';
+import { Child, killAll, poll } from '../support/child-process.ts';
 import { bindings, SipClient } from '../support/sip-client.ts';
+import { StreamClient } from '../support/stream-client.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 // Below the project, so that the package finds itself by its name.
@@ -20,14 +21,19 @@ afterAll(async () => {
   rmSync(DIRECTORY, { recursive: true, force: true });
 });
 
-/** Starts the program that contains `mark`, on `port`, and gives it and a phone for it. */
-async function start(mark: string): Promise<{ program: Child; phone: SipClient }> {
+/** Starts the program that contains `mark`, on a port of its own. */
+async function launch(mark: string): Promise<{ program: Child; port: number }> {
   const port = await freePort();
   const text = blocks.find((block) => block.includes(mark)) ?? expect.unreachable(`no example with ${mark}`);
   mkdirSync(DIRECTORY, { recursive: true });
   const file = join(DIRECTORY, `${port}.mjs`);
   writeFileSync(file, text.replaceAll('5060', String(port)).replace("'./bindings'", `'${temporaryDirectory()}'`));
-  const program = new Child(process.execPath, [file], { cwd: ROOT });
+  return { program: new Child(process.execPath, [file], { cwd: ROOT }), port };
+}
+
+/** Starts it, and gives it and a phone for it. */
+async function start(mark: string): Promise<{ program: Child; phone: SipClient }> {
+  const { program, port } = await launch(mark);
   const phone = await SipClient.open({ address: '127.0.0.1', port });
   for (let tries = 0; ; tries++) {
     const up = await phone.request(phone.other('OPTIONS', 'sip:example.com'), 250).catch(() => undefined);
@@ -37,6 +43,32 @@ async function start(mark: string): Promise<{ program: Child; phone: SipClient }
 }
 
 describe('examples of docs/embedding.md', () => {
+  it('R5626-7-01 on connections of its own: what is registered over one ends with it', async () => {
+    const { program, port } = await launch('openFlow(peer)');
+    const connect = () => StreamClient.tcp({ address: '127.0.0.1', port });
+    const one = await poll('it to listen', 15_000, () => connect().catch(() => undefined));
+    const two = await connect();
+    const contact = '<sip:alice@127.0.0.1:7;transport=tcp>';
+    expect((await one.request(one.register({ contacts: [contact] }))).status).toBe(200);
+    expect(bindings(await two.request(two.register())).size).toBe(1);
+    one.close();
+    await poll('its end', 5000, async () => bindings(await two.request(two.register())).size === 0);
+    two.close();
+    program.killTree();
+  });
+
+  it('only the parser: says who registers where', async () => {
+    const { program, port } = await launch("from 'aorta/parser';\n\nconst socket");
+    const phone = await SipClient.open({ address: '127.0.0.1', port });
+    const text = phone.register({ contacts: ['<sip:alice@127.0.0.1:7>'], expires: 300 });
+    await poll('its line', 15_000, () => {
+      phone.send(text);
+      return /^alice@example\.com is at sip:alice@127\.0\.0\.1:7 for 300 s/m.test(program.stdout);
+    });
+    phone.close();
+    program.killTree();
+  });
+
   it('a registrar: tells what happens and where users are', async () => {
     const { program, phone } = await start('listen: [');
     const text = phone.register({ contacts: ['<sip:alice@127.0.0.1:7>;q=0.4'], expires: 300 });
