@@ -10,7 +10,7 @@ import type { LocationReader } from './location-reader.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 import { GENERATION_BYTES, generationFile } from './log.ts';
 import { type LogSource, RecordReader } from './log-records.ts';
-import { RECORD_HEADER_BYTES, recordAorLength } from './record.ts';
+import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
 import { CHUNK_ROWS, chunkOf, wordOf } from './row-chunks.ts';
 
 const RECORD_BYTES_MAX = 65_536;
@@ -148,6 +148,7 @@ export class LogReader implements LocationReader {
     this.row.take(this.words, 0, 0);
     if (!this.row.plain) return length;
     refreshImage(into, RECORD_HEADER_BYTES + recordAorLength(into, 0), this.row);
+    sealRecord(into, 0, length);
     return length;
   }
 }

@@ -13,7 +13,7 @@ import { FRAME_HEADER_BYTES, FrameWriter, RECORD_ENTRY_BYTES } from './log-frame
 import { LogMarks, NO_CHECKPOINT } from './log-marks.ts';
 import { RecordReader } from './log-records.ts';
 import { type ReplayReport, replay } from './log-replay.ts';
-import { RECORD_HEADER_BYTES, recordAorLength } from './record.ts';
+import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
 import { chunkOf, wordOf } from './row-chunks.ts';
 import type { RowVisitor } from './row-wheel.ts';
 import type { WriteSet } from './write-set.ts';
@@ -196,6 +196,7 @@ export class LogStore implements LocationStore, RowVisitor {
     this.row.take(chunk, at, row);
     if (!this.row.plain) return length;
     refreshImage(into, RECORD_HEADER_BYTES + recordAorLength(into, 0), this.row);
+    sealRecord(into, 0, length); // a move to another number of shards hands it on as it is
     return length;
   }
 
