@@ -248,6 +248,12 @@ export function refusals(
       if (wish)
         problems.push(`${place(['tls', key], `tls.${key}`)}: wss listeners cannot ${wish}; a proxy in front can`);
   }
+  const { flowTimerS } = config.policy;
+  if (flowTimerS * 1000 >= config.streams.idleMs)
+    problems.push(
+      `${place(['policy', 'flow-timer'], 'flow-timer')}: ${flowTimerS} promises connections more time than ` +
+        `connections.idle-seconds has, which is ${config.streams.idleMs / 1000}`,
+    );
   const { multicast } = config;
   if (multicast && config.auth.mode === 'none' && !config.allowUnauthenticated && !isLoopback(multicast.interface))
     problems.push(

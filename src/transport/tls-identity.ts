@@ -9,10 +9,10 @@ export function peerIdentities(socket: TLSSocket): readonly string[] {
   return sipIdentities(socket.getPeerCertificate().subjectaltname);
 }
 
-/** @param names as Node gives a certificate's subjectAltName: "DNS:a.example, URI:sip:example.com" */
+/** The host counts, whatever stands behind it; a URI with a user names no domain. @param names as Node gives a certificate's subjectAltName: "DNS:a.example, URI:sip:example.com" */
 export function sipIdentities(names: string | undefined): readonly string[] {
   const all = split(names ?? '');
-  const uris = all.flatMap((name) => /^URI:sip:([^@;?:/]+)$/i.exec(name)?.[1] ?? []);
+  const uris = all.flatMap((name) => /^URI:sip:([^@;?:/]+)(?::\d+)?(?:[;?][^@]*)?$/i.exec(name)?.[1] ?? []);
   const domains = uris.length > 0 ? uris : all.flatMap((name) => /^DNS:(.+)$/i.exec(name)?.[1] ?? []);
   return domains.filter((name) => !name.includes('*')).map((name) => name.toLowerCase().replace(/\.$/, ''));
 }

@@ -66,7 +66,9 @@ describe.skipIf(noWebSockets)('REGISTER', () => {
   it('R3581-4-01 an empty rport does not become a port that nobody has', async () => {
     const client = await WsSipClient.open(open.ws);
     const answer = await client.request(client.register({ via: `${client.via()};rport` }));
-    expect(header(answer.text, 'Via')).toMatch(/;rport(=[1-9][0-9]*)?;received=127\.0\.0\.1$/);
+    const [, rport] = /;rport(=\d+)?;received=127\.0\.0\.1$/.exec(header(answer.text, 'Via') ?? '') ?? ['', 'none'];
+    // The older build of uWebSockets.js cannot tell.
+    expect([undefined, `=${client.ws.socket.localPort}`]).toContain(rport);
   });
 
   it('R7118-5-01 needs no Content-Length, and takes what is behind a message in its frame for nothing', async () => {

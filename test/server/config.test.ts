@@ -34,7 +34,7 @@ function problems(yaml: string, ...more: ConfigSource[]): readonly string[] {
 }
 
 describe('configuration', () => {
-  it('has defaults for everything', () => {
+  it('R3261-18.2.1-01 has defaults for everything, UDP and TCP on one port among them', () => {
     expect(createConfig([])).toEqual(DEFAULT_CONFIG);
     expect(load('')).toEqual(DEFAULT_CONFIG);
     expect(load('# nothing\n')).toEqual(DEFAULT_CONFIG);
@@ -272,6 +272,10 @@ parser:
     [
       'policy:\n  min-expires: 100\n  max-expires: 50',
       'aorta.yaml:2:16: policy.min-expires: 100 is above max-expires, which is 50',
+    ],
+    [
+      'policy: {flow-timer: 600}\nconnections: {idle-seconds: 600}',
+      'aorta.yaml:1:22: policy.flow-timer: 600 promises connections more time than connections.idle-seconds has, which is 600',
     ],
     ['- a\n- b', 'aorta.yaml:1:1: expected keys and values, such as "data: ./data"'],
     ['shards: 1\nshards: 2', 'aorta.yaml:2:1: Map keys must be unique'],

@@ -234,14 +234,16 @@ describe.skipIf(noWebSockets)('frames', () => {
     expect(at.messages).toEqual(['still here']);
   });
 
-  it('sends nothing to a client that is gone', async () => {
+  it('R7118-5-03 sends nothing to a client that is gone, nor to the next one', async () => {
     const at = door();
     const client = await WsClient.open(at);
     await echo(client);
     const [token] = at.tokens;
     client.destroy();
     await eventually(() => at.closed).toEqual([token]);
+    const next = await WsClient.open(at);
     expect([at.flows.isAlive(token), at.flows.send(token, Buffer.from('late'), 0, 4)]).toEqual([false, false]);
+    expect(await echo(next, 'mine')).toBe('mine');
   });
 });
 
