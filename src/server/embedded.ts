@@ -1,7 +1,7 @@
 // A registrar inside a program: what `import { createRegistrar } from 'aorta'` gives. Defaults as the command has them; the work is
 // that of server.ts (threads) and inline-registrar.ts (none).
 
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import type { ShardAuth } from '../shard/admission.ts';
 import { createAorReader } from '../shard/aor-key.ts';
@@ -9,7 +9,7 @@ import type { BindingListener } from '../shard/binding-events.ts';
 import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { StaticTable } from '../shard/static-table.ts';
 import { UserTable } from '../shard/user-table.ts';
-import type { FlowNumbers } from '../transport/flow-tokens.ts';
+import { unsavedNumbers } from '../transport/flow-tokens.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { AuthConfig } from './auth-config.ts';
@@ -226,7 +226,7 @@ async function startInline(
   if (directory?.move !== undefined) await moveBindings(directory.move, directory.secret, log, () => {});
   const auth = directory && config.auth.mode === 'digest' ? await inlineAuth(config, directory, log) : undefined;
   try {
-    const numbers = directory === undefined ? numbersInMemory() : openFlowNumbers(directory.path);
+    const numbers = directory === undefined ? unsavedNumbers() : openFlowNumbers(directory.path);
     const flows = new ProgramFlows(numbers, config.streams.connectionsMax);
     const secret = directory?.secret ?? randomBytes(32);
     const failed = (error: unknown) => log('error', 'static bindings cannot be read', { error: String(error) });
@@ -279,11 +279,6 @@ async function startInline(
     directory?.close();
     throw error;
   }
-}
-
-/** Nothing outlives the program that could name an earlier connection. */
-function numbersInMemory(): FlowNumbers {
-  return { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} };
 }
 
 /** Users of the data directory. A provider needs the threads: nothing here waits. */

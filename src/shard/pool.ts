@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { LocationReader } from '../location/location-reader.ts';
+import { unsavedNumbers } from '../transport/flow-tokens.ts';
 import type { FlowCounts } from '../transport/flows.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
@@ -155,7 +156,7 @@ class RunningPool implements Pool {
         webSocket: options.webSocket ?? { policy: DEFAULT_WEBSOCKET_POLICY },
         ...(options.tls && { tls: options.tls }),
         ...(options.inherited && { inherited: options.inherited }),
-        numbers: options.flowNumbers ?? { first: randomInt(2 ** 32), step: 2 ** 32, reserve: () => {} },
+        numbers: options.flowNumbers ?? unsavedNumbers(),
       },
       options.toProgram ?? (() => {}),
     );

@@ -1,6 +1,8 @@
 // Tokens for connections, one after the other, out of numbers that no earlier life of the server has used. Which of them stand
 // for a connection now is flows' and live-flows' affair.
 
+import { randomInt } from 'node:crypto';
+
 /** Where tokens come from. */
 export interface FlowNumbers {
   readonly first: number;
@@ -11,6 +13,11 @@ export interface FlowNumbers {
 }
 
 const TOKENS = 2 ** 32;
+
+/** Numbers from anywhere, kept nowhere: for who leaves nothing behind that could name an earlier connection. */
+export function unsavedNumbers(): FlowNumbers {
+  return { first: randomInt(TOKENS), step: TOKENS, reserve: () => {} };
+}
 
 export class FlowTokens {
   private readonly numbers: FlowNumbers;
