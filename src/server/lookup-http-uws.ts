@@ -1,9 +1,9 @@
 // Lookups by uWebSockets.js (docs/decisions/0094). A connection that asks nothing for ten seconds is closed by the library.
 
 import { STATUS_CODES } from 'node:http';
-import type * as Uws from 'uwebsockets-20.69';
 import { bindError } from '../transport/ip-address.ts';
-import type { UWebSockets } from '../transport/uwebsockets.ts';
+import type * as Uws from '../transport/uws-api.ts';
+
 import type { Access } from './http-access.ts';
 import { httpUrl } from './http-address.ts';
 import type { HttpAddress } from './lookup-config.ts';
@@ -15,7 +15,7 @@ const LISTEN_EXCLUSIVELY = 1;
 
 /** Listens. Throws where the address cannot be had. */
 export function openUwsDoor(
-  library: UWebSockets,
+  library: Uws.UWebSockets,
   address: HttpAddress,
   access: Access,
   routes: LookupRoutes,
@@ -32,7 +32,7 @@ export function openUwsDoor(
     if (answer !== undefined) send(response, answer, answer.status === 413);
     else readBody(response, (body) => send(response, body === undefined ? tooLarge() : routes.batch(body), !body));
   });
-  let socket: Uws.us_listen_socket | false = false;
+  let socket: Uws.ListenSocket | false = false;
   app.listen(address.host, address.port, LISTEN_EXCLUSIVELY, (result) => {
     socket = result;
   });

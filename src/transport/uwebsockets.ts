@@ -1,21 +1,19 @@
 // uWebSockets.js, where a build of it loads here: its packages are optional, and there is none for every pair of Node and C
-// library. What is done with it is its users'.
+// library. A binary is loaded only when its hash is the one that was pinned.
 
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type * as Uws from 'uwebsockets-20.69';
+import type { UWebSockets } from './uws-api.ts';
+import { UWS_BINARIES, type UwsBinary } from './uws-binaries.ts';
 
-export type UWebSockets = Pick<
-  typeof Uws,
-  'App' | 'SSLApp' | 'DISABLED' | 'us_listen_socket_close' | 'us_socket_local_port'
->;
-
-/** Packages that bring the library, newest first: the first that loads on this machine is used. */
-const PACKAGES = ['uwebsockets-20.69', 'uwebsockets-20.51'] as const;
 const ADVICE =
-  'they load on Node 22 and later with glibc 2.38 (Debian 13, Ubuntu 24.04), or on Node 20 and 22 with an older one; after a change of Node run "npm install" again';
+  'it loads on Linux x64 with Node 22 and later and glibc 2.38 (Debian 13, Ubuntu 24.04), or with Node 20 and 22 and an older one; ' +
+  'after a change of Node run "npm install" again';
 /** Of one request: as Node's own. The library reads it when it is loaded. */
 const HEADER_BYTES_MAX = 16 << 10;
 
+const require = createRequire(import.meta.url);
 let library: UWebSockets | string | undefined;
 
 /** The library, or why there is none and what to do about it. */
@@ -26,15 +24,26 @@ export function uWebSockets(): UWebSockets | string {
 
 function load(): UWebSockets | string {
   process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(HEADER_BYTES_MAX);
-  const require = createRequire(import.meta.url);
+  const node = Number(process.versions.node.split('.', 1)[0]);
   const reasons: string[] = [];
-  for (const name of PACKAGES) {
+  for (const binary of UWS_BINARIES.filter((each) => each.node === node)) {
     try {
-      return require(name) as UWebSockets;
+      return loadBinary(binary);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      reasons.push(`${name}: ${/^Error: (.*)$/m.exec(text)?.[1] ?? text.split('\n', 1)[0]}`);
+      reasons.push(`${binary.name}: ${text.split('\n', 1)[0]}`);
     }
   }
-  return `neither build of it loads here (${reasons.join('; ')}); ${ADVICE}`;
+  const why = reasons.length > 0 ? reasons.join('; ') : `there is none for Node ${node}`;
+  return `no build of it loads here (${why}); ${ADVICE}`;
+}
+
+/** @param file of the addon; the package's own by default. Throws where it is missing, is not the pinned one, or does not load. */
+export function loadBinary(binary: UwsBinary, file = require.resolve(`${binary.name}/uws.node`)): UWebSockets {
+  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+  if (sha256 !== binary.sha256)
+    throw new Error(
+      `${file} is not the binary that Aorta was tested with (sha256 ${sha256}): install the package again`,
+    );
+  return require(file) as UWebSockets;
 }

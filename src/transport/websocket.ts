@@ -3,7 +3,6 @@
 
 import { isUtf8 } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
-import type * as Uws from 'uwebsockets-20.69';
 import type { Connection } from './flows.ts';
 import { HandshakeCounts } from './handshake-counts.ts';
 import { bindError, formatIp, formatListener } from './ip-address.ts';
@@ -11,7 +10,8 @@ import { type ListenAddress, TRANSPORT_CODE } from './listen-address.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
 import { RELOAD_CHECK_MS, TlsContexts } from './tls-contexts.ts';
 import type { CertificateFiles, TlsFiles } from './tls-files.ts';
-import { type UWebSockets, uWebSockets } from './uwebsockets.ts';
+import { uWebSockets } from './uwebsockets.ts';
+import type * as Uws from './uws-api.ts';
 import {
   forwardedFor,
   type Handshake,
@@ -109,18 +109,18 @@ class WebSocketConnection implements Connection {
 
 class Listener implements StreamListener {
   readonly address: ListenAddress;
-  private readonly uws: UWebSockets;
+  private readonly uws: Uws.UWebSockets;
   private readonly options: WebSocketOptions;
   private readonly open = new Set<WebSocketConnection>();
   private readonly handshakes = new HandshakeCounts(HANDSHAKE_MS_MAX);
-  private readonly apps: Uws.TemplatedApp[] = [];
+  private readonly apps: Uws.App[] = [];
   /** Null on ws. It checks the files, which the library would refuse without saying why, and sees them change. */
   private readonly contexts: TlsContexts | null;
   private readonly watch: NodeJS.Timeout;
-  private socket: Uws.us_listen_socket | null = null;
+  private socket: Uws.ListenSocket | null = null;
   private paused = false;
 
-  constructor(uws: UWebSockets, options: WebSocketOptions) {
+  constructor(uws: Uws.UWebSockets, options: WebSocketOptions) {
     this.uws = uws;
     this.options = options;
     this.contexts = options.tls === undefined ? null : new TlsContexts(options.tls);
@@ -166,7 +166,7 @@ class Listener implements StreamListener {
     this.socket = null;
   }
 
-  private app(): Uws.TemplatedApp {
+  private app(): Uws.App {
     const { tls } = this.options;
     const app = tls === undefined ? this.uws.App({}) : this.uws.SSLApp(appOptions(tls));
     app.filter((response, change) => this.counted(response, Number(change)));
@@ -180,7 +180,7 @@ class Listener implements StreamListener {
   }
 
   /** The routes of one server name, or of none. */
-  private serve(app: Uws.TemplatedApp): void {
+  private serve(app: Uws.App): void {
     app.ws<UserData>('/*', this.behaviour());
     app.any('/*', (response) => refuse(response, 426, 'This is SIP over WebSocket.'));
   }
@@ -212,9 +212,9 @@ class Listener implements StreamListener {
     };
   }
 
-  private listen(app: Uws.TemplatedApp, port: number): Uws.us_listen_socket {
+  private listen(app: Uws.App, port: number): Uws.ListenSocket {
     const { host, transport } = this.options.address;
-    let socket: Uws.us_listen_socket | false = false;
+    let socket: Uws.ListenSocket | false = false;
     app.listen(host, port, LISTEN_EXCLUSIVELY, (result) => {
       socket = result;
     });
@@ -239,7 +239,7 @@ class Listener implements StreamListener {
     response.close();
   }
 
-  private upgrade(response: Uws.HttpResponse, request: Uws.HttpRequest, context: Uws.us_socket_context_t): void {
+  private upgrade(response: Uws.HttpResponse, request: Uws.HttpRequest, context: Uws.SocketContext): void {
     const { webSocket, handshake: hook } = this.options;
     if (!offersSip(request.getHeader('sec-websocket-protocol')))
       return refuse(response, 400, 'The sub-protocol is "sip" (RFC 7118).');
