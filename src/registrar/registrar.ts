@@ -251,36 +251,50 @@ export class Registrar {
     return GO_ON;
   }
 
-  /** Each contact in turn: refreshes, removes or adds a binding. All of them, or none. */
+  /** Each contact in turn, those that stay first: refreshes, adds or removes a binding. All of them, or none. */
   private step7Contacts(out: Outbox): number {
     const count = table[T_CONTACT_COUNT];
-    for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
-      const refused = this.applyContact(out, contact);
-      if (refused !== GO_ON) return refused;
+    let refused = GO_ON;
+    let leaving = 0;
+    for (let i = 0, contact = T_CONTACTS; i < count && refused === GO_ON; i++, contact += CONTACT_INTS) {
+      const seconds = requestedExpiresS(contact, this.policy);
+      if (seconds === 0) leaving++;
+      else refused = this.keepContact(out, contact, seconds);
     }
+    for (let contact = T_CONTACTS; leaving > 0 && refused === GO_ON; contact += CONTACT_INTS) {
+      if (requestedExpiresS(contact, this.policy) > 0) continue;
+      leaving--;
+      refused = this.removeContact(out, contact);
+    }
+    if (refused !== GO_ON) return refused;
     if (this.gruus !== null && hasInstances()) settleEpochs(out, this.bindings);
     return this.checkNumberOfBindings(out);
   }
 
-  private applyContact(out: Outbox, contact: number): number {
+  private keepContact(out: Outbox, contact: number, seconds: number): number {
     const bindings = this.bindings;
     const binding = bindings.find(out, contact);
     const image = binding < 0 ? ABSENT : bindings.imageAt[binding];
     // A binding this request has made itself is settled in order; one from before obeys Call-ID and CSeq.
     if (binding >= 0 && bindings.contact[binding] < 0 && isOutOfOrder(out, image))
       return refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
-    const seconds = requestedExpiresS(contact, this.policy);
-    if (seconds === 0) {
-      if (binding >= 0) bindings.remove(binding);
-      if (image >= 0) out.removed++;
-      else if (binding >= 0) out.added--; // made and undone by this request
-      return GO_ON;
-    }
     const expiresAt = out.now + this.granted(out, seconds) * 1000;
     if (binding >= 0) bindings.replace(binding, contact, expiresAt);
     else bindings.add(contact, expiresAt);
     if (image >= 0) out.refreshed++;
     else if (binding < 0) out.added++;
+    return GO_ON;
+  }
+
+  /** An interval of zero names a binding of before, never one that this request makes: a phone that moves names its old contact. */
+  private removeContact(out: Outbox, contact: number): number {
+    const bindings = this.bindings;
+    const binding = bindings.findOld(out, contact);
+    if (binding < 0) return GO_ON;
+    if (isOutOfOrder(out, bindings.imageAt[binding]))
+      return refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
+    bindings.remove(binding);
+    out.removed++;
     return GO_ON;
   }
 

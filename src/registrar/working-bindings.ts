@@ -81,6 +81,23 @@ export class WorkingBindings {
     return -1;
   }
 
+  /**
+   * The entry from before this request, as yet untouched, that a contact with an interval of zero names, or -1. Where the request
+   * has taken over the contact's flow itself, it means the old URI, which may have been bound without a flow.
+   */
+  findOld(out: Outbox, contact: number): number {
+    const regId = flowRegId(contact, out);
+    if (regId > 0) {
+      const flow = this.findFlow(out, contact, regId);
+      if (flow < 0 || this.isUntouched(flow)) return flow;
+    }
+    for (let i = 0; i < this.count; i++) {
+      if (!this.isUntouched(i) || regIdOf(out.state, this.imageAt[i]) > 0) continue;
+      if (this.equalsStored(out, i, contact)) return i;
+    }
+    return -1;
+  }
+
   /** The live entry of the contact's instance and reg-id, or -1 (RFC 5626 §6): whatever its URI. */
   private findFlow(out: Outbox, contact: number, regId: number): number {
     const at = contactInstanceAt(contact);

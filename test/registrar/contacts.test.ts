@@ -182,11 +182,24 @@ describe('step 7: the binding', () => {
     expect(shard.counter('registered')).toBe(1);
     shard.send(register({ cseq: 2, contacts: [`${A};expires=0`, `${A};expires=80`] }));
     expect(bindings(shard)).toEqual([{ uri: URI_A, expires: 80 }]);
-    shard.send(register({ cseq: 3, contacts: [`${A};expires=80`, `${A};expires=0`] }));
-    shard.send(register({ cseq: 4, contacts: [`${B};expires=80`, `${B};expires=0`] }));
+    shard.send(register({ cseq: 3, contacts: [A, B], expires: 0 }));
     expect(bindings(shard)).toEqual([]);
     expect(shard.counter('registered') - shard.counter('unregistered')).toBe(0);
     expect([shard.counter('bindings'), shard.counter('aors')]).toEqual([0, 0]);
+  });
+
+  it.each([
+    ['new', [`${A};expires=80`, `${A};expires=0`]],
+    ['new, named twice', [`${A};expires=0`, `${A};expires=80`, `${A};expires=0`]],
+  ])('R3261-10.3-40 a zero never names a contact that the request makes: %s', (_, contacts) => {
+    const shard = new VirtualShard();
+    shard.send(register({ cseq: 1, contacts }));
+    expect(bindings(shard)).toEqual([{ uri: URI_A, expires: 80 }]);
+    shard.send(register({ cseq: 2, contacts }));
+    expect(bindings(shard)).toEqual([{ uri: URI_A, expires: 80 }]);
+    expect(['registered', 'refreshed', 'unregistered'].map((name) => shard.counter(name as 'refreshed'))).toEqual([
+      1, 1, 0,
+    ]);
   });
 
   it('R3261-10.3-41 contacts come as rows, as a list or mixed', () => {

@@ -66,14 +66,10 @@ export class NaiveRegistrar {
     }
     const next = [...this.bindings];
     const mine = new Set<NaiveBinding>();
-    for (const contact of wanted) {
+    for (const contact of staying) {
       const { uri, seconds: s } = contact;
       const i = next.findIndex((binding) => isSame(binding, contact));
       if (i >= 0 && !mine.has(next[i]) && late(next[i])) return refusal(500);
-      if (s === 0) {
-        if (i >= 0) next.splice(i, 1);
-        continue;
-      }
       const binding: NaiveBinding = {
         uri,
         callId: request.callId,
@@ -86,6 +82,14 @@ export class NaiveRegistrar {
       mine.add(binding);
       if (i >= 0) next[i] = binding;
       else next.push(binding);
+    }
+    // A zero names a binding of before; where its flow is this request's now, by its URI.
+    for (const contact of wanted.filter(({ seconds: s }) => s === 0)) {
+      const isTaken = flowOf(contact) !== undefined && [...mine].some((binding) => isSame(binding, contact));
+      const named = isTaken ? { uri: contact.uri } : contact;
+      const i = next.findIndex((binding) => !mine.has(binding) && isSame(binding, named));
+      if (i >= 0 && late(next[i])) return refusal(500);
+      if (i >= 0) next.splice(i, 1);
     }
     if (next.length > NAIVE_CONTACTS_MAX && next.length > before) return refusal(403);
     for (const binding of mine) if (next.includes(binding)) this.live(binding, request.callId);

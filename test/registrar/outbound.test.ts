@@ -1,6 +1,7 @@
 // Flows (RFC 5626 §6): section 9 of the requirements, as far as it is the registrar's.
 
 import { describe, expect, it } from 'vitest';
+import { GruuReader } from '../support/gruu-reader.ts';
 import { answered, bindings, statusOf, uris } from '../support/requests.ts';
 import { type StoredBinding, storedBindings } from '../support/stored-bindings.ts';
 import { type Answer, type RegisterOptions, register, type Source, VirtualShard } from '../support/virtual-shard.ts';
@@ -245,5 +246,74 @@ describe('policy', () => {
     expect(send(shard, { cseq: 3, contacts: [flow(1)] }).status).toBe(200);
     expect(send(shard, { cseq: 4 }).status).toBe(200);
     expect(send(shard, { cseq: 5, contacts: [`${plain};expires=0`], extra: [] }).status).toBe(200);
+  });
+});
+
+describe('a phone that moves names its old contact with an interval of zero', () => {
+  const OLD = `<sip:alice@192.0.2.7:5071;ob>;+sip.instance="<${UUID}>"`;
+  const NEW = `<sip:alice@192.0.2.7:6084;ob>;+sip.instance="<${UUID}>"`;
+  const [OLD_URI, NEW_URI] = ['sip:alice@192.0.2.7:5071;ob', 'sip:alice@192.0.2.7:6084;ob'];
+  /** The same said by an Expires header of zero and a parameter of the new contact. */
+  const underExpiresZero = (row: string): string =>
+    row.replaceAll(';expires=0', '').replace(`<${NEW_URI}>`, `<${NEW_URI}>;expires=600`);
+  const TEMP = /temp-gruu="([^"]*)"/;
+
+  it.each([
+    ['first', `${OLD};reg-id=1`, [`${NEW};reg-id=1`, `${OLD};reg-id=1;expires=0`]],
+    ['last', `${OLD};reg-id=1`, [`${OLD};reg-id=1;expires=0`, `${NEW};reg-id=1`]],
+    ['in one row', `${OLD};reg-id=1`, [`${NEW};reg-id=1, ${OLD};reg-id=1;expires=0`]],
+    [
+      'between two old ones',
+      `${OLD};reg-id=1`,
+      [`${OLD};reg-id=1;expires=0`, `${NEW};reg-id=1`, `<sip:alice@h>;expires=0`],
+    ],
+    ['the old one without reg-id', `${OLD};reg-id=1`, [`${NEW};reg-id=1`, `${OLD};expires=0`]],
+    ['the old one without instance', `${OLD};reg-id=1`, [`${NEW};reg-id=1`, `<${OLD_URI}>;expires=0`]],
+    ['instance alone', OLD, [NEW, `${OLD};expires=0`]],
+    ['instance alone, old one first', OLD, [`${OLD};expires=0`, NEW]],
+    ['neither', `<${OLD_URI}>`, [`<${NEW_URI}>`, `<${OLD_URI}>;expires=0`]],
+    ['bound without a flow before', OLD, [`${NEW};reg-id=1`, `${OLD};reg-id=1;expires=0`]],
+    ['from one reg-id to another', `${OLD};reg-id=2`, [`${OLD};reg-id=2;expires=0`, `${NEW};reg-id=1`]],
+  ])('R5626-6-08 R3261-10.3-40: %s', (_, first, contacts) => {
+    const spelt = [{ contacts }, { expires: 0, contacts: contacts.map((row) => underExpiresZero(row)) }];
+    for (const options of spelt) {
+      const shard = new VirtualShard();
+      send(shard, { contacts: [first] });
+      expect(send(shard, { cseq: 2, ...options }).status).toBe(200);
+      expect(uris(shard)).toEqual([NEW_URI]);
+      expect(shard.counter('bindings')).toBe(1);
+    }
+  });
+
+  it('R5627-5.1-06: its GRUUs live on, whichever comes first', () => {
+    for (const contacts of [
+      [`${NEW};reg-id=1`, `${OLD};reg-id=1;expires=0`],
+      [`${OLD};reg-id=1;expires=0`, `${NEW};reg-id=1`],
+      [NEW, `${OLD};expires=0`],
+    ]) {
+      const shard = new VirtualShard({ policy: { lookup: { sip: 'anyone', from: [] } } });
+      const knows = { extra: ['Supported: path, outbound, gruu'] };
+      const first = contacts.length === 2 && contacts[0] === NEW ? OLD : `${OLD};reg-id=1`;
+      const gruu = TEMP.exec(send(shard, { contacts: [first], ...knows }).text)?.[1] ?? '';
+      send(shard, { cseq: 2, contacts, ...knows });
+      expect(new GruuReader(shard).lookup(gruu)).toHaveLength(1);
+    }
+  });
+
+  it('R5626-6-08: equal URIs, old and new: the binding stays; alone, any URI of the flow removes it', () => {
+    const shard = new VirtualShard();
+    send(shard, { contacts: [`${OLD};reg-id=1`] });
+    send(shard, { cseq: 2, contacts: [`${OLD};reg-id=1`, `${OLD};reg-id=1;expires=0`] });
+    expect(uris(shard)).toEqual([OLD_URI]);
+    send(shard, { cseq: 3, contacts: [`${NEW};reg-id=1;expires=0`] });
+    expect(uris(shard)).toEqual([]);
+  });
+
+  it('R3261-10.3-30: out of order, nothing is done', () => {
+    const shard = new VirtualShard();
+    send(shard, { cseq: 5, contacts: [OLD] });
+    const late = { cseq: 5, from: '<sip:alice@example.com>;tag=late' };
+    expect(send(shard, { ...late, contacts: [NEW, `${OLD};expires=0`] }).status).toBe(500);
+    expect(uris(shard)).toEqual([OLD_URI]);
   });
 });
