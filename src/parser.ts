@@ -311,6 +311,11 @@ export class SipMessage {
     return table[T.T_HEADER_COUNT];
   }
 
+  /** Malformed rows that nobody needs, which are not among the headers (RFC 3261 §8.2.2). */
+  get ignoredRows(): number {
+    return table[T.T_IGNORED_ROWS];
+  }
+
   /** @param i from 0, below headerCount; in the order of the message */
   header(i: number): SipHeader {
     return headerAt(i);

@@ -20,6 +20,9 @@ import type { Unacknowledged } from './unacknowledged.ts';
 /** Longer answers over UDP may leave in fragments (RFC 3261 §18.1.1); they are sent all the same, and counted. */
 const LARGE_ANSWER_BYTES = 1300;
 
+/** Over so many seconds more (a mask) those are spread whose shard had no room. */
+const RING_FULL_SPREAD_S = 7;
+
 export interface AnsweringParts {
   readonly answers: Answers;
   readonly transactions: Transactions;
@@ -61,6 +64,16 @@ export class Answering {
     this.start(slot, now);
     this.parts.rules.uas.trying(this.parts.out);
     this.finish(-1, false);
+  }
+
+  /** The owner has no room: over a stream nobody would repeat the request, so it is told to. */
+  putOff(slot: number, now: number): void {
+    const { counters, keys, out, rules } = this.parts;
+    keys.take();
+    this.start(slot, now);
+    rules.uas.busy(out, 1 + (keys.tagLow & RING_FULL_SPREAD_S));
+    this.finish(-1, false);
+    counters[COUNTER.put_off_ring_full]++;
   }
 
   /** The record or the answer did not fit: nothing of it holds. Returns the status of the answer written instead. */

@@ -24,6 +24,7 @@ const NAMES = [
   'options', // OPTIONS answered 200
   'stun', // STUN keep-alives answered
   'pings', // double CRLFs answered, over connections that the shard reads itself
+  'ignored_rows', // malformed header rows that nobody needs, passed over
   'dropped_not_sip',
   'dropped_no_via',
   'dropped_response',

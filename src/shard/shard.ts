@@ -33,6 +33,7 @@ import {
   METHOD_REGISTER,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
+  T_IGNORED_ROWS,
   T_KIND,
   T_METHOD,
   T_REQUEST_URI,
@@ -62,8 +63,6 @@ import { Sweeper, sooner } from './sweeper.ts';
 import { Tap } from './tap.ts';
 import { Unacknowledged } from './unacknowledged.ts';
 
-/** Over so many seconds more (a mask) those are spread whose shard had no room. */
-const RING_FULL_SPREAD_S = 7;
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 
 export class Shard {
@@ -173,6 +172,7 @@ export class Shard {
       const owner = ownerOf(this.state.key[3], this.options.shards);
       if (owner !== this.options.index) return this.forward(owner, length);
     }
+    if (table[T_IGNORED_ROWS] > 0) this.counters[COUNTER.ignored_rows] += table[T_IGNORED_ROWS];
     if (this.tap?.on) this.tap.request(slot, at, length, this.state.key);
     if (table[T_METHOD] === METHOD_ACK) return this.acknowledge(error);
     this.keys.take();
@@ -268,17 +268,8 @@ export class Shard {
 
   private forward(owner: number, length: number): void {
     if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
-    else if (this.isReliable && table[T_METHOD] !== METHOD_ACK) this.putOff();
+    else if (this.isReliable && table[T_METHOD] !== METHOD_ACK) this.answering.putOff(this.slot, this.now);
     else this.drop(COUNTER.dropped_ring_full);
-  }
-
-  /** The owner has no room: over a stream nobody would repeat the request, so it is told to. */
-  private putOff(): void {
-    this.keys.take();
-    this.answering.start(this.slot, this.now);
-    this.rules.uas.busy(this.out, 1 + (this.keys.tagLow & RING_FULL_SPREAD_S));
-    this.answering.finish(-1, false);
-    this.counters[COUNTER.put_off_ring_full]++;
   }
 
   private cancel(): void {

@@ -5,6 +5,7 @@ import {
   E_CALL_ID,
   E_CONTACT,
   E_FROM,
+  E_HEADER_LINE,
   E_OK,
   E_OPTION_TAGS,
   E_REQUEST_URI,
@@ -186,6 +187,10 @@ function uriCharacters(): Finding | null {
   return null;
 }
 
+function malformedRows(): Finding | null {
+  return table[T.T_IGNORED_ROWS] > 0 ? finding(E_HEADER_LINE, T.H_OTHER, table[T.T_IGNORED_AT]) : null;
+}
+
 /** By name: what to look for where that leniency is switched off. */
 const CHECKS = {
   'host-underscore': hosts,
@@ -199,6 +204,7 @@ const CHECKS = {
   'status-line': statusLine,
   'closing-semicolon': closingSemicolons,
   'unquoted-names': unquotedNames,
+  'malformed-rows': malformedRows,
 } satisfies Readonly<Record<string, Check>>;
 
 /** What may be switched off, by name. */

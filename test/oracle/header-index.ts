@@ -5,16 +5,24 @@ import { HEADERS_MAX } from '../../src/sip/limits.ts';
 import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from '../../src/sip/parse-error.ts';
 import {
   ABSENT,
+  H_ALLOW,
   H_CALL_ID,
   H_CONTENT_LENGTH,
   H_CONTENT_TYPE,
   H_CSEQ,
+  H_DATE,
   H_EVENT,
   H_EXPIRES,
+  H_FEATURE_CAPS,
   H_FROM,
   H_MAX_FORWARDS,
   H_OTHER,
+  H_PROXY_AUTHORIZATION,
+  H_RECORD_ROUTE,
+  H_ROUTE,
+  H_TIMESTAMP,
   H_TO,
+  H_USER_AGENT,
   HEADER_IDS,
   ROW_ID,
   ROW_INTS,
@@ -25,6 +33,8 @@ import {
   ROW_VALUE_END,
   T_FIRST_ROW,
   T_HEADER_COUNT,
+  T_IGNORED_AT,
+  T_IGNORED_ROWS,
   T_ROWS,
 } from '../../src/sip/span-table.ts';
 import { fail } from './failure.ts';
@@ -65,12 +75,27 @@ const SINGLE =
   (1 << H_EXPIRES) |
   (1 << H_EVENT);
 
+/** Headers that nothing here depends on: a malformed row of theirs is passed over (§8.2.2). */
+const IDLE =
+  (1 << H_OTHER) |
+  (1 << H_USER_AGENT) |
+  (1 << H_ALLOW) |
+  (1 << H_TIMESTAMP) |
+  (1 << H_DATE) |
+  (1 << H_FEATURE_CAPS) |
+  (1 << H_ROUTE) |
+  (1 << H_RECORD_ROUTE) |
+  (1 << H_PROXY_AUTHORIZATION);
+
+/** Offset of the first control character that has no place in the value looked at last, or -1. */
+let controlAt = -1;
+
 /** The latest row of each id; valid where T_FIRST_ROW says there is one. */
 const lastRow = new Int32Array(HEADER_IDS);
 
 /**
- * Indexes the headers from `at` on; returns where the body starts. A bad line is an error and passed over. A bare CR or LF
- * is an error and ends its line, so that no value copied into an answer ever holds one.
+ * Indexes the headers from `at` on; returns where the body starts. A row that is malformed and nobody's need is passed
+ * over and counted. A bare CR or LF is an error and ends its line, so that no value copied into an answer ever holds one.
  */
 export function indexHeaders(at: number, end: number): number {
   let p = at;
@@ -81,17 +106,18 @@ export function indexHeaders(at: number, end: number): number {
       fail(E_HEADER_LINE, p, H_OTHER);
       return p + 1;
     }
+    // Behind a row this would be its fold; here it is the start line's, and there are none.
+    if ((CLASS[first] & LWS) !== 0) fail(E_HEADER_LINE, p, H_OTHER);
     const nameEnd = skip(slab, p, end, TOKEN);
     const colon = skip(slab, nameEnd, end, LWS);
-    if (colon >= end || isCut(colon, end)) break;
-    if (nameEnd === p || slab[colon] !== COLON) {
-      fail(E_HEADER_LINE, p, H_OTHER);
-      p = behindBadLine(p, end);
-      continue;
-    }
-    const stop = valueEnd(colon + 1, end);
+    const isRow = nameEnd > p && colon < end && slab[colon] === COLON;
+    const value = isRow ? colon + 1 : p;
+    controlAt = -1;
+    const stop = valueEnd(value, end);
     if (stop >= end) break;
-    addRow(p, nameEnd, colon + 1, stop);
+    const id = isRow || nameEnd - p > 1 ? headerId(slab, p, nameEnd) : H_OTHER;
+    if (isRow && controlAt < 0) addRow(id, p, nameEnd, value, stop);
+    else ignoreRow(id, p, isRow ? controlAt : p);
     p = behindLineEnd(stop, end);
   }
   fail(E_UNTERMINATED, end, H_OTHER);
@@ -107,10 +133,13 @@ function behindLineEnd(stop: number, end: number): number {
   return slab[stop] === CR && stop + 1 < end && slab[stop + 1] === LF ? stop + 2 : stop + 1;
 }
 
-function behindBadLine(at: number, end: number): number {
-  let p = at;
-  while (p < end && slab[p] !== CR && slab[p] !== LF) p++;
-  return p < end ? behindLineEnd(p, end) : end;
+/** Passes over a malformed row; an error at `at` where it is, or begins like, one of a header that is needed. */
+function ignoreRow(id: number, row: number, at: number): void {
+  if ((IDLE & (1 << id)) === 0) {
+    fail(E_HEADER_LINE, at, id);
+    return;
+  }
+  if (table[T_IGNORED_ROWS]++ === 0) table[T_IGNORED_AT] = row;
 }
 
 /** Offset of the line end behind a value, or `end`. Folds in the value become spaces. */
@@ -157,13 +186,12 @@ function valueEndWithControls(at: number, end: number): number {
     } else if (byte === QUOTE) quoted = !quoted;
     else if (byte === BACKSLASH && quoted) {
       if (p + 1 < end && slab[p + 1] !== CR && slab[p + 1] !== LF) p++;
-    } else if ((CLASS[byte] & CONTROL) !== 0) fail(E_HEADER_LINE, p, H_OTHER);
+    } else if ((CLASS[byte] & CONTROL) !== 0 && controlAt < 0) controlAt = p;
   }
   return end;
 }
 
-function addRow(name: number, nameEnd: number, at: number, end: number): void {
-  const id = headerId(slab, name, nameEnd);
+function addRow(id: number, name: number, nameEnd: number, at: number, end: number): void {
   const row = table[T_HEADER_COUNT];
   if (row === HEADERS_MAX) {
     fail(E_TOO_MANY_HEADERS, name, id);

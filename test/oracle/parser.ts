@@ -53,6 +53,7 @@ import {
   T_FIRST_ROW,
   T_FROM,
   T_HEADER_COUNT,
+  T_IGNORED_ROWS,
   T_KIND,
   T_MAX_FORWARDS,
   T_METHOD,
@@ -129,6 +130,7 @@ function reset(at: number, end: number): void {
   table[T_CONTACT_COUNT] = 0;
   table[T_VIA_COUNT] = 0;
   table[T_HEADER_COUNT] = 0;
+  table[T_IGNORED_ROWS] = 0;
   table[T_PARAM_COUNT] = 0;
 }
 

@@ -150,6 +150,24 @@ describe('header fields', () => {
     expect(answered(shard, register({ contacts: [CONTACT], extra })).status).toBe(200);
   });
 
+  it('R3261-8.2.2-02 ignores rows that are none, and says how many; a strict server refuses them', () => {
+    const extra = ['X My Header: 1', 'X-Nothing', ': x', 'User-Agent: Phone\x01 1.0', 'Größe: 5'];
+    const shard = new VirtualShard();
+    expect(answered(shard, register({ contacts: [CONTACT], extra })).status).toBe(200);
+    expect(shard.counter('ignored_rows')).toBe(extra.length);
+    const strict = new VirtualShard({ policy: { strict: ['malformed-rows'] } });
+    const refused = answered(strict, register({ contacts: [CONTACT], extra: extra.slice(0, 1) }));
+    expect([refused.status, refused.phrase]).toEqual([400, 'Malformed Header Line']);
+  });
+
+  it('R3261-8.2.2-02 refuses what would hide a header, or make one of a value', () => {
+    for (const row of ['X-A: 1\nContact: <sip:x@y>', 'X-A\rContact: <sip:x@y>', 'Contact <sip:x@y>', 'Require\0: x'])
+      expect([row, answered(new VirtualShard(), register({ contacts: [CONTACT], extra: [row] })).status]).toEqual([
+        row,
+        400,
+      ]);
+  });
+
   it('R3261-7.3.2-01 ignores header fields that do not belong into a REGISTER', () => {
     const shard = new VirtualShard();
     const extra = [

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import * as E from '../../src/sip/parse-error.ts';
-import { MESSAGE_BYTES_MAX, SLOT_BYTES, SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
+import { MESSAGE_BYTES_MAX, SLOT_BYTES, SLOT_COUNT, slab, slotStart, table } from '../../src/sip/slab.ts';
 import * as T from '../../src/sip/span-table.ts';
 import { message, type Parts, parsed, parsedMessage } from './parsed-message.ts';
 
@@ -157,15 +157,36 @@ describe('header section', () => {
     expect(errorOf({ extra })).toBe(E.E_OK);
   });
 
-  it.each([
+  const MALFORMED: readonly [what: string, row: string][] = [
     ['no colon', 'Foo'],
+    ['no colon and a fold', 'Foo\r\n : x'],
     ['no name', ': x'],
     ['a space in the name', 'F oo: x'],
     ['a name that is no token', 'F(o: x'],
+    ['a name outside ASCII', 'Größe: x'],
+    ['one letter and no colon', 'v 1'],
     ['NUL', 'Foo: a\0b'],
     ['DEL', 'Foo: a\u007fb'],
     ['a control character outside quotes', 'Foo: a\\\u0001b'],
-    ['an unescaped control character inside quotes', 'Foo: "a\u0001b"'],
+    ['an unescaped control character inside quotes', 'User-Agent: "a\u0001b"'],
+  ];
+
+  it.each(MALFORMED)('R3261-8.2.2-02 a row with %s is passed over, and all others are read', (_, row) => {
+    const expected = parsedMessage({ callId: null, extra: ['Call-ID: behind'] });
+    expect(table[T.T_IGNORED_ROWS]).toBe(0);
+    const result = parsedMessage({ callId: null, extra: [row, row, 'Call-ID: behind'] });
+    expect(table[T.T_IGNORED_ROWS]).toBe(2);
+    expect(result).toMatchObject({ error: E.E_OK, callId: 'behind' });
+    expect(result.rows.map(({ id }) => id)).toEqual(expected.rows.map(({ id }) => id));
+  });
+
+  it.each([
+    ['a NUL in a header that is needed', 'Contact: <sip:a\0@b>'],
+    ['a control character in a number', 'Expires: 60\u0001'],
+    ['no colon behind a name that is needed', 'Require foo'],
+    ['a word between a name that is needed and the colon', 'Content-Length x: 5'],
+    ['a bare LF in a row of no form', 'Foo\nBar: b'],
+    ['a bare CR in a row of no form', 'Foo\rBar: b'],
     ['a bare LF', 'Foo: a\nb'],
     ['a bare CR', 'Foo: a\rb'],
     ['a bare LF before a header', 'Foo: a\nBar: b'],

@@ -104,6 +104,7 @@ describe('leniencies, each with its switch', () => {
     'status-line': text({ line: 'SIP/2.0 200' }),
     'closing-semicolon': text({ extra: ['Contact: <sip:a@b>;expires=60;'] }),
     'unquoted-names': text({ from: 'Room: 5 (left) <sip:a@b>;tag=1' }),
+    'malformed-rows': text({ extra: ['X My Header: 1'] }),
   };
 
   it('are all here', () => {

@@ -117,6 +117,11 @@ function traffic(out: Exposition, readings: readonly ShardReading[]): void {
     'Refusals to requests of any method, by status.',
     byPrefix('answered_', 'status'),
   );
+  out.counter(
+    'aorta_header_rows_ignored_total',
+    'Malformed header rows that nobody needs, passed over.',
+    one('ignored_rows'),
+  );
   out.counter('aorta_retransmissions_total', 'Requests answered again from memory.', one('absorbed'));
   out.counter('aorta_stun_keep_alives_total', 'STUN keep-alives answered.', one('stun'));
   out.counter(

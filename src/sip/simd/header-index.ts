@@ -17,25 +17,35 @@ import {
 import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from '../parse-error.ts';
 import {
   ABSENT,
+  H_ALLOW,
   H_CALL_ID,
   H_CONTENT_LENGTH,
   H_CONTENT_TYPE,
   H_CSEQ,
+  H_DATE,
   H_EVENT,
   H_EXPIRES,
+  H_FEATURE_CAPS,
   H_FROM,
   H_MAX_FORWARDS,
   H_OTHER,
+  H_PROXY_AUTHORIZATION,
+  H_RECORD_ROUTE,
+  H_ROUTE,
+  H_TIMESTAMP,
   H_TO,
+  H_USER_AGENT,
   ROW_ID,
   ROW_INTS,
   ROW_NAME_AT,
   ROW_NEXT,
   ROW_VALUE_AT,
   T_HEADER_COUNT,
+  T_IGNORED_AT,
+  T_IGNORED_ROWS,
   T_ROWS,
 } from '../span-table.ts';
-import { addressOf, fail, setEntry, setField, setSpan } from './memory.ts';
+import { addressOf, entry, fail, setEntry, setField, setSpan } from './memory.ts';
 import {
   BACKSLASH,
   BEHIND_SPACE,
@@ -76,6 +86,20 @@ const SINGLE: i32 =
   (1 << H_EXPIRES) |
   (1 << H_EVENT);
 
+/** Headers that nothing here depends on: a malformed row of theirs is passed over (§8.2.2). */
+const IDLE: i32 =
+  (1 << H_OTHER) |
+  (1 << H_USER_AGENT) |
+  (1 << H_ALLOW) |
+  (1 << H_TIMESTAMP) |
+  (1 << H_DATE) |
+  (1 << H_FEATURE_CAPS) |
+  (1 << H_ROUTE) |
+  (1 << H_RECORD_ROUTE) |
+  (1 << H_PROXY_AUTHORIZATION);
+
+/** Offset of the first control character that has no place in the value looked at last, or -1. */
+let controlAt: i32 = -1;
 /** Header ids there are rows of, as bits. */
 let seen: i32 = 0;
 /** Rows so far. */
@@ -263,25 +287,26 @@ function indexLines(at: i32, end: i32): i32 {
   let p = at;
   while (p < end) {
     const nameEnd = tokenEndWithin(p, end);
-    let colon = nameEnd;
-    if (colon >= end || byteAt(colon) != COLON || nameEnd == p) {
+    let value = nameEnd + 1;
+    let isRow = true;
+    if (nameEnd >= end || byteAt(nameEnd) != COLON || nameEnd == p) {
       const first = byteAt(p);
       if (first == CR && p + 1 < end && byteAt(p + 1) == LF) return p + 2;
       if (first == LF) {
         fail(E_HEADER_LINE, p, H_OTHER);
         return p + 1;
       }
-      colon = skipLws(nameEnd, end);
-      if (colon >= end || isCut(colon, end)) break;
-      if (nameEnd == p || byteAt(colon) != COLON) {
-        fail(E_HEADER_LINE, p, H_OTHER);
-        p = behindBadLine(p, end);
-        continue;
-      }
+      // Behind a row this would be its fold; here it is the start line's, and there are none.
+      if (isLws(first)) fail(E_HEADER_LINE, p, H_OTHER);
+      const colon = skipLws(nameEnd, end);
+      isRow = nameEnd > p && colon < end && byteAt(colon) == COLON;
+      value = isRow ? colon + 1 : p;
     }
-    const stop = valueEnd(colon + 1, end);
+    controlAt = -1;
+    const stop = valueEnd(value, end);
     if (stop >= end) break;
-    addRow(headerId(p, nameEnd), p, nameEnd, colon + 1, stop);
+    if (isRow) takeRow(p, nameEnd, value, stop);
+    else ignoreRow(nameEnd - p > 1 ? headerId(p, nameEnd) : H_OTHER, p, p);
     p = behindLineEnd(stop, end);
   }
   fail(E_UNTERMINATED, end, H_OTHER);
@@ -301,10 +326,21 @@ function behindLineEnd(stop: i32, end: i32): i32 {
   return <u32>load<u16>(stop) == CRLF && stop + 1 < end ? stop + 2 : stop + 1;
 }
 
-function behindBadLine(at: i32, end: i32): i32 {
-  let p = at;
-  while (p < end && byteAt(p) != CR && byteAt(p) != LF) p++;
-  return p < end ? behindLineEnd(p, end) : end;
+function takeRow(name: i32, nameEnd: i32, at: i32, end: i32): void {
+  const id = headerId(name, nameEnd);
+  if (controlAt < 0) addRow(id, name, nameEnd, at, end);
+  else ignoreRow(id, name, controlAt);
+}
+
+/** Passes over a malformed row; an error at `at` where it is, or begins like, one of a header that is needed. */
+function ignoreRow(id: i32, row: i32, at: i32): void {
+  if ((IDLE & (1 << id)) == 0) {
+    fail(E_HEADER_LINE, at, id);
+    return;
+  }
+  const before = entry(T_IGNORED_ROWS);
+  if (before == 0) setEntry(T_IGNORED_AT, row);
+  setEntry(T_IGNORED_ROWS, before + 1);
 }
 
 /** Offset of the line end behind a value, or `end`. Folds in the value become spaces. */
@@ -368,7 +404,7 @@ function valueEndWithControls(at: i32, end: i32): i32 {
     } else if (byte == QUOTE) quoted = !quoted;
     else if (byte == BACKSLASH && quoted) {
       if (p + 1 < end && byteAt(p + 1) != CR && byteAt(p + 1) != LF) p++;
-    } else if (isControl(byte)) fail(E_HEADER_LINE, p, H_OTHER);
+    } else if (isControl(byte) && controlAt < 0) controlAt = p;
   }
   return end;
 }

@@ -32,6 +32,7 @@ import {
   T_FIRST_ROW,
   T_FROM,
   T_HEADER_COUNT,
+  T_IGNORED_ROWS,
   T_KIND,
   T_METHOD,
   T_METHOD_AT,
@@ -129,6 +130,7 @@ function reset(at: i32, end: i32): void {
   setEntry(T_CONTACT_COUNT, 0);
   setEntry(T_VIA_COUNT, 0);
   setEntry(T_HEADER_COUNT, 0);
+  setEntry(T_IGNORED_ROWS, 0);
   setEntry(T_PARAM_COUNT, 0);
 }
 
