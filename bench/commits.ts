@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Durability } from '../src/location/log.ts';
-import { LogStore } from '../src/location/log-store.ts';
+import type { LogStore } from '../src/location/log-store.ts';
+import { openLogStore } from '../src/location/open-log-store.ts';
 import { RECORD_HEADER_BYTES, sealRecord, setRecordAorLength } from '../src/location/record.ts';
 import { WriteSet } from '../src/location/write-set.ts';
 import { seeded } from '../src/server/sample-messages.ts';
@@ -94,7 +95,7 @@ export function benchCommits(ms: number, directory = tmpdir(), aors = 100_000): 
   const rows: CommitRow[] = [];
   for (const durability of ['durable', 'process'] as const) {
     const path = mkdtempSync(join(directory, 'aorta-bench-'));
-    const store = new LogStore(join(path, 'shard-0'), durability);
+    const store = openLogStore(join(path, 'shard-0'), durability);
     const writes = new WriteSet();
     try {
       fill(store, writes, aors);

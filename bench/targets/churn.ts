@@ -5,7 +5,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RowCopy } from '../../src/location/binding-row.ts';
 import type { Durability } from '../../src/location/log.ts';
-import { LogStore } from '../../src/location/log-store.ts';
+import type { LogStore } from '../../src/location/log-store.ts';
+import { openLogStore } from '../../src/location/open-log-store.ts';
 import { RECORD_HEADER_BYTES, sealRecord, setRecordAorLength } from '../../src/location/record.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { seeded } from '../../src/server/sample-messages.ts';
@@ -34,7 +35,7 @@ export interface ChurnOptions {
 /** Names are numbers; those that live are first, first + 1, …: the oldest goes, the next comes. */
 export function measureChurn({ directory, bindings, turnovers, durability, tell }: ChurnOptions): Turnover[] {
   const path = mkdtempSync(join(directory, 'aorta-churn-'));
-  const store = new LogStore(join(path, 'shard-0'), durability);
+  const store = openLogStore(join(path, 'shard-0'), durability);
   const churn = new Churn(store);
   const result: Turnover[] = [];
   try {
@@ -66,7 +67,7 @@ export function measureChurn({ directory, bindings, turnovers, durability, tell 
 /** Bytes that reach the disk per refresh where each commit has `batch` of them, without a network; by round. */
 export function measureBatchBytes(directory: string, bindings: number, batch: number, rounds: number): number[] {
   const path = mkdtempSync(join(directory, 'aorta-bytes-'));
-  const store = new LogStore(join(path, 'shard-0'), 'durable');
+  const store = openLogStore(join(path, 'shard-0'), 'durable');
   const churn = new Churn(store, batch);
   try {
     churn.grow(bindings);

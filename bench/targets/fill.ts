@@ -2,8 +2,8 @@
 // load generator goes through a shard, and what came of it is written once per AOR with other digits.
 
 import { AOR_KEY_BYTES } from '../../src/location/location-store.ts';
-import { LogStore } from '../../src/location/log-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
+import { openLogStore } from '../../src/location/open-log-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../../src/location/record.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { TRANSPORT_UDP } from '../../src/registrar/peers.ts';
@@ -39,7 +39,7 @@ export interface FillOptions {
 export function fill(options: FillOptions): void {
   const { data, shards, first, aors, progress } = options;
   const directory = openDataDirectory(data, { shards });
-  const stores = shardDirectories(directory.bindings.path, shards).map((path) => new LogStore(path, 'process'));
+  const stores = shardDirectories(directory.bindings.path, shards).map((path) => openLogStore(path, 'process'));
   try {
     const template = recordOf(options, directory.secret);
     const describer = new RecordDescriber(new Identity(directory.secret.subarray(0, 16)));

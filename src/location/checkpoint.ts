@@ -16,19 +16,23 @@ import {
 import { join } from 'node:path';
 import type { BindingTable } from './binding-table.ts';
 import { SUB_TABLES } from './key-index.ts';
+import type { Log } from './log.ts';
+import { claimedChecksum, FRAME_HEADER_BYTES } from './log-frame.ts';
+import type { LogEnd } from './log-marks.ts';
 import { CHUNK_ROWS } from './row-chunks.ts';
 
 const FILE = 'checkpoint';
 const MAGIC = 0x74706b63;
-const VERSION = 1;
+const VERSION = 2;
 
-// The header, 16 words: magic, version, address and that of the frame before (two words each), chunks; the last is the
-// checksum of those before. Then pieces: a head of 8 words (kind, number of the sub-table or chunk, words, slots used; the
+// The header, 16 words: magic, version, address and that of the frame before (two words each), chunks, checksum of the frame before;
+// the last is the checksum of those before. Then pieces: a head of 8 words (kind, number of the sub-table or chunk, words, slots used; the
 // last is the checksum of the head and what follows) and the words.
 const HEADER_WORDS = 16;
 const H_ADDRESS = 2;
 const H_LAST = 4;
 const H_CHUNKS = 6;
+const H_LAST_SUM = 7;
 const H_CHECKSUM = HEADER_WORDS - 1;
 const PIECE_WORDS = 8;
 const P_NUMBER = 1;
@@ -70,12 +74,11 @@ export class CheckpointWriter {
 
   /**
    * From now on it is the checkpoint.
-   * @param address where the replay starts: the log's head before the first piece was copied
-   * @param last address of the frame that ended there
+   * @param end of the log before the first piece was copied: where the replay starts
    */
-  finish(address: number, last: number): void {
+  finish({ address, last, lastSum }: LogEnd): void {
     const header = new Uint32Array(HEADER_WORDS);
-    header.set([MAGIC, VERSION, ...twoWords(address), ...twoWords(last), this.chunks]);
+    header.set([MAGIC, VERSION, ...twoWords(address), ...twoWords(last), this.chunks, lastSum]);
     header[H_CHECKSUM] = checksum(header, H_CHECKSUM);
     write(this.fd, header, 0);
     fsyncSync(this.fd);
@@ -109,54 +112,84 @@ export function removeCheckpoint(directory: string): void {
 
 export interface CheckpointFound {
   /** Where the replay starts; undefined where there is no checkpoint that counts. */
-  readonly address: number | undefined;
-  /** Address of the frame before. */
-  readonly last: number | undefined;
+  readonly end: LogEnd | undefined;
   readonly bytes: number;
   /** Why one that is there does not count. */
   readonly problem: string | undefined;
 }
 
 /**
- * Fills an empty table from the checkpoint of a shard. Where `address` is undefined in what it returns, the table may be
- * half filled and is to be thrown away.
- * @param tail address of the oldest byte of the log: a checkpoint from before is too old
- * @param end of the log: one from behind it belongs to another
+ * Fills an empty table from the checkpoint of a log. Where `end` is undefined in what it returns, the table may be half filled
+ * and is to be thrown away.
  */
-export function readCheckpoint(
-  directory: string,
+export type ReadCheckpoint = (
   table: BindingTable,
-  tail: number,
-  end: number,
+  log: Log,
   progress: (done: number, total: number) => void,
-): CheckpointFound {
-  rmSync(join(directory, `${FILE}.new`), { force: true });
-  const file = join(directory, FILE);
-  if (!existsSync(file)) return { address: undefined, last: undefined, bytes: 0, problem: undefined };
-  const fd = openSync(file, 'r');
-  try {
-    const bytes = fstatSync(fd).size;
-    const { address, last, chunks } = readHeader(fd);
-    if (address < tail) throw new Error('it is older than the log');
-    if (address > end) throw new Error('it is newer than the log');
-    readPieces(fd, table, chunks, (at) => progress(at, bytes + end - address));
-    return { address, last, bytes, problem: undefined };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { address: undefined, last: undefined, bytes: 0, problem: `${file}: ${reason}` };
-  } finally {
-    closeSync(fd);
-  }
+) => CheckpointFound;
+
+const NONE: CheckpointFound = { end: undefined, bytes: 0, problem: undefined };
+
+/** There is no checkpoint. */
+export const noCheckpoint: ReadCheckpoint = () => NONE;
+
+/** @param directory of the shard */
+export function checkpointIn(directory: string): ReadCheckpoint {
+  return (table, log, progress) => {
+    rmSync(join(directory, `${FILE}.new`), { force: true });
+    const file = join(directory, FILE);
+    if (!existsSync(file)) return NONE;
+    const fd = openSync(file, 'r');
+    try {
+      const bytes = fstatSync(fd).size;
+      const { chunks, ...end } = readHeader(fd);
+      demandFrame(log, end);
+      const logEnd = ((log.generations.at(-1) ?? 0) + 1) * log.generationBytes;
+      readPieces(fd, table, chunks, (at) => progress(at, bytes + logEnd - end.address));
+      return { end, bytes, problem: undefined };
+    } catch (error) {
+      refuse(directory);
+      const reason = error instanceof Error ? error.message : String(error);
+      return { ...NONE, problem: `${file}: ${reason}` };
+    } finally {
+      closeSync(fd);
+    }
+  };
 }
 
-function readHeader(fd: number): { address: number; last: number; chunks: number } {
+/** From now on no start takes it: what is appended after this one would be lost with the next. */
+function refuse(directory: string): void {
+  renameSync(join(directory, FILE), join(directory, `${FILE}.refused`));
+  syncPath(directory);
+}
+
+/** A checkpoint belongs to the log that has the frame it ends with. */
+function demandFrame(log: Log, { address, last, lastSum }: LogEnd): void {
+  if (address === 0) return;
+  if (last < log.tail) throw new Error('it is older than the log');
+  const words = new Uint32Array(FRAME_HEADER_BYTES / 4);
+  const bytes = new Uint8Array(words.buffer);
+  const start = last - (last % log.generationBytes);
+  for (let found = log.find(start); found !== null; found = log.find(found.place + 8)) {
+    if (found.address !== last || log.read(found.place, bytes, 0, bytes.length) < bytes.length) continue;
+    if (claimedChecksum(words, 0) === lastSum) return;
+  }
+  throw new Error('it is newer than the log, or of another');
+}
+
+function readHeader(fd: number): LogEnd & { readonly chunks: number } {
   const header = new Uint32Array(HEADER_WORDS);
   read(fd, header, 0);
   if (header[0] !== MAGIC || header[H_CHECKSUM] !== checksum(header, H_CHECKSUM))
     throw new Error('its header is damaged');
   if (header[1] !== VERSION) throw new Error(`it has version ${header[1]}`);
   const number = (at: number) => header[at + 1] * 4294967296 + header[at];
-  return { address: number(H_ADDRESS), last: number(H_LAST), chunks: header[H_CHUNKS] };
+  return {
+    address: number(H_ADDRESS),
+    last: number(H_LAST),
+    lastSum: header[H_LAST_SUM],
+    chunks: header[H_CHUNKS],
+  };
 }
 
 function readPieces(fd: number, table: BindingTable, chunks: number, progress: (at: number) => void): void {

@@ -3,13 +3,12 @@
 // @hot
 
 import type { BindingTable } from './binding-table.ts';
-import { GENERATION_BYTES, type Log } from './log.ts';
+import type { FrameFound, Log } from './log.ts';
 import {
   ENTRY_RECORD,
   entryKind,
   entryRow,
   entryWords,
-  FRAME_HEADER_BYTES,
   type FrameWriter,
   firstEntry,
   frameLength,
@@ -21,12 +20,11 @@ import { chunkOf, wordOf } from './row-chunks.ts';
 
 /** The log may be this many times what its live records take, and never need be shorter than two generations. */
 const SPACE_FACTOR = 1.7;
-const SPACE_MIN = 2 * GENERATION_BYTES;
+const GENERATIONS_MIN = 2;
 /** Bytes of the tail looked at for each byte that the batch appends, and per batch at least and at most. */
 const PACE = 4;
 const LOOK_MIN = 16 << 10;
 const LOOK_MAX = 256 << 10;
-const WINDOW_BYTES = 1 << 20;
 const MOVES_MAX = 1024;
 
 export class LogCleaner {
@@ -43,7 +41,7 @@ export class LogCleaner {
   /** Of all record entries appended: for the size of the average one. */
   private recordBytes = 0;
   private recordCount = 0;
-  /** Up to here the tail's live records have been moved: a frame's address, or an entry's within the frame in hand. */
+  /** Up to here the tail's live records have been moved: a frame's place, or an entry's within the frame in hand. */
   private cleaned = 0;
   private frameAt = 0;
   private frameEnd = 0;
@@ -51,8 +49,6 @@ export class LogCleaner {
   private mark = 0;
   private window = new Uint8Array(new ArrayBuffer(0));
   private words = new Uint32Array(0);
-  private windowAt = 0;
-  private windowEnd = 0;
 
   constructor(log: Log, table: BindingTable) {
     this.log = log;
@@ -61,7 +57,7 @@ export class LogCleaner {
 
   /** Counts what the table holds. @cold */
   open(): void {
-    this.firstGeneration = Math.floor(this.log.tail / GENERATION_BYTES);
+    this.firstGeneration = Math.floor(this.log.tail / this.log.generationBytes);
     this.restart(this.log.tail);
     this.live = this.log.generations.map(() => 0);
     for (let row = 0; row < this.table.rows; row++) {
@@ -71,7 +67,7 @@ export class LogCleaner {
 
   /** A record now lives at an address; `bytes` of its entry. */
   came(address: number, bytes: number): void {
-    const generation = Math.floor(address / GENERATION_BYTES) - this.firstGeneration;
+    const generation = Math.floor(address / this.log.generationBytes) - this.firstGeneration;
     while (this.live.length <= generation) this.live.push(0);
     this.live[generation]++;
     if (bytes === 0) return;
@@ -81,7 +77,7 @@ export class LogCleaner {
 
   /** The record at an address is dead. */
   went(address: number): void {
-    const generation = Math.floor(address / GENERATION_BYTES) - this.firstGeneration;
+    const generation = Math.floor(address / this.log.generationBytes) - this.firstGeneration;
     if (generation >= 0) this.live[generation]--;
   }
 
@@ -100,13 +96,13 @@ export class LogCleaner {
     }
   }
 
-  /** The moves hold: their entries lie in the frame at `address`. */
-  moved(address: number): void {
+  /** The moves hold: their entries lie in the frame at `place`. */
+  moved(place: number): void {
     for (let i = 0; i < this.moves; i++) {
       const row = this.movedRow[i];
       this.went(this.table.addressOf(row));
-      this.table.move(row, address + this.movedTo[i]);
-      this.came(address, 0);
+      this.table.move(row, place + this.movedTo[i]);
+      this.came(place, 0);
     }
     this.moves = 0;
   }
@@ -124,7 +120,7 @@ export class LogCleaner {
   drop(keepFrom: number): number {
     let dropped = 0;
     while (this.log.generations.length > 1 && this.live[0] === 0) {
-      if ((this.firstGeneration + 1) * GENERATION_BYTES > keepFrom) break;
+      if ((this.firstGeneration + 1) * this.log.generationBytes > keepFrom) break;
       this.log.dropTail();
       this.live.shift();
       this.firstGeneration++;
@@ -138,7 +134,8 @@ export class LogCleaner {
   private allowed(): number {
     const mean = this.recordCount === 0 ? 300 : this.recordBytes / this.recordCount;
     const allowed = this.table.aors * mean * SPACE_FACTOR;
-    return allowed < SPACE_MIN ? SPACE_MIN : allowed;
+    const least = GENERATIONS_MIN * this.log.generationBytes;
+    return allowed < least ? least : allowed;
   }
 
   private restart(address: number): void {
@@ -147,25 +144,28 @@ export class LogCleaner {
     this.frameEnd = address;
   }
 
-  /** Takes the frame at `cleaned` in hand; false where the tail has no more. What is no frame ends it: replay has named it. */
+  /** Takes the next frame of the tail in hand; false where there is no more. What is no frame is passed over: replay has named it. */
   private nextFrame(): boolean {
-    const length = this.bring();
-    if (length === NO_FRAME) {
-      this.restart(this.log.tail + GENERATION_BYTES);
-      return false;
+    const { log } = this;
+    const tailEnd = log.tail + log.generationBytes;
+    if (this.cleaned >= tailEnd) return false;
+    for (let found = log.find(this.cleaned); found !== null; found = log.find(found.place + 8)) {
+      if (!this.bring(found)) continue;
+      this.frameAt = found.place;
+      this.frameEnd = found.place + found.length;
+      this.cleaned = this.frameAt + firstEntry(0) * 4;
+      return true;
     }
-    this.frameAt = this.cleaned;
-    this.frameEnd = this.cleaned + length;
-    this.cleaned = this.windowAt + firstEntry((this.frameAt - this.windowAt) >> 2) * 4;
-    return true;
+    this.restart(tailEnd);
+    return false;
   }
 
   /** Moves what lives in the rest of the frame in hand, up to the address `end`; false where no more moves fit. */
   private moveEntries(frame: FrameWriter, end: number): boolean {
-    const { words, table, windowAt } = this;
+    const { words, table, frameAt } = this;
     while (this.cleaned < this.frameEnd && this.cleaned < end) {
       if (this.moves === MOVES_MAX) return false;
-      const w = (this.cleaned - windowAt) >> 2;
+      const w = (this.cleaned - frameAt) >> 2;
       if (entryKind(words, w) === ENTRY_RECORD) {
         const row = entryRow(words, w);
         if (table.isLive(row) && table.addressOf(row) === this.cleaned) this.move(frame, row, w);
@@ -191,26 +191,16 @@ export class LogCleaner {
     );
   }
 
-  /** Has the frame at `cleaned` whole in the window; its length, or NO_FRAME. */
-  private bring(): number {
-    for (let size = WINDOW_BYTES; ; size *= 4) {
-      const at = this.cleaned - this.windowAt;
-      if (at >= 0 && this.cleaned < this.windowEnd) {
-        const length = frameLength(this.words, at >> 2, (this.windowEnd - this.windowAt) >> 2, this.cleaned);
-        if (length !== NO_FRAME) return length;
-        if (at === 0 && this.windowEnd === this.log.tail + GENERATION_BYTES) return NO_FRAME;
-        if (at === 0 && size > GENERATION_BYTES) return NO_FRAME;
-      }
-      if (this.window.length < size) {
-        this.window = new Uint8Array(new ArrayBuffer(size));
-        this.words = new Uint32Array(this.window.buffer);
-      }
-      const left = this.log.tail + GENERATION_BYTES - this.cleaned;
-      const wanted = this.window.length < left ? this.window.length : left;
-      const got = this.log.read(this.cleaned, this.window, 0, wanted) & ~7;
-      this.windowAt = this.cleaned;
-      this.windowEnd = this.cleaned + got;
-      if (got < FRAME_HEADER_BYTES) return NO_FRAME;
+  /** Has a frame in the window; false where it is not sound. */
+  private bring({ address, place, length }: FrameFound): boolean {
+    if (length > this.log.generationBytes) return false;
+    if (this.window.length < length) {
+      this.window = new Uint8Array(new ArrayBuffer(length * 2));
+      this.words = new Uint32Array(this.window.buffer);
     }
+    let got = 0;
+    for (let more = 1; got < length && more > 0; got += more)
+      more = this.log.read(place + got, this.window, got, length - got);
+    return got >= length && frameLength(this.words, 0, length >> 2, address) !== NO_FRAME;
   }
 }

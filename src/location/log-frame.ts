@@ -91,6 +91,11 @@ export class FrameWriter {
     this.entries++;
   }
 
+  /** Of the frame sealed last. */
+  get checksum(): number {
+    return claimedChecksum(this.words, 0);
+  }
+
   /** Completes the header of a frame that will lie at `address`, behind the one at `previous`. */
   seal(address: number, previous: number, now: number): void {
     const { words } = this;
@@ -123,23 +128,32 @@ export const NO_FRAME = 0;
  * NO_FRAME where there is none, or not a sound one, or its end is not there yet.
  */
 export function frameLength(words: Uint32Array, w: number, end: number, address: number): number {
-  if (!claimsFrame(words, w, end, address)) return NO_FRAME;
+  if (!claimsFrame(words, w, end) || claimedAddress(words, w) !== address) return NO_FRAME;
   const length = words[w + LENGTH];
   if (w + (length >> 2) > end) return NO_FRAME;
   return words[w + CHECKSUM] === checksum(words, w, length >> 2) ? length : NO_FRAME;
 }
 
-/** Whether a header for `address` stands at words[w …], be the rest sound or not. */
-export function claimsFrame(words: Uint32Array, w: number, end: number, address: number): boolean {
+/** Whether a header stands at words[w …], be the rest sound or not. */
+export function claimsFrame(words: Uint32Array, w: number, end: number): boolean {
   if (w + HEADER_WORDS > end || words[w] !== MAGIC) return false;
   const length = words[w + LENGTH];
-  if (length < FRAME_HEADER_BYTES || (length & 7) !== 0) return false;
-  return words[w + ADDRESS] === address % 4294967296 && words[w + ADDRESS + 1] === Math.floor(address / 4294967296);
+  return length >= FRAME_HEADER_BYTES && (length & 7) === 0;
+}
+
+/** Address that the header at words[w …] names. */
+export function claimedAddress(words: Uint32Array, w: number): number {
+  return words[w + ADDRESS + 1] * 4294967296 + words[w + ADDRESS];
 }
 
 /** Address of the frame before. */
 export function previousFrame(words: Uint32Array, w: number): number {
   return words[w + PREVIOUS + 1] * 4294967296 + words[w + PREVIOUS];
+}
+
+/** Checksum that the header at words[w …] names. */
+export function claimedChecksum(words: Uint32Array, w: number): number {
+  return words[w + CHECKSUM];
 }
 
 /** Length of the frame that claims to begin at words[w …]. */

@@ -7,7 +7,17 @@ const HEAD = 0;
 const TAIL = 1;
 const CHECKPOINTED = 2;
 const LAST = 3;
+const LAST_SUM = 4;
 const MARKS_BYTES = 64;
+
+/** Where a log ended at one moment. */
+export interface LogEnd {
+  /** Of the next frame. */
+  readonly address: number;
+  /** Address and checksum of the frame before. */
+  readonly last: number;
+  readonly lastSum: number;
+}
 
 /**
  * Plain stores: each has one writer, is eight aligned bytes, and stands between the atomic operations that end every change
@@ -40,6 +50,15 @@ export class LogMarks {
     this.marks[LAST] = address;
   }
 
+  /** Checksum of the frame at `last`. Written by the shard, before `head`. */
+  get lastSum(): number {
+    return this.marks[LAST_SUM];
+  }
+
+  set lastSum(sum: number) {
+    this.marks[LAST_SUM] = sum;
+  }
+
   /** The oldest byte kept. Written by the shard. */
   get tail(): number {
     return this.marks[TAIL];
@@ -49,12 +68,21 @@ export class LogMarks {
     this.marks[TAIL] = address;
   }
 
-  /** Where a replay from the checkpoint starts: nothing from there on may be dropped. Written by the helper, at the start by the shard. */
+  /** The frame that the newest checkpoint ends with: nothing from there on may be dropped. Written by the helper, at the start by the shard. */
   get checkpointed(): number {
     return this.marks[CHECKPOINTED];
   }
 
   set checkpointed(address: number) {
     this.marks[CHECKPOINTED] = address;
+  }
+
+  /** Head and last frame of one moment, for another thread than the shard's. */
+  end(): LogEnd {
+    for (;;) {
+      const address = this.head;
+      const { last, lastSum } = this;
+      if (this.head === address && (last < address || address === 0)) return { address, last, lastSum };
+    }
   }
 }

@@ -1,15 +1,14 @@
 // Reading the bindings of a shard from another thread, while the shard writes: rows from its table in shared memory, records
 // from its log. Nothing is locked: a row that changes while it is read is read again.
 
-import { close, openSync, readSync } from 'node:fs';
 import { refreshImage } from '../registrar/binding.ts';
 import { addressOf, bindingsOf, ROW_KEY, ROW_PLACE, ROW_WORDS, RowCopy } from './binding-row.ts';
 import { NEWS_COUNT, type TableNews, type TableParts } from './binding-table.ts';
 import { homeOf, probe, SUB_TABLES } from './key-index.ts';
 import type { LocationReader } from './location-reader.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
-import { GENERATION_BYTES, generationFile } from './log.ts';
-import { type LogSource, RecordReader } from './log-records.ts';
+import type { SharedLogSource } from './log.ts';
+import { RecordReader } from './log-records.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
 import { CHUNK_ROWS, chunkOf, wordOf } from './row-chunks.ts';
 
@@ -23,7 +22,7 @@ export class LogReader implements LocationReader {
   private readonly tables: Int32Array[];
   private readonly versions: Int32Array;
   private readonly next: () => TableNews | undefined;
-  private readonly files: GenerationFiles;
+  private readonly files: SharedLogSource;
   private readonly records: RecordReader;
   private heard = 0;
   private readonly keyBytes = new Uint8Array(AOR_KEY_BYTES);
@@ -33,18 +32,18 @@ export class LogReader implements LocationReader {
   private readonly row = new RowCopy();
 
   /**
-   * @param directory of the shard
+   * @param files of the shard's log, to be closed with this
    * @param parts what its store gave to share
    * @param next the oldest announcement since then that has not been taken yet, if there is one; it must not wait
    */
-  constructor(directory: string, parts: TableParts, next: () => TableNews | undefined) {
+  constructor(files: SharedLogSource, parts: TableParts, next: () => TableNews | undefined) {
     this.chunks = [...parts.chunks];
     this.tables = [...parts.tables];
     this.versions = parts.versions;
     this.heard = parts.news;
     this.next = next;
-    this.files = new GenerationFiles(directory);
-    this.records = new RecordReader(this.files);
+    this.files = files;
+    this.records = new RecordReader(files);
   }
 
   read(key: Uint8Array, into: Uint8Array): number {
@@ -83,7 +82,7 @@ export class LogReader implements LocationReader {
     this.heard = (this.heard + 1) | 0;
     if (news.type === 'chunk') this.chunks[news.index] = news.chunk;
     else if (news.type === 'sub-table') this.tables[news.index] = news.table;
-    else this.files.drop(news.tail);
+    else this.files.drop?.(news.tail);
   }
 
   close(): void {
@@ -161,42 +160,4 @@ function pause(versions: Int32Array, sub: number, version: number): void {
 /** Word by word and in order, so that the version read afterwards is a later one on every processor. */
 function copyWords(from: Uint32Array, at: number, to: Uint32Array): void {
   for (let i = 0; i < ROW_WORDS; i++) to[i] = Atomics.load(from, at + i);
-}
-
-/** The generations' files, opened when they are first read. */
-class GenerationFiles implements LogSource {
-  private readonly directory: string;
-  private readonly fds = new Map<number, number>();
-
-  constructor(directory: string) {
-    this.directory = directory;
-  }
-
-  read(address: number, into: Uint8Array, at: number, length: number): number {
-    const number = Math.floor(address / GENERATION_BYTES);
-    let fd = this.fds.get(number);
-    if (fd === undefined) {
-      try {
-        fd = openSync(generationFile(this.directory, number), 'r');
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0; // dropped meanwhile
-        throw error;
-      }
-      this.fds.set(number, fd);
-    }
-    return readSync(fd, into, at, length, address % GENERATION_BYTES);
-  }
-
-  /** Generations before `tail` are gone: an open file would keep their space. */
-  drop(tail: number): void {
-    for (const [number, fd] of this.fds) {
-      if (number >= tail) continue;
-      close(fd, () => {});
-      this.fds.delete(number);
-    }
-  }
-
-  close(): void {
-    this.drop(Number.POSITIVE_INFINITY);
-  }
 }

@@ -1,15 +1,11 @@
 // One record from the log, by its address: for the shard, and for readers in other threads, who may come too late for it.
 
+import type { LogSource } from './log.ts';
 import { ENTRY_RECORD, entryKind, RECORD_ENTRY_BYTES, recordLength, recordRowAt } from './log-frame.ts';
 import { openRecord } from './record.ts';
 
 /** Of the first read: most records end within. */
 const READ_BYTES = 1024;
-
-export interface LogSource {
-  /** Reads up to `length` bytes at an address into into[at …]; returns how many there were. */
-  read(address: number, into: Uint8Array, at: number, length: number): number;
-}
 
 export class RecordReader {
   private readonly source: LogSource;

@@ -2,16 +2,14 @@
 // and what is damaged or torn. Runs once per start.
 
 import type { BindingTable } from './binding-table.ts';
-import { GENERATION_BYTES, type Log } from './log.ts';
+import type { FrameFound, Log } from './log.ts';
 import {
-  claimedLength,
-  claimsFrame,
+  claimedChecksum,
   ENTRY_RECORD,
   ENTRY_REFRESH,
   entryKind,
   entryRow,
   entryWords,
-  FRAME_HEADER_BYTES,
   firstEntry,
   frameLength,
   NO_FRAME,
@@ -21,6 +19,7 @@ import {
   refreshWordsAt,
   removalKeyAt,
 } from './log-frame.ts';
+import type { LogEnd } from './log-marks.ts';
 
 export interface ReplayReport {
   readonly entries: number;
@@ -28,18 +27,19 @@ export interface ReplayReport {
   readonly damaged: readonly Stretch[];
   /** The batch that was being written when the last process ended, if one was: never acknowledged. */
   readonly torn: Stretch | null;
+  /** Checksum of the last frame. */
+  readonly lastSum: number;
 }
 
+/** Of what keeps the log. */
 export interface Stretch {
-  readonly address: number;
+  readonly place: number;
   readonly bytes: number;
 }
 
 export interface ReplayOptions {
-  /** Where to begin: a frame's address, or where the next one will be. */
-  readonly from: number;
-  /** Address of the frame before `from`, where that is known. */
-  readonly last?: number;
+  /** Where to begin, of a checkpoint; the oldest frame otherwise. */
+  readonly end: LogEnd | undefined;
   /** Called after each generation: the address reached, and the end of the newest generation. */
   progress?(address: number, end: number): void;
 }
@@ -49,17 +49,66 @@ export function replay(log: Log, table: BindingTable, options: ReplayOptions): R
   return new Replay(log, table, options).run();
 }
 
+/** Frames of one generation, read from it. */
+class Frames {
+  /** Those whose checksums are right, in the order of their addresses. */
+  readonly sound: { readonly address: number; readonly place: number; readonly at: number; readonly length: number }[] =
+    [];
+  readonly unsound: FrameFound[] = [];
+  bytes = new Uint8Array(new ArrayBuffer(1 << 20));
+  words = new Uint32Array(this.bytes.buffer);
+  private end = 0;
+
+  read(log: Log, generation: number): void {
+    this.sound.length = 0;
+    this.unsound.length = 0;
+    this.end = 0;
+    const start = generation * log.generationBytes;
+    for (let found = log.find(start); found !== null; ) {
+      const { address, place, length } = found;
+      if (this.take(log, found)) {
+        this.sound.push({ address, place, at: this.end, length });
+        this.end += length;
+        found = log.find(place + length);
+      } else {
+        this.unsound.push(found);
+        found = log.find(place + 8);
+      }
+    }
+    this.sound.sort((a, b) => a.address - b.address);
+  }
+
+  /** Behind the frames read so far; whether it is sound. */
+  private take(log: Log, { address, place, length }: FrameFound): boolean {
+    if (length > log.generationBytes) return false;
+    this.room(this.end + length);
+    let got = 0;
+    for (let more = 1; got < length && more > 0; got += more)
+      more = log.read(place + got, this.bytes, this.end + got, length - got);
+    return got >= length && frameLength(this.words, this.end >> 2, (this.end + length) >> 2, address) !== NO_FRAME;
+  }
+
+  private room(size: number): void {
+    if (size <= this.bytes.length) return;
+    const grown = new Uint8Array(new ArrayBuffer(Math.max(this.bytes.length * 2, (size + 7) & ~7)));
+    grown.set(this.bytes.subarray(0, this.end));
+    this.bytes = grown;
+    this.words = new Uint32Array(grown.buffer);
+  }
+}
+
 class Replay {
   private readonly log: Log;
   private readonly table: BindingTable;
   private readonly options: ReplayOptions;
-  private readonly bytes = new Uint8Array(new ArrayBuffer(GENERATION_BYTES));
-  private readonly words = new Uint32Array(this.bytes.buffer);
+  private readonly from: number;
+  private readonly frames = new Frames();
   private readonly damaged: Stretch[] = [];
   private torn: Stretch | null = null;
   private entries = 0;
   /** Address of the last sound frame, -1 before the first. */
   private last: number;
+  private lastSum: number;
   /** Where it ends. */
   private at: number;
 
@@ -67,84 +116,56 @@ class Replay {
     this.log = log;
     this.table = table;
     this.options = options;
-    this.at = options.from;
-    this.last = options.last ?? -1;
+    this.from = options.end?.address ?? log.tail;
+    this.at = this.from;
+    this.last = options.end?.last ?? -1;
+    this.lastSum = options.end?.lastSum ?? 0;
   }
 
   run(): ReplayReport {
-    const { log, damaged, options } = this;
-    const newest = log.generations.at(-1)?.number ?? -1;
-    for (const { number } of log.generations) {
-      const start = number * GENERATION_BYTES;
-      if (options.from >= start + GENERATION_BYTES) continue;
+    const { log, damaged, options, from } = this;
+    const { generationBytes, generations } = log;
+    const newest = generations.at(-1) ?? -1;
+    for (const number of generations) {
+      const start = number * generationBytes;
+      if (from >= start + generationBytes) continue;
       if (this.at < start) this.at = start;
-      const end = this.read(start, this.at - start);
-      this.replayGeneration(start, end);
-      if (number === newest) this.end(start, end);
-      options.progress?.(this.at, (newest + 1) * GENERATION_BYTES);
+      this.frames.read(log, number);
+      this.replayGeneration();
+      this.lookAtUnsound(number === newest);
+      options.progress?.(this.at, (newest + 1) * generationBytes);
     }
-    log.head = this.at;
-    log.last = Math.max(0, this.last);
-    for (const { address, bytes } of damaged) if (bytes > 0) log.setAside(address, bytes);
-    return { entries: this.entries, damaged, torn: this.torn };
+    log.resume(this.at, Math.max(0, this.last));
+    for (const { place, bytes } of damaged) if (bytes > 0) log.setAside(place, bytes);
+    return { entries: this.entries, damaged, torn: this.torn, lastSum: this.lastSum };
   }
 
-  private replayGeneration(start: number, end: number): void {
-    const { words } = this;
-    for (let at = this.at - start; ; ) {
-      const length = frameLength(words, at >> 2, end >> 2, start + at);
-      if (length === NO_FRAME) {
-        at = findFrame(words, at + 8, end, start);
-        if (at < 0) return;
-        continue;
-      }
-      if (this.last >= 0 && previousFrame(words, at >> 2) !== this.last) {
-        const from = Math.max(this.at, start);
-        this.damaged.push({ address: from, bytes: start + at - from });
-      } else if (this.last < 0 && at > 0 && this.options.from <= start) {
-        this.damaged.push({ address: start, bytes: at });
-      }
-      this.entries += applyFrame(this.table, words, at, length, start);
-      this.last = start + at;
-      at += length;
-      this.at = start + at;
+  private replayGeneration(): void {
+    const { frames, from } = this;
+    for (const { address, place, at, length } of frames.sound) {
+      if (address < from) continue;
+      const isMissing =
+        this.last >= 0 ? previousFrame(frames.words, at >> 2) !== this.last : address > from && from > 0;
+      if (isMissing) this.damaged.push({ place, bytes: 0 });
+      this.entries += applyFrame(this.table, frames.words, at, length, place);
+      this.last = address;
+      this.lastSum = claimedChecksum(frames.words, at >> 2);
+      this.at = address + length;
     }
   }
 
-  /** What lies behind the last frame of all: nothing, a batch that was being written, or damage. */
-  private end(start: number, end: number): void {
-    const { words } = this;
-    const at = this.at - start;
-    let content = end;
-    while (content > at && words[(content >> 2) - 1] === 0) content -= 4;
-    if (content === at) return;
-    const stretch = { address: this.at, bytes: content - at };
-    const isTorn = claimsFrame(words, at >> 2, end >> 2, this.at) && at + claimedLength(words, at >> 2) >= content;
-    if (isTorn) this.torn = stretch;
-    else this.damaged.push(stretch);
-  }
-
-  /** Reads a generation from byte `from` on. Returns how many bytes it has, a multiple of 8. */
-  private read(address: number, from: number): number {
-    let end = from;
-    for (let got = -1; end < GENERATION_BYTES && got !== 0; end += got) {
-      got = this.log.read(address + end, this.bytes, end, GENERATION_BYTES - end);
+  /** Frames that are not sound: damage; but the last of all is a batch that was being written. */
+  private lookAtUnsound(isNewest: boolean): void {
+    for (const { address, place, length } of this.frames.unsound) {
+      const stretch = { place, bytes: length };
+      if (isNewest && address === this.at) this.torn = stretch;
+      else if (address >= this.from) this.damaged.push(stretch);
     }
-    return end & ~7;
   }
 }
 
-/** The first sound frame from `at` on, or -1. */
-function findFrame(words: Uint32Array, at: number, end: number, start: number): number {
-  for (let p = at; p + FRAME_HEADER_BYTES <= end; p += 8) {
-    if (words[p >> 2] === 0) continue;
-    if (frameLength(words, p >> 2, end >> 2, start + p) !== NO_FRAME) return p;
-  }
-  return -1;
-}
-
-/** Returns the number of entries. */
-function applyFrame(table: BindingTable, words: Uint32Array, at: number, length: number, start: number): number {
+/** Returns the number of entries. @param place of the frame, which lies at words[at / 4 …] */
+function applyFrame(table: BindingTable, words: Uint32Array, at: number, length: number, place: number): number {
   const end = (at + length) >> 2;
   let entries = 0;
   for (let w = firstEntry(at >> 2); w < end; entries++) {
@@ -152,7 +173,8 @@ function applyFrame(table: BindingTable, words: Uint32Array, at: number, length:
     if (size === 0) break;
     const row = entryRow(words, w);
     const kind = entryKind(words, w);
-    if (kind === ENTRY_RECORD) table.replayRecord(row, words, recordRowAt(w), start + w * 4, recordBindings(words, w));
+    if (kind === ENTRY_RECORD)
+      table.replayRecord(row, words, recordRowAt(w), place - at + w * 4, recordBindings(words, w));
     else if (kind === ENTRY_REFRESH) table.replayRefresh(row, words[w + 1], words, refreshWordsAt(w));
     else table.replayRemoval(row, words, removalKeyAt(w));
     w += size;

@@ -4,10 +4,10 @@
 import { refreshImage } from '../registrar/binding.ts';
 import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from './binding-row.ts';
 import { BindingTable, type TableNews, type TableParts } from './binding-table.ts';
-import { type CheckpointFound, readCheckpoint } from './checkpoint.ts';
+import type { CheckpointFound, ReadCheckpoint } from './checkpoint.ts';
 import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
-import { type Durability, GENERATION_BYTES, Log } from './log.ts';
+import type { Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
 import { FRAME_HEADER_BYTES, FrameWriter, RECORD_ENTRY_BYTES } from './log-frame.ts';
 import { LogMarks, NO_CHECKPOINT } from './log-marks.ts';
@@ -44,33 +44,41 @@ export class LogStore implements LocationStore, RowVisitor {
   private readonly rowOf = new Int32Array(ENTRIES_MAX);
   private readonly isNew = new Uint8Array(ENTRIES_MAX);
   private readonly offsetOf = new Int32Array(ENTRIES_MAX);
+  /** Checksum of the log's last frame. */
+  private lastSum = 0;
   private visitor: DueVisitor | null = null;
   /** The record that `visitSome` looks at. */
   private visited: Uint8Array | undefined;
 
   /**
-   * @param directory of the shard; made where it is missing
+   * @param log taken over: closed with the store, or where this throws
+   * @param readCheckpoint looks for a checkpoint of that log
    * @param progress is told how many bytes have been read, and of how many
-   * @throws Error naming the log, when it cannot be opened
+   * @throws what the disk says, when the log cannot be read
    */
-  constructor(directory: string, durability: Durability, progress: (done: number, total: number) => void = () => {}) {
-    this.log = new Log(directory, durability);
-    const { tail, end } = this.log;
-    const table = new BindingTable();
-    const found = readCheckpoint(directory, table, tail, end, progress);
-    const { address, last, bytes } = found;
-    this.checkpoint = found;
-    this.table = address === undefined ? new BindingTable() : table;
-    this.cleaner = new LogCleaner(this.log, this.table);
-    this.records = new RecordReader(this.log);
-    const from = address ?? tail;
-    const report = (at: number) => progress(bytes + at - from, bytes + end - from);
-    this.replayed = replay(this.log, this.table, { from, ...(last !== undefined && { last }), progress: report });
-    this.marks.checkpointed = address ?? NO_CHECKPOINT;
-    this.mark();
-    this.table.settle();
-    this.cleaner.open();
-    this.quarantined = this.replayed.damaged.length;
+  constructor(log: Log, readCheckpoint: ReadCheckpoint, progress: (done: number, total: number) => void = () => {}) {
+    this.log = log;
+    try {
+      const table = new BindingTable();
+      const found = readCheckpoint(table, log, progress);
+      const { end, bytes } = found;
+      this.checkpoint = found;
+      this.table = end === undefined ? new BindingTable() : table;
+      this.cleaner = new LogCleaner(log, this.table);
+      this.records = new RecordReader(log);
+      const from = end?.address ?? log.tail;
+      const report = (at: number, to: number) => progress(bytes + at - from, bytes + to - from);
+      this.replayed = replay(log, this.table, { end, progress: report });
+      this.lastSum = this.replayed.lastSum;
+      this.marks.checkpointed = end?.last ?? NO_CHECKPOINT;
+      this.mark();
+      this.table.settle();
+      this.cleaner.open();
+      this.quarantined = this.replayed.damaged.length;
+    } catch (error) {
+      log.close();
+      throw error;
+    }
   }
 
   get aors(): number {
@@ -105,24 +113,22 @@ export class LogStore implements LocationStore, RowVisitor {
   commit(writes: WriteSet, now: number, lasting = true): void {
     const { frame, cleaner, log } = this;
     let encoded = 0;
-    let address = 0;
+    let place = 0;
     frame.start();
     try {
       cleaner.moveInto(frame, writes.count * ENTRY_BYTES + FRAME_HEADER_BYTES);
       for (; encoded < writes.count; encoded++) this.encode(writes, encoded);
       if (frame.entries === 0) return;
-      address = log.place(frame.length);
-      frame.seal(address, log.last, now);
-      log.append(frame.bytes, frame.length, address, lasting || cleaner.moves > 0);
+      place = this.append(now, lasting || cleaner.moves > 0);
     } catch (error) {
       cleaner.failed();
       while (--encoded >= 0) if (this.isNew[encoded] === 1) this.table.giveBack(this.rowOf[encoded]);
       throw error;
     }
-    cleaner.moved(address);
-    for (let entry = 0; entry < writes.count; entry++) this.apply(writes, entry, address);
+    cleaner.moved(place);
+    for (let entry = 0; entry < writes.count; entry++) this.apply(writes, entry, place);
     if (cleaner.drop(this.marks.checkpointed) > 0)
-      this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / GENERATION_BYTES) });
+      this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / log.generationBytes) });
     this.mark();
   }
 
@@ -223,8 +229,19 @@ export class LogStore implements LocationStore, RowVisitor {
     this.rowOf[entry] = row;
   }
 
-  /** The frame at `address` holds: the table follows. */
-  private apply(writes: WriteSet, entry: number, address: number): void {
+  /** Appends the frame and returns its place, once it holds. */
+  private append(now: number, lasting: boolean): number {
+    const { frame, log } = this;
+    const address = log.place(frame.length);
+    frame.seal(address, log.last, now);
+    log.append(frame.bytes, frame.length, address);
+    const place = log.settle(lasting);
+    this.lastSum = frame.checksum;
+    return place;
+  }
+
+  /** The frame at `at` holds: the table follows. */
+  private apply(writes: WriteSet, entry: number, at: number): void {
     const { table, cleaner } = this;
     const row = this.rowOf[entry];
     if (row === NOTHING) return;
@@ -233,7 +250,7 @@ export class LogStore implements LocationStore, RowVisitor {
     if (writes.refreshes[entry] === 1) return table.refresh(row, writes.rows, w + ROW_EXPIRES);
     if (this.isNew[entry] === 0) cleaner.went(table.addressOf(row));
     if (length === 0) return table.remove(row);
-    const place = address + this.offsetOf[entry];
+    const place = at + this.offsetOf[entry];
     table.put(row, writes.rows, w, place, writes.bindings[entry]);
     cleaner.came(place, RECORD_ENTRY_BYTES + length);
   }
@@ -247,9 +264,7 @@ export class LogStore implements LocationStore, RowVisitor {
     try {
       frame.start();
       frame.removal(row, chunkOf(table.chunks, row), wordOf(row));
-      const place = log.place(frame.length);
-      frame.seal(place, log.last, 0);
-      log.append(frame.bytes, frame.length, place);
+      this.append(0, true);
     } catch {
       // counted above; the shard logs the count
     }
@@ -263,6 +278,7 @@ export class LogStore implements LocationStore, RowVisitor {
     const { marks, log } = this;
     marks.tail = log.tail;
     marks.last = log.last;
+    marks.lastSum = this.lastSum;
     marks.head = log.head;
   }
 }

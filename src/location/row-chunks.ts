@@ -2,8 +2,8 @@
 // binding-row's. @hot
 
 import { ROW_WORDS } from './binding-row.ts';
+import { CHUNK_SHIFT } from './chunk-size.ts';
 
-const CHUNK_SHIFT = 16;
 export const CHUNK_ROWS = 1 << CHUNK_SHIFT;
 const WORDS_SHIFT = 4; // of ROW_WORDS
 

@@ -19,7 +19,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { LogStore } from '../location/log-store.ts';
+import { openLogStore } from '../location/open-log-store.ts';
 import { openUserDatabase, userDirectory } from '../shard/user-environment.ts';
 import { shardDirectories, syncTree } from './binding-folders.ts';
 import { bindingsIn, DATA_FORMAT, META_FILE, openDataDirectory } from './data-directory.ts';
@@ -101,7 +101,7 @@ export function restore(backup: string, data: string): RestoreReport {
   try {
     const counts = { aors: 0, bindings: 0 };
     for (const path of shardDirectories(directory.bindings.path, directory.bindings.shards)) {
-      const store = new LogStore(path, 'process');
+      const store = openLogStore(path, 'process');
       counts.aors += store.aors;
       counts.bindings += store.bindings;
       store.close();

@@ -4,9 +4,10 @@
 import type { TableNews } from '../location/binding-table.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import type { LocationStore } from '../location/location-store.ts';
+import { LogFiles } from '../location/log-files.ts';
 import { LogReader } from '../location/log-reader.ts';
-import { LogStore } from '../location/log-store.ts';
 import { MemoryStore } from '../location/memory-store.ts';
+import { openLogStore } from '../location/open-log-store.ts';
 import type { FlowLiveness } from '../registrar/live-flow.ts';
 import type { Policy } from '../registrar/policy.ts';
 import type { ShardAuth } from '../shard/admission.ts';
@@ -59,11 +60,11 @@ export class InlineRegistrar {
       this.store = store;
       this.reader = store.reader();
     } else {
-      const store = new LogStore(disk.directory, disk.durability);
+      const store = openLogStore(disk.directory, disk.durability);
       const news: TableNews[] = [];
       const parts = store.share((item) => news.push(item));
       this.store = store;
-      this.reader = new LogReader(disk.directory, parts, () => news.shift());
+      this.reader = new LogReader(new LogFiles(disk.directory), parts, () => news.shift());
     }
     const eventMemory = createEventMemory();
     const bellMemory = createBellMemory();

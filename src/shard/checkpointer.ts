@@ -1,12 +1,11 @@
 // When a shard's checkpoint is due, and writing it at a pace that leaves the shard's own commits alone (decisions/0045).
 // Runs in the helper thread; files are location/checkpoint's, copies location/table-copier's.
 
-import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { TableNews, TableParts } from '../location/binding-table.ts';
 import { CheckpointWriter, removeCheckpoint } from '../location/checkpoint.ts';
 import { SUB_TABLES } from '../location/key-index.ts';
-import { GENERATION_BYTES, generationFile } from '../location/log.ts';
+import { syncLog } from '../location/log-files.ts';
 import { LogMarks, NO_CHECKPOINT } from '../location/log-marks.ts';
 import { TableCopier } from '../location/table-copier.ts';
 
@@ -69,14 +68,14 @@ export class Checkpointer {
     const { marks } = this;
     const { directory } = this.source;
     const before = marks.checkpointed;
-    const { address, last } = headOf(marks); // first: whatever is copied is at least as new
-    if (before === NO_CHECKPOINT) marks.checkpointed = address; // what is needed with it must not be dropped meanwhile
+    const end = marks.end(); // first: whatever is copied is at least as new
+    if (before === NO_CHECKPOINT) marks.checkpointed = end.last; // what is needed with it must not be dropped meanwhile
     let writer: CheckpointWriter | undefined;
     try {
       writer = new CheckpointWriter(directory);
       await this.copyInto(writer, began);
-      syncLog(directory, address, marks.head);
-      writer.finish(address, last);
+      syncLog(directory, end.last, marks.head); // without `durable` nobody else sees to it
+      writer.finish(end);
     } catch (error) {
       this.notBefore = performance.now() + RETRY_MS;
       writer?.abandon();
@@ -84,7 +83,7 @@ export class Checkpointer {
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC') this.makeRoom();
       throw error;
     }
-    marks.checkpointed = address;
+    marks.checkpointed = end.last;
     this.bytes = writer.bytes;
     return { bytes: writer.bytes, seconds: (performance.now() - began) / 1000 };
   }
@@ -119,28 +118,5 @@ export class Checkpointer {
     removeCheckpoint(this.source.directory);
     this.marks.checkpointed = NO_CHECKPOINT;
     this.bytes = 0;
-  }
-}
-
-/** The head and the frame that ends there, of one moment. */
-function headOf(marks: LogMarks): { readonly address: number; readonly last: number } {
-  for (;;) {
-    const address = marks.head;
-    const { last } = marks;
-    if (marks.head === address && (last < address || address === 0)) return { address, last };
-  }
-}
-
-/** What the copies may have seen is on disk before the checkpoint that holds them: without `durable` nobody else sees to it. */
-function syncLog(directory: string, from: number, to: number): void {
-  for (let n = Math.floor(from / GENERATION_BYTES); n <= Math.floor(to / GENERATION_BYTES); n++) {
-    const fd = openSync(generationFile(directory, n), 'r');
-    try {
-      fdatasyncSync(fd);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    } finally {
-      closeSync(fd);
-    }
   }
 }

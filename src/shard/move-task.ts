@@ -3,7 +3,7 @@
 
 import { mkdirSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
-import { LogStore } from '../location/log-store.ts';
+import { openLogStore } from '../location/open-log-store.ts';
 import { LmdbRecords } from './lmdb-records.ts';
 import { type MoveReport, moveBindings, type RecordSource } from './move-bindings.ts';
 
@@ -40,7 +40,7 @@ export function runMoveTask({ from, to, secret, port }: MoveTask & { readonly po
     tell(0);
     const targets = to.map((directory) => {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-      return opened(new LogStore(directory, 'process')); // closing them syncs
+      return opened(openLogStore(directory, 'process')); // closing them syncs
     });
     return moveBindings(sources, targets, secret, tell);
   } finally {
@@ -49,5 +49,5 @@ export function runMoveTask({ from, to, secret, port }: MoveTask & { readonly po
 }
 
 function openSource({ kind, directory }: RecordSourceOptions): RecordSource & { close(): void } {
-  return kind === 'lmdb' ? new LmdbRecords(directory) : new LogStore(directory, 'process');
+  return kind === 'lmdb' ? new LmdbRecords(directory) : openLogStore(directory, 'process');
 }

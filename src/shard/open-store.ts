@@ -1,8 +1,8 @@
 // Which store a shard keeps its bindings in, as it crosses to the thread that opens it.
 
 import type { LocationStore } from '../location/location-store.ts';
-import { LogStore } from '../location/log-store.ts';
 import { MemoryStore } from '../location/memory-store.ts';
+import { openLogStore } from '../location/open-log-store.ts';
 
 export type StoreOptions =
   | { readonly kind: 'memory' }
@@ -13,5 +13,5 @@ export type StoreOptions =
  * @throws Error naming the file, where it cannot be opened
  */
 export function openStore(options: StoreOptions, progress: (done: number, total: number) => void): LocationStore {
-  return options.kind === 'memory' ? new MemoryStore() : new LogStore(options.directory, options.durability, progress);
+  return options.kind === 'memory' ? new MemoryStore() : openLogStore(options.directory, options.durability, progress);
 }

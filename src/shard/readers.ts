@@ -4,6 +4,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { TableNews, TableParts } from '../location/binding-table.ts';
 import type { LocationReader } from '../location/location-reader.ts';
+import { LogFiles } from '../location/log-files.ts';
 import { LogReader } from '../location/log-reader.ts';
 
 /** What a shard gives for it when it has opened its store. */
@@ -22,7 +23,7 @@ export class Readers {
   opened(shard: number, { directory, parts, port }: SharedTable): void {
     this.close(shard);
     const next = () => receiveMessageOnPort(port)?.message as TableNews | undefined;
-    const reader = new LogReader(directory, parts, next);
+    const reader = new LogReader(new LogFiles(directory), parts, next);
     port.on('message', (news: TableNews) => reader.hear(news));
     port.unref();
     this.readers[shard] = reader;

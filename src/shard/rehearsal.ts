@@ -3,7 +3,7 @@
 // A first registration costs a third less for it (docs/decisions/0075).
 
 import { rmSync } from 'node:fs';
-import { LogStore } from '../location/log-store.ts';
+import { openLogStore } from '../location/open-log-store.ts';
 import { TRANSPORT_UDP } from '../registrar/peers.ts';
 import { slab, slotStart } from '../sip/slab.ts';
 import { ascii } from '../sip/writer.ts';
@@ -58,7 +58,7 @@ export function rehearse(
   createPipeline: (options: ShardOptions) => Pipeline,
 ): void {
   rmSync(directory, { recursive: true, force: true });
-  const store = new LogStore(directory, 'process');
+  const store = openLogStore(directory, 'process');
   try {
     const { auth: _, gate: __, tap: ___, events: ____, ...others } = options;
     const pipeline = createPipeline({

@@ -175,8 +175,8 @@ function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
     const fields = { shard: task.index, problem: store.checkpoint.problem };
     tell({ type: 'log', level: 'error', event: 'checkpoint unusable, the whole log was read', fields });
   }
-  for (const { address, bytes } of store.replayed.damaged) {
-    const fields = { shard: task.index, file: store.log.fileAt(address), address, bytes };
+  for (const { place, bytes } of store.replayed.damaged) {
+    const fields = { shard: task.index, file: store.log.fileAt(place), at: place % store.log.generationBytes, bytes };
     tell({ type: 'log', level: 'error', event: 'damaged log, set aside', fields });
   }
   const { directory } = task.store;

@@ -5,10 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TableNews } from '../../src/location/binding-table.ts';
+import { noCheckpoint } from '../../src/location/checkpoint.ts';
+import { LogFiles } from '../../src/location/log-files.ts';
 import { LogReader } from '../../src/location/log-reader.ts';
 import { LogStore } from '../../src/location/log-store.ts';
+import { openLogStore } from '../../src/location/open-log-store.ts';
 import { bundle } from '../support/bundle.ts';
 import { Child, killAll, run } from '../support/child-process.ts';
+import { SimulatedDisk, SimulatedLog } from '../support/simulated-log.ts';
 import { storeConformance } from './store-conformance.ts';
 import { textOf } from './store-records.ts';
 
@@ -41,7 +45,7 @@ afterAll(async () => {
 for (const durability of ['durable', 'process'] as const) {
   const directoryOf = new Map<unknown, string>();
   const open = (directory: string): LogStore => {
-    const store = new LogStore(directory, durability);
+    const store = openLogStore(directory, durability);
     directoryOf.set(store, directory);
     return store;
   };
@@ -50,7 +54,7 @@ for (const durability of ['durable', 'process'] as const) {
     reader: (store) => {
       const news: TableNews[] = [];
       const parts = (store as LogStore).share((item) => news.push(item));
-      return new LogReader(directoryOf.get(store) ?? '', parts, () => news.shift());
+      return new LogReader(new LogFiles(directoryOf.get(store) ?? ''), parts, () => news.shift());
     },
     reopen: async (store) => {
       const directory = directoryOf.get(store) ?? '';
@@ -68,7 +72,7 @@ for (const durability of ['durable', 'process'] as const) {
         writer.signal('SIGKILL');
         await writer.exited;
         const acknowledged = Number(writer.stdout.trimEnd().split('\n').at(-1));
-        const store = new LogStore(directory, durability);
+        const store = openLogStore(directory, durability);
         for (let n = 0; n <= acknowledged; n++) {
           expect(textOf(store, n)?.toString('latin1').startsWith(`aor-${n}`)).toBe(true);
         }
@@ -100,6 +104,28 @@ for (const durability of ['durable', 'process'] as const) {
         expect(syncs).toEqual(syncs.map((_, n) => (durability === 'process' || (passing && n < 9) ? 0 : 1)));
       },
     );
+  });
+}
+
+// The same on a log in memory, whose generations are dropped every few commits.
+{
+  const diskOf = new Map<unknown, SimulatedDisk>();
+  const open = (disk: SimulatedDisk): LogStore => {
+    const store = new LogStore(new SimulatedLog(disk, 1 << 18), noCheckpoint);
+    diskOf.set(store, disk);
+    return store;
+  };
+  storeConformance('log-store (simulated)', {
+    open: () => open(new SimulatedDisk()),
+    reader: (store) => {
+      const news: TableNews[] = [];
+      const parts = (store as LogStore).share((item) => news.push(item));
+      return new LogReader((store as LogStore).log, parts, () => news.shift());
+    },
+    reopen: async (store) => {
+      store.close();
+      return open(diskOf.get(store) ?? new SimulatedDisk());
+    },
   });
 }
 

@@ -4,12 +4,12 @@
 import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import type { Durability } from '../../src/location/log.ts';
-import { LogStore } from '../../src/location/log-store.ts';
+import { openLogStore } from '../../src/location/open-log-store.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { putRecord, textOf } from './store-records.ts';
 
 const [mode, directory, durability] = process.argv.slice(2);
-const store = new LogStore(directory, durability as Durability);
+const store = openLogStore(directory, durability as Durability);
 const writes = new WriteSet();
 
 function commit(first: number, count: number, size = 100, lasting = true): void {

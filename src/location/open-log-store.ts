@@ -1,0 +1,19 @@
+// The location store of a shard's directory: which log and which checkpoint lie there.
+
+import { checkpointIn } from './checkpoint.ts';
+import type { Durability } from './log.ts';
+import { FileLog } from './log-files.ts';
+import { LogStore } from './log-store.ts';
+
+/**
+ * @param directory of the shard; made where it is missing
+ * @param progress is told how many bytes have been read, and of how many
+ * @throws Error naming the log, when it cannot be opened
+ */
+export function openLogStore(
+  directory: string,
+  durability: Durability,
+  progress?: (done: number, total: number) => void,
+): LogStore {
+  return new LogStore(new FileLog(directory, durability), checkpointIn(directory), progress);
+}
