@@ -92,6 +92,26 @@ function parameterValues(): Finding | null {
   return null;
 }
 
+/** A number in quotes, a q that lacks its zero, an expires parameter that lacks its value. */
+function numberSpellings(): Finding | null {
+  for (const row of rows(T.H_EXPIRES)) {
+    const at = table[row + T.ROW_VALUE_AT];
+    if (text(at, at + 1) === '"' && table[T.T_EXPIRES] >= 0) return finding(E_HEADER_LINE, T.H_EXPIRES, at);
+  }
+  for (let i = 0; i < table[T.T_PARAM_COUNT]; i++) {
+    const row = T.T_PARAMS + i * T.PARAM_INTS;
+    const [nameAt, nameEnd, at, end] = table.subarray(row, row + T.PARAM_INTS);
+    const name = text(nameAt, nameEnd).toLowerCase();
+    const first = at < end ? text(at, at + 1) : '';
+    const odd =
+      (name === 'q' && /[".]/.test(first)) ||
+      (name === 'reg-id' && first === '"') ||
+      (name === 'expires' && (first === '' || first === '"'));
+    if (odd) return finding(E_CONTACT, T.H_CONTACT, nameAt);
+  }
+  return null;
+}
+
 function displayNames(): Finding | null {
   const words = new RegExp(`^(?:"|${TOKEN}(?:[ \\t]+${TOKEN})*$)`);
   for (const { base, code, header } of uris()) {
@@ -205,6 +225,7 @@ const CHECKS = {
   'closing-semicolon': closingSemicolons,
   'unquoted-names': unquotedNames,
   'malformed-rows': malformedRows,
+  'number-spellings': numberSpellings,
 } satisfies Readonly<Record<string, Check>>;
 
 /** What may be switched off, by name. */

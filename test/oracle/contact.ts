@@ -43,7 +43,7 @@ import { readNameAddr } from './address.ts';
 import { fail } from './failure.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';
 import { BAD, paramAt, paramEnd, readParams } from './params.ts';
-import { COMMA, DOT, decimal, isText, LWS, QUOTE, STAR, skip, trimEnd, ZERO } from './scanner.ts';
+import { COMMA, DOT, isText, LWS, QUOTE, quotedDecimal, STAR, skip, trimEnd, ZERO } from './scanner.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const slab = theSlab;
@@ -131,15 +131,18 @@ function takeParams(base: number, firstParam: number): void {
   }
 }
 
+/** Without a value it says nothing. */
 function takeExpires(base: number, row: number): void {
   table[base + CONTACT_EXPIRES_AT] = paramAt(row);
   table[base + CONTACT_EXPIRES_END] = paramEnd(row);
-  table[base + CONTACT_EXPIRES] = contactSeconds(table[row + PARAM_VALUE_AT], table[row + PARAM_VALUE_END]);
+  const at = table[row + PARAM_VALUE_AT];
+  const end = table[row + PARAM_VALUE_END];
+  if (at < end) table[base + CONTACT_EXPIRES] = contactSeconds(at, end);
 }
 
 /** Delta-seconds; a number too large for 32 bits is the largest (§10.2, requirement R3261-10.2-05). */
 function contactSeconds(at: number, end: number): number {
-  const seconds = decimal(slab, at, end);
+  const seconds = quotedDecimal(slab, at, end);
   return seconds < 0 ? MALFORMED : Math.min(seconds, SECONDS_MAX);
 }
 
@@ -151,17 +154,22 @@ function takeInstance(base: number, at: number, end: number): void {
 }
 
 function regId(at: number, end: number): number {
-  const value = decimal(slab, at, end);
+  const value = quotedDecimal(slab, at, end);
   return value < 1 || value > REG_ID_MAX ? MALFORMED : value;
 }
 
-/** `0[.ddd]` or `1[.000]` in thousandths (§25.1 qvalue). */
-function qValue(at: number, end: number): number {
-  if (end <= at || end - at > 5 || (end - at > 1 && slab[at + 1] !== DOT)) return MALFORMED;
-  let value = (slab[at] - ZERO) * 1000;
+/** `0[.ddd]` or `1[.000]` in thousandths (§25.1 qvalue); in quotes or without its first zero all the same. */
+function qValue(from: number, to: number): number {
+  const quoted = to - from > 2 && slab[from] === QUOTE;
+  const at = quoted ? from + 1 : from;
+  const end = quoted ? to - 1 : to;
+  if (end <= at || (end === at + 1 && slab[at] === DOT)) return MALFORMED;
+  const dot = slab[at] === DOT ? at : at + 1;
+  let value = dot === at ? 0 : (slab[at] - ZERO) * 1000;
   if (value !== 0 && value !== 1000) return MALFORMED;
+  if (end - dot > 4 || (dot < end && slab[dot] !== DOT)) return MALFORMED;
   let unit = 100;
-  for (let p = at + 2; p < end; p++) {
+  for (let p = dot + 1; p < end; p++) {
     const digit = slab[p] - ZERO;
     if (digit < 0 || digit > 9) return MALFORMED;
     value += digit * unit;

@@ -62,6 +62,12 @@ const WORDS: readonly Uint8Array[] = [
     'SIP/3.0',
     ';expires=',
     ';q=0.',
+    ';q=.5',
+    ';q="0.5"',
+    ';expires="60"',
+    ';reg-id="1"',
+    ';expires',
+    '\r\nExpires: "60"',
   ],
   ...[
     ';reg-id=0',

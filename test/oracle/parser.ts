@@ -75,7 +75,18 @@ import { indexHeaders } from './header-index.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';
 import { methodId } from './methods.ts';
 import { LIST_MALFORMED, nextToken, optionBit, tokenAt, tokenEnd } from './option-tags.ts';
-import { CONTROL, DIGIT, decimal, LWS, sameBytes, skip, TOKEN, TOO_LARGE, CLASS as theClasses } from './scanner.ts';
+import {
+  CONTROL,
+  DIGIT,
+  decimal,
+  LWS,
+  quotedDecimal,
+  sameBytes,
+  skip,
+  TOKEN,
+  TOO_LARGE,
+  CLASS as theClasses,
+} from './scanner.ts';
 import { parseStartLine } from './start-line.ts';
 import { parseVias } from './via.ts';
 
@@ -199,7 +210,7 @@ function takeMaxForwards(): void {
 function takeExpires(): void {
   const row = firstRow(H_EXPIRES);
   if (row === ABSENT) return;
-  const value = decimal(slab, table[row + ROW_VALUE_AT], table[row + ROW_VALUE_END]);
+  const value = quotedDecimal(slab, table[row + ROW_VALUE_AT], table[row + ROW_VALUE_END]);
   table[T_EXPIRES] = value < 0 || value === TOO_LARGE ? MALFORMED : Math.min(value, SECONDS_MAX);
 }
 

@@ -133,6 +133,12 @@ export function decimal(bytes: Uint8Array, at: number, end: number): number {
   return Math.min(value, TOO_LARGE);
 }
 
+/** `decimal`, perhaps in quotes. */
+export function quotedDecimal(bytes: Uint8Array, at: number, end: number): number {
+  if (at >= end || bytes[at] !== QUOTE) return decimal(bytes, at, end);
+  return bytes[end - 1] === QUOTE ? decimal(bytes, at + 1, end - 1) : -1;
+}
+
 /**
  * The offset behind the closing quote of the quoted string that opens at `at`, or -1 (RFC 3261 §25.1). A backslash stands
  * for any octet 0-127 but CR and LF; raw control characters are not part of a quoted string.

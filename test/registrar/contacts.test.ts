@@ -41,7 +41,34 @@ describe('step 7: the interval', () => {
     const shard = new VirtualShard({ policy: { defaultExpiresS: 1800 } });
     expect(granted({ contacts: [`${A};expires=abc`] }, shard)).toBe(3600);
     expect(granted({ cseq: 2, contacts: [`${A};expires=-1`] }, shard)).toBe(3600);
-    expect(granted({ cseq: 3, contacts: [`${A};expires`] }, shard)).toBe(3600);
+    expect(granted({ cseq: 3, contacts: [`${A};expires="x"`] }, shard)).toBe(3600);
+  });
+
+  it.each([undefined, 0])('R3261-10.3-17 refuses "*" with a parameter, with Expires: %s, too', (expires) => {
+    const shard = new VirtualShard();
+    granted({ contacts: [A] }, shard);
+    const request = register({ cseq: 2, contacts: ['*;expires=0'], ...(expires !== undefined && { expires }) });
+    expect(answered(shard, request).status).toBe(400);
+    expect(uris(shard)).toEqual(['sip:alice@192.0.2.1']);
+  });
+
+  it.each(['expires', 'expires='])('R3261-10.3-21 is that of Expires where the parameter has no value: %s', (param) => {
+    const shard = new VirtualShard({ policy: { defaultExpiresS: 1800 } });
+    expect(granted({ contacts: [`${A};${param}`], expires: 600 }, shard)).toBe(600);
+    expect(granted({ cseq: 2, contacts: [`${A};${param}`] }, shard)).toBe(1800);
+    expect(answered(shard, register({ cseq: 3, contacts: [`${A};${param}`], expires: 0 })).contacts).toEqual([]);
+  });
+
+  it.each([
+    [`${A};expires="0"`, undefined],
+    [`${A};EXPIRES="0"`, 600],
+    [A, '"0"'],
+  ])('R3261-10.2.2-01 of zero removes the binding, in quotes, too: %s, Expires: %s', (contact, expires) => {
+    const shard = new VirtualShard();
+    expect(granted({ contacts: [`${A};expires="90"`] }, shard)).toBe(90);
+    const request = register({ cseq: 2, contacts: [contact], ...(expires !== undefined && { expires }) });
+    expect(answered(shard, request).contacts).toEqual([]);
+    expect(uris(shard)).toEqual([]);
   });
 
   it.each(['4294967295', '4294967296', '99999999999', '18446744073709551616', '4294967297', '2147483648'])(
@@ -292,11 +319,14 @@ describe('step 8: the list', () => {
     expect(answered(shard, register({ contacts: [`${A};q=${q}`] })).contacts[0].row).toBe(`${A};q=${q};expires=3600`);
   });
 
-  it.each(['1.5', 'abc', '-1', '2', '0.1234', '1.001', '', '0,5', '.5'])('R3261-10.3-37 answers 400 to q=%s', (q) => {
-    const shard = new VirtualShard();
-    expect(statusOf(shard, { contacts: [`${A};q=${q}`] })).toBe(400);
-    expect(uris(shard)).toEqual([]);
-  });
+  it.each(['1.5', 'abc', '-1', '2', '0.1234', '1.001', '', '0,5', '.', '.1234', '"2"', '""'])(
+    'R3261-10.3-37 answers 400 to q=%s',
+    (q) => {
+      const shard = new VirtualShard();
+      expect(statusOf(shard, { contacts: [`${A};q=${q}`] })).toBe(400);
+      expect(uris(shard)).toEqual([]);
+    },
+  );
 
   it.each([
     ['sip:+19725552222@gw1.example.net;unknownparam', '<sip:+19725552222@gw1.example.net>;unknownparam;expires=3600'],

@@ -494,10 +494,12 @@ describe('Contact', () => {
     ['2147483648', 2147483647],
     ['4294967301', 2147483647],
     ['99999999999999999999999', 2147483647],
-    ['', T.MALFORMED],
+    ['', T.ABSENT],
     ['abc', T.MALFORMED],
     ['-1', T.MALFORMED],
-    ['"60"', T.MALFORMED],
+    ['"60"', 60],
+    ['""', T.MALFORMED],
+    ['"6 0"', T.MALFORMED],
     ['6 0', undefined],
   ])('R3261-10.2-04 R3261-10.2-05 expires=%s is %s', (text, seconds) => {
     const { error, contacts } = contactsOf(`<sip:a@b>;expires=${text}`);
@@ -516,7 +518,15 @@ describe('Contact', () => {
     ['0.1234', T.MALFORMED],
     ['1.5', T.MALFORMED],
     ['2', T.MALFORMED],
-    ['.5', T.MALFORMED],
+    ['.5', 500],
+    ['.125', 125],
+    ['".5"', 500],
+    ['"0.5"', 500],
+    ['"1"', 1000],
+    ['.', T.MALFORMED],
+    ['.1234', T.MALFORMED],
+    ['""', T.MALFORMED],
+    ['"2"', T.MALFORMED],
     ['00', T.MALFORMED],
     ['abc', T.MALFORMED],
     ['', T.MALFORMED],
@@ -529,6 +539,9 @@ describe('Contact', () => {
     ['reg-id=2147483647', 2147483647],
     ['reg-id=2147483648', T.MALFORMED],
     ['reg-id=x', T.MALFORMED],
+    ['reg-id="1"', 1],
+    ['reg-id="0"', T.MALFORMED],
+    ['reg-id=""', T.MALFORMED],
     ['reg-id', T.MALFORMED],
   ])('%s is %i', (text, regId) => {
     expect(contactsOf(`<sip:a@b>;${text}`).contacts).toMatchObject([{ regId }]);
@@ -615,6 +628,9 @@ describe('numbers', () => {
     ['1.5', T.MALFORMED],
     ['', T.MALFORMED],
     ['Thu, 01 Dec 1994 16:00:00 GMT', T.MALFORMED],
+    ['"60"', 60],
+    ['"60', T.MALFORMED],
+    ['"', T.MALFORMED],
   ])('R3261-20.19-01 Expires %j is %i', (text, value) => {
     expect(one(`Expires: ${text}`)).toMatchObject({ error: E.E_OK, expires: value });
   });

@@ -105,6 +105,7 @@ describe('leniencies, each with its switch', () => {
     'closing-semicolon': text({ extra: ['Contact: <sip:a@b>;expires=60;'] }),
     'unquoted-names': text({ from: 'Room: 5 (left) <sip:a@b>;tag=1' }),
     'malformed-rows': text({ extra: ['X My Header: 1'] }),
+    'number-spellings': text({ extra: ['Contact: <sip:a@b>;q=.5'] }),
   };
 
   it('are all here', () => {

@@ -40,10 +40,10 @@ import {
   behindLws,
   byteAt,
   COMMA,
-  decimal,
   DOT,
   foldedWord,
   QUOTE,
+  quotedDecimal,
   STAR,
   trimEnd,
   ZERO,
@@ -134,10 +134,11 @@ function takeParams(record: i32, first: i32): void {
   }
 }
 
-/** Delta-seconds; a number too large for 32 bits is the largest (§10.2, requirement R3261-10.2-05). */
+/** Delta-seconds; a number too large for 32 bits is the largest (§10.2, requirement R3261-10.2-05). Without a value it says nothing. */
 function takeExpires(record: i32, row: i32, at: i32, end: i32): void {
   setSpan(record, CONTACT_EXPIRES_AT, paramAt(row), paramEnd(row));
-  const seconds = decimal(at, end);
+  if (at == end) return;
+  const seconds = quotedDecimal(at, end);
   setField(record, CONTACT_EXPIRES, seconds < 0 ? MALFORMED : <i32>(seconds < SECONDS_MAX ? seconds : SECONDS_MAX));
 }
 
@@ -147,17 +148,27 @@ function takeInstance(record: i32, at: i32, end: i32): void {
 }
 
 function regId(at: i32, end: i32): i32 {
-  const value = decimal(at, end);
+  const value = at < end ? quotedDecimal(at, end) : -1;
   return value < 1 || value > REG_ID_MAX ? MALFORMED : <i32>value;
 }
 
-/** `0[.ddd]` or `1[.000]` in thousandths (§25.1 qvalue). */
-function qValue(at: i32, end: i32): i32 {
-  if (end <= at || end - at > 5 || (end - at > 1 && byteAt(at + 1) != DOT)) return MALFORMED;
-  let value = (byteAt(at) - ZERO) * 1000;
-  if (value != 0 && value != 1000) return MALFORMED;
+/** `0[.ddd]` or `1[.000]` in thousandths (§25.1 qvalue); in quotes or without its first zero all the same. */
+function qValue(from: i32, to: i32): i32 {
+  const quoted = to - from > 2 && byteAt(from) == QUOTE;
+  const at = quoted ? from + 1 : from;
+  const end = quoted ? to - 1 : to;
+  if (end <= at) return MALFORMED;
+  let dot = at;
+  let value = 0;
+  if (byteAt(at) != DOT) {
+    dot = at + 1;
+    value = (byteAt(at) - ZERO) * 1000;
+    if (value != 0 && value != 1000) return MALFORMED;
+    if (dot < end && byteAt(dot) != DOT) return MALFORMED;
+  } else if (end == at + 1) return MALFORMED;
+  if (end - dot > 4) return MALFORMED;
   let unit = 100;
-  for (let p = at + 2; p < end; p++) {
+  for (let p = dot + 1; p < end; p++) {
     const digit = byteAt(p) - ZERO;
     if (<u32>digit > 9) return MALFORMED;
     value += digit * unit;

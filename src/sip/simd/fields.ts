@@ -46,6 +46,7 @@ import {
   foldedWord,
   isLws,
   min,
+  quotedDecimal,
   tokenEnd,
   TOO_LARGE,
   visibleEnd,
@@ -121,7 +122,7 @@ export function takeMaxForwards(): void {
 export function takeExpires(): void {
   const row = firstRow(H_EXPIRES);
   if (!row) return;
-  const value = decimal(field(row, ROW_VALUE_AT), field(row, ROW_VALUE_END));
+  const value = quotedDecimal(field(row, ROW_VALUE_AT), field(row, ROW_VALUE_END));
   setEntry(T_EXPIRES, value < 0 || value == TOO_LARGE ? MALFORMED : <i32>(value < SECONDS_MAX ? value : SECONDS_MAX));
 }
 

@@ -293,6 +293,14 @@ export function decimal(at: i32, end: i32): i64 {
   return notDigits(digits) ? -1 : <i64>eightDigits(digits);
 }
 
+/** `decimal`, perhaps in quotes. */
+// @ts-ignore: decorator
+@inline
+export function quotedDecimal(at: i32, end: i32): i64 {
+  if (byteAt(at) != QUOTE) return decimal(at, end);
+  return byteAt(end - 1) == QUOTE ? decimal(at + 1, end - 1) : -1;
+}
+
 /** `decimal` of more than eight digits. */
 function longDecimal(at: i32, end: i32): i64 {
   const length = end - at;
