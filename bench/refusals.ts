@@ -45,7 +45,7 @@ export async function benchRefusals(rounds: number, directory = tmpdir()): Promi
 function compare(algorithm: 'MD5' | 'SHA-256', users: UserTable, rounds: number): RefusalRow {
   const policy = { ...DEFAULT_AUTH_POLICY, algorithms: [algorithm] };
   const secret = new Uint8Array(32).fill(7);
-  const authenticator = new Authenticator({ policy, realms: [REALM], users, secret, nonceStart: 0 });
+  const authenticator = new Authenticator({ policy, realms: [REALM], users, secret, nonceStart: 0, life: 1 });
   const cost = (user: string, outcome: number) => costOf(authenticator, request(user, algorithm), outcome);
   const pairs: [number, number][] = [];
   for (let round = 0; round < rounds + WARM_UP; round++) {

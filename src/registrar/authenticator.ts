@@ -66,8 +66,9 @@ import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from
 import { deriveKey } from './derived-key.ts';
 import { digestBytes, verifyResponse } from './digest.ts';
 import { Domains } from './domains.ts';
-import { NONCE_FOREIGN, NONCE_STALE, Nonces } from './nonce.ts';
-import { NC_FORGOTTEN, NC_NEW, NC_WITHOUT_QOP, NonceWindow } from './nonce-window.ts';
+import { NONCE_FOREIGN, NONCE_STALE } from './nonce.ts';
+import { type NonceOptions, NonceUses } from './nonce-uses.ts';
+import { NC_FORGOTTEN, NC_NEW, NC_WITHOUT_QOP } from './nonce-window.ts';
 import type { Outbox } from './outbox.ts';
 import { CREDENTIALS_IMPROPER, CREDENTIALS_INCOMPLETE, CREDENTIALS_URI, PARSE_PHRASE, PHRASE } from './phrases.ts';
 import { REASON_AUTH } from './reasons.ts';
@@ -99,26 +100,10 @@ export const AUTH_WAITING = 10;
 /** Right, but the nonce is another AOR's or realm's, or not from here: 401 with stale=true. */
 export const AUTH_FOREIGN_NONCE = 11;
 
-/** What an earlier process wrote down about used nonces. */
-export interface NonceFloors {
-  /** The highest nc that the record of the AOR under decision names for this nonce; -1 where it does not name it. */
-  highestNc(idHigh: number, idLow: number): number;
-}
-
-export interface AuthenticatorOptions {
-  readonly policy: AuthPolicy;
+export interface AuthenticatorOptions extends NonceOptions {
   /** Realms by the index that users.realmOf gives: lower-case domains; "*" among them serves every other one too. */
   readonly realms: readonly string[];
   readonly users: CredentialSource;
-  /** 32 bytes, the same on every shard and node. */
-  readonly secret: Uint8Array;
-  /** Number of the nonces' keys; another one ends every nonce. */
-  readonly generation?: number;
-  /** Where this shard's nonces begin to count: any number that differs between shards and processes. */
-  readonly nonceStart: number;
-  /** With `floors`: when this process began (epoch ms). Nonces from before count only where the floors name them. */
-  readonly startedAt?: number;
-  readonly floors?: NonceFloors;
 }
 
 const REALM_BYTES_MAX = 256;
@@ -138,9 +123,7 @@ export class Authenticator {
   private readonly users: CredentialSource;
   private served: Domains;
   private challenges: Challenges;
-  private readonly nonces: Nonces;
-  private readonly window: NonceWindow;
-  private readonly floors: NonceFloors | null;
+  private readonly uses: NonceUses;
   private readonly opaque: Uint8Array;
   private readonly dummies: SipHash;
   private readonly dummyHa1 = new Uint8Array(HA1_BYTES);
@@ -152,16 +135,12 @@ export class Authenticator {
   private readonly uri = new Int32Array(URI_INTS);
 
   constructor(options: AuthenticatorOptions) {
-    const { policy, secret, floors } = options;
+    const { policy, secret } = options;
     this.policy = policy;
     this.users = options.users;
-    this.floors = floors ?? null;
     this.served = new Domains(options.realms);
     this.challenges = new Challenges(policy, options.realms, hexText(deriveKey(secret, 'opaque')));
-    const { nonceLifetimeMs, nonceKeyMs } = policy;
-    this.nonces = new Nonces(secret, options.generation ?? 0, nonceLifetimeMs, nonceKeyMs, options.nonceStart);
-    const usedUntil = floors === undefined ? 0 : (options.startedAt ?? 0) - 1;
-    this.window = new NonceWindow(policy.usedNoncesMax, policy.ncWindow, nonceLifetimeMs, usedUntil);
+    this.uses = new NonceUses(options);
     this.opaque = ascii(this.challenges.opaque);
     this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
     this.name = new Uint8Array(policy.parameterBytesMax);
@@ -172,7 +151,7 @@ export class Authenticator {
     this.policy = policy;
     this.served = new Domains(realms);
     this.challenges = new Challenges(policy, realms, this.challenges.opaque);
-    this.nonces.useGeneration(generation);
+    this.uses.nonces.useGeneration(generation);
   }
 
   /**
@@ -206,8 +185,8 @@ export class Authenticator {
   /** The credentials are right: is the nonce good for this use, and may the user do this? */
   private admit(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
     const c = credentials;
-    const { nonces } = this;
-    const nonce = nonces.check(slab, c[C_NONCE_AT], c[C_NONCE_END], key, this.realmText, this.realmLength, out.now);
+    const { uses } = this;
+    const nonce = uses.check(slab, c[C_NONCE_AT], c[C_NONCE_END], key, this.realmText, this.realmLength, out.now);
     if (nonce === NONCE_FOREIGN || !this.opaqueIsOurs()) return this.challenge(out, key, AUTH_FOREIGN_NONCE);
     if (nonce === NONCE_STALE) return this.challenge(out, key, AUTH_STALE);
     const isRegister = table[T_METHOD] === METHOD_REGISTER;
@@ -216,29 +195,17 @@ export class Authenticator {
       return refuse(out, 403, PHRASE[403], this.outcome);
     }
     const nc = c[C_QOP] === QOP_NONE ? NC_WITHOUT_QOP : c[C_NC] >>> 0;
-    const use = this.useNonce(nc, out.now);
+    const use = uses.use(nc, out.now);
     if (use !== NC_NEW) return this.challenge(out, key, use === NC_FORGOTTEN ? AUTH_STALE : AUTH_REPLAYED);
     this.outcome = AUTH_OK;
     out.authenticated = true;
     out.user = this.name;
     out.userLength = this.nameLength;
     out.userIsHash = c[C_USERHASH] === 1;
-    out.nonceIdHigh = nonces.idHigh;
-    out.nonceIdLow = nonces.idLow;
-    out.nonceIssuedAt = nonces.issuedAt;
+    out.nonceIdHigh = uses.nonces.idHigh;
+    out.nonceIdLow = uses.nonces.idLow;
     out.nc = nc;
     return 0;
-  }
-
-  private useNonce(nc: number, now: number): number {
-    const { window, nonces, floors } = this;
-    const { idHigh, idLow, issuedAt } = nonces;
-    const use = window.accept(idHigh, idLow, issuedAt, nc, now);
-    if (use !== NC_FORGOTTEN || floors === null) return use;
-    const floor = floors.highestNc(idHigh, idLow);
-    if (floor < 0) return use;
-    window.resume(idHigh, idLow, issuedAt, floor, now);
-    return window.accept(idHigh, idLow, issuedAt, nc, now);
   }
 
   /** One realm per domain: of To, else of the Request-URI, else the first there is; so that no request goes without one. */
@@ -371,16 +338,30 @@ export class Authenticator {
     return refuse(out, 403, PHRASE[403], this.outcome);
   }
 
+  /**
+   * Whether the nonce checked last was issued here. One of another life was perhaps used there for what left no trace: a fetch, or a
+   * request refused after its credentials were right; and no digest covers Contact.
+   */
+  get nonceIsOfThisLife(): boolean {
+    return this.uses.nonces.isOfThisLife;
+  }
+
+  /** Credentials that were right are wanted anew, with a nonce of this life; parameters as authenticate() had them. */
+  askAgain(out: Outbox, aorKey: Uint32Array): number {
+    out.authenticated = false;
+    return this.challenge(out, aorKey, AUTH_STALE);
+  }
+
   /** A 401; stale=true where the credentials were right (RFC 7616 §3.3). Nothing is kept of it. */
   private challenge(out: Outbox, key: Uint32Array, outcome: number): number {
-    const { nonces, realmText, realmLength } = this;
+    const { realmText, realmLength } = this;
     this.outcome = outcome;
-    nonces.issue(key, realmText, realmLength, out.now);
+    const nonce = this.uses.issue(key, realmText, realmLength, out.now);
     out.reason = REASON_AUTH + outcome;
     startResponse(out, 401, PHRASE[401]);
     const stale = outcome === AUTH_STALE || outcome === AUTH_REPLAYED || outcome === AUTH_FOREIGN_NONCE;
     const usable = this.users.algorithms;
-    this.challenges.write(out.answer, this.realm, realmText, realmLength, nonces.text, stale, usable);
+    this.challenges.write(out.answer, this.realm, realmText, realmLength, nonce, stale, usable);
     endResponse(out);
     return 401;
   }

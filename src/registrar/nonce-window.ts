@@ -8,7 +8,7 @@ export const NC_NEW = 0;
 export const NC_REPLAYED = 1;
 /** So far below the highest that nobody can say. */
 export const NC_TOO_OLD = 2;
-/** The nonce is not known here and is as old as ones already forgotten: it may have been used. */
+/** The nonce is not known here, and is of another life or as old as ones already forgotten: it may have been used. */
 export const NC_FORGOTTEN = 3;
 
 /** Credentials without qop have no nc: each nonce is theirs once, and nobody's afterwards. */
@@ -33,8 +33,8 @@ const ROW_SHIFT = 3;
 export class NonceWindow {
   /** Nonces known. */
   count = 0;
-  /** Nonces issued up to here (epoch ms) that are not known may have been used and forgotten. */
-  lowWaterMark: number;
+  /** Nonces of this life issued up to here (ms) that are not known may have been used and forgotten. */
+  lowWaterMark = Number.NEGATIVE_INFINITY;
   private readonly capacity: number;
   private readonly window: number;
   private readonly lifetimeMs: number;
@@ -48,13 +48,11 @@ export class NonceWindow {
    * @param nonces how many are remembered at most (about 40 bytes each, touched only as they come)
    * @param window how far below the highest nc another may come late, 1 to 64
    * @param lifetimeMs age at which a nonce is stale anyway, and its entry free
-   * @param usedUntil nonces issued up to then (epoch ms) may have been used by an earlier process; 0 where nobody could have
    */
-  constructor(nonces: number, window: number, lifetimeMs: number, usedUntil: number) {
+  constructor(nonces: number, window: number, lifetimeMs: number) {
     this.capacity = Math.max(1, nonces);
     this.window = Math.min(Math.max(1, window), WINDOW_MAX);
     this.lifetimeMs = lifetimeMs;
-    this.lowWaterMark = usedUntil;
     let heads = 1;
     while (heads < this.capacity) heads *= 2;
     this.heads = new Int32Array(heads).fill(NONE);
@@ -62,11 +60,14 @@ export class NonceWindow {
     this.times = new Float64Array(this.words.buffer);
   }
 
-  /** Notes the use of a nonce under an nc, after its credentials were found right: NC_*; only NC_NEW changes anything. */
-  accept(idHigh: number, idLow: number, issuedAt: number, nc: number, now: number): number {
+  /**
+   * Notes the use of a nonce under an nc, after its credentials were found right: NC_*; only NC_NEW changes anything.
+   * @param ofThisLife false: uses that are not known here were perhaps made before
+   */
+  accept(idHigh: number, idLow: number, issuedAt: number, ofThisLife: boolean, nc: number, now: number): number {
     const row = this.find(idHigh, idLow);
     if (row >= 0) return this.note(row << ROW_SHIFT, nc);
-    if (issuedAt <= this.lowWaterMark) return NC_FORGOTTEN;
+    if (!ofThisLife || issuedAt <= this.lowWaterMark) return NC_FORGOTTEN;
     this.add(idHigh, idLow, issuedAt, nc, now, 1, 0);
     return NC_NEW;
   }
@@ -138,7 +139,8 @@ export class NonceWindow {
     for (let i = 0; i < 2 && this.count > 0 && now - this.issuedAt(this.oldest) > this.lifetimeMs; i++)
       this.dropOldest();
     if (this.count < this.capacity) return;
-    this.lowWaterMark = Math.max(this.lowWaterMark, this.issuedAt(this.oldest));
+    // One of another life may be dated ahead of this one's clock: no reason to refuse what this one issues.
+    this.lowWaterMark = Math.max(this.lowWaterMark, Math.min(this.issuedAt(this.oldest), now));
     this.dropOldest();
   }
 

@@ -1,6 +1,6 @@
-// Nonces that need no memory (RFC 7616 §3.3): 24 bytes as 32 URL-safe characters, of which eight say when it was issued and
-// tell it from its neighbours, and sixteen are a keyed code over those, the AOR and the realm. Any process with the secret
-// can check one. Which were used, and how often, is nonce-window.ts.
+// Nonces that need no memory (RFC 7616 §3.3): 24 bytes as 32 URL-safe characters. Eight say when the nonce was issued and tell it
+// from its neighbours, four in which life of the server; twelve are a keyed code over those, the AOR and the realm. Any process
+// with the secret can check one. Which were used, and how often, is nonce-window.ts.
 // @hot
 
 import { decodeBase64Url, encodeBase64Url } from '../sip/base64url.ts';
@@ -29,15 +29,18 @@ export class Nonces {
   issuedAt = 0;
   idHigh = 0;
   idLow = 0;
+  /** The nonce checked last was issued in this life: whatever use was made of it is known here. */
+  isOfThisLife = false;
   private readonly master: SipHash;
   private generation: number;
   private readonly lifetimeMs: number;
   private readonly keyMs: number;
   private counter: number;
+  private readonly life: number;
   /** Keys of the epochs in use: an even one's in [0], an odd one's in [1]; `epochs` says which. */
   private readonly macs: SipHash[];
   private readonly epochs = new Float64Array(2).fill(-1);
-  /** The nonce in binary: time and counter, then the code. */
+  /** The nonce in binary: time and counter, life, then the code. */
   private readonly raw = new Uint32Array(6);
 
   /**
@@ -46,13 +49,15 @@ export class Nonces {
    * @param lifetimeMs age up to which a nonce is fresh
    * @param keyMs how long one key is used; at least lifetimeMs
    * @param start where to begin counting: a number that differs between processes and shards
+   * @param life 32 bits that no other life of this memory of used nonces has or had
    */
-  constructor(secret: Uint8Array, generation: number, lifetimeMs: number, keyMs: number, start: number) {
+  constructor(secret: Uint8Array, generation: number, lifetimeMs: number, keyMs: number, start: number, life: number) {
     this.master = new SipHash(deriveKey(secret, 'nonce'), 2, 4);
     this.generation = generation;
     this.lifetimeMs = lifetimeMs;
     this.keyMs = Math.max(keyMs, lifetimeMs + CLOCK_SKEW_MS);
     this.counter = start & COUNTER_MASK;
+    this.life = life >>> 0;
     const unset = new Uint8Array(16);
     this.macs = [new SipHash(unset, 2, 4), new SipHash(unset, 2, 4)];
   }
@@ -71,8 +76,9 @@ export class Nonces {
     // 42 bits of milliseconds (to the year 2109), 22 of the counter.
     raw[0] = Math.floor(now / 1024);
     raw[1] = (now % 1024) * 2 ** COUNTER_BITS + this.counter;
+    raw[2] = this.life;
     const mac = this.code(now, aorKey, realm, realmLength);
-    for (let i = 0; i < 4; i++) raw[2 + i] = mac.out[i];
+    for (let i = 0; i < 3; i++) raw[3 + i] = mac.out[i];
     encodeBase64Url(raw, this.text);
   }
 
@@ -90,16 +96,17 @@ export class Nonces {
     if (end - at !== NONCE_CHARS || !decodeBase64Url(bytes, at, raw)) return NONCE_FOREIGN;
     const issuedAt = raw[0] * 1024 + (raw[1] >>> COUNTER_BITS);
     this.issuedAt = issuedAt;
-    this.idHigh = raw[2];
-    this.idLow = raw[3];
+    this.idHigh = raw[3];
+    this.idLow = raw[4];
+    this.isOfThisLife = raw[2] === this.life;
     if (issuedAt > now + CLOCK_SKEW_MS) return NONCE_FOREIGN;
     if (Math.floor(now / this.keyMs) - Math.floor(issuedAt / this.keyMs) > 1) return NONCE_STALE;
     const out = this.code(issuedAt, aorKey, realm, realmLength).out;
-    if (((raw[2] ^ out[0]) | (raw[3] ^ out[1]) | (raw[4] ^ out[2]) | (raw[5] ^ out[3])) !== 0) return NONCE_FOREIGN;
+    if (((raw[3] ^ out[0]) | (raw[4] ^ out[1]) | (raw[5] ^ out[2])) !== 0) return NONCE_FOREIGN;
     return now - issuedAt <= this.lifetimeMs ? NONCE_FRESH : NONCE_STALE;
   }
 
-  /** The code over time and counter (raw[0], raw[1]), AOR and realm, with the key of the epoch that `time` is in. */
+  /** The code over time, counter and life (raw[0] to raw[2]), AOR and realm, with the key of the epoch that `time` is in. */
   private code(time: number, aorKey: Uint32Array, realm: Uint8Array, realmLength: number): SipHash {
     const epoch = Math.floor(time / this.keyMs);
     const mac = this.keyed(epoch);
@@ -107,6 +114,7 @@ export class Nonces {
     mac.begin();
     mac.word(this.raw[0]);
     mac.word(this.raw[1]);
+    mac.word(this.raw[2]);
     for (let i = 0; i < 4; i++) mac.word(aorKey[i]);
     mac.span(realm, 0, realmLength);
     mac.end();

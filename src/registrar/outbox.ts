@@ -71,10 +71,9 @@ export class Outbox {
   user: Uint8Array = new Uint8Array(0);
   userLength = 0;
   userIsHash = false;
-  /** The nonce used: 64 bits that name it, when it was issued (epoch ms), and the nc it was used with. */
+  /** The nonce used: 64 bits that name it, and the nc it was used with. */
   nonceIdHigh = 0;
   nonceIdLow = 0;
-  nonceIssuedAt = 0;
   nc = 0;
   /** The highest nc it was used with, as far as the AOR's record and this request tell; set by the registrar. */
   highestNc = 0;

@@ -18,6 +18,7 @@ import { type Config, ConfigError, DEFAULT_CONFIG, refusals } from './config.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { InlineRegistrar } from './inline-registrar.ts';
+import { openLifeNumbers } from './life-numbers.ts';
 import { isLoopback, parseListenAddress } from './listen-address.ts';
 import { LocationLookup, type Lookup, type LookupPreferences } from './location-lookup.ts';
 import type { Log } from './log.ts';
@@ -293,7 +294,7 @@ async function inlineAuth(config: Config, directory: DataDirectory, log: Log) {
     users: table,
     nonceStart: randomBytes(4).readUInt32LE() & 0x3fffff,
     generation: config.auth.nonceGeneration,
-    startedAt: Date.now(),
+    life: openLifeNumbers(directory.path)(),
     wait: () => false,
   };
   const close = async (): Promise<void> => {

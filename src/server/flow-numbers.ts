@@ -19,7 +19,7 @@ export function openFlowNumbers(directory: string): FlowNumbers {
   let reserved = first;
   const reserve = () => {
     reserved = (reserved + RESERVED) % NUMBERS;
-    write(file, reserved);
+    writeNumber(file, reserved);
   };
   try {
     reserve();
@@ -39,7 +39,8 @@ function read(file: string): number | undefined {
   }
 }
 
-function write(file: string, number: number): void {
+/** Whole or not at all: the file takes its name only once it is on disk. */
+export function writeNumber(file: string, number: number): void {
   const fd = openSync(`${file}.new`, 'w', 0o600);
   try {
     writeSync(fd, `${number}\n`);

@@ -18,6 +18,7 @@ import type { Phase } from './admin/health.ts';
 import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
+import { openLifeNumbers } from './life-numbers.ts';
 import { LimitWatch, systemLimits } from './limit-watch.ts';
 import { hostPort } from './listen-address.ts';
 import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
@@ -373,7 +374,8 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
 function poolAuth(config: Config, data: string, users: Users): PoolAuth {
   const { providerState } = users;
   const { policy, nonceGeneration } = config.auth;
-  return { policy, nonceGeneration, data, ask: users.ask, ...(providerState && { providerState }) };
+  const nextLife = openLifeNumbers(data);
+  return { policy, nonceGeneration, nextLife, data, ask: users.ask, ...(providerState && { providerState }) };
 }
 
 /** What a person needs to know to register a first phone, in one line. @param users there are, where clients authenticate */

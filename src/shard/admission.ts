@@ -49,8 +49,8 @@ export interface ShardAuth {
   readonly nonceStart: number;
   /** Number of the nonces' keys; another one ends every nonce. */
   readonly generation?: number;
-  /** When this life of the shard began, epoch ms. */
-  readonly startedAt: number;
+  /** Number of this life of the shard: one that has died has forgotten which nonces were used. */
+  readonly life: number;
   /** Keeps the message in a slot until its user's credentials have been fetched; false where too many wait. */
   wait(slot: number, length: number, peers: Peers, authenticator: Authenticator): boolean;
 }
@@ -130,6 +130,16 @@ export class Admission {
       return vouched ? 0 : rules.uas.forbidden(out);
     }
     return this.checkCredentials(authenticator, state);
+  }
+
+  /**
+   * Of a REGISTER that was let in and is more than a plain refresh or a fetch: 401 where its nonce was issued in another life, whose
+   * uses are known only as far as bindings name them; else 0.
+   */
+  askAgain(): number {
+    const { authenticator, out, state } = this;
+    if (authenticator === null || !out.authenticated || authenticator.nonceIsOfThisLife) return 0;
+    return authenticator.askAgain(out, state.key);
   }
 
   private checkCredentials(authenticator: Authenticator, state: AorState): number {

@@ -58,6 +58,8 @@ export interface PoolOptions {
 export interface PoolAuth {
   readonly policy: AuthPolicy;
   readonly nonceGeneration: number;
+  /** A number for the next life of a shard, of 32 bits, that none has had before in this data directory. */
+  nextLife(): number;
   /** The data directory, which has the user store. */
   readonly data: string;
   /** State of a provider (PROVIDER_* of user-lookup), where there is one. */

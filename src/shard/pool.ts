@@ -373,7 +373,7 @@ class RunningPool implements Pool {
       data: auth.data,
       ...(auth.providerState && { providerState: auth.providerState }),
       nonceStart: randomInt(2 ** 22),
-      startedAt: Date.now(), // of this life: a shard that died has forgotten which nonces were used
+      life: auth.nextLife(), // a shard that died has forgotten which nonces were used
       waiting: this.waiting[shard],
     };
   }

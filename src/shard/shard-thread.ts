@@ -47,7 +47,8 @@ export interface AuthTask {
   readonly nonceStart: number;
   /** Of the nonces' keys. */
   readonly generation: number;
-  readonly startedAt: number;
+  /** Number of this life of the shard. */
+  readonly life: number;
   readonly waiting: SharedArrayBuffer;
 }
 
@@ -156,8 +157,8 @@ function openUsers({ data, realms, providerState }: AuthTask): UserTable {
 
 function shardAuth(task: AuthTask, users: UserTable, tell: (news: ShardNews) => void): ShardAuth {
   const room = new WaitingRoom(task.waiting, (message) => tell({ type: 'wait', message }));
-  const { policy, realms, nonceStart, generation, startedAt } = task;
-  return { policy, realms, users, nonceStart, generation, startedAt, wait: (...who) => room.enter(...who) };
+  const { policy, realms, nonceStart, generation, life } = task;
+  return { policy, realms, users, nonceStart, generation, life, wait: (...who) => room.enter(...who) };
 }
 
 /** For one reader: the table as it is, and what brings the news of it. */

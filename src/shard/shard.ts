@@ -391,11 +391,13 @@ export class Shard {
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
-    if (!again && !this.events?.listening && state.findPlain()) {
+    if (!again && state.findPlain()) {
       state.startImage(out);
-      const keepsImage = this.history?.refreshes === true;
+      const keepsImage = this.events?.listening === true || this.history?.refreshes === true;
       if (this.rules.registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
     }
+    const refusedAnew = table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0 ? 0 : this.admission.askAgain();
+    if (refusedAnew !== 0) return refusedAnew;
     if (!this.load()) return this.rules.uas.failed(out);
     state.startRecord(out);
     const status = again ? this.rules.registrar.answerAgain(out) : this.rules.registrar.apply(out);
@@ -423,6 +425,8 @@ export class Shard {
     const { out } = this;
     if (out.answer.overflow) return this.answering.startOver();
     this.state.putRefresh();
+    if (this.events?.listening)
+      this.changes.add(CHANGE_REFRESHED, out.aor, 0, out.aorLength, out.record.bytes, out.record.from, this.now);
     if (this.history?.refreshes)
       this.history.add(CHANGE_REFRESHED, out.aor, 0, 0, out.record.bytes, out.record.from, this.now);
     this.tally.registered(out);

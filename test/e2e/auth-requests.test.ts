@@ -134,6 +134,12 @@ describe('a restart', () => {
     server = await server.restart();
     expectChallenge(await use(3, [THIEF]), true);
     expect((await use(4)).status, 'after SIGKILL').toBe(200);
+    expect((await use(5, [])).status, 'a fetch, which leaves no trace').toBe(200);
+
+    await server.kill9();
+    server = await server.restart();
+    expectChallenge(await use(5, [THIEF]), true);
+    expectChallenge(await use(6, [THIEF]), true);
     expectChallenge(await phone.request(signed(phone, {}, { nonce: idle })), true);
     expect([...(await bound(phone, 'alice@example.com')).keys()]).toEqual(['sip:desk@127.0.0.1:1']);
     phone.close();

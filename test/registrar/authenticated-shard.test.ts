@@ -12,6 +12,9 @@ import { type Answer, type RegisterOptions, register, VirtualShard } from '../su
 const START = Date.UTC(2026, 0, 1);
 const ALICE = '<sip:alice@192.0.2.9>';
 
+/** Each shard is another life. */
+let lives = 0;
+
 function shard({
   store = new MemoryStore(),
   now = START,
@@ -30,7 +33,7 @@ function shard({
       users,
       nonceStart: 0,
       generation,
-      startedAt: now,
+      life: ++lives,
       wait,
     },
   });
@@ -157,6 +160,63 @@ describe('a shard that authenticates', () => {
     expect([1, 2, 3, 4].map((nc) => use(after, nc, thief))).toEqual([401, 401, 401, 401]);
     expect(use(after, 5, '<sip:a@192.0.2.9>')).toBe(200);
     expect(use(after, 1, thief, other), 'no binding names it').toBe(401);
+  });
+
+  it('R7616-3.3-04 takes what it issues, and nothing twice, wherever its clock is set', () => {
+    const s = shard();
+    const login = (nonce: string, cseq: number, nc = 1) =>
+      ask(s, { cseq, contacts: [ALICE], extra: [credentials({ nonce, nc })] });
+    const first = nonceOf(ask(s, {}));
+    expect(login(first, 2).status).toBe(200);
+    let cseq = 2;
+    for (const hours of [-2, 3, -100, 99, -1]) {
+      s.now += hours * 3_600_000;
+      expect(login(first, ++cseq).status, 'used before').toBe(401);
+      const nonce = nonceOf(ask(s, {}));
+      s.now -= 10_000;
+      expect([login(nonce, ++cseq).status, login(nonce, ++cseq).status]).toEqual([200, 401]);
+    }
+  });
+
+  it('R7616-3.3-02 takes no credentials of before a restart with another contact, wherever its clock was', () => {
+    const thief = '<sip:thief@192.0.2.66>';
+    for (const minutes of [-90, -30, 0, 30, 90]) {
+      const store = new MemoryStore();
+      const before = shard({ store });
+      const nonce = nonceOf(ask(before, {}));
+      const bind = { cseq: 2, contacts: [ALICE], extra: [credentials({ nonce, nc: 1 })] };
+      const fetch = { cseq: 3, extra: [credentials({ nonce, nc: 2 })] };
+      const refused = { cseq: 4, extra: ['Require: foo', credentials({ nonce, nc: 3 })] };
+      const unused = nonceOf(ask(before, {}));
+      expect([bind, fetch, refused].map((options) => ask(before, options).status)).toEqual([200, 200, 420]);
+
+      const after = shard({ store, now: START + minutes * 60_000 });
+      after.send(register({ callId: 'first' }));
+      after.now = START + 1000;
+      let cseq = 9;
+      const stolen = (extra: string[], contacts: string[]) => ask(after, { cseq: ++cseq, extra, contacts }).status;
+      for (const { extra } of [bind, fetch, refused, { extra: [credentials({ nonce: unused })] }]) {
+        const login = extra.filter((row) => row.startsWith('Authorization'));
+        expect(stolen(login, [thief]), `${minutes} min`).toBe(401);
+        expect(stolen(login, [`${ALICE};expires=0`])).toBe(401);
+      }
+    }
+  });
+
+  it('R7616-3.3-03 goes on with a nonce from before a restart where the phone asks for no more than it has, else says stale', () => {
+    const store = new MemoryStore();
+    const nonce = nonceOf(ask(shard({ store }), {}));
+    const before = shard({ store });
+    const own = nonceOf(ask(before, {}));
+    expect(ask(before, { cseq: 2, contacts: [ALICE], extra: [credentials({ nonce: own })] }).status).toBe(200);
+    const after = shard({ store, now: START + 60_000 });
+    const go = (nc: number, contacts: string[], of = own) =>
+      ask(after, { cseq: 2 + nc, contacts, extra: [credentials({ nonce: of, nc })] });
+    expect([go(2, [ALICE]).status, go(3, []).status]).toEqual([200, 200]);
+    const moved = go(4, ['<sip:alice@192.0.2.77>']);
+    expect([moved.status, moved.text.includes('stale=true')]).toEqual([401, true]);
+    expect(go(5, ['<sip:alice@192.0.2.77>'], nonceOf(moved)).status).toBe(200);
+    expect(go(6, [ALICE], nonce).status).toBe(401);
   });
 
   it('R3261-10.3-13 says nothing about who is there to those who have no password', () => {

@@ -21,8 +21,8 @@ const SECRET = Uint8Array.from({ length: 32 }, (_, i) => i);
 const REALM = ascii('example.com');
 const ALICE = Uint32Array.of(1, 2, 3, 4);
 
-function nonces({ secret = SECRET, generation = 0, start = 0 } = {}): Nonces {
-  return new Nonces(secret, generation, LIFETIME, KEY, start);
+function nonces({ secret = SECRET, generation = 0, start = 0, life = 1 } = {}): Nonces {
+  return new Nonces(secret, generation, LIFETIME, KEY, start, life);
 }
 
 function issue(from: Nonces, now = NOW, aor = ALICE, realm = REALM): string {
@@ -45,9 +45,9 @@ describe('nonces', () => {
 
   it('R7616-3.3-04 are good on any node that has the secret, also after a restart, for their lifetime', () => {
     const nonce = issue(nonces({ start: 77 }));
-    const other = nonces();
+    const other = nonces({ life: 2 });
     expect(check(other, nonce)).toBe(NONCE_FRESH);
-    expect(other.issuedAt).toBe(NOW);
+    expect([other.issuedAt, other.isOfThisLife]).toEqual([NOW, false]);
     expect(check(other, nonce, NOW + LIFETIME)).toBe(NONCE_FRESH);
     expect(check(other, nonce, NOW + LIFETIME + 1)).toBe(NONCE_STALE);
     expect(check(other, nonce, NOW + 10 * KEY)).toBe(NONCE_STALE);
@@ -97,12 +97,12 @@ describe('nonces', () => {
 });
 
 describe('window', () => {
-  function window({ nonces: rows = 100, size = 64, usedUntil = 0 } = {}): NonceWindow {
-    return new NonceWindow(rows, size, LIFETIME, usedUntil);
+  function window({ nonces: rows = 100, size = 64 } = {}): NonceWindow {
+    return new NonceWindow(rows, size, LIFETIME);
   }
 
-  const use = (w: NonceWindow, id: number, nc: number, issuedAt = NOW, now = NOW) =>
-    w.accept(id, id, issuedAt, nc, now);
+  const use = (w: NonceWindow, id: number, nc: number, issuedAt = NOW, now = NOW, ofThisLife = true) =>
+    w.accept(id, id, issuedAt, ofThisLife, nc, now);
 
   it('R7616-3.3-02 takes each nc once, in any order within 64', () => {
     const w = window();
@@ -140,7 +140,7 @@ describe('window', () => {
 
   it('R3261-26.1.5-01 forgets the oldest where it is full, and never takes it for unused again', () => {
     const w = window({ nonces: 4 });
-    for (let id = 0; id < 6; id++) expect(use(w, id, 1, NOW + id)).toBe(NC_NEW);
+    for (let id = 0; id < 6; id++) expect(use(w, id, 1, NOW + id, NOW + id)).toBe(NC_NEW);
     expect(w.count).toBe(4);
     expect(w.lowWaterMark).toBe(NOW + 1);
     expect([0, 1].map((id) => use(w, id, 2, NOW + id))).toEqual([NC_FORGOTTEN, NC_FORGOTTEN]);
@@ -155,16 +155,23 @@ describe('window', () => {
     for (let id = 0; id < 4; id++) use(w, id, 1);
     const later = NOW + LIFETIME + 1;
     expect(use(w, 9, 1, later, later)).toBe(NC_NEW);
-    expect(w.lowWaterMark).toBe(0);
+    expect(w.lowWaterMark).toBeLessThan(NOW);
     expect(w.count).toBeLessThanOrEqual(4);
   });
 
   it('R7616-3.3-02 takes up what an earlier process saw', () => {
-    const w = window({ usedUntil: NOW });
-    expect(use(w, 1, 7)).toBe(NC_FORGOTTEN);
+    const w = window();
+    const ofBefore = (id: number, nc: number): number => use(w, id, nc, NOW, NOW, false);
+    expect(ofBefore(1, 7)).toBe(NC_FORGOTTEN);
     w.resume(1, 1, NOW, 6, NOW);
-    expect([6, 1, 7, 7].map((nc) => use(w, 1, nc))).toEqual([NC_REPLAYED, NC_REPLAYED, NC_NEW, NC_REPLAYED]);
+    expect([6, 1, 7, 7].map((nc) => ofBefore(1, nc))).toEqual([NC_REPLAYED, NC_REPLAYED, NC_NEW, NC_REPLAYED]);
     expect(use(w, 2, 1, NOW + 1)).toBe(NC_NEW);
+  });
+
+  it('R3261-26.1.5-01 that is full of nonces dated ahead still takes those issued now', () => {
+    const w = window({ nonces: 4 });
+    for (let id = 0; id < 4; id++) w.resume(id, id, NOW + 2 * LIFETIME, 6, NOW);
+    for (let id = 10; id < 20; id++) expect(use(w, id, 1, NOW + id, NOW + id)).toBe(NC_NEW);
   });
 
   it('R3261-26.1.5-01 keeps finding every nonce it holds, whatever came and went', () => {
@@ -175,9 +182,9 @@ describe('window', () => {
         let now = NOW;
         for (const id of list) {
           now += 1;
-          const first = w.accept(id, id & 3, now, 1, now);
+          const first = w.accept(id, id & 3, now, true, 1, now);
           expect([NC_NEW, NC_REPLAYED]).toContain(first);
-          expect(w.accept(id, id & 3, now, 1, now)).toBe(NC_REPLAYED);
+          expect(w.accept(id, id & 3, now, true, 1, now)).toBe(NC_REPLAYED);
           expect(w.count).toBeLessThanOrEqual(16);
         }
       }),

@@ -1,8 +1,9 @@
 // An authenticator with a few users in memory, in virtual time: text in, what it decided out.
 
 import { type AuthPolicy, DEFAULT_AUTH_POLICY } from '../../src/registrar/auth-policy.ts';
-import { AUTH_PENDING, Authenticator, type NonceFloors } from '../../src/registrar/authenticator.ts';
+import { AUTH_PENDING, Authenticator } from '../../src/registrar/authenticator.ts';
 import { type CredentialSource, HA1_BYTES, USER_UNKNOWN } from '../../src/registrar/credential-source.ts';
+import type { NonceFloors } from '../../src/registrar/nonce-uses.ts';
 import { Outbox } from '../../src/registrar/outbox.ts';
 import { E_OK } from '../../src/sip/parse-error.ts';
 import { parse } from '../../src/sip/parser.ts';
@@ -91,7 +92,7 @@ export interface AuthenticationOptions {
   readonly others?: Readonly<Record<string, readonly string[]>>;
   readonly secret?: Uint8Array;
   readonly generation?: number;
-  readonly startedAt?: number;
+  readonly life?: number;
   readonly floors?: NonceFloors;
 }
 
@@ -124,6 +125,7 @@ export class Authentication {
     this.authenticator = new Authenticator({
       secret: SECRET,
       nonceStart: 0,
+      life: 1,
       ...options,
       policy: { ...DEFAULT_AUTH_POLICY, ...options.policy },
       realms,

@@ -1,0 +1,75 @@
+// The nonces of one life of a shard: issued, checked, and each nc taken once (RFC 7616 §3.3, §3.4). What other lives saw used is asked
+// of the AOR's record. Ages are told by a time that goes on where the machine's clock is set back.
+// @hot
+
+import type { AuthPolicy } from './auth-policy.ts';
+import { Nonces } from './nonce.ts';
+import { NC_FORGOTTEN, NonceWindow } from './nonce-window.ts';
+import { SteadyTime } from './steady-time.ts';
+
+/** What an earlier life wrote down about used nonces. */
+export interface NonceFloors {
+  /** The highest nc that the record of the AOR under decision names for this nonce; -1 where it does not name it. */
+  highestNc(idHigh: number, idLow: number): number;
+}
+
+export interface NonceOptions {
+  readonly policy: AuthPolicy;
+  /** 32 bytes, the same on every shard and node. */
+  readonly secret: Uint8Array;
+  /** Number of the nonces' keys; another one ends every nonce. */
+  readonly generation?: number;
+  /** Where this shard's nonces begin to count: any number that differs between shards and processes. */
+  readonly nonceStart: number;
+  /** Of this memory of used nonces, 32 bits: a number that no other life has or had. */
+  readonly life: number;
+  /** Nonces of other lives count only where the floors name them. */
+  readonly floors?: NonceFloors;
+}
+
+export class NonceUses {
+  /** Of the nonce that was checked last: `idHigh`, `idLow`, `isOfThisLife`. */
+  readonly nonces: Nonces;
+  private readonly window: NonceWindow;
+  private readonly floors: NonceFloors | null;
+  private readonly time = new SteadyTime();
+
+  constructor({ policy, secret, generation, nonceStart, life, floors }: NonceOptions) {
+    const { nonceLifetimeMs, nonceKeyMs, usedNoncesMax, ncWindow } = policy;
+    this.nonces = new Nonces(secret, generation ?? 0, nonceLifetimeMs, nonceKeyMs, nonceStart, life);
+    this.window = new NonceWindow(usedNoncesMax, ncWindow, nonceLifetimeMs);
+    this.floors = floors ?? null;
+  }
+
+  /** Makes a nonce for the AOR in the realm and returns its text, good until the next one. */
+  issue(aorKey: Uint32Array, realm: Uint8Array, realmLength: number, clock: number): Uint8Array {
+    this.nonces.issue(aorKey, realm, realmLength, this.time.at(clock));
+    return this.nonces.text;
+  }
+
+  /** What bytes[at, end) is for the AOR and the realm: NONCE_*. */
+  check(
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    aorKey: Uint32Array,
+    realm: Uint8Array,
+    realmLength: number,
+    clock: number,
+  ): number {
+    return this.nonces.check(bytes, at, end, aorKey, realm, realmLength, this.time.at(clock));
+  }
+
+  /** Notes the use of the nonce checked last: NC_*. */
+  use(nc: number, clock: number): number {
+    const { window, floors } = this;
+    const { idHigh, idLow, issuedAt, isOfThisLife } = this.nonces;
+    const now = this.time.at(clock);
+    const use = window.accept(idHigh, idLow, issuedAt, isOfThisLife, nc, now);
+    if (use !== NC_FORGOTTEN || floors === null) return use;
+    const floor = floors.highestNc(idHigh, idLow);
+    if (floor < 0) return use;
+    window.resume(idHigh, idLow, issuedAt, floor, now);
+    return window.accept(idHigh, idLow, issuedAt, isOfThisLife, nc, now);
+  }
+}

@@ -1,0 +1,14 @@
+// Time for what must neither come back nor last for ever when the machine's clock is set: it goes on where the clock goes back.
+// @hot
+
+export class SteadyTime {
+  private last = Number.NEGATIVE_INFINITY;
+  private ahead = 0;
+
+  /** @param clock epoch ms; what it was set back by is made up for. Returns ms that never shrink. */
+  at(clock: number): number {
+    if (clock < this.last) this.ahead += this.last - clock;
+    this.last = clock;
+    return clock + this.ahead;
+  }
+}
