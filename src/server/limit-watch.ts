@@ -2,7 +2,7 @@
 // log at 80%, and once when it is over. What follows from a limit that is reached is health's (/readyz) and the listeners'.
 
 import { readdirSync, readFileSync, statfsSync } from 'node:fs';
-import { totalmem } from 'node:os';
+import { memoryLimit } from '../transport/memory-limit.ts';
 import type { Log } from './log.ts';
 
 /** Share of a limit from which on there is an alarm, and below which it ends. */
@@ -71,17 +71,11 @@ export class LimitWatch {
 /** @param data directory whose disk counts @param connections open ones, and how many there may be */
 export function systemLimits(data: string, connections: () => readonly [used: number, max: number]): LimitSource {
   return () => ({
-    memory: [process.memoryUsage.rss(), memoryMax()],
+    memory: [process.memoryUsage.rss(), memoryLimit()],
     disk: diskOf(data),
     connections: connections(),
     file_descriptors: descriptors(),
   });
-}
-
-/** What a container may have, else what the machine has. */
-function memoryMax(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
 }
 
 /** Blocks that root alone may use count as used. */

@@ -12,6 +12,8 @@ const connections = z.strictObject(
     'idle-seconds': integer(1, 86_400).optional(),
     'message-seconds': integer(1, 300).optional(),
     'unsent-bytes': integer(65_536, 1 << 26).optional(),
+    'header-bytes': integer(512, 65_535).optional(),
+    'incomplete-bytes': integer(1 << 20, 2 ** 40).optional(),
   },
   section,
 );
@@ -43,6 +45,8 @@ export function fillStreams(raw: z.output<typeof connections>): StreamPolicy {
     idleMs: raw['idle-seconds'] === undefined ? d.idleMs : raw['idle-seconds'] * 1000,
     messageMs: raw['message-seconds'] === undefined ? d.messageMs : raw['message-seconds'] * 1000,
     unsentBytesMax: raw['unsent-bytes'] ?? d.unsentBytesMax,
+    headBytesMax: raw['header-bytes'] ?? d.headBytesMax,
+    incompleteBytesMax: raw['incomplete-bytes'] ?? d.incompleteBytesMax,
   };
 }
 
@@ -85,6 +89,8 @@ export function effectiveStreams(policy: StreamPolicy): Record<string, unknown> 
     'idle-seconds': policy.idleMs / 1000,
     'message-seconds': policy.messageMs / 1000,
     'unsent-bytes': policy.unsentBytesMax,
+    'header-bytes': policy.headBytesMax,
+    'incomplete-bytes': policy.incompleteBytesMax,
   };
 }
 

@@ -199,9 +199,12 @@ class RunningPool implements Pool {
   }
 
   private tellOpening(): void {
-    const sum = (name: 'opened' | 'to_open') =>
-      this.parts.counters.reduce((total, memory) => total + new Float64Array(memory)[COUNTER[name]], 0);
-    this.options.opening?.(sum('opened'), sum('to_open'));
+    this.options.opening?.(this.sum('opened'), this.sum('to_open'));
+  }
+
+  /** Of all shards' own counts. */
+  private sum(name: keyof typeof COUNTER): number {
+    return this.parts.counters.reduce((total, memory) => total + new Float64Array(memory)[COUNTER[name]], 0);
   }
 
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined> {
@@ -241,8 +244,8 @@ class RunningPool implements Pool {
 
   get connections(): Readonly<FlowCounts> {
     const { counts } = this.main.streams.flows;
-    const pings = this.parts.counters.reduce((sum, memory) => sum + new Float64Array(memory)[COUNTER.pings], 0);
-    return { ...counts, pings: counts.pings + pings };
+    const [pings, skipped] = [this.sum('pings'), this.sum('skipped_bytes')];
+    return { ...counts, pings: counts.pings + pings, skippedBytes: counts.skippedBytes + skipped };
   }
 
   reload(): void {
@@ -403,6 +406,7 @@ class RunningPool implements Pool {
       liveFlows: parts.liveFlows,
       flowRows: parts.flowRows,
       ...(parts.epolls.length > 0 && { epoll: parts.epolls[shard] }),
+      framing: this.main.streams.framing,
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
       history: parts.histories[shard],

@@ -15,6 +15,7 @@ import * as abi from '../transport/linux-abi.ts';
 import { TcpEnd } from '../transport/linux-tcp.ts';
 import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../transport/linux-udp.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
+import type { FramingLimits } from '../transport/stream-policy.ts';
 import type { ShardAuth } from './admission.ts';
 import { createAorReader } from './aor-key.ts';
 import { Bell, FlagWait, flagWake } from './bell.ts';
@@ -79,6 +80,7 @@ export interface ShardTask {
   readonly flowRows: FlowRows;
   /** Where it learns of connections that it reads itself. */
   readonly epoll?: number;
+  readonly framing: FramingLimits;
   readonly history: SharedArrayBuffer | undefined;
   readonly talkers: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
@@ -228,6 +230,7 @@ function openTcp(
       live: new LiveFlows(task.liveFlows),
       rows: task.flowRows,
       messageBytesMax: task.policy.messageBytesMax,
+      framing: task.framing,
       accepted: (descriptor, peers) => {
         fd[0] = descriptor;
         return forwarding.tellMain(RING_ACCEPTED, fdBytes, peers);
@@ -235,6 +238,9 @@ function openTcp(
       news: (pairs) => forwarding.tellMain(RING_FLOW_NEWS, pairs, nobody),
       pinged: () => {
         counters[COUNTER.pings]++;
+      },
+      skipped: (bytes) => {
+        counters[COUNTER.skipped_bytes] += bytes;
       },
     },
     shard.peers,

@@ -5,14 +5,20 @@ import { createPeers, type Peers } from '../registrar/peers.ts';
 import { TrustedSources } from '../registrar/trusted-sources.ts';
 import type { FlowNumbers } from '../transport/flow-tokens.ts';
 import { Flows } from '../transport/flows.ts';
+import { HalfMessages } from '../transport/half-messages.ts';
 import { type InheritedSocket, socketsFor } from '../transport/inherited-sockets.ts';
 import { parseIp } from '../transport/ip-address.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { LiveFlows } from '../transport/live-flows.ts';
 import { NativeConnection, type NativeTcp, NativeTcpListener } from '../transport/native-tcp.ts';
 import { Paced } from '../transport/paced.ts';
-import type { StreamEvents, StreamListener, StreamListenerOptions } from '../transport/stream-listener.ts';
-import type { StreamPolicy } from '../transport/stream-policy.ts';
+import type {
+  HalfConnection,
+  StreamEvents,
+  StreamListener,
+  StreamListenerOptions,
+} from '../transport/stream-listener.ts';
+import { type FramingLimits, framingLimits, type StreamPolicy } from '../transport/stream-policy.ts';
 import { openTcpListener } from '../transport/tcp-listener.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
 import { openTlsListener } from '../transport/tls-listener.ts';
@@ -57,9 +63,12 @@ export type StreamParts = Pick<SharedParts, 'native' | 'epolls' | 'flowRows' | '
 
 export class StreamEnd implements StreamEvents {
   readonly flows: Flows;
+  /** Of this thread, and of each shard where they read connections. */
+  readonly framing: FramingLimits;
   /** Read by listeners and connections at every use, so that a change counts at once. */
   private readonly policy: StreamPolicy;
   private readonly options: StreamEndOptions;
+  private readonly halves: HalfMessages<HalfConnection>;
   private readonly rings: ShardRings;
   private readonly listeners: StreamListener[] = [];
   /** Where shards read and write TCP themselves. */
@@ -84,6 +93,8 @@ export class StreamEnd implements StreamEvents {
     }
     this.policy = { ...options.policy };
     this.options = options;
+    this.framing = framingLimits(this.policy, epolls.length > 0 ? options.shards + 1 : 1);
+    this.halves = new HalfMessages(this.framing.incompleteBytesMax, (connection) => connection.crowdedOut());
     this.rings = rings;
     this.endings = Array.from({ length: options.shards }, () => new EndedFlows());
     this.flows = new Flows(new LiveFlows(parts.liveFlows), options.numbers, this.policy, rows);
@@ -158,11 +169,11 @@ export class StreamEnd implements StreamEvents {
   }
 
   private async open(address: ListenAddress, listener: number): Promise<StreamListener> {
-    const { policy } = this;
+    const { flows, policy, halves } = this;
     const { messageBytesMax } = this.options;
     const [inherited] = socketsFor(this.options.inherited ?? [], address);
     const given = inherited === undefined ? {} : { inherited };
-    const options = { address, listener, flows: this.flows, events: this, policy, messageBytesMax, ...given };
+    const options = { address, listener, flows, events: this, policy, halves, messageBytesMax, ...given };
     const opened = await this.opened(options);
     this.listeners.push(opened);
     return opened;

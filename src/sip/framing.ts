@@ -1,5 +1,5 @@
 // Where messages begin and end in a stream (RFC 3261 §18.3): by the empty line and Content-Length, keep-alives between them
-// (RFC 5626 §3.5.1). Bytes in, bounds out; what stands in a message is the parser's. Lines end where the parser ends them.
+// (RFC 5626 §3.5.1), and what else phones send there to keep a path open. Bytes in, bounds out; what stands in a message is the parser's. Lines end where the parser ends them.
 // @hot
 
 import { CLASS, COLON, DIGIT, isText, LWS, skip, TAB, TOKEN } from './scanner.ts';
@@ -19,6 +19,13 @@ export const FRAME_TOO_LARGE = 4;
 /** No SIP at all; nothing to answer. */
 const FRAME_NOT_SIP = 5;
 
+/**
+ * Bytes that are skipped between two messages: NUL, CR, LF, space and tab, which phones send to keep a path open. A message or a
+ * double CRLF begins the count anew. More of them are no keep-alive, and end the connection.
+ */
+export const FILLER_BYTES_MAX = 4096;
+
+const NUL = 0;
 const CR = 0x0d;
 const LF = 0x0a;
 const SP = 0x20;
@@ -34,8 +41,12 @@ export class Framer {
   /** Bounds of what `next` found; `end` is where to go on, whatever it found. */
   at = 0;
   end = 0;
-  /** Bytes of CRLFs since the last message or ping: 0 to 3. */
+  /** Bytes of filler that have been skipped; whoever counts them sets this back to 0. */
+  skipped = 0;
+  /** Bytes of CRLFs since the last message, ping or filler: 0 to 3. */
   private blank = 0;
+  /** Bytes of filler since the last message or ping. */
+  private filler = 0;
   /** Start of the first line not yet looked at. */
   private line = 0;
   /** Behind the LF last looked for. */
@@ -52,17 +63,21 @@ export class Framer {
 
   /** Whether it remembers nothing: any other could take its place. */
   get isFresh(): boolean {
-    return this.scanned === 0 && this.blank === 0;
+    return this.scanned === 0 && this.blank === 0 && this.filler === 0;
   }
 
-  /** Looks at bytes[at, end). After FRAME_MORE it is called again with the same message's bytes from `this.at` on, and more. */
-  next(bytes: Uint8Array, at: number, end: number, bytesMax: number): number {
+  /**
+   * Looks at bytes[at, end). After FRAME_MORE it is called again with the same message's bytes from `this.at` on, and more.
+   * @param bytesMax of a message @param headMax of what comes up to its empty line
+   */
+  next(bytes: Uint8Array, at: number, end: number, bytesMax: number, headMax: number): number {
     let p = at;
     if (this.scanned === 0) {
       p = this.skipBlank(bytes, at, end);
       if (p < 0) return this.found(FRAME_NOT_SIP, at, end);
       if (this.blank === CRLFCRLF_BYTES) {
         this.blank = 0;
+        this.filler = 0;
         return this.found(FRAME_PING, p, p);
       }
       if (p === end) return this.found(FRAME_MORE, end, end);
@@ -71,7 +86,7 @@ export class Framer {
     }
     this.at = p;
     if (this.total === 0) {
-      const outcome = this.head(bytes, p, end, bytesMax);
+      const outcome = this.head(bytes, p, end, bytesMax, headMax < bytesMax ? headMax : bytesMax);
       if (outcome !== FRAME_MESSAGE) return outcome;
     }
     if (end - p < this.total) return FRAME_MORE;
@@ -81,8 +96,8 @@ export class Framer {
   }
 
   /** Looks for the end of the head; FRAME_MESSAGE: `total` is known. */
-  private head(bytes: Uint8Array, start: number, end: number, bytesMax: number): number {
-    const limit = end - start > bytesMax ? start + bytesMax : end;
+  private head(bytes: Uint8Array, start: number, end: number, bytesMax: number, headMax: number): number {
+    const limit = end - start > headMax ? start + headMax : end;
     let line = start + this.line;
     for (let p = start + this.scanned; p < limit; p++) {
       if (bytes[p] !== LF) continue;
@@ -91,7 +106,7 @@ export class Framer {
       this.takeLine(bytes, start, line, p);
       line = p + 1;
     }
-    if (limit < end || end - start === bytesMax) return this.found(FRAME_TOO_LARGE, start, limit);
+    if (limit < end || end - start === headMax) return this.found(FRAME_TOO_LARGE, start, limit);
     this.line = line - start;
     this.scanned = end - start;
     return FRAME_MORE;
@@ -117,13 +132,21 @@ export class Framer {
     this.lengthAt = this.lengthAt === ABSENT ? colon + 1 - start : MALFORMED;
   }
 
-  /** Behind the CRLFs at `at`, as many as make a ping at most; -1 where there is another control character or half a CRLF. */
+  /** Behind the CRLFs and filler at `at`, up to the end of a ping at most; -1 where there is too much filler. */
   private skipBlank(bytes: Uint8Array, at: number, end: number): number {
     let p = at;
     while (p < end && this.blank < CRLFCRLF_BYTES) {
-      const wanted = (this.blank & 1) === 0 ? CR : LF;
-      if (bytes[p] !== wanted) return wanted === LF ? -1 : p;
-      this.blank++;
+      const byte = bytes[p];
+      if (byte === ((this.blank & 1) === 0 ? CR : LF)) this.blank++;
+      else if (!isFiller(byte)) return p;
+      else {
+        const begins = byte === CR ? 1 : 0;
+        const skipped = this.blank + 1 - begins;
+        this.blank = begins;
+        this.skipped += skipped;
+        this.filler += skipped;
+        if (this.filler > FILLER_BYTES_MAX) return -1;
+      }
       p++;
     }
     return p;
@@ -134,6 +157,7 @@ export class Framer {
     this.scanned = 0;
     this.lengthAt = ABSENT;
     this.total = 0;
+    this.filler = 0;
   }
 
   private found(outcome: number, at: number, end: number): number {
@@ -141,6 +165,10 @@ export class Framer {
     this.end = end;
     return outcome;
   }
+}
+
+function isFiller(byte: number): boolean {
+  return byte === NUL || byte === CR || byte === LF || byte === SP || byte === TAB;
 }
 
 /** A request line ends with a SIP version, a status line begins with one; of whatever version. */

@@ -12,6 +12,8 @@ export const FLOW_UNREAD = 3;
 export const FLOW_NOT_SIP = 4;
 /** No usable length, or too long: answered, but nothing behind it can be read. */
 export const FLOW_BAD_FRAME = 5;
+/** Its half message was the oldest when there was no more room for such. */
+export const FLOW_CROWDED = 6;
 
 export interface FlowRows {
   /** Written by the main thread. */

@@ -48,9 +48,13 @@ export interface FlowCounts {
   /** Ended because nothing behind could be read: no SIP at all, or no usable length. */
   notSip: number;
   badFrame: number;
+  /** Ended because its half message was the oldest when there was no more room for such. */
+  crowded: number;
   tlsFailed: number;
   /** Double CRLFs that came. */
   pings: number;
+  /** Bytes between messages that were neither that nor SIP, and have been skipped. */
+  skippedBytes: number;
 }
 
 export class Flows {
@@ -68,8 +72,10 @@ export class Flows {
     unread: 0,
     notSip: 0,
     badFrame: 0,
+    crowded: 0,
     tlsFailed: 0,
     pings: 0,
+    skippedBytes: 0,
   };
   private readonly live: LiveFlows;
   private readonly policy: StreamPolicy;

@@ -5,10 +5,20 @@
 import { copyPeer, createPeers, type Peers, TRANSPORT_TCP } from '../registrar/peers.ts';
 import { FRAME_MESSAGE, FRAME_MORE, FRAME_NO_LENGTH, FRAME_PING, FRAME_TOO_LARGE, Framer } from '../sip/framing.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
-import { FLOW_BAD_FRAME, FLOW_BROKEN, FLOW_ENDED, FLOW_NOT_SIP, FLOW_UNREAD, type FlowRows } from './flow-rows.ts';
+import {
+  FLOW_BAD_FRAME,
+  FLOW_BROKEN,
+  FLOW_CROWDED,
+  FLOW_ENDED,
+  FLOW_NOT_SIP,
+  FLOW_UNREAD,
+  type FlowRows,
+} from './flow-rows.ts';
+import { type Half, HalfMessages } from './half-messages.ts';
 import * as abi from './linux-abi.ts';
 import type { Datagrams } from './linux-udp.ts';
 import type { LiveFlows } from './live-flows.ts';
+import type { FramingLimits } from './stream-policy.ts';
 
 /** Bytes taken from one connection at a time, so that no other waits for long. */
 const STAGE_BYTES = 16_384;
@@ -26,16 +36,19 @@ export interface TcpParts {
   readonly live: LiveFlows;
   readonly rows: FlowRows;
   readonly messageBytesMax: number;
+  readonly framing: FramingLimits;
   /** Tells the main thread of a connection, its peer the one row; or of an errno, negative. False: it cannot hear that now. */
   accepted(fd: number, peers: Peers): boolean;
   /** Tells the main thread: words in pairs, a token and what is known of it (FLOW_*). False: it cannot hear that now. */
   news(pairs: Uint8Array): boolean;
   /** A double CRLF has come. */
   pinged(): void;
+  /** So many bytes between messages were no such thing, and have been skipped. */
+  skipped(bytes: number): void;
 }
 
 /** Bytes of a message that is not whole, or not taken yet. */
-interface Partial {
+interface Partial extends Half {
   readonly token: number;
   readonly framer: Framer;
   bytes: Uint8Array | null;
@@ -57,6 +70,7 @@ export class TcpEnd {
   /** By slot of the flow: whether `partials` has something of it. */
   private readonly held: Uint8Array;
   private readonly partials = new Map<number, Partial>();
+  private readonly halves: HalfMessages<Partial>;
   /** Tokens of those that wait. */
   private unfinished: number[] = [];
   private spareFramer = new Framer();
@@ -72,6 +86,9 @@ export class TcpEnd {
     this.peers = peers;
     this.lengths = lengths;
     this.held = new Uint8Array(parts.live.slots);
+    this.halves = new HalfMessages(parts.framing.incompleteBytesMax, ({ token }) =>
+      this.stop(token, token & (parts.live.slots - 1), FLOW_CROWDED),
+    );
     this.pong.bytes[0] = 13;
     this.pong.bytes[1] = 10;
   }
@@ -198,18 +215,19 @@ export class TcpEnd {
     }
     const rest = this.frames(this.spareFramer, this.stage.bytes, got, token, row);
     if (rest < 0 || (rest === got && this.spareFramer.isFresh)) return;
-    const begun = { token, framer: this.spareFramer, bytes: null, length: 0, waits: false };
+    const begun = { token, framer: this.spareFramer, bytes: null, length: 0, waits: false, halfBytes: 0 };
     this.spareFramer = new Framer();
     this.partials.set(row, begun);
     this.held[row] = 1;
     keep(begun, this.stage.bytes, rest, got);
-    this.mark(begun, row);
+    this.mark(begun, row, true);
   }
 
   /** Hands on what is whole of the bytes kept. */
   private goOn(partial: Partial, row: number): void {
     const { bytes, length } = partial;
     if (bytes === null) return;
+    const first = this.slot;
     const rest = this.frames(partial.framer, bytes, length, partial.token, row);
     if (rest < 0) return;
     if (rest > 0) bytes.copyWithin(0, rest, length);
@@ -218,17 +236,24 @@ export class TcpEnd {
       partial.bytes = null;
       if (partial.framer.isFresh) this.drop(row);
     }
-    this.mark(partial, row);
+    this.mark(partial, row, this.slot !== first);
   }
 
-  /** Notes for the main thread since when a message is under way, and for the next batch what is left to hand on. */
-  private mark(partial: Partial, row: number): void {
+  /**
+   * Notes for the main thread since when a message is under way, and for the next batch what is left to hand on.
+   * @param anew whether what is under way has only begun
+   */
+  private mark(partial: Partial, row: number, anew: boolean): void {
     const { messageSince } = this.parts.rows;
     const waits = partial.length > 0 && this.slot === SLOT_COUNT;
     if (waits && !partial.waits) this.unfinished.push(partial.token);
     partial.waits = waits;
-    if (!waits && !partial.framer.inMessage) messageSince[row] = 0;
-    else if (messageSince[row] === 0) messageSince[row] = this.now;
+    const isHalf = !waits && partial.framer.inMessage;
+    if (!waits && !isHalf) messageSince[row] = 0;
+    else if (anew || messageSince[row] === 0) messageSince[row] = this.now;
+    if (!isHalf || partial.bytes === null) return this.halves.ended(partial);
+    this.halves.keeps(partial, partial.bytes.length, anew);
+    this.halves.trim();
   }
 
   private finishSome(): void {
@@ -247,8 +272,9 @@ export class TcpEnd {
   private frames(framer: Framer, bytes: Uint8Array, end: number, token: number, row: number): number {
     let at = 0;
     while (at < end && this.slot < SLOT_COUNT) {
-      const outcome = framer.next(bytes, at, end, this.parts.messageBytesMax);
+      const outcome = framer.next(bytes, at, end, this.parts.messageBytesMax, this.parts.framing.headBytesMax);
       at = framer.end;
+      if (framer.skipped > 0) this.countSkipped(framer);
       if (outcome === FRAME_MESSAGE) this.hand(bytes, framer.at, at, row);
       else if (outcome === FRAME_PING) this.answerPing(row);
       else if (outcome === FRAME_MORE) return framer.at;
@@ -261,6 +287,11 @@ export class TcpEnd {
       }
     }
     return at;
+  }
+
+  private countSkipped(framer: Framer): void {
+    this.parts.skipped(framer.skipped);
+    framer.skipped = 0;
   }
 
   private hand(bytes: Uint8Array, at: number, end: number, row: number): void {
@@ -298,6 +329,8 @@ export class TcpEnd {
   private drop(row: number): void {
     if (this.held[row] === 0) return;
     this.held[row] = 0;
+    const partial = this.partials.get(row);
+    if (partial !== undefined) this.halves.ended(partial);
     this.partials.delete(row);
   }
 

@@ -2,7 +2,7 @@
 // who may come in, ends who is silent, slow or gone, and closes descriptors once no shard can still have them in hand.
 
 import type { Peers } from '../registrar/peers.ts';
-import { FLOW_BAD_FRAME, FLOW_ENDED, FLOW_NOT_SIP, FLOW_UNREAD, type FlowRows } from './flow-rows.ts';
+import { FLOW_BAD_FRAME, FLOW_CROWDED, FLOW_ENDED, FLOW_NOT_SIP, FLOW_UNREAD, type FlowRows } from './flow-rows.ts';
 import type { Connection } from './flows.ts';
 import { bindError, formatIp, formatListener, parseIp } from './ip-address.ts';
 import * as abi from './linux-abi.ts';
@@ -18,6 +18,8 @@ const FAREWELL_MS = 10;
 /** And how many: some two milliseconds of work. */
 const FAREWELLS_MAX = 256;
 /** How long answers may still take once the other end has said its last, or said what could not be read. */
+const ANSWERS_MS = 10_000;
+/** How long a peer that was told no more is listened to: what is not read when a socket closes may cost it our last answers. */
 const LINGER_MS = 2000;
 /** How soon a listener is tried again when there are no more descriptors. */
 const ACCEPT_AGAIN_MS = 100;
@@ -107,16 +109,18 @@ export class NativeTcpListener implements StreamListener {
     if (what === FLOW_UNREAD) counts.unread++;
     else if (what === FLOW_NOT_SIP) counts.notSip++;
     else if (what === FLOW_BAD_FRAME) counts.badFrame++;
+    else if (what === FLOW_CROWDED) counts.crowded++;
     connection.isWatched = what === FLOW_UNREAD;
-    connection.lingers = what === FLOW_BAD_FRAME;
-    const graceful = what === FLOW_ENDED || what === FLOW_BAD_FRAME;
+    connection.lingers = what === FLOW_BAD_FRAME || what === FLOW_NOT_SIP;
+    // Whatever came whole before is answered.
+    const graceful = connection.lingers || what === FLOW_ENDED || what === FLOW_CROWDED;
     if (graceful && this.unanswered(connection) > 0) this.finish(connection);
     else this.end(connection);
   }
 
   /** Reads no more; what was asked is still answered. */
   finish(connection: NativeConnection): void {
-    connection.endsAt = Date.now() + LINGER_MS;
+    connection.endsAt = Date.now() + ANSWERS_MS;
     this.ending.add(connection);
     this.look();
   }

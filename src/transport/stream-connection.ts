@@ -4,12 +4,16 @@
 import type { Socket } from 'node:net';
 import { FRAME_MESSAGE, FRAME_MORE, FRAME_NO_LENGTH, FRAME_PING, FRAME_TOO_LARGE, Framer } from '../sip/framing.ts';
 import type { Connection } from './flows.ts';
-import type { StreamListenerOptions } from './stream-listener.ts';
+import type { HalfConnection, StreamListenerOptions } from './stream-listener.ts';
 
 const PONG = Buffer.from('\r\n');
 const PENDING_BYTES_MIN = 2048;
 /** How long answers may still take once the other end has said its last, or said what could not be read. */
+const ANSWERS_MS = 10_000;
+/** How long a socket without a flow waits for the other end. */
 const LINGER_MS = 2000;
+/** What is read and forgotten of a connection that ends: a socket that closes over unread bytes may cost the peer our last answers. */
+const DRAINED_BYTES_MAX = 64 << 10;
 
 /** A socket knows its connection; so its listeners are functions that all sockets share. */
 interface OwnedSocket extends Socket {
@@ -24,8 +28,9 @@ export interface ConnectionOptions extends StreamListenerOptions {
   leaving(connection: StreamConnection): void;
 }
 
-export class StreamConnection implements Connection {
+export class StreamConnection implements Connection, HalfConnection {
   token = 0;
+  halfBytes = 0;
   /** When bytes last came, and when the first of the message under way did, 0 without one; epoch ms. */
   heardAt = Date.now();
   messageSince = 0;
@@ -40,6 +45,9 @@ export class StreamConnection implements Connection {
   private waiting = 0;
   private reading = true;
   private ending = false;
+  private drained = 0;
+  /** Whether a message has been handed on since bytes last came. */
+  private handed = false;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.socket = socket;
@@ -64,6 +72,7 @@ export class StreamConnection implements Connection {
   }
 
   closed(): void {
+    this.options.halves.ended(this);
     this.options.gone(this);
   }
 
@@ -93,9 +102,9 @@ export class StreamConnection implements Connection {
 
   /** Bytes have come. */
   receive(chunk: Buffer): void {
-    if (this.ending) return;
-    const now = Date.now();
-    this.heardAt = now;
+    if (this.ending) return this.drain(chunk.length);
+    this.heardAt = Date.now();
+    this.handed = false;
     if (this.pending === null) {
       const rest = this.frames(chunk, 0, chunk.length);
       if (rest < chunk.length) this.keep(chunk, rest, chunk.length);
@@ -103,14 +112,15 @@ export class StreamConnection implements Connection {
       this.keep(chunk, 0, chunk.length);
       if (this.reading) this.pendingFrames();
     }
-    if (!this.framer.inMessage) this.messageSince = 0;
-    else if (this.messageSince === 0) this.messageSince = now;
+    this.noteHalf();
   }
 
   resume(): void {
     if (this.reading || this.ending) return;
     this.reading = true;
+    this.handed = false;
     if (this.pending !== null) this.pendingFrames();
+    this.noteHalf();
     if (this.reading) this.socket.resume();
   }
 
@@ -120,8 +130,7 @@ export class StreamConnection implements Connection {
    */
   ended(): void {
     if (this.ending || this.waiting > 0) return this.finish();
-    this.ending = true;
-    this.pending = null;
+    this.stopReading();
     this.options.gone(this);
     this.options.leaving(this);
   }
@@ -132,20 +141,48 @@ export class StreamConnection implements Connection {
     setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
   }
 
-  /** Reads no more; what was asked is still answered. */
+  /** Takes in no more; what was asked is still answered. */
   finish(): void {
     if (this.ending) return;
-    this.ending = true;
-    this.pending = null;
-    this.socket.pause();
+    this.stopReading();
+    this.socket.resume();
     if (this.waiting === 0) this.socket.end();
-    setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
+    setTimeout(() => this.socket.destroy(), this.waiting === 0 ? LINGER_MS : ANSWERS_MS).unref();
+  }
+
+  crowdedOut(): void {
+    this.options.flows.counts.crowded++;
+    this.finish();
   }
 
   close(): void {
+    this.stopReading();
+    this.socket.end();
+  }
+
+  private stopReading(): void {
     this.ending = true;
     this.pending = null;
-    this.socket.end();
+    this.messageSince = 0;
+    this.options.halves.ended(this);
+  }
+
+  private drain(bytes: number): void {
+    this.drained += bytes;
+    if (this.drained <= DRAINED_BYTES_MAX) return;
+    if (this.waiting === 0) this.socket.destroy();
+    else this.socket.pause();
+  }
+
+  /** Notes what is under way, and since when. */
+  private noteHalf(): void {
+    if (this.ending) return;
+    const { halves } = this.options;
+    if (!this.framer.inMessage) this.messageSince = 0;
+    else if (this.handed || this.messageSince === 0) this.messageSince = Date.now();
+    if (!this.framer.inMessage || this.pending === null) return halves.ended(this);
+    halves.keeps(this, this.pending.length, this.handed);
+    halves.trim();
   }
 
   private pendingFrames(): void {
@@ -166,8 +203,10 @@ export class StreamConnection implements Connection {
     const { framer, options } = this;
     let at = from;
     while (at < end && this.reading) {
-      const outcome = framer.next(bytes, at, end, options.messageBytesMax);
+      const outcome = framer.next(bytes, at, end, options.messageBytesMax, options.policy.headBytesMax);
       at = framer.end;
+      options.flows.counts.skippedBytes += framer.skipped;
+      framer.skipped = 0;
       if (outcome === FRAME_MORE) return framer.at;
       if (outcome === FRAME_PING) {
         this.pong();
@@ -194,6 +233,7 @@ export class StreamConnection implements Connection {
   private hand(bytes: Buffer, at: number, end: number): boolean {
     if (this.options.events.message(this.token, bytes, at, end)) {
       this.waiting++;
+      this.handed = true;
       return true;
     }
     this.pause();

@@ -2,6 +2,7 @@
 // a flow has ended, and takes nothing in while it is paused. How bytes become messages is each listener's own.
 
 import type { Flows } from './flows.ts';
+import type { Half, HalfMessages } from './half-messages.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { StreamPolicy } from './stream-policy.ts';
 
@@ -17,6 +18,12 @@ export interface StreamEvents {
   error(listener: number, error: Error): void;
   /** Something worth a line in the log. */
   notice(event: string, fields: Record<string, unknown>): void;
+}
+
+/** A connection that the main thread reads. */
+export interface HalfConnection extends Half {
+  /** Its half message is the oldest, and there is no more room for such: it ends. */
+  crowdedOut(): void;
 }
 
 export interface StreamListener {
@@ -39,6 +46,8 @@ export interface StreamListenerOptions {
   readonly flows: Flows;
   readonly events: StreamEvents;
   readonly policy: StreamPolicy;
+  /** What is kept of messages that are not whole, over all listeners of the thread. */
+  readonly halves: HalfMessages<HalfConnection>;
   /** Bytes of one message. */
   readonly messageBytesMax: number;
 }

@@ -71,7 +71,7 @@ describe('TCP on the port that UDP has', () => {
   });
 
   it('closes on what is no SIP without a word', async () => {
-    for (const junk of ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', '\u0016\u0003\u0001\u0002\u0000', '\r\r']) {
+    for (const junk of ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', '\u0016\u0003\u0001\u0002\u0000', '\u0001\u0002']) {
       const other = await StreamClient.tcp(aorta);
       other.send(junk);
       await poll('the connection to close', 5000, () => other.closed);

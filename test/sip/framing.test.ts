@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  FILLER_BYTES_MAX,
   FRAME_MESSAGE,
   FRAME_MORE,
   FRAME_NO_LENGTH,
@@ -20,7 +21,7 @@ const REASONS = new Map([
 ]);
 
 /** Feeds chunks as a connection does, and says what came out. */
-function feed(chunks: readonly string[], max = MAX): string[] {
+function feed(chunks: readonly string[], max = MAX, headMax = max): string[] {
   const framer = new Framer();
   const out: string[] = [];
   let pending = Buffer.alloc(0);
@@ -28,7 +29,7 @@ function feed(chunks: readonly string[], max = MAX): string[] {
     pending = Buffer.concat([pending, Buffer.from(chunk, 'latin1')]);
     let at = 0;
     while (at < pending.length) {
-      const outcome = framer.next(pending, at, pending.length, max);
+      const outcome = framer.next(pending, at, pending.length, max, headMax);
       const found = pending.toString('latin1', framer.at, framer.end);
       if (outcome === FRAME_MORE) {
         at = framer.at;
@@ -105,6 +106,34 @@ describe('framing', () => {
     );
   });
 
+  it('R5626-5.4-01: skips what else phones send between messages, in any mixture, and still sees a ping in it', () => {
+    for (const filler of ['\0', '\n', '\r', ' ', '\t', '\r\n\0', '\0\r\n \n\n\0', '\n\r\n\0\r\n'])
+      for (const chunks of [
+        [`${filler}${register(1)}${filler}${register(2)}${filler}`],
+        [...`${filler}${register(1)}`],
+      ])
+        expect(feed(chunks).slice(0, 1), JSON.stringify(filler)).toEqual([register(1)]);
+    expect(feed([...'\0\r\n\r\n\0', register(1)])).toEqual(['ping', register(1)]);
+  });
+
+  it('skips so much of it and no more, from one message or ping to the next', () => {
+    const most = '\0'.repeat(FILLER_BYTES_MAX);
+    expect(feed([`${most}${register(1)}${most}\r\n\r\n${most}`, register(2)])).toEqual([
+      register(1),
+      'ping',
+      register(2),
+    ]);
+    for (const chunks of [[`${most}\n${register(1)}`], [...`${most} `]]) expect(feed(chunks)[0]).toMatch(/^not SIP/);
+    expect(feed([register(1), ...most, '\0'])).toEqual([register(1), expect.stringMatching(/^not SIP/)]);
+  });
+
+  it('has a limit of its own for what comes up to the empty line', () => {
+    const long = `REGISTER sip:example.com SIP/2.0\r\nX: ${'x'.repeat(500)}`;
+    for (const chunks of [[long], [...long]])
+      expect(feed(chunks, MAX, 200)).toEqual([`too large: ${long.slice(0, 200)}`]);
+    expect(feed([register(1, 'x'.repeat(500))], MAX, 200)).toEqual([register(1, 'x'.repeat(500))]);
+  });
+
   it('finds Content-Length wherever the parser would: compact, spaced, folded, in any case', () => {
     for (const line of [
       'content-LENGTH:3',
@@ -140,10 +169,8 @@ describe('framing', () => {
   it.each([
     ['TLS', '\u0016\u0003\u0001\u0002\u0000\u0001'],
     ['HTTP', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
-    ['half a CRLF', '\rREGISTER'],
-    ['a bare LF', '\nREGISTER'],
-    ['a space first', ` ${register(1)}`],
-    ['NULs', '\0\0\0\0'],
+    ['another control character', `\u0001${register(1)}`],
+    ['a byte that begins no token', `\u00e9${register(1)}`],
     ['an empty version', 'REGISTER sip:a \r\n\r\n'],
   ])('sees at once what is no SIP: %s', (_what, stream) => {
     expect(feed([stream])[0]).toMatch(/^not SIP/);

@@ -4,8 +4,9 @@
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type FlowCounts, Flows } from '../../src/transport/flows.ts';
+import { HalfMessages } from '../../src/transport/half-messages.ts';
 import { createLiveFlowsMemory, LiveFlows } from '../../src/transport/live-flows.ts';
-import type { StreamListener } from '../../src/transport/stream-listener.ts';
+import type { HalfConnection, StreamListener } from '../../src/transport/stream-listener.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../../src/transport/stream-policy.ts';
 import { openWebSocketListener, type WebSocketOptions } from '../../src/transport/websocket.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../../src/transport/websocket-policy.ts';
@@ -54,6 +55,7 @@ function door(
     flows,
     messageBytesMax: 65_535,
     webSocket: DEFAULT_WEBSOCKET_POLICY,
+    halves: new HalfMessages<HalfConnection>(policy.incompleteBytesMax, (connection) => connection.crowdedOut()),
     ...options,
     policy,
     events: {

@@ -150,7 +150,7 @@ function lookups(out: Exposition, { readings, lookups: byHttp }: MetricsSource):
 }
 
 function flows(out: Exposition, counts: Readonly<FlowCounts>): void {
-  const { openBy, openedBy, refusedTotal, refusedSource, idle, slow, unread, notSip, badFrame } = counts;
+  const { openBy, openedBy, refusedTotal, refusedSource, idle, slow, unread, notSip, badFrame, crowded } = counts;
   const byTransport = (values: readonly number[]): Sample[] =>
     TRANSPORT_NAMES.slice(1).map((transport, i) => [{ transport }, values[i + 1]]);
   out.gauge('aorta_flows', 'Connections of phones that stand, by transport.', byTransport(openBy));
@@ -165,9 +165,13 @@ function flows(out: Exposition, counts: Readonly<FlowCounts>): void {
     [{ reason: 'answers_not_read' }, unread],
     [{ reason: 'not_sip' }, notSip],
     [{ reason: 'bad_frame' }, badFrame],
+    [{ reason: 'half_messages' }, crowded],
   ]);
   out.counter('aorta_tls_handshake_failures_total', 'TLS handshakes that failed.', [[{}, counts.tlsFailed]]);
   out.counter('aorta_flow_keep_alives_total', 'Keep-alives (double CRLF) over connections.', [[{}, counts.pings]]);
+  out.counter('aorta_flow_skipped_bytes_total', 'Bytes between messages of connections that were neither.', [
+    [{}, counts.skippedBytes],
+  ]);
 }
 
 function shards(out: Exposition, source: MetricsSource): void {
