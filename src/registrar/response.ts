@@ -6,6 +6,7 @@ import { SEMICOLON, SP, TAB } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
+  ADDRESS_AT,
   ADDRESS_TAG_AT,
   H_CALL_ID,
   H_CSEQ,
@@ -16,11 +17,16 @@ import {
   ROW_NEXT,
   ROW_VALUE_AT,
   ROW_VALUE_END,
+  T_CALL_ID_AT,
+  T_CSEQ_METHOD_AT,
   T_FIRST_ROW,
+  T_FROM,
+  T_REQUEST_URI,
   T_ROWS,
   T_TO,
   T_VIA_COUNT,
   T_VIAS,
+  URI_AT,
   VIA_END,
   VIA_HOST_AT,
   VIA_HOST_END,
@@ -52,9 +58,27 @@ const HEX = ascii('0123456789abcdef');
 const DEFAULT_PORT = 5060;
 const ip = { bytes: new Uint8Array(48), length: 0 };
 
-/** Whether an answer to the request in the table can be sent at all: its top Via was readable as far as sent-by. */
-export function canAnswer(): boolean {
-  return table[T_VIA_COUNT] > 0 && table[T_VIAS + VIA_HOST_AT] >= 0;
+/** The top Via was readable as far as sent-by. */
+function topViaIsRead(): boolean {
+  return table[T_VIA_COUNT] > 0;
+}
+
+/**
+ * Whether the request in the table can be answered at all: by its top Via, or where that cannot be read on its connection, or over
+ * UDP to its source if all else of it is a request.
+ * @param isReliable it came over a connection
+ */
+export function canAnswer(isReliable: boolean): boolean {
+  if (topViaIsRead()) return true;
+  if (table[T_FIRST_ROW + H_VIA] < 0) return false;
+  if (isReliable) return true;
+  return (
+    table[T_REQUEST_URI + URI_AT] >= 0 &&
+    table[T_FROM + ADDRESS_AT] >= 0 &&
+    table[T_TO + ADDRESS_AT] >= 0 &&
+    table[T_CALL_ID_AT] >= 0 &&
+    table[T_CSEQ_METHOD_AT] >= 0
+  );
 }
 
 /** Starts the answer: all that is copied from the request. The caller's header lines follow, then endResponse. */
@@ -94,6 +118,7 @@ export function refuse(out: Outbox, status: number, phrase: Uint8Array, reason: 
 export function answerPort(out: Outbox): number {
   const peerPort = out.peers.port[out.peer];
   if (out.peers.transport[out.peer] !== TRANSPORT_UDP || table[T_VIAS + VIA_RPORT_AT] >= 0) return peerPort;
+  if (!topViaIsRead()) return peerPort;
   const port = table[T_VIAS + VIA_PORT];
   return port > 0 ? port : DEFAULT_PORT;
 }
@@ -136,7 +161,7 @@ function writeVias(w: Writer, out: Outbox): void {
   while (row !== ABSENT) {
     const at = T_ROWS + row * ROW_INTS;
     w.text(VIA);
-    if (top) writeTopRow(w, out, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
+    if (top && topViaIsRead()) writeTopRow(w, out, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
     else w.span(slab, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
     top = false;
     row = table[at + ROW_NEXT];

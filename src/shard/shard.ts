@@ -165,7 +165,7 @@ export class Shard {
     if (this.rules.strict.length > 0) error = applyStrictness(this.rules.strict);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
-    if (!canAnswer()) return this.drop(COUNTER.dropped_no_via);
+    if (!canAnswer(this.isReliable)) return this.drop(COUNTER.dropped_no_via);
     this.state.takeOfRequest();
     if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.askFor();
     if (this.state.aorLength >= 0 && this.options.shards > 1) {

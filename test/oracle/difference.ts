@@ -50,7 +50,7 @@ function differingEntry(): number {
   const areas = [
     [0, T.T_ROWS],
     [T.T_ROWS, T.T_ROWS + table[T.T_HEADER_COUNT] * T.ROW_INTS],
-    [T.T_VIAS, T.T_VIAS + table[T.T_VIA_COUNT] * T.VIA_INTS],
+    [T.T_VIAS, T.T_VIAS + Math.max(1, table[T.T_VIA_COUNT]) * T.VIA_INTS],
     [T.T_CONTACTS, T.T_CONTACTS + table[T.T_CONTACT_COUNT] * T.CONTACT_INTS],
     [T.T_PARAMS, T.T_PARAMS + table[T.T_PARAM_COUNT] * T.PARAM_INTS],
   ];

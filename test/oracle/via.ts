@@ -71,10 +71,15 @@ const KEEP = ascii('keep');
 const PORT_MAX = 65_535;
 
 /**
- * Fills the Via records. Only the top value must be well formed: E_VIA otherwise, and T_VIA_COUNT is 0 where not even its
- * sent-by could be read. Malformed lower values are left out.
+ * Fills the Via records. Only the top value must be well formed: E_VIA otherwise, and T_VIA_COUNT is 0 and the first
+ * record absent where not even its sent-by could be read. Malformed lower values are left out.
  */
 export function parseVias(): void {
+  takeVias();
+  if (table[T_VIA_COUNT] === 0) table.fill(ABSENT, T_VIAS, T_VIAS + VIA_INTS);
+}
+
+function takeVias(): void {
   for (let row = table[T_FIRST_ROW + H_VIA]; row !== ABSENT; ) {
     const base = T_ROWS + row * ROW_INTS;
     const end = table[base + ROW_VALUE_END];

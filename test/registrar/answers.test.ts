@@ -1,7 +1,8 @@
 // Answers: what is copied and added (RFC 3261 §8.2.6, §19.3), and where they go (§18.2, RFC 3581), seen over UDP.
 
 import { describe, expect, it } from 'vitest';
-import { answered, request, uris } from '../support/requests.ts';
+import { TRANSPORT_TCP } from '../../src/registrar/peers.ts';
+import { answered, request, uris, without } from '../support/requests.ts';
 import { type Answer, register, VirtualShard } from '../support/virtual-shard.ts';
 
 const CONTACT = '<sip:alice@192.0.2.9>';
@@ -22,6 +23,36 @@ describe('fields', () => {
       const answers = shard.batch([register({ contacts: [CONTACT], callId: `t${extra.length}`, extra })]);
       expect(answers.map(({ status }) => status)).toEqual([200]);
     }
+  });
+
+  it.each(['SIP/2.0/UDP [fe80::1%wlan0]:5060;branch=z9hG4bK1', 'SIP/2.0/UDP fe80::aaaa:1;rport', 'SIP/2.0 h', ''])(
+    'R3261-8.2.6.2-01 R3261-18.2.2-01 refuses a top Via that cannot be read where the request came from: %j',
+    (via) => {
+      const lower = 'SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKlower';
+      const text = register({ via, contacts: ['<sip:alice@192.0.2.9>'], extra: [`Via: ${lower}`] });
+      for (const source of [{ port: 40_000 }, { transport: TRANSPORT_TCP, flow: 3, port: 40_001 }]) {
+        const shard = new VirtualShard();
+        const answer = shard.send(text, source);
+        expect([answer?.status, answer?.phrase, answer?.port]).toEqual([400, 'Malformed Via', source.port]);
+        expect(answer?.text).toContain(`\r\nVia: ${via}\r\nVia: ${lower}\r\n`);
+        expect(answer?.header('To')).toEqual(shard.send(text, source)?.header('To'));
+        expect(uris(shard)).toEqual([]);
+      }
+    },
+  );
+
+  it('R3261-8.2.6.2-01 answers no datagram whose top Via cannot be read and that is no request otherwise, nor one without Via', () => {
+    const shard = new VirtualShard();
+    const text = register({ via: 'SIP/2.0 h', contacts: ['<sip:alice@192.0.2.9>'] });
+    const over = { transport: TRANSPORT_TCP, flow: 3 };
+    for (const name of ['From', 'To', 'Call-ID', 'CSeq']) {
+      expect([name, shard.send(without(text, name))]).toEqual([name, undefined]);
+      expect(shard.send(without(text, name), over)?.status).toBe(400);
+    }
+    expect(shard.send(text.replace('REGISTER sip:', 'ACK sip:').replace('1 REGISTER', '1 ACK'), over)).toBeUndefined();
+    expect(shard.send(without(text, 'Via'))).toBeUndefined();
+    expect(shard.send(without(text, 'Via'), over)).toBeUndefined();
+    expect(shard.counter('dropped_no_via')).toBe(6);
   });
 
   it('R3261-8.2.6.2-01 copies From, Call-ID, CSeq and every Via as they came, in order', () => {

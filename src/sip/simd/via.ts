@@ -58,10 +58,29 @@ const BRANCH: u64 = 0x68636e617262;
 const RECEIVED: u64 = 0x6465766965636572;
 
 /**
- * Fills the Via records. Only the top value must be well formed: E_VIA otherwise, and T_VIA_COUNT is 0 where not even its
- * sent-by could be read. Malformed lower values are left out.
+ * Fills the Via records. Only the top value must be well formed: E_VIA otherwise, and T_VIA_COUNT is 0 and the first record absent
+ * where not even its sent-by could be read. Malformed lower values are left out.
  */
 export function parseVias(): void {
+  takeVias();
+  if (entry(T_VIA_COUNT) == 0) clear(addressOf(T_VIAS));
+}
+
+// @ts-ignore: decorator
+@inline
+function clear(record: i32): void {
+  const absent = i32x4.splat(ABSENT);
+  // VIA_INTS is 17: four times four and one.
+  v128.store(record, absent);
+  v128.store(record + 16, absent);
+  v128.store(record + 32, absent);
+  v128.store(record + 48, absent);
+  store<i32>(record + 64, ABSENT);
+}
+
+// @ts-ignore: decorator
+@inline
+function takeVias(): void {
   let row = entry(T_FIRST_ROW + H_VIA);
   while (row != ABSENT) {
     const record = addressOf(T_ROWS) + row * (ROW_INTS << 2);
@@ -123,13 +142,7 @@ function readSentBy(at: i32, end: i32, record: i32): i32 {
   if (transportEnd == p || host == transportEnd) return BAD;
   const stop = hostEnd(host, end);
   if (stop < 0) return BAD;
-  const absent = i32x4.splat(ABSENT);
-  // VIA_INTS is 17: four times four and one.
-  v128.store(record, absent);
-  v128.store(record + 16, absent);
-  v128.store(record + 32, absent);
-  v128.store(record + 48, absent);
-  store<i32>(record + 64, ABSENT);
+  clear(record);
   setSpan(record, VIA_TRANSPORT_AT, p, transportEnd);
   setSpan(record, VIA_HOST_AT, host, stop);
   p = behindLws(stop, end);
