@@ -11,8 +11,9 @@ import { addDoctorCommand } from './server/commands/doctor-command.ts';
 import { addTopCommand } from './server/commands/top-command.ts';
 import { addTraceCommand } from './server/commands/trace-command.ts';
 import { addUlCommand, translateSpelling } from './server/commands/ul-command.ts';
-import { ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
+import { createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
 import { readConfigFile } from './server/config-file.ts';
+import { ConfigError, type ConfigSource, spellAsFile } from './server/config-problem.ts';
 import { formatListenAddress } from './server/listen-address.ts';
 import { addLocationCommand } from './server/location-command.ts';
 import { packageVersion } from './server/package-version.ts';
@@ -142,11 +143,22 @@ function flagSource(options: Readonly<Record<string, unknown>>): ConfigSource {
     if (inner === undefined) values[section] = value;
     else values[section] = { ...(values[section] as object | undefined), [inner]: value };
   }
-  return { values, where: (path) => flagOf(path.filter((part) => typeof part !== 'number').join('.')) };
+  return {
+    values,
+    where: (path) => ({
+      name: flagOf(path.filter((part) => typeof part !== 'number').join('.')) ?? path.join('.'),
+      order: 0,
+    }),
+    spell: (key, value) => {
+      const flag = flagOf(key);
+      if (flag === undefined) return spellAsFile(key, value);
+      return value === undefined || value === 'true' ? flag : `${flag} ${value}`;
+    },
+  };
 }
 
-function flagOf(key: string): string {
-  return FLAGS.find(([name]) => name === key)?.[1].long ?? key;
+function flagOf(key: string): string | undefined {
+  return FLAGS.find(([name]) => name === key)?.[1].long ?? undefined;
 }
 
 /** The configuration file, where one is named, and the flags, which win. */
@@ -157,7 +169,7 @@ function sourcesOf(options: Readonly<Record<string, unknown>>): ConfigSource[] {
 
 async function runServe(options: Readonly<Record<string, unknown>>): Promise<void> {
   try {
-    const read = () => createConfig(sourcesOf(options));
+    const read = () => createConfig(sourcesOf(options), { files: true });
     process.exitCode = await serve(read(), options.config === undefined ? undefined : read);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

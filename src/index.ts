@@ -1,16 +1,17 @@
 // The embedding API: the only module of the package that programs import. Re-exports only; each is documented where it is made.
 
-export type { Binding, Transport } from './location/binding-view.ts';
-export { DEFAULT_POLICY, type Policy } from './registrar/policy.ts';
-export { type Config, ConfigError, DEFAULT_CONFIG, type LogLevel } from './server/config.ts';
+export type { Binding, Push, Transport } from './location/binding-view.ts';
+export type { LogLevel } from './server/config.ts';
+export { ConfigError } from './server/config-problem.ts';
 export { DataDirectoryError, type DataDirectoryProblem } from './server/data-directory.ts';
-export { createRegistrar, type Registrar, type RegistrarOptions } from './server/embedded.ts';
+export { createRegistrar, type Registrar } from './server/embedded.ts';
 export type { Lookup, LookupPreferences } from './server/location-lookup.ts';
 export type { Log } from './server/log.ts';
 export type { MessageSource, MessageTarget, SendAnswer, StreamSource } from './server/message-source.ts';
-export { addAlias, addBinding, removeAlias, removeBinding, StaticError } from './server/statics.ts';
+export type { FileOptions, RegistrarOptions } from './server/program-options.ts';
+export { addAlias, addBinding, removeAlias, removeBinding, type StaticChange, StaticError } from './server/statics.ts';
 export type { BindingEvent, BindingEventType, BindingListener, LostEvents } from './shard/binding-events.ts';
-export { COUNTER, COUNTER_NAMES, type CounterName } from './shard/counters.ts';
+export { COUNTER, COUNTER_NAMES, type CounterName, type RefusalCounterName } from './shard/counters.ts';
 export type { StaticContact, StaticContent } from './shard/static-file.ts';
-export type { ListenAddress } from './transport/listen-address.ts';
+export type { ListenAddress, ListenTransport } from './transport/listen-address.ts';
 export type { Handshake, HandshakeHook } from './transport/websocket-handshake.ts';

@@ -7,6 +7,8 @@ import { MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/slab.ts';
 import * as T from './sip/span-table.ts';
 import { findLeniency, LENIENCIES, type Leniency } from './sip/strictness.ts';
 
+export type { Leniency } from './sip/strictness.ts';
+
 export interface SipUri {
   /** 'sip', 'sips', 'tel', or null for any other. */
   readonly scheme: 'sip' | 'sips' | 'tel' | null;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../registrar/abuse-policy.ts';
 import { parseIpPrefix } from '../registrar/ip-prefix.ts';
 import { expected, section, yesOrNo } from './config-values.ts';
+import { exampleOf, parseQuantity } from './quantities.ts';
 
 type NumberKey = { [K in keyof AbusePolicy]: AbusePolicy[K] extends number ? K : never }[keyof AbusePolicy];
 
@@ -22,11 +23,21 @@ const MAX: { readonly [K in NumberKey]?: number } = {
   aorsMax: 1 << 24,
 };
 
-function amount(max: number) {
-  const range = `a number from 0 to ${max}`;
+/** Seconds, not so many a second. */
+const DURATION = /(?<!Per)S$/;
+
+function amount(key: NumberKey) {
+  const max = MAX[key] ?? NUMBER_MAX;
+  const isDuration = DURATION.test(key);
+  const range = isDuration ? `seconds from 0 to ${max}, or ${exampleOf('seconds')}` : `a number from 0 to ${max}`;
   return z
-    .number({ error: (issue) => expected(range, issue.input) })
-    .refine((n) => n >= 0 && n <= max, { error: (issue) => expected(range, issue.input) });
+    .custom<number | string>(() => true)
+    .transform((value, context) => {
+      const number = isDuration && typeof value === 'string' ? parseQuantity(value, 'seconds') : value;
+      if (typeof number === 'number' && number >= 0 && number <= max) return number;
+      context.addIssue({ code: 'custom', message: expected(range, value) });
+      return z.NEVER;
+    });
 }
 const texts = z.array(z.string({ error: (issue) => expected('a text', issue.input) }), {
   error: (issue) => expected('a list', issue.input),
@@ -42,14 +53,12 @@ const schema = z.strictObject(
     enabled: yesOrNo.optional(),
     unlimited: z.array(prefix, { error: (issue) => expected('a list', issue.input) }).optional(),
     'scanner-agents': texts.optional(),
-    ...Object.fromEntries(numberKeys.map((key) => [hyphened(key), amount(MAX[key] ?? NUMBER_MAX).optional()])),
+    ...Object.fromEntries(numberKeys.map((key) => [hyphened(key), amount(key).optional()])),
   },
   section,
 );
 
 export const abuseSchema = schema;
-/** Names of the section's keys, for "did you mean". */
-export const abuseKeys = schema.shape;
 
 export function fillAbuse(raw: z.output<typeof schema>): AbusePolicy {
   const numbers: { [K in NumberKey]?: number } = {};

@@ -1,7 +1,8 @@
 // The section `admin` of the configuration: where the admin listener is, and what it asks for.
 
 import { z } from 'zod';
-import { expected, section, text, yesOrNo } from './config-values.ts';
+import type { Fault } from './config-problem.ts';
+import { parsed, section, text, yesOrNo } from './config-values.ts';
 import { type HttpAddress, httpUrl, parseHttpAddress } from './http-address.ts';
 import type { TlsFiles } from './http-server.ts';
 import { isLoopback } from './listen-address.ts';
@@ -13,18 +14,9 @@ export interface AdminConfig {
   readonly tls?: TlsFiles;
 }
 
-const address = z.string({ error: (issue) => expected('a text', issue.input) }).transform((value, context) => {
-  try {
-    return parseHttpAddress(value);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
-    return z.NEVER;
-  }
-});
-
 const keys = z.strictObject(
   {
-    listen: address.optional(),
+    listen: parsed(parseHttpAddress).optional(),
     'require-token': yesOrNo.optional(),
     certificate: text.optional(),
     key: text.optional(),
@@ -33,9 +25,10 @@ const keys = z.strictObject(
 );
 
 /** As an address alone, or as a section. */
-export const adminSchema = z.preprocess((value) => (typeof value === 'string' ? { listen: value } : value), keys);
-/** Names of the section's keys, for "did you mean". */
-export const adminKeys = keys.shape;
+export const adminSchema = z.preprocess(
+  (value: string | z.input<typeof keys>) => (typeof value === 'string' ? { listen: value } : value),
+  keys,
+);
 
 const DEFAULT_ADMIN_LISTEN: HttpAddress = { scheme: 'http', host: '127.0.0.1', port: 8060 };
 
@@ -52,15 +45,18 @@ export function fillAdmin(raw: z.output<typeof keys> | undefined): AdminConfig |
   };
 }
 
-/** What the fields say together that cannot be: path below `admin`, and why. */
-export function adminFaults(admin: AdminConfig | undefined): [path: string[], fault: string][] {
+/** What the fields say together that cannot be; paths below `admin`. */
+export function adminFaults(admin: AdminConfig | undefined): Fault[] {
   if (admin === undefined) return [];
   const { listen, requireToken, tls } = admin;
   if (listen.scheme === 'https' && tls === undefined) {
-    return [[['listen'], `${httpUrl(listen)} needs a certificate: set admin.certificate and admin.key (files in PEM)`]];
+    const text: Fault['text'] = (spell) =>
+      `${httpUrl(listen)} needs a certificate: add ${spell('admin.certificate', 'FILE')} and ${spell('admin.key', 'FILE')} (in PEM)`;
+    return [{ path: ['listen'], text }];
   }
   if (!requireToken && !isLoopback(listen.host)) {
-    return [[['require-token'], `${httpUrl(listen)} can be reached from other machines, so the token is needed there`]];
+    const text = `${httpUrl(listen)} can be reached from other machines, so the token is needed there`;
+    return [{ path: ['require-token'], text }];
   }
   return [];
 }

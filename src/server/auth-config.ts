@@ -3,7 +3,19 @@
 import { z } from 'zod';
 import { type AlgorithmName, type AuthPolicy, DEFAULT_AUTH_POLICY } from '../registrar/auth-policy.ts';
 import { parseIpPrefix } from '../registrar/ip-prefix.ts';
-import { choice, expected, integer, listOf, section, text, yesOrNo } from './config-values.ts';
+import type { Fault } from './config-problem.ts';
+import {
+  choice,
+  expected,
+  hint,
+  integer,
+  listOf,
+  milliseconds,
+  seconds,
+  section,
+  text,
+  yesOrNo,
+} from './config-values.ts';
 import { DEFAULT_HTTP_PROVIDER, type HttpProviderOptions } from './http-provider.ts';
 
 export interface AuthConfig {
@@ -40,8 +52,8 @@ const keys = z.strictObject(
     algorithms: listOf(parseAlgorithm).optional(),
     qop: choice('auth', 'auth,auth-int').optional(),
     'legacy-without-qop': yesOrNo.optional(),
-    'nonce-lifetime-s': integer(10, 86_400).optional(),
-    'nonce-key-s': integer(10, 7 * 86_400).optional(),
+    'nonce-lifetime-s': seconds(10, 86_400).optional(),
+    'nonce-key-s': seconds(10, 7 * 86_400).optional(),
     'nc-window': integer(1, 64).optional(),
     'used-nonces': integer(1024, 1 << 24).optional(),
     'nonce-generation': integer(0, 1 << 30).optional(),
@@ -50,7 +62,7 @@ const keys = z.strictObject(
     'wrong-credentials': integer(401, 403)
       .refine((n) => n !== 402, { error: (issue) => expected('401 or 403', issue.input) })
       .optional(),
-    'retry-after-s': integer(1, 3600).optional(),
+    'retry-after-s': seconds(1, 3600).optional(),
     'trusted-proxies': listOf(parsePrefix).optional(),
     provider: z
       .strictObject(
@@ -62,14 +74,14 @@ const keys = z.strictObject(
                   expected('an http or https URL with {user} in it (and {realm}, where it matters)', issue.input),
               }),
               headers: z.record(z.string(), text, section).optional(),
-              'timeout-ms': integer(10, 60_000).optional(),
-              'ttl-s': integer(1, 86_400).optional(),
-              'negative-ttl-s': integer(1, 86_400).optional(),
-              'stale-s': integer(0, 30 * 86_400).optional(),
+              'timeout-ms': milliseconds(10, 60_000).optional(),
+              'ttl-s': seconds(1, 86_400).optional(),
+              'negative-ttl-s': seconds(1, 86_400).optional(),
+              'stale-s': seconds(0, 30 * 86_400).optional(),
               concurrency: integer(1, 1024).optional(),
               'queue-max': integer(1, 1_000_000).optional(),
               failures: integer(1, 1000).optional(),
-              'open-ms': integer(100, 600_000).optional(),
+              'open-ms': milliseconds(100, 600_000).optional(),
             },
             section,
           ),
@@ -82,9 +94,10 @@ const keys = z.strictObject(
 );
 
 /** As a mode alone, or as a section. */
-export const authSchema = z.preprocess((value) => (typeof value === 'string' ? { mode: value } : value), keys);
-/** Names of the section's keys, for "did you mean". */
-export const authKeys = keys.shape;
+export const authSchema = z.preprocess(
+  (value: AuthConfig['mode'] | z.input<typeof keys>) => (typeof value === 'string' ? { mode: value } : value),
+  keys,
+);
 
 type RawAuth = z.output<typeof keys>;
 
@@ -131,14 +144,18 @@ function fillProvider(raw: NonNullable<RawAuth['provider']>['http']): HttpProvid
   };
 }
 
-/** What the fields say together that cannot be: path below `auth`, and why. */
-export function authFaults({ policy, trustedProxies }: AuthConfig): [path: string[], fault: string][] {
-  const faults: [string[], string][] = [];
-  if (new Set(policy.algorithms).size < policy.algorithms.length) faults.push([['algorithms'], 'one is there twice']);
+/** What the fields say together that cannot be; paths below `auth`. */
+export function authFaults({ policy, trustedProxies }: AuthConfig): Fault[] {
+  const faults: Fault[] = [];
+  if (new Set(policy.algorithms).size < policy.algorithms.length)
+    faults.push({ path: ['algorithms'], text: 'one is there twice' });
   if (policy.nonceKeyMs < policy.nonceLifetimeMs)
-    faults.push([['nonce-key-s'], 'is shorter than nonce-lifetime-s: nonces would outlive their key']);
+    faults.push({
+      path: ['nonce-key-s'],
+      text: (spell) => `is shorter than ${spell('auth.nonce-lifetime-s')}: nonces would outlive their key`,
+    });
   const bad = trustedProxies.find((prefix) => parseIpPrefix(prefix) === null);
-  if (bad !== undefined) faults.push([['trusted-proxies'], `"${bad}" is no address and no prefix`]);
+  if (bad !== undefined) faults.push({ path: ['trusted-proxies'], text: `"${bad}" is no address and no prefix` });
   return faults;
 }
 
@@ -148,7 +165,8 @@ function inMs(seconds: number | undefined): number | undefined {
 
 function parseAlgorithm(name: string): AlgorithmName {
   const found = ALGORITHMS.find((known) => known.toLowerCase() === name.toLowerCase());
-  if (found === undefined) throw new RangeError(`expected one of ${ALGORITHMS.join(', ')}, got "${name}"`);
+  if (found === undefined)
+    throw new RangeError(expected(`one of ${ALGORITHMS.join(', ')}`, name) + hint(name, ALGORITHMS));
   return found;
 }
 

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
-import { ConfigError, type ConfigSource } from './config.ts';
+import { ConfigError, type ConfigSource, spellAsFile } from './config-problem.ts';
 
 /** Reads a file. Throws a ConfigError: `FILE:LINE:COLUMN: …` for every problem of YAML itself. */
 export function readConfigFile(file: string): ConfigSource {
@@ -26,9 +26,13 @@ function parseConfig(text: string, file: string): ConfigSource {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  const faults = [...document.errors, ...document.warnings];
+  const excerpt = (offset: number): string | undefined => excerptOf(text, lines.linePos(offset));
+  const faults = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
   if (faults.length > 0) {
-    throw new ConfigError(faults.map((fault) => `${position(fault.pos[0])}: ${fault.message.split('\n')[0]}`));
+    throw new ConfigError(
+      faults.map((fault) => `${position(fault.pos[0])}: ${fault.message.split('\n')[0]}`),
+      faults.map((fault) => excerpt(fault.pos[0])),
+    );
   }
   const values = valuesOf(document, position);
   if (typeof values !== 'object' || values === null || Array.isArray(values)) {
@@ -38,11 +42,27 @@ function parseConfig(text: string, file: string): ConfigSource {
   }
   return {
     values: withPaths(values as Record<string, unknown>, dirname(file)),
+    spell: spellAsFile,
     where: (path, unknownKey = false) => {
+      const order = offsetOf(document, path, unknownKey);
       const name = path.filter((part) => typeof part !== 'number').join('.');
-      return `${position(offsetOf(document, path, unknownKey))}: ${name}`;
+      const shown = excerpt(order);
+      return { name: `${position(order)}: ${name}`, order, ...(shown !== undefined && { excerpt: shown }) };
     },
   };
+}
+
+/** Lines with secrets in them are not shown. */
+const SECRET = /auth-key|headers|authorization|bearer|password|secret/i;
+const EXCERPT_CHARS = 160;
+
+/** `  3 | min-expires: soon` with a mark below the place. */
+function excerptOf(text: string, { line, col }: { line: number; col: number }): string | undefined {
+  const content = (text.split('\n')[line - 1] ?? '').trimEnd();
+  if (SECRET.test(content) || content.length > EXCERPT_CHARS) return undefined;
+  const shown = content.replaceAll('\t', ' ').replace(/[\p{Cc}\p{Cf}]/gu, '?');
+  const number = `${line} | `.padStart(7);
+  return `${number}${shown}\n${' '.repeat(number.length + col - 1)}^`;
 }
 
 /** Files and directories that the values name, from where the configuration file lies. */

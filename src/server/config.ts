@@ -14,28 +14,22 @@ import type { MulticastAddress } from '../transport/multicast.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
 import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
-import { abuseKeys, abuseSchema, fillAbuse } from './abuse-config.ts';
-import { type AdminConfig, adminFaults, adminKeys, adminSchema, fillAdmin } from './admin-config.ts';
-import { type AuthConfig, authFaults, authKeys, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
-import { choice, integer, listOf, section, text, yesOrNo } from './config-values.ts';
-import { DEFAULT_DRAIN, type DrainConfig, drainKeys, drainSchema, fillDrain } from './drain-config.ts';
-import { fillHep, type HepConfig, hepKeys, hepSchema } from './hep-config.ts';
+import { abuseSchema, fillAbuse } from './abuse-config.ts';
+import { type AdminConfig, adminSchema, fillAdmin } from './admin-config.ts';
+import { type AuthConfig, authSchema, DEFAULT_AUTH, fillAuth } from './auth-config.ts';
+import { configFaults, fileFaults } from './config-faults.ts';
+import { ConfigProblems, type ConfigSource, type Fault, type Place, spellAsFile } from './config-problem.ts';
+import { bytes, choice, integer, listOf, milliseconds, seconds, section, text, yesOrNo } from './config-values.ts';
+import { DEFAULT_DRAIN, type DrainConfig, drainSchema, fillDrain } from './drain-config.ts';
+import { fillHep, type HepConfig, hepSchema } from './hep-config.ts';
 import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home-config.ts';
-import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
-import { fillLookup, fillLookupHttp, type HttpAddress, lookupKeys, lookupSchema } from './lookup-config.ts';
-import { fillMulticast, multicastKeys, multicastSchema } from './multicast-config.ts';
-import { nearest } from './nearest.ts';
-import { parserKeys, parserSchema } from './parser-config.ts';
-import {
-  connectionsKeys,
-  connectionsSchema,
-  fillStreams,
-  fillTls,
-  tlsFaults,
-  tlsKeys,
-  tlsSchema,
-} from './stream-config.ts';
-import { fillWebSocket, webSocketKeys, webSocketSchema } from './websocket-config.ts';
+import { isLoopback, parseListenAddress } from './listen-address.ts';
+import { fillLookup, fillLookupHttp, type HttpAddress, lookupSchema } from './lookup-config.ts';
+import { fillMulticast, multicastSchema } from './multicast-config.ts';
+import { parserSchema } from './parser-config.ts';
+import { connectionsSchema, fillStreams, fillTls, tlsSchema } from './stream-config.ts';
+import { suggestKey } from './unknown-key.ts';
+import { fillWebSocket, webSocketSchema } from './websocket-config.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -103,29 +97,10 @@ export const DEFAULT_CONFIG: Config = {
   webSocket: fillWebSocket({}, false),
 };
 
-/** What is wrong with a configuration: one line for each problem, each with the place it stands at. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.problems = problems;
-  }
-}
-
-/** Raw values by configuration key, and how a person finds the place of each. */
-export interface ConfigSource {
-  /** As in the file: `listen`, `policy.min-expires` is `{ policy: { 'min-expires': … } }`. */
-  readonly values: Readonly<Record<string, unknown>>;
-  /** Names the place of a value, e.g. `aorta.yaml:3:9: policy.min-expires` or `--min-expires`. */
-  where(path: readonly PropertyKey[], unknownKey?: boolean): string;
-}
-
 const SECONDS_MAX = 2 ** 31 - 1;
 
-/** The configuration file, and the flags in its shape. */
-const schema = z.strictObject({
+/** The configuration file; flags and a program's options in its shape. */
+export const configSchema = z.strictObject({
   listen: listOf(parseListenAddress).optional(),
   domains: listOf(parseDomain).optional(),
   'service-route': serviceRouteSchema.optional(),
@@ -150,18 +125,18 @@ const schema = z.strictObject({
   policy: z
     .strictObject(
       {
-        'default-expires': integer(1, SECONDS_MAX).optional(),
-        'min-expires': integer(1, SECONDS_MAX).optional(),
-        'max-expires': integer(1, SECONDS_MAX).optional(),
+        'default-expires': seconds(1, SECONDS_MAX).optional(),
+        'min-expires': seconds(1, SECONDS_MAX).optional(),
+        'max-expires': seconds(1, SECONDS_MAX).optional(),
         'expires-jitter': integer(0, 90).optional(),
         'contacts-per-aor': integer(1, BINDINGS_MAX).optional(),
-        'overload-target-ms': integer(0, 60_000).optional(),
-        'retry-after-max': integer(1, 3600).optional(),
+        'overload-target-ms': milliseconds(0, 60_000).optional(),
+        'retry-after-max': seconds(1, 3600).optional(),
         'contacts-overflow': choice('reject', 'evict-oldest').optional(),
-        'flow-grace': integer(0, 86_400).optional(),
+        'flow-grace': seconds(0, 86_400).optional(),
         path: choice('lazy', 'strict', 'off').optional(),
         outbound: choice('on', 'off', 'required').optional(),
-        'flow-timer': integer(0, 86_400).optional(),
+        'flow-timer': seconds(0, 86_400).optional(),
         gruu: choice('on', 'off').optional(),
         'history-refreshes': yesOrNo.optional(),
         'gruu-generation': integer(0, 1 << 30).optional(),
@@ -173,29 +148,46 @@ const schema = z.strictObject({
   limits: z
     .strictObject(
       {
-        'aor-bytes': integer(16, 1024).optional(),
-        'contact-bytes': integer(64, 4096).optional(),
-        'path-bytes': integer(256, 16_384).optional(),
-        'call-id-bytes': integer(32, 1024).optional(),
-        'message-bytes': integer(512, MESSAGE_BYTES_MAX).optional(),
-        'timer-j-ms': integer(1000, 600_000).optional(),
+        'aor-bytes': bytes(16, 1024).optional(),
+        'contact-bytes': bytes(64, 4096).optional(),
+        'path-bytes': bytes(256, 16_384).optional(),
+        'call-id-bytes': bytes(32, 1024).optional(),
+        'message-bytes': bytes(512, MESSAGE_BYTES_MAX).optional(),
+        'timer-j-ms': milliseconds(1000, 600_000).optional(),
         transactions: integer(1024, 1 << 24).optional(),
-        'answer-bytes': integer(ANSWER_RING_BYTES_MIN, 1 << 30).optional(),
-        'history-bytes': integer(0, 1 << 30).optional(),
-        'checkpoint-bytes': integer(1 << 16, 2 ** 40).optional(),
+        'answer-bytes': bytes(ANSWER_RING_BYTES_MIN, 1 << 30).optional(),
+        'history-bytes': bytes(0, 1 << 30).optional(),
+        'checkpoint-bytes': bytes(1 << 16, 2 ** 40).optional(),
       },
       section,
     )
     .optional(),
 });
 
-type Raw = z.output<typeof schema>;
+type Raw = z.output<typeof configSchema>;
+
+export interface Defaults {
+  readonly listen: readonly ListenAddress[];
+  readonly expiresJitterPercent: number;
+}
+
+const SERVER_DEFAULTS: Defaults = { listen: DEFAULT_CONFIG.listen, ...DEFAULT_CONFIG.policy };
+
+export interface ConfigWishes {
+  /** What counts where nobody says otherwise. */
+  readonly defaults?: Defaults;
+  /** Whether the files it names must be there, as for a start. */
+  readonly files?: boolean;
+}
 
 /** Checks each source and merges them, the later ones winning. Throws a ConfigError. */
-export function createConfig(sources: readonly ConfigSource[]): Config {
-  const problems: string[] = [];
-  const raws = sources.map((source) => checkSource(source, problems));
-  if (problems.length > 0) throw new ConfigError(problems);
+export function createConfig(
+  sources: readonly ConfigSource[],
+  { defaults = SERVER_DEFAULTS, files = false }: ConfigWishes = {},
+): Config {
+  const problems = new ConfigProblems();
+  const raws = sources.map((source, number) => checkSource(source, number, problems));
+  problems.raise();
 
   const merged: Raw = {};
   for (const raw of raws) {
@@ -213,122 +205,71 @@ export function createConfig(sources: readonly ConfigSource[]): Config {
       parser: { ...merged.parser, ...raw.parser },
     });
   }
-  const place = (path: readonly string[], fallback: string): string => {
-    for (let i = raws.length - 1; i >= 0; i--) if (at(raws[i], path) !== undefined) return sources[i].where(path);
-    return fallback;
+  const tell = (faults: readonly Fault[]): void => {
+    for (const { path, text } of faults) {
+      const number = raws.findLastIndex((raw) => at(raw, path) !== undefined);
+      const source = sources[number];
+      const place: Place = source?.where(path) ?? { name: path.join('.'), order: 0 };
+      const spell = source?.spell ?? sources.at(-1)?.spell ?? spellAsFile;
+      problems.add(place, number, typeof text === 'string' ? text : text(spell));
+    }
   };
-  const config = fill(merged, place, problems);
-  problems.push(...refusals(config, place));
-  if (problems.length > 0) throw new ConfigError(problems);
+  tell([...intervalFaults(merged.policy ?? {}), ...lonelyFiles(merged)]);
+  const config = fill(merged, defaults);
+  tell(configFaults(config));
+  if (files) tell(fileFaults(config));
+  problems.raise();
   return config;
 }
 
-/** What a whole Config must hold to, beyond its fields: used for one that a program made itself, too. */
-export function refusals(
-  config: Config,
-  place: (path: readonly string[], fallback: string) => string = (path, fallback) => path.join('.') || fallback,
-): string[] {
-  const faults = (key: string, found: [string[], string][]) =>
-    found.map(([path, fault]) => `${place([key, ...path], [key, ...path].join('.'))}: ${fault}`);
-  const problems = [...faults('auth', authFaults(config.auth)), ...faults('admin', adminFaults(config.admin))];
-  problems.push(...tlsFaults(config.tls).map(([key, fault]) => `${place(['tls', key], `tls.${key}`)}: ${fault}`));
-  const seen = new Set<string>();
-  const secure = config.listen.find(({ transport }) => transport === 'tls' || transport === 'wss');
-  if (secure !== undefined && config.tls === undefined) {
-    problems.push(
-      `${place(['listen'], 'listen')}: ${formatListenAddress(secure)} needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)`,
-    );
-  }
-  const { minVersion, clientCertificates } = config.tls ?? {};
-  if (config.listen.some(({ transport }) => transport === 'wss')) {
-    for (const [key, wish] of [
-      ['min-version', minVersion === 'TLSv1.3' && 'refuse TLS 1.2'],
-      ['client-certificates', clientCertificates === 'required' && 'demand certificates of clients'],
-    ] as const)
-      if (wish)
-        problems.push(`${place(['tls', key], `tls.${key}`)}: wss listeners cannot ${wish}; a proxy in front can`);
-  }
-  const { flowTimerS } = config.policy;
-  if (flowTimerS * 1000 >= config.streams.idleMs)
-    problems.push(
-      `${place(['policy', 'flow-timer'], 'flow-timer')}: ${flowTimerS} promises connections more time than ` +
-        `connections.idle-seconds has, which is ${config.streams.idleMs / 1000}`,
-    );
-  const { multicast } = config;
-  if (multicast && config.auth.mode === 'none' && !config.allowUnauthenticated && !isLoopback(multicast.interface))
-    problems.push(
-      `${place(['multicast'], 'multicast')}: the group can be reached from other machines, and without authentication anyone ` +
-        'there could take over any registration. To join it all the same, add --allow-unauthenticated',
-    );
-  for (const address of config.listen) {
-    const name = formatListenAddress(address);
-    if (seen.has(name) && address.port !== 0) problems.push(`${place(['listen'], 'listen')}: ${name} is there twice`);
-    seen.add(name);
-    if (config.auth.mode === 'none' && !config.allowUnauthenticated && !isLoopback(address.host)) {
-      problems.push(
-        `${place(['listen'], 'listen')}: ${name} can be reached from other machines, and without authentication anyone ` +
-          'there could take over any registration. To listen on it all the same, add --allow-unauthenticated',
-      );
-    }
-  }
-  return problems;
-}
-
-function checkSource(source: ConfigSource, problems: string[]): Raw {
-  const result = schema.safeParse(source.values);
+function checkSource(source: ConfigSource, number: number, problems: ConfigProblems): Raw {
+  const result = configSchema.safeParse(source.values);
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
-        const path = [...issue.path, key];
-        problems.push(`${source.where(path, true)}: unknown key${suggestion(issue.path, key)}`);
+        const hint = suggestKey(configSchema, issue.path, key, source.spell);
+        problems.add(source.where([...issue.path, key], true), number, `unknown key${hint}`);
       }
-    } else problems.push(`${source.where(issue.path)}: ${issue.message}`);
+    } else problems.add(source.where(issue.path), number, issue.message);
   }
   return {};
 }
 
-function suggestion(path: readonly PropertyKey[], key: string): string {
-  const groups = {
-    '': schema.shape,
-    policy: schema.shape.policy.unwrap().shape,
-    limits: schema.shape.limits.unwrap().shape,
-    auth: authKeys,
-    abuse: abuseKeys,
-    websocket: webSocketKeys,
-    multicast: multicastKeys,
-    tls: tlsKeys,
-    connections: connectionsKeys,
-    admin: adminKeys,
-    lookup: lookupKeys,
-    drain: drainKeys,
-    hep: hepKeys,
-    parser: parserKeys,
+/** A certificate without its key, or the other way round: both would be of no effect. */
+function lonelyFiles({ tls, admin }: Raw): Fault[] {
+  const lonely = (
+    section: string,
+    given: Readonly<Record<string, unknown>>,
+    names: readonly [string, string],
+  ): Fault[] => {
+    const [there, missing] = given[names[0]] === undefined ? [names[1], names[0]] : names;
+    if (given[missing] !== undefined || Object.values(given).every((value) => value === undefined)) return [];
+    const path = given[there] === undefined ? [section] : [section, there];
+    return [{ path, text: (spell) => `needs ${spell(`${section}.${missing}`, 'FILE')} beside it` }];
   };
-  const own = path.length === 0 ? '' : String(path[0]);
-  const here = nearest(key, Object.keys(groups[own as keyof typeof groups] ?? {}));
-  if (here !== undefined) return `, did you mean "${here}"?`;
-  for (const [group, shape] of Object.entries(groups)) {
-    if (key in shape) return group === '' ? `, it stands at the top level` : `, it stands under "${group}"`;
-  }
-  return '';
+  const { certificate, key } = admin ?? {};
+  return [
+    ...lonely('tls', tls ?? {}, ['cert', 'key']),
+    ...lonely('admin', { certificate, key }, ['certificate', 'key']),
+  ];
 }
 
 /** Where nobody says how clients authenticate: they must, as soon as one address can be reached from other machines. */
-function needsAuth(raw: Raw): boolean {
+function needsAuth(raw: Raw, listen: Config['listen']): boolean {
   if (raw['allow-unauthenticated'] === true) return false;
-  const hosts = (raw.listen ?? DEFAULT_CONFIG.listen).map(({ host }) => host);
-  return [...hosts, raw.multicast?.interface ?? '127.0.0.1'].some((host) => !isLoopback(host));
+  return [...listen.map(({ host }) => host), raw.multicast?.interface ?? '127.0.0.1'].some((host) => !isLoopback(host));
 }
 
-function fill(raw: Raw, place: (path: readonly string[], fallback: string) => string, problems: string[]): Config {
+function fill(raw: Raw, defaults: Defaults): Config {
   const admin = fillAdmin(raw.admin);
+  const listen = raw.listen ?? defaults.listen;
   const policy = raw.policy ?? {};
   const limits = raw.limits ?? {};
   const tls = fillTls(raw.tls ?? {});
-  const auth = fillAuth(raw.auth ?? {}, needsAuth(raw) ? 'digest' : 'none');
+  const auth = fillAuth(raw.auth ?? {}, needsAuth(raw, listen) ? 'digest' : 'none');
   return {
-    listen: raw.listen ?? DEFAULT_CONFIG.listen,
+    listen,
     data: raw.data ?? DEFAULT_CONFIG.data,
     ...(raw.shards === undefined ? {} : { shards: raw.shards }),
     auth,
@@ -340,7 +281,7 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     checkpointBytes: limits['checkpoint-bytes'] ?? DEFAULT_CONFIG.checkpointBytes,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     streams: fillStreams(raw.connections ?? {}),
-    webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode === 'digest'),
+    webSocket: fillWebSocket(raw.websocket ?? {}, auth.mode !== 'none'),
     drain: fillDrain(raw.drain ?? {}),
     ...(tls && { tls }),
     ...(admin && { admin }),
@@ -348,8 +289,8 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
     ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
-      ...intervals(policy, place, problems),
-      expiresJitterPercent: policy['expires-jitter'] ?? DEFAULT_CONFIG.policy.expiresJitterPercent,
+      ...intervals(policy),
+      expiresJitterPercent: policy['expires-jitter'] ?? defaults.expiresJitterPercent,
       contactsPerAorMax: policy['contacts-per-aor'] ?? DEFAULT_POLICY.contactsPerAorMax,
       contactsOverflow: policy['contacts-overflow'] ?? DEFAULT_POLICY.contactsOverflow,
       flowGraceS: policy['flow-grace'] ?? DEFAULT_POLICY.flowGraceS,
@@ -379,23 +320,28 @@ function fill(raw: Raw, place: (path: readonly string[], fallback: string) => st
   };
 }
 
-/** Minimum, default and maximum in their order. Those that were not given move to fit those that were. */
-function intervals(
-  given: NonNullable<Raw['policy']>,
-  place: (path: readonly string[], fallback: string) => string,
-  problems: string[],
-): Pick<Policy, 'minExpiresS' | 'defaultExpiresS' | 'maxExpiresS'> {
+/** Minimum, default and maximum that were given and are not in their order. */
+function intervalFaults(given: NonNullable<Raw['policy']>): Fault[] {
   const names = ['min-expires', 'default-expires', 'max-expires'] as const;
-  for (const [low, high] of [
+  const pairs = [
     [0, 1],
     [1, 2],
     [0, 2],
-  ] as const) {
+  ] as const;
+  return pairs.flatMap(([low, high]): Fault[] => {
     const [a, b] = [given[names[low]], given[names[high]]];
-    if (a !== undefined && b !== undefined && a > b) {
-      problems.push(`${place(['policy', names[low]], names[low])}: ${a} is above ${names[high]}, which is ${b}`);
-    }
-  }
+    if (a === undefined || b === undefined || a <= b) return [];
+    return [
+      {
+        path: ['policy', names[low]],
+        text: (spell) => `${a} is above ${spell(`policy.${names[high]}`)}, which is ${b}`,
+      },
+    ];
+  });
+}
+
+/** Minimum, default and maximum in their order. Those that were not given move to fit those that were. */
+function intervals(given: NonNullable<Raw['policy']>): Pick<Policy, 'minExpiresS' | 'defaultExpiresS' | 'maxExpiresS'> {
   const defaultGiven = given['default-expires'];
   const min =
     given['min-expires'] ??

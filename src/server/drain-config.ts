@@ -1,7 +1,7 @@
 // The section `drain` of the configuration: how a server goes down.
 
 import { z } from 'zod';
-import { integer, section } from './config-values.ts';
+import { seconds, section } from './config-values.ts';
 
 export interface DrainConfig {
   /** Seconds for which a server that is told to stop is served as ever while /readyz says 503, so that load balancers look away first. */
@@ -13,14 +13,11 @@ export interface DrainConfig {
 export const DEFAULT_DRAIN: DrainConfig = { announceS: 0, limitS: 10 };
 
 const schema = z.strictObject(
-  { 'announce-s': integer(0, 3600).optional(), 'limit-s': integer(1, 3600).optional() },
+  { 'announce-s': seconds(0, 3600).optional(), 'limit-s': seconds(1, 3600).optional() },
   section,
 );
 
 export const drainSchema = schema;
-/** Names of the section's keys, for "did you mean". */
-export const drainKeys = schema.shape;
-
 export function fillDrain(raw: z.output<typeof schema>): DrainConfig {
   return {
     announceS: raw['announce-s'] ?? DEFAULT_DRAIN.announceS,

@@ -2,7 +2,6 @@
 // that of server.ts (threads) and inline-registrar.ts (none).
 
 import { randomBytes } from 'node:crypto';
-import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import type { ShardAuth } from '../shard/admission.ts';
 import { createAorReader } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
@@ -11,56 +10,23 @@ import { StaticTable } from '../shard/static-table.ts';
 import { UserTable } from '../shard/user-table.ts';
 import { unsavedNumbers } from '../transport/flow-tokens.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
-import type { HandshakeHook } from '../transport/websocket-handshake.ts';
-import type { AuthConfig } from './auth-config.ts';
 import { shardDirectories } from './binding-folders.ts';
-import { type Config, ConfigError, DEFAULT_CONFIG, refusals } from './config.ts';
+import type { Config } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { InlineRegistrar } from './inline-registrar.ts';
 import { openLifeNumbers } from './life-numbers.ts';
-import { isLoopback, parseListenAddress } from './listen-address.ts';
 import { LocationLookup, type Lookup, type LookupPreferences } from './location-lookup.ts';
 import type { Log } from './log.ts';
-import {
-  flowSource,
-  type MessageSource,
-  needFlow,
-  noRoomForFlow,
-  type SendAnswer,
-  type StreamSource,
-} from './message-source.ts';
+import { flowSource, type MessageSource, needFlow, noRoomForFlow, type StreamSource } from './message-source.ts';
 import { moveBindings } from './move.ts';
 import { ProgramFlows } from './program-flows.ts';
+import { type CheckedOptions, type RegistrarOptions, readOptions } from './program-options.ts';
 import { type Server, startServer } from './server.ts';
 import { openUsers } from './users.ts';
-import { fillWebSocket } from './websocket-config.ts';
-
-export interface RegistrarOptions extends Partial<Omit<Config, 'listen' | 'auth' | 'policy'>> {
-  /** Served domains; `localhost` and `127.0.0.1` unless it says otherwise. */
-  readonly domains?: readonly string[];
-  /** Where it listens itself, e.g. `udp:127.0.0.1:5060`. None: the program hands messages in. */
-  readonly listen?: readonly (string | ListenAddress)[];
-  /** `disk`: in the data directory (`data`). `memory`: gone with the program; needs `threads: false`. */
-  readonly store?: 'disk' | 'memory';
-  /** Worker threads, one per shard. `false`: everything in the calling thread, which then cannot listen by itself. */
-  readonly threads?: boolean;
-  /**
-   * Who may register. `none` unless an address in `listen` can be reached from other machines, then `digest` (users of the data
-   * directory). A program that hands messages in has authenticated them, or says `digest`.
-   */
-  readonly auth?: 'none' | 'digest' | AuthConfig;
-  /** What differs from DEFAULT_POLICY. */
-  readonly policy?: Partial<Policy>;
-  /** Sends an answer to a message that was handed in. */
-  readonly send?: SendAnswer;
-  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
-  readonly webSocketHandshake?: HandshakeHook;
-  readonly log?: Log;
-}
 
 export interface Registrar {
-  /** Opens the store and serves. Rejects with ConfigError, DataDirectoryError, or the system's error where an address cannot be had. */
+  /** Opens the store and serves. Rejects with a DataDirectoryError, or the system's error where an address cannot be had. */
   start(): Promise<void>;
   /** Answers what was received, closes the store. Also where it never started. */
   stop(): Promise<void>;
@@ -104,17 +70,17 @@ export interface Registrar {
   changeStatic(change: (content: StaticContent) => StaticContent): void;
 }
 
-/** A registrar that serves once it is started; each is for one start. */
+/**
+ * A registrar that serves once it is started; each is for one start.
+ * @throws ConfigError where the options make no sense; nothing has been done then
+ */
 export function createRegistrar(options: RegistrarOptions = {}): Registrar {
-  const config = configOf(options);
-  const { send } = options;
-  const handsIn = send !== undefined;
+  const checked = readOptions(options);
+  const { config } = checked;
+  const handsIn = checked.send !== undefined;
   const early = new EarlyListeners();
   const beforeServing = (subscribe: Subscribe) => early.join(subscribe);
-  const start = () =>
-    options.threads === false
-      ? startInline(config, options, beforeServing)
-      : startThreads(config, options, beforeServing);
+  const start = () => (checked.threads ? startThreads(checked, beforeServing) : startInline(checked, beforeServing));
   let running: Running | undefined;
   let starting: Promise<Running> | undefined;
   let stopped = false;
@@ -182,51 +148,27 @@ type Running = Pick<
   'listen' | 'lookup' | 'subscribe' | 'handle' | 'openFlow' | 'endFlow' | 'counters' | 'stop' | 'changeStatic'
 >;
 
-function configOf(options: RegistrarOptions): Config {
-  const listen = (options.listen ?? []).map((one) => (typeof one === 'string' ? parseListenAddress(one) : one));
-  const open = listen.some(({ host }) => !isLoopback(host)) && options.allowUnauthenticated !== true;
-  const auth = options.auth ?? (open ? 'digest' : 'none');
-  const { domains, policy } = options;
-  const faults = [
-    ...(options.store === 'memory' && options.threads !== false ? ['store: memory needs threads: false'] : []),
-    ...(options.threads === false && listen.length > 0 ? ['listen: needs threads; without them hand messages in'] : []),
-    ...(options.store === 'memory' && auth !== 'none' ? ['auth: digest needs a data directory, for its users'] : []),
-  ];
-  if (faults.length > 0) throw new ConfigError(faults);
-  const given = Object.fromEntries(
-    Object.entries(options).filter(([key]) => key in DEFAULT_CONFIG || key === 'shards' || key === 'tls'),
-  );
-  return {
-    ...DEFAULT_CONFIG,
-    webSocket: fillWebSocket({}, auth !== 'none'),
-    ...given,
-    listen,
-    auth: typeof auth === 'string' ? { ...DEFAULT_CONFIG.auth, mode: auth } : auth,
-    policy: { ...DEFAULT_POLICY, ...policy, ...(domains && { domains: domains.map((name) => name.toLowerCase()) }) },
-  };
-}
-
 async function startThreads(
-  config: Config,
-  { log, ...hooks }: RegistrarOptions,
+  { config, log, send, webSocketHandshake }: CheckedOptions,
   beforeServing: (subscribe: Subscribe) => void,
 ): Promise<Running> {
-  return startServer(config, log, { ...hooks, beforeServing });
+  return startServer(config, log, {
+    beforeServing,
+    ...(send && { send }),
+    ...(webSocketHandshake && { webSocketHandshake }),
+  });
 }
 
 /** One shard in this thread. */
 async function startInline(
-  config: Config,
-  options: RegistrarOptions,
+  { config, inMemory, log, send = () => {} }: CheckedOptions,
   beforeServing: (subscribe: Subscribe) => void,
 ): Promise<Running> {
-  const problems = refusals(config);
-  if (problems.length > 0) throw new ConfigError(problems);
-  const log = options.log ?? (() => {});
-  const directory = options.store === 'memory' ? undefined : openDataDirectory(config.data, { shards: 1 });
-  if (directory?.move !== undefined) await moveBindings(directory.move, directory.secret, log, () => {});
-  const auth = directory && config.auth.mode === 'digest' ? await inlineAuth(config, directory, log) : undefined;
+  const directory = inMemory ? undefined : openDataDirectory(config.data, { shards: 1 });
+  let auth: Awaited<ReturnType<typeof inlineAuth>> | undefined;
   try {
+    if (directory?.move !== undefined) await moveBindings(directory.move, directory.secret, log, () => {});
+    if (directory && config.auth.mode !== 'none') auth = await inlineAuth(config, directory, log);
     const numbers = directory === undefined ? unsavedNumbers() : openFlowNumbers(directory.path);
     const flows = new ProgramFlows(numbers, config.streams.connectionsMax);
     const secret = directory?.secret ?? randomBytes(32);
@@ -244,7 +186,7 @@ async function startInline(
       flows,
       statics,
       log,
-      send: options.send ?? (() => {}),
+      send,
     });
     beforeServing((listener) => inline.events.subscribe(listener));
     const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
@@ -282,9 +224,8 @@ async function startInline(
   }
 }
 
-/** Users of the data directory. A provider needs the threads: nothing here waits. */
+/** Users of the data directory, and of no service: nothing here waits. */
 async function inlineAuth(config: Config, directory: DataDirectory, log: Log) {
-  if (config.auth.provider !== undefined) throw new ConfigError(['auth.provider: needs threads']);
   const users = await openUsers(directory.path, config.auth, log);
   const realms = config.policy.domains;
   const table = new UserTable({ data: directory.path, realms });

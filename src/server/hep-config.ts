@@ -38,8 +38,6 @@ const schema = z.strictObject(
 );
 
 export const hepSchema = schema;
-/** Names of the section's keys, for "did you mean". */
-export const hepKeys = schema.shape;
 
 export function fillHep(raw: z.output<typeof schema>): HepConfig {
   return {

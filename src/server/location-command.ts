@@ -155,15 +155,15 @@ class Intake {
   static async open(options: Options, report: Report, skip: (line: number, reason: string) => void): Promise<Intake> {
     const registrar = createRegistrar({
       data: options.data,
-      ...(options.shards !== undefined && { shards: Number(options.shards) }),
+      ...(options.shards !== undefined && { shards: options.shards }),
       domains: ['*'],
       auth: 'none',
-      abuse: { ...DEFAULT_CONFIG.abuse, enabled: false },
+      abuse: { enabled: false },
       policy: {
-        minExpiresS: 1,
-        maxExpiresS: EXPIRES_MAX_S,
-        expiresJitterPercent: 0,
-        contactsPerAorMax: BINDINGS_MAX,
+        minExpires: 1,
+        maxExpires: EXPIRES_MAX_S,
+        expiresJitter: 0,
+        contactsPerAor: BINDINGS_MAX,
         overloadTargetMs: 0,
       },
       send: (bytes) => {

@@ -23,8 +23,6 @@ const keys = z.strictObject(
 );
 
 export const lookupSchema = keys;
-/** Names of the section's keys, for "did you mean". */
-export const lookupKeys = keys.shape;
 
 /** This machine may ask whatever else is configured. */
 export function fillLookup(raw: z.output<typeof keys>): LookupPolicy {

@@ -21,8 +21,6 @@ const schema = z.strictObject(
 );
 
 export const multicastSchema = schema;
-/** Names of the section's keys, for "did you mean". */
-export const multicastKeys = schema.shape;
 
 export function fillMulticast(raw: z.output<typeof schema>): MulticastAddress {
   return { group: raw.group ?? REGISTRARS_GROUP, port: raw.port ?? 5060, interface: raw.interface };

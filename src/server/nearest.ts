@@ -1,10 +1,13 @@
 // "Did you mean": the known word closest to a mistyped one.
 
-/** The closest of `words` by edit distance, if close enough to be a slip; case, "-" and "_" count for nothing. */
-export function nearest(word: string, words: readonly string[]): string | undefined {
+/**
+ * The closest of `words` by edit distance, if close enough to be a slip; case, "-" and "_" count for nothing.
+ * @param below so many edits, by default more than a third of the word
+ */
+export function nearest(word: string, words: readonly string[], below?: number): string | undefined {
   const bare = strip(word);
   let best: string | undefined;
-  let bestDistance = Math.floor(bare.length / 3) + 1;
+  let bestDistance = Math.min(below ?? Number.POSITIVE_INFINITY, Math.floor(bare.length / 3) + 1);
   for (const candidate of words) {
     const distance = editDistance(bare, strip(candidate));
     if (distance < bestDistance) {

@@ -47,7 +47,7 @@ export function shardSettings({ policy, auth, abuse }: Config): ShardSettings {
   const rules = { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains };
   return {
     policy,
-    ...(auth.mode === 'digest' && { auth: rules }),
+    ...(auth.mode !== 'none' && { auth: rules }),
     gate: { policy: abuse, trustedProxies: auth.trustedProxies },
   };
 }

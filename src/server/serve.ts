@@ -3,7 +3,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { COUNTER } from '../shard/counters.ts';
 import { takeInheritedSockets } from '../transport/inherited-sockets.ts';
-import { type Config, ConfigError } from './config.ts';
+import type { Config } from './config.ts';
+import { ConfigError } from './config-problem.ts';
 import { DataDirectoryError } from './data-directory.ts';
 import { formatListenAddress, hostPort } from './listen-address.ts';
 import { shardsLive } from './liveness.ts';

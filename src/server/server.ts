@@ -15,7 +15,9 @@ import type { MulticastAddress } from '../transport/multicast.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
-import { type Config, ConfigError, DEFAULT_SHARDS, refusals } from './config.ts';
+import { type Config, DEFAULT_SHARDS } from './config.ts';
+import { demandSound } from './config-faults.ts';
+import { ConfigError } from './config-problem.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { openLifeNumbers } from './life-numbers.ts';
@@ -114,8 +116,7 @@ export async function startServer(
   reread?: () => Config,
   progress: Progress = () => {},
 ): Promise<Server> {
-  const problems = refusals(config);
-  if (problems.length > 0) throw new ConfigError(problems);
+  demandSound(config);
   const astray = hooks.inherited?.find((socket) => !config.listen.some((address) => takes(address, socket)));
   if (astray !== undefined)
     throw new ConfigError([
@@ -174,7 +175,7 @@ class RunningServer implements Server, AdminTarget {
     const { send, webSocketHandshake } = hooks;
     this.admin = await this.openAdmin();
     if (directory.move !== undefined) await moveBindings(directory.move, directory.secret, log, progress);
-    if (config.auth.mode === 'digest') this.userStore = await openUsers(directory.path, config.auth, log);
+    if (config.auth.mode !== 'none') this.userStore = await openUsers(directory.path, config.auth, log);
     this.pool = await startPool({
       ...poolOptions(config, directory, log),
       opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),

@@ -16,12 +16,13 @@ export class StaticError extends Error {
   override readonly name = 'StaticError';
 }
 
-type Change = (content: StaticContent) => StaticContent;
+/** What `changeStatic` of a registrar takes. */
+export type StaticChange = (content: StaticContent) => StaticContent;
 
 const readAor = createAorReader(new Uint8Array(32));
 
 /** Adds a contact to an AOR, or replaces the one with the same URI. Throws a StaticError. */
-export function addBinding(aorText: string, contact: StaticContact): Change {
+export function addBinding(aorText: string, contact: StaticContact): StaticChange {
   const aor = canonical(aorText);
   checkUri(contact.uri);
   for (const hop of contact.path ?? []) {
@@ -41,7 +42,7 @@ export function addBinding(aorText: string, contact: StaticContact): Change {
 }
 
 /** Removes a contact of an AOR, or all of them. Throws a StaticError where there is none. */
-export function removeBinding(aorText: string, uri?: string): Change {
+export function removeBinding(aorText: string, uri?: string): StaticChange {
   const aor = canonical(aorText);
   return ({ bindings, aliases }) => {
     const before = own(bindings, aor) ?? [];
@@ -53,7 +54,7 @@ export function removeBinding(aorText: string, uri?: string): Change {
 }
 
 /** Requests for `alias` go to the contacts of `aor`. Throws a StaticError. */
-export function addAlias(aliasText: string, aorText: string): Change {
+export function addAlias(aliasText: string, aorText: string): StaticChange {
   const alias = canonical(aliasText);
   const aor = canonical(aorText);
   return ({ bindings, aliases }) => {
@@ -64,7 +65,7 @@ export function addAlias(aliasText: string, aorText: string): Change {
   };
 }
 
-export function removeAlias(aliasText: string): Change {
+export function removeAlias(aliasText: string): StaticChange {
   const alias = canonical(aliasText);
   return ({ bindings, aliases }) => {
     if (own(aliases, alias) === undefined) throw new StaticError(`${alias} is no alias`);

@@ -3,17 +3,18 @@
 import { z } from 'zod';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import type { CertificateFiles, TlsFiles } from '../transport/tls-files.ts';
-import { choice, integer, listOf, section, text } from './config-values.ts';
+import type { Fault } from './config-problem.ts';
+import { bytes, choice, integer, listOf, seconds, section, text } from './config-values.ts';
 
 const connections = z.strictObject(
   {
     max: integer(1, 4_000_000).optional(),
     'per-source': integer(1, 4_000_000).optional(),
-    'idle-seconds': integer(1, 86_400).optional(),
-    'message-seconds': integer(1, 300).optional(),
-    'unsent-bytes': integer(65_536, 1 << 26).optional(),
-    'header-bytes': integer(512, 65_535).optional(),
-    'incomplete-bytes': integer(1 << 20, 2 ** 40).optional(),
+    'idle-seconds': seconds(1, 86_400).optional(),
+    'message-seconds': seconds(1, 300).optional(),
+    'unsent-bytes': bytes(65_536, 1 << 26).optional(),
+    'header-bytes': bytes(512, 65_535).optional(),
+    'incomplete-bytes': bytes(1 << 20, 2 ** 40).optional(),
   },
   section,
 );
@@ -33,9 +34,6 @@ const tls = z.strictObject(
 
 export const connectionsSchema = connections;
 export const tlsSchema = tls;
-/** Names of the sections' keys, for "did you mean". */
-export const connectionsKeys = connections.shape;
-export const tlsKeys = tls.shape;
 
 export function fillStreams(raw: z.output<typeof connections>): StreamPolicy {
   const d = DEFAULT_STREAM_POLICY;
@@ -71,14 +69,13 @@ function fillDomains(raw: Readonly<Record<string, z.output<typeof certificate>>>
   );
 }
 
-/** What is wrong with TLS options that are each right: key in the section, and fault. */
-export function tlsFaults(files: TlsFiles | undefined): readonly [key: string, fault: string][] {
+/** What is wrong with TLS options that are each right; paths below `tls`. */
+export function tlsFaults(files: TlsFiles | undefined): Fault[] {
   if (files === undefined || files.caFile !== undefined) return [];
   const wantsClients = files.clientCertificates !== undefined && files.clientCertificates !== 'none';
   if (!wantsClients && (files.trustedDomains ?? []).length === 0) return [];
-  return [
-    [wantsClients ? 'client-certificates' : 'trusted-domains', 'needs "ca": a file with the authorities that count'],
-  ];
+  const path = [wantsClients ? 'client-certificates' : 'trusted-domains'];
+  return [{ path, text: (spell) => `needs ${spell('tls.ca', 'FILE')}: the authorities that count` }];
 }
 
 /** As it stands in the file. */

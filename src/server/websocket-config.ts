@@ -3,20 +3,18 @@
 import { z } from 'zod';
 import { parseIpPrefix } from '../registrar/ip-prefix.ts';
 import { DEFAULT_WEBSOCKET_POLICY, type WebSocketPolicy } from '../transport/websocket-policy.ts';
-import { integer, listOf, section } from './config-values.ts';
+import { listOf, seconds, section } from './config-values.ts';
 
 const schema = z.strictObject(
   {
     origins: listOf(parseOrigin).optional(),
-    'idle-seconds': integer(8, 960).optional(),
+    'idle-seconds': seconds(8, 960).optional(),
     'trusted-proxies': listOf(parsePrefix).optional(),
   },
   section,
 );
 
 export const webSocketSchema = schema;
-/** Names of the section's keys, for "did you mean". */
-export const webSocketKeys = schema.shape;
 
 /**
  * @param authenticated whether clients log in. Where they do not, a page of any site that is open on this machine could

@@ -79,7 +79,8 @@ const NAMES = [
 ] as const;
 
 /** Refused REGISTERs by reason: `refused_` and a name of registrar/reasons. */
-type RefusalCounterName = `refused_${string}`;
+/** Refusals by reason. */
+export type RefusalCounterName = `refused_${string}`;
 export type CounterName = (typeof NAMES)[number] | RefusalCounterName;
 
 /** The counter of REASON_UNSPECIFIED; the other reasons' follow by their codes. */

@@ -158,9 +158,9 @@ describe('files', () => {
     ).toEqual([]);
   });
 
-  it('re-export nothing but in index.ts', () => {
+  it("re-export nothing but in the package's own modules", () => {
     const wrong = files
-      .filter(({ path }) => path !== 'src/index.ts')
+      .filter(({ path }) => path !== 'src/index.ts' && path !== 'src/parser.ts')
       .flatMap((file) => [
         ...(file.path.endsWith('/index.ts') ? [`${file.path}:1: only src/index.ts may be an index`] : []),
         ...file.imports

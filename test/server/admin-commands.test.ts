@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { translateSpelling } from '../../src/server/commands/ul-command.ts';
 import { createConfig, DEFAULT_CONFIG } from '../../src/server/config.ts';
 import { readConfigFile } from '../../src/server/config-file.ts';
+import { type ConfigSource, spellAsFile } from '../../src/server/config-problem.ts';
 import { effectiveConfig } from '../../src/server/effective-config.ts';
 import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
 import { CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
@@ -38,6 +39,12 @@ function aorta(...args: string[]): Promise<Ran> {
     });
   });
 }
+
+const sourceOf = (values: Record<string, unknown>): ConfigSource => ({
+  values,
+  where: (path) => ({ name: path.join('.'), order: 0 }),
+  spell: spellAsFile,
+});
 
 /** With the server's data directory, which knows its URL and token. */
 const onServer = (...args: string[]) => aorta(...args, '--data', admin.config.data);
@@ -129,12 +136,28 @@ describe('aorta check and config', () => {
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining(`${file}:2:16: policy.min-expires`)]);
     writeFileSync(file, 'policy:\n  min-expires: 120\n');
     expect(await aorta('check', file)).toMatchObject({ code: 0, stdout: `${file}: fine\n` });
+    writeFileSync(
+      file,
+      'udp: auto\ntls:\n  cert: no.pem\n  key: no.key\nauth:\n  provider: {http: {headers: {x: }}}\n  mode-x: x\n',
+    );
+    const faulty = await aorta('check', file);
+    expect(faulty.stderr.replaceAll(dirname(file), '.')).toBe(
+      'aorta: ./aorta.yaml:6:20: auth.provider.http.url: expected a text, got nothing\n' + // its line may hold a secret
+        'aorta: ./aorta.yaml:6:34: auth.provider.http.headers.x: expected a text, got nothing\n' +
+        'aorta: ./aorta.yaml:7:3: auth.mode-x: unknown key, did you mean "mode"?\n   7 |   mode-x: x\n         ^\n',
+    );
+    writeFileSync(file, 'tls:\n  cert: no.pem\n  key: no.key\n');
+    expect((await aorta('check', file)).stderr.replaceAll(dirname(file), '.')).toBe(
+      'aorta: ./aorta.yaml:2:9: tls.cert: ./no.pem: no such file\n   2 |   cert: no.pem\n               ^\n' +
+        'aorta: ./aorta.yaml:3:8: tls.key: ./no.key: no such file\n   3 |   key: no.key\n             ^\n',
+    );
+    writeFileSync(file, 'policy:\n  min-expires: 2m\n');
     expect((await aorta('config', file, '--effective')).stdout).toContain('min-expires: 120');
     expect((await onServer('config')).stdout).toContain(`data: ${admin.config.data}`);
   });
 
   it('give a configuration that means the same when it is read again', () => {
-    const source = { values: effectiveConfig(DEFAULT_CONFIG), where: (path: readonly PropertyKey[]) => path.join('.') };
+    const source = sourceOf(effectiveConfig(DEFAULT_CONFIG));
     expect(effectiveConfig(createConfig([source]))).toEqual(effectiveConfig(DEFAULT_CONFIG));
   });
 });
@@ -187,7 +210,7 @@ describe('a configuration in which every key is set', () => {
   }
 
   it('is shown as it stands, so that a reload sees each change', () => {
-    const source = { values, where: (path: readonly PropertyKey[]) => path.join('.') };
+    const source = sourceOf(values);
     const shown = new Map(leaves(effectiveConfig(createConfig([source]))));
     for (const [key, value] of leaves(values)) expect(shown.get(key), key).toEqual(value);
   });
@@ -214,7 +237,7 @@ describe('over TLS', () => {
       file,
       `listen: [udp:127.0.0.1:0]\nadmin: {listen: "https:127.0.0.1:${port}", certificate: cert.pem, key: key.pem}\n`,
     );
-    const config = createConfig([readConfigFile(file), { values: { data }, where: () => '' }]);
+    const config = createConfig([readConfigFile(file), sourceOf({ data })]);
     const other = await startAdmin({ ...config, data, listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }] });
     const url = `https://127.0.0.1:${port}`;
     const distrusted = await aorta('ul', 'stats', '--admin', url, '--data', data);

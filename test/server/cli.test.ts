@@ -48,13 +48,26 @@ describe('aorta', () => {
     [['serve', '--shards', '2x'], 'aorta: --shards: expected a whole number from 1 to 64, got "2x"'],
     [['serve', '--auth', 'basic'], 'aorta: --auth: expected one of none, digest, got "basic"'],
     [
+      ['serve', '--auth', 'Digest'],
+      'aorta: --auth: expected one of none, digest, got "Digest", did you mean "digest"?',
+    ],
+    [
+      ['serve', '--max-expires', '1x'],
+      'aorta: --max-expires: expected seconds from 1 to 2147483647, or 90s, 30m or 1h, got "1x"',
+    ],
+    [['serve', '--tls-cert', 'c.pem'], 'aorta: --tls-cert: needs --tls-key FILE beside it'],
+    [
+      ['serve', '--tls-cert', 'no.pem', '--tls-key', 'no.key'],
+      'aorta: --tls-cert: no.pem: no such file\naorta: --tls-key: no.key: no such file',
+    ],
+    [
       ['serve', '--listen', 'tls:127.0.0.1:5061'],
-      'aorta: --listen: tls:127.0.0.1:5061 needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)',
+      'aorta: --listen: tls:127.0.0.1:5061 needs a certificate and its key: add --tls-cert FILE and --tls-key FILE (for a first try, "aorta cert self-signed" makes them)',
     ],
     [['serve', '--domain', 'a@b'], 'aorta: --domain: expected a domain such as example.com, got "a@b"'],
     [
       ['serve', '--min-expires', '90', '--max-expires', '60'],
-      'aorta: --min-expires: 90 is above max-expires, which is 60',
+      'aorta: --min-expires: 90 is above --max-expires, which is 60',
     ],
     [['serve', '--config', 'no-such.yaml'], 'aorta: no-such.yaml: no such file'],
   ])('exits 2 with one clear message: %j', async (args, message) => {

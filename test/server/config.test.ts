@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Config, ConfigError, type ConfigSource, createConfig, DEFAULT_CONFIG } from '../../src/server/config.ts';
+import { type Config, createConfig, DEFAULT_CONFIG } from '../../src/server/config.ts';
 import { readConfigFile } from '../../src/server/config-file.ts';
+import { ConfigError, type ConfigSource, spellAsFile } from '../../src/server/config-problem.ts';
 import { parseListenAddress } from '../../src/server/listen-address.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'aorta-config-'));
@@ -14,7 +15,7 @@ const file = join(directory, 'aorta.yaml');
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function flags(values: Record<string, unknown>): ConfigSource {
-  return { values, where: (path) => `--${String(path.at(-1))}` };
+  return { values, where: (path) => ({ name: `--${String(path.at(-1))}`, order: 0 }), spell: spellAsFile };
 }
 
 function load(yaml: string, ...more: ConfigSource[]): Config {
@@ -211,7 +212,7 @@ parser:
     ['shards:', 'aorta.yaml:1:8: shards: expected a whole number from 1 to 64, got nothing'],
     [
       'policy:\n  max-expires: soon',
-      'aorta.yaml:2:16: policy.max-expires: expected a whole number from 1 to 2147483647, got "soon"',
+      'aorta.yaml:2:16: policy.max-expires: expected seconds from 1 to 2147483647, or 90s, 30m or 1h, got "soon"',
     ],
     ['\npolicy: 3', 'aorta.yaml:2:9: policy: expected keys and values, got 3'],
     [
@@ -249,8 +250,8 @@ parser:
       'aorta.yaml:3:5: listen: unknown transport "sctp", expected udp, tcp, tls, ws, wss (got "sctp:127.0.0.1:5060")',
     ],
     [
-      'listen: wss:127.0.0.1:5060\ntls:\n  cert: cert.pem',
-      'aorta.yaml:1:9: listen: wss:127.0.0.1:5060 needs a certificate and its key: add --tls-cert FILE --tls-key FILE (for a first try, "aorta cert self-signed" makes them)',
+      'listen: wss:127.0.0.1:5060\nudp: auto',
+      'aorta.yaml:1:9: listen: wss:127.0.0.1:5060 needs a certificate and its key: add tls.cert: FILE and tls.key: FILE (for a first try, "aorta cert self-signed" makes them)',
     ],
     [
       'websocket:\n  origins: phone.example.com',
@@ -265,13 +266,37 @@ parser:
       'aorta.yaml:1:10: domains: expected a domain such as example.com (without a port), an IP address or *, got "example.com:5060"',
     ],
     ['policy:\n  min_expires: 60', 'aorta.yaml:2:3: policy.min_expires: unknown key, did you mean "min-expires"?'],
+    ['minexpires: 60', 'aorta.yaml:1:1: minexpires: unknown key, did you mean "policy.min-expires"?'],
+    ['auth: Digest', 'aorta.yaml:1:7: auth.mode: expected one of none, digest, got "Digest", did you mean "digest"?'],
+    [
+      'auth: {algorithms: [SHA256]}',
+      'aorta.yaml:1:21: auth.algorithms: expected one of MD5, SHA-256, SHA-512-256, MD5-sess, SHA-256-sess, SHA-512-256-sess, got "SHA256", did you mean "SHA-256"?',
+    ],
+    [
+      'policy: {warning: yes}',
+      'aorta.yaml:1:19: policy.warning: expected true or false, got "yes", did you mean true?',
+    ],
+    ['tls: {cert: a.pem}', 'aorta.yaml:1:13: tls.cert: needs tls.key: FILE beside it'],
+    ['admin: {key: a.pem}', 'aorta.yaml:1:14: admin.key: needs admin.certificate: FILE beside it'],
+    [
+      'tls: {domains: {a.com: {certs: a.pem, cert: b, key: c}}}',
+      'aorta.yaml:1:25: tls.domains.a.com.certs: unknown key, did you mean "cert"?',
+    ],
+    [
+      'policy: {min-expires: 1500ms}',
+      'aorta.yaml:1:23: policy.min-expires: expected seconds from 1 to 2147483647, or 90s, 30m or 1h, got "1500ms"',
+    ],
+    [
+      'limits: {history-bytes: 4x}',
+      'aorta.yaml:1:25: limits.history-bytes: expected bytes from 0 to 1073741824, or 64k or 16M, got "4x"',
+    ],
     ['durabilty: process', 'aorta.yaml:1:1: durabilty: unknown key, did you mean "durability"?'],
     ['min-expires: 60', 'aorta.yaml:1:1: min-expires: unknown key, it stands under "policy"'],
     ['policy:\n  shards: 2', 'aorta.yaml:2:3: policy.shards: unknown key, it stands at the top level'],
     ['frobnicate: 1', 'aorta.yaml:1:1: frobnicate: unknown key'],
     [
       'policy:\n  min-expires: 100\n  max-expires: 50',
-      'aorta.yaml:2:16: policy.min-expires: 100 is above max-expires, which is 50',
+      'aorta.yaml:2:16: policy.min-expires: 100 is above policy.max-expires, which is 50',
     ],
     [
       'policy: {flow-timer: 600}\nconnections: {idle-seconds: 600}',
@@ -289,9 +314,53 @@ parser:
     expect(problems('shards: 0\nudp: x\npolicy:\n  min-expires: -1\n', flags({ durability: 'maybe' }))).toEqual([
       'aorta.yaml:1:9: shards: expected a whole number from 1 to 64, got 0',
       'aorta.yaml:2:6: udp: expected one of auto, dgram, got "x"',
-      'aorta.yaml:4:16: policy.min-expires: expected a whole number from 1 to 2147483647, got -1',
+      'aorta.yaml:4:16: policy.min-expires: expected seconds from 1 to 2147483647, or 90s, 30m or 1h, got -1',
       '--durability: expected one of durable, process, got "maybe"',
     ]);
+  });
+
+  it('tells the problems of a file in the order of its lines, whatever they are', () => {
+    expect(
+      problems(
+        'frobnicate: 1\nlisten: udp:0.0.0.0:1\nauth: basic\npolicy:\n  what: 1\n  min-expires: soon\nudp: y\n',
+      ).map((problem) => problem.split(':')[1]),
+    ).toEqual(['1', '3', '5', '6', '7']);
+    expect(
+      problems('tls: {cert: a.pem}\npolicy: {min-expires: 5, max-expires: 1}\nauth: none\nlisten: udp:0.0.0.0:1').map(
+        (problem) => problem.split(':')[1],
+      ),
+    ).toEqual(['1', '2', '4']);
+  });
+
+  it('takes durations and sizes with their units, in every key of that kind', () => {
+    const config = load(`
+policy: {default-expires: 1h, min-expires: 90s, max-expires: 0.5d, overload-target-ms: 1s, flow-grace: 2m, retry-after-max: 5min}
+drain: {announce-s: 1m}
+auth: {nonce-lifetime-s: 2h, provider: {http: {url: 'http://x/{user}', timeout-ms: 1.5s, ttl-s: 10m}}}
+connections: {idle-seconds: 1 h, unsent-bytes: 256k}
+websocket: {idle-seconds: 2m}
+abuse: {known-flow-s: 3h}
+limits: {answer-bytes: 64M, history-bytes: 4MiB, timer-j-ms: 32s, checkpoint-bytes: 1GB}
+`);
+    expect(config.policy).toMatchObject({
+      defaultExpiresS: 3600,
+      minExpiresS: 90,
+      maxExpiresS: 43_200,
+      overloadTargetMs: 1000,
+      flowGraceS: 120,
+      retryAfterMaxS: 300,
+      answerBytesMax: 64 << 20,
+      historyBytes: 4 << 20,
+      timerJMs: 32_000,
+    });
+    expect(config).toMatchObject({
+      drain: { announceS: 60 },
+      auth: { policy: { nonceLifetimeMs: 7_200_000 }, provider: { timeoutMs: 1500, ttlS: 600 } },
+      streams: { idleMs: 3_600_000, unsentBytesMax: 256 << 10 },
+      webSocket: { idleS: 120 },
+      abuse: { knownFlowS: 10_800 },
+      checkpointBytes: 1 << 30,
+    });
   });
 
   it('names a file that is not there', () => {
@@ -323,7 +392,7 @@ parser:
       maxExpiresS: 7200,
     });
     expect(problems('policy: {default-expires: 50}', flags({ policy: { 'min-expires': 100 } }))).toEqual([
-      '--min-expires: 100 is above default-expires, which is 50',
+      '--min-expires: 100 is above policy.default-expires, which is 50',
     ]);
   });
 
@@ -388,7 +457,7 @@ auth:
   it('refuses an address that others can reach, and one that stands twice', () => {
     for (const address of ['udp:0.0.0.0:5060', 'udp:192.0.2.1:5060', 'udp:[::]:5060', 'udp:[2001:db8::1]:5060']) {
       expect(problems(`listen: '${address}'\nauth: none`)).toEqual([
-        expect.stringContaining('add --allow-unauthenticated'),
+        expect.stringContaining('add allow-unauthenticated: true'),
       ]);
       expect(load(`listen: '${address}'\nallow-unauthenticated: true`).listen).toHaveLength(1);
     }

@@ -1,5 +1,7 @@
 // The embedding API: a registrar inside a program, through the package's one public module, with threads and without.
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import {
   type BindingEvent,
@@ -12,7 +14,6 @@ import {
   type Registrar,
   type RegistrarOptions,
 } from '../../src/index.ts';
-import { DEFAULT_CONFIG } from '../../src/server/config.ts';
 import { freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { poll } from '../support/child-process.ts';
 import { SipClient } from '../support/sip-client.ts';
@@ -126,8 +127,8 @@ describe('createRegistrar with threads', () => {
   it('R5626-7-01 keeps what came over a connection of the program for as long as that stands, and not over a restart', async () => {
     const data = temporaryDirectory();
     const listen = [`udp:127.0.0.1:${await freePort()}`];
-    const policy = { lookup: { sip: 'anyone', from: [] } } as const;
-    const registrar = await started({ data, listen, policy, shards: 2, send: () => {} });
+    const lookup = { sip: 'anyone' } as const;
+    const registrar = await started({ data, listen, lookup, shards: 2, send: () => {} });
     const told: (BindingEvent | LostEvents)[] = [];
     registrar.subscribe((event) => told.push(event));
     const at = { address: '192.0.2.4', port: 4444, transport: 'wss' } as const;
@@ -165,10 +166,10 @@ describe('createRegistrar with threads', () => {
   });
 
   it('has a limit of connections', async () => {
-    const streams = { ...DEFAULT_CONFIG.streams, connectionsMax: 2 };
+    const connections = { max: 2 };
     const at = { address: '192.0.2.4', port: 4444, transport: 'tcp' } as const;
     for (const threads of [true, false]) {
-      const registrar = await started({ data: temporaryDirectory(), streams, threads, send: () => {} });
+      const registrar = await started({ data: temporaryDirectory(), connections, threads, send: () => {} });
       const first = registrar.openFlow(at);
       registrar.openFlow(at);
       expect(() => registrar.openFlow(at)).toThrow(/limits/);
@@ -179,15 +180,108 @@ describe('createRegistrar with threads', () => {
 
   it('refuses what the command refuses', async () => {
     const data = temporaryDirectory();
-    await expect(started({ data, listen: ['udp:0.0.0.0:0'], auth: 'none' })).rejects.toThrow(ConfigError);
     const listen = [`udp:127.0.0.1:${await freePort()}`];
     await started({ data, listen });
     await expect(started({ data, listen: ['udp:127.0.0.1:0'] })).rejects.toThrow(DataDirectoryError);
     const other = { data: temporaryDirectory(), listen };
     await expect(started(other)).rejects.toMatchObject({ code: 'EADDRINUSE' });
-    await open[1].stop();
+    await open[0].stop();
     // What failed left nothing behind.
     await started(other);
+  });
+});
+
+describe('options that make no sense', () => {
+  const refused = (options: object): readonly string[] => {
+    const data = join(temporaryDirectory(), 'data');
+    try {
+      createRegistrar({ data, ...options });
+    } catch (error) {
+      expect(existsSync(data), 'nothing has been done').toBe(false);
+      if (error instanceof ConfigError) return error.problems;
+      throw error;
+    }
+    return [];
+  };
+  const open = ['udp:0.0.0.0:15060'];
+  const beyond = 'can be reached from other machines';
+
+  it.each<[object, string]>([
+    [{ listen: open, auth: 'none' }, beyond],
+    [{ listen: open, auth: { mode: 'none' } }, 'add allowUnauthenticated: true'],
+    [{ multicast: { interface: '192.0.2.20' }, auth: 'none' }, 'multicast: the group can be reached'],
+    [{ listen: open, auth: 'Digest' }, 'auth.mode: expected one of none, digest, got "Digest", did you mean "digest"?'],
+    [{ auth: { mode: 'digest', algorithms: ['SHA256'] } }, 'got "SHA256", did you mean "SHA-256"?'],
+    [{ auth: { mod: 'digest' } }, 'auth.mod: unknown key, did you mean "mode"?'],
+    [{ auth: false }, 'auth: expected keys and values, got false'],
+    [{ lisen: open }, 'lisen: unknown key, did you mean "listen"?'],
+    [{ listen: ['upd:127.0.0.1:5060'] }, 'listen: unknown transport "upd"'],
+    [{ listen: [{ transport: 'udp', host: 'localhost', port: 5060 }] }, '"localhost" is not an IP address'],
+    [{ listen: 5060 }, 'listen: expected a list, got 5060'],
+    [{ minExpiresS: '60' }, 'minExpiresS: unknown key, did you mean "policy.minExpires"?'],
+    [{ policy: { minExpiresS: 60 } }, 'policy.minExpiresS: unknown key, did you mean "minExpires"?'],
+    [{ policy: { 'min-expires': 60 } }, 'policy.min-expires: unknown key, did you mean "minExpires"?'],
+    [{ policy: { minExpires: 100, maxExpires: 50 } }, 'policy.minExpires: 100 is above policy.maxExpires, which is 50'],
+    [{ policy: { minExpires: Number.NaN } }, 'policy.minExpires: expected seconds from 1 to 2147483647'],
+    [{ 'log-level': 'info' }, 'log-level: unknown key, did you mean "logLevel"?'],
+    [{ durability: 'fast' }, 'durability: expected one of durable, process, got "fast"'],
+    [
+      { domains: ['exa mple.com'] },
+      'domains: expected a domain such as example.com, an IP address or *, got "exa mple.com"',
+    ],
+    [{ domains: [] }, 'domains: is empty'],
+    [{ log: 'info' }, 'log: expected a function (level, event, fields); a level is "logLevel", got "info"'],
+    [{ send: true }, 'send: expected a function (bytes, target), got true'],
+    [{ webSocketHandshake: 'yes' }, 'webSocketHandshake: expected a function'],
+    [{ threads: 'no' }, 'threads: expected true or false, got "no", did you mean false?'],
+    [{ store: 'ram' }, 'store: expected one of disk, memory, got "ram"'],
+    [{ shards: 0 }, 'shards: expected a whole number from 1 to 64, got 0'],
+    [{ shards: 1n }, 'shards: expected a whole number from 1 to 64, got 1n'],
+    [{ data: '' }, 'data: is empty'],
+    [{ data: 5 }, 'data: expected a text, got 5'],
+    [{ limits: { aorBytes: '64k' } }, 'limits.aorBytes: expected bytes from 16 to 1024, or 64k or 16M, got "64k"'],
+    [{ abuse: { failureMax: 5 } }, 'abuse.failureMax: unknown key, did you mean "failuresMax"?'],
+    [
+      { auth: { provider: { http: { url: 'http://x/{user}', timeout: 5 } } } },
+      'timeout: unknown key, did you mean "timeoutMs"?',
+    ],
+    [{ listen: ['tls:127.0.0.1:0'] }, 'needs a certificate and its key: add tls.cert: FILE and tls.key: FILE'],
+    [{ tls: { cert: 'none.pem', key: 'none.key' } }, 'tls.cert: none.pem: no such file'],
+    [{ tls: { cert: 'none.pem' } }, 'tls.cert: needs tls.key: FILE beside it'],
+    [{ admin: 'http:0.0.0.0:8060', threads: false }, 'admin: needs threads'],
+    [{ threads: false, shards: 2 }, 'shards: without threads there is one'],
+    [
+      { threads: false, auth: { mode: 'digest', provider: { http: { url: 'http://x/{user}' } } } },
+      'provider: needs threads',
+    ],
+  ])('are refused before anything is done: %o', (options, problem) => {
+    expect(refused(options)).toEqual(expect.arrayContaining([expect.stringContaining(problem)]));
+  });
+
+  it('are told all at once, and as the text they are where there are no options', () => {
+    expect(refused({ shards: 0, log: 1, udp: 'x' })).toHaveLength(3);
+    for (const none of ['udp:127.0.0.1:5060', null, 5, []])
+      expect(() => createRegistrar(none as RegistrarOptions)).toThrow(/expected options/);
+  });
+
+  it('do not keep one from the file: durations, sizes, one text for a list, addresses as objects', async () => {
+    const events: string[] = [];
+    const registrar = await started({
+      data: temporaryDirectory(),
+      listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
+      domains: 'Example.COM',
+      policy: { minExpires: '5m', maxExpires: '1h' },
+      limits: { answerBytes: '64M' },
+      serviceRoute: { 'my-domain.example': 'sip:edge.example.com;lr' },
+      logLevel: 'error',
+      log: (_level, event) => events.push(event),
+    });
+    const [{ host, port }] = registrar.listen;
+    const client = await SipClient.open({ address: host, port });
+    const brief = client.register({ aor: 'alice@example.com', contacts: ['<sip:a@127.0.0.1:5070>'], expires: 299 });
+    expect((await client.request(brief)).status).toBe(423);
+    client.close();
+    expect(events, 'nothing below the level').toEqual([]);
   });
 });
 
@@ -198,7 +292,7 @@ describe.each(['memory', 'disk'] as const)('createRegistrar without threads, sto
     const registrar = await started({
       threads: false,
       store,
-      data: options.data ?? (store === 'disk' ? temporaryDirectory() : 'nowhere'),
+      ...(store === 'disk' && { data: temporaryDirectory() }),
       send: (bytes, target) => {
         answers.push([bytes.toString('latin1'), target]);
         waiting.shift()?.();
@@ -233,7 +327,7 @@ describe.each(['memory', 'disk'] as const)('createRegistrar without threads, sto
   });
 
   it('takes many messages in one turn as one batch, and forgets what has run out', async () => {
-    const { registrar, ask } = await inline({ policy: { minExpiresS: 1 } });
+    const { registrar, ask } = await inline({ policy: { minExpires: 1 } });
     const texts = Array.from({ length: 600 }, (_, n) =>
       register({ to: `<sip:u${n}@example.com>`, callId: `c${n}`, contacts: ['<sip:u@192.0.2.9>'], expires: 1 }),
     );

@@ -3,8 +3,9 @@
 
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { ConfigError, createConfig } from '../config.ts';
+import { type ConfigWishes, createConfig } from '../config.ts';
 import { readConfigFile } from '../config-file.ts';
+import { ConfigError } from '../config-problem.ts';
 import { effectiveConfig } from '../effective-config.ts';
 import { AdminClient, type AdminOptions, CommandError, reported, withAdminOptions } from './admin-client.ts';
 
@@ -41,7 +42,7 @@ export function addConfigCommands(root: Command): void {
 }
 
 async function check(file: string): Promise<void> {
-  createConfigOf(file);
+  createConfigOf(file, { files: true });
   process.stdout.write(`${file}: fine\n`);
 }
 
@@ -71,11 +72,12 @@ async function drain(options: AdminOptions & { off?: boolean }): Promise<void> {
   process.stdout.write(draining ? 'draining: /readyz says 503; "aorta drain --off" takes it back\n' : 'not draining\n');
 }
 
-function createConfigOf(file: string): ReturnType<typeof createConfig> {
+function createConfigOf(file: string, wishes: ConfigWishes = {}): ReturnType<typeof createConfig> {
   try {
-    return createConfig([readConfigFile(file)]);
+    return createConfig([readConfigFile(file)], wishes);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new CommandError(error.problems.join('\naorta: '), 2);
+    const shown = error.problems.map((problem, i) => [problem, error.excerpts[i]].filter(Boolean).join('\n'));
+    throw new CommandError(shown.join('\naorta: '), 2);
   }
 }

@@ -7,8 +7,9 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { descriptorLimit } from '../../transport/descriptor-limit.ts';
 import { SOCKET_BUFFER_BYTES } from '../../transport/native-udp.ts';
-import { type Config, ConfigError, createConfig, DEFAULT_CONFIG } from '../config.ts';
+import { type Config, createConfig, DEFAULT_CONFIG } from '../config.ts';
 import { readConfigFile } from '../config-file.ts';
+import { ConfigError } from '../config-problem.ts';
 import { CommandError, reported } from './admin-client.ts';
 import { textTable } from './text-table.ts';
 

@@ -1,0 +1,57 @@
+// A key that the configuration does not have: where it belongs, or what it was meant to be.
+
+import { z } from 'zod';
+import type { Spell } from './config-problem.ts';
+import { nearest } from './nearest.ts';
+
+type Shape = Readonly<Record<string, unknown>>;
+
+/** Edits that a key of another section may be away: fewer than in its own, or every word would look like some key. */
+const ELSEWHERE_EDITS = 2;
+
+/** What a schema is below `optional`, defaults and what reads its texts. */
+export function bareSchema(schema: unknown): unknown {
+  if (schema instanceof z.ZodOptional) return bareSchema(schema.unwrap());
+  if (schema instanceof z.ZodPipe) {
+    const { in: input, out } = schema.def;
+    return input instanceof z.ZodTransform ? bareSchema(out) : bareSchema(input);
+  }
+  return schema;
+}
+
+/** What a schema has at a key, or at any key of a record. */
+export function schemaBelow(schema: unknown, key: PropertyKey): unknown {
+  const bare = bareSchema(schema);
+  if (bare instanceof z.ZodObject) return (bare.shape as Shape)[String(key)];
+  if (bare instanceof z.ZodRecord) return bare.def.valueType;
+  if (bare instanceof z.ZodArray) return bare.element;
+  return undefined;
+}
+
+/** What to say behind "unknown key". @param path of the section that it stands in */
+export function suggestKey(schema: z.ZodType, path: readonly PropertyKey[], key: string, spell: Spell): string {
+  const own = shapeOf(path.reduce<unknown>(schemaBelow, schema));
+  const here = own && nearest(key, Object.keys(own));
+  if (here !== undefined) return `, did you mean "${spell(here)}"?`;
+  const others = [...sections(schema)].filter(([, shape]) => shape !== own);
+  const exact = others.find(([, shape]) => key in shape);
+  if (exact !== undefined) return exact[0] === '' ? ', it stands at the top level' : `, it stands under "${exact[0]}"`;
+  for (const [section, shape] of others) {
+    const near = nearest(key, Object.keys(shape), ELSEWHERE_EDITS);
+    if (near !== undefined) return `, did you mean "${spell(section === '' ? near : `${section}.${near}`)}"?`;
+  }
+  return '';
+}
+
+function shapeOf(schema: unknown): Shape | undefined {
+  const bare = bareSchema(schema);
+  return bare instanceof z.ZodObject ? bare.shape : undefined;
+}
+
+/** All sections by their path, without those whose names are anybody's. */
+function* sections(schema: unknown, path = ''): Generator<[path: string, shape: Shape]> {
+  const shape = shapeOf(schema);
+  if (shape === undefined) return;
+  yield [path, shape];
+  for (const [key, below] of Object.entries(shape)) yield* sections(below, path === '' ? key : `${path}.${key}`);
+}
