@@ -26,6 +26,7 @@ import {
 } from '../registrar/binding.ts';
 import { IMAGE_DIRECT, IMAGE_STATIC } from '../registrar/image-layout.ts';
 import { writeIp } from '../registrar/ip-text.ts';
+import type { FlowLiveness } from '../registrar/live-flow.ts';
 
 const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 
@@ -64,11 +65,11 @@ export interface Binding {
   readonly path: readonly string[];
   /** Where the REGISTER came from; with a Path, that is the last proxy. */
   readonly source: { readonly address: string; readonly port: number; readonly transport: Transport };
-  /** The same as a SIP URI: where requests go for a user agent behind NAT that no proxy stands before. Empty for a static one. */
+  /** The same as a SIP URI: where requests go for a user agent behind NAT that no proxy stands before. Empty for a static one, and where the connection has ended: then requests go to the URI. */
   readonly received: string;
   /** Aorta has the connection or the address straight to the user agent, with no proxy between. */
   readonly direct: boolean;
-  /** Of a stream's connection to Aorta itself: its number, good while it stands. */
+  /** Of a stream's connection to Aorta itself, while it stands: its number. */
   readonly flow?: number;
   /** +sip.instance without quotes and brackets (RFC 5626 §4.1). */
   readonly instance?: string;
@@ -89,8 +90,12 @@ export interface Binding {
   readonly static?: true;
 }
 
-/** Makes one of the image at bytes[at]. @param now epoch ms */
-export function viewBinding(bytes: Uint8Array, at: number, now: number): Binding {
+/**
+ * Makes one of the image at bytes[at].
+ * @param now epoch ms
+ * @param flows which connections stand: the binding's is left out where it has ended; null: not known
+ */
+export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: FlowLiveness | null = null): Binding {
   const text = (from: number, to: number): string =>
     Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString();
   const expiresAt = expiresAtOf(bytes, at);
@@ -101,6 +106,8 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number): Binding
   const direct = hasFlag(bytes, at, IMAGE_DIRECT);
   const transport = TRANSPORTS[transportOf(bytes, at)];
   const isStatic = hasFlag(bytes, at, IMAGE_STATIC);
+  const isFlow = direct && transport !== 'udp';
+  const hasEnded = isFlow && flows?.isAlive(flowOf(bytes, at)) === false;
   const uri = text(uriAt(bytes, at), uriEnd(bytes, at));
   return {
     uri,
@@ -112,8 +119,9 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number): Binding
     refreshedAt: refreshedAtOf(bytes, at),
     path: split(text(userAgentEnd(bytes, at), pathEnd(bytes, at)), ','),
     ...sourceOf(bytes, at, transport),
+    ...(hasEnded && { received: '' }),
     direct,
-    ...(direct && transport !== 'udp' && { flow: flowOf(bytes, at) }),
+    ...(isFlow && !hasEnded && { flow: flowOf(bytes, at) }),
     ...(instance !== '' && { instance }),
     ...(regId > 0 && { regId }),
     ...parameters(text(uriEnd(bytes, at), paramsEnd(bytes, at))),

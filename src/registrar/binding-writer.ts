@@ -36,13 +36,13 @@ import {
 } from '../sip/span-table.ts';
 import { ascii, type Writer } from '../sip/writer.ts';
 import { nonceIdOf, setEpoch, setTime, setU16, setU32, timeOf } from './binding.ts';
+import { imageFlags } from './contact-reach.ts';
 import {
   CALL_ID_LENGTH,
   CSEQ,
   DISPLAY_LENGTH,
   EXPIRES_AT,
   FLAGS,
-  IMAGE_DIRECT,
   INSTANCE_LENGTH,
   INSTANCE_OFFSET,
   KEPT,
@@ -102,7 +102,7 @@ function writeKept(w: Writer, contact: number, out: Outbox): void {
   w.skip(TEXTS - KEPT);
   if (w.overflow) return;
   const bytes = w.bytes;
-  bytes[at + FLAGS] = out.direct ? IMAGE_DIRECT : 0;
+  bytes[at + FLAGS] = imageFlags(contact, out);
   bytes[at + FLAGS + 1] = 0;
   setU32(bytes, at + REG_ID, flowRegId(contact, out));
   setU16(bytes, at + Q, table[contact + CONTACT_Q] >= 0 ? table[contact + CONTACT_Q] : NO_Q);

@@ -46,3 +46,5 @@ export const GRUU_INSTANCE_BYTES_MAX = 512;
 export const IMAGE_STATIC = 1;
 /** The request came straight from the user agent: its source is a flow to it (RFC 5626 §6). Else Path leads there. */
 export const IMAGE_DIRECT = 2;
+/** Straight over a connection, but the contact leads to the user agent without it (contact-reach.ts). */
+export const IMAGE_BY_CONTACT = 4;

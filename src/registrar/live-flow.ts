@@ -1,9 +1,9 @@
 // Whether a binding's way is open: one that came straight from the user agent over a stream lives by its connection
-// (RFC 5626 §7). Reading only; who knows which connections there are is an argument.
+// (RFC 5626 §7) where nothing else leads there (contact-reach.ts). Reading only; who knows which connections there are is an argument.
 // @hot
 
 import { flowOf, hasFlag, transportOf } from './binding.ts';
-import { IMAGE_DIRECT } from './image-layout.ts';
+import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from './image-layout.ts';
 import { TRANSPORT_UDP } from './peers.ts';
 
 /** Which connections there are. Their numbers are those of no earlier life of the server. */
@@ -11,9 +11,10 @@ export interface FlowLiveness {
   isAlive(flow: number): boolean;
 }
 
-/** The connection that the binding lives by, or 0 where it lives by none: UDP, or a Path leads to the user agent. */
+/** The connection that the binding lives by, or 0 where it lives by none: UDP, or a Path or its contact leads to the user agent. */
 export function lifeline(bytes: Uint8Array, image: number): number {
-  if (transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT)) return 0;
+  if (transportOf(bytes, image) === TRANSPORT_UDP) return 0;
+  if (!hasFlag(bytes, image, IMAGE_DIRECT) || hasFlag(bytes, image, IMAGE_BY_CONTACT)) return 0;
   return flowOf(bytes, image);
 }
 

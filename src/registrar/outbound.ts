@@ -53,6 +53,7 @@ export function flowRegId(contact: number, out: Outbox): number {
 /** Sets out.direct and out.flows, and is 0 where the contacts may be so; else the status answered. After admitPath. */
 export function admitFlows(out: Outbox, policy: Policy): number {
   out.direct = isFirstHop();
+  out.connectionBindings = policy.connectionBindings;
   if (policy.outbound === 'off') return 0;
   out.flows = out.direct || out.edgeOb;
   if (policy.outbound !== 'required' && !hasRegId()) return 0;

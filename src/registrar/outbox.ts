@@ -5,6 +5,7 @@
 import { Writer } from '../sip/writer.ts';
 import type { FlowLiveness } from './live-flow.ts';
 import { createPeers, type Peers } from './peers.ts';
+import type { Policy } from './policy.ts';
 import { REASON_UNSPECIFIED } from './reasons.ts';
 
 /** Bytes of the largest record an AOR may have, and so of the state a decision reads. */
@@ -34,6 +35,8 @@ export class Outbox {
   warns = false;
 
   // --- worked out by the registrar before it looks at bindings
+  /** Which bindings live by their connection: the policy's. */
+  connectionBindings: Policy['connectionBindings'] = 'auto';
   /** The request came straight from the user agent (RFC 5626 §6). */
   direct = false;
   /** It came through an edge proxy that keeps flows: a URI of its Path has `ob`. */

@@ -19,6 +19,11 @@ export interface Policy {
   readonly contactsPerAorMax: number;
   /** What happens beyond that: 403 and no change, or the bindings refreshed longest ago make room. */
   readonly contactsOverflow: 'reject' | 'evict-oldest';
+  /**
+   * Which bindings made straight over a connection live by it: with `auto` accepted outbound flows and those whose contact leads to
+   * no phone without it; with `contact` the host and port of a contact are not judged; with `flow` every one.
+   */
+  readonly connectionBindings: 'auto' | 'flow' | 'contact';
   /** How long a binding whose connection has ended is kept, unseen by lookups, for its client to take up again. */
   readonly flowGraceS: number;
   /**
@@ -78,6 +83,7 @@ export const DEFAULT_POLICY: Policy = {
   expiresJitterPercent: 0,
   contactsPerAorMax: 10,
   contactsOverflow: 'reject',
+  connectionBindings: 'auto',
   flowGraceS: 0,
   path: 'lazy',
   outbound: 'on',

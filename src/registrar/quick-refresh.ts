@@ -5,10 +5,12 @@
 
 import { renderDate } from '../sip/date.ts';
 import { memory as theMemory, table as theTable } from '../sip/slab.ts';
-import { T_BODY_END, T_METHOD_AT } from '../sip/span-table.ts';
+import { T_BODY_END, T_CONTACTS, T_METHOD_AT } from '../sip/span-table.ts';
 import { ascii, Writer } from '../sip/writer.ts';
+import { imageFlags } from './contact-reach.ts';
 import { type Gruus, IN_USER, IN_VALUE } from './gruu.ts';
 import type { HomeHeaders } from './home-headers.ts';
+import { IMAGE_BY_CONTACT } from './image-layout.ts';
 import { writeIp } from './ip-text.ts';
 import type { Outbox } from './outbox.ts';
 import { TRANSPORT_UDP } from './peers.ts';
@@ -94,12 +96,14 @@ export class QuickRefresh {
     const { peers, peer } = out;
     if (table[T_BODY_END] - table[T_METHOD_AT] > at.REQUEST_BYTES_MAX || out.aorLength > at.AOR_TEXT_BYTES)
       return NOT_QUICK;
-    if (this.isCutOff(out)) return NOT_QUICK;
+    const byContact = (imageFlags(T_CONTACTS, out) & IMAGE_BY_CONTACT) !== 0;
+    if (!byContact && this.isCutOff(out)) return NOT_QUICK;
     if (holds.of !== this || this.identity !== identity) this.settle(identity);
     told[at.IN_IDENTITY] = binding.identityHigh;
     told[at.IN_IDENTITY + 1] = binding.identityLow;
     told[at.IN_EPOCH] = binding.epoch;
-    told[at.IN_FLAGS] = (out.direct ? at.IS_DIRECT : 0) | (out.flows ? at.IS_FLOW : 0);
+    told[at.IN_FLAGS] =
+      (out.direct ? at.IS_DIRECT : 0) | (out.flows ? at.IS_FLOW : 0) | (byContact ? at.IS_BY_CONTACT : 0);
     told[at.IN_SECONDS] = granted;
     told[at.IN_TAG] = out.tagHigh;
     told[at.IN_TAG + 1] = out.tagLow;

@@ -29,9 +29,10 @@ export const IN_IDENTITY_KEY = 22; // four words
 export const IN_CODE_KEY = 26; // four words
 export const IN_STREAM_KEY = 30; // four words
 
-/** The request came straight from the user agent; its reg-ids count. */
+/** The image's flag of this name; the contact's reg-id counts; the image's flag of this name. */
 export const IS_DIRECT = 1;
 export const IS_FLOW = 2;
+export const IS_BY_CONTACT = 4;
 /** GRUUs are made; Path is repeated. */
 export const ANSWERS_GRUUS = 1;
 export const ANSWERS_PATH = 2;

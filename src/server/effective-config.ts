@@ -77,6 +77,7 @@ function rules({ policy, checkpointBytes }: Config): Record<string, unknown> {
       'contacts-overflow': policy.contactsOverflow,
       'overload-target-ms': policy.overloadTargetMs,
       'retry-after-max': policy.retryAfterMaxS,
+      'connection-bindings': policy.connectionBindings,
       'flow-grace': policy.flowGraceS,
       path: policy.path,
       outbound: policy.outbound,

@@ -118,7 +118,7 @@ export class LocationLookup {
 
   private view(aor: string, image: number, now: number): Binding {
     const { bytes } = this.asked;
-    const binding = viewBinding(bytes, image, now);
+    const binding = viewBinding(bytes, image, now, this.options.flows);
     if (this.gruus === null || !isGruuInstance(bytes, instanceAt(bytes, image), instanceEnd(bytes, image)))
       return binding;
     const { gruu, gruuBytes } = this;

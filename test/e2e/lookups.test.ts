@@ -226,12 +226,25 @@ describe('what has ended', () => {
   it('R5626-7-01 R5626-6-11 with its connection, which lookups name, is told neither by SIP nor by HTTP', async () => {
     const phone = await StreamClient.tcp(other);
     const aor = 'flow@example.com';
-    await phone.request(phone.register({ aor, contacts: ['<sip:flow@127.0.0.1:5071;transport=tcp>'] }));
+    await phone.request(phone.register({ aor, contacts: [`<sip:flow@127.0.0.1:${phone.localPort};transport=tcp>`] }));
     expect(await bySip(aor)).toBe(302);
     expect(await byHttp(aor)).toMatchObject([{ direct: true, flow: expect.any(Number) }]);
     phone.socket.resetAndDestroy();
     await poll('the end of the connection', 5000, async () => (await byHttp(aor)).length === 0);
     expect(await bySip(aor)).toBe(404);
+  });
+
+  it('R3261-10.3-39 a contact that leads to the phone by itself outlives its connection, and is told without it', async () => {
+    const phone = await StreamClient.tcp(other);
+    const aor = 'listens@example.com';
+    const uri = 'sip:listens@127.0.0.1:5071;transport=tcp';
+    await phone.request(phone.register({ aor, contacts: [`<${uri}>`] }));
+    const received = `sip:127.0.0.1:${phone.localPort};transport=tcp`;
+    expect(await byHttp(aor)).toMatchObject([{ uri, received, flow: expect.any(Number) }]);
+    phone.socket.resetAndDestroy();
+    await poll('the end of the connection', 5000, async () => !('flow' in (await byHttp(aor))[0]));
+    expect(await byHttp(aor)).toMatchObject([{ uri, received: '', direct: true }]);
+    expect(await bySip(aor)).toBe(302);
   });
 
   it('R3261-8.3-06 with its time is told neither by SIP nor by HTTP', async () => {

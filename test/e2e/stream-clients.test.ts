@@ -9,6 +9,7 @@ import { startPhone } from '../support/baresip-phone.ts';
 import { type Certificate, selfSigned } from '../support/certificate.ts';
 import { Child, killAll, poll, run } from '../support/child-process.ts';
 import { startLinphone } from '../support/linphone-phone.ts';
+import { configFile } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
 
@@ -24,7 +25,9 @@ beforeAll(async () => {
   port.tls = await freePort();
   const { certFile, keyFile } = certificate;
   const tls = ['--listen', `tls:127.0.0.1:${port.tls}`, '--tls-cert', certFile, '--tls-key', keyFile];
-  aorta = await Aorta.start({ transports: ['udp', 'tcp'], flags: [...tls, '--min-expires', '2'] });
+  // linphone names the port it listens on when it registers, and its connection's own when it leaves.
+  const config = configFile('policy: { connection-bindings: flow }');
+  aorta = await Aorta.start({ transports: ['udp', 'tcp'], flags: [...tls, '--config', config, '--min-expires', '2'] });
   port.tcp = aorta.port;
   client = await SipClient.open(aorta);
 });

@@ -93,7 +93,7 @@ describe('a binding and its connection', () => {
   it('R5626-7-01: end together', async () => {
     const phone = await StreamClient.tcp(aorta);
     const aor = 'flow@example.com';
-    await phone.request(phone.register({ aor, contacts: ['<sip:flow@127.0.0.1:5071;transport=tcp>'] }));
+    await phone.request(phone.register({ aor, contacts: [`<sip:flow@127.0.0.1:${phone.localPort};transport=tcp>`] }));
     expect(bindings(await client.request(client.register({ aor }))).size).toBe(1);
     phone.socket.resetAndDestroy();
     await poll('the binding to go', 2000, async () => {
@@ -101,17 +101,35 @@ describe('a binding and its connection', () => {
     });
   });
 
+  it('R3261-10.3-39: are no matter to each other where the phone listens at its contact', async () => {
+    const phone = await StreamClient.tcp(aorta);
+    const aor = 'listens@example.com';
+    await phone.request(phone.register({ aor, contacts: ['<sip:listens@192.0.2.20:5071;transport=tcp>'] }));
+    const fetched = async () => (await client.request(client.register({ aor }))).text;
+    phone.socket.resetAndDestroy();
+    await poll('the connection to be gone', 2000, async () => {
+      const other = client.register({ aor: 'probe@example.com' });
+      return (await client.request(other)).status === 200 && phone.closed;
+    });
+    await aorta.kill9();
+    aorta = await aorta.restart();
+    client = await StreamClient.tcp(aorta);
+    expect(await fetched()).toContain('sip:listens@192.0.2.20:5071;transport=tcp');
+  });
+
   it('of before a crash is gone after it, while one made over UDP stays', async () => {
     const phone = await StreamClient.tcp(aorta);
     const udp = await SipClient.open(aorta);
-    const contacts = (transport: string) => [`<sip:crash@127.0.0.1:5072;transport=${transport}>`];
+    const contacts = (transport: string) => [`<sip:crash@127.0.0.1:${phone.localPort};transport=${transport}>`];
     await phone.request(phone.register({ aor: 'crash@example.com', contacts: contacts('tcp') }));
     await udp.request(udp.register({ aor: 'crash@example.com', contacts: contacts('udp') }));
     expect((await udp.fetch('crash@example.com')).size).toBe(2);
     await aorta.kill9();
     aorta = await aorta.restart();
     client = await StreamClient.tcp(aorta);
-    expect([...(await udp.fetch('crash@example.com')).keys()]).toEqual(['sip:crash@127.0.0.1:5072;transport=udp']);
+    expect([...(await udp.fetch('crash@example.com')).keys()]).toEqual([
+      `sip:crash@127.0.0.1:${phone.localPort};transport=udp`,
+    ]);
     udp.close();
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { TRANSPORT_TCP } from '../../src/registrar/peers.ts';
 import { request } from '../support/requests.ts';
-import { register, VirtualShard, type VirtualShardOptions } from '../support/virtual-shard.ts';
+import { register, type Source, VirtualShard, type VirtualShardOptions } from '../support/virtual-shard.ts';
 
 /** Connections that a test opens and ends. */
 class Connections {
@@ -25,7 +25,7 @@ const over = (flow: number) => ({ transport: TRANSPORT_TCP, flow });
 let cseq = 0;
 function by(user: string, extra: Parameters<typeof register>[0] = {}): string {
   const aor = `<sip:${user}@example.com>`;
-  const contacts = [`<sip:${user}@192.0.2.9:5070;transport=tcp>`];
+  const contacts = [`<sip:${user}@192.0.2.9:5060;transport=tcp>`]; // the connection's own source
   return register({ to: aor, from: `${aor};tag=1`, callId: `call-${user}`, cseq: ++cseq, contacts, ...extra });
 }
 
@@ -54,7 +54,7 @@ describe('a binding made over a connection', () => {
     const { shard, flows } = setUp({ policy: { lookup: { sip: 'trusted', from: ['192.0.2.0/24'] } } });
     flows.open.add(7);
     const instance = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000001>"';
-    const contacts = [`<sip:alice@192.0.2.9:5070;transport=tcp>;${instance}`];
+    const contacts = [`<sip:alice@192.0.2.9:5060;transport=tcp>;${instance}`];
     const { text = '' } = shard.send(by('alice', { contacts, extra: ['Supported: gruu'] }), over(7)) ?? {};
     const ask = (kind: string): number | undefined => {
       const uri = new RegExp(`;${kind}-gruu="([^"]*)"`).exec(text)?.[1] ?? '';
@@ -173,6 +173,101 @@ describe('with a grace', () => {
     expect(shard.send(by('alice', { contacts: ['<sip:alice@192.0.2.9:5099>'] }), over(2))?.contacts).toHaveLength(1);
     shard.advance(31);
     expect([shard.counter('bindings'), shard.counter('flow_ended'), shard.counter('evicted')]).toEqual([1, 1, 1]);
+  });
+});
+
+describe('whether a binding lives by its connection', () => {
+  const V6 = Uint8Array.from([0x20, 0x01, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]);
+  const flow = ';+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000001>";reg-id=1';
+  type Mode = 'auto' | 'flow' | 'contact';
+
+  /** Whether it is still there when its connection has ended, the sweeper has gone by, and the server started again. */
+  function outlives(contact: string, mode: Mode, source: Source = {}): boolean {
+    const { shard, flows } = setUp({ policy: { connectionBindings: mode } });
+    flows.open.add(3);
+    expect(shard.send(by('alice', { contacts: [contact] }), { ...over(3), ...source })?.status).toBe(200);
+    expect(uris(shard, 'alice')).toHaveLength(1);
+    flows.open.delete(3);
+    const seen = uris(shard, 'alice').length;
+    shard.flowsEnded([3]);
+    shard.batch([]);
+    expect([uris(shard, 'alice').length, shard.counter('bindings')]).toEqual([seen, seen]);
+    const next = setUp({ store: shard.store, now: shard.now + 1000 });
+    next.shard.advance(1);
+    expect([uris(next.shard, 'alice').length, next.shard.counter('bindings')]).toEqual([seen, seen]);
+    return seen === 1;
+  }
+
+  it.each<[string, boolean, Source?]>([
+    ['<sip:a@192.0.2.20:5060;transport=tcp>', true],
+    ['<sip:a@192.0.2.20>', true],
+    ['<sip:a@phone.example.net:5060;transport=tls>', true],
+    ['<sip:a@192.0.2.9:5070;transport=tcp>', true],
+    ['<sip:a@10.1.2.3:5070;transport=tcp>', true, { ip: '10.1.2.3', port: 40_000 }],
+    ['<sip:a@[2001:db8::20]:5060;transport=tcp>', true, { ip: V6 }],
+    ['<sip:a@[2001:DB8:0::9]:5070>', true, { ip: V6 }],
+    ['<tel:+358501>', true],
+    ['<mailto:a@b.example>', true],
+    ['<sip:a@invalid.example.net>', true],
+    ['<sip:a@192.0.2.20;transport=wsx>', true],
+    ['<sip:a@172.15.0.1>', true],
+    ['<sip:a@100.128.0.1>', true],
+    ['<sip:a@10.0.0.9;maddr=192.0.2.20>', true],
+    [`<sip:a@192.0.2.20:5060;transport=tcp>${flow}`, false],
+    ['<sip:a@df7jal23ls0d.invalid;transport=ws>', false],
+    ['<sip:a@Df7jal23ls0d.INVALID.>', false],
+    ['<sip:a@192.0.2.20;transport=WS>', false],
+    ['<sips:a@phone.example.net;transport=wss>', false],
+    ['<sip:a@192.0.2.9:41000;transport=tcp>', false, { port: 41_000 }],
+    ['<sip:a@192.0.2.9>', false, { port: 5060 }],
+    ['<sip:a@192.0.2.9;transport=tls>', false, { port: 5061 }],
+    ['<sip:a@[2001:db8:0:0::9]:41000>', false, { ip: V6, port: 41_000 }],
+    ['<sip:a@[::ffff:192.0.2.9]:41000>', false, { port: 41_000 }],
+    ['<sip:a@10.0.0.9:5070;transport=tcp>', false],
+    ['<sip:a@172.16.0.1>', false],
+    ['<sip:a@192.168.1.5:5070>', false],
+    ['<sip:a@100.64.1.1>', false],
+    ['<sip:a@169.254.0.1>', false],
+    ['<sip:a@127.0.0.1:5070>', false],
+    ['<sip:a@0.0.0.0>', false],
+    ['<sip:a@[fd00::1]:5070>', false],
+    ['<sip:a@[fe80::1]>', false],
+    ['<sip:a@[::1]:5070>', false],
+    ['<sip:a@localhost:5070>', false],
+    ['<sip:a@192.0.2.20;maddr=10.0.0.9>', false],
+  ])('R3261-10.3-39 R5626-7-01: by itself %s: it outlives it: %s', (contact, expected, source = {}) => {
+    const isFlow = contact.endsWith(flow);
+    const isNowhere = /invalid\.?[;>]|localhost|transport=(ws|wss)>/i.test(contact);
+    const row = contact.replace('<sips:', '<sip:');
+    expect(outlives(row, 'auto', source)).toBe(expected);
+    expect(outlives(row, 'flow', source), 'flow').toBe(false);
+    expect(outlives(row, 'contact', source), 'contact').toBe(!isFlow && !isNowhere);
+  });
+
+  it('is settled anew with each refresh: another policy counts from then on', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(3);
+    const contacts = ['<sip:a@192.0.2.20:5060;transport=tcp>'];
+    shard.send(by('alice', { contacts }), over(3));
+    shard.configure({ connectionBindings: 'flow' });
+    shard.send(by('bob', { contacts }), over(3));
+    flows.open.delete(3);
+    expect(['alice', 'bob'].map((user) => uris(shard, user).length)).toEqual([1, 0]);
+    flows.open.add(4);
+    for (const user of ['alice', 'bob']) shard.send(by(user, { contacts }), over(4));
+    flows.open.delete(4);
+    expect(['alice', 'bob'].map((user) => uris(shard, user).length)).toEqual([0, 0]);
+  });
+
+  it('R5626-6-12: over a new connection the same contact is the same binding', () => {
+    const { shard, flows } = setUp();
+    const contacts = ['<sip:a@192.0.2.20:5060;transport=tcp>'];
+    for (const number of [3, 4]) {
+      flows.open.clear();
+      flows.open.add(number);
+      expect(shard.send(by('alice', { contacts }), over(number))?.contacts).toHaveLength(1);
+    }
+    expect([shard.counter('registered'), shard.counter('refreshed')]).toEqual([1, 1]);
   });
 });
 

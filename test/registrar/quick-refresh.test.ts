@@ -98,6 +98,8 @@ const contact = fc
     some(
       'sip:al@192.0.2.1:5060',
       'sip:al@192.0.2.1;transport=tcp;ob',
+      'sip:al@192.0.2.9:5060;transport=tcp',
+      'sip:al@203.0.113.255;transport=ws',
       'SIP:x@y.example',
       'tel:+358501',
       'sip:192.0.2.4',
@@ -266,6 +268,19 @@ describe('a plain refresh in WebAssembly', () => {
     // Most refreshes that are accepted are those of the module.
     expect(quickly).toBeGreaterThan(accepted / 2);
   });
+
+  it.each(['sip:a@192.0.2.20;transport=tcp', 'sip:a@192.0.2.9:5060;transport=tcp', 'sip:a@x.invalid;transport=ws'])(
+    'knows as TypeScript does whether the binding lives by its connection: %s',
+    (uri) => {
+      for (const connectionBindings of ['auto', 'flow', 'contact'] as const) {
+        const shard = new VirtualShard({ policy: { connectionBindings } });
+        const via = ['SIP/2.0/TCP 192.0.2.9;branch=z9hG4bKBRANCH'];
+        const of = { via, rows: [], user: 'al', to: '', callId: 'c', contact: `<${uri}>`, source: {} };
+        const quickly = [1, 2].map((cseq) => answer(shard, request(of, cseq, 'f'), { transport: 1, flow: 9 }).isQuick);
+        expect(quickly).toEqual([false, true]);
+      }
+    },
+  );
 
   it('goes on where the module has no room: a long request draws the same answer', () => {
     const quick = new VirtualShard();

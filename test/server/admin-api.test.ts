@@ -258,7 +258,7 @@ describe('the change feed', () => {
     const feed = await openFeed(`${other.url}/v1/events?types=flow-ended,expired`);
     const client = await StreamClient.tcp({ address: host, port });
     const aor = newAor();
-    const uri = 'sip:x@127.0.0.1:9;transport=tcp';
+    const uri = `sip:x@127.0.0.1:${client.localPort};transport=tcp`;
     await client.request(client.register({ aor, contacts: [`<${uri}>`] }));
     client.close();
     expect(await feed.next()).toMatchObject({ event: 'flow-ended', data: { aor, binding: { uri } } });

@@ -185,6 +185,7 @@ describe('a configuration in which every key is set', () => {
     policy: {
       ...{ 'default-expires': 301, 'min-expires': 61, 'max-expires': 901, 'expires-jitter': 3, 'contacts-per-aor': 4 },
       ...{ 'overload-target-ms': 99, 'retry-after-max': 88, 'contacts-overflow': 'evict-oldest', 'flow-grace': 5 },
+      'connection-bindings': 'contact',
       ...{ path: 'strict', outbound: 'required', 'flow-timer': 33, gruu: 'off', 'gruu-generation': 2, warning: true },
       'history-refreshes': true,
     },

@@ -106,6 +106,7 @@ policy:
   retry-after-max: 60
   contacts-per-aor: 3
   contacts-overflow: evict-oldest
+  connection-bindings: contact
   flow-grace: 30
   path: strict
   outbound: required
@@ -158,6 +159,7 @@ parser:
         retryAfterMaxS: 60,
         contactsPerAorMax: 3,
         contactsOverflow: 'evict-oldest',
+        connectionBindings: 'contact',
         flowGraceS: 30,
         path: 'strict',
         outbound: 'required',

@@ -48,7 +48,7 @@ describe('examples of docs/embedding.md', () => {
     const connect = () => StreamClient.tcp({ address: '127.0.0.1', port });
     const one = await poll('it to listen', 15_000, () => connect().catch(() => undefined));
     const two = await connect();
-    const contact = '<sip:alice@127.0.0.1:7;transport=tcp>';
+    const contact = `<sip:alice@127.0.0.1:${one.localPort};transport=tcp>`;
     expect((await one.request(one.register({ contacts: [contact] }))).status).toBe(200);
     expect(bindings(await two.request(two.register())).size).toBe(1);
     one.close();

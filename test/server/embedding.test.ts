@@ -87,7 +87,7 @@ describe('createRegistrar with threads', () => {
     registrar.subscribe((event) => told.push(event));
     const [{ host, port }] = registrar.listen;
     const phone = await StreamClient.tcp({ address: host, port });
-    const uri = 'sip:alice@127.0.0.1:5070;transport=tcp';
+    const uri = `sip:alice@127.0.0.1:${phone.localPort};transport=tcp`;
     await phone.request(phone.register({ aor: 'alice@example.com', contacts: [`<${uri}>`] }));
     expect(registrar.lookup('alice@example.com').contacts).toMatchObject([{ uri, direct: true }]);
     phone.close();

@@ -23,6 +23,8 @@ interface Waiting {
 export class StreamClient {
   readonly socket: Socket;
   readonly transport: string;
+  /** Its own, also when the connection is over. */
+  readonly localPort: number;
   /** Answers that nobody awaited. */
   readonly inbox: Answer[] = [];
   /** CRLFs that came between answers. */
@@ -36,6 +38,7 @@ export class StreamClient {
   constructor(socket: Socket, transport: string) {
     this.socket = socket;
     this.transport = transport;
+    this.localPort = socket.localPort ?? 0;
     socket.on('data', (bytes: Buffer) => this.arrive(bytes.toString('latin1')));
     socket.on('end', () => {
       this.ended = true;

@@ -53,6 +53,7 @@ export class VirtualShard {
   now: number;
   readonly store: LocationStore;
   readonly shard: Shard;
+  private readonly policy: Policy;
   readonly log: string[] = [];
   readonly forwarded: { owner: number; text: string }[] = [];
   readonly measures = new Measures();
@@ -61,11 +62,12 @@ export class VirtualShard {
   constructor(options: VirtualShardOptions = {}) {
     this.now = options.now ?? Date.UTC(2026, 0, 1);
     this.store = options.store ?? new MemoryStore();
+    this.policy = { ...DEFAULT_POLICY, domains: ['example.com'], ...options.policy };
     this.shard = new Shard({
       index: options.index ?? 0,
       shards: options.shards ?? 1,
       store: this.store,
-      policy: { ...DEFAULT_POLICY, domains: ['example.com'], ...options.policy },
+      policy: this.policy,
       secret: VIRTUAL_SECRET,
       counters: this.counters,
       measures: this.measures,
@@ -81,6 +83,11 @@ export class VirtualShard {
       ...(options.history && { history: options.history }),
     });
     this.shard.open();
+  }
+
+  /** Other rules from the next message on. */
+  configure(policy: Partial<Policy>): void {
+    this.shard.configure({ policy: { ...this.policy, ...policy } });
   }
 
   counter(name: CounterName): number {

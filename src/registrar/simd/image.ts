@@ -34,6 +34,7 @@ import {
   CALL_ID_LENGTH,
   DISPLAY_LENGTH,
   FLAGS,
+  IMAGE_BY_CONTACT,
   IMAGE_DIRECT,
   INSTANCE_LENGTH,
   INSTANCE_OFFSET,
@@ -50,7 +51,7 @@ import {
   URI_LENGTH,
   USER_AGENT_LENGTH,
 } from '../image-layout.ts';
-import { IMAGE, IN_FLAGS, IN_FLOW, IN_IP, IN_PORT, IN_SOURCE_KIND, IS_DIRECT, IS_FLOW, REFRESH_IN } from '../refresh-memory.ts';
+import { IMAGE, IN_FLAGS, IN_FLOW, IN_IP, IN_PORT, IN_SOURCE_KIND, IS_BY_CONTACT, IS_DIRECT, IS_FLOW, REFRESH_IN } from '../refresh-memory.ts';
 import { at, byte, copy, startAt } from './output.ts';
 
 /** As in binding-writer.ts. */
@@ -64,7 +65,9 @@ export function regId(): i32 {
 
 /** Writes it at IMAGE; returns where the image ends. */
 export function writeKept(): i32 {
-  store<u16>(IMAGE, (told(IN_FLAGS) & IS_DIRECT) != 0 ? IMAGE_DIRECT : 0, FLAGS);
+  const flags = told(IN_FLAGS);
+  const direct = (flags & IS_DIRECT) != 0 ? IMAGE_DIRECT : 0;
+  store<u16>(IMAGE, direct | ((flags & IS_BY_CONTACT) != 0 ? IMAGE_BY_CONTACT : 0), FLAGS);
   store<i32>(IMAGE, regId(), REG_ID);
   const q = contact(CONTACT_Q);
   store<u16>(IMAGE, q >= 0 ? q : NO_Q, Q);

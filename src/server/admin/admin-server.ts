@@ -139,7 +139,9 @@ class RunningAdmin implements AdminServer {
   }
 
   private openLocations(): Locations {
-    this.locations ??= new Locations(this.pool().openReaders(), this.target.secret, (ms) => this.load.rest(ms));
+    this.locations ??= new Locations(this.pool().openReaders(), this.target.secret, this.pool().flows, (ms) =>
+      this.load.rest(ms),
+    );
     return this.locations;
   }
 

@@ -6,6 +6,7 @@ import { type Binding, viewBinding } from '../../location/binding-view.ts';
 import { type LocationReader, SCAN_START } from '../../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
 import { expiresAtOf, imageLength, isImage } from '../../registrar/binding.ts';
+import type { FlowLiveness } from '../../registrar/live-flow.ts';
 import { RECORD_BYTES_MAX } from '../../registrar/outbox.ts';
 import { createAorReader, type NamedAor } from '../../shard/aor-key.ts';
 import { Problem } from '../problem.ts';
@@ -39,6 +40,7 @@ interface Place {
 
 export class Locations {
   private readonly readers: readonly LocationReader[];
+  private readonly flows: FlowLiveness | null;
   private readonly named: (aor: string) => NamedAor | undefined;
   private readonly rest: (tookMs: number) => Promise<unknown>;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
@@ -46,13 +48,16 @@ export class Locations {
   /**
    * @param readers by shard
    * @param secret the data directory's
+   * @param flows which connections stand; null: not known
    * @param rest lets others have the processor after a slice that took so many milliseconds
    */
   constructor(
     readers: readonly LocationReader[],
     secret: Uint8Array,
+    flows: FlowLiveness | null = null,
     rest: (tookMs: number) => Promise<unknown> = () => turn(),
   ) {
+    this.flows = flows;
     this.rest = rest;
     this.readers = readers;
     this.named = createAorReader(secret);
@@ -82,7 +87,8 @@ export class Locations {
     const reader = this.readers[key[3] % this.readers.length];
     const { record } = this;
     const length = reader.read(new Uint8Array(key.buffer), record);
-    const contacts = length > 0 && length <= record.length ? liveBindings(record.subarray(0, length), Date.now()) : [];
+    const contacts =
+      length > 0 && length <= record.length ? liveBindings(record.subarray(0, length), Date.now(), this.flows) : [];
     return { aor: text, contacts };
   }
 
@@ -116,7 +122,7 @@ export class Locations {
     const next = this.readers[shard].scan(after, max, (_key, record) => {
       const aor = aorOf(record);
       if (!fits(aor, filter)) return;
-      const contacts = liveBindings(record, now);
+      const contacts = liveBindings(record, now, this.flows);
       if (contacts.length > 0) into.push({ aor, contacts });
     });
     if (next !== undefined) return { shard, after: next };
@@ -146,11 +152,11 @@ function fits(aor: string, { domain, match }: Filter): boolean {
   return match === undefined || aor.toLowerCase().includes(match.toLowerCase());
 }
 
-function liveBindings(record: Uint8Array, now: number): Binding[] {
+function liveBindings(record: Uint8Array, now: number, flows: FlowLiveness | null): Binding[] {
   const bindings: Binding[] = [];
   for (let at = RECORD_HEADER_BYTES + recordAorLength(record, 0); at < record.length; at += imageLength(record, at)) {
     if (!isImage(record, at, record.length)) break;
-    if (expiresAtOf(record, at) > now) bindings.push(viewBinding(record, at, now));
+    if (expiresAtOf(record, at) > now) bindings.push(viewBinding(record, at, now, flows));
   }
   return bindings;
 }
