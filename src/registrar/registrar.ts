@@ -47,6 +47,7 @@ import {
   type ChangeSink,
 } from './changes.ts';
 import { listContacts } from './contact-list.ts';
+import { grantedS, lastGrantedS } from './granted-expires.ts';
 import { Gruus } from './gruu.ts';
 import { admitInstances, hasInstances, settleEpochs } from './gruu-rules.ts';
 import { HomeHeaders } from './home-headers.ts';
@@ -152,7 +153,7 @@ export class Registrar {
     if (!mayRefresh(binding, out.now) || (binding.epoch === 0 && this.gruus !== null && hasInstances())) return GO_ON;
     const seconds = requestedExpiresS(T_CONTACTS, this.policy);
     if (seconds === 0) return GO_ON;
-    const granted = this.granted(out, seconds);
+    const granted = grantedS(out, this.policy, seconds, binding.grantedS);
     const expiresAt = out.now + granted * 1000;
     const image = out.record.at;
     const quick = keepsImage ? NOT_QUICK : this.quick.refresh(out, binding, identity, granted);
@@ -278,7 +279,8 @@ export class Registrar {
     // A binding this request has made itself is settled in order; one from before obeys Call-ID and CSeq.
     if (binding >= 0 && bindings.contact[binding] < 0 && isOutOfOrder(out, image))
       return refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
-    const expiresAt = out.now + this.granted(out, seconds) * 1000;
+    const granted = grantedS(out, this.policy, seconds, lastGrantedS(out, image, seconds));
+    const expiresAt = out.now + granted * 1000;
     if (binding >= 0) bindings.replace(binding, contact, expiresAt);
     else bindings.add(contact, expiresAt);
     if (image >= 0) out.refreshed++;
@@ -345,17 +347,6 @@ export class Registrar {
       writeFlowRows(out, policy);
     }
     this.home.write(out);
-  }
-
-  /** At most what was asked, at most the maximum, less the jitter, but with it never below the minimum. */
-  private granted(out: Outbox, requestedS: number): number {
-    const { maxExpiresS, minExpiresS, expiresJitterPercent } = this.policy;
-    const seconds = requestedS > maxExpiresS ? maxExpiresS : requestedS;
-    const isOrder = out.peers.listener[out.peer] === LISTENER_ADMIN; // an operator gets what is asked for
-    if (expiresJitterPercent === 0 || seconds <= minExpiresS || isOrder) return seconds;
-    const dice = (out.tagLow >>> 0) / 4294967296;
-    const shortened = seconds - Math.floor((dice * seconds * expiresJitterPercent) / 100);
-    return shortened < minExpiresS ? minExpiresS : shortened;
   }
 
   private isTooBrief(seconds: number): boolean {

@@ -2,6 +2,7 @@
 // requirements, a test a row.
 
 import { describe, expect, it } from 'vitest';
+import { createHistoryMemory } from '../../src/shard/history.ts';
 import { answered, bindings, statusOf, uris } from '../support/requests.ts';
 import { type RegisterOptions, register, VirtualShard } from '../support/virtual-shard.ts';
 
@@ -94,6 +95,47 @@ describe('step 7: the interval', () => {
     expect(Math.min(...hour)).toBeGreaterThanOrEqual(2880);
     expect(new Set(hour).size).toBeGreaterThan(100);
     expect(Math.min(...seconds(62))).toBeGreaterThanOrEqual(60);
+  });
+
+  it.each([
+    ['one contact', [A], {}],
+    ['one contact, refreshed with its record', [A], { historyRefreshes: true }],
+    ['two contacts', [A, B], {}],
+    ['two contacts, one of them a flow', [`${A};+sip.instance="<urn:uuid:1>"`, B], {}],
+  ])('R3261-10.3-23 is what was granted before, where that is asked for again: %s', (_, contacts, policy) => {
+    for (const asked of [3600, 300, 9000]) {
+      const history = createHistoryMemory(1 << 16);
+      const shard = new VirtualShard({ policy: { expiresJitterPercent: 10, ...policy }, history });
+      let cseq = 0;
+      const refresh = (expires: number): number =>
+        answered(shard, register({ callId: `ask-${asked}`, cseq: ++cseq, contacts, expires })).contacts[0].expires;
+      const first = refresh(asked);
+      const all = Array.from({ length: 50 }, () => {
+        shard.now += (first * 1000) / 2;
+        return refresh(first);
+      });
+      expect(new Set(all)).toEqual(new Set([first]));
+      const fresh = Array.from({ length: 20 }, () => refresh(asked));
+      expect(new Set(fresh).size, 'another interval is shortened anew').toBeGreaterThan(5);
+    }
+  });
+
+  it.each([
+    ['a new contact', [A], [B]],
+    [
+      'another one of its flow',
+      ['<sip:a@h:1>;+sip.instance="<urn:x:1>";reg-id=1'],
+      ['<sip:a@h:2>;+sip.instance="<urn:x:1>";reg-id=1'],
+    ],
+    ['one instead of the old one', [A], [B, `${A};expires=0`]],
+    ['both, which were granted differently', [A], [A, B]],
+  ])('R3261-10.3-23 a phone that moves keeps what it was granted: %s', (_, before, after) => {
+    for (let i = 0; i < 20; i++) {
+      const shard = new VirtualShard({ policy: { expiresJitterPercent: 50 } });
+      const [{ expires }] = answered(shard, register({ callId: `m${i}`, contacts: before })).contacts;
+      const moved = answered(shard, register({ callId: `m${i}`, cseq: 2, contacts: after, expires })).contacts;
+      expect(moved.at(-1)?.expires).toBe(expires);
+    }
   });
 
   it('R3261-10.3-24 is too brief only below the minimum and below an hour', () => {
