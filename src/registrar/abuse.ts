@@ -5,6 +5,7 @@
 import { type AbusePolicy, boundedAbusePolicy } from './abuse-policy.ts';
 import { GuessedAors } from './guessed-aors.ts';
 import { ipText } from './ip-text.ts';
+import { KNOWN_FLOW, KnownAccounts, NOT_KNOWN } from './known-accounts.ts';
 import { KnownFlows } from './known-flows.ts';
 import { createPeers, type Peers } from './peers.ts';
 import { OF_AGGREGATE, OF_SOURCE, SourceHash } from './source-hash.ts';
@@ -48,7 +49,8 @@ export class Abuse {
   private readonly ticks = new Ticks();
   private readonly sources: SourceScores;
   private readonly flows: KnownFlows;
-  private readonly aors: GuessedAors;
+  private readonly accounts: KnownAccounts;
+  private readonly guessed: GuessedAors;
   /** What each kind costs. */
   private costs: Float32Array;
   // The source of the row taken last, so that its address is hashed once per message.
@@ -56,8 +58,9 @@ export class Abuse {
   private sourceA = 0;
   private sourceB = 0;
   private source = NOBODY;
-  /** The flow of the last success. */
-  private flow = NOBODY;
+  /** The source of the last outcome is limited, and this is a hash of its flow. */
+  private limited = false;
+  private flow = 0;
   private refused = NOBODY;
   private refusedBits = 0;
   private reportSecond = 0;
@@ -71,7 +74,8 @@ export class Abuse {
     this.hash = new SourceHash(key);
     this.sources = new SourceScores(policy);
     this.flows = new KnownFlows(policy);
-    this.aors = new GuessedAors(policy);
+    this.accounts = new KnownAccounts(policy);
+    this.guessed = new GuessedAors(policy);
     this.costs = costsOf(policy);
   }
 
@@ -83,12 +87,13 @@ export class Abuse {
     this.costs = costsOf(policy);
     this.sources.configure(policy);
     this.flows.configure(policy);
-    this.aors.configure(policy);
+    this.accounts.configure(policy);
+    this.guessed.configure(policy);
   }
 
   /** Bytes of all tables, whatever comes. */
   get bytes(): number {
-    return this.sources.bytes + this.flows.bytes + this.aors.bytes;
+    return this.sources.bytes + this.flows.bytes + this.accounts.bytes + this.guessed.bytes;
   }
 
   /** Whether the message of a peer is to be looked at; if not, it is dropped without an answer. Before parsing. */
@@ -122,7 +127,7 @@ export class Abuse {
    * from memory count nothing.
    */
   outcome(peers: Peers, row: number, kind: number, now: number): void {
-    this.flow = NOBODY;
+    this.limited = false;
     if (!this.policy.enabled || this.unlimited.trusts(peers, row)) return;
     const { hash, sources, flows } = this;
     const tick = this.ticks.at(now);
@@ -131,7 +136,9 @@ export class Abuse {
     if (this.source === NOBODY) this.source = sources.claim(this.sourceA, this.sourceB, tick, kind === SUCCESS);
     this.score(this.source, kind, tick);
     hash.flow(peers, row);
-    if (kind === SUCCESS) this.flow = flows.succeed(hash.a, hash.b, tick);
+    this.limited = true;
+    this.flow = hash.a;
+    if (kind === SUCCESS) flows.succeed(hash.a, hash.b, tick);
     else flows.fail(hash.a, hash.b, kind === CHALLENGED ? this.policy.flowChallengeCost : this.costs[kind], tick);
     if (peers.family[row] !== 6) return;
     hash.prefix(peers, row, OF_AGGREGATE, this.policy.ipv6AggregateBits);
@@ -139,34 +146,39 @@ export class Abuse {
   }
 
   /**
-   * Whether credentials for an account are to be checked: always while it has not drawn many wrong ones, and always from
-   * where it succeeded lately, and from unlimited sources (which are to limit guesses themselves); else strangers share a
-   * few attempts a second, and the others are told to come back later.
-   * @param k0,k1,k2 words of the AOR's keyed hash: 96 of its bits
+   * Whether credentials for an account are to be checked: always while it has not drawn many wrong ones, always from the flow from
+   * which it succeeded last, and from unlimited sources (which are to limit guesses themselves); else strangers share a few
+   * attempts a second, those at a source where it succeeded lately as many more, and the others are told to come back later.
+   * @param k0,k1,k2 words of the account's keyed hash: 96 of its bits
    */
   aorAllowed(peers: Peers, row: number, k0: number, k1: number, k2: number, now: number): boolean {
     if (!this.policy.enabled || this.unlimited.trusts(peers, row)) return true;
     const tick = this.ticks.at(now);
-    if (!this.aors.isSpent(k0, k1, k2, tick)) return true;
-    const { hash } = this;
-    const bit = 1 << (k0 & 31);
-    hash.flow(peers, row);
-    if (this.flows.hasAor(hash.a, hash.b, bit, tick)) return true;
+    if (!this.guessed.isSpent(k0, k1, k2, tick)) return true;
     if (this.taken !== row) this.take(peers, row, tick);
-    return this.source !== NOBODY && this.sources.hasAor(this.source, bit);
+    const a = this.sourceA ^ k0;
+    const b = this.sourceB ^ k1;
+    this.hash.flow(peers, row);
+    const known = this.accounts.find(a, b, this.hash.a, tick);
+    return known === KNOWN_FLOW || (known !== NOT_KNOWN && !this.guessed.isSpent(a, b, k2, tick));
   }
 
   /** What an account's request came to: FAILED_CREDENTIALS or SUCCESS, right after `outcome`; other kinds count nothing. */
   aorOutcome(k0: number, k1: number, k2: number, kind: number, now: number): void {
     if (!this.policy.enabled) return;
     const tick = this.ticks.at(now);
-    if (kind === FAILED_CREDENTIALS) this.aors.fail(k0, k1, k2, tick);
-    if (kind !== SUCCESS) return;
-    this.aors.succeed(k0, k1, k2, tick);
-    if (this.flow === NOBODY) return;
-    const bit = 1 << (k0 & 31);
-    this.flows.markAor(this.flow, bit);
-    if (this.source !== NOBODY) this.sources.markAor(this.source, bit);
+    const { guessed, accounts, flow } = this;
+    const a = this.sourceA ^ k0;
+    const b = this.sourceB ^ k1;
+    if (kind === FAILED_CREDENTIALS) {
+      guessed.fail(k0, k1, k2, tick);
+      if (this.limited && accounts.find(a, b, flow, tick) !== NOT_KNOWN) guessed.fail(a, b, k2, tick);
+    } else if (kind === SUCCESS) {
+      guessed.succeed(k0, k1, k2, tick);
+      if (!this.limited) return;
+      guessed.succeed(a, b, k2, tick);
+      accounts.succeed(a, b, flow, tick);
+    }
   }
 
   /** The fields of the log line "source refused", where `reportDue`. @cold */

@@ -60,6 +60,7 @@ import {
 } from '../sip/span-table.ts';
 import { parseUri } from '../sip/uri.ts';
 import { ascii } from '../sip/writer.ts';
+import { Account } from './account.ts';
 import type { AuthPolicy } from './auth-policy.ts';
 import { Challenges } from './challenge.ts';
 import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from './credential-source.ts';
@@ -100,7 +101,14 @@ export const AUTH_WAITING = 10;
 /** Right, but the nonce is another AOR's or realm's, or not from here: 401 with stale=true. */
 export const AUTH_FOREIGN_NONCE = 11;
 
+/** Limits guesses at passwords. */
+export interface GuessLimit {
+  /** Whether credentials for an account (four words) are to be checked now; else 503. */
+  mayTry(account: Uint32Array): boolean;
+}
+
 export interface AuthenticatorOptions extends NonceOptions {
+  readonly guesses?: GuessLimit;
   /** Realms by the index that users.realmOf gives: lower-case domains; "*" among them serves every other one too. */
   readonly realms: readonly string[];
   readonly users: CredentialSource;
@@ -119,6 +127,9 @@ export class Authenticator {
   /** The name the last credentials gave, name[0, nameLength), raw and unescaped; empty where none was read. */
   readonly name: Uint8Array;
   nameLength = 0;
+  /** Whose password the last credentials that were looked at tried. */
+  readonly account: Account;
+  private readonly guesses: GuessLimit | null;
   private policy: AuthPolicy;
   private readonly users: CredentialSource;
   private served: Domains;
@@ -141,6 +152,8 @@ export class Authenticator {
     this.served = new Domains(options.realms);
     this.challenges = new Challenges(policy, options.realms, hexText(deriveKey(secret, 'opaque')));
     this.uses = new NonceUses(options);
+    this.account = new Account(secret.subarray(0, 16));
+    this.guesses = options.guesses ?? null;
     this.opaque = ascii(this.challenges.opaque);
     this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
     this.name = new Uint8Array(policy.parameterBytesMax);
@@ -172,6 +185,8 @@ export class Authenticator {
     if (!this.isOffered()) return this.challenge(out, key, AUTH_NOT_OFFERED);
     const fault = this.faultOfForm();
     if (fault !== null) return this.improper(out, fault);
+    this.account.take(this.name, this.nameLength, this.realmText, this.realmLength, aor, aorLength, key);
+    if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(out);
     const user = this.findUser();
     if (user === USER_PENDING) {
       this.outcome = AUTH_WAITING;

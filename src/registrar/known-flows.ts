@@ -5,15 +5,15 @@
 import type { AbusePolicy } from './abuse-policy.ts';
 import { TICKS_PER_S } from './tick.ts';
 
-// A set of four entries is a line of the processor's cache.
-const WAYS = 4;
+// A set of five entries is a line of the processor's cache.
+const WAYS = 5;
+const SET_WORDS = 16;
 const NONE = -1;
 
-const WORDS = 4;
+const WORDS = 3;
 const TAG = 0; // never 0 in an entry that is taken
 const SUCCEEDED = 1; // tick of the last success
 const CLEAR_AT = 2; // tick at which its failures will be forgiven
-const AORS = 3; // a bit per account that succeeded here
 
 export class KnownFlows {
   private ticksPerFailure = 1;
@@ -26,7 +26,7 @@ export class KnownFlows {
   constructor(policy: AbusePolicy) {
     const sets = 2 ** Math.ceil(Math.log2(Math.max(1, policy.flowsMax / WAYS)));
     this.setMask = sets - 1;
-    this.words = new Int32Array(sets * WAYS * WORDS);
+    this.words = new Int32Array(sets * SET_WORDS);
     this.configure(policy);
   }
 
@@ -55,30 +55,20 @@ export class KnownFlows {
     if (flow !== NONE) this.words[flow + CLEAR_AT] = this.clearAt(flow, tick) + this.ticksOf(cost);
   }
 
-  /** The flow is known from now on; returns its entry, for `markAor`. */
-  succeed(a: number, b: number, tick: number): number {
+  /** The flow is known from now on. */
+  succeed(a: number, b: number, tick: number): void {
     const found = this.find(a, b, tick);
     const flow = found === NONE ? this.replace(a, b) : found;
     this.words[flow + SUCCEEDED] = tick;
     // A success takes back the challenges before it, not the failures: an account must not buy guesses at others.
     this.words[flow + CLEAR_AT] = this.clearAt(flow, tick) - this.refundTicks;
-    return flow;
-  }
-
-  markAor(flow: number, bit: number): void {
-    this.words[flow + AORS] |= bit;
-  }
-
-  hasAor(a: number, b: number, bit: number, tick: number): boolean {
-    const flow = this.find(a, b, tick);
-    return flow !== NONE && (this.words[flow + AORS] & bit) !== 0;
   }
 
   /** A flow whose last success is not too long ago. */
   private find(a: number, b: number, tick: number): number {
     const { words } = this;
     const tag = a | 0;
-    const first = (b & this.setMask) * (WAYS * WORDS);
+    const first = (b & this.setMask) * SET_WORDS;
     for (let flow = first; flow < first + WAYS * WORDS; flow += WORDS)
       if (words[flow] === tag) return tick - words[flow + SUCCEEDED] <= this.lifeTicks ? flow : NONE;
     return NONE;
@@ -87,7 +77,7 @@ export class KnownFlows {
   private replace(a: number, b: number): number {
     const { words } = this;
     const tag = a | 0;
-    const first = (b & this.setMask) * (WAYS * WORDS);
+    const first = (b & this.setMask) * SET_WORDS;
     let oldest = first;
     for (let flow = first; flow < first + WAYS * WORDS; flow += WORDS) {
       if (words[flow + TAG] === 0 || words[flow + TAG] === tag) {
@@ -98,7 +88,6 @@ export class KnownFlows {
     }
     words[oldest + TAG] = tag;
     words[oldest + CLEAR_AT] = 0;
-    words[oldest + AORS] = 0;
     return oldest;
   }
 

@@ -17,7 +17,6 @@ const TOUCHED = 3; // tick up to which both have leaked
 const STANDING = 4; // successes in sixteenths, so that a single one is remembered for some hours
 const HALVES_AT = 5; // tick at which the standing is halved next
 const REPORTED = 6; // tick of the last log line, 0 for none
-const AORS = 7; // a bit per account that succeeded here: 1 << (hash & 31)
 
 const SUCCESS = 16;
 const STANDING_MAX = 1 << 24;
@@ -144,14 +143,6 @@ export class SourceScores {
     return (this.ints[entry * WORDS + STANDING] + SUCCESS - 1) >> 4;
   }
 
-  markAor(entry: number, bit: number): void {
-    this.ints[entry * WORDS + AORS] |= bit;
-  }
-
-  hasAor(entry: number, bit: number): boolean {
-    return (this.ints[entry * WORDS + AORS] & bit) !== 0;
-  }
-
   /** Whether a log line about the source is due; from then on it is not, for a while. */
   takeReport(entry: number, tick: number): boolean {
     const last = this.ints[entry * WORDS + REPORTED];
@@ -183,7 +174,6 @@ export class SourceScores {
     const times = 1 + Math.floor((tick - ints[at + HALVES_AT]) / HALF_LIFE_TICKS);
     ints[at + STANDING] = times > 31 ? 0 : ints[at + STANDING] >> times;
     ints[at + HALVES_AT] += times * HALF_LIFE_TICKS;
-    if (ints[at + STANDING] === 0) ints[at + AORS] = 0;
   }
 
   private failureFactor(entry: number): number {

@@ -15,12 +15,10 @@ import { ALG_MD5 } from '../sip/credentials.ts';
 import { AT_SIGN } from '../sip/scanner.ts';
 import { table } from '../sip/slab.ts';
 import {
-  H_AUTHORIZATION,
   METHOD_ACK,
   METHOD_CANCEL,
   METHOD_OPTIONS,
   METHOD_REGISTER,
-  T_FIRST_ROW,
   T_METHOD,
   T_REQUEST_URI,
   URI_USER_AT,
@@ -95,7 +93,8 @@ export class Admission {
     this.lookupSources = mayLookUp(options.lookup, gate);
     this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), out.peers, counters, refused);
     const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
-    this.authenticator = auth === undefined ? null : new Authenticator({ ...auth, secret, floors });
+    const guesses = { mayTry: (account: Uint32Array) => this.mayTry(account) };
+    this.authenticator = auth === undefined ? null : new Authenticator({ ...auth, secret, floors, guesses });
   }
 
   /** Other rules from the next message on; what was remembered stays. Throws where they make no sense, before any is taken. @cold */
@@ -142,14 +141,15 @@ export class Admission {
     return authenticator.askAgain(out, state.key);
   }
 
-  private checkCredentials(authenticator: Authenticator, state: AorState): number {
+  private checkCredentials(authenticator: Authenticator, { key, aor, aorLength }: AorState): number {
+    return authenticator.authenticate(this.out, key, aor, aorLength);
+  }
+
+  private mayTry(account: Uint32Array): boolean {
     const { gate, out } = this;
-    const hasCredentials = table[T_FIRST_ROW + H_AUTHORIZATION] >= 0;
-    if (hasCredentials && state.aorLength >= 0 && gate?.mayTry(out.peer, state.key, out.now) === false) {
-      this.counters[COUNTER.put_off_guesses]++;
-      return authenticator.unavailable(out);
-    }
-    return authenticator.authenticate(out, state.key, state.aor, state.aorLength);
+    if (gate === null || gate.mayTry(out.peer, account, out.now)) return true;
+    this.counters[COUNTER.put_off_guesses]++;
+    return false;
   }
 
   /**
@@ -201,8 +201,7 @@ export class Admission {
   judge(status: number): void {
     const { authenticator, gate, out, state } = this;
     if (authenticator === null || isInternal(out.peers, out.peer)) return;
-    const key = state.aorLength >= 0 ? state.key : null;
-    gate?.outcome(out.peer, key, status, out.authenticated, authenticator.outcome, out.now);
+    gate?.outcome(out.peer, authenticator.account.key, status, out.authenticated, authenticator.outcome, out.now);
     this.failedLogins?.note(authenticator, state, out.peer, out.now);
     authenticator.outcome = AUTH_OK;
   }

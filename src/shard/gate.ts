@@ -77,8 +77,8 @@ export class Gate {
   }
 
   /** Whether credentials for the account are to be checked now, or put off. */
-  mayTry(slot: number, key: Uint32Array, now: number): boolean {
-    return this.abuse.aorAllowed(this.peers, slot, key[0], key[1], key[2], now);
+  mayTry(slot: number, account: Uint32Array, now: number): boolean {
+    return this.abuse.aorAllowed(this.peers, slot, account[0], account[1], account[2], now);
   }
 
   /** Whether a trusted proxy sent the request. */
@@ -95,14 +95,14 @@ export class Gate {
 
   /**
    * What a request came to, where clients authenticate.
-   * @param key of its AOR, or null where it names none
+   * @param account whose password stood in it, where one was checked
    * @param status of its answer
    * @param authenticated whether right credentials stood in it
    * @param outcome the authenticator's AUTH_*, of this request
    */
   outcome(
     slot: number,
-    key: Uint32Array | null,
+    account: Uint32Array,
     status: number,
     authenticated: boolean,
     outcome: number,
@@ -110,8 +110,8 @@ export class Gate {
   ): void {
     const kind = kindOf(status, authenticated, outcome);
     this.abuse.outcome(this.peers, slot, kind, now);
-    if (key !== null && (kind === SUCCESS || kind === FAILED_CREDENTIALS))
-      this.abuse.aorOutcome(key[0], key[1], key[2], kind, now);
+    if (kind === SUCCESS || kind === FAILED_CREDENTIALS)
+      this.abuse.aorOutcome(account[0], account[1], account[2], kind, now);
   }
 }
 

@@ -327,6 +327,49 @@ describe('an account whose password is guessed from many addresses', () => {
     expect(allowed('192.0.2.77', 5060)).toBe(true);
   });
 
+  /** Guesses checked in an hour from one address, at 20 a second, with other things done before each. */
+  const guessesInAnHour = (gate: Gate, before: (i: number) => void): number => {
+    let checked = 0;
+    for (let i = 0; i < 72_000; i++) {
+      gate.now += 50;
+      before(i);
+      gate.from(OFFICE, 5060);
+      if (!gate.abuse.admit(gate.peers, 0, gate.now)) continue;
+      if (!gate.abuse.aorAllowed(gate.peers, 0, 1, 2, 3, gate.now)) continue;
+      checked++;
+      gate.abuse.outcome(gate.peers, 0, FAILED_CREDENTIALS, gate.now);
+      gate.abuse.aorOutcome(1, 2, 3, FAILED_CREDENTIALS, gate.now);
+    }
+    return checked;
+  };
+  const logIn = (gate: Gate, port: number, [k0, k1, k2]: readonly [number, number, number]) => {
+    if (!gate.say(OFFICE, port, SUCCESS)) return;
+    gate.abuse.aorOutcome(k0, k1, k2, SUCCESS, gate.now);
+  };
+
+  it.each([1, 33, 2, 0x10001])(
+    'has few of an insider’s guesses checked, though he logs in before each (account %i)',
+    (k0) => {
+      const gate = guessed();
+      const checked = guessesInAnHour(gate, () => {
+        logIn(gate, 5060, [k0, 7, 8]);
+        logIn(gate, 5060, [k0, 7, 8]);
+      });
+      expect(checked).toBeLessThan(20 + 3600 * 0.2 + 5);
+    },
+  );
+
+  it('has few guesses checked from among a crowd behind one address, be the owner one of them', () => {
+    const crowd = (gate: Gate) => (i: number) => logIn(gate, 1024 + (i % 500), [i % 500, 9, 9]);
+    const away = guessed();
+    expect(guessesInAnHour(away, crowd(away))).toBeLessThan(20 + 3600 * 0.2 + 5);
+    const home = guessed();
+    logIn(home, 4000, [1, 2, 3]);
+    expect(guessesInAnHour(home, crowd(home))).toBeLessThan(2 * (20 + 3600 * 0.2 + 5));
+    home.from(OFFICE, 4000);
+    expect(home.abuse.aorAllowed(home.peers, 0, 1, 2, 3, home.now), 'the owner’s phone').toBe(true);
+  });
+
   it('does not close other accounts', () => {
     const gate = guessed();
     for (let i = 0; i < 1000; i++) guess(gate, i);

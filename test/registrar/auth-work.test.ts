@@ -57,16 +57,18 @@ const FORMS = ALGORITHMS.flatMap((algorithm) =>
 describe('an unknown user costs what a wrong password costs', () => {
   it.each(FORMS)('R3261-10.3-13 $algorithm, qop $qop, userhash $userhash: the same digests', (form) => {
     const auth = new Authentication({ policy: { algorithms: ALGORITHMS, qop: 'auth,auth-int', userhash: true } });
-    const work = (username: string, outcome: number): string[] => {
-      const nonce = auth.nonce();
+    const work = (username: string, outcome: number, user = username): string[] => {
+      const to = `sip:${user}@example.com`;
+      const { nonce } = auth.ask({ to });
       done.work = [];
-      expect(auth.login({ ...form, nonce, username, password: 'wrong' }).outcome).toBe(outcome);
+      expect(auth.login({ ...form, nonce, username, password: 'wrong' }, { to }).outcome).toBe(outcome);
       return [...done.work].sort();
     };
     work('alice', AUTH_WRONG_RESPONSE); // the digest of method and URI is kept from here on, whoever asks
     const wrong = work('alice', AUTH_WRONG_RESPONSE);
     expect(wrong.filter((one) => one !== 'keyed hash').length).toBeGreaterThanOrEqual(1);
     expect(work('alicf', AUTH_UNKNOWN_USER)).toEqual(wrong);
+    expect(work('alicf', AUTH_UNKNOWN_USER, 'bob')).toEqual(work('alice', AUTH_WRONG_RESPONSE, 'bob'));
   });
 
   it('R3261-10.3-13 the same reads of the store: one, and none when asked again', async () => {

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '../../src/location/memory-store.ts';
+import { DEFAULT_ABUSE_POLICY } from '../../src/registrar/abuse-policy.ts';
 import { DEFAULT_AUTH_POLICY } from '../../src/registrar/auth-policy.ts';
 import { USER_PENDING } from '../../src/registrar/credential-source.ts';
 import { TestUsers } from '../support/authentication.ts';
@@ -22,8 +23,10 @@ function shard({
   policy = {},
   users = new TestUsers(['example.com'], { alice: 'secret', bob: 'hidden' }, {}),
   wait = (): boolean => false,
+  limited = false,
 } = {}): VirtualShard {
   return new VirtualShard({
+    ...(limited && { gate: { policy: DEFAULT_ABUSE_POLICY, trustedProxies: [] } }),
     policy,
     store,
     now,
@@ -235,6 +238,51 @@ describe('a shard that authenticates', () => {
       return answer.text.replaceAll(user, 'user').replace(/nonce="[^"]*"|tag=\w+|branch=\w+/g, '');
     });
     expect(shapes[0]).toBe(shapes[1]);
+  });
+});
+
+describe('guesses at a password', () => {
+  const ALICES = 'alice@example.com';
+  /** Guesses at alice's password from as many addresses, in requests about other AORs; how many were checked. */
+  const guesses = (s: VirtualShard, count: number, username: string, kind: (to: string) => string, ip?: string) => {
+    let checked = 0;
+    for (let i = 0; i < count; i++) {
+      const source = { ip: ip ?? `198.51.${100 + (i >> 8)}.${i & 255}` };
+      const to = `<sip:any${i}@example.com>`;
+      const nonce = nonceOf(s.send(kind(to), source) as Answer);
+      const login = { nonce, username, password: `guess ${i}`, uri: 'sip:example.com' };
+      const answer = s.send(kind(`${to}\r\n${credentials(login)}`), source);
+      if (answer?.status !== 503) checked++;
+    }
+    return checked;
+  };
+  const asRegister = (to: string) => register({ to, callId: to, cseq: to.length });
+
+  it.each(['alice', ALICES, 'alice@EXAMPLE.com'])(
+    'are few, whichever AOR the request is about and however the user is written: %s',
+    (name) => {
+      const s = shard({ limited: true });
+      expect(guesses(s, 60, name, asRegister)).toBe(20);
+      expect(guesses(s, 10, 'alice', asRegister), 'written otherwise').toBe(0);
+      s.now += 5000;
+      expect(guesses(s, 10, name, asRegister)).toBe(1);
+      expect(s.counter('put_off_guesses')).toBe(40 + 10 + 9);
+    },
+  );
+
+  it('are few for one who has an account, and cannot make another’s account known with it', () => {
+    const users = new TestUsers(['example.com'], { alice: 'secret', bob: 'hidden' }, {});
+    const s = shard({ limited: true, users });
+    const source = { ip: '203.0.113.9' };
+    const asks = (extra: string[], callId: string) =>
+      request({ method: 'OPTIONS', uri: `sip:${ALICES}`, to: `<sip:${ALICES}>`, callId, extra });
+    const nonce = nonceOf(s.send(asks([], 'o1'), source) as Answer);
+    const login = { nonce, username: 'bob', password: 'hidden', method: 'OPTIONS', uri: `sip:${ALICES}` };
+    expect(s.send(asks([credentials(login)], 'o2'), source)?.status).toBe(404);
+    expect(guesses(s, 20, 'alice', asRegister)).toBe(20);
+    const own = s.send(register({ callId: 'x1' }), source) as Answer;
+    const guess = credentials({ nonce: nonceOf(own), username: 'alice', password: 'x' });
+    expect(s.send(register({ callId: 'x2', extra: [guess] }), source)?.status).toBe(503);
   });
 });
 

@@ -7,6 +7,7 @@ import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
 import type { ShardAuth } from '../../src/shard/admission.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
 import type { EventSink } from '../../src/shard/event-ring.ts';
+import type { GateOptions } from '../../src/shard/gate.ts';
 import { Measures } from '../../src/shard/measures.ts';
 import { Shard } from '../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
@@ -38,6 +39,7 @@ export interface VirtualShardOptions {
   readonly shards?: number;
   readonly now?: number;
   readonly auth?: ShardAuth;
+  readonly gate?: GateOptions;
   readonly flows?: FlowLiveness;
   readonly events?: EventSink;
   readonly history?: SharedArrayBuffer;
@@ -78,6 +80,7 @@ export class VirtualShard {
       },
       log: (_level, event) => this.log.push(event),
       ...(options.auth && { auth: options.auth }),
+      ...(options.gate && { gate: options.gate }),
       ...(options.flows && { flows: options.flows }),
       ...(options.events && { events: options.events }),
       ...(options.history && { history: options.history }),
