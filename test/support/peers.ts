@@ -45,6 +45,7 @@ export const PEERS: readonly Peer[] = [
   { command: 'chromium', debianPackage: 'chromium', tests: 'test/e2e/browser.test.ts' },
   { command: 'stunnel', debianPackage: 'stunnel4', tests: 'a part of test/e2e/stream-clients.test.ts' },
   { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
+  { command: 'cc', debianPackage: 'gcc', morePackages: ['libc6-dev'], tests: 'test/e2e/power-cuts.test.ts' },
   { command: 'sqlite3', debianPackage: 'sqlite3', tests: 'a part of test/e2e/move-in.test.ts' },
   { command: 'sngrep', debianPackage: 'sngrep', tests: 'test/e2e/hep.test.ts' },
   { command: 'zsh', debianPackage: 'zsh', tests: 'a part of test/e2e/completion.test.ts' },

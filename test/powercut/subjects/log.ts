@@ -2,7 +2,8 @@
 
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import type { Durability } from '../../../src/location/log.ts';
-import { LogStore } from '../../../src/location/log-store.ts';
+import type { LogStore } from '../../../src/location/log-store.ts';
+import { openLogStore } from '../../../src/location/open-log-store.ts';
 import { WriteSet } from '../../../src/location/write-set.ts';
 import { Checkpointer } from '../../../src/shard/checkpointer.ts';
 import { apply, type ChurnOptions, churnBatch, contentOf, contentOfState, type State } from '../../crash/churn.ts';
@@ -32,7 +33,7 @@ class LogRun implements Run {
     this.directory = directory;
     this.options = churnOf(seed);
     this.checkpoints = checkpoints;
-    this.store = new LogStore(directory, durability);
+    this.store = openLogStore(directory, durability);
     const { problem } = this.store.checkpoint;
     if (problem !== undefined) throw new Error(`a checkpoint that does not count: ${problem}`);
   }
@@ -104,7 +105,8 @@ export const PROCESS_LOG: Subject = {
     const ever = new Set<string>();
     for (let steps = 0; steps <= acknowledged + 1; steps++)
       for (const [key, text] of expectedContent(seed, steps)) ever.add(`${key} ${recordOf(text)}`);
-    for (const [key, text] of found) if (!ever.has(`${key} ${recordOf(text)}`)) return `${key}: ${text}, which never was`;
+    for (const [key, text] of found)
+      if (!ever.has(`${key} ${recordOf(text)}`)) return `${key}: ${text}, which never was`;
     return undefined;
   },
 };
