@@ -17,8 +17,10 @@ export function grantedS(out: Outbox, policy: Policy, requestedS: number, lastS:
   const seconds = requestedS > maxExpiresS ? maxExpiresS : requestedS;
   if (expiresJitterPercent === 0 || seconds <= minExpiresS || seconds === lastS) return seconds;
   if (out.peers.listener[out.peer] === LISTENER_ADMIN) return seconds; // an operator gets what is asked for
-  const dice = (out.tagLow >>> 0) / 4294967296;
-  const shortened = seconds - Math.floor((dice * seconds * expiresJitterPercent) / 100);
+  const most = Math.floor((seconds * expiresJitterPercent) / 100);
+  if (most === 0) return seconds;
+  // Never by nothing: then who always asks for the same would keep the whole interval from that draw on, and all be in step one day.
+  const shortened = seconds - 1 - Math.floor(((out.tagLow >>> 0) / 4294967296) * most);
   return shortened < minExpiresS ? minExpiresS : shortened;
 }
 
