@@ -17,7 +17,7 @@ export interface Policy {
   readonly expiresJitterPercent: number;
   /** Bindings one AOR may have after a request. */
   readonly contactsPerAorMax: number;
-  /** What happens beyond that: 403 and no change, or the bindings refreshed longest ago make room. */
+  /** What happens beyond that: the bindings refreshed longest ago make room, or 403 and no change. */
   readonly contactsOverflow: 'reject' | 'evict-oldest';
   /**
    * Which bindings made straight over a connection live by it: with `auto` accepted outbound flows and those whose contact leads to
@@ -82,7 +82,7 @@ export const DEFAULT_POLICY: Policy = {
   maxExpiresS: 7200,
   expiresJitterPercent: 0,
   contactsPerAorMax: 10,
-  contactsOverflow: 'reject',
+  contactsOverflow: 'evict-oldest',
   connectionBindings: 'auto',
   flowGraceS: 0,
   path: 'lazy',

@@ -152,6 +152,11 @@ export class WorkingBindings {
     this.live--;
   }
 
+  private evict(i: number): void {
+    this.contact[i] = EVICTED;
+    this.live--;
+  }
+
   /** Removes the binding refreshed longest ago among those this request has not touched; false where there is none. */
   removeOldest(out: Outbox): boolean {
     let oldest = -1;
@@ -161,8 +166,7 @@ export class WorkingBindings {
         oldest = i;
     }
     if (oldest < 0) return false;
-    this.remove(oldest);
-    this.contact[oldest] = EVICTED;
+    this.evict(oldest);
     return true;
   }
 
@@ -174,7 +178,7 @@ export class WorkingBindings {
   removeCutOff(out: Outbox): boolean {
     for (let i = 0; i < this.count; i++) {
       if (this.contact[i] !== ABSENT || !isCutOff(out.state, this.imageAt[i], out.liveFlows)) continue;
-      this.remove(i);
+      this.evict(i);
       return true;
     }
     return false;

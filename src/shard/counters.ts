@@ -9,7 +9,7 @@ const NAMES = [
   'registered', // bindings added
   'refreshed', // bindings renewed
   'unregistered', // bindings removed by their clients
-  'evicted', // bindings removed to make room (policy evict-oldest)
+  'evicted', // bindings removed to make room: the AOR had as many as it may have
   'expired', // bindings whose interval ran out
   'flow_ended', // bindings removed because the connection they were made over ended
   'fetched', // REGISTERs without Contact answered 200

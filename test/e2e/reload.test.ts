@@ -55,7 +55,7 @@ describe('aorta reload', () => {
     expect((await register(phone, 'alice@example.net')).status).toBe(404);
     configure(
       'domains: [example.com, example.net]',
-      'policy: {min-expires: 300, max-expires: 900, contacts-per-aor: 1}',
+      'policy: {min-expires: 300, max-expires: 900, contacts-per-aor: 1, contacts-overflow: reject}',
       'limits: {timer-j-ms: 5000}',
       'abuse: {failures-max: 99}',
       'log-level: warn',

@@ -91,7 +91,12 @@ export class NaiveRegistrar {
       if (i >= 0 && late(next[i])) return refusal(500);
       if (i >= 0) next.splice(i, 1);
     }
-    if (next.length > NAIVE_CONTACTS_MAX && next.length > before) return refusal(403);
+    while (next.length > NAIVE_CONTACTS_MAX && next.length > before) {
+      const others = next.filter((binding) => !mine.has(binding));
+      if (others.length === 0) return refusal(403);
+      const oldest = others.reduce((a, b) => (b.refreshedAt < a.refreshedAt ? b : a));
+      next.splice(next.indexOf(oldest), 1);
+    }
     for (const binding of mine) if (next.includes(binding)) this.live(binding, request.callId);
     this.settle(next);
     return this.answer(now);

@@ -93,8 +93,8 @@ describe('REGISTER as a whole', () => {
     ]);
   });
 
-  it('R5393-sec-01 is refused whole where it would leave too many bindings', () => {
-    const shard = new VirtualShard({ policy: { contactsPerAorMax: 2 } });
+  it('R5393-sec-01 is refused whole by policy where it would leave too many bindings', () => {
+    const shard = new VirtualShard({ policy: { contactsPerAorMax: 2, contactsOverflow: 'reject' } });
     expect(statusOf(shard, { cseq: 1, contacts: [A, B] })).toBe(200);
     expect(statusOf(shard, { cseq: 2, contacts: [`${A};expires=600`, '<sip:c@192.0.2.3>'] })).toBe(403);
     expect(bindings(shard).map(({ expires }) => expires)).toEqual([3600, 3600]);
@@ -106,15 +106,16 @@ describe('REGISTER as a whole', () => {
   it('R5393-sec-01 may still refresh what there is where the limit has been lowered', () => {
     const before = new VirtualShard();
     before.send(register({ cseq: 1, contacts: [A, B, '<sip:c@192.0.2.3>'] }));
-    const after = new VirtualShard({ store: before.store, now: before.now, policy: { contactsPerAorMax: 1 } });
+    const policy = { contactsPerAorMax: 1, contactsOverflow: 'reject' } as const;
+    const after = new VirtualShard({ store: before.store, now: before.now, policy });
     expect(statusOf(after, { cseq: 2, contacts: [A] })).toBe(200);
     expect(statusOf(after, { cseq: 3, contacts: [`${A};expires=0`] })).toBe(200);
     expect(statusOf(after, { cseq: 4, contacts: ['<sip:d@192.0.2.4>'] })).toBe(403);
     expect(uris(after)).toEqual([BOTH[1], 'sip:c@192.0.2.3']);
   });
 
-  it('R5393-sec-01 makes room by policy: the binding refreshed longest ago goes', () => {
-    const shard = new VirtualShard({ policy: { contactsPerAorMax: 2, contactsOverflow: 'evict-oldest' } });
+  it('R5393-sec-01 makes room: the binding refreshed longest ago goes', () => {
+    const shard = new VirtualShard({ policy: { contactsPerAorMax: 2 } });
     shard.send(register({ cseq: 1, contacts: [A] }));
     shard.advance(1);
     shard.send(register({ cseq: 2, contacts: [B] }));
@@ -124,6 +125,37 @@ describe('REGISTER as a whole', () => {
     expect(statusOf(shard, { cseq: 4, contacts: ['<sip:c@192.0.2.3>'] })).toBe(200);
     expect(uris(shard)).toEqual([BOTH[0], 'sip:c@192.0.2.3']);
     expect(shard.counter('evicted')).toBe(1);
+  });
+
+  it('R5393-sec-01 makes room for several at once, never at the cost of a contact that it names itself', () => {
+    const shard = new VirtualShard({ policy: { contactsPerAorMax: 3 } });
+    const contact = (i: number): string => `<sip:${i}@192.0.2.1>`;
+    for (const i of [1, 2, 3]) {
+      shard.send(register({ callId: `${i}`, contacts: [contact(i)] }));
+      shard.now += 1000;
+    }
+    // 1 is the oldest, and refreshed by the request.
+    expect(statusOf(shard, { callId: '1', cseq: 2, contacts: [contact(4), contact(1)] })).toBe(200);
+    expect(uris(shard)).toEqual(['sip:1@192.0.2.1', 'sip:3@192.0.2.1', 'sip:4@192.0.2.1']);
+    shard.now += 1000;
+    expect(statusOf(shard, { callId: '2', cseq: 2, contacts: [5, 6, 7].map(contact) })).toBe(200);
+    expect(uris(shard)).toEqual([5, 6, 7].map((i) => `sip:${i}@192.0.2.1`));
+    expect(shard.counter('evicted')).toBe(4);
+    // More than there may be, all its own: refused whole.
+    expect(statusOf(shard, { callId: '8', contacts: [8, 9, 10, 11].map(contact) })).toBe(403);
+    expect(uris(shard)).toEqual([5, 6, 7].map((i) => `sip:${i}@192.0.2.1`));
+    expect(shard.counter('evicted')).toBe(4);
+  });
+
+  it('R5393-sec-01 lets a phone in whose port changes, however often', () => {
+    const shard = new VirtualShard();
+    for (let port = 5061; port < 5111; port++) {
+      const contacts = [`<sip:alice@192.0.2.1:${port}>`];
+      expect(statusOf(shard, { cseq: port, contacts })).toBe(200);
+      shard.now += 1000;
+    }
+    expect(uris(shard)).toHaveLength(10);
+    expect(uris(shard).at(-1)).toBe('sip:alice@192.0.2.1:5110');
   });
 
   it('R5393-sec-01 may name only so many contacts', () => {

@@ -75,7 +75,10 @@ describe('retransmissions', () => {
   it('R3261-17.2.2-02 R3261-10.3-33 a refusal stays a refusal when it has been overwritten', () => {
     let fails = false;
     const store = new FlakyStore(() => fails);
-    const shard = new VirtualShard({ store, policy: { answerBytesMax: 1, contactsPerAorMax: 1 } });
+    const shard = new VirtualShard({
+      store,
+      policy: { answerBytesMax: 1, contactsPerAorMax: 1, contactsOverflow: 'reject' },
+    });
     shard.send(register({ cseq: 5, contacts: [CONTACT] }));
     const late = register({ cseq: 4, contacts: [CONTACT] });
     const tooMany = register({ cseq: 6, contacts: ['<sip:b@192.0.2.2>'] });

@@ -184,7 +184,7 @@ describe('a configuration in which every key is set', () => {
     parser: { strict: ['parameter-values'] },
     policy: {
       ...{ 'default-expires': 301, 'min-expires': 61, 'max-expires': 901, 'expires-jitter': 3, 'contacts-per-aor': 4 },
-      ...{ 'overload-target-ms': 99, 'retry-after-max': 88, 'contacts-overflow': 'evict-oldest', 'flow-grace': 5 },
+      ...{ 'overload-target-ms': 99, 'retry-after-max': 88, 'contacts-overflow': 'reject', 'flow-grace': 5 },
       'connection-bindings': 'contact',
       ...{ path: 'strict', outbound: 'required', 'flow-timer': 33, gruu: 'off', 'gruu-generation': 2, warning: true },
       'history-refreshes': true,

@@ -94,6 +94,8 @@ connections:
   idle-seconds: 600
   message-seconds: 5
   unsent-bytes: 131072
+  header-bytes: 9000
+  incomplete-bytes: 2097152
 durability: process
 udp: dgram
 log-level: warn
@@ -105,7 +107,7 @@ policy:
   overload-target-ms: 500
   retry-after-max: 60
   contacts-per-aor: 3
-  contacts-overflow: evict-oldest
+  contacts-overflow: reject
   connection-bindings: contact
   flow-grace: 30
   path: strict
@@ -158,7 +160,7 @@ parser:
         overloadTargetMs: 500,
         retryAfterMaxS: 60,
         contactsPerAorMax: 3,
-        contactsOverflow: 'evict-oldest',
+        contactsOverflow: 'reject',
         connectionBindings: 'contact',
         flowGraceS: 30,
         path: 'strict',
@@ -191,6 +193,8 @@ parser:
         idleMs: 600_000,
         messageMs: 5000,
         unsentBytesMax: 131_072,
+        headBytesMax: 9000,
+        incompleteBytesMax: 2_097_152,
       },
       webSocket: { origins: ['https://phone.example.com', 'loopback'], idleS: 60, trustedProxies: ['127.0.0.1'] },
       tls: {

@@ -86,13 +86,27 @@ describe('binding events', () => {
   });
 
   it('tell of bindings that made room, and of those a request finds run out', () => {
-    const { shard, lines } = listening({ policy: { contactsPerAorMax: 1, contactsOverflow: 'evict-oldest' } });
+    const { shard, lines } = listening({ policy: { contactsPerAorMax: 1 } });
     shard.send(register({ callId: 'a', contacts: from(ONE), expires: 60 }));
     shard.send(register({ callId: 'b', contacts: from(TWO), expires: 60 }));
     expect(lines().slice(1)).toEqual([`evicted ${ALICE} ${ONE} 60`, `registered ${ALICE} ${TWO} 60`]);
     shard.now += 60_000; // the request is first, before the wheel
     shard.send(register({ callId: 'c', contacts: from(THREE), expires: 60 }));
     expect(lines()).toEqual([`expired ${ALICE} ${TWO} 0`, `registered ${ALICE} ${THREE} 60`]);
+  });
+
+  it('tell of parked bindings that made room', () => {
+    const open = new Set([7]);
+    const flows = { isAlive: (flow: number) => open.has(flow) };
+    const { shard, lines } = listening({ flows, policy: { contactsPerAorMax: 1, flowGraceS: 30 } });
+    const flow = '<sip:alice@192.0.2.9:5060;transport=tcp>';
+    shard.send(register({ callId: 'a', contacts: [flow], expires: 60 }), { transport: 1, flow: 7 });
+    open.clear();
+    shard.send(register({ callId: 'b', contacts: from(TWO), expires: 60 }));
+    expect(lines().slice(1)).toEqual([
+      `evicted ${ALICE} sip:alice@192.0.2.9:5060;transport=tcp 60`,
+      `registered ${ALICE} ${TWO} 60`,
+    ]);
   });
 
   it('are told after the commit, and never when it fails', () => {
