@@ -1,19 +1,7 @@
-// A checkpoint on disk: a copy of a shard's rows and index, and the address from which the log goes on. Written piece by piece
-// by a helper thread, read in one go at the start. When one is due and where the pieces come from is shard/checkpointer's.
+// A checkpoint: a copy of a shard's rows and index, and the address from which the log goes on. Written piece by piece by a
+// helper thread, read in one go at the start. When one is due and where the pieces come from is shard/checkpointer's; files are
+// checkpoint-files'.
 
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { join } from 'node:path';
 import type { BindingTable } from './binding-table.ts';
 import { SUB_TABLES } from './key-index.ts';
 import type { Log } from './log.ts';
@@ -21,7 +9,6 @@ import { claimedChecksum, FRAME_HEADER_BYTES } from './log-frame.ts';
 import type { LogEnd } from './log-marks.ts';
 import { CHUNK_ROWS } from './row-chunks.ts';
 
-const FILE = 'checkpoint';
 const MAGIC = 0x74706b63;
 const VERSION = 2;
 
@@ -47,19 +34,45 @@ const SYNC_BYTES = 8 << 20;
 
 type Words = Uint32Array | Int32Array;
 
+/** Where a shard's checkpoints lie. Everything throws what the disk says. */
+export interface CheckpointPlace {
+  /** What messages call the one that counts. */
+  readonly name: string;
+  /** A new one, beside the one that counts. */
+  create(): CheckpointFile;
+  /** The new one is whole and synced: from now on it is the one that counts, and will be after a crash. */
+  accept(): void;
+  /** The new one is given up; none is no error. */
+  abandon(): void;
+  /** The one that counts; null where there is none. */
+  open(): CheckpointFile | null;
+  /** The one that counts is no checkpoint of this log: it is kept under another name, and no start takes it, after a crash either. */
+  refuse(): void;
+  /** There is no checkpoint any more. */
+  remove(): void;
+}
+
+export interface CheckpointFile {
+  readonly size: number;
+  /** Up to `length` bytes at `from` into into[at …]; returns how many there were. */
+  read(from: number, into: Uint8Array, at: number, length: number): number;
+  write(at: number, bytes: Uint8Array): void;
+  sync(): void;
+  close(): void;
+}
+
 /** Writes beside the checkpoint that counts and takes its place when it is whole: sub-tables first, then chunks of rows. */
 export class CheckpointWriter {
   bytes = HEADER_WORDS * 4;
-  private readonly directory: string;
-  private readonly fd: number;
+  private readonly place: CheckpointPlace;
+  private readonly file: CheckpointFile;
   private readonly head = new Uint32Array(PIECE_WORDS);
   private chunks = 0;
   private synced = 0;
 
-  /** @param directory of the shard */
-  constructor(directory: string) {
-    this.directory = directory;
-    this.fd = openSync(join(directory, `${FILE}.new`), 'w', 0o600);
+  constructor(place: CheckpointPlace) {
+    this.place = place;
+    this.file = place.create();
   }
 
   /** @param used slots that hold a row */
@@ -80,34 +93,28 @@ export class CheckpointWriter {
     const header = new Uint32Array(HEADER_WORDS);
     header.set([MAGIC, VERSION, ...twoWords(address), ...twoWords(last), this.chunks, lastSum]);
     header[H_CHECKSUM] = checksum(header, H_CHECKSUM);
-    write(this.fd, header, 0);
-    fsyncSync(this.fd);
-    closeSync(this.fd);
-    renameSync(join(this.directory, `${FILE}.new`), join(this.directory, FILE));
-    syncPath(this.directory);
+    this.file.write(0, bytesOf(header));
+    this.file.sync();
+    this.file.close();
+    this.place.accept();
   }
 
   abandon(): void {
-    closeSync(this.fd);
-    rmSync(join(this.directory, `${FILE}.new`), { force: true });
+    this.file.close();
+    this.place.abandon();
   }
 
   private piece(kind: number, number: number, words: Words, used: number): void {
     const { head } = this;
     head.set([kind, number, words.length, used]);
     head[P_CHECKSUM] = pieceChecksum(head, words);
-    write(this.fd, head, this.bytes);
-    write(this.fd, words, this.bytes + PIECE_WORDS * 4);
+    this.file.write(this.bytes, bytesOf(head));
+    this.file.write(this.bytes + PIECE_WORDS * 4, bytesOf(words));
     this.bytes += PIECE_WORDS * 4 + words.length * 4;
     if (this.bytes - this.synced < SYNC_BYTES) return;
-    fdatasyncSync(this.fd);
+    this.file.sync();
     this.synced = this.bytes;
   }
-}
-
-/** There is no checkpoint any more. */
-export function removeCheckpoint(directory: string): void {
-  rmSync(join(directory, FILE), { force: true });
 }
 
 export interface CheckpointFound {
@@ -133,34 +140,26 @@ const NONE: CheckpointFound = { end: undefined, bytes: 0, problem: undefined };
 /** There is no checkpoint. */
 export const noCheckpoint: ReadCheckpoint = () => NONE;
 
-/** @param directory of the shard */
-export function checkpointIn(directory: string): ReadCheckpoint {
+export function checkpointIn(place: CheckpointPlace): ReadCheckpoint {
   return (table, log, progress) => {
-    rmSync(join(directory, `${FILE}.new`), { force: true });
-    const file = join(directory, FILE);
-    if (!existsSync(file)) return NONE;
-    const fd = openSync(file, 'r');
+    place.abandon();
+    const file = place.open();
+    if (file === null) return NONE;
     try {
-      const bytes = fstatSync(fd).size;
-      const { chunks, ...end } = readHeader(fd);
+      const bytes = file.size;
+      const { chunks, ...end } = readHeader(file);
       demandFrame(log, end);
       const logEnd = ((log.generations.at(-1) ?? 0) + 1) * log.generationBytes;
-      readPieces(fd, table, chunks, (at) => progress(at, bytes + logEnd - end.address));
+      readPieces(file, table, chunks, (at) => progress(at, bytes + logEnd - end.address));
       return { end, bytes, problem: undefined };
     } catch (error) {
-      refuse(directory);
+      place.refuse(); // what is appended after this start would be lost with the next that takes it
       const reason = error instanceof Error ? error.message : String(error);
-      return { ...NONE, problem: `${file}: ${reason}` };
+      return { ...NONE, problem: `${place.name}: ${reason}` };
     } finally {
-      closeSync(fd);
+      file.close();
     }
   };
-}
-
-/** From now on no start takes it: what is appended after this one would be lost with the next. */
-function refuse(directory: string): void {
-  renameSync(join(directory, FILE), join(directory, `${FILE}.refused`));
-  syncPath(directory);
 }
 
 /** A checkpoint belongs to the log that has the frame it ends with. */
@@ -177,9 +176,9 @@ function demandFrame(log: Log, { address, last, lastSum }: LogEnd): void {
   throw new Error('it is newer than the log, or of another');
 }
 
-function readHeader(fd: number): LogEnd & { readonly chunks: number } {
+function readHeader(file: CheckpointFile): LogEnd & { readonly chunks: number } {
   const header = new Uint32Array(HEADER_WORDS);
-  read(fd, header, 0);
+  read(file, header, 0);
   if (header[0] !== MAGIC || header[H_CHECKSUM] !== checksum(header, H_CHECKSUM))
     throw new Error('its header is damaged');
   if (header[1] !== VERSION) throw new Error(`it has version ${header[1]}`);
@@ -192,11 +191,11 @@ function readHeader(fd: number): LogEnd & { readonly chunks: number } {
   };
 }
 
-function readPieces(fd: number, table: BindingTable, chunks: number, progress: (at: number) => void): void {
+function readPieces(file: CheckpointFile, table: BindingTable, chunks: number, progress: (at: number) => void): void {
   const head = new Uint32Array(PIECE_WORDS);
   let at = HEADER_WORDS * 4;
   for (let piece = 0; piece < SUB_TABLES + chunks; piece++) {
-    read(fd, head, at);
+    read(file, head, at);
     const isRows = piece >= SUB_TABLES;
     const number = isRows ? piece - SUB_TABLES : piece;
     const length = head[P_WORDS];
@@ -204,7 +203,7 @@ function readPieces(fd: number, table: BindingTable, chunks: number, progress: (
       throw new Error(`damaged at ${at}`);
     const words = isRows ? table.restoreRows(length) : table.index.restore(number, length, head[P_USED]);
     if (words === undefined) throw new Error(`damaged at ${at}`);
-    read(fd, words, at + PIECE_WORDS * 4);
+    read(file, words, at + PIECE_WORDS * 4);
     if (pieceChecksum(head, words) !== head[P_CHECKSUM]) throw new Error(`damaged behind ${at}`);
     at += PIECE_WORDS * 4 + length * 4;
     progress(at);
@@ -215,15 +214,14 @@ function twoWords(address: number): [number, number] {
   return [address % 4294967296, Math.floor(address / 4294967296)];
 }
 
-function write(fd: number, words: Words, at: number): void {
-  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
+function bytesOf(words: Words): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }
 
-function read(fd: number, words: Words, at: number): void {
-  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+function read(file: CheckpointFile, words: Words, at: number): void {
+  const bytes = bytesOf(words);
   for (let done = 0; done < bytes.length; ) {
-    const got = readSync(fd, bytes, done, bytes.length - done, at + done);
+    const got = file.read(at + done, bytes, done, bytes.length - done);
     if (got === 0) throw new Error('it is cut off');
     done += got;
   }
@@ -250,16 +248,6 @@ function checksum(words: Words, length: number): number {
   return (
     (Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca77) ^ Math.imul(c, 0xc2b2ae3d) ^ Math.imul(d, 0x27d4eb2f)) >>> 0
   );
-}
-
-function syncPath(path: string): void {
-  if (process.platform === 'win32') return;
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** Rows of a chunk up to the last that is used: the rest need not be written. */

@@ -1,10 +1,10 @@
 // From an AOR's key to its row number: 1,024 small tables that grow one at a time, so that no growth takes long, in memory
 // that other threads may read. Knows tags and numbers; whether a row is the one wanted, the caller compares. @hot
 
+import { SLOTS_MIN, SUB_BITS } from './index-size.ts';
+
 /** Of the third word of a key: the tag, which also says where a key belongs. Shards and the write set choose by others. */
-export const SUB_TABLES = 1024;
-const SUB_BITS = 10;
-const SLOTS_MIN = 256;
+export const SUB_TABLES = 1 << SUB_BITS;
 /** Of earlier versions, whose checkpoints are still read. */
 const SLOTS_RESTORED_MIN = 16;
 

@@ -1,6 +1,7 @@
 // The location store of a shard's directory: which log and which checkpoint lie there.
 
 import { checkpointIn } from './checkpoint.ts';
+import { checkpointFiles } from './checkpoint-files.ts';
 import type { Durability } from './log.ts';
 import { FileLog } from './log-files.ts';
 import { LogStore } from './log-store.ts';
@@ -15,5 +16,5 @@ export function openLogStore(
   durability: Durability,
   progress?: (done: number, total: number) => void,
 ): LogStore {
-  return new LogStore(new FileLog(directory, durability), checkpointIn(directory), progress);
+  return new LogStore(new FileLog(directory, durability), checkpointIn(checkpointFiles(directory)), progress);
 }

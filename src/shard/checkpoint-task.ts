@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { Checkpointer, type CheckpointReport, type CheckpointSource } from './checkpointer.ts';
+import { Checkpointer, type CheckpointReport, type CheckpointSource, surroundingsOf } from './checkpointer.ts';
 
 const LOOK_MS = 250;
 
@@ -24,7 +24,7 @@ async function run(port: MessagePort, grownBytes: number): Promise<void> {
   port.on('message', ({ shard, source }: CheckpointOrder) => {
     shards.get(shard)?.close();
     shards.delete(shard);
-    if (source !== null) shards.set(shard, new Checkpointer(source, grownBytes, (ms) => delay(ms)));
+    if (source !== null) shards.set(shard, new Checkpointer(source, grownBytes, surroundingsOf(source)));
   });
   for (;;) {
     for (const [shard, checkpointer] of [...shards]) {

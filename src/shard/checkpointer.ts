@@ -1,9 +1,11 @@
 // When a shard's checkpoint is due, and writing it at a pace that leaves the shard's own commits alone (decisions/0045).
 // Runs in the helper thread; files are location/checkpoint's, copies location/table-copier's.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { TableNews, TableParts } from '../location/binding-table.ts';
-import { CheckpointWriter, removeCheckpoint } from '../location/checkpoint.ts';
+import { type CheckpointPlace, CheckpointWriter } from '../location/checkpoint.ts';
+import { checkpointFiles } from '../location/checkpoint-files.ts';
 import { SUB_TABLES } from '../location/key-index.ts';
 import { syncLog } from '../location/log-files.ts';
 import { LogMarks, NO_CHECKPOINT } from '../location/log-marks.ts';
@@ -28,30 +30,53 @@ export interface CheckpointSource {
   readonly port: MessagePort;
 }
 
+/** What a checkpointer does beside reading shared memory. */
+export interface CheckpointSurroundings {
+  readonly place: CheckpointPlace;
+  /** The oldest announcement of the table not taken yet, if there is one; it must not wait. */
+  next(): TableNews | undefined;
+  /** Frames from one address of the log to another are on disk when it returns. Throws what the disk says. */
+  syncLog(from: number, to: number): void;
+  sleep(ms: number): Promise<void>;
+  close(): void;
+}
+
 export interface CheckpointReport {
   readonly bytes: number;
   readonly seconds: number;
 }
 
+/** Those of a helper thread. */
+export function surroundingsOf({ directory, port }: CheckpointSource): CheckpointSurroundings {
+  return {
+    place: checkpointFiles(directory),
+    next: () => receiveMessageOnPort(port)?.message as TableNews | undefined,
+    syncLog: (from, to) => syncLog(directory, from, to),
+    sleep: (ms) => delay(ms),
+    close: () => port.close(),
+  };
+}
+
 export class Checkpointer {
-  private readonly source: CheckpointSource;
+  private readonly around: CheckpointSurroundings;
   private readonly marks: LogMarks;
   private readonly copier: TableCopier;
-  private readonly sleep: (ms: number) => Promise<void>;
   private readonly grownBytes: number;
   private bytes: number;
   private notBefore = 0;
   private closed = false;
 
   /** @param grownBytes that the log grows by at least between two checkpoints */
-  constructor(source: CheckpointSource, grownBytes: number, sleep: (ms: number) => Promise<void>) {
-    this.source = source;
+  constructor(
+    { parts, marks, bytes }: Pick<CheckpointSource, 'parts' | 'marks' | 'bytes'>,
+    grownBytes: number,
+    around: CheckpointSurroundings,
+  ) {
+    this.around = around;
     this.grownBytes = grownBytes;
-    this.marks = new LogMarks(source.marks);
-    this.bytes = source.bytes;
-    this.sleep = sleep;
-    const next = () => receiveMessageOnPort(source.port)?.message as TableNews | undefined;
-    this.copier = new TableCopier(source.parts, next);
+    this.marks = new LogMarks(marks);
+    this.bytes = bytes;
+    this.copier = new TableCopier(parts, () => around.next());
   }
 
   /** Whether it is time for one. @param now ms on any clock that only goes forward */
@@ -65,16 +90,15 @@ export class Checkpointer {
   /** Writes one. Throws with the reason when it cannot; the next try is due a while later. */
   async write(): Promise<CheckpointReport> {
     const began = performance.now();
-    const { marks } = this;
-    const { directory } = this.source;
+    const { marks, around } = this;
     const before = marks.checkpointed;
     const end = marks.end(); // first: whatever is copied is at least as new
     if (before === NO_CHECKPOINT) marks.checkpointed = end.last; // what is needed with it must not be dropped meanwhile
     let writer: CheckpointWriter | undefined;
     try {
-      writer = new CheckpointWriter(directory);
+      writer = new CheckpointWriter(around.place);
       await this.copyInto(writer, began);
-      syncLog(directory, end.last, marks.head); // without `durable` nobody else sees to it
+      around.syncLog(end.last, marks.head); // without `durable` nobody else sees to it
       writer.finish(end);
     } catch (error) {
       this.notBefore = performance.now() + RETRY_MS;
@@ -91,7 +115,7 @@ export class Checkpointer {
   /** The life of its shard is over. */
   close(): void {
     this.closed = true;
-    this.source.port.close();
+    this.around.close();
   }
 
   private async copyInto(writer: CheckpointWriter, began: number): Promise<void> {
@@ -99,7 +123,7 @@ export class Checkpointer {
     const pace = async () => {
       if (this.closed) throw new Error('its shard has ended');
       const ahead = (writer.bytes / PACE) * 1000 - (performance.now() - began);
-      if (ahead > 1) await this.sleep(ahead);
+      if (ahead > 1) await this.around.sleep(ahead);
     };
     for (let sub = 0; sub < SUB_TABLES; sub++) {
       const { words, used } = copier.subTable(sub);
@@ -115,7 +139,7 @@ export class Checkpointer {
 
   /** The disk is full: the log may drop what only the checkpoint needs. */
   private makeRoom(): void {
-    removeCheckpoint(this.source.directory);
+    this.around.place.remove();
     this.marks.checkpointed = NO_CHECKPOINT;
     this.bytes = 0;
   }

@@ -44,7 +44,7 @@ describe.skipIf(missing !== undefined)('after a power cut', () => {
     'R3261-8.2-01 %s has what was acknowledged, nothing that was removed, and goes on',
     async (name) => {
       for (const [seed, cases] of [
-        [1, 50],
+        [1, 40],
         [Date.now() % 1_000_000, 30],
       ]) {
         const report = await cut(seed, [name], cases);

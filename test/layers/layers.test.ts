@@ -23,7 +23,7 @@ const LAYER_EXCEPTIONS: Readonly<Record<string, string>> = {
 };
 
 /** Where Node's modules and packages may be imported. */
-const OUTSIDE_WORLD = /^src\/(location\/(log-files|checkpoint)|shard\/.*|transport\/.*|server\/.*|cli)\.ts$/;
+const OUTSIDE_WORLD = /^src\/(location\/(log-files|checkpoint-files)|shard\/.*|transport\/.*|server\/.*|cli)\.ts$/;
 const HASHES_ONLY = /^src\/registrar\/(digest|gruu)\.ts$/;
 
 /** Files that start something: nobody imports them. */

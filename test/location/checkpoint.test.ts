@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TableNews } from '../../src/location/binding-table.ts';
 import { CheckpointWriter } from '../../src/location/checkpoint.ts';
+import { checkpointFiles } from '../../src/location/checkpoint-files.ts';
 import { SUB_TABLES } from '../../src/location/key-index.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
 import { TableCopier } from '../../src/location/table-copier.ts';
@@ -74,7 +75,7 @@ class Churn {
       () => news.shift(),
     );
     const end = store.marks.end();
-    const writer = new CheckpointWriter(this.directory);
+    const writer = new CheckpointWriter(checkpointFiles(this.directory));
     meanwhile();
     for (let sub = 0; sub < SUB_TABLES; sub++) {
       const { words, used } = copier.subTable(sub);

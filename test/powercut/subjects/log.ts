@@ -5,7 +5,7 @@ import type { Durability } from '../../../src/location/log.ts';
 import type { LogStore } from '../../../src/location/log-store.ts';
 import { openLogStore } from '../../../src/location/open-log-store.ts';
 import { WriteSet } from '../../../src/location/write-set.ts';
-import { Checkpointer } from '../../../src/shard/checkpointer.ts';
+import { Checkpointer, surroundingsOf } from '../../../src/shard/checkpointer.ts';
 import { apply, type ChurnOptions, churnBatch, contentOf, contentOfState, type State } from '../../crash/churn.ts';
 import type { Content, Run, Subject } from '../subject.ts';
 
@@ -63,7 +63,7 @@ class LogRun implements Run {
     const { port1, port2 } = this.channel;
     const parts = store.share((news) => port1.postMessage(news));
     const source = { directory, parts, marks: store.marks.memory, bytes: 0, port: port2 };
-    const checkpointer = new Checkpointer(source, 0, () => Promise.resolve());
+    const checkpointer = new Checkpointer(source, 0, { ...surroundingsOf(source), sleep: () => Promise.resolve() });
     await checkpointer.write();
     while (receiveMessageOnPort(port2) !== undefined);
     checkpointer.close();

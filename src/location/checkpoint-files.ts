@@ -1,0 +1,64 @@
+// The files of a shard's directory that checkpoints lie in: the one that counts, the one that is being written, and one that a
+// start refused.
+
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { CheckpointFile, CheckpointPlace } from './checkpoint.ts';
+
+const FILE = 'checkpoint';
+
+/** @param directory of the shard */
+export function checkpointFiles(directory: string): CheckpointPlace {
+  const name = join(directory, FILE);
+  const next = `${name}.new`;
+  return {
+    name,
+    create: () => fileOf(openSync(next, 'w', 0o600)),
+    accept() {
+      renameSync(next, name);
+      syncNames(directory);
+    },
+    abandon: () => rmSync(next, { force: true }),
+    open: () => (existsSync(name) ? fileOf(openSync(name, 'r')) : null),
+    refuse() {
+      renameSync(name, `${name}.refused`);
+      syncNames(directory);
+    },
+    remove: () => rmSync(name, { force: true }),
+  };
+}
+
+function fileOf(fd: number): CheckpointFile {
+  return {
+    get size() {
+      return fstatSync(fd).size;
+    },
+    read: (from, into, at, length) => readSync(fd, into, at, length, from),
+    write(at, bytes) {
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
+    },
+    sync: () => fdatasyncSync(fd), // the length, too
+    close: () => closeSync(fd),
+  };
+}
+
+function syncNames(directory: string): void {
+  if (process.platform === 'win32') return;
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
