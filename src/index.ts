@@ -3,7 +3,7 @@
 export type { Binding, Push, Transport } from './location/binding-view.ts';
 export type { LogLevel } from './server/config.ts';
 export { ConfigError } from './server/config-problem.ts';
-export { DataDirectoryError, type DataDirectoryProblem } from './server/data-directory.ts';
+export { DataDirectoryError, type DataDirectoryProblem } from './server/directory-error.ts';
 export { createRegistrar, type Registrar } from './server/embedded.ts';
 export type { Lookup, LookupPreferences } from './server/location-lookup.ts';
 export type { Log } from './server/log.ts';

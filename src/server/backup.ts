@@ -22,14 +22,15 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { openLogStore } from '../location/open-log-store.ts';
 import { openUserDatabase, userDirectory } from '../shard/user-environment.ts';
 import { shardDirectories, syncTree } from './binding-folders.ts';
-import { bindingsIn, DATA_FORMAT, META_FILE, openDataDirectory } from './data-directory.ts';
+import { bindingsIn, openDataDirectory } from './data-directory.ts';
+import { DATA_FORMAT, META_FILE } from './directory-meta.ts';
 import type { Progress } from './progress.ts';
 
 const CHUNK_BYTES = 1 << 20;
 /** A checkpoint or a dropped generation in between: the next look is at a quieter moment. */
 const TRIES = 100;
 /** Files of the top that are of this run of the server, or nobody's. */
-const LEFT_OUT = /^(lock|.*\.lock|.*\.url|.*\.new|aorta\.json)$/;
+const LEFT_OUT = /^(lock|.*\.lock|.*\.url|.*\.new|.*\.damaged|aorta\.json(\.copy)?)$/;
 
 /** What keeps a backup or a restore from being made; the message says what to do. */
 export class BackupError extends Error {

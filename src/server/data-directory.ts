@@ -2,50 +2,25 @@
 // Moving bindings to other shards is move.ts's; what is in a shard's store, location/'s.
 
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
 import {
-  FOLDER_NAME,
-  type FolderName,
+  begin,
+  finish,
   folderPath,
-  hasStores,
   nextFolder,
   removeLeftovers,
+  strangeStores,
   syncTree,
+  TOP,
 } from './binding-folders.ts';
+import { DataDirectoryError, unwritable } from './directory-error.ts';
+import { DATA_FORMAT, META_FILE, type Meta, metaFile, readMeta, writeMeta } from './directory-meta.ts';
 
-/** Of the shards' stores. 1: one LMDB record per AOR; 2: log and checkpoint. A directory of an older format is moved at the start. */
-export const DATA_FORMAT = 2;
-
-export const META_FILE = 'aorta.json';
 const LOCK_FILE = 'lock';
 const LOCK_EX_NB = 2 | 4; // the same on Linux and macOS
-
-export type DataDirectoryProblem = 'locked' | 'newer' | 'damaged' | 'unwritable' | 'move';
-
-/** The message says what to do about it. */
-export class DataDirectoryError extends Error {
-  override readonly name = 'DataDirectoryError';
-  readonly kind: DataDirectoryProblem;
-
-  constructor(kind: DataDirectoryProblem, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.kind = kind;
-  }
-}
 
 /** The stores of all shards: below `path`, one directory each. */
 export interface Bindings {
@@ -71,6 +46,8 @@ export interface DataDirectory {
   readonly move: PendingMove | undefined;
   /** 32 bytes: keys of the hashes. */
   readonly secret: Uint8Array;
+  /** Why the copy of its description was read, where the file itself could not be. */
+  readonly problem: string | undefined;
   /** Lets the next process in; the end of this process does the same. */
   close(): void;
 }
@@ -82,16 +59,6 @@ export interface DataDirectoryOptions {
   readonly anyShards?: boolean;
 }
 
-const Meta = z.object({
-  format: z.number().int().positive(),
-  shards: z.number().int().positive(),
-  secret: z.base64().refine((text) => Buffer.from(text, 'base64').length === 32, 'must be 32 bytes'),
-  created: z.string(),
-  /** Folder of the shards' stores, where it is not the directory itself. */
-  bindings: z.string().regex(FOLDER_NAME).optional(),
-});
-type Meta = z.infer<typeof Meta>;
-
 /**
  * Opens the data directory for this process alone, making it where it is missing.
  * @throws DataDirectoryError
@@ -100,8 +67,11 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
   const directory = resolve(path);
   const lock = lockDirectory(directory);
   try {
-    const meta = readMeta(directory) ?? createMeta(directory, options.shards);
-    clearLeftovers(directory, meta.bindings);
+    const found = readMeta(directory) ?? { content: createMeta(directory, options.shards), sealed: true };
+    const { content: meta, problem } = found;
+    clearLeftovers(directory, meta);
+    demandStores(directory, meta);
+    settle(directory, found);
     const move = pendingMove(directory, meta, options.anyShards === true ? meta.shards : options.shards);
     const secret = new Uint8Array(Buffer.from(meta.secret, 'base64'));
     let open = true;
@@ -109,7 +79,7 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
       if (open) closeLock(lock);
       open = false;
     };
-    return { path: directory, bindings: move?.to ?? bindingsOf(directory, meta), move, secret, close };
+    return { path: directory, bindings: move?.to ?? bindingsOf(directory, meta), move, secret, problem, close };
   } catch (error) {
     closeLock(lock);
     throw error;
@@ -118,8 +88,8 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
 
 /** Where the bindings of a directory are, without opening it; undefined where it is none. Throws a DataDirectoryError. */
 export function bindingsIn(directory: string): Bindings | undefined {
-  const meta = readMeta(directory);
-  return meta && bindingsOf(directory, meta);
+  const found = readMeta(directory);
+  return found && bindingsOf(directory, found.content);
 }
 
 function bindingsOf(directory: string, { bindings, shards, format }: Meta): Bindings {
@@ -129,23 +99,58 @@ function bindingsOf(directory: string, { bindings, shards, format }: Meta): Bind
 /** What has to happen before the directory has `shards` shards in today's format; undefined: it has. */
 function pendingMove(directory: string, meta: Meta, shards: number): PendingMove | undefined {
   if (meta.shards === shards && meta.format === DATA_FORMAT) return undefined;
-  const next: Meta = { ...meta, format: DATA_FORMAT, shards, bindings: nextFolder(meta.bindings) };
+  const { left: _, ...kept } = meta;
+  const next: Meta = {
+    ...kept,
+    format: DATA_FORMAT,
+    shards,
+    bindings: nextFolder(meta.bindings),
+    left: meta.bindings ?? TOP,
+  };
   const to = bindingsOf(directory, next);
+  try {
+    begin(to.path);
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
   return {
     from: bindingsOf(directory, meta),
     to,
     complete() {
       syncTree(to.path);
       writeMeta(directory, next);
-      clearLeftovers(directory, next.bindings);
+      clearLeftovers(directory, next);
     },
-    abandon: () => clearLeftovers(directory, meta.bindings),
+    abandon: () => clearLeftovers(directory, meta),
   };
 }
 
-function clearLeftovers(directory: string, current: FolderName): void {
+/** What moves have left behind, finished or broken off, and nothing else. */
+function clearLeftovers(directory: string, { bindings, left }: Meta): void {
   try {
-    removeLeftovers(directory, current);
+    if (bindings !== undefined) finish(folderPath(directory, bindings));
+    removeLeftovers(directory, bindings, left);
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
+}
+
+/** A description that does not fit the stores starts nothing and removes nothing: it is older than they are, or of another directory. */
+function demandStores(directory: string, { bindings, shards }: Meta): void {
+  const strange = strangeStores(directory, bindings, shards);
+  if (strange.length === 0) return;
+  const where = bindings === undefined ? 'at its top' : `in ${bindings}`;
+  throw new DataDirectoryError(
+    'mismatch',
+    `${directory} holds ${strange.join(', ')}, but its ${META_FILE} says ${shards} shards ${where}: it is older than the ` +
+      `stores, or of another directory. Nothing was changed: put the right one back (${META_FILE}.copy, or a backup's), ` +
+      `or move ${strange.join(', ')} away if that is not wanted any more`,
+  );
+}
+
+function settle(directory: string, found: Parameters<ReturnType<typeof metaFile>['settle']>[0]): void {
+  try {
+    metaFile(directory).settle(found);
   } catch (error) {
     throw unwritable(directory, error);
   }
@@ -222,78 +227,9 @@ function closeLock(fd: number): void {
   }
 }
 
-function readMeta(directory: string): Meta | undefined {
-  const file = join(directory, META_FILE);
-  if (!existsSync(file)) {
-    if (!hasStores(directory)) return undefined;
-    throw damaged(file, 'it is missing, but there are bindings');
-  }
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw damaged(file, error instanceof Error ? error.message : String(error));
-  }
-  const format = z.object({ format: z.number() }).safeParse(content);
-  if (format.success && format.data.format > DATA_FORMAT) {
-    throw new DataDirectoryError(
-      'newer',
-      `the data directory ${directory} was written by a newer version (format ${format.data.format}, ` +
-        `this one knows up to ${DATA_FORMAT}): run that version, or start with another --data`,
-    );
-  }
-  const meta = Meta.safeParse(content);
-  if (!meta.success) throw damaged(file, z.prettifyError(meta.error).replaceAll('\n', ' '));
-  return meta.data;
-}
-
-function damaged(file: string, reason: string): DataDirectoryError {
-  return new DataDirectoryError(
-    'damaged',
-    `cannot read ${file} (${reason}): restore it from a backup, or move ${dirname(file)} away to start with an ` +
-      'empty one; phones then register anew',
-  );
-}
-
-/** What to say where a file of the data directory cannot be written. */
-export function unwritable(directory: string, error: unknown): DataDirectoryError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new DataDirectoryError(
-    'unwritable',
-    `cannot write to the data directory ${directory} (${reason}): make it writable for this user, make room, ` +
-      'or start with another --data',
-    error,
-  );
-}
-
 function createMeta(directory: string, shards: number): Meta {
   const secret = randomBytes(32).toString('base64');
   const meta: Meta = { format: DATA_FORMAT, shards, secret, created: new Date().toISOString() };
   writeMeta(directory, meta);
   return meta;
-}
-
-/** Whole or not at all: a new file takes its name only once it is on disk. */
-function writeMeta(directory: string, meta: Meta): void {
-  const file = join(directory, META_FILE);
-  try {
-    withFile(`${file}.new`, 'w', (fd) => {
-      writeSync(fd, `${JSON.stringify(meta, null, 2)}\n`);
-      fsyncSync(fd);
-    });
-    renameSync(`${file}.new`, file);
-    if (process.platform !== 'win32')
-      for (const path of [directory, dirname(directory)]) withFile(path, 'r', fsyncSync);
-  } catch (error) {
-    throw unwritable(directory, error);
-  }
-}
-
-function withFile(path: string, flags: string, use: (fd: number) => void): void {
-  const fd = openSync(path, flags, 0o600);
-  try {
-    use(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

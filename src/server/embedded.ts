@@ -23,6 +23,7 @@ import { moveBindings } from './move.ts';
 import { ProgramFlows } from './program-flows.ts';
 import { type CheckedOptions, type RegistrarOptions, readOptions } from './program-options.ts';
 import { type Server, startServer } from './server.ts';
+import { settleFiles } from './settled-files.ts';
 import { openUsers } from './users.ts';
 
 export interface Registrar {
@@ -167,12 +168,13 @@ async function startInline(
   const directory = inMemory ? undefined : openDataDirectory(config.data, { shards: 1 });
   let auth: Awaited<ReturnType<typeof inlineAuth>> | undefined;
   try {
+    if (directory !== undefined) settleFiles(directory, log);
     if (directory?.move !== undefined) await moveBindings(directory.move, directory.secret, log, () => {});
     if (directory && config.auth.mode !== 'none') auth = await inlineAuth(config, directory, log);
-    const numbers = directory === undefined ? unsavedNumbers() : openFlowNumbers(directory.path);
+    const numbers = directory === undefined ? unsavedNumbers() : openFlowNumbers(directory.path, log);
     const flows = new ProgramFlows(numbers, config.streams.connectionsMax);
     const secret = directory?.secret ?? randomBytes(32);
-    const failed = (error: unknown) => log('error', 'static bindings cannot be read', { error: String(error) });
+    const failed = (error: string) => log('error', 'static bindings cannot be read', { error });
     let content: StaticContent = { bindings: {}, aliases: {} };
     const statics = new StaticTable({ data: directory?.path ?? null, aor: createAorReader(secret), failed });
     const inline = new InlineRegistrar({
@@ -235,7 +237,7 @@ async function inlineAuth(config: Config, directory: DataDirectory, log: Log) {
     users: table,
     nonceStart: randomBytes(4).readUInt32LE() & 0x3fffff,
     generation: config.auth.nonceGeneration,
-    life: openLifeNumbers(directory.path)(),
+    life: openLifeNumbers(directory.path, log)(),
     wait: () => false,
   };
   const close = async (): Promise<void> => {

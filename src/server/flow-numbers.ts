@@ -2,51 +2,33 @@
 // so that a binding that names a connection of before a restart never means one of after it.
 
 import { randomInt } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import type { FileCalls } from '../shard/file-calls.ts';
 import type { FlowNumbers } from '../transport/flow-tokens.ts';
-import { unwritable } from './data-directory.ts';
+import type { Log } from './log.ts';
+import { NumberFile } from './number-file.ts';
 
-const FILE = 'flows';
 /** Reserved at a time; a start gives up what the life before it had left. */
 const RESERVED = 1 << 20;
+/** How many times as many lie ready: a disk that fails for a while keeps no connection out. */
+const AHEAD = 2;
 const NUMBERS = 2 ** 32;
 
-/** Reserves the first numbers. Throws a DataDirectoryError where the file cannot be written. */
-export function openFlowNumbers(directory: string): FlowNumbers {
-  const file = join(directory, FILE);
-  const first = read(file) ?? randomInt(NUMBERS);
-  let reserved = first;
-  const reserve = () => {
-    reserved = (reserved + RESERVED) % NUMBERS;
-    writeNumber(file, reserved);
+/** Reserves the first numbers. Throws a DataDirectoryError where the file cannot be read or written. */
+export function openFlowNumbers(directory: string, log: Log, calls?: FileCalls): FlowNumbers {
+  const file = new NumberFile(directory, { name: 'flows', step: RESERVED, log, calls });
+  const first = file.reserved === undefined ? randomInt(NUMBERS) : file.reserved % NUMBERS;
+  let reserved = (first + AHEAD * RESERVED) % NUMBERS;
+  file.writeFirst(directory, reserved);
+  return {
+    first,
+    step: RESERVED,
+    reserve() {
+      reserved = (reserved + RESERVED) % NUMBERS;
+      try {
+        file.write(reserved);
+      } catch (error) {
+        log('error', 'numbers of connections cannot be reserved', { file: file.path, error: String(error) });
+      }
+    },
   };
-  try {
-    reserve();
-  } catch (error) {
-    throw unwritable(directory, error);
-  }
-  return { first, step: RESERVED, reserve };
-}
-
-/** Undefined where there is none, or one that makes no sense: then a start at random is the best there is. */
-function read(file: string): number | undefined {
-  try {
-    const number = Number.parseInt(readFileSync(file, 'latin1'), 10);
-    return number >= 0 && number < NUMBERS ? number : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whole or not at all: the file takes its name only once it is on disk. */
-export function writeNumber(file: string, number: number): void {
-  const fd = openSync(`${file}.new`, 'w', 0o600);
-  try {
-    writeSync(fd, `${number}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(`${file}.new`, file);
 }

@@ -2,8 +2,9 @@
 // the data directory. Refusals are Problems.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '../shard/small-file.ts';
 import { isLoopback } from './listen-address.ts';
 import { Problem } from './problem.ts';
 
@@ -62,8 +63,7 @@ export function openToken(data: string, name: string): string {
     }
   }
   const token = randomBytes(24).toString('base64url');
-  writeFileSync(file, `${token}\n`, { mode: 0o600 });
-  chmodSync(file, 0o600); // an existing file keeps its mode otherwise
+  replaceFile(file, `${token}\n`);
   return token;
 }
 

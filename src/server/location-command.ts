@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
 import { addExportCommand } from './commands/export-command.ts';
 import { DEFAULT_CONFIG } from './config.ts';
-import { DataDirectoryError } from './data-directory.ts';
+import { DataDirectoryError } from './directory-error.ts';
 import { createRegistrar, type Registrar } from './embedded.ts';
 import { bindingOf, type ImportContext } from './location-import.ts';
 import { RowsError, readTableRows, type TableRow } from './table-rows.ts';

@@ -4,7 +4,9 @@
 import type { RecordSourceOptions } from '../shard/move-task.ts';
 import { moveStores } from '../shard/mover.ts';
 import { shardDirectories } from './binding-folders.ts';
-import { type Bindings, DATA_FORMAT, DataDirectoryError, type PendingMove } from './data-directory.ts';
+import type { Bindings, PendingMove } from './data-directory.ts';
+import { DataDirectoryError } from './directory-error.ts';
+import { DATA_FORMAT } from './directory-meta.ts';
 import type { Log } from './log.ts';
 import type { Progress } from './progress.ts';
 

@@ -5,7 +5,7 @@ import { COUNTER } from '../shard/counters.ts';
 import { takeInheritedSockets } from '../transport/inherited-sockets.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './config-problem.ts';
-import { DataDirectoryError } from './data-directory.ts';
+import { DataDirectoryError } from './directory-error.ts';
 import { formatListenAddress, hostPort } from './listen-address.ts';
 import { shardsLive } from './liveness.ts';
 import { createLog, type Log } from './log.ts';

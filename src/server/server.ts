@@ -42,6 +42,7 @@ import { moveBindings } from './move.ts';
 import type { Progress } from './progress.ts';
 import { type ReloadReport, reloadReport, shardSettings, takenIn } from './reload.ts';
 import { RemovedUsers } from './removed-users.ts';
+import { settleFiles } from './settled-files.ts';
 import { openUsers, type Users } from './users.ts';
 
 export interface Server {
@@ -174,13 +175,14 @@ class RunningServer implements Server, AdminTarget {
     const { config, directory, log, hooks } = this;
     const { send, webSocketHandshake } = hooks;
     this.admin = await this.openAdmin();
+    settleFiles(directory, log);
     if (directory.move !== undefined) await moveBindings(directory.move, directory.secret, log, progress);
     if (config.auth.mode !== 'none') this.userStore = await openUsers(directory.path, config.auth, log);
     this.pool = await startPool({
       ...poolOptions(config, directory, log),
       opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
-      ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore) }),
+      ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore, log) }),
       ...(hooks.beforeServing && { beforeServing: hooks.beforeServing }),
       ...(hooks.inherited && { inherited: hooks.inherited }),
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
@@ -361,7 +363,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     streams: config.streams,
     ...(config.tls && { tls: config.tls }),
     ...(config.multicast && { multicast: config.multicast }),
-    flowNumbers: openFlowNumbers(directory.path),
+    flowNumbers: openFlowNumbers(directory.path, log),
     dataDir: directory.bindings.path,
     durability: config.durability,
     checkpointBytes: config.checkpointBytes,
@@ -372,10 +374,10 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
   };
 }
 
-function poolAuth(config: Config, data: string, users: Users): PoolAuth {
+function poolAuth(config: Config, data: string, users: Users, log: Log): PoolAuth {
   const { providerState } = users;
   const { policy, nonceGeneration } = config.auth;
-  const nextLife = openLifeNumbers(data);
+  const nextLife = openLifeNumbers(data, log);
   return { policy, nonceGeneration, nextLife, data, ask: users.ask, ...(providerState && { providerState }) };
 }
 

@@ -194,8 +194,8 @@ function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
 }
 
 function openStatics({ data, secret }: ShardTask, tell: (news: ShardNews) => void): StaticTable {
-  const failed = (error: unknown) =>
-    tell({ type: 'log', level: 'error', event: 'static bindings cannot be read', fields: { error: String(error) } });
+  const failed = (error: string) =>
+    tell({ type: 'log', level: 'error', event: 'static bindings cannot be read', fields: { error } });
   return new StaticTable({ data: data ?? null, aor: createAorReader(secret), failed });
 }
 

@@ -2,7 +2,6 @@
 // the file has changed. The file itself is static-file's.
 // @hot
 
-import { statSync } from 'node:fs';
 import { setTime, setU16 } from '../registrar/binding.ts';
 import {
   DISPLAY_LENGTH,
@@ -17,7 +16,8 @@ import {
   URI_LENGTH,
 } from '../registrar/image-layout.ts';
 import type { NamedAor } from './aor-key.ts';
-import { readStatic, type StaticContact, type StaticContent, staticFile } from './static-file.ts';
+import { nodeFiles } from './file-calls.ts';
+import { findStatic, type StaticContact, type StaticContent, staticFile } from './static-file.ts';
 
 const LOOK_MS = 500;
 const ALIASES_DEEP_MAX = 8;
@@ -30,13 +30,15 @@ interface Entry {
   readonly target: { readonly key: Uint32Array; readonly text: string } | null;
   /** Back to back. */
   readonly images: Uint8Array;
+  /** Another AOR whose key begins with the same word. */
+  readonly next: Entry | undefined;
 }
 
 export interface StaticTableOptions {
   /** Data directory; null: bindings come by `set` alone. */
   readonly data: string | null;
-  readonly aor: (text: string) => NamedAor | undefined;
-  readonly failed: (error: unknown) => void;
+  readonly aor: (text: string) => Pick<NamedAor, 'key' | 'text'> | undefined;
+  readonly failed: (problem: string) => void;
 }
 
 export class StaticTable {
@@ -44,6 +46,8 @@ export class StaticTable {
   private entries = new Map<number, Entry>();
   private lookedAt = 0;
   private mark = '';
+  /** Why the file was not read when it was looked at last. */
+  private problem: string | undefined;
 
   constructor(options: StaticTableOptions) {
     this.options = options;
@@ -73,10 +77,9 @@ export class StaticTable {
   }
 
   private find(key: Uint32Array): Entry | null {
-    const entry = this.entries.get(key[0]);
-    if (entry === undefined) return null;
-    for (let i = 1; i < 4; i++) if (entry.key[i] !== key[i]) return null;
-    return entry;
+    let entry = this.entries.get(key[0]);
+    while (entry !== undefined && !sameKey(entry.key, key)) entry = entry.next;
+    return entry ?? null;
   }
 
   /** Takes another content. @cold */
@@ -95,21 +98,32 @@ export class StaticTable {
       key,
       target: of === undefined ? null : { key: of.key.slice(), text: of.text },
       images: Buffer.concat(contacts.map(imageOf)),
+      next: this.entries.get(key[0]),
     });
   }
 
-  /** @cold */
+  /** What cannot be read is looked at again; it is told once, and again when that is mended. @cold */
   private look(data: string): void {
+    const file = staticFile(data);
+    let problem: string | undefined;
     try {
-      const stat = statSync(staticFile(data), { throwIfNoEntry: false });
-      const mark = stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
-      if (mark === this.mark) return;
-      this.mark = mark;
-      this.set(readStatic(data));
+      const mark = nodeFiles.mark(file.path);
+      if (mark === this.mark && this.problem === undefined) return;
+      const found = findStatic(data);
+      problem = found.problem && `${file.path} is damaged, its copy is used (${found.problem})`;
+      const of = problem === undefined ? mark : nodeFiles.mark(file.copy);
+      if (of !== this.mark) this.set(found.content);
+      this.mark = of;
     } catch (error) {
-      this.options.failed(error); // what was read before goes on
+      problem = error instanceof Error ? error.message : String(error); // what was read before goes on
     }
+    if (problem !== undefined && problem !== this.problem) this.options.failed(problem);
+    this.problem = problem;
   }
+}
+
+function sameKey(a: Uint32Array, b: Uint32Array): boolean {
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
 
 /** The AOR at the end of a chain of aliases; null where it goes round. @cold */

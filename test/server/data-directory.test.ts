@@ -1,10 +1,22 @@
 // The data directory: one process at a time, what was fixed stays, and every refusal says what to do.
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { DataDirectoryError, openDataDirectory } from '../../src/server/data-directory.ts';
+import { openDataDirectory } from '../../src/server/data-directory.ts';
+import { DataDirectoryError } from '../../src/server/directory-error.ts';
 import { bundle } from '../support/bundle.ts';
 import { Child, killAll } from '../support/child-process.ts';
 
@@ -110,28 +122,123 @@ describe('data directory', () => {
     expect(refusal()).toMatchObject({ kind: 'newer', message: expect.stringContaining('format 3') });
   });
 
-  it('refuses a damaged description and leaves it alone', () => {
+  it('starts by the copy of a damaged description, whichever bit of it flipped, and keeps what was damaged', () => {
+    const made = openDataDirectory(path, { shards: 2 });
+    made.close();
+    const file = join(path, 'aorta.json');
+    const sound = readFileSync(file);
+    for (let bit = 0; bit < 8 * sound.length; bit += 29) {
+      const bytes = Buffer.from(sound);
+      bytes[bit >> 3] ^= 1 << (bit & 7);
+      writeFileSync(file, bytes);
+      const opened = openDataDirectory(path, { shards: 2 });
+      opened.close();
+      expect(opened.problem, `bit ${bit}`).toContain(file);
+      expect(opened.secret).toEqual(made.secret);
+      expect(opened.move).toBeUndefined();
+      expect(readFileSync(`${file}.damaged`).equals(bytes)).toBe(true);
+      expect(readFileSync(file).equals(sound)).toBe(true);
+    }
+    for (const text of ['', '{', 'null', '[]', '{"format":1}', sound.subarray(0, 40)]) {
+      writeFileSync(file, text);
+      const opened = openDataDirectory(path, { shards: 2 });
+      opened.close();
+      expect(opened.secret).toEqual(made.secret);
+    }
+    rmSync(file);
+    mkdirSync(join(path, 'shard-0'));
+    const opened = openDataDirectory(path, { shards: 2 });
+    opened.close();
+    expect([opened.problem, opened.secret]).toEqual([expect.stringContaining('it is missing'), made.secret]);
+    const last = openDataDirectory(path, { shards: 2 });
+    last.close();
+    expect(last.problem).toBeUndefined();
+  });
+
+  it('refuses a description that cannot be read, nor its copy, names both and changes nothing', () => {
     openDataDirectory(path, { shards: 2 }).close();
     const file = join(path, 'aorta.json');
     const sound = readFileSync(file, 'utf8');
-    for (const text of [
-      '',
-      '{',
-      'null',
-      '[]',
-      '{"format":1}',
-      sound.slice(0, 40),
-      sound.replace(/"secret": "..../, '"secret": "'),
-    ]) {
-      writeFileSync(file, text);
-      expect(refusal()).toMatchObject({ kind: 'damaged', message: expect.stringContaining(file) });
+    for (const text of ['', '{', 'null', '[]', '{"format":1}', sound.replace('"shards": 2', '"shards": 3')]) {
+      for (const name of [file, `${file}.copy`]) writeFileSync(name, text);
+      expect(refusal()).toMatchObject({ kind: 'damaged', message: expect.stringContaining(`${file}.copy: `) });
       expect(readFileSync(file, 'utf8')).toBe(text);
     }
-    rmSync(file);
+    for (const name of [file, `${file}.copy`]) rmSync(name);
     mkdirSync(join(path, 'shard-0'));
     expect(refusal()).toMatchObject({ kind: 'damaged', message: expect.stringContaining('missing') });
     writeFileSync(file, sound);
     openDataDirectory(path, { shards: 2 }).close();
+  });
+
+  it('reads a description of before there were checksums, and seals it', () => {
+    openDataDirectory(path, { shards: 2 }).close();
+    const file = join(path, 'aorta.json');
+    const { checksum: _, ...old } = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify(old));
+    rmSync(`${file}.copy`);
+    const opened = openDataDirectory(path, { shards: 2 });
+    opened.close();
+    expect(opened.problem).toBeUndefined();
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ ...old, checksum: expect.any(String) });
+    expect(readFileSync(`${file}.copy`).equals(readFileSync(file))).toBe(true);
+  });
+
+  it('with the description of before a move starts nothing, removes no store and says what to do', () => {
+    openDataDirectory(path, { shards: 2 }).close();
+    const file = join(path, 'aorta.json');
+    for (const shard of [0, 1]) mkdirSync(join(path, `shard-${shard}`));
+    const before = readFileSync(file);
+    const first = openDataDirectory(path, { shards: 3 });
+    for (const shard of [0, 1, 2]) mkdirSync(join(first.bindings.path, `shard-${shard}`));
+    first.move?.complete();
+    first.close();
+    const between = readFileSync(file);
+    const stores = () => readdirSync(path).filter((name) => /^(shard|bindings)-/.test(name));
+    const demandRefused = (old: Buffer, kept: string) => {
+      const now = readFileSync(file);
+      writeFileSync(file, old);
+      for (const shards of [2, 3, 4])
+        expect(refusal(shards)).toMatchObject({ kind: 'mismatch', message: expect.stringContaining(`holds ${kept}`) });
+      expect(stores()).toEqual([kept]);
+      expect(readFileSync(file).equals(old)).toBe(true);
+      writeFileSync(file, now);
+    };
+    demandRefused(before, 'bindings-1');
+    const second = openDataDirectory(path, { shards: 2 });
+    mkdirSync(join(second.bindings.path, 'shard-0'));
+    second.move?.complete();
+    second.close();
+    demandRefused(before, 'bindings-2');
+    demandRefused(between, 'bindings-2');
+    openDataDirectory(path, { shards: 2 }).close();
+    mkdirSync(join(path, 'bindings-2', 'shard-2'));
+    expect(refusal(), 'more stores than there are shards').toMatchObject({ kind: 'mismatch' });
+  });
+
+  it('whose move ended at any moment has the old stores or the new ones', () => {
+    openDataDirectory(path, { shards: 2 }).close();
+    for (const shard of [0, 1]) mkdirSync(join(path, `shard-${shard}`));
+    const began = openDataDirectory(path, { shards: 1 });
+    began.close();
+    rmSync(join(path, 'bindings-1', 'unfinished')); // the folder, and the power went
+    openDataDirectory(path, { shards: 2 }).close();
+    expect(existsSync(join(path, 'bindings-1'))).toBe(false);
+    const whole = openDataDirectory(path, { shards: 1 });
+    mkdirSync(join(whole.bindings.path, 'shard-0'));
+    cpSync(path, `${path}-moving`, { recursive: true });
+    whole.move?.complete();
+    whole.close();
+    // The description had changed, and nothing else yet.
+    path = `${path}-moving`;
+    for (const name of ['aorta.json', 'aorta.json.copy'])
+      cpSync(join(path.replace('-moving', ''), name), join(path, name));
+    renameSync(join(path, 'shard-1'), join(path, 'shard-1.leftover'));
+    const opened = openDataDirectory(path, { shards: 1 });
+    opened.close();
+    expect(opened.bindings.path).toBe(join(path, 'bindings-1'));
+    expect(readdirSync(path).filter((name) => /shard|bindings|left/.test(name))).toEqual(['bindings-1']);
+    expect(readdirSync(join(path, 'bindings-1'))).toEqual(['shard-0']);
   });
 
   it('says so where it cannot write', () => {

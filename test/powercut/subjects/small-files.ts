@@ -73,7 +73,7 @@ class FlowNumbersRun implements Run {
   private readonly numbers: ReturnType<typeof openFlowNumbers>;
 
   constructor(directory: string) {
-    this.numbers = openFlowNumbers(directory);
+    this.numbers = openFlowNumbers(directory, () => {});
   }
 
   step(): void {

@@ -1,0 +1,25 @@
+// Why a data directory cannot be used, in words that say what to do about it.
+
+export type DataDirectoryProblem = 'locked' | 'newer' | 'damaged' | 'mismatch' | 'unwritable' | 'move';
+
+/** The message says what to do about it. */
+export class DataDirectoryError extends Error {
+  override readonly name = 'DataDirectoryError';
+  readonly kind: DataDirectoryProblem;
+
+  constructor(kind: DataDirectoryProblem, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.kind = kind;
+  }
+}
+
+/** What to say where a file of the data directory cannot be written. */
+export function unwritable(directory: string, error: unknown): DataDirectoryError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new DataDirectoryError(
+    'unwritable',
+    `cannot write to the data directory ${directory} (${reason}): make it writable for this user, make room, ` +
+      'or start with another --data',
+    error,
+  );
+}
