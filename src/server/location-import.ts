@@ -63,7 +63,7 @@ function secondsLeft(fields: ReadonlyMap<string, string>, { now, zoneMinutes }: 
     return Number(left) > 0 ? Number(left) : `no time left (${left})`;
   }
   const expires = fields.get('expires') ?? '';
-  if (expires === '0') return PERMANENT; // OpenSIPS
+  if (expires === '0' || /^0000-00-00/.test(expires)) return PERMANENT; // a number, and what MySQL makes of none
   let at: number;
   if (/^[0-9]{9,10}$/.test(expires)) at = Number(expires) * 1000;
   else if (/^24[0-9]{5}(\.[0-9]+)?$/.test(expires)) at = (Number(expires) - JULIAN_1970) * 86_400_000;
@@ -72,6 +72,7 @@ function secondsLeft(fields: ReadonlyMap<string, string>, { now, zoneMinutes }: 
     if (date === null) return `expires is neither a date nor seconds since 1970: ${expires}`;
     at = Date.parse(`${date[1]}T${date[2]}Z`) - zoneMinutes * 60_000;
   }
+  if (at === 0) return PERMANENT; // 0 again, written as a date
   const seconds = Math.floor((at - now) / 1000);
   return seconds > 0 ? seconds : 'expired';
 }

@@ -216,6 +216,9 @@ describe('from OpenSIPS', () => {
     `5,erin,,sip:erin@10.0.0.9,,,${inAnHour},,e@x,1,,`,
     `6,frank,example.com,tel:+15550100,,,${inAnHour},,f@x,1,,`,
     `7,"mal\r\nX: 1",example.com,sip:m@10.0.0.9,,,${inAnHour},,g@x,1,,`,
+    '8,grace,example.com,sip:grace@10.0.0.7,,,0000-00-00 00:00:00,,h@x,1,,',
+    '9,heidi,example.com,sip:heidi@10.0.0.7,,,0000-00-00,,i@x,1,,',
+    '10,ivan,example.com,sip:ivan@10.0.0.7,,,1970-01-01 00:00:00,,j@x,1,,',
   ];
 
   it('reads its table as CSV and names each row that is left out', async () => {
@@ -223,11 +226,12 @@ describe('from OpenSIPS', () => {
     const file = join(data, 'location.csv');
     writeFileSync(file, `${rows.join('\n')}\n`);
     const done = await importFile(file, data);
-    expect(done.stdout, done.stderr).toMatch(/^imported 2, skipped 5 /);
+    expect(done.stdout, done.stderr).toMatch(/^imported 2, skipped 8 /);
     const reasons = done.stderr.split('\n');
-    for (const reason of ['permanent', 'expired', 'no domain', 'the contact is no SIP URI', 'no address-of-record']) {
+    for (const reason of ['expired', 'no domain', 'the contact is no SIP URI', 'no address-of-record']) {
       expect(reasons.filter((line) => line.includes(reason)).length, reason).toBe(1);
     }
+    expect(reasons.filter((line) => line.includes('permanent')).length, 'as 0, and as MySQL dates it').toBe(4);
     const aorta = await Aorta.start({ data });
     expect((await contactsOf(aorta, 'alice@example.com')).join()).toContain('<sip:alice@10.0.0.5:5060>');
     expect((await contactsOf(aorta, 'bob@example.com')).join()).toMatch(/<sip:bob@10.0.0.6>.*q=0.7/);
