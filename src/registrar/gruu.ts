@@ -83,18 +83,16 @@ export class Gruus {
   }
 
   /**
-   * Writes the public GRUU of an instance. Of two spellings of one instance ID it is the same.
+   * Writes the public GRUU of an instance, in the spelling that the phone sent: another one leads to it as well (sameInstance).
    * @param aor canonical, user@host
    */
   writePublic(w: Writer, aor: Uint8Array, aorLength: number, sips: boolean, image: Uint8Array, at: number): void {
     const atSign = aor.lastIndexOf(AT_SIGN, aorLength - 1);
     w.text(sips ? SIPS : SIP);
-    writeEscaped(w, aor, 0, atSign, IN_USER, 0);
+    writeEscaped(w, aor, 0, atSign, IN_USER);
     w.span(aor, atSign, aorLength);
     w.text(GR_VALUE);
-    const from = instanceAt(image, at);
-    const to = instanceEnd(image, at);
-    writeEscaped(w, image, from, to, IN_VALUE, foldedLength(image, from, to));
+    writeEscaped(w, image, instanceAt(image, at), instanceEnd(image, at), IN_VALUE);
   }
 
   /**
@@ -203,10 +201,10 @@ export function isGruuInstance(bytes: Uint8Array, at: number, end: number): bool
   return length > 0 && length <= GRUU_INSTANCE_BYTES_MAX && foldedLength(bytes, at, end) > 0;
 }
 
-/** Writes bytes[at, end), all but `plain` escaped, the first `folded` bytes in lower case. */
-function writeEscaped(w: Writer, bytes: Uint8Array, at: number, end: number, plain: Uint8Array, folded: number): void {
+/** Writes bytes[at, end), all but `plain` escaped. */
+function writeEscaped(w: Writer, bytes: Uint8Array, at: number, end: number, plain: Uint8Array): void {
   for (let p = at; p < end; p++) {
-    const byte = p < at + folded ? LOWER[bytes[p]] : bytes[p];
+    const byte = bytes[p];
     if (plain[byte] === 1) w.byte(byte);
     else {
       w.byte(PERCENT);

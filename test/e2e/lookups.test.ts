@@ -89,7 +89,7 @@ describe('a lookup', () => {
           received: `sip:127.0.0.1:${client.port};transport=udp`,
           direct: expect.any(Boolean),
           instance: 'urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF',
-          gruu: 'sip:alice@example.com;gr=urn:uuid:00000000-0000-1000-8000-aabbccddeeff',
+          gruu: 'sip:alice@example.com;gr=urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF',
           capabilities: { audio: true },
           params: {},
           callId: expect.any(String),

@@ -20,7 +20,7 @@ import {
 } from '../refresh-memory.ts';
 import { regId } from './image.ts';
 import { at, byte, copy, startAt, text } from './output.ts';
-import { entry, lower, told } from './table.ts';
+import { entry, told } from './table.ts';
 
 /** Bytes of a token: the code that is its IV, then as many times two sealed. */
 const PART: i32 = 16;
@@ -30,19 +30,18 @@ const TOKEN_WORDS: i32 = 12;
 export function writeGruus(uri: i32, uriEnd: i32): void {
   const instance = uriEnd + <i32>load<u16>(IMAGE, INSTANCE_OFFSET);
   const length = <i32>load<u16>(IMAGE, INSTANCE_LENGTH);
-  const folded = foldedLength(instance, length);
-  if (length == 0 || length > GRUU_INSTANCE_BYTES_MAX || folded == 0) return;
+  if (length == 0 || length > GRUU_INSTANCE_BYTES_MAX || !isUrn(instance, length)) return;
   const isSecure = (load<u8>(uri, 3) | 0x20) == 0x73;
   const aorEnd = AOR_TEXT + told(IN_AOR_LENGTH);
   let host = aorEnd - 1;
   while (load<u8>(host) != 0x40) host--;
   text(TEXT_PUB_GRUU);
   writeScheme(isSecure);
-  writeEscaped(AOR_TEXT, host, PLAIN_IN_USER, 0);
+  writeEscaped(AOR_TEXT, host, PLAIN_IN_USER);
   copy(host, aorEnd);
   store<u32>(at, 0x3d72673b); // ;gr=
   startAt(at + 4);
-  writeEscaped(instance, instance + length, PLAIN_IN_VALUE, folded);
+  writeEscaped(instance, instance + length, PLAIN_IN_VALUE);
   if (told(IN_EPOCH) != 0) {
     text(TEXT_TEMP_GRUU);
     writeScheme(isSecure);
@@ -63,28 +62,15 @@ function writeScheme(isSecure: bool): void {
   startAt(at + (isSecure ? 5 : 4));
 }
 
-/** How many of the first bytes have no case (instance-id.ts). */
-function foldedLength(p: i32, length: i32): i32 {
-  if (length <= 4 || !isLower(p, 0x3a6e7275)) return 0; // urn:
-  if (length > 9 && isLower(p + 4, 0x64697575) && load<u8>(p, 8) == 0x3a) return length; // uuid
-  let folded = 4;
-  while (folded < length && load<u8>(p + folded) != 0x3a) folded++;
-  return folded;
+/** Whether an instance ID begins with "urn:", in either case (instance-id.ts). */
+function isUrn(p: i32, length: i32): bool {
+  return length > 4 && (load<u32>(p) | 0x202020) == 0x3a6e7275;
 }
 
-/** Whether four bytes read so, without regard to case. */
-function isLower(p: i32, letters: u32): bool {
-  let word: u32 = 0;
-  for (let i = 3; i >= 0; i--) word = (word << 8) | lower(load<u8>(p + i));
-  return word == letters;
-}
-
-function writeEscaped(from: i32, end: i32, plain: i32, folded: i32): void {
+function writeEscaped(from: i32, end: i32, plain: i32): void {
   let to = at;
-  const foldedEnd = from + folded;
   for (let p = from; p < end; p++) {
-    let value = <i32>load<u8>(p);
-    if (p < foldedEnd) value = lower(value);
+    const value = <i32>load<u8>(p);
     if (load<u8>(plain + value) != 0) store<u8>(to++, value);
     else {
       store<u8>(to, 0x25);
