@@ -8,6 +8,7 @@ import {
   ABSENT,
   ADDRESS_AT,
   ADDRESS_TAG_AT,
+  ADDRESS_TAG_END,
   H_CALL_ID,
   H_CSEQ,
   H_FROM,
@@ -139,13 +140,24 @@ function lastParamEnd(at: number, end: number): number {
   return p;
 }
 
+/** Where the parameter without a value begins that ends at `end`. */
+function paramBefore(end: number): number {
+  let p = end - 1;
+  while (slab[p] !== SEMICOLON) p--;
+  return p;
+}
+
 function writeTo(w: Writer, out: Outbox): void {
   const row = table[T_FIRST_ROW + H_TO];
   if (row < 0) return;
   if (table[T_TO + ADDRESS_TAG_AT] >= 0) return writeRow(w, TO, H_TO);
   const at = table[T_ROWS + row * ROW_INTS + ROW_VALUE_AT];
+  const end = table[T_ROWS + row * ROW_INTS + ROW_VALUE_END];
+  const emptyTagEnd = table[T_TO + ADDRESS_TAG_END];
   w.text(TO);
-  w.span(slab, at, lastParamEnd(at, table[T_ROWS + row * ROW_INTS + ROW_VALUE_END]));
+  if (emptyTagEnd >= 0) w.span(slab, at, paramBefore(emptyTagEnd));
+  const from = emptyTagEnd >= 0 ? emptyTagEnd : at;
+  w.span(slab, from, lastParamEnd(from, end));
   w.text(TAG);
   writeHex(w, out.tagHigh);
   writeHex(w, out.tagLow);

@@ -96,8 +96,8 @@ export const ADDRESS_AT = URI_INTS; // the whole value, trimmed
 export const ADDRESS_END = URI_INTS + 1;
 export const ADDRESS_DISPLAY_AT = URI_INTS + 2; // as sent, with its quotes
 export const ADDRESS_DISPLAY_END = URI_INTS + 3;
-export const ADDRESS_TAG_AT = URI_INTS + 4;
-export const ADDRESS_TAG_END = URI_INTS + 5;
+export const ADDRESS_TAG_AT = URI_INTS + 4; // ABSENT too where the tag is empty, which is none (§25.1)
+export const ADDRESS_TAG_END = URI_INTS + 5; // then the end of its parameter
 export const ADDRESS_INTS = URI_INTS + 6;
 
 // --- Via record

@@ -21,7 +21,7 @@ import {
 import { ascii } from '../../src/sip/writer.ts';
 import { fail } from './failure.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';
-import { BAD, readParams } from './params.ts';
+import { BAD, paramEnd, readParams } from './params.ts';
 import {
   COMMA,
   GREATER,
@@ -121,7 +121,10 @@ function takeTag(base: number): void {
   const end = T_PARAMS + table[T_PARAM_COUNT] * PARAM_INTS;
   for (let row = T_PARAMS; row < end; row += PARAM_INTS) {
     if (!isText(slab, table[row + PARAM_NAME_AT], table[row + PARAM_NAME_END], TAG)) continue;
-    table[base + ADDRESS_TAG_AT] = table[row + PARAM_VALUE_AT];
-    table[base + ADDRESS_TAG_END] = table[row + PARAM_VALUE_END];
+    const at = table[row + PARAM_VALUE_AT];
+    const length = table[row + PARAM_VALUE_END] - at;
+    const isEmpty = length === 0 || (length === 2 && slab[at] === QUOTE);
+    table[base + ADDRESS_TAG_AT] = isEmpty ? ABSENT : at;
+    table[base + ADDRESS_TAG_END] = paramEnd(row);
   }
 }

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { TRANSPORT_TCP } from '../../src/registrar/peers.ts';
+import { createHistoryMemory } from '../../src/shard/history.ts';
 import { answered, request, uris, without } from '../support/requests.ts';
 import { type Answer, register, VirtualShard } from '../support/virtual-shard.ts';
 
@@ -89,6 +90,29 @@ describe('fields', () => {
   it('R3261-8.2.6.2-02 leaves a To with a tag alone', () => {
     const to = '<sip:alice@example.com>;tag=Given';
     expect(answered(new VirtualShard(), register({ to, contacts: [CONTACT] })).header('To')).toEqual([to]);
+  });
+
+  it.each([
+    ['<sip:alice@example.com>;tag=', '<sip:alice@example.com>'],
+    ['<sip:alice@example.com>;tag', '<sip:alice@example.com>'],
+    ['<sip:alice@example.com> ; Tag = ', '<sip:alice@example.com> '],
+    ['<sip:alice@example.com>;tag="";', '<sip:alice@example.com>'],
+    ['"A;tag=" <sip:alice@example.com;tag=>;a=b;TAG=;x', '"A;tag=" <sip:alice@example.com;tag=>;a=b;x'],
+    ['sip:alice@example.com;tag=;x=y ;', 'sip:alice@example.com;x=y'],
+  ])('R3261-8.2.6.2-02 an empty tag is none: %s', (to, rest) => {
+    for (const historyRefreshes of [false, true]) {
+      const history = createHistoryMemory(1 << 16);
+      const shard = new VirtualShard({ policy: { historyRefreshes }, history });
+      for (const cseq of [1, 2]) {
+        const answer = answered(shard, register({ to, cseq, contacts: [CONTACT] }));
+        expect(answer.status).toBe(200);
+        const [value] = answer.header('To');
+        expect(value.replace(/;tag=[0-9a-f]{16}$/, '')).toBe(rest);
+      }
+      // The same request by another way (§8.2.2.2), as without a tag.
+      expect(answered(shard, register({ to, cseq: 2, contacts: [CONTACT] })).status).toBe(482);
+      expect(answered(shard, register({ to, cseq: 3, contacts: ['*'] })).header('To')[0]).toMatch(/;tag=[0-9a-f]{16}$/);
+    }
   });
 
   it('R3261-8.2.6.2-02 tags refusals too', () => {

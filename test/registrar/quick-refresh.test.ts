@@ -135,7 +135,7 @@ const source: fc.Arbitrary<Source> = fc.record({
 const phone: fc.Arbitrary<Phone> = fc.record({
   user,
   via: vias,
-  to: maybe('', ';tag=t1', ';', ' ; ', ';x=1'),
+  to: maybe('', ';tag=t1', ';', ' ; ', ';x=1', ';tag=', ';x=1;tag;y', ' ;tag="" ;'),
   callId: some('a@b', 'Call"ID<>', 'c'.repeat(90)),
   contact,
   rows,

@@ -71,7 +71,7 @@ function addressAt(base: number): ParsedAddress | null {
     text,
     display: spanAt(base + T.ADDRESS_DISPLAY_AT),
     uri: uriAt(base),
-    tag: spanAt(base + T.ADDRESS_TAG_AT),
+    tag: table[base + T.ADDRESS_TAG_AT] === T.ABSENT ? null : spanAt(base + T.ADDRESS_TAG_AT),
   };
 }
 

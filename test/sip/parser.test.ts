@@ -348,7 +348,7 @@ describe('To and From', () => {
     ['sip:a@b;tag=x', { tag: 'x', uri: { params: null } }],
     ['sip:a@b ; tag = x ; y', { tag: 'x' }],
     ['<sip:a@b;tag=no>;TAG=x', { tag: 'x', uri: { params: ';tag=no' } }],
-    ['<sip:a@b>;tag=', { tag: '' }],
+    ['<sip:a@b>;tag=', { tag: null }],
     ['<sip:a@b>;tag', { tag: null }],
     ['Bob B. <sip:a@b>', { display: 'Bob B.' }],
     ['Bob<sip:a@b>', { display: 'Bob' }],

@@ -4,6 +4,7 @@
 import {
   ABSENT,
   ADDRESS_TAG_AT,
+  ADDRESS_TAG_END,
   H_CALL_ID,
   H_CSEQ,
   H_FROM,
@@ -125,12 +126,24 @@ function lastParamEnd(from: i32, end: i32): i32 {
   return p;
 }
 
+/** Where the parameter without a value begins that ends at `end`. */
+function paramBefore(end: i32): i32 {
+  let p = end - 1;
+  while (load<u8>(p) != 0x3b) p--;
+  return p;
+}
+
 function writeTo(): void {
   const row = entry(T_FIRST_ROW + H_TO);
   if (row < 0) return;
   if (entry(T_TO + ADDRESS_TAG_AT) >= 0) return writeRow(TEXT_TO, H_TO);
-  const from = rowField(row, ROW_VALUE_AT);
+  let from = rowField(row, ROW_VALUE_AT);
+  const emptyTagEnd = entry(T_TO + ADDRESS_TAG_END);
   text(TEXT_TO);
+  if (emptyTagEnd >= 0) {
+    copy(from, paramBefore(emptyTagEnd));
+    from = emptyTagEnd;
+  }
   copy(from, lastParamEnd(from, rowField(row, ROW_VALUE_END)));
   text(TEXT_TAG);
   hex(told(IN_TAG), told(IN_TAG + 1));

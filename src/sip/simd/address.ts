@@ -15,7 +15,7 @@ import {
   T_PARAMS,
 } from '../span-table.ts';
 import { addressOf, fail, field, setEntry, setField, setSpan } from './memory.ts';
-import { BAD, PARAM_BYTES, paramRowsEnd, readParams } from './params.ts';
+import { BAD, PARAM_BYTES, paramEnd, paramRowsEnd, readParams } from './params.ts';
 import {
   behindLws,
   byteAt,
@@ -137,6 +137,9 @@ function takeTag(record: i32): void {
   for (let row = addressOf(T_PARAMS); row < last; row += PARAM_BYTES) {
     const name = field(row, PARAM_NAME_AT);
     if (field(row, PARAM_NAME_END) - name != 3 || ((load<u32>(name) | 0x202020) & 0xffffff) != TAG) continue;
-    setSpan(record, ADDRESS_TAG_AT, field(row, PARAM_VALUE_AT), field(row, PARAM_VALUE_END));
+    const at = field(row, PARAM_VALUE_AT);
+    const end = field(row, PARAM_VALUE_END);
+    const isEmpty = at == end || (end - at == 2 && byteAt(at) == QUOTE);
+    setSpan(record, ADDRESS_TAG_AT, isEmpty ? ABSENT : at, paramEnd(row));
   }
 }
