@@ -376,7 +376,7 @@ export class Authenticator {
     startResponse(out, 401, PHRASE[401]);
     const stale = outcome === AUTH_STALE || outcome === AUTH_REPLAYED || outcome === AUTH_FOREIGN_NONCE;
     const usable = this.users.algorithms;
-    this.challenges.write(out.answer, this.realm, realmText, realmLength, nonce, stale, usable);
+    this.challenges.write(out, this.realm, realmText, realmLength, nonce, stale, usable);
     endResponse(out);
     return 401;
   }

@@ -3,9 +3,11 @@
 // @hot
 
 import { ALG_BASE_MASK, ALG_MD5, ALG_SESS, ALG_SHA_256, ALG_SHA_512_256 } from '../sip/credentials.ts';
-import { ascii, type Writer } from '../sip/writer.ts';
+import { ascii } from '../sip/writer.ts';
 import type { AlgorithmName, AuthPolicy } from './auth-policy.ts';
 import { NONCE_CHARS } from './nonce.ts';
+import type { Outbox } from './outbox.ts';
+import { hasRoom } from './response.ts';
 
 const ALGORITHMS: Readonly<Record<AlgorithmName, number>> = {
   MD5: ALG_MD5,
@@ -57,14 +59,14 @@ export class Challenges {
   }
 
   /**
-   * Writes the rows.
+   * Writes the rows; behind the first those for which the answer has room.
    * @param realm index of the realm; where it is none of the fixed ones, its text is realmText[0, realmLength)
    * @param nonce NONCE_CHARS characters
    * @param usable base algorithms (bit 1 << ALG_*) that users can answer with; rows for others are left out, unless none
    *   would be left
    */
   write(
-    w: Writer,
+    out: Outbox,
     realm: number,
     realmText: Uint8Array,
     realmLength: number,
@@ -73,10 +75,13 @@ export class Challenges {
     usable: number,
   ): void {
     const { algorithms, heads, tails } = this;
+    const w = out.answer;
+    let written = 0;
     let any = false;
     for (let i = 0; i < algorithms.length; i++) any ||= isUsable(algorithms[i], usable);
     for (let i = 0; i < algorithms.length; i++) {
       if (any && !isUsable(algorithms[i], usable)) continue;
+      const at = w.at;
       if (realm < heads.length) w.text(heads[realm]);
       else {
         w.text(HEAD);
@@ -87,6 +92,9 @@ export class Challenges {
       w.text(tails[i]);
       if (stale) w.text(STALE);
       w.text(CRLF);
+      if (written++ === 0 || hasRoom(out)) continue;
+      w.at = at;
+      return;
     }
   }
 }

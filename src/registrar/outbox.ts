@@ -49,6 +49,8 @@ export class Outbox {
   // --- out
   /** The answer; empty (at === start) where none is to be sent. */
   readonly answer = new Writer();
+  /** A longer one is not sent: over UDP a stranger's address may be another's, on whom no more is sent than three times the request. */
+  answerBytesMax = 0x7fff_ffff;
   /** Status of the answer, 0 where there is none. */
   status = 0;
   /** Why it is a refusal: a REASON_*. */

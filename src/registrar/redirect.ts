@@ -31,7 +31,7 @@ import type { FlowLiveness } from './live-flow.ts';
 import type { Outbox } from './outbox.ts';
 import { PHRASE } from './phrases.ts';
 import { applyPreferences } from './preferred-targets.ts';
-import { endResponse, startResponse } from './response.ts';
+import { endResponse, hasRoom, startResponse } from './response.ts';
 import { type TargetFilter, Targets } from './targets.ts';
 
 const CONTACT = ascii('Contact: ');
@@ -80,15 +80,19 @@ export class RedirectServer {
     startResponse(out, 302, PHRASE[302]);
     let listed = 0;
     let insecure = 0;
-    for (let i = 0; i < targets.count; i++) {
+    let isFull = false;
+    for (let i = 0; i < targets.count && !isFull; i++) {
       const image = targets.image[i];
       if (secure && !isSips(out.state, uriAt(out.state, image))) insecure++;
       else if (!this.isRequestUri(out.state, uriAt(out.state, image), uriEnd(out.state, image))) {
+        const at = out.answer.at;
         writeContact(out.answer, out.state, image, out.now);
-        listed++;
+        isFull = !hasRoom(out);
+        if (isFull) out.answer.at = at;
+        else listed++;
       }
     }
-    if (listed === 0) return this.refuseAll(out, insecure);
+    if (listed === 0) return this.refuseAll(out, insecure, isFull);
     endResponse(out);
     return 302;
   }
@@ -116,9 +120,10 @@ export class RedirectServer {
     if (targets.count > 1 && readDispositions().has('no-fork')) targets.count = 1;
   }
 
-  /** There are bindings, but none that the answer may name: a loop (§8.3), or not secure enough. */
-  private refuseAll(out: Outbox, insecure: number): number {
+  /** There are bindings, but none that the answer may name: too long for a stranger, a loop (§8.3), or not secure enough. */
+  private refuseAll(out: Outbox, insecure: number, isFull: boolean): number {
     out.answer.start(out.answer.bytes, out.answer.from, out.answer.limit);
+    if (isFull) return refuse(out, 480);
     if (insecure === 0) return refuse(out, 404);
     startResponse(out, 480, PHRASE[480]);
     out.answer.text(SIPS_NOT_ALLOWED);

@@ -99,8 +99,16 @@ export function startResponse(out: Outbox, status: number, phrase: Uint8Array): 
 }
 
 export function endResponse(out: Outbox): void {
-  if (out.warns && out.status >= 400) writeWarning(out.answer, out.reason);
-  out.answer.text(END);
+  const w = out.answer;
+  const before = w.at;
+  if (out.warns && out.status >= 400) writeWarning(w, out.reason);
+  if (!hasRoom(out)) w.at = before;
+  w.text(END);
+}
+
+/** Whether the answer, as it stands and ended here, may be sent. */
+export function hasRoom(out: Outbox): boolean {
+  return out.answer.at - out.answer.from + END.length <= out.answerBytesMax;
 }
 
 /**

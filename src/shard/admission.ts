@@ -176,6 +176,14 @@ export class Admission {
     return this.checkCredentials(authenticator, state);
   }
 
+  /** Whether who sent the request that was let in has proved who he is, or the configuration speaks for his address. */
+  knows(lookup: boolean): boolean {
+    const { authenticator, gate, out } = this;
+    if (out.authenticated || isInternal(out.peers, out.peer)) return true;
+    if (lookup) return this.lookupSources.trusts(out.peers, out.peer);
+    return table[T_METHOD] === METHOD_REGISTER && (authenticator === null || gate?.trusts(out.peer) === true);
+  }
+
   /** Whether there is a user of the AOR's name, or one to whom it was given, as far as that is known without asking anyone; null where there are no users. */
   knowsUser(): boolean | null {
     const { auth, state } = this;

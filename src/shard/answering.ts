@@ -19,6 +19,8 @@ import type { Unacknowledged } from './unacknowledged.ts';
 
 /** Longer answers over UDP may leave in fragments (RFC 3261 §18.1.1); they are sent all the same, and counted. */
 const LARGE_ANSWER_BYTES = 1300;
+/** Bytes sent at most to an address that may be another's, for each that came from it. */
+const AMPLIFICATION_MAX = 3;
 
 /** Over so many seconds more (a mask) those are spread whose shard had no room. */
 const RING_FULL_SPREAD_S = 7;
@@ -28,6 +30,8 @@ export interface AnsweringParts {
   readonly transactions: Transactions;
   readonly unacknowledged: Unacknowledged;
   readonly peers: Peers;
+  /** Of the messages in the slots, bytes. */
+  readonly lengths: Uint16Array;
   readonly keys: RequestKeys;
   readonly out: Outbox;
   readonly rules: ShardRules;
@@ -48,14 +52,20 @@ export class Answering {
   start(slot: number, now: number): void {
     this.slot = slot;
     this.now = now;
-    const { out, keys, transactions } = this.parts;
+    const { out, keys, lengths, peers, transactions } = this.parts;
     out.reset();
+    out.answerBytesMax = peers.transport[slot] === TRANSPORT_UDP ? AMPLIFICATION_MAX * lengths[slot] : ANSWER_BYTES_MAX;
     out.now = now;
     out.peer = slot;
     out.tagHigh = keys.tagHigh;
     out.tagLow = keys.tagLow;
     const at = transactions.reserve();
     out.answer.start(transactions.answers, at, at + ANSWER_BYTES_MAX);
+  }
+
+  /** Whoever asked is no stranger: the answer may have any length. */
+  trust(): void {
+    this.parts.out.answerBytesMax = ANSWER_BYTES_MAX;
   }
 
   /** §17.2.1: an INVITE's answer has to wait for something outside; any other request's sender repeats it. */
@@ -95,6 +105,10 @@ export class Answering {
       return;
     }
     const length = out.answer.at - out.answer.from;
+    if (length > out.answerBytesMax) {
+      counters[COUNTER.dropped_amplifying]++;
+      return;
+    }
     const row = answers.add(this.slot, out.answer.from, out.answer.at, answerPort(out));
     if (length > LARGE_ANSWER_BYTES && peers.transport[this.slot] === TRANSPORT_UDP) counters[COUNTER.large_answers]++;
     answers.place[row] = transactions.claim(length);
@@ -107,12 +121,9 @@ export class Answering {
     if (isInvite && peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
   }
 
-  /**
-   * The commit failed: every answer that hung on it becomes a 500.
-   * @param lengths of the messages in the slots, bytes
-   */
-  fail(lengths: Uint16Array): void {
-    const { answers, keys, out, rules, transactions } = this.parts;
+  /** The commit failed: every answer that hung on it becomes a 500. */
+  fail(): void {
+    const { answers, keys, lengths, out, rules, transactions } = this.parts;
     const rows = answers.count;
     for (let row = 0; row < rows; row++) {
       if (answers.conditional[row] === 0) continue;

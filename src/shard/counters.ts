@@ -41,6 +41,7 @@ const NAMES = [
   'dropped_ring_full',
   'large_answers', // over UDP, above 1300 bytes: they may leave in fragments
   'dropped_send', // answers the socket would not take
+  'dropped_amplifying', // answers to strangers over UDP, more than three times as long as the request
   'tapped', // messages copied for whoever watches
   'tap_dropped', // those that found no room
   'answered_400',

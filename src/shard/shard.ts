@@ -128,7 +128,9 @@ export class Shard {
     this.out.warns = policy.warning;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const { answers, transactions, unacknowledged, peers, keys, out, rules, tally, counters } = this;
-    this.answering = new Answering({ answers, transactions, unacknowledged, peers, keys, out, rules, tally, counters });
+    const lengths = this.slotLength;
+    const parts = { answers, transactions, unacknowledged, peers, lengths, keys, out, rules, tally, counters };
+    this.answering = new Answering(parts);
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     const failedLogin = (login: FailedLogin) => options.log('warn', 'login failed', { ...login });
     const admission = { ...options, lookup: policy.lookup, refused, failedLogin };
@@ -212,7 +214,7 @@ export class Shard {
       } catch (error) {
         this.counters[COUNTER.commit_failures]++;
         this.options.log('error', 'commit failed', { error: String(error), aors: this.writes.count });
-        this.answering.fail(this.slotLength);
+        this.answering.fail();
         this.sweeper.flows?.failed(now);
       }
     }
@@ -343,7 +345,10 @@ export class Shard {
       this.admission.judge(refused);
       return this.answering.finish(-1, false);
     }
-    const ticket = this.isReliable ? -1 : this.transactions.begin(this.keys, this.now);
+    // A stranger's address may be another's: it is told once, in few bytes, and nothing is kept (§8.2.7).
+    const known = this.admission.knows(lookup);
+    if (known) this.answering.trust();
+    const ticket = !known || this.isReliable ? -1 : this.transactions.begin(this.keys, this.now);
     const status = lookup ? this.lookUp() : this.rules.uas.check(out) || this.serve(again);
     this.admission.judge(status);
     this.answering.finish(ticket, out.changed || this.state.uncommitted);

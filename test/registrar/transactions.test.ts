@@ -151,11 +151,18 @@ describe('matching', () => {
 describe('a branch of the magic cookie alone', () => {
   it('R3261-17.2.3-02 tells nothing: another Request-URI is another way, not a retransmission', () => {
     const shard = new VirtualShard();
-    const options = (uri: string): string =>
-      request({ method: 'OPTIONS', uri, via: 'SIP/2.0/UDP h;branch=z9hG4bK', callId: 'same', from: '<sip:a@b>;tag=1' });
-    expect(answered(shard, options('sip:example.com')).status).toBe(200);
-    expect(answered(shard, options('sip:example.com;x=1')).status).toBe(482);
-    expect(answered(shard, options('sip:example.com')).status).toBe(200);
+    const by = (uri: string): string =>
+      request({
+        method: 'REGISTER',
+        uri,
+        to: '<sip:a@example.com>',
+        via: 'SIP/2.0/UDP h;branch=z9hG4bK',
+        callId: 'same',
+        from: '<sip:a@b>;tag=1',
+      });
+    expect(answered(shard, by('sip:example.com')).status).toBe(200);
+    expect(answered(shard, by('sip:example.com;x=1')).status).toBe(482);
+    expect(answered(shard, by('sip:example.com')).status).toBe(200);
     expect(shard.counter('absorbed')).toBe(1);
   });
 });

@@ -99,17 +99,29 @@ export class VirtualShard {
 
   /** Hands messages in as one batch; the answers of the batch, in the order they would be sent. */
   batch(messages: readonly (string | Uint8Array)[], source: Source = {}): Answer[] {
+    return this.process(messages, source, (bytes, port) => parseAnswer(bytes.toString('latin1'), port));
+  }
+
+  /** The bytes that one message draws, SIP or not. */
+  draw(message: string | Uint8Array, source: Source = {}): Buffer[] {
+    return this.process([message], source, (bytes) => bytes);
+  }
+
+  private process<T>(
+    messages: readonly (string | Uint8Array)[],
+    source: Source,
+    read: (bytes: Buffer, port: number) => T,
+  ): T[] {
     if (messages.length > SLOT_COUNT) throw new RangeError('more messages than a batch takes');
     for (const [slot, message] of messages.entries()) this.receive(slot, message, source);
     this.shard.expire(this.now);
     this.shard.commit(this.now);
     const { answers } = this.shard;
-    const texts = Array.from({ length: answers.count }, (_, row) => {
-      const bytes = answers.bytes.subarray(answers.at[row], answers.end[row]);
-      return parseAnswer(Buffer.from(bytes).toString('latin1'), answers.port[row]);
-    });
+    const drawn = Array.from({ length: answers.count }, (_, row) =>
+      read(Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row])), answers.port[row]),
+    );
     this.shard.release(0);
-    return texts;
+    return drawn;
   }
 
   /** One message alone: its answer, or undefined where it drew none. */
