@@ -197,12 +197,19 @@ export class BindingTable {
     if (known !== row) this.index.add(tag, row);
   }
 
-  /** @param tag third word of the AOR's key @cold */
-  replayRefresh(row: number, tag: number, words: Uint32Array, at: number): void {
-    if (!this.isLive(row)) return;
+  /** Whether a refresh of an AOR whose key has `tag` as its third word can be meant for a row: the row is plain and its. @cold */
+  isRefreshed(row: number, tag: number): boolean {
+    if (!this.isLive(row)) return false;
     const chunk = chunkOf(this.chunks, row);
     const r = wordOf(row);
-    if (chunk[r + ROW_KEY + 2] !== tag || (chunk[r + ROW_IDENTITY] | chunk[r + ROW_IDENTITY + 1]) === 0) return;
+    return chunk[r + ROW_KEY + 2] === tag && (chunk[r + ROW_IDENTITY] | chunk[r + ROW_IDENTITY + 1]) !== 0;
+  }
+
+  /** @param tag third word of the AOR's key @cold */
+  replayRefresh(row: number, tag: number, words: Uint32Array, at: number): void {
+    if (!this.isRefreshed(row, tag)) return;
+    const chunk = chunkOf(this.chunks, row);
+    const r = wordOf(row);
     for (let i = 0; i < ROW_PLACE - ROW_EXPIRES; i++) chunk[r + ROW_EXPIRES + i] = words[at + i];
   }
 

@@ -59,7 +59,7 @@ export class LogCleaner {
   open(): void {
     this.firstGeneration = Math.floor(this.log.tail / this.log.generationBytes);
     this.restart(this.log.tail);
-    this.live = this.log.generations.map(() => 0);
+    this.live = [0];
     for (let row = 0; row < this.table.rows; row++) {
       if (this.table.isLive(row)) this.came(this.table.addressOf(row), 0);
     }
@@ -122,8 +122,9 @@ export class LogCleaner {
     while (this.log.generations.length > 1 && this.live[0] === 0) {
       if ((this.firstGeneration + 1) * this.log.generationBytes > keepFrom) break;
       this.log.dropTail();
-      this.live.shift();
-      this.firstGeneration++;
+      const first = Math.floor(this.log.tail / this.log.generationBytes);
+      this.live.splice(0, first - this.firstGeneration); // a number may be missing
+      this.firstGeneration = first;
       dropped++;
     }
     if (this.cleaned < this.log.tail) this.restart(this.log.tail);

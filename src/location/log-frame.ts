@@ -5,7 +5,7 @@ import { ROW_EXPIRES, ROW_KEPT_WORDS, ROW_PLACE } from './binding-row.ts';
 
 export const FRAME_HEADER_BYTES = 40;
 const HEADER_WORDS = FRAME_HEADER_BYTES >> 2;
-const MAGIC = 0x31676f6c;
+const MAGIC = 0x32676f6c;
 const LENGTH = 1; // word numbers
 const ADDRESS = 2;
 const CHECKSUM = 4;
@@ -15,16 +15,20 @@ const PREVIOUS = 8;
 
 export const ENTRY_RECORD = 1;
 export const ENTRY_REFRESH = 2;
-const ENTRY_REMOVAL = 3;
+export const ENTRY_REMOVAL = 3;
 const KIND_SHIFT = 30;
 const ROWS_MAX = 2 ** KIND_SHIFT;
 
 const LENGTH_BITS = 26;
 /** Bytes of a record entry before the record. */
-export const RECORD_ENTRY_BYTES = 56;
+export const RECORD_ENTRY_BYTES = 64;
 const RECORD_ENTRY_WORDS = RECORD_ENTRY_BYTES >> 2;
+/** Of a record entry: word of its frame's address, in units of 8, the low 32 bits; and of the checksum over the words before. */
+const RECORD_FRAME = 14;
+const RECORD_CHECK = 15;
 const REFRESH_WORDS = 8;
 const REMOVAL_WORDS = 6;
+const REMOVAL_CHECK = 5;
 
 export class FrameWriter {
   /** Bytes of the frame so far. */
@@ -32,6 +36,9 @@ export class FrameWriter {
   entries = 0;
   bytes: Uint8Array<ArrayBuffer>;
   private words: Uint32Array;
+  /** Word numbers of the record entries: they get their checksums when the frame is sealed. */
+  private readonly recordAt: number[] = [];
+  private records = 0;
 
   constructor(capacity = 1 << 17) {
     this.bytes = new Uint8Array(new ArrayBuffer(capacity));
@@ -41,6 +48,7 @@ export class FrameWriter {
   start(): void {
     this.length = FRAME_HEADER_BYTES;
     this.entries = 0;
+    this.records = 0;
   }
 
   /** A new, changed or moved record: row[at …] is its row, bytes[from, end) the record. Returns the entry's offset in the frame. */
@@ -66,6 +74,7 @@ export class FrameWriter {
     for (to += length; (to & 7) !== 0; to++) this.bytes[to] = 0;
     this.length = to;
     this.entries++;
+    this.recordAt[this.records++] = w;
     return offset;
   }
 
@@ -74,8 +83,8 @@ export class FrameWriter {
     const w = this.length >> 2;
     this.room(REFRESH_WORDS * 4);
     this.words[w] = (ENTRY_REFRESH << KIND_SHIFT) | row;
-    this.words[w + 1] = tag;
     for (let i = 0; i < ROW_PLACE - ROW_EXPIRES; i++) this.words[w + 2 + i] = words[at + i];
+    this.words[w + 1] = (tag ^ refreshCheck(this.words, w)) >>> 0;
     this.length += REFRESH_WORDS * 4;
     this.entries++;
   }
@@ -86,7 +95,7 @@ export class FrameWriter {
     this.room(REMOVAL_WORDS * 4);
     this.words[w] = (ENTRY_REMOVAL << KIND_SHIFT) | row;
     for (let i = 0; i < 4; i++) this.words[w + 1 + i] = words[at + i];
-    this.words[w + 5] = 0;
+    this.words[w + REMOVAL_CHECK] = mixWords(this.words, w, w + REMOVAL_CHECK);
     this.length += REMOVAL_WORDS * 4;
     this.entries++;
   }
@@ -99,6 +108,7 @@ export class FrameWriter {
   /** Completes the header of a frame that will lie at `address`, behind the one at `previous`. */
   seal(address: number, previous: number, now: number): void {
     const { words } = this;
+    for (let i = 0; i < this.records; i++) sealRecordEntry(words, this.recordAt[i], address);
     words[0] = MAGIC;
     words[LENGTH] = this.length;
     words[ADDRESS] = address % 4294967296;
@@ -191,6 +201,36 @@ export function recordBindings(words: Uint32Array, w: number): number {
   return words[w + 1] >>> LENGTH_BITS;
 }
 
+/**
+ * Whether the record entry at `w`, of which `words` holds all up to `end` (word number), says what was written; the record itself has a
+ * checksum of its own.
+ */
+export function isRecordEntrySound(words: Uint32Array, w: number, end: number): boolean {
+  return w + RECORD_ENTRY_WORDS <= end && isRecordHeadSound(words, w) && w + entryWords(words, w) <= end;
+}
+
+/** The same of what stands before the record. */
+export function isRecordHeadSound(words: Uint32Array, w: number): boolean {
+  return entryKind(words, w) === ENTRY_RECORD && words[w + RECORD_CHECK] === mixWords(words, w, w + RECORD_CHECK);
+}
+
+/** Address of the frame that a record entry was written in; `near` is one within 16 GiB. */
+export function recordFrame(words: Uint32Array, w: number, near: number): number {
+  const units = near / 8;
+  const ahead = (words[w + RECORD_FRAME] - (units % 4294967296)) | 0;
+  return (units + ahead) * 8;
+}
+
+/** Of a refresh: word 2 of its row, where the entry is sound; any number otherwise. */
+export function refreshTag(words: Uint32Array, w: number): number {
+  return (words[w + 1] ^ refreshCheck(words, w)) >>> 0;
+}
+
+export function isRemovalSound(words: Uint32Array, w: number, end: number): boolean {
+  if (w + REMOVAL_WORDS > end || entryKind(words, w) !== ENTRY_REMOVAL) return false;
+  return words[w + REMOVAL_CHECK] === mixWords(words, w, w + REMOVAL_CHECK);
+}
+
 /** Where an entry's row, key or words of a refresh begin. */
 export function recordRowAt(w: number): number {
   return w + 2;
@@ -202,6 +242,26 @@ export function refreshWordsAt(w: number): number {
 
 export function removalKeyAt(w: number): number {
   return w + 1;
+}
+
+function sealRecordEntry(words: Uint32Array, w: number, address: number): void {
+  words[w + RECORD_FRAME] = (address / 8) % 4294967296;
+  words[w + RECORD_CHECK] = mixWords(words, w, w + RECORD_CHECK);
+}
+
+/** Of all words of a refresh but its second. */
+function refreshCheck(words: Uint32Array, w: number): number {
+  return mixWords(words, w + 2, w + REFRESH_WORDS) ^ Math.imul(words[w], 0x9e3779b1);
+}
+
+/** A checksum of words[from, end); each step is a bijection. */
+export function mixWords(words: Uint32Array, from: number, end: number): number {
+  let sum = 0x811c9dc5 ^ (end - from);
+  for (let i = from; i < end; i++) {
+    sum = Math.imul(sum ^ words[i], 0x9e3779b1);
+    sum ^= sum >>> 15;
+  }
+  return sum >>> 0;
 }
 
 /** Of all words of a frame but the checksum itself; each step is a bijection. */

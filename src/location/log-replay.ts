@@ -1,25 +1,31 @@
 // From the log to the table: walks over the frames from an address to the end and applies what they say. Finds the head,
-// and what is damaged or torn. Runs once per start.
+// and what is damaged or torn: there entry by entry, so that damage costs what lay in it. Runs once per start.
 
 import type { BindingTable } from './binding-table.ts';
-import type { FrameFound, Log } from './log.ts';
+import { type FrameRead, GenerationFrames } from './generation-frames.ts';
+import type { Log } from './log.ts';
 import {
-  claimedChecksum,
   ENTRY_RECORD,
   ENTRY_REFRESH,
+  ENTRY_REMOVAL,
   entryKind,
   entryRow,
   entryWords,
+  FRAME_HEADER_BYTES,
   firstEntry,
-  frameLength,
-  NO_FRAME,
-  previousFrame,
+  isRecordEntrySound,
+  isRemovalSound,
+  RECORD_ENTRY_BYTES,
   recordBindings,
+  recordFrame,
+  recordLength,
   recordRowAt,
+  refreshTag,
   refreshWordsAt,
   removalKeyAt,
 } from './log-frame.ts';
 import type { LogEnd } from './log-marks.ts';
+import { openRecord } from './record.ts';
 
 export interface ReplayReport {
   readonly entries: number;
@@ -49,64 +55,18 @@ export function replay(log: Log, table: BindingTable, options: ReplayOptions): R
   return new Replay(log, table, options).run();
 }
 
-/** Frames of one generation, read from it. */
-class Frames {
-  /** Those whose checksums are right, in the order of their addresses. */
-  readonly sound: { readonly address: number; readonly place: number; readonly at: number; readonly length: number }[] =
-    [];
-  readonly unsound: FrameFound[] = [];
-  bytes = new Uint8Array(new ArrayBuffer(1 << 20));
-  words = new Uint32Array(this.bytes.buffer);
-  private end = 0;
-
-  read(log: Log, generation: number): void {
-    this.sound.length = 0;
-    this.unsound.length = 0;
-    this.end = 0;
-    const start = generation * log.generationBytes;
-    for (let found = log.find(start); found !== null; ) {
-      const { address, place, length } = found;
-      if (this.take(log, found)) {
-        this.sound.push({ address, place, at: this.end, length });
-        this.end += length;
-        found = log.find(place + length);
-      } else {
-        this.unsound.push(found);
-        found = log.find(place + 8);
-      }
-    }
-    this.sound.sort((a, b) => a.address - b.address);
-  }
-
-  /** Behind the frames read so far; whether it is sound. */
-  private take(log: Log, { address, place, length }: FrameFound): boolean {
-    if (length > log.generationBytes) return false;
-    this.room(this.end + length);
-    let got = 0;
-    for (let more = 1; got < length && more > 0; got += more)
-      more = log.read(place + got, this.bytes, this.end + got, length - got);
-    return got >= length && frameLength(this.words, this.end >> 2, (this.end + length) >> 2, address) !== NO_FRAME;
-  }
-
-  private room(size: number): void {
-    if (size <= this.bytes.length) return;
-    const grown = new Uint8Array(new ArrayBuffer(Math.max(this.bytes.length * 2, (size + 7) & ~7)));
-    grown.set(this.bytes.subarray(0, this.end));
-    this.bytes = grown;
-    this.words = new Uint32Array(grown.buffer);
-  }
-}
-
 class Replay {
   private readonly log: Log;
   private readonly table: BindingTable;
   private readonly options: ReplayOptions;
   private readonly from: number;
-  private readonly frames = new Frames();
+  private frames: GenerationFrames;
+  /** Of the generation after. */
+  private nextFrames: GenerationFrames;
   private readonly damaged: Stretch[] = [];
   private torn: Stretch | null = null;
   private entries = 0;
-  /** Address of the last sound frame, -1 before the first. */
+  /** Address of the last frame, -1 before the first. */
   private last: number;
   private lastSum: number;
   /** Where it ends. */
@@ -116,6 +76,8 @@ class Replay {
     this.log = log;
     this.table = table;
     this.options = options;
+    this.frames = new GenerationFrames(log);
+    this.nextFrames = new GenerationFrames(log);
     this.from = options.end?.address ?? log.tail;
     this.at = this.from;
     this.last = options.end?.last ?? -1;
@@ -124,60 +86,114 @@ class Replay {
 
   run(): ReplayReport {
     const { log, damaged, options, from } = this;
-    const { generationBytes, generations } = log;
-    const newest = generations.at(-1) ?? -1;
-    for (const number of generations) {
-      const start = number * generationBytes;
-      if (from >= start + generationBytes) continue;
-      if (this.at < start) this.at = start;
-      this.frames.read(log, number);
-      this.replayGeneration();
-      this.lookAtUnsound(number === newest);
-      options.progress?.(this.at, (newest + 1) * generationBytes);
+    const { generationBytes } = log;
+    const numbers = log.generations.filter((number) => (number + 1) * generationBytes > from);
+    const end = ((numbers.at(-1) ?? 0) + 1) * generationBytes;
+    if (numbers.length > 0) this.nextFrames.read(numbers[0]);
+    for (const [i, number] of numbers.entries()) {
+      [this.frames, this.nextFrames] = [this.nextFrames, this.frames];
+      const isNewest = i === numbers.length - 1;
+      if (!isNewest) this.nextFrames.read(numbers[i + 1]);
+      this.replayGeneration(number, isNewest ? Number.POSITIVE_INFINITY : this.firstOfNext());
+      options.progress?.(Math.max(this.at, (number + 1) * generationBytes), end);
     }
     log.resume(this.at, Math.max(0, this.last));
     for (const { place, bytes } of damaged) if (bytes > 0) log.setAside(place, bytes);
     return { entries: this.entries, damaged, torn: this.torn, lastSum: this.lastSum };
   }
 
-  private replayGeneration(): void {
-    const { frames, from } = this;
-    for (const { address, place, at, length } of frames.sound) {
-      if (address < from) continue;
+  /**
+   * Address of the last frame before the next generation, as its first frame says: what lies behind that was refused. Where the first
+   * frame is lost, nothing is known of it.
+   */
+  private firstOfNext(): number {
+    const { nextFrames } = this;
+    const first = nextFrames.frames.find(({ whole }) => whole);
+    const isFirst = first !== undefined && first.address % this.log.generationBytes === 0;
+    const previous = isFirst ? nextFrames.previousOf(first) : -1;
+    return previous >= 0 ? previous : Number.POSITIVE_INFINITY;
+  }
+
+  /** @param limit address of the last frame that counts */
+  private replayGeneration(number: number, limit: number): void {
+    const { frames, damaged, log } = this;
+    for (const place of frames.unreadable) damaged.push({ place, bytes: 0 });
+    const isNewest = limit === Number.POSITIVE_INFINITY;
+    if (isNewest || this.hasGap(limit)) frames.findLostRecords(number);
+    const counted = frames.frames.filter(({ address }) => address >= this.from && address <= limit);
+    for (const [i, frame] of counted.entries()) {
+      const previous = frames.previousOf(frame);
       const isMissing =
-        this.last >= 0 ? previousFrame(frames.words, at >> 2) !== this.last : address > from && from > 0;
-      if (isMissing) this.damaged.push({ place, bytes: 0 });
-      this.entries += applyFrame(this.table, frames.words, at, length, place);
-      this.last = address;
-      this.lastSum = claimedChecksum(frames.words, at >> 2);
-      this.at = address + length;
+        this.last >= 0 ? previous >= 0 && previous !== this.last : previous >= log.tail && previous < frame.address;
+      if (isMissing) damaged.push({ place: frame.place, bytes: 0 });
+      if (frame.sound) this.applyFrame(frame);
+      else this.salvage(frame, isNewest && counted.slice(i).every(({ sound }) => !sound));
+      this.last = frame.address;
+      this.lastSum = frames.checksumOf(frame);
+      this.at = Math.max(this.at, frame.address + frame.length);
     }
   }
 
-  /** Frames that are not sound: damage; but the last of all is a batch that was being written. */
-  private lookAtUnsound(isNewest: boolean): void {
-    for (const { address, place, length } of this.frames.unsound) {
-      const stretch = { place, bytes: length };
-      if (isNewest && address === this.at) this.torn = stretch;
-      else if (address >= this.from) this.damaged.push(stretch);
+  /** Whether the frames of a generation do not follow one another up to `limit`. */
+  private hasGap(limit: number): boolean {
+    const { frames } = this;
+    let { last } = this;
+    for (const frame of frames.frames) {
+      if (frame.address < this.from || frame.address > limit) continue;
+      if (!frame.sound || (last >= 0 && frames.previousOf(frame) !== last)) return true;
+      last = frame.address;
+    }
+    return last !== limit;
+  }
+
+  private applyFrame({ at, length, place }: FrameRead): void {
+    const { words } = this.frames;
+    const end = (at + length) >> 2;
+    for (let w = firstEntry(at >> 2); w < end; this.entries++) {
+      const size = entryWords(words, w);
+      if (size === 0) break;
+      this.apply(w, place - at + w * 4);
+      w += size;
     }
   }
-}
 
-/** Returns the number of entries. @param place of the frame, which lies at words[at / 4 …] */
-function applyFrame(table: BindingTable, words: Uint32Array, at: number, length: number, place: number): number {
-  const end = (at + length) >> 2;
-  let entries = 0;
-  for (let w = firstEntry(at >> 2); w < end; entries++) {
+  /** Applies what is sound of a frame that is not. @param isLast nothing sound is behind it: a batch that was being written, as a rule */
+  private salvage(frame: FrameRead, isLast: boolean): void {
+    const { at, length, place, address, whole } = frame;
+    const end = (at + length) >> 2;
+    for (let w = (at + (whole ? FRAME_HEADER_BYTES : 0)) >> 2; w < end; ) {
+      const size = this.soundWords(w, end, address);
+      if (size > 0) {
+        this.apply(w, place - at + w * 4);
+        this.entries++;
+      }
+      w += size > 0 ? size : 2;
+    }
+    if (isLast && whole && this.torn === null) this.torn = { place, bytes: length };
+    else this.damaged.push({ place, bytes: whole ? length : 0 });
+  }
+
+  /** Words of the entry at `w`, 0 where it is not sound. */
+  private soundWords(w: number, end: number, address: number): number {
+    const { words, bytes } = this.frames;
+    const kind = entryKind(words, w);
     const size = entryWords(words, w);
-    if (size === 0) break;
+    if (size === 0 || w + size > end) return 0;
+    if (kind === ENTRY_REFRESH) return this.table.isRefreshed(entryRow(words, w), refreshTag(words, w)) ? size : 0;
+    if (kind === ENTRY_REMOVAL) return isRemovalSound(words, w, end) ? size : 0;
+    if (!isRecordEntrySound(words, w, end) || recordFrame(words, w, address) !== address) return 0;
+    const from = w * 4 + RECORD_ENTRY_BYTES;
+    return openRecord(bytes, from, from + recordLength(words, w)) ? size : 0;
+  }
+
+  /** @param place of the entry at `w` */
+  private apply(w: number, place: number): void {
+    const { table } = this;
+    const { words } = this.frames;
     const row = entryRow(words, w);
     const kind = entryKind(words, w);
-    if (kind === ENTRY_RECORD)
-      table.replayRecord(row, words, recordRowAt(w), place - at + w * 4, recordBindings(words, w));
-    else if (kind === ENTRY_REFRESH) table.replayRefresh(row, words[w + 1], words, refreshWordsAt(w));
+    if (kind === ENTRY_RECORD) table.replayRecord(row, words, recordRowAt(w), place, recordBindings(words, w));
+    else if (kind === ENTRY_REFRESH) table.replayRefresh(row, refreshTag(words, w), words, refreshWordsAt(w));
     else table.replayRemoval(row, words, removalKeyAt(w));
-    w += size;
   }
-  return entries;
 }

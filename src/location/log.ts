@@ -23,6 +23,14 @@ export interface LogSource {
   read(place: number, into: Uint8Array, at: number, length: number): number;
 }
 
+/** What the log found that it does not read, or does not find, when it was opened. */
+export interface LogProblems {
+  /** Files that do not belong to it: where they are now. */
+  readonly aside: readonly string[];
+  /** Numbers of generations that should be there. */
+  readonly missing: readonly number[];
+}
+
 /** For readers in other threads. */
 export interface SharedLogSource extends LogSource {
   /** Generations before this one are gone. */
@@ -35,8 +43,9 @@ export interface SharedLogSource extends LogSource {
  * where bytes lie: generation * generationBytes + an offset in what keeps that generation. Both are below 2^53, multiples of 8.
  */
 export interface Log extends LogSource {
-  /** Numbers, oldest first; the last one is appended to. A number may be missing: damage, which replay reports. */
+  /** Numbers, oldest first; the last one is appended to, if any. A number may be missing. */
   readonly generations: readonly number[];
+  readonly problems: LogProblems;
   /** Where the next frame goes, unless `place` says that it begins a generation. */
   readonly head: number;
   /** Address of the last frame. */
@@ -51,9 +60,10 @@ export interface Log extends LogSource {
 
   /**
    * The first frame at or behind a place, in its generation and in the order of places, which need not be that of addresses; null
-   * where there is no more. Throws what the disk says.
+   * where there is no more.
+   * @param unreadable is told of each piece that was passed over, as the disk does not give it
    */
-  find(place: number): FrameFound | null;
+  find(place: number, unreadable?: (place: number) => void): FrameFound | null;
 
   /** Address of the next frame, if it has so many bytes. */
   place(length: number): number;

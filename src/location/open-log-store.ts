@@ -2,8 +2,8 @@
 
 import { checkpointIn } from './checkpoint.ts';
 import { checkpointFiles } from './checkpoint-files.ts';
+import { LmdbLog } from './lmdb-log.ts';
 import type { Durability } from './log.ts';
-import { FileLog } from './log-files.ts';
 import { LogStore } from './log-store.ts';
 
 /**
@@ -16,5 +16,5 @@ export function openLogStore(
   durability: Durability,
   progress?: (done: number, total: number) => void,
 ): LogStore {
-  return new LogStore(new FileLog(directory, durability), checkpointIn(checkpointFiles(directory)), progress);
+  return new LogStore(new LmdbLog(directory, durability), checkpointIn(checkpointFiles(directory)), progress);
 }

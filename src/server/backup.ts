@@ -19,6 +19,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { logFiles } from '../location/log-folder.ts';
 import { openLogStore } from '../location/open-log-store.ts';
 import { openUserDatabase, userDirectory } from '../shard/user-environment.ts';
 import { shardDirectories, syncTree } from './binding-folders.ts';
@@ -152,11 +153,8 @@ function openShard(directory: string): OpenFile[] {
 
 /** The checkpoint, where there is one, and the generations of the log, oldest first. */
 function filesOf(directory: string): string[] {
-  const log = existsSync(join(directory, 'log'))
-    ? readdirSync(join(directory, 'log')).filter((name) => /^\d+\.log$/.test(name))
-    : [];
   const checkpoint = existsSync(join(directory, 'checkpoint')) ? ['checkpoint'] : [];
-  return [...checkpoint, ...log.sort().map((name) => join('log', name))];
+  return [...checkpoint, ...logFiles(directory)];
 }
 
 function isStill(path: string, fd: number): boolean {

@@ -9,8 +9,11 @@ import { SmallFile, type SmallFileContent, SmallFileError } from '../shard/small
 import { FOLDER_NAME, hasStores, TOP } from './binding-folders.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
 
-/** Of the shards' stores. 1: one LMDB record per AOR; 2: log and checkpoint. A directory of an older format is moved at the start. */
-export const DATA_FORMAT = 2;
+/**
+ * Of the shards' stores. 1: one LMDB record per AOR; 2: a log in files; 3: a log in LMDB. A directory of an older format is moved at the
+ * start.
+ */
+export const DATA_FORMAT = 3;
 
 export const META_FILE = 'aorta.json';
 

@@ -2,9 +2,9 @@
 // One turn of the loop is one batch: one commit, then the answers. For programs that own their sockets and want no threads.
 
 import type { TableNews } from '../location/binding-table.ts';
+import { LogFiles } from '../location/lmdb-log.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import type { LocationStore } from '../location/location-store.ts';
-import { LogFiles } from '../location/log-files.ts';
 import { LogReader } from '../location/log-reader.ts';
 import { MemoryStore } from '../location/memory-store.ts';
 import { openLogStore } from '../location/open-log-store.ts';

@@ -10,6 +10,9 @@ import { DATA_FORMAT } from './directory-meta.ts';
 import type { Log } from './log.ts';
 import type { Progress } from './progress.ts';
 
+/** By format of the data directory, from 1 on. */
+const KINDS: readonly RecordSourceOptions['kind'][] = ['lmdb', 'files', 'log'];
+
 /** @throws DataDirectoryError naming both sides, when it does not come to its end */
 export async function moveBindings(move: PendingMove, secret: Uint8Array, log: Log, progress: Progress): Promise<void> {
   const { from, to } = move;
@@ -39,7 +42,8 @@ function count({ shards }: Bindings): string {
 }
 
 function sources({ path, shards, format }: Bindings): RecordSourceOptions[] {
-  return shardDirectories(path, shards).map((directory) => ({ kind: format === 1 ? 'lmdb' : 'log', directory }));
+  const kind = KINDS[format - 1] ?? 'log';
+  return shardDirectories(path, shards).map((directory) => ({ kind, directory }));
 }
 
 function targets({ path, shards }: Bindings): string[] {

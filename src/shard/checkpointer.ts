@@ -7,7 +7,7 @@ import type { TableNews, TableParts } from '../location/binding-table.ts';
 import { type CheckpointPlace, CheckpointWriter } from '../location/checkpoint.ts';
 import { checkpointFiles } from '../location/checkpoint-files.ts';
 import { SUB_TABLES } from '../location/key-index.ts';
-import { syncLog } from '../location/log-files.ts';
+import { syncLog } from '../location/lmdb-log.ts';
 import { LogMarks, NO_CHECKPOINT } from '../location/log-marks.ts';
 import { TableCopier } from '../location/table-copier.ts';
 

@@ -4,12 +4,13 @@
 import { mkdirSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { openLogStore } from '../location/open-log-store.ts';
+import { FileLogRecords } from './file-log-records.ts';
 import { LmdbRecords } from './lmdb-records.ts';
 import { type MoveReport, moveBindings, type RecordSource } from './move-bindings.ts';
 
 /** A shard's store in one of the formats that a data directory can have. */
 export interface RecordSourceOptions {
-  readonly kind: 'lmdb' | 'log';
+  readonly kind: 'lmdb' | 'files' | 'log';
   readonly directory: string;
 }
 
@@ -49,5 +50,6 @@ export function runMoveTask({ from, to, secret, port }: MoveTask & { readonly po
 }
 
 function openSource({ kind, directory }: RecordSourceOptions): RecordSource & { close(): void } {
-  return kind === 'lmdb' ? new LmdbRecords(directory) : openLogStore(directory, 'process');
+  if (kind === 'lmdb') return new LmdbRecords(directory);
+  return kind === 'files' ? new FileLogRecords(directory) : openLogStore(directory, 'process');
 }

@@ -3,8 +3,8 @@
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { TableNews, TableParts } from '../location/binding-table.ts';
+import { LogFiles } from '../location/lmdb-log.ts';
 import type { LocationReader } from '../location/location-reader.ts';
-import { LogFiles } from '../location/log-files.ts';
 import { LogReader } from '../location/log-reader.ts';
 
 /** What a shard gives for it when it has opened its store. */

@@ -178,10 +178,7 @@ function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
     const fields = { shard: task.index, problem: store.checkpoint.problem };
     tell({ type: 'log', level: 'error', event: 'checkpoint unusable, the whole log was read', fields });
   }
-  for (const { place, bytes } of store.replayed.damaged) {
-    const fields = { shard: task.index, file: store.log.fileAt(place), at: place % store.log.generationBytes, bytes };
-    tell({ type: 'log', level: 'error', event: 'damaged log, set aside', fields });
-  }
+  tellProblems(task.index, store, tell);
   const { directory } = task.store;
   const table = { directory, ...shareTable(store) };
   const checkpoint = {
@@ -191,6 +188,17 @@ function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
     bytes: store.checkpoint.bytes,
   };
   tell({ type: 'open', report, table, checkpoint }, [table.port, checkpoint.port]);
+}
+
+/** Damage that the start met: what is lost, and where the rest is. */
+function tellProblems(shard: number, { log, replayed }: LogStore, tell: Tell): void {
+  const error = (event: string, fields: Record<string, unknown>) =>
+    tell({ type: 'log', level: 'error', event, fields: { shard, ...fields } });
+  for (const file of log.problems.aside) error('file of no use in the log, set aside', { file });
+  for (const number of log.problems.missing)
+    error('log file missing, its bindings are lost', { file: log.fileAt(number * log.generationBytes) });
+  for (const { place, bytes } of replayed.damaged)
+    error('damaged log, set aside', { file: log.fileAt(place), at: place % log.generationBytes, bytes });
 }
 
 function openStatics({ data, secret }: ShardTask, tell: (news: ShardNews) => void): StaticTable {

@@ -1,12 +1,13 @@
 // Starting with another number of shards moves the bindings; killed in the middle, the next start finds what was there.
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll } from '../support/child-process.ts';
 import { fetchAll, keeps, Load } from '../support/load.ts';
+import { type OldEntry, writeSecondFormat } from '../support/second-format.ts';
 import { SipClient } from '../support/sip-client.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 
@@ -22,18 +23,34 @@ async function compare(load: Load, aorta: Aorta): Promise<void> {
   expect(wrong.slice(0, 3), `${wrong.length} of ${load.lines.length} AORs are wrong`).toEqual([]);
 }
 
-/** A data directory as the first format had it: an LMDB environment per shard, a record per AOR. */
-function firstFormat(shards: number, aors: number): string {
+/** A data directory of an older format, without stores. */
+function oldDirectory(format: number, shards: number): string {
   const data = temporaryDirectory();
   const secret = Uint8Array.from({ length: 32 }, (_, i) => i + 1); // a VirtualShard's
-  const meta = { format: 1, shards, secret: Buffer.from(secret).toString('base64'), created: '2026-01-01T00:00:00Z' };
+  const meta = { format, shards, secret: Buffer.from(secret).toString('base64'), created: '2026-01-01T00:00:00Z' };
   writeFileSync(join(data, 'aorta.json'), JSON.stringify(meta));
+  return data;
+}
+
+/** Registers u0 to u… with one to three contacts each, and gives the records with their keys and their shards. */
+function oldRecords(shards: number, aors: number): { key: Uint8Array; record: Uint8Array; shard: number }[] {
   const phones = new VirtualShard({ now: Date.now() });
   for (let n = 0; n < aors; n++) {
     const aor = `<sip:u${n}@example.com>`;
     const contacts = Array.from({ length: (n % 3) + 1 }, (_, i) => `<sip:u${n}@192.0.2.${i}>;expires=${1000 + n}`);
     phones.send(register({ to: aor, from: `${aor};tag=1`, callId: `old-${n}`, cseq: 7, contacts }));
   }
+  const records: { key: Uint8Array; record: Uint8Array; shard: number }[] = [];
+  phones.store.scan((key, record) => {
+    const shard = new DataView(key.buffer, key.byteOffset).getUint32(12, true) % shards;
+    records.push({ key: Uint8Array.from(key), record: Uint8Array.from(record), shard });
+  });
+  return records;
+}
+
+/** A data directory as the first format had it: an LMDB environment per shard, a record per AOR. */
+function firstFormat(shards: number, aors: number): string {
+  const data = oldDirectory(1, shards);
   const stores = Array.from({ length: shards }, (_, shard) =>
     lmdb.open<Buffer, Uint8Array>({
       path: join(data, `shard-${shard}`),
@@ -42,11 +59,26 @@ function firstFormat(shards: number, aors: number): string {
       encoding: 'binary',
     }),
   );
-  phones.store.scan((key, record) => {
-    const owner = new DataView(key.buffer, key.byteOffset).getUint32(12, true) % shards;
-    stores[owner].putSync(Uint8Array.from(key) as Buffer, Buffer.from(record));
-  });
+  for (const { key, record, shard } of oldRecords(shards, aors))
+    stores[shard].putSync(key as Buffer, Buffer.from(record));
   for (const store of stores) void store.close();
+  return data;
+}
+
+/** As the second one had it: files of frames. AORs with one contact were refreshed once, u1 went. */
+function secondFormat(shards: number, aors: number): string {
+  const data = oldDirectory(2, shards);
+  const records = oldRecords(shards, aors);
+  for (let shard = 0; shard < shards; shard++) {
+    const entries: OldEntry[] = [];
+    for (const { key, record } of records.filter((of) => of.shard === shard)) {
+      const n = Number(/u(\d+)@/.exec(Buffer.from(record).toString('latin1'))?.[1]);
+      entries.push({ kind: 'record', key, record, plain: n % 3 === 0 });
+      if (n % 3 === 0) entries.push({ kind: 'refresh', key, expiresAt: Date.now() + (3000 + n) * 1000, cseq: 8 });
+      if (n === 1) entries.push({ kind: 'removal', key });
+    }
+    writeSecondFormat(join(data, `shard-${shard}`), entries, 50);
+  }
   return data;
 }
 
@@ -68,7 +100,35 @@ describe('a data directory of the first format', () => {
     await aorta.stop();
     expect(existsSync(join(data, 'shard-0'))).toBe(false);
     const meta = JSON.parse(readFileSync(join(data, 'aorta.json'), 'utf8'));
-    expect(meta).toMatchObject({ format: 2, shards: 2 });
+    expect(meta).toMatchObject({ format: 3, shards: 2 });
+  });
+});
+
+describe('a data directory of the second format', () => {
+  it('R3261-10.3-31 is moved from files into LMDB, refreshes and removals too, and killed meanwhile it begins anew', async () => {
+    const aors = 300;
+    const data = secondFormat(2, aors);
+    const broken = join(data, 'bindings-1', 'shard-0', 'log');
+    mkdirSync(broken, { recursive: true }); // what a move that was killed leaves
+    writeFileSync(join(broken, '0000000000.mdb'), 'half of it');
+    const aorta = await Aorta.start({ data });
+    expect(aorta.stderr).toMatch(/"from_format":2.*"event":"moving bindings"/);
+    expect(aorta.stderr).toMatch(/"records":299,"quarantined":0.*"event":"bindings moved"/);
+    const client = await SipClient.open(aorta);
+    for (let n = 0; n < aors; n++) {
+      const found = await client.fetch(`u${n}@example.com`);
+      expect(found.size).toBe(n === 1 ? 0 : (n % 3) + 1);
+      const granted = n % 3 === 0 ? 3000 + n : 1000 + n;
+      for (const seconds of found.values()) expect(Math.abs(seconds - granted)).toBeLessThan(30);
+    }
+    const old = client.register({ aor: 'u0@example.com', callId: 'old-0', cseq: 8, contacts: ['<sip:u0@192.0.2.0>'] });
+    expect((await client.request(old)).status, 'the CSeq of the refresh came along').toBe(500);
+    client.close();
+    await aorta.stop();
+    expect(existsSync(join(data, 'shard-0'))).toBe(false);
+    const again = await Aorta.start({ data });
+    expect(again.stderr).not.toContain('moving bindings');
+    await again.stop();
   });
 });
 

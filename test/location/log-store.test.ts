@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TableNews } from '../../src/location/binding-table.ts';
 import { noCheckpoint } from '../../src/location/checkpoint.ts';
-import { LogFiles } from '../../src/location/log-files.ts';
+import { LogFiles } from '../../src/location/lmdb-log.ts';
 import { LogReader } from '../../src/location/log-reader.ts';
 import { LogStore } from '../../src/location/log-store.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';

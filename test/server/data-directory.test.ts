@@ -118,8 +118,8 @@ describe('data directory', () => {
 
   it('refuses a newer format, whatever else that has', () => {
     mkdirSync(path);
-    writeFileSync(join(path, 'aorta.json'), JSON.stringify({ format: 3, nodes: [] }));
-    expect(refusal()).toMatchObject({ kind: 'newer', message: expect.stringContaining('format 3') });
+    writeFileSync(join(path, 'aorta.json'), JSON.stringify({ format: 4, nodes: [] }));
+    expect(refusal()).toMatchObject({ kind: 'newer', message: expect.stringContaining('format 4') });
   });
 
   it('starts by the copy of a damaged description, whichever bit of it flipped, and keeps what was damaged', () => {

@@ -1,7 +1,8 @@
 // A log in memory under the location store: generations as small as a test wants, faults where it wants them, and places that are
 // no addresses. Frames lie 24 bytes behind multiples of 64; a failed frame, and every new life, begins a generation.
 
-import type { FrameFound, Log } from '../../src/location/log.ts';
+import { readAround } from '../../src/location/around.ts';
+import type { FrameFound, Log, LogProblems } from '../../src/location/log.ts';
 import { claimedAddress, claimedLength, claimsFrame } from '../../src/location/log-frame.ts';
 
 const UNIT = 64;
@@ -19,6 +20,7 @@ export class SimulatedDisk {
 
 export class SimulatedLog implements Log {
   readonly generationBytes: number;
+  readonly problems: LogProblems = { aside: [], missing: [] };
   generations: number[];
   head = 0;
   last = 0;
@@ -49,7 +51,7 @@ export class SimulatedLog implements Log {
     this.last = last;
   }
 
-  find(place: number): FrameFound | null {
+  find(place: number, unreadable: (place: number) => void = () => {}): FrameFound | null {
     const generation = Math.floor(place / this.generationBytes);
     const start = generation * this.generationBytes;
     const bytes = this.disk.generations.get(generation);
@@ -57,7 +59,12 @@ export class SimulatedLog implements Log {
     const words = new Uint32Array(bytes.buffer);
     const first = Math.ceil(Math.max(0, place - start - OFFSET) / UNIT) * UNIT + OFFSET;
     for (let at = first; at < bytes.length; at += UNIT) {
-      this.disk.fault('read', start + at);
+      try {
+        this.disk.fault('read', start + at);
+      } catch {
+        unreadable(start + at);
+        continue;
+      }
       if (!claimsFrame(words, at >> 2, words.length)) continue;
       return { address: claimedAddress(words, at >> 2), place: start + at, length: claimedLength(words, at >> 2) };
     }
@@ -120,7 +127,8 @@ export class SimulatedLog implements Log {
 
   setAside(place: number, length: number): void {
     const bytes = new Uint8Array(Math.min(length, this.generationBytes));
-    this.disk.setAside.push({ place, bytes: bytes.subarray(0, this.read(place, bytes, 0, bytes.length)) });
+    const end = readAround(this, place, bytes, 0, bytes.length);
+    this.disk.setAside.push({ place, bytes: bytes.subarray(0, end) });
   }
 
   dropTail(): void {

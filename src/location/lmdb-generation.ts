@@ -1,0 +1,204 @@
+// A generation that is written: an LMDB environment, a value per frame under its address (decisions/0100). LMDB maps no file but this
+// one, which it has made itself in this life; whatever was there before is read by its bytes (generation-file.ts).
+
+import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import * as lmdb from 'lmdb';
+import { GenerationFile, PAGE_BYTES, PAGE_HEADER_BYTES } from './generation-file.ts';
+import type { Durability } from './log.ts';
+
+/** A shorter value may share a page with others and move with it: from here on it has pages of its own, contiguous and its for ever. */
+export const VALUE_BYTES_MIN = 2040;
+const KEY_BYTES = 8;
+/** Pages that a transaction may take besides its value: leaf, branch, free list, and what splits. */
+const TREE_PAGES = 8;
+/** How far ahead of the last page the file is zeroed: a write into blocks that are there syncs twice as fast. */
+const ZEROED_BYTES = 1 << 20;
+/** More than LMDB's lock file takes. */
+const LOCK_BYTES = 16_384;
+const ZEROS = new Uint8Array(1 << 16);
+/** Of the package's transactionSync: abortable and synchronous, as it is by default; and LMDB's own MDB_NOSYNC. */
+const SYNCED = 3;
+const UNSYNCED = SYNCED | 0x10000;
+
+type Environment = lmdb.RootDatabase<Uint8Array, Uint8Array> & {
+  readonly env: { info(): { readonly lastPageNumber: number } };
+};
+
+export class LmdbGeneration {
+  readonly number: number;
+  readonly file: GenerationFile;
+  private readonly path: string;
+  private readonly bytesMax: number;
+  private readonly durability: Durability;
+  private readonly environment: Environment;
+  /** For zeros; LMDB has descriptors of its own. */
+  private readonly fd: number;
+  private readonly key = Buffer.alloc(KEY_BYTES);
+  /** Where the file ends in zeros or pages, and where its pages end at the latest. */
+  private zeroed = 0;
+  private pagesMax = 0;
+  /** Where the next value probably goes. */
+  private next = 2;
+
+  /**
+   * Makes the file, which must not be there yet.
+   * @param bytesMax that the file may have
+   * @param head the value that says which log it belongs to
+   */
+  constructor(path: string, number: number, bytesMax: number, durability: Durability, head: Uint8Array) {
+    this.number = number;
+    this.path = path;
+    this.bytesMax = bytesMax;
+    this.durability = durability;
+    this.fd = openSync(path, 'wx+', 0o600);
+    try {
+      makeLock(path);
+      this.environment = openEnvironment(path, bytesMax, durability);
+      this.file = new GenerationFile(path);
+    } catch (error) {
+      closeSync(this.fd);
+      removeFiles(path);
+      throw error;
+    }
+    try {
+      this.makeRoom(head.length);
+      this.put(Uint8Array.of(0), head, UNSYNCED);
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+  }
+
+  /** Bytes on disk. */
+  get bytes(): number {
+    return Math.max(this.zeroed, this.pagesMax * PAGE_BYTES);
+  }
+
+  /** Whether a frame of so many bytes has room. */
+  fits(length: number): boolean {
+    const pages = pagesOf(length) + TREE_PAGES;
+    const pagesIn = this.bytesMax / PAGE_BYTES;
+    if (this.pagesMax + pages > pagesIn) this.pagesMax = this.lastPage() + 1;
+    return this.pagesMax + pages <= pagesIn;
+  }
+
+  /**
+   * Commits a frame, at least VALUE_BYTES_MIN of its buffer, and returns where in the file it lies. Throws where that is not certain; the
+   * environment must not be used any more then.
+   * @param lasting false: the next commit's sync is soon enough
+   */
+  commit(bytes: Uint8Array, length: number, address: number, lasting: boolean): number {
+    let size = length;
+    if (length < VALUE_BYTES_MIN) {
+      size = VALUE_BYTES_MIN;
+      bytes.fill(0, length, size);
+    }
+    this.makeRoom(size);
+    this.key.writeUInt32BE(Math.floor(address / 4294967296), 0);
+    this.key.writeUInt32BE(address % 4294967296, 4);
+    this.put(this.key, bytes.subarray(0, size), lasting ? SYNCED : UNSYNCED);
+    const page = this.file.pageOf(bytes, this.next);
+    this.next = page + pagesOf(size);
+    return page * PAGE_BYTES + PAGE_HEADER_BYTES;
+  }
+
+  /** What waits for a sync gets it, and so does the last meta page. */
+  finish(): void {
+    try {
+      fdatasyncSync(this.fd);
+    } finally {
+      this.abandon();
+    }
+  }
+
+  /** Closes what is written to; `file` stays open. */
+  abandon(): void {
+    void this.environment.close(); // at once: it has no transaction of its own
+    closeSync(this.fd);
+    rmSync(`${this.path}-lock`, { force: true });
+  }
+
+  /** Takes back that it was made. */
+  discard(): void {
+    this.abandon();
+    this.file.close();
+    removeFiles(this.path);
+  }
+
+  private put(key: Uint8Array, value: Uint8Array, flags: number): void {
+    try {
+      this.environment.transactionSync(() => this.environment.putSync(key, value), flags);
+    } catch (error) {
+      throw named(error);
+    }
+  }
+
+  private lastPage(): number {
+    return this.environment.env.info().lastPageNumber;
+  }
+
+  /** Zeros ahead, best effort: where there is no room, the commit says so. Never over pages that are taken. */
+  private makeRoom(length: number): void {
+    const pages = pagesOf(length) + TREE_PAGES;
+    this.pagesMax += pages;
+    if (this.durability === 'process' || this.pagesMax * PAGE_BYTES <= this.zeroed) return;
+    const taken = this.lastPage() + 1;
+    this.pagesMax = taken + pages;
+    const to = Math.min(this.pagesMax * PAGE_BYTES + ZEROED_BYTES, this.bytesMax);
+    try {
+      let at = Math.max(this.zeroed, taken * PAGE_BYTES);
+      while (at < to) at += writeSync(this.fd, ZEROS, 0, Math.min(ZEROS.length, to - at), at);
+      this.zeroed = at;
+    } catch {
+      // the commit below meets the same error where it matters
+    }
+  }
+}
+
+/** Pages of a value that has its own. */
+function pagesOf(length: number): number {
+  return Math.ceil((PAGE_HEADER_BYTES + Math.max(length, VALUE_BYTES_MIN)) / PAGE_BYTES);
+}
+
+function openEnvironment(path: string, bytesMax: number, durability: Durability): Environment {
+  return lmdb.open<Uint8Array, Uint8Array>({
+    path,
+    noSubdir: true,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+    compression: false,
+    cache: false,
+    maxDbs: 1,
+    pageSize: PAGE_BYTES,
+    mapSize: bytesMax,
+    overlappingSync: false,
+    noSync: durability === 'process',
+    noMetaSync: true,
+    noReadAhead: true,
+    eventTurnBatching: false,
+    permissionsMode: 0o600,
+  } as lmdb.RootDatabaseOptions) as unknown as Environment;
+}
+
+/** LMDB maps its lock file and writes there: on a full disk that ends the process, unless the blocks are there before. */
+function makeLock(path: string): void {
+  const fd = openSync(`${path}-lock`, 'w', 0o600);
+  try {
+    if (writeSync(fd, ZEROS, 0, LOCK_BYTES, 0) < LOCK_BYTES) throw new Error('no room for its lock file');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function removeFiles(path: string): void {
+  rmSync(path, { force: true });
+  rmSync(`${path}-lock`, { force: true });
+}
+
+/** LMDB's errors carry a number; those of the system get its name, as everywhere else. */
+function named(error: unknown): unknown {
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'number' || code <= 0) return error;
+  return Object.assign(error as Error, { code: getSystemErrorName(-code) });
+}

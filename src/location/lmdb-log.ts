@@ -1,0 +1,282 @@
+// The log on disk (decisions/0100): a generation is an LMDB environment, the newest of which takes a frame per transaction. Every life
+// of a shard begins a generation; what was there before is only read, by bytes, and dropped whole.
+
+import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readAround } from './around.ts';
+import { FrameSearch, GenerationFile } from './generation-file.ts';
+import { LmdbGeneration } from './lmdb-generation.ts';
+import type { Durability, FrameFound, Log, LogProblems, SharedLogSource } from './log.ts';
+import { damagedFolder, generationHead, generationPath, openFolder, syncPath, writeManifest } from './log-folder.ts';
+
+const GENERATION_BYTES = 2 ** 26;
+
+interface Generation {
+  readonly number: number;
+  readonly file: GenerationFile;
+  /** On disk; 0 while it is written, when it says so itself. */
+  bytes: number;
+}
+
+export class LmdbLog implements Log {
+  readonly generationBytes: number;
+  readonly problems: LogProblems;
+  generations: number[] = [];
+  head = 0;
+  last = 0;
+  private readonly directory: string;
+  private readonly durability: Durability;
+  private readonly name: string;
+  private readonly files: Generation[] = [];
+  /** The generation that is written; null where the next frame begins one. */
+  private newest: LmdbGeneration | null = null;
+  private readonly search = new FrameSearch();
+  private staged: Uint8Array | null = null;
+  private stagedLength = 0;
+  private stagedAddress = 0;
+
+  /**
+   * @param directory of the shard; made where it is missing
+   * @param generationBytes that a generation may have: a multiple of 64 KiB
+   * @throws Error naming the log and what to do, when it cannot be opened
+   */
+  constructor(directory: string, durability: Durability, generationBytes = GENERATION_BYTES) {
+    this.directory = directory;
+    this.durability = durability;
+    this.generationBytes = generationBytes;
+    let path = join(directory, 'log');
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      const { name, generations, first, problems } = openFolder(directory, generationBytes);
+      this.name = name;
+      this.problems = problems;
+      for (const number of generations) {
+        path = generationPath(directory, number);
+        const file = new GenerationFile(path);
+        this.add(number, file, file.size);
+      }
+      if (durability === 'durable') this.sync();
+      this.head = (generations[0] ?? first) * generationBytes;
+    } catch (error) {
+      this.closeFiles();
+      throw unusable(path, error);
+    }
+  }
+
+  get tail(): number {
+    return this.generations.length === 0 ? this.head : this.generations[0] * this.generationBytes;
+  }
+
+  get bytes(): number {
+    let bytes = this.newest?.bytes ?? 0;
+    for (const generation of this.files) bytes += generation.bytes;
+    return bytes;
+  }
+
+  resume(head: number, last: number): void {
+    this.head = head;
+    this.last = last;
+  }
+
+  find(place: number, unreadable: (place: number) => void = () => {}): FrameFound | null {
+    const file = this.fileOf(place);
+    if (file === undefined) return null;
+    const start = place - (place % this.generationBytes);
+    const found = this.search.find(file, place - start, (offset) => unreadable(start + offset));
+    return found && { address: found.address, place: start + found.offset, length: found.length };
+  }
+
+  place(length: number): number {
+    if (this.newest?.fits(length)) return this.head;
+    const newest = this.generations.at(-1);
+    return newest === undefined ? this.head : (newest + 1) * this.generationBytes;
+  }
+
+  append(bytes: Uint8Array, length: number, address: number): void {
+    const number = Math.floor(address / this.generationBytes);
+    if (this.newest?.number !== number) this.begin(number);
+    if (!this.newest?.fits(length)) throw new RangeError(`a batch of ${length} bytes is longer than a generation`);
+    this.staged = bytes;
+    this.stagedLength = length;
+    this.stagedAddress = address;
+  }
+
+  settle(lasting: boolean): number {
+    const { newest, staged, stagedLength: length, stagedAddress: address } = this;
+    if (newest === null || staged === null) throw new Error('nothing was appended');
+    this.staged = null;
+    try {
+      const offset = newest.commit(staged, length, address, lasting);
+      this.head = address + length;
+      this.last = address;
+      return newest.number * this.generationBytes + offset;
+    } catch (error) {
+      this.end(newest); // what its pages hold now is uncertain
+      throw error;
+    }
+  }
+
+  read(place: number, into: Uint8Array, at: number, length: number): number {
+    return this.fileOf(place)?.read(place % this.generationBytes, into, at, length) ?? 0;
+  }
+
+  fileAt(place: number): string {
+    return generationPath(this.directory, Math.floor(place / this.generationBytes));
+  }
+
+  setAside(place: number, length: number): void {
+    try {
+      const bytes = new Uint8Array(Math.min(length, this.generationBytes));
+      const end = readAround(this, place, bytes, 0, bytes.length);
+      const folder = damagedFolder(this.directory);
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeFileSync(join(folder, String(place)), bytes.subarray(0, end), { mode: 0o600 });
+    } catch {
+      // it is counted and named all the same
+    }
+  }
+
+  dropTail(): void {
+    const number = this.generations[0];
+    if (this.durability === 'durable') writeManifest(this.directory, this.name, number + 1);
+    // The name goes at once. Giving 64 MB of blocks back takes the file system some ten milliseconds: elsewhere, whoever closes last.
+    unlinkSync(generationPath(this.directory, number));
+    this.generations.shift();
+    this.files.shift()?.file.closeLater();
+  }
+
+  close(): void {
+    const { newest } = this;
+    this.newest = null;
+    try {
+      newest?.finish();
+    } finally {
+      this.closeFiles();
+    }
+  }
+
+  private fileOf(place: number): GenerationFile | undefined {
+    const number = Math.floor(place / this.generationBytes);
+    const { files } = this;
+    // Mostly there is no gap: a generation stands where its number says.
+    const expected = files[number - (files[0]?.number ?? 0)];
+    if (expected?.number === number) return expected.file;
+    return files.find((generation) => generation.number === number)?.file;
+  }
+
+  private begin(number: number): void {
+    const before = this.newest;
+    if (before !== null) {
+      this.ended();
+      before.finish();
+    }
+    const path = generationPath(this.directory, number);
+    const head = generationHead(this.name, number);
+    const generation = new LmdbGeneration(path, number, this.generationBytes, this.durability, head);
+    try {
+      if (this.durability === 'durable') syncPath(dirname(path));
+    } catch (error) {
+      generation.discard();
+      throw error;
+    }
+    this.add(number, generation.file, 0);
+    this.newest = generation;
+  }
+
+  /** Nothing more is written to a generation: a commit failed. */
+  private end(generation: LmdbGeneration): void {
+    this.ended();
+    generation.abandon();
+  }
+
+  private ended(): void {
+    const entry = this.files.at(-1);
+    if (entry !== undefined) entry.bytes = this.newest?.bytes ?? 0;
+    this.newest = null;
+  }
+
+  private add(number: number, file: GenerationFile, bytes: number): void {
+    this.files.push({ number, file, bytes });
+    this.generations.push(number);
+  }
+
+  /** What a process before this one wrote and did not sync may be built upon from now on: so it is synced first. */
+  private sync(): void {
+    const newest = this.files.at(-1);
+    if (newest !== undefined) fdatasyncSync(newest.file.fd);
+    for (const path of [join(this.directory, 'log'), this.directory, dirname(this.directory)]) syncPath(path);
+  }
+
+  private closeFiles(): void {
+    for (const { file } of this.files.splice(0)) file.close();
+  }
+}
+
+/** The generations' files for a reader in another thread, opened when they are first read. */
+export class LogFiles implements SharedLogSource {
+  readonly generationBytes: number;
+  private readonly directory: string;
+  private readonly files = new Map<number, GenerationFile>();
+
+  /** @param directory of the shard */
+  constructor(directory: string, generationBytes = GENERATION_BYTES) {
+    this.directory = directory;
+    this.generationBytes = generationBytes;
+  }
+
+  read(place: number, into: Uint8Array, at: number, length: number): number {
+    const number = Math.floor(place / this.generationBytes);
+    let file = this.files.get(number);
+    if (file === undefined) {
+      try {
+        file = new GenerationFile(generationPath(this.directory, number));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0; // dropped meanwhile
+        throw error;
+      }
+      this.files.set(number, file);
+    }
+    return file.read(place % this.generationBytes, into, at, length);
+  }
+
+  /** Generations before `tail` are gone: an open file would keep their space. */
+  drop(tail: number): void {
+    for (const [number, file] of this.files) {
+      if (number >= tail) continue;
+      file.closeLater();
+      this.files.delete(number);
+    }
+  }
+
+  close(): void {
+    this.drop(Number.POSITIVE_INFINITY);
+  }
+}
+
+/** What a helper thread may have seen of the log between two addresses is on disk when this returns. @param directory of the shard */
+export function syncLog(directory: string, from: number, to: number): void {
+  for (let n = Math.floor(from / GENERATION_BYTES); n <= Math.floor(to / GENERATION_BYTES); n++) {
+    let fd: number;
+    try {
+      fd = openSync(generationPath(directory, n), 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue; // dropped, or not begun
+      throw error;
+    }
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function unusable(path: string, error: unknown): Error {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new Error(
+    `cannot use the location store, ${path} (${reason}): ` +
+      'look at the disk (dmesg, smartctl), restore the data directory from a backup, or move it away to start with an empty one; ' +
+      'phones then register anew',
+    { cause: error },
+  );
+}
