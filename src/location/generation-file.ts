@@ -53,7 +53,7 @@ export class GenerationFile {
   pageOf(bytes: Uint8Array<ArrayBufferLike>, guess: number): number {
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES / 4);
     if (this.holds(words, guess)) return guess;
-    const page = this.lastValue();
+    const { page } = this.lastNode();
     if (this.holds(words, page)) return page;
     throw new Error('what was written is not in the file');
   }
@@ -79,22 +79,38 @@ export class GenerationFile {
     );
   }
 
-  /** Page of the value under the greatest key, by the tree of the newest transaction. */
-  private lastValue(): number {
+  /** Greatest key of the newest transaction whose meta page is there; -1 where its tree cannot be read. */
+  lastAddress(): number {
+    try {
+      const { key } = this.lastNode();
+      return key.length === 8 ? key.readUInt32BE(0) * 4294967296 + key.readUInt32BE(4) : -1;
+    } catch {
+      return -1;
+    }
+  }
+
+  /**
+   * The node of the greatest key, by the tree of the newest transaction: valid until the next read. `page` is where its value begins.
+   * @throws Error where that tree makes no sense
+   */
+  private lastNode(): { readonly key: Buffer; readonly page: number } {
     this.page ??= Buffer.alloc(PAGE_BYTES + META_BYTES);
     const { page } = this;
     readSync(this.fd, page, 0, page.length, 0);
     const isSecond = page.readBigUInt64LE(PAGE_BYTES + META_TRANSACTION) > page.readBigUInt64LE(META_TRANSACTION);
     let number = Number(page.readBigUInt64LE((isSecond ? PAGE_BYTES : 0) + META_ROOT));
     for (let depth = 0; depth < DEPTH_MAX; depth++) {
-      readSync(this.fd, page, 0, PAGE_BYTES, number * PAGE_BYTES);
+      if (readSync(this.fd, page, 0, PAGE_BYTES, number * PAGE_BYTES) < PAGE_BYTES) break;
       const nodes = page.readUInt16LE(PAGE_LOWER) >> 1;
       const node = PAGE_HEADER_BYTES + page.readUInt16LE(PAGE_HEADER_BYTES + (nodes - 1) * 2);
-      if ((page.readUInt16LE(PAGE_FLAGS) & BRANCH) === 0)
-        return Number(page.readBigUInt64LE(node + NODE_KEY + page.readUInt16LE(node + NODE_KEY_SIZE)));
+      const keyAt = node + NODE_KEY;
+      if ((page.readUInt16LE(PAGE_FLAGS) & BRANCH) === 0) {
+        const keyEnd = keyAt + page.readUInt16LE(node + NODE_KEY_SIZE);
+        return { key: page.subarray(keyAt, keyEnd), page: Number(page.readBigUInt64LE(keyEnd)) };
+      }
       number = page.readUInt32LE(node) + page.readUInt16LE(node + 4) * 4294967296;
     }
-    throw new Error('the tree has no end');
+    throw new Error('the tree makes no sense');
   }
 }
 

@@ -86,6 +86,10 @@ export class LmdbLog implements Log {
     return found && { address: found.address, place: start + found.offset, length: found.length };
   }
 
+  settled(generation: number): number {
+    return this.fileOf(generation * this.generationBytes)?.lastAddress() ?? -1;
+  }
+
   place(length: number): number {
     if (this.newest?.fits(length)) return this.head;
     const newest = this.generations.at(-1);

@@ -120,18 +120,30 @@ class Replay {
     for (const place of frames.unreadable) damaged.push({ place, bytes: 0 });
     const isNewest = limit === Number.POSITIVE_INFINITY;
     if (isNewest || this.hasGap(limit)) frames.findLostRecords(number);
-    const counted = frames.frames.filter(({ address }) => address >= this.from && address <= limit);
-    for (const [i, frame] of counted.entries()) {
+    for (const frame of frames.frames.slice(0, isNewest ? this.settledCount(number) : undefined)) {
+      if (frame.address < this.from || frame.address > limit) continue;
       const previous = frames.previousOf(frame);
       const isMissing =
         this.last >= 0 ? previous >= 0 && previous !== this.last : previous >= log.tail && previous < frame.address;
       if (isMissing) damaged.push({ place: frame.place, bytes: 0 });
       if (frame.sound) this.applyFrame(frame);
-      else this.salvage(frame, isNewest && counted.slice(i).every(({ sound }) => !sound));
+      else this.salvage(frame);
       this.last = frame.address;
       this.lastSum = frames.checksumOf(frame);
       this.at = Math.max(this.at, frame.address + frame.length);
     }
+  }
+
+  /** How many of the newest generation's frames count: what is not sound behind them is a batch that was being written. */
+  private settledCount(number: number): number {
+    const { frames } = this.frames;
+    const settled = this.log.settled(number);
+    let count = frames.length;
+    while (count > 0 && !frames[count - 1].sound && frames[count - 1].address > settled) {
+      const { place, length, whole, address } = frames[--count];
+      if (whole && address >= this.from) this.torn = { place, bytes: length };
+    }
+    return count;
   }
 
   /** Whether the frames of a generation do not follow one another up to `limit`. */
@@ -157,8 +169,8 @@ class Replay {
     }
   }
 
-  /** Applies what is sound of a frame that is not. @param isLast nothing sound is behind it: a batch that was being written, as a rule */
-  private salvage(frame: FrameRead, isLast: boolean): void {
+  /** Applies what is sound of a frame that is not. */
+  private salvage(frame: FrameRead): void {
     const { at, length, place, address, whole } = frame;
     const end = (at + length) >> 2;
     for (let w = (at + (whole ? FRAME_HEADER_BYTES : 0)) >> 2; w < end; ) {
@@ -169,8 +181,7 @@ class Replay {
       }
       w += size > 0 ? size : 2;
     }
-    if (isLast && whole && this.torn === null) this.torn = { place, bytes: length };
-    else this.damaged.push({ place, bytes: whole ? length : 0 });
+    this.damaged.push({ place, bytes: whole ? length : 0 });
   }
 
   /** Words of the entry at `w`, 0 where it is not sound. */

@@ -65,6 +65,12 @@ export interface Log extends LogSource {
    */
   find(place: number, unreadable?: (place: number) => void): FrameFound | null;
 
+  /**
+   * Address of a frame up to which all frames of a generation are known to have been settled; -1 where nothing is known. Of the newest
+   * generation a later frame may be a batch that was being written.
+   */
+  settled(generation: number): number;
+
   /** Address of the next frame, if it has so many bytes. */
   place(length: number): number;
 

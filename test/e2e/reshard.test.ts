@@ -110,6 +110,7 @@ describe('a data directory of the second format', () => {
     const data = secondFormat(2, aors);
     const broken = join(data, 'bindings-1', 'shard-0', 'log');
     mkdirSync(broken, { recursive: true }); // what a move that was killed leaves
+    writeFileSync(join(data, 'bindings-1', 'unfinished'), '');
     writeFileSync(join(broken, '0000000000.mdb'), 'half of it');
     const aorta = await Aorta.start({ data });
     expect(aorta.stderr).toMatch(/"from_format":2.*"event":"moving bindings"/);

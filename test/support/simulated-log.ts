@@ -13,6 +13,8 @@ export type LogOperation = 'append' | 'settle' | 'read' | 'drop';
 /** What outlives the store: bytes of each generation, and what had been set aside. */
 export class SimulatedDisk {
   readonly generations = new Map<number, Uint8Array<ArrayBuffer>>();
+  /** Address of the last frame settled, by generation. */
+  readonly settled = new Map<number, number>();
   readonly setAside: { readonly place: number; readonly bytes: Uint8Array }[] = [];
   /** Throws where an operation shall fail. @param place of what is read, or of the frame */
   fault: (operation: LogOperation, place: number) => void = () => {};
@@ -71,6 +73,10 @@ export class SimulatedLog implements Log {
     return null;
   }
 
+  settled(generation: number): number {
+    return this.disk.settled.get(generation) ?? -1;
+  }
+
   place(length: number): number {
     const newest = this.generations.at(-1);
     if (newest === undefined) return this.head;
@@ -106,6 +112,7 @@ export class SimulatedLog implements Log {
       throw error;
     }
     this.used = Math.ceil(((place % this.generationBytes) + bytes.length) / UNIT) * UNIT;
+    this.disk.settled.set(generation, address);
     this.head = address + bytes.length;
     this.last = address;
     return place;
