@@ -19,6 +19,10 @@ import {
 } from '../sip/span-table.ts';
 import { splitList, splitParams } from './param-text.ts';
 
+/** Values of Accept-Contact and Reject-Contact that one query may have, and alternatives of features in all of them. */
+export const PREFERENCES_MAX = 16;
+export const PREFERENCE_VALUES_MAX = 128;
+
 /** RFC 3840 §9: feature parameters without a leading "+". */
 const BASE_TAGS = new Set(
   (
@@ -51,8 +55,8 @@ export interface CallerPreferences {
   readonly implicit: boolean;
 }
 
-/** Preferences of the request in the table (§7.2.1, §7.2.2). */
-export function readPreferences(): CallerPreferences {
+/** Preferences of the request in the table (§7.2.1, §7.2.2); null where there are too many. */
+export function readPreferences(): CallerPreferences | null {
   const accept = valuesOf('accept-contact', 'a');
   const reject = valuesOf('reject-contact', 'j');
   if (accept.length + reject.length > 0) return preferencesOf(accept, reject);
@@ -65,9 +69,18 @@ export function readPreferences(): CallerPreferences {
   return { accept: [{ features, require: true, explicit: false }], reject: [], implicit: true };
 }
 
-/** Of values of Accept-Contact and Reject-Contact, each as in the header field: `*;audio;require`. */
-export function preferencesOf(accept: readonly string[], reject: readonly string[]): CallerPreferences {
-  return { accept: accept.map(preferenceOf), reject: reject.map(featuresOf), implicit: false };
+/** Of values of Accept-Contact and Reject-Contact, each as in the header field: `*;audio;require`. Null where there are too many. */
+export function preferencesOf(accept: readonly string[], reject: readonly string[]): CallerPreferences | null {
+  if (accept.length + reject.length > PREFERENCES_MAX) return null;
+  const preferences = { accept: accept.map(preferenceOf), reject: reject.map(featuresOf), implicit: false };
+  return countValues(preferences) > PREFERENCE_VALUES_MAX ? null : preferences;
+}
+
+function countValues({ accept, reject }: CallerPreferences): number {
+  let count = 0;
+  for (const features of [...accept.map((preference) => preference.features), ...reject])
+    for (const values of features.values()) count += values.length;
+  return count;
 }
 
 /** The directives of Request-Disposition (§9.1), in lower case: "proxy", "redirect", "no-fork" and so on. */

@@ -74,7 +74,7 @@ export class RedirectServer {
     const { targets } = this;
     targets.take(out.state, out.stateAt, out.stateEnd, out.now, asked, this.flows);
     if (targets.count === 0) return 0;
-    if (this.hasPreferences(out.state)) this.prefer(out.state);
+    if (this.hasPreferences(out.state) && !this.prefer(out.state)) return refuse(out, 400);
     if (targets.count === 0) return refuse(out, 480);
     const secure = table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS;
     startResponse(out, 302, PHRASE[302]);
@@ -113,11 +113,14 @@ export class RedirectServer {
     return false;
   }
 
-  /** @cold */
-  private prefer(bytes: Uint8Array): void {
+  /** False where there are more preferences than one query may have. @cold */
+  private prefer(bytes: Uint8Array): boolean {
     const { targets } = this;
-    applyPreferences(targets, bytes, readPreferences());
+    const preferences = readPreferences();
+    if (preferences === null) return false;
+    applyPreferences(targets, bytes, preferences);
     if (targets.count > 1 && readDispositions().has('no-fork')) targets.count = 1;
+    return true;
   }
 
   /** There are bindings, but none that the answer may name: too long for a stranger, a loop (§8.3), or not secure enough. */

@@ -16,7 +16,7 @@ import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
 import { InlineRegistrar } from './inline-registrar.ts';
 import { openLifeNumbers } from './life-numbers.ts';
-import { LocationLookup, type Lookup, type LookupPreferences } from './location-lookup.ts';
+import { LocationLookup, type Lookup, type LookupPreferences, readCallerPreferences } from './location-lookup.ts';
 import type { Log } from './log.ts';
 import { flowSource, type MessageSource, needFlow, noRoomForFlow, type StreamSource } from './message-source.ts';
 import { moveBindings } from './move.ts';
@@ -194,7 +194,7 @@ async function startInline(
     const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
     return {
       listen: [],
-      lookup: (aor, preferences) => lookups.lookup(aor, Date.now(), preferences),
+      lookup: (aor, preferences) => lookups.lookup(aor, Date.now(), readCallerPreferences(preferences)),
       subscribe: (listener) => inline.events.subscribe(listener),
       handle: (bytes, source) => {
         needFlow(source, (flow) => flows.isAlive(flow));

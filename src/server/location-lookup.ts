@@ -5,7 +5,12 @@ import { type Binding, viewBinding } from '../location/binding-view.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import { instanceAt, instanceEnd } from '../registrar/binding.ts';
-import { preferencesOf } from '../registrar/caller-preferences.ts';
+import {
+  type CallerPreferences,
+  PREFERENCE_VALUES_MAX,
+  PREFERENCES_MAX,
+  preferencesOf,
+} from '../registrar/caller-preferences.ts';
 import { Domains } from '../registrar/domains.ts';
 import { Gruus, isGruuInstance } from '../registrar/gruu.ts';
 import { countImages } from '../registrar/images.ts';
@@ -84,7 +89,7 @@ export class LocationLookup {
    * @param now epoch ms
    * @param preferences leave out contacts that are able to do something else, and order the rest
    */
-  lookup(aor: string, now: number, preferences?: LookupPreferences): Lookup | NoLookup {
+  lookup(aor: string, now: number, preferences?: CallerPreferences): Lookup | NoLookup {
     const { asked, record, targets } = this;
     const named = this.aor(aor);
     if (named === undefined) return 'no AOR';
@@ -98,7 +103,7 @@ export class LocationLookup {
       end > 0 ? Buffer.from(record.buffer, RECORD_HEADER_BYTES, images - RECORD_HEADER_BYTES).toString() : '';
     asked.combine(record, images, end);
     targets.take(asked.bytes, asked.at, asked.end, now, asked, this.options.flows);
-    if (preferences !== undefined) prefer(targets, asked.bytes, preferences);
+    if (preferences !== undefined) applyPreferences(targets, asked.bytes, preferences);
     const found: Lookup = { aor: text || asked.alias || named.text, contacts: [], fallbacks: [] };
     return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, now);
   }
@@ -138,11 +143,16 @@ export class LocationLookup {
   }
 }
 
-function prefer(
-  targets: Targets,
-  bytes: Uint8Array,
-  { acceptContact = [], rejectContact = [] }: LookupPreferences,
-): void {
-  if (acceptContact.length + rejectContact.length === 0) return;
-  applyPreferences(targets, bytes, preferencesOf(acceptContact, rejectContact));
+/**
+ * The preferences of one query, for as many lookups as it has; undefined: none.
+ * @throws RangeError where there are too many, which says how many there may be
+ */
+export function readCallerPreferences(preferences: LookupPreferences | undefined): CallerPreferences | undefined {
+  const { acceptContact = [], rejectContact = [] } = preferences ?? {};
+  if (acceptContact.length + rejectContact.length === 0) return undefined;
+  const read = preferencesOf(acceptContact, rejectContact);
+  if (read !== null) return read;
+  throw new RangeError(
+    `a query has at most ${PREFERENCES_MAX} caller preferences, with ${PREFERENCE_VALUES_MAX} values of features in all`,
+  );
 }

@@ -5,14 +5,22 @@ import type { AddressInfo } from 'node:net';
 import type { Access } from './http-access.ts';
 import type { HttpAddress } from './lookup-config.ts';
 import { CONNECTIONS_MAX, headersOf, type LookupHttp, refusalBy } from './lookup-door.ts';
+import { LookupQueue } from './lookup-queue.ts';
 import { BODY_BYTES_MAX, type LookupAnswer, type LookupRoutes, tooLarge } from './lookup-routes.ts';
 
 /** Listens. Rejects with the system's error where the address cannot be had. */
 export async function openNodeDoor(address: HttpAddress, access: Access, routes: LookupRoutes): Promise<LookupHttp> {
+  const queue = new LookupQueue();
   const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 10_000 }, (request, response) => {
     const answer = refusalBy(access, request.headers) ?? routes.answer(request.method ?? '', request.url ?? '');
     if (answer !== undefined) send(response, answer);
-    else readBody(request, (body) => send(response, body === undefined ? tooLarge() : routes.batch(body)));
+    else
+      readBody(request, (body) => {
+        const giveUp = queue.add(body === undefined ? tooLarge() : routes.batch(body), (found) =>
+          send(response, found),
+        );
+        response.on('close', giveUp);
+      });
   });
   server.maxConnections = CONNECTIONS_MAX;
   await listening(server, address);
@@ -20,6 +28,7 @@ export async function openNodeDoor(address: HttpAddress, access: Access, routes:
     address: { ...address, port: (server.address() as AddressInfo).port },
     close: () =>
       new Promise((resolve) => {
+        queue.close();
         server.close(() => resolve());
         server.closeAllConnections();
       }),

@@ -8,6 +8,7 @@ import type { Access } from './http-access.ts';
 import { httpUrl } from './http-address.ts';
 import type { HttpAddress } from './lookup-config.ts';
 import { CONNECTIONS_MAX, headersOf, type LookupHttp, refusalBy } from './lookup-door.ts';
+import { LookupQueue } from './lookup-queue.ts';
 import { BODY_BYTES_MAX, type LookupAnswer, type LookupRoutes, tooLarge } from './lookup-routes.ts';
 
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: not beside another server on the same port. */
@@ -21,6 +22,7 @@ export function openUwsDoor(
   routes: LookupRoutes,
 ): LookupHttp {
   const app = library.App({});
+  const queue = new LookupQueue();
   let open = 0;
   const counted = (response: Uws.HttpResponse, change: unknown): void => {
     open += Number(change); // 1 or -1
@@ -30,7 +32,12 @@ export function openUwsDoor(
   app.any('/*', (response, request) => {
     const answer = refusalBy(access, accessHeaders(request)) ?? routes.answer(methodOf(request), urlOf(request));
     if (answer !== undefined) send(response, answer, answer.status === 413);
-    else readBody(response, (body) => send(response, body === undefined ? tooLarge() : routes.batch(body), !body));
+    else
+      readBody(response, (body) =>
+        queue.add(body === undefined ? tooLarge() : routes.batch(body), (found) =>
+          response.cork(() => send(response, found, !body)),
+        ),
+      );
   });
   let socket: Uws.ListenSocket | false = false;
   app.listen(address.host, address.port, LISTEN_EXCLUSIVELY, (result) => {
@@ -41,6 +48,7 @@ export function openUwsDoor(
   return {
     address: { ...address, port: library.us_socket_local_port(socket) },
     close: async () => {
+      queue.close();
       app.close(); // its listener, too
     },
   };
@@ -65,20 +73,25 @@ function accessHeaders(request: Uws.HttpRequest) {
   };
 }
 
-/** @param take gets undefined where there is too much of it, and nothing where the client goes away */
-function readBody(response: Uws.HttpResponse, take: (body: string | undefined) => void): void {
+/**
+ * @param take gets undefined where there is too much of it, and nothing where the client goes away; gives back what is to be called
+ *   where the client goes away later
+ */
+function readBody(response: Uws.HttpResponse, take: (body: string | undefined) => () => void): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
   let waits = true;
+  let giveUp = (): void => {};
   response.onAborted(() => {
     waits = false;
+    giveUp();
   });
   response.onData((chunk, isLast) => {
     bytes += chunk.byteLength;
     if (bytes <= BODY_BYTES_MAX) chunks.push(Buffer.from(chunk.slice(0))); // the library's memory, good until this returns
     if (!waits || (!isLast && bytes <= BODY_BYTES_MAX)) return;
     waits = false;
-    response.cork(() => take(bytes > BODY_BYTES_MAX ? undefined : Buffer.concat(chunks).toString()));
+    giveUp = take(bytes > BODY_BYTES_MAX ? undefined : Buffer.concat(chunks).toString());
   });
 }
 

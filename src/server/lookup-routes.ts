@@ -2,16 +2,19 @@
 // here, and nothing that changes anything.
 
 import type { Binding } from '../location/binding-view.ts';
-import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
+import type { CallerPreferences } from '../registrar/caller-preferences.ts';
+import { type Lookup, type LookupPreferences, type NoLookup, readCallerPreferences } from './location-lookup.ts';
 
 /** AORs that one batch may ask for. */
 const BATCH_MAX = 1000;
 export const BODY_BYTES_MAX = 1 << 20;
+/** Characters that the answer to one batch may have. */
+const ANSWER_MAX = 1 << 24;
 
 const ONE = /^\/v1\/aors\/([^/?#]+)\/contacts(?:\?(.*))?$/;
 const BATCH = '/v1/lookups';
 
-export type Find = (aor: string, preferences?: LookupPreferences) => Lookup | NoLookup;
+export type Find = (aor: string, preferences?: CallerPreferences) => Lookup | NoLookup;
 
 export interface LookupAnswer {
   readonly status: number;
@@ -39,8 +42,8 @@ export class LookupRoutes {
     return method === 'POST' ? undefined : wrongMethod('POST');
   }
 
-  /** @param body of a batch */
-  batch(body: string): LookupAnswer {
+  /** @param body of a batch: work to be done by and by, or a refusal */
+  batch(body: string): LookupBatch | LookupAnswer {
     let batch: { aors?: unknown; acceptContact?: unknown; rejectContact?: unknown } | null;
     try {
       batch = JSON.parse(body);
@@ -52,12 +55,8 @@ export class LookupRoutes {
       const detail = `expected {"aors": […]}, and as one likes "acceptContact" and "rejectContact", with at most ${BATCH_MAX} texts`;
       return refusal(400, 'bad_batch', detail);
     }
-    const results = aors.map((aor) => {
-      const found = this.find(aor, { acceptContact, rejectContact });
-      if (typeof found === 'object') return lookupJson(found);
-      return { aor, error: found === 'no AOR' ? 'bad_aor' : 'not_served', contacts: [], fallbacks: [] };
-    });
-    return ok({ results });
+    const preferences = readPreferences({ acceptContact, rejectContact });
+    return isRefusal(preferences) ? preferences : new LookupBatch(aors, (aor) => this.find(aor, preferences));
   }
 
   private one(escaped: string, query: string | undefined): LookupAnswer {
@@ -67,11 +66,55 @@ export class LookupRoutes {
     } catch {
       return refusal(400, 'bad_aor', 'the escapes of the address-of-record are malformed');
     }
-    const found = this.find(aor, query === undefined ? undefined : preferencesIn(query));
+    const preferences = query === undefined ? undefined : readPreferences(preferencesIn(query));
+    if (isRefusal(preferences)) return preferences;
+    const found = this.find(aor, preferences);
     if (found === 'no AOR') return refusal(400, 'bad_aor', `"${aor}" is no address-of-record`);
     if (found === 'not served') return refusal(404, 'not_served', `the domain of "${aor}" is not served here`);
     return ok(lookupJson(found));
   }
+}
+
+/** The lookups of one batch, one after the other. */
+export class LookupBatch {
+  private readonly aors: readonly string[];
+  private readonly find: Find;
+  private readonly results: string[] = [];
+  private length = 0;
+
+  constructor(aors: readonly string[], find: Find) {
+    this.aors = aors;
+    this.find = find;
+  }
+
+  /** Looks the next one up; the answer to all where that was the last. */
+  next(): LookupAnswer | undefined {
+    const { aors, results } = this;
+    if (results.length < aors.length) {
+      const aor = aors[results.length];
+      const found = this.find(aor);
+      const error = found === 'no AOR' ? 'bad_aor' : 'not_served';
+      const result = typeof found === 'object' ? lookupJson(found) : { aor, error, contacts: [], fallbacks: [] };
+      this.length += results[results.push(JSON.stringify(result)) - 1].length;
+    }
+    if (this.length > ANSWER_MAX)
+      return refusal(413, 'too_large', 'the answer would be too long: ask for fewer at once');
+    if (results.length < aors.length) return undefined;
+    return { status: 200, type: 'application/json', text: `{"results":[${results.join()}]}` };
+  }
+}
+
+function readPreferences(preferences: LookupPreferences): CallerPreferences | LookupAnswer | undefined {
+  try {
+    return readCallerPreferences(preferences);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return refusal(400, 'too_many_preferences', error.message);
+  }
+}
+
+function isRefusal(it: CallerPreferences | LookupAnswer | undefined): it is LookupAnswer {
+  return it !== undefined && 'status' in it;
 }
 
 /** RFC 9457. */

@@ -1,12 +1,19 @@
 // Lookups beside a running pool: the readers they need and the HTTP listeners that answer them. SIP's are the shards' own.
 
+import type { CallerPreferences } from '../registrar/caller-preferences.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { createAorReader } from '../shard/aor-key.ts';
 import type { Pool } from '../shard/pool.ts';
 import { StaticTable } from '../shard/static-table.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { LocationLookup, type Lookup, type LookupPreferences, type NoLookup } from './location-lookup.ts';
+import {
+  LocationLookup,
+  type Lookup,
+  type LookupPreferences,
+  type NoLookup,
+  readCallerPreferences,
+} from './location-lookup.ts';
 import type { HttpAddress } from './lookup-config.ts';
 import type { LookupHttp } from './lookup-door.ts';
 import { openLookupHttp } from './lookup-http.ts';
@@ -34,9 +41,7 @@ export class LookupService {
     try {
       for (const address of config.lookupHttp)
         service.doors.push(
-          await openLookupHttp(address, directory.path, (aor, preferences) =>
-            service.counted(service.lookup(aor, preferences)),
-          ),
+          await openLookupHttp(address, directory.path, (aor, preferences) => service.find(aor, preferences)),
         );
     } catch (error) {
       await service.close();
@@ -55,10 +60,12 @@ export class LookupService {
   }
 
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {
-    return this.lookups.lookup(aor, Date.now(), preferences);
+    return this.lookups.lookup(aor, Date.now(), readCallerPreferences(preferences));
   }
 
-  private counted(found: Lookup | NoLookup): Lookup | NoLookup {
+  /** For HTTP: counted. */
+  private find(aor: string, preferences: CallerPreferences | undefined): Lookup | NoLookup {
+    const found = this.lookups.lookup(aor, Date.now(), preferences);
     if (typeof found === 'string') this.counts.refused++;
     else if (found.contacts.length > 0) this.counts.found++;
     else this.counts.nobody++;

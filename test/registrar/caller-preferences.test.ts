@@ -21,7 +21,9 @@ function order(contacts: readonly string[], headers: readonly string[], method?:
     q: Math.round(Number(/;q=([0-9.]+)/.exec(contact)?.[1] ?? 1) * 1000),
     params: contact,
   }));
-  return orderByPreferences(candidates, readPreferences());
+  const preferences = readPreferences();
+  if (preferences === null) throw new Error('too many preferences');
+  return orderByPreferences(candidates, preferences);
 }
 
 describe('caller preferences', () => {

@@ -227,6 +227,15 @@ describe('what the caller prefers', () => {
     expect(uris(ask(shard, { method: 'SUBSCRIBE' }))).toHaveLength(2);
   });
 
+  it('draws 400 with more preferences than one query may have', () => {
+    const shard = shardWith('<sip:a@192.0.2.2>;audio');
+    const status = (extra: string[]) => ask(shard, { extra }).status;
+    expect(status(new Array(16).fill('Accept-Contact: *;audio'))).toBe(302);
+    expect(status(new Array(17).fill('Accept-Contact: *;audio'))).toBe(400);
+    expect(status([`Reject-Contact: *;audio${',*;audio'.repeat(16)}`])).toBe(400);
+    expect(status([`Accept-Contact: *;methods="${'A,'.repeat(128)}B"`])).toBe(400);
+  });
+
   it('draws 480 where nobody is left', () => {
     const shard = shardWith('<sip:a@192.0.2.2>;audio');
     expect(ask(shard, { extra: ['Reject-Contact: *;audio'] }).status).toBe(480);

@@ -21,10 +21,20 @@ afterEach(async () => {
   removeDirectories();
 });
 
+/** How often `find` was asked for slow@b, which takes 2 ms. */
+let slow = 0;
+
 const find: Find = (aor, preferences) => {
+  if (aor === 'slow@b') {
+    slow++;
+    const until = performance.now() + 2;
+    while (performance.now() < until);
+  }
+  if (aor === 'long@b') return { aor: 'x'.repeat(1 << 20), contacts: [], fallbacks: [] };
   if (!aor.includes('@')) return 'no AOR';
   if (aor.endsWith('elsewhere')) return 'not served';
-  return { aor: `${aor} ${preferences?.acceptContact?.join('|') ?? ''}`, contacts: [], fallbacks: [] };
+  const asked = preferences?.accept.map(({ features }) => [...features.keys()].join('+')) ?? [];
+  return { aor: `${aor} ${asked.join('|')}`, contacts: [], fallbacks: [] };
 };
 
 describe.each(doors)('lookups by %s', (_name, by) => {
@@ -44,9 +54,9 @@ describe.each(doors)('lookups by %s', (_name, by) => {
     };
     const [json, problem] = ['application/json', 'application/problem+json'];
     expect(await get('/v1/aors/a@b/contacts')).toEqual([200, 'a@b ', json]);
-    expect(await get('/v1/aors/%61@b/contacts?accept-contact=*;audio&accept-contact=x')).toEqual([
+    expect(await get('/v1/aors/%61@b/contacts?accept-contact=*;audio&accept-contact=*;video;text')).toEqual([
       200,
-      'a@b *;audio|x',
+      'a@b audio|video+text',
       json,
     ]);
     expect(await get(`/v1/aors/${'a'.repeat(9000)}@b/contacts`)).toEqual([200, `${'a'.repeat(9000)}@b `, json]);
@@ -89,6 +99,45 @@ describe.each(doors)('lookups by %s', (_name, by) => {
       gone.destroy();
     }
     expect((await fetch(`${url}/v1/aors/a@b/contacts`)).status).toBe(200);
+  });
+
+  it('says how many preferences a query may have', async () => {
+    const { url } = await door();
+    const answer = async (path: string, body?: unknown) => {
+      const options = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+      const got = await fetch(`${url}${path}`, options);
+      return [got.status, ((await got.json()) as { code?: string }).code];
+    };
+    const tooMany = [400, 'too_many_preferences'];
+    const [many, values] = [new Array(17).fill('*;audio'), [`*;methods="${'A,'.repeat(128)}B"`]];
+    for (const list of [many, values]) {
+      expect(await answer('/v1/lookups', { aors: ['a@b'], acceptContact: list })).toEqual(tooMany);
+      expect(await answer('/v1/lookups', { aors: ['a@b'], rejectContact: list })).toEqual(tooMany);
+      const query = list.map((one) => `accept-contact=${encodeURIComponent(one)}`).join('&');
+      expect(await answer(`/v1/aors/a@b/contacts?${query}`)).toEqual(tooMany);
+    }
+    const most = { acceptContact: many.slice(1), rejectContact: [] };
+    expect(await answer('/v1/lookups', { aors: ['a@b'], ...most })).toEqual([200, undefined]);
+    expect(await answer('/v1/lookups', { aors: new Array(20).fill('long@b') })).toEqual([413, 'too_large']);
+  });
+
+  it('answers others while batches are under way, drops those whose client is gone, and has room for 64', async () => {
+    const { url, port } = await door();
+    const body = JSON.stringify({ aors: new Array(1000).fill('slow@b') });
+    const post = `POST /v1/lookups HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const clients = Array.from({ length: 64 }, () => connect(port, '127.0.0.1'));
+    slow = 0;
+    for (const client of clients) client.on('error', () => {}).write(post);
+    await expect.poll(() => slow, { timeout: 10_000 }).toBeGreaterThan(64);
+    expect((await fetch(`${url}/v1/aors/a@b/contacts`)).status).toBe(200);
+    const quick = { method: 'POST', body: JSON.stringify({ aors: ['a@b'] }) };
+    await expect.poll(async () => (await fetch(`${url}/v1/lookups`, quick)).status, { timeout: 10_000 }).toBe(503);
+    expect(slow, 'far from their end').toBeLessThan(32_000);
+    for (const client of clients) client.destroy();
+    await expect.poll(async () => (await fetch(`${url}/v1/lookups`, quick)).status, { timeout: 10_000 }).toBe(200);
+    const after = slow;
+    await fetch(`${url}/v1/aors/a@b/contacts`);
+    expect(slow).toBe(after);
   });
 
   it('cannot be had twice at one address', async () => {
