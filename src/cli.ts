@@ -1,182 +1,23 @@
 #!/usr/bin/env node
-// The command `aorta`: flags → configuration → server. What a flag's value may be is server/config.ts.
+// The command `aorta`: its commands, each of which loads what it does only when it runs.
 
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { addBenchCommand } from './server/bench-command.ts';
 import { addCertCommand } from './server/cert-command.ts';
 import { addBackupCommands } from './server/commands/backup-command.ts';
+import { endWithReader } from './server/commands/command-action.ts';
 import { addCompletionCommand } from './server/commands/completion-command.ts';
 import { addConfigCommands } from './server/commands/config-command.ts';
 import { addDoctorCommand } from './server/commands/doctor-command.ts';
+import { addServeCommand, SERVE_EXAMPLES } from './server/commands/serve-command.ts';
 import { addTopCommand } from './server/commands/top-command.ts';
 import { addTraceCommand } from './server/commands/trace-command.ts';
 import { addUlCommand, translateSpelling } from './server/commands/ul-command.ts';
-import { createConfig, DEFAULT_CONFIG, DEFAULT_SHARDS } from './server/config.ts';
-import { readConfigFile } from './server/config-file.ts';
-import { ConfigError, type ConfigSource, spellAsFile } from './server/config-problem.ts';
-import { formatListenAddress } from './server/listen-address.ts';
+import { EXIT_OK, EXIT_USAGE } from './server/exit-codes.ts';
 import { addLocationCommand } from './server/location-command.ts';
 import { packageVersion } from './server/package-version.ts';
-import { EXIT_OK, EXIT_USAGE, printProblems, serve } from './server/serve.ts';
 import { addStaticCommands } from './server/static-command.ts';
 import { addUserCommand } from './server/user-command.ts';
-
-const { policy } = DEFAULT_CONFIG;
-const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value];
-
-const EXAMPLES = `
-Examples:
-  aorta serve
-      serves sip:…@localhost and sip:…@127.0.0.1 on udp and tcp 127.0.0.1:5060, bindings in ./data
-  aorta serve --domain example.com --listen udp:127.0.0.1:5060 --listen tcp:127.0.0.1:5060 --data /var/lib/aorta
-  aorta serve --domain '*' --min-expires 300 --max-expires 3600
-  aorta serve --config aorta.yaml --log-level warn
-`;
-
-/** Flags by their key in the configuration: a dot leads into a section. */
-const FLAGS: readonly [key: string, option: Option][] = [
-  [
-    'listen',
-    new Option(
-      '--listen <transport:HOST:PORT>',
-      `udp, tcp, ws or wss, and the address to listen on; may be repeated (default: ${DEFAULT_CONFIG.listen.map(formatListenAddress).join(' and ')})`,
-    ).argParser(collect),
-  ],
-  [
-    'domains',
-    new Option(
-      '--domain <name>',
-      `domain to serve, * for every one; may be repeated (default: ${policy.domains.join(' and ')})`,
-    ).argParser(collect),
-  ],
-  ['data', new Option('--data <dir>', `data directory (default: ${DEFAULT_CONFIG.data})`)],
-  ['shards', new Option('--shards <n>', `shard threads (default: one per core, here ${DEFAULT_SHARDS})`)],
-  [
-    'auth.mode',
-    new Option(
-      '--auth <mode>',
-      'digest: users log in, see "aorta user"; none: every client may register, so loopback addresses only ' +
-        '(default: none on loopback addresses alone, else digest)',
-    ),
-  ],
-  [
-    'allow-unauthenticated',
-    new Option('--allow-unauthenticated', 'listen on other addresses without authentication all the same'),
-  ],
-  [
-    'lookup.http',
-    new Option(
-      '--lookup <http:HOST:PORT>',
-      'where proxies ask by HTTP where users are; may be repeated (default: nowhere)',
-    ).argParser(collect),
-  ],
-  [
-    'lookup.sip',
-    new Option(
-      '--lookup-sip <who>',
-      'whose requests for a user are redirected to the contacts: trusted (this machine and --lookup-from), authenticated ' +
-        '(those and users who log in), anyone, off (default: trusted)',
-    ),
-  ],
-  [
-    'lookup.from',
-    new Option(
-      '--lookup-from <address>',
-      'proxy (address or prefix) that may ask where users are, besides this machine; may be repeated',
-    ).argParser(collect),
-  ],
-  [
-    'durability',
-    new Option(
-      '--durability <word>',
-      'durable: on disk before the 200 OK; process: survives a crash of the process only (default: durable)',
-    ),
-  ],
-  [
-    'udp',
-    new Option(
-      '--udp <mode>',
-      "auto: the kernel's batch calls where there are any; dgram: Node's own sockets (default: auto)",
-    ),
-  ],
-  [
-    'tls.cert',
-    new Option('--tls-cert <file>', 'for tls and wss: certificate in PEM, with those that lead up to a known one'),
-  ],
-  ['tls.key', new Option('--tls-key <file>', 'for tls and wss: its private key in PEM')],
-  [
-    'policy.min-expires',
-    new Option('--min-expires <s>', `shorter registrations are answered 423 (default: ${policy.minExpiresS})`),
-  ],
-  [
-    'policy.max-expires',
-    new Option('--max-expires <s>', `longer ones are shortened to this (default: ${policy.maxExpiresS})`),
-  ],
-  [
-    'policy.default-expires',
-    new Option('--default-expires <s>', `granted where none is asked for (default: ${policy.defaultExpiresS})`),
-  ],
-  [
-    'policy.expires-jitter',
-    new Option(
-      '--expires-jitter <percent>',
-      `granted intervals are shortened at random by up to this, so that phones do not refresh in step (default: ${policy.expiresJitterPercent})`,
-    ),
-  ],
-  [
-    'admin.listen',
-    new Option(
-      '--admin <http:HOST:PORT>',
-      'admin API, metrics, health and dashboard, e.g. http:127.0.0.1:8060; off loopback they need the token of the ' +
-        'data directory (default: none)',
-    ),
-  ],
-  ['log-level', new Option('--log-level <level>', 'trace, debug, info, warn, error, silent (default: info)')],
-];
-
-function flagSource(options: Readonly<Record<string, unknown>>): ConfigSource {
-  const values: Record<string, unknown> = {};
-  for (const [key, option] of FLAGS) {
-    const value = options[option.attributeName()];
-    if (value === undefined) continue;
-    const [section, inner] = key.split('.');
-    if (inner === undefined) values[section] = value;
-    else values[section] = { ...(values[section] as object | undefined), [inner]: value };
-  }
-  return {
-    values,
-    where: (path) => ({
-      name: flagOf(path.filter((part) => typeof part !== 'number').join('.')) ?? path.join('.'),
-      order: 0,
-    }),
-    spell: (key, value) => {
-      const flag = flagOf(key);
-      if (flag === undefined) return spellAsFile(key, value);
-      return value === undefined || value === 'true' ? flag : `${flag} ${value}`;
-    },
-  };
-}
-
-function flagOf(key: string): string | undefined {
-  return FLAGS.find(([name]) => name === key)?.[1].long ?? undefined;
-}
-
-/** The configuration file, where one is named, and the flags, which win. */
-function sourcesOf(options: Readonly<Record<string, unknown>>): ConfigSource[] {
-  const file = options.config as string | undefined;
-  return file === undefined ? [flagSource(options)] : [readConfigFile(file), flagSource(options)];
-}
-
-async function runServe(options: Readonly<Record<string, unknown>>): Promise<void> {
-  try {
-    const read = () => createConfig(sourcesOf(options), { files: true });
-    process.exitCode = await serve(read(), options.config === undefined ? undefined : read);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    printProblems(error);
-    process.exitCode = EXIT_USAGE;
-  }
-}
 
 function program(): Command {
   const root = new Command('aorta');
@@ -184,16 +25,10 @@ function program(): Command {
     .description('A SIP registrar and location service.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', SERVE_EXAMPLES)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'aorta: ')) })
     .exitOverride();
-  const serveCommand = root
-    .command('serve')
-    .copyInheritedSettings(root)
-    .description('run the registrar until SIGTERM or SIGINT')
-    .option('--config <file>', 'configuration in YAML; flags win over it');
-  for (const [, option] of FLAGS) serveCommand.addOption(option);
-  serveCommand.allowExcessArguments(false).addHelpText('after', EXAMPLES).action(runServe);
+  addServeCommand(root);
   addUserCommand(root);
   addLocationCommand(root);
   addBackupCommands(root);
@@ -209,8 +44,10 @@ function program(): Command {
   return root;
 }
 
+const words = process.argv.slice(2);
+if (words[0] !== 'serve') endWithReader(); // phones stay when nobody reads the log any more
 try {
-  await program().parseAsync(translateSpelling(process.argv.slice(2)), { from: 'user' });
+  await program().parseAsync(translateSpelling(words), { from: 'user' });
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;

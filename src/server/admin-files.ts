@@ -1,6 +1,6 @@
 // What the admin listener leaves in the data directory for those who may read it: its token, and while it runs its URL.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** For Prometheus (`credentials_file`), curl and the command line: one line, readable by the owner only. */
@@ -14,6 +14,15 @@ export function readToken(data: string): string | undefined {
 
 export function writeUrl(data: string, url: string): void {
   writeFileSync(join(data, URL_FILE), `${url}\n`);
+}
+
+/** Header of a request that is for the server of one data directory, whose ID it holds. */
+export const DIRECTORY_HEADER = 'aorta-directory';
+
+/** Tells a directory from every copy of it. Throws the system's error. */
+export function directoryId(data: string): string {
+  const { dev, ino } = statSync(data, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 export function removeUrl(data: string): void {

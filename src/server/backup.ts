@@ -25,13 +25,14 @@ import { openUserDatabase, userDirectory } from '../shard/user-environment.ts';
 import { shardDirectories, syncTree } from './binding-folders.ts';
 import { bindingsIn, openDataDirectory } from './data-directory.ts';
 import { DATA_FORMAT, META_FILE } from './directory-meta.ts';
+import { giveToOwner } from './owner.ts';
 import type { Progress } from './progress.ts';
 
 const CHUNK_BYTES = 1 << 20;
 /** A checkpoint or a dropped generation in between: the next look is at a quieter moment. */
 const TRIES = 100;
 /** Files of the top that are of this run of the server, or nobody's. */
-const LEFT_OUT = /^(lock|.*\.lock|.*\.url|.*\.new|.*\.damaged|aorta\.json(\.copy)?)$/;
+const OF_THIS_RUN = /^(lock|.*\.lock|.*\.url|.*\.new|.*\.damaged|admin-url|admin-token)$/;
 
 /** What keeps a backup or a restore from being made; the message says what to do. */
 export class BackupError extends Error {
@@ -97,7 +98,8 @@ export function restore(backup: string, data: string): RestoreReport {
     throw new BackupError(`${from} is no backup, or one that was broken off: ${META_FILE} is missing`);
   knownBindings(from);
   demandEmpty(target);
-  cpSync(from, target, { recursive: true, preserveTimestamps: true });
+  const top = (path: string) => (dirname(path) === from ? basename(path) : '');
+  cpSync(from, target, { recursive: true, preserveTimestamps: true, filter: (path) => !OF_THIS_RUN.test(top(path)) });
   syncTree(target);
   const directory = openDataDirectory(target, { shards: 1, anyShards: true });
   try {
@@ -111,6 +113,7 @@ export function restore(backup: string, data: string): RestoreReport {
     return counts;
   } finally {
     directory.close();
+    giveToOwner(target);
   }
 }
 
@@ -184,7 +187,7 @@ function copyOut({ fd, length }: OpenFile, to: string, copied: (bytes: number) =
 function copyTop(from: string, to: string): number {
   let bytes = 0;
   for (const entry of readdirSync(from, { withFileTypes: true })) {
-    if (!entry.isFile() || LEFT_OUT.test(entry.name)) continue;
+    if (!entry.isFile() || OF_THIS_RUN.test(entry.name) || entry.name.startsWith(META_FILE)) continue;
     const content = readFileSync(join(from, entry.name));
     writeFileSync(join(to, entry.name), content, { mode: 0o600 });
     bytes += content.length;
@@ -205,5 +208,6 @@ async function copyUsers(from: string, to: string): Promise<number> {
     return statSync(file).size;
   } finally {
     await users.close();
+    giveToOwner(userDirectory(from)); // the file of locks, where nobody has opened it before
   }
 }

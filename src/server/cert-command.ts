@@ -4,10 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { selfSigned } from './self-signed.ts';
+import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 const DAYS_MAX = 3650;
 
 const EXAMPLES = `
@@ -44,7 +42,8 @@ export function addCertCommand(root: Command): void {
     .action(make);
 }
 
-function make(options: Options): void {
+async function make(options: Options): Promise<void> {
+  const { selfSigned } = await import('./self-signed.ts');
   const names = options.domain ?? ['localhost', '127.0.0.1', '::1'];
   const wrong = names.find((name) => isIP(name) === 0 && !/^[a-z0-9_]([a-z0-9_.-]{0,252})$/i.test(name));
   if (wrong !== undefined) return fail(`--domain: expected a domain or an IP address, got "${wrong}"`, EXIT_USAGE);

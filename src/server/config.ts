@@ -1,7 +1,6 @@
 // The configuration: its fields, defaults, ranges, and the one way from raw values (file and flags) to a checked Config.
 // Where the values come from, and how a place in a file is named, is config-file.ts and cli.ts.
 
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../registrar/abuse-policy.ts';
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
@@ -20,6 +19,7 @@ import { type AuthConfig, authSchema, DEFAULT_AUTH, fillAuth } from './auth-conf
 import { configFaults, fileFaults } from './config-faults.ts';
 import { ConfigProblems, type ConfigSource, type Fault, type Place, spellAsFile } from './config-problem.ts';
 import { bytes, choice, integer, listOf, milliseconds, seconds, section, text, yesOrNo } from './config-values.ts';
+import { DEFAULT_DATA, DEFAULT_EXPIRES_JITTER, DEFAULT_LISTEN, SHARDS_MAX } from './defaults.ts';
 import { DEFAULT_DRAIN, type DrainConfig, drainSchema, fillDrain } from './drain-config.ts';
 import { fillHep, type HepConfig, hepSchema } from './hep-config.ts';
 import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home-config.ts';
@@ -71,17 +71,9 @@ export interface Config {
   readonly tls?: TlsFiles;
 }
 
-const SHARDS_MAX = 64;
-
-/** Shard threads for a new data directory where none are asked for: one per core. */
-export const DEFAULT_SHARDS = Math.min(SHARDS_MAX, availableParallelism());
-
 export const DEFAULT_CONFIG: Config = {
-  listen: [
-    { transport: 'udp', host: '127.0.0.1', port: 5060 },
-    { transport: 'tcp', host: '127.0.0.1', port: 5060 },
-  ],
-  data: './data',
+  listen: DEFAULT_LISTEN,
+  data: DEFAULT_DATA,
   auth: DEFAULT_AUTH,
   abuse: DEFAULT_ABUSE_POLICY,
   allowUnauthenticated: false,
@@ -91,8 +83,7 @@ export const DEFAULT_CONFIG: Config = {
   lookupHttp: [],
   drain: DEFAULT_DRAIN,
   logLevel: 'info',
-  // A server whose phones all refresh in the same minute has built its own storm.
-  policy: { ...DEFAULT_POLICY, expiresJitterPercent: 10 },
+  policy: { ...DEFAULT_POLICY, expiresJitterPercent: DEFAULT_EXPIRES_JITTER },
   streams: DEFAULT_STREAM_POLICY,
   webSocket: fillWebSocket({}, false),
 };

@@ -6,6 +6,7 @@ import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { removeUrl } from './admin-files.ts';
 import {
   begin,
   finish,
@@ -18,6 +19,7 @@ import {
 } from './binding-folders.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
 import { DATA_FORMAT, META_FILE, type Meta, metaFile, readMeta, writeMeta } from './directory-meta.ts';
+import { foreignFile } from './owner.ts';
 
 const LOCK_FILE = 'lock';
 const LOCK_EX_NB = 2 | 4; // the same on Linux and macOS
@@ -65,8 +67,11 @@ export interface DataDirectoryOptions {
  */
 export function openDataDirectory(path: string, options: DataDirectoryOptions): DataDirectory {
   const directory = resolve(path);
+  const foreign = foreignFile(directory);
+  if (foreign !== undefined) throw new DataDirectoryError('unwritable', foreign);
   const lock = lockDirectory(directory);
   try {
+    removeUrl(directory); // of an earlier life
     const found = readMeta(directory) ?? { content: createMeta(directory, options.shards), sealed: true };
     const { content: meta, problem } = found;
     clearLeftovers(directory, meta);

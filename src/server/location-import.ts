@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import type { MessageSource } from './message-source.ts';
 import type { TableRow } from './table-rows.ts';
 
-const PERMANENT = 'permanent: add it as a static binding';
+const PERMANENT: LeftOut = { rule: 'permanent: add it as a static binding' };
 /** Kamailio's db_sqlite keeps dates as Julian days, in UTC. */
 const JULIAN_1970 = 2_440_587.5;
 const TOKEN = /^[^\s<>",;]+$/;
@@ -26,8 +26,13 @@ export interface ImportedBinding {
   readonly aor: string;
 }
 
-/** What the row says, or why there is no binding in it. @param sequence differs between rows */
-export function bindingOf(row: TableRow, sequence: number, context: ImportContext): ImportedBinding | string {
+/** A row that is sound and is left out by rule. */
+export interface LeftOut {
+  readonly rule: string;
+}
+
+/** What the row says, or why there is no binding in it: a text is a fault of the row. @param sequence differs between rows */
+export function bindingOf(row: TableRow, sequence: number, context: ImportContext): ImportedBinding | LeftOut | string {
   if (row.broken !== undefined) return row.broken;
   const { fields } = row;
   const aor = aorOf(fields, context.domain);
@@ -36,9 +41,9 @@ export function bindingOf(row: TableRow, sequence: number, context: ImportContex
   if (contact === undefined) return 'no contact';
   if (!/^sips?:[^\s<>"]+$/i.test(contact)) return `the contact is no SIP URI: ${contact}`;
   const seconds = secondsLeft(fields, context);
-  if (typeof seconds === 'string') return seconds;
+  if (typeof seconds !== 'number') return seconds;
   const source = sourceOf(fields, contact);
-  if (typeof source === 'string') return source;
+  if (typeof source === 'string' || 'rule' in source) return source;
   return { aor, source, message: registerOf(fields, aor, contact, seconds, sequence, source) };
 }
 
@@ -55,12 +60,16 @@ function aorOf(fields: ReadonlyMap<string, string>, defaultDomain: string | unde
 }
 
 /** Seconds that are left of the binding, or why it has none. */
-function secondsLeft(fields: ReadonlyMap<string, string>, { now, zoneMinutes }: ImportContext): number | string {
+function secondsLeft(
+  fields: ReadonlyMap<string, string>,
+  { now, zoneMinutes }: ImportContext,
+): number | LeftOut | string {
   const left = fields.get('expires_in');
   if (left !== undefined) {
     if (left === 'permanent') return PERMANENT;
-    if (left === 'deleted' || left === 'expired') return `already ${left}`;
-    return Number(left) > 0 ? Number(left) : `no time left (${left})`;
+    if (left === 'deleted' || left === 'expired') return { rule: `already ${left}` };
+    if (Number(left) > 0) return Number(left);
+    return Number.isNaN(Number(left)) ? `expires is no number of seconds: ${left}` : { rule: `no time left (${left})` };
   }
   const expires = fields.get('expires') ?? '';
   if (expires === '0' || /^0000-00-00/.test(expires)) return PERMANENT; // a number, and what MySQL makes of none
@@ -74,17 +83,17 @@ function secondsLeft(fields: ReadonlyMap<string, string>, { now, zoneMinutes }: 
   }
   if (at === 0) return PERMANENT; // 0 again, written as a date
   const seconds = Math.floor((at - now) / 1000);
-  return seconds > 0 ? seconds : 'expired';
+  return seconds > 0 ? seconds : { rule: 'expired' };
 }
 
 /** Where the binding's requests came from: the received URI, else the contact itself. */
-function sourceOf(fields: ReadonlyMap<string, string>, contact: string): MessageSource | string {
+function sourceOf(fields: ReadonlyMap<string, string>, contact: string): MessageSource | LeftOut | string {
   const received = fields.get('received');
   const uri = received ?? contact;
   const transport = /;transport=(\w+)/i.exec(uri)?.[1].toLowerCase() ?? 'udp';
   // A connection does not move: its phone must register anew, unless a proxy in the Path holds it.
   if (transport !== 'udp' && fields.get('path') === undefined)
-    return `over ${transport}, and the connection stays where it was: the phone registers anew by itself`;
+    return { rule: `over ${transport}, and the connection stays where it was: the phone registers anew by itself` };
   const host = /^sips?:(?:[^@]*@)?(\[[0-9a-f:.]+\]|[^:;?>]+)(?::(\d+))?/i.exec(uri);
   const address = host?.[1].replace(/^\[|\]$/g, '') ?? '';
   if (received !== undefined && isIP(address) === 0) return `received names no IP address: ${received}`;

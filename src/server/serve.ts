@@ -6,6 +6,7 @@ import { takeInheritedSockets } from '../transport/inherited-sockets.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './config-problem.ts';
 import { DataDirectoryError } from './directory-error.ts';
+import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
 import { formatListenAddress, hostPort } from './listen-address.ts';
 import { shardsLive } from './liveness.ts';
 import { createLog, type Log } from './log.ts';
@@ -13,10 +14,6 @@ import { showProgress } from './progress.ts';
 import { firstPhone, type Server, startServer } from './server.ts';
 import { describer, type StatusLine, startStatusLine, total } from './status-line.ts';
 import { openSystemd, type Systemd } from './systemd.ts';
-
-export const EXIT_OK = 0;
-const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
 
 const LONG_START_MS = 3000;
 
@@ -42,7 +39,7 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
     server = await tellingSystemd(startServer(config, log, hooks, reread, progress.report), systemd);
   } catch (error) {
     progress.end();
-    return startFailed(error, log);
+    return startFailed(error);
   }
   progress.end();
   for (const address of server.listen) process.stdout.write(`listening ${address.transport} ${hostPort(address)}\n`);
@@ -119,16 +116,16 @@ function systemdOrNot(log: Log): Systemd | undefined {
   return undefined;
 }
 
-/** One line that names the thing that failed; the stack only where the error is not one that was foreseen. */
-function startFailed(error: unknown, log: Log): number {
+/** One line that names the thing that failed; where it stands in the code only where it is an error that nobody foresaw. */
+function startFailed(error: unknown): number {
   if (error instanceof ConfigError) {
     printProblems(error);
     return EXIT_USAGE;
   }
-  const { message, code } = error as NodeJS.ErrnoException;
+  const { message, code, cause, stack = '' } = error as NodeJS.ErrnoException;
   process.stderr.write(`aorta: ${message}\n`);
-  const foreseen = error instanceof DataDirectoryError || code !== undefined;
-  if (!foreseen) log('error', 'start failed', { err: error });
+  const foreseen = error instanceof DataDirectoryError || code !== undefined || cause !== undefined;
+  if (!foreseen) process.stderr.write(`${stack.slice(stack.indexOf('\n    at ') + 1)}\n`);
   return EXIT_FAILED;
 }
 

@@ -1,8 +1,9 @@
 // Rows of a table from files: CSV with a header row, or SQL as mysqldump, sqlite3 .dump and pg_dump --inserts write it.
 // A row is a list of fields by column name and the place it stands at; what the columns mean is the importers' business.
 
-import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
+import { type InputFile, RowsError } from './input-file.ts';
 
 export interface TableRow {
   /** Line in the file, from 1. */
@@ -11,11 +12,6 @@ export interface TableRow {
   readonly fields: ReadonlyMap<string, string>;
   /** Why the row cannot be read. */
   readonly broken?: string;
-}
-
-/** The file cannot be read as what it is said to be. The message names the line. */
-export class RowsError extends Error {
-  override readonly name = 'RowsError';
 }
 
 const HEAD_BYTES = 64 << 10;
@@ -31,21 +27,14 @@ export interface TableKind {
 
 /** Rows of a file. @param progress is told the bytes read so far */
 export async function* readTableRows(
-  file: string,
+  file: InputFile,
   kind: TableKind,
   progress: (bytes: number) => void,
 ): AsyncGenerator<TableRow> {
-  const head = await headOf(file);
-  const stream = createReadStream(file, { encoding: 'utf8' });
-  stream.on('data', () => progress(stream.bytesRead));
-  if (looksLikeSql(head)) yield* sqlRows(stream, kind.table);
-  else yield* csvRows(stream, head, kind);
-}
-
-async function headOf(file: string): Promise<string> {
-  let head = '';
-  for await (const chunk of createReadStream(file, { encoding: 'utf8', end: HEAD_BYTES })) head += chunk;
-  return head.replace(/^\ufeff/, '');
+  const head = await file.head(HEAD_BYTES);
+  const text = file.text(progress);
+  if (looksLikeSql(head)) yield* sqlRows(text, kind.table);
+  else yield* csvRows(text, head, kind);
 }
 
 function looksLikeSql(head: string): boolean {
@@ -70,10 +59,11 @@ function csvReason(code: string | undefined): string {
   }
 }
 
-async function* csvRows(stream: NodeJS.ReadableStream, head: string, kind: TableKind): AsyncGenerator<TableRow> {
+async function* csvRows(text: AsyncIterable<string>, head: string, kind: TableKind): AsyncGenerator<TableRow> {
   const first = head.split(/\r?\n/, 1)[0];
   const delimiter = [';', '\t'].find((mark) => first.includes(mark) && !first.includes(',')) ?? ',';
   const broken: TableRow[] = [];
+  const stream = Readable.from(text);
   const parser = stream.pipe(
     parse({
       bom: true,

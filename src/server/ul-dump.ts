@@ -1,8 +1,9 @@
 // Bindings as `kamcmd ul.dump` prints them: nested blocks of "Name: value" lines. Read into rows like those of the table
 // `location`, so that one importer takes both.
 
-import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import type { InputFile } from './input-file.ts';
 import type { TableRow } from './table-rows.ts';
 
 /** Names in the dump, and the columns of the table that say the same. */
@@ -29,15 +30,14 @@ export function looksLikeUlDump(head: string): boolean {
 }
 
 /** One row per contact. @param progress is told the bytes read so far */
-export async function* readUlDump(file: string, progress: (bytes: number) => void): AsyncGenerator<TableRow> {
-  const stream = createReadStream(file, { encoding: 'utf8' });
+export async function* readUlDump(file: InputFile, progress: (bytes: number) => void): AsyncGenerator<TableRow> {
+  const stream = Readable.from(file.text(progress));
   let line = 0;
   let aor = '';
   let contact: Map<string, string> | undefined;
   let contactLine = 0;
   for await (const text of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
     line++;
-    if (line % 1000 === 0) progress(stream.bytesRead);
     const trimmed = text.trim();
     if (trimmed === '}' && contact !== undefined) {
       yield { line: contactLine, fields: contact };

@@ -3,6 +3,7 @@
 
 import { HA1_KINDS } from '../shard/user-record.ts';
 import { type Ha1Set, ha1sOf, md5Ha1, parseHa1 } from './ha1.ts';
+import type { InputFile } from './input-file.ts';
 import { readTableRows, type TableRow } from './table-rows.ts';
 import { checkUserName, parseAor } from './user-name.ts';
 import type { UserStore } from './user-store.ts';
@@ -44,9 +45,10 @@ interface ImportUser {
 }
 
 /** Puts every sound row of the file into the store. Throws a RowsError where the file is no list of users at all. */
-export async function importUsers(store: UserStore, file: string, options: ImportOptions): Promise<ImportReport> {
+export async function importUsers(store: UserStore, file: InputFile, options: ImportOptions): Promise<ImportReport> {
   const report: ImportReport = { added: 0, replaced: 0, skipped: 0, reasons: [] };
   let batch: ImportUser[] = [];
+  const lines = new Map<string, number>();
   let bytes = 0;
   const flush = () => {
     const counts = store.put(batch, 'any');
@@ -58,7 +60,7 @@ export async function importUsers(store: UserStore, file: string, options: Impor
   for await (const row of readTableRows(file, SUBSCRIBERS, (read) => {
     bytes = read;
   })) {
-    const user = userOf(row, options.domain);
+    const user = once(userOf(row, options.domain), row.line, lines);
     if (typeof user !== 'string') batch.push(user);
     else {
       report.skipped++;
@@ -68,6 +70,16 @@ export async function importUsers(store: UserStore, file: string, options: Impor
   }
   if (batch.length > 0) flush();
   return report;
+}
+
+/** Of two rows about one user nobody can say which is meant. */
+function once(user: ImportUser | string, line: number, lines: Map<string, number>): ImportUser | string {
+  if (typeof user === 'string') return user;
+  const name = `${user.name}@${user.realm}`;
+  const first = lines.get(name);
+  if (first !== undefined) return `${name} stands in line ${first} already, which counts`;
+  lines.set(name, line);
+  return user;
 }
 
 /** The user of a row, or why there is none. No reason holds a password or an HA1. */

@@ -1,6 +1,6 @@
 // aorta backup beside a server that goes on registering, and aorta restore: whatever was answered before the backup began is in it.
 
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
@@ -20,7 +20,7 @@ beforeAll(async () => {
   aorta = await Aorta.start({
     data,
     shards: 2,
-    flags: ['--config', configFile('limits: { checkpoint-bytes: 65536 }')],
+    flags: ['--config', configFile('limits: { checkpoint-bytes: 65536 }'), '--admin', 'http:127.0.0.1:0'],
   });
   load = new Load({ port: aorta.port, aors: AORS, window: 64, rounds: 1_000_000, interval: () => 3600 });
   await load.open();
@@ -48,6 +48,11 @@ describe('aorta backup', () => {
     expect(load.refused).toEqual([]);
     for (const name of ['aorta.json', 'users/data.mdb']) expect(statSync(join(backup, name)).mode & 0o77, name).toBe(0);
 
+    for (const name of ['admin-url', 'admin-token']) {
+      expect(existsSync(join(aorta.data, name)), name).toBe(true);
+      expect(existsSync(join(backup, name)), name).toBe(false);
+    }
+
     const data = join(temporaryDirectory(), 'restored');
     const restored = await command('restore', backup, '--data', data);
     expect(restored.stdout).toBe(`restored ${AORS} bindings of ${AORS} addresses into ${data}\n`);
@@ -56,6 +61,40 @@ describe('aorta backup', () => {
     expect(seen.filter(({ remaining }) => remaining === undefined)).toEqual([]);
     expect((await command('user', 'ls', '--data', data)).stdout).toContain('alice@example.com');
     await again.stop();
+  });
+
+  it('commands no server, nor does any other copy of a directory, nor one that is not there', async () => {
+    const commands = [
+      ['ul', 'rm', 'user0@example.com'],
+      ['drain'],
+      ['ul', 'flush'],
+      ['top', '--count', '1'],
+      ['trace', 'on', '192.0.2.1'],
+      ['config'],
+    ];
+    const copy = join(temporaryDirectory(), 'cp');
+    cpSync(aorta.data, copy, { recursive: true });
+    expect(existsSync(join(copy, 'admin-url'))).toBe(true);
+    for (const args of commands) {
+      for (const data of [copy, backup]) {
+        const done = await command(...args, '--data', data);
+        expect([done.exit.code, done.stderr]).toEqual([
+          1,
+          expect.stringMatching(new RegExp(`^aorta: no server holds ${data} `)),
+        ]);
+      }
+      const typo = await command(...args, '--data', `${aorta.data}x`);
+      expect([typo.exit.code, typo.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^aorta: there is no data directory .*x: /),
+      ]);
+    }
+    expect((await command('ul', 'flush', '--data', aorta.data)).exit.code).toBe(0);
+    // What a crash has left is no server either, even where another one has its address by now.
+    writeFileSync(join(copy, 'admin-url'), 'http://127.0.0.1:9\n');
+    expect((await command('drain', '--data', copy)).stderr).toMatch(
+      /no server holds .*nothing answers at http:\/\/127\.0\.0\.1:9/,
+    );
   });
 
   it('overwrites nothing, and a broken one is not taken for whole', async () => {

@@ -93,8 +93,9 @@ describe.skipIf(peerMissing('kamailio') || peerMissing('sqlite3'))('from Kamaili
       const first = await importFile(files[kind], data, '--shards', '2');
       expect(first.stdout, first.stderr).toMatch(/^imported 3, skipped 1 /);
       expect(first.stderr).toMatch(/:\d+: skipped: over tcp, and the connection stays where it was/);
-      expect(first.exit.code).toBe(1);
-      const second = await importFile(files[kind], data);
+      expect(first.exit.code, 'left out by rule').toBe(0);
+      const second = await importFile(files[kind], data, '--strict');
+      expect(second.exit.code).toBe(1);
       expect(second.stdout).toMatch(/^imported 0, skipped 4 /);
       expect(second.stderr).toContain('there already');
 
@@ -226,7 +227,10 @@ describe('from OpenSIPS', () => {
     const file = join(data, 'location.csv');
     writeFileSync(file, `${rows.join('\n')}\n`);
     const done = await importFile(file, data);
-    expect(done.stdout, done.stderr).toMatch(/^imported 2, skipped 8 /);
+    expect(done.stdout, done.stderr).toMatch(
+      /^imported 2, skipped 8 \(5 by rule\) in .*\nby domain: example\.com 2\n$/,
+    );
+    expect(done.exit.code, 'rows that make no sense').toBe(1);
     const reasons = done.stderr.split('\n');
     for (const reason of ['expired', 'no domain', 'the contact is no SIP URI', 'no address-of-record']) {
       expect(reasons.filter((line) => line.includes(reason)).length, reason).toBe(1);
@@ -236,6 +240,32 @@ describe('from OpenSIPS', () => {
     expect((await contactsOf(aorta, 'alice@example.com')).join()).toContain('<sip:alice@10.0.0.5:5060>');
     expect((await contactsOf(aorta, 'bob@example.com')).join()).toMatch(/<sip:bob@10.0.0.6>.*q=0.7/);
     await aorta.stop();
+  });
+
+  it('takes no byte for another character: bad UTF-8 is refused whole, with its line, and read where it is named', async () => {
+    const data = temporaryDirectory();
+    const file = join(data, 'latin1.csv');
+    writeFileSync(
+      file,
+      Buffer.from(
+        `${rows.slice(0, 2).join('\n')}\n8,zo\u00eb,example.com,sip:zoe@10.0.0.9,,,${inAnHour},,h@x,1,Caf\u00e9,\n`,
+        'latin1',
+      ),
+    );
+    const refused = await importFile(file, data);
+    expect([refused.exit.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^aorta: line 3: byte 0xeb is not UTF-8, so nothing was taken: .*--encoding latin1/),
+    ]);
+    expect(existsSync(join(data, 'aorta.json'))).toBe(false);
+    expect((await importFile(file, data, '--encoding', 'latin-one')).exit.code).toBe(2);
+    expect((await importFile(file, data, '--encoding', 'latin1')).stdout).toMatch(/^imported 2, skipped 0 /);
+    const aorta = await Aorta.start({ data });
+    expect((await contactsOf(aorta, 'zo%C3%AB@example.com')).join()).toContain('<sip:zoe@10.0.0.9>');
+    await aorta.stop();
+    const marked = join(data, 'utf16.csv');
+    writeFileSync(marked, Buffer.from(`\ufeff${rows.slice(0, 2).join('\n')}\n`, 'utf16le'));
+    expect((await importFile(marked, temporaryDirectory())).stdout).toMatch(/^imported 1, skipped 0 /);
   });
 
   it('says what a file is not', async () => {

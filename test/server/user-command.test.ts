@@ -30,6 +30,44 @@ function bytesOf(directory: string): Buffer {
   );
 }
 
+describe('a file of users', () => {
+  it('tells of a user that stands twice in one file, and takes the first', async () => {
+    const data = temporaryDirectory();
+    const file = join(data, 'users.csv');
+    writeFileSync(file, 'username,domain,password\nalice,example.com,one\nbob,example.com,x\nalice,Example.com,two\n');
+    const done = await user(data, ['import', file]);
+    expect([done.exit.code, done.stderr]).toEqual([
+      1,
+      `${file}:4: skipped: alice@example.com stands in line 2 already, which counts\n`,
+    ]);
+    expect((await user(data, ['export'])).stdout).toContain(md5('alice:example.com:one'));
+  });
+
+  it('refuses bytes that are no UTF-8 with their line, and reads the encoding that is named', async () => {
+    const data = temporaryDirectory();
+    const file = join(data, 'users.csv');
+    writeFileSync(
+      file,
+      Buffer.from('username;domain;password\nalice;example.com;x\nm\u00fcller;example.com;gr\u00fcn\n', 'latin1'),
+    );
+    const refused = await user(data, ['import', file]);
+    expect([refused.exit.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^aorta: line 3: byte 0xfc is not UTF-8/),
+    ]);
+    expect((await user(data, ['ls'])).stdout).toBe('');
+    const wrong = await user(data, ['import', file, '--encoding', 'latin']);
+    expect([wrong.exit.code, wrong.stderr]).toEqual([2, expect.stringContaining('did you mean "latin1"?')]);
+    expect((await user(data, ['import', file, '--encoding', 'latin1'])).exit.code).toBe(0);
+    expect(Buffer.from((await user(data, ['export'])).stdout, 'latin1').toString()).toContain(
+      `m\u00fcller,example.com,${md5('m\u00fcller:example.com:gr\u00fcn')}`,
+    );
+    // A character on the border between two pieces that are read is whole.
+    writeFileSync(file, `username,domain,password\n${'# \u20ac,example.com,x\n'.repeat(8000)}`);
+    expect((await user(data, ['import', file])).stderr).not.toContain('UTF-8');
+  });
+});
+
 describe('aorta user', () => {
   it('prints help with every verb and with examples', async () => {
     const { stdout, exit } = await user('.', ['--help']);

@@ -192,7 +192,7 @@ class RunningAdmin implements AdminServer {
 
   private addApi(): void {
     const { target, health, journal } = this;
-    const routes = new Routes(this.http);
+    const routes = new Routes(this.http, target.data);
     const locations = () => this.openLocations();
     addServerRoutes(routes, {
       config: () => target.config,

@@ -2,6 +2,7 @@
 // document. What a route does is its handler's.
 
 import { z } from 'zod';
+import { DIRECTORY_HEADER, directoryId } from '../admin-files.ts';
 import { type HttpAnswer, type HttpRequest, type HttpServer, TAKEN } from '../http-server.ts';
 import { Problem } from '../problem.ts';
 
@@ -37,9 +38,14 @@ const NOTHING = z.strictObject({});
 export class Routes {
   readonly all: AnyRoute[] = [];
   private readonly server: HttpServer;
+  private readonly data: string;
+  private readonly directory: string;
 
-  constructor(server: HttpServer) {
+  /** @param data the directory that the server holds */
+  constructor(server: HttpServer, data: string) {
     this.server = server;
+    this.data = data;
+    this.directory = directoryId(data);
   }
 
   add<P extends z.ZodType = typeof NOTHING, Q extends z.ZodType = typeof NOTHING, B extends z.ZodType = z.ZodUndefined>(
@@ -48,6 +54,7 @@ export class Routes {
     this.all.push(route);
     const { params, query, body, status, streams } = route;
     this.server.route(route.method, route.path, async (http): Promise<HttpAnswer | typeof TAKEN> => {
+      this.demandMeant(http);
       const result = await route.handle({
         params: checked('path', params ?? NOTHING, http.params) as z.output<P>,
         query: checked('query', query ?? NOTHING, http.query) as z.output<Q>,
@@ -57,6 +64,13 @@ export class Routes {
       if (result === TAKEN) return TAKEN;
       return { body: result, ...(status !== undefined && { status }), ...(streams !== undefined && { type: streams }) };
     });
+  }
+
+  /** A command that names a data directory is not for the server of another one, such as the one that it was copied from. */
+  private demandMeant({ raw }: HttpRequest): void {
+    const wanted = raw.headers[DIRECTORY_HEADER];
+    if (wanted !== undefined && wanted !== this.directory)
+      throw new Problem(421, 'another_directory', `this server holds ${this.data}`);
   }
 }
 

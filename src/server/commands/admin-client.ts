@@ -1,64 +1,50 @@
 // The admin API as the command line asks it: where the server is, the token, requests, and errors that say what to do.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { readToken, readUrl } from '../admin-files.ts';
-import { DEFAULT_CONFIG } from '../config.ts';
+import { DIRECTORY_HEADER, directoryId, readToken, readUrl } from '../admin-files.ts';
+import { DEFAULT_DATA } from '../defaults.ts';
+import { CommandError } from './command-action.ts';
 
-const DEFAULT_URL = 'http://127.0.0.1:8060';
+const EXAMPLE_URL = 'http://127.0.0.1:8060';
 
 export interface AdminOptions {
   readonly admin?: string;
-  readonly data: string;
+  readonly data?: string;
   readonly tokenFile?: string;
   readonly json?: boolean;
-}
-
-/** What went wrong, in words for whoever typed the command. */
-export class CommandError extends Error {
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode = 1) {
-    super(message);
-    this.exitCode = exitCode;
-  }
 }
 
 /** Adds the options that say which server is meant. */
 export function withAdminOptions(command: Command): Command {
   return command
-    .option('--admin <url>', `admin listener of the server (default: that of the data directory, else ${DEFAULT_URL})`)
-    .option('--data <dir>', 'data directory of the server: knows its address and token', DEFAULT_CONFIG.data)
+    .option(
+      '--data <dir>',
+      `data directory of the server, which knows its address and token (default: ${DEFAULT_DATA})`,
+    )
+    .option('--admin <url>', 'admin listener of the server, instead of a data directory')
     .option('--token-file <file>', 'holds the token (default: admin-token of the data directory)')
     .option('--json', 'JSON for programs');
 }
 
-/** Runs what a command does; prints what it throws, and sets the exit code. */
-export function reported<A extends unknown[]>(action: (...args: A) => Promise<void>): (...args: A) => Promise<void> {
-  return async (...args) => {
-    try {
-      await action(...args);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
-      if (!(error instanceof CommandError)) throw error;
-      process.stderr.write(`aorta: ${error.message}\n`);
-      process.exitCode = error.exitCode;
-    }
-  };
-}
-
 export class AdminClient {
   readonly url: string;
+  /** The directory whose server is meant; undefined where it was named by its URL. */
+  private readonly data: string | undefined;
   private readonly headers: Record<string, string>;
 
   constructor(options: AdminOptions) {
-    this.url = (options.admin ?? readUrl(options.data) ?? DEFAULT_URL)
-      .replace(/^(https?):(?!\/\/)/, '$1://')
-      .replace(/\/$/, '');
-    if (!URL.canParse(this.url))
-      throw new CommandError(`--admin: "${options.admin}" is no URL such as ${DEFAULT_URL}`, 2);
-    const token = options.tokenFile === undefined ? readToken(options.data) : tokenOf(options.tokenFile);
-    this.headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const { admin, tokenFile } = options;
+    // A token is not for whatever server somebody names.
+    const data = options.data ?? (admin === undefined ? DEFAULT_DATA : undefined);
+    this.data = admin === undefined ? data : undefined;
+    this.url = (admin ?? urlOf(data)).replace(/^(https?):(?!\/\/)/, '$1://').replace(/\/$/, '');
+    if (!URL.canParse(this.url)) throw new CommandError(`--admin: "${admin}" is no URL such as ${EXAMPLE_URL}`, 2);
+    const token = tokenFile !== undefined ? tokenOf(tokenFile) : data === undefined ? undefined : readToken(data);
+    this.headers = {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(this.data !== undefined && { [DIRECTORY_HEADER]: directoryId(this.data) }),
+    };
   }
 
   async get<T>(path: string): Promise<T> {
@@ -98,16 +84,34 @@ export class AdminClient {
         throw new CommandError(
           `the certificate of ${this.url} is not trusted (${cause?.code}): name its CA, or itself, in NODE_EXTRA_CA_CERTS=FILE`,
         );
-      throw new CommandError(
-        `cannot reach ${this.url} (${cause?.code ?? cause?.message ?? (error as Error).message}): start the server with ` +
-          '--admin http:127.0.0.1:8060, or name it with --admin or its data directory with --data',
-      );
+      const why = cause?.code ?? cause?.message ?? (error as Error).message;
+      if (this.data !== undefined) throw noServer(this.data, `nothing answers at ${this.url} (${why})`);
+      throw new CommandError(`cannot reach ${this.url} (${why}): start the server with --admin http:HOST:PORT there`);
     }
     if (answer.ok) return answer;
     const problem = (await answer.json().catch(() => ({}))) as { detail?: string };
+    if (answer.status === 421 && this.data !== undefined)
+      throw noServer(this.data, `the one at ${this.url} is another's: ${problem.detail}`);
     const hint = answer.status === 401 ? ' (--data or --token-file names it)' : '';
     throw new CommandError(`${problem.detail ?? `the server answers ${answer.status}`}${hint}`);
   }
+}
+
+/** Where the server of a data directory is. Never that of another one. */
+function urlOf(data = DEFAULT_DATA): string {
+  if (!existsSync(data))
+    throw new CommandError(
+      `there is no data directory ${data}: name the server's with --data, or its URL with --admin`,
+    );
+  const url = readUrl(data);
+  if (url === undefined) throw noServer(data, 'there is none with an admin listener');
+  return url;
+}
+
+function noServer(data: string, why: string): CommandError {
+  return new CommandError(
+    `no server holds ${data} (${why}): start one on it with --admin http:127.0.0.1:8060, or name another with --data or --admin`,
+  );
 }
 
 function tokenOf(file: string): string {

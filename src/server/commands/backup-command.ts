@@ -1,15 +1,15 @@
 // `aorta backup` and `aorta restore`: what they print and the codes they exit with. How a copy is made, backup.ts knows.
 
 import type { Command } from 'commander';
-import { type BackupError, backUp, restore } from '../backup.ts';
-import { DEFAULT_CONFIG } from '../config.ts';
+import type { BackupError } from '../backup.ts';
+import { DEFAULT_DATA } from '../defaults.ts';
+import { EXIT_FAILED } from '../exit-codes.ts';
 import { showProgress } from '../progress.ts';
-
-const EXIT_FAILED = 1;
 
 const BACKUP_EXAMPLES = `
 The server may run meanwhile: the copy is what a crash at that moment would have left, with every registration that was answered before the
-command began. Users, tokens and static bindings are in it, so keep it as safe as the directory itself.
+command began. Users and static bindings are in it, so keep it as safe as the directory itself. The admin listener's URL and token are not: a copy
+commands no server, and its first start makes a token of its own.
 
 Examples:
   aorta backup /var/backups/aorta-monday --data /var/lib/aorta
@@ -34,7 +34,7 @@ export function addBackupCommands(root: Command): void {
     .command('backup <directory>')
     .copyInheritedSettings(root)
     .description('copy the data directory while the server runs')
-    .option('--data <dir>', 'data directory', DEFAULT_CONFIG.data)
+    .option('--data <dir>', 'data directory', DEFAULT_DATA)
     .allowExcessArguments(false)
     .addHelpText('after', BACKUP_EXAMPLES)
     .action((directory: string, { data }: Options) => telling(() => makeBackup(data, directory)));
@@ -42,18 +42,22 @@ export function addBackupCommands(root: Command): void {
     .command('restore <backup>')
     .copyInheritedSettings(root)
     .description('put a backup into a new data directory')
-    .option('--data <dir>', 'data directory', DEFAULT_CONFIG.data)
+    .option('--data <dir>', 'data directory', DEFAULT_DATA)
     .allowExcessArguments(false)
     .addHelpText('after', RESTORE_EXAMPLES)
     .action((backup: string, { data }: Options) =>
       telling(async () => {
+        const { restore } = await import('../backup.ts');
         const { aors, bindings } = restore(backup, data);
         process.stdout.write(`restored ${bindings} bindings of ${aors} addresses into ${data}\n`);
+        const hint = (await import('../owner.ts')).chownHint(data);
+        if (hint !== '') process.stderr.write(`${hint}\n`);
       }),
     );
 }
 
 async function makeBackup(data: string, directory: string): Promise<void> {
+  const { backUp } = await import('../backup.ts');
   const display = showProgress(process.stderr.isTTY ? process.stderr : undefined, () => {});
   try {
     const { shards, bytes } = await backUp(data, directory, display.report);

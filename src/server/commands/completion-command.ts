@@ -1,7 +1,7 @@
 // `aorta completion SHELL`: a script that completes commands, verbs and options, made from the commands there are.
 
 import type { Command } from 'commander';
-import { CommandError, reported } from './admin-client.ts';
+import { CommandError, reported } from './command-action.ts';
 
 const EXAMPLES = `
 Examples:

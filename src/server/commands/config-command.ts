@@ -2,12 +2,9 @@
 // `aorta drain` of a running server.
 
 import type { Command } from 'commander';
-import { stringify } from 'yaml';
-import { type ConfigWishes, createConfig } from '../config.ts';
-import { readConfigFile } from '../config-file.ts';
-import { ConfigError } from '../config-problem.ts';
-import { effectiveConfig } from '../effective-config.ts';
-import { AdminClient, type AdminOptions, CommandError, reported, withAdminOptions } from './admin-client.ts';
+import type { Config, ConfigWishes } from '../config.ts';
+import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
+import { CommandError, reported } from './command-action.ts';
 
 export function addConfigCommands(root: Command): void {
   root
@@ -42,7 +39,7 @@ export function addConfigCommands(root: Command): void {
 }
 
 async function check(file: string): Promise<void> {
-  createConfigOf(file, { files: true });
+  await createConfigOf(file, { files: true });
   process.stdout.write(`${file}: fine\n`);
 }
 
@@ -50,7 +47,8 @@ async function show(file: string | undefined, options: AdminOptions): Promise<vo
   const values =
     file === undefined
       ? await new AdminClient(options).get<object>('/v1/config')
-      : effectiveConfig(createConfigOf(file));
+      : (await import('../effective-config.ts')).effectiveConfig(await createConfigOf(file));
+  const { stringify } = await import('yaml');
   process.stdout.write(options.json ? `${JSON.stringify(values, null, 2)}\n` : stringify(values));
 }
 
@@ -72,7 +70,12 @@ async function drain(options: AdminOptions & { off?: boolean }): Promise<void> {
   process.stdout.write(draining ? 'draining: /readyz says 503; "aorta drain --off" takes it back\n' : 'not draining\n');
 }
 
-function createConfigOf(file: string, wishes: ConfigWishes = {}): ReturnType<typeof createConfig> {
+async function createConfigOf(file: string, wishes: ConfigWishes = {}): Promise<Config> {
+  const [{ createConfig }, { readConfigFile }, { ConfigError }] = await Promise.all([
+    import('../config.ts'),
+    import('../config-file.ts'),
+    import('../config-problem.ts'),
+  ]);
   try {
     return createConfig([readConfigFile(file)], wishes);
   } catch (error) {

@@ -6,11 +6,9 @@ import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { descriptorLimit } from '../../transport/descriptor-limit.ts';
-import { SOCKET_BUFFER_BYTES } from '../../transport/native-udp.ts';
-import { type Config, createConfig, DEFAULT_CONFIG } from '../config.ts';
-import { readConfigFile } from '../config-file.ts';
-import { ConfigError } from '../config-problem.ts';
-import { CommandError, reported } from './admin-client.ts';
+import type { Config } from '../config.ts';
+import { DEFAULT_DATA } from '../defaults.ts';
+import { CommandError, reported } from './command-action.ts';
 import { textTable } from './text-table.ts';
 
 type Verdict = 'ok' | 'warn' | 'bad';
@@ -35,17 +33,17 @@ export function addDoctorCommand(root: Command): void {
     .copyInheritedSettings(root)
     .description('look for what would go wrong on this machine; exit code 1 where something would')
     .option('--config <file>', 'configuration whose data directory and certificates to look at')
-    .option('--data <dir>', `data directory (default: the configuration's, else ${DEFAULT_CONFIG.data})`)
+    .option('--data <dir>', `data directory (default: the configuration's, else ${DEFAULT_DATA})`)
     .option('--json', 'JSON for programs')
     .action(reported(doctor));
 }
 
 async function doctor(options: { config?: string; data?: string; json?: boolean }): Promise<void> {
-  const config = options.config === undefined ? DEFAULT_CONFIG : readConfig(options.config);
+  const config = await configOf(options.config);
   const data = resolve(options.data ?? config.data);
   const findings = [
     node(),
-    receiveBuffer(),
+    receiveBuffer((await import('../../transport/native-udp.ts')).SOCKET_BUFFER_BYTES),
     descriptors(config),
     clock(),
     directory(data),
@@ -57,7 +55,11 @@ async function doctor(options: { config?: string; data?: string; json?: boolean 
   if (findings.some(({ verdict }) => verdict === 'bad')) process.exitCode = 1;
 }
 
-function readConfig(file: string): Config {
+async function configOf(file: string | undefined): Promise<Config> {
+  const { createConfig, DEFAULT_CONFIG } = await import('../config.ts');
+  if (file === undefined) return DEFAULT_CONFIG;
+  const { readConfigFile } = await import('../config-file.ts');
+  const { ConfigError } = await import('../config-problem.ts');
   try {
     return createConfig([readConfigFile(file)]);
   } catch (error) {
@@ -76,20 +78,20 @@ function node(): Finding {
 }
 
 /** Bursts that overflow the socket are lost without a trace. */
-function receiveBuffer(): Finding {
+function receiveBuffer(wanted: number): Finding {
   const what = 'receive buffer';
   const max = Number(readOr('/proc/sys/net/core/rmem_max', ''));
   if (!(max > 0)) return { what, verdict: 'ok', detail: 'not known on this system' };
-  if (max >= SOCKET_BUFFER_BYTES || process.getuid?.() === 0)
+  if (max >= wanted || process.getuid?.() === 0)
     return {
       what,
       verdict: 'ok',
-      detail: `net.core.rmem_max is ${max}${max < SOCKET_BUFFER_BYTES ? '; as root more is taken' : ''}`,
+      detail: `net.core.rmem_max is ${max}${max < wanted ? '; as root more is taken' : ''}`,
     };
   return {
     what,
     verdict: 'warn',
-    detail: `net.core.rmem_max is ${max}: bursts may be lost; sysctl -w net.core.rmem_max=${SOCKET_BUFFER_BYTES}`,
+    detail: `net.core.rmem_max is ${max}: bursts may be lost; sysctl -w net.core.rmem_max=${wanted}`,
   };
 }
 

@@ -6,7 +6,8 @@ import type { Command } from 'commander';
 import { type Database, type ExportedBinding, type ExportFormat, headOf, rowOf, tailOf } from '../location-export.ts';
 import { showProgress } from '../progress.ts';
 import { zoneOf } from '../time-zone.ts';
-import { AdminClient, type AdminOptions, CommandError, reported, withAdminOptions } from './admin-client.ts';
+import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
+import { CommandError, reported } from './command-action.ts';
 
 const SKIPPED_SHOWN = 100;
 
@@ -28,6 +29,7 @@ interface Options extends AdminOptions {
   readonly database: string;
   readonly timezone?: string;
   readonly out?: string;
+  readonly strict?: boolean;
 }
 
 /** @param location the command that it goes below */
@@ -38,6 +40,7 @@ export function addExportCommand(location: Command): void {
     .option('--database <name>', 'mysql, postgres or sqlite: how SQL is quoted', 'mysql')
     .option('--timezone <offset>', 'of dates for Kamailio: +HH:MM, -HH:MM or Z (default: this machine’s)')
     .option('--out <file>', 'where to write (default: standard output)')
+    .option('--strict', 'exit with 1 where a binding was left out')
     .allowExcessArguments(false)
     .addHelpText('after', EXAMPLES)
     .action(reported(exportLocation));
@@ -73,14 +76,14 @@ async function exportLocation(options: Options): Promise<void> {
   await write(tailOf(context));
   if (out !== process.stdout) await new Promise<void>((done) => out.end(() => done()));
   display.end();
-  tell(rows, skipped);
+  tell(rows, skipped, options.strict === true);
 }
 
-function tell(rows: number, skipped: readonly string[]): void {
+function tell(rows: number, skipped: readonly string[], strict: boolean): void {
   for (const line of skipped.slice(0, SKIPPED_SHOWN)) process.stderr.write(`${line}\n`);
   if (skipped.length > SKIPPED_SHOWN) process.stderr.write(`and ${skipped.length - SKIPPED_SHOWN} more\n`);
   process.stderr.write(`exported ${rows}, skipped ${skipped.length}\n`);
-  if (skipped.length > 0) process.exitCode = 1;
+  if (strict && skipped.length > 0) process.exitCode = 1;
 }
 
 function zone(text: string | undefined): number {

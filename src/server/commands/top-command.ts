@@ -2,7 +2,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { AdminClient, type AdminOptions, CommandError, reported, withAdminOptions } from './admin-client.ts';
+import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
+import { CommandError, reported } from './command-action.ts';
 import { textTable } from './text-table.ts';
 
 interface Sample {

@@ -1,7 +1,8 @@
 // `aorta trace …`: every message of an AOR or from an address in the log of a running server.
 
 import type { Command } from 'commander';
-import { AdminClient, type AdminOptions, reported, withAdminOptions } from './admin-client.ts';
+import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
+import { reported } from './command-action.ts';
 
 const EXAMPLES = `
 The messages go into the server's log (events "trace: request" and "trace: answer"), without credentials, and to HOMER where the

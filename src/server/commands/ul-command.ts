@@ -3,7 +3,8 @@
 
 import type { Command } from 'commander';
 import type { Binding } from '../../location/binding-view.ts';
-import { AdminClient, type AdminOptions, CommandError, reported, withAdminOptions } from './admin-client.ts';
+import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
+import { CommandError, reported } from './command-action.ts';
 import { textTable } from './text-table.ts';
 
 const PROGRESS_MS = 500;
@@ -185,17 +186,21 @@ async function removeContact(aor: string, contact: string, options: AdminOptions
 }
 
 async function flush(options: AdminOptions): Promise<void> {
+  await new AdminClient(options).get('/v1/status'); // there is a server that it is true of
   await write(
     options.json ? '{"flushed":true}\n' : 'nothing to flush: every binding is in the store before its 200 OK leaves\n',
   );
 }
 
-const SHOWN = ['bindings', 'aors', 'registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'ok', 'refused'];
+const NOW = ['bindings', 'aors'];
+const SINCE_THE_START = ['registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'ok', 'refused'];
 
 async function stats(options: AdminOptions): Promise<void> {
   const counters = await new AdminClient(options).get<Record<string, number>>('/v1/counters');
   if (options.json) return write(`${JSON.stringify(counters)}\n`);
-  await write(textTable([['counter', 'since the start'], ...SHOWN.map((name) => [name, number(counters[name])])]));
+  const rows = (names: readonly string[]) => names.map((name) => [name, number(counters[name])]);
+  await write(`${textTable([['there are', 'now'], ...rows(NOW)])}\n`);
+  await write(textTable([['counter', 'since the start'], ...rows(SINCE_THE_START)]));
 }
 
 /** As kamcmd has it: an AOR, then its contacts, so that a dump of any size needs no column widths. */
