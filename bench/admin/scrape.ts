@@ -64,6 +64,7 @@ async function main(): Promise<void> {
         readings,
         lookups: { found: 0, nobody: 0, refused: 0 },
         limits: [],
+        droppedConnections: 0,
         storeBytes: [0],
       },
       meters,

@@ -9,6 +9,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { localOnly, withToken } from './http-access.ts';
 import { type HttpAddress, httpUrl } from './http-address.ts';
+import { HttpConnections } from './http-connections.ts';
 import { HttpRouter } from './http-router.ts';
 import { isLoopback } from './listen-address.ts';
 import type { Log } from './log.ts';
@@ -32,8 +33,12 @@ export interface HttpServerOptions {
 const LIMITS = {
   bodyBytes: 1 << 20,
   connections: 256,
+  perSource: 128,
+  forHealth: 32,
   /** To receive a request whole. */
   requestMs: 10_000,
+  /** How often Node looks for requests that take longer. */
+  checkMs: 1000,
   keepAliveMs: 65_000,
   /** How long a certificate handshake may take. */
   handshakeMs: 10_000,
@@ -64,13 +69,16 @@ export type HttpHandler = (request: HttpRequest) => HttpAnswer | typeof TAKEN | 
 
 interface Handled {
   readonly handle: HttpHandler;
-  /** Needs no token: health, and files without anybody's data. */
-  readonly open: boolean;
+  readonly access: RouteAccess;
 }
+
+/** Who may ask: whoever has the token; or anybody, for files without anybody's data; or for health, also where there are too many. */
+export type RouteAccess = 'token' | 'open' | 'health';
 
 export class HttpServer {
   private readonly options: HttpServerOptions;
   private readonly server: Server;
+  private readonly connections: HttpConnections;
   private readonly router = new HttpRouter<Handled>();
   private readonly mayAsk: (request: IncomingMessage, open: boolean) => void;
 
@@ -83,18 +91,29 @@ export class HttpServer {
     const access = token === undefined ? localOnly(true) : withToken(token.text, token.file);
     // Also what needs no token is for this machine alone where there is none.
     this.mayAsk = token === undefined ? access : (request, open) => open || access(request);
-    const answer: RequestListener = (request, response) => void this.answer(request, response);
-    const limits = { requestTimeout: LIMITS.requestMs, keepAliveTimeout: LIMITS.keepAliveMs };
+    const answer: RequestListener = (request, response) =>
+      void this.answer(request, response).catch(() => response.destroy());
+    const limits = {
+      requestTimeout: LIMITS.requestMs,
+      headersTimeout: LIMITS.requestMs,
+      connectionsCheckingInterval: LIMITS.checkMs,
+      keepAliveTimeout: LIMITS.keepAliveMs,
+    };
     this.server =
       address.scheme === 'https'
         ? createTlsServer({ ...limits, ...readTls(options.tls), handshakeTimeout: LIMITS.handshakeMs }, answer)
         : createServer(limits, answer);
-    this.server.maxConnections = LIMITS.connections;
+    this.connections = new HttpConnections(this.server, LIMITS);
   }
 
-  /** @param path with parameters as `{name}` @param open whether it needs no token */
-  route(method: string, path: string, handle: HttpHandler, open = false): void {
-    this.router.add(method, path, { handle, open });
+  /** Connections that were closed for others, or not let in. */
+  get droppedConnections(): number {
+    return this.connections.dropped;
+  }
+
+  /** @param path with parameters as `{name}` */
+  route(method: string, path: string, handle: HttpHandler, access: RouteAccess = 'token'): void {
+    this.router.add(method, path, { handle, access });
   }
 
   /** Binds; gives the URL, with the port it got. Rejects with the system's error where the address cannot be had. */
@@ -104,6 +123,8 @@ export class HttpServer {
       this.server.once('error', reject);
       this.server.listen(address.port, address.host, () => {
         this.server.off('error', reject);
+        // No descriptor for a connection, for one: it has been closed.
+        this.server.on('error', (error) => this.options.log('warn', 'http listener error', { error: error.message }));
         resolve(httpUrl({ ...address, port: (this.server.address() as AddressInfo).port }));
       });
     });
@@ -123,11 +144,17 @@ export class HttpServer {
   }
 
   private async answer(raw: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = raw;
+    const healthOnly = this.connections.begins(socket);
+    response.once('close', () => this.connections.ends(socket));
     try {
-      const url = new URL(raw.url ?? '/', 'http://localhost');
-      const { route, params } = this.find(raw, url.pathname);
-      const query = Object.fromEntries(url.searchParams);
-      const body = await readBody(raw);
+      const url = targetOf(raw.url ?? '/');
+      const { route, params } = this.find(raw, url);
+      if (healthOnly) response.shouldKeepAlive = false;
+      if (healthOnly && route.access !== 'health')
+        throw new Problem(503, 'too_many_connections', 'there are too many connections; ask again later');
+      const query = Object.fromEntries(url?.searchParams ?? []);
+      const body = hasBody(raw) ? await readBody(raw) : undefined;
       const result = await route.handle({ params, query, body, raw, response });
       if (result !== TAKEN) await send(response, result);
     } catch (error) {
@@ -136,10 +163,11 @@ export class HttpServer {
   }
 
   /** Who may not ask is not told what there is. */
-  private find(raw: IncomingMessage, path: string): ReturnType<HttpRouter<Handled>['find']> {
+  private find(raw: IncomingMessage, url: URL | undefined): ReturnType<HttpRouter<Handled>['find']> {
     try {
-      const found = this.router.find(raw.method ?? 'GET', path);
-      this.mayAsk(raw, found.route.open);
+      if (url === undefined) throw new Problem(400, 'bad_target', 'the request target is no path of this server');
+      const found = this.router.find(raw.method ?? 'GET', url.pathname);
+      this.mayAsk(raw, found.route.access !== 'token');
       return found;
     } catch (error) {
       this.mayAsk(raw, false);
@@ -154,6 +182,19 @@ export class HttpServer {
     this.options.log('error', 'http request failed', { method, path: url?.split('?', 1)[0], err: error });
     sendProblem(response, new Problem(500, 'internal', 'the log says more'));
   }
+}
+
+/** What is asked for; undefined where that is no path (RFC 9112 §3.2.1, §3.2.2), or one that others could take for a host. */
+function targetOf(target: string): URL | undefined {
+  const absolute = target.startsWith('/') ? `http://localhost${target}` : target;
+  if (!/^https?:/i.test(absolute) || !URL.canParse(absolute)) return undefined;
+  const url = new URL(absolute);
+  return url.pathname.startsWith('//') ? undefined : url;
+}
+
+/** What GET and HEAD bring along has no meaning, and is not waited for. */
+function hasBody({ method }: IncomingMessage): boolean {
+  return method !== 'GET' && method !== 'HEAD';
 }
 
 function readTls(files: TlsFiles | undefined): { cert: Buffer; key: Buffer } {
@@ -210,5 +251,7 @@ function sendProblem(response: ServerResponse, problem: Problem): void {
   if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer realm="aorta"');
   if (problem.allow !== undefined) response.setHeader('allow', problem.allow);
   if (problem.status === 413) response.shouldKeepAlive = false; // the rest of the body is still to come
-  void send(response, { status: problem.status, type: PROBLEM_TYPE, body: JSON.stringify(problemBody(problem)) });
+  send(response, { status: problem.status, type: PROBLEM_TYPE, body: JSON.stringify(problemBody(problem)) }).catch(() =>
+    response.destroy(),
+  );
 }

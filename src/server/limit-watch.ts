@@ -1,7 +1,9 @@
 // How near the server is to what it cannot exceed: memory, disk, connections, descriptors. Looks every few seconds; says so once in the
 // log at 80%, and once when it is over. What follows from a limit that is reached is health's (/readyz) and the listeners'.
 
-import { readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { readdirSync, statfsSync } from 'node:fs';
+import { descriptorLimit } from '../transport/descriptor-limit.ts';
+import { every } from '../transport/every.ts';
 import { memoryLimit } from '../transport/memory-limit.ts';
 import type { Log } from './log.ts';
 
@@ -38,7 +40,11 @@ export class LimitWatch {
     this.source = source;
     this.log = log;
     this.look();
-    this.timer = setInterval(() => this.look(), LOOK_MS).unref();
+    this.timer = every(
+      LOOK_MS,
+      () => this.look(),
+      (error) => log('error', 'limits cannot be looked at', { error: error.message }),
+    );
   }
 
   /** Limits that are as good as reached. */
@@ -71,7 +77,7 @@ export class LimitWatch {
 /** @param data directory whose disk counts @param connections open ones, and how many there may be */
 export function systemLimits(data: string, connections: () => readonly [used: number, max: number]): LimitSource {
   return () => ({
-    memory: [process.memoryUsage.rss(), memoryLimit()],
+    memory: memory(),
     disk: diskOf(data),
     connections: connections(),
     file_descriptors: descriptors(),
@@ -88,10 +94,21 @@ function diskOf(directory: string): readonly [number, number] | undefined {
   }
 }
 
+/** What is in use is in a file of the system's. */
+function memory(): readonly [number, number] | undefined {
+  try {
+    return [process.memoryUsage.rss(), memoryLimit()];
+  } catch {
+    return undefined;
+  }
+}
+
 function descriptors(): readonly [number, number] | undefined {
   try {
-    const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
-    return limit === undefined ? undefined : [readdirSync('/proc/self/fd').length, Number(limit)];
+    const limit = descriptorLimit();
+    return limit === undefined || limit === Number.POSITIVE_INFINITY
+      ? undefined
+      : [readdirSync('/proc/self/fd').length, limit];
   } catch {
     return undefined;
   }

@@ -24,6 +24,15 @@ export function refusalBy(access: Access, headers: AccessHeaders): LookupAnswer 
   }
 }
 
+/** What `answer` gives, or that it failed: an error that leaves a listener's handler would end the process. */
+export function answered<T>(answer: () => T): T | LookupAnswer {
+  try {
+    return answer();
+  } catch {
+    return refusal(500, 'internal', 'the request could not be answered');
+  }
+}
+
 /** Besides its length. */
 export function headersOf({ status, type, allow }: LookupAnswer): readonly (readonly [string, string])[] {
   return [

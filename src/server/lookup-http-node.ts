@@ -2,27 +2,41 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Descriptors } from '../transport/descriptors.ts';
 import type { Access } from './http-access.ts';
 import type { HttpAddress } from './lookup-config.ts';
-import { CONNECTIONS_MAX, headersOf, type LookupHttp, refusalBy } from './lookup-door.ts';
+import { answered, CONNECTIONS_MAX, headersOf, type LookupHttp, refusalBy } from './lookup-door.ts';
 import { LookupQueue } from './lookup-queue.ts';
 import { BODY_BYTES_MAX, type LookupAnswer, type LookupRoutes, tooLarge } from './lookup-routes.ts';
+
+/** Deadlines, and how often Node looks at them. */
+const TIMES = {
+  keepAliveTimeout: 65_000,
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1000,
+};
 
 /** Listens. Rejects with the system's error where the address cannot be had. */
 export async function openNodeDoor(address: HttpAddress, access: Access, routes: LookupRoutes): Promise<LookupHttp> {
   const queue = new LookupQueue();
-  const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 10_000 }, (request, response) => {
-    const answer = refusalBy(access, request.headers) ?? routes.answer(request.method ?? '', request.url ?? '');
+  const server = createServer(TIMES, (request, response) => {
+    const answer = answered(
+      () => refusalBy(access, request.headers) ?? routes.answer(request.method ?? '', request.url ?? ''),
+    );
     if (answer !== undefined) send(response, answer);
     else
       readBody(request, (body) => {
-        const giveUp = queue.add(body === undefined ? tooLarge() : routes.batch(body), (found) =>
-          send(response, found),
-        );
+        const work = body === undefined ? tooLarge() : answered(() => routes.batch(body));
+        const giveUp = queue.add(work, (found) => send(response, found));
         response.on('close', giveUp);
       });
   });
   server.maxConnections = CONNECTIONS_MAX;
+  const descriptors = new Descriptors();
+  server.on('connection', (socket) => {
+    if (!descriptors.hasRoom('lookup')) socket.destroy();
+  });
   await listening(server, address);
   return {
     address: { ...address, port: (server.address() as AddressInfo).port },
@@ -40,6 +54,7 @@ function listening(server: Server, { host, port }: HttpAddress): Promise<void> {
     server.once('error', reject);
     server.listen(port, host, () => {
       server.off('error', reject);
+      server.on('error', () => {}); // a connection that no descriptor was left for; it has been closed
       resolve();
     });
   });

@@ -1,13 +1,14 @@
 // Lookups by uWebSockets.js (docs/decisions/0094). A connection that asks nothing for ten seconds is closed by the library.
 
 import { STATUS_CODES } from 'node:http';
+import { Descriptors } from '../transport/descriptors.ts';
 import { bindError } from '../transport/ip-address.ts';
 import type * as Uws from '../transport/uws-api.ts';
 
 import type { Access } from './http-access.ts';
 import { httpUrl } from './http-address.ts';
 import type { HttpAddress } from './lookup-config.ts';
-import { CONNECTIONS_MAX, headersOf, type LookupHttp, refusalBy } from './lookup-door.ts';
+import { answered, CONNECTIONS_MAX, headersOf, type LookupHttp, refusalBy } from './lookup-door.ts';
 import { LookupQueue } from './lookup-queue.ts';
 import { BODY_BYTES_MAX, type LookupAnswer, type LookupRoutes, tooLarge } from './lookup-routes.ts';
 
@@ -22,19 +23,22 @@ export function openUwsDoor(
   routes: LookupRoutes,
 ): LookupHttp {
   const app = library.App({});
+  const descriptors = new Descriptors();
   const queue = new LookupQueue();
   let open = 0;
   const counted = (response: Uws.HttpResponse, change: unknown): void => {
     open += Number(change); // 1 or -1
-    if (open > CONNECTIONS_MAX && Number(change) > 0) response.close();
+    if (Number(change) > 0 && (open > CONNECTIONS_MAX || !descriptors.hasRoom('lookup'))) response.close();
   };
   app.filter(counted);
   app.any('/*', (response, request) => {
-    const answer = refusalBy(access, accessHeaders(request)) ?? routes.answer(methodOf(request), urlOf(request));
+    const answer = answered(
+      () => refusalBy(access, accessHeaders(request)) ?? routes.answer(methodOf(request), urlOf(request)),
+    );
     if (answer !== undefined) send(response, answer, answer.status === 413);
     else
       readBody(response, (body) =>
-        queue.add(body === undefined ? tooLarge() : routes.batch(body), (found) =>
+        queue.add(body === undefined ? tooLarge() : answered(() => routes.batch(body)), (found) =>
           response.cork(() => send(response, found, !body)),
         ),
       );

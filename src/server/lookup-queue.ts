@@ -1,6 +1,7 @@
 // Batches of lookups under way. Each turn of the event loop gives them a few milliseconds, one lookup of each in turn, so that nobody
 // waits for another's batch, nor the rest of the process for all of them.
 
+import { answered } from './lookup-door.ts';
 import { type LookupAnswer, LookupBatch, refusal } from './lookup-routes.ts';
 
 /** Time that lookups may take before everything else has its turn. */
@@ -48,7 +49,7 @@ export class LookupQueue {
     const until = performance.now() + SLICE_MS;
     while (waiting.length > 0 && performance.now() < until) {
       const one = waiting.shift() as Waiting;
-      const answer = one.batch.next();
+      const answer = answered(() => one.batch.next());
       if (answer === undefined) waiting.push(one);
       else one.done(answer);
     }

@@ -3,6 +3,7 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import type { TapEnd, Tapped } from '../shard/tap-end.ts';
+import { every } from '../transport/every.ts';
 import { formatIp, parseIp } from '../transport/ip-address.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { hepPacket } from './hep.ts';
@@ -111,7 +112,12 @@ export class MessageWatch {
       sources: traces.flatMap((trace) => trace.ip ?? []),
     });
     const wanted = samplePercent > 0 || traces.length > 0;
-    if (wanted) this.timer ??= setInterval(() => this.turn(), DRAIN_MS).unref();
+    if (wanted)
+      this.timer ??= every(
+        DRAIN_MS,
+        () => this.turn(),
+        (error) => this.log('error', 'messages cannot be watched', { error: error.message }),
+      );
     else {
       clearInterval(this.timer);
       this.timer = undefined;
@@ -129,7 +135,7 @@ export class MessageWatch {
       if (message.sampled || message.named) this.sendHep(message);
       if (message.named) this.logMessage(message);
     }, DRAIN_MAX);
-    if (taken === DRAIN_MAX && this.timer !== undefined) setImmediate(() => this.drain());
+    if (taken === DRAIN_MAX && this.timer !== undefined) setImmediate(() => this.turn());
   }
 
   private logMessage(message: Tapped): void {

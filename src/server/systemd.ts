@@ -2,6 +2,7 @@
 // Without NOTIFY_SOCKET all of it is nothing. What counts as alive is the caller's to say.
 
 import { createRequire } from 'node:module';
+import { every } from '../transport/every.ts';
 
 const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
@@ -87,7 +88,7 @@ class Notifier implements Systemd {
   }
 
   private every(ms: number, what: () => void): void {
-    this.timers.push(setInterval(what, ms).unref());
+    this.timers.push(every(ms, what, (error) => this.send(`STATUS=${error.message}`)));
   }
 }
 

@@ -23,6 +23,7 @@ const NAMES = [
   'resent', // answers to INVITEs that were sent again for lack of an ACK
   'options', // OPTIONS answered 200
   'stun', // STUN keep-alives answered
+  'refused_connections', // closed by the shard that accepted them, for few descriptors are left
   'skipped_bytes', // between messages, over connections that the shard reads itself: foreign keep-alives
   'pings', // double CRLFs answered, over connections that the shard reads itself
   'ignored_rows', // malformed header rows that nobody needs, passed over

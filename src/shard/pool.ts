@@ -244,8 +244,9 @@ class RunningPool implements Pool {
 
   get connections(): Readonly<FlowCounts> {
     const { counts } = this.main.streams.flows;
-    const [pings, skipped] = [this.sum('pings'), this.sum('skipped_bytes')];
-    return { ...counts, pings: counts.pings + pings, skippedBytes: counts.skippedBytes + skipped };
+    const skippedBytes = counts.skippedBytes + this.sum('skipped_bytes');
+    const refusedDescriptors = counts.refusedDescriptors + this.sum('refused_connections');
+    return { ...counts, pings: counts.pings + this.sum('pings'), skippedBytes, refusedDescriptors };
   }
 
   reload(): void {

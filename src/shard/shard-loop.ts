@@ -97,6 +97,11 @@ export class ShardLoop {
     }
   }
 
+  /** Gives back what its end of the sockets had opened. @cold */
+  close(): void {
+    this.parts.tcp?.close();
+  }
+
   private batch(filled: number, now: number): void {
     const { shard, counters, lengths, forwarding, measures } = this.parts;
     const began = performance.now();

@@ -140,7 +140,11 @@ export function runShardThread(task: ShardTask, createPipeline: (options: ShardO
     });
     users = task.auth && openUsers(task.auth);
     const loop = assemble(task, store, createPipeline, tell, users);
-    loop.run();
+    try {
+      loop.run();
+    } finally {
+      loop.close();
+    }
   } catch (error) {
     const { name, message, code } = error as NodeJS.ErrnoException;
     tell({ type: 'failed', name, message, code });
@@ -246,6 +250,9 @@ function openTcp(
       news: (pairs) => forwarding.tellMain(RING_FLOW_NEWS, pairs, nobody),
       pinged: () => {
         counters[COUNTER.pings]++;
+      },
+      refused: () => {
+        counters[COUNTER.refused_connections]++;
       },
       skipped: (bytes) => {
         counters[COUNTER.skipped_bytes] += bytes;

@@ -97,7 +97,7 @@ export class StreamEnd implements StreamEvents {
     this.halves = new HalfMessages(this.framing.incompleteBytesMax, (connection) => connection.crowdedOut());
     this.rings = rings;
     this.endings = Array.from({ length: options.shards }, () => new EndedFlows());
-    this.flows = new Flows(new LiveFlows(parts.liveFlows), options.numbers, this.policy, rows);
+    this.flows = new Flows(new LiveFlows(parts.liveFlows), this.heard(options.numbers), this.policy, rows);
   }
 
   /** Binds what is no UDP among the addresses; gives all, with real ports. Rejects with the first that cannot be had. */
@@ -166,6 +166,18 @@ export class StreamEnd implements StreamEvents {
   async close(): Promise<void> {
     this.newsOfFlows.finish();
     await Promise.all(this.listeners.map((listener) => listener.close()));
+  }
+
+  private heard(numbers: FlowNumbers): FlowNumbers {
+    const reserve = () => {
+      try {
+        numbers.reserve();
+      } catch (error) {
+        this.log('error', 'no numbers for new connections', { error: String(error) });
+        throw error;
+      }
+    };
+    return { first: numbers.first, step: numbers.step, reserve };
   }
 
   private async open(address: ListenAddress, listener: number): Promise<StreamListener> {

@@ -29,14 +29,13 @@ export class FlowTokens {
     this.following = numbers.first;
   }
 
-  /** Never 0. */
+  /** Never 0. Throws where no more can be reserved; then nothing has been given. */
   next(): number {
+    const isLast = this.used + 1 >= this.numbers.step - 1;
+    if (isLast) this.numbers.reserve();
     const token = this.following;
     this.following = (this.following + 1) % TOKENS;
-    if (++this.used === this.numbers.step - 1) {
-      this.numbers.reserve();
-      this.used = -1;
-    }
+    this.used = isLast ? -1 : this.used + 1;
     return token === 0 ? this.next() : token;
   }
 }

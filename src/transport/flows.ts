@@ -2,6 +2,7 @@
 // be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
 
 import { type Peers, TRANSPORT_WSS, VIA_MAIN, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
+import { Descriptors } from './descriptors.ts';
 import { createFlowRows, type FlowRows } from './flow-rows.ts';
 import { type FlowNumbers, FlowTokens } from './flow-tokens.ts';
 import { parseIp } from './ip-address.ts';
@@ -41,6 +42,8 @@ export interface FlowCounts {
   /** Not let in: as many as there may be, in all or from their source. */
   refusedTotal: number;
   refusedSource: number;
+  /** Not let in: too few descriptors are left, or no number for it could be had. */
+  refusedDescriptors: number;
   /** Ended by us: silent for too long, a message that took too long to come, answers that were not read. */
   idle: number;
   slow: number;
@@ -67,6 +70,7 @@ export class Flows {
     openedBy: new Array(TRANSPORT_WSS + 1).fill(0),
     refusedTotal: 0,
     refusedSource: 0,
+    refusedDescriptors: 0,
     idle: 0,
     slow: 0,
     unread: 0,
@@ -83,6 +87,7 @@ export class Flows {
   private readonly connections: (Connection | undefined)[] = [];
   private readonly perSource = new Map<string, number>();
   private readonly tokens: FlowTokens;
+  private readonly descriptors = new Descriptors();
   private readonly scratch = new Uint8Array(16);
 
   constructor(live: LiveFlows, numbers: FlowNumbers, policy: StreamPolicy, rows = createFlowRows(live.slots)) {
@@ -110,12 +115,20 @@ export class Flows {
     return false;
   }
 
+  /** Whether a connection may keep its descriptor. A refusal is counted. @param fd where it is known */
+  mayKeep(fd?: number): boolean {
+    if (this.descriptors.hasRoom('phone', fd)) return true;
+    this.counts.refusedDescriptors++;
+    return false;
+  }
+
   /** The token of a new connection, never 0; 0 where it may not be: too many in all, or from this source. */
   open(connection: Connection, source: FlowSource): number {
     const { counts, peers } = this;
     const address = (source.address ?? '').split('%', 1)[0];
     if (!this.hasRoom(address, 0, 0)) return 0;
     const token = this.newToken();
+    if (token === 0) return 0;
     const row = this.rowOf(token);
     const family = parseIp(address, peers.ip, row << 4);
     if (family === 0) return 0; // gone already
@@ -193,10 +206,16 @@ export class Flows {
     Atomics.store(rows.unanswered, row, 0);
   }
 
+  /** 0 where none can be had: the numbers' file cannot be written, says `StreamEnd`. */
   private newToken(): number {
-    for (;;) {
-      const token = this.tokens.next();
-      if (this.live.isFree(token)) return token;
+    try {
+      for (;;) {
+        const token = this.tokens.next();
+        if (this.live.isFree(token)) return token;
+      }
+    } catch {
+      this.counts.refusedDescriptors++;
+      return 0;
     }
   }
 }

@@ -13,6 +13,7 @@ export const SOCK_DGRAM = 2;
 export const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 export const SOCK_STREAM_FLAGS = 1 | 0o2000000 | 0o4000; // close on exec, non-blocking
 export const F_SETFL = 4;
+export const F_DUPFD_CLOEXEC = 1030;
 export const O_NONBLOCK = 0o4000;
 export const ACCEPT_FLAGS = 0o2000000 | 0o4000;
 export const SOL_SOCKET = 1;

@@ -5,6 +5,7 @@
 import { copyPeer, createPeers, type Peers, TRANSPORT_TCP } from '../registrar/peers.ts';
 import { FRAME_MESSAGE, FRAME_MORE, FRAME_NO_LENGTH, FRAME_PING, FRAME_TOO_LARGE, Framer } from '../sip/framing.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
+import { Descriptors } from './descriptors.ts';
 import {
   FLOW_BAD_FRAME,
   FLOW_BROKEN,
@@ -43,6 +44,8 @@ export interface TcpParts {
   news(pairs: Uint8Array): boolean;
   /** A double CRLF has come. */
   pinged(): void;
+  /** A connection was closed, for few descriptors are left. */
+  refused(): void;
   /** So many bytes between messages were no such thing, and have been skipped. */
   skipped(bytes: number): void;
 }
@@ -73,7 +76,10 @@ export class TcpEnd {
   private readonly halves: HalfMessages<Partial>;
   /** Tokens of those that wait. */
   private unfinished: number[] = [];
+  private readonly descriptors = new Descriptors();
   private spareFramer = new Framer();
+  /** Given up for a moment where there are no more, so that whoever waits is closed rather than left in the dark; -1: it is gone. */
+  private spare: number;
   private said = new Uint32Array(256);
   private saidCount = 0;
   private slot = 0;
@@ -85,6 +91,7 @@ export class TcpEnd {
     this.parts = parts;
     this.peers = peers;
     this.lengths = lengths;
+    this.spare = this.openSpare();
     this.held = new Uint8Array(parts.live.slots);
     this.halves = new HalfMessages(parts.framing.incompleteBytesMax, ({ token }) =>
       this.stop(token, token & (parts.live.slots - 1), FLOW_CROWDED),
@@ -174,14 +181,46 @@ export class TcpEnd {
         if (errno === abi.EAGAIN) break;
         if (errno === abi.ECONNABORTED || errno === abi.EINTR) continue;
         this.takePeer(listener);
+        this.turnAway(fd);
         // No descriptors or no memory: the main thread arms it again, later.
         if (this.parts.accepted(-errno, this.peer)) return;
         break;
+      }
+      // Before the main thread hears of it: it may have much to do, and in between there would be none left.
+      if (!this.descriptors.hasRoom('phone', socket)) {
+        calls.close(socket);
+        this.parts.refused();
+        continue;
       }
       this.takePeer(listener);
       if (!this.parts.accepted(socket, this.peer)) calls.close(socket);
     }
     armListener(calls, abi.EPOLL_CTL_MOD, this.parts.epoll, fd, listener, this.event);
+  }
+
+  /** Closes connections that there are no descriptors for. */
+  private turnAway(fd: number): void {
+    const { calls } = this.parts;
+    const { address } = this.name;
+    for (let i = 0; i < ACCEPTS_MAX && this.spare >= 0; i++) {
+      calls.close(this.spare);
+      this.name.view.setUint32(abi.SOCKADDR_STRIDE, abi.SOCKADDR_STRIDE, true);
+      const socket = calls.accept4(fd, address, address + abi.SOCKADDR_STRIDE, abi.ACCEPT_FLAGS);
+      if (socket >= 0) calls.close(socket);
+      this.spare = this.openSpare();
+      if (socket < 0) return;
+    }
+    if (this.spare < 0) this.spare = this.openSpare();
+  }
+
+  /** @cold */
+  close(): void {
+    if (this.spare >= 0) this.parts.calls.close(this.spare);
+    this.spare = -1;
+  }
+
+  private openSpare(): number {
+    return this.parts.calls.fcntl(this.parts.epoll, abi.F_DUPFD_CLOEXEC, 0);
   }
 
   private takePeer(listener: number): void {

@@ -2,6 +2,7 @@
 // who may come in, ends who is silent, slow or gone, and closes descriptors once no shard can still have them in hand.
 
 import type { Peers } from '../registrar/peers.ts';
+import { every } from './every.ts';
 import { FLOW_BAD_FRAME, FLOW_CROWDED, FLOW_ENDED, FLOW_NOT_SIP, FLOW_UNREAD, type FlowRows } from './flow-rows.ts';
 import type { Connection } from './flows.ts';
 import { bindError, formatIp, formatListener, parseIp } from './ip-address.ts';
@@ -23,6 +24,8 @@ const ANSWERS_MS = 10_000;
 const LINGER_MS = 2000;
 /** How soon a listener is tried again when there are no more descriptors. */
 const ACCEPT_AGAIN_MS = 100;
+/** How soon that is said again. */
+const TELL_AGAIN_MS = 10_000;
 const BACKLOG = 4096;
 
 /** What the listeners stand on. */
@@ -57,6 +60,7 @@ export class NativeTcpListener implements StreamListener {
   private readonly sweeper: NodeJS.Timeout;
   private farewell: NodeJS.Timeout | undefined;
   private fd: number;
+  private toldUntil = 0;
   private paused = false;
   private shardsAreGone = false;
   private allClosed: (() => void) | undefined;
@@ -70,8 +74,11 @@ export class NativeTcpListener implements StreamListener {
     this.fd = fd;
     this.address = { ...options.address, port };
     this.arm(abi.EPOLL_CTL_ADD);
-    this.sweeper = setInterval(() => this.sweep(Math.floor(Date.now() / 1000)), SWEEP_MS);
-    this.sweeper.unref();
+    this.sweeper = every(
+      SWEEP_MS,
+      () => this.sweep(Math.floor(Date.now() / 1000)),
+      (error) => options.events.error(options.listener, error),
+    );
   }
 
   /** A shard has accepted a connection, its peer the one row; or could not, and `fd` is the negative errno. */
@@ -79,20 +86,21 @@ export class NativeTcpListener implements StreamListener {
     const { options, native } = this;
     const { calls } = native;
     if (fd < 0) {
-      options.events.error(options.listener, new Error(`no connection can be taken: ${abi.errnoName(-fd)}`));
+      this.tellOfWant(abi.errnoName(-fd));
       setTimeout(() => this.arm(abi.EPOLL_CTL_MOD), ACCEPT_AGAIN_MS).unref();
       return;
     }
     const connection = new NativeConnection(this, fd);
-    connection.token = this.paused
-      ? 0
-      : options.flows.open(connection, {
-          transport: TRANSPORT_CODE[options.address.transport],
-          listener: options.listener,
-          address: formatIp(peer.family[0], peer.ip, 0),
-          port: peer.port[0],
-          fd,
-        });
+    connection.token =
+      this.paused || !options.flows.mayKeep(fd)
+        ? 0
+        : options.flows.open(connection, {
+            transport: TRANSPORT_CODE[options.address.transport],
+            listener: options.listener,
+            address: formatIp(peer.family[0], peer.ip, 0),
+            port: peer.port[0],
+            fd,
+          });
     if (connection.token === 0) {
       calls.close(fd);
       return;
@@ -101,6 +109,16 @@ export class NativeTcpListener implements StreamListener {
     setOption(calls, fd, abi.SOL_SOCKET, abi.SO_SNDBUF, options.policy.unsentBytesMax);
     this.connections.add(connection);
     watchConnection(calls, this.epollOf(connection.token), fd, connection.token, this.event);
+  }
+
+  /** A shard found no descriptor for whoever came: they have been closed, and it tries again soon. */
+  private tellOfWant(errno: string): void {
+    const { flows, events, listener } = this.options;
+    flows.counts.refusedDescriptors++;
+    const now = performance.now();
+    if (now < this.toldUntil) return;
+    this.toldUntil = now + TELL_AGAIN_MS;
+    events.error(listener, new Error(`no connection can be taken: ${errno}`));
   }
 
   /** What a shard says of a connection. */

@@ -2,6 +2,7 @@
 // connection's bytes mean is stream-connection's; TLS over it is tls-listener's.
 
 import { createServer, type Server, type Socket } from 'node:net';
+import { every } from './every.ts';
 import { bindError, formatListener } from './ip-address.ts';
 import { TRANSPORT_CODE } from './listen-address.ts';
 import { Paced } from './paced.ts';
@@ -42,8 +43,11 @@ export class TcpListener implements StreamListener {
     this.accepted = accepted;
     this.address = options.address;
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
-    this.sweeper = setInterval(() => this.sweep(Date.now()), SWEEP_MS);
-    this.sweeper.unref();
+    this.sweeper = every(
+      SWEEP_MS,
+      () => this.sweep(Date.now()),
+      (error) => options.events.error(options.listener, error),
+    );
   }
 
   bind(): Promise<void> {
@@ -89,14 +93,15 @@ export class TcpListener implements StreamListener {
   private accept(socket: Socket): void {
     const { flows, listener, address } = this.options;
     const connection = new StreamConnection(socket, this.options);
-    connection.token = this.paused
-      ? 0
-      : flows.open(connection, {
-          transport: TRANSPORT_CODE[address.transport],
-          listener,
-          address: socket.remoteAddress,
-          port: socket.remotePort,
-        });
+    connection.token =
+      this.paused || !flows.mayKeep()
+        ? 0
+        : flows.open(connection, {
+            transport: TRANSPORT_CODE[address.transport],
+            listener,
+            address: socket.remoteAddress,
+            port: socket.remotePort,
+          });
     if (connection.token === 0) {
       socket.destroy();
       return;

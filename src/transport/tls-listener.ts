@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { every } from './every.ts';
 import type { StreamConnection } from './stream-connection.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
 import { TcpListener } from './tcp-listener.ts';
@@ -62,10 +63,13 @@ class Handshakes {
       options.flows.counts.tlsFailed++;
       socket.destroy();
     });
-    this.watch = setInterval(() => {
-      if (this.contexts.stale) this.reload();
-    }, RELOAD_CHECK_MS);
-    this.watch.unref();
+    this.watch = every(
+      RELOAD_CHECK_MS,
+      () => {
+        if (this.contexts.stale) this.reload();
+      },
+      (error) => options.events.error(options.listener, error),
+    );
   }
 
   begin(socket: Socket, connection: StreamConnection): void {

@@ -3,6 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
+import { every } from './every.ts';
 import type { Connection } from './flows.ts';
 import { HandshakeCounts } from './handshake-counts.ts';
 import { bindError, formatIp, formatListener } from './ip-address.ts';
@@ -126,10 +127,13 @@ class Listener implements StreamListener {
     this.contexts = options.tls === undefined ? null : new TlsContexts(options.tls);
     this.socket = this.listen(this.app(), options.address.port);
     this.address = { ...options.address, port: uws.us_socket_local_port(this.socket) };
-    this.watch = setInterval(() => {
-      if (this.contexts?.stale) this.reload();
-    }, RELOAD_CHECK_MS);
-    this.watch.unref();
+    this.watch = every(
+      RELOAD_CHECK_MS,
+      () => {
+        if (this.contexts?.stale) this.reload();
+      },
+      (error) => options.events.error(options.listener, error),
+    );
   }
 
   /** Connections that there are go on with the app that took them in. */
@@ -233,7 +237,9 @@ class Listener implements StreamListener {
     const now = performance.now();
     const address = textOf(response.getRemoteAddress());
     const waiting = this.handshakes.of(address, now);
-    if (this.options.flows.hasRoom(address, this.handshakes.total, waiting)) return this.handshakes.add(address, now);
+    const { flows } = this.options;
+    if (flows.mayKeep() && flows.hasRoom(address, this.handshakes.total, waiting))
+      return this.handshakes.add(address, now);
     // Before TLS has cost anything.
     this.handshakes.add(null, now);
     response.close();

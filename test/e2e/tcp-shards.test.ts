@@ -1,10 +1,8 @@
 // Connections that shards read and write themselves: what no test of one connection shows. The same over Node's own sockets.
 
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories } from '../support/aorta-process.ts';
-import { killAll, poll } from '../support/child-process.ts';
+import { killAll } from '../support/child-process.ts';
 import { bindings } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
@@ -15,12 +13,6 @@ afterAll(async () => {
   await killAll();
   removeDirectories();
 });
-
-async function serves(): Promise<void> {
-  const client = await StreamClient.tcp(aorta);
-  expect((await client.request(client.register())).status).toBe(200);
-  client.close();
-}
 
 describe.each(['auto', 'dgram'] as const)('TCP with --udp %s', (udp) => {
   it('R3261-18.2.2-01: answers to connections that are gone reach nobody else, however fast they follow each other', async () => {
@@ -56,24 +48,5 @@ describe.each(['auto', 'dgram'] as const)('TCP with --udp %s', (udp) => {
     for (const answer of answers) expect((await answer).status).toBe(200);
     many.close();
     other.close();
-  });
-});
-
-describe('descriptors', () => {
-  it('that run out cost new connections a wait, nobody else, and are said at the start and when it happens', async () => {
-    aorta = await Aorta.start({ transports: ['udp', 'tcp'], under: ['prlimit', '--nofile=200:200'] });
-    expect(aorta.stderr).toContain('fewer file descriptors than connections');
-    const old = await StreamClient.tcp(aorta);
-    expect((await old.request(old.register())).status).toBe(200);
-    const used = readdirSync(`/proc/${aorta.child.process.pid}/fd`).length;
-    spawnSync('prlimit', [`--pid=${aorta.child.process.pid}`, `--nofile=${used + 3}:200`]);
-    const crowd = await Promise.all(Array.from({ length: 8 }, () => StreamClient.tcp(aorta)));
-    await poll('the log to say so', 5000, () => aorta.stderr.includes('EMFILE'));
-    expect((await old.request(old.register())).status).toBe(200);
-    for (const client of crowd.splice(0, 7)) client.close();
-    expect((await crowd[0].request(crowd[0].register())).status).toBe(200);
-    crowd[0].close();
-    old.close();
-    await serves();
   });
 });

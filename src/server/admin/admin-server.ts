@@ -77,7 +77,7 @@ export async function openAdmin(config: AdminConfig, target: AdminTarget, log: L
     log('warn', 'admin listener without TLS: the token crosses the network in the clear', {
       admin: httpUrl(config.listen),
     });
-  const admin = new RunningAdmin(http, target);
+  const admin = new RunningAdmin(http, target, log);
   try {
     admin.url = await http.listen();
     writeUrl(target.data, admin.url);
@@ -100,13 +100,14 @@ class RunningAdmin implements AdminServer {
   private locations: Locations | undefined;
   private userStore: UserStore | undefined;
 
-  constructor(http: HttpServer, target: AdminTarget) {
+  constructor(http: HttpServer, target: AdminTarget, log: Log) {
     this.http = http;
     this.target = target;
     this.health = new Health(
       () => target.phase,
       () => this.readings(),
       () => target.limits?.reached ?? [],
+      (error) => log('error', 'health cannot be looked at', { error: error.message }),
     );
     this.journal = new EventJournal((listener) => this.pool().events.subscribe(listener));
     this.addHealth();
@@ -158,7 +159,7 @@ class RunningAdmin implements AdminServer {
 
   private addHealth(): void {
     const { http, health } = this;
-    http.route('GET', '/healthz', () => ({ body: { status: 'ok' } }), true);
+    http.route('GET', '/healthz', () => ({ body: { status: 'ok' } }), 'health');
     http.route(
       'GET',
       '/readyz',
@@ -168,7 +169,7 @@ class RunningAdmin implements AdminServer {
           ? { body: { status: 'ready' } }
           : { status: 503, body: { status: 'not ready', problems } };
       },
-      true,
+      'health',
     );
     http.route('GET', '/metrics', async () => ({ type: METRICS_TYPE, body: await this.metrics() }));
   }
@@ -183,6 +184,7 @@ class RunningAdmin implements AdminServer {
       users: target.users,
       flows: target.shardPool?.connections,
       limits: target.limits?.usage ?? [],
+      droppedConnections: this.http.droppedConnections,
       readings,
       lookups: target.lookupCounts,
       storeBytes: await storeBytes(target.data, readings.length),
@@ -224,7 +226,7 @@ class RunningAdmin implements AdminServer {
       return target.watch;
     });
     const document = openApi(routes.all, packageVersion());
-    this.http.route('GET', '/openapi.json', () => ({ body: document }), true);
+    this.http.route('GET', '/openapi.json', () => ({ body: document }), 'open');
   }
 }
 

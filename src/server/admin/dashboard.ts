@@ -19,6 +19,6 @@ const HEADERS = {
 export function addDashboard(http: HttpServer): void {
   for (const [path, file, type] of FILES) {
     const body = readFileSync(new URL(`page/${file}`, import.meta.url));
-    http.route('GET', path, () => ({ type, headers: HEADERS, body }), true);
+    http.route('GET', path, () => ({ type, headers: HEADERS, body }), 'open');
   }
 }

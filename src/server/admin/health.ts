@@ -2,6 +2,7 @@
 
 import { COUNTER } from '../../shard/counters.ts';
 import type { ShardReading } from '../../shard/pool.ts';
+import { every } from '../../transport/every.ts';
 import type { LimitUsage } from '../limit-watch.ts';
 
 export type Phase = 'starting' | 'ready' | 'draining';
@@ -22,11 +23,16 @@ export class Health {
   private loops: number[] = [];
   private turnedAt: number[] = [];
 
-  constructor(phase: () => Phase, readings: () => readonly ShardReading[], limits: () => readonly LimitUsage[]) {
+  constructor(
+    phase: () => Phase,
+    readings: () => readonly ShardReading[],
+    limits: () => readonly LimitUsage[],
+    failed: (error: Error) => void,
+  ) {
     this.phase = phase;
     this.limits = limits;
     this.readings = readings;
-    this.timer = setInterval(() => this.look(), LOOK_MS).unref();
+    this.timer = every(LOOK_MS, () => this.look(), failed);
   }
 
   /** What speaks against sending requests here; empty where nothing does. */

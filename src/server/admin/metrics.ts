@@ -38,6 +38,8 @@ export interface MetricsSource {
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
+  /** Of the admin listener. */
+  readonly droppedConnections: number;
   /** By shard. */
   readonly storeBytes: readonly number[];
 }
@@ -57,6 +59,9 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
     'How much of what cannot be exceeded is in use; from 0.8 on there is an alarm.',
     source.limits.map(({ limit, share }): Sample => [{ limit }, share]),
   );
+  out.counter('aorta_admin_connections_dropped_total', 'Connections to this listener closed for others.', [
+    [{}, source.droppedConnections],
+  ]);
   shards(out, source);
   histograms(out, source.readings);
   meters.write(out);
@@ -150,7 +155,19 @@ function lookups(out: Exposition, { readings, lookups: byHttp }: MetricsSource):
 }
 
 function flows(out: Exposition, counts: Readonly<FlowCounts>): void {
-  const { openBy, openedBy, refusedTotal, refusedSource, idle, slow, unread, notSip, badFrame, crowded } = counts;
+  const {
+    openBy,
+    openedBy,
+    refusedTotal,
+    refusedSource,
+    refusedDescriptors,
+    idle,
+    slow,
+    unread,
+    notSip,
+    badFrame,
+    crowded,
+  } = counts;
   const byTransport = (values: readonly number[]): Sample[] =>
     TRANSPORT_NAMES.slice(1).map((transport, i) => [{ transport }, values[i + 1]]);
   out.gauge('aorta_flows', 'Connections of phones that stand, by transport.', byTransport(openBy));
@@ -158,6 +175,7 @@ function flows(out: Exposition, counts: Readonly<FlowCounts>): void {
   out.counter('aorta_flows_refused_total', 'Connections closed at once, for there were too many.', [
     [{ reason: 'too_many' }, refusedTotal],
     [{ reason: 'too_many_from_source' }, refusedSource],
+    [{ reason: 'descriptors' }, refusedDescriptors],
   ]);
   out.counter('aorta_flows_closed_total', 'Connections that Aorta ended, by reason.', [
     [{ reason: 'idle' }, idle],

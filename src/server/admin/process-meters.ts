@@ -44,12 +44,14 @@ export class ProcessMeters {
 
   write(out: Exposition): void {
     const { user, system } = process.cpuUsage();
-    const memory = process.memoryUsage();
+    const memory = memoryUsage();
     out.counter('process_cpu_seconds_total', 'CPU time of all threads.', [[{}, (user + system) / 1e6]]);
     out.gauge('process_start_time_seconds', 'When the process began, since 1970.', [[{}, this.startedAt]]);
-    out.gauge('process_resident_memory_bytes', 'Memory in use.', [[{}, memory.rss]]);
-    out.gauge('nodejs_heap_size_used_bytes', "The main thread's JavaScript heap in use.", [[{}, memory.heapUsed]]);
-    out.gauge('nodejs_external_memory_bytes', 'Buffers outside of it.', [[{}, memory.external]]);
+    if (memory !== undefined) {
+      out.gauge('process_resident_memory_bytes', 'Memory in use.', [[{}, memory.rss]]);
+      out.gauge('nodejs_heap_size_used_bytes', "The main thread's JavaScript heap in use.", [[{}, memory.heapUsed]]);
+      out.gauge('nodejs_external_memory_bytes', 'Buffers outside of it.', [[{}, memory.external]]);
+    }
     const fds = openFds();
     if (fds !== undefined) out.gauge('process_open_fds', 'Open file descriptors.', [[{}, fds]]);
     for (const [name, value] of [
@@ -73,6 +75,15 @@ export class ProcessMeters {
   close(): void {
     this.delay.disable();
     this.observer.disconnect();
+  }
+}
+
+/** Undefined where no descriptor is left to read it with. */
+function memoryUsage(): NodeJS.MemoryUsage | undefined {
+  try {
+    return process.memoryUsage();
+  } catch {
+    return undefined;
   }
 }
 

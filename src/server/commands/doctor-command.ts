@@ -6,6 +6,7 @@ import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { descriptorLimit } from '../../transport/descriptor-limit.ts';
+import { DESCRIPTORS_RESERVED } from '../../transport/descriptors.ts';
 import type { Config } from '../config.ts';
 import { DEFAULT_DATA } from '../defaults.ts';
 import { CommandError, reported } from './command-action.ts';
@@ -19,8 +20,6 @@ interface Finding {
   readonly detail: string;
 }
 
-/** Besides those of connections: the store's files, sockets, epoll. */
-const DESCRIPTORS_APART = 500;
 const DISK_FREE_PERCENT = 20;
 const CERTIFICATE_DAYS = 21;
 const DAY_MS = 86_400_000;
@@ -100,7 +99,7 @@ function descriptors({ listen, streams }: Config): Finding {
   const limit = descriptorLimit();
   if (limit === undefined) return { what, verdict: 'ok', detail: 'not known on this system' };
   const connections = listen.some(({ transport }) => transport !== 'udp') ? streams.connectionsMax : 0;
-  const wanted = connections + DESCRIPTORS_APART;
+  const wanted = connections + DESCRIPTORS_RESERVED;
   if (limit >= wanted) return { what, verdict: 'ok', detail: `limit ${limit}` };
   const detail = `limit ${limit}, one for each of up to ${connections} connections: LimitNOFILE=${wanted}, ulimit -n, or a smaller connections.max`;
   return { what, verdict: 'warn', detail };
