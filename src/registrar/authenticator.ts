@@ -211,7 +211,10 @@ export class Authenticator {
     }
     const nc = c[C_QOP] === QOP_NONE ? NC_WITHOUT_QOP : c[C_NC] >>> 0;
     const use = uses.use(nc, out.now);
-    if (use !== NC_NEW) return this.challenge(out, key, use === NC_FORGOTTEN ? AUTH_STALE : AUTH_REPLAYED);
+    // What another life has counted may come again as it was: there its answer may have been lost (repeat.ts).
+    out.repeatsOnly = use !== NC_NEW && use !== NC_FORGOTTEN && isRegister && out.mayRepeat && !this.nonceIsOfThisLife;
+    if (use !== NC_NEW && !out.repeatsOnly)
+      return this.challenge(out, key, use === NC_FORGOTTEN ? AUTH_STALE : AUTH_REPLAYED);
     this.outcome = AUTH_OK;
     out.authenticated = true;
     out.user = this.name;
@@ -364,7 +367,7 @@ export class Authenticator {
   /** Credentials that were right are wanted anew, with a nonce of this life; parameters as authenticate() had them. */
   askAgain(out: Outbox, aorKey: Uint32Array): number {
     out.authenticated = false;
-    return this.challenge(out, aorKey, AUTH_STALE);
+    return this.challenge(out, aorKey, out.repeatsOnly ? AUTH_REPLAYED : AUTH_STALE);
   }
 
   /** A 401; stale=true where the credentials were right (RFC 7616 §3.3). Nothing is kept of it. */

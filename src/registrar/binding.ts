@@ -205,6 +205,11 @@ export function nonceIdOf(idHigh: number, idLow: number): number {
   return (Math.imul(idHigh, 0x9e3779b1) ^ idLow) >>> 0 || 1;
 }
 
+/** Whether the last request that made the binding was authenticated with the nonce of this id; 0: with none. */
+export function isOfNonce(bytes: Uint8Array, at: number, nonceId: number): boolean {
+  return u32(bytes, at + NONCE_ID) === nonceId;
+}
+
 /** The highest nc the binding names for a nonce, or -1 where it names another nonce or none. */
 export function highestNcOf(bytes: Uint8Array, at: number, idHigh: number, idLow: number): number {
   if (u32(bytes, at + NONCE_ID) !== nonceIdOf(idHigh, idLow)) return -1;

@@ -36,6 +36,6 @@ export function lastGrantedS(out: Outbox, image: number, requestedS: number): nu
 }
 
 /** Seconds that the image at `at` was granted. */
-function grantedOf(bytes: Uint8Array, at: number): number {
+export function grantedOf(bytes: Uint8Array, at: number): number {
   return (expiresAtOf(bytes, at) - refreshedAtOf(bytes, at)) / 1000;
 }

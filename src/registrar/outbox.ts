@@ -15,6 +15,10 @@ export class Outbox {
   // --- in: who asks, when, and what the location service holds
   /** Epoch milliseconds; the same for the whole decision. */
   now = 0;
+  /** When this life of the shard began to serve; 0: not yet. */
+  startedAt = 0;
+  /** It is so young that copies of requests may come that the life before has carried out. */
+  mayRepeat = false;
   peers: Peers = createPeers(1);
   /** Row of `peers` the request came from. */
   peer = 0;
@@ -80,13 +84,22 @@ export class Outbox {
   nonceIdHigh = 0;
   nonceIdLow = 0;
   nc = 0;
+  /** Its credentials were used in another life of the shard: good for nothing but a repetition of what they did there. */
+  repeatsOnly = false;
   /** The highest nc it was used with, as far as the AOR's record and this request tell; set by the registrar. */
   highestNc = 0;
+
+  /** A batch begins. @param timerJMs how long copies of a request may come */
+  beginBatch(now: number, timerJMs: number): void {
+    if (this.startedAt === 0) this.startedAt = now;
+    this.mayRepeat = now - this.startedAt <= timerJMs;
+  }
 
   reset(): void {
     this.status = 0;
     this.reason = REASON_UNSPECIFIED;
     this.authenticated = false;
+    this.repeatsOnly = false;
     this.userLength = 0;
     this.direct = false;
     this.flows = false;

@@ -84,6 +84,7 @@ import {
   REASON_TOO_MANY_BINDINGS,
   REASON_WILDCARD,
 } from './reasons.ts';
+import { isRepeat } from './repeat.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { endResponse, refuse, startResponse } from './response.ts';
 import { admitSips } from './sips-rules.ts';
@@ -195,6 +196,16 @@ export class Registrar {
       }
       written += imageLength(out.record.bytes, written);
     }
+  }
+
+  /** The answer to a request that an earlier life of the shard has carried out, or 0 where it is none (repeat.ts). */
+  answerRepeat(out: Outbox): number {
+    if (!out.mayRepeat) return GO_ON;
+    this.bindings.load(out, this.policy.flowGraceS > 0);
+    if (isRepeat(out, this.policy, this.bindings)) return this.step8Answer(out);
+    out.expired = 0;
+    out.cutOff = 0;
+    return GO_ON;
   }
 
   /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */
@@ -364,9 +375,11 @@ export class Registrar {
   }
 }
 
-/** Made by a request of the same Call-ID that was not earlier than this one. */
+/** Made by a request of the same Call-ID that was not earlier than this one. Over a new connection a parked one may be taken up by it. */
 function isOutOfOrder(out: Outbox, image: number): boolean {
-  return hasCallIdOfRequest(out.state, image) && table[T_CSEQ] >>> 0 <= cseqOf(out.state, image);
+  const later = (table[T_CSEQ] >>> 0) - cseqOf(out.state, image);
+  if (later > 0 || !hasCallIdOfRequest(out.state, image)) return false;
+  return later < 0 || !isCutOff(out.state, image, out.liveFlows);
 }
 
 /** The binding's nonce becomes the request's, with the highest nc that it was used with as far as the binding tells. */

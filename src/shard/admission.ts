@@ -19,6 +19,8 @@ import {
   METHOD_CANCEL,
   METHOD_OPTIONS,
   METHOD_REGISTER,
+  T_CONTACT_COUNT,
+  T_CONTACT_STAR,
   T_METHOD,
   T_REQUEST_URI,
   URI_USER_AT,
@@ -132,12 +134,13 @@ export class Admission {
   }
 
   /**
-   * Of a REGISTER that was let in and is more than a plain refresh or a fetch: 401 where its nonce was issued in another life, whose
-   * uses are known only as far as bindings name them; else 0.
+   * Of a REGISTER that was let in and is no plain refresh: 401 where its nonce was issued in another life, whose uses are known only
+   * as far as bindings name them; else 0. A fetch changes nothing, and is served where its nc is new.
    */
   askAgain(): number {
     const { authenticator, out, state } = this;
     if (authenticator === null || !out.authenticated || authenticator.nonceIsOfThisLife) return 0;
+    if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0 && !out.repeatsOnly) return 0;
     return authenticator.askAgain(out, state.key);
   }
 
@@ -209,7 +212,14 @@ export class Admission {
   judge(status: number): void {
     const { authenticator, gate, out, state } = this;
     if (authenticator === null || isInternal(out.peers, out.peer)) return;
-    gate?.outcome(out.peer, authenticator.account.key, status, out.authenticated, authenticator.outcome, out.now);
+    gate?.outcome(
+      out.peer,
+      authenticator.account.key,
+      status,
+      out.authenticated && !out.repeatsOnly,
+      authenticator.outcome,
+      out.now,
+    );
     this.failedLogins?.note(authenticator, state, out.peer, out.now);
     authenticator.outcome = AUTH_OK;
   }

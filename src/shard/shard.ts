@@ -253,6 +253,7 @@ export class Shard {
 
   private openBatch(): void {
     this.batchIsOpen = true;
+    this.out.beginBatch(this.now, this.options.policy.timerJMs);
     this.admission.refresh(this.now);
     this.statics?.refresh(this.now);
     this.tap?.refresh(this.now);
@@ -396,16 +397,16 @@ export class Shard {
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
-    if (!again && state.findPlain()) {
+    if (!again && !out.repeatsOnly && state.findPlain()) {
       state.startImage(out);
       const keepsImage = this.events?.listening === true || this.history?.refreshes === true;
       if (this.rules.registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
     }
-    const refusedAnew = table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0 ? 0 : this.admission.askAgain();
-    if (refusedAnew !== 0) return refusedAnew;
     if (!this.load()) return this.rules.uas.failed(out);
     state.startRecord(out);
-    const status = again ? this.rules.registrar.answerAgain(out) : this.rules.registrar.apply(out);
+    const { registrar } = this.rules;
+    let status = again ? registrar.answerAgain(out) : registrar.answerRepeat(out);
+    if (status === 0) status = this.admission.askAgain() || registrar.apply(out);
     if (status !== 200) return status;
     if (out.record.overflow || out.answer.overflow) return this.answering.startOver();
     if (out.changed) {

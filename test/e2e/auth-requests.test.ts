@@ -14,7 +14,16 @@ import {
   logIn,
   signed,
 } from '../support/login-client.ts';
-import { type Answer, header, headers, newBranch, newToken, SipClient, tagOf } from '../support/sip-client.ts';
+import {
+  type Answer,
+  bindings,
+  header,
+  headers,
+  newBranch,
+  newToken,
+  SipClient,
+  tagOf,
+} from '../support/sip-client.ts';
 
 const DESK = '<sip:desk@127.0.0.1:1>';
 const THIEF = '<sip:thief@127.0.0.1:2>';
@@ -142,6 +151,24 @@ describe('a restart', () => {
     expectChallenge(await use(6, [THIEF]), true);
     expectChallenge(await phone.request(signed(phone, {}, { nonce: idle })), true);
     expect([...(await bound(phone, 'alice@example.com')).keys()]).toEqual(['sip:desk@127.0.0.1:1']);
+    phone.close();
+    await server.stop();
+  });
+
+  it('R3261-17.2.2-02 R7616-3.3-02 answers a request again whose answer it lost, and none that says something else', async () => {
+    const data = temporaryDirectory();
+    await importUsers(data, ['alice@example.com']);
+    let server = await Aorta.start({ data, flags: ['--auth', 'digest'] });
+    const phone = await SipClient.open(server);
+    const { nonce } = await challenge(phone);
+    const fields = { contacts: [DESK], callId: newToken(), cseq: 2 };
+    const text = signed(phone, fields, { nonce });
+    expect((await phone.request(text)).status).toBe(200);
+    await server.kill9();
+    server = await server.restart();
+    expectChallenge(await phone.request(signed(phone, { ...fields, contacts: [THIEF] }, { nonce })), true);
+    const again = await phone.request(text);
+    expect([again.status, ...bindings(again).keys()]).toEqual([200, 'sip:desk@127.0.0.1:1']);
     phone.close();
     await server.stop();
   });

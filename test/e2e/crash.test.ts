@@ -4,6 +4,8 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories } from '../support/aorta-process.ts';
 import { killAll, pause, poll } from '../support/child-process.ts';
 import { fetchAll, keeps, Load, possible } from '../support/load.ts';
+import { bindings, SipClient } from '../support/sip-client.ts';
+import { StreamClient } from '../support/stream-client.ts';
 
 afterEach(killAll);
 afterAll(removeDirectories);
@@ -67,4 +69,33 @@ describe.each(['auto', 'dgram'] as const)('kill -9 under load, --udp %s', (udp) 
     load.close();
     await again.stop();
   });
+});
+
+it('R3261-17.2.2-02 R3261-10.3-30 a request whose answer was lost is answered when it comes again', async () => {
+  let aorta = await Aorta.start({ transports: ['udp', 'tcp'] });
+  const phone = await SipClient.open(aorta);
+  const contacts = ['<sip:a@192.0.2.20:5060>', '<sip:b@192.0.2.20:5060>'];
+  const overTcp = await StreamClient.tcp(aorta);
+  const texts = [
+    phone.register({ aor: 'udp@example.com', contacts, callId: 'u', cseq: 1 }),
+    phone.register({
+      aor: 'udp@example.com',
+      contacts: [contacts[0], `${contacts[1]};expires=0`],
+      callId: 'u',
+      cseq: 2,
+    }),
+  ];
+  const text = overTcp.register({ aor: 'tcp@example.com', contacts, callId: 't', cseq: 1 });
+  for (const each of texts) expect((await phone.request(each)).status).toBe(200);
+  expect((await overTcp.request(text)).status).toBe(200);
+  await aorta.kill9();
+  aorta = await aorta.restart();
+  const again = await phone.request(texts[1]);
+  expect([again.status, ...bindings(again).keys()]).toEqual([200, 'sip:a@192.0.2.20:5060']);
+  const other = await StreamClient.tcp(aorta);
+  const answer = await other.request(text);
+  expect([answer.status, bindings(answer).size]).toEqual([200, 2]);
+  phone.close();
+  other.close();
+  await aorta.stop();
 });
