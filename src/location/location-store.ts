@@ -49,6 +49,9 @@ export interface LocationStore {
    */
   commit(writes: WriteSet, now: number, lasting?: boolean): void;
 
+  /** Writes as a commit does, without a change: throws where a commit would. @param now epoch ms */
+  prove(now: number): void;
+
   /**
    * Names AORs whose first binding has run out by `now` (epoch ms), looking at no more than `budget`. An AOR that the next
    * commit neither removes nor gives a later expiry is named again a second later.

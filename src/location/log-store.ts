@@ -132,6 +132,12 @@ export class LogStore implements LocationStore, RowVisitor {
     this.mark();
   }
 
+  prove(now: number): void {
+    this.frame.start();
+    this.append(now, true);
+    this.mark();
+  }
+
   expire(now: number, budget: number, visitor: DueVisitor): void {
     this.visitor = visitor;
     this.table.wheel.advance(now, budget, this);

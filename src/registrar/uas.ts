@@ -260,19 +260,28 @@ export class UserAgentServer {
 
   /** Overload: the client may come back in so many seconds (§21.5.4). */
   busy(out: Outbox, retryAfterS: number): number {
-    out.reason = REASON_OVERLOAD;
-    startResponse(out, 503, PHRASE[503]);
-    out.answer.text(RETRY_AFTER);
-    out.answer.number(retryAfterS);
-    out.answer.text(CRLF);
-    endResponse(out);
-    return 503;
+    return unavailable(out, retryAfterS, REASON_OVERLOAD);
   }
 
-  /** The commit failed: nothing of the request was done (§10.3 step 7). */
+  /** The commit failed: nothing of the request was done (§10.3 step 7), and the next try may find the disk in order. */
+  notKept(out: Outbox, retryAfterS: number): number {
+    return unavailable(out, retryAfterS, REASON_STORE_FAILED);
+  }
+
+  /** What the store has of the AOR cannot be read, or the answer does not fit. */
   failed(out: Outbox): number {
     return refuse(out, 500, PHRASE[500], REASON_STORE_FAILED);
   }
+}
+
+function unavailable(out: Outbox, retryAfterS: number, reason: number): number {
+  out.reason = reason;
+  startResponse(out, 503, PHRASE[503]);
+  out.answer.text(RETRY_AFTER);
+  out.answer.number(retryAfterS);
+  out.answer.text(CRLF);
+  endResponse(out);
+  return 503;
 }
 
 /** A 400 whose phrase says what was wrong (§21.4.1), or 505. */

@@ -1,5 +1,5 @@
 // How the answers of a batch come about: started over the request in the table, finished as a row, published once the commit
-// holds so that retransmissions get them, or turned into 500s where it failed. What they say is the registrar's.
+// holds so that retransmissions get them, or turned into 503s where it failed. What they say is the registrar's.
 // @hot
 
 import type { Outbox } from '../registrar/outbox.ts';
@@ -21,6 +21,9 @@ import type { Unacknowledged } from './unacknowledged.ts';
 const LARGE_ANSWER_BYTES = 1300;
 /** Bytes sent at most to an address that may be another's, for each that came from it. */
 const AMPLIFICATION_MAX = 3;
+/** When a client may come again whose request could not be committed: spread by random bits of its own (a mask). */
+const AGAIN_S_MIN = 10;
+const AGAIN_S_SPREAD = 15;
 
 /** Over so many seconds more (a mask) those are spread whose shard had no room. */
 const RING_FULL_SPREAD_S = 7;
@@ -121,7 +124,7 @@ export class Answering {
     if (isInvite && peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
   }
 
-  /** The commit failed: every answer that hung on it becomes a 500. */
+  /** The commit failed: every answer that hung on it becomes a 503. */
   fail(): void {
     const { answers, keys, lengths, out, rules, transactions } = this.parts;
     const rows = answers.count;
@@ -131,13 +134,13 @@ export class Answering {
       parse(slotStart(slot), slotStart(slot) + lengths[slot]);
       keys.take();
       this.start(slot, this.now);
-      rules.uas.failed(out);
+      const status = rules.uas.notKept(out, AGAIN_S_MIN + (keys.tagLow & AGAIN_S_SPREAD));
       if (out.answer.overflow) continue; // no room for a longer phrase: the refusal stays
       answers.at[row] = out.answer.from;
       answers.end[row] = out.answer.at;
       answers.place[row] = transactions.claim(out.answer.at - out.answer.from);
-      answers.status[row] = 500;
-      answers.outcome[row] = outcomeOf(500, out.reason);
+      answers.status[row] = status;
+      answers.outcome[row] = outcomeOf(status, out.reason);
       answers.reason[row] = out.reason;
     }
   }

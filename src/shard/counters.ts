@@ -68,6 +68,8 @@ const NAMES = [
   'commits',
   'commit_failures',
   'load_failures', // records that could not be read; their requests draw 500
+  'commits_failing', // gauge: 1 while the last commit failed
+  'committing', // gauge: 1 while a commit waits for the disk
   'commit_us', // time spent in commits
   'busy_us', // time spent on batches, commits included
   'batches',

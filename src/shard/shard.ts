@@ -48,6 +48,7 @@ import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
 import { AskedFor } from './asked-for.ts';
 import { BatchTally } from './batch-tally.ts';
+import { Committer } from './committer.ts';
 import { COUNTER } from './counters.ts';
 import type { EventSink } from './event-ring.ts';
 import type { FailedLogin } from './failed-logins.ts';
@@ -87,6 +88,7 @@ export class Shard {
   private readonly admission: Admission;
   private readonly tap: Tap | null;
   private readonly answering: Answering;
+  private readonly committer: Committer;
   private readonly overload: Overload;
   private okBefore = 0;
   private readonly events: EventSink | undefined;
@@ -107,6 +109,7 @@ export class Shard {
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
+    this.committer = new Committer(options);
     this.overload = new Overload(policy);
     this.rules = new ShardRules(policy, secret);
     const flows = options.flows ?? null;
@@ -196,27 +199,23 @@ export class Shard {
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    return sooner(this.sweeper.msToNextTick(now), this.unacknowledged.msToNextTick(now));
+    const work = sooner(this.sweeper.msToNextTick(now), this.unacknowledged.msToNextTick(now));
+    return sooner(work, this.committer.msToProbe(now));
   }
 
-  /** The batch's one transaction. When it fails, every answer that hung on it becomes a 500. */
+  /** The batch's one transaction. When it fails, every answer that hung on it becomes a 503. */
   commit(now: number): void {
     this.now = now;
-    if (this.writes.count > 0) {
-      try {
-        // What only runs out would run out again after a crash: nobody waits for the disk.
-        this.store.commit(this.writes, now, this.answers.hasConditional);
-        this.counters[COUNTER.commits]++;
-        this.tally.apply();
-        this.sweeper.flows?.committed(this.writes, now);
-        this.history?.publish();
-        if (this.changes.count > 0) this.events?.publish(this.changes); // who hears of it finds it in the history
-      } catch (error) {
-        this.counters[COUNTER.commit_failures]++;
-        this.options.log('error', 'commit failed', { error: String(error), aors: this.writes.count });
-        this.answering.fail();
-        this.sweeper.flows?.failed(now);
-      }
+    if (this.writes.count === 0) this.committer.probe(now);
+    // What only runs out would run out again after a crash: nobody waits for the disk.
+    else if (this.committer.commit(this.writes, now, this.answers.hasConditional)) {
+      this.tally.apply();
+      this.sweeper.flows?.committed(this.writes, now);
+      this.history?.publish();
+      if (this.changes.count > 0) this.events?.publish(this.changes); // who hears of it finds it in the history
+    } else {
+      this.answering.fail();
+      this.sweeper.flows?.failed(now);
     }
     this.answering.publish(now);
     this.freeSlot = 0;
@@ -443,8 +442,7 @@ export class Shard {
   private load(): boolean {
     this.state.load(this.out);
     if (this.state.failure === null) return true;
-    this.counters[COUNTER.load_failures]++;
-    this.options.log('error', 'load failed', { error: String(this.state.failure) });
+    this.committer.unreadable(this.state.failure, this.now);
     return false;
   }
 }

@@ -28,14 +28,14 @@ function flaky(): { shard: VirtualShard; fail: (times: number) => void; store: F
 }
 
 describe('a commit that fails', () => {
-  it('R3261-10.3-33 makes 500 of every answer of the batch that hung on it, and of no other', () => {
+  it('R3261-10.3-33 makes 503 of every answer of the batch that hung on it, and of no other', () => {
     const { shard, fail } = flaky();
     shard.send(register({ to: BOB, callId: 'bob', contacts: [B] }));
     fail(1);
     const answers = shard.batch([
       register({ callId: 'add', contacts: [A] }),
       register({ callId: 'see' }), // would have listed what did not come to be
-      register({ callId: 'add', cseq: 1, from: '<sip:a@b>;tag=2', contacts: [A] }), // 500 for its CSeq, against A
+      register({ callId: 'add', cseq: 1, from: '<sip:a@b>;tag=2', contacts: [A] }), // would draw 500 for its CSeq, against A
       register({ callId: 'brief', contacts: [`${B};expires=3`] }), // hangs on nothing: no binding was looked at
       register({ to: BOB, callId: 'fetch' }),
       request({ method: 'OPTIONS' }),
@@ -43,8 +43,12 @@ describe('a commit that fails', () => {
       register({ to: BOB, callId: 'bob', cseq: 2, contacts: [`${B};expires=0`] }),
       register({ callId: 'x', contacts: ['*'] }),
     ]);
-    expect(answers.map(({ status }) => status)).toEqual([500, 500, 500, 423, 200, 200, 405, 500, 400]);
-    expect(answers[0].phrase).toBe('Server Internal Error');
+    expect(answers.map(({ status }) => status)).toEqual([503, 503, 503, 423, 200, 200, 405, 503, 400]);
+    expect(answers[0].phrase).toBe('Service Unavailable');
+    for (const answer of answers.filter(({ status }) => status === 503))
+      expect(Number(answer.header('Retry-After')[0]), 'spread over some seconds').toSatisfy(
+        (s: number) => s >= 10 && s <= 25,
+      );
     expect(answers[0].header('CSeq')).toEqual(['1 REGISTER']);
     expect(answers[0].contacts).toEqual([]);
     expect(uris(shard)).toEqual([]);
@@ -54,12 +58,12 @@ describe('a commit that fails', () => {
     expect(shard.log).toEqual(['commit failed']);
   });
 
-  it('R3261-10.3-33 gives retransmissions the same 500, and the next request its due', () => {
+  it('R3261-10.3-33 gives retransmissions the same 503, and the next request its due', () => {
     const { shard, fail } = flaky();
     fail(1);
     const text = register({ contacts: [A] });
     const failed = answered(shard, text);
-    expect(failed.status).toBe(500);
+    expect(failed.status).toBe(503);
     shard.now += 500;
     expect(answered(shard, text).text).toBe(failed.text);
     expect(uris(shard)).toEqual([]);
@@ -93,7 +97,7 @@ describe('a commit that fails', () => {
     ]) {
       fail(1);
       expect(statusOf(shard, { cseq: 6, from: `<sip:a@b>;tag=${JSON.stringify(options).length}`, ...options })).toBe(
-        500,
+        503,
       );
       expect(storedBindings(store)).toEqual(before);
     }
@@ -105,7 +109,7 @@ describe('a commit that fails', () => {
     shard.send(register({ contacts: [`${A};expires=60`] }));
     shard.send(register({ to: BOB, callId: 'bob', contacts: [`${B};expires=60`] }));
     fail(1);
-    expect(statusOf(shard, { cseq: 2, contacts: [`${A};expires=600`] })).toBe(500);
+    expect(statusOf(shard, { cseq: 2, contacts: [`${A};expires=600`] })).toBe(503);
     shard.advance(70);
     expect([...storedBindings(store)]).toEqual([]);
     expect([shard.counter('bindings'), shard.counter('aors'), shard.counter('expired')]).toEqual([0, 0, 2]);
@@ -123,6 +127,40 @@ describe('a commit that fails', () => {
     expect([shard.counter('bindings'), shard.counter('expired')]).toEqual([1, 1]);
     shard.advance(30);
     expect([shard.counter('bindings'), shard.counter('aors'), shard.shard.msToNextTick(shard.now)]).toEqual([0, 0, -1]);
+  });
+
+  it('is told once a minute however often it comes, shows in a gauge, and nobody has to ask for it to end', () => {
+    const { shard, fail } = flaky();
+    const said = (event: string) => shard.log.filter((line) => line === event).length;
+    fail(Number.POSITIVE_INFINITY);
+    for (let n = 0; n < 300; n++) {
+      expect(answered(shard, register({ callId: `c${n}`, contacts: [A] })).status).toBe(503);
+      shard.advance(0.5);
+    }
+    expect([said('commit failed'), shard.counter('commits_failing')]).toEqual([3, 1]);
+    expect(shard.counter('commit_failures')).toBeGreaterThanOrEqual(300);
+    expect(uris(shard), 'what needs no commit is answered').toEqual([]);
+    shard.advance(120);
+    expect([said('commit failed'), said('commits hold again')]).toEqual([5, 0]);
+    fail(0);
+    shard.advance(10);
+    expect([shard.counter('commits_failing'), said('commits hold again')]).toEqual([0, 1]);
+    expect(shard.shard.msToNextTick(shard.now), 'nothing is tried any more').toBe(-1);
+    expect(statusOf(shard, { callId: 'again', contacts: [A] })).toBe(200);
+    expect(said('commit failed')).toBe(5);
+  });
+
+  it('now and then, small batches between large ones, keeps the gauge up and the log short', () => {
+    const { shard, fail } = flaky();
+    for (let n = 0; n < 100; n++) {
+      fail(n % 2);
+      expect(answered(shard, register({ callId: `c${n}`, contacts: [A], expires: 60 + n })).status).toBe(
+        n % 2 ? 503 : 200,
+      );
+      shard.now += 200;
+      expect(shard.counter('commits_failing')).toBe(n > 0 ? 1 : 0);
+    }
+    expect(shard.log).toEqual(['commit failed']);
   });
 });
 

@@ -85,12 +85,12 @@ describe('retransmissions', () => {
     const undone = register({ cseq: 7, contacts: [CONTACT] });
     expect([late, tooMany].map((text) => answered(shard, text).status)).toEqual([500, 403]);
     fails = true;
-    expect(answered(shard, undone).status).toBe(500);
+    expect(answered(shard, undone).status).toBe(503);
     fails = false;
     overwriteAnswers(shard);
-    expect([late, tooMany, undone].map((text) => answered(shard, text).status)).toEqual([500, 403, 500]);
+    expect([late, tooMany, undone].map((text) => answered(shard, text).status)).toEqual([500, 403, 503]);
     overwriteAnswers(shard); // and what was made again is remembered as what it was
-    expect([late, tooMany, undone].map((text) => answered(shard, text).status)).toEqual([500, 403, 500]);
+    expect([late, tooMany, undone].map((text) => answered(shard, text).status)).toEqual([500, 403, 503]);
     expect(shard.counter('absorbed')).toBe(0);
   });
 });

@@ -112,7 +112,7 @@ describe('binding events', () => {
   it('are told after the commit, and never when it fails', () => {
     let fails = true;
     const { shard, told, lines } = listening({ store: new FlakyStore(() => fails) });
-    expect(shard.send(register({ contacts: from(ONE) }))?.status).toBe(500);
+    expect(shard.send(register({ contacts: from(ONE) }))?.status).toBe(503);
     expect(lines()).toEqual([]);
     fails = false;
     shard.send(register({ cseq: 2, contacts: from(TWO) }));

@@ -60,6 +60,10 @@ export class FlakyStore implements LocationStore {
     this.inner.commit(writes, now);
   }
 
+  prove(): void {
+    if (this.fails()) throw new Error('disk full');
+  }
+
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport {
     return this.inner.scan(visit);
   }

@@ -9,6 +9,8 @@ export type Phase = 'starting' | 'ready' | 'draining';
 
 /** A shard whose loop has not turned for so long is stuck: idle ones turn once a second. */
 const STUCK_MS = 10_000;
+/** So long a commit may wait for its disk. */
+const COMMIT_HANGS_MS = 3000;
 const LOOK_MS = 1000;
 /** Part of a ring's room beyond which messages are about to be dropped. */
 const RING_FULL = 0.8;
@@ -45,9 +47,12 @@ export class Health {
     );
     if (over.length > 0) return over;
     const now = performance.now();
-    return this.readings().flatMap(({ open, ringBytes, ringCapacity }, shard) => {
+    return this.readings().flatMap(({ open, counters, ringBytes, ringCapacity }, shard) => {
       if (!open) return [`shard ${shard} is being started again`];
-      if (now - (this.turnedAt[shard] ?? now) > STUCK_MS) return [`shard ${shard} has not moved for some time`];
+      const stillMs = now - (this.turnedAt[shard] ?? now);
+      if (counters[COUNTER.committing] > 0 && stillMs > COMMIT_HANGS_MS) return [`shard ${shard} waits for its disk`];
+      if (stillMs > STUCK_MS) return [`shard ${shard} has not moved for some time`];
+      if (counters[COUNTER.commits_failing] > 0) return [`shard ${shard} cannot write to its disk`];
       return ringBytes > ringCapacity * RING_FULL ? [`the rings to shard ${shard} are nearly full`] : [];
     });
   }

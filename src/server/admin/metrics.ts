@@ -137,9 +137,10 @@ function traffic(out: Exposition, readings: readonly ShardReading[]): void {
   out.counter('aorta_commits_total', 'Transactions of the location store.', one('commits'));
   out.counter(
     'aorta_commit_failures_total',
-    'Transactions that failed; their requests drew 500.',
+    'Transactions that failed; their requests drew 503.',
     one('commit_failures'),
   );
+  out.gauge('aorta_commits_failing', '1 while the last transactions failed.', one('commits_failing'));
   out.counter('aorta_load_failures_total', 'Records that could not be read.', one('load_failures'));
   out.gauge('aorta_quarantined_records', 'Damaged records set aside since the start.', one('quarantined'));
 }

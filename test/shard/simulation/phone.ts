@@ -228,7 +228,7 @@ export class Phone {
     const { timeline, epoch, random } = this.world;
     const sure = request.epoch === epoch && timeline.now - request.sentAt < SURELY_REMEMBERED_MS;
     if (status === 423) this.askS = Math.max(this.askS, Number(/^Min-Expires: (\d+)\r$/m.exec(text)?.[1]));
-    else if (status !== 500)
+    else if (status !== 500 && status !== 503)
       throw new Error(`${this.options.name}: an answer that nothing asked for\n${request.text}\n${text}`);
     // A refusal leaves everything as it was; from a server that may have forgotten the first copy it says nothing.
     if (!sure) this.belief = { kind: 'unknown' };

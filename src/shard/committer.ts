@@ -1,0 +1,106 @@
+// A batch's one commit, and what is known of the disk: whether it fails now, when it is tried again though nobody asks, and what the log
+// is told.
+// @hot
+
+import type { LocationStore } from '../location/location-store.ts';
+import type { WriteSet } from '../location/write-set.ts';
+import { COUNTER } from './counters.ts';
+import { PacedLog } from './paced-log.ts';
+import type { ShardOptions } from './shard-options.ts';
+
+/** Where commits fail and no request brings the next one: a load balancer sends none to who is not ready. */
+const PROBE_MS = 1000;
+/** So long none may have failed before the disk is called sound: on a full one, small batches fit where large ones do not. */
+const STEADY_MS = 3000;
+
+export class Committer {
+  private readonly store: LocationStore;
+  private readonly counters: Float64Array;
+  private readonly log: ShardOptions['log'];
+  private readonly failure: PacedLog;
+  private readonly readFailure: PacedLog;
+  private failing = false;
+  private isTold = false;
+  private failedFrom = 0;
+  private triedAt = 0;
+  private lastFailureAt = 0;
+
+  constructor({ store, counters, log }: ShardOptions) {
+    this.store = store;
+    this.counters = counters;
+    this.log = log;
+    this.failure = new PacedLog(log, 'commit failed');
+    this.readFailure = new PacedLog(log, 'load failed');
+    counters[COUNTER.commits_failing] = 0;
+    counters[COUNTER.committing] = 0;
+  }
+
+  /** True: the writes hold. False: none does. @param lasting as LocationStore.commit's */
+  commit(writes: WriteSet, now: number, lasting: boolean): boolean {
+    const { counters } = this;
+    counters[COUNTER.committing] = 1;
+    try {
+      this.store.commit(writes, now, lasting);
+    } catch (error) {
+      counters[COUNTER.committing] = 0;
+      this.failed(error, writes.count, now);
+      return false;
+    }
+    counters[COUNTER.committing] = 0;
+    counters[COUNTER.commits]++;
+    if (this.failing) this.holds(now);
+    return true;
+  }
+
+  /** A record could not be read. @cold */
+  unreadable(error: unknown, now: number): void {
+    this.counters[COUNTER.load_failures]++;
+    this.readFailure.tell({ error: String(error) }, now);
+  }
+
+  /** Tries the disk again where that is due. */
+  probe(now: number): void {
+    if (this.msToProbe(now) === 0) this.prove(now);
+  }
+
+  /** Milliseconds until `probe` has work, 0 when it has, -1 while commits hold. */
+  msToProbe(now: number): number {
+    if (!this.failing) return -1;
+    const left = this.triedAt + PROBE_MS - now;
+    return left > 0 && left <= PROBE_MS ? left : 0;
+  }
+
+  /** @cold */
+  private prove(now: number): void {
+    this.counters[COUNTER.committing] = 1;
+    try {
+      this.store.prove(now);
+      this.holds(now);
+    } catch (error) {
+      this.failed(error, 0, now);
+    }
+    this.counters[COUNTER.committing] = 0;
+  }
+
+  /** @cold */
+  private failed(error: unknown, aors: number, now: number): void {
+    this.counters[COUNTER.commit_failures]++;
+    this.counters[COUNTER.commits_failing] = 1;
+    this.triedAt = now;
+    this.lastFailureAt = now;
+    if (!this.failing) this.failedFrom = now;
+    this.failing = true;
+    if (this.failure.tell({ error: String(error), aors }, now)) this.isTold = true;
+  }
+
+  /** @cold */
+  private holds(now: number): void {
+    this.triedAt = now;
+    if (now - this.lastFailureAt < STEADY_MS) return;
+    this.failing = false;
+    this.counters[COUNTER.commits_failing] = 0;
+    if (this.isTold)
+      this.log('info', 'commits hold again', { failed_s: Math.round((this.lastFailureAt - this.failedFrom) / 1000) });
+    this.isTold = false;
+  }
+}
