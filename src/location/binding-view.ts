@@ -27,6 +27,7 @@ import {
 import { IMAGE_DIRECT, IMAGE_STATIC } from '../registrar/image-layout.ts';
 import { writeIp } from '../registrar/ip-text.ts';
 import type { FlowLiveness } from '../registrar/live-flow.ts';
+import { shownText, uriText } from './shown-text.ts';
 
 const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 
@@ -49,7 +50,7 @@ export interface Push {
 
 /** One binding of an address-of-record (AOR). */
 export interface Binding {
-  /** The Contact URI as registered, without brackets. */
+  /** The Contact URI as registered, without brackets; what cannot be seen is escaped in it. */
   readonly uri: string;
   /** Display name as sent. */
   readonly display?: string;
@@ -96,8 +97,7 @@ export interface Binding {
  * @param flows which connections stand: the binding's is left out where it has ended; null: not known
  */
 export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: FlowLiveness | null = null): Binding {
-  const text = (from: number, to: number): string =>
-    Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString();
+  const text = (from: number, to: number): string => shownText(bytes, from, to);
   const expiresAt = expiresAtOf(bytes, at);
   const display = text(displayAt(bytes, at), uriAt(bytes, at)).trim();
   const instance = text(instanceAt(bytes, at), instanceEnd(bytes, at));
@@ -108,7 +108,7 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: F
   const isStatic = hasFlag(bytes, at, IMAGE_STATIC);
   const isFlow = direct && transport !== 'udp';
   const hasEnded = isFlow && flows?.isAlive(flowOf(bytes, at)) === false;
-  const uri = text(uriAt(bytes, at), uriEnd(bytes, at));
+  const uri = uriText(bytes, uriAt(bytes, at), uriEnd(bytes, at));
   return {
     uri,
     ...(display !== '' && { display }),
@@ -117,7 +117,7 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: F
     expiresAt,
     registeredAt: registeredAtOf(bytes, at),
     refreshedAt: refreshedAtOf(bytes, at),
-    path: split(text(userAgentEnd(bytes, at), pathEnd(bytes, at)), ','),
+    path: split(uriText(bytes, userAgentEnd(bytes, at), pathEnd(bytes, at)), ','),
     ...sourceOf(bytes, at, transport),
     ...(hasEnded && { received: '' }),
     direct,

@@ -4,6 +4,7 @@
 import { type Binding, viewBinding } from '../location/binding-view.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
+import { aorText } from '../location/shown-text.ts';
 import { instanceAt, instanceEnd } from '../registrar/binding.ts';
 import {
   type CallerPreferences,
@@ -29,7 +30,7 @@ const NONE: readonly Binding[] = Object.freeze([]);
 
 /** What a lookup finds. */
 export interface Lookup {
-  /** The canonical AOR: user@host, without escapes, the host in lower case. */
+  /** The canonical AOR: user@host, the host in lower case, escapes only where they are needed to read it as the same AOR. */
   readonly aor: string;
   /** Where a request may be sent now, best first: by q, then the one refreshed last. One per instance. */
   readonly contacts: readonly Binding[];
@@ -99,35 +100,34 @@ export class LocationLookup {
     const end = this.read();
     if (end === 0 && this.options.statics.empty) return { aor: named.text, contacts: NONE, fallbacks: NONE };
     const images = end > 0 ? RECORD_HEADER_BYTES + recordAorLength(record, 0) : 0;
-    const text =
-      end > 0 ? Buffer.from(record.buffer, RECORD_HEADER_BYTES, images - RECORD_HEADER_BYTES).toString() : '';
+    const text = end > 0 ? aorText(record, RECORD_HEADER_BYTES, images) : '';
     asked.combine(record, images, end);
     targets.take(asked.bytes, asked.at, asked.end, now, asked, this.options.flows);
     if (preferences !== undefined) applyPreferences(targets, asked.bytes, preferences);
     const found: Lookup = { aor: text || asked.alias || named.text, contacts: [], fallbacks: [] };
-    return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, now);
+    return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, images, now);
   }
 
   close(): void {
     for (const reader of this.options.readers) reader.close();
   }
 
-  private views(aor: string, now: number): Lookup {
+  private views(aor: string, images: number, now: number): Lookup {
     const { targets } = this;
+    const name = images > 0 ? this.record.slice(RECORD_HEADER_BYTES, images) : Buffer.from(aor);
     const contacts: Binding[] = [];
     const fallbacks: Binding[] = [];
-    for (let i = 0; i < targets.count; i++) contacts.push(this.view(aor, targets.image[i], now));
-    for (let i = 0; i < targets.fallbacks; i++) fallbacks.push(this.view(aor, targets.fallback[i], now));
+    for (let i = 0; i < targets.count; i++) contacts.push(this.view(name, targets.image[i], now));
+    for (let i = 0; i < targets.fallbacks; i++) fallbacks.push(this.view(name, targets.fallback[i], now));
     return { aor, contacts, fallbacks };
   }
 
-  private view(aor: string, image: number, now: number): Binding {
+  private view(name: Uint8Array, image: number, now: number): Binding {
     const { bytes } = this.asked;
     const binding = viewBinding(bytes, image, now, this.options.flows);
     if (this.gruus === null || !isGruuInstance(bytes, instanceAt(bytes, image), instanceEnd(bytes, image)))
       return binding;
     const { gruu, gruuBytes } = this;
-    const name = Buffer.from(aor);
     gruu.start(gruuBytes, 0, GRUU_BYTES);
     this.gruus.writePublic(gruu, name, name.length, /^sips:/i.test(binding.uri), bytes, image);
     return gruu.overflow ? binding : { ...binding, gruu: gruuBytes.toString('utf8', 0, gruu.at) };

@@ -1,8 +1,8 @@
 // An AOR that a person or another program names: its canonical text, and its key, the same keyed hash that a shard takes of a
 // request's To.
 
+import { aorText } from '../location/shown-text.ts';
 import { E_OK } from '../sip/parse-error.ts';
-import { sameBytes } from '../sip/scanner.ts';
 import { SipHash } from '../sip/siphash.ts';
 import { ABSENT, URI_HOST_AT, URI_HOST_END, URI_INTS, URI_PARAMS_AT } from '../sip/span-table.ts';
 import { canonicalAor, parseUri } from '../sip/uri.ts';
@@ -22,7 +22,7 @@ for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.+') KIND[character.charCod
 for (const character of 'abcdefghijklmnopqrstuvwxyz0123456789') KIND[character.charCodeAt(0)] = IN_HOST;
 
 export interface NamedAor {
-  /** user@host, without escapes, the host in lower case. */
+  /** user@host, the host in lower case, escapes only where they are needed to read it as the same AOR. */
   readonly text: string;
   /** Four words. Good until the next AOR is read, as is what follows. */
   readonly key: Uint32Array;
@@ -72,9 +72,7 @@ export function createAorReader(secret: Uint8Array): (aor: string) => NamedAor |
     const length = canonicalAor(bytes, uri, 0, canonical);
     if (length < 0) return undefined;
     const key = keyOf(canonical, length);
-    const isItself =
-      end - from === length && length === aor.length && sameBytes(bytes, from, end, canonical, 0, length);
-    const text = isItself ? aor : canonical.toString('utf8', 0, length);
+    const text = aorText(canonical, 0, length);
     const hostAt = length - (uri[URI_HOST_END] - uri[URI_HOST_AT]);
     return { text, key, bytes, uri, canonical, length, hostAt };
   };

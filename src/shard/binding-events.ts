@@ -1,6 +1,7 @@
 // Binding events for programs: what shards tell of committed changes, as plain data, to whoever listens on the main thread.
 
 import { type Binding, viewBinding } from '../location/binding-view.ts';
+import { aorText } from '../location/shown-text.ts';
 import {
   CHANGE_EVICTED,
   CHANGE_EXPIRED,
@@ -154,7 +155,7 @@ function eventOf(entry: Uint8Array, shard: number): BindingEvent {
     shard,
     sequence,
     at,
-    aor: Buffer.from(entry.buffer, aorAt, imageAt - aorAt).toString(),
+    aor: aorText(entry, aorAt, imageAt),
     binding: viewBinding(entry, imageAt, at),
   };
 }

@@ -1,6 +1,7 @@
 // A log line for each failed login, for operators who ask for it (`auth: log-failures`). Passwords typed as user names are not
 // written: a name is, only where there is such a user.
 
+import { aorText, shownText } from '../location/shown-text.ts';
 import {
   AUTH_FOREIGN_NONCE,
   AUTH_IMPROPER,
@@ -64,13 +65,12 @@ export class FailedLogins {
       this.unlogged++;
       return;
     }
-    const text = new TextDecoder();
-    const name = text.decode(authenticator.name.subarray(0, authenticator.nameLength));
+    const name = shownText(authenticator.name, 0, authenticator.nameLength);
     this.report({
       source: ipText(this.peers, row),
       port: this.peers.port[row],
       reason,
-      aor: state.aorLength < 0 ? null : text.decode(state.aor.subarray(0, state.aorLength)),
+      aor: state.aorLength < 0 ? null : aorText(state.aor, 0, state.aorLength),
       user: NAMED.has(authenticator.outcome) ? name : null,
       unlogged: this.unlogged,
     });

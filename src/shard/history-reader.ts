@@ -1,6 +1,7 @@
 // The main thread's look into the shards' histories (history.ts): the newest changes of an AOR as plain data. The shard is not
 // asked and not waited for; what it writes over meanwhile is left out.
 
+import { shownText, uriText } from '../location/shown-text.ts';
 import { LISTENER_ADMIN, LISTENER_PROGRAM } from '../registrar/peers.ts';
 import { formatIp } from '../transport/ip-address.ts';
 import { type BindingEventType, CHANGE_TYPES } from './binding-events.ts';
@@ -105,7 +106,7 @@ function textsOf(entry: Buffer): string[] {
   return [0, 1, 2, 3].map((index) => {
     const from = at;
     at += entry.readUInt16LE(ENTRY_LENGTHS + 2 * index);
-    return entry.toString('utf8', from, at);
+    return index === 0 ? uriText(entry, from, at) : shownText(entry, from, at);
   });
 }
 

@@ -1,5 +1,6 @@
 // The main thread's look at who sends most (talkers.ts): over all shards, as rates. No shard is asked or waited for.
 
+import { aorText } from '../location/shown-text.ts';
 import {
   CONTROL_DOUBLES,
   KIND_AOR,
@@ -75,7 +76,8 @@ function collect(
     const at = talkerAt(window, kind, entry);
     const messages = copy[at + TALKER_MESSAGES] - copy[at + TALKER_EXCESS];
     if (!(messages > 0)) continue;
-    const name = Buffer.from(copy.buffer, (at + TALKER_TEXT) * 8, copy[at + TALKER_LENGTH]).toString();
+    const text = new Uint8Array(copy.buffer, (at + TALKER_TEXT) * 8, copy[at + TALKER_LENGTH]);
+    const name = aorText(text, 0, text.length);
     const [before, refused] = into.get(name) ?? [0, 0];
     into.set(name, [before + messages / seconds, refused + copy[at + TALKER_REFUSED] / seconds]);
   }

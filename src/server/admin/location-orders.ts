@@ -48,9 +48,8 @@ export class LocationOrders {
   }
 
   private async register(aor: string, headers: readonly string[], source?: OrderSource): Promise<void> {
-    const at = aor.lastIndexOf('@');
-    const domain = aor.slice(at + 1);
-    const uri = `sip:${encodeURIComponent(aor.slice(0, at))}@${domain}`;
+    const domain = aor.slice(aor.lastIndexOf('@') + 1);
+    const uri = `sip:${aor}`;
     const id = randomUUID();
     const lines = [
       `REGISTER sip:${domain} SIP/2.0`,

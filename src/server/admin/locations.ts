@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Binding, viewBinding } from '../../location/binding-view.ts';
 import { type LocationReader, SCAN_START } from '../../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
+import { aorText } from '../../location/shown-text.ts';
 import { expiresAtOf, imageLength, isImage } from '../../registrar/binding.ts';
 import type { FlowLiveness } from '../../registrar/live-flow.ts';
 import { RECORD_BYTES_MAX } from '../../registrar/outbox.ts';
@@ -143,8 +144,7 @@ function writeCursor({ shard, after }: Place): string {
 }
 
 function aorOf(record: Uint8Array): string {
-  const at = record.byteOffset + RECORD_HEADER_BYTES;
-  return Buffer.from(record.buffer, at, recordAorLength(record, 0)).toString();
+  return aorText(record, RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + recordAorLength(record, 0));
 }
 
 function fits(aor: string, { domain, match }: Filter): boolean {
