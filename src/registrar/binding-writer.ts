@@ -2,14 +2,12 @@
 // when it ends, is registrar.ts's.
 // @hot
 
-import { COMMA, isText, SEMICOLON, SP } from '../sip/scanner.ts';
+import { COMMA, SEMICOLON, SP } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
   CONTACT_DISPLAY_AT,
   CONTACT_DISPLAY_END,
-  CONTACT_EXPIRES_AT,
-  CONTACT_EXPIRES_END,
   CONTACT_PARAM_COUNT,
   CONTACT_PARAM_FIRST,
   CONTACT_PARAMS_AT,
@@ -34,9 +32,10 @@ import {
   URI_AT,
   URI_END,
 } from '../sip/span-table.ts';
-import { ascii, type Writer } from '../sip/writer.ts';
+import type { Writer } from '../sip/writer.ts';
 import { nonceIdOf, setEpoch, setTime, setU16, setU32, timeOf } from './binding.ts';
 import { imageFlags } from './contact-reach.ts';
+import { isNotKept, writeContactParams, writeContactUri, writeDisplay } from './contact-spelling.ts';
 import {
   CALL_ID_LENGTH,
   CSEQ,
@@ -71,14 +70,20 @@ import { flowRegId } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 
 const USER_AGENT_BYTES_MAX = 128;
-const PUB_GRUU = ascii('pub-gruu');
-const TEMP_GRUU = ascii('temp-gruu');
 /**
  * Writes the image of a Contact of the request in the table (its record starts at `contact`).
  * @param before image in the outbox's state that this one takes the place of, or negative
  * @param expiresAt epoch ms
+ * @param asSent the contact is well formed (contact-spelling.ts); else it is written so that it is
  */
-export function writeImage(w: Writer, contact: number, out: Outbox, before: number, expiresAt: number): void {
+export function writeImage(
+  w: Writer,
+  contact: number,
+  out: Outbox,
+  before: number,
+  expiresAt: number,
+  asSent: boolean,
+): void {
   const at = w.at;
   w.skip(KEPT);
   if (w.overflow) return;
@@ -89,7 +94,7 @@ export function writeImage(w: Writer, contact: number, out: Outbox, before: numb
   setU32(bytes, at + CSEQ, table[T_CSEQ]);
   writeNonce(bytes, at, out);
   setEpoch(bytes, at, 0);
-  writeKept(w, contact, out);
+  writeKept(w, contact, out, asSent);
   if (!w.overflow) setU16(bytes, at + LENGTH, w.at - at);
 }
 
@@ -97,7 +102,7 @@ export function writeImage(w: Writer, contact: number, out: Outbox, before: numb
  * Writes everything that an image keeps of the request in the table for one of its Contacts, and nothing else: the image
  * from KEPT on. What is not written here is the same for every request or stands in the head.
  */
-function writeKept(w: Writer, contact: number, out: Outbox): void {
+function writeKept(w: Writer, contact: number, out: Outbox, asSent: boolean): void {
   const at = w.at - KEPT;
   w.skip(TEXTS - KEPT);
   if (w.overflow) return;
@@ -107,7 +112,7 @@ function writeKept(w: Writer, contact: number, out: Outbox): void {
   setU32(bytes, at + REG_ID, flowRegId(contact, out));
   setU16(bytes, at + Q, table[contact + CONTACT_Q] >= 0 ? table[contact + CONTACT_Q] : NO_Q);
   writeSource(bytes, at, out);
-  writeTexts(w, at, contact);
+  writeTexts(w, at, contact, asSent);
 }
 
 function writeNonce(bytes: Uint8Array, at: number, out: Outbox): void {
@@ -126,17 +131,25 @@ function writeSource(bytes: Uint8Array, at: number, out: Outbox): void {
   for (let i = 0; i < 16; i++) bytes[at + SOURCE_IP + i] = peers.ip[peer * 16 + i];
 }
 
-function writeTexts(w: Writer, at: number, contact: number): void {
+function writeTexts(w: Writer, at: number, contact: number, asSent: boolean): void {
   const bytes = w.bytes;
   let mark = w.at;
-  if (table[contact + CONTACT_DISPLAY_AT] >= 0)
+  if (!asSent) writeDisplay(w, contact);
+  else if (table[contact + CONTACT_DISPLAY_AT] >= 0)
     w.span(slab, table[contact + CONTACT_DISPLAY_AT], table[contact + CONTACT_DISPLAY_END]);
   setU16(bytes, at + DISPLAY_LENGTH, w.at - mark);
   mark = w.at;
-  w.span(slab, table[contact + URI_AT], table[contact + URI_END]);
+  if (asSent) w.span(slab, table[contact + URI_AT], table[contact + URI_END]);
+  else writeContactUri(w, contact);
   setU16(bytes, at + URI_LENGTH, w.at - mark);
   mark = w.at;
-  writeParams(w, at, contact);
+  const instance = asSent ? writeParams(w, contact) : writeContactParams(w, contact);
+  setU16(bytes, at + INSTANCE_OFFSET, instance);
+  setU16(
+    bytes,
+    at + INSTANCE_LENGTH,
+    hasInstance(contact) ? contactInstanceEnd(contact) - contactInstanceAt(contact) : 0,
+  );
   while (w.at > mark && (bytes[w.at - 1] === SEMICOLON || bytes[w.at - 1] <= SP)) w.at--; // empty parameters
   setU16(bytes, at + PARAMS_LENGTH, w.at - mark);
   mark = w.at;
@@ -150,8 +163,8 @@ function writeTexts(w: Writer, at: number, contact: number): void {
   setU16(bytes, at + PATH_LENGTH, w.at - mark);
 }
 
-/** All but `expires`, which is a time in the head, and GRUUs, which no client may suggest (RFC 5627 §5.1). */
-function writeParams(w: Writer, image: number, contact: number): void {
+/** All that are kept, as sent; returns where the instance ID begins behind the first of them, 0 without one. */
+function writeParams(w: Writer, contact: number): number {
   const instanceAt = hasInstance(contact) ? contactInstanceAt(contact) : ABSENT;
   const start = w.at;
   let instance = 0;
@@ -160,7 +173,7 @@ function writeParams(w: Writer, image: number, contact: number): void {
   const first = T_PARAMS + table[contact + CONTACT_PARAM_FIRST] * PARAM_INTS;
   const last = first + table[contact + CONTACT_PARAM_COUNT] * PARAM_INTS;
   for (let row = first; row < last; row += PARAM_INTS) {
-    if (!isLeftOut(contact, row)) continue;
+    if (!isNotKept(contact, row)) continue;
     const upTo = leadingSemicolon(table[row + PARAM_NAME_AT]);
     if (instanceAt >= 0 && instanceAt >= from && instanceAt < upTo) instance = w.at - start + instanceAt - from;
     w.span(slab, from, upTo);
@@ -168,21 +181,7 @@ function writeParams(w: Writer, image: number, contact: number): void {
   }
   if (instanceAt >= 0 && instanceAt >= from) instance = w.at - start + instanceAt - from;
   w.span(slab, from, end);
-  setU16(w.bytes, image + INSTANCE_OFFSET, instance);
-  setU16(w.bytes, image + INSTANCE_LENGTH, instanceAt < 0 ? 0 : contactInstanceEnd(contact) - instanceAt);
-}
-
-function isLeftOut(contact: number, row: number): boolean {
-  const at = table[row + PARAM_NAME_AT];
-  const end = table[row + PARAM_NAME_END];
-  if (end - at === 7)
-    return (
-      table[contact + CONTACT_EXPIRES_AT] >= 0 &&
-      table[contact + CONTACT_EXPIRES_AT] < at &&
-      end <= table[contact + CONTACT_EXPIRES_END]
-    );
-  if (end - at === 8) return isText(slab, at, end, PUB_GRUU);
-  return end - at === 9 && isText(slab, at, end, TEMP_GRUU);
+  return instance;
 }
 
 function leadingSemicolon(nameAt: number): number {

@@ -3,6 +3,7 @@
 // @hot
 
 import { nextRoute, ROUTE_MALFORMED, routeUri } from '../sip/route-list.ts';
+import { LWS, skip } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
@@ -44,23 +45,22 @@ export function admitPath(out: Outbox, policy: Policy): number {
   if (table[T_FIRST_ROW + H_PATH] < 0) return 0;
   if (policy.path === 'strict' && !supports(OPTION_PATH))
     return refuse(out, 420, PHRASE[420], REASON_PATH_NOT_SUPPORTED, UNSUPPORTED_PATH);
-  let values = 0;
   let length = 0;
   for (let row = table[T_FIRST_ROW + H_PATH]; row !== ABSENT; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT]) {
     const at = table[T_ROWS + row * ROW_INTS + ROW_VALUE_AT];
     const end = table[T_ROWS + row * ROW_INTS + ROW_VALUE_END];
     length += end - at + 1;
-    let p = nextRoute(at, end);
-    for (; p >= 0; p = nextRoute(p, end)) {
+    for (let p = at; ; p = skip(slab, p + 1, end, LWS)) {
+      p = nextRoute(p, end);
+      if (p === ROUTE_MALFORMED) return refuse(out, 400, MALFORMED_PATH, REASON_BAD_PATH);
       // Of the nodes before us only the one next to the user agent may say so (RFC 5626 §5.1), wherever it stands.
       if (hasUriParam(slab, routeUri, 0, OB)) out.edgeOb = true;
       if (routeUri[URI_SCHEME] !== SCHEME_SIPS) out.pathIsSecure = false;
-      values++;
+      if (p === end) break;
     }
-    if (p === ROUTE_MALFORMED) return refuse(out, 400, MALFORMED_PATH, REASON_BAD_PATH);
   }
   if (length > policy.pathBytesMax) return refuse(out, 400, PATH_TOO_LONG, REASON_PATH_TOO_LONG);
-  return values === 0 ? refuse(out, 400, MALFORMED_PATH, REASON_BAD_PATH) : 0;
+  return 0;
 }
 
 /** Copies the request's Path into the 200, for a client that knows it. */

@@ -58,11 +58,14 @@ export function mayRefresh(binding: PlainBinding, now: number): boolean {
   return binding.expiresAt > now && table[T_CSEQ] >>> 0 > binding.cseq;
 }
 
-/** Writes the image that the request would make into the outbox's record; whether it is the binding's, but for what a refresh changes. */
+/**
+ * Writes the image that the request would make into the outbox's record; whether it is the binding's, but for what a refresh changes.
+ * That of a contact that is kept in another spelling never is.
+ */
 export function isSameBinding(out: Outbox, binding: PlainBinding, identity: Identity, expiresAt: number): boolean {
   const w = out.record;
   const at = w.at;
-  writeImage(w, T_CONTACTS, out, -1, expiresAt);
+  writeImage(w, T_CONTACTS, out, -1, expiresAt, true);
   if (w.overflow) return false;
   identity.take(w.bytes, at);
   return identity.high === binding.identityHigh && identity.low === binding.identityLow;

@@ -4,6 +4,7 @@
 // @hot
 
 import { writeDate } from '../sip/date.ts';
+import { CONTACTS_MAX } from '../sip/limits.ts';
 import { sameText } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
@@ -88,6 +89,7 @@ import { isRepeat } from './repeat.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { endResponse, refuse, startResponse } from './response.ts';
 import { admitSips } from './sips-rules.ts';
+import { admitSpellings } from './spelling-rules.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
 const GO_ON = 0;
@@ -108,6 +110,8 @@ export class Registrar {
   private readonly home: HomeHeaders;
   private readonly quick: QuickRefresh;
   private readonly bindings = new WorkingBindings();
+  /** By contact of the request: 1 where it is written as it was sent. */
+  private readonly asSent = new Uint8Array(CONTACTS_MAX);
 
   /** @param secret 32 bytes: what temporary GRUUs are sealed with */
   constructor(policy: Policy, secret: Uint8Array) {
@@ -140,7 +144,7 @@ export class Registrar {
   /** Steps 6 to 8, on the bindings in the outbox. */
   apply(out: Outbox): number {
     this.bindings.load(out, this.policy.flowGraceS > 0);
-    const refused = this.step6Wildcard(out) || this.step7Contacts(out);
+    const refused = this.step6Wildcard(out) || admitSpellings(out, this.policy, this.asSent) || this.step7Contacts(out);
     if (refused !== GO_ON) return refused;
     return this.step8Answer(out);
   }
@@ -332,7 +336,7 @@ export class Registrar {
     out.bindingsAfter = bindings.live;
     out.changed = out.added + out.refreshed + out.removed > 0;
     if (out.changed) {
-      writeRecord(out, bindings);
+      writeRecord(out, bindings, this.asSent);
       this.answer(out, out.record.bytes, bindings.recordAt, out.record.at);
     } else this.answer(out, out.state, out.stateAt, out.stateEnd);
     return 200;
@@ -407,7 +411,7 @@ function toIsOfRequestDomain(): boolean {
  * Kept bindings are copied, those of this request written anew, in the order in which they first came. All that were made
  * with the request's nonce name the highest nc it was used with: whichever of them goes, a restart forgets no use.
  */
-function writeRecord(out: Outbox, bindings: WorkingBindings): void {
+function writeRecord(out: Outbox, bindings: WorkingBindings, asSent: Uint8Array): void {
   const w = out.record;
   const { nonceIdHigh, nonceIdLow } = out;
   if (out.authenticated) {
@@ -419,8 +423,10 @@ function writeRecord(out: Outbox, bindings: WorkingBindings): void {
     const image = bindings.imageAt[i];
     const contact = bindings.contact[i];
     const at = w.at;
-    if (contact >= 0) writeImage(w, contact, out, image, bindings.expiresAt[i]);
-    else if (image >= 0 && !bindings.isGone(i)) {
+    if (contact >= 0) {
+      const unchanged = asSent[(contact - T_CONTACTS) / CONTACT_INTS] === 1;
+      writeImage(w, contact, out, image, bindings.expiresAt[i], unchanged);
+    } else if (image >= 0 && !bindings.isGone(i)) {
       w.span(out.state, image, image + imageLength(out.state, image));
       if (out.authenticated && !w.overflow) raiseNc(w.bytes, at, nonceIdHigh, nonceIdLow, out.highestNc);
     }

@@ -5,8 +5,10 @@
 import { sameBytes } from '../sip/scanner.ts';
 import { table } from '../sip/slab.ts';
 import { CONTACT_INTS, T_CONTACT_COUNT, T_CONTACTS, T_CSEQ } from '../sip/span-table.ts';
+import { AS_SENT } from '../sip/uri-spelling.ts';
 import { cseqOf, hasCallIdOfRequest, imageLength, isOfNonce, nonceIdOf, refreshedAtOf } from './binding.ts';
 import { writeImage } from './binding-writer.ts';
+import { contactSpelling } from './contact-spelling.ts';
 import { grantedOf } from './granted-expires.ts';
 import { DISPLAY_LENGTH, REG_ID, SOURCE_FAMILY } from './image-layout.ts';
 import { isCutOff } from './live-flow.ts';
@@ -54,7 +56,7 @@ function hasSameTexts(out: Outbox, contact: number, image: number): boolean {
   const w = out.record;
   const at = w.at;
   const { state } = out;
-  writeImage(w, contact, out, -1, 0);
+  writeImage(w, contact, out, -1, 0, contactSpelling(contact) === AS_SENT);
   const length = w.at - at;
   const isWhole = !w.overflow && length === imageLength(state, image);
   w.at = at;

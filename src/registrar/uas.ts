@@ -13,7 +13,7 @@ import {
   E_UNTERMINATED,
   E_VERSION,
 } from '../sip/parse-error.ts';
-import { isText } from '../sip/scanner.ts';
+import { CLASS, DIGIT, DOT, isText, LWS } from '../sip/scanner.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
   ABSENT,
@@ -234,7 +234,7 @@ export class UserAgentServer {
   trying(out: Outbox): number {
     startResponse(out, 100, PHRASE[100]);
     const row = table[T_FIRST_ROW + H_TIMESTAMP];
-    if (row >= 0) {
+    if (row >= 0 && isTime(rowInt(row, ROW_VALUE_AT), rowInt(row, ROW_VALUE_END))) {
       out.answer.text(TIMESTAMP);
       out.answer.span(slab, rowInt(row, ROW_VALUE_AT), rowInt(row, ROW_VALUE_END));
       out.answer.text(CRLF);
@@ -290,6 +290,12 @@ function refuseMalformed(out: Outbox, error: number): number {
   if (error === E_MISSING) return refuse(out, 400, MISSING_PHRASE[table[T_ERROR_HEADER]], error);
   if (error === E_REPEATED) return refuse(out, 400, REPEATED_PHRASE[table[T_ERROR_HEADER]], error);
   return refuse(out, 400, PARSE_PHRASE[error], error);
+}
+
+/** §20.38: digits, a dot and a delay behind them. */
+function isTime(at: number, end: number): boolean {
+  for (let p = at; p < end; p++) if ((CLASS[slab[p]] & (DIGIT | LWS)) === 0 && slab[p] !== DOT) return false;
+  return end > at;
 }
 
 function rowInt(row: number, field: number): number {

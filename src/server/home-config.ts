@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { expected, section } from './config-values.ts';
+import { isUriText } from './uri-text.ts';
 
 const URI = /^[a-z][a-z0-9+.-]*:[^\s<>",]+$/i;
 const ROUTE = /^sips?:[^\s<>",?]+$/i;
@@ -33,14 +34,16 @@ export const associatedUrisSchema = z.record(z.string(), checked(parseAssociated
 /** `<sip:…;lr>`, with or without its brackets. Throws a RangeError. */
 function parseRoute(text: string): string {
   const uri = bare(text);
-  if (!ROUTE.test(uri)) throw new RangeError(`expected a route such as <sip:proxy.example.com;lr>, got "${text}"`);
+  if (!ROUTE.test(uri) || !isUriText(uri))
+    throw new RangeError(`expected a route such as <sip:proxy.example.com;lr>, got "${text}"`);
   if (!/;lr(?:[;=]|$)/i.test(uri)) throw new RangeError(`a route needs ";lr" (RFC 3608 §6.3), got "${text}"`);
   return `<${uri}>`;
 }
 
 function parseAssociated(text: string): string {
   const uri = bare(text);
-  if (!URI.test(uri)) throw new RangeError(`expected a URI such as sip:alice@example.com, got "${text}"`);
+  if (!URI.test(uri) || !isUriText(uri))
+    throw new RangeError(`expected a URI such as sip:alice@example.com, got "${text}"`);
   return `<${uri}>`;
 }
 

@@ -2,30 +2,32 @@
 // other, in the slab.
 // @hot
 
+import { isHost } from './host-form.ts';
 import { URI_RECORD } from './memory-map.ts';
 import { E_OK } from './parse-error.ts';
 import { parseUriAt } from './parser.ts';
 import { COMMA, EQUALS, GREATER, LESS, LWS, QUOTE, quotedEnd, SEMICOLON, skip, TOKEN } from './scanner.ts';
 import { memory, slab } from './slab.ts';
 import { SCHEME_SIP, SCHEME_SIPS, URI_INTS, URI_SCHEME } from './span-table.ts';
+import { AS_SENT, uriSpelling } from './uri-spelling.ts';
+import { isUtf8 } from './utf8.ts';
 
-/** What `nextRoute` gives behind the last value, and where something else than a value and a comma stands. */
-const LIST_END = -1;
-export const ROUTE_MALFORMED = -2;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+/** What `nextRoute` gives where something else stands than a value that may be shown to others. */
+export const ROUTE_MALFORMED = -1;
 
 /** The URI record of the value read last. */
 export const routeUri = new Int32Array(memory.buffer, URI_RECORD, URI_INTS);
 
 /**
- * Reads the next value of slab[at, end) into `routeUri`: a sip or sips URI in brackets, perhaps a display name before and
- * parameters behind it. Returns where to go on; LIST_END or ROUTE_MALFORMED where there is no value. Empty elements are
- * passed over.
+ * Reads the value at `at` of slab[at, end) into `routeUri`: a sip or sips URI in brackets, perhaps a display name before and
+ * parameters behind it, all by the grammar (RFC 3261 §25.1). Returns the offset of the comma behind it or `end`; ROUTE_MALFORMED
+ * where there is no such value.
  */
 export function nextRoute(at: number, end: number): number {
-  let p = at;
-  while (p < end && slab[p] === COMMA) p = skip(slab, p + 1, end, LWS);
-  if (p >= end) return LIST_END;
-  p = slab[p] === QUOTE ? quotedEnd(slab, p, end) : skip(slab, p, end, TOKEN | LWS);
+  const p = at < end && slab[at] === QUOTE ? textEnd(at, end) : skip(slab, at, end, TOKEN | LWS);
   if (p < 0) return ROUTE_MALFORMED;
   const less = skip(slab, p, end, LWS);
   if (less >= end || slab[less] !== LESS) return ROUTE_MALFORMED;
@@ -33,6 +35,7 @@ export function nextRoute(at: number, end: number): number {
   if (greater < 0 || parseUriAt(less + 1, greater) !== E_OK) return ROUTE_MALFORMED;
   const scheme = routeUri[URI_SCHEME];
   if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return ROUTE_MALFORMED;
+  if (uriSpelling(slab, routeUri, 0) !== AS_SENT) return ROUTE_MALFORMED;
   return behindParams(greater + 1, end);
 }
 
@@ -59,8 +62,15 @@ function behindParams(at: number, end: number): number {
 }
 
 function valueEnd(at: number, end: number): number {
-  if (at < end && slab[at] === QUOTE) return quotedEnd(slab, at, end);
-  let p = at;
-  while (p < end && slab[p] > 0x20 && slab[p] !== SEMICOLON && slab[p] !== COMMA && slab[p] !== QUOTE) p++;
-  return p === at ? -1 : p;
+  if (at < end && slab[at] === QUOTE) return textEnd(at, end);
+  const p = skip(slab, at, end, TOKEN);
+  if (p > at) return p;
+  const bracket = at < end && slab[at] === OPEN_BRACKET ? slab.indexOf(CLOSE_BRACKET, at) + 1 : 0;
+  return bracket > at && bracket <= end && isHost(slab, at, bracket) ? bracket : -1;
+}
+
+/** Behind the quoted string at `at`, -1 where it is none or no text. */
+function textEnd(at: number, end: number): number {
+  const stop = quotedEnd(slab, at, end);
+  return stop < 0 || !isUtf8(slab, at, stop) ? -1 : stop;
 }

@@ -197,8 +197,11 @@ function sameValues(a: Uint8Array, aPart: number, b: Uint8Array, bPart: number):
 
 /** Whether a parameter that only one URI has makes them differ. */
 function countsAlone(bytes: Uint8Array, parts: Int32Array, part: number): boolean {
-  const at = parts[part * PART_INTS];
-  const end = parts[part * PART_INTS + 1];
+  return isComparedAlone(bytes, parts[part * PART_INTS], parts[part * PART_INTS + 1]);
+}
+
+/** Whether a parameter of the name bytes[at, end) counts in a comparison where only one URI has it (§19.1.4). */
+export function isComparedAlone(bytes: Uint8Array, at: number, end: number): boolean {
   return (
     isName(bytes, at, end, TRANSPORT) ||
     isName(bytes, at, end, USER) ||

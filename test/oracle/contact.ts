@@ -42,15 +42,14 @@ import { ascii } from '../../src/sip/writer.ts';
 import { readNameAddr } from './address.ts';
 import { fail } from './failure.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';
-import { BAD, paramAt, paramEnd, readParams } from './params.ts';
-import { COMMA, DOT, isText, LWS, QUOTE, quotedDecimal, STAR, skip, trimEnd, ZERO } from './scanner.ts';
+import { BAD, INSTANCE, paramAt, paramEnd, readParams } from './params.ts';
+import { COMMA, DOT, isText, LESS, LWS, QUOTE, quotedDecimal, STAR, skip, trimEnd, ZERO } from './scanner.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const slab = theSlab;
 const table = theTable;
 
 const EXPIRES = ascii('expires');
-const INSTANCE = ascii('+sip.instance');
 const REG_ID = ascii('reg-id');
 const Q_LOWER = 0x71;
 const SECONDS_MAX = 2 ** 31 - 1;
@@ -146,11 +145,12 @@ function contactSeconds(at: number, end: number): number {
   return seconds < 0 ? MALFORMED : Math.min(seconds, SECONDS_MAX);
 }
 
-/** The instance ID between its quotes (RFC 5626 §4.1); without quotes it is none. */
+/** The instance ID with its brackets, between its quotes (RFC 5626 §4.1), which may be missing; without either it is none. */
 function takeInstance(base: number, at: number, end: number): void {
-  if (end - at <= 2 || slab[at] !== QUOTE) return;
-  table[base + CONTACT_INSTANCE_AT] = at + 1;
-  table[base + CONTACT_INSTANCE_END] = end - 1;
+  if (end - at <= 2 || (slab[at] !== QUOTE && slab[at] !== LESS)) return;
+  const quote = slab[at] === QUOTE ? 1 : 0;
+  table[base + CONTACT_INSTANCE_AT] = at + quote;
+  table[base + CONTACT_INSTANCE_END] = end - quote;
 }
 
 function regId(at: number, end: number): number {

@@ -72,6 +72,7 @@ const WORDS: readonly Uint8Array[] = [
   ...[
     ';reg-id=0',
     ';+sip.instance="<',
+    ';+sip.instance=<urn:x>',
     ';tag',
     ';branch=z9hG4bK',
     ';rport',
@@ -79,6 +80,7 @@ const WORDS: readonly Uint8Array[] = [
     ';maddr',
     ';keep',
     ';a;a',
+    '@h.',
     'é',
   ],
   ...[

@@ -13,12 +13,30 @@ import {
   T_PARAM_COUNT,
   T_PARAMS,
 } from '../../src/sip/span-table.ts';
+import { ascii } from '../../src/sip/writer.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';
-import { EQUALS, LWS, QUOTE, quotedEnd, SEMICOLON, sameText, skip, TOKEN, VALUE } from './scanner.ts';
+import {
+  BACKSLASH,
+  EQUALS,
+  GREATER,
+  isText,
+  LESS,
+  LWS,
+  QUOTE,
+  quotedEnd,
+  SEMICOLON,
+  SP,
+  sameText,
+  skip,
+  TOKEN,
+  VALUE,
+} from './scanner.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
 const slab = theSlab;
 const table = theTable;
+
+export const INSTANCE = ascii('+sip.instance');
 
 /** What the readers of values return where something is malformed and no E_* of its own says what. */
 export const BAD = -1;
@@ -38,7 +56,7 @@ export function readParams(at: number, end: number): number {
     if (count - first === PARAMS_PER_VALUE_MAX || count === CONTACT_PARAMS_MAX) return -E_TOO_MANY_PARAMS;
     if (isRepeated(first, count, name, nameEnd)) return -E_REPEATED_PARAM;
     const row = T_PARAMS + count * PARAM_INTS;
-    p = readValue(nameEnd, end, row);
+    p = readValue(name, nameEnd, end, row);
     if (p < 0) return BAD;
     table[row + PARAM_NAME_AT] = name;
     table[row + PARAM_NAME_END] = nameEnd;
@@ -48,18 +66,33 @@ export function readParams(at: number, end: number): number {
 }
 
 /** The optional `= value` behind a name: a quoted string or visible characters, which may be none. */
-function readValue(at: number, end: number, row: number): number {
+function readValue(name: number, nameEnd: number, end: number, row: number): number {
   table[row + PARAM_VALUE_AT] = ABSENT;
   table[row + PARAM_VALUE_END] = ABSENT;
-  const equals = skip(slab, at, end, LWS);
+  const equals = skip(slab, nameEnd, end, LWS);
   if (equals >= end || slab[equals] !== EQUALS) return equals;
   const value = skip(slab, equals + 1, end, LWS);
   const quoted = value < end && slab[value] === QUOTE;
-  const valueEnd = quoted ? quotedEnd(slab, value, end) : skip(slab, value, end, VALUE);
+  const bracketed = value < end && slab[value] === LESS && isText(slab, name, nameEnd, INSTANCE);
+  const valueEnd = quoted
+    ? quotedEnd(slab, value, end)
+    : bracketed
+      ? bracketsEnd(value, end)
+      : skip(slab, value, end, VALUE);
   if (valueEnd < 0) return BAD;
   table[row + PARAM_VALUE_AT] = value;
   table[row + PARAM_VALUE_END] = valueEnd;
   return skip(slab, valueEnd, end, LWS);
+}
+
+/** Behind the ">" of an instance ID that lacks its quotes (RFC 5626 §4.1), or BAD: visible ASCII, and nothing that quotes would change. */
+function bracketsEnd(at: number, end: number): number {
+  for (let p = at + 1; p < end; p++) {
+    const byte = slab[p];
+    if (byte === GREATER) return p + 1;
+    if (byte <= SP || byte >= 0x7f || byte === QUOTE || byte === BACKSLASH || byte === LESS) return BAD;
+  }
+  return BAD;
 }
 
 function isRepeated(first: number, count: number, at: number, end: number): boolean {

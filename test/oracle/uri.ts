@@ -28,6 +28,7 @@ import {
   AT_SIGN,
   COLON,
   DIGIT,
+  DOT,
   decimal,
   EQUALS,
   hostEnd,
@@ -136,7 +137,8 @@ function parseSip(bytes: Uint8Array, at: number, atSign: number, end: number, ou
   let p = hostEnd(bytes, host, end);
   if (p < 0) return E_REQUEST_URI;
   out[base + URI_HOST_AT] = host;
-  out[base + URI_HOST_END] = p;
+  // The dot of the root names nothing (RFC 1034 §3.1).
+  out[base + URI_HOST_END] = bytes[p - 1] === DOT && p - 1 > host ? p - 1 : p;
   if (p < end && bytes[p] === COLON) {
     const stop = skip(bytes, p + 1, end, DIGIT);
     const port = decimal(bytes, p + 1, stop);

@@ -113,6 +113,15 @@ describe('Path', () => {
     '<sip:>',
     '',
     ',',
+    '<sip:p1;lr>,',
+    '<sip:p1;lr>,,<sip:p2;lr>',
+    '<sip:p_1;lr>',
+    '<sip:p..1;lr>',
+    '<sip:1234567890;lr>',
+    '<sip:\xfc@p1;lr>',
+    '<sip:u@p1;lr;x=a@b>',
+    '"\xfc" <sip:p1;lr>',
+    '<sip:p1;lr>;x=a/b',
   ])('R3327-4-01 that is malformed draws 400 and changes nothing: %s', (path) => {
     const shard = new VirtualShard();
     expect(send(shard, { extra: [KNOWS, `Path: ${path}`] }).status).toBe(400);

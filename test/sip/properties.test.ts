@@ -53,7 +53,7 @@ type Uri = typeof uri extends fc.Arbitrary<infer U> ? U : never;
 const expectedUri = (part: Uri) => ({
   text: part.text,
   user: part.user,
-  host: part.host,
+  host: part.host.replace(/(.)\.$/, '$1'), // the root's dot is not part of it
   port: part.port ?? T.ABSENT,
   params: part.paramText === '' ? null : part.paramText,
 });

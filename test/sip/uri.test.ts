@@ -63,7 +63,7 @@ describe('parts', () => {
     ['sip:a:b:c@h', { ...none, scheme: T.SCHEME_SIP, user: 'a', password: 'b:c', host: 'h' }],
     ['sip:h:0', { ...none, scheme: T.SCHEME_SIP, host: 'h', port: 0 }],
     ['sip:h:065535', { ...none, scheme: T.SCHEME_SIP, host: 'h', port: 65535 }],
-    ['sip:a_b.example.', { ...none, scheme: T.SCHEME_SIP, host: 'a_b.example.' }],
+    ['sip:a_b.example.', { ...none, scheme: T.SCHEME_SIP, host: 'a_b.example' }],
     ['sip:u;x=1?y=2@h', { ...none, scheme: T.SCHEME_SIP, user: 'u;x=1?y=2', host: 'h' }],
     ['sip:&=+$,;?/@h', { ...none, scheme: T.SCHEME_SIP, user: '&=+$,;?/', host: 'h' }],
     ['sip:Łukasz@h', { ...none, scheme: T.SCHEME_SIP, user: 'Łukasz', host: 'h' }],

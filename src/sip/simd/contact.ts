@@ -35,13 +35,14 @@ import {
 } from '../span-table.ts';
 import { readNameAddr } from './address.ts';
 import { addressOf, entry, fail, field, setEntry, setField, setSpan } from './memory.ts';
-import { BAD, PARAM_BYTES, paramAt, paramEnd, paramRowsEnd, readParams } from './params.ts';
+import { BAD, isInstance, PARAM_BYTES, paramAt, paramEnd, paramRowsEnd, readParams } from './params.ts';
 import {
   behindLws,
   byteAt,
   COMMA,
   DOT,
   foldedWord,
+  LESS,
   QUOTE,
   quotedDecimal,
   STAR,
@@ -54,9 +55,6 @@ const REG_ID_MAX: i64 = 2_147_483_647;
 const Q_LOWER: i32 = 0x71;
 const REG_ID: u64 = 0x64692d676572;
 const EXPIRES: u64 = 0x73657269707865;
-/** "+sip.instance" in two halves. */
-const PLUS_SIP_INS: u64 = 0x736e692e7069732b;
-const TANCE: u64 = 0x65636e6174;
 
 /** Fills the contact records. The first error ends it; the values before it stay. */
 export function parseContacts(): void {
@@ -124,8 +122,7 @@ function takeParams(record: i32, first: i32): void {
     if (length == 7) {
       if (foldedWord(name, 7) == EXPIRES << 8) takeExpires(record, row, at, valueEnd);
     } else if (length == 13) {
-      const whole = (load<u64>(name) | 0x2020202020202020) == PLUS_SIP_INS && foldedWord(name + 8, 5) == TANCE << 24;
-      if (whole) takeInstance(record, at, valueEnd);
+      if (isInstance(name, name + length)) takeInstance(record, at, valueEnd);
     } else if (length == 6) {
       if (foldedWord(name, 6) == REG_ID << 16) setField(record, CONTACT_REG_ID, regId(at, valueEnd));
     } else if (length == 1) {
@@ -142,9 +139,11 @@ function takeExpires(record: i32, row: i32, at: i32, end: i32): void {
   setField(record, CONTACT_EXPIRES, seconds < 0 ? MALFORMED : <i32>(seconds < SECONDS_MAX ? seconds : SECONDS_MAX));
 }
 
-/** The instance ID between its quotes (RFC 5626 §4.1); without quotes it is none. */
+/** The instance ID with its brackets, between its quotes (RFC 5626 §4.1), which may be missing; without either it is none. */
 function takeInstance(record: i32, at: i32, end: i32): void {
-  if (end - at > 2 && byteAt(at) == QUOTE) setSpan(record, CONTACT_INSTANCE_AT, at + 1, end - 1);
+  if (end - at <= 2) return;
+  if (byteAt(at) == LESS) setSpan(record, CONTACT_INSTANCE_AT, at, end);
+  else if (byteAt(at) == QUOTE) setSpan(record, CONTACT_INSTANCE_AT, at + 1, end - 1);
 }
 
 function regId(at: i32, end: i32): i32 {

@@ -15,20 +15,30 @@ import {
 } from '../span-table.ts';
 import { addressOf, entry, field, setEntry, setSpan } from './memory.ts';
 import {
+  BACKSLASH,
   behindLws,
   byteAt,
+  DEL,
   EQUALS,
+  foldedWord,
+  GREATER,
+  LESS,
   min,
   plainValueEnd,
   QUOTE,
   quotedEnd,
   sameToken,
   SEMICOLON,
+  SP,
   tokenEnd,
 } from './scan.ts';
 
 /** What the readers of values return where something is malformed and no E_* of its own says what. */
 export const BAD: i32 = -1;
+
+/** "+sip.instance" in two halves. */
+const PLUS_SIP_INS: u64 = 0x736e692e7069732b;
+const TANCE: u64 = 0x65636e6174;
 
 /** Distance of parameter rows in bytes. */
 export const PARAM_BYTES: i32 = PARAM_INTS << 2;
@@ -73,7 +83,7 @@ export function readParams(at: i32, end: i32): i32 {
       }
     }
     names |= bit;
-    p = readValue(nameEnd, end, row);
+    p = readValue(name, nameEnd, end, row);
     if (p < 0) break;
     setSpan(row, PARAM_NAME_AT, name, nameEnd);
     row += PARAM_BYTES;
@@ -85,8 +95,8 @@ export function readParams(at: i32, end: i32): i32 {
 /** The optional `= value` behind a name: a quoted string or visible characters, which may be none. BAD for anything else. */
 // @ts-ignore: decorator
 @inline
-function readValue(at: i32, end: i32, row: i32): i32 {
-  const equals = behindLws(at, end);
+function readValue(name: i32, nameEnd: i32, end: i32, row: i32): i32 {
+  const equals = behindLws(nameEnd, end);
   if (byteAt(equals) != EQUALS) {
     setSpan(row, PARAM_VALUE_AT, ABSENT, ABSENT);
     return equals;
@@ -96,9 +106,31 @@ function readValue(at: i32, end: i32, row: i32): i32 {
   if (byteAt(value) == QUOTE) {
     valueEnd = quotedEnd(value, end);
     if (valueEnd < 0) return BAD;
-  } else valueEnd = plainValueEnd(value);
+  } else {
+    valueEnd = plainValueEnd(value);
+    if (byteAt(valueEnd) == LESS && valueEnd == value && isInstance(name, nameEnd)) {
+      valueEnd = bracketsEnd(value);
+      if (valueEnd < 0) return BAD;
+    }
+  }
   setSpan(row, PARAM_VALUE_AT, value, valueEnd);
   return behindLws(valueEnd, end);
+}
+
+/** Whether a parameter's name is +sip.instance. */
+export function isInstance(name: i32, nameEnd: i32): bool {
+  if (nameEnd - name != 13) return false;
+  return (load<u64>(name) | 0x2020202020202020) == PLUS_SIP_INS && foldedWord(name + 8, 5) == TANCE << 24;
+}
+
+/** Behind the ">" of an instance ID that lacks its quotes (RFC 5626 §4.1), or BAD: visible ASCII, and nothing that quotes would change. */
+function bracketsEnd(at: i32): i32 {
+  let p = at + 1;
+  while (byteAt(p) > SP && byteAt(p) < DEL && byteAt(p) != QUOTE && byteAt(p) != BACKSLASH && byteAt(p) != LESS) {
+    if (byteAt(p) == GREATER) return p + 1;
+    p++;
+  }
+  return BAD;
 }
 
 function isRepeated(first: i32, last: i32, at: i32, end: i32): bool {

@@ -22,7 +22,7 @@ export const AT_SIGN: i32 = 0x40;
 export const OPEN_BRACKET: i32 = 0x5b;
 export const BACKSLASH: i32 = 0x5c;
 export const CLOSE_BRACKET: i32 = 0x5d;
-const DEL: i32 = 0x7f;
+export const DEL: i32 = 0x7f;
 
 /** What `decimal` gives for a number above 2^32 - 1, however long. */
 export const TOO_LARGE: i64 = 4_294_967_296;

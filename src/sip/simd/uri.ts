@@ -29,6 +29,7 @@ import {
   COLONS,
   decimal,
   digitsEnd,
+  DOT,
   equalBits,
   EQUALS,
   EQUALS_SIGNS,
@@ -153,7 +154,8 @@ function parseSip(at: i32, userEnd: i32, end: i32, record: i32): i32 {
   }
   let p = hostEnd(host, end);
   if (p < 0) return E_REQUEST_URI;
-  setSpan(record, URI_HOST_AT, host, p);
+  // The dot of the root names nothing (RFC 1034 §3.1).
+  setSpan(record, URI_HOST_AT, host, p - <i32>(byteAt(p - 1) == DOT && p - 1 > host));
   if (p == end) return E_OK;
   if (byteAt(p) == COLON) {
     const stop = digitsEnd(p + 1);
