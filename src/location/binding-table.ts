@@ -36,6 +36,16 @@ export interface TableParts {
   readonly versions: Int32Array;
   /** Announcements before these. */
   readonly news: number;
+  /** Rows whose records a reader found bad: how many there were, then the last of them, + 1. */
+  readonly suspects: Int32Array;
+}
+
+const SUSPECTS_MAX = 64;
+
+/** For readers in other threads: the record of a row cannot be read or is not sound; the shard is to look. @cold */
+export function suspect(suspects: Int32Array, row: number): void {
+  const slot = Atomics.add(suspects, 0, 1) % SUSPECTS_MAX;
+  Atomics.store(suspects, 1 + slot, row + 1);
 }
 
 export class BindingTable {
@@ -43,6 +53,8 @@ export class BindingTable {
   readonly index: KeyIndex;
   readonly wheel: RowWheel;
   readonly versions = new Int32Array(new SharedArrayBuffer((SUB_TABLES + 1) * 4));
+  private readonly suspects = new Int32Array(new SharedArrayBuffer((1 + SUSPECTS_MAX) * 4));
+  private suspectsSeen = 0;
   /** Rows ever used: the largest number + 1. */
   rows = 0;
   /** Bindings of all AORs; an AOR with more than a row can count counts as that many. */
@@ -65,7 +77,21 @@ export class BindingTable {
   share(listener: (news: TableNews) => void): TableParts {
     this.listeners.push(listener);
     const { chunks, index, versions } = this;
-    return { chunks: [...chunks], tables: [...index.tables], versions, news: versions[NEWS_COUNT] };
+    return {
+      chunks: [...chunks],
+      tables: [...index.tables],
+      versions,
+      news: versions[NEWS_COUNT],
+      suspects: this.suspects,
+    };
+  }
+
+  /** A row that a reader found bad, or -1. Where there were more than fit, some are found again. */
+  takeSuspect(): number {
+    const count = Atomics.load(this.suspects, 0);
+    if (count === this.suspectsSeen) return -1;
+    if (count - this.suspectsSeen > SUSPECTS_MAX) this.suspectsSeen = count - SUSPECTS_MAX;
+    return Atomics.exchange(this.suspects, 1 + (this.suspectsSeen++ % SUSPECTS_MAX), 0) - 1;
   }
 
   /** @cold */

@@ -2,12 +2,20 @@
 // of a shard begins a generation; what was there before is only read, by bytes, and dropped whole.
 
 import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readAround } from './around.ts';
 import { FrameSearch, GenerationFile } from './generation-file.ts';
 import { LmdbGeneration } from './lmdb-generation.ts';
 import type { Durability, FrameFound, Log, LogProblems, SharedLogSource } from './log.ts';
-import { damagedFolder, generationHead, generationPath, openFolder, syncPath, writeManifest } from './log-folder.ts';
+import {
+  damagedFolder,
+  generationHead,
+  generationPath,
+  moveAside,
+  openFolder,
+  syncPath,
+  writeManifest,
+} from './log-folder.ts';
 
 const GENERATION_BYTES = 2 ** 26;
 
@@ -168,23 +176,32 @@ export class LmdbLog implements Log {
     return files.find((generation) => generation.number === number)?.file;
   }
 
+  /** The generation before goes on until the next one stands: where that cannot be, smaller frames may still fit. */
   private begin(number: number): void {
+    const generation = this.make(number);
     const before = this.newest;
-    if (before !== null) {
-      this.ended();
-      before.finish();
-    }
-    const path = generationPath(this.directory, number);
-    const head = generationHead(this.name, number);
-    const generation = new LmdbGeneration(path, number, this.generationBytes, this.durability, head);
+    this.ended();
     try {
-      if (this.durability === 'durable') syncPath(dirname(path));
+      before?.finish();
+      if (this.durability === 'durable') syncPath(dirname(generationPath(this.directory, number)));
     } catch (error) {
       generation.discard();
       throw error;
     }
     this.add(number, generation.file, 0);
     this.newest = generation;
+  }
+
+  private make(number: number): LmdbGeneration {
+    const path = generationPath(this.directory, number);
+    const head = generationHead(this.name, number);
+    try {
+      return new LmdbGeneration(path, number, this.generationBytes, this.durability, head);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      moveAside(this.directory, basename(path)); // nobody of ours
+      return new LmdbGeneration(path, number, this.generationBytes, this.durability, head);
+    }
   }
 
   /** Nothing more is written to a generation: a commit failed. */

@@ -1,11 +1,25 @@
 // What reading committed bindings promises to threads that are not the shard: lookups by HTTP and by programs, exports.
 // Every store brings an implementation; test/location/store-conformance holds them to this. Nobody writes through it.
 
+/** A record may be there, and the disk, or the system, does not give it now. */
+export class UnreadableError extends Error {
+  override readonly name = 'UnreadableError';
+  readonly code: string | undefined;
+
+  /** @param cause the system's error */
+  constructor(cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`bindings cannot be read now (${reason})`, { cause });
+    this.code = (cause as NodeJS.ErrnoException).code;
+  }
+}
+
 export interface LocationReader {
   /**
    * Copies the committed record of `key` into `into` and returns its length in bytes, or -1 where there is none. Where it is
    * longer than `into` nothing is copied: the caller sees that by the length. What a commit that has returned says is seen at
-   * once, what one under way says not at all. A damaged record reads as none and stays where it is: setting it aside is the shard's.
+   * once, what one under way says not at all. A damaged record reads as none and stays where it is: setting it aside is the shard's, who is told.
+   * @throws UnreadableError
    */
   read(key: Uint8Array, into: Uint8Array): number;
 

@@ -38,6 +38,7 @@ export interface LocationStore {
   /**
    * Copies the record of `key` into `into` and returns its length in bytes, or -1 where there is none. Where it is longer
    * than `into` nothing is copied: the caller sees that by the length. A damaged record is quarantined, counted and reported as none.
+   * @throws what the disk says, where it gives nothing and takes nothing
    */
   load(key: Uint8Array, into: Uint8Array): number;
 

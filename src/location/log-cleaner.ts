@@ -2,6 +2,8 @@
 // piece per batch, and has generations dropped in which nothing lives.
 // @hot
 
+import { readAround } from './around.ts';
+import { ROW_KEY } from './binding-row.ts';
 import type { BindingTable } from './binding-table.ts';
 import type { FrameFound, Log } from './log.ts';
 import {
@@ -16,6 +18,7 @@ import {
   RECORD_ENTRY_BYTES,
   recordLength,
 } from './log-frame.ts';
+import { RecordReader } from './log-records.ts';
 import { chunkOf, wordOf } from './row-chunks.ts';
 
 /** The log may be this many times what its live records take, and never need be shorter than two generations. */
@@ -26,6 +29,11 @@ const PACE = 4;
 const LOOK_MIN = 16 << 10;
 const LOOK_MAX = 256 << 10;
 const MOVES_MAX = 1024;
+/** Rows looked at per batch for what damage kept from being moved. */
+const ROWS_MAX = 8192;
+/** Damaged records that are given up per batch. */
+const BAD_MAX = 16;
+const RECORD_BYTES_MAX = 65_536;
 
 export class LogCleaner {
   /** Moves that the frame under way makes. */
@@ -33,8 +41,16 @@ export class LogCleaner {
   readonly movedRow = new Int32Array(MOVES_MAX);
   /** Offsets in the frame. */
   readonly movedTo = new Int32Array(MOVES_MAX);
+  /** Rows of the tail whose records cannot be read or are not sound: to be given up, or the tail stays for ever. */
+  readonly bad = new Int32Array(BAD_MAX);
+  badCount = 0;
   private readonly log: Log;
   private readonly table: BindingTable;
+  private readonly records: RecordReader;
+  private readonly record = new Uint8Array(RECORD_BYTES_MAX);
+  /** Where the search of the table for records of the tail goes on, and where it does should the moves under way fail. */
+  private sweptTo = 0;
+  private sweepMark = 0;
   /** By generation, from the oldest: rows whose record lies there. */
   private live: number[] = [];
   private firstGeneration = 0;
@@ -53,16 +69,23 @@ export class LogCleaner {
   constructor(log: Log, table: BindingTable) {
     this.log = log;
     this.table = table;
+    this.records = new RecordReader(log);
   }
 
-  /** Counts what the table holds. @cold */
-  open(): void {
-    this.firstGeneration = Math.floor(this.log.tail / this.log.generationBytes);
-    this.restart(this.log.tail);
+  /** Counts what the table holds. Returns rows whose generation is not there. @cold */
+  open(): number[] {
+    const { log, table } = this;
+    this.firstGeneration = Math.floor(log.tail / log.generationBytes);
+    this.restart(log.tail);
     this.live = [0];
-    for (let row = 0; row < this.table.rows; row++) {
-      if (this.table.isLive(row)) this.came(this.table.addressOf(row), 0);
+    const there = new Set(log.generations);
+    const lost: number[] = [];
+    for (let row = 0; row < table.rows; row++) {
+      if (!table.isLive(row)) continue;
+      if (there.has(Math.floor(table.addressOf(row) / log.generationBytes))) this.came(table.addressOf(row), 0);
+      else lost.push(row);
     }
+    return lost;
   }
 
   /** A record now lives at an address; `bytes` of its entry. */
@@ -84,6 +107,8 @@ export class LogCleaner {
   /** Begins a frame's moves: records of the tail that live, as far as it pays. `appended`: bytes that the batch brings, about. */
   moveInto(frame: FrameWriter, appended: number): void {
     this.moves = 0;
+    this.badCount = 0;
+    this.sweepMark = this.sweptTo;
     if (this.log.bytes <= this.allowed() || this.log.generations.length < 2) return;
     let look = appended * PACE;
     if (look < LOOK_MIN) look = LOOK_MIN;
@@ -91,9 +116,10 @@ export class LogCleaner {
     this.mark = this.cleaned < this.frameEnd ? this.frameAt : this.cleaned;
     const end = this.cleaned + look;
     while (this.cleaned < end && this.live[0] > this.moves) {
-      if (this.cleaned >= this.frameEnd && !this.nextFrame()) return;
+      if (this.cleaned >= this.frameEnd && !this.nextFrame()) return this.sweep(frame);
       if (!this.moveEntries(frame, end)) return;
     }
+    if (this.cleaned >= this.log.tail + this.log.generationBytes && this.live[0] > this.moves) this.sweep(frame);
   }
 
   /** The moves hold: their entries lie in the frame at `place`. */
@@ -111,6 +137,8 @@ export class LogCleaner {
   failed(): void {
     if (this.moves > 0) this.restart(this.mark);
     this.moves = 0;
+    this.badCount = 0;
+    this.sweptTo = this.sweepMark;
   }
 
   /**
@@ -127,6 +155,7 @@ export class LogCleaner {
       this.firstGeneration = first;
       dropped++;
     }
+    if (dropped > 0) this.sweptTo = 0;
     if (this.cleaned < this.log.tail) this.restart(this.log.tail);
     return dropped;
   }
@@ -176,6 +205,39 @@ export class LogCleaner {
     return true;
   }
 
+  /**
+   * The tail has been walked through, and something lives there still: it lies in frames that are damaged. Looks for it by the table, record
+   * by record: what is sound is moved, what is not is given up.
+   */
+  private sweep(frame: FrameWriter): void {
+    const { table, log } = this;
+    const end = this.sweptTo + ROWS_MAX;
+    for (; this.sweptTo < end && this.sweptTo < table.rows; this.sweptTo++) {
+      if (this.moves === MOVES_MAX || this.badCount === BAD_MAX) return;
+      const row = this.sweptTo;
+      if (!table.isLive(row)) continue;
+      const place = table.addressOf(row);
+      if (Math.floor(place / log.generationBytes) !== this.firstGeneration) continue;
+      const chunk = chunkOf(table.chunks, row);
+      const length = this.read(place, chunk, wordOf(row));
+      if (length < 0 || length > this.record.length) this.bad[this.badCount++] = row;
+      else {
+        const i = this.moves++;
+        this.movedRow[i] = row;
+        this.movedTo[i] = frame.record(row, chunk, wordOf(row), table.bindingsOf(row), this.record, 0, length);
+      }
+    }
+    if (this.sweptTo >= table.rows) this.sweptTo = 0;
+  }
+
+  private read(place: number, chunk: Uint32Array, at: number): number {
+    try {
+      return this.records.read(place, chunk, at + ROW_KEY, this.record);
+    } catch {
+      return -1;
+    }
+  }
+
   private move(frame: FrameWriter, row: number, w: number): void {
     const from = w * 4 + RECORD_ENTRY_BYTES;
     const chunk = chunkOf(this.table.chunks, row);
@@ -199,9 +261,7 @@ export class LogCleaner {
       this.window = new Uint8Array(new ArrayBuffer(length * 2));
       this.words = new Uint32Array(this.window.buffer);
     }
-    let got = 0;
-    for (let more = 1; got < length && more > 0; got += more)
-      more = this.log.read(place + got, this.window, got, length - got);
+    const got = readAround(this.log, place, this.window, 0, length);
     return got >= length && frameLength(this.words, 0, length >> 2, address) !== NO_FRAME;
   }
 }

@@ -202,8 +202,8 @@ function hasFrames(path: string, number: number, generationBytes: number): boole
   }
 }
 
-/** Returns where it is now. */
-function moveAside(directory: string, name: string): string {
+/** Moves a file of the log's folder to the damaged ones; returns where it is now. */
+export function moveAside(directory: string, name: string): string {
   const damaged = damagedFolder(directory);
   mkdirSync(damaged, { recursive: true, mode: 0o700 });
   let to = join(damaged, name);

@@ -3,9 +3,9 @@
 
 import { refreshImage } from '../registrar/binding.ts';
 import { addressOf, bindingsOf, ROW_KEY, ROW_PLACE, ROW_WORDS, RowCopy } from './binding-row.ts';
-import { NEWS_COUNT, type TableNews, type TableParts } from './binding-table.ts';
+import { NEWS_COUNT, suspect, type TableNews, type TableParts } from './binding-table.ts';
 import { homeOf, probe, SUB_TABLES } from './key-index.ts';
-import type { LocationReader } from './location-reader.ts';
+import { type LocationReader, UnreadableError } from './location-reader.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
 import type { SharedLogSource } from './log.ts';
 import { RecordReader } from './log-records.ts';
@@ -30,6 +30,10 @@ export class LogReader implements LocationReader {
   /** The row found, as it was at one moment. */
   private readonly words = new Uint32Array(ROW_WORDS);
   private readonly row = new RowCopy();
+  private rowFound = -1;
+  private readonly suspects: Int32Array;
+  /** Why the record read last could not be. */
+  private unreadable: UnreadableError | null = null;
 
   /**
    * @param files of the shard's log, to be closed with this
@@ -40,6 +44,7 @@ export class LogReader implements LocationReader {
     this.chunks = [...parts.chunks];
     this.tables = [...parts.tables];
     this.versions = parts.versions;
+    this.suspects = parts.suspects;
     this.heard = parts.news;
     this.next = next;
     this.files = files;
@@ -53,7 +58,8 @@ export class LogReader implements LocationReader {
       if (!this.find()) return -1;
       const address = addressOf(this.words, ROW_PLACE);
       const length = this.readRecord(address, into);
-      if (length >= 0 || address === before || tries === TRIES) return length;
+      if (length >= 0) return length;
+      if (address === before || tries === TRIES) return this.bad(length);
       before = address;
     }
   }
@@ -66,7 +72,7 @@ export class LogReader implements LocationReader {
     for (let row = first; row < this.chunks.length * CHUNK_ROWS; row++) {
       if (!this.copyRow(row)) continue;
       this.key.set(this.words.subarray(ROW_KEY, ROW_KEY + 4));
-      const length = this.read(Uint8Array.from(this.keyBytes), into);
+      const length = this.readOrNothing(Uint8Array.from(this.keyBytes), into);
       if (length < 0) continue;
       visit(this.keyBytes, into.subarray(0, length));
       if (++visited < max) continue;
@@ -120,6 +126,7 @@ export class LogReader implements LocationReader {
       const chunk = chunkOf(this.chunks, row);
       if (row < 0 || chunk === undefined) return false; // changed meanwhile: the version says so
       copyWords(chunk, wordOf(row), words);
+      this.rowFound = row;
       if (words[0] === key[0] && words[1] === key[1] && words[2] === key[2] && words[3] === key[3]) return true;
     }
     return false;
@@ -141,8 +148,35 @@ export class LogReader implements LocationReader {
     }
   }
 
+  /** The shard is told. Throws where the disk did not give what may be there. */
+  private bad(length: number): number {
+    suspect(this.suspects, this.rowFound);
+    if (this.unreadable !== null) throw this.unreadable;
+    return length;
+  }
+
+  /** What a disk does not give costs a scan one record. */
+  private readOrNothing(key: Uint8Array, into: Uint8Array): number {
+    try {
+      return this.read(key, into);
+    } catch (error) {
+      if (error instanceof UnreadableError) return -1;
+      throw error;
+    }
+  }
+
+  private recordAt(place: number, into: Uint8Array): number {
+    this.unreadable = null;
+    try {
+      return this.records.read(place, this.words, ROW_KEY, into);
+    } catch (error) {
+      this.unreadable = new UnreadableError(error);
+      return -1;
+    }
+  }
+
   private readRecord(address: number, into: Uint8Array): number {
-    const length = this.records.read(address, this.words, ROW_KEY, into);
+    const length = this.recordAt(address, into);
     if (length < 0 || length > into.length) return length;
     this.row.take(this.words, 0, 0);
     if (!this.row.plain) return length;

@@ -22,6 +22,8 @@ const ENTRIES_MAX = 512;
 /** About what an entry brings, for the cleaner's pace. */
 const ENTRY_BYTES = 40;
 const RECORD_BYTES_MAX = 65_536;
+/** Of a damaged record, whose length is not to be trusted. */
+const SET_ASIDE_BYTES = 4096;
 /** No row, and nothing to do. */
 const NOTHING = -1;
 
@@ -46,6 +48,8 @@ export class LogStore implements LocationStore, RowVisitor {
   private readonly offsetOf = new Int32Array(ENTRIES_MAX);
   /** Checksum of the log's last frame. */
   private lastSum = 0;
+  /** What the disk said to the read last made, null where it gave what it had. */
+  private unreadable: unknown = null;
   private visitor: DueVisitor | null = null;
   /** The record that `visitSome` looks at. */
   private visited: Uint8Array | undefined;
@@ -73,7 +77,7 @@ export class LogStore implements LocationStore, RowVisitor {
       this.marks.checkpointed = end?.last ?? NO_CHECKPOINT;
       this.mark();
       this.table.settle();
-      this.cleaner.open();
+      for (const row of this.cleaner.open()) this.table.remove(row); // their generation is gone: the phones are to register anew
       this.quarantined = this.replayed.damaged.length;
     } catch (error) {
       log.close();
@@ -130,6 +134,7 @@ export class LogStore implements LocationStore, RowVisitor {
     if (cleaner.drop(this.marks.checkpointed) > 0)
       this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / log.generationBytes) });
     this.mark();
+    for (let i = 0; i < cleaner.badCount; i++) this.examine(cleaner.bad[i]);
   }
 
   prove(now: number): void {
@@ -139,6 +144,7 @@ export class LogStore implements LocationStore, RowVisitor {
   }
 
   expire(now: number, budget: number, visitor: DueVisitor): void {
+    for (let row = this.table.takeSuspect(); row >= 0; row = this.table.takeSuspect()) this.examine(row);
     this.visitor = visitor;
     this.table.wheel.advance(now, budget, this);
     this.visitor = null;
@@ -175,7 +181,7 @@ export class LogStore implements LocationStore, RowVisitor {
       records++;
       visit(keyBytes, into.subarray(0, length));
     }
-    for (const row of damaged) this.quarantine(row);
+    for (const row of damaged) this.examine(row);
     return { records, quarantined: damaged.length };
   }
 
@@ -199,17 +205,39 @@ export class LogStore implements LocationStore, RowVisitor {
     this.log.close();
   }
 
-  /** The record of a row as it is now, or -1 where it is damaged. */
+  /** The record of a row as it is now, or -1 where it is damaged, or `unreadable`. */
   private readRow(row: number, into: Uint8Array): number {
     const chunk = chunkOf(this.table.chunks, row);
     const at = wordOf(row);
-    const length = this.records.read(this.table.addressOf(row), chunk, at + ROW_KEY, into);
+    const length = this.recordAt(this.table.addressOf(row), chunk, at + ROW_KEY, into);
     if (length < 0 || length > into.length) return length;
     this.row.take(chunk, at, row);
     if (!this.row.plain) return length;
     refreshImage(into, RECORD_HEADER_BYTES + recordAorLength(into, 0), this.row);
     sealRecord(into, 0, length); // a move to another number of shards hands it on as it is
     return length;
+  }
+
+  private recordAt(place: number, words: Uint32Array, at: number, into: Uint8Array): number {
+    this.unreadable = null;
+    try {
+      return this.records.read(place, words, at, into);
+    } catch (error) {
+      this.unreadable = error;
+      return -1;
+    }
+  }
+
+  /** Gives up a row whose record somebody found bad, if it is. */
+  private examine(row: number): void {
+    if (!this.table.isLive(row)) return;
+    this.visited ??= new Uint8Array(RECORD_BYTES_MAX);
+    if (this.readRow(row, this.visited) >= 0) return;
+    try {
+      this.quarantine(row);
+    } catch {
+      // the disk takes nothing: it is found again
+    }
   }
 
   /** Adds an entry of the batch to the frame; the table stays as it is. */
@@ -261,20 +289,24 @@ export class LogStore implements LocationStore, RowVisitor {
     cleaner.came(place, RECORD_ENTRY_BYTES + length);
   }
 
-  /** Sets a damaged record aside: a copy outside the log, and a removal. Best effort: on a full disk a restart meets it again. */
+  /**
+   * Gives up a row whose record `readRow` found bad: a copy outside the log, and a removal, so that the phone registers anew. Where the disk
+   * takes the removal, it is one sector that it does not give. Where it does not, what is unreadable may be there later: throws why it is
+   * now. A record that is not sound goes in any case; a restart meets it again.
+   */
   private quarantine(row: number): void {
-    const { frame, log, table } = this;
-    const address = table.addressOf(row);
-    this.quarantined++;
-    log.setAside(address, RECORD_ENTRY_BYTES + RECORD_BYTES_MAX);
+    const { frame, log, table, unreadable } = this;
+    const place = table.addressOf(row);
     try {
       frame.start();
       frame.removal(row, chunkOf(table.chunks, row), wordOf(row));
       this.append(0, true);
     } catch {
-      // counted above; the shard logs the count
+      if (unreadable !== null) throw unreadable;
     }
-    this.cleaner.went(address);
+    this.quarantined++;
+    log.setAside(place, SET_ASIDE_BYTES);
+    this.cleaner.went(place);
     table.remove(row);
     this.mark();
   }

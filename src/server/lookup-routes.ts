@@ -2,6 +2,7 @@
 // here, and nothing that changes anything.
 
 import type { Binding } from '../location/binding-view.ts';
+import { UnreadableError } from '../location/location-reader.ts';
 import type { CallerPreferences } from '../registrar/caller-preferences.ts';
 import { type Lookup, type LookupPreferences, type NoLookup, readCallerPreferences } from './location-lookup.ts';
 
@@ -16,6 +17,9 @@ const BATCH = '/v1/lookups';
 
 export type Find = (aor: string, preferences?: CallerPreferences) => Lookup | NoLookup;
 
+/** The same where a disk may not give what is there. */
+type TryFind = (aor: string, preferences?: CallerPreferences) => Lookup | NoLookup | UnreadableError;
+
 export interface LookupAnswer {
   readonly status: number;
   readonly type: string;
@@ -25,10 +29,17 @@ export interface LookupAnswer {
 }
 
 export class LookupRoutes {
-  private readonly find: Find;
+  private readonly find: TryFind;
 
   constructor(find: Find) {
-    this.find = find;
+    this.find = (aor, preferences) => {
+      try {
+        return find(aor, preferences);
+      } catch (error) {
+        if (error instanceof UnreadableError) return error;
+        throw error;
+      }
+    };
   }
 
   /** @returns undefined: it is a batch, whose body is wanted */
@@ -71,6 +82,7 @@ export class LookupRoutes {
     const found = this.find(aor, preferences);
     if (found === 'no AOR') return refusal(400, 'bad_aor', `"${aor}" is no address-of-record`);
     if (found === 'not served') return refusal(404, 'not_served', `the domain of "${aor}" is not served here`);
+    if (found instanceof UnreadableError) return refusal(503, 'unreadable', found.message);
     return ok(lookupJson(found));
   }
 }
@@ -78,11 +90,11 @@ export class LookupRoutes {
 /** The lookups of one batch, one after the other. */
 export class LookupBatch {
   private readonly aors: readonly string[];
-  private readonly find: Find;
+  private readonly find: TryFind;
   private readonly results: string[] = [];
   private length = 0;
 
-  constructor(aors: readonly string[], find: Find) {
+  constructor(aors: readonly string[], find: TryFind) {
     this.aors = aors;
     this.find = find;
   }
@@ -93,8 +105,8 @@ export class LookupBatch {
     if (results.length < aors.length) {
       const aor = aors[results.length];
       const found = this.find(aor);
-      const error = found === 'no AOR' ? 'bad_aor' : 'not_served';
-      const result = typeof found === 'object' ? lookupJson(found) : { aor, error, contacts: [], fallbacks: [] };
+      const error = errorOf(found);
+      const result = error === undefined ? lookupJson(found as Lookup) : { aor, error, contacts: [], fallbacks: [] };
       this.length += results[results.push(JSON.stringify(result)) - 1].length;
     }
     if (this.length > ANSWER_MAX)
@@ -102,6 +114,12 @@ export class LookupBatch {
     if (results.length < aors.length) return undefined;
     return { status: 200, type: 'application/json', text: `{"results":[${results.join()}]}` };
   }
+}
+
+function errorOf(found: Lookup | NoLookup | UnreadableError): string | undefined {
+  if (found instanceof UnreadableError) return 'unreadable';
+  if (typeof found === 'object') return undefined;
+  return found === 'no AOR' ? 'bad_aor' : 'not_served';
 }
 
 function readPreferences(preferences: LookupPreferences): CallerPreferences | LookupAnswer | undefined {

@@ -16,8 +16,8 @@ export class SimulatedDisk {
   /** Address of the last frame settled, by generation. */
   readonly settled = new Map<number, number>();
   readonly setAside: { readonly place: number; readonly bytes: Uint8Array }[] = [];
-  /** Throws where an operation shall fail. @param place of what is read, or of the frame */
-  fault: (operation: LogOperation, place: number) => void = () => {};
+  /** Throws where an operation shall fail. @param place of what is read, or of the frame @param length of what is read */
+  fault: (operation: LogOperation, place: number, length: number) => void = () => {};
 }
 
 export class SimulatedLog implements Log {
@@ -62,7 +62,7 @@ export class SimulatedLog implements Log {
     const first = Math.ceil(Math.max(0, place - start - OFFSET) / UNIT) * UNIT + OFFSET;
     for (let at = first; at < bytes.length; at += UNIT) {
       try {
-        this.disk.fault('read', start + at);
+        this.disk.fault('read', start + at, UNIT - OFFSET);
       } catch {
         unreadable(start + at);
         continue;
@@ -88,13 +88,13 @@ export class SimulatedLog implements Log {
     const generation = Math.floor(address / this.generationBytes);
     if (OFFSET + length > this.generationBytes) throw new Error('the frame is longer than a generation');
     if (generation !== this.generations.at(-1)) {
-      this.disk.fault('append', generation * this.generationBytes);
+      this.disk.fault('append', generation * this.generationBytes, 0);
       if (this.disk.generations.has(generation)) throw new Error(`generation ${generation} is there already`);
       this.disk.generations.set(generation, new Uint8Array(new ArrayBuffer(this.generationBytes)));
       this.generations.push(generation);
       this.used = 0;
     }
-    this.disk.fault('append', generation * this.generationBytes + this.used);
+    this.disk.fault('append', generation * this.generationBytes + this.used, 0);
     const place = generation * this.generationBytes + this.used + OFFSET;
     this.staged = { bytes: bytes.slice(0, length), address, place };
   }
@@ -106,7 +106,7 @@ export class SimulatedLog implements Log {
     const generation = Math.floor(place / this.generationBytes);
     this.disk.generations.get(generation)?.set(bytes, place % this.generationBytes);
     try {
-      this.disk.fault('settle', place);
+      this.disk.fault('settle', place, 0);
     } catch (error) {
       this.used = this.generationBytes;
       throw error;
@@ -119,7 +119,7 @@ export class SimulatedLog implements Log {
   }
 
   read(place: number, into: Uint8Array, at: number, length: number): number {
-    this.disk.fault('read', place);
+    this.disk.fault('read', place, length);
     const bytes = this.disk.generations.get(Math.floor(place / this.generationBytes));
     if (bytes === undefined) return 0;
     const from = place % this.generationBytes;
@@ -140,7 +140,7 @@ export class SimulatedLog implements Log {
 
   dropTail(): void {
     const generation = this.generations[0];
-    this.disk.fault('drop', generation * this.generationBytes);
+    this.disk.fault('drop', generation * this.generationBytes, 0);
     this.generations.shift();
     this.disk.generations.delete(generation);
   }

@@ -3,7 +3,7 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Binding, viewBinding } from '../../location/binding-view.ts';
-import { type LocationReader, SCAN_START } from '../../location/location-reader.ts';
+import { type LocationReader, SCAN_START, UnreadableError } from '../../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
 import { aorText } from '../../location/shown-text.ts';
 import { expiresAtOf, imageLength, isImage } from '../../registrar/binding.ts';
@@ -87,7 +87,7 @@ export class Locations {
     const key = this.key(aor);
     const reader = this.readers[key[3] % this.readers.length];
     const { record } = this;
-    const length = reader.read(new Uint8Array(key.buffer), record);
+    const length = readRecord(reader, new Uint8Array(key.buffer), record);
     const contacts =
       length > 0 && length <= record.length ? liveBindings(record.subarray(0, length), Date.now(), this.flows) : [];
     return { aor: text, contacts };
@@ -136,6 +136,16 @@ export class Locations {
     const ours = /^[A-Za-z0-9_-]+$/.test(text) && bytes.length > 0 && bytes.length <= CURSOR_BYTES_MAX;
     if (!ours || shard >= this.readers.length) throw new Problem(400, 'bad_cursor', 'the cursor is none of ours');
     return { shard, after: Uint8Array.from(bytes.subarray(1)) };
+  }
+}
+
+/** Throws a Problem where the disk does not give it. */
+function readRecord(reader: LocationReader, key: Uint8Array, record: Uint8Array): number {
+  try {
+    return reader.read(key, record);
+  } catch (error) {
+    if (error instanceof UnreadableError) throw new Problem(503, 'unreadable', error.message);
+    throw error;
   }
 }
 

@@ -1,0 +1,392 @@
+// What damage costs: the AORs whose records lay there, and no others; whoever meets it goes on.
+
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { RowCopy } from '../../src/location/binding-row.ts';
+import type { TableNews } from '../../src/location/binding-table.ts';
+import { noCheckpoint } from '../../src/location/checkpoint.ts';
+import { LmdbLog, LogFiles } from '../../src/location/lmdb-log.ts';
+import { UnreadableError } from '../../src/location/location-reader.ts';
+import type { SharedLogSource } from '../../src/location/log.ts';
+import { LogReader } from '../../src/location/log-reader.ts';
+import { LogStore } from '../../src/location/log-store.ts';
+import { WriteSet } from '../../src/location/write-set.ts';
+import { SimulatedDisk, SimulatedLog } from '../support/simulated-log.ts';
+import { keyOf, keyWords, putRecord, textOf } from './store-records.ts';
+
+const GENERATION = 1 << 18;
+const base = mkdtempSync(join(tmpdir(), 'aorta-damage-'));
+let directories = 0;
+
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+function freshDirectory(): string {
+  return join(base, `shard-${directories++}`);
+}
+
+function onDisk(directory: string): LogStore {
+  return new LogStore(new LmdbLog(directory, 'process', GENERATION), noCheckpoint);
+}
+
+function simulated(disk: SimulatedDisk, generationBytes = 8192): LogStore {
+  return new LogStore(new SimulatedLog(disk, generationBytes), noCheckpoint);
+}
+
+/** AORs `from` to `end` - 1, in one batch. @param size of a record, bytes */
+function put(store: LogStore, from: number, end: number, size = 200): void {
+  const writes = new WriteSet();
+  const row = new RowCopy();
+  for (let n = from; n < end; n++) {
+    putRecord(writes, n, `aor-${n}/`, size);
+    row.identityLow = n + 1;
+    row.expiresAt = 4e12;
+    row.grantedS = 3600;
+    row.cseq = 1;
+    row.bindings = 1;
+    writes.describePlain(writes.find(...keyWords(n)), row);
+  }
+  store.commit(writes, 1);
+}
+
+function refresh(store: LogStore, ...aors: readonly number[]): void {
+  const writes = new WriteSet();
+  const row = new RowCopy();
+  for (const n of aors) {
+    if (!store.find(...keyWords(n), row)) continue;
+    row.cseq++;
+    writes.refresh(...keyWords(n), row);
+  }
+  store.commit(writes, 1);
+}
+
+function there(store: LogStore, end: number): number[] {
+  return Array.from({ length: end }, (_, n) => n).filter((n) => isThere(store, n));
+}
+
+function isThere(store: LogStore, n: number): boolean {
+  return textOf(store, n)?.toString('latin1').startsWith(`aor-${n}/`) ?? false;
+}
+
+function knows(store: LogStore, n: number): boolean {
+  return store.find(...keyWords(n), new RowCopy());
+}
+
+function range(from: number, end: number): number[] {
+  return Array.from({ length: end - from }, (_, i) => from + i);
+}
+
+/** Flips a bit `offset` bytes behind where the record of AOR n says its name for the first time. */
+function flip(file: string, n: number, offset = 0): void {
+  const at = readFileSync(file).indexOf(`aor-${n}/`);
+  expect(at).toBeGreaterThan(0);
+  flipAt(file, at + offset);
+}
+
+function flipAt(file: string, at: number): void {
+  const fd = openSync(file, 'r+');
+  const byte = Buffer.alloc(1);
+  readSync(fd, byte, 0, 1, at);
+  byte[0] ^= 4;
+  writeSync(fd, byte, 0, 1, at);
+  closeSync(fd);
+}
+
+function generation(directory: string, number: number): string {
+  return join(directory, 'log', `${String(number).padStart(10, '0')}.mdb`);
+}
+
+function logNames(directory: string): string[] {
+  return readdirSync(join(directory, 'log')).filter((name) => name.endsWith('.mdb'));
+}
+
+/** Refreshes until the log's oldest generation is not `tail` any more; false where it stays. */
+function clean(store: LogStore, aors: readonly number[], batches: number): boolean {
+  const { tail } = store.log;
+  for (let i = 0; i < batches && store.log.tail === tail; i++) refresh(store, ...aors);
+  return store.log.tail > tail;
+}
+
+function ioError(): Error {
+  return Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+}
+
+describe('a generation of the log', () => {
+  it('R3261-8.2-01 does not overwrite what stands where it is to be: that is set aside', () => {
+    const directory = freshDirectory();
+    let store = onDisk(directory);
+    let next = 0;
+    while (logNames(directory).length < 2) put(store, next, ++next, 20_000);
+    writeFileSync(generation(directory, 2), 'in the way');
+    const last = next;
+    while (logNames(directory).length < 4) put(store, next, ++next, 20_000);
+    expect(next).toBeGreaterThan(last);
+    expect(there(store, next)).toEqual(range(0, next));
+    store.close();
+    const aside = join(directory, 'damaged', '0000000002.mdb');
+    expect(readFileSync(aside, 'latin1'), 'moved, not overwritten').toBe('in the way');
+    store = onDisk(directory);
+    expect(store.log.problems).toEqual({ aside: [], missing: [] });
+    expect(there(store, next)).toEqual(range(0, next));
+    store.close();
+  });
+
+  it('R3261-8.2-01 takes a smaller frame still where a larger one could not begin the next, and loses nothing', () => {
+    const disk = new SimulatedDisk();
+    let store = simulated(disk, 1 << 15);
+    put(store, 0, 20, 900);
+    disk.fault = (operation, place) => {
+      if (operation === 'append' && place >= 1 << 15)
+        throw Object.assign(new Error('ENOSPC: no space'), { code: 'ENOSPC' });
+    };
+    expect(() => put(store, 20, 40, 900)).toThrow('ENOSPC');
+    put(store, 40, 41, 100);
+    expect(there(store, 41)).toEqual([...range(0, 20), 40]);
+    disk.fault = () => {};
+    store = simulated(disk, 1 << 15);
+    expect(there(store, 41)).toEqual([...range(0, 20), 40]);
+  });
+
+  it('R3261-8.2-01 ends where a commit fails, whatever failed, and what was refused is not there after the next batch', () => {
+    for (const operation of ['append', 'settle'] as const) {
+      const disk = new SimulatedDisk();
+      let store = simulated(disk);
+      put(store, 0, 5);
+      let fails = true;
+      disk.fault = (at) => {
+        if (fails && at === operation) throw ioError();
+      };
+      expect(() => put(store, 5, 10)).toThrow('EIO');
+      expect(there(store, 10)).toEqual(range(0, 5));
+      fails = false;
+      put(store, 20, 25);
+      expect(there(store, 30)).toEqual([...range(0, 5), ...range(20, 25)]);
+      store = simulated(disk);
+      expect(there(store, 30), operation).toEqual([...range(0, 5), ...range(20, 25)]);
+      expect(store.replayed.damaged).toEqual([]);
+    }
+  });
+
+  it('that is of another log, empty, or has another number, is set aside and named, and the others stay', () => {
+    const other = freshDirectory();
+    const foreign = onDisk(other);
+    put(foreign, 500, 505);
+    foreign.close();
+    const directory = freshDirectory();
+    let store = onDisk(directory);
+    put(store, 0, 5);
+    store.close();
+    copyFileSync(generation(other, 0), generation(directory, 7));
+    copyFileSync(generation(directory, 0), generation(directory, 8));
+    writeFileSync(generation(directory, 9), '');
+    store = onDisk(directory);
+    const aside = [7, 8, 9].map((number) => join(directory, 'damaged', `${String(number).padStart(10, '0')}.mdb`));
+    expect([...store.log.problems.aside].sort()).toEqual(aside);
+    for (const file of aside) expect(existsSync(file)).toBe(true);
+    expect(there(store, 600)).toEqual(range(0, 5));
+    put(store, 5, 10);
+    store.close();
+    store = onDisk(directory);
+    expect(store.log.problems).toEqual({ aside: [], missing: [] });
+    expect(there(store, 600)).toEqual(range(0, 10));
+    store.close();
+  });
+
+  it('that is missing costs what lay in it; those before and behind are read, and it is named', () => {
+    const directory = freshDirectory();
+    for (let life = 0; life < 4; life++) {
+      const store = onDisk(directory);
+      put(store, life * 10, life * 10 + 10);
+      store.close();
+    }
+    unlinkSync(generation(directory, 1));
+    for (let start = 0; start < 2; start++) {
+      const store = onDisk(directory);
+      expect(store.log.problems.missing).toEqual([1]);
+      expect(store.replayed.damaged.length).toBe(1);
+      expect(there(store, 40)).toEqual([...range(0, 10), ...range(20, 40)]);
+      store.close();
+    }
+  });
+
+  it('counts without its manifest, and a manifest that is damaged is set aside', () => {
+    const directory = freshDirectory();
+    let store = onDisk(directory);
+    put(store, 0, 10);
+    store.close();
+    flipAt(join(directory, 'log', 'manifest'), 12);
+    store = onDisk(directory);
+    expect(store.log.problems.aside).toEqual([join(directory, 'damaged', 'manifest')]);
+    expect(there(store, 10)).toEqual(range(0, 10));
+    store.close();
+  });
+});
+
+describe('a damaged frame', () => {
+  it('costs the record that was hit; the others of its batch and all refreshes are read at the start', () => {
+    const directory = freshDirectory();
+    let store = onDisk(directory);
+    put(store, 0, 20);
+    put(store, 20, 40);
+    refresh(store, 3, 25);
+    store.close();
+    flip(generation(directory, 0), 7, 30);
+    store = onDisk(directory);
+    expect(there(store, 40)).toEqual(range(0, 40).filter((n) => n !== 7));
+    const row = new RowCopy();
+    for (const n of [3, 25]) expect(store.find(...keyWords(n), row) && row.cseq).toBe(2);
+    expect(store.replayed.damaged).toHaveLength(1);
+    expect(readdirSync(join(directory, 'damaged'))).toHaveLength(1);
+    put(store, 7, 8);
+    store.close();
+    store = onDisk(directory);
+    expect(there(store, 40)).toEqual(range(0, 40));
+    store.close();
+  });
+
+  it('without a header gives the records that are whole', () => {
+    const directory = freshDirectory();
+    let store = onDisk(directory);
+    put(store, 0, 1);
+    put(store, 1, 30);
+    put(store, 30, 31);
+    store.close();
+    const file = generation(directory, 0);
+    const page = readFileSync(file).indexOf('aor-1/') & ~4095;
+    for (const at of [24, 28, 32]) flipAt(file, page + at); // magic, length, address
+    store = onDisk(directory);
+    expect(there(store, 31)).toEqual(range(0, 31));
+    expect(store.replayed.damaged.length).toBeGreaterThan(0);
+    store.close();
+  });
+
+  it('that cannot be read costs what lay in the piece, at a start, too', () => {
+    const disk = new SimulatedDisk();
+    let store = simulated(disk, 1 << 16);
+    put(store, 0, 40);
+    put(store, 40, 45);
+    const row = new RowCopy();
+    expect(store.find(...keyWords(20), row)).toBe(true);
+    const bad = store.table.addressOf(row.row);
+    disk.fault = (operation, place, length) => {
+      if (operation === 'read' && place <= bad && bad < place + length) throw ioError();
+    };
+    store = simulated(disk, 1 << 16);
+    const left = there(store, 45);
+    expect(left.length).toBeGreaterThan(10);
+    expect(left).toContain(44);
+    expect(store.replayed.damaged.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a record that goes bad while the server runs', () => {
+  const reader = (store: LogStore, files: SharedLogSource): LogReader => {
+    const news: TableNews[] = [];
+    return new LogReader(
+      files,
+      store.share((item) => news.push(item)),
+      () => news.shift(),
+    );
+  };
+
+  it('R3261-10.3-33 is given up when a lookup meets it, so that the next refresh registers anew', () => {
+    const directory = freshDirectory();
+    let store = onDisk(directory);
+    put(store, 0, 10);
+    const lookups = reader(store, new LogFiles(directory, GENERATION));
+    flip(generation(directory, 0), 4, 20);
+    expect(knows(store, 4), 'nobody has looked').toBe(true);
+    expect(lookups.read(keyOf(4), new Uint8Array(1000))).toBe(-1);
+    store.expire(1, 100, { expire: () => expect.unreachable() });
+    expect(knows(store, 4)).toBe(false);
+    expect(store.quarantined).toBe(1);
+    put(store, 4, 5);
+    expect(lookups.read(keyOf(4), new Uint8Array(1000))).toBeGreaterThan(0);
+    expect(there(store, 10)).toEqual(range(0, 10));
+    lookups.close();
+    store.close();
+    store = onDisk(directory);
+    expect(there(store, 10)).toEqual(range(0, 10));
+    store.close();
+  });
+
+  it('R3261-10.3-33 is given up where the disk does not give it and takes what is written', () => {
+    const disk = new SimulatedDisk();
+    const store = simulated(disk);
+    put(store, 0, 10);
+    const row = new RowCopy();
+    store.find(...keyWords(4), row);
+    const bad = store.table.addressOf(row.row);
+    disk.fault = (operation, place) => {
+      if (operation === 'read' && place === bad) throw ioError();
+    };
+    expect(textOf(store, 4)).toBeUndefined();
+    expect(knows(store, 4)).toBe(false);
+    expect(there(store, 10)).toEqual(range(0, 10).filter((n) => n !== 4));
+  });
+
+  it('R3261-8.2-01 stays where the disk gives and takes nothing, and is there when it does', () => {
+    const disk = new SimulatedDisk();
+    const store = simulated(disk);
+    put(store, 0, 10);
+    const lookups = reader(store, store.log);
+    const dead = () => {
+      throw ioError();
+    };
+    disk.fault = dead;
+    expect(() => textOf(store, 4)).toThrow('EIO');
+    expect(() => lookups.read(keyOf(4), new Uint8Array(1000))).toThrow(UnreadableError);
+    expect(lookups.scan(new Uint8Array(0), 100, () => expect.unreachable())).toBeUndefined();
+    store.expire(1, 100, { expire: () => expect.unreachable() });
+    disk.fault = () => {};
+    expect(there(store, 10)).toEqual(range(0, 10));
+    expect(store.quarantined).toBe(0);
+  });
+});
+
+describe('the cleaner', () => {
+  for (const damage of ['a flipped bit', 'a header that is lost', 'a sector that cannot be read'] as const) {
+    it(`goes past ${damage}: the log stays short, and only what was hit is given up`, () => {
+      const disk = new SimulatedDisk();
+      const store = simulated(disk, 1 << 15);
+      for (let n = 0; n < 60; n += 5) put(store, n, n + 5);
+      const row = new RowCopy();
+      store.find(...keyWords(12), row);
+      const place = store.table.addressOf(row.row);
+      const bytes = disk.generations.get(0) ?? new Uint8Array(0);
+      const frameAt = Buffer.from(bytes.buffer).lastIndexOf('2gol', place) & ~63;
+      if (damage === 'a flipped bit') bytes[place + 100] ^= 1;
+      else if (damage === 'a header that is lost') bytes.fill(0, frameAt + 24, frameAt + 64);
+      else
+        disk.fault = (operation, at, length) => {
+          if (operation === 'read' && at <= place && place < at + length) throw ioError();
+        };
+      const alive = range(0, 60);
+      for (let round = 0; round < 6; round++) {
+        expect(clean(store, alive, 2000), `round ${round}`).toBe(true);
+      }
+      expect(store.log.bytes).toBeLessThan(10 * (1 << 15));
+      const left = there(store, 60);
+      if (damage !== 'a sector that cannot be read') expect(left.length).toBeGreaterThanOrEqual(59);
+      else expect(left.length).toBeGreaterThan(50);
+      for (const n of range(0, 60)) expect(knows(store, n), `${n}`).toBe(left.includes(n));
+      store.close();
+      const again = simulated(disk, 1 << 15);
+      expect(there(again, 60)).toEqual(left);
+    });
+  }
+});
