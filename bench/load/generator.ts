@@ -1,4 +1,4 @@
-// The load generator: where regload is found (it lives outside this project), how it is run, and what its figures are.
+// The load generator: where regload is (its source lies beside this file), how it is run, and what its figures are.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs';

@@ -22,8 +22,8 @@ const HELP = `npm run bench:load -- [options]
 Measures REGISTERs per second and server CPU per REGISTER, for initial registrations and for refreshes, of Aorta and of
 Kamailio. Every server gets one core, the load generator another. Linux, two cores.
 
-  --regload PATH        the load generator regload, or the directory of its source (default: ../shared/tools/regload)
-  --kamailio-dir DIR    start.sh and registrar.cfg for Kamailio (default: ../shared/tools/peers/kamailio)
+  --regload PATH        the load generator regload, or the directory of its source (default: bench/load/regload)
+  --kamailio-dir DIR    start.sh and registrar.cfg for Kamailio (default: bench/load/kamailio)
   --only WORDS          contestants, comma-separated: kamailio, durable, process, dgram, echo (default: all but echo)
   --auth WORDS          comma-separated: none; reuse: a nonce for each AOR; fresh: a 401 before every 200; challenge:
                         nothing but 401s (none)
@@ -62,8 +62,8 @@ function rootOf(directory: string): string {
 
 const { values: flags } = parseArgs({
   options: {
-    regload: { type: 'string', default: join(root, '../shared/tools/regload') },
-    'kamailio-dir': { type: 'string', default: join(root, '../shared/tools/peers/kamailio') },
+    regload: { type: 'string', default: join(root, 'bench/load/regload') },
+    'kamailio-dir': { type: 'string', default: join(root, 'bench/load/kamailio') },
     only: { type: 'string', default: 'kamailio,durable,process,dgram' },
     auth: { type: 'string', default: 'none' },
     algorithm: { type: 'string', default: 'md5' },

@@ -23,7 +23,7 @@ until all are registered, how many were put off, the longest waits, and whether 
   --seconds S           at most (300)
   --only WORDS          comma-separated: kamailio, durable, process (all)
   --flags "…"           further flags for aorta serve
-  --kamailio-dir DIR    start.sh and registrar.cfg for Kamailio (default: ../shared/tools/peers/kamailio)
+  --kamailio-dir DIR    start.sh and registrar.cfg for Kamailio (default: bench/load/kamailio)
   --port N              (17160)
   --server-core N, --client-core N   (1 and 0)
   --data DIR            where Aorta's data directories are made
@@ -49,7 +49,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '300' },
     only: { type: 'string', default: 'kamailio,durable,process' },
     flags: { type: 'string', default: '' },
-    'kamailio-dir': { type: 'string', default: join(root, '../shared/tools/peers/kamailio') },
+    'kamailio-dir': { type: 'string', default: join(root, 'bench/load/kamailio') },
     port: { type: 'string', default: '17160' },
     'server-core': { type: 'string', default: '1' },
     'client-core': { type: 'string', default: '0' },

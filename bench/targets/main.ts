@@ -44,7 +44,7 @@ Options
   --rate N          of the others' refreshes in expiry, of operations in soak, per second; where rfc7502 begins (5000)
   --durability W    durable, process (durable)
   --data DIR        where data directories are made: decides which disk is measured; with fill, the directory itself
-  --regload PATH    the load generator regload, or the directory of its source (../shared/tools/regload)
+  --regload PATH    the load generator regload, or the directory of its source (bench/load/regload)
   --port N          of the server; the generator takes the one above (17160)
   --core N          the generator's core (0)
   --json            one JSON object instead of a table
@@ -74,7 +74,7 @@ const { values: flags, positionals: modes } = parseArgs({
     rate: { type: 'string', default: '5000' },
     durability: { type: 'string', default: 'durable' },
     data: { type: 'string' },
-    regload: { type: 'string', default: join(root, '../shared/tools/regload') },
+    regload: { type: 'string', default: join(root, 'bench/load/regload') },
     port: { type: 'string', default: '17160' },
     core: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },

@@ -22,8 +22,10 @@ import { flowSource, type MessageSource, needFlow, noRoomForFlow, type StreamSou
 import { moveBindings } from './move.ts';
 import { ProgramFlows } from './program-flows.ts';
 import { type CheckedOptions, type RegistrarOptions, readOptions } from './program-options.ts';
+import { writeServed } from './served-domains.ts';
 import { type Server, startServer } from './server.ts';
 import { settleFiles } from './settled-files.ts';
+import { ofServedDomains } from './statics.ts';
 import { openUsers } from './users.ts';
 
 export interface Registrar {
@@ -171,6 +173,7 @@ async function startInline(
     if (directory !== undefined) settleFiles(directory, log);
     if (directory?.move !== undefined) await moveBindings(directory.move, directory.secret, log, () => {});
     if (directory && config.auth.mode !== 'none') auth = await inlineAuth(config, directory, log);
+    if (directory) writeServed(directory.path, config.policy.domains);
     const numbers = directory === undefined ? unsavedNumbers() : openFlowNumbers(directory.path, log);
     const flows = new ProgramFlows(numbers, config.streams.connectionsMax);
     const secret = directory?.secret ?? randomBytes(32);
@@ -209,8 +212,9 @@ async function startInline(
       },
       counters: () => [inline.counters],
       changeStatic: (change) => {
-        if (directory !== undefined) return changeStatic(directory.path, change);
-        content = change(content);
+        const served = ofServedDomains(change, config.policy.domains);
+        if (directory !== undefined) return changeStatic(directory.path, served);
+        content = served(content);
         statics.set(content);
       },
       stop: async () => {

@@ -9,6 +9,7 @@ import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 import { InputFile, RowsError } from './input-file.ts';
 import { bindingOf, type ImportContext, type ImportedBinding, type LeftOut } from './location-import.ts';
 import { actAsOwner, chownHint } from './owner.ts';
+import { readServed, unservedNote, writeServed } from './served-domains.ts';
 import { readTableRows, type TableRow } from './table-rows.ts';
 import { zoneOf } from './time-zone.ts';
 import { looksLikeUlDump, readUlDump } from './ul-dump.ts';
@@ -49,6 +50,7 @@ export async function importLocation(name: string, options: Options): Promise<vo
   const began = performance.now();
   try {
     const zoneMinutes = zoneOf(options.timezone);
+    const served = readServed(options.data);
     const file = InputFile.open(name);
     if (!options.dryRun) actAsOwner(options.data);
     await file.settle(options.encoding);
@@ -59,7 +61,7 @@ export async function importLocation(name: string, options: Options): Promise<vo
       if (terminal) process.stderr.write(`\r\u001b[2K${percent}%  ${done.toLocaleString('en-US')} bindings`);
     });
     if (terminal) process.stderr.write('\r\u001b[2K');
-    print(report, name, options, (performance.now() - began) / 1000);
+    print(report, served, name, options, (performance.now() - began) / 1000);
     if (report.faulty > 0 || (options.strict && report.leftOut > 0)) process.exitCode = EXIT_FAILED;
   } catch (error) {
     const { message, syscall } = error as NodeJS.ErrnoException;
@@ -118,15 +120,21 @@ async function run(
 /** A registrar of the data directory that takes what the rows say, some hundred at a time. */
 class Intake {
   private readonly registrar: Registrar;
+  private readonly data: string;
+  private readonly served: string[] | undefined;
   /** Line in the file and what it says, by number of the request. */
   private readonly waiting = new Map<number, { line: number; binding: ImportedBinding }>();
   private resume: (() => void) | undefined;
   private readonly answered: (sequence: number, status: string) => void;
 
   private constructor(
+    data: string,
+    served: string[] | undefined,
     registrar: Registrar,
     answered: (line: number, binding: ImportedBinding, status: string) => void,
   ) {
+    this.data = data;
+    this.served = served;
     this.registrar = registrar;
     this.answered = (sequence, status) => {
       const asked = this.waiting.get(sequence);
@@ -138,6 +146,7 @@ class Intake {
   }
 
   static async open(options: Options, imported: (binding: ImportedBinding) => void, skip: Skip): Promise<Intake> {
+    const served = readServed(options.data);
     const registrar = createRegistrar({
       data: options.data,
       ...(options.shards !== undefined && { shards: options.shards }),
@@ -157,7 +166,7 @@ class Intake {
         intake.answered(sequence, /^SIP\/2\.0 (.*)/.exec(text)?.[1] ?? '');
       },
     });
-    const intake = new Intake(registrar, (line, binding, status) => {
+    const intake = new Intake(options.data, served, registrar, (line, binding, status) => {
       if (status.startsWith('200')) imported(binding);
       else if (status.startsWith('500 Stale')) skip(line, { rule: 'there already, from this request or a later one' });
       else skip(line, `the registrar answers ${status}`);
@@ -176,8 +185,10 @@ class Intake {
     return this.below(1);
   }
 
-  close(): Promise<void> {
-    return this.registrar.stop();
+  /** What the server serves is not what the import took. */
+  async close(): Promise<void> {
+    await this.registrar.stop();
+    writeServed(this.data, this.served);
   }
 
   private async below(count: number): Promise<void> {
@@ -185,7 +196,7 @@ class Intake {
   }
 }
 
-function print(report: Report, file: string, options: Options, seconds: number): void {
+function print(report: Report, served: string[] | undefined, file: string, options: Options, seconds: number): void {
   const { imported, leftOut, faulty, domains, reasons } = report;
   for (const { line, reason } of reasons) process.stderr.write(`${file}:${line}: skipped: ${reason}\n`);
   const hidden = leftOut + faulty - reasons.length;
@@ -195,6 +206,7 @@ function print(report: Report, file: string, options: Options, seconds: number):
   if (names.length > DOMAINS_SHOWN) shown.push(`${names.length - DOMAINS_SHOWN} more`);
   const hint = options.dryRun ? '' : chownHint(options.data);
   if (hint !== '') process.stderr.write(`${hint}\n`);
+  process.stderr.write(unservedNote(served, domains.keys()));
   const verb = options.dryRun ? 'would import' : 'imported';
   process.stdout.write(
     `${verb} ${imported}, skipped ${leftOut + faulty} (${leftOut} by rule) in ${seconds.toFixed(1)} s\n` +

@@ -15,6 +15,7 @@ import type { MulticastAddress } from '../transport/multicast.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
+import { shardDirectories } from './binding-folders.ts';
 import type { Config } from './config.ts';
 import { demandSound } from './config-faults.ts';
 import { ConfigError } from './config-problem.ts';
@@ -43,8 +44,13 @@ import { moveBindings } from './move.ts';
 import type { Progress } from './progress.ts';
 import { type ReloadReport, reloadReport, shardSettings, takenIn } from './reload.ts';
 import { RemovedUsers } from './removed-users.ts';
+import { unserved, writeServed } from './served-domains.ts';
 import { settleFiles } from './settled-files.ts';
+import { ofServedDomains } from './statics.ts';
 import { openUsers, type Users } from './users.ts';
+
+/** Domains that a line of the log names. */
+const DOMAINS_TOLD = 10;
 
 export interface Server {
   /** Where it listens; a port given as 0 is the real one here. */
@@ -197,6 +203,19 @@ class RunningServer implements Server, AdminTarget {
     const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;
     this.limits = new LimitWatch(systemLimits(directory.path, connections), log);
     this.running = true;
+    this.tellServed();
+  }
+
+  /** Commands learn what is served, and the log what users there are of other domains. */
+  private tellServed(): void {
+    const { domains } = this.config.policy;
+    writeServed(this.directory.path, domains);
+    const missing = unserved(this.userStore?.realms() ?? [], domains);
+    if (missing.length > 0)
+      this.log('warn', 'users of domains that are not served', {
+        domains: missing.slice(0, DOMAINS_TOLD),
+        count: missing.length,
+      });
   }
 
   get phase(): Phase {
@@ -210,6 +229,11 @@ class RunningServer implements Server, AdminTarget {
 
   get secret(): Uint8Array {
     return this.directory.secret;
+  }
+
+  get stores(): readonly string[] {
+    const { path, shards } = this.directory.bindings;
+    return shardDirectories(path, shards);
   }
 
   get shardPool(): Pool | undefined {
@@ -269,7 +293,7 @@ class RunningServer implements Server, AdminTarget {
   }
 
   changeStatic(change: (content: StaticContent) => StaticContent): void {
-    changeStatic(this.directory.path, change);
+    changeStatic(this.directory.path, ofServedDomains(change, this.config.policy.domains));
   }
 
   handle(bytes: Uint8Array, source: MessageSource): void {
@@ -305,6 +329,7 @@ class RunningServer implements Server, AdminTarget {
       this.lookups?.configure(now.policy);
       this.log.setLevel?.(now.logLevel);
       this.config = now;
+      this.tellServed();
     }
     pool.reload();
     this.admin?.reloadTls();

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { changeStatic, readStatic, type StaticContact } from '../shard/static-file.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 import { actAsOwner } from './owner.ts';
+import { domainOf, readServed, unservedNote } from './served-domains.ts';
 import { addAlias, addBinding, removeAlias, removeBinding, StaticError } from './statics.ts';
 
 interface Options {
@@ -32,6 +33,7 @@ export function addOne(aor: string, uri: string, options: Options): void {
   const { q, path } = options;
   const contact: StaticContact = { uri, ...(q !== undefined && { q: Number(q) }), ...(path && { path }) };
   changeStatic(directory(options), addBinding(aor, contact));
+  tellUnserved(options, [aor]);
   process.stdout.write(`${aor} is at ${uri}\n`);
 }
 
@@ -56,10 +58,15 @@ export function listAliases(options: Options): void {
 
 export function setAlias(name: string, aor: string, options: Options): void {
   changeStatic(directory(options), addAlias(name, aor));
+  tellUnserved(options, [name, aor]);
   process.stdout.write(`${name} stands for ${aor}\n`);
 }
 
 export function dropAlias(name: string, options: Options): void {
   changeStatic(directory(options), removeAlias(name));
   process.stdout.write(`removed ${name}\n`);
+}
+
+function tellUnserved({ data }: Options, aors: readonly string[]): void {
+  process.stderr.write(unservedNote(readServed(data), aors.map(domainOf)));
 }

@@ -3,6 +3,7 @@
 
 import { createAorReader } from '../shard/aor-key.ts';
 import type { StaticContact, StaticContent } from '../shard/static-file.ts';
+import { domainOf, unserved } from './served-domains.ts';
 import { isUriText } from './uri-text.ts';
 
 const CONTACTS_MAX = 10;
@@ -97,4 +98,24 @@ function canonical(text: string): string {
 function checkUri(uri: string): void {
   if (Buffer.byteLength(uri) > URI_BYTES_MAX || !isUriText(uri))
     throw new StaticError(`"${uri}" is no URI such as sip:gateway@192.0.2.1 (without brackets)`);
+}
+
+/** The same change; throws a StaticError where it adds what no lookup would find, since its domain is not served. */
+export function ofServedDomains(change: StaticChange, domains: readonly string[]): StaticChange {
+  return (content) => {
+    const next = change(content);
+    const aorsOf = ({ bindings, aliases }: StaticContent) => [
+      ...Object.keys(bindings),
+      ...Object.entries(aliases).flat(),
+    ];
+    const known = new Set(aorsOf(content));
+    const [missing] = unserved(
+      aorsOf(next)
+        .filter((aor) => !known.has(aor))
+        .map(domainOf),
+      domains,
+    );
+    if (missing !== undefined) throw new StaticError(`${missing} is not served here: ${domains.join(', ')}`);
+    return next;
+  };
 }

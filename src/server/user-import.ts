@@ -27,6 +27,7 @@ export interface ImportReport {
   added: number;
   replaced: number;
   skipped: number;
+  readonly domains: Set<string>;
   /** The first of the skipped rows. */
   readonly reasons: { readonly line: number; readonly reason: string }[];
 }
@@ -46,7 +47,7 @@ interface ImportUser {
 
 /** Puts every sound row of the file into the store. Throws a RowsError where the file is no list of users at all. */
 export async function importUsers(store: UserStore, file: InputFile, options: ImportOptions): Promise<ImportReport> {
-  const report: ImportReport = { added: 0, replaced: 0, skipped: 0, reasons: [] };
+  const report: ImportReport = { added: 0, replaced: 0, skipped: 0, domains: new Set(), reasons: [] };
   let batch: ImportUser[] = [];
   const lines = new Map<string, number>();
   let bytes = 0;
@@ -61,8 +62,10 @@ export async function importUsers(store: UserStore, file: InputFile, options: Im
     bytes = read;
   })) {
     const user = once(userOf(row, options.domain), row.line, lines);
-    if (typeof user !== 'string') batch.push(user);
-    else {
+    if (typeof user !== 'string') {
+      batch.push(user);
+      report.domains.add(user.realm);
+    } else {
       report.skipped++;
       if (report.reasons.length < SKIPPED_SHOWN) report.reasons.push({ line: row.line, reason: user });
     }

@@ -166,10 +166,22 @@ export class UserStore {
     });
   }
 
-  /** Every user, by realm and name. */
-  *all(): Generator<User> {
+  /** The realms that users have. */
+  realms(): string[] {
+    const found: string[] = [];
+    for (let start = Buffer.from([KEY_USER]); ; ) {
+      const [next] = this.db.getRange({ start, end: Buffer.from([KEY_USER + 1]), limit: 1 });
+      if (next === undefined) return found;
+      const { realm } = splitKey(next.key, 1);
+      found.push(realm);
+      start = Buffer.concat([Buffer.from([KEY_USER]), Buffer.from(realm), Buffer.from([1])]); // behind all of it
+    }
+  }
+
+  /** Every user, by realm and name. @param after begin behind this one */
+  *all(after?: UserName): Generator<User> {
     for (const { key, value } of this.db.getRange({
-      start: Buffer.from([KEY_USER]),
+      start: after ? Buffer.concat([recordKey(KEY_USER, after), Buffer.from([0])]) : Buffer.from([KEY_USER]),
       end: Buffer.from([KEY_USER + 1]),
     })) {
       const user = decode(splitKey(key, 1), value);

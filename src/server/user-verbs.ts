@@ -8,6 +8,7 @@ import { ha1sOf } from './ha1.ts';
 import { InputFile, RowsError } from './input-file.ts';
 import { actAsOwner, chownHint } from './owner.ts';
 import { PasswordError, readPassword } from './password-input.ts';
+import { domainOf, readServed, unservedNote } from './served-domains.ts';
 import { HA1_COLUMNS, type ImportReport, importUsers } from './user-import.ts';
 import { parseAor, parseUserName, type UserName } from './user-name.ts';
 import { type User, UserStore } from './user-store.ts';
@@ -65,6 +66,7 @@ export async function add(text: string, options: Options): Promise<void> {
     const ha1s = ha1sOf(user.name, user.realm, await readPassword(nameOf(user)));
     if (store.put([{ ...user, ha1s, aors }], 'add').refused > 0) throw taken();
     const others = aors.length === 0 ? '' : ` and ${aors.join(', ')}`;
+    tellUnserved(options, [user.realm, ...aors.map(domainOf)]);
     process.stdout.write(`added ${nameOf(user)}: may register ${nameOf(user)}${others}\n`);
   });
 }
@@ -116,6 +118,7 @@ export async function importFile(file: string, options: Options): Promise<void> 
     }),
   );
   if (terminal) process.stderr.write('\r\u001b[2K');
+  tellUnserved(options, imported.domains);
   printImport(imported, file, (performance.now() - began) / 1000);
   if (imported.skipped > 0) process.exitCode = EXIT_FAILED;
 }
@@ -182,6 +185,10 @@ async function withStore<T>(options: Options, make: boolean, use: (store: UserSt
     const hint = isNew ? chownHint(data) : '';
     if (hint !== '') process.stderr.write(`${hint}\n`);
   }
+}
+
+function tellUnserved({ data }: Options, domains: Iterable<string>): void {
+  process.stderr.write(unservedNote(readServed(data), domains));
 }
 
 function userName(text: string): UserName {

@@ -10,6 +10,8 @@ import { UserStore } from './user-store.ts';
 export interface Users {
   /** Users in the store. */
   readonly count: number;
+  /** Realms of users in the store. */
+  realms(): string[];
   /** State of the provider (PROVIDER_* of shard/user-lookup) in shared memory; absent where there is none. */
   readonly providerState?: Int32Array;
   /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. Never rejects. */
@@ -29,6 +31,7 @@ export async function openUsers(data: string, auth: AuthConfig, log: Log): Promi
     get count() {
       return store.count;
     },
+    realms: () => store.realms(),
     ...(provider === undefined ? {} : { providerState: provider.state }),
     removed: store,
     ask: (user, realm) => provider?.ask(user, realm) ?? Promise.resolve('none'),

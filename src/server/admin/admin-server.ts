@@ -38,12 +38,17 @@ import { addStaticRoutes } from './static-routes.ts';
 import { addTraceRoutes } from './trace-routes.ts';
 import { addUserRoutes } from './user-routes.ts';
 
+/** What `stat` counts in. */
+const BLOCK_BYTES = 512;
+
 /** The server as the admin listener sees it. */
 export interface AdminTarget {
   readonly config: Config;
   /** The data directory, and its 32 bytes. */
   readonly data: string;
   readonly secret: Uint8Array;
+  /** Directories of the shards' stores. */
+  readonly stores: readonly string[];
   readonly phase: Phase;
   /** Undefined while it starts. */
   readonly shardPool: Pool | undefined;
@@ -187,7 +192,7 @@ class RunningAdmin implements AdminServer {
       droppedConnections: this.http.droppedConnections,
       readings,
       lookups: target.lookupCounts,
-      storeBytes: await storeBytes(target.data, readings.length),
+      storeBytes: await storeBytes(target.stores.slice(0, readings.length)),
     };
     return metricsText(source, meters);
   }
@@ -219,8 +224,9 @@ class RunningAdmin implements AdminServer {
     addLocationRoutes(routes, { locations, orders: () => this.orders });
     addEventRoutes(routes, journal, locations);
     addHistoryRoute(routes, locations, (key, max) => this.pool().history(key, max));
-    addUserRoutes(routes, () => this.openUserStore());
-    addStaticRoutes(routes, this.target.data);
+    const domains = () => target.config.policy.domains;
+    addUserRoutes(routes, () => this.openUserStore(), domains);
+    addStaticRoutes(routes, target.data, domains);
     addTraceRoutes(routes, () => {
       this.pool();
       return target.watch;
@@ -240,18 +246,19 @@ async function reloaded(target: AdminTarget): Promise<ReloadReport | undefined> 
   }
 }
 
-/** Bytes that each shard's store has on disk. */
-async function storeBytes(data: string, shards: number): Promise<number[]> {
+/** Bytes that each shard's store has on disk, in whatever files. */
+async function storeBytes(directories: readonly string[]): Promise<number[]> {
   return Promise.all(
-    Array.from({ length: shards }, async (_, shard) => {
-      const directory = join(data, `shard-${shard}`);
-      const names = await readdir(directory).catch(() => []);
-      const sizes = names.map((name) =>
-        stat(join(directory, name))
-          .then(({ blocks }) => blocks * 512)
-          .catch(() => 0),
+    directories.map(async (directory) => {
+      const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+      const sizes = entries.map((entry) =>
+        entry.isFile()
+          ? stat(join(entry.parentPath, entry.name))
+              .then(({ blocks }) => blocks * BLOCK_BYTES)
+              .catch(() => 0)
+          : 0,
       );
-      return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+      return (await Promise.all(sizes)).reduce<number>((sum, size) => sum + size, 0);
     }),
   );
 }

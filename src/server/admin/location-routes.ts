@@ -1,10 +1,10 @@
 // Routes about addresses-of-record and their bindings.
 
-import { z } from 'zod';
 import { Problem } from '../problem.ts';
 import type { LocationOrders } from './location-orders.ts';
 import { aorParams, aorSchema, contactQuery, dumpQuery, listQuery, newBindingSchema } from './location-schemas.ts';
 import type { AorBindings, Locations } from './locations.ts';
+import { pageSchema } from './paging.ts';
 import type { Routes } from './route.ts';
 
 /** Both throw a Problem while the server is starting. */
@@ -19,7 +19,7 @@ export function addLocationRoutes(routes: Routes, { locations, orders }: Locatio
     path: '/v1/aors',
     summary: 'Addresses-of-record that have bindings, a page at a time',
     query: listQuery,
-    response: z.object({ items: z.array(aorSchema), next: z.string().optional() }),
+    response: pageSchema(aorSchema),
     handle: ({ query: { limit, cursor, ...filter } }) => locations().page(limit, cursor, filter),
   });
   routes.add({

@@ -1,6 +1,7 @@
 // What the API says of bindings and takes about them. What a binding is: location/binding-view.
 
 import { z } from 'zod';
+import { pageQuery } from './paging.ts';
 
 const parameterMap = z.record(z.string(), z.union([z.string(), z.literal(true)]));
 
@@ -75,8 +76,7 @@ export type NewBinding = z.output<typeof newBindingSchema>;
 const domain = z.string().min(1).max(255).optional().describe('of this domain only');
 
 export const listQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
-  cursor: z.string().max(64).optional().describe('`next` of the page before'),
+  ...pageQuery,
   domain,
   match: z.string().min(1).max(256).optional().describe('AORs that contain this'),
 });

@@ -14,6 +14,7 @@ import type { ReloadReport } from '../reload.ts';
 import type { Census } from './census.ts';
 import type { Health } from './health.ts';
 import { histogramOf, totalOf } from './metrics.ts';
+import { pageOf, pageQuery, pageSchema } from './paging.ts';
 import type { Routes } from './route.ts';
 
 export interface ServerAccess {
@@ -30,6 +31,8 @@ export interface ServerAccess {
   /** Reads the configuration anew and applies what can be. Throws a Problem where that makes no sense. */
   reload(): Promise<ReloadReport>;
 }
+
+const SHARD_DIGITS = 4;
 
 const talkerSchema = z.object({
   name: z.string().describe('IP address, or AOR'),
@@ -123,7 +126,7 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
   routes.add({
     method: 'GET',
     path: '/v1/counters',
-    summary: 'Everything that is counted, over all shards, since the start',
+    summary: 'Everything that is counted, over all shards, since the start; bindings and aors: how many there are now',
     response: counts,
     handle: () => {
       const readings = server.readings();
@@ -134,8 +137,10 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
     method: 'GET',
     path: '/v1/shards',
     summary: 'The shards one by one',
-    response: z.object({ items: z.array(shardSchema) }),
-    handle: () => ({ items: server.readings().map(shardJson) }),
+    query: z.strictObject(pageQuery),
+    response: pageSchema(shardSchema),
+    handle: ({ query }) =>
+      pageOf(server.readings().map(shardJson), query, ({ shard }) => String(shard).padStart(SHARD_DIGITS, '0')),
   });
   routes.add({
     method: 'GET',
@@ -174,7 +179,7 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
 function shardJson(
   { counters, ringBytes, ringCapacity, open }: ShardReading,
   shard: number,
-): z.input<typeof shardSchema> {
+): z.output<typeof shardSchema> {
   const { bindings, aors, received, ok, refused, batches } = Object.fromEntries(
     COUNTER_NAMES.map((name, i) => [name, counters[i]]),
   );

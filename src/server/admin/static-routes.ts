@@ -4,8 +4,9 @@
 import { z } from 'zod';
 import { changeStatic, readStatic, type StaticContent } from '../../shard/static-file.ts';
 import { Problem } from '../problem.ts';
-import { addAlias, addBinding, removeAlias, removeBinding, StaticError } from '../statics.ts';
+import { addAlias, addBinding, ofServedDomains, removeAlias, removeBinding, StaticError } from '../statics.ts';
 import { aorParams } from './location-schemas.ts';
+import { pageOf, pageQuery, pageSchema } from './paging.ts';
 import type { Routes } from './route.ts';
 
 const contactSchema = z.strictObject({
@@ -15,11 +16,11 @@ const contactSchema = z.strictObject({
 });
 const aliasParams = z.strictObject({ alias: z.string().min(1).max(1024).describe('user@host') });
 
-/** @param data the data directory */
-export function addStaticRoutes(routes: Routes, data: string): void {
+/** @param data the data directory @param domains that are served */
+export function addStaticRoutes(routes: Routes, data: string, domains: () => readonly string[]): void {
   const change = (by: () => (content: StaticContent) => StaticContent): void => {
     try {
-      changeStatic(data, by());
+      changeStatic(data, ofServedDomains(by(), domains()));
     } catch (error) {
       if (error instanceof StaticError) throw new Problem(409, 'bad_static', error.message);
       throw error;
@@ -29,8 +30,12 @@ export function addStaticRoutes(routes: Routes, data: string): void {
     method: 'GET',
     path: '/v1/static/bindings',
     summary: 'Static bindings: contacts that an operator gave, by AOR',
-    response: z.object({ bindings: z.record(z.string(), z.array(contactSchema)) }),
-    handle: () => ({ bindings: readStatic(data).bindings }),
+    query: z.strictObject(pageQuery),
+    response: pageSchema(z.object({ aor: z.string(), contacts: z.array(contactSchema) })),
+    handle: ({ query }) => {
+      const all = Object.entries(readStatic(data).bindings).map(([aor, contacts]) => ({ aor, contacts }));
+      return pageOf(all, query, ({ aor }) => aor);
+    },
   });
   routes.add({
     method: 'POST',
@@ -55,8 +60,12 @@ export function addStaticRoutes(routes: Routes, data: string): void {
     method: 'GET',
     path: '/v1/static/aliases',
     summary: 'Aliases: addresses that stand for others',
-    response: z.object({ aliases: z.record(z.string(), z.string()) }),
-    handle: () => ({ aliases: readStatic(data).aliases }),
+    query: z.strictObject(pageQuery),
+    response: pageSchema(z.object({ alias: z.string(), aor: z.string() })),
+    handle: ({ query }) => {
+      const all = Object.entries(readStatic(data).aliases).map(([alias, aor]) => ({ alias, aor }));
+      return pageOf(all, query, ({ alias }) => alias);
+    },
   });
   routes.add({
     method: 'PUT',

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { MessageWatch, Trace } from '../message-watch.ts';
 import { Problem } from '../problem.ts';
+import { pageOf, pageQuery, pageSchema } from './paging.ts';
 import type { Routes } from './route.ts';
 
 const SECONDS = 300;
@@ -15,8 +16,9 @@ export function addTraceRoutes(routes: Routes, watch: () => MessageWatch): void 
     method: 'GET',
     path: '/v1/traces',
     summary: 'What is traced, and until when',
-    response: z.object({ items: z.array(traceSchema) }),
-    handle: () => ({ items: watch().active.map(shown) }),
+    query: z.strictObject(pageQuery),
+    response: pageSchema(traceSchema),
+    handle: ({ query }) => pageOf(watch().active.map(shown), query, ({ name }) => name),
   });
   routes.add({
     method: 'PUT',

@@ -1,11 +1,14 @@
 // Routes about users: who they are and what they may register. Passwords come in and are hashed; nothing of them goes out.
 
 import { z } from 'zod';
-import { USER_AORS_MAX } from '../../shard/user-record.ts';
-import { ha1sOf } from '../ha1.ts';
+import { HA1_FULL, HA1_LENGTHS, USER_AORS_MAX } from '../../shard/user-record.ts';
+import { type Ha1Set, ha1sOf } from '../ha1.ts';
 import { Problem } from '../problem.ts';
+import { domainOf, unserved } from '../served-domains.ts';
+import { HA1_COLUMNS } from '../user-import.ts';
 import { parseAor, parseUserName, type UserName } from '../user-name.ts';
-import type { UserStore } from '../user-store.ts';
+import type { User, UserStore } from '../user-store.ts';
+import { keyOf, pageQuery, pageSchema, takePage } from './paging.ts';
 import type { Routes } from './route.ts';
 
 const userSchema = z.object({
@@ -13,31 +16,49 @@ const userSchema = z.object({
   aors: z.array(z.string()).describe('addresses of others that it may register'),
 });
 const userParams = z.strictObject({ user: z.string().min(1).max(512).describe('name@domain') });
-const PAGE_MAX = 1000;
+const BULK_MAX = 1000;
 
-/** @param store throws a Problem where nobody authenticates */
-export function addUserRoutes(routes: Routes, store: () => UserStore): void {
+const ha1 = (kind: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^[0-9a-f]{${2 * HA1_LENGTHS[kind % HA1_FULL]}}$`, 'i'), {
+      error: `expected ${2 * HA1_LENGTHS[kind % HA1_FULL]} hex digits`,
+    })
+    .optional();
+/** What proves a user: a password, or HA1s under the names that imports have for them; `ha1b` is of name@domain. */
+const newUser = {
+  password: z.string().min(1).max(256).optional(),
+  ...(Object.fromEntries(HA1_COLUMNS.map(([name], kind) => [name, ha1(kind)])) as Record<
+    Ha1Name,
+    ReturnType<typeof ha1>
+  >),
+  aors: z.array(z.string().max(512)).max(USER_AORS_MAX).optional(),
+};
+type Ha1Name = 'ha1' | 'ha1_sha256' | 'ha1_sha512_256' | 'ha1b' | 'ha1b_sha256' | 'ha1b_sha512_256';
+type NewUser = z.output<z.ZodObject<typeof newUser>>;
+type UserRecord = Parameters<UserStore['put']>[0][number];
+
+/** @param store throws a Problem where nobody authenticates @param domains that are served */
+export function addUserRoutes(routes: Routes, store: () => UserStore, domains: () => readonly string[]): void {
+  const recordOf = recordsFor(store, domains);
+  addBulkRoute(routes, store, recordOf);
   routes.add({
     method: 'GET',
     path: '/v1/users',
     summary: 'Users, a page at a time',
     query: z.strictObject({
-      limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(100),
-      offset: z.coerce.number().int().min(0).default(0),
+      ...pageQuery,
+      domain: z.string().min(1).max(255).optional().describe('of this domain only'),
       match: z.string().min(1).max(256).optional().describe('users whose name contains this'),
     }),
-    response: z.object({ items: z.array(userSchema), total: z.number() }),
-    handle: ({ query: { limit, offset, match } }) => {
-      const items: z.output<typeof userSchema>[] = [];
-      let skipped = 0;
-      for (const { name, realm, aors } of store().all()) {
-        const user = `${name}@${realm}`;
-        if (match !== undefined && !user.includes(match)) continue;
-        if (skipped++ < offset) continue;
-        items.push({ user, aors: [...aors] });
-        if (items.length === limit) break;
-      }
-      return { items, total: store().count };
+    response: pageSchema(userSchema),
+    handle: ({ query: { limit, cursor, domain, match } }) => {
+      const after = keyOf(cursor);
+      const fits = ({ user }: { user: string }) =>
+        (match === undefined || user.includes(match)) &&
+        (domain === undefined || user.endsWith(`@${domain.toLowerCase()}`));
+      const users = shown(store().all(after === undefined ? undefined : nameOf(after)), fits);
+      return takePage(users, limit, ({ user }) => user);
     },
   });
   routes.add({
@@ -56,21 +77,12 @@ export function addUserRoutes(routes: Routes, store: () => UserStore): void {
   routes.add({
     method: 'PUT',
     path: '/v1/users/{user}',
-    summary: 'Adds a user, or gives it another password or other addresses; in force with the next request',
+    summary: 'Adds a user, or gives it another password, other HA1s or other addresses; in force with the next request',
     params: userParams,
-    body: z.strictObject({
-      password: z.string().min(1).max(256).optional(),
-      aors: z.array(z.string().max(512)).max(USER_AORS_MAX).optional(),
-    }),
+    body: z.strictObject(newUser),
     status: 204,
     handle: ({ params, body }) => {
-      const user = nameOf(params.user);
-      const aors = body.aors?.map((aor) => asked(() => parseAor(aor)));
-      const { password } = body;
-      const ha1s = password === undefined ? store().get(user)?.ha1s : ha1sOf(user.name, user.realm, password);
-      if (ha1s === undefined)
-        throw new Problem(400, 'bad_request', `${user.name}@${user.realm} is new and needs a password`);
-      store().put([{ ...user, ha1s, ...(aors && { aors }) }], 'any');
+      store().put([recordOf(nameOf(params.user), params.user, body)], 'any');
     },
   });
   routes.add({
@@ -84,6 +96,85 @@ export function addUserRoutes(routes: Routes, store: () => UserStore): void {
       if (!store().remove(user)) throw missing(user);
     },
   });
+}
+
+type MakeRecord = (user: UserName, text: string, given: NewUser) => UserRecord;
+
+/** Makes of what is given the user that it stands for. Throws a Problem. */
+function recordsFor(store: () => UserStore, domains: () => readonly string[]): MakeRecord {
+  return (user, text, given) => {
+    const aors = given.aors?.map((aor) => asked(() => parseAor(aor)));
+    demandServed([user.realm, ...(aors ?? []).map(domainOf)], domains());
+    const ha1s = ha1sOfBody(user, text, given) ?? store().get(user)?.ha1s;
+    if (ha1s === undefined)
+      throw new Problem(400, 'bad_request', `${user.name}@${user.realm} is new and needs a password or HA1s`);
+    return { ...user, ha1s, ...(aors && { aors }) };
+  };
+}
+
+function addBulkRoute(routes: Routes, store: () => UserStore, recordOf: MakeRecord): void {
+  routes.add({
+    method: 'PUT',
+    path: '/v1/users',
+    summary: 'Adds or replaces many users in one transaction: all of them, or none where one makes no sense',
+    body: z.strictObject({
+      users: z
+        .array(z.strictObject({ user: z.string().min(1).max(512), ...newUser }))
+        .min(1)
+        .max(BULK_MAX),
+    }),
+    response: z.object({ added: z.number(), replaced: z.number() }),
+    handle: ({ body: { users } }) => {
+      const errors: { path: string; message: string }[] = [];
+      const seen = new Set<string>();
+      const records = users.flatMap(({ user, ...rest }, i) => {
+        try {
+          const record = recordOf(nameOf(user), user, rest);
+          const name = `${record.name}@${record.realm}`;
+          if (seen.has(name)) throw new Problem(400, 'bad_request', `${name} is there twice`);
+          seen.add(name);
+          return [record];
+        } catch (error) {
+          if (!(error instanceof Problem)) throw error;
+          errors.push({ path: `body.users.${i}`, message: error.message });
+          return [];
+        }
+      });
+      if (errors.length > 0)
+        throw new Problem(400, 'bad_request', `nothing was changed: ${errors[0].path}: ${errors[0].message}`, errors);
+      const { added, replaced } = store().put(records, 'any');
+      return { added, replaced };
+    },
+  });
+}
+
+function* shown(users: Iterable<User>, fits: (user: z.output<typeof userSchema>) => boolean) {
+  for (const { name, realm, aors } of users) {
+    const user = { user: `${name}@${realm}`, aors: [...aors] };
+    if (fits(user)) yield user;
+  }
+}
+
+/** Undefined where the body has nothing that proves a user. */
+function ha1sOfBody({ name, realm }: UserName, text: string, given: NewUser): Ha1Set | undefined {
+  const { password } = given;
+  const ha1s = HA1_COLUMNS.map(([column]) => given[column as Ha1Name]);
+  const hasHa1 = ha1s.some((one) => one !== undefined);
+  if (password !== undefined && hasHa1)
+    throw new Problem(400, 'bad_request', 'a password and HA1s are two ways to say one thing: give one of them');
+  if (password !== undefined) return ha1sOf(name, realm, password);
+  if (!hasHa1) return undefined;
+  const domain = text.slice(text.lastIndexOf('@') + 1);
+  if (domain !== realm)
+    throw new Problem(400, 'bad_request', `the domain ${domain} has capitals: its HA1s hold for that spelling only`);
+  return ha1s.map((one) => (one === undefined ? undefined : Buffer.from(one, 'hex')));
+}
+
+/** Throws a Problem: what is of a domain that is not served would be of no effect. */
+function demandServed(names: readonly string[], domains: readonly string[]): void {
+  const [missing] = unserved(names, domains);
+  if (missing !== undefined)
+    throw new Problem(422, 'domain_not_served', `${missing} is not served here: ${domains.join(', ')}`);
 }
 
 function nameOf(text: string): UserName {

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
 import { CommandError, reported } from './command-action.ts';
+import { secondsOf } from './seconds.ts';
 import { textTable } from './text-table.ts';
 
 interface Sample {
@@ -37,7 +38,7 @@ export function addTopCommand(root: Command): void {
 
 async function top(options: AdminOptions & { interval: string; count?: string }): Promise<void> {
   const client = new AdminClient(options);
-  const seconds = Number(options.interval);
+  const seconds = secondsOf('--interval', options.interval);
   if (!(seconds >= 0.2 && seconds <= 3600)) throw new CommandError('--interval: expected 0.2 to 3600 seconds', 2);
   let before = await look(client);
   for (let n = 0; options.count === undefined || n < Number(options.count); n++) {

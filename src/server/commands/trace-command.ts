@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
 import { reported } from './command-action.ts';
+import { secondsOf } from './seconds.ts';
 
 const EXAMPLES = `
 The messages go into the server's log (events "trace: request" and "trace: answer"), without credentials, and to HOMER where the
@@ -29,7 +30,7 @@ export function addTraceCommand(root: Command): void {
       EXAMPLES,
     );
   verb('on <aor-or-address>', 'log every message of an AOR or from an IP address')
-    .option('--seconds <s>', 'for so long', '300')
+    .option('--seconds <s>', 'for so long: seconds, or 10m, 1h', '300')
     .action(reported(on));
   verb('off <aor-or-address>', 'end it').action(reported(off));
   verb('ls', 'what is traced, and until when').action(reported(list));
@@ -37,7 +38,9 @@ export function addTraceCommand(root: Command): void {
 
 async function on(name: string, options: AdminOptions & { seconds: string }): Promise<void> {
   const path = `/v1/traces/${encodeURIComponent(name)}`;
-  const trace = await new AdminClient(options).change<Trace>('PUT', path, { seconds: Number(options.seconds) });
+  const trace = await new AdminClient(options).change<Trace>('PUT', path, {
+    seconds: secondsOf('--seconds', options.seconds),
+  });
   if (trace !== undefined) print([trace], options);
 }
 

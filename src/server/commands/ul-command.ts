@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { Binding } from '../../location/binding-view.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
 import { CommandError, reported } from './command-action.ts';
+import { secondsOf } from './seconds.ts';
 import { textTable } from './text-table.ts';
 
 const PROGRESS_MS = 500;
@@ -75,7 +76,7 @@ export function addUlCommand(root: Command): void {
     .option('--limit <n>', 'so many at most', '50')
     .action(reported(history));
   verb('add <aor> <contact> [expires] [q] [path] [flags...]', 'add one, or renew the one of the same contact')
-    .option('--expires <s>', 'seconds (default: as the policy has it)')
+    .option('--expires <s>', 'seconds, or 30m, 1h (default: as the policy has it)')
     .option('--q <value>', 'preference, 0 to 1')
     .option('--path <uri>', 'way to the contact, topmost first; may be repeated', (v, all: string[] = []) => [
       ...all,
@@ -148,7 +149,7 @@ async function add(
   options: AddOptions,
 ): Promise<void> {
   const hops = options.path ?? pathOf(path, flags);
-  const seconds = numberOf('--expires', options.expires ?? expires);
+  const seconds = secondsOf('--expires', options.expires ?? expires);
   const preference = numberOf('--q', options.q ?? q);
   const found = await new AdminClient(options).change<AorBindings>(
     'POST',

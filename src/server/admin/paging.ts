@@ -1,0 +1,57 @@
+// How every list of the API comes a page at a time: `limit` items, and `next`, the cursor of the page behind, where there is one.
+
+import { z } from 'zod';
+import { Problem } from '../problem.ts';
+
+const PAGE_MAX = 1000;
+
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(100),
+  cursor: z.string().max(2048).optional().describe('`next` of the page before'),
+};
+
+export interface PageWish {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+/** A list's page in the API's description. */
+export function pageSchema<T extends z.ZodType>(item: T) {
+  return z.object({
+    items: z.array(item),
+    next: z.string().optional().describe('cursor of the next page; absent: this is the last'),
+  });
+}
+
+/** The key behind which a page begins; undefined: the first. Throws a Problem. */
+export function keyOf(cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined;
+  const key = Buffer.from(cursor, 'base64url').toString();
+  if (key === '' || cursorOf(key) !== cursor) throw new Problem(400, 'bad_cursor', 'the cursor is none of ours');
+  return key;
+}
+
+export function cursorOf(key: string): string {
+  return Buffer.from(key).toString('base64url');
+}
+
+/** A page of items that are in the order of their keys, each of its own; `items` begins behind the cursor's. */
+export function takePage<T>(
+  items: Iterable<T>,
+  limit: number,
+  nameOf: (item: T) => string,
+): { items: T[]; next?: string } {
+  const page: T[] = [];
+  for (const item of items) {
+    if (page.length === limit) return { items: page, next: cursorOf(nameOf(page[limit - 1])) };
+    page.push(item);
+  }
+  return { items: page };
+}
+
+/** A page of a list that is whole in memory. */
+export function pageOf<T>(list: readonly T[], { limit, cursor }: PageWish, nameOf: (item: T) => string) {
+  const after = keyOf(cursor);
+  const sorted = [...list].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  return takePage(after === undefined ? sorted : sorted.filter((item) => nameOf(item) > after), limit, nameOf);
+}

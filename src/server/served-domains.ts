@@ -1,0 +1,54 @@
+// Whether a domain is served, for commands and the API: a user or binding of a domain that is not served is of no effect until it is.
+// What is served, the data directory knows from the server that ran on it last.
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const FILE = 'domains';
+const SHOWN = 10;
+
+/** @param aor user@domain */
+export function domainOf(aor: string): string {
+  return aor
+    .slice(aor.lastIndexOf('@') + 1)
+    .toLowerCase()
+    .replace(/\.$/, '');
+}
+
+/** Those of `names` that are not served, each once. @param domains as the policy has them */
+export function unserved(names: Iterable<string>, domains: readonly string[]): string[] {
+  if (domains.includes('*')) return [];
+  return [...new Set(names)].filter((name) => !domains.includes(name));
+}
+
+/** Leaves what is served where commands find it, also while no server runs. Undefined: nobody knows. */
+export function writeServed(data: string, domains: readonly string[] | undefined): void {
+  const file = join(data, FILE);
+  try {
+    if (domains === undefined) rmSync(file, { force: true });
+    else writeFileSync(file, `${domains.join('\n')}\n`, { mode: 0o600 });
+  } catch {
+    // Nothing but a note of a command depends on it.
+  }
+}
+
+/** Undefined: no server has been there. */
+export function readServed(data: string): string[] | undefined {
+  try {
+    return readFileSync(join(data, FILE), 'utf8').trim().split('\n');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tells, where any of the domains is not served by the server of a data directory; '' where all are, or nobody knows. */
+export function unservedNote(served: readonly string[] | undefined, names: Iterable<string>): string {
+  if (served === undefined) return '';
+  const missing = unserved(names, served);
+  if (missing.length === 0) return '';
+  const shown = missing.length > SHOWN ? [...missing.slice(0, SHOWN), `${missing.length - SHOWN} more`] : missing;
+  return (
+    `note: ${shown.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not served here (${served.join(', ')} ` +
+    `${served.length === 1 ? 'is' : 'are'}): of no effect until "domains" of the configuration has ${missing.length === 1 ? 'it' : 'them'}\n`
+  );
+}
