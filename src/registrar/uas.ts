@@ -54,6 +54,7 @@ import {
   URI_USER_AT,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
+import { isOptional, isSessionType, isSkippableMultipart } from './body-parts.ts';
 import { Domains } from './domains.ts';
 import type { Outbox } from './outbox.ts';
 import { TRANSPORT_TCP, TRANSPORT_TLS } from './peers.ts';
@@ -102,7 +103,6 @@ const SDP = ascii('application/sdp');
 const ANY_APPLICATION = ascii('application/*');
 const ANY_TYPE = ascii('*/*');
 const IDENTITY = ascii('identity');
-const OPTIONAL = ascii('handling=optional');
 
 export class UserAgentServer {
   private readonly domains: Domains;
@@ -191,10 +191,12 @@ export class UserAgentServer {
 
   /** §8.2.3: a body that may not be skipped is a session description in no encoding, or draws 415. */
   private checkContent(out: Outbox): number {
-    if (table[T_BODY_END] <= table[T_BODY_AT] || contains(H_CONTENT_DISPOSITION, OPTIONAL)) return GO_ON;
-    if (table[T_FIRST_ROW + H_CONTENT_ENCODING] >= 0 && !startsWith(H_CONTENT_ENCODING, IDENTITY))
+    if (table[T_BODY_END] <= table[T_BODY_AT] || isOptionalBody()) return GO_ON;
+    const encoding = table[T_FIRST_ROW + H_CONTENT_ENCODING];
+    if (encoding >= 0 && !isText(slab, rowInt(encoding, ROW_VALUE_AT), rowInt(encoding, ROW_VALUE_END), IDENTITY))
       return refuse(out, 415, PHRASE[415], REASON_CONTENT_ENCODING, ACCEPT_ENCODING);
-    if (table[T_FIRST_ROW + H_CONTENT_TYPE] >= 0 && !startsWith(H_CONTENT_TYPE, SDP))
+    const type = table[T_FIRST_ROW + H_CONTENT_TYPE];
+    if (type >= 0 && !isSkippableType(rowInt(type, ROW_VALUE_AT), rowInt(type, ROW_VALUE_END)))
       return refuse(out, 415, PHRASE[415], REASON_CONTENT_TYPE, ACCEPT);
     return GO_ON;
   }
@@ -312,11 +314,13 @@ function contains(id: number, text: Uint8Array): boolean {
   return false;
 }
 
-function startsWith(id: number, text: Uint8Array): boolean {
-  const row = table[T_FIRST_ROW + id];
-  if (row < 0) return false;
-  const at = rowInt(row, ROW_VALUE_AT);
-  return rowInt(row, ROW_VALUE_END) - at >= text.length && isText(slab, at, at + text.length, text);
+function isOptionalBody(): boolean {
+  const row = table[T_FIRST_ROW + H_CONTENT_DISPOSITION];
+  return row >= 0 && isOptional(rowInt(row, ROW_VALUE_AT), rowInt(row, ROW_VALUE_END));
+}
+
+function isSkippableType(at: number, end: number): boolean {
+  return isSessionType(at, end) || isSkippableMultipart(at, end, table[T_BODY_AT], table[T_BODY_END]);
 }
 
 /** §20.1: without Accept a session description is acceptable. */

@@ -265,6 +265,15 @@ describe('content', () => {
   const typed = (...extra: string[]): string =>
     register({ contacts: [CONTACT], extra }).replace('Content-Length: 0\r\n\r\n', `Content-Length: 5\r\n\r\n${body}`);
 
+  const statusOf = (extra: readonly string[], content: string): number =>
+    answered(
+      new VirtualShard(),
+      register({ contacts: [CONTACT], extra }).replace(
+        'Content-Length: 0\r\n\r\n',
+        `Content-Length: ${content.length}\r\n\r\n${content}`,
+      ),
+    ).status;
+
   it('R3261-8.2.3-01 answers 415 with Accept to a type it does not understand', () => {
     const shard = new VirtualShard();
     const answer = answered(shard, typed('Content-Type: application/x-foo'));
@@ -282,6 +291,77 @@ describe('content', () => {
   it('R3261-8.2.3-01 skips a body that is optional', () => {
     const text = typed('Content-Type: application/x-foo', 'Content-Disposition: session; handling=Optional');
     expect(answered(new VirtualShard(), text).status).toBe(200);
+  });
+
+  const part = (content: string, ...headers: string[]) =>
+    `--b1\r\n${headers.map((row) => `${row}\r\n`).join('')}\r\n${content}\r\n`;
+  const xml = 'Content-Type: application/x-cisco-remotecc-request+xml';
+  const optional = 'Content-Disposition: session;handling=optional';
+  const end = '--b1--\r\n';
+  const inner = (rows: string) => `--b2\r\nContent-Type: text/plain\r\n${rows}\r\nx\r\n--b2--\r\n`;
+  const nested = 'Content-Type: multipart/mixed;boundary=b2';
+
+  it.each([
+    ['one optional part', `${part('<x/>', xml, optional)}${end}`],
+    [
+      'two of them, a preamble and an epilogue',
+      `hello\r\n${part('1', xml, optional)}${part('2', optional, xml)}${end}bye\r\n`,
+    ],
+    [
+      'white space, case and quotes',
+      part('1', xml, 'content-disposition : Session ; x="a;b" ;\r\n HANDLING = Optional') + end,
+    ],
+    ['no line behind the last part', part('1', xml, optional) + '--b1--'],
+    ['no closing delimiter', part('1', xml, optional)],
+    [
+      'a session description beside it',
+      `${part('v=0', 'Content-Type: application/sdp')}${part('1', xml, optional)}${end}`,
+    ],
+    ['a multipart of optional parts', `${part(inner(`${optional}\r\n`), nested)}${end}`],
+    ['an optional multipart of others', `${part(inner(''), nested, optional)}${end}`],
+  ])('R3261-8.2.3-01 skips a multipart whose every part is optional: %s', (_, body) => {
+    for (const type of ['multipart/mixed;boundary=b1', 'Multipart/Mixed ; x="boundary=z" ; Boundary = "b1"'])
+      expect(statusOf([`Content-Type: ${type}`], body)).toBe(200);
+  });
+
+  it.each([
+    ['a part that is required', part('1', xml, 'Content-Disposition: session;handling=required') + end],
+    ['a part that does not say', `${part('1', xml, optional)}${part('2', xml)}${end}`],
+    ['a part without headers', `${part('1')}${end}`],
+    [
+      'a substring',
+      part('1', xml, 'Content-Disposition: session;xhandling=optional;handling=optionally;a="handling=optional"') + end,
+    ],
+    ['what an optional part says', `${part(`1\r\n\r\n${optional}\r\n`, xml)}${end}`],
+    ['a multipart of other parts', `${part(inner(''), nested)}${end}`],
+    ['no part', end],
+    ['another boundary', part('1', xml, optional).replace('b1', 'b3')],
+  ])('R3261-8.2.3-01 answers 415 to a multipart with %s', (_, body) => {
+    expect(statusOf(['Content-Type: multipart/mixed;boundary=b1'], body)).toBe(415);
+  });
+
+  it('R3261-8.2.3-01 is content with one alternative, and with no deeper nesting than four', () => {
+    const two = `${part('1', xml)}${part('2', xml, optional)}${end}`;
+    expect(statusOf(['Content-Type: multipart/alternative;boundary=b1'], two)).toBe(200);
+    expect(statusOf(['Content-Type: multipart/alternative;boundary=b1'], `${part('1', xml)}${end}`)).toBe(415);
+    const deep = (depth: number): string => {
+      const content =
+        depth === 1
+          ? `${xml}\r\n${optional}\r\n\r\nx`
+          : `Content-Type: multipart/mixed;boundary=c${depth - 1}\r\n\r\n${deep(depth - 1)}`;
+      return `--c${depth}\r\n${content}\r\n--c${depth}--\r\n`;
+    };
+    expect(statusOf(['Content-Type: multipart/mixed;boundary=c4'], deep(4))).toBe(200);
+    expect(statusOf(['Content-Type: multipart/mixed;boundary=c5'], deep(5))).toBe(415);
+  });
+
+  it.each([
+    'session;handling=optionally',
+    'session;xhandling=optional',
+    'x;a="handling=optional"',
+    'x-handling=optional',
+  ])('R3261-8.2.3-01 takes no substring for handling=optional: %s', (disposition) => {
+    expect(statusOf(['Content-Type: text/plain', `Content-Disposition: ${disposition}`], 'x')).toBe(415);
   });
 
   it('R3261-8.2.3-01 asks nothing of the type where there is no body', () => {
