@@ -5,6 +5,7 @@ import { type AlgorithmName, type AuthPolicy, DEFAULT_AUTH_POLICY } from '../reg
 import { parseIpPrefix } from '../registrar/ip-prefix.ts';
 import type { Fault } from './config-problem.ts';
 import {
+  anyOf,
   choice,
   expected,
   hint,
@@ -63,7 +64,7 @@ const keys = z.strictObject(
       .refine((n) => n !== 402, { error: (issue) => expected('401 or 403', issue.input) })
       .optional(),
     'retry-after-s': seconds(1, 3600).optional(),
-    'trusted-proxies': listOf(parsePrefix).optional(),
+    'trusted-proxies': anyOf(parsePrefix).optional(),
     provider: z
       .strictObject(
         {

@@ -64,15 +64,18 @@ export const parsed = <T>(read: (text: string) => T) =>
     }
   });
 
-/** One text or a list of them, each read by `read`, which throws a RangeError where it makes no sense. */
-export const listOf = <T>(read: (text: string) => T) =>
+/** One text or a list of them, none as well, each read by `read`, which throws a RangeError where it makes no sense. */
+export const anyOf = <T>(read: (text: string) => T) =>
   z.preprocess(
     (value: string | readonly string[]) => (typeof value === 'string' ? [value] : value),
     z
       .array(parsed(read), { error: (issue) => expected('a list', issue.input) })
-      .min(1, { error: 'is empty' })
       .max(64, { error: 'has more than 64 entries' }),
   );
+
+/** The same, with one entry at least. */
+export const listOf = <T>(read: (text: string) => T) =>
+  anyOf(read).refine((list) => list.length > 0, { error: 'is empty' });
 
 /** What a section may be that is no set of keys and values. */
 export const section = {

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseIpPrefix } from '../registrar/ip-prefix.ts';
 import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from '../registrar/lookup-policy.ts';
-import { choice, listOf, section } from './config-values.ts';
+import { anyOf, choice, section } from './config-values.ts';
 
 export interface HttpAddress {
   /** An IP address, IPv6 without brackets. */
@@ -16,8 +16,8 @@ export interface HttpAddress {
 const keys = z.strictObject(
   {
     sip: choice('off', 'trusted', 'authenticated', 'anyone').optional(),
-    from: listOf(parsePrefix).optional(),
-    http: listOf(parseHttpAddress).optional(),
+    from: anyOf(parsePrefix).optional(),
+    http: anyOf(parseHttpAddress).optional(),
   },
   section,
 );

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/stream-policy.ts';
 import type { CertificateFiles, TlsFiles } from '../transport/tls-files.ts';
 import type { Fault } from './config-problem.ts';
-import { bytes, choice, integer, listOf, seconds, section, text } from './config-values.ts';
+import { anyOf, bytes, choice, integer, seconds, section, text } from './config-values.ts';
 
 const connections = z.strictObject(
   {
@@ -25,7 +25,7 @@ const tls = z.strictObject(
     key: text.optional(),
     ca: text.optional(),
     'client-certificates': choice('none', 'optional', 'required').optional(),
-    'trusted-domains': listOf((name) => name.toLowerCase()).optional(),
+    'trusted-domains': anyOf((name) => name.toLowerCase()).optional(),
     'min-version': choice('1.2', '1.3').optional(),
     domains: z.record(z.string(), certificate, section).optional(),
   },

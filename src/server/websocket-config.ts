@@ -3,13 +3,13 @@
 import { z } from 'zod';
 import { parseIpPrefix } from '../registrar/ip-prefix.ts';
 import { DEFAULT_WEBSOCKET_POLICY, type WebSocketPolicy } from '../transport/websocket-policy.ts';
-import { listOf, seconds, section } from './config-values.ts';
+import { anyOf, listOf, seconds, section } from './config-values.ts';
 
 const schema = z.strictObject(
   {
     origins: listOf(parseOrigin).optional(),
     'idle-seconds': seconds(8, 960).optional(),
-    'trusted-proxies': listOf(parsePrefix).optional(),
+    'trusted-proxies': anyOf(parsePrefix).optional(),
   },
   section,
 );
