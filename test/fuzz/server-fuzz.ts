@@ -1,0 +1,264 @@
+// Mutated messages and odd HTTP requests against a running server: it must neither end nor grow, and answer nothing with a 500
+// that is not the one of RFC 3261 §10.3 step 7 (a CSeq that is not greater).
+
+import { isUtf8 } from 'node:buffer';
+import { createSocket, type Socket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { connect, type Socket as TcpSocket } from 'node:net';
+import { Mutations } from '../oracle/mutations.ts';
+import { Aorta } from '../support/aorta-process.ts';
+import { poll } from '../support/child-process.ts';
+import { noWebSockets } from '../support/websocket-library.ts';
+import { BINARY, CLOSE, frame, TEXT, WsClient } from '../support/ws-client.ts';
+import { oddHttpRequest } from './odd-http.ts';
+
+export interface ServerFuzzOptions {
+  readonly seed: number;
+  /** Mutated SIP messages: half of them over UDP, a quarter each over TCP and WebSocket. */
+  readonly messages: number;
+  /** Odd HTTP requests, half at each listener. */
+  readonly requests: number;
+  readonly progress?: (line: string) => void;
+}
+
+export interface ServerFuzzReport {
+  readonly sent: { udp: number; tcp: number; ws: number; http: number };
+  /** Answers by status. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Resident memory of the process in MB, after the first tenth and at the end. */
+  readonly memory: readonly [number, number];
+}
+
+/** The one 500 that is right. */
+const STALE = /^SIP\/2\.0 500 Stale Sequence Number/;
+/** Datagrams between two looks at whether the server keeps up. */
+const BURST = 128;
+const ANSWER_MS = 20_000;
+
+/** Throws where the server ends, stops answering, or answers with a 500 that says nothing of a CSeq. */
+export async function serverFuzz(options: ServerFuzzOptions): Promise<ServerFuzzReport> {
+  const web = noWebSockets ? [] : ['ws'];
+  const http = ['--admin', 'http:127.0.0.1:0', '--lookup', 'http:127.0.0.1:0'];
+  const listen = web.flatMap((transport) => ['--listen', `${transport}:127.0.0.1:0`]);
+  // The limits that keep single sources out would keep everything out: all of this comes from one.
+  const flags = ['--domain', '*', ...http, ...listen];
+  const aorta = await Aorta.start({ transports: ['udp', 'tcp'], flags });
+  try {
+    return await new Run(aorta, options).go();
+  } finally {
+    await aorta.stop();
+  }
+}
+
+class Run {
+  private readonly aorta: Aorta;
+  private readonly options: ServerFuzzOptions;
+  private readonly mutations: Mutations;
+  private readonly sent = { udp: 0, tcp: 0, ws: 0, http: 0 };
+  private readonly statuses: Record<string, number> = {};
+  private failure: string | undefined;
+  private fences = 0;
+
+  constructor(aorta: Aorta, options: ServerFuzzOptions) {
+    this.aorta = aorta;
+    this.options = options;
+    this.mutations = new Mutations(options.seed);
+  }
+
+  async go(): Promise<ServerFuzzReport> {
+    const { messages, requests, progress = () => {} } = this.options;
+    const rounds = 20;
+    let first = 0;
+    for (let round = 0; round < rounds; round++) {
+      await this.udp(Math.ceil(messages / 2 / rounds));
+      await this.tcp(Math.ceil(messages / 4 / rounds));
+      if (!noWebSockets) await this.ws(Math.ceil(messages / 4 / rounds));
+      await this.http(Math.ceil(requests / 2 / rounds), 'admin');
+      await this.http(Math.ceil(requests / 2 / rounds), 'lookup');
+      if (round === 1) first = this.memory();
+      progress(`${Object.values(this.sent).reduce((sum, n) => sum + n)} sent, ${this.memory()} MB`);
+    }
+    return { sent: this.sent, statuses: this.statuses, memory: [first, this.memory()] };
+  }
+
+  private async udp(count: number): Promise<void> {
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    let answered: (text: string) => void = () => {};
+    socket.on('message', (bytes) => {
+      const text = bytes.toString('latin1');
+      this.answer(text);
+      answered(text);
+    });
+    try {
+      for (let done = 0; done < count; done += BURST) {
+        for (let i = 0; i < BURST; i++) this.datagram(socket);
+        const fence = this.fence('UDP', socket.address().port);
+        await this.until((resolve) => {
+          answered = (text) => {
+            if (text.includes(fence.callId)) resolve();
+          };
+          // Repeated, as a phone does: the kernel may have dropped it behind the burst.
+          return setInterval(() => socket.send(fence.text, this.aorta.port, '127.0.0.1'), 50);
+        });
+      }
+    } finally {
+      socket.close();
+    }
+  }
+
+  private datagram(socket: Socket): void {
+    this.mutations.next();
+    socket.send(this.mutations.bytes.slice(0, this.mutations.length), this.aorta.port, '127.0.0.1');
+    this.sent.udp++;
+  }
+
+  /** Connections that carry messages until one of them ends it, or its quota is sent. */
+  private async tcp(count: number): Promise<void> {
+    for (let done = 0; done < count; ) {
+      const socket = connect(this.aorta.port, '127.0.0.1');
+      let text = '';
+      socket.on('data', (bytes) => {
+        text += bytes.toString('latin1');
+        text = this.answers(text);
+      });
+      socket.on('error', () => {});
+      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      await Promise.race([new Promise((resolve) => socket.once('connect', resolve)), closed]);
+      const messages = 1 + this.mutations.below(64);
+      for (let i = 0; i < messages && !socket.destroyed; i++, done++) this.write(socket);
+      socket.end();
+      await this.until((resolve) => {
+        void closed.then(resolve);
+        return undefined;
+      });
+    }
+  }
+
+  private write(socket: TcpSocket): void {
+    this.mutations.next();
+    const bytes = Buffer.from(this.mutations.bytes.subarray(0, this.mutations.length));
+    // In pieces now and then, so that messages end anywhere in a segment.
+    const cut = this.mutations.below(4) === 0 ? this.mutations.below(bytes.length + 1) : bytes.length;
+    socket.write(bytes.subarray(0, cut));
+    if (cut < bytes.length) socket.write(bytes.subarray(cut));
+    this.sent.tcp++;
+  }
+
+  private async ws(count: number): Promise<void> {
+    const port = this.portOf('ws');
+    for (let done = 0; done < count; ) {
+      const client = await WsClient.open({ port });
+      const messages = Math.min(256, count - done);
+      for (let i = 0; i < messages; i++, done++) {
+        this.mutations.next();
+        const bytes = Buffer.from(this.mutations.bytes.subarray(0, this.mutations.length));
+        // Text that is no UTF-8 ends the connection.
+        client.raw(frame(isUtf8(bytes) ? TEXT : BINARY, bytes));
+        this.sent.ws++;
+      }
+      client.raw(frame(CLOSE));
+      client.socket.end();
+      await this.until((resolve) => {
+        void client.ended.then(resolve);
+        return undefined;
+      });
+      for (const { payload } of client.frames) this.answer(payload.toString('latin1'));
+    }
+  }
+
+  private async http(count: number, listener: 'admin' | 'lookup'): Promise<void> {
+    const port = this.portOf(listener);
+    for (let done = 0; done < count; done += 32) {
+      const some = Array.from({ length: Math.min(32, count - done) }, () => oddHttpRequest(this.mutations));
+      await Promise.all(some.map((request) => this.httpRequest(port, request)));
+    }
+  }
+
+  private async httpRequest(port: number, request: Buffer): Promise<void> {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+      // Streams of events do not end by themselves.
+      if (/^content-type: text\/event-stream/im.test(text)) socket.destroy();
+    });
+    socket.on('error', () => {});
+    socket.end(request);
+    this.sent.http++;
+    await this.until((resolve) => {
+      socket.once('close', () => resolve());
+      return undefined;
+    });
+    const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 'none';
+    this.count(`http ${status}`);
+    if (status === '500') this.failure ??= `500 to ${JSON.stringify(request.toString('latin1'))}`;
+  }
+
+  /** An OPTIONS that is certain to be answered. */
+  private fence(transport: string, port: number): { text: string; callId: string } {
+    const callId = `fence-${this.options.seed}-${++this.fences}`;
+    const lines = [
+      'OPTIONS sip:example.com SIP/2.0',
+      `Via: SIP/2.0/${transport} 127.0.0.1:${port};branch=z9hG4bK${callId};rport`,
+      'Max-Forwards: 70',
+      `From: <sip:fence@example.com>;tag=${callId}`,
+      'To: <sip:example.com>',
+      `Call-ID: ${callId}`,
+      'CSeq: 1 OPTIONS',
+      'Content-Length: 0',
+    ];
+    return { text: `${lines.join('\r\n')}\r\n\r\n`, callId };
+  }
+
+  /** Counts the whole answers in a stream's text; what is left of it. */
+  private answers(text: string): string {
+    for (;;) {
+      const head = text.indexOf('\r\n\r\n');
+      if (head < 0) return text;
+      const length = Number(/^content-length: *(\d+)/im.exec(text.slice(0, head))?.[1] ?? 0);
+      if (text.length < head + 4 + length) return text;
+      this.answer(text.slice(0, head));
+      text = text.slice(head + 4 + length);
+    }
+  }
+
+  private answer(text: string): void {
+    const status = /^SIP\/2\.0 (\d{3})/.exec(text)?.[1];
+    if (status === undefined) return;
+    this.count(STALE.test(text) ? '500 stale' : status);
+    if (status === '500' && !STALE.test(text)) this.failure ??= `an answer with 500:\n${text}`;
+  }
+
+  private count(status: string): void {
+    this.statuses[status] = (this.statuses[status] ?? 0) + 1;
+  }
+
+  /** Waits for `resolve`, and fails where the server has ended, is silent, or has answered what it must not. */
+  private async until(begin: (resolve: () => void) => NodeJS.Timeout | undefined): Promise<void> {
+    let over = false;
+    const timer = begin(() => {
+      over = true;
+    });
+    try {
+      await poll('an answer', ANSWER_MS, () => over || !this.aorta.alive || this.failure !== undefined, 1);
+    } finally {
+      clearInterval(timer);
+    }
+    if (!this.aorta.alive)
+      throw new Error(`the server ended: ${JSON.stringify(this.aorta.child.exit)}\n${this.aorta.stderr}`);
+    if (this.failure !== undefined) throw new Error(this.failure);
+  }
+
+  private portOf(listener: 'ws' | 'admin' | 'lookup'): number {
+    const line = listener === 'ws' ? /^listening ws .*:(\d+)$/m : new RegExp(`^${listener} http://[^ ]*:(\\d+)`, 'm');
+    const port = line.exec(this.aorta.stdout)?.[1];
+    if (port === undefined) throw new Error(`no line of the ${listener} listener in\n${this.aorta.stdout}`);
+    return Number(port);
+  }
+
+  private memory(): number {
+    const status = readFileSync(`/proc/${this.aorta.child.process.pid}/status`, 'latin1');
+    return Math.round(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024);
+  }
+}
