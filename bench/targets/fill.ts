@@ -69,7 +69,7 @@ export function fill(options: FillOptions): void {
   }
 }
 
-class KeyOf {
+export class KeyOf {
   private readonly hash: SipHash;
 
   constructor(secret: Uint8Array) {
@@ -86,14 +86,14 @@ class KeyOf {
   }
 }
 
-interface Template {
+export interface Template {
   readonly bytes: Uint8Array;
   /** @param index of the AOR in the generator's run, from 0 */
   write(n: number, index: number, expiresAt: number): void;
 }
 
 /** The record of AOR number 1, and how to make another's of it. */
-function recordOf({ message, port }: FillOptions, secret: Uint8Array): Template {
+export function recordOf({ message, port }: Pick<FillOptions, 'message' | 'port'>, secret: Uint8Array): Template {
   const store = new MemoryStore();
   const shard = new Shard({
     index: 0,

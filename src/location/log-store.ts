@@ -4,6 +4,7 @@
 import { refreshImage } from '../registrar/binding.ts';
 import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from './binding-row.ts';
 import { BindingTable, type TableNews, type TableParts } from './binding-table.ts';
+import type { ChangedKeys } from './changed-keys.ts';
 import type { CheckpointFound, ReadCheckpoint } from './checkpoint.ts';
 import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from './location-store.ts';
 import { AOR_KEY_BYTES } from './location-store.ts';
@@ -29,6 +30,8 @@ const NOTHING = -1;
 
 export class LogStore implements LocationStore, RowVisitor {
   quarantined = 0;
+  /** Where changes of records are told, for the read model. */
+  changes: ChangedKeys | null = null;
   readonly table: BindingTable;
   readonly log: Log;
   /** What the start found in the log, and before that in a checkpoint. */
@@ -283,6 +286,7 @@ export class LogStore implements LocationStore, RowVisitor {
     const length = writes.end[entry] - writes.at[entry];
     if (writes.refreshes[entry] === 1) return table.refresh(row, writes.rows, w + ROW_EXPIRES);
     if (this.isNew[entry] === 0) cleaner.went(table.addressOf(row));
+    this.changes?.add(writes.rows, w);
     if (length === 0) return table.remove(row);
     const place = at + this.offsetOf[entry];
     table.put(row, writes.rows, w, place, writes.bindings[entry]);
@@ -307,6 +311,7 @@ export class LogStore implements LocationStore, RowVisitor {
     this.quarantined++;
     log.setAside(place, SET_ASIDE_BYTES);
     this.cleaner.went(place);
+    this.changes?.add(chunkOf(table.chunks, row), wordOf(row));
     table.remove(row);
     this.mark();
   }
@@ -318,5 +323,6 @@ export class LogStore implements LocationStore, RowVisitor {
     marks.last = log.last;
     marks.lastSum = this.lastSum;
     marks.head = log.head;
+    this.changes?.flush();
   }
 }

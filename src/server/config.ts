@@ -24,6 +24,7 @@ import { DEFAULT_DRAIN, type DrainConfig, drainSchema, fillDrain } from './drain
 import { fillHep, type HepConfig, hepSchema } from './hep-config.ts';
 import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home-config.ts';
 import { isLoopback, parseListenAddress } from './listen-address.ts';
+import { locationSchema } from './location-config.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupSchema } from './lookup-config.ts';
 import { fillMulticast, multicastSchema } from './multicast-config.ts';
 import { parserSchema } from './parser-config.ts';
@@ -52,6 +53,8 @@ export interface Config {
   readonly udp: 'auto' | 'dgram';
   /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
   readonly lookupHttp: readonly HttpAddress[];
+  /** Keeps the read model, for lookups in other processes. */
+  readonly sharedLocation: boolean;
   /** A shard's log grows by at least so many bytes between two checkpoints. */
   readonly checkpointBytes: number;
   readonly logLevel: LogLevel;
@@ -81,6 +84,7 @@ export const DEFAULT_CONFIG: Config = {
   checkpointBytes: CHECKPOINT_BYTES,
   udp: 'auto',
   lookupHttp: [],
+  sharedLocation: false,
   drain: DEFAULT_DRAIN,
   logLevel: 'info',
   policy: { ...DEFAULT_POLICY, expiresJitterPercent: DEFAULT_EXPIRES_JITTER },
@@ -105,6 +109,7 @@ export const configSchema = z.strictObject({
   tls: tlsSchema.optional(),
   admin: adminSchema.optional(),
   lookup: lookupSchema.optional(),
+  location: locationSchema.optional(),
   'allow-unauthenticated': yesOrNo.optional(),
   durability: choice('durable', 'process').optional(),
   udp: choice('auto', 'dgram').optional(),
@@ -270,6 +275,7 @@ function fill(raw: Raw, defaults: Defaults): Config {
     durability: raw.durability ?? DEFAULT_CONFIG.durability,
     udp: raw.udp ?? DEFAULT_CONFIG.udp,
     lookupHttp: fillLookupHttp(raw.lookup ?? {}),
+    sharedLocation: raw.location?.shared ?? DEFAULT_CONFIG.sharedLocation,
     checkpointBytes: limits['checkpoint-bytes'] ?? DEFAULT_CONFIG.checkpointBytes,
     logLevel: raw['log-level'] ?? DEFAULT_CONFIG.logLevel,
     streams: fillStreams(raw.connections ?? {}),

@@ -60,6 +60,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
         config.lookupHttp.map(({ host, port }) => hostPort(host, port)),
       ),
     },
+    location: { shared: config.sharedLocation },
     ...(hep && { hep: effectiveHep(hep) }),
     ...rules(config),
   };

@@ -38,15 +38,20 @@ export interface Lookup {
   readonly fallbacks: readonly Binding[];
 }
 
+/** What of the policy concerns lookups by name. */
+export type LookupRules = Pick<Policy, 'domains' | 'gruu' | 'gruuGeneration'>;
+
 export interface LocationLookupOptions {
   /** By shard. */
   readonly readers: readonly LocationReader[];
   /** 32 bytes: the data directory's. */
   readonly secret: Uint8Array;
-  readonly policy: Policy;
+  readonly policy: LookupRules;
   /** Which connections still stand; null where the server holds none. */
   readonly flows: FlowLiveness | null;
   readonly statics: StaticTable;
+  /** How a binding ends: when its time is over, or only when it is removed, where records do not follow refreshes. By time if nothing is said. */
+  readonly ends?: 'by time' | 'by removal';
 }
 
 /** What the caller wants of a contact (RFC 3841): values as in the header fields, e.g. `*;audio;require`. */
@@ -80,7 +85,7 @@ export class LocationLookup {
     this.keyBytes = new Uint8Array(this.asked.key.buffer);
   }
 
-  configure(policy: Policy): void {
+  configure(policy: LookupRules): void {
     this.domains = new Domains(policy.domains);
     this.gruus = policy.gruu === 'on' ? new Gruus(this.options.secret, policy.gruuGeneration) : null;
   }
@@ -102,10 +107,20 @@ export class LocationLookup {
     const images = end > 0 ? RECORD_HEADER_BYTES + recordAorLength(record, 0) : 0;
     const text = end > 0 ? aorText(record, RECORD_HEADER_BYTES, images) : '';
     asked.combine(record, images, end);
-    targets.take(asked.bytes, asked.at, asked.end, now, asked, this.options.flows);
+    const at = this.options.ends === 'by removal' ? 0 : now;
+    targets.take(asked.bytes, asked.at, asked.end, at, asked, this.options.flows);
     if (preferences !== undefined) applyPreferences(targets, asked.bytes, preferences);
     const found: Lookup = { aor: text || asked.alias || named.text, contacts: [], fallbacks: [] };
     return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, images, now);
+  }
+
+  /** Whether an AOR has anything, registered or static. */
+  has(aor: string, now: number): boolean {
+    const named = this.aor(aor);
+    if (named === undefined) return false;
+    this.options.statics.refresh(now);
+    this.asked.take(named.bytes, named.uri, 0, named.key);
+    return this.read() > 0 || this.options.statics.images(this.asked.key) !== null;
   }
 
   close(): void {

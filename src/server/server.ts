@@ -391,6 +391,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     ...(config.multicast && { multicast: config.multicast }),
     flowNumbers: openFlowNumbers(directory.path, log),
     dataDir: directory.bindings.path,
+    ...(config.sharedLocation && { sharedLocation: directory.path }),
     durability: config.durability,
     checkpointBytes: config.checkpointBytes,
     policy: config.policy,

@@ -33,6 +33,8 @@ export interface PoolOptions {
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
   readonly dataDir?: string;
   readonly durability: 'durable' | 'process';
+  /** Keeps the read model of this data directory, for lookups in other processes. */
+  readonly sharedLocation?: string;
   /** A shard's log grows by at least so many bytes between two checkpoints. */
   readonly checkpointBytes?: number;
   /** Sockets that are bound already: listeners of their addresses use them. */

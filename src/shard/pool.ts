@@ -30,7 +30,9 @@ import { Readers } from './readers.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { ringCapacity, ringDepth } from './ring.ts';
 import type { ShardSettings } from './shard-options.ts';
+import type { ShardReading } from './shard-reading.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
+import { openSharedLocations, type SharedLocations } from './shared-locations.ts';
 import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
 import { warnOfFewDescriptors, warnOfSmallBuffers } from './system-limits.ts';
 import { readTalkers, type TopTalkers } from './talkers-reader.ts';
@@ -42,19 +44,6 @@ const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
 /** A shard that lived this long starts again at once. */
 const RESTART_FORGOTTEN_MS = 60_000;
-
-/** What there is to know of a shard without asking it. */
-export interface ShardReading {
-  /** By COUNTER. */
-  readonly counters: Float64Array;
-  /** Rows of shard/measures; the shared memory itself. */
-  readonly measures: Float64Array;
-  /** Bytes that wait in the rings it reads, and how many there is room for. */
-  readonly ringBytes: number;
-  readonly ringCapacity: number;
-  /** Whether it serves: false from a death to the next life. */
-  readonly open: boolean;
-}
 
 export interface Pool {
   readonly udp: 'native' | 'dgram';
@@ -132,6 +121,7 @@ class RunningPool implements Pool {
   readonly events: BindingEvents;
   private readonly main: MainEnd;
   private readonly checkpoints: Checkpoints;
+  private readonly shared: SharedLocations | undefined;
   private readonly rules: Reconfiguration;
   private readonly piscina: Piscina;
   private readonly readers = new Readers();
@@ -167,6 +157,7 @@ class RunningPool implements Pool {
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.rules = new Reconfiguration(settingsOf(options), parts.bells);
     this.checkpoints = new Checkpoints(options.checkpointBytes ?? CHECKPOINT_BYTES, options.log);
+    this.shared = openSharedLocations(options);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
       name: 'runShardTask',
@@ -255,6 +246,7 @@ class RunningPool implements Pool {
 
   configure(settings: ShardSettings, streams: StreamPolicy): Promise<void> {
     this.main.streams.configure(streams);
+    this.shared?.configure(settings.policy);
     return this.rules.change(settings);
   }
 
@@ -287,6 +279,7 @@ class RunningPool implements Pool {
     await Promise.all(drained);
     for (const bell of this.parts.bells) bell.give(ORDER_STOP);
     await Promise.all(this.lives);
+    await this.shared?.close();
     await this.checkpoints.close();
     await this.main.close();
     this.events.drain();
@@ -337,6 +330,7 @@ class RunningPool implements Pool {
         this.options.log('info', 'shard open', { shard, ...news.report });
         if (news.table) this.readers.opened(shard, news.table);
         if (news.checkpoint) this.checkpoints.opened(shard, news.checkpoint);
+        if (news.shared) this.shared?.opened(shard, news.shared);
         this.rules.opened(shard, port1);
         opened();
       }
@@ -355,6 +349,7 @@ class RunningPool implements Pool {
     }
     port1.close();
     this.checkpoints.ended(shard);
+    if (!this.stopping.signal.aborted) this.shared?.ended(shard); // else it writes what is left first
     this.rules.ended(shard);
     // Piscina's copy of an error has lost its code.
     return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
@@ -416,6 +411,7 @@ class RunningPool implements Pool {
       eventBell: parts.eventBellMemory,
       ...(options.dataDir !== undefined && { data: options.dataDir }),
       sockets: parts.sockets[shard],
+      ...(this.shared && { changes: this.shared.memoryOf(shard) }),
       ...(auth && { auth }),
       ...(rules.current.gate && { gate: rules.current.gate }),
     };

@@ -3,6 +3,7 @@
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
 import type { TableParts } from '../location/binding-table.ts';
+import { ChangedKeys } from '../location/changed-keys.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import { LogStore } from '../location/log-store.ts';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
@@ -31,6 +32,7 @@ import { rehearse } from './rehearsal.ts';
 import { RING_ACCEPTED, RING_FLOW_NEWS, Ring } from './ring.ts';
 import { type Pipeline, ShardLoop } from './shard-loop.ts';
 import type { ShardOptions, ShardSettings } from './shard-options.ts';
+import type { ChangedKeysMemory } from './shared-locations.ts';
 import { fdWake } from './shared-parts.ts';
 import { StaticTable } from './static-table.ts';
 import { Talkers } from './talkers.ts';
@@ -93,6 +95,8 @@ export interface ShardTask {
   /** Where clients authenticate. */
   readonly auth?: AuthTask;
   readonly gate?: GateOptions;
+  /** Where a read model is kept: where changes of records are told. */
+  readonly changes?: ChangedKeysMemory;
 }
 
 /** What a shard found in its store. */
@@ -109,6 +113,7 @@ export type ShardNews =
       readonly report: OpenReport;
       readonly table?: SharedTable;
       readonly checkpoint?: CheckpointSource;
+      readonly shared?: SharedTable;
     }
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
   /** It works by the settings sent to it; `problem` says why it does not. */
@@ -138,6 +143,7 @@ export function runShardThread(task: ShardTask, createPipeline: (options: ShardO
       counters[COUNTER.opened] = done;
       counters[COUNTER.to_open] = total;
     });
+    if (task.changes && store instanceof LogStore) store.changes = tellChanges(task.changes);
     users = task.auth && openUsers(task.auth);
     const loop = assemble(task, store, createPipeline, tell, users);
     try {
@@ -153,6 +159,11 @@ export function runShardThread(task: ShardTask, createPipeline: (options: ShardO
     users?.close();
     store?.close();
   }
+}
+
+function tellChanges({ keys, bell }: ChangedKeysMemory): ChangedKeys {
+  const reader = new Bell(bell, flagWake(bell));
+  return new ChangedKeys(keys, () => reader.ring());
 }
 
 function openUsers({ data, realms, providerState }: AuthTask): UserTable {
@@ -191,7 +202,9 @@ function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
     marks: store.marks.memory,
     bytes: store.checkpoint.bytes,
   };
-  tell({ type: 'open', report, table, checkpoint }, [table.port, checkpoint.port]);
+  const shared = task.changes && { directory, ...shareTable(store) };
+  const ports = [table.port, checkpoint.port, ...(shared ? [shared.port] : [])];
+  tell({ type: 'open', report, table, checkpoint, ...(shared && { shared }) }, ports);
 }
 
 /** Damage that the start met: what is lost, and where the rest is. */

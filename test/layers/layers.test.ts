@@ -32,6 +32,7 @@ const ENTRY_POINTS = [
   'src/index.ts',
   'src/parser.ts',
   'src/cli.ts',
+  'src/location.ts',
   'src/sip/simd/parser.ts',
   'src/registrar/simd/refresh.ts',
 ];
@@ -91,6 +92,20 @@ describe('layers', () => {
         .map(({ line, target }) => `${file.path}:${line}: ${target} is outside src`),
     ]);
     expect(wrong).toEqual([]);
+  });
+
+  it('aorta/location loads no server: no sockets, threads, configuration or log', () => {
+    const loaded = new Set(['src/location.ts']);
+    const packages = new Set<string>();
+    for (const path of loaded) {
+      const { imports } = files.find((file) => file.path === path) ?? expect.unreachable(path);
+      for (const { target, specifier, typeOnly } of imports) {
+        if (!typeOnly && target === undefined) packages.add(specifier);
+        else if (!typeOnly && target !== undefined) loaded.add(target);
+      }
+    }
+    expect([...packages].sort()).toEqual(['lmdb', 'node:crypto', 'node:fs', 'node:path']);
+    expect([...loaded].filter((path) => /^src\/(server\/(?!location-lookup)|transport\/)/.test(path))).toEqual([]);
   });
 
   it('have no import cycle', () => {

@@ -3,7 +3,8 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Pool, ShardReading } from '../../shard/pool.ts';
+import type { Pool } from '../../shard/pool.ts';
+import type { ShardReading } from '../../shard/shard-reading.ts';
 import type { AdminConfig } from '../admin-config.ts';
 import { removeUrl, TOKEN_FILE, writeUrl } from '../admin-files.ts';
 import type { Config } from '../config.ts';

@@ -1,7 +1,7 @@
 // Whether the server should be sent requests (/readyz), and why not. /healthz says only that the process answers.
 
 import { COUNTER } from '../../shard/counters.ts';
-import type { ShardReading } from '../../shard/pool.ts';
+import type { ShardReading } from '../../shard/shard-reading.ts';
 import { every } from '../../transport/every.ts';
 import type { LimitUsage } from '../limit-watch.ts';
 

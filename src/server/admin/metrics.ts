@@ -17,7 +17,7 @@ import {
   SECONDS_BOUNDS,
   TRANSPORT_NAMES,
 } from '../../shard/measures.ts';
-import type { ShardReading } from '../../shard/pool.ts';
+import type { ShardReading } from '../../shard/shard-reading.ts';
 import type { FlowCounts } from '../../transport/flows.ts';
 import type { LimitUsage } from '../limit-watch.ts';
 import type { LookupCounts } from '../lookup-service.ts';

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { COUNTER, COUNTER_NAMES } from '../../shard/counters.ts';
 import { HISTOGRAM_SUM, latencyRow, OUTCOME_NAMES, SECONDS_BOUNDS, TRANSPORT_NAMES } from '../../shard/measures.ts';
-import type { ShardReading } from '../../shard/pool.ts';
+import type { ShardReading } from '../../shard/shard-reading.ts';
 import type { TopTalkers } from '../../shard/talkers-reader.ts';
 import type { Config } from '../config.ts';
 import { effectiveConfig } from '../effective-config.ts';

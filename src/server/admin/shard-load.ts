@@ -2,7 +2,7 @@
 
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { COUNTER } from '../../shard/counters.ts';
-import type { ShardReading } from '../../shard/pool.ts';
+import type { ShardReading } from '../../shard/shard-reading.ts';
 
 const LOOK_MS = 100;
 /** From which part of its time on batches a shard is busy, and how many times as long as it took long work rests then. */

@@ -1,0 +1,105 @@
+// `aorta/location`: where users are, read from the memory of another process. The registrar keeps it with `location: { shared: true }`;
+// no server is loaded, nothing is asked of the registrar, and lookups go on while it restarts.
+
+import type { Binding } from './location/binding-view.ts';
+import {
+  LocationLookup,
+  type Lookup,
+  type LookupPreferences,
+  readCallerPreferences,
+} from './server/location-lookup.ts';
+import { createAorReader } from './shard/aor-key.ts';
+import { SharedLocationReader } from './shard/shared-location-reader.ts';
+import { StaticTable } from './shard/static-table.ts';
+
+export type { Binding, Lookup, LookupPreferences };
+
+export interface LocationOptions {
+  /** Ms without a sign of life after which the registrar counts as gone; 1500 by default. */
+  readonly staleMs?: number;
+}
+
+export interface Location {
+  /**
+   * Where a user is, as `registrar.lookup` says it: contacts best first, and other flows to fall back to. What is there is registered; `expires` and
+   * `expiresAt` are the least that is left, for refreshes are not copied.
+   * @param aor `alice@example.com`, or a SIP or SIPS URI, a GRUU among them
+   * @throws RangeError for what is no AOR, or not one of a served domain, and for too many preferences
+   */
+  lookup(aor: string, preferences?: LookupPreferences): Lookup;
+
+  /** Whether anything is registered for an AOR, or set by an operator; the quickest question. False for what is no AOR. */
+  has(aor: string): boolean;
+
+  /** Whether the registrar has given no sign of life for `staleMs`: then lookups give what was registered at its last. */
+  readonly stale: boolean;
+
+  /** Ms since its last sign of life. */
+  readonly age: number;
+
+  close(): void;
+}
+
+/**
+ * Opens the read model of a registrar on this machine, as a user who may read its data directory.
+ * @param dataDirectory the registrar's `data`
+ * @throws Error that says what to do where there is none
+ */
+export function openLocation(dataDirectory: string, { staleMs = 1500 }: LocationOptions = {}): Location {
+  return new SharedLocation(dataDirectory, staleMs);
+}
+
+class SharedLocation implements Location {
+  private readonly reader: SharedLocationReader;
+  private readonly data: string;
+  private lookups: LocationLookup;
+
+  constructor(data: string, staleMs: number) {
+    this.data = data;
+    this.reader = new SharedLocationReader(data, staleMs);
+    this.lookups = this.open();
+  }
+
+  lookup(aor: string, preferences?: LookupPreferences): Lookup {
+    const now = this.refresh();
+    const found = this.lookups.lookup(aor, now, readCallerPreferences(preferences));
+    if (typeof found === 'object') return found;
+    throw new RangeError(found === 'no AOR' ? `"${aor}" is no AOR` : `the domain of ${aor} is not served`);
+  }
+
+  has(aor: string): boolean {
+    return this.lookups.has(aor, this.refresh());
+  }
+
+  get age(): number {
+    return this.reader.age(Date.now());
+  }
+
+  get stale(): boolean {
+    return this.age > this.reader.staleMs;
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+
+  private refresh(): number {
+    const now = Date.now();
+    if (this.reader.refresh(now)) this.lookups = this.open();
+    return now;
+  }
+
+  private open(): LocationLookup {
+    const { secret, ...policy } = this.reader.about;
+    const key = Buffer.from(secret, 'base64');
+    const statics = new StaticTable({ data: this.data, aor: createAorReader(key), failed: () => {} });
+    return new LocationLookup({
+      readers: [this.reader],
+      secret: key,
+      policy,
+      flows: null,
+      statics,
+      ends: 'by removal',
+    });
+  }
+}

@@ -1,0 +1,80 @@
+// Keys of AORs whose record is another one now, or gone: told by a shard, in shared memory, to the thread that keeps the read model.
+// One writer, one reader, no locks. A refresh that changes the row alone is not told. @hot
+
+const HEAD = 0;
+const TAIL = 16; // in a cache line of its own
+const LOST = 32;
+const HEADER_INTS = 48;
+const KEY_WORDS = 4;
+
+/** Keys that may wait: at 50,000 changes a second those of five seconds. */
+const CAPACITY = 1 << 18;
+
+/** @param capacity a power of two */
+export function createChangedKeys(capacity = CAPACITY): SharedArrayBuffer {
+  return new SharedArrayBuffer((HEADER_INTS + capacity * KEY_WORDS) * 4);
+}
+
+export class ChangedKeys {
+  private readonly words: Int32Array;
+  private readonly mask: number;
+  private readonly ring: () => void;
+  private told = 0;
+
+  /** @param ring wakes the reader, if it sleeps */
+  constructor(memory: SharedArrayBuffer, ring: () => void) {
+    this.words = new Int32Array(memory);
+    this.mask = (this.words.length - HEADER_INTS) / KEY_WORDS - 1;
+    this.ring = ring;
+  }
+
+  /** The four words of a key stand at rows[at …]. Where the reader is too far behind it is told that keys are lost. */
+  add(rows: Uint32Array, at: number): void {
+    const { words } = this;
+    const head = words[HEAD];
+    if (((head - Atomics.load(words, TAIL)) | 0) > this.mask) {
+      Atomics.store(words, LOST, 1);
+      return;
+    }
+    const to = HEADER_INTS + (head & this.mask) * KEY_WORDS;
+    for (let i = 0; i < KEY_WORDS; i++) words[to + i] = rows[at + i];
+    Atomics.store(words, HEAD, (head + 1) | 0);
+  }
+
+  /** A batch is over. */
+  flush(): void {
+    if (this.told === this.words[HEAD]) return;
+    this.told = this.words[HEAD];
+    this.ring();
+  }
+}
+
+export class ChangedKeysReader {
+  private readonly words: Int32Array;
+  private readonly mask: number;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.words = new Int32Array(memory);
+    this.mask = (this.words.length - HEADER_INTS) / KEY_WORDS - 1;
+  }
+
+  get empty(): boolean {
+    return this.words[TAIL] === Atomics.load(this.words, HEAD);
+  }
+
+  /** Copies the oldest key; false where there is none. */
+  take(into: Uint32Array): boolean {
+    const { words } = this;
+    if (this.empty) return false;
+    const tail = words[TAIL];
+    const from = HEADER_INTS + (tail & this.mask) * KEY_WORDS;
+    for (let i = 0; i < KEY_WORDS; i++) into[i] = words[from + i];
+    Atomics.store(words, TAIL, (tail + 1) | 0);
+    return true;
+  }
+
+  /** Whether keys were lost since the last time this was asked. */
+  tookLost(): boolean {
+    return Atomics.exchange(this.words, LOST, 0) === 1;
+  }
+}
