@@ -23,6 +23,7 @@ import { logFiles } from '../location/log-folder.ts';
 import { openLogStore } from '../location/open-log-store.ts';
 import { openUserDatabase, userDirectory } from '../shard/user-environment.ts';
 import { shardDirectories, syncTree } from './binding-folders.ts';
+import { copyDamaged } from './damaged.ts';
 import { bindingsIn, openDataDirectory } from './data-directory.ts';
 import { DATA_FORMAT, META_FILE } from './directory-meta.ts';
 import { giveToOwner } from './owner.ts';
@@ -47,6 +48,8 @@ export interface BackupReport {
 export interface RestoreReport {
   readonly aors: number;
   readonly bindings: number;
+  /** Places in the log that could not be read: the next start names them. */
+  readonly damaged: number;
 }
 
 interface OpenFile {
@@ -83,6 +86,7 @@ export async function backUp(data: string, to: string, progress: Progress): Prom
     }
   }
   bytes += copyTop(from, target) + (await copyUsers(from, target));
+  copyDamaged(from, shardDirectories(bindings.path, bindings.shards), target);
   if (!readFileSync(join(from, META_FILE)).equals(meta))
     throw new BackupError(`${from} was moved to other shards meanwhile: remove ${target} and back up again`);
   writeFileSync(join(target, META_FILE), meta, { mode: 0o600 });
@@ -103,11 +107,12 @@ export function restore(backup: string, data: string): RestoreReport {
   syncTree(target);
   const directory = openDataDirectory(target, { shards: 1, anyShards: true });
   try {
-    const counts = { aors: 0, bindings: 0 };
+    const counts = { aors: 0, bindings: 0, damaged: 0 };
     for (const path of shardDirectories(directory.bindings.path, directory.bindings.shards)) {
       const store = openLogStore(path, 'process');
       counts.aors += store.aors;
       counts.bindings += store.bindings;
+      counts.damaged += store.quarantined + store.log.problems.aside.length + store.log.problems.missing.length;
       store.close();
     }
     return counts;

@@ -4,6 +4,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../shard/small-file.ts';
+import { keepDamaged } from './damaged.ts';
 
 /** A folder's name in the data directory's file; undefined: the top. */
 export type FolderName = string | undefined;
@@ -55,6 +56,7 @@ export function removeLeftovers(directory: string, current: FolderName, left: st
     const before =
       left !== undefined && left !== (current ?? TOP) && (left === TOP ? SHARD_NAME.test(name) : name === left);
     if (unfinished || before) {
+      if (before) keepDamaged(directory, join(directory, name));
       const leftover = join(directory, name + LEFTOVER);
       rmSync(leftover, { recursive: true, force: true });
       renameSync(join(directory, name), leftover);

@@ -23,7 +23,10 @@ export async function moveBindings(move: PendingMove, secret: Uint8Array, log: L
     const task = { from: sources(from), to: targets(to), secret };
     const report = await moveStores(task, ({ done, total }) => progress(what, done, total));
     move.complete();
-    log('info', 'bindings moved', { ...report, seconds: Math.round((performance.now() - began) / 1000) });
+    log(report.quarantined > 0 ? 'warn' : 'info', 'bindings moved', {
+      ...report,
+      seconds: Math.round((performance.now() - began) / 1000),
+    });
   } catch (error) {
     if (error instanceof DataDirectoryError) throw error;
     move.abandon();

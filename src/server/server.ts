@@ -19,6 +19,7 @@ import { shardDirectories } from './binding-folders.ts';
 import type { Config } from './config.ts';
 import { demandSound } from './config-faults.ts';
 import { ConfigError } from './config-problem.ts';
+import { setAside } from './damaged.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { DEFAULT_SHARDS } from './defaults.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
@@ -184,6 +185,9 @@ class RunningServer implements Server, AdminTarget {
     this.admin = await this.openAdmin();
     settleFiles(directory, log);
     if (directory.move !== undefined) await moveBindings(directory.move, directory.secret, log, progress);
+    const { bindings } = directory;
+    for (const { folder, files } of setAside(directory.path, shardDirectories(bindings.path, bindings.shards)))
+      log('warn', 'damaged bindings were set aside', { folder, files });
     if (config.auth.mode !== 'none') this.userStore = await openUsers(directory.path, config.auth, log);
     this.pool = await startPool({
       ...poolOptions(config, directory, log),

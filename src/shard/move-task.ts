@@ -3,6 +3,7 @@
 
 import { mkdirSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
+import { LogStore } from '../location/log-store.ts';
 import { openLogStore } from '../location/open-log-store.ts';
 import { FileLogRecords } from './file-log-records.ts';
 import { LmdbRecords } from './lmdb-records.ts';
@@ -43,7 +44,9 @@ export function runMoveTask({ from, to, secret, port }: MoveTask & { readonly po
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       return opened(openLogStore(directory, 'process')); // closing them syncs
     });
-    return moveBindings(sources, targets, secret, tell);
+    const report = moveBindings(sources, targets, secret, tell);
+    const stretches = sources.map((source) => (source instanceof LogStore ? source.replayed.damaged.length : 0));
+    return { ...report, quarantined: stretches.reduce((sum, count) => sum + count, report.quarantined) };
   } finally {
     for (const store of open) store.close();
   }

@@ -1,11 +1,20 @@
 // Starting with another number of shards moves the bindings; killed in the middle, the next start finds what was there.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { killAll } from '../support/child-process.ts';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { killAll, poll, run } from '../support/child-process.ts';
 import { fetchAll, keeps, Load } from '../support/load.ts';
 import { type OldEntry, writeSecondFormat } from '../support/second-format.ts';
 import { SipClient } from '../support/sip-client.ts';
@@ -94,7 +103,7 @@ describe('a data directory of the first format', () => {
       expect(found.size).toBe((n % 3) + 1);
       for (const seconds of found.values()) expect(Math.abs(seconds - 1000 - n)).toBeLessThan(30);
     }
-    const old = client.register({ aor: 'u0@example.com', callId: 'old-0', cseq: 7, contacts: ['<sip:u0@192.0.2.0>'] });
+    const old = client.register({ aor: 'u0@example.com', callId: 'old-0', cseq: 6, contacts: ['<sip:u0@192.0.2.0>'] });
     expect((await client.request(old)).status, 'Call-ID and CSeq came along').toBe(500);
     client.close();
     await aorta.stop();
@@ -161,5 +170,67 @@ describe('another number of shards', () => {
     expect(folders).toEqual(['bindings-2']);
     expect(readdirSync(join(aorta.data, folders[0])).sort()).toEqual(['shard-0', 'shard-1']);
     expect(existsSync(join(aorta.data, 'aorta.json.new'))).toBe(false);
+  });
+});
+
+describe('damage', () => {
+  it('R3261-10.3-32 is named and kept by a start with another number of shards, by a backup and by a restore', async () => {
+    const aorta = await Aorta.start({ shards: 1 });
+    const client = await SipClient.open(aorta);
+    for (let n = 0; n < 20; n++) {
+      const contacts = [`<sip:d${n}@192.0.2.1>`];
+      expect((await client.request(client.register({ aor: `d${n}@example.com`, contacts }))).status).toBe(200);
+    }
+    await aorta.stop();
+    const log = join(aorta.data, 'shard-0', 'log');
+    const file = join(log, readdirSync(log).find((name) => name.endsWith('.mdb')) ?? '');
+    const bytes = readFileSync(file);
+    bytes[bytes.indexOf('d7@example.com') + 20] ^= 1;
+    writeFileSync(file, bytes);
+    writeFileSync(join(log, '0000000099.mdb'), 'of nobody');
+
+    const start = { ...aorta.options, port: aorta.port, data: aorta.data };
+    const two = await Aorta.start({ ...start, shards: 2 });
+    expect(two.stderr).toMatch(/"records":19,"quarantined":[1-9].*"event":"bindings moved"/);
+    const kept = join(aorta.data, 'damaged', 'shard-0');
+    expect(two.stderr).toMatch(/"folder":"[^"]*damaged","files":[2-9].*"event":"damaged bindings were set aside"/);
+    expect(readFileSync(join(kept, '0000000099.mdb'), 'latin1')).toBe('of nobody');
+    const fetched = await Promise.all(Array.from({ length: 20 }, (_, n) => client.fetch(`d${n}@example.com`)));
+    expect(fetched.map(({ size }, n) => [n, size]).filter(([, size]) => size === 0)).toEqual([[7, 0]]);
+    await two.stop();
+
+    const copy = join(temporaryDirectory(), 'copy');
+    const restored = join(temporaryDirectory(), 'restored');
+    expect((await run(process.execPath, [CLI, 'backup', copy, '--data', aorta.data], 30_000)).exit.code).toBe(0);
+    expect((await run(process.execPath, [CLI, 'restore', copy, '--data', restored], 30_000)).exit.code).toBe(0);
+    const names = readdirSync(kept).sort();
+    expect(readdirSync(join(restored, 'damaged', 'shard-0')).sort()).toEqual(names);
+    client.close();
+  });
+
+  it('R3261-10.3-33 of a record makes its phone register anew at its next refresh, once somebody has asked for it', async () => {
+    const aorta = await Aorta.start({ shards: 1, flags: ['--lookup', 'http:127.0.0.1:0'] });
+    const client = await SipClient.open(aorta);
+    let cseq = 1;
+    const send = () =>
+      client.request(
+        client.register({ aor: 'e@example.com', callId: 'e', cseq: cseq++, contacts: ['<sip:e@192.0.2.1>'] }),
+      );
+    for (let n = 0; n < 2; n++) expect((await send()).status).toBe(200);
+    const log = join(aorta.data, 'shard-0', 'log');
+    const file = join(log, readdirSync(log).find((name) => name.endsWith('.mdb')) ?? '');
+    const fd = openSync(file, 'r+');
+    writeSync(fd, '#', readFileSync(file).indexOf('e@example.com') + 20);
+    closeSync(fd);
+    const url = `${/^lookups (\S+)\/v1/m.exec(aorta.stdout)?.[1] ?? ''}/v1/aors/e@example.com/contacts`;
+    const contacts = async () => ((await (await fetch(url)).json()) as { contacts: unknown[] }).contacts.length;
+    expect(await contacts()).toBe(0);
+    await poll('the shard has looked', 5000, async () =>
+      (await client.fetch('e@example.com')).size === 0 ? true : undefined,
+    );
+    expect((await send()).status).toBe(200);
+    expect(await contacts(), 'its refresh wrote a record').toBe(1);
+    client.close();
+    await aorta.stop();
   });
 });

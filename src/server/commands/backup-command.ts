@@ -48,8 +48,9 @@ export function addBackupCommands(root: Command): void {
     .action((backup: string, { data }: Options) =>
       telling(async () => {
         const { restore } = await import('../backup.ts');
-        const { aors, bindings } = restore(backup, data);
+        const { aors, bindings, damaged } = restore(backup, data);
         process.stdout.write(`restored ${bindings} bindings of ${aors} addresses into ${data}\n`);
+        if (damaged > 0) process.stderr.write(`${damaged} places of the log were damaged: see ${data}/**/damaged\n`);
         const hint = (await import('../owner.ts')).chownHint(data);
         if (hint !== '') process.stderr.write(`${hint}\n`);
       }),
