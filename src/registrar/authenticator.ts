@@ -15,10 +15,6 @@ import {
   C_OPAQUE_AT,
   C_OPAQUE_END,
   C_QOP,
-  C_REALM_AT,
-  C_REALM_END,
-  C_RESPONSE_AT,
-  C_RESPONSE_END,
   C_SCHEME,
   C_URI_AT,
   C_URI_END,
@@ -36,7 +32,7 @@ import {
   unescapeQuoted,
 } from '../sip/credentials.ts';
 import { E_OK } from '../sip/parse-error.ts';
-import { CLASS, DIGIT, DOT, HEX, LOWER, sameBytes, sameText } from '../sip/scanner.ts';
+import { sameBytes, sameText } from '../sip/scanner.ts';
 import { SipHash } from '../sip/siphash.ts';
 import { slab, table } from '../sip/slab.ts';
 import {
@@ -51,7 +47,6 @@ import {
   T_METHOD,
   T_REQUEST_URI,
   T_ROWS,
-  T_TO,
   URI_AT,
   URI_END,
   URI_HOST_AT,
@@ -63,8 +58,9 @@ import { ascii } from '../sip/writer.ts';
 import { Account } from './account.ts';
 import type { AuthPolicy } from './auth-policy.ts';
 import { Challenges } from './challenge.ts';
+import { hasResponse, isAddress, responseFits } from './credential-form.ts';
 import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from './credential-source.ts';
-import { deriveKey } from './derived-key.ts';
+import { deriveKey, deriveText } from './derived-key.ts';
 import { digestBytes, verifyResponse } from './digest.ts';
 import { Domains } from './domains.ts';
 import { NONCE_FOREIGN, NONCE_STALE } from './nonce.ts';
@@ -73,6 +69,7 @@ import { NC_FORGOTTEN, NC_NEW, NC_WITHOUT_QOP } from './nonce-window.ts';
 import type { Outbox } from './outbox.ts';
 import { CREDENTIALS_IMPROPER, CREDENTIALS_INCOMPLETE, CREDENTIALS_URI, PARSE_PHRASE, PHRASE } from './phrases.ts';
 import { REASON_AUTH } from './reasons.ts';
+import { RequestRealm } from './request-realm.ts';
 import { endResponse, startResponse } from './response.ts';
 
 /** What authenticate() gives where the user is being fetched: no answer was written, ask again when it is there. */
@@ -114,12 +111,14 @@ export interface AuthenticatorOptions extends NonceOptions {
   readonly users: CredentialSource;
 }
 
-const REALM_BYTES_MAX = 256;
 const NO_AOR = new Uint32Array(4);
 const RETRY_AFTER = ascii('Retry-After: ');
 const CRLF = ascii('\r\n');
 const NOTHING_FOUND = -1;
-const HEX_DIGITS = '0123456789abcdef';
+const ANOTHER_ACCOUNT = -2;
+const NO_RANK = -1;
+/** Rows of one realm that are looked at: each may cost two digests. */
+const ROWS_TRIED_MAX = 4;
 
 export class Authenticator {
   /** AUTH_* of the last request: for counters and logs. */
@@ -130,6 +129,9 @@ export class Authenticator {
   /** Whose password the last credentials that were looked at tried. */
   readonly account: Account;
   private readonly guesses: GuessLimit | null;
+  /** The account that the request's first credentials name, once they have. */
+  private readonly tried = new Uint32Array(4);
+  private accountIsNamed = false;
   private policy: AuthPolicy;
   private readonly users: CredentialSource;
   private served: Domains;
@@ -138,19 +140,16 @@ export class Authenticator {
   private readonly opaque: Uint8Array;
   private readonly dummies: SipHash;
   private readonly dummyHa1 = new Uint8Array(HA1_BYTES);
-  /** The realm of the request: index and text. */
-  private realm = 0;
-  private readonly realmText = new Uint8Array(REALM_BYTES_MAX);
-  private realmLength = 0;
-  private readonly unescaped = new Uint8Array(REALM_BYTES_MAX);
+  private readonly realm: RequestRealm;
   private readonly uri = new Int32Array(URI_INTS);
 
   constructor(options: AuthenticatorOptions) {
     const { policy, secret } = options;
     this.policy = policy;
     this.users = options.users;
+    this.realm = new RequestRealm(options.users);
     this.served = new Domains(options.realms);
-    this.challenges = new Challenges(policy, options.realms, hexText(deriveKey(secret, 'opaque')));
+    this.challenges = new Challenges(policy, options.realms, deriveText(secret, 'opaque'));
     this.uses = new NonceUses(options);
     this.account = new Account(secret.subarray(0, 16));
     this.guesses = options.guesses ?? null;
@@ -177,15 +176,52 @@ export class Authenticator {
   authenticate(out: Outbox, aorKey: Uint32Array, aor: Uint8Array, aorLength: number): number {
     const key = aorLength >= 0 ? aorKey : NO_AOR;
     this.nameLength = 0;
-    this.takeRealm();
-    const error = this.takeCredentials();
+    this.accountIsNamed = false;
+    this.realm.take(this.challenges.firstRealm);
+    let error = NOTHING_FOUND;
+    let best = ABSENT;
+    let bestRank = NO_RANK;
+    let last = ABSENT;
+    let tries = 0;
+    for (let row = table[T_FIRST_ROW + H_AUTHORIZATION]; row !== ABSENT && tries < ROWS_TRIED_MAX; row = nextRow(row)) {
+      const found = this.takeCredentials(row);
+      if (found !== E_OK) {
+        if (found !== NOTHING_FOUND) error = found;
+        continue;
+      }
+      if (tries++ > 0) startAgain(out);
+      last = row;
+      const status = this.tryCredentials(out, key, aor, aorLength);
+      if (status === 0 || status === AUTH_PENDING || status === 503) return status;
+      const rank = status === ANOTHER_ACCOUNT ? NO_RANK : rankOf(this.outcome);
+      if (rank > bestRank) {
+        best = row;
+        bestRank = rank;
+      }
+    }
+    if (best === ABSENT) return this.withoutCredentials(out, key, error);
+    if (best !== last) {
+      // What is answered and counted is what the best of them came to.
+      startAgain(out);
+      this.takeCredentials(best);
+      this.accountIsNamed = false;
+      return this.tryCredentials(out, key, aor, aorLength);
+    }
+    return out.status;
+  }
+
+  private withoutCredentials(out: Outbox, key: Uint32Array, error: number): number {
     if (error === NOTHING_FOUND) return this.challenge(out, key, AUTH_NO_CREDENTIALS);
-    if (error !== E_OK) return this.improper(out, PARSE_PHRASE[error]);
+    return this.improper(out, PARSE_PHRASE[error]);
+  }
+
+  /** What those in `credentials` come to, as `authenticate` gives it; ANOTHER_ACCOUNT where an earlier row has named one. */
+  private tryCredentials(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
     if (!hasResponse()) return this.challenge(out, key, AUTH_NO_CREDENTIALS);
     if (!this.isOffered()) return this.challenge(out, key, AUTH_NOT_OFFERED);
     const fault = this.faultOfForm();
     if (fault !== null) return this.improper(out, fault);
-    this.account.take(this.name, this.nameLength, this.realmText, this.realmLength, aor, aorLength, key);
+    if (!this.takeAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
     if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(out);
     const user = this.findUser();
     if (user === USER_PENDING) {
@@ -201,7 +237,7 @@ export class Authenticator {
   private admit(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
     const c = credentials;
     const { uses } = this;
-    const nonce = uses.check(slab, c[C_NONCE_AT], c[C_NONCE_END], key, this.realmText, this.realmLength, out.now);
+    const nonce = uses.check(slab, c[C_NONCE_AT], c[C_NONCE_END], key, this.realm.text, this.realm.length, out.now);
     if (nonce === NONCE_FOREIGN || !this.opaqueIsOurs()) return this.challenge(out, key, AUTH_FOREIGN_NONCE);
     if (nonce === NONCE_STALE) return this.challenge(out, key, AUTH_STALE);
     const isRegister = table[T_METHOD] === METHOD_REGISTER;
@@ -226,46 +262,25 @@ export class Authenticator {
     return 0;
   }
 
-  /** One realm per domain: of To, else of the Request-URI, else the first there is; so that no request goes without one. */
-  private takeRealm(): void {
-    if (this.isRealm(slab, table[T_TO + URI_HOST_AT], table[T_TO + URI_HOST_END])) return;
-    if (this.isRealm(slab, table[T_REQUEST_URI + URI_HOST_AT], table[T_REQUEST_URI + URI_HOST_END])) return;
-    this.isRealm(this.challenges.firstRealm, 0, this.challenges.firstRealm.length);
-  }
-
-  private isRealm(bytes: Uint8Array, at: number, end: number): boolean {
-    if (at < 0 || end - at > REALM_BYTES_MAX) return false;
-    const realm = this.users.realmOf(bytes, at, end);
-    if (realm < 0) return false;
-    this.realm = realm;
-    this.realmLength = end - at;
-    for (let i = 0; i < this.realmLength; i++) this.realmText[i] = LOWER[bytes[at + i]];
+  /**
+   * The account whose password is tried. One request tries one: together its rows are one attempt, which must not hide a guess at
+   * one account behind what is known of another.
+   */
+  private takeAccount(key: Uint32Array, aor: Uint8Array, aorLength: number): boolean {
+    const { account, realm, tried } = this;
+    account.take(this.name, this.nameLength, realm.text, realm.length, aor, aorLength, key);
+    if (!this.accountIsNamed) tried.set(account.key);
+    this.accountIsNamed = true;
+    for (let i = 0; i < 4; i++) if (account.key[i] !== tried[i]) return false;
     return true;
   }
 
-  /**
-   * Brings the first Digest credentials for our realm (§22.2) into `credentials`: E_OK; NOTHING_FOUND; or why the one row
-   * that might have held them could not be read.
-   */
-  private takeCredentials(): number {
-    let error = NOTHING_FOUND;
-    for (let row = table[T_FIRST_ROW + H_AUTHORIZATION]; row !== ABSENT; ) {
-      const at = T_ROWS + row * ROW_INTS;
-      const found = parseCredentials(table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
-      if (found !== E_OK) error = found;
-      else if (credentials[C_SCHEME] === SCHEME_DIGEST && this.isOurRealm()) return E_OK;
-      row = table[at + ROW_NEXT];
-    }
-    return error;
-  }
-
-  /** Exactly, by bytes: the client repeats what the challenge said. */
-  private isOurRealm(): boolean {
-    const at = credentials[C_REALM_AT];
-    if (at < 0) return false;
-    if (sameBytes(slab, at, credentials[C_REALM_END], this.realmText, 0, this.realmLength)) return true;
-    const length = unescapeQuoted(at, credentials[C_REALM_END], this.unescaped);
-    return length >= 0 && sameBytes(this.unescaped, 0, length, this.realmText, 0, this.realmLength);
+  /** Brings a row into `credentials`: E_OK; NOTHING_FOUND where they are no Digest ones for our realm (§22.2); or why it could not be read. */
+  private takeCredentials(row: number): number {
+    const at = T_ROWS + row * ROW_INTS;
+    const found = parseCredentials(table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
+    if (found !== E_OK) return found;
+    return credentials[C_SCHEME] === SCHEME_DIGEST && this.realm.isOfCredentials() ? E_OK : NOTHING_FOUND;
   }
 
   private isOffered(): boolean {
@@ -325,7 +340,7 @@ export class Authenticator {
 
   private findUser(): number {
     const isHash = credentials[C_USERHASH] === 1;
-    return this.users.find(this.name, 0, this.nameLength, isHash, this.realm, credentials[C_ALGORITHM]);
+    return this.users.find(this.name, 0, this.nameLength, isHash, this.realm.index, credentials[C_ALGORITHM]);
   }
 
   /**
@@ -372,14 +387,14 @@ export class Authenticator {
 
   /** A 401; stale=true where the credentials were right (RFC 7616 §3.3). Nothing is kept of it. */
   private challenge(out: Outbox, key: Uint32Array, outcome: number): number {
-    const { realmText, realmLength } = this;
+    const { realm } = this;
     this.outcome = outcome;
-    const nonce = this.uses.issue(key, realmText, realmLength, out.now);
+    const nonce = this.uses.issue(key, realm.text, realm.length, out.now);
     out.reason = REASON_AUTH + outcome;
     startResponse(out, 401, PHRASE[401]);
     const stale = outcome === AUTH_STALE || outcome === AUTH_REPLAYED || outcome === AUTH_FOREIGN_NONCE;
     const usable = this.users.algorithms;
-    this.challenges.write(out, this.realm, realmText, realmLength, nonce, stale, usable);
+    this.challenges.write(out, realm.index, realm.text, realm.length, nonce, stale, usable);
     endResponse(out);
     return 401;
   }
@@ -393,7 +408,7 @@ export class Authenticator {
   waitingFor(): { user: string; realm: string } {
     const text = new TextDecoder();
     const name = text.decode(this.name.subarray(0, this.nameLength));
-    const realm = text.decode(this.realmText.subarray(0, this.realmLength));
+    const realm = text.decode(this.realm.text.subarray(0, this.realm.length));
     const whole = name.toLowerCase().endsWith(`@${realm}`);
     return { user: whole ? name.slice(0, -realm.length - 1) : name, realm };
   }
@@ -411,38 +426,24 @@ export class Authenticator {
   }
 }
 
+function nextRow(row: number): number {
+  return table[T_ROWS + row * ROW_INTS + ROW_NEXT];
+}
+
+/** The answer that was written is none. */
+function startAgain({ answer }: Outbox): void {
+  answer.start(answer.bytes, answer.from, answer.limit);
+}
+
+/** Of failures, the one that tells most is answered: a password that was right, else one that was wrong. */
+function rankOf(outcome: number): number {
+  if (outcome === AUTH_WRONG_RESPONSE || outcome === AUTH_UNKNOWN_USER) return 1;
+  return outcome === AUTH_NO_CREDENTIALS || outcome === AUTH_NOT_OFFERED || outcome === AUTH_IMPROPER ? 0 : 2;
+}
+
 function refuse(out: Outbox, status: number, phrase: Uint8Array, outcome: number): number {
   out.reason = REASON_AUTH + outcome;
   startResponse(out, status, phrase);
   endResponse(out);
   return status;
-}
-
-/** RFC 8760 §2.7: nonce and response are empty where a client has not been challenged yet. */
-function hasResponse(): boolean {
-  const c = credentials;
-  return c[C_NONCE_END] > c[C_NONCE_AT] && c[C_RESPONSE_END] > c[C_RESPONSE_AT];
-}
-
-/** RFC 8760 §2.2: two hex digits a byte of the algorithm's digest. */
-function responseFits(bytes: number): boolean {
-  const at = credentials[C_RESPONSE_AT];
-  const end = credentials[C_RESPONSE_END];
-  if (end - at !== 2 * bytes) return false;
-  for (let p = at; p < end; p++) if (HEX[slab[p]] > 15) return false;
-  return true;
-}
-
-/** Whether a host is an IP address: an IPv6 reference, or digits and dots. */
-function isAddress(at: number, end: number): boolean {
-  if (slab[at] === 0x5b) return true;
-  for (let p = at; p < end; p++) if (slab[p] !== DOT && (CLASS[slab[p]] & DIGIT) === 0) return false;
-  return true;
-}
-
-/** Eight bytes as hex digits. @cold */
-function hexText(bytes: Uint8Array): string {
-  let text = '';
-  for (let i = 0; i < 8; i++) text += HEX_DIGITS[bytes[i] >> 4] + HEX_DIGITS[bytes[i] & 15];
-  return text;
 }

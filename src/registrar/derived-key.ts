@@ -19,3 +19,13 @@ export function deriveKey(secret: Uint8Array, purpose: string): Uint8Array {
   for (let i = 0; i < 4; i++) view.setUint32(4 * i, hash.out[i], true);
   return key;
 }
+
+const HEX_DIGITS = '0123456789abcdef';
+
+/** The first eight bytes of such a key as hex digits. @cold */
+export function deriveText(secret: Uint8Array, purpose: string): string {
+  const bytes = deriveKey(secret, purpose);
+  let text = '';
+  for (let i = 0; i < 8; i++) text += HEX_DIGITS[bytes[i] >> 4] + HEX_DIGITS[bytes[i] & 15];
+  return text;
+}

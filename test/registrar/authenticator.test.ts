@@ -132,6 +132,54 @@ describe('credentials', () => {
     expectRefused(auth.login({ realm: 'EXAMPLE.com' }), 401, AUTH_NO_CREDENTIALS);
   });
 
+  it('R3261-7.3.1-04 R3261-22.2-02 in several rows of our realm: any that is good counts, and four are looked at', () => {
+    const auth = new Authentication({ policy: { algorithms: ['SHA-256', 'MD5'] } });
+    const nonce = auth.nonce();
+    let nc = 0;
+    const good = () => authorization({ nonce, qop: 'auth', nc: ++nc });
+    const bad = [
+      authorization({ nonce, qop: 'auth', password: 'wrong' }),
+      authorization({ nonce: 'old', qop: 'auth' }),
+      authorization({ nonce, qop: 'auth', algorithm: 'SHA-512-256' }),
+      `Digest realm="example.com", username="alice"`,
+      'Digest realm="example.com", username=',
+    ];
+    for (const row of bad) {
+      expect([row, auth.ask({ rows: [row, good()] }).status]).toEqual([row, 0]);
+      expect([row, auth.ask({ rows: [good(), row] }).status]).toEqual([row, 0]);
+    }
+    expect(auth.ask({ rows: [...bad.slice(0, 3), good()] }).status).toBe(0);
+    expect(auth.ask({ rows: [bad[0], bad[0], bad[0], bad[0], good()] }).status).toBe(401);
+  });
+
+  it('R3261-7.3.1-04 of which none is good draw what the best of them draws, as one attempt at one account', () => {
+    const auth = new Authentication();
+    const nonce = auth.nonce();
+    const wrong = authorization({ nonce, qop: 'auth', password: 'wrong' });
+    const stale = authorization({ nonce: 'old', qop: 'auth' });
+    const other = authorization({ nonce, qop: 'auth', username: 'bob', password: 'hidden' });
+    const unfit = authorization({ nonce, qop: 'auth', algorithm: 'SHA-512-256' });
+    for (const rows of [
+      [wrong, stale],
+      [stale, wrong],
+      [unfit, stale, wrong],
+    ])
+      expectRefused(auth.ask({ rows }), 401, AUTH_FOREIGN_NONCE, true);
+    for (const rows of [
+      [wrong, unfit],
+      [unfit, wrong],
+      [wrong, wrong],
+    ])
+      expectRefused(auth.ask({ rows }), 401, AUTH_WRONG_RESPONSE);
+    // What is known of bob hides no guess at alice.
+    const { account } = auth.authenticator;
+    expectRefused(auth.ask({ rows: [wrong] }), 401, AUTH_WRONG_RESPONSE);
+    const guessed = [...account.key];
+    expectRefused(auth.ask({ rows: [wrong, other] }), 401, AUTH_WRONG_RESPONSE);
+    expect([...account.key]).toEqual(guessed);
+    expect(auth.out.authenticated).toBe(false);
+  });
+
   it('R3261-22.1-03 R7616-3.3-03 wrong ones draw a new challenge without stale, or 403 by configuration', () => {
     expectRefused(new Authentication().login({ password: 'wrong' }), 401, AUTH_WRONG_RESPONSE);
     const strict = new Authentication({ policy: { wrongCredentials: 403 } });
