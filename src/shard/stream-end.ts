@@ -22,8 +22,8 @@ import { type FramingLimits, framingLimits, type StreamPolicy } from '../transpo
 import { openTcpListener } from '../transport/tcp-listener.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
 import { openTlsListener } from '../transport/tls-listener.ts';
-import { openWebSocketListener } from '../transport/websocket.ts';
 import type { HandshakeHook } from '../transport/websocket-handshake.ts';
+import { openWebSocketListener } from '../transport/websocket-listener.ts';
 import type { WebSocketPolicy } from '../transport/websocket-policy.ts';
 import { COUNTER } from './counters.ts';
 

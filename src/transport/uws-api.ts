@@ -34,6 +34,8 @@ export interface HttpResponse {
 export interface HttpRequest {
   /** Lower-case name; empty where the header is missing. */
   getHeader(name: Text): string;
+  /** Each row, its name in lower case. */
+  forEach(row: (name: string, value: string) => void): void;
   getMethod(): string;
   getUrl(): string;
   getQuery(): string | undefined;

@@ -28,9 +28,69 @@ export type HandshakeHook = (handshake: Handshake) => boolean | number | Promise
 export type OriginPolicy = readonly string[];
 
 export const SIP_PROTOCOL = 'sip';
+/** The one version there is (RFC 6455 §4.1). */
+const VERSION = '13';
+const HOOK_MS_MAX = 5000;
+
+/** Why a client is not let in. */
+export interface Refusal {
+  /** Of HTTP. */
+  readonly status: number;
+  readonly text: string;
+}
+
+export const NO_WEBSOCKET: Refusal = { status: 426, text: 'This is SIP over WebSocket.' };
+export const NO_ROOM: Refusal = { status: 503, text: 'Too many connections.' };
+
+/** What speaks against a handshake before any hook is asked. @param protocols of all rows of Sec-WebSocket-Protocol, as one list */
+export function faultOf(
+  { version, protocols, origin }: { readonly version: string; readonly protocols: string; readonly origin: string },
+  origins: OriginPolicy,
+): Refusal | undefined {
+  if (version.trim() !== VERSION) return { status: 426, text: 'The version is 13 (RFC 6455).' };
+  if (!offersSip(protocols)) return { status: 400, text: 'The sub-protocol is "sip" (RFC 7118).' };
+  if (!originAllowed(origins, origin)) return { status: 403, text: 'Pages of this origin may not connect.' };
+  return undefined;
+}
+
+/** The status of a refusal, one that is no refusal made 500, and what its head has besides (RFC 6455 §4.2.2, §4.4). */
+export function refusalHead(status: number): { code: number; headers: readonly (readonly [string, string])[] } {
+  const code = status >= 400 && status <= 599 ? Math.trunc(status) : 500;
+  const upgrade = [
+    ['Upgrade', 'websocket'],
+    ['Sec-WebSocket-Version', VERSION],
+  ] as const;
+  return { code, headers: [['Content-Type', 'text/plain'], ...(code === 426 ? upgrade : [])] };
+}
+
+/**
+ * Lets the hook decide, at once or later.
+ * @param settle gets its verdict, once: undefined lets the client in
+ * @returns gives the client up
+ */
+export function askHook(
+  hook: HandshakeHook,
+  handshake: Handshake,
+  settle: (refusal: Refusal | undefined) => void,
+): () => void {
+  let waits = true;
+  const decide = (verdict: boolean | number) => {
+    if (!waits) return;
+    giveUp();
+    const status = verdict === false ? 401 : Number(verdict);
+    settle(verdict === true ? undefined : { status, text: 'Not let in.' });
+  };
+  const timer = setTimeout(() => decide(503), HOOK_MS_MAX);
+  const giveUp = () => {
+    waits = false;
+    clearTimeout(timer);
+  };
+  new Promise<boolean | number>((resolve) => resolve(hook(handshake))).then(decide, () => decide(500));
+  return giveUp;
+}
 
 /** Whether a list of sub-protocols offers SIP (§4.1); their names are compared as they stand (RFC 6455 §11.3.4). */
-export function offersSip(protocols: string): boolean {
+function offersSip(protocols: string): boolean {
   return protocols.split(',').some((name) => name.trim() === SIP_PROTOCOL);
 }
 
@@ -38,7 +98,7 @@ export function offersSip(protocols: string): boolean {
  * Whether pages of this origin may connect. A client that names none is no browser, and could have written what it
  * likes: it is let in.
  */
-export function originAllowed(policy: OriginPolicy, origin: string): boolean {
+function originAllowed(policy: OriginPolicy, origin: string): boolean {
   if (origin === '') return true;
   const own = origin.toLowerCase();
   return policy.some((allowed) => allowed === '*' || allowed === own || (allowed === 'loopback' && isLoopback(own)));

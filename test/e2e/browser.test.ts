@@ -13,7 +13,6 @@ import { bound, importUsers, PASSWORD } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
 import { bindings, SipClient } from '../support/sip-client.ts';
 import { TcpRelay } from '../support/tcp-relay.ts';
-import { noWebSockets } from '../support/websocket-library.ts';
 
 const DOMAIN = 'example.com';
 /** Both refresh after about five seconds: JsSIP five before the end, SIP.js at half of it. */
@@ -27,7 +26,7 @@ interface PhonePage {
   startSipJs(options: object): Promise<void>;
 }
 
-describe.skipIf(peerMissing('chromium') || noWebSockets)('phones in a browser', () => {
+describe.skipIf(peerMissing('chromium'))('phones in a browser', () => {
   let aorta: Aorta;
   let relay: TcpRelay;
   let site: Site;

@@ -10,7 +10,6 @@ import { selfSigned } from '../support/certificate.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import { SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
-import { noWebSockets } from '../support/websocket-library.ts';
 
 let aorta: Aorta;
 
@@ -55,14 +54,14 @@ describe.each(['auto', 'dgram'] as const)('R3261-26.1.5-01: idle connections wit
     const ports = { tls: await freePort(), ws: await freePort(), admin: await freePort(), lookup: await freePort() };
     writeFileSync(config, `tls: {cert: ${certFile}, key: ${keyFile}}\nabuse: {enabled: false}\n`);
     const flags = ['--config', config, '--listen', `tls:127.0.0.1:${ports.tls}`];
-    if (!noWebSockets) flags.push('--listen', `ws:127.0.0.1:${ports.ws}`);
+    flags.push('--listen', `ws:127.0.0.1:${ports.ws}`);
     flags.push('--admin', `http:127.0.0.1:${ports.admin}`, '--lookup', `http:127.0.0.1:${ports.lookup}`);
     aorta = await Aorta.start({ udp, transports: ['udp', 'tcp'], flags, under: ['prlimit', '--nofile=400:400'] });
     expect(aorta.stderr).toContain('fewer file descriptors than connections');
     const old = await StreamClient.tcp(aorta);
     await registers(old);
     const sockets: Socket[] = [];
-    for (const port of [aorta.port, ports.tls, ...(noWebSockets ? [] : [ports.ws]), ports.lookup, ports.admin])
+    for (const port of [aorta.port, ports.tls, ports.ws, ports.lookup, ports.admin])
       sockets.push(...(await crowd(port, 350)));
     await poll('most to be closed', 10_000, () => sockets.filter(({ closed }) => !closed).length < 400);
     await registers(old);

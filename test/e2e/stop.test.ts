@@ -11,7 +11,6 @@ import { killAll, poll } from '../support/child-process.ts';
 import { holdTcp, holdUdp, release } from '../support/held-sockets.ts';
 import { peerMissing } from '../support/peers.ts';
 import { type Answer, SipClient } from '../support/sip-client.ts';
-import { noWebSockets } from '../support/websocket-library.ts';
 import { WsSipClient } from '../support/ws-sip-client.ts';
 
 afterAll(async () => {
@@ -66,53 +65,50 @@ describe('SIGTERM', () => {
 });
 
 describe('sockets that outlive the server', () => {
-  (noWebSockets ? it.skip : it)(
-    'keep what comes between two servers: over UDP nothing has to be sent again, over TCP nobody is refused; WebSockets bind anew',
-    async () => {
-      const port = await freePort();
-      const sockets = [holdUdp(port), holdTcp(port)];
-      // What has waited may look like a storm on a machine that is busy: whom that puts off is another test's.
-      const ws = { port: await freePort() };
-      const flags = [...configured('policy: {overload-target-ms: 0}'), '--listen', `ws:127.0.0.1:${ws.port}`];
-      const options = { port, sockets, flags, transports: ['udp', 'tcp'], shards: 2, data: temporaryDirectory() };
-      const first = await Aorta.start(options);
-      const browser = await WsSipClient.open(ws);
-      const fromBrowser = { aor: 'browser@example.com', contacts: [`<${browser.contact}>`] };
-      expect((await browser.request(browser.register(fromBrowser))).status).toBe(200);
-      const phone = await clientOf(first);
-      const answers: Promise<Answer>[] = [];
-      const refused: string[] = [];
-      /** Sends a request once, and opens a connection. */
-      const send = () => {
-        const aor = `user${answers.length}@example.com`;
-        const message = phone.register({ aor, contacts: ['<sip:x@127.0.0.1:1>'] });
-        answers.push(phone.answerTo(message, 30_000));
-        phone.send(message);
-        const socket = connect(port, '127.0.0.1').on('error', (error) => refused.push(error.message));
-        socket.on('connect', () => socket.destroy());
-      };
-      phone.socket.setRecvBufferSize(4 << 20); // what has waited is answered all at once
-      const traffic = setInterval(send, 10);
-      await poll('some traffic', 10_000, () => answers.length > 20);
-      first.child.signal('SIGTERM');
-      expect((await first.child.end(20_000)).code).toBe(0);
-      const between = answers.length;
-      await poll('requests that nobody reads', 10_000, () => answers.length > between + 20);
-      const second = await Aorta.start(options);
-      clearInterval(traffic);
-      const statuses = await Promise.all(answers.map(async (answer) => (await answer).status));
-      expect(statuses).toEqual(statuses.map(() => 200));
-      expect(refused).toEqual([]);
-      for (const i of [0, between, between + 10]) expect((await phone.fetch(`user${i}@example.com`)).size).toBe(1);
-      phone.close();
-      await browser.ws.ended;
-      const again = await WsSipClient.open(ws);
-      expect((await again.request(again.register(fromBrowser))).status).toBe(200);
-      again.close();
-      await second.stop();
-      for (const fd of sockets) release(fd);
-    },
-  );
+  it('keep what comes between two servers: over UDP nothing has to be sent again, over TCP nobody is refused; WebSockets bind anew', async () => {
+    const port = await freePort();
+    const sockets = [holdUdp(port), holdTcp(port)];
+    // What has waited may look like a storm on a machine that is busy: whom that puts off is another test's.
+    const ws = { port: await freePort() };
+    const flags = [...configured('policy: {overload-target-ms: 0}'), '--listen', `ws:127.0.0.1:${ws.port}`];
+    const options = { port, sockets, flags, transports: ['udp', 'tcp'], shards: 2, data: temporaryDirectory() };
+    const first = await Aorta.start(options);
+    const browser = await WsSipClient.open(ws);
+    const fromBrowser = { aor: 'browser@example.com', contacts: [`<${browser.contact}>`] };
+    expect((await browser.request(browser.register(fromBrowser))).status).toBe(200);
+    const phone = await clientOf(first);
+    const answers: Promise<Answer>[] = [];
+    const refused: string[] = [];
+    /** Sends a request once, and opens a connection. */
+    const send = () => {
+      const aor = `user${answers.length}@example.com`;
+      const message = phone.register({ aor, contacts: ['<sip:x@127.0.0.1:1>'] });
+      answers.push(phone.answerTo(message, 30_000));
+      phone.send(message);
+      const socket = connect(port, '127.0.0.1').on('error', (error) => refused.push(error.message));
+      socket.on('connect', () => socket.destroy());
+    };
+    phone.socket.setRecvBufferSize(4 << 20); // what has waited is answered all at once
+    const traffic = setInterval(send, 10);
+    await poll('some traffic', 10_000, () => answers.length > 20);
+    first.child.signal('SIGTERM');
+    expect((await first.child.end(20_000)).code).toBe(0);
+    const between = answers.length;
+    await poll('requests that nobody reads', 10_000, () => answers.length > between + 20);
+    const second = await Aorta.start(options);
+    clearInterval(traffic);
+    const statuses = await Promise.all(answers.map(async (answer) => (await answer).status));
+    expect(statuses).toEqual(statuses.map(() => 200));
+    expect(refused).toEqual([]);
+    for (const i of [0, between, between + 10]) expect((await phone.fetch(`user${i}@example.com`)).size).toBe(1);
+    phone.close();
+    await browser.ws.ended;
+    const again = await WsSipClient.open(ws);
+    expect((await again.request(again.register(fromBrowser))).status).toBe(200);
+    again.close();
+    await second.stop();
+    for (const fd of sockets) release(fd);
+  });
 
   it('are refused where no listener is for them', async () => {
     const sockets = [holdUdp(await freePort())];

@@ -10,7 +10,6 @@ import { selfSigned } from '../support/certificate.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import { bindings, header } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
-import { noWebSockets } from '../support/websocket-library.ts';
 import { WsClient } from '../support/ws-client.ts';
 
 const VECTORS = join(import.meta.dirname, '../vectors/rfc4475');
@@ -105,31 +104,28 @@ describe('limits of connections', () => {
 });
 
 describe('silence', () => {
-  (noWebSockets ? it.skip : it)(
-    'ends a connection, TCP, TLS or WebSocket, but not one that keeps itself alive',
-    async () => {
-      const { certFile, keyFile } = selfSigned();
-      const config = join(temporaryDirectory(), 'aorta.yaml');
-      const limits = 'connections: {idle-seconds: 2}\nwebsocket: {idle-seconds: 8}\n';
-      writeFileSync(config, `tls: {cert: ${certFile}, key: ${keyFile}}\n${limits}`);
-      const [tls, ws] = [await freePort(), await freePort()];
-      const flags = ['--config', config, '--listen', `tls:127.0.0.1:${tls}`, '--listen', `ws:127.0.0.1:${ws}`];
-      const server = await Aorta.start({ transports: ['udp', 'tcp'], flags });
-      const overTls = connectTls({ host: '127.0.0.1', port: tls, rejectUnauthorized: false });
-      await new Promise((resolve) => overTls.once('secureConnect', resolve));
-      const silent = [await StreamClient.tcp(server), new StreamClient(overTls, 'TLS')];
-      const browser = await WsClient.open({ port: ws }); // answers no ping
-      const alive = await StreamClient.tcp(server);
-      const pings = setInterval(() => alive.send('\r\n\r\n'), 500);
-      await poll('the silent ones to be closed', 10_000, () => silent.every(({ closed }) => closed));
-      await browser.ended;
-      expect(alive.closed).toBe(false);
-      expect((await alive.request(alive.register())).status).toBe(200);
-      clearInterval(pings);
-      alive.close();
-      await server.stop();
-    },
-  );
+  it('ends a connection, TCP, TLS or WebSocket, but not one that keeps itself alive', async () => {
+    const { certFile, keyFile } = selfSigned();
+    const config = join(temporaryDirectory(), 'aorta.yaml');
+    const limits = 'connections: {idle-seconds: 2}\nwebsocket: {idle-seconds: 8}\n';
+    writeFileSync(config, `tls: {cert: ${certFile}, key: ${keyFile}}\n${limits}`);
+    const [tls, ws] = [await freePort(), await freePort()];
+    const flags = ['--config', config, '--listen', `tls:127.0.0.1:${tls}`, '--listen', `ws:127.0.0.1:${ws}`];
+    const server = await Aorta.start({ transports: ['udp', 'tcp'], flags });
+    const overTls = connectTls({ host: '127.0.0.1', port: tls, rejectUnauthorized: false });
+    await new Promise((resolve) => overTls.once('secureConnect', resolve));
+    const silent = [await StreamClient.tcp(server), new StreamClient(overTls, 'TLS')];
+    const browser = await WsClient.open({ port: ws }); // answers no ping
+    const alive = await StreamClient.tcp(server);
+    const pings = setInterval(() => alive.send('\r\n\r\n'), 500);
+    await poll('the silent ones to be closed', 10_000, () => silent.every(({ closed }) => closed));
+    await browser.ended;
+    expect(alive.closed).toBe(false);
+    expect((await alive.request(alive.register())).status).toBe(200);
+    clearInterval(pings);
+    alive.close();
+    await server.stop();
+  });
 });
 
 describe('streams of rubbish', () => {

@@ -7,7 +7,6 @@ import { selfSigned } from '../support/certificate.ts';
 import { killAll } from '../support/child-process.ts';
 import { bound, challenge, importUsers, logIn, signed } from '../support/login-client.ts';
 import { bindings, contacts, header, SipClient } from '../support/sip-client.ts';
-import { noWebSockets } from '../support/websocket-library.ts';
 import { BINARY, frame, PING, PONG, TEXT, type WsAddress, WsClient } from '../support/ws-client.ts';
 import { WsSipClient } from '../support/ws-sip-client.ts';
 
@@ -36,7 +35,6 @@ let open: Running;
 let locked: Running;
 
 beforeAll(async () => {
-  if (noWebSockets) return;
   [open, locked] = await Promise.all([start(), start('--auth', 'digest')]);
 });
 
@@ -49,7 +47,7 @@ afterAll(async () => {
   removeDirectories();
 });
 
-describe.skipIf(noWebSockets)('REGISTER', () => {
+describe('REGISTER', () => {
   it.each(['ws', 'wss'] as const)('R7118-5.1-01 R7118-5.2-01 R7118-5-03 is served over %s', async (transport) => {
     const client = await WsSipClient.open(open[transport]);
     const aor = `${transport}@example.com`;
@@ -123,7 +121,7 @@ describe.skipIf(noWebSockets)('REGISTER', () => {
   });
 });
 
-describe.skipIf(noWebSockets)('who may', () => {
+describe('who may', () => {
   it('R7118-7-01 without authentication only pages of this machine connect', async () => {
     const status = async (at: WsAddress, origin: string) =>
       (await WsClient.try(at, { headers: [`Origin: ${origin}`] })).status;
@@ -150,7 +148,7 @@ describe.skipIf(noWebSockets)('who may', () => {
   });
 });
 
-describe.skipIf(noWebSockets)('what no browser sends', () => {
+describe('what no browser sends', () => {
   it('garbage, floods and half-open connections leave the others alone', async () => {
     const good = await WsSipClient.open(open.wss);
     const hostile: WsClient[] = [];

@@ -32,6 +32,8 @@ export interface WsHandshake {
   readonly path?: string;
   /** Sec-WebSocket-Protocol; '' leaves it out. */
   readonly protocol?: string;
+  /** Sec-WebSocket-Version; '' leaves it out. */
+  readonly version?: string;
   readonly headers?: readonly string[];
 }
 
@@ -91,7 +93,7 @@ export class WsClient {
     return client;
   }
 
-  async shake({ path = '/', protocol = 'sip', headers = [] }: WsHandshake = {}): Promise<WsReply> {
+  async shake({ path = '/', protocol = 'sip', version = '13', headers = [] }: WsHandshake = {}): Promise<WsReply> {
     const key = randomBytes(16).toString('base64');
     const lines = [
       `GET ${path} HTTP/1.1`,
@@ -99,7 +101,7 @@ export class WsClient {
       'Upgrade: websocket',
       'Connection: Upgrade',
       `Sec-WebSocket-Key: ${key}`,
-      'Sec-WebSocket-Version: 13',
+      ...(version === '' ? [] : [`Sec-WebSocket-Version: ${version}`]),
       ...(protocol === '' ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
       ...headers,
     ];

@@ -2,14 +2,17 @@
 // does what no browser would.
 
 import type { TLSSocket } from 'node:tls';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FlowCounts, Flows } from '../../src/transport/flows.ts';
 import { HalfMessages } from '../../src/transport/half-messages.ts';
 import { createLiveFlowsMemory, LiveFlows } from '../../src/transport/live-flows.ts';
 import type { HalfConnection, StreamListener } from '../../src/transport/stream-listener.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../../src/transport/stream-policy.ts';
-import { openWebSocketListener, type WebSocketOptions } from '../../src/transport/websocket.ts';
+import { uWebSockets } from '../../src/transport/uwebsockets.ts';
+import { openWebSocketListener, type WebSocketOptions } from '../../src/transport/websocket-listener.ts';
+import { openNodeWebSocketListener } from '../../src/transport/websocket-node.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../../src/transport/websocket-policy.ts';
+import { openUwsListener } from '../../src/transport/websocket-uws.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { noWebSockets } from '../support/websocket-library.ts';
@@ -31,12 +34,16 @@ interface Door {
   room: boolean;
 }
 
+const LIBRARIES = noWebSockets ? (['ws'] as const) : (['uWebSockets.js', 'ws'] as const);
+/** Which library serves. */
+let by: (typeof LIBRARIES)[number] = 'ws';
+
 const open: StreamListener[] = [];
 
 /** A listener that sends every message back. */
-function door(
+async function door(
   options: Partial<Omit<WebSocketOptions, 'policy'>> & { policy?: Partial<StreamPolicy>; port?: number } = {},
-): Door {
+): Promise<Door> {
   const policy = { ...DEFAULT_STREAM_POLICY, ...options.policy };
   const numbers = { first: 1, step: 1 << 20, reserve: () => {} };
   const flows = new Flows(new LiveFlows(createLiveFlowsMemory(1000)), numbers, policy);
@@ -49,7 +56,7 @@ function door(
   };
   const transport = options.tls === undefined ? 'ws' : 'wss';
   const made = { ...lists, flows, counts: flows.counts, room: true };
-  const listener = openWebSocketListener({
+  const listenerOptions: WebSocketOptions = {
     address: { transport, host: '127.0.0.1', port: options.port ?? 0 },
     listener: 0,
     flows,
@@ -72,7 +79,12 @@ function door(
       closed: (token) => made.closed.push(token),
       error: (_, error) => made.errors.push(error.message),
     },
-  });
+  };
+  const library = uWebSockets();
+  const listener =
+    by === 'ws' || typeof library === 'string'
+      ? await openNodeWebSocketListener(listenerOptions)
+      : openUwsListener(library, listenerOptions);
   open.push(listener);
   return Object.assign(made, { listener, port: listener.address.port });
 }
@@ -91,20 +103,47 @@ afterEach(() => {
 });
 afterAll(removeDirectories);
 
-describe.skipIf(noWebSockets)('handshake', () => {
+describe.each(LIBRARIES)('handshake by %s', (name) => {
+  beforeEach(() => {
+    by = name;
+  });
+
   it('R7118-4.1-01 answers with the sub-protocol sip, also where it is one of several', async () => {
-    const { status, head } = await WsClient.try(door(), { protocol: 'chat, sip' });
+    const { status, head } = await WsClient.try(await door(), { protocol: 'chat, sip' });
     expect([status, /^sec-websocket-protocol: sip\r$/im.test(head)], head).toEqual([101, true]);
   });
 
   it.each(['', 'chat', 'sips', 'SIP'])('R7118-4.1-01 refuses a client that offers "%s"', async (protocol) => {
-    const at = door();
+    const at = await door();
     expect((await WsClient.try(at, { protocol })).status).toBe(400);
     expect(at.counts.opened).toBe(0);
   });
 
+  it.each([
+    ['chat and then sip', ['chat', 'sip']],
+    ['sip and then chat', ['sip', 'chat']],
+    ['sip in a list in the last of three', ['chat', 'x', 'y, sip']],
+  ])('R7118-4.1-01 takes several rows of sub-protocols as one list: %s', async (_what, rows) => {
+    const headers = rows.map((row) => `Sec-WebSocket-Protocol: ${row}`);
+    const { status, head } = await WsClient.try(await door(), { protocol: '', headers });
+    expect([status, head.match(/^sec-websocket-protocol: .*$/gim)?.map((row) => row.toLowerCase())]).toEqual([
+      101,
+      ['sec-websocket-protocol: sip'],
+    ]);
+  });
+
+  it.each(['8', '12', '14', '130', 'x', ''])(
+    'R7118-4.1-01 answers version "%s" with 426 and the one there is',
+    async (version) => {
+      const at = await door();
+      const { status, head } = await WsClient.try(at, { version });
+      expect([status, /^sec-websocket-version: 13\r$/im.test(head)], head).toEqual([426, true]);
+      expect(at.counts.opened).toBe(0);
+    },
+  );
+
   it('tells who speaks plain HTTP to upgrade', async () => {
-    const at = door();
+    const at = await door();
     const client = await WsClient.dial(at);
     client.raw('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await client.ended;
@@ -115,7 +154,9 @@ describe.skipIf(noWebSockets)('handshake', () => {
   });
 
   it('R7118-7-01 lets pages of the listed origins in and no others, and clients that are no browsers', async () => {
-    const at = door({ webSocket: { ...DEFAULT_WEBSOCKET_POLICY, origins: ['https://phone.example.com', 'loopback'] } });
+    const at = await door({
+      webSocket: { ...DEFAULT_WEBSOCKET_POLICY, origins: ['https://phone.example.com', 'loopback'] },
+    });
     const status = async (origin?: string) =>
       (await WsClient.try(at, { headers: origin === undefined ? [] : [`Origin: ${origin}`] })).status;
     expect(await status()).toBe(101);
@@ -135,7 +176,7 @@ describe.skipIf(noWebSockets)('handshake', () => {
 
   it('R7118-7-01 asks a hook that reads cookies; it may refuse with 401 or another status, and take its time', async () => {
     const seen: string[] = [];
-    const at = door({
+    const at = await door({
       handshake: async ({ cookie, url, address }) => {
         seen.push(`${url} ${address}`);
         await new Promise((resolve) => setImmediate(resolve));
@@ -161,20 +202,24 @@ describe.skipIf(noWebSockets)('handshake', () => {
 
   it('takes the word of a trusted proxy, and of no one else, for the address of the client', async () => {
     const headers = ['X-Forwarded-For: 198.51.100.1, 203.0.113.9'];
-    const proxied = door({ trustsProxy: (address) => address === '127.0.0.1' });
+    const proxied = await door({ trustsProxy: (address) => address === '127.0.0.1' });
     await echo(await WsClient.open(proxied, { headers }));
     await echo(await WsClient.open(proxied, { headers: ['X-Forwarded-For: unknown'] }));
     expect(proxied.addresses).toEqual(['203.0.113.9', '127.0.0.1']);
-    const direct = door();
+    const direct = await door();
     await echo(await WsClient.open(direct, { headers }));
     expect(direct.addresses).toEqual(['127.0.0.1']);
   });
 });
 
-describe.skipIf(noWebSockets)('frames', () => {
+describe.each(LIBRARIES)('frames by %s', (name) => {
+  beforeEach(() => {
+    by = name;
+  });
+
   it('R7118-4.2-01 takes text and binary, and sends what is no UTF-8 as binary', async () => {
     const kinds = [];
-    const other = await WsClient.open(door());
+    const other = await WsClient.open(await door());
     other.text(Buffer.from('grüße'));
     other.binary(Buffer.from('plain'));
     other.binary(Buffer.from([0x52, 0xff, 0xfe]));
@@ -183,7 +228,7 @@ describe.skipIf(noWebSockets)('frames', () => {
   });
 
   it('R7118-5-01 hands over one message per WebSocket message, however it was cut into frames and segments', async () => {
-    const at = door();
+    const at = await door();
     const client = await WsClient.open(at);
     for (const byte of Buffer.concat([
       frame(TEXT, 'OPT', { fin: false }),
@@ -200,7 +245,7 @@ describe.skipIf(noWebSockets)('frames', () => {
   });
 
   it('R7118-6-01 answers CRLF CRLF with CRLF, pings with pongs, and a single CRLF not at all', async () => {
-    const at = door();
+    const at = await door();
     const client = await WsClient.open(at);
     client.text('\r\n');
     client.text('');
@@ -226,7 +271,7 @@ describe.skipIf(noWebSockets)('frames', () => {
     ['text that is no UTF-8', frame(TEXT, Buffer.from([0xff]))],
     ['a continuation of nothing, too long', frame(0, 'x'.repeat(70_000))],
   ])('ends the connection at a frame %s, and no other', async (_, bytes) => {
-    const at = door();
+    const at = await door();
     const other = await WsClient.open(at);
     const client = await WsClient.open(at);
     client.raw(bytes);
@@ -237,7 +282,7 @@ describe.skipIf(noWebSockets)('frames', () => {
   });
 
   it('R7118-5-03 sends nothing to a client that is gone, nor to the next one', async () => {
-    const at = door();
+    const at = await door();
     const client = await WsClient.open(at);
     await echo(client);
     const [token] = at.tokens;
@@ -249,9 +294,13 @@ describe.skipIf(noWebSockets)('frames', () => {
   });
 });
 
-describe.skipIf(noWebSockets)('limits', () => {
+describe.each(LIBRARIES)('limits by %s', (name) => {
+  beforeEach(() => {
+    by = name;
+  });
+
   it('connections of one source, and in all', async () => {
-    const at = door({ policy: { connectionsPerSourceMax: 2 } });
+    const at = await door({ policy: { connectionsPerSourceMax: 2 } });
     const clients = [await WsClient.open(at), await WsClient.open(at)];
     await (await WsClient.dial(at)).ended;
     expect(at.counts).toMatchObject({ open: 2, refusedSource: 1 });
@@ -260,7 +309,7 @@ describe.skipIf(noWebSockets)('limits', () => {
     await WsClient.open(at);
     expect(at.counts).toMatchObject({ open: 2, refusedSource: 1 });
 
-    const full = door({ policy: { connectionsMax: 1 } });
+    const full = await door({ policy: { connectionsMax: 1 } });
     const only = await WsClient.open(full);
     await (await WsClient.dial(full)).ended;
     expect(full.counts).toMatchObject({ open: 1, refusedTotal: 1 });
@@ -268,7 +317,7 @@ describe.skipIf(noWebSockets)('limits', () => {
   });
 
   it('counts connections that never finish their handshake', async () => {
-    const at = door({ policy: { connectionsMax: 2 } });
+    const at = await door({ policy: { connectionsMax: 2 } });
     const slow = [await WsClient.dial(at), await WsClient.dial(at)];
     for (const client of slow) client.raw('GET / HTT');
     await (await WsClient.dial(at)).ended;
@@ -277,7 +326,7 @@ describe.skipIf(noWebSockets)('limits', () => {
   });
 
   it('keeps what a shard has no room for, in order, and no more than a limit of it', async () => {
-    const at = door();
+    const at = await door();
     const client = await WsClient.open(at);
     await echo(client, 'first');
     const [token] = at.tokens;
@@ -300,7 +349,7 @@ describe.skipIf(noWebSockets)('limits', () => {
   });
 
   it('ends the connection of a client that does not read', async () => {
-    const at = door({ policy: { unsentBytesMax: 100_000 } });
+    const at = await door({ policy: { unsentBytesMax: 100_000 } });
     const client = await WsClient.open(at);
     await echo(client);
     client.socket.pause();
@@ -314,7 +363,7 @@ describe.skipIf(noWebSockets)('limits', () => {
   });
 
   it('holds memory against floods of pings from a client that reads no pongs', async () => {
-    const at = door({ policy: { unsentBytesMax: 10_000 } });
+    const at = await door({ policy: { unsentBytesMax: 10_000 } });
     const client = await WsClient.open(at);
     client.socket.pause();
     const pings = Buffer.concat(Array.from({ length: 500 }, () => frame(PING, 'x'.repeat(125))));
@@ -326,12 +375,16 @@ describe.skipIf(noWebSockets)('limits', () => {
   });
 });
 
-describe.skipIf(noWebSockets)('WSS', () => {
+describe.each(LIBRARIES)('WSS by %s', (name) => {
+  beforeEach(() => {
+    by = name;
+  });
+
   const subject = ({ socket }: WsClient) => (socket as TLSSocket).getPeerCertificate().subject.CN;
 
   it('serves TLS, and a renewed certificate without a break for open connections', async () => {
     const tls = { ...selfSigned('first.example.com') };
-    const at = door({ tls });
+    const at = await door({ tls });
     const client = await WsClient.open({ ...at, tls: true });
     const second = selfSigned('second.example.com');
     Object.assign(tls, second);
@@ -347,7 +400,7 @@ describe.skipIf(noWebSockets)('WSS', () => {
 
   it('R3261-26.3.1-03 shows the certificate of the name that is asked for', async () => {
     const domains = { 'b.example.com': selfSigned('b.example.com'), 'c.example.com': selfSigned('c.example.com') };
-    const at = door({ tls: { ...selfSigned('a.example.com'), domains } });
+    const at = await door({ tls: { ...selfSigned('a.example.com'), domains } });
     for (const name of ['b.example.com', 'a.example.com', 'c.example.com', 'unknown.example.com', '']) {
       const client = await WsClient.open({ ...at, tls: true, ...(name && { servername: name }) });
       expect(subject(client), name).toBe(name in domains ? name : 'a.example.com');
@@ -355,13 +408,15 @@ describe.skipIf(noWebSockets)('WSS', () => {
     }
   });
 
-  it('names the file that is no good', () => {
+  it('names the file that is no good', async () => {
     const { certFile } = selfSigned();
-    expect(() => door({ tls: { certFile, keyFile: '/nowhere/key.pem' } })).toThrow('/nowhere/key.pem (no such file)');
+    await expect(door({ tls: { certFile, keyFile: '/nowhere/key.pem' } })).rejects.toThrow(
+      '/nowhere/key.pem (no such file)',
+    );
   });
 
   it('refuses what is no TLS and survives it', async () => {
-    const at = door({ tls: selfSigned() });
+    const at = await door({ tls: selfSigned() });
     const plain = await WsClient.dial(at);
     plain.raw('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await plain.ended;
@@ -369,9 +424,13 @@ describe.skipIf(noWebSockets)('WSS', () => {
   });
 });
 
-describe.skipIf(noWebSockets)('the end', () => {
+describe.each(LIBRARIES)('the end by %s', (name) => {
+  beforeEach(() => {
+    by = name;
+  });
+
   it('tells clients that the server goes away', async () => {
-    const at = door();
+    const at = await door();
     const client = await WsClient.open(at);
     const closing = at.listener.close();
     const last = await client.next();
@@ -380,8 +439,139 @@ describe.skipIf(noWebSockets)('the end', () => {
     expect([at.closed.length, at.counts.open]).toEqual([1, 0]);
   });
 
-  it('a port that is taken is named', () => {
-    const first = door();
-    expect(() => door({ port: first.port })).toThrow(`address in use: ws:127.0.0.1:${first.port}`);
+  it('a port that is taken is named', async () => {
+    const first = await door();
+    await expect(door({ port: first.port })).rejects.toThrow(`address in use: ws:127.0.0.1:${first.port}`);
   });
+});
+
+describe('halves of messages by ws', () => {
+  beforeEach(() => {
+    by = 'ws';
+  });
+
+  const code = async (client: WsClient) => {
+    let last = await client.next();
+    while (last.opcode !== CLOSE) last = await client.next();
+    return last.payload.readUInt16BE(0);
+  };
+
+  it.each([
+    ['a frame that is not masked', frame(TEXT, 'hello', { mask: false }), 1002],
+    ['a frame with reserved bits', frame(TEXT, 'hello', { rsv: 7 }), 1002],
+    ['a frame of an unknown kind', frame(5, 'hello'), 1002],
+    ['a continuation of nothing', frame(0, 'hello'), 1002],
+    ['text that is no UTF-8', frame(TEXT, Buffer.from([0xff])), 1007],
+    ['a message that is too long', frame(TEXT, 'x'.repeat(70_000)), 1009],
+  ])('R7118-4.2-01 %s ends the connection with the code for it', async (_what, bytes, expected) => {
+    const at = await door();
+    const client = await WsClient.open(at);
+    client.raw(bytes);
+    expect(await code(client)).toBe(expected);
+    await eventually(() => at.closed.length).toBe(1);
+    expect(at.messages).toEqual([]);
+  });
+
+  it.each([
+    ['a fragment and no more', [frame(TEXT, 'x'.repeat(1000), { fin: false })]],
+    ['a fragment with pings behind it', [frame(TEXT, 'x', { fin: false }), frame(PING, 'still here')]],
+    ['half a frame', [frame(TEXT, 'x'.repeat(1000)).subarray(0, 500)]],
+    ['one byte', [frame(TEXT, 'x').subarray(0, 1)]],
+    [
+      'a message and half of another in one piece',
+      [frame(TEXT, 'whole'), frame(TEXT, 'x'.repeat(100)).subarray(0, 50)],
+    ],
+  ])('R3261-26.1.5-01 a message that takes too long ends its connection, and no other: %s', async (_what, frames) => {
+    const at = await door({ policy: { messageMs: 1500 } });
+    const other = await WsClient.open(at);
+    const client = await WsClient.open(at);
+    client.raw(Buffer.concat(frames));
+    const betweenFrames = frames.length > 0 && (frames[0][0] & 0x80) === 0;
+    const drip = setInterval(() => betweenFrames && client.raw(frame(PING, 'x')), 300);
+    await client.ended;
+    clearInterval(drip);
+    await eventually(() => at.counts.slow).toBe(1);
+    expect(await echo(other, 'still here')).toBe('still here');
+  });
+
+  it('a message under way for long after others of its connection is as old as itself', async () => {
+    const at = await door({ policy: { messageMs: 1500 } });
+    const client = await WsClient.open(at);
+    const frames = Array.from({ length: 9 }, (_, i) => frame(TEXT, `message ${i}`));
+    for (const [i, bytes] of frames.entries()) {
+      client.raw(Buffer.concat([...(i === 0 ? [] : [frames[i - 1].subarray(4)]), bytes.subarray(0, 4)]));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    expect([client.over, at.counts.slow]).toEqual([false, 0]);
+  });
+
+  it('R3261-26.1.5-01 halves beyond what is kept of them end the oldest first, large or in many small pieces', async () => {
+    for (const [half, most] of [
+      [frame(TEXT, 'x'.repeat(20_000), { fin: false }), 5],
+      [Buffer.concat(Array.from({ length: 150 }, (_, i) => frame(i === 0 ? TEXT : 0, 'x', { fin: false }))), 5],
+    ] as const) {
+      const at = await door({ policy: { incompleteBytesMax: 110_000 } });
+      const clients: WsClient[] = [];
+      for (let i = 0; i < 12; i++) {
+        const client = await WsClient.open(at);
+        client.raw(half);
+        client.raw(frame(PING));
+        await client.next();
+        clients.push(client);
+      }
+      await eventually(() => at.counts.crowded).toBeGreaterThanOrEqual(12 - most);
+      expect(clients[0].over || (await code(clients[0])) === 1013).toBe(true);
+      clients[11].raw(frame(0, 'end'));
+      expect((await clients[11].next()).payload.toString()).toMatch(/end$/);
+      for (const client of clients) client.destroy();
+    }
+  });
+
+  it('silence ends a connection; one that answers pings stays', async () => {
+    const at = await door({ webSocket: { ...DEFAULT_WEBSOCKET_POLICY, idleS: 2 } });
+    const silent = await WsClient.open(at);
+    const alive = await WsClient.open(at);
+    const pongs = setInterval(() => alive.raw(frame(PONG)), 500);
+    expect((await silent.next()).opcode).toBe(PING);
+    await silent.ended;
+    clearInterval(pongs);
+    expect([at.counts.idle, alive.over]).toEqual([1, false]);
+  });
+});
+
+it('where no build of uWebSockets.js loads ws takes over WSS, and the log says so', async () => {
+  const notices: unknown[] = [];
+  const { certFile, keyFile } = selfSigned();
+  const policy = DEFAULT_STREAM_POLICY;
+  const flows = new Flows(
+    new LiveFlows(createLiveFlowsMemory(1000)),
+    { first: 1, step: 1 << 20, reserve: () => {} },
+    policy,
+  );
+  const listener = await openWebSocketListener(
+    {
+      address: { transport: 'wss', host: '127.0.0.1', port: 0 },
+      listener: 3,
+      flows,
+      policy,
+      messageBytesMax: 65_535,
+      webSocket: DEFAULT_WEBSOCKET_POLICY,
+      halves: new HalfMessages<HalfConnection>(1 << 20, (connection) => connection.crowdedOut()),
+      tls: { certFile, keyFile },
+      events: {
+        message: () => true,
+        closed: () => {},
+        error: () => {},
+        notice: (event, fields) => notices.push([event, fields]),
+      },
+    },
+    'no build for this system',
+  );
+  open.push(listener);
+  expect(notices).toEqual([
+    ['WebSockets by the package ws', { listener: 3, reason: 'no build for this system', cost: expect.any(String) }],
+  ]);
+  const client = await WsClient.open({ port: listener.address.port, tls: true });
+  client.raw(frame(PING, 'hello'));
+  expect((await client.next()).opcode).toBe(PONG);
 });

@@ -48,6 +48,7 @@ async function doctor(options: { config?: string; data?: string; json?: boolean 
     directory(data),
     disk(data),
     ...certificates(config),
+    await webLibrary(config),
   ];
   if (options.json) process.stdout.write(`${JSON.stringify(findings)}\n`);
   else process.stdout.write(textTable([['', 'what', ''], ...findings.map((f) => [f.verdict, f.what, f.detail])]));
@@ -103,6 +104,18 @@ function descriptors({ listen, streams }: Config): Finding {
   if (limit >= wanted) return { what, verdict: 'ok', detail: `limit ${limit}` };
   const detail = `limit ${limit}, one for each of up to ${connections} connections: LimitNOFILE=${wanted}, ulimit -n, or a smaller connections.max`;
   return { what, verdict: 'warn', detail };
+}
+
+/** What would serve WSS and lookups by HTTP here, found out by loading it. */
+async function webLibrary({ listen, lookupHttp }: Config): Promise<Finding> {
+  const what = 'uWebSockets.js';
+  const { uWebSockets } = await import('../../transport/uwebsockets.ts');
+  const library = uWebSockets();
+  if (typeof library !== 'string') return { what, verdict: 'ok', detail: 'loads: serves wss, and lookups by HTTP' };
+  const { WS_COST } = await import('../../transport/websocket-listener.ts');
+  const wanted = lookupHttp !== undefined || listen.some(({ transport }) => transport === 'wss');
+  const detail = `${library}. Instead the package ws serves wss (${WS_COST}), and node:http lookups`;
+  return { what, verdict: wanted ? 'warn' : 'ok', detail };
 }
 
 /** Bindings expire by the wall clock. */

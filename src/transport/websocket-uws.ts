@@ -1,111 +1,45 @@
 // SIP over WebSocket (RFC 7118) on uWebSockets.js, on the thread that opens it: handshakes, frames, pings and limits.
 // The only file that knows uWebSockets.js. What messages mean, and which shard gets them, is not decided here.
 
-import { isUtf8 } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
 import { every } from './every.ts';
-import type { Connection } from './flows.ts';
 import { HandshakeCounts } from './handshake-counts.ts';
 import { bindError, formatIp, formatListener } from './ip-address.ts';
 import { type ListenAddress, TRANSPORT_CODE } from './listen-address.ts';
-import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
+import type { StreamListener } from './stream-listener.ts';
 import { RELOAD_CHECK_MS, TlsContexts } from './tls-contexts.ts';
-import type { CertificateFiles, TlsFiles } from './tls-files.ts';
-import { uWebSockets } from './uwebsockets.ts';
+import type { CertificateFiles } from './tls-files.ts';
 import type * as Uws from './uws-api.ts';
+import { WebSocketConnection } from './websocket-connection.ts';
 import {
+  askHook,
+  faultOf,
   forwardedFor,
   type Handshake,
-  type HandshakeHook,
-  offersSip,
-  originAllowed,
+  NO_ROOM,
+  NO_WEBSOCKET,
+  type Refusal,
+  refusalHead,
   SIP_PROTOCOL,
 } from './websocket-handshake.ts';
-import type { WebSocketPolicy } from './websocket-policy.ts';
-
-export interface WebSocketOptions extends StreamListenerOptions {
-  readonly webSocket: WebSocketPolicy;
-  /** For WSS. */
-  readonly tls?: TlsFiles;
-  /** Whether this peer is a proxy whose X-Forwarded-For counts. */
-  trustsProxy?(address: string): boolean;
-  readonly handshake?: HandshakeHook;
-}
+import type { WebSocketOptions } from './websocket-listener.ts';
 
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: not beside another server on the same port. */
 const LISTEN_EXCLUSIVELY = 1;
 const SEND_DROPPED = 2;
-const CLOSE_GOING_AWAY = 1001;
-const CLOSE_OVERLOAD = 1013;
-const HOOK_MS_MAX = 5000;
 /** The library closes what has not finished its handshake after 10 s, give or take its tick of 4 s. */
 const HANDSHAKE_MS_MAX = 14_000;
-/** Bytes that wait per connection while a shard has no room; whoever sends more into that is cut off. */
-const HELD_BYTES_MAX = 256 << 10;
 /** For TLS 1.2, the oldest version the library speaks; TLS 1.3 brings its own. */
 const CIPHERS = 'ECDHE+AESGCM:ECDHE+CHACHA20';
-const CRLF = new Uint8Array([0x0d, 0x0a]);
 
 /** The library copies its properties to the socket's object. */
 interface UserData {
   readonly connection: WebSocketConnection;
 }
 
-/** Opens one listener. Throws an Error whose message names what is missing: library, address, certificate or key. */
-export function openWebSocketListener(options: WebSocketOptions): StreamListener {
-  const library = uWebSockets();
-  if (typeof library === 'string') throw new Error(`ws and wss listeners need uWebSockets.js: ${library}`);
+/** Opens one listener. Throws an Error whose message names what is missing: address, certificate or key. */
+export function openUwsListener(library: Uws.UWebSockets, options: WebSocketOptions): StreamListener {
   return new Listener(library, options);
-}
-
-/** One client, as its flow knows it. */
-class WebSocketConnection implements Connection {
-  token = 0;
-  private readonly options: WebSocketOptions;
-  private socket: Uws.WebSocket<UserData> | null = null;
-  /** Messages that a shard had no room for, oldest first. The library cannot be told to stop reading. */
-  private held: Uint8Array[] = [];
-  private heldBytes = 0;
-
-  constructor(options: WebSocketOptions) {
-    this.options = options;
-  }
-
-  attach(socket: Uws.WebSocket<UserData> | null): void {
-    this.socket = socket;
-    if (socket === null) this.held = [];
-  }
-
-  /** A copy, as text, or as binary where it is no UTF-8 (RFC 7118 §4.2). Who reads too slowly is cut off. */
-  send(bytes: Uint8Array, at: number, end: number): boolean {
-    const message = bytes.subarray(at, end);
-    return this.socket !== null && this.socket.send(message, !isUtf8(message)) !== SEND_DROPPED;
-  }
-
-  receive(message: Uint8Array): void {
-    if (message.length <= 4 && message.every((byte) => byte === 0x0d || byte === 0x0a)) {
-      // RFC 7118 §6, RFC 5626 §5.4: a double CRLF asks for a single one; less is a sign of life and no more.
-      if (message.length === 4) this.socket?.send(CRLF, false);
-      return;
-    }
-    if (this.held.length === 0 && this.options.events.message(this.token, message, 0, message.length)) return;
-    this.heldBytes += message.length;
-    if (this.heldBytes > HELD_BYTES_MAX) this.socket?.end(CLOSE_OVERLOAD, 'too much at once');
-    else this.held.push(message.slice());
-  }
-
-  resume(): void {
-    while (this.held.length > 0) {
-      const [message] = this.held;
-      if (!this.options.events.message(this.token, message, 0, message.length)) return;
-      this.heldBytes -= message.length;
-      this.held.shift();
-    }
-  }
-
-  close(): void {
-    this.socket?.end(CLOSE_GOING_AWAY, 'going away');
-  }
 }
 
 class Listener implements StreamListener {
@@ -186,7 +120,7 @@ class Listener implements StreamListener {
   /** The routes of one server name, or of none. */
   private serve(app: Uws.App): void {
     app.ws<UserData>('/*', this.behaviour());
-    app.any('/*', (response) => refuse(response, 426, 'This is SIP over WebSocket.'));
+    app.any('/*', (response) => refuse(response, NO_WEBSOCKET));
   }
 
   private behaviour(): Uws.WebSocketBehavior<UserData> {
@@ -201,7 +135,10 @@ class Listener implements StreamListener {
       upgrade: (response, request, context) => this.upgrade(response, request, context),
       open: (socket) => {
         const { connection } = socket.getUserData();
-        connection.attach(socket);
+        connection.attach({
+          send: (message, isBinary) => socket.send(message, isBinary) !== SEND_DROPPED,
+          end: (code, reason) => socket.end(code, reason),
+        });
         this.open.add(connection);
       },
       message: (socket, message) => {
@@ -247,22 +184,30 @@ class Listener implements StreamListener {
 
   private upgrade(response: Uws.HttpResponse, request: Uws.HttpRequest, context: Uws.SocketContext): void {
     const { webSocket, handshake: hook } = this.options;
-    if (!offersSip(request.getHeader('sec-websocket-protocol')))
-      return refuse(response, 400, 'The sub-protocol is "sip" (RFC 7118).');
-    if (!originAllowed(webSocket.origins, request.getHeader('origin')))
-      return refuse(response, 403, 'Pages of this origin may not connect.');
+    const fault = faultOf(
+      {
+        version: request.getHeader('sec-websocket-version'),
+        protocols: protocolsOf(request),
+        origin: request.getHeader('origin'),
+      },
+      webSocket.origins,
+    );
+    if (fault !== undefined) return refuse(response, fault);
     const peer = textOf(response.getRemoteAddress());
     const address = this.clientAddress(peer, request);
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
     const accept = () => {
       const connection = this.openFlow(response, address);
-      if (connection === null) return refuse(response, 503, 'Too many connections.');
+      if (connection === null) return refuse(response, NO_ROOM);
       this.handshakes.remove(peer);
       response.upgrade<UserData>({ connection }, key, SIP_PROTOCOL, extensions, context);
     };
-    if (hook === undefined) accept();
-    else askHook(hook, describe(request, address), response, accept);
+    if (hook === undefined) return accept();
+    const giveUp = askHook(hook, describe(request, address), (refusal) =>
+      response.cork(() => (refusal === undefined ? accept() : refuse(response, refusal))),
+    );
+    response.onAborted(giveUp);
   }
 
   private openFlow(response: Uws.HttpResponse, address: string): WebSocketConnection | null {
@@ -292,31 +237,19 @@ function appOptions({ certFile, keyFile }: CertificateFiles): Uws.AppOptions {
   };
 }
 
-/** Lets the hook decide, at once or later, as long as the client waits. */
-function askHook(hook: HandshakeHook, handshake: Handshake, response: Uws.HttpResponse, accept: () => void): void {
-  let waits = true;
-  const settle = (verdict: boolean | number) => {
-    if (!waits) return;
-    waits = false;
-    clearTimeout(timer);
-    response.cork(() => {
-      if (verdict === true) accept();
-      else refuse(response, verdict === false ? 401 : verdict, 'Not let in.');
-    });
-  };
-  const timer = setTimeout(() => settle(503), HOOK_MS_MAX);
-  response.onAborted(() => {
-    waits = false;
-    clearTimeout(timer);
+/** All rows are one list (RFC 6455 §11.3.4); the library gives one row by its name. */
+function protocolsOf(request: Uws.HttpRequest): string {
+  const rows: string[] = [];
+  request.forEach((name, value) => {
+    if (name === 'sec-websocket-protocol') rows.push(value);
   });
-  new Promise<boolean | number>((resolve) => resolve(hook(handshake))).then(settle, () => settle(500));
+  return rows.join(',');
 }
 
-/** @param status of HTTP; one that is no refusal becomes 500 */
-function refuse(response: Uws.HttpResponse, status: number, text: string): void {
-  const code = status >= 400 && status <= 599 ? Math.trunc(status) : 500;
-  response.writeStatus(`${code} ${STATUS_CODES[code] ?? 'Refused'}`).writeHeader('Content-Type', 'text/plain');
-  if (code === 426) response.writeHeader('Upgrade', 'websocket');
+function refuse(response: Uws.HttpResponse, { status, text }: Refusal): void {
+  const { code, headers } = refusalHead(status);
+  response.writeStatus(`${code} ${STATUS_CODES[code] ?? 'Refused'}`);
+  for (const [name, value] of headers) response.writeHeader(name, value);
   response.end(`${text}\n`, true);
 }
 
