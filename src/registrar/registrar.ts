@@ -204,7 +204,7 @@ export class Registrar {
 
   /** The answer to a request that an earlier life of the shard has carried out, or 0 where it is none (repeat.ts). */
   answerRepeat(out: Outbox): number {
-    if (!out.mayRepeat) return GO_ON;
+    if (!out.mayRepeat || out.stateEnd <= out.stateAt) return GO_ON;
     this.bindings.load(out, this.policy.flowGraceS > 0);
     if (isRepeat(out, this.policy, this.bindings)) return this.step8Answer(out);
     out.expired = 0;
