@@ -1,5 +1,5 @@
 // `node .build/bench/admin.js`: what the admin listener costs phones: a dump of all bindings from its first line to its last,
-// and scrapes, while refreshes go on. Needs the load generator regload. Prints a table; figures of one run, to be compared with each other.
+// and scrapes, while refreshes go on. Prints a table; figures of one run, to be compared with each other.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { findGenerator } from '../load/generator.ts';
 import { markdownTable } from '../results.ts';
 
 const { values: options } = parseArgs({
   options: {
-    regload: { type: 'string', default: 'regload' },
+    regload: { type: 'string', default: 'bench/load/regload' },
     aors: { type: 'string', default: '1000000' },
     rate: { type: 'string', default: '8000' },
     /** Instead of a rate: as many as the server takes, this many at a time. */
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
   },
 });
 
+const generator = findGenerator(options.regload, '.build/regload');
 const pace = options.window === undefined ? ['--rate', options.rate] : ['--window', options.window];
 const data = mkdtempSync(join(tmpdir(), 'aorta-bench-admin-'));
 const server = spawn(
@@ -42,15 +44,7 @@ interface LoadReport {
 
 function load(...args: string[]): Promise<LoadReport> {
   return new Promise((resolve, reject) => {
-    const child = spawn(options.regload, [
-      '--port',
-      options.port,
-      '--aors',
-      options.aors,
-      '--json',
-      '--quiet',
-      ...args,
-    ]);
+    const child = spawn(generator, ['--port', options.port, '--aors', options.aors, '--json', '--quiet', ...args]);
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (piece) => {
       text += piece;

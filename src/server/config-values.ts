@@ -51,7 +51,10 @@ export function hint(got: unknown, words: readonly string[]): string {
   return near === undefined ? '' : `, did you mean "${near}"?`;
 }
 
-export const text = z.string({ error: (issue) => expected('a text', issue.input) }).min(1, { error: 'is empty' });
+export const text = z
+  .string({ error: (issue) => expected('a text', issue.input) })
+  .min(1, { error: 'is empty' })
+  .refine((value) => !value.includes('\0'), { error: 'has a NUL in it' });
 
 /** A text that `read` reads, which throws a RangeError where it makes no sense. */
 export const parsed = <T>(read: (text: string) => T) =>
@@ -87,7 +90,7 @@ const SHOWN_CHARS = 100;
 
 export function expected(what: string, got: unknown): string {
   if (got === null || got === undefined) return `expected ${what}, got nothing`;
-  const plain = typeof got === 'bigint' || typeof got === 'function' || typeof got === 'symbol' ? undefined : json(got);
+  const plain = ['object', 'string', 'boolean'].includes(typeof got) ? json(got) : undefined;
   const shown = plain ?? inspect(got, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
   return `expected ${what}, got ${shown.length > SHOWN_CHARS ? `${shown.slice(0, SHOWN_CHARS)}…` : shown}`;
 }

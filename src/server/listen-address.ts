@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { formatListener, parseIp } from '../transport/ip-address.ts';
 import { LISTEN_TRANSPORTS, type ListenAddress } from '../transport/listen-address.ts';
+import { nearest } from './nearest.ts';
 
 const SHAPE = /^([a-z]+):(\[[^\]]*\]|[^:[\]]*):([0-9]{1,5})$/i;
 
@@ -14,8 +15,13 @@ export function parseListenAddress(text: string): ListenAddress {
   }
   const [, transport, hostPart, portPart] = parts;
   const scheme = LISTEN_TRANSPORTS.find((name) => name === transport.toLowerCase());
-  if (scheme === undefined)
-    throw new RangeError(`unknown transport "${transport}", expected ${LISTEN_TRANSPORTS.join(', ')} (got "${text}")`);
+  if (scheme === undefined) {
+    const near = nearest(transport, LISTEN_TRANSPORTS);
+    const meant = near === undefined ? '' : `, did you mean "${near}"?`;
+    throw new RangeError(
+      `unknown transport "${transport}", expected ${LISTEN_TRANSPORTS.join(', ')} (got "${text}")${meant}`,
+    );
+  }
   const bracketed = hostPart.startsWith('[');
   const host = bracketed ? hostPart.slice(1, -1) : hostPart;
   if (isIP(host) !== (bracketed ? 6 : 4) || host.includes('%')) {

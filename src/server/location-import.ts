@@ -24,6 +24,9 @@ export interface ImportedBinding {
   readonly source: MessageSource;
   /** `alice@example.com` */
   readonly aor: string;
+  readonly contact: string;
+  readonly callId: string;
+  readonly cseq: number;
 }
 
 /** A row that is sound and is left out by rule. */
@@ -44,7 +47,12 @@ export function bindingOf(row: TableRow, sequence: number, context: ImportContex
   if (typeof seconds !== 'number') return seconds;
   const source = sourceOf(fields, contact);
   if (typeof source === 'string' || 'rule' in source) return source;
-  return { aor, source, message: registerOf(fields, aor, contact, seconds, sequence, source) };
+  const given = fields.get('callid') ?? '';
+  const callId = TOKEN.test(given) ? given : `import-${sequence}`;
+  const number = Number(fields.get('cseq') ?? 1);
+  const cseq = Number.isInteger(number) && number >= 0 && number < 2 ** 31 ? number : 1;
+  const message = registerOf(fields, { aor, contact, seconds, sequence, source, callId, cseq });
+  return { aor, contact, source, callId, cseq, message };
 }
 
 function aorOf(fields: ReadonlyMap<string, string>, defaultDomain: string | undefined): string | { reason: string } {
@@ -101,14 +109,13 @@ function sourceOf(fields: ReadonlyMap<string, string>, contact: string): Message
   return { address: isIP(address) === 0 ? '127.0.0.1' : address, port: Number(host?.[2] ?? 5060) };
 }
 
-function registerOf(
-  fields: ReadonlyMap<string, string>,
-  aor: string,
-  contact: string,
-  seconds: number,
-  sequence: number,
-  source: MessageSource,
-): string {
+interface Asked extends Omit<ImportedBinding, 'message'> {
+  readonly seconds: number;
+  readonly sequence: number;
+}
+
+function registerOf(fields: ReadonlyMap<string, string>, asked: Asked): string {
+  const { aor, contact, seconds, sequence, source, callId, cseq } = asked;
   const q = Number(fields.get('q'));
   const instance = fields.get('instance') ?? fields.get('sip_instance');
   const regId = Number(fields.get('reg_id') ?? 0);
@@ -118,8 +125,6 @@ function registerOf(
     instance === undefined ? '' : `;+sip.instance="${instance.replace(/^"|"$/g, '')}"`,
     instance !== undefined && regId > 0 ? `;reg-id=${regId}` : '',
   ];
-  const callId = fields.get('callid') ?? '';
-  const cseq = Number(fields.get('cseq') ?? 1);
   const agent = fields.get('user_agent');
   const path = fields.get('path');
   const host = source.address.includes(':') ? `[${source.address}]` : source.address;
@@ -129,8 +134,8 @@ function registerOf(
     'Max-Forwards: 70',
     `From: <sip:${aor}>;tag=import`,
     `To: <sip:${aor}>`,
-    `Call-ID: ${TOKEN.test(callId) ? callId : `import-${sequence}`}`,
-    `CSeq: ${Number.isInteger(cseq) && cseq >= 0 && cseq < 2 ** 31 ? cseq : 1} REGISTER`,
+    `Call-ID: ${callId}`,
+    `CSeq: ${cseq} REGISTER`,
     `Contact: <${contact}>${params.join('')}`,
     ...(path === undefined ? [] : [`Path: ${oneLine(path)}`]),
     'Supported: path, outbound, gruu',

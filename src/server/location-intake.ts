@@ -23,6 +23,8 @@ const HEAD_BYTES = 4096;
 /** Longer than any registrar grants; what is left is copied as it is. */
 const EXPIRES_MAX_S = 4_000_000;
 
+const THERE: LeftOut = { rule: 'there already, from this request or a later one' };
+
 /** Notes a row that is not taken: a fault of its own, or left out by rule. */
 type Skip = (line: number, why: string | LeftOut) => void;
 
@@ -107,6 +109,7 @@ async function run(
       const binding = bindingOf(row, ++sequence, context);
       if (typeof binding === 'string' || 'rule' in binding) skip(row.line, binding);
       else if (intake === undefined) take(binding);
+      else if (intake.has(binding)) skip(row.line, THERE);
       else await intake.take(sequence, row.line, binding);
       if (sequence % 1000 === 0) progress(bytes, report.imported);
     }
@@ -168,11 +171,23 @@ class Intake {
     });
     const intake = new Intake(options.data, served, registrar, (line, binding, status) => {
       if (status.startsWith('200')) imported(binding);
-      else if (status.startsWith('500 Stale')) skip(line, { rule: 'there already, from this request or a later one' });
+      else if (status.startsWith('500 Stale')) skip(line, THERE);
       else skip(line, `the registrar answers ${status}`);
     });
     await registrar.start();
     return intake;
+  }
+
+  /** Whether the same request, or a later one of its dialog, has made a binding already. */
+  has({ aor, contact, callId, cseq }: ImportedBinding): boolean {
+    try {
+      const { contacts, fallbacks } = this.registrar.lookup(aor);
+      return [...contacts, ...fallbacks].some(
+        (one) => one.uri === contact && one.callId === callId && one.cseq >= cseq,
+      );
+    } catch {
+      return false; // no address-of-record: the registrar will say what is wrong with it
+    }
   }
 
   async take(sequence: number, line: number, binding: ImportedBinding): Promise<void> {

@@ -115,7 +115,7 @@ function ofOneThread(config: Config, options: RegistrarOptions): Fault[] {
 /** As the configuration's source. Keys that are spelt as in the file are problems. */
 function sourceOf(options: RegistrarOptions, problems: string[]): ConfigSource {
   const rest = Object.fromEntries(
-    Object.entries(options).filter(([key, value]) => !(key in programSchema) && value !== undefined),
+    Object.entries(options).filter(([key, value]) => !Object.hasOwn(programSchema, key) && value !== undefined),
   );
   const { listen } = rest;
   if (Array.isArray(listen)) rest.listen = listen.map(addressText);

@@ -22,7 +22,8 @@ export function bareSchema(schema: unknown): unknown {
 /** What a schema has at a key, or at any key of a record. */
 export function schemaBelow(schema: unknown, key: PropertyKey): unknown {
   const bare = bareSchema(schema);
-  if (bare instanceof z.ZodObject) return (bare.shape as Shape)[String(key)];
+  if (bare instanceof z.ZodObject)
+    return Object.hasOwn(bare.shape, key) ? (bare.shape as Shape)[String(key)] : undefined;
   if (bare instanceof z.ZodRecord) return bare.def.valueType;
   if (bare instanceof z.ZodArray) return bare.element;
   return undefined;
@@ -34,7 +35,7 @@ export function suggestKey(schema: z.ZodType, path: readonly PropertyKey[], key:
   const here = own && nearest(key, Object.keys(own));
   if (here !== undefined) return `, did you mean "${spell(here)}"?`;
   const others = [...sections(schema)].filter(([, shape]) => shape !== own);
-  const exact = others.find(([, shape]) => key in shape);
+  const exact = others.find(([, shape]) => Object.hasOwn(shape, key));
   if (exact !== undefined) return exact[0] === '' ? ', it stands at the top level' : `, it stands under "${exact[0]}"`;
   for (const [section, shape] of others) {
     const near = nearest(key, Object.keys(shape), ELSEWHERE_EDITS);

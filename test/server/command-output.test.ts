@@ -114,4 +114,13 @@ describe('a reader that goes away', () => {
         stderr: '',
       });
   });
+
+  it('is told where the output cannot be written at all', async () => {
+    const full = await sh('node "$1" completion bash > /dev/full', CLI);
+    expect(full).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^aorta: the output cannot be written: ENOSPC.*\n$/),
+    });
+  });
 });

@@ -38,8 +38,9 @@ export function later<A extends unknown[]>(
  */
 export function endWithReader(): void {
   const quietly = (then: () => void) => (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    then();
+    if (error.code === 'EPIPE') return then();
+    process.stderr.write(`aorta: the output cannot be written: ${error.message}\n`);
+    process.exit(EXIT_FAILED);
   };
   process.stdout.on(
     'error',
