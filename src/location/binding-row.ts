@@ -33,7 +33,8 @@ export function expiresAtOf(words: Uint32Array, at: number): number {
   return (words[at + 1] >>> GRANTED_BITS) * 4294967296 + words[at];
 }
 
-function grantedOf(words: Uint32Array, at: number): number {
+/** Seconds, of the two words at `at`; 0 where the row is not plain. */
+export function grantedOf(words: Uint32Array, at: number): number {
   return words[at + 1] & GRANTED_MAX_S;
 }
 

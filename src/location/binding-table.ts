@@ -5,6 +5,7 @@ import {
   addressOf,
   bindingsOf,
   expiresAtOf,
+  grantedOf,
   ROW_EXPIRES,
   ROW_IDENTITY,
   ROW_KEPT_WORDS,
@@ -12,6 +13,7 @@ import {
   ROW_LINKS,
   ROW_PLACE,
   ROW_WORDS,
+  setExpires,
   setPlace,
 } from './binding-row.ts';
 import { KeyIndex, SUB_TABLES, type SubTable } from './key-index.ts';
@@ -261,17 +263,34 @@ export class BindingTable {
     return this.chunks[this.chunks.length - 1]?.subarray(0, words);
   }
 
-  /** After replay: counts, frees what is free and links what lives. @cold */
-  settle(): void {
+  /**
+   * After replay, and after a clock was set back: counts, frees what is free and links what lives.
+   * @param now epoch ms, to which no plain row has more left than it was granted; 0: not known @cold
+   */
+  settle(now = 0): void {
     this.bindings = 0;
     this.free = 0;
     this.wheel.clear();
     for (let row = this.rows - 1; row >= 0; row--) {
       const bindings = this.bindingsOf(row);
       this.bindings += bindings;
-      if (bindings > 0) this.wheel.add(row);
-      else this.giveBack(row);
+      if (bindings > 0) {
+        if (now > 0) this.shorten(row, now);
+        this.wheel.add(row);
+      } else this.giveBack(row);
     }
+  }
+
+  /** A binding that a clock that was ahead has given too late an end gets what it was granted. */
+  private shorten(row: number, now: number): void {
+    const chunk = chunkOf(this.chunks, row);
+    const at = wordOf(row) + ROW_EXPIRES;
+    const granted = grantedOf(chunk, at);
+    if (granted === 0 || expiresAtOf(chunk, at) <= now + granted * 1000) return;
+    const tag = chunk[at - ROW_EXPIRES + ROW_KEY + 2];
+    this.begin(tag);
+    setExpires(chunk, at, now + granted * 1000, granted);
+    this.end(tag);
   }
 
   /** Makes sure that rows below `count` exist. */

@@ -53,6 +53,9 @@ export interface LocationStore {
   /** Writes as a commit does, without a change: throws where a commit would. @param now epoch ms */
   prove(now: number): void;
 
+  /** The clock was set back: from `now` (epoch ms) on the only binding of an AOR has no more left than it was granted. */
+  shorten(now: number): void;
+
   /**
    * Names AORs whose first binding has run out by `now` (epoch ms), looking at no more than `budget`. An AOR that the next
    * commit neither removes nor gives a later expiry is named again a second later.

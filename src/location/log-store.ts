@@ -61,9 +61,15 @@ export class LogStore implements LocationStore, RowVisitor {
    * @param log taken over: closed with the store, or where this throws
    * @param readCheckpoint looks for a checkpoint of that log
    * @param progress is told how many bytes have been read, and of how many
+   * @param now as `shorten`'s; 0: not known
    * @throws what the disk says, when the log cannot be read
    */
-  constructor(log: Log, readCheckpoint: ReadCheckpoint, progress: (done: number, total: number) => void = () => {}) {
+  constructor(
+    log: Log,
+    readCheckpoint: ReadCheckpoint,
+    progress: (done: number, total: number) => void = () => {},
+    now = 0,
+  ) {
     this.log = log;
     try {
       const table = new BindingTable();
@@ -79,7 +85,7 @@ export class LogStore implements LocationStore, RowVisitor {
       this.lastSum = this.replayed.lastSum;
       this.marks.checkpointed = end?.last ?? NO_CHECKPOINT;
       this.mark();
-      this.table.settle();
+      this.table.settle(now);
       for (const row of this.cleaner.open()) this.table.remove(row); // their generation is gone: the phones are to register anew
       this.quarantined = this.replayed.damaged.length;
     } catch (error) {
@@ -138,6 +144,10 @@ export class LogStore implements LocationStore, RowVisitor {
       this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / log.generationBytes) });
     this.mark();
     for (let i = 0; i < cleaner.badCount; i++) this.examine(cleaner.bad[i]);
+  }
+
+  shorten(now: number): void {
+    this.table.settle(now);
   }
 
   prove(now: number): void {

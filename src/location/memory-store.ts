@@ -72,6 +72,15 @@ export class MemoryStore implements LocationStore {
 
   prove(): void {}
 
+  shorten(now: number): void {
+    for (const entry of this.records.values()) {
+      const { row } = entry;
+      if (row.grantedS === 0 || row.expiresAt <= now + row.grantedS * SECOND) continue;
+      row.expiresAt = now + row.grantedS * SECOND;
+      entry.due = tickAfter(row.expiresAt);
+    }
+  }
+
   expire(now: number, budget: number, visitor: DueVisitor): void {
     let left = budget;
     for (const [name, entry] of this.records) {

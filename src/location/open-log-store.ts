@@ -9,12 +9,14 @@ import { LogStore } from './log-store.ts';
 /**
  * @param directory of the shard; made where it is missing
  * @param progress is told how many bytes have been read, and of how many
+ * @param now epoch ms, to which a binding has no more left than it was granted; 0: not known
  * @throws Error naming the log, when it cannot be opened
  */
 export function openLogStore(
   directory: string,
   durability: Durability,
   progress?: (done: number, total: number) => void,
+  now = 0,
 ): LogStore {
-  return new LogStore(new LmdbLog(directory, durability), checkpointIn(checkpointFiles(directory)), progress);
+  return new LogStore(new LmdbLog(directory, durability), checkpointIn(checkpointFiles(directory)), progress, now);
 }

@@ -33,7 +33,7 @@ const CHUNK_BYTES = 1 << 20;
 /** A checkpoint or a dropped generation in between: the next look is at a quieter moment. */
 const TRIES = 100;
 /** Files of the top that are of this run of the server, or nobody's. */
-const OF_THIS_RUN = /^(lock|.*\.lock|.*\.url|.*\.new|.*\.damaged|admin-url|admin-token)$/;
+const OF_THIS_RUN = /^(lock|clock(\.copy)?|.*\.lock|.*\.url|.*\.new|.*\.damaged|admin-url|admin-token)$/;
 
 /** What keeps a backup or a restore from being made; the message says what to do. */
 export class BackupError extends Error {

@@ -5,12 +5,14 @@ import { randomBytes } from 'node:crypto';
 import type { ShardAuth } from '../shard/admission.ts';
 import { createAorReader } from '../shard/aor-key.ts';
 import type { BindingListener } from '../shard/binding-events.ts';
+import type { ProcessClock } from '../shard/process-clock.ts';
 import { changeStatic, type StaticContent } from '../shard/static-file.ts';
 import { StaticTable } from '../shard/static-table.ts';
 import { UserTable } from '../shard/user-table.ts';
 import { unsavedNumbers } from '../transport/flow-tokens.ts';
 import type { ListenAddress } from '../transport/listen-address.ts';
 import { shardDirectories } from './binding-folders.ts';
+import { ClockKeeper } from './clock-keeper.ts';
 import type { Config } from './config.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { openFlowNumbers } from './flow-numbers.ts';
@@ -168,11 +170,12 @@ async function startInline(
   beforeServing: (subscribe: Subscribe) => void,
 ): Promise<Running> {
   const directory = inMemory ? undefined : openDataDirectory(config.data, { shards: 1 });
+  const keeper = new ClockKeeper({ directory: directory?.path, log });
   let auth: Awaited<ReturnType<typeof inlineAuth>> | undefined;
   try {
     if (directory !== undefined) settleFiles(directory, log);
     if (directory?.move !== undefined) await moveBindings(directory.move, directory.secret, log, () => {});
-    if (directory && config.auth.mode !== 'none') auth = await inlineAuth(config, directory, log);
+    if (directory && config.auth.mode !== 'none') auth = await inlineAuth(config, directory, keeper.clock, log);
     if (directory) writeServed(directory.path, config.policy.domains);
     const numbers = directory === undefined ? unsavedNumbers() : openFlowNumbers(directory.path, log);
     const flows = new ProgramFlows(numbers, config.streams.connectionsMax);
@@ -181,6 +184,7 @@ async function startInline(
     let content: StaticContent = { bindings: {}, aliases: {} };
     const statics = new StaticTable({ data: directory?.path ?? null, aor: createAorReader(secret), failed });
     const inline = new InlineRegistrar({
+      clock: keeper.clock,
       policy: config.policy,
       secret,
       ...(directory && {
@@ -197,7 +201,7 @@ async function startInline(
     const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
     return {
       listen: [],
-      lookup: (aor, preferences) => lookups.lookup(aor, Date.now(), readCallerPreferences(preferences)),
+      lookup: (aor, preferences) => lookups.lookup(aor, keeper.clock.now(), readCallerPreferences(preferences)),
       subscribe: (listener) => inline.events.subscribe(listener),
       handle: (bytes, source) => {
         needFlow(source, (flow) => flows.isAlive(flow));
@@ -220,19 +224,21 @@ async function startInline(
       stop: async () => {
         inline.close();
         await auth?.close();
+        keeper.close();
         directory?.close();
       },
     };
   } catch (error) {
     await auth?.close();
+    keeper.close();
     directory?.close();
     throw error;
   }
 }
 
 /** Users of the data directory, and of no service: nothing here waits. */
-async function inlineAuth(config: Config, directory: DataDirectory, log: Log) {
-  const users = await openUsers(directory.path, config.auth, log);
+async function inlineAuth(config: Config, directory: DataDirectory, clock: ProcessClock, log: Log) {
+  const users = await openUsers(directory.path, config.auth, log, () => clock.now());
   const realms = config.policy.domains;
   const table = new UserTable({ data: directory.path, realms });
   const shard: ShardAuth = {

@@ -76,6 +76,7 @@ export class HttpProvider {
   private readonly options: HttpProviderOptions;
   private readonly store: UserStore;
   private readonly log: Log;
+  private readonly now: () => number;
   private readonly breaker: CircuitBreaker;
   /** By user, from the question to its answer. */
   private readonly pending = new Map<string, Promise<AskResult>>();
@@ -85,7 +86,9 @@ export class HttpProvider {
   private active = 0;
   private sweeping: Promise<void> | undefined;
 
-  constructor(options: HttpProviderOptions, store: UserStore, log: Log) {
+  /** @param now the time that shards compare with what is learnt, epoch ms */
+  constructor(options: HttpProviderOptions, store: UserStore, log: Log, now: () => number = Date.now) {
+    this.now = now;
     this.options = options;
     this.store = store;
     this.log = log;
@@ -94,7 +97,7 @@ export class HttpProvider {
 
   /** Clears what earlier processes left behind and keeps clearing what has expired. */
   async start(): Promise<void> {
-    await this.store.forget((user) => user.none || user.usableUntil < Date.now());
+    await this.store.forget((user) => user.none || user.usableUntil < this.now());
     this.sweeping = this.sweep();
   }
 
@@ -128,11 +131,11 @@ export class HttpProvider {
 
   private async answer(user: UserName): Promise<AskResult> {
     const known = this.store.learnt(user);
-    if (known !== undefined && known.freshUntil >= Date.now()) return known.none ? 'none' : 'found';
+    if (known !== undefined && known.freshUntil >= this.now()) return known.none ? 'none' : 'found';
     if (this.pending.size > this.options.queueMax + this.options.concurrency) return this.stale(user);
     await this.turn();
     try {
-      if (this.closing.signal.aborted || !this.breaker.admits(Date.now())) return await this.stale(user);
+      if (this.closing.signal.aborted || !this.breaker.admits(this.now())) return await this.stale(user);
       const found = await this.fetchUser(user);
       if (this.breaker.succeeded()) this.log('info', 'the user service answers again');
       Atomics.store(this.state, 0, PROVIDER_UP);
@@ -160,7 +163,7 @@ export class HttpProvider {
   private failed(error: unknown): void {
     if (this.closing.signal.aborted) return;
     const { openMs } = this.options;
-    const now = Date.now();
+    const now = this.now();
     if (this.breaker.failedAt(now)) {
       this.log('warn', 'the user service fails and is left alone for a while', { reason: reasonOf(error), ms: openMs });
     }
@@ -173,7 +176,7 @@ export class HttpProvider {
   /** The service cannot be asked: an old answer goes on for a little. */
   private async stale(user: UserName): Promise<AskResult> {
     const known = this.store.learnt(user);
-    const now = Date.now();
+    const now = this.now();
     if (known === undefined || known.usableUntil < now) return 'unavailable';
     if (known.freshUntil < now) {
       await this.store.learn({ ...known, freshUntil: Math.min(known.usableUntil, now + STALE_RETRY_MS) });
@@ -183,7 +186,7 @@ export class HttpProvider {
 
   private async learn(user: UserName, found: FoundUser | null): Promise<AskResult> {
     const { ttlS, negativeTtlS, staleS } = this.options;
-    const freshUntil = Date.now() + 1000 * (found === null ? negativeTtlS : ttlS);
+    const freshUntil = this.now() + 1000 * (found === null ? negativeTtlS : ttlS);
     const usableUntil = freshUntil + (found === null ? 0 : 1000 * staleS);
     const { ha1s, aors } = found ?? { ha1s: [], aors: [] };
     try {
@@ -238,7 +241,7 @@ export class HttpProvider {
     while (!signal.aborted) {
       await delay(SWEEP_MS, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
-      const now = Date.now();
+      const now = this.now();
       await this.store
         .forget((user) => user.usableUntil < now)
         .catch((error: unknown) => {

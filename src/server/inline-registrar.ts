@@ -16,6 +16,7 @@ import { BindingEvents } from '../shard/binding-events.ts';
 import { COUNTER_NAMES } from '../shard/counters.ts';
 import { createEventMemory, EventWriter } from '../shard/event-ring.ts';
 import type { GateOptions } from '../shard/gate.ts';
+import type { ProcessClock } from '../shard/process-clock.ts';
 import { Shard } from '../shard/shard.ts';
 import type { ShardLog } from '../shard/shard-options.ts';
 import type { StaticTable } from '../shard/static-table.ts';
@@ -30,6 +31,8 @@ export interface InlineOptions {
   readonly policy: Policy;
   /** 32 bytes. */
   readonly secret: Uint8Array;
+  /** The time that bindings live by. */
+  readonly clock: ProcessClock;
   /** Absent: in memory. */
   readonly disk?: { readonly directory: string; readonly durability: 'durable' | 'process' };
   readonly auth?: ShardAuth;
@@ -60,7 +63,7 @@ export class InlineRegistrar {
       this.store = store;
       this.reader = store.reader();
     } else {
-      const store = openLogStore(disk.directory, disk.durability);
+      const store = openLogStore(disk.directory, disk.durability, undefined, options.clock.now());
       const news: TableNews[] = [];
       const parts = store.share((item) => news.push(item));
       this.store = store;
@@ -75,6 +78,7 @@ export class InlineRegistrar {
       index: 0,
       shards: 1,
       store: this.store,
+      clock: options.clock,
       policy: options.policy,
       secret: options.secret,
       counters: this.counters,
@@ -98,7 +102,7 @@ export class InlineRegistrar {
     slab.set(bytes, slotStart(slot));
     writePeer(this.shard.peers, slot, source, 0);
     this.filled++;
-    this.shard.receive(slot, bytes.length, Date.now());
+    this.shard.receive(slot, bytes.length, this.options.clock.now());
     if (this.filled === SLOT_COUNT) this.commit();
     else this.turn ??= setImmediate(() => this.commit());
   }
@@ -108,7 +112,7 @@ export class InlineRegistrar {
     if (this.closed) return;
     const at = slotStart(this.filled);
     for (let i = 0; i < 4; i++) slab[at + i] = flow >>> (8 * i);
-    this.shard.flowsEnded(this.filled, 4, Date.now());
+    this.shard.flowsEnded(this.filled, 4, this.options.clock.now());
     this.turn ??= setImmediate(() => this.commit());
   }
 
@@ -128,7 +132,7 @@ export class InlineRegistrar {
     clearImmediate(this.turn);
     this.turn = undefined;
     this.filled = FIRST_SLOT;
-    const now = Date.now();
+    const now = this.options.clock.now();
     const began = performance.now();
     this.shard.expire(now);
     this.shard.commit(now);
@@ -144,7 +148,7 @@ export class InlineRegistrar {
   /** The next look at timers, when nothing comes before it. */
   private plan(): void {
     clearTimeout(this.timer);
-    const due = this.shard.msToNextTick(Date.now());
+    const due = this.shard.msToNextTick(this.options.clock.now());
     if (due < 0 || this.closed) return;
     this.timer = setTimeout(() => this.commit(), Math.min(due, SLEEP_MS_MAX));
     this.timer.unref();

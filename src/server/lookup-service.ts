@@ -4,6 +4,7 @@ import type { CallerPreferences } from '../registrar/caller-preferences.ts';
 import type { Policy } from '../registrar/policy.ts';
 import { createAorReader } from '../shard/aor-key.ts';
 import type { Pool } from '../shard/pool.ts';
+import type { ProcessClock } from '../shard/process-clock.ts';
 import { StaticTable } from '../shard/static-table.ts';
 import type { Config } from './config.ts';
 import type { DataDirectory } from './data-directory.ts';
@@ -28,6 +29,7 @@ export interface LookupCounts {
 export class LookupService {
   readonly counts: LookupCounts = { found: 0, nobody: 0, refused: 0 };
   private readonly lookups: LocationLookup;
+  private readonly clock: ProcessClock;
   private readonly doors: LookupHttp[] = [];
 
   /** Where lookups are answered by HTTP, with real ports. */
@@ -51,6 +53,7 @@ export class LookupService {
   }
 
   private constructor(pool: Pool, { path, secret }: DataDirectory, { policy }: Config) {
+    this.clock = pool.clock;
     const statics = new StaticTable({ data: path, aor: createAorReader(secret), failed: () => {} }); // the shards log it
     this.lookups = new LocationLookup({ readers: pool.openReaders(), secret, policy, flows: pool.flows, statics });
   }
@@ -60,12 +63,12 @@ export class LookupService {
   }
 
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {
-    return this.lookups.lookup(aor, Date.now(), readCallerPreferences(preferences));
+    return this.lookups.lookup(aor, this.clock.now(), readCallerPreferences(preferences));
   }
 
   /** For HTTP: counted. */
   private find(aor: string, preferences: CallerPreferences | undefined): Lookup | NoLookup {
-    const found = this.lookups.lookup(aor, Date.now(), preferences);
+    const found = this.lookups.lookup(aor, this.clock.now(), preferences);
     if (typeof found === 'string') this.counts.refused++;
     else if (found.contacts.length > 0) this.counts.found++;
     else this.counts.nobody++;

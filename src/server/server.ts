@@ -16,6 +16,7 @@ import type { HandshakeHook } from '../transport/websocket-handshake.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
 import { shardDirectories } from './binding-folders.ts';
+import { ClockKeeper } from './clock-keeper.ts';
 import type { Config } from './config.ts';
 import { demandSound } from './config-faults.ts';
 import { ConfigError } from './config-problem.ts';
@@ -160,6 +161,7 @@ class RunningServer implements Server, AdminTarget {
   private removedUsers: RemovedUsers | undefined;
   private pool: Pool | undefined;
   private lookups: LookupService | undefined;
+  private keeper: ClockKeeper | undefined;
   private messageWatch: MessageWatch | undefined;
   private reloading: Promise<unknown> = Promise.resolve();
   private stopped: Promise<void> | undefined;
@@ -184,13 +186,17 @@ class RunningServer implements Server, AdminTarget {
     const { send, webSocketHandshake } = hooks;
     this.admin = await this.openAdmin();
     settleFiles(directory, log);
+    this.keeper = new ClockKeeper({ directory: directory.path, log });
+    const { memory, clock } = this.keeper;
     if (directory.move !== undefined) await moveBindings(directory.move, directory.secret, log, progress);
     const { bindings } = directory;
     for (const { folder, files } of setAside(directory.path, shardDirectories(bindings.path, bindings.shards)))
       log('warn', 'damaged bindings were set aside', { folder, files });
-    if (config.auth.mode !== 'none') this.userStore = await openUsers(directory.path, config.auth, log);
+    if (config.auth.mode !== 'none')
+      this.userStore = await openUsers(directory.path, config.auth, log, () => clock.now());
     this.pool = await startPool({
       ...poolOptions(config, directory, log),
+      clock: memory,
       opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore, log) }),
@@ -361,6 +367,7 @@ class RunningServer implements Server, AdminTarget {
       this.messageWatch?.close();
       await this.userStore?.close();
       await this.admin?.close();
+      this.keeper?.close();
     } finally {
       this.directory.close();
     }

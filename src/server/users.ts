@@ -21,10 +21,10 @@ export interface Users {
   close(): Promise<void>;
 }
 
-/** Opens the user store, which the shards' tables need to be there, and starts the provider. Throws an Error naming it. */
-export async function openUsers(data: string, auth: AuthConfig, log: Log): Promise<Users> {
+/** Opens the user store, which the shards' tables need to be there, and starts the provider. Throws an Error naming it. @param now epoch ms, as shards have it */
+export async function openUsers(data: string, auth: AuthConfig, log: Log, now: () => number): Promise<Users> {
   const store = UserStore.open(data);
-  const provider = auth.provider === undefined ? undefined : new HttpProvider(auth.provider, store, log);
+  const provider = auth.provider === undefined ? undefined : new HttpProvider(auth.provider, store, log, now);
   await provider?.start();
   warnOfLackingHa1s(store, auth, log);
   return {

@@ -9,9 +9,15 @@ export type StoreOptions =
   | { readonly kind: 'log'; readonly directory: string; readonly durability: 'durable' | 'process' };
 
 /**
+ * @param now epoch ms: no binding has more left than it was granted
  * @param progress is told how many bytes have been read, and of how many
  * @throws Error naming the file, where it cannot be opened
  */
-export function openStore(options: StoreOptions, progress: (done: number, total: number) => void): LocationStore {
-  return options.kind === 'memory' ? new MemoryStore() : openLogStore(options.directory, options.durability, progress);
+export function openStore(
+  options: StoreOptions,
+  now: number,
+  progress: (done: number, total: number) => void,
+): LocationStore {
+  if (options.kind === 'memory') return new MemoryStore();
+  return openLogStore(options.directory, options.durability, progress, now);
 }

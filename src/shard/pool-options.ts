@@ -1,5 +1,6 @@
 // What a pool of shards is started with. What it does with it is pool.ts.
 
+import { join } from 'node:path';
 import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { Peers } from '../registrar/peers.ts';
 import type { Policy } from '../registrar/policy.ts';
@@ -11,6 +12,7 @@ import type { StreamPolicy } from '../transport/stream-policy.ts';
 import type { TlsFiles } from '../transport/tls-files.ts';
 import type { BindingListener } from './binding-events.ts';
 import type { GateOptions } from './gate.ts';
+import type { StoreOptions } from './open-store.ts';
 import type { ShardLog } from './shard-options.ts';
 import type { WebSocketOptions } from './stream-end.ts';
 
@@ -42,6 +44,8 @@ export interface PoolOptions {
   readonly policy: Policy;
   /** 32 bytes, one per data directory. */
   readonly secret: Uint8Array;
+  /** Memory of a ProcessClock; without it time begins where the machine's clock stands. */
+  readonly clock?: SharedArrayBuffer;
   readonly log: ShardLog;
   /** Where clients authenticate. */
   readonly auth?: PoolAuth;
@@ -68,4 +72,11 @@ export interface PoolAuth {
   readonly providerState?: Int32Array;
   /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. */
   ask(user: string, realm: string): Promise<'found' | 'none' | 'unavailable'>;
+}
+
+/** Where a shard keeps its bindings. */
+export function storeOptions({ dataDir, durability }: PoolOptions, shard: number): StoreOptions {
+  return dataDir === undefined
+    ? { kind: 'memory' }
+    : { kind: 'log', directory: join(dataDir, `shard-${shard}`), durability };
 }

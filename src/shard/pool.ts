@@ -2,7 +2,6 @@
 // starts again what dies, and takes all down in order. Decides nothing about messages.
 
 import { randomInt } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
@@ -21,10 +20,10 @@ import { CHECKPOINT_BYTES, Checkpoints } from './checkpoints.ts';
 import { COUNTER } from './counters.ts';
 import { type PastChange, readHistory } from './history-reader.ts';
 import { MainEnd } from './main-end.ts';
-import type { StoreOptions } from './open-store.ts';
 import type { OrderSource } from './order-end.ts';
 import { ownerOf } from './owner.ts';
-import type { PoolOptions } from './pool-options.ts';
+import { type PoolOptions, storeOptions } from './pool-options.ts';
+import { ProcessClock, startClock } from './process-clock.ts';
 import type { ProgramEnd } from './program-end.ts';
 import { Readers } from './readers.ts';
 import { Reconfiguration } from './reconfiguration.ts';
@@ -46,6 +45,8 @@ const RESTART_MS_MAX = 5000;
 const RESTART_FORGOTTEN_MS = 60_000;
 
 export interface Pool {
+  /** The time that bindings live by. */
+  readonly clock: ProcessClock;
   readonly udp: 'native' | 'dgram';
   readonly listeners: readonly ListenAddress[];
   /** The multicast group that was joined, with its real port. */
@@ -116,6 +117,7 @@ class RunningPool implements Pool {
   multicast: MulticastAddress | undefined;
   restarts = 0;
   private readonly options: PoolOptions;
+  readonly clock: ProcessClock;
   private readonly parts: SharedParts;
   readonly tap: TapEnd;
   readonly events: BindingEvents;
@@ -135,6 +137,7 @@ class RunningPool implements Pool {
   constructor(options: PoolOptions, parts: SharedParts) {
     this.options = options;
     this.parts = parts;
+    this.clock = options.clock === undefined ? startClock() : new ProcessClock(options.clock);
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
     this.main = new MainEnd(
@@ -256,7 +259,7 @@ class RunningPool implements Pool {
   }
 
   talkers(max: number): TopTalkers {
-    return readTalkers(this.parts.talkers, max, Date.now());
+    return readTalkers(this.parts.talkers, max, this.clock.now());
   }
 
   crash(shard: number): void {
@@ -391,6 +394,7 @@ class RunningPool implements Pool {
       store: storeOptions(options, shard),
       policy: rules.current.policy,
       secret: options.secret,
+      clock: this.clock.memory,
       counters: parts.counters[shard],
       measures: parts.measures[shard],
       bells: parts.bellMemories,
@@ -424,11 +428,6 @@ function settingsOf({ policy, auth, gate }: PoolOptions): ShardSettings {
     ...(auth && { auth: { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains } }),
     ...(gate && { gate }),
   };
-}
-
-function storeOptions(options: PoolOptions, shard: number): StoreOptions {
-  if (options.dataDir === undefined) return { kind: 'memory' };
-  return { kind: 'log', directory: join(options.dataDir, `shard-${shard}`), durability: options.durability };
 }
 
 function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {

@@ -6,6 +6,7 @@ import { type Peers, TRANSPORT_TCP } from '../registrar/peers.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/slab.ts';
 import type { TcpEnd } from '../transport/linux-tcp.ts';
 import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux-udp.ts';
+import { monotonicMs } from '../transport/monotonic.ts';
 import { Backlog } from './backlog.ts';
 import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from './bell.ts';
 import { COUNTER } from './counters.ts';
@@ -39,6 +40,8 @@ export interface Pipeline {
 
 export interface LoopParts {
   readonly shard: Pipeline;
+  /** The time that bindings live by. */
+  readonly clock: { now(): number };
   readonly counters: Float64Array;
   readonly measures: Measures;
   readonly bell: Bell;
@@ -78,14 +81,14 @@ export class ShardLoop {
 
   /** Runs until told to stop; throws only where the shard cannot go on. */
   run(): void {
-    const { bell, counters, shard } = this.parts;
+    const { bell, clock, counters, shard } = this.parts;
     for (;;) {
       counters[COUNTER.loops]++;
       const order = bell.order;
       if (order === ORDER_CRASH) this.crash();
       if (order === ORDER_CONFIGURE) this.configure();
       const filled = this.fill(order !== ORDER_STOP && order !== ORDER_DRAIN);
-      const now = Date.now();
+      const now = clock.now();
       if (filled > 0) this.batch(filled, now);
       else if (order === ORDER_STOP) return;
       else {
@@ -156,7 +159,7 @@ export class ShardLoop {
         const length = rings[r].pop(slab, slotStart(filled), shard.peers, filled);
         if (length < 0) break;
         if (rings[r].kind === RING_FLOWS_ENDED) {
-          shard.flowsEnded(filled, length, Date.now());
+          shard.flowsEnded(filled, length, this.parts.clock.now());
           if (tcp !== null) tcp.forget(filled, length);
           continue;
         }
@@ -186,7 +189,7 @@ export class ShardLoop {
   private fillFromConnections(from: number, sockets: boolean): number {
     const { tcp, forwarding } = this.parts;
     if (tcp === null) return from;
-    const filled = from + tcp.receive(from, Date.now(), sockets);
+    const filled = from + tcp.receive(from, monotonicMs(), sockets);
     forwarding.ringBells();
     return filled;
   }

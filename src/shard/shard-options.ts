@@ -8,6 +8,7 @@ import type { ShardAuth } from './admission.ts';
 import type { EventSink } from './event-ring.ts';
 import type { GateOptions } from './gate.ts';
 import type { Measures } from './measures.ts';
+import type { ProcessClock } from './process-clock.ts';
 import type { Ring } from './ring.ts';
 import type { StaticTable } from './static-table.ts';
 import type { Talkers } from './talkers.ts';
@@ -26,6 +27,8 @@ export interface ShardOptions {
   readonly index: number;
   readonly shards: number;
   readonly store: LocationStore;
+  /** Whether its time can be trusted; without it, it can. */
+  readonly clock?: Pick<ProcessClock, 'holds' | 'turns'>;
   readonly policy: Policy;
   /** 32 bytes, one per data directory: keys of the hashes. */
   readonly secret: Uint8Array;

@@ -27,6 +27,7 @@ import { Forwarding } from './forwarding.ts';
 import type { GateOptions } from './gate.ts';
 import { Measures } from './measures.ts';
 import { openStore, type StoreOptions } from './open-store.ts';
+import { ProcessClock } from './process-clock.ts';
 import type { SharedTable } from './readers.ts';
 import { rehearse } from './rehearsal.ts';
 import { RING_ACCEPTED, RING_FLOW_NEWS, Ring } from './ring.ts';
@@ -61,6 +62,8 @@ export interface ShardTask {
   readonly store: StoreOptions;
   readonly policy: Policy;
   readonly secret: Uint8Array;
+  /** Of a ProcessClock. */
+  readonly clock: SharedArrayBuffer;
   /** The shard's own row of counters. */
   readonly counters: SharedArrayBuffer;
   readonly measures: SharedArrayBuffer;
@@ -136,16 +139,17 @@ type Tell = (news: ShardNews, transfer?: readonly TransferListItem[]) => void;
 export function runShardThread(task: ShardTask, createPipeline: (options: ShardOptions) => Pipeline): void {
   const tell = (news: ShardNews, transfer: readonly TransferListItem[] = []) => task.port.postMessage(news, transfer);
   const counters = new Float64Array(task.counters);
+  const clock = new ProcessClock(task.clock);
   let store: LocationStore | undefined;
   let users: UserTable | undefined;
   try {
-    store = openStore(task.store, (done, total) => {
+    store = openStore(task.store, clock.now(), (done, total) => {
       counters[COUNTER.opened] = done;
       counters[COUNTER.to_open] = total;
     });
     if (task.changes && store instanceof LogStore) store.changes = tellChanges(task.changes);
     users = task.auth && openUsers(task.auth);
-    const loop = assemble(task, store, createPipeline, tell, users);
+    const loop = assemble(task, store, clock, createPipeline, tell, users);
     try {
       loop.run();
     } finally {
@@ -279,6 +283,7 @@ function openTcp(
 function assemble(
   task: ShardTask,
   store: LocationStore,
+  clock: ProcessClock,
   createPipeline: (options: ShardOptions) => Pipeline,
   tell: Tell,
   users: UserTable | undefined,
@@ -298,6 +303,7 @@ function assemble(
     index: task.index,
     shards: task.shards,
     store,
+    clock,
     policy: task.policy,
     secret: task.secret,
     counters,
@@ -315,7 +321,6 @@ function assemble(
   };
   const shard = createPipeline(options);
   const lengths = new Int32Array(SLOT_COUNT);
-  const bell = bells[task.index];
   const waiter = calls
     ? new UdpWait(calls, task.bellFds[task.index], task.sockets, task.epoll)
     : new FlagWait(task.bells[task.index]);
@@ -325,24 +330,23 @@ function assemble(
     sockets: task.sockets.length,
   };
   const tcp = calls && openTcp(task, calls, forwarding, shard, lengths, counters);
-  const rings = task.incoming.map((memory) => new Ring(memory));
   warmUp();
   if (task.store.kind === 'log') rehearse(`${task.store.directory}.rehearsal`, options, createPipeline);
   shard.open();
   tellOpen(task, store, tell);
-  const configure = () => takeSettings(task.port, shard, tell);
   return new ShardLoop({
     shard,
+    clock,
     counters,
     measures,
-    bell,
+    bell: bells[task.index],
     waiter,
-    rings,
+    rings: task.incoming.map((memory) => new Ring(memory)),
     forwarding,
     udp,
     tcp,
     lengths,
-    configure,
+    configure: () => takeSettings(task.port, shard, tell),
     drained: () => tell({ type: 'drained' }),
   });
 }

@@ -126,6 +126,7 @@ export class Shard {
     const { history } = options;
     this.history = history ? new History(history, policy.historyRefreshes, this.out, this.state.key) : null;
     this.sweeper.history = this.history;
+    this.sweeper.clock = options.clock ?? null;
     this.out.peers = this.peers;
     this.out.liveFlows = flows;
     this.out.warns = policy.warning;

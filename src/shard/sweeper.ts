@@ -13,6 +13,7 @@ import type { BatchTally } from './batch-tally.ts';
 import type { FlowSweeper } from './flow-sweeper.ts';
 import type { History } from './history.ts';
 import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
+import type { ShardOptions } from './shard-options.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 48;
@@ -32,6 +33,9 @@ export class Sweeper implements DueVisitor {
   changes: ChangeSink | null = null;
   /** Where they are kept. */
   history: History | null = null;
+  /** Whether the time can be trusted; null: always. */
+  clock: NonNullable<ShardOptions['clock']> | null = null;
+  private turns = 0;
   private sweptAt = 0;
 
   constructor(
@@ -53,7 +57,8 @@ export class Sweeper implements DueVisitor {
   /** Bindings that have run out or lost their connection join the batch's writes; the rest at the next call. */
   sweep(now: number): void {
     this.out.now = now;
-    if (this.pauseMs(now) === 0) {
+    if (this.clock !== null && this.clock.turns !== this.turns) this.turnBack(this.clock.turns, now);
+    if (this.pauseMs(now) === 0 && !this.holds) {
       this.sweptAt = now;
       this.store.expire(now, AORS_PER_BATCH, this);
     }
@@ -62,7 +67,7 @@ export class Sweeper implements DueVisitor {
 
   /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
-    const expiry = this.store.msToNextExpiry(now) || this.pauseMs(now);
+    const expiry = this.holds ? -1 : this.store.msToNextExpiry(now) || this.pauseMs(now);
     return this.flows === null ? expiry : sooner(expiry, this.flows.msToNext(now));
   }
 
@@ -90,6 +95,16 @@ export class Sweeper implements DueVisitor {
     if (this.changes !== null) this.report(this.changes);
     if (this.history !== null) this.report(this.history);
     this.swept(before - after, expiresAt);
+  }
+
+  private get holds(): boolean {
+    return this.clock?.holds === true;
+  }
+
+  /** @cold */
+  private turnBack(turns: number, now: number): void {
+    this.turns = turns;
+    this.store.shorten(now);
   }
 
   private pauseMs(now: number): number {

@@ -7,6 +7,7 @@ import { createFlowRows, type FlowRows } from './flow-rows.ts';
 import { type FlowNumbers, FlowTokens } from './flow-tokens.ts';
 import { parseIp } from './ip-address.ts';
 import type { LiveFlows } from './live-flows.ts';
+import { monotonicMs } from './monotonic.ts';
 import type { StreamPolicy } from './stream-policy.ts';
 
 /** What the table needs of a connection. */
@@ -201,7 +202,7 @@ export class Flows {
   private beginRow(row: number, fd: number): void {
     const { rows } = this;
     rows.fd[row] = fd;
-    rows.heardAt[row] = Math.floor(Date.now() / 1000);
+    rows.heardAt[row] = Math.floor(monotonicMs() / 1000);
     rows.messageSince[row] = 0;
     Atomics.store(rows.unanswered, row, 0);
   }

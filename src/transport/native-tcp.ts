@@ -10,6 +10,7 @@ import * as abi from './linux-abi.ts';
 import { armListener, watchConnection } from './linux-tcp.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { TRANSPORT_CODE } from './listen-address.ts';
+import { monotonicMs } from './monotonic.ts';
 import { boundPort, nameBytes, setOption, sockaddr } from './native-udp.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
 
@@ -76,7 +77,7 @@ export class NativeTcpListener implements StreamListener {
     this.arm(abi.EPOLL_CTL_ADD);
     this.sweeper = every(
       SWEEP_MS,
-      () => this.sweep(Math.floor(Date.now() / 1000)),
+      () => this.sweep(Math.floor(monotonicMs() / 1000)),
       (error) => options.events.error(options.listener, error),
     );
   }
@@ -138,7 +139,7 @@ export class NativeTcpListener implements StreamListener {
 
   /** Reads no more; what was asked is still answered. */
   finish(connection: NativeConnection): void {
-    connection.endsAt = Date.now() + ANSWERS_MS;
+    connection.endsAt = monotonicMs() + ANSWERS_MS;
     this.ending.add(connection);
     this.look();
   }
@@ -204,7 +205,7 @@ export class NativeTcpListener implements StreamListener {
       calls.epoll_ctl(this.epollOf(token), abi.EPOLL_CTL_DEL, fd, this.event.address);
       calls.shutdown(fd, connection.lingers ? abi.SHUT_WR : abi.SHUT_RDWR);
     } else if (connection.lingers) calls.shutdown(fd, abi.SHUT_WR);
-    const until = connection.lingers ? Date.now() + LINGER_MS : 0;
+    const until = connection.lingers ? monotonicMs() + LINGER_MS : 0;
     this.farewells.push({ fd, until, beats: this.native.beats() });
     events.closed(token);
     this.look();
@@ -216,7 +217,7 @@ export class NativeTcpListener implements StreamListener {
 
   private lookAfter(): void {
     this.farewell = undefined;
-    const now = Date.now();
+    const now = monotonicMs();
     for (const connection of this.ending)
       if (now >= connection.endsAt || this.unanswered(connection) <= 0) this.end(connection);
     const beats = this.native.beats();

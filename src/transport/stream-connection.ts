@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { FRAME_MESSAGE, FRAME_MORE, FRAME_NO_LENGTH, FRAME_PING, FRAME_TOO_LARGE, Framer } from '../sip/framing.ts';
 import type { Connection } from './flows.ts';
+import { monotonicMs } from './monotonic.ts';
 import type { HalfConnection, StreamListenerOptions } from './stream-listener.ts';
 
 const PONG = Buffer.from('\r\n');
@@ -32,7 +33,7 @@ export class StreamConnection implements Connection, HalfConnection {
   token = 0;
   halfBytes = 0;
   /** When bytes last came, and when the first of the message under way did, 0 without one; epoch ms. */
-  heardAt = Date.now();
+  heardAt = monotonicMs();
   messageSince = 0;
   private readonly options: ConnectionOptions;
   /** The socket that was accepted; once a TLS handshake is over, the one inside. */
@@ -103,7 +104,7 @@ export class StreamConnection implements Connection, HalfConnection {
   /** Bytes have come. */
   receive(chunk: Buffer): void {
     if (this.ending) return this.drain(chunk.length);
-    this.heardAt = Date.now();
+    this.heardAt = monotonicMs();
     this.handed = false;
     if (this.pending === null) {
       const rest = this.frames(chunk, 0, chunk.length);
@@ -179,7 +180,7 @@ export class StreamConnection implements Connection, HalfConnection {
     if (this.ending) return;
     const { halves } = this.options;
     if (!this.framer.inMessage) this.messageSince = 0;
-    else if (this.handed || this.messageSince === 0) this.messageSince = Date.now();
+    else if (this.handed || this.messageSince === 0) this.messageSince = monotonicMs();
     if (!this.framer.inMessage || this.pending === null) return halves.ended(this);
     halves.keeps(this, this.pending.length, this.handed);
     halves.trim();

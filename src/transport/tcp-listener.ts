@@ -5,6 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { every } from './every.ts';
 import { bindError, formatListener } from './ip-address.ts';
 import { TRANSPORT_CODE } from './listen-address.ts';
+import { monotonicMs } from './monotonic.ts';
 import { Paced } from './paced.ts';
 import { type ConnectionOptions, StreamConnection } from './stream-connection.ts';
 import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
@@ -45,7 +46,7 @@ export class TcpListener implements StreamListener {
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
     this.sweeper = every(
       SWEEP_MS,
-      () => this.sweep(Date.now()),
+      () => this.sweep(monotonicMs()),
       (error) => options.events.error(options.listener, error),
     );
   }

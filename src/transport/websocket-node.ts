@@ -9,6 +9,7 @@ import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { every } from './every.ts';
 import { bindError, formatListener } from './ip-address.ts';
 import { type ListenAddress, TRANSPORT_CODE } from './listen-address.ts';
+import { monotonicMs } from './monotonic.ts';
 import type { HalfConnection, StreamListener } from './stream-listener.ts';
 import { RELOAD_CHECK_MS, TlsContexts } from './tls-contexts.ts';
 import { CLOSE_OVERLOAD, WebSocketConnection } from './websocket-connection.ts';
@@ -55,7 +56,7 @@ export async function openNodeWebSocketListener(options: WebSocketOptions): Prom
 
 class NodeConnection extends WebSocketConnection implements HalfConnection {
   halfBytes = 0;
-  heardAt = Date.now();
+  heardAt = monotonicMs();
   messageSince = 0;
   /** When it was asked for a sign of life; 0 where it has given one since. */
   private pingedAt = 0;
@@ -125,7 +126,7 @@ class NodeConnection extends WebSocketConnection implements HalfConnection {
   /** Bytes have come, and ws has done with them what it could. */
   private heard(): void {
     const { halves } = this.options;
-    const now = Date.now();
+    const now = monotonicMs();
     this.heardAt = now;
     this.pingedAt = 0;
     const anew = this.handed;
@@ -196,7 +197,7 @@ class NodeListener implements StreamListener {
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
     const failed = (error: Error) => events.error(listener, error);
     this.timers = [
-      every(SWEEP_MS, () => this.sweep(Date.now(), webSocket.idleS * 1000), failed),
+      every(SWEEP_MS, () => this.sweep(monotonicMs(), webSocket.idleS * 1000), failed),
       every(RELOAD_CHECK_MS, () => this.contexts?.stale && this.reload(), failed),
     ];
   }

@@ -60,6 +60,10 @@ export class FlakyStore implements LocationStore {
     this.inner.commit(writes, now);
   }
 
+  shorten(now: number): void {
+    this.inner.shorten(now);
+  }
+
   prove(): void {
     if (this.fails()) throw new Error('disk full');
   }

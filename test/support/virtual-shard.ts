@@ -10,6 +10,7 @@ import type { EventSink } from '../../src/shard/event-ring.ts';
 import type { GateOptions } from '../../src/shard/gate.ts';
 import { Measures } from '../../src/shard/measures.ts';
 import { Shard } from '../../src/shard/shard.ts';
+import type { ShardOptions } from '../../src/shard/shard-options.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
 
 export interface Source {
@@ -38,6 +39,7 @@ export interface VirtualShardOptions {
   readonly index?: number;
   readonly shards?: number;
   readonly now?: number;
+  readonly clock?: ShardOptions['clock'];
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
   readonly flows?: FlowLiveness;
@@ -79,6 +81,7 @@ export class VirtualShard {
         return true;
       },
       log: (_level, event) => this.log.push(event),
+      ...(options.clock && { clock: options.clock }),
       ...(options.auth && { auth: options.auth }),
       ...(options.gate && { gate: options.gate }),
       ...(options.flows && { flows: options.flows }),

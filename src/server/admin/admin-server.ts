@@ -146,8 +146,13 @@ class RunningAdmin implements AdminServer {
   }
 
   private openLocations(): Locations {
-    this.locations ??= new Locations(this.pool().openReaders(), this.target.secret, this.pool().flows, (ms) =>
-      this.load.rest(ms),
+    const { clock, flows } = this.pool();
+    this.locations ??= new Locations(
+      this.pool().openReaders(),
+      this.target.secret,
+      () => clock.now(),
+      flows,
+      (ms) => this.load.rest(ms),
     );
     return this.locations;
   }

@@ -43,21 +43,25 @@ export class Locations {
   private readonly readers: readonly LocationReader[];
   private readonly flows: FlowLiveness | null;
   private readonly named: (aor: string) => NamedAor | undefined;
+  private readonly now: () => number;
   private readonly rest: (tookMs: number) => Promise<unknown>;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
 
   /**
    * @param readers by shard
    * @param secret the data directory's
+   * @param now the time that bindings live by, epoch ms
    * @param flows which connections stand; null: not known
    * @param rest lets others have the processor after a slice that took so many milliseconds
    */
   constructor(
     readers: readonly LocationReader[],
     secret: Uint8Array,
+    now: () => number,
     flows: FlowLiveness | null = null,
     rest: (tookMs: number) => Promise<unknown> = () => turn(),
   ) {
+    this.now = now;
     this.flows = flows;
     this.rest = rest;
     this.readers = readers;
@@ -89,7 +93,7 @@ export class Locations {
     const { record } = this;
     const length = readRecord(reader, new Uint8Array(key.buffer), record);
     const contacts =
-      length > 0 && length <= record.length ? liveBindings(record.subarray(0, length), Date.now(), this.flows) : [];
+      length > 0 && length <= record.length ? liveBindings(record.subarray(0, length), this.now(), this.flows) : [];
     return { aor: text, contacts };
   }
 
@@ -119,7 +123,7 @@ export class Locations {
 
   /** Reads `max` AORs at most; gives the place to go on from, undefined behind the last. */
   private slice({ shard, after }: Place, max: number, filter: Filter, into: AorBindings[]): Place | undefined {
-    const now = Date.now();
+    const now = this.now();
     const next = this.readers[shard].scan(after, max, (_key, record) => {
       const aor = aorOf(record);
       if (!fits(aor, filter)) return;

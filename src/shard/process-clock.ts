@@ -1,0 +1,70 @@
+// The time that bindings live by, epoch milliseconds, the same in every thread: an anchor in shared memory plus what has passed by the
+// monotonic clock since. Somebody who sets the machine's clock moves nothing here; server/clock-keeper moves the anchor.
+// @hot
+
+import { monotonicMs } from '../transport/monotonic.ts';
+
+const ANCHOR = 0;
+/** By the monotonic clock; 0: not at all. */
+const HELD_UNTIL = 1;
+const TURNS = 2;
+const WORDS = 3;
+
+export function createClockMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(8 * WORDS);
+}
+
+export class ProcessClock {
+  readonly memory: SharedArrayBuffer;
+  private readonly words: Float64Array;
+  private readonly monotonic: () => number;
+
+  constructor(memory: SharedArrayBuffer, monotonic: () => number = monotonicMs) {
+    this.memory = memory;
+    this.words = new Float64Array(memory);
+    this.monotonic = monotonic;
+  }
+
+  now(): number {
+    return Math.floor(this.words[ANCHOR] + this.monotonic());
+  }
+
+  /** Bindings that have run out are not removed for now: the clock may be wrong. */
+  get holds(): boolean {
+    const until = this.words[HELD_UNTIL];
+    return until > 0 && this.monotonic() < until;
+  }
+
+  /** Raised when the time was set back: what was granted before may end later than it should. */
+  get turns(): number {
+    return this.words[TURNS];
+  }
+
+  /** @cold */
+  set(now: number): void {
+    this.words[ANCHOR] = now - this.monotonic();
+  }
+
+  /** @cold */
+  move(byMs: number): void {
+    this.words[ANCHOR] += byMs;
+  }
+
+  /** @cold */
+  turnBack(now: number): void {
+    this.set(now);
+    this.words[TURNS]++;
+  }
+
+  /** @param ms 0: no more @cold */
+  hold(ms: number): void {
+    this.words[HELD_UNTIL] = ms === 0 ? 0 : this.monotonic() + ms;
+  }
+}
+
+/** For who has no data directory: the machine's time at the start, and what has passed since. @cold */
+export function startClock(): ProcessClock {
+  const clock = new ProcessClock(createClockMemory());
+  clock.set(Date.now());
+  return clock;
+}
