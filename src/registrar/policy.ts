@@ -7,6 +7,11 @@ import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
 export interface Policy {
   /** Served domains in lower case; "*" serves every domain. */
   readonly domains: readonly string[];
+  /**
+   * Hosts by which a Request-URI names the server itself, in lower case: addresses it listens on, names of its own. What it is asked for
+   * there is for the domain of To.
+   */
+  readonly serverNames: readonly string[];
   /** Seconds granted when the request names none (RFC 3261 §10.3 step 7). */
   readonly defaultExpiresS: number;
   /** Shorter intervals below one hour draw 423 (§10.3 step 7). */
@@ -77,6 +82,7 @@ export interface Policy {
 
 export const DEFAULT_POLICY: Policy = {
   domains: ['localhost', '127.0.0.1'],
+  serverNames: [],
   defaultExpiresS: 3600,
   minExpiresS: 60,
   maxExpiresS: 7200,

@@ -5,8 +5,7 @@
 
 import { writeDate } from '../sip/date.ts';
 import { CONTACTS_MAX } from '../sip/limits.ts';
-import { sameText } from '../sip/scanner.ts';
-import { slab, table } from '../sip/slab.ts';
+import { table } from '../sip/slab.ts';
 import {
   ABSENT,
   ADDRESS_AT,
@@ -28,10 +27,7 @@ import {
   T_CONTACTS,
   T_CSEQ,
   T_EXPIRES,
-  T_REQUEST_URI,
   T_TO,
-  URI_HOST_AT,
-  URI_HOST_END,
   URI_SCHEME,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
@@ -88,6 +84,7 @@ import {
 import { isRepeat } from './repeat.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { endResponse, refuse, startResponse } from './response.ts';
+import { ServedHosts } from './served-hosts.ts';
 import { admitSips } from './sips-rules.ts';
 import { admitSpellings } from './spelling-rules.ts';
 import { WorkingBindings } from './working-bindings.ts';
@@ -105,7 +102,7 @@ const CRLF = ascii('\r\n');
 
 export class Registrar {
   private readonly policy: Policy;
-  private readonly anyDomain: boolean;
+  private readonly hosts: ServedHosts;
   private readonly gruus: Gruus | null;
   private readonly home: HomeHeaders;
   private readonly quick: QuickRefresh;
@@ -119,7 +116,7 @@ export class Registrar {
     this.gruus = policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
     this.home = new HomeHeaders(policy);
     this.quick = new QuickRefresh(policy, this.gruus, this.home);
-    this.anyDomain = policy.domains.includes('*');
+    this.hosts = new ServedHosts(policy);
   }
 
   /**
@@ -218,14 +215,14 @@ export class Registrar {
     return this.step8Answer(out);
   }
 
-  /** The AOR is To's, and must be one of the Request-URI's domain. */
+  /** The AOR is To's, and must be one of the Request-URI's domain; where that names the server itself, of any domain served. */
   private step5AddressOfRecord(out: Outbox): number {
     const scheme = table[T_TO + URI_SCHEME];
     if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
       return refuse(out, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
     if (out.aorLength < 0 || out.aorLength > this.policy.aorBytesMax)
       return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
-    if (!this.anyDomain && !toIsOfRequestDomain()) return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+    if (!this.hosts.haveTo()) return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
     return GO_ON;
   }
 
@@ -394,17 +391,6 @@ function takeNonce(out: Outbox, binding: PlainBinding): void {
   if (out.authenticated) out.highestNc = known > out.nc ? known : out.nc;
   binding.nonceId = out.authenticated ? id : 0;
   binding.highestNc = out.authenticated ? out.highestNc : 0;
-}
-
-function toIsOfRequestDomain(): boolean {
-  return sameText(
-    slab,
-    table[T_TO + URI_HOST_AT],
-    table[T_TO + URI_HOST_END],
-    slab,
-    table[T_REQUEST_URI + URI_HOST_AT],
-    table[T_REQUEST_URI + URI_HOST_END],
-  );
 }
 
 /**

@@ -48,14 +48,11 @@ import {
   T_REQUIRE,
   T_REQUIRE_UNKNOWN,
   T_ROWS,
-  URI_HOST_AT,
-  URI_HOST_END,
   URI_SCHEME,
   URI_USER_AT,
 } from '../sip/span-table.ts';
 import { ascii } from '../sip/writer.ts';
 import { isOptional, isSessionType, isSkippableMultipart } from './body-parts.ts';
-import { Domains } from './domains.ts';
 import type { Outbox } from './outbox.ts';
 import { TRANSPORT_TCP, TRANSPORT_TLS } from './peers.ts';
 import { MISSING_PHRASE, PARSE_PHRASE, PHRASE, REPEATED_PHRASE } from './phrases.ts';
@@ -79,6 +76,7 @@ import {
   REASON_URI_SCHEME,
 } from './reasons.ts';
 import { endResponse, refuse, startResponse } from './response.ts';
+import { ServedHosts } from './served-hosts.ts';
 
 const GO_ON = 0;
 
@@ -105,14 +103,14 @@ const ANY_TYPE = ascii('*/*');
 const IDENTITY = ascii('identity');
 
 export class UserAgentServer {
-  private readonly domains: Domains;
+  private readonly hosts: ServedHosts;
   private readonly messageBytesMax: number;
   /** Option tags understood in Require, as OPTION_* bits; and the row of an answer to OPTIONS that lists them. */
   private readonly options: number;
   private readonly supported: Uint8Array;
 
   constructor(policy: Policy) {
-    this.domains = new Domains(policy.domains);
+    this.hosts = new ServedHosts(policy);
     const served = OPTIONS.filter(([, , on]) => on(policy));
     this.options = served.reduce((bits, [bit]) => bits | bit, 0);
     this.supported = ascii(`Supported: ${served.map(([, name]) => name).join(', ')}\r\n`);
@@ -157,13 +155,11 @@ export class UserAgentServer {
     return GO_ON;
   }
 
-  /** §8.2.2.1 and §10.3 step 1: a SIP URI of a domain served here. */
+  /** §8.2.2.1 and §10.3 step 1: a SIP URI of a domain served here, or of this server. */
   private checkRequestUri(out: Outbox): number {
     const scheme = table[T_REQUEST_URI + URI_SCHEME];
     if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return refuse(out, 416, PHRASE[416], REASON_URI_SCHEME);
-    const at = table[T_REQUEST_URI + URI_HOST_AT];
-    if (!this.domains.serves(slab, at, table[T_REQUEST_URI + URI_HOST_END]))
-      return refuse(out, 404, PHRASE[404], REASON_DOMAIN_NOT_SERVED);
+    if (!this.hosts.haveRequestUri()) return refuse(out, 404, PHRASE[404], REASON_DOMAIN_NOT_SERVED);
     return GO_ON;
   }
 

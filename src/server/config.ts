@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../registrar/abuse-policy.ts';
+import { withoutRootDot } from '../registrar/domains.ts';
 import { DEFAULT_POLICY, type Policy } from '../registrar/policy.ts';
 import { ANSWER_RING_BYTES_MIN } from '../registrar/transactions.ts';
 import { BINDINGS_MAX } from '../registrar/working-bindings.ts';
@@ -98,6 +99,7 @@ const SECONDS_MAX = 2 ** 31 - 1;
 export const configSchema = z.strictObject({
   listen: listOf(parseListenAddress).optional(),
   domains: listOf(parseDomain).optional(),
+  'server-names': listOf(parseServerName).optional(),
   'service-route': serviceRouteSchema.optional(),
   'associated-uris': associatedUrisSchema.optional(),
   data: text.optional(),
@@ -287,6 +289,7 @@ function fill(raw: Raw, defaults: Defaults): Config {
     ...(raw.hep && { hep: fillHep(raw.hep) }),
     policy: {
       domains: raw.domains === undefined ? DEFAULT_POLICY.domains : [...new Set(raw.domains)],
+      serverNames: [...new Set(raw['server-names'] ?? [])],
       ...intervals(policy),
       expiresJitterPercent: policy['expires-jitter'] ?? defaults.expiresJitterPercent,
       contactsPerAorMax: policy['contacts-per-aor'] ?? DEFAULT_POLICY.contactsPerAorMax,
@@ -353,9 +356,15 @@ function intervals(given: NonNullable<Raw['policy']>): Pick<Policy, 'minExpiresS
   };
 }
 
+/** A name of the server itself in the form Policy.serverNames has. Throws a RangeError. */
+function parseServerName(text: string): string {
+  if (text === '*') throw new RangeError('expected a name of this server such as sip.example.com, got "*"');
+  return parseDomain(text);
+}
+
 /** A served domain in the form Policy.domains has. Throws a RangeError. */
 function parseDomain(text: string): string {
-  const domain = text.toLowerCase();
+  const domain = withoutRootDot(text.toLowerCase());
   if (domain === '*') return domain;
   if (/^sips?:/.test(domain) || domain.includes('@'))
     throw new RangeError(`expected a domain such as example.com, got "${text}"`);

@@ -14,6 +14,7 @@ export function effectiveConfig(config: Config): Record<string, unknown> {
   return {
     listen: config.listen.map(formatListenAddress),
     domains: policy.domains,
+    ...(policy.serverNames.length > 0 && { 'server-names': policy.serverNames }),
     ...(Object.keys(policy.serviceRoutes).length > 0 && { 'service-route': policy.serviceRoutes }),
     ...(Object.keys(policy.associatedUris).length > 0 && { 'associated-uris': policy.associatedUris }),
     data: config.data,

@@ -2,6 +2,7 @@
 // and brought into the form that the registrar writes.
 
 import { z } from 'zod';
+import { withoutRootDot } from '../registrar/domains.ts';
 import { expected, section } from './config-values.ts';
 import { isUriText } from './uri-text.ts';
 
@@ -56,7 +57,7 @@ export function withLowerHosts(values: Readonly<Record<string, readonly string[]
   return Object.fromEntries(
     Object.entries(values).map(([name, list]) => {
       const at = name.lastIndexOf('@') + 1;
-      return [name.slice(0, at) + name.slice(at).toLowerCase(), list];
+      return [name.slice(0, at) + withoutRootDot(name.slice(at).toLowerCase()), list];
     }),
   );
 }

@@ -4,6 +4,7 @@
 import type { ShardSettings } from '../shard/shard-options.ts';
 import type { Config } from './config.ts';
 import { effectiveConfig } from './effective-config.ts';
+import { withOwnAddresses } from './own-names.ts';
 
 export interface ReloadReport {
   /** Keys of the configuration file that changed and are in force now, e.g. `log-level`. */
@@ -43,10 +44,10 @@ export function reloadReport(before: Config, now: Config, next: Config): ReloadR
 }
 
 /** The rules that a configuration has for the shards. */
-export function shardSettings({ policy, auth, abuse }: Config): ShardSettings {
+export function shardSettings({ policy, auth, abuse, listen }: Config): ShardSettings {
   const rules = { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains };
   return {
-    policy,
+    policy: withOwnAddresses(policy, listen),
     ...(auth.mode !== 'none' && { auth: rules }),
     gate: { policy: abuse, trustedProxies: auth.trustedProxies },
   };

@@ -43,6 +43,7 @@ import {
 } from './message-source.ts';
 import { MessageWatch } from './message-watch.ts';
 import { moveBindings } from './move.ts';
+import { withOwnAddresses } from './own-names.ts';
 import type { Progress } from './progress.ts';
 import { type ReloadReport, reloadReport, shardSettings, takenIn } from './reload.ts';
 import { RemovedUsers } from './removed-users.ts';
@@ -405,7 +406,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     ...(config.sharedLocation && { sharedLocation: directory.path }),
     durability: config.durability,
     checkpointBytes: config.checkpointBytes,
-    policy: config.policy,
+    policy: withOwnAddresses(config.policy, config.listen),
     secret: directory.secret,
     log,
     gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },

@@ -1,5 +1,6 @@
 // Who a user is: name and realm as people write them (`alice@example.com`), and the AORs of others it may register.
 
+import { withoutRootDot } from '../registrar/domains.ts';
 import { REALM_BYTES_MAX, USER_NAME_BYTES_MAX } from '../shard/user-record.ts';
 import { E_OK } from '../sip/parse-error.ts';
 import { URI_INTS } from '../sip/span-table.ts';
@@ -21,7 +22,7 @@ export function parseUserName(text: string): UserName {
 
 /** Name and domain that came apart. Throws a RangeError that says what is wrong. */
 export function checkUserName(name: string, domain: string): UserName {
-  const realm = domain.toLowerCase();
+  const realm = withoutRootDot(domain.toLowerCase());
   if (name === '') throw new RangeError('the user has no name');
   if (realm === '') throw new RangeError('the user has no domain');
   if (hasControl(name)) throw new RangeError('the name has a control character in it');

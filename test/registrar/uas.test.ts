@@ -203,6 +203,41 @@ describe('Request-URI', () => {
     expect(answered(shard, register({ requestUri: 'sip:example.org', to })).status).toBe(404);
   });
 
+  it('R3261-8.2.2.1-02 R3261-10.3-13 that names the server itself leaves the domain to To', () => {
+    const policy = {
+      domains: ['example.com', '192.0.2.5'],
+      serverNames: ['192.0.2.1', '[2001:db8::1]', 'sip.example.net', '192.0.2.5'],
+    };
+    for (const host of [
+      '192.0.2.1',
+      '192.0.2.1:5070',
+      '[2001:DB8::1]',
+      'SIP.example.net',
+      'sip.example.net.',
+      '192.0.2.5',
+    ]) {
+      const shard = new VirtualShard({ policy });
+      const to = (domain: string) => ({ to: `<sip:alice@${domain}>`, requestUri: `sip:${host}`, contacts: [CONTACT] });
+      expect([host, answered(shard, register(to('example.com'))).status]).toEqual([host, 200]);
+      expect(uris(shard)).toEqual(['sip:alice@192.0.2.9']);
+      for (const domain of ['192.0.2.1', 'example.org', 'sip.example.net'])
+        expect([host, answered(shard, register({ ...to(domain), callId: domain })).status]).toEqual([host, 404]);
+      expect([host, answered(shard, request({ method: 'OPTIONS', uri: `sip:${host}` })).status]).toEqual([host, 200]);
+    }
+    const other = register({ requestUri: 'sip:192.0.2.2', contacts: [CONTACT] });
+    expect(answered(new VirtualShard({ policy }), other).status).toBe(404);
+  });
+
+  it('R3261-10.3-16 R3261-8.2.2.1-02 takes example.com. for example.com, in To, Request-URI and domains', () => {
+    const shard = new VirtualShard({ policy: { domains: ['Example.com.'] } });
+    const dotted = { requestUri: 'sip:example.com.', to: '<sip:alice@example.com.:5060;x=1>' };
+    expect(answered(shard, register({ ...dotted, contacts: [CONTACT] })).status).toBe(200);
+    expect(uris(shard)).toEqual(['sip:alice@192.0.2.9']);
+    expect(answered(shard, register({ cseq: 2, contacts: ['<sip:alice@192.0.2.9.>;expires=0'] })).contacts).toEqual([]);
+    expect(answered(shard, register({ requestUri: 'sip:example.com..', cseq: 3 })).status).toBe(404);
+    expect(answered(shard, request({ method: 'OPTIONS', uri: 'sip:example.com.' })).status).toBe(200);
+  });
+
   it('R3261-8.2.2.1-02 serves every domain where the policy says so', () => {
     const shard = new VirtualShard({ policy: { domains: ['*'] } });
     const text = register({ requestUri: 'sip:any.example.net', to: '<sip:a@any.example.net>', contacts: [CONTACT] });

@@ -55,7 +55,8 @@ describe('configuration', () => {
   it('reads every key', () => {
     const config = load(`
 listen: ['udp:127.0.0.1:15060', 'tcp:[::1]:15060', 'tls:127.0.0.1:15443']
-domains: [Example.COM, 2001:db8::1]
+domains: [Example.COM., 2001:db8::1]
+server-names: [Sip.Example.com., 192.0.2.9]
 service-route:
   Example.COM: ['<sip:a.example.com;lr>', 'sip:b.example.com;lr=on']
   '*': sip:c.example.com;lr
@@ -153,6 +154,7 @@ parser:
       logLevel: 'warn',
       policy: {
         domains: ['example.com', '[2001:db8::1]'],
+        serverNames: ['sip.example.com', '192.0.2.9'],
         defaultExpiresS: 600,
         minExpiresS: 120,
         maxExpiresS: 900,
