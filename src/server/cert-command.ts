@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
+import { print, printError } from './terminal.ts';
 
 const DAYS_MAX = 3650;
 
@@ -61,10 +62,10 @@ async function make(options: Options): Promise<void> {
     const { code, message } = error as NodeJS.ErrnoException;
     return fail(code === 'EEXIST' ? `${message.split("'")[1]} is there already: add --force to overwrite it` : message);
   }
-  process.stdout.write(`${certFile}\n${keyFile}\nfor ${names.join(', ')}, ${days} days\n`);
+  print(`${certFile}\n${keyFile}\nfor ${names.join(', ')}, ${days} days\n`);
 }
 
 function fail(message: string, code = EXIT_FAILED): void {
-  process.stderr.write(`aorta: ${message}\n`);
+  printError(`aorta: ${message}\n`);
   process.exitCode = code;
 }

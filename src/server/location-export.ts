@@ -2,6 +2,7 @@
 // location-import; where rows come from and go to is the command's.
 
 import type { Binding } from '../location/binding-view.ts';
+import { csvField } from './csv-field.ts';
 
 export type ExportFormat = 'kamailio' | 'opensips' | 'csv';
 export type Database = 'mysql' | 'postgres' | 'sqlite';
@@ -134,9 +135,5 @@ function literal(value: Value, database: Database): string {
 }
 
 function csvLine(row: Row): string {
-  const fields = COLUMNS.csv.map((name) => {
-    const text = row[name] === null ? '' : String(row[name]);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  });
-  return `${fields.join(',')}\n`;
+  return `${COLUMNS.csv.map((name) => (row[name] === null ? '' : csvField(String(row[name])))).join(',')}\n`;
 }

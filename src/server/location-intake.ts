@@ -11,6 +11,7 @@ import { bindingOf, type ImportContext, type ImportedBinding, type LeftOut } fro
 import { actAsOwner, chownHint } from './owner.ts';
 import { readServed, unservedNote, writeServed } from './served-domains.ts';
 import { readTableRows, type TableRow } from './table-rows.ts';
+import { print, printError } from './terminal.ts';
 import { zoneOf } from './time-zone.ts';
 import { looksLikeUlDump, readUlDump } from './ul-dump.ts';
 
@@ -63,11 +64,11 @@ export async function importLocation(name: string, options: Options): Promise<vo
       if (terminal) process.stderr.write(`\r\u001b[2K${percent}%  ${done.toLocaleString('en-US')} bindings`);
     });
     if (terminal) process.stderr.write('\r\u001b[2K');
-    print(report, served, name, options, (performance.now() - began) / 1000);
+    tell(report, served, name, options, (performance.now() - began) / 1000);
     if (report.faulty > 0 || (options.strict && report.leftOut > 0)) process.exitCode = EXIT_FAILED;
   } catch (error) {
     const { message, syscall } = error as NodeJS.ErrnoException;
-    process.stderr.write(`aorta: ${message}\n`);
+    printError(`aorta: ${message}\n`);
     const isUsage = error instanceof RangeError || error instanceof ConfigError;
     if (!isUsage && !(error instanceof RowsError || error instanceof DataDirectoryError) && syscall === undefined)
       throw error;
@@ -211,19 +212,19 @@ class Intake {
   }
 }
 
-function print(report: Report, served: string[] | undefined, file: string, options: Options, seconds: number): void {
+function tell(report: Report, served: string[] | undefined, file: string, options: Options, seconds: number): void {
   const { imported, leftOut, faulty, domains, reasons } = report;
-  for (const { line, reason } of reasons) process.stderr.write(`${file}:${line}: skipped: ${reason}\n`);
+  for (const { line, reason } of reasons) printError(`${file}:${line}: skipped: ${reason}\n`);
   const hidden = leftOut + faulty - reasons.length;
-  if (hidden > 0) process.stderr.write(`and ${hidden} more\n`);
+  if (hidden > 0) printError(`and ${hidden} more\n`);
   const names = [...domains].sort(([, a], [, b]) => b - a);
   const shown = names.slice(0, DOMAINS_SHOWN).map(([name, count]) => `${name} ${count}`);
   if (names.length > DOMAINS_SHOWN) shown.push(`${names.length - DOMAINS_SHOWN} more`);
   const hint = options.dryRun ? '' : chownHint(options.data);
-  if (hint !== '') process.stderr.write(`${hint}\n`);
-  process.stderr.write(unservedNote(served, domains.keys()));
+  if (hint !== '') printError(`${hint}\n`);
+  printError(unservedNote(served, domains.keys()));
   const verb = options.dryRun ? 'would import' : 'imported';
-  process.stdout.write(
+  print(
     `${verb} ${imported}, skipped ${leftOut + faulty} (${leftOut} by rule) in ${seconds.toFixed(1)} s\n` +
       (shown.length > 0 ? `by domain: ${shown.join(', ')}\n` : ''),
   );

@@ -14,6 +14,8 @@ const DRAIN_MS = 20;
 /** Copies handled before the event loop gets its turn. */
 const DRAIN_MAX = 512;
 const TRACE_S_MAX = 24 * 3600;
+/** The rows with their continuation lines; a lone CR, which is an error elsewhere, ends none. */
+const CREDENTIALS = /^((?:Proxy-)?Authorization[ \t]*:)(?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*/gim;
 
 /** One thing that an operator wants to see every message of, until a time. */
 export interface Trace {
@@ -61,7 +63,7 @@ export class MessageWatch {
   }
 
   /**
-   * Logs every message of an AOR or from an IP address for `seconds` (at most a day). Credentials are left out of the log.
+   * Logs every message of an AOR or from an IP address for `seconds` (at most a day). Credentials are left out.
    * Throws a RangeError where the name is neither, or too many are on.
    */
   trace(name: string, seconds: number): Trace {
@@ -131,7 +133,8 @@ export class MessageWatch {
   }
 
   private drain(): void {
-    const taken = this.tap.drain((message) => {
+    const taken = this.tap.drain((tapped) => {
+      const message = { ...tapped, bytes: withoutCredentials(tapped.bytes) };
       if (message.sampled || message.named) this.sendHep(message);
       if (message.named) this.logMessage(message);
     }, DRAIN_MAX);
@@ -143,7 +146,7 @@ export class MessageWatch {
       at: new Date(message.time).toISOString(),
       peer: `${formatIp(message.family, message.ip, 0)} ${message.port}`,
       shard: message.shard,
-      message: withoutSecrets(Buffer.from(message.bytes).toString('utf8')),
+      message: Buffer.from(message.bytes).toString('utf8'),
     });
   }
 
@@ -176,7 +179,9 @@ export class MessageWatch {
   }
 }
 
-/** A digest is no password, but with it and a dictionary one can be found: logs do without. */
-function withoutSecrets(message: string): string {
-  return message.replace(/^((?:Proxy-)?Authorization[ \t]*:)(?:[^\r\n]|\r?\n[ \t])*/gim, '$1 (left out)');
+/** A digest is no password, but with it and a dictionary one can be found: logs and HOMER do without. */
+function withoutCredentials(message: Uint8Array): Uint8Array {
+  const text = Buffer.from(message.buffer, message.byteOffset, message.byteLength).toString('latin1');
+  const left = text.replace(CREDENTIALS, '$1 (left out)');
+  return left === text ? message : Buffer.from(left, 'latin1');
 }

@@ -9,6 +9,7 @@ import { EXIT_USAGE } from './exit-codes.ts';
 import { installedParsers, type OtherParser } from './other-parsers.ts';
 import { benchParse, type ParseBench, type Timing, timeTurns } from './parse-bench.ts';
 import { TYPICAL_MESSAGES, variedMessages } from './sample-messages.ts';
+import { print, printError } from './terminal.ts';
 
 const VARIED = 1024;
 const SLOW_PARSER_MESSAGES = 64;
@@ -43,7 +44,7 @@ export async function run(path: string | undefined, options: Options): Promise<v
   const milliseconds = Number(options.seconds) * 1000;
   const sets = milliseconds > 0 ? messageSets(path) : `--seconds: '${options.seconds}' is no time`;
   if (typeof sets === 'string') {
-    process.stderr.write(`aorta: ${sets}\n`);
+    printError(`aorta: ${sets}\n`);
     process.exitCode = EXIT_USAGE;
     return;
   }
@@ -56,8 +57,8 @@ export async function run(path: string | undefined, options: Options): Promise<v
     const compared = others.map((other) => compare(other, messages, milliseconds / 2, row));
     rows.push({ set: name, ...row, compared });
   }
-  if (options.json) process.stdout.write(`${JSON.stringify({ machine: { ...machine, loadBefore }, sets: rows })}\n`);
-  else print(rows, options.compare === true);
+  if (options.json) print(`${JSON.stringify({ machine: { ...machine, loadBefore }, sets: rows })}\n`);
+  else tell(rows, options.compare === true);
 }
 
 /** The messages, or what is wrong with the path. */
@@ -108,7 +109,7 @@ function takes(other: OtherParser, message: Buffer): boolean {
   }
 }
 
-function print(rows: readonly Row[], compared: boolean): void {
+function tell(rows: readonly Row[], compared: boolean): void {
   const line = (label: string, timing: Timing, more = '') =>
     `  ${label.padEnd(34)}${timing.best.toFixed(0).padStart(9)}${timing.median.toFixed(0).padStart(9)}${more}`;
   const percent = (share: number) => `${Math.round(share * 100)}%`;
@@ -132,8 +133,8 @@ function print(rows: readonly Row[], compared: boolean): void {
         ([code, count]) => `  ${count} malformed: ${PARSE_ERROR_TEXT[Number(code)]}`,
       ),
     ];
-    process.stdout.write(`${lines.join('\n')}\n`);
+    print(`${lines.join('\n')}\n`);
   }
   if (compared && rows[0]?.compared.length === 0)
-    process.stdout.write('nothing to compare with: none of sip.js, jssip, sip, drachtio-srf is installed here\n');
+    print('nothing to compare with: none of sip.js, jssip, sip, drachtio-srf is installed here\n');
 }

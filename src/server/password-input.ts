@@ -2,6 +2,7 @@
 // line, where `ps` and the shell's history would show it.
 
 import type { ReadStream } from 'node:tty';
+import { printError } from './terminal.ts';
 
 /** A password cannot be had. The message says why and what to do. */
 export class PasswordError extends Error {
@@ -42,13 +43,13 @@ async function firstLine(input: ReadStream): Promise<string> {
 /** Reads one line with the echo off. Ctrl-C gives up. */
 function prompt(input: ReadStream, question: string): Promise<string> {
   input.setRawMode(true).setEncoding('utf8').resume(); // before the question: whoever sees it may type at once
-  process.stderr.write(question);
+  printError(question);
   return new Promise((resolve, reject) => {
     let line: string[] = [];
     const done = (settle: () => void) => {
       input.off('data', hear);
       input.setRawMode(false).pause();
-      process.stderr.write('\n');
+      printError('\n');
       settle();
     };
     const hear = (text: string | Buffer) => {

@@ -14,6 +14,7 @@ import { showProgress } from './progress.ts';
 import { firstPhone, type Server, startServer } from './server.ts';
 import { describer, type StatusLine, startStatusLine, total } from './status-line.ts';
 import { openSystemd, type Systemd } from './systemd.ts';
+import { print, printError } from './terminal.ts';
 
 const LONG_START_MS = 3000;
 
@@ -21,9 +22,8 @@ const LONG_START_MS = 3000;
 export async function serve(config: Config, reread?: () => Config): Promise<number> {
   let status: StatusLine | undefined;
   const writeLog = (line: string) => {
-    const print = () => process.stderr.write(line);
-    if (status === undefined) print();
-    else status.around(print);
+    if (status === undefined) printError(line);
+    else status.around(() => printError(line));
   };
   const log = createLog(config.logLevel, writeLog);
   dieOnUncaught(log, () => status?.stop());
@@ -42,14 +42,13 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
     return startFailed(error);
   }
   progress.end();
-  for (const address of server.listen) process.stdout.write(`listening ${address.transport} ${hostPort(address)}\n`);
+  for (const address of server.listen) print(`listening ${address.transport} ${hostPort(address)}\n`);
   const { multicast } = server;
-  if (multicast)
-    process.stdout.write(`listening multicast ${multicast.group}:${multicast.port} on ${multicast.interface}\n`);
+  if (multicast) print(`listening multicast ${multicast.group}:${multicast.port} on ${multicast.interface}\n`);
   for (const { host, port } of server.lookupHttp)
-    process.stdout.write(`lookups http://${host.includes(':') ? `[${host}]` : host}:${port}/v1/aors/{aor}/contacts\n`);
-  if (server.adminUrl !== undefined) process.stdout.write(`admin ${server.adminUrl}\n`);
-  process.stdout.write(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
+    print(`lookups http://${host.includes(':') ? `[${host}]` : host}:${port}/v1/aors/{aor}/contacts\n`);
+  if (server.adminUrl !== undefined) print(`admin ${server.adminUrl}\n`);
+  print(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
   log('info', 'ready', {
     listen: server.listen.map(formatListenAddress),
     domains: config.policy.domains,
@@ -123,14 +122,14 @@ function startFailed(error: unknown): number {
     return EXIT_USAGE;
   }
   const { message, code, cause, stack = '' } = error as NodeJS.ErrnoException;
-  process.stderr.write(`aorta: ${message}\n`);
+  printError(`aorta: ${message}\n`);
   const foreseen = error instanceof DataDirectoryError || code !== undefined || cause !== undefined;
-  if (!foreseen) process.stderr.write(`${stack.slice(stack.indexOf('\n    at ') + 1)}\n`);
+  if (!foreseen) printError(`${stack.slice(stack.indexOf('\n    at ') + 1)}\n`);
   return EXIT_FAILED;
 }
 
 export function printProblems(error: ConfigError): void {
-  for (const problem of error.problems) process.stderr.write(`aorta: ${problem}\n`);
+  for (const problem of error.problems) printError(`aorta: ${problem}\n`);
 }
 
 /**

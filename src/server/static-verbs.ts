@@ -6,6 +6,7 @@ import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 import { actAsOwner } from './owner.ts';
 import { domainOf, readServed, unservedNote } from './served-domains.ts';
 import { addAlias, addBinding, removeAlias, removeBinding, StaticError } from './statics.ts';
+import { print, printError } from './terminal.ts';
 
 interface Options {
   readonly data: string;
@@ -18,7 +19,7 @@ export function report(action: (...args: unknown[]) => void, args: unknown[]): v
   try {
     action(...args);
   } catch (error) {
-    process.stderr.write(`aorta: ${(error as Error).message}\n`);
+    printError(`aorta: ${(error as Error).message}\n`);
     process.exitCode = error instanceof StaticError ? EXIT_USAGE : EXIT_FAILED;
   }
 }
@@ -34,39 +35,39 @@ export function addOne(aor: string, uri: string, options: Options): void {
   const contact: StaticContact = { uri, ...(q !== undefined && { q: Number(q) }), ...(path && { path }) };
   changeStatic(directory(options), addBinding(aor, contact));
   tellUnserved(options, [aor]);
-  process.stdout.write(`${aor} is at ${uri}\n`);
+  print(`${aor} is at ${uri}\n`);
 }
 
 export function removeOne(aor: string, uri: string | undefined, options: Options): void {
   changeStatic(directory(options), removeBinding(aor, uri));
-  process.stdout.write(`removed ${uri ?? 'the static bindings'} of ${aor}\n`);
+  print(`removed ${uri ?? 'the static bindings'} of ${aor}\n`);
 }
 
 export function listBindings(options: Options): void {
   for (const [aor, contacts] of Object.entries(readStatic(directory(options)).bindings)) {
     for (const { uri, q, path = [] } of contacts) {
       const text = [aor, uri, ...(q === undefined ? [] : [`q=${q}`]), ...path].join('  ');
-      process.stdout.write(`${options.json ? JSON.stringify({ aor, uri, q, path }) : text}\n`);
+      print(`${options.json ? JSON.stringify({ aor, uri, q, path }) : text}\n`);
     }
   }
 }
 
 export function listAliases(options: Options): void {
   for (const [alias, aor] of Object.entries(readStatic(directory(options)).aliases))
-    process.stdout.write(`${options.json ? JSON.stringify({ alias, aor }) : `${alias}  ${aor}`}\n`);
+    print(`${options.json ? JSON.stringify({ alias, aor }) : `${alias}  ${aor}`}\n`);
 }
 
 export function setAlias(name: string, aor: string, options: Options): void {
   changeStatic(directory(options), addAlias(name, aor));
   tellUnserved(options, [name, aor]);
-  process.stdout.write(`${name} stands for ${aor}\n`);
+  print(`${name} stands for ${aor}\n`);
 }
 
 export function dropAlias(name: string, options: Options): void {
   changeStatic(directory(options), removeAlias(name));
-  process.stdout.write(`removed ${name}\n`);
+  print(`removed ${name}\n`);
 }
 
 function tellUnserved({ data }: Options, aors: readonly string[]): void {
-  process.stderr.write(unservedNote(readServed(data), aors.map(domainOf)));
+  printError(unservedNote(readServed(data), aors.map(domainOf)));
 }

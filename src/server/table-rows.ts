@@ -3,6 +3,7 @@
 
 import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
+import { fromCsvField } from './csv-field.ts';
 import { type InputFile, RowsError } from './input-file.ts';
 
 export interface TableRow {
@@ -92,7 +93,7 @@ async function* csvRows(text: AsyncIterable<string>, head: string, kind: TableKi
       }
       continue;
     }
-    yield rowOf(columns, record, info.lines);
+    yield rowOf(columns, record.map(fromCsvField), info.lines);
   }
   yield* broken;
   if (columns === undefined) throw new RowsError('the file is empty: its first line names the columns');

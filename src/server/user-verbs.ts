@@ -3,12 +3,14 @@
 
 import { closeSync, existsSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { HA1_FULL, HA1_KINDS, USER_AORS_MAX } from '../shard/user-record.ts';
+import { csvField } from './csv-field.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 import { ha1sOf } from './ha1.ts';
 import { InputFile, RowsError } from './input-file.ts';
 import { actAsOwner, chownHint } from './owner.ts';
 import { PasswordError, readPassword } from './password-input.ts';
 import { domainOf, readServed, unservedNote } from './served-domains.ts';
+import { print, printError, printFile } from './terminal.ts';
 import { HA1_COLUMNS, type ImportReport, importUsers } from './user-import.ts';
 import { parseAor, parseUserName, type UserName } from './user-name.ts';
 import { type User, UserStore } from './user-store.ts';
@@ -41,7 +43,7 @@ export async function report(action: (...args: unknown[]) => Promise<void>, args
   } catch (error) {
     const { message, code, syscall } = error as NodeJS.ErrnoException;
     if (code === 'EPIPE') return;
-    process.stderr.write(`aorta: ${message}\n`);
+    printError(`aorta: ${message}\n`);
     const foreseen =
       error instanceof RangeError ||
       error instanceof UserError ||
@@ -67,7 +69,7 @@ export async function add(text: string, options: Options): Promise<void> {
     if (store.put([{ ...user, ha1s, aors }], 'add').refused > 0) throw taken();
     const others = aors.length === 0 ? '' : ` and ${aors.join(', ')}`;
     tellUnserved(options, [user.realm, ...aors.map(domainOf)]);
-    process.stdout.write(`added ${nameOf(user)}: may register ${nameOf(user)}${others}\n`);
+    print(`added ${nameOf(user)}: may register ${nameOf(user)}${others}\n`);
   });
 }
 
@@ -77,7 +79,7 @@ export async function passwd(text: string, options: Options): Promise<void> {
     if (store.get(user) === undefined) throw missing(user, options);
     const ha1s = ha1sOf(user.name, user.realm, await readPassword(nameOf(user)));
     if (store.put([{ ...user, ha1s }], 'replace').refused > 0) throw missing(user, options);
-    process.stdout.write(`changed the password of ${nameOf(user)}\n`);
+    print(`changed the password of ${nameOf(user)}\n`);
   });
 }
 
@@ -85,7 +87,7 @@ export async function remove(text: string, options: Options): Promise<void> {
   const user = userName(text);
   await withStore(options, false, async (store) => {
     if (!store.remove(user)) throw missing(user, options);
-    process.stdout.write(`removed ${nameOf(user)}\n`);
+    print(`removed ${nameOf(user)}\n`);
   });
 }
 
@@ -124,11 +126,11 @@ export async function importFile(file: string, options: Options): Promise<void> 
 }
 
 function printImport(imported: ImportReport, file: string, seconds: number): void {
-  for (const { line, reason } of imported.reasons) process.stderr.write(`${file}:${line}: skipped: ${reason}\n`);
+  for (const { line, reason } of imported.reasons) printError(`${file}:${line}: skipped: ${reason}\n`);
   const hidden = imported.skipped - imported.reasons.length;
-  if (hidden > 0) process.stderr.write(`and ${hidden} more\n`);
+  if (hidden > 0) printError(`and ${hidden} more\n`);
   const { added, replaced, skipped } = imported;
-  process.stdout.write(`added ${added}, replaced ${replaced}, skipped ${skipped} in ${seconds.toFixed(1)} s\n`);
+  print(`added ${added}, replaced ${replaced}, skipped ${skipped} in ${seconds.toFixed(1)} s\n`);
 }
 
 export async function exportUsers(options: Options): Promise<void> {
@@ -137,19 +139,19 @@ export async function exportUsers(options: Options): Promise<void> {
   const fd = output === undefined || !UserStore.exists(options.data) ? undefined : createFile(output);
   await withStore(options, false, async (store) => {
     const put = async (line: string) => {
-      if (fd === undefined) await write(line);
+      if (fd === undefined) await write(line, printFile);
       else writeSync(fd, line);
     };
     const kinds = Array.from({ length: HA1_KINDS }, (_, i) => (i >> 1) + (i & 1) * HA1_FULL); // ha1, ha1b, ha1_sha256, …
     await put(`username,domain,${kinds.map((kind) => HA1_COLUMNS[kind][0]).join(',')},aors\n`);
     for (const user of store.all()) {
       const ha1s = kinds.map((kind) => user.ha1s[kind]?.toString('hex') ?? '');
-      await put(`${[quoted(user.name), user.realm, ...ha1s, quoted(user.aors.join(' '))].join(',')}\n`);
+      await put(`${[csvField(user.name), user.realm, ...ha1s, csvField(user.aors.join(' '))].join(',')}\n`);
     }
     if (fd === undefined) return;
     fsyncSync(fd);
     closeSync(fd);
-    process.stdout.write(`wrote ${store.count} users to ${output}\n`);
+    print(`wrote ${store.count} users to ${output}\n`);
   });
 }
 
@@ -161,10 +163,6 @@ function createFile(file: string): number {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     throw new UserError(`${file} is there already: name another file or remove it`);
   }
-}
-
-function quoted(text: string): string {
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 async function withStore<T>(options: Options, make: boolean, use: (store: UserStore) => Promise<T>): Promise<T> {
@@ -181,14 +179,14 @@ async function withStore<T>(options: Options, make: boolean, use: (store: UserSt
     return await use(store);
   } finally {
     await store.close();
-    if (isNew) process.stderr.write(`made the data directory ${data}\n`);
+    if (isNew) printError(`made the data directory ${data}\n`);
     const hint = isNew ? chownHint(data) : '';
-    if (hint !== '') process.stderr.write(`${hint}\n`);
+    if (hint !== '') printError(`${hint}\n`);
   }
 }
 
 function tellUnserved({ data }: Options, domains: Iterable<string>): void {
-  process.stderr.write(unservedNote(readServed(data), domains));
+  printError(unservedNote(readServed(data), domains));
 }
 
 function userName(text: string): UserName {
@@ -227,6 +225,6 @@ function openInput(file: string): InputFile {
 }
 
 /** Waits while the reader of the output is slow. */
-function write(text: string): Promise<void> | void {
-  if (!process.stdout.write(text)) return new Promise((resolve) => process.stdout.once('drain', resolve));
+function write(text: string, by = print): Promise<void> | void {
+  if (!by(text)) return new Promise((resolve) => process.stdout.once('drain', resolve));
 }

@@ -1,5 +1,6 @@
 // HEP v3 to a capture server: sngrep is the collector, and tshark reads what it took out of the packets.
 
+import { createSocket } from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -103,6 +104,39 @@ describe.skipIf(peerMissing('sngrep') || peerMissing('tshark'))('HEP', () => {
       expect((await client.request(client.register({ aor: `${user}@example.com` }))).status).toBe(200);
     }
     client.close();
+    await aorta.stop();
+  });
+});
+
+describe('what a collector gets', () => {
+  it('holds no credentials, however their rows are written', async () => {
+    const collector = createSocket('udp4');
+    let heard = '';
+    collector.on('message', (packet) => {
+      heard += packet.toString('latin1');
+    });
+    await new Promise<void>((resolve) => collector.bind(0, '127.0.0.1', resolve));
+    const file = configuration(`{ to: '127.0.0.1:${collector.address().port}' }`);
+    const aorta = await Aorta.start({ flags: ['--config', file] });
+    const client = await SipClient.open(aorta);
+    const secret = 'response="5ec2e7"';
+    const rows = [
+      `Authorization: Digest username="a", ${secret}`,
+      `authorization : Digest username="a",\r\n ${secret},\r\n\t${secret}`,
+      `Proxy-Authorization: Basic ${secret}`,
+      `PROXY-AUTHORIZATION:Digest ${secret}`,
+    ];
+    for (const [i, row] of rows.entries())
+      await client.request(
+        client.register({ aor: `u${i}@example.com`, contacts: ['<sip:u@127.0.0.1:9>'], headers: [row, `X-End: ${i}`] }),
+      );
+    const broken = client.register({ aor: 'x@example.com', headers: [`Authorization: Digest\r${secret}`, 'X-End: 4'] });
+    await client.send(broken);
+    await poll('all requests', 5000, () => [0, 1, 2, 3, 4].every((i) => heard.includes(`X-End: ${i}`)));
+    expect(heard).not.toContain('5ec2e7');
+    expect(heard.match(/authorization ?: \(left out\)/gi)).toHaveLength(5);
+    client.close();
+    collector.close();
     await aorta.stop();
   });
 });

@@ -156,6 +156,22 @@ describe('layers', () => {
   });
 });
 
+describe('terminals', () => {
+  it('are written to by server/terminal.ts, but for what moves their cursor', () => {
+    const advice = 'print() and printError() escape what phones and files chose';
+    const wrong = files
+      .filter(({ path }) => !path.endsWith('/terminal.ts'))
+      .flatMap((file) =>
+        file.lines.flatMap((line, i) =>
+          /\bprocess\.std(out|err)\.write\(/.test(file.code[i]) && !line.includes('u001b')
+            ? [`${file.path}:${i + 1}: ${advice}`]
+            : [],
+        ),
+      );
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe('files', () => {
   it('open with a comment that says what lives there', () => {
     const wrong = files.flatMap((file) => {

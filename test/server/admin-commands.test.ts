@@ -97,6 +97,50 @@ describe('aorta ul', () => {
     });
   });
 
+  it('prints nothing that a terminal obeys, and takes an address as it is shown', async () => {
+    const codes = '%1b]0;x%07%1b[2J%1b[31m';
+    const odd = {
+      to: `<sip:${codes}x@example.com>`,
+      from: '<sip:a@example.com>;tag=1',
+      contacts: ['<sip:odd@127.0.0.1:1>'],
+    };
+    const agents = ['\u009b31mred', '\u202eevil', 'M\u00fcller'];
+    for (const [i, agent] of agents.entries()) {
+      const headers = [`User-Agent: ${Buffer.from(agent).toString('latin1')}`];
+      await phone.request(
+        phone.register({ ...odd, callId: `odd-${i}`, contacts: [`<sip:odd-${i}@127.0.0.1:1>`], headers }),
+      );
+    }
+    const shown = '%1B]0;x%07%1B[2J%1B[31mx@example.com';
+    await onServer('trace', 'on', shown, '--seconds', '5');
+    const commands = [
+      ['ul', 'dump'],
+      ['ul', 'dump', 'brief'],
+      ['ul', 'dump', '--json'],
+      ['ul', 'lookup', shown],
+      ['ul', 'lookup', `sip:${shown}`, '--json'],
+      ['ul', 'history', shown],
+      ['top', '--count', '1', '--interval', '0.3'],
+      ['top', '--count', '1', '--interval', '0.3', '--json'],
+      ['trace', 'ls'],
+      ['ul', 'lookup', '\u001b[2J\u202e@elsewhere.example'],
+      ['location', 'export', '--format', 'csv'],
+    ];
+    for (const command of commands) {
+      const { stdout, stderr } = await onServer(...command);
+      expect(stdout + stderr, command.join(' ')).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+      if (command[0] === 'ul' && command.at(-1) !== '\u001b[2J\u202e@elsewhere.example')
+        expect(stdout).toContain(shown);
+    }
+    const found = await onServer('ul', 'lookup', shown);
+    expect(found.stdout).toContain('\\u009b31mred');
+    expect(found.stdout).toContain('\\u202eevil');
+    expect(found.stdout).toContain('M\u00fcller');
+    expect((await onServer('ul', 'rm', shown)).code).toBe(0);
+    expect((await onServer('ul', 'dump', 'brief')).stdout).not.toContain(shown);
+    await onServer('trace', 'off', shown);
+  });
+
   it('says what to do where there is no server, or no token', async () => {
     const nowhere = await aorta('ul', 'dump', '--admin', 'http://127.0.0.1:9');
     expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringMatching(/cannot reach .*--admin http:HOST/)]);

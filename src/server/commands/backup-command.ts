@@ -5,6 +5,7 @@ import type { BackupError } from '../backup.ts';
 import { DEFAULT_DATA } from '../defaults.ts';
 import { EXIT_FAILED } from '../exit-codes.ts';
 import { showProgress } from '../progress.ts';
+import { print, printError } from '../terminal.ts';
 
 const BACKUP_EXAMPLES = `
 The server may run meanwhile: the copy is what a crash at that moment would have left, with every registration that was answered before the
@@ -49,10 +50,10 @@ export function addBackupCommands(root: Command): void {
       telling(async () => {
         const { restore } = await import('../backup.ts');
         const { aors, bindings, damaged } = restore(backup, data);
-        process.stdout.write(`restored ${bindings} bindings of ${aors} addresses into ${data}\n`);
-        if (damaged > 0) process.stderr.write(`${damaged} places of the log were damaged: see ${data}/**/damaged\n`);
+        print(`restored ${bindings} bindings of ${aors} addresses into ${data}\n`);
+        if (damaged > 0) printError(`${damaged} places of the log were damaged: see ${data}/**/damaged\n`);
         const hint = (await import('../owner.ts')).chownHint(data);
-        if (hint !== '') process.stderr.write(`${hint}\n`);
+        if (hint !== '') printError(`${hint}\n`);
       }),
     );
 }
@@ -63,7 +64,7 @@ async function makeBackup(data: string, directory: string): Promise<void> {
   try {
     const { shards, bytes } = await backUp(data, directory, display.report);
     display.end();
-    process.stdout.write(`backed up ${shards} shards, ${(bytes / 1e6).toFixed(1)} MB, into ${directory}\n`);
+    print(`backed up ${shards} shards, ${(bytes / 1e6).toFixed(1)} MB, into ${directory}\n`);
   } finally {
     display.end();
   }
@@ -73,7 +74,7 @@ async function telling(action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
-    process.stderr.write(`aorta: ${(error as BackupError).message}\n`);
+    printError(`aorta: ${(error as BackupError).message}\n`);
     process.exitCode = EXIT_FAILED;
   }
 }

@@ -1,6 +1,7 @@
 // What an action of a command comes to on a terminal: errors in words, exit codes, and an output that nobody reads any more.
 
 import { EXIT_FAILED } from '../exit-codes.ts';
+import { printError } from '../terminal.ts';
 
 /** What went wrong, in words for whoever typed the command. */
 export class CommandError extends Error {
@@ -19,7 +20,7 @@ export function reported<A extends unknown[]>(action: (...args: A) => Promise<vo
       await action(...args);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      process.stderr.write(`aorta: ${error.message}\n`);
+      printError(`aorta: ${error.message}\n`);
       process.exitCode = error.exitCode;
     }
   };
@@ -39,7 +40,7 @@ export function later<A extends unknown[]>(
 export function endWithReader(): void {
   const quietly = (then: () => void) => (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return then();
-    process.stderr.write(`aorta: the output cannot be written: ${error.message}\n`);
+    printError(`aorta: the output cannot be written: ${error.message}\n`);
     process.exit(EXIT_FAILED);
   };
   process.stdout.on(

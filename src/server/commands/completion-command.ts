@@ -1,6 +1,7 @@
 // `aorta completion SHELL`: a script that completes commands, verbs and options, made from the commands there are.
 
 import type { Command } from 'commander';
+import { print } from '../terminal.ts';
 import { CommandError, reported } from './command-action.ts';
 
 const EXAMPLES = `
@@ -20,7 +21,7 @@ export function addCompletionCommand(root: Command): void {
       reported(async (shell: string) => {
         const script = SCRIPTS[shell];
         if (script === undefined) throw new CommandError(`expected bash, zsh or fish, got "${shell}"`, 2);
-        process.stdout.write(script(wordsOf(root)));
+        print(script(wordsOf(root)));
       }),
     );
 }

@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander';
 import type { Config, ConfigWishes } from '../config.ts';
+import { print } from '../terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
 import { CommandError, reported } from './command-action.ts';
 
@@ -40,7 +41,7 @@ export function addConfigCommands(root: Command): void {
 
 async function check(file: string): Promise<void> {
   await createConfigOf(file, { files: true });
-  process.stdout.write(`${file}: fine\n`);
+  print(`${file}: fine\n`);
 }
 
 async function show(file: string | undefined, options: AdminOptions): Promise<void> {
@@ -49,7 +50,7 @@ async function show(file: string | undefined, options: AdminOptions): Promise<vo
       ? await new AdminClient(options).get<object>('/v1/config')
       : (await import('../effective-config.ts')).effectiveConfig(await createConfigOf(file));
   const { stringify } = await import('yaml');
-  process.stdout.write(options.json ? `${JSON.stringify(values, null, 2)}\n` : stringify(values));
+  print(options.json ? `${JSON.stringify(values, null, 2)}\n` : stringify(values));
 }
 
 async function reload(options: AdminOptions): Promise<void> {
@@ -57,17 +58,17 @@ async function reload(options: AdminOptions): Promise<void> {
     'POST',
     '/v1/reload',
   );
-  if (options.json || report === undefined) return void process.stdout.write(`${JSON.stringify(report)}\n`);
+  if (options.json || report === undefined) return void print(`${JSON.stringify(report)}\n`);
   const { applied, needRestart } = report;
-  if (applied.length > 0) process.stdout.write(`in force now: ${applied.join(', ')}\n`);
-  if (needRestart.length > 0) process.stdout.write(`need a restart: ${needRestart.join(', ')}\n`);
-  if (applied.length + needRestart.length === 0) process.stdout.write('nothing changed\n');
+  if (applied.length > 0) print(`in force now: ${applied.join(', ')}\n`);
+  if (needRestart.length > 0) print(`need a restart: ${needRestart.join(', ')}\n`);
+  if (applied.length + needRestart.length === 0) print('nothing changed\n');
 }
 
 async function drain(options: AdminOptions & { off?: boolean }): Promise<void> {
   const draining = options.off !== true;
   await new AdminClient(options).change('POST', '/v1/drain', { draining });
-  process.stdout.write(draining ? 'draining: /readyz says 503; "aorta drain --off" takes it back\n' : 'not draining\n');
+  print(draining ? 'draining: /readyz says 503; "aorta drain --off" takes it back\n' : 'not draining\n');
 }
 
 async function createConfigOf(file: string, wishes: ConfigWishes = {}): Promise<Config> {

@@ -9,6 +9,7 @@ import { descriptorLimit } from '../../transport/descriptor-limit.ts';
 import { DESCRIPTORS_RESERVED } from '../../transport/descriptors.ts';
 import type { Config } from '../config.ts';
 import { DEFAULT_DATA } from '../defaults.ts';
+import { print } from '../terminal.ts';
 import { CommandError, reported } from './command-action.ts';
 import { textTable } from './text-table.ts';
 
@@ -50,8 +51,8 @@ async function doctor(options: { config?: string; data?: string; json?: boolean 
     ...certificates(config),
     await webLibrary(config),
   ];
-  if (options.json) process.stdout.write(`${JSON.stringify(findings)}\n`);
-  else process.stdout.write(textTable([['', 'what', ''], ...findings.map((f) => [f.verdict, f.what, f.detail])]));
+  if (options.json) print(`${JSON.stringify(findings)}\n`);
+  else print(textTable([['', 'what', ''], ...findings.map((f) => [f.verdict, f.what, f.detail])]));
   if (findings.some(({ verdict }) => verdict === 'bad')) process.exitCode = 1;
 }
 

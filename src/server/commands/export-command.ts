@@ -5,6 +5,7 @@ import { createWriteStream } from 'node:fs';
 import type { Command } from 'commander';
 import { type Database, type ExportedBinding, type ExportFormat, headOf, rowOf, tailOf } from '../location-export.ts';
 import { showProgress } from '../progress.ts';
+import { printError, printFile } from '../terminal.ts';
 import { zoneOf } from '../time-zone.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
 import { CommandError, reported } from './command-action.ts';
@@ -56,7 +57,7 @@ async function exportLocation(options: Options): Promise<void> {
   const { bindings } = await client.get<{ bindings: number }>('/v1/status');
   const out = options.out === undefined ? process.stdout : createWriteStream(options.out, { mode: 0o600 });
   const write = async (text: string) => {
-    if (!out.write(text)) await once(out, 'drain');
+    if (!(out === process.stdout ? printFile(text) : out.write(text))) await once(out, 'drain');
   };
   const display = showProgress(process.stderr.isTTY && out !== process.stdout ? process.stderr : undefined, () => {});
   const skipped: string[] = [];
@@ -80,9 +81,9 @@ async function exportLocation(options: Options): Promise<void> {
 }
 
 function tell(rows: number, skipped: readonly string[], strict: boolean): void {
-  for (const line of skipped.slice(0, SKIPPED_SHOWN)) process.stderr.write(`${line}\n`);
-  if (skipped.length > SKIPPED_SHOWN) process.stderr.write(`and ${skipped.length - SKIPPED_SHOWN} more\n`);
-  process.stderr.write(`exported ${rows}, skipped ${skipped.length}\n`);
+  for (const line of skipped.slice(0, SKIPPED_SHOWN)) printError(`${line}\n`);
+  if (skipped.length > SKIPPED_SHOWN) printError(`and ${skipped.length - SKIPPED_SHOWN} more\n`);
+  printError(`exported ${rows}, skipped ${skipped.length}\n`);
   if (strict && skipped.length > 0) process.exitCode = 1;
 }
 

@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { print } from '../terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
 import { CommandError, reported } from './command-action.ts';
 import { secondsOf } from './seconds.ts';
@@ -44,9 +45,11 @@ async function top(options: AdminOptions & { interval: string; count?: string })
   for (let n = 0; options.count === undefined || n < Number(options.count); n++) {
     await delay(seconds * 1000);
     const now = await look(client);
-    if (options.json) process.stdout.write(`${JSON.stringify(figures(before, now))}\n`);
-    else
-      process.stdout.write((process.stdout.isTTY ? '\u001b[H\u001b[2J' : '') + draw(client.url, figures(before, now)));
+    if (options.json) print(`${JSON.stringify(figures(before, now))}\n`);
+    else {
+      if (process.stdout.isTTY) process.stdout.write('\u001b[H\u001b[2J');
+      print(draw(client.url, figures(before, now)));
+    }
     before = now;
   }
 }

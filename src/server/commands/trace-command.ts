@@ -1,6 +1,7 @@
 // `aorta trace …`: every message of an AOR or from an address in the log of a running server.
 
 import type { Command } from 'commander';
+import { print } from '../terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
 import { reported } from './command-action.ts';
 import { secondsOf } from './seconds.ts';
@@ -41,7 +42,7 @@ async function on(name: string, options: AdminOptions & { seconds: string }): Pr
   const trace = await new AdminClient(options).change<Trace>('PUT', path, {
     seconds: secondsOf('--seconds', options.seconds),
   });
-  if (trace !== undefined) print([trace], options);
+  if (trace !== undefined) tell([trace], options);
 }
 
 async function off(name: string, options: AdminOptions): Promise<void> {
@@ -49,11 +50,11 @@ async function off(name: string, options: AdminOptions): Promise<void> {
 }
 
 async function list(options: AdminOptions): Promise<void> {
-  print((await new AdminClient(options).get<{ items: Trace[] }>('/v1/traces')).items, options);
+  tell((await new AdminClient(options).get<{ items: Trace[] }>('/v1/traces')).items, options);
 }
 
-function print(traces: readonly Trace[], { json }: AdminOptions): void {
+function tell(traces: readonly Trace[], { json }: AdminOptions): void {
   for (const trace of traces) {
-    process.stdout.write(json ? `${JSON.stringify(trace)}\n` : `${trace.name}  until ${trace.until}\n`);
+    print(json ? `${JSON.stringify(trace)}\n` : `${trace.name}  until ${trace.until}\n`);
   }
 }

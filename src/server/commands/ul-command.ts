@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander';
 import type { Binding } from '../../location/binding-view.ts';
+import { print, printError } from '../terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './admin-client.ts';
 import { CommandError, reported } from './command-action.ts';
 import { secondsOf } from './seconds.ts';
@@ -247,7 +248,7 @@ class Progress {
     if (this.timer === undefined) return;
     clearInterval(this.timer);
     this.draw();
-    process.stderr.write('\n');
+    printError('\n');
   }
 
   private draw(): void {
@@ -271,7 +272,7 @@ function number(n: number): string {
 /** Waits while the reader of the output is slow. */
 function write(text: string): Promise<void> {
   return new Promise((resolve) => {
-    if (process.stdout.write(text)) resolve();
+    if (print(text)) resolve();
     else process.stdout.once('drain', resolve);
   });
 }
