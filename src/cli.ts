@@ -45,7 +45,7 @@ function program(): Command {
 }
 
 const words = process.argv.slice(2);
-if (words[0] !== 'serve') endWithReader(); // phones stay when nobody reads the log any more
+endWithReader();
 try {
   await program().parseAsync(translateSpelling(words), { from: 'user' });
 } catch (error) {

@@ -163,9 +163,10 @@ function dieOnUncaught(log: Log, before: () => void): void {
   });
 }
 
-/** Whoever read our output may go away; the phones stay. */
+/** Whoever read our output may go away, which ends other commands; the phones stay. */
 function ignoreClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
     });

@@ -103,6 +103,7 @@ describe('a reader that goes away', () => {
     'trace ls',
     'doctor',
     'user --help',
+    'serve --help',
     'completion bash',
   ])('ends %s quietly', async (command) => {
     const data = /help|completion/.test(command) ? '' : `--data ${admin.config.data}`;
