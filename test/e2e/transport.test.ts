@@ -40,7 +40,17 @@ describe.each(['auto', 'dgram'] as const)('--udp %s', (udp) => {
   const register = (fields: RegisterFields): Promise<Answer> => client.request(client.register(fields));
 
   describe('messages', () => {
+    it('R3261-8.2.2.1-02 R3261-10.3-13 the address that the server listens on leaves the domain to To', async () => {
+      for (const host of ['127.0.0.1', `127.0.0.1:${aorta.port}`, 'example.com.']) {
+        const answer = await register({ aor: newAor(), requestUri: `sip:${host}`, contacts: [PHONE] });
+        expect([host, answer.status]).toEqual([host, 200]);
+      }
+      const options = await client.request(client.other('OPTIONS', 'sip:127.0.0.1', [], {}));
+      expect(options.status).toBe(200);
+    });
+
     it.each([
+      ['R3261-8.2.2-02 rows that are none', ['X My Header: 1', 'X-Nothing', 'User-Agent: a\x01b']],
       ['R3261-8.2.2-01 unknown headers', ['X-Anything: ;;,,']],
       ['R3261-8.2.2-02 R3261-20.17-01 broken headers it does not need', ['Date: yesterday', 'Subject: "']],
       [
