@@ -264,6 +264,24 @@ export class BindingTable {
   }
 
   /**
+   * After a replay that met damage: what should have put a fuzzy copy right may be lost, so the index is made anew from the rows. Where an
+   * AOR has two, the one whose record is newer stays. @cold
+   */
+  reindex(): void {
+    this.index.clear();
+    for (let row = 0; row < this.rows; row++) {
+      if (!this.isLive(row)) continue;
+      const chunk = chunkOf(this.chunks, row);
+      const at = wordOf(row) + ROW_KEY;
+      const known = this.find(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3]);
+      const older = known >= 0 && this.addressOf(known) < this.addressOf(row) ? known : row;
+      if (known >= 0) chunkOf(this.chunks, older)[wordOf(older) + ROW_PLACE + 1] = 0;
+      if (known >= 0 && older === known) this.index.remove(chunk[at + 2], known);
+      if (known < 0 || older === known) this.index.add(chunk[at + 2], row);
+    }
+  }
+
+  /**
    * After replay, and after a clock was set back: counts, frees what is free and links what lives.
    * @param now epoch ms, to which no plain row has more left than it was granted; 0: not known @cold
    */

@@ -153,13 +153,21 @@ export function checkpointIn(place: CheckpointPlace): ReadCheckpoint {
       readPieces(file, table, chunks, (at) => progress(at, bytes + logEnd - end.address));
       return { end, bytes, problem: undefined };
     } catch (error) {
-      place.refuse(); // what is appended after this start would be lost with the next that takes it
-      const reason = error instanceof Error ? error.message : String(error);
-      return { ...NONE, problem: `${place.name}: ${reason}` };
+      const problem = `${place.name}: ${messageOf(error)}`;
+      try {
+        place.refuse(); // what is appended after this start would be lost with the next that takes it
+      } catch (worse) {
+        return { ...NONE, problem: `${problem}; nor can it be renamed: ${messageOf(worse)}` }; // a full disk: the next start refuses it, too
+      }
+      return { ...NONE, problem };
     } finally {
       file.close();
     }
   };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** A checkpoint belongs to the log that has the frame it ends with. */

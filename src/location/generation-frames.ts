@@ -18,6 +18,9 @@ import { openRecord } from './record.ts';
 /** Of a generation's end that holds nothing: how much of it is looked through for lost records. */
 const PIECE_BYTES = 1 << 20;
 
+/** Of the memory that frames are read into, at first. */
+const BYTES = 1 << 20;
+
 /** Frames, or what is left of one. */
 export interface FrameRead {
   readonly address: number;
@@ -36,13 +39,15 @@ export class GenerationFrames {
   readonly frames: FrameRead[] = [];
   /** Places of pieces that cannot be read. */
   readonly unreadable: number[] = [];
-  bytes = new Uint8Array(new ArrayBuffer(1 << 20));
-  words = new Uint32Array(this.bytes.buffer);
+  bytes: Uint8Array<ArrayBuffer>;
+  words: Uint32Array;
   private readonly log: Log;
   private end = 0;
 
   constructor(log: Log) {
     this.log = log;
+    this.bytes = new Uint8Array(new ArrayBuffer(Math.min(BYTES, log.generationBytes)));
+    this.words = new Uint32Array(this.bytes.buffer);
   }
 
   read(generation: number): void {

@@ -79,6 +79,13 @@ export class KeyIndex {
     return true;
   }
 
+  /** Takes out every key. */
+  clear(): void {
+    for (const table of this.tables) table.fill(0);
+    this.counts.fill(0);
+    this.count = 0;
+  }
+
   /** Makes sub-table `sub` one of `words` words, which the caller fills; undefined where none can be so long. @param used slots */
   restore(sub: number, words: number, used: number): SubTable | undefined {
     const slots = words >> 1;

@@ -51,6 +51,8 @@ export class LogCleaner {
   /** Where the search of the table for records of the tail goes on, and where it does should the moves under way fail. */
   private sweptTo = 0;
   private sweepMark = 0;
+  /** A frame has moves beside what its batch brings, and must fit a generation. */
+  private readonly lookMax: number;
   /** By generation, from the oldest: rows whose record lies there. */
   private live: number[] = [];
   private firstGeneration = 0;
@@ -70,6 +72,7 @@ export class LogCleaner {
     this.log = log;
     this.table = table;
     this.records = new RecordReader(log);
+    this.lookMax = Math.min(LOOK_MAX, log.generationBytes / 4);
   }
 
   /** Counts what the table holds. Returns rows whose generation is not there. @cold */
@@ -112,7 +115,7 @@ export class LogCleaner {
     if (this.log.bytes <= this.allowed() || this.log.generations.length < 2) return;
     let look = appended * PACE;
     if (look < LOOK_MIN) look = LOOK_MIN;
-    if (look > LOOK_MAX) look = LOOK_MAX;
+    if (look > this.lookMax) look = this.lookMax;
     this.mark = this.cleaned < this.frameEnd ? this.frameAt : this.cleaned;
     const end = this.cleaned + look;
     while (this.cleaned < end && this.live[0] > this.moves) {
@@ -213,7 +216,7 @@ export class LogCleaner {
     const { table, log } = this;
     const end = this.sweptTo + ROWS_MAX;
     for (; this.sweptTo < end && this.sweptTo < table.rows; this.sweptTo++) {
-      if (this.moves === MOVES_MAX || this.badCount === BAD_MAX) return;
+      if (this.moves === MOVES_MAX || this.badCount === BAD_MAX || frame.length > this.lookMax) return;
       const row = this.sweptTo;
       if (!table.isLive(row)) continue;
       const place = table.addressOf(row);

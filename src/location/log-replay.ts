@@ -61,8 +61,10 @@ class Replay {
   private readonly options: ReplayOptions;
   private readonly from: number;
   private frames: GenerationFrames;
-  /** Of the generation after. */
-  private nextFrames: GenerationFrames;
+  /** Of the generations after it that were looked at already. */
+  private readonly ahead: GenerationFrames[] = [];
+  /** Its memory is to be used again. */
+  private spare: GenerationFrames | null;
   private readonly damaged: Stretch[] = [];
   private torn: Stretch | null = null;
   private entries = 0;
@@ -77,7 +79,7 @@ class Replay {
     this.table = table;
     this.options = options;
     this.frames = new GenerationFrames(log);
-    this.nextFrames = new GenerationFrames(log);
+    this.spare = new GenerationFrames(log);
     this.from = options.end?.address ?? log.tail;
     this.at = this.from;
     this.last = options.end?.last ?? -1;
@@ -89,12 +91,10 @@ class Replay {
     const { generationBytes } = log;
     const numbers = log.generations.filter((number) => (number + 1) * generationBytes > from);
     const end = ((numbers.at(-1) ?? 0) + 1) * generationBytes;
-    if (numbers.length > 0) this.nextFrames.read(numbers[0]);
     for (const [i, number] of numbers.entries()) {
-      [this.frames, this.nextFrames] = [this.nextFrames, this.frames];
-      const isNewest = i === numbers.length - 1;
-      if (!isNewest) this.nextFrames.read(numbers[i + 1]);
-      this.replayGeneration(number, isNewest ? Number.POSITIVE_INFINITY : this.firstOfNext());
+      this.spare ??= this.frames;
+      this.frames = this.ahead.shift() ?? this.read(number);
+      this.replayGeneration(number, this.limitBefore(numbers.slice(i + 1)));
       options.progress?.(Math.max(this.at, (number + 1) * generationBytes), end);
     }
     log.resume(this.at, Math.max(0, this.last));
@@ -102,16 +102,28 @@ class Replay {
     return { entries: this.entries, damaged, torn: this.torn, lastSum: this.lastSum };
   }
 
+  private read(generation: number): GenerationFrames {
+    const frames = this.spare ?? new GenerationFrames(this.log);
+    this.spare = null;
+    frames.read(generation);
+    return frames;
+  }
+
   /**
-   * Address of the last frame before the next generation, as its first frame says: what lies behind that was refused. Where the first
-   * frame is lost, nothing is known of it.
+   * Address of the last frame before these generations, as the first frame of one of them says: what lies behind that was refused. Those
+   * without a frame that says so are passed over: where commits failed again and again, they have none.
    */
-  private firstOfNext(): number {
-    const { nextFrames } = this;
-    const first = nextFrames.frames.find(({ whole }) => whole);
-    const isFirst = first !== undefined && first.address % this.log.generationBytes === 0;
-    const previous = isFirst ? nextFrames.previousOf(first) : -1;
-    return previous >= 0 ? previous : Number.POSITIVE_INFINITY;
+  private limitBefore(numbers: readonly number[]): number {
+    for (const [i, number] of numbers.entries()) {
+      if (this.ahead.length <= i) this.ahead.push(this.read(number));
+      const frames = this.ahead[i];
+      const first = frames.frames.find(({ sound }) => sound);
+      const isFirst = first !== undefined && first.address % this.log.generationBytes === 0;
+      const previous = isFirst ? frames.previousOf(first) : -1;
+      if (previous >= 0) return previous;
+      if (frames.frames.length > 1) break; // its first frame is lost, so nothing is known
+    }
+    return Number.POSITIVE_INFINITY;
   }
 
   /** @param limit address of the last frame that counts */

@@ -85,6 +85,7 @@ export class LogStore implements LocationStore, RowVisitor {
       this.lastSum = this.replayed.lastSum;
       this.marks.checkpointed = end?.last ?? NO_CHECKPOINT;
       this.mark();
+      if (this.replayed.damaged.length > 0) this.table.reindex();
       this.table.settle(now);
       for (const row of this.cleaner.open()) this.table.remove(row); // their generation is gone: the phones are to register anew
       this.quarantined = this.replayed.damaged.length;
