@@ -1,0 +1,128 @@
+// Whose bytes lie where in the log: told of every frame that is written, asked when bytes are damaged.
+
+import {
+  ENTRY_RECORD,
+  ENTRY_REFRESH,
+  entryKind,
+  entryRow,
+  entryWords,
+  FRAME_HEADER_BYTES,
+  firstEntry,
+  recordRowAt,
+  removalKeyAt,
+} from '../../src/location/log-frame.ts';
+
+interface Entry {
+  /** Offsets in the frame. */
+  readonly from: number;
+  readonly end: number;
+  readonly n: number;
+  readonly full: boolean;
+}
+
+interface Frame {
+  readonly place: number;
+  readonly length: number;
+  readonly order: number;
+  readonly entries: readonly Entry[];
+  settled: boolean;
+  /** A cut of power does not undo it. */
+  lasting: boolean;
+}
+
+export class FrameMap {
+  private readonly frames = new Map<number, Frame>();
+  /** By AOR: the newest settled frame that says all of it. */
+  private readonly newestFull: number[] = [];
+  private written = 0;
+  private readonly generationBytes: number;
+
+  constructor(generationBytes: number) {
+    this.generationBytes = generationBytes;
+  }
+
+  /** @param ownerOf the AOR of a row */
+  writing(place: number, bytes: Uint8Array, length: number, ownerOf: (row: number) => number): void {
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, length >> 2);
+    const entries: Entry[] = [];
+    for (let w = firstEntry(0); w < words.length; w += entryWords(words, w)) {
+      const kind = entryKind(words, w);
+      const isRefresh = kind === ENTRY_REFRESH;
+      const key = kind === ENTRY_RECORD ? recordRowAt(w) : removalKeyAt(w);
+      const n = isRefresh ? ownerOf(entryRow(words, w)) : words[key + 1];
+      entries.push({ from: w * 4, end: (w + entryWords(words, w)) * 4, n, full: !isRefresh });
+    }
+    this.frames.set(place, { place, length, order: ++this.written, entries, settled: false, lasting: false });
+  }
+
+  settled(place: number, lasting: boolean): void {
+    const frame = this.frames.get(place);
+    if (frame === undefined) return;
+    frame.settled = true;
+    if (lasting) for (const one of this.frames.values()) if (one.settled) one.lasting = true;
+    this.noteFull(frame);
+  }
+
+  /** A crash is over: frames that had not lasted and are not there any more never were. */
+  restarted(isThere: (place: number, length: number) => boolean): void {
+    for (const frame of [...this.frames.values()]) {
+      if (!isThere(frame.place, frame.length)) {
+        if (!frame.lasting) frame.settled = false;
+      } else if (frame.settled) frame.lasting = true;
+    }
+    this.newestFull.length = 0;
+    for (const frame of this.frames.values()) if (frame.settled) this.noteFull(frame);
+  }
+
+  /** Places of the frames from one place to another. */
+  places(from: number, to: number): number[] {
+    return [...this.frames.keys()].filter((place) => place >= from && place < to);
+  }
+
+  lengthAt(place: number): number {
+    return this.frames.get(place)?.length ?? 0;
+  }
+
+  /**
+   * AORs that bytes [from, to) are of, as far as nothing newer says all of them. A header is everybody's in its frame. The first frame of
+   * a generation says where the one before ended: without it nobody knows what was refused there. The last frame of one may be taken for
+   * a batch that was being written.
+   */
+  ownersOf(from: number, to: number): Set<number> {
+    const owners = new Set<number>();
+    for (const { place, length, order, entries } of this.frames.values()) {
+      if (place >= to || place + length <= from) continue;
+      const isHeader = from < place + FRAME_HEADER_BYTES || this.isLast(place, order);
+      for (const entry of entries) {
+        if (!isHeader && (place + entry.from >= to || place + entry.end <= from)) continue;
+        if (order >= (this.newestFull[entry.n] ?? 0)) owners.add(entry.n);
+      }
+      if (place % this.generationBytes < FRAME_HEADER_BYTES) this.addRefused(place, owners);
+    }
+    return owners;
+  }
+
+  private noteFull({ entries, order }: Frame): void {
+    for (const { n, full } of entries) if (full && order > (this.newestFull[n] ?? 0)) this.newestFull[n] = order;
+  }
+
+  private isLast(place: number, order: number): boolean {
+    const generation = Math.floor(place / this.generationBytes);
+    for (const other of this.frames.values())
+      if (other.settled && other.order > order && Math.floor(other.place / this.generationBytes) === generation)
+        return false;
+    return true;
+  }
+
+  private addRefused(before: number, owners: Set<number>): void {
+    for (const { place, settled, entries } of this.frames.values()) {
+      if (settled || place >= before) continue;
+      for (const { n } of entries) owners.add(n);
+    }
+  }
+
+  /** What lay from one place to another is gone. */
+  forget(from: number, to: number): void {
+    for (const place of this.places(from, to)) this.frames.delete(place);
+  }
+}

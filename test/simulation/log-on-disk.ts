@@ -1,0 +1,259 @@
+// A log as location/log promises it, on a simulated disk. Places are no addresses: frames lie 24 bytes behind multiples of 64, with
+// holes between them that later frames may fill. A failed sync, and every new life, begins a generation.
+
+import type { FrameFound, Log } from '../../src/location/log.ts';
+import { claimedAddress, claimedLength, claimsFrame } from '../../src/location/log-frame.ts';
+import type { Random } from '../shard/simulation/random.ts';
+import { DiskBytes, DiskError, type SimulatedDisk } from './disk.ts';
+
+const UNIT = 64;
+const OFFSET = 24;
+const SECTOR = 512;
+
+interface Room {
+  readonly at: number;
+  readonly end: number;
+}
+
+interface Staged {
+  readonly generation: number;
+  readonly bytes: Uint8Array;
+  readonly address: number;
+  readonly room: Room;
+}
+
+/** What the world around is told of. */
+export interface LogObserver {
+  /** A frame is about to be written; bytes[0, length) at `place`. */
+  writing(place: number, bytes: Uint8Array, length: number): void;
+  settled(place: number, lasting: boolean): void;
+  /** Bytes from one place to another could not be read. */
+  unreadable(from: number, to: number): void;
+}
+
+export class LogOnDisk implements Log {
+  readonly generationBytes: number;
+  readonly problems = { aside: [], missing: [] };
+  readonly generations: number[];
+  head = 0;
+  last = 0;
+  private readonly disk: SimulatedDisk;
+  private readonly random: Random;
+  private readonly observer: LogObserver;
+  /** Of the newest generation: where it is free. */
+  private rooms: Room[] = [];
+  private ended = true;
+  private staged: Staged | undefined;
+
+  /** @param generationBytes a multiple of 64 */
+  constructor(disk: SimulatedDisk, generationBytes: number, observer: LogObserver) {
+    this.disk = disk;
+    this.random = disk.random;
+    this.generationBytes = generationBytes;
+    this.observer = observer;
+    this.generations = [...disk.generations.keys()].sort((a, b) => a - b);
+    this.syncAll(); // what a start has seen stays
+    this.head = this.tail;
+  }
+
+  get tail(): number {
+    return this.generations.length === 0 ? this.head : this.generations[0] * this.generationBytes;
+  }
+
+  get bytes(): number {
+    return this.generations.length * this.generationBytes;
+  }
+
+  resume(head: number, last: number): void {
+    this.head = head;
+    this.last = last;
+  }
+
+  find(place: number, unreadable: (place: number) => void = () => {}): FrameFound | null {
+    const generation = Math.floor(place / this.generationBytes);
+    const start = generation * this.generationBytes;
+    const bytes = this.disk.generations.get(generation)?.bytes;
+    if (bytes === undefined) return null;
+    const words = new Uint32Array(bytes.buffer);
+    const first = Math.ceil(Math.max(0, place - start - OFFSET) / UNIT) * UNIT + OFFSET;
+    for (let at = first; at < bytes.length; at += UNIT) {
+      if (!this.canRead(start + at, at === first)) {
+        unreadable(start + at);
+        at = (Math.floor(at / SECTOR) + 1) * SECTOR + OFFSET - UNIT;
+      } else if (claimsFrame(words, at >> 2, words.length))
+        return { address: claimedAddress(words, at >> 2), place: start + at, length: claimedLength(words, at >> 2) };
+    }
+    return null;
+  }
+
+  settled(generation: number): number {
+    return this.disk.generations.get(generation)?.settled ?? -1;
+  }
+
+  place(length: number): number {
+    const newest = this.generations.at(-1);
+    if (newest === undefined) return this.head;
+    if (!this.ended && this.roomFor(length) !== undefined) return Math.max(this.head, newest * this.generationBytes);
+    return (newest + 1) * this.generationBytes;
+  }
+
+  append(bytes: Uint8Array, length: number, address: number): void {
+    const { disk } = this;
+    const number = Math.floor(address / this.generationBytes);
+    if (OFFSET + length > this.generationBytes) throw new Error('the frame is longer than a generation');
+    if (this.ended || number !== this.generations.at(-1)) this.begin(number);
+    const generation = disk.generations.get(number);
+    const room = this.roomFor(length);
+    if (generation === undefined || room === undefined) throw new Error(`no room for ${length} bytes at ${address}`);
+    const at = room.at + OFFSET;
+    const copy = bytes.slice(0, length);
+    const place = number * this.generationBytes + at;
+    this.observer.writing(place, copy, length);
+    disk.step('append');
+    this.staged = { generation: number, bytes: copy, address, room };
+  }
+
+  settle(lasting: boolean): number {
+    const { staged, disk } = this;
+    if (staged === undefined) throw new Error('nothing was appended');
+    this.staged = undefined;
+    const { generation: number, bytes, address, room } = staged;
+    const at = room.at + OFFSET;
+    const place = number * this.generationBytes + at;
+    const generation = disk.generations.get(number);
+    if (generation === undefined) throw new Error(`there is no generation ${number}`);
+    try {
+      this.write(generation, at, bytes);
+      disk.step('settle', () => this.sync(number));
+    } catch (error) {
+      this.ended = true;
+      throw error;
+    }
+    this.forgetSectors(place, bytes.length);
+    if (lasting) this.sync(number);
+    generation.settled = address;
+    this.take(room, bytes.length);
+    this.head = address + bytes.length;
+    this.last = address;
+    this.observer.settled(place, lasting);
+    return place;
+  }
+
+  read(place: number, into: Uint8Array, at: number, length: number): number {
+    const { disk, random } = this;
+    this.tryRead(place, length);
+    const bytes = disk.generations.get(Math.floor(place / this.generationBytes))?.bytes;
+    if (bytes === undefined) return 0;
+    const from = place % this.generationBytes;
+    let end = Math.min(bytes.length, from + length);
+    if (end - from > 100 && random.chance(0.02)) end = from + random.between(80, end - from); // a short one
+    into.set(bytes.subarray(from, end), at);
+    return end - from;
+  }
+
+  fileAt(place: number): string {
+    return `generation ${Math.floor(place / this.generationBytes)}`;
+  }
+
+  setAside(): void {
+    this.disk.setAside++;
+  }
+
+  dropTail(): void {
+    const [number] = this.generations;
+    this.disk.step('drop');
+    this.generations.shift();
+    this.disk.drop(number);
+  }
+
+  close(): void {
+    if (!this.disk.dead) this.syncAll();
+  }
+
+  /** As the thread that writes checkpoints does it. */
+  syncAll(): void {
+    this.disk.step('settle');
+    for (const generation of this.disk.generations.values()) generation.sync();
+    this.disk.syncNames();
+  }
+
+  private write(generation: DiskBytes, at: number, bytes: Uint8Array): void {
+    const { disk, random } = this;
+    const partly = (least: number) => generation.write(at, bytes.subarray(0, random.between(least, bytes.length)));
+    disk.step('append', () => partly(0));
+    if (disk.weather.short > 0 && random.chance(disk.weather.short)) {
+      partly(1);
+      disk.fail('ENOSPC', 'a short write');
+    }
+    generation.write(at, bytes);
+  }
+
+  private begin(number: number): void {
+    const { disk } = this;
+    disk.step('append');
+    const before = this.generations.at(-1);
+    if (before !== undefined && !this.ended) this.sync(before); // what waits there for a sync
+    if (disk.generations.has(number)) throw new Error(`generation ${number} is there already`);
+    disk.generations.set(number, new DiskBytes(this.generationBytes));
+    this.generations.push(number);
+    this.rooms = [{ at: 0, end: this.generationBytes }];
+    this.ended = false;
+  }
+
+  private sync(number: number): void {
+    this.disk.generations.get(number)?.sync();
+    if (this.disk.generations.get(number)?.named === false) this.disk.syncNames();
+  }
+
+  private roomFor(length: number): Room | undefined {
+    return this.rooms.find(({ at, end }) => at + OFFSET + length <= end);
+  }
+
+  /** Now and then a hole is left before what follows. */
+  private take(room: Room, length: number): void {
+    const index = this.rooms.indexOf(room);
+    const at = Math.ceil((room.at + OFFSET + length) / UNIT) * UNIT;
+    const hole = this.random.chance(0.2) ? UNIT * this.random.between(2, 10) : 0;
+    const rest: Room[] = [];
+    if (at + hole < room.end) rest.push({ at: at + hole, end: room.end });
+    // Behind the rest: holes are filled when nothing else is free.
+    const holes = hole > 0 ? [{ at, end: Math.min(at + hole, room.end) }] : [];
+    this.rooms.splice(index, 1, ...rest);
+    this.rooms.push(...holes);
+  }
+
+  /** Throws what the disk says of a piece. */
+  private tryRead(place: number, length: number): void {
+    const { disk } = this;
+    try {
+      disk.step('read');
+      for (let sector = Math.floor(place / SECTOR); disk.bad.size > 0 && sector * SECTOR < place + length; sector++)
+        if (disk.bad.has(sector)) disk.fail('EIO', `sector ${sector}`);
+    } catch (error) {
+      if (error instanceof DiskError) this.observer.unreadable(place, place + length);
+      throw error;
+    }
+  }
+
+  /** @param isFirst of a search: each meets at most one error that passes */
+  private canRead(place: number, isFirst: boolean): boolean {
+    const { disk } = this;
+    const sector = Math.floor(place / SECTOR);
+    if (disk.bad.size > 0 && disk.bad.has(sector)) return false;
+    if (!isFirst) return true;
+    try {
+      disk.step('read');
+      return true;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.observer.unreadable(place, (sector + 1) * SECTOR);
+      return false;
+    }
+  }
+
+  /** A sector that is written is a good one again. */
+  private forgetSectors(place: number, length: number): void {
+    for (let sector = Math.ceil(place / SECTOR); (sector + 1) * SECTOR <= place + length; sector++)
+      this.disk.bad.delete(sector);
+  }
+}

@@ -1,0 +1,86 @@
+// `npm run simulate`. Exit code 0 when every seed went well.
+
+import { parseArgs } from 'node:util';
+import { StoreWorld, type StoreWorldReport } from './store-world.ts';
+
+const HELP = `npm run simulate -- [options]
+
+Runs the real location store in a world that a seed draws: appends, syncs and reads that fail, bits that flip, crashes anywhere,
+restarts, checkpoints; and compares all it says with a model.
+
+  --only PART    store, the only part yet
+  --seeds N      (1000)
+  --from S       the first of them (1)
+  --minutes M    ends after that time, however many seeds it were
+  --seed S       this one alone
+  --trace        tells its story, line by line
+  --json         the report as one JSON object
+
+Examples
+  npm run simulate -- --only store --seeds 100000
+  npm run simulate -- --seed 4711 --trace
+`;
+
+const { values: flags } = parseArgs({
+  options: {
+    only: { type: 'string', default: 'store' },
+    seeds: { type: 'string', default: '1000' },
+    from: { type: 'string', default: '1' },
+    minutes: { type: 'string' },
+    seed: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+interface Result {
+  seeds: number;
+  readonly failures: { readonly seed: number; readonly what: string }[];
+  readonly sum: Partial<StoreWorldReport>;
+}
+
+async function simulate(seed: number, result: Result): Promise<void> {
+  const world = new StoreWorld(seed, flags.trace ? (line) => console.log(line) : undefined);
+  try {
+    await world.run();
+  } catch (error) {
+    const what =
+      error instanceof Error
+        ? flags.seed === undefined
+          ? error.message
+          : (error.stack ?? error.message)
+        : String(error);
+    result.failures.push({ seed, what });
+    if (!flags.json) console.log(`seed ${seed}: ${what}\n  again: npm run simulate -- --seed ${seed} --trace`);
+  }
+  result.seeds++;
+  const sum = result.sum as Record<string, number>;
+  for (const [name, value] of Object.entries(world.report)) sum[name] = (sum[name] ?? 0) + value;
+}
+
+async function main(): Promise<void> {
+  if (flags.help) return void process.stdout.write(HELP);
+  if (flags.only !== 'store') throw new Error(`there is no part ${flags.only}: store`);
+  const began = performance.now();
+  const end = flags.minutes === undefined ? Number.POSITIVE_INFINITY : began + Number(flags.minutes) * 60_000;
+  const from = Number(flags.seed ?? flags.from);
+  const seeds =
+    flags.seed !== undefined ? 1 : flags.minutes === undefined ? Number(flags.seeds) : Number.MAX_SAFE_INTEGER;
+  const result: Result = { seeds: 0, failures: [], sum: {} };
+  for (let seed = from; seed < from + seeds && performance.now() < end; seed++) await simulate(seed, result);
+  process.exitCode = result.failures.length > 0 ? 1 : 0;
+  const seconds = (performance.now() - began) / 1000;
+  const cpuSeconds = (process.cpuUsage().user + process.cpuUsage().system) / 1e6;
+  if (flags.json) return console.log(JSON.stringify({ ...result, seconds, cpuSeconds }));
+  const what = Object.entries(result.sum).map(([name, n]) => `${n} ${name}`);
+  console.log(
+    `${result.seeds} seeds, ${result.failures.length} failures, ${seconds.toFixed(1)} s (${cpuSeconds.toFixed(1)} s of CPU)`,
+  );
+  console.log(what.join(', '));
+}
+
+await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,475 @@
+// The real location store on a simulated disk: table, cleaner, checkpointer and replay, with faults, crashes and damage drawn from
+// one seed, held against a model. No clock, file or thread is real; the same seed tells the same story.
+
+import { RowCopy } from '../../src/location/binding-row.ts';
+import type { TableNews } from '../../src/location/binding-table.ts';
+import { checkpointIn } from '../../src/location/checkpoint.ts';
+import { claimedAddress, frameLength } from '../../src/location/log-frame.ts';
+import { LogStore } from '../../src/location/log-store.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../../src/location/record.ts';
+import { chunkOf, wordOf } from '../../src/location/row-chunks.ts';
+import { WriteSet } from '../../src/location/write-set.ts';
+import { Checkpointer } from '../../src/shard/checkpointer.ts';
+import { Random } from '../shard/simulation/random.ts';
+import { checkpointsOn } from './checkpoints-on-disk.ts';
+import { CALM, Crash, DiskError, SimulatedDisk, type Weather } from './disk.ts';
+import { FrameMap } from './frame-map.ts';
+import { LogOnDisk } from './log-on-disk.ts';
+import { keyBytes, keyWords, putRecord } from './store-keys.ts';
+import { describe, type Kept, type Operation, StoreModel } from './store-model.ts';
+
+const HOUR = 3_600_000;
+const BEGIN = Date.UTC(2030, 0, 1);
+
+export interface StoreWorldReport {
+  commits: number;
+  failedCommits: number;
+  starts: number;
+  crashes: number;
+  checkpoints: number;
+  generations: number;
+  damages: number;
+  /** AORs that damage has cost. */
+  lost: number;
+}
+
+interface Scale {
+  readonly generationBytes: number;
+  readonly aors: number;
+  readonly batch: number;
+  readonly recordBytes: number;
+  readonly turns: number;
+}
+
+const writes = new WriteSet();
+const record = new Uint8Array(65_536);
+const row = new RowCopy();
+
+export class StoreWorld {
+  readonly report: StoreWorldReport = {
+    commits: 0,
+    failedCommits: 0,
+    starts: 0,
+    crashes: 0,
+    checkpoints: 0,
+    generations: 0,
+    damages: 0,
+    lost: 0,
+  };
+  private readonly random: Random;
+  private readonly disk: SimulatedDisk;
+  private readonly model: StoreModel;
+  private readonly scale: Scale;
+  private readonly weather: Weather;
+  /** Chances of a turn. */
+  private crashes: number;
+  private readonly damages: number;
+  private readonly frames: FrameMap;
+  private readonly trace: ((line: string) => void) | undefined;
+  private log!: LogOnDisk;
+  private store!: LogStore;
+  private checkpointing: Promise<void> | undefined;
+  private now = BEGIN;
+  private version = 0;
+  /** Frames. */
+  private settled = 0;
+  private turn = 0;
+  private newest = 0;
+  private toldBefore = false;
+  private hasThrown = false;
+  private failure: unknown;
+
+  constructor(seed: number, trace?: (line: string) => void) {
+    this.trace = trace;
+    const random = new Random(seed);
+    this.random = random;
+    this.disk = new SimulatedDisk(random);
+    this.scale = {
+      generationBytes: random.pick([4096, 4096, 8192, 16_384]),
+      aors: random.pick([3, 10, 40, 90]),
+      batch: random.pick([1, 3, 6]),
+      recordBytes: random.pick([80, 150, 300]),
+      turns: random.pick([15, 40, 80, 160]),
+    };
+    this.frames = new FrameMap(this.scale.generationBytes);
+    const sometimes = (rate: number) => (random.chance(0.4) ? rate * random.next() : 0);
+    this.weather = {
+      append: sometimes(0.1),
+      short: sometimes(0.1),
+      settle: sometimes(0.1),
+      read: sometimes(0.02),
+      checkpoint: sometimes(0.05),
+    };
+    this.crashes = sometimes(0.08);
+    this.damages = sometimes(0.03);
+    this.model = new StoreModel(this.scale.aors);
+  }
+
+  /** Throws at the first thing that is wrong. */
+  async run(): Promise<void> {
+    this.say(() =>
+      JSON.stringify({ ...this.scale, weather: this.weather, crashes: this.crashes, damages: this.damages }),
+    );
+    this.start();
+    for (this.turn = 0; this.turn < this.scale.turns; this.turn++) {
+      await null; // a checkpoint goes on
+      this.takeTurn();
+      if (this.disk.dead) this.crashed();
+    }
+    await this.end();
+  }
+
+  private takeTurn(): void {
+    const { random, disk } = this;
+    disk.weather = this.weather;
+    if (random.chance(this.crashes)) {
+      const steps = random.pick([1, 5, 30]);
+      this.say(() => `a crash within ${steps} operations`);
+      disk.crashWithin(steps);
+    }
+    if (random.chance(this.damages)) this.damage();
+    if (disk.full ? random.chance(0.1) : this.weather.append > 0 && random.chance(0.005)) {
+      disk.full = !disk.full;
+      this.say(() => (disk.full ? 'the disk is full' : 'the disk has room'));
+    }
+    const dice = random.next();
+    if (dice < 0.04) this.lookAtAll();
+    else if (dice < 0.06) this.restart();
+    else if (dice < 0.1) this.checkpoint();
+    else if (dice < 0.2) this.expire();
+    else this.commitSome();
+  }
+
+  private commitSome(): void {
+    const { random, scale, store } = this;
+    const operations = new Map<number, Operation>();
+    writes.clear();
+    for (let i = random.between(1, scale.batch); i > 0; i--) {
+      const n = random.between(0, scale.aors - 1);
+      if (operations.has(n)) continue;
+      const dice = random.next();
+      const there = store.find(...keyWords(n), row);
+      const expiresAt = this.now + random.between(1, 48) * HOUR;
+      const cseq = ++this.version;
+      if (dice < 0.45 || (!there && dice < 0.8)) {
+        const value = { text: `${n}/${cseq}/`, expiresAt, cseq };
+        operations.set(n, { kind: 'record', n, value, bytes: random.between(0, scale.recordBytes) });
+      } else if (dice < 0.8) operations.set(n, { kind: 'refresh', n, expiresAt, cseq });
+      else operations.set(n, { kind: 'removal', n, idle: !there });
+    }
+    this.commit([...operations.values()], true);
+  }
+
+  /** What has run out goes, as a sweeper does it. */
+  private expire(): void {
+    const { random, store } = this;
+    this.now += random.between(0, 20) * HOUR;
+    const operations: Operation[] = [];
+    const expire = (_0: number, n: number, _2: number, _3: number, expiresAt: number) => {
+      if (expiresAt > this.now) this.fail(`AOR ${n} was named at ${this.now}, before it ends at ${expiresAt}`);
+      if (!operations.some((operation) => operation.n === n)) operations.push({ kind: 'removal', n, idle: false });
+    };
+    store.expire(this.now, this.scale.batch, { expire });
+    if (operations.length > 0) this.commit(operations, random.chance(0.3));
+  }
+
+  private commit(operations: readonly Operation[], lasting: boolean): void {
+    const { store, model, disk } = this;
+    writes.clear();
+    for (const operation of operations) this.write(operation);
+    const before = this.settled;
+    this.say(() => `commit${lasting ? '' : ' (passing)'} ${operations.map(textOf).join(', ')}`);
+    try {
+      store.commit(writes, this.now, lasting);
+    } catch (error) {
+      if (!(error instanceof Crash) && !(error instanceof DiskError)) throw error;
+      this.say(() => `  failed: ${error.message}`);
+      this.report.failedCommits++;
+      model.failed(operations);
+      if (disk.dead) return;
+      for (const { n } of operations) this.look(n);
+      return;
+    }
+    if (disk.dead) this.say(() => '  held, but the disk is dead');
+    this.report.commits++;
+    if (this.settled > before) model.committed(operations, lasting); // else there was nothing to write
+    this.countGenerations();
+    if (disk.dead) return;
+    for (const { n } of operations) this.look(n);
+    if (this.trace !== undefined) this.countAors();
+    this.look(this.random.between(0, model.size - 1));
+  }
+
+  private write(operation: Operation): void {
+    const [k0, k1, k2, k3] = keyWords(operation.n);
+    if (operation.kind === 'removal') {
+      writes.reserve(0);
+      writes.put(k0, k1, k2, k3, 0);
+      return;
+    }
+    const { expiresAt, cseq } = operation.kind === 'record' ? operation.value : operation;
+    if (operation.kind === 'refresh') this.store.find(k0, k1, k2, k3, row);
+    row.identityHigh = 0;
+    row.identityLow = operation.n + 1;
+    row.expiresAt = expiresAt;
+    row.grantedS = 3600;
+    row.cseq = cseq;
+    if (operation.kind === 'refresh') return writes.refresh(k0, k1, k2, k3, row);
+    putRecord(writes, operation.n, operation.value.text, operation.bytes);
+    writes.describePlain(writes.find(k0, k1, k2, k3), row);
+  }
+
+  private checkpoint(): void {
+    if (this.checkpointing !== undefined || this.store.marks.head === 0) return;
+    const { store, log, disk } = this;
+    this.say(() => `a checkpoint from ${store.marks.head} on`);
+    const news: TableNews[] = [];
+    const parts = store.share((item) => news.push(item));
+    const around = {
+      place: checkpointsOn(disk),
+      next: () => news.shift(),
+      syncLog: () => log.syncAll(),
+      sleep: () => Promise.resolve(),
+      close: () => {},
+    };
+    const checkpointer = new Checkpointer({ parts, marks: store.marks.memory, bytes: 0 }, 0, around);
+    const done = (what: string) => {
+      if (this.log === log) this.checkpointing = undefined;
+      this.say(() => `  the checkpoint ${what}`);
+    };
+    this.checkpointing = checkpointer.write().then(
+      () => {
+        this.report.checkpoints++;
+        done(`is written, ${store.marks.checkpointed}`);
+      },
+      (error: unknown) => {
+        if (!(error instanceof Crash) && !(error instanceof DiskError)) this.failure ??= error;
+        done(`failed: ${error instanceof Error ? error.message : error}`);
+      },
+    );
+  }
+
+  private lookAtAll(): void {
+    this.say(() => 'a look at all');
+    for (let n = 0; n < this.model.size && !this.disk.dead; n++) this.look(n);
+    if (!this.disk.dead) this.countAors();
+  }
+
+  /** Compares what the store says of an AOR. */
+  private look(n: number): void {
+    const { model, disk, store } = this;
+    if (this.failure !== undefined) throw this.failure;
+    const quarantined = store.quarantined;
+    let found: Kept;
+    try {
+      found = this.read(n);
+    } catch (error) {
+      if (!(error instanceof Crash) && !(error instanceof DiskError)) throw error;
+      this.say(() => `  AOR ${n}: ${error.message}`);
+      this.hasThrown = true;
+      return;
+    }
+    if (disk.dead) return;
+    if (store.quarantined > quarantined && !model.isDamaged(n))
+      this.fail(`AOR ${n} was set aside, and nothing was wrong with it`);
+    const wrong = model.wrongNow(n, found);
+    if (wrong !== undefined) this.fail(`AOR ${n}: ${wrong}`);
+    if (model.isDamaged(n) && model.shownNow(n, found)) this.lose(1);
+  }
+
+  /** So many AORs are found to have been lost: that must have been told, by this life or the one before. */
+  private lose(lost: number): void {
+    this.report.lost += lost;
+    if (lost > 0 && !this.toldBefore && !hasTold(this.store))
+      this.fail(`${lost} AORs were lost by damage, and nobody was told`);
+  }
+
+  private read(n: number): Kept {
+    const { store } = this;
+    if (!store.find(...keyWords(n), row)) return undefined;
+    const { expiresAt, cseq } = row;
+    const length = store.load(keyBytes(n), record);
+    if (length < 0) return undefined;
+    const end = RECORD_HEADER_BYTES + recordAorLength(record, 0);
+    return { text: Buffer.from(record.subarray(RECORD_HEADER_BYTES, end)).toString('latin1'), expiresAt, cseq };
+  }
+
+  private countAors(): void {
+    const { store, model } = this;
+    let count = 0;
+    for (let n = 0; n < model.size; n++) if (store.find(...keyWords(n), row)) count++;
+    if (count !== store.aors) this.fail(`${store.aors} AORs are counted, ${count} are there`);
+    if (count !== store.bindings) this.fail(`${store.bindings} bindings are counted, ${count} are there`);
+  }
+
+  // --- ends and beginnings
+
+  private restart(): void {
+    this.say(() => 'an orderly end');
+    try {
+      this.store.close();
+    } catch (error) {
+      if (!(error instanceof Crash) && !(error instanceof DiskError)) throw error;
+      this.say(() => `  which is none: ${error.message}`);
+    }
+    if (this.disk.dead) return;
+    this.disk.restart(this.random.chance(0.5));
+    this.start();
+  }
+
+  private crashed(): void {
+    const power = this.random.chance(0.6);
+    this.say(() => (power ? 'a cut of power' : 'a kill'));
+    this.report.crashes++;
+    this.disk.restart(power);
+    this.start();
+  }
+
+  private start(): void {
+    const { disk, random, crashes } = this;
+    this.checkpointing = undefined;
+    for (let tries = 0; ; tries++) {
+      if (tries > 0) disk.restart(random.chance(0.6));
+      disk.weather = tries > 3 ? CALM : this.weather;
+      if (tries < 3 && random.chance(crashes)) disk.crashWithin(100);
+      try {
+        this.open();
+      } catch (error) {
+        if (!(error instanceof Crash) && !(error instanceof DiskError)) throw error;
+        this.say(() => `  the start failed: ${error.message}`);
+        if (tries > 20) this.fail(`it does not start: ${error.message}`);
+        continue;
+      }
+      if (disk.dead) continue;
+      return this.compare();
+    }
+  }
+
+  private open(): void {
+    const { disk, frames, scale } = this;
+    this.report.starts++;
+    const ownerOf = (number: number) => chunkOf(this.store.table.chunks, number)[wordOf(number) + 1];
+    frames.restarted((place, length) => this.isSound(place, length));
+    const log = new LogOnDisk(disk, scale.generationBytes, {
+      writing: (place, bytes, length) => frames.writing(place, bytes, length, ownerOf),
+      settled: (place, lasting) => {
+        this.settled++;
+        frames.settled(place, lasting);
+      },
+      unreadable: (from, to) => this.damaged(from, to),
+    });
+    frames.forget(0, log.tail);
+    const store = new LogStore(log, checkpointIn(checkpointsOn(disk)));
+    const { replayed, checkpoint } = store;
+    this.toldBefore = this.hasThrown || (this.store !== undefined && hasTold(this.store));
+    this.hasThrown = false;
+    this.say(() => `a start: generations ${log.generations.join(' ')}, ${JSON.stringify({ ...replayed, checkpoint })}`);
+    this.log = log;
+    this.store = store;
+  }
+
+  private isSound(place: number, length: number): boolean {
+    const { generationBytes } = this.scale;
+    const bytes = this.disk.generations.get(Math.floor(place / generationBytes))?.bytes;
+    if (bytes === undefined) return false;
+    const words = new Uint32Array(bytes.buffer);
+    const w = (place % generationBytes) >> 2;
+    return frameLength(words, w, words.length, claimedAddress(words, w)) === length;
+  }
+
+  /** What the start found is right, and from now on it stays. */
+  private compare(): void {
+    const { model, disk } = this;
+    disk.calm();
+    let lost = 0;
+    for (let n = 0; n < model.size; n++) {
+      let found: Kept;
+      try {
+        found = this.read(n);
+      } catch (error) {
+        if (error instanceof DiskError) continue; // it cannot be read, and says so
+        throw error;
+      }
+      const wrong = model.wrongAfterStart(n, found);
+      if (wrong !== undefined) this.fail(`AOR ${n} after a start: ${wrong}`);
+      if (model.shown(n, found)) lost++;
+    }
+    this.lose(lost);
+    this.countAors();
+  }
+
+  /** One bit of what lies there, or a sector of it. */
+  private damage(): void {
+    const { random, disk, log, frames, scale } = this;
+    if (log.generations.length === 0) return;
+    const number = random.pick(log.generations);
+    const start = number * scale.generationBytes;
+    const places = frames.places(start, start + scale.generationBytes);
+    const generation = disk.generations.get(number);
+    if (places.length === 0 || generation === undefined) return;
+    const place = random.pick(places);
+    const at = place + random.between(0, frames.lengthAt(place) - 1);
+    this.report.damages++;
+    let [from, to] = [at, at + 1];
+    if (random.chance(0.5)) generation.bytes[at - start] ^= 1 << random.between(0, 7);
+    else {
+      const sector = Math.floor(at / 512);
+      disk.bad.add(sector);
+      [from, to] = [sector * 512, sector * 512 + 512];
+    }
+    this.damaged(from, to);
+  }
+
+  private damaged(from: number, to: number): void {
+    const owners = this.frames.ownersOf(from, to);
+    this.say(() => `  damage from ${from} to ${to}, of AORs ${[...owners].join(' ')}`);
+    for (const n of owners) this.model.damage(n);
+  }
+
+  /** The faults end: everything is right, and the log shrinks to what it may have. */
+  private async end(): Promise<void> {
+    const { disk } = this;
+    await this.checkpointing;
+    disk.full = false;
+    this.say(() => 'from now on it is calm');
+    disk.restart(this.random.chance(0.5));
+    disk.bad.clear();
+    this.crashes = 0;
+    Object.assign(this.weather, CALM);
+    this.start();
+    disk.weather = CALM;
+    for (let i = 0; i < 24; i++) {
+      this.commitSome();
+      if (i % 8 === 5) {
+        this.checkpoint();
+        await this.checkpointing;
+      }
+    }
+    this.lookAtAll();
+    this.store.close();
+  }
+
+  private countGenerations(): void {
+    const newest = this.log.generations.at(-1) ?? 0;
+    if (newest > this.newest) this.report.generations += newest - this.newest;
+    this.newest = newest;
+  }
+
+  private say(line: () => string): void {
+    this.trace?.(`${this.turn}: ${line()}`);
+  }
+
+  private fail(what: string): never {
+    throw new Error(`turn ${this.turn}: ${what}`);
+  }
+}
+
+function hasTold({ quarantined, replayed }: LogStore): boolean {
+  return quarantined + replayed.damaged.length > 0 || replayed.torn !== null;
+}
+
+function textOf(operation: Operation): string {
+  if (operation.kind === 'removal') return `-${operation.n}`;
+  if (operation.kind === 'refresh') return `~${operation.n} cseq ${operation.cseq}`;
+  return `+${describe(operation.value)}`;
+}
