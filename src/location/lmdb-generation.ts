@@ -103,10 +103,10 @@ export class LmdbGeneration {
     return page * PAGE_BYTES + PAGE_HEADER_BYTES;
   }
 
-  /** What waits for a sync gets it, and so does the last meta page. */
-  finish(): void {
+  /** @param synced what waits for a sync gets it, and so does the last meta page */
+  finish(synced: boolean): void {
     try {
-      fdatasyncSync(this.fd);
+      if (synced) fdatasyncSync(this.fd);
     } finally {
       this.abandon();
     }

@@ -17,13 +17,15 @@ import {
   writeManifest,
 } from './log-folder.ts';
 
-const GENERATION_BYTES = 2 ** 26;
+export const GENERATION_BYTES = 2 ** 26;
 
 interface Generation {
   readonly number: number;
   readonly file: GenerationFile;
   /** On disk; 0 while it is written, when it says so itself. */
   bytes: number;
+  /** Written in this life and never synced: without `durable` the end of the life sees to it. */
+  unsynced: boolean;
 }
 
 export class LmdbLog implements Log {
@@ -161,7 +163,8 @@ export class LmdbLog implements Log {
     const { newest } = this;
     this.newest = null;
     try {
-      newest?.finish();
+      newest?.finish(true);
+      for (const { file, unsynced } of this.files) if (unsynced) fdatasyncSync(file.fd);
     } finally {
       this.closeFiles();
     }
@@ -182,7 +185,7 @@ export class LmdbLog implements Log {
     const before = this.newest;
     this.ended();
     try {
-      before?.finish();
+      before?.finish(this.durability === 'durable');
       if (this.durability === 'durable') syncPath(dirname(generationPath(this.directory, number)));
     } catch (error) {
       generation.discard();
@@ -217,7 +220,7 @@ export class LmdbLog implements Log {
   }
 
   private add(number: number, file: GenerationFile, bytes: number): void {
-    this.files.push({ number, file, bytes });
+    this.files.push({ number, file, bytes, unsynced: bytes === 0 && this.durability === 'process' });
     this.generations.push(number);
   }
 
@@ -250,7 +253,7 @@ export class LogFiles implements SharedLogSource {
     let file = this.files.get(number);
     if (file === undefined) {
       try {
-        file = new GenerationFile(generationPath(this.directory, number));
+        file = new GenerationFile(this.pathOf(number));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0; // dropped meanwhile
         throw error;
@@ -258,6 +261,10 @@ export class LogFiles implements SharedLogSource {
       this.files.set(number, file);
     }
     return file.read(place % this.generationBytes, into, at, length);
+  }
+
+  pathOf(generation: number): string {
+    return generationPath(this.directory, generation);
   }
 
   /** Generations before `tail` are gone: an open file would keep their space. */

@@ -119,10 +119,11 @@ export class LogCleaner {
     this.mark = this.cleaned < this.frameEnd ? this.frameAt : this.cleaned;
     const end = this.cleaned + look;
     while (this.cleaned < end && this.live[0] > this.moves) {
-      if (this.cleaned >= this.frameEnd && !this.nextFrame()) return this.sweep(frame);
+      if (this.cleaned >= this.frameEnd && !this.nextFrame()) break;
       if (!this.moveEntries(frame, end)) return;
     }
-    if (this.cleaned >= this.log.tail + this.log.generationBytes && this.live[0] > this.moves) this.sweep(frame);
+    const isThrough = this.cleaned >= this.log.tail + this.log.generationBytes;
+    if (isThrough && this.moves === 0 && this.live[0] > 0) this.sweep(frame);
   }
 
   /** The moves hold: their entries lie in the frame at `place`. */
@@ -152,7 +153,7 @@ export class LogCleaner {
     let dropped = 0;
     while (this.log.generations.length > 1 && this.live[0] === 0) {
       if ((this.firstGeneration + 1) * this.log.generationBytes > keepFrom) break;
-      this.log.dropTail();
+      if (!this.dropTail()) break;
       const first = Math.floor(this.log.tail / this.log.generationBytes);
       this.live.splice(0, first - this.firstGeneration); // a number may be missing
       this.firstGeneration = first;
@@ -161,6 +162,16 @@ export class LogCleaner {
     if (dropped > 0) this.sweptTo = 0;
     if (this.cleaned < this.log.tail) this.restart(this.log.tail);
     return dropped;
+  }
+
+  /** False where that cannot be now: the batch under way holds all the same. */
+  private dropTail(): boolean {
+    try {
+      this.log.dropTail();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Bytes that the log may have. */

@@ -132,7 +132,7 @@ export class LogStore implements LocationStore, RowVisitor {
     try {
       cleaner.moveInto(frame, writes.count * ENTRY_BYTES + FRAME_HEADER_BYTES);
       for (; encoded < writes.count; encoded++) this.encode(writes, encoded);
-      if (frame.entries === 0) return;
+      if (frame.entries === 0) return this.giveUpBad();
       place = this.append(now, lasting || cleaner.moves > 0);
     } catch (error) {
       cleaner.failed();
@@ -144,7 +144,7 @@ export class LogStore implements LocationStore, RowVisitor {
     if (cleaner.drop(this.marks.checkpointed) > 0)
       this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / log.generationBytes) });
     this.mark();
-    for (let i = 0; i < cleaner.badCount; i++) this.examine(cleaner.bad[i]);
+    this.giveUpBad();
   }
 
   shorten(now: number): void {
@@ -230,6 +230,12 @@ export class LogStore implements LocationStore, RowVisitor {
     refreshImage(into, RECORD_HEADER_BYTES + recordAorLength(into, 0), this.row);
     sealRecord(into, 0, length); // a move to another number of shards hands it on as it is
     return length;
+  }
+
+  private giveUpBad(): void {
+    const { cleaner } = this;
+    for (let i = 0; i < cleaner.badCount; i++) this.examine(cleaner.bad[i]);
+    cleaner.badCount = 0;
   }
 
   private recordAt(place: number, words: Uint32Array, at: number, into: Uint8Array): number {

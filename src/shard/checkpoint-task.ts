@@ -3,8 +3,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { Checkpointer, type CheckpointReport, type CheckpointSource, surroundingsOf } from './checkpointer.ts';
+import { type ScrubReport, type ScrubSubject, scrub } from './scrubber.ts';
 
 const LOOK_MS = 250;
+/** Between two readings of the whole log. */
+const SCRUB_MS = 86_400_000;
 
 /** To the helper: a shard begins a life with this table, or has ended the one before. */
 export interface CheckpointOrder {
@@ -16,6 +19,7 @@ export interface CheckpointOrder {
 export interface CheckpointNews {
   readonly shard: number;
   readonly report?: CheckpointReport;
+  readonly scrubbed?: ScrubReport;
   readonly problem?: string;
 }
 
@@ -24,7 +28,11 @@ async function run(port: MessagePort, grownBytes: number): Promise<void> {
   port.on('message', ({ shard, source }: CheckpointOrder) => {
     shards.get(shard)?.close();
     shards.delete(shard);
-    if (source !== null) shards.set(shard, new Checkpointer(source, grownBytes, surroundingsOf(source)));
+    if (source === null) return;
+    const checkpointer = new Checkpointer(source, grownBytes, surroundingsOf(source));
+    shards.set(shard, checkpointer);
+    const subject = checkpointer.scrubSubject(source.directory, source.parts.suspects);
+    void scrubDaily(subject, (scrubbed) => port.postMessage({ shard, scrubbed } satisfies CheckpointNews));
   });
   for (;;) {
     for (const [shard, checkpointer] of [...shards]) {
@@ -37,6 +45,18 @@ async function run(port: MessagePort, grownBytes: number): Promise<void> {
       }
     }
     await delay(LOOK_MS);
+  }
+}
+
+async function scrubDaily(subject: ScrubSubject, tell: (report: ScrubReport) => void): Promise<void> {
+  for (;;) {
+    await delay(SCRUB_MS, undefined, { ref: false });
+    if (subject.ended()) return;
+    try {
+      tell(await scrub(subject, (ms) => delay(ms)));
+    } catch {
+      // a disk that gives nothing at all is told by those who need it
+    }
   }
 }
 

@@ -7,9 +7,10 @@ import type { TableNews, TableParts } from '../location/binding-table.ts';
 import { type CheckpointPlace, CheckpointWriter } from '../location/checkpoint.ts';
 import { checkpointFiles } from '../location/checkpoint-files.ts';
 import { SUB_TABLES } from '../location/key-index.ts';
-import { syncLog } from '../location/lmdb-log.ts';
+import { GENERATION_BYTES, syncLog } from '../location/lmdb-log.ts';
 import { LogMarks, NO_CHECKPOINT } from '../location/log-marks.ts';
 import { TableCopier } from '../location/table-copier.ts';
+import type { ScrubSubject } from './scrubber.ts';
 
 /** A checkpoint is due when the log has grown by this share of the last one's size, and by at least as much as it is told. */
 const DUE_SHARE = 0.25;
@@ -110,6 +111,19 @@ export class Checkpointer {
     marks.checkpointed = end.last;
     this.bytes = writer.bytes;
     return { bytes: writer.bytes, seconds: (performance.now() - began) / 1000 };
+  }
+
+  /** The log and the table as they are, for whoever looks through them. @param directory of the shard */
+  scrubSubject(directory: string, suspects: Int32Array): ScrubSubject {
+    const { copier, marks } = this;
+    return {
+      directory,
+      suspects,
+      newest: () => Math.floor(marks.last / GENERATION_BYTES),
+      chunkCount: () => copier.chunkCount,
+      rows: (chunk) => copier.rows(chunk),
+      ended: () => this.closed,
+    };
   }
 
   /** The life of its shard is over. */

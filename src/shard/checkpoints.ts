@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { CheckpointNews, CheckpointOrder } from './checkpoint-task.ts';
 import type { CheckpointSource } from './checkpointer.ts';
+import type { ScrubReport } from './scrubber.ts';
 import type { ShardLog } from './shard-options.ts';
 
 /** By default: a third of a second of replay, about. */
@@ -14,11 +15,13 @@ export class Checkpoints {
   written = 0;
   private readonly grownBytes: number;
   private readonly log: ShardLog;
+  private readonly scrubbed: (shard: number, report: ScrubReport) => void;
   private worker: Worker | null = null;
 
   /** @param grownBytes that a shard's log grows by at least between two checkpoints */
-  constructor(grownBytes: number, log: ShardLog) {
+  constructor(grownBytes: number, log: ShardLog, scrubbed: (shard: number, report: ScrubReport) => void = () => {}) {
     this.grownBytes = grownBytes;
+    this.scrubbed = scrubbed;
     this.log = log;
   }
 
@@ -39,9 +42,15 @@ export class Checkpoints {
     this.worker = null;
   }
 
+  private tellScrubbed(shard: number, report: ScrubReport): void {
+    this.scrubbed(shard, report);
+    this.log(report.damaged > 0 ? 'error' : 'info', 'log read through', { shard, ...report });
+  }
+
   private start(): Worker {
     const worker = new Worker(taskFile(), { workerData: this.grownBytes });
-    worker.on('message', ({ shard, problem }: CheckpointNews) => {
+    worker.on('message', ({ shard, problem, scrubbed }: CheckpointNews) => {
+      if (scrubbed !== undefined) return this.tellScrubbed(shard, scrubbed);
       if (problem === undefined) this.written++;
       else this.log('warn', 'checkpoint failed', { shard, error: problem });
     });

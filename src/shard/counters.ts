@@ -74,6 +74,8 @@ const NAMES = [
   'busy_us', // time spent on batches, commits included
   'batches',
   'quarantined', // damaged records set aside
+  'scrubbed_bytes', // of the log, read through once a day; counted by the main thread
+  'scrubbed_damaged', // places that were damaged then; counted by the main thread
   'bindings', // gauge
   'aors', // gauge
   'transactions', // gauge

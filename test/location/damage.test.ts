@@ -181,6 +181,19 @@ describe('a generation of the log', () => {
     }
   });
 
+  it('R3261-10.3-33 whose commits fail costs no rows of the table', () => {
+    const disk = new SimulatedDisk();
+    const store = simulated(disk);
+    disk.fault = (operation) => {
+      if (operation === 'append') throw ioError();
+    };
+    for (let n = 0; n < 100; n++) expect(() => put(store, n * 5, n * 5 + 5)).toThrow('EIO');
+    disk.fault = () => {};
+    put(store, 0, 5);
+    expect(store.table.rows).toBe(5);
+    expect(there(store, 500)).toEqual(range(0, 5));
+  });
+
   it('that is of another log, empty, or has another number, is set aside and named, and the others stay', () => {
     const other = freshDirectory();
     const foreign = onDisk(other);

@@ -143,6 +143,8 @@ function traffic(out: Exposition, readings: readonly ShardReading[]): void {
   out.gauge('aorta_commits_failing', '1 while the last transactions failed.', one('commits_failing'));
   out.counter('aorta_load_failures_total', 'Records that could not be read.', one('load_failures'));
   out.gauge('aorta_quarantined_records', 'Damaged records set aside since the start.', one('quarantined'));
+  out.counter('aorta_scrubbed_bytes_total', 'Of the log, read through once a day.', one('scrubbed_bytes'));
+  out.counter('aorta_scrubbed_damaged_total', 'Damaged places met then.', one('scrubbed_damaged'));
 }
 
 function lookups(out: Exposition, { readings, lookups: byHttp }: MetricsSource): void {

@@ -13,9 +13,9 @@ import { print } from '../terminal.ts';
 import { CommandError, reported } from './command-action.ts';
 import { textTable } from './text-table.ts';
 
-type Verdict = 'ok' | 'warn' | 'bad';
+export type Verdict = 'ok' | 'warn' | 'bad';
 
-interface Finding {
+export interface Finding {
   readonly what: string;
   readonly verdict: Verdict;
   readonly detail: string;
@@ -34,11 +34,12 @@ export function addDoctorCommand(root: Command): void {
     .description('look for what would go wrong on this machine; exit code 1 where something would')
     .option('--config <file>', 'configuration whose data directory and certificates to look at')
     .option('--data <dir>', `data directory (default: the configuration's, else ${DEFAULT_DATA})`)
+    .option('--scrub', 'read the whole log of bindings and look for damage; a server may run meanwhile')
     .option('--json', 'JSON for programs')
     .action(reported(doctor));
 }
 
-async function doctor(options: { config?: string; data?: string; json?: boolean }): Promise<void> {
+async function doctor(options: { config?: string; data?: string; scrub?: boolean; json?: boolean }): Promise<void> {
   const config = await configOf(options.config);
   const data = resolve(options.data ?? config.data);
   const findings = [
@@ -50,6 +51,7 @@ async function doctor(options: { config?: string; data?: string; json?: boolean 
     disk(data),
     ...certificates(config),
     await webLibrary(config),
+    ...(await (await import('../damage-findings.ts')).damageFindings(data, options.scrub === true)),
   ];
   if (options.json) print(`${JSON.stringify(findings)}\n`);
   else print(textTable([['', 'what', ''], ...findings.map((f) => [f.verdict, f.what, f.detail])]));

@@ -1,0 +1,153 @@
+// Faults put into the code on purpose, one line each, and the test that has to find each of them.
+
+export interface Mutant {
+  readonly what: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly from: string;
+  readonly to: string;
+  /** Fails with the mutant. */
+  readonly test: string;
+}
+
+const CHURN = 'test/location/log-churn.test.ts';
+const DAMAGE = 'test/location/damage.test.ts';
+const CHECKPOINT = 'test/location/checkpoint.test.ts';
+const STORE = 'test/location/log-store.test.ts';
+
+function of(file: string, test: string): (what: string, from: string, to: string) => Mutant {
+  return (what, from, to) => ({ what, file: `src/location/${file}`, from, to, test });
+}
+
+const cleaner = of('log-cleaner.ts', CHURN);
+const cleanerDamage = of('log-cleaner.ts', DAMAGE);
+const store = of('log-store.ts', CHURN);
+const storeDamage = of('log-store.ts', DAMAGE);
+const replay = of('log-replay.ts', CHURN);
+const replayDamage = of('log-replay.ts', DAMAGE);
+const frames = of('generation-frames.ts', DAMAGE);
+const log = of('lmdb-log.ts', DAMAGE);
+const folder = of('log-folder.ts', DAMAGE);
+
+export const MUTANTS: readonly Mutant[] = [
+  cleaner(
+    'drops a generation with live records',
+    'while (this.log.generations.length > 1 && this.live[0] === 0) {',
+    'while (this.log.generations.length > 4 && this.live[0] < 3) {',
+  ),
+  cleaner(
+    'moves dead records',
+    'if (table.isLive(row) && table.addressOf(row) === this.cleaned) this.move(frame, row, w);',
+    'if (table.isLive(row)) this.move(frame, row, w);',
+  ),
+  cleaner(
+    'takes moves of a failed commit for made',
+    'if (this.moves > 0) this.restart(this.mark);',
+    'this.moved(this.log.head);',
+  ),
+  cleaner('takes moves for made before they hold', 'this.table.move(row, place + this.movedTo[i]);', ''),
+  cleanerDamage('never cleans', 'if (this.log.bytes <= this.allowed()', 'if (this.log.bytes > 0'),
+  cleaner('counts no record that came', 'this.live[generation]++;', ''),
+  of('log-cleaner.ts', CHECKPOINT)(
+    'drops what the checkpoint needs',
+    'if ((this.firstGeneration + 1) * this.log.generationBytes > keepFrom) break;',
+    '',
+  ),
+  cleanerDamage(
+    'stops at a damaged frame',
+    'if (!this.bring(found)) continue;',
+    'if (!this.bring(found)) return false;',
+  ),
+  cleanerDamage(
+    'gives nothing up that it cannot read',
+    'if (length < 0 || length > this.record.length) this.bad[this.badCount++] = row;',
+    'if (length < 0 || length > this.record.length) continue;',
+  ),
+  cleanerDamage(
+    'gives up what is sound',
+    'if (length < 0 || length > this.record.length) this.bad[this.badCount++] = row;',
+    'if (length < 1e9) this.bad[this.badCount++] = row;',
+  ),
+  store(
+    'applies a batch that failed',
+    '      cleaner.failed();\n',
+    '      this.apply(writes, 0, 0);\n      cleaner.failed();\n',
+  ),
+  storeDamage('keeps rows of a batch that failed', 'this.table.giveBack(this.rowOf[encoded]);', '{}'),
+  store('does not tell the cleaner of a record that is replaced', 'cleaner.went(table.addressOf(row));', '{}'),
+  storeDamage(
+    'never looks at what a reader found bad',
+    'this.table.takeSuspect(); row >= 0;',
+    'this.table.takeSuspect(); row > 1e9;',
+  ),
+  storeDamage('gives up what a dead disk does not give', 'if (unreadable !== null) throw unreadable;', ''),
+  storeDamage('forgets that it gave a row up', 'table.remove(row);\n    this.mark();', 'this.mark();'),
+  of('log-records.ts', DAMAGE)(
+    'takes a record whose checksum is wrong',
+    'if (!openRecord(this.bytes, RECORD_ENTRY_BYTES, end)) return -1;',
+    '',
+  ),
+  replay(
+    'takes batches that were refused',
+    'if (frame.address < this.from || frame.address > limit) continue;\n      const previous',
+    'if (frame.address < this.from) continue;\n      const previous',
+  ),
+  replay('starts again at zero', 'log.resume(this.at, Math.max(0, this.last));', 'log.resume(0, 0);'),
+  replayDamage('takes nothing of a damaged frame', 'else this.salvage(frame);', 'else {}'),
+  replayDamage('says nothing of a damaged frame', 'this.damaged.push({ place, bytes: whole ? length : 0 });', ''),
+  replayDamage(
+    'says nothing of frames that are missing',
+    'if (isMissing) damaged.push({ place: frame.place, bytes: 0 });',
+    '',
+  ),
+  replayDamage(
+    'takes damaged entries',
+    'if (!isRecordEntrySound(words, w, end) || recordFrame(words, w, address) !== address) return 0;',
+    'if (w >= 0) return size;',
+  ),
+  of('log-replay.ts', 'test/e2e/power-cuts.test.ts')(
+    'takes parts of a batch that was being written',
+    'while (count > 0 && !frames[count - 1].sound && frames[count - 1].address > settled) {',
+    'while (count < 0) {',
+  ),
+  frames(
+    'takes frames whose checksum is wrong',
+    'const sound = isHere && this.take(address, place, found.length);',
+    'const sound = isHere;\n      this.take(address, place, found.length);',
+  ),
+  frames(
+    'finds no record without a header',
+    'if (isHere && !known.has(address) && this.isRecordSound(base + at)) {',
+    'if (place < 0) {',
+  ),
+  of('log-frame.ts', STORE)(
+    'seals no record entry',
+    'for (let i = 0; i < this.records; i++) sealRecordEntry(words, this.recordAt[i], address);',
+    '',
+  ),
+  of('checkpoint.ts', CHECKPOINT)('takes a checkpoint of another log', 'demandFrame(log, end);', ''),
+  of('checkpoint.ts', CHECKPOINT)(
+    'takes a damaged piece',
+    'if (pieceChecksum(head, words) !== head[P_CHECKSUM])',
+    'if (at < 0)',
+  ),
+  of('checkpoint-files.ts', CHECKPOINT)(
+    'leaves a refused checkpoint where it is',
+    'renameSync(name, `${name}.refused`);',
+    '',
+  ),
+  log('goes on in a generation whose commit failed', 'this.end(newest); // what its pages hold now is uncertain', ''),
+  log(
+    'overwrites what stands in its way',
+    "if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;",
+    'throw error;',
+  ),
+  of('lmdb-generation.ts', STORE)('does not sync', 'lasting ? SYNCED : UNSYNCED', 'UNSYNCED'),
+  of('lmdb-generation.ts', STORE)('does not pad short frames', 'if (length < VALUE_BYTES_MIN) {', 'if (length < 0) {'),
+  folder('takes generations of other logs', 'head.name === name && head.number === number', 'head.number >= 0'),
+  folder(
+    'takes a damaged manifest',
+    'if (match === null || text !== manifestText(match[1], Number(match[2]))) return null;',
+    'if (match === null) return null;',
+  ),
+];
