@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { CheckpointNews, CheckpointOrder } from './checkpoint-task.ts';
 import type { CheckpointSource } from './checkpointer.ts';
+import { COUNTER } from './counters.ts';
 import type { ScrubReport } from './scrubber.ts';
 import type { ShardLog } from './shard-options.ts';
 
@@ -15,13 +16,16 @@ export class Checkpoints {
   written = 0;
   private readonly grownBytes: number;
   private readonly log: ShardLog;
-  private readonly scrubbed: (shard: number, report: ScrubReport) => void;
+  private readonly counters: readonly SharedArrayBuffer[];
   private worker: Worker | null = null;
 
-  /** @param grownBytes that a shard's log grows by at least between two checkpoints */
-  constructor(grownBytes: number, log: ShardLog, scrubbed: (shard: number, report: ScrubReport) => void = () => {}) {
+  /**
+   * @param grownBytes that a shard's log grows by at least between two checkpoints
+   * @param counters of each shard
+   */
+  constructor(grownBytes: number, log: ShardLog, counters: readonly SharedArrayBuffer[]) {
     this.grownBytes = grownBytes;
-    this.scrubbed = scrubbed;
+    this.counters = counters;
     this.log = log;
   }
 
@@ -43,7 +47,9 @@ export class Checkpoints {
   }
 
   private tellScrubbed(shard: number, report: ScrubReport): void {
-    this.scrubbed(shard, report);
+    const counters = new Float64Array(this.counters[shard]);
+    counters[COUNTER.scrubbed_bytes] += report.bytes;
+    counters[COUNTER.scrubbed_damaged] += report.damaged;
     this.log(report.damaged > 0 ? 'error' : 'info', 'log read through', { shard, ...report });
   }
 

@@ -159,15 +159,7 @@ class RunningPool implements Pool {
     );
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.rules = new Reconfiguration(settingsOf(options), parts.bells);
-    this.checkpoints = new Checkpoints(
-      options.checkpointBytes ?? CHECKPOINT_BYTES,
-      options.log,
-      (shard, { bytes, damaged }) => {
-        const counters = new Float64Array(this.parts.counters[shard]);
-        counters[COUNTER.scrubbed_bytes] += bytes;
-        counters[COUNTER.scrubbed_damaged] += damaged;
-      },
-    );
+    this.checkpoints = new Checkpoints(options.checkpointBytes ?? CHECKPOINT_BYTES, options.log, parts.counters);
     this.shared = openSharedLocations(options);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(),
