@@ -23,6 +23,9 @@ import {
   KEY_REMOVED,
   KEY_USER,
   KEY_USERHASH,
+  openUser,
+  sealUser,
+  USER_DAMAGED,
   USER_FLAGS,
   USER_FRESH_UNTIL,
   USER_HAVE,
@@ -30,6 +33,7 @@ import {
   USER_NONE,
   USER_USABLE_UNTIL,
   USER_VERSION,
+  USER_VERSION_UNSEALED,
 } from '../shard/user-record.ts';
 import { type Ha1Set, userhashOf } from './ha1.ts';
 import type { UserName } from './user-name.ts';
@@ -61,6 +65,7 @@ export interface PutCounts {
 
 export class UserStore {
   private readonly db: UserDatabase;
+  private stopped = false;
 
   private constructor(db: UserDatabase) {
     this.db = db;
@@ -81,7 +86,12 @@ export class UserStore {
 
   /** Resolves when the environment is closed. */
   async close(): Promise<void> {
+    this.stopExamining();
     await this.db.close();
+  }
+
+  stopExamining(): void {
+    this.stopped = true;
   }
 
   /** Number of users, without those that a provider told about. */
@@ -96,8 +106,7 @@ export class UserStore {
   }
 
   get(user: UserName): User | undefined {
-    const value = this.db.getBinary(recordKey(KEY_USER, user));
-    return value === undefined ? undefined : decode(user, value);
+    return this.look(recordKey(KEY_USER, user));
   }
 
   /** By H(name ":" realm) of a base algorithm. */
@@ -117,9 +126,9 @@ export class UserStore {
           result.refused++;
           continue;
         }
-        const before = value === undefined ? undefined : decode(user, value);
+        const before = value === undefined ? undefined : decodeUser(key, value);
         const aors = user.aors ?? before?.aors ?? [];
-        this.db.put(key, encode({ ...user, aors }) as Buffer);
+        this.db.put(key, encode(key, { ...user, aors }) as Buffer);
         this.countAors(before?.aors ?? [], -1);
         this.countAors(aors, 1);
         this.db.remove(recordKey(KEY_REMOVED, user));
@@ -141,7 +150,7 @@ export class UserStore {
       const key = recordKey(KEY_USER, user);
       const value = this.db.getBinary(key);
       if (value === undefined) return;
-      const { ha1s = [], aors = [] } = decode(user, value) ?? {};
+      const { ha1s = [], aors = [] } = decodeUser(key, value) ?? {};
       add(counts, COUNT_USERS, -1);
       addLacking(counts, ha1s, -1);
       this.index(user, ha1s, []);
@@ -184,15 +193,14 @@ export class UserStore {
       start: after ? Buffer.concat([recordKey(KEY_USER, after), Buffer.from([0])]) : Buffer.from([KEY_USER]),
       end: Buffer.from([KEY_USER + 1]),
     })) {
-      const user = decode(splitKey(key, 1), value);
+      const user = decodeUser(key, value);
       if (user !== undefined) yield user;
     }
   }
 
   /** What a provider told about a user, if anything. */
   learnt(user: UserName): LearntUser | undefined {
-    const value = this.db.getBinary(recordKey(KEY_LEARNT, user));
-    return value === undefined ? undefined : decode(user, value);
+    return this.look(recordKey(KEY_LEARNT, user));
   }
 
   /** Keeps what a provider told; resolves when it is on disk. Calls that come together share a transaction. */
@@ -200,7 +208,8 @@ export class UserStore {
     await this.db.transaction(() => {
       const local = this.get(user) !== undefined;
       if (!local) this.index(user, this.learnt(user)?.ha1s ?? [], user.ha1s);
-      this.db.put(recordKey(KEY_LEARNT, user), encode(user) as Buffer);
+      const key = recordKey(KEY_LEARNT, user);
+      this.db.put(key, encode(key, user) as Buffer);
       this.raise(COUNT_LEARNT_GENERATION);
     });
   }
@@ -211,7 +220,7 @@ export class UserStore {
     for (let more = true; more; ) {
       const page = [...this.db.getRange({ start, end: Buffer.from([KEY_LEARNT + 1]), limit: PAGE })];
       const gone = page.filter(({ key, value }) => {
-        const user = decode(splitKey(key, 1), value);
+        const user = decodeUser(key, value);
         return user === undefined || which(user);
       });
       await this.drop(gone.map(({ key }) => Buffer.from(key)));
@@ -236,6 +245,46 @@ export class UserStore {
       }
       this.raise(COUNT_LEARNT_GENERATION);
     });
+  }
+
+  /**
+   * Looks at every record: tells of those that are damaged, and seals those of before there were checksums. A page at a time, so that
+   * nobody waits for it.
+   */
+  async examine(damaged: (user: UserName) => void): Promise<void> {
+    for (const kind of [KEY_USER, KEY_LEARNT]) {
+      let start = Buffer.from([kind]);
+      for (let more = true; more && !this.stopped; ) {
+        const page = [...this.db.getRange({ start, end: Buffer.from([kind + 1]), limit: PAGE })];
+        for (const { key, value } of page)
+          if (openUser(key, value, value.length) === USER_DAMAGED) damaged(splitKey(key, 1));
+        await this.seal(
+          page.filter(({ value }) => value[0] === USER_VERSION_UNSEALED).map(({ key }) => Buffer.from(key)),
+        );
+        await nextTurn();
+        more = page.length === PAGE;
+        if (more) start = Buffer.concat([page[PAGE - 1].key, Buffer.from([0])]);
+      }
+    }
+  }
+
+  /** Nobody sees a difference, so no generation is raised. */
+  private async seal(keys: readonly Buffer[]): Promise<void> {
+    if (keys.length === 0) return;
+    await this.db.transaction(() => {
+      for (const key of keys) {
+        const value = this.db.getBinary(key);
+        if (value === undefined || value[0] !== USER_VERSION_UNSEALED) continue;
+        const record = Buffer.from(value);
+        record[0] = USER_VERSION;
+        this.db.put(key, sealUser(key, record) as Buffer);
+      }
+    });
+  }
+
+  private look(key: Buffer): LearntUser | undefined {
+    const value = this.db.getBinary(key);
+    return value === undefined ? undefined : decodeUser(key, value);
   }
 
   private counts(): DataView {
@@ -293,6 +342,11 @@ export class UserStore {
   }
 }
 
+/** Of a record's key. */
+export function userNameOf(key: Uint8Array): UserName {
+  return splitKey(key, 1);
+}
+
 /** Records looked at in one go. */
 const PAGE = 500;
 
@@ -323,7 +377,7 @@ function splitKey(key: Uint8Array, start: number): UserName {
   return { realm: text.slice(0, zero), name: text.slice(zero + 1) };
 }
 
-function encode(user: User & Partial<LearntUser>): Uint8Array {
+function encode(key: Uint8Array, user: User & Partial<LearntUser>): Uint8Array {
   const header = Buffer.alloc(USER_HEADER_BYTES);
   header[0] = USER_VERSION;
   header[USER_FLAGS] = user.none === true ? USER_NONE : 0;
@@ -343,12 +397,15 @@ function encode(user: User & Partial<LearntUser>): Uint8Array {
   }
   const record = Buffer.concat(parts);
   if (record.length > RECORD_BYTES_MAX) throw new RangeError('a user with too many AORs');
-  return record;
+  return sealUser(key, record);
 }
 
 /** Undefined: a record of another version, or damaged. */
-function decode(user: UserName, value: Buffer): LearntUser | undefined {
-  if (value.length < USER_HEADER_BYTES || value[0] !== USER_VERSION) return undefined;
+export function decodeUser(key: Uint8Array, sealed: Buffer): LearntUser | undefined {
+  const length = openUser(key, sealed, sealed.length);
+  if (length === USER_DAMAGED) return undefined;
+  const value = sealed.subarray(0, length);
+  const user = splitKey(key, 1);
   const ha1s = Array.from({ length: HA1_KINDS }, (_, kind) => {
     const at = ha1Offset(value, value.length, kind);
     return at < 0 ? undefined : Buffer.from(value.subarray(at, at + HA1_LENGTHS[kind % HA1_FULL]));

@@ -5,7 +5,9 @@ import type { AuthConfig } from './auth-config.ts';
 import { type AskResult, HttpProvider } from './http-provider.ts';
 import type { Log } from './log.ts';
 import type { RemovedFromStore } from './removed-users.ts';
-import { UserStore } from './user-store.ts';
+import { openSoundUsers } from './user-salvage.ts';
+import type { UserStore } from './user-store.ts';
+import { logDamagedUser } from './users-log.ts';
 
 export interface Users {
   /** Users in the store. */
@@ -23,9 +25,12 @@ export interface Users {
 
 /** Opens the user store, which the shards' tables need to be there, and starts the provider. Throws an Error naming it. @param now epoch ms, as shards have it */
 export async function openUsers(data: string, auth: AuthConfig, log: Log, now: () => number): Promise<Users> {
-  const store = UserStore.open(data);
+  const store = await openSoundUsers(data, log);
   const provider = auth.provider === undefined ? undefined : new HttpProvider(auth.provider, store, log, now);
   await provider?.start();
+  const examining = store
+    .examine((user) => logDamagedUser(log, user))
+    .catch((error: unknown) => log('error', 'users cannot be looked through', { error: String(error) }));
   warnOfLackingHa1s(store, auth, log);
   return {
     get count() {
@@ -37,6 +42,8 @@ export async function openUsers(data: string, auth: AuthConfig, log: Log, now: (
     ask: (user, realm) => provider?.ask(user, realm) ?? Promise.resolve('none'),
     close: async () => {
       await provider?.close();
+      store.stopExamining();
+      await examining;
       await store.close();
     },
   };

@@ -12,6 +12,7 @@ const META_TRANSACTION = 152;
 const META_BYTES = 160;
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;
+const PAGE_SIZES = [4096, 8192, 16_384, 32_768, 65_536];
 const NO_PAGE = 0xffffffffffffffffn;
 
 /**
@@ -24,20 +25,36 @@ export function checkFile(file: string): void {
   try {
     const { size } = fstatSync(fd);
     if (size === 0) return;
-    const first = readMeta(fd, 0);
-    if (first === undefined) throw new Error('it is not an LMDB file of this version');
-    const pageSize = first.readUInt32LE(META_PAGE_SIZE);
-    const second = readMeta(fd, pageSize);
-    if (size < 2 * pageSize || second === undefined) throw new Error('it is cut off or its second page is damaged');
-    const newest = second.readBigUInt64LE(META_TRANSACTION) > first.readBigUInt64LE(META_TRANSACTION) ? second : first;
-    const pages = BigInt(Math.floor(size / pageSize));
-    for (const at of [META_FREE_ROOT, META_ROOT]) {
-      const root = newest.readBigUInt64LE(at);
-      if (root !== NO_PAGE && root >= pages) throw new Error('it is cut off');
-    }
+    const { pageSize, freeRoot, root } = metaOf(fd);
+    const pages = Math.floor(size / pageSize);
+    if (freeRoot >= pages || root >= pages) throw new Error('it is cut off');
   } finally {
     closeSync(fd);
   }
+}
+
+/** Of the newest snapshot; a root is -1 where nothing is kept. */
+export interface LmdbMeta {
+  readonly pageSize: number;
+  readonly freeRoot: number;
+  readonly root: number;
+}
+
+/** Throws an Error with the reason where a file is none of LMDB's. */
+export function metaOf(fd: number): LmdbMeta {
+  const first = readMeta(fd, 0);
+  if (first === undefined) throw new Error('it is not an LMDB file of this version');
+  const pageSize = first.readUInt32LE(META_PAGE_SIZE);
+  if (!PAGE_SIZES.includes(pageSize)) throw new Error('its first page is damaged');
+  const second = readMeta(fd, pageSize);
+  if (fstatSync(fd).size < 2 * pageSize || second === undefined)
+    throw new Error('it is cut off or its second page is damaged');
+  const newest = second.readBigUInt64LE(META_TRANSACTION) > first.readBigUInt64LE(META_TRANSACTION) ? second : first;
+  const rootAt = (at: number): number => {
+    const root = newest.readBigUInt64LE(at);
+    return root === NO_PAGE ? -1 : Number(root);
+  };
+  return { pageSize, freeRoot: rootAt(META_FREE_ROOT), root: rootAt(META_ROOT) };
 }
 
 function readMeta(fd: number, at: number): Buffer | undefined {

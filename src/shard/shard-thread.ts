@@ -148,7 +148,7 @@ export function runShardThread(task: ShardTask, createPipeline: (options: ShardO
       counters[COUNTER.to_open] = total;
     });
     if (task.changes && store instanceof LogStore) store.changes = tellChanges(task.changes);
-    users = task.auth && openUsers(task.auth);
+    users = task.auth && openUsers(task.auth, tell);
     const loop = assemble(task, store, clock, createPipeline, tell, users);
     try {
       loop.run();
@@ -170,10 +170,12 @@ function tellChanges({ keys, bell }: ChangedKeysMemory): ChangedKeys {
   return new ChangedKeys(keys, () => reader.ring());
 }
 
-function openUsers({ data, realms, providerState }: AuthTask): UserTable {
+function openUsers({ data, realms, providerState }: AuthTask, tell: Tell): UserTable {
   // A user that is wanted is asked for by the message that waits for it.
   const provider = providerState && { provider: { state: providerState, wanted: () => {} } };
-  return new UserTable({ data, realms, ...provider });
+  const damaged = (user: string) =>
+    tell({ type: 'log', level: 'error', event: 'a user is damaged: add or import it anew', fields: { user } });
+  return new UserTable({ data, realms, damaged, ...provider });
 }
 
 function shardAuth(task: AuthTask, users: UserTable, tell: (news: ShardNews) => void): ShardAuth {

@@ -13,7 +13,9 @@ import {
   KEY_LEARNT,
   KEY_USER,
   KEY_USERHASH,
+  openUser,
   REALM_BYTES_MAX,
+  USER_DAMAGED,
   USER_FLAGS,
   USER_FRESH_UNTIL,
   USER_NAME_BYTES_MAX,
@@ -53,6 +55,16 @@ export interface UserFinder {
   readonly until: number;
   /** A provider is configured and must not be asked now. */
   readonly blocked: boolean;
+}
+
+/** What the store has of a user is damaged: nobody can say whether who asks is that user. */
+export class DamagedUserError extends Error {
+  readonly user: string;
+
+  constructor(user: string) {
+    super('damaged');
+    this.user = user;
+  }
 }
 
 export class UserLookup implements UserFinder {
@@ -158,7 +170,12 @@ export class UserLookup implements UserFinder {
       this.record = new Uint8Array(RECORD_BYTES_MAX);
       this.recordLength = this.reader.read(key.subarray(0, length), this.record);
     }
-    return this.recordLength >= 0;
+    if (this.recordLength < 0) return false;
+    this.recordLength = openUser(key.subarray(0, length), this.record, this.recordLength);
+    if (this.recordLength !== USER_DAMAGED) return true;
+    // Of what a provider told nothing is lost: it is asked again.
+    if (kind === KEY_LEARNT) return false;
+    throw new DamagedUserError(`${Buffer.from(name)}@${Buffer.from(realm)}`);
   }
 }
 

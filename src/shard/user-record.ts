@@ -2,6 +2,7 @@
 // server/user-store's; nothing is read or written to a disk here.
 // @hot
 
+import { crc32 } from 'node:zlib';
 import { USER_UNKNOWN } from '../registrar/credential-source.ts';
 
 /** Base algorithms in the order of ALG_*: MD5, SHA-256, SHA-512-256. */
@@ -41,21 +42,49 @@ export const COUNT_USERS = 8;
 export const COUNT_LACKING = 12;
 
 /** Raised when the layout changes; older versions are then read by code of their own. */
-export const USER_VERSION = 1;
+export const USER_VERSION = 2;
+/** Without the checksum at its end; else the same. */
+export const USER_VERSION_UNSEALED = 1;
 /** The provider knows no such user. */
 export const USER_NONE = 1;
 
 // The value: 0 version, 1 flags, 2 which HA1s (a bit each), 3 zero, 4 fresh until, 12 usable until (f64, epoch ms; zero in
-// records that do not expire), 20 HA1s back to back, then AORs: u16 length and bytes each.
+// records that do not expire), 20 HA1s back to back, then AORs: u16 length and bytes each; at the end a checksum, u32.
 export const USER_FLAGS = 1;
 export const USER_HAVE = 2;
 export const USER_FRESH_UNTIL = 4;
 export const USER_USABLE_UNTIL = 12;
 export const USER_HEADER_BYTES = 20;
+const CHECKSUM_BYTES = 4;
 
-/** Where an HA1 stands in the record bytes[0, length), or USER_UNKNOWN. */
+/** What a value of another user, version or disk gives. */
+export const USER_DAMAGED = -1;
+
+/** Length of a record without its checksum, or USER_DAMAGED. @cold */
+export function openUser(key: Uint8Array, value: Uint8Array, length: number): number {
+  if (length < USER_HEADER_BYTES) return USER_DAMAGED;
+  if (value[0] === USER_VERSION_UNSEALED) return length;
+  const end = length - CHECKSUM_BYTES;
+  if (value[0] !== USER_VERSION || end < USER_HEADER_BYTES) return USER_DAMAGED;
+  return readU32(value, end) === checksumOf(key, value.subarray(0, end)) ? end : USER_DAMAGED;
+}
+
+/** The record with its checksum behind it. The key is part of it: another's record is none. @cold */
+export function sealUser(key: Uint8Array, record: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(record.length + CHECKSUM_BYTES);
+  sealed.set(record);
+  const sum = checksumOf(key, record);
+  for (let i = 0; i < CHECKSUM_BYTES; i++) sealed[record.length + i] = sum >>> (8 * i);
+  return sealed;
+}
+
+function checksumOf(key: Uint8Array, record: Uint8Array): number {
+  return crc32(record, crc32(key));
+}
+
+/** Where an HA1 stands in the record bytes[0, length), without its checksum, or USER_UNKNOWN. */
 export function ha1Offset(bytes: Uint8Array, length: number, kind: number): number {
-  if (length < USER_HEADER_BYTES || bytes[0] !== USER_VERSION) return USER_UNKNOWN;
+  if (length < USER_HEADER_BYTES) return USER_UNKNOWN;
   const have = bytes[USER_HAVE];
   if ((have & (1 << kind)) === 0) return USER_UNKNOWN;
   let at = USER_HEADER_BYTES;
@@ -72,7 +101,7 @@ export function aorsOffset(bytes: Uint8Array): number {
 
 /** Whether the record's AORs hold aor[0, aorLength). */
 export function holdsAor(bytes: Uint8Array, length: number, aor: Uint8Array, aorLength: number): boolean {
-  if (length < USER_HEADER_BYTES || bytes[0] !== USER_VERSION) return false;
+  if (length < USER_HEADER_BYTES) return false;
   for (let at = aorsOffset(bytes); at + 2 <= length; ) {
     const size = bytes[at] | (bytes[at + 1] << 8);
     at += 2;

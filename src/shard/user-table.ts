@@ -8,7 +8,7 @@ import { ALG_BASE_MASK } from '../sip/credentials.ts';
 import { sameBytes, sameText } from '../sip/scanner.ts';
 import { SipHash } from '../sip/siphash.ts';
 import { openUserDatabase, type UserDatabase, UserReader } from './user-environment.ts';
-import { type ProviderLink, type UserFinder, UserLookup } from './user-lookup.ts';
+import { DamagedUserError, type ProviderLink, type UserFinder, UserLookup } from './user-lookup.ts';
 import {
   COUNT_GENERATION,
   COUNT_LACKING,
@@ -29,6 +29,8 @@ const ABSENT_ROWS = 4096;
 /** A provider is asked again for a user that it has said nothing about. */
 const PENDING_MS = 1000;
 const NEVER = 0xffffffff;
+/** Users whose damage is told. */
+const DAMAGED_TOLD_MAX = 1000;
 
 const EMPTY = 0;
 const USED = 1;
@@ -51,6 +53,8 @@ export interface UserTableOptions {
   readonly rowsMax?: number;
   /** Where a provider is configured. */
   readonly provider?: ProviderLink;
+  /** Hears of each user whose record is damaged, once. */
+  readonly damaged?: (user: string) => void;
 }
 
 export class UserTable implements CredentialSource {
@@ -75,6 +79,8 @@ export class UserTable implements CredentialSource {
   private readonly absentGenerations = new Uint32Array(2 * ABSENT_ROWS);
   private readonly absentUntil = new Float64Array(ABSENT_ROWS);
   private readonly absentKinds = new Int8Array(ABSENT_ROWS);
+  private readonly hearsOfDamaged: ((user: string) => void) | null;
+  private readonly told = new Set<string>();
   private generation = 0;
   private learntGeneration = 0;
   private now = 0;
@@ -97,6 +103,7 @@ export class UserTable implements CredentialSource {
     this.rows = Math.min(ROWS_FIRST, this.rowsMax);
     this.db = openUserDatabase(options.data, 'read');
     this.reader = new UserReader(this.db);
+    this.hearsOfDamaged = options.damaged ?? null;
     this.lookup = new UserLookup(this.reader, provider ?? null);
     this.words = new Uint32Array(ROW_WORDS * this.rows);
     this.ha1 = new Uint8Array(this.words.buffer);
@@ -240,7 +247,8 @@ export class UserTable implements CredentialSource {
       const realm = this.realmBytes(nameRealm).subarray(0, this.realmLength(nameRealm));
       const name = this.name.subarray(this.nameAt, this.nameEnd);
       at = lookup.find(name, this.nameIsHash, realm, algorithm, this.now);
-    } catch {
+    } catch (error) {
+      if (error instanceof DamagedUserError) this.damaged(error.user);
       return USER_UNAVAILABLE;
     }
     if (at < 0) {
@@ -261,6 +269,13 @@ export class UserTable implements CredentialSource {
     const ha1At = 4 * (k + HA1);
     for (let i = 0; i < HA1_BYTES; i++) this.ha1[ha1At + i] = i < lookup.length ? lookup.record[at + i] : 0;
     return ha1At;
+  }
+
+  /** @cold */
+  private damaged(user: string): void {
+    if (this.told.has(user) || this.told.size >= DAMAGED_TOLD_MAX) return;
+    this.told.add(user);
+    this.hearsOfDamaged?.(user);
   }
 
   private drop(row: number): void {
