@@ -136,7 +136,9 @@ class Replay {
       if (frame.address < this.from || frame.address > limit) continue;
       const previous = frames.previousOf(frame);
       const isMissing =
-        this.last >= 0 ? previous >= 0 && previous !== this.last : previous >= log.tail && previous < frame.address;
+        this.last >= 0
+          ? previous >= 0 && previous !== this.last
+          : previous >= log.tail && previous > 0 && previous < frame.address; // 0: or there was none
       if (isMissing) damaged.push({ place: frame.place, bytes: 0 });
       if (frame.sound) this.applyFrame(frame);
       else this.salvage(frame);

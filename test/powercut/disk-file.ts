@@ -29,6 +29,13 @@ export class DiskFile {
     this.content = content;
   }
 
+  /** Another with the same content and the same changes. */
+  clone(): DiskFile {
+    const clone = new DiskFile(this.content);
+    clone.changes = [...this.changes];
+    return clone;
+  }
+
   write(at: number, data: Uint8Array, lasting: boolean): void {
     this.changes.push({ at, data, lasting });
   }

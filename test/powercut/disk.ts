@@ -47,6 +47,35 @@ export class Disk {
     return disk;
   }
 
+  /** Everything as its process sees it. */
+  whole(): DiskImage {
+    return new Map([...this.seen].map(([path, file]) => [path, file === null ? null : file.whole]));
+  }
+
+  /** The same disk, whose files lie below another directory now: a process was killed, and the kernel still has what it wrote. */
+  movedTo(root: string, inodeOf: (path: string) => bigint): Disk {
+    const clones = new Map<DiskFile, DiskFile>();
+    const cloneOf = (file: DiskFile | null) => {
+      if (file === null) return null;
+      const clone = clones.get(file) ?? file.clone();
+      clones.set(file, clone);
+      return clone;
+    };
+    const moved = new Disk(root, this.lie);
+    for (const [path, file] of this.names) moved.names.set(path, cloneOf(file));
+    for (const [path, file] of this.seen) {
+      const clone = cloneOf(file);
+      moved.seen.set(path, clone);
+      if (clone !== null) moved.byInode.set(inodeOf(path), clone);
+    }
+    moved.changes = this.changes.map(({ operation, file }) => {
+      const { path, ...rest } = this.local(operation);
+      const to = 'to' in rest ? { to: join(root, rest.to) } : {};
+      return { operation: { ...rest, ...to, path: join(root, path) } as NameChange['operation'], file: cloneOf(file) };
+    });
+    return moved;
+  }
+
   apply(operation: Operation): void {
     switch (operation.kind) {
       case 'acknowledged':

@@ -1,6 +1,6 @@
 // Power cuts by seed: a run of a subject is recorded; then, for each case, its disk is left as a power cut at some moment might
 // have left it, the real code opens it, and what it finds is compared with what had been acknowledged. In half of the cases
-// the power is cut a second time, while the first recovery is under way or has gone on working.
+// the power is cut a second time, while the first recovery is under way or has gone on working; now and then the first cut is a kill.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,8 @@ import type { Operation } from './trace.ts';
 /** Cases that share a recording. */
 const CASES_PER_RECORDING = 50;
 const SECOND_CUT = 0.5;
+/** That the process is killed, and the power cut in its next life: what the kernel had not yet written is lost then. */
+const KILL = 0.15;
 /** That a cut comes where most is at stake: before a sync, or when something has just been acknowledged. */
 const AT_STAKE = 0.5;
 const FURTHER_STEPS = 4;
@@ -104,7 +106,7 @@ export class PowerCuts {
     let at = 0;
     for (const { number, random, end } of cases) {
       for (; at < end; at++) disk.apply(operations[at]);
-      const what = await this.runCase(number, recording, disk.cut(random), end, random);
+      const what = await this.runCase(number, recording, disk, end, random);
       if (what !== undefined) this.report.failures.push({ number, subject: recording.subject.name, what });
     }
     if (this.options.keep !== true) rmSync(directory, { recursive: true, force: true });
@@ -131,7 +133,7 @@ export class PowerCuts {
   private async runCase(
     number: number,
     recording: Recording,
-    image: DiskImage,
+    recorded: Disk,
     end: number,
     random: Random,
   ): Promise<string | undefined> {
@@ -142,12 +144,15 @@ export class PowerCuts {
     const { seed } = recording;
     const begin: Known = { seed, acknowledged: 0, before: undefined };
     const known = knownAfter(recording.operations.slice(0, end), begin, { content: recording.opened, first: 0 });
+    const isKill = random.chance(KILL);
+    const image = isKill ? recorded.whole() : recorded.cut(random);
     const directory = this.makeDisk(`case-${number}`, image);
-    const disk = Disk.of(directory, image, (path) => inodeOf(join(directory, path)), this.options.lie);
+    const inode = (path: string) => inodeOf(join(directory, path));
+    const disk = isKill ? recorded.movedTo(directory, inode) : Disk.of(directory, image, inode, this.options.lie);
     const first = await this.recover(recording, directory, known);
-    const where = `cut ${end} of ${recording.operations.length}`;
+    const where = `${isKill ? 'kill' : 'cut'} ${end} of ${recording.operations.length}`;
     if (first.wrong !== undefined) return `${where}: ${first.wrong}`;
-    if (!random.chance(SECOND_CUT)) return undefined;
+    if (!isKill && !random.chance(SECOND_CUT)) return undefined;
     report.secondCuts++;
     const second = momentOf(first.operations, random);
     for (const operation of first.operations.slice(0, second)) disk.apply(operation);

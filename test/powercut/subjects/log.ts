@@ -1,9 +1,13 @@
 // The location store: a churn of records, refreshes and removals, with checkpoints written beside it where asked for.
 
+import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { checkpointIn } from '../../../src/location/checkpoint.ts';
+import { checkpointFiles } from '../../../src/location/checkpoint-files.ts';
+import { LmdbLog } from '../../../src/location/lmdb-log.ts';
 import type { Durability } from '../../../src/location/log.ts';
-import type { LogStore } from '../../../src/location/log-store.ts';
-import { openLogStore } from '../../../src/location/open-log-store.ts';
+import { LogStore } from '../../../src/location/log-store.ts';
 import { WriteSet } from '../../../src/location/write-set.ts';
 import { Checkpointer, surroundingsOf } from '../../../src/shard/checkpointer.ts';
 import { apply, type ChurnOptions, churnBatch, contentOf, contentOfState, type State } from '../../crash/churn.ts';
@@ -21,27 +25,39 @@ function churnOf(seed: number): ChurnOptions {
   return { seed, aors, batch, bytes };
 }
 
+interface LogOptions {
+  readonly durability: Durability;
+  readonly checkpoints?: boolean;
+  /** Small ones are cleaned and dropped within a recording. */
+  readonly generationBytes?: number;
+}
+
 class LogRun implements Run {
   private readonly store: LogStore;
   private readonly writes = new WriteSet();
-  private readonly options: ChurnOptions;
+  private readonly churn: ChurnOptions;
   private readonly directory: string;
   private readonly checkpoints: boolean;
   private channel: MessageChannel | undefined;
 
-  constructor(directory: string, seed: number, durability: Durability, checkpoints: boolean) {
-    this.directory = directory;
-    this.options = churnOf(seed);
-    this.checkpoints = checkpoints;
-    this.store = openLogStore(directory, durability);
-    const { problem } = this.store.checkpoint;
-    if (problem !== undefined) throw new Error(`a checkpoint that does not count: ${problem}`);
+  constructor(directory: string, seed: number, { durability, checkpoints, generationBytes }: LogOptions) {
+    this.directory = `${directory}/shard-0`;
+    this.churn = churnOf(seed);
+    this.checkpoints = checkpoints === true;
+    const log = new LmdbLog(this.directory, durability, generationBytes);
+    this.store = new LogStore(log, checkpointIn(checkpointFiles(this.directory)));
+    const { checkpoint, replayed } = this.store;
+    if (checkpoint.problem !== undefined) throw new Error(`a checkpoint that does not count: ${checkpoint.problem}`);
+    // A generation that was being made may be set aside: it has no name of the log in it yet.
+    const { missing } = log.problems;
+    if (durability === 'durable' && missing.length + replayed.damaged.length > 0)
+      throw new Error(`damage where there is none: ${JSON.stringify({ missing, damaged: replayed.damaged })}`);
   }
 
   async step(n: number): Promise<void> {
     const isDue = this.checkpoints && n % CHECKPOINT_EVERY === CHECKPOINT_EVERY - 1 && this.store.marks.head > 0;
     const written = isDue ? this.checkpoint() : undefined;
-    churnBatch(this.store, this.writes, this.options, n);
+    churnBatch(this.store, this.writes, this.churn, n);
     this.store.commit(this.writes, n + 1);
     await written;
   }
@@ -63,7 +79,11 @@ class LogRun implements Run {
     const { port1, port2 } = this.channel;
     const parts = store.share((news) => port1.postMessage(news));
     const source = { directory, parts, marks: store.marks.memory, bytes: 0, port: port2 };
-    const checkpointer = new Checkpointer(source, 0, { ...surroundingsOf(source), sleep: () => Promise.resolve() });
+    const checkpointer = new Checkpointer(source, 0, {
+      ...surroundingsOf(source),
+      sleep: () => Promise.resolve(),
+      syncLog: () => syncFiles(join(directory, 'log')), // whatever the size of a generation
+    });
     await checkpointer.write();
     while (receiveMessageOnPort(port2) !== undefined);
     checkpointer.close();
@@ -76,19 +96,30 @@ function expectedContent(seed: number, steps: number): Content {
   return contentOfState(state);
 }
 
-export const DURABLE_LOG: Subject = {
-  name: 'log',
-  steps: 60,
-  open: (directory, seed) => new LogRun(`${directory}/shard-0`, seed, 'durable', false),
-  expected: expectedContent,
-};
+function syncFiles(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const fd = openSync(join(folder, name), 'r');
+    fsyncSync(fd);
+    closeSync(fd);
+  }
+}
 
-export const CHECKPOINTED_LOG: Subject = {
-  name: 'checkpoint',
-  steps: 60,
-  open: (directory, seed) => new LogRun(`${directory}/shard-0`, seed, 'durable', true),
-  expected: expectedContent,
-};
+function subjectOf(name: string, options: LogOptions): Subject {
+  return {
+    name,
+    steps: 60,
+    open: (directory, seed) => new LogRun(directory, seed, options),
+    expected: expectedContent,
+  };
+}
+
+export const DURABLE_LOG = subjectOf('log', { durability: 'durable' });
+export const GENERATIONS = subjectOf('generations', { durability: 'durable', generationBytes: 128 << 10 });
+export const CHECKPOINTED_LOG = subjectOf('checkpoint', {
+  durability: 'durable',
+  checkpoints: true,
+  generationBytes: 256 << 10,
+});
 
 function recordOf(text: string): string {
   return text.split(' until ')[0];
@@ -96,10 +127,7 @@ function recordOf(text: string): string {
 
 /** Nothing is promised of what was acknowledged: it starts, and what is there is what once was there. */
 export const PROCESS_LOG: Subject = {
-  name: 'log-process',
-  steps: 60,
-  open: (directory, seed) => new LogRun(`${directory}/shard-0`, seed, 'process', false),
-  expected: expectedContent,
+  ...subjectOf('log-process', { durability: 'process', generationBytes: 256 << 10 }),
   check(found, { seed, acknowledged }) {
     // Records alone: a refresh may have outlived the record or the removal before it.
     const ever = new Set<string>();

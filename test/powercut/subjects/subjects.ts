@@ -1,12 +1,13 @@
 // All that power cuts are tried on. A new one: a Subject in a file of its own beside this one, and its line here.
 
 import type { Subject } from '../subject.ts';
-import { CHECKPOINTED_LOG, DURABLE_LOG, PROCESS_LOG } from './log.ts';
+import { CHECKPOINTED_LOG, DURABLE_LOG, GENERATIONS, PROCESS_LOG } from './log.ts';
 import { DATA_DIRECTORY, FLOW_NUMBERS, STATICS } from './small-files.ts';
 import { USERS } from './users.ts';
 
 export const SUBJECTS: readonly Subject[] = [
   DURABLE_LOG,
+  GENERATIONS,
   PROCESS_LOG,
   CHECKPOINTED_LOG,
   USERS,
