@@ -130,6 +130,9 @@ export class FrameWriter {
   }
 }
 
+/** What the first frame of a log names as the one before. */
+export const NO_PREVIOUS = 2 ** 52;
+
 /** What `frameLength` finds besides a length. */
 export const NO_FRAME = 0;
 

@@ -15,6 +15,7 @@ import {
   firstEntry,
   isRecordEntrySound,
   isRemovalSound,
+  NO_PREVIOUS,
   RECORD_ENTRY_BYTES,
   recordBindings,
   recordFrame,
@@ -82,7 +83,7 @@ class Replay {
     this.spare = new GenerationFrames(log);
     this.from = options.end?.address ?? log.tail;
     this.at = this.from;
-    this.last = options.end?.last ?? -1;
+    this.last = this.from > 0 ? (options.end?.last ?? -1) : -1;
     this.lastSum = options.end?.lastSum ?? 0;
   }
 
@@ -120,6 +121,7 @@ class Replay {
       const first = frames.frames.find(({ sound }) => sound);
       const isFirst = first !== undefined && first.address % this.log.generationBytes === 0;
       const previous = isFirst ? frames.previousOf(first) : -1;
+      if (previous === NO_PREVIOUS) return -1;
       if (previous >= 0) return previous;
       if (frames.frames.length > 1) break; // its first frame is lost, so nothing is known
     }
@@ -136,9 +138,7 @@ class Replay {
       if (frame.address < this.from || frame.address > limit) continue;
       const previous = frames.previousOf(frame);
       const isMissing =
-        this.last >= 0
-          ? previous >= 0 && previous !== this.last
-          : previous >= log.tail && previous > 0 && previous < frame.address; // 0: or there was none
+        this.last >= 0 ? previous >= 0 && previous !== this.last : previous >= log.tail && previous < frame.address;
       if (isMissing) damaged.push({ place: frame.place, bytes: 0 });
       if (frame.sound) this.applyFrame(frame);
       else this.salvage(frame);

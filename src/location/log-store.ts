@@ -10,7 +10,7 @@ import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from './loc
 import { AOR_KEY_BYTES } from './location-store.ts';
 import type { Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
-import { FRAME_HEADER_BYTES, FrameWriter, RECORD_ENTRY_BYTES } from './log-frame.ts';
+import { FRAME_HEADER_BYTES, FrameWriter, NO_PREVIOUS, RECORD_ENTRY_BYTES } from './log-frame.ts';
 import { LogMarks, NO_CHECKPOINT } from './log-marks.ts';
 import { RecordReader } from './log-records.ts';
 import { type ReplayReport, replay } from './log-replay.ts';
@@ -287,7 +287,8 @@ export class LogStore implements LocationStore, RowVisitor {
   private append(now: number, lasting: boolean): number {
     const { frame, log } = this;
     const address = log.place(frame.length);
-    frame.seal(address, log.last, now);
+    const isFirst = this.lastSum === 0 && log.last === 0;
+    frame.seal(address, isFirst ? NO_PREVIOUS : log.last, now);
     log.append(frame.bytes, frame.length, address);
     const place = log.settle(lasting);
     this.lastSum = frame.checksum;
