@@ -207,10 +207,13 @@ export class LmdbLog implements Log {
     }
   }
 
-  /** Nothing more is written to a generation: a commit failed. */
+  /** Nothing more is written to a generation: a commit failed. One that nothing was ever settled in goes: a disk may fail for hours. */
   private end(generation: LmdbGeneration): void {
     this.ended();
-    generation.abandon();
+    if (this.last >= generation.number * this.generationBytes) return generation.abandon();
+    this.files.pop();
+    this.generations.pop();
+    generation.discard();
   }
 
   private ended(): void {

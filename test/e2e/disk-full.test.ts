@@ -95,6 +95,10 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
       refused.push(n);
     }
     expect(refused.length, 'refusals on a full disk').toBe(20);
+    const descriptors = (): number => readdirSync(`/proc/${aorta.child.pid}/fd`).length;
+    const before = descriptors();
+    for (let again = 0; again < 40; again++) await register(client, refused[0], 2 + again);
+    expect(descriptors(), 'a commit that fails leaves nothing open').toBeLessThanOrEqual(before + 3);
     expect(aorta.alive).toBe(true);
     expect(await ready()).toBe(503);
     expect(aorta.stderr.match(/"event":"commit failed"/g)?.length, 'a line per shard').toBeLessThanOrEqual(2);
@@ -103,7 +107,7 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
 
     rmSync(ballast);
     await poll('readiness, though nobody registers', 20_000, async () => (await ready()) === 200 || undefined);
-    for (const n of refused) expect(await tell(n, 2), 'room again').toBe(200);
+    for (const n of refused) expect(await tell(n, 100), 'room again').toBe(200);
     const last = refused[refused.length - 1];
     for (let n = last + 1; n < last + 50; n++) expect(await tell(n, 1)).toBe(200);
 
