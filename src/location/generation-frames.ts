@@ -18,8 +18,8 @@ import { openRecord } from './record.ts';
 /** Of a generation's end that holds nothing: how much of it is looked through for lost records. */
 const PIECE_BYTES = 1 << 20;
 
-/** Of the memory that frames are read into, at first. */
-const BYTES = 1 << 20;
+/** As long as a generation mostly is: memory is taken as it is filled. */
+const BYTES = 2 ** 26;
 
 /** Frames, or what is left of one. */
 export interface FrameRead {
@@ -167,9 +167,7 @@ export class GenerationFrames {
 
   private room(size: number): void {
     if (size <= this.bytes.length) return;
-    const grown = new Uint8Array(
-      new ArrayBuffer(Math.max(Math.min(this.bytes.length * 2, this.log.generationBytes), (size + 7) & ~7)),
-    );
+    const grown = new Uint8Array(new ArrayBuffer(Math.max(this.bytes.length * 2, (size + 7) & ~7)));
     grown.set(this.bytes.subarray(0, this.end));
     this.bytes = grown;
     this.words = new Uint32Array(grown.buffer);

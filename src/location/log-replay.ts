@@ -1,9 +1,10 @@
 // From the log to the table: walks over the frames from an address to the end and applies what they say. Finds the head,
 // and what is damaged or torn: there entry by entry, so that damage costs what lay in it. Runs once per start.
 
+import { readAround } from './around.ts';
 import type { BindingTable } from './binding-table.ts';
 import { type FrameRead, GenerationFrames } from './generation-frames.ts';
-import type { Log } from './log.ts';
+import type { FrameFound, Log } from './log.ts';
 import {
   ENTRY_RECORD,
   ENTRY_REFRESH,
@@ -13,9 +14,12 @@ import {
   entryWords,
   FRAME_HEADER_BYTES,
   firstEntry,
+  frameLength,
   isRecordEntrySound,
   isRemovalSound,
+  NO_FRAME,
   NO_PREVIOUS,
+  previousFrame,
   RECORD_ENTRY_BYTES,
   recordBindings,
   recordFrame,
@@ -51,9 +55,41 @@ export interface ReplayOptions {
   progress?(address: number, end: number): void;
 }
 
+/** Frames of a generation looked at for its first. */
+const CLAIMS_MAX = 64;
+
 /** Applies the log from `from` on to the table, and finds the log's head. The table is to be settled afterwards. */
 export function replay(log: Log, table: BindingTable, options: ReplayOptions): ReplayReport {
   return new Replay(log, table, options).run();
+}
+
+/**
+ * Address of the last frame before these generations, as the first frame of one of them says: what lies behind that was refused. Those
+ * without a frame that says so are passed over: where commits failed again and again, they have none.
+ */
+function limitBefore(log: Log, numbers: readonly number[]): number {
+  for (const number of numbers) {
+    const start = number * log.generationBytes;
+    let claims = 0;
+    for (let found = log.find(start); found !== null && claims < CLAIMS_MAX; found = log.find(found.place + 8)) {
+      if (Math.floor(found.address / log.generationBytes) !== number) continue;
+      claims++;
+      const previous = found.address === start ? previousOf(log, found) : -1;
+      if (previous === NO_PREVIOUS) return -1;
+      if (previous >= 0) return previous;
+    }
+    if (claims > 1) break; // its first frame is lost, so nothing is known
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** Address of the frame before one that is sound; -1 where it is not. */
+function previousOf(log: Log, { address, place, length }: FrameFound): number {
+  if (length > log.generationBytes) return -1;
+  const bytes = new Uint8Array(new ArrayBuffer(length));
+  const words = new Uint32Array(bytes.buffer);
+  if (readAround(log, place, bytes, 0, length) < length) return -1;
+  return frameLength(words, 0, length >> 2, address) === NO_FRAME ? -1 : previousFrame(words, 0);
 }
 
 class Replay {
@@ -61,11 +97,7 @@ class Replay {
   private readonly table: BindingTable;
   private readonly options: ReplayOptions;
   private readonly from: number;
-  private frames: GenerationFrames;
-  /** Of the generations after it that were looked at already. */
-  private readonly ahead: GenerationFrames[] = [];
-  /** Its memory is to be used again. */
-  private spare: GenerationFrames | null;
+  private readonly frames: GenerationFrames;
   private readonly damaged: Stretch[] = [];
   private torn: Stretch | null = null;
   private entries = 0;
@@ -80,7 +112,6 @@ class Replay {
     this.table = table;
     this.options = options;
     this.frames = new GenerationFrames(log);
-    this.spare = new GenerationFrames(log);
     this.from = options.end?.address ?? log.tail;
     this.at = this.from;
     this.last = this.from > 0 ? (options.end?.last ?? -1) : -1;
@@ -93,39 +124,13 @@ class Replay {
     const numbers = log.generations.filter((number) => (number + 1) * generationBytes > from);
     const end = ((numbers.at(-1) ?? 0) + 1) * generationBytes;
     for (const [i, number] of numbers.entries()) {
-      this.spare ??= this.frames;
-      this.frames = this.ahead.shift() ?? this.read(number);
-      this.replayGeneration(number, this.limitBefore(numbers.slice(i + 1)));
+      this.frames.read(number);
+      this.replayGeneration(number, limitBefore(log, numbers.slice(i + 1)));
       options.progress?.(Math.max(this.at, (number + 1) * generationBytes), end);
     }
     log.resume(this.at, Math.max(0, this.last));
     for (const { place, bytes } of damaged) if (bytes > 0) log.setAside(place, bytes);
     return { entries: this.entries, damaged, torn: this.torn, lastSum: this.lastSum };
-  }
-
-  private read(generation: number): GenerationFrames {
-    const frames = this.spare ?? new GenerationFrames(this.log);
-    this.spare = null;
-    frames.read(generation);
-    return frames;
-  }
-
-  /**
-   * Address of the last frame before these generations, as the first frame of one of them says: what lies behind that was refused. Those
-   * without a frame that says so are passed over: where commits failed again and again, they have none.
-   */
-  private limitBefore(numbers: readonly number[]): number {
-    for (const [i, number] of numbers.entries()) {
-      if (this.ahead.length <= i) this.ahead.push(this.read(number));
-      const frames = this.ahead[i];
-      const first = frames.frames.find(({ sound }) => sound);
-      const isFirst = first !== undefined && first.address % this.log.generationBytes === 0;
-      const previous = isFirst ? frames.previousOf(first) : -1;
-      if (previous === NO_PREVIOUS) return -1;
-      if (previous >= 0) return previous;
-      if (frames.frames.length > 1) break; // its first frame is lost, so nothing is known
-    }
-    return Number.POSITIVE_INFINITY;
   }
 
   /** @param limit address of the last frame that counts */
@@ -146,6 +151,9 @@ class Replay {
       this.lastSum = frames.checksumOf(frame);
       this.at = Math.max(this.at, frame.address + frame.length);
     }
+    // A frame that was settled, and nothing of it is there: no later one tells that it is missing.
+    const settled = isNewest ? log.settled(number) : -1;
+    if (settled >= this.from && settled > this.last) damaged.push({ place: number * log.generationBytes, bytes: 0 });
   }
 
   /** How many of the newest generation's frames count: what is not sound behind them is a batch that was being written. */

@@ -136,7 +136,11 @@ export const MUTANTS: readonly Mutant[] = [
     'renameSync(name, `${name}.refused`);',
     '',
   ),
-  log('goes on in a generation whose commit failed', 'this.end(newest); // what its pages hold now is uncertain', ''),
+  of('lmdb-log.ts', STORE)(
+    'goes on in a generation whose commit failed',
+    'this.end(newest); // what its pages hold now is uncertain',
+    '',
+  ),
   log(
     'overwrites what stands in its way',
     "if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;",
