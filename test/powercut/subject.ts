@@ -45,8 +45,10 @@ export function wrongIn(subject: Subject, found: Content, known: Known): string 
 
 /** After how many steps this is the content. */
 export function stepsOf(subject: Subject, found: Content, known: Pick<Known, 'seed' | 'acknowledged'>): number {
-  const { acknowledged } = known;
-  return subject.check === undefined && isOneMore(subject, found, known) ? acknowledged + 1 : acknowledged;
+  const { seed, acknowledged } = known;
+  if (subject.check !== undefined || firstDifference(found, subject.expected(seed, acknowledged)) === undefined)
+    return acknowledged;
+  return isOneMore(subject, found, known) ? acknowledged + 1 : acknowledged;
 }
 
 function isOneMore(

@@ -73,10 +73,13 @@ export class StoreWorld {
   private version = 0;
   /** Frames. */
   private settled = 0;
+  private settledBefore = 0;
   private turn = 0;
   private newest = 0;
   private toldBefore = false;
   private hasThrown = false;
+  /** AORs whose bytes were damaged since a frame was settled last. */
+  private readonly damagedSince = new Set<number>();
   private failure: unknown;
 
   constructor(seed: number, trace?: (line: string) => void) {
@@ -178,6 +181,8 @@ export class StoreWorld {
     writes.clear();
     for (const operation of operations) this.write(operation);
     const before = this.settled;
+    this.settledBefore = before;
+    this.damagedSince.clear();
     this.say(() => `commit${lasting ? '' : ' (passing)'} ${operations.map(textOf).join(', ')}`);
     try {
       store.commit(writes, this.now, lasting);
@@ -193,6 +198,7 @@ export class StoreWorld {
     if (disk.dead) this.say(() => '  held, but the disk is dead');
     this.report.commits++;
     if (this.settled > before) model.committed(operations, lasting); // else there was nothing to write
+    for (const n of this.damagedSince) model.damage(n);
     this.countGenerations();
     if (disk.dead) return;
     for (const { n } of operations) this.look(n);
@@ -353,7 +359,7 @@ export class StoreWorld {
     const log = new LogOnDisk(disk, scale.generationBytes, {
       writing: (place, bytes, length) => frames.writing(place, bytes, length, ownerOf),
       settled: (place, lasting) => {
-        this.settled++;
+        if (this.settled++ === this.settledBefore) this.damagedSince.clear();
         frames.settled(place, lasting);
       },
       unreadable: (from, to) => this.damaged(from, to),
@@ -423,7 +429,10 @@ export class StoreWorld {
   private damaged(from: number, to: number): void {
     const owners = this.frames.ownersOf(from, to);
     this.say(() => `  damage from ${from} to ${to}, of AORs ${[...owners].join(' ')}`);
-    for (const n of owners) this.model.damage(n);
+    for (const n of owners) {
+      this.model.damage(n);
+      this.damagedSince.add(n);
+    }
   }
 
   /** The faults end: everything is right, and the log shrinks to what it may have. */
