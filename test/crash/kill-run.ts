@@ -7,6 +7,7 @@ import { seeded } from '../../src/server/sample-messages.ts';
 import { Aorta, temporaryDirectory } from '../support/aorta-process.ts';
 import { pause } from '../support/child-process.ts';
 import { fetchAll, keeps, Load, possible } from '../support/load.ts';
+import { KilledCommands } from './killed-commands.ts';
 
 export interface KillRunOptions {
   readonly seed: number;
@@ -35,6 +36,10 @@ export interface KillReport {
   checked: number;
   resharded: number;
 }
+
+/** Of the lives under load, those with a command beside the server, which is killed first, within so many ms. */
+const BESIDE = 0.25;
+const COMMAND_MS = 500;
 
 /** Intervals of one hour and more, of a few seconds, and removals. */
 function intervals(random: () => number): (round: number) => number {
@@ -67,6 +72,7 @@ class KillRun {
   private readonly options: KillRunOptions;
   private readonly random: () => number;
   private readonly load: Load;
+  private readonly commands = new KilledCommands();
   private aorta: Aorta;
   private killedAt = 0;
   /** What a start took last: a kill before `ready` comes within it. */
@@ -100,7 +106,9 @@ class KillRun {
       await this.restart();
     }
     await this.check();
+    await this.commands.check(this.aorta.data);
     await this.aorta.stop();
+    Object.assign(report.interrupted, this.commands.interrupted);
     return { ...report, acknowledged: this.load.acknowledged };
   }
 
@@ -118,7 +126,15 @@ class KillRun {
   private async killUnderLoad(): Promise<void> {
     await this.check();
     const ended = this.load.start();
-    await pause(this.random() * (this.options.lifeMs ?? 400));
+    const { random, commands } = this;
+    const life = random() * (this.options.lifeMs ?? 400);
+    const beside = random();
+    if (beside < BESIDE) {
+      commands.start(beside / BESIDE, this.aorta.data);
+      await pause(random() * COMMAND_MS);
+      await commands.kill();
+    }
+    await pause(life);
     await this.aorta.kill9();
     this.killedAt = Date.now();
     this.load.stop();
