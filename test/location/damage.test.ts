@@ -26,6 +26,8 @@ import type { SharedLogSource } from '../../src/location/log.ts';
 import { LogReader } from '../../src/location/log-reader.ts';
 import { LogStore } from '../../src/location/log-store.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
+import { bundle } from '../support/bundle.ts';
+import { run } from '../support/child-process.ts';
 import { SimulatedDisk, SimulatedLog } from '../support/simulated-log.ts';
 import { keyOf, keyWords, putRecord, textOf } from './store-records.ts';
 
@@ -179,6 +181,18 @@ describe('a generation of the log', () => {
       expect(there(store, 30), operation).toEqual([...range(0, 5), ...range(20, 25)]);
       expect(store.replayed.damaged).toEqual([]);
     }
+  });
+
+  it('R3261-10.3-33 is refused where descriptors are few, at whatever point, and the process goes on', async () => {
+    const limit = 'ulimit -n 60; exec "$0" "$@"';
+    const child = await bundle('test/location/store-child.ts');
+    const few = await run(
+      'bash',
+      ['-c', limit, process.execPath, child, 'few-descriptors', freshDirectory(), 'durable'],
+      30_000,
+    );
+    expect(few.exit, few.output()).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(few.stdout)).toMatchObject({ refused: expect.arrayContaining(['EMFILE']), applied: 1 });
   });
 
   it('R3261-10.3-33 whose commits fail costs no rows of the table', () => {

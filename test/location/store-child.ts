@@ -1,7 +1,7 @@
 // A process with a location store of its own, to be killed, traced or starved by the tests.
 // Arguments: acknowledge | trace | trace-passing | disk-full | fill | scan, directory, durability.
 
-import { writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Durability } from '../../src/location/log.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
@@ -59,10 +59,32 @@ function diskFull(): void {
   writeSync(1, `${JSON.stringify({ failure, committed: next, kept, applied, again, records })}\n`);
 }
 
+/** Takes all descriptors, then gives one after the other back until a commit, which begins a generation, succeeds. */
+function fewDescriptors(): void {
+  const taken: number[] = [];
+  const refused: unknown[] = [];
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch {
+    // all of them
+  }
+  for (let applied = 0; applied === 0 && taken.length > 0; ) {
+    try {
+      commit(1, 1);
+      applied = 1;
+      writeSync(1, JSON.stringify({ refused, applied }));
+    } catch (error) {
+      refused.push((error as NodeJS.ErrnoException).code);
+      closeSync(taken.pop() ?? -1);
+    }
+  }
+}
+
 if (mode === 'acknowledge') acknowledge();
 else if (mode === 'trace') trace(true);
 else if (mode === 'trace-passing') trace(false);
 else if (mode === 'fill') commit(0, 500);
+else if (mode === 'few-descriptors') fewDescriptors();
 else if (mode === 'scan') store.scan(() => {});
 else diskFull();
 process.exit(0);
