@@ -156,7 +156,8 @@ export class PowerCuts {
     report.secondCuts++;
     const second = momentOf(first.operations, random);
     for (const operation of first.operations.slice(0, second)) disk.apply(operation);
-    const then = knownAfter(first.operations.slice(0, second), known, first);
+    const shown = subject.shownStays === false ? { ...first, first: known.acknowledged } : first;
+    const then = knownAfter(first.operations.slice(0, second), known, shown);
     const again = this.makeDisk(`case-${number}-again`, disk.cut(random));
     const { wrong } = await this.recover(recording, again, then);
     return wrong && `${where}, then ${second} of ${first.operations.length} of the recovery: ${wrong}`;

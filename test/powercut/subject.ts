@@ -19,6 +19,8 @@ export interface Subject {
   readonly steps: number;
   /** Opens what is in the directory, or begins anew. Throws where that is impossible, which is a failure. */
   open(directory: string, seed: number): Run | Promise<Run>;
+  /** False: a step that was not acknowledged may be seen after a kill, and be gone after a cut of power: its readers sync nothing. */
+  readonly shownStays?: boolean;
   /** What must be there when `steps` were acknowledged and no more was begun. */
   expected(seed: number, steps: number): Content;
   /**

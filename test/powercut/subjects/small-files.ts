@@ -53,6 +53,7 @@ class StaticsRun implements Run {
 
 export const STATICS: Subject = {
   name: 'statics',
+  shownStays: false,
   steps: 30,
   open: (directory, seed) => new StaticsRun(directory, seed),
   expected(seed, steps) {
