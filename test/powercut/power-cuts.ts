@@ -156,8 +156,7 @@ export class PowerCuts {
     report.secondCuts++;
     const second = momentOf(first.operations, random);
     for (const operation of first.operations.slice(0, second)) disk.apply(operation);
-    const shown = subject.shownStays === false ? { ...first, first: known.acknowledged } : first;
-    const then = knownAfter(first.operations.slice(0, second), known, shown);
+    const then = knownAfter(first.operations.slice(0, second), known, first, subject.shownStays);
     const again = this.makeDisk(`case-${number}-again`, disk.cut(random));
     const { wrong } = await this.recover(recording, again, then);
     return wrong && `${where}, then ${second} of ${first.operations.length} of the recovery: ${wrong}`;
@@ -189,20 +188,31 @@ function wrongAnswer(subject: Subject, answer: ChildAnswer, known: Known): strin
   const wrong = wrongIn(subject, content, known);
   if (wrong !== undefined) return wrong;
   const before = { content, steps: FURTHER_STEPS };
-  const later = wrongIn(subject, new Map(reopened), { ...known, acknowledged: first + FURTHER_STEPS, before });
+  const later = wrongIn(subject, new Map(reopened), { seed: known.seed, acknowledged: first + FURTHER_STEPS, before });
   return later && `when it has gone on: ${later}`;
 }
 
 /** What is known when these operations came after what was known. What a start has shown stays: somebody may have asked for it. */
-function knownAfter(operations: readonly Operation[], before: Known, { content, first }: Opening): Known {
+function knownAfter(
+  operations: readonly Operation[],
+  before: Known,
+  { content, first }: Opening,
+  shownStays = true,
+): Known {
   let known = before;
   for (const operation of operations) {
     if (operation.kind !== 'acknowledged') continue;
-    if (operation.text === 'opened') known = { ...known, acknowledged: first, before: { content, steps: 0 } };
+    if (operation.text === 'opened')
+      known = {
+        ...known,
+        acknowledged: shownStays ? first : known.acknowledged,
+        most: first + 1,
+        before: { content, steps: 0 },
+      };
     const step = /^step (\d+)$/.exec(operation.text);
     if (step === null) continue;
     const steps = (known.before?.steps ?? 0) + 1;
-    known = { ...known, acknowledged: Number(step[1]) + 1, before: { content, steps } };
+    known = { ...known, acknowledged: Number(step[1]) + 1, most: Number(step[1]) + 2, before: { content, steps } };
   }
   return known;
 }

@@ -9,6 +9,8 @@ export interface Known {
   readonly seed: number;
   /** Steps acknowledged; one more may have been under way. */
   readonly acknowledged: number;
+  /** Steps that may have been made; one more than acknowledged where it is not said. */
+  readonly most?: number;
   /** What an opening before the cut found, and how many steps were acknowledged since; undefined: none had opened it. */
   readonly before: { readonly content: Content; readonly steps: number } | undefined;
 }
@@ -40,9 +42,11 @@ export interface Run {
 /** What is wrong with what was found after a cut, by the subject's rules. */
 export function wrongIn(subject: Subject, found: Content, known: Known): string | undefined {
   if (subject.check !== undefined) return subject.check(found, known);
-  const first = firstDifference(found, subject.expected(known.seed, known.acknowledged));
-  if (first === undefined || isOneMore(subject, found, known)) return undefined;
-  return `after ${known.acknowledged} steps ${first}`;
+  const { seed, acknowledged, most = acknowledged + 1 } = known;
+  const first = firstDifference(found, subject.expected(seed, acknowledged));
+  for (let steps = acknowledged; steps <= most; steps++)
+    if (firstDifference(found, subject.expected(seed, steps)) === undefined) return undefined;
+  return `after ${acknowledged} steps ${first}`;
 }
 
 /** After how many steps this is the content. */
