@@ -10,8 +10,9 @@ export interface ChildOrder {
   readonly subject: string;
   readonly directory: string;
   readonly seed: number;
-  /** Steps that were acknowledged before; there may be one more. */
+  /** Steps that were acknowledged before, and that may have been made. */
   readonly acknowledged: number;
+  readonly most: number;
   /** Further steps to make. */
   readonly steps: number;
 }
@@ -32,13 +33,13 @@ function acknowledge(what: string): void {
   writeSync(acknowledgements, what);
 }
 
-async function obey({ subject: name, directory, seed, acknowledged, steps }: ChildOrder): Promise<ChildAnswer> {
+async function obey({ subject: name, directory, seed, acknowledged, most, steps }: ChildOrder): Promise<ChildAnswer> {
   const subject = SUBJECTS.find((one) => one.name === name);
   if (subject === undefined) throw new Error(`no subject ${name}`);
   let run = await subject.open(directory, seed);
   acknowledge('opened');
   const opened = await run.content();
-  const first = stepsOf(subject, opened, { seed, acknowledged });
+  const first = stepsOf(subject, opened, { seed, acknowledged, most });
   for (let n = first; n < first + steps; n++) {
     await run.step(n);
     acknowledge(`step ${n}`);

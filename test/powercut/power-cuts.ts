@@ -118,7 +118,7 @@ export class PowerCuts {
     const seed = mix(this.options.seed, group) % 100_000;
     const directory = join(this.link.root, `recording-${group}`);
     mkdirSync(directory, { recursive: true });
-    const order = { subject: subject.name, directory, seed, acknowledged: 0, steps: subject.steps };
+    const order = { subject: subject.name, directory, seed, acknowledged: 0, most: 0, steps: subject.steps };
     const { answer, operations } = await this.link.obey(order);
     const { opened, reopened, error } = answer;
     if (opened === undefined || reopened === undefined) throw new Error(`${subject.name} without a cut: ${error}`);
@@ -167,7 +167,8 @@ export class PowerCuts {
     directory: string,
     known: Known,
   ): Promise<Opening & { wrong: string | undefined; operations: readonly Operation[] }> {
-    const order = { subject: subject.name, directory, seed, acknowledged: known.acknowledged, steps: FURTHER_STEPS };
+    const { acknowledged, most = acknowledged + 1 } = known;
+    const order = { subject: subject.name, directory, seed, acknowledged, most, steps: FURTHER_STEPS };
     const { answer, operations } = await this.link.obey(order);
     if (this.options.keep !== true) rmSync(directory, { recursive: true, force: true });
     const opening = { content: new Map(answer.opened), first: answer.first ?? known.acknowledged };

@@ -50,19 +50,11 @@ export function wrongIn(subject: Subject, found: Content, known: Known): string 
 }
 
 /** After how many steps this is the content. */
-export function stepsOf(subject: Subject, found: Content, known: Pick<Known, 'seed' | 'acknowledged'>): number {
-  const { seed, acknowledged } = known;
-  if (subject.check !== undefined || firstDifference(found, subject.expected(seed, acknowledged)) === undefined)
-    return acknowledged;
-  return isOneMore(subject, found, known) ? acknowledged + 1 : acknowledged;
-}
-
-function isOneMore(
-  subject: Subject,
-  found: Content,
-  { seed, acknowledged }: Pick<Known, 'seed' | 'acknowledged'>,
-): boolean {
-  return firstDifference(found, subject.expected(seed, acknowledged + 1)) === undefined;
+export function stepsOf(subject: Subject, found: Content, { seed, acknowledged, most }: Omit<Known, 'before'>): number {
+  if (subject.check !== undefined) return acknowledged;
+  for (let steps = acknowledged; steps <= (most ?? acknowledged + 1); steps++)
+    if (firstDifference(found, subject.expected(seed, steps)) === undefined) return steps;
+  return acknowledged;
 }
 
 function firstDifference(found: Content, wanted: Content): string | undefined {
