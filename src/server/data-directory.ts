@@ -6,6 +6,7 @@ import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { syncPath } from '../location/log-folder.ts';
 import { removeUrl } from './admin-files.ts';
 import {
   begin,
@@ -77,6 +78,7 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
     clearLeftovers(directory, meta);
     demandStores(directory, meta);
     settle(directory, found);
+    syncPath(directory); // a start that was killed may have left a name that is nowhere but in memory
     const move = pendingMove(directory, meta, options.anyShards === true ? meta.shards : options.shards);
     const secret = new Uint8Array(Buffer.from(meta.secret, 'base64'));
     let open = true;
