@@ -78,7 +78,7 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
     clearLeftovers(directory, meta);
     demandStores(directory, meta);
     settle(directory, found);
-    syncPath(directory); // a start that was killed may have left a name that is nowhere but in memory
+    syncFound(directory);
     const move = pendingMove(directory, meta, options.anyShards === true ? meta.shards : options.shards);
     const secret = new Uint8Array(Buffer.from(meta.secret, 'base64'));
     let open = true;
@@ -90,6 +90,16 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
   } catch (error) {
     closeLock(lock);
     throw error;
+  }
+}
+
+/** A start that was killed may have left names that are nowhere but in memory. */
+function syncFound(directory: string): void {
+  syncPath(directory);
+  try {
+    syncPath(dirname(directory));
+  } catch {
+    // not ours to read: whoever made the directory saw to its name
   }
 }
 
