@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket as TcpSocket } from 'node:net';
 import { Mutations } from '../oracle/mutations.ts';
 import { Aorta } from '../support/aorta-process.ts';
-import { poll } from '../support/child-process.ts';
+import { within } from '../support/child-process.ts';
 import { noWebSockets } from '../support/websocket-library.ts';
 import { BINARY, CLOSE, frame, TEXT, WsClient } from '../support/ws-client.ts';
 import { oddHttpRequest } from './odd-http.ts';
@@ -32,8 +32,11 @@ export interface ServerFuzzReport {
 /** The one 500 that is right. */
 const STALE = /^SIP\/2\.0 500 Stale Sequence Number/;
 /** Datagrams between two looks at whether the server keeps up. */
-const BURST = 128;
+const BURST = 256;
 const ANSWER_MS = 20_000;
+const LINGER_MS = 100;
+/** At a time. */
+const CONNECTIONS = 64;
 
 /** Throws where the server ends, stops answering, or answers with a 500 that says nothing of a CSeq. */
 export async function serverFuzz(options: ServerFuzzOptions): Promise<ServerFuzzReport> {
@@ -94,13 +97,16 @@ class Run {
       for (let done = 0; done < count; done += BURST) {
         for (let i = 0; i < BURST; i++) this.datagram(socket);
         const fence = this.fence('UDP', socket.address().port);
-        await this.until((resolve) => {
+        const answer = new Promise<void>((resolve) => {
           answered = (text) => {
             if (text.includes(fence.callId)) resolve();
           };
-          // Repeated, as a phone does: the kernel may have dropped it behind the burst.
-          return setInterval(() => socket.send(fence.text, this.aorta.port, '127.0.0.1'), 50);
         });
+        const transmit = () => socket.send(fence.text, this.aorta.port, '127.0.0.1');
+        // Repeated, as a phone does: the kernel may have dropped it behind the burst.
+        const again = setInterval(transmit, 50);
+        transmit();
+        await this.until(answer).finally(() => clearInterval(again));
       }
     } finally {
       socket.close();
@@ -113,26 +119,41 @@ class Run {
     this.sent.udp++;
   }
 
-  /** Connections that carry messages until one of them ends it, or its quota is sent. */
+  /** Connections, many at a time, that carry messages until one of them ends it, or its quota is sent. */
   private async tcp(count: number): Promise<void> {
-    for (let done = 0; done < count; ) {
-      const socket = connect(this.aorta.port, '127.0.0.1');
-      let text = '';
-      socket.on('data', (bytes) => {
-        text += bytes.toString('latin1');
-        text = this.answers(text);
-      });
-      socket.on('error', () => {});
-      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-      await Promise.race([new Promise((resolve) => socket.once('connect', resolve)), closed]);
-      const messages = 1 + this.mutations.below(64);
-      for (let i = 0; i < messages && !socket.destroyed; i++, done++) this.write(socket);
-      socket.end();
-      await this.until((resolve) => {
-        void closed.then(resolve);
-        return undefined;
-      });
+    let left = count;
+    const connections = async () => {
+      while (left > 0) {
+        const messages = Math.min(left, 1 + this.mutations.below(64));
+        left -= messages;
+        const unsent = messages - (await this.connection(messages));
+        left += unsent;
+      }
+    };
+    await Promise.all(Array.from({ length: CONNECTIONS }, connections));
+  }
+
+  /** @returns how many messages were sent before it ended */
+  private async connection(messages: number): Promise<number> {
+    const socket = connect(this.aorta.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (bytes) => {
+      text = this.answers(text + bytes.toString('latin1'));
+    });
+    socket.on('error', () => {});
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    await Promise.race([new Promise((resolve) => socket.once('connect', resolve)), closed]);
+    let sent = 0;
+    while (sent < messages && !socket.destroyed) {
+      this.write(socket);
+      // The end of a connection is seen between two turns of the event loop only.
+      if (++sent % 4 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
+    socket.end();
+    // A message that draws no answer keeps it open for a while: nobody waits for that.
+    await within(closed, LINGER_MS);
+    socket.destroy();
+    return Math.max(1, sent);
   }
 
   private write(socket: TcpSocket): void {
@@ -150,7 +171,8 @@ class Run {
     for (let done = 0; done < count; ) {
       const client = await WsClient.open({ port });
       const messages = Math.min(256, count - done);
-      for (let i = 0; i < messages; i++, done++) {
+      for (let i = 0; i < messages && !client.over; i++, done++) {
+        if (i % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
         this.mutations.next();
         const bytes = Buffer.from(this.mutations.bytes.subarray(0, this.mutations.length));
         // Text that is no UTF-8 ends the connection.
@@ -159,18 +181,15 @@ class Run {
       }
       client.raw(frame(CLOSE));
       client.socket.end();
-      await this.until((resolve) => {
-        void client.ended.then(resolve);
-        return undefined;
-      });
+      await this.until(client.ended);
       for (const { payload } of client.frames) this.answer(payload.toString('latin1'));
     }
   }
 
   private async http(count: number, listener: 'admin' | 'lookup'): Promise<void> {
     const port = this.portOf(listener);
-    for (let done = 0; done < count; done += 32) {
-      const some = Array.from({ length: Math.min(32, count - done) }, () => oddHttpRequest(this.mutations));
+    for (let done = 0; done < count; done += CONNECTIONS) {
+      const some = Array.from({ length: Math.min(CONNECTIONS, count - done) }, () => oddHttpRequest(this.mutations));
       await Promise.all(some.map((request) => this.httpRequest(port, request)));
     }
   }
@@ -186,10 +205,7 @@ class Run {
     socket.on('error', () => {});
     socket.end(request);
     this.sent.http++;
-    await this.until((resolve) => {
-      socket.once('close', () => resolve());
-      return undefined;
-    });
+    await this.until(new Promise<void>((resolve) => socket.once('close', () => resolve())));
     const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 'none';
     this.count(`http ${status}`);
     if (status === '500') this.failure ??= `500 to ${JSON.stringify(request.toString('latin1'))}`;
@@ -234,24 +250,22 @@ class Run {
     this.statuses[status] = (this.statuses[status] ?? 0) + 1;
   }
 
-  /** Waits for `resolve`, and fails where the server has ended, is silent, or has answered what it must not. */
-  private async until(begin: (resolve: () => void) => NodeJS.Timeout | undefined): Promise<void> {
-    let over = false;
-    const timer = begin(() => {
-      over = true;
-    });
-    try {
-      await poll('an answer', ANSWER_MS, () => over || !this.aorta.alive || this.failure !== undefined, 1);
-    } finally {
-      clearInterval(timer);
+  /** Waits for what the server must do, and fails where it ends, is silent, or has answered what it must not. */
+  private async until(done: Promise<void>): Promise<void> {
+    const answered = await within(
+      Promise.race([done.then(() => true), this.aorta.child.exited.then(() => false)]),
+      ANSWER_MS,
+    );
+    if (!this.aorta.alive) {
+      const exit = JSON.stringify(this.aorta.child.exit);
+      throw new Error(`the server ended: ${exit}\n${this.aorta.stderr}`);
     }
-    if (!this.aorta.alive)
-      throw new Error(`the server ended: ${JSON.stringify(this.aorta.child.exit)}\n${this.aorta.stderr}`);
     if (this.failure !== undefined) throw new Error(this.failure);
+    if (answered !== true) throw new Error(`the server was silent for ${ANSWER_MS} ms`);
   }
 
   private portOf(listener: 'ws' | 'admin' | 'lookup'): number {
-    const line = listener === 'ws' ? /^listening ws .*:(\d+)$/m : new RegExp(`^${listener} http://[^ ]*:(\\d+)`, 'm');
+    const line = listener === 'ws' ? /^listening ws .*:(\d+)$/m : new RegExp(`^${listener}s? http://[^ ]*:(\\d+)`, 'm');
     const port = line.exec(this.aorta.stdout)?.[1];
     if (port === undefined) throw new Error(`no line of the ${listener} listener in\n${this.aorta.stdout}`);
     return Number(port);
