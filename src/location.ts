@@ -31,6 +31,9 @@ export interface Location {
   /** Whether anything is registered for an AOR, or set by an operator; the quickest question. False for what is no AOR. */
   has(aor: string): boolean;
 
+  /** AORs that are registered. */
+  readonly aors: number;
+
   /** Whether the registrar has given no sign of life for `staleMs`: then lookups give what was registered at its last. */
   readonly stale: boolean;
 
@@ -69,6 +72,11 @@ class SharedLocation implements Location {
 
   has(aor: string): boolean {
     return this.lookups.has(aor, this.refresh());
+  }
+
+  get aors(): number {
+    this.refresh();
+    return this.reader.aors;
   }
 
   get age(): number {

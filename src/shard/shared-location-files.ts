@@ -141,6 +141,11 @@ export class SnapshotReader {
     return length;
   }
 
+  /** Values, of whichever keys. */
+  get count(): number {
+    return (this.db.getStats() as { readonly entryCount: number }).entryCount;
+  }
+
   close(): void {
     this.snapshot.done();
     void this.db.close();

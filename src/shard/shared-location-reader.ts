@@ -16,6 +16,8 @@ import {
 
 /** How often the heartbeat and the current environment are looked at, at most. */
 const LOOK_MS = 100;
+/** The heartbeat, and what readers need to know. */
+const OTHER_KEYS = 2;
 const ABOUT_BYTES = 64 << 10;
 
 export class SharedLocationReader implements LocationReader {
@@ -47,6 +49,11 @@ export class SharedLocationReader implements LocationReader {
     const length = this.snapshots.read(key, into);
     if (length < 0 || length > into.length) return length;
     return openRecord(into, 0, length) ? length : -1;
+  }
+
+  /** AORs that are registered. */
+  get aors(): number {
+    return this.snapshots.count - OTHER_KEYS;
   }
 
   /** Ms since the registrar's last sign of life. */

@@ -32,8 +32,8 @@ interface LogOptions {
   readonly generationBytes?: number;
 }
 
-class LogRun implements Run {
-  private readonly store: LogStore;
+export class LogRun implements Run {
+  protected readonly store: LogStore;
   private readonly writes = new WriteSet();
   private readonly churn: ChurnOptions;
   private readonly directory: string;
@@ -90,7 +90,7 @@ class LogRun implements Run {
   }
 }
 
-function expectedContent(seed: number, steps: number): Content {
+export function expectedContent(seed: number, steps: number): Content {
   const state: State = new Map();
   for (let n = 0; n < steps; n++) apply(state, churnOf(seed), n);
   return contentOfState(state);

@@ -2,6 +2,7 @@
 
 import type { Subject } from '../subject.ts';
 import { CHECKPOINTED_LOG, DURABLE_LOG, GENERATIONS, PROCESS_LOG } from './log.ts';
+import { SHARED_LOCATION } from './shared-location.ts';
 import { DATA_DIRECTORY, FLOW_NUMBERS, STATICS } from './small-files.ts';
 import { USERS } from './users.ts';
 
@@ -14,4 +15,5 @@ export const SUBJECTS: readonly Subject[] = [
   STATICS,
   FLOW_NUMBERS,
   DATA_DIRECTORY,
+  SHARED_LOCATION,
 ];
