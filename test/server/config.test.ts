@@ -129,6 +129,7 @@ limits:
   answer-bytes: 67108864
   checkpoint-bytes: 65536
   history-bytes: 65536
+location: { shared: true }
 parser:
   strict: [call-id, lower-vias]
 `);
@@ -140,6 +141,7 @@ parser:
       ],
       data: join(directory, 'bindings'),
       shards: 3,
+      sharedLocation: true,
       auth: DEFAULT_CONFIG.auth,
       abuse: { ...DEFAULT_CONFIG.abuse, unlimited: [], failuresMax: 5, scannerAgents: ['nmap'] },
       allowUnauthenticated: false,
