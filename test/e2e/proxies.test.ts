@@ -260,7 +260,7 @@ describe.skipIf(!hasPhones)('a Node program with Aorta inside', () => {
     const directory = join(ROOT, '.build/cookbook');
     mkdirSync(directory, { recursive: true });
     const file = join(directory, `proxy-${process.pid}.mjs`);
-    writeFileSync(file, cookbookBlock("import { createSocket } from 'node:dgram'"));
+    writeFileSync(file, cookbookBlock('createRegistrar({ domains: [domain]'));
     const port = await freePort();
     const args = [file, '127.0.0.1', String(port), 'example.com', temporaryDirectory()];
     const program = new Child(process.execPath, args, { cwd: ROOT });

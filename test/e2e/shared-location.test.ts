@@ -2,12 +2,13 @@
 // docs/proxies.md beside both.
 
 import { createSocket } from 'node:dgram';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Location, openLocation } from '../../src/location.ts';
 import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { Child, killAll, poll, run } from '../support/child-process.ts';
+import { cookbookBlock } from '../support/edge-proxy.ts';
 import { configFile } from '../support/login-client.ts';
 import { SipClient } from '../support/sip-client.ts';
 
@@ -138,11 +139,9 @@ describe('aorta/location', () => {
   });
 
   it('serves the proxy of docs/proxies.md, which never asks the registrar', async () => {
-    const text = readFileSync(join(ROOT, 'docs/proxies.md'), 'utf8');
-    const [, program] = /^```js\n((?:(?!^```$)[\s\S])*openLocation[\s\S]*?)^```$/m.exec(text) ?? [];
     mkdirSync(EXAMPLES, { recursive: true });
     const file = join(EXAMPLES, 'proxy.mjs');
-    writeFileSync(file, program ?? expect.unreachable('no such example'));
+    writeFileSync(file, cookbookBlock('openLocation(data)'));
     const port = await freePort();
     const args = ['127.0.0.1', port, 'example.com', aorta.data, aorta.port].map(String);
     const proxy = new Child(process.execPath, [file, ...args], { cwd: ROOT });
