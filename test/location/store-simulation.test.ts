@@ -22,6 +22,14 @@ afterAll(async () => {
 });
 
 describe('the store on a simulated disk', () => {
+  it.each([
+    [904_444_923, 'the first batch of all is refused, and stays refused'],
+    [904_439_908, 'damage and a cut of power hide the last frame'],
+  ])('R3261-8.2-01 seed %i: %s', async (seed) => {
+    const child = await run(process.execPath, [PROGRAM, '--seed', String(seed), '--json'], 60_000, { cwd: ROOT });
+    expect(JSON.parse(child.stdout).failures).toEqual([]);
+  });
+
   it.each([1, 1_000_000 + (Date.now() % 1_000_000_000)])(
     'R3261-8.2-01 keeps its word, whatever fails, from seed %i on',
     async (from) => {

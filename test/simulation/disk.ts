@@ -39,6 +39,8 @@ export class DiskBytes {
   named = false;
   /** What it says of itself: that frames up to this address were settled. It reaches the disk with a later sync. */
   settled = -1;
+  /** A cut of power took its last word on that. */
+  hasForgotten = false;
   private settledSurely = -1;
   private unsynced: { readonly at: number; readonly before: Uint8Array; readonly data: Uint8Array }[] = [];
 
@@ -72,7 +74,9 @@ export class DiskBytes {
       }
     }
     this.unsynced = [];
-    if (random.chance(0.5)) this.settled = this.settledSurely;
+    if (!random.chance(0.5)) return;
+    this.hasForgotten ||= this.settled !== this.settledSurely;
+    this.settled = this.settledSurely;
   }
 }
 

@@ -12,6 +12,9 @@ import {
   removalKeyAt,
 } from '../../src/location/log-frame.ts';
 
+/** Magic, length and address, at the beginning of a frame. */
+const CLAIM_BYTES = 16;
+
 interface Entry {
   /** Offsets in the frame. */
   readonly from: number;
@@ -100,6 +103,13 @@ export class FrameMap {
       if (place % this.generationBytes < FRAME_HEADER_BYTES) this.addRefused(place, owners);
     }
     return owners;
+  }
+
+  /** AORs of a generation's last frame, where a byte is of what its header is known by: nothing else tells that it is there. */
+  hiddenBy(at: number): number[] {
+    for (const { place, order, entries } of this.frames.values())
+      if (at >= place && at < place + CLAIM_BYTES && this.isLast(place, order)) return entries.map(({ n }) => n);
+    return [];
   }
 
   private noteFull({ entries, order }: Frame): void {

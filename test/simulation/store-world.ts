@@ -80,6 +80,8 @@ export class StoreWorld {
   private hasThrown = false;
   /** AORs whose bytes were damaged since a frame was settled last. */
   private readonly damagedSince = new Set<number>();
+  /** AORs of a last frame that damage hides: where a cut of power took the word that it had been settled, nobody can tell. */
+  private readonly hidden = new Set<number>();
   private failure: unknown;
 
   constructor(seed: number, trace?: (line: string) => void) {
@@ -361,6 +363,7 @@ export class StoreWorld {
       settled: (place, lasting) => {
         if (this.settled++ === this.settledBefore) this.damagedSince.clear();
         frames.settled(place, lasting);
+        if (lasting) this.hidden.clear();
       },
       unreadable: (from, to) => this.damaged(from, to),
     });
@@ -388,6 +391,8 @@ export class StoreWorld {
     const { model, disk } = this;
     disk.calm();
     let lost = 0;
+    let hidden = 0;
+    const hasForgotten = [...disk.generations.values()].some((generation) => generation.hasForgotten);
     for (let n = 0; n < model.size; n++) {
       let found: Kept;
       try {
@@ -398,8 +403,11 @@ export class StoreWorld {
       }
       const wrong = model.wrongAfterStart(n, found);
       if (wrong !== undefined) this.fail(`AOR ${n} after a start: ${wrong}`);
-      if (model.shown(n, found)) lost++;
+      if (!model.shown(n, found)) continue;
+      if (hasForgotten && this.hidden.has(n)) hidden++;
+      else lost++;
     }
+    this.report.lost += hidden;
     this.lose(lost);
     this.countAors();
   }
@@ -417,8 +425,10 @@ export class StoreWorld {
     const at = place + random.between(0, frames.lengthAt(place) - 1);
     this.report.damages++;
     let [from, to] = [at, at + 1];
-    if (random.chance(0.5)) generation.bytes[at - start] ^= 1 << random.between(0, 7);
-    else {
+    if (random.chance(0.5)) {
+      generation.bytes[at - start] ^= 1 << random.between(0, 7);
+      for (const n of frames.hiddenBy(at)) this.hidden.add(n);
+    } else {
       const sector = Math.floor(at / 512);
       disk.bad.add(sector);
       [from, to] = [sector * 512, sector * 512 + 512];
