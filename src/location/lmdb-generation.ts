@@ -106,10 +106,14 @@ export class LmdbGeneration {
     return page * PAGE_BYTES + PAGE_HEADER_BYTES;
   }
 
+  sync(): void {
+    fdatasyncSync(this.fd);
+  }
+
   /** @param synced what waits for a sync gets it, and so does the last meta page */
   finish(synced: boolean): void {
     try {
-      if (synced) fdatasyncSync(this.fd);
+      if (synced) this.sync();
     } finally {
       this.abandon();
     }

@@ -13,6 +13,7 @@ import {
   generationPath,
   moveAside,
   openFolder,
+  readHead,
   syncPath,
   writeManifest,
 } from './log-folder.ts';
@@ -98,6 +99,11 @@ export class LmdbLog implements Log {
 
   settled(generation: number): number {
     return this.fileOf(generation * this.generationBytes)?.lastAddress() ?? -1;
+  }
+
+  before(generation: number): number | undefined {
+    const path = generationPath(this.directory, generation);
+    return this.fileOf(generation * this.generationBytes) && readHead(path)?.before;
   }
 
   place(length: number): number {
@@ -186,6 +192,8 @@ export class LmdbLog implements Log {
     this.ended();
     try {
       before?.finish(this.durability === 'durable');
+      // The one before ended by a failure, or with another life: what it refused may lie at its end. This one's head alone tells so.
+      if (before === null && this.durability === 'durable') generation.sync();
       if (this.durability === 'durable') syncPath(dirname(generationPath(this.directory, number)));
     } catch (error) {
       generation.discard();
@@ -197,7 +205,7 @@ export class LmdbLog implements Log {
 
   private make(number: number): LmdbGeneration {
     const path = generationPath(this.directory, number);
-    const head = generationHead(this.name, number);
+    const head = generationHead(this.name, number, this.head === 0 ? -1 : this.last);
     try {
       return new LmdbGeneration(path, number, this.generationBytes, this.durability, head);
     } catch (error) {

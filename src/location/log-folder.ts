@@ -28,9 +28,11 @@ const GENERATION = /^\d{10}\.mdb$/;
 const MANIFEST = 'manifest';
 const DAMAGED = 'damaged';
 
-// The head of a generation: a value of VALUE_BYTES_MIN, in words: magic, checksum of the others, name of the log, number.
+// The head of a generation: a value of VALUE_BYTES_MIN, in words: magic, checksum of the next four, name of the log (2), number (2),
+// address of the last frame before + 1 (2), checksum of these eight. Files made before that was written have zeros there.
 const HEAD_MAGIC = 0x3267_656e;
-const HEAD_WORDS = 6;
+const HEAD_NAME_WORDS = 6;
+const HEAD_WORDS = 9;
 /** Pages among which a generation's head lies. */
 const HEAD_PAGES = 16;
 
@@ -116,15 +118,21 @@ export function writeManifest(directory: string, name: string, first: number): v
   syncPath(folder);
 }
 
-/** The value that says which log a generation belongs to, and which number it has. */
-export function generationHead(name: string, number: number): Uint8Array {
+/**
+ * The value that says which log a generation belongs to, which number it has, and where the log ended when it was made.
+ * @param before address of the last frame, -1 where there is none
+ */
+export function generationHead(name: string, number: number, before: number): Uint8Array {
   const words = new Uint32Array(VALUE_BYTES_MIN / 4);
   words[0] = HEAD_MAGIC;
   words[2] = Number.parseInt(name.slice(0, 8), 16);
   words[3] = Number.parseInt(name.slice(8), 16);
   words[4] = number % 4294967296;
   words[5] = Math.floor(number / 4294967296);
-  words[1] = mixWords(words, 2, HEAD_WORDS);
+  words[1] = mixWords(words, 2, HEAD_NAME_WORDS);
+  words[6] = (before + 1) % 4294967296;
+  words[7] = Math.floor((before + 1) / 4294967296);
+  words[8] = mixWords(words, 0, HEAD_WORDS - 1);
   return new Uint8Array(words.buffer);
 }
 
@@ -142,19 +150,23 @@ export function syncPath(path: string): void {
 interface Head {
   readonly name: string;
   readonly number: number;
+  /** As Log.before. */
+  readonly before: number | undefined;
 }
 
 /** Undefined where there is none that is sound. */
-function readHead(path: string): Head | undefined {
+export function readHead(path: string): Head | undefined {
   const fd = openSync(path, 'r');
   try {
     const words = new Uint32Array(HEAD_WORDS);
     const bytes = new Uint8Array(words.buffer);
     for (let page = 0; page < HEAD_PAGES; page++) {
       if (!isRead(fd, bytes, page * PAGE_BYTES + PAGE_HEADER_BYTES)) continue;
-      if (words[0] !== HEAD_MAGIC || words[1] !== mixWords(words, 2, HEAD_WORDS)) continue;
+      if (words[0] !== HEAD_MAGIC || words[1] !== mixWords(words, 2, HEAD_NAME_WORDS)) continue;
       const name = [words[2], words[3]].map((word) => word.toString(16).padStart(8, '0')).join('');
-      return { name, number: words[5] * 4294967296 + words[4] };
+      const isBeforeSound = words[8] === mixWords(words, 0, HEAD_WORDS - 1);
+      const before = isBeforeSound ? words[7] * 4294967296 + words[6] - 1 : undefined;
+      return { name, number: words[5] * 4294967296 + words[4], before };
     }
     return undefined;
   } finally {

@@ -64,11 +64,13 @@ export function replay(log: Log, table: BindingTable, options: ReplayOptions): R
 }
 
 /**
- * Address of the last frame before these generations, as the first frame of one of them says: what lies behind that was refused. Those
- * without a frame that says so are passed over: where commits failed again and again, they have none.
+ * Address of the last frame before these generations, as the head or the first frame of one of them says: what lies behind that was
+ * refused. Those that do not say so are passed over: where commits failed again and again, they have no frame.
  */
 function limitBefore(log: Log, numbers: readonly number[]): number {
   for (const number of numbers) {
+    const before = log.before(number);
+    if (before !== undefined) return before;
     const start = number * log.generationBytes;
     let claims = 0;
     for (let found = log.find(start); found !== null && claims < CLAIMS_MAX; found = log.find(found.place + 8)) {

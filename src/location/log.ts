@@ -71,6 +71,12 @@ export interface Log extends LogSource {
    */
   settled(generation: number): number;
 
+  /**
+   * Address of the last frame settled before a generation was begun, as that says itself; -1 where there was none, undefined where it is
+   * not known. What lies behind that one in generations before was refused.
+   */
+  before(generation: number): number | undefined;
+
   /** Address of the next frame, if it has so many bytes. */
   place(length: number): number;
 

@@ -183,6 +183,38 @@ describe('a generation of the log', () => {
     }
   });
 
+  it('R3261-10.3-33 that was refused stays refused where the first frame behind it is damaged', () => {
+    const disk = new SimulatedDisk();
+    let store = simulated(disk);
+    put(store, 0, 5);
+    disk.fault = (operation) => {
+      if (operation === 'settle') throw ioError();
+    };
+    expect(() => put(store, 10, 15)).toThrow('EIO');
+    disk.fault = () => {};
+    refresh(store, 0);
+    const behind = disk.generations.get(1);
+    expect(behind?.[24], 'its first frame').toBeGreaterThan(0);
+    if (behind !== undefined) behind[24] ^= 1;
+    store = simulated(disk);
+    expect(there(store, 15)).toEqual(range(0, 5));
+  });
+
+  it('names where the log ended before, in the head of a generation', () => {
+    const directory = freshDirectory();
+    const ends: number[] = [];
+    for (let life = 0; life < 3; life++) {
+      const store = onDisk(directory);
+      put(store, life * 10, life * 10 + 5);
+      ends.push(store.log.last);
+      store.close();
+    }
+    const { log } = onDisk(directory);
+    expect([0, 1, 2].map((number) => log.before(number))).toEqual([-1, ends[0], ends[1]]);
+    expect(log.before(3), 'no such generation').toBeUndefined();
+    log.close();
+  });
+
   it('R3261-10.3-33 is refused where descriptors are few, at whatever point, and the process goes on', async () => {
     const limit = 'ulimit -n 60; exec "$0" "$@"';
     const child = await bundle('test/location/store-child.ts');

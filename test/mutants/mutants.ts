@@ -92,6 +92,7 @@ export const MUTANTS: readonly Mutant[] = [
     'if (frame.address < this.from || frame.address > limit) continue;\n      const previous',
     'if (frame.address < this.from) continue;\n      const previous',
   ),
+  replayDamage('asks no head where the log ended', 'if (before !== undefined) return before;', ''),
   replay('starts again at zero', 'log.resume(this.at, Math.max(0, this.last));', 'log.resume(0, 0);'),
   replayDamage('takes nothing of a damaged frame', 'else this.salvage(frame);', 'else {}'),
   replayDamage('says nothing of a damaged frame', 'this.damaged.push({ place, bytes: whole ? length : 0 });', ''),

@@ -39,6 +39,9 @@ export class DiskBytes {
   named = false;
   /** What it says of itself: that frames up to this address were settled. It reaches the disk with a later sync. */
   settled = -1;
+  /** Where the log ended when it was made; a cut of power may take it. */
+  before: number | undefined;
+  private isBeforeSure = false;
   /** A cut of power took its last word on that. */
   hasForgotten = false;
   private settledSurely = -1;
@@ -60,6 +63,7 @@ export class DiskBytes {
 
   sync(): void {
     this.settledSurely = this.settled;
+    this.isBeforeSure = true;
     if (this.unsynced.length > 0) this.unsynced = [];
   }
 
@@ -74,6 +78,7 @@ export class DiskBytes {
       }
     }
     this.unsynced = [];
+    if (!this.isBeforeSure && random.chance(0.5)) this.before = undefined;
     if (!random.chance(0.5)) return;
     this.hasForgotten ||= this.settled !== this.settledSurely;
     this.settled = this.settledSurely;

@@ -87,9 +87,8 @@ export class FrameMap {
   }
 
   /**
-   * AORs that bytes [from, to) are of, as far as nothing newer says all of them. A header is everybody's in its frame. The first frame of
-   * a generation says where the one before ended: without it nobody knows what was refused there. The last frame of one may be taken for
-   * a batch that was being written.
+   * AORs that bytes [from, to) are of, as far as nothing newer says all of them. A header is everybody's in its frame. The last frame of a
+   * generation may be taken for a batch that was being written.
    */
   ownersOf(from: number, to: number): Set<number> {
     const owners = new Set<number>();
@@ -100,7 +99,6 @@ export class FrameMap {
         if (!isHeader && (place + entry.from >= to || place + entry.end <= from)) continue;
         if (order >= (this.newestFull[entry.n] ?? 0)) owners.add(entry.n);
       }
-      if (place % this.generationBytes < FRAME_HEADER_BYTES) this.addRefused(place, owners);
     }
     return owners;
   }
@@ -122,13 +120,6 @@ export class FrameMap {
       if (other.settled && other.order > order && Math.floor(other.place / this.generationBytes) === generation)
         return false;
     return true;
-  }
-
-  private addRefused(before: number, owners: Set<number>): void {
-    for (const { place, settled, entries } of this.frames.values()) {
-      if (settled || place >= before) continue;
-      for (const { n } of entries) owners.add(n);
-    }
   }
 
   /** What lay from one place to another is gone. */

@@ -27,6 +27,8 @@ export interface LogObserver {
   /** A frame is about to be written; bytes[0, length) at `place`. */
   writing(place: number, bytes: Uint8Array, length: number): void;
   settled(place: number, lasting: boolean): void;
+  /** A frame was refused, and its generation has ended. */
+  refused(): void;
   /** Bytes from one place to another could not be read. */
   unreadable(from: number, to: number): void;
 }
@@ -90,6 +92,10 @@ export class LogOnDisk implements Log {
     return this.disk.generations.get(generation)?.settled ?? -1;
   }
 
+  before(generation: number): number | undefined {
+    return this.disk.generations.get(generation)?.before;
+  }
+
   place(length: number): number {
     const newest = this.generations.at(-1);
     if (newest === undefined) return this.head;
@@ -127,6 +133,7 @@ export class LogOnDisk implements Log {
       disk.step('settle', () => this.sync(number));
     } catch (error) {
       this.ended = true;
+      this.observer.refused();
       throw error;
     }
     this.forgetSectors(place, bytes.length);
@@ -136,6 +143,7 @@ export class LogOnDisk implements Log {
     this.head = address + bytes.length;
     this.last = address;
     this.observer.settled(place, lasting);
+    this.tellBad(place, bytes.length);
     return place;
   }
 
@@ -194,10 +202,25 @@ export class LogOnDisk implements Log {
     const before = this.generations.at(-1);
     if (before !== undefined && !this.ended) this.sync(before); // what waits there for a sync
     if (disk.generations.has(number)) throw new Error(`generation ${number} is there already`);
-    disk.generations.set(number, new DiskBytes(this.generationBytes));
+    const generation = new DiskBytes(this.generationBytes);
+    generation.before = this.head === 0 ? -1 : this.last;
+    disk.generations.set(number, generation);
+    if (this.ended) this.syncHead(number);
     this.generations.push(number);
     this.rooms = [{ at: 0, end: this.generationBytes }];
     this.ended = false;
+  }
+
+  /** Nothing else tells where the generation before ended. */
+  private syncHead(number: number): void {
+    const { disk } = this;
+    try {
+      disk.step('settle', () => this.sync(number));
+    } catch (error) {
+      if (!disk.dead) disk.generations.delete(number);
+      throw error;
+    }
+    this.sync(number);
   }
 
   private sync(number: number): void {
@@ -248,6 +271,14 @@ export class LogOnDisk implements Log {
       if (!(error instanceof DiskError)) throw error;
       this.observer.unreadable(place, (sector + 1) * SECTOR);
       return false;
+    }
+  }
+
+  /** A frame that shares a bad sector with what lay there cannot be read there either. */
+  private tellBad(place: number, length: number): void {
+    for (let sector = Math.floor(place / SECTOR); sector * SECTOR < place + length; sector++) {
+      if (!this.disk.bad.has(sector)) continue;
+      this.observer.unreadable(Math.max(place, sector * SECTOR), Math.min(place + length, (sector + 1) * SECTOR));
     }
   }
 

@@ -22,7 +22,7 @@ interface Maybe {
   readonly operation: Operation;
   /** It does not hold while the store lives. */
   readonly refused: boolean;
-  /** What waited for the next sync does not get it where that failed; what was refused before may come back then. */
+  /** What waited for the next sync does not get it where that failed. */
   loose: boolean;
 }
 
@@ -77,13 +77,15 @@ export class StoreModel {
 
   /** A batch failed: it does not hold now; after a crash, before the next that lasts, nobody can tell. */
   failed(operations: readonly Operation[]): void {
-    // A generation that ends with frames that are not synced no longer says where the one before it ended.
-    const isLoose = this.aors.some(({ maybe }) => maybe.some(({ refused }) => !refused));
-    if (isLoose) for (const { maybe } of this.aors) for (const one of maybe) one.loose = true;
     for (const operation of operations) {
       this.learn(this.aors[operation.n], operation);
       this.aors[operation.n].maybe.push({ operation, refused: true, loose: false });
     }
+  }
+
+  /** The log met a failure: what waited for a sync does not get it any more. */
+  loosen(): void {
+    for (const { maybe } of this.aors) for (const one of maybe) if (!one.refused) one.loose = true;
   }
 
   damage(n: number): void {

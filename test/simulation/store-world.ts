@@ -365,6 +365,7 @@ export class StoreWorld {
         frames.settled(place, lasting);
         if (lasting) this.hidden.clear();
       },
+      refused: () => this.model.loosen(),
       unreadable: (from, to) => this.damaged(from, to),
     });
     frames.forget(0, log.tail);

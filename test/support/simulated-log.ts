@@ -15,6 +15,8 @@ export class SimulatedDisk {
   readonly generations = new Map<number, Uint8Array<ArrayBuffer>>();
   /** Address of the last frame settled, by generation. */
   readonly settled = new Map<number, number>();
+  /** Address of the last frame before a generation. */
+  readonly before = new Map<number, number>();
   readonly setAside: { readonly place: number; readonly bytes: Uint8Array }[] = [];
   /** Throws where an operation shall fail. @param place of what is read, or of the frame @param length of what is read */
   fault: (operation: LogOperation, place: number, length: number) => void = () => {};
@@ -77,6 +79,10 @@ export class SimulatedLog implements Log {
     return this.disk.settled.get(generation) ?? -1;
   }
 
+  before(generation: number): number | undefined {
+    return this.disk.before.get(generation);
+  }
+
   place(length: number): number {
     const newest = this.generations.at(-1);
     if (newest === undefined) return this.head;
@@ -91,6 +97,7 @@ export class SimulatedLog implements Log {
       this.disk.fault('append', generation * this.generationBytes, 0);
       if (this.disk.generations.has(generation)) throw new Error(`generation ${generation} is there already`);
       this.disk.generations.set(generation, new Uint8Array(new ArrayBuffer(this.generationBytes)));
+      this.disk.before.set(generation, this.head === 0 ? -1 : this.last);
       this.generations.push(generation);
       this.used = 0;
     }
