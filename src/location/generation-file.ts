@@ -16,6 +16,8 @@ const META_BYTES = 160;
 const PAGE_FLAGS = 18;
 const PAGE_LOWER = 20;
 const BRANCH = 1;
+const LEAF = 2;
+const META = 8;
 const NODE_KEY_SIZE = 6;
 const NODE_KEY = 8;
 const DEPTH_MAX = 8;
@@ -112,6 +114,11 @@ export class GenerationFile {
     }
     throw new Error('the tree makes no sense');
   }
+}
+
+/** Whether a page is one of LMDB's own: it holds no value of VALUE_BYTES_MIN or more. */
+export function isOfTree(page: Buffer): boolean {
+  return page.length === PAGE_BYTES && (page.readUInt16LE(PAGE_FLAGS) & (BRANCH | LEAF | META)) !== 0;
 }
 
 /** Looks for frames by their headers, in windows, in files that do not change; passes over what cannot be read. */

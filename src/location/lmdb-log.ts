@@ -158,7 +158,7 @@ export class LmdbLog implements Log {
 
   dropTail(): void {
     const number = this.generations[0];
-    if (this.durability === 'durable') writeManifest(this.directory, this.name, number + 1);
+    writeManifest(this.directory, this.name, number + 1, this.durability === 'durable');
     // The name goes at once. Giving 64 MB of blocks back takes the file system some ten milliseconds: elsewhere, whoever closes last.
     unlinkSync(generationPath(this.directory, number));
     this.generations.shift();

@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { FrameSearch, GenerationFile, PAGE_BYTES, PAGE_HEADER_BYTES } from './generation-file.ts';
+import { FrameSearch, GenerationFile, isOfTree, PAGE_BYTES, PAGE_HEADER_BYTES } from './generation-file.ts';
 import { VALUE_BYTES_MIN } from './lmdb-generation.ts';
 import type { LogProblems } from './log.ts';
 import { mixWords } from './log-frame.ts';
@@ -78,6 +78,7 @@ export function openFolder(directory: string, generationBytes: number): FolderFo
   const heads = files.map((name) => readHead(join(folder, name)));
   const manifest = readManifest(join(folder, MANIFEST));
   const aside: string[] = [];
+  const unfinished: string[] = [];
   if (manifest === null) aside.push(moveAside(directory, MANIFEST));
   const name = mostNamed(heads, manifest?.name) ?? randomBytes(8).toString('hex');
   const first = manifest?.name === name ? manifest.first : 0;
@@ -88,7 +89,10 @@ export function openFolder(directory: string, generationBytes: number): FolderFo
     const belongs = head
       ? head.name === name && head.number === number
       : hasFrames(join(folder, file), number, generationBytes);
-    if (!belongs) aside.push(moveAside(directory, file));
+    if (!belongs && i === files.length - 1 && isUnfinished(join(folder, file))) {
+      unlinkSync(join(folder, file));
+      unfinished.push(join(folder, file));
+    } else if (!belongs) aside.push(moveAside(directory, file));
     else if (number < first)
       unlinkSync(join(folder, file)); // it was dropped: the name came back after a power cut
     else generations.push(number);
@@ -99,23 +103,23 @@ export function openFolder(directory: string, generationBytes: number): FolderFo
   const isFresh = manifest?.name !== name;
   const oldest = isFresh ? (generations[0] ?? 0) : first;
   if (isFresh) writeManifest(directory, name, oldest);
-  return { name, generations, first: oldest, problems: { aside, missing: isFresh ? [] : missing } };
+  return { name, generations, first: oldest, problems: { aside, unfinished, missing: isFresh ? [] : missing } };
 }
 
-/** Says which generation is the oldest: those before are dropped. */
-export function writeManifest(directory: string, name: string, first: number): void {
+/** Says which generation is the oldest: those before are dropped. @param synced it survives a power cut */
+export function writeManifest(directory: string, name: string, first: number, synced = true): void {
   const folder = join(directory, FOLDER);
   const path = join(folder, MANIFEST);
   const fd = openSync(`${path}.new`, 'w', 0o600);
   try {
     const text = Buffer.from(manifestText(name, first));
     if (writeSync(fd, text) < text.length) throw new Error(`${path}: written in part`);
-    fsyncSync(fd);
+    if (synced) fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
   renameSync(`${path}.new`, path);
-  syncPath(folder);
+  if (synced) syncPath(folder);
 }
 
 /**
@@ -212,6 +216,16 @@ function hasFrames(path: string, number: number, generationBytes: number): boole
   } finally {
     file.close();
   }
+}
+
+/** Whether a file has at most what LMDB itself writes into a new one: its making was cut off, and no value got there. */
+function isUnfinished(path: string): boolean {
+  const bytes = readFileSync(path);
+  for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
+    const page = bytes.subarray(at, at + PAGE_BYTES);
+    if (!isOfTree(page) && page.some((byte) => byte !== 0)) return false;
+  }
+  return true;
 }
 
 /** Moves a file of the log's folder to the damaged ones; returns where it is now. */

@@ -27,6 +27,8 @@ export interface LogSource {
 export interface LogProblems {
   /** Files that do not belong to it: where they are now. */
   readonly aside: readonly string[];
+  /** A file whose making a crash cut off, and which is gone now: nothing was in it. */
+  readonly unfinished: readonly string[];
   /** Numbers of generations that should be there. */
   readonly missing: readonly number[];
 }

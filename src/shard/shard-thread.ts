@@ -218,6 +218,8 @@ function tellProblems(shard: number, { log, replayed }: LogStore, tell: Tell): v
   const error = (event: string, fields: Record<string, unknown>) =>
     tell({ type: 'log', level: 'error', event, fields: { shard, ...fields } });
   for (const file of log.problems.aside) error('file of no use in the log, set aside', { file });
+  for (const file of log.problems.unfinished)
+    tell({ type: 'log', level: 'info', event: 'log file that was being made, removed', fields: { shard, file } });
   for (const number of log.problems.missing)
     error('log file missing, its bindings are lost', { file: log.fileAt(number * log.generationBytes) });
   for (const { place, bytes } of replayed.damaged)

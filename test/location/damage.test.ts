@@ -142,7 +142,7 @@ describe('a generation of the log', () => {
     const aside = join(directory, 'damaged', '0000000002.mdb');
     expect(readFileSync(aside, 'latin1'), 'moved, not overwritten').toBe('in the way');
     store = onDisk(directory);
-    expect(store.log.problems).toEqual({ aside: [], missing: [] });
+    expect(store.log.problems).toEqual({ aside: [], unfinished: [], missing: [] });
     expect(there(store, next)).toEqual(range(0, next));
     store.close();
   });
@@ -240,7 +240,7 @@ describe('a generation of the log', () => {
     expect(there(store, 500)).toEqual(range(0, 5));
   });
 
-  it('that is of another log, empty, or has another number, is set aside and named, and the others stay', () => {
+  it('that is of another log, no generation, or has another number, is set aside and named, and the others stay', () => {
     const other = freshDirectory();
     const foreign = onDisk(other);
     put(foreign, 500, 505);
@@ -251,7 +251,7 @@ describe('a generation of the log', () => {
     store.close();
     copyFileSync(generation(other, 0), generation(directory, 7));
     copyFileSync(generation(directory, 0), generation(directory, 8));
-    writeFileSync(generation(directory, 9), '');
+    writeFileSync(generation(directory, 9), 'none');
     store = onDisk(directory);
     const aside = [7, 8, 9].map((number) => join(directory, 'damaged', `${String(number).padStart(10, '0')}.mdb`));
     expect([...store.log.problems.aside].sort()).toEqual(aside);
@@ -260,9 +260,44 @@ describe('a generation of the log', () => {
     put(store, 5, 10);
     store.close();
     store = onDisk(directory);
-    expect(store.log.problems).toEqual({ aside: [], missing: [] });
+    expect(store.log.problems).toEqual({ aside: [], unfinished: [], missing: [] });
     expect(there(store, 600)).toEqual(range(0, 10));
     store.close();
+  });
+
+  it.each(['process', 'durable'] as const)('that was dropped is not missed (%s)', (durability) => {
+    const directory = freshDirectory();
+    const open = () => new LogStore(new LmdbLog(directory, durability, GENERATION), noCheckpoint);
+    for (let life = 0; life < 3; life++) {
+      const store = open();
+      expect(store.log.problems).toEqual({ aside: [], unfinished: [], missing: [] });
+      put(store, 0, 5);
+      store.close();
+    }
+    const { log } = open();
+    expect(log.tail, 'generations were dropped').toBeGreaterThan(0);
+    expect(log.problems.missing).toEqual([]);
+    log.close();
+  });
+
+  it('that was being made is removed, and is no damage', () => {
+    const directory = freshDirectory();
+    for (const pages of [-1, 0, 2, 5]) {
+      let store = onDisk(directory);
+      put(store, 0, 5);
+      const next = (store.log.generations.at(-1) ?? 0) + 1;
+      store.close();
+      // As far as the making got: zeros, meta pages, or the pages of the tree, too; the value that names the log never.
+      const made = readFileSync(generation(directory, next - 1)).subarray(0, 65_536);
+      for (let at = 0; at < made.length; at += 4096)
+        if (at >= pages * 4096 || (made.readUInt16LE(at + 18) & 11) === 0) made.fill(0, at, at + 4096);
+      writeFileSync(generation(directory, next), pages < 0 ? '' : made);
+      store = onDisk(directory);
+      expect(store.log.problems).toEqual({ aside: [], unfinished: [generation(directory, next)], missing: [] });
+      expect(existsSync(generation(directory, next))).toBe(false);
+      expect(there(store, 10)).toEqual(range(0, 5));
+      store.close();
+    }
   });
 
   it('that is missing costs what lay in it; those before and behind are read, and it is named', () => {

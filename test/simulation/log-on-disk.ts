@@ -35,7 +35,7 @@ export interface LogObserver {
 
 export class LogOnDisk implements Log {
   readonly generationBytes: number;
-  readonly problems = { aside: [], missing: [] };
+  readonly problems = { aside: [], unfinished: [], missing: [] };
   readonly generations: number[];
   head = 0;
   last = 0;

@@ -24,7 +24,7 @@ export class SimulatedDisk {
 
 export class SimulatedLog implements Log {
   readonly generationBytes: number;
-  readonly problems: LogProblems = { aside: [], missing: [] };
+  readonly problems: LogProblems = { aside: [], unfinished: [], missing: [] };
   generations: number[];
   head = 0;
   last = 0;

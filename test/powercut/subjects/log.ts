@@ -48,10 +48,9 @@ export class LogRun implements Run {
     this.store = new LogStore(log, checkpointIn(checkpointFiles(this.directory)));
     const { checkpoint, replayed } = this.store;
     if (checkpoint.problem !== undefined) throw new Error(`a checkpoint that does not count: ${checkpoint.problem}`);
-    // A generation that was being made may be set aside: it has no name of the log in it yet.
-    const { missing } = log.problems;
-    if (durability === 'durable' && missing.length + replayed.damaged.length > 0)
-      throw new Error(`damage where there is none: ${JSON.stringify({ missing, damaged: replayed.damaged })}`);
+    const { aside, missing } = log.problems;
+    if (durability === 'durable' && aside.length + missing.length + replayed.damaged.length > 0)
+      throw new Error(`damage where there is none: ${JSON.stringify({ aside, missing, damaged: replayed.damaged })}`);
   }
 
   async step(n: number): Promise<void> {
