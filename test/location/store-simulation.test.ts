@@ -24,7 +24,7 @@ afterAll(async () => {
 describe('the store on a simulated disk', () => {
   it.each([
     [904_444_923, 'the first batch of all is refused, and stays refused'],
-    [904_439_908, 'damage, a full disk and many failed commits'],
+    [51_273, 'damage and a cut of power hide the last frame'],
     [863, 'a removal that the disk refuses ends a generation'],
     [14_928, 'a frame shares a bad sector with what lay there'],
     [30_129, 'an old removal has another address'],
