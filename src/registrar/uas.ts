@@ -55,7 +55,7 @@ import { ascii } from '../sip/writer.ts';
 import { isOptional, isSessionType, isSkippableMultipart } from './body-parts.ts';
 import type { Outbox } from './outbox.ts';
 import { TRANSPORT_TCP, TRANSPORT_TLS } from './peers.ts';
-import { MISSING_PHRASE, PARSE_PHRASE, PHRASE, REPEATED_PHRASE } from './phrases.ts';
+import { CSEQ_OUT_OF_ORDER, MISSING_PHRASE, PARSE_PHRASE, PHRASE, REPEATED_PHRASE } from './phrases.ts';
 import type { Policy } from './policy.ts';
 import {
   REASON_CONTENT_ENCODING,
@@ -248,7 +248,8 @@ export class UserAgentServer {
 
   /** The same refusal once more, of a request whose answer is no longer kept (§17.2.2). */
   refuseAgain(out: Outbox, status: number): number {
-    return refuse(out, status, PHRASE[status], REASON_REFUSED_BEFORE);
+    // The 500 that is kept is the one of a CSeq (§10.3 step 7).
+    return refuse(out, status, status === 500 ? CSEQ_OUT_OF_ORDER : PHRASE[status], REASON_REFUSED_BEFORE);
   }
 
   /** §10.3 step 4: whoever asks may not. */
