@@ -1,10 +1,11 @@
 // A generation that is written: an LMDB environment, a value per frame under its address (decisions/0100). LMDB maps no file but this
 // one, which it has made itself in this life; whatever was there before is read by its bytes (generation-file.ts).
 
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import * as lmdb from 'lmdb';
 import { GenerationFile, PAGE_BYTES, PAGE_HEADER_BYTES } from './generation-file.ts';
+import { demandDescriptors, makeLock } from './lmdb-guard.ts';
 import type { Durability } from './log.ts';
 
 /** A shorter value may share a page with others and move with it: from here on it has pages of its own, contiguous and its for ever. */
@@ -14,10 +15,6 @@ const KEY_BYTES = 8;
 const TREE_PAGES = 8;
 /** How far ahead of the last page the file is zeroed: a write into blocks that are there syncs twice as fast. */
 const ZEROED_BYTES = 1 << 20;
-/** More than LMDB's lock file takes. */
-const LOCK_BYTES = 16_384;
-/** More than an environment opens. */
-const DESCRIPTORS = 8;
 const ZEROS = new Uint8Array(1 << 16);
 /** Of the package's transactionSync: abortable and synchronous, as it is by default; and LMDB's own MDB_NOSYNC. */
 const SYNCED = 3;
@@ -55,7 +52,7 @@ export class LmdbGeneration {
     this.durability = durability;
     this.fd = openSync(path, 'wx+', 0o600);
     try {
-      makeLock(path);
+      makeLock(`${path}-lock`);
       demandDescriptors(path);
       this.environment = openEnvironment(path, bytesMax, durability);
       this.file = new GenerationFile(path);
@@ -186,32 +183,6 @@ function openEnvironment(path: string, bytesMax: number, durability: Durability)
     eventTurnBatching: false,
     permissionsMode: 0o600,
   } as lmdb.RootDatabaseOptions) as unknown as Environment;
-}
-
-/**
- * LMDB maps its lock file and writes there, and the package does not outlive an environment that has no room for its first pages: on a full
- * disk either ends the process. So the blocks of both are taken first; those of the pages are given back for LMDB to take.
- */
-function makeLock(path: string): void {
-  const fd = openSync(`${path}-lock`, 'w', 0o600);
-  try {
-    if (writeSync(fd, ZEROS) < ZEROS.length) {
-      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
-    }
-    ftruncateSync(fd, LOCK_BYTES);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** The same of descriptors: where the package does not get all that it opens, it ends the process. */
-function demandDescriptors(path: string): void {
-  const fds: number[] = [];
-  try {
-    while (fds.length < DESCRIPTORS) fds.push(openSync(path, 'r'));
-  } finally {
-    for (const fd of fds) closeSync(fd);
-  }
 }
 
 function removeFiles(path: string): void {

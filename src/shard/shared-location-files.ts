@@ -4,6 +4,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
+import { secureEnvironment } from '../location/lmdb-guard.ts';
 import { checkFile } from './lmdb-file.ts';
 
 /** Address space, not memory or disk: room for hundreds of millions of bindings. */
@@ -99,6 +100,7 @@ export function openEnvironment(data: string, number: number): Database {
 }
 
 function open(path: string, options: object): Database {
+  secureEnvironment(join(path, 'data.mdb'), join(path, 'lock.mdb'));
   return lmdb.open<Buffer, Uint8Array>({
     path,
     noSubdir: false,

@@ -24,7 +24,7 @@ const LAYER_EXCEPTIONS: Readonly<Record<string, string>> = {
 
 /** Where Node's modules and packages may be imported. */
 const OUTSIDE_WORLD =
-  /^src\/(location\/(lmdb-(log|generation)|log-folder|generation-file|checkpoint-files)|shard\/.*|transport\/.*|server\/.*|cli)\.ts$/;
+  /^src\/(location\/(lmdb-(log|generation|guard)|log-folder|generation-file|checkpoint-files)|shard\/.*|transport\/.*|server\/.*|cli)\.ts$/;
 const HASHES_ONLY = /^src\/registrar\/(digest|gruu)\.ts$/;
 
 /** Files that start something: nobody imports them. */
