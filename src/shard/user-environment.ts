@@ -1,9 +1,11 @@
 // The LMDB environment of the users, <data>/users: how it is opened, and reading from it without leaving a snapshot open.
 // Apart from the bindings and without their lock, so that `aorta user` works beside a running server.
 
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import * as lmdb from 'lmdb';
+import { secureEnvironment } from '../location/lmdb-guard.ts';
+import { nodeFiles } from './file-calls.ts';
 import { checkFile } from './lmdb-file.ts';
 
 /** Address space, not memory or disk: room for tens of millions of users. */
@@ -31,25 +33,10 @@ export function openUserDatabase(dataDirectory: string, mode: 'read' | 'write'):
   const path = userDirectory(dataDirectory);
   const file = join(path, 'data.mdb');
   try {
-    if (mode === 'write') {
-      mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
-      if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
-    } else if (!existsSync(file)) throw new Error('there is none');
+    if (mode === 'write') prepare(dataDirectory, path);
+    else if (!existsSync(file)) throw new Error('there is none');
     checkFile(file);
-    const db = lmdb.open<Buffer, Uint8Array>({
-      path,
-      noSubdir: false,
-      keyEncoding: 'binary',
-      encoding: 'binary',
-      compression: false,
-      cache: false,
-      maxDbs: 1,
-      mapSize: MAP_BYTES,
-      overlappingSync: false,
-      eventTurnBatching: false,
-      readOnly: mode === 'read',
-      permissionsMode: 0o600,
-    } as lmdb.RootDatabaseOptions) as UserDatabase;
+    const db = open(path, mode);
     if (mode === 'write') for (const name of ['data.mdb', 'lock.mdb']) makePrivate(join(path, name));
     return db;
   } catch (error) {
@@ -60,6 +47,54 @@ export function openUserDatabase(dataDirectory: string, mode: 'read' | 'write'):
         : `restore ${path} from a backup, or move it away and import the users again`;
     throw new Error(`cannot use the user store ${file} (${reason}): ${fix}`, { cause: error });
   }
+}
+
+/** Makes an environment where there is none, whole, and syncs the names on the way to it, whoever made them. */
+function prepare(dataDirectory: string, path: string): void {
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+  if (!existsSync(join(path, 'data.mdb'))) make(path);
+  nodeFiles.syncDirectory(path);
+  nodeFiles.syncDirectory(dataDirectory);
+  nodeFiles.syncDirectory(dirname(resolve(dataDirectory)));
+}
+
+/** Under another name first: a directory that holds something, made by another process meanwhile, is never replaced by a rename. */
+function make(path: string): void {
+  const building = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
+  mkdirSync(building, { mode: 0o700 });
+  try {
+    void open(building, 'write').close(); // at once: nothing is under way
+    const fd = openSync(join(building, 'data.mdb'), 'r+');
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    nodeFiles.syncDirectory(building);
+    renameSync(building, path);
+  } catch (error) {
+    rmSync(building, { recursive: true, force: true });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  }
+}
+
+function open(path: string, mode: 'read' | 'write'): UserDatabase {
+  secureEnvironment(join(path, 'data.mdb'), join(path, 'lock.mdb'));
+  return lmdb.open<Buffer, Uint8Array>({
+    path,
+    noSubdir: false,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+    compression: false,
+    cache: false,
+    maxDbs: 1,
+    mapSize: MAP_BYTES,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    readOnly: mode === 'read',
+    permissionsMode: 0o600,
+  } as lmdb.RootDatabaseOptions) as UserDatabase;
 }
 
 /** HA1s are as good as passwords. The directory keeps others out; this minds copies of it. */

@@ -12,9 +12,6 @@ import { killAll } from '../support/child-process.ts';
 const missing = recorderMissing();
 if (missing !== undefined) console.warn(`skipped: ${missing}`);
 
-/** Those whose files are not yet written as they must be. */
-const NOT_YET = ['users'];
-
 let program: string;
 
 async function cut(seed: number, names: readonly string[], cases: number, lie?: Lie): Promise<PowerCutReport> {
@@ -39,7 +36,7 @@ describe.skipIf(missing !== undefined)('after a power cut', () => {
   afterEach(killAll);
   afterAll(killAll);
 
-  const subjects = SUBJECTS.map(({ name }) => name).filter((name) => !NOT_YET.includes(name));
+  const subjects = SUBJECTS.map(({ name }) => name);
   it.each(subjects)(
     'R3261-8.2-01 %s has what was acknowledged, nothing that was removed, and goes on',
     async (name) => {
