@@ -11,6 +11,14 @@ import { checkFile } from './lmdb-file.ts';
 /** Address space, not memory or disk: room for tens of millions of users. */
 const MAP_BYTES = 2 ** 34;
 
+/** What to do about errors of the system. */
+const FIXES = new Map([
+  ['EACCES', 'run this as the user who owns it'],
+  ['ENOSPC', 'make room on its disk'],
+  ['EMFILE', 'allow this process more open files'],
+  ['ENFILE', 'allow the system more open files'],
+]);
+
 interface ReadTransaction extends lmdb.Transaction {
   readonly address: number;
 }
@@ -42,9 +50,8 @@ export function openUserDatabase(dataDirectory: string, mode: 'read' | 'write'):
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const fix =
-      (error as NodeJS.ErrnoException).code === 'EACCES'
-        ? 'run this as the user who owns it'
-        : `restore ${path} from a backup, or move it away and import the users again`;
+      FIXES.get((error as NodeJS.ErrnoException).code ?? '') ??
+      `restore ${path} from a backup, or move it away and import the users again`;
     throw new Error(`cannot use the user store ${file} (${reason}): ${fix}`, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 // A file system without room: registrations are refused with 503, what was acknowledged stays and is still
 // answered, and when there is room again all goes on without a restart.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -144,5 +144,24 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     for (let n = 0; n < 50; n++) expect(await registered(client, n)).toBeGreaterThan(3000);
     client.close();
     await again.stop();
+  });
+
+  it('makes no user store on a full disk, says so, and makes it when there is room', () => {
+    const place = String(disk);
+    const ballast = join(place, 'ballast');
+    const data = join(place, 'users-only');
+    const add = () =>
+      spawnSync(process.execPath, ['dist/cli.js', 'user', 'add', 'alice@example.com', '--data', data], {
+        input: 'secret\n',
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
+    fill(ballast);
+    const refused = add();
+    expect({ status: refused.status, signal: refused.signal }).toEqual({ status: 1, signal: null });
+    expect(refused.stderr).toMatch(/ENOSPC.*make room on its disk/);
+    rmSync(ballast);
+    expect(add().status).toBe(0);
+    expect(readdirSync(data).filter((name) => name.startsWith('users'))).toEqual(['users']);
   });
 });
