@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { secureEnvironment } from '../location/lmdb-guard.ts';
 import { checkFile } from './lmdb-file.ts';
+import type { BytesDatabase } from './lmdb-snapshots.ts';
 
 /** Address space, not memory or disk: room for hundreds of millions of bindings. */
 const MAP_BYTES = 2 ** 38;
@@ -28,16 +29,6 @@ export interface AboutLocation {
   readonly gruuGeneration: number;
   readonly domains: readonly string[];
 }
-
-interface ReadTransaction extends lmdb.Transaction {
-  readonly address: number;
-}
-
-type Database = lmdb.RootDatabase<Buffer, Uint8Array> & {
-  getBinaryFast(key: Uint8Array, options: { readonly transaction: lmdb.Transaction }): Buffer | undefined;
-};
-
-const native = (lmdb as unknown as { readonly nativeAddon: { resetTxn(address: number): void } }).nativeAddon;
 
 export function sharedFolder(data: string): string {
   return join(data, 'location');
@@ -82,7 +73,7 @@ export function removeEnvironment(data: string, number: number): void {
 }
 
 /** A new environment; nothing in it is ever synced. Throws what the disk says. */
-export function createEnvironment(data: string, number: number): Database {
+export function createEnvironment(data: string, number: number): BytesDatabase {
   const path = environmentFolder(data, number);
   mkdirSync(sharedFolder(data), { recursive: true, mode: 0o700 });
   mkdirSync(path, { mode: 0o700 });
@@ -92,14 +83,14 @@ export function createEnvironment(data: string, number: number): Database {
 }
 
 /** Throws where there is none, or one that this version does not read. */
-export function openEnvironment(data: string, number: number): Database {
+export function openEnvironment(data: string, number: number): BytesDatabase {
   const path = environmentFolder(data, number);
   const file = join(path, 'data.mdb');
   checkFile(file);
   return open(path, { readOnly: true });
 }
 
-function open(path: string, options: object): Database {
+function open(path: string, options: object): BytesDatabase {
   secureEnvironment(join(path, 'data.mdb'), join(path, 'lock.mdb'));
   return lmdb.open<Buffer, Uint8Array>({
     path,
@@ -114,42 +105,5 @@ function open(path: string, options: object): Database {
     eventTurnBatching: false,
     permissionsMode: 0o600,
     ...options,
-  } as lmdb.RootDatabaseOptions) as Database;
-}
-
-/** Reads of one thread, each in a snapshot that ends with it: one left open would keep the file from using its pages again. */
-export class SnapshotReader {
-  private readonly db: Database;
-  private readonly snapshot: ReadTransaction;
-  private readonly reading: { readonly transaction: lmdb.Transaction };
-
-  constructor(db: Database) {
-    this.db = db;
-    this.snapshot = db.useReadTransaction() as ReadTransaction;
-    this.reading = { transaction: this.snapshot };
-    native.resetTxn(this.snapshot.address);
-  }
-
-  /** Copies the value of a key into `into`, where it fits; its length, -1 where there is none. */
-  read(key: Uint8Array, into: Uint8Array): number {
-    // A shared buffer whose length is faked: nothing but subarray and set may touch it, and only until the next read.
-    const shared = this.db.getBinaryFast(key, this.reading);
-    let length = -1;
-    if (shared !== undefined) {
-      length = shared.length;
-      if (length <= into.length) into.set(shared.subarray(0, length));
-    }
-    native.resetTxn(this.snapshot.address);
-    return length;
-  }
-
-  /** Values, of whichever keys. */
-  get count(): number {
-    return (this.db.getStats() as { readonly entryCount: number }).entryCount;
-  }
-
-  close(): void {
-    this.snapshot.done();
-    void this.db.close();
-  }
+  } as lmdb.RootDatabaseOptions) as BytesDatabase;
 }

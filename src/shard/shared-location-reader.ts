@@ -3,6 +3,7 @@
 
 import type { LocationReader } from '../location/location-reader.ts';
 import { openRecord } from '../location/record.ts';
+import { LmdbSnapshots } from './lmdb-snapshots.ts';
 import {
   ABOUT_KEY,
   type AboutLocation,
@@ -10,7 +11,6 @@ import {
   currentEnvironment,
   openEnvironment,
   SHARED_FORMAT,
-  SnapshotReader,
   sharedFolder,
 } from './shared-location-files.ts';
 
@@ -24,7 +24,7 @@ export class SharedLocationReader implements LocationReader {
   private readonly data: string;
   readonly staleMs: number;
   private number: number;
-  private snapshots: SnapshotReader;
+  private snapshots: LmdbSnapshots;
   private lookedAt = 0;
   private beatAt = 0;
   private readonly beat = Buffer.alloc(8);
@@ -73,7 +73,7 @@ export class SharedLocationReader implements LocationReader {
   }
 
   close(): void {
-    this.snapshots.close();
+    this.snapshots.closeAll();
   }
 
   private look(now: number): boolean {
@@ -82,7 +82,7 @@ export class SharedLocationReader implements LocationReader {
     if (now - this.beatAt < this.staleMs || currentEnvironment(this.data) === this.number) return false;
     try {
       const { number, snapshots, about } = this.openCurrent();
-      this.snapshots.close();
+      this.snapshots.closeAll();
       this.number = number;
       this.snapshots = snapshots;
       this.about = about;
@@ -93,18 +93,18 @@ export class SharedLocationReader implements LocationReader {
     return true;
   }
 
-  private openCurrent(): { number: number; snapshots: SnapshotReader; about: AboutLocation } {
+  private openCurrent(): { number: number; snapshots: LmdbSnapshots; about: AboutLocation } {
     const number = currentEnvironment(this.data);
     if (number === undefined) {
       const fix = 'set "location: { shared: true }" in the configuration of the registrar and start it';
       throw new Error(`there is no read model in ${sharedFolder(this.data)}: ${fix}`);
     }
-    const snapshots = new SnapshotReader(openEnvironment(this.data, number));
+    const snapshots = new LmdbSnapshots(openEnvironment(this.data, number));
     const bytes = Buffer.alloc(ABOUT_BYTES);
     const length = snapshots.read(ABOUT_KEY, bytes);
     const about = length > 0 ? (JSON.parse(bytes.toString('utf8', 0, length)) as AboutLocation) : undefined;
     if (about?.format === SHARED_FORMAT) return { number, snapshots, about };
-    snapshots.close();
+    snapshots.closeAll();
     throw new Error(`the read model in ${sharedFolder(this.data)} is another version's: use that of the registrar`);
   }
 }

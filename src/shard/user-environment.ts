@@ -7,6 +7,7 @@ import * as lmdb from 'lmdb';
 import { secureEnvironment } from '../location/lmdb-guard.ts';
 import { nodeFiles } from './file-calls.ts';
 import { checkFile } from './lmdb-file.ts';
+import { type BytesDatabase, LmdbSnapshots } from './lmdb-snapshots.ts';
 
 /** Address space, not memory or disk: room for tens of millions of users. */
 const MAP_BYTES = 2 ** 34;
@@ -19,15 +20,7 @@ const FIXES = new Map([
   ['ENFILE', 'allow the system more open files'],
 ]);
 
-interface ReadTransaction extends lmdb.Transaction {
-  readonly address: number;
-}
-
-export type UserDatabase = lmdb.RootDatabase<Buffer, Uint8Array> & {
-  getBinaryFast(key: Uint8Array, options: { readonly transaction: lmdb.Transaction }): Buffer | undefined;
-};
-
-const native = (lmdb as unknown as { readonly nativeAddon: { resetTxn(address: number): void } }).nativeAddon;
+export type UserDatabase = BytesDatabase;
 
 export function userDirectory(dataDirectory: string): string {
   return join(dataDirectory, 'users');
@@ -113,37 +106,21 @@ function makePrivate(file: string): void {
   }
 }
 
-/**
- * Reads of one thread. A thread that never returns to its event loop must reset its snapshots itself: one left open keeps
- * old pages from being used again, and hides what other processes write.
- */
+/** Reads of one thread, each in a snapshot of its own. */
 export class UserReader {
-  private readonly db: UserDatabase;
-  private readonly snapshot: ReadTransaction;
-  private readonly reading: { readonly transaction: lmdb.Transaction };
+  private readonly snapshots: LmdbSnapshots;
 
   constructor(db: UserDatabase) {
-    this.db = db;
-    this.snapshot = db.useReadTransaction() as ReadTransaction;
-    this.reading = { transaction: this.snapshot };
-    native.resetTxn(this.snapshot.address);
+    this.snapshots = new LmdbSnapshots(db);
   }
 
   /** Copies the value of a key into `into`; its length, -1 where there is none, -2 where it is too long. */
   read(key: Uint8Array, into: Uint8Array): number {
-    // A shared buffer whose length is faked: nothing but subarray and set may touch it, and only until the next read.
-    const shared = this.db.getBinaryFast(key, this.reading);
-    let length = -1;
-    if (shared !== undefined) {
-      length = shared.length;
-      if (length > into.length) length = -2;
-      else into.set(shared.subarray(0, length));
-    }
-    native.resetTxn(this.snapshot.address);
-    return length;
+    const length = this.snapshots.read(key, into);
+    return length > into.length ? -2 : length;
   }
 
   close(): void {
-    this.snapshot.done();
+    this.snapshots.close();
   }
 }
