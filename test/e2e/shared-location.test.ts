@@ -130,7 +130,7 @@ describe('aorta/location', () => {
         }
       });
       expect(contactsOf(location, 'eve@example.com')).toEqual(['sip:eve@192.0.2.1']);
-      expect(readdirSync(join(aorta.data, 'location')).length, 'the old ones are gone').toBe(2);
+      await poll('the end of the old ones', SEEN_MS, () => readdirSync(join(aorta.data, 'location')).length === 2);
     }
   });
 

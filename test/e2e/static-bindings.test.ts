@@ -59,6 +59,8 @@ describe('aorta binding', () => {
 
     await command('binding', 'add', 'gate@example.com', 'sip:g@192.0.2.31', '--path', '<sip:edge.example.com;lr>');
     await poll('the gate', 5000, async () => (await byHttp('gate@example.com'))[0]);
+    // The shards look at the file on their own time.
+    await poll('the gate by SIP', 5000, async () => (await bySip('gate@example.com')).length > 0);
     expect(await bySip('gate@example.com')).toEqual(['sip:g@192.0.2.31?Route=%3Csip:edge.example.com%3Blr%3E']);
     expect((await command('binding', 'ls')).stdout).toBe(
       'alice@example.com  sip:mail@192.0.2.30  q=0.1\ngate@example.com  sip:g@192.0.2.31  <sip:edge.example.com;lr>\n',
