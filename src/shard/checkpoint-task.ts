@@ -24,6 +24,7 @@ export interface CheckpointNews {
 }
 
 async function run(port: MessagePort, grownBytes: number): Promise<void> {
+  port.postMessage('loaded'); // from now on it may be terminated
   const shards = new Map<number, Checkpointer>();
   port.on('message', ({ shard, source }: CheckpointOrder) => {
     shards.get(shard)?.close();

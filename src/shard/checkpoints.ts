@@ -18,6 +18,7 @@ export class Checkpoints {
   private readonly log: ShardLog;
   private readonly counters: readonly SharedArrayBuffer[];
   private worker: Worker | null = null;
+  private loaded: Promise<unknown> = Promise.resolve();
 
   /**
    * @param grownBytes that a shard's log grows by at least between two checkpoints
@@ -42,6 +43,8 @@ export class Checkpoints {
 
   /** One under way is given up: the one before still counts. */
   async close(): Promise<void> {
+    this.worker?.ref();
+    await this.loaded; // lmdb ends the process where its thread is terminated while it loads
     await this.worker?.terminate();
     this.worker = null;
   }
@@ -55,7 +58,13 @@ export class Checkpoints {
 
   private start(): Worker {
     const worker = new Worker(taskFile(), { workerData: this.grownBytes });
-    worker.on('message', ({ shard, problem, scrubbed }: CheckpointNews) => {
+    this.loaded = new Promise((resolve) => {
+      worker.once('message', resolve);
+      worker.once('exit', resolve);
+    });
+    worker.on('message', (news: CheckpointNews | 'loaded') => {
+      if (news === 'loaded') return;
+      const { shard, problem, scrubbed } = news;
       if (scrubbed !== undefined) return this.tellScrubbed(shard, scrubbed);
       if (problem === undefined) this.written++;
       else this.log('warn', 'checkpoint failed', { shard, error: problem });
