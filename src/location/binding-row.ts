@@ -1,7 +1,7 @@
 // The row of one AOR in the binding table: 16 words, laid out here (decisions/0040), and the copy of one that travels
 // between table, log and registrar. Where rows lie and how they are found is binding-table's. @hot
 
-import type { PlainBinding } from '../registrar/plain-refresh.ts';
+import type { PlainBinding } from '../registrar/plain-binding.ts';
 
 export const ROW_WORDS = 16;
 /** Words that a record entry of the log carries. */

@@ -4,9 +4,6 @@
 import type { RowCopy } from './binding-row.ts';
 import type { WriteSet } from './write-set.ts';
 
-/** Length of an AOR's key: a keyed 128-bit hash of its canonical form. */
-export const AOR_KEY_BYTES = 16;
-
 /** What a scan found. */
 export interface ScanReport {
   /** Sound records visited. */

@@ -2,11 +2,11 @@
 // from its log. Nothing is locked: a row that changes while it is read is read again.
 
 import { refreshImage } from '../registrar/binding.ts';
+import { AOR_KEY_BYTES } from './aor-key-size.ts';
 import { addressOf, bindingsOf, ROW_KEY, ROW_PLACE, ROW_WORDS, RowCopy } from './binding-row.ts';
 import { NEWS_COUNT, suspect, type TableNews, type TableParts } from './binding-table.ts';
 import { homeOf, probe, SUB_TABLES } from './key-index.ts';
 import { type LocationReader, UnreadableError } from './location-reader.ts';
-import { AOR_KEY_BYTES } from './location-store.ts';
 import type { SharedLogSource } from './log.ts';
 import { RecordReader } from './log-records.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';

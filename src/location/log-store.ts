@@ -2,12 +2,12 @@
 // fdatasync per batch. What a record says is record's and the registrar's business.
 
 import { refreshImage } from '../registrar/binding.ts';
+import { AOR_KEY_BYTES } from './aor-key-size.ts';
 import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from './binding-row.ts';
 import { BindingTable, type TableNews, type TableParts } from './binding-table.ts';
 import type { ChangedKeys } from './changed-keys.ts';
 import type { CheckpointFound, ReadCheckpoint } from './checkpoint.ts';
 import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from './location-store.ts';
-import { AOR_KEY_BYTES } from './location-store.ts';
 import type { Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
 import { FRAME_HEADER_BYTES, FrameWriter, NO_PREVIOUS, RECORD_ENTRY_BYTES } from './log-frame.ts';

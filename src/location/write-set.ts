@@ -2,6 +2,7 @@
 // removal, or the refresh of its only binding. Later decisions of the batch read it before the store; commit takes it
 // whole; a failed commit drops it whole.
 
+import { AOR_KEY_BYTES } from './aor-key-size.ts';
 import {
   COUNTED_MAX,
   GRANTED_MAX_S,
@@ -14,7 +15,6 @@ import {
   type RowCopy,
   setExpires,
 } from './binding-row.ts';
-import { AOR_KEY_BYTES } from './location-store.ts';
 
 const INDEX_SLOTS = 1024;
 const KEY_WORDS = 4;

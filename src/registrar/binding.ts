@@ -36,7 +36,7 @@ import {
   URI_LENGTH,
   USER_AGENT_LENGTH,
 } from './image-layout.ts';
-import type { PlainBinding } from './plain-refresh.ts';
+import type { PlainBinding } from './plain-binding.ts';
 
 function u16(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8);

@@ -65,7 +65,8 @@ import {
   PHRASE,
   TOO_MANY_BINDINGS,
 } from './phrases.ts';
-import { type Identity, isSameBinding, mayRefresh, type PlainBinding } from './plain-refresh.ts';
+import type { PlainBinding } from './plain-binding.ts';
+import { type Identity, isSameBinding, mayRefresh } from './plain-refresh.ts';
 import type { Policy } from './policy.ts';
 import { admitPush } from './push-rules.ts';
 import { NOT_QUICK, OTHER_BINDING, QuickRefresh } from './quick-refresh.ts';

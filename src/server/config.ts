@@ -26,14 +26,13 @@ import { fillHep, type HepConfig, hepSchema } from './hep-config.ts';
 import { associatedUrisSchema, serviceRouteSchema, withLowerHosts } from './home-config.ts';
 import { isLoopback, parseListenAddress } from './listen-address.ts';
 import { locationSchema } from './location-config.ts';
+import type { LogLevel } from './log.ts';
 import { fillLookup, fillLookupHttp, type HttpAddress, lookupSchema } from './lookup-config.ts';
 import { fillMulticast, multicastSchema } from './multicast-config.ts';
 import { parserSchema } from './parser-config.ts';
 import { connectionsSchema, fillStreams, fillTls, tlsSchema } from './stream-config.ts';
 import { suggestKey } from './unknown-key.ts';
 import { fillWebSocket, webSocketSchema } from './websocket-config.ts';
-
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** Everything a server needs to know to start. */
 export interface Config {

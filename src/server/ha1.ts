@@ -37,3 +37,13 @@ export function parseHa1(hex: string, kind: number): Buffer | undefined {
 function digest(algorithm: (typeof HASHES)[number], text: string): Buffer {
   return hash(algorithm, text, 'buffer');
 }
+
+/** Columns of HA1s by kind (shard/user-record), the name that is written first. */
+export const HA1_COLUMNS: readonly (readonly string[])[] = [
+  ['ha1'],
+  ['ha1_sha256'],
+  ['ha1_sha512_256', 'ha1_sha512t256'],
+  ['ha1b'],
+  ['ha1b_sha256'],
+  ['ha1b_sha512_256'],
+];

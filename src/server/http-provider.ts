@@ -6,9 +6,8 @@ import { z } from 'zod';
 import { PROVIDER_DOWN, PROVIDER_UP } from '../shard/user-lookup.ts';
 import { USER_NAME_BYTES_MAX } from '../shard/user-record.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
-import { type Ha1Set, parseHa1 } from './ha1.ts';
+import { HA1_COLUMNS, type Ha1Set, parseHa1 } from './ha1.ts';
 import type { Log } from './log.ts';
-import { HA1_COLUMNS } from './user-import.ts';
 import { checkUserName, parseAor, type UserName } from './user-name.ts';
 import type { UserStore } from './user-store.ts';
 

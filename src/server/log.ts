@@ -1,7 +1,8 @@
 // The log: structured JSON, one line per event worth waking for, to stderr. Nothing per message.
 
 import { pino } from 'pino';
-import type { LogLevel } from './config.ts';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** Writes one event. Events are short fixed texts; what varies stands in the fields. */
 export interface Log {

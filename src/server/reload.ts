@@ -1,7 +1,7 @@
 // A configuration read anew while the server runs: what of it comes into force at once, what waits for a restart, and the
 // difference between two configurations by the names that the file has for it.
 
-import type { ShardSettings } from '../shard/shard-options.ts';
+import type { ShardSettings } from '../shard/shard-settings.ts';
 import type { Config } from './config.ts';
 import { effectiveConfig } from './effective-config.ts';
 import { withOwnAddresses } from './own-names.ts';

@@ -2,21 +2,11 @@
 // How files are read is table-rows'.
 
 import { HA1_KINDS } from '../shard/user-record.ts';
-import { type Ha1Set, ha1sOf, md5Ha1, parseHa1 } from './ha1.ts';
+import { HA1_COLUMNS, type Ha1Set, ha1sOf, md5Ha1, parseHa1 } from './ha1.ts';
 import type { InputFile } from './input-file.ts';
 import { readTableRows, type TableRow } from './table-rows.ts';
 import { checkUserName, parseAor } from './user-name.ts';
 import type { UserStore } from './user-store.ts';
-
-/** Columns of HA1s by kind (shard/user-record), the name that is written first. */
-export const HA1_COLUMNS: readonly (readonly string[])[] = [
-  ['ha1'],
-  ['ha1_sha256'],
-  ['ha1_sha512_256', 'ha1_sha512t256'],
-  ['ha1b'],
-  ['ha1b_sha256'],
-  ['ha1b_sha512_256'],
-];
 
 const SUBSCRIBERS = { table: 'subscriber', column: 'username', example: 'username,domain,password' };
 const BATCH = 5000;

@@ -5,13 +5,13 @@ import { closeSync, existsSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { HA1_FULL, HA1_KINDS, USER_AORS_MAX } from '../shard/user-record.ts';
 import { csvField } from './csv-field.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
-import { ha1sOf } from './ha1.ts';
+import { HA1_COLUMNS, ha1sOf } from './ha1.ts';
 import { InputFile, RowsError } from './input-file.ts';
 import { actAsOwner, chownHint } from './owner.ts';
 import { PasswordError, readPassword } from './password-input.ts';
 import { domainOf, readServed, unservedNote } from './served-domains.ts';
 import { print, printError, printFile } from './terminal.ts';
-import { HA1_COLUMNS, type ImportReport, importUsers } from './user-import.ts';
+import { type ImportReport, importUsers } from './user-import.ts';
 import { parseAor, parseUserName, type UserName } from './user-name.ts';
 import { type User, UserStore } from './user-store.ts';
 

@@ -29,8 +29,8 @@ import type { AorState } from './aor-state.ts';
 import { COUNTER } from './counters.ts';
 import { type FailedLogin, FailedLogins } from './failed-logins.ts';
 import { Gate, type GateOptions } from './gate.ts';
-import type { ShardSettings } from './shard-options.ts';
 import type { ShardRules } from './shard-rules.ts';
+import type { ShardSettings } from './shard-settings.ts';
 
 export interface ShardUsers extends CredentialSource {
   /** Called once per batch. */

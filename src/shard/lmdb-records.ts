@@ -4,7 +4,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
-import { AOR_KEY_BYTES, type ScanReport } from '../location/location-store.ts';
+import { AOR_KEY_BYTES } from '../location/aor-key-size.ts';
+import type { ScanReport } from '../location/location-store.ts';
 import { openRecord } from '../location/record.ts';
 import { checkFile } from './lmdb-file.ts';
 import type { RecordSource } from './move-bindings.ts';

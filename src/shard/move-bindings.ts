@@ -1,7 +1,8 @@
 // All bindings of a data directory go into other stores: another number of shards, or another layout on disk. Only records
 // are copied; the old stores stay as they are, and who calls decides which of the two counts.
 
-import { AOR_KEY_BYTES, type LocationStore, type ScanReport } from '../location/location-store.ts';
+import { AOR_KEY_BYTES } from '../location/aor-key-size.ts';
+import type { LocationStore, ScanReport } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import { Identity } from '../registrar/plain-refresh.ts';
 import { RecordDescriber } from './describe-record.ts';

@@ -3,7 +3,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { type Bell, ORDER_CONFIGURE } from './bell.ts';
-import type { ShardSettings } from './shard-options.ts';
+import type { ShardSettings } from './shard-settings.ts';
 
 /** A shard that has not answered by then is in a long commit: it takes the rules after it. */
 const ANSWER_MS_MAX = 5000;

@@ -13,7 +13,7 @@ import { COUNTER } from './counters.ts';
 import type { Forwarding } from './forwarding.ts';
 import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './measures.ts';
 import { RING_FLOWS_ENDED, type Ring } from './ring.ts';
-import type { ShardSettings } from './shard-options.ts';
+import type { ShardSettings } from './shard-settings.ts';
 
 /** The longest sleep: the counter `loops` shows a watcher that the shard lives. */
 const SLEEP_MS_MAX = 1000;

@@ -1,7 +1,6 @@
 // What a shard is given: its store, its rules, what it counts into and tells. What it does with it is shard.ts.
 
 import type { LocationStore } from '../location/location-store.ts';
-import type { AuthPolicy } from '../registrar/auth-policy.ts';
 import type { FlowLiveness } from '../registrar/live-flow.ts';
 import type { Policy } from '../registrar/policy.ts';
 import type { ShardAuth } from './admission.ts';
@@ -14,14 +13,6 @@ import type { StaticTable } from './static-table.ts';
 import type { Talkers } from './talkers.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
-
-/** What of a shard's options may change while it runs. */
-export interface ShardSettings {
-  readonly policy: Policy;
-  /** Where clients authenticate. */
-  readonly auth?: { readonly policy: AuthPolicy; readonly generation: number; readonly realms: readonly string[] };
-  readonly gate?: GateOptions;
-}
 
 export interface ShardOptions {
   readonly index: number;

@@ -1,21 +1,10 @@
 // Which library serves a WebSocket listener (docs/decisions/0055): uWebSockets.js where TLS is spoken and a build of it loads, else ws.
 
-import type { StreamListener, StreamListenerOptions } from './stream-listener.ts';
-import type { TlsFiles } from './tls-files.ts';
+import type { StreamListener } from './stream-listener.ts';
 import { uWebSockets } from './uwebsockets.ts';
-import type { HandshakeHook } from './websocket-handshake.ts';
 import { openNodeWebSocketListener } from './websocket-node.ts';
-import type { WebSocketPolicy } from './websocket-policy.ts';
+import type { WebSocketOptions } from './websocket-options.ts';
 import { openUwsListener } from './websocket-uws.ts';
-
-export interface WebSocketOptions extends StreamListenerOptions {
-  readonly webSocket: WebSocketPolicy;
-  /** For WSS. */
-  readonly tls?: TlsFiles;
-  /** Whether this peer is a proxy whose X-Forwarded-For counts. */
-  trustsProxy?(address: string): boolean;
-  readonly handshake?: HandshakeHook;
-}
 
 /** What ws costs where uWebSockets.js would serve. */
 export const WS_COST =

@@ -24,7 +24,7 @@ import {
   refusalHead,
   SIP_PROTOCOL,
 } from './websocket-handshake.ts';
-import type { WebSocketOptions } from './websocket-listener.ts';
+import type { WebSocketOptions } from './websocket-options.ts';
 
 /** How often silence and slow messages are looked for. */
 const SWEEP_MS = 1000;

@@ -22,7 +22,7 @@ import {
   refusalHead,
   SIP_PROTOCOL,
 } from './websocket-handshake.ts';
-import type { WebSocketOptions } from './websocket-listener.ts';
+import type { WebSocketOptions } from './websocket-options.ts';
 
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: not beside another server on the same port. */
 const LISTEN_EXCLUSIVELY = 1;

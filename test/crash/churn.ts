@@ -1,8 +1,9 @@
 // A seeded churn of a location store: batch n is the same whenever it is made, whatever the store holds, so that the state
 // after any batch can be told from the seed alone. No test framework here: child processes use it too.
 
+import { AOR_KEY_BYTES } from '../../src/location/aor-key-size.ts';
 import { RowCopy } from '../../src/location/binding-row.ts';
-import { AOR_KEY_BYTES, type LocationStore } from '../../src/location/location-store.ts';
+import type { LocationStore } from '../../src/location/location-store.ts';
 import type { WriteSet } from '../../src/location/write-set.ts';
 import { seeded } from '../../src/server/sample-messages.ts';
 import { keyWords, putRecord } from '../location/store-records.ts';

@@ -1,9 +1,9 @@
 // What every location store must do, whatever it is made of. Run by the tests of each.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AOR_KEY_BYTES } from '../../src/location/aor-key-size.ts';
 import { type LocationReader, SCAN_START } from '../../src/location/location-reader.ts';
 import type { LocationStore } from '../../src/location/location-store.ts';
-import { AOR_KEY_BYTES } from '../../src/location/location-store.ts';
 import { RECORD_HEADER_BYTES } from '../../src/location/record.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { keyOf, keyWords, putRecord, textOf } from './store-records.ts';

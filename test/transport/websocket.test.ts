@@ -9,8 +9,9 @@ import { createLiveFlowsMemory, LiveFlows } from '../../src/transport/live-flows
 import type { HalfConnection, StreamListener } from '../../src/transport/stream-listener.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../../src/transport/stream-policy.ts';
 import { uWebSockets } from '../../src/transport/uwebsockets.ts';
-import { openWebSocketListener, type WebSocketOptions } from '../../src/transport/websocket-listener.ts';
+import { openWebSocketListener } from '../../src/transport/websocket-listener.ts';
 import { openNodeWebSocketListener } from '../../src/transport/websocket-node.ts';
+import type { WebSocketOptions } from '../../src/transport/websocket-options.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../../src/transport/websocket-policy.ts';
 import { openUwsListener } from '../../src/transport/websocket-uws.ts';
 import { removeDirectories } from '../support/aorta-process.ts';

@@ -2,10 +2,9 @@
 
 import { z } from 'zod';
 import { HA1_FULL, HA1_LENGTHS, USER_AORS_MAX } from '../../shard/user-record.ts';
-import { type Ha1Set, ha1sOf } from '../ha1.ts';
+import { HA1_COLUMNS, type Ha1Set, ha1sOf } from '../ha1.ts';
 import { Problem } from '../problem.ts';
 import { domainOf, unserved } from '../served-domains.ts';
-import { HA1_COLUMNS } from '../user-import.ts';
 import { parseAor, parseUserName, type UserName } from '../user-name.ts';
 import type { User, UserStore } from '../user-store.ts';
 import { keyOf, pageQuery, pageSchema, takePage } from './paging.ts';

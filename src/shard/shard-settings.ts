@@ -1,0 +1,12 @@
+// What of a shard's options may change while it runs.
+
+import type { AuthPolicy } from '../registrar/auth-policy.ts';
+import type { Policy } from '../registrar/policy.ts';
+import type { GateOptions } from './gate.ts';
+
+export interface ShardSettings {
+  readonly policy: Policy;
+  /** Where clients authenticate. */
+  readonly auth?: { readonly policy: AuthPolicy; readonly generation: number; readonly realms: readonly string[] };
+  readonly gate?: GateOptions;
+}
