@@ -4,12 +4,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Durability } from '../src/location/log.ts';
-import type { LogStore } from '../src/location/log-store.ts';
+import { seeded } from '../src/commands/bench/sample-messages.ts';
+import type { Durability } from '../src/location/log/log.ts';
+import type { LogStore } from '../src/location/log/log-store.ts';
 import { openLogStore } from '../src/location/open-log-store.ts';
 import { RECORD_HEADER_BYTES, sealRecord, setRecordAorLength } from '../src/location/record.ts';
 import { WriteSet } from '../src/location/write-set.ts';
-import { seeded } from '../src/server/sample-messages.ts';
 
 const RECORD_BYTES = 500;
 const AOR = Buffer.from('subscriber@bench.example.org');

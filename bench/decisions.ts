@@ -2,11 +2,11 @@
 // sockets, in virtual time. Each message is parsed, routed, absorbed, decided, committed to a Map and answered.
 
 import { Bench } from 'tinybench';
+import { DEFAULT_POLICY } from '../src/core/uas/policy.ts';
 import { MemoryStore } from '../src/location/memory-store.ts';
-import { DEFAULT_POLICY } from '../src/registrar/policy.ts';
-import { COUNTER, COUNTER_NAMES } from '../src/shard/counters.ts';
+import { COUNTER, COUNTER_NAMES } from '../src/shard/observe/counters.ts';
 import { Shard } from '../src/shard/shard.ts';
-import { slab, slotStart } from '../src/sip/slab.ts';
+import { slab, slotStart } from '../src/sip/parser/slab.ts';
 import { fastest, median } from './results.ts';
 
 const BATCH = 64;

@@ -1,8 +1,8 @@
 // Time that the parser takes for messages made to cost more than they should, at four lengths: does it grow with the length and
 // no faster? The exponent of the fit says so: 1 is linear, 2 square. The same on counts of steps is test/sip/linear.test.ts.
 
-import { parse } from '../src/sip/parser.ts';
-import { MESSAGE_BYTES_MAX, slab, slotStart } from '../src/sip/slab.ts';
+import { parse } from '../src/sip/parser/parser.ts';
+import { MESSAGE_BYTES_MAX, slab, slotStart } from '../src/sip/parser/slab.ts';
 import { HOSTILE } from '../test/sip/hostile-messages.ts';
 
 const LENGTHS = [8_000, 16_000, 32_000, 64_000] as const;

@@ -1,6 +1,6 @@
 // Puts messages where the parser reads them.
 
-import { SLOT_COUNT, slab, slotStart } from '../src/sip/slab.ts';
+import { SLOT_COUNT, slab, slotStart } from '../src/sip/parser/slab.ts';
 
 /** Messages packed into the slab: all slots are one memory, so more messages fit than slots. */
 export interface LoadedMessages {

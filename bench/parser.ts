@@ -1,9 +1,9 @@
 // Nanoseconds that the parser takes per message, in place in the slab: all of it, and its first steps alone.
 
 import { Bench } from 'tinybench';
-import { TYPICAL_MESSAGES, variedMessages } from '../src/server/sample-messages.ts';
-import { E_OK } from '../src/sip/parse-error.ts';
-import { indexOnly, parse } from '../src/sip/parser.ts';
+import { TYPICAL_MESSAGES, variedMessages } from '../src/commands/bench/sample-messages.ts';
+import { E_OK } from '../src/sip/parser/parse-error.ts';
+import { indexOnly, parse } from '../src/sip/parser/parser.ts';
 import { loadMessages } from './messages.ts';
 import { fastest, median } from './results.ts';
 

@@ -4,15 +4,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DEFAULT_AUTH_POLICY } from '../src/registrar/auth-policy.ts';
-import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE, Authenticator } from '../src/registrar/authenticator.ts';
-import { Outbox } from '../src/registrar/outbox.ts';
-import { ha1sOf } from '../src/server/ha1.ts';
-import { UserStore } from '../src/server/user-store.ts';
-import { UserTable } from '../src/shard/user-table.ts';
-import { E_OK } from '../src/sip/parse-error.ts';
-import { parse } from '../src/sip/parser.ts';
-import { slab } from '../src/sip/slab.ts';
+import { DEFAULT_AUTH_POLICY } from '../src/core/auth/auth-policy.ts';
+import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE, Authenticator } from '../src/core/auth/authenticator.ts';
+import { Outbox } from '../src/core/uas/outbox.ts';
+import { E_OK } from '../src/sip/parser/parse-error.ts';
+import { parse } from '../src/sip/parser/parser.ts';
+import { slab } from '../src/sip/parser/slab.ts';
+import { ha1sOf } from '../src/users/ha1.ts';
+import { UserStore } from '../src/users/user-store.ts';
+import { UserTable } from '../src/users/user-table.ts';
 
 const REALM = 'bench.example.org';
 const NOW = Date.UTC(2026, 0, 1);

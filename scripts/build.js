@@ -22,7 +22,7 @@ await buildModules();
 const run = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], { stdio: 'inherit' });
 if (run.status !== 0) giveUp(run.status ?? 1);
 try {
-  await bundle('src/shard/shard-task.ts', `${next}/shard/shard-task.js`);
+  await bundle('src/threads/shard-task.ts', `${next}/threads/shard-task.js`);
 } catch (error) {
   console.error(error);
   giveUp(1);

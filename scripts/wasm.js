@@ -1,5 +1,5 @@
 // Compiles AssemblyScript to WebAssembly, the parser's and the registrar's, and makes the TypeScript modules that carry them: src/sip
-// and src/registrar may not read files, and one module is all that a bundle or a test has to find. The results are built, never edited.
+// and src/core may not read files, and one module is all that a bundle or a test has to find. The results are built, never edited.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -10,18 +10,18 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What is compiled, where its constants lie (memory-map.ts), and the module that carries it. */
 const MODULES = [
-  { name: 'parser', entry: 'src/sip/simd/parser.ts', data: 'MODULE_DATA', carrier: 'src/sip/parser-wasm.ts' },
+  { name: 'parser', entry: 'src/sip/simd/parser.ts', data: 'MODULE_DATA', carrier: 'src/sip/parser/parser-wasm.ts' },
   {
     name: 'refresh',
-    entry: 'src/registrar/simd/refresh.ts',
+    entry: 'src/core/wasm/simd/refresh.ts',
     data: 'REGISTRAR_DATA',
-    carrier: 'src/registrar/refresh-wasm.ts',
+    carrier: 'src/core/wasm/refresh-wasm.ts',
   },
 ];
 
 /** A number that memory-map.ts names, so that the compiler's flags and the sources cannot differ. */
 function memoryMap(name) {
-  const text = readFileSync(`${root}src/sip/memory-map.ts`, 'utf8');
+  const text = readFileSync(`${root}src/sip/parser/memory-map.ts`, 'utf8');
   const value = (key) => {
     const sum = new RegExp(`export const ${key} = ([^;]+);`).exec(text)[1];
     return sum.split('+').reduce((total, part) => total + number(part.trim()), 0);

@@ -2,22 +2,22 @@
 // The command `aorta`: its commands, each of which loads what it does only when it runs.
 
 import { Command, CommanderError } from 'commander';
-import { addBenchCommand } from './server/bench-command.ts';
-import { addCertCommand } from './server/cert-command.ts';
-import { addBackupCommands } from './server/commands/backup-command.ts';
-import { endWithReader } from './server/commands/command-action.ts';
-import { addCompletionCommand } from './server/commands/completion-command.ts';
-import { addConfigCommands } from './server/commands/config-command.ts';
-import { addDoctorCommand } from './server/commands/doctor-command.ts';
-import { addServeCommand, SERVE_EXAMPLES } from './server/commands/serve-command.ts';
-import { addTopCommand } from './server/commands/top-command.ts';
-import { addTraceCommand } from './server/commands/trace-command.ts';
-import { addUlCommand, translateSpelling } from './server/commands/ul-command.ts';
-import { EXIT_OK, EXIT_USAGE } from './server/exit-codes.ts';
-import { addLocationCommand } from './server/location-command.ts';
-import { packageVersion } from './server/package-version.ts';
-import { addStaticCommands } from './server/static-command.ts';
-import { addUserCommand } from './server/user-command.ts';
+import { addBackupCommands } from './commands/backup-command.ts';
+import { addBenchCommand } from './commands/bench-command.ts';
+import { addCertCommand } from './commands/cert-command.ts';
+import { addCompletionCommand } from './commands/completion-command.ts';
+import { addConfigCommands } from './commands/config-command.ts';
+import { addDoctorCommand } from './commands/doctor-command.ts';
+import { addLocationCommand } from './commands/location-command.ts';
+import { addServeCommand, SERVE_EXAMPLES } from './commands/serve-command.ts';
+import { addStaticCommands } from './commands/static-command.ts';
+import { endWithReader } from './commands/terminal/command-action.ts';
+import { EXIT_OK, EXIT_USAGE } from './commands/terminal/exit-codes.ts';
+import { addTopCommand } from './commands/top-command.ts';
+import { addTraceCommand } from './commands/trace-command.ts';
+import { addUlCommand, translateSpelling } from './commands/ul-command.ts';
+import { addUserCommand } from './commands/user-command.ts';
+import { packageVersion } from './server/process/package-version.ts';
 
 function program(): Command {
   const root = new Command('aorta');

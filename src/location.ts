@@ -1,16 +1,16 @@
 // `aorta/location`: where users are, read from the memory of another process. The registrar keeps it with `location: { shared: true }`;
 // no server is loaded, nothing is asked of the registrar, and lookups go on while it restarts.
 
-import type { Binding } from './location/binding-view.ts';
+import type { Binding } from './core/binding/binding-view.ts';
+import { createAorReader } from './core/lookup/aor-key.ts';
+import { SharedLocationReader } from './location/shared/shared-location-reader.ts';
 import {
   LocationLookup,
   type Lookup,
   type LookupPreferences,
   readCallerPreferences,
-} from './server/location-lookup.ts';
-import { createAorReader } from './shard/aor-key.ts';
-import { SharedLocationReader } from './shard/shared-location-reader.ts';
-import { StaticTable } from './shard/static-table.ts';
+} from './server/lookups/location-lookup.ts';
+import { StaticTable } from './shard/statics/static-table.ts';
 
 export type { Binding, Lookup, LookupPreferences };
 

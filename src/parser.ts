@@ -1,13 +1,13 @@
 // The sub-path export aorta/parser: the parser for programs that want no server. One message at a time over the span
 // table; what is kept is copied out with toObject(). Nothing else of Aorta is loaded.
 
-import { PARSE_ERROR_TEXT } from './sip/parse-error-text.ts';
-import { parse as parseSlab } from './sip/parser.ts';
-import { MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/slab.ts';
-import * as T from './sip/span-table.ts';
-import { findLeniency, LENIENCIES, type Leniency } from './sip/strictness.ts';
+import { PARSE_ERROR_TEXT } from './sip/parser/parse-error-text.ts';
+import { parse as parseSlab } from './sip/parser/parser.ts';
+import { MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/parser/slab.ts';
+import * as T from './sip/parser/span-table.ts';
+import { findLeniency, LENIENCIES, type Leniency } from './sip/parser/strictness.ts';
 
-export type { Leniency } from './sip/strictness.ts';
+export type { Leniency } from './sip/parser/strictness.ts';
 
 export interface SipUri {
   /** 'sip', 'sips', 'tel', or null for any other. */

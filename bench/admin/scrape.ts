@@ -3,12 +3,18 @@
 
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
-import { createPeers } from '../../src/registrar/peers.ts';
-import { metricsText } from '../../src/server/admin/metrics.ts';
-import { ProcessMeters } from '../../src/server/admin/process-meters.ts';
-import { Answers } from '../../src/shard/answers.ts';
-import { COUNTERS_BYTES } from '../../src/shard/counters.ts';
-import { BATCH_BOUNDS, BATCH_ROW, MEASURES_BYTES, Measures, OUTCOME_ACCEPTED } from '../../src/shard/measures.ts';
+import { Answers } from '../../src/core/uas/batch-responses.ts';
+import { metricsText } from '../../src/server/metrics/metrics.ts';
+import { ProcessMeters } from '../../src/server/metrics/process-meters.ts';
+import { COUNTERS_BYTES } from '../../src/shard/observe/counters.ts';
+import {
+  BATCH_BOUNDS,
+  BATCH_ROW,
+  MEASURES_BYTES,
+  Measures,
+  OUTCOME_ACCEPTED,
+} from '../../src/shard/observe/measures.ts';
+import { createPeers } from '../../src/sip/sources.ts';
 
 const ROUND_MS = 1000;
 const ROUNDS = 6;

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createRegistrar } from '../../src/server/embedded.ts';
+import { createRegistrar } from '../../src/server/embed/embedded.ts';
 
 const { values } = parseArgs({
   options: {
@@ -152,7 +152,7 @@ function registerText(n: number): string {
 /** The program of sip-load.c, compiled. */
 function compileLoad(directory: string): string {
   const program = join(directory, 'sip-load');
-  const source = fileURLToPath(new URL('../../bench/lookups/sip-load.c', import.meta.url));
+  const source = fileURLToPath(new URL('./sip-load.c', import.meta.url));
   const made = spawnSync('cc', ['-O2', '-o', program, source], { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`a C compiler is needed (Debian: gcc): ${made.error?.message ?? made.stderr}`);
   return program;

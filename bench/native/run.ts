@@ -4,8 +4,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { benchParse } from '../../src/server/parse-bench.ts';
-import { TYPICAL_MESSAGES, variedMessages } from '../../src/server/sample-messages.ts';
+import { benchParse } from '../../src/commands/bench/parse-bench.ts';
+import { TYPICAL_MESSAGES, variedMessages } from '../../src/commands/bench/sample-messages.ts';
 import { grouped, markdownTable } from '../results.ts';
 
 interface Harness {

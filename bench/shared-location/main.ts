@@ -8,11 +8,11 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
-import { ChangedKeys } from '../../src/location/changed-keys.ts';
+import { DEFAULT_POLICY } from '../../src/core/uas/policy.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
-import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
-import { Bell, flagWake } from '../../src/shard/bell.ts';
-import type { SharedLocations } from '../../src/shard/shared-locations.ts';
+import { ChangedKeys } from '../../src/location/shared/changed-keys.ts';
+import { Bell, flagWake } from '../../src/shard/rings/bell.ts';
+import type { SharedLocations } from '../../src/threads/shared-location/shared-locations.ts';
 import { Registrations } from './registrations.ts';
 
 const [aors = 1_000_000, seconds = 10] = process.argv.slice(2).map(Number);
@@ -39,7 +39,7 @@ const store = openLogStore(join(data, 'shard-0'), 'process');
 const secret = Buffer.alloc(32, 7);
 const policy = { ...DEFAULT_POLICY, domains: ['example.com'] };
 // As built: its thread's program lies beside it.
-const built = pathToFileURL(resolve('dist/shard/shared-locations.js')).href;
+const built = pathToFileURL(resolve('dist/threads/shared-location/shared-locations.js')).href;
 const library = (await import(/* @vite-ignore */ built)) as { SharedLocations: typeof SharedLocations };
 const shared = new library.SharedLocations({
   data,

@@ -1,9 +1,9 @@
 // Registrations and refreshes as a shard commits them, without messages: AORs user00000000@example.com and on.
 
-import { RowCopy } from '../../src/location/binding-row.ts';
-import type { LogStore } from '../../src/location/log-store.ts';
+import { Identity } from '../../src/core/register/plain-refresh.ts';
+import type { LogStore } from '../../src/location/log/log-store.ts';
+import { RowCopy } from '../../src/location/table/binding-row.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
-import { Identity } from '../../src/registrar/plain-refresh.ts';
 import { RecordDescriber } from '../../src/shard/describe-record.ts';
 import { KeyOf, recordOf, type Template } from '../targets/fill.ts';
 

@@ -2,11 +2,11 @@
 // when a 503 says so, and gives up after 32 s to try again later. Beside them some that are registered already and refresh.
 // One thread, the kernel's batch calls; what it saw is plain numbers.
 
-import { createPeers } from '../../src/registrar/peers.ts';
-import { TimerWheel } from '../../src/registrar/timer-wheel.ts';
-import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
-import { UdpReceiver, UdpSender } from '../../src/transport/linux-udp.ts';
-import { nativeUdp } from '../../src/transport/native-udp.ts';
+import { TimerWheel } from '../../src/core/uas/timer-wheel.ts';
+import { SLOT_COUNT, slab, slotStart } from '../../src/sip/parser/slab.ts';
+import { createPeers } from '../../src/sip/sources.ts';
+import { UdpReceiver, UdpSender } from '../../src/transport/linux/linux-udp.ts';
+import { nativeUdp } from '../../src/transport/linux/native-udp.ts';
 
 const SOURCES = 16;
 const TICK_MS = 10;

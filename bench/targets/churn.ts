@@ -3,13 +3,13 @@
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { RowCopy } from '../../src/location/binding-row.ts';
-import type { Durability } from '../../src/location/log.ts';
-import type { LogStore } from '../../src/location/log-store.ts';
+import { seeded } from '../../src/commands/bench/sample-messages.ts';
+import type { Durability } from '../../src/location/log/log.ts';
+import type { LogStore } from '../../src/location/log/log-store.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
 import { RECORD_HEADER_BYTES, sealRecord, setRecordAorLength } from '../../src/location/record.ts';
+import { RowCopy } from '../../src/location/table/binding-row.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
-import { seeded } from '../../src/server/sample-messages.ts';
 import { diskBytes } from './aorta-server.ts';
 
 const RECORD_BYTES = 340;

@@ -1,22 +1,22 @@
 // Fills a data directory with bindings as a server would have written them, without sending a message: one REGISTER of the
 // load generator goes through a shard, and what came of it is written once per AOR with other digits.
 
+import { Identity } from '../../src/core/register/plain-refresh.ts';
+import { DEFAULT_POLICY } from '../../src/core/uas/policy.ts';
 import { AOR_KEY_BYTES } from '../../src/location/aor-key-size.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../../src/location/record.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
-import { TRANSPORT_UDP } from '../../src/registrar/peers.ts';
-import { Identity } from '../../src/registrar/plain-refresh.ts';
-import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
-import { shardDirectories } from '../../src/server/binding-folders.ts';
-import { openDataDirectory } from '../../src/server/data-directory.ts';
-import { COUNTER_NAMES } from '../../src/shard/counters.ts';
+import { shardDirectories } from '../../src/server/data/binding-folders.ts';
+import { openDataDirectory } from '../../src/server/data/data-directory.ts';
 import { RecordDescriber } from '../../src/shard/describe-record.ts';
-import { ownerOf } from '../../src/shard/owner.ts';
+import { COUNTER_NAMES } from '../../src/shard/observe/counters.ts';
 import { Shard } from '../../src/shard/shard.ts';
+import { ownerOf } from '../../src/shard/shard-of.ts';
+import { slab, slotStart } from '../../src/sip/parser/slab.ts';
 import { SipHash } from '../../src/sip/siphash.ts';
-import { slab, slotStart } from '../../src/sip/slab.ts';
+import { TRANSPORT_UDP } from '../../src/sip/sources.ts';
 
 const DIGITS = 8;
 const REPORT_EVERY = 100_000;

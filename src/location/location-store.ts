@@ -1,7 +1,7 @@
 // What a location store promises: what a batch loads, what it commits, what a restart gives back.
 // Every implementation passes test/location/store-conformance. How bindings are stored is nobody's business here.
 
-import type { RowCopy } from './binding-row.ts';
+import type { RowCopy } from './table/binding-row.ts';
 import type { WriteSet } from './write-set.ts';
 
 /** What a scan found. */

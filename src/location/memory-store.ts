@@ -1,11 +1,11 @@
 // The location store that every other must equal: a Map. For tests, simulation and comparison; nothing survives it.
 
-import { refreshImage } from '../registrar/binding.ts';
+import { refreshImage } from '../core/binding/binding.ts';
 import { AOR_KEY_BYTES } from './aor-key-size.ts';
-import { ROW_PLACE, ROW_WORDS, RowCopy, setPlace } from './binding-row.ts';
 import type { LocationReader } from './location-reader.ts';
 import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from './location-store.ts';
 import { openRecord, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
+import { ROW_PLACE, ROW_WORDS, RowCopy, setPlace } from './table/binding-row.ts';
 import type { WriteSet } from './write-set.ts';
 
 const SECOND = 1000;

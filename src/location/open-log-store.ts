@@ -1,10 +1,10 @@
 // The location store of a shard's directory: which log and which checkpoint lie there.
 
-import { checkpointIn } from './checkpoint.ts';
-import { checkpointFiles } from './checkpoint-files.ts';
-import { LmdbLog } from './lmdb-log.ts';
-import type { Durability } from './log.ts';
-import { LogStore } from './log-store.ts';
+import { checkpointIn } from './checkpoint/checkpoint.ts';
+import { checkpointFiles } from './checkpoint/checkpoint-files.ts';
+import { LmdbLog } from './log/lmdb-log.ts';
+import type { Durability } from './log/log.ts';
+import { LogStore } from './log/log-store.ts';
 
 /**
  * @param directory of the shard; made where it is missing

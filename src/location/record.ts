@@ -1,5 +1,5 @@
 // The record of one AOR as bytes: version, checksum, the AOR's text, then binding images back to back. What an image
-// holds is registrar/binding's; where records are kept is the store's. @hot
+// holds is core/binding/binding's; where records are kept is the store's. @hot
 
 /** 0 version, 1 zero, 2 AOR length (u16), 4 checksum over everything else (u32); little-endian. */
 export const RECORD_HEADER_BYTES = 8;

@@ -14,7 +14,7 @@ import {
   ROW_WORDS,
   type RowCopy,
   setExpires,
-} from './binding-row.ts';
+} from './table/binding-row.ts';
 
 const INDEX_SLOTS = 1024;
 const KEY_WORDS = 4;

@@ -1,36 +1,37 @@
 // A running server: configuration → data directory → shard pool → ready, and back down in order.
 // No flags, no terminal, no signals: those are serve.ts.
 
-import { createPeers, LISTENER_PROGRAM } from '../registrar/peers.ts';
-import { createAorKey } from '../shard/aor-key.ts';
-import type { BindingListener } from '../shard/binding-events.ts';
-import { type Pool, startPool } from '../shard/pool.ts';
-import type { PoolAuth, PoolOptions } from '../shard/pool-options.ts';
-import { changeStatic, type StaticContent } from '../shard/static-file.ts';
-import { MESSAGE_BYTES_MAX } from '../sip/slab.ts';
-import type { FlowCounts } from '../transport/flows.ts';
-import { type InheritedSocket, socketsFor } from '../transport/inherited-sockets.ts';
-import type { ListenAddress } from '../transport/listen-address.ts';
-import type { MulticastAddress } from '../transport/multicast.ts';
-import type { HandshakeHook } from '../transport/websocket-handshake.ts';
+import { createAorKey } from '../core/lookup/aor-key.ts';
+import type { BindingListener } from '../shard/observe/binding-events.ts';
+import { changeStatic, type StaticContent } from '../shard/statics/static-file.ts';
+import { MESSAGE_BYTES_MAX } from '../sip/parser/slab.ts';
+import { createPeers, LISTENER_PROGRAM } from '../sip/sources.ts';
+import { type Pool, startPool } from '../threads/pool.ts';
+import type { PoolAuth, PoolOptions } from '../threads/pool-options.ts';
+import type { FlowCounts } from '../transport/flow/flows.ts';
+import { type InheritedSocket, socketsFor } from '../transport/linux/inherited-sockets.ts';
+import type { ListenAddress } from '../transport/listener.ts';
+import type { MulticastAddress } from '../transport/node/multicast.ts';
+import type { HandshakeHook } from '../transport/websocket/websocket-handshake.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
-import { shardDirectories } from './binding-folders.ts';
-import { ClockKeeper } from './clock-keeper.ts';
-import type { Config } from './config.ts';
-import { demandSound } from './config-faults.ts';
-import { ConfigError } from './config-problem.ts';
-import { setAside } from './damaged.ts';
-import { type DataDirectory, openDataDirectory } from './data-directory.ts';
-import { DEFAULT_SHARDS } from './defaults.ts';
-import { openFlowNumbers } from './flow-numbers.ts';
-import { openLifeNumbers } from './life-numbers.ts';
-import { LimitWatch, systemLimits } from './limit-watch.ts';
-import { hostPort } from './listen-address.ts';
-import type { Lookup, LookupPreferences, NoLookup } from './location-lookup.ts';
-import type { Log } from './log.ts';
-import type { HttpAddress } from './lookup-config.ts';
-import { type LookupCounts, LookupService } from './lookup-service.ts';
+import { MessageWatch } from './admin/message-watch.ts';
+import type { Config } from './config/config.ts';
+import { demandSound } from './config/config-faults.ts';
+import { ConfigError } from './config/config-problem.ts';
+import { DEFAULT_SHARDS } from './config/defaults.ts';
+import { hostPort } from './config/listener-text.ts';
+import { type ReloadReport, reloadReport, shardSettings, takenIn } from './config/reload.ts';
+import type { HttpAddress } from './config/sections/lookup-config.ts';
+import { unserved, writeServed } from './config/served-domains.ts';
+import { shardDirectories } from './data/binding-folders.ts';
+import { setAside } from './data/damaged.ts';
+import { type DataDirectory, openDataDirectory } from './data/data-directory.ts';
+import { openFlowNumbers } from './data/flow-numbers.ts';
+import { openLifeNumbers } from './data/life-numbers.ts';
+import { moveBindings } from './data/move.ts';
+import { settleFiles } from './data/settled-files.ts';
+import { ofServedDomains } from './data/statics.ts';
 import {
   flowSource,
   type MessageSource,
@@ -40,17 +41,16 @@ import {
   type SendAnswer,
   type StreamSource,
   writePeer,
-} from './message-source.ts';
-import { MessageWatch } from './message-watch.ts';
-import { moveBindings } from './move.ts';
-import { withOwnAddresses } from './own-names.ts';
-import type { Progress } from './progress.ts';
-import { type ReloadReport, reloadReport, shardSettings, takenIn } from './reload.ts';
-import { RemovedUsers } from './removed-users.ts';
-import { unserved, writeServed } from './served-domains.ts';
-import { settleFiles } from './settled-files.ts';
-import { ofServedDomains } from './statics.ts';
-import { openUsers, type Users } from './users.ts';
+} from './embed/message-source.ts';
+import type { Lookup, LookupPreferences, NoLookup } from './lookups/location-lookup.ts';
+import { type LookupCounts, LookupService } from './lookups/lookup-service.ts';
+import { ClockKeeper } from './process/clock-keeper.ts';
+import { LimitWatch, systemLimits } from './process/limit-watch.ts';
+import type { Log } from './process/log.ts';
+import { withOwnAddresses } from './process/own-names.ts';
+import type { Progress } from './process/progress.ts';
+import { RemovedUsers } from './users/removed-users.ts';
+import { openUsers, type Users } from './users/users.ts';
 
 /** Domains that a line of the log names. */
 const DOMAINS_TOLD = 10;
@@ -60,7 +60,7 @@ export interface Server {
   readonly listen: readonly ListenAddress[];
   /** How UDP is moved: `native` batches in the shards, or `dgram` on the main thread. */
   readonly udp: 'native' | 'dgram';
-  /** One array per shard, by COUNTER of shard/counters. */
+  /** One array per shard, by COUNTER of shard/observe/counters. */
   counters(): readonly Float64Array[];
   /** Shards that died and were started again. */
   readonly restarts: number;

@@ -2,18 +2,16 @@
 // came of it, for the sources' and accounts' records. Without `auth` everybody may do everything. Answers 401, 403, 503.
 // @hot
 
-import type { RefusalReport } from '../registrar/abuse.ts';
-import type { AuthPolicy } from '../registrar/auth-policy.ts';
-import { AUTH_OK, Authenticator } from '../registrar/authenticator.ts';
-import { type CredentialSource, USER_UNKNOWN } from '../registrar/credential-source.ts';
-import { deriveKey } from '../registrar/derived-key.ts';
-import type { LookupPolicy } from '../registrar/lookup-policy.ts';
-import type { Outbox } from '../registrar/outbox.ts';
-import { LISTENER_ADMIN, type Peers } from '../registrar/peers.ts';
-import { TrustedSources } from '../registrar/trusted-sources.ts';
+import type { RefusalReport } from '../core/abuse/abuse.ts';
+import { TrustedSources } from '../core/abuse/trusted-sources.ts';
+import type { AuthPolicy } from '../core/auth/auth-policy.ts';
+import { AUTH_OK, Authenticator } from '../core/auth/authenticator.ts';
+import { type CredentialSource, USER_UNKNOWN } from '../core/auth/credential-source.ts';
+import { deriveKey } from '../core/auth/derived-key.ts';
+import type { LookupPolicy } from '../core/uas/lookup-policy.ts';
+import type { Outbox } from '../core/uas/outbox.ts';
 import { ALG_MD5 } from '../sip/credentials.ts';
-import { AT_SIGN } from '../sip/scanner.ts';
-import { table } from '../sip/slab.ts';
+import { table } from '../sip/parser/slab.ts';
 import {
   METHOD_ACK,
   METHOD_CANCEL,
@@ -24,11 +22,13 @@ import {
   T_METHOD,
   T_REQUEST_URI,
   URI_USER_AT,
-} from '../sip/span-table.ts';
+} from '../sip/parser/span-table.ts';
+import { AT_SIGN } from '../sip/scanner.ts';
+import { LISTENER_ADMIN, type Peers } from '../sip/sources.ts';
 import type { AorState } from './aor-state.ts';
-import { COUNTER } from './counters.ts';
-import { type FailedLogin, FailedLogins } from './failed-logins.ts';
 import { Gate, type GateOptions } from './gate.ts';
+import { COUNTER } from './observe/counters.ts';
+import { type FailedLogin, FailedLogins } from './observe/failed-logins.ts';
 import type { ShardRules } from './shard-rules.ts';
 import type { ShardSettings } from './shard-settings.ts';
 

@@ -2,17 +2,17 @@
 // record on the way into the working set. Which bindings there shall be is the registrar's decision.
 // @hot
 
-import { RowCopy } from '../location/binding-row.ts';
+import { nonceIdOf, refreshImage } from '../core/binding/binding.ts';
+import { countImages, highestNc } from '../core/binding/images.ts';
+import { Identity } from '../core/register/plain-refresh.ts';
+import { type Outbox, RECORD_BYTES_MAX } from '../core/uas/outbox.ts';
+import { aorHash, aorText, keyWords, requestModule } from '../core/wasm/request-module.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength, sealRecord, setRecordAorLength } from '../location/record.ts';
+import { RowCopy } from '../location/table/binding-row.ts';
 import type { WriteSet } from '../location/write-set.ts';
-import { nonceIdOf, refreshImage } from '../registrar/binding.ts';
-import { countImages, highestNc } from '../registrar/images.ts';
-import { type Outbox, RECORD_BYTES_MAX } from '../registrar/outbox.ts';
-import { Identity } from '../registrar/plain-refresh.ts';
-import { aorHash, aorText, keyWords, requestModule } from '../registrar/request-module.ts';
-import { table } from '../sip/slab.ts';
-import { METHOD_REGISTER, T_METHOD, T_REQUEST_URI, T_TO, URI_USER_AT } from '../sip/span-table.ts';
+import { table } from '../sip/parser/slab.ts';
+import { METHOD_REGISTER, T_METHOD, T_REQUEST_URI, T_TO, URI_USER_AT } from '../sip/parser/span-table.ts';
 import { RecordDescriber } from './describe-record.ts';
 
 // Constants of this module: V8 compiles them in, while it loads an import each time it is used.

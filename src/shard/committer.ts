@@ -4,8 +4,8 @@
 
 import type { LocationStore } from '../location/location-store.ts';
 import type { WriteSet } from '../location/write-set.ts';
-import { COUNTER } from './counters.ts';
-import { PacedLog } from './paced-log.ts';
+import { COUNTER } from './observe/counters.ts';
+import { PacedLog } from './observe/paced-log.ts';
 import type { ShardOptions } from './shard-options.ts';
 
 /** Where commits fail and no request brings the next one: a load balancer sends none to who is not ready. */

@@ -1,12 +1,12 @@
 // What the table has to know of a record that a batch writes: how many bindings, when the first ends, and where there is
 // only one, all that a plain refresh changes and is compared with. @hot
 
-import { RowCopy } from '../location/binding-row.ts';
+import { describeImage } from '../core/binding/binding.ts';
+import { countImages, firstExpiry } from '../core/binding/images.ts';
+import type { Identity } from '../core/register/plain-refresh.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
+import { RowCopy } from '../location/table/binding-row.ts';
 import type { WriteSet } from '../location/write-set.ts';
-import { describeImage } from '../registrar/binding.ts';
-import { countImages, firstExpiry } from '../registrar/images.ts';
-import type { Identity } from '../registrar/plain-refresh.ts';
 
 export class RecordDescriber {
   private readonly identity: Identity;

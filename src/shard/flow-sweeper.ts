@@ -1,22 +1,22 @@
 // Bindings whose connection has ended leave the store, a bounded number of AORs per batch, at once or after a grace; those
 // of before a restart among them, which are looked for in the background. Which
-// flow a binding lives by is registrar/live-flow's; that no lookup gives one whose flow is dead does not hang on this.
+// flow a binding lives by is core/binding/live-flow's; that no lookup gives one whose flow is dead does not hang on this.
 // @hot
 
-import { ROW_WORDS } from '../location/binding-row.ts';
-import { FlowIndex } from '../location/flow-index.ts';
+import { imageLength } from '../core/binding/binding.ts';
+import { CHANGE_FLOW_ENDED, type ChangeSink } from '../core/binding/changes.ts';
+import { countImages } from '../core/binding/images.ts';
+import { type FlowLiveness, lifeline } from '../core/binding/live-flow.ts';
+import type { Outbox } from '../core/uas/outbox.ts';
+import type { Policy } from '../core/uas/policy.ts';
 import type { LocationStore, RecordVisitor } from '../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
+import { ROW_WORDS } from '../location/table/binding-row.ts';
+import { FlowIndex } from '../location/table/flow-index.ts';
 import type { WriteSet } from '../location/write-set.ts';
-import { imageLength } from '../registrar/binding.ts';
-import { CHANGE_FLOW_ENDED, type ChangeSink } from '../registrar/changes.ts';
-import { countImages } from '../registrar/images.ts';
-import { type FlowLiveness, lifeline } from '../registrar/live-flow.ts';
-import type { Outbox } from '../registrar/outbox.ts';
-import type { Policy } from '../registrar/policy.ts';
-import { slab, slotStart } from '../sip/slab.ts';
+import { slab, slotStart } from '../sip/parser/slab.ts';
 import type { AorState } from './aor-state.ts';
-import type { BatchTally } from './batch-tally.ts';
+import type { BatchTally } from './observe/batch-tally.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 128;

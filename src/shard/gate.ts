@@ -10,16 +10,16 @@ import {
   REFUSED,
   type RefusalReport,
   SUCCESS,
-} from '../registrar/abuse.ts';
-import type { AbusePolicy } from '../registrar/abuse-policy.ts';
-import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../registrar/authenticator.ts';
-import { type Peers, VIA_MAIN_TRUSTED } from '../registrar/peers.ts';
-import { Scanners } from '../registrar/scanners.ts';
-import { TrustedSources } from '../registrar/trusted-sources.ts';
-import { slab, table } from '../sip/slab.ts';
-import { T_FROM } from '../sip/span-table.ts';
-import { canonicalAor } from '../sip/uri.ts';
-import { COUNTER } from './counters.ts';
+} from '../core/abuse/abuse.ts';
+import type { AbusePolicy } from '../core/abuse/abuse-policy.ts';
+import { Scanners } from '../core/abuse/scanners.ts';
+import { TrustedSources } from '../core/abuse/trusted-sources.ts';
+import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../core/auth/authenticator.ts';
+import { slab, table } from '../sip/parser/slab.ts';
+import { T_FROM } from '../sip/parser/span-table.ts';
+import { type Peers, VIA_MAIN_TRUSTED } from '../sip/sources.ts';
+import { canonicalAor } from '../sip/uri/uri.ts';
+import { COUNTER } from './observe/counters.ts';
 
 const FROM_BYTES = 1024;
 

@@ -1,5 +1,5 @@
 // The time that bindings live by, epoch milliseconds, the same in every thread: an anchor in shared memory plus what has passed by the
-// monotonic clock since. Somebody who sets the machine's clock moves nothing here; server/clock-keeper moves the anchor.
+// monotonic clock since. Somebody who sets the machine's clock moves nothing here; server/process/clock-keeper moves the anchor.
 // @hot
 
 import { monotonicMs } from '../transport/monotonic.ts';

@@ -1,16 +1,16 @@
 // What a shard is given: its store, its rules, what it counts into and tells. What it does with it is shard.ts.
 
+import type { FlowLiveness } from '../core/binding/live-flow.ts';
+import type { Policy } from '../core/uas/policy.ts';
 import type { LocationStore } from '../location/location-store.ts';
-import type { FlowLiveness } from '../registrar/live-flow.ts';
-import type { Policy } from '../registrar/policy.ts';
 import type { ShardAuth } from './admission.ts';
-import type { EventSink } from './event-ring.ts';
 import type { GateOptions } from './gate.ts';
-import type { Measures } from './measures.ts';
+import type { EventSink } from './observe/event-ring.ts';
+import type { Measures } from './observe/measures.ts';
+import type { Talkers } from './observe/top-senders.ts';
 import type { ProcessClock } from './process-clock.ts';
-import type { Ring } from './ring.ts';
-import type { StaticTable } from './static-table.ts';
-import type { Talkers } from './talkers.ts';
+import type { Ring } from './rings/ring.ts';
+import type { StaticTable } from './statics/static-table.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
 

@@ -2,11 +2,11 @@
 // force between two batches: all of them, or none. What remembers (transactions, scores, nonces) is told beside it.
 // @hot
 
-import { Gruus } from '../registrar/gruu.ts';
-import type { Policy } from '../registrar/policy.ts';
-import { Registrar } from '../registrar/registrar.ts';
-import { UserAgentServer } from '../registrar/uas.ts';
-import type { Leniency } from '../sip/strictness.ts';
+import { Gruus } from '../core/register/gruu.ts';
+import { Registrar } from '../core/register/registrar.ts';
+import type { Policy } from '../core/uas/policy.ts';
+import { UserAgentServer } from '../core/uas/uas.ts';
+import type { Leniency } from '../sip/parser/strictness.ts';
 
 export class ShardRules {
   uas: UserAgentServer;

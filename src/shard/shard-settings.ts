@@ -1,7 +1,7 @@
 // What of a shard's options may change while it runs.
 
-import type { AuthPolicy } from '../registrar/auth-policy.ts';
-import type { Policy } from '../registrar/policy.ts';
+import type { AuthPolicy } from '../core/auth/auth-policy.ts';
+import type { Policy } from '../core/uas/policy.ts';
 import type { GateOptions } from './gate.ts';
 
 export interface ShardSettings {

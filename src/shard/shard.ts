@@ -2,18 +2,18 @@
 // no socket, no clock: shard-loop.ts drives it for real, a simulation in virtual time. Answers leave after commit().
 // @hot
 
-import type { LocationStore } from '../location/location-store.ts';
-import { WriteSet } from '../location/write-set.ts';
-import type { RefusalReport } from '../registrar/abuse.ts';
-import { AUTH_PENDING } from '../registrar/authenticator.ts';
-import { CHANGE_REFRESHED, Changes } from '../registrar/changes.ts';
-import { hasLiveImage } from '../registrar/images.ts';
-import { Outbox } from '../registrar/outbox.ts';
-import { Overload } from '../registrar/overload.ts';
-import { createPeers, type Peers, TRANSPORT_UDP } from '../registrar/peers.ts';
-import { RedirectServer } from '../registrar/redirect.ts';
-import { RequestKeys } from '../registrar/request-keys.ts';
-import { canAnswer } from '../registrar/response.ts';
+import type { RefusalReport } from '../core/abuse/abuse.ts';
+import { Overload } from '../core/abuse/overload.ts';
+import { AUTH_PENDING } from '../core/auth/authenticator.ts';
+import { CHANGE_REFRESHED, Changes } from '../core/binding/changes.ts';
+import { hasLiveImage } from '../core/binding/images.ts';
+import { RedirectServer } from '../core/lookup/redirect.ts';
+import { Answers } from '../core/uas/batch-responses.ts';
+import { Unacknowledged } from '../core/uas/invite-server-transactions.ts';
+import { answerKeepAlive, isKeepAlive } from '../core/uas/keep-alive.ts';
+import { Outbox } from '../core/uas/outbox.ts';
+import { RequestKeys } from '../core/uas/request-keys.ts';
+import { canAnswer } from '../core/uas/response.ts';
 import {
   ANSWER_FORGOTTEN,
   IN_PROGRESS,
@@ -21,10 +21,12 @@ import {
   NEW_REQUEST,
   RETRANSMISSION,
   Transactions,
-} from '../registrar/transactions.ts';
-import { E_NOT_SIP, E_OK } from '../sip/parse-error.ts';
-import { parse } from '../sip/parser.ts';
-import { slab, slotStart, table } from '../sip/slab.ts';
+} from '../core/uas/transactions.ts';
+import type { LocationStore } from '../location/location-store.ts';
+import { WriteSet } from '../location/write-set.ts';
+import { E_NOT_SIP, E_OK } from '../sip/parser/parse-error.ts';
+import { parse } from '../sip/parser/parser.ts';
+import { slab, slotStart, table } from '../sip/parser/slab.ts';
 import {
   ADDRESS_TAG_AT,
   KIND_RESPONSE,
@@ -39,31 +41,29 @@ import {
   T_REQUEST_URI,
   T_TO,
   URI_USER_AT,
-} from '../sip/span-table.ts';
-import { applyStrictness } from '../sip/strictness.ts';
+} from '../sip/parser/span-table.ts';
+import { applyStrictness } from '../sip/parser/strictness.ts';
+import { createPeers, type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission } from './admission.ts';
-import { Answering } from './answering.ts';
-import { Answers } from './answers.ts';
 import { AorState } from './aor-state.ts';
-import { AskedFor } from './asked-for.ts';
-import { BatchTally } from './batch-tally.ts';
 import { Committer } from './committer.ts';
-import { COUNTER } from './counters.ts';
-import type { EventSink } from './event-ring.ts';
-import type { FailedLogin } from './failed-logins.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
-import { History } from './history.ts';
-import { answerKeepAlive, isKeepAlive } from './keep-alive.ts';
-import { Measures } from './measures.ts';
-import { ownerOf } from './owner.ts';
+import { BatchTally } from './observe/batch-tally.ts';
+import { COUNTER } from './observe/counters.ts';
+import type { EventSink } from './observe/event-ring.ts';
+import type { FailedLogin } from './observe/failed-logins.ts';
+import { History } from './observe/history.ts';
+import { Measures } from './observe/measures.ts';
+import { Tap } from './observe/tap.ts';
+import { Answering } from './response-lifecycle.ts';
+import { ownerOf } from './shard-of.ts';
 import type { ShardOptions } from './shard-options.ts';
 import { ShardRules } from './shard-rules.ts';
 import type { ShardSettings } from './shard-settings.ts';
-import type { StaticTable } from './static-table.ts';
+import { AskedFor } from './statics/asked-for.ts';
+import type { StaticTable } from './statics/static-table.ts';
 import { Sweeper, sooner } from './sweeper.ts';
-import { Tap } from './tap.ts';
-import { Unacknowledged } from './unacknowledged.ts';
 
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 

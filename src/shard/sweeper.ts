@@ -2,17 +2,17 @@
 // batch. When an AOR is due is the store's to know.
 // @hot
 
+import { expiresAtOf, imageLength } from '../core/binding/binding.ts';
+import { CHANGE_EXPIRED, type ChangeSink } from '../core/binding/changes.ts';
+import { copyLiveImages, countImages } from '../core/binding/images.ts';
+import type { Outbox } from '../core/uas/outbox.ts';
 import type { DueVisitor, LocationStore } from '../location/location-store.ts';
 import type { WriteSet } from '../location/write-set.ts';
-import { expiresAtOf, imageLength } from '../registrar/binding.ts';
-import { CHANGE_EXPIRED, type ChangeSink } from '../registrar/changes.ts';
-import { copyLiveImages, countImages } from '../registrar/images.ts';
-import type { Outbox } from '../registrar/outbox.ts';
 import type { AorState } from './aor-state.ts';
-import type { BatchTally } from './batch-tally.ts';
 import type { FlowSweeper } from './flow-sweeper.ts';
-import type { History } from './history.ts';
-import { LAG_BOUNDS, LAG_ROW, type Measures } from './measures.ts';
+import type { BatchTally } from './observe/batch-tally.ts';
+import type { History } from './observe/history.ts';
+import { LAG_BOUNDS, LAG_ROW, type Measures } from './observe/measures.ts';
 import type { ShardOptions } from './shard-options.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */

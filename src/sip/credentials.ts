@@ -1,8 +1,10 @@
 // One Authorization value: scheme and Digest parameters (RFC 3261 §20.7, §25.1; RFC 7616 §3.4) as spans and numbers in
-// `credentials`. Only the form: whether the parameters prove anything is registrar/authenticator.ts.
+// `credentials`. Only the form: whether the parameters prove anything is core/auth/authenticator.ts.
 // @hot
 
-import { E_CREDENTIALS, E_OK, E_REPEATED_PARAM } from './parse-error.ts';
+import { E_CREDENTIALS, E_OK, E_REPEATED_PARAM } from './parser/parse-error.ts';
+import { slab } from './parser/slab.ts';
+import { ABSENT, MALFORMED } from './parser/span-table.ts';
 import {
   BACKSLASH,
   CLASS,
@@ -19,8 +21,6 @@ import {
   skip,
   TOKEN,
 } from './scanner.ts';
-import { slab } from './slab.ts';
-import { ABSENT, MALFORMED } from './span-table.ts';
 import { ascii } from './writer.ts';
 
 // --- schemes (C_SCHEME)

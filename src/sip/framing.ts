@@ -2,8 +2,8 @@
 // (RFC 5626 §3.5.1), and what else phones send there to keep a path open. Bytes in, bounds out; what stands in a message is the parser's. Lines end where the parser ends them.
 // @hot
 
+import { ABSENT, MALFORMED } from './parser/span-table.ts';
 import { CLASS, COLON, DIGIT, isText, LWS, skip, TAB, TOKEN } from './scanner.ts';
-import { ABSENT, MALFORMED } from './span-table.ts';
 import { ascii } from './writer.ts';
 
 /** Outcomes of `next`. */

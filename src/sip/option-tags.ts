@@ -2,8 +2,8 @@
 // the bits of those this registrar knows.
 // @hot
 
+import { OPTION_GIN, OPTION_GRUU, OPTION_OUTBOUND, OPTION_PATH, OPTION_PREF } from './parser/span-table.ts';
 import { COMMA, isText, LWS, skip, TOKEN, CLASS as theClasses } from './scanner.ts';
-import { OPTION_GIN, OPTION_GRUU, OPTION_OUTBOUND, OPTION_PATH, OPTION_PREF } from './span-table.ts';
 import { ascii } from './writer.ts';
 
 // Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.

@@ -2,14 +2,14 @@
 // other, in the slab.
 // @hot
 
-import { isHost } from './host-form.ts';
-import { URI_RECORD } from './memory-map.ts';
-import { E_OK } from './parse-error.ts';
-import { parseUriAt } from './parser.ts';
+import { URI_RECORD } from './parser/memory-map.ts';
+import { E_OK } from './parser/parse-error.ts';
+import { parseUriAt } from './parser/parser.ts';
+import { memory, slab } from './parser/slab.ts';
+import { SCHEME_SIP, SCHEME_SIPS, URI_INTS, URI_SCHEME } from './parser/span-table.ts';
 import { COMMA, EQUALS, GREATER, LESS, LWS, QUOTE, quotedEnd, SEMICOLON, skip, TOKEN } from './scanner.ts';
-import { memory, slab } from './slab.ts';
-import { SCHEME_SIP, SCHEME_SIPS, URI_INTS, URI_SCHEME } from './span-table.ts';
-import { AS_SENT, uriSpelling } from './uri-spelling.ts';
+import { isHost } from './uri/host-form.ts';
+import { AS_SENT, uriSpelling } from './uri/uri-spelling.ts';
 import { isUtf8 } from './utf8.ts';
 
 const OPEN_BRACKET = 0x5b;

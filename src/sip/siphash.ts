@@ -3,9 +3,9 @@
 // simd/siphash.ts, without allocation. Not for passwords.
 // @hot
 
-import { core as theCore } from './core.ts';
-import { HASH_OUT, HASH_TEXT, HASH_TEXT_BYTES } from './memory-map.ts';
-import { memory, slab as theSlab } from './slab.ts';
+import { core as theCore } from './parser/core.ts';
+import { HASH_OUT, HASH_TEXT, HASH_TEXT_BYTES } from './parser/memory-map.ts';
+import { memory, slab as theSlab } from './parser/slab.ts';
 
 // Constants of this module: V8 compiles them in, while it loads an import each time it is used.
 const core = theCore;

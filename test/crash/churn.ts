@@ -1,11 +1,11 @@
 // A seeded churn of a location store: batch n is the same whenever it is made, whatever the store holds, so that the state
 // after any batch can be told from the seed alone. No test framework here: child processes use it too.
 
+import { seeded } from '../../src/commands/bench/sample-messages.ts';
 import { AOR_KEY_BYTES } from '../../src/location/aor-key-size.ts';
-import { RowCopy } from '../../src/location/binding-row.ts';
 import type { LocationStore } from '../../src/location/location-store.ts';
+import { RowCopy } from '../../src/location/table/binding-row.ts';
 import type { WriteSet } from '../../src/location/write-set.ts';
-import { seeded } from '../../src/server/sample-messages.ts';
 import { keyWords, putRecord } from '../location/store-records.ts';
 
 export interface ChurnOptions {

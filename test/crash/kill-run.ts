@@ -3,7 +3,7 @@
 
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { seeded } from '../../src/server/sample-messages.ts';
+import { seeded } from '../../src/commands/bench/sample-messages.ts';
 import { Aorta, temporaryDirectory } from '../support/aorta-process.ts';
 import { pause } from '../support/child-process.ts';
 import { fetchAll, keeps, Load, possible } from '../support/load.ts';

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readUrl } from '../../src/server/admin-files.ts';
+import { readUrl } from '../../src/server/admin/admin-files.ts';
 import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import { holdTcp, holdUdp, release } from '../support/held-sockets.ts';

@@ -15,14 +15,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { TableNews } from '../../src/location/binding-table.ts';
-import { CheckpointWriter } from '../../src/location/checkpoint.ts';
-import { checkpointFiles } from '../../src/location/checkpoint-files.ts';
-import { SUB_TABLES } from '../../src/location/key-index.ts';
+import { seeded } from '../../src/commands/bench/sample-messages.ts';
+import { CheckpointWriter } from '../../src/location/checkpoint/checkpoint.ts';
+import { checkpointFiles } from '../../src/location/checkpoint/checkpoint-files.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
-import { TableCopier } from '../../src/location/table-copier.ts';
+import type { TableNews } from '../../src/location/table/binding-table.ts';
+import { SUB_TABLES } from '../../src/location/table/key-index.ts';
+import { TableCopier } from '../../src/location/table/table-copier.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
-import { seeded } from '../../src/server/sample-messages.ts';
 import {
   apply,
   type ChurnOptions,

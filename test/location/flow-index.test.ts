@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FlowIndex } from '../../src/location/flow-index.ts';
+import { FlowIndex } from '../../src/location/table/flow-index.ts';
 
 describe('flow index', () => {
   it('holds the pairs that a map of sets would, whatever is tracked and taken', () => {

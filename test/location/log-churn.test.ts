@@ -2,9 +2,9 @@
 // Map. A batch whose commit failed may be there after a restart, whole or not at all, unless a later one was committed.
 
 import { describe, expect, it } from 'vitest';
-import { RowCopy } from '../../src/location/binding-row.ts';
-import { noCheckpoint } from '../../src/location/checkpoint.ts';
-import { LogStore } from '../../src/location/log-store.ts';
+import { noCheckpoint } from '../../src/location/checkpoint/checkpoint.ts';
+import { LogStore } from '../../src/location/log/log-store.ts';
+import { RowCopy } from '../../src/location/table/binding-row.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { type LogOperation, SimulatedDisk, SimulatedLog } from '../support/simulated-log.ts';
 import { keyWords, putRecord, textOf } from './store-records.ts';

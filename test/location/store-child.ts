@@ -2,7 +2,7 @@
 // Arguments: acknowledge | trace | trace-passing | disk-full | fill | scan, directory, durability.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { Durability } from '../../src/location/log.ts';
+import type { Durability } from '../../src/location/log/log.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { putRecord, textOf } from './store-records.ts';

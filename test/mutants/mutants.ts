@@ -1,5 +1,7 @@
 // Faults put into the code on purpose, one line each, and the test that has to find each of them.
 
+import { join } from 'node:path';
+
 export interface Mutant {
   readonly what: string;
   readonly file: string;
@@ -16,7 +18,7 @@ const CHECKPOINT = 'test/location/checkpoint.test.ts';
 const STORE = 'test/location/log-store.test.ts';
 
 function of(file: string, test: string): (what: string, from: string, to: string) => Mutant {
-  return (what, from, to) => ({ what, file: `src/location/${file}`, from, to, test });
+  return (what, from, to) => ({ what, file: join('src/location/log', file), from, to, test });
 }
 
 const cleaner = of('log-cleaner.ts', CHURN);
@@ -126,13 +128,13 @@ export const MUTANTS: readonly Mutant[] = [
     'for (let i = 0; i < this.records; i++) sealRecordEntry(words, this.recordAt[i], address);',
     '',
   ),
-  of('checkpoint.ts', CHECKPOINT)('takes a checkpoint of another log', 'demandFrame(log, end);', ''),
-  of('checkpoint.ts', CHECKPOINT)(
+  of('../checkpoint/checkpoint.ts', CHECKPOINT)('takes a checkpoint of another log', 'demandFrame(log, end);', ''),
+  of('../checkpoint/checkpoint.ts', CHECKPOINT)(
     'takes a damaged piece',
     'if (pieceChecksum(head, words) !== head[P_CHECKSUM])',
     'if (at < 0)',
   ),
-  of('checkpoint-files.ts', CHECKPOINT)(
+  of('../checkpoint/checkpoint-files.ts', CHECKPOINT)(
     'leaves a refused checkpoint where it is',
     'renameSync(name, `${name}.refused`);',
     '',

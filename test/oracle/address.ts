@@ -1,6 +1,6 @@
 // name-addr and addr-spec (RFC 3261 §20, §20.10, §25.1), and the To and From records made of them.
 
-import { E_OK, E_REQUEST_URI } from '../../src/sip/parse-error.ts';
+import { E_OK, E_REQUEST_URI } from '../../src/sip/parser/parse-error.ts';
 import {
   ABSENT,
   ADDRESS_AT,
@@ -17,7 +17,7 @@ import {
   PARAM_VALUE_END,
   T_PARAM_COUNT,
   T_PARAMS,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import { ascii } from '../../src/sip/writer.ts';
 import { fail } from './failure.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';

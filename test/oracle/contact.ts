@@ -1,8 +1,8 @@
 // The Contact list (RFC 3261 §20.10; RFC 5626 §11.1): values in any number of rows and commas, "*", and the parameters a
 // registrar acts on.
 
-import { CONTACTS_MAX } from '../../src/sip/limits.ts';
-import { E_CONTACT, E_TOO_MANY_CONTACTS } from '../../src/sip/parse-error.ts';
+import { CONTACTS_MAX } from '../../src/sip/parser/limits.ts';
+import { E_CONTACT, E_TOO_MANY_CONTACTS } from '../../src/sip/parser/parse-error.ts';
 import {
   ABSENT,
   CONTACT_AT,
@@ -37,7 +37,7 @@ import {
   T_PARAM_COUNT,
   T_PARAMS,
   T_ROWS,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import { ascii } from '../../src/sip/writer.ts';
 import { readNameAddr } from './address.ts';
 import { fail } from './failure.ts';

@@ -1,10 +1,10 @@
 // The parser against the oracle, one message at a time: the same table, the same code, the same bytes afterwards, and
 // nothing read or written outside the message. What lies around it is chosen to tempt.
 
-import { MEMORY_PAGES, SLACK } from '../../src/sip/memory-map.ts';
-import { parse } from '../../src/sip/parser.ts';
-import { memory, table } from '../../src/sip/slab.ts';
-import * as T from '../../src/sip/span-table.ts';
+import { MEMORY_PAGES, SLACK } from '../../src/sip/parser/memory-map.ts';
+import { parse } from '../../src/sip/parser/parser.ts';
+import { memory, table } from '../../src/sip/parser/slab.ts';
+import * as T from '../../src/sip/parser/span-table.ts';
 import { slab as oracleSlab, table as oracleTable } from './memory.ts';
 import { parse as oracleParse } from './parser.ts';
 

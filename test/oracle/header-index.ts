@@ -1,8 +1,8 @@
 // The header section: one pass that finds every header row, unfolds folded ones in place, and chains rows of one id
 // (RFC 3261 §7.3.1). What the values hold is not looked at here.
 
-import { HEADERS_MAX } from '../../src/sip/limits.ts';
-import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from '../../src/sip/parse-error.ts';
+import { HEADERS_MAX } from '../../src/sip/parser/limits.ts';
+import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from '../../src/sip/parser/parse-error.ts';
 import {
   ABSENT,
   H_ALLOW,
@@ -36,7 +36,7 @@ import {
   T_IGNORED_AT,
   T_IGNORED_ROWS,
   T_ROWS,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import { fail } from './failure.ts';
 import { headerId } from './header-names.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';

@@ -30,7 +30,7 @@ import {
   H_TO,
   H_USER_AGENT,
   H_VIA,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import { ascii } from '../../src/sip/writer.ts';
 import { isText, LOWER as theLowerCase } from './scanner.ts';
 

@@ -1,7 +1,7 @@
 // The oracle's own memory: a slab and a span table of the sizes and offsets of the parser's, apart from them.
 
-import { memory } from '../../src/sip/slab.ts';
-import { TABLE_INTS } from '../../src/sip/span-table.ts';
+import { memory } from '../../src/sip/parser/slab.ts';
+import { TABLE_INTS } from '../../src/sip/parser/span-table.ts';
 
 export const slab = new Uint8Array(memory.buffer.byteLength);
 

@@ -16,7 +16,7 @@ import {
   METHOD_SUBSCRIBE,
   METHOD_UNKNOWN,
   METHOD_UPDATE,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import { ascii } from '../../src/sip/writer.ts';
 import { sameBytes } from './scanner.ts';
 

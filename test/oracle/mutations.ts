@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { seeded, TYPICAL_MESSAGES, variedMessages } from '../../src/server/sample-messages.ts';
+import { seeded, TYPICAL_MESSAGES, variedMessages } from '../../src/commands/bench/sample-messages.ts';
 
 const encoder = new TextEncoder();
 

@@ -1,7 +1,7 @@
 // Comma lists of option tags (Require, Supported, Proxy-Require; RFC 3261 §19.2, §20.32): one token after the other, and
 // the bits of those this registrar knows.
 
-import { OPTION_GIN, OPTION_GRUU, OPTION_OUTBOUND, OPTION_PATH, OPTION_PREF } from '../../src/sip/span-table.ts';
+import { OPTION_GIN, OPTION_GRUU, OPTION_OUTBOUND, OPTION_PATH, OPTION_PREF } from '../../src/sip/parser/span-table.ts';
 import { ascii } from '../../src/sip/writer.ts';
 import { COMMA, isText, LWS, skip, TOKEN, CLASS as theClasses } from './scanner.ts';
 

@@ -1,8 +1,8 @@
 // Header parameters, `*( ; name [ = value ] )` (RFC 3261 §7.3.1, §25.1): appended as rows to the table's parameter area.
 // Via, To and From read theirs there too and give the rows back.
 
-import { CONTACT_PARAMS_MAX, PARAMS_PER_VALUE_MAX } from '../../src/sip/limits.ts';
-import { E_REPEATED_PARAM, E_TOO_MANY_PARAMS } from '../../src/sip/parse-error.ts';
+import { CONTACT_PARAMS_MAX, PARAMS_PER_VALUE_MAX } from '../../src/sip/parser/limits.ts';
+import { E_REPEATED_PARAM, E_TOO_MANY_PARAMS } from '../../src/sip/parser/parse-error.ts';
 import {
   ABSENT,
   PARAM_INTS,
@@ -12,7 +12,7 @@ import {
   PARAM_VALUE_END,
   T_PARAM_COUNT,
   T_PARAMS,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import { ascii } from '../../src/sip/writer.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';
 import {

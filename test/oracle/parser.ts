@@ -12,7 +12,7 @@ import {
   E_OPTION_TAGS,
   E_TO,
   E_TRUNCATED,
-} from '../../src/sip/parse-error.ts';
+} from '../../src/sip/parser/parse-error.ts';
 import {
   ABSENT,
   H_CALL_ID,
@@ -67,7 +67,7 @@ import {
   T_SUPPORTED,
   T_TO,
   T_VIA_COUNT,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import { parseAddress } from './address.ts';
 import { parseContacts } from './contact.ts';
 import { fail } from './failure.ts';

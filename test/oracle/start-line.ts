@@ -8,7 +8,7 @@ import {
   E_STATUS_LINE,
   E_UNTERMINATED,
   E_VERSION,
-} from '../../src/sip/parse-error.ts';
+} from '../../src/sip/parser/parse-error.ts';
 import {
   ABSENT,
   H_OTHER,
@@ -20,7 +20,7 @@ import {
   T_REQUEST_URI,
   T_STATUS,
   URI_HEADERS_AT,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import { ascii } from '../../src/sip/writer.ts';
 import { fail } from './failure.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';

@@ -1,7 +1,7 @@
 // The oracle's reading of one URI into a URI record (RFC 3261 §19.1.1, §25.1). Lists, angle brackets and header parameters live in address.ts.
 
-import { PARAMS_PER_VALUE_MAX } from '../../src/sip/limits.ts';
-import { E_OK, E_REPEATED_PARAM, E_REQUEST_URI, E_TOO_MANY_PARAMS } from '../../src/sip/parse-error.ts';
+import { PARAMS_PER_VALUE_MAX } from '../../src/sip/parser/limits.ts';
+import { E_OK, E_REPEATED_PARAM, E_REQUEST_URI, E_TOO_MANY_PARAMS } from '../../src/sip/parser/parse-error.ts';
 import {
   ABSENT,
   SCHEME_OTHER,
@@ -23,7 +23,7 @@ import {
   URI_SCHEME,
   URI_USER_AT,
   URI_USER_END,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import {
   AT_SIGN,
   COLON,

@@ -1,7 +1,7 @@
 // The Via list (RFC 3261 §20.42; RFC 3581; RFC 5118 §4.5; RFC 6223): values in any number of rows and commas, in order.
 
-import { VIAS_MAX } from '../../src/sip/limits.ts';
-import { E_TOO_MANY_VIAS, E_VIA } from '../../src/sip/parse-error.ts';
+import { VIAS_MAX } from '../../src/sip/parser/limits.ts';
+import { E_TOO_MANY_VIAS, E_VIA } from '../../src/sip/parser/parse-error.ts';
 import {
   ABSENT,
   H_VIA,
@@ -38,7 +38,7 @@ import {
   VIA_RPORT_END,
   VIA_TRANSPORT_AT,
   VIA_TRANSPORT_END,
-} from '../../src/sip/span-table.ts';
+} from '../../src/sip/parser/span-table.ts';
 import { ascii } from '../../src/sip/writer.ts';
 import { fail } from './failure.ts';
 import { slab as theSlab, table as theTable } from './memory.ts';

@@ -1,6 +1,6 @@
 // One file on a simulated disk: what is surely there, what was written since, and what a power cut may leave of it.
 
-import type { Random } from '../shard/simulation/random.ts';
+import type { Random } from '../simulation/shards/random.ts';
 
 interface Write {
   readonly at: number;

@@ -3,7 +3,7 @@
 
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import type { Random } from '../shard/simulation/random.ts';
+import type { Random } from '../simulation/shards/random.ts';
 import { type Chances, DiskFile } from './disk-file.ts';
 import type { Operation } from './trace.ts';
 

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Random } from '../shard/simulation/random.ts';
+import { Random } from '../simulation/shards/random.ts';
 import type { ChildAnswer } from './child.ts';
 import { ChildLink } from './child-link.ts';
 import { Disk, type DiskImage, type Lie, writeImage } from './disk.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LocationStore } from '../../src/location/location-store.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
-import { ClockKeeper } from '../../src/server/clock-keeper.ts';
+import { ClockKeeper } from '../../src/server/process/clock-keeper.ts';
 import { SimulatedFiles } from '../support/simulated-files.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 

@@ -2,7 +2,7 @@
 
 import { afterEach, expect, it, vi } from 'vitest';
 import { Health } from '../../src/server/admin/health.ts';
-import { COUNTER, COUNTER_NAMES } from '../../src/shard/counters.ts';
+import { COUNTER, COUNTER_NAMES } from '../../src/shard/observe/counters.ts';
 
 afterEach(() => vi.useRealTimers());
 

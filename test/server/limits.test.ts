@@ -1,8 +1,8 @@
 // Alarms at 80% of what cannot be exceeded: in the log once, as a metric, on /readyz when it is reached.
 
 import { afterAll, describe, expect, it } from 'vitest';
-import { type LimitSource, LimitWatch } from '../../src/server/limit-watch.ts';
-import { DEFAULT_STREAM_POLICY } from '../../src/transport/stream-policy.ts';
+import { type LimitSource, LimitWatch } from '../../src/server/process/limit-watch.ts';
+import { DEFAULT_STREAM_POLICY } from '../../src/transport/flow/stream-policy.ts';
 import { samplesOf, startAdmin } from '../support/admin-server.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
 import { poll } from '../support/child-process.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { shardsLive } from '../../src/server/liveness.ts';
-import { COUNTER, COUNTER_NAMES } from '../../src/shard/counters.ts';
+import { shardsLive } from '../../src/server/process/liveness.ts';
+import { COUNTER, COUNTER_NAMES } from '../../src/shard/observe/counters.ts';
 
 it('one shard whose loop stands still is enough to be no longer alive', () => {
   const counters = [0, 1].map(() => new Float64Array(COUNTER_NAMES.length));

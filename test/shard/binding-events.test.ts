@@ -1,9 +1,9 @@
 // Binding events: what is told of which change, that it is told after the commit alone, and what happens when nobody keeps up.
 
 import { afterEach, describe, expect, it } from 'vitest';
-import { Bell, createBellMemory } from '../../src/shard/bell.ts';
-import { type BindingEvent, BindingEvents, type LostEvents } from '../../src/shard/binding-events.ts';
-import { createEventMemory, EventWriter } from '../../src/shard/event-ring.ts';
+import { type BindingEvent, BindingEvents, type LostEvents } from '../../src/shard/observe/binding-events.ts';
+import { createEventMemory, EventWriter } from '../../src/shard/observe/event-ring.ts';
+import { Bell, createBellMemory } from '../../src/shard/rings/bell.ts';
 import { FlakyStore } from '../support/flaky-store.ts';
 import { register, VirtualShard, type VirtualShardOptions } from '../support/virtual-shard.ts';
 

@@ -1,7 +1,7 @@
 // What a shard measures: answers by outcome and transport, refusals by reason, lag of expiry; and names that stay.
 
 import { describe, expect, it } from 'vitest';
-import { REASON_NAMES } from '../../src/registrar/reasons.ts';
+import { REASON_NAMES } from '../../src/core/uas/reasons.ts';
 import {
   HISTOGRAM_ROW,
   HISTOGRAM_SUM,
@@ -9,7 +9,7 @@ import {
   latencyRow,
   OUTCOME_NAMES,
   TRANSPORT_NAMES,
-} from '../../src/shard/measures.ts';
+} from '../../src/shard/observe/measures.ts';
 import { request } from '../support/requests.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 

@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { createPeers } from '../../dist/registrar/peers.js';
-import { Bell, FlagWait, flagWake } from '../../dist/shard/bell.js';
-import { Ring } from '../../dist/shard/ring.js';
+import { Bell, FlagWait, flagWake } from '../../dist/shard/rings/bell.js';
+import { Ring } from '../../dist/shard/rings/ring.js';
+import { createPeers } from '../../dist/sip/sources.js';
 
 const { memory, bellMemory } = workerData;
 const ring = new Ring(memory);

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createPeers } from '../../src/registrar/peers.ts';
-import { Bell, createBellMemory, flagWake } from '../../src/shard/bell.ts';
-import { createRingMemory, RING_ANSWER, RING_MESSAGE, Ring } from '../../src/shard/ring.ts';
+import { Bell, createBellMemory, flagWake } from '../../src/shard/rings/bell.ts';
+import { createRingMemory, RING_ANSWER, RING_MESSAGE, Ring } from '../../src/shard/rings/ring.ts';
+import { createPeers } from '../../src/sip/sources.ts';
 
 const RING_BYTES = 1 << 18;
 

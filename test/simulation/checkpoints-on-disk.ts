@@ -1,7 +1,7 @@
 // The checkpoints of a shard on a simulated disk. Names are made and changed with a sync of their directory, as the real ones are;
 // a crash may come before it.
 
-import type { CheckpointFile, CheckpointPlace } from '../../src/location/checkpoint.ts';
+import type { CheckpointFile, CheckpointPlace } from '../../src/location/checkpoint/checkpoint.ts';
 import { Crash, DiskBytes, type DiskOperation, type SimulatedDisk } from './disk.ts';
 
 const CURRENT = 'checkpoint';

@@ -1,7 +1,7 @@
 // The disk of a simulated shard: generations of its log, files of its checkpoints, and what goes wrong with them. A crash loses
 // what was not synced, or any part of it; a disk that has crashed does nothing more until it is started again.
 
-import type { Random } from '../shard/simulation/random.ts';
+import type { Random } from './shards/random.ts';
 
 /** Of what survives a cut as a whole. */
 const UNIT = 64;

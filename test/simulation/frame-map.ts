@@ -10,7 +10,7 @@ import {
   firstEntry,
   recordRowAt,
   removalKeyAt,
-} from '../../src/location/log-frame.ts';
+} from '../../src/location/log/log-frame.ts';
 
 /** Magic, length and address, at the beginning of a frame. */
 const CLAIM_BYTES = 16;

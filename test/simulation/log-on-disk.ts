@@ -1,10 +1,10 @@
-// A log as location/log promises it, on a simulated disk. Places are no addresses: frames lie 24 bytes behind multiples of 64, with
+// A log as location/log/log promises it, on a simulated disk. Places are no addresses: frames lie 24 bytes behind multiples of 64, with
 // holes between them that later frames may fill. A failed sync, and every new life, begins a generation.
 
-import type { FrameFound, Log } from '../../src/location/log.ts';
-import { claimedAddress, claimedLength, claimsFrame } from '../../src/location/log-frame.ts';
-import type { Random } from '../shard/simulation/random.ts';
+import type { FrameFound, Log } from '../../src/location/log/log.ts';
+import { claimedAddress, claimedLength, claimsFrame } from '../../src/location/log/log-frame.ts';
 import { DiskBytes, DiskError, type SimulatedDisk } from './disk.ts';
+import type { Random } from './shards/random.ts';
 
 const UNIT = 64;
 const OFFSET = 24;

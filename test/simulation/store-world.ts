@@ -1,20 +1,20 @@
 // The real location store on a simulated disk: table, cleaner, checkpointer and replay, with faults, crashes and damage drawn from
 // one seed, held against a model. No clock, file or thread is real; the same seed tells the same story.
 
-import { RowCopy } from '../../src/location/binding-row.ts';
-import type { TableNews } from '../../src/location/binding-table.ts';
-import { checkpointIn } from '../../src/location/checkpoint.ts';
-import { claimedAddress, frameLength } from '../../src/location/log-frame.ts';
-import { LogStore } from '../../src/location/log-store.ts';
+import { checkpointIn } from '../../src/location/checkpoint/checkpoint.ts';
+import { claimedAddress, frameLength } from '../../src/location/log/log-frame.ts';
+import { LogStore } from '../../src/location/log/log-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../src/location/record.ts';
-import { chunkOf, wordOf } from '../../src/location/row-chunks.ts';
+import { RowCopy } from '../../src/location/table/binding-row.ts';
+import type { TableNews } from '../../src/location/table/binding-table.ts';
+import { chunkOf, wordOf } from '../../src/location/table/row-chunks.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
-import { Checkpointer } from '../../src/shard/checkpointer.ts';
-import { Random } from '../shard/simulation/random.ts';
+import { Checkpointer } from '../../src/threads/checkpoint/checkpointer.ts';
 import { checkpointsOn } from './checkpoints-on-disk.ts';
 import { CALM, Crash, DiskError, SimulatedDisk, type Weather } from './disk.ts';
 import { FrameMap } from './frame-map.ts';
 import { LogOnDisk } from './log-on-disk.ts';
+import { Random } from './shards/random.ts';
 import { keyBytes, keyWords, putRecord } from './store-keys.ts';
 import { describe, type Kept, type Operation, StoreModel } from './store-model.ts';
 

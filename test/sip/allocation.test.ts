@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { loadMessages } from '../../bench/messages.ts';
-import { variedMessages } from '../../src/server/sample-messages.ts';
-import { parse } from '../../src/sip/parser.ts';
+import { variedMessages } from '../../src/commands/bench/sample-messages.ts';
+import { parse } from '../../src/sip/parser/parser.ts';
 
 const MESSAGES = 1_000_000;
 const SAMPLES = 50;

@@ -35,9 +35,9 @@ import {
   SCHEME_NOT_DIGEST,
   unescapeQuoted,
 } from '../../src/sip/credentials.ts';
-import { E_CREDENTIALS, E_OK, E_REPEATED_PARAM } from '../../src/sip/parse-error.ts';
-import { slab } from '../../src/sip/slab.ts';
-import { ABSENT, MALFORMED } from '../../src/sip/span-table.ts';
+import { E_CREDENTIALS, E_OK, E_REPEATED_PARAM } from '../../src/sip/parser/parse-error.ts';
+import { slab } from '../../src/sip/parser/slab.ts';
+import { ABSENT, MALFORMED } from '../../src/sip/parser/span-table.ts';
 
 const AT = 100;
 const FIELDS = [C_USERNAME_AT, C_USERNAME_STAR_AT, C_REALM_AT, C_NONCE_AT, C_URI_AT, C_RESPONSE_AT, C_CNONCE_AT];

@@ -3,10 +3,10 @@
 
 import binaryen from 'binaryen';
 import { describe, expect, it } from 'vitest';
-import { writeHeaderNames } from '../../src/sip/header-names.ts';
-import { MEMORY_PAGES } from '../../src/sip/memory-map.ts';
-import { PARSER_WASM } from '../../src/sip/parser-wasm.ts';
-import { fixedMemory, instantiate } from '../../src/sip/webassembly.ts';
+import { writeHeaderNames } from '../../src/sip/parser/header-names.ts';
+import { MEMORY_PAGES } from '../../src/sip/parser/memory-map.ts';
+import { PARSER_WASM } from '../../src/sip/parser/parser-wasm.ts';
+import { fixedMemory, instantiate } from '../../src/sip/parser/webassembly.ts';
 import { HOSTILE, START } from './hostile-messages.ts';
 
 const LENGTH = 24_000;

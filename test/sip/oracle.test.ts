@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { TYPICAL_MESSAGES, variedMessages } from '../../src/server/sample-messages.ts';
+import { TYPICAL_MESSAGES, variedMessages } from '../../src/commands/bench/sample-messages.ts';
 import { difference } from '../oracle/difference.ts';
 import { Mutations } from '../oracle/mutations.ts';
 import { HOSTILE } from './hostile-messages.ts';

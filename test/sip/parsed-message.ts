@@ -1,8 +1,8 @@
 // A message through the parser, as an object that reads like the message. Every span is checked to lie inside it.
 
-import { parse } from '../../src/sip/parser.ts';
-import { slab, slotStart, table } from '../../src/sip/slab.ts';
-import * as T from '../../src/sip/span-table.ts';
+import { parse } from '../../src/sip/parser/parser.ts';
+import { slab, slotStart, table } from '../../src/sip/parser/slab.ts';
+import * as T from '../../src/sip/parser/span-table.ts';
 
 export interface ParsedUri {
   readonly scheme: number;

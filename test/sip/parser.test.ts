@@ -1,9 +1,9 @@
 // The parser, rule by rule (RFC 3261 §7, §20, §25): one REGISTER, good but for the part in question.
 
 import { describe, expect, it } from 'vitest';
-import * as E from '../../src/sip/parse-error.ts';
-import { MESSAGE_BYTES_MAX, SLOT_BYTES, SLOT_COUNT, slab, slotStart, table } from '../../src/sip/slab.ts';
-import * as T from '../../src/sip/span-table.ts';
+import * as E from '../../src/sip/parser/parse-error.ts';
+import { MESSAGE_BYTES_MAX, SLOT_BYTES, SLOT_COUNT, slab, slotStart, table } from '../../src/sip/parser/slab.ts';
+import * as T from '../../src/sip/parser/span-table.ts';
 import { message, type Parts, parsed, parsedMessage } from './parsed-message.ts';
 
 const errorOf = (parts: Parts) => parsedMessage(parts).error;

@@ -5,10 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as E from '../../src/sip/parse-error.ts';
-import * as T from '../../src/sip/span-table.ts';
-import { canonicalAor, parseUri } from '../../src/sip/uri.ts';
-import { uriEquals } from '../../src/sip/uri-equality.ts';
+import * as E from '../../src/sip/parser/parse-error.ts';
+import * as T from '../../src/sip/parser/span-table.ts';
+import { canonicalAor, parseUri } from '../../src/sip/uri/uri.ts';
+import { uriEquals } from '../../src/sip/uri/uri-equality.ts';
 import { ascii, Writer } from '../../src/sip/writer.ts';
 import { message, parsed, parsedAmong } from './parsed-message.ts';
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { parse } from '../../src/parser.ts';
-import { LENIENCIES } from '../../src/sip/strictness.ts';
+import { LENIENCIES } from '../../src/sip/parser/strictness.ts';
 import { type Parts, message as text } from './parsed-message.ts';
 
 const encoder = new TextEncoder();

@@ -1,10 +1,10 @@
 // URIs: parsing (RFC 3261 §19.1.1, §25.1), canonical AORs (§10.3 step 5), comparison (§19.1.4).
 
 import { describe, expect, it } from 'vitest';
-import * as E from '../../src/sip/parse-error.ts';
-import * as T from '../../src/sip/span-table.ts';
-import { canonicalAor, parseUri } from '../../src/sip/uri.ts';
-import { uriEquals } from '../../src/sip/uri-equality.ts';
+import * as E from '../../src/sip/parser/parse-error.ts';
+import * as T from '../../src/sip/parser/span-table.ts';
+import { canonicalAor, parseUri } from '../../src/sip/uri/uri.ts';
+import { uriEquals } from '../../src/sip/uri/uri-equality.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import * as E from '../../src/sip/parse-error.ts';
-import * as T from '../../src/sip/span-table.ts';
+import * as E from '../../src/sip/parser/parse-error.ts';
+import * as T from '../../src/sip/parser/span-table.ts';
 import { parsed } from './parsed-message.ts';
 
 interface Entry {

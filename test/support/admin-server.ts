@@ -1,8 +1,8 @@
 // A server inside the test with an admin listener, and requests to it.
 
-import { DEFAULT_POLICY } from '../../src/registrar/policy.ts';
-import { readToken } from '../../src/server/admin-files.ts';
-import { type Config, DEFAULT_CONFIG } from '../../src/server/config.ts';
+import { DEFAULT_POLICY } from '../../src/core/uas/policy.ts';
+import { readToken } from '../../src/server/admin/admin-files.ts';
+import { type Config, DEFAULT_CONFIG } from '../../src/server/config/config.ts';
 import { type Server, startServer } from '../../src/server/server.ts';
 import { temporaryDirectory } from './aorta-process.ts';
 import { SipClient } from './sip-client.ts';

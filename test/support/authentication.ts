@@ -1,16 +1,16 @@
 // An authenticator with a few users in memory, in virtual time: text in, what it decided out.
 
-import { type AuthPolicy, DEFAULT_AUTH_POLICY } from '../../src/registrar/auth-policy.ts';
-import { AUTH_PENDING, Authenticator } from '../../src/registrar/authenticator.ts';
-import { type CredentialSource, HA1_BYTES, USER_UNKNOWN } from '../../src/registrar/credential-source.ts';
-import type { NonceFloors } from '../../src/registrar/nonce-uses.ts';
-import { Outbox } from '../../src/registrar/outbox.ts';
-import { E_OK } from '../../src/sip/parse-error.ts';
-import { parse } from '../../src/sip/parser.ts';
+import { type AuthPolicy, DEFAULT_AUTH_POLICY } from '../../src/core/auth/auth-policy.ts';
+import { AUTH_PENDING, Authenticator } from '../../src/core/auth/authenticator.ts';
+import { type CredentialSource, HA1_BYTES, USER_UNKNOWN } from '../../src/core/auth/credential-source.ts';
+import type { NonceFloors } from '../../src/core/auth/nonce-uses.ts';
+import { Outbox } from '../../src/core/uas/outbox.ts';
+import { E_OK } from '../../src/sip/parser/parse-error.ts';
+import { parse } from '../../src/sip/parser/parser.ts';
+import { slab, table } from '../../src/sip/parser/slab.ts';
+import { T_TO } from '../../src/sip/parser/span-table.ts';
 import { SipHash } from '../../src/sip/siphash.ts';
-import { slab, table } from '../../src/sip/slab.ts';
-import { T_TO } from '../../src/sip/span-table.ts';
-import { canonicalAor } from '../../src/sip/uri.ts';
+import { canonicalAor } from '../../src/sip/uri/uri.ts';
 import { authorization, digestOf, ha1Of, type Login } from './digest-client.ts';
 
 const BASES = ['MD5', 'SHA-256', 'SHA-512-256'];

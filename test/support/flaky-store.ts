@@ -1,8 +1,8 @@
 // A location store whose commits and loads fail when the test says so. What it holds is a real store's.
 
-import type { RowCopy } from '../../src/location/binding-row.ts';
 import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
+import type { RowCopy } from '../../src/location/table/binding-row.ts';
 import type { WriteSet } from '../../src/location/write-set.ts';
 
 export class FlakyStore implements LocationStore {

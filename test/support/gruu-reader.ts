@@ -1,10 +1,10 @@
 // What a lookup does with a GRUU: reads it, and gives the stored bindings that it leads to. For tests.
 
+import { imageLength } from '../../src/core/binding/binding.ts';
+import { GRUU_TEMPORARY, Gruus } from '../../src/core/register/gruu.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../src/location/record.ts';
-import { imageLength } from '../../src/registrar/binding.ts';
-import { GRUU_TEMPORARY, Gruus } from '../../src/registrar/gruu.ts';
-import { URI_INTS } from '../../src/sip/span-table.ts';
-import { canonicalAor, parseUri } from '../../src/sip/uri.ts';
+import { URI_INTS } from '../../src/sip/parser/span-table.ts';
+import { canonicalAor, parseUri } from '../../src/sip/uri/uri.ts';
 import { type StoredBinding, storedBindings } from './stored-bindings.ts';
 import { VIRTUAL_SECRET, type VirtualShard } from './virtual-shard.ts';
 

@@ -1,7 +1,7 @@
 // Sockets that a test holds and nobody reads until a server is handed them, as systemd holds those of a .socket unit.
 
 import { createRequire } from 'node:module';
-import { nativeUdp } from '../../src/transport/native-udp.ts';
+import { nativeUdp } from '../../src/transport/linux/native-udp.ts';
 
 /** A bound UDP socket; its descriptor. */
 export function holdUdp(port: number): number {

@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROW_WORDS, setExpires } from '../../src/location/binding-row.ts';
+import { ROW_WORDS, setExpires } from '../../src/location/table/binding-row.ts';
 
 export type OldEntry =
   | { readonly kind: 'record'; readonly key: Uint8Array; readonly record: Uint8Array; readonly plain: boolean }

@@ -1,6 +1,6 @@
 // A disk in memory for small files: calls fail where a test says, and a power cut leaves any part of what was not synced.
 
-import type { FileCalls } from '../../src/shard/file-calls.ts';
+import type { FileCalls } from '../../src/location/files/file-calls.ts';
 
 interface Inode {
   number: number;

@@ -1,9 +1,9 @@
 // A log in memory under the location store: generations as small as a test wants, faults where it wants them, and places that are
 // no addresses. Frames lie 24 bytes behind multiples of 64; a failed frame, and every new life, begins a generation.
 
-import { readAround } from '../../src/location/around.ts';
-import type { FrameFound, Log, LogProblems } from '../../src/location/log.ts';
-import { claimedAddress, claimedLength, claimsFrame } from '../../src/location/log-frame.ts';
+import { readAround } from '../../src/location/log/around.ts';
+import type { FrameFound, Log, LogProblems } from '../../src/location/log/log.ts';
+import { claimedAddress, claimedLength, claimsFrame } from '../../src/location/log/log-frame.ts';
 
 const UNIT = 64;
 const OFFSET = 24;

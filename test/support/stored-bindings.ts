@@ -1,7 +1,5 @@
 // What a location store holds, decoded: for tests that compare it with what clients were told.
 
-import type { LocationStore } from '../../src/location/location-store.ts';
-import { RECORD_HEADER_BYTES, recordAorLength } from '../../src/location/record.ts';
 import {
   callIdEnd,
   cseqOf,
@@ -19,7 +17,9 @@ import {
   uriAt,
   uriEnd,
   userAgentEnd,
-} from '../../src/registrar/binding.ts';
+} from '../../src/core/binding/binding.ts';
+import type { LocationStore } from '../../src/location/location-store.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../../src/location/record.ts';
 
 export interface StoredBinding {
   readonly uri: string;

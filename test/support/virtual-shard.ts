@@ -1,17 +1,17 @@
 // A shard without threads or sockets, in virtual time: text in, text out. For tests of the registrar's behaviour.
 
+import type { FlowLiveness } from '../../src/core/binding/live-flow.ts';
+import { DEFAULT_POLICY, type Policy } from '../../src/core/uas/policy.ts';
 import type { LocationStore } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
-import type { FlowLiveness } from '../../src/registrar/live-flow.ts';
-import { DEFAULT_POLICY, type Policy } from '../../src/registrar/policy.ts';
 import type { ShardAuth } from '../../src/shard/admission.ts';
-import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/counters.ts';
-import type { EventSink } from '../../src/shard/event-ring.ts';
 import type { GateOptions } from '../../src/shard/gate.ts';
-import { Measures } from '../../src/shard/measures.ts';
+import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/observe/counters.ts';
+import type { EventSink } from '../../src/shard/observe/event-ring.ts';
+import { Measures } from '../../src/shard/observe/measures.ts';
 import { Shard } from '../../src/shard/shard.ts';
 import type { ShardOptions } from '../../src/shard/shard-options.ts';
-import { SLOT_COUNT, slab, slotStart } from '../../src/sip/slab.ts';
+import { SLOT_COUNT, slab, slotStart } from '../../src/sip/parser/slab.ts';
 
 export interface Source {
   /** Of IPv6 all 16 bytes. */

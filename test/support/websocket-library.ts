@@ -1,6 +1,6 @@
 // Whether uWebSockets.js loads here: there is no build of it for every pair of Node and C library.
 
-import { uWebSockets } from '../../src/transport/uwebsockets.ts';
+import { uWebSockets } from '../../src/transport/websocket/uwebsockets.ts';
 
 const library = uWebSockets();
 

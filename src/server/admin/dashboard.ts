@@ -1,7 +1,7 @@
 // The dashboard's files, as they are served. What the page does is in page/, which runs in the browser.
 
 import { readFileSync } from 'node:fs';
-import type { HttpServer } from '../http-server.ts';
+import type { HttpServer } from '../http/http-server.ts';
 
 const FILES = [
   ['/', 'index.html', 'text/html; charset=utf-8'],

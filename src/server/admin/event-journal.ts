@@ -2,7 +2,7 @@
 // where it was. Listening costs the shards something, so it begins with the first client and ends some time after the last.
 
 import { randomBytes } from 'node:crypto';
-import type { BindingEvent, BindingListener } from '../../shard/binding-events.ts';
+import type { BindingEvent, BindingListener } from '../../shard/observe/binding-events.ts';
 
 /** Events kept; the oldest go first. */
 const EVENTS_KEPT = 16_384;

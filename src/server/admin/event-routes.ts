@@ -3,9 +3,9 @@
 
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
-import type { PastChange } from '../../shard/history-reader.ts';
-import { TAKEN } from '../http-server.ts';
-import { Problem } from '../problem.ts';
+import type { PastChange } from '../../shard/observe/history-reader.ts';
+import { TAKEN } from '../http/http-server.ts';
+import { Problem } from '../http/problem.ts';
 import type { EventJournal, JournalEntry } from './event-journal.ts';
 import { aorParams, pastChangeSchema } from './location-schemas.ts';
 import type { Locations } from './locations.ts';

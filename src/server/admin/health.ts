@@ -1,9 +1,9 @@
 // Whether the server should be sent requests (/readyz), and why not. /healthz says only that the process answers.
 
-import { COUNTER } from '../../shard/counters.ts';
-import type { ShardReading } from '../../shard/shard-reading.ts';
+import { COUNTER } from '../../shard/observe/counters.ts';
+import type { ShardReading } from '../../shard/observe/shard-reading.ts';
 import { every } from '../../transport/every.ts';
-import type { LimitUsage } from '../limit-watch.ts';
+import type { LimitUsage } from '../process/limit-watch.ts';
 
 export type Phase = 'starting' | 'ready' | 'draining';
 

@@ -2,9 +2,9 @@
 // phones, so an order is atomic, durable and told to whoever listens, as theirs are.
 
 import { randomUUID } from 'node:crypto';
-import type { Binding } from '../../location/binding-view.ts';
-import type { OrderSource } from '../../shard/order-end.ts';
-import { Problem } from '../problem.ts';
+import type { Binding } from '../../core/binding/binding-view.ts';
+import type { OrderSource } from '../../threads/admin-requests.ts';
+import { Problem } from '../http/problem.ts';
 import type { NewBinding } from './location-schemas.ts';
 
 /** Has the owning shard decide; undefined where no answer came in time. */

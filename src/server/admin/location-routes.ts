@@ -1,6 +1,6 @@
 // Routes about addresses-of-record and their bindings.
 
-import { Problem } from '../problem.ts';
+import { Problem } from '../http/problem.ts';
 import type { LocationOrders } from './location-orders.ts';
 import { aorParams, aorSchema, contactQuery, dumpQuery, listQuery, newBindingSchema } from './location-schemas.ts';
 import type { AorBindings, Locations } from './locations.ts';

@@ -1,4 +1,4 @@
-// What the API says of bindings and takes about them. What a binding is: location/binding-view.
+// What the API says of bindings and takes about them. What a binding is: core/binding/binding-view.
 
 import { z } from 'zod';
 import { pageQuery } from './paging.ts';

@@ -2,15 +2,15 @@
 // neither the shards nor this thread's event loop wait for a reader. Nothing is written here.
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Binding, viewBinding } from '../../location/binding-view.ts';
+import { expiresAtOf, imageLength, isImage } from '../../core/binding/binding.ts';
+import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
+import type { FlowLiveness } from '../../core/binding/live-flow.ts';
+import { createAorReader, type NamedAor } from '../../core/lookup/aor-key.ts';
+import { RECORD_BYTES_MAX } from '../../core/uas/outbox.ts';
 import { type LocationReader, SCAN_START, UnreadableError } from '../../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
-import { aorText } from '../../location/shown-text.ts';
-import { expiresAtOf, imageLength, isImage } from '../../registrar/binding.ts';
-import type { FlowLiveness } from '../../registrar/live-flow.ts';
-import { RECORD_BYTES_MAX } from '../../registrar/outbox.ts';
-import { createAorReader, type NamedAor } from '../../shard/aor-key.ts';
-import { Problem } from '../problem.ts';
+import { aorText } from '../../sip/shown-text.ts';
+import { Problem } from '../http/problem.ts';
 
 /** AORs read in one go. */
 const SLICE = 128;

@@ -2,9 +2,9 @@
 // document. What a route does is its handler's.
 
 import { z } from 'zod';
-import { DIRECTORY_HEADER, directoryId } from '../admin-files.ts';
-import { type HttpAnswer, type HttpRequest, type HttpServer, TAKEN } from '../http-server.ts';
-import { Problem } from '../problem.ts';
+import { type HttpAnswer, type HttpRequest, type HttpServer, TAKEN } from '../http/http-server.ts';
+import { Problem } from '../http/problem.ts';
+import { DIRECTORY_HEADER, directoryId } from './admin-files.ts';
 
 export interface RouteInput<P, Q, B> {
   readonly params: P;

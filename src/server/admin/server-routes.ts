@@ -1,19 +1,25 @@
 // Routes about the server itself: what it is, what it counts, how it is configured; reload and drain.
 
 import { z } from 'zod';
-import { COUNTER, COUNTER_NAMES } from '../../shard/counters.ts';
-import { HISTOGRAM_SUM, latencyRow, OUTCOME_NAMES, SECONDS_BOUNDS, TRANSPORT_NAMES } from '../../shard/measures.ts';
-import type { ShardReading } from '../../shard/shard-reading.ts';
-import type { TopTalkers } from '../../shard/talkers-reader.ts';
-import type { Config } from '../config.ts';
-import { effectiveConfig } from '../effective-config.ts';
-import type { LimitUsage } from '../limit-watch.ts';
-import { formatListenAddress } from '../listen-address.ts';
-import { packageVersion } from '../package-version.ts';
-import type { ReloadReport } from '../reload.ts';
-import type { Census } from './census.ts';
+import { COUNTER, COUNTER_NAMES } from '../../shard/observe/counters.ts';
+import {
+  HISTOGRAM_SUM,
+  latencyRow,
+  OUTCOME_NAMES,
+  SECONDS_BOUNDS,
+  TRANSPORT_NAMES,
+} from '../../shard/observe/measures.ts';
+import type { ShardReading } from '../../shard/observe/shard-reading.ts';
+import type { TopTalkers } from '../../shard/observe/top-senders-reader.ts';
+import type { Config } from '../config/config.ts';
+import { effectiveConfig } from '../config/effective-config.ts';
+import { formatListenAddress } from '../config/listener-text.ts';
+import type { ReloadReport } from '../config/reload.ts';
+import type { Census } from '../metrics/census.ts';
+import { histogramOf, totalOf } from '../metrics/metrics.ts';
+import type { LimitUsage } from '../process/limit-watch.ts';
+import { packageVersion } from '../process/package-version.ts';
 import type { Health } from './health.ts';
-import { histogramOf, totalOf } from './metrics.ts';
 import { pageOf, pageQuery, pageSchema } from './paging.ts';
 import type { Routes } from './route.ts';
 

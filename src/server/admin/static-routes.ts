@@ -2,9 +2,9 @@
 // within a second.
 
 import { z } from 'zod';
-import { changeStatic, readStatic, type StaticContent } from '../../shard/static-file.ts';
-import { Problem } from '../problem.ts';
-import { addAlias, addBinding, ofServedDomains, removeAlias, removeBinding, StaticError } from '../statics.ts';
+import { changeStatic, readStatic, type StaticContent } from '../../shard/statics/static-file.ts';
+import { addAlias, addBinding, ofServedDomains, removeAlias, removeBinding, StaticError } from '../data/statics.ts';
+import { Problem } from '../http/problem.ts';
 import { aorParams } from './location-schemas.ts';
 import { pageOf, pageQuery, pageSchema } from './paging.ts';
 import type { Routes } from './route.ts';

@@ -1,8 +1,8 @@
 // Routes of traces: every message of an AOR or from an address into the log (and to HOMER), for a while.
 
 import { z } from 'zod';
-import type { MessageWatch, Trace } from '../message-watch.ts';
-import { Problem } from '../problem.ts';
+import { Problem } from '../http/problem.ts';
+import type { MessageWatch, Trace } from './message-watch.ts';
 import { pageOf, pageQuery, pageSchema } from './paging.ts';
 import type { Routes } from './route.ts';
 

@@ -1,12 +1,12 @@
 // Routes about users: who they are and what they may register. Passwords come in and are hashed; nothing of them goes out.
 
 import { z } from 'zod';
-import { HA1_FULL, HA1_LENGTHS, USER_AORS_MAX } from '../../shard/user-record.ts';
-import { HA1_COLUMNS, type Ha1Set, ha1sOf } from '../ha1.ts';
-import { Problem } from '../problem.ts';
-import { domainOf, unserved } from '../served-domains.ts';
-import { parseAor, parseUserName, type UserName } from '../user-name.ts';
-import type { User, UserStore } from '../user-store.ts';
+import { HA1_COLUMNS, type Ha1Set, ha1sOf } from '../../users/ha1.ts';
+import { parseAor, parseUserName, type UserName } from '../../users/user-name.ts';
+import { HA1_FULL, HA1_LENGTHS, USER_AORS_MAX } from '../../users/user-record.ts';
+import type { User, UserStore } from '../../users/user-store.ts';
+import { domainOf, unserved } from '../config/served-domains.ts';
+import { Problem } from '../http/problem.ts';
 import { keyOf, pageQuery, pageSchema, takePage } from './paging.ts';
 import type { Routes } from './route.ts';
 

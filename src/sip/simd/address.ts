@@ -1,6 +1,6 @@
 // AssemblyScript. name-addr and addr-spec (RFC 3261 §20, §20.10, §25.1), and the To and From records made of them.
 
-import { E_OK, E_REQUEST_URI } from '../parse-error.ts';
+import { E_OK, E_REQUEST_URI } from '../parser/parse-error.ts';
 import {
   ABSENT,
   ADDRESS_AT,
@@ -13,7 +13,7 @@ import {
   PARAM_VALUE_END,
   T_PARAM_COUNT,
   T_PARAMS,
-} from '../span-table.ts';
+} from '../parser/span-table.ts';
 import { addressOf, fail, field, setEntry, setField, setSpan } from './memory.ts';
 import { BAD, PARAM_BYTES, paramEnd, paramRowsEnd, readParams } from './params.ts';
 import {

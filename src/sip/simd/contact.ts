@@ -1,8 +1,8 @@
 // AssemblyScript. The Contact list (RFC 3261 §20.10; RFC 5626 §11.1): values in any number of rows and commas, "*", and the
 // parameters a registrar acts on.
 
-import { CONTACTS_MAX } from '../limits.ts';
-import { E_CONTACT, E_TOO_MANY_CONTACTS } from '../parse-error.ts';
+import { CONTACTS_MAX } from '../parser/limits.ts';
+import { E_CONTACT, E_TOO_MANY_CONTACTS } from '../parser/parse-error.ts';
 import {
   ABSENT,
   CONTACT_AT,
@@ -32,7 +32,7 @@ import {
   T_PARAM_COUNT,
   T_PARAMS,
   T_ROWS,
-} from '../span-table.ts';
+} from '../parser/span-table.ts';
 import { readNameAddr } from './address.ts';
 import { addressOf, entry, fail, field, setEntry, setField, setSpan } from './memory.ts';
 import { BAD, isInstance, PARAM_BYTES, paramAt, paramEnd, paramRowsEnd, readParams } from './params.ts';

@@ -1,7 +1,7 @@
 // AssemblyScript. Headers of one number or one list of tokens: Call-ID, CSeq, Max-Forwards, Expires, Content-Length,
 // Require, Supported.
 
-import { E_CALL_ID, E_CONTENT_LENGTH, E_CSEQ, E_OPTION_TAGS, E_TRUNCATED } from '../parse-error.ts';
+import { E_CALL_ID, E_CONTENT_LENGTH, E_CSEQ, E_OPTION_TAGS, E_TRUNCATED } from '../parser/parse-error.ts';
 import {
   ABSENT,
   H_CALL_ID,
@@ -35,7 +35,7 @@ import {
   T_REQUIRE_UNKNOWN,
   T_ROWS,
   T_SUPPORTED,
-} from '../span-table.ts';
+} from '../parser/span-table.ts';
 import { addressOf, entry, fail, field, setEntry, setSpan } from './memory.ts';
 import {
   behindLws,

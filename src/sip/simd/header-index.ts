@@ -1,7 +1,7 @@
 // AssemblyScript. The header section: one pass that finds every header row, unfolds folded ones in place, and chains rows
 // of one id (RFC 3261 §7.3.1). What the values hold is not looked at here.
 
-import { HEADERS_MAX } from '../limits.ts';
+import { HEADERS_MAX } from '../parser/limits.ts';
 import {
   FIRST_LINKS,
   HEADER_HASHES,
@@ -13,8 +13,8 @@ import {
   LINE_ENDS,
   LINE_ENDS_MAX,
   LINKS,
-} from '../memory-map.ts';
-import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from '../parse-error.ts';
+} from '../parser/memory-map.ts';
+import { E_HEADER_LINE, E_REPEATED, E_TOO_MANY_HEADERS, E_UNTERMINATED } from '../parser/parse-error.ts';
 import {
   ABSENT,
   H_ALLOW,
@@ -44,7 +44,7 @@ import {
   T_IGNORED_AT,
   T_IGNORED_ROWS,
   T_ROWS,
-} from '../span-table.ts';
+} from '../parser/span-table.ts';
 import { addressOf, entry, fail, setEntry, setField, setSpan } from './memory.ts';
 import {
   BACKSLASH,

@@ -1,9 +1,9 @@
 // AssemblyScript. Access to the span table and to records in it. Records are named by their address, fields by their
 // index in span-table.ts; the slab starts at address 0, so that a span's offsets are addresses too.
 
-import { TABLE_ADDRESS } from '../memory-map.ts';
-import { E_OK } from '../parse-error.ts';
-import { T_ERROR, T_ERROR_AT, T_ERROR_HEADER } from '../span-table.ts';
+import { TABLE_ADDRESS } from '../parser/memory-map.ts';
+import { E_OK } from '../parser/parse-error.ts';
+import { T_ERROR, T_ERROR_AT, T_ERROR_HEADER } from '../parser/span-table.ts';
 
 /** The address of an entry of the table. */
 // @ts-ignore: decorator

@@ -1,8 +1,8 @@
 // AssemblyScript. Header parameters, `*( ; name [ = value ] )` (RFC 3261 §7.3.1, §25.1): appended as rows to the table's
 // parameter area. Via, To and From read theirs there too and give the rows back.
 
-import { CONTACT_PARAMS_MAX, PARAMS_PER_VALUE_MAX } from '../limits.ts';
-import { E_REPEATED_PARAM, E_TOO_MANY_PARAMS } from '../parse-error.ts';
+import { CONTACT_PARAMS_MAX, PARAMS_PER_VALUE_MAX } from '../parser/limits.ts';
+import { E_REPEATED_PARAM, E_TOO_MANY_PARAMS } from '../parser/parse-error.ts';
 import {
   ABSENT,
   PARAM_INTS,
@@ -12,7 +12,7 @@ import {
   PARAM_VALUE_END,
   T_PARAM_COUNT,
   T_PARAMS,
-} from '../span-table.ts';
+} from '../parser/span-table.ts';
 import { addressOf, entry, field, setEntry, setSpan } from './memory.ts';
 import {
   BACKSLASH,

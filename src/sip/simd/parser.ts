@@ -2,8 +2,8 @@
 // table (RFC 3261 §7, §20, §25); never looks outside the message's slot, and goes on behind an error as far as an answer
 // needs.
 
-import { URI_RECORD } from '../memory-map.ts';
-import { E_CSEQ_METHOD, E_FROM, E_MISSING, E_NOT_SIP, E_OK, E_TO } from '../parse-error.ts';
+import { URI_RECORD } from '../parser/memory-map.ts';
+import { E_CSEQ_METHOD, E_FROM, E_MISSING, E_NOT_SIP, E_OK, E_TO } from '../parser/parse-error.ts';
 import {
   ABSENT,
   H_CALL_ID,
@@ -45,7 +45,7 @@ import {
   T_SUPPORTED,
   T_TO,
   T_VIA_COUNT,
-} from '../span-table.ts';
+} from '../parser/span-table.ts';
 import { parseAddress } from './address.ts';
 import { parseContacts } from './contact.ts';
 import {

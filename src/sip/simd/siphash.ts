@@ -1,7 +1,7 @@
 // AssemblyScript. SipHash with 128 bits of output (Aumasson, Bernstein) over bytes of the memory; src/sip/siphash.ts is how
 // it is used. One hash at a time.
 
-import { HASH_OUT } from '../memory-map.ts';
+import { HASH_OUT } from '../parser/memory-map.ts';
 
 let v0: u64 = 0;
 let v1: u64 = 0;

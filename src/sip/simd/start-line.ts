@@ -8,7 +8,7 @@ import {
   E_STATUS_LINE,
   E_UNTERMINATED,
   E_VERSION,
-} from '../parse-error.ts';
+} from '../parser/parse-error.ts';
 import {
   ABSENT,
   H_OTHER,
@@ -34,7 +34,7 @@ import {
   T_REQUEST_URI,
   T_STATUS,
   URI_HEADERS_AT,
-} from '../span-table.ts';
+} from '../parser/span-table.ts';
 import { addressOf, entry, fail, setEntry, setSpan } from './memory.ts';
 import {
   byteAt,

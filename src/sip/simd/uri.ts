@@ -1,9 +1,9 @@
 // AssemblyScript. One URI into a URI record (RFC 3261 §19.1.1, §25.1). Angle brackets, lists and header parameters live in
 // address.ts.
 
-import { PARAMS_PER_VALUE_MAX } from '../limits.ts';
-import { URI_NAMES } from '../memory-map.ts';
-import { E_OK, E_REPEATED_PARAM, E_REQUEST_URI, E_TOO_MANY_PARAMS } from '../parse-error.ts';
+import { PARAMS_PER_VALUE_MAX } from '../parser/limits.ts';
+import { URI_NAMES } from '../parser/memory-map.ts';
+import { E_OK, E_REPEATED_PARAM, E_REQUEST_URI, E_TOO_MANY_PARAMS } from '../parser/parse-error.ts';
 import {
   ABSENT,
   SCHEME_OTHER,
@@ -20,7 +20,7 @@ import {
   URI_PORT,
   URI_SCHEME,
   URI_USER_AT,
-} from '../span-table.ts';
+} from '../parser/span-table.ts';
 import { field, setField, setSpan } from './memory.ts';
 import {
   AT_SIGNS,

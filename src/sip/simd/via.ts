@@ -1,8 +1,8 @@
 // AssemblyScript. The Via list (RFC 3261 §20.42; RFC 3581; RFC 5118 §4.5; RFC 6223): values in any number of rows and
 // commas, in order.
 
-import { VIAS_MAX } from '../limits.ts';
-import { E_TOO_MANY_VIAS, E_VIA } from '../parse-error.ts';
+import { VIAS_MAX } from '../parser/limits.ts';
+import { E_TOO_MANY_VIAS, E_VIA } from '../parser/parse-error.ts';
 import {
   ABSENT,
   H_VIA,
@@ -30,7 +30,7 @@ import {
   VIA_RECEIVED_AT,
   VIA_RPORT_AT,
   VIA_TRANSPORT_AT,
-} from '../span-table.ts';
+} from '../parser/span-table.ts';
 import { addressOf, entry, fail, field, setEntry, setField, setSpan } from './memory.ts';
 import { BAD, PARAM_BYTES, paramAt, paramEnd, paramRowsEnd, readParams } from './params.ts';
 import {

@@ -3,13 +3,13 @@
 import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import { checkpointIn } from '../../../src/location/checkpoint.ts';
-import { checkpointFiles } from '../../../src/location/checkpoint-files.ts';
-import { LmdbLog } from '../../../src/location/lmdb-log.ts';
-import type { Durability } from '../../../src/location/log.ts';
-import { LogStore } from '../../../src/location/log-store.ts';
+import { checkpointIn } from '../../../src/location/checkpoint/checkpoint.ts';
+import { checkpointFiles } from '../../../src/location/checkpoint/checkpoint-files.ts';
+import { LmdbLog } from '../../../src/location/log/lmdb-log.ts';
+import type { Durability } from '../../../src/location/log/log.ts';
+import { LogStore } from '../../../src/location/log/log-store.ts';
 import { WriteSet } from '../../../src/location/write-set.ts';
-import { Checkpointer, surroundingsOf } from '../../../src/shard/checkpointer.ts';
+import { Checkpointer, surroundingsOf } from '../../../src/threads/checkpoint/checkpointer.ts';
 import { apply, type ChurnOptions, churnBatch, contentOf, contentOfState, type State } from '../../crash/churn.ts';
 import type { Content, Run, Subject } from '../subject.ts';
 

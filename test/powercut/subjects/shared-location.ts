@@ -1,12 +1,12 @@
 // The read model beside the store that it follows: whatever a cut leaves of it, the next start makes one that equals the store.
 
-import type { TableNews } from '../../../src/location/binding-table.ts';
-import { ChangedKeys, ChangedKeysReader, createChangedKeys } from '../../../src/location/changed-keys.ts';
-import { LogFiles } from '../../../src/location/lmdb-log.ts';
-import { LogReader } from '../../../src/location/log-reader.ts';
-import { SHARED_FORMAT } from '../../../src/shard/shared-location-files.ts';
-import { SharedLocationReader } from '../../../src/shard/shared-location-reader.ts';
-import { SharedLocationWriter } from '../../../src/shard/shared-location-writer.ts';
+import { LogFiles } from '../../../src/location/log/lmdb-log.ts';
+import { LogReader } from '../../../src/location/log/log-reader.ts';
+import { ChangedKeys, ChangedKeysReader, createChangedKeys } from '../../../src/location/shared/changed-keys.ts';
+import { SHARED_FORMAT } from '../../../src/location/shared/shared-location-files.ts';
+import { SharedLocationReader } from '../../../src/location/shared/shared-location-reader.ts';
+import { SharedLocationWriter } from '../../../src/location/shared/shared-location-writer.ts';
+import type { TableNews } from '../../../src/location/table/binding-table.ts';
 import type { Content, Subject } from '../subject.ts';
 import { expectedContent, LogRun } from './log.ts';
 

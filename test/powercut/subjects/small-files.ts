@@ -1,11 +1,11 @@
 // The small files of a data directory: static bindings, numbers for connections, and the directory's own file.
 
 import { existsSync } from 'node:fs';
-import { bindingsIn, openDataDirectory } from '../../../src/server/data-directory.ts';
-import { openFlowNumbers } from '../../../src/server/flow-numbers.ts';
-import { addAlias, addBinding, removeAlias, removeBinding } from '../../../src/server/statics.ts';
-import { changeStatic, readStatic } from '../../../src/shard/static-file.ts';
-import { Random } from '../../shard/simulation/random.ts';
+import { bindingsIn, openDataDirectory } from '../../../src/server/data/data-directory.ts';
+import { openFlowNumbers } from '../../../src/server/data/flow-numbers.ts';
+import { addAlias, addBinding, removeAlias, removeBinding } from '../../../src/server/data/statics.ts';
+import { changeStatic, readStatic } from '../../../src/shard/statics/static-file.ts';
+import { Random } from '../../simulation/shards/random.ts';
 import type { Content, Run, Subject } from '../subject.ts';
 
 const AORS = 12;

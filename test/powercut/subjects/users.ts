@@ -1,8 +1,8 @@
 // The user store: users are added, changed and removed, one transaction a step, as `aorta user` does it.
 
-import { ha1sOf } from '../../../src/server/ha1.ts';
-import { UserStore } from '../../../src/server/user-store.ts';
-import { Random } from '../../shard/simulation/random.ts';
+import { ha1sOf } from '../../../src/users/ha1.ts';
+import { UserStore } from '../../../src/users/user-store.ts';
+import { Random } from '../../simulation/shards/random.ts';
 import type { Content, Run, Subject } from '../subject.ts';
 
 const REALM = 'example.com';

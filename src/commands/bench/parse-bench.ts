@@ -1,0 +1,178 @@
+// Measures the parser over somebody's messages: copied in, parsed, read back, and what share each of these has. Best and
+// median of many slices in one process; nothing here prints.
+
+import { E_OK } from '../../sip/parser/parse-error.ts';
+import { indexOnly, parse } from '../../sip/parser/parser.ts';
+import { SLOT_COUNT, slotStart, slab as theSlab, table as theTable } from '../../sip/parser/slab.ts';
+import {
+  ADDRESS_TAG_AT,
+  ADDRESS_TAG_END,
+  CONTACT_EXPIRES,
+  CONTACT_INSTANCE_AT,
+  CONTACT_Q,
+  T_CALL_ID_AT,
+  T_CALL_ID_END,
+  T_CONTACT_COUNT,
+  T_CONTACT_STAR,
+  T_CONTACTS,
+  T_CSEQ,
+  T_CSEQ_METHOD,
+  T_ERROR,
+  T_EXPIRES,
+  T_FROM,
+  T_KIND,
+  T_METHOD,
+  T_REQUIRE,
+  T_REQUIRE_UNKNOWN,
+  T_SUPPORTED,
+  T_TO,
+  T_VIA_COUNT,
+  T_VIAS,
+  URI_AT,
+  URI_END,
+  URI_HOST_AT,
+  URI_HOST_END,
+  URI_USER_AT,
+  URI_USER_END,
+  VIA_BRANCH_AT,
+  VIA_BRANCH_END,
+  VIA_HOST_AT,
+  VIA_HOST_END,
+  VIA_RPORT_AT,
+} from '../../sip/parser/span-table.ts';
+
+// Constants of this module: V8 compiles their addresses in, while it loads an import each time it is used.
+const slab = theSlab;
+const table = theTable;
+
+/** Calls that one slice makes at least: long enough for the clock, short enough to find a quiet moment. */
+const SLICE_CALLS = 1024;
+
+/** Nanoseconds per message. */
+export interface Timing {
+  readonly best: number;
+  readonly median: number;
+}
+
+export interface ParseBench {
+  readonly messages: number;
+  /** Of what was read back. */
+  readonly checksum: number;
+  readonly meanBytes: number;
+  /** How many do not parse, by the parser's code. */
+  readonly malformed: Readonly<Record<number, number>>;
+  /** Copied in, parsed, thirty fields read back. */
+  readonly whole: Timing;
+  readonly parse: Timing;
+  /** Start line and header rows alone, in place. */
+  readonly index: Timing;
+  /** Megabytes per second of the whole, by its best slice. */
+  readonly megabytesPerSecond: number;
+  /** Shares of the whole, 0 to 1, by the best slices. */
+  readonly shares: {
+    readonly copyIn: number;
+    readonly index: number;
+    readonly values: number;
+    readonly readBack: number;
+  };
+}
+
+/** Of all that was read back, so that no compiler can leave the reading out. */
+let sum = 0;
+
+function copyIn(message: Uint8Array, i: number): number {
+  const at = slotStart(i % SLOT_COUNT);
+  slab.set(message, at);
+  return at;
+}
+
+/** Thirty fields that a registrar reads of every REGISTER. */
+function readBack(): void {
+  let read = 0;
+  read ^= table[T_ERROR] ^ table[T_KIND] ^ table[T_METHOD];
+  read ^= table[T_CALL_ID_AT] ^ table[T_CALL_ID_END] ^ table[T_CSEQ];
+  read ^= table[T_CSEQ_METHOD] ^ table[T_EXPIRES] ^ table[T_REQUIRE];
+  read ^= table[T_REQUIRE_UNKNOWN] ^ table[T_SUPPORTED] ^ table[T_CONTACT_STAR];
+  read ^= table[T_CONTACT_COUNT] ^ table[T_VIA_COUNT] ^ table[T_TO + URI_USER_AT];
+  read ^= table[T_TO + URI_USER_END] ^ table[T_TO + URI_HOST_AT] ^ table[T_TO + URI_HOST_END];
+  read ^= table[T_FROM + ADDRESS_TAG_AT] ^ table[T_FROM + ADDRESS_TAG_END] ^ table[T_VIAS + VIA_BRANCH_AT];
+  read ^= table[T_VIAS + VIA_BRANCH_END] ^ table[T_VIAS + VIA_HOST_AT] ^ table[T_VIAS + VIA_HOST_END];
+  read ^= table[T_VIAS + VIA_RPORT_AT] ^ table[T_CONTACTS + URI_AT] ^ table[T_CONTACTS + URI_END];
+  read ^= table[T_CONTACTS + CONTACT_EXPIRES] ^ table[T_CONTACTS + CONTACT_Q] ^ table[T_CONTACTS + CONTACT_INSTANCE_AT];
+  sum ^= read;
+}
+
+/** What one message is put through, cheapest first: each does what the one before does, and more. */
+const STEPS: readonly ((message: Uint8Array, i: number) => void)[] = [
+  (message, i) => copyIn(message, i),
+  (message, i) => {
+    const at = copyIn(message, i);
+    indexOnly(at, at + message.length);
+  },
+  (message, i) => {
+    const at = copyIn(message, i);
+    parse(at, at + message.length);
+  },
+  (message, i) => {
+    const at = copyIn(message, i);
+    parse(at, at + message.length);
+    readBack();
+  },
+];
+
+/** Best and median slice of each work, turn by turn, for so many milliseconds in all; nanoseconds per call. */
+export function timeTurns(works: readonly (() => void)[], calls: number, milliseconds: number): Timing[] {
+  const slices: number[][] = works.map(() => []);
+  const end = performance.now() + milliseconds;
+  let turns = 0;
+  while (performance.now() < end || turns < 5) {
+    for (const [w, work] of works.entries()) {
+      const started = process.hrtime.bigint();
+      work();
+      slices[w].push(Number(process.hrtime.bigint() - started) / calls);
+    }
+    turns++;
+  }
+  return slices.map((all) => {
+    const sorted = all.sort((a, b) => a - b);
+    return { best: sorted[0], median: sorted[sorted.length >> 1] };
+  });
+}
+
+/** @param milliseconds for all of it; at least a second says something */
+export function benchParse(messages: readonly Uint8Array[], milliseconds: number): ParseBench {
+  const malformed: Record<number, number> = {};
+  for (const message of messages) {
+    const at = copyIn(message, 0);
+    const error = parse(at, at + message.length);
+    if (error !== E_OK) malformed[error] = (malformed[error] ?? 0) + 1;
+  }
+  const rounds = Math.ceil(SLICE_CALLS / messages.length);
+  const works = STEPS.map((step) => () => {
+    for (let round = 0; round < rounds; round++) for (let i = 0; i < messages.length; i++) step(messages[i], i);
+  });
+  timeTurns(works, 1, milliseconds / 4);
+  const [copied, indexed, parsed, whole] = timeTurns(works, rounds * messages.length, milliseconds);
+  const bytes = messages.reduce((total, { length }) => total + length, 0) / messages.length;
+  const less = (a: Timing, b: Timing): Timing => ({
+    best: Math.max(0, a.best - b.best),
+    median: Math.max(0, a.median - b.median),
+  });
+  const share = (a: Timing, b: Timing) => less(a, b).best / whole.best;
+  return {
+    messages: messages.length,
+    checksum: sum,
+    meanBytes: Math.round(bytes),
+    malformed,
+    whole,
+    parse: less(parsed, copied),
+    index: less(indexed, copied),
+    megabytesPerSecond: (bytes * 1000) / whole.best,
+    shares: {
+      copyIn: copied.best / whole.best,
+      index: share(indexed, copied),
+      values: share(parsed, indexed),
+      readBack: share(whole, parsed),
+    },
+  };
+}

@@ -1,0 +1,87 @@
+// `aorta check` and `aorta config`: what a configuration file says, without starting anything; `aorta reload` and
+// `aorta drain` of a running server.
+
+import type { Command } from 'commander';
+import type { Config, ConfigWishes } from '../server/config/config.ts';
+import { print } from '../server/process/terminal.ts';
+import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
+import { CommandError, reported } from './terminal/command-action.ts';
+
+export function addConfigCommands(root: Command): void {
+  root
+    .command('check <file>')
+    .copyInheritedSettings(root)
+    .description('say what is wrong with a configuration file, by line and column; 0: nothing is')
+    .action(reported(check));
+  withAdminOptions(
+    root
+      .command('config [file]')
+      .copyInheritedSettings(root)
+      .description(
+        'the configuration of a file with all defaults filled in, or without one what a running server has in force',
+      ),
+  )
+    .option('--effective', 'all values, also those that nobody set (this is always so)')
+    .action(reported(show));
+  withAdminOptions(
+    root
+      .command('reload')
+      .copyInheritedSettings(root)
+      .description('have a running server read its configuration file anew, as SIGHUP does'),
+  ).action(reported(reload));
+  withAdminOptions(
+    root
+      .command('drain')
+      .copyInheritedSettings(root)
+      .description('have /readyz say 503, so that load balancers send nothing more; phones are served on'),
+  )
+    .option('--off', 'take it back')
+    .action(reported(drain));
+}
+
+async function check(file: string): Promise<void> {
+  await createConfigOf(file, { files: true });
+  print(`${file}: fine\n`);
+}
+
+async function show(file: string | undefined, options: AdminOptions): Promise<void> {
+  const values =
+    file === undefined
+      ? await new AdminClient(options).get<object>('/v1/config')
+      : (await import('../server/config/effective-config.ts')).effectiveConfig(await createConfigOf(file));
+  const { stringify } = await import('yaml');
+  print(options.json ? `${JSON.stringify(values, null, 2)}\n` : stringify(values));
+}
+
+async function reload(options: AdminOptions): Promise<void> {
+  const report = await new AdminClient(options).change<{ applied: string[]; needRestart: string[] }>(
+    'POST',
+    '/v1/reload',
+  );
+  if (options.json || report === undefined) return void print(`${JSON.stringify(report)}\n`);
+  const { applied, needRestart } = report;
+  if (applied.length > 0) print(`in force now: ${applied.join(', ')}\n`);
+  if (needRestart.length > 0) print(`need a restart: ${needRestart.join(', ')}\n`);
+  if (applied.length + needRestart.length === 0) print('nothing changed\n');
+}
+
+async function drain(options: AdminOptions & { off?: boolean }): Promise<void> {
+  const draining = options.off !== true;
+  await new AdminClient(options).change('POST', '/v1/drain', { draining });
+  print(draining ? 'draining: /readyz says 503; "aorta drain --off" takes it back\n' : 'not draining\n');
+}
+
+async function createConfigOf(file: string, wishes: ConfigWishes = {}): Promise<Config> {
+  const [{ createConfig }, { readConfigFile }, { ConfigError }] = await Promise.all([
+    import('../server/config/config.ts'),
+    import('../server/config/config-file.ts'),
+    import('../server/config/config-problem.ts'),
+  ]);
+  try {
+    return createConfig([readConfigFile(file)], wishes);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const shown = error.problems.map((problem, i) => [problem, error.excerpts[i]].filter(Boolean).join('\n'));
+    throw new CommandError(shown.join('\naorta: '), 2);
+  }
+}

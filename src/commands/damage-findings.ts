@@ -1,0 +1,55 @@
+// What `aorta doctor` says of damage: what was set aside, and with --scrub what is damaged in the logs now. Reads only.
+
+import { join } from 'node:path';
+import { logFiles } from '../location/log/log-folder.ts';
+import { scrubGeneration } from '../location/log/log-scrub.ts';
+import { shardDirectories } from '../server/data/binding-folders.ts';
+import { setAside } from '../server/data/damaged.ts';
+import { bindingsIn } from '../server/data/data-directory.ts';
+
+type Verdict = 'ok' | 'warn' | 'bad';
+
+export interface Finding {
+  readonly what: string;
+  readonly verdict: Verdict;
+  readonly detail: string;
+}
+
+export async function damageFindings(data: string, scrub: boolean): Promise<Finding[]> {
+  const stores = storesOf(data);
+  const aside = setAside(data, stores).map(({ folder, files }): Finding => {
+    const detail = `${files} files of damaged bindings in ${folder}: look at the disk, then remove them`;
+    return { what: 'set aside', verdict: 'warn', detail };
+  });
+  if (!scrub) return aside;
+  const logs: Finding[] = [];
+  for (const store of stores) logs.push(await scrubStore(store));
+  return [...aside, ...logs];
+}
+
+function storesOf(data: string): string[] {
+  try {
+    const bindings = bindingsIn(data);
+    return bindings === undefined ? [] : shardDirectories(bindings.path, bindings.shards);
+  } catch {
+    return []; // a start says what is wrong with the directory's own file
+  }
+}
+
+async function scrubStore(store: string): Promise<Finding> {
+  const bad: string[] = [];
+  let bytes = 0;
+  for (const name of logFiles(store).filter((file) => file.endsWith('.mdb'))) {
+    const file = join(store, name);
+    try {
+      const read = await scrubGeneration(file, async () => {});
+      bytes += read.bytes;
+      for (const offset of read.bad) bad.push(`${file} at ${offset}`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') bad.push(`${file}: ${String(error)}`); // dropped meanwhile
+    }
+  }
+  if (bad.length === 0) return { what: 'log', verdict: 'ok', detail: `${store}: ${Math.round(bytes / 1e6)} MB, sound` };
+  const detail = `${bad.length} damaged places (${bad.slice(0, 3).join(', ')}): their phones register anew; look at the disk`;
+  return { what: 'log', verdict: 'bad', detail };
+}

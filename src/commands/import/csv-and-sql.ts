@@ -1,0 +1,295 @@
+// Rows of a table from files: CSV with a header row, or SQL as mysqldump, sqlite3 .dump and pg_dump --inserts write it.
+// A row is a list of fields by column name and the place it stands at; what the columns mean is the importers' business.
+
+import { Readable } from 'node:stream';
+import { parse } from 'csv-parse';
+import { type InputFile, RowsError } from '../terminal/input-file.ts';
+import { fromCsvField } from './csv-field.ts';
+
+export interface TableRow {
+  /** Line in the file, from 1. */
+  readonly line: number;
+  /** By column name in lower case; an absent or NULL field is not there. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** Why the row cannot be read. */
+  readonly broken?: string;
+}
+
+const HEAD_BYTES = 64 << 10;
+
+/** Which table is wanted. */
+export interface TableKind {
+  /** Name of the table in SQL. */
+  readonly table: string;
+  /** A column without which a CSV file is not one of these, and how the first line may read. */
+  readonly column: string;
+  readonly example: string;
+}
+
+/** Rows of a file. @param progress is told the bytes read so far */
+export async function* readTableRows(
+  file: InputFile,
+  kind: TableKind,
+  progress: (bytes: number) => void,
+): AsyncGenerator<TableRow> {
+  const head = await file.head(HEAD_BYTES);
+  const text = file.text(progress);
+  if (looksLikeSql(head)) yield* sqlRows(text, kind.table);
+  else yield* csvRows(text, head, kind);
+}
+
+function looksLikeSql(head: string): boolean {
+  return /^\s*(--|\/\*|SET |PRAGMA |BEGIN|CREATE |DROP |LOCK |INSERT )/i.test(head);
+}
+
+/** Not the parser's own words, which quote the field: it may be a password. */
+function csvReason(code: string | undefined): string {
+  switch (code) {
+    case 'INVALID_OPENING_QUOTE': // as csv-parse 7 calls it
+    case 'CSV_INVALID_OPENING_QUOTE':
+      return 'a quote inside a field: put the field in quotes and double the quote';
+    case 'CSV_INVALID_CLOSING_QUOTE':
+    case 'CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE':
+      return 'text after a closing quote: double the quotes inside a field';
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return 'a quote that opens and does not close';
+    case 'CSV_MAX_RECORD_SIZE':
+      return 'longer than a row may be';
+    default:
+      return 'not to be read as CSV';
+  }
+}
+
+async function* csvRows(text: AsyncIterable<string>, head: string, kind: TableKind): AsyncGenerator<TableRow> {
+  const first = head.split(/\r?\n/, 1)[0];
+  const delimiter = [';', '\t'].find((mark) => first.includes(mark) && !first.includes(',')) ?? ',';
+  const broken: TableRow[] = [];
+  const stream = Readable.from(text);
+  const parser = stream.pipe(
+    parse({
+      bom: true,
+      delimiter,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      skip_records_with_error: true,
+      info: true,
+      trim: true,
+      max_record_size: 1 << 20,
+      on_skip: (error) => {
+        broken.push({ line: Number(error?.lines ?? 0), fields: new Map(), broken: csvReason(error?.code) });
+      },
+    }),
+  );
+  stream.on('error', (error) => parser.destroy(error));
+  let columns: readonly string[] | undefined;
+  for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+    yield* broken.splice(0);
+    if (columns === undefined) {
+      columns = record.map((name) => name.toLowerCase());
+      if (!columns.includes(kind.column)) {
+        throw new RowsError(
+          `line 1 names no column "${kind.column}": the first line must name the columns, such as ${kind.example}`,
+        );
+      }
+      continue;
+    }
+    yield rowOf(columns, record.map(fromCsvField), info.lines);
+  }
+  yield* broken;
+  if (columns === undefined) throw new RowsError('the file is empty: its first line names the columns');
+}
+
+function rowOf(columns: readonly string[], values: readonly (string | null)[], line: number): TableRow {
+  if (values.length !== columns.length) {
+    return { line, fields: new Map(), broken: `${values.length} fields, expected ${columns.length}` };
+  }
+  const fields = new Map<string, string>();
+  columns.forEach((name, i) => {
+    const value = values[i];
+    if (value !== null && value !== '' && value !== '\\N') fields.set(name, value);
+  });
+  return { line, fields };
+}
+
+async function* sqlRows(stream: AsyncIterable<unknown>, table: string): AsyncGenerator<TableRow> {
+  let columns: readonly string[] | undefined;
+  let found = false;
+  const name = String.raw`(?:[\`"]?\w+[\`"]?\.)?[\`"]?${table}[\`"]?\s*`;
+  const create = new RegExp(String.raw`^CREATE TABLE\s+(?:IF NOT EXISTS\s+)?${name}\(`, 'i');
+  const insertInto = new RegExp(
+    String.raw`^(?:INSERT|REPLACE)\s+(?:IGNORE\s+)?INTO\s+${name}(?:\(([^)]*)\)\s*)?VALUES\s*`,
+    'i',
+  );
+  for await (const { text, line } of statements(stream)) {
+    const created = create.exec(text);
+    if (created !== null) columns = columnsOf(text.slice(created[0].length));
+    const insert = insertInto.exec(text);
+    if (insert === null) continue;
+    found = true;
+    const named = insert[1] === undefined ? columns : insert[1].split(',').map(bareName);
+    if (named === undefined) {
+      throw new RowsError(
+        `line ${line}: the INSERT names no columns and no CREATE TABLE does: dump with the table's structure, or with --complete-insert`,
+      );
+    }
+    for (const tuple of tuples(text, insert[0].length, line)) {
+      yield tuple.broken === undefined ? rowOf(named, tuple.values, tuple.line) : { ...tuple, fields: new Map() };
+    }
+  }
+  if (!found) throw new RowsError(`no "INSERT INTO ${table}" in it: dump that table, with pg_dump add --inserts`);
+}
+
+function bareName(name: string): string {
+  return name.trim().replace(/[`"]/g, '').toLowerCase();
+}
+
+/** Column names of a CREATE TABLE, after its parenthesis. */
+function columnsOf(body: string): string[] {
+  const names: string[] = [];
+  let depth = 0;
+  let start = 0;
+  const take = (end: number) => {
+    const name = /^\s*(?:[`"](\w+)[`"]|(\w+))/.exec(body.slice(start, end));
+    const word = name?.[1] ?? name?.[2] ?? '';
+    if (
+      word !== '' &&
+      (name?.[1] !== undefined || !/^(PRIMARY|UNIQUE|KEY|INDEX|CONSTRAINT|FULLTEXT|CHECK)$/i.test(word))
+    )
+      names.push(word.toLowerCase());
+  };
+  for (let i = 0; i < body.length; i++) {
+    if (body[i] === "'") i = quotedEnd(body, i) - 1;
+    else if (body[i] === '(') depth++;
+    else if (body[i] === ')' && --depth < 0) {
+      take(i);
+      break;
+    } else if (body[i] === ',' && depth === 0) {
+      take(i);
+      start = i + 1;
+    }
+  }
+  return names;
+}
+
+/** Position after the string that opens at `at`; text.length + 1 where it does not end. */
+function quotedEnd(text: string, at: number): number {
+  const quote = text[at];
+  for (let i = at + 1; i < text.length; i++) {
+    if (text[i] === '\\' && quote === "'") i++;
+    else if (text[i] === quote) {
+      if (text[i + 1] !== quote) return i + 1;
+      i++;
+    }
+  }
+  return text.length + 1;
+}
+
+/** Statements of a dump, without comments before them. The longest is what fits into memory. */
+async function* statements(stream: AsyncIterable<unknown>): AsyncGenerator<{ text: string; line: number }> {
+  let rest = '';
+  let line = 1;
+  let scan: Scan = { at: 0, quote: '' };
+  for await (const chunk of stream) {
+    rest += String(chunk);
+    for (;;) {
+      if (scan.at === 0) {
+        const skipped = /^(?:\s+|--[^\n]*\n|#[^\n]*\n|\/\*[\s\S]*?\*\/;?)+/.exec(rest);
+        line += newlines(skipped?.[0] ?? '');
+        rest = rest.slice(skipped?.[0].length ?? 0);
+        if (/^(?:-$|--|#|\/\*|\/$)/.test(rest)) break; // a comment whose end is still to come
+      }
+      scan = scanStatement(rest, scan);
+      if (!scan.ended) break;
+      const text = rest.slice(0, scan.at);
+      yield { text, line };
+      line += newlines(text);
+      rest = rest.slice(scan.at + 1);
+      scan = { at: 0, quote: '' };
+    }
+  }
+  if (rest.trim() !== '') yield { text: rest, line };
+}
+
+/** How far the search for a statement's end has come, and the quote it stands in. */
+interface Scan {
+  readonly at: number;
+  readonly quote: string;
+  readonly ended?: boolean;
+}
+
+/** Goes on to the semicolon or the end of what is there. A doubled quote closes and opens, which comes to the same. */
+function scanStatement(text: string, from: Scan): Scan {
+  let { at, quote } = from;
+  for (; at < text.length; at++) {
+    const c = text[at];
+    if (quote === '') {
+      if (c === ';') return { at, quote, ended: true };
+      if (c === "'" || c === '"' || c === '`') quote = c;
+    } else if (c === '\\' && quote === "'") {
+      if (at + 1 === text.length) return { at, quote };
+      at++;
+    } else if (c === quote) quote = '';
+  }
+  return { at, quote };
+}
+
+function newlines(text: string): number {
+  let n = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) n++;
+  return n;
+}
+
+interface Tuple {
+  readonly line: number;
+  readonly values: (string | null)[];
+  readonly broken?: string;
+}
+
+/** The parenthesised lists after VALUES. */
+function* tuples(text: string, from: number, firstLine: number): Generator<Tuple> {
+  let line = firstLine + newlines(text.slice(0, from));
+  let i = from;
+  while (i < text.length) {
+    if (text[i] === '\n') line++;
+    if (text[i] !== '(') {
+      i++;
+      continue;
+    }
+    const values: (string | null)[] = [];
+    const start = i;
+    i++;
+    while (i < text.length && text[i] !== ')') {
+      const value = VALUE.exec(text.slice(i, i + VALUE_HEAD));
+      if (text[i] === "'") {
+        const end = quotedEnd(text, i);
+        values.push(unquote(text.slice(i + 1, end - 1)));
+        i = end;
+      } else if (value !== null) {
+        values.push(/^NULL$/i.test(value[0]) ? null : value[0]);
+        i += value[0].length;
+      } else if (/[\s,]/.test(text[i])) i++;
+      else {
+        yield { line, values, broken: 'the list of values cannot be read' };
+        return;
+      }
+    }
+    if (text[i] !== ')') {
+      yield { line, values, broken: 'the list of values does not end' };
+      return;
+    }
+    i++;
+    yield { line, values };
+    line += newlines(text.slice(start, i));
+  }
+}
+
+const VALUE = /^[\w.+-]+/;
+const VALUE_HEAD = 40;
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '0': '\0', Z: '\u001a', b: '\b' };
+
+function unquote(text: string): string {
+  if (!text.includes('\\') && !text.includes("''")) return text;
+  return text.replace(/\\([\s\S])|''/g, (_, escaped: string | undefined) =>
+    escaped === undefined ? "'" : (ESCAPES[escaped] ?? escaped),
+  );
+}

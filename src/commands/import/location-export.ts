@@ -1,0 +1,139 @@
+// A binding as a row of another registrar's table `location`: Kamailio's, OpenSIPS's, or a CSV that says the same. The counterpart of
+// location-import; where rows come from and go to is the command's.
+
+import type { Binding } from '../../core/binding/binding-view.ts';
+import { csvField } from './csv-field.ts';
+
+export type ExportFormat = 'kamailio' | 'opensips' | 'csv';
+export type Database = 'mysql' | 'postgres' | 'sqlite';
+
+export interface ExportContext {
+  readonly format: ExportFormat;
+  readonly database: Database;
+  /** Minutes east of UTC in which Kamailio's dates are local. */
+  readonly zoneMinutes: number;
+}
+
+/** A binding as the API gives it: JSON has no Infinity. */
+export type ExportedBinding = Omit<Binding, 'expires'> & { readonly expires: number | null };
+
+type Value = string | number | null;
+type Row = Readonly<Record<string, Value>>;
+
+const JULIAN_1970 = 2_440_587.5;
+/** Widths of the columns as the projects' own scripts make them. */
+const WIDTHS: Readonly<Record<string, number>> = { username: 64, domain: 64, contact: 512, path: 512, callid: 255 };
+const USER_AGENT_WIDTH = 255;
+const COLUMNS: Readonly<Record<ExportFormat, readonly string[]>> = {
+  kamailio: (
+    'ruid username domain contact received path expires q callid cseq last_modified flags cflags user_agent ' +
+    'instance reg_id server_id connection_id keepalive partition'
+  ).split(' '),
+  opensips:
+    'username domain contact received path expires q callid cseq last_modified flags user_agent sip_instance'.split(
+      ' ',
+    ),
+  csv: 'username domain contact received path expires q callid cseq user_agent instance reg_id'.split(' '),
+};
+
+/** What stands before the rows. */
+export function headOf({ format, database }: ExportContext): string {
+  if (format === 'csv') return `${COLUMNS.csv.join(',')}\n`;
+  return database === 'sqlite' || database === 'postgres' ? 'BEGIN;\n' : 'START TRANSACTION;\n';
+}
+
+export function tailOf({ format }: ExportContext): string {
+  return format === 'csv' ? '' : 'COMMIT;\n';
+}
+
+/** The row with its line end, or why there is none. @param sequence differs between rows */
+export function rowOf(
+  aor: string,
+  binding: ExportedBinding,
+  sequence: number,
+  context: ExportContext,
+): string | { reason: string } {
+  const reason = leftOut(aor, binding);
+  if (reason !== undefined) return { reason };
+  const row = columnsOf(aor, binding, sequence, context);
+  for (const [name, width] of Object.entries(WIDTHS)) {
+    const value = row[name];
+    if (typeof value === 'string' && value.length > width)
+      return { reason: `its ${name} has ${value.length} characters, and the column ${width}` };
+  }
+  return context.format === 'csv' ? csvLine(row) : insertOf(row, context);
+}
+
+function leftOut(aor: string, { uri, expires, static: isStatic, source, path }: ExportedBinding): string | undefined {
+  if (isStatic || expires === null) return 'static: it is no registration';
+  if (expires <= 0) return 'expired';
+  if (!/^sips?:/i.test(uri)) return `no SIP URI: ${uri}`;
+  if (!aor.includes('@')) return 'no user';
+  if (source.transport !== 'udp' && path.length === 0)
+    return `over ${source.transport}, and the connection stays here: the phone registers anew by itself`;
+  return undefined;
+}
+
+function columnsOf(aor: string, binding: ExportedBinding, sequence: number, context: ExportContext): Row {
+  const at = aor.lastIndexOf('@');
+  const instance = binding.instance === undefined ? null : `<${binding.instance}>`;
+  return {
+    ruid: `aorta-${binding.registeredAt.toString(16)}-${sequence.toString(16)}`,
+    username: aor.slice(0, at),
+    domain: aor.slice(at + 1),
+    contact: binding.uri,
+    received: receivedOf(binding),
+    path: binding.path.length === 0 ? null : binding.path.join(','),
+    expires: momentOf(binding.expiresAt, context),
+    q: binding.q,
+    callid: binding.callId,
+    cseq: binding.cseq,
+    last_modified: momentOf(binding.refreshedAt, {
+      ...context,
+      format: context.format === 'opensips' ? 'kamailio' : context.format,
+    }),
+    flags: 0,
+    cflags: 0,
+    user_agent: (binding.userAgent ?? '').slice(0, USER_AGENT_WIDTH),
+    instance,
+    sip_instance: instance,
+    reg_id: binding.regId ?? 0,
+    server_id: 0,
+    connection_id: 0,
+    keepalive: 0,
+    partition: 0,
+  };
+}
+
+/** Where requests go, where that is not what the contact says; with a Path they go there. */
+function receivedOf({ path, source, received, uri }: ExportedBinding): string | null {
+  if (path.length > 0 || received === '') return null;
+  const [, host, port = '5060'] = /^sips?:(?:[^@]*@)?(\[[^\]]*\]|[^:;?>]+)(?::(\d+))?/i.exec(uri) ?? [];
+  const isSame = host?.replace(/^\[|\]$/g, '') === source.address && Number(port) === source.port;
+  return isSame ? null : received.replace(/;transport=udp$/, '');
+}
+
+/** OpenSIPS and CSV: seconds since 1970. Kamailio: a date in local time, or, in SQLite, a Julian day of UTC. */
+function momentOf(ms: number, { format, database, zoneMinutes }: ExportContext): Value {
+  if (format !== 'kamailio') return Math.floor(ms / 1000);
+  if (database === 'sqlite') return ms / 86_400_000 + JULIAN_1970;
+  return new Date(ms + zoneMinutes * 60_000).toISOString().slice(0, 19).replace('T', ' ');
+}
+
+function insertOf(row: Row, { format, database }: ExportContext): string {
+  const columns = COLUMNS[format];
+  const names = columns.map((name) => (database === 'mysql' && name === 'partition' ? '`partition`' : name));
+  const values = columns.map((name) => literal(row[name], database));
+  return `INSERT INTO location (${names.join(',')}) VALUES (${values.join(',')});\n`;
+}
+
+function literal(value: Value, database: Database): string {
+  if (value === null) return 'NULL';
+  if (typeof value === 'number') return String(value);
+  const text = value.replaceAll('\0', '').replaceAll("'", "''");
+  return `'${database === 'mysql' ? text.replaceAll('\\', '\\\\') : text}'`;
+}
+
+function csvLine(row: Row): string {
+  return `${COLUMNS.csv.map((name) => (row[name] === null ? '' : csvField(String(row[name])))).join(',')}\n`;
+}

@@ -1,0 +1,113 @@
+// Users from a file into the store: what each column means, what is wrong with a row, and batches of transactions.
+// How files are read is table-rows'.
+
+import { HA1_COLUMNS, type Ha1Set, ha1sOf, md5Ha1, parseHa1 } from '../../users/ha1.ts';
+import { checkUserName, parseAor } from '../../users/user-name.ts';
+import { HA1_KINDS } from '../../users/user-record.ts';
+import type { UserStore } from '../../users/user-store.ts';
+import type { InputFile } from '../terminal/input-file.ts';
+import { readTableRows, type TableRow } from './csv-and-sql.ts';
+
+const SUBSCRIBERS = { table: 'subscriber', column: 'username', example: 'username,domain,password' };
+const BATCH = 5000;
+/** Skipped rows that are kept to be shown. */
+const SKIPPED_SHOWN = 100;
+
+export interface ImportReport {
+  added: number;
+  replaced: number;
+  skipped: number;
+  readonly domains: Set<string>;
+  /** The first of the skipped rows. */
+  readonly reasons: { readonly line: number; readonly reason: string }[];
+}
+
+export interface ImportOptions {
+  /** Domain of rows that name none. */
+  readonly domain?: string;
+  progress(bytes: number, users: number): void;
+}
+
+interface ImportUser {
+  readonly name: string;
+  readonly realm: string;
+  readonly ha1s: Ha1Set;
+  readonly aors?: readonly string[];
+}
+
+/** Puts every sound row of the file into the store. Throws a RowsError where the file is no list of users at all. */
+export async function importUsers(store: UserStore, file: InputFile, options: ImportOptions): Promise<ImportReport> {
+  const report: ImportReport = { added: 0, replaced: 0, skipped: 0, domains: new Set(), reasons: [] };
+  let batch: ImportUser[] = [];
+  const lines = new Map<string, number>();
+  let bytes = 0;
+  const flush = () => {
+    const counts = store.put(batch, 'any');
+    report.added += counts.added;
+    report.replaced += counts.replaced;
+    batch = [];
+    options.progress(bytes, report.added + report.replaced);
+  };
+  for await (const row of readTableRows(file, SUBSCRIBERS, (read) => {
+    bytes = read;
+  })) {
+    const user = once(userOf(row, options.domain), row.line, lines);
+    if (typeof user !== 'string') {
+      batch.push(user);
+      report.domains.add(user.realm);
+    } else {
+      report.skipped++;
+      if (report.reasons.length < SKIPPED_SHOWN) report.reasons.push({ line: row.line, reason: user });
+    }
+    if (batch.length >= BATCH) flush();
+  }
+  if (batch.length > 0) flush();
+  return report;
+}
+
+/** Of two rows about one user nobody can say which is meant. */
+function once(user: ImportUser | string, line: number, lines: Map<string, number>): ImportUser | string {
+  if (typeof user === 'string') return user;
+  const name = `${user.name}@${user.realm}`;
+  const first = lines.get(name);
+  if (first !== undefined) return `${name} stands in line ${first} already, which counts`;
+  lines.set(name, line);
+  return user;
+}
+
+/** The user of a row, or why there is none. No reason holds a password or an HA1. */
+function userOf(row: TableRow, defaultDomain: string | undefined): ImportUser | string {
+  if (row.broken !== undefined) return row.broken;
+  const { fields } = row;
+  const domain = fields.get('domain') ?? defaultDomain;
+  if (domain === undefined) return 'no domain: name one for such rows with --domain';
+  try {
+    const { name, realm } = checkUserName(fields.get('username') ?? '', domain);
+    const ha1s = ha1sOfRow(fields, name, realm, domain);
+    if (typeof ha1s === 'string') return ha1s;
+    const aors = fields.get('aors');
+    return { name, realm, ha1s, ...(aors === undefined ? {} : { aors: aors.split(/\s+/).map(parseAor) }) };
+  } catch (error) {
+    if (error instanceof RangeError) return error.message;
+    throw error;
+  }
+}
+
+function ha1sOfRow(fields: ReadonlyMap<string, string>, name: string, realm: string, domain: string): Ha1Set | string {
+  const given: (Buffer | undefined)[] = [];
+  for (let kind = 0; kind < HA1_KINDS; kind++) {
+    const column = HA1_COLUMNS[kind].find((alias) => fields.has(alias));
+    if (column === undefined) continue;
+    given[kind] = parseHa1(fields.get(column) ?? '', kind);
+    if (given[kind] === undefined) return `${column} is not ${kind % 3 === 0 ? 32 : 64} hex digits`;
+  }
+  const password = fields.get('password');
+  // Where HA1s are precomputed, the column of the password may hold anything: it counts if it fits.
+  if (password !== undefined && (given.length === 0 || given[0]?.equals(md5Ha1(name, realm, password)))) {
+    return ha1sOf(name, realm, password);
+  }
+  if (given.length === 0) return 'neither a password nor an HA1';
+  if (domain !== realm)
+    return `the domain ${domain} has capitals: its HA1s hold for that spelling only, not for ${realm}`;
+  return Array.from({ length: HA1_KINDS }, (_, kind) => given[kind]);
+}

@@ -1,0 +1,174 @@
+// `aorta serve` as a process: what it prints, the signals it minds, the code it exits with.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../server/config/config.ts';
+import { ConfigError } from '../server/config/config-problem.ts';
+import { formatListenAddress, hostPort } from '../server/config/listener-text.ts';
+import { DataDirectoryError } from '../server/data/directory-error.ts';
+import { shardsLive } from '../server/process/liveness.ts';
+import { createLog, type Log } from '../server/process/log.ts';
+import { showProgress } from '../server/process/progress.ts';
+import { describer, type StatusLine, startStatusLine, total } from '../server/process/status-line.ts';
+import { openSystemd, type Systemd } from '../server/process/systemd.ts';
+import { print, printError } from '../server/process/terminal.ts';
+import { firstPhone, type Server, startServer } from '../server/server.ts';
+import { COUNTER } from '../shard/observe/counters.ts';
+import { takeInheritedSockets } from '../transport/linux/inherited-sockets.ts';
+import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './terminal/exit-codes.ts';
+
+const LONG_START_MS = 3000;
+
+/** Runs a server until a signal ends it; resolves with the exit code. */
+export async function serve(config: Config, reread?: () => Config): Promise<number> {
+  let status: StatusLine | undefined;
+  const writeLog = (line: string) => {
+    if (status === undefined) printError(line);
+    else status.around(() => printError(line));
+  };
+  const log = createLog(config.logLevel, writeLog);
+  dieOnUncaught(log, () => status?.stop());
+  ignoreClosedPipe();
+  const ended = firstSignal(log);
+  const systemd = systemdOrNot(log);
+
+  let server: Server;
+  const progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
+  try {
+    const inherited = takeInheritedSockets(process.env);
+    const hooks = inherited.length > 0 ? { inherited } : {};
+    server = await tellingSystemd(startServer(config, log, hooks, reread, progress.report), systemd);
+  } catch (error) {
+    progress.end();
+    return startFailed(error);
+  }
+  progress.end();
+  for (const address of server.listen) print(`listening ${address.transport} ${hostPort(address)}\n`);
+  const { multicast } = server;
+  if (multicast) print(`listening multicast ${multicast.group}:${multicast.port} on ${multicast.interface}\n`);
+  for (const { host, port } of server.lookupHttp)
+    print(`lookups http://${host.includes(':') ? `[${host}]` : host}:${port}/v1/aors/{aor}/contacts\n`);
+  if (server.adminUrl !== undefined) print(`admin ${server.adminUrl}\n`);
+  print(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
+  log('info', 'ready', {
+    listen: server.listen.map(formatListenAddress),
+    domains: config.policy.domains,
+    data: config.data,
+    shards: server.counters().length,
+    durability: config.durability,
+    udp: server.udp,
+    auth: config.auth.mode,
+    ...(config.auth.mode === 'none' ? {} : { users: server.users }),
+    bindings: total(server.counters(), COUNTER.bindings),
+  });
+  systemd?.ready();
+  systemd?.watch(describer(server), shardsLive(server));
+  process.on('SIGHUP', () => void reload(server, log, systemd));
+  if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);
+
+  const signal = await ended;
+  status?.stop();
+  status = undefined;
+  const { drain } = server.config;
+  log('info', 'stopping', { signal, ...(drain.announceS > 0 && { served_on_s: drain.announceS }) });
+  systemd?.stopping((drain.announceS + drain.limitS) * 1000);
+  server.drain();
+  await delay(drain.announceS * 1000);
+  const late = setTimeout(() => dieLate(log, drain.limitS), drain.limitS * 1000);
+  await server.stop();
+  clearTimeout(late);
+  log('info', 'stopped', { received: total(server.counters(), COUNTER.received) });
+  return EXIT_OK;
+}
+
+/** What hangs is most likely a disk, and then an orderly exit would wait for it, too. All that was acknowledged is on disk. */
+function dieLate(log: Log, limitS: number): void {
+  log('fatal', 'not stopped in time: ended at once', { limit_s: limitS });
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** What SIGHUP asks for. A configuration that is wrong changes nothing. */
+async function reload(server: Server, log: Log, systemd: Systemd | undefined): Promise<void> {
+  systemd?.reloading();
+  try {
+    if ((await server.reload()) === undefined)
+      log('info', 'certificates read again; there is no configuration file to read');
+  } catch (error) {
+    log('error', 'reload failed: nothing was changed', { error: (error as Error).message });
+  }
+  systemd?.ready();
+}
+
+/** Reading or moving many bindings takes its time: systemd is told, so that it waits. */
+async function tellingSystemd<T>(start: Promise<T>, systemd: Systemd | undefined): Promise<T> {
+  const timer = setInterval(() => systemd?.starting('reading the data directory'), LONG_START_MS);
+  try {
+    return await start;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function systemdOrNot(log: Log): Systemd | undefined {
+  const systemd = openSystemd();
+  if (typeof systemd !== 'string') return systemd;
+  log('warn', 'systemd not told', { reason: systemd });
+  return undefined;
+}
+
+/** One line that names the thing that failed; where it stands in the code only where it is an error that nobody foresaw. */
+function startFailed(error: unknown): number {
+  if (error instanceof ConfigError) {
+    printProblems(error);
+    return EXIT_USAGE;
+  }
+  const { message, code, cause, stack = '' } = error as NodeJS.ErrnoException;
+  printError(`aorta: ${message}\n`);
+  const foreseen = error instanceof DataDirectoryError || code !== undefined || cause !== undefined;
+  if (!foreseen) printError(`${stack.slice(stack.indexOf('\n    at ') + 1)}\n`);
+  return EXIT_FAILED;
+}
+
+export function printProblems(error: ConfigError): void {
+  for (const problem of error.problems) printError(`aorta: ${problem}\n`);
+}
+
+/**
+ * Ctrl-C reaches a process both from the terminal and through npm, and `timeout` signals a process and then its group:
+ * what follows the first signal this closely is the same wish.
+ */
+const SAME_SIGNAL_MS = 1000;
+
+/** Resolves with the first SIGTERM or SIGINT; a second one ends the process at once. */
+function firstSignal(log: Log): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let firstAt: number | undefined;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        const now = performance.now();
+        firstAt ??= now;
+        resolve(signal);
+        if (now - firstAt < SAME_SIGNAL_MS) return;
+        log('warn', 'stopped at once by a second signal', { signal });
+        process.exit(EXIT_FAILED);
+      });
+    }
+  });
+}
+
+function dieOnUncaught(log: Log, before: () => void): void {
+  process.on('uncaughtException', (error, origin) => {
+    before();
+    log('fatal', 'uncaught error', { origin, err: error });
+    process.exit(EXIT_FAILED);
+  });
+}
+
+/** Whoever read our output may go away, which ends other commands; the phones stay. */
+function ignoreClosedPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}

@@ -1,0 +1,54 @@
+// What an action of a command comes to on a terminal: errors in words, exit codes, and an output that nobody reads any more.
+
+import { printError } from '../../server/process/terminal.ts';
+import { EXIT_FAILED } from './exit-codes.ts';
+
+/** What went wrong, in words for whoever typed the command. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = EXIT_FAILED) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Runs what a command does; prints what it throws, and sets the exit code. */
+export function reported<A extends unknown[]>(action: (...args: A) => Promise<void>): (...args: A) => Promise<void> {
+  return async (...args) => {
+    try {
+      await action(...args);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      printError(`aorta: ${error.message}\n`);
+      process.exitCode = error.exitCode;
+    }
+  };
+}
+
+/** An action whose code is loaded when it runs, so that help and mistakes in flags wait for none of it. */
+export function later<A extends unknown[]>(
+  load: () => Promise<(...args: A) => Promise<void> | void>,
+): (...args: A) => Promise<void> {
+  return async (...args) => (await load())(...args);
+}
+
+/**
+ * A reader may close the output (`aorta ul dump | head`): the command ends quietly. What it does for others it does before it
+ * prints. On stderr, where progress is shown, nothing is lost.
+ */
+export function endWithReader(): void {
+  const quietly = (then: () => void) => (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return then();
+    printError(`aorta: the output cannot be written: ${error.message}\n`);
+    process.exit(EXIT_FAILED);
+  };
+  process.stdout.on(
+    'error',
+    quietly(() => process.exit()),
+  );
+  process.stderr.on(
+    'error',
+    quietly(() => {}),
+  );
+}

@@ -1,0 +1,278 @@
+// `aorta ul …`: bindings of a running server, with the verbs that operators know from Kamailio (kamcmd ul.*) and OpenSIPS
+// (usrloc:*). What is done to bindings is the admin API's.
+
+import type { Command } from 'commander';
+import type { Binding } from '../core/binding/binding-view.ts';
+import { print, printError } from '../server/process/terminal.ts';
+import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
+import { CommandError, reported } from './terminal/command-action.ts';
+import { secondsOf } from './terminal/seconds.ts';
+import { textTable } from './terminal/text-table.ts';
+
+const PROGRESS_MS = 500;
+
+const EXAMPLES = `
+Examples:
+  aorta ul lookup alice@example.com
+  aorta ul dump --json > bindings.ndjson           one AOR a line, while the server goes on
+  aorta ul add alice@example.com sip:gw@192.0.2.7:5080 --expires 900
+  aorta ul rm-contact alice@example.com sip:alice@192.0.2.4:5060
+  aorta ul rm alice@example.com
+  aorta ul history alice@example.com               who changed what, newest first
+
+Kamailio's and OpenSIPS's spellings work, too: "aorta ul.lookup location alice@example.com", "aorta ul_show_contact …".
+`;
+
+interface AorBindings {
+  readonly aor: string;
+  readonly contacts: readonly Binding[];
+}
+
+interface AddOptions extends AdminOptions {
+  readonly expires?: string;
+  readonly q?: string;
+  readonly path?: readonly string[];
+}
+
+/** Other names of the verbs, as they stand behind "ul.", "ul_" or "usrloc:". */
+const ALIASES: Readonly<Record<string, string>> = {
+  'show-contact': 'lookup',
+  show: 'lookup',
+  'delete-contact': 'rm-contact',
+  'db-contacts': 'stats',
+  'db-users': 'stats',
+  'dump-contacts': 'dump',
+  sync: 'flush',
+  'cluster-sync': 'flush',
+};
+
+/** Verbs of which no word behind them is an address-of-record. */
+const NO_AOR = ['dump', 'flush', 'stats'];
+
+/** `ul.dump`, `ul_show_contact`, `usrloc:rm` as words of this command; without the table's name, of which there is one. */
+export function translateSpelling(words: readonly string[]): readonly string[] {
+  const dotted = /^(?:ul|usrloc)[._:](.+)$/.exec(words[0] ?? '');
+  if (dotted === null && words[0] !== 'ul') return words;
+  const [name, ...rest] = dotted === null ? words.slice(1) : [dotted[1], ...words.slice(1)];
+  if (name === undefined) return words;
+  const spelt = name.replaceAll('_', '-');
+  const verb = ALIASES[spelt] ?? spelt;
+  const table = rest[0] === 'location' && (rest.length > 1 || NO_AOR.includes(verb));
+  return ['ul', verb, ...(table ? rest.slice(1) : rest)];
+}
+
+export function addUlCommand(root: Command): void {
+  const ul = root.command('ul').copyInheritedSettings(root).description('bindings of a running server');
+  ul.addHelpText('after', EXAMPLES);
+  const verb = (usage: string, description: string) =>
+    withAdminOptions(ul.command(usage).copyInheritedSettings(root).description(description)).addHelpText(
+      'after',
+      EXAMPLES,
+    );
+  verb('dump [brief]', 'all of them; brief: no more than their URIs')
+    .option('--domain <name>', 'of this domain only')
+    .action(reported(dump));
+  verb('lookup <aor>', 'those of one address-of-record').action(reported(lookup));
+  verb('history <aor>', 'the newest changes of one address-of-record: when, what, by whom, from where')
+    .option('--limit <n>', 'so many at most', '50')
+    .action(reported(history));
+  verb('add <aor> <contact> [expires] [q] [path] [flags...]', 'add one, or renew the one of the same contact')
+    .option('--expires <s>', 'seconds, or 30m, 1h (default: as the policy has it)')
+    .option('--q <value>', 'preference, 0 to 1')
+    .option('--path <uri>', 'way to the contact, topmost first; may be repeated', (v, all: string[] = []) => [
+      ...all,
+      v,
+    ])
+    .action(reported(add));
+  verb('rm <aor>', 'remove all of an address-of-record').action(reported(remove));
+  verb('rm-contact <aor> <contact>', 'remove one').action(reported(removeContact));
+  verb('flush', 'nothing to do here: says so').action(reported(flush));
+  verb('stats', 'how many there are, and what happened to them').action(reported(stats));
+}
+
+async function dump(style: string | undefined, options: AdminOptions & { domain?: string }): Promise<void> {
+  const isBrief = /^brief(=[1yY].*)?$/.test(style ?? '');
+  if (style !== undefined && !isBrief)
+    throw new CommandError(`ul dump: expected "brief" or nothing, got "${style}"`, 2);
+  const client = new AdminClient(options);
+  const { bindings: expected } = await client.get<{ bindings: number }>('/v1/status');
+  const query = options.domain === undefined ? '' : `?domain=${encodeURIComponent(options.domain)}`;
+  const progress = new Progress(expected);
+  for await (const item of client.lines<AorBindings>(`/v1/dump${query}`)) {
+    progress.add(item.contacts.length);
+    await write(options.json ? `${JSON.stringify(item)}\n` : plain(item, isBrief));
+  }
+  progress.end();
+}
+
+async function lookup(aor: string, options: AdminOptions): Promise<void> {
+  const found = await new AdminClient(options).get<AorBindings>(`/v1/aors/${encodeURIComponent(aor)}`);
+  await write(options.json ? `${JSON.stringify(found)}\n` : table(found));
+}
+
+interface PastChange {
+  readonly at: number;
+  readonly type: string;
+  readonly by: string;
+  readonly user?: string;
+  readonly contact?: string;
+  readonly source?: Binding['source'];
+  readonly callId?: string;
+  readonly cseq?: number;
+  readonly userAgent?: string;
+}
+
+async function history(aor: string, options: AdminOptions & { limit: string }): Promise<void> {
+  const path = `/v1/aors/${encodeURIComponent(aor)}/history?limit=${encodeURIComponent(options.limit)}`;
+  const found = await new AdminClient(options).get<{ aor: string; items: PastChange[] }>(path);
+  if (options.json) return write(`${JSON.stringify(found)}\n`);
+  const rows = found.items.map(({ at, type, by, user, contact, source, callId, cseq, userAgent }) => [
+    new Date(at).toISOString(),
+    type,
+    contact ?? '',
+    user ?? by,
+    source ? `${source.transport}:${source.address}:${source.port}` : '',
+    [callId, cseq].filter((value) => value !== undefined).join(' '),
+    userAgent ?? '',
+  ]);
+  await write(
+    `${found.aor}\n${textTable([['at', 'change', 'contact', 'by', 'from', 'call-id, cseq', 'user agent'], ...rows])}`,
+  );
+}
+
+async function add(
+  aor: string,
+  contact: string,
+  expires: string | undefined,
+  q: string | undefined,
+  path: string | undefined,
+  flags: readonly string[],
+  options: AddOptions,
+): Promise<void> {
+  const hops = options.path ?? pathOf(path, flags);
+  const seconds = secondsOf('--expires', options.expires ?? expires);
+  const preference = numberOf('--q', options.q ?? q);
+  const found = await new AdminClient(options).change<AorBindings>(
+    'POST',
+    `/v1/aors/${encodeURIComponent(aor)}/bindings`,
+    {
+      contact,
+      ...(seconds !== undefined && { expires: seconds }),
+      ...(preference !== undefined && { q: preference }),
+      ...(hops.length > 0 && { path: hops }),
+    },
+  );
+  if (found !== undefined) await write(options.json ? `${JSON.stringify(found)}\n` : table(found));
+}
+
+/** The sixth word of kamcmd's ul.add; OpenSIPS has flags there. Flags are theirs and say nothing here. */
+function pathOf(path: string | undefined, flags: readonly string[]): readonly string[] {
+  const isFlags = (word: string): boolean => /^(\d+|\.|)$/.test(word);
+  const strange = flags.find((word) => !isFlags(word));
+  if (strange !== undefined) throw new CommandError(`ul add: what "${strange}" should mean is not known here`, 2);
+  if (path === undefined || isFlags(path)) return [];
+  const hops = path.split(',').map((hop) => hop.trim().replace(/^<(.*)>$/, '$1'));
+  if (hops.every((hop) => /^sips?:./i.test(hop))) return hops;
+  throw new CommandError(`ul add: expected a Path such as "<sip:edge.example.com;lr>", got "${path}"`, 2);
+}
+
+async function remove(aor: string, options: AdminOptions): Promise<void> {
+  await new AdminClient(options).change('DELETE', `/v1/aors/${encodeURIComponent(aor)}`);
+  await write(options.json ? '{"removed":true}\n' : `removed all bindings of ${aor}\n`);
+}
+
+async function removeContact(aor: string, contact: string, options: AdminOptions): Promise<void> {
+  const path = `/v1/aors/${encodeURIComponent(aor)}/bindings?contact=${encodeURIComponent(contact)}`;
+  await new AdminClient(options).change('DELETE', path);
+  await write(options.json ? '{"removed":true}\n' : `removed ${contact} of ${aor}\n`);
+}
+
+async function flush(options: AdminOptions): Promise<void> {
+  await new AdminClient(options).get('/v1/status'); // there is a server that it is true of
+  await write(
+    options.json ? '{"flushed":true}\n' : 'nothing to flush: every binding is in the store before its 200 OK leaves\n',
+  );
+}
+
+const NOW = ['bindings', 'aors'];
+const SINCE_THE_START = ['registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'ok', 'refused'];
+
+async function stats(options: AdminOptions): Promise<void> {
+  const counters = await new AdminClient(options).get<Record<string, number>>('/v1/counters');
+  if (options.json) return write(`${JSON.stringify(counters)}\n`);
+  const rows = (names: readonly string[]) => names.map((name) => [name, number(counters[name])]);
+  await write(`${textTable([['there are', 'now'], ...rows(NOW)])}\n`);
+  await write(textTable([['counter', 'since the start'], ...rows(SINCE_THE_START)]));
+}
+
+/** As kamcmd has it: an AOR, then its contacts, so that a dump of any size needs no column widths. */
+function plain({ aor, contacts }: AorBindings, isBrief: boolean): string {
+  if (isBrief) return `${aor}\n${contacts.map(({ uri }) => `  ${uri}\n`).join('')}`;
+  const lines = contacts.map(
+    ({ uri, q, expires, source, userAgent }) =>
+      `  ${uri}  q=${q} expires=${expires ?? 'never'} from=${source.transport}:${source.address}:${source.port}` +
+      `${userAgent === undefined ? '' : `  ${userAgent}`}\n`,
+  );
+  return `${aor}\n${lines.join('')}`;
+}
+
+function table({ aor, contacts }: AorBindings): string {
+  const rows = contacts.map(({ uri, q, expires, source, userAgent, callId, cseq, path }) => [
+    uri,
+    String(q),
+    expires === null ? 'never' : `${expires}s`,
+    `${source.transport}:${source.address}:${source.port}`,
+    userAgent ?? '',
+    `${callId} ${cseq}`,
+    path.join(' '),
+  ]);
+  return `${aor}\n${textTable([['contact', 'q', 'expires', 'from', 'user agent', 'call-id, cseq', 'path'], ...rows])}`;
+}
+
+/** On a terminal's stderr while stdout goes elsewhere. */
+class Progress {
+  private readonly expected: number;
+  private done = 0;
+  private readonly timer: NodeJS.Timeout | undefined;
+
+  constructor(expected: number) {
+    this.expected = expected;
+    if (process.stderr.isTTY && !process.stdout.isTTY) this.timer = setInterval(() => this.draw(), PROGRESS_MS);
+  }
+
+  add(bindings: number): void {
+    this.done += bindings;
+  }
+
+  end(): void {
+    if (this.timer === undefined) return;
+    clearInterval(this.timer);
+    this.draw();
+    printError('\n');
+  }
+
+  private draw(): void {
+    const percent = this.expected === 0 ? 100 : Math.min(100, Math.floor((this.done / this.expected) * 100));
+    process.stderr.write(`\r\u001b[2K${number(this.done)} of about ${number(this.expected)} bindings, ${percent}%`);
+  }
+}
+
+function numberOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new CommandError(`${name}: expected a number, got "${text}"`, 2);
+  return value;
+}
+
+function number(n: number): string {
+  return n.toLocaleString('en-US');
+}
+
+/** Waits while the reader of the output is slow. */
+function write(text: string): Promise<void> {
+  return new Promise((resolve) => {
+    if (print(text)) resolve();
+    else process.stdout.once('drain', resolve);
+  });
+}

@@ -1,0 +1,230 @@
+// What the verbs of `aorta user` do, what they print and the codes they exit with. What that comes to in the store is user-store's and
+// user-import's.
+
+import { closeSync, existsSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';
+import { actAsOwner, chownHint } from '../server/data/owner.ts';
+import { print, printError, printFile } from '../server/process/terminal.ts';
+import { HA1_COLUMNS, ha1sOf } from '../users/ha1.ts';
+import { parseAor, parseUserName, type UserName } from '../users/user-name.ts';
+import { HA1_FULL, HA1_KINDS, USER_AORS_MAX } from '../users/user-record.ts';
+import { type User, UserStore } from '../users/user-store.ts';
+import { csvField } from './import/csv-field.ts';
+import { type ImportReport, importUsers } from './import/user-import.ts';
+import { EXIT_FAILED, EXIT_USAGE } from './terminal/exit-codes.ts';
+import { InputFile, RowsError } from './terminal/input-file.ts';
+import { PasswordError, readPassword } from './terminal/password-input.ts';
+
+const ALGORITHMS = ['MD5', 'SHA-256', 'SHA-512-256'];
+
+interface Options {
+  readonly data: string;
+  readonly aor?: readonly string[];
+  readonly json?: boolean;
+  readonly domain?: string;
+  readonly output?: string;
+  readonly format?: string;
+  readonly encoding?: string;
+}
+
+/** What a person did wrong, or what is missing. */
+class UserError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = EXIT_FAILED) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+export async function report(action: (...args: unknown[]) => Promise<void>, args: unknown[]): Promise<void> {
+  try {
+    await action(...args);
+  } catch (error) {
+    const { message, code, syscall } = error as NodeJS.ErrnoException;
+    if (code === 'EPIPE') return;
+    printError(`aorta: ${message}\n`);
+    const foreseen =
+      error instanceof RangeError ||
+      error instanceof UserError ||
+      error instanceof PasswordError ||
+      error instanceof RowsError;
+    if (!foreseen && syscall === undefined && (error as Error).cause === undefined) throw error;
+    const isUsage = error instanceof RangeError && message.startsWith('--');
+    process.exitCode = error instanceof UserError ? error.exitCode : isUsage ? EXIT_USAGE : EXIT_FAILED;
+  }
+}
+
+export async function add(text: string, options: Options): Promise<void> {
+  const user = userName(text);
+  const aors = [...new Set((options.aor ?? []).map(aorOf))];
+  if (aors.length > USER_AORS_MAX) throw new UserError(`a user may have at most ${USER_AORS_MAX} other addresses`);
+  const taken = () =>
+    new UserError(
+      `${nameOf(user)} is there already: "aorta user passwd ${nameOf(user)}" changes its password, "aorta user rm" removes it`,
+    );
+  await withStore(options, true, async (store) => {
+    if (store.get(user) !== undefined) throw taken();
+    const ha1s = ha1sOf(user.name, user.realm, await readPassword(nameOf(user)));
+    if (store.put([{ ...user, ha1s, aors }], 'add').refused > 0) throw taken();
+    const others = aors.length === 0 ? '' : ` and ${aors.join(', ')}`;
+    tellUnserved(options, [user.realm, ...aors.map(domainOf)]);
+    print(`added ${nameOf(user)}: may register ${nameOf(user)}${others}\n`);
+  });
+}
+
+export async function passwd(text: string, options: Options): Promise<void> {
+  const user = userName(text);
+  await withStore(options, false, async (store) => {
+    if (store.get(user) === undefined) throw missing(user, options);
+    const ha1s = ha1sOf(user.name, user.realm, await readPassword(nameOf(user)));
+    if (store.put([{ ...user, ha1s }], 'replace').refused > 0) throw missing(user, options);
+    print(`changed the password of ${nameOf(user)}\n`);
+  });
+}
+
+export async function remove(text: string, options: Options): Promise<void> {
+  const user = userName(text);
+  await withStore(options, false, async (store) => {
+    if (!store.remove(user)) throw missing(user, options);
+    print(`removed ${nameOf(user)}\n`);
+  });
+}
+
+export async function list(options: Options): Promise<void> {
+  await withStore(options, false, async (store) => {
+    for (const user of store.all()) {
+      const algorithms = ALGORITHMS.filter((_, algorithm) => user.ha1s[algorithm] !== undefined);
+      const { name, realm, aors } = user;
+      const line = options.json
+        ? JSON.stringify({ user: name, domain: realm, algorithms, aors })
+        : [nameOf(user), algorithms.join(','), ...aors].join('  ');
+      await write(`${line}\n`);
+    }
+  });
+}
+
+export async function importFile(file: string, options: Options): Promise<void> {
+  const input = openInput(file);
+  const size = Math.max(1, input.size);
+  const began = performance.now();
+  const terminal = process.stderr.isTTY;
+  await input.settle(options.encoding);
+  const imported = await withStore(options, true, (store) =>
+    importUsers(store, input, {
+      ...(options.domain === undefined ? {} : { domain: options.domain }),
+      progress: (bytes, users) => {
+        const percent = Math.floor((100 * bytes) / size);
+        if (terminal) process.stderr.write(`\r\u001b[2K${percent}%  ${users.toLocaleString('en-US')} users`);
+      },
+    }),
+  );
+  if (terminal) process.stderr.write('\r\u001b[2K');
+  tellUnserved(options, imported.domains);
+  printImport(imported, file, (performance.now() - began) / 1000);
+  if (imported.skipped > 0) process.exitCode = EXIT_FAILED;
+}
+
+function printImport(imported: ImportReport, file: string, seconds: number): void {
+  for (const { line, reason } of imported.reasons) printError(`${file}:${line}: skipped: ${reason}\n`);
+  const hidden = imported.skipped - imported.reasons.length;
+  if (hidden > 0) printError(`and ${hidden} more\n`);
+  const { added, replaced, skipped } = imported;
+  print(`added ${added}, replaced ${replaced}, skipped ${skipped} in ${seconds.toFixed(1)} s\n`);
+}
+
+export async function exportUsers(options: Options): Promise<void> {
+  if (options.format !== 'csv') throw new UserError(`--format: expected csv, got "${options.format}"`, EXIT_USAGE);
+  const { output } = options;
+  const fd = output === undefined || !UserStore.exists(options.data) ? undefined : createFile(output);
+  await withStore(options, false, async (store) => {
+    const put = async (line: string) => {
+      if (fd === undefined) await write(line, printFile);
+      else writeSync(fd, line);
+    };
+    const kinds = Array.from({ length: HA1_KINDS }, (_, i) => (i >> 1) + (i & 1) * HA1_FULL); // ha1, ha1b, ha1_sha256, …
+    await put(`username,domain,${kinds.map((kind) => HA1_COLUMNS[kind][0]).join(',')},aors\n`);
+    for (const user of store.all()) {
+      const ha1s = kinds.map((kind) => user.ha1s[kind]?.toString('hex') ?? '');
+      await put(`${[csvField(user.name), user.realm, ...ha1s, csvField(user.aors.join(' '))].join(',')}\n`);
+    }
+    if (fd === undefined) return;
+    fsyncSync(fd);
+    closeSync(fd);
+    print(`wrote ${store.count} users to ${output}\n`);
+  });
+}
+
+/** A new file for its owner alone; never one that is there. */
+function createFile(file: string): number {
+  try {
+    return openSync(file, 'wx', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new UserError(`${file} is there already: name another file or remove it`);
+  }
+}
+
+async function withStore<T>(options: Options, make: boolean, use: (store: UserStore) => Promise<T>): Promise<T> {
+  const { data } = options;
+  if (!make && !UserStore.exists(data)) {
+    throw new UserError(
+      `no users in ${data}: name the data directory with --data, or add a user with "aorta user add"`,
+    );
+  }
+  actAsOwner(data);
+  const isNew = !existsSync(data);
+  const store = UserStore.open(data);
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+    if (isNew) printError(`made the data directory ${data}\n`);
+    const hint = isNew ? chownHint(data) : '';
+    if (hint !== '') printError(`${hint}\n`);
+  }
+}
+
+function tellUnserved({ data }: Options, domains: Iterable<string>): void {
+  printError(unservedNote(readServed(data), domains));
+}
+
+function userName(text: string): UserName {
+  return asUsage(() => parseUserName(text));
+}
+
+function aorOf(text: string): string {
+  return asUsage(() => parseAor(text), '--aor: ');
+}
+
+function asUsage<T>(read: () => T, where = ''): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new UserError(where + (error as Error).message, EXIT_USAGE);
+  }
+}
+
+function missing(user: UserName, options: Options): UserError {
+  return new UserError(
+    `${nameOf(user)} is no user in ${options.data}: "aorta user ls --data ${options.data}" lists them`,
+  );
+}
+
+function nameOf(user: Pick<User, 'name' | 'realm'>): string {
+  return `${user.name}@${user.realm}`;
+}
+
+function openInput(file: string): InputFile {
+  try {
+    return InputFile.open(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new UserError(`${file}: no such file`);
+    throw error;
+  }
+}
+
+/** Waits while the reader of the output is slow. */
+function write(text: string, by = print): Promise<void> | void {
+  if (!by(text)) return new Promise((resolve) => process.stdout.once('drain', resolve));
+}

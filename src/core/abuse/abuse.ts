@@ -1,0 +1,241 @@
+// Abuse control: whether a message is looked at at all, by what its source has cost and how often it succeeded. Budgets per
+// source prefix and per account; success refunds; a known flow passes although its prefix is refused. Decides, answers nothing.
+// @hot
+
+import { ipText } from '../../sip/ip-text.ts';
+import { createPeers, type Peers } from '../../sip/sources.ts';
+import { type AbusePolicy, boundedAbusePolicy } from './abuse-policy.ts';
+import { GuessedAors } from './guessed-aors.ts';
+import { KNOWN_FLOW, KnownAccounts, NOT_KNOWN } from './known-accounts.ts';
+import { KnownFlows } from './known-flows.ts';
+import { OF_AGGREGATE, OF_SOURCE, SourceHash } from './source-hash.ts';
+import { NOBODY, SourceScores } from './source-scores.ts';
+import { Ticks } from './tick.ts';
+import { TrustedSources } from './trusted-sources.ts';
+
+/** What a request came to. An answer without proof: a 401 to a request without credentials or with stale ones, or a 200 to OPTIONS. */
+export const CHALLENGED = 0;
+/** Credentials that were wrong. */
+export const FAILED_CREDENTIALS = 1;
+/** 403, 404: not allowed, not served here. */
+export const REFUSED = 2;
+/** 400, 505: not SIP as it should be. */
+export const MALFORMED = 3;
+/** Right credentials: the one outcome that nobody can bring about in another's name. */
+export const SUCCESS = 4;
+
+/** Why a source is refused, for the log. */
+const REASONS = ['unanswered-challenges', 'failed-credentials', 'refusals', 'malformed'] as const;
+
+/** What the log says about a refused source. */
+export interface RefusalReport {
+  /** The address that sent the message. */
+  readonly source: string;
+  /** What is refused: "192.0.2.1/32", "2001:db8::/64". */
+  readonly prefix: string;
+  readonly reason: (typeof REASONS)[number];
+  /** Recent successes from the prefix: where there are any, an address may be a victim's. */
+  readonly successes: number;
+}
+
+export class Abuse {
+  /** After `admit`: nobody has succeeded from this source lately, so that it is worth a second look. */
+  stranger = false;
+  /** After `admit` gave false: a log line is due, and `report` makes it. */
+  reportDue = false;
+  private policy: AbusePolicy;
+  private unlimited: TrustedSources;
+  private readonly hash: SourceHash;
+  private readonly ticks = new Ticks();
+  private readonly sources: SourceScores;
+  private readonly flows: KnownFlows;
+  private readonly accounts: KnownAccounts;
+  private readonly guessed: GuessedAors;
+  /** What each kind costs. */
+  private costs: Float32Array;
+  // The source of the row taken last, so that its address is hashed once per message.
+  private taken = NOBODY;
+  private sourceA = 0;
+  private sourceB = 0;
+  private source = NOBODY;
+  /** The source of the last outcome is limited, and this is a hash of its flow. */
+  private limited = false;
+  private flow = 0;
+  private refused = NOBODY;
+  private refusedBits = 0;
+  private reportSecond = 0;
+  private reports = 0;
+
+  /** @param key 16 secret bytes, those of the data directory */
+  constructor(wanted: AbusePolicy, key: Uint8Array) {
+    const policy = boundedAbusePolicy(wanted);
+    this.policy = policy;
+    this.unlimited = new TrustedSources(policy.unlimited);
+    this.hash = new SourceHash(key);
+    this.sources = new SourceScores(policy);
+    this.flows = new KnownFlows(policy);
+    this.accounts = new KnownAccounts(policy);
+    this.guessed = new GuessedAors(policy);
+    this.costs = costsOf(policy);
+  }
+
+  /** Other limits; what the tables know stays, and so does their size. Throws before anything has changed. @cold */
+  configure(wanted: AbusePolicy): void {
+    const policy = boundedAbusePolicy(wanted);
+    this.unlimited = new TrustedSources(policy.unlimited);
+    this.policy = policy;
+    this.costs = costsOf(policy);
+    this.sources.configure(policy);
+    this.flows.configure(policy);
+    this.accounts.configure(policy);
+    this.guessed.configure(policy);
+  }
+
+  /** Bytes of all tables, whatever comes. */
+  get bytes(): number {
+    return this.sources.bytes + this.flows.bytes + this.accounts.bytes + this.guessed.bytes;
+  }
+
+  /** Whether the message of a peer is to be looked at; if not, it is dropped without an answer. Before parsing. */
+  admit(peers: Peers, row: number, now: number): boolean {
+    this.stranger = false;
+    this.reportDue = false;
+    this.taken = NOBODY;
+    if (!this.policy.enabled || this.unlimited.trusts(peers, row)) return true;
+    const { sources } = this;
+    const tick = this.ticks.at(now);
+    this.take(peers, row, tick);
+    this.taken = row;
+    const { source } = this;
+    this.stranger = source === NOBODY || sources.standing(source) === 0;
+    this.refused = NOBODY;
+    if (source !== NOBODY && sources.isSpent(source, 1)) {
+      this.refused = source;
+      this.refusedBits = this.sourceBits(peers, row);
+    } else if (peers.family[row] === 6) this.judgeAggregate(peers, row, tick);
+    if (this.refused === NOBODY) return true;
+    const { hash } = this;
+    hash.flow(peers, row);
+    if (this.flows.passes(hash.a, hash.b, tick)) return true;
+    this.reportDue = this.mayReport(now) && sources.takeReport(this.refused, tick);
+    if (this.reportDue) this.reports++;
+    return false;
+  }
+
+  /**
+   * What the message came to. Once per request looked at, before the next message is admitted; retransmissions answered
+   * from memory count nothing.
+   */
+  outcome(peers: Peers, row: number, kind: number, now: number): void {
+    this.limited = false;
+    if (!this.policy.enabled || this.unlimited.trusts(peers, row)) return;
+    const { hash, sources, flows } = this;
+    const tick = this.ticks.at(now);
+    if (this.taken !== row) this.take(peers, row, tick);
+    this.taken = NOBODY;
+    if (this.source === NOBODY) this.source = sources.claim(this.sourceA, this.sourceB, tick, kind === SUCCESS);
+    this.score(this.source, kind, tick);
+    hash.flow(peers, row);
+    this.limited = true;
+    this.flow = hash.a;
+    if (kind === SUCCESS) flows.succeed(hash.a, hash.b, tick);
+    else flows.fail(hash.a, hash.b, kind === CHALLENGED ? this.policy.flowChallengeCost : this.costs[kind], tick);
+    if (peers.family[row] !== 6) return;
+    hash.prefix(peers, row, OF_AGGREGATE, this.policy.ipv6AggregateBits);
+    this.score(sources.claim(hash.a, hash.b, tick, kind === SUCCESS), kind, tick);
+  }
+
+  /**
+   * Whether credentials for an account are to be checked: always while it has not drawn many wrong ones, always from the flow from
+   * which it succeeded last, and from unlimited sources (which are to limit guesses themselves); else strangers share a few
+   * attempts a second, those at a source where it succeeded lately as many more, and the others are told to come back later.
+   * @param k0,k1,k2 words of the account's keyed hash: 96 of its bits
+   */
+  aorAllowed(peers: Peers, row: number, k0: number, k1: number, k2: number, now: number): boolean {
+    if (!this.policy.enabled || this.unlimited.trusts(peers, row)) return true;
+    const tick = this.ticks.at(now);
+    if (!this.guessed.isSpent(k0, k1, k2, tick)) return true;
+    if (this.taken !== row) this.take(peers, row, tick);
+    const a = this.sourceA ^ k0;
+    const b = this.sourceB ^ k1;
+    this.hash.flow(peers, row);
+    const known = this.accounts.find(a, b, this.hash.a, tick);
+    return known === KNOWN_FLOW || (known !== NOT_KNOWN && !this.guessed.isSpent(a, b, k2, tick));
+  }
+
+  /** What an account's request came to: FAILED_CREDENTIALS or SUCCESS, right after `outcome`; other kinds count nothing. */
+  aorOutcome(k0: number, k1: number, k2: number, kind: number, now: number): void {
+    if (!this.policy.enabled) return;
+    const tick = this.ticks.at(now);
+    const { guessed, accounts, flow } = this;
+    const a = this.sourceA ^ k0;
+    const b = this.sourceB ^ k1;
+    if (kind === FAILED_CREDENTIALS) {
+      guessed.fail(k0, k1, k2, tick);
+      if (this.limited && accounts.find(a, b, flow, tick) !== NOT_KNOWN) guessed.fail(a, b, k2, tick);
+    } else if (kind === SUCCESS) {
+      guessed.succeed(k0, k1, k2, tick);
+      if (!this.limited) return;
+      guessed.succeed(a, b, k2, tick);
+      accounts.succeed(a, b, flow, tick);
+    }
+  }
+
+  /** The fields of the log line "source refused", where `reportDue`. @cold */
+  report(peers: Peers, row: number): RefusalReport {
+    const { sources, refused, refusedBits } = this;
+    const prefix = createPeers(1);
+    prefix.family[0] = peers.family[row];
+    prefix.ip.set(peers.ip.subarray(row << 4, (row << 4) + (refusedBits >> 3)));
+    if ((refusedBits & 7) !== 0)
+      prefix.ip[refusedBits >> 3] = peers.ip[(row << 4) + (refusedBits >> 3)] & (0xff00 >> (refusedBits & 7));
+    return {
+      source: ipText(peers, row),
+      prefix: `${ipText(prefix, 0)}/${refusedBits}`,
+      reason: REASONS[sources.blame(refused)],
+      successes: sources.standing(refused),
+    };
+  }
+
+  private judgeAggregate(peers: Peers, row: number, tick: number): void {
+    const { hash, sources, policy } = this;
+    hash.prefix(peers, row, OF_AGGREGATE, policy.ipv6AggregateBits);
+    const site = sources.find(hash.a, hash.b, tick);
+    if (site === NOBODY || !sources.isSpent(site, policy.aggregateFactor)) return;
+    this.refused = site;
+    this.refusedBits = policy.ipv6AggregateBits;
+  }
+
+  private score(source: number, kind: number, tick: number): void {
+    if (source === NOBODY) return;
+    if (kind === SUCCESS) this.sources.addSuccess(source, tick);
+    else if (kind === CHALLENGED) this.sources.addChallenge(source);
+    else this.sources.addFailure(source, kind, this.costs[kind]);
+  }
+
+  private take(peers: Peers, row: number, tick: number): void {
+    const { hash } = this;
+    hash.prefix(peers, row, OF_SOURCE, this.sourceBits(peers, row));
+    this.sourceA = hash.a;
+    this.sourceB = hash.b;
+    this.source = this.sources.find(hash.a, hash.b, tick);
+  }
+
+  private sourceBits(peers: Peers, row: number): number {
+    return peers.family[row] === 6 ? this.policy.ipv6PrefixBits : this.policy.ipv4PrefixBits;
+  }
+
+  private mayReport(now: number): boolean {
+    const second = Math.floor(now / 1000);
+    if (second !== this.reportSecond) {
+      this.reportSecond = second;
+      this.reports = 0;
+    }
+    return this.reports < this.policy.reportsPerS;
+  }
+}
+
+/** @cold */
+function costsOf(policy: AbusePolicy): Float32Array {
+  return Float32Array.of(0, policy.failedCredentialsCost, policy.refusedCost, policy.malformedCost);
+}

@@ -1,0 +1,449 @@
+// Who asks, and may they (RFC 3261 §22 and §10.3 steps 3 and 4, RFC 7616, RFC 8760): reads the Authorization rows of the
+// request in the table, answers 401, 400, 403 or 503 into the outbox, or lets the request go on. What it takes as given: users
+// (CredentialSource), the AOR's key, the time. Nothing is kept but which nonces were used.
+// @hot
+
+import {
+  ALG_SESS,
+  C_ALGORITHM,
+  C_CNONCE_AT,
+  C_CNONCE_END,
+  C_NC,
+  C_NC_VALID,
+  C_NONCE_AT,
+  C_NONCE_END,
+  C_OPAQUE_AT,
+  C_OPAQUE_END,
+  C_QOP,
+  C_SCHEME,
+  C_URI_AT,
+  C_URI_END,
+  C_USERHASH,
+  C_USERNAME_AT,
+  C_USERNAME_END,
+  C_USERNAME_STAR_AT,
+  credentials,
+  decodeExtended,
+  parseCredentials,
+  QOP_AUTH,
+  QOP_AUTH_INT,
+  QOP_NONE,
+  SCHEME_DIGEST,
+  unescapeQuoted,
+} from '../../sip/credentials.ts';
+import { E_OK } from '../../sip/parser/parse-error.ts';
+import { slab, table } from '../../sip/parser/slab.ts';
+import {
+  ABSENT,
+  H_AUTHORIZATION,
+  METHOD_REGISTER,
+  ROW_INTS,
+  ROW_NEXT,
+  ROW_VALUE_AT,
+  ROW_VALUE_END,
+  T_FIRST_ROW,
+  T_METHOD,
+  T_REQUEST_URI,
+  T_ROWS,
+  URI_AT,
+  URI_END,
+  URI_HOST_AT,
+  URI_HOST_END,
+  URI_INTS,
+} from '../../sip/parser/span-table.ts';
+import { sameBytes, sameText } from '../../sip/scanner.ts';
+import { SipHash } from '../../sip/siphash.ts';
+import { parseUri } from '../../sip/uri/uri.ts';
+import { ascii } from '../../sip/writer.ts';
+import { Account } from '../abuse/account.ts';
+import { Domains } from '../uas/domains.ts';
+import type { Outbox } from '../uas/outbox.ts';
+import { CREDENTIALS_IMPROPER, CREDENTIALS_INCOMPLETE, CREDENTIALS_URI, PARSE_PHRASE, PHRASE } from '../uas/phrases.ts';
+import { REASON_AUTH } from '../uas/reasons.ts';
+import { endResponse, startResponse } from '../uas/response.ts';
+import type { AuthPolicy } from './auth-policy.ts';
+import { Challenges } from './challenge.ts';
+import { hasResponse, isAddress, responseFits } from './credential-form.ts';
+import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from './credential-source.ts';
+import { deriveKey, deriveText } from './derived-key.ts';
+import { digestBytes, verifyResponse } from './digest.ts';
+import { NONCE_FOREIGN, NONCE_STALE } from './nonce.ts';
+import { type NonceOptions, NonceUses } from './nonce-uses.ts';
+import { NC_FORGOTTEN, NC_NEW, NC_WITHOUT_QOP } from './nonce-window.ts';
+import { RequestRealm } from './request-realm.ts';
+
+/** What authenticate() gives where the user is being fetched: no answer was written, ask again when it is there. */
+export const AUTH_PENDING = -1;
+
+// --- what became of the request (Authenticator.outcome)
+export const AUTH_OK = 0;
+/** None for our realm, or none yet: the first step of every authentication. */
+export const AUTH_NO_CREDENTIALS = 1;
+/** An algorithm, a qop, a userhash that no challenge of ours offered. */
+export const AUTH_NOT_OFFERED = 2;
+/** Malformed, incomplete, or for another URI: 400. */
+export const AUTH_IMPROPER = 3;
+/** Unknown user. Answered like AUTH_WRONG_RESPONSE. */
+export const AUTH_UNKNOWN_USER = 4;
+export const AUTH_WRONG_RESPONSE = 5;
+/** Right, but the nonce is too old: 401 with stale=true. */
+export const AUTH_STALE = 6;
+/** Right, but nonce and nc were used before: 401 with stale=true. */
+export const AUTH_REPLAYED = 7;
+/** Right, but this user may not register this AOR: 403. */
+export const AUTH_NOT_ALLOWED = 8;
+/** Users cannot be looked up: 503. */
+export const AUTH_UNAVAILABLE = 9;
+export const AUTH_WAITING = 10;
+/** Right, but the nonce is another AOR's or realm's, or not from here: 401 with stale=true. */
+export const AUTH_FOREIGN_NONCE = 11;
+
+/** Limits guesses at passwords. */
+export interface GuessLimit {
+  /** Whether credentials for an account (four words) are to be checked now; else 503. */
+  mayTry(account: Uint32Array): boolean;
+}
+
+export interface AuthenticatorOptions extends NonceOptions {
+  readonly guesses?: GuessLimit;
+  /** Realms by the index that users.realmOf gives: lower-case domains; "*" among them serves every other one too. */
+  readonly realms: readonly string[];
+  readonly users: CredentialSource;
+}
+
+const NO_AOR = new Uint32Array(4);
+const RETRY_AFTER = ascii('Retry-After: ');
+const CRLF = ascii('\r\n');
+const NOTHING_FOUND = -1;
+const ANOTHER_ACCOUNT = -2;
+const NO_RANK = -1;
+/** Rows of one realm that are looked at: each may cost two digests. */
+const ROWS_TRIED_MAX = 4;
+
+export class Authenticator {
+  /** AUTH_* of the last request: for counters and logs. */
+  outcome = AUTH_OK;
+  /** The name the last credentials gave, name[0, nameLength), raw and unescaped; empty where none was read. */
+  readonly name: Uint8Array;
+  nameLength = 0;
+  /** Whose password the last credentials that were looked at tried. */
+  readonly account: Account;
+  private readonly guesses: GuessLimit | null;
+  /** The account that the request's first credentials name, once they have. */
+  private readonly tried = new Uint32Array(4);
+  private accountIsNamed = false;
+  private policy: AuthPolicy;
+  private readonly users: CredentialSource;
+  private served: Domains;
+  private challenges: Challenges;
+  private readonly uses: NonceUses;
+  private readonly opaque: Uint8Array;
+  private readonly dummies: SipHash;
+  private readonly dummyHa1 = new Uint8Array(HA1_BYTES);
+  private readonly realm: RequestRealm;
+  private readonly uri = new Int32Array(URI_INTS);
+
+  constructor(options: AuthenticatorOptions) {
+    const { policy, secret } = options;
+    this.policy = policy;
+    this.users = options.users;
+    this.realm = new RequestRealm(options.users);
+    this.served = new Domains(options.realms);
+    this.challenges = new Challenges(policy, options.realms, deriveText(secret, 'opaque'));
+    this.uses = new NonceUses(options);
+    this.account = new Account(secret.subarray(0, 16));
+    this.guesses = options.guesses ?? null;
+    this.opaque = ascii(this.challenges.opaque);
+    this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
+    this.name = new Uint8Array(policy.parameterBytesMax);
+  }
+
+  /** Other rules; the sizes and lifetimes in force stay, and so do the nonces, where their generation does. @cold */
+  configure(policy: AuthPolicy, realms: readonly string[], generation: number): void {
+    this.policy = policy;
+    this.served = new Domains(realms);
+    this.challenges = new Challenges(policy, realms, this.challenges.opaque);
+    this.uses.nonces.useGeneration(generation);
+  }
+
+  /**
+   * Decides about the well-formed request in the table (never an ACK or CANCEL: §22.1). `out.now`, peer and tag are filled
+   * and the answer is started.
+   * @param aorKey four words that stand for the AOR the request is about
+   * @param aor its canonical text, aorLength bytes; -1 where it names none
+   * @returns 0: go on, `out` says who asks; AUTH_PENDING; else the status of the answer written
+   */
+  authenticate(out: Outbox, aorKey: Uint32Array, aor: Uint8Array, aorLength: number): number {
+    const key = aorLength >= 0 ? aorKey : NO_AOR;
+    this.nameLength = 0;
+    this.accountIsNamed = false;
+    this.realm.take(this.challenges.firstRealm);
+    let error = NOTHING_FOUND;
+    let best = ABSENT;
+    let bestRank = NO_RANK;
+    let last = ABSENT;
+    let tries = 0;
+    for (let row = table[T_FIRST_ROW + H_AUTHORIZATION]; row !== ABSENT && tries < ROWS_TRIED_MAX; row = nextRow(row)) {
+      const found = this.takeCredentials(row);
+      if (found !== E_OK) {
+        if (found !== NOTHING_FOUND) error = found;
+        continue;
+      }
+      if (tries++ > 0) startAgain(out);
+      last = row;
+      const status = this.tryCredentials(out, key, aor, aorLength);
+      if (status === 0 || status === AUTH_PENDING || status === 503) return status;
+      const rank = status === ANOTHER_ACCOUNT ? NO_RANK : rankOf(this.outcome);
+      if (rank > bestRank) {
+        best = row;
+        bestRank = rank;
+      }
+    }
+    if (best === ABSENT) return this.withoutCredentials(out, key, error);
+    if (best !== last) {
+      // What is answered and counted is what the best of them came to.
+      startAgain(out);
+      this.takeCredentials(best);
+      this.accountIsNamed = false;
+      return this.tryCredentials(out, key, aor, aorLength);
+    }
+    return out.status;
+  }
+
+  private withoutCredentials(out: Outbox, key: Uint32Array, error: number): number {
+    if (error === NOTHING_FOUND) return this.challenge(out, key, AUTH_NO_CREDENTIALS);
+    return this.improper(out, PARSE_PHRASE[error]);
+  }
+
+  /** What those in `credentials` come to, as `authenticate` gives it; ANOTHER_ACCOUNT where an earlier row has named one. */
+  private tryCredentials(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
+    if (!hasResponse()) return this.challenge(out, key, AUTH_NO_CREDENTIALS);
+    if (!this.isOffered()) return this.challenge(out, key, AUTH_NOT_OFFERED);
+    const fault = this.faultOfForm();
+    if (fault !== null) return this.improper(out, fault);
+    if (!this.takeAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
+    if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(out);
+    const user = this.findUser();
+    if (user === USER_PENDING) {
+      this.outcome = AUTH_WAITING;
+      return AUTH_PENDING;
+    }
+    if (user === USER_UNAVAILABLE) return this.unavailable(out);
+    if (!this.verify(user)) return this.wrong(out, key, user >= 0 ? AUTH_WRONG_RESPONSE : AUTH_UNKNOWN_USER);
+    return this.admit(out, key, aor, aorLength);
+  }
+
+  /** The credentials are right: is the nonce good for this use, and may the user do this? */
+  private admit(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
+    const c = credentials;
+    const { uses } = this;
+    const nonce = uses.check(slab, c[C_NONCE_AT], c[C_NONCE_END], key, this.realm.text, this.realm.length, out.now);
+    if (nonce === NONCE_FOREIGN || !this.opaqueIsOurs()) return this.challenge(out, key, AUTH_FOREIGN_NONCE);
+    if (nonce === NONCE_STALE) return this.challenge(out, key, AUTH_STALE);
+    const isRegister = table[T_METHOD] === METHOD_REGISTER;
+    if (isRegister && aorLength >= 0 && !this.users.mayRegister(aor, aorLength)) {
+      this.outcome = AUTH_NOT_ALLOWED;
+      return refuse(out, 403, PHRASE[403], this.outcome);
+    }
+    const nc = c[C_QOP] === QOP_NONE ? NC_WITHOUT_QOP : c[C_NC] >>> 0;
+    const use = uses.use(nc, out.now);
+    // What another life has counted may come again as it was: there its answer may have been lost (repeat.ts).
+    out.repeatsOnly = use !== NC_NEW && use !== NC_FORGOTTEN && isRegister && out.mayRepeat && !this.nonceIsOfThisLife;
+    if (use !== NC_NEW && !out.repeatsOnly)
+      return this.challenge(out, key, use === NC_FORGOTTEN ? AUTH_STALE : AUTH_REPLAYED);
+    this.outcome = AUTH_OK;
+    out.authenticated = true;
+    out.user = this.name;
+    out.userLength = this.nameLength;
+    out.userIsHash = c[C_USERHASH] === 1;
+    out.nonceIdHigh = uses.nonces.idHigh;
+    out.nonceIdLow = uses.nonces.idLow;
+    out.nc = nc;
+    return 0;
+  }
+
+  /**
+   * The account whose password is tried. One request tries one: together its rows are one attempt, which must not hide a guess at
+   * one account behind what is known of another.
+   */
+  private takeAccount(key: Uint32Array, aor: Uint8Array, aorLength: number): boolean {
+    const { account, realm, tried } = this;
+    account.take(this.name, this.nameLength, realm.text, realm.length, aor, aorLength, key);
+    if (!this.accountIsNamed) tried.set(account.key);
+    this.accountIsNamed = true;
+    for (let i = 0; i < 4; i++) if (account.key[i] !== tried[i]) return false;
+    return true;
+  }
+
+  /** Brings a row into `credentials`: E_OK; NOTHING_FOUND where they are no Digest ones for our realm (§22.2); or why it could not be read. */
+  private takeCredentials(row: number): number {
+    const at = T_ROWS + row * ROW_INTS;
+    const found = parseCredentials(table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
+    if (found !== E_OK) return found;
+    return credentials[C_SCHEME] === SCHEME_DIGEST && this.realm.isOfCredentials() ? E_OK : NOTHING_FOUND;
+  }
+
+  private isOffered(): boolean {
+    const c = credentials;
+    const { policy } = this;
+    if (!this.challenges.offers(c[C_ALGORITHM])) return false;
+    if (c[C_USERHASH] === 1 && !policy.userhash) return false;
+    if (c[C_QOP] === QOP_NONE) return policy.legacyWithoutQop;
+    return c[C_QOP] === QOP_AUTH || (c[C_QOP] === QOP_AUTH_INT && policy.qop === 'auth,auth-int');
+  }
+
+  /** RFC 7616 §3.4: the phrase of a 400 where parameters are missing or improper, else null. */
+  private faultOfForm(): Uint8Array | null {
+    const c = credentials;
+    const max = this.policy.parameterBytesMax;
+    const both = c[C_USERNAME_AT] >= 0 && c[C_USERNAME_STAR_AT] >= 0;
+    const neither = c[C_USERNAME_AT] < 0 && c[C_USERNAME_STAR_AT] < 0;
+    if (neither || c[C_URI_AT] < 0) return CREDENTIALS_INCOMPLETE;
+    const needsCnonce = c[C_QOP] !== QOP_NONE || (c[C_ALGORITHM] & ALG_SESS) !== 0;
+    if (needsCnonce && c[C_CNONCE_AT] < 0) return CREDENTIALS_INCOMPLETE;
+    if (c[C_QOP] !== QOP_NONE && c[C_NC_VALID] === 0) return CREDENTIALS_IMPROPER;
+    if (both || c[C_USERHASH] < 0 || (c[C_USERHASH] === 1 && c[C_USERNAME_STAR_AT] >= 0)) return CREDENTIALS_IMPROPER;
+    if (c[C_CNONCE_END] - c[C_CNONCE_AT] > max || c[C_URI_END] - c[C_URI_AT] > max) return CREDENTIALS_IMPROPER;
+    if (!responseFits(digestBytes(c[C_ALGORITHM]))) return CREDENTIALS_IMPROPER;
+    this.nameLength = both || c[C_USERNAME_AT] < 0 ? this.takeExtendedName() : this.takeName();
+    if (this.nameLength < 0) {
+      this.nameLength = 0;
+      return CREDENTIALS_IMPROPER;
+    }
+    return this.uriIsServed() ? null : CREDENTIALS_URI;
+  }
+
+  private takeName(): number {
+    return unescapeQuoted(credentials[C_USERNAME_AT], credentials[C_USERNAME_END], this.name);
+  }
+
+  private takeExtendedName(): number {
+    return decodeExtended(credentials[C_USERNAME_STAR_AT], credentials[C_USERNAME_STAR_AT + 1], this.name);
+  }
+
+  /**
+   * RFC 8760 §2.6 (6): not always the Request-URI, but of the same host, of a domain served, or of an IP address: the one
+   * the client reached us at, which nobody here can know for sure.
+   */
+  private uriIsServed(): boolean {
+    const at = credentials[C_URI_AT];
+    const end = credentials[C_URI_END];
+    if (sameBytes(slab, at, end, slab, table[T_REQUEST_URI + URI_AT], table[T_REQUEST_URI + URI_END])) return true;
+    const { uri } = this;
+    if (parseUri(slab, at, end, uri, 0) !== E_OK || uri[URI_HOST_AT] < 0) return false;
+    const hostAt = uri[URI_HOST_AT];
+    const hostEnd = uri[URI_HOST_END];
+    if (this.served.serves(slab, hostAt, hostEnd) || isAddress(hostAt, hostEnd)) return true;
+    const own = table[T_REQUEST_URI + URI_HOST_AT];
+    return own >= 0 && sameText(slab, hostAt, hostEnd, slab, own, table[T_REQUEST_URI + URI_HOST_END]);
+  }
+
+  private findUser(): number {
+    const isHash = credentials[C_USERHASH] === 1;
+    return this.users.find(this.name, 0, this.nameLength, isHash, this.realm.index, credentials[C_ALGORITHM]);
+  }
+
+  /**
+   * Whether the response is right. An unknown user costs what a wrong password costs: the same digests, and an HA1 that
+   * nobody has, made from the name either way.
+   */
+  private verify(user: number): boolean {
+    if (user >= 0 && verifyResponse(this.users.ha1, user)) return true;
+    const hash = this.dummies;
+    hash.begin();
+    hash.span(this.name, 0, this.nameLength);
+    hash.end();
+    for (let i = 0; i < HA1_BYTES; i++) this.dummyHa1[i] = hash.out[(i >> 2) & 3] >>> ((i & 3) << 3);
+    if (user < 0) verifyResponse(this.dummyHa1, 0);
+    return false;
+  }
+
+  /** Missing is fine (old clients), altered is another server's session (RFC 7616 §3.4). */
+  private opaqueIsOurs(): boolean {
+    const at = credentials[C_OPAQUE_AT];
+    const end = credentials[C_OPAQUE_END];
+    return at < 0 || at === end || sameBytes(slab, at, end, this.opaque, 0, this.opaque.length);
+  }
+
+  private wrong(out: Outbox, key: Uint32Array, outcome: number): number {
+    if (this.policy.wrongCredentials === 401) return this.challenge(out, key, outcome);
+    this.outcome = outcome;
+    return refuse(out, 403, PHRASE[403], this.outcome);
+  }
+
+  /**
+   * Whether the nonce checked last was issued here. One of another life was perhaps used there for what left no trace: a fetch, or a
+   * request refused after its credentials were right; and no digest covers Contact.
+   */
+  get nonceIsOfThisLife(): boolean {
+    return this.uses.nonces.isOfThisLife;
+  }
+
+  /** Credentials that were right are wanted anew, with a nonce of this life; parameters as authenticate() had them. */
+  askAgain(out: Outbox, aorKey: Uint32Array): number {
+    out.authenticated = false;
+    return this.challenge(out, aorKey, out.repeatsOnly ? AUTH_REPLAYED : AUTH_STALE);
+  }
+
+  /** A 401; stale=true where the credentials were right (RFC 7616 §3.3). Nothing is kept of it. */
+  private challenge(out: Outbox, key: Uint32Array, outcome: number): number {
+    const { realm } = this;
+    this.outcome = outcome;
+    const nonce = this.uses.issue(key, realm.text, realm.length, out.now);
+    out.reason = REASON_AUTH + outcome;
+    startResponse(out, 401, PHRASE[401]);
+    const stale = outcome === AUTH_STALE || outcome === AUTH_REPLAYED || outcome === AUTH_FOREIGN_NONCE;
+    const usable = this.users.algorithms;
+    this.challenges.write(out, realm.index, realm.text, realm.length, nonce, stale, usable);
+    endResponse(out);
+    return 401;
+  }
+
+  private improper(out: Outbox, phrase: Uint8Array): number {
+    this.outcome = AUTH_IMPROPER;
+    return refuse(out, 400, phrase, this.outcome);
+  }
+
+  /** Whom a request that waits is for, as the provider is to be asked: without the realm that some phones add. @cold */
+  waitingFor(): { user: string; realm: string } {
+    const text = new TextDecoder();
+    const name = text.decode(this.name.subarray(0, this.nameLength));
+    const realm = text.decode(this.realm.text.subarray(0, this.realm.length));
+    const whole = name.toLowerCase().endsWith(`@${realm}`);
+    return { user: whole ? name.slice(0, -realm.length - 1) : name, realm };
+  }
+
+  /** Users cannot be looked up now: 503. */
+  unavailable(out: Outbox): number {
+    this.outcome = AUTH_UNAVAILABLE;
+    out.reason = REASON_AUTH + AUTH_UNAVAILABLE;
+    startResponse(out, 503, PHRASE[503]);
+    out.answer.text(RETRY_AFTER);
+    out.answer.number(this.policy.retryAfterS);
+    out.answer.text(CRLF);
+    endResponse(out);
+    return 503;
+  }
+}
+
+function nextRow(row: number): number {
+  return table[T_ROWS + row * ROW_INTS + ROW_NEXT];
+}
+
+/** The answer that was written is none. */
+function startAgain({ answer }: Outbox): void {
+  answer.start(answer.bytes, answer.from, answer.limit);
+}
+
+/** Of failures, the one that tells most is answered: a password that was right, else one that was wrong. */
+function rankOf(outcome: number): number {
+  if (outcome === AUTH_WRONG_RESPONSE || outcome === AUTH_UNKNOWN_USER) return 1;
+  return outcome === AUTH_NO_CREDENTIALS || outcome === AUTH_NOT_OFFERED || outcome === AUTH_IMPROPER ? 0 : 2;
+}
+
+function refuse(out: Outbox, status: number, phrase: Uint8Array, outcome: number): number {
+  out.reason = REASON_AUTH + outcome;
+  startResponse(out, status, phrase);
+  endResponse(out);
+  return status;
+}

@@ -1,0 +1,50 @@
+// The realm that the request in the table is about (RFC 3261 §22.1), and whether credentials are for it (§22.2).
+// @hot
+
+import { C_REALM_AT, C_REALM_END, credentials, unescapeQuoted } from '../../sip/credentials.ts';
+import { slab, table } from '../../sip/parser/slab.ts';
+import { T_REQUEST_URI, T_TO, URI_HOST_AT, URI_HOST_END } from '../../sip/parser/span-table.ts';
+import { LOWER, sameBytes } from '../../sip/scanner.ts';
+import type { CredentialSource } from './credential-source.ts';
+
+const REALM_BYTES_MAX = 256;
+
+export class RequestRealm {
+  /** As users.realmOf gives it. */
+  index = 0;
+  /** text[0, length). */
+  readonly text = new Uint8Array(REALM_BYTES_MAX);
+  length = 0;
+  private readonly unescaped = new Uint8Array(REALM_BYTES_MAX);
+  private readonly users: CredentialSource;
+
+  constructor(users: CredentialSource) {
+    this.users = users;
+  }
+
+  /** One realm per domain: of To, else of the Request-URI, else the first there is; so that no request goes without one. */
+  take(first: Uint8Array): void {
+    if (this.is(slab, table[T_TO + URI_HOST_AT], table[T_TO + URI_HOST_END])) return;
+    if (this.is(slab, table[T_REQUEST_URI + URI_HOST_AT], table[T_REQUEST_URI + URI_HOST_END])) return;
+    this.is(first, 0, first.length);
+  }
+
+  private is(bytes: Uint8Array, at: number, end: number): boolean {
+    if (at < 0 || end - at > REALM_BYTES_MAX) return false;
+    const index = this.users.realmOf(bytes, at, end);
+    if (index < 0) return false;
+    this.index = index;
+    this.length = end - at;
+    for (let i = 0; i < this.length; i++) this.text[i] = LOWER[bytes[at + i]];
+    return true;
+  }
+
+  /** Whether the credentials name it exactly, by bytes: the client repeats what the challenge said. */
+  isOfCredentials(): boolean {
+    const at = credentials[C_REALM_AT];
+    if (at < 0) return false;
+    if (sameBytes(slab, at, credentials[C_REALM_END], this.text, 0, this.length)) return true;
+    const length = unescapeQuoted(at, credentials[C_REALM_END], this.unescaped);
+    return length >= 0 && sameBytes(this.unescaped, 0, length, this.text, 0, this.length);
+  }
+}

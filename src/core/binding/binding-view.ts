@@ -1,0 +1,200 @@
+// A binding as programs and proxies see it: plain data made from an image. For lookups and events; the registrar itself never
+// makes one of these.
+
+import { writeIp } from '../../sip/ip-text.ts';
+import { shownText, uriText } from '../../sip/shown-text.ts';
+import {
+  callIdEnd,
+  cseqOf,
+  displayAt,
+  expiresAtOf,
+  familyOf,
+  flowOf,
+  hasFlag,
+  instanceAt,
+  instanceEnd,
+  ipAt,
+  paramsEnd,
+  pathEnd,
+  portOf,
+  qOf,
+  refreshedAtOf,
+  regIdOf,
+  registeredAtOf,
+  transportOf,
+  uriAt,
+  uriEnd,
+  userAgentEnd,
+} from './binding.ts';
+import { IMAGE_DIRECT, IMAGE_STATIC } from './image-layout.ts';
+import type { FlowLiveness } from './live-flow.ts';
+
+const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
+
+/** Feature parameters without "+" (RFC 3840 §9, RFC 4569 and what IANA has beside them). */
+const FEATURES = new Set(
+  (
+    'audio automata class duplex data control mobility description events priority methods schemes application video ' +
+    'language type isfocus actor text extensions'
+  ).split(' '),
+);
+
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** Push parameters of a contact as they were sent (RFC 8599 §14); a refreshed contact is the same device where all three match (§5.3). */
+export interface Push {
+  readonly provider: string;
+  readonly param?: string;
+  readonly prid?: string;
+}
+
+/** One binding of an address-of-record (AOR). */
+export interface Binding {
+  /** The Contact URI as registered, without brackets; what cannot be seen is escaped in it. */
+  readonly uri: string;
+  /** Display name as sent. */
+  readonly display?: string;
+  /** 0 to 1; 1 where the contact has none (RFC 3261 §20.10). */
+  readonly q: number;
+  /** Whole seconds it has left; 0 for less than one. For ever: Infinity. */
+  readonly expires: number;
+  /** When it ends, epoch ms. */
+  readonly expiresAt: number;
+  readonly registeredAt: number;
+  readonly refreshedAt: number;
+  /** Path (RFC 3327), topmost first: the route set of requests to this contact. Each with its brackets. */
+  readonly path: readonly string[];
+  /** Where the REGISTER came from; with a Path, that is the last proxy. */
+  readonly source: { readonly address: string; readonly port: number; readonly transport: Transport };
+  /** The same as a SIP URI: where requests go for a user agent behind NAT that no proxy stands before. Empty for a static one, and where the connection has ended: then requests go to the URI. */
+  readonly received: string;
+  /** Aorta has the connection or the address straight to the user agent, with no proxy between. */
+  readonly direct: boolean;
+  /** Of a stream's connection to Aorta itself, while it stands: its number. */
+  readonly flow?: number;
+  /** +sip.instance without quotes and brackets (RFC 5626 §4.1). */
+  readonly instance?: string;
+  /** Public GRUU of the instance (RFC 5627), where lookups know it. */
+  readonly gruu?: string;
+  /** RFC 5626. */
+  readonly regId?: number;
+  /** What the user agent can do (RFC 3840): feature parameters by lower-case name, without quotes; true without value. */
+  readonly capabilities: Readonly<Record<string, string | true>>;
+  /** The other Contact parameters, in the same form. */
+  readonly params: Readonly<Record<string, string | true>>;
+  /** Where the URI names a push service (RFC 8599): what wakes the device, and what tells its contact again once it has woken. */
+  readonly push?: Push;
+  readonly callId: string;
+  readonly cseq: number;
+  readonly userAgent?: string;
+  /** Made by an operator. */
+  readonly static?: true;
+}
+
+/**
+ * Makes one of the image at bytes[at].
+ * @param now epoch ms
+ * @param flows which connections stand: the binding's is left out where it has ended; null: not known
+ */
+export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: FlowLiveness | null = null): Binding {
+  const text = (from: number, to: number): string => shownText(bytes, from, to);
+  const expiresAt = expiresAtOf(bytes, at);
+  const display = text(displayAt(bytes, at), uriAt(bytes, at)).trim();
+  const instance = text(instanceAt(bytes, at), instanceEnd(bytes, at));
+  const regId = regIdOf(bytes, at);
+  const userAgent = text(callIdEnd(bytes, at), userAgentEnd(bytes, at));
+  const direct = hasFlag(bytes, at, IMAGE_DIRECT);
+  const transport = TRANSPORTS[transportOf(bytes, at)];
+  const isStatic = hasFlag(bytes, at, IMAGE_STATIC);
+  const isFlow = direct && transport !== 'udp';
+  const hasEnded = isFlow && flows?.isAlive(flowOf(bytes, at)) === false;
+  const uri = uriText(bytes, uriAt(bytes, at), uriEnd(bytes, at));
+  return {
+    uri,
+    ...(display !== '' && { display }),
+    q: qOf(bytes, at) / 1000,
+    expires: isStatic ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor((expiresAt - now) / 1000)),
+    expiresAt,
+    registeredAt: registeredAtOf(bytes, at),
+    refreshedAt: refreshedAtOf(bytes, at),
+    path: split(uriText(bytes, userAgentEnd(bytes, at), pathEnd(bytes, at)), ','),
+    ...sourceOf(bytes, at, transport),
+    ...(hasEnded && { received: '' }),
+    direct,
+    ...(isFlow && !hasEnded && { flow: flowOf(bytes, at) }),
+    ...(instance !== '' && { instance }),
+    ...(regId > 0 && { regId }),
+    ...parameters(text(uriEnd(bytes, at), paramsEnd(bytes, at))),
+    ...pushOf(uri),
+    callId: text(paramsEnd(bytes, at), callIdEnd(bytes, at)),
+    cseq: cseqOf(bytes, at),
+    ...(userAgent !== '' && { userAgent }),
+    ...(isStatic && { static: true as const }),
+  };
+}
+
+function sourceOf(bytes: Uint8Array, at: number, transport: Transport): Pick<Binding, 'source' | 'received'> {
+  const address = addressOf(bytes, at);
+  const port = portOf(bytes, at);
+  if (port === 0) return { source: { address, port, transport }, received: '' };
+  const host = familyOf(bytes, at) === 6 ? `[${address}]` : address;
+  return { source: { address, port, transport }, received: `sip:${host}:${port};transport=${transport}` };
+}
+
+function addressOf(bytes: Uint8Array, at: number): string {
+  const row = { family: Uint8Array.of(familyOf(bytes, at)), ip: bytes.subarray(ipAt(at), ipAt(at) + 16) };
+  const into = new Uint8Array(48);
+  return Buffer.from(into.buffer, 0, writeIp(row, 0, into)).toString('latin1');
+}
+
+/** Without pn-provider there is no push (RFC 8599 §4.1.1). */
+function pushOf(uri: string): { push?: Push } {
+  const found: Record<string, string> = {};
+  const [head] = uri.slice(uri.indexOf('@') + 1).split('?', 1);
+  for (const [, name, value] of head.matchAll(/;pn-(provider|param|prid)=([^;]+)/gi))
+    found[name.toLowerCase()] ??= value;
+  const { provider, param, prid } = found;
+  if (provider === undefined) return {};
+  return { push: { provider, ...(param !== undefined && { param }), ...(prid !== undefined && { prid }) } };
+}
+
+/** Parts at `divider`, outside quotes and brackets, trimmed; empty ones left out. */
+function split(text: string, divider: string): string[] {
+  const parts: string[] = [];
+  let quoted = false;
+  let angled = false;
+  let part = '';
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (!quoted && !angled && c === divider) {
+      parts.push(part.trim());
+      part = '';
+      continue;
+    }
+    part += c;
+    if (quoted && c === '\\') part += text[++i] ?? '';
+    else if (c === '"' && !angled) quoted = !quoted;
+    else if (!quoted && (c === '<' || c === '>')) angled = c === '<';
+  }
+  parts.push(part.trim());
+  return parts.filter((value) => value !== '');
+}
+
+/** Without q, reg-id and +sip.instance, which stand for themselves. */
+function parameters(text: string): Pick<Binding, 'capabilities' | 'params'> {
+  const capabilities: Record<string, string | true> = Object.create(null);
+  const params: Record<string, string | true> = Object.create(null);
+  for (const part of split(text, ';')) {
+    const equals = part.indexOf('=');
+    const name = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
+    if (name === 'q' || name === 'reg-id' || name === '+sip.instance') continue;
+    const into = name.startsWith('+') || FEATURES.has(name) ? capabilities : params;
+    into[name] = equals < 0 ? true : unquoted(part.slice(equals + 1).trim());
+  }
+  return { capabilities, params };
+}
+
+function unquoted(value: string): string {
+  if (!value.startsWith('"') || !value.endsWith('"') || value.length < 2) return value;
+  return value.slice(1, -1).replace(/\\(.)/g, '$1');
+}

@@ -1,0 +1,29 @@
+// Whether a binding's way is open: one that came straight from the user agent over a stream lives by its connection
+// (RFC 5626 §7) where nothing else leads there (contact-reach.ts). Reading only; who knows which connections there are is an argument.
+// @hot
+
+import { TRANSPORT_UDP } from '../../sip/sources.ts';
+import { flowOf, hasFlag, transportOf } from './binding.ts';
+import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from './image-layout.ts';
+
+/** Which connections there are. Their numbers are those of no earlier life of the server. */
+export interface FlowLiveness {
+  isAlive(flow: number): boolean;
+}
+
+/** The connection that the binding lives by, or 0 where it lives by none: UDP, or a Path or its contact leads to the user agent. */
+export function lifeline(bytes: Uint8Array, image: number): number {
+  if (transportOf(bytes, image) === TRANSPORT_UDP) return 0;
+  if (!hasFlag(bytes, image, IMAGE_DIRECT) || hasFlag(bytes, image, IMAGE_BY_CONTACT)) return 0;
+  return flowOf(bytes, image);
+}
+
+/**
+ * Whether the connection that the binding lives by is gone: then it is no target any more, whatever its expiry says.
+ * @param flows null: no connection is held here
+ */
+export function isCutOff(bytes: Uint8Array, image: number, flows: FlowLiveness | null): boolean {
+  if (flows === null) return false;
+  const token = lifeline(bytes, image);
+  return token !== 0 && !flows.isAlive(token);
+}

@@ -1,0 +1,89 @@
+// Which bindings of an AOR a request may be sent to now, and in which order: the one rule behind lookups by SIP, HTTP and
+// programs. Expired bindings and dead flows never come through; of one instance only its newest flow does (RFC 5626 §7).
+// @hot
+
+import { expiresAtOf, imageLength, instanceAt, instanceEnd, qOf, refreshedAtOf } from '../binding/binding.ts';
+import { sameInstance } from '../binding/instance-id.ts';
+import { type FlowLiveness, isCutOff } from '../binding/live-flow.ts';
+import { BINDINGS_MAX } from '../register/working-bindings.ts';
+
+export interface TargetFilter {
+  /** Whether the image at bytes[image] is not asked for. */
+  skips(bytes: Uint8Array, image: number): boolean;
+}
+
+export class Targets {
+  /** Targets, best first: images in the bytes that were taken. */
+  readonly image = new Int32Array(BINDINGS_MAX);
+  count = 0;
+  /** Other flows of the same instances, to be tried when a target's flow turns out to have failed. */
+  readonly fallback = new Int32Array(BINDINGS_MAX);
+  fallbacks = 0;
+
+  /**
+   * Takes the images in bytes[at, end) that can be reached at `now` (epoch ms).
+   * @param asked leaves out what a GRUU does not lead to
+   * @param flows null: no connection is held here
+   */
+  take(
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    now: number,
+    asked: TargetFilter | null,
+    flows: FlowLiveness | null,
+  ): void {
+    this.count = 0;
+    this.fallbacks = 0;
+    for (let image = at; image < end; image += imageLength(bytes, image)) {
+      if (expiresAtOf(bytes, image) <= now || isCutOff(bytes, image, flows)) continue;
+      if (asked?.skips(bytes, image)) continue;
+      if (this.count === BINDINGS_MAX) return;
+      this.insert(bytes, image);
+    }
+    if (this.count > 1) this.leaveOneFlowPerInstance(bytes);
+  }
+
+  /** By q (RFC 3261 §20.10), then the one refreshed last. */
+  private insert(bytes: Uint8Array, image: number): void {
+    const { image: list } = this;
+    let place = this.count++;
+    while (place > 0 && isBefore(bytes, image, list[place - 1])) {
+      list[place] = list[place - 1];
+      place--;
+    }
+    list[place] = image;
+  }
+
+  private leaveOneFlowPerInstance(bytes: Uint8Array): void {
+    const { image: list, fallback } = this;
+    let kept = 0;
+    for (let i = 0; i < this.count; i++) {
+      const image = list[i];
+      const newer = this.newerFlow(bytes, image, i);
+      if (newer) fallback[this.fallbacks++] = image;
+      else list[kept++] = image;
+    }
+    this.count = kept;
+  }
+
+  /** Whether another target, kept or still to be looked at, is a flow of the same instance that was refreshed later. */
+  private newerFlow(bytes: Uint8Array, image: number, place: number): boolean {
+    const at = instanceAt(bytes, image);
+    const end = instanceEnd(bytes, image);
+    if (end <= at) return false;
+    for (let i = 0; i < this.count; i++) {
+      const other = this.image[i];
+      if (i === place || other === image) continue;
+      if (!sameInstance(bytes, at, end, bytes, instanceAt(bytes, other), instanceEnd(bytes, other))) continue;
+      const age = refreshedAtOf(bytes, other) - refreshedAtOf(bytes, image);
+      if (age > 0 || (age === 0 && i < place)) return true;
+    }
+    return false;
+  }
+}
+
+function isBefore(bytes: Uint8Array, a: number, b: number): boolean {
+  const q = qOf(bytes, a) - qOf(bytes, b);
+  return q !== 0 ? q > 0 : refreshedAtOf(bytes, a) > refreshedAtOf(bytes, b);
+}

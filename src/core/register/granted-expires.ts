@@ -1,0 +1,41 @@
+// How long a Contact is bound (RFC 3261 §10.3 step 7): no longer than it asks, within the policy's bounds, and shortened at random
+// so that phones do not refresh in step. What it asks is requested-expires.ts's.
+// @hot
+
+import { LISTENER_ADMIN } from '../../sip/sources.ts';
+import { expiresAtOf, hasCallIdOfRequest, imageLength, refreshedAtOf } from '../binding/binding.ts';
+import type { Outbox } from '../uas/outbox.ts';
+import type { Policy } from '../uas/policy.ts';
+
+/**
+ * The seconds granted for those requested. A phone that asks for what it was granted gets that again: shortened at each refresh,
+ * an interval would walk down to the minimum.
+ * @param lastS what the phone was granted last (lastGrantedS); 0: nothing
+ */
+export function grantedS(out: Outbox, policy: Policy, requestedS: number, lastS: number): number {
+  const { maxExpiresS, minExpiresS, expiresJitterPercent } = policy;
+  const seconds = requestedS > maxExpiresS ? maxExpiresS : requestedS;
+  if (expiresJitterPercent === 0 || seconds <= minExpiresS || seconds === lastS) return seconds;
+  if (out.peers.listener[out.peer] === LISTENER_ADMIN) return seconds; // an operator gets what is asked for
+  const most = Math.floor((seconds * expiresJitterPercent) / 100);
+  if (most === 0) return seconds;
+  // Never by nothing: then who always asks for the same would keep the whole interval from that draw on, and all be in step one day.
+  const shortened = seconds - 1 - Math.floor(((out.tagLow >>> 0) / 4294967296) * most);
+  return shortened < minExpiresS ? minExpiresS : shortened;
+}
+
+/**
+ * What the phone of the request was granted last: for the binding at `image` (negative: it is new), unless it was the seconds
+ * requested for another of its contacts: the one, say, that it had before it moved.
+ */
+export function lastGrantedS(out: Outbox, image: number, requestedS: number): number {
+  const { state, stateEnd } = out;
+  for (let at = out.stateAt; at < stateEnd; at += imageLength(state, at))
+    if (grantedOf(state, at) === requestedS && hasCallIdOfRequest(state, at)) return requestedS;
+  return image >= 0 ? grantedOf(state, image) : 0;
+}
+
+/** Seconds that the image at `at` was granted. */
+export function grantedOf(bytes: Uint8Array, at: number): number {
+  return (expiresAtOf(bytes, at) - refreshedAtOf(bytes, at)) / 1000;
+}

@@ -1,0 +1,125 @@
+// What RFC 5627 §5.1 asks of a REGISTER with instance IDs: contacts that would loop are refused, temporary GRUUs end when an
+// instance starts anew. Those that are valid share an epoch, four bytes in the images of their instance; all that it takes
+// to end them is another epoch. How GRUUs look is gruu.ts's.
+// @hot
+
+import { slab, table } from '../../sip/parser/slab.ts';
+import {
+  CONTACT_INSTANCE_AT,
+  CONTACT_INTS,
+  SCHEME_SIP,
+  SCHEME_SIPS,
+  T_CONTACT_COUNT,
+  T_CONTACTS,
+  URI_PORT,
+  URI_SCHEME,
+} from '../../sip/parser/span-table.ts';
+import { canonicalAor } from '../../sip/uri/uri.ts';
+import { epochOf, hasCallIdOfRequest, instanceAt, instanceEnd, refreshedAtOf, regIdOf } from '../binding/binding.ts';
+import {
+  contactInstanceAt,
+  contactInstanceEnd,
+  foldedLength,
+  hasInstance,
+  sameInstance,
+} from '../binding/instance-id.ts';
+import type { Outbox } from '../uas/outbox.ts';
+import { CONTACT_IS_AOR, CONTACT_IS_NO_SIP_URI } from '../uas/phrases.ts';
+import type { Policy } from '../uas/policy.ts';
+import { REASON_CONTACT_IS_AOR, REASON_CONTACT_NOT_SIP } from '../uas/reasons.ts';
+import { refuse } from '../uas/response.ts';
+import { GRUU_TEMPORARY, type Gruus } from './gruu.ts';
+import { flowRegId } from './outbound.ts';
+import { requestedExpiresS } from './requested-expires.ts';
+import type { WorkingBindings } from './working-bindings.ts';
+
+const aor = new Uint8Array(1024);
+
+/** Whether any Contact of the request in the table has +sip.instance. */
+export function hasInstances(): boolean {
+  for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS)
+    if (table[contact + CONTACT_INSTANCE_AT] >= 0) return true;
+  return false;
+}
+
+/** 0, or 403: a contact with an instance that stays must be a SIP URI and lead elsewhere than back to the AOR. */
+export function admitInstances(out: Outbox, policy: Policy, gruus: Gruus): number {
+  for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
+    if (!hasInstance(contact) || requestedExpiresS(contact, policy) === 0) continue;
+    const scheme = table[contact + URI_SCHEME];
+    if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS)
+      return refuse(out, 403, CONTACT_IS_NO_SIP_URI, REASON_CONTACT_NOT_SIP);
+    if (table[contact + URI_PORT] < 0 && isAor(out, contact))
+      return refuse(out, 403, CONTACT_IS_AOR, REASON_CONTACT_IS_AOR);
+    if (gruus.read(slab, table, contact) === GRUU_TEMPORARY && isAorKey(out, gruus.aorKey))
+      return refuse(out, 403, CONTACT_IS_AOR, REASON_CONTACT_IS_AOR);
+  }
+  return 0;
+}
+
+/** The AOR itself, and so its public GRUUs, under either scheme and with any parameters: a request to it would come back. */
+function isAor(out: Outbox, contact: number): boolean {
+  if (canonicalAor(slab, table, contact, aor) !== out.aorLength) return false;
+  for (let i = 0; i < out.aorLength; i++) if (aor[i] !== out.aor[i]) return false;
+  return true;
+}
+
+function isAorKey(out: Outbox, key: Uint32Array): boolean {
+  for (let i = 0; i < 4; i++) if (key[i] !== out.aorKey[i]) return false;
+  return true;
+}
+
+/** Gives every binding that the request makes the epoch of its instance; a new epoch goes to the instance's others, too. */
+export function settleEpochs(out: Outbox, bindings: WorkingBindings): void {
+  bindings.startEpochs();
+  for (let i = 0; i < bindings.count; i++) {
+    const contact = bindings.contact[i];
+    if (contact < 0 || !hasInstance(contact)) continue;
+    const newest = newestOf(out, bindings, contact, 0);
+    if (newest >= 0 && !isNewLife(out, bindings, contact) && hasEpoch(out, newest)) {
+      bindings.setEpoch(i, epochOf(out.state, newest));
+      continue;
+    }
+    const epoch = (out.tagHigh ^ Math.imul(out.tagLow ^ out.now, 0x9e3779b1) ^ instanceHash(contact)) >>> 0 || 1;
+    bindings.setEpoch(i, epoch);
+    for (let j = 0; newest >= 0 && j < bindings.count; j++)
+      if (bindings.isUntouched(j) && isOfInstance(out, bindings.imageAt[j], contact)) bindings.setEpoch(j, epoch);
+  }
+}
+
+/** The binding most recently registered, of this instance, and where the contact is a flow of this reg-id, has another Call-ID. */
+function isNewLife(out: Outbox, bindings: WorkingBindings, contact: number): boolean {
+  const newest = newestOf(out, bindings, contact, flowRegId(contact, out));
+  return newest >= 0 && !hasCallIdOfRequest(out.state, newest);
+}
+
+/** Image of the instance's binding refreshed last before this request (with this reg-id, unless 0), or -1. */
+function newestOf(out: Outbox, bindings: WorkingBindings, contact: number, regId: number): number {
+  let newest = -1;
+  for (let i = 0; i < bindings.count; i++) {
+    const image = bindings.imageAt[i];
+    if (image < 0 || (regId > 0 && regIdOf(out.state, image) !== regId) || !isOfInstance(out, image, contact)) continue;
+    if (newest < 0 || refreshedAtOf(out.state, image) >= refreshedAtOf(out.state, newest)) newest = image;
+  }
+  return newest;
+}
+
+function hasEpoch(out: Outbox, image: number): boolean {
+  return epochOf(out.state, image) !== 0;
+}
+
+function isOfInstance(out: Outbox, image: number, contact: number): boolean {
+  const at = instanceAt(out.state, image);
+  const end = instanceEnd(out.state, image);
+  return end > at && sameInstance(out.state, at, end, slab, contactInstanceAt(contact), contactInstanceEnd(contact));
+}
+
+/** Tells instances of one request apart, the same for two spellings of one. */
+function instanceHash(contact: number): number {
+  const at = contactInstanceAt(contact);
+  const end = contactInstanceEnd(contact);
+  const folded = at + foldedLength(slab, at, end);
+  let hash = 0x811c9dc5;
+  for (let p = at; p < end; p++) hash = Math.imul(hash ^ (p < folded ? slab[p] | 0x20 : slab[p]), 0x01000193);
+  return hash;
+}

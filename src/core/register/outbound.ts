@@ -1,0 +1,100 @@
+// Flows (RFC 5626 §6, registrar): whether the request came straight from the user agent, whether its reg-ids count, and
+// what the answer says of it. What is done with the bindings is registrar.ts's.
+// @hot
+
+import { slab, table } from '../../sip/parser/slab.ts';
+import {
+  ABSENT,
+  CONTACT_INTS,
+  CONTACT_REG_ID,
+  H_VIA,
+  OPTION_OUTBOUND,
+  ROW_INTS,
+  ROW_NEXT,
+  ROW_VALUE_END,
+  T_CONTACT_COUNT,
+  T_CONTACTS,
+  T_FIRST_ROW,
+  T_ROWS,
+  T_VIA_COUNT,
+  T_VIAS,
+  VIA_END,
+} from '../../sip/parser/span-table.ts';
+import { COMMA } from '../../sip/scanner.ts';
+import { ascii } from '../../sip/writer.ts';
+import { hasInstance } from '../binding/instance-id.ts';
+import type { Outbox } from '../uas/outbox.ts';
+import { FLOW_REQUIRED, MANY_CONTACTS_IN_FLOW, PHRASE } from '../uas/phrases.ts';
+import type { Policy } from '../uas/policy.ts';
+import { REASON_FIRST_HOP_LACKS_OUTBOUND, REASON_FLOW_REQUIRED, REASON_MANY_CONTACTS_IN_FLOW } from '../uas/reasons.ts';
+import { refuse } from '../uas/response.ts';
+import { supports } from './path.ts';
+import { requestedExpiresS } from './requested-expires.ts';
+
+const REQUIRE_OUTBOUND = ascii('Require: outbound\r\n');
+const FLOW_TIMER = ascii('Flow-Timer: ');
+const CRLF = ascii('\r\n');
+
+/** Whether the request in the table has one Via value: no proxy before us (§6). */
+function isFirstHop(): boolean {
+  if (table[T_VIA_COUNT] !== 1) return false;
+  const row = T_ROWS + table[T_FIRST_ROW + H_VIA] * ROW_INTS;
+  if (table[row + ROW_NEXT] !== ABSENT) return false;
+  // A second value that could not be read was not counted.
+  for (let p = table[T_VIAS + VIA_END]; p < table[row + ROW_VALUE_END]; p++) if (slab[p] === COMMA) return false;
+  return true;
+}
+
+/** reg-id of a Contact where it makes its binding a flow, else 0: without an instance ID it is ignored (§6). */
+export function flowRegId(contact: number, out: Outbox): number {
+  return out.flows && table[contact + CONTACT_REG_ID] > 0 && hasInstance(contact) ? table[contact + CONTACT_REG_ID] : 0;
+}
+
+/** Sets out.direct and out.flows, and is 0 where the contacts may be so; else the status answered. After admitPath. */
+export function admitFlows(out: Outbox, policy: Policy): number {
+  out.direct = isFirstHop();
+  out.connectionBindings = policy.connectionBindings;
+  if (policy.outbound === 'off') return 0;
+  out.flows = out.direct || out.edgeOb;
+  if (policy.outbound !== 'required' && !hasRegId()) return 0;
+  let regIds = 0;
+  let flows = 0;
+  let live = 0;
+  for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
+    if (table[contact + CONTACT_REG_ID] > 0) regIds++;
+    if (requestedExpiresS(contact, policy) === 0) continue;
+    live++;
+    if (flowRegId(contact, out) > 0) flows++;
+  }
+  if (!out.flows && regIds > 0 && supports(OPTION_OUTBOUND))
+    return refuse(out, 439, PHRASE[439], REASON_FIRST_HOP_LACKS_OUTBOUND);
+  if (flows > 0 && live > 1) return refuse(out, 400, MANY_CONTACTS_IN_FLOW, REASON_MANY_CONTACTS_IN_FLOW);
+  if (policy.outbound === 'required' && flows < live)
+    return supports(OPTION_OUTBOUND)
+      ? refuse(out, 400, FLOW_REQUIRED, REASON_FLOW_REQUIRED)
+      : refuse(out, 421, PHRASE[421], REASON_FLOW_REQUIRED, REQUIRE_OUTBOUND);
+  return 0;
+}
+
+function hasRegId(): boolean {
+  for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS)
+    if (table[contact + CONTACT_REG_ID] > 0) return true;
+  return false;
+}
+
+/** Says in the 200 that a reg-id was acted on, to a client that knows of flows; and how long a flow of ours may be idle. */
+export function writeFlowRows(out: Outbox, policy: Policy): void {
+  if (!out.flows || !supports(OPTION_OUTBOUND) || !hasFlow(out)) return;
+  const w = out.answer;
+  w.text(REQUIRE_OUTBOUND);
+  if (policy.flowTimerS === 0 || !out.direct) return;
+  w.text(FLOW_TIMER);
+  w.number(policy.flowTimerS);
+  w.text(CRLF);
+}
+
+function hasFlow(out: Outbox): boolean {
+  for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS)
+    if (flowRegId(contact, out) > 0) return true;
+  return false;
+}

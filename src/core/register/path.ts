@@ -1,0 +1,75 @@
+// Path (RFC 3327 §5.3): is the header in order, may this client's request have it, does an edge proxy speak of flows in it;
+// and its copy in the answer. What a binding keeps of it is binding-writer.ts's.
+// @hot
+
+import { slab, table } from '../../sip/parser/slab.ts';
+import {
+  ABSENT,
+  H_PATH,
+  OPTION_PATH,
+  ROW_INTS,
+  ROW_NEXT,
+  ROW_VALUE_AT,
+  ROW_VALUE_END,
+  SCHEME_SIPS,
+  T_FIRST_ROW,
+  T_REQUIRE,
+  T_ROWS,
+  T_SUPPORTED,
+  URI_SCHEME,
+} from '../../sip/parser/span-table.ts';
+import { nextRoute, ROUTE_MALFORMED, routeUri } from '../../sip/route-list.ts';
+import { LWS, skip } from '../../sip/scanner.ts';
+import { hasUriParam } from '../../sip/uri/uri-param.ts';
+import { ascii } from '../../sip/writer.ts';
+import type { Outbox } from '../uas/outbox.ts';
+import { MALFORMED_PATH, PATH_TOO_LONG, PHRASE } from '../uas/phrases.ts';
+import type { Policy } from '../uas/policy.ts';
+import { REASON_BAD_PATH, REASON_PATH_NOT_SUPPORTED, REASON_PATH_TOO_LONG } from '../uas/reasons.ts';
+import { refuse } from '../uas/response.ts';
+
+const OB = ascii('ob');
+const PATH = ascii('Path: ');
+const UNSUPPORTED_PATH = ascii('Unsupported: path\r\n');
+const CRLF = ascii('\r\n');
+
+/** Whether the client of the request in the table knows the option. */
+export function supports(option: number): boolean {
+  return ((table[T_SUPPORTED] | table[T_REQUIRE]) & option) !== 0;
+}
+
+/** 0 where Path is absent or acceptable, and out.edgeOb says whether one of its URIs has `ob`; else the status answered. */
+export function admitPath(out: Outbox, policy: Policy): number {
+  out.edgeOb = false;
+  out.pathIsSecure = true;
+  if (table[T_FIRST_ROW + H_PATH] < 0) return 0;
+  if (policy.path === 'strict' && !supports(OPTION_PATH))
+    return refuse(out, 420, PHRASE[420], REASON_PATH_NOT_SUPPORTED, UNSUPPORTED_PATH);
+  let length = 0;
+  for (let row = table[T_FIRST_ROW + H_PATH]; row !== ABSENT; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT]) {
+    const at = table[T_ROWS + row * ROW_INTS + ROW_VALUE_AT];
+    const end = table[T_ROWS + row * ROW_INTS + ROW_VALUE_END];
+    length += end - at + 1;
+    for (let p = at; ; p = skip(slab, p + 1, end, LWS)) {
+      p = nextRoute(p, end);
+      if (p === ROUTE_MALFORMED) return refuse(out, 400, MALFORMED_PATH, REASON_BAD_PATH);
+      // Of the nodes before us only the one next to the user agent may say so (RFC 5626 §5.1), wherever it stands.
+      if (hasUriParam(slab, routeUri, 0, OB)) out.edgeOb = true;
+      if (routeUri[URI_SCHEME] !== SCHEME_SIPS) out.pathIsSecure = false;
+      if (p === end) break;
+    }
+  }
+  if (length > policy.pathBytesMax) return refuse(out, 400, PATH_TOO_LONG, REASON_PATH_TOO_LONG);
+  return 0;
+}
+
+/** Copies the request's Path into the 200, for a client that knows it. */
+export function writePathRows(out: Outbox, policy: Policy): void {
+  if (policy.path === 'off' || !supports(OPTION_PATH)) return;
+  const w = out.answer;
+  for (let row = table[T_FIRST_ROW + H_PATH]; row !== ABSENT; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT]) {
+    w.text(PATH);
+    w.span(slab, table[T_ROWS + row * ROW_INTS + ROW_VALUE_AT], table[T_ROWS + row * ROW_INTS + ROW_VALUE_END]);
+    w.text(CRLF);
+  }
+}

@@ -1,0 +1,32 @@
+// Contacts with sips URIs (RFC 5630 §5.2): bound only where all that leads to them is sips, else a secure resource would be
+// reached by insecure ways.
+// @hot
+
+import { table } from '../../sip/parser/slab.ts';
+import {
+  CONTACT_INTS,
+  SCHEME_SIPS,
+  T_CONTACT_COUNT,
+  T_CONTACTS,
+  T_REQUEST_URI,
+  URI_SCHEME,
+} from '../../sip/parser/span-table.ts';
+import type { Outbox } from '../uas/outbox.ts';
+import { SIPS_NOT_EVERYWHERE } from '../uas/phrases.ts';
+import type { Policy } from '../uas/policy.ts';
+import { REASON_SIPS_NOT_EVERYWHERE } from '../uas/reasons.ts';
+import { refuse } from '../uas/response.ts';
+import { requestedExpiresS } from './requested-expires.ts';
+
+/** 0, or 400: a sips contact that stays needs a sips Request-URI, Path and no other contact that is not. After admitPath. */
+export function admitSips(out: Outbox, policy: Policy): number {
+  let secure = 0;
+  let others = 0;
+  for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
+    if (table[contact + URI_SCHEME] !== SCHEME_SIPS) others++;
+    else if (requestedExpiresS(contact, policy) > 0) secure++;
+  }
+  if (secure === 0) return 0;
+  if (others === 0 && out.pathIsSecure && table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS) return 0;
+  return refuse(out, 400, SIPS_NOT_EVERYWHERE, REASON_SIPS_NOT_EVERYWHERE);
+}

@@ -1,0 +1,212 @@
+// The bindings of one AOR while a REGISTER is worked on: those loaded, with what the request's contacts make of them.
+// Small fixed arrays that are used again for every request. Which changes are allowed is registrar.ts's.
+// @hot
+
+import { CONTACTS_MAX } from '../../sip/parser/limits.ts';
+import { slab, table } from '../../sip/parser/slab.ts';
+import { ABSENT, URI_AT, URI_END, URI_INTS } from '../../sip/parser/span-table.ts';
+import { sameBytes } from '../../sip/scanner.ts';
+import { parseUri } from '../../sip/uri/uri.ts';
+import { uriEquals } from '../../sip/uri/uri-equality.ts';
+import {
+  expiresAtOf,
+  imageLength,
+  instanceAt,
+  instanceEnd,
+  refreshedAtOf,
+  regIdOf,
+  uriAt,
+  uriEnd,
+} from '../binding/binding.ts';
+import { contactInstanceAt, contactInstanceEnd, sameInstance } from '../binding/instance-id.ts';
+import { isCutOff } from '../binding/live-flow.ts';
+import type { Outbox } from '../uas/outbox.ts';
+import { flowRegId } from './outbound.ts';
+
+/** Bindings an AOR may have; the policy's limit per AOR must not be larger. */
+export const BINDINGS_MAX = 64;
+
+const GONE = -2;
+const EVICTED = -3;
+
+export class WorkingBindings {
+  /** Entries in use: live ones and gone ones. */
+  count = 0;
+  /** Live entries. */
+  live = 0;
+  /** Live bindings there were before the request. */
+  loaded = 0;
+  /** Where the record under way begins. */
+  recordAt = 0;
+  /** By entry: image in the outbox's state, or ABSENT for a binding the request adds. */
+  readonly imageAt = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
+  /** By entry: record (in the span table) of the request's contact it comes from, ABSENT where untouched, or gone. */
+  readonly contact = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
+  /** By entry with a contact: epoch ms. */
+  readonly expiresAt = new Float64Array(BINDINGS_MAX + CONTACTS_MAX);
+  /** Whether entries may have an epoch of their temporary GRUUs other than their image's; by entry, those that have. */
+  hasEpochs = false;
+  readonly epochSet = new Uint8Array(BINDINGS_MAX + CONTACTS_MAX);
+  readonly epoch = new Uint32Array(BINDINGS_MAX + CONTACTS_MAX);
+  private readonly storedUri = new Int32Array(URI_INTS);
+
+  /**
+   * Takes the live bindings of the outbox's state; those that have run out count as expired.
+   * @param keepCutOff whether bindings whose connection has ended are parked rather than gone
+   */
+  load(out: Outbox, keepCutOff: boolean): void {
+    this.count = 0;
+    this.hasEpochs = false;
+    for (let at = out.stateAt; at < out.stateEnd && this.count < BINDINGS_MAX; at += imageLength(out.state, at)) {
+      if (expiresAtOf(out.state, at) <= out.now) {
+        out.expired++;
+        continue;
+      }
+      if (!keepCutOff && isCutOff(out.state, at, out.liveFlows)) {
+        out.cutOff++;
+        continue;
+      }
+      this.imageAt[this.count] = at;
+      this.contact[this.count++] = ABSENT;
+    }
+    this.live = this.count;
+    this.loaded = this.count;
+  }
+
+  /**
+   * The first live entry that is the contact's binding, or -1: of the same flow, where it is one; else one that is no flow
+   * and whose URI equals the contact's (RFC 3261 §19.1.4). Equality is not transitive there, so the order of search is part
+   * of the rule: oldest binding first.
+   */
+  find(out: Outbox, contact: number): number {
+    const regId = flowRegId(contact, out);
+    if (regId > 0) return this.findFlow(out, contact, regId);
+    for (let i = 0; i < this.count; i++) {
+      if (this.isGone(i)) continue;
+      const own = this.contact[i] >= 0;
+      if ((own ? flowRegId(this.contact[i], out) : regIdOf(out.state, this.imageAt[i])) > 0) continue;
+      if (own ? equalContacts(this.contact[i], contact) : this.equalsStored(out, i, contact)) return i;
+    }
+    return -1;
+  }
+
+  /**
+   * The entry from before this request, as yet untouched, that a contact with an interval of zero names, or -1. Where the request
+   * has taken over the contact's flow itself, it means the old URI, which may have been bound without a flow.
+   */
+  findOld(out: Outbox, contact: number): number {
+    const regId = flowRegId(contact, out);
+    if (regId > 0) {
+      const flow = this.findFlow(out, contact, regId);
+      if (flow < 0 || this.isUntouched(flow)) return flow;
+    }
+    for (let i = 0; i < this.count; i++) {
+      if (!this.isUntouched(i) || regIdOf(out.state, this.imageAt[i]) > 0) continue;
+      if (this.equalsStored(out, i, contact)) return i;
+    }
+    return -1;
+  }
+
+  /** The live entry of the contact's instance and reg-id, or -1 (RFC 5626 §6): whatever its URI. */
+  private findFlow(out: Outbox, contact: number, regId: number): number {
+    const at = contactInstanceAt(contact);
+    const end = contactInstanceEnd(contact);
+    for (let i = 0; i < this.count; i++) {
+      const other = this.contact[i];
+      if (this.isGone(i)) continue;
+      if (other >= 0) {
+        if (flowRegId(other, out) !== regId) continue;
+        if (sameInstance(slab, contactInstanceAt(other), contactInstanceEnd(other), slab, at, end)) return i;
+        continue;
+      }
+      const image = this.imageAt[i];
+      if (regIdOf(out.state, image) !== regId) continue;
+      if (sameInstance(out.state, instanceAt(out.state, image), instanceEnd(out.state, image), slab, at, end)) return i;
+    }
+    return -1;
+  }
+
+  /** Whether an entry is a binding that the request leaves as it is. */
+  isUntouched(i: number): boolean {
+    return this.contact[i] === ABSENT && this.imageAt[i] >= 0;
+  }
+
+  /** No entry has an epoch of its own, from here on. */
+  startEpochs(): void {
+    this.epochSet.fill(0, 0, this.count);
+    this.hasEpochs = true;
+  }
+
+  setEpoch(i: number, epoch: number): void {
+    this.epochSet[i] = 1;
+    this.epoch[i] = epoch;
+  }
+
+  isGone(i: number): boolean {
+    return this.contact[i] <= GONE;
+  }
+
+  add(contact: number, expiresAt: number): void {
+    this.imageAt[this.count] = ABSENT;
+    this.live++;
+    this.set(this.count++, contact, expiresAt);
+  }
+
+  replace(i: number, contact: number, expiresAt: number): void {
+    this.set(i, contact, expiresAt);
+  }
+
+  remove(i: number): void {
+    this.contact[i] = GONE;
+    this.live--;
+  }
+
+  private evict(i: number): void {
+    this.contact[i] = EVICTED;
+    this.live--;
+  }
+
+  /** Removes the binding refreshed longest ago among those this request has not touched; false where there is none. */
+  removeOldest(out: Outbox): boolean {
+    let oldest = -1;
+    for (let i = 0; i < this.count; i++) {
+      if (this.contact[i] !== ABSENT) continue;
+      if (oldest < 0 || refreshedAtOf(out.state, this.imageAt[i]) < refreshedAtOf(out.state, this.imageAt[oldest]))
+        oldest = i;
+    }
+    if (oldest < 0) return false;
+    this.evict(oldest);
+    return true;
+  }
+
+  isEvicted(i: number): boolean {
+    return this.contact[i] === EVICTED;
+  }
+
+  /** Removes a parked binding that this request has not touched; false where there is none. */
+  removeCutOff(out: Outbox): boolean {
+    for (let i = 0; i < this.count; i++) {
+      if (this.contact[i] !== ABSENT || !isCutOff(out.state, this.imageAt[i], out.liveFlows)) continue;
+      this.evict(i);
+      return true;
+    }
+    return false;
+  }
+
+  private set(i: number, contact: number, expiresAt: number): void {
+    this.contact[i] = contact;
+    this.expiresAt[i] = expiresAt;
+  }
+
+  private equalsStored(out: Outbox, i: number, contact: number): boolean {
+    const at = uriAt(out.state, this.imageAt[i]);
+    const end = uriEnd(out.state, this.imageAt[i]);
+    if (sameBytes(out.state, at, end, slab, table[contact + URI_AT], table[contact + URI_END])) return true;
+    parseUri(out.state, at, end, this.storedUri, 0);
+    return uriEquals(slab, table, contact, out.state, this.storedUri, 0);
+  }
+}
+
+function equalContacts(a: number, b: number): boolean {
+  return uriEquals(slab, table, a, slab, table, b);
+}

@@ -1,0 +1,101 @@
+// INVITE server transactions that wait for their ACK (RFC 3261 §17.2.1, state Completed): what was answered is sent again over
+// UDP at growing intervals (timer G) until the ACK comes or timer H is over. The answers themselves lie in the ring of answers.
+// @hot
+
+import { SLOT_COUNT } from '../../sip/parser/slab.ts';
+import { createPeers, type Peers } from '../../sip/sources.ts';
+import type { Answers } from './batch-responses.ts';
+import { ExpiryIndex, type ExpiryVisitor } from './expiry-index.ts';
+import type { Transactions } from './transactions.ts';
+
+/** INVITEs watched at most per shard. Of more, a lost answer is sent again when the client repeats its INVITE. */
+const INVITES_MAX = 16_384;
+const T1_MS = 500;
+const T2_MS = 4000;
+const TICK_MS = 50;
+/** Looked at per batch. */
+const BUDGET = 128;
+
+export class Unacknowledged implements ExpiryVisitor {
+  private readonly index = new ExpiryIndex(INVITES_MAX, TICK_MS);
+  private readonly transactions: Transactions;
+  private readonly answers: Answers;
+  private readonly peers: Peers;
+  /** By entry of the index: whom the answer goes to, where it lies, timers. */
+  private readonly rows = createPeers(INVITES_MAX);
+  private readonly place = new Float64Array(INVITES_MAX);
+  private readonly length = new Uint16Array(INVITES_MAX);
+  private readonly port = new Uint16Array(INVITES_MAX);
+  private readonly intervalMs = new Uint16Array(INVITES_MAX);
+  private readonly giveUpAt = new Float64Array(INVITES_MAX);
+  private readonly timerHMs: number;
+  private readonly key = new Uint32Array(4);
+  private now = 0;
+  private slot = SLOT_COUNT;
+
+  /** @param timerHMs 64 * T1, as Timer J is */
+  constructor(transactions: Transactions, answers: Answers, peers: Peers, timerHMs: number) {
+    this.transactions = transactions;
+    this.answers = answers;
+    this.peers = peers;
+    this.timerHMs = timerHMs;
+  }
+
+  /** The answer in `row` of the batch, of transaction `ticket`, has been decided for good: watched from now on. */
+  watch(row: number, ticket: number, now: number): void {
+    if (this.index.count === INVITES_MAX) return;
+    const { key, answers } = this;
+    this.transactions.copyKey(ticket, key);
+    const id = this.index.track(key[0], key[1], key[2], key[3], now + T1_MS);
+    copyPeer(this.peers, answers.slot[row], this.rows, id);
+    this.place[id] = answers.place[row];
+    this.length[id] = answers.end[row] - answers.at[row];
+    this.port[id] = answers.port[row];
+    this.intervalMs[id] = T1_MS;
+    this.giveUpAt[id] = now + this.timerHMs;
+  }
+
+  /** The ACK of a request with this key: the transaction is confirmed. False where it was not waited for. */
+  acknowledge(requestHigh: number, requestLow: number, branchHigh: number, branchLow: number): boolean {
+    return this.index.count > 0 && this.index.untrack(requestHigh, requestLow, branchHigh, branchLow);
+  }
+
+  /** Adds to the batch the answers whose timer G fires, in slots from `freeSlot` on; returns how many. */
+  resend(now: number, freeSlot: number): number {
+    if (this.index.count === 0) return 0;
+    this.now = now;
+    this.slot = freeSlot;
+    this.index.advance(now, BUDGET, this);
+    return this.slot - freeSlot;
+  }
+
+  msToNextTick(now: number): number {
+    return this.index.msToNextTick(now);
+  }
+
+  /** For the index: timer G of one INVITE. Returns its next, 0 when timer H is over or the answer is no longer kept. */
+  expire(k0: number, k1: number, k2: number, k3: number): number {
+    const id = this.index.idOf(k0, k1, k2, k3);
+    const { now, answers, transactions } = this;
+    if (now >= this.giveUpAt[id] || !transactions.isKept(this.place[id])) return 0;
+    if (this.slot >= SLOT_COUNT) return now + TICK_MS; // no room in this batch
+    copyPeer(this.rows, id, this.peers, this.slot);
+    const at = this.place[id] % transactions.answers.length;
+    answers.add(this.slot++, at, at + this.length[id], this.port[id]);
+    this.intervalMs[id] = Math.min(this.intervalMs[id] * 2, T2_MS);
+    return now + this.intervalMs[id];
+  }
+}
+
+function copyPeer(from: Peers, row: number, to: Peers, toRow: number): void {
+  to.family[toRow] = from.family[row];
+  to.port[toRow] = from.port[row];
+  to.transport[toRow] = from.transport[row];
+  to.listener[toRow] = from.listener[row];
+  to.flow[toRow] = from.flow[row];
+  to.viaMain[toRow] = from.viaMain[row];
+  for (let i = 0, a = row << 4, b = toRow << 4; i < 16; i++, a++, b++) {
+    to.ip[b] = from.ip[a];
+    to.local[b] = from.local[a];
+  }
+}

@@ -1,0 +1,116 @@
+// All that the core may ask of the world for one request: an answer, a new record for the AOR, and what to count.
+// The caller owns it, fills what the core reads (state, peer, time) and performs what comes out. No I/O here.
+// @hot
+
+import { createPeers, type Peers } from '../../sip/sources.ts';
+import { Writer } from '../../sip/writer.ts';
+import type { FlowLiveness } from '../binding/live-flow.ts';
+import type { Policy } from './policy.ts';
+import { REASON_UNSPECIFIED } from './reasons.ts';
+
+/** Bytes of the largest record an AOR may have, and so of the state a decision reads. */
+export const RECORD_BYTES_MAX = 65_536;
+
+export class Outbox {
+  // --- in: who asks, when, and what the location service holds
+  /** Epoch milliseconds; the same for the whole decision. */
+  now = 0;
+  /** When this life of the shard began to serve; 0: not yet. */
+  startedAt = 0;
+  /** It is so young that copies of requests may come that the life before has carried out. */
+  mayRepeat = false;
+  peers: Peers = createPeers(1);
+  /** Row of `peers` the request came from. */
+  peer = 0;
+  /** Images of the AOR's bindings: state[stateAt, stateEnd). */
+  state: Uint8Array = new Uint8Array(0);
+  stateAt = 0;
+  stateEnd = 0;
+  /** The AOR asked about, canonical ("user@host"; aorLength is -1 where there is none), and its key: four words. */
+  aor: Uint8Array = new Uint8Array(0);
+  aorLength = -1;
+  aorKey: Uint32Array = new Uint32Array(4);
+  /** 64 random-looking bits that are the same for every copy of this request: the To tag, and the jitter's dice. */
+  tagHigh = 0;
+  tagLow = 0;
+  /** Which connections there are; null: none is held here. */
+  liveFlows: FlowLiveness | null = null;
+  /** Refusals say why in a Warning. */
+  warns = false;
+
+  // --- worked out by the registrar before it looks at bindings
+  /** Which bindings live by their connection: the policy's. */
+  connectionBindings: Policy['connectionBindings'] = 'auto';
+  /** The request came straight from the user agent (RFC 5626 §6). */
+  direct = false;
+  /** It came through an edge proxy that keeps flows: a URI of its Path has `ob`. */
+  edgeOb = false;
+  /** Every URI of its Path is a sips one, or it has none. */
+  pathIsSecure = true;
+  /** Its reg-ids count: the first hop is ours, or an edge proxy that says `ob`. */
+  flows = false;
+
+  // --- out
+  /** The answer; empty (at === start) where none is to be sent. */
+  readonly answer = new Writer();
+  /** A longer one is not sent: over UDP a stranger's address may be another's, on whom no more is sent than three times the request. */
+  answerBytesMax = 0x7fff_ffff;
+  /** Status of the answer, 0 where there is none. */
+  status = 0;
+  /** Why it is a refusal: a REASON_*. */
+  reason = REASON_UNSPECIFIED;
+  /** Images of the AOR's bindings after the request; valid where `changed`. */
+  readonly record = new Writer();
+  changed = false;
+  /** Bindings the AOR has after the request, and had before it (expired ones not counted). */
+  bindingsAfter = 0;
+  bindingsBefore = 0;
+  /** What the request did to bindings. */
+  added = 0;
+  refreshed = 0;
+  removed = 0;
+  evicted = 0;
+  expired = 0;
+  /** Bindings that it found cut off, and left out. */
+  cutOff = 0;
+
+  // --- out: who asked, where authentication is on (authenticator.ts); valid where `authenticated`
+  authenticated = false;
+  /** The digest's user name user[0, userLength), raw and unescaped; with `userIsHash` its userhash in hex. */
+  user: Uint8Array = new Uint8Array(0);
+  userLength = 0;
+  userIsHash = false;
+  /** The nonce used: 64 bits that name it, and the nc it was used with. */
+  nonceIdHigh = 0;
+  nonceIdLow = 0;
+  nc = 0;
+  /** Its credentials were used in another life of the shard: good for nothing but a repetition of what they did there. */
+  repeatsOnly = false;
+  /** The highest nc it was used with, as far as the AOR's record and this request tell; set by the registrar. */
+  highestNc = 0;
+
+  /** A batch begins. @param timerJMs how long copies of a request may come */
+  beginBatch(now: number, timerJMs: number): void {
+    if (this.startedAt === 0) this.startedAt = now;
+    this.mayRepeat = now - this.startedAt <= timerJMs;
+  }
+
+  reset(): void {
+    this.status = 0;
+    this.reason = REASON_UNSPECIFIED;
+    this.authenticated = false;
+    this.repeatsOnly = false;
+    this.userLength = 0;
+    this.direct = false;
+    this.flows = false;
+    this.changed = false;
+    this.bindingsAfter = 0;
+    this.bindingsBefore = 0;
+    this.added = 0;
+    this.refreshed = 0;
+    this.removed = 0;
+    this.evicted = 0;
+    this.expired = 0;
+    this.cutOff = 0;
+  }
+}

@@ -1,0 +1,116 @@
+// Every limit, default and choice of the registrar, in one place. What the parser's table can hold is sip/parser/limits.ts.
+// Plain data: the configuration file and the flags become one of these.
+
+import type { Leniency } from '../../sip/parser/strictness.ts';
+import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
+
+export interface Policy {
+  /** Served domains in lower case; "*" serves every domain. */
+  readonly domains: readonly string[];
+  /**
+   * Hosts by which a Request-URI names the server itself, in lower case: addresses it listens on, names of its own. What it is asked for
+   * there is for the domain of To.
+   */
+  readonly serverNames: readonly string[];
+  /** Seconds granted when the request names none (RFC 3261 §10.3 step 7). */
+  readonly defaultExpiresS: number;
+  /** Shorter intervals below one hour draw 423 (§10.3 step 7). */
+  readonly minExpiresS: number;
+  /** Longer intervals are cut to this. */
+  readonly maxExpiresS: number;
+  /** Granted intervals are shortened at random by up to this many percent, so that phones do not refresh in step. */
+  readonly expiresJitterPercent: number;
+  /** Bindings one AOR may have after a request. */
+  readonly contactsPerAorMax: number;
+  /** What happens beyond that: the bindings refreshed longest ago make room, or 403 and no change. */
+  readonly contactsOverflow: 'reject' | 'evict-oldest';
+  /**
+   * Which bindings made straight over a connection live by it: with `auto` accepted outbound flows and those whose contact leads to
+   * no phone without it; with `contact` the host and port of a contact are not judged; with `flow` every one.
+   */
+  readonly connectionBindings: 'auto' | 'flow' | 'contact';
+  /** How long a binding whose connection has ended is kept, unseen by lookups, for its client to take up again. */
+  readonly flowGraceS: number;
+  /**
+   * A Path from a client that does not list `path` (RFC 3327 §5.3): `lazy` takes it and does not repeat it in the answer,
+   * `strict` refuses the request with 420, `off` repeats it to nobody.
+   */
+  readonly path: 'lazy' | 'strict' | 'off';
+  /** Flows (RFC 5626): `required` refuses contacts that are none, `off` ignores every reg-id. */
+  readonly outbound: 'on' | 'off' | 'required';
+  /** Seconds in the Flow-Timer of a flow that Aorta itself holds; 0: none is sent, and the RFC's default holds (§4.4). */
+  readonly flowTimerS: number;
+  /** Whether GRUUs are given out (RFC 5627). */
+  readonly gruu: 'on' | 'off';
+  /** Number of the GRUUs' keys; another one ends every temporary GRUU. */
+  readonly gruuGeneration: number;
+  /** Refusals carry their reason code in a Warning header field (RFC 3261 §20.43). */
+  readonly warning: boolean;
+  /** Service-Route (RFC 3608) by domain, "*" for those not listed: route values `<sip:…;lr>`, the first one visited first. */
+  readonly serviceRoutes: Readonly<Record<string, readonly string[]>>;
+  /** P-Associated-URI (RFC 7315) by canonical AOR: values `<sip:…>`. */
+  readonly associatedUris: Readonly<Record<string, readonly string[]>>;
+  /** Bytes of all Path values of a request; more draw 400. */
+  readonly pathBytesMax: number;
+  /** Bytes of a canonical AOR; longer ones draw 404. */
+  readonly aorBytesMax: number;
+  /** Bytes of one Contact value (URI and parameters); longer ones draw 400. */
+  readonly contactBytesMax: number;
+  /** Bytes of a Call-ID; longer ones draw 400. */
+  readonly callIdBytesMax: number;
+  /** Bytes of one request; longer ones draw 513. */
+  readonly messageBytesMax: number;
+  /** How long an answer is kept for retransmissions over UDP: Timer J, 64 * T1 (§17.2.2). */
+  readonly timerJMs: number;
+  /** Storm control (overload.ts): milliseconds that requests may wait before new registrations are put off; 0: never. */
+  readonly overloadTargetMs: number;
+  /** Seconds that a phone is put off at most (Retry-After). */
+  readonly retryAfterMaxS: number;
+  /** Whether the history keeps refreshes, too; changes of bindings it always keeps. */
+  readonly historyRefreshes: boolean;
+  /** Bytes of the history of changes, per shard; 0: none is kept. */
+  readonly historyBytes: number;
+  /** Transactions a shard remembers at most; beyond it the oldest are forgotten early. */
+  readonly transactionsMax: number;
+  /** Bytes of answers a shard keeps for replay; older ones are made again from the bindings. */
+  readonly answerBytesMax: number;
+  /** Leniencies of the parser that are switched off: a request that uses one draws 400. */
+  readonly strict: readonly Leniency[];
+  /** Whose requests for a user are redirected to the user's contacts. */
+  readonly lookup: LookupPolicy;
+}
+
+export const DEFAULT_POLICY: Policy = {
+  domains: ['localhost', '127.0.0.1'],
+  serverNames: [],
+  defaultExpiresS: 3600,
+  minExpiresS: 60,
+  maxExpiresS: 7200,
+  expiresJitterPercent: 0,
+  contactsPerAorMax: 10,
+  contactsOverflow: 'evict-oldest',
+  connectionBindings: 'auto',
+  flowGraceS: 0,
+  path: 'lazy',
+  outbound: 'on',
+  flowTimerS: 0,
+  gruu: 'on',
+  gruuGeneration: 0,
+  warning: false,
+  serviceRoutes: {},
+  associatedUris: {},
+  pathBytesMax: 4096,
+  aorBytesMax: 256,
+  contactBytesMax: 2048,
+  callIdBytesMax: 256,
+  messageBytesMax: 65_535,
+  timerJMs: 32_000,
+  overloadTargetMs: 250,
+  retryAfterMaxS: 300,
+  historyRefreshes: false,
+  historyBytes: 4 << 20, // some 20,000 changes
+  transactionsMax: 1 << 20,
+  answerBytesMax: 32 << 20,
+  strict: [],
+  lookup: DEFAULT_LOOKUP_POLICY,
+};

@@ -1,0 +1,45 @@
+// Whom the request in the table is for (RFC 3261 §8.2.2.1, §10.3 steps 1 and 5): is its Request-URI's host served here or the
+// server itself, and is To of the domain that this means?
+// @hot
+
+import { slab, table } from '../../sip/parser/slab.ts';
+import { T_REQUEST_URI, T_TO, URI_HOST_AT, URI_HOST_END } from '../../sip/parser/span-table.ts';
+import { sameText } from '../../sip/scanner.ts';
+import { Domains } from './domains.ts';
+import type { Policy } from './policy.ts';
+
+export class ServedHosts {
+  private readonly domains: Domains;
+  private readonly ownNames: Domains;
+
+  constructor(policy: Policy) {
+    this.domains = new Domains(policy.domains);
+    this.ownNames = new Domains(policy.serverNames);
+  }
+
+  /** A domain served here, or this server. */
+  haveRequestUri(): boolean {
+    return has(this.domains, T_REQUEST_URI) || has(this.ownNames, T_REQUEST_URI);
+  }
+
+  /** To is of the Request-URI's domain; where that names the server itself, of any domain served. */
+  haveTo(): boolean {
+    if (this.domains.all) return true;
+    return has(this.ownNames, T_REQUEST_URI) ? has(this.domains, T_TO) : toIsOfRequestDomain();
+  }
+}
+
+function has(names: Domains, uri: number): boolean {
+  return names.serves(slab, table[uri + URI_HOST_AT], table[uri + URI_HOST_END]);
+}
+
+function toIsOfRequestDomain(): boolean {
+  return sameText(
+    slab,
+    table[T_TO + URI_HOST_AT],
+    table[T_TO + URI_HOST_END],
+    slab,
+    table[T_REQUEST_URI + URI_HOST_AT],
+    table[T_REQUEST_URI + URI_HOST_END],
+  );
+}

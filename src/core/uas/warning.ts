@@ -1,0 +1,19 @@
+// The Warning of a refusal, where the policy wants one (RFC 3261 §20.43): the reason code that logs and metrics have, for whoever reads a
+// phone's trace. It tells nothing that the status does not: an unknown user and a wrong password read the same.
+// @hot
+
+import { ascii, type Writer } from '../../sip/writer.ts';
+import { REASON_NAMES } from './reasons.ts';
+
+const SAME = 'wrong_credentials';
+const ALIKE = ['unknown_user', 'wrong_response', 'users_pending'];
+
+/** By reason; null where no site has said why. */
+const LINES: readonly (Uint8Array | null)[] = REASON_NAMES.map((name) =>
+  name === 'unspecified' ? null : ascii(`Warning: 399 aorta "${ALIKE.includes(name) ? SAME : name}"\r\n`),
+);
+
+export function writeWarning(w: Writer, reason: number): void {
+  const line = LINES[reason];
+  if (line !== null && line !== undefined) w.text(line);
+}

@@ -1,0 +1,268 @@
+// A checkpoint: a copy of a shard's rows and index, and the address from which the log goes on. Written piece by piece by a
+// helper thread, read in one go at the start. When one is due and where the pieces come from is threads/checkpoint/checkpointer's; files are
+// checkpoint-files'.
+
+import type { Log } from '../log/log.ts';
+import { claimedChecksum, FRAME_HEADER_BYTES } from '../log/log-frame.ts';
+import type { LogEnd } from '../log/log-positions.ts';
+import type { BindingTable } from '../table/binding-table.ts';
+import { SUB_TABLES } from '../table/key-index.ts';
+import { CHUNK_ROWS } from '../table/row-chunks.ts';
+
+const MAGIC = 0x74706b63;
+const VERSION = 2;
+
+// The header, 16 words: magic, version, address and that of the frame before (two words each), chunks, checksum of the frame before;
+// the last is the checksum of those before. Then pieces: a head of 8 words (kind, number of the sub-table or chunk, words, slots used; the
+// last is the checksum of the head and what follows) and the words.
+const HEADER_WORDS = 16;
+const H_ADDRESS = 2;
+const H_LAST = 4;
+const H_CHUNKS = 6;
+const H_LAST_SUM = 7;
+const H_CHECKSUM = HEADER_WORDS - 1;
+const PIECE_WORDS = 8;
+const P_NUMBER = 1;
+const P_WORDS = 2;
+const P_USED = 3;
+const P_CHECKSUM = PIECE_WORDS - 1;
+const KIND_SUB_TABLE = 1;
+const KIND_ROWS = 2;
+
+/** Bytes between two syncs: what the shard's own sync may have to wait for. */
+const SYNC_BYTES = 8 << 20;
+
+type Words = Uint32Array | Int32Array;
+
+/** Where a shard's checkpoints lie. Everything throws what the disk says. */
+export interface CheckpointPlace {
+  /** What messages call the one that counts. */
+  readonly name: string;
+  /** A new one, beside the one that counts. */
+  create(): CheckpointFile;
+  /** The new one is whole and synced: from now on it is the one that counts, and will be after a crash. */
+  accept(): void;
+  /** The new one is given up; none is no error. */
+  abandon(): void;
+  /** The one that counts; null where there is none. */
+  open(): CheckpointFile | null;
+  /** The one that counts is no checkpoint of this log: it is kept under another name, and no start takes it, after a crash either. */
+  refuse(): void;
+  /** There is no checkpoint any more. */
+  remove(): void;
+}
+
+export interface CheckpointFile {
+  readonly size: number;
+  /** Up to `length` bytes at `from` into into[at …]; returns how many there were. */
+  read(from: number, into: Uint8Array, at: number, length: number): number;
+  write(at: number, bytes: Uint8Array): void;
+  sync(): void;
+  close(): void;
+}
+
+/** Writes beside the checkpoint that counts and takes its place when it is whole: sub-tables first, then chunks of rows. */
+export class CheckpointWriter {
+  bytes = HEADER_WORDS * 4;
+  private readonly place: CheckpointPlace;
+  private readonly file: CheckpointFile;
+  private readonly head = new Uint32Array(PIECE_WORDS);
+  private chunks = 0;
+  private synced = 0;
+
+  constructor(place: CheckpointPlace) {
+    this.place = place;
+    this.file = place.create();
+  }
+
+  /** @param used slots that hold a row */
+  subTable(number: number, words: Words, used: number): void {
+    this.piece(KIND_SUB_TABLE, number, words, used);
+  }
+
+  /** Chunks in order; the last may be shorter. */
+  rows(words: Words): void {
+    this.piece(KIND_ROWS, this.chunks++, words, 0);
+  }
+
+  /**
+   * From now on it is the checkpoint.
+   * @param end of the log before the first piece was copied: where the replay starts
+   */
+  finish({ address, last, lastSum }: LogEnd): void {
+    const header = new Uint32Array(HEADER_WORDS);
+    header.set([MAGIC, VERSION, ...twoWords(address), ...twoWords(last), this.chunks, lastSum]);
+    header[H_CHECKSUM] = checksum(header, H_CHECKSUM);
+    this.file.write(0, bytesOf(header));
+    this.file.sync();
+    this.file.close();
+    this.place.accept();
+  }
+
+  abandon(): void {
+    this.file.close();
+    this.place.abandon();
+  }
+
+  private piece(kind: number, number: number, words: Words, used: number): void {
+    const { head } = this;
+    head.set([kind, number, words.length, used]);
+    head[P_CHECKSUM] = pieceChecksum(head, words);
+    this.file.write(this.bytes, bytesOf(head));
+    this.file.write(this.bytes + PIECE_WORDS * 4, bytesOf(words));
+    this.bytes += PIECE_WORDS * 4 + words.length * 4;
+    if (this.bytes - this.synced < SYNC_BYTES) return;
+    this.file.sync();
+    this.synced = this.bytes;
+  }
+}
+
+export interface CheckpointFound {
+  /** Where the replay starts; undefined where there is no checkpoint that counts. */
+  readonly end: LogEnd | undefined;
+  readonly bytes: number;
+  /** Why one that is there does not count. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Fills an empty table from the checkpoint of a log. Where `end` is undefined in what it returns, the table may be half filled
+ * and is to be thrown away.
+ */
+export type ReadCheckpoint = (
+  table: BindingTable,
+  log: Log,
+  progress: (done: number, total: number) => void,
+) => CheckpointFound;
+
+const NONE: CheckpointFound = { end: undefined, bytes: 0, problem: undefined };
+
+/** There is no checkpoint. */
+export const noCheckpoint: ReadCheckpoint = () => NONE;
+
+export function checkpointIn(place: CheckpointPlace): ReadCheckpoint {
+  return (table, log, progress) => {
+    place.abandon();
+    const file = place.open();
+    if (file === null) return NONE;
+    try {
+      const bytes = file.size;
+      const { chunks, ...end } = readHeader(file);
+      demandFrame(log, end);
+      const logEnd = ((log.generations.at(-1) ?? 0) + 1) * log.generationBytes;
+      readPieces(file, table, chunks, (at) => progress(at, bytes + logEnd - end.address));
+      return { end, bytes, problem: undefined };
+    } catch (error) {
+      const problem = `${place.name}: ${messageOf(error)}`;
+      try {
+        place.refuse(); // what is appended after this start would be lost with the next that takes it
+      } catch (worse) {
+        return { ...NONE, problem: `${problem}; nor can it be renamed: ${messageOf(worse)}` }; // a full disk: the next start refuses it, too
+      }
+      return { ...NONE, problem };
+    } finally {
+      file.close();
+    }
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A checkpoint belongs to the log that has the frame it ends with. */
+function demandFrame(log: Log, { address, last, lastSum }: LogEnd): void {
+  if (address === 0) return;
+  if (last < log.tail) throw new Error('it is older than the log');
+  const words = new Uint32Array(FRAME_HEADER_BYTES / 4);
+  const bytes = new Uint8Array(words.buffer);
+  const start = last - (last % log.generationBytes);
+  for (let found = log.find(start); found !== null; found = log.find(found.place + 8)) {
+    if (found.address !== last || log.read(found.place, bytes, 0, bytes.length) < bytes.length) continue;
+    if (claimedChecksum(words, 0) === lastSum) return;
+  }
+  throw new Error('it is newer than the log, or of another');
+}
+
+function readHeader(file: CheckpointFile): LogEnd & { readonly chunks: number } {
+  const header = new Uint32Array(HEADER_WORDS);
+  read(file, header, 0);
+  if (header[0] !== MAGIC || header[H_CHECKSUM] !== checksum(header, H_CHECKSUM))
+    throw new Error('its header is damaged');
+  if (header[1] !== VERSION) throw new Error(`it has version ${header[1]}`);
+  const number = (at: number) => header[at + 1] * 4294967296 + header[at];
+  return {
+    address: number(H_ADDRESS),
+    last: number(H_LAST),
+    lastSum: header[H_LAST_SUM],
+    chunks: header[H_CHUNKS],
+  };
+}
+
+function readPieces(file: CheckpointFile, table: BindingTable, chunks: number, progress: (at: number) => void): void {
+  const head = new Uint32Array(PIECE_WORDS);
+  let at = HEADER_WORDS * 4;
+  for (let piece = 0; piece < SUB_TABLES + chunks; piece++) {
+    read(file, head, at);
+    const isRows = piece >= SUB_TABLES;
+    const number = isRows ? piece - SUB_TABLES : piece;
+    const length = head[P_WORDS];
+    if (head[0] !== (isRows ? KIND_ROWS : KIND_SUB_TABLE) || head[P_NUMBER] !== number)
+      throw new Error(`damaged at ${at}`);
+    const words = isRows ? table.restoreRows(length) : table.index.restore(number, length, head[P_USED]);
+    if (words === undefined) throw new Error(`damaged at ${at}`);
+    read(file, words, at + PIECE_WORDS * 4);
+    if (pieceChecksum(head, words) !== head[P_CHECKSUM]) throw new Error(`damaged behind ${at}`);
+    at += PIECE_WORDS * 4 + length * 4;
+    progress(at);
+  }
+}
+
+function twoWords(address: number): [number, number] {
+  return [address % 4294967296, Math.floor(address / 4294967296)];
+}
+
+function bytesOf(words: Words): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+function read(file: CheckpointFile, words: Words, at: number): void {
+  const bytes = bytesOf(words);
+  for (let done = 0; done < bytes.length; ) {
+    const got = file.read(at + done, bytes, done, bytes.length - done);
+    if (got === 0) throw new Error('it is cut off');
+    done += got;
+  }
+}
+
+function pieceChecksum(head: Uint32Array, words: Words): number {
+  return (Math.imul(checksum(head, P_CHECKSUM), 31) ^ checksum(words, words.length)) >>> 0;
+}
+
+/** Two sums (Fletcher's) in four lanes: any damaged word changes the first, any that changed places the second. */
+function checksum(words: Words, length: number): number {
+  let a = 1;
+  let b = 0;
+  let c = 2;
+  let d = 0;
+  const even = length & ~1;
+  for (let i = 0; i < even; i += 2) {
+    a = (a + words[i]) | 0;
+    b = (b + a) | 0;
+    c = (c + words[i + 1]) | 0;
+    d = (d + c) | 0;
+  }
+  if (even < length) a = (a + words[even]) | 0;
+  return (
+    (Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca77) ^ Math.imul(c, 0xc2b2ae3d) ^ Math.imul(d, 0x27d4eb2f)) >>> 0
+  );
+}
+
+/** Rows of a chunk up to the last that is used: the rest need not be written. */
+export function usedWords(chunk: Uint32Array): number {
+  const rowWords = chunk.length / CHUNK_ROWS;
+  let row = CHUNK_ROWS;
+  const isUsed = (r: number) => chunk.subarray((r - 1) * rowWords, r * rowWords).some((word) => word !== 0);
+  while (row > 0 && !isUsed(row)) row--;
+  return row * rowWords;
+}

@@ -1,0 +1,281 @@
+// Keeps the log short: counts what lives in each generation, moves live records from the oldest one to the head, a bounded
+// piece per batch, and has generations dropped in which nothing lives.
+// @hot
+
+import { ROW_KEY } from '../table/binding-row.ts';
+import type { BindingTable } from '../table/binding-table.ts';
+import { chunkOf, wordOf } from '../table/row-chunks.ts';
+import { readAround } from './around.ts';
+import type { FrameFound, Log } from './log.ts';
+import {
+  ENTRY_RECORD,
+  entryKind,
+  entryRow,
+  entryWords,
+  type FrameWriter,
+  firstEntry,
+  frameLength,
+  NO_FRAME,
+  RECORD_ENTRY_BYTES,
+  recordLength,
+} from './log-frame.ts';
+import { RecordReader } from './log-records.ts';
+
+/** The log may be this many times what its live records take, and never need be shorter than two generations. */
+const SPACE_FACTOR = 1.7;
+const GENERATIONS_MIN = 2;
+/** Bytes of the tail looked at for each byte that the batch appends, and per batch at least and at most. */
+const PACE = 4;
+const LOOK_MIN = 16 << 10;
+const LOOK_MAX = 256 << 10;
+const MOVES_MAX = 1024;
+/** Rows looked at per batch for what damage kept from being moved. */
+const ROWS_MAX = 8192;
+/** Damaged records that are given up per batch. */
+const BAD_MAX = 16;
+const RECORD_BYTES_MAX = 65_536;
+
+export class LogCleaner {
+  /** Moves that the frame under way makes. */
+  moves = 0;
+  readonly movedRow = new Int32Array(MOVES_MAX);
+  /** Offsets in the frame. */
+  readonly movedTo = new Int32Array(MOVES_MAX);
+  /** Rows of the tail whose records cannot be read or are not sound: to be given up, or the tail stays for ever. */
+  readonly bad = new Int32Array(BAD_MAX);
+  badCount = 0;
+  private readonly log: Log;
+  private readonly table: BindingTable;
+  private readonly records: RecordReader;
+  private readonly record = new Uint8Array(RECORD_BYTES_MAX);
+  /** Where the search of the table for records of the tail goes on, and where it does should the moves under way fail. */
+  private sweptTo = 0;
+  private sweepMark = 0;
+  /** A frame has moves beside what its batch brings, and must fit a generation. */
+  private readonly lookMax: number;
+  /** By generation, from the oldest: rows whose record lies there. */
+  private live: number[] = [];
+  private firstGeneration = 0;
+  /** Of all record entries appended: for the size of the average one. */
+  private recordBytes = 0;
+  private recordCount = 0;
+  /** Up to here the tail's live records have been moved: a frame's place, or an entry's within the frame in hand. */
+  private cleaned = 0;
+  private frameAt = 0;
+  private frameEnd = 0;
+  /** The frame to begin with again, should the moves under way fail. */
+  private mark = 0;
+  private window = new Uint8Array(new ArrayBuffer(0));
+  private words = new Uint32Array(0);
+
+  constructor(log: Log, table: BindingTable) {
+    this.log = log;
+    this.table = table;
+    this.records = new RecordReader(log);
+    this.lookMax = Math.min(LOOK_MAX, log.generationBytes / 4);
+  }
+
+  /** Counts what the table holds. Returns rows whose generation is not there. @cold */
+  open(): number[] {
+    const { log, table } = this;
+    this.firstGeneration = Math.floor(log.tail / log.generationBytes);
+    this.restart(log.tail);
+    this.live = [0];
+    const there = new Set(log.generations);
+    const lost: number[] = [];
+    for (let row = 0; row < table.rows; row++) {
+      if (!table.isLive(row)) continue;
+      if (there.has(Math.floor(table.addressOf(row) / log.generationBytes))) this.came(table.addressOf(row), 0);
+      else lost.push(row);
+    }
+    return lost;
+  }
+
+  /** A record now lives at an address; `bytes` of its entry. */
+  came(address: number, bytes: number): void {
+    const generation = Math.floor(address / this.log.generationBytes) - this.firstGeneration;
+    while (this.live.length <= generation) this.live.push(0);
+    this.live[generation]++;
+    if (bytes === 0) return;
+    this.recordBytes += bytes;
+    this.recordCount++;
+  }
+
+  /** The record at an address is dead. */
+  went(address: number): void {
+    const generation = Math.floor(address / this.log.generationBytes) - this.firstGeneration;
+    if (generation >= 0) this.live[generation]--;
+  }
+
+  /** Begins a frame's moves: records of the tail that live, as far as it pays. `appended`: bytes that the batch brings, about. */
+  moveInto(frame: FrameWriter, appended: number): void {
+    this.moves = 0;
+    this.badCount = 0;
+    this.sweepMark = this.sweptTo;
+    if (this.log.bytes <= this.allowed() || this.log.generations.length < 2) return;
+    let look = appended * PACE;
+    if (look < LOOK_MIN) look = LOOK_MIN;
+    if (look > this.lookMax) look = this.lookMax;
+    this.mark = this.cleaned < this.frameEnd ? this.frameAt : this.cleaned;
+    const end = this.cleaned + look;
+    while (this.cleaned < end && this.live[0] > this.moves) {
+      if (this.cleaned >= this.frameEnd && !this.nextFrame()) break;
+      if (!this.moveEntries(frame, end)) return;
+    }
+    const isThrough = this.cleaned >= this.log.tail + this.log.generationBytes;
+    if (isThrough && this.moves === 0 && this.live[0] > 0) this.sweep(frame);
+  }
+
+  /** The moves hold: their entries lie in the frame at `place`. */
+  moved(place: number): void {
+    for (let i = 0; i < this.moves; i++) {
+      const row = this.movedRow[i];
+      this.went(this.table.addressOf(row));
+      this.table.move(row, place + this.movedTo[i]);
+      this.came(place, 0);
+    }
+    this.moves = 0;
+  }
+
+  /** The moves do not hold. */
+  failed(): void {
+    if (this.moves > 0) this.restart(this.mark);
+    this.moves = 0;
+    this.badCount = 0;
+    this.sweptTo = this.sweepMark;
+  }
+
+  /**
+   * Drops the oldest generations while nothing lives there; never the one that is written, nor what lies at or behind
+   * `keepFrom`. Returns how many.
+   */
+  drop(keepFrom: number): number {
+    let dropped = 0;
+    while (this.log.generations.length > 1 && this.live[0] === 0) {
+      if ((this.firstGeneration + 1) * this.log.generationBytes > keepFrom) break;
+      if (!this.dropTail()) break;
+      const first = Math.floor(this.log.tail / this.log.generationBytes);
+      this.live.splice(0, first - this.firstGeneration); // a number may be missing
+      this.firstGeneration = first;
+      dropped++;
+    }
+    if (dropped > 0) this.sweptTo = 0;
+    if (this.cleaned < this.log.tail) this.restart(this.log.tail);
+    return dropped;
+  }
+
+  /** False where that cannot be now: the batch under way holds all the same. */
+  private dropTail(): boolean {
+    try {
+      this.log.dropTail();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Bytes that the log may have. */
+  private allowed(): number {
+    const mean = this.recordCount === 0 ? 300 : this.recordBytes / this.recordCount;
+    const allowed = this.table.aors * mean * SPACE_FACTOR;
+    const least = GENERATIONS_MIN * this.log.generationBytes;
+    return allowed < least ? least : allowed;
+  }
+
+  private restart(address: number): void {
+    this.cleaned = address;
+    this.frameAt = address;
+    this.frameEnd = address;
+  }
+
+  /** Takes the next frame of the tail in hand; false where there is no more. What is no frame is passed over: replay has named it. */
+  private nextFrame(): boolean {
+    const { log } = this;
+    const tailEnd = log.tail + log.generationBytes;
+    if (this.cleaned >= tailEnd) return false;
+    for (let found = log.find(this.cleaned); found !== null; found = log.find(found.place + 8)) {
+      if (!this.bring(found)) continue;
+      this.frameAt = found.place;
+      this.frameEnd = found.place + found.length;
+      this.cleaned = this.frameAt + firstEntry(0) * 4;
+      return true;
+    }
+    this.restart(tailEnd);
+    return false;
+  }
+
+  /** Moves what lives in the rest of the frame in hand, up to the address `end`; false where no more moves fit. */
+  private moveEntries(frame: FrameWriter, end: number): boolean {
+    const { words, table, frameAt } = this;
+    while (this.cleaned < this.frameEnd && this.cleaned < end) {
+      if (this.moves === MOVES_MAX) return false;
+      const w = (this.cleaned - frameAt) >> 2;
+      if (entryKind(words, w) === ENTRY_RECORD) {
+        const row = entryRow(words, w);
+        if (table.isLive(row) && table.addressOf(row) === this.cleaned) this.move(frame, row, w);
+      }
+      this.cleaned += entryWords(words, w) * 4;
+    }
+    return true;
+  }
+
+  /**
+   * The tail has been walked through, and something lives there still: it lies in frames that are damaged. Looks for it by the table, record
+   * by record: what is sound is moved, what is not is given up.
+   */
+  private sweep(frame: FrameWriter): void {
+    const { table, log } = this;
+    const end = this.sweptTo + ROWS_MAX;
+    for (; this.sweptTo < end && this.sweptTo < table.rows; this.sweptTo++) {
+      if (this.moves === MOVES_MAX || this.badCount === BAD_MAX || frame.length > this.lookMax) return;
+      const row = this.sweptTo;
+      if (!table.isLive(row)) continue;
+      const place = table.addressOf(row);
+      if (Math.floor(place / log.generationBytes) !== this.firstGeneration) continue;
+      const chunk = chunkOf(table.chunks, row);
+      const length = this.read(place, chunk, wordOf(row));
+      if (length < 0 || length > this.record.length) this.bad[this.badCount++] = row;
+      else {
+        const i = this.moves++;
+        this.movedRow[i] = row;
+        this.movedTo[i] = frame.record(row, chunk, wordOf(row), table.bindingsOf(row), this.record, 0, length);
+      }
+    }
+    if (this.sweptTo >= table.rows) this.sweptTo = 0;
+  }
+
+  private read(place: number, chunk: Uint32Array, at: number): number {
+    try {
+      return this.records.read(place, chunk, at + ROW_KEY, this.record);
+    } catch {
+      return -1;
+    }
+  }
+
+  private move(frame: FrameWriter, row: number, w: number): void {
+    const from = w * 4 + RECORD_ENTRY_BYTES;
+    const chunk = chunkOf(this.table.chunks, row);
+    const i = this.moves++;
+    this.movedRow[i] = row;
+    this.movedTo[i] = frame.record(
+      row,
+      chunk,
+      wordOf(row),
+      this.table.bindingsOf(row),
+      this.window,
+      from,
+      from + recordLength(this.words, w),
+    );
+  }
+
+  /** Has a frame in the window; false where it is not sound. */
+  private bring({ address, place, length }: FrameFound): boolean {
+    if (length > this.log.generationBytes) return false;
+    if (this.window.length < length) {
+      this.window = new Uint8Array(new ArrayBuffer(length * 2));
+      this.words = new Uint32Array(this.window.buffer);
+    }
+    const got = readAround(this.log, place, this.window, 0, length);
+    return got >= length && frameLength(this.words, 0, length >> 2, address) !== NO_FRAME;
+  }
+}

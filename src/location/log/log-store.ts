@@ -1,0 +1,346 @@
+// The location store on disk: records and refreshes in the log, a row per AOR in the table, one frame and at most one
+// fdatasync per batch. What a record says is record's and the registrar's business.
+
+import { refreshImage } from '../../core/binding/binding.ts';
+import { AOR_KEY_BYTES } from '../aor-key-size.ts';
+import type { CheckpointFound, ReadCheckpoint } from '../checkpoint/checkpoint.ts';
+import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from '../location-store.ts';
+import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../record.ts';
+import type { ChangedKeys } from '../shared/changed-keys.ts';
+import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from '../table/binding-row.ts';
+import { BindingTable, type TableNews, type TableParts } from '../table/binding-table.ts';
+import { chunkOf, wordOf } from '../table/row-chunks.ts';
+import type { RowVisitor } from '../table/row-wheel.ts';
+import type { WriteSet } from '../write-set.ts';
+import type { Log } from './log.ts';
+import { LogCleaner } from './log-cleaner.ts';
+import { FRAME_HEADER_BYTES, FrameWriter, NO_PREVIOUS, RECORD_ENTRY_BYTES } from './log-frame.ts';
+import { LogMarks, NO_CHECKPOINT } from './log-positions.ts';
+import { RecordReader } from './log-records.ts';
+import { type ReplayReport, replay } from './log-replay.ts';
+
+const ENTRIES_MAX = 512;
+/** About what an entry brings, for the cleaner's pace. */
+const ENTRY_BYTES = 40;
+const RECORD_BYTES_MAX = 65_536;
+/** Of a damaged record, whose length is not to be trusted. */
+const SET_ASIDE_BYTES = 4096;
+/** No row, and nothing to do. */
+const NOTHING = -1;
+
+export class LogStore implements LocationStore, RowVisitor {
+  quarantined = 0;
+  /** Where changes of records are told, for the read model. */
+  changes: ChangedKeys | null = null;
+  readonly table: BindingTable;
+  readonly log: Log;
+  /** What the start found in the log, and before that in a checkpoint. */
+  readonly replayed: ReplayReport;
+  readonly checkpoint: CheckpointFound;
+  /** For the thread that writes checkpoints. */
+  readonly marks = new LogMarks();
+  private readonly cleaner: LogCleaner;
+  private readonly records: RecordReader;
+  private readonly frame = new FrameWriter();
+  private readonly row = new RowCopy();
+  private readonly keyBytes = new Uint8Array(AOR_KEY_BYTES);
+  private readonly key = new Uint32Array(this.keyBytes.buffer);
+  /** By entry of the batch under way: its row, whether it was taken for it, and the entry's place in the frame. */
+  private readonly rowOf = new Int32Array(ENTRIES_MAX);
+  private readonly isNew = new Uint8Array(ENTRIES_MAX);
+  private readonly offsetOf = new Int32Array(ENTRIES_MAX);
+  /** Checksum of the log's last frame. */
+  private lastSum = 0;
+  /** What the disk said to the read last made, null where it gave what it had. */
+  private unreadable: unknown = null;
+  private visitor: DueVisitor | null = null;
+  /** The record that `visitSome` looks at. */
+  private visited: Uint8Array | undefined;
+
+  /**
+   * @param log taken over: closed with the store, or where this throws
+   * @param readCheckpoint looks for a checkpoint of that log
+   * @param progress is told how many bytes have been read, and of how many
+   * @param now as `shorten`'s; 0: not known
+   * @throws what the disk says, when the log cannot be read
+   */
+  constructor(
+    log: Log,
+    readCheckpoint: ReadCheckpoint,
+    progress: (done: number, total: number) => void = () => {},
+    now = 0,
+  ) {
+    this.log = log;
+    try {
+      const table = new BindingTable();
+      const found = readCheckpoint(table, log, progress);
+      const { end, bytes } = found;
+      this.checkpoint = found;
+      this.table = end === undefined ? new BindingTable() : table;
+      this.cleaner = new LogCleaner(log, this.table);
+      this.records = new RecordReader(log);
+      const from = end?.address ?? log.tail;
+      const report = (at: number, to: number) => progress(bytes + at - from, bytes + to - from);
+      this.replayed = replay(log, this.table, { end, progress: report });
+      this.lastSum = this.replayed.lastSum;
+      this.marks.checkpointed = end?.last ?? NO_CHECKPOINT;
+      this.mark();
+      if (this.replayed.damaged.length > 0) this.table.reindex();
+      this.table.settle(now);
+      for (const row of this.cleaner.open()) this.table.remove(row); // their generation is gone: the phones are to register anew
+      this.quarantined = this.replayed.damaged.length;
+    } catch (error) {
+      log.close();
+      throw error;
+    }
+  }
+
+  get aors(): number {
+    return this.table.aors;
+  }
+
+  get bindings(): number {
+    return this.table.bindings;
+  }
+
+  /** For readers in other threads; what is added later is announced. */
+  share(listener: (news: TableNews) => void): TableParts {
+    return this.table.share(listener);
+  }
+
+  find(k0: number, k1: number, k2: number, k3: number, into: RowCopy): boolean {
+    const row = this.table.find(k0, k1, k2, k3);
+    if (row < 0) return false;
+    into.take(chunkOf(this.table.chunks, row), wordOf(row), row);
+    return true;
+  }
+
+  load(key: Uint8Array, into: Uint8Array): number {
+    this.keyBytes.set(key);
+    const row = this.table.find(this.key[0], this.key[1], this.key[2], this.key[3]);
+    if (row < 0) return -1;
+    const length = this.readRow(row, into);
+    if (length < 0) this.quarantine(row);
+    return length;
+  }
+
+  commit(writes: WriteSet, now: number, lasting = true): void {
+    const { frame, cleaner, log } = this;
+    let encoded = 0;
+    let place = 0;
+    frame.start();
+    try {
+      cleaner.moveInto(frame, writes.count * ENTRY_BYTES + FRAME_HEADER_BYTES);
+      for (; encoded < writes.count; encoded++) this.encode(writes, encoded);
+      if (frame.entries === 0) return this.giveUpBad();
+      place = this.append(now, lasting || cleaner.moves > 0);
+    } catch (error) {
+      cleaner.failed();
+      while (--encoded >= 0) if (this.isNew[encoded] === 1) this.table.giveBack(this.rowOf[encoded]);
+      throw error;
+    }
+    cleaner.moved(place);
+    for (let entry = 0; entry < writes.count; entry++) this.apply(writes, entry, place);
+    if (cleaner.drop(this.marks.checkpointed) > 0)
+      this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / log.generationBytes) });
+    this.mark();
+    this.giveUpBad();
+  }
+
+  shorten(now: number): void {
+    this.table.settle(now);
+  }
+
+  prove(now: number): void {
+    this.frame.start();
+    this.append(now, true);
+    this.mark();
+  }
+
+  expire(now: number, budget: number, visitor: DueVisitor): void {
+    for (let row = this.table.takeSuspect(); row >= 0; row = this.table.takeSuspect()) this.examine(row);
+    this.visitor = visitor;
+    this.table.wheel.advance(now, budget, this);
+    this.visitor = null;
+  }
+
+  msToNextExpiry(now: number): number {
+    return this.table.wheel.msToNextTick(now);
+  }
+
+  /** For the wheel: a row's expiry has passed. */
+  expireRow(row: number): void {
+    const { row: copy, visitor } = this;
+    const chunk = chunkOf(this.table.chunks, row);
+    const at = wordOf(row);
+    copy.take(chunk, at, row);
+    visitor?.expire(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3], copy.expiresAt, copy.plain);
+  }
+
+  scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport {
+    const { table } = this;
+    const key = new Uint32Array(4);
+    const keyBytes = new Uint8Array(key.buffer);
+    const into = new Uint8Array(RECORD_BYTES_MAX);
+    const damaged: number[] = [];
+    let records = 0;
+    for (let row = 0; row < table.rows; row++) {
+      if (!table.isLive(row)) continue;
+      const length = this.readRow(row, into);
+      if (length < 0) {
+        damaged.push(row);
+        continue;
+      }
+      key.set(chunkOf(table.chunks, row).subarray(wordOf(row), wordOf(row) + 4));
+      records++;
+      visit(keyBytes, into.subarray(0, length));
+    }
+    for (const row of damaged) this.examine(row);
+    return { records, quarantined: damaged.length };
+  }
+
+  visitSome(cursor: number, max: number, visitor: RecordVisitor): number {
+    const { table, key } = this;
+    const end = Math.min(table.rows, cursor + max);
+    this.visited ??= new Uint8Array(RECORD_BYTES_MAX);
+    for (let row = cursor; row < end; row++) {
+      if (!table.isLive(row)) continue;
+      const length = this.readRow(row, this.visited);
+      if (length < 0) continue;
+      const chunk = chunkOf(table.chunks, row);
+      const at = wordOf(row);
+      for (let i = 0; i < key.length; i++) key[i] = chunk[at + i];
+      visitor.visitRecord(key, this.visited, length);
+    }
+    return end < table.rows ? end : -1;
+  }
+
+  close(): void {
+    this.log.close();
+  }
+
+  /** The record of a row as it is now, or -1 where it is damaged, or `unreadable`. */
+  private readRow(row: number, into: Uint8Array): number {
+    const chunk = chunkOf(this.table.chunks, row);
+    const at = wordOf(row);
+    const length = this.recordAt(this.table.addressOf(row), chunk, at + ROW_KEY, into);
+    if (length < 0 || length > into.length) return length;
+    this.row.take(chunk, at, row);
+    if (!this.row.plain) return length;
+    refreshImage(into, RECORD_HEADER_BYTES + recordAorLength(into, 0), this.row);
+    sealRecord(into, 0, length); // a move to another number of shards hands it on as it is
+    return length;
+  }
+
+  private giveUpBad(): void {
+    const { cleaner } = this;
+    for (let i = 0; i < cleaner.badCount; i++) this.examine(cleaner.bad[i]);
+    cleaner.badCount = 0;
+  }
+
+  private recordAt(place: number, words: Uint32Array, at: number, into: Uint8Array): number {
+    this.unreadable = null;
+    try {
+      return this.records.read(place, words, at, into);
+    } catch (error) {
+      this.unreadable = error;
+      return -1;
+    }
+  }
+
+  /** Gives up a row whose record somebody found bad, if it is. */
+  private examine(row: number): void {
+    if (!this.table.isLive(row)) return;
+    this.visited ??= new Uint8Array(RECORD_BYTES_MAX);
+    if (this.readRow(row, this.visited) >= 0) return;
+    try {
+      this.quarantine(row);
+    } catch {
+      // the disk takes nothing: it is found again
+    }
+  }
+
+  /** Adds an entry of the batch to the frame; the table stays as it is. */
+  private encode(writes: WriteSet, entry: number): void {
+    const { frame, table } = this;
+    const words = writes.rows;
+    const w = entry * ROW_WORDS;
+    const at = writes.at[entry];
+    const end = writes.end[entry];
+    if (at > end || end > writes.bytes.length) throw new RangeError('record out of bounds');
+    let row = table.find(words[w], words[w + 1], words[w + 2], words[w + 3]);
+    this.isNew[entry] = 0;
+    if (at < end) {
+      if (row < 0) {
+        row = table.take();
+        this.isNew[entry] = 1;
+      }
+      this.offsetOf[entry] = frame.record(row, words, w, writes.bindings[entry], writes.bytes, at, end);
+    } else if (row >= 0) {
+      if (writes.refreshes[entry] === 1) frame.refresh(row, words[w + 2], words, w + ROW_EXPIRES);
+      else frame.removal(row, words, w);
+    }
+    this.rowOf[entry] = row;
+  }
+
+  /** Appends the frame and returns its place, once it holds. */
+  private append(now: number, lasting: boolean): number {
+    const { frame, log } = this;
+    const address = log.place(frame.length);
+    const isFirst = this.lastSum === 0 && log.last === 0;
+    frame.seal(address, isFirst ? NO_PREVIOUS : log.last, now);
+    log.append(frame.bytes, frame.length, address);
+    const place = log.settle(lasting);
+    this.lastSum = frame.checksum;
+    return place;
+  }
+
+  /** The frame at `at` holds: the table follows. */
+  private apply(writes: WriteSet, entry: number, at: number): void {
+    const { table, cleaner } = this;
+    const row = this.rowOf[entry];
+    if (row === NOTHING) return;
+    const w = entry * ROW_WORDS;
+    const length = writes.end[entry] - writes.at[entry];
+    if (writes.refreshes[entry] === 1) return table.refresh(row, writes.rows, w + ROW_EXPIRES);
+    if (this.isNew[entry] === 0) cleaner.went(table.addressOf(row));
+    this.changes?.add(writes.rows, w);
+    if (length === 0) return table.remove(row);
+    const place = at + this.offsetOf[entry];
+    table.put(row, writes.rows, w, place, writes.bindings[entry]);
+    cleaner.came(place, RECORD_ENTRY_BYTES + length);
+  }
+
+  /**
+   * Gives up a row whose record `readRow` found bad: a copy outside the log, and a removal, so that the phone registers anew. Where the disk
+   * takes the removal, it is one sector that it does not give. Where it does not, what is unreadable may be there later: throws why it is
+   * now. A record that is not sound goes in any case; a restart meets it again.
+   */
+  private quarantine(row: number): void {
+    const { frame, log, table, unreadable } = this;
+    const place = table.addressOf(row);
+    try {
+      frame.start();
+      frame.removal(row, chunkOf(table.chunks, row), wordOf(row));
+      this.append(0, true);
+    } catch {
+      if (unreadable !== null) throw unreadable;
+    }
+    this.quarantined++;
+    log.setAside(place, SET_ASIDE_BYTES);
+    this.cleaner.went(place);
+    this.changes?.add(chunkOf(table.chunks, row), wordOf(row));
+    table.remove(row);
+    this.mark();
+  }
+
+  /** Tells how far the table is: after its rows and index have changed, never before. */
+  private mark(): void {
+    const { marks, log } = this;
+    marks.tail = log.tail;
+    marks.last = log.last;
+    marks.lastSum = this.lastSum;
+    marks.head = log.head;
+    this.changes?.flush();
+  }
+}

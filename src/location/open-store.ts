@@ -1,0 +1,23 @@
+// Which store a shard keeps its bindings in, as it crosses to the thread that opens it.
+
+import type { LocationStore } from './location-store.ts';
+import { MemoryStore } from './memory-store.ts';
+import { openLogStore } from './open-log-store.ts';
+
+export type StoreOptions =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'log'; readonly directory: string; readonly durability: 'durable' | 'process' };
+
+/**
+ * @param now epoch ms: no binding has more left than it was granted
+ * @param progress is told how many bytes have been read, and of how many
+ * @throws Error naming the file, where it cannot be opened
+ */
+export function openStore(
+  options: StoreOptions,
+  now: number,
+  progress: (done: number, total: number) => void,
+): LocationStore {
+  if (options.kind === 'memory') return new MemoryStore();
+  return openLogStore(options.directory, options.durability, progress, now);
+}

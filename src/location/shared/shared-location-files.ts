@@ -1,0 +1,109 @@
+// The read model on disk (docs/decisions/0103): <data>/location/<number>/data.mdb, an LMDB environment that holds the record of every AOR
+// that is registered now, by its key; `current` names the one to read. What is written and when is shared-location-writer's.
+
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as lmdb from 'lmdb';
+import { checkFile } from '../files/lmdb-file.ts';
+import type { BytesDatabase } from '../files/lmdb-snapshots.ts';
+import { secureEnvironment } from '../log/lmdb-guard.ts';
+
+/** Address space, not memory or disk: room for hundreds of millions of bindings. */
+const MAP_BYTES = 2 ** 38;
+const CURRENT = 'current';
+const NAME = /^\d{10}$/;
+
+/** Keys of 16 bytes are AORs'. Others are shorter. */
+export const BEAT_KEY = Buffer.from('beat');
+export const ABOUT_KEY = Buffer.from('about');
+
+/** Raised when what lies in an environment changes. */
+export const SHARED_FORMAT = 1;
+
+/** What a reader needs besides the records, as JSON under ABOUT_KEY. */
+export interface AboutLocation {
+  readonly format: number;
+  /** Keys of the hashes and of GRUUs: the data directory's secret, base64. */
+  readonly secret: string;
+  readonly gruu: 'on' | 'off';
+  readonly gruuGeneration: number;
+  readonly domains: readonly string[];
+}
+
+export function sharedFolder(data: string): string {
+  return join(data, 'location');
+}
+
+export function environmentFolder(data: string, number: number): string {
+  return join(sharedFolder(data), String(number).padStart(10, '0'));
+}
+
+/** Numbers of the environments that lie there. */
+export function environmentsIn(data: string): number[] {
+  try {
+    return readdirSync(sharedFolder(data))
+      .filter((name) => NAME.test(name))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Number of the environment to read; undefined where there is none. */
+export function currentEnvironment(data: string): number | undefined {
+  try {
+    const text = readFileSync(join(sharedFolder(data), CURRENT), 'utf8').trim();
+    return NAME.test(text) ? Number(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** From now on readers read this one; the others are removed, and stay readable for those who have them open. */
+export function makeCurrent(data: string, number: number): void {
+  const file = join(sharedFolder(data), CURRENT);
+  // Not synced: after a power cut it is made anew, like all of this.
+  writeFileSync(`${file}.new`, `${String(number).padStart(10, '0')}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  for (const other of environmentsIn(data)) if (other !== number) removeEnvironment(data, other);
+}
+
+export function removeEnvironment(data: string, number: number): void {
+  rmSync(environmentFolder(data, number), { recursive: true, force: true });
+}
+
+/** A new environment; nothing in it is ever synced. Throws what the disk says. */
+export function createEnvironment(data: string, number: number): BytesDatabase {
+  const path = environmentFolder(data, number);
+  mkdirSync(sharedFolder(data), { recursive: true, mode: 0o700 });
+  mkdirSync(path, { mode: 0o700 });
+  const db = open(path, { noSync: true, noMemInit: true });
+  for (const name of ['data.mdb', 'lock.mdb']) chmodSync(join(path, name), 0o600);
+  return db;
+}
+
+/** Throws where there is none, or one that this version does not read. */
+export function openEnvironment(data: string, number: number): BytesDatabase {
+  const path = environmentFolder(data, number);
+  const file = join(path, 'data.mdb');
+  checkFile(file);
+  return open(path, { readOnly: true });
+}
+
+function open(path: string, options: object): BytesDatabase {
+  secureEnvironment(join(path, 'data.mdb'), join(path, 'lock.mdb'));
+  return lmdb.open<Buffer, Uint8Array>({
+    path,
+    noSubdir: false,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+    compression: false,
+    cache: false,
+    maxDbs: 1,
+    mapSize: MAP_BYTES,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    permissionsMode: 0o600,
+    ...options,
+  } as lmdb.RootDatabaseOptions) as BytesDatabase;
+}

@@ -1,0 +1,108 @@
+// The row of one AOR in the binding table: 16 words, laid out here (decisions/0040), and the copy of one that travels
+// between table, log and registrar. Where rows lie and how they are found is binding-table's. @hot
+
+import type { PlainBinding } from '../../core/binding/plain-binding.ts';
+
+export const ROW_WORDS = 16;
+/** Words that a record entry of the log carries. */
+export const ROW_KEPT_WORDS = 12;
+/** Four words. */
+export const ROW_KEY = 0;
+/** Two words; zeros: the row is not plain. */
+export const ROW_IDENTITY = 4;
+/** Two words, see expiresAtOf. */
+export const ROW_EXPIRES = 6;
+export const ROW_CSEQ = 8;
+export const ROW_EPOCH = 9;
+/** Two words: id, highest nc. */
+export const ROW_NONCE = 10;
+/** Two words, see addressOf; the number of bindings stands in the top of the second. */
+export const ROW_PLACE = 12;
+/** Two words. */
+export const ROW_LINKS = 14;
+
+const GRANTED_BITS = 22;
+/** Seconds; bindings granted more are never plain. */
+export const GRANTED_MAX_S = (1 << GRANTED_BITS) - 1;
+const ADDRESS_BITS = 26;
+/** As many bindings as a row can count. */
+export const COUNTED_MAX = 63;
+
+/** Epoch ms, of the two words at `at`. */
+export function expiresAtOf(words: Uint32Array, at: number): number {
+  return (words[at + 1] >>> GRANTED_BITS) * 4294967296 + words[at];
+}
+
+/** Seconds, of the two words at `at`; 0 where the row is not plain. */
+export function grantedOf(words: Uint32Array, at: number): number {
+  return words[at + 1] & GRANTED_MAX_S;
+}
+
+export function setExpires(words: Uint32Array, at: number, expiresAt: number, grantedS: number): void {
+  words[at] = expiresAt % 4294967296;
+  words[at + 1] = (Math.floor(expiresAt / 4294967296) << GRANTED_BITS) | grantedS;
+}
+
+/** Address in the log, of the two words at `at`. */
+export function addressOf(words: Uint32Array, at: number): number {
+  return ((words[at + 1] & ((1 << ADDRESS_BITS) - 1)) * 4294967296 + words[at]) * 8;
+}
+
+export function bindingsOf(words: Uint32Array, at: number): number {
+  return words[at + 1] >>> ADDRESS_BITS;
+}
+
+export function setPlace(words: Uint32Array, at: number, address: number, bindings: number): void {
+  const units = address / 8;
+  words[at] = units % 4294967296;
+  words[at + 1] = Math.floor(units / 4294967296) | (bindings << ADDRESS_BITS);
+}
+
+/** A row taken apart, for those who have no table: filled by `LocationStore.find`. */
+export class RowCopy implements PlainBinding {
+  /** Row number; valid until the next commit. */
+  row = -1;
+  bindings = 0;
+  identityHigh = 0;
+  identityLow = 0;
+  /** Epoch ms; of a row that is not plain, of the binding that ends first. */
+  expiresAt = 0;
+  grantedS = 0;
+  cseq = 0;
+  epoch = 0;
+  nonceId = 0;
+  highestNc = 0;
+
+  /** Exactly one binding, whose changing fields the row has. */
+  get plain(): boolean {
+    return (this.identityHigh | this.identityLow) !== 0;
+  }
+
+  /** From the words of a row at `at`. */
+  take(words: Uint32Array, at: number, row: number): void {
+    this.row = row;
+    this.bindings = bindingsOf(words, at + ROW_PLACE);
+    this.identityHigh = words[at + ROW_IDENTITY];
+    this.identityLow = words[at + ROW_IDENTITY + 1];
+    this.expiresAt = expiresAtOf(words, at + ROW_EXPIRES);
+    this.grantedS = grantedOf(words, at + ROW_EXPIRES);
+    this.cseq = words[at + ROW_CSEQ];
+    this.epoch = words[at + ROW_EPOCH];
+    this.nonceId = words[at + ROW_NONCE];
+    this.highestNc = words[at + ROW_NONCE + 1];
+  }
+
+  /** Another one's fields. */
+  copy(from: RowCopy): void {
+    this.row = from.row;
+    this.bindings = from.bindings;
+    this.identityHigh = from.identityHigh;
+    this.identityLow = from.identityLow;
+    this.expiresAt = from.expiresAt;
+    this.grantedS = from.grantedS;
+    this.cseq = from.cseq;
+    this.epoch = from.epoch;
+    this.nonceId = from.nonceId;
+    this.highestNc = from.highestNc;
+  }
+}

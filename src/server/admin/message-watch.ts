@@ -1,0 +1,187 @@
+// Watching messages at run time: what the taps copy goes to HOMER (HEP v3 over UDP), and what an operator traces into the
+// log. Neither ever holds up a shard: what cannot be taken in time is counted there and lost.
+
+import { createSocket, type Socket } from 'node:dgram';
+import type { TapEnd, Tapped } from '../../shard/observe/tap-reader.ts';
+import { every } from '../../transport/every.ts';
+import { formatIp, parseIp } from '../../transport/ip-address.ts';
+import type { ListenAddress } from '../../transport/listener.ts';
+import type { HepConfig } from '../config/sections/hep-config.ts';
+import type { Log } from '../process/log.ts';
+import { hepPacket } from './hep.ts';
+
+const DRAIN_MS = 20;
+/** Copies handled before the event loop gets its turn. */
+const DRAIN_MAX = 512;
+const TRACE_S_MAX = 24 * 3600;
+/** The rows with their continuation lines; a lone CR, which is an error elsewhere, ends none. */
+const CREDENTIALS = /^((?:Proxy-)?Authorization[ \t]*:)(?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*/gim;
+
+/** One thing that an operator wants to see every message of, until a time. */
+export interface Trace {
+  /** The AOR as user@host, or the IP address. */
+  readonly name: string;
+  /** Epoch ms. */
+  readonly until: number;
+}
+
+interface ActiveTrace extends Trace {
+  readonly key?: Uint32Array;
+  readonly ip?: Uint8Array;
+}
+
+export class MessageWatch {
+  private readonly tap: TapEnd;
+  private readonly listeners: readonly ListenAddress[];
+  private readonly hep: HepConfig | undefined;
+  private readonly log: Log;
+  private readonly traces = new Map<string, ActiveTrace>();
+  private readonly aorKey: (aor: string) => Uint32Array | undefined;
+  private socket: Socket | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param aorKey key of an AOR given as user@host or as a SIP URI; undefined where it is none */
+  constructor(
+    tap: TapEnd,
+    listeners: readonly ListenAddress[],
+    hep: HepConfig | undefined,
+    aorKey: (aor: string) => Uint32Array | undefined,
+    log: Log,
+  ) {
+    this.tap = tap;
+    this.listeners = listeners;
+    this.hep = hep;
+    this.aorKey = aorKey;
+    this.log = log;
+    if (hep !== undefined) this.socket = this.openSocket(hep);
+    this.apply();
+  }
+
+  /** Traces that are on. */
+  get active(): readonly Trace[] {
+    return [...this.traces.values()].map(({ name, until }) => ({ name, until }));
+  }
+
+  /**
+   * Logs every message of an AOR or from an IP address for `seconds` (at most a day). Credentials are left out.
+   * Throws a RangeError where the name is neither, or too many are on.
+   */
+  trace(name: string, seconds: number): Trace {
+    if (!(seconds > 0 && seconds <= TRACE_S_MAX)) throw new RangeError(`a trace lasts 1 to ${TRACE_S_MAX} seconds`);
+    const until = Date.now() + seconds * 1000;
+    const ip = new Uint8Array(16);
+    let trace: ActiveTrace;
+    if (parseIp(name, ip, 0) !== 0) trace = { name, until, ip };
+    else {
+      const key = this.aorKey(name);
+      if (key === undefined) throw new RangeError(`"${name}" is neither an AOR (alice@example.com) nor an IP address`);
+      trace = { name, until, key };
+    }
+    this.traces.set(name, trace);
+    try {
+      this.apply();
+    } catch (error) {
+      this.traces.delete(name);
+      this.apply();
+      throw error;
+    }
+    this.log('info', 'trace on', { name, until: new Date(until).toISOString() });
+    return trace;
+  }
+
+  /** False where it was not on. */
+  untrace(name: string): boolean {
+    if (!this.traces.delete(name)) return false;
+    this.apply();
+    this.log('info', 'trace off', { name });
+    return true;
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.tap.watch({ samplePercent: 0, aors: [], sources: [] });
+    this.drain();
+    this.socket?.close();
+    this.socket = undefined;
+  }
+
+  private apply(): void {
+    const traces = [...this.traces.values()];
+    const samplePercent = this.hep?.samplePercent ?? 0;
+    this.tap.watch({
+      samplePercent,
+      aors: traces.flatMap((trace) => trace.key ?? []),
+      sources: traces.flatMap((trace) => trace.ip ?? []),
+    });
+    const wanted = samplePercent > 0 || traces.length > 0;
+    if (wanted)
+      this.timer ??= every(
+        DRAIN_MS,
+        () => this.turn(),
+        (error) => this.log('error', 'messages cannot be watched', { error: error.message }),
+      );
+    else {
+      clearInterval(this.timer);
+      this.timer = undefined;
+    }
+  }
+
+  private turn(): void {
+    const now = Date.now();
+    for (const { name, until } of this.active) if (until <= now) this.untrace(name);
+    this.drain();
+  }
+
+  private drain(): void {
+    const taken = this.tap.drain((tapped) => {
+      const message = { ...tapped, bytes: withoutCredentials(tapped.bytes) };
+      if (message.sampled || message.named) this.sendHep(message);
+      if (message.named) this.logMessage(message);
+    }, DRAIN_MAX);
+    if (taken === DRAIN_MAX && this.timer !== undefined) setImmediate(() => this.turn());
+  }
+
+  private logMessage(message: Tapped): void {
+    this.log('info', message.isRequest ? 'trace: request' : 'trace: answer', {
+      at: new Date(message.time).toISOString(),
+      peer: `${formatIp(message.family, message.ip, 0)} ${message.port}`,
+      shard: message.shard,
+      message: Buffer.from(message.bytes).toString('utf8'),
+    });
+  }
+
+  private sendHep(message: Tapped): void {
+    if (this.hep === undefined || this.socket === undefined) return;
+    const peer = { ip: message.ip, port: message.port };
+    const us = this.localAddress(message);
+    const { family, transport, time, isRequest, bytes } = message;
+    const [from, to] = isRequest ? [peer, us] : [us, peer];
+    const packet = hepPacket({ payload: bytes, family, transport, time, from, to }, this.hep);
+    if (packet !== undefined) this.socket.send(packet);
+  }
+
+  private localAddress({ local, listener }: Tapped): { ip: Uint8Array; port: number } {
+    const address = this.listeners[listener];
+    const ip = new Uint8Array(16);
+    if (address !== undefined) parseIp(address.host, ip, 0);
+    return { ip: local.some((byte) => byte !== 0) ? local : ip, port: address?.port ?? 0 };
+  }
+
+  private openSocket({ host, port }: HepConfig): Socket {
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    // Nobody listening there (ECONNREFUSED) is no reason to stop: HOMER may come later.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNREFUSED') this.log('warn', 'hep', { error: error.message });
+    });
+    socket.connect(port, host);
+    socket.unref();
+    return socket;
+  }
+}
+
+/** A digest is no password, but with it and a dictionary one can be found: logs and HOMER do without. */
+function withoutCredentials(message: Uint8Array): Uint8Array {
+  const text = Buffer.from(message.buffer, message.byteOffset, message.byteLength).toString('latin1');
+  const left = text.replace(CREDENTIALS, '$1 (left out)');
+  return left === text ? message : Buffer.from(left, 'latin1');
+}

@@ -1,0 +1,120 @@
+// What a whole Config must hold to, beyond what each of its fields may be: values that are right by themselves and wrong together,
+// and files that it names. What a field may be is config.ts's.
+
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Config } from './config.ts';
+import { ConfigError, type Fault, spellAsFile } from './config-problem.ts';
+import { formatListenAddress, isLoopback } from './listener-text.ts';
+import { adminFaults } from './sections/admin-config.ts';
+import { authFaults } from './sections/auth-config.ts';
+import { tlsFaults } from './sections/stream-config.ts';
+
+/** What values say together that cannot be. */
+export function configFaults(config: Config): Fault[] {
+  const below = (key: string, faults: readonly Fault[]) =>
+    faults.map(({ path, text }): Fault => ({ path: [key, ...path], text }));
+  return [
+    ...below('auth', authFaults(config.auth)),
+    ...below('admin', adminFaults(config.admin)),
+    ...below('tls', tlsFaults(config.tls)),
+    ...secureListeners(config),
+    ...flowTimer(config),
+    ...openToOthers(config),
+    ...twice(config),
+  ];
+}
+
+/** Refuses a Config that a program made by itself. Throws a ConfigError. */
+export function demandSound(config: Config): void {
+  const problems = configFaults(config).map(
+    ({ path, text }) => `${path.join('.')}: ${typeof text === 'string' ? text : text(spellAsFile)}`,
+  );
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function secureListeners({ listen, tls }: Config): Fault[] {
+  const faults: Fault[] = [];
+  const secure = listen.find(({ transport }) => transport === 'tls' || transport === 'wss');
+  if (secure !== undefined && tls === undefined)
+    faults.push({
+      path: ['listen'],
+      text: (spell) =>
+        `${formatListenAddress(secure)} needs a certificate and its key: add ${spell('tls.cert', 'FILE')} and ` +
+        `${spell('tls.key', 'FILE')} (for a first try, "aorta cert self-signed" makes them)`,
+    });
+  if (!listen.some(({ transport }) => transport === 'wss')) return faults;
+  for (const [key, wish] of [
+    ['min-version', tls?.minVersion === 'TLSv1.3' && 'refuse TLS 1.2'],
+    ['client-certificates', tls?.clientCertificates === 'required' && 'demand certificates of clients'],
+  ] as const)
+    if (wish) faults.push({ path: ['tls', key], text: `wss listeners cannot ${wish}; a proxy in front can` });
+  return faults;
+}
+
+function flowTimer({ policy: { flowTimerS }, streams: { idleMs } }: Config): Fault[] {
+  if (flowTimerS * 1000 < idleMs) return [];
+  return [
+    {
+      path: ['policy', 'flow-timer'],
+      text: (spell) =>
+        `${flowTimerS} promises connections more time than ${spell('connections.idle-seconds')} has, which is ${idleMs / 1000}`,
+    },
+  ];
+}
+
+/** Whoever can reach an open registrar can take over any address in it. */
+function openToOthers({ auth, allowUnauthenticated, listen, multicast }: Config): Fault[] {
+  if (auth.mode !== 'none' || allowUnauthenticated) return [];
+  const fault = (key: string, what: string, verb: string): Fault => ({
+    path: [key],
+    text: (spell) =>
+      `${what} can be reached from other machines, and without authentication anyone there could take over any ` +
+      `registration. To ${verb} it all the same, add ${spell('allow-unauthenticated', 'true')}`,
+  });
+  return [
+    ...(multicast && !isLoopback(multicast.interface) ? [fault('multicast', 'the group', 'join')] : []),
+    ...listen
+      .filter(({ host }) => !isLoopback(host))
+      .map((address) => fault('listen', formatListenAddress(address), 'listen on')),
+  ];
+}
+
+function twice({ listen }: Config): Fault[] {
+  const names = listen.filter(({ port }) => port !== 0).map(formatListenAddress);
+  const again = new Set(names.filter((name, i) => names.indexOf(name) < i));
+  return [...again].map((name) => ({ path: ['listen'], text: `${name} is there twice` }));
+}
+
+/** Certificates and keys that cannot be read, or do not belong together. */
+export function fileFaults({ admin, tls }: Config): Fault[] {
+  const pair = (path: readonly string[], [cert, certFile]: [string, string], [key, keyFile]: [string, string]) => {
+    const certificate = read([...path, cert], certFile, (pem) => new X509Certificate(pem));
+    const ownKey = read([...path, key], keyFile, createPrivateKey);
+    if ('path' in certificate) return 'path' in ownKey ? [certificate, ownKey] : [certificate];
+    if ('path' in ownKey) return [ownKey];
+    if (certificate.value.checkPrivateKey(ownKey.value)) return [];
+    return [{ path: [...path, key], text: `${keyFile} is not the key of ${certFile}` }];
+  };
+  const domains = Object.entries(tls?.domains ?? {});
+  const authorities =
+    tls?.caFile === undefined ? [] : [read(['tls', 'ca'], tls.caFile, (pem) => new X509Certificate(pem))];
+  return [
+    ...(tls ? pair(['tls'], ['cert', tls.certFile], ['key', tls.keyFile]) : []),
+    ...domains.flatMap(([name, { certFile, keyFile }]) =>
+      pair(['tls', 'domains', name], ['cert', certFile], ['key', keyFile]),
+    ),
+    ...authorities.filter((found) => 'path' in found),
+    ...(admin?.tls ? pair(['admin'], ['certificate', admin.tls.certificate], ['key', admin.tls.key]) : []),
+  ];
+}
+
+function read<T>(path: readonly string[], file: string, make: (pem: Buffer) => T): Fault | { value: T } {
+  try {
+    return { value: make(readFileSync(file)) };
+  } catch (error) {
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return { path, text: `${file}: no such file` };
+    return { path, text: `${file}: ${syscall === undefined ? 'no PEM that can be read' : message}` };
+  }
+}

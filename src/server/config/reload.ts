@@ -1,0 +1,70 @@
+// A configuration read anew while the server runs: what of it comes into force at once, what waits for a restart, and the
+// difference between two configurations by the names that the file has for it.
+
+import type { ShardSettings } from '../../shard/shard-settings.ts';
+import { withOwnAddresses } from '../process/own-names.ts';
+import type { Config } from './config.ts';
+import { effectiveConfig } from './effective-config.ts';
+
+export interface ReloadReport {
+  /** Keys of the configuration file that changed and are in force now, e.g. `log-level`. */
+  readonly applied: readonly string[];
+  /** Changed, and in force only after a restart. */
+  readonly needRestart: readonly string[];
+}
+
+/**
+ * What is in force once a running server has taken in what it can of `next`. The rest is as before: listeners, directory,
+ * shards, and the sizes of what has been made by then.
+ */
+export function takenIn(now: Config, next: Config): Config {
+  const { historyBytes, messageBytesMax, timerJMs, transactionsMax, answerBytesMax } = now.policy;
+  const { nonceLifetimeMs, nonceKeyMs, ncWindow, usedNoncesMax, parameterBytesMax } = now.auth.policy;
+  const { sourcesMax, flowsMax, aorsMax } = now.abuse;
+  const { connectionsPerSourceMax, idleMs } = next.streams;
+  return {
+    ...now,
+    logLevel: next.logLevel,
+    drain: next.drain,
+    policy: { ...next.policy, historyBytes, messageBytesMax, timerJMs, transactionsMax, answerBytesMax },
+    auth: {
+      ...now.auth,
+      policy: { ...next.auth.policy, nonceLifetimeMs, nonceKeyMs, ncWindow, usedNoncesMax, parameterBytesMax },
+      trustedProxies: next.auth.trustedProxies,
+      nonceGeneration: next.auth.nonceGeneration,
+    },
+    abuse: { ...next.abuse, sourcesMax, flowsMax, aorsMax },
+    streams: { ...now.streams, connectionsPerSourceMax, idleMs },
+  };
+}
+
+/** @param before in force until now @param now in force from now on @param next what the configuration says */
+export function reloadReport(before: Config, now: Config, next: Config): ReloadReport {
+  return { applied: differences(before, now), needRestart: differences(now, next) };
+}
+
+/** The rules that a configuration has for the shards. */
+export function shardSettings({ policy, auth, abuse, listen }: Config): ShardSettings {
+  const rules = { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains };
+  return {
+    policy: withOwnAddresses(policy, listen),
+    ...(auth.mode !== 'none' && { auth: rules }),
+    gate: { policy: abuse, trustedProxies: auth.trustedProxies },
+  };
+}
+
+function differences(one: Config, other: Config): string[] {
+  const [a, b] = [flat(effectiveConfig(one)), flat(effectiveConfig(other))];
+  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key)).sort();
+}
+
+/** `policy.min-expires` → the value's JSON. */
+function flat(values: object, prefix = ''): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [key, value] of Object.entries(values)) {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      for (const [inner, text] of flat(value, `${prefix}${key}.`)) found.set(inner, text);
+    } else found.set(prefix + key, JSON.stringify(value));
+  }
+  return found;
+}

@@ -1,0 +1,56 @@
+// What was set aside because it is damaged: below each shard, and, once its shard is no more, at the top of the data directory. It is
+// kept until somebody removes it: moves, backups and restores take it along.
+
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { damagedFolder } from '../../location/log/log-folder.ts';
+
+const SHARD = /^shard-\d+$/;
+
+export interface SetAside {
+  readonly folder: string;
+  readonly files: number;
+}
+
+/** Folders of a data directory that hold something. @param stores directories of its shards */
+export function setAside(data: string, stores: readonly string[]): SetAside[] {
+  const folders = [data, ...stores].map(damagedFolder);
+  return folders.map((folder) => ({ folder, files: filesIn(folder) })).filter(({ files }) => files > 0);
+}
+
+/** Before a store, or a folder of stores, is removed: what it has set aside goes to the top. */
+export function keepDamaged(data: string, removed: string): void {
+  const stores = SHARD.test(basename(removed)) ? [removed] : shardsIn(removed);
+  for (const store of stores) {
+    if (filesIn(damagedFolder(store)) === 0) continue;
+    const name = store
+      .slice(data.length + 1)
+      .replaceAll('/', '-')
+      .replaceAll('\\', '-');
+    const top = damagedFolder(data);
+    mkdirSync(top, { recursive: true, mode: 0o700 });
+    let to = join(top, name);
+    for (let n = 2; existsSync(to); n++) to = join(top, `${name}.${n}`);
+    renameSync(damagedFolder(store), to);
+  }
+}
+
+/** For a backup. */
+export function copyDamaged(data: string, stores: readonly string[], to: string): void {
+  for (const { folder } of setAside(data, stores)) {
+    const target = join(to, folder.slice(data.length + 1));
+    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    cpSync(folder, target, { recursive: true, preserveTimestamps: true });
+  }
+}
+
+function shardsIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => SHARD.test(name))
+    .map((name) => join(folder, name));
+}
+
+function filesIn(folder: string): number {
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
+}

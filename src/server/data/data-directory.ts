@@ -1,0 +1,252 @@
+// The data directory: its lock, its format, its secret, and in which folder how many shards keep their bindings.
+// Moving bindings to other shards is move.ts's; what is in a shard's store, location/'s.
+
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { syncPath } from '../../location/log/log-folder.ts';
+import { removeUrl } from '../admin/admin-files.ts';
+import {
+  begin,
+  finish,
+  folderPath,
+  nextFolder,
+  removeLeftovers,
+  strangeStores,
+  syncTree,
+  TOP,
+} from './binding-folders.ts';
+import { DataDirectoryError, unwritable } from './directory-error.ts';
+import { DATA_FORMAT, META_FILE, type Meta, metaFile, readMeta, writeMeta } from './directory-meta.ts';
+import { foreignFile } from './owner.ts';
+
+const LOCK_FILE = 'lock';
+const LOCK_EX_NB = 2 | 4; // the same on Linux and macOS
+
+/** The stores of all shards: below `path`, one directory each. */
+export interface Bindings {
+  readonly path: string;
+  readonly shards: number;
+  readonly format: number;
+}
+
+/** Bindings have to go to other stores before anyone may use them. */
+export interface PendingMove {
+  readonly from: Bindings;
+  readonly to: Bindings;
+  /** From now on the new stores count; the old ones go. The new ones must have been closed. */
+  complete(): void;
+  /** The new stores go. */
+  abandon(): void;
+}
+
+export interface DataDirectory {
+  readonly path: string;
+  /** Where the bindings are, or will be after `move`. */
+  readonly bindings: Bindings;
+  readonly move: PendingMove | undefined;
+  /** 32 bytes: keys of the hashes. */
+  readonly secret: Uint8Array;
+  /** Why the copy of its description was read, where the file itself could not be. */
+  readonly problem: string | undefined;
+  /** Lets the next process in; the end of this process does the same. */
+  close(): void;
+}
+
+export interface DataDirectoryOptions {
+  /** Number of shards wanted. */
+  readonly shards: number;
+  /** `shards` is a wish for a new directory: an existing one keeps its own number. */
+  readonly anyShards?: boolean;
+}
+
+/**
+ * Opens the data directory for this process alone, making it where it is missing.
+ * @throws DataDirectoryError
+ */
+export function openDataDirectory(path: string, options: DataDirectoryOptions): DataDirectory {
+  const directory = resolve(path);
+  const foreign = foreignFile(directory);
+  if (foreign !== undefined) throw new DataDirectoryError('unwritable', foreign);
+  const lock = lockDirectory(directory);
+  try {
+    removeUrl(directory); // of an earlier life
+    const found = readMeta(directory) ?? { content: createMeta(directory, options.shards), sealed: true };
+    const { content: meta, problem } = found;
+    clearLeftovers(directory, meta);
+    demandStores(directory, meta);
+    settle(directory, found);
+    syncFound(directory);
+    const move = pendingMove(directory, meta, options.anyShards === true ? meta.shards : options.shards);
+    const secret = new Uint8Array(Buffer.from(meta.secret, 'base64'));
+    let open = true;
+    const close = (): void => {
+      if (open) closeLock(lock);
+      open = false;
+    };
+    return { path: directory, bindings: move?.to ?? bindingsOf(directory, meta), move, secret, problem, close };
+  } catch (error) {
+    closeLock(lock);
+    throw error;
+  }
+}
+
+/** A start that was killed may have left names that are nowhere but in memory. */
+function syncFound(directory: string): void {
+  syncPath(directory);
+  try {
+    syncPath(dirname(directory));
+  } catch {
+    // not ours to read: whoever made the directory saw to its name
+  }
+}
+
+/** Where the bindings of a directory are, without opening it; undefined where it is none. Throws a DataDirectoryError. */
+export function bindingsIn(directory: string): Bindings | undefined {
+  const found = readMeta(directory);
+  return found && bindingsOf(directory, found.content);
+}
+
+function bindingsOf(directory: string, { bindings, shards, format }: Meta): Bindings {
+  return { path: folderPath(directory, bindings), shards, format };
+}
+
+/** What has to happen before the directory has `shards` shards in today's format; undefined: it has. */
+function pendingMove(directory: string, meta: Meta, shards: number): PendingMove | undefined {
+  if (meta.shards === shards && meta.format === DATA_FORMAT) return undefined;
+  const { left: _, ...kept } = meta;
+  const next: Meta = {
+    ...kept,
+    format: DATA_FORMAT,
+    shards,
+    bindings: nextFolder(meta.bindings),
+    left: meta.bindings ?? TOP,
+  };
+  const to = bindingsOf(directory, next);
+  try {
+    begin(to.path);
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
+  return {
+    from: bindingsOf(directory, meta),
+    to,
+    complete() {
+      syncTree(to.path);
+      writeMeta(directory, next);
+      clearLeftovers(directory, next);
+    },
+    abandon: () => clearLeftovers(directory, meta),
+  };
+}
+
+/** What moves have left behind, finished or broken off, and nothing else. */
+function clearLeftovers(directory: string, { bindings, left }: Meta): void {
+  try {
+    if (bindings !== undefined) finish(folderPath(directory, bindings));
+    removeLeftovers(directory, bindings, left);
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
+}
+
+/** A description that does not fit the stores starts nothing and removes nothing: it is older than they are, or of another directory. */
+function demandStores(directory: string, { bindings, shards }: Meta): void {
+  const strange = strangeStores(directory, bindings, shards);
+  if (strange.length === 0) return;
+  const where = bindings === undefined ? 'at its top' : `in ${bindings}`;
+  throw new DataDirectoryError(
+    'mismatch',
+    `${directory} holds ${strange.join(', ')}, but its ${META_FILE} says ${shards} shards ${where}: it is older than the ` +
+      `stores, or of another directory. Nothing was changed: put the right one back (${META_FILE}.copy, or a backup's), ` +
+      `or move ${strange.join(', ')} away if that is not wanted any more`,
+  );
+}
+
+function settle(directory: string, found: Parameters<ReturnType<typeof metaFile>['settle']>[0]): void {
+  try {
+    metaFile(directory).settle(found);
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
+}
+
+function lockDirectory(directory: string): number {
+  const file = join(directory, LOCK_FILE);
+  let fd: number;
+  try {
+    makeDirectory(directory);
+    fd = openSync(file, 'a+', 0o600);
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
+  const holder = readHolder(file);
+  const locked = flock(fd) ?? !(holder !== undefined && holder !== process.pid && isAlive(holder));
+  if (!locked) {
+    closeSync(fd);
+    const who = holder === undefined ? 'another process' : `process ${holder}`;
+    throw new DataDirectoryError(
+      'locked',
+      `the data directory ${directory} is in use by ${who}: stop that one first, or start with another --data`,
+    );
+  }
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw unwritable(directory, error);
+  }
+}
+
+/** With its parents. One by one: where the kernel says of a parent that it is there and of its child that it is not (/proc), Node's own way never ends. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
+/** True: locked for as long as `fd` is open, whatever ends the process. Undefined: this machine has no such lock. */
+function flock(fd: number): boolean | undefined {
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const call = koffi.load(null).func('int flock(int fd, int operation)');
+    if (call(fd, LOCK_EX_NB) === 0) return true;
+    return koffi.errno() === constants.errno.EWOULDBLOCK ? false : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The process named in a lock file; of use where there is no flock, and for the message. */
+function readHolder(file: string): number | undefined {
+  const pid = Number.parseInt(readFileSync(file, 'latin1'), 10);
+  return pid > 0 ? pid : undefined;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function closeLock(fd: number): void {
+  try {
+    ftruncateSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function createMeta(directory: string, shards: number): Meta {
+  const secret = randomBytes(32).toString('base64');
+  const meta: Meta = { format: DATA_FORMAT, shards, secret, created: new Date().toISOString() };
+  writeMeta(directory, meta);
+  return meta;
+}

@@ -1,0 +1,91 @@
+// What a data directory says of itself, aorta.json: format, shards, secret, and where the stores are. Reading and writing it; what
+// follows for the stores is data-directory's and binding-folders'.
+
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { nodeFiles } from '../../location/files/file-calls.ts';
+import { SmallFile, type SmallFileContent, SmallFileError } from '../../location/files/small-file.ts';
+import { FOLDER_NAME, hasStores, TOP } from './binding-folders.ts';
+import { DataDirectoryError, unwritable } from './directory-error.ts';
+
+/**
+ * Of the shards' stores. 1: one LMDB record per AOR; 2: a log in files; 3: a log in LMDB. A directory of an older format is moved at the
+ * start.
+ */
+export const DATA_FORMAT = 3;
+
+export const META_FILE = 'aorta.json';
+
+const Folder = z.string().regex(FOLDER_NAME);
+const Meta = z.strictObject({
+  format: z.number().int().positive(),
+  shards: z.number().int().positive(),
+  secret: z.base64().refine((text) => Buffer.from(text, 'base64').length === 32, 'must be 32 bytes'),
+  created: z.string(),
+  /** Folder of the shards' stores, where it is not the directory itself. */
+  bindings: Folder.optional(),
+  /** Where they were before the last move: what still lies there goes. */
+  left: Folder.or(z.literal(TOP)).optional(),
+});
+export type Meta = z.infer<typeof Meta>;
+
+/** A newer version's, which the copy must not stand in for. */
+interface Newer {
+  readonly newer: number;
+}
+
+export function metaFile(directory: string): SmallFile<Meta | Newer> {
+  return new SmallFile(join(directory, META_FILE), { check });
+}
+
+/** Undefined: this is no data directory yet. Throws a DataDirectoryError. */
+export function readMeta(directory: string): SmallFileContent<Meta> | undefined {
+  const found = readFound(directory);
+  if (found === undefined) {
+    if (!existsSync(directory) || !hasStores(directory)) return undefined;
+    throw damaged(directory, `${join(directory, META_FILE)}: it is missing, but there are bindings`);
+  }
+  const { content } = found;
+  if (!('newer' in content)) return { ...found, content };
+  throw new DataDirectoryError(
+    'newer',
+    `the data directory ${directory} was written by a newer version (format ${content.newer}, ` +
+      `this one knows up to ${DATA_FORMAT}): run that version, or start with another --data`,
+  );
+}
+
+/** On disk when this returns. Throws a DataDirectoryError. */
+export function writeMeta(directory: string, meta: Meta): void {
+  try {
+    metaFile(directory).write(meta);
+    nodeFiles.syncDirectory(dirname(directory));
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
+}
+
+function readFound(directory: string): SmallFileContent<Meta | Newer> | undefined {
+  try {
+    return metaFile(directory).read();
+  } catch (error) {
+    if (error instanceof SmallFileError) throw damaged(directory, error.message);
+    throw error;
+  }
+}
+
+function check(content: unknown): Meta | Newer {
+  const format = z.object({ format: z.number() }).safeParse(content);
+  if (format.success && format.data.format > DATA_FORMAT) return { newer: format.data.format };
+  const meta = Meta.safeParse(content);
+  if (meta.success) return meta.data;
+  throw new Error(z.prettifyError(meta.error).replaceAll('\n', ' '));
+}
+
+function damaged(directory: string, reason: string): DataDirectoryError {
+  return new DataDirectoryError(
+    'damaged',
+    `cannot read what ${directory} says of itself (${reason}): nothing was changed; restore ${META_FILE} from a ` +
+      `backup, or move ${directory} away to start with an empty one; phones then register anew`,
+  );
+}

@@ -1,0 +1,34 @@
+// Numbers for connections that no earlier life of the data directory has given out: a file keeps how far they are reserved,
+// so that a binding that names a connection of before a restart never means one of after it.
+
+import { randomInt } from 'node:crypto';
+import type { FileCalls } from '../../location/files/file-calls.ts';
+import type { FlowNumbers } from '../../transport/flow/flow-tokens.ts';
+import type { Log } from '../process/log.ts';
+import { NumberFile } from './number-file.ts';
+
+/** Reserved at a time; a start gives up what the life before it had left. */
+const RESERVED = 1 << 20;
+/** How many times as many lie ready: a disk that fails for a while keeps no connection out. */
+const AHEAD = 2;
+const NUMBERS = 2 ** 32;
+
+/** Reserves the first numbers. Throws a DataDirectoryError where the file cannot be read or written. */
+export function openFlowNumbers(directory: string, log: Log, calls?: FileCalls): FlowNumbers {
+  const file = new NumberFile(directory, { name: 'flows', step: RESERVED, log, calls });
+  const first = file.reserved === undefined ? randomInt(NUMBERS) : file.reserved % NUMBERS;
+  let reserved = (first + AHEAD * RESERVED) % NUMBERS;
+  file.writeFirst(directory, reserved);
+  return {
+    first,
+    step: RESERVED,
+    reserve() {
+      reserved = (reserved + RESERVED) % NUMBERS;
+      try {
+        file.write(reserved);
+      } catch (error) {
+        log('error', 'numbers of connections cannot be reserved', { file: file.path, error: String(error) });
+      }
+    },
+  };
+}

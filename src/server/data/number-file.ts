@@ -1,0 +1,78 @@
+// A file of the data directory that keeps how far numbers are reserved which must never come twice. Who numbers what with them, and how
+// many at a time, is their owners' business.
+
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { FileCalls } from '../../location/files/file-calls.ts';
+import { SmallFile, SmallFileError } from '../../location/files/small-file.ts';
+import { DataDirectoryError, unwritable } from './directory-error.ts';
+import type { Log } from '../process/log.ts';
+import { logCopyUsed } from './settled-files.ts';
+
+const Content = z.strictObject({ reserved: z.number().int().nonnegative() });
+type Content = z.infer<typeof Content>;
+
+export interface NumberFileOptions {
+  readonly name: string;
+  /** Reserved at a time. */
+  readonly step: number;
+  readonly log: Log;
+  readonly calls?: FileCalls | undefined;
+}
+
+export class NumberFile {
+  /** All below are used up; undefined where none ever was. */
+  readonly reserved: number | undefined;
+  readonly path: string;
+  private readonly file: SmallFile<Content>;
+
+  /** @throws DataDirectoryError where it cannot be read */
+  constructor(directory: string, { name, step, log, calls }: NumberFileOptions) {
+    this.path = join(directory, name);
+    this.file = new SmallFile(this.path, {
+      // Versions before the checksum kept a bare number.
+      unsealed: (content) => (typeof content === 'number' ? { reserved: content } : content),
+      check: (content) => Content.parse(content),
+      ...(calls && { calls }),
+    });
+    const found = this.read();
+    if (found?.problem !== undefined) {
+      logCopyUsed(log, found.problem);
+      this.orUnwritable(directory, () => this.file.settle(found));
+    }
+    // A copy may be one step behind.
+    this.reserved = found && found.content.reserved + (found.problem === undefined ? 0 : step);
+  }
+
+  /** On disk when this returns. Throws the system's error. */
+  write(reserved: number): void {
+    this.file.write({ reserved });
+  }
+
+  /** For a start. Throws a DataDirectoryError. */
+  writeFirst(directory: string, reserved: number): void {
+    this.orUnwritable(directory, () => this.write(reserved));
+  }
+
+  private read(): ReturnType<SmallFile<Content>['read']> {
+    const { path, file } = this;
+    try {
+      return file.read();
+    } catch (error) {
+      if (!(error instanceof SmallFileError)) throw error;
+      throw new DataDirectoryError(
+        'damaged',
+        `cannot read which numbers are used up (${error.message}): restore ${path} from a backup of today, or remove it ` +
+          `and ${file.copy}, and numbers begin anywhere: it takes very bad luck to meet one that was used`,
+      );
+    }
+  }
+
+  private orUnwritable(directory: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      throw unwritable(directory, error);
+    }
+  }
+}

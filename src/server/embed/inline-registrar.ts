@@ -1,0 +1,156 @@
+// A registrar in the caller's own thread: one shard, driven by the messages that a program hands in and by its event loop.
+// One turn of the loop is one batch: one commit, then the answers. For programs that own their sockets and want no threads.
+
+import type { FlowLiveness } from '../../core/binding/live-flow.ts';
+import type { Policy } from '../../core/uas/policy.ts';
+import type { LocationReader } from '../../location/location-reader.ts';
+import type { LocationStore } from '../../location/location-store.ts';
+import { LogFiles } from '../../location/log/lmdb-log.ts';
+import { LogReader } from '../../location/log/log-reader.ts';
+import { MemoryStore } from '../../location/memory-store.ts';
+import { openLogStore } from '../../location/open-log-store.ts';
+import type { TableNews } from '../../location/table/binding-table.ts';
+import type { ShardAuth } from '../../shard/admission.ts';
+import type { GateOptions } from '../../shard/gate.ts';
+import { BindingEvents } from '../../shard/observe/binding-events.ts';
+import { COUNTER_NAMES } from '../../shard/observe/counters.ts';
+import { createEventMemory, EventWriter } from '../../shard/observe/event-ring.ts';
+import type { ProcessClock } from '../../shard/process-clock.ts';
+import { Bell, createBellMemory } from '../../shard/rings/bell.ts';
+import { Shard } from '../../shard/shard.ts';
+import type { ShardLog } from '../../shard/shard-options.ts';
+import type { StaticTable } from '../../shard/statics/static-table.ts';
+import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
+import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
+
+/** Slot 0 is the public parser's, in which a program may be reading. */
+const FIRST_SLOT = 1;
+const SLEEP_MS_MAX = 60_000;
+
+export interface InlineOptions {
+  readonly policy: Policy;
+  /** 32 bytes. */
+  readonly secret: Uint8Array;
+  /** The time that bindings live by. */
+  readonly clock: ProcessClock;
+  /** Absent: in memory. */
+  readonly disk?: { readonly directory: string; readonly durability: 'durable' | 'process' };
+  readonly auth?: ShardAuth;
+  readonly gate: GateOptions;
+  readonly flows: FlowLiveness;
+  readonly statics: StaticTable;
+  readonly log: ShardLog;
+  readonly send: SendAnswer;
+}
+
+export class InlineRegistrar {
+  readonly events: BindingEvents;
+  readonly reader: LocationReader;
+  readonly counters = new Float64Array(COUNTER_NAMES.length);
+  private readonly options: InlineOptions;
+  private readonly store: LocationStore;
+  private readonly shard: Shard;
+  private filled = FIRST_SLOT;
+  private turn: NodeJS.Immediate | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  constructor(options: InlineOptions) {
+    this.options = options;
+    const { disk } = options;
+    if (disk === undefined) {
+      const store = new MemoryStore();
+      this.store = store;
+      this.reader = store.reader();
+    } else {
+      const store = openLogStore(disk.directory, disk.durability, undefined, options.clock.now());
+      const news: TableNews[] = [];
+      const parts = store.share((item) => news.push(item));
+      this.store = store;
+      this.reader = new LogReader(new LogFiles(disk.directory), parts, () => news.shift());
+    }
+    const eventMemory = createEventMemory();
+    const bellMemory = createBellMemory();
+    this.events = new BindingEvents([eventMemory], bellMemory, (error) =>
+      options.log('error', 'a listener to binding events failed', { error: String(error) }),
+    );
+    this.shard = new Shard({
+      index: 0,
+      shards: 1,
+      store: this.store,
+      clock: options.clock,
+      policy: options.policy,
+      secret: options.secret,
+      counters: this.counters,
+      forward: () => false,
+      log: options.log,
+      ...(options.auth && { auth: options.auth }),
+      gate: options.gate,
+      flows: options.flows,
+      statics: options.statics,
+      events: new EventWriter(eventMemory, new Bell(bellMemory, () => this.events.wake())),
+    });
+    this.shard.open();
+    this.plan();
+  }
+
+  /** Decides about a message; its answer, if it draws one, leaves at the end of this turn of the event loop. */
+  handle(bytes: Uint8Array, source: MessageSource): void {
+    if (this.closed) throw new Error('the registrar is stopped');
+    if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`a message of ${bytes.length} bytes is no SIP message`);
+    const slot = this.filled;
+    slab.set(bytes, slotStart(slot));
+    writePeer(this.shard.peers, slot, source, 0);
+    this.filled++;
+    this.shard.receive(slot, bytes.length, this.options.clock.now());
+    if (this.filled === SLOT_COUNT) this.commit();
+    else this.turn ??= setImmediate(() => this.commit());
+  }
+
+  /** A connection of the program has ended, as `flows` says: what was registered over it goes, after the grace that the policy gives. */
+  flowEnded(flow: number): void {
+    if (this.closed) return;
+    const at = slotStart(this.filled);
+    for (let i = 0; i < 4; i++) slab[at + i] = flow >>> (8 * i);
+    this.shard.flowsEnded(this.filled, 4, this.options.clock.now());
+    this.turn ??= setImmediate(() => this.commit());
+  }
+
+  /** Answers what has been handed in, and closes the store. */
+  close(): void {
+    if (this.closed) return;
+    this.commit();
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.events.drain();
+    this.reader.close();
+    this.store.close();
+  }
+
+  private commit(): void {
+    if (this.closed) return;
+    clearImmediate(this.turn);
+    this.turn = undefined;
+    this.filled = FIRST_SLOT;
+    const now = this.options.clock.now();
+    const began = performance.now();
+    this.shard.expire(now);
+    this.shard.commit(now);
+    const { answers, peers } = this.shard;
+    for (let row = 0; row < answers.count; row++) {
+      const bytes = Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row]));
+      this.options.send(bytes, readPeer(peers, answers.slot[row], answers.port[row]));
+    }
+    this.shard.release((performance.now() - began) / 1000);
+    this.plan();
+  }
+
+  /** The next look at timers, when nothing comes before it. */
+  private plan(): void {
+    clearTimeout(this.timer);
+    const due = this.shard.msToNextTick(this.options.clock.now());
+    if (due < 0 || this.closed) return;
+    this.timer = setTimeout(() => this.commit(), Math.min(due, SLEEP_MS_MAX));
+    this.timer.unref();
+  }
+}

@@ -1,0 +1,83 @@
+// Where a message that a program hands in came from, and where its answer goes, as plain data; and as a row of peers.
+
+import type { Transport } from '../../core/binding/binding-view.ts';
+import { writeIp } from '../../sip/ip-text.ts';
+import { type Peers, TRANSPORT_UDP } from '../../sip/sources.ts';
+import type { FlowSource } from '../../transport/flow/flows.ts';
+import { parseIp } from '../../transport/ip-address.ts';
+import { LISTEN_TRANSPORTS, TRANSPORT_CODE } from '../../transport/listener.ts';
+
+export interface MessageSource {
+  /** IPv4 or IPv6, as Node's sockets give it. */
+  readonly address: string;
+  readonly port: number;
+  /** `udp` unless it says otherwise. */
+  readonly transport?: Transport;
+  /** Of a stream: the number that `openFlow` gave the connection. Answers and bindings name it. */
+  readonly flow?: number;
+}
+
+/** A connection of the program: where its other end is. */
+export interface StreamSource {
+  /** IPv4 or IPv6, as Node's sockets give it. */
+  readonly address: string;
+  readonly port: number;
+  readonly transport: Exclude<Transport, 'udp'>;
+}
+
+export interface MessageTarget extends MessageSource {
+  readonly transport: Transport;
+}
+
+/** Gets an answer, a copy of its own, and where it goes. */
+export type SendAnswer = (bytes: Buffer, target: MessageTarget) => void;
+
+/** Fills a row. @param listener that it counts as coming from. Throws a RangeError where the source is none. */
+export function writePeer(peers: Peers, row: number, source: MessageSource, listener: number): void {
+  const { address, port, transport = 'udp', flow = 0 } = source;
+  const code = TRANSPORT_CODE[transport];
+  if (code === undefined) throw new RangeError(`unknown transport "${transport}"`);
+  if (!Number.isInteger(flow) || flow < 0 || flow > 0xffffffff)
+    throw new RangeError(`flow ${flow} is no number of 32 bits`);
+  const family = parseIp(address.split('%', 1)[0], peers.ip, row << 4);
+  if (family === 0) throw new RangeError(`"${address}" is no IP address`);
+  peers.family[row] = family;
+  peers.port[row] = port;
+  peers.transport[row] = code;
+  peers.listener[row] = listener;
+  peers.flow[row] = flow;
+  peers.viaMain[row] = 1;
+  peers.local.fill(0, row << 4, (row + 1) << 4);
+}
+
+/** What the table of flows needs of a connection. Throws a RangeError where the source is none. @param listener that it counts as coming from */
+export function flowSource({ address, port, transport }: StreamSource, listener: number): FlowSource {
+  const code = TRANSPORT_CODE[transport];
+  if (code === undefined || code === TRANSPORT_UDP) throw new RangeError(`"${transport}" has no connections`);
+  if (parseIp(address.split('%', 1)[0], new Uint8Array(16), 0) === 0)
+    throw new RangeError(`"${address}" is no IP address`);
+  return { transport: code, listener, address, port };
+}
+
+/** Throws what tells a program that its connection found no place. */
+export function noRoomForFlow(): never {
+  throw new Error('as many connections as the limits allow: end those that are gone (endFlow), or raise "connections"');
+}
+
+/** A message over a stream names a connection that stands. */
+export function needFlow({ transport = 'udp', flow = 0 }: MessageSource, stands: (flow: number) => boolean): void {
+  if (transport !== 'udp' && !stands(flow))
+    throw new RangeError(`a message over ${transport} needs the flow of an open connection (openFlow), not ${flow}`);
+}
+
+export function readPeer(peers: Peers, row: number, port: number): MessageTarget {
+  const text = new Uint8Array(48);
+  const flow = peers.flow[row];
+  const transport = LISTEN_TRANSPORTS[peers.transport[row]];
+  return {
+    address: Buffer.from(text.buffer, 0, writeIp(peers, row, text)).toString('latin1'),
+    port,
+    transport,
+    ...(transport !== 'udp' && { flow }),
+  };
+}

@@ -1,0 +1,177 @@
+// What a program gives `createRegistrar`: the configuration file's shape in camelCase, and what only a program can give. It goes
+// through the file's own schema, so that what the file refuses is refused here, too.
+
+import { z } from 'zod';
+import type { ListenAddress } from '../../transport/listener.ts';
+import type { HandshakeHook } from '../../transport/websocket/websocket-handshake.ts';
+import { type Config, configSchema, createConfig } from '../config/config.ts';
+import { ConfigError, type ConfigSource, type Fault } from '../config/config-problem.ts';
+import { choice, expected, yesOrNo } from '../config/config-values.ts';
+import { formatListenAddress } from '../config/listener-text.ts';
+import { bareSchema, schemaBelow } from '../config/unknown-key.ts';
+import type { Log } from '../process/log.ts';
+import type { SendAnswer } from './message-source.ts';
+
+/** `min-expires` → `minExpires` */
+type CamelKey<K> = K extends `${infer Head}-${infer Rest}` ? `${Head}${Capitalize<CamelKey<Rest>>}` : K;
+/** A section of the file with its keys in camelCase. */
+type InCamel<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T as CamelKey<K>]: InCamel<T[K]> }
+    : T;
+
+/** The sections of the configuration file (README, docs/operating.md) in camelCase: `policy.min-expires` is `policy.minExpires`. */
+export type FileOptions = InCamel<Omit<z.input<typeof configSchema>, 'listen'>>;
+
+export interface RegistrarOptions extends FileOptions {
+  /** Where it listens itself, e.g. `udp:127.0.0.1:5060`. None: the program hands messages in. */
+  readonly listen?: string | readonly (string | ListenAddress)[] | undefined;
+  /** `disk`: in the data directory (`data`). `memory`: gone with the program; needs `threads: false`. */
+  readonly store?: 'disk' | 'memory' | undefined;
+  /** Worker threads, one per shard. `false`: everything in the calling thread, which then cannot listen by itself. */
+  readonly threads?: boolean | undefined;
+  /** Sends an answer to a message that was handed in. */
+  readonly send?: SendAnswer | undefined;
+  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
+  readonly webSocketHandshake?: HandshakeHook | undefined;
+  /** Hears each event worth waking for, from `logLevel` up. */
+  readonly log?: Log | undefined;
+}
+
+/** What the options say: the configuration, and what only a program can give. */
+export interface CheckedOptions {
+  readonly config: Config;
+  readonly inMemory: boolean;
+  readonly threads: boolean;
+  readonly send: SendAnswer | undefined;
+  readonly webSocketHandshake: HandshakeHook | undefined;
+  readonly log: Log;
+}
+
+const hook =
+  (shape: string) =>
+  <T>() =>
+    z.custom<T>((value) => typeof value === 'function', {
+      error: (issue) => expected(`a function ${shape}`, issue.input),
+    });
+
+const programSchema = {
+  store: choice('disk', 'memory').optional(),
+  threads: yesOrNo.optional(),
+  send: hook('(bytes, target)')<SendAnswer>().optional(),
+  webSocketHandshake: hook('(handshake)')<HandshakeHook>().optional(),
+  log: hook('(level, event, fields); a level is "logLevel"')<Log>().optional(),
+};
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** A program hands messages in, and decides itself whether its phones are so many that they must not refresh in step. */
+const PROGRAM_DEFAULTS = { listen: [], expiresJitterPercent: 0 };
+
+/** Checks all of it before anything is done. Throws a ConfigError. */
+export function readOptions(options: RegistrarOptions): CheckedOptions {
+  if (!isSection(options)) throw new ConfigError([expected('options such as { listen: [...] }', options)]);
+  const problems: string[] = [];
+  const own = z.object(programSchema).safeParse(options);
+  if (!own.success) problems.push(...own.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
+  const source = sourceOf(options, problems);
+  let config: Config | undefined;
+  try {
+    config = createConfig([source], { defaults: PROGRAM_DEFAULTS, files: true });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+  }
+  if (config === undefined || !own.success || problems.length > 0) throw new ConfigError(problems);
+  const { store, threads = true, send, webSocketHandshake, log = () => {} } = own.data;
+  const checked = { config, inMemory: store === 'memory', threads, send, webSocketHandshake };
+  const faults = [...ofMemory(checked, options), ...(threads ? [] : ofOneThread(config, options))];
+  if (faults.length > 0) throw new ConfigError(faults.map(({ path, text }) => `${path.join('.')}: ${text}`));
+  return { ...checked, log: fromLevel(config.logLevel, log) };
+}
+
+function ofMemory({ inMemory, threads, config }: Omit<CheckedOptions, 'log'>, options: RegistrarOptions): Fault[] {
+  if (!inMemory) return [];
+  return [
+    ...(threads ? [{ path: ['store'], text: 'memory needs threads: false' }] : []),
+    ...(options.data === undefined ? [] : [{ path: ['data'], text: 'nothing is kept there with store: memory' }]),
+    ...(config.auth.mode === 'none' ? [] : [{ path: ['auth'], text: 'digest needs a data directory, for its users' }]),
+  ];
+}
+
+/** What only threads can do: of no effect without them, and so refused. */
+function ofOneThread(config: Config, options: RegistrarOptions): Fault[] {
+  const faults: Fault[] = [];
+  if (config.listen.length > 0) faults.push({ path: ['listen'], text: 'needs threads; without them hand messages in' });
+  if (config.auth.provider !== undefined) faults.push({ path: ['auth', 'provider'], text: 'needs threads' });
+  if ((config.shards ?? 1) !== 1) faults.push({ path: ['shards'], text: 'without threads there is one' });
+  if (config.lookupHttp.length > 0) faults.push({ path: ['lookup', 'http'], text: 'needs threads' });
+  for (const key of ['admin', 'hep', 'multicast', 'tls', 'websocket', 'webSocketHandshake', 'udp', 'drain'] as const)
+    if (options[key] !== undefined) faults.push({ path: [key], text: 'needs threads' });
+  return faults;
+}
+
+/** As the configuration's source. Keys that are spelt as in the file are problems. */
+function sourceOf(options: RegistrarOptions, problems: string[]): ConfigSource {
+  const rest = Object.fromEntries(
+    Object.entries(options).filter(([key, value]) => !Object.hasOwn(programSchema, key) && value !== undefined),
+  );
+  const { listen } = rest;
+  if (Array.isArray(listen)) rest.listen = listen.map(addressText);
+  if (Array.isArray(rest.listen) && rest.listen.length === 0) delete rest.listen;
+  return {
+    values: inHyphens(rest, configSchema, [], problems) as Record<string, unknown>,
+    where: (path) => ({
+      name: path
+        .filter((part) => typeof part !== 'number')
+        .map(camel)
+        .join('.'),
+      order: 0,
+    }),
+    spell: (key, value) => camel(key) + (value === undefined ? '' : `: ${value}`),
+  };
+}
+
+function addressText(one: unknown): unknown {
+  if (!isSection(one)) return one;
+  const { transport, host, port } = one as Partial<Record<keyof ListenAddress, unknown>>;
+  if (typeof transport !== 'string' || typeof host !== 'string' || typeof port !== 'number') return one;
+  return formatListenAddress({ transport, host, port } as ListenAddress);
+}
+
+/** Keys of sections in the file's spelling; names that are anybody's, such as domains, stay as they are. */
+function inHyphens(value: unknown, schema: unknown, path: readonly string[], problems: string[]): unknown {
+  const bare = bareSchema(schema);
+  const ofSections = bare instanceof z.ZodObject;
+  if (!isSection(value) || !(ofSections || bare instanceof z.ZodRecord)) return value;
+  const entries = Object.entries(value).flatMap(([key, below]) => {
+    if (below === undefined) return [];
+    const name = ofSections ? hyphened(key) : key;
+    if (ofSections && key.includes('-')) {
+      problems.push(`${[...path, key].join('.')}: unknown key, did you mean "${camel(key)}"?`);
+      return [];
+    }
+    return [[name, inHyphens(below, schemaBelow(schema, name), [...path, key], problems)]];
+  });
+  return Object.fromEntries(entries);
+}
+
+function isSection(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function hyphened(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function camel(key: PropertyKey): string {
+  return String(key).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Events below the level are not told. */
+function fromLevel(lowest: string, log: Log): Log {
+  return (level, event, fields) => {
+    if (LEVELS.indexOf(level) >= LEVELS.indexOf(lowest)) log(level, event, fields);
+  };
+}

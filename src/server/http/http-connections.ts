@@ -1,0 +1,105 @@
+// Who may stay connected to an HTTP listener: so many in all and from one source, the silent going first when there are too many,
+// and some beyond that who may ask for its health and nothing else.
+
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { parseIp } from '../../transport/ip-address.ts';
+import { Descriptors } from '../../transport/linux/descriptors.ts';
+
+export interface ConnectionLimits {
+  /** In all, and from an IPv4 address or an IPv6 /64. */
+  readonly connections: number;
+  readonly perSource: number;
+  /** Beyond those, for whoever asks for health alone. */
+  readonly forHealth: number;
+}
+
+interface Client {
+  readonly socket: Socket;
+  readonly source: string;
+  readonly healthOnly: boolean;
+  /** Requests under way. */
+  busy: number;
+  /** Whether it has ever asked something. */
+  asked: boolean;
+}
+
+export class HttpConnections {
+  /** Connections that were closed for others, or not let in. */
+  dropped = 0;
+  private readonly limits: ConnectionLimits;
+  private readonly descriptors = new Descriptors();
+  /** By the other end's address and port, which a socket inside TLS has in common with the one around it; the oldest first. */
+  private readonly clients = new Map<string, Client>();
+
+  constructor(server: Server, limits: ConnectionLimits) {
+    this.limits = limits;
+    server.on('connection', (socket: Socket) => this.accept(socket));
+  }
+
+  /** A request has come. @returns whether its connection may ask for health alone */
+  begins(socket: Socket): boolean {
+    const client = this.clients.get(keyOf(socket));
+    if (client === undefined) return false;
+    client.busy++;
+    client.asked = true;
+    return client.healthOnly;
+  }
+
+  /** It has been answered. */
+  ends(socket: Socket): void {
+    const client = this.clients.get(keyOf(socket));
+    if (client !== undefined) client.busy--;
+  }
+
+  private accept(socket: Socket): void {
+    const key = keyOf(socket);
+    const source = sourceOf(socket);
+    const hasDescriptor = this.descriptors.hasRoom('admin') || this.drop([...this.clients.values()]);
+    const healthOnly = !hasDescriptor || !this.makeRoom(source);
+    if (healthOnly && !this.makeRoomForHealth()) {
+      this.dropped++;
+      socket.destroy();
+      return;
+    }
+    const client = { socket, source, healthOnly, busy: 0, asked: false };
+    this.clients.set(key, client);
+    socket.once('close', () => {
+      if (this.clients.get(key) === client) this.clients.delete(key);
+    });
+  }
+
+  private makeRoom(source: string): boolean {
+    const usual = [...this.clients.values()].filter(({ healthOnly }) => !healthOnly);
+    const own = usual.filter((client) => client.source === source);
+    if (own.length >= this.limits.perSource) return this.drop(own);
+    return usual.length < this.limits.connections || this.drop(usual);
+  }
+
+  private makeRoomForHealth(): boolean {
+    const others = [...this.clients.values()].filter(({ healthOnly }) => healthOnly);
+    return others.length < this.limits.forHealth || this.drop(others);
+  }
+
+  /** Closes the oldest that has never asked anything, else the oldest that asks nothing now; false where all are at work. */
+  private drop(clients: readonly Client[]): boolean {
+    const idle = clients.filter(({ busy }) => busy === 0);
+    const victim = idle.find(({ asked }) => !asked) ?? idle[0];
+    if (victim === undefined) return false;
+    this.dropped++;
+    this.clients.delete(keyOf(victim.socket));
+    victim.socket.destroy();
+    return true;
+  }
+}
+
+function keyOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+function sourceOf(socket: Socket): string {
+  const ip = new Uint8Array(16);
+  const address = (socket.remoteAddress ?? '').split('%', 1)[0];
+  const family = parseIp(address, ip, 0);
+  return family === 6 ? String(ip.subarray(0, 8)) : address;
+}

@@ -1,0 +1,173 @@
+// The location service as programs and HTTP ask it: an AOR as text in, its targets out, from committed records and without the
+// shards' help. Which bindings count is core/lookup/targets', what they look like core/binding/binding-view's.
+
+import { instanceAt, instanceEnd } from '../../core/binding/binding.ts';
+import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
+import { countImages } from '../../core/binding/images.ts';
+import type { FlowLiveness } from '../../core/binding/live-flow.ts';
+import { createAorReader, type NamedAor } from '../../core/lookup/aor-key.ts';
+import {
+  type CallerPreferences,
+  PREFERENCE_VALUES_MAX,
+  PREFERENCES_MAX,
+  preferencesOf,
+} from '../../core/lookup/caller-preferences.ts';
+import { applyPreferences } from '../../core/lookup/preferred-targets.ts';
+import { Targets } from '../../core/lookup/targets.ts';
+import { Gruus, isGruuInstance } from '../../core/register/gruu.ts';
+import { Domains } from '../../core/uas/domains.ts';
+import { RECORD_BYTES_MAX } from '../../core/uas/outbox.ts';
+import type { Policy } from '../../core/uas/policy.ts';
+import type { LocationReader } from '../../location/location-reader.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
+import { AskedFor } from '../../shard/statics/asked-for.ts';
+import type { StaticTable } from '../../shard/statics/static-table.ts';
+import { aorText } from '../../sip/shown-text.ts';
+import { Writer } from '../../sip/writer.ts';
+
+const GRUU_BYTES = 4096;
+const NONE: readonly Binding[] = Object.freeze([]);
+
+/** What a lookup finds. */
+export interface Lookup {
+  /** The canonical AOR: user@host, the host in lower case, escapes only where they are needed to read it as the same AOR. */
+  readonly aor: string;
+  /** Where a request may be sent now, best first: by q, then the one refreshed last. One per instance. */
+  readonly contacts: readonly Binding[];
+  /** Other flows of the same instances, for when a contact's own turns out to have failed (RFC 5626 §5.3: 430). */
+  readonly fallbacks: readonly Binding[];
+}
+
+/** What of the policy concerns lookups by name. */
+export type LookupRules = Pick<Policy, 'domains' | 'gruu' | 'gruuGeneration'>;
+
+export interface LocationLookupOptions {
+  /** By shard. */
+  readonly readers: readonly LocationReader[];
+  /** 32 bytes: the data directory's. */
+  readonly secret: Uint8Array;
+  readonly policy: LookupRules;
+  /** Which connections still stand; null where the server holds none. */
+  readonly flows: FlowLiveness | null;
+  readonly statics: StaticTable;
+  /** How a binding ends: when its time is over, or only when it is removed, where records do not follow refreshes. By time if nothing is said. */
+  readonly ends?: 'by time' | 'by removal';
+}
+
+/** What the caller wants of a contact (RFC 3841): values as in the header fields, e.g. `*;audio;require`. */
+export interface LookupPreferences {
+  readonly acceptContact?: readonly string[];
+  readonly rejectContact?: readonly string[];
+}
+
+/** Why there is nothing to look up. */
+export type NoLookup = 'no AOR' | 'not served';
+
+export class LocationLookup {
+  private readonly options: LocationLookupOptions;
+  /** Null where none are given out. */
+  gruus: Gruus | null = null;
+  private domains = new Domains([]);
+  private readonly aor: (text: string) => NamedAor | undefined;
+  private readonly asked: AskedFor;
+  private readonly targets = new Targets();
+  private readonly keyBytes: Uint8Array;
+  private readonly record = new Uint8Array(RECORD_BYTES_MAX);
+  private readonly gruu = new Writer();
+  private readonly gruuBytes = Buffer.alloc(GRUU_BYTES);
+
+  constructor(options: LocationLookupOptions) {
+    const { policy, secret, statics } = options;
+    this.options = options;
+    this.configure(policy);
+    this.aor = createAorReader(secret);
+    this.asked = new AskedFor(this, statics);
+    this.keyBytes = new Uint8Array(this.asked.key.buffer);
+  }
+
+  configure(policy: LookupRules): void {
+    this.domains = new Domains(policy.domains);
+    this.gruus = policy.gruu === 'on' ? new Gruus(this.options.secret, policy.gruuGeneration) : null;
+  }
+
+  /**
+   * @param aor as a SIP or SIPS URI, a GRUU among them, or bare: user@host
+   * @param now epoch ms
+   * @param preferences leave out contacts that are able to do something else, and order the rest
+   */
+  lookup(aor: string, now: number, preferences?: CallerPreferences): Lookup | NoLookup {
+    const { asked, record, targets } = this;
+    const named = this.aor(aor);
+    if (named === undefined) return 'no AOR';
+    if (!this.domains.serves(named.canonical, named.hostAt, named.length)) return 'not served';
+    this.options.statics.refresh(now);
+    asked.take(named.bytes, named.uri, 0, named.key);
+    const end = this.read();
+    if (end === 0 && this.options.statics.empty) return { aor: named.text, contacts: NONE, fallbacks: NONE };
+    const images = end > 0 ? RECORD_HEADER_BYTES + recordAorLength(record, 0) : 0;
+    const text = end > 0 ? aorText(record, RECORD_HEADER_BYTES, images) : '';
+    asked.combine(record, images, end);
+    const at = this.options.ends === 'by removal' ? 0 : now;
+    targets.take(asked.bytes, asked.at, asked.end, at, asked, this.options.flows);
+    if (preferences !== undefined) applyPreferences(targets, asked.bytes, preferences);
+    const found: Lookup = { aor: text || asked.alias || named.text, contacts: [], fallbacks: [] };
+    return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, images, now);
+  }
+
+  /** Whether an AOR has anything, registered or static. */
+  has(aor: string, now: number): boolean {
+    const named = this.aor(aor);
+    if (named === undefined) return false;
+    this.options.statics.refresh(now);
+    this.asked.take(named.bytes, named.uri, 0, named.key);
+    return this.read() > 0 || this.options.statics.images(this.asked.key) !== null;
+  }
+
+  close(): void {
+    for (const reader of this.options.readers) reader.close();
+  }
+
+  private views(aor: string, images: number, now: number): Lookup {
+    const { targets } = this;
+    const name = images > 0 ? this.record.slice(RECORD_HEADER_BYTES, images) : Buffer.from(aor);
+    const contacts: Binding[] = [];
+    const fallbacks: Binding[] = [];
+    for (let i = 0; i < targets.count; i++) contacts.push(this.view(name, targets.image[i], now));
+    for (let i = 0; i < targets.fallbacks; i++) fallbacks.push(this.view(name, targets.fallback[i], now));
+    return { aor, contacts, fallbacks };
+  }
+
+  private view(name: Uint8Array, image: number, now: number): Binding {
+    const { bytes } = this.asked;
+    const binding = viewBinding(bytes, image, now, this.options.flows);
+    if (this.gruus === null || !isGruuInstance(bytes, instanceAt(bytes, image), instanceEnd(bytes, image)))
+      return binding;
+    const { gruu, gruuBytes } = this;
+    gruu.start(gruuBytes, 0, GRUU_BYTES);
+    this.gruus.writePublic(gruu, name, name.length, /^sips:/i.test(binding.uri), bytes, image);
+    return gruu.overflow ? binding : { ...binding, gruu: gruuBytes.toString('utf8', 0, gruu.at) };
+  }
+
+  /** Brings the record of the AOR that is asked for into `record`; its length, 0 where there is none that is sound. */
+  private read(): number {
+    const { record } = this;
+    const { readers } = this.options;
+    const length = readers[this.asked.key[3] % readers.length].read(this.keyBytes, record);
+    if (length <= 0 || length > record.length) return 0;
+    return countImages(record, RECORD_HEADER_BYTES + recordAorLength(record, 0), length) > 0 ? length : 0;
+  }
+}
+
+/**
+ * The preferences of one query, for as many lookups as it has; undefined: none.
+ * @throws RangeError where there are too many, which says how many there may be
+ */
+export function readCallerPreferences(preferences: LookupPreferences | undefined): CallerPreferences | undefined {
+  const { acceptContact = [], rejectContact = [] } = preferences ?? {};
+  if (acceptContact.length + rejectContact.length === 0) return undefined;
+  const read = preferencesOf(acceptContact, rejectContact);
+  if (read !== null) return read;
+  throw new RangeError(
+    `a query has at most ${PREFERENCES_MAX} caller preferences, with ${PREFERENCE_VALUES_MAX} values of features in all`,
+  );
+}

@@ -1,0 +1,82 @@
+// Lookups beside a running pool: the readers they need and the HTTP listeners that answer them. SIP's are the shards' own.
+
+import { createAorReader } from '../../core/lookup/aor-key.ts';
+import type { CallerPreferences } from '../../core/lookup/caller-preferences.ts';
+import type { Policy } from '../../core/uas/policy.ts';
+import type { ProcessClock } from '../../shard/process-clock.ts';
+import { StaticTable } from '../../shard/statics/static-table.ts';
+import type { Pool } from '../../threads/pool.ts';
+import type { Config } from '../config/config.ts';
+import type { HttpAddress } from '../config/sections/lookup-config.ts';
+import type { DataDirectory } from '../data/data-directory.ts';
+import {
+  LocationLookup,
+  type Lookup,
+  type LookupPreferences,
+  type NoLookup,
+  readCallerPreferences,
+} from './location-lookup.ts';
+import type { LookupHttp } from './lookup-door.ts';
+import { openLookupHttp } from './lookup-http.ts';
+
+/** Lookups by HTTP, each of a batch's by itself. */
+export interface LookupCounts {
+  found: number;
+  nobody: number;
+  refused: number;
+}
+
+export class LookupService {
+  readonly counts: LookupCounts = { found: 0, nobody: 0, refused: 0 };
+  private readonly lookups: LocationLookup;
+  private readonly clock: ProcessClock;
+  private readonly doors: LookupHttp[] = [];
+
+  /** Where lookups are answered by HTTP, with real ports. */
+  get listen(): readonly HttpAddress[] {
+    return this.doors.map(({ address }) => address);
+  }
+
+  /** Rejects with the system's error where an address cannot be had; nothing stays open then. */
+  static async open(pool: Pool, directory: DataDirectory, config: Config): Promise<LookupService> {
+    const service = new LookupService(pool, directory, config);
+    try {
+      for (const address of config.lookupHttp)
+        service.doors.push(
+          await openLookupHttp(address, directory.path, (aor, preferences) => service.find(aor, preferences)),
+        );
+    } catch (error) {
+      await service.close();
+      throw error;
+    }
+    return service;
+  }
+
+  private constructor(pool: Pool, { path, secret }: DataDirectory, { policy }: Config) {
+    this.clock = pool.clock;
+    const statics = new StaticTable({ data: path, aor: createAorReader(secret), failed: () => {} }); // the shards log it
+    this.lookups = new LocationLookup({ readers: pool.openReaders(), secret, policy, flows: pool.flows, statics });
+  }
+
+  configure(policy: Policy): void {
+    this.lookups.configure(policy);
+  }
+
+  lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {
+    return this.lookups.lookup(aor, this.clock.now(), readCallerPreferences(preferences));
+  }
+
+  /** For HTTP: counted. */
+  private find(aor: string, preferences: CallerPreferences | undefined): Lookup | NoLookup {
+    const found = this.lookups.lookup(aor, this.clock.now(), preferences);
+    if (typeof found === 'string') this.counts.refused++;
+    else if (found.contacts.length > 0) this.counts.found++;
+    else this.counts.nobody++;
+    return found;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.doors.splice(0).map((door) => door.close()));
+    this.lookups.close();
+  }
+}

@@ -1,0 +1,67 @@
+// Bindings by transport and domain: counted by reading them all in the background, when somebody looks, and never more of
+// the time than a small part of it. The shards keep no such counts, which would cost every registration something.
+
+import type { Locations } from '../admin/locations.ts';
+
+/** A census rests this many times as long as it took. */
+const REST = 9;
+const REST_MS_MIN = 5000;
+const DOMAINS_SHOWN = 50;
+
+export interface CensusResult {
+  /** When it ended, epoch ms; null before the first. */
+  readonly at: number | null;
+  readonly bindings: number;
+  readonly transports: Readonly<Record<string, number>>;
+  readonly domains: Readonly<Record<string, number>>;
+}
+
+export class Census {
+  private readonly locations: () => Locations;
+  private result: CensusResult = { at: null, bindings: 0, transports: {}, domains: {} };
+  private next = 0;
+  private counting = false;
+
+  constructor(locations: () => Locations) {
+    this.locations = locations;
+  }
+
+  /** The newest result; starts the next census where one is due. */
+  latest(): CensusResult {
+    if (!this.counting && performance.now() >= this.next) {
+      this.counting = true;
+      void this.count().finally(() => {
+        this.counting = false;
+      });
+    }
+    return this.result;
+  }
+
+  private async count(): Promise<void> {
+    const began = performance.now();
+    const transports = new Map<string, number>();
+    const domains = new Map<string, number>();
+    let bindings = 0;
+    try {
+      for await (const items of this.locations().all({})) {
+        for (const { aor, contacts } of items) {
+          const domain = aor.slice(aor.lastIndexOf('@') + 1);
+          domains.set(domain, (domains.get(domain) ?? 0) + contacts.length);
+          bindings += contacts.length;
+          for (const { source } of contacts)
+            transports.set(source.transport, (transports.get(source.transport) ?? 0) + 1);
+        }
+      }
+      this.result = { at: Date.now(), bindings, transports: Object.fromEntries(transports), domains: largest(domains) };
+    } catch {
+      // stopping: there is nobody left to tell
+    }
+    this.next = performance.now() + Math.max(REST_MS_MIN, (performance.now() - began) * REST);
+  }
+}
+
+function largest(domains: ReadonlyMap<string, number>): Record<string, number> {
+  const sorted = [...domains].sort(([, a], [, b]) => b - a);
+  const others = sorted.slice(DOMAINS_SHOWN).reduce((sum, [, count]) => sum + count, 0);
+  return { ...Object.fromEntries(sorted.slice(0, DOMAINS_SHOWN)), ...(others > 0 && { '': others }) };
+}

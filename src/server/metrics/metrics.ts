@@ -1,0 +1,258 @@
+// /metrics: what the shards have counted, under the names that operators know (docs/operating.md lists them). Everything is
+// read from shared memory; no shard is asked, waited for or woken.
+
+import { outcomeOfReason, REASON_NAMES } from '../../core/uas/reasons.ts';
+import { COUNTER, COUNTER_NAMES, type CounterName, REFUSED_BY_REASON } from '../../shard/observe/counters.ts';
+import {
+  BATCH_BOUNDS,
+  BATCH_ROW,
+  COMMIT_ROW,
+  HISTOGRAM_ROW,
+  HISTOGRAM_SUM,
+  LAG_BOUNDS,
+  LAG_ROW,
+  latencyRow,
+  OUTCOME_ACCEPTED,
+  OUTCOME_NAMES,
+  SECONDS_BOUNDS,
+  TRANSPORT_NAMES,
+} from '../../shard/observe/measures.ts';
+import type { ShardReading } from '../../shard/observe/shard-reading.ts';
+import type { FlowCounts } from '../../transport/flow/flows.ts';
+import type { LookupCounts } from '../lookups/lookup-service.ts';
+import type { LimitUsage } from '../process/limit-watch.ts';
+import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
+import type { ProcessMeters } from './process-meters.ts';
+
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** What a scrape shows besides the shards' own. */
+export interface MetricsSource {
+  readonly version: string;
+  readonly ready: boolean;
+  readonly restarts: number;
+  readonly users: number;
+  readonly readings: readonly ShardReading[];
+  /** Answers to lookups by HTTP. */
+  readonly lookups: Readonly<LookupCounts>;
+  /** Absent while starting. */
+  readonly flows?: Readonly<FlowCounts> | undefined;
+  readonly limits: readonly LimitUsage[];
+  /** Of the admin listener. */
+  readonly droppedConnections: number;
+  /** By shard. */
+  readonly storeBytes: readonly number[];
+}
+
+type Sample = readonly [Labels, number];
+
+export function metricsText(source: MetricsSource, meters: ProcessMeters): string {
+  const out = new Exposition();
+  out.gauge('aorta_build_info', 'Version that runs.', [[{ version: source.version }, 1]]);
+  out.gauge('aorta_ready', '1 where /readyz says 200.', [[{}, source.ready ? 1 : 0]]);
+  registrations(out, source.readings);
+  traffic(out, source.readings);
+  lookups(out, source);
+  if (source.flows) flows(out, source.flows);
+  out.gauge(
+    'aorta_limit_used_ratio',
+    'How much of what cannot be exceeded is in use; from 0.8 on there is an alarm.',
+    source.limits.map(({ limit, share }): Sample => [{ limit }, share]),
+  );
+  out.counter('aorta_admin_connections_dropped_total', 'Connections to this listener closed for others.', [
+    [{}, source.droppedConnections],
+  ]);
+  shards(out, source);
+  histograms(out, source.readings);
+  meters.write(out);
+  return out.toString();
+}
+
+/** A counter over all shards. */
+export function totalOf(readings: readonly ShardReading[], index: number): number {
+  return readings.reduce((sum, { counters }) => sum + counters[index], 0);
+}
+
+/** Row of a histogram over all shards: a count for each bucket, the sum last. */
+export function histogramOf(readings: readonly ShardReading[], row: number): Float64Array {
+  const total = new Float64Array(HISTOGRAM_ROW);
+  for (const { measures } of readings)
+    for (let i = 0; i < HISTOGRAM_ROW; i++) total[i] += measures[row * HISTOGRAM_ROW + i];
+  return total;
+}
+
+function registrations(out: Exposition, readings: readonly ShardReading[]): void {
+  const named = (names: readonly CounterName[], label: string): Sample[] =>
+    names.map((name) => [{ [label]: name }, totalOf(readings, COUNTER[name])]);
+  const refused = REASON_NAMES.flatMap((reason, code): Sample[] => {
+    const count = totalOf(readings, REFUSED_BY_REASON + code);
+    const shown = reason !== 'unspecified' || count > 0;
+    return shown ? [[{ outcome: outcomeOfReason(reason), reason }, count]] : [];
+  });
+  out.counter('aorta_registrations_total', 'Final answers to REGISTER, retransmissions aside, by outcome and reason.', [
+    [{ outcome: 'accepted', reason: '' }, totalOf(readings, COUNTER.ok)],
+    ...refused,
+  ]);
+  out.counter(
+    'aorta_binding_changes_total',
+    'Bindings added, renewed, removed by their clients, removed to make room, run out, and gone with their connection.',
+    named(['registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'flow_ended'], 'change'),
+  );
+  out.counter('aorta_queries_total', 'REGISTERs without Contact that were answered 200.', [
+    [{}, totalOf(readings, COUNTER.fetched)],
+  ]);
+  out.gauge('aorta_contacts', 'Bindings there are.', [[{}, totalOf(readings, COUNTER.bindings)]]);
+  out.gauge('aorta_aors', 'Addresses-of-record that have bindings.', [[{}, totalOf(readings, COUNTER.aors)]]);
+}
+
+function traffic(out: Exposition, readings: readonly ShardReading[]): void {
+  const byPrefix = (prefix: string, label: string): Sample[] =>
+    COUNTER_NAMES.flatMap((name): Sample[] =>
+      name.startsWith(prefix) ? [[{ [label]: name.slice(prefix.length) }, totalOf(readings, COUNTER[name])]] : [],
+    );
+  const one = (name: CounterName): Sample[] => [[{}, totalOf(readings, COUNTER[name])]];
+  out.counter('aorta_messages_received_total', 'Messages taken in from the network.', one('received'));
+  out.counter(
+    'aorta_messages_dropped_total',
+    'Messages that drew no answer, by reason.',
+    byPrefix('dropped_', 'reason'),
+  );
+  out.counter(
+    'aorta_responses_total',
+    'Refusals to requests of any method, by status.',
+    byPrefix('answered_', 'status'),
+  );
+  out.counter(
+    'aorta_header_rows_ignored_total',
+    'Malformed header rows that nobody needs, passed over.',
+    one('ignored_rows'),
+  );
+  out.counter('aorta_retransmissions_total', 'Requests answered again from memory.', one('absorbed'));
+  out.counter('aorta_stun_keep_alives_total', 'STUN keep-alives answered.', one('stun'));
+  out.counter(
+    'aorta_requests_put_off_total',
+    'Answers 503 with Retry-After, by reason.',
+    byPrefix('put_off_', 'reason'),
+  );
+  out.counter('aorta_commits_total', 'Transactions of the location store.', one('commits'));
+  out.counter(
+    'aorta_commit_failures_total',
+    'Transactions that failed; their requests drew 503.',
+    one('commit_failures'),
+  );
+  out.gauge('aorta_commits_failing', '1 while the last transactions failed.', one('commits_failing'));
+  out.counter('aorta_load_failures_total', 'Records that could not be read.', one('load_failures'));
+  out.gauge('aorta_quarantined_records', 'Damaged records set aside since the start.', one('quarantined'));
+  out.counter('aorta_scrubbed_bytes_total', 'Of the log, read through once a day.', one('scrubbed_bytes'));
+  out.counter('aorta_scrubbed_damaged_total', 'Damaged places met then.', one('scrubbed_damaged'));
+}
+
+function lookups(out: Exposition, { readings, lookups: byHttp }: MetricsSource): void {
+  out.counter('aorta_lookups_total', 'Lookups of users: contacts found, none there, or no address-of-record of ours.', [
+    [{ door: 'sip', outcome: 'found' }, totalOf(readings, COUNTER.redirected)],
+    [{ door: 'sip', outcome: 'nobody' }, totalOf(readings, COUNTER.not_redirected)],
+    [{ door: 'http', outcome: 'found' }, byHttp.found],
+    [{ door: 'http', outcome: 'nobody' }, byHttp.nobody],
+    [{ door: 'http', outcome: 'refused' }, byHttp.refused],
+  ]);
+}
+
+function flows(out: Exposition, counts: Readonly<FlowCounts>): void {
+  const {
+    openBy,
+    openedBy,
+    refusedTotal,
+    refusedSource,
+    refusedDescriptors,
+    idle,
+    slow,
+    unread,
+    notSip,
+    badFrame,
+    crowded,
+  } = counts;
+  const byTransport = (values: readonly number[]): Sample[] =>
+    TRANSPORT_NAMES.slice(1).map((transport, i) => [{ transport }, values[i + 1]]);
+  out.gauge('aorta_flows', 'Connections of phones that stand, by transport.', byTransport(openBy));
+  out.counter('aorta_flows_opened_total', 'Connections taken, by transport.', byTransport(openedBy));
+  out.counter('aorta_flows_refused_total', 'Connections closed at once, for there were too many.', [
+    [{ reason: 'too_many' }, refusedTotal],
+    [{ reason: 'too_many_from_source' }, refusedSource],
+    [{ reason: 'descriptors' }, refusedDescriptors],
+  ]);
+  out.counter('aorta_flows_closed_total', 'Connections that Aorta ended, by reason.', [
+    [{ reason: 'idle' }, idle],
+    [{ reason: 'slow_message' }, slow],
+    [{ reason: 'answers_not_read' }, unread],
+    [{ reason: 'not_sip' }, notSip],
+    [{ reason: 'bad_frame' }, badFrame],
+    [{ reason: 'half_messages' }, crowded],
+  ]);
+  out.counter('aorta_tls_handshake_failures_total', 'TLS handshakes that failed.', [[{}, counts.tlsFailed]]);
+  out.counter('aorta_flow_keep_alives_total', 'Keep-alives (double CRLF) over connections.', [[{}, counts.pings]]);
+  out.counter('aorta_flow_skipped_bytes_total', 'Bytes between messages of connections that were neither.', [
+    [{}, counts.skippedBytes],
+  ]);
+}
+
+function shards(out: Exposition, source: MetricsSource): void {
+  const each = (value: (reading: ShardReading) => number): Sample[] =>
+    source.readings.map((reading, shard) => [{ shard }, value(reading)]);
+  const counter = (name: CounterName) => each(({ counters }) => counters[COUNTER[name]]);
+  out.gauge(
+    'aorta_shard_up',
+    '1 while the shard serves.',
+    each(({ open }) => (open ? 1 : 0)),
+  );
+  out.counter('aorta_shard_restarts_total', 'Shards that died and were started again.', [[{}, source.restarts]]);
+  out.gauge('aorta_shard_contacts', 'Bindings of the shard.', counter('bindings'));
+  out.counter('aorta_shard_messages_total', 'Messages the shard took in.', counter('received'));
+  out.counter('aorta_shard_forwarded_total', 'Messages it handed to the shard of their AOR.', counter('forwarded'));
+  out.counter('aorta_shard_loops_total', 'Passes of its loop: one a second at least.', counter('loops'));
+  out.counter(
+    'aorta_shard_busy_seconds_total',
+    'Time spent on batches, commits included.',
+    each(({ counters }) => counters[COUNTER.busy_us] / 1e6),
+  );
+  out.gauge('aorta_shard_transactions', 'Transactions whose answers are kept (Timer J).', counter('transactions'));
+  out.gauge(
+    'aorta_ring_bytes',
+    'Bytes that wait in the rings to the shard.',
+    each(({ ringBytes }) => ringBytes),
+  );
+  out.gauge(
+    'aorta_ring_capacity_bytes',
+    'Bytes there is room for in them.',
+    each(({ ringCapacity }) => ringCapacity),
+  );
+  out.gauge(
+    'aorta_store_bytes',
+    'Size of the location store on disk.',
+    source.storeBytes.map((bytes, shard): Sample => [{ shard }, bytes]),
+  );
+  out.gauge('aorta_users', 'Users in the user store.', [[{}, source.users]]);
+}
+
+function histograms(out: Exposition, readings: readonly ShardReading[]): void {
+  const sample = (row: number, bounds: ArrayLike<number>, labels: Labels = {}): HistogramSample => {
+    const values = histogramOf(readings, row);
+    return { labels, bounds, counts: values.subarray(0, HISTOGRAM_SUM), sum: values[HISTOGRAM_SUM] };
+  };
+  const latencies = OUTCOME_NAMES.flatMap((outcome, o) =>
+    TRANSPORT_NAMES.flatMap((transport, t) => {
+      const found = sample(latencyRow(o, t), SECONDS_BOUNDS, { outcome, transport });
+      const always = o === OUTCOME_ACCEPTED && t === 0; // so that rules find a series before the first phone comes
+      return always || Array.from(found.counts).some((count) => count > 0) ? [found] : [];
+    }),
+  );
+  out.histogram(
+    'aorta_request_duration_seconds',
+    'From taking a request in to its answer leaving, the commit included.',
+    latencies,
+  );
+  out.histogram('aorta_batch_messages', 'Messages of a batch.', [sample(BATCH_ROW, BATCH_BOUNDS)]);
+  out.histogram('aorta_commit_duration_seconds', 'Time of a commit.', [sample(COMMIT_ROW, SECONDS_BOUNDS)]);
+  out.histogram('aorta_expiry_lag_seconds', 'From a binding running out to its removal.', [
+    sample(LAG_ROW, LAG_BOUNDS),
+  ]);
+}

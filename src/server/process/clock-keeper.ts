@@ -1,0 +1,170 @@
+// Keeps the time that bindings live by (shard/process-clock) in sight of the machine's clock, which people, NTP and empty batteries set:
+// where it begins, how it follows, and what is told (decisions/0101). A file of the data directory says where it was when it was seen last.
+
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type FileCalls, nodeFiles } from '../../location/files/file-calls.ts';
+import { SmallFile } from '../../location/files/small-file.ts';
+import { createClockMemory, ProcessClock } from '../../shard/process-clock.ts';
+import { every } from '../../transport/every.ts';
+import { monotonicMs } from '../../transport/monotonic.ts';
+import type { Log } from './log.ts';
+
+const CLOCK_FILE = 'clock';
+/** A machine's clock that is further off than this was set, or is wrong; a stop that was longer is looked at twice. */
+const JUMP_MS = 3_600_000;
+/** So long nothing that ran out is removed after a start whose clock is far ahead of what was seen last; begun again by each jump. */
+const SECOND_LOOK_MS = 600_000;
+/** How fast it follows the machine's clock: an hour of a binding is never 37 seconds longer or shorter. */
+const FOLLOW = 0.01;
+const LOOK_MS = 1000;
+const WRITE_MS = 60_000;
+
+const Mark = z.strictObject({ time: z.number().int(), wall: z.number().int() });
+/** Time of bindings and of the machine, as seen together last. */
+type Mark = z.infer<typeof Mark>;
+
+export interface ClockKeeperOptions {
+  /** None: where everything is in memory. */
+  readonly directory: string | undefined;
+  readonly log: Log;
+  /** The machine's clock, epoch ms. */
+  readonly wall?: () => number;
+  readonly monotonic?: () => number;
+  readonly calls?: FileCalls;
+}
+
+export class ClockKeeper {
+  readonly memory = createClockMemory();
+  readonly clock: ProcessClock;
+  private readonly log: Log;
+  private readonly wall: () => number;
+  private readonly monotonic: () => number;
+  private readonly file: SmallFile<Mark> | undefined;
+  private readonly timer: NodeJS.Timeout;
+  private mark: Mark | undefined;
+  private holding = false;
+  private heldUntil = 0;
+  private lookedAt: number;
+  private writtenAt = Number.NEGATIVE_INFINITY;
+  /** How far off the machine's clock was when that was told; 0: it is right. */
+  private toldMs = 0;
+  private cannotWrite = false;
+
+  constructor({ directory, log, wall = Date.now, monotonic = monotonicMs, calls = nodeFiles }: ClockKeeperOptions) {
+    this.log = log;
+    this.wall = wall;
+    this.monotonic = monotonic;
+    this.clock = new ProcessClock(this.memory, monotonic);
+    if (directory !== undefined)
+      this.file = new SmallFile(join(directory, CLOCK_FILE), { check: (content) => Mark.parse(content), calls });
+    this.mark = this.read();
+    this.lookedAt = monotonic();
+    this.begin();
+    this.look();
+    this.timer = every(
+      LOOK_MS,
+      () => this.look(),
+      (error) => log('error', 'the clock is not looked at', { error: error.message }),
+    );
+  }
+
+  /** Once a second. */
+  look(): void {
+    const { clock } = this;
+    const now = this.monotonic();
+    const passedMs = Math.min(Math.max(0, now - this.lookedAt), 10 * LOOK_MS);
+    this.lookedAt = now;
+    let offMs = this.wall() - clock.now();
+    if (this.holding && offMs < -JUMP_MS) {
+      this.begin(); // the machine's clock was wrong, and was set
+      offMs = this.wall() - clock.now();
+    }
+    clock.move(Math.max(-FOLLOW * passedMs, Math.min(FOLLOW * passedMs, offMs)));
+    this.tell(offMs);
+    if (this.holding && now >= this.heldUntil) this.release();
+    if (!this.holding && now - this.writtenAt >= WRITE_MS) this.write(false);
+  }
+
+  /** Of an orderly end: writes down how things stand. */
+  close(): void {
+    clearInterval(this.timer);
+    if (!this.holding) this.write(true);
+  }
+
+  /** Where the time begins: on from what was seen last, where the machine's clock agrees; else where bindings come to no harm. */
+  private begin(): void {
+    const { clock, mark, log } = this;
+    const wall = this.wall();
+    const again = this.holding;
+    this.release();
+    let time = wall;
+    if (mark !== undefined) {
+      const sinceMs = wall - mark.wall;
+      const aheadMs = wall - mark.time;
+      if (sinceMs >= 0 && sinceMs <= JUMP_MS) time = mark.time + sinceMs;
+      else if (aheadMs < 0)
+        time = mark.time + WRITE_MS; // it was written down so long ago, at most
+      else if (aheadMs > JUMP_MS) {
+        this.hold();
+        log('warn', 'the clock is far ahead of what was seen last: bindings that ran out stay for a second look', {
+          ahead_s: Math.round(aheadMs / 1000),
+          look_s: SECOND_LOOK_MS / 1000,
+        });
+      }
+    }
+    if (again) clock.turnBack(time);
+    else clock.set(time);
+  }
+
+  private hold(): void {
+    this.holding = true;
+    this.heldUntil = this.monotonic() + SECOND_LOOK_MS;
+    this.clock.hold(SECOND_LOOK_MS);
+  }
+
+  private release(): void {
+    this.holding = false;
+    this.clock.hold(0);
+  }
+
+  private tell(offMs: number): void {
+    const isOff = Math.abs(offMs) > JUMP_MS;
+    if (!isOff && this.toldMs === 0) return;
+    if (isOff && Math.abs(offMs - this.toldMs) <= JUMP_MS) return;
+    if (isOff)
+      this.log('warn', "the machine's clock jumped: bindings go on by the time that has passed", {
+        ahead_s: Math.round(offMs / 1000),
+        machine: new Date(this.wall()).toISOString(),
+        bindings: new Date(this.clock.now()).toISOString(),
+      });
+    else this.log('info', "the machine's clock is right again");
+    this.toldMs = isOff ? offMs : 0;
+    if (this.holding) this.hold();
+    else this.write(false);
+  }
+
+  private read(): Mark | undefined {
+    try {
+      return this.file?.read()?.content;
+    } catch (error) {
+      this.log('error', 'what time it was last is not known', { error: String(error) });
+      return undefined;
+    }
+  }
+
+  /** @param lasting see SmallFile; once a minute is too often to wait for a disk */
+  private write(lasting: boolean): void {
+    this.writtenAt = this.monotonic();
+    const mark = { time: this.clock.now(), wall: Math.floor(this.wall()) };
+    try {
+      if (lasting) this.file?.write(mark);
+      else this.file?.note(mark);
+      this.mark = mark;
+      this.cannotWrite = false;
+    } catch (error) {
+      if (!this.cannotWrite) this.log('error', 'the time cannot be written down', { error: String(error) });
+      this.cannotWrite = true;
+    }
+  }
+}

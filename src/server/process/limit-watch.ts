@@ -1,0 +1,115 @@
+// How near the server is to what it cannot exceed: memory, disk, connections, descriptors. Looks every few seconds; says so once in the
+// log at 80%, and once when it is over. What follows from a limit that is reached is health's (/readyz) and the listeners'.
+
+import { readdirSync, statfsSync } from 'node:fs';
+import { every } from '../../transport/every.ts';
+import { descriptorLimit } from '../../transport/linux/descriptor-limit.ts';
+import { memoryLimit } from '../../transport/memory-limit.ts';
+import type { Log } from './log.ts';
+
+/** Share of a limit from which on there is an alarm, and below which it ends. */
+const ALARM_AT = 0.8;
+const ALARM_UNTIL = 0.75;
+/** As good as reached. */
+const REACHED_AT = 0.98;
+const LOOK_MS = 2000;
+
+export const LIMITS = ['memory', 'disk', 'connections', 'file_descriptors'] as const;
+export type LimitName = (typeof LIMITS)[number];
+
+export interface LimitUsage {
+  readonly limit: LimitName;
+  readonly used: number;
+  readonly max: number;
+  /** used / max */
+  readonly share: number;
+}
+
+/** Where the numbers come from; undefined where this machine does not tell. */
+export type LimitSource = () => Readonly<Record<LimitName, readonly [used: number, max: number] | undefined>>;
+
+export class LimitWatch {
+  /** As of the last look. */
+  usage: readonly LimitUsage[] = [];
+  private readonly source: LimitSource;
+  private readonly log: Log;
+  private readonly alarmed = new Set<LimitName>();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(source: LimitSource, log: Log) {
+    this.source = source;
+    this.log = log;
+    this.look();
+    this.timer = every(
+      LOOK_MS,
+      () => this.look(),
+      (error) => log('error', 'limits cannot be looked at', { error: error.message }),
+    );
+  }
+
+  /** Limits that are as good as reached. */
+  get reached(): readonly LimitUsage[] {
+    return this.usage.filter(({ share }) => share >= REACHED_AT);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private look(): void {
+    const found = this.source();
+    this.usage = LIMITS.flatMap((limit) => {
+      const [used, max] = found[limit] ?? [0, 0];
+      return max > 0 ? [{ limit, used, max, share: used / max }] : [];
+    });
+    for (const one of this.usage) this.tell(one);
+  }
+
+  private tell({ limit, used, max, share }: LimitUsage): void {
+    const fields = { limit, used, max, percent: Math.round(share * 100) };
+    if (share >= ALARM_AT && !this.alarmed.has(limit)) {
+      this.alarmed.add(limit);
+      this.log('warn', 'limit nearly reached', fields);
+    } else if (share < ALARM_UNTIL && this.alarmed.delete(limit)) this.log('info', 'limit no longer near', fields);
+  }
+}
+
+/** @param data directory whose disk counts @param connections open ones, and how many there may be */
+export function systemLimits(data: string, connections: () => readonly [used: number, max: number]): LimitSource {
+  return () => ({
+    memory: memory(),
+    disk: diskOf(data),
+    connections: connections(),
+    file_descriptors: descriptors(),
+  });
+}
+
+/** Blocks that root alone may use count as used. */
+function diskOf(directory: string): readonly [number, number] | undefined {
+  try {
+    const { blocks, bavail, bsize } = statfsSync(directory);
+    return [(blocks - bavail) * bsize, blocks * bsize];
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is in use is in a file of the system's. */
+function memory(): readonly [number, number] | undefined {
+  try {
+    return [process.memoryUsage.rss(), memoryLimit()];
+  } catch {
+    return undefined;
+  }
+}
+
+function descriptors(): readonly [number, number] | undefined {
+  try {
+    const limit = descriptorLimit();
+    return limit === undefined || limit === Number.POSITIVE_INFINITY
+      ? undefined
+      : [readdirSync('/proc/self/fd').length, limit];
+  } catch {
+    return undefined;
+  }
+}

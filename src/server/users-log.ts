@@ -1,9 +1,0 @@
-// What the log says of a user that is damaged.
-
-import type { Log } from './log.ts';
-import type { UserName } from './user-name.ts';
-
-/** Nobody can say who such a user is: requests in its name draw 503. */
-export function logDamagedUser(log: Log, { name, realm }: UserName): void {
-  log('error', 'a user is damaged: add or import it anew', { user: `${name}@${realm}` });
-}

@@ -1,0 +1,79 @@
+// A user store whose file has damaged pages: what lies on the sound ones goes into a new file, the old one is kept aside. A map over
+// such a file would end the process.
+
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { nodeFiles } from '../../location/files/file-calls.ts';
+import { readTree } from '../../location/files/lmdb-tree.ts';
+import { userDirectory } from '../../users/user-environment.ts';
+import { KEY_USER } from '../../users/user-record.ts';
+import { decodeUser, type User, UserStore, userNameOf } from '../../users/user-store.ts';
+import { syncTree } from '../data/binding-folders.ts';
+import type { Log } from '../process/log.ts';
+import { logDamagedUser } from './users-log.ts';
+
+/** Another process may write while pages are read. */
+const TRIES = 3;
+const PER_TRANSACTION = 1000;
+
+/** Opens the user store, for a start, made sound where it is not. Throws an Error that names it. */
+export async function openSoundUsers(data: string, log: Log): Promise<UserStore> {
+  const { path, aside, building } = placesOf(data);
+  if (!existsSync(path) && existsSync(aside) && existsSync(building)) renameSync(aside, path); // a start ended in between
+  const damaged = UserStore.exists(data) ? damagedPages(path) : [];
+  if (damaged.length > 0) await salvage(data, damaged, log);
+  return UserStore.open(data);
+}
+
+function placesOf(data: string): { path: string; aside: string; building: string } {
+  const path = userDirectory(data);
+  return { path, aside: `${path}.damaged`, building: `${path}.salvaged` };
+}
+
+/** Empty also where not even the first pages can be read: opening says so. */
+function damagedPages(path: string): readonly string[] {
+  let damaged: readonly string[] = [];
+  for (let tries = 0; tries < TRIES; tries++) {
+    try {
+      ({ damaged } = readTree(join(path, 'data.mdb')));
+    } catch {
+      return [];
+    }
+    if (damaged.length === 0) break;
+  }
+  return damaged;
+}
+
+function freeName(path: string): string {
+  let n = 2;
+  while (existsSync(`${path}-${n}`)) n++;
+  return `${path}-${n}`;
+}
+
+async function salvage(data: string, damaged: readonly string[], log: Log): Promise<void> {
+  const { path, aside, building } = placesOf(data);
+  const users: User[] = [];
+  readTree(join(path, 'data.mdb'), (key, value) => {
+    if (key[0] !== KEY_USER) return;
+    const user = decodeUser(key, Buffer.from(value));
+    if (user !== undefined) users.push(user);
+    else logDamagedUser(log, userNameOf(key));
+  });
+  rmSync(building, { recursive: true, force: true });
+  mkdirSync(building, { mode: 0o700 });
+  const store = UserStore.open(building);
+  for (let at = 0; at < users.length; at += PER_TRANSACTION) store.put(users.slice(at, at + PER_TRANSACTION), 'any');
+  await store.close();
+  syncTree(building);
+  if (existsSync(aside)) renameSync(aside, freeName(aside));
+  renameSync(path, aside);
+  renameSync(userDirectory(building), path);
+  nodeFiles.syncDirectory(data);
+  rmSync(building, { recursive: true, force: true });
+  log('error', 'the user store was damaged: users on sound pages were kept, import the others again', {
+    users: users.length,
+    damaged: damaged.slice(0, 5),
+    pages: damaged.length,
+    aside,
+  });
+}

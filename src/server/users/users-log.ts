@@ -1,0 +1,9 @@
+// What the log says of a user that is damaged.
+
+import type { UserName } from '../../users/user-name.ts';
+import type { Log } from '../process/log.ts';
+
+/** Nobody can say who such a user is: requests in its name draw 503. */
+export function logDamagedUser(log: Log, { name, realm }: UserName): void {
+  log('error', 'a user is damaged: add or import it anew', { user: `${name}@${realm}` });
+}

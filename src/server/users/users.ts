@@ -1,0 +1,59 @@
+// The users of a running server: the user store and, where one is configured, the provider beside it. What the shards
+// need of them crosses to their threads as UserTask; asking the provider stays here.
+
+import type { UserStore } from '../../users/user-store.ts';
+import type { AuthConfig } from '../config/sections/auth-config.ts';
+import type { Log } from '../process/log.ts';
+import { type AskResult, HttpProvider } from './http-provider.ts';
+import type { RemovedFromStore } from './removed-users.ts';
+import { openSoundUsers } from './user-salvage.ts';
+import { logDamagedUser } from './users-log.ts';
+
+export interface Users {
+  /** Users in the store. */
+  readonly count: number;
+  /** Realms of users in the store. */
+  realms(): string[];
+  /** State of the provider (PROVIDER_* of users/user-lookup) in shared memory; absent where there is none. */
+  readonly providerState?: Int32Array;
+  /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. Never rejects. */
+  ask(user: string, realm: string): Promise<AskResult>;
+  /** Users that were removed and whose bindings are still to go. */
+  readonly removed: RemovedFromStore;
+  close(): Promise<void>;
+}
+
+/** Opens the user store, which the shards' tables need to be there, and starts the provider. Throws an Error naming it. @param now epoch ms, as shards have it */
+export async function openUsers(data: string, auth: AuthConfig, log: Log, now: () => number): Promise<Users> {
+  const store = await openSoundUsers(data, log);
+  const provider = auth.provider === undefined ? undefined : new HttpProvider(auth.provider, store, log, now);
+  await provider?.start();
+  const examining = store
+    .examine((user) => logDamagedUser(log, user))
+    .catch((error: unknown) => log('error', 'users cannot be looked through', { error: String(error) }));
+  warnOfLackingHa1s(store, auth, log);
+  return {
+    get count() {
+      return store.count;
+    },
+    realms: () => store.realms(),
+    ...(provider === undefined ? {} : { providerState: provider.state }),
+    removed: store,
+    ask: (user, realm) => provider?.ask(user, realm) ?? Promise.resolve('none'),
+    close: async () => {
+      await provider?.close();
+      store.stopExamining();
+      await examining;
+      await store.close();
+    },
+  };
+}
+
+/** Users that came with MD5 alone keep the others from being offered. */
+function warnOfLackingHa1s(store: UserStore, { policy }: AuthConfig, log: Log): void {
+  const bases = ['MD5', 'SHA-256', 'SHA-512-256'];
+  for (const algorithm of new Set(policy.algorithms.map((name) => name.replace('-sess', '')))) {
+    const users = store.lacking[bases.indexOf(algorithm)];
+    if (users > 0) log('warn', 'users have no HA1 for an algorithm, which is not offered then', { algorithm, users });
+  }
+}

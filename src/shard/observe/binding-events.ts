@@ -1,0 +1,161 @@
+// Binding events for programs: what shards tell of committed changes, as plain data, to whoever listens on the main thread.
+
+import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
+import {
+  CHANGE_EVICTED,
+  CHANGE_EXPIRED,
+  CHANGE_FLOW_ENDED,
+  CHANGE_REFRESHED,
+  CHANGE_REGISTERED,
+  CHANGE_REMOVED,
+  CHANGE_UNREGISTERED,
+  changeParts,
+} from '../../core/binding/changes.ts';
+import { aorText } from '../../sip/shown-text.ts';
+import { Bell } from '../rings/bell.ts';
+import { EventReader } from './event-ring.ts';
+
+/** What CHANGE_* are called outside. */
+export const CHANGE_TYPES = {
+  [CHANGE_REGISTERED]: 'registered',
+  [CHANGE_REFRESHED]: 'refreshed',
+  [CHANGE_UNREGISTERED]: 'unregistered',
+  [CHANGE_EXPIRED]: 'expired',
+  [CHANGE_EVICTED]: 'evicted',
+  [CHANGE_FLOW_ENDED]: 'flow-ended',
+  [CHANGE_REMOVED]: 'removed',
+} as const;
+
+export type BindingEventType = (typeof CHANGE_TYPES)[keyof typeof CHANGE_TYPES];
+
+/** A change of one binding, told once it is committed. */
+export interface BindingEvent {
+  /**
+   * `registered`, `refreshed`: the binding as it is now. The others end it: `unregistered` by its client, `expired`, `evicted`
+   * to make room for others of its AOR, `flow-ended` with its connection, `removed` by an operator.
+   */
+  readonly type: BindingEventType;
+  readonly shard: number;
+  /** Counts the shard's events one by one from 1; a gap is what was lost, see `lost`. Starts anew with the process. */
+  readonly sequence: number;
+  /** Epoch ms. */
+  readonly at: number;
+  /** Canonical: user@host. */
+  readonly aor: string;
+  readonly binding: Binding;
+}
+
+/** Events of a shard that could not be told, because the listener was too slow for them. */
+export interface LostEvents {
+  readonly type: 'lost';
+  readonly shard: number;
+  /** How many, since the last time. */
+  readonly count: number;
+}
+
+export type BindingListener = (event: BindingEvent | LostEvents) => void;
+
+/** Events told before the event loop gets its turn. */
+const EVENTS_PER_TURN = 512;
+
+export class BindingEvents {
+  private readonly readers: readonly EventReader[];
+  private readonly lost: number[];
+  private readonly listeners = new Set<BindingListener>();
+  private readonly failed: (error: unknown) => void;
+  private readonly bell: Bell;
+  private pending = false;
+
+  /**
+   * @param memories one per shard
+   * @param bellMemory of the bell that the shards ring; whoever hears it calls `wake`
+   * @param failed is told what a listener threw
+   */
+  constructor(memories: readonly SharedArrayBuffer[], bellMemory: SharedArrayBuffer, failed: (error: unknown) => void) {
+    this.readers = memories.map((memory) => new EventReader(memory));
+    this.lost = memories.map(() => 0);
+    this.bell = new Bell(bellMemory, () => {});
+    this.failed = failed;
+  }
+
+  /** Tells `listener` of every change from now on, in each shard's order; the function returned ends that. */
+  subscribe(listener: BindingListener): () => void {
+    const own: BindingListener = (event) => listener(event);
+    if (this.listeners.size === 0) this.listen(true);
+    this.listeners.add(own);
+    return () => {
+      if (this.listeners.delete(own) && this.listeners.size === 0) this.listen(false);
+    };
+  }
+
+  /** A shard says that events wait. */
+  wake(): void {
+    if (!this.pending) this.turn();
+  }
+
+  /** Everything told so far, at once: before a stop. */
+  drain(): void {
+    while (this.tell());
+  }
+
+  private listen(listening: boolean): void {
+    for (const [shard, reader] of this.readers.entries()) {
+      reader.listen(listening);
+      this.lost[shard] = reader.lost;
+    }
+    if (listening) this.bell.beforeSleep();
+  }
+
+  private turn(): void {
+    this.pending = false;
+    this.bell.afterSleep();
+    let more = this.tell();
+    if (!more) {
+      this.bell.beforeSleep();
+      more = this.listeners.size > 0 && this.readers.some((reader) => !reader.empty);
+      if (more) this.bell.afterSleep();
+    }
+    if (!more) return;
+    this.pending = true;
+    setImmediate(() => this.turn());
+  }
+
+  /** True: there is more. */
+  private tell(): boolean {
+    let told = 0;
+    for (const [shard, reader] of this.readers.entries()) {
+      for (; told < EVENTS_PER_TURN && this.listeners.size > 0; told++) {
+        const entry = reader.take();
+        if (entry === undefined) break;
+        this.give(eventOf(entry, shard));
+      }
+      const count = reader.lost - this.lost[shard];
+      if (count === 0 || !reader.empty) continue; // told where they are missing: behind what did fit
+      this.lost[shard] += count;
+      this.give({ type: 'lost', shard, count });
+    }
+    return told === EVENTS_PER_TURN;
+  }
+
+  private give(event: BindingEvent | LostEvents): void {
+    for (const listener of this.listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.failed(error);
+      }
+    }
+  }
+}
+
+function eventOf(entry: Uint8Array, shard: number): BindingEvent {
+  const { kind, at, sequence, aorAt, imageAt } = changeParts(new DataView(entry.buffer), 0);
+  return {
+    type: CHANGE_TYPES[kind as keyof typeof CHANGE_TYPES],
+    shard,
+    sequence,
+    at,
+    aor: aorText(entry, aorAt, imageAt),
+    binding: viewBinding(entry, imageAt, at),
+  };
+}

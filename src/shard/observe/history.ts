@@ -1,0 +1,200 @@
+// What happened to bindings lately, kept by each shard in a ring of shared memory whether or not anybody listens: the newest
+// changes push out the oldest. Here: the layout of an entry and its writer. Reading it, without asking the shard, is
+// history-reader.ts. Refreshes are left out unless asked for, so that keeping a history costs them nothing.
+// @hot
+
+import {
+  callIdEnd,
+  familyOf,
+  ipAt,
+  paramsEnd,
+  portOf,
+  transportOf,
+  uriAt,
+  uriEnd,
+  userAgentEnd,
+} from '../../core/binding/binding.ts';
+import { CHANGE_EXPIRED, CHANGE_FLOW_ENDED, CHANGE_REFRESHED, type ChangeSink } from '../../core/binding/changes.ts';
+import type { Outbox } from '../../core/uas/outbox.ts';
+import { slab, table } from '../../sip/parser/slab.ts';
+import { T_CALL_ID_AT, T_CALL_ID_END, T_CSEQ } from '../../sip/parser/span-table.ts';
+
+// Control: words of 32 bits.
+/** Bytes ever written, modulo 2^32. */
+export const HISTORY_HEAD = 0;
+/** Bytes ever given up: what is older is being written over. */
+export const HISTORY_TAIL = 1;
+export const HISTORY_CONTROL_BYTES = 64;
+
+// An entry, all multiples of 8: u32 length; u8 kind, family, transport, listener; f64 time (epoch ms); the AOR's key; u32 CSeq,
+// u16 port, u8 1 where the user is a userhash; u16 lengths of the texts; 16 bytes of address; the texts: contact, Call-ID,
+// User-Agent, user.
+export const ENTRY_KIND = 4;
+export const ENTRY_FAMILY = 5;
+export const ENTRY_TRANSPORT = 6;
+export const ENTRY_LISTENER = 7;
+export const ENTRY_AT = 8;
+export const ENTRY_KEY = 16;
+export const ENTRY_CSEQ = 32;
+export const ENTRY_PORT = 36;
+export const ENTRY_IS_HASH = 38;
+export const ENTRY_LENGTHS = 40;
+export const ENTRY_IP = 48;
+export const ENTRY_TEXTS = 64;
+/** Of a text; the rest is cut off. */
+const TEXT_BYTES_MAX = 256;
+const ENTRY_BYTES_MAX = ENTRY_TEXTS + 4 * TEXT_BYTES_MAX;
+/** Instead of an entry's length: go on at the start. */
+export const HISTORY_SKIP = 0xffffffff;
+
+/** @param bytes are rounded up to a power of two. @cold */
+export function createHistoryMemory(bytes: number): SharedArrayBuffer {
+  let capacity = 16 << 10;
+  while (capacity < bytes) capacity *= 2;
+  return new SharedArrayBuffer(HISTORY_CONTROL_BYTES + capacity);
+}
+
+export class History implements ChangeSink {
+  /** Whether refreshes are kept, too. */
+  refreshes: boolean;
+  private readonly out: Outbox;
+  private readonly key: Uint32Array;
+  private readonly control: Int32Array;
+  private readonly bytes: Uint8Array;
+  private readonly words: Uint32Array;
+  private readonly capacity: number;
+  private head: number;
+  /** Entries of the batch under way. */
+  private pending = new Uint8Array(64 << 10);
+  private view = new DataView(this.pending.buffer);
+  private end = 0;
+  /** Where the entry under way gets its next text. */
+  private at = 0;
+
+  /** @param key of the AOR that changes, as it is at the time of a change */
+  constructor(memory: SharedArrayBuffer, refreshes: boolean, out: Outbox, key: Uint32Array) {
+    this.refreshes = refreshes;
+    this.out = out;
+    this.key = key;
+    this.capacity = memory.byteLength - HISTORY_CONTROL_BYTES;
+    this.control = new Int32Array(memory, 0, HISTORY_CONTROL_BYTES >> 2);
+    this.bytes = new Uint8Array(memory, HISTORY_CONTROL_BYTES);
+    this.words = new Uint32Array(memory, HISTORY_CONTROL_BYTES);
+    this.head = Atomics.load(this.control, HISTORY_HEAD);
+  }
+
+  /** A change of the binding whose image is source[image], by the request in the table or by time. */
+  add(
+    kind: number,
+    _aor: Uint8Array,
+    _aorAt: number,
+    _aorEnd: number,
+    source: Uint8Array,
+    image: number,
+    now: number,
+  ): void {
+    if (kind === CHANGE_REFRESHED && !this.refreshes) return;
+    const entry = this.begin(kind, now);
+    this.text(0, source, uriAt(source, image), uriEnd(source, image));
+    if (kind === CHANGE_EXPIRED || kind === CHANGE_FLOW_ENDED) this.takeImage(entry, source, image);
+    else this.takeRequest(entry, source, image);
+    this.finish(entry);
+  }
+
+  /** The only binding of the AOR has gone, and nobody has looked at it for that. */
+  gone(kind: number, now: number): void {
+    this.finish(this.begin(kind, now));
+  }
+
+  /** The batch's changes are committed. */
+  publish(): void {
+    const { pending, view } = this;
+    for (let at = 0; at < this.end; ) {
+      const length = view.getUint32(at, true);
+      const offset = this.claim(length);
+      for (let i = 0; i < length; i++) this.bytes[offset + i] = pending[at + i];
+      at += length;
+      Atomics.store(this.control, HISTORY_HEAD, this.head);
+    }
+  }
+
+  clear(): void {
+    this.end = 0;
+  }
+
+  private begin(kind: number, now: number): number {
+    if (this.end + ENTRY_BYTES_MAX > this.pending.length) this.grow();
+    const { view, key, end } = this;
+    this.pending.fill(0, end, end + ENTRY_TEXTS);
+    view.setUint8(end + ENTRY_KIND, kind);
+    view.setFloat64(end + ENTRY_AT, now, true);
+    for (let i = 0; i < 4; i++) view.setUint32(end + ENTRY_KEY + 4 * i, key[i], true);
+    this.at = end + ENTRY_TEXTS;
+    return end;
+  }
+
+  private finish(entry: number): void {
+    this.end = (this.at + 7) & ~7;
+    this.view.setUint32(entry, this.end - entry, true);
+  }
+
+  /** Who asked for it: the request in the table. */
+  private takeRequest(entry: number, source: Uint8Array, image: number): void {
+    const { view, out, pending } = this;
+    const { peers, peer } = out;
+    view.setUint32(entry + ENTRY_CSEQ, table[T_CSEQ], true);
+    this.text(1, slab, table[T_CALL_ID_AT], table[T_CALL_ID_END]);
+    this.text(2, source, callIdEnd(source, image), userAgentEnd(source, image));
+    if (out.authenticated) this.text(3, out.user, 0, out.userLength);
+    view.setUint8(entry + ENTRY_IS_HASH, out.userIsHash ? 1 : 0);
+    view.setUint8(entry + ENTRY_FAMILY, peers.family[peer]);
+    view.setUint8(entry + ENTRY_TRANSPORT, peers.transport[peer]);
+    view.setUint8(entry + ENTRY_LISTENER, peers.listener[peer]);
+    view.setUint16(entry + ENTRY_PORT, peers.port[peer], true);
+    for (let i = 0; i < 16; i++) pending[entry + ENTRY_IP + i] = peers.ip[(peer << 4) + i];
+  }
+
+  /** Nobody asked for it: who had made the binding. */
+  private takeImage(entry: number, source: Uint8Array, image: number): void {
+    const { view, pending } = this;
+    this.text(1, source, paramsEnd(source, image), callIdEnd(source, image));
+    this.text(2, source, callIdEnd(source, image), userAgentEnd(source, image));
+    view.setUint8(entry + ENTRY_FAMILY, familyOf(source, image));
+    view.setUint8(entry + ENTRY_TRANSPORT, transportOf(source, image));
+    view.setUint16(entry + ENTRY_PORT, portOf(source, image), true);
+    for (let i = 0; i < 16; i++) pending[entry + ENTRY_IP + i] = source[ipAt(image) + i];
+  }
+
+  private text(index: number, source: Uint8Array, from: number, to: number): void {
+    const { pending } = this;
+    const length = to - from < TEXT_BYTES_MAX ? to - from : TEXT_BYTES_MAX;
+    for (let i = 0; i < length; i++) pending[this.at + i] = source[from + i];
+    this.view.setUint16(this.end + ENTRY_LENGTHS + 2 * index, length, true);
+    this.at += length;
+  }
+
+  /** Offset of `size` contiguous bytes, whose old entries are given up first; `head` then stands behind them. */
+  private claim(size: number): number {
+    const { capacity, control, words } = this;
+    const offset = this.head & (capacity - 1);
+    const skipped = size <= capacity - offset ? 0 : capacity - offset;
+    const head = (this.head + skipped + size) | 0;
+    let tail = Atomics.load(control, HISTORY_TAIL);
+    while (((head - tail) | 0) > capacity) {
+      const length = words[(tail & (capacity - 1)) >> 2];
+      tail = (tail + (length === HISTORY_SKIP ? capacity - (tail & (capacity - 1)) : length)) | 0;
+    }
+    Atomics.store(control, HISTORY_TAIL, tail);
+    if (skipped > 0) words[offset >> 2] = HISTORY_SKIP;
+    this.head = head;
+    return skipped > 0 ? 0 : offset;
+  }
+
+  /** @cold */
+  private grow(): void {
+    const grown = new Uint8Array(this.pending.length * 2);
+    grown.set(this.pending);
+    this.pending = grown;
+    this.view = new DataView(grown.buffer);
+  }
+}

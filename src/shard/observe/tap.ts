@@ -1,0 +1,131 @@
+// The tap on a shard: copies of the messages that somebody watches, requests and answers, into a ring of their own, which
+// the main thread empties. What is watched (a sample of all AORs, an AOR, a source) stands in memory that the main thread
+// writes. Never waits: what finds no room is counted. What becomes of the copies is server/tap-reader's.
+// @hot
+
+import type { Answers } from '../../core/uas/batch-responses.ts';
+import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab } from '../../sip/parser/slab.ts';
+import type { Peers } from '../../sip/sources.ts';
+import { RING_TAP_ANSWER, RING_TAP_REQUEST, type Ring } from '../rings/ring.ts';
+import { COUNTER } from './counters.ts';
+
+/** AORs and sources that can be watched by name at a time. */
+export const TAP_AORS_MAX = 16;
+export const TAP_SOURCES_MAX = 16;
+
+// The control memory, words. Written by the main thread: TAP_ON last when it goes up, first when it goes down.
+export const TAP_ON = 0;
+/** Of 2^32: AORs whose key's second word is below are in the sample; all of them where TAP_SAMPLE_ALL is 1. */
+export const TAP_SAMPLE = 1;
+export const TAP_SAMPLE_ALL = 2;
+export const TAP_AORS = 3;
+export const TAP_SOURCES = 4;
+export const TAP_AOR_KEYS = 8;
+export const TAP_SOURCE_IPS = TAP_AOR_KEYS + TAP_AORS_MAX * 4;
+const TAP_WORDS = TAP_SOURCE_IPS + TAP_SOURCES_MAX * 4;
+
+/** Before each copy in the ring: epoch ms (f64), why it is watched (TAP_WHY_*, u8), seven bytes of nothing. */
+export const TAP_PREFIX_BYTES = 16;
+export const TAP_PREFIX_WHY = 8;
+export const TAP_WHY_SAMPLE = 1;
+export const TAP_WHY_NAMED = 2;
+
+/** Shared memory for what all shards watch. @cold */
+export function createTapMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(TAP_WORDS * 4);
+}
+
+export class Tap {
+  /** Whether anything is watched; looked up once per batch. */
+  on = false;
+  private readonly control: Int32Array;
+  private readonly ring: Ring;
+  private readonly counters: Float64Array;
+  private readonly peers: Peers;
+  private readonly ipWords: Int32Array;
+  /** Why the message in a slot is watched; 0 where it is not. */
+  private readonly why = new Uint8Array(SLOT_COUNT);
+  private readonly copy = new Uint8Array(TAP_PREFIX_BYTES + MESSAGE_BYTES_MAX);
+  private readonly time = new Float64Array(this.copy.buffer, 0, 1);
+
+  constructor(memory: SharedArrayBuffer, ring: Ring, counters: Float64Array, peers: Peers) {
+    this.control = new Int32Array(memory);
+    this.ring = ring;
+    this.counters = counters;
+    this.peers = peers;
+    this.ipWords = new Int32Array(peers.ip.buffer, peers.ip.byteOffset, peers.ip.byteLength >> 2);
+  }
+
+  /** Before the first message of a batch. */
+  refresh(now: number): void {
+    this.on = Atomics.load(this.control, TAP_ON) !== 0;
+    if (!this.on) return;
+    this.why.fill(0);
+    this.time[0] = now;
+  }
+
+  /** A request of the batch, for the AOR with this key. */
+  request(slot: number, at: number, length: number, key: Uint32Array): void {
+    const why = (this.isSampled(key) ? TAP_WHY_SAMPLE : 0) | (this.isNamed(slot, key) ? TAP_WHY_NAMED : 0);
+    this.why[slot] = why;
+    if (why !== 0) this.push(RING_TAP_REQUEST, why, slab, at, at + length, slot, this.peers.port[slot]);
+  }
+
+  /** The answers of the batch, which are true by now. */
+  answered(answers: Answers): void {
+    for (let row = 0; row < answers.count; row++) {
+      const slot = answers.slot[row];
+      const why = this.why[slot];
+      if (why === 0) continue;
+      this.push(RING_TAP_ANSWER, why, answers.bytes, answers.at[row], answers.end[row], slot, answers.port[row]);
+    }
+  }
+
+  private push(
+    kind: number,
+    why: number,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    slot: number,
+    port: number,
+  ): void {
+    const { copy } = this;
+    copy[TAP_PREFIX_WHY] = why;
+    copy.set(bytes.subarray(at, end), TAP_PREFIX_BYTES);
+    const sent = this.ring.push(kind, copy, 0, TAP_PREFIX_BYTES + end - at, this.peers, slot, port);
+    this.counters[sent ? COUNTER.tapped : COUNTER.tap_dropped]++;
+  }
+
+  /** By AOR, so that whoever is in the sample is there with every message. */
+  private isSampled(key: Uint32Array): boolean {
+    return this.control[TAP_SAMPLE_ALL] === 1 || key[1] < this.control[TAP_SAMPLE] >>> 0;
+  }
+
+  private isNamed(slot: number, key: Uint32Array): boolean {
+    const { control } = this;
+    const aors = control[TAP_AORS];
+    for (let i = 0, at = TAP_AOR_KEYS; i < aors; i++, at += 4)
+      if (
+        control[at] === (key[0] | 0) &&
+        control[at + 1] === (key[1] | 0) &&
+        control[at + 2] === (key[2] | 0) &&
+        control[at + 3] === (key[3] | 0)
+      )
+        return true;
+    const sources = control[TAP_SOURCES];
+    const ip = slot << 2;
+    const family = this.peers.family[slot];
+    for (let i = 0, at = TAP_SOURCE_IPS; i < sources; i++, at += 4) {
+      if (control[at] !== this.ipWords[ip]) continue;
+      if (family === 4) return true;
+      if (
+        control[at + 1] === this.ipWords[ip + 1] &&
+        control[at + 2] === this.ipWords[ip + 2] &&
+        control[at + 3] === this.ipWords[ip + 3]
+      )
+        return true;
+    }
+    return false;
+  }
+}

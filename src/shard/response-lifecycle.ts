@@ -1,0 +1,161 @@
+// How the answers of a batch come about: started over the request in the table, finished as a row, published once the commit
+// holds so that retransmissions get them, or turned into 503s where it failed. What they say is the registrar's.
+// @hot
+
+import type { Answers } from '../core/uas/batch-responses.ts';
+import type { Unacknowledged } from '../core/uas/invite-server-transactions.ts';
+import type { Outbox } from '../core/uas/outbox.ts';
+import type { RequestKeys } from '../core/uas/request-keys.ts';
+import { answerPort } from '../core/uas/response.ts';
+import { ANSWER_BYTES_MAX, type Transactions } from '../core/uas/transactions.ts';
+import { parse } from '../sip/parser/parser.ts';
+import { slotStart, table } from '../sip/parser/slab.ts';
+import { METHOD_INVITE, T_METHOD } from '../sip/parser/span-table.ts';
+import { type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
+import type { BatchTally } from './observe/batch-tally.ts';
+import { COUNTER } from './observe/counters.ts';
+import { outcomeOf } from './observe/outcome.ts';
+import type { ShardRules } from './shard-rules.ts';
+
+/** Longer answers over UDP may leave in fragments (RFC 3261 §18.1.1); they are sent all the same, and counted. */
+const LARGE_ANSWER_BYTES = 1300;
+/** Bytes sent at most to an address that may be another's, for each that came from it. */
+const AMPLIFICATION_MAX = 3;
+/** When a client may come again whose request could not be committed: spread by random bits of its own (a mask). */
+const AGAIN_S_MIN = 10;
+const AGAIN_S_SPREAD = 15;
+
+/** Over so many seconds more (a mask) those are spread whose shard had no room. */
+const RING_FULL_SPREAD_S = 7;
+
+export interface AnsweringParts {
+  readonly answers: Answers;
+  readonly transactions: Transactions;
+  readonly unacknowledged: Unacknowledged;
+  readonly peers: Peers;
+  /** Of the messages in the slots, bytes. */
+  readonly lengths: Uint16Array;
+  readonly keys: RequestKeys;
+  readonly out: Outbox;
+  readonly rules: ShardRules;
+  readonly tally: BatchTally;
+  readonly counters: Float64Array;
+}
+
+export class Answering {
+  private readonly parts: AnsweringParts;
+  private slot = 0;
+  private now = 0;
+
+  constructor(parts: AnsweringParts) {
+    this.parts = parts;
+  }
+
+  /** Starts the answer to the request in a slot, which is in the table and whose keys have been taken. */
+  start(slot: number, now: number): void {
+    this.slot = slot;
+    this.now = now;
+    const { out, keys, lengths, peers, transactions } = this.parts;
+    out.reset();
+    out.answerBytesMax = peers.transport[slot] === TRANSPORT_UDP ? AMPLIFICATION_MAX * lengths[slot] : ANSWER_BYTES_MAX;
+    out.now = now;
+    out.peer = slot;
+    out.tagHigh = keys.tagHigh;
+    out.tagLow = keys.tagLow;
+    const at = transactions.reserve();
+    out.answer.start(transactions.answers, at, at + ANSWER_BYTES_MAX);
+  }
+
+  /** Whoever asked is no stranger: the answer may have any length. */
+  trust(): void {
+    this.parts.out.answerBytesMax = ANSWER_BYTES_MAX;
+  }
+
+  /** §17.2.1: an INVITE's answer has to wait for something outside; any other request's sender repeats it. */
+  trying(slot: number, now: number): void {
+    if (table[T_METHOD] !== METHOD_INVITE) return;
+    this.start(slot, now);
+    this.parts.rules.uas.trying(this.parts.out);
+    this.finish(-1, false);
+  }
+
+  /** The owner has no room: over a stream nobody would repeat the request, so it is told to. */
+  putOff(slot: number, now: number): void {
+    const { counters, keys, out, rules } = this.parts;
+    keys.take();
+    this.start(slot, now);
+    rules.uas.busy(out, 1 + (keys.tagLow & RING_FULL_SPREAD_S));
+    this.finish(-1, false);
+    counters[COUNTER.put_off_ring_full]++;
+  }
+
+  /** The record or the answer did not fit: nothing of it holds. Returns the status of the answer written instead. */
+  startOver(): number {
+    this.start(this.slot, this.now);
+    return this.parts.rules.uas.failed(this.parts.out);
+  }
+
+  /**
+   * The answer in the outbox becomes a row.
+   * @param ticket its transaction, or -1
+   * @param conditional whether it holds only if the batch's commit succeeds
+   */
+  finish(ticket: number, conditional: boolean): void {
+    const { answers, counters, out, peers, transactions } = this.parts;
+    if (out.answer.overflow) this.startOver();
+    if (out.answer.overflow) {
+      counters[COUNTER.dropped_send]++; // even a 500, with its Vias, is no datagram
+      return;
+    }
+    const length = out.answer.at - out.answer.from;
+    if (length > out.answerBytesMax) {
+      counters[COUNTER.dropped_amplifying]++;
+      return;
+    }
+    const row = answers.add(this.slot, out.answer.from, out.answer.at, answerPort(out));
+    if (length > LARGE_ANSWER_BYTES && peers.transport[this.slot] === TRANSPORT_UDP) counters[COUNTER.large_answers]++;
+    answers.place[row] = transactions.claim(length);
+    answers.ticket[row] = ticket;
+    answers.status[row] = out.status;
+    answers.outcome[row] = outcomeOf(out.status, out.reason);
+    answers.reason[row] = out.reason;
+    answers.conditional[row] = conditional ? 1 : 0;
+    const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
+    if (isInvite && peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
+  }
+
+  /** The commit failed: every answer that hung on it becomes a 503. */
+  fail(): void {
+    const { answers, keys, lengths, out, rules, transactions } = this.parts;
+    const rows = answers.count;
+    for (let row = 0; row < rows; row++) {
+      if (answers.conditional[row] === 0) continue;
+      const slot = answers.slot[row];
+      parse(slotStart(slot), slotStart(slot) + lengths[slot]);
+      keys.take();
+      this.start(slot, this.now);
+      const status = rules.uas.notKept(out, AGAIN_S_MIN + (keys.tagLow & AGAIN_S_SPREAD));
+      if (out.answer.overflow) continue; // no room for a longer phrase: the refusal stays
+      answers.at[row] = out.answer.from;
+      answers.end[row] = out.answer.at;
+      answers.place[row] = transactions.claim(out.answer.at - out.answer.from);
+      answers.status[row] = status;
+      answers.outcome[row] = outcomeOf(status, out.reason);
+      answers.reason[row] = out.reason;
+    }
+  }
+
+  /** From here on retransmissions get their answers. */
+  publish(now: number): void {
+    const { answers, tally, transactions, unacknowledged } = this.parts;
+    for (let row = 0; row < answers.count; row++) {
+      if (answers.status[row] === 0) continue; // a replayed one
+      tally.answered(answers.status[row], answers.outcome[row], answers.reason[row]);
+      const ticket = answers.ticket[row];
+      if (ticket < 0) continue;
+      const length = answers.end[row] - answers.at[row];
+      transactions.publish(ticket, answers.place[row], length, answers.port[row], answers.status[row]);
+      if (answers.awaitsAck[row] !== 0) unacknowledged.watch(row, ticket, now);
+    }
+  }
+}

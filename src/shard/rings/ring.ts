@@ -1,0 +1,163 @@
+// A ring of messages in shared memory: one thread writes, one reads, nobody locks. Entries are a header with the peer's
+// row and the message's bytes behind it, never split. Waking the reader is the bell's business.
+// @hot
+
+import type { Peers } from '../../sip/sources.ts';
+
+/** A request, for the thread that owns its AOR. */
+export const RING_MESSAGE = 1;
+/** An answer, for the main thread to send. */
+export const RING_ANSWER = 2;
+/** Flows that have ended, for shards: a list of tokens, four bytes each, the lowest first. */
+export const RING_FLOWS_ENDED = 3;
+/** A connection that a shard has accepted, for the main thread: its descriptor, four bytes; the peer in its row. */
+export const RING_ACCEPTED = 4;
+/** What shards say of connections: pairs of a token and a FLOW_*, four bytes each. */
+export const RING_FLOW_NEWS = 5;
+/** Copies for whoever watches (tap.ts). */
+export const RING_TAP_REQUEST = 14;
+export const RING_TAP_ANSWER = 15;
+
+const CONTROL_BYTES = 128;
+const HEAD = 0; // bytes ever published, modulo 2^32
+const TAIL = 16; // bytes ever taken; in a cache line of its own
+const HEADER_BYTES = 48;
+const SKIP = -1;
+
+// Header: i32 length; u8 kind, transport, listener, family; u8 viaMain, 0; u16 port; u32 flow; u8 ip[16]; u8 local[16]
+const H_KIND = 4;
+const H_TRANSPORT = 5;
+const H_LISTENER = 6;
+const H_FAMILY = 7;
+const H_VIA_MAIN = 8;
+const H_PORT = 10;
+const H_FLOW = 12;
+const H_IP = 16;
+const H_LOCAL = 32;
+
+/**
+ * Shared memory for a ring. @cold
+ * @param bytes a power of two, at least 262,144: room for the largest message and its header wherever it falls
+ */
+export function createRingMemory(bytes: number): SharedArrayBuffer {
+  if (bytes < 1 << 18 || bytes > 1 << 30 || (bytes & (bytes - 1)) !== 0)
+    throw new RangeError(`no ring of ${bytes} bytes`);
+  return new SharedArrayBuffer(CONTROL_BYTES + bytes);
+}
+
+/** Bytes a ring has room for. @cold */
+export function ringCapacity(memory: SharedArrayBuffer): number {
+  return memory.byteLength - CONTROL_BYTES;
+}
+
+/** Bytes that wait in a ring, as anyone may see it from outside. @cold */
+export function ringDepth(memory: SharedArrayBuffer): number {
+  const control = new Int32Array(memory, 0, CONTROL_BYTES >> 2);
+  const tail = Atomics.load(control, TAIL); // first: the reader can only bring it nearer to the head
+  return (Atomics.load(control, HEAD) - tail) | 0;
+}
+
+/** One end of a ring. Either thread makes its own over the same memory, and only ever pushes or only ever pops. */
+export class Ring {
+  /** RING_* of the entry last popped. */
+  kind = 0;
+  private readonly control: Int32Array;
+  private readonly words: Int32Array;
+  private readonly bytes: Uint8Array;
+  private readonly capacity: number;
+  private head: number;
+  private tail: number;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.capacity = memory.byteLength - CONTROL_BYTES;
+    this.control = new Int32Array(memory, 0, CONTROL_BYTES >> 2);
+    this.words = new Int32Array(memory, CONTROL_BYTES);
+    this.bytes = new Uint8Array(memory, CONTROL_BYTES);
+    this.head = Atomics.load(this.control, HEAD);
+    this.tail = Atomics.load(this.control, TAIL);
+  }
+
+  /** For the reader: whether nothing is there. */
+  /** Bytes that wait. */
+  get depth(): number {
+    return (Atomics.load(this.control, HEAD) - Atomics.load(this.control, TAIL)) | 0;
+  }
+
+  get room(): number {
+    return this.capacity;
+  }
+
+  get empty(): boolean {
+    return Atomics.load(this.control, HEAD) === this.tail;
+  }
+
+  /** Publishes bytes[at, end) from the peer in `row`; false where the ring has no room. `port` stands for the row's port. */
+  push(kind: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number): boolean {
+    const length = end - at;
+    const offset = this.claim(HEADER_BYTES + ((length + 7) & ~7));
+    if (offset < 0) return false;
+    const ring = this.bytes;
+    this.words[offset >> 2] = length;
+    ring[offset + H_KIND] = kind;
+    ring[offset + H_TRANSPORT] = peers.transport[row];
+    ring[offset + H_LISTENER] = peers.listener[row];
+    ring[offset + H_FAMILY] = peers.family[row];
+    ring[offset + H_VIA_MAIN] = peers.viaMain[row];
+    ring[offset + H_PORT] = port & 255;
+    ring[offset + H_PORT + 1] = port >>> 8;
+    this.words[(offset + H_FLOW) >> 2] = peers.flow[row];
+    const ip = row << 4;
+    for (let i = 0; i < 16; i++) {
+      ring[offset + H_IP + i] = peers.ip[ip + i];
+      ring[offset + H_LOCAL + i] = peers.local[ip + i];
+    }
+    // A view per message: for a REGISTER's length the copy it makes possible is ten times quicker than a loop.
+    ring.set(bytes.subarray(at, end), offset + HEADER_BYTES);
+    Atomics.store(this.control, HEAD, this.head);
+    return true;
+  }
+
+  /** Takes the oldest entry to into[at, …) and `row` of `peers`; returns its length in bytes, or -1 where there is none. */
+  pop(into: Uint8Array, at: number, peers: Peers, row: number): number {
+    if (this.empty) return -1;
+    let offset = this.tail & (this.capacity - 1);
+    let length = this.words[offset >> 2];
+    if (length === SKIP) {
+      this.tail = (this.tail + this.capacity - offset) | 0;
+      offset = 0;
+      length = this.words[0];
+    }
+    const ring = this.bytes;
+    this.kind = ring[offset + H_KIND];
+    peers.transport[row] = ring[offset + H_TRANSPORT];
+    peers.listener[row] = ring[offset + H_LISTENER];
+    peers.family[row] = ring[offset + H_FAMILY];
+    peers.viaMain[row] = ring[offset + H_VIA_MAIN];
+    peers.port[row] = ring[offset + H_PORT] | (ring[offset + H_PORT + 1] << 8);
+    peers.flow[row] = this.words[(offset + H_FLOW) >> 2];
+    const ip = row << 4;
+    for (let i = 0; i < 16; i++) {
+      peers.ip[ip + i] = ring[offset + H_IP + i];
+      peers.local[ip + i] = ring[offset + H_LOCAL + i];
+    }
+    into.set(ring.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + length), at);
+    // Taken before it is looked at: a message that kills its shard is not met again by the next one.
+    this.tail = (this.tail + HEADER_BYTES + ((length + 7) & ~7)) | 0;
+    Atomics.store(this.control, TAIL, this.tail);
+    return length;
+  }
+
+  /** Offset of `size` contiguous bytes, or -1; `head` then stands behind them, unpublished. */
+  private claim(size: number): number {
+    const offset = this.head & (this.capacity - 1);
+    const toEnd = this.capacity - offset;
+    const skipped = size <= toEnd ? 0 : toEnd;
+    if (size + skipped > this.capacity - ((this.head - this.tail) | 0)) {
+      this.tail = Atomics.load(this.control, TAIL);
+      if (size + skipped > this.capacity - ((this.head - this.tail) | 0)) return -1;
+    }
+    if (skipped > 0) this.words[offset >> 2] = SKIP;
+    this.head = (this.head + skipped + size) | 0;
+    return skipped > 0 ? 0 : offset;
+  }
+}

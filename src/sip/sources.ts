@@ -1,0 +1,76 @@
+// Where messages came from, slot by slot: addresses as numbers and bytes, so that no object is made per message.
+// Here: the arrays and the copying between them. No sockets.
+
+import { SLOT_COUNT } from './parser/slab.ts';
+
+export const TRANSPORT_UDP = 0;
+export const TRANSPORT_TCP = 1;
+export const TRANSPORT_TLS = 2;
+export const TRANSPORT_WS = 3;
+export const TRANSPORT_WSS = 4;
+
+/** Listener of messages that the program around a server hands in: it writes to its connections itself. */
+export const LISTENER_PROGRAM = 255;
+/** Listener of the admin API's orders, which come by no socket. */
+export const LISTENER_ADMIN = 254;
+
+/** Listener of the multicast group. */
+export const LISTENER_MULTICAST = 253;
+
+export const VIA_MAIN = 1;
+/** And the peer has shown a certificate of a trusted proxy's. */
+export const VIA_MAIN_TRUSTED = 2;
+
+/** One row per slot of the slab. */
+export interface Peers {
+  /** 4 or 6. */
+  readonly family: Uint8Array;
+  /** 16 bytes a row, in network order; IPv4 fills the first four. */
+  readonly ip: Uint8Array;
+  readonly port: Uint16Array;
+  /** TRANSPORT_*. */
+  readonly transport: Uint8Array;
+  /** Index of the listener in the configuration. */
+  readonly listener: Uint8Array;
+  /** Which connection, for stream transports; on UDP 0, or the scope (interface) of a link-local IPv6 address. */
+  readonly flow: Uint32Array;
+  /** Not 0 where the answer must go back through the main thread's ring rather than a socket of the shard's own: VIA_MAIN*. */
+  readonly viaMain: Uint8Array;
+  /**
+   * 16 bytes a row: the address the datagram was sent to, where the listener is a wildcard, so that the answer leaves
+   * from there (RFC 3581 §4); else zeros. Only transports look at it.
+   */
+  readonly local: Uint8Array;
+}
+
+/** @param Memory SharedArrayBuffer: for other threads to read */
+export function createPeers(
+  rows = SLOT_COUNT,
+  Memory: ArrayBufferConstructor | SharedArrayBufferConstructor = ArrayBuffer,
+): Peers {
+  const bytes = (perRow: number) => new Uint8Array(new Memory(rows * perRow));
+  return {
+    family: bytes(1),
+    ip: bytes(16),
+    port: new Uint16Array(new Memory(rows * 2)),
+    transport: bytes(1),
+    listener: bytes(1),
+    flow: new Uint32Array(new Memory(rows * 4)),
+    viaMain: bytes(1),
+    local: bytes(16),
+  };
+}
+
+/** Copies a row, but for the local address. */
+export function copyPeer(from: Peers, row: number, to: Peers, toRow: number): void {
+  to.family[toRow] = from.family[row];
+  to.port[toRow] = from.port[row];
+  to.transport[toRow] = from.transport[row];
+  to.listener[toRow] = from.listener[row];
+  to.flow[toRow] = from.flow[row];
+  to.viaMain[toRow] = from.viaMain[row];
+  for (let i = 0, a = row << 4, b = toRow << 4; i < 16; i++) {
+    to.ip[b + i] = from.ip[a + i];
+    to.local[b + i] = 0;
+  }
+}

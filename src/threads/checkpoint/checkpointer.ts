@@ -1,0 +1,160 @@
+// When a shard's checkpoint is due, and writing it at a pace that leaves the shard's own commits alone (decisions/0045).
+// Runs in the helper thread; files are location/checkpoint/checkpoint's, copies location/table/table-copier's.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { type CheckpointPlace, CheckpointWriter } from '../../location/checkpoint/checkpoint.ts';
+import { checkpointFiles } from '../../location/checkpoint/checkpoint-files.ts';
+import { GENERATION_BYTES, syncLog } from '../../location/log/lmdb-log.ts';
+import { LogMarks, NO_CHECKPOINT } from '../../location/log/log-positions.ts';
+import type { TableNews, TableParts } from '../../location/table/binding-table.ts';
+import { SUB_TABLES } from '../../location/table/key-index.ts';
+import { TableCopier } from '../../location/table/table-copier.ts';
+import type { ScrubSubject } from './scrubber.ts';
+
+/** A checkpoint is due when the log has grown by this share of the last one's size, and by at least as much as it is told. */
+const DUE_SHARE = 0.25;
+/** Bytes per second, at most. */
+const PACE = 200e6;
+/** How long after one that failed. */
+const RETRY_MS = 30_000;
+
+/** What a shard gives for it when it has opened its store. */
+export interface CheckpointSource {
+  readonly directory: string;
+  readonly parts: TableParts;
+  /** Of the LogMarks. */
+  readonly marks: SharedArrayBuffer;
+  /** Bytes of the checkpoint that the start read, 0 where there was none. */
+  readonly bytes: number;
+  /** Brings TableNews. */
+  readonly port: MessagePort;
+}
+
+/** What a checkpointer does beside reading shared memory. */
+export interface CheckpointSurroundings {
+  readonly place: CheckpointPlace;
+  /** The oldest announcement of the table not taken yet, if there is one; it must not wait. */
+  next(): TableNews | undefined;
+  /** Frames from one address of the log to another are on disk when it returns. Throws what the disk says. */
+  syncLog(from: number, to: number): void;
+  sleep(ms: number): Promise<void>;
+  close(): void;
+}
+
+export interface CheckpointReport {
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/** Those of a helper thread. */
+export function surroundingsOf({ directory, port }: CheckpointSource): CheckpointSurroundings {
+  return {
+    place: checkpointFiles(directory),
+    next: () => receiveMessageOnPort(port)?.message as TableNews | undefined,
+    syncLog: (from, to) => syncLog(directory, from, to),
+    sleep: (ms) => delay(ms),
+    close: () => port.close(),
+  };
+}
+
+export class Checkpointer {
+  private readonly around: CheckpointSurroundings;
+  private readonly marks: LogMarks;
+  private readonly copier: TableCopier;
+  private readonly grownBytes: number;
+  private bytes: number;
+  private notBefore = 0;
+  private closed = false;
+
+  /** @param grownBytes that the log grows by at least between two checkpoints */
+  constructor(
+    { parts, marks, bytes }: Pick<CheckpointSource, 'parts' | 'marks' | 'bytes'>,
+    grownBytes: number,
+    around: CheckpointSurroundings,
+  ) {
+    this.around = around;
+    this.grownBytes = grownBytes;
+    this.marks = new LogMarks(marks);
+    this.bytes = bytes;
+    this.copier = new TableCopier(parts, () => around.next());
+  }
+
+  /** Whether it is time for one. @param now ms on any clock that only goes forward */
+  isDue(now: number): boolean {
+    if (this.closed || now < this.notBefore) return false;
+    const { head, tail, checkpointed } = this.marks;
+    const from = checkpointed === NO_CHECKPOINT ? tail : checkpointed;
+    return head - from >= Math.max(this.grownBytes, this.bytes * DUE_SHARE);
+  }
+
+  /** Writes one. Throws with the reason when it cannot; the next try is due a while later. */
+  async write(): Promise<CheckpointReport> {
+    const began = performance.now();
+    const { marks, around } = this;
+    const before = marks.checkpointed;
+    const end = marks.end(); // first: whatever is copied is at least as new
+    if (before === NO_CHECKPOINT) marks.checkpointed = end.last; // what is needed with it must not be dropped meanwhile
+    let writer: CheckpointWriter | undefined;
+    try {
+      writer = new CheckpointWriter(around.place);
+      await this.copyInto(writer, began);
+      around.syncLog(end.last, marks.head); // without `durable` nobody else sees to it
+      writer.finish(end);
+    } catch (error) {
+      this.notBefore = performance.now() + RETRY_MS;
+      writer?.abandon();
+      marks.checkpointed = before;
+      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') this.makeRoom();
+      throw error;
+    }
+    marks.checkpointed = end.last;
+    this.bytes = writer.bytes;
+    return { bytes: writer.bytes, seconds: (performance.now() - began) / 1000 };
+  }
+
+  /** The log and the table as they are, for whoever looks through them. @param directory of the shard */
+  scrubSubject(directory: string, suspects: Int32Array): ScrubSubject {
+    const { copier, marks } = this;
+    return {
+      directory,
+      suspects,
+      newest: () => Math.floor(marks.last / GENERATION_BYTES),
+      chunkCount: () => copier.chunkCount,
+      rows: (chunk) => copier.rows(chunk),
+      ended: () => this.closed,
+    };
+  }
+
+  /** The life of its shard is over. */
+  close(): void {
+    this.closed = true;
+    this.around.close();
+  }
+
+  private async copyInto(writer: CheckpointWriter, began: number): Promise<void> {
+    const { copier } = this;
+    const pace = async () => {
+      if (this.closed) throw new Error('its shard has ended');
+      const ahead = (writer.bytes / PACE) * 1000 - (performance.now() - began);
+      if (ahead > 1) await this.around.sleep(ahead);
+    };
+    for (let sub = 0; sub < SUB_TABLES; sub++) {
+      const { words, used } = copier.subTable(sub);
+      writer.subTable(sub, words, used);
+      await pace();
+    }
+    // After the index: a row that it names lies in a chunk that is known by now.
+    for (let chunk = 0; chunk < copier.chunkCount; chunk++) {
+      writer.rows(Uint32Array.from(copier.rows(chunk))); // a copy: its checksum must be that of what is written
+      await pace();
+    }
+  }
+
+  /** The disk is full: the log may drop what only the checkpoint needs. */
+  private makeRoom(): void {
+    this.around.place.remove();
+    this.marks.checkpointed = NO_CHECKPOINT;
+    this.bytes = 0;
+  }
+}

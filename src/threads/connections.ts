@@ -1,0 +1,267 @@
+// Connections as the main thread sees them: listeners by transport, messages into the shards' rings, answers back by flow,
+// reading that waits while a ring is full. What each transport does with bytes is src/transport's.
+
+import { TrustedSources } from '../core/abuse/trusted-sources.ts';
+import { COUNTER } from '../shard/observe/counters.ts';
+import type { ShardLog } from '../shard/shard-options.ts';
+import { createPeers, type Peers } from '../sip/sources.ts';
+import type { FlowNumbers } from '../transport/flow/flow-tokens.ts';
+import { Flows } from '../transport/flow/flows.ts';
+import { HalfMessages } from '../transport/flow/half-messages.ts';
+import { LiveFlows } from '../transport/flow/live-flows.ts';
+import { Paced } from '../transport/flow/paced.ts';
+import type {
+  HalfConnection,
+  StreamEvents,
+  StreamListener,
+  StreamListenerOptions,
+} from '../transport/flow/stream-listener.ts';
+import { type FramingLimits, framingLimits, type StreamPolicy } from '../transport/flow/stream-policy.ts';
+import { parseIp } from '../transport/ip-address.ts';
+import { type InheritedSocket, socketsFor } from '../transport/linux/inherited-sockets.ts';
+import { NativeConnection, type NativeTcp, NativeTcpListener } from '../transport/linux/native-tcp.ts';
+import type { ListenAddress } from '../transport/listener.ts';
+import { openTcpListener } from '../transport/node/tcp-listener.ts';
+import type { TlsFiles } from '../transport/node/tls-files.ts';
+import { openTlsListener } from '../transport/node/tls-listener.ts';
+import type { HandshakeHook } from '../transport/websocket/websocket-handshake.ts';
+import { openWebSocketListener } from '../transport/websocket/websocket-listener.ts';
+import type { WebSocketPolicy } from '../transport/websocket/websocket-policy.ts';
+import type { SharedParts } from './shared-parts.ts';
+
+/** How soon connections that had to wait for room in a ring are read on. */
+const RESUME_MS = 5;
+const ENDED_PER_MESSAGE = 2048;
+
+export interface StreamEndOptions {
+  readonly shards: number;
+  readonly policy: StreamPolicy;
+  /** Bytes of one message. */
+  readonly messageBytesMax: number;
+  readonly numbers: FlowNumbers;
+  readonly webSocket: WebSocketOptions;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
+  /** For TCP and TLS. */
+  readonly inherited?: readonly InheritedSocket[];
+}
+
+export interface WebSocketOptions {
+  readonly policy: WebSocketPolicy;
+  readonly handshake?: HandshakeHook;
+}
+
+/** Ways into a shard's ring; false where that is full. */
+export interface ShardRings {
+  message(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number): boolean;
+  /** Tokens as RING_FLOWS_ENDED has them. */
+  ended(shard: number, tokens: Uint8Array): boolean;
+}
+
+export type StreamParts = Pick<SharedParts, 'native' | 'epolls' | 'flowRows' | 'liveFlows' | 'counters'>;
+
+export class StreamEnd implements StreamEvents {
+  readonly flows: Flows;
+  /** Of this thread, and of each shard where they read connections. */
+  readonly framing: FramingLimits;
+  /** Read by listeners and connections at every use, so that a change counts at once. */
+  private readonly policy: StreamPolicy;
+  private readonly options: StreamEndOptions;
+  private readonly halves: HalfMessages<HalfConnection>;
+  private readonly rings: ShardRings;
+  private readonly listeners: StreamListener[] = [];
+  /** Where shards read and write TCP themselves. */
+  private readonly native: NativeTcp | undefined;
+  private readonly nativeListeners: NativeTcpListener[] = [];
+  /** Flows that are not read because the ring of their shard was full. */
+  private readonly stalled: number[] = [];
+  /** Flows that have ended, and what of them each shard has not been told. */
+  private readonly endings: EndedFlows[];
+  private endingsPending = false;
+  private readonly newsOfFlows = new Paced<{ readonly token: number; readonly what: number }>(({ token, what }) => {
+    const connection = this.flows.find(token);
+    if (connection instanceof NativeConnection) connection.listener.news(connection, what);
+  });
+  private log: ShardLog = () => {};
+
+  constructor(parts: StreamParts, options: StreamEndOptions, rings: ShardRings) {
+    const { native, epolls, flowRows: rows, counters } = parts;
+    if (native !== null && epolls.length > 0) {
+      const loops = counters.map((memory) => new Float64Array(memory, COUNTER.loops * 8, 1));
+      this.native = { calls: native.calls, epolls, rows, beats: () => loops.map(([beat]) => beat) };
+    }
+    this.policy = { ...options.policy };
+    this.options = options;
+    this.framing = framingLimits(this.policy, epolls.length > 0 ? options.shards + 1 : 1);
+    this.halves = new HalfMessages(this.framing.incompleteBytesMax, (connection) => connection.crowdedOut());
+    this.rings = rings;
+    this.endings = Array.from({ length: options.shards }, () => new EndedFlows());
+    this.flows = new Flows(new LiveFlows(parts.liveFlows), this.heard(options.numbers), this.policy, rows);
+  }
+
+  /** Binds what is no UDP among the addresses; gives all, with real ports. Rejects with the first that cannot be had. */
+  async listen(addresses: readonly ListenAddress[], log: ShardLog): Promise<readonly ListenAddress[]> {
+    this.log = log;
+    const bound: ListenAddress[] = [];
+    for (const [listener, address] of addresses.entries()) {
+      if (address.transport === 'udp') bound.push(address);
+      else bound.push((await this.open(address, listener)).address);
+    }
+    return bound;
+  }
+
+  message(token: number, bytes: Uint8Array, at: number, end: number): boolean {
+    const { peers } = this.flows;
+    const shard = token % this.options.shards;
+    if (this.rings.message(shard, bytes, at, end, peers, this.flows.rowOf(token))) return true;
+    if (this.stalled.push(token) === 1) setTimeout(() => this.resume(), RESUME_MS);
+    return false;
+  }
+
+  /** A shard has accepted a connection: its descriptor in `bytes`, its peer the one row. */
+  accepted(bytes: Uint8Array, peers: Peers): void {
+    this.nativeListeners[peers.listener[0]]?.accepted(wordAt(bytes, 0), peers);
+  }
+
+  /** What a shard says of connections that it reads. */
+  news(bytes: Uint8Array, length: number): void {
+    for (let at = 0; at < length; at += 8)
+      this.newsOfFlows.add({ token: wordAt(bytes, at) >>> 0, what: wordAt(bytes, at + 4) });
+  }
+
+  /** A shard has died. */
+  bury(shard: number): void {
+    for (const listener of this.nativeListeners) listener?.bury(shard, this.options.shards);
+  }
+
+  closed(token: number): void {
+    for (const ended of this.endings) ended.add(token);
+    if (this.endingsPending) return;
+    this.endingsPending = true;
+    setImmediate(() => this.tellOfEnded());
+  }
+
+  error(listener: number, error: Error): void {
+    this.log('warn', 'listener error', { listener, error: error.message });
+  }
+
+  notice(event: string, fields: Record<string, unknown>): void {
+    this.log('info', event, fields);
+  }
+
+  configure(policy: StreamPolicy): void {
+    Object.assign(this.policy, policy);
+  }
+
+  /** Listeners with TLS read their certificates anew. */
+  reload(): void {
+    for (const listener of this.listeners) listener.reload?.();
+  }
+
+  pause(): void {
+    for (const listener of this.listeners) listener.pause();
+  }
+
+  async close(): Promise<void> {
+    this.newsOfFlows.finish();
+    await Promise.all(this.listeners.map((listener) => listener.close()));
+  }
+
+  private heard(numbers: FlowNumbers): FlowNumbers {
+    const reserve = () => {
+      try {
+        numbers.reserve();
+      } catch (error) {
+        this.log('error', 'no numbers for new connections', { error: String(error) });
+        throw error;
+      }
+    };
+    return { first: numbers.first, step: numbers.step, reserve };
+  }
+
+  private async open(address: ListenAddress, listener: number): Promise<StreamListener> {
+    const { flows, policy, halves } = this;
+    const { messageBytesMax } = this.options;
+    const [inherited] = socketsFor(this.options.inherited ?? [], address);
+    const given = inherited === undefined ? {} : { inherited };
+    const options = { address, listener, flows, events: this, policy, halves, messageBytesMax, ...given };
+    const opened = await this.opened(options);
+    this.listeners.push(opened);
+    return opened;
+  }
+
+  /** Each shard is told of all: a connection may carry the AORs of many. */
+  private tellOfEnded(): void {
+    this.endingsPending = false;
+    let left = false;
+    for (const [shard, ended] of this.endings.entries()) left = !ended.tell(this.rings, shard) || left;
+    if (!left) return;
+    this.endingsPending = true;
+    setTimeout(() => this.tellOfEnded(), RESUME_MS);
+  }
+
+  private opened(options: StreamListenerOptions): StreamListener | Promise<StreamListener> {
+    const { transport } = options.address;
+    if (transport === 'tcp') return this.openTcp(options);
+    const { webSocket, tls } = this.options;
+    if (transport === 'tls') {
+      if (tls === undefined) throw new Error('a TLS listener needs a certificate and its key');
+      return openTlsListener({ ...options, tls });
+    }
+    const proxies = new TrustedSources(webSocket.policy.trustedProxies);
+    return openWebSocketListener({
+      ...options,
+      webSocket: webSocket.policy,
+      ...(transport === 'wss' && tls && { tls }),
+      ...(webSocket.handshake && { handshake: webSocket.handshake }),
+      trustsProxy: (address) => {
+        const peer = createPeers(1);
+        peer.family[0] = parseIp(address, peer.ip, 0);
+        return proxies.trusts(peer, 0);
+      },
+    });
+  }
+
+  private openTcp(options: StreamListenerOptions): StreamListener | Promise<StreamListener> {
+    if (this.native === undefined) return openTcpListener(options);
+    const opened = new NativeTcpListener(options, this.native);
+    this.nativeListeners[options.listener] = opened;
+    return opened;
+  }
+
+  private resume(): void {
+    for (const token of this.stalled.splice(0)) this.flows.resume(token);
+  }
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+}
+
+/** Tokens of flows that have ended, of which one shard is to be told. */
+class EndedFlows {
+  private bytes = new Uint8Array(ENDED_PER_MESSAGE * 4);
+  private length = 0;
+
+  add(token: number): void {
+    if (this.length === this.bytes.length) {
+      const larger = new Uint8Array(this.length * 2);
+      larger.set(this.bytes);
+      this.bytes = larger;
+    }
+    for (let shift = 0; shift < 32; shift += 8) this.bytes[this.length++] = token >>> shift;
+  }
+
+  /** Puts all into the shard's ring; false where some are left for want of room. */
+  tell(rings: ShardRings, shard: number): boolean {
+    let at = 0;
+    while (at < this.length) {
+      const end = Math.min(this.length, at + ENDED_PER_MESSAGE * 4);
+      if (!rings.ended(shard, this.bytes.subarray(at, end))) break;
+      at = end;
+    }
+    this.bytes.copyWithin(0, at, this.length);
+    this.length -= at;
+    return this.length === 0;
+  }
+}

@@ -1,0 +1,37 @@
+// The program around the server as a peer: messages that it hands in, and its connections, which stand in the table of flows
+// beside those of our own listeners, so that their bindings live and die with them.
+
+import type { Peers } from '../sip/sources.ts';
+import type { Connection, FlowSource } from '../transport/flow/flows.ts';
+import type { StreamEnd } from './connections.ts';
+
+/** The program writes to its connections itself, and closes them. */
+const OF_PROGRAM: Connection = { send: () => false, resume: () => {}, close: () => {} };
+
+export class ProgramEnd {
+  private readonly streams: StreamEnd;
+  /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
+  readonly hand: (bytes: Uint8Array, peers: Peers) => void;
+
+  constructor(streams: StreamEnd, hand: (bytes: Uint8Array, peers: Peers) => void) {
+    this.streams = streams;
+    this.hand = hand;
+  }
+
+  /** The token of a connection that the program has; 0 where there are as many as there may be. */
+  openFlow(source: FlowSource): number {
+    return this.streams.flows.open(OF_PROGRAM, source);
+  }
+
+  /** Whether the program has this connection. */
+  hasFlow(token: number): boolean {
+    return this.streams.flows.find(token) === OF_PROGRAM;
+  }
+
+  /** It has ended: every thread knows at once, and the shards drop what was registered over it. */
+  endFlow(token: number): void {
+    if (!this.hasFlow(token)) return;
+    this.streams.flows.ended(token);
+    this.streams.closed(token);
+  }
+}

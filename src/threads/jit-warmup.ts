@@ -1,0 +1,111 @@
+// A shard's thread plays registrations through before the first one comes, in a store of their own that goes afterwards: V8
+// compiles well only what has run some thousand times, and the first messages after a start are those of a crowd that comes back.
+// A first registration costs a third less for it (docs/decisions/0075).
+
+import { rmSync } from 'node:fs';
+import { openLogStore } from '../location/open-log-store.ts';
+import { COUNTER_NAMES } from '../shard/observe/counters.ts';
+import { createHistoryMemory } from '../shard/observe/history.ts';
+import { Measures } from '../shard/observe/measures.ts';
+import { TALKERS_BYTES, Talkers } from '../shard/observe/top-senders.ts';
+import type { ShardOptions } from '../shard/shard-options.ts';
+import { slab, slotStart } from '../sip/parser/slab.ts';
+import { TRANSPORT_UDP } from '../sip/sources.ts';
+import { ascii } from '../sip/writer.ts';
+import type { Pipeline } from './shard-loop.ts';
+
+const DOMAIN = 'rehearsal.invalid';
+const PHONES = 1000;
+const BATCH = 32;
+const DIGITS = 6;
+const NUMBER = '#'.repeat(DIGITS);
+
+function template(contact: string, cseq: string): Uint8Array {
+  const lines = [
+    `REGISTER sip:${DOMAIN} SIP/2.0`,
+    `Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK${cseq}${NUMBER};rport`,
+    'Max-Forwards: 70',
+    `From: "${NUMBER}" <sip:u${NUMBER}@${DOMAIN}>;tag=t${NUMBER}`,
+    `To: <sip:u${NUMBER}@${DOMAIN}>`,
+    `Call-ID: c${NUMBER}@127.0.0.1`,
+    `CSeq: ${cseq} REGISTER`,
+    `Contact: ${contact}`,
+    'Supported: path, outbound, gruu',
+    'User-Agent: rehearsal',
+    'Expires: 3600',
+    'Content-Length: 0',
+  ];
+  return ascii(`${lines.join('\r\n')}\r\n\r\n`);
+}
+
+const PLAIN = `<sip:u${NUMBER}@127.0.0.1:5060>`;
+const INSTANCE = `${PLAIN};+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000${NUMBER}>"`;
+
+/** What each phone sends, one after the other: it comes, refreshes, and goes. Every other one has an instance. */
+const ACTS: readonly (readonly [plain: Uint8Array, instance: Uint8Array])[] = [
+  [template(PLAIN, '1'), template(INSTANCE, '1')],
+  [template(PLAIN, '2'), template(INSTANCE, '2')],
+  [template(`${PLAIN};expires=0`, '3'), template(`${INSTANCE};expires=0`, '3')],
+];
+
+/**
+ * Takes some hundred milliseconds. Overwrites slots of the slab.
+ * @param directory of the rehearsal's own store; what lies there goes
+ */
+export function rehearse(
+  directory: string,
+  options: ShardOptions,
+  createPipeline: (options: ShardOptions) => Pipeline,
+): void {
+  rmSync(directory, { recursive: true, force: true });
+  const store = openLogStore(directory, 'process');
+  try {
+    const { auth: _, gate: __, tap: ___, events: ____, ...others } = options;
+    const pipeline = createPipeline({
+      ...others,
+      index: 0,
+      shards: 1,
+      store,
+      policy: { ...options.policy, domains: [DOMAIN] },
+      counters: new Float64Array(COUNTER_NAMES.length),
+      measures: new Measures(),
+      talkers: new Talkers(new SharedArrayBuffer(TALKERS_BYTES)),
+      ...(options.history && { history: createHistoryMemory(0) }),
+    });
+    pipeline.open();
+    for (const act of ACTS) play(pipeline, act);
+  } finally {
+    store.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function play(pipeline: Pipeline, [plain, instance]: (typeof ACTS)[number]): void {
+  const { peers } = pipeline;
+  for (let phone = 0; phone < PHONES; ) {
+    const now = Date.now();
+    for (let slot = 0; slot < BATCH; slot++, phone++) {
+      const message = (phone & 1) === 0 ? plain : instance;
+      const at = slotStart(slot);
+      slab.set(message, at);
+      number(at, message.length, phone);
+      peers.family[slot] = 4;
+      peers.ip.set([127, 0, 0, 1], slot * 16);
+      peers.port[slot] = 5060;
+      peers.transport[slot] = TRANSPORT_UDP;
+      pipeline.receive(slot, message.length, now);
+    }
+    pipeline.commit(now);
+    pipeline.release(0);
+  }
+}
+
+/** Writes a number wherever the template has room for one. */
+function number(at: number, length: number, value: number): void {
+  for (let p = at; p < at + length; p++) {
+    if (slab[p] !== 0x23) continue;
+    for (let digit = DIGITS - 1, rest = value; digit >= 0; digit--, rest = Math.floor(rest / 10))
+      slab[p + digit] = 0x30 + (rest % 10);
+    p += DIGITS - 1;
+  }
+}

@@ -1,0 +1,56 @@
+// Messages whose user's credentials are being fetched: a shard hands them to the main thread, which keeps them until the
+// provider has answered and puts them into the shard's ring again. Bounded; rare, so plain code.
+
+import type { Authenticator } from '../core/auth/authenticator.ts';
+import { slab, slotStart } from '../sip/parser/slab.ts';
+import { createPeers, type Peers } from '../sip/sources.ts';
+
+/** Messages that may wait, by shard. */
+const WAITING_MAX = 1024;
+
+export interface WaitingMessage {
+  readonly user: string;
+  readonly realm: string;
+  readonly bytes: Uint8Array;
+  /** One row: where it came from. */
+  readonly peers: Peers;
+}
+
+/** Shared by a shard and the main thread: how many wait. */
+export function createWaitingMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(4);
+}
+
+/** The shard's door. */
+export class WaitingRoom {
+  private readonly count: Int32Array;
+  private readonly tell: (message: WaitingMessage) => void;
+
+  constructor(memory: SharedArrayBuffer, tell: (message: WaitingMessage) => void) {
+    this.count = new Int32Array(memory);
+    this.tell = tell;
+  }
+
+  /** The message in a slot waits for the user that its authentication asked for; false where too many do. */
+  enter(slot: number, length: number, peers: Peers, authenticator: Authenticator): boolean {
+    if (Atomics.load(this.count, 0) >= WAITING_MAX) return false;
+    Atomics.add(this.count, 0, 1);
+    const bytes = slab.slice(slotStart(slot), slotStart(slot) + length);
+    this.tell({ ...authenticator.waitingFor(), bytes, peers: rowOf(peers, slot) });
+    return true;
+  }
+}
+
+/** The main thread has let one out. */
+export function leaveWaitingRoom(memory: SharedArrayBuffer): void {
+  Atomics.sub(new Int32Array(memory), 0, 1);
+}
+
+function rowOf(peers: Peers, row: number): Peers {
+  const one = createPeers(1);
+  for (const column of Object.keys(one) as (keyof Peers)[]) {
+    const width = one[column].length;
+    one[column].set(peers[column].subarray(row * width, (row + 1) * width));
+  }
+  return one;
+}

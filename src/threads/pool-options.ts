@@ -1,0 +1,82 @@
+// What a pool of shards is started with. What it does with it is pool.ts.
+
+import { join } from 'node:path';
+import type { AuthPolicy } from '../core/auth/auth-policy.ts';
+import type { Policy } from '../core/uas/policy.ts';
+import type { StoreOptions } from '../location/open-store.ts';
+import type { GateOptions } from '../shard/gate.ts';
+import type { BindingListener } from '../shard/observe/binding-events.ts';
+import type { ShardLog } from '../shard/shard-options.ts';
+import type { Peers } from '../sip/sources.ts';
+import type { FlowNumbers } from '../transport/flow/flow-tokens.ts';
+import type { StreamPolicy } from '../transport/flow/stream-policy.ts';
+import type { InheritedSocket } from '../transport/linux/inherited-sockets.ts';
+import type { ListenAddress } from '../transport/listener.ts';
+import type { MulticastAddress } from '../transport/node/multicast.ts';
+import type { TlsFiles } from '../transport/node/tls-files.ts';
+import type { WebSocketOptions } from './connections.ts';
+
+export interface PoolOptions {
+  readonly shards: number;
+  /** IPv4 or IPv6 addresses; port 0 takes a free one. */
+  readonly listeners: readonly ListenAddress[];
+  /** `auto`: natively where the machine can, else by node:dgram. */
+  readonly udp: 'auto' | 'dgram';
+  /** Limits of connections. */
+  readonly streams?: StreamPolicy;
+  /** For listeners of WebSockets; by default every page may connect. */
+  readonly webSocket?: WebSocketOptions;
+  /** A multicast group to join as well. */
+  readonly multicast?: MulticastAddress;
+  /** For listeners with TLS. */
+  readonly tls?: TlsFiles;
+  /** Where tokens of flows come from; by default any, for bindings that live in memory only. */
+  readonly flowNumbers?: FlowNumbers;
+  /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
+  readonly dataDir?: string;
+  readonly durability: 'durable' | 'process';
+  /** Keeps the read model of this data directory, for lookups in other processes. */
+  readonly sharedLocation?: string;
+  /** A shard's log grows by at least so many bytes between two checkpoints. */
+  readonly checkpointBytes?: number;
+  /** Sockets that are bound already: listeners of their addresses use them. */
+  readonly inherited?: readonly InheritedSocket[];
+  readonly policy: Policy;
+  /** 32 bytes, one per data directory. */
+  readonly secret: Uint8Array;
+  /** Memory of a ProcessClock; without it time begins where the machine's clock stands. */
+  readonly clock?: SharedArrayBuffer;
+  readonly log: ShardLog;
+  /** Where clients authenticate. */
+  readonly auth?: PoolAuth;
+  /** Who is heard, and whose word is taken. */
+  readonly gate?: GateOptions;
+  /** Takes answers to messages that the program handed in; `peers` is one row. */
+  readonly toProgram?: (answer: Buffer, peers: Peers) => void;
+  /** Is told while the shards open their stores how many bytes they have read, and of how many. */
+  readonly opening?: (done: number, total: number) => void;
+  /** Called before the first message is taken in, for those who want to hear of every change of a binding. */
+  beforeServing?(subscribe: (listener: BindingListener) => () => void): void;
+  /** Another file than shard-task.js to take `runShardTask` from: for measuring the loop without a registrar. */
+  readonly taskFile?: string;
+}
+
+export interface PoolAuth {
+  readonly policy: AuthPolicy;
+  readonly nonceGeneration: number;
+  /** A number for the next life of a shard, of 32 bits, that none has had before in this data directory. */
+  nextLife(): number;
+  /** The data directory, which has the user store. */
+  readonly data: string;
+  /** State of a provider (PROVIDER_* of user-lookup), where there is one. */
+  readonly providerState?: Int32Array;
+  /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. */
+  ask(user: string, realm: string): Promise<'found' | 'none' | 'unavailable'>;
+}
+
+/** Where a shard keeps its bindings. */
+export function storeOptions({ dataDir, durability }: PoolOptions, shard: number): StoreOptions {
+  return dataDir === undefined
+    ? { kind: 'memory' }
+    : { kind: 'log', directory: join(dataDir, `shard-${shard}`), durability };
+}

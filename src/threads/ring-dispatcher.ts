@@ -1,0 +1,213 @@
+// The main thread's end of the rings: hands what its sockets and connections receive to the shards and sends the answers
+// they hand back. Which shard gets a message matters little: the shard sends it on to the one that owns the AOR.
+
+import { COUNTER } from '../shard/observe/counters.ts';
+import { Bell } from '../shard/rings/bell.ts';
+import { RING_ACCEPTED, RING_FLOW_NEWS, RING_FLOWS_ENDED, RING_MESSAGE, Ring } from '../shard/rings/ring.ts';
+import type { ShardLog } from '../shard/shard-options.ts';
+import {
+  createPeers,
+  LISTENER_ADMIN,
+  LISTENER_MULTICAST,
+  LISTENER_PROGRAM,
+  type Peers,
+  TRANSPORT_UDP,
+} from '../sip/sources.ts';
+import type { ListenAddress } from '../transport/listener.ts';
+import { type DgramUdp, openDgramUdp } from '../transport/node/dgram-udp.ts';
+import { type Multicast, type MulticastAddress, openMulticast } from '../transport/node/multicast.ts';
+import { OrderEnd } from './admin-requests.ts';
+import { StreamEnd, type StreamEndOptions } from './connections.ts';
+import { ProgramEnd } from './embedded-peer.ts';
+import type { SharedParts } from './shared-parts.ts';
+
+const MESSAGE_ROOM = 65_536;
+/** Answers sent before the event loop gets its turn. */
+const ANSWERS_PER_TURN = 1024;
+
+export class MainEnd {
+  /** Connections. */
+  readonly streams: StreamEnd;
+  /** The admin API's orders. */
+  readonly orders = new OrderEnd((bytes, peers) => this.toShard(bytes, peers));
+  readonly program: ProgramEnd;
+  private udp: DgramUdp | null = null;
+  private readonly parts: SharedParts;
+  private readonly toProgram: (answer: Buffer, peers: Peers) => void;
+  private readonly toShards: readonly Ring[];
+  private readonly fromShards: readonly Ring[];
+  private readonly bell: Bell;
+  private multicast: Multicast | undefined;
+  private readonly touched: Uint8Array;
+  private bellsPending = false;
+  private turnPending = false;
+  private closed = false;
+  private readonly answer = new Uint8Array(MESSAGE_ROOM);
+  private readonly peers = createPeers(1);
+  /** What this thread counts for each shard, whose own array has the shard as its only writer. */
+  private readonly counts: readonly { droppedRingFull: number; droppedSend: number }[];
+
+  /** @param toProgram takes answers to messages that the program handed in, with the row they go to */
+  constructor(parts: SharedParts, streams: StreamEndOptions, toProgram: (answer: Buffer, peers: Peers) => void) {
+    this.toProgram = toProgram;
+    this.parts = parts;
+    this.streams = new StreamEnd(parts, streams, {
+      message: (shard, ...message) => this.pushFrom(shard, RING_MESSAGE, ...message),
+      ended: (shard, tokens) => this.pushFrom(shard, RING_FLOWS_ENDED, tokens, 0, tokens.length, this.peers, 0),
+    });
+    this.program = new ProgramEnd(this.streams, (bytes, peers) => this.toShard(bytes, peers));
+    this.toShards = parts.fromMain.map((memory) => new Ring(memory));
+    this.fromShards = parts.toMain.map((memory) => new Ring(memory));
+    this.bell = new Bell(parts.mainBellMemory, () => {});
+    this.touched = new Uint8Array(parts.fromMain.length);
+    this.counts = parts.fromMain.map(() => ({ droppedRingFull: 0, droppedSend: 0 }));
+    this.bell.beforeSleep();
+  }
+
+  /** Binds the listeners on this thread: connections, and UDP where the shards have no sockets. Rejects with the first that cannot be had. */
+  async listen(addresses: readonly ListenAddress[], udp: boolean, log: ShardLog): Promise<readonly ListenAddress[]> {
+    const bound = udp ? await this.listenUdp(addresses, log) : addresses;
+    return this.streams.listen(bound, log);
+  }
+
+  /** Joins a multicast group on this thread. Rejects where it cannot be had. */
+  async join(address: MulticastAddress, log: ShardLog): Promise<MulticastAddress> {
+    this.multicast = await openMulticast(address, createPeers(1), {
+      datagram: (bytes, peers) => this.toShard(bytes, peers),
+      error: (_listener, error) => log('warn', 'multicast socket error', { error: error.message }),
+    });
+    return this.multicast.address;
+  }
+
+  private async listenUdp(addresses: readonly ListenAddress[], log: ShardLog): Promise<readonly ListenAddress[]> {
+    this.udp = await openDgramUdp(addresses, {
+      datagram: (bytes, peers) => this.toShard(bytes, peers),
+      sendFailed: (shard) => {
+        this.counts[shard].droppedSend++;
+      },
+      error: (listener, error) => log('warn', 'udp socket error', { listener, error: error.message }),
+    });
+    return this.udp.listeners;
+  }
+
+  /** A shard says that answers wait. */
+  wake(): void {
+    if (this.turnPending) return;
+    this.turn();
+  }
+
+  /** A shard's counters with what this thread counted for it. */
+  merge(shared: Float64Array, shard: number): Float64Array {
+    const merged = shared.slice();
+    merged[COUNTER.dropped_ring_full] += this.counts[shard].droppedRingFull;
+    merged[COUNTER.dropped_send] += this.counts[shard].droppedSend;
+    return merged;
+  }
+
+  /** Takes nothing in any more. */
+  pause(): void {
+    this.streams.pause();
+    this.udp?.pause();
+    this.multicast?.pause();
+  }
+
+  /** Sends what the shards left, once they have ended. */
+  async close(): Promise<void> {
+    while (this.sendSome() === ANSWERS_PER_TURN);
+    this.closed = true;
+    await Promise.all([this.streams.close(), this.udp?.close(), this.multicast?.close()]);
+  }
+
+  /** Hands a message to a shard once more, its peer the one row of `peers`. */
+  again(shard: number, bytes: Uint8Array, peers: Peers): void {
+    if (!this.closed) this.push(shard, bytes, peers);
+  }
+
+  private toShard(bytes: Uint8Array, peers: Peers): void {
+    this.push(sourceHash(peers) % this.toShards.length, bytes, peers);
+  }
+
+  private push(shard: number, bytes: Uint8Array, peers: Peers): void {
+    if (!this.pushFrom(shard, RING_MESSAGE, bytes, 0, bytes.length, peers, 0)) this.counts[shard].droppedRingFull++;
+  }
+
+  /** Puts bytes[at, end) from the peer in `row` into a shard's ring; false where it is full. */
+  private pushFrom(
+    shard: number,
+    kind: number,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    peers: Peers,
+    row: number,
+  ): boolean {
+    if (!this.toShards[shard].push(kind, bytes, at, end, peers, row, peers.port[row])) return false;
+    this.touched[shard] = 1;
+    if (this.bellsPending) return true;
+    this.bellsPending = true;
+    setImmediate(() => this.ringBells());
+    return true;
+  }
+
+  /** Once per turn of the event loop: libuv hands over what the socket holds before it. */
+  private ringBells(): void {
+    this.bellsPending = false;
+    for (let shard = 0; shard < this.touched.length; shard++) {
+      if (this.touched[shard] === 0) continue;
+      this.touched[shard] = 0;
+      this.parts.bells[shard].ring();
+    }
+  }
+
+  private turn(): void {
+    this.turnPending = false;
+    if (this.closed) return;
+    this.bell.afterSleep();
+    let more = this.sendSome() === ANSWERS_PER_TURN;
+    if (!more) {
+      this.bell.beforeSleep();
+      more = this.fromShards.some((ring) => !ring.empty);
+      if (more) this.bell.afterSleep();
+    }
+    if (!more) return;
+    this.turnPending = true;
+    setImmediate(() => this.turn());
+  }
+
+  private sendSome(): number {
+    let sent = 0;
+    for (let shard = 0; shard < this.fromShards.length; shard++) {
+      while (sent < ANSWERS_PER_TURN) {
+        const length = this.fromShards[shard].pop(this.answer, 0, this.peers, 0);
+        if (length < 0) break;
+        this.take(shard, this.fromShards[shard].kind, length);
+        sent++;
+      }
+    }
+    return sent;
+  }
+
+  private take(shard: number, kind: number, length: number): void {
+    if (kind === RING_ACCEPTED) this.streams.accepted(this.answer, this.peers);
+    else if (kind === RING_FLOW_NEWS) this.streams.news(this.answer, length);
+    else this.send(shard, length);
+  }
+
+  /** Sends the answer just popped: over the connection its request came by, or by UDP; or hands it to the program. */
+  private send(shard: number, length: number): void {
+    const { answer, peers } = this;
+    if (peers.listener[0] === LISTENER_ADMIN)
+      return this.orders.answered(Buffer.from(answer.subarray(0, length)), peers);
+    if (peers.listener[0] === LISTENER_PROGRAM) return this.toProgram(Buffer.from(answer.subarray(0, length)), peers);
+    if (peers.listener[0] === LISTENER_MULTICAST)
+      return this.multicast?.send(answer, 0, length, peers, 0, peers.port[0]);
+    if (peers.transport[0] === TRANSPORT_UDP) this.udp?.send(answer, 0, length, peers, 0, peers.port[0], shard);
+    else if (!this.streams.flows.send(peers.flow[0], answer, 0, length)) this.counts[shard].droppedSend++;
+  }
+}
+
+function sourceHash(peers: Peers): number {
+  let hash = peers.port[0];
+  for (let i = 0; i < 16; i++) hash = (hash * 31 + peers.ip[i]) | 0;
+  return (hash ^ (hash >>> 15)) >>> 0;
+}

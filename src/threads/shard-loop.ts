@@ -1,0 +1,256 @@
+// The never-ending loop of a shard's thread: wait, fill the slots, decide, commit, send. Reads the clock once per batch
+// and hands it down. What is decided is the pipeline's business; what sockets and rings are made of, the transport's.
+// @hot
+
+import { COUNTER } from '../shard/observe/counters.ts';
+import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from '../shard/observe/measures.ts';
+import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from '../shard/rings/bell.ts';
+import { RING_FLOWS_ENDED, type Ring } from '../shard/rings/ring.ts';
+import type { ShardSettings } from '../shard/shard-settings.ts';
+import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
+import { type Peers, TRANSPORT_TCP } from '../sip/sources.ts';
+import type { TcpEnd } from '../transport/linux/linux-tcp.ts';
+import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux/linux-udp.ts';
+import { monotonicMs } from '../transport/monotonic.ts';
+import { Backlog } from './backlog.ts';
+import type { Forwarding } from './forwarding.ts';
+
+/** The longest sleep: the counter `loops` shows a watcher that the shard lives. */
+const SLEEP_MS_MAX = 1000;
+/** Slots that rings may fill while there are sockets, so that neighbours' messages never shut out the shard's own. */
+const RING_SLOTS_MAX = (SLOT_COUNT * 3) / 4;
+
+/** What the loop drives: a Shard. */
+export interface Pipeline {
+  readonly peers: Peers;
+  readonly answers: Datagrams;
+  open(): void;
+  /** Throws where the rules make no sense; then the old ones hold on. */
+  configure(settings: ShardSettings): void;
+  receive(slot: number, length: number, now: number): void;
+  /** A list of flows that have ended, in a slot of the slab. */
+  flowsEnded(slot: number, length: number, now: number): void;
+  expire(now: number): void;
+  commit(now: number): void;
+  observe(now: number, waitMs: number, fill: number, batchMs: number): void;
+  /** The answers have left, so many seconds after the batch was taken in. */
+  release(seconds: number): void;
+  msToNextTick(now: number): number;
+}
+
+export interface LoopParts {
+  readonly shard: Pipeline;
+  /** The time that bindings live by. */
+  readonly clock: { now(): number };
+  readonly counters: Float64Array;
+  readonly measures: Measures;
+  readonly bell: Bell;
+  /** Sleeps until the bell rings, a socket has something or the time is over. */
+  readonly waiter: { wait(timeoutMs: number): void };
+  /** Takes up the rules that wait at the port. */
+  configure(): void;
+  /** Tells that it hands nothing to other shards any more. */
+  drained(): void;
+  /** What other threads push for this one: the main thread first, then the other shards. */
+  readonly rings: readonly Ring[];
+  readonly forwarding: Forwarding;
+  /** The shard's own sockets; null where the main thread has them. */
+  readonly udp: { readonly receiver: UdpReceiver; readonly sender: UdpSender; readonly sockets: number } | null;
+  /** Connections that the shard reads itself; null where the main thread has all. */
+  readonly tcp: TcpEnd | null;
+  /** Length of the message in each slot; the receiver writes it too. */
+  readonly lengths: Int32Array;
+}
+
+export class ShardLoop {
+  private readonly parts: LoopParts;
+  private ringFirst = 0;
+  private socketFirst = 0;
+  private tcpFirst = false;
+  /** Messages of this batch that another shard took in, and counted. */
+  private fromNeighbours = 0;
+  private readonly backlog: Backlog;
+  private saidDrained = false;
+  /** What the batch before took. */
+  private lastMs = 0;
+
+  constructor(parts: LoopParts) {
+    this.parts = parts;
+    this.backlog = new Backlog(parts.rings, parts.udp?.receiver ?? null);
+  }
+
+  /** Runs until told to stop; throws only where the shard cannot go on. */
+  run(): void {
+    const { bell, clock, counters, shard } = this.parts;
+    for (;;) {
+      counters[COUNTER.loops]++;
+      const order = bell.order;
+      if (order === ORDER_CRASH) this.crash();
+      if (order === ORDER_CONFIGURE) this.configure();
+      const filled = this.fill(order !== ORDER_STOP && order !== ORDER_DRAIN);
+      const now = clock.now();
+      if (filled > 0) this.batch(filled, now);
+      else if (order === ORDER_STOP) return;
+      else {
+        if (order === ORDER_DRAIN) this.drained();
+        const due = shard.msToNextTick(now);
+        if (due === 0) this.batch(0, now);
+        else this.sleep(due < 0 || due > SLEEP_MS_MAX ? SLEEP_MS_MAX : due);
+      }
+    }
+  }
+
+  /** Gives back what its end of the sockets had opened. @cold */
+  close(): void {
+    this.parts.tcp?.close();
+  }
+
+  private batch(filled: number, now: number): void {
+    const { shard, counters, lengths, forwarding, measures } = this.parts;
+    const began = performance.now();
+    if (filled > 0) {
+      counters[COUNTER.batches]++;
+      measures.observe(BATCH_ROW, BATCH_BOUNDS, filled);
+    }
+    counters[COUNTER.received] += filled - this.fromNeighbours;
+    for (let slot = 0; slot < filled; slot++) {
+      if (lengths[slot] > 0) shard.receive(slot, lengths[slot], now);
+    }
+    forwarding.ringBells(); // before the commit, so that the neighbours work meanwhile
+    shard.expire(now);
+    const commits = counters[COUNTER.commits];
+    const before = performance.now();
+    shard.commit(now);
+    const commitMs = performance.now() - before;
+    if (counters[COUNTER.commits] > commits) {
+      counters[COUNTER.commit_us] += commitMs * 1000;
+      measures.observe(COMMIT_ROW, SECONDS_BOUNDS, commitMs / 1000);
+    }
+    this.send();
+    const tookMs = performance.now() - began;
+    counters[COUNTER.busy_us] += tookMs * 1000;
+    shard.release(tookMs / 1000);
+    const { backlog } = this;
+    if (filled < SLOT_COUNT) backlog.nothing();
+    else backlog.look();
+    // One slow sync says nothing of what the next batches take.
+    const usualMs = tookMs < this.lastMs ? tookMs : this.lastMs;
+    this.lastMs = tookMs;
+    shard.observe(now, (backlog.messages * usualMs) / SLOT_COUNT, backlog.fill, tookMs);
+  }
+
+  private fill(sockets: boolean): number {
+    const filled = this.fillFromRings();
+    if (!sockets) return this.fillFromConnections(filled, false);
+    this.tcpFirst = !this.tcpFirst;
+    if (this.tcpFirst) return this.fillFromSockets(this.fillFromConnections(filled, true));
+    return this.fillFromConnections(this.fillFromSockets(filled), true);
+  }
+
+  private fillFromRings(): number {
+    const { rings, shard, lengths, udp, tcp } = this.parts;
+    const max = udp === null ? SLOT_COUNT : RING_SLOTS_MAX;
+    let filled = 0;
+    this.fromNeighbours = 0;
+    let r = this.ringFirst < rings.length ? this.ringFirst : 0;
+    this.ringFirst = r + 1;
+    for (let i = 0; i < rings.length; i++) {
+      while (filled < max) {
+        const length = rings[r].pop(slab, slotStart(filled), shard.peers, filled);
+        if (length < 0) break;
+        if (rings[r].kind === RING_FLOWS_ENDED) {
+          shard.flowsEnded(filled, length, this.parts.clock.now());
+          if (tcp !== null) tcp.forget(filled, length);
+          continue;
+        }
+        lengths[filled++] = length;
+        if (r > 0) this.fromNeighbours++;
+      }
+      if (++r === rings.length) r = 0;
+    }
+    return filled;
+  }
+
+  private fillFromSockets(from: number): number {
+    const { udp } = this.parts;
+    if (udp === null) return from;
+    const { receiver } = udp;
+    let filled = from;
+    let s = this.socketFirst < udp.sockets ? this.socketFirst : 0;
+    this.socketFirst = s + 1;
+    for (let i = 0; i < udp.sockets && filled < SLOT_COUNT; i++) {
+      filled += receiver.receive(s, filled);
+      if (++s === udp.sockets) s = 0;
+    }
+    if (receiver.failure !== 0) this.fail(receiver.failure);
+    return filled;
+  }
+
+  private fillFromConnections(from: number, sockets: boolean): number {
+    const { tcp, forwarding } = this.parts;
+    if (tcp === null) return from;
+    const filled = from + tcp.receive(from, monotonicMs(), sockets);
+    forwarding.ringBells();
+    return filled;
+  }
+
+  private send(): void {
+    const { shard, counters, forwarding, udp, tcp } = this.parts;
+    const { answers, peers } = shard;
+    if (answers.count === 0) return;
+    let byMain = 0;
+    let byTcp = 0;
+    for (let i = 0; i < answers.count; i++) {
+      const slot = answers.slot[i];
+      if (peers.viaMain[slot] === 0) {
+        if (peers.transport[slot] === TRANSPORT_TCP) byTcp++;
+        continue;
+      }
+      byMain++;
+      const { at, end, port } = answers;
+      if (!forwarding.answerByMain(answers.bytes, at[i], end[i], peers, slot, port[i]))
+        counters[COUNTER.dropped_ring_full]++;
+    }
+    if (byTcp > 0 && tcp !== null) counters[COUNTER.dropped_send] += tcp.send(answers);
+    if (byMain + byTcp > 0) forwarding.ringBells();
+    const byUdp = answers.count - byMain - byTcp;
+    if (byUdp === 0) return;
+    if (udp === null) counters[COUNTER.dropped_send] += byUdp;
+    else counters[COUNTER.dropped_send] += udp.sender.send(answers);
+  }
+
+  private sleep(ms: number): void {
+    const { bell, rings, waiter, tcp } = this.parts;
+    bell.beforeSleep();
+    const { order } = bell;
+    let quiet = order === ORDER_NONE || order === ORDER_DRAIN;
+    if (tcp?.hasMore) quiet = false;
+    for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
+    if (quiet) waiter.wait(ms);
+    bell.afterSleep();
+  }
+
+  /** Between two batches. @cold */
+  private configure(): void {
+    this.parts.bell.took(ORDER_CONFIGURE);
+    this.parts.configure();
+  }
+
+  /** @cold */
+  private drained(): void {
+    if (this.saidDrained) return;
+    this.saidDrained = true;
+    this.parts.drained();
+  }
+
+  /** What the order to crash does. @cold */
+  private crash(): never {
+    this.parts.bell.give(ORDER_NONE);
+    throw new Error('died on request');
+  }
+
+  /** Ends this life of the shard; the pool starts the next. @cold */
+  private fail(errno: number): never {
+    throw new Error(`a socket cannot be read any more (errno ${errno})`);
+  }
+}

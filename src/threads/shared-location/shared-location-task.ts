@@ -1,0 +1,85 @@
+// The helper thread that keeps the read model of all shards. What it does is shared-location-writer's; here are its sleep and its end.
+
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { LogFiles } from '../../location/log/lmdb-log.ts';
+import { LogReader } from '../../location/log/log-reader.ts';
+import { ChangedKeysReader } from '../../location/shared/changed-keys.ts';
+import type { AboutLocation } from '../../location/shared/shared-location-files.ts';
+import { BEAT_MS, SharedLocationWriter } from '../../location/shared/shared-location-writer.ts';
+import type { TableNews, TableParts } from '../../location/table/binding-table.ts';
+import { Bell, FlagWait, ORDER_STOP } from '../../shard/rings/bell.ts';
+
+/** Changes gather so long before they are written, once it has been woken. */
+const GATHER_MS = 2;
+/** After an error. */
+const RETRY_MS = 5000;
+
+/** What a shard gives for it when it has opened its store. */
+export interface SharedLocationSource {
+  readonly directory: string;
+  readonly parts: TableParts;
+  readonly changes: SharedArrayBuffer;
+  /** Brings TableNews. */
+  readonly port: MessagePort;
+}
+
+/** To the helper. */
+export type SharedLocationOrder =
+  | { readonly type: 'opened'; readonly shard: number; readonly source: SharedLocationSource }
+  | { readonly type: 'ended'; readonly shard: number }
+  | { readonly type: 'configure'; readonly about: AboutLocation };
+
+export interface SharedLocationSettings {
+  readonly data: string;
+  readonly shards: number;
+  readonly about: AboutLocation;
+  readonly bell: SharedArrayBuffer;
+  readonly orders: MessagePort;
+}
+
+/** From the helper. */
+export interface SharedLocationNews {
+  readonly problem: string;
+}
+
+function run({ data, shards, about, bell: memory, orders }: SharedLocationSettings): void {
+  const writer = new SharedLocationWriter(data, shards, about);
+  const bell = new Bell(memory, () => {});
+  const sleeper = new FlagWait(memory);
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    const stopping = bell.order === ORDER_STOP; // first: what was told before is written below
+    try {
+      takeOrders(orders, writer);
+      if (writer.step(performance.now()) && !(stopping && writer.idle)) continue;
+    } catch (error) {
+      writer.reset();
+      const problem = error instanceof Error ? error.message : String(error);
+      orders.postMessage({ problem } satisfies SharedLocationNews);
+      if (!stopping) Atomics.wait(pause, 0, 0, RETRY_MS);
+    }
+    if (stopping) break;
+    bell.beforeSleep();
+    if (writer.idle && bell.order !== ORDER_STOP) sleeper.wait(BEAT_MS);
+    bell.afterSleep();
+    Atomics.wait(pause, 0, 0, GATHER_MS);
+  }
+  writer.close();
+  orders.close();
+}
+
+function takeOrders(orders: MessagePort, writer: SharedLocationWriter): void {
+  for (let next = receiveMessageOnPort(orders); next !== undefined; next = receiveMessageOnPort(orders)) {
+    const order = next.message as SharedLocationOrder;
+    if (order.type === 'ended') writer.ended(order.shard);
+    else if (order.type === 'configure') writer.configure(order.about);
+    else {
+      const { directory, parts, changes, port } = order.source;
+      const news = () => receiveMessageOnPort(port)?.message as TableNews | undefined;
+      const reader = new LogReader(new LogFiles(directory), parts, news);
+      writer.opened(order.shard, { reader, changes: new ChangedKeysReader(changes) });
+    }
+  }
+}
+
+if (workerData !== null) run(workerData as SharedLocationSettings);

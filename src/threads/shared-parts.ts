@@ -1,0 +1,158 @@
+// What the threads of a server share: counters, bells, rings, and the descriptors of sockets. Made before any shard
+// starts and owned by the main thread, so that a shard that dies takes none of it along.
+
+import { COUNTERS_BYTES } from '../shard/observe/counters.ts';
+import { createEventMemory } from '../shard/observe/event-ring.ts';
+import { createHistoryMemory } from '../shard/observe/history.ts';
+import { MEASURES_BYTES } from '../shard/observe/measures.ts';
+import { createTapMemory } from '../shard/observe/tap.ts';
+import { TALKERS_BYTES } from '../shard/observe/top-senders.ts';
+import { Bell, createBellMemory, flagWake } from '../shard/rings/bell.ts';
+import { createRingMemory } from '../shard/rings/ring.ts';
+import { createFlowRows, type FlowRows } from '../transport/flow/flow-rows.ts';
+import { createLiveFlowsMemory, LiveFlows } from '../transport/flow/live-flows.ts';
+import { type InheritedSocket, socketsFor } from '../transport/linux/inherited-sockets.ts';
+import * as abi from '../transport/linux/linux-abi.ts';
+import type { UdpSocket } from '../transport/linux/linux-udp.ts';
+import { type NativeUdp, nativeUdp } from '../transport/linux/native-udp.ts';
+import type { ListenAddress } from '../transport/listener.ts';
+
+const MAIN_RING_BYTES = 4 << 20;
+/** Between every two shards; their number grows with the square. */
+const NEIGHBOUR_RING_BYTES = 1 << 20;
+const NEIGHBOUR_RING_BYTES_MANY = 256 << 10;
+const MANY_SHARDS = 16;
+const TAP_RING_BYTES = 4 << 20;
+
+export interface SharedParts {
+  /** Null where the main thread has the sockets. */
+  readonly native: NativeUdp | null;
+  /** All addresses given; where the shards have sockets of their own, UDP ports given as 0 are real ones here. */
+  readonly listeners: readonly ListenAddress[];
+  /** By shard, one per UDP listener; empty without native ones. */
+  readonly sockets: readonly (readonly UdpSocket[])[];
+  readonly counters: readonly SharedArrayBuffer[];
+  readonly measures: readonly SharedArrayBuffer[];
+  readonly bellMemories: readonly SharedArrayBuffer[];
+  /** Empty where shards sleep on the flag. */
+  readonly bellFds: readonly number[];
+  /** What shards learn from of connections that they read themselves, one each; empty where they have none. */
+  readonly epolls: readonly number[];
+  /** The main thread's hold of each shard's bell. */
+  readonly bells: readonly Bell[];
+  readonly mainBellMemory: SharedArrayBuffer;
+  /** By writer, then reader; null on the diagonal. */
+  readonly between: readonly (readonly (SharedArrayBuffer | null)[])[];
+  readonly fromMain: readonly SharedArrayBuffer[];
+  readonly toMain: readonly SharedArrayBuffer[];
+  /** Which connections are alive. */
+  readonly liveFlows: SharedArrayBuffer;
+  readonly flowRows: FlowRows;
+  /** What is watched, and the copies of it, by shard (tap.ts). */
+  readonly tapMemory: SharedArrayBuffer;
+  readonly taps: readonly SharedArrayBuffer[];
+  /** What happens to bindings, by shard (event-ring.ts), and the bell for whoever listens. */
+  readonly events: readonly SharedArrayBuffer[];
+  readonly eventBellMemory: SharedArrayBuffer;
+  /** Who sends most, by shard (top-senders.ts). */
+  readonly talkers: readonly SharedArrayBuffer[];
+  /** What happened to bindings lately, by shard (history.ts); empty where none is kept. */
+  readonly histories: readonly SharedArrayBuffer[];
+  close(): void;
+}
+
+export interface SharedPartsOptions {
+  readonly shards: number;
+  readonly listeners: readonly ListenAddress[];
+  /** Sockets that are bound already. */
+  readonly inherited: readonly InheritedSocket[];
+  /** Connections that may be alive at a time. */
+  readonly connections: number;
+  /** Of each shard's history; 0: none. */
+  readonly historyBytes: number;
+}
+
+/**
+ * @param native null: no sockets for the shards
+ * Throws where an address cannot be had; then nothing stays open.
+ */
+export function openSharedParts(native: NativeUdp | null, options: SharedPartsOptions): SharedParts {
+  const { shards, connections, historyBytes } = options;
+  const every = <T>(make: (shard: number) => T): T[] => Array.from({ length: shards }, (_, shard) => make(shard));
+  const fds: number[] = [];
+  const close = () => {
+    for (const fd of fds.splice(0)) native?.close(fd);
+  };
+  try {
+    const sockets: UdpSocket[][] = every(() => []);
+    const listeners = native === null ? options.listeners : listenAll(native, options, sockets, fds);
+    const bellFds = native === null ? [] : every(() => native.openBell());
+    fds.push(...bellFds);
+    const streams = native !== null && options.listeners.some(({ transport }) => transport === 'tcp');
+    const epolls = streams ? every(() => native.openEpoll()) : [];
+    fds.push(...epolls);
+    const liveFlows = createLiveFlowsMemory(connections);
+    const bellMemories = every(createBellMemory);
+    const between = shards > MANY_SHARDS ? NEIGHBOUR_RING_BYTES_MANY : NEIGHBOUR_RING_BYTES;
+    return {
+      native,
+      listeners,
+      sockets,
+      counters: every(() => new SharedArrayBuffer(COUNTERS_BYTES)),
+      measures: every(() => new SharedArrayBuffer(MEASURES_BYTES)),
+      bellMemories,
+      bellFds,
+      epolls,
+      bells: bellMemories.map((memory, i) => {
+        return new Bell(memory, native === null ? flagWake(memory) : fdWake(native.calls, bellFds[i]));
+      }),
+      mainBellMemory: createBellMemory(),
+      between: every((from) => every((to) => (from === to ? null : createRingMemory(between)))),
+      fromMain: every(() => createRingMemory(MAIN_RING_BYTES)),
+      toMain: every(() => createRingMemory(MAIN_RING_BYTES)),
+      liveFlows,
+      flowRows: createFlowRows(new LiveFlows(liveFlows).slots),
+      tapMemory: createTapMemory(),
+      taps: every(() => createRingMemory(TAP_RING_BYTES)),
+      events: every(() => createEventMemory()),
+      eventBellMemory: createBellMemory(),
+      talkers: every(() => new SharedArrayBuffer(TALKERS_BYTES)),
+      histories: historyBytes === 0 ? [] : every(() => createHistoryMemory(historyBytes)),
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** The native path where it is wanted and works, else why not. */
+export function chooseUdp(wanted: 'auto' | 'dgram'): NativeUdp | string {
+  return wanted === 'dgram' ? 'asked for' : nativeUdp();
+}
+
+function listenAll(
+  native: NativeUdp,
+  { listeners, inherited }: SharedPartsOptions,
+  sockets: UdpSocket[][],
+  fds: number[],
+): ListenAddress[] {
+  return listeners.map((address, listener) => {
+    if (address.transport !== 'udp') return address;
+    const opened = native.listen(address, listener, sockets.length, socketsFor(inherited, address));
+    for (const [shard, socket] of opened.sockets.entries()) {
+      if (!fds.includes(socket.fd)) fds.push(socket.fd);
+      sockets[shard].push(socket);
+    }
+    return { ...address, port: opened.port };
+  });
+}
+
+/** Wakes a shard that waits in poll(). */
+export function fdWake(calls: abi.Calls, fd: number): () => void {
+  const one = new abi.NativeMemory(8);
+  one.bytes[0] = 1;
+  return () => {
+    calls.write(fd, one.address, 8);
+  };
+}

@@ -1,0 +1,227 @@
+// The table of live connections, whatever their transport: token → connection, who its peer is, how many there are and may
+// be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
+
+import { type Peers, TRANSPORT_WSS, VIA_MAIN, VIA_MAIN_TRUSTED } from '../../sip/sources.ts';
+import { parseIp } from '../ip-address.ts';
+import { Descriptors } from '../linux/descriptors.ts';
+import { monotonicMs } from '../monotonic.ts';
+import { createFlowRows, type FlowRows } from './flow-rows.ts';
+import { type FlowNumbers, FlowTokens } from './flow-tokens.ts';
+import type { LiveFlows } from './live-flows.ts';
+import type { StreamPolicy } from './stream-policy.ts';
+
+/** What the table needs of a connection. */
+export interface Connection {
+  /** Sends a copy of bytes[at, end); false where it is not to be sent: the connection goes down, or its peer does not read. */
+  send(bytes: Uint8Array, at: number, end: number): boolean;
+  /** There is room again for what `StreamEvents.message` would not take. */
+  resume(): void;
+  /** Ends it; what has been written still leaves. */
+  close(): void;
+}
+
+/** Who is at the other end. */
+export interface FlowSource {
+  /** TRANSPORT_*. */
+  readonly transport: number;
+  /** Index of the listener in the configuration. */
+  readonly listener: number;
+  /** IPv4 or IPv6, as Node gives it. */
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+  /** Its descriptor, where the shards read and write it themselves. */
+  readonly fd?: number;
+}
+
+/** Totals since the start; `open` is a gauge. */
+export interface FlowCounts {
+  open: number;
+  opened: number;
+  /** By TRANSPORT_*: those that stand, and those taken since the start. */
+  readonly openBy: number[];
+  readonly openedBy: number[];
+  /** Not let in: as many as there may be, in all or from their source. */
+  refusedTotal: number;
+  refusedSource: number;
+  /** Not let in: too few descriptors are left, or no number for it could be had. */
+  refusedDescriptors: number;
+  /** Ended by us: silent for too long, a message that took too long to come, answers that were not read. */
+  idle: number;
+  slow: number;
+  unread: number;
+  /** Ended because nothing behind could be read: no SIP at all, or no usable length. */
+  notSip: number;
+  badFrame: number;
+  /** Ended because its half message was the oldest when there was no more room for such. */
+  crowded: number;
+  tlsFailed: number;
+  /** Double CRLFs that came. */
+  pings: number;
+  /** Bytes between messages that were neither that nor SIP, and have been skipped. */
+  skippedBytes: number;
+}
+
+export class Flows {
+  /** Row of a flow: see `rowOf`. */
+  readonly peers: Peers;
+  readonly counts: FlowCounts = {
+    open: 0,
+    opened: 0,
+    openBy: new Array(TRANSPORT_WSS + 1).fill(0),
+    openedBy: new Array(TRANSPORT_WSS + 1).fill(0),
+    refusedTotal: 0,
+    refusedSource: 0,
+    refusedDescriptors: 0,
+    idle: 0,
+    slow: 0,
+    unread: 0,
+    notSip: 0,
+    badFrame: 0,
+    crowded: 0,
+    tlsFailed: 0,
+    pings: 0,
+    skippedBytes: 0,
+  };
+  private readonly live: LiveFlows;
+  private readonly policy: StreamPolicy;
+  private readonly rows: FlowRows;
+  private readonly connections: (Connection | undefined)[] = [];
+  private readonly perSource = new Map<string, number>();
+  private readonly tokens: FlowTokens;
+  private readonly descriptors = new Descriptors();
+  private readonly scratch = new Uint8Array(16);
+
+  constructor(live: LiveFlows, numbers: FlowNumbers, policy: StreamPolicy, rows = createFlowRows(live.slots)) {
+    this.live = live;
+    this.rows = rows;
+    this.policy = policy;
+    this.tokens = new FlowTokens(numbers);
+    this.peers = rows.peers;
+  }
+
+  /**
+   * Whether one more connection from this address has a place, beside `pending` ones in all, `pendingHere` of them from
+   * there, that have no flow yet. A refusal is counted.
+   */
+  hasRoom(address: string, pending: number, pendingHere: number): boolean {
+    const { counts, policy, live, scratch } = this;
+    if (counts.open + pending >= Math.min(policy.connectionsMax, live.slots >> 1)) {
+      counts.refusedTotal++;
+      return false;
+    }
+    const family = parseIp(address, scratch, 0);
+    if ((this.perSource.get(sourceKey(scratch, 0, family)) ?? 0) + pendingHere < policy.connectionsPerSourceMax)
+      return true;
+    counts.refusedSource++;
+    return false;
+  }
+
+  /** Whether a connection may keep its descriptor. A refusal is counted. @param fd where it is known */
+  mayKeep(fd?: number): boolean {
+    if (this.descriptors.hasRoom('phone', fd)) return true;
+    this.counts.refusedDescriptors++;
+    return false;
+  }
+
+  /** The token of a new connection, never 0; 0 where it may not be: too many in all, or from this source. */
+  open(connection: Connection, source: FlowSource): number {
+    const { counts, peers } = this;
+    const address = (source.address ?? '').split('%', 1)[0];
+    if (!this.hasRoom(address, 0, 0)) return 0;
+    const token = this.newToken();
+    if (token === 0) return 0;
+    const row = this.rowOf(token);
+    const family = parseIp(address, peers.ip, row << 4);
+    if (family === 0) return 0; // gone already
+    const key = sourceKey(peers.ip, row << 4, family);
+    this.perSource.set(key, (this.perSource.get(key) ?? 0) + 1);
+    peers.family[row] = family;
+    peers.port[row] = source.port ?? 0;
+    peers.transport[row] = source.transport;
+    peers.listener[row] = source.listener;
+    peers.flow[row] = token;
+    peers.viaMain[row] = source.fd === undefined ? VIA_MAIN : 0;
+    if (source.fd !== undefined) this.beginRow(row, source.fd);
+    this.connections[row] = connection;
+    counts.open++;
+    counts.opened++;
+    counts.openBy[source.transport]++;
+    counts.openedBy[source.transport]++;
+    this.live.begin(token);
+    return token;
+  }
+
+  /** The connection of a live flow. */
+  find(token: number): Connection | undefined {
+    return this.live.isAlive(token) ? this.connections[this.rowOf(token)] : undefined;
+  }
+
+  /** Row of `peers` that describes a live flow. */
+  rowOf(token: number): number {
+    return token & (this.live.slots - 1);
+  }
+
+  /** Whether the connection is still there. */
+  isAlive(token: number): boolean {
+    return this.live.isAlive(token);
+  }
+
+  /** Sends bytes[at, end) to the other end; false where the flow has ended or takes no more. */
+  send(token: number, bytes: Uint8Array, at: number, end: number): boolean {
+    return this.find(token)?.send(bytes, at, end) ?? false;
+  }
+
+  /** The peer has shown that it is one of ours, which may speak for users (sources.ts). */
+  vouch(token: number): void {
+    if (this.live.isAlive(token)) this.peers.viaMain[this.rowOf(token)] = VIA_MAIN_TRUSTED;
+  }
+
+  resume(token: number): void {
+    this.find(token)?.resume();
+  }
+
+  close(token: number): void {
+    this.find(token)?.close();
+  }
+
+  /** The connection is gone, says its listener. False where that was known. */
+  ended(token: number): boolean {
+    if (!this.live.isAlive(token)) return false;
+    const row = this.rowOf(token);
+    this.live.end(token);
+    this.connections[row] = undefined;
+    const key = sourceKey(this.peers.ip, row << 4, this.peers.family[row]);
+    const left = (this.perSource.get(key) ?? 1) - 1;
+    if (left === 0) this.perSource.delete(key);
+    else this.perSource.set(key, left);
+    this.counts.open--;
+    this.counts.openBy[this.peers.transport[row]]--;
+    return true;
+  }
+
+  private beginRow(row: number, fd: number): void {
+    const { rows } = this;
+    rows.fd[row] = fd;
+    rows.heardAt[row] = Math.floor(monotonicMs() / 1000);
+    rows.messageSince[row] = 0;
+    Atomics.store(rows.unanswered, row, 0);
+  }
+
+  /** 0 where none can be had: the numbers' file cannot be written, says `StreamEnd`. */
+  private newToken(): number {
+    try {
+      for (;;) {
+        const token = this.tokens.next();
+        if (this.live.isFree(token)) return token;
+      }
+    } catch {
+      this.counts.refusedDescriptors++;
+      return 0;
+    }
+  }
+}
+
+/** An IPv4 address, or an IPv6 /64, as a key: one character per byte. */
+function sourceKey(ip: Uint8Array, at: number, family: number): string {
+  return String.fromCharCode(...ip.subarray(at, at + (family === 4 ? 4 : 8)));
+}

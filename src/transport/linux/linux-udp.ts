@@ -1,0 +1,368 @@
+// UDP on Linux without a copy, by the batch: receiving, sending and waiting on a shard's sockets. Datagrams go
+// from the kernel into the slab and from the arena of answers to the kernel. What structures look like is in linux-abi.
+// @hot
+
+import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
+import type { Peers } from '../../sip/sources.ts';
+import { TRANSPORT_UDP } from '../../sip/sources.ts';
+import * as abi from './linux-abi.ts';
+
+/** Tries of one datagram that the kernel has no room for, and the wait before each, in ms. */
+const SEND_TRIES_MAX = 8;
+const SEND_WAIT_MS = 5;
+const RECEIVE_TRIES_MAX = 4;
+/** The largest payload that UDP carries over IPv6 without jumbograms. */
+const DATAGRAM_BYTES_MAX = 65_527;
+
+/** A socket of a shard; the descriptor belongs to the process and is opened and closed by the main thread. */
+export interface UdpSocket {
+  readonly fd: number;
+  /** Index of the listener in the configuration. */
+  readonly listener: number;
+  readonly family: 4 | 6;
+  /** Bound to every address of the machine. */
+  readonly wildcard: boolean;
+}
+
+/** Answers as the shard leaves them after its commit. */
+export interface Datagrams {
+  readonly count: number;
+  readonly bytes: Uint8Array;
+  readonly at: Int32Array;
+  readonly end: Int32Array;
+  readonly slot: Uint16Array;
+  readonly port: Uint16Array;
+}
+
+/** Arrays of headers, socket addresses, vectors and control messages for one batch in one direction. */
+class BatchMemory {
+  readonly headers = new abi.NativeMemory(SLOT_COUNT * abi.MMSGHDR_BYTES);
+  readonly names = new abi.NativeMemory(SLOT_COUNT * abi.SOCKADDR_STRIDE);
+  readonly vectors = new abi.NativeMemory(SLOT_COUNT * abi.IOVEC_BYTES);
+  readonly control = new abi.NativeMemory(SLOT_COUNT * abi.CONTROL_STRIDE);
+  readonly headerWords = new Int32Array(this.headers.bytes.buffer);
+  readonly nameWords = new Int32Array(this.names.bytes.buffer);
+  readonly vectorWords = new Int32Array(this.vectors.bytes.buffer);
+  readonly controlWords = new Int32Array(this.control.bytes.buffer);
+
+  constructor() {
+    for (let i = 0; i < SLOT_COUNT; i++) {
+      const header = i * abi.MMSGHDR_BYTES;
+      this.headers.setWord(header + abi.MSGHDR_NAME, this.names.address + i * abi.SOCKADDR_STRIDE);
+      this.headers.setWord(header + abi.MSGHDR_NAMELEN, abi.SOCKADDR_IN6_BYTES);
+      this.headers.setWord(header + abi.MSGHDR_IOV, this.vectors.address + i * abi.IOVEC_BYTES);
+      this.headers.setWord(header + abi.MSGHDR_IOVLEN, 1);
+      this.headers.setWord(header + abi.MSGHDR_CONTROL, this.control.address + i * abi.CONTROL_STRIDE);
+      this.headers.setWord(header + abi.MSGHDR_CONTROLLEN, abi.CONTROL_STRIDE);
+    }
+  }
+}
+
+const HEADER_WORDS = abi.MMSGHDR_BYTES >> 2;
+const NAME_WORDS = abi.SOCKADDR_STRIDE >> 2;
+const CONTROL_WORDS = abi.CONTROL_STRIDE >> 2;
+const W_IN_ADDR = abi.SOCKADDR_IN_ADDR >> 2;
+const W_IN6_ADDR = abi.SOCKADDR_IN6_ADDR >> 2;
+const W_NAMELEN = abi.MSGHDR_NAMELEN >> 2;
+const W_CONTROLLEN = abi.MSGHDR_CONTROLLEN >> 2;
+const W_FLAGS = abi.MSGHDR_FLAGS >> 2;
+/** Behind the words of SO_MEMINFO: how long they may be. */
+const MEMINFO_LENGTH = (abi.MEMINFO_BYTES + 7) & ~7;
+const W_LENGTH = abi.MMSGHDR_LEN >> 2;
+
+/** The 16-byte rows of an array of `peers` as words. */
+function wordsOf(rows: Uint8Array): Int32Array {
+  return new Int32Array(rows.buffer, rows.byteOffset, rows.length >> 2);
+}
+
+/** Receives into the slab's slots and the rows of `peers`. */
+export class UdpReceiver {
+  /** errno of a failure that receiving again cannot mend, else 0. */
+  failure = 0;
+  /** Bytes of the kernel's memory that wait in the fullest socket, and its room for them. */
+  waiting = 0;
+  room = 1;
+  private readonly memInfo = new abi.NativeMemory(MEMINFO_LENGTH + 8);
+  private readonly memWords = new Uint32Array(this.memInfo.bytes.buffer, this.memInfo.bytes.byteOffset);
+  private readonly calls: abi.Calls;
+  private readonly sockets: readonly UdpSocket[];
+  private readonly peers: Peers;
+  private readonly lengths: Int32Array;
+  private readonly ipWords: Int32Array;
+  private readonly localWords: Int32Array;
+  private readonly memory = new BatchMemory();
+
+  /** @param lengths gets the length of the datagram in each slot, in bytes */
+  constructor(calls: abi.Calls, sockets: readonly UdpSocket[], peers: Peers, lengths: Int32Array) {
+    this.calls = calls;
+    this.sockets = sockets;
+    this.peers = peers;
+    this.lengths = lengths;
+    this.ipWords = wordsOf(peers.ip);
+    this.localWords = wordsOf(peers.local);
+    const base = abi.addressOf(slab);
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      this.memory.vectors.setWord(slot * abi.IOVEC_BYTES, base + slotStart(slot));
+      this.memory.vectors.setWord(slot * abi.IOVEC_BYTES + 8, MESSAGE_BYTES_MAX);
+    }
+  }
+
+  /** Takes what a socket holds into the slots from `first` on, without waiting; returns how many were filled. */
+  receive(socket: number, first: number): number {
+    const { fd, listener } = this.sockets[socket];
+    const address = this.memory.headers.address + first * abi.MMSGHDR_BYTES;
+    for (let tries = 0; tries < RECEIVE_TRIES_MAX; tries++) {
+      const got = this.calls.recvmmsg(fd, address, SLOT_COUNT - first, abi.MSG_DONTWAIT, 0);
+      if (got > 0) {
+        for (let slot = first; slot < first + got; slot++) this.takeRow(slot, listener);
+        return got;
+      }
+      const errno = got < 0 ? this.calls.errno() : abi.EAGAIN;
+      if (errno === abi.EAGAIN || errno === abi.ENOMEM || errno === abi.ENOBUFS) return 0;
+      if (errno === abi.EBADF || errno === abi.ENOTSOCK || errno === abi.EFAULT || errno === abi.EINVAL) {
+        this.failure = errno;
+        return 0;
+      }
+      // Left: a signal, or an ICMP error about an earlier answer, which reporting has cleared.
+    }
+    return 0;
+  }
+
+  /** Has `waiting` and `room` tell of the fullest socket. A system call for each. */
+  look(): void {
+    this.waiting = 0;
+    this.room = 1;
+    for (let i = 0; i < this.sockets.length; i++) {
+      this.memInfo.setWord(MEMINFO_LENGTH, abi.MEMINFO_BYTES);
+      const { address } = this.memInfo;
+      this.calls.getsockopt(this.sockets[i].fd, abi.SOL_SOCKET, abi.SO_MEMINFO, address, address + MEMINFO_LENGTH);
+      const waiting = this.memWords[0];
+      const room = this.memWords[1];
+      if (waiting * this.room <= this.waiting * room) continue;
+      this.waiting = waiting;
+      this.room = room;
+    }
+  }
+
+  private takeRow(slot: number, listener: number): void {
+    const { headerWords, names, nameWords } = this.memory;
+    const { ipWords } = this;
+    const header = slot * HEADER_WORDS;
+    const peers = this.peers;
+    const bytes = names.bytes;
+    const name = slot * abi.SOCKADDR_STRIDE;
+    const ipv6 = bytes[name] === abi.AF_INET6;
+    const from = slot * NAME_WORDS + (ipv6 ? W_IN6_ADDR : W_IN_ADDR);
+    const ip = slot << 2;
+    ipWords[ip] = nameWords[from];
+    for (let i = 1; i < 4; i++) ipWords[ip + i] = ipv6 ? nameWords[from + i] : 0;
+    peers.family[slot] = ipv6 ? 6 : 4;
+    peers.port[slot] = (bytes[name + abi.SOCKADDR_PORT] << 8) | bytes[name + abi.SOCKADDR_PORT + 1];
+    peers.transport[slot] = TRANSPORT_UDP;
+    peers.listener[slot] = listener;
+    peers.flow[slot] = ipv6 ? this.memory.nameWords[slot * NAME_WORDS + (abi.SOCKADDR_IN6_SCOPE >> 2)] : 0;
+    peers.viaMain[slot] = 0;
+    this.takeLocal(slot, headerWords[header + W_CONTROLLEN]);
+    const whole = (headerWords[header + W_FLAGS] & abi.MSG_TRUNC) === 0;
+    this.lengths[slot] = whole ? headerWords[header + W_LENGTH] : 0;
+    headerWords[header + W_NAMELEN] = abi.SOCKADDR_IN6_BYTES;
+    headerWords[header + W_CONTROLLEN] = abi.CONTROL_STRIDE;
+  }
+
+  private takeLocal(slot: number, controlLength: number): void {
+    const local = this.peers.local;
+    const row = slot << 4;
+    for (let i = 0; i < 4; i++) this.localWords[(slot << 2) + i] = 0;
+    if (controlLength === 0) return;
+    let size = 0;
+    let from = slot * abi.CONTROL_STRIDE + abi.CMSG_DATA;
+    if (controlLength >= abi.CMSG_DATA + abi.IN_PKTINFO_BYTES) {
+      const words = this.memory.controlWords;
+      const level = words[slot * CONTROL_WORDS + (abi.CMSG_LEVEL >> 2)];
+      const type = words[slot * CONTROL_WORDS + (abi.CMSG_TYPE >> 2)];
+      if (level === abi.IPPROTO_IP && type === abi.IP_PKTINFO) {
+        size = 4;
+        from += abi.IN_PKTINFO_SPEC_DST;
+      } else if (level === abi.IPPROTO_IPV6 && type === abi.IPV6_PKTINFO) {
+        // An answer cannot leave from a multicast address (ff00::/8).
+        size = this.memory.control.bytes[from] === 0xff ? 0 : 16;
+      }
+    }
+    for (let i = 0; i < size; i++) local[row + i] = this.memory.control.bytes[from + i];
+  }
+}
+
+/** Sends answers out of one arena to the rows of `peers` they belong to. */
+export class UdpSender {
+  private readonly calls: abi.Calls;
+  private readonly sockets: readonly UdpSocket[];
+  private readonly peers: Peers;
+  private readonly ipWords: Int32Array;
+  private readonly localWords: Int32Array;
+  private readonly memory = new BatchMemory();
+  private readonly pollfd = new abi.NativeMemory(abi.POLLFD_BYTES);
+  private arena: Uint8Array | null = null;
+  private arenaAddress = 0;
+  private tries = 0;
+
+  constructor(calls: abi.Calls, sockets: readonly UdpSocket[], peers: Peers) {
+    this.calls = calls;
+    this.sockets = sockets;
+    this.peers = peers;
+    this.ipWords = wordsOf(peers.ip);
+    this.localWords = wordsOf(peers.local);
+  }
+
+  /** Sends every UDP answer that leaves by a socket of ours; returns how many the kernel would not take. */
+  send(answers: Datagrams): number {
+    if (answers.bytes !== this.arena) {
+      this.arenaAddress = abi.addressOf(answers.bytes);
+      this.arena = answers.bytes;
+    }
+    const peers = this.peers;
+    let dropped = 0;
+    for (let s = 0; s < this.sockets.length; s++) {
+      const socket = this.sockets[s];
+      let filled = 0;
+      for (let i = 0; i < answers.count; i++) {
+        const slot = answers.slot[i];
+        if (peers.listener[slot] !== socket.listener) continue;
+        if (peers.transport[slot] !== TRANSPORT_UDP || peers.viaMain[slot] !== 0) continue;
+        if (!this.fill(filled, answers, i, socket)) {
+          dropped++;
+          continue;
+        }
+        if (++filled === SLOT_COUNT) {
+          dropped += this.flush(socket.fd, filled);
+          filled = 0;
+        }
+      }
+      if (filled > 0) dropped += this.flush(socket.fd, filled);
+    }
+    return dropped;
+  }
+
+  /** Prepares header `k` for answer `i`; false where its bounds are not inside the arena or its family is the wrong one. */
+  private fill(k: number, answers: Datagrams, i: number, socket: UdpSocket): boolean {
+    const at = answers.at[i];
+    const length = answers.end[i] - at;
+    const slot = answers.slot[i];
+    if (at < 0 || length <= 0 || length > DATAGRAM_BYTES_MAX || at + length > answers.bytes.length) return false;
+    if (slot >= SLOT_COUNT || this.peers.family[slot] !== socket.family) return false;
+    const { headerWords, vectorWords } = this.memory;
+    const address = this.arenaAddress + at;
+    const low = address >>> 0;
+    vectorWords[k << 2] = low;
+    vectorWords[(k << 2) + 1] = (address - low) / 0x1_0000_0000;
+    vectorWords[(k << 2) + 2] = length;
+    headerWords[k * HEADER_WORDS + W_NAMELEN] = this.fillName(k, slot, answers.port[i]);
+    headerWords[k * HEADER_WORDS + W_CONTROLLEN] = socket.wildcard ? this.fillLocal(k, slot) : 0;
+    return true;
+  }
+
+  private fillName(k: number, slot: number, port: number): number {
+    const peers = this.peers;
+    const bytes = this.memory.names.bytes;
+    const words = this.memory.nameWords;
+    const name = k * abi.SOCKADDR_STRIDE;
+    const ip = slot << 4;
+    const ipv6 = peers.family[slot] === 6;
+    bytes[name] = ipv6 ? abi.AF_INET6 : abi.AF_INET;
+    bytes[name + 1] = 0;
+    bytes[name + abi.SOCKADDR_PORT] = port >>> 8;
+    bytes[name + abi.SOCKADDR_PORT + 1] = port & 255;
+    if (!ipv6) {
+      words[k * NAME_WORDS + W_IN_ADDR] = this.ipWords[ip >> 2];
+      words[k * NAME_WORDS + 2] = 0;
+      words[k * NAME_WORDS + 3] = 0;
+      return abi.SOCKADDR_IN_BYTES;
+    }
+    words[k * NAME_WORDS + 1] = 0; // flow label
+    for (let i = 0; i < 16; i++) bytes[name + abi.SOCKADDR_IN6_ADDR + i] = peers.ip[ip + i];
+    words[k * NAME_WORDS + (abi.SOCKADDR_IN6_SCOPE >> 2)] = peers.flow[slot];
+    return abi.SOCKADDR_IN6_BYTES;
+  }
+
+  /** Names the source address where the peer's row holds one; returns the control message's length in bytes. */
+  private fillLocal(k: number, slot: number): number {
+    const local = this.peers.local;
+    const row = slot << 4;
+    const ipv6 = this.peers.family[slot] === 6;
+    const { localWords } = this;
+    const w0 = row >> 2;
+    if ((localWords[w0] | localWords[w0 + 1] | localWords[w0 + 2] | localWords[w0 + 3]) === 0) return 0;
+    const words = this.memory.controlWords;
+    const w = k * CONTROL_WORDS;
+    words.fill(0, w, w + CONTROL_WORDS);
+    words[w] = abi.CMSG_DATA + (ipv6 ? abi.IN6_PKTINFO_BYTES : abi.IN_PKTINFO_BYTES);
+    words[w + (abi.CMSG_LEVEL >> 2)] = ipv6 ? abi.IPPROTO_IPV6 : abi.IPPROTO_IP;
+    words[w + (abi.CMSG_TYPE >> 2)] = ipv6 ? abi.IPV6_PKTINFO : abi.IP_PKTINFO;
+    const data = k * abi.CONTROL_STRIDE + abi.CMSG_DATA + (ipv6 ? 0 : abi.IN_PKTINFO_SPEC_DST);
+    const size = ipv6 ? 16 : 4;
+    for (let i = 0; i < size; i++) this.memory.control.bytes[data + i] = local[row + i];
+    if (ipv6) words[w + ((abi.CMSG_DATA + abi.IN6_PKTINFO_IFINDEX) >> 2)] = this.peers.flow[slot];
+    return ipv6 ? abi.CONTROL_STRIDE : abi.CMSG_DATA + 16;
+  }
+
+  /** Hands the first `filled` headers to the kernel; returns how many it would not take. */
+  private flush(fd: number, filled: number): number {
+    let dropped = 0;
+    let done = 0;
+    this.tries = 0;
+    while (done < filled) {
+      const address = this.memory.headers.address + done * abi.MMSGHDR_BYTES;
+      const sent = this.calls.sendmmsg(fd, address, filled - done, abi.MSG_DONTWAIT);
+      if (sent > 0) {
+        done += sent;
+        this.tries = 0;
+      } else if (!this.mayRetry(fd, this.calls.errno())) {
+        done++;
+        dropped++;
+      }
+    }
+    return dropped;
+  }
+
+  /** Whether the datagram at the head is worth another try; waits a little where the kernel asks for it. */
+  private mayRetry(fd: number, errno: number): boolean {
+    if (errno === abi.EINTR) return true;
+    const full = errno === abi.EAGAIN || errno === abi.ENOBUFS || errno === abi.ENOMEM;
+    if (!full && errno !== abi.ECONNREFUSED) return false;
+    if (this.tries >= SEND_TRIES_MAX) return false; // until something leaves again, the rest is not waited for
+    this.tries++;
+    if (!full) return true;
+    this.pollfd.view.setInt32(0, fd, true);
+    this.pollfd.view.setInt16(4, abi.POLLOUT, true);
+    this.calls.poll(this.pollfd.address, 1, SEND_WAIT_MS);
+    return true;
+  }
+}
+
+/** Waits on the bell's eventfd, the sockets, and the epoll descriptor of the connections. */
+export class UdpWait {
+  private readonly calls: abi.Calls;
+  private readonly fds: abi.NativeMemory;
+  private readonly count: number;
+  private readonly bell: number;
+  private readonly scratch = new abi.NativeMemory(8);
+
+  constructor(calls: abi.Calls, bell: number, sockets: readonly UdpSocket[], epoll?: number) {
+    this.calls = calls;
+    this.bell = bell;
+    const fds = [bell];
+    for (let i = 0; i < sockets.length; i++) fds.push(sockets[i].fd);
+    if (epoll !== undefined) fds.push(epoll);
+    this.count = fds.length;
+    this.fds = new abi.NativeMemory(this.count * abi.POLLFD_BYTES);
+    for (let i = 0; i < this.count; i++) {
+      this.fds.view.setInt32(i * abi.POLLFD_BYTES, fds[i], true);
+      this.fds.view.setInt16(i * abi.POLLFD_BYTES + 4, abi.POLLIN, true);
+    }
+  }
+
+  /** Returns when a socket has something to read, when the bell rang, or after `timeoutMs`. */
+  wait(timeoutMs: number): void {
+    const ready = this.calls.poll(this.fds.address, this.count, timeoutMs);
+    if (ready > 0 && this.fds.view.getInt16(6, true) !== 0) this.calls.read(this.bell, this.scratch.address, 8);
+  }
+}

@@ -1,0 +1,131 @@
+// TCP listeners by node:net: accepting within the limits, and the sweep that ends who is silent or too slow. What a
+// connection's bytes mean is stream-connection's; TLS over it is tls-listener's.
+
+import { createServer, type Server, type Socket } from 'node:net';
+import { every } from '../every.ts';
+import { Paced } from '../flow/paced.ts';
+import { type ConnectionOptions, StreamConnection } from '../flow/stream-connection.ts';
+import type { StreamListener, StreamListenerOptions } from '../flow/stream-listener.ts';
+import { bindError, formatListener } from '../ip-address.ts';
+import { TRANSPORT_CODE } from '../listener.ts';
+import { monotonicMs } from '../monotonic.ts';
+
+/** How often silent and slow connections are looked for. */
+const SWEEP_MS = 1000;
+/** How long a stop waits for answers to leave. */
+const CLOSE_MS = 2000;
+/** How long goodbyes to connections that have ended go on before others are heard. */
+const GOODBYES_MS = 8;
+/** Connections that the kernel keeps until they are accepted: a storm of them must not be turned away. */
+const BACKLOG = 4096;
+
+/** Binds; rejects where the address cannot be had. */
+export async function openTcpListener(options: StreamListenerOptions): Promise<StreamListener> {
+  const listener = new TcpListener(options, (socket, connection) => connection.start(socket));
+  await listener.bind();
+  return listener;
+}
+
+export class TcpListener implements StreamListener {
+  address: StreamListenerOptions['address'];
+  private readonly options: ConnectionOptions;
+  private readonly accepted: (socket: Socket, connection: StreamConnection) => void;
+  private readonly server: Server;
+  private readonly connections = new Set<StreamConnection>();
+  private readonly sweeper: NodeJS.Timeout;
+  private readonly goodbyes = new Paced<StreamConnection>((connection) => connection.leave(), GOODBYES_MS, 0);
+  private paused = false;
+  private closed: (() => void) | undefined;
+
+  /** @param accepted begins with the bytes of a connection that there may be */
+  constructor(options: StreamListenerOptions, accepted: (socket: Socket, connection: StreamConnection) => void) {
+    const leaving = (connection: StreamConnection) => this.goodbyes.add(connection);
+    this.options = { ...options, gone: (connection) => this.gone(connection), leaving };
+    this.accepted = accepted;
+    this.address = options.address;
+    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
+    this.sweeper = every(
+      SWEEP_MS,
+      () => this.sweep(monotonicMs()),
+      (error) => options.events.error(options.listener, error),
+    );
+  }
+
+  bind(): Promise<void> {
+    const { host, port, transport } = this.options.address;
+    const { server } = this;
+    return new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        clearInterval(this.sweeper);
+        reject(bindError(error.code ?? error.message, formatListener(transport, host, port)));
+      });
+      const { inherited } = this.options;
+      const address = { host, port, ipv6Only: host.includes(':') };
+      server.listen({ ...(inherited === undefined ? address : { fd: inherited }), backlog: BACKLOG }, () => {
+        server.removeAllListeners('error');
+        server.on('error', (error) => this.options.events.error(this.options.listener, error));
+        const bound = server.address();
+        this.address = { transport, host, port: bound !== null && typeof bound === 'object' ? bound.port : port };
+        resolve();
+      });
+    });
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.server.close();
+    for (const connection of this.connections) connection.pause();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.sweeper);
+    this.goodbyes.finish();
+    for (const connection of this.connections) connection.close();
+    if (this.connections.size === 0) return;
+    const late = setTimeout(() => {
+      for (const connection of this.connections) connection.destroy();
+    }, CLOSE_MS);
+    await new Promise<void>((resolve) => {
+      this.closed = resolve;
+    });
+    clearTimeout(late);
+  }
+
+  private accept(socket: Socket): void {
+    const { flows, listener, address } = this.options;
+    const connection = new StreamConnection(socket, this.options);
+    connection.token =
+      this.paused || !flows.mayKeep()
+        ? 0
+        : flows.open(connection, {
+            transport: TRANSPORT_CODE[address.transport],
+            listener,
+            address: socket.remoteAddress,
+            port: socket.remotePort,
+          });
+    if (connection.token === 0) {
+      socket.destroy();
+      return;
+    }
+    this.connections.add(connection);
+    connection.watch();
+    this.accepted(socket, connection);
+  }
+
+  private gone(connection: StreamConnection): void {
+    const { flows, events } = this.options;
+    this.connections.delete(connection);
+    if (flows.ended(connection.token)) events.closed(connection.token);
+    if (this.connections.size === 0) this.closed?.();
+  }
+
+  private sweep(now: number): void {
+    const { policy, flows } = this.options;
+    for (const connection of this.connections) {
+      const slow = connection.messageSince > 0 && now - connection.messageSince > policy.messageMs;
+      if (!slow && now - connection.heardAt <= policy.idleMs) continue;
+      flows.counts[slow ? 'slow' : 'idle']++;
+      connection.destroy();
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// One WebSocket client, as its flow knows it, whichever library has its socket: whole messages in and out, keep-alives, and what a
+// shard has no room for yet.
+
+import { isUtf8 } from 'node:buffer';
+import type { Connection } from '../flow/flows.ts';
+import type { StreamListenerOptions } from '../flow/stream-listener.ts';
+
+const CLOSE_GOING_AWAY = 1001;
+export const CLOSE_OVERLOAD = 1013;
+/** Bytes that wait per connection while a shard has no room; whoever sends more into that is cut off. */
+const HELD_BYTES_MAX = 256 << 10;
+const CRLF = new Uint8Array([0x0d, 0x0a]);
+
+/** What a library does for a connection. */
+export interface WebSocketEnd {
+  /** Sends a copy; false where the peer reads too slowly, and is cut off. */
+  send(message: Uint8Array, isBinary: boolean): boolean;
+  end(code: number, reason: string): void;
+}
+
+export class WebSocketConnection implements Connection {
+  token = 0;
+  protected readonly options: StreamListenerOptions;
+  private socket: WebSocketEnd | null = null;
+  /** Messages that a shard had no room for, oldest first: what has been read cannot be unread. */
+  private held: Uint8Array[] = [];
+  private heldBytes = 0;
+
+  constructor(options: StreamListenerOptions) {
+    this.options = options;
+  }
+
+  attach(socket: WebSocketEnd | null): void {
+    this.socket = socket;
+    if (socket === null) this.held = [];
+  }
+
+  /** A copy, as text, or as binary where it is no UTF-8 (RFC 7118 §4.2). */
+  send(bytes: Uint8Array, at: number, end: number): boolean {
+    const message = bytes.subarray(at, end);
+    return this.socket?.send(message, !isUtf8(message)) ?? false;
+  }
+
+  receive(message: Uint8Array): void {
+    if (message.length <= 4 && message.every((byte) => byte === 0x0d || byte === 0x0a)) {
+      // RFC 7118 §6, RFC 5626 §5.4: a double CRLF asks for a single one; less is a sign of life and no more.
+      if (message.length === 4) this.socket?.send(CRLF, false);
+      return;
+    }
+    if (this.held.length === 0 && this.options.events.message(this.token, message, 0, message.length)) return;
+    this.heldBytes += message.length;
+    if (this.heldBytes > HELD_BYTES_MAX) this.socket?.end(CLOSE_OVERLOAD, 'too much at once');
+    else this.held.push(message.slice());
+  }
+
+  resume(): void {
+    while (this.held.length > 0) {
+      const [message] = this.held;
+      if (!this.options.events.message(this.token, message, 0, message.length)) return;
+      this.heldBytes -= message.length;
+      this.held.shift();
+    }
+  }
+
+  close(): void {
+    this.socket?.end(CLOSE_GOING_AWAY, 'going away');
+  }
+}

@@ -1,0 +1,49 @@
+// HA1s of a user: what stays of a password (RFC 7616 §3.4.2, §3.4.4). The password itself is not kept anywhere.
+
+import { hash } from 'node:crypto';
+import { HA1_FULL, HA1_LENGTHS } from './user-record.ts';
+
+/** Hashes in the order of ALG_*. */
+const HASHES = ['md5', 'sha256', 'sha512-256'] as const;
+
+/** HA1s by kind (users/user-record): MD5, SHA-256, SHA-512-256 of the name, then those of "name@realm" as a username. */
+export type Ha1Set = readonly (Buffer | undefined)[];
+
+export function ha1sOf(name: string, realm: string, password: string): Ha1Set {
+  const plain = `${name}:${realm}:${password}`;
+  const full = `${name}@${realm}:${realm}:${password}`;
+  return [
+    ...HASHES.map((algorithm) => digest(algorithm, plain)),
+    ...HASHES.map((algorithm) => digest(algorithm, full)),
+  ];
+}
+
+/** H(name ":" realm) for a base algorithm (RFC 7616 §3.4.4). */
+export function userhashOf(name: string, realm: string, algorithm: number): Buffer {
+  return digest(HASHES[algorithm], `${name}:${realm}`);
+}
+
+/** MD5 of "name:realm:password": to see whether a password and an HA1 belong together. */
+export function md5Ha1(name: string, realm: string, password: string): Buffer {
+  return digest('md5', `${name}:${realm}:${password}`);
+}
+
+/** HA1 in hex as a person or another program writes it; undefined where it is none of that kind. */
+export function parseHa1(hex: string, kind: number): Buffer | undefined {
+  const bytes = Buffer.from(hex, 'hex');
+  return hex.length === 2 * bytes.length && bytes.length === HA1_LENGTHS[kind % HA1_FULL] ? bytes : undefined;
+}
+
+function digest(algorithm: (typeof HASHES)[number], text: string): Buffer {
+  return hash(algorithm, text, 'buffer');
+}
+
+/** Columns of HA1s by kind (users/user-record), the name that is written first. */
+export const HA1_COLUMNS: readonly (readonly string[])[] = [
+  ['ha1'],
+  ['ha1_sha256'],
+  ['ha1_sha512_256', 'ha1_sha512t256'],
+  ['ha1b'],
+  ['ha1b_sha256'],
+  ['ha1b_sha512_256'],
+];

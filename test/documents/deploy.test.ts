@@ -1,0 +1,48 @@
+// docs/deploy: what it says is what Aorta takes, and what the operator's guide promises of it is there.
+
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { createConfig } from '../../src/server/config/config.ts';
+import { readConfigFile } from '../../src/server/config/config-file.ts';
+import { formatListenAddress } from '../../src/server/config/listener-text.ts';
+import { removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+
+const read = (name: string): string => readFileSync(join(import.meta.dirname, '../../docs/deploy', name), 'utf8');
+const BOTH = ['udp:0.0.0.0:5060', 'tcp:0.0.0.0:5060'];
+
+afterAll(removeDirectories);
+
+describe('docs/deploy', () => {
+  it('has a unit that starts, reloads and is watched', () => {
+    const unit = read('aorta.service');
+    for (const line of ['Type=notify', 'WatchdogSec=30', 'ExecReload=/bin/kill -HUP $MAINPID', 'NoNewPrivileges=yes'])
+      expect(unit.split('\n')).toContain(line);
+    const file = join(temporaryDirectory(), 'aorta.service');
+    writeFileSync(file, unit);
+    const { error, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
+    if (error !== undefined) return console.warn('skipped: systemd-analyze is not installed');
+    expect(stderr.split('\n').filter((line) => line.includes('aorta.service'))).toEqual([]);
+  });
+
+  it('R3261-18.2.1-01 listens on TCP beside UDP, in containers and in Kubernetes, and opens both ports', () => {
+    const command = JSON.parse(
+      /^CMD (\[.*\])$/m.exec(read('Dockerfile').split('HEALTHCHECK')[1])?.[1] ?? '[]',
+    ) as string[];
+    const compose = parse(read('compose.yaml')) as { services: { aorta: { command: string[]; ports: string[] } } };
+    const listens = (words: readonly string[]) => words.filter((_, i) => words[i - 1] === '--listen');
+    expect([listens(command), listens(compose.services.aorta.command)]).toEqual([BOTH, BOTH]);
+    expect(read('Dockerfile')).toMatch(/^EXPOSE 5060\/udp 5060\/tcp$/m);
+    expect(compose.services.aorta.ports).toEqual(['5060:5060/udp', '5060:5060/tcp']);
+
+    const documents = parseAllDocuments(read('kubernetes.yaml')).map((one) => one.toJS());
+    const file = join(temporaryDirectory(), 'aorta.yaml');
+    writeFileSync(file, documents.find(({ kind }) => kind === 'ConfigMap').data['aorta.yaml']);
+    const { listen, auth } = createConfig([readConfigFile(file)]);
+    expect([listen.map(formatListenAddress), auth.mode]).toEqual([BOTH, 'digest']);
+    const service = documents.find(({ kind }) => kind === 'Service');
+    expect(service.spec.ports.map(({ protocol }: { protocol: string }) => protocol)).toEqual(['UDP', 'TCP']);
+  });
+});

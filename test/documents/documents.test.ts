@@ -1,0 +1,83 @@
+// What the documents show works: configurations are sound, commands and flags exist, and every flag of `aorta serve` stands in the README.
+
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { createConfig } from '../../src/server/config/config.ts';
+import { readConfigFile } from '../../src/server/config/config-file.ts';
+import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const DOCUMENTS = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+/** YAML of others. */
+const FOREIGN = /^(scrape_configs|services|apiVersion):/m;
+
+afterAll(removeDirectories);
+
+function blocks(document: string, language: string): string[] {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, block]) => block);
+}
+
+function help(...words: string[]): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [CLI, ...words, '--help'], (_error, stdout) => resolve(stdout));
+  });
+}
+
+const yaml = DOCUMENTS.flatMap((document) =>
+  blocks(document, 'yaml')
+    .filter((block) => !FOREIGN.test(block))
+    .map((block) => [document, block]),
+);
+
+it('configurations are sound', () => {
+  expect(yaml.length).toBeGreaterThan(8);
+  const file = join(temporaryDirectory(), 'aorta.yaml');
+  for (const [document, block] of yaml) {
+    writeFileSync(file, block.replaceAll('…', 'x'));
+    expect(() => createConfig([readConfigFile(file)]), `${document}:\n${block}`).not.toThrow();
+  }
+});
+
+it('commands and their flags are there', async () => {
+  const lines = DOCUMENTS.flatMap((document) =>
+    blocks(document, 'sh').flatMap((block) => block.replaceAll('\\\n', ' ').split('\n')),
+  );
+  const commands = lines
+    .flatMap((line) => line.replace(/#.*$/, '').split(/&&|\||;/))
+    .map((part) => /^\s*(?:sudo -u \w+ )?(?:npx )?aorta (.*)$/.exec(part)?.[1].trim())
+    .filter((text) => text !== undefined);
+  expect(commands.length).toBeGreaterThan(15);
+  const texts = new Map<string, string>();
+  for (const command of new Set(commands)) {
+    const words = command.split(/\s+/);
+    const name = words[0];
+    if (!texts.has(name)) texts.set(name, await help(name));
+    const isGroup = /^Commands:/m.test(texts.get(name) ?? '');
+    const path = isGroup ? words.slice(0, 2) : [name];
+    const key = path.join(' ');
+    if (!texts.has(key)) texts.set(key, await help(...path));
+    const text = texts.get(key) ?? '';
+    expect(text, `aorta ${command}`).toContain(`Usage: aorta ${key}`);
+    for (const flag of command.match(/(?<= )--[a-z-]+/g) ?? [])
+      expect(text, `aorta ${command}`).toMatch(new RegExp(`${flag}\\b`));
+  }
+});
+
+it('flags of serve stand in the README, and those of the README in the help', async () => {
+  const table = readFileSync(join(ROOT, 'README.md'), 'utf8').match(/^## Flags\n[\s\S]*?^As soon/m)?.[0] ?? '';
+  const named = new Set(table.match(/(?<=^\|.*`)--[a-z-]+/gm));
+  const shown = new Set(
+    (await help('serve')).match(/^ {2}(?:-., )?--[a-z-]+/gm)?.map((flag) => flag.trim().replace(/^-., /, '')),
+  );
+  shown.delete('--help');
+  expect([...named].sort()).toEqual(expect.arrayContaining([...shown].sort()));
+  for (const flag of named) expect([...shown]).toContain(flag);
+});
