@@ -368,6 +368,29 @@ describe('a damaged frame', () => {
     store.close();
   });
 
+  it('R3261-8.2-01 whose length leads out of its generation does not put the head of the log behind the next frames', () => {
+    const directory = freshDirectory();
+    let store = onDisk(directory);
+    put(store, 0, 1);
+    put(store, 1, 2);
+    const { log } = store;
+    const page = (log.find((log.find(0)?.place ?? -1) + 8)?.place ?? -1) - 24;
+    store.close();
+    flipAt(generation(directory, 0), page + 24 + 6); // 256 KiB more
+    store = onDisk(directory);
+    expect(store.log.head).toBeLessThanOrEqual(GENERATION);
+    expect(there(store, 2)).toEqual([0, 1]);
+    const { head, last, lastSum } = store.marks;
+    expect(head).toBeGreaterThan(last);
+    put(store, 2, 3);
+    store.close();
+    // A replay that begins where a checkpoint of that moment says.
+    const log2 = new LmdbLog(directory, 'process', GENERATION);
+    store = new LogStore(log2, () => ({ end: { address: head, last, lastSum }, bytes: 0, problem: undefined }));
+    expect(knows(store, 2)).toBe(true);
+    store.close();
+  });
+
   it('that cannot be read costs what lay in the piece, at a start, too', () => {
     const disk = new SimulatedDisk();
     let store = simulated(disk, 1 << 16);

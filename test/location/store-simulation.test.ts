@@ -28,6 +28,7 @@ describe('the store on a simulated disk', () => {
     [863, 'a removal that the disk refuses ends a generation'],
     [14_928, 'a frame shares a bad sector with what lay there'],
     [30_129, 'an old removal has another address'],
+    [911_171_151, 'the length of the last frame leads out of its generation'],
   ])('R3261-8.2-01 seed %i: %s', async (seed) => {
     const child = await run(process.execPath, [PROGRAM, '--seed', String(seed), '--json'], 60_000, { cwd: ROOT });
     expect(JSON.parse(child.stdout).failures).toEqual([]);

@@ -174,9 +174,10 @@ function messageOf(error: unknown): string {
 function demandFrame(log: Log, { address, last, lastSum }: LogEnd): void {
   if (address === 0) return;
   if (last < log.tail) throw new Error('it is older than the log');
+  const start = last - (last % log.generationBytes);
+  if (address <= last || address > start + log.generationBytes) throw new Error('it begins where no frame ends');
   const words = new Uint32Array(FRAME_HEADER_BYTES / 4);
   const bytes = new Uint8Array(words.buffer);
-  const start = last - (last % log.generationBytes);
   for (let found = log.find(start); found !== null; found = log.find(found.place + 8)) {
     if (found.address !== last || log.read(found.place, bytes, 0, bytes.length) < bytes.length) continue;
     if (claimedChecksum(words, 0) === lastSum) return;

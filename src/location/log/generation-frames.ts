@@ -148,7 +148,8 @@ export class GenerationFrames {
   }
 
   private takeUnsound(address: number, place: number, length: number): void {
-    const size = length & ~7;
+    const { generationBytes } = this.log;
+    const size = Math.min(length, generationBytes - (place % generationBytes)) & ~7;
     if (size < FRAME_HEADER_BYTES) return;
     this.room(this.end + size);
     this.bytes.fill(0, this.end, this.end + size);

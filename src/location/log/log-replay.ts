@@ -151,7 +151,8 @@ class Replay {
       else this.salvage(frame);
       this.last = frame.address;
       this.lastSum = frames.checksumOf(frame);
-      this.at = Math.max(this.at, frame.address + frame.length);
+      // A length that is damaged may lead out of the generation: behind a head that far away, the next frames would stand before it.
+      this.at = Math.max(this.at, Math.min(frame.address + frame.length, (number + 1) * log.generationBytes));
     }
     // A frame that was settled, and nothing of it is there: no later one tells that it is missing.
     const settled = isNewest ? log.settled(number) : -1;
