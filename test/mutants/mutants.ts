@@ -31,7 +31,30 @@ const frames = of('generation-frames.ts', DAMAGE);
 const log = of('lmdb-log.ts', DAMAGE);
 const folder = of('log-folder.ts', DAMAGE);
 
+const register = (file: string) => (what: string, from: string, to: string) => ({
+  what,
+  file: join('src/core/register', file),
+  from,
+  to,
+  test: 'test/core/register/refresh-ways.test.ts',
+});
+const quick = register('quick-refresh.ts');
+
 export const MUTANTS: readonly Mutant[] = [
+  quick(
+    'names a Flow-Timer of a second more',
+    'Flow-Timer: ${policy.flowTimerS}',
+    'Flow-Timer: ${policy.flowTimerS + 1}',
+  ),
+  quick('looks at no ended connection', 'if (!byContact && this.isCutOff(out)) return NOT_QUICK;', ''),
+  quick('cuts the rows of a domain', 'return !rows.overflow;', 'return true;'),
+  {
+    what: 'takes bindings of ended connections for targets',
+    file: 'src/core/binding/images.ts',
+    from: ' && !isCutOff(bytes, image, flows)) return true;',
+    to: ') return true;',
+    test: 'test/core/register/flows.test.ts',
+  },
   cleaner(
     'drops a generation with live records',
     'while (this.log.generations.length > 1 && this.live[0] === 0) {',

@@ -68,6 +68,16 @@ describe('a binding made over a connection', () => {
     expect([ask('pub'), ask('temp')]).toEqual([480, 404]);
   });
 
+  it('R5626-7-01: no longer makes its user one whom OPTIONS finds', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(7);
+    shard.send(by('alice'), over(7));
+    const ask = () => shard.send(request({ method: 'OPTIONS', uri: 'sip:alice@example.com' }))?.status;
+    expect(ask()).toBe(200);
+    flows.open.delete(7);
+    expect(ask(), 'before any sweep').toBe(404);
+  });
+
   it('goes whatever the AOR, and only with its own flow', () => {
     const { shard, flows } = setUp();
     flows.open.add(1).add(2);
