@@ -19,7 +19,7 @@ import { addUlCommand, translateSpelling } from './commands/ul-command.ts';
 import { addUserCommand } from './commands/user-command.ts';
 import { packageVersion } from './server/process/package-version.ts';
 
-function program(): Command {
+async function program(words: readonly string[]): Promise<Command> {
   const root = new Command('aorta');
   root
     .description('A SIP registrar and location service.')
@@ -28,7 +28,7 @@ function program(): Command {
     .addHelpText('after', SERVE_EXAMPLES)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'aorta: ')) })
     .exitOverride();
-  addServeCommand(root);
+  await addServeCommand(root, words);
   addUserCommand(root);
   addLocationCommand(root);
   addBackupCommands(root);
@@ -47,7 +47,8 @@ function program(): Command {
 const words = process.argv.slice(2);
 endWithReader();
 try {
-  await program().parseAsync(translateSpelling(words), { from: 'user' });
+  const root = await program(words);
+  await root.parseAsync(translateSpelling(words), { from: 'user' });
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;

@@ -2,7 +2,8 @@
 // `aorta drain` of a running server.
 
 import type { Command } from 'commander';
-import type { Config, ConfigWishes } from '../server/config/config.ts';
+import type { Config } from '../server/config/config.ts';
+import type { ConfigWishes } from '../server/config/create-config.ts';
 import { print } from '../server/process/terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
 import { CommandError, reported } from './terminal/command-action.ts';
@@ -22,6 +23,8 @@ export function addConfigCommands(root: Command): void {
       ),
   )
     .option('--effective', 'all values, also those that nobody set (this is always so)')
+    .option('--schema', 'the JSON Schema of configuration files, for editors')
+    .option('--example', 'a configuration file with every key in a comment')
     .action(reported(show));
   withAdminOptions(
     root
@@ -44,7 +47,17 @@ async function check(file: string): Promise<void> {
   print(`${file}: fine\n`);
 }
 
-async function show(file: string | undefined, options: AdminOptions): Promise<void> {
+interface ShowOptions extends AdminOptions {
+  readonly schema?: true;
+  readonly example?: true;
+}
+
+async function show(file: string | undefined, options: ShowOptions): Promise<void> {
+  if (options.schema) {
+    const { jsonSchema } = await import('../server/config/rows/json-schema.ts');
+    return void print(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+  }
+  if (options.example) return void print((await import('../server/config/rows/example-file.ts')).exampleFile());
   const values =
     file === undefined
       ? await new AdminClient(options).get<object>('/v1/config')
@@ -73,7 +86,7 @@ async function drain(options: AdminOptions & { off?: boolean }): Promise<void> {
 
 async function createConfigOf(file: string, wishes: ConfigWishes = {}): Promise<Config> {
   const [{ createConfig }, { readConfigFile }, { ConfigError }] = await Promise.all([
-    import('../server/config/config.ts'),
+    import('../server/config/create-config.ts'),
     import('../server/config/config-file.ts'),
     import('../server/config/config-problem.ts'),
   ]);

@@ -52,8 +52,8 @@ async function doctor(options: { config?: string; data?: string; scrub?: boolean
 }
 
 async function configOf(file: string | undefined): Promise<Config> {
-  const { createConfig, DEFAULT_CONFIG } = await import('../server/config/config.ts');
-  if (file === undefined) return DEFAULT_CONFIG;
+  if (file === undefined) return (await import('../server/config/config.ts')).DEFAULT_CONFIG;
+  const { createConfig } = await import('../server/config/create-config.ts');
   const { readConfigFile } = await import('../server/config/config-file.ts');
   const { ConfigError } = await import('../server/config/config-problem.ts');
   try {

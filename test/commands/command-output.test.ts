@@ -48,7 +48,6 @@ describe('help and version', () => {
   it.each([
     ['--version'],
     ['--help'],
-    ['serve', '--help'],
     ['user', 'import', '--help'],
     ['location', '--help'],
     ['check', '--help'],
@@ -64,6 +63,15 @@ describe('help and version', () => {
         ),
     );
     expect(heavy).toEqual([]);
+  });
+
+  it('of serve load the rows of the configuration, and neither store nor threads nor sockets of packages', async () => {
+    const urls = await loaded('serve', '--help');
+    const packages = urls.flatMap((url) => /node_modules\/([^/]+)\//.exec(url)?.[1] ?? []);
+    expect(new Set(packages)).toEqual(new Set(['commander', 'zod']));
+    expect(
+      urls.filter((url) => /dist\/(commands\/serve|server\/server|server\/embed\/embedded)\.js/.test(url)),
+    ).toEqual([]);
   });
 });
 

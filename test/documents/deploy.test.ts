@@ -5,8 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { createConfig } from '../../src/server/config/config.ts';
 import { readConfigFile } from '../../src/server/config/config-file.ts';
+import { createConfig } from '../../src/server/config/create-config.ts';
 import { formatListenAddress } from '../../src/server/config/listener-text.ts';
 import { removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 

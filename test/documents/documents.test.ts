@@ -4,8 +4,8 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { createConfig } from '../../src/server/config/config.ts';
 import { readConfigFile } from '../../src/server/config/config-file.ts';
+import { createConfig } from '../../src/server/config/create-config.ts';
 import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

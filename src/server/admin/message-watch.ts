@@ -167,7 +167,7 @@ export class MessageWatch {
     return { ip: local.some((byte) => byte !== 0) ? local : ip, port: address?.port ?? 0 };
   }
 
-  private openSocket({ host, port }: HepConfig): Socket {
+  private openSocket({ to: { host, port } }: HepConfig): Socket {
     const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     // Nobody listening there (ECONNREFUSED) is no reason to stop: HOMER may come later.
     socket.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,5 +1,5 @@
 // What a whole Config must hold to, beyond what each of its fields may be: values that are right by themselves and wrong together,
-// and files that it names. What a field may be is config.ts's.
+// and files that it names. What a field may be is in rows/.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { ConfigError, type Fault, spellAsFile } from './config-problem.ts';
 import { formatListenAddress, isLoopback } from './listener-text.ts';
 import { adminFaults } from './sections/admin-config.ts';
 import { authFaults } from './sections/auth-config.ts';
-import { tlsFaults } from './sections/stream-config.ts';
+import { tlsFaults } from './sections/tls-config.ts';
 
 /** What values say together that cannot be. */
 export function configFaults(config: Config): Fault[] {

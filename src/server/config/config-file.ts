@@ -1,10 +1,12 @@
 // A configuration file in YAML as a ConfigSource: every value knows its line and column.
-// What the values mean is config.ts.
+// What the values mean is in rows/.
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { ConfigError, type ConfigSource, spellAsFile } from './config-problem.ts';
+import { CONFIG_ROWS } from './rows/all-rows.ts';
+import type { Rows, Section } from './rows/row.ts';
 
 /** Reads a file. Throws a ConfigError: `FILE:LINE:COLUMN: …` for every problem of YAML itself. */
 export function readConfigFile(file: string): ConfigSource {
@@ -35,13 +37,13 @@ function parseConfig(text: string, file: string): ConfigSource {
     );
   }
   const values = valuesOf(document, position);
-  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+  if (!isSection(values)) {
     throw new ConfigError([
       `${position(document.contents?.range?.[0] ?? 0)}: expected keys and values, such as "data: ./data"`,
     ]);
   }
   return {
-    values: withPaths(values as Record<string, unknown>, dirname(file)),
+    values: withPaths(CONFIG_ROWS, values, dirname(file)),
     spell: spellAsFile,
     where: (path, unknownKey = false) => {
       const order = offsetOf(document, path, unknownKey);
@@ -66,38 +68,24 @@ function excerptOf(text: string, { line, col }: { line: number; col: number }): 
 }
 
 /** Files and directories that the values name, from where the configuration file lies. */
-function withPaths(values: Record<string, unknown>, directory: string): Record<string, unknown> {
-  const path = (value: unknown) => (typeof value === 'string' && value !== '' ? resolve(directory, value) : value);
-  const all = { ...values };
-  if ('data' in all) all.data = path(all.data);
-  const { admin, tls } = all;
-  if (typeof admin === 'object' && admin !== null && !Array.isArray(admin))
-    all.admin = withPathsOf(admin, ADMIN_FILES, path);
-  if (typeof tls === 'object' && tls !== null && !Array.isArray(tls))
-    all.tls = withTlsPaths(tls as Record<string, unknown>, path);
-  return all;
-}
-
-const ADMIN_FILES = ['certificate', 'key'];
-const TLS_FILES = ['cert', 'key', 'ca'];
-
-function withPathsOf(section: object, files: readonly string[], path: (value: unknown) => unknown): object {
-  return Object.fromEntries(
-    Object.entries(section).map(([key, value]) => [key, files.includes(key) ? path(value) : value]),
-  );
-}
-
-function withTlsPaths(tls: Record<string, unknown>, path: (value: unknown) => unknown): Record<string, unknown> {
-  const entries = Object.entries(tls).map(([key, value]) => {
-    if (key !== 'domains' || typeof value !== 'object' || value === null)
-      return [key, TLS_FILES.includes(key) ? path(value) : value];
-    const domains = Object.entries(value).map(([name, files]) => {
-      const isSection = typeof files === 'object' && files !== null;
-      return [name, isSection ? withTlsPaths(files as Record<string, unknown>, path) : files];
-    });
-    return [key, Object.fromEntries(domains)];
+function withPaths({ keys }: Section<Rows, unknown>, values: object, directory: string): Record<string, unknown> {
+  const entries = Object.entries(values).map(([key, value]) => {
+    const node = Object.hasOwn(keys, key) ? keys[key] : undefined;
+    if (node?.is === 'row')
+      return [key, node.kind.isFile && typeof value === 'string' && value !== '' ? resolve(directory, value) : value];
+    if (node === undefined || !isSection(value)) return [key, value];
+    if (node.is === 'section') return [key, withPaths(node, value, directory)];
+    const named = Object.entries(value).map(([name, entry]) => [
+      name,
+      isSection(entry) ? withPaths(node.entry, entry, directory) : entry,
+    ]);
+    return [key, Object.fromEntries(named)];
   });
   return Object.fromEntries(entries);
+}
+
+function isSection(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The document as plain values. An alias that names nothing, or names too much, is found only here. */

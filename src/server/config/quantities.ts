@@ -25,6 +25,13 @@ const KINDS = {
   bytes: { units: SIZES, one: 1, example: '64k or 16M' },
 } as const;
 
+/** Texts of each kind, for JSON Schema. */
+export const PATTERN_OF: Readonly<Record<Quantity, string>> = {
+  milliseconds: String.raw`^[0-9]+(\.[0-9]+)? ?(ms|s|m|min|h|d)?$`,
+  seconds: String.raw`^[0-9]+(\.[0-9]+)? ?(ms|s|m|min|h|d)?$`,
+  bytes: String.raw`^[0-9]+(\.[0-9]+)? ?([kKmMgGtT]?([iI]?[bB])?)?$`,
+};
+
 /** How such a value may be written besides a bare number. */
 export function exampleOf(kind: Quantity): string {
   return KINDS[kind].example;

@@ -5,6 +5,9 @@ import type { ShardSettings } from '../../shard/shard-settings.ts';
 import { withOwnAddresses } from '../process/own-names.ts';
 import type { Config } from './config.ts';
 import { effectiveConfig } from './effective-config.ts';
+import { CONFIG_ROWS } from './rows/all-rows.ts';
+import { valueAt, withValue } from './rows/by-path.ts';
+import { AT_ONCE, placedRows } from './rows/row.ts';
 
 export interface ReloadReport {
   /** Keys of the configuration file that changed and are in force now, e.g. `log-level`. */
@@ -13,29 +16,11 @@ export interface ReloadReport {
   readonly needRestart: readonly string[];
 }
 
-/**
- * What is in force once a running server has taken in what it can of `next`. The rest is as before: listeners, directory,
- * shards, and the sizes of what has been made by then.
- */
+/** What is in force once a running server has taken in what it can of `next`, by the rows. The rest is as before. */
 export function takenIn(now: Config, next: Config): Config {
-  const { historyBytes, messageBytesMax, timerJMs, transactionsMax, answerBytesMax } = now.policy;
-  const { nonceLifetimeMs, nonceKeyMs, ncWindow, usedNoncesMax, parameterBytesMax } = now.auth.policy;
-  const { sourcesMax, flowsMax, aorsMax } = now.abuse;
-  const { connectionsPerSourceMax, idleMs } = next.streams;
-  return {
-    ...now,
-    logLevel: next.logLevel,
-    drain: next.drain,
-    policy: { ...next.policy, historyBytes, messageBytesMax, timerJMs, transactionsMax, answerBytesMax },
-    auth: {
-      ...now.auth,
-      policy: { ...next.auth.policy, nonceLifetimeMs, nonceKeyMs, ncWindow, usedNoncesMax, parameterBytesMax },
-      trustedProxies: next.auth.trustedProxies,
-      nonceGeneration: next.auth.nonceGeneration,
-    },
-    abuse: { ...next.abuse, sourcesMax, flowsMax, aorsMax },
-    streams: { ...now.streams, connectionsPerSourceMax, idleMs },
-  };
+  return placedRows(CONFIG_ROWS)
+    .filter(({ row }) => row.inForce === AT_ONCE)
+    .reduce((config, { row: { at } }) => withValue(config, at, valueAt(next, at)), now);
 }
 
 /** @param before in force until now @param now in force from now on @param next what the configuration says */

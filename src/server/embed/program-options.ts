@@ -4,10 +4,13 @@
 import { z } from 'zod';
 import type { ListenAddress } from '../../transport/listener.ts';
 import type { HandshakeHook } from '../../transport/websocket/websocket-handshake.ts';
-import { type Config, configSchema, createConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { ConfigError, type ConfigSource, type Fault } from '../config/config-problem.ts';
-import { choice, expected, yesOrNo } from '../config/config-values.ts';
+import { createConfig } from '../config/create-config.ts';
 import { formatListenAddress } from '../config/listener-text.ts';
+import type { FileInput } from '../config/rows/all-rows.ts';
+import { fileSchema, schemaOf } from '../config/rows/file-schema.ts';
+import { choice, expected, yesOrNo } from '../config/rows/kinds.ts';
 import { bareSchema, schemaBelow } from '../config/unknown-key.ts';
 import type { Log } from '../process/log.ts';
 import type { SendAnswer } from './message-source.ts';
@@ -21,8 +24,8 @@ type InCamel<T> = T extends readonly unknown[]
     ? { readonly [K in keyof T as CamelKey<K>]: InCamel<T[K]> }
     : T;
 
-/** The sections of the configuration file (README, docs/operating.md) in camelCase: `policy.min-expires` is `policy.minExpires`. */
-export type FileOptions = InCamel<Omit<z.input<typeof configSchema>, 'listen'>>;
+/** The sections of the configuration file (docs/configuration.md) in camelCase: `policy.min-expires` is `policy.minExpires`. */
+export type FileOptions = InCamel<Omit<FileInput, 'listen'>>;
 
 export interface RegistrarOptions extends FileOptions {
   /** Where it listens itself, e.g. `udp:127.0.0.1:5060`. None: the program hands messages in. */
@@ -57,8 +60,8 @@ const hook =
     });
 
 const programSchema = {
-  store: choice('disk', 'memory').optional(),
-  threads: yesOrNo.optional(),
+  store: schemaOf(choice('disk', 'memory')).optional(),
+  threads: schemaOf(yesOrNo).optional(),
   send: hook('(bytes, target)')<SendAnswer>().optional(),
   webSocketHandshake: hook('(handshake)')<HandshakeHook>().optional(),
   log: hook('(level, event, fields); a level is "logLevel"')<Log>().optional(),
@@ -121,7 +124,7 @@ function sourceOf(options: RegistrarOptions, problems: string[]): ConfigSource {
   if (Array.isArray(listen)) rest.listen = listen.map(addressText);
   if (Array.isArray(rest.listen) && rest.listen.length === 0) delete rest.listen;
   return {
-    values: inHyphens(rest, configSchema, [], problems) as Record<string, unknown>,
+    values: inHyphens(rest, fileSchema, [], problems) as Record<string, unknown>,
     where: (path) => ({
       name: path
         .filter((part) => typeof part !== 'number')

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Config, createConfig, DEFAULT_CONFIG } from '../../../src/server/config/config.ts';
+import { type Config, DEFAULT_CONFIG } from '../../../src/server/config/config.ts';
 import { readConfigFile } from '../../../src/server/config/config-file.ts';
 import { ConfigError, type ConfigSource, spellAsFile } from '../../../src/server/config/config-problem.ts';
+import { createConfig } from '../../../src/server/config/create-config.ts';
 import { parseListenAddress } from '../../../src/server/config/listener-text.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'aorta-config-'));

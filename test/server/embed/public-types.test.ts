@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 
 const DIST = join(import.meta.dirname, '../../../dist');
 /** What types are computed with. */
-const MACHINERY = ['InCamel', 'CamelKey', 'configSchema'];
+const MACHINERY = ['InCamel', 'CamelKey', 'FileInput'];
 
 /** Names that a module exports, with the file that declares each. */
 function exportsOf(file: string): Map<string, string> {

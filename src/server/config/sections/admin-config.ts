@@ -1,10 +1,8 @@
-// The section `admin` of the configuration: where the admin listener is, and what it asks for.
+// The part `admin` of the configuration: where the admin listener is, and what it asks for.
 
-import { z } from 'zod';
 import type { TlsFiles } from '../../http/http-server.ts';
 import type { Fault } from '../config-problem.ts';
-import { parsed, section, text, yesOrNo } from '../config-values.ts';
-import { type HttpAddress, httpUrl, parseHttpAddress } from '../http-address.ts';
+import { type HttpAddress, httpUrl } from '../http-address.ts';
 import { isLoopback } from '../listener-text.ts';
 
 export interface AdminConfig {
@@ -14,36 +12,8 @@ export interface AdminConfig {
   readonly tls?: TlsFiles;
 }
 
-const keys = z.strictObject(
-  {
-    listen: parsed(parseHttpAddress).optional(),
-    'require-token': yesOrNo.optional(),
-    certificate: text.optional(),
-    key: text.optional(),
-  },
-  section,
-);
-
-/** As an address alone, or as a section. */
-export const adminSchema = z.preprocess(
-  (value: string | z.input<typeof keys>) => (typeof value === 'string' ? { listen: value } : value),
-  keys,
-);
-
-const DEFAULT_ADMIN_LISTEN: HttpAddress = { scheme: 'http', host: '127.0.0.1', port: 8060 };
-
-/** Undefined where no admin listener is asked for. */
-export function fillAdmin(raw: z.output<typeof keys> | undefined): AdminConfig | undefined {
-  if (raw === undefined) return undefined;
-  const listen = raw.listen ?? DEFAULT_ADMIN_LISTEN;
-  return {
-    listen,
-    requireToken: raw['require-token'] ?? !isLoopback(listen.host),
-    ...(raw.certificate !== undefined && raw.key !== undefined
-      ? { tls: { certificate: raw.certificate, key: raw.key } }
-      : {}),
-  };
-}
+/** Where the section stands without an address. */
+export const DEFAULT_ADMIN_LISTEN: HttpAddress = { scheme: 'http', host: '127.0.0.1', port: 8060 };
 
 /** What the fields say together that cannot be; paths below `admin`. */
 export function adminFaults(admin: AdminConfig | undefined): Fault[] {

@@ -1,0 +1,127 @@
+// The one way from raw values (file, flags, a program's options) to a checked Config. Where the values come from, and how a place in a
+// file is named, is config-file.ts and serve-command.ts; what each key may be is in rows/.
+
+import type { ListenAddress } from '../../transport/listener.ts';
+import { DEFAULT_WEBSOCKET_POLICY } from '../../transport/websocket/websocket-policy.ts';
+import { type Config, DEFAULT_CONFIG, OPEN_ORIGINS } from './config.ts';
+import { configFaults, fileFaults } from './config-faults.ts';
+import { ConfigProblems, type ConfigSource, type Fault, type Place, spellAsFile } from './config-problem.ts';
+import { intervalFaults, intervals } from './intervals.ts';
+import { isLoopback } from './listener-text.ts';
+import { CONFIG_ROWS } from './rows/all-rows.ts';
+import { valueAt, withValue } from './rows/by-path.ts';
+import { fileSchema, type Raw } from './rows/file-schema.ts';
+import { fillRows, mergeRaw } from './rows/fill.ts';
+import { suggestKey } from './unknown-key.ts';
+
+export interface Defaults {
+  readonly listen: readonly ListenAddress[];
+  readonly expiresJitterPercent: number;
+}
+
+export interface ConfigWishes {
+  /** What counts where nobody says otherwise. */
+  readonly defaults?: Defaults;
+  /** Whether the files it names must be there, as for a start. */
+  readonly files?: boolean;
+}
+
+/** Checks each source and merges them, the later ones winning. Throws a ConfigError. */
+export function createConfig(sources: readonly ConfigSource[], { defaults, files = false }: ConfigWishes = {}): Config {
+  const problems = new ConfigProblems();
+  const raws = sources.map((source, number) => checkSource(source, number, problems));
+  problems.raise();
+
+  const merged = raws.reduce((one, other) => mergeRaw(CONFIG_ROWS, one, other), {});
+  const tell = (faults: readonly Fault[]): void => {
+    for (const { path, text } of faults) {
+      const number = raws.findLastIndex((raw) => valueAt(raw, path) !== undefined);
+      const source = sources[number];
+      const place: Place = source?.where(path) ?? { name: path.join('.'), order: 0 };
+      const spell = source?.spell ?? sources.at(-1)?.spell ?? spellAsFile;
+      problems.add(place, number, typeof text === 'string' ? text : text(spell));
+    }
+  };
+  tell([
+    ...intervalFaults(section(merged, 'policy')).map(({ path, text }) => ({ path: ['policy', ...path], text })),
+    ...lonelyFiles(merged),
+  ]);
+  const config = fill(merged, defaults);
+  tell(configFaults(config));
+  if (files) tell(fileFaults(config));
+  problems.raise();
+  return config;
+}
+
+function checkSource(source: ConfigSource, number: number, problems: ConfigProblems): Raw {
+  const result = fileSchema.safeParse(source.values);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) {
+        const hint = suggestKey(fileSchema, issue.path, key, source.spell);
+        problems.add(source.where([...issue.path, key], true), number, `unknown key${hint}`);
+      }
+    } else problems.add(source.where(issue.path), number, issue.message);
+  }
+  return {};
+}
+
+/** A certificate without its key, or the other way round: both would be of no effect. */
+function lonelyFiles(raw: Raw): Fault[] {
+  const lonely = (
+    name: string,
+    given: Readonly<Record<string, unknown>>,
+    names: readonly [string, string],
+  ): Fault[] => {
+    const [there, missing] = given[names[0]] === undefined ? [names[1], names[0]] : names;
+    if (given[missing] !== undefined || Object.values(given).every((value) => value === undefined)) return [];
+    const path = given[there] === undefined ? [name] : [name, there];
+    return [{ path, text: (spell) => `needs ${spell(`${name}.${missing}`, 'FILE')} beside it` }];
+  };
+  const { certificate, key } = section(raw, 'admin');
+  return [
+    ...lonely('tls', section(raw, 'tls'), ['cert', 'key']),
+    ...lonely('admin', { certificate, key }, ['certificate', 'key']),
+  ];
+}
+
+/** Where nobody says how clients authenticate: they must, as soon as one address can be reached from other machines. */
+function authMode(raw: Raw, { listen, multicast }: Config): 'none' | 'digest' {
+  if (raw['allow-unauthenticated'] === true) return 'none';
+  const hosts = [...listen.map(({ host }) => host), multicast?.interface ?? '127.0.0.1'];
+  return hosts.every(isLoopback) ? 'none' : 'digest';
+}
+
+/** What the file says, and what follows from it for keys that it leaves out. */
+function fill(raw: Raw, defaults: Defaults | undefined): Config {
+  const { listen, policy } = DEFAULT_CONFIG;
+  const { listen: listenDefault, ...policyDefaults } = { listen, ...defaults };
+  const base = { ...DEFAULT_CONFIG, listen: listenDefault, policy: { ...policy, ...policyDefaults } };
+  let config = fillRows(CONFIG_ROWS, raw, base);
+  const otherwise = (path: readonly string[], at: readonly string[], value: unknown): void => {
+    if (valueAt(raw, path) === undefined) config = withValue(config, at, value);
+  };
+  config = { ...config, policy: { ...config.policy, ...intervals(section(raw, 'policy'), base.policy) } };
+  otherwise(['auth', 'mode'], ['auth', 'mode'], authMode(raw, config));
+  const { nonceLifetimeMs, nonceKeyMs } = config.auth.policy;
+  otherwise(['auth', 'nonce-key-s'], ['auth', 'policy', 'nonceKeyMs'], Math.max(nonceKeyMs, nonceLifetimeMs));
+  const origins = config.auth.mode === 'none' ? OPEN_ORIGINS : DEFAULT_WEBSOCKET_POLICY.origins;
+  otherwise(['websocket', 'origins'], ['webSocket', 'origins'], origins);
+  if (config.admin)
+    otherwise(['admin', 'require-token'], ['admin', 'requireToken'], !isLoopback(config.admin.listen.host));
+  return withoutHalfPairs(config);
+}
+
+/** TLS is where a certificate and its key are. */
+function withoutHalfPairs(config: Config): Config {
+  const { tls, admin } = config;
+  const withTls =
+    tls?.certFile !== undefined && tls.keyFile !== undefined ? config : withValue(config, ['tls'], undefined);
+  if (admin?.tls?.certificate !== undefined && admin.tls.key !== undefined) return withTls;
+  return admin === undefined ? withTls : withValue(withTls, ['admin', 'tls'], undefined);
+}
+
+function section(raw: Raw, name: string): Readonly<Record<string, never>> {
+  return (raw[name] ?? {}) as Readonly<Record<string, never>>;
+}

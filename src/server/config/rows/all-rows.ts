@@ -1,0 +1,190 @@
+// The configuration file: all its keys, in the order in which documents show them.
+
+import { isIPv4 } from 'node:net';
+import { REGISTRARS_GROUP } from '../../../transport/node/multicast.ts';
+import { SHARDS_MAX } from '../defaults.ts';
+import { formatListenAddress, parseListenAddress } from '../listener-text.ts';
+import { DEFAULT_HEP, formatCollector, parseCollector } from '../sections/hep-config.ts';
+import { abuseRows } from './abuse-rows.ts';
+import { authRows } from './auth-rows.ts';
+import { connectionRows, tlsRows, webSocketRows } from './connection-rows.ts';
+import { adminRows, locationRows, lookupRows } from './http-rows.ts';
+import {
+  choice,
+  file,
+  hidden,
+  integer,
+  type Kind,
+  listOf,
+  mapped,
+  parsed,
+  percent,
+  seconds,
+  text,
+  yesOrNo,
+} from './kinds.ts';
+import { homeRows, limitRows, parserRows, policyRows } from './policy-rows.ts';
+import { AT_ONCE, type InputOfKeys, RESTART, row, section } from './row.ts';
+import { parseDomain } from './texts.ts';
+
+/** A name of the server itself in the form Policy.serverNames has. Throws a RangeError. */
+function parseServerName(name: string): string {
+  if (name === '*') throw new RangeError('expected a name of this server such as sip.example.com, got "*"');
+  return parseDomain(name);
+}
+
+const onceEach = <In>(kind: Kind<readonly string[], In>) =>
+  mapped(
+    kind,
+    (list) => [...new Set(list)],
+    (list) => list,
+  );
+
+const interfaceAddress = parsed('IPv4 address', (address) => {
+  if (isIPv4(address)) return address;
+  throw new RangeError('expected the IPv4 address of an interface of this machine, such as 192.0.2.20');
+});
+const groupAddress = parsed('multicast address', (address) => {
+  if (isIPv4(address) && /^2(2[4-9]|3\d)\./.test(address)) return address;
+  throw new RangeError(`expected a multicast address such as ${REGISTRARS_GROUP}`);
+});
+
+const multicastRows = section(
+  'Registrations over multicast (RFC 3261 §10.2.6).',
+  {
+    interface: row(
+      'multicast.interface',
+      interfaceAddress,
+      RESTART,
+      'The group is joined on the interface with this address.',
+      { required: true, example: '192.0.2.20' },
+    ),
+    group: row('multicast.group', groupAddress, RESTART, 'Registrations to this multicast group are accepted.'),
+    port: row('multicast.port', integer(0, 65_535), RESTART, 'The group is heard on this UDP port.'),
+  },
+  { at: 'multicast', base: { group: REGISTRARS_GROUP, port: 5060 } },
+);
+
+const drainRows = section('How a server stops.', {
+  'announce-s': row(
+    'drain.announceS',
+    seconds(0, 3600),
+    AT_ONCE,
+    'A server that is told to stop serves on for this time while `/readyz` says 503.',
+  ),
+  'limit-s': row(
+    'drain.limitS',
+    seconds(1, 3600),
+    AT_ONCE,
+    'The rest of a stop takes at most this time; then the process ends all the same.',
+  ),
+});
+
+const hepRows = section(
+  'Copies of messages for HOMER or another collector of HEP v3.',
+  {
+    to: row(
+      'hep.to',
+      parsed('`HOST:PORT`', parseCollector, formatCollector),
+      RESTART,
+      'The collector listens at this address, over UDP.',
+      { required: true, example: '192.0.2.9:9060' },
+    ),
+    sample: row('hep.samplePercent', percent(100), RESTART, 'This share of AORs is sent, in percent.'),
+    'capture-id': row('hep.captureId', integer(0, 2 ** 32 - 1), RESTART, 'The server has this number in HEP packets.'),
+    'auth-key': row(
+      'hep.authKey',
+      hidden(text()),
+      RESTART,
+      'The collector wants this password, which HEP carries in the clear.',
+      {
+        example: '…',
+      },
+    ),
+  },
+  { at: 'hep', base: DEFAULT_HEP },
+);
+
+export const CONFIG_ROWS = section('All keys are optional.', {
+  listen: row(
+    'listen',
+    listOf(parsed('`udp:HOST:PORT`, `tcp:…`, `tls:…`, `ws:…`, `wss:…`', parseListenAddress, formatListenAddress)),
+    RESTART,
+    'The server listens on these transports and IP addresses.',
+    { flag: { option: '--listen <transport:HOST:PORT>', many: true } },
+  ),
+  domains: row(
+    'policy.domains',
+    onceEach(listOf(parsed('domain, `*` for every one', parseDomain))),
+    AT_ONCE,
+    'Users of these domains are served.',
+    { flag: { option: '--domain <name>', many: true } },
+  ),
+  'server-names': row(
+    'policy.serverNames',
+    onceEach(listOf(parsed('host', parseServerName))),
+    AT_ONCE,
+    'These hosts in a Request-URI are this server, besides the addresses it listens on.',
+    { example: ['sip.example.com'] },
+  ),
+  ...homeRows,
+  data: row(
+    'data',
+    file,
+    RESTART,
+    'Bindings and users are kept in this directory, which is made where it is missing.',
+    {
+      flag: { option: '--data <dir>' },
+    },
+  ),
+  shards: row('shards', integer(1, SHARDS_MAX), RESTART, 'The AORs are divided among this many shard threads.', {
+    flag: { option: '--shards <n>' },
+    otherwise: 'as many as the data directory has; one per core for a new one',
+    example: 4,
+  }),
+  'allow-unauthenticated': row(
+    'allowUnauthenticated',
+    yesOrNo,
+    RESTART,
+    'Other addresses than loopback are served without authentication.',
+    { flag: { option: '--allow-unauthenticated' } },
+  ),
+  durability: row(
+    'durability',
+    choice('durable', 'process'),
+    RESTART,
+    'Bindings are on disk before the 200 (`durable`), or survive a crash of the process alone (`process`).',
+    { flag: { option: '--durability <word>' } },
+  ),
+  udp: row(
+    'udp',
+    choice('auto', 'dgram'),
+    RESTART,
+    'The kernel’s batch calls read UDP and TCP where there are any (`auto`), or Node’s own sockets do (`dgram`).',
+    { flag: { option: '--udp <mode>' } },
+  ),
+  'log-level': row(
+    'logLevel',
+    choice('trace', 'debug', 'info', 'warn', 'error', 'silent'),
+    AT_ONCE,
+    'The log has events of this level and above.',
+    { flag: { option: '--log-level <level>' } },
+  ),
+  admin: adminRows,
+  auth: authRows,
+  policy: policyRows,
+  limits: limitRows,
+  parser: parserRows,
+  lookup: lookupRows,
+  location: locationRows,
+  tls: tlsRows,
+  connections: connectionRows,
+  websocket: webSocketRows,
+  multicast: multicastRows,
+  abuse: abuseRows,
+  drain: drainRows,
+  hep: hepRows,
+});
+
+/** What the file may hold, as a type. */
+export type FileInput = InputOfKeys<(typeof CONFIG_ROWS)['keys']>;

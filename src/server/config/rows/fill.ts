@@ -1,0 +1,67 @@
+// From raw values to a Config and back, row by row.
+
+import { valueAt, withValue } from './by-path.ts';
+import type { Raw } from './file-schema.ts';
+import type { Named, Rows, Section } from './row.ts';
+
+/** The later source wins, key by key; lists and maps count whole. */
+export function mergeRaw({ keys }: Section<Rows, unknown>, one: Raw, other: Raw): Raw {
+  const merged: Record<string, unknown> = { ...one };
+  for (const [key, value] of Object.entries(other)) {
+    if (value === undefined) continue;
+    const node = keys[key];
+    const isSection = node?.is === 'section' && merged[key] !== undefined;
+    merged[key] = isSection ? mergeRaw(node, merged[key] as Raw, value as Raw) : value;
+  }
+  return merged;
+}
+
+/** @param base what holds where the file says nothing */
+export function fillRows<T extends object>({ keys, part }: Section<Rows, unknown>, raw: Raw, base: T): T {
+  let filled = part === undefined ? base : withValue(base, part.at, part.base);
+  for (const [key, node] of Object.entries(keys)) {
+    const value = raw[key];
+    if (value === undefined) continue;
+    if (node.is === 'section') filled = fillRows(node, value as Raw, filled);
+    else filled = withValue(filled, node.at, node.is === 'row' ? value : entriesOf(node, value as Raw));
+  }
+  return filled;
+}
+
+function entriesOf({ canonical, entry }: Named, raw: Raw): object {
+  return Object.fromEntries(
+    Object.entries(raw).map(([name, value]) => [canonical(name), fillRows(entry, value as Raw, {})]),
+  );
+}
+
+/** A Config in the form of the file, what nobody may see hidden. Empty lists that are the default are left out. */
+export function showRows(section: Section<Rows, unknown>, config: object, defaults: object): Record<string, unknown> {
+  const shown: Record<string, unknown> = {};
+  for (const [key, node] of Object.entries(section.keys)) {
+    const value = node.is === 'section' ? partOf(node, config, defaults) : shownAt(node, config, defaults);
+    if (value !== undefined) shown[key] = value;
+  }
+  return shown;
+}
+
+function partOf(section: Section<Rows, unknown>, config: object, defaults: object): object | undefined {
+  const shown = showRows(section, config, defaults);
+  return Object.keys(shown).length === 0 ? undefined : shown;
+}
+
+function shownAt(node: Exclude<Rows[string], Section<Rows, unknown>>, config: object, defaults: object): unknown {
+  const value = valueAt(config, node.at);
+  if (value === undefined) return undefined;
+  if (node.is === 'named')
+    return Object.fromEntries(
+      Object.entries(value as object).map(([name, entry]) => [name, showRows(node.entry, entry as object, {})]),
+    );
+  const shown = node.kind.show(value);
+  if (!isEmpty(shown)) return shown;
+  const byDefault = valueAt(defaults, node.at);
+  return byDefault === undefined || isEmpty(node.kind.show(byDefault)) ? undefined : shown;
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}

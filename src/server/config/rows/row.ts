@@ -1,0 +1,163 @@
+// A row of the configuration: where a key stands in the file and in a Config, what it may be, when a change of it comes into force,
+// and one sentence about it. Everything else that is known about keys is made from the rows.
+
+import type { Config } from '../config.ts';
+import type { Kind } from './kinds.ts';
+
+/** When a change comes into force: with the next reload, or with the next start. */
+export const AT_ONCE = 'at once';
+export const RESTART = 'restart';
+export type InForce = typeof AT_ONCE | typeof RESTART;
+
+/** A flag of `aorta serve`. */
+export interface Flag {
+  /** `--domain <name>` */
+  readonly option: string;
+  /** May be repeated: each adds to a list. */
+  readonly many?: true;
+}
+
+interface RowOptions {
+  readonly flag?: Flag;
+  /** The section makes no sense without it. */
+  readonly required?: true;
+  /** What holds where the key is left out, in words: for defaults that depend on others, or none. */
+  readonly otherwise?: string;
+  /** In the form of the file, for documents: where there is no default to show. */
+  readonly example?: unknown;
+}
+
+export interface Row<In = unknown> extends RowOptions {
+  readonly is: 'row';
+  /** Names of Config's fields, from the outermost in. */
+  readonly at: readonly string[];
+  readonly kind: Kind<unknown, In>;
+  readonly inForce: InForce;
+  /** One plain sentence. */
+  readonly says: string;
+}
+
+export interface RequiredRow<In = unknown> extends Row<In> {
+  readonly required: true;
+}
+
+export interface Section<Keys extends Rows = Rows, Short = never> {
+  readonly is: 'section';
+  readonly keys: Keys;
+  readonly says: string;
+  /** The key that a text in place of the section stands for. */
+  readonly short?: string;
+  /** For a part that a Config has only where the file has the section: where it is, and what it has by itself. */
+  readonly part?: { readonly at: readonly string[]; readonly base: object };
+  /** For types alone. */
+  readonly shortInput?: Short;
+}
+
+/** Entries under names that are the operator's, each with the keys of one section. */
+export interface Named<Entry extends Section<Rows, unknown> = Section<Rows, unknown>> {
+  readonly is: 'named';
+  /** What the names are: `domain`. */
+  readonly name: string;
+  readonly example: string;
+  readonly at: readonly string[];
+  /** The name as a Config has it. */
+  readonly canonical: (name: string) => string;
+  readonly entry: Entry;
+}
+
+export type Node = Row | Section<Rows, unknown> | Named;
+export interface Rows {
+  readonly [key: string]: Node;
+}
+
+type Present<T> = Exclude<T, undefined>;
+/** What a Config has at `policy.minExpiresS`; never where it has nothing of that name. */
+type At<T, P extends string> = P extends `${infer Head}.${infer Rest}`
+  ? Head extends keyof Present<T>
+    ? At<Present<T>[Head], Rest>
+    : never
+  : P extends keyof Present<T>
+    ? Present<Present<T>[P]>
+    : never;
+
+/** Rows whose values are fields of a `Root`. */
+export const rowsOf =
+  <Root>() =>
+  /** @param at where the root has it, e.g. `policy.minExpiresS` @param says one plain sentence */
+  <P extends string, In, O extends RowOptions>(
+    at: P,
+    kind: Kind<NoInfer<At<Root, P>>, In>,
+    inForce: InForce,
+    says: string,
+    options?: O,
+  ): O extends { required: true } ? RequiredRow<In> : Row<In> => {
+    const made: Row<In> = {
+      ...options,
+      is: 'row',
+      at: at.split('.'),
+      kind: kind as Kind<unknown, In>,
+      inForce,
+      says,
+    };
+    return made as O extends { required: true } ? RequiredRow<In> : Row<In>;
+  };
+
+/** A row of a Config. */
+export const row = rowsOf<Config>();
+
+/** @param part for what a Config has only where the file has the section */
+export function section<Keys extends Rows>(
+  says: string,
+  keys: Keys,
+  part?: { readonly at: string; readonly base: object },
+): Section<Keys> {
+  return { is: 'section', keys, says, ...(part && { part: { at: part.at.split('.'), base: part.base } }) };
+}
+
+/** A section in whose place a text may stand, which is the value of one of its keys. */
+export function orText<Keys extends Rows, Short extends keyof Keys & string>(
+  short: Short,
+  of: Section<Keys>,
+): Section<Keys, Keys[Short] extends Row<infer In> ? In : never> {
+  const { shortInput: _, ...rest } = of;
+  return { ...rest, short };
+}
+
+export function named<Entry extends Section<Rows, unknown>>(
+  at: string,
+  names: Pick<Named, 'name' | 'example' | 'canonical'>,
+  entry: Entry,
+): Named<Entry> {
+  return { ...names, is: 'named', at: at.split('.'), entry };
+}
+
+/** A row with the keys it has in the file: `['policy', 'min-expires']`. */
+export interface PlacedRow {
+  readonly path: readonly string[];
+  readonly row: Row;
+}
+
+/** All rows below a section, in its order; an operator's names stand as `<domain>`. */
+export function placedRows(of: Section<Rows, unknown>, path: readonly string[] = []): PlacedRow[] {
+  return Object.entries(of.keys).flatMap(([key, node]) => {
+    if (node.is === 'row') return [{ path: [...path, key], row: node }];
+    if (node.is === 'named') return placedRows(node.entry, [...path, key, `<${node.name}>`]);
+    return placedRows(node, [...path, key]);
+  });
+}
+
+/** The part of the file that a program may give, as a type. */
+export type InputOf<N> =
+  N extends Named<infer Entry>
+    ? Readonly<Record<string, InputOf<Entry>>>
+    : N extends Section<infer Keys, infer Short>
+      ? InputOfKeys<Keys> | Short
+      : N extends Row<infer In>
+        ? In
+        : never;
+type RequiredKeys<Keys> = {
+  [K in keyof Keys]: Keys[K] extends { readonly required: true } ? K : never;
+}[keyof Keys];
+export type InputOfKeys<Keys> = { readonly [K in RequiredKeys<Keys>]: InputOf<Keys[K]> } & {
+  readonly [K in Exclude<keyof Keys, RequiredKeys<Keys>>]?: InputOf<Keys[K]> | undefined;
+};
