@@ -29,6 +29,7 @@ import { WriteSet } from '../../src/location/write-set.ts';
 import { bundle } from '../support/bundle.ts';
 import { run } from '../support/child-process.ts';
 import { SimulatedDisk, SimulatedLog } from '../support/simulated-log.ts';
+import { OldLmdbLog } from './old-frames.ts';
 import { keyOf, keyWords, putRecord, textOf } from './store-records.ts';
 
 const GENERATION = 1 << 18;
@@ -76,6 +77,15 @@ function refresh(store: LogStore, ...aors: readonly number[]): void {
   store.commit(writes, 1);
 }
 
+function remove(store: LogStore, ...aors: readonly number[]): void {
+  const writes = new WriteSet();
+  for (const n of aors) {
+    writes.reserve(0);
+    writes.put(...keyWords(n), 0);
+  }
+  store.commit(writes, 1);
+}
+
 function there(store: LogStore, end: number): number[] {
   return Array.from({ length: end }, (_, n) => n).filter((n) => isThere(store, n));
 }
@@ -97,6 +107,14 @@ function flip(file: string, n: number, offset = 0): void {
   const at = readFileSync(file).indexOf(`aor-${n}/`);
   expect(at).toBeGreaterThan(0);
   flipAt(file, at + offset);
+}
+
+/** Flips a bit in the time of a generation's last frame. */
+function flipLast(file: string): void {
+  const bytes = readFileSync(file);
+  let page = (bytes.length & ~4095) - 4096;
+  while (![0x32676f6c, 0x6d617246].includes(bytes.readUInt32LE(page + 24))) page -= 4096;
+  flipAt(file, page + 24 + 26);
 }
 
 function flipAt(file: string, at: number): void {
@@ -365,6 +383,34 @@ describe('a damaged frame', () => {
     store = onDisk(directory);
     expect(there(store, 31)).toEqual(range(0, 31));
     expect(store.replayed.damaged.length).toBeGreaterThan(0);
+    store.close();
+  });
+
+  it('R3261-8.2-01 of the version before is read, refreshes and removals too, and damage in it costs what it hit', () => {
+    const directory = freshDirectory();
+    let store = new LogStore(new OldLmdbLog(directory, 'process', GENERATION), noCheckpoint);
+    put(store, 0, 20);
+    put(store, 20, 40);
+    refresh(store, 3, 25);
+    remove(store, 4, 30);
+    store.close();
+    const is = (...gone: readonly number[]) => range(0, 40).filter((n) => !gone.includes(n));
+    store = onDisk(directory);
+    expect(store.replayed.damaged).toEqual([]);
+    expect(there(store, 40)).toEqual(is(4, 30));
+    refresh(store, 5); // a frame of today behind them
+    store.close();
+    flip(generation(directory, 0), 7, 30);
+    flipLast(generation(directory, 0));
+    store = onDisk(directory);
+    expect(there(store, 40)).toEqual(is(4, 7, 30));
+    const row = new RowCopy();
+    for (const n of [3, 5, 25]) expect(store.find(...keyWords(n), row) && row.cseq, `AOR ${n}`).toBe(2);
+    expect(store.replayed.damaged).toHaveLength(2);
+    const { tail } = store.log;
+    clean(store, range(8, 30), 3000);
+    expect(store.log.tail).toBeGreaterThan(tail);
+    expect(there(store, 40)).toEqual(is(4, 7, 30));
     store.close();
   });
 

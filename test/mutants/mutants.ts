@@ -16,6 +16,7 @@ const CHURN = 'test/location/log-churn.test.ts';
 const DAMAGE = 'test/location/damage.test.ts';
 const CHECKPOINT = 'test/location/checkpoint.test.ts';
 const STORE = 'test/location/log-store.test.ts';
+const SIMULATION = 'test/location/store-simulation.test.ts';
 
 function of(file: string, test: string): (what: string, from: string, to: string) => Mutant {
   return (what, from, to) => ({ what, file: join('src/location/log', file), from, to, test });
@@ -146,10 +147,21 @@ export const MUTANTS: readonly Mutant[] = [
     'if (isHere && !known.has(address) && this.isRecordSound(base + at)) {',
     'if (place < 0) {',
   ),
-  of('log-frame.ts', STORE)(
-    'seals no record entry',
-    'for (let i = 0; i < this.records; i++) sealRecordEntry(words, this.recordAt[i], address);',
-    '',
+  of('frame-writer.ts', STORE)('seals no record entry', 'sealRecordEntry(words, w, address);', ''),
+  of('log-frame.ts', DAMAGE)(
+    'reads no frame of the version before',
+    '(words[w] !== MAGIC && words[w] !== OLD_MAGIC)',
+    'words[w] !== MAGIC',
+  ),
+  of('../table/binding-table.ts', SIMULATION)(
+    'takes the index of a checkpoint at its word',
+    'if (live === this.index.count) return;',
+    'if (live !== -1) return;',
+  ),
+  of('log-frame.ts', SIMULATION)(
+    'knows a removal by its bytes, wherever it lies',
+    'return mixStep(mixStep(0x811c9dc5, low), high);',
+    'return low + high < 0 ? 1 : 0;',
   ),
   of('../checkpoint/checkpoint.ts', CHECKPOINT)('takes a checkpoint of another log', 'demandFrame(log, end);', ''),
   of('../checkpoint/checkpoint.ts', CHECKPOINT)(

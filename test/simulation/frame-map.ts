@@ -88,17 +88,16 @@ export class FrameMap {
 
   /**
    * AORs that bytes [from, to) are of, as far as nothing newer says all of them. A header is everybody's in its frame. The last frame of a
-   * generation may be taken for a batch that was being written. With another address, an old frame's removals may come behind newer records.
+   * generation may be taken for a batch that was being written.
    */
   ownersOf(from: number, to: number): Set<number> {
     const owners = new Set<number>();
     for (const { place, length, order, entries } of this.frames.values()) {
       if (place >= to || place + length <= from) continue;
       const isHeader = from < place + FRAME_HEADER_BYTES || this.isLast(place, order);
-      const isMisplaced = from < place + CLAIM_BYTES;
       for (const entry of entries) {
         if (!isHeader && (place + entry.from >= to || place + entry.end <= from)) continue;
-        if (isMisplaced || order >= (this.newestFull[entry.n] ?? 0)) owners.add(entry.n);
+        if (order >= (this.newestFull[entry.n] ?? 0)) owners.add(entry.n);
       }
     }
     return owners;

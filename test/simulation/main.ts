@@ -12,7 +12,7 @@ restarts, checkpoints; and compares all it says with a model.
   --seeds N      (1000)
   --from S       the first of them (1)
   --minutes M    ends after that time, however many seeds it were
-  --seed S       this one alone
+  --seed S[,S…]  these alone
   --trace        tells its story, line by line
   --json         the report as one JSON object
 
@@ -64,11 +64,11 @@ async function main(): Promise<void> {
   if (flags.only !== 'store') throw new Error(`there is no part ${flags.only}: store`);
   const began = performance.now();
   const end = flags.minutes === undefined ? Number.POSITIVE_INFINITY : began + Number(flags.minutes) * 60_000;
-  const from = Number(flags.seed ?? flags.from);
-  const seeds =
-    flags.seed !== undefined ? 1 : flags.minutes === undefined ? Number(flags.seeds) : Number.MAX_SAFE_INTEGER;
+  const given = flags.seed?.split(',').map(Number);
+  const from = Number(flags.from);
+  const seeds = given?.length ?? (flags.minutes === undefined ? Number(flags.seeds) : Number.MAX_SAFE_INTEGER);
   const result: Result = { seeds: 0, failures: [], sum: {} };
-  for (let seed = from; seed < from + seeds && performance.now() < end; seed++) await simulate(seed, result);
+  for (let n = 0; n < seeds && performance.now() < end; n++) await simulate(given?.[n] ?? from + n, result);
   process.exitCode = result.failures.length > 0 ? 1 : 0;
   const seconds = (performance.now() - began) / 1000;
   const cpuSeconds = (process.cpuUsage().user + process.cpuUsage().system) / 1e6;

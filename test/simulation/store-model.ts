@@ -32,6 +32,10 @@ interface Aor {
   /** Bytes of it were damaged: it may have anything that it ever had, or nothing. */
   damaged: boolean;
   readonly texts: Set<string>;
+  /** What it had before damage took it, once for each time. */
+  readonly taken: Value[];
+  /** What it had when it ran out, where its removal did not wait for a sync: what has run out harms nobody where it comes back. */
+  ranOut: Kept;
 }
 
 export class StoreModel {
@@ -43,6 +47,8 @@ export class StoreModel {
       maybe: [],
       damaged: false,
       texts: new Set<string>(),
+      taken: [],
+      ranOut: undefined,
     }));
   }
 
@@ -65,12 +71,16 @@ export class StoreModel {
       if (operation.kind === 'removal' && operation.idle) continue;
       this.learn(aor, operation);
       if (!lasting) {
+        if (operation.kind === 'removal') aor.ranOut = now(aor);
         aor.maybe.push({ operation, refused: false, loose: false });
         continue;
       }
       aor.kept = after(aor.kept, operation);
       aor.maybe.length = 0;
-      if (operation.kind !== 'refresh') aor.damaged = false;
+      aor.ranOut = undefined;
+      if (operation.kind === 'refresh') continue;
+      aor.damaged = false;
+      aor.taken.length = 0;
     }
     if (lasting) this.firm();
   }
@@ -95,8 +105,7 @@ export class StoreModel {
   /** Why the store that lives may not hold this; undefined: it may. */
   wrongNow(n: number, found: Kept): string | undefined {
     const aor = this.aors[n];
-    let kept = aor.kept;
-    for (const { operation, refused } of aor.maybe) if (!refused) kept = after(kept, operation);
+    const kept = now(aor);
     if (same(found, kept)) return undefined;
     return this.damagedMay(aor, found) ? undefined : `${describe(found)} instead of ${describe(kept)}`;
   }
@@ -111,7 +120,8 @@ export class StoreModel {
   /** What a start has shown stays. Whether something was lost by damage. */
   shown(n: number, found: Kept): boolean {
     const aor = this.aors[n];
-    const isLost = !this.allowed(n).some((kept) => same(kept, found));
+    const isLost = ![...this.allowed(n), ...aor.taken].some((kept) => same(kept, found));
+    if (isLost && aor.kept !== undefined) aor.taken.push(aor.kept);
     aor.kept = found;
     aor.maybe.length = 0;
     return isLost;
@@ -126,8 +136,8 @@ export class StoreModel {
   }
 
   private allowed(n: number): Kept[] {
-    const { kept, maybe } = this.aors[n];
-    const allowed: Kept[] = [kept];
+    const { kept, maybe, ranOut } = this.aors[n];
+    const allowed: Kept[] = kept === undefined ? [kept, ranOut] : [kept];
     for (const { operation } of maybe) {
       for (const one of [...allowed]) {
         const next = after(one, operation);
@@ -146,6 +156,7 @@ export class StoreModel {
         if (one.loose) loose.push(one);
         else if (!one.refused) aor.kept = after(aor.kept, one.operation);
       }
+      if (loose.length === 0) aor.ranOut = undefined;
       aor.maybe.splice(0, aor.maybe.length, ...loose);
     }
   }
@@ -157,6 +168,11 @@ export class StoreModel {
   private learn(aor: Aor, operation: Operation): void {
     if (operation.kind === 'record') aor.texts.add(operation.value.text);
   }
+}
+
+/** While the store lives. */
+function now({ kept, maybe }: Aor): Kept {
+  return maybe.reduce((value, { operation, refused }) => (refused ? value : after(value, operation)), kept);
 }
 
 function after(kept: Kept, operation: Operation): Kept {

@@ -336,6 +336,7 @@ export class StoreWorld {
   private start(): void {
     const { disk, random, crashes } = this;
     this.checkpointing = undefined;
+    this.toldBefore = false;
     for (let tries = 0; ; tries++) {
       if (tries > 0) disk.restart(random.chance(0.6));
       disk.weather = tries > 3 ? CALM : this.weather;
@@ -371,7 +372,7 @@ export class StoreWorld {
     frames.forget(0, log.tail);
     const store = new LogStore(log, checkpointIn(checkpointsOn(disk)));
     const { replayed, checkpoint } = store;
-    this.toldBefore = this.hasThrown || (this.store !== undefined && hasTold(this.store));
+    this.toldBefore ||= this.hasThrown || (this.store !== undefined && hasTold(this.store));
     this.hasThrown = false;
     this.say(() => `a start: generations ${log.generations.join(' ')}, ${JSON.stringify({ ...replayed, checkpoint })}`);
     this.log = log;
@@ -384,7 +385,7 @@ export class StoreWorld {
     if (bytes === undefined) return false;
     const words = new Uint32Array(bytes.buffer);
     const w = (place % generationBytes) >> 2;
-    return frameLength(words, w, words.length, claimedAddress(words, w)) === length;
+    return frameLength(bytes, words, w, words.length, claimedAddress(words, w)) === length;
   }
 
   /** What the start found is right, and from now on it stays. */

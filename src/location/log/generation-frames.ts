@@ -5,6 +5,7 @@ import { readAround } from './around.ts';
 import type { Log } from './log.ts';
 import {
   claimedChecksum,
+  entrySalt,
   FRAME_HEADER_BYTES,
   frameLength,
   isRecordEntrySound,
@@ -77,6 +78,11 @@ export class GenerationFrames {
     return whole ? claimedChecksum(this.words, at >> 2) : 0;
   }
 
+  /** Of a frame's entries; 0 where its header is lost. */
+  saltOf({ at, whole }: FrameRead): number {
+    return whole ? entrySalt(this.words, at >> 2) : 0;
+  }
+
   /** Address of the frame before, as a frame's header names it; -1 where that is not known. */
   previousOf({ at, sound }: FrameRead): number {
     return sound ? previousFrame(this.words, at >> 2) : -1;
@@ -144,7 +150,10 @@ export class GenerationFrames {
     if (length > this.log.generationBytes) return false;
     this.room(this.end + length);
     const got = readAround(this.log, place, this.bytes, this.end, length);
-    return got >= length && frameLength(this.words, this.end >> 2, (this.end + length) >> 2, address) !== NO_FRAME;
+    return (
+      got >= length &&
+      frameLength(this.bytes, this.words, this.end >> 2, (this.end + length) >> 2, address) !== NO_FRAME
+    );
   }
 
   private takeUnsound(address: number, place: number, length: number): void {

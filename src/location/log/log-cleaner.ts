@@ -6,13 +6,13 @@ import { ROW_KEY } from '../table/binding-row.ts';
 import type { BindingTable } from '../table/binding-table.ts';
 import { chunkOf, wordOf } from '../table/row-chunks.ts';
 import { readAround } from './around.ts';
+import type { FrameWriter } from './frame-writer.ts';
 import type { FrameFound, Log } from './log.ts';
 import {
   ENTRY_RECORD,
   entryKind,
   entryRow,
   entryWords,
-  type FrameWriter,
   firstEntry,
   frameLength,
   NO_FRAME,
@@ -276,6 +276,6 @@ export class LogCleaner {
       this.words = new Uint32Array(this.window.buffer);
     }
     const got = readAround(this.log, place, this.window, 0, length);
-    return got >= length && frameLength(this.words, 0, length >> 2, address) !== NO_FRAME;
+    return got >= length && frameLength(this.window, this.words, 0, length >> 2, address) !== NO_FRAME;
   }
 }

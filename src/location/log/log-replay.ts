@@ -91,7 +91,7 @@ function previousOf(log: Log, { address, place, length }: FrameFound): number {
   const bytes = new Uint8Array(new ArrayBuffer(length));
   const words = new Uint32Array(bytes.buffer);
   if (readAround(log, place, bytes, 0, length) < length) return -1;
-  return frameLength(words, 0, length >> 2, address) === NO_FRAME ? -1 : previousFrame(words, 0);
+  return frameLength(bytes, words, 0, length >> 2, address) === NO_FRAME ? -1 : previousFrame(words, 0);
 }
 
 class Replay {
@@ -106,6 +106,8 @@ class Replay {
   /** Address of the last frame, -1 before the first. */
   private last: number;
   private lastSum: number;
+  /** Address of the last frame that is known to have been settled. */
+  private settled = -1;
   /** Where it ends. */
   private at: number;
 
@@ -130,6 +132,10 @@ class Replay {
       this.replayGeneration(number, limitBefore(log, numbers.slice(i + 1)));
       options.progress?.(Math.max(this.at, (number + 1) * generationBytes), end);
     }
+    // A frame that was settled, and nothing of it is there: no later one tells that it is missing.
+    const { settled } = this;
+    if (settled >= from && settled > this.last)
+      damaged.push({ place: settled - (settled % generationBytes), bytes: 0 });
     log.resume(this.at, Math.max(0, this.last));
     for (const { place, bytes } of damaged) if (bytes > 0) log.setAside(place, bytes);
     return { entries: this.entries, damaged, torn: this.torn, lastSum: this.lastSum };
@@ -154,9 +160,7 @@ class Replay {
       // A length that is damaged may lead out of the generation: behind a head that far away, the next frames would stand before it.
       this.at = Math.max(this.at, Math.min(frame.address + frame.length, (number + 1) * log.generationBytes));
     }
-    // A frame that was settled, and nothing of it is there: no later one tells that it is missing.
-    const settled = isNewest ? log.settled(number) : -1;
-    if (settled >= this.from && settled > this.last) damaged.push({ place: number * log.generationBytes, bytes: 0 });
+    this.settled = Math.max(this.settled, isNewest ? log.settled(number) : limit);
   }
 
   /** How many of the newest generation's frames count: what is not sound behind them is a batch that was being written. */
@@ -183,13 +187,15 @@ class Replay {
     return last !== limit;
   }
 
-  private applyFrame({ at, length, place }: FrameRead): void {
+  private applyFrame(frame: FrameRead): void {
+    const { at, length, place } = frame;
     const { words } = this.frames;
+    const salt = this.frames.saltOf(frame);
     const end = (at + length) >> 2;
     for (let w = firstEntry(at >> 2); w < end; this.entries++) {
       const size = entryWords(words, w);
       if (size === 0) break;
-      this.apply(w, place - at + w * 4);
+      this.apply(w, place - at + w * 4, salt);
       w += size;
     }
   }
@@ -198,10 +204,11 @@ class Replay {
   private salvage(frame: FrameRead): void {
     const { at, length, place, address, whole } = frame;
     const end = (at + length) >> 2;
+    const salt = this.frames.saltOf(frame);
     for (let w = (at + (whole ? FRAME_HEADER_BYTES : 0)) >> 2; w < end; ) {
-      const size = this.soundWords(w, end, address);
+      const size = this.soundWords(w, end, address, salt);
       if (size > 0) {
-        this.apply(w, place - at + w * 4);
+        this.apply(w, place - at + w * 4, salt);
         this.entries++;
       }
       w += size > 0 ? size : 2;
@@ -210,26 +217,27 @@ class Replay {
   }
 
   /** Words of the entry at `w`, 0 where it is not sound. */
-  private soundWords(w: number, end: number, address: number): number {
+  private soundWords(w: number, end: number, address: number, salt: number): number {
     const { words, bytes } = this.frames;
     const kind = entryKind(words, w);
     const size = entryWords(words, w);
     if (size === 0 || w + size > end) return 0;
-    if (kind === ENTRY_REFRESH) return this.table.isRefreshed(entryRow(words, w), refreshTag(words, w)) ? size : 0;
-    if (kind === ENTRY_REMOVAL) return isRemovalSound(words, w, end) ? size : 0;
+    if (kind === ENTRY_REFRESH)
+      return this.table.isRefreshed(entryRow(words, w), refreshTag(words, w, salt)) ? size : 0;
+    if (kind === ENTRY_REMOVAL) return isRemovalSound(words, w, end, salt) ? size : 0;
     if (!isRecordEntrySound(words, w, end) || recordFrame(words, w, address) !== address) return 0;
     const from = w * 4 + RECORD_ENTRY_BYTES;
     return openRecord(bytes, from, from + recordLength(words, w)) ? size : 0;
   }
 
-  /** @param place of the entry at `w` */
-  private apply(w: number, place: number): void {
+  /** @param place of the entry at `w` @param salt of its frame */
+  private apply(w: number, place: number, salt: number): void {
     const { table } = this;
     const { words } = this.frames;
     const row = entryRow(words, w);
     const kind = entryKind(words, w);
     if (kind === ENTRY_RECORD) table.replayRecord(row, words, recordRowAt(w), place, recordBindings(words, w));
-    else if (kind === ENTRY_REFRESH) table.replayRefresh(row, refreshTag(words, w), words, refreshWordsAt(w));
+    else if (kind === ENTRY_REFRESH) table.replayRefresh(row, refreshTag(words, w, salt), words, refreshWordsAt(w));
     else table.replayRemoval(row, words, removalKeyAt(w));
   }
 }

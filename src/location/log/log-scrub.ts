@@ -37,7 +37,9 @@ export async function scrubGeneration(path: string, rest: (bytes: number) => Pro
       if (fits && length > frame.length) frame = new Uint8Array(new ArrayBuffer(length));
       const got = fits ? readAround(file, offset, frame, 0, length) : 0;
       const isSound =
-        fits && got >= length && frameLength(new Uint32Array(frame.buffer), 0, length >> 2, address) !== NO_FRAME;
+        fits &&
+        got >= length &&
+        frameLength(frame, new Uint32Array(frame.buffer), 0, length >> 2, address) !== NO_FRAME;
       if (isSound) sound.push(offset, offset + length);
       else if (address <= settled) bad.push(offset);
       if (offset - rested >= STEP_BYTES) {

@@ -12,9 +12,10 @@ import { BindingTable, type TableNews, type TableParts } from '../table/binding-
 import { chunkOf, wordOf } from '../table/row-chunks.ts';
 import type { RowVisitor } from '../table/row-wheel.ts';
 import type { WriteSet } from '../write-set.ts';
+import { FrameWriter } from './frame-writer.ts';
 import type { Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
-import { FRAME_HEADER_BYTES, FrameWriter, NO_PREVIOUS, RECORD_ENTRY_BYTES } from './log-frame.ts';
+import { FRAME_HEADER_BYTES, NO_PREVIOUS, RECORD_ENTRY_BYTES } from './log-frame.ts';
 import { LogMarks, NO_CHECKPOINT } from './log-positions.ts';
 import { RecordReader } from './log-records.ts';
 import { type ReplayReport, replay } from './log-replay.ts';

@@ -282,21 +282,27 @@ export class BindingTable {
   }
 
   /**
-   * After replay, and after a clock was set back: counts, frees what is free and links what lives.
+   * After replay, and after a clock was set back: counts, frees what is free and links what lives. A checkpoint's index may name a row that
+   * was given up while it was copied, and whose removal a full disk refused: the log does not tell, the number of rows does.
    * @param now epoch ms, to which no plain row has more left than it was granted; 0: not known @cold
    */
   settle(now = 0): void {
     this.bindings = 0;
     this.free = 0;
     this.wheel.clear();
+    let live = 0;
     for (let row = this.rows - 1; row >= 0; row--) {
       const bindings = this.bindingsOf(row);
       this.bindings += bindings;
       if (bindings > 0) {
+        live++;
         if (now > 0) this.shorten(row, now);
         this.wheel.add(row);
       } else this.giveBack(row);
     }
+    if (live === this.index.count) return;
+    this.reindex();
+    this.settle(now);
   }
 
   /** A binding that a clock that was ahead has given too late an end gets what it was granted. */

@@ -19,7 +19,7 @@ import {
   TOP,
 } from './binding-folders.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
-import { DATA_FORMAT, META_FILE, type Meta, metaFile, readMeta, writeMeta } from './directory-meta.ts';
+import { DATA_FORMAT, META_FILE, type Meta, metaFile, RENAMED_FORMAT, readMeta, writeMeta } from './directory-meta.ts';
 import { foreignFile } from './owner.ts';
 
 const LOCK_FILE = 'lock';
@@ -74,11 +74,13 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
   try {
     removeUrl(directory); // of an earlier life
     const found = readMeta(directory) ?? { content: createMeta(directory, options.shards), sealed: true };
-    const { content: meta, problem } = found;
-    clearLeftovers(directory, meta);
-    demandStores(directory, meta);
+    const { content, problem } = found;
+    clearLeftovers(directory, content);
+    demandStores(directory, content);
     settle(directory, found);
     syncFound(directory);
+    const meta = content.format === RENAMED_FORMAT ? { ...content, format: DATA_FORMAT } : content;
+    if (meta !== content) writeMeta(directory, meta);
     const move = pendingMove(directory, meta, options.anyShards === true ? meta.shards : options.shards);
     const secret = new Uint8Array(Buffer.from(meta.secret, 'base64'));
     let open = true;

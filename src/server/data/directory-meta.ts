@@ -10,10 +10,12 @@ import { FOLDER_NAME, hasStores, TOP } from './binding-folders.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
 
 /**
- * Of the shards' stores. 1: one LMDB record per AOR; 2: a log in files; 3: a log in LMDB. A directory of an older format is moved at the
- * start.
+ * Of the shards' stores. 1: one LMDB record per AOR; 2: a log in files; 3: a log in LMDB; 4: the same, whose frames are sealed by their
+ * entries' checksums, with frames of before among them. A directory of an older format is moved at the start.
  */
-export const DATA_FORMAT = 3;
+export const DATA_FORMAT = 4;
+/** Becomes today's where it lies: an older version must not open it any more, as it would find no new frame. */
+export const RENAMED_FORMAT = 3;
 
 export const META_FILE = 'aorta.json';
 
