@@ -23,6 +23,7 @@ export function addConfigCommands(root: Command): void {
       ),
   )
     .option('--effective', 'all values, also those that nobody set (this is always so)')
+    .option('--domain <name>', 'what is in force for one domain, and which key says so')
     .option('--schema', 'the JSON Schema of configuration files, for editors')
     .option('--example', 'a configuration file with every key in a comment')
     .action(reported(show));
@@ -48,6 +49,7 @@ async function check(file: string): Promise<void> {
 }
 
 interface ShowOptions extends AdminOptions {
+  readonly domain?: string;
   readonly schema?: true;
   readonly example?: true;
 }
@@ -63,7 +65,26 @@ async function show(file: string | undefined, options: ShowOptions): Promise<voi
       ? await new AdminClient(options).get<object>('/v1/config')
       : (await import('../server/config/effective-config.ts')).effectiveConfig(await createConfigOf(file));
   const { stringify } = await import('yaml');
+  if (options.domain !== undefined) return showDomain(values, options.domain, options.json === true, stringify);
   print(options.json ? `${JSON.stringify(values, null, 2)}\n` : stringify(values));
+}
+
+/** Each value with its reason behind it, as a comment. */
+async function showDomain(
+  values: object,
+  domain: string,
+  json: boolean,
+  stringify: (value: unknown) => string,
+): Promise<void> {
+  const { domainConfig } = await import('../server/config/domain-config.ts');
+  const found = domainConfig(values, domain.toLowerCase());
+  if (found === undefined) throw new CommandError(`${domain} is not served`, 1);
+  if (json) return void print(`${JSON.stringify(found, null, 2)}\n`);
+  const lines = Object.entries(found).map(([key, { value, from }]) => {
+    const text = Array.isArray(value) ? `${key}: [${value.join(', ')}]` : stringify({ [key]: value }).trim();
+    return `${text.padEnd(32)} # ${from}\n`;
+  });
+  print(lines.join(''));
 }
 
 async function reload(options: AdminOptions): Promise<void> {

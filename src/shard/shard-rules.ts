@@ -4,9 +4,19 @@
 
 import { Gruus } from '../core/register/gruu.ts';
 import { Registrar } from '../core/register/registrar.ts';
-import type { Policy } from '../core/uas/policy.ts';
+import { ByName } from '../core/uas/by-name.ts';
+import { givesGruus, type Policy, policyOf } from '../core/uas/policy.ts';
 import { UserAgentServer } from '../core/uas/uas.ts';
 import type { Leniency } from '../sip/parser/strictness.ts';
+import { AT_SIGN } from '../sip/scanner.ts';
+
+const EVERY_DOMAIN = '*';
+
+/** The rules of one domain, or of the server. */
+export interface DomainRules {
+  readonly uas: UserAgentServer;
+  readonly registrar: Registrar;
+}
 
 export class ShardRules {
   uas: UserAgentServer;
@@ -14,13 +24,24 @@ export class ShardRules {
   strict: readonly Leniency[];
   /** Null where none are given out. */
   gruus: Gruus | null;
+  /** Null where no domain has rules of its own. */
+  private domains: ByName<DomainRules> | null;
+  /** Of domains that are not listed. */
+  private others: DomainRules | null;
 
   /** @param secret 32 bytes, one per data directory */
   constructor(policy: Policy, secret: Uint8Array) {
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy, secret);
     this.strict = policy.strict;
-    this.gruus = policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
+    this.gruus = givesGruus(policy) ? new Gruus(secret, policy.gruuGeneration) : null;
+    const domains = Object.entries(policy.byDomain).map(([name, own]) => {
+      const rules = policyOf(policy, own);
+      const made = { uas: new UserAgentServer(rules), registrar: new Registrar(rules, secret, this.registrar) };
+      return [name, made] as const;
+    });
+    this.domains = domains.length === 0 ? null : new ByName(domains);
+    this.others = domains.find(([name]) => name === EVERY_DOMAIN)?.[1] ?? null;
   }
 
   /** Becomes what `other` is. Cannot fail. @cold */
@@ -29,5 +50,13 @@ export class ShardRules {
     this.registrar = other.registrar;
     this.strict = other.strict;
     this.gruus = other.gruus;
+    this.domains = other.domains;
+    this.others = other.others;
+  }
+
+  /** The rules for an AOR: its domain's, or the server's. @param length negative: there is no AOR */
+  of(aor: Uint8Array, length: number): DomainRules {
+    if (this.domains === null || length < 0) return this;
+    return this.domains.find(aor, aor.lastIndexOf(AT_SIGN, length - 1) + 1, length) ?? this.others ?? this;
   }
 }

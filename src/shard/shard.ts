@@ -59,7 +59,7 @@ import { Tap } from './observe/tap.ts';
 import { Answering } from './response-lifecycle.ts';
 import { ownerOf } from './shard-of.ts';
 import type { ShardOptions } from './shard-options.ts';
-import { ShardRules } from './shard-rules.ts';
+import { type DomainRules, ShardRules } from './shard-rules.ts';
 import type { ShardSettings } from './shard-settings.ts';
 import { AskedFor } from './statics/asked-for.ts';
 import type { StaticTable } from './statics/static-table.ts';
@@ -351,7 +351,8 @@ export class Shard {
     const known = this.admission.knows(lookup);
     if (known) this.answering.trust();
     const ticket = !known || this.isReliable ? -1 : this.transactions.begin(this.keys, this.now);
-    const status = lookup ? this.lookUp() : this.rules.uas.check(out) || this.serve(again);
+    const rules = this.rules.of(this.state.aor, this.state.aorLength);
+    const status = lookup ? this.lookUp() : rules.uas.check(out) || this.serve(rules, again);
     this.admission.judge(status);
     this.answering.finish(ticket, out.changed || this.state.uncommitted);
   }
@@ -360,8 +361,8 @@ export class Shard {
     return lookup ? this.admission.authorizeLookup(this.asked.isGruu) : this.admission.authenticate();
   }
 
-  private serve(again: boolean): number {
-    return table[T_METHOD] === METHOD_REGISTER ? this.register(again) : this.serveOptions();
+  private serve(rules: DomainRules, again: boolean): number {
+    return table[T_METHOD] === METHOD_REGISTER ? this.register(rules, again) : this.serveOptions(rules);
   }
 
   /** §8.3: the AOR that the Request-URI leads to becomes the one the request is about. */
@@ -382,30 +383,29 @@ export class Shard {
     return status > 0 ? status : this.redirect.refuse(out, asked.isKnown(this.admission.knowsUser()));
   }
 
-  private serveOptions(): number {
+  private serveOptions({ uas }: DomainRules): number {
     const { out, state } = this;
-    if (state.aorLength >= 0 && !this.load()) return this.rules.uas.failed(out);
+    if (state.aorLength >= 0 && !this.load()) return uas.failed(out);
     const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now, out.liveFlows);
-    const status = this.rules.uas.answerOptions(out, live);
+    const status = uas.answerOptions(out, live);
     if (status === 200) this.counters[COUNTER.options]++;
     return status;
   }
 
-  private register(again: boolean): number {
+  private register({ registrar }: DomainRules, again: boolean): number {
     const { out, state } = this;
     state.name(out);
-    const refused = this.rules.registrar.admit(out);
+    const refused = registrar.admit(out);
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
     if (!again && !out.repeatsOnly && state.findPlain()) {
       state.startImage(out);
       const keepsImage = this.events?.listening === true || this.history?.refreshes === true;
-      if (this.rules.registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
+      if (registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
     }
     if (!this.load()) return this.rules.uas.failed(out);
     state.startRecord(out);
-    const { registrar } = this.rules;
     let status = again ? registrar.answerAgain(out) : registrar.answerRepeat(out);
     if (status === 0) status = this.admission.askAgain() || registrar.apply(out);
     if (status !== 200) return status;
@@ -413,8 +413,8 @@ export class Shard {
     if (out.changed) {
       state.put(out, out.bindingsAfter);
       this.tally.registered(out);
-      if (this.events?.listening) this.rules.registrar.report(out, state.aor, state.aorLength, this.changes);
-      if (this.history !== null) this.rules.registrar.report(out, state.aor, state.aorLength, this.history);
+      if (this.events?.listening) registrar.report(out, state.aor, state.aorLength, this.changes);
+      if (this.history !== null) registrar.report(out, state.aor, state.aorLength, this.history);
     } else this.tally.unchanged(table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0);
     return status;
   }

@@ -8,6 +8,9 @@ export const TRANSPORT_TCP = 1;
 export const TRANSPORT_TLS = 2;
 export const TRANSPORT_WS = 3;
 export const TRANSPORT_WSS = 4;
+/** By TRANSPORT_*. */
+export const TRANSPORT_NAMES = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
+export type TransportName = (typeof TRANSPORT_NAMES)[number];
 
 /** Listener of messages that the program around a server hands in: it writes to its connections itself. */
 export const LISTENER_PROGRAM = 255;

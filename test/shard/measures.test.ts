@@ -2,14 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { REASON_NAMES } from '../../src/core/uas/reasons.ts';
-import {
-  HISTOGRAM_ROW,
-  HISTOGRAM_SUM,
-  LAG_ROW,
-  latencyRow,
-  OUTCOME_NAMES,
-  TRANSPORT_NAMES,
-} from '../../src/shard/observe/measures.ts';
+import { HISTOGRAM_ROW, HISTOGRAM_SUM, LAG_ROW, latencyRow, OUTCOME_NAMES } from '../../src/shard/observe/measures.ts';
+import { TRANSPORT_NAMES } from '../../src/sip/sources.ts';
 import { request } from '../support/requests.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 

@@ -24,7 +24,10 @@ export function configurationPage(): string {
 function ofSection(section: Section<Rows, unknown>, base: object, path: readonly string[]): string {
   const own = baseOf(section, base);
   const nodes = Object.entries(section.keys);
-  const rows = nodes.filter((entry): entry is [string, Row] => entry[1].is === 'row');
+  const rows = nodes.flatMap(([key, node]): [string, Row][] => {
+    if (node.is === 'row') return [[key, node]];
+    return node.is === 'named' && node.list !== undefined ? [[key, node.list]] : [];
+  });
   const short = section.short === undefined ? '' : ` A text in its place stands for \`${section.short}\`.`;
   const heading = path.length === 0 ? '\n' : `\n## ${path.join('.')}\n\n${section.says}${short}\n\n`;
   const table = rows.length === 0 ? '' : `${HEAD}${rows.map(([key, row]) => line(key, row, own)).join('\n')}\n`;

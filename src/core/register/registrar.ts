@@ -81,6 +81,7 @@ import {
 } from '../uas/reasons.ts';
 import { endResponse, refuse, startResponse } from '../uas/response.ts';
 import { ServedHosts } from '../uas/served-hosts.ts';
+import { AllowedSources } from './allowed-sources.ts';
 import { writeImage } from './binding-writer.ts';
 import { listContacts } from './contact-list.ts';
 import { HomeHeaders } from './domain-headers.ts';
@@ -115,17 +116,24 @@ export class Registrar {
   private readonly gruus: Gruus | null;
   private readonly home: HomeHeaders;
   private readonly quick: QuickRefresh;
+  private readonly sources: AllowedSources;
   private readonly bindings = new WorkingBindings();
   /** By contact of the request: 1 where it is written as it was sent. */
   private readonly asSent = new Uint8Array(CONTACTS_MAX);
 
-  /** @param secret 32 bytes: what temporary GRUUs are sealed with */
-  constructor(policy: Policy, secret: Uint8Array) {
+  /**
+   * @param secret 32 bytes: what temporary GRUUs are sealed with
+   * @param like another of the same server: where both write the same answers they share what is made for them, so that requests for
+   * one after the other cost no more than those for one
+   */
+  constructor(policy: Policy, secret: Uint8Array, like: Registrar | null = null) {
     this.policy = policy;
-    this.gruus = policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
-    this.home = new HomeHeaders(policy);
-    this.quick = new QuickRefresh(policy, this.gruus, this.home);
-    this.hosts = new ServedHosts(policy);
+    const shares = like !== null && writesAlike(policy, like.policy);
+    this.gruus = shares ? like.gruus : policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
+    this.home = like?.home ?? new HomeHeaders(policy);
+    this.quick = shares ? like.quick : new QuickRefresh(policy, this.gruus, this.home);
+    this.hosts = like?.hosts ?? new ServedHosts(policy);
+    this.sources = new AllowedSources(policy);
   }
 
   /**
@@ -137,6 +145,7 @@ export class Registrar {
     const { policy } = this;
     return (
       this.step5AddressOfRecord(out) ||
+      (this.sources.all ? GO_ON : this.sources.admit(out)) ||
       this.checkWildcard(out) ||
       this.checkContacts(out) ||
       admitPath(out, policy) ||
@@ -383,6 +392,12 @@ export class Registrar {
     endResponse(out);
     return 423;
   }
+}
+
+/** Whether the 200s of both look the same (quick-refresh.ts). @cold */
+function writesAlike(one: Policy, other: Policy): boolean {
+  if (one.gruu !== other.gruu || one.flowTimerS !== other.flowTimerS) return false;
+  return (one.path === 'off') === (other.path === 'off') && (one.outbound === 'off') === (other.outbound === 'off');
 }
 
 /** Made by a request of the same Call-ID that was not earlier than this one. Over a new connection a parked one may be taken up by it. */

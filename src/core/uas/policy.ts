@@ -2,11 +2,34 @@
 // Plain data: the configuration file and the flags become one of these.
 
 import type { Leniency } from '../../sip/parser/strictness.ts';
+import type { TransportName } from '../../sip/sources.ts';
 import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
+
+/** Rules that a domain may have for itself. */
+export type DomainPolicy = Partial<
+  Pick<
+    Policy,
+    | 'defaultExpiresS'
+    | 'minExpiresS'
+    | 'maxExpiresS'
+    | 'expiresJitterPercent'
+    | 'contactsPerAorMax'
+    | 'contactsOverflow'
+    | 'connectionBindings'
+    | 'path'
+    | 'outbound'
+    | 'flowTimerS'
+    | 'gruu'
+    | 'transports'
+    | 'networks'
+  >
+>;
 
 export interface Policy {
   /** Served domains in lower case; "*" serves every domain. */
   readonly domains: readonly string[];
+  /** Rules of domains of their own, by domain as in `domains`; what a domain does not say is the server's. */
+  readonly byDomain: Readonly<Record<string, DomainPolicy>>;
   /**
    * Hosts by which a Request-URI names the server itself, in lower case: addresses it listens on, names of its own. What it is asked for
    * there is for the domain of To.
@@ -50,6 +73,10 @@ export interface Policy {
   readonly serviceRoutes: Readonly<Record<string, readonly string[]>>;
   /** P-Associated-URI (RFC 7315) by canonical AOR: values `<sip:…>`. */
   readonly associatedUris: Readonly<Record<string, readonly string[]>>;
+  /** Registrations are accepted over these transports only; none: over all. */
+  readonly transports: readonly TransportName[];
+  /** Registrations are accepted from these addresses and prefixes only; none: from all. */
+  readonly networks: readonly string[];
   /** Bytes of all Path values of a request; more draw 400. */
   readonly pathBytesMax: number;
   /** Bytes of a canonical AOR; longer ones draw 404. */
@@ -82,6 +109,7 @@ export interface Policy {
 
 export const DEFAULT_POLICY: Policy = {
   domains: ['localhost', '127.0.0.1'],
+  byDomain: {},
   serverNames: [],
   defaultExpiresS: 3600,
   minExpiresS: 60,
@@ -99,6 +127,8 @@ export const DEFAULT_POLICY: Policy = {
   warning: false,
   serviceRoutes: {},
   associatedUris: {},
+  transports: [],
+  networks: [],
   pathBytesMax: 4096,
   aorBytesMax: 256,
   contactBytesMax: 2048,
@@ -114,3 +144,32 @@ export const DEFAULT_POLICY: Policy = {
   strict: [],
   lookup: DEFAULT_LOOKUP_POLICY,
 };
+
+/** The rules of one domain: its own, and the server's for all that it does not say. */
+export function policyOf(policy: Policy, own: DomainPolicy): Policy {
+  return { ...policy, ...own, ...fitIntervals(own, policy) };
+}
+
+/** Whether any domain gives GRUUs out. */
+export function givesGruus({ gruu, byDomain = {} }: Pick<Policy, 'gruu'> & Partial<Pick<Policy, 'byDomain'>>): boolean {
+  return gruu === 'on' || Object.values(byDomain).some((own) => own.gruu === 'on');
+}
+
+type Intervals = Pick<Policy, 'minExpiresS' | 'defaultExpiresS' | 'maxExpiresS'>;
+
+type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** Minimum, default and maximum in their order: those that were not given move to fit those that were. */
+export function fitIntervals(
+  { minExpiresS, defaultExpiresS, maxExpiresS }: Given<Intervals>,
+  base: Intervals,
+): Intervals {
+  const most = Number.POSITIVE_INFINITY;
+  const min = minExpiresS ?? Math.min(base.minExpiresS, defaultExpiresS ?? most, maxExpiresS ?? most);
+  const max = maxExpiresS ?? Math.max(base.maxExpiresS, defaultExpiresS ?? 0, min);
+  return {
+    minExpiresS: min,
+    defaultExpiresS: defaultExpiresS ?? Math.min(max, Math.max(min, base.defaultExpiresS)),
+    maxExpiresS: max,
+  };
+}

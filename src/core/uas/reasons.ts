@@ -44,6 +44,8 @@ export const REASON_CONTACT_IS_AOR = 76;
 export const REASON_CONTACT_NOT_SIP = 77;
 export const REASON_SIPS_NOT_EVERYWHERE = 78;
 export const REASON_PUSH_WITHOUT_VALUE = 79;
+export const REASON_TRANSPORT_NOT_ALLOWED = 80;
+export const REASON_NETWORK_NOT_ALLOWED = 81;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -127,6 +129,8 @@ const OTHER_NAMES = [
   'contact_not_sip',
   'sips_not_everywhere',
   'push_without_value',
+  'transport_not_allowed',
+  'network_not_allowed',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */

@@ -2,15 +2,10 @@
 
 import { z } from 'zod';
 import { COUNTER, COUNTER_NAMES } from '../../shard/observe/counters.ts';
-import {
-  HISTOGRAM_SUM,
-  latencyRow,
-  OUTCOME_NAMES,
-  SECONDS_BOUNDS,
-  TRANSPORT_NAMES,
-} from '../../shard/observe/measures.ts';
+import { HISTOGRAM_SUM, latencyRow, OUTCOME_NAMES, SECONDS_BOUNDS } from '../../shard/observe/measures.ts';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
 import type { TopTalkers } from '../../shard/observe/top-senders-reader.ts';
+import { TRANSPORT_NAMES } from '../../sip/sources.ts';
 import type { Config } from '../config/config.ts';
 import { effectiveConfig } from '../config/effective-config.ts';
 import { formatListenAddress } from '../config/listener-text.ts';

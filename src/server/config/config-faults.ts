@@ -52,15 +52,24 @@ function secureListeners({ listen, tls }: Config): Fault[] {
   return faults;
 }
 
-function flowTimer({ policy: { flowTimerS }, streams: { idleMs } }: Config): Fault[] {
-  if (flowTimerS * 1000 < idleMs) return [];
-  return [
-    {
-      path: ['policy', 'flow-timer'],
-      text: (spell) =>
-        `${flowTimerS} promises connections more time than ${spell('connections.idle-seconds')} has, which is ${idleMs / 1000}`,
-    },
+function flowTimer({ policy, streams: { idleMs } }: Config): Fault[] {
+  const given: [string[], number | undefined][] = [
+    [['policy', 'flow-timer'], policy.flowTimerS],
+    ...Object.entries(policy.byDomain).map(([name, own]): [string[], number | undefined] => [
+      ['domains', name, 'policy', 'flow-timer'],
+      own.flowTimerS,
+    ]),
   ];
+  return given.flatMap(([path, seconds = 0]): Fault[] => {
+    if (seconds * 1000 < idleMs) return [];
+    return [
+      {
+        path,
+        text: (spell) =>
+          `${seconds} promises connections more time than ${spell('connections.idle-seconds')} has, which is ${idleMs / 1000}`,
+      },
+    ];
+  });
 }
 
 /** Whoever can reach an open registrar can take over any address in it. */

@@ -1,16 +1,17 @@
 // The one way from raw values (file, flags, a program's options) to a checked Config. Where the values come from, and how a place in a
 // file is named, is config-file.ts and serve-command.ts; what each key may be is in rows/.
 
+import { fitIntervals, type Policy } from '../../core/uas/policy.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../../transport/websocket/websocket-policy.ts';
 import { type Config, DEFAULT_CONFIG, OPEN_ORIGINS } from './config.ts';
 import { configFaults, fileFaults } from './config-faults.ts';
 import { ConfigProblems, type ConfigSource, type Fault, type Place, spellAsFile } from './config-problem.ts';
-import { intervalFaults, intervals } from './intervals.ts';
+import { intervalFaults } from './intervals.ts';
 import { isLoopback } from './listener-text.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';
 import { valueAt, withValue } from './rows/by-path.ts';
-import { fileSchema, type Raw } from './rows/file-schema.ts';
+import { type Raw, schemaFor } from './rows/file-schema.ts';
 import { fillRows, mergeRaw } from './rows/fill.ts';
 import { suggestKey } from './unknown-key.ts';
 
@@ -43,7 +44,11 @@ export function createConfig(sources: readonly ConfigSource[], { defaults, files
     }
   };
   tell([
-    ...intervalFaults(section(merged, 'policy')).map(({ path, text }) => ({ path: ['policy', ...path], text })),
+    ...intervalFaults(section(merged, 'policy'), ['policy']),
+    ...Object.keys(section(merged, 'domains')).flatMap((name) => {
+      const path = ['domains', name, 'policy'];
+      return intervalFaults(valueAt(merged, path) ?? {}, path);
+    }),
     ...lonelyFiles(merged),
   ]);
   const config = fill(merged, defaults);
@@ -54,15 +59,18 @@ export function createConfig(sources: readonly ConfigSource[], { defaults, files
 }
 
 function checkSource(source: ConfigSource, number: number, problems: ConfigProblems): Raw {
-  const result = fileSchema.safeParse(source.values);
+  const schema = schemaFor(source.values);
+  const result = schema.safeParse(source.values);
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
-        const hint = suggestKey(fileSchema, issue.path, key, source.spell);
+        const hint = suggestKey(schema, issue.path, key, source.spell);
         problems.add(source.where([...issue.path, key], true), number, `unknown key${hint}`);
       }
-    } else problems.add(source.where(issue.path), number, issue.message);
+    } else if (issue.code === 'invalid_key')
+      problems.add(source.where(issue.path, true), number, issue.issues[0].message);
+    else problems.add(source.where(issue.path), number, issue.message);
   }
   return {};
 }
@@ -102,7 +110,7 @@ function fill(raw: Raw, defaults: Defaults | undefined): Config {
   const otherwise = (path: readonly string[], at: readonly string[], value: unknown): void => {
     if (valueAt(raw, path) === undefined) config = withValue(config, at, value);
   };
-  config = { ...config, policy: { ...config.policy, ...intervals(section(raw, 'policy'), base.policy) } };
+  config = { ...config, policy: { ...config.policy, ...givenIntervals(section(raw, 'policy'), base.policy) } };
   otherwise(['auth', 'mode'], ['auth', 'mode'], authMode(raw, config));
   const { nonceLifetimeMs, nonceKeyMs } = config.auth.policy;
   otherwise(['auth', 'nonce-key-s'], ['auth', 'policy', 'nonceKeyMs'], Math.max(nonceKeyMs, nonceLifetimeMs));
@@ -111,6 +119,11 @@ function fill(raw: Raw, defaults: Defaults | undefined): Config {
   if (config.admin)
     otherwise(['admin', 'require-token'], ['admin', 'requireToken'], !isLoopback(config.admin.listen.host));
   return withoutHalfPairs(config);
+}
+
+function givenIntervals(given: Readonly<Record<string, number>>, base: Policy): ReturnType<typeof fitIntervals> {
+  const { 'min-expires': minExpiresS, 'default-expires': defaultExpiresS, 'max-expires': maxExpiresS } = given;
+  return fitIntervals({ minExpiresS, defaultExpiresS, maxExpiresS }, base);
 }
 
 /** TLS is where a certificate and its key are. */

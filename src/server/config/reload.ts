@@ -7,7 +7,7 @@ import type { Config } from './config.ts';
 import { effectiveConfig } from './effective-config.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';
 import { valueAt, withValue } from './rows/by-path.ts';
-import { AT_ONCE, placedRows } from './rows/row.ts';
+import { takenByReload } from './rows/row.ts';
 
 export interface ReloadReport {
   /** Keys of the configuration file that changed and are in force now, e.g. `log-level`. */
@@ -18,9 +18,7 @@ export interface ReloadReport {
 
 /** What is in force once a running server has taken in what it can of `next`, by the rows. The rest is as before. */
 export function takenIn(now: Config, next: Config): Config {
-  return placedRows(CONFIG_ROWS)
-    .filter(({ row }) => row.inForce === AT_ONCE)
-    .reduce((config, { row: { at } }) => withValue(config, at, valueAt(next, at)), now);
+  return takenByReload(CONFIG_ROWS).reduce((config, at) => withValue(config, at, valueAt(next, at)), now);
 }
 
 /** @param before in force until now @param now in force from now on @param next what the configuration says */

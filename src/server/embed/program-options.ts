@@ -9,7 +9,7 @@ import { ConfigError, type ConfigSource, type Fault } from '../config/config-pro
 import { createConfig } from '../config/create-config.ts';
 import { formatListenAddress } from '../config/listener-text.ts';
 import type { FileInput } from '../config/rows/all-rows.ts';
-import { fileSchema, schemaOf } from '../config/rows/file-schema.ts';
+import { schemaFor, schemaOf } from '../config/rows/file-schema.ts';
 import { choice, expected, yesOrNo } from '../config/rows/kinds.ts';
 import { bareSchema, schemaBelow } from '../config/unknown-key.ts';
 import type { Log } from '../process/log.ts';
@@ -124,7 +124,7 @@ function sourceOf(options: RegistrarOptions, problems: string[]): ConfigSource {
   if (Array.isArray(listen)) rest.listen = listen.map(addressText);
   if (Array.isArray(rest.listen) && rest.listen.length === 0) delete rest.listen;
   return {
-    values: inHyphens(rest, fileSchema, [], problems) as Record<string, unknown>,
+    values: inHyphens(rest, schemaFor(rest), [], problems) as Record<string, unknown>,
     where: (path) => ({
       name: path
         .filter((part) => typeof part !== 'number')

@@ -17,7 +17,7 @@ import { Targets } from '../../core/lookup/targets.ts';
 import { Gruus, isGruuInstance } from '../../core/register/gruu.ts';
 import { Domains } from '../../core/uas/domains.ts';
 import { RECORD_BYTES_MAX } from '../../core/uas/outbox.ts';
-import type { Policy } from '../../core/uas/policy.ts';
+import { givesGruus, type Policy } from '../../core/uas/policy.ts';
 import type { LocationReader } from '../../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
 import { AskedFor } from '../../shard/statics/asked-for.ts';
@@ -39,7 +39,7 @@ export interface Lookup {
 }
 
 /** What of the policy concerns lookups by name. */
-export type LookupRules = Pick<Policy, 'domains' | 'gruu' | 'gruuGeneration'>;
+export type LookupRules = Pick<Policy, 'domains' | 'gruu' | 'gruuGeneration'> & Partial<Pick<Policy, 'byDomain'>>;
 
 export interface LocationLookupOptions {
   /** By shard. */
@@ -87,7 +87,7 @@ export class LocationLookup {
 
   configure(policy: LookupRules): void {
     this.domains = new Domains(policy.domains);
-    this.gruus = policy.gruu === 'on' ? new Gruus(this.options.secret, policy.gruuGeneration) : null;
+    this.gruus = givesGruus(policy) ? new Gruus(this.options.secret, policy.gruuGeneration) : null;
   }
 
   /**

@@ -15,9 +15,9 @@ import {
   OUTCOME_ACCEPTED,
   OUTCOME_NAMES,
   SECONDS_BOUNDS,
-  TRANSPORT_NAMES,
 } from '../../shard/observe/measures.ts';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
+import { TRANSPORT_NAMES } from '../../sip/sources.ts';
 import type { FlowCounts } from '../../transport/flow/flows.ts';
 import type { LookupCounts } from '../lookups/lookup-service.ts';
 import type { LimitUsage } from '../process/limit-watch.ts';

@@ -2,7 +2,7 @@
 // asked and not waited for; what it writes over meanwhile is left out.
 
 import { shownText, uriText } from '../../sip/shown-text.ts';
-import { LISTENER_ADMIN, LISTENER_PROGRAM } from '../../sip/sources.ts';
+import { LISTENER_ADMIN, LISTENER_PROGRAM, TRANSPORT_NAMES } from '../../sip/sources.ts';
 import { formatIp } from '../../transport/ip-address.ts';
 import { type BindingEventType, CHANGE_TYPES } from './binding-events.ts';
 import {
@@ -23,7 +23,6 @@ import {
   HISTORY_SKIP,
   HISTORY_TAIL,
 } from './history.ts';
-import { TRANSPORT_NAMES } from './measures.ts';
 
 /** A change of one binding, as the history keeps it. Texts are cut to 256 bytes. */
 export interface PastChange {

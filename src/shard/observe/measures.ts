@@ -3,7 +3,7 @@
 // @hot
 
 import type { Answers } from '../../core/uas/batch-responses.ts';
-import type { Peers } from '../../sip/sources.ts';
+import { type Peers, TRANSPORT_NAMES } from '../../sip/sources.ts';
 
 // --- what an answer was, as a shard counts it
 // 0: sent again from memory
@@ -16,7 +16,6 @@ export const OUTCOME_OTHER = 5;
 /** By OUTCOME_*. */
 export const OUTCOME_NAMES = ['replayed', 'accepted', 'challenged', 'rejected', 'failed', 'other'] as const;
 /** By TRANSPORT_* of sip/sources. */
-export const TRANSPORT_NAMES = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 const TRANSPORTS = TRANSPORT_NAMES.length;
 
 const BOUNDS = 16;

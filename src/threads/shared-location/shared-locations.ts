@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { Policy } from '../../core/uas/policy.ts';
+import { givesGruus, type Policy } from '../../core/uas/policy.ts';
 import { createChangedKeys } from '../../location/shared/changed-keys.ts';
 import { type AboutLocation, SHARED_FORMAT } from '../../location/shared/shared-location-files.ts';
 import { Bell, createBellMemory, flagWake, ORDER_STOP } from '../../shard/rings/bell.ts';
@@ -101,7 +101,9 @@ export class SharedLocations {
     this.bell.ring();
   }
 
-  private about({ gruu, gruuGeneration, domains }: Policy): AboutLocation {
+  private about(policy: Policy): AboutLocation {
+    const { gruuGeneration, domains } = policy;
+    const gruu = givesGruus(policy) ? 'on' : 'off';
     const secret = Buffer.from(this.options.secret).toString('base64');
     return { format: SHARED_FORMAT, secret, gruu, gruuGeneration, domains };
   }

@@ -119,6 +119,8 @@ policy:
   gruu-generation: 7
   warning: true
   history-refreshes: true
+  transports: [tls, wss]
+  networks: 192.0.2.0/24
 limits:
   aor-bytes: 100
   contact-bytes: 200
@@ -157,6 +159,9 @@ parser:
       logLevel: 'warn',
       policy: {
         domains: ['example.com', '[2001:db8::1]'],
+        byDomain: {},
+        transports: ['tls', 'wss'],
+        networks: ['192.0.2.0/24'],
         serverNames: ['sip.example.com', '192.0.2.9'],
         defaultExpiresS: 600,
         minExpiresS: 120,
@@ -376,6 +381,48 @@ limits: {answer-bytes: 64M, history-bytes: 4MiB, timer-j-ms: 32s, checkpoint-byt
 
   it('names a file that is not there', () => {
     expect(() => readConfigFile(join(directory, 'none.yaml'))).toThrow(`${join(directory, 'none.yaml')}: no such file`);
+  });
+
+  it('reads rules by domain; what a domain leaves out is not its own', () => {
+    const config = load(`
+domains:
+  Example.COM:
+    policy: {max-expires: 10m, contacts-per-aor: 2, transports: tls}
+  example.net:
+`);
+    expect(config.policy).toMatchObject({
+      domains: ['example.com', 'example.net'],
+      byDomain: { 'example.com': { maxExpiresS: 600, contactsPerAorMax: 2, transports: ['tls'] } },
+      maxExpiresS: 7200,
+      transports: [],
+    });
+    expect(load('domains: {a.com: {policy: {gruu: off}}}', flags({ domains: ['b.com'] })).policy).toMatchObject({
+      domains: ['b.com'],
+    });
+  });
+
+  it.each([
+    ['domains: {}', '1:10: domains: is empty'],
+    ['domains: {"sip:x": {}}', '1:11: domains.sip:x: expected a domain such as example.com, got "sip:x"'],
+    ['domains: {a.com: {polcy: {}}}', '1:19: domains.a.com.polcy: unknown key, did you mean "policy"?'],
+    [
+      'domains: {a.com: {policy: {flow-grace: 1}}}',
+      '1:28: domains.a.com.policy.flow-grace: unknown key, it stands under "policy"',
+    ],
+    [
+      'domains: {a.com: {policy: {path: on}}}',
+      '1:34: domains.a.com.policy.path: expected one of lazy, strict, off, got "on"',
+    ],
+    [
+      'domains: {a.com: {policy: {min-expires: 2h, max-expires: 1h}}}',
+      '1:41: domains.a.com.policy.min-expires: 7200 is above domains.a.com.policy.max-expires, which is 3600',
+    ],
+    [
+      'domains: {a.com: {policy: {flow-timer: 2h}}}',
+      '1:40: domains.a.com.policy.flow-timer: 7200 promises connections more time than connections.idle-seconds has, which is 3600',
+    ],
+  ])('says what is wrong in the rules of a domain: %s', (text, problem) => {
+    expect(problems(text)).toEqual([`aorta.yaml:${problem}`]);
   });
 
   it('lets flags win, lists whole', () => {

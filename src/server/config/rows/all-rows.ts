@@ -23,8 +23,8 @@ import {
   text,
   yesOrNo,
 } from './kinds.ts';
-import { homeRows, limitRows, parserRows, policyRows } from './policy-rows.ts';
-import { AT_ONCE, type InputOfKeys, RESTART, row, section } from './row.ts';
+import { domainRows, homeRows, limitRows, parserRows, policyRows } from './policy-rows.ts';
+import { AT_ONCE, type InputOfKeys, named, RESTART, row, section } from './row.ts';
 import { parseDomain } from './texts.ts';
 
 /** A name of the server itself in the form Policy.serverNames has. Throws a RangeError. */
@@ -113,12 +113,17 @@ export const CONFIG_ROWS = section('All keys are optional.', {
     'The server listens on these transports and IP addresses.',
     { flag: { option: '--listen <transport:HOST:PORT>', many: true } },
   ),
-  domains: row(
-    'policy.domains',
-    onceEach(listOf(parsed('domain, `*` for every one', parseDomain))),
-    AT_ONCE,
-    'Users of these domains are served.',
-    { flag: { option: '--domain <name>', many: true } },
+  domains: named(
+    'policy.byDomain',
+    { name: 'domain', example: 'example.com', canonical: parseDomain },
+    domainRows,
+    row(
+      'policy.domains',
+      onceEach(listOf(parsed('domain, `*` for every one; or entries by domain', parseDomain))),
+      AT_ONCE,
+      'Users of these domains are served.',
+      { flag: { option: '--domain <name>', many: true } },
+    ),
   ),
   'server-names': row(
     'policy.serverNames',

@@ -34,7 +34,8 @@ function exampleOfNode(key: string, node: Node, base: object, indent: string): s
     ];
   if (node.is === 'named')
     return [
-      ...comment(node.entry.says, indent),
+      ...(indent === '' ? [''] : []),
+      ...comment(node.list === undefined ? node.entry.says : `${node.list.says} A list of names will do, too.`, indent),
       `# ${indent}${key}:`,
       `# ${indent}  ${node.example}:`,
       ...exampleOfSection(node.entry, {}, `${indent}    `),

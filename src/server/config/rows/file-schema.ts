@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { CONFIG_ROWS } from './all-rows.ts';
 import { expected, type Kind } from './kinds.ts';
-import type { Node, Rows, Section } from './row.ts';
+import type { Named, Node, Rows, Section } from './row.ts';
 
 /** Sections and rows as the file has them, each value as a Config has it. */
 export type Raw = Readonly<Record<string, unknown>>;
@@ -27,18 +27,42 @@ export const schemaOf = <Out, In>(kind: Kind<Out, In>): z.ZodType<Out, In> =>
       return isWrong || read === undefined ? z.NEVER : read;
     });
 
-function ofNode(node: Node): z.ZodType {
+function ofNode(node: Node, lists: boolean): z.ZodType {
   if (node.is === 'row') return node.required ? schemaOf(node.kind) : schemaOf(node.kind).optional();
-  if (node.is === 'named') return z.record(z.string(), ofSection(node.entry), section).optional();
-  return ofSection(node).optional();
+  if (node.is === 'section') return ofSection(node, lists).optional();
+  if (lists && node.list !== undefined) return schemaOf(node.list.kind).optional();
+  const entry = ofSection(node.entry, lists);
+  const names = z.string().superRefine(nameOf(node));
+  if (node.list === undefined) return z.record(names, entry, section).optional();
+  const entries = z.record(
+    names,
+    z.preprocess((value) => value ?? {}, entry),
+    section,
+  );
+  return entries.refine((given) => Object.keys(given).length > 0, { error: 'is empty' }).optional();
 }
 
-function ofSection({ keys, short }: Section<Rows, unknown>): z.ZodType {
-  const shape = Object.fromEntries(Object.entries(keys).map(([key, node]) => [key, ofNode(node)]));
+const nameOf =
+  ({ canonical }: Named) =>
+  (name: string, context: z.RefinementCtx) => {
+    try {
+      canonical(name);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  };
+
+function ofSection({ keys, short }: Section<Rows, unknown>, lists: boolean): z.ZodType {
+  const shape = Object.fromEntries(Object.entries(keys).map(([key, node]) => [key, ofNode(node, lists)]));
   const object = z.strictObject(shape, section);
   if (short === undefined) return object;
   return z.preprocess((value) => (typeof value === 'string' ? { [short]: value } : value), object);
 }
 
-/** The configuration file; flags and a program's options in its shape. */
-export const fileSchema = ofSection(CONFIG_ROWS) as z.ZodType<Raw>;
+const withLists = ofSection(CONFIG_ROWS, true) as z.ZodType<Raw>;
+const withEntries = ofSection(CONFIG_ROWS, false) as z.ZodType<Raw>;
+
+/** The configuration file; flags and a program's options in its shape. @param values of which `domains` are a list or have entries */
+export function schemaFor({ domains }: Raw): z.ZodType<Raw> {
+  return typeof domains === 'object' && domains !== null && !Array.isArray(domains) ? withEntries : withLists;
+}

@@ -23,9 +23,20 @@ export function fillRows<T extends object>({ keys, part }: Section<Rows, unknown
     const value = raw[key];
     if (value === undefined) continue;
     if (node.is === 'section') filled = fillRows(node, value as Raw, filled);
-    else filled = withValue(filled, node.at, node.is === 'row' ? value : entriesOf(node, value as Raw));
+    else if (node.is === 'row') filled = withValue(filled, node.at, value);
+    else filled = fillNamed(node, value, filled);
   }
   return filled;
+}
+
+/** Entries, or the list of their names. */
+function fillNamed<T extends object>(node: Named, value: unknown, base: T): T {
+  const { at, list } = node;
+  if (Array.isArray(value)) return list === undefined ? base : withValue(base, list.at, value);
+  const entries = entriesOf(node, value as Raw);
+  if (list === undefined) return withValue(base, at, entries);
+  const own = Object.entries(entries).filter(([, entry]) => Object.keys(entry).length > 0);
+  return withValue(withValue(base, list.at, Object.keys(entries)), at, Object.fromEntries(own));
 }
 
 function entriesOf({ canonical, entry }: Named, raw: Raw): object {
@@ -52,10 +63,14 @@ function partOf(section: Section<Rows, unknown>, config: object, defaults: objec
 function shownAt(node: Exclude<Rows[string], Section<Rows, unknown>>, config: object, defaults: object): unknown {
   const value = valueAt(config, node.at);
   if (value === undefined) return undefined;
-  if (node.is === 'named')
-    return Object.fromEntries(
-      Object.entries(value as object).map(([name, entry]) => [name, showRows(node.entry, entry as object, {})]),
-    );
+  if (node.is === 'named') {
+    const names = valueAt(config, node.list?.at ?? []);
+    if (node.list !== undefined && isEmpty(value)) return shownAt(node.list, config, defaults);
+    const entries = Array.isArray(names)
+      ? names.map((name) => [name, valueAt(value, [name]) ?? {}])
+      : Object.entries(value as object);
+    return Object.fromEntries(entries.map(([name, entry]) => [name, showRows(node.entry, entry as object, {})]));
+  }
   const shown = node.kind.show(value);
   if (!isEmpty(shown)) return shown;
   const byDefault = valueAt(defaults, node.at);

@@ -32,8 +32,11 @@ function ofSection(section: Section<Rows, unknown>, base: object): JsonSchema {
 
 function ofNode(node: Node, base: object): JsonSchema {
   if (node.is === 'section') return ofSection(node, base);
-  if (node.is === 'named')
-    return { description: plain(node.entry.says), type: 'object', additionalProperties: ofSection(node.entry, {}) };
+  if (node.is === 'named') {
+    const entries = { type: 'object', additionalProperties: ofSection(node.entry, {}) };
+    if (node.list === undefined) return { description: plain(node.entry.says), ...entries };
+    return { description: plain(node.list.says), anyOf: [node.list.kind.json, entries] };
+  }
   const byDefault = node.otherwise === undefined ? defaultOf(node, base) : undefined;
   return {
     description: plain(node.says),

@@ -4,8 +4,10 @@ import { BINDINGS_MAX } from '../../../core/register/working-bindings.ts';
 import { ANSWER_RING_BYTES_MIN } from '../../../core/uas/transactions.ts';
 import { MESSAGE_BYTES_MAX } from '../../../sip/parser/slab.ts';
 import { LENIENCIES, type Leniency } from '../../../sip/parser/strictness.ts';
+import { TRANSPORT_NAMES } from '../../../sip/sources.ts';
 import { SECONDS_MAX } from '../intervals.ts';
 import { parseAssociated, parseRoute, withLowerHosts } from '../sections/home-config.ts';
+import { defaultOf } from './describe.ts';
 import {
   anyOf,
   byName,
@@ -22,7 +24,8 @@ import {
   seconds,
   yesOrNo,
 } from './kinds.ts';
-import { AT_ONCE, RESTART, row, section } from './row.ts';
+import { AT_ONCE, RESTART, type Row, row, section } from './row.ts';
+import { prefixes } from './texts.ts';
 
 export const policyRows = section('Registrations meet these rules.', {
   'default-expires': row(
@@ -115,6 +118,20 @@ export const policyRows = section('Registrations meet these rules.', {
     'Another number ends every temporary GRUU.',
   ),
   warning: row('policy.warning', yesOrNo, AT_ONCE, 'Refusals carry their reason code in a Warning header.'),
+  transports: row(
+    'policy.transports',
+    anyOf(choice(...TRANSPORT_NAMES)),
+    AT_ONCE,
+    'Registrations are accepted over these transports alone, others are answered 403; an empty list allows all.',
+    { example: ['tls', 'wss'] },
+  ),
+  networks: row(
+    'policy.networks',
+    prefixes,
+    AT_ONCE,
+    'Registrations are accepted from these networks alone, others are answered 403; an empty list allows all.',
+    { example: ['192.0.2.0/24'] },
+  ),
   'history-refreshes': row(
     'policy.historyRefreshes',
     yesOrNo,
@@ -122,6 +139,38 @@ export const policyRows = section('Registrations meet these rules.', {
     'The history of changes keeps refreshes, too, and so covers a shorter time.',
   ),
 });
+
+/** Rules that a domain may have for itself. */
+const BY_DOMAIN = [
+  'default-expires',
+  'min-expires',
+  'max-expires',
+  'expires-jitter',
+  'contacts-per-aor',
+  'contacts-overflow',
+  'connection-bindings',
+  'path',
+  'outbound',
+  'flow-timer',
+  'gruu',
+  'transports',
+  'networks',
+] as const;
+
+/** The row of a domain: in the domain's part of a Config, without a flag, and the server's value where the domain says nothing. */
+function ofDomain<In>({ flag: _, ...rest }: Row<In>): Row<In> {
+  const example = rest.example ?? defaultOf(rest);
+  return { ...rest, at: rest.at.slice(1), otherwise: 'as in `policy`', example };
+}
+
+const domainPolicyRows = section(
+  'The domain has these rules for itself; what it does not say is as in `policy`.',
+  Object.fromEntries(BY_DOMAIN.map((key) => [key, ofDomain<unknown>(policyRows.keys[key])])) as unknown as {
+    readonly [K in (typeof BY_DOMAIN)[number]]: (typeof policyRows.keys)[K];
+  },
+);
+
+export const domainRows = section('What holds for one domain alone.', { policy: domainPolicyRows });
 
 export const limitRows = section('Messages and memory have these limits.', {
   'aor-bytes': row('policy.aorBytesMax', bytes(16, 1024), AT_ONCE, 'A longer AOR is answered 404.'),

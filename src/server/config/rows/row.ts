@@ -54,15 +54,20 @@ export interface Section<Keys extends Rows = Rows, Short = never> {
 }
 
 /** Entries under names that are the operator's, each with the keys of one section. */
-export interface Named<Entry extends Section<Rows, unknown> = Section<Rows, unknown>> {
+export interface Named<
+  Entry extends Section<Rows, unknown> = Section<Rows, unknown>,
+  List extends Row | undefined = Row | undefined,
+> {
   readonly is: 'named';
   /** What the names are: `domain`. */
   readonly name: string;
   readonly example: string;
   readonly at: readonly string[];
-  /** The name as a Config has it. */
+  /** The name as a Config has it. Throws a RangeError. */
   readonly canonical: (name: string) => string;
   readonly entry: Entry;
+  /** A list of the names may stand in place of the entries; where entries stand, it is the list of their names. */
+  readonly list?: List;
 }
 
 export type Node = Row | Section<Rows, unknown> | Named;
@@ -123,12 +128,13 @@ export function orText<Keys extends Rows, Short extends keyof Keys & string>(
   return { ...rest, short };
 }
 
-export function named<Entry extends Section<Rows, unknown>>(
+export function named<Entry extends Section<Rows, unknown>, List extends Row | undefined = undefined>(
   at: string,
   names: Pick<Named, 'name' | 'example' | 'canonical'>,
   entry: Entry,
-): Named<Entry> {
-  return { ...names, is: 'named', at: at.split('.'), entry };
+  list?: List,
+): Named<Entry, List> {
+  return { ...names, is: 'named', at: at.split('.'), entry, ...(list !== undefined && { list }) };
 }
 
 /** A row with the keys it has in the file: `['policy', 'min-expires']`. */
@@ -141,15 +147,29 @@ export interface PlacedRow {
 export function placedRows(of: Section<Rows, unknown>, path: readonly string[] = []): PlacedRow[] {
   return Object.entries(of.keys).flatMap(([key, node]) => {
     if (node.is === 'row') return [{ path: [...path, key], row: node }];
-    if (node.is === 'named') return placedRows(node.entry, [...path, key, `<${node.name}>`]);
+    if (node.is === 'named')
+      return [
+        ...(node.list === undefined ? [] : [{ path: [...path, key], row: node.list }]),
+        ...placedRows(node.entry, [...path, key, `<${node.name}>`]),
+      ];
     return placedRows(node, [...path, key]);
+  });
+}
+
+/** What a reload takes of a Config: where it has it. */
+export function takenByReload({ keys }: Section<Rows, unknown>): (readonly string[])[] {
+  return Object.values(keys).flatMap((node) => {
+    if (node.is === 'section') return takenByReload(node);
+    const rows = node.is === 'row' ? [node] : placedRows(node.entry).map(({ row }) => row);
+    const taken = rows.every(({ inForce }) => inForce === AT_ONCE) ? [node.at] : [];
+    return node.is === 'named' && node.list?.inForce === AT_ONCE ? [...taken, node.list.at] : taken;
   });
 }
 
 /** The part of the file that a program may give, as a type. */
 export type InputOf<N> =
-  N extends Named<infer Entry>
-    ? Readonly<Record<string, InputOf<Entry>>>
+  N extends Named<infer Entry, infer List>
+    ? Readonly<Record<string, InputOf<Entry>>> | (List extends Row<infer In> ? In : never)
     : N extends Section<infer Keys, infer Short>
       ? InputOfKeys<Keys> | Short
       : N extends Row<infer In>

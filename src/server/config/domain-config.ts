@@ -1,0 +1,51 @@
+// What is in force for one domain, and why: made from a configuration in the form of the file, as a running server tells it.
+
+import { fitIntervals } from '../../core/uas/policy.ts';
+import { DEFAULT_CONFIG } from './config.ts';
+import { effectiveConfig } from './effective-config.ts';
+import { valueAt } from './rows/by-path.ts';
+
+/** A value, and the key that it comes from: `domains.example.com.policy.path`, `policy.path`, or `default`. */
+export interface InForce {
+  readonly value: unknown;
+  readonly from: string;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+type Given = Readonly<Record<string, number>>;
+
+/** By key of `policy`. Undefined: the domain is not served. @param config as effectiveConfig gives it */
+export function domainConfig(config: object, domain: string): Readonly<Record<string, InForce>> | undefined {
+  const domains = valueAt(config, ['domains']) as readonly string[] | Values;
+  const names = Array.isArray(domains) ? domains : Object.keys(domains);
+  const name = [domain, '*'].find((one) => names.includes(one));
+  if (name === undefined) return undefined;
+  const own = (valueAt(domains, [name, 'policy']) ?? {}) as Values;
+  const server = valueAt(config, ['policy']) as Values;
+  const byDefault = valueAt(effectiveConfig(DEFAULT_CONFIG), ['policy']) as Values;
+  const fitted = fittedIntervals(own as Given, server as Given);
+  const found: Record<string, InForce> = {};
+  for (const [key, value] of Object.entries({ ...server, ...own, ...fitted })) {
+    const isDefault = JSON.stringify(value) === JSON.stringify(byDefault[key]);
+    if (own[key] !== undefined) found[key] = { value, from: `domains.${name}.policy.${key}` };
+    else if (value !== server[key]) found[key] = { value, from: `fits domains.${name}.policy` };
+    else found[key] = { value, from: isDefault ? 'default' : `policy.${key}` };
+  }
+  return { ...found, ...serviceRoute(config, domain) };
+}
+
+function fittedIntervals(own: Given, server: Given): Given {
+  const intervals = (of: Given) => ({
+    minExpiresS: of['min-expires'],
+    defaultExpiresS: of['default-expires'],
+    maxExpiresS: of['max-expires'],
+  });
+  const { minExpiresS, defaultExpiresS, maxExpiresS } = fitIntervals(intervals(own), intervals(server));
+  return { 'default-expires': defaultExpiresS, 'min-expires': minExpiresS, 'max-expires': maxExpiresS };
+}
+
+function serviceRoute(config: object, domain: string): Readonly<Record<string, InForce>> {
+  const name = [domain, '*'].find((one) => valueAt(config, ['service-route', one]) !== undefined);
+  if (name === undefined) return {};
+  return { 'service-route': { value: valueAt(config, ['service-route', name]), from: `service-route.${name}` } };
+}

@@ -1,0 +1,115 @@
+// Rules by domain: the example of docs/operating.md on a real server, what `aorta config --domain` says of it, and a reload.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { killAll, run } from '../support/child-process.ts';
+import { type Answer, bindings, header, newToken, SipClient } from '../support/sip-client.ts';
+import { StreamClient } from '../support/stream-client.ts';
+
+const guide = readFileSync(join(import.meta.dirname, '../../docs/operating.md'), 'utf8');
+const EXAMPLE = /^## Domains with rules of their own[\s\S]*?^```yaml\n([\s\S]*?)^```/m.exec(guide)?.[1] ?? '';
+
+let server: Aorta;
+let file: string;
+let udp: SipClient;
+let tcp: StreamClient;
+
+beforeAll(async () => {
+  file = join(temporaryDirectory(), 'aorta.yaml');
+  writeFileSync(file, EXAMPLE);
+  const flags = ['--config', file, '--admin', 'http:127.0.0.1:0'];
+  server = await Aorta.start({ shards: 2, domains: [], transports: ['udp', 'tcp'], flags });
+  udp = await SipClient.open({ address: '127.0.0.1', port: server.port });
+  tcp = await StreamClient.tcp({ address: '127.0.0.1', port: server.port });
+});
+afterAll(async () => {
+  await killAll();
+  removeDirectories();
+});
+
+interface Wish {
+  readonly contacts?: readonly string[];
+  readonly expires?: number;
+  readonly headers?: readonly string[];
+  readonly callId?: string;
+  readonly cseq?: number;
+}
+
+const contact = () => `<sip:${newToken()}@127.0.0.1:1>`;
+
+function register(aor: string, { contacts = [contact()], expires = 7200, ...more }: Wish = {}): Promise<Answer> {
+  return udp.request(udp.register({ aor, contacts, expires, ...more }));
+}
+
+async function aorta(...words: string[]): Promise<string> {
+  const { exit, stdout, stderr } = await run(process.execPath, [CLI, ...words], 20_000);
+  expect(exit.code, stderr).toBe(0);
+  return stdout;
+}
+
+describe('rules by domain', () => {
+  it('grant each domain its own intervals and contacts', async () => {
+    const desk = `alice${newToken()}@example.com`;
+    expect([...bindings(await register(desk)).values()]).toEqual([600]);
+    expect([...bindings(await register(`alice${newToken()}@example.org`)).values()]).toEqual([7200]);
+    expect((await register(desk)).status).toBe(200);
+    expect((await register(desk)).status).toBe(403);
+    const open = `bob${newToken()}@example.org`;
+    for (let i = 0; i < 3; i++) expect((await register(open)).status).toBe(200);
+    expect((await register(`carol@example.com`, { expires: 30 })).status).toBe(423);
+  });
+
+  it('R3327-5.3-03 are strict about Path in one domain and lazy in another', async () => {
+    const headers = ['Path: <sip:edge.example.com;lr>'];
+    expect((await register('path@example.com', { headers })).status).toBe(420);
+    expect((await register('path@example.org', { headers })).status).toBe(200);
+  });
+
+  it('accept registrations over the transports that are allowed', async () => {
+    const refused = await register('dave@example.net');
+    expect(refused.status).toBe(403);
+    const text = tcp.register({ aor: 'dave@example.net', contacts: [contact()], expires: 300 });
+    expect((await tcp.request(text)).status).toBe(200);
+    const admin = /admin (http:\S+)/.exec(server.stdout)?.[1];
+    const metrics = await (await fetch(`${admin}/metrics`)).text();
+    expect(metrics).toMatch(/^aorta_registrations_total\{.*reason="transport_not_allowed".*\} 1$/m);
+  });
+
+  it('are shown with the key that each value comes from, of a file and of the server', async () => {
+    for (const from of [[file], ['--data', server.data]]) {
+      const shown = await aorta('config', ...from, '--domain', 'Example.com');
+      expect(shown).toMatch(/^max-expires: 600 +# domains\.example\.com\.policy\.max-expires$/m);
+      expect(shown).toMatch(/^default-expires: 600 +# fits domains\.example\.com\.policy$/m);
+      expect(shown).toMatch(/^min-expires: 60 +# default$/m);
+    }
+    const { exit, stderr } = await run(process.execPath, [CLI, 'config', file, '--domain', 'example.edu'], 20_000);
+    expect([exit.code, stderr]).toEqual([1, 'aorta: example.edu is not served\n']);
+  });
+
+  it('come into force with a reload; refreshes of two domains in turn keep to each domain’s answers', async () => {
+    writeFileSync(
+      file,
+      `domains:\n  example.com: {policy: {outbound: off, max-expires: 300}}\n  example.net:\n    policy: {networks: 192.0.2.0/24}\n  example.org:\n`,
+    );
+    expect(await aorta('reload', '--data', server.data)).toContain('domains.example.com.policy.outbound');
+    const phones = ['example.com', 'example.org', 'example.com', 'example.org'].map((domain) => ({
+      aor: `turn${newToken()}@${domain}`,
+      contacts: [contact()],
+      callId: newToken(),
+      supported: domain === 'example.com' ? 'path' : 'path, outbound',
+      granted: domain === 'example.com' ? 300 : 7200,
+    }));
+    for (let cseq = 1; cseq <= 4; cseq++)
+      for (const { supported, granted, aor, ...wish } of phones) {
+        const answer = await register(aor, { ...wish, cseq, headers: ['Supported: path, outbound'] });
+        expect([answer.status, header(answer.text, 'Supported')]).toEqual([200, supported]);
+        expect([...bindings(answer).values()]).toEqual([granted]);
+      }
+    expect((await register('bill@example.com', { headers: ['Require: outbound'] })).status).toBe(420);
+    expect((await register('bill@example.org', { headers: ['Require: outbound'] })).status).toBe(200);
+    const stranger = tcp.register({ aor: 'dave@example.net', contacts: [contact()], expires: 300 });
+    expect((await tcp.request(stranger)).status).toBe(403);
+  });
+});
