@@ -2,9 +2,10 @@
 // batch. When an AOR is due is the store's to know.
 // @hot
 
-import { expiresAtOf, imageLength } from '../core/binding/binding.ts';
+import { imageLength } from '../core/binding/binding.ts';
 import { CHANGE_EXPIRED, type ChangeSink } from '../core/binding/changes.ts';
 import { copyLiveImages, countImages } from '../core/binding/images.ts';
+import { isTarget } from '../core/binding/target.ts';
 import type { Outbox } from '../core/uas/outbox.ts';
 import type { DueVisitor, LocationStore } from '../location/location-store.ts';
 import type { WriteSet } from '../location/write-set.ts';
@@ -121,7 +122,7 @@ export class Sweeper implements DueVisitor {
     const { out, state } = this;
     const aorAt = state.loadedAorAt;
     for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
-      if (expiresAtOf(out.state, at) <= out.now)
+      if (!isTarget(out.state, at, out.now, null))
         changes.add(CHANGE_EXPIRED, out.state, aorAt, out.stateAt, out.state, at, out.now);
   }
 }

@@ -9,7 +9,6 @@ import {
   displayAt,
   expiresAtOf,
   familyOf,
-  flowOf,
   hasFlag,
   instanceAt,
   instanceEnd,
@@ -27,7 +26,7 @@ import {
   userAgentEnd,
 } from './binding.ts';
 import { IMAGE_DIRECT, IMAGE_STATIC } from './image-layout.ts';
-import type { FlowLiveness } from './live-flow.ts';
+import { type FlowLiveness, ownFlow } from './live-flow.ts';
 
 const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 
@@ -106,8 +105,8 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: F
   const direct = hasFlag(bytes, at, IMAGE_DIRECT);
   const transport = TRANSPORTS[transportOf(bytes, at)];
   const isStatic = hasFlag(bytes, at, IMAGE_STATIC);
-  const isFlow = direct && transport !== 'udp';
-  const hasEnded = isFlow && flows?.isAlive(flowOf(bytes, at)) === false;
+  const flow = ownFlow(bytes, at);
+  const hasEnded = flow !== 0 && flows?.isAlive(flow) === false;
   const uri = uriText(bytes, uriAt(bytes, at), uriEnd(bytes, at));
   return {
     uri,
@@ -121,7 +120,7 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: F
     ...sourceOf(bytes, at, transport),
     ...(hasEnded && { received: '' }),
     direct,
-    ...(isFlow && !hasEnded && { flow: flowOf(bytes, at) }),
+    ...(flow !== 0 && !hasEnded && { flow }),
     ...(instance !== '' && { instance }),
     ...(regId > 0 && { regId }),
     ...parameters(text(uriEnd(bytes, at), paramsEnd(bytes, at))),

@@ -2,7 +2,8 @@
 
 import type { Writer } from '../../sip/writer.ts';
 import { expiresAtOf, highestNcOf, imageLength, isImage } from './binding.ts';
-import { type FlowLiveness, isCutOff } from './live-flow.ts';
+import type { FlowLiveness } from './live-flow.ts';
+import { isTarget } from './target.ts';
 
 /** How many there are, or -1 where the bytes are no sequence of images. */
 export function countImages(bytes: Uint8Array, at: number, end: number): number {
@@ -33,7 +34,7 @@ export function hasLiveImage(
   flows: FlowLiveness | null,
 ): boolean {
   for (let image = at; image < end; image += imageLength(bytes, image))
-    if (expiresAtOf(bytes, image) > now && !isCutOff(bytes, image, flows)) return true;
+    if (isTarget(bytes, image, now, flows)) return true;
   return false;
 }
 
@@ -47,11 +48,11 @@ export function highestNc(bytes: Uint8Array, at: number, end: number, idHigh: nu
   return highest;
 }
 
-/** Copies those that have not run out; returns how many. */
+/** Copies those that have not run out, whether or not their connection stands; returns how many. */
 export function copyLiveImages(w: Writer, bytes: Uint8Array, at: number, end: number, now: number): number {
   let count = 0;
   for (let image = at; image < end; image += imageLength(bytes, image)) {
-    if (expiresAtOf(bytes, image) <= now) continue;
+    if (!isTarget(bytes, image, now, null)) continue;
     w.span(bytes, image, image + imageLength(bytes, image));
     count++;
   }

@@ -11,11 +11,15 @@ export interface FlowLiveness {
   isAlive(flow: number): boolean;
 }
 
-/** The connection that the binding lives by, or 0 where it lives by none: UDP, or a Path or its contact leads to the user agent. */
-export function lifeline(bytes: Uint8Array, image: number): number {
-  if (transportOf(bytes, image) === TRANSPORT_UDP) return 0;
-  if (!hasFlag(bytes, image, IMAGE_DIRECT) || hasFlag(bytes, image, IMAGE_BY_CONTACT)) return 0;
+/** The connection that the binding was made over straight from the user agent, or 0 where there is none: UDP, or a Path. */
+export function ownFlow(bytes: Uint8Array, image: number): number {
+  if (transportOf(bytes, image) === TRANSPORT_UDP || !hasFlag(bytes, image, IMAGE_DIRECT)) return 0;
   return flowOf(bytes, image);
+}
+
+/** The connection that the binding lives by, or 0 where it lives by none: its contact leads to the user agent without one, too. */
+export function lifeline(bytes: Uint8Array, image: number): number {
+  return hasFlag(bytes, image, IMAGE_BY_CONTACT) ? 0 : ownFlow(bytes, image);
 }
 
 /**

@@ -2,9 +2,9 @@
 // programs. Expired bindings and dead flows never come through; of one instance only its newest flow does (RFC 5626 §7).
 // @hot
 
-import { expiresAtOf, imageLength, instanceAt, instanceEnd, qOf, refreshedAtOf } from '../binding/binding.ts';
-import { sameInstance } from '../binding/instance-id.ts';
-import { type FlowLiveness, isCutOff } from '../binding/live-flow.ts';
+import { imageLength, instanceAt, instanceEnd, qOf, refreshedAtOf } from '../binding/binding.ts';
+import type { FlowLiveness } from '../binding/live-flow.ts';
+import { isNewer, isOfInstance, isTarget } from '../binding/target.ts';
 import { BINDINGS_MAX } from '../register/working-bindings.ts';
 
 export interface TargetFilter {
@@ -36,7 +36,7 @@ export class Targets {
     this.count = 0;
     this.fallbacks = 0;
     for (let image = at; image < end; image += imageLength(bytes, image)) {
-      if (expiresAtOf(bytes, image) <= now || isCutOff(bytes, image, flows)) continue;
+      if (!isTarget(bytes, image, now, flows)) continue;
       if (asked?.skips(bytes, image)) continue;
       if (this.count === BINDINGS_MAX) return;
       this.insert(bytes, image);
@@ -60,24 +60,20 @@ export class Targets {
     let kept = 0;
     for (let i = 0; i < this.count; i++) {
       const image = list[i];
-      const newer = this.newerFlow(bytes, image, i);
-      if (newer) fallback[this.fallbacks++] = image;
+      if (this.hasNewerFlow(bytes, image)) fallback[this.fallbacks++] = image;
       else list[kept++] = image;
     }
     this.count = kept;
   }
 
-  /** Whether another target, kept or still to be looked at, is a flow of the same instance that was refreshed later. */
-  private newerFlow(bytes: Uint8Array, image: number, place: number): boolean {
+  /** Whether another target, kept or still to be looked at, is a newer flow of the same instance. */
+  private hasNewerFlow(bytes: Uint8Array, image: number): boolean {
     const at = instanceAt(bytes, image);
     const end = instanceEnd(bytes, image);
     if (end <= at) return false;
     for (let i = 0; i < this.count; i++) {
       const other = this.image[i];
-      if (i === place || other === image) continue;
-      if (!sameInstance(bytes, at, end, bytes, instanceAt(bytes, other), instanceEnd(bytes, other))) continue;
-      const age = refreshedAtOf(bytes, other) - refreshedAtOf(bytes, image);
-      if (age > 0 || (age === 0 && i < place)) return true;
+      if (isNewer(bytes, other, image) && isOfInstance(bytes, other, bytes, at, end)) return true;
     }
     return false;
   }

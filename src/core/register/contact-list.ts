@@ -4,7 +4,6 @@
 
 import { ascii } from '../../sip/writer.ts';
 import {
-  cseqOf,
   displayAt,
   epochOf,
   expiresAtOf,
@@ -12,12 +11,10 @@ import {
   instanceAt,
   instanceEnd,
   paramsEnd,
-  refreshedAtOf,
   uriAt,
   uriEnd,
 } from '../binding/binding.ts';
-import { sameInstance } from '../binding/instance-id.ts';
-import { isCutOff } from '../binding/live-flow.ts';
+import { isTarget, newestOfInstance } from '../binding/target.ts';
 import type { Outbox } from '../uas/outbox.ts';
 import { type Gruus, isGruuInstance } from './gruu.ts';
 
@@ -34,8 +31,8 @@ const SCHEME_LETTERS = 3;
 export function listContacts(out: Outbox, bytes: Uint8Array, from: number, to: number, gruus: Gruus | null): void {
   const w = out.answer;
   for (let at = from; at < to; at += imageLength(bytes, at)) {
+    if (!isTarget(bytes, at, out.now, out.liveFlows)) continue;
     const leftMs = expiresAtOf(bytes, at) - out.now;
-    if (leftMs <= 0 || isCutOff(bytes, at, out.liveFlows)) continue;
     const uri = uriAt(bytes, at);
     w.text(CONTACT);
     if (uri > displayAt(bytes, at)) {
@@ -55,38 +52,18 @@ export function listContacts(out: Outbox, bytes: Uint8Array, from: number, to: n
 
 /** Writes pub-gruu and temp-gruu of the image at `at`, one of those in bytes[from, to); nothing where it has no GRUUs. */
 function writeGruus(out: Outbox, gruus: Gruus, bytes: Uint8Array, from: number, to: number, at: number): void {
-  if (!isGruuInstance(bytes, instanceAt(bytes, at), instanceEnd(bytes, at))) return;
-  const { answer, aor, aorLength, aorKey } = out;
+  const id = instanceAt(bytes, at);
+  const idEnd = instanceEnd(bytes, at);
+  if (!isGruuInstance(bytes, id, idEnd)) return;
+  const { answer, aor, aorLength, aorKey, now, liveFlows } = out;
   // A sips contact gets the sips GRUU, a sip contact the sip one (RFC 5630 §5.2.1).
   const sips = (bytes[uriAt(bytes, at) + SCHEME_LETTERS] | 0x20) === LOWER_S;
   answer.text(PUB_GRUU);
   gruus.writePublic(answer, aor, aorLength, sips, bytes, at);
-  const newest = newestOfInstance(bytes, from, to, at, out.now);
+  const newest = newestOfInstance(bytes, from, to, now, liveFlows, bytes, id, idEnd, 0);
   if (epochOf(bytes, newest) !== 0) {
     answer.text(TEMP_GRUU);
     gruus.writeTemporary(answer, aor, aorLength, aorKey, sips, bytes, newest);
   }
   answer.byte(QUOTE);
-}
-
-/** The live image of the same instance that was registered last. */
-function newestOfInstance(bytes: Uint8Array, from: number, to: number, at: number, now: number): number {
-  let newest = at;
-  for (let other = from; other < to; other += imageLength(bytes, other)) {
-    if (other === newest || expiresAtOf(bytes, other) <= now) continue;
-    const later = refreshedAtOf(bytes, other) - refreshedAtOf(bytes, newest);
-    if (later < 0 || (later === 0 && cseqOf(bytes, other) < cseqOf(bytes, newest))) continue;
-    if (
-      sameInstance(
-        bytes,
-        instanceAt(bytes, other),
-        instanceEnd(bytes, other),
-        bytes,
-        instanceAt(bytes, at),
-        instanceEnd(bytes, at),
-      )
-    )
-      newest = other;
-  }
-  return newest;
 }

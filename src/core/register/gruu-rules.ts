@@ -15,14 +15,9 @@ import {
   URI_SCHEME,
 } from '../../sip/parser/span-table.ts';
 import { canonicalAor } from '../../sip/uri/uri.ts';
-import { epochOf, hasCallIdOfRequest, instanceAt, instanceEnd, refreshedAtOf, regIdOf } from '../binding/binding.ts';
-import {
-  contactInstanceAt,
-  contactInstanceEnd,
-  foldedLength,
-  hasInstance,
-  sameInstance,
-} from '../binding/instance-id.ts';
+import { epochOf, hasCallIdOfRequest } from '../binding/binding.ts';
+import { contactInstanceAt, contactInstanceEnd, foldedLength, hasInstance } from '../binding/instance-id.ts';
+import { isOfInstance, newestOfInstance } from '../binding/target.ts';
 import type { Outbox } from '../uas/outbox.ts';
 import { CONTACT_IS_AOR, CONTACT_IS_NO_SIP_URI } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
@@ -83,7 +78,7 @@ export function settleEpochs(out: Outbox, bindings: WorkingBindings): void {
     const epoch = (out.tagHigh ^ Math.imul(out.tagLow ^ out.now, 0x9e3779b1) ^ instanceHash(contact)) >>> 0 || 1;
     bindings.setEpoch(i, epoch);
     for (let j = 0; newest >= 0 && j < bindings.count; j++)
-      if (bindings.isUntouched(j) && isOfInstance(out, bindings.imageAt[j], contact)) bindings.setEpoch(j, epoch);
+      if (bindings.isUntouched(j) && isOfContact(out, bindings.imageAt[j], contact)) bindings.setEpoch(j, epoch);
   }
 }
 
@@ -93,25 +88,20 @@ function isNewLife(out: Outbox, bindings: WorkingBindings, contact: number): boo
   return newest >= 0 && !hasCallIdOfRequest(out.state, newest);
 }
 
-/** Image of the instance's binding refreshed last before this request (with this reg-id, unless 0), or -1. */
+/** Image of the instance's newest binding of before this request (with this reg-id, unless 0), or -1. */
 function newestOf(out: Outbox, bindings: WorkingBindings, contact: number, regId: number): number {
-  let newest = -1;
-  for (let i = 0; i < bindings.count; i++) {
-    const image = bindings.imageAt[i];
-    if (image < 0 || (regId > 0 && regIdOf(out.state, image) !== regId) || !isOfInstance(out, image, contact)) continue;
-    if (newest < 0 || refreshedAtOf(out.state, image) >= refreshedAtOf(out.state, newest)) newest = image;
-  }
-  return newest;
+  const id = contactInstanceAt(contact);
+  const idEnd = contactInstanceEnd(contact);
+  const { state, stateAt, stateEnd, now } = out;
+  return newestOfInstance(state, stateAt, stateEnd, now, bindings.flows, slab, id, idEnd, regId);
 }
 
 function hasEpoch(out: Outbox, image: number): boolean {
   return epochOf(out.state, image) !== 0;
 }
 
-function isOfInstance(out: Outbox, image: number, contact: number): boolean {
-  const at = instanceAt(out.state, image);
-  const end = instanceEnd(out.state, image);
-  return end > at && sameInstance(out.state, at, end, slab, contactInstanceAt(contact), contactInstanceEnd(contact));
+function isOfContact(out: Outbox, image: number, contact: number): boolean {
+  return isOfInstance(out.state, image, slab, contactInstanceAt(contact), contactInstanceEnd(contact));
 }
 
 /** Tells instances of one request apart, the same for two spellings of one. */

@@ -32,19 +32,9 @@ import {
 } from '../../sip/parser/span-table.ts';
 import { LISTENER_ADMIN } from '../../sip/sources.ts';
 import { ascii } from '../../sip/writer.ts';
-import {
-  cseqOf,
-  expiresAtOf,
-  hasCallIdOfRequest,
-  imageLength,
-  nonceIdOf,
-  raiseNc,
-  setEpoch,
-} from '../binding/binding.ts';
+import { cseqOf, hasCallIdOfRequest, imageLength, nonceIdOf, raiseNc, setEpoch } from '../binding/binding.ts';
 import {
   CHANGE_EVICTED,
-  CHANGE_EXPIRED,
-  CHANGE_FLOW_ENDED,
   CHANGE_REFRESHED,
   CHANGE_REGISTERED,
   CHANGE_REMOVED,
@@ -54,6 +44,7 @@ import {
 import { highestNc } from '../binding/images.ts';
 import { isCutOff } from '../binding/live-flow.ts';
 import type { PlainBinding } from '../binding/plain-binding.ts';
+import { endedBy } from '../binding/target.ts';
 import type { Outbox } from '../uas/outbox.ts';
 import {
   BAD_Q,
@@ -196,10 +187,10 @@ export class Registrar {
   /** What `apply` has just changed, binding by binding, into `changes`. */
   report(out: Outbox, aor: Uint8Array, aorLength: number, changes: ChangeSink): void {
     const { bindings } = this;
-    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
-      if (expiresAtOf(out.state, at) <= out.now) changes.add(CHANGE_EXPIRED, aor, 0, aorLength, out.state, at, out.now);
-      else if (this.policy.flowGraceS === 0 && isCutOff(out.state, at, out.liveFlows))
-        changes.add(CHANGE_FLOW_ENDED, aor, 0, aorLength, out.state, at, out.now);
+    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at)) {
+      const kind = endedBy(out.state, at, out.now, bindings.flows);
+      if (kind !== 0) changes.add(kind, aor, 0, aorLength, out.state, at, out.now);
+    }
     const ended = out.peers.listener[out.peer] === LISTENER_ADMIN ? CHANGE_REMOVED : CHANGE_UNREGISTERED;
     let written = bindings.recordAt;
     for (let i = 0; i < bindings.count; i++) {

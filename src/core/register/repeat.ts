@@ -8,7 +8,7 @@ import { sameBytes } from '../../sip/scanner.ts';
 import { AS_SENT } from '../../sip/uri/uri-spelling.ts';
 import { cseqOf, hasCallIdOfRequest, imageLength, isOfNonce, nonceIdOf, refreshedAtOf } from '../binding/binding.ts';
 import { DISPLAY_LENGTH, REG_ID, SOURCE_FAMILY } from '../binding/image-layout.ts';
-import { isCutOff } from '../binding/live-flow.ts';
+import { isTarget } from '../binding/target.ts';
 import type { Outbox } from '../uas/outbox.ts';
 import type { Policy } from '../uas/policy.ts';
 import { writeImage } from './binding-writer.ts';
@@ -49,7 +49,7 @@ function isMadeBy(out: Outbox, contact: number, image: number, seconds: number, 
   if (cseqOf(state, image) !== table[T_CSEQ] >>> 0 || !hasCallIdOfRequest(state, image)) return false;
   const nonce = out.authenticated ? nonceIdOf(out.nonceIdHigh, out.nonceIdLow) : 0;
   if (!isOfNonce(state, image, nonce) || grantedOf(state, image) > seconds) return false;
-  return !isCutOff(state, image, out.liveFlows) && hasSameTexts(out, contact, image);
+  return isTarget(state, image, now, out.liveFlows) && hasSameTexts(out, contact, image);
 }
 
 function hasSameTexts(out: Outbox, contact: number, image: number): boolean {

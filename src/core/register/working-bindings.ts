@@ -8,18 +8,11 @@ import { ABSENT, URI_AT, URI_END, URI_INTS } from '../../sip/parser/span-table.t
 import { sameBytes } from '../../sip/scanner.ts';
 import { parseUri } from '../../sip/uri/uri.ts';
 import { uriEquals } from '../../sip/uri/uri-equality.ts';
-import {
-  expiresAtOf,
-  imageLength,
-  instanceAt,
-  instanceEnd,
-  refreshedAtOf,
-  regIdOf,
-  uriAt,
-  uriEnd,
-} from '../binding/binding.ts';
+import { imageLength, refreshedAtOf, regIdOf, uriAt, uriEnd } from '../binding/binding.ts';
+import { CHANGE_EXPIRED } from '../binding/changes.ts';
 import { contactInstanceAt, contactInstanceEnd, sameInstance } from '../binding/instance-id.ts';
-import { isCutOff } from '../binding/live-flow.ts';
+import { type FlowLiveness, isCutOff } from '../binding/live-flow.ts';
+import { endedBy, isOfInstance } from '../binding/target.ts';
 import type { Outbox } from '../uas/outbox.ts';
 import { flowRegId } from './outbound.ts';
 
@@ -36,6 +29,8 @@ export class WorkingBindings {
   live = 0;
   /** Live bindings there were before the request. */
   loaded = 0;
+  /** Which connections stand; null where bindings outlive theirs. */
+  flows: FlowLiveness | null = null;
   /** Where the record under way begins. */
   recordAt = 0;
   /** By entry: image in the outbox's state, or ABSENT for a binding the request adds. */
@@ -57,13 +52,12 @@ export class WorkingBindings {
   load(out: Outbox, keepCutOff: boolean): void {
     this.count = 0;
     this.hasEpochs = false;
+    this.flows = keepCutOff ? null : out.liveFlows;
     for (let at = out.stateAt; at < out.stateEnd && this.count < BINDINGS_MAX; at += imageLength(out.state, at)) {
-      if (expiresAtOf(out.state, at) <= out.now) {
-        out.expired++;
-        continue;
-      }
-      if (!keepCutOff && isCutOff(out.state, at, out.liveFlows)) {
-        out.cutOff++;
+      const ended = endedBy(out.state, at, out.now, this.flows);
+      if (ended !== 0) {
+        if (ended === CHANGE_EXPIRED) out.expired++;
+        else out.cutOff++;
         continue;
       }
       this.imageAt[this.count] = at;
@@ -121,7 +115,7 @@ export class WorkingBindings {
       }
       const image = this.imageAt[i];
       if (regIdOf(out.state, image) !== regId) continue;
-      if (sameInstance(out.state, instanceAt(out.state, image), instanceEnd(out.state, image), slab, at, end)) return i;
+      if (isOfInstance(out.state, image, slab, at, end)) return i;
     }
     return -1;
   }

@@ -2,9 +2,10 @@
 // neither the shards nor this thread's event loop wait for a reader. Nothing is written here.
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { expiresAtOf, imageLength, isImage } from '../../core/binding/binding.ts';
+import { imageLength, isImage } from '../../core/binding/binding.ts';
 import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
+import { isTarget } from '../../core/binding/target.ts';
 import { createAorReader, type NamedAor } from '../../core/lookup/aor-key.ts';
 import { RECORD_BYTES_MAX } from '../../core/uas/outbox.ts';
 import { type LocationReader, SCAN_START, UnreadableError } from '../../location/location-reader.ts';
@@ -166,11 +167,12 @@ function fits(aor: string, { domain, match }: Filter): boolean {
   return match === undefined || aor.toLowerCase().includes(match.toLowerCase());
 }
 
+/** What has not run out; where its connection has ended, the view says so. */
 function liveBindings(record: Uint8Array, now: number, flows: FlowLiveness | null): Binding[] {
   const bindings: Binding[] = [];
   for (let at = RECORD_HEADER_BYTES + recordAorLength(record, 0); at < record.length; at += imageLength(record, at)) {
     if (!isImage(record, at, record.length)) break;
-    if (expiresAtOf(record, at) > now) bindings.push(viewBinding(record, at, now, flows));
+    if (isTarget(record, at, now, null)) bindings.push(viewBinding(record, at, now, flows));
   }
   return bindings;
 }

@@ -1,0 +1,59 @@
+// Which bindings count now: whether one is a target, why not, and which of an instance's is the newest. The one rule behind lookups by
+// SIP, HTTP and programs, the rows of a 200, GRUUs, sweepers and exports (decisions/0062). Reading only.
+// @hot
+
+import { cseqOf, expiresAtOf, imageLength, instanceAt, instanceEnd, refreshedAtOf, regIdOf } from './binding.ts';
+import { CHANGE_EXPIRED, CHANGE_FLOW_ENDED } from './changes.ts';
+import { sameInstance } from './instance-id.ts';
+import { type FlowLiveness, isCutOff } from './live-flow.ts';
+
+/**
+ * Why the binding is no target at `now`: CHANGE_EXPIRED or CHANGE_FLOW_ENDED; 0 where it is one.
+ * @param flows null: connections are of no account
+ */
+export function endedBy(bytes: Uint8Array, image: number, now: number, flows: FlowLiveness | null): number {
+  if (expiresAtOf(bytes, image) <= now) return CHANGE_EXPIRED;
+  return isCutOff(bytes, image, flows) ? CHANGE_FLOW_ENDED : 0;
+}
+
+/** Whether a request may be sent to the binding at `now`. */
+export function isTarget(bytes: Uint8Array, image: number, now: number, flows: FlowLiveness | null): boolean {
+  return endedBy(bytes, image, now, flows) === 0;
+}
+
+/** Whether the image at `a` is newer than that at `b`: refreshed later; at the same time by a higher CSeq; else bound later. */
+export function isNewer(bytes: Uint8Array, a: number, b: number): boolean {
+  const later = refreshedAtOf(bytes, a) - refreshedAtOf(bytes, b) || cseqOf(bytes, a) - cseqOf(bytes, b);
+  return later !== 0 ? later > 0 : a > b;
+}
+
+/** Whether the image has the instance ID id[idAt, idEnd). */
+export function isOfInstance(bytes: Uint8Array, image: number, id: Uint8Array, idAt: number, idEnd: number): boolean {
+  const at = instanceAt(bytes, image);
+  const end = instanceEnd(bytes, image);
+  return end > at && sameInstance(bytes, at, end, id, idAt, idEnd);
+}
+
+/**
+ * The newest target with the instance ID id[idAt, idEnd) among the images in bytes[from, to), or -1.
+ * @param regId of the flow; 0 for any
+ */
+export function newestOfInstance(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  now: number,
+  flows: FlowLiveness | null,
+  id: Uint8Array,
+  idAt: number,
+  idEnd: number,
+  regId: number,
+): number {
+  let newest = -1;
+  for (let image = from; image < to; image += imageLength(bytes, image)) {
+    if (!isTarget(bytes, image, now, flows) || (regId > 0 && regIdOf(bytes, image) !== regId)) continue;
+    if (newest >= 0 && !isNewer(bytes, image, newest)) continue;
+    if (isOfInstance(bytes, image, id, idAt, idEnd)) newest = image;
+  }
+  return newest;
+}
