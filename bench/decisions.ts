@@ -4,7 +4,9 @@
 import { Bench } from 'tinybench';
 import { DEFAULT_POLICY } from '../src/core/uas/policy.ts';
 import { MemoryStore } from '../src/location/memory-store.ts';
+import { BatchDriver } from '../src/shard/batch.ts';
 import { COUNTER, COUNTER_NAMES } from '../src/shard/observe/counters.ts';
+import { Measures } from '../src/shard/observe/measures.ts';
 import { Shard } from '../src/shard/shard.ts';
 import { slab, slotStart } from '../src/sip/parser/slab.ts';
 import { fastest, median } from './results.ts';
@@ -55,42 +57,41 @@ function writeRequest(slot: number, aor: number, request: number): void {
 
 class Driver {
   private readonly counters = new Float64Array(COUNTER_NAMES.length);
-  private readonly shard: Shard;
+  private readonly driver: BatchDriver;
+  private readonly lengths = new Int32Array(BATCH).fill(BYTES.length);
   private now = Date.UTC(2026, 0, 1);
   private requests = 0;
 
   constructor() {
-    this.shard = new Shard({
+    const { counters } = this;
+    const measures = new Measures();
+    const shard = new Shard({
       index: 0,
       shards: 1,
       store: new MemoryStore(),
       policy: { ...DEFAULT_POLICY, domains: ['bench.example.org'] },
       secret: Uint8Array.from({ length: 32 }, (_, i) => i),
-      counters: this.counters,
+      counters,
+      measures,
       forward: () => false,
       log: (_level, event) => {
         throw new Error(event);
       },
     });
-    const { peers } = this.shard;
+    const { peers } = shard;
     for (let slot = 0; slot < BATCH; slot++) {
       peers.family[slot] = 4;
       peers.ip.set([127, 0, 0, 1], slot * 16);
       peers.port[slot] = 25_060;
     }
-    this.shard.open();
+    shard.open();
+    this.driver = new BatchDriver({ shard, counters, measures, elapsed: () => performance.now(), send: () => {} });
   }
 
   batch(firstAor: number, stride: number, aors: number): void {
-    const { shard } = this;
     this.now += BATCH_MS;
-    for (let slot = 0; slot < BATCH; slot++) {
-      writeRequest(slot, (firstAor + slot * stride) % aors, ++this.requests);
-      shard.receive(slot, BYTES.length, this.now);
-    }
-    shard.expire(this.now);
-    shard.commit(this.now);
-    shard.release(0);
+    for (let slot = 0; slot < BATCH; slot++) writeRequest(slot, (firstAor + slot * stride) % aors, ++this.requests);
+    this.driver.run(this.lengths, BATCH, this.now);
   }
 
   /** Every request so far must have drawn its 200. */

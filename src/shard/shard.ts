@@ -1,5 +1,5 @@
 // One shard's pipeline: parse, route, absorb, load, decide; then commit, and only then are the answers true. No thread,
-// no socket, no clock: shard-loop.ts drives it for real, a simulation in virtual time. Answers leave after commit().
+// no socket, no clock: batch.ts drives it. Answers leave after commit().
 // @hot
 
 import type { RefusalReport } from '../core/abuse/abuse.ts';
@@ -97,8 +97,6 @@ export class Shard {
   private readonly history: History | null;
   private batchIsOpen = false;
   private slot = 0;
-  /** Behind the last slot that the batch has used. */
-  private freeSlot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
   private now = 0;
 
@@ -162,7 +160,6 @@ export class Shard {
   receive(slot: number, length: number, now: number): void {
     this.slot = slot;
     this.slotLength[slot] = length;
-    this.freeSlot = slot + 1;
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
     const at = slotStart(slot);
@@ -192,11 +189,14 @@ export class Shard {
     this.sweeper.flows?.ended(slot, length, now);
   }
 
-  /** Bindings that have run out or lost their connection leave the store; bounded work, the rest at the next call. */
-  expire(now: number): void {
+  /**
+   * Bindings that have run out or lost their connection leave the store; bounded work, the rest at the next call.
+   * @param freeSlot behind the slots of the batch
+   */
+  expire(now: number, freeSlot: number): void {
     this.sweeper.changes = this.events?.listening ? this.changes : null;
     this.sweeper.sweep(now);
-    this.counters[COUNTER.resent] += this.unacknowledged.resend(now, this.freeSlot);
+    this.counters[COUNTER.resent] += this.unacknowledged.resend(now, freeSlot);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
@@ -220,7 +220,6 @@ export class Shard {
       this.sweeper.flows?.failed(now);
     }
     this.answering.publish(now);
-    this.freeSlot = 0;
     if (this.tap?.on) this.tap.answered(this.answers);
     this.batchIsOpen = false;
     this.writes.clear();

@@ -1,7 +1,9 @@
-// How much waits to be received: in the sockets' buffers, as the kernel counts it, and in the rings. Looked at only after a
-// batch that did not take everything. What follows from it is core/abuse/overload's. @hot
+// Messages that wait to be received by a shard's thread: in the sockets' buffers, as the kernel counts them, and in the rings.
+// Counted only after a full batch. The consequences are core/abuse/overload's. @hot
 
+import type { Backlog } from '../shard/batch.ts';
 import type { Ring } from '../shard/rings/ring.ts';
+import { SLOT_COUNT } from '../sip/parser/slab.ts';
 import type { UdpReceiver } from '../transport/linux/linux-udp.ts';
 
 /** The kernel's memory for a datagram of usual size, its own structures included. */
@@ -9,11 +11,10 @@ const SOCKET_BYTES = 2048;
 /** A message of usual size in a ring. */
 const RING_BYTES = 640;
 
-export class Backlog {
-  /** Messages that wait, about. */
-  messages = 0;
-  /** Part of the room that is taken, where it is narrowest: 0 to 1. */
+export class QueuedMessages implements Backlog {
   fill = 0;
+  /** Messages that wait, about. */
+  private messages = 0;
   private readonly rings: readonly Ring[];
   private readonly receiver: UdpReceiver | null;
 
@@ -22,19 +23,19 @@ export class Backlog {
     this.receiver = receiver;
   }
 
-  look(): void {
-    const { rings, receiver } = this;
+  waitMs(_batch: number, isFull: boolean, usualMs: number): number {
     this.messages = 0;
     this.fill = 0;
+    if (isFull) this.count();
+    return (this.messages * usualMs) / SLOT_COUNT;
+  }
+
+  private count(): void {
+    const { rings, receiver } = this;
     for (let r = 0; r < rings.length; r++) this.add(rings[r].depth, rings[r].room, RING_BYTES);
     if (receiver === null) return;
     receiver.look();
     this.add(receiver.waiting, receiver.room, SOCKET_BYTES);
-  }
-
-  nothing(): void {
-    this.messages = 0;
-    this.fill = 0;
   }
 
   private add(bytes: number, room: number, messageBytes: number): void {

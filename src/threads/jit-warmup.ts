@@ -4,15 +4,15 @@
 
 import { rmSync } from 'node:fs';
 import { openLogStore } from '../location/open-log-store.ts';
+import { BatchDriver, type Pipeline } from '../shard/batch.ts';
 import { COUNTER_NAMES } from '../shard/observe/counters.ts';
 import { createHistoryMemory } from '../shard/observe/history.ts';
 import { Measures } from '../shard/observe/measures.ts';
 import { TALKERS_BYTES, Talkers } from '../shard/observe/top-senders.ts';
 import type { ShardOptions } from '../shard/shard-options.ts';
 import { slab, slotStart } from '../sip/parser/slab.ts';
-import { TRANSPORT_UDP } from '../sip/sources.ts';
+import { type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
 import { ascii } from '../sip/writer.ts';
-import type { Pipeline } from './shard-loop.ts';
 
 const DOMAIN = 'rehearsal.invalid';
 const PHONES = 1000;
@@ -61,29 +61,31 @@ export function rehearse(
   const store = openLogStore(directory, 'process');
   try {
     const { auth: _, gate: __, tap: ___, events: ____, ...others } = options;
-    const pipeline = createPipeline({
+    const counters = new Float64Array(COUNTER_NAMES.length);
+    const measures = new Measures();
+    const shard = createPipeline({
       ...others,
       index: 0,
       shards: 1,
       store,
       policy: { ...options.policy, domains: [DOMAIN] },
-      counters: new Float64Array(COUNTER_NAMES.length),
-      measures: new Measures(),
+      counters,
+      measures,
       talkers: new Talkers(new SharedArrayBuffer(TALKERS_BYTES)),
       ...(options.history && { history: createHistoryMemory(0) }),
     });
-    pipeline.open();
-    for (const act of ACTS) play(pipeline, act);
+    shard.open();
+    const driver = new BatchDriver({ shard, counters, measures, elapsed: () => performance.now(), send: () => {} });
+    for (const act of ACTS) play(driver, shard.peers, act);
   } finally {
     store.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function play(pipeline: Pipeline, [plain, instance]: (typeof ACTS)[number]): void {
-  const { peers } = pipeline;
+function play(driver: BatchDriver, peers: Peers, [plain, instance]: (typeof ACTS)[number]): void {
+  const lengths = new Int32Array(BATCH);
   for (let phone = 0; phone < PHONES; ) {
-    const now = Date.now();
     for (let slot = 0; slot < BATCH; slot++, phone++) {
       const message = (phone & 1) === 0 ? plain : instance;
       const at = slotStart(slot);
@@ -93,10 +95,9 @@ function play(pipeline: Pipeline, [plain, instance]: (typeof ACTS)[number]): voi
       peers.ip.set([127, 0, 0, 1], slot * 16);
       peers.port[slot] = 5060;
       peers.transport[slot] = TRANSPORT_UDP;
-      pipeline.receive(slot, message.length, now);
+      lengths[slot] = message.length;
     }
-    pipeline.commit(now);
-    pipeline.release(0);
+    driver.run(lengths, BATCH, Date.now());
   }
 }
 

@@ -1,42 +1,24 @@
-// The never-ending loop of a shard's thread: wait, fill the slots, decide, commit, send. Reads the clock once per batch
-// and hands it down. What is decided is the pipeline's business; what sockets and rings are made of, the transport's.
+// The never-ending loop of a shard's thread: wait, fill the slots from rings and sockets, have the batch done, send. Reads the
+// clock once per batch and hands it down. The order of a batch is shard/batch's; what sockets are made of, the transport's.
 // @hot
 
+import { BatchDriver, type Pipeline } from '../shard/batch.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
-import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from '../shard/observe/measures.ts';
+import type { Measures } from '../shard/observe/measures.ts';
 import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from '../shard/rings/bell.ts';
 import { RING_FLOWS_ENDED, type Ring } from '../shard/rings/ring.ts';
-import type { ShardSettings } from '../shard/shard-settings.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
-import { type Peers, TRANSPORT_TCP } from '../sip/sources.ts';
+import { TRANSPORT_TCP } from '../sip/sources.ts';
 import type { TcpEnd } from '../transport/linux/linux-tcp.ts';
-import type { Datagrams, UdpReceiver, UdpSender } from '../transport/linux/linux-udp.ts';
+import type { UdpReceiver, UdpSender } from '../transport/linux/linux-udp.ts';
 import { monotonicMs } from '../transport/monotonic.ts';
-import { Backlog } from './backlog.ts';
+import { QueuedMessages } from './backlog.ts';
 import type { Forwarding } from './forwarding.ts';
 
 /** The longest sleep: the counter `loops` shows a watcher that the shard lives. */
 const SLEEP_MS_MAX = 1000;
 /** Slots that rings may fill while there are sockets, so that neighbours' messages never shut out the shard's own. */
 const RING_SLOTS_MAX = (SLOT_COUNT * 3) / 4;
-
-/** What the loop drives: a Shard. */
-export interface Pipeline {
-  readonly peers: Peers;
-  readonly answers: Datagrams;
-  open(): void;
-  /** Throws where the rules make no sense; then the old ones hold on. */
-  configure(settings: ShardSettings): void;
-  receive(slot: number, length: number, now: number): void;
-  /** A list of flows that have ended, in a slot of the slab. */
-  flowsEnded(slot: number, length: number, now: number): void;
-  expire(now: number): void;
-  commit(now: number): void;
-  observe(now: number, waitMs: number, fill: number, batchMs: number): void;
-  /** The answers have left, so many seconds after the batch was taken in. */
-  release(seconds: number): void;
-  msToNextTick(now: number): number;
-}
 
 export interface LoopParts {
   readonly shard: Pipeline;
@@ -69,14 +51,21 @@ export class ShardLoop {
   private tcpFirst = false;
   /** Messages of this batch that another shard took in, and counted. */
   private fromNeighbours = 0;
-  private readonly backlog: Backlog;
+  private readonly driver: BatchDriver;
   private saidDrained = false;
-  /** What the batch before took. */
-  private lastMs = 0;
 
   constructor(parts: LoopParts) {
     this.parts = parts;
-    this.backlog = new Backlog(parts.rings, parts.udp?.receiver ?? null);
+    const { shard, counters, measures, forwarding } = parts;
+    this.driver = new BatchDriver({
+      shard,
+      counters,
+      measures,
+      elapsed: () => performance.now(),
+      decided: () => forwarding.ringBells(),
+      send: () => this.send(),
+      backlog: new QueuedMessages(parts.rings, parts.udp?.receiver ?? null),
+    });
   }
 
   /** Runs until told to stop; throws only where the shard cannot go on. */
@@ -106,37 +95,9 @@ export class ShardLoop {
   }
 
   private batch(filled: number, now: number): void {
-    const { shard, counters, lengths, forwarding, measures } = this.parts;
-    const began = performance.now();
-    if (filled > 0) {
-      counters[COUNTER.batches]++;
-      measures.observe(BATCH_ROW, BATCH_BOUNDS, filled);
-    }
+    const { counters, lengths } = this.parts;
     counters[COUNTER.received] += filled - this.fromNeighbours;
-    for (let slot = 0; slot < filled; slot++) {
-      if (lengths[slot] > 0) shard.receive(slot, lengths[slot], now);
-    }
-    forwarding.ringBells(); // before the commit, so that the neighbours work meanwhile
-    shard.expire(now);
-    const commits = counters[COUNTER.commits];
-    const before = performance.now();
-    shard.commit(now);
-    const commitMs = performance.now() - before;
-    if (counters[COUNTER.commits] > commits) {
-      counters[COUNTER.commit_us] += commitMs * 1000;
-      measures.observe(COMMIT_ROW, SECONDS_BOUNDS, commitMs / 1000);
-    }
-    this.send();
-    const tookMs = performance.now() - began;
-    counters[COUNTER.busy_us] += tookMs * 1000;
-    shard.release(tookMs / 1000);
-    const { backlog } = this;
-    if (filled < SLOT_COUNT) backlog.nothing();
-    else backlog.look();
-    // One slow sync says nothing of what the next batches take.
-    const usualMs = tookMs < this.lastMs ? tookMs : this.lastMs;
-    this.lastMs = tookMs;
-    shard.observe(now, (backlog.messages * usualMs) / SLOT_COUNT, backlog.fill, tookMs);
+    this.driver.run(lengths, filled, now);
   }
 
   private fill(sockets: boolean): number {
@@ -197,7 +158,6 @@ export class ShardLoop {
   private send(): void {
     const { shard, counters, forwarding, udp, tcp } = this.parts;
     const { answers, peers } = shard;
-    if (answers.count === 0) return;
     let byMain = 0;
     let byTcp = 0;
     for (let i = 0; i < answers.count; i++) {

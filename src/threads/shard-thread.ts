@@ -11,6 +11,7 @@ import { openStore, type StoreOptions } from '../location/open-store.ts';
 import { ChangedKeys } from '../location/shared/changed-keys.ts';
 import type { TableParts } from '../location/table/binding-table.ts';
 import type { ShardAuth } from '../shard/admission.ts';
+import type { Pipeline } from '../shard/batch.ts';
 import type { GateOptions } from '../shard/gate.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import { EventWriter } from '../shard/observe/event-ring.ts';
@@ -37,7 +38,7 @@ import { Forwarding } from './forwarding.ts';
 import { rehearse } from './jit-warmup.ts';
 import { type WaitingMessage, WaitingRoom } from './pending-credentials.ts';
 import type { SharedTable } from './readers.ts';
-import { type Pipeline, ShardLoop } from './shard-loop.ts';
+import { ShardLoop } from './shard-loop.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
 import { fdWake } from './shared-parts.ts';
 

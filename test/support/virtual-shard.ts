@@ -5,6 +5,7 @@ import { DEFAULT_POLICY, type Policy } from '../../src/core/uas/policy.ts';
 import type { LocationStore } from '../../src/location/location-store.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';
 import type { ShardAuth } from '../../src/shard/admission.ts';
+import { type Backlog, BatchDriver } from '../../src/shard/batch.ts';
 import type { GateOptions } from '../../src/shard/gate.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/observe/counters.ts';
 import type { EventSink } from '../../src/shard/observe/event-ring.ts';
@@ -45,6 +46,10 @@ export interface VirtualShardOptions {
   readonly flows?: FlowLiveness;
   readonly events?: EventSink;
   readonly history?: SharedArrayBuffer;
+  /** What waits behind each batch; without it nothing does. */
+  readonly backlog?: Backlog;
+  /** Time that a batch takes, ms; without it none. */
+  readonly batchMs?: number;
   /** The rings to the other shards have no room. */
   readonly neighboursAreFull?: boolean;
 }
@@ -62,6 +67,11 @@ export class VirtualShard {
   readonly forwarded: { owner: number; text: string }[] = [];
   readonly measures = new Measures();
   private readonly counters = new Float64Array(COUNTER_NAMES.length);
+  private readonly driver: BatchDriver;
+  private readonly lengths = new Int32Array(SLOT_COUNT);
+  /** The answers of the batch under way. */
+  private readonly sent: { readonly bytes: Buffer; readonly port: number }[] = [];
+  private elapsedMs = 0;
 
   constructor(options: VirtualShardOptions = {}) {
     this.now = options.now ?? Date.UTC(2026, 0, 1);
@@ -89,6 +99,18 @@ export class VirtualShard {
       ...(options.history && { history: options.history }),
     });
     this.shard.open();
+    const { batchMs = 0, backlog } = options;
+    this.driver = new BatchDriver({
+      shard: this.shard,
+      counters: this.counters,
+      measures: this.measures,
+      elapsed: () => this.elapsedMs,
+      send: () => {
+        this.elapsedMs += batchMs;
+        this.collect();
+      },
+      ...(backlog && { backlog }),
+    });
   }
 
   /** Other rules from the next message on. */
@@ -116,15 +138,19 @@ export class VirtualShard {
     read: (bytes: Buffer, port: number) => T,
   ): T[] {
     if (messages.length > SLOT_COUNT) throw new RangeError('more messages than a batch takes');
-    for (const [slot, message] of messages.entries()) this.receive(slot, message, source);
-    this.shard.expire(this.now);
-    this.shard.commit(this.now);
+    this.sent.length = 0;
+    for (const [slot, message] of messages.entries()) this.put(slot, message, source);
+    this.driver.run(this.lengths, messages.length, this.now);
+    return this.sent.map(({ bytes, port }) => read(bytes, port));
+  }
+
+  private collect(): void {
     const { answers } = this.shard;
-    const drawn = Array.from({ length: answers.count }, (_, row) =>
-      read(Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row])), answers.port[row]),
-    );
-    this.shard.release(0);
-    return drawn;
+    for (let row = 0; row < answers.count; row++)
+      this.sent.push({
+        bytes: Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row])),
+        port: answers.port[row],
+      });
   }
 
   /** One message alone: its answer, or undefined where it drew none. */
@@ -148,7 +174,7 @@ export class VirtualShard {
     }
   }
 
-  private receive(slot: number, message: string | Uint8Array, source: Source): void {
+  private put(slot: number, message: string | Uint8Array, source: Source): void {
     const bytes = typeof message === 'string' ? Buffer.from(message, 'latin1') : message;
     slab.set(bytes, slotStart(slot));
     const { peers } = this.shard;
@@ -159,7 +185,7 @@ export class VirtualShard {
     peers.port[slot] = source.port ?? 5060;
     peers.transport[slot] = source.transport ?? 0;
     peers.flow[slot] = source.flow ?? 0;
-    this.shard.receive(slot, bytes.length, this.now);
+    this.lengths[slot] = bytes.length;
   }
 }
 

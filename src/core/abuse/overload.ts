@@ -10,7 +10,7 @@ const SHARE = 0.85;
 const FIRST_MS = 10_000;
 /** The soonest for those who are put off while the storm is worked off: a stall then is no new one. */
 const SOONEST_MS = 1000;
-/** Batches over which is averaged what the shard can do, and registrations that one must have answered to tell. */
+/** Samples over which is averaged what the shard can do, and registrations answered that make one: a batch, or several small ones. */
 const BATCHES = 128;
 const MEASURED_MIN = 32;
 /** What it costs to put one off, as a part of a registration. */
@@ -48,6 +48,10 @@ export class Overload {
   /** What was done, in registrations, and the time that batches took for it, ms: the older, the less they count. */
   private done = 0;
   private doneMs = 0;
+  /** Of the sample under way: registrations answered, work in registrations, time. */
+  private sampleDone = 0;
+  private sampleWork = 0;
+  private sampleMs = 0;
   /** When the last of those who were put off may come back, epoch ms. */
   private booked = 0;
 
@@ -113,15 +117,23 @@ export class Overload {
   }
 
   /**
-   * A batch that took all there was may have been a small one, and of one that mostly refuses the time is not the registrations'.
-   * @param fullMs what a full batch took
+   * A batch that had all there was may have been a small one, and of one that mostly refuses the time is not the registrations'.
+   * Small batches are counted together.
+   * @param fullMs what a batch took that left something waiting; 0: it left nothing
    */
   private measure(fullMs: number, done: number): void {
     const { refused } = this;
     this.refused = 0;
-    if (fullMs <= 0 || done < MEASURED_MIN || done * 2 < refused) return;
-    this.done += done + refused * REFUSAL - this.done / BATCHES;
-    this.doneMs += fullMs - this.doneMs / BATCHES;
+    if (fullMs <= 0) this.sampleDone = 0;
+    if (fullMs <= 0 || done * 2 < refused) return;
+    if (this.sampleDone === 0) this.sampleWork = this.sampleMs = 0;
+    this.sampleDone += done;
+    this.sampleWork += done + refused * REFUSAL;
+    this.sampleMs += fullMs;
+    if (this.sampleDone < MEASURED_MIN) return;
+    this.done += this.sampleWork - this.done / BATCHES;
+    this.doneMs += this.sampleMs - this.doneMs / BATCHES;
+    this.sampleDone = 0;
   }
 }
 

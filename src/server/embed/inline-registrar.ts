@@ -11,16 +11,19 @@ import { MemoryStore } from '../../location/memory-store.ts';
 import { openLogStore } from '../../location/open-log-store.ts';
 import type { TableNews } from '../../location/table/binding-table.ts';
 import type { ShardAuth } from '../../shard/admission.ts';
+import { BatchDriver } from '../../shard/batch.ts';
 import type { GateOptions } from '../../shard/gate.ts';
 import { BindingEvents } from '../../shard/observe/binding-events.ts';
-import { COUNTER_NAMES } from '../../shard/observe/counters.ts';
+import { COUNTER, COUNTER_NAMES } from '../../shard/observe/counters.ts';
 import { createEventMemory, EventWriter } from '../../shard/observe/event-ring.ts';
+import { Measures } from '../../shard/observe/measures.ts';
 import type { ProcessClock } from '../../shard/process-clock.ts';
 import { Bell, createBellMemory } from '../../shard/rings/bell.ts';
 import { Shard } from '../../shard/shard.ts';
 import type { ShardLog } from '../../shard/shard-options.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
+import { LoopBacklog } from './loop-backlog.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 
 /** Slot 0 is the public parser's, in which a program may be reading. */
@@ -50,6 +53,11 @@ export class InlineRegistrar {
   private readonly options: InlineOptions;
   private readonly store: LocationStore;
   private readonly shard: Shard;
+  private readonly backlog = new LoopBacklog(
+    () => performance.eventLoopUtilization().idle,
+    () => performance.now(),
+  );
+  private readonly driver: BatchDriver;
   private filled = FIRST_SLOT;
   private turn: NodeJS.Immediate | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -74,6 +82,7 @@ export class InlineRegistrar {
     this.events = new BindingEvents([eventMemory], bellMemory, (error) =>
       options.log('error', 'a listener to binding events failed', { error: String(error) }),
     );
+    const measures = new Measures();
     this.shard = new Shard({
       index: 0,
       shards: 1,
@@ -82,6 +91,7 @@ export class InlineRegistrar {
       policy: options.policy,
       secret: options.secret,
       counters: this.counters,
+      measures,
       forward: () => false,
       log: options.log,
       ...(options.auth && { auth: options.auth }),
@@ -91,6 +101,14 @@ export class InlineRegistrar {
       events: new EventWriter(eventMemory, new Bell(bellMemory, () => this.events.wake())),
     });
     this.shard.open();
+    this.driver = new BatchDriver({
+      shard: this.shard,
+      counters: this.counters,
+      measures,
+      elapsed: () => performance.now(),
+      send: () => this.send(),
+      backlog: this.backlog,
+    });
     this.plan();
   }
 
@@ -102,9 +120,10 @@ export class InlineRegistrar {
     slab.set(bytes, slotStart(slot));
     writePeer(this.shard.peers, slot, source, 0);
     this.filled++;
-    this.shard.receive(slot, bytes.length, this.options.clock.now());
-    if (this.filled === SLOT_COUNT) this.commit();
-    else this.turn ??= setImmediate(() => this.commit());
+    this.counters[COUNTER.received]++;
+    this.driver.receive(slot, bytes.length, this.options.clock.now());
+    if (this.filled === SLOT_COUNT) this.finish();
+    else this.turn ??= setImmediate(() => this.endTurn());
   }
 
   /** A connection of the program has ended, as `flows` says: what was registered over it goes, after the grace that the policy gives. */
@@ -113,13 +132,13 @@ export class InlineRegistrar {
     const at = slotStart(this.filled);
     for (let i = 0; i < 4; i++) slab[at + i] = flow >>> (8 * i);
     this.shard.flowsEnded(this.filled, 4, this.options.clock.now());
-    this.turn ??= setImmediate(() => this.commit());
+    this.turn ??= setImmediate(() => this.endTurn());
   }
 
   /** Answers what has been handed in, and closes the store. */
   close(): void {
     if (this.closed) return;
-    this.commit();
+    this.finish();
     this.closed = true;
     clearTimeout(this.timer);
     this.events.drain();
@@ -127,22 +146,27 @@ export class InlineRegistrar {
     this.store.close();
   }
 
-  private commit(): void {
+  private endTurn(): void {
     if (this.closed) return;
+    this.backlog.endTurn(this.filled - FIRST_SLOT);
+    this.finish();
+  }
+
+  private finish(): void {
     clearImmediate(this.turn);
     this.turn = undefined;
+    const freeSlot = this.filled;
     this.filled = FIRST_SLOT;
-    const now = this.options.clock.now();
-    const began = performance.now();
-    this.shard.expire(now);
-    this.shard.commit(now);
+    this.driver.finish(freeSlot, this.options.clock.now());
+    this.plan();
+  }
+
+  private send(): void {
     const { answers, peers } = this.shard;
     for (let row = 0; row < answers.count; row++) {
       const bytes = Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row]));
       this.options.send(bytes, readPeer(peers, answers.slot[row], answers.port[row]));
     }
-    this.shard.release((performance.now() - began) / 1000);
-    this.plan();
   }
 
   /** The next look at timers, when nothing comes before it. */
@@ -150,7 +174,7 @@ export class InlineRegistrar {
     clearTimeout(this.timer);
     const due = this.shard.msToNextTick(this.options.clock.now());
     if (due < 0 || this.closed) return;
-    this.timer = setTimeout(() => this.commit(), Math.min(due, SLEEP_MS_MAX));
+    this.timer = setTimeout(() => this.endTurn(), Math.min(due, SLEEP_MS_MAX));
     this.timer.unref();
   }
 }

@@ -113,11 +113,12 @@ describe('a shard under a storm', () => {
   });
 
   it('puts new registrations off with 503 and Retry-After, serves everything else, and takes them once it has caught up', () => {
-    const shard = new VirtualShard();
+    const backlog = { fill: 0.9, wait: 500, waitMs: () => backlog.wait };
+    const shard = new VirtualShard({ backlog, batchMs: 20 });
     expect(shard.send(register(contact('alice')))?.status).toBe(200);
     for (let i = 0; i < 10; i++) {
-      shard.shard.observe(shard.now, 500, 0.9, 20);
       shard.now += 100;
+      shard.batch([]);
     }
     const crowd = Array.from({ length: 10 }, (_, i) => shard.send(register(contact(`phone${i}`))));
     const refused = crowd.filter((answer) => answer?.status === 503);
@@ -131,7 +132,8 @@ describe('a shard under a storm', () => {
     expect(shard.send(register({ to: '<sip:bob@example.com>' }))?.status).toBe(200);
     expect(shard.send(register({ ...contact('alice'), cseq: 4, contacts: ['*'], expires: 0 }))?.status).toBe(200);
 
-    shard.shard.observe(shard.now, 0, 0, 1);
+    Object.assign(backlog, { fill: 0, wait: 0 });
+    shard.batch([]);
     for (let i = 0; i < 10; i++) expect(shard.send(register({ ...contact(`phone${i}`), cseq: 2 }))?.status).toBe(200);
   });
 });

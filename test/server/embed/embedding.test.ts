@@ -288,6 +288,79 @@ describe('options that make no sense', () => {
   });
 });
 
+describe('createRegistrar without threads in a storm', () => {
+  it('R3261-21.5.4-01 puts new registrations off, refreshes live ones, and lets all in once the event loop has time', async () => {
+    const statuses = new Map<string, string>();
+    const registrar = await started({
+      threads: false,
+      store: 'memory',
+      policy: { overloadTargetMs: 20 },
+      send: (bytes) => {
+        const text = bytes.toString('latin1');
+        statuses.set(/^Call-ID: (.*)\r$/m.exec(text)?.[1] ?? '', text);
+      },
+    });
+    let cseq = 0;
+    const ask = (user: string) =>
+      registrar.handle(
+        Buffer.from(
+          register({
+            to: `<sip:${user}@example.com>`,
+            callId: user,
+            cseq: ++cseq,
+            contacts: [`<sip:${user}@192.0.2.9>`],
+          }),
+        ),
+        { address: '192.0.2.9', port: 5060 },
+      );
+    const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+    const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 5));
+    ask('live');
+    await pause();
+    expect(statuses.get('live')).toMatch(/^SIP\/2\.0 200/);
+    // A crowd in every turn, and no turn in which the loop had nothing to do.
+    let users = 0;
+    while (sum(registrar, COUNTER.put_off_new) === 0 && users < 200_000) {
+      for (let i = 0; i < 32; i++) ask(`phone${users++}`);
+      await turn();
+    }
+    const refused = [...statuses.values()].filter((text) => !text.startsWith('SIP/2.0 200'));
+    expect(refused.length).toBeGreaterThan(0);
+    for (const text of refused) expect(text).toMatch(/^SIP\/2\.0 503 .*\r\n(.*\r\n)*Retry-After: \d+\r\n/);
+    for (let i = 0; i < 32; i++) ask('live');
+    await turn();
+    expect(statuses.get('live')).toMatch(/^SIP\/2\.0 200/);
+    await pause(); // the loop has had nothing to do, which the next batch tells the shard
+    ask('live');
+    await pause();
+    ask('latecomer');
+    await pause();
+    expect(statuses.get('latecomer')).toMatch(/^SIP\/2\.0 200/);
+  });
+
+  it('one phone after the other is no storm, however long the event loop has no pause', async () => {
+    const statuses: string[] = [];
+    const registrar = await started({
+      threads: false,
+      store: 'memory',
+      policy: { overloadTargetMs: 5 },
+      send: (bytes) => statuses.push(bytes.toString('latin1').slice(0, 11)),
+    });
+    const until = performance.now() + 100;
+    for (let phone = 0; performance.now() < until; phone++) {
+      const message = register({
+        to: `<sip:p${phone}@example.com>`,
+        callId: `${phone}`,
+        contacts: ['<sip:p@192.0.2.9>'],
+      });
+      registrar.handle(Buffer.from(message), { address: '192.0.2.9', port: 5060 });
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    expect(statuses.length).toBeGreaterThan(0);
+    expect(statuses.filter((status) => status !== 'SIP/2.0 200')).toEqual([]);
+  });
+});
+
 describe.each(['memory', 'disk'] as const)('createRegistrar without threads, store %s', (store) => {
   async function inline(options: RegistrarOptions = {}) {
     const answers: [text: string, target: MessageTarget][] = [];

@@ -1,8 +1,10 @@
-// Shards in virtual time: each with its socket's queue, its ring and a store that now and then fails. As shard-loop does it:
-// ring and queue → receive → expire → commit → send → release.
+// Shards in virtual time: each with its socket's queue, its ring and a store that now and then fails, driven as all shards are
+// (shard/batch.ts). A message may cost time: then a queue grows as a socket's buffer does, and runs over.
 
-import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
+import { DEFAULT_POLICY, type Policy } from '../../../src/core/uas/policy.ts';
+import { type Backlog, BatchDriver } from '../../../src/shard/batch.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../../src/shard/observe/counters.ts';
+import { Measures } from '../../../src/shard/observe/measures.ts';
 import { Shard } from '../../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../../src/sip/parser/slab.ts';
 import { FlakyStore } from '../../support/flaky-store.ts';
@@ -24,27 +26,47 @@ export interface Listener {
   restarted(index: number): void;
 }
 
+export interface ServersOptions {
+  /** Time that a registration costs its shard, ms; without it nothing costs any. */
+  readonly messageMs?: number;
+  readonly policy?: Partial<Policy>;
+}
+
 interface Server {
   shard: Shard;
+  driver: BatchDriver;
   readonly store: FlakyStore;
   readonly counters: Float64Array;
   queue: Datagram[];
   ring: Datagram[];
+  /** Of the batch under way. */
+  batch: Datagram[];
   runPlanned: boolean;
+  /** Time that the shard has worked, ms. */
+  workedMs: number;
 }
 
 /** Between two passes of a shard that hears nothing: up to this, so that bindings run out well before they are swept. */
 const IDLE_MS_MAX = 5000;
+/** Cost of a request that is refused or repeated, as a part of a registration's. */
+const REFUSAL = 0.45;
+/** Datagrams that a socket's buffer holds. */
+const QUEUE_MAX = 6144;
 
 export class Servers {
   forwarded = 0;
+  /** Datagrams for which a queue had no room. */
+  dropped = 0;
+  private readonly options: ServersOptions;
+  private readonly lengths = new Int32Array(SLOT_COUNT);
   private readonly timeline: Timeline;
   private readonly random: Random;
   private readonly listener: Listener;
   private readonly all: Server[] = [];
   private rough = true;
 
-  constructor(count: number, timeline: Timeline, random: Random, listener: Listener) {
+  constructor(count: number, timeline: Timeline, random: Random, listener: Listener, options: ServersOptions = {}) {
+    this.options = options;
     this.timeline = timeline;
     this.random = random;
     this.listener = listener;
@@ -52,7 +74,8 @@ export class Servers {
       const store = new FlakyStore(() => this.rough && random.chance(0.05));
       const counters = new Float64Array(COUNTER_NAMES.length);
       const shard = this.open(index, count, store, counters);
-      this.all.push({ shard, store, counters, queue: [], ring: [], runPlanned: false });
+      const queues = { queue: [], ring: [], batch: [], runPlanned: false, workedMs: 0 };
+      this.all.push({ shard, driver: this.drive(index, shard, counters), store, counters, ...queues });
       this.tick(index);
     }
   }
@@ -77,7 +100,9 @@ export class Servers {
   /** A datagram reaches the host: the kernel gives it to one shard's socket, always the same for one source. */
   arrive(datagram: Datagram): void {
     const index = (Math.imul(datagram.host, 0x9e3779b1) >>> 16) % this.all.length;
-    this.all[index].queue.push(datagram);
+    const { queue } = this.all[index];
+    if (queue.length === QUEUE_MAX) this.dropped++;
+    else queue.push(datagram);
     this.plan(index);
   }
 
@@ -88,6 +113,7 @@ export class Servers {
     server.queue = [];
     server.ring = [];
     server.shard = this.open(index, this.all.length, server.store, server.counters);
+    server.driver = this.drive(index, server.shard, server.counters);
     this.listener.restarted(index);
   }
 
@@ -96,7 +122,7 @@ export class Servers {
       index,
       shards,
       store,
-      policy: { ...DEFAULT_POLICY, domains: ['example.com'], expiresJitterPercent: 10 },
+      policy: { ...DEFAULT_POLICY, domains: ['example.com'], expiresJitterPercent: 10, ...this.options.policy },
       secret: Uint8Array.from({ length: 32 }, (_, i) => 7 * i + 1),
       counters,
       forward: (owner, slot, length) => this.forward(shard, owner, slot, length),
@@ -104,6 +130,27 @@ export class Servers {
     });
     shard.open();
     return shard;
+  }
+
+  private drive(index: number, shard: Shard, counters: Float64Array): BatchDriver {
+    const server = (): Server => this.all[index];
+    const backlog: Backlog = {
+      get fill() {
+        return server().queue.length / QUEUE_MAX;
+      },
+      waitMs: (_batch, _isFull, usualMs) => (server().queue.length * usualMs) / SLOT_COUNT,
+    };
+    return new BatchDriver({
+      shard,
+      counters,
+      measures: new Measures(),
+      elapsed: () => server().workedMs,
+      decided: () => {
+        server().workedMs += this.costOf(server());
+      },
+      send: () => this.send(server()),
+      backlog,
+    });
   }
 
   private forward(from: Shard, owner: number, slot: number, length: number): boolean {
@@ -117,11 +164,11 @@ export class Servers {
   }
 
   /** A batch takes what has come while the one before was being committed. */
-  private plan(index: number): void {
+  private plan(index: number, busyMs = 0): void {
     const server = this.all[index];
     if (server.runPlanned) return;
     server.runPlanned = true;
-    this.timeline.after(this.random.between(0, 40), () => {
+    this.timeline.after(busyMs > 0 ? busyMs : this.random.between(0, 40), () => {
       server.runPlanned = false;
       this.run(index);
     });
@@ -136,29 +183,42 @@ export class Servers {
 
   private run(index: number): void {
     const server = this.all[index];
-    const { shard } = server;
+    const { shard, driver, workedMs } = server;
     const { now } = this.timeline;
     const batch = [...server.ring, ...server.queue];
     server.ring = [];
     server.queue = batch.splice(SLOT_COUNT);
+    server.batch = batch;
     for (const [slot, datagram] of batch.entries()) {
       slab.set(datagram.bytes, slotStart(slot));
       shard.peers.family[slot] = 4;
       shard.peers.ip.set([10, datagram.host >> 16, (datagram.host >> 8) & 255, datagram.host & 255], slot * 16);
       shard.peers.port[slot] = datagram.port;
-      shard.receive(slot, datagram.bytes.length, now);
+      this.lengths[slot] = datagram.bytes.length;
     }
-    shard.expire(now);
-    shard.commit(now);
-    this.send(shard, batch);
-    shard.release(0);
-    if (server.queue.length > 0 || shard.msToNextTick(now) === 0) this.plan(index);
+    driver.run(this.lengths, batch.length, now);
+    const busyMs = server.workedMs - workedMs;
+    if (busyMs > 0 || server.queue.length > 0 || shard.msToNextTick(now) === 0) this.plan(index, busyMs);
   }
 
-  private send({ answers }: Shard, batch: readonly Datagram[]): void {
+  /** Time that the batch under way costs, ms. */
+  private costOf({ shard: { answers }, batch }: Server): number {
+    let served = 0;
+    for (let row = 0; row < answers.count; row++) if (answers.status[row] === 200) served++;
+    return (served + (batch.length - served) * REFUSAL) * (this.options.messageMs ?? 0);
+  }
+
+  /** Answers leave when the batch's time is over. */
+  private send(server: Server): void {
+    const { batch } = server;
+    const { answers } = server.shard;
+    const busyMs = this.costOf(server);
     for (let row = 0; row < answers.count; row++) {
       const text = Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row])).toString('latin1');
-      this.listener.answered(text, batch[answers.slot[row]].host, answers.port[row]);
+      const { host } = batch[answers.slot[row]];
+      const port = answers.port[row];
+      if (busyMs === 0) this.listener.answered(text, host, port);
+      else this.timeline.after(busyMs, () => this.listener.answered(text, host, port));
     }
   }
 }
