@@ -6,7 +6,13 @@ import { openLogStore } from './open-log-store.ts';
 
 export type StoreOptions =
   | { readonly kind: 'memory' }
-  | { readonly kind: 'log'; readonly directory: string; readonly durability: 'durable' | 'process' };
+  | {
+      readonly kind: 'log';
+      readonly directory: string;
+      readonly durability: 'durable' | 'process';
+      /** As openLogStore's. */
+      readonly generationBytes: number;
+    };
 
 /**
  * @param now epoch ms: no binding has more left than it was granted
@@ -19,5 +25,5 @@ export function openStore(
   progress: (done: number, total: number) => void,
 ): LocationStore {
   if (options.kind === 'memory') return new MemoryStore();
-  return openLogStore(options.directory, options.durability, progress, now);
+  return openLogStore(options.directory, options.durability, progress, now, options.generationBytes);
 }

@@ -406,6 +406,7 @@ function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOp
     ...(config.sharedLocation && { sharedLocation: directory.path }),
     durability: config.durability,
     checkpointBytes: config.checkpointBytes,
+    generationBytes: config.generationBytes,
     policy: withOwnAddresses(config.policy, config.listen),
     secret: directory.secret,
     log,

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
 import type { Policy } from '../core/uas/policy.ts';
+import { GENERATION_BYTES } from '../location/log/generation-size.ts';
 import type { StoreOptions } from '../location/open-store.ts';
 import type { GateOptions } from '../shard/gate.ts';
 import type { BindingListener } from '../shard/observe/binding-events.ts';
@@ -39,6 +40,8 @@ export interface PoolOptions {
   readonly sharedLocation?: string;
   /** A shard's log grows by at least so many bytes between two checkpoints. */
   readonly checkpointBytes?: number;
+  /** A file of a shard's log has about so many bytes when the next one begins. */
+  readonly generationBytes?: number;
   /** Sockets that are bound already: listeners of their addresses use them. */
   readonly inherited?: readonly InheritedSocket[];
   readonly policy: Policy;
@@ -75,8 +78,9 @@ export interface PoolAuth {
 }
 
 /** Where a shard keeps its bindings. */
-export function storeOptions({ dataDir, durability }: PoolOptions, shard: number): StoreOptions {
+export function storeOptions(options: PoolOptions, shard: number): StoreOptions {
+  const { dataDir, durability, generationBytes = GENERATION_BYTES } = options;
   return dataDir === undefined
     ? { kind: 'memory' }
-    : { kind: 'log', directory: join(dataDir, `shard-${shard}`), durability };
+    : { kind: 'log', directory: join(dataDir, `shard-${shard}`), durability, generationBytes };
 }

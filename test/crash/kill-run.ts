@@ -2,7 +2,7 @@
 // shards. After every kill all that was acknowledged must be there, nothing that was removed, nothing too early or too long.
 
 import { readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { seeded } from '../../src/commands/bench/sample-messages.ts';
 import { Aorta, temporaryDirectory } from '../support/aorta-process.ts';
 import { pause } from '../support/child-process.ts';
@@ -179,13 +179,13 @@ function launch(options: KillRunOptions, shards: number, before?: Aorta): Promis
 }
 
 function flagsOf({ flags }: KillRunOptions): string[] {
-  return ['--config', frequentCheckpoints(), '--min-expires', '1', ...(flags ?? [])];
+  return ['--config', smallFiles(), '--min-expires', '1', ...(flags ?? [])];
 }
 
-/** So many that kills meet them. */
-function frequentCheckpoints(): string {
+/** So that kills meet checkpoints and the cleaner. */
+function smallFiles(): string {
   const file = join(temporaryDirectory(), 'aorta.yaml');
-  writeFileSync(file, 'limits:\n  checkpoint-bytes: 65536\n');
+  writeFileSync(file, 'limits:\n  checkpoint-bytes: 65536\n  generation-bytes: 1M\n');
   return file;
 }
 
@@ -196,5 +196,18 @@ function interruptedIn(data: string): string[] {
   return [
     ...(places.size > 1 ? ['moving to another number of shards'] : []),
     ...(files.some((name) => name.endsWith('checkpoint.new')) ? ['a checkpoint'] : []),
+    // What is behind the two that the log may have, the cleaner is at work on.
+    ...(mostGenerations(files) > 2 ? ['cleaning the log'] : []),
   ];
+}
+
+/** Files of the log of the shard that has most. */
+function mostGenerations(files: readonly string[]): number {
+  const counts = new Map<string, number>();
+  for (const name of files) {
+    if (!name.endsWith('.mdb')) continue;
+    const log = dirname(name);
+    counts.set(log, (counts.get(log) ?? 0) + 1);
+  }
+  return Math.max(0, ...counts.values());
 }

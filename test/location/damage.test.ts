@@ -10,6 +10,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -23,6 +24,7 @@ import { LmdbLog, LogFiles } from '../../src/location/log/lmdb-log.ts';
 import type { SharedLogSource } from '../../src/location/log/log.ts';
 import { LogReader } from '../../src/location/log/log-reader.ts';
 import { LogStore } from '../../src/location/log/log-store.ts';
+import { openLogStore } from '../../src/location/open-log-store.ts';
 import { RowCopy } from '../../src/location/table/binding-row.ts';
 import type { TableNews } from '../../src/location/table/binding-table.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
@@ -163,6 +165,30 @@ describe('a generation of the log', () => {
     expect(store.log.problems).toEqual({ aside: [], unfinished: [], missing: [] });
     expect(there(store, next)).toEqual(range(0, next));
     store.close();
+  });
+
+  it('R3261-8.2-01 has the size that an operator wants, the log stays short by it, and another start may want another', () => {
+    const directory = freshDirectory();
+    const MB = 1 << 20;
+    const open = (bytes?: number) => openLogStore(directory, 'process', undefined, 0, bytes);
+    let store = open(MB);
+    put(store, 0, 100, 1000);
+    const few = range(0, 100);
+    for (let batch = 0; batch < 1200; batch++) {
+      refresh(store, ...few);
+      if (batch % 100 === 0) expect(store.log.bytes).toBeLessThanOrEqual(4 * MB);
+    }
+    expect(store.log.tail, 'generations were dropped').toBeGreaterThan(0);
+    for (const name of logNames(directory)) expect(statSync(join(directory, 'log', name)).size).toBeLessThanOrEqual(MB);
+    put(store, 100, 160, 50_000); // in one batch, three times as long as a file shall be
+    expect(there(store, 160)).toEqual(range(0, 160));
+    store.close();
+    for (const bytes of [undefined, 2 * MB, MB]) {
+      store = open(bytes);
+      expect(there(store, 160)).toEqual(range(0, 160));
+      for (let batch = 0; batch < 100; batch++) refresh(store, ...few);
+      store.close();
+    }
   });
 
   it('R3261-8.2-01 takes a smaller frame still where a larger one could not begin the next, and loses nothing', () => {

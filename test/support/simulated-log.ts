@@ -46,6 +46,10 @@ export class SimulatedLog implements Log {
     return this.generations.length === 0 ? this.head : this.generations[0] * this.generationBytes;
   }
 
+  get fullBytes(): number {
+    return this.generationBytes;
+  }
+
   get bytes(): number {
     return this.generations.length * this.generationBytes;
   }

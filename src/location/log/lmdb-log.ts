@@ -5,6 +5,7 @@ import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, unlinkSync, w
 import { basename, dirname, join } from 'node:path';
 import { readAround } from './around.ts';
 import { FrameSearch, GenerationFile } from './generation-file.ts';
+import { GENERATION_BYTES } from './generation-size.ts';
 import { LmdbGeneration } from './lmdb-generation.ts';
 import type { Durability, FrameFound, Log, LogProblems, SharedLogSource } from './log.ts';
 import {
@@ -18,7 +19,9 @@ import {
   writeManifest,
 } from './log-folder.ts';
 
-export const GENERATION_BYTES = 2 ** 26;
+/** What a generation needs besides the frame that is longer than it shall be. */
+const OVERHEAD_BYTES = 1 << 18;
+const UNIT_BYTES = 1 << 16;
 
 interface Generation {
   readonly number: number;
@@ -31,6 +34,7 @@ interface Generation {
 
 export class LmdbLog implements Log {
   readonly generationBytes: number;
+  readonly fullBytes: number;
   readonly problems: LogProblems;
   generations: number[] = [];
   head = 0;
@@ -48,13 +52,20 @@ export class LmdbLog implements Log {
 
   /**
    * @param directory of the shard; made where it is missing
-   * @param generationBytes that a generation may have: a multiple of 64 KiB
+   * @param generationBytes that a generation's addresses span, the same for the whole life of a log: a multiple of 64 KiB
+   * @param fullBytes that a generation's file may have, at most `generationBytes`
    * @throws Error naming the log and what to do, when it cannot be opened
    */
-  constructor(directory: string, durability: Durability, generationBytes = GENERATION_BYTES) {
+  constructor(
+    directory: string,
+    durability: Durability,
+    generationBytes = GENERATION_BYTES,
+    fullBytes = generationBytes,
+  ) {
     this.directory = directory;
     this.durability = durability;
     this.generationBytes = generationBytes;
+    this.fullBytes = fullBytes - (fullBytes % UNIT_BYTES);
     let path = join(directory, 'log');
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -114,7 +125,7 @@ export class LmdbLog implements Log {
 
   append(bytes: Uint8Array, length: number, address: number): void {
     const number = Math.floor(address / this.generationBytes);
-    if (this.newest?.number !== number) this.begin(number);
+    if (this.newest?.number !== number) this.begin(number, length);
     if (!this.newest?.fits(length)) throw new RangeError(`a batch of ${length} bytes is longer than a generation`);
     this.staged = bytes;
     this.stagedLength = length;
@@ -186,8 +197,8 @@ export class LmdbLog implements Log {
   }
 
   /** The generation before goes on until the next one stands: where that cannot be, smaller frames may still fit. */
-  private begin(number: number): void {
-    const generation = this.make(number);
+  private begin(number: number, length: number): void {
+    const generation = this.make(number, length);
     const before = this.newest;
     this.ended();
     try {
@@ -203,15 +214,18 @@ export class LmdbLog implements Log {
     this.newest = generation;
   }
 
-  private make(number: number): LmdbGeneration {
+  /** @param length of its first frame */
+  private make(number: number, length: number): LmdbGeneration {
     const path = generationPath(this.directory, number);
     const head = generationHead(this.name, number, this.head === 0 ? -1 : this.last);
+    const needed = Math.ceil((length + OVERHEAD_BYTES) / UNIT_BYTES) * UNIT_BYTES;
+    const bytes = Math.min(this.generationBytes, Math.max(this.fullBytes, needed));
     try {
-      return new LmdbGeneration(path, number, this.generationBytes, this.durability, head);
+      return new LmdbGeneration(path, number, bytes, this.durability, head);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       moveAside(this.directory, basename(path)); // nobody of ours
-      return new LmdbGeneration(path, number, this.generationBytes, this.durability, head);
+      return new LmdbGeneration(path, number, bytes, this.durability, head);
     }
   }
 

@@ -72,7 +72,7 @@ export class LogCleaner {
     this.log = log;
     this.table = table;
     this.records = new RecordReader(log);
-    this.lookMax = Math.min(LOOK_MAX, log.generationBytes / 4);
+    this.lookMax = Math.min(LOOK_MAX, log.fullBytes / 4);
   }
 
   /** Counts what the table holds. Returns rows whose generation is not there. @cold */
@@ -178,7 +178,7 @@ export class LogCleaner {
   private allowed(): number {
     const mean = this.recordCount === 0 ? 300 : this.recordBytes / this.recordCount;
     const allowed = this.table.aors * mean * SPACE_FACTOR;
-    const least = GENERATIONS_MIN * this.log.generationBytes;
+    const least = GENERATIONS_MIN * this.log.fullBytes;
     return allowed < least ? least : allowed;
   }
 

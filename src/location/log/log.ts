@@ -56,6 +56,8 @@ export interface Log extends LogSource {
   readonly tail: number;
   /** Bytes that generations take on disk. */
   readonly bytes: number;
+  /** Bytes that a generation has, about, when the next one begins: at most what its addresses span. */
+  readonly fullBytes: number;
 
   /** For whoever has read the frames, once, before anything is appended. */
   resume(head: number, last: number): void;

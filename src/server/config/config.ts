@@ -3,6 +3,7 @@
 
 import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../../core/abuse/abuse-policy.ts';
 import { DEFAULT_POLICY, type Policy } from '../../core/uas/policy.ts';
+import { GENERATION_BYTES } from '../../location/log/generation-size.ts';
 import { CHECKPOINT_BYTES } from '../../threads/checkpoint/checkpoints.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../../transport/flow/stream-policy.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
@@ -40,6 +41,8 @@ export interface Config {
   readonly sharedLocation: boolean;
   /** A shard's log grows by at least so many bytes between two checkpoints. */
   readonly checkpointBytes: number;
+  /** A file of a shard's log has about so many bytes when the next one begins. */
+  readonly generationBytes: number;
   readonly logLevel: LogLevel;
   /** The admin listener: API, metrics, health, dashboard. Absent: none. */
   readonly admin?: AdminConfig;
@@ -71,6 +74,7 @@ export const DEFAULT_CONFIG: Config = {
   allowUnauthenticated: false,
   durability: 'durable',
   checkpointBytes: CHECKPOINT_BYTES,
+  generationBytes: GENERATION_BYTES,
   udp: 'auto',
   lookupHttp: [],
   sharedLocation: false,

@@ -193,7 +193,7 @@ async function startInline(
       policy: config.policy,
       secret,
       ...(directory && {
-        disk: { directory: shardDirectories(directory.bindings.path, 1)[0], durability: config.durability },
+        disk: { ...config, directory: shardDirectories(directory.bindings.path, 1)[0] },
       }),
       ...(auth && { auth: auth.shard }),
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },

@@ -37,7 +37,11 @@ export interface InlineOptions {
   /** The time that bindings live by. */
   readonly clock: ProcessClock;
   /** Absent: in memory. */
-  readonly disk?: { readonly directory: string; readonly durability: 'durable' | 'process' };
+  readonly disk?: {
+    readonly directory: string;
+    readonly durability: 'durable' | 'process';
+    readonly generationBytes: number;
+  };
   readonly auth?: ShardAuth;
   readonly gate: GateOptions;
   readonly flows: FlowLiveness;
@@ -71,11 +75,12 @@ export class InlineRegistrar {
       this.store = store;
       this.reader = store.reader();
     } else {
-      const store = openLogStore(disk.directory, disk.durability, undefined, options.clock.now());
+      const { directory, durability, generationBytes } = disk;
+      const store = openLogStore(directory, durability, undefined, options.clock.now(), generationBytes);
       const news: TableNews[] = [];
       const parts = store.share((item) => news.push(item));
       this.store = store;
-      this.reader = new LogReader(new LogFiles(disk.directory), parts, () => news.shift());
+      this.reader = new LogReader(new LogFiles(directory), parts, () => news.shift());
     }
     const eventMemory = createEventMemory();
     const bellMemory = createBellMemory();

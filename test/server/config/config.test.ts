@@ -131,6 +131,7 @@ limits:
   transactions: 5000
   answer-bytes: 67108864
   checkpoint-bytes: 65536
+  generation-bytes: 2097152
   history-bytes: 65536
 location: { shared: true }
 parser:
@@ -156,6 +157,7 @@ parser:
         { host: '::1', port: 0 },
       ],
       checkpointBytes: 65536,
+      generationBytes: 2 << 20,
       logLevel: 'warn',
       policy: {
         domains: ['example.com', '[2001:db8::1]'],
@@ -356,7 +358,7 @@ auth: {nonce-lifetime-s: 2h, provider: {http: {url: 'http://x/{user}', timeout-m
 connections: {idle-seconds: 1 h, unsent-bytes: 256k}
 websocket: {idle-seconds: 2m}
 abuse: {known-flow-s: 3h}
-limits: {answer-bytes: 64M, history-bytes: 4MiB, timer-j-ms: 32s, checkpoint-bytes: 1GB}
+limits: {answer-bytes: 64M, history-bytes: 4MiB, timer-j-ms: 32s, checkpoint-bytes: 1GB, generation-bytes: 16M}
 `);
     expect(config.policy).toMatchObject({
       defaultExpiresS: 3600,
@@ -376,6 +378,7 @@ limits: {answer-bytes: 64M, history-bytes: 4MiB, timer-j-ms: 32s, checkpoint-byt
       webSocket: { idleS: 120 },
       abuse: { knownFlowS: 10_800 },
       checkpointBytes: 1 << 30,
+      generationBytes: 16 << 20,
     });
   });
 

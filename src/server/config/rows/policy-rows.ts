@@ -2,6 +2,7 @@
 
 import { BINDINGS_MAX } from '../../../core/register/working-bindings.ts';
 import { ANSWER_RING_BYTES_MIN } from '../../../core/uas/transactions.ts';
+import { GENERATION_BYTES } from '../../../location/log/generation-size.ts';
 import { MESSAGE_BYTES_MAX } from '../../../sip/parser/slab.ts';
 import { LENIENCIES, type Leniency } from '../../../sip/parser/strictness.ts';
 import { TRANSPORT_NAMES } from '../../../sip/sources.ts';
@@ -222,6 +223,12 @@ export const limitRows = section('Messages and memory have these limits.', {
     bytes(1 << 16, 2 ** 40),
     RESTART,
     'A shard’s log grows by at least this much between two checkpoints.',
+  ),
+  'generation-bytes': row(
+    'generationBytes',
+    bytes(1 << 20, GENERATION_BYTES),
+    RESTART,
+    'A file of a shard’s log has about this many bytes when the next one begins; the log keeps two at least.',
   ),
 });
 
