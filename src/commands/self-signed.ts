@@ -3,7 +3,7 @@
 
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { isIP } from 'node:net';
-import { parseIp } from '../transport/ip-address.ts';
+import { parseIp } from '../sip/ip.ts';
 
 export interface SelfSigned {
   /** PEM. */

@@ -1,8 +1,8 @@
 // Orders of the admin API to the shards: requests that come by no socket, over the main thread's rings, and whose answers are
 // matched here. The shard that owns the AOR decides about them with the rules it has for phones.
 
+import { parseIp } from '../sip/ip.ts';
 import { createPeers, LISTENER_ADMIN, type Peers } from '../sip/sources.ts';
-import { parseIp } from '../transport/ip-address.ts';
 
 /** An answer comes after a commit; one that takes longer than this was lost, or its shard is stuck. */
 const ANSWER_MS = 5000;

@@ -4,6 +4,7 @@
 import { TrustedSources } from '../core/abuse/trusted-sources.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import type { ShardLog } from '../shard/shard-options.ts';
+import { parseIp } from '../sip/ip.ts';
 import { createPeers, type Peers } from '../sip/sources.ts';
 import type { FlowNumbers } from '../transport/flow/flow-tokens.ts';
 import { Flows } from '../transport/flow/flows.ts';
@@ -17,7 +18,6 @@ import type {
   StreamListenerOptions,
 } from '../transport/flow/stream-listener.ts';
 import { type FramingLimits, framingLimits, type StreamPolicy } from '../transport/flow/stream-policy.ts';
-import { parseIp } from '../transport/ip-address.ts';
 import { type InheritedSocket, socketsFor } from '../transport/linux/inherited-sockets.ts';
 import { NativeConnection, type NativeTcp, NativeTcpListener } from '../transport/linux/native-tcp.ts';
 import type { ListenAddress } from '../transport/listener.ts';

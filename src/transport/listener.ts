@@ -1,4 +1,5 @@
-// What a server listens on: a transport and an address. How it is written is ip-address.ts's and server/config/listener-text.ts's.
+// What a server listens on: a transport and an address, how that is written, and why it may not be had. How the configuration writes
+// it is server/config/listener-text.ts's.
 
 import { TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_UDP, TRANSPORT_WS, TRANSPORT_WSS } from '../sip/sources.ts';
 
@@ -21,4 +22,24 @@ export const TRANSPORT_CODE: Readonly<Record<ListenTransport, number>> = {
   tls: TRANSPORT_TLS,
   ws: TRANSPORT_WS,
   wss: TRANSPORT_WSS,
+};
+
+/** `udp:127.0.0.1:5060`, `udp:[::1]:5060`. */
+export function formatListener(transport: string, host: string, port: number): string {
+  return host.includes(':') ? `${transport}:[${host}]:${port}` : `${transport}:${host}:${port}`;
+}
+
+/** What to say when a listener cannot be bound; `code` is Node's errno name. */
+export function bindError(code: string, listener: string): Error {
+  const error: NodeJS.ErrnoException = new Error(`${BIND_REASONS[code] ?? `cannot listen (${code})`}: ${listener}`);
+  error.code = code;
+  return error;
+}
+
+const BIND_REASONS: { readonly [code: string]: string } = {
+  EADDRINUSE: 'address in use',
+  EADDRNOTAVAIL: 'address not of this machine',
+  EACCES: 'not allowed to bind',
+  EAFNOSUPPORT: 'address family not supported',
+  EINVAL: 'not an address to listen on',
 };

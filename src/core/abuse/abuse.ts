@@ -2,7 +2,7 @@
 // source prefix and per account; success refunds; a known flow passes although its prefix is refused. Decides, answers nothing.
 // @hot
 
-import { ipText } from '../../sip/ip-text.ts';
+import { ipText } from '../../sip/ip.ts';
 import { createPeers, type Peers } from '../../sip/sources.ts';
 import { type AbusePolicy, boundedAbusePolicy } from './abuse-policy.ts';
 import { GuessedAors } from './guessed-aors.ts';

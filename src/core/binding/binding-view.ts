@@ -1,7 +1,7 @@
 // A binding as programs and proxies see it: plain data made from an image. For lookups and events; the registrar itself never
 // makes one of these.
 
-import { writeIp } from '../../sip/ip-text.ts';
+import { writeIp } from '../../sip/ip.ts';
 import { shownText, uriText } from '../../sip/shown-text.ts';
 import {
   callIdEnd,

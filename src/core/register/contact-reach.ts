@@ -2,6 +2,7 @@
 // where their contact says. What a binding that lives by its connection means is live-flow.ts's.
 // @hot
 
+import { isLocalIp, readIpHost } from '../../sip/ip.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import {
   SCHEME_SIP,
@@ -13,7 +14,6 @@ import {
 } from '../../sip/parser/span-table.ts';
 import { isText } from '../../sip/scanner.ts';
 import { TRANSPORT_UDP } from '../../sip/sources.ts';
-import { address, isLocalAddress, readAddress } from '../../sip/uri/ip-literal.ts';
 import { hasUriParam, uriParamAt, uriParamEnd } from '../../sip/uri/uri-param.ts';
 import { ascii } from '../../sip/writer.ts';
 import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from '../binding/image-layout.ts';
@@ -30,6 +30,9 @@ const LOCALHOST = ascii('localhost');
 const SIP_PORT = 5060;
 const SIPS_PORT = 5061;
 const DOT = 0x2e;
+
+/** Of the contact's host. */
+const address = new Uint8Array(16);
 
 /** IMAGE_* flags of a binding of the request in the table, for the Contact whose record starts at `contact`. */
 export function imageFlags(contact: number, out: Outbox): number {
@@ -52,9 +55,9 @@ function leadsToPhone(contact: number, out: Outbox): boolean {
   const end = hasMaddr ? uriParamEnd() : table[contact + URI_HOST_END];
   if (isNowhere(at, end)) return false;
   if (out.connectionBindings === 'contact') return true;
-  const family = readAddress(slab, at, end);
+  const family = readIpHost(slab, at, end, address);
   if (family === 0) return true;
-  if (!isSource(family, out)) return !isLocalAddress(family);
+  if (!isSource(family, out)) return !isLocalIp(family, address);
   const port = table[contact + URI_PORT] >= 0 ? table[contact + URI_PORT] : isSecure ? SIPS_PORT : SIP_PORT;
   return port !== out.peers.port[out.peer];
 }

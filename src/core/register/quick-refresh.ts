@@ -4,7 +4,7 @@
 // @hot
 
 import { renderDate } from '../../sip/date.ts';
-import { writeIp } from '../../sip/ip-text.ts';
+import { writeIp } from '../../sip/ip.ts';
 import { memory as theMemory, table as theTable } from '../../sip/parser/slab.ts';
 import { T_BODY_END, T_CONTACTS, T_METHOD_AT } from '../../sip/parser/span-table.ts';
 import { TRANSPORT_UDP } from '../../sip/sources.ts';

@@ -2,7 +2,7 @@
 // table, Content-Length; and where it goes (§18.2.2, RFC 3581 §4). Which status and what else is inside: the callers'.
 // @hot
 
-import { writeIp } from '../../sip/ip-text.ts';
+import { writeIp } from '../../sip/ip.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import {
   ABSENT,

@@ -3,8 +3,8 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import type { TapEnd, Tapped } from '../../shard/observe/tap-reader.ts';
+import { formatIp, parseIp } from '../../sip/ip.ts';
 import { every } from '../../transport/every.ts';
-import { formatIp, parseIp } from '../../transport/ip-address.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
 import type { HepConfig } from '../config/sections/hep-config.ts';
 import type { Log } from '../process/log.ts';

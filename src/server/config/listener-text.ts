@@ -1,8 +1,8 @@
 // The addresses a server listens on: their text form (`tcp:HOST:PORT`) and what is known about them without a socket.
 
 import { isIP } from 'node:net';
-import { formatListener, parseIp } from '../../transport/ip-address.ts';
-import { LISTEN_TRANSPORTS, type ListenAddress } from '../../transport/listener.ts';
+import { parseIp } from '../../sip/ip.ts';
+import { formatListener, LISTEN_TRANSPORTS, type ListenAddress } from '../../transport/listener.ts';
 import { nearest } from './nearest.ts';
 
 const SHAPE = /^([a-z]+):(\[[^\]]*\]|[^:[\]]*):([0-9]{1,5})$/i;

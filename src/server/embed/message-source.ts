@@ -1,10 +1,9 @@
 // Where a message that a program hands in came from, and where its answer goes, as plain data; and as a row of peers.
 
 import type { Transport } from '../../core/binding/binding-view.ts';
-import { writeIp } from '../../sip/ip-text.ts';
+import { parseIp, writeIp } from '../../sip/ip.ts';
 import { type Peers, TRANSPORT_UDP } from '../../sip/sources.ts';
 import type { FlowSource } from '../../transport/flow/flows.ts';
-import { parseIp } from '../../transport/ip-address.ts';
 import { LISTEN_TRANSPORTS, TRANSPORT_CODE } from '../../transport/listener.ts';
 
 export interface MessageSource {

@@ -3,7 +3,7 @@
 
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { parseIp } from '../../transport/ip-address.ts';
+import { parseIp } from '../../sip/ip.ts';
 import { Descriptors } from '../../transport/linux/descriptors.ts';
 
 export interface ConnectionLimits {

@@ -1,8 +1,8 @@
 // Lookups by uWebSockets.js (docs/decisions/0094). A connection that asks nothing for ten seconds is closed by the library.
 
 import { STATUS_CODES } from 'node:http';
-import { bindError } from '../../transport/ip-address.ts';
 import { Descriptors } from '../../transport/linux/descriptors.ts';
+import { bindError } from '../../transport/listener.ts';
 import type * as Uws from '../../transport/websocket/uws-api.ts';
 import { httpUrl } from '../config/http-address.ts';
 import type { HttpAddress } from '../config/sections/lookup-config.ts';

@@ -11,7 +11,7 @@ import {
   AUTH_WRONG_RESPONSE,
   type Authenticator,
 } from '../../core/auth/authenticator.ts';
-import { ipText } from '../../sip/ip-text.ts';
+import { ipText } from '../../sip/ip.ts';
 import { aorText, shownText } from '../../sip/shown-text.ts';
 import type { Peers } from '../../sip/sources.ts';
 import type { AorState } from '../aor-state.ts';

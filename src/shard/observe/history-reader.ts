@@ -1,9 +1,9 @@
 // The main thread's look into the shards' histories (history.ts): the newest changes of an AOR as plain data. The shard is not
 // asked and not waited for; what it writes over meanwhile is left out.
 
+import { formatIp } from '../../sip/ip.ts';
 import { shownText, uriText } from '../../sip/shown-text.ts';
 import { LISTENER_ADMIN, LISTENER_PROGRAM, TRANSPORT_NAMES } from '../../sip/sources.ts';
-import { formatIp } from '../../transport/ip-address.ts';
 import { type BindingEventType, CHANGE_TYPES } from './binding-events.ts';
 import {
   ENTRY_AT,

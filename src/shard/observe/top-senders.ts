@@ -4,7 +4,7 @@
 // @hot
 
 import type { Answers } from '../../core/uas/batch-responses.ts';
-import { writeIp } from '../../sip/ip-text.ts';
+import { writeIp } from '../../sip/ip.ts';
 import { parse } from '../../sip/parser/parser.ts';
 import { slab, slotStart, table } from '../../sip/parser/slab.ts';
 import { METHOD_REGISTER, T_METHOD, T_REQUEST_URI, T_TO, URI_USER_AT } from '../../sip/parser/span-table.ts';

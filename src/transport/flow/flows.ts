@@ -1,8 +1,8 @@
 // The table of live connections, whatever their transport: token → connection, who its peer is, how many there are and may
 // be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
 
+import { parseIp } from '../../sip/ip.ts';
 import { type Peers, TRANSPORT_WSS, VIA_MAIN, VIA_MAIN_TRUSTED } from '../../sip/sources.ts';
-import { parseIp } from '../ip-address.ts';
 import { Descriptors } from '../linux/descriptors.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { createFlowRows, type FlowRows } from './flow-rows.ts';

@@ -1,7 +1,7 @@
 // Sockets that were bound before this process began and outlive it (systemd's socket activation, sd_listen_fds(3)): what comes
 // while it restarts waits in them. Here: which there are, and for which listener. Reading them is the transports'.
 
-import { formatIp, parseIp } from '../ip-address.ts';
+import { formatIp, parseIp } from '../../sip/ip.ts';
 import type { ListenAddress } from '../listener.ts';
 import * as abi from './linux-abi.ts';
 

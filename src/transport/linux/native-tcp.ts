@@ -1,6 +1,7 @@
 // TCP listeners whose connections the shards read and write themselves (linux-tcp.ts): the main thread's part, which says
 // who may come in, ends who is silent, slow or gone, and closes descriptors once no shard can still have them in hand.
 
+import { formatIp, parseIp } from '../../sip/ip.ts';
 import type { Peers } from '../../sip/sources.ts';
 import { every } from '../every.ts';
 import {
@@ -13,9 +14,7 @@ import {
 } from '../flow/flow-rows.ts';
 import type { Connection } from '../flow/flows.ts';
 import type { StreamListener, StreamListenerOptions } from '../flow/stream-listener.ts';
-import { bindError, formatIp, formatListener, parseIp } from '../ip-address.ts';
-import type { ListenAddress } from '../listener.ts';
-import { TRANSPORT_CODE } from '../listener.ts';
+import { bindError, formatListener, type ListenAddress, TRANSPORT_CODE } from '../listener.ts';
 import { monotonicMs } from '../monotonic.ts';
 import * as abi from './linux-abi.ts';
 import { armListener, watchConnection } from './linux-tcp.ts';

@@ -1,8 +1,8 @@
 // Opening and closing what the native UDP path stands on: sockets that share a port, and the eventfds of bells.
 // Descriptors belong to the process: the main thread opens them and hands their numbers to the shards.
 
-import { bindError, formatListener, parseIp } from '../ip-address.ts';
-import type { ListenAddress } from '../listener.ts';
+import { parseIp } from '../../sip/ip.ts';
+import { bindError, formatListener, type ListenAddress } from '../listener.ts';
 import * as abi from './linux-abi.ts';
 import type { UdpSocket } from './linux-udp.ts';
 

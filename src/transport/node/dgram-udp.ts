@@ -3,10 +3,10 @@
 // on a wildcard listener the system picks the source address.
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { formatIp, parseIp } from '../../sip/ip.ts';
 import { createPeers, type Peers, TRANSPORT_UDP } from '../../sip/sources.ts';
-import { bindError, formatIp, formatListener, parseIp } from '../ip-address.ts';
 import { SOCKET_BUFFER_BYTES } from '../linux/native-udp.ts';
-import type { ListenAddress } from '../listener.ts';
+import { bindError, formatListener, type ListenAddress } from '../listener.ts';
 
 export interface DgramEvents {
   /** A datagram and its peer in row 0 of `peers`; both are only valid during the call. */

@@ -3,8 +3,9 @@
 // else, so that nobody is made to reflect.
 
 import { createSocket } from 'node:dgram';
+import { formatIp } from '../../sip/ip.ts';
 import { LISTENER_MULTICAST, type Peers } from '../../sip/sources.ts';
-import { bindError, formatIp, formatListener } from '../ip-address.ts';
+import { bindError, formatListener } from '../listener.ts';
 import { type DgramEvents, takePeer } from './dgram-udp.ts';
 
 /** sip.mcast.net */

@@ -6,8 +6,7 @@ import { every } from '../every.ts';
 import { Paced } from '../flow/paced.ts';
 import { type ConnectionOptions, StreamConnection } from '../flow/stream-connection.ts';
 import type { StreamListener, StreamListenerOptions } from '../flow/stream-listener.ts';
-import { bindError, formatListener } from '../ip-address.ts';
-import { TRANSPORT_CODE } from '../listener.ts';
+import { bindError, formatListener, TRANSPORT_CODE } from '../listener.ts';
 import { monotonicMs } from '../monotonic.ts';
 
 /** How often silent and slow connections are looked for. */

@@ -2,11 +2,11 @@
 // The only file that knows uWebSockets.js. What messages mean, and which shard gets them, is not decided here.
 
 import { STATUS_CODES } from 'node:http';
+import { formatIp } from '../../sip/ip.ts';
 import { every } from '../every.ts';
 import { HandshakeCounts } from '../flow/handshake-counts.ts';
 import type { StreamListener } from '../flow/stream-listener.ts';
-import { bindError, formatIp, formatListener } from '../ip-address.ts';
-import { type ListenAddress, TRANSPORT_CODE } from '../listener.ts';
+import { bindError, formatListener, type ListenAddress, TRANSPORT_CODE } from '../listener.ts';
 import { RELOAD_CHECK_MS, TlsContexts } from '../node/tls-contexts.ts';
 import type { CertificateFiles } from '../node/tls-files.ts';
 import type * as Uws from './uws-api.ts';

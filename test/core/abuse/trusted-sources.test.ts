@@ -4,9 +4,9 @@ import { BlockList, isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TrustedSources } from '../../../src/core/abuse/trusted-sources.ts';
+import { parseIp } from '../../../src/sip/ip.ts';
 import { parseIpPrefix } from '../../../src/sip/ip-prefix.ts';
 import { createPeers } from '../../../src/sip/sources.ts';
-import { parseIp } from '../../../src/transport/ip-address.ts';
 
 const peers = createPeers(2);
 
