@@ -1,12 +1,10 @@
-// One shard's pipeline: parse, route, absorb, load, decide; then commit, and only then are the answers true. No thread,
-// no socket, no clock: batch.ts drives it. Answers leave after commit().
+// One shard's pipeline: parse, route, absorb, decide (request-service.ts); then commit, and only then are the answers true. No
+// thread, no socket, no clock: batch.ts drives it. Answers leave after commit().
 // @hot
 
 import type { RefusalReport } from '../core/abuse/abuse.ts';
 import { Overload } from '../core/abuse/overload.ts';
-import { AUTH_PENDING } from '../core/auth/authenticator.ts';
-import { CHANGE_REFRESHED, Changes } from '../core/binding/changes.ts';
-import { hasLiveImage } from '../core/binding/images.ts';
+import { Changes } from '../core/binding/changes.ts';
 import { RedirectServer } from '../core/lookup/redirect.ts';
 import { Answers } from '../core/uas/batch-responses.ts';
 import { Unacknowledged } from '../core/uas/invite-server-transactions.ts';
@@ -26,21 +24,16 @@ import type { LocationStore } from '../location/location-store.ts';
 import { WriteSet } from '../location/write-set.ts';
 import { E_NOT_SIP, E_OK } from '../sip/parser/parse-error.ts';
 import { parse } from '../sip/parser/parser.ts';
-import { slab, slotStart, table } from '../sip/parser/slab.ts';
+import { slotStart, table } from '../sip/parser/slab.ts';
 import {
   ADDRESS_TAG_AT,
   KIND_RESPONSE,
   METHOD_ACK,
   METHOD_CANCEL,
-  METHOD_REGISTER,
-  T_CONTACT_COUNT,
-  T_CONTACT_STAR,
   T_IGNORED_ROWS,
   T_KIND,
   T_METHOD,
-  T_REQUEST_URI,
   T_TO,
-  URI_USER_AT,
 } from '../sip/parser/span-table.ts';
 import { applyStrictness } from '../sip/parser/strictness.ts';
 import { createPeers, type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
@@ -56,10 +49,11 @@ import type { FailedLogin } from './observe/failed-logins.ts';
 import { History } from './observe/history.ts';
 import { Measures } from './observe/measures.ts';
 import { Tap } from './observe/tap.ts';
+import { RequestService } from './request-service.ts';
 import { Answering } from './response-lifecycle.ts';
 import { ownerOf } from './shard-of.ts';
 import type { ShardOptions } from './shard-options.ts';
-import { type DomainRules, ShardRules } from './shard-rules.ts';
+import { ShardRules } from './shard-rules.ts';
 import type { ShardSettings } from './shard-settings.ts';
 import { AskedFor } from './statics/asked-for.ts';
 import type { StaticTable } from './statics/static-table.ts';
@@ -75,9 +69,7 @@ export class Shard {
   private readonly counters: Float64Array;
   private readonly transactions: Transactions;
   private readonly rules: ShardRules;
-  private readonly redirect: RedirectServer;
   private readonly statics: StaticTable | null;
-  private readonly asked: AskedFor;
   private readonly unacknowledged: Unacknowledged;
   private readonly keys: RequestKeys;
   private readonly out = new Outbox();
@@ -89,6 +81,7 @@ export class Shard {
   private readonly admission: Admission;
   private readonly tap: Tap | null;
   private readonly answering: Answering;
+  private readonly requests: RequestService;
   private readonly committer: Committer;
   private readonly overload: Overload;
   private okBefore = 0;
@@ -112,9 +105,7 @@ export class Shard {
     this.overload = new Overload(policy);
     this.rules = new ShardRules(policy, secret);
     const flows = options.flows ?? null;
-    this.redirect = new RedirectServer(flows);
     this.statics = options.statics ?? null;
-    this.asked = new AskedFor(this.rules, this.statics);
     this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
@@ -138,6 +129,14 @@ export class Shard {
     const failedLogin = (login: FailedLogin) => options.log('warn', 'login failed', { ...login });
     const admission = { ...options, lookup: policy.lookup, refused, failedLogin };
     this.admission = new Admission(admission, this.out, this.state, this.rules);
+    const { answering, committer, overload, state, changes, events } = this;
+    this.requests = new RequestService({
+      ...{ rules, transactions, keys, out, tally, counters, answering, committer, overload, state, changes, events },
+      admission: this.admission,
+      redirect: new RedirectServer(flows),
+      asked: new AskedFor(rules, this.statics),
+      history: this.history,
+    });
   }
 
   /** Once, before the first message. What ran out while nothing served goes by the wheel. */
@@ -171,7 +170,7 @@ export class Shard {
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (!canAnswer(this.isReliable)) return this.drop(COUNTER.dropped_no_via);
     this.state.takeOfRequest();
-    if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.askFor();
+    if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.requests.askFor();
     if (this.state.aorLength >= 0 && this.options.shards > 1) {
       const owner = ownerOf(this.state.key[3], this.options.shards);
       if (owner !== this.options.index) return this.forward(owner, length);
@@ -318,7 +317,7 @@ export class Shard {
       this.counters[COUNTER.merged]++;
       return;
     }
-    this.decide(length, found === ANSWER_FORGOTTEN, lookup);
+    this.requests.decide(this.slot, length, this.now, found === ANSWER_FORGOTTEN, lookup);
   }
 
   /** Nothing is repeated over a stream: a transaction there ends with its answer (§17.2.2, Timer J is 0). */
@@ -329,121 +328,5 @@ export class Shard {
   private find(mayMerge: boolean): number {
     const k = this.keys;
     return this.transactions.find(k.requestHigh, k.requestLow, k.branchHigh, k.branchLow, mayMerge, this.now);
-  }
-
-  private decide(length: number, again: boolean, lookup: boolean): void {
-    const { out } = this;
-    this.answering.start(this.slot, this.now);
-    this.state.uncommitted = false;
-    let refused = this.rules.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
-    if (refused === AUTH_PENDING) {
-      refused = this.admission.wait(length);
-      if (refused === 0) return this.answering.trying(this.slot, this.now);
-    }
-    if (refused === 0 && this.overload.share < 1 && !again && !lookup) refused = this.putOffNew();
-    // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
-    if (refused !== 0) {
-      this.admission.judge(refused);
-      return this.answering.finish(-1, false);
-    }
-    // A stranger's address may be another's: it is told once, in few bytes, and nothing is kept (§8.2.7).
-    const known = this.admission.knows(lookup);
-    if (known) this.answering.trust();
-    const ticket = !known || this.isReliable ? -1 : this.transactions.begin(this.keys, this.now);
-    const rules = this.rules.of(this.state.aor, this.state.aorLength);
-    const status = lookup ? this.lookUp() : rules.uas.check(out) || this.serve(rules, again);
-    this.admission.judge(status);
-    this.answering.finish(ticket, out.changed || this.state.uncommitted);
-  }
-
-  private authorize(lookup: boolean): number {
-    return lookup ? this.admission.authorizeLookup(this.asked.isGruu) : this.admission.authenticate();
-  }
-
-  private serve(rules: DomainRules, again: boolean): number {
-    return table[T_METHOD] === METHOD_REGISTER ? this.register(rules, again) : this.serveOptions(rules);
-  }
-
-  /** §8.3: the AOR that the Request-URI leads to becomes the one the request is about. */
-  private askFor(): void {
-    const { asked, state } = this;
-    if (state.aorLength < 0 || table[T_REQUEST_URI + URI_USER_AT] < 0) return;
-    asked.take(slab, table, T_REQUEST_URI, state.key);
-    for (let i = 0; i < 4; i++) state.key[i] = asked.key[i];
-  }
-
-  private lookUp(): number {
-    const { asked, out } = this;
-    if (!this.load()) return this.rules.uas.failed(out);
-    asked.combineInto(out);
-    const status = this.redirect.answer(out, asked);
-    if (status === 302) return status;
-    this.counters[COUNTER.not_redirected]++;
-    return status > 0 ? status : this.redirect.refuse(out, asked.isKnown(this.admission.knowsUser()));
-  }
-
-  private serveOptions({ uas }: DomainRules): number {
-    const { out, state } = this;
-    if (state.aorLength >= 0 && !this.load()) return uas.failed(out);
-    const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now, out.liveFlows);
-    const status = uas.answerOptions(out, live);
-    if (status === 200) this.counters[COUNTER.options]++;
-    return status;
-  }
-
-  private register({ registrar }: DomainRules, again: boolean): number {
-    const { out, state } = this;
-    state.name(out);
-    const refused = registrar.admit(out);
-    if (refused !== 0) return refused;
-    if (again && this.transactions.answerStatus !== 200)
-      return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
-    if (!again && !out.repeatsOnly && state.findPlain()) {
-      state.startImage(out);
-      const keepsImage = this.events?.listening === true || this.history?.refreshes === true;
-      if (registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
-    }
-    if (!this.load()) return this.rules.uas.failed(out);
-    state.startRecord(out);
-    let status = again ? registrar.answerAgain(out) : registrar.answerRepeat(out);
-    if (status === 0) status = this.admission.askAgain() || registrar.apply(out);
-    if (status !== 200) return status;
-    if (out.record.overflow || out.answer.overflow) return this.answering.startOver();
-    if (out.changed) {
-      state.put(out, out.bindingsAfter);
-      this.tally.registered(out);
-      if (this.events?.listening) registrar.report(out, state.aor, state.aorLength, this.changes);
-      if (this.history !== null) registrar.report(out, state.aor, state.aorLength, this.history);
-    } else this.tally.unchanged(table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0);
-    return status;
-  }
-
-  /** 503 to a request that would make a binding for an AOR that has none, where too many come; else 0. Before anything is kept of it. */
-  private putOffNew(): number {
-    const { overload, out, state } = this;
-    if (table[T_METHOD] !== METHOD_REGISTER || table[T_CONTACT_COUNT] === 0 || state.isKnown()) return 0;
-    if (overload.admits()) return 0;
-    this.counters[COUNTER.put_off_new]++;
-    return this.rules.uas.busy(out, overload.bookS(this.now, this.keys.tagLow));
-  }
-
-  private refreshed(): number {
-    const { out } = this;
-    if (out.answer.overflow) return this.answering.startOver();
-    this.state.putRefresh();
-    if (this.events?.listening)
-      this.changes.add(CHANGE_REFRESHED, out.aor, 0, out.aorLength, out.record.bytes, out.record.from, this.now);
-    if (this.history?.refreshes)
-      this.history.add(CHANGE_REFRESHED, out.aor, 0, 0, out.record.bytes, out.record.from, this.now);
-    this.tally.registered(out);
-    return 200;
-  }
-
-  /** The AOR's bindings come into the outbox; false where the store cannot read them. */
-  private load(): boolean {
-    this.state.load(this.out);
-    if (this.state.failure === null) return true;
-    this.committer.unreadable(this.state.failure, this.now);
-    return false;
   }
 }

@@ -68,7 +68,6 @@ export class VirtualShard {
   readonly measures = new Measures();
   private readonly counters = new Float64Array(COUNTER_NAMES.length);
   private readonly driver: BatchDriver;
-  private readonly lengths = new Int32Array(SLOT_COUNT);
   /** The answers of the batch under way. */
   private readonly sent: { readonly bytes: Buffer; readonly port: number }[] = [];
   private elapsedMs = 0;
@@ -139,8 +138,8 @@ export class VirtualShard {
   ): T[] {
     if (messages.length > SLOT_COUNT) throw new RangeError('more messages than a batch takes');
     this.sent.length = 0;
-    for (const [slot, message] of messages.entries()) this.put(slot, message, source);
-    this.driver.run(this.lengths, messages.length, this.now);
+    for (const [slot, message] of messages.entries()) this.receive(slot, message, source);
+    this.driver.finish(messages.length, this.now);
     return this.sent.map(({ bytes, port }) => read(bytes, port));
   }
 
@@ -174,7 +173,7 @@ export class VirtualShard {
     }
   }
 
-  private put(slot: number, message: string | Uint8Array, source: Source): void {
+  private receive(slot: number, message: string | Uint8Array, source: Source): void {
     const bytes = typeof message === 'string' ? Buffer.from(message, 'latin1') : message;
     slab.set(bytes, slotStart(slot));
     const { peers } = this.shard;
@@ -185,7 +184,7 @@ export class VirtualShard {
     peers.port[slot] = source.port ?? 5060;
     peers.transport[slot] = source.transport ?? 0;
     peers.flow[slot] = source.flow ?? 0;
-    this.lengths[slot] = bytes.length;
+    this.driver.receive(slot, bytes.length, this.now);
   }
 }
 

@@ -1,0 +1,213 @@
+// What a request comes to, once it is known to be new: who asks, and may they; then the registrar's, the redirect server's or the
+// user agent server's answer, from the AOR's bindings and into the batch's working set.
+// @hot
+
+import type { Overload } from '../core/abuse/overload.ts';
+import { AUTH_PENDING } from '../core/auth/authenticator.ts';
+import { CHANGE_REFRESHED, type Changes } from '../core/binding/changes.ts';
+import { hasLiveImage } from '../core/binding/images.ts';
+import type { RedirectServer } from '../core/lookup/redirect.ts';
+import type { Outbox } from '../core/uas/outbox.ts';
+import type { RequestKeys } from '../core/uas/request-keys.ts';
+import type { Transactions } from '../core/uas/transactions.ts';
+import { slab, table } from '../sip/parser/slab.ts';
+import {
+  METHOD_REGISTER,
+  T_CONTACT_COUNT,
+  T_CONTACT_STAR,
+  T_METHOD,
+  T_REQUEST_URI,
+  URI_USER_AT,
+} from '../sip/parser/span-table.ts';
+import { TRANSPORT_UDP } from '../sip/sources.ts';
+import type { Admission } from './admission.ts';
+import type { AorState } from './aor-state.ts';
+import type { Committer } from './committer.ts';
+import type { BatchTally } from './observe/batch-tally.ts';
+import { COUNTER } from './observe/counters.ts';
+import type { EventSink } from './observe/event-ring.ts';
+import type { History } from './observe/history.ts';
+import type { Answering } from './response-lifecycle.ts';
+import type { DomainRules, ShardRules } from './shard-rules.ts';
+import type { AskedFor } from './statics/asked-for.ts';
+
+export interface RequestParts {
+  readonly rules: ShardRules;
+  readonly admission: Admission;
+  readonly overload: Overload;
+  readonly transactions: Transactions;
+  readonly keys: RequestKeys;
+  readonly state: AorState;
+  readonly redirect: RedirectServer;
+  readonly asked: AskedFor;
+  readonly out: Outbox;
+  readonly answering: Answering;
+  readonly committer: Committer;
+  readonly tally: BatchTally;
+  readonly counters: Float64Array;
+  readonly changes: Changes;
+  readonly events: EventSink | undefined;
+  readonly history: History | null;
+}
+
+export class RequestService {
+  private readonly rules: ShardRules;
+  private readonly admission: Admission;
+  private readonly overload: Overload;
+  private readonly transactions: Transactions;
+  private readonly keys: RequestKeys;
+  private readonly state: AorState;
+  private readonly redirect: RedirectServer;
+  private readonly asked: AskedFor;
+  private readonly out: Outbox;
+  private readonly answering: Answering;
+  private readonly committer: Committer;
+  private readonly tally: BatchTally;
+  private readonly counters: Float64Array;
+  private readonly changes: Changes;
+  private readonly events: EventSink | undefined;
+  private readonly history: History | null;
+  private now = 0;
+
+  constructor(parts: RequestParts) {
+    this.rules = parts.rules;
+    this.admission = parts.admission;
+    this.overload = parts.overload;
+    this.transactions = parts.transactions;
+    this.keys = parts.keys;
+    this.state = parts.state;
+    this.redirect = parts.redirect;
+    this.asked = parts.asked;
+    this.out = parts.out;
+    this.answering = parts.answering;
+    this.committer = parts.committer;
+    this.tally = parts.tally;
+    this.counters = parts.counters;
+    this.changes = parts.changes;
+    this.events = parts.events;
+    this.history = parts.history;
+  }
+
+  /** §8.3: the AOR that the Request-URI leads to becomes the one the request is about. */
+  askFor(): void {
+    const { asked, state } = this;
+    if (state.aorLength < 0 || table[T_REQUEST_URI + URI_USER_AT] < 0) return;
+    asked.take(slab, table, T_REQUEST_URI, state.key);
+    for (let i = 0; i < 4; i++) state.key[i] = asked.key[i];
+  }
+
+  /**
+   * Answers the request in the table, which is new, or one whose answer is forgotten.
+   * @param again its answer is forgotten: made again, without effects
+   * @param lookup it asks for a user's contacts (§8.3)
+   */
+  decide(slot: number, length: number, now: number, again: boolean, lookup: boolean): void {
+    const { out } = this;
+    this.now = now;
+    this.answering.start(slot, now);
+    this.state.uncommitted = false;
+    let refused = this.rules.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
+    if (refused === AUTH_PENDING) {
+      refused = this.admission.wait(length);
+      if (refused === 0) return this.answering.trying(slot, now);
+    }
+    if (refused === 0 && this.overload.share < 1 && !again && !lookup) refused = this.putOffNew();
+    // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
+    if (refused !== 0) {
+      this.admission.judge(refused);
+      return this.answering.finish(-1, false);
+    }
+    // A stranger's address may be another's: it is told once, in few bytes, and nothing is kept (§8.2.7).
+    const known = this.admission.knows(lookup);
+    if (known) this.answering.trust();
+    const isReliable = out.peers.transport[slot] !== TRANSPORT_UDP;
+    const ticket = !known || isReliable ? -1 : this.transactions.begin(this.keys, now);
+    const rules = this.rules.of(this.state.aor, this.state.aorLength);
+    const status = lookup ? this.lookUp() : rules.uas.check(out) || this.serve(rules, again);
+    this.admission.judge(status);
+    this.answering.finish(ticket, out.changed || this.state.uncommitted);
+  }
+
+  private authorize(lookup: boolean): number {
+    return lookup ? this.admission.authorizeLookup(this.asked.isGruu) : this.admission.authenticate();
+  }
+
+  private serve(rules: DomainRules, again: boolean): number {
+    return table[T_METHOD] === METHOD_REGISTER ? this.register(rules, again) : this.serveOptions(rules);
+  }
+
+  private lookUp(): number {
+    const { asked, out } = this;
+    if (!this.load()) return this.rules.uas.failed(out);
+    asked.combineInto(out);
+    const status = this.redirect.answer(out, asked);
+    if (status === 302) return status;
+    this.counters[COUNTER.not_redirected]++;
+    return status > 0 ? status : this.redirect.refuse(out, asked.isKnown(this.admission.knowsUser()));
+  }
+
+  private serveOptions({ uas }: DomainRules): number {
+    const { out, state } = this;
+    if (state.aorLength >= 0 && !this.load()) return uas.failed(out);
+    const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now, out.liveFlows);
+    const status = uas.answerOptions(out, live);
+    if (status === 200) this.counters[COUNTER.options]++;
+    return status;
+  }
+
+  private register({ registrar }: DomainRules, again: boolean): number {
+    const { out, state } = this;
+    state.name(out);
+    const refused = registrar.admit(out);
+    if (refused !== 0) return refused;
+    if (again && this.transactions.answerStatus !== 200)
+      return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
+    if (!again && !out.repeatsOnly && state.findPlain()) {
+      state.startImage(out);
+      const keepsImage = this.events?.listening === true || this.history?.refreshes === true;
+      if (registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
+    }
+    if (!this.load()) return this.rules.uas.failed(out);
+    state.startRecord(out);
+    let status = again ? registrar.answerAgain(out) : registrar.answerRepeat(out);
+    if (status === 0) status = this.admission.askAgain() || registrar.apply(out);
+    if (status !== 200) return status;
+    if (out.record.overflow || out.answer.overflow) return this.answering.startOver();
+    if (out.changed) {
+      state.put(out, out.bindingsAfter);
+      this.tally.registered(out);
+      if (this.events?.listening) registrar.report(out, state.aor, state.aorLength, this.changes);
+      if (this.history !== null) registrar.report(out, state.aor, state.aorLength, this.history);
+    } else this.tally.unchanged(table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0);
+    return status;
+  }
+
+  /** 503 to a request that would make a binding for an AOR that has none, where too many come; else 0. Before anything is kept of it. */
+  private putOffNew(): number {
+    const { overload, out, state } = this;
+    if (table[T_METHOD] !== METHOD_REGISTER || table[T_CONTACT_COUNT] === 0 || state.isKnown()) return 0;
+    if (overload.admits()) return 0;
+    this.counters[COUNTER.put_off_new]++;
+    return this.rules.uas.busy(out, overload.bookS(this.now, this.keys.tagLow));
+  }
+
+  private refreshed(): number {
+    const { out } = this;
+    if (out.answer.overflow) return this.answering.startOver();
+    this.state.putRefresh();
+    if (this.events?.listening)
+      this.changes.add(CHANGE_REFRESHED, out.aor, 0, out.aorLength, out.record.bytes, out.record.from, this.now);
+    if (this.history?.refreshes)
+      this.history.add(CHANGE_REFRESHED, out.aor, 0, 0, out.record.bytes, out.record.from, this.now);
+    this.tally.registered(out);
+    return 200;
+  }
+
+  /** The AOR's bindings come into the outbox; false where the store cannot read them. */
+  private load(): boolean {
+    this.state.load(this.out);
+    if (this.state.failure === null) return true;
+    this.committer.unreadable(this.state.failure, this.now);
+    return false;
+  }
+}
