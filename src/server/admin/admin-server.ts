@@ -1,4 +1,4 @@
-// The admin listener of a running server: health, metrics, API and dashboard behind one door. What each says is in the files
+// The admin listener of a running server: health, metrics, API and dashboard on one address. The answers of each are in the files
 // beside this one.
 
 import { readdir, stat } from 'node:fs/promises';
@@ -12,9 +12,13 @@ import { httpUrl } from '../config/http-address.ts';
 import { isLoopback } from '../config/listener-text.ts';
 import type { ReloadReport } from '../config/reload.ts';
 import type { AdminConfig } from '../config/sections/admin-config.ts';
-import { openToken } from '../http/http-access.ts';
+import { listenerAccess, openToken } from '../http/http-access.ts';
 import { HttpServer } from '../http/http-server.ts';
+import { type HttpRequest, HttpSurface } from '../http/http-surface.ts';
+import { openApi } from '../http/openapi.ts';
 import { Problem } from '../http/problem.ts';
+import { Routes } from '../http/route.ts';
+import { LOOKUP_ROUTES } from '../lookups/lookup-routes.ts';
 import type { LookupCounts } from '../lookups/lookup-service.ts';
 import { Census } from '../metrics/census.ts';
 import { METRICS_TYPE, metricsText } from '../metrics/metrics.ts';
@@ -23,7 +27,7 @@ import { ShardLoad } from '../metrics/shard-load.ts';
 import type { LimitWatch } from '../process/limit-watch.ts';
 import type { Log } from '../process/log.ts';
 import { packageVersion } from '../process/package-version.ts';
-import { removeUrl, TOKEN_FILE, writeUrl } from './admin-files.ts';
+import { DIRECTORY_HEADER, directoryId, removeUrl, TOKEN_FILE, writeUrl } from './admin-files.ts';
 import { addDashboard } from './dashboard.ts';
 import { EventJournal } from './event-journal.ts';
 import { addEventRoutes, addHistoryRoute } from './event-routes.ts';
@@ -32,8 +36,6 @@ import { LocationOrders } from './location-orders.ts';
 import { addLocationRoutes } from './location-routes.ts';
 import { Locations } from './locations.ts';
 import type { MessageWatch } from './message-watch.ts';
-import { openApi } from './openapi.ts';
-import { Routes } from './route.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { addStaticRoutes } from './static-routes.ts';
 import { addTraceRoutes } from './trace-routes.ts';
@@ -65,7 +67,7 @@ export interface AdminTarget {
 
 export interface AdminServer {
   readonly url: string;
-  /** Takes the certificate's files in anew. */
+  /** Reads the certificate's files anew. */
   reloadTls(): void;
   close(): Promise<void>;
 }
@@ -73,19 +75,16 @@ export interface AdminServer {
 /** Listens, also while the shards still start. Rejects where the address cannot be had or a certificate cannot be read. */
 export async function openAdmin(config: AdminConfig, target: AdminTarget, log: Log): Promise<AdminServer> {
   const token = { text: openToken(target.data, TOKEN_FILE), file: TOKEN_FILE };
-  const http = new HttpServer({
-    address: config.listen,
-    log,
-    ...(config.requireToken && { token }),
-    ...(config.tls && { tls: config.tls }),
-  });
+  const access = listenerAccess(config.listen, config.requireToken ? token : undefined, true);
+  const surface = new HttpSurface({ access, log });
+  const http = new HttpServer({ address: config.listen, surface, log, ...(config.tls && { tls: config.tls }) });
   if (config.listen.scheme === 'http' && !isLoopback(config.listen.host))
     log('warn', 'admin listener without TLS: the token crosses the network in the clear', {
       admin: httpUrl(config.listen),
     });
-  const admin = new RunningAdmin(http, target, log);
+  const admin = new RunningAdmin(surface, http, target, log);
   try {
-    admin.url = await http.listen();
+    admin.url = httpUrl(await http.listen());
     writeUrl(target.data, admin.url);
     return admin;
   } catch (error) {
@@ -96,6 +95,7 @@ export async function openAdmin(config: AdminConfig, target: AdminTarget, log: L
 
 class RunningAdmin implements AdminServer {
   url = '';
+  private readonly surface: HttpSurface;
   private readonly http: HttpServer;
   private readonly target: AdminTarget;
   private readonly meters = new ProcessMeters();
@@ -106,7 +106,8 @@ class RunningAdmin implements AdminServer {
   private locations: Locations | undefined;
   private userStore: UserStore | undefined;
 
-  constructor(http: HttpServer, target: AdminTarget, log: Log) {
+  constructor(surface: HttpSurface, http: HttpServer, target: AdminTarget, log: Log) {
+    this.surface = surface;
     this.http = http;
     this.target = target;
     this.health = new Health(
@@ -118,7 +119,7 @@ class RunningAdmin implements AdminServer {
     this.journal = new EventJournal((listener) => this.pool().events.subscribe(listener));
     this.addHealth();
     this.addApi();
-    addDashboard(http);
+    addDashboard(surface);
   }
 
   reloadTls(): void {
@@ -169,9 +170,9 @@ class RunningAdmin implements AdminServer {
   }
 
   private addHealth(): void {
-    const { http, health } = this;
-    http.route('GET', '/healthz', () => ({ body: { status: 'ok' } }), 'health');
-    http.route(
+    const { surface, health } = this;
+    surface.route('GET', '/healthz', () => ({ body: { status: 'ok' } }), 'health');
+    surface.route(
       'GET',
       '/readyz',
       () => {
@@ -182,7 +183,7 @@ class RunningAdmin implements AdminServer {
       },
       'health',
     );
-    http.route('GET', '/metrics', async () => ({ type: METRICS_TYPE, body: await this.metrics() }));
+    surface.route('GET', '/metrics', async () => ({ type: METRICS_TYPE, body: await this.metrics() }));
   }
 
   private async metrics(): Promise<string> {
@@ -205,7 +206,7 @@ class RunningAdmin implements AdminServer {
 
   private addApi(): void {
     const { target, health, journal } = this;
-    const routes = new Routes(this.http, target.data);
+    const routes = new Routes(this.surface, forDirectory(target.data));
     const locations = () => this.openLocations();
     addServerRoutes(routes, {
       config: () => target.config,
@@ -237,9 +238,19 @@ class RunningAdmin implements AdminServer {
       this.pool();
       return target.watch;
     });
-    const document = openApi(routes.all, packageVersion());
-    this.http.route('GET', '/openapi.json', () => ({ body: document }), 'open');
+    const document = openApi(routes.all, LOOKUP_ROUTES, packageVersion());
+    this.surface.route('GET', '/openapi.json', () => ({ body: document }), 'open');
   }
+}
+
+/** A command that names a data directory is not for the server of another one, such as the one that it was copied from. */
+function forDirectory(data: string): (request: HttpRequest) => void {
+  const own = directoryId(data);
+  return ({ headers }) => {
+    const wanted = headers[DIRECTORY_HEADER];
+    if (wanted !== undefined && wanted !== own)
+      throw new Problem(421, 'another_directory', `this server holds ${data}`);
+  };
 }
 
 async function reloaded(target: AdminTarget): Promise<ReloadReport | undefined> {

@@ -1,7 +1,7 @@
 // The dashboard's files, as they are served. What the page does is in page/, which runs in the browser.
 
 import { readFileSync } from 'node:fs';
-import type { HttpServer } from '../http/http-server.ts';
+import type { HttpSurface } from '../http/http-surface.ts';
 
 const FILES = [
   ['/', 'index.html', 'text/html; charset=utf-8'],
@@ -16,7 +16,7 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
 };
 
-export function addDashboard(http: HttpServer): void {
+export function addDashboard(http: HttpSurface): void {
   for (const [path, file, type] of FILES) {
     const body = readFileSync(new URL(`page/${file}`, import.meta.url));
     http.route('GET', path, () => ({ type, headers: HEADERS, body }), 'open');

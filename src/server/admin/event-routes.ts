@@ -4,13 +4,13 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { PastChange } from '../../shard/observe/history-reader.ts';
-import { TAKEN } from '../http/http-server.ts';
+import { TAKEN } from '../http/http-surface.ts';
 import { Problem } from '../http/problem.ts';
+import type { Routes } from '../http/route.ts';
 import type { EventJournal, JournalEntry } from './event-journal.ts';
 import { aorParams, pastChangeSchema } from './location-schemas.ts';
 import type { Locations } from './locations.ts';
 import { cursorOf, keyOf, type PageWish, pageQuery, pageSchema } from './paging.ts';
-import type { Routes } from './route.ts';
 
 /** Keeps proxies and clients from taking a quiet feed for a dead one. */
 const HEARTBEAT_MS = 15_000;
@@ -50,10 +50,11 @@ export function addEventRoutes(routes: Routes, journal: EventJournal, locations:
     handle: ({ query, http }) => {
       const aor = query.aor === undefined ? undefined : locations().canonical(query.aor);
       locations(); // nothing to tell while starting
-      const header = http.raw.headers['last-event-id'];
+      const header = http.headers['last-event-id'];
       const from = typeof header === 'string' ? header : query.since;
       const last = from === undefined || from === '' ? undefined : readId(from);
-      stream(http.response, journal, { aor, types: query.types && new Set(query.types) }, last);
+      if (http.node === undefined) throw new Error('events need node:http');
+      stream(http.node.response, journal, { aor, types: query.types && new Set(query.types) }, last);
       return TAKEN;
     },
   });

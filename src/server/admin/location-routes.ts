@@ -1,11 +1,11 @@
 // Routes about addresses-of-record and their bindings.
 
 import { Problem } from '../http/problem.ts';
+import type { Routes } from '../http/route.ts';
 import type { LocationOrders } from './location-orders.ts';
 import { aorParams, aorSchema, contactQuery, dumpQuery, listQuery, newBindingSchema } from './location-schemas.ts';
 import type { AorBindings, Locations } from './locations.ts';
 import { pageSchema } from './paging.ts';
-import type { Routes } from './route.ts';
 
 /** Both throw a Problem while the server is starting. */
 export interface LocationAccess {

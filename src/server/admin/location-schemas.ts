@@ -5,7 +5,7 @@ import { pageQuery } from './paging.ts';
 
 const parameterMap = z.record(z.string(), z.union([z.string(), z.literal(true)]));
 
-const bindingSchema = z.object({
+export const bindingSchema = z.object({
   uri: z.string().describe('Contact URI as registered'),
   display: z.string().optional(),
   q: z.number(),

@@ -10,13 +10,13 @@ import type { Config } from '../config/config.ts';
 import { effectiveConfig } from '../config/effective-config.ts';
 import { formatListenAddress } from '../config/listener-text.ts';
 import type { ReloadReport } from '../config/reload.ts';
+import type { Routes } from '../http/route.ts';
 import type { Census } from '../metrics/census.ts';
 import { histogramOf, totalOf } from '../metrics/metrics.ts';
 import type { LimitUsage } from '../process/limit-watch.ts';
 import { packageVersion } from '../process/package-version.ts';
 import type { Health } from './health.ts';
 import { pageOf, pageQuery, pageSchema } from './paging.ts';
-import type { Routes } from './route.ts';
 
 export interface ServerAccess {
   config(): Config;

@@ -5,9 +5,9 @@ import { z } from 'zod';
 import { changeStatic, readStatic, type StaticContent } from '../../shard/statics/static-file.ts';
 import { addAlias, addBinding, ofServedDomains, removeAlias, removeBinding, StaticError } from '../data/statics.ts';
 import { Problem } from '../http/problem.ts';
+import type { Routes } from '../http/route.ts';
 import { aorParams } from './location-schemas.ts';
 import { pageOf, pageQuery, pageSchema } from './paging.ts';
-import type { Routes } from './route.ts';
 
 const contactSchema = z.strictObject({
   uri: z.string().min(1).max(2048).describe('without brackets, e.g. sip:mail@192.0.2.30:5080'),

@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { Problem } from '../http/problem.ts';
+import type { Routes } from '../http/route.ts';
 import type { MessageWatch, Trace } from './message-watch.ts';
 import { pageOf, pageQuery, pageSchema } from './paging.ts';
-import type { Routes } from './route.ts';
 
 const SECONDS = 300;
 

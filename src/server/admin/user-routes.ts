@@ -7,8 +7,8 @@ import { HA1_FULL, HA1_LENGTHS, USER_AORS_MAX } from '../../users/user-record.ts
 import type { User, UserStore } from '../../users/user-store.ts';
 import { domainOf, unserved } from '../config/served-domains.ts';
 import { Problem } from '../http/problem.ts';
+import type { Routes } from '../http/route.ts';
 import { keyOf, pageQuery, pageSchema, takePage } from './paging.ts';
-import type { Routes } from './route.ts';
 
 const userSchema = z.object({
   user: z.string().describe('name@domain'),

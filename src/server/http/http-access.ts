@@ -1,14 +1,15 @@
-// Who may ask an HTTP listener: on loopback programs of this machine, elsewhere whoever has its token, which lies in a file of
-// the data directory. Refusals are Problems.
+// Access to an HTTP listener: on loopback for programs of this machine, elsewhere with its token, which lies in a file of the data
+// directory. Refusals are Problems.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../../location/files/small-file.ts';
+import { type HttpAddress, httpUrl } from '../config/http-address.ts';
 import { isLoopback } from '../config/listener-text.ts';
 import { Problem } from './problem.ts';
 
-/** What access goes by. */
+/** The headers that decide. */
 export interface AccessHeaders {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
@@ -18,15 +19,37 @@ export interface AccessHeaders {
 /** Throws a Problem where the request is not to be answered. */
 export type Access = (request: { readonly headers: AccessHeaders }) => void;
 
+export interface ListenerAccess {
+  readonly check: Access;
+  /** Whether routes without anybody's data are open to all. Without a token they are for this machine alone, as everything is. */
+  readonly openRoutes: boolean;
+}
+
+/** Asked for as `Authorization: Bearer …`, and the file that holds it. */
+export interface HttpToken {
+  readonly text: string;
+  readonly file: string;
+}
+
+/**
+ * @param token undefined: loopback only
+ * @param ownPages whether web pages that the listener serves itself may ask
+ * @throws Error where other machines could ask without a token
+ */
+export function listenerAccess(address: HttpAddress, token: HttpToken | undefined, ownPages: boolean): ListenerAccess {
+  if (token !== undefined) return { check: withToken(token.text, token.file), openRoutes: true };
+  if (isLoopback(address.host)) return { check: localOnly(ownPages), openRoutes: false };
+  throw new Error(`${httpUrl(address)} can be reached from other machines and so needs a token`);
+}
+
 /** Shorter ones are none. */
 const TOKEN_CHARS_MIN = 16;
 
 /**
- * Without a token only this machine may ask, and no web page: one that resolves its own name to 127.0.0.1 is known by its
- * Host, one of another origin by its Origin.
- * @param ownPages whether pages that the listener serves itself may
+ * Only this machine may ask, and no web page: one that resolves its own name to 127.0.0.1 is known by its Host, one of another
+ * origin by its Origin.
  */
-export function localOnly(ownPages: boolean): Access {
+function localOnly(ownPages: boolean): Access {
   return ({ headers }) => {
     const host = (headers.host ?? '').toLowerCase();
     const name = /^(\[[^\]]*\]|[^:]*)(:[0-9]+)?$/.exec(host)?.[1] ?? '';
@@ -38,8 +61,7 @@ export function localOnly(ownPages: boolean): Access {
   };
 }
 
-/** @param file that holds the token, for the answer to who has none */
-export function withToken(token: string, file: string): Access {
+function withToken(token: string, file: string): Access {
   const expected = digest(token);
   return ({ headers }) => {
     const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
@@ -50,8 +72,8 @@ export function withToken(token: string, file: string): Access {
 }
 
 /**
- * The token in a file of the data directory, readable by its owner only; made at the first start and kept, so that whoever was
- * given it need not be told again.
+ * The token in a file of the data directory, readable by its owner only; made at the first start and kept, so that clients keep
+ * theirs.
  */
 export function openToken(data: string, name: string): string {
   const file = join(data, name);

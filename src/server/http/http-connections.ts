@@ -1,5 +1,5 @@
-// Who may stay connected to an HTTP listener: so many in all and from one source, the silent going first when there are too many,
-// and some beyond that who may ask for its health and nothing else.
+// The connections of an HTTP listener: limits in all and by source, the silent closed first when there are too many, and some beyond
+// the limits for health alone.
 
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,10 +7,12 @@ import { parseIp } from '../../sip/ip.ts';
 import { Descriptors } from '../../transport/linux/descriptors.ts';
 
 export interface ConnectionLimits {
+  /** Which share of the process's descriptors they have. */
+  readonly descriptors: Parameters<Descriptors['hasRoom']>[0];
   /** In all, and from an IPv4 address or an IPv6 /64. */
   readonly connections: number;
   readonly perSource: number;
-  /** Beyond those, for whoever asks for health alone. */
+  /** Beyond those, for health alone. */
   readonly forHealth: number;
 }
 
@@ -25,7 +27,7 @@ interface Client {
 }
 
 export class HttpConnections {
-  /** Connections that were closed for others, or not let in. */
+  /** Connections that were closed for others, or refused. */
   dropped = 0;
   private readonly limits: ConnectionLimits;
   private readonly descriptors = new Descriptors();
@@ -37,7 +39,7 @@ export class HttpConnections {
     server.on('connection', (socket: Socket) => this.accept(socket));
   }
 
-  /** A request has come. @returns whether its connection may ask for health alone */
+  /** A request has arrived. @returns whether its connection may ask for health alone */
   begins(socket: Socket): boolean {
     const client = this.clients.get(keyOf(socket));
     if (client === undefined) return false;
@@ -55,7 +57,7 @@ export class HttpConnections {
   private accept(socket: Socket): void {
     const key = keyOf(socket);
     const source = sourceOf(socket);
-    const hasDescriptor = this.descriptors.hasRoom('admin') || this.drop([...this.clients.values()]);
+    const hasDescriptor = this.descriptors.hasRoom(this.limits.descriptors) || this.drop([...this.clients.values()]);
     const healthOnly = !hasDescriptor || !this.makeRoom(source);
     if (healthOnly && !this.makeRoomForHealth()) {
       this.dropped++;

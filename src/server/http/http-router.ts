@@ -1,5 +1,4 @@
-// Which handler a request is for: fixed paths and paths with parameters, a method each. What a handler does with it, and what
-// goes back, is http-server.ts's and the routes'.
+// The route of a request: fixed paths and paths with parameters, a method each.
 
 import { Problem } from './problem.ts';
 
@@ -11,53 +10,50 @@ export interface Found<T> {
 
 interface Entry<T> {
   readonly method: string;
-  /** `{name}` is a parameter. */
-  readonly segments: readonly string[];
+  /** Captures the parameters. */
+  readonly pattern: RegExp;
+  readonly names: readonly string[];
   readonly route: T;
 }
+
+const PARAMETER = /\{([A-Za-z]+)\}/g;
 
 export class HttpRouter<T> {
   private readonly entries: Entry<T>[] = [];
 
   /** @param path such as `/v1/aors/{aor}`; of several that fit the first one added wins */
   add(method: string, path: string, route: T): void {
-    this.entries.push({ method, segments: path.split('/'), route });
+    const fixed = path.split(PARAMETER).filter((_, i) => i % 2 === 0);
+    const pattern = new RegExp(`^${fixed.map((text) => text.replace(/[.*+?^$()[\]\\|]/g, '\\$&')).join('([^/]+)')}$`);
+    const names = [...path.matchAll(PARAMETER)].map(([, name]) => name);
+    this.entries.push({ method, pattern, names, route });
   }
 
   /** Throws a Problem: 404 where no path fits, 405 where one does with other methods, 400 where escapes are malformed. */
   find(method: string, path: string): Found<T> {
-    const given = path.split('/');
+    // What answers GET answers HEAD; the engines leave the body out.
+    const wanted = method === 'HEAD' ? 'GET' : method;
     const methods: string[] = [];
-    for (const { method: served, segments, route } of this.entries) {
-      if (!fits(segments, given)) continue;
-      // What answers GET answers HEAD; Node leaves the body out.
-      if (served === (method === 'HEAD' ? 'GET' : method)) return { route, params: paramsOf(segments, given) };
+    for (const { method: served, pattern, names, route } of this.entries) {
+      const values = pattern.exec(path);
+      if (values === null) continue;
+      if (served === wanted) return { route, params: paramsOf(names, values) };
       methods.push(served);
     }
     if (methods.length === 0) throw new Problem(404, 'no_such_route', `there is no ${method} ${path}`);
     const allow = methods.join(', ');
-    throw new Problem(405, 'method_not_allowed', `${path} takes ${allow}`, [], allow);
+    throw new Problem(405, 'method_not_allowed', `${path} answers ${allow}`, [], allow);
   }
 }
 
-function fits(segments: readonly string[], given: readonly string[]): boolean {
-  return (
-    segments.length === given.length && segments.every((s, i) => s === given[i] || (isParameter(s) && given[i] !== ''))
-  );
-}
-
-function isParameter(segment: string): boolean {
-  return segment.startsWith('{');
-}
-
-function paramsOf(segments: readonly string[], given: readonly string[]): Record<string, string> {
-  const params: Record<string, string> = Object.create(null);
-  for (const [i, segment] of segments.entries())
-    if (isParameter(segment)) params[segment.slice(1, -1)] = decoded(given[i]);
+function paramsOf(names: readonly string[], values: readonly string[]): Record<string, string> {
+  const params: Record<string, string> = {};
+  for (let i = 0; i < names.length; i++) params[names[i]] = decoded(values[i + 1]);
   return params;
 }
 
 function decoded(text: string): string {
+  if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
   } catch {

@@ -1,18 +1,21 @@
-// Errors of the HTTP listeners as RFC 9457 has them (problem+json): what went wrong, in a form that programs can read.
+// Errors of the HTTP listeners for programs: problem+json (RFC 9457).
 
-/** An error whose message is meant for whoever asked. */
+/** An error whose message is meant for the client. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly status: number;
   /** A stable word for programs, e.g. `not_found`. */
   readonly code: string;
-  /** What is wrong with which part of the request. */
+  /** By part of the request. */
   readonly errors: readonly { readonly path: string; readonly message: string }[];
   /** Of a 405: the methods that there are (RFC 9110 §15.5.6). */
   readonly allow: string | undefined;
 
   constructor(status: number, code: string, detail: string, errors: Problem['errors'] = [], allow?: string) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0; // an answer, not a fault: its stack is never read and would cost most of it
     super(detail);
+    Error.stackTraceLimit = stackTraceLimit;
     this.status = status;
     this.code = code;
     this.errors = errors;
@@ -31,6 +34,7 @@ const TITLES: Readonly<Record<number, string>> = {
   409: 'Conflict',
   413: 'Too large',
   415: 'Wrong content type',
+  421: 'Another server',
   422: 'Refused',
   429: 'Too many',
   500: 'Internal error',

@@ -56,8 +56,8 @@ export interface LocationLookupOptions {
 
 /** What the caller wants of a contact (RFC 3841): values as in the header fields, e.g. `*;audio;require`. */
 export interface LookupPreferences {
-  readonly acceptContact?: readonly string[];
-  readonly rejectContact?: readonly string[];
+  readonly acceptContact?: readonly string[] | undefined;
+  readonly rejectContact?: readonly string[] | undefined;
 }
 
 /** Why there is nothing to look up. */

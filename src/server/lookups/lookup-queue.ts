@@ -1,17 +1,19 @@
 // Batches of lookups under way. Each turn of the event loop gives them a few milliseconds, one lookup of each in turn, so that nobody
 // waits for another's batch, nor the rest of the process for all of them.
 
-import { answered } from './lookup-door.ts';
-import { type LookupAnswer, LookupBatch, refusal } from './lookup-routes.ts';
+import type { HttpRequest } from '../http/http-surface.ts';
+import { Problem } from '../http/problem.ts';
+import type { LookupBatch } from './lookup-batch.ts';
 
 /** Time that lookups may take before everything else has its turn. */
 const SLICE_MS = 5;
-/** Batches under way at once; more are told to come back. */
+/** Batches under way at once; a client with one more is asked to come back. */
 const BATCHES_MAX = 64;
 
 interface Waiting {
   readonly batch: LookupBatch;
-  readonly done: (answer: LookupAnswer) => void;
+  readonly done: (results: string) => void;
+  readonly failed: (error: unknown) => void;
 }
 
 export class LookupQueue {
@@ -19,23 +21,22 @@ export class LookupQueue {
   private turn: NodeJS.Immediate | undefined;
 
   /**
-   * @param done gets the answer: before this returns where it takes little, else later
-   * @returns gives the batch up
+   * The results of a batch; never, where its client has closed the connection.
+   * @throws Problem
    */
-  add(work: LookupBatch | LookupAnswer, done: (answer: LookupAnswer) => void): () => void {
-    if (!(work instanceof LookupBatch)) done(work);
-    else if (this.waiting.length >= BATCHES_MAX)
-      done(refusal(503, 'busy', `${BATCHES_MAX} batches are under way: come back`));
-    else {
-      const one = { batch: work, done };
-      this.waiting.push(one);
+  run(batch: LookupBatch, client: Pick<HttpRequest, 'onGone'>): Promise<string> {
+    const { waiting } = this;
+    if (waiting.length >= BATCHES_MAX)
+      throw new Problem(503, 'busy', `${BATCHES_MAX} batches are under way: come back`);
+    return new Promise((done, failed) => {
+      const one = { batch, done, failed };
+      waiting.push(one);
+      client.onGone(() => {
+        const at = waiting.indexOf(one);
+        if (at >= 0) waiting.splice(at, 1);
+      });
       if (this.turn === undefined) this.work();
-      return () => {
-        const at = this.waiting.indexOf(one);
-        if (at >= 0) this.waiting.splice(at, 1);
-      };
-    }
-    return () => {};
+    });
   }
 
   close(): void {
@@ -49,9 +50,13 @@ export class LookupQueue {
     const until = performance.now() + SLICE_MS;
     while (waiting.length > 0 && performance.now() < until) {
       const one = waiting.shift() as Waiting;
-      const answer = answered(() => one.batch.next());
-      if (answer === undefined) waiting.push(one);
-      else one.done(answer);
+      try {
+        const results = one.batch.next();
+        if (results === undefined) waiting.push(one);
+        else one.done(results);
+      } catch (error) {
+        one.failed(error);
+      }
     }
     if (waiting.length > 0) this.turn = setImmediate(() => this.work());
   }

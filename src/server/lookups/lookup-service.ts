@@ -9,6 +9,7 @@ import type { Pool } from '../../threads/pool.ts';
 import type { Config } from '../config/config.ts';
 import type { HttpAddress } from '../config/sections/lookup-config.ts';
 import type { DataDirectory } from '../data/data-directory.ts';
+import type { Log } from '../process/log.ts';
 import {
   LocationLookup,
   type Lookup,
@@ -16,8 +17,7 @@ import {
   type NoLookup,
   readCallerPreferences,
 } from './location-lookup.ts';
-import type { LookupHttp } from './lookup-door.ts';
-import { openLookupHttp } from './lookup-http.ts';
+import { type LookupListener, openLookupListener } from './lookup-listener.ts';
 
 /** Lookups by HTTP, each of a batch's by itself. */
 export interface LookupCounts {
@@ -30,21 +30,20 @@ export class LookupService {
   readonly counts: LookupCounts = { found: 0, nobody: 0, refused: 0 };
   private readonly lookups: LocationLookup;
   private readonly clock: ProcessClock;
-  private readonly doors: LookupHttp[] = [];
+  private readonly listeners: LookupListener[] = [];
 
   /** Where lookups are answered by HTTP, with real ports. */
   get listen(): readonly HttpAddress[] {
-    return this.doors.map(({ address }) => address);
+    return this.listeners.map(({ address }) => address);
   }
 
   /** Rejects with the system's error where an address cannot be had; nothing stays open then. */
-  static async open(pool: Pool, directory: DataDirectory, config: Config): Promise<LookupService> {
+  static async open(pool: Pool, directory: DataDirectory, config: Config, log: Log): Promise<LookupService> {
     const service = new LookupService(pool, directory, config);
+    const find = (aor: string, preferences?: CallerPreferences) => service.find(aor, preferences);
     try {
       for (const address of config.lookupHttp)
-        service.doors.push(
-          await openLookupHttp(address, directory.path, (aor, preferences) => service.find(aor, preferences)),
-        );
+        service.listeners.push(await openLookupListener(address, directory.path, find, log));
     } catch (error) {
       await service.close();
       throw error;
@@ -76,7 +75,7 @@ export class LookupService {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.doors.splice(0).map((door) => door.close()));
+    await Promise.all(this.listeners.splice(0).map((listener) => listener.close()));
     this.lookups.close();
   }
 }

@@ -18,6 +18,8 @@ export interface HttpResponse {
   writeStatus(status: Text): HttpResponse;
   writeHeader(key: Text, value: Text): HttpResponse;
   end(body?: Text, closeConnection?: boolean): HttpResponse;
+  /** Without a length, with which the library would wait for the body. */
+  endWithoutBody(): HttpResponse;
   close(): HttpResponse;
   cork(write: () => void): HttpResponse;
   /** 4 or 16 bytes. */

@@ -194,7 +194,14 @@ describe('the server', () => {
     };
     expect(openapi).toBe('3.1.0');
     expect(Object.keys(paths)).toEqual(
-      expect.arrayContaining(['/v1/aors/{aor}', '/v1/dump', '/v1/events', '/v1/users/{user}']),
+      expect.arrayContaining([
+        '/v1/aors/{aor}',
+        '/v1/dump',
+        '/v1/events',
+        '/v1/users/{user}',
+        '/v1/lookups',
+        '/v1/aors/{aor}/contacts',
+      ]),
     );
     expect(paths['/v1/aors'].get.parameters).toContainEqual(
       expect.objectContaining({ name: 'limit', in: 'query', required: false }),

@@ -1,4 +1,4 @@
-// The OpenAPI document of the admin API, made from its routes.
+// The OpenAPI document of the HTTP listeners, made from their routes.
 
 import { z } from 'zod';
 import type { AnyRoute } from './route.ts';
@@ -26,13 +26,21 @@ const PROBLEM = {
   },
 };
 
-/** OpenAPI 3.1. */
-export function openApi(routes: readonly AnyRoute[], version: string): object {
+const LOOKUP_SERVER = {
+  url: 'http://{host}:{port}',
+  description: 'a lookup listener (--lookup)',
+  variables: { host: { default: '127.0.0.1' }, port: { default: '8070' } },
+};
+
+/** OpenAPI 3.1. @param lookups routes of the lookup listener, which has an address of its own */
+export function openApi(routes: readonly AnyRoute[], lookups: readonly AnyRoute[], version: string): object {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const route of routes) {
-    paths[route.path] ??= {};
+  const add = (route: AnyRoute, of: object): void => {
+    paths[route.path] ??= { ...of };
     paths[route.path][route.method.toLowerCase()] = operation(route);
-  }
+  };
+  for (const route of routes) add(route, {});
+  for (const route of lookups) add(route, { servers: [LOOKUP_SERVER] });
   return {
     openapi: '3.1.0',
     info: { title: 'Aorta admin API', version, description: 'Bindings, users, counters and the server itself.' },

@@ -1,0 +1,30 @@
+// A lookup as the API gives it: the same as inside a program, and of each contact its route set as the value of a Route header.
+
+import { z } from 'zod';
+import type { Binding } from '../../core/binding/binding-view.ts';
+import { bindingSchema } from '../admin/location-schemas.ts';
+import type { Lookup } from './location-lookup.ts';
+
+const contactSchema = bindingSchema.extend({
+  route: z.string().describe('route set to the contact, as the value of a Route header; empty: none'),
+  gruu: z.string().optional().describe('public GRUU (RFC 5627)'),
+});
+
+export const lookupSchema = z.object({
+  aor: z.string().describe('canonical: user@host'),
+  contacts: z.array(contactSchema).describe('where to send a request now, best first; one per instance'),
+  fallbacks: z.array(contactSchema).describe('other flows of the same instances, for when a contact answers 430'),
+});
+
+/** Which of a batch cannot be looked up, and why. */
+export const lookupResultSchema = lookupSchema.extend({
+  error: z.enum(['bad_aor', 'not_served', 'unreadable']).optional(),
+});
+
+export function lookupJson({ aor, contacts, fallbacks }: Lookup): object {
+  return { aor, contacts: contacts.map(contactJson), fallbacks: fallbacks.map(contactJson) };
+}
+
+function contactJson(binding: Binding): object {
+  return { ...binding, route: binding.path.join(', ') };
+}

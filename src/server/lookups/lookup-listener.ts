@@ -1,0 +1,57 @@
+// A listener of its own for lookups by HTTP, because proxies ask it for every call (docs/decisions/0066). By uWebSockets.js where that
+// loads, else by node:http, for 1.4 times the CPU (docs/benchmarks.md).
+
+import { uWebSockets } from '../../transport/websocket/uwebsockets.ts';
+import { isLoopback } from '../config/listener-text.ts';
+import type { HttpAddress } from '../config/sections/lookup-config.ts';
+import { listenerAccess, openToken } from '../http/http-access.ts';
+import type { ConnectionLimits } from '../http/http-connections.ts';
+import { HttpServer } from '../http/http-server.ts';
+import { HttpSurface } from '../http/http-surface.ts';
+import { Routes } from '../http/route.ts';
+import { openUwsServer } from '../http/uws-server.ts';
+import type { Log } from '../process/log.ts';
+import { LookupQueue } from './lookup-queue.ts';
+import { addLookupRoutes, type Find } from './lookup-routes.ts';
+
+const TOKEN_FILE = 'lookup.token';
+const LIMITS: ConnectionLimits = { descriptors: 'lookup', connections: 1024, perSource: 1024, forHealth: 0 };
+
+export interface LookupListener {
+  /** With the port it got. */
+  readonly address: HttpAddress;
+  close(): Promise<void>;
+}
+
+/**
+ * Listens. Rejects with the system's error where the address cannot be had.
+ * @param data directory that the token lies in; it is asked for where other machines can reach the address
+ */
+export async function openLookupListener(
+  { host, port }: HttpAddress,
+  data: string,
+  find: Find,
+  log: Log,
+  library = uWebSockets(),
+): Promise<LookupListener> {
+  const wanted = { scheme: 'http', host, port } as const;
+  const token = isLoopback(host) ? undefined : { text: openToken(data, TOKEN_FILE), file: TOKEN_FILE };
+  const surface = new HttpSurface({ access: listenerAccess(wanted, token, false), log, bodyTypes: 'any' });
+  const queue = new LookupQueue();
+  addLookupRoutes(new Routes(surface), find, queue);
+  const { address, close } =
+    typeof library === 'string'
+      ? await openNodeServer(new HttpServer({ address: wanted, surface, log, limits: LIMITS }))
+      : openUwsServer(library, wanted, surface, LIMITS);
+  return {
+    address: { host, port: address.port },
+    close: async () => {
+      queue.close();
+      await close();
+    },
+  };
+}
+
+async function openNodeServer(server: HttpServer) {
+  return { address: await server.listen(), close: () => server.close() };
+}
