@@ -45,6 +45,7 @@ import {
 import type { Lookup, LookupPreferences, NoLookup } from './lookups/location-lookup.ts';
 import { type LookupCounts, LookupService } from './lookups/lookup-service.ts';
 import { ClockKeeper } from './process/clock-keeper.ts';
+import { DomainQuotas } from './process/domain-quotas.ts';
 import { LimitWatch, systemLimits } from './process/limit-watch.ts';
 import type { Log } from './process/log.ts';
 import { withOwnAddresses } from './process/own-names.ts';
@@ -164,6 +165,7 @@ class RunningServer implements Server, AdminTarget {
   private lookups: LookupService | undefined;
   private keeper: ClockKeeper | undefined;
   private messageWatch: MessageWatch | undefined;
+  readonly quotas: DomainQuotas;
   private reloading: Promise<unknown> = Promise.resolve();
   private stopped: Promise<void> | undefined;
 
@@ -179,6 +181,7 @@ class RunningServer implements Server, AdminTarget {
     this.log = log;
     this.hooks = hooks;
     this.reread = reread;
+    this.quotas = new DomainQuotas(log);
   }
 
   /** The admin listener comes first: it can tell who asks that the rest is still starting. */
@@ -196,7 +199,7 @@ class RunningServer implements Server, AdminTarget {
     if (config.auth.mode !== 'none')
       this.userStore = await openUsers(directory.path, config.auth, log, () => clock.now());
     this.pool = await startPool({
-      ...poolOptions(config, directory, log),
+      ...poolOptions({ ...config, policy: this.quotas.share(config.policy) }, directory, log),
       clock: memory,
       opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
@@ -213,6 +216,7 @@ class RunningServer implements Server, AdminTarget {
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
     const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;
     this.limits = new LimitWatch(systemLimits(directory.path, connections), log);
+    this.quotas.start(pool.openReaders(), () => clock.now());
     this.running = true;
     this.tellServed();
   }
@@ -336,7 +340,7 @@ class RunningServer implements Server, AdminTarget {
     const next = this.reread?.();
     if (next !== undefined) {
       const now = takenIn(before, next);
-      await pool.configure(shardSettings(now), now.streams);
+      await pool.configure(shardSettings({ ...now, policy: this.quotas.share(now.policy) }), now.streams);
       this.lookups?.configure(now.policy);
       this.log.setLevel?.(now.logLevel);
       this.config = now;
@@ -365,6 +369,7 @@ class RunningServer implements Server, AdminTarget {
       await this.removedUsers?.close();
       await this.pool?.stop();
       this.limits?.close();
+      this.quotas.close();
       this.messageWatch?.close();
       await this.userStore?.close();
       await this.admin?.close();

@@ -122,7 +122,7 @@ export class RequestService {
     if (known) this.answering.trust();
     const isReliable = out.peers.transport[slot] !== TRANSPORT_UDP;
     const ticket = !known || isReliable ? -1 : this.transactions.begin(this.keys, now);
-    const rules = this.rules.of(this.state.aor, this.state.aorLength);
+    const rules = this.rules.of(out, this.state.aor, this.state.aorLength);
     const status = lookup ? this.lookUp() : rules.uas.check(out) || this.serve(rules, again);
     this.admission.judge(status);
     this.answering.finish(ticket, out.changed || this.state.uncommitted);
@@ -155,8 +155,9 @@ export class RequestService {
     return status;
   }
 
-  private register({ registrar }: DomainRules, again: boolean): number {
+  private register(rules: DomainRules, again: boolean): number {
     const { out, state } = this;
+    const { registrar } = rules;
     state.name(out);
     const refused = registrar.admit(out);
     if (refused !== 0) return refused;
@@ -175,6 +176,7 @@ export class RequestService {
     if (out.record.overflow || out.answer.overflow) return this.answering.startOver();
     if (out.changed) {
       state.put(out, out.bindingsAfter);
+      rules.takeRoom(out);
       this.tally.registered(out);
       if (this.events?.listening) registrar.report(out, state.aor, state.aorLength, this.changes);
       if (this.history !== null) registrar.report(out, state.aor, state.aorLength, this.history);

@@ -5,6 +5,7 @@
 import { Gruus } from '../core/register/gruu.ts';
 import { Registrar } from '../core/register/registrar.ts';
 import { ByName } from '../core/uas/by-name.ts';
+import { type Outbox, ROOM_WITHOUT_LIMIT } from '../core/uas/outbox.ts';
 import { givesGruus, type Policy, policyOf } from '../core/uas/policy.ts';
 import { UserAgentServer } from '../core/uas/uas.ts';
 import type { Leniency } from '../sip/parser/strictness.ts';
@@ -13,50 +14,70 @@ import { AT_SIGN } from '../sip/scanner.ts';
 const EVERY_DOMAIN = '*';
 
 /** The rules of one domain, or of the server. */
-export interface DomainRules {
+export class DomainRules {
   readonly uas: UserAgentServer;
   readonly registrar: Registrar;
+  /** Bindings that the domain may still have; null: as many as there are. */
+  private readonly room: Int32Array | null;
+
+  constructor(policy: Policy, secret: Uint8Array, like: Registrar | null = null, room: Int32Array | null = null) {
+    this.uas = new UserAgentServer(policy);
+    this.registrar = new Registrar(policy, secret, like);
+    this.room = room;
+  }
+
+  /** Tells the registrar how many bindings there may be. */
+  offerRoom(out: Outbox): void {
+    out.room = this.room === null ? ROOM_WITHOUT_LIMIT : Atomics.load(this.room, 0);
+  }
+
+  /** The outbox's change holds: other shards see how many there may be now. */
+  takeRoom(out: Outbox): void {
+    if (this.room !== null) Atomics.sub(this.room, 0, out.bindingsAfter - out.bindingsBefore);
+  }
 }
 
 export class ShardRules {
   uas: UserAgentServer;
-  registrar: Registrar;
   strict: readonly Leniency[];
   /** Null where none are given out. */
   gruus: Gruus | null;
+  private server: DomainRules;
   /** Null where no domain has rules of its own. */
   private domains: ByName<DomainRules> | null;
   /** Of domains that are not listed. */
-  private others: DomainRules | null;
+  private others: DomainRules;
 
   /** @param secret 32 bytes, one per data directory */
   constructor(policy: Policy, secret: Uint8Array) {
-    this.uas = new UserAgentServer(policy);
-    this.registrar = new Registrar(policy, secret);
+    const server = new DomainRules(policy, secret);
+    this.server = server;
+    this.uas = server.uas;
     this.strict = policy.strict;
     this.gruus = givesGruus(policy) ? new Gruus(secret, policy.gruuGeneration) : null;
-    const domains = Object.entries(policy.byDomain).map(([name, own]) => {
-      const rules = policyOf(policy, own);
-      const made = { uas: new UserAgentServer(rules), registrar: new Registrar(rules, secret, this.registrar) };
-      return [name, made] as const;
-    });
+    const domains = Object.entries(policy.byDomain).map(
+      ([name, own]) => [name, new DomainRules(policyOf(policy, own), secret, server.registrar, own.room)] as const,
+    );
     this.domains = domains.length === 0 ? null : new ByName(domains);
-    this.others = domains.find(([name]) => name === EVERY_DOMAIN)?.[1] ?? null;
+    this.others = domains.find(([name]) => name === EVERY_DOMAIN)?.[1] ?? server;
   }
 
   /** Becomes what `other` is. Cannot fail. @cold */
   become(other: ShardRules): void {
     this.uas = other.uas;
-    this.registrar = other.registrar;
     this.strict = other.strict;
     this.gruus = other.gruus;
+    this.server = other.server;
     this.domains = other.domains;
     this.others = other.others;
   }
 
-  /** The rules for an AOR: its domain's, or the server's. @param length negative: there is no AOR */
-  of(aor: Uint8Array, length: number): DomainRules {
-    if (this.domains === null || length < 0) return this;
-    return this.domains.find(aor, aor.lastIndexOf(AT_SIGN, length - 1) + 1, length) ?? this.others ?? this;
+  /** The rules for an AOR: its domain's, or the server's. The outbox is told how many bindings there may be. @param length negative: there is no AOR */
+  of(out: Outbox, aor: Uint8Array, length: number): DomainRules {
+    const { domains, server } = this;
+    const host = domains === null || length < 0 ? -1 : aor.lastIndexOf(AT_SIGN, length - 1) + 1;
+    const rules = domains === null || host < 0 ? server : (domains.find(aor, host, length) ?? this.others);
+    rules.offerRoom(out);
+    return rules;
   }
 }

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { DEFAULT_CONFIG } from '../../src/server/config/config.ts';
 import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
 
@@ -23,7 +24,8 @@ let admin: AdminFixture;
 let scrape: string;
 
 beforeAll(async () => {
-  admin = await startAdmin();
+  const policy = { ...DEFAULT_CONFIG.policy, byDomain: { 'example.com': { bindingsMax: 5 } } };
+  admin = await startAdmin({ policy });
   const phone = await admin.client();
   await phone.request(phone.register({ aor: 'alice@example.com', contacts: ['<sip:alice@127.0.0.1>'] }));
   scrape = await (await fetch(`${admin.url}/metrics`)).text();

@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, run } from '../support/child-process.ts';
 import { type Answer, bindings, header, newToken, SipClient } from '../support/sip-client.ts';
@@ -49,6 +49,16 @@ async function aorta(...words: string[]): Promise<string> {
   return stdout;
 }
 
+async function metrics(): Promise<string> {
+  const admin = /admin (http:\S+)/.exec(server.stdout)?.[1];
+  return (await fetch(`${admin}/metrics`)).text();
+}
+
+/** Until the metric has the value. */
+async function counted(sample: string): Promise<void> {
+  await vi.waitFor(async () => expect(await metrics()).toContain(`\n${sample}\n`), { timeout: 20_000, interval: 200 });
+}
+
 describe('rules by domain', () => {
   it('grant each domain its own intervals and contacts', async () => {
     const desk = `alice${newToken()}@example.com`;
@@ -72,9 +82,7 @@ describe('rules by domain', () => {
     expect(refused.status).toBe(403);
     const text = tcp.register({ aor: 'dave@example.net', contacts: [contact()], expires: 300 });
     expect((await tcp.request(text)).status).toBe(200);
-    const admin = /admin (http:\S+)/.exec(server.stdout)?.[1];
-    const metrics = await (await fetch(`${admin}/metrics`)).text();
-    expect(metrics).toMatch(/^aorta_registrations_total\{.*reason="transport_not_allowed".*\} 1$/m);
+    expect(await metrics()).toMatch(/^aorta_registrations_total\{.*reason="transport_not_allowed".*\} 1$/m);
   });
 
   it('are shown with the key that each value comes from, of a file and of the server', async () => {
@@ -111,5 +119,40 @@ describe('rules by domain', () => {
     expect((await register('bill@example.org', { headers: ['Require: outbound'] })).status).toBe(200);
     const stranger = tcp.register({ aor: 'dave@example.net', contacts: [contact()], expires: 300 });
     expect((await tcp.request(stranger)).status).toBe(403);
+  });
+
+  it('limit the bindings of a domain on all shards together, those from before included', async () => {
+    const limited = 'tenant.example';
+    const domains = (rules: string) =>
+      writeFileSync(file, `domains:\n  example.org:\n  ${limited}: ${rules}\npolicy: {min-expires: 1}\n`);
+    domains('');
+    await aorta('reload', '--data', server.data);
+    const phones = Array.from({ length: 8 }, (_, i) => ({
+      aor: `phone${i}@${limited}`,
+      contacts: [contact()],
+      callId: newToken(),
+    }));
+    const first = phones.slice(0, 2);
+    for (const { aor, ...wish } of first) expect((await register(aor, { ...wish, cseq: 1 })).status).toBe(200);
+    domains('{policy: {bindings-max: 5}}');
+    await aorta('reload', '--data', server.data);
+    await counted(`aorta_domain_bindings{domain="${limited}"} 2`);
+    expect(await metrics()).toContain(`\naorta_domain_bindings_max{domain="${limited}"} 5\n`);
+
+    const statuses: number[] = [];
+    for (const { aor, ...wish } of phones.slice(2)) statuses.push((await register(aor, { ...wish, cseq: 1 })).status);
+    expect(statuses).toEqual([200, 200, 200, 403, 403, 403]);
+    expect((await register(`other${newToken()}@example.org`)).status).toBe(200);
+    for (const { aor, ...wish } of first) expect((await register(aor, { ...wish, cseq: 2 })).status).toBe(200);
+    await vi.waitFor(() => expect(server.stderr).toContain('bindings of a domain: limit nearly reached'), 10_000);
+
+    const [{ aor, ...wish }] = first;
+    expect((await register(aor, { ...wish, cseq: 3, expires: 0 })).status).toBe(200);
+    const [late, later] = phones.slice(5);
+    expect((await register(late.aor, { contacts: late.contacts, expires: 1 })).status).toBe(200);
+    expect((await register(later.aor, { contacts: later.contacts })).status).toBe(403);
+    await counted(`aorta_domain_bindings{domain="${limited}"} 4`); // one ran out
+    expect((await register(later.aor, { contacts: later.contacts })).status).toBe(200);
+    expect(await metrics()).toMatch(/reason="domain_full".*\} 4$/m);
   });
 });

@@ -53,11 +53,12 @@ import {
   CALL_ID_TOO_LONG,
   CONTACT_TOO_LONG,
   CSEQ_OUT_OF_ORDER,
+  DOMAIN_FULL,
   NOT_A_SIP_AOR,
   PHRASE,
   TOO_MANY_BINDINGS,
 } from '../uas/phrases.ts';
-import type { Policy } from '../uas/policy.ts';
+import { type Policy, writesAlike } from '../uas/policy.ts';
 import {
   REASON_AOR_NOT_SERVED,
   REASON_AOR_NOT_SIP,
@@ -66,6 +67,7 @@ import {
   REASON_CALL_ID_TOO_LONG,
   REASON_CONTACT_TOO_LONG,
   REASON_CSEQ_OUT_OF_ORDER,
+  REASON_DOMAIN_FULL,
   REASON_INTERVAL_TOO_BRIEF,
   REASON_TOO_MANY_BINDINGS,
   REASON_WILDCARD,
@@ -290,7 +292,7 @@ export class Registrar {
     }
     if (refused !== GO_ON) return refused;
     if (this.gruus !== null && hasInstances()) settleEpochs(out, this.bindings);
-    return this.checkNumberOfBindings(out);
+    return this.checkNumberOfBindings(out) || this.checkRoom(out);
   }
 
   private keepContact(out: Outbox, contact: number, seconds: number): number {
@@ -333,6 +335,12 @@ export class Registrar {
       if (bindings.live <= max) return GO_ON;
     }
     return refuse(out, 403, TOO_MANY_BINDINGS, REASON_TOO_MANY_BINDINGS);
+  }
+
+  /** The domain has a limit, too. */
+  private checkRoom(out: Outbox): number {
+    const more = this.bindings.live - this.bindings.loaded;
+    return more <= 0 || more <= out.room ? GO_ON : refuse(out, 403, DOMAIN_FULL, REASON_DOMAIN_FULL);
   }
 
   /** Writes the bindings as they are now, and the 200 that lists them all. */
@@ -383,12 +391,6 @@ export class Registrar {
     endResponse(out);
     return 423;
   }
-}
-
-/** Whether the 200s of both look the same (quick-refresh.ts). @cold */
-function writesAlike(one: Policy, other: Policy): boolean {
-  if (one.gruu !== other.gruu || one.flowTimerS !== other.flowTimerS) return false;
-  return (one.path === 'off') === (other.path === 'off') && (one.outbound === 'off') === (other.outbound === 'off');
 }
 
 /** Made by a request of the same Call-ID that was not earlier than this one. Over a new connection a parked one may be taken up by it. */

@@ -11,6 +11,8 @@ import { REASON_UNSPECIFIED } from './reasons.ts';
 /** Bytes of the largest record an AOR may have, and so of the state a decision reads. */
 export const RECORD_BYTES_MAX = 65_536;
 
+export const ROOM_WITHOUT_LIMIT = 0x7fff_ffff;
+
 export class Outbox {
   // --- in: who asks, when, and what the location service holds
   /** Epoch milliseconds; the same for the whole decision. */
@@ -37,6 +39,8 @@ export class Outbox {
   liveFlows: FlowLiveness | null = null;
   /** Refusals say why in a Warning. */
   warns = false;
+  /** Bindings that the AOR's domain may have more than it has. */
+  room = ROOM_WITHOUT_LIMIT;
 
   // --- worked out by the registrar before it looks at bindings
   /** Which bindings live by their connection: the policy's. */

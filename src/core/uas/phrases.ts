@@ -90,3 +90,4 @@ export const CALL_ID_TOO_LONG = ascii('Call-ID Too Long');
 export const NOT_A_SIP_AOR = ascii('To Is Not A SIP URI');
 export const CSEQ_OUT_OF_ORDER = ascii('Stale Sequence Number');
 export const TOO_MANY_BINDINGS = ascii('Too Many Contacts For This Address');
+export const DOMAIN_FULL = ascii('Too Many Contacts For This Domain');

@@ -6,7 +6,14 @@ import type { TransportName } from '../../sip/sources.ts';
 import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
 
 /** Rules that a domain may have for itself. */
-export type DomainPolicy = Partial<
+export type DomainPolicy = OwnRules & {
+  /** Bindings the domain may have; 0: as many as there are. */
+  readonly bindingsMax?: number;
+  /** How many of them there may still be: one number in shared memory, which shards and the count of all bindings keep (quotas.ts). */
+  readonly room?: Int32Array;
+};
+
+type OwnRules = Partial<
   Pick<
     Policy,
     | 'defaultExpiresS'
@@ -172,4 +179,10 @@ export function fitIntervals(
     defaultExpiresS: defaultExpiresS ?? Math.min(max, Math.max(min, base.defaultExpiresS)),
     maxExpiresS: max,
   };
+}
+
+/** Whether the 200s by both look the same for the same bindings. */
+export function writesAlike(one: Policy, other: Policy): boolean {
+  if (one.gruu !== other.gruu || one.flowTimerS !== other.flowTimerS) return false;
+  return (one.path === 'off') === (other.path === 'off') && (one.outbound === 'off') === (other.outbound === 'off');
 }

@@ -46,6 +46,7 @@ export const REASON_SIPS_NOT_EVERYWHERE = 78;
 export const REASON_PUSH_WITHOUT_VALUE = 79;
 export const REASON_TRANSPORT_NOT_ALLOWED = 80;
 export const REASON_NETWORK_NOT_ALLOWED = 81;
+export const REASON_DOMAIN_FULL = 82;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -131,6 +132,7 @@ const OTHER_NAMES = [
   'push_without_value',
   'transport_not_allowed',
   'network_not_allowed',
+  'domain_full',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */

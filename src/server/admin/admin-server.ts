@@ -24,6 +24,7 @@ import { Census } from '../metrics/census.ts';
 import { METRICS_TYPE, metricsText } from '../metrics/metrics.ts';
 import { ProcessMeters } from '../metrics/process-meters.ts';
 import { ShardLoad } from '../metrics/shard-load.ts';
+import type { DomainQuotas } from '../process/domain-quotas.ts';
 import type { LimitWatch } from '../process/limit-watch.ts';
 import type { Log } from '../process/log.ts';
 import { packageVersion } from '../process/package-version.ts';
@@ -59,6 +60,7 @@ export interface AdminTarget {
   readonly lookupCounts: Readonly<LookupCounts>;
   /** Undefined while it starts. */
   readonly limits: LimitWatch | undefined;
+  readonly quotas: Pick<DomainQuotas, 'usage'>;
   /** Of a server that has started. */
   readonly watch: MessageWatch;
   /** Reads the configuration anew; undefined where the server was not started from one that can be. */
@@ -196,6 +198,7 @@ class RunningAdmin implements AdminServer {
       users: target.users,
       flows: target.shardPool?.connections,
       limits: target.limits?.usage ?? [],
+      quotas: target.quotas.usage,
       droppedConnections: this.http.droppedConnections,
       readings,
       lookups: target.lookupCounts,

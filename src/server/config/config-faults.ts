@@ -20,6 +20,7 @@ export function configFaults(config: Config): Fault[] {
     ...below('tls', tlsFaults(config.tls)),
     ...secureListeners(config),
     ...flowTimer(config),
+    ...limitOfOthers(config),
     ...openToOthers(config),
     ...twice(config),
   ];
@@ -70,6 +71,12 @@ function flowTimer({ policy, streams: { idleMs } }: Config): Fault[] {
       },
     ];
   });
+}
+
+/** Bindings are counted by the name of a domain. */
+function limitOfOthers({ policy }: Config): Fault[] {
+  if ((policy.byDomain['*']?.bindingsMax ?? 0) === 0) return [];
+  return [{ path: ['domains', '*', 'policy', 'bindings-max'], text: 'needs a domain by its name' }];
 }
 
 /** Whoever can reach an open registrar can take over any address in it. */

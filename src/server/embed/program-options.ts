@@ -106,6 +106,9 @@ function ofMemory({ inMemory, threads, config }: Omit<CheckedOptions, 'log'>, op
 /** What only threads can do: of no effect without them, and so refused. */
 function ofOneThread(config: Config, options: RegistrarOptions): Fault[] {
   const faults: Fault[] = [];
+  const limited = Object.entries(config.policy.byDomain).find(([, { bindingsMax = 0 }]) => bindingsMax > 0);
+  if (limited !== undefined)
+    faults.push({ path: ['domains', limited[0], 'policy', 'bindingsMax'], text: 'needs threads' });
   if (config.listen.length > 0) faults.push({ path: ['listen'], text: 'needs threads; without them hand messages in' });
   if (config.auth.provider !== undefined) faults.push({ path: ['auth', 'provider'], text: 'needs threads' });
   if ((config.shards ?? 1) !== 1) faults.push({ path: ['shards'], text: 'without threads there is one' });

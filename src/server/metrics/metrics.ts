@@ -20,6 +20,7 @@ import type { ShardReading } from '../../shard/observe/shard-reading.ts';
 import { TRANSPORT_NAMES } from '../../sip/sources.ts';
 import type { FlowCounts } from '../../transport/flow/flows.ts';
 import type { LookupCounts } from '../lookups/lookup-service.ts';
+import type { QuotaUsage } from '../process/domain-quotas.ts';
 import type { LimitUsage } from '../process/limit-watch.ts';
 import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
 import type { ProcessMeters } from './process-meters.ts';
@@ -38,6 +39,8 @@ export interface MetricsSource {
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
+  /** Of domains that have a limit. */
+  readonly quotas?: readonly QuotaUsage[];
   /** Of the admin listener. */
   readonly droppedConnections: number;
   /** By shard. */
@@ -48,6 +51,7 @@ type Sample = readonly [Labels, number];
 
 export function metricsText(source: MetricsSource, meters: ProcessMeters): string {
   const out = new Exposition();
+  const { quotas = [] } = source;
   out.gauge('aorta_build_info', 'Version that runs.', [[{ version: source.version }, 1]]);
   out.gauge('aorta_ready', '1 where /readyz says 200.', [[{}, source.ready ? 1 : 0]]);
   registrations(out, source.readings);
@@ -58,6 +62,16 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
     'aorta_limit_used_ratio',
     'How much of what cannot be exceeded is in use; from 0.8 on there is an alarm.',
     source.limits.map(({ limit, share }): Sample => [{ limit }, share]),
+  );
+  out.gauge(
+    'aorta_domain_bindings',
+    'Bindings of domains that have a limit.',
+    quotas.map(({ domain, used }): Sample => [{ domain }, used]),
+  );
+  out.gauge(
+    'aorta_domain_bindings_max',
+    'Limit of bindings by domain; from 0.8 of it on there is an alarm.',
+    quotas.map(({ domain, max }): Sample => [{ domain }, max]),
   );
   out.counter('aorta_admin_connections_dropped_total', 'Connections to this listener closed for others.', [
     [{}, source.droppedConnections],

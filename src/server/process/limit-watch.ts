@@ -28,17 +28,39 @@ export interface LimitUsage {
 /** Where the numbers come from; undefined where this machine does not tell. */
 export type LimitSource = () => Readonly<Record<LimitName, readonly [used: number, max: number] | undefined>>;
 
+/** Tells the log once when something comes near its limit, and once when that is over. */
+export class NearLimits {
+  private readonly log: Log;
+  private readonly what: string;
+  private readonly alarmed = new Set<string>();
+
+  /** @param what of the log's events: `limit` */
+  constructor(log: Log, what: string) {
+    this.log = log;
+    this.what = what;
+  }
+
+  tell(name: string, used: number, max: number, more: object): void {
+    const share = used / max;
+    const fields = { ...more, used, max, percent: Math.round(share * 100) };
+    if (share >= ALARM_AT && !this.alarmed.has(name)) {
+      this.alarmed.add(name);
+      this.log('warn', `${this.what} nearly reached`, fields);
+    } else if (share < ALARM_UNTIL && this.alarmed.delete(name))
+      this.log('info', `${this.what} no longer near`, fields);
+  }
+}
+
 export class LimitWatch {
   /** As of the last look. */
   usage: readonly LimitUsage[] = [];
   private readonly source: LimitSource;
-  private readonly log: Log;
-  private readonly alarmed = new Set<LimitName>();
+  private readonly near: NearLimits;
   private readonly timer: NodeJS.Timeout;
 
   constructor(source: LimitSource, log: Log) {
     this.source = source;
-    this.log = log;
+    this.near = new NearLimits(log, 'limit');
     this.look();
     this.timer = every(
       LOOK_MS,
@@ -62,15 +84,7 @@ export class LimitWatch {
       const [used, max] = found[limit] ?? [0, 0];
       return max > 0 ? [{ limit, used, max, share: used / max }] : [];
     });
-    for (const one of this.usage) this.tell(one);
-  }
-
-  private tell({ limit, used, max, share }: LimitUsage): void {
-    const fields = { limit, used, max, percent: Math.round(share * 100) };
-    if (share >= ALARM_AT && !this.alarmed.has(limit)) {
-      this.alarmed.add(limit);
-      this.log('warn', 'limit nearly reached', fields);
-    } else if (share < ALARM_UNTIL && this.alarmed.delete(limit)) this.log('info', 'limit no longer near', fields);
+    for (const { limit, used, max } of this.usage) this.near.tell(limit, used, max, { limit });
   }
 }
 

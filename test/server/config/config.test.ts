@@ -406,6 +406,7 @@ domains:
 
   it.each([
     ['domains: {}', '1:10: domains: is empty'],
+    ["domains: {'*': {policy: {bindings-max: 5}}}", '1:40: domains.*.policy.bindings-max: needs a domain by its name'],
     ['domains: {"sip:x": {}}', '1:11: domains.sip:x: expected a domain such as example.com, got "sip:x"'],
     ['domains: {a.com: {polcy: {}}}', '1:19: domains.a.com.polcy: unknown key, did you mean "policy"?'],
     [

@@ -1,6 +1,7 @@
 // Rows of the rules for registrations: `policy`, `limits`, `parser`, and the headers of answers by domain and by user.
 
 import { BINDINGS_MAX } from '../../../core/register/working-bindings.ts';
+import type { DomainPolicy } from '../../../core/uas/policy.ts';
 import { ANSWER_RING_BYTES_MIN } from '../../../core/uas/transactions.ts';
 import { GENERATION_BYTES } from '../../../location/log/generation-size.ts';
 import { MESSAGE_BYTES_MAX } from '../../../sip/parser/slab.ts';
@@ -25,7 +26,7 @@ import {
   seconds,
   yesOrNo,
 } from './kinds.ts';
-import { AT_ONCE, RESTART, type Row, row, section } from './row.ts';
+import { AT_ONCE, RESTART, type Row, row, rowsOf, section } from './row.ts';
 import { prefixes } from './texts.ts';
 
 export const policyRows = section('Registrations meet these rules.', {
@@ -164,12 +165,20 @@ function ofDomain<In>({ flag: _, ...rest }: Row<In>): Row<In> {
   return { ...rest, at: rest.at.slice(1), otherwise: 'as in `policy`', example };
 }
 
-const domainPolicyRows = section(
-  'The domain has these rules for itself; what it does not say is as in `policy`.',
-  Object.fromEntries(BY_DOMAIN.map((key) => [key, ofDomain<unknown>(policyRows.keys[key])])) as unknown as {
+const domainRow = rowsOf<DomainPolicy>();
+
+const domainPolicyRows = section('The domain has these rules for itself; what it does not say is as in `policy`.', {
+  'bindings-max': domainRow(
+    'bindingsMax',
+    integer(0, 2 ** 31 - 1),
+    AT_ONCE,
+    'The domain has at most this many bindings; a registration beyond is answered 403, and 0 sets no limit.',
+    { otherwise: '0', example: 1000 },
+  ),
+  ...(Object.fromEntries(BY_DOMAIN.map((key) => [key, ofDomain<unknown>(policyRows.keys[key])])) as unknown as {
     readonly [K in (typeof BY_DOMAIN)[number]]: (typeof policyRows.keys)[K];
-  },
-);
+  }),
+});
 
 export const domainRows = section('What holds for one domain alone.', { policy: domainPolicyRows });
 
