@@ -1,16 +1,28 @@
 // The LMDB environment of the users, <data>/users: how it is opened, and reading from it without leaving a snapshot open.
 // Apart from the bindings and without their lock, so that `aorta user` works beside a running server.
 
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import * as lmdb from 'lmdb';
 import { nodeFiles } from '../location/files/file-calls.ts';
+import { DATA_FILE, LOCK_FILE, openLmdb } from '../location/files/lmdb-environment.ts';
 import { checkFile } from '../location/files/lmdb-file.ts';
 import { type BytesDatabase, LmdbSnapshots } from '../location/files/lmdb-snapshots.ts';
-import { secureEnvironment } from '../location/log/lmdb-guard.ts';
+import { isAlive } from '../location/files/process-alive.ts';
 
 /** Address space, not memory or disk: room for tens of millions of users. */
 const MAP_BYTES = 2 ** 34;
+/** Of an environment that is being made, with the number of the process. */
+const UNFINISHED = /^users\.new-(\d+)-\d+$/;
 
 /** What to do about errors of the system. */
 const FIXES = new Map([
@@ -32,13 +44,13 @@ export function userDirectory(dataDirectory: string): string {
  */
 export function openUserDatabase(dataDirectory: string, mode: 'read' | 'write'): UserDatabase {
   const path = userDirectory(dataDirectory);
-  const file = join(path, 'data.mdb');
+  const file = join(path, DATA_FILE);
   try {
     if (mode === 'write') prepare(dataDirectory, path);
     else if (!existsSync(file)) throw new Error('there is none');
     checkFile(file);
-    const db = open(path, mode);
-    if (mode === 'write') for (const name of ['data.mdb', 'lock.mdb']) makePrivate(join(path, name));
+    const db = openLmdb(path, { mapSize: MAP_BYTES, readOnly: mode === 'read' });
+    if (mode === 'write') for (const name of [DATA_FILE, LOCK_FILE]) makePrivate(join(path, name));
     return db;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -52,10 +64,20 @@ export function openUserDatabase(dataDirectory: string, mode: 'read' | 'write'):
 /** Makes an environment where there is none, whole, and syncs the names on the way to it, whoever made them. */
 function prepare(dataDirectory: string, path: string): void {
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
-  if (!existsSync(join(path, 'data.mdb'))) make(path);
+  clearUnfinished(dataDirectory);
+  if (!existsSync(join(path, DATA_FILE))) make(path);
   nodeFiles.syncDirectory(path);
   nodeFiles.syncDirectory(dataDirectory);
   nodeFiles.syncDirectory(dirname(resolve(dataDirectory)));
+}
+
+/** What a process that ended in the middle of `make` has left behind: nothing was ever in it. */
+function clearUnfinished(dataDirectory: string): void {
+  for (const name of readdirSync(dataDirectory)) {
+    const maker = UNFINISHED.exec(name)?.[1];
+    if (maker !== undefined && !isAlive(Number(maker)))
+      rmSync(join(dataDirectory, name), { recursive: true, force: true });
+  }
 }
 
 /** Under another name first: a directory that holds something, made by another process meanwhile, is never replaced by a rename. */
@@ -63,8 +85,8 @@ function make(path: string): void {
   const building = `${path}.new-${process.pid}-${process.hrtime.bigint()}`;
   mkdirSync(building, { mode: 0o700 });
   try {
-    void open(building, 'write').close(); // at once: nothing is under way
-    const fd = openSync(join(building, 'data.mdb'), 'r+');
+    void openLmdb(building, { mapSize: MAP_BYTES }).close(); // at once: nothing is under way
+    const fd = openSync(join(building, DATA_FILE), 'r+');
     try {
       fsyncSync(fd);
     } finally {
@@ -77,24 +99,6 @@ function make(path: string): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
   }
-}
-
-function open(path: string, mode: 'read' | 'write'): UserDatabase {
-  secureEnvironment(join(path, 'data.mdb'), join(path, 'lock.mdb'));
-  return lmdb.open<Buffer, Uint8Array>({
-    path,
-    noSubdir: false,
-    keyEncoding: 'binary',
-    encoding: 'binary',
-    compression: false,
-    cache: false,
-    maxDbs: 1,
-    mapSize: MAP_BYTES,
-    overlappingSync: false,
-    eventTurnBatching: false,
-    readOnly: mode === 'read',
-    permissionsMode: 0o600,
-  } as lmdb.RootDatabaseOptions) as UserDatabase;
 }
 
 /** HA1s are as good as passwords. The directory keeps others out; this minds copies of it. */

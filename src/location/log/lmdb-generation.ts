@@ -4,8 +4,9 @@
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import * as lmdb from 'lmdb';
+import { demandDescriptors, makeLock } from '../files/lmdb-guard.ts';
 import { GenerationFile, PAGE_BYTES, PAGE_HEADER_BYTES } from './generation-file.ts';
-import { demandDescriptors, makeLock } from './lmdb-guard.ts';
+
 import type { Durability } from './log.ts';
 
 /** A shorter value may share a page with others and move with it: from here on it has pages of its own, contiguous and its for ever. */

@@ -3,10 +3,9 @@
 
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as lmdb from 'lmdb';
+import { DATA_FILE, LOCK_FILE, openLmdb } from '../files/lmdb-environment.ts';
 import { checkFile } from '../files/lmdb-file.ts';
 import type { BytesDatabase } from '../files/lmdb-snapshots.ts';
-import { secureEnvironment } from '../log/lmdb-guard.ts';
 
 /** Address space, not memory or disk: room for hundreds of millions of bindings. */
 const MAP_BYTES = 2 ** 38;
@@ -77,33 +76,19 @@ export function createEnvironment(data: string, number: number): BytesDatabase {
   const path = environmentFolder(data, number);
   mkdirSync(sharedFolder(data), { recursive: true, mode: 0o700 });
   mkdirSync(path, { mode: 0o700 });
-  const db = open(path, { noSync: true, noMemInit: true });
-  for (const name of ['data.mdb', 'lock.mdb']) chmodSync(join(path, name), 0o600);
-  return db;
+  try {
+    const db = openLmdb(path, { mapSize: MAP_BYTES, noSync: true, noMemInit: true });
+    for (const name of [DATA_FILE, LOCK_FILE]) chmodSync(join(path, name), 0o600);
+    return db;
+  } catch (error) {
+    removeEnvironment(data, number);
+    throw error;
+  }
 }
 
 /** Throws where there is none, or one that this version does not read. */
 export function openEnvironment(data: string, number: number): BytesDatabase {
   const path = environmentFolder(data, number);
-  const file = join(path, 'data.mdb');
-  checkFile(file);
-  return open(path, { readOnly: true });
-}
-
-function open(path: string, options: object): BytesDatabase {
-  secureEnvironment(join(path, 'data.mdb'), join(path, 'lock.mdb'));
-  return lmdb.open<Buffer, Uint8Array>({
-    path,
-    noSubdir: false,
-    keyEncoding: 'binary',
-    encoding: 'binary',
-    compression: false,
-    cache: false,
-    maxDbs: 1,
-    mapSize: MAP_BYTES,
-    overlappingSync: false,
-    eventTurnBatching: false,
-    permissionsMode: 0o600,
-    ...options,
-  } as lmdb.RootDatabaseOptions) as BytesDatabase;
+  checkFile(join(path, DATA_FILE));
+  return openLmdb(path, { mapSize: MAP_BYTES, readOnly: true });
 }

@@ -6,6 +6,7 @@ import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { isAlive } from '../../location/files/process-alive.ts';
 import { syncPath } from '../../location/log/log-folder.ts';
 import { removeUrl } from '../admin/admin-files.ts';
 import {
@@ -227,15 +228,6 @@ function flock(fd: number): boolean | undefined {
 function readHolder(file: string): number | undefined {
   const pid = Number.parseInt(readFileSync(file, 'latin1'), 10);
   return pid > 0 ? pid : undefined;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 function closeLock(fd: number): void {

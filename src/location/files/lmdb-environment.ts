@@ -1,0 +1,40 @@
+// An LMDB environment of many keys in a folder of its own, which other processes may have open: the options that all of those share.
+// The log's have their own (location/log/lmdb-generation).
+
+import { join } from 'node:path';
+import * as lmdb from 'lmdb';
+import { secureEnvironment } from './lmdb-guard.ts';
+import type { BytesDatabase } from './lmdb-snapshots.ts';
+
+export const DATA_FILE = 'data.mdb';
+export const LOCK_FILE = 'lock.mdb';
+
+export interface EnvironmentOptions {
+  /** Address space, not memory or disk. */
+  readonly mapSize: number;
+  readonly readOnly?: boolean;
+  /** Nothing in it is ever synced. */
+  readonly noSync?: boolean;
+  readonly noMemInit?: boolean;
+}
+
+/**
+ * Opens the environment in a folder that is there; makes it where it may write. Its file must have been looked at (`checkFile`).
+ * @throws what the disk says, and EMFILE where descriptors are few
+ */
+export function openLmdb(folder: string, options: EnvironmentOptions): BytesDatabase {
+  secureEnvironment(join(folder, DATA_FILE), join(folder, LOCK_FILE));
+  return lmdb.open<Buffer, Uint8Array>({
+    path: folder,
+    noSubdir: false,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+    compression: false,
+    cache: false,
+    maxDbs: 1,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    permissionsMode: 0o600,
+    ...options,
+  } as lmdb.RootDatabaseOptions) as BytesDatabase;
+}
