@@ -19,6 +19,9 @@ const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [20_122_187, 'the last frame is gone, and its generation is not the newest'],
   [914_212_804, 'what could not be read at one start is there at the next'],
   [20_007_708, 'what ran out comes back where damage hits what took its row'],
+  [500_072_043, 'a removal that was refused is there after a restart'],
+  [500_106_840, 'a frame that a cut of power took is not the newest of its AOR'],
+  [7_002_676, 'the generation is lost that said where the one before had ended'],
   [400_104_691, 'a start that crashes has told nobody of what the life before told'],
 ];
 

@@ -98,6 +98,9 @@ export class SimulatedDisk {
   dead = false;
   /** Counts starts: what a process of before still does, does nothing. */
   life = 0;
+  /** Numbers of generations that somebody removed, and of the oldest that was not dropped, as the manifest names it. */
+  readonly lost = new Set<number>();
+  first = 0;
   /** Sectors of 512 bytes that cannot be read, by place / 512. */
   readonly bad = new Set<number>();
   readonly random: Random;
@@ -145,7 +148,14 @@ export class SimulatedDisk {
     const generation = this.generations.get(number);
     if (generation === undefined) throw new Error(`there is no generation ${number}`);
     this.generations.delete(number);
+    this.first = number + 1;
     this.dropped.push({ number, generation });
+  }
+
+  /** Somebody removes a generation while no process has it open. */
+  lose(number: number): void {
+    this.generations.delete(number);
+    this.lost.add(number);
   }
 
   /** The directory of the log is synced. */

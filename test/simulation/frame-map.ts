@@ -8,6 +8,7 @@ import {
   entryWords,
   FRAME_HEADER_BYTES,
   firstEntry,
+  REMOVAL_WORDS,
   recordRowAt,
   removalKeyAt,
 } from '../../src/location/log/log-frame.ts';
@@ -31,6 +32,8 @@ interface Frame {
   settled: boolean;
   /** A cut of power does not undo it. */
   lasting: boolean;
+  /** The sync that it waited for failed: a later one does not reach it. */
+  loose: boolean;
 }
 
 export class FrameMap {
@@ -55,15 +58,28 @@ export class FrameMap {
       const n = isRefresh ? ownerOf(entryRow(words, w)) : words[key + 1];
       entries.push({ from: w * 4, end: (w + entryWords(words, w)) * 4, n, full: !isRefresh });
     }
-    this.frames.set(place, { place, length, order: ++this.written, entries, settled: false, lasting: false });
+    this.frames.set(place, {
+      place,
+      length,
+      order: ++this.written,
+      entries,
+      settled: false,
+      lasting: false,
+      loose: false,
+    });
   }
 
   settled(place: number, lasting: boolean): void {
     const frame = this.frames.get(place);
     if (frame === undefined) return;
     frame.settled = true;
-    if (lasting) for (const one of this.frames.values()) if (one.settled) one.lasting = true;
+    if (lasting) for (const one of this.frames.values()) if (one.settled && !one.loose) one.lasting = true;
     this.noteFull(frame);
+  }
+
+  /** A generation has ended by a failure. */
+  loosen(): void {
+    for (const frame of this.frames.values()) if (!frame.lasting) frame.loose = true;
   }
 
   /** A crash is over: frames that had not lasted and are not there any more never were. */
@@ -72,6 +88,7 @@ export class FrameMap {
       if (!isThere(frame.place, frame.length)) {
         if (!frame.lasting) frame.settled = false;
       } else if (frame.settled) frame.lasting = true;
+      frame.loose = false;
     }
     this.newestFull.length = 0;
     for (const frame of this.frames.values()) if (frame.settled) this.noteFull(frame);
@@ -101,6 +118,20 @@ export class FrameMap {
       }
     }
     return owners;
+  }
+
+  /** AORs of frames that were refused, from one place to another. */
+  refusedBetween(from: number, to: number): number[] {
+    const refused = [...this.frames.values()].filter(({ place, settled }) => !settled && place >= from && place < to);
+    return refused.flatMap(({ entries }) => entries.map(({ n }) => n));
+  }
+
+  /** Whether a removal of an AOR was refused: where a record cannot be read and nothing can be written, a restart may find it applied. */
+  hasRefusedRemoval(n: number): boolean {
+    for (const { settled, entries } of this.frames.values())
+      if (!settled && entries.some((entry) => entry.n === n && entry.end - entry.from === REMOVAL_WORDS * 4))
+        return true;
+    return false;
   }
 
   /** AORs of a generation's last frame, where a byte is of what its header is known by: nothing else tells that it is there. */

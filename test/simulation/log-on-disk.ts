@@ -1,7 +1,7 @@
 // A log as location/log/log promises it, on a simulated disk. Places are no addresses: frames lie 24 bytes behind multiples of 64, with
 // holes between them that later frames may fill. A failed sync, and every new life, begins a generation.
 
-import type { FrameFound, Log } from '../../src/location/log/log.ts';
+import type { FrameFound, Log, LogProblems } from '../../src/location/log/log.ts';
 import { claimedAddress, claimedLength, claimsFrame } from '../../src/location/log/log-frame.ts';
 import { DiskBytes, DiskError, type SimulatedDisk } from './disk.ts';
 import type { Random } from './shards/random.ts';
@@ -35,7 +35,7 @@ export interface LogObserver {
 
 export class LogOnDisk implements Log {
   readonly generationBytes: number;
-  readonly problems = { aside: [], unfinished: [], missing: [] };
+  readonly problems: LogProblems;
   readonly generations: number[];
   head = 0;
   last = 0;
@@ -54,6 +54,11 @@ export class LogOnDisk implements Log {
     this.generationBytes = generationBytes;
     this.observer = observer;
     this.generations = [...disk.generations.keys()].sort((a, b) => a - b);
+    this.problems = {
+      aside: [],
+      unfinished: [],
+      missing: [...disk.lost].filter((number) => number >= disk.first),
+    };
     this.syncAll(); // what a start has seen stays
     this.head = this.tail;
   }
@@ -153,11 +158,11 @@ export class LogOnDisk implements Log {
 
   read(place: number, into: Uint8Array, at: number, length: number): number {
     const { disk, random } = this;
-    this.tryRead(place, length);
+    const readable = this.tryRead(place, length);
     const bytes = disk.generations.get(Math.floor(place / this.generationBytes))?.bytes;
     if (bytes === undefined) return 0;
     const from = place % this.generationBytes;
-    let end = Math.min(bytes.length, from + length);
+    let end = Math.min(bytes.length, from + readable);
     if (end - from > 100 && random.chance(0.02)) end = from + random.between(80, end - from); // a short one
     into.set(bytes.subarray(from, end), at);
     return end - from;
@@ -249,13 +254,17 @@ export class LogOnDisk implements Log {
     this.rooms.push(...holes);
   }
 
-  /** Throws what the disk says of a piece. */
-  private tryRead(place: number, length: number): void {
+  /** How much of a piece the disk gives: what lies before a bad sector. Throws what it says where that is nothing. */
+  private tryRead(place: number, length: number): number {
     const { disk } = this;
     try {
       disk.step('read');
-      for (let sector = Math.floor(place / SECTOR); disk.bad.size > 0 && sector * SECTOR < place + length; sector++)
-        if (disk.bad.has(sector)) disk.fail('EIO', `sector ${sector}`);
+      for (let sector = Math.floor(place / SECTOR); disk.bad.size > 0 && sector * SECTOR < place + length; sector++) {
+        if (!disk.bad.has(sector)) continue;
+        if (sector * SECTOR > place) return sector * SECTOR - place;
+        disk.fail('EIO', `sector ${sector}`);
+      }
+      return length;
     } catch (error) {
       if (error instanceof DiskError) this.observer.unreadable(place, place + length);
       throw error;

@@ -20,6 +20,12 @@ import { describe, type Kept, type Operation, StoreModel } from './store-model.t
 
 const HOUR = 3_600_000;
 const BEGIN = Date.UTC(2030, 0, 1);
+/** Of a record, besides what is drawn: entry, header, text, image, and what holes cost. */
+const RECORD_BYTES_MORE = 200;
+/** Of what lives, what the log may have at most, and how many generations more; and within how many commits. */
+const LOG_FACTOR = 2;
+const GENERATIONS_MORE = 3;
+const SHRINKS_WITHIN = 500;
 
 export interface StoreWorldReport {
   commits: number;
@@ -64,6 +70,8 @@ export class StoreWorld {
   /** Chances of a turn. */
   private crashes: number;
   private readonly damages: number;
+  /** Generations are lost. */
+  private readonly loses: boolean;
   private readonly frames: FrameMap;
   private readonly trace: ((line: string) => void) | undefined;
   private log!: LogOnDisk;
@@ -107,6 +115,7 @@ export class StoreWorld {
     };
     this.crashes = sometimes(0.08);
     this.damages = sometimes(0.03);
+    this.loses = seed % 10 === 6;
     this.model = new StoreModel(this.scale.aors);
   }
 
@@ -335,6 +344,7 @@ export class StoreWorld {
 
   private start(): void {
     const { disk, random, crashes } = this;
+    if (this.loses && random.chance(0.2)) this.loseGeneration();
     this.checkpointing = undefined;
     this.toldBefore = false;
     for (let tries = 0; ; tries++) {
@@ -366,7 +376,10 @@ export class StoreWorld {
         frames.settled(place, lasting);
         if (lasting) this.hidden.clear();
       },
-      refused: () => this.model.loosen(),
+      refused: () => {
+        this.model.loosen();
+        frames.loosen();
+      },
       unreadable: (from, to) => this.damaged(from, to),
     });
     frames.forget(0, log.tail);
@@ -390,7 +403,7 @@ export class StoreWorld {
 
   /** What the start found is right, and from now on it stays. */
   private compare(): void {
-    const { model, disk } = this;
+    const { model, disk, frames } = this;
     disk.calm();
     let lost = 0;
     let hidden = 0;
@@ -406,12 +419,27 @@ export class StoreWorld {
       const wrong = model.wrongAfterStart(n, found);
       if (wrong !== undefined) this.fail(`AOR ${n} after a start: ${wrong}`);
       if (!model.shown(n, found)) continue;
-      if (hasForgotten && this.hidden.has(n)) hidden++;
+      if ((hasForgotten && this.hidden.has(n)) || frames.hasRefusedRemoval(n)) hidden++;
       else lost++;
     }
     this.report.lost += hidden;
     this.lose(lost);
     this.countAors();
+  }
+
+  /** A file of the log is gone. Not the newest: nothing else tells that it was there. */
+  private loseGeneration(): void {
+    const { disk, scale } = this;
+    const numbers = [...disk.generations.keys()].sort((a, b) => a - b).slice(0, -1);
+    if (numbers.length === 0) return;
+    const number = this.random.pick(numbers);
+    this.say(() => `generation ${number} is lost`);
+    const start = number * scale.generationBytes;
+    this.damaged(start, start + scale.generationBytes);
+    disk.lose(number);
+    // It alone said where the one before had ended.
+    const before = Math.max(...numbers.filter((other) => other < number)) * scale.generationBytes;
+    for (const n of this.frames.refusedBetween(before, start)) this.model.damage(n);
   }
 
   /** One bit of what lies there, or a sector of it. */
@@ -466,8 +494,20 @@ export class StoreWorld {
         await this.checkpointing;
       }
     }
+    this.shrink();
     this.lookAtAll();
     this.store.close();
+  }
+
+  private shrink(): void {
+    const { log, scale } = this;
+    const live = scale.aors * (RECORD_BYTES_MORE + scale.recordBytes);
+    const bound = GENERATIONS_MORE + Math.ceil((live * LOG_FACTOR) / scale.generationBytes);
+    for (let i = 0; log.generations.length > bound; i++) {
+      if (i === SHRINKS_WITHIN) this.fail(`the log has ${log.generations.length} generations, ${bound} are enough`);
+      this.commitSome();
+      this.store.marks.checkpointed = this.store.marks.last; // as if there were one
+    }
   }
 
   private countGenerations(): void {
@@ -485,8 +525,8 @@ export class StoreWorld {
   }
 }
 
-function hasTold({ quarantined, replayed }: LogStore): boolean {
-  return quarantined + replayed.damaged.length > 0 || replayed.torn !== null;
+function hasTold({ quarantined, replayed, log }: LogStore): boolean {
+  return quarantined + replayed.damaged.length + log.problems.missing.length > 0 || replayed.torn !== null;
 }
 
 function textOf(operation: Operation): string {

@@ -21,7 +21,10 @@ export class RecordReader {
    * no sound record of the AOR whose key stands at words[at …].
    */
   read(place: number, words: Uint32Array, at: number, into: Uint8Array): number {
-    const got = this.source.read(place, this.bytes, 0, this.bytes.length);
+    let got = this.source.read(place, this.bytes, 0, this.bytes.length);
+    // A short read ends where the disk gives no more for now: why, the next one says.
+    for (let more = got; got < RECORD_ENTRY_BYTES && more > 0; got += more)
+      more = this.source.read(place + got, this.bytes, got, RECORD_ENTRY_BYTES - got);
     if (got < RECORD_ENTRY_BYTES || !isRecordHeadSound(this.words, 0)) return -1;
     for (let i = 0; i < 4; i++) if (this.words[recordRowAt(0) + i] !== words[at + i]) return -1;
     const length = recordLength(this.words, 0);
