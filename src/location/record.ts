@@ -1,16 +1,23 @@
 // The record of one AOR as bytes: version, checksum, the AOR's text, then binding images back to back. What an image
-// holds is core/binding/binding's; where records are kept is the store's. @hot
+// holds is core/binding/binding's; where records are kept is the store's. A record is current, of an older version, which is brought up
+// to date when it is read, or damaged (decisions/0104). @hot
+
+import { imagesFromV2 } from './record-v2.ts';
 
 /** 0 version, 1 zero, 2 AOR length (u16), 4 checksum over everything else (u32); little-endian. */
 export const RECORD_HEADER_BYTES = 8;
 
-/** Raised when the layout changes; older versions are then read by code of their own. */
-const RECORD_VERSION = 2;
+/** Of the largest record; more bindings are refused before (core/uas/outbox.ts). */
+export const RECORD_BYTES_MAX = 65_536;
+
+/** Raised when the layout of record or image changes; `updateRecord` then learns to read the one before. */
+const RECORD_VERSION = 3;
+const OLDEST_VERSION = 2;
 
 const SEED = 0x811c9dc5;
 const MULTIPLIER = 0x9e3779b1;
 
-/** Fills in version and checksum of the record [at, end); the AOR's length must have been set. */
+/** Fills in version and checksum of the record [at, end), which is laid out as today's; the AOR's length must have been set. */
 export function sealRecord(bytes: Uint8Array, at: number, end: number): void {
   bytes[at] = RECORD_VERSION;
   bytes[at + 1] = 0;
@@ -21,13 +28,31 @@ export function sealRecord(bytes: Uint8Array, at: number, end: number): void {
   bytes[at + 7] = sum >>> 24;
 }
 
-/** False: [at, end) is damaged, or of a version that this code does not know. */
+/** Whether [at, end) is a record, of today's version or an older one. False: it is damaged, or a newer program's. */
 export function openRecord(bytes: Uint8Array, at: number, end: number): boolean {
   if (end - at < RECORD_HEADER_BYTES || end > bytes.length) return false;
-  if (bytes[at] !== RECORD_VERSION || bytes[at + 1] !== 0) return false;
+  if (bytes[at] < OLDEST_VERSION || bytes[at] > RECORD_VERSION || bytes[at + 1] !== 0) return false;
   if (RECORD_HEADER_BYTES + recordAorLength(bytes, at) > end - at) return false;
   const sum = bytes[at + 4] | (bytes[at + 5] << 8) | (bytes[at + 6] << 16) | (bytes[at + 7] << 24);
   return sum === checksum(bytes, at, end);
+}
+
+/**
+ * Makes the record at the start of `bytes`, which openRecord has found sound, one of today's version; what is read from a log or a file
+ * goes through here before anybody looks at its images. Behind it there must be room for a record of the largest size.
+ * @returns its length
+ */
+export function updateRecord(bytes: Uint8Array, length: number): number {
+  return bytes[0] === RECORD_VERSION ? length : updateOld(bytes, length);
+}
+
+/** @cold */
+function updateOld(bytes: Uint8Array, length: number): number {
+  const images = RECORD_HEADER_BYTES + recordAorLength(bytes, 0);
+  let end = length;
+  if (bytes[0] === 2) end = imagesFromV2(bytes, images, end);
+  sealRecord(bytes, 0, end);
+  return end;
 }
 
 export function recordAorLength(bytes: Uint8Array, at: number): number {

@@ -109,7 +109,7 @@ describe('a data directory of the first format', () => {
     await aorta.stop();
     expect(existsSync(join(data, 'shard-0'))).toBe(false);
     const meta = JSON.parse(readFileSync(join(data, 'aorta.json'), 'utf8'));
-    expect(meta).toMatchObject({ format: 4, shards: 2 });
+    expect(meta).toMatchObject({ format: 5, shards: 2 });
   });
 });
 

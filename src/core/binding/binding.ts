@@ -29,7 +29,7 @@ import {
   SOURCE_FAMILY,
   SOURCE_FLOW,
   SOURCE_IP,
-  SOURCE_LISTENER,
+  SOURCE_NODE,
   SOURCE_PORT,
   SOURCE_TRANSPORT,
   TEXTS,
@@ -123,9 +123,9 @@ export function transportOf(bytes: Uint8Array, at: number): number {
   return bytes[at + SOURCE_TRANSPORT];
 }
 
-/** Index of the listener in the configuration. */
-export function listenerOf(bytes: Uint8Array, at: number): number {
-  return bytes[at + SOURCE_LISTENER];
+/** The node that holds the connection; 0 where there is one node. */
+export function nodeOf(bytes: Uint8Array, at: number): number {
+  return bytes[at + SOURCE_NODE];
 }
 
 export function portOf(bytes: Uint8Array, at: number): number {

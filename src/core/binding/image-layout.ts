@@ -1,6 +1,9 @@
 // The layout of a binding's image (binding.ts reads it, binding-writer.ts writes it): plain numbers, since AssemblyScript reads this
 // file too.
 //
+// A new field takes a spare byte, or moves the texts: then the version of records is raised, and record-vN.ts says how images were before
+// (location/record.ts, decisions/0104).
+//
 // An image is a head that each refresh writes anew, then all that it keeps of the request (from KEPT on): two requests whose
 // kept bytes are the same leave the same binding but for its times, its CSeq and its nonce.
 
@@ -22,7 +25,7 @@ export const Q = 48; // u16 in thousandths, NO_Q where there is none
 export const SOURCE_FAMILY = 50;
 export const SOURCE_TRANSPORT = 51;
 export const SOURCE_LISTENER = 52;
-// 53 is spare
+export const SOURCE_NODE = 53; // the node that holds the connection; 0 where there is one
 export const SOURCE_PORT = 54; // u16
 export const SOURCE_FLOW = 56; // u32
 export const SOURCE_IP = 60; // 16 bytes

@@ -2,6 +2,7 @@
 // piece per batch, and has generations dropped in which nothing lives.
 // @hot
 
+import { RECORD_BYTES_MAX } from '../record.ts';
 import { ROW_KEY } from '../table/binding-row.ts';
 import type { BindingTable } from '../table/binding-table.ts';
 import { chunkOf, wordOf } from '../table/row-chunks.ts';
@@ -33,7 +34,6 @@ const MOVES_MAX = 1024;
 const ROWS_MAX = 8192;
 /** Damaged records that are given up per batch. */
 const BAD_MAX = 16;
-const RECORD_BYTES_MAX = 65_536;
 
 export class LogCleaner {
   /** Moves that the frame under way makes. */

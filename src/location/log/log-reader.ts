@@ -4,7 +4,7 @@
 import { refreshImage } from '../../core/binding/binding.ts';
 import { AOR_KEY_BYTES } from '../aor-key-size.ts';
 import { type LocationReader, UnreadableError } from '../location-reader.ts';
-import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../record.ts';
+import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../record.ts';
 import { addressOf, bindingsOf, ROW_KEY, ROW_PLACE, ROW_WORDS, RowCopy } from '../table/binding-row.ts';
 import { NEWS_COUNT, suspect, type TableNews, type TableParts } from '../table/binding-table.ts';
 import { homeOf, probe, SUB_TABLES } from '../table/key-index.ts';
@@ -12,7 +12,6 @@ import { CHUNK_ROWS, chunkOf, wordOf } from '../table/row-chunks.ts';
 import type { SharedLogSource } from './log.ts';
 import { RecordReader } from './log-records.ts';
 
-const RECORD_BYTES_MAX = 65_536;
 const CURSOR_BYTES = 4;
 /** How often a row that keeps changing is read again before the shard is left in peace for a moment. */
 const TRIES = 1000;

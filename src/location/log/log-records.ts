@@ -1,6 +1,6 @@
-// One record from the log, by its place: for the shard, and for readers in other threads, who may come too late for it.
+// One record from the log, by its place and brought up to date: for the shard, and for readers in other threads, who may come too late for it.
 
-import { openRecord } from '../record.ts';
+import { openRecord, updateRecord } from '../record.ts';
 import type { LogSource } from './log.ts';
 import { isRecordHeadSound, RECORD_ENTRY_BYTES, recordLength, recordRowAt } from './log-frame.ts';
 
@@ -33,7 +33,7 @@ export class RecordReader {
     if (!openRecord(this.bytes, RECORD_ENTRY_BYTES, end)) return -1;
     if (length > into.length) return length;
     into.set(this.bytes.subarray(RECORD_ENTRY_BYTES, end));
-    return length;
+    return updateRecord(into, length);
   }
 
   private readRest(place: number, got: number, end: number): boolean {

@@ -5,7 +5,7 @@ import { refreshImage } from '../../core/binding/binding.ts';
 import { AOR_KEY_BYTES } from '../aor-key-size.ts';
 import type { CheckpointFound, ReadCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from '../location-store.ts';
-import { RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../record.ts';
+import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../record.ts';
 import type { ChangedKeys } from '../shared/changed-keys.ts';
 import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from '../table/binding-row.ts';
 import { BindingTable, type TableNews, type TableParts } from '../table/binding-table.ts';
@@ -23,7 +23,6 @@ import { type ReplayReport, replay } from './log-replay.ts';
 const ENTRIES_MAX = 512;
 /** About what an entry brings, for the cleaner's pace. */
 const ENTRY_BYTES = 40;
-const RECORD_BYTES_MAX = 65_536;
 /** Of a damaged record, whose length is not to be trusted. */
 const SET_ASIDE_BYTES = 4096;
 /** No row, and nothing to do. */

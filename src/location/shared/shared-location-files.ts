@@ -16,8 +16,10 @@ const NAME = /^\d{10}$/;
 export const BEAT_KEY = Buffer.from('beat');
 export const ABOUT_KEY = Buffer.from('about');
 
-/** Raised when what lies in an environment changes. */
-export const SHARED_FORMAT = 1;
+/** Raised when what lies in an environment changes. 1: records of version 2; 2: of version 3. */
+export const SHARED_FORMAT = 2;
+/** Of an environment that is still read. */
+export const OLDEST_SHARED_FORMAT = 1;
 
 /** What a reader needs besides the records, as JSON under ABOUT_KEY. */
 export interface AboutLocation {

@@ -3,12 +3,13 @@
 
 import { LmdbSnapshots } from '../files/lmdb-snapshots.ts';
 import type { LocationReader } from '../location-reader.ts';
-import { openRecord } from '../record.ts';
+import { openRecord, updateRecord } from '../record.ts';
 import {
   ABOUT_KEY,
   type AboutLocation,
   BEAT_KEY,
   currentEnvironment,
+  OLDEST_SHARED_FORMAT,
   openEnvironment,
   SHARED_FORMAT,
   sharedFolder,
@@ -48,7 +49,7 @@ export class SharedLocationReader implements LocationReader {
   read(key: Uint8Array, into: Uint8Array): number {
     const length = this.snapshots.read(key, into);
     if (length < 0 || length > into.length) return length;
-    return openRecord(into, 0, length) ? length : -1;
+    return openRecord(into, 0, length) ? updateRecord(into, length) : -1;
   }
 
   /** AORs that are registered. */
@@ -103,8 +104,12 @@ export class SharedLocationReader implements LocationReader {
     const bytes = Buffer.alloc(ABOUT_BYTES);
     const length = snapshots.read(ABOUT_KEY, bytes);
     const about = length > 0 ? (JSON.parse(bytes.toString('utf8', 0, length)) as AboutLocation) : undefined;
-    if (about?.format === SHARED_FORMAT) return { number, snapshots, about };
+    if (isReadable(about)) return { number, snapshots, about };
     snapshots.closeAll();
     throw new Error(`the read model in ${sharedFolder(this.data)} is another version's: use that of the registrar`);
   }
+}
+
+function isReadable(about: AboutLocation | undefined): about is AboutLocation {
+  return about !== undefined && about.format >= OLDEST_SHARED_FORMAT && about.format <= SHARED_FORMAT;
 }

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocationReader } from '../location-reader.ts';
 import { SCAN_START } from '../location-reader.ts';
+import { RECORD_BYTES_MAX } from '../record.ts';
 import type { ChangedKeysReader } from './changed-keys.ts';
 import {
   ABOUT_KEY,
@@ -20,7 +21,6 @@ import {
 
 /** Records that one step of a build copies, and changes that one transaction has at most. */
 const STEP_MAX = 512;
-const RECORD_BYTES_MAX = 65_536;
 export const BEAT_MS = 250;
 /** How often the file's size is looked at. */
 const LOOK_MS = 1000;

@@ -25,7 +25,7 @@ import { openUserDatabase, userDirectory } from '../../users/user-environment.ts
 import { shardDirectories, syncTree } from './binding-folders.ts';
 import { copyDamaged } from './damaged.ts';
 import { bindingsIn, openDataDirectory } from './data-directory.ts';
-import { DATA_FORMAT, META_FILE } from './directory-meta.ts';
+import { DATA_FORMAT, META_FILE, OLDEST_IN_PLACE } from './directory-meta.ts';
 import { giveToOwner } from './owner.ts';
 import type { Progress } from '../process/progress.ts';
 
@@ -125,7 +125,7 @@ export function restore(backup: string, data: string): RestoreReport {
 function knownBindings(directory: string): NonNullable<ReturnType<typeof bindingsIn>> {
   const bindings = existsSync(directory) ? bindingsIn(directory) : undefined;
   if (bindings === undefined) throw new BackupError(`${directory} is no data directory: there is no ${META_FILE}`);
-  if (bindings.format === DATA_FORMAT) return bindings;
+  if (bindings.format >= OLDEST_IN_PLACE) return bindings;
   throw new BackupError(
     `${directory} has format ${bindings.format}: start this version on it once, which brings it to ${DATA_FORMAT}`,
   );

@@ -20,7 +20,7 @@ import {
   TOP,
 } from './binding-folders.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
-import { DATA_FORMAT, META_FILE, type Meta, metaFile, RENAMED_FORMAT, readMeta, writeMeta } from './directory-meta.ts';
+import { DATA_FORMAT, META_FILE, type Meta, metaFile, OLDEST_IN_PLACE, readMeta, writeMeta } from './directory-meta.ts';
 import { foreignFile } from './owner.ts';
 
 const LOCK_FILE = 'lock';
@@ -80,7 +80,7 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
     demandStores(directory, content);
     settle(directory, found);
     syncFound(directory);
-    const meta = content.format === RENAMED_FORMAT ? { ...content, format: DATA_FORMAT } : content;
+    const meta = isReadInPlace(content) ? { ...content, format: DATA_FORMAT } : content;
     if (meta !== content) writeMeta(directory, meta);
     const move = pendingMove(directory, meta, options.anyShards === true ? meta.shards : options.shards);
     const secret = new Uint8Array(Buffer.from(meta.secret, 'base64'));
@@ -94,6 +94,11 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
     closeLock(lock);
     throw error;
   }
+}
+
+/** Of an older format that is read where it lies. */
+function isReadInPlace({ format }: Meta): boolean {
+  return format >= OLDEST_IN_PLACE && format < DATA_FORMAT;
 }
 
 /** A start that was killed may have left names that are nowhere but in memory. */

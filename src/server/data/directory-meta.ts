@@ -11,11 +11,12 @@ import { DataDirectoryError, unwritable } from './directory-error.ts';
 
 /**
  * Of the shards' stores. 1: one LMDB record per AOR; 2: a log in files; 3: a log in LMDB; 4: the same, whose frames are sealed by their
- * entries' checksums, with frames of before among them. A directory of an older format is moved at the start.
+ * entries' checksums, with frames of before among them; 5: the same, with records of version 3 among those of before. A directory of
+ * format 1 or 2 is moved at the start.
  */
-export const DATA_FORMAT = 4;
-/** Becomes today's where it lies: an older version must not open it any more, as it would find no new frame. */
-export const RENAMED_FORMAT = 3;
+export const DATA_FORMAT = 5;
+/** From this one on a directory becomes today's where it lies: an older version must not open it any more, as it would find no new frame. */
+export const OLDEST_IN_PLACE = 3;
 
 export const META_FILE = 'aorta.json';
 

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { refreshImage } from '../../core/binding/binding.ts';
 import type { ScanReport } from '../../location/location-store.ts';
 import { readAround } from '../../location/log/around.ts';
-import { openRecord, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../../location/record.ts';
+import {
+  openRecord,
+  RECORD_BYTES_MAX,
+  RECORD_HEADER_BYTES,
+  recordAorLength,
+  sealRecord,
+  updateRecord,
+} from '../../location/record.ts';
 import { ROW_KEY, RowCopy } from '../../location/table/binding-row.ts';
 import { BindingTable } from '../../location/table/binding-table.ts';
 import { chunkOf, wordOf } from '../../location/table/row-chunks.ts';
@@ -16,13 +23,13 @@ const GENERATION_BYTES = 2 ** 26;
 const MAGIC = 0x31676f6c;
 const HEADER_WORDS = 10;
 const RECORD_ENTRY_WORDS = 14;
-const RECORD_BYTES_MAX = 65_536;
 const LENGTH_MASK = 2 ** 26 - 1;
 
 export class FileLogRecords implements RecordSource {
   private readonly table = new BindingTable();
   private readonly fds = new Map<number, number>();
   private readonly row = new RowCopy();
+  private readonly record = new Uint8Array(RECORD_BYTES_MAX);
   private readonly bytes = new Uint8Array(new ArrayBuffer(RECORD_ENTRY_WORDS * 4 + RECORD_BYTES_MAX));
   private readonly words = new Uint32Array(this.bytes.buffer);
   /** Stretches that are no frames. */
@@ -86,7 +93,8 @@ export class FileLogRecords implements RecordSource {
     if (words[0] >>> 30 !== 1 || end > got || !openRecord(bytes, from, end)) return undefined;
     for (let i = 0; i < 4; i++) if (words[2 + i] !== chunk[at + ROW_KEY + i]) return undefined;
     this.row.take(chunk, at, row);
-    const record = bytes.subarray(from, end);
+    this.record.set(bytes.subarray(from, end));
+    const record = this.record.subarray(0, updateRecord(this.record, end - from));
     if (!this.row.plain) return record;
     refreshImage(record, RECORD_HEADER_BYTES + recordAorLength(record, 0), this.row);
     sealRecord(record, 0, record.length);

@@ -7,7 +7,7 @@ import * as lmdb from 'lmdb';
 import { AOR_KEY_BYTES } from '../../location/aor-key-size.ts';
 import { checkFile } from '../../location/files/lmdb-file.ts';
 import type { ScanReport } from '../../location/location-store.ts';
-import { openRecord } from '../../location/record.ts';
+import { openRecord, RECORD_BYTES_MAX, updateRecord } from '../../location/record.ts';
 import type { RecordSource } from './move-bindings.ts';
 
 export class LmdbRecords implements RecordSource {
@@ -28,13 +28,15 @@ export class LmdbRecords implements RecordSource {
   }
 
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport {
+    const record = new Uint8Array(RECORD_BYTES_MAX);
     let records = 0;
     let quarantined = 0;
     for (const { key, value } of this.db?.getRange() ?? []) {
       if (key.length !== AOR_KEY_BYTES) continue; // set aside by an earlier start
       if (openRecord(value, 0, value.length)) {
         records++;
-        visit(key, value);
+        record.set(value);
+        visit(key, record.subarray(0, updateRecord(record, value.length)));
       } else quarantined++;
     }
     return { records, quarantined };

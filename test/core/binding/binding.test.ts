@@ -14,7 +14,7 @@ import {
   instanceEnd,
   ipAt,
   isImage,
-  listenerOf,
+  nodeOf,
   paramsEnd,
   pathEnd,
   portOf,
@@ -81,7 +81,7 @@ describe('a binding’s image', () => {
     const shard = new VirtualShard({ store });
     const [image] = imagesOf(shard, store, { contacts: ['<sip:alice@192.0.2.1>'] });
     expect(hasFlag(image, 0, IMAGE_DIRECT)).toBe(true);
-    expect([familyOf(image, 0), transportOf(image, 0), listenerOf(image, 0)]).toEqual([4, 0, 0]);
+    expect([familyOf(image, 0), transportOf(image, 0), nodeOf(image, 0)]).toEqual([4, 0, 0]);
     expect([...image.subarray(ipAt(0), ipAt(0) + 4), portOf(image, 0)]).toEqual([192, 0, 2, 9, 5060]);
     expect(flowOf(image, 0)).toBe(0);
   });
