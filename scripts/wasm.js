@@ -12,10 +12,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const MODULES = [
   { name: 'parser', entry: 'src/sip/simd/parser.ts', data: 'MODULE_DATA', carrier: 'src/sip/parser/parser-wasm.ts' },
   {
-    name: 'refresh',
-    entry: 'src/core/wasm/simd/refresh.ts',
+    name: 'writer',
+    entry: 'src/core/wasm/simd/writer.ts',
     data: 'REGISTRAR_DATA',
-    carrier: 'src/core/wasm/refresh-wasm.ts',
+    carrier: 'src/core/wasm/writer-wasm.ts',
   },
 ];
 

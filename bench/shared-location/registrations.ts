@@ -1,6 +1,6 @@
 // Registrations and refreshes as a shard commits them, without messages: AORs user00000000@example.com and on.
 
-import { Identity } from '../../src/core/register/plain-refresh.ts';
+import { Identity } from '../../src/core/binding/identity.ts';
 import type { LogStore } from '../../src/location/log/log-store.ts';
 import { RowCopy } from '../../src/location/table/binding-row.ts';
 import { WriteSet } from '../../src/location/write-set.ts';

@@ -1,7 +1,7 @@
 // Fills a data directory with bindings as a server would have written them, without sending a message: one REGISTER of the
 // load generator goes through a shard, and what came of it is written once per AOR with other digits.
 
-import { Identity } from '../../src/core/register/plain-refresh.ts';
+import { Identity } from '../../src/core/binding/identity.ts';
 import { DEFAULT_POLICY } from '../../src/core/uas/policy.ts';
 import { AOR_KEY_BYTES } from '../../src/location/aor-key-size.ts';
 import { MemoryStore } from '../../src/location/memory-store.ts';

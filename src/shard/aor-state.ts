@@ -3,8 +3,8 @@
 // @hot
 
 import { nonceIdOf, refreshImage } from '../core/binding/binding.ts';
+import { Identity } from '../core/binding/identity.ts';
 import { countImages, highestNc } from '../core/binding/images.ts';
-import { Identity } from '../core/register/plain-refresh.ts';
 import { type Outbox, RECORD_BYTES_MAX } from '../core/uas/outbox.ts';
 import { aorHash, aorText, keyWords, requestModule } from '../core/wasm/request-module.ts';
 import type { LocationStore } from '../location/location-store.ts';
@@ -161,7 +161,7 @@ export class AorState {
     const { bytes } = writes;
     sealRecord(bytes, recordAt, out.record.at);
     const entry = writes.put(key[0], key[1], key[2], key[3], out.record.at - recordAt);
-    this.describer.describe(writes, entry);
+    this.describer.describe(writes, entry, out.newImageAt);
   }
 
   remove(): void {

@@ -2,8 +2,8 @@
 // only one, all that a plain refresh changes and is compared with. @hot
 
 import { describeImage } from '../core/binding/binding.ts';
+import type { Identity } from '../core/binding/identity.ts';
 import { countImages, firstExpiry } from '../core/binding/images.ts';
-import type { Identity } from '../core/register/plain-refresh.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import { RowCopy } from '../location/table/binding-row.ts';
 import type { WriteSet } from '../location/write-set.ts';
@@ -16,8 +16,11 @@ export class RecordDescriber {
     this.identity = identity;
   }
 
-  /** Tells the working set what the record of an entry says. */
-  describe(writes: WriteSet, entry: number): void {
+  /**
+   * Tells the working set what the record of an entry says.
+   * @param newImageAt where in its bytes the image stands that the module has written last; negative: nowhere
+   */
+  describe(writes: WriteSet, entry: number, newImageAt = -1): void {
     const { row, identity } = this;
     const { bytes } = writes;
     const end = writes.end[entry];
@@ -27,7 +30,8 @@ export class RecordDescriber {
       writes.describe(entry, bindings > 0 ? bindings : 1, firstExpiry(bytes, images, end));
       return;
     }
-    identity.take(bytes, images);
+    if (images === newImageAt) identity.takeWritten();
+    else identity.take(bytes, images);
     row.identityHigh = identity.high;
     row.identityLow = identity.low;
     writes.describePlain(entry, row);

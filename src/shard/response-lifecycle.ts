@@ -4,10 +4,13 @@
 
 import type { Answers } from '../core/uas/batch-responses.ts';
 import type { Unacknowledged } from '../core/uas/invite-server-transactions.ts';
+import { answerKeepAlive } from '../core/uas/keep-alive.ts';
 import type { Outbox } from '../core/uas/outbox.ts';
 import type { RequestKeys } from '../core/uas/request-keys.ts';
 import { answerPort } from '../core/uas/response.ts';
 import { ANSWER_BYTES_MAX, type Transactions } from '../core/uas/transactions.ts';
+import { ANSWER } from '../core/wasm/module-memory.ts';
+import { Views } from '../core/wasm/views.ts';
 import { parse } from '../sip/parser/parser.ts';
 import { slotStart, table } from '../sip/parser/slab.ts';
 import { METHOD_INVITE, T_METHOD } from '../sip/parser/span-table.ts';
@@ -27,6 +30,8 @@ const AGAIN_S_SPREAD = 15;
 
 /** Over so many seconds more (a mask) those are spread whose shard had no room. */
 const RING_FULL_SPREAD_S = 7;
+
+const written = new Views(ANSWER);
 
 export interface AnsweringParts {
   readonly answers: Answers;
@@ -55,15 +60,13 @@ export class Answering {
   start(slot: number, now: number): void {
     this.slot = slot;
     this.now = now;
-    const { out, keys, lengths, peers, transactions } = this.parts;
+    const { out, keys, lengths, peers } = this.parts;
     out.reset();
     out.answerBytesMax = peers.transport[slot] === TRANSPORT_UDP ? AMPLIFICATION_MAX * lengths[slot] : ANSWER_BYTES_MAX;
     out.now = now;
     out.peer = slot;
     out.tagHigh = keys.tagHigh;
     out.tagLow = keys.tagLow;
-    const at = transactions.reserve();
-    out.answer.start(transactions.answers, at, at + ANSWER_BYTES_MAX);
   }
 
   /** Whoever asked is no stranger: the answer may have any length. */
@@ -101,7 +104,7 @@ export class Answering {
    * @param conditional whether it holds only if the batch's commit succeeds
    */
   finish(ticket: number, conditional: boolean): void {
-    const { answers, counters, out, peers, transactions } = this.parts;
+    const { answers, counters, out, peers } = this.parts;
     if (out.answer.overflow) this.startOver();
     if (out.answer.overflow) {
       counters[COUNTER.dropped_send]++; // even a 500, with its Vias, is no datagram
@@ -112,9 +115,8 @@ export class Answering {
       counters[COUNTER.dropped_amplifying]++;
       return;
     }
-    const row = answers.add(this.slot, out.answer.from, out.answer.at, answerPort(out));
+    const row = this.add(length, answerPort(out));
     if (length > LARGE_ANSWER_BYTES && peers.transport[this.slot] === TRANSPORT_UDP) counters[COUNTER.large_answers]++;
-    answers.place[row] = transactions.claim(length);
     answers.ticket[row] = ticket;
     answers.status[row] = out.status;
     answers.outcome[row] = outcomeOf(out.status, out.reason);
@@ -122,6 +124,23 @@ export class Answering {
     answers.conditional[row] = conditional ? 1 : 0;
     const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
     if (isInvite && peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
+  }
+
+  /** What the slab's bytes [at, at + length) draw, which are no SIP message; false: nothing. */
+  keepAlive(at: number, length: number): boolean {
+    const { out, peers } = this.parts;
+    if (!answerKeepAlive(out, at, length)) return false;
+    this.add(out.answer.at - out.answer.from, peers.port[this.slot]);
+    return true;
+  }
+
+  /** Brings the answer in the outbox to where answers are sent from; returns its row. */
+  private add(length: number, port: number): number {
+    const { answers, transactions } = this.parts;
+    const place = transactions.keep(written.of(length));
+    const row = answers.add(this.slot, transactions.keptAt, transactions.keptAt + length, port);
+    answers.place[row] = place;
+    return row;
   }
 
   /** The commit failed: every answer that hung on it becomes a 503. */
@@ -136,9 +155,10 @@ export class Answering {
       this.start(slot, this.now);
       const status = rules.uas.notKept(out, AGAIN_S_MIN + (keys.tagLow & AGAIN_S_SPREAD));
       if (out.answer.overflow) continue; // no room for a longer phrase: the refusal stays
-      answers.at[row] = out.answer.from;
-      answers.end[row] = out.answer.at;
-      answers.place[row] = transactions.claim(out.answer.at - out.answer.from);
+      const length = out.answer.at - out.answer.from;
+      answers.place[row] = transactions.keep(written.of(length));
+      answers.at[row] = transactions.keptAt;
+      answers.end[row] = transactions.keptAt + length;
       answers.status[row] = status;
       answers.outcome[row] = outcomeOf(status, out.reason);
       answers.reason[row] = out.reason;

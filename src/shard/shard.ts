@@ -8,7 +8,7 @@ import { Changes } from '../core/binding/changes.ts';
 import { RedirectServer } from '../core/lookup/redirect.ts';
 import { Answers } from '../core/uas/batch-responses.ts';
 import { Unacknowledged } from '../core/uas/invite-server-transactions.ts';
-import { answerKeepAlive, isKeepAlive } from '../core/uas/keep-alive.ts';
+import { isKeepAlive } from '../core/uas/keep-alive.ts';
 import { Outbox } from '../core/uas/outbox.ts';
 import { RequestKeys } from '../core/uas/request-keys.ts';
 import { canAnswer } from '../core/uas/response.ts';
@@ -264,7 +264,7 @@ export class Shard {
 
   private keepAlive(at: number, length: number): void {
     this.answering.start(this.slot, this.now);
-    const answered = answerKeepAlive(this.out, at, length, this.answers, this.transactions);
+    const answered = this.answering.keepAlive(at, length);
     this.counters[answered ? COUNTER.stun : COUNTER.dropped_keep_alive]++;
   }
 
@@ -278,7 +278,7 @@ export class Shard {
     let known = false;
     for (let i = 0; i < CANCELLABLE.length && !known; i++) {
       const method = CANCELLABLE[i];
-      this.keys.takeRequest(method, 0, method.length);
+      this.keys.takeRequest(method);
       known = this.find(false) !== NEW_REQUEST;
     }
     if (known) this.keys.takeTag();

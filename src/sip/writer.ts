@@ -74,6 +74,19 @@ export class Writer {
     this.at += digits;
   }
 
+  /** A whole array, left to the engine: a long one, where there is a view of it already. */
+  copy(source: Uint8Array): void {
+    const length = source.length;
+    if (!this.room(length)) return;
+    this.bytes.set(source, this.at);
+    this.at += length;
+  }
+
+  /** What follows has been written by another hand, up to `end`, beyond the limit perhaps: then it counts as not written. */
+  advance(end: number): void {
+    if (this.room(end - this.at)) this.at = end;
+  }
+
   /** Leaves room for `length` bytes that the caller fills in. */
   skip(length: number): void {
     if (this.room(length)) this.at += length;

@@ -30,7 +30,7 @@ const ENTRY_POINTS = [
   'src/cli.ts',
   'src/location.ts',
   'src/sip/simd/parser.ts',
-  'src/core/wasm/simd/refresh.ts',
+  'src/core/wasm/simd/writer.ts',
 ];
 /** Files that only tests and benches import, with the reason. */
 const FOR_TESTS: Readonly<Record<string, string>> = {

@@ -39,16 +39,17 @@ const register = (file: string) => (what: string, from: string, to: string) => (
   to,
   test: 'test/core/register/refresh-ways.test.ts',
 });
-const quick = register('quick-refresh.ts');
+const refresh = register('refresh.ts');
+const registrar = register('registrar.ts');
 
 export const MUTANTS: readonly Mutant[] = [
-  quick(
-    'names a Flow-Timer of a second more',
-    'Flow-Timer: ${policy.flowTimerS}',
-    'Flow-Timer: ${policy.flowTimerS + 1}',
+  registrar(
+    'names a Flow-Timer of a second more where it refreshes',
+    'shows, shownFlowTimer(out, policy))',
+    'shows, shownFlowTimer(out, policy) + 1)',
   ),
-  quick('looks at no ended connection', 'if (!byContact && this.isCutOff(out)) return NOT_QUICK;', ''),
-  quick('cuts the rows of a domain', 'return !rows.overflow;', 'return true;'),
+  registrar('leaves the rows of a domain out', 'if (!this.home.isEmpty) this.endAnswer(out);', ''),
+  refresh('looks at no ended connection', 'isCutOff(flags, out) ? shows :', 'false ? shows :'),
   {
     what: 'takes bindings of ended connections for targets',
     file: 'src/core/binding/images.ts',

@@ -1,30 +1,42 @@
-// `npm run fuzz -- [MESSAGES] [SEED]`: the parser against the oracle over mutated messages, ten million if nothing is said.
+// `npm run fuzz -- [MESSAGES] [SEED]`: over mutated messages, ten million if nothing is said, the parser against the oracle, and over
+// the same ones all that the registrar's module writes.
 
 import { difference } from './difference.ts';
 import { Mutations } from './mutations.ts';
+import { WriterDifference } from './writer-difference.ts';
 
 const [count = 10_000_000, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number);
-const mutations = new Mutations(seed);
 const started = performance.now();
-let bytes = 0;
-console.log(`${count} messages, seed ${seed}`);
-for (let i = 0; i < count; i++) {
-  mutations.next();
-  bytes += mutations.length;
-  let found: string | null;
-  try {
-    found = difference(mutations.bytes, mutations.length, i);
-  } catch (error) {
-    found = String(error);
+
+/** Ends the process at the first message over which `find` finds a difference; the messages' bytes. */
+function compare(what: string, find: (bytes: Uint8Array, length: number, turn: number) => string | null): number {
+  const mutations = new Mutations(seed);
+  let bytes = 0;
+  for (let i = 0; i < count; i++) {
+    mutations.next();
+    bytes += mutations.length;
+    let found: string | null;
+    try {
+      found = find(mutations.bytes, mutations.length, i);
+    } catch (error) {
+      found = String(error);
+    }
+    if (found !== null) {
+      const text = Buffer.from(mutations.bytes.subarray(0, mutations.length)).toString('latin1');
+      console.log(`${what}, message ${i}: ${found}\n${JSON.stringify(text)}`);
+      process.exit(1);
+    }
+    if (i % 1_000_000 === 999_999) console.log(`${what}: ${i + 1} alike`);
   }
-  if (found !== null) {
-    const text = Buffer.from(mutations.bytes.subarray(0, mutations.length)).toString('latin1');
-    console.log(`message ${i}: ${found}\n${JSON.stringify(text)}`);
-    process.exit(1);
-  }
-  if (i % 1_000_000 === 999_999) console.log(`${i + 1} alike`);
+  return bytes;
 }
+
+console.log(`${count} messages, seed ${seed}`);
+const bytes = compare('parser', difference);
+const writers = new WriterDifference(seed);
+compare('writer', (message, length) => writers.find(message, length));
 const seconds = (performance.now() - started) / 1000;
 console.log(
-  `no difference in ${count} messages of ${Math.round(bytes / count)} bytes on average, ${seconds.toFixed(0)} s`,
+  `no difference in ${count} messages of ${Math.round(bytes / count)} bytes on average, in ${writers.images} images and ` +
+    `${writers.refreshes} refreshes, ${seconds.toFixed(0)} s`,
 );

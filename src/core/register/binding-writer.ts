@@ -1,75 +1,28 @@
-// Writes the image of a binding (layout: binding.ts) from a parsed Contact of the request in the table. What to write, and
-// when it ends, is registrar.ts's.
+// Has the module write the image of a binding (layout: image-layout.ts) from a parsed Contact of the request in the table, and copies
+// it into a record. What to write, and when it ends, is registrar.ts's.
 // @hot
 
-import { slab, table } from '../../sip/parser/slab.ts';
-import {
-  ABSENT,
-  CONTACT_DISPLAY_AT,
-  CONTACT_DISPLAY_END,
-  CONTACT_PARAM_COUNT,
-  CONTACT_PARAM_FIRST,
-  CONTACT_PARAMS_AT,
-  CONTACT_PARAMS_END,
-  CONTACT_Q,
-  H_PATH,
-  H_USER_AGENT,
-  PARAM_INTS,
-  PARAM_NAME_AT,
-  PARAM_NAME_END,
-  PARAM_VALUE_END,
-  ROW_INTS,
-  ROW_NEXT,
-  ROW_VALUE_AT,
-  ROW_VALUE_END,
-  T_CALL_ID_AT,
-  T_CALL_ID_END,
-  T_CSEQ,
-  T_FIRST_ROW,
-  T_PARAMS,
-  T_ROWS,
-  URI_AT,
-  URI_END,
-} from '../../sip/parser/span-table.ts';
-import { COMMA, SEMICOLON, SP } from '../../sip/scanner.ts';
-import type { Writer } from '../../sip/writer.ts';
-import { nonceIdOf, setEpoch, setTime, setU16, setU32, timeOf } from '../binding/binding.ts';
-import {
-  CALL_ID_LENGTH,
-  CSEQ,
-  DISPLAY_LENGTH,
-  EXPIRES_AT,
-  FLAGS,
-  INSTANCE_LENGTH,
-  INSTANCE_OFFSET,
-  KEPT,
-  LENGTH,
-  NO_Q,
-  NONCE_COUNT,
-  NONCE_ID,
-  PARAMS_LENGTH,
-  PATH_LENGTH,
-  Q,
-  REFRESHED_AT,
-  REG_ID,
-  REGISTERED_AT,
-  SOURCE_FAMILY,
-  SOURCE_FLOW,
-  SOURCE_IP,
-  SOURCE_LISTENER,
-  SOURCE_PORT,
-  SOURCE_TRANSPORT,
-  TEXTS,
-  URI_LENGTH,
-  USER_AGENT_LENGTH,
-} from '../binding/image-layout.ts';
-import { contactInstanceAt, contactInstanceEnd, hasInstance } from '../binding/instance-id.ts';
+import { Writer } from '../../sip/writer.ts';
+import { nonceIdOf, timeOf } from '../binding/binding.ts';
+import { REGISTERED_AT } from '../binding/image-layout.ts';
+import { contactInstanceAt, contactInstanceEnd } from '../binding/instance-id.ts';
 import type { Outbox } from '../uas/outbox.ts';
+import * as at from '../wasm/module-memory.ts';
+import { requestModule, moduleBytes as theBytes, toldWords } from '../wasm/request-module.ts';
+import { tellSource } from '../wasm/source-words.ts';
+import { Views } from '../wasm/views.ts';
 import { imageFlags } from './contact-reach.ts';
-import { isNotKept, writeContactParams, writeContactUri, writeDisplay } from './contact-spelling.ts';
+import { writeContactParams, writeContactUri, writeDisplay } from './contact-spelling.ts';
 import { flowRegId } from './outbound.ts';
 
-const USER_AGENT_BYTES_MAX = 128;
+// Constants of this module: V8 compiles them in, while it loads an import each time it is used.
+const module = requestModule;
+const moduleBytes = theBytes;
+const told = toldWords;
+
+const images = new Views(at.IMAGE);
+const spelled = new Writer();
+
 /**
  * Writes the image of a Contact of the request in the table (its record starts at `contact`).
  * @param before image in the outbox's state that this one takes the place of, or negative
@@ -84,124 +37,39 @@ export function writeImage(
   expiresAt: number,
   asSent: boolean,
 ): void {
-  const at = w.at;
-  w.skip(KEPT);
-  if (w.overflow) return;
-  const bytes = w.bytes;
-  setTime(bytes, at + EXPIRES_AT, expiresAt);
-  setTime(bytes, at + REFRESHED_AT, out.now);
-  setTime(bytes, at + REGISTERED_AT, before >= 0 ? timeOf(out.state, before + REGISTERED_AT) : out.now);
-  setU32(bytes, at + CSEQ, table[T_CSEQ]);
-  writeNonce(bytes, at, out);
-  setEpoch(bytes, at, 0);
-  writeKept(w, contact, out, asSent);
-  if (!w.overflow) setU16(bytes, at + LENGTH, w.at - at);
-}
-
-/**
- * Writes everything that an image keeps of the request in the table for one of its Contacts, and nothing else: the image
- * from KEPT on. What is not written here is the same for every request or stands in the head.
- */
-function writeKept(w: Writer, contact: number, out: Outbox, asSent: boolean): void {
-  const at = w.at - KEPT;
-  w.skip(TEXTS - KEPT);
-  if (w.overflow) return;
-  const bytes = w.bytes;
-  bytes[at + FLAGS] = imageFlags(contact, out);
-  bytes[at + FLAGS + 1] = 0;
-  setU32(bytes, at + REG_ID, flowRegId(contact, out));
-  setU16(bytes, at + Q, table[contact + CONTACT_Q] >= 0 ? table[contact + CONTACT_Q] : NO_Q);
-  writeSource(bytes, at, out);
-  writeTexts(w, at, contact, asSent);
-}
-
-function writeNonce(bytes: Uint8Array, at: number, out: Outbox): void {
-  setU32(bytes, at + NONCE_ID, out.authenticated ? nonceIdOf(out.nonceIdHigh, out.nonceIdLow) : 0);
-  setU32(bytes, at + NONCE_COUNT, out.authenticated ? out.highestNc : 0);
-}
-
-function writeSource(bytes: Uint8Array, at: number, out: Outbox): void {
-  const { peers, peer } = out;
-  bytes[at + SOURCE_FAMILY] = peers.family[peer];
-  bytes[at + SOURCE_TRANSPORT] = peers.transport[peer];
-  bytes[at + SOURCE_LISTENER] = peers.listener[peer];
-  bytes[at + SOURCE_LISTENER + 1] = 0;
-  setU16(bytes, at + SOURCE_PORT, peers.port[peer]);
-  setU32(bytes, at + SOURCE_FLOW, peers.flow[peer]);
-  for (let i = 0; i < 16; i++) bytes[at + SOURCE_IP + i] = peers.ip[peer * 16 + i];
-}
-
-function writeTexts(w: Writer, at: number, contact: number, asSent: boolean): void {
-  const bytes = w.bytes;
-  let mark = w.at;
-  if (!asSent) writeDisplay(w, contact);
-  else if (table[contact + CONTACT_DISPLAY_AT] >= 0)
-    w.span(slab, table[contact + CONTACT_DISPLAY_AT], table[contact + CONTACT_DISPLAY_END]);
-  setU16(bytes, at + DISPLAY_LENGTH, w.at - mark);
-  mark = w.at;
-  if (asSent) w.span(slab, table[contact + URI_AT], table[contact + URI_END]);
-  else writeContactUri(w, contact);
-  setU16(bytes, at + URI_LENGTH, w.at - mark);
-  mark = w.at;
-  const instance = asSent ? writeParams(w, contact) : writeContactParams(w, contact);
-  setU16(bytes, at + INSTANCE_OFFSET, instance);
-  setU16(
-    bytes,
-    at + INSTANCE_LENGTH,
-    hasInstance(contact) ? contactInstanceEnd(contact) - contactInstanceAt(contact) : 0,
+  const { now, authenticated } = out;
+  tellSource(out.peers, out.peer, out.tagHigh, out.tagLow);
+  if (!asSent) spell(contact);
+  const length = module.image(
+    contact,
+    imageFlags(contact, out),
+    flowRegId(contact, out),
+    contactInstanceAt(contact),
+    contactInstanceEnd(contact),
+    expiresAt,
+    now,
+    before >= 0 ? timeOf(out.state, before + REGISTERED_AT) : now,
+    authenticated ? nonceIdOf(out.nonceIdHigh, out.nonceIdLow) : 0,
+    authenticated ? out.highestNc : 0,
+    asSent ? 0 : 1,
   );
-  while (w.at > mark && (bytes[w.at - 1] === SEMICOLON || bytes[w.at - 1] <= SP)) w.at--; // empty parameters
-  setU16(bytes, at + PARAMS_LENGTH, w.at - mark);
-  mark = w.at;
-  w.span(slab, table[T_CALL_ID_AT], table[T_CALL_ID_END]);
-  setU16(bytes, at + CALL_ID_LENGTH, w.at - mark);
-  mark = w.at;
-  writeUserAgent(w);
-  setU16(bytes, at + USER_AGENT_LENGTH, w.at - mark);
-  mark = w.at;
-  writePath(w);
-  setU16(bytes, at + PATH_LENGTH, w.at - mark);
+  copyImage(w, length);
 }
 
-/** All that are kept, as sent; returns where the instance ID begins behind the first of them, 0 without one. */
-function writeParams(w: Writer, contact: number): number {
-  const instanceAt = hasInstance(contact) ? contactInstanceAt(contact) : ABSENT;
-  const start = w.at;
-  let instance = 0;
-  let from = table[contact + CONTACT_PARAMS_AT];
-  const end = table[contact + CONTACT_PARAMS_END];
-  const first = T_PARAMS + table[contact + CONTACT_PARAM_FIRST] * PARAM_INTS;
-  const last = first + table[contact + CONTACT_PARAM_COUNT] * PARAM_INTS;
-  for (let row = first; row < last; row += PARAM_INTS) {
-    if (!isNotKept(contact, row)) continue;
-    const upTo = leadingSemicolon(table[row + PARAM_NAME_AT]);
-    if (instanceAt >= 0 && instanceAt >= from && instanceAt < upTo) instance = w.at - start + instanceAt - from;
-    w.span(slab, from, upTo);
-    from = table[row + PARAM_VALUE_END] >= 0 ? table[row + PARAM_VALUE_END] : table[row + PARAM_NAME_END];
-  }
-  if (instanceAt >= 0 && instanceAt >= from) instance = w.at - start + instanceAt - from;
-  w.span(slab, from, end);
-  return instance;
+/** Copies the image of so many bytes that the module has written last. */
+export function copyImage(w: Writer, length: number): void {
+  w.copy(images.of(length));
 }
 
-function leadingSemicolon(nameAt: number): number {
-  let p = nameAt - 1;
-  while (slab[p] !== SEMICOLON) p--;
-  return p;
-}
-
-function writeUserAgent(w: Writer): void {
-  const row = table[T_FIRST_ROW + H_USER_AGENT];
-  if (row < 0) return;
-  const at = table[T_ROWS + row * ROW_INTS + ROW_VALUE_AT];
-  const end = table[T_ROWS + row * ROW_INTS + ROW_VALUE_END];
-  w.span(slab, at, end - at > USER_AGENT_BYTES_MAX ? at + USER_AGENT_BYTES_MAX : end);
-}
-
-function writePath(w: Writer): void {
-  for (let row = table[T_FIRST_ROW + H_PATH]; row !== ABSENT; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT]) {
-    if (row !== table[T_FIRST_ROW + H_PATH]) w.byte(COMMA);
-    const at = T_ROWS + row * ROW_INTS;
-    w.span(slab, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
-  }
+/** Writes the contact's texts in a spelling that is well formed where the module finds them. */
+function spell(contact: number): void {
+  spelled.start(moduleBytes, at.SPELLED, at.SPELLED + at.SPELLED_BYTES);
+  writeDisplay(spelled, contact);
+  const uri = spelled.at;
+  writeContactUri(spelled, contact);
+  const params = spelled.at;
+  told[at.IN_INSTANCE_OFFSET] = writeContactParams(spelled, contact);
+  told[at.IN_DISPLAY_LENGTH] = uri - at.SPELLED;
+  told[at.IN_URI_LENGTH] = params - uri;
+  told[at.IN_PARAMS_LENGTH] = spelled.at - params;
 }

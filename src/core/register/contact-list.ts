@@ -1,9 +1,10 @@
 // The Contact rows of a 200 (RFC 3261 §10.3 step 8): one for each binding, for a client that knows GRUUs with the public one
-// and the newest temporary one of its instance (RFC 5627 §5.2).
+// and the newest temporary one of its instance (RFC 5627 §5.2). Which there are; the module writes them.
 // @hot
 
-import { ascii } from '../../sip/writer.ts';
+import { Writer } from '../../sip/writer.ts';
 import {
+  cseqOf,
   displayAt,
   epochOf,
   expiresAtOf,
@@ -11,59 +12,67 @@ import {
   instanceAt,
   instanceEnd,
   paramsEnd,
+  regIdOf,
   uriAt,
   uriEnd,
 } from '../binding/binding.ts';
+import { TEXTS } from '../binding/image-layout.ts';
 import { isTarget, newestOfInstance } from '../binding/target.ts';
 import type { Outbox } from '../uas/outbox.ts';
+import { tellAor } from '../wasm/aor-words.ts';
+import { IMAGE, SPELLED, SPELLED_BYTES } from '../wasm/module-memory.ts';
+import { requestModule, moduleBytes as theBytes } from '../wasm/request-module.ts';
 import { type Gruus, isGruuInstance } from './gruu.ts';
 
-const CONTACT = ascii('Contact: ');
-const EXPIRES = ascii(';expires=');
-const CRLF = ascii('\r\n');
-const PUB_GRUU = ascii(';pub-gruu="');
-const TEMP_GRUU = ascii('";temp-gruu="');
-const QUOTE = 0x22;
-const LOWER_S = 0x73;
-const SCHEME_LETTERS = 3;
+// Constants of this module: V8 compiles them in, while it loads an import each time it is used.
+const module = requestModule;
+const moduleBytes = theBytes;
+const SECONDS_MAX = 0xffff_ffff;
+
+const texts = new Writer();
 
 /** Lists the images in bytes[from, to) that have not run out and whose way is open, with the seconds they have left. */
 export function listContacts(out: Outbox, bytes: Uint8Array, from: number, to: number, gruus: Gruus | null): void {
-  const w = out.answer;
+  if (gruus !== null) tellAor(out.aor, out.aorLength, out.aorKey, gruus);
   for (let at = from; at < to; at += imageLength(bytes, at)) {
     if (!isTarget(bytes, at, out.now, out.liveFlows)) continue;
-    const leftMs = expiresAtOf(bytes, at) - out.now;
-    const uri = uriAt(bytes, at);
-    w.text(CONTACT);
-    if (uri > displayAt(bytes, at)) {
-      w.span(bytes, displayAt(bytes, at), uri);
-      w.byte(0x20);
-    }
-    w.byte(0x3c);
-    w.span(bytes, uri, uriEnd(bytes, at));
-    w.byte(0x3e);
-    w.span(bytes, uriEnd(bytes, at), paramsEnd(bytes, at));
-    if (gruus !== null) writeGruus(out, gruus, bytes, from, to, at);
-    w.text(EXPIRES);
-    w.number(leftMs < 1000 ? 1 : Math.floor(leftMs / 1000));
-    w.text(CRLF);
+    listContact(out, bytes, from, to, at, gruus !== null);
   }
 }
 
-/** Writes pub-gruu and temp-gruu of the image at `at`, one of those in bytes[from, to); nothing where it has no GRUUs. */
-function writeGruus(out: Outbox, gruus: Gruus, bytes: Uint8Array, from: number, to: number, at: number): void {
-  const id = instanceAt(bytes, at);
+function listContact(out: Outbox, bytes: Uint8Array, from: number, to: number, at: number, withGruus: boolean): void {
+  const w = out.answer;
+  const leftMs = expiresAtOf(bytes, at) - out.now;
+  const seconds = leftMs < 1000 ? 1 : Math.floor(leftMs / 1000);
+  const display = displayAt(bytes, at);
+  const uri = uriAt(bytes, at);
+  const params = uriEnd(bytes, at);
+  const instance = instanceAt(bytes, at);
   const idEnd = instanceEnd(bytes, at);
-  if (!isGruuInstance(bytes, id, idEnd)) return;
-  const { answer, aor, aorLength, aorKey, now, liveFlows } = out;
-  // A sips contact gets the sips GRUU, a sip contact the sip one (RFC 5630 §5.2.1).
-  const sips = (bytes[uriAt(bytes, at) + SCHEME_LETTERS] | 0x20) === LOWER_S;
-  answer.text(PUB_GRUU);
-  gruus.writePublic(answer, aor, aorLength, sips, bytes, at);
-  const newest = newestOfInstance(bytes, from, to, now, liveFlows, bytes, id, idEnd, 0);
-  if (epochOf(bytes, newest) !== 0) {
-    answer.text(TEMP_GRUU);
-    gruus.writeTemporary(answer, aor, aorLength, aorKey, sips, bytes, newest);
-  }
-  answer.byte(QUOTE);
+  const instanceLength = withGruus && isGruuInstance(bytes, instance, idEnd) ? idEnd - instance : 0;
+  const newest =
+    instanceLength === 0 ? at : newestOfInstance(bytes, from, to, out.now, out.liveFlows, bytes, instance, idEnd, 0);
+  const isHeld = at === out.newImageAt && bytes === out.record.bytes;
+  w.advance(
+    module.contact(
+      w.at,
+      isHeld ? IMAGE + TEXTS : copyTexts(bytes, display, paramsEnd(bytes, at)),
+      uri - display,
+      params - uri,
+      paramsEnd(bytes, at) - params,
+      seconds > SECONDS_MAX ? SECONDS_MAX : seconds,
+      instance - params,
+      instanceLength,
+      epochOf(bytes, newest),
+      cseqOf(bytes, newest),
+      regIdOf(bytes, newest),
+    ),
+  );
+}
+
+/** Brings the texts of an image into the module's memory; returns their address. */
+function copyTexts(bytes: Uint8Array, at: number, end: number): number {
+  texts.start(moduleBytes, SPELLED, SPELLED + SPELLED_BYTES);
+  texts.span(bytes, at, end);
+  return SPELLED;
 }

@@ -1,10 +1,10 @@
 // GRUUs as texts (RFC 5627 §5.4): a public one is the AOR with the instance ID in `gr`, a temporary one a sealed token that
-// names AOR and instance and is read again without memory. When they are made and when they end is gruu-rules.ts's.
+// names AOR and instance and is read again without memory. Here they are read; simd/gruu.ts writes them. When they are made and when they end is gruu-rules.ts's.
 //
 // A token is 48 bytes: a synthetic IV and 32 bytes of ciphertext, in the manner of SIV (RFC 5297). The IV is a code (SipHash-2-4)
 // over contents and domain under one key, and starts the key stream (the same under another). Reasons: docs/decisions/0061.
 
-import { decodeBase64Url, encodeBase64Url } from '../../sip/base64url.ts';
+import { decodeBase64Url } from '../../sip/base64url.ts';
 import {
   SCHEME_SIP,
   SCHEME_SIPS,
@@ -14,14 +14,15 @@ import {
   URI_USER_AT,
   URI_USER_END,
 } from '../../sip/parser/span-table.ts';
-import { AT_SIGN, HEX, LOWER, PERCENT } from '../../sip/scanner.ts';
+import { HEX, LOWER, PERCENT } from '../../sip/scanner.ts';
 import { SipHash } from '../../sip/siphash.ts';
 import { hasUriParam, uriParamAt, uriParamEnd } from '../../sip/uri/uri-param.ts';
-import { ascii, type Writer } from '../../sip/writer.ts';
+import { ascii } from '../../sip/writer.ts';
 import { deriveKey } from '../auth/derived-key.ts';
-import { cseqOf, epochOf, instanceAt, instanceEnd, regIdOf } from '../binding/binding.ts';
+import { epochOf, instanceAt, instanceEnd } from '../binding/binding.ts';
 import { GRUU_INSTANCE_BYTES_MAX } from '../binding/image-layout.ts';
 import { foldedLength, sameInstance } from '../binding/instance-id.ts';
+import { keyWords } from '../wasm/request-module.ts';
 
 /** What `Gruus.read` finds a URI to be. */
 export const GRUU_NONE = 0; // it has no gr
@@ -34,27 +35,10 @@ const TOKEN_CHARS = 64;
 // Places in the token's words: IV first, then what is sealed.
 const AOR_KEY = 4;
 const EPOCH = 8;
-const CSEQ = 9;
-const REG_ID = 10;
-// The last word is zero.
+// CSeq and reg-id of the binding behind it; the last word is zero.
 const WORDS = 12;
 
 const GR = ascii('gr');
-const SIP = ascii('sip:');
-const SIPS = ascii('sips:');
-const GR_VALUE = ascii(';gr=');
-const GR_FLAG = ascii(';gr');
-const HEX_DIGITS = ascii('0123456789ABCDEF');
-/** RFC 3261 §25.1, by byte: 1 for what stands in a user part, and in a parameter's value, without an escape. */
-export const IN_USER = characters("-_.!~*'()&=+$,;?/");
-export const IN_VALUE = characters("-_.!~*'()[]/:&+$");
-
-function characters(marks: string): Uint8Array {
-  const set = new Uint8Array(256);
-  for (const byte of ascii(`ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789${marks}`)) set[byte] = 1;
-  return set;
-}
-
 export class Gruus {
   /** Of the temporary GRUU read last: the key of its AOR (as AorState.key), and the epoch its instance's bindings share. */
   readonly aorKey = new Uint32Array(4);
@@ -63,9 +47,9 @@ export class Gruus {
   /** Of the public GRUU read last. */
   private readonly instance = new Uint8Array(GRUU_INSTANCE_BYTES_MAX);
   private instanceLength = 0;
-  /** What tokens are sealed with: 16 bytes each. */
-  readonly codeKey: Uint8Array;
-  readonly streamKey: Uint8Array;
+  /** What tokens are sealed with: four words each. */
+  readonly codeWords: Int32Array;
+  readonly streamWords: Int32Array;
   private readonly code: SipHash;
   private readonly stream: SipHash;
   private readonly words = new Uint32Array(WORDS);
@@ -76,53 +60,12 @@ export class Gruus {
    * @param generation number of the keys; another one ends every temporary GRUU
    */
   constructor(secret: Uint8Array, generation = 0) {
-    this.codeKey = deriveKey(secret, `gruu code ${generation}`);
-    this.streamKey = deriveKey(secret, `gruu stream ${generation}`);
-    this.code = new SipHash(this.codeKey, 2, 4);
-    this.stream = new SipHash(this.streamKey, 2, 4);
-  }
-
-  /**
-   * Writes the public GRUU of an instance, in the spelling that the phone sent: another one leads to it as well (sameInstance).
-   * @param aor canonical, user@host
-   */
-  writePublic(w: Writer, aor: Uint8Array, aorLength: number, sips: boolean, image: Uint8Array, at: number): void {
-    const atSign = aor.lastIndexOf(AT_SIGN, aorLength - 1);
-    w.text(sips ? SIPS : SIP);
-    writeEscaped(w, aor, 0, atSign, IN_USER);
-    w.span(aor, atSign, aorLength);
-    w.text(GR_VALUE);
-    writeEscaped(w, image, instanceAt(image, at), instanceEnd(image, at), IN_VALUE);
-  }
-
-  /**
-   * Writes the temporary GRUU that the registration behind an image has made: the same for the same image.
-   * @param aorKey of the AOR: four words
-   */
-  writeTemporary(
-    w: Writer,
-    aor: Uint8Array,
-    aorLength: number,
-    aorKey: Uint32Array,
-    sips: boolean,
-    image: Uint8Array,
-    at: number,
-  ): void {
-    const { words, text } = this;
-    for (let i = 0; i < 4; i++) words[AOR_KEY + i] = aorKey[i];
-    words[EPOCH] = epochOf(image, at);
-    words[CSEQ] = cseqOf(image, at);
-    words[REG_ID] = regIdOf(image, at);
-    words[WORDS - 1] = 0;
-    const host = aor.lastIndexOf(AT_SIGN, aorLength - 1);
-    const iv = this.iv(aor, host + 1, aorLength);
-    for (let i = 0; i < AOR_KEY; i++) words[i] = iv[i];
-    this.crypt();
-    encodeBase64Url(words, text);
-    w.text(sips ? SIPS : SIP);
-    w.text(text);
-    w.span(aor, host, aorLength);
-    w.text(GR_FLAG);
+    const codeKey = deriveKey(secret, `gruu code ${generation}`);
+    const streamKey = deriveKey(secret, `gruu stream ${generation}`);
+    this.codeWords = keyWords(codeKey);
+    this.streamWords = keyWords(streamKey);
+    this.code = new SipHash(codeKey, 2, 4);
+    this.stream = new SipHash(streamKey, 2, 4);
   }
 
   /**
@@ -199,19 +142,6 @@ export class Gruus {
 export function isGruuInstance(bytes: Uint8Array, at: number, end: number): boolean {
   const length = end - at;
   return length > 0 && length <= GRUU_INSTANCE_BYTES_MAX && foldedLength(bytes, at, end) > 0;
-}
-
-/** Writes bytes[at, end), all but `plain` escaped. */
-function writeEscaped(w: Writer, bytes: Uint8Array, at: number, end: number, plain: Uint8Array): void {
-  for (let p = at; p < end; p++) {
-    const byte = bytes[p];
-    if (plain[byte] === 1) w.byte(byte);
-    else {
-      w.byte(PERCENT);
-      w.byte(HEX_DIGITS[byte >> 4]);
-      w.byte(HEX_DIGITS[byte & 15]);
-    }
-  }
 }
 
 /** Undoes escapes once; returns the length, -1 where it does not fit. */

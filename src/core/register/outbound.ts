@@ -32,8 +32,6 @@ import { supports } from './path.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 
 const REQUIRE_OUTBOUND = ascii('Require: outbound\r\n');
-const FLOW_TIMER = ascii('Flow-Timer: ');
-const CRLF = ascii('\r\n');
 
 /** Whether the request in the table has one Via value: no proxy before us (§6). */
 function isFirstHop(): boolean {
@@ -82,15 +80,9 @@ function hasRegId(): boolean {
   return false;
 }
 
-/** Says in the 200 that a reg-id was acted on, to a client that knows of flows; and how long a flow of ours may be idle. */
-export function writeFlowRows(out: Outbox, policy: Policy): void {
-  if (!out.flows || !supports(OPTION_OUTBOUND) || !hasFlow(out)) return;
-  const w = out.answer;
-  w.text(REQUIRE_OUTBOUND);
-  if (policy.flowTimerS === 0 || !out.direct) return;
-  w.text(FLOW_TIMER);
-  w.number(policy.flowTimerS);
-  w.text(CRLF);
+/** Whether the 200 says that a reg-id was acted on: to a client that knows of flows. */
+export function showsFlow(out: Outbox): boolean {
+  return out.flows && supports(OPTION_OUTBOUND) && hasFlow(out);
 }
 
 function hasFlow(out: Outbox): boolean {

@@ -1,5 +1,5 @@
 // Path (RFC 3327 §5.3): is the header in order, may this client's request have it, does an edge proxy speak of flows in it;
-// and its copy in the answer. What a binding keeps of it is binding-writer.ts's.
+// and whether the answer repeats it. What a binding keeps of it is simd/image.ts's.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -29,9 +29,7 @@ import { REASON_BAD_PATH, REASON_PATH_NOT_SUPPORTED, REASON_PATH_TOO_LONG } from
 import { refuse } from '../uas/response.ts';
 
 const OB = ascii('ob');
-const PATH = ascii('Path: ');
 const UNSUPPORTED_PATH = ascii('Unsupported: path\r\n');
-const CRLF = ascii('\r\n');
 
 /** Whether the client of the request in the table knows the option. */
 export function supports(option: number): boolean {
@@ -63,13 +61,7 @@ export function admitPath(out: Outbox, policy: Policy): number {
   return 0;
 }
 
-/** Copies the request's Path into the 200, for a client that knows it. */
-export function writePathRows(out: Outbox, policy: Policy): void {
-  if (policy.path === 'off' || !supports(OPTION_PATH)) return;
-  const w = out.answer;
-  for (let row = table[T_FIRST_ROW + H_PATH]; row !== ABSENT; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT]) {
-    w.text(PATH);
-    w.span(slab, table[T_ROWS + row * ROW_INTS + ROW_VALUE_AT], table[T_ROWS + row * ROW_INTS + ROW_VALUE_END]);
-    w.text(CRLF);
-  }
+/** Whether the 200 repeats the request's Path: to a client that knows it. */
+export function showsPath(policy: Policy): boolean {
+  return policy.path !== 'off' && supports(OPTION_PATH);
 }

@@ -3,7 +3,6 @@
 // Each step returns 0 to go on, or the status of the answer it has written, which ends the request with nothing changed.
 // @hot
 
-import { writeDate } from '../../sip/date.ts';
 import { CONTACTS_MAX } from '../../sip/parser/limits.ts';
 import { table } from '../../sip/parser/slab.ts';
 import {
@@ -16,8 +15,6 @@ import {
   CONTACT_REG_ID,
   MALFORMED,
   OPTION_GRUU,
-  OPTION_OUTBOUND,
-  OPTION_PATH,
   SCHEME_SIP,
   SCHEME_SIPS,
   T_CALL_ID_AT,
@@ -41,6 +38,7 @@ import {
   CHANGE_UNREGISTERED,
   type ChangeSink,
 } from '../binding/changes.ts';
+import type { Identity } from '../binding/identity.ts';
 import { highestNc } from '../binding/images.ts';
 import { isCutOff } from '../binding/live-flow.ts';
 import type { PlainBinding } from '../binding/plain-binding.ts';
@@ -58,7 +56,7 @@ import {
   PHRASE,
   TOO_MANY_BINDINGS,
 } from '../uas/phrases.ts';
-import { type Policy, writesAlike } from '../uas/policy.ts';
+import type { Policy } from '../uas/policy.ts';
 import {
   REASON_AOR_NOT_SERVED,
   REASON_AOR_NOT_SIP,
@@ -74,23 +72,29 @@ import {
 } from '../uas/reasons.ts';
 import { endResponse, refuse, startResponse } from '../uas/response.ts';
 import { ServedHosts } from '../uas/served-hosts.ts';
+import { dateEnd } from '../wasm/answer-texts.ts';
+import { IMAGE, SHOWS_END } from '../wasm/module-memory.ts';
+import { moduleBytes, requestModule } from '../wasm/request-module.ts';
 import { AllowedSources } from './allowed-sources.ts';
-import { writeImage } from './binding-writer.ts';
+import { copyImage, writeImage } from './binding-writer.ts';
 import { listContacts } from './contact-list.ts';
 import { HomeHeaders } from './domain-headers.ts';
+import { shownExtensions, shownFlowTimer } from './extensions.ts';
 import { grantedS, lastGrantedS } from './granted-expires.ts';
 import { Gruus } from './gruu.ts';
 import { admitInstances, hasInstances, settleEpochs } from './gruu-rules.ts';
-import { admitFlows, writeFlowRows } from './outbound.ts';
-import { admitPath, supports, writePathRows } from './path.ts';
-import { type Identity, isSameBinding, mayRefresh } from './plain-refresh.ts';
+import { admitFlows } from './outbound.ts';
+import { admitPath, supports } from './path.ts';
 import { admitPush } from './push-rules.ts';
-import { NOT_QUICK, OTHER_BINDING, QuickRefresh } from './quick-refresh.ts';
+import { mayRefresh, refreshBinding } from './refresh.ts';
 import { isRepeat } from './repeat.ts';
 import { requestedExpiresS } from './requested-expires.ts';
 import { admitSips } from './sips-rules.ts';
 import { admitSpellings } from './spelling-rules.ts';
 import { WorkingBindings } from './working-bindings.ts';
+
+// A constant of this module: V8 compiles its address in, while it loads an import each time it is used.
+const module = requestModule;
 
 const GO_ON = 0;
 
@@ -98,9 +102,6 @@ const GO_ON = 0;
 const BRIEF_BELOW_S = 3600;
 
 const MIN_EXPIRES = ascii('Min-Expires: ');
-const SUPPORTED = ascii('Supported: path, outbound\r\n');
-const SUPPORTED_PATH = ascii('Supported: path\r\n');
-const DATE = ascii('Date: ');
 const CRLF = ascii('\r\n');
 
 export class Registrar {
@@ -108,7 +109,6 @@ export class Registrar {
   private readonly hosts: ServedHosts;
   private readonly gruus: Gruus | null;
   private readonly home: HomeHeaders;
-  private readonly quick: QuickRefresh;
   private readonly sources: AllowedSources;
   private readonly bindings = new WorkingBindings();
   /** By contact of the request: 1 where it is written as it was sent. */
@@ -121,10 +121,9 @@ export class Registrar {
    */
   constructor(policy: Policy, secret: Uint8Array, like: Registrar | null = null) {
     this.policy = policy;
-    const shares = like !== null && writesAlike(policy, like.policy);
+    const shares = like !== null && policy.gruu === like.policy.gruu;
     this.gruus = shares ? like.gruus : policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
     this.home = like?.home ?? new HomeHeaders(policy);
-    this.quick = shares ? like.quick : new QuickRefresh(policy, this.gruus, this.home);
     this.hosts = like?.hosts ?? new ServedHosts(policy);
     this.sources = new AllowedSources(policy);
   }
@@ -167,12 +166,11 @@ export class Registrar {
     const seconds = requestedExpiresS(T_CONTACTS, this.policy);
     if (seconds === 0) return GO_ON;
     const granted = grantedS(out, this.policy, seconds, binding.grantedS);
-    const expiresAt = out.now + granted * 1000;
-    const image = out.record.at;
-    const quick = keepsImage ? NOT_QUICK : this.quick.refresh(out, binding, identity, granted);
-    if (quick === OTHER_BINDING) return GO_ON;
-    if (quick === NOT_QUICK && !isSameBinding(out, binding, identity, expiresAt)) return GO_ON;
-    binding.expiresAt = expiresAt;
+    const { gruus, policy } = this;
+    const shows = shownExtensions(out, policy) | (this.home.isEmpty ? SHOWS_END : 0);
+    if (!refreshBinding(out, binding, identity, gruus, granted, shows, shownFlowTimer(out, policy))) return GO_ON;
+    if (!this.home.isEmpty) this.endAnswer(out);
+    binding.expiresAt = out.now + granted * 1000;
     binding.grantedS = granted;
     binding.cseq = table[T_CSEQ] >>> 0;
     takeNonce(out, binding);
@@ -180,9 +178,10 @@ export class Registrar {
     out.bindingsBefore = 1;
     out.bindingsAfter = 1;
     out.changed = true;
-    if (quick !== NOT_QUICK) return 200;
-    setEpoch(out.record.bytes, image, binding.epoch);
-    this.answer(out, out.record.bytes, image, out.record.at);
+    if (!keepsImage) return 200;
+    const { record } = out;
+    copyImage(record, imageLength(moduleBytes, IMAGE));
+    if (!record.overflow) setEpoch(record.bytes, record.from, binding.epoch);
     return 200;
   }
 
@@ -360,22 +359,17 @@ export class Registrar {
   private answer(out: Outbox, bytes: Uint8Array, at: number, end: number): void {
     startResponse(out, 200, PHRASE[200]);
     listContacts(out, bytes, at, end, supports(OPTION_GRUU) ? this.gruus : null);
-    this.writeExtensions(out);
-    out.answer.text(DATE);
-    writeDate(out.answer, out.now);
-    out.answer.text(CRLF);
-    endResponse(out);
+    const { answer } = out;
+    const { policy } = this;
+    answer.advance(module.extensions(answer.at, shownExtensions(out, policy), shownFlowTimer(out, policy)));
+    this.endAnswer(out);
   }
 
-  /** What the answer says of the extensions in use. */
-  private writeExtensions(out: Outbox): void {
-    const { policy } = this;
-    if (supports(OPTION_PATH | OPTION_OUTBOUND)) {
-      out.answer.text(policy.outbound === 'off' ? SUPPORTED_PATH : SUPPORTED);
-      writePathRows(out, policy);
-      writeFlowRows(out, policy);
-    }
+  /** The rows of the domain, and the end. */
+  private endAnswer(out: Outbox): void {
+    dateEnd(out.now);
     this.home.write(out);
+    out.answer.advance(module.end(out.answer.at));
   }
 
   private isTooBrief(seconds: number): boolean {
@@ -429,6 +423,7 @@ function writeRecord(out: Outbox, bindings: WorkingBindings, asSent: Uint8Array)
     if (contact >= 0) {
       const unchanged = asSent[(contact - T_CONTACTS) / CONTACT_INTS] === 1;
       writeImage(w, contact, out, image, bindings.expiresAt[i], unchanged);
+      out.newImageAt = at;
     } else if (image >= 0 && !bindings.isGone(i)) {
       w.span(out.state, image, image + imageLength(out.state, image));
       if (out.authenticated && !w.overflow) raiseNc(w.bytes, at, nonceIdHigh, nonceIdLow, out.highestNc);

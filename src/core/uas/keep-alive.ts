@@ -3,9 +3,7 @@
 
 import { slab } from '../../sip/parser/slab.ts';
 import { answerStun } from '../../sip/stun.ts';
-import type { Answers } from './batch-responses.ts';
 import type { Outbox } from './outbox.ts';
-import type { Transactions } from './transactions.ts';
 
 /** CRLFs or nothing at all, as some phones send, or STUN, which begins as no SIP message does. */
 export function isKeepAlive(at: number, length: number): boolean {
@@ -16,18 +14,8 @@ export function isKeepAlive(at: number, length: number): boolean {
   return true;
 }
 
-/** Adds the answer that slab[at, at + length) draws, written where the outbox has room; false where it draws none. */
-export function answerKeepAlive(
-  out: Outbox,
-  at: number,
-  length: number,
-  answers: Answers,
-  transactions: Transactions,
-): boolean {
+/** Writes the answer that slab[at, at + length) draws into the outbox; false where it draws none. */
+export function answerKeepAlive(out: Outbox, at: number, length: number): boolean {
   const { answer, peers, peer } = out;
-  if (!answerStun(answer, slab, at, at + length, peers.family[peer], peers.ip, peer << 4, peers.port[peer]))
-    return false;
-  answers.add(peer, answer.from, answer.at, peers.port[peer]);
-  transactions.claim(answer.at - answer.from);
-  return true;
+  return answerStun(answer, slab, at, at + length, peers.family[peer], peers.ip, peer << 4, peers.port[peer]);
 }

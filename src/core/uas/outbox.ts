@@ -5,6 +5,8 @@
 import { createPeers, type Peers } from '../../sip/sources.ts';
 import { Writer } from '../../sip/writer.ts';
 import type { FlowLiveness } from '../binding/live-flow.ts';
+import { ANSWER, ANSWER_BYTES_MAX } from '../wasm/module-memory.ts';
+import { moduleBytes } from '../wasm/request-module.ts';
 import type { Policy } from './policy.ts';
 import { REASON_UNSPECIFIED } from './reasons.ts';
 
@@ -55,7 +57,7 @@ export class Outbox {
   flows = false;
 
   // --- out
-  /** The answer; empty (at === start) where none is to be sent. */
+  /** The answer, in the module's memory; empty (at === from) where none is to be sent. */
   readonly answer = new Writer();
   /** A longer one is not sent: over UDP a stranger's address may be another's, on whom no more is sent than three times the request. */
   answerBytesMax = 0x7fff_ffff;
@@ -65,6 +67,8 @@ export class Outbox {
   reason = REASON_UNSPECIFIED;
   /** Images of the AOR's bindings after the request; valid where `changed`. */
   readonly record = new Writer();
+  /** Where in the record the image stands that the module's memory holds, too; negative: nowhere. */
+  newImageAt = -1;
   changed = false;
   /** Bindings the AOR has after the request, and had before it (expired ones not counted). */
   bindingsAfter = 0;
@@ -99,7 +103,10 @@ export class Outbox {
     this.mayRepeat = now - this.startedAt <= timerJMs;
   }
 
+  /** A request begins. */
   reset(): void {
+    this.answer.start(moduleBytes, ANSWER, ANSWER + ANSWER_BYTES_MAX);
+    this.newImageAt = -1;
     this.status = 0;
     this.reason = REASON_UNSPECIFIED;
     this.authenticated = false;

@@ -180,9 +180,3 @@ export function fitIntervals(
     maxExpiresS: max,
   };
 }
-
-/** Whether the 200s by both look the same for the same bindings. */
-export function writesAlike(one: Policy, other: Policy): boolean {
-  if (one.gruu !== other.gruu || one.flowTimerS !== other.flowTimerS) return false;
-  return (one.path === 'off') === (other.path === 'off') && (one.outbound === 'off') === (other.outbound === 'off');
-}

@@ -1,48 +1,14 @@
-// Keyed hashes that name a request: what tells one request from another, what §17.2.3 matches, and the To tag.
+// Keyed hashes that name a request: what tells one request from another, what §17.2.3 matches, and the To tag. simd/keys.ts makes them.
 // Keys of hash tables only; the secret is the caller's. @hot
 
-import { slab, table } from '../../sip/parser/slab.ts';
-import {
-  ADDRESS_TAG_AT,
-  ADDRESS_TAG_END,
-  T_BODY_END,
-  T_CALL_ID_AT,
-  T_CALL_ID_END,
-  T_CSEQ,
-  T_FROM,
-  T_METHOD_AT,
-  T_METHOD_END,
-  T_REQUEST_URI,
-  T_TO,
-  T_VIAS,
-  URI_AT,
-  URI_END,
-  VIA_AT,
-  VIA_BRANCH_AT,
-  VIA_BRANCH_END,
-  VIA_END,
-  VIA_HOST_AT,
-  VIA_HOST_END,
-  VIA_PORT,
-} from '../../sip/parser/span-table.ts';
-import { isText } from '../../sip/scanner.ts';
-import { SipHash } from '../../sip/siphash.ts';
-import { REQUEST_BYTES_MAX } from '../wasm/refresh-memory.ts';
-import { keyWords, requestKeys, requestModule } from '../wasm/request-module.ts';
+import { METHOD_TEXT } from '../wasm/module-memory.ts';
+import { keyWords, moduleBytes, requestKeys, requestModule } from '../wasm/request-module.ts';
 
 // Constants of this module: V8 compiles them in, while it loads an import each time it is used.
 const module = requestModule;
 const keys = requestKeys;
 
 const INVITE = Uint8Array.from('INVITE', (c) => c.charCodeAt(0));
-const COOKIE = Uint8Array.from('z9hg4bk', (c) => c.charCodeAt(0));
-
-// What is hashed begins with a byte of its own, so that one hash can never stand for another.
-const OF_REQUEST = 1;
-const OF_BRANCH = 2;
-const OF_OLD_BRANCH = 3;
-const OF_TAG = 4;
-const SEPARATOR = 0;
 
 export class RequestKeys {
   /** From tag, Call-ID, CSeq number and method: the same for every copy of a request, by whatever way it comes. */
@@ -54,18 +20,15 @@ export class RequestKeys {
   /** Of all of those: the same for every retransmission, unguessable for others (§19.3, §8.2.7). */
   tagHigh = 0;
   tagLow = 0;
-  private readonly hash: SipHash;
   private readonly words: Int32Array;
 
   /** @param key 16 secret bytes */
   constructor(key: Uint8Array) {
-    this.hash = new SipHash(key);
     this.words = keyWords(key);
   }
 
   /** Fills all keys for the request in the table; what a malformed request lacks counts as empty. */
   take(): void {
-    if (table[T_BODY_END] - table[T_METHOD_AT] > REQUEST_BYTES_MAX) return this.takeLong();
     const { words } = this;
     module.takeKeys(words[0], words[1], words[2], words[3]);
     this.requestHigh = keys[0];
@@ -76,75 +39,25 @@ export class RequestKeys {
     this.tagLow = keys[5];
   }
 
-  /** The same without the module, which has room for all but the longest. */
-  takeLong(): void {
-    this.takeRequest(slab, table[T_METHOD_AT], table[T_METHOD_END]);
-    this.takeBranch();
-    this.takeTag();
-  }
-
-  /** The request key, as if the method were bytes[methodAt, methodEnd): how a CANCEL finds what it cancels. */
-  takeRequest(bytes: Uint8Array, methodAt: number, methodEnd: number): void {
-    const hash = this.hash;
-    hash.begin();
-    hash.byte(OF_REQUEST);
-    this.span(T_FROM + ADDRESS_TAG_AT, T_FROM + ADDRESS_TAG_END);
-    this.span(T_CALL_ID_AT, T_CALL_ID_END);
-    this.hash.word(table[T_CSEQ]);
-    hash.span(bytes, methodAt, methodEnd);
-    hash.end();
-    this.requestHigh = hash.out[0] | 0;
-    this.requestLow = hash.out[1] | 0;
+  /** The request key, as if the method were another, of 32 bytes at most: how a CANCEL finds what it cancels. */
+  takeRequest(method: Uint8Array): void {
+    const { words } = this;
+    moduleBytes.set(method, METHOD_TEXT);
+    module.takeKeysAs(METHOD_TEXT, METHOD_TEXT + method.length, words[0], words[1], words[2], words[3]);
+    this.requestHigh = keys[0];
+    this.requestLow = keys[1];
   }
 
   /** The keys of the INVITE that the ACK in the table confirms (§17.2.3). */
   takeAcknowledged(): void {
-    this.takeRequest(INVITE, 0, INVITE.length);
-    this.takeBranch();
+    this.takeRequest(INVITE);
+    this.branchHigh = keys[2];
+    this.branchLow = keys[3];
   }
 
-  private takeBranch(): void {
-    const hash = this.hash;
-    hash.begin();
-    if (hasCookie()) {
-      hash.byte(OF_BRANCH);
-      this.span(T_VIAS + VIA_BRANCH_AT, T_VIAS + VIA_BRANCH_END);
-      this.span(T_VIAS + VIA_HOST_AT, T_VIAS + VIA_HOST_END);
-      this.hash.word(table[T_VIAS + VIA_PORT]);
-    } else {
-      hash.byte(OF_OLD_BRANCH);
-      this.span(T_REQUEST_URI + URI_AT, T_REQUEST_URI + URI_END);
-      this.span(T_TO + ADDRESS_TAG_AT, T_TO + ADDRESS_TAG_END);
-      this.span(T_VIAS + VIA_AT, T_VIAS + VIA_END);
-    }
-    hash.end();
-    this.branchHigh = hash.out[0] | 0;
-    this.branchLow = hash.out[1] | 0;
-  }
-
-  /** Fills the tag from the other keys; after `takeRequest` for a CANCEL, the tag of what it cancels (§9.2). */
+  /** After `takeRequest` for a CANCEL: the tag of what it cancels (§9.2). */
   takeTag(): void {
-    const hash = this.hash;
-    hash.begin();
-    hash.byte(OF_TAG);
-    this.hash.word(this.requestHigh);
-    this.hash.word(this.requestLow);
-    this.hash.word(this.branchHigh);
-    this.hash.word(this.branchLow);
-    hash.end();
-    this.tagHigh = hash.out[0] | 0;
-    this.tagLow = hash.out[1] | 0;
+    this.tagHigh = keys[4];
+    this.tagLow = keys[5];
   }
-
-  private span(at: number, end: number): void {
-    if (table[at] >= 0) this.hash.span(slab, table[at], table[end]);
-    this.hash.byte(SEPARATOR);
-  }
-}
-
-/** Whether the top branch starts with the magic cookie and has something behind it (RFC 4475 §3.2.1: the cookie alone is none). */
-function hasCookie(): boolean {
-  const at = table[T_VIAS + VIA_BRANCH_AT];
-  if (at < 0 || table[T_VIAS + VIA_BRANCH_END] - at <= COOKIE.length) return false;
-  return isText(slab, at, at + COOKIE.length, COOKIE);
 }

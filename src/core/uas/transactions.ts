@@ -60,6 +60,8 @@ export class Transactions {
   private index = new Int32Array(this.capacity * 2);
   // Bytes ever written to the ring; a place is still readable while it is less than a ring behind.
   private written = 0;
+  /** Where in the ring the answer kept last begins. */
+  keptAt = 0;
 
   constructor(timerJMs: number, countMax: number, answerBytes: number) {
     this.timerJMs = timerJMs;
@@ -67,12 +69,20 @@ export class Transactions {
     this.answers = new Uint8Array(new ArrayBuffer(Math.max(answerBytes, ANSWER_RING_BYTES_MIN)));
   }
 
-  /** Where the next answer may be written: there is room for ANSWER_BYTES_MAX bytes behind it. */
-  reserve(): number {
-    const at = this.written % this.answers.length;
-    if (at + ANSWER_BYTES_MAX <= this.answers.length) return at;
-    this.written += this.answers.length - at;
-    return 0;
+  /** Keeps an answer of at most ANSWER_BYTES_MAX bytes, from `keptAt` of the ring on; returns its place, for `publish`. */
+  keep(answer: Uint8Array): number {
+    const { answers } = this;
+    const { length } = answer;
+    let at = this.written % answers.length;
+    if (at + length > answers.length) {
+      this.written += answers.length - at;
+      at = 0;
+    }
+    answers.set(answer, at);
+    this.keptAt = at;
+    const place = this.written;
+    this.written += length;
+    return place;
   }
 
   /**
@@ -121,13 +131,6 @@ export class Transactions {
     this.branchLow[entry] = branchLow;
     this.place[entry] = PENDING;
     return this.oldest + ((entry - this.oldest) & (this.capacity - 1));
-  }
-
-  /** Takes `length` bytes written at the last `reserve`; returns their place, for `publish`. */
-  claim(length: number): number {
-    const place = this.written;
-    this.written += length;
-    return place;
   }
 
   /** From now on retransmissions of the ticket's request get the answer at `place`. */

@@ -1,22 +1,79 @@
 // The registrar's WebAssembly module of this thread, built from simd/, over the memory that messages are parsed in
-// (refresh-memory.ts): the keys of the request in the span table, and plain refreshes (quick-refresh.ts).
+// (module-memory.ts). It writes images, answers and keys, over the request in the span table and what it is told; it decides nothing.
 
 import { HASH_OUT } from '../../sip/parser/memory-map.ts';
 import { memory } from '../../sip/parser/slab.ts';
 import { instantiate } from '../../sip/parser/webassembly.ts';
-import { AOR_TEXT, AOR_TEXT_BYTES, KEYS_OUT, KEYS_OUT_WORDS } from './refresh-memory.ts';
-import { REFRESH_WASM } from './refresh-wasm.ts';
+import './answer-texts.ts'; // they are in its memory
+import { AOR_TEXT, AOR_TEXT_BYTES, KEYS_OUT, KEYS_OUT_WORDS, TOLD, TOLD_WORDS } from './module-memory.ts';
+import { WRITER_WASM } from './writer-wasm.ts';
 
+/** Addresses are offsets in `moduleBytes`; a function that writes at `to` returns where what it wrote ends. simd/ says more. */
 interface RequestModule {
   /** Of the URI record at `uri` of the table, with a key of four words: AOR into `aorText`, hash into `aorHash`; length or -1. */
   readonly takeAor: (uri: number, k0: number, k1: number, k2: number, k3: number) => number;
-  /** Of a request of at most REQUEST_BYTES_MAX, with a key of four words: into `requestKeys`. */
+  /** Of the request, with a key of four words: into `requestKeys`. */
   readonly takeKeys: (k0: number, k1: number, k2: number, k3: number) => void;
-  readonly refresh: () => number;
+  /** The same, as if the method were what stands at METHOD_TEXT. */
+  readonly takeKeysAs: (methodAt: number, methodEnd: number, k0: number, k1: number, k2: number, k3: number) => void;
+  /** The image of a contact at IMAGE; returns its length. */
+  readonly image: (
+    contact: number,
+    flags: number,
+    regId: number,
+    instanceAt: number,
+    instanceEnd: number,
+    expiresAt: number,
+    refreshedAt: number,
+    registeredAt: number,
+    nonceId: number,
+    nonceCount: number,
+    isSpelled: number,
+  ) => number;
+  /** The keyed hash of what the image at IMAGE keeps: into `aorHash`. */
+  readonly identity: (k0: number, k1: number, k2: number, k3: number) => void;
+  /** What every answer copies from the request, behind its status line. */
+  readonly frame: (to: number) => number;
+  /** A Contact row. */
+  readonly contact: (
+    to: number,
+    texts: number,
+    displayLength: number,
+    uriLength: number,
+    paramsLength: number,
+    seconds: number,
+    instanceOffset: number,
+    instanceLength: number,
+    epoch: number,
+    cseq: number,
+    regId: number,
+  ) => number;
+  /** The public GRUU of an instance, for the AOR at AOR_TEXT. */
+  readonly publicGruu: (to: number, isSecure: number, instanceAt: number, instanceEnd: number) => number;
+  /** Rows of extensions. */
+  readonly extensions: (to: number, shows: number, flowTimer: number) => number;
+  /** Date, Content-Length and the empty line. */
+  readonly end: (to: number) => number;
+  /** All of these for a refresh, at ANSWER; 0 where it would leave another binding. */
+  readonly refresh: (
+    contact: number,
+    flags: number,
+    regId: number,
+    instanceAt: number,
+    instanceEnd: number,
+    expiresAt: number,
+    now: number,
+    nonceId: number,
+    nonceCount: number,
+    shows: number,
+    flowTimer: number,
+  ) => number;
 }
 
-export const requestModule = instantiate(REFRESH_WASM, memory) as unknown as RequestModule;
+export const requestModule = instantiate(WRITER_WASM, memory) as unknown as RequestModule;
 
+export const moduleBytes = new Uint8Array(memory.buffer);
+export const toldWords = new Int32Array(memory.buffer, TOLD, TOLD_WORDS);
 /** The canonical AOR taken last. */
 export const aorText = new Uint8Array(memory.buffer, AOR_TEXT, AOR_TEXT_BYTES);
 export const aorHash = new Int32Array(memory.buffer, HASH_OUT, 4);

@@ -18,14 +18,13 @@ import { Gruus, isGruuInstance } from '../../core/register/gruu.ts';
 import { Domains } from '../../core/uas/domains.ts';
 import { RECORD_BYTES_MAX } from '../../core/uas/outbox.ts';
 import { givesGruus, type Policy } from '../../core/uas/policy.ts';
+import { publicGruu } from '../../core/wasm/aor-words.ts';
 import type { LocationReader } from '../../location/location-reader.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
 import { AskedFor } from '../../shard/statics/asked-for.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
 import { aorText } from '../../sip/shown-text.ts';
-import { Writer } from '../../sip/writer.ts';
 
-const GRUU_BYTES = 4096;
 const NONE: readonly Binding[] = Object.freeze([]);
 
 /** What a lookup finds. */
@@ -73,8 +72,6 @@ export class LocationLookup {
   private readonly targets = new Targets();
   private readonly keyBytes: Uint8Array;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
-  private readonly gruu = new Writer();
-  private readonly gruuBytes = Buffer.alloc(GRUU_BYTES);
 
   constructor(options: LocationLookupOptions) {
     const { policy, secret, statics } = options;
@@ -142,10 +139,9 @@ export class LocationLookup {
     const binding = viewBinding(bytes, image, now, this.options.flows);
     if (this.gruus === null || !isGruuInstance(bytes, instanceAt(bytes, image), instanceEnd(bytes, image)))
       return binding;
-    const { gruu, gruuBytes } = this;
-    gruu.start(gruuBytes, 0, GRUU_BYTES);
-    this.gruus.writePublic(gruu, name, name.length, /^sips:/i.test(binding.uri), bytes, image);
-    return gruu.overflow ? binding : { ...binding, gruu: gruuBytes.toString('utf8', 0, gruu.at) };
+    const isSecure = /^sips:/i.test(binding.uri);
+    const gruu = publicGruu(name, isSecure, bytes, instanceAt(bytes, image), instanceEnd(bytes, image));
+    return { ...binding, gruu: Buffer.from(gruu).toString('utf8') };
   }
 
   /** Brings the record of the AOR that is asked for into `record`; its length, 0 where there is none that is sound. */

@@ -1,7 +1,7 @@
 // All bindings of a data directory go into other stores: another number of shards, or another layout on disk. Only records
 // are copied; the old stores stay as they are, and who calls decides which of the two counts.
 
-import { Identity } from '../../core/register/plain-refresh.ts';
+import { Identity } from '../../core/binding/identity.ts';
 import { AOR_KEY_BYTES } from '../../location/aor-key-size.ts';
 import type { LocationStore, ScanReport } from '../../location/location-store.ts';
 import { WriteSet } from '../../location/write-set.ts';

@@ -1,20 +1,18 @@
-// A refresh is answered in three ways: by the WebAssembly module alone, with its image kept for history or listeners, or over the
-// AOR's whole record. Whatever the policy shows in a 200, all of them show the same; each test says which way answered.
+// A refresh is answered from the request and the row of its binding, with its image kept where history or listeners want it, or over the
+// AOR's whole record. Whatever the policy shows in a 200, both ways show the same; each test says which way answered.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Policy } from '../../../src/core/uas/policy.ts';
-import { ANSWER } from '../../../src/core/wasm/refresh-memory.ts';
 import { MemoryStore } from '../../../src/location/memory-store.ts';
 import type { RowCopy } from '../../../src/location/table/binding-row.ts';
 import type { WriteSet } from '../../../src/location/write-set.ts';
 import { createHistoryMemory } from '../../../src/shard/observe/history.ts';
-import { memory } from '../../../src/sip/parser/slab.ts';
 import { phone, request, some } from '../../support/made-up-phones.ts';
 import { type Source, VirtualShard, type VirtualShardOptions } from '../../support/virtual-shard.ts';
 
-/** What answers: the module, TypeScript without the record, or TypeScript over the record. */
-type Way = 'module' | 'plain' | 'full';
+/** Without the AOR's record, or over it. */
+type Way = 'refresh' | 'full';
 
 /** A store that tells whether the last commit refreshed a binding without its record. One that is `forgetful` knows no binding without its record. */
 class WatchedStore extends MemoryStore {
@@ -52,11 +50,8 @@ class Shard {
 
   send(message: string, source: Source): { text: string; way: Way } {
     this.store.isRefreshed = false;
-    new Uint8Array(memory.buffer, ANSWER, 8).fill(0);
     const text = this.shard.send(message, source)?.text ?? '';
-    const written = new Uint8Array(memory.buffer, ANSWER, text.length);
-    const isOfModule = text.length > 0 && Buffer.from(written).toString('latin1') === text;
-    return { text, way: isOfModule ? 'module' : this.store.isRefreshed ? 'plain' : 'full' };
+    return { text, way: this.store.isRefreshed ? 'refresh' : 'full' };
   }
 }
 
@@ -95,9 +90,9 @@ const policies: fc.Arbitrary<Partial<Policy>> = fc.record({
 });
 
 describe('a refresh', () => {
-  it('draws the same 200 by each of the three ways, over every policy', () => {
+  it('draws the same 200 by either way, over every policy', () => {
     let registrations = 0;
-    const ways = { module: 0, plain: 0, full: 0 };
+    const ways = { refresh: 0, full: 0 };
     fc.assert(
       fc.property(
         policies,
@@ -121,19 +116,18 @@ describe('a refresh', () => {
               const [first, ...others] = shards.map((shard) => shard.send(message, of.source));
               for (const other of others) expect(other.text).toBe(first.text);
               if (!first.text.startsWith('SIP/2.0 200') || cseq === 0) continue;
-              const [module, silent, kept, heard, full] = [first, ...others].map(({ way }) => way);
-              expect([silent, heard, full]).toEqual([module, kept, 'full']);
-              expect(kept).not.toBe('module');
-              for (const way of [module, kept, full]) ways[way]++;
+              const [way, ...same] = [first, ...others].map((answer) => answer.way);
+              expect(same).toEqual([way, way, way, 'full']);
+              ways[way]++;
             }
             for (const { shard } of shards) shard.now += 700;
           }
         },
       ),
-      { numRuns: 50, endOnFailure: true },
+      { numRuns: 30, endOnFailure: true },
     );
-    // Each way was there in numbers.
-    expect(Math.min(...Object.values(ways))).toBeGreaterThan(50);
+    // Both were there in numbers.
+    expect(Math.min(...Object.values(ways))).toBeGreaterThan(10);
   });
 
   const outboundPhone = (cseq: number, extra: readonly string[] = []): string =>
@@ -162,46 +156,71 @@ describe('a refresh', () => {
     });
   }
 
-  it('names the Flow-Timer of the policy, by each way', () => {
+  it('names the Flow-Timer of the policy, by either way', () => {
     for (const flowTimerS of [1, 9, 10, 120, 99_999]) {
       const row = [`Flow-Timer: ${flowTimerS}`];
       expect(rows('Flow-Timer', { flowTimerS })).toEqual([
-        { way: 'module', rows: row },
-        { way: 'plain', rows: row },
+        { way: 'refresh', rows: row },
+        { way: 'refresh', rows: row },
         { way: 'full', rows: row },
       ]);
     }
   });
 
-  it('has the whole Service-Route of its domain, however long: a long one is not for the module', () => {
+  it('has the whole Service-Route of its domain, however long', () => {
     for (const bytes of [100, 1900, 2200, 3000]) {
       const row = [`Service-Route: ${routes(bytes).join(', ')}`];
-      const first = row[0].length + 2 <= 2048 ? 'module' : 'plain';
       expect(rows('Service-Route', { serviceRoutes: { '*': routes(bytes) } })).toEqual([
-        { way: first, rows: row },
-        { way: 'plain', rows: row },
+        { way: 'refresh', rows: row },
+        { way: 'refresh', rows: row },
         { way: 'full', rows: row },
       ]);
     }
   });
 
-  it('R5626-7-01: over a connection that has ended meanwhile names no contact, by each way', () => {
+  it('R5626-7-01: over a connection that has ended meanwhile names no contact, by either way', () => {
     const open = new Set([7]);
     const flows = { isAlive: (flow: number) => open.has(flow) };
     const shards = [new Shard({ flows }), new Shard({ ...refreshesKept({}), flows }), new Shard({ flows }, true)];
     for (const shard of shards) shard.send(outboundPhone(1), overTcp);
     const living = shards.map((shard) => shard.send(outboundPhone(2), overTcp));
     expect(living.map(({ way, text }) => [way, text.includes('\r\nContact: ')])).toEqual([
-      ['module', true],
-      ['plain', true],
+      ['refresh', true],
+      ['refresh', true],
       ['full', true],
     ]);
     open.delete(7);
     const ended = shards.map((shard) => shard.send(outboundPhone(3), overTcp));
     expect(ended.map(({ way, text }) => [way, text.slice(8, 11), text.includes('\r\nContact: ')])).toEqual([
-      ['plain', '200', false],
-      ['plain', '200', false],
+      ['refresh', '200', false],
+      ['refresh', '200', false],
       ['full', '200', false],
     ]);
+  });
+
+  it.each(['sip:a@192.0.2.20;transport=tcp', 'sip:a@192.0.2.9:5060;transport=tcp', 'sip:a@x.invalid;transport=ws'])(
+    'is one whether the binding lives by its connection or not: %s',
+    (uri) => {
+      for (const connectionBindings of ['auto', 'flow', 'contact'] as const) {
+        const shard = new Shard({ policy: { connectionBindings } });
+        const via = ['SIP/2.0/TCP 192.0.2.9;branch=z9hG4bKBRANCH'];
+        const of = { via, rows: [], user: 'al', to: '', callId: 'c', contact: `<${uri}>`, source: {} };
+        const ways = [1, 2].map((cseq) => shard.send(request(of, cseq, 'f'), { transport: 1, flow: 9 }).way);
+        expect(ways).toEqual(['full', 'refresh']);
+      }
+    },
+  );
+
+  it('is one however long the request', () => {
+    const shards = [new Shard({}), new Shard(refreshesKept({})), new Shard({}, true)];
+    const via = ['SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKBRANCH'];
+    const of = { via, user: 'al', to: '', callId: 'c', contact: '<sip:a@192.0.2.1>', source: {} };
+    for (const bytes of [1000, 1500, 3000, 30_000, 63_000]) {
+      const rows = [`X-Long: ${'x'.repeat(bytes)}`, 'Supported: gruu, path, outbound'];
+      const long = { ...of, rows, user: `long${bytes}` };
+      const [, second] = [6, 7].map((cseq) => shards.map((shard) => shard.send(request(long, cseq, `l${bytes}`), {})));
+      expect(second.map(({ way }) => way)).toEqual(['refresh', 'refresh', 'full']);
+      expect(second.map(({ text }) => text)).toEqual(Array(3).fill(second[0].text));
+    }
   });
 });

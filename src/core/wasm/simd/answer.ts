@@ -1,5 +1,5 @@
-// AssemblyScript. The 200 to a plain refresh: the request's own rows (response.ts), the binding's Contact (contact-list.ts), and
-// what the policy adds (registrar.ts).
+// AssemblyScript. Answers: what all copy from the request (RFC 3261 §8.2.6), and what a 200 to a REGISTER lists. What is said, and how
+// it may be, has been decided: response.ts, contact-list.ts, refresh.ts.
 
 import {
   ABSENT,
@@ -11,14 +11,12 @@ import {
   H_PATH,
   H_TO,
   H_VIA,
-  OPTION_GRUU,
-  OPTION_OUTBOUND,
-  OPTION_PATH,
   ROW_NEXT,
   ROW_VALUE_AT,
   ROW_VALUE_END,
   T_FIRST_ROW,
   T_TO,
+  T_VIA_COUNT,
   T_VIAS,
   VIA_END,
   VIA_HOST_AT,
@@ -28,69 +26,161 @@ import {
   VIA_RPORT_AT,
   VIA_RPORT_END,
 } from '../../../sip/parser/span-table.ts';
-import { DISPLAY_LENGTH, PARAMS_LENGTH, TEXTS, URI_LENGTH } from '../../binding/image-layout.ts';
+import {
+  CSEQ,
+  DISPLAY_LENGTH,
+  INSTANCE_LENGTH,
+  INSTANCE_OFFSET,
+  PARAMS_LENGTH,
+  REG_ID,
+  TEXTS,
+  URI_LENGTH,
+} from '../../binding/image-layout.ts';
 import {
   ANSWER,
-  ANSWERS_GRUUS,
-  ANSWERS_PATH,
-  HOME_TEXT,
   IMAGE,
-  IN_FLAGS,
-  IN_HOME_LENGTH,
+  IN_EPOCH,
   IN_IP,
   IN_IP_LENGTH,
-  IN_POLICY,
   IN_PORT,
   IN_SECONDS,
   IN_TAG,
   IP_TEXT,
-  IS_DIRECT,
-  REFRESH_IN,
+  SHOWS_CONTACT,
+  SHOWS_END,
+  SHOWS_FLOW,
+  SHOWS_GRUUS,
+  SHOWS_OUTBOUND,
+  SHOWS_PATH,
+  SHOWS_SUPPORTED,
   TEXT_CALL_ID,
   TEXT_CONTACT,
   TEXT_CSEQ,
   TEXT_END,
   TEXT_EXPIRES,
-  TEXT_FLOW,
-  TEXT_FLOW_BEHIND,
+  TEXT_FLOW_TIMER,
   TEXT_FROM,
   TEXT_PATH,
   TEXT_RECEIVED,
+  TEXT_REQUIRE_OUTBOUND,
   TEXT_RPORT,
   TEXT_STATUS,
-  TEXT_SUPPORTED,
+  TEXT_SUPPORTED_OUTBOUND,
+  TEXT_SUPPORTED_PATH,
   TEXT_TAG,
   TEXT_TO,
   TEXT_VIA,
-} from '../refresh-memory.ts';
+  TOLD,
+} from '../module-memory.ts';
 import { writeGruus } from './gruu.ts';
-import { regId } from './image.ts';
-import { at, byte, copy, decimal, hex, longText, startAt, text } from './output.ts';
-import { entry, rowField, supports, told } from './table.ts';
+import { at, byte, copy, decimal, endLine, hex, longText, startAt, text } from './output.ts';
+import { entry, rowField, told } from './table.ts';
 
-/** Writes it at ANSWER, over the request in the table and the image at IMAGE; returns its length. */
-export function writeAnswer(): i32 {
+/** Writes what every answer copies from the request, and its To tag, behind a status line that ends at `to`; returns where that ends. */
+export function frame(to: i32): i32 {
   const ipEnd = IP_TEXT + ipLength();
-  startAt(ANSWER);
-  text(TEXT_STATUS);
+  startAt(to);
+  writeFrame(ipEnd);
+  return at;
+}
+
+function writeFrame(ipEnd: i32): void {
   writeVias(ipEnd);
   writeRow(TEXT_FROM, H_FROM);
   writeTo();
   writeRow(TEXT_CALL_ID, H_CALL_ID);
   writeRow(TEXT_CSEQ, H_CSEQ);
   endLine();
-  writeContact();
-  if (supports(OPTION_PATH | OPTION_OUTBOUND)) writeExtensions();
-  copy(HOME_TEXT, HOME_TEXT + told(IN_HOME_LENGTH));
-  longText(TEXT_END);
-  return at - ANSWER;
 }
 
-// @ts-ignore: decorator
-@inline
-function endLine(): void {
-  store<u16>(at, 0x0a0d);
-  startAt(at + 2);
+/**
+ * Writes the Contact row of a binding at `to`; returns where it ends.
+ * @param display its texts: the display name, behind it the URI, behind it the parameters
+ * @param instanceOffset of its instance ID, in the parameters; of length 0: it gets no GRUUs
+ * @param epoch,cseq,regId of the binding whose temporary GRUU it gets; epoch 0: it gets none
+ */
+export function contact(
+  to: i32,
+  display: i32,
+  displayLength: i32,
+  uriLength: i32,
+  paramsLength: i32,
+  seconds: i32,
+  instanceOffset: i32,
+  instanceLength: i32,
+  epoch: i32,
+  cseq: i32,
+  regId: i32,
+): i32 {
+  startAt(to);
+  const uri = display + displayLength;
+  const uriEnd = uri + uriLength;
+  text(TEXT_CONTACT);
+  if (uri > display) {
+    copy(display, uri);
+    byte(0x20);
+  }
+  byte(0x3c);
+  copy(uri, uriEnd);
+  byte(0x3e);
+  copy(uriEnd, uriEnd + paramsLength);
+  const instance = uriEnd + instanceOffset;
+  if (instanceLength > 0) writeGruus(uri, instance, instance + instanceLength, epoch, cseq, regId);
+  text(TEXT_EXPIRES);
+  decimal(seconds);
+  endLine();
+  return at;
+}
+
+/** Writes the rows of extensions at `to`; returns where they end. @param shows SHOWS_* @param flowTimer seconds; 0: not told */
+export function extensions(to: i32, shows: i32, flowTimer: i32): i32 {
+  startAt(to);
+  if ((shows & SHOWS_SUPPORTED) != 0) text((shows & SHOWS_OUTBOUND) != 0 ? TEXT_SUPPORTED_OUTBOUND : TEXT_SUPPORTED_PATH);
+  if ((shows & SHOWS_PATH) != 0) {
+    for (let row = entry(T_FIRST_ROW + H_PATH); row != ABSENT; row = rowField(row, ROW_NEXT)) {
+      text(TEXT_PATH);
+      copy(rowField(row, ROW_VALUE_AT), rowField(row, ROW_VALUE_END));
+      endLine();
+    }
+  }
+  if ((shows & SHOWS_FLOW) == 0) return at;
+  text(TEXT_REQUIRE_OUTBOUND);
+  if (flowTimer == 0) return at;
+  text(TEXT_FLOW_TIMER);
+  decimal(flowTimer);
+  endLine();
+  return at;
+}
+
+/** Writes Date, Content-Length and the empty line at `to`; returns where they end. */
+export function end(to: i32): i32 {
+  startAt(to);
+  longText(TEXT_END);
+  return at;
+}
+
+/** Writes the 200 to a refresh at ANSWER, over the image at IMAGE; returns where it ends. @param shows SHOWS_* */
+export function refreshed(shows: i32, flowTimer: i32): i32 {
+  const ipEnd = IP_TEXT + ipLength();
+  startAt(ANSWER);
+  text(TEXT_STATUS);
+  writeFrame(ipEnd);
+  if ((shows & SHOWS_CONTACT) != 0)
+    contact(
+      at,
+      IMAGE + TEXTS,
+      load<u16>(IMAGE, DISPLAY_LENGTH),
+      load<u16>(IMAGE, URI_LENGTH),
+      load<u16>(IMAGE, PARAMS_LENGTH),
+      told(IN_SECONDS),
+      load<u16>(IMAGE, INSTANCE_OFFSET),
+      (shows & SHOWS_GRUUS) != 0 ? load<u16>(IMAGE, INSTANCE_LENGTH) : 0,
+      told(IN_EPOCH),
+      load<i32>(IMAGE, CSEQ),
+      load<i32>(IMAGE, REG_ID),
+    );
+  extensions(at, shows, flowTimer);
+  return (shows & SHOWS_END) != 0 ? end(at) : at;
 }
 
 /** The source's address is at IP_TEXT from now on. */
@@ -100,7 +190,7 @@ function ipLength(): i32 {
   startAt(IP_TEXT);
   for (let i = 0; i < 4; i++) {
     if (i > 0) byte(0x2e);
-    const octet = <i32>load<u8>(REFRESH_IN + (IN_IP << 2) + i);
+    const octet = <i32>load<u8>(TOLD + (IN_IP << 2) + i);
     if (octet >= 100) byte(0x30 + octet / 100);
     if (octet >= 10) byte(0x30 + ((octet / 10) % 10));
     byte(0x30 + (octet % 10));
@@ -155,7 +245,7 @@ function writeVias(ipEnd: i32): void {
     text(TEXT_VIA);
     const from = rowField(row, ROW_VALUE_AT);
     const end = rowField(row, ROW_VALUE_END);
-    if (isTop) writeTopRow(from, end, ipEnd);
+    if (isTop && entry(T_VIA_COUNT) > 0) writeTopRow(from, end, ipEnd);
     else copy(from, end);
     row = rowField(row, ROW_NEXT);
   }
@@ -199,35 +289,4 @@ function sentByIsSource(ipEnd: i32): bool {
     end--;
   }
   return end - from == ipEnd - IP_TEXT && memory.compare(from, IP_TEXT, end - from) == 0;
-}
-
-function writeContact(): void {
-  const display = IMAGE + TEXTS;
-  const uri = display + load<u16>(IMAGE, DISPLAY_LENGTH);
-  const uriEnd = uri + load<u16>(IMAGE, URI_LENGTH);
-  text(TEXT_CONTACT);
-  if (uri > display) {
-    copy(display, uri);
-    byte(0x20);
-  }
-  byte(0x3c);
-  copy(uri, uriEnd);
-  byte(0x3e);
-  copy(uriEnd, uriEnd + load<u16>(IMAGE, PARAMS_LENGTH));
-  if ((told(IN_POLICY) & ANSWERS_GRUUS) != 0 && supports(OPTION_GRUU)) writeGruus(uri, uriEnd);
-  text(TEXT_EXPIRES);
-  decimal(told(IN_SECONDS));
-  endLine();
-}
-
-function writeExtensions(): void {
-  text(TEXT_SUPPORTED);
-  if ((told(IN_POLICY) & ANSWERS_PATH) != 0 && supports(OPTION_PATH)) {
-    for (let row = entry(T_FIRST_ROW + H_PATH); row != ABSENT; row = rowField(row, ROW_NEXT)) {
-      text(TEXT_PATH);
-      copy(rowField(row, ROW_VALUE_AT), rowField(row, ROW_VALUE_END));
-      endLine();
-    }
-  }
-  if (supports(OPTION_OUTBOUND) && regId() > 0) longText((told(IN_FLAGS) & IS_DIRECT) != 0 ? TEXT_FLOW : TEXT_FLOW_BEHIND);
 }

@@ -1,56 +1,67 @@
-// AssemblyScript. GRUUs as texts, as gruu.ts writes them: for the image at IMAGE, the only one of its instance.
+// AssemblyScript. GRUUs as texts: what they are is gruu.ts's, which reads them.
 
 import { HASH_OUT, HASH_TEXT } from '../../../sip/parser/memory-map.ts';
 import { hashFinish, hashStart } from '../../../sip/simd/siphash.ts';
-import { T_CSEQ } from '../../../sip/parser/span-table.ts';
-import { GRUU_INSTANCE_BYTES_MAX, INSTANCE_LENGTH, INSTANCE_OFFSET } from '../../binding/image-layout.ts';
 import {
   AOR_TEXT,
-  IMAGE,
   IN_AOR_KEY,
   IN_AOR_LENGTH,
   IN_CODE_KEY,
-  IN_EPOCH,
   IN_STREAM_KEY,
   PLAIN_IN_USER,
   PLAIN_IN_VALUE,
-  REFRESH_IN,
   TEXT_PUB_GRUU,
   TEXT_TEMP_GRUU,
-} from '../refresh-memory.ts';
-import { regId } from './image.ts';
+  TOLD,
+} from '../module-memory.ts';
 import { at, byte, copy, startAt, text } from './output.ts';
-import { entry, told } from './table.ts';
+import { told } from './table.ts';
 
 /** Bytes of a token: the code that is its IV, then as many times two sealed. */
 const PART: i32 = 16;
 const TOKEN_WORDS: i32 = 12;
 
-/** Writes pub-gruu and temp-gruu of the image's instance, whose URI is [uri, uriEnd); nothing where it has no GRUUs. */
-export function writeGruus(uri: i32, uriEnd: i32): void {
-  const instance = uriEnd + <i32>load<u16>(IMAGE, INSTANCE_OFFSET);
-  const length = <i32>load<u16>(IMAGE, INSTANCE_LENGTH);
-  if (length == 0 || length > GRUU_INSTANCE_BYTES_MAX || !isUrn(instance, length)) return;
+/** Writes pub-gruu and temp-gruu of the instance [instance, instanceEnd); `uri` is the contact's. @param epoch 0: no temporary one */
+export function writeGruus(uri: i32, instance: i32, instanceEnd: i32, epoch: i32, cseq: i32, regId: i32): void {
   const isSecure = (load<u8>(uri, 3) | 0x20) == 0x73;
   const aorEnd = AOR_TEXT + told(IN_AOR_LENGTH);
-  let host = aorEnd - 1;
-  while (load<u8>(host) != 0x40) host--;
+  const host = hostAt(aorEnd);
   text(TEXT_PUB_GRUU);
-  writeScheme(isSecure);
-  writeEscaped(AOR_TEXT, host, PLAIN_IN_USER);
-  copy(host, aorEnd);
-  store<u32>(at, 0x3d72673b); // ;gr=
-  startAt(at + 4);
-  writeEscaped(instance, instance + length, PLAIN_IN_VALUE);
-  if (told(IN_EPOCH) != 0) {
+  writePublic(isSecure, host, aorEnd, instance, instanceEnd);
+  if (epoch != 0) {
     text(TEXT_TEMP_GRUU);
     writeScheme(isSecure);
-    writeToken(host + 1, aorEnd);
+    writeToken(host + 1, aorEnd, epoch, cseq, regId);
     copy(host, aorEnd);
     store<u32>(at, 0x72673b); // ;gr
     startAt(at + 3);
   }
   byte(0x22);
+}
+
+/** Writes the public GRUU of an instance at `to`, alone; returns where it ends. */
+export function publicGruu(to: i32, isSecure: i32, instance: i32, instanceEnd: i32): i32 {
+  const aorEnd = AOR_TEXT + told(IN_AOR_LENGTH);
+  startAt(to);
+  writePublic(isSecure != 0, hostAt(aorEnd), aorEnd, instance, instanceEnd);
+  return at;
+}
+
+/** Where the "@" of the AOR stands. */
+function hostAt(aorEnd: i32): i32 {
+  let p = aorEnd - 1;
+  while (load<u8>(p) != 0x40) p--;
+  return p;
+}
+
+/** The AOR with the instance ID in `gr`, in the spelling that the phone sent: another one leads to it as well. */
+function writePublic(isSecure: bool, host: i32, aorEnd: i32, instance: i32, instanceEnd: i32): void {
+  writeScheme(isSecure);
+  writeEscaped(AOR_TEXT, host, PLAIN_IN_USER);
+  copy(host, aorEnd);
+  store<u32>(at, 0x3d72673b); // ;gr=
+  startAt(at + 4);
+  writeEscaped(instance, instanceEnd, PLAIN_IN_VALUE);
 }
 
 /** sip: or sips: */
@@ -60,11 +71,6 @@ function writeScheme(isSecure: bool): void {
   store<u32>(at, isSecure ? 0x73706973 : 0x3a706973);
   store<u8>(at, 0x3a, 4);
   startAt(at + (isSecure ? 5 : 4));
-}
-
-/** Whether an instance ID begins with "urn:", in either case (instance-id.ts). */
-function isUrn(p: i32, length: i32): bool {
-  return length > 4 && (load<u32>(p) | 0x202020) == 0x3a6e7275;
 }
 
 function writeEscaped(from: i32, end: i32, plain: i32): void {
@@ -87,11 +93,11 @@ function digit(value: i32): i32 {
 }
 
 /** The token for the AOR of domain [host, end), in base64url. */
-function writeToken(host: i32, end: i32): void {
-  v128.store(HASH_TEXT, v128.load(REFRESH_IN + (IN_AOR_KEY << 2)));
-  store<i32>(HASH_TEXT, told(IN_EPOCH), 16);
-  store<i32>(HASH_TEXT, entry(T_CSEQ), 20);
-  store<i32>(HASH_TEXT, regId(), 24);
+function writeToken(host: i32, end: i32, epoch: i32, cseq: i32, regId: i32): void {
+  v128.store(HASH_TEXT, v128.load(TOLD + (IN_AOR_KEY << 2)));
+  store<i32>(HASH_TEXT, epoch, 16);
+  store<i32>(HASH_TEXT, cseq, 20);
+  store<i32>(HASH_TEXT, regId, 24);
   store<i32>(HASH_TEXT, 0, 28);
   const first = v128.load(HASH_TEXT);
   const second = v128.load(HASH_TEXT, 16);

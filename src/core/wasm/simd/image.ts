@@ -1,7 +1,6 @@
-// AssemblyScript. What the image of the request's only Contact keeps (image-layout.ts, from KEPT on), as binding-writer.ts
-// writes it.
+// AssemblyScript. The image of a binding (image-layout.ts), from a Contact of the request in the table.
 
-import { entry, contact, instanceAt, instanceEnd, lower, rowField, told } from './table.ts';
+import { entry, lower, rowField, told } from './table.ts';
 import {
   ABSENT,
   CONTACT_DISPLAY_AT,
@@ -13,7 +12,6 @@ import {
   CONTACT_PARAMS_AT,
   CONTACT_PARAMS_END,
   CONTACT_Q,
-  CONTACT_REG_ID,
   H_PATH,
   H_USER_AGENT,
   PARAM_INTS,
@@ -25,6 +23,7 @@ import {
   ROW_VALUE_END,
   T_CALL_ID_AT,
   T_CALL_ID_END,
+  T_CSEQ,
   T_FIRST_ROW,
   T_PARAMS,
   URI_AT,
@@ -32,17 +31,23 @@ import {
 } from '../../../sip/parser/span-table.ts';
 import {
   CALL_ID_LENGTH,
+  CSEQ,
   DISPLAY_LENGTH,
+  EXPIRES_AT,
   FLAGS,
-  IMAGE_BY_CONTACT,
-  IMAGE_DIRECT,
+  GRUU_EPOCH,
   INSTANCE_LENGTH,
   INSTANCE_OFFSET,
+  LENGTH,
   NO_Q,
+  NONCE_COUNT,
+  NONCE_ID,
   PARAMS_LENGTH,
   PATH_LENGTH,
   Q,
+  REFRESHED_AT,
   REG_ID,
+  REGISTERED_AT,
   SOURCE_FAMILY,
   SOURCE_FLOW,
   SOURCE_IP,
@@ -51,47 +56,115 @@ import {
   URI_LENGTH,
   USER_AGENT_LENGTH,
 } from '../../binding/image-layout.ts';
-import { IMAGE, IN_FLAGS, IN_FLOW, IN_IP, IN_PORT, IN_SOURCE_KIND, IS_BY_CONTACT, IS_DIRECT, IS_FLOW, REFRESH_IN } from '../refresh-memory.ts';
+import {
+  IMAGE,
+  IN_DISPLAY_LENGTH,
+  IN_FLOW,
+  IN_INSTANCE_OFFSET,
+  IN_IP,
+  IN_PARAMS_LENGTH,
+  IN_PORT,
+  IN_SOURCE_KIND,
+  IN_URI_LENGTH,
+  SPELLED,
+  TOLD,
+} from '../module-memory.ts';
 import { at, byte, copy, startAt } from './output.ts';
 
-/** As in binding-writer.ts. */
+/** As in binding-writer.ts of the oracle. */
 const USER_AGENT_BYTES_MAX: i32 = 128;
 
-/** reg-id of the contact where it makes its binding a flow, else 0. */
-export function regId(): i32 {
-  const id = contact(CONTACT_REG_ID);
-  return (told(IN_FLAGS) & IS_FLOW) != 0 && id > 0 && instanceAt() >= 0 ? id : 0;
+/** Record of the contact at work, in the table, and the bounds of its instance ID; both are -1 where it has none. */
+let record: i32 = 0;
+let instance: i32 = -1;
+let instanceEnd: i32 = -1;
+
+// @ts-ignore: decorator
+@inline
+function contact(field: i32): i32 {
+  return entry(record + field);
 }
 
-/** Writes it at IMAGE; returns where the image ends. */
-export function writeKept(): i32 {
-  const flags = told(IN_FLAGS);
-  const direct = (flags & IS_DIRECT) != 0 ? IMAGE_DIRECT : 0;
-  store<u16>(IMAGE, direct | ((flags & IS_BY_CONTACT) != 0 ? IMAGE_BY_CONTACT : 0), FLAGS);
-  store<i32>(IMAGE, regId(), REG_ID);
+/**
+ * Writes the image of a contact of the request in the table at IMAGE; returns its length.
+ * @param contactAt its record in the table @param flags IMAGE_* @param regId 0: it is no flow
+ * @param idAt the instance ID, without quotes and brackets: [idAt, idEnd), empty where there is none
+ * @param expiresAt epoch ms, as refreshedAt and registeredAt
+ * @param isSpelled the texts of the contact are at SPELLED, not those of the request
+ */
+export function image(
+  contactAt: i32,
+  flags: i32,
+  regId: i32,
+  idAt: i32,
+  idEnd: i32,
+  expiresAt: f64,
+  refreshedAt: f64,
+  registeredAt: f64,
+  nonceId: i32,
+  nonceCount: i32,
+  isSpelled: i32,
+): i32 {
+  record = contactAt;
+  instance = idEnd > idAt ? idAt : -1;
+  instanceEnd = idEnd;
+  store<u64>(IMAGE, <u64>expiresAt, EXPIRES_AT);
+  store<u64>(IMAGE, <u64>refreshedAt, REFRESHED_AT);
+  store<u64>(IMAGE, <u64>registeredAt, REGISTERED_AT);
+  store<i32>(IMAGE, entry(T_CSEQ), CSEQ);
+  store<i32>(IMAGE, 0, GRUU_EPOCH);
+  store<i32>(IMAGE, nonceId, NONCE_ID);
+  store<i32>(IMAGE, nonceCount, NONCE_COUNT);
+  store<u16>(IMAGE, flags, FLAGS);
+  store<i32>(IMAGE, regId, REG_ID);
   const q = contact(CONTACT_Q);
   store<u16>(IMAGE, q >= 0 ? q : NO_Q, Q);
   store<i32>(IMAGE, told(IN_SOURCE_KIND), SOURCE_FAMILY);
   store<u16>(IMAGE, told(IN_PORT), SOURCE_PORT);
   store<i32>(IMAGE, told(IN_FLOW), SOURCE_FLOW);
-  v128.store(IMAGE, v128.load(REFRESH_IN + (IN_IP << 2)), SOURCE_IP);
+  v128.store(IMAGE, v128.load(TOLD + (IN_IP << 2)), SOURCE_IP);
+  store<u16>(IMAGE, instance < 0 ? 0 : idEnd - idAt, INSTANCE_LENGTH);
   startAt(IMAGE + TEXTS);
-  let mark = at;
-  copy(contact(CONTACT_DISPLAY_AT), contact(CONTACT_DISPLAY_END));
-  mark = endText(DISPLAY_LENGTH, mark);
-  copy(contact(URI_AT), contact(URI_END));
-  mark = endText(URI_LENGTH, mark);
-  writeParams();
-  let end = at;
-  while (end > mark && (load<u8>(end - 1) == 0x3b || load<u8>(end - 1) <= 0x20)) end--; // empty parameters
-  startAt(end);
-  mark = endText(PARAMS_LENGTH, mark);
+  let mark = isSpelled != 0 ? copySpelled() : copyContact();
   copy(entry(T_CALL_ID_AT), entry(T_CALL_ID_END));
   mark = endText(CALL_ID_LENGTH, mark);
   writeUserAgent();
   mark = endText(USER_AGENT_LENGTH, mark);
   writePath();
-  return endText(PATH_LENGTH, mark);
+  const length = endText(PATH_LENGTH, mark) - IMAGE;
+  store<u16>(IMAGE, length, LENGTH);
+  return length;
+}
+
+/** The contact's texts as they were sent; returns where they end. */
+function copyContact(): i32 {
+  copy(contact(CONTACT_DISPLAY_AT), contact(CONTACT_DISPLAY_END));
+  let mark = endText(DISPLAY_LENGTH, IMAGE + TEXTS);
+  copy(contact(URI_AT), contact(URI_END));
+  mark = endText(URI_LENGTH, mark);
+  writeParams();
+  return endParams(mark);
+}
+
+/** The contact's texts in another spelling. */
+function copySpelled(): i32 {
+  const uri = SPELLED + told(IN_DISPLAY_LENGTH);
+  const params = uri + told(IN_URI_LENGTH);
+  copy(SPELLED, uri);
+  let mark = endText(DISPLAY_LENGTH, IMAGE + TEXTS);
+  copy(uri, params);
+  mark = endText(URI_LENGTH, mark);
+  copy(params, params + told(IN_PARAMS_LENGTH));
+  store<u16>(IMAGE, told(IN_INSTANCE_OFFSET), INSTANCE_OFFSET);
+  return endParams(mark);
+}
+
+/** Without empty parameters at their end. */
+function endParams(mark: i32): i32 {
+  let end = at;
+  while (end > mark && (load<u8>(end - 1) == 0x3b || load<u8>(end - 1) <= 0x20)) end--;
+  startAt(end);
+  return endText(PARAMS_LENGTH, mark);
 }
 
 function endText(lengthAt: i32, mark: i32): i32 {
@@ -100,7 +173,6 @@ function endText(lengthAt: i32, mark: i32): i32 {
 }
 
 function writeParams(): void {
-  const instance = instanceAt();
   const start = at;
   let offset = 0;
   let from = contact(CONTACT_PARAMS_AT);
@@ -118,7 +190,6 @@ function writeParams(): void {
   if (instance >= 0 && instance >= from) offset = at - start + instance - from;
   copy(from, contact(CONTACT_PARAMS_END));
   store<u16>(IMAGE, offset, INSTANCE_OFFSET);
-  store<u16>(IMAGE, instance < 0 ? 0 : instanceEnd() - instance, INSTANCE_LENGTH);
 }
 
 /** expires, pub-gruu and temp-gruu. */

@@ -1,7 +1,7 @@
 // AssemblyScript. What names a request's AOR and the request itself: the canonical AOR (sip/uri/uri.ts) with its keyed hash, and the
-// keys of its transaction (request-keys.ts).
+// keys of its transaction: what they are made of is request-keys.ts's.
 
-import { HASH_OUT, HASH_TEXT } from '../../../sip/parser/memory-map.ts';
+import { HASH_OUT } from '../../../sip/parser/memory-map.ts';
 import { hashFinish, hashStart } from '../../../sip/simd/siphash.ts';
 import {
   ADDRESS_TAG_AT,
@@ -32,7 +32,7 @@ import {
   VIA_HOST_END,
   VIA_PORT,
 } from '../../../sip/parser/span-table.ts';
-import { AOR_TEXT, AOR_TEXT_BYTES, KEYS_OUT } from '../refresh-memory.ts';
+import { ANSWER, AOR_TEXT, AOR_TEXT_BYTES, KEYS_OUT } from '../module-memory.ts';
 import { at, byte, copy, startAt } from './output.ts';
 import { entry, lower } from './table.ts';
 
@@ -82,17 +82,22 @@ function lowerCase(bytes: v128): v128 {
   return v128.or(bytes, v128.and(isUpper, i8x16.splat(0x20)));
 }
 
-/** Leaves the keys of the request in the table at KEYS_OUT: request, branch, tag, two words each. Of messages up to REQUEST_BYTES_MAX. */
+/** Leaves the keys of the request in the table at KEYS_OUT: request, branch, tag, two words each. */
 export function takeKeys(k0: i32, k1: i32, k2: i32, k3: i32): void {
-  startAt(HASH_TEXT);
+  takeKeysAs(entry(T_METHOD_AT), entry(T_METHOD_END), k0, k1, k2, k3);
+}
+
+/** The same, as if the method were the bytes [methodAt, methodEnd). */
+export function takeKeysAs(methodAt: i32, methodEnd: i32, k0: i32, k1: i32, k2: i32, k3: i32): void {
+  startAt(KEY_TEXT);
   byte(OF_REQUEST);
   span(T_FROM + ADDRESS_TAG_AT, T_FROM + ADDRESS_TAG_END);
   span(T_CALL_ID_AT, T_CALL_ID_END);
   word(entry(T_CSEQ));
-  copy(entry(T_METHOD_AT), entry(T_METHOD_END));
+  copy(methodAt, methodEnd);
   hash(k0, k1, k2, k3);
   const request = load<u64>(HASH_OUT);
-  startAt(HASH_TEXT);
+  startAt(KEY_TEXT);
   if (hasCookie()) {
     byte(OF_BRANCH);
     span(T_VIAS + VIA_BRANCH_AT, T_VIAS + VIA_BRANCH_END);
@@ -106,18 +111,21 @@ export function takeKeys(k0: i32, k1: i32, k2: i32, k3: i32): void {
   }
   hash(k0, k1, k2, k3);
   const branch = load<u64>(HASH_OUT);
-  startAt(HASH_TEXT);
+  startAt(KEY_TEXT);
   byte(OF_TAG);
-  store<u64>(HASH_TEXT, request, 1);
-  store<u64>(HASH_TEXT, branch, 9);
-  startAt(HASH_TEXT + 17);
+  store<u64>(KEY_TEXT, request, 1);
+  store<u64>(KEY_TEXT, branch, 9);
+  startAt(KEY_TEXT + 17);
   hash(k0, k1, k2, k3);
   store<u64>(KEYS_OUT, request);
   store<u64>(KEYS_OUT, branch, 8);
   store<u64>(KEYS_OUT, load<u64>(HASH_OUT), 16);
 }
 
-// As in request-keys.ts.
+/** As long as the longest message; no answer is under way while keys are taken. */
+const KEY_TEXT: i32 = ANSWER;
+
+// What is hashed begins with a byte of its own, so that one hash can never stand for another.
 const OF_REQUEST: i32 = 1;
 const OF_BRANCH: i32 = 2;
 const OF_OLD_BRANCH: i32 = 3;
@@ -138,7 +146,7 @@ function word(value: i32): void {
 
 function hash(k0: i32, k1: i32, k2: i32, k3: i32): void {
   hashStart(k0, k1, k2, k3);
-  hashFinish(HASH_TEXT, at, at - HASH_TEXT, 1, 3);
+  hashFinish(KEY_TEXT, at, at - KEY_TEXT, 1, 3);
 }
 
 /** z9hG4bK, in any case, and something behind it. */

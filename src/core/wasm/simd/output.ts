@@ -1,7 +1,7 @@
 // AssemblyScript. Where the module writes: one place at a time, sixteen bytes at once. Up to fifteen bytes behind what is
 // written are overwritten, and as many behind what is copied are read; both are nobody's.
 
-import { TEXT_BYTES, TEXTS_AT } from '../refresh-memory.ts';
+import { TEXT_BYTES, TEXTS_AT } from '../module-memory.ts';
 
 /** Address of the next byte. */
 export let at: i32 = 0;
@@ -42,10 +42,17 @@ export function longText(number: i32): void {
   copy(from, from + load<u8>(from + TEXT_BYTES - 1));
 }
 
+// @ts-ignore: decorator
+@inline
+export function endLine(): void {
+  store<u16>(at, 0x0a0d);
+  at += 2;
+}
+
 /** In decimal digits. */
-export function decimal(value: i32): void {
+export function decimal(value: u32): void {
   let digits = 1;
-  for (let bound: i64 = 10; bound <= <i64>value; bound *= 10) digits++;
+  for (let bound: u64 = 10; bound <= <u64>value; bound *= 10) digits++;
   let rest = value;
   for (let p = at + digits - 1; p >= at; p--) {
     const tenth = rest / 10;

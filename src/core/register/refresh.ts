@@ -1,0 +1,89 @@
+// Refreshes: a request that asks for nothing but that the AOR's only binding live on, so that everything its image keeps is as it was.
+// It changes when the binding ends, its CSeq and its nonce, and is decided and answered from the request and that binding alone: image,
+// comparison and the 200 in one call of the module.
+// @hot
+
+import { slab, table } from '../../sip/parser/slab.ts';
+import { OPTION_GRUU, T_CONTACT_COUNT, T_CONTACT_STAR, T_CONTACTS, T_CSEQ } from '../../sip/parser/span-table.ts';
+import { TRANSPORT_UDP } from '../../sip/sources.ts';
+import type { Identity } from '../binding/identity.ts';
+import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from '../binding/image-layout.ts';
+import { contactInstanceAt, contactInstanceEnd } from '../binding/instance-id.ts';
+import type { PlainBinding } from '../binding/plain-binding.ts';
+import type { Outbox } from '../uas/outbox.ts';
+import { dateEnd } from '../wasm/answer-texts.ts';
+import { tellAor } from '../wasm/aor-words.ts';
+import {
+  ANSWER,
+  IN_EPOCH,
+  IN_IDENTITY,
+  IN_IDENTITY_KEY,
+  IN_SECONDS,
+  SHOWS_CONTACT,
+  SHOWS_GRUUS,
+} from '../wasm/module-memory.ts';
+import { requestModule, toldWords } from '../wasm/request-module.ts';
+import { tellSource } from '../wasm/source-words.ts';
+import { imageFlags } from './contact-reach.ts';
+import { type Gruus, isGruuInstance } from './gruu.ts';
+import { flowRegId } from './outbound.ts';
+import { supports } from './path.ts';
+
+// Constants of this module: V8 compiles them in, while it loads an import each time it is used.
+const module = requestModule;
+const told = toldWords;
+
+/**
+ * Whether the request in the table may be a refresh of `binding` as far as that can be told without its texts: one
+ * contact, no "*", a binding that has not run out, a CSeq that is in order whatever the Call-ID.
+ */
+export function mayRefresh(binding: PlainBinding, now: number): boolean {
+  if (table[T_CONTACT_COUNT] !== 1 || table[T_CONTACT_STAR] !== 0) return false;
+  return binding.expiresAt > now && table[T_CSEQ] >>> 0 > binding.cseq;
+}
+
+/**
+ * Whether the request leaves the binding as it is; then its 200 is in the outbox, and the image in the module's memory.
+ * @param granted seconds
+ * @param shows SHOWS_* of the extensions, and SHOWS_END
+ */
+export function refreshBinding(
+  out: Outbox,
+  binding: PlainBinding,
+  identity: Identity,
+  gruus: Gruus | null,
+  granted: number,
+  shows: number,
+  flowTimer: number,
+): boolean {
+  const flags = imageFlags(T_CONTACTS, out);
+  const instance = contactInstanceAt(T_CONTACTS);
+  const instanceEnd = contactInstanceEnd(T_CONTACTS);
+  let all = isCutOff(flags, out) ? shows : shows | SHOWS_CONTACT;
+  if (gruus !== null && supports(OPTION_GRUU) && isGruuInstance(slab, instance, instanceEnd)) {
+    all |= SHOWS_GRUUS;
+    tellAor(out.aor, out.aorLength, out.aorKey, gruus);
+  }
+  tellSource(out.peers, out.peer, out.tagHigh, out.tagLow);
+  told[IN_IDENTITY] = binding.identityHigh;
+  told[IN_IDENTITY + 1] = binding.identityLow;
+  for (let i = 0; i < 4; i++) told[IN_IDENTITY_KEY + i] = identity.words[i];
+  told[IN_EPOCH] = binding.epoch;
+  told[IN_SECONDS] = granted;
+  dateEnd(out.now);
+  const regId = flowRegId(T_CONTACTS, out);
+  const expiresAt = out.now + granted * 1000;
+  const end = module.refresh(T_CONTACTS, flags, regId, instance, instanceEnd, expiresAt, out.now, 0, 0, all, flowTimer);
+  if (end === 0) return false;
+  out.answer.at = ANSWER;
+  out.answer.advance(end);
+  out.status = 200;
+  return true;
+}
+
+/** Its connection has ended meanwhile: then the answer leaves the binding out (live-flow.ts). */
+function isCutOff(flags: number, { peers, peer, liveFlows }: Outbox): boolean {
+  const flow = peers.flow[peer];
+  if (liveFlows === null || flow === 0 || peers.transport[peer] === TRANSPORT_UDP) return false;
+  return (flags & (IMAGE_DIRECT | IMAGE_BY_CONTACT)) === IMAGE_DIRECT && !liveFlows.isAlive(flow);
+}

@@ -1,0 +1,47 @@
+// The constant texts of answers, in the module's memory; of the last only the date changes, once a second.
+// @hot
+
+import { renderDate } from '../../sip/date.ts';
+import { memory } from '../../sip/parser/slab.ts';
+import { ascii } from '../../sip/writer.ts';
+import * as at from './module-memory.ts';
+
+/** TEXT_*, as they are numbered. */
+const TEXTS: readonly string[] = [
+  'SIP/2.0 200 OK',
+  '\r\nVia: ',
+  '\r\nFrom: ',
+  '\r\nTo: ',
+  '\r\nCall-ID: ',
+  '\r\nCSeq: ',
+  ';tag=',
+  ';rport=',
+  ';received=',
+  'Contact: ',
+  ';pub-gruu="',
+  '";temp-gruu="',
+  ';expires=',
+  'Path: ',
+  'Supported: path\r\n',
+  'Supported: path, outbound\r\n',
+  'Require: outbound\r\n',
+  'Flow-Timer: ',
+  'Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n',
+];
+const DATE_AT = at.TEXT_END * at.TEXT_BYTES + 'Date: '.length;
+
+const texts = new Uint8Array(memory.buffer, at.TEXTS_AT, at.TEXT_COUNT * at.TEXT_BYTES);
+for (let number = 0; number < TEXTS.length; number++) {
+  const bytes = ascii(TEXTS[number]);
+  texts.set(bytes, number * at.TEXT_BYTES);
+  texts[(number + 1) * at.TEXT_BYTES - 1] = bytes.length;
+}
+const written = { second: 0 };
+
+/** The end of answers names the second of an epoch time in ms. */
+export function dateEnd(now: number): void {
+  const second = Math.floor(now / 1000);
+  if (second === written.second) return;
+  written.second = second;
+  renderDate(second, texts, DATE_AT);
+}

@@ -1,0 +1,25 @@
+// What the module is told of a request that the span table does not say: where it came from, and the To tag of its answers.
+// @hot
+
+import { writeIp } from '../../sip/ip.ts';
+import { memory } from '../../sip/parser/slab.ts';
+import type { Peers } from '../../sip/sources.ts';
+import { IN_FLOW, IN_IP, IN_IP_LENGTH, IN_PORT, IN_SOURCE_KIND, IN_TAG, IP_TEXT } from './module-memory.ts';
+import { toldWords } from './request-module.ts';
+
+// A constant of this module: V8 compiles its address in, while it loads an import each time it is used.
+const told = toldWords;
+const ipText = new Uint8Array(memory.buffer, IP_TEXT, 64);
+
+/** @param peer row of `peers` */
+export function tellSource(peers: Peers, peer: number, tagHigh: number, tagLow: number): void {
+  told[IN_TAG] = tagHigh;
+  told[IN_TAG + 1] = tagLow;
+  told[IN_SOURCE_KIND] = peers.family[peer] | (peers.transport[peer] << 8) | (peers.listener[peer] << 16);
+  told[IN_PORT] = peers.port[peer];
+  told[IN_FLOW] = peers.flow[peer];
+  const { ip } = peers;
+  for (let i = 0, at = peer << 4; i < 4; i++, at += 4)
+    told[IN_IP + i] = ip[at] | (ip[at + 1] << 8) | (ip[at + 2] << 16) | (ip[at + 3] << 24);
+  told[IN_IP_LENGTH] = peers.family[peer] === 6 ? writeIp(peers, peer, ipText) : 0;
+}

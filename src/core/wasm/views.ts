@@ -1,0 +1,30 @@
+// Views of what the module has written at one place of its memory, one for each length: made once, since to make one costs more than
+// to copy what it shows.
+// @hot
+
+import { memory } from '../../sip/parser/slab.ts';
+
+/** Longer ones are made anew each time. */
+const KEPT_BELOW = 4096;
+
+export class Views {
+  private readonly at: number;
+  private readonly byLength: (Uint8Array | undefined)[] = new Array(KEPT_BELOW).fill(undefined);
+
+  /** @param at address */
+  constructor(at: number) {
+    this.at = at;
+  }
+
+  /** memory[at, at + length) */
+  of(length: number): Uint8Array {
+    return this.byLength[length] ?? this.make(length);
+  }
+
+  /** @cold */
+  private make(length: number): Uint8Array {
+    const view = new Uint8Array(memory.buffer, this.at, length);
+    if (length < KEPT_BELOW) this.byLength[length] = view;
+    return view;
+  }
+}
