@@ -4,6 +4,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from './bundle.js';
 import { buildModules } from './wasm.js';
@@ -29,6 +31,9 @@ try {
 }
 copyFileSync('.build/parser.wasm', `${next}/sip/parser.wasm`);
 cpSync('src/server/admin/page', `${next}/server/admin/page`, { recursive: true });
+const viewer = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+for (const file of ['swagger-ui-bundle.js', 'swagger-ui.css', 'LICENSE', 'NOTICE'])
+  copyFileSync(`${viewer}/${file}`, `${next}/server/admin/page/${file.replace(/^([A-Z])/, 'swagger-ui.$1')}`);
 chmodSync(`${next}/cli.js`, 0o755);
 try {
   renameSync('dist', old);

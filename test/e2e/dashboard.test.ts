@@ -52,6 +52,15 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await picture('light');
   });
 
+  it("shows the API's document, with nothing from elsewhere", async () => {
+    await browser.open(`${admin.url}/docs`);
+    await browser.until("document.querySelectorAll('.opblock').length > 30");
+    const loaded = await browser.value<string[]>("performance.getEntriesByType('resource').map(({ name }) => name)");
+    expect(loaded.filter((url) => !url.startsWith(admin.url) && !url.startsWith('data:'))).toEqual([]);
+    expect(loaded).toContain(`${admin.url}/openapi.json`);
+    await picture('docs');
+  });
+
   it('finds an address and follows changes by keyboard alone', async () => {
     await browser.open(admin.url);
     await browser.press('Tab'); // the skip link

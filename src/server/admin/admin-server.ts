@@ -29,7 +29,6 @@ import type { LimitWatch } from '../process/limit-watch.ts';
 import type { Log } from '../process/log.ts';
 import { packageVersion } from '../process/package-version.ts';
 import { DIRECTORY_HEADER, directoryId, removeUrl, TOKEN_FILE, writeUrl } from './admin-files.ts';
-import { addDashboard } from './dashboard.ts';
 import { EventJournal } from './event-journal.ts';
 import { addEventRoutes, addHistoryRoute } from './event-routes.ts';
 import { Health, type Phase } from './health.ts';
@@ -37,6 +36,7 @@ import { LocationOrders } from './location-orders.ts';
 import { addLocationRoutes } from './location-routes.ts';
 import { Locations } from './locations.ts';
 import type { MessageWatch } from './message-watch.ts';
+import { addPages } from './pages.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { addStaticRoutes } from './static-routes.ts';
 import { addTraceRoutes } from './trace-routes.ts';
@@ -121,7 +121,7 @@ class RunningAdmin implements AdminServer {
     this.journal = new EventJournal((listener) => this.pool().events.subscribe(listener));
     this.addHealth();
     this.addApi();
-    addDashboard(surface);
+    addPages(surface);
   }
 
   reloadTls(): void {

@@ -29,6 +29,8 @@ interface Feed {
 
 export function addEventRoutes(routes: Routes, journal: EventJournal, locations: () => Locations): void {
   routes.add({
+    name: 'followEvents',
+    tag: 'Changes',
     method: 'GET',
     path: '/v1/events',
     summary: 'Changes of bindings as server-sent events, resumable with Last-Event-ID',
@@ -67,6 +69,8 @@ export function addHistoryRoute(
   history: (key: Uint32Array, max: number) => PastChange[],
 ): void {
   routes.add({
+    name: 'getHistory',
+    tag: 'Changes',
     method: 'GET',
     path: '/v1/aors/{aor}/history',
     summary: 'The newest changes of its bindings, newest first, as far as the shard still has them',

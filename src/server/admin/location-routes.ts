@@ -13,8 +13,15 @@ export interface LocationAccess {
   orders(): LocationOrders;
 }
 
-export function addLocationRoutes(routes: Routes, { locations, orders }: LocationAccess): void {
+export function addLocationRoutes(routes: Routes, access: LocationAccess): void {
+  addReadRoutes(routes, access);
+  addChangeRoutes(routes, access);
+}
+
+function addReadRoutes(routes: Routes, { locations }: LocationAccess): void {
   routes.add({
+    name: 'listAors',
+    tag: 'Bindings',
     method: 'GET',
     path: '/v1/aors',
     summary: 'Addresses-of-record that have bindings, a page at a time',
@@ -23,6 +30,8 @@ export function addLocationRoutes(routes: Routes, { locations, orders }: Locatio
     handle: ({ query: { limit, cursor, ...filter } }) => locations().page(limit, cursor, filter),
   });
   routes.add({
+    name: 'dumpAors',
+    tag: 'Bindings',
     method: 'GET',
     path: '/v1/dump',
     summary: 'All of them as a stream, one JSON object a line; each as it is when its line is written',
@@ -32,6 +41,8 @@ export function addLocationRoutes(routes: Routes, { locations, orders }: Locatio
     handle: ({ query }) => lines(locations(), query.domain),
   });
   routes.add({
+    name: 'getAor',
+    tag: 'Bindings',
     method: 'GET',
     path: '/v1/aors/{aor}',
     summary: 'The bindings of one',
@@ -39,7 +50,12 @@ export function addLocationRoutes(routes: Routes, { locations, orders }: Locatio
     response: aorSchema,
     handle: ({ params }) => existing(locations().get(params.aor)),
   });
+}
+
+function addChangeRoutes(routes: Routes, { locations, orders }: LocationAccess): void {
   routes.add({
+    name: 'removeAor',
+    tag: 'Bindings',
     method: 'DELETE',
     path: '/v1/aors/{aor}',
     summary: 'Removes all its bindings',
@@ -51,6 +67,8 @@ export function addLocationRoutes(routes: Routes, { locations, orders }: Locatio
     },
   });
   routes.add({
+    name: 'addBinding',
+    tag: 'Bindings',
     method: 'POST',
     path: '/v1/aors/{aor}/bindings',
     summary: 'Adds a binding, or renews the one of the same contact',
@@ -64,6 +82,8 @@ export function addLocationRoutes(routes: Routes, { locations, orders }: Locatio
     },
   });
   routes.add({
+    name: 'removeBinding',
+    tag: 'Bindings',
     method: 'DELETE',
     path: '/v1/aors/{aor}/bindings',
     summary: 'Removes the binding of one contact',

@@ -1,11 +1,12 @@
-// What the API says of bindings and takes about them. What a binding is: core/binding/binding-view.
+// Bindings in the API: what requests give and answers tell. What a binding is: core/binding/binding-view.
 
 import { z } from 'zod';
 import { pageQuery } from './paging.ts';
 
 const parameterMap = z.record(z.string(), z.union([z.string(), z.literal(true)]));
 
-export const bindingSchema = z.object({
+/** What the API tells of a binding. */
+export const bindingFields = {
   uri: z.string().describe('Contact URI as registered'),
   display: z.string().optional(),
   q: z.number(),
@@ -30,27 +31,32 @@ export const bindingSchema = z.object({
   cseq: z.number(),
   userAgent: z.string().optional(),
   static: z.literal(true).optional(),
-});
+};
+const bindingSchema = z.object(bindingFields).meta({ id: 'Binding' });
 
-export const aorSchema = z.object({
-  aor: z.string().describe('canonical: user@host'),
-  contacts: z.array(bindingSchema),
-});
+export const aorSchema = z
+  .object({
+    aor: z.string().describe('canonical: user@host'),
+    contacts: z.array(bindingSchema),
+  })
+  .meta({ id: 'Aor' });
 
-export const pastChangeSchema = z.object({
-  type: z.string().describe('as in the change feed; refreshes only with policy.history-refreshes'),
-  at: z.number().describe('epoch ms'),
-  by: z.enum(['client', 'operator', 'program', 'server']),
-  user: z.string().optional().describe('that the request was authenticated for'),
-  source: z
-    .object({ address: z.string(), port: z.number(), transport: z.string() })
-    .optional()
-    .describe('of the request, or of what has run out or lost its connection'),
-  contact: z.string().optional(),
-  callId: z.string().optional(),
-  cseq: z.number().optional(),
-  userAgent: z.string().optional(),
-});
+export const pastChangeSchema = z
+  .object({
+    type: z.string().describe('as in the change feed; refreshes only with policy.history-refreshes'),
+    at: z.number().describe('epoch ms'),
+    by: z.enum(['client', 'operator', 'program', 'server']),
+    user: z.string().optional().describe('that the request was authenticated for'),
+    source: z
+      .object({ address: z.string(), port: z.number(), transport: z.string() })
+      .optional()
+      .describe('of the request, or of what has run out or lost its connection'),
+    contact: z.string().optional(),
+    callId: z.string().optional(),
+    cseq: z.number().optional(),
+    userAgent: z.string().optional(),
+  })
+  .meta({ id: 'Change' });
 
 export const aorParams = z.strictObject({
   aor: z.string().min(1).max(1024).describe('user@host or a SIP URI, escaped as a part of a path'),
@@ -63,13 +69,15 @@ const uri = z
   .refine((text) => URI.test(text), { error: 'is no URI' });
 const word = z.string().refine((text) => !/\p{Cc}/u.test(text), { error: 'has control characters' });
 
-export const newBindingSchema = z.strictObject({
-  contact: uri.describe('Contact URI, e.g. sip:alice@192.0.2.4:5060'),
-  expires: z.int().min(1).max(2147483647).optional().describe('seconds; as the policy has it where absent'),
-  q: z.number().min(0).max(1).optional(),
-  path: z.array(uri).max(8).optional().describe('route set to the contact, topmost first'),
-  userAgent: word.max(128).optional(),
-});
+export const newBindingSchema = z
+  .strictObject({
+    contact: uri.describe('Contact URI, e.g. sip:alice@192.0.2.4:5060'),
+    expires: z.int().min(1).max(2147483647).optional().describe('seconds; as the policy has it where absent'),
+    q: z.number().min(0).max(1).optional(),
+    path: z.array(uri).max(8).optional().describe('route set to the contact, topmost first'),
+    userAgent: word.max(128).optional(),
+  })
+  .meta({ id: 'NewBinding' });
 
 export type NewBinding = z.output<typeof newBindingSchema>;
 

@@ -27,7 +27,7 @@ export interface ServerAccess {
   restarts(): number;
   users(): number;
   talkers(max: number): TopTalkers;
-  /** How much is in use of what cannot be exceeded. */
+  /** Used share of each hard limit. */
   limits(): readonly LimitUsage[];
   /** Reads the configuration anew and applies what can be. Throws a Problem where that makes no sense. */
   reload(): Promise<ReloadReport>;
@@ -35,46 +35,54 @@ export interface ServerAccess {
 
 const SHARD_DIGITS = 4;
 
-const talkerSchema = z.object({
-  name: z.string().describe('IP address, or AOR'),
-  perSecond: z.number(),
-  refusedPerSecond: z.number(),
-});
+const talkerSchema = z
+  .object({
+    name: z.string().describe('IP address, or AOR'),
+    perSecond: z.number(),
+    refusedPerSecond: z.number(),
+  })
+  .meta({ id: 'Talker' });
 const counts = z.record(z.string(), z.number());
-const shardSchema = z.object({
-  shard: z.number(),
-  up: z.boolean(),
-  bindings: z.number(),
-  aors: z.number(),
-  received: z.number(),
-  ok: z.number(),
-  refused: z.number(),
-  batches: z.number(),
-  busySeconds: z.number(),
-  ringBytes: z.number(),
-  ringCapacity: z.number(),
-});
+const shardSchema = z
+  .object({
+    shard: z.number(),
+    up: z.boolean(),
+    bindings: z.number(),
+    aors: z.number(),
+    received: z.number(),
+    ok: z.number(),
+    refused: z.number(),
+    batches: z.number(),
+    busySeconds: z.number(),
+    ringBytes: z.number(),
+    ringCapacity: z.number(),
+  })
+  .meta({ id: 'Shard' });
 
 export function addServerRoutes(routes: Routes, server: ServerAccess): void {
   routes.add({
+    name: 'getStatus',
+    tag: 'Server',
     method: 'GET',
     path: '/v1/status',
-    summary: 'What runs, and whether it is ready',
-    response: z.object({
-      version: z.string(),
-      ready: z.boolean(),
-      problems: z.array(z.string()),
-      uptimeSeconds: z.number(),
-      listen: z.array(z.string()),
-      domains: z.array(z.string()),
-      auth: z.string(),
-      shards: z.number(),
-      restarts: z.number(),
-      bindings: z.number(),
-      aors: z.number(),
-      users: z.number(),
-      limits: z.array(z.object({ limit: z.string(), used: z.number(), max: z.number(), share: z.number() })),
-    }),
+    summary: 'State of the server: version, readiness, listeners, totals',
+    response: z
+      .object({
+        version: z.string(),
+        ready: z.boolean(),
+        problems: z.array(z.string()),
+        uptimeSeconds: z.number(),
+        listen: z.array(z.string()),
+        domains: z.array(z.string()),
+        auth: z.string(),
+        shards: z.number(),
+        restarts: z.number(),
+        bindings: z.number(),
+        aors: z.number(),
+        users: z.number(),
+        limits: z.array(z.object({ limit: z.string(), used: z.number(), max: z.number(), share: z.number() })),
+      })
+      .meta({ id: 'Status' }),
     handle: () => {
       const readings = server.readings();
       const problems = server.health.problems();
@@ -96,7 +104,13 @@ export function addServerRoutes(routes: Routes, server: ServerAccess): void {
     },
   });
   addCounterRoutes(routes, server);
+  addConfigRoutes(routes, server);
+}
+
+function addConfigRoutes(routes: Routes, server: ServerAccess): void {
   routes.add({
+    name: 'getConfig',
+    tag: 'Server',
     method: 'GET',
     path: '/v1/config',
     summary: 'The configuration in force, as the file has it; without secrets',
@@ -104,16 +118,20 @@ export function addServerRoutes(routes: Routes, server: ServerAccess): void {
     handle: () => effectiveConfig(server.config()),
   });
   routes.add({
+    name: 'reload',
+    tag: 'Server',
     method: 'POST',
     path: '/v1/reload',
-    summary: 'Reads the configuration anew: applies what can be, and says what needs a restart',
+    summary: 'Reads the configuration anew: applies what can be, and lists the keys that need a restart',
     response: z.object({ applied: z.array(z.string()), needRestart: z.array(z.string()) }),
     handle: () => server.reload(),
   });
   routes.add({
+    name: 'drain',
+    tag: 'Server',
     method: 'POST',
     path: '/v1/drain',
-    summary: 'Tells load balancers to send nothing more (/readyz says 503), or takes that back; phones are served on',
+    summary: 'Drains the server: load balancers send nothing more (/readyz: 503), phones are served; false ends it',
     body: z.strictObject({ draining: z.boolean().default(true) }),
     response: z.object({ draining: z.boolean() }),
     handle: ({ body }) => {
@@ -125,6 +143,8 @@ export function addServerRoutes(routes: Routes, server: ServerAccess): void {
 
 function addCounterRoutes(routes: Routes, server: ServerAccess): void {
   routes.add({
+    name: 'getCounters',
+    tag: 'Server',
     method: 'GET',
     path: '/v1/counters',
     summary: 'Everything that is counted, over all shards, since the start; bindings and aors: how many there are now',
@@ -135,6 +155,8 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
     },
   });
   routes.add({
+    name: 'listShards',
+    tag: 'Server',
     method: 'GET',
     path: '/v1/shards',
     summary: 'The shards one by one',
@@ -144,18 +166,24 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
       pageOf(server.readings().map(shardJson), query, ({ shard }) => String(shard).padStart(SHARD_DIGITS, '0')),
   });
   routes.add({
+    name: 'getLatency',
+    tag: 'Server',
     method: 'GET',
     path: '/v1/latency',
     summary: 'Latency histograms by outcome and transport: counts per bucket since the start',
-    response: z.object({
-      boundsSeconds: z.array(z.number()),
-      rows: z.array(
-        z.object({ outcome: z.string(), transport: z.string(), counts: z.array(z.number()), sumSeconds: z.number() }),
-      ),
-    }),
+    response: z
+      .object({
+        boundsSeconds: z.array(z.number()),
+        rows: z.array(
+          z.object({ outcome: z.string(), transport: z.string(), counts: z.array(z.number()), sumSeconds: z.number() }),
+        ),
+      })
+      .meta({ id: 'Latency' }),
     handle: () => ({ boundsSeconds: [...SECONDS_BOUNDS], rows: latencies(server.readings()) }),
   });
   routes.add({
+    name: 'getTalkers',
+    tag: 'Server',
     method: 'GET',
     path: '/v1/talkers',
     summary: 'Sources and addresses-of-record with the most messages in the last seconds, estimated from a sample',
@@ -164,15 +192,19 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
     handle: ({ query }) => server.talkers(query.limit),
   });
   routes.add({
+    name: 'getCensus',
+    tag: 'Server',
     method: 'GET',
     path: '/v1/census',
     summary: 'Bindings by transport and domain, counted in the background now and then',
-    response: z.object({
-      at: z.number().nullable().describe('when the counting ended, epoch ms; null before the first'),
-      bindings: z.number(),
-      transports: counts,
-      domains: counts.describe('the largest ones; others together as ""'),
-    }),
+    response: z
+      .object({
+        at: z.number().nullable().describe('when the counting ended, epoch ms; null before the first'),
+        bindings: z.number(),
+        transports: counts,
+        domains: counts.describe('the largest ones; others together as ""'),
+      })
+      .meta({ id: 'Census' }),
     handle: () => server.census.latest(),
   });
 }

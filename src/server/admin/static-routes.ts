@@ -9,16 +9,18 @@ import type { Routes } from '../http/route.ts';
 import { aorParams } from './location-schemas.ts';
 import { pageOf, pageQuery, pageSchema } from './paging.ts';
 
-const contactSchema = z.strictObject({
-  uri: z.string().min(1).max(2048).describe('without brackets, e.g. sip:mail@192.0.2.30:5080'),
-  q: z.number().min(0).max(1).optional().describe('1 where there is none'),
-  path: z.array(z.string().max(2048)).max(8).optional().describe('proxies to go by, topmost first, in brackets'),
-});
+const contactSchema = z
+  .strictObject({
+    uri: z.string().min(1).max(2048).describe('without brackets, e.g. sip:mail@192.0.2.30:5080'),
+    q: z.number().min(0).max(1).optional().describe('1 where there is none'),
+    path: z.array(z.string().max(2048)).max(8).optional().describe('proxies to go by, topmost first, in brackets'),
+  })
+  .meta({ id: 'StaticContact' });
 const aliasParams = z.strictObject({ alias: z.string().min(1).max(1024).describe('user@host') });
 
 /** @param data the data directory @param domains that are served */
 export function addStaticRoutes(routes: Routes, data: string, domains: () => readonly string[]): void {
-  const change = (by: () => (content: StaticContent) => StaticContent): void => {
+  const change: Change = (by) => {
     try {
       changeStatic(data, ofServedDomains(by(), domains()));
     } catch (error) {
@@ -26,7 +28,16 @@ export function addStaticRoutes(routes: Routes, data: string, domains: () => rea
       throw error;
     }
   };
+  addBindingRoutes(routes, data, change);
+  addAliasRoutes(routes, data, change);
+}
+
+type Change = (by: () => (content: StaticContent) => StaticContent) => void;
+
+function addBindingRoutes(routes: Routes, data: string, change: Change): void {
   routes.add({
+    name: 'listStaticBindings',
+    tag: 'Static bindings',
     method: 'GET',
     path: '/v1/static/bindings',
     summary: 'Static bindings: contacts that an operator gave, by AOR',
@@ -38,6 +49,8 @@ export function addStaticRoutes(routes: Routes, data: string, domains: () => rea
     },
   });
   routes.add({
+    name: 'addStaticBinding',
+    tag: 'Static bindings',
     method: 'POST',
     path: '/v1/static/bindings/{aor}',
     summary: 'Adds a static contact to an AOR, or replaces the one with its URI',
@@ -48,6 +61,8 @@ export function addStaticRoutes(routes: Routes, data: string, domains: () => rea
       change(() => addBinding(params.aor, { uri, ...(q !== undefined && { q }), ...(path && { path }) })),
   });
   routes.add({
+    name: 'removeStaticBinding',
+    tag: 'Static bindings',
     method: 'DELETE',
     path: '/v1/static/bindings/{aor}',
     summary: 'Removes a static contact of an AOR, or all of them',
@@ -56,7 +71,12 @@ export function addStaticRoutes(routes: Routes, data: string, domains: () => rea
     status: 204,
     handle: ({ params, query }) => change(() => removeBinding(params.aor, query.uri)),
   });
+}
+
+function addAliasRoutes(routes: Routes, data: string, change: Change): void {
   routes.add({
+    name: 'listAliases',
+    tag: 'Static bindings',
     method: 'GET',
     path: '/v1/static/aliases',
     summary: 'Aliases: addresses that stand for others',
@@ -68,6 +88,8 @@ export function addStaticRoutes(routes: Routes, data: string, domains: () => rea
     },
   });
   routes.add({
+    name: 'putAlias',
+    tag: 'Static bindings',
     method: 'PUT',
     path: '/v1/static/aliases/{alias}',
     summary: 'Lets an address stand for another',
@@ -77,6 +99,8 @@ export function addStaticRoutes(routes: Routes, data: string, domains: () => rea
     handle: ({ params, body }) => change(() => addAlias(params.alias, body.aor)),
   });
   routes.add({
+    name: 'removeAlias',
+    tag: 'Static bindings',
     method: 'DELETE',
     path: '/v1/static/aliases/{alias}',
     summary: 'Removes an alias',

@@ -8,11 +8,13 @@ import { pageOf, pageQuery, pageSchema } from './paging.ts';
 
 const SECONDS = 300;
 
-const traceSchema = z.object({ name: z.string(), until: z.string() });
+const traceSchema = z.object({ name: z.string(), until: z.string() }).meta({ id: 'Trace' });
 const byName = z.strictObject({ name: z.string().min(1) });
 
 export function addTraceRoutes(routes: Routes, watch: () => MessageWatch): void {
   routes.add({
+    name: 'listTraces',
+    tag: 'Traces',
     method: 'GET',
     path: '/v1/traces',
     summary: 'What is traced, and until when',
@@ -21,6 +23,8 @@ export function addTraceRoutes(routes: Routes, watch: () => MessageWatch): void 
     handle: ({ query }) => pageOf(watch().active.map(shown), query, ({ name }) => name),
   });
   routes.add({
+    name: 'startTrace',
+    tag: 'Traces',
     method: 'PUT',
     path: '/v1/traces/{name}',
     summary: 'Logs every message of an AOR or from an IP address, without credentials, for so many seconds',
@@ -37,6 +41,8 @@ export function addTraceRoutes(routes: Routes, watch: () => MessageWatch): void 
     },
   });
   routes.add({
+    name: 'endTrace',
+    tag: 'Traces',
     method: 'DELETE',
     path: '/v1/traces/{name}',
     summary: 'Ends a trace',

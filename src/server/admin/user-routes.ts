@@ -10,10 +10,12 @@ import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';
 import { keyOf, pageQuery, pageSchema, takePage } from './paging.ts';
 
-const userSchema = z.object({
-  user: z.string().describe('name@domain'),
-  aors: z.array(z.string()).describe('addresses of others that it may register'),
-});
+const userSchema = z
+  .object({
+    user: z.string().describe('name@domain'),
+    aors: z.array(z.string()).describe('addresses of others that it may register'),
+  })
+  .meta({ id: 'User' });
 const userParams = z.strictObject({ user: z.string().min(1).max(512).describe('name@domain') });
 const BULK_MAX = 1000;
 
@@ -42,6 +44,8 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
   const recordOf = recordsFor(store, domains);
   addBulkRoute(routes, store, recordOf);
   routes.add({
+    name: 'listUsers',
+    tag: 'Users',
     method: 'GET',
     path: '/v1/users',
     summary: 'Users, a page at a time',
@@ -61,6 +65,8 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
     },
   });
   routes.add({
+    name: 'getUser',
+    tag: 'Users',
     method: 'GET',
     path: '/v1/users/{user}',
     summary: 'One user',
@@ -74,6 +80,8 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
     },
   });
   routes.add({
+    name: 'putUser',
+    tag: 'Users',
     method: 'PUT',
     path: '/v1/users/{user}',
     summary: 'Adds a user, or gives it another password, other HA1s or other addresses; in force with the next request',
@@ -85,6 +93,8 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
     },
   });
   routes.add({
+    name: 'removeUser',
+    tag: 'Users',
     method: 'DELETE',
     path: '/v1/users/{user}',
     summary: 'Removes a user; its bindings go as well, within a second or two',
@@ -113,6 +123,8 @@ function recordsFor(store: () => UserStore, domains: () => readonly string[]): M
 
 function addBulkRoute(routes: Routes, store: () => UserStore, recordOf: MakeRecord): void {
   routes.add({
+    name: 'putUsers',
+    tag: 'Users',
     method: 'PUT',
     path: '/v1/users',
     summary: 'Adds or replaces many users in one transaction: all of them, or none where one makes no sense',

@@ -1,72 +1,80 @@
 // The OpenAPI document of the HTTP listeners, made from their routes.
 
 import { z } from 'zod';
-import type { AnyRoute } from './route.ts';
-
-const PROBLEM = {
-  description: 'What went wrong (RFC 9457)',
-  content: {
-    'application/problem+json': {
-      schema: {
-        type: 'object',
-        required: ['type', 'title', 'status', 'code', 'detail'],
-        properties: {
-          type: { type: 'string' },
-          title: { type: 'string' },
-          status: { type: 'integer' },
-          code: { type: 'string', description: 'a stable word for programs' },
-          detail: { type: 'string' },
-          errors: {
-            type: 'array',
-            items: { type: 'object', properties: { path: { type: 'string' }, message: { type: 'string' } } },
-          },
-        },
-      },
-    },
-  },
-};
+import { problemSchema } from './problem.ts';
+import { type AnyRoute, TAGS } from './route.ts';
 
 const LOOKUP_SERVER = {
   url: 'http://{host}:{port}',
   description: 'a lookup listener (--lookup)',
   variables: { host: { default: '127.0.0.1' }, port: { default: '8070' } },
 };
+const ADMIN_SERVER = { url: '/', description: 'the admin listener (--admin), which serves this document' };
+
+type Schemas = Record<string, object>;
 
 /** OpenAPI 3.1. @param lookups routes of the lookup listener, which has an address of its own */
 export function openApi(routes: readonly AnyRoute[], lookups: readonly AnyRoute[], version: string): object {
   const paths: Record<string, Record<string, unknown>> = {};
+  const schemas: Schemas = {};
+  const problem = { 'application/problem+json': { schema: schemaOf(problemSchema, 'output', schemas) } };
   const add = (route: AnyRoute, of: object): void => {
     paths[route.path] ??= { ...of };
-    paths[route.path][route.method.toLowerCase()] = operation(route);
+    paths[route.path][route.method.toLowerCase()] = operation(route, schemas);
   };
   for (const route of routes) add(route, {});
   for (const route of lookups) add(route, { servers: [LOOKUP_SERVER] });
   return {
     openapi: '3.1.0',
-    info: { title: 'Aorta admin API', version, description: 'Bindings, users, counters and the server itself.' },
+    info: {
+      title: 'Aorta',
+      version,
+      description: 'Bindings, users, counters and the server itself; contacts for calls.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [ADMIN_SERVER],
     security: [{ token: [] }],
-    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
+    components: {
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'from the data directory; on loopback it may be left out',
+        },
+      },
+      responses: {
+        Refused: { description: 'the request is refused (RFC 9457)', content: problem },
+        Failed: { description: 'the server cannot answer now (RFC 9457)', content: problem },
+      },
+      schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
+    },
   };
 }
 
-function operation(route: AnyRoute): object {
-  const status = String(route.status ?? 200);
-  const type = route.streams ?? 'application/json';
-  const content = route.response ? { [type]: { schema: schemaOf(route.response, 'output') } } : { [type]: {} };
+function operation(route: AnyRoute, schemas: Schemas): object {
+  const { name, tag, summary, params, query, body, response, streams, status = 200 } = route;
+  const type = streams ?? 'application/json';
+  const schema = response ? schemaOf(response, 'output', schemas) : { type: 'string' };
+  const input = body && { 'application/json': { schema: schemaOf(body, 'input', schemas) } };
   return {
-    summary: route.summary,
-    parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query')],
-    ...(route.body && {
-      requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } },
-    }),
-    responses: { [status]: { description: route.summary, ...(status !== '204' && { content }) }, default: PROBLEM },
+    operationId: name,
+    tags: [tag],
+    summary,
+    parameters: [...parameters(params, 'path'), ...parameters(query, 'query')],
+    ...(input && { requestBody: { required: true, content: input } }),
+    responses: {
+      [status]: { description: summary, ...(status !== 204 && { content: { [type]: { schema } } }) },
+      '4XX': { $ref: '#/components/responses/Refused' },
+      '5XX': { $ref: '#/components/responses/Failed' },
+    },
   };
 }
 
 function parameters(schema: z.ZodType | undefined, where: 'path' | 'query'): object[] {
   if (schema === undefined) return [];
-  const { properties = {}, required = [] } = schemaOf(schema, 'input') as {
+  const { properties = {}, required = [] } = schemaOf(schema, 'input', {}) as {
     properties?: Record<string, { description?: string }>;
     required?: string[];
   };
@@ -79,7 +87,15 @@ function parameters(schema: z.ZodType | undefined, where: 'path' | 'query'): obj
   }));
 }
 
-function schemaOf(schema: z.ZodType, io: 'input' | 'output'): object {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return json;
+/** JSON Schema; a schema with an ID is a reference, and itself one of `named`. */
+function schemaOf(schema: z.ZodType, io: 'input' | 'output', named: Schemas): object {
+  const json = z.toJSONSchema(z.object({ it: schema }), { io, unrepresentable: 'any' });
+  const text = JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/');
+  const { properties, $defs } = JSON.parse(text) as { properties: { it: object }; $defs?: Record<string, object> };
+  for (const [name, { id: _, ...definition }] of Object.entries($defs ?? {}) as [string, { id?: string }][]) {
+    if (named[name] !== undefined && JSON.stringify(named[name]) !== JSON.stringify(definition))
+      throw new Error(`two schemas have the name ${name}`);
+    named[name] = definition;
+  }
+  return properties.it;
 }

@@ -1,5 +1,7 @@
 // Errors of the HTTP listeners for programs: problem+json (RFC 9457).
 
+import { z } from 'zod';
+
 /** An error whose message is meant for the client. */
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -23,6 +25,17 @@ export class Problem extends Error {
   }
 }
 
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().describe('stable, for programs'),
+    detail: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem' });
+
 export const PROBLEM_TYPE = 'application/problem+json';
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -42,7 +55,7 @@ const TITLES: Readonly<Record<number, string>> = {
   504: 'No answer in time',
 };
 
-export function problemBody(problem: Problem): Record<string, unknown> {
+export function problemBody(problem: Problem): z.output<typeof problemSchema> {
   const { status, code, message, errors } = problem;
   return {
     type: 'about:blank',
@@ -50,6 +63,6 @@ export function problemBody(problem: Problem): Record<string, unknown> {
     status,
     code,
     detail: message,
-    ...(errors.length > 0 && { errors }),
+    ...(errors.length > 0 && { errors: [...errors] }),
   };
 }

@@ -11,7 +11,22 @@ export interface RouteInput<P, Q, B> {
   readonly http: HttpRequest;
 }
 
+/** Parts of the API, in the order of the document. */
+export const TAGS = {
+  Server: 'the server itself: state, counters, configuration',
+  Bindings: 'addresses-of-record and their bindings',
+  Changes: 'changes of bindings: as they happen, and the newest of each address-of-record',
+  'Static bindings': 'contacts and aliases from an operator',
+  Users: 'users and their credentials',
+  Traces: 'messages of one address, in the log',
+  Lookups: 'contacts for a call, on the lookup listener',
+} as const;
+type Tag = keyof typeof TAGS;
+
 export interface Route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
+  /** Of the operation, for clients that are made from the document. */
+  readonly name: string;
+  readonly tag: Tag;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With parameters as `{name}`. */
   readonly path: string;

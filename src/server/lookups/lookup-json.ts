@@ -2,24 +2,28 @@
 
 import { z } from 'zod';
 import type { Binding } from '../../core/binding/binding-view.ts';
-import { bindingSchema } from '../admin/location-schemas.ts';
+import { bindingFields } from '../admin/location-schemas.ts';
 import type { Lookup } from './location-lookup.ts';
 
-const contactSchema = bindingSchema.extend({
-  route: z.string().describe('route set to the contact, as the value of a Route header; empty: none'),
-  gruu: z.string().optional().describe('public GRUU (RFC 5627)'),
-});
+const contactSchema = z
+  .object({
+    ...bindingFields,
+    route: z.string().describe('route set to the contact, as the value of a Route header; empty: none'),
+    gruu: z.string().optional().describe('public GRUU (RFC 5627)'),
+  })
+  .meta({ id: 'Target' });
 
-export const lookupSchema = z.object({
+const lookup = {
   aor: z.string().describe('canonical: user@host'),
   contacts: z.array(contactSchema).describe('where to send a request now, best first; one per instance'),
   fallbacks: z.array(contactSchema).describe('other flows of the same instances, for when a contact answers 430'),
-});
+};
+export const lookupSchema = z.object(lookup).meta({ id: 'Lookup' });
 
 /** Which of a batch cannot be looked up, and why. */
-export const lookupResultSchema = lookupSchema.extend({
-  error: z.enum(['bad_aor', 'not_served', 'unreadable']).optional(),
-});
+export const lookupResultSchema = z
+  .object({ ...lookup, error: z.enum(['bad_aor', 'not_served', 'unreadable']).optional() })
+  .meta({ id: 'LookupResult' });
 
 export function lookupJson({ aor, contacts, fallbacks }: Lookup): object {
   return { aor, contacts: contacts.map(contactJson), fallbacks: fallbacks.map(contactJson) };

@@ -16,6 +16,8 @@ export type Find = (aor: string, preferences?: CallerPreferences) => Lookup | No
 const values = z.array(z.string()).describe('caller preferences (RFC 3841), e.g. *;audio;require');
 
 const ONE = {
+  name: 'lookUp',
+  tag: 'Lookups',
   method: 'GET',
   path: '/v1/aors/{aor}/contacts',
   summary: 'Contacts of one address-of-record, best first',
@@ -27,6 +29,8 @@ const ONE = {
 const texts = z.array(z.string()).max(BATCH_MAX);
 
 const BATCH = {
+  name: 'lookUpMany',
+  tag: 'Lookups',
   method: 'POST',
   path: '/v1/lookups',
   summary: `Contacts of up to ${BATCH_MAX} addresses-of-record`,
