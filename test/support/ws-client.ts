@@ -45,6 +45,13 @@ export interface WsReply {
 }
 
 export class WsClient {
+  private static readonly connected = new Map<Socket, number>();
+
+  /** Breaks every connection to a port, so that a server that closes waits for none of them. */
+  static leave(port: number): void {
+    for (const [socket, to] of WsClient.connected) if (to === port) socket.destroy();
+  }
+
   readonly socket: Socket;
   /** Frames that came in and were not awaited. */
   readonly frames: Frame[] = [];
@@ -56,13 +63,15 @@ export class WsClient {
   head = '';
   private readonly waiting: (() => void)[] = [];
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, port: number) {
     this.socket = socket;
+    WsClient.connected.set(socket, port);
     socket.on('data', (bytes) => this.arrive(bytes));
     socket.on('error', () => {});
     this.ended = new Promise((resolve) =>
       socket.on('close', () => {
         this.over = true;
+        WsClient.connected.delete(socket);
         for (const wake of this.waiting.splice(0)) wake();
         resolve();
       }),
@@ -74,7 +83,7 @@ export class WsClient {
     const socket = tls
       ? connectTls({ port, host, rejectUnauthorized: false, ...(servername && { servername }) })
       : connectTcp({ port, host });
-    const client = new WsClient(socket);
+    const client = new WsClient(socket, port);
     const ready = new Promise<void>((resolve) => socket.once(tls ? 'secureConnect' : 'connect', resolve));
     await within(Promise.race([ready, client.ended]), WAIT_MS);
     return client;

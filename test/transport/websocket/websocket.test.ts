@@ -2,7 +2,7 @@
 // does what no browser would.
 
 import type { TLSSocket } from 'node:tls';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type FlowCounts, Flows } from '../../../src/transport/flow/flows.ts';
 import { HalfMessages } from '../../../src/transport/flow/half-messages.ts';
 import { createLiveFlowsMemory, LiveFlows } from '../../../src/transport/flow/live-flows.ts';
@@ -39,11 +39,10 @@ const LIBRARIES = noWebSockets ? (['ws'] as const) : (['uWebSockets.js', 'ws'] a
 /** Which library serves. */
 let by: (typeof LIBRARIES)[number] = 'ws';
 
-const open: StreamListener[] = [];
-
-/** A listener that sends every message back. */
+/** A listener that sends every message back. @param finished of a test that runs beside others: its own */
 async function door(
   options: Partial<Omit<WebSocketOptions, 'policy'>> & { policy?: Partial<StreamPolicy>; port?: number } = {},
+  finished: typeof onTestFinished = onTestFinished,
 ): Promise<Door> {
   const policy = { ...DEFAULT_STREAM_POLICY, ...options.policy };
   const numbers = { first: 1, step: 1 << 20, reserve: () => {} };
@@ -86,8 +85,12 @@ async function door(
     by === 'ws' || typeof library === 'string'
       ? await openNodeWebSocketListener(listenerOptions)
       : openUwsListener(library, listenerOptions);
-  open.push(listener);
-  return Object.assign(made, { listener, port: listener.address.port });
+  const { port } = listener.address;
+  finished(() => {
+    WsClient.leave(port);
+    return listener.close();
+  });
+  return Object.assign(made, { listener, port });
 }
 
 /** A message there and back, so that what came before it has been dealt with. */
@@ -99,9 +102,6 @@ async function echo(client: WsClient, text = 'hello'): Promise<string> {
 /** Waits for what the listener learns from the network in its own time. */
 const eventually = (what: () => unknown) => expect.poll(what, { timeout: 3000, interval: 10 });
 
-afterEach(() => {
-  return Promise.all(open.splice(0).map((listener) => listener.close()));
-});
 afterAll(removeDirectories);
 
 describe.each(LIBRARIES)('handshake by %s', (name) => {
@@ -473,39 +473,6 @@ describe('halves of messages by ws', () => {
     expect(at.messages).toEqual([]);
   });
 
-  it.each([
-    ['a fragment and no more', [frame(TEXT, 'x'.repeat(1000), { fin: false })]],
-    ['a fragment with pings behind it', [frame(TEXT, 'x', { fin: false }), frame(PING, 'still here')]],
-    ['half a frame', [frame(TEXT, 'x'.repeat(1000)).subarray(0, 500)]],
-    ['one byte', [frame(TEXT, 'x').subarray(0, 1)]],
-    [
-      'a message and half of another in one piece',
-      [frame(TEXT, 'whole'), frame(TEXT, 'x'.repeat(100)).subarray(0, 50)],
-    ],
-  ])('R3261-26.1.5-01 a message that takes too long ends its connection, and no other: %s', async (_what, frames) => {
-    const at = await door({ policy: { messageMs: 1500 } });
-    const other = await WsClient.open(at);
-    const client = await WsClient.open(at);
-    client.raw(Buffer.concat(frames));
-    const betweenFrames = frames.length > 0 && (frames[0][0] & 0x80) === 0;
-    const drip = setInterval(() => betweenFrames && client.raw(frame(PING, 'x')), 300);
-    await client.ended;
-    clearInterval(drip);
-    await eventually(() => at.counts.slow).toBe(1);
-    expect(await echo(other, 'still here')).toBe('still here');
-  });
-
-  it('a message under way for long after others of its connection is as old as itself', async () => {
-    const at = await door({ policy: { messageMs: 1500 } });
-    const client = await WsClient.open(at);
-    const frames = Array.from({ length: 9 }, (_, i) => frame(TEXT, `message ${i}`));
-    for (const [i, bytes] of frames.entries()) {
-      client.raw(Buffer.concat([...(i === 0 ? [] : [frames[i - 1].subarray(4)]), bytes.subarray(0, 4)]));
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    }
-    expect([client.over, at.counts.slow]).toEqual([false, 0]);
-  });
-
   it('R3261-26.1.5-01 halves beyond what is kept of them end the oldest first, large or in many small pieces', async () => {
     for (const [half, most] of [
       [frame(TEXT, 'x'.repeat(20_000), { fin: false }), 5],
@@ -526,17 +493,6 @@ describe('halves of messages by ws', () => {
       expect((await clients[11].next()).payload.toString()).toMatch(/end$/);
       for (const client of clients) client.destroy();
     }
-  });
-
-  it('silence ends a connection; one that answers pings stays', async () => {
-    const at = await door({ webSocket: { ...DEFAULT_WEBSOCKET_POLICY, idleS: 2 } });
-    const silent = await WsClient.open(at);
-    const alive = await WsClient.open(at);
-    const pongs = setInterval(() => alive.raw(frame(PONG)), 500);
-    expect((await silent.next()).opcode).toBe(PING);
-    await silent.ended;
-    clearInterval(pongs);
-    expect([at.counts.idle, alive.over]).toEqual([1, false]);
   });
 });
 
@@ -568,11 +524,71 @@ it('where no build of uWebSockets.js loads ws takes over WSS, and the log says s
     },
     'no build for this system',
   );
-  open.push(listener);
+  onTestFinished(() => {
+    WsClient.leave(listener.address.port);
+    return listener.close();
+  });
   expect(notices).toEqual([
     ['WebSockets by the package ws', { listener: 3, reason: 'no build for this system', cost: expect.any(String) }],
   ]);
   const client = await WsClient.open({ port: listener.address.port, tls: true });
   client.raw(frame(PING, 'hello'));
   expect((await client.next()).opcode).toBe(PONG);
+});
+
+// They wait for seconds, beside each other.
+describe.concurrent('time by ws', () => {
+  beforeEach(() => {
+    by = 'ws';
+  });
+
+  it.for<[string, Buffer[]]>([
+    ['a fragment and no more', [frame(TEXT, 'x'.repeat(1000), { fin: false })]],
+    ['a fragment with pings behind it', [frame(TEXT, 'x', { fin: false }), frame(PING, 'still here')]],
+    ['half a frame', [frame(TEXT, 'x'.repeat(1000)).subarray(0, 500)]],
+    ['one byte', [frame(TEXT, 'x').subarray(0, 1)]],
+    [
+      'a message and half of another in one piece',
+      [frame(TEXT, 'whole'), frame(TEXT, 'x'.repeat(100)).subarray(0, 50)],
+    ],
+  ])(
+    'R3261-26.1.5-01 a message that takes too long ends its connection, and no other: %s',
+    async ([, frames], { expect, onTestFinished }) => {
+      const at = await door({ policy: { messageMs: 1500 } }, onTestFinished);
+      const other = await WsClient.open(at);
+      const client = await WsClient.open(at);
+      client.raw(Buffer.concat(frames));
+      const betweenFrames = frames.length > 0 && (frames[0][0] & 0x80) === 0;
+      const drip = setInterval(() => betweenFrames && client.raw(frame(PING, 'x')), 300);
+      await client.ended;
+      clearInterval(drip);
+      await expect.poll(() => at.counts.slow, { timeout: 3000 }).toBe(1);
+      expect(await echo(other, 'still here')).toBe('still here');
+    },
+  );
+
+  it('a message under way for long after others of its connection is as old as itself', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const at = await door({ policy: { messageMs: 1500 } }, onTestFinished);
+    const client = await WsClient.open(at);
+    const frames = Array.from({ length: 9 }, (_, i) => frame(TEXT, `message ${i}`));
+    for (const [i, bytes] of frames.entries()) {
+      client.raw(Buffer.concat([...(i === 0 ? [] : [frames[i - 1].subarray(4)]), bytes.subarray(0, 4)]));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    expect([client.over, at.counts.slow]).toEqual([false, 0]);
+  });
+
+  it('silence ends a connection; one that answers pings stays', async ({ expect, onTestFinished }) => {
+    const at = await door({ webSocket: { ...DEFAULT_WEBSOCKET_POLICY, idleS: 2 } }, onTestFinished);
+    const silent = await WsClient.open(at);
+    const alive = await WsClient.open(at);
+    const pongs = setInterval(() => alive.raw(frame(PONG)), 500);
+    expect((await silent.next()).opcode).toBe(PING);
+    await silent.ended;
+    clearInterval(pongs);
+    expect([at.counts.idle, alive.over]).toEqual([1, false]);
+  });
 });
