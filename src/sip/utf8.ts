@@ -1,9 +1,8 @@
 // Whether bytes are UTF-8 (RFC 3629 §4): the only ones from 0x80 on that may stand in a header's text (RFC 3261 §25.1).
 // @hot
 
-/** Lengths of sequences by their first byte: 0 where none begins so. */
+/** Lengths of sequences by their first byte, from 0x80 on: 0 where none begins so. */
 function lengthOf(byte: number): number {
-  if (byte < 0x80) return 1;
   if (byte < 0xc2 || byte > 0xf4) return 0;
   if (byte < 0xe0) return 2;
   return byte < 0xf0 ? 3 : 4;
@@ -20,10 +19,14 @@ function mayFollow(first: number, second: number): boolean {
 export function isUtf8(bytes: Uint8Array, at: number, end: number): boolean {
   for (let p = at; p < end; ) {
     const first = bytes[p];
+    if (first < 0x80) {
+      p++;
+      continue;
+    }
     const length = lengthOf(first);
     if (length === 0 || p + length > end) return false;
     for (let i = 1; i < length; i++) if ((bytes[p + i] & 0xc0) !== 0x80) return false;
-    if (length > 1 && !mayFollow(first, bytes[p + 1])) return false;
+    if (!mayFollow(first, bytes[p + 1])) return false;
     p += length;
   }
   return true;

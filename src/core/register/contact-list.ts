@@ -50,8 +50,8 @@ function listContact(out: Outbox, bytes: Uint8Array, from: number, to: number, a
   const instance = instanceAt(bytes, at);
   const idEnd = instanceEnd(bytes, at);
   const instanceLength = withGruus && isGruuInstance(bytes, instance, idEnd) ? idEnd - instance : 0;
-  const newest =
-    instanceLength === 0 ? at : newestOfInstance(bytes, from, to, out.now, out.liveFlows, bytes, instance, idEnd, 0);
+  const isOnly = instanceLength === 0 || (at === from && at + imageLength(bytes, at) === to);
+  const newest = isOnly ? at : newestOfInstance(bytes, from, to, out.now, out.liveFlows, bytes, instance, idEnd, 0);
   const isHeld = at === out.newImageAt && bytes === out.record.bytes;
   w.advance(
     module.contact(

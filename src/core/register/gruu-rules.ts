@@ -75,7 +75,8 @@ export function settleEpochs(out: Outbox, bindings: WorkingBindings): void {
       bindings.setEpoch(i, epochOf(out.state, newest));
       continue;
     }
-    const epoch = (out.tagHigh ^ Math.imul(out.tagLow ^ out.now, 0x9e3779b1) ^ instanceHash(contact)) >>> 0 || 1;
+    const salt = table[T_CONTACT_COUNT] > 1 ? instanceHash(contact) : 0;
+    const epoch = (out.tagHigh ^ Math.imul(out.tagLow ^ out.now, 0x9e3779b1) ^ salt) >>> 0 || 1;
     bindings.setEpoch(i, epoch);
     for (let j = 0; newest >= 0 && j < bindings.count; j++)
       if (bindings.isUntouched(j) && isOfContact(out, bindings.imageAt[j], contact)) bindings.setEpoch(j, epoch);

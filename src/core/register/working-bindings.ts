@@ -127,7 +127,7 @@ export class WorkingBindings {
 
   /** No entry has an epoch of its own, from here on. */
   startEpochs(): void {
-    this.epochSet.fill(0, 0, this.count);
+    for (let i = 0; i < this.count; i++) this.epochSet[i] = 0;
     this.hasEpochs = true;
   }
 

@@ -16,6 +16,7 @@ const GROUPS = 8;
 /** A host name without a dot behind it, an IPv4 address or an IPv6 reference. */
 export function isHost(bytes: Uint8Array, at: number, end: number): boolean {
   if (at < end && bytes[at] === OPEN_BRACKET) return bytes[end - 1] === CLOSE_BRACKET && isIpv6(bytes, at + 1, end - 1);
+  if (at < end && isDigit(bytes[at]) && isIpv4(bytes, at, end)) return true; // the usual one
   let label = at;
   for (let p = at; p < end; p++) {
     const byte = bytes[p];
@@ -25,7 +26,7 @@ export function isHost(bytes: Uint8Array, at: number, end: number): boolean {
     } else if (!isAlphanumeric(byte) && (byte !== HYPHEN || p === label)) return false;
   }
   if (label === end || bytes[end - 1] === HYPHEN) return false;
-  return !isDigit(bytes[label]) || isIpv4(bytes, at, end);
+  return !isDigit(bytes[label]);
 }
 
 function isDigit(byte: number): boolean {
