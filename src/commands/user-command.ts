@@ -12,6 +12,8 @@ Examples:
   aorta user add alice@example.com --data /var/lib/aorta
   aorta user add pbx@example.com --aor alice@example.com --aor bob@example.com
       pbx may register these addresses besides its own
+  aorta user policy bob@example.com max-expires=10m contacts-per-aor=1 'transports=[tls, wss]'
+      rules for bob alone; max-expires= takes one back
   pass show sip/alice | aorta user passwd alice@example.com
   aorta user import users.csv
       first line names the columns: username,domain,password or username,domain,ha1[,ha1_sha256,ha1_sha512_256]
@@ -41,6 +43,13 @@ export function addUserCommand(root: Command): void {
     .option('--aor <address>', 'another address that the user may register; may be repeated', collect)
     .addHelpText('after', EXAMPLES);
   verb('passwd <user@domain>', "change a user's password", ({ passwd }) => passwd).addHelpText('after', EXAMPLES);
+  verb(
+    'policy <user@domain> [key=value...]',
+    "show or set a user's own rules: intervals, contacts, transports, networks",
+    ({ policy }) => policy,
+  )
+    .option('--json', 'one JSON object')
+    .addHelpText('after', EXAMPLES);
   verb(
     'rm <user@domain>',
     'remove a user; a running server, or the next one, removes its bindings',

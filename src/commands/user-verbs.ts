@@ -83,6 +83,30 @@ export async function passwd(text: string, options: Options): Promise<void> {
   });
 }
 
+/** Shows the rules for a user alone, or sets some of them: `max-expires=10m`, and `max-expires=` for as in the domain. */
+export async function policy(text: string, settings: readonly string[], options: Options): Promise<void> {
+  const user = userName(text);
+  const [{ parse, stringify }, { rulesText, shownRules }] = await Promise.all([
+    import('yaml'),
+    import('../server/config/user-rules.ts'),
+  ]);
+  await withStore(options, false, async (store) => {
+    const found = store.get(user);
+    if (found === undefined) throw new UserError(`no user ${nameOf(user)}`);
+    const values = shownRules(found.rules ?? '');
+    for (const setting of settings) {
+      const [, key, value] = /^([^=]+)=(.*)$/s.exec(setting) ?? [];
+      if (key === undefined) throw new UserError(`expected KEY=VALUE such as max-expires=10m, got "${setting}"`);
+      if (value === '') delete values[key];
+      else values[key] = parse(value);
+    }
+    const rules = rulesText(values);
+    if (settings.length > 0) store.put([{ ...found, rules }], 'replace');
+    const shown = shownRules(rules);
+    print(options.json ? `${JSON.stringify(shown)}\n` : rules === '' ? 'as in the domain\n' : stringify(shown));
+  });
+}
+
 export async function remove(text: string, options: Options): Promise<void> {
   const user = userName(text);
   await withStore(options, false, async (store) => {

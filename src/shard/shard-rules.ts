@@ -6,12 +6,14 @@ import { Gruus } from '../core/register/gruu.ts';
 import { Registrar } from '../core/register/registrar.ts';
 import { ByName } from '../core/uas/by-name.ts';
 import { type Outbox, ROOM_WITHOUT_LIMIT } from '../core/uas/outbox.ts';
-import { givesGruus, type Policy, policyOf } from '../core/uas/policy.ts';
+import { type DomainPolicy, givesGruus, type Policy, policyOf } from '../core/uas/policy.ts';
 import { UserAgentServer } from '../core/uas/uas.ts';
 import type { Leniency } from '../sip/parser/strictness.ts';
 import { AT_SIGN } from '../sip/scanner.ts';
 
 const EVERY_DOMAIN = '*';
+/** Different rules of users that are kept by domain; beyond it they are made anew. */
+const USER_RULES_MAX = 4096;
 
 /** The rules of one domain, or of the server. */
 export class DomainRules {
@@ -19,11 +21,31 @@ export class DomainRules {
   readonly registrar: Registrar;
   /** Bindings that the domain may still have; null: as many as there are. */
   private readonly room: Int32Array | null;
+  private readonly policy: Policy;
+  private readonly secret: Uint8Array;
+  /** For users with rules of their own, by these. */
+  private readonly users = new Map<string, DomainRules>();
 
   constructor(policy: Policy, secret: Uint8Array, like: Registrar | null = null, room: Int32Array | null = null) {
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy, secret, like);
     this.room = room;
+    this.policy = policy;
+    this.secret = secret;
+  }
+
+  /** For a user with rules of its own: this domain's with those. Made once for all users with the same. */
+  ofUser(rules: string): DomainRules {
+    return this.users.get(rules) ?? this.makeOfUser(rules);
+  }
+
+  /** @cold */
+  private makeOfUser(rules: string): DomainRules {
+    if (this.users.size >= USER_RULES_MAX) this.users.clear();
+    const policy = policyOf(this.policy, JSON.parse(rules) as DomainPolicy);
+    const made = new DomainRules(policy, this.secret, this.registrar, this.room);
+    this.users.set(rules, made);
+    return made;
   }
 
   /** Tells the registrar how many bindings there may be. */
@@ -72,12 +94,12 @@ export class ShardRules {
     this.others = other.others;
   }
 
-  /** The rules for an AOR: its domain's, or the server's. The outbox is told how many bindings there may be. @param length negative: there is no AOR */
+  /** The rules for an AOR: its domain's, or the server's, with those of the user who has logged in. The outbox is told how many bindings there may be. @param length negative: there is no AOR */
   of(out: Outbox, aor: Uint8Array, length: number): DomainRules {
     const { domains, server } = this;
     const host = domains === null || length < 0 ? -1 : aor.lastIndexOf(AT_SIGN, length - 1) + 1;
     const rules = domains === null || host < 0 ? server : (domains.find(aor, host, length) ?? this.others);
     rules.offerRoom(out);
-    return rules;
+    return out.userRules === '' ? rules : rules.ofUser(out.userRules);
   }
 }

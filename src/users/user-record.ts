@@ -47,9 +47,12 @@ export const USER_VERSION = 2;
 export const USER_VERSION_UNSEALED = 1;
 /** The provider knows no such user. */
 export const USER_NONE = 1;
+/** There are rules for the user alone. */
+export const USER_RULES = 2;
 
 // The value: 0 version, 1 flags, 2 which HA1s (a bit each), 3 zero, 4 fresh until, 12 usable until (f64, epoch ms; zero in
-// records that do not expire), 20 HA1s back to back, then AORs: u16 length and bytes each; at the end a checksum, u32.
+// records that do not expire), 20 HA1s back to back, then with USER_RULES the
+// rules and then AORs: u16 length and bytes each; at the end a checksum, u32.
 export const USER_FLAGS = 1;
 export const USER_HAVE = 2;
 export const USER_FRESH_UNTIL = 4;
@@ -94,6 +97,17 @@ export function ha1Offset(bytes: Uint8Array, length: number, kind: number): numb
 
 /** Where the AORs start. */
 export function aorsOffset(bytes: Uint8Array): number {
+  const at = rulesOffset(bytes);
+  return (bytes[USER_FLAGS] & USER_RULES) === 0 ? at : at + 2 + (bytes[at] | (bytes[at + 1] << 8));
+}
+
+/** Text of the rules for the user alone; '': there are none. @cold */
+export function rulesOf(bytes: Uint8Array): string {
+  if ((bytes[USER_FLAGS] & USER_RULES) === 0) return '';
+  return Buffer.from(bytes.subarray(rulesOffset(bytes) + 2, aorsOffset(bytes))).toString();
+}
+
+function rulesOffset(bytes: Uint8Array): number {
   let at = USER_HEADER_BYTES;
   for (let k = 0; k < HA1_KINDS; k++) if ((bytes[USER_HAVE] & (1 << k)) !== 0) at += HA1_LENGTHS[k % HA1_FULL];
   return at;

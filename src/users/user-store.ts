@@ -26,6 +26,7 @@ import {
   KEY_USER,
   KEY_USERHASH,
   openUser,
+  rulesOf,
   sealUser,
   USER_DAMAGED,
   USER_FLAGS,
@@ -33,6 +34,7 @@ import {
   USER_HAVE,
   USER_HEADER_BYTES,
   USER_NONE,
+  USER_RULES,
   USER_USABLE_UNTIL,
   USER_VERSION,
   USER_VERSION_UNSEALED,
@@ -42,6 +44,8 @@ export interface User extends UserName {
   readonly ha1s: Ha1Set;
   /** Canonical AORs of others that it may register. */
   readonly aors: readonly string[];
+  /** Rules for the user alone, as JSON of a DomainPolicy (core/uas/policy.ts); '' or absent: none. */
+  readonly rules?: string;
 }
 
 /** What a provider told about a user; no HA1s: there is no such user. */
@@ -115,7 +119,7 @@ export class UserStore {
     return name === undefined ? undefined : this.get(splitKey(name, 0));
   }
 
-  /** Writes users in one transaction. Where `aors` is absent, a user that is there keeps its own. */
+  /** Writes users in one transaction. Where `aors` or `rules` are absent, a user that is there keeps its own. */
   put(users: readonly (Omit<User, 'aors'> & { aors?: readonly string[] })[], mode: PutMode): PutCounts {
     const result: PutCounts = { added: 0, replaced: 0, refused: 0 };
     this.change(COUNT_GENERATION, (counts) => {
@@ -128,7 +132,8 @@ export class UserStore {
         }
         const before = value === undefined ? undefined : decodeUser(key, value);
         const aors = user.aors ?? before?.aors ?? [];
-        this.db.put(key, encode(key, { ...user, aors }) as Buffer);
+        const rules = user.rules ?? before?.rules ?? '';
+        this.db.put(key, encode(key, { ...user, aors, rules }) as Buffer);
         this.countAors(before?.aors ?? [], -1);
         this.countAors(aors, 1);
         this.db.remove(recordKey(KEY_REMOVED, user));
@@ -391,8 +396,9 @@ function encode(key: Uint8Array, user: User & Partial<LearntUser>): Uint8Array {
     header[USER_HAVE] |= 1 << kind;
     parts.push(ha1);
   }
-  for (const aor of user.aors) {
-    const text = Buffer.from(aor);
+  if (user.rules) header[USER_FLAGS] |= USER_RULES;
+  for (const one of [...(user.rules ? [user.rules] : []), ...user.aors]) {
+    const text = Buffer.from(one);
     parts.push(Buffer.from([text.length, text.length >>> 8]), text);
   }
   const record = Buffer.concat(parts);
@@ -421,6 +427,7 @@ export function decodeUser(key: Uint8Array, sealed: Buffer): LearntUser | undefi
     realm: user.realm,
     ha1s,
     aors,
+    rules: rulesOf(value),
     none: (value[USER_FLAGS] & USER_NONE) !== 0,
     freshUntil: value.readDoubleLE(USER_FRESH_UNTIL),
     usableUntil: value.readDoubleLE(USER_USABLE_UNTIL),

@@ -18,6 +18,7 @@ import {
   KEY_COUNTS,
   REALM_BYTES_MAX,
   readU32,
+  rulesOf,
 } from './user-record.ts';
 
 /** Rows of a bucket: a user is in one of them or nowhere. */
@@ -29,6 +30,8 @@ const ABSENT_ROWS = 4096;
 /** A provider is asked again for a user that it has said nothing about. */
 const PENDING_MS = 1000;
 const NEVER = 0xffffffff;
+/** Different rules of users that are kept; beyond it all is read anew. */
+const RULES_MAX = 4096;
 /** Users whose damage is told. */
 const DAMAGED_TOLD_MAX = 1000;
 
@@ -41,6 +44,8 @@ const GENERATION = 4;
 /** Epoch seconds up to which the row may be used; NEVER for users of the store itself. */
 const UNTIL = 5;
 const STATE = 6;
+/** Number of the rules for the user alone; 0: none. */
+const RULES = 7;
 const HA1 = 8;
 const ROW_WORDS = 16;
 
@@ -81,6 +86,9 @@ export class UserTable implements CredentialSource {
   private readonly absentKinds = new Int8Array(ABSENT_ROWS);
   private readonly hearsOfDamaged: ((user: string) => void) | null;
   private readonly told = new Set<string>();
+  /** By number. */
+  private texts: string[] = [''];
+  private readonly numbers = new Map<string, number>();
   private generation = 0;
   private learntGeneration = 0;
   private now = 0;
@@ -115,9 +123,16 @@ export class UserTable implements CredentialSource {
   useRealms(realms: readonly string[]): void {
     this.realms = realms.filter((name) => name !== '*').map((name) => Buffer.from(name, 'latin1'));
     this.all = realms.includes('*');
+    this.forget();
+    this.absentKeys.fill(0);
+  }
+
+  /** @cold */
+  private forget(): void {
     this.words.fill(0);
     this.used = 0;
-    this.absentKeys.fill(0);
+    this.texts = [''];
+    this.numbers.clear();
   }
 
   /** Once per batch: what other threads and processes changed counts from here on. Never throws. */
@@ -185,6 +200,10 @@ export class UserTable implements CredentialSource {
     }
     const known = this.absent();
     return known === 0 ? this.load(-1, base) : known;
+  }
+
+  rules(user: number): string {
+    return this.texts[this.words[(user >>> 2) - HA1 + RULES]];
   }
 
   mayRegister(aor: Uint8Array, aorLength: number): boolean {
@@ -256,6 +275,7 @@ export class UserTable implements CredentialSource {
       if (at !== USER_UNAVAILABLE) this.keepAbsent(at);
       return at;
     }
+    if (this.texts.length > RULES_MAX) this.forget();
     if (stale < 0 && this.used * 2 > this.rows && this.rows < this.rowsMax) this.grow();
     const row = stale >= 0 ? stale : this.room();
     const { out } = this.hash;
@@ -265,10 +285,20 @@ export class UserTable implements CredentialSource {
     if (words[k + STATE] === EMPTY) this.used++;
     words[k + STATE] = USED | USED_LATELY;
     words[k + GENERATION] = this.generation;
+    words[k + RULES] = this.numberOf(rulesOf(lookup.record));
     words[k + UNTIL] = Math.min(NEVER, Math.floor(lookup.until / 1000));
     const ha1At = 4 * (k + HA1);
     for (let i = 0; i < HA1_BYTES; i++) this.ha1[ha1At + i] = i < lookup.length ? lookup.record[at + i] : 0;
     return ha1At;
+  }
+
+  /** @cold */
+  private numberOf(rules: string): number {
+    if (rules === '') return 0;
+    const known = this.numbers.get(rules);
+    if (known !== undefined) return known;
+    this.numbers.set(rules, this.texts.length);
+    return this.texts.push(rules) - 1;
   }
 
   /** @cold */

@@ -18,6 +18,10 @@ const SECRET = Uint8Array.from({ length: 32 }, (_, i) => 3 * i + 1);
 
 /** Users by name: password, and the AORs they may register besides their own. */
 export class TestUsers implements CredentialSource {
+  rules(): string {
+    return '';
+  }
+
   readonly ha1 = new Uint8Array(HA1_BYTES);
   algorithms = 7;
   /** USER_* to give instead of looking. */

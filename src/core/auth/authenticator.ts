@@ -230,11 +230,11 @@ export class Authenticator {
     }
     if (user === USER_UNAVAILABLE) return this.unavailable(out);
     if (!this.verify(user)) return this.wrong(out, key, user >= 0 ? AUTH_WRONG_RESPONSE : AUTH_UNKNOWN_USER);
-    return this.admit(out, key, aor, aorLength);
+    return this.admit(out, key, user, aor, aorLength);
   }
 
   /** The credentials are right: is the nonce good for this use, and may the user do this? */
-  private admit(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
+  private admit(out: Outbox, key: Uint32Array, user: number, aor: Uint8Array, aorLength: number): number {
     const c = credentials;
     const { uses } = this;
     const nonce = uses.check(slab, c[C_NONCE_AT], c[C_NONCE_END], key, this.realm.text, this.realm.length, out.now);
@@ -253,6 +253,7 @@ export class Authenticator {
       return this.challenge(out, key, use === NC_FORGOTTEN ? AUTH_STALE : AUTH_REPLAYED);
     this.outcome = AUTH_OK;
     out.authenticated = true;
+    out.userRules = this.users.rules(user);
     out.user = this.name;
     out.userLength = this.nameLength;
     out.userIsHash = c[C_USERHASH] === 1;

@@ -28,6 +28,8 @@ export interface CredentialSource {
   find(bytes: Uint8Array, at: number, end: number, isUserhash: boolean, realm: number, algorithm: number): number;
   /** What offsets index: HA1_BYTES raw bytes each, of which an MD5 HA1 has 16. */
   readonly ha1: Uint8Array;
+  /** Rules for a user alone, by what find() gave; '': none. Few different ones, the same text for the same rules. */
+  rules(user: number): string;
   /** May the user found last register this AOR (canonical "user@host")? Its own, or one it has been given. */
   mayRegister(aor: Uint8Array, aorLength: number): boolean;
 }

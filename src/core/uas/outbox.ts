@@ -88,6 +88,8 @@ export class Outbox {
   user: Uint8Array = new Uint8Array(0);
   userLength = 0;
   userIsHash = false;
+  /** Rules for the user alone (DomainPolicy as JSON); '': none. */
+  userRules = '';
   /** The nonce used: 64 bits that name it, and the nc it was used with. */
   nonceIdHigh = 0;
   nonceIdLow = 0;
@@ -112,6 +114,7 @@ export class Outbox {
     this.authenticated = false;
     this.repeatsOnly = false;
     this.userLength = 0;
+    this.userRules = '';
     this.direct = false;
     this.flows = false;
     this.changed = false;

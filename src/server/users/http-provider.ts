@@ -8,41 +8,10 @@ import { PROVIDER_DOWN, PROVIDER_UP } from '../../users/user-lookup.ts';
 import { checkUserName, parseAor, type UserName } from '../../users/user-name.ts';
 import { USER_NAME_BYTES_MAX } from '../../users/user-record.ts';
 import type { UserStore } from '../../users/user-store.ts';
+import { rulesText } from '../config/user-rules.ts';
 import type { Log } from '../process/log.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
-
-export interface HttpProviderOptions {
-  /** With {user} and {realm}, which are percent-encoded. */
-  readonly url: string;
-  /** Sent with every question, e.g. authorization. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly timeoutMs: number;
-  /** How long an answer is used before the service is asked again. */
-  readonly ttlS: number;
-  /** The same for "no such user". */
-  readonly negativeTtlS: number;
-  /** How much longer an answer is used while the service fails. */
-  readonly staleS: number;
-  /** Questions under way at once. */
-  readonly concurrency: number;
-  /** Questions that wait for their turn; beyond it the answer is 'unavailable'. */
-  readonly queueMax: number;
-  /** Failures in a row after which the service is left alone for `openMs`. */
-  readonly failures: number;
-  readonly openMs: number;
-}
-
-export const DEFAULT_HTTP_PROVIDER: Omit<HttpProviderOptions, 'url'> = {
-  headers: {},
-  timeoutMs: 2000,
-  ttlS: 300,
-  negativeTtlS: 30,
-  staleS: 86_400,
-  concurrency: 32,
-  queueMax: 10_000,
-  failures: 5,
-  openMs: 5000,
-};
+import type { HttpProviderOptions } from './provider-options.ts';
 
 /** What became of a question; the user store holds the answer when it resolves. */
 export type AskResult = 'found' | 'none' | 'unavailable';
@@ -65,6 +34,7 @@ const Body = z.object({
   ha1b_sha256: ha1Hex,
   ha1b_sha512_256: ha1Hex,
   aors: z.array(z.string()).max(1000).optional(),
+  policy: z.unknown().optional(),
 });
 
 export class HttpProvider {
@@ -187,9 +157,9 @@ export class HttpProvider {
     const { ttlS, negativeTtlS, staleS } = this.options;
     const freshUntil = this.now() + 1000 * (found === null ? negativeTtlS : ttlS);
     const usableUntil = freshUntil + (found === null ? 0 : 1000 * staleS);
-    const { ha1s, aors } = found ?? { ha1s: [], aors: [] };
+    const { ha1s, aors, rules } = found ?? { ha1s: [], aors: [], rules: '' };
     try {
-      await this.store.learn({ ...user, ha1s, aors, none: found === null, freshUntil, usableUntil });
+      await this.store.learn({ ...user, ha1s, aors, rules, none: found === null, freshUntil, usableUntil });
       if (found === null) await this.rememberNegative(user);
     } catch (cause) {
       throw new StoreError('', { cause });
@@ -254,6 +224,7 @@ export class HttpProvider {
 interface FoundUser {
   readonly ha1s: Ha1Set;
   readonly aors: readonly string[];
+  readonly rules: string;
 }
 
 class StoreError extends Error {}
@@ -275,7 +246,8 @@ function readBody(text: string): FoundUser {
     return ha1;
   });
   if (ha1s.every((ha1) => ha1 === undefined)) throw new Error('the answer has no HA1');
-  return { ha1s, aors: (parsed.data.aors ?? []).map(parseAor) };
+  const { aors = [], policy } = parsed.data;
+  return { ha1s, aors: aors.map(parseAor), rules: policy == null ? '' : rulesText(policy) };
 }
 
 /** Whether there may be such a user at all. */

@@ -4,11 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { USER_PENDING, USER_UNKNOWN } from '../../../src/core/auth/credential-source.ts';
-import {
-  DEFAULT_HTTP_PROVIDER,
-  HttpProvider,
-  type HttpProviderOptions,
-} from '../../../src/server/users/http-provider.ts';
+import { HttpProvider } from '../../../src/server/users/http-provider.ts';
+import { DEFAULT_HTTP_PROVIDER, type HttpProviderOptions } from '../../../src/server/users/provider-options.ts';
 import { ha1sOf } from '../../../src/users/ha1.ts';
 import { PROVIDER_DOWN, PROVIDER_UP } from '../../../src/users/user-lookup.ts';
 import { UserStore } from '../../../src/users/user-store.ts';

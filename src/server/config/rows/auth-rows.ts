@@ -1,7 +1,7 @@
 // Rows of the section `auth`: who must authenticate, how, and where users come from besides the user store.
 
 import type { AlgorithmName } from '../../../core/auth/auth-policy.ts';
-import { DEFAULT_HTTP_PROVIDER } from '../../users/http-provider.ts';
+import { DEFAULT_HTTP_PROVIDER } from '../../users/provider-options.ts';
 import {
   byName,
   choice,

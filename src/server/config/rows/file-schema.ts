@@ -52,7 +52,8 @@ const nameOf =
     }
   };
 
-function ofSection({ keys, short }: Section<Rows, unknown>, lists: boolean): z.ZodType {
+/** @param lists whether lists stand where entries by name may, too */
+export function ofSection({ keys, short }: Section<Rows, unknown>, lists: boolean): z.ZodType {
   const shape = Object.fromEntries(Object.entries(keys).map(([key, node]) => [key, ofNode(node, lists)]));
   const object = z.strictObject(shape, section);
   if (short === undefined) return object;

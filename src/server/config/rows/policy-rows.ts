@@ -180,6 +180,26 @@ const domainPolicyRows = section('The domain has these rules for itself; what it
   }),
 });
 
+/** Rules that a user may have for itself. */
+const BY_USER = [
+  'default-expires',
+  'min-expires',
+  'max-expires',
+  'expires-jitter',
+  'contacts-per-aor',
+  'contacts-overflow',
+  'path',
+  'outbound',
+  'transports',
+  'networks',
+] as const;
+
+/** As `aorta user policy` and providers have them. */
+export const userRows = section(
+  'The user has these rules for itself; what it does not say is as in the domain.',
+  Object.fromEntries(BY_USER.map((key) => [key, ofDomain<unknown>(policyRows.keys[key])])),
+);
+
 export const domainRows = section('What holds for one domain alone.', { policy: domainPolicyRows });
 
 export const limitRows = section('Messages and memory have these limits.', {

@@ -2,7 +2,7 @@
 
 import { type AuthPolicy, DEFAULT_AUTH_POLICY } from '../../../core/auth/auth-policy.ts';
 import { parseIpPrefix } from '../../../sip/ip-prefix.ts';
-import type { HttpProviderOptions } from '../../users/http-provider.ts';
+import type { HttpProviderOptions } from '../../users/provider-options.ts';
 import type { Fault } from '../config-problem.ts';
 
 export interface AuthConfig {
