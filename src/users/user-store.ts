@@ -113,12 +113,6 @@ export class UserStore {
     return this.look(recordKey(KEY_USER, user));
   }
 
-  /** By H(name ":" realm) of a base algorithm. */
-  findByUserhash(hash: Uint8Array, algorithm: number): User | undefined {
-    const name = this.db.getBinary(Buffer.from([KEY_USERHASH, algorithm, ...hash]));
-    return name === undefined ? undefined : this.get(splitKey(name, 0));
-  }
-
   /** Writes users in one transaction. Where `aors` or `rules` are absent, a user that is there keeps its own. */
   put(users: readonly (Omit<User, 'aors'> & { aors?: readonly string[] })[], mode: PutMode): PutCounts {
     const result: PutCounts = { added: 0, replaced: 0, refused: 0 };

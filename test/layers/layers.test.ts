@@ -32,11 +32,6 @@ const ENTRY_POINTS = [
   'src/sip/simd/parser.ts',
   'src/core/wasm/simd/writer.ts',
 ];
-/** Files that only tests and benches import, with the reason. */
-const FOR_TESTS: Readonly<Record<string, string>> = {
-  'src/core/lookup/caller-preferences.ts': 'for lookups, which do not ask it yet',
-  'src/location/memory-store.ts': 'the reference that every other store must equal',
-};
 /** Layouts: lists of names that are whole whether or not each is used yet. */
 const LAYOUTS = [
   'src/sip/parser/span-table.ts',
@@ -215,7 +210,7 @@ describe('files', () => {
   it('are all in use', () => {
     const used = new Set(files.flatMap((file) => file.imports.map(({ target }) => target)));
     const wrong = files
-      .filter(({ path }) => !used.has(path) && !ENTRY_POINTS.includes(path) && FOR_TESTS[path] === undefined)
+      .filter(({ path }) => !used.has(path) && !ENTRY_POINTS.includes(path))
       .map(({ path }) => `${path}:1: nothing imports this file; use it or remove it`);
     expect(wrong).toEqual([]);
   });

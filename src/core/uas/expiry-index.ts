@@ -19,15 +19,15 @@ export class ExpiryIndex implements TimerVisitor {
   count = 0;
   private readonly wheel: TimerWheel;
   /** Ids by hash. */
-  private slots: Int32Array;
+  private readonly slots: Int32Array;
   /** Keys by id, four words each; the first word of a free id is the next free one. */
-  private keys: Uint32Array;
+  private readonly keys: Uint32Array;
   private ids = 0;
   private free = NONE;
   private visitor: ExpiryVisitor | undefined;
 
-  /** @param capacity AORs to start with, a power of two; grows by doubling */
-  constructor(capacity = 1024, tickMs = 1000) {
+  /** @param capacity AORs tracked at most, a power of two: the caller counts */
+  constructor(capacity: number, tickMs = 1000) {
     this.wheel = new TimerWheel(tickMs, 8192, capacity);
     this.slots = new Int32Array(capacity * 2).fill(NONE);
     this.keys = new Uint32Array(capacity * 4);
@@ -60,10 +60,6 @@ export class ExpiryIndex implements TimerVisitor {
     return true;
   }
 
-  has(k0: number, k1: number, k2: number, k3: number): boolean {
-    return this.slots[this.find(k0, k1, k2, k3)] !== NONE;
-  }
-
   /** Visits AORs whose deadline has passed, looking at no more than `budget`. True: the budget ran out, more may be due. */
   advance(nowMs: number, budget: number, visitor: ExpiryVisitor): boolean {
     this.visitor = visitor;
@@ -86,7 +82,7 @@ export class ExpiryIndex implements TimerVisitor {
     const k3 = this.keys[k + 3];
     const visitor = this.visitor;
     const deadline = visitor === undefined ? 0 : visitor.expire(k0, k1, k2, k3);
-    const slot = this.find(k0, k1, k2, k3); // the visitor may have grown the table or untracked the AOR itself
+    const slot = this.find(k0, k1, k2, k3); // the visitor may have untracked the AOR itself
     if (this.slots[slot] !== id) return;
     if (deadline > 0) this.wheel.add(id, deadline);
     else this.erase(slot);
@@ -106,11 +102,6 @@ export class ExpiryIndex implements TimerVisitor {
   }
 
   private insert(slot: number, k0: number, k1: number, k2: number, k3: number): number {
-    let at = slot;
-    if ((this.count + 1) * 2 > this.slots.length) {
-      this.grow();
-      at = this.find(k0, k1, k2, k3);
-    }
     let id = this.free;
     if (id === NONE) id = this.ids++;
     else this.free = this.keys[id << 2] | 0;
@@ -119,7 +110,7 @@ export class ExpiryIndex implements TimerVisitor {
     this.keys[k + 1] = k1;
     this.keys[k + 2] = k2;
     this.keys[k + 3] = k3;
-    this.slots[at] = id;
+    this.slots[slot] = id;
     this.count++;
     return id;
   }
@@ -141,22 +132,6 @@ export class ExpiryIndex implements TimerVisitor {
     this.keys[id << 2] = this.free;
     this.free = id;
     this.count--;
-  }
-
-  /** Doubles the table. Only a full one grows, and then every id is in use. */
-  private grow(): void {
-    const capacity = this.slots.length;
-    const keys = new Uint32Array(capacity * 4);
-    keys.set(this.keys);
-    this.keys = keys;
-    const slots = new Int32Array(capacity * 2).fill(NONE);
-    const mask = slots.length - 1;
-    for (let id = 0; id < this.ids; id++) {
-      let slot = home(keys[(id << 2) + 2], mask);
-      while (slots[slot] !== NONE) slot = (slot + 1) & mask;
-      slots[slot] = id;
-    }
-    this.slots = slots;
   }
 }
 

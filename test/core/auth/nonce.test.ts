@@ -36,6 +36,15 @@ function check(by: Nonces, nonce: string, now = NOW, aor = ALICE, realm = REALM)
 }
 
 describe('nonces', () => {
+  it('are nobody’s whose secret differs in a byte, whichever', () => {
+    const nonce = issue(nonces());
+    expect(check(nonces(), nonce)).toBe(NONCE_FRESH);
+    for (let i = 0; i < SECRET.length; i++) {
+      const secret = SECRET.map((byte, at) => (at === i ? byte ^ 1 : byte));
+      expect([i, check(nonces({ secret }), nonce)]).toEqual([i, NONCE_FOREIGN]);
+    }
+  });
+
   it('R7616-3.3-04 are 32 URL-safe characters, never twice the same', () => {
     const from = nonces();
     const made = Array.from({ length: 5000 }, () => issue(from));
