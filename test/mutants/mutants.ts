@@ -52,9 +52,9 @@ export const MUTANTS: readonly Mutant[] = [
   refresh('looks at no ended connection', 'isCutOff(flags, out) ? shows :', 'false ? shows :'),
   {
     what: 'takes bindings of ended connections for targets',
-    file: 'src/core/binding/images.ts',
-    from: ' && !isCutOff(bytes, image, flows)) return true;',
-    to: ') return true;',
+    file: 'src/core/binding/target.ts',
+    from: 'return isCutOff(bytes, image, flows) ? CHANGE_FLOW_ENDED : 0;',
+    to: 'return 0;',
     test: 'test/core/register/flows.test.ts',
   },
   cleaner(
