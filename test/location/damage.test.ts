@@ -344,6 +344,28 @@ describe('a generation of the log', () => {
     }
   });
 
+  it('that was being made, and of which a cut of power left sectors here and there, is removed, too', () => {
+    const directory = freshDirectory();
+    let store = onDisk(directory);
+    put(store, 0, 60);
+    store.close();
+    const torn = readFileSync(generation(directory, 0));
+    // Of the leaf, the head and the first page of the batch: all but the first sector.
+    for (const page of [2, 3, 4]) torn.fill(0, page * 4096, page * 4096 + 512);
+    expect(torn.subarray(5 * 4096, 6 * 4096).some((byte) => byte !== 0)).toBe(true);
+    writeFileSync(generation(directory, 1), torn);
+    store = onDisk(directory);
+    expect(store.log.problems).toEqual({ aside: [], unfinished: [generation(directory, 1)], missing: [] });
+    store.close();
+    // Where the head was there once, it is none that was being made.
+    torn[3 * 4096 + 30] = 1;
+    writeFileSync(generation(directory, 1), torn);
+    store = onDisk(directory);
+    expect(store.log.problems.aside).toEqual([join(directory, 'damaged', '0000000001.mdb')]);
+    expect(there(store, 60)).toEqual(range(0, 60));
+    store.close();
+  });
+
   it('that is missing costs what lay in it; those before and behind are read, and it is named', () => {
     const directory = freshDirectory();
     for (let life = 0; life < 4; life++) {

@@ -35,6 +35,11 @@ const HEAD_NAME_WORDS = 6;
 const HEAD_WORDS = 9;
 /** Pages among which a generation's head lies. */
 const HEAD_PAGES = 16;
+/** The one that LMDB takes for the first value, behind the leaf that names it. */
+const HEAD_PAGE = 3;
+const META_PAGES = 2;
+/** What a disk writes whole or not at all. */
+const SECTOR_BYTES = 512;
 
 export interface FolderFound {
   /** Of the log: 16 hexadecimal digits. */
@@ -218,14 +223,18 @@ function hasFrames(path: string, number: number, generationBytes: number): boole
   }
 }
 
-/** Whether a file has at most what LMDB itself writes into a new one: its making was cut off, and no value got there. */
+/**
+ * Whether the making of a file was cut off: it is LMDB's, or nothing yet, and where the head begins there is nothing. What is behind that, if
+ * anything, is a part of a batch that was never settled, for the head is settled with the first.
+ */
 function isUnfinished(path: string): boolean {
   const bytes = readFileSync(path);
-  for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
+  for (let at = 0; at < META_PAGES * PAGE_BYTES; at += PAGE_BYTES) {
     const page = bytes.subarray(at, at + PAGE_BYTES);
     if (!isOfTree(page) && page.some((byte) => byte !== 0)) return false;
   }
-  return true;
+  const head = HEAD_PAGE * PAGE_BYTES;
+  return bytes.subarray(head, head + SECTOR_BYTES).every((byte) => byte === 0);
 }
 
 /** Moves a file of the log's folder to the damaged ones; returns where it is now. */
