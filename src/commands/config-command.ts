@@ -1,4 +1,4 @@
-// `aorta check` and `aorta config`: what a configuration file says, without starting anything; `aorta reload` and
+// `aorta check` and `aorta config`: the content of a configuration file, without a start; `aorta reload` and
 // `aorta drain` of a running server.
 
 import type { Command } from 'commander';

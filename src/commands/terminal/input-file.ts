@@ -1,4 +1,4 @@
-// A text file that a command reads: opened once, so that it can be read by whoever the command acts as later, and decoded, so that no
+// A text file that a command reads: opened once, so that the command may change its user afterwards, and decoded, so that no
 // wrong character is taken for a right one.
 
 import { isUtf8 } from 'node:buffer';

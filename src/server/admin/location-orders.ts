@@ -1,5 +1,5 @@
 // What the API does to bindings, as REGISTERs: the shard that owns the AOR decides about them with the rules it has for
-// phones, so an order is atomic, durable and told to whoever listens, as theirs are.
+// phones, so an order is atomic, durable and shown in the change feed, as theirs are.
 
 import { randomUUID } from 'node:crypto';
 import type { Binding } from '../../core/binding/binding-view.ts';

@@ -60,7 +60,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
   if (source.flows) flows(out, source.flows);
   out.gauge(
     'aorta_limit_used_ratio',
-    'How much of what cannot be exceeded is in use; from 0.8 on there is an alarm.',
+    'Used share of a hard limit; from 0.8 on there is an alarm.',
     source.limits.map(({ limit, share }): Sample => [{ limit }, share]),
   );
   out.gauge(

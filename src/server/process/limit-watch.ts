@@ -1,4 +1,4 @@
-// How near the server is to what it cannot exceed: memory, disk, connections, descriptors. Looks every few seconds; says so once in the
+// Used share of each hard limit: memory, disk, connections, descriptors. It is read every few seconds and told once in the
 // log at 80%, and once when it is over. What follows from a limit that is reached is health's (/readyz) and the listeners'.
 
 import { readdirSync, statfsSync } from 'node:fs';

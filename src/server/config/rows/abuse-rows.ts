@@ -1,4 +1,4 @@
-// Rows of the section `abuse`: what a source or an account may cost before it is looked at no more. The reasons for the numbers are
+// Rows of the section `abuse`: limits of a source and of an account, beyond which their messages are ignored. The reasons for the numbers are
 // abuse-policy.ts's.
 
 import { amount, anyOf, fineSeconds, type Kind, text, yesOrNo } from './kinds.ts';
