@@ -91,7 +91,7 @@ class Driver {
   batch(firstAor: number, stride: number, aors: number): void {
     this.now += BATCH_MS;
     for (let slot = 0; slot < BATCH; slot++) writeRequest(slot, (firstAor + slot * stride) % aors, ++this.requests);
-    this.driver.run(this.lengths, BATCH, this.now);
+    this.driver.run(this.lengths, 0, BATCH, this.now);
   }
 
   /** Every request so far must have drawn its 200. */

@@ -40,12 +40,19 @@ export interface LocationStore {
   load(key: Uint8Array, into: Uint8Array): number;
 
   /**
-   * Applies every write of the set, in one transaction: when it returns, all of them hold and will after a crash
-   * (of the process, and with durability `durable` of the machine); when it throws, none does.
+   * Hands over every write of the set, as one transaction, and returns its position: once `settled` is there, all of them hold
+   * and will after a crash (of the process, and with durability `durable` of the machine). When it throws, none does. A store that
+   * waits for its disk has settled it on return. One that does not shows nothing of it until then, and reads the set during the call only.
    * @param now epoch ms
    * @param lasting false: after a crash of the machine the writes may be undone; for what time undoes anyway
    */
-  commit(writes: WriteSet, now: number, lasting?: boolean): void;
+  commit(writes: WriteSet, now: number, lasting?: boolean): number;
+
+  /**
+   * The position up to which all that was handed over holds; never waits. Throws, once, where no more will: nothing behind that position
+   * holds then, and until it has told so, `commit` throws.
+   */
+  settled(): number;
 
   /** Writes as a commit does, without a change: throws where a commit would. @param now epoch ms */
   prove(now: number): void;

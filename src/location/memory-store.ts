@@ -20,6 +20,7 @@ interface Entry {
 export class MemoryStore implements LocationStore {
   quarantined = 0;
   bindings = 0;
+  private position = 0;
   private readonly records = new Map<string, Entry>();
 
   get aors(): number {
@@ -46,7 +47,7 @@ export class MemoryStore implements LocationStore {
     return record.length;
   }
 
-  commit(writes: WriteSet): void {
+  commit(writes: WriteSet): number {
     for (let i = 0; i < writes.count; i++) {
       if (writes.at[i] > writes.end[i] || writes.end[i] > writes.bytes.length)
         throw new RangeError('record out of bounds');
@@ -68,6 +69,11 @@ export class MemoryStore implements LocationStore {
         this.bindings += row.bindings;
       }
     }
+    return ++this.position;
+  }
+
+  settled(): number {
+    return this.position;
   }
 
   prove(): void {}

@@ -125,6 +125,13 @@ export class WriteSet {
     into.take(this.rows, entry * ROW_WORDS, -1);
   }
 
+  /** Exchanges all it has with another set of the same capacity. @cold */
+  swap(other: WriteSet): void {
+    const mine = { ...this };
+    Object.assign(this, other);
+    Object.assign(other, mine);
+  }
+
   clear(): void {
     if (this.count > 0) this.index.fill(-1);
     this.count = 0;

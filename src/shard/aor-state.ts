@@ -32,6 +32,8 @@ export class AorState {
   /** What `findPlain` found. */
   readonly row = new RowCopy();
   readonly identity: Identity;
+  /** Working sets of batches in flight, oldest first: handed to the store, which does not show them yet. */
+  readonly earlier: WriteSet[] = [];
   private readonly describer: RecordDescriber;
   private readonly store: LocationStore;
   private readonly writes: WriteSet;
@@ -75,18 +77,27 @@ export class AorState {
 
   /** Whether the AOR has any bindings, as far as the table and the batch know without reading its record. */
   isKnown(): boolean {
-    const { key, writes, row } = this;
-    return (
-      this.aorLength < 0 ||
-      writes.find(key[0], key[1], key[2], key[3]) >= 0 ||
-      this.store.find(key[0], key[1], key[2], key[3], row)
-    );
+    const { key, row } = this;
+    return this.aorLength < 0 || this.isTouched() || this.store.find(key[0], key[1], key[2], key[3], row);
   }
 
-  /** Whether the AOR has one binding that can be refreshed without its record, in `row`; the batch has not touched it. */
+  /** Whether this batch, or one in flight, changes the AOR of the key. */
+  isTouched(): boolean {
+    const { key } = this;
+    if (this.writes.find(key[0], key[1], key[2], key[3]) >= 0) return true;
+    return this.earlier.length > 0 && this.isInFlight();
+  }
+
+  /** @cold */
+  private isInFlight(): boolean {
+    const { key } = this;
+    return this.earlier.some((writes) => writes.find(key[0], key[1], key[2], key[3]) >= 0);
+  }
+
+  /** Whether the AOR has one binding that can be refreshed without its record, in `row`; no write that is not settled has touched it. */
   findPlain(): boolean {
-    const { key, writes, row } = this;
-    if (writes.find(key[0], key[1], key[2], key[3]) >= 0) return false;
+    const { key, row } = this;
+    if (this.isTouched()) return false;
     return this.store.find(key[0], key[1], key[2], key[3], row) && row.plain;
   }
 
@@ -95,7 +106,7 @@ export class AorState {
     const { writes, key } = this;
     this.recordAt = writes.reserve(RECORD_BYTES_MAX); // first: it may move the working set's bytes
     const entry = writes.find(key[0], key[1], key[2], key[3]);
-    this.uncommitted = entry >= 0;
+    this.uncommitted = entry >= 0 || (this.earlier.length > 0 && this.isInFlight());
     this.failure = null;
     if (entry >= 0 && writes.refreshes[entry] === 0) {
       out.state = writes.bytes;
@@ -104,7 +115,7 @@ export class AorState {
     } else {
       out.state = this.loaded;
       this.loadedAt = 0;
-      out.stateEnd = this.loadRecord();
+      out.stateEnd = this.earlier.length === 0 ? this.loadRecord() : this.loadEarlier();
     }
     if (out.stateEnd <= this.loadedAt) {
       out.stateAt = 0;
@@ -112,7 +123,7 @@ export class AorState {
       return;
     }
     out.stateAt = this.loadedAt + RECORD_HEADER_BYTES + recordAorLength(out.state, this.loadedAt);
-    if (this.uncommitted && out.state !== writes.bytes) {
+    if (entry >= 0 && out.state !== writes.bytes) {
       writes.copyRow(entry, this.row);
       refreshImage(out.state, out.stateAt, this.row);
     }
@@ -173,6 +184,25 @@ export class AorState {
   putRefresh(): void {
     const { writes, key } = this;
     writes.refresh(key[0], key[1], key[2], key[3], this.row);
+  }
+
+  /** The record as the batches in flight leave it. Behind a refresh in flight comes no other: `findPlain` sees to that. @cold */
+  private loadEarlier(): number {
+    const { earlier, key, loaded, row } = this;
+    let i = earlier.length - 1;
+    let entry = -1;
+    for (; i >= 0 && entry < 0; i--) entry = earlier[i].find(key[0], key[1], key[2], key[3]);
+    if (entry < 0) return this.loadRecord();
+    const writes = earlier[i + 1];
+    if (writes.refreshes[entry] === 0) {
+      loaded.set(writes.bytes.subarray(writes.at[entry], writes.end[entry]));
+      return writes.end[entry] - writes.at[entry];
+    }
+    const length = this.loadRecord();
+    if (length < 0) return length;
+    writes.copyRow(entry, row);
+    refreshImage(loaded, RECORD_HEADER_BYTES + recordAorLength(loaded, 0), row);
+    return length;
   }
 
   private loadRecord(): number {

@@ -13,6 +13,8 @@ import type { ShardSettings } from './shard-settings.ts';
 export interface Pipeline {
   readonly peers: Peers;
   readonly answers: Answers;
+  /** The first slot for the next batch; 0 unless answers wait for the store, SLOT_COUNT where no message can be received. */
+  readonly firstSlot: number;
   open(): void;
   /** Throws where the rules make no sense; then the old ones hold on. */
   configure(settings: ShardSettings): void;
@@ -70,12 +72,12 @@ export class BatchDriver {
     this.backlog = parts.backlog ?? NOTHING_WAITS;
   }
 
-  /** A whole batch: the messages in the slots up to `end`; a slot of length 0 has none. */
-  run(lengths: Int32Array, end: number, now: number): void {
+  /** A whole batch: the messages in the slots [first, end); a slot of length 0 has none. */
+  run(lengths: Int32Array, first: number, end: number, now: number): void {
     this.begin();
-    this.messages = end;
+    this.messages = end - first;
     const { shard } = this.parts;
-    for (let slot = 0; slot < end; slot++) {
+    for (let slot = first; slot < end; slot++) {
       if (lengths[slot] > 0) shard.receive(slot, lengths[slot], now);
     }
     this.finish(end, now);

@@ -8,6 +8,8 @@ import { COUNTER } from './observe/counters.ts';
 import { PacedLog } from './observe/paced-log.ts';
 import type { ShardOptions } from './shard-options.ts';
 
+/** In the place of a position: nothing behind the last settled one holds, or will. */
+export const FAILED = -1;
 /** Where commits fail and no request brings the next one: a load balancer sends none to who is not ready. */
 const PROBE_MS = 1000;
 /** So long none may have failed before the disk is called sound: on a full one, small batches fit where large ones do not. */
@@ -20,6 +22,7 @@ export class Committer {
   private readonly failure: PacedLog;
   private readonly readFailure: PacedLog;
   private failing = false;
+  private settledBefore = 0;
   private isTold = false;
   private failedFrom = 0;
   private triedAt = 0;
@@ -35,21 +38,32 @@ export class Committer {
     counters[COUNTER.committing] = 0;
   }
 
-  /** True: the writes hold. False: none does. @param lasting as LocationStore.commit's */
-  commit(writes: WriteSet, now: number, lasting: boolean): boolean {
+  /** Hands the writes to the store. Returns their position, or FAILED. @param lasting as LocationStore.commit's */
+  append(writes: WriteSet, now: number, lasting: boolean): number {
     const { counters } = this;
     counters[COUNTER.committing] = 1;
+    let position = FAILED;
     try {
-      this.store.commit(writes, now, lasting);
+      position = this.store.commit(writes, now, lasting);
+      counters[COUNTER.commits]++;
     } catch (error) {
-      counters[COUNTER.committing] = 0;
       this.failed(error, writes.count, now);
-      return false;
     }
     counters[COUNTER.committing] = 0;
-    counters[COUNTER.commits]++;
-    if (this.failing) this.holds(now);
-    return true;
+    return position;
+  }
+
+  /** The position up to which all holds, or FAILED: then nothing behind it does. */
+  settled(now: number): number {
+    let position = FAILED;
+    try {
+      position = this.store.settled();
+      if (this.failing && position > this.settledBefore) this.holds(now);
+      this.settledBefore = position;
+    } catch (error) {
+      this.failed(error, 0, now);
+    }
+    return position;
   }
 
   /** A record could not be read. @cold */

@@ -28,6 +28,13 @@ const LOOK_MS = 10;
 /** How soon AORs are looked at again after a load or a commit that failed. */
 const RETRY_MS = 1000;
 
+/** Pairs of flow and AOR looked at in a batch. */
+export class PairsTaken {
+  readonly tokens = new Uint32Array(AORS_PER_BATCH);
+  readonly keys = new Uint32Array(AORS_PER_BATCH * 4);
+  count = 0;
+}
+
 export class FlowSweeper implements RecordVisitor {
   private readonly index = new FlowIndex(PAIRS_MAX);
   private readonly store: LocationStore;
@@ -41,10 +48,8 @@ export class FlowSweeper implements RecordVisitor {
   private dueAt = new Float64Array(1024);
   private first = 0;
   private waiting = 0;
-  // The pairs looked at in the batch under way.
-  private readonly takenTokens = new Uint32Array(AORS_PER_BATCH);
-  private readonly takenKeys = new Uint32Array(AORS_PER_BATCH * 4);
-  private taken = 0;
+  /** Of the batch under way. */
+  private pairs = new PairsTaken();
   /** Where the look at the records of before the start goes on, and when; -1 when it is over. */
   private cursor = 0;
   private lookAt = 0;
@@ -90,10 +95,10 @@ export class FlowSweeper implements RecordVisitor {
 
   /** Bindings of ended flows join the batch's writes; the rest at the next call. */
   sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
-    this.taken = 0;
+    this.pairs.count = 0;
     if (this.cursor >= 0 && now >= this.lookAt) this.lookBack(now);
     const { tokens, dueAt, index } = this;
-    while (this.waiting > 0 && this.taken < AORS_PER_BATCH) {
+    while (this.waiting > 0 && this.pairs.count < AORS_PER_BATCH) {
       const entry = this.first & (tokens.length - 1);
       if (dueAt[entry] > now) return;
       if (index.take(tokens[entry])) this.visit(tokens[entry], now, changes, history);
@@ -130,11 +135,17 @@ export class FlowSweeper implements RecordVisitor {
   }
 
   /** The batch's writes do not hold: what was looked at for its flow is looked at again soon. */
-  failed(now: number): void {
-    const { takenTokens, takenKeys } = this;
-    for (let i = 0, k = 0; i < this.taken; i++, k += 4)
-      this.again(takenTokens[i], takenKeys[k], takenKeys[k + 1], takenKeys[k + 2], takenKeys[k + 3], now);
-    this.taken = 0;
+  failed(now: number, { tokens, keys, count } = this.pairs): void {
+    for (let i = 0, k = 0; i < count; i++, k += 4)
+      this.again(tokens[i], keys[k], keys[k + 1], keys[k + 2], keys[k + 3], now);
+    this.pairs.count = 0;
+  }
+
+  /** The pairs of a batch that is settled later, for `failed`. @cold */
+  handOver(): PairsTaken {
+    const { pairs } = this;
+    this.pairs = new PairsTaken();
+    return pairs;
   }
 
   /** Some of the records of before the start: slowly, for what lives by a dead flow is no target meanwhile either. */
@@ -146,16 +157,16 @@ export class FlowSweeper implements RecordVisitor {
 
   /** Takes out of the AOR in the index's `key` what lives by the flow. */
   private visit(token: number, now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
-    const { out, state, index } = this;
+    const { out, state, index, pairs } = this;
     for (let i = 0; i < 4; i++) {
       state.key[i] = index.key[i];
-      this.takenKeys[(this.taken << 2) + i] = index.key[i];
+      pairs.keys[(pairs.count << 2) + i] = index.key[i];
     }
-    this.takenTokens[this.taken++] = token;
+    pairs.tokens[pairs.count++] = token;
     out.now = now;
     state.load(out);
     if (state.failure !== null) {
-      this.taken--;
+      pairs.count--;
       const { key } = state;
       return this.again(token, key[0], key[1], key[2], key[3], now);
     }

@@ -143,16 +143,16 @@ export class Answering {
     return row;
   }
 
-  /** The commit failed: every answer that hung on it becomes a 503. */
-  fail(): void {
+  /** The commit failed: every answer from a row on that hung on it becomes a 503. */
+  fail(from: number, now: number): void {
     const { answers, keys, lengths, out, rules, transactions } = this.parts;
     const rows = answers.count;
-    for (let row = 0; row < rows; row++) {
+    for (let row = from; row < rows; row++) {
       if (answers.conditional[row] === 0) continue;
       const slot = answers.slot[row];
       parse(slotStart(slot), slotStart(slot) + lengths[slot]);
       keys.take();
-      this.start(slot, this.now);
+      this.start(slot, now);
       const status = rules.uas.notKept(out, AGAIN_S_MIN + (keys.tagLow & AGAIN_S_SPREAD));
       if (out.answer.overflow) continue; // no room for a longer phrase: the refusal stays
       const length = out.answer.at - out.answer.from;
@@ -165,14 +165,14 @@ export class Answering {
     }
   }
 
-  /** From here on retransmissions get their answers. */
-  publish(now: number): void {
+  /** From here on retransmissions get their answers, which stand in the rows from `from` on. */
+  publish(from: number, now: number): void {
     const { answers, tally, transactions, unacknowledged } = this.parts;
-    for (let row = 0; row < answers.count; row++) {
+    for (let row = from; row < answers.count; row++) {
       if (answers.status[row] === 0) continue; // a replayed one
       tally.answered(answers.status[row], answers.outcome[row], answers.reason[row]);
       const ticket = answers.ticket[row];
-      if (ticket < 0) continue;
+      if (ticket < transactions.oldest) continue; // none, or forgotten
       const length = answers.end[row] - answers.at[row];
       transactions.publish(ticket, answers.place[row], length, answers.port[row], answers.status[row]);
       if (answers.awaitsAck[row] !== 0) unacknowledged.watch(row, ticket, now);

@@ -40,6 +40,7 @@ import { createPeers, type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission } from './admission.ts';
 import { AorState } from './aor-state.ts';
+import { BatchCommit } from './batch-commit.ts';
 import { Committer } from './committer.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
 import { BatchTally } from './observe/batch-tally.ts';
@@ -82,6 +83,7 @@ export class Shard {
   private readonly tap: Tap | null;
   private readonly answering: Answering;
   private readonly requests: RequestService;
+  private readonly commits: BatchCommit;
   private readonly committer: Committer;
   private readonly overload: Overload;
   private okBefore = 0;
@@ -90,6 +92,8 @@ export class Shard {
   private readonly history: History | null;
   private batchIsOpen = false;
   private slot = 0;
+  /** Behind the slots of the batch. */
+  private freeSlot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
   private now = 0;
 
@@ -111,7 +115,7 @@ export class Shard {
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
     this.measures = options.measures ?? new Measures();
-    this.sweeper = new Sweeper(options.store, this.writes, this.state, this.out, this.tally, this.measures);
+    this.sweeper = new Sweeper(options.store, this.state, this.out, this.tally, this.measures);
     this.sweeper.flows = flows && new FlowSweeper(this.store, flows, policy, this.state, this.out, this.tally);
     const { history } = options;
     this.history = history ? new History(history, policy.historyRefreshes, this.out, this.state.key) : null;
@@ -130,6 +134,12 @@ export class Shard {
     const admission = { ...options, lookup: policy.lookup, refused, failedLogin };
     this.admission = new Admission(admission, this.out, this.state, this.rules);
     const { answering, committer, overload, state, changes, events } = this;
+    const { writes } = this;
+    this.commits = new BatchCommit({
+      ...{ committer, answers, answering, transactions, state, writes, tally, changes, events, counters },
+      history: this.history,
+      flows: this.sweeper.flows,
+    });
     this.requests = new RequestService({
       ...{ rules, transactions, keys, out, tally, counters, answering, committer, overload, state, changes, events },
       admission: this.admission,
@@ -193,32 +203,28 @@ export class Shard {
    * @param freeSlot behind the slots of the batch
    */
   expire(now: number, freeSlot: number): void {
+    this.freeSlot = freeSlot;
     this.sweeper.changes = this.events?.listening ? this.changes : null;
-    this.sweeper.sweep(now);
+    if (!this.commits.isFull) this.sweeper.sweep(now);
     this.counters[COUNTER.resent] += this.unacknowledged.resend(now, freeSlot);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
+    if (this.commits.isFull) return this.commits.msToNext(now);
     const work = sooner(this.sweeper.msToNextTick(now), this.unacknowledged.msToNextTick(now));
-    return sooner(work, this.committer.msToProbe(now));
+    return sooner(work, this.commits.msToNext(now));
   }
 
-  /** The batch's one transaction. When it fails, every answer that hung on it becomes a 503. */
+  /** The first slot for the next batch: requests whose answers wait for the store lie in those before. */
+  get firstSlot(): number {
+    return this.commits.firstSlot;
+  }
+
+  /** The batch's one transaction (batch-commit.ts). When it fails, every answer that hung on it becomes a 503. */
   commit(now: number): void {
     this.now = now;
-    if (this.writes.count === 0) this.committer.probe(now);
-    // What only runs out would run out again after a crash: nobody waits for the disk.
-    else if (this.committer.commit(this.writes, now, this.answers.hasConditional)) {
-      this.tally.apply();
-      this.sweeper.flows?.committed(this.writes, now);
-      this.history?.publish();
-      if (this.changes.count > 0) this.events?.publish(this.changes); // who hears of it finds it in the history
-    } else {
-      this.answering.fail();
-      this.sweeper.flows?.failed(now);
-    }
-    this.answering.publish(now);
+    this.commits.commit(now, this.freeSlot);
     if (this.tap?.on) this.tap.answered(this.answers);
     this.batchIsOpen = false;
     this.writes.clear();
@@ -238,7 +244,7 @@ export class Shard {
 
   /** The answers have left, so long after their requests were taken in. */
   release(seconds: number): void {
-    this.measures.answered(this.answers, this.peers, seconds);
+    this.commits.measure(this.measures, this.peers, seconds);
     this.options.talkers?.note(this.answers, this.peers, this.slotLength, this.now);
     this.answers.count = 0;
   }

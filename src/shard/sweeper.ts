@@ -8,7 +8,6 @@ import { copyLiveImages, countImages } from '../core/binding/images.ts';
 import { isTarget } from '../core/binding/target.ts';
 import type { Outbox } from '../core/uas/outbox.ts';
 import type { DueVisitor, LocationStore } from '../location/location-store.ts';
-import type { WriteSet } from '../location/write-set.ts';
 import type { AorState } from './aor-state.ts';
 import type { FlowSweeper } from './flow-sweeper.ts';
 import type { BatchTally } from './observe/batch-tally.ts';
@@ -23,7 +22,6 @@ const PAUSE_MS = 2;
 
 export class Sweeper implements DueVisitor {
   private readonly store: LocationStore;
-  private readonly writes: WriteSet;
   private readonly state: AorState;
   private readonly out: Outbox;
   private readonly tally: BatchTally;
@@ -39,16 +37,8 @@ export class Sweeper implements DueVisitor {
   private turns = 0;
   private sweptAt = 0;
 
-  constructor(
-    store: LocationStore,
-    writes: WriteSet,
-    state: AorState,
-    out: Outbox,
-    tally: BatchTally,
-    measures: Measures,
-  ) {
+  constructor(store: LocationStore, state: AorState, out: Outbox, tally: BatchTally, measures: Measures) {
     this.store = store;
-    this.writes = writes;
     this.state = state;
     this.out = out;
     this.tally = tally;
@@ -79,7 +69,7 @@ export class Sweeper implements DueVisitor {
     state.key[1] = k1;
     state.key[2] = k2;
     state.key[3] = k3;
-    if (isOnly && this.changes === null && this.writes.find(k0, k1, k2, k3) < 0) {
+    if (isOnly && this.changes === null && !state.isTouched()) {
       state.remove();
       this.history?.gone(CHANGE_EXPIRED, out.now);
       this.swept(1, expiresAt);

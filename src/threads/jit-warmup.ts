@@ -97,7 +97,7 @@ function play(driver: BatchDriver, peers: Peers, [plain, instance]: (typeof ACTS
       peers.transport[slot] = TRANSPORT_UDP;
       lengths[slot] = message.length;
     }
-    driver.run(lengths, BATCH, Date.now());
+    driver.run(lengths, 0, BATCH, Date.now());
   }
 }
 

@@ -76,14 +76,15 @@ export class ShardLoop {
       const order = bell.order;
       if (order === ORDER_CRASH) this.crash();
       if (order === ORDER_CONFIGURE) this.configure();
-      const filled = this.fill(order !== ORDER_STOP && order !== ORDER_DRAIN);
+      const first = shard.firstSlot;
+      const filled = this.fill(first, order !== ORDER_STOP && order !== ORDER_DRAIN);
       const now = clock.now();
-      if (filled > 0) this.batch(filled, now);
-      else if (order === ORDER_STOP) return;
+      if (filled > first) this.batch(first, filled, now);
+      else if (order === ORDER_STOP && first === 0) return;
       else {
         if (order === ORDER_DRAIN) this.drained();
         const due = shard.msToNextTick(now);
-        if (due === 0) this.batch(0, now);
+        if (due === 0) this.batch(first, first, now);
         else this.sleep(due < 0 || due > SLEEP_MS_MAX ? SLEEP_MS_MAX : due);
       }
     }
@@ -94,24 +95,25 @@ export class ShardLoop {
     this.parts.tcp?.close();
   }
 
-  private batch(filled: number, now: number): void {
+  private batch(first: number, filled: number, now: number): void {
     const { counters, lengths } = this.parts;
-    counters[COUNTER.received] += filled - this.fromNeighbours;
-    this.driver.run(lengths, filled, now);
+    counters[COUNTER.received] += filled - first - this.fromNeighbours;
+    this.driver.run(lengths, first, filled, now);
   }
 
-  private fill(sockets: boolean): number {
-    const filled = this.fillFromRings();
+  /** Fills slots from `first` on; returns the first one that is free. */
+  private fill(first: number, sockets: boolean): number {
+    const filled = this.fillFromRings(first);
     if (!sockets) return this.fillFromConnections(filled, false);
     this.tcpFirst = !this.tcpFirst;
     if (this.tcpFirst) return this.fillFromSockets(this.fillFromConnections(filled, true));
     return this.fillFromConnections(this.fillFromSockets(filled), true);
   }
 
-  private fillFromRings(): number {
+  private fillFromRings(first: number): number {
     const { rings, shard, lengths, udp, tcp } = this.parts;
     const max = udp === null ? SLOT_COUNT : RING_SLOTS_MAX;
-    let filled = 0;
+    let filled = first;
     this.fromNeighbours = 0;
     let r = this.ringFirst < rings.length ? this.ringFirst : 0;
     this.ringFirst = r + 1;

@@ -38,4 +38,13 @@ describe('phones in rough weather', () => {
     const simulation = simulate({ seed, phones: 120, shards: 2, minutes: 15, restarts: true });
     expect(simulation.epoch).toBeGreaterThan(0);
   });
+
+  it.each(SEEDS)(
+    'R3261-10.3-32 R3261-10.3-33 two shards that die, seed %i, commits that settle later or never: the same',
+    (seed) => {
+      const simulation = simulate({ seed, phones: 120, shards: 2, minutes: 15, restarts: true, late: true });
+      expect(simulation.replays).toBeGreaterThan(100);
+      expect(simulation.servers.counter(0, 'dropped_in_progress')).toBeGreaterThan(0);
+    },
+  );
 });

@@ -52,12 +52,16 @@ export class FlakyStore implements LocationStore {
     return this.inner.load(key, into);
   }
 
-  commit(writes: WriteSet, now: number): void {
+  commit(writes: WriteSet, now: number): number {
     if (this.fails()) {
       this.failures++;
       throw new Error('disk full');
     }
-    this.inner.commit(writes, now);
+    return this.inner.commit(writes, now);
+  }
+
+  settled(): number {
+    return this.inner.settled();
   }
 
   shorten(now: number): void {

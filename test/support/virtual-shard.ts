@@ -136,10 +136,11 @@ export class VirtualShard {
     source: Source,
     read: (bytes: Buffer, port: number) => T,
   ): T[] {
-    if (messages.length > SLOT_COUNT) throw new RangeError('more messages than a batch takes');
+    const first = this.shard.firstSlot;
+    if (first + messages.length > SLOT_COUNT) throw new RangeError('more messages than a batch takes');
     this.sent.length = 0;
-    for (const [slot, message] of messages.entries()) this.receive(slot, message, source);
-    this.driver.finish(messages.length, this.now);
+    for (const [i, message] of messages.entries()) this.receive(first + i, message, source);
+    this.driver.finish(first + messages.length, this.now);
     return this.sent.map(({ bytes, port }) => read(bytes, port));
   }
 
@@ -158,8 +159,9 @@ export class VirtualShard {
   }
 
   flowsEnded(flows: readonly number[]): void {
-    slab.set(new Uint8Array(Uint32Array.from(flows).buffer), slotStart(0));
-    this.shard.flowsEnded(0, flows.length * 4, this.now);
+    const slot = this.shard.firstSlot;
+    slab.set(new Uint8Array(Uint32Array.from(flows).buffer), slotStart(slot));
+    this.shard.flowsEnded(slot, flows.length * 4, this.now);
   }
 
   /** Lets time pass, with the wheel turning once a second. */

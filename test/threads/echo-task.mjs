@@ -19,6 +19,7 @@ class EchoShard {
     slot: new Uint16Array(SLOT_COUNT),
     port: new Uint16Array(SLOT_COUNT),
   };
+  firstSlot = 0;
   used = 0;
 
   constructor(options) {

@@ -72,6 +72,16 @@ export class Changes implements ChangeSink {
     this.count++;
   }
 
+  /** @cold */
+  copy(): Changes {
+    const copy = new Changes();
+    if (this.end > copy.bytes.length) copy.grow(this.end);
+    copy.bytes.set(this.bytes.subarray(0, this.end));
+    copy.count = this.count;
+    copy.end = this.end;
+    return copy;
+  }
+
   clear(): void {
     this.count = 0;
     this.end = 0;

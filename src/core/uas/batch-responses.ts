@@ -36,6 +36,32 @@ export class Answers {
     return false;
   }
 
+  /** Moves the rows that wait for the commit. @cold */
+  moveConditional(into: Answers): void {
+    const rows = this.count;
+    this.count = 0;
+    into.count = 0;
+    for (let row = 0; row < rows; row++) {
+      if (this.conditional[row] !== 0) into.copyRow(this, row, into.count++);
+      else this.copyRow(this, row, this.count++);
+    }
+  }
+
+  /** @cold */
+  copyRow(from: Answers, row: number, to: number): void {
+    this.at[to] = from.at[row];
+    this.end[to] = from.end[row];
+    this.slot[to] = from.slot[row];
+    this.port[to] = from.port[row];
+    this.place[to] = from.place[row];
+    this.ticket[to] = from.ticket[row];
+    this.conditional[to] = from.conditional[row];
+    this.status[to] = from.status[row];
+    this.outcome[to] = from.outcome[row];
+    this.reason[to] = from.reason[row];
+    this.awaitsAck[to] = from.awaitsAck[row];
+  }
+
   add(slot: number, at: number, end: number, port: number): number {
     const row = this.count++;
     this.slot[row] = slot;

@@ -47,7 +47,8 @@ export class Transactions {
   // A queue in order of age: transaction number n lives in entry n & (capacity - 1). An index slot holds an entry's number + 1 in its
   // low bits (those of a slot's number), and above them bits of the request's hash, so that a stranger is seldom looked at; 0: none.
   private capacity = 4096;
-  private oldest = 0;
+  /** Number of the oldest transaction: those before it are forgotten. */
+  oldest = 0;
   private requestHigh = new Uint32Array(this.capacity);
   private requestLow = new Uint32Array(this.capacity);
   private branchHigh = new Uint32Array(this.capacity);

@@ -53,6 +53,8 @@ export class LogStore implements LocationStore, RowVisitor {
   private lastSum = 0;
   /** What the disk said to the read last made, null where it gave what it had. */
   private unreadable: unknown = null;
+  /** Commits made, all of them settled. */
+  private position = 0;
   private visitor: DueVisitor | null = null;
   /** The record that `visitSome` looks at. */
   private visited: Uint8Array | undefined;
@@ -124,7 +126,7 @@ export class LogStore implements LocationStore, RowVisitor {
     return length;
   }
 
-  commit(writes: WriteSet, now: number, lasting = true): void {
+  commit(writes: WriteSet, now: number, lasting = true): number {
     const { frame, cleaner, log } = this;
     let encoded = 0;
     let place = 0;
@@ -132,7 +134,10 @@ export class LogStore implements LocationStore, RowVisitor {
     try {
       cleaner.moveInto(frame, writes.count * ENTRY_BYTES + FRAME_HEADER_BYTES);
       for (; encoded < writes.count; encoded++) this.encode(writes, encoded);
-      if (frame.entries === 0) return this.giveUpBad();
+      if (frame.entries === 0) {
+        this.giveUpBad();
+        return this.position;
+      }
       place = this.append(now, lasting || cleaner.moves > 0);
     } catch (error) {
       cleaner.failed();
@@ -145,6 +150,11 @@ export class LogStore implements LocationStore, RowVisitor {
       this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / log.generationBytes) });
     this.mark();
     this.giveUpBad();
+    return ++this.position;
+  }
+
+  settled(): number {
+    return this.position;
   }
 
   shorten(now: number): void {

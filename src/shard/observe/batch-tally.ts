@@ -79,6 +79,11 @@ export class BatchTally {
     counters[COUNTER.flow_ended] += this.flowEnded;
   }
 
+  /** What is counted only once the commit holds. @cold */
+  copy(): BatchTally {
+    return Object.assign(new BatchTally(this.counters), this);
+  }
+
   clear(): void {
     this.ok = 0;
     this.added = 0;

@@ -108,8 +108,21 @@ export class History implements ChangeSink {
 
   /** The batch's changes are committed. */
   publish(): void {
-    const { pending, view } = this;
-    for (let at = 0; at < this.end; ) {
+    this.write(this.pending, this.view, this.end);
+  }
+
+  /** The batch's changes, for `publishCopy` when they are committed later. @cold */
+  copy(): Uint8Array {
+    return this.pending.slice(0, this.end);
+  }
+
+  /** @cold */
+  publishCopy(copy: Uint8Array): void {
+    this.write(copy, new DataView(copy.buffer), copy.length);
+  }
+
+  private write(pending: Uint8Array, view: DataView, end: number): void {
+    for (let at = 0; at < end; ) {
       const length = view.getUint32(at, true);
       const offset = this.claim(length);
       for (let i = 0; i < length; i++) this.bytes[offset + i] = pending[at + i];

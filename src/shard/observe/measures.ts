@@ -71,11 +71,11 @@ export class Measures {
     this.values = new Float64Array(memory);
   }
 
-  /** The answers of a batch have left, `seconds` after its messages were taken in. */
-  answered(answers: Answers, peers: Peers, seconds: number): void {
+  /** The answers in the rows [from, to) have left, `seconds` after their requests were received. */
+  answered(answers: Answers, peers: Peers, seconds: number, from = 0, to = answers.count): void {
     const { values } = this;
     const bucket = bucketOf(SECONDS_BOUNDS, seconds);
-    for (let i = 0; i < answers.count; i++) {
+    for (let i = from; i < to; i++) {
       const at = latencyRow(answers.outcome[i], peers.transport[answers.slot[i]]) * HISTOGRAM_ROW;
       values[at + bucket]++;
       values[at + HISTOGRAM_SUM] += seconds;

@@ -33,9 +33,9 @@ class WatchedStore extends MemoryStore {
     return found;
   }
 
-  override commit(writes: WriteSet): void {
-    super.commit(writes);
+  override commit(writes: WriteSet): number {
     this.isRefreshed = writes.refreshes[0] === 1;
+    return super.commit(writes);
   }
 }
 

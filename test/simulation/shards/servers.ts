@@ -2,12 +2,14 @@
 // (shard/batch.ts). A message may cost time: then a queue grows as a socket's buffer does, and runs over.
 
 import { DEFAULT_POLICY, type Policy } from '../../../src/core/uas/policy.ts';
+import type { LocationStore } from '../../../src/location/location-store.ts';
 import { type Backlog, BatchDriver } from '../../../src/shard/batch.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../../src/shard/observe/counters.ts';
 import { Measures } from '../../../src/shard/observe/measures.ts';
 import { Shard } from '../../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../../src/sip/parser/slab.ts';
 import { FlakyStore } from '../../support/flaky-store.ts';
+import { LateStore } from '../../support/late-store.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -30,6 +32,8 @@ export interface ServersOptions {
   /** Time that a registration costs its shard, ms; without it nothing costs any. */
   readonly messageMs?: number;
   readonly policy?: Partial<Policy>;
+  /** Commits hold only some time after they were handed over, if at all. */
+  readonly late?: boolean;
 }
 
 interface Server {
@@ -41,6 +45,10 @@ interface Server {
   ring: Datagram[];
   /** Of the batch under way. */
   batch: Datagram[];
+  /** By slot: those whose answers may still come. */
+  readonly inSlots: Datagram[];
+  /** Where commits settle later. */
+  readonly late: LateStore | null;
   runPlanned: boolean;
   /** Time that the shard has worked, ms. */
   workedMs: number;
@@ -73,9 +81,10 @@ export class Servers {
     for (let index = 0; index < count; index++) {
       const store = new FlakyStore(() => this.rough && random.chance(0.05));
       const counters = new Float64Array(COUNTER_NAMES.length);
-      const shard = this.open(index, count, store, counters);
-      const queues = { queue: [], ring: [], batch: [], runPlanned: false, workedMs: 0 };
-      this.all.push({ shard, driver: this.drive(index, shard, counters), store, counters, ...queues });
+      const late = options.late ? new LateStore(store) : null;
+      const shard = this.open(index, count, late ?? store, counters);
+      const queues = { queue: [], ring: [], batch: [], inSlots: [], runPlanned: false, workedMs: 0 };
+      this.all.push({ shard, late, driver: this.drive(index, shard, counters), store, counters, ...queues });
       this.tick(index);
     }
   }
@@ -112,12 +121,13 @@ export class Servers {
     server.counters.fill(0);
     server.queue = [];
     server.ring = [];
-    server.shard = this.open(index, this.all.length, server.store, server.counters);
+    server.late?.die();
+    server.shard = this.open(index, this.all.length, server.late ?? server.store, server.counters);
     server.driver = this.drive(index, server.shard, server.counters);
     this.listener.restarted(index);
   }
 
-  private open(index: number, shards: number, store: FlakyStore, counters: Float64Array): Shard {
+  private open(index: number, shards: number, store: LocationStore, counters: Float64Array): Shard {
     const shard: Shard = new Shard({
       index,
       shards,
@@ -153,6 +163,20 @@ export class Servers {
     });
   }
 
+  /** The disk, or another machine, has what it was handed; the shard hears of it at its next batch. */
+  private settleLater(index: number): void {
+    const { late } = this.all[index];
+    const waiting = late?.waiting.at(-1);
+    if (waiting === undefined) return;
+    this.timeline.after(this.random.between(1, 150), () => {
+      if (late?.waiting.includes(waiting)) {
+        if (this.rough && this.random.chance(0.03)) late.lose();
+        else late.settle(late.waiting.indexOf(waiting) + 1);
+      }
+      this.plan(index);
+    });
+  }
+
   private forward(from: Shard, owner: number, slot: number, length: number): boolean {
     if (this.rough && this.random.chance(0.02)) return false; // the owner's ring is full
     const { ip, port } = from.peers;
@@ -185,18 +209,24 @@ export class Servers {
     const server = this.all[index];
     const { shard, driver, workedMs } = server;
     const { now } = this.timeline;
+    const first = shard.firstSlot;
     const batch = [...server.ring, ...server.queue];
     server.ring = [];
-    server.queue = batch.splice(SLOT_COUNT);
+    server.queue = batch.splice(SLOT_COUNT - first);
     server.batch = batch;
-    for (const [slot, datagram] of batch.entries()) {
+    // Shards of one thread share the slab: what lies in the slots in flight is another's by now.
+    for (const [slot, { bytes }] of server.inSlots.slice(0, first).entries()) slab.set(bytes, slotStart(slot));
+    for (const [i, datagram] of batch.entries()) {
+      const slot = first + i;
+      server.inSlots[slot] = datagram;
       slab.set(datagram.bytes, slotStart(slot));
       shard.peers.family[slot] = 4;
       shard.peers.ip.set([10, datagram.host >> 16, (datagram.host >> 8) & 255, datagram.host & 255], slot * 16);
       shard.peers.port[slot] = datagram.port;
       this.lengths[slot] = datagram.bytes.length;
     }
-    driver.run(this.lengths, batch.length, now);
+    driver.run(this.lengths, first, first + batch.length, now);
+    this.settleLater(index);
     const busyMs = server.workedMs - workedMs;
     if (busyMs > 0 || server.queue.length > 0 || shard.msToNextTick(now) === 0) this.plan(index, busyMs);
   }
@@ -210,12 +240,12 @@ export class Servers {
 
   /** Answers leave when the batch's time is over. */
   private send(server: Server): void {
-    const { batch } = server;
+    const { inSlots } = server;
     const { answers } = server.shard;
     const busyMs = this.costOf(server);
     for (let row = 0; row < answers.count; row++) {
       const text = Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row])).toString('latin1');
-      const { host } = batch[answers.slot[row]];
+      const { host } = inSlots[answers.slot[row]];
       const port = answers.port[row];
       if (busyMs === 0) this.listener.answered(text, host, port);
       else this.timeline.after(busyMs, () => this.listener.answered(text, host, port));

@@ -15,6 +15,8 @@ export interface SimulationOptions {
   readonly minutes: number;
   /** Whether shards die now and then. */
   readonly restarts: boolean;
+  /** Whether commits settle later than they are handed over. */
+  readonly late?: boolean;
 }
 
 const CHECK_EVERY_MS = 5000;
@@ -48,7 +50,7 @@ export class Simulation implements World, Listener {
     this.options = options;
     this.random = new Random(options.seed);
     this.network = new Network(this.timeline, this.random);
-    this.servers = new Servers(options.shards, this.timeline, this.random, this);
+    this.servers = new Servers(options.shards, this.timeline, this.random, this, { late: options.late === true });
     this.inherited = this.servers.stores.map(() => 0);
     this.phones = this.makePhones();
     for (const phone of this.phones) this.byAddress.set(`${phone.options.host}:${phone.port}`, phone);

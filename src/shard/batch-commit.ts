@@ -1,0 +1,197 @@
+// The commit of a batch in two halves: its writes are handed to the store, which gives them a position, and its answers leave once
+// the store has settled that position. A store that settles at once is done with both in one call. With another, batches are in
+// flight: their answers wait, decisions see their writes, and where they fail so does all that was decided on them.
+// @hot
+
+import type { Changes } from '../core/binding/changes.ts';
+import { Answers } from '../core/uas/batch-responses.ts';
+import type { Transactions } from '../core/uas/transactions.ts';
+import { WriteSet } from '../location/write-set.ts';
+import { SLOT_COUNT } from '../sip/parser/slab.ts';
+import type { Peers } from '../sip/sources.ts';
+import type { AorState } from './aor-state.ts';
+import { type Committer, FAILED } from './committer.ts';
+import type { FlowSweeper, PairsTaken } from './flow-sweeper.ts';
+import type { BatchTally } from './observe/batch-tally.ts';
+import { COUNTER } from './observe/counters.ts';
+import type { EventSink } from './observe/event-ring.ts';
+import type { History } from './observe/history.ts';
+import type { Measures } from './observe/measures.ts';
+import type { Answering } from './response-lifecycle.ts';
+
+/** How often the store is asked while batches are in flight and no message comes. */
+const ASK_MS = 1;
+/** Batches in flight at most: each has a working set of its own. */
+const IN_FLIGHT_MAX = 8;
+
+/** What hangs on a position that the store has not settled. */
+class BatchInFlight {
+  position = 0;
+  /** Epoch ms at which it was committed. */
+  since = 0;
+  /** Behind the slots that its answers' requests lie in. */
+  freeSlot = 0;
+  readonly writes = new WriteSet();
+  readonly answers: Answers;
+  tally: BatchTally | null = null;
+  changes: Changes | null = null;
+  history: Uint8Array | null = null;
+  pairs: PairsTaken | null = null;
+
+  constructor(ring: Uint8Array) {
+    this.answers = new Answers(ring);
+  }
+}
+
+export interface CommitParts {
+  readonly committer: Committer;
+  readonly answers: Answers;
+  readonly answering: Answering;
+  readonly transactions: Transactions;
+  readonly state: AorState;
+  readonly writes: WriteSet;
+  readonly tally: BatchTally;
+  readonly changes: Changes;
+  readonly events: EventSink | undefined;
+  readonly history: History | null;
+  readonly flows: FlowSweeper | null;
+  readonly counters: Float64Array;
+}
+
+export class BatchCommit {
+  private readonly parts: CommitParts;
+  /** Oldest first. */
+  private readonly inFlight: BatchInFlight[] = [];
+  private readonly spare: BatchInFlight[] = [];
+  private askedAt = 0;
+  /** Rows of `answers` from here on waited for the store, so many seconds. */
+  private heldFrom = 0;
+  private readonly waitedS = new Float64Array(SLOT_COUNT);
+
+  constructor(parts: CommitParts) {
+    this.parts = parts;
+  }
+
+  /** The first slot that no request in flight lies in. */
+  get firstSlot(): number {
+    let slot = 0;
+    for (let i = 0; i < this.inFlight.length; i++)
+      if (this.inFlight[i].freeSlot > slot) slot = this.inFlight[i].freeSlot;
+    return this.isFull ? SLOT_COUNT : slot;
+  }
+
+  /** Nothing can be decided until the store has settled a batch. */
+  get isFull(): boolean {
+    return this.inFlight.length >= IN_FLIGHT_MAX;
+  }
+
+  /** The batch's one transaction, and what has settled of those before. Answers that may leave stand in `answers`, 503s among them. */
+  commit(now: number, freeSlot: number): void {
+    const { committer, writes, answers, answering } = this.parts;
+    const waits = this.inFlight.length > 0;
+    if (writes.count > 0) {
+      // What only runs out would run out again after a crash: nobody waits for the disk.
+      const position = committer.append(writes, now, answers.hasConditional);
+      const settled = position === FAILED || waits ? position : committer.settled(now);
+      if (settled === FAILED) this.failed(now);
+      else if (!waits && settled >= position) this.holds(now);
+      else this.hold(position, freeSlot, now);
+    } else if (!waits) committer.probe(now);
+    else if (answers.hasConditional) this.hold(this.inFlight[this.inFlight.length - 1].position, freeSlot, now);
+    answering.publish(0, now);
+    this.heldFrom = answers.count;
+    if (this.inFlight.length > 0) this.collect(now);
+  }
+
+  /** The answers have left. */
+  measure(measures: Measures, peers: Peers, seconds: number): void {
+    const { answers } = this.parts;
+    measures.answered(answers, peers, seconds, 0, this.heldFrom);
+    for (let row = this.heldFrom; row < answers.count; row++)
+      measures.answered(answers, peers, seconds + this.waitedS[row], row, row + 1);
+  }
+
+  /** Milliseconds until the store is to be asked, or tried again after a failure; 0 when it is time, -1 for never. */
+  msToNext(now: number): number {
+    if (this.inFlight.length === 0) return this.parts.committer.msToProbe(now);
+    const left = this.askedAt + ASK_MS - now;
+    return left > 0 && left <= ASK_MS ? left : 0;
+  }
+
+  private holds(now: number): void {
+    const { tally, flows, writes, history, changes, events } = this.parts;
+    tally.apply();
+    flows?.committed(writes, now);
+    history?.publish();
+    if (changes.count > 0) events?.publish(changes); // who hears of it finds it in the history
+  }
+
+  private failed(now: number): void {
+    this.parts.answering.fail(0, now);
+    this.parts.flows?.failed(now);
+  }
+
+  /** The batch waits for its position: all that hangs on it moves aside. @cold */
+  private hold(position: number, freeSlot: number, now: number): void {
+    const { answers, state, writes, tally, changes, history, flows } = this.parts;
+    const batch = this.spare.pop() ?? new BatchInFlight(answers.bytes);
+    batch.position = position;
+    batch.since = now;
+    answers.moveConditional(batch.answers);
+    batch.freeSlot = batch.answers.count > 0 ? freeSlot : 0;
+    writes.swap(batch.writes);
+    batch.tally = tally.copy();
+    batch.changes = changes.copy();
+    batch.history = history?.copy() ?? null;
+    batch.pairs = flows?.handOver() ?? null;
+    this.inFlight.push(batch);
+    state.earlier.push(batch.writes);
+  }
+
+  /** @cold */
+  private collect(now: number): void {
+    const { committer, state, counters } = this.parts;
+    this.askedAt = now;
+    const settled = committer.settled(now);
+    while (this.inFlight.length > 0 && (settled === FAILED || this.inFlight[0].position <= settled)) {
+      const batch = this.inFlight[0];
+      this.release(batch, settled !== FAILED, now);
+      this.inFlight.shift();
+      state.earlier.shift();
+      this.spare.push(batch);
+    }
+    counters[COUNTER.committing] = this.inFlight.length > 0 ? 1 : 0;
+  }
+
+  /** The answers of a batch in flight join those that leave. @cold */
+  private release(batch: BatchInFlight, holds: boolean, now: number): void {
+    const { answers, answering, events, flows, history } = this.parts;
+    const from = answers.count;
+    for (let row = 0; row < batch.answers.count; row++) {
+      this.waitedS[answers.count] = (now - batch.since) / 1000;
+      answers.copyRow(batch.answers, row, answers.count++);
+    }
+    if (holds) {
+      batch.tally?.apply();
+      flows?.committed(batch.writes, now);
+      if (batch.history !== null) history?.publishCopy(batch.history);
+      if (batch.changes !== null && batch.changes.count > 0) events?.publish(batch.changes);
+    } else {
+      answering.fail(from, now);
+      if (batch.pairs !== null) flows?.failed(now, batch.pairs);
+    }
+    answering.publish(from, now);
+    if (holds) this.dropOverwritten(from);
+  }
+
+  /** Of an answer that newer ones have overwritten meanwhile, its client's retransmission draws another. @cold */
+  private dropOverwritten(from: number): void {
+    const { answers, transactions, counters } = this.parts;
+    let kept = from;
+    for (let row = from; row < answers.count; row++) {
+      if (transactions.isKept(answers.place[row])) answers.copyRow(answers, row, kept++);
+      else counters[COUNTER.dropped_send]++;
+    }
+    answers.count = kept;
+  }
+}
