@@ -13,9 +13,12 @@ export {
 } from './server/data/statics.ts';
 export { createRegistrar, type Registrar } from './server/embed/embedded.ts';
 export type { MessageSource, MessageTarget, SendAnswer, StreamSource } from './server/embed/message-source.ts';
-export type { FileOptions, RegistrarOptions } from './server/embed/program-options.ts';
+export type { CredentialsOption, FileOptions, RegistrarOptions } from './server/embed/program-options.ts';
 export type { Lookup, LookupPreferences } from './server/lookups/location-lookup.ts';
 export type { Log, LogLevel } from './server/process/log.ts';
+export type { UserCredentials } from './server/users/found-user.ts';
+export type { FindCredentials } from './server/users/program-source.ts';
+export type { ProviderLimits } from './server/users/provider-options.ts';
 export type { BindingEvent, BindingEventType, BindingListener, LostEvents } from './shard/observe/binding-events.ts';
 export { COUNTER, COUNTER_NAMES, type CounterName, type RefusalCounterName } from './shard/observe/counters.ts';
 export type { StaticContact, StaticContent } from './shard/statics/static-file.ts';

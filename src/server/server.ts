@@ -50,7 +50,9 @@ import { LimitWatch, systemLimits } from './process/limit-watch.ts';
 import type { Log } from './process/log.ts';
 import { withOwnAddresses } from './process/own-names.ts';
 import type { Progress } from './process/progress.ts';
+import type { ProgramCredentials } from './users/program-source.ts';
 import { RemovedUsers } from './users/removed-users.ts';
+import type { ProviderReport } from './users/user-provider.ts';
 import { openUsers, type Users } from './users/users.ts';
 
 /** Domains that a line of the log names. */
@@ -110,6 +112,8 @@ export interface ServerHooks {
   readonly inherited?: readonly InheritedSocket[];
   /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
   readonly webSocketHandshake?: HandshakeHook;
+  /** Knows users whom the user store does not have; instead of a provider in the configuration. */
+  readonly credentials?: ProgramCredentials;
   /** Called before the first message is taken in, for those who want to hear of every change of a binding. */
   beforeServing?(subscribe: (listener: BindingListener) => () => void): void;
 }
@@ -192,12 +196,13 @@ class RunningServer implements Server, AdminTarget {
     settleFiles(directory, log);
     this.keeper = new ClockKeeper({ directory: directory.path, log });
     const { memory, clock } = this.keeper;
+    const now = () => clock.now();
     if (directory.move !== undefined) await moveBindings(directory.move, directory.secret, log, progress);
     const { bindings } = directory;
     for (const { folder, files } of setAside(directory.path, shardDirectories(bindings.path, bindings.shards)))
       log('warn', 'damaged bindings were set aside', { folder, files });
     if (config.auth.mode !== 'none')
-      this.userStore = await openUsers(directory.path, config.auth, log, () => clock.now());
+      this.userStore = await openUsers({ ...hooks, data: directory.path, auth: config.auth, log, now });
     this.pool = await startPool({
       ...poolOptions({ ...config, policy: this.quotas.share(config.policy) }, directory, log),
       clock: memory,
@@ -216,7 +221,7 @@ class RunningServer implements Server, AdminTarget {
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
     const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;
     this.limits = new LimitWatch(systemLimits(directory.path, connections), log);
-    this.quotas.start(pool.openReaders(), () => clock.now());
+    this.quotas.start(pool.openReaders(), now);
     this.running = true;
     this.tellServed();
   }
@@ -257,6 +262,10 @@ class RunningServer implements Server, AdminTarget {
 
   get users(): number {
     return this.userStore?.count ?? 0;
+  }
+
+  get provider(): ProviderReport | undefined {
+    return this.userStore?.provider;
   }
 
   get lookupCounts(): Readonly<LookupCounts> {

@@ -28,6 +28,7 @@ import type { DomainQuotas } from '../process/domain-quotas.ts';
 import type { LimitWatch } from '../process/limit-watch.ts';
 import type { Log } from '../process/log.ts';
 import { packageVersion } from '../process/package-version.ts';
+import type { ProviderReport } from '../users/user-provider.ts';
 import { DIRECTORY_HEADER, directoryId, removeUrl, TOKEN_FILE, writeUrl } from './admin-files.ts';
 import { EventJournal } from './event-journal.ts';
 import { addEventRoutes, addHistoryRoute } from './event-routes.ts';
@@ -58,6 +59,8 @@ export interface AdminTarget {
   readonly shardPool: Pool | undefined;
   readonly users: number;
   readonly lookupCounts: Readonly<LookupCounts>;
+  /** Of where users are asked for besides the user store; undefined where they are not. */
+  readonly provider: ProviderReport | undefined;
   /** Undefined while it starts. */
   readonly limits: LimitWatch | undefined;
   readonly quotas: Pick<DomainQuotas, 'usage'>;
@@ -202,6 +205,7 @@ class RunningAdmin implements AdminServer {
       droppedConnections: this.http.droppedConnections,
       readings,
       lookups: target.lookupCounts,
+      provider: target.provider,
       storeBytes: await storeBytes(target.stores.slice(0, readings.length)),
     };
     return metricsText(source, meters);

@@ -3,20 +3,15 @@
 
 import { randomBytes } from 'node:crypto';
 import { createAorReader } from '../../core/lookup/aor-key.ts';
-import type { ShardAuth } from '../../shard/admission.ts';
 import type { BindingListener } from '../../shard/observe/binding-events.ts';
-import type { ProcessClock } from '../../shard/process-clock.ts';
 import { changeStatic, type StaticContent } from '../../shard/statics/static-file.ts';
 import { StaticTable } from '../../shard/statics/static-table.ts';
 import { unsavedNumbers } from '../../transport/flow/flow-tokens.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
-import { UserTable } from '../../users/user-table.ts';
-import type { Config } from '../config/config.ts';
 import { writeServed } from '../config/served-domains.ts';
 import { shardDirectories } from '../data/binding-folders.ts';
-import { type DataDirectory, openDataDirectory } from '../data/data-directory.ts';
+import { openDataDirectory } from '../data/data-directory.ts';
 import { openFlowNumbers } from '../data/flow-numbers.ts';
-import { openLifeNumbers } from '../data/life-numbers.ts';
 import { moveBindings } from '../data/move.ts';
 import { settleFiles } from '../data/settled-files.ts';
 import { ofServedDomains } from '../data/statics.ts';
@@ -27,9 +22,8 @@ import {
   readCallerPreferences,
 } from '../lookups/location-lookup.ts';
 import { ClockKeeper } from '../process/clock-keeper.ts';
-import type { Log } from '../process/log.ts';
 import { type Server, startServer } from '../server.ts';
-import { openUsers } from '../users/users.ts';
+import { type InlineAuth, openInlineAuth } from './inline-auth.ts';
 import { InlineRegistrar } from './inline-registrar.ts';
 import { flowSource, type MessageSource, needFlow, noRoomForFlow, type StreamSource } from './message-source.ts';
 import { ProgramFlows } from './program-flows.ts';
@@ -159,28 +153,30 @@ type Running = Pick<
 >;
 
 async function startThreads(
-  { config, log, send, webSocketHandshake }: CheckedOptions,
+  { config, log, send, webSocketHandshake, credentials }: CheckedOptions,
   beforeServing: (subscribe: Subscribe) => void,
 ): Promise<Running> {
   return startServer(config, log, {
     beforeServing,
     ...(send && { send }),
     ...(webSocketHandshake && { webSocketHandshake }),
+    ...(credentials && { credentials }),
   });
 }
 
 /** One shard in this thread. */
 async function startInline(
-  { config, inMemory, log, send = () => {} }: CheckedOptions,
+  { config, inMemory, log, credentials, send = () => {} }: CheckedOptions,
   beforeServing: (subscribe: Subscribe) => void,
 ): Promise<Running> {
   const directory = inMemory ? undefined : openDataDirectory(config.data, { shards: 1 });
   const keeper = new ClockKeeper({ directory: directory?.path, log });
-  let auth: Awaited<ReturnType<typeof inlineAuth>> | undefined;
+  let auth: InlineAuth | undefined;
   try {
     if (directory !== undefined) settleFiles(directory, log);
     if (directory?.move !== undefined) await moveBindings(directory.move, directory.secret, log, () => {});
-    if (directory && config.auth.mode !== 'none') auth = await inlineAuth(config, directory, keeper.clock, log);
+    if (directory && config.auth.mode !== 'none')
+      auth = await openInlineAuth({ config, credentials, directory, clock: keeper.clock, log });
     if (directory) writeServed(directory.path, config.policy.domains);
     const numbers = directory === undefined ? unsavedNumbers() : openFlowNumbers(directory.path, log);
     const flows = new ProgramFlows(numbers, config.streams.connectionsMax);
@@ -192,9 +188,7 @@ async function startInline(
       clock: keeper.clock,
       policy: config.policy,
       secret,
-      ...(directory && {
-        disk: { ...config, directory: shardDirectories(directory.bindings.path, 1)[0] },
-      }),
+      ...(directory && { disk: { ...config, directory: shardDirectories(directory.bindings.path, 1)[0] } }),
       ...(auth && { auth: auth.shard }),
       gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
       flows,
@@ -202,6 +196,7 @@ async function startInline(
       log,
       send,
     });
+    auth?.serve((message) => inline.again(message));
     beforeServing((listener) => inline.events.subscribe(listener));
     const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
     return {
@@ -239,25 +234,4 @@ async function startInline(
     directory?.close();
     throw error;
   }
-}
-
-/** Users of the data directory, and of no service: nothing here waits. */
-async function inlineAuth(config: Config, directory: DataDirectory, clock: ProcessClock, log: Log) {
-  const users = await openUsers(directory.path, config.auth, log, () => clock.now());
-  const realms = config.policy.domains;
-  const table = new UserTable({ data: directory.path, realms });
-  const shard: ShardAuth = {
-    policy: config.auth.policy,
-    realms,
-    users: table,
-    nonceStart: randomBytes(4).readUInt32LE() & 0x3fffff,
-    generation: config.auth.nonceGeneration,
-    life: openLifeNumbers(directory.path, log)(),
-    wait: () => false,
-  };
-  const close = async (): Promise<void> => {
-    table.close();
-    await users.close();
-  };
-  return { shard, close };
 }

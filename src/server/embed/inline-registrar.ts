@@ -23,6 +23,8 @@ import { Shard } from '../../shard/shard.ts';
 import type { ShardLog } from '../../shard/shard-options.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
+import type { Peers } from '../../sip/sources.ts';
+import type { WaitingMessage } from '../../threads/pending-credentials.ts';
 import { LoopBacklog } from './loop-backlog.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 
@@ -121,11 +123,23 @@ export class InlineRegistrar {
   handle(bytes: Uint8Array, source: MessageSource): void {
     if (this.closed) throw new Error('the registrar is stopped');
     if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`a message of ${bytes.length} bytes is no SIP message`);
-    const slot = this.filled;
-    slab.set(bytes, slotStart(slot));
-    writePeer(this.shard.peers, slot, source, 0);
-    this.filled++;
+    writePeer(this.shard.peers, this.filled, source, 0);
     this.counters[COUNTER.received]++;
+    this.take(bytes);
+  }
+
+  /** A message that waited, of the peer in the one row of its `peers`. */
+  again({ bytes, peers }: Pick<WaitingMessage, 'bytes' | 'peers'>): void {
+    if (this.closed) return;
+    for (const column of Object.keys(peers) as (keyof Peers)[])
+      this.shard.peers[column].set(peers[column], this.filled * peers[column].length);
+    this.take(bytes);
+  }
+
+  /** Its peer stands in the row of the slot. */
+  private take(bytes: Uint8Array): void {
+    const slot = this.filled++;
+    slab.set(bytes, slotStart(slot));
     this.driver.receive(slot, bytes.length, this.options.clock.now());
     if (this.filled === SLOT_COUNT) this.finish();
     else this.turn ??= setImmediate(() => this.endTurn());

@@ -9,10 +9,15 @@ import { ConfigError, type ConfigSource, type Fault } from '../config/config-pro
 import { createConfig } from '../config/create-config.ts';
 import { formatListenAddress } from '../config/listener-text.ts';
 import type { FileInput } from '../config/rows/all-rows.ts';
-import { schemaFor, schemaOf } from '../config/rows/file-schema.ts';
+import { providerLimitRows } from '../config/rows/auth-rows.ts';
+import { ofSection, type Raw, schemaFor, schemaOf } from '../config/rows/file-schema.ts';
+import { fillRows } from '../config/rows/fill.ts';
 import { choice, expected, yesOrNo } from '../config/rows/kinds.ts';
+import { section } from '../config/rows/row.ts';
 import { bareSchema, schemaBelow } from '../config/unknown-key.ts';
 import type { Log } from '../process/log.ts';
+import type { FindCredentials, ProgramCredentials } from '../users/program-source.ts';
+import { DEFAULT_PROVIDER_LIMITS, type ProviderLimits } from '../users/provider-options.ts';
 import type { SendAnswer } from './message-source.ts';
 
 /** `min-expires` → `minExpires` */
@@ -27,6 +32,9 @@ type InCamel<T> = T extends readonly unknown[]
 /** The sections of the configuration file (docs/configuration.md) in camelCase: `policy.min-expires` is `policy.minExpires`. */
 export type FileOptions = InCamel<Omit<FileInput, 'listen'>>;
 
+/** A program's function that knows users, and how it is asked: the keys of a provider in the file. */
+export type CredentialsOption = FindCredentials | ({ readonly find: FindCredentials } & Partial<ProviderLimits>);
+
 export interface RegistrarOptions extends FileOptions {
   /** Where it listens itself, e.g. `udp:127.0.0.1:5060`. None: the program hands messages in. */
   readonly listen?: string | readonly (string | ListenAddress)[] | undefined;
@@ -38,6 +46,8 @@ export interface RegistrarOptions extends FileOptions {
   readonly send?: SendAnswer | undefined;
   /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
   readonly webSocketHandshake?: HandshakeHook | undefined;
+  /** Knows users that the user store does not have; clients then authenticate, with `digest` (not with `auth: 'none'`). */
+  readonly credentials?: CredentialsOption | undefined;
   /** Hears each event worth waking for, from `logLevel` up. */
   readonly log?: Log | undefined;
 }
@@ -49,8 +59,12 @@ export interface CheckedOptions {
   readonly threads: boolean;
   readonly send: SendAnswer | undefined;
   readonly webSocketHandshake: HandshakeHook | undefined;
+  readonly credentials: ProgramCredentials | undefined;
   readonly log: Log;
 }
+
+const credentialLimits = section('A function is asked with these limits.', providerLimitRows);
+const credentialSchema = ofSection(credentialLimits, false);
 
 const hook =
   (shape: string) =>
@@ -64,6 +78,7 @@ const programSchema = {
   threads: schemaOf(yesOrNo).optional(),
   send: hook('(bytes, target)')<SendAnswer>().optional(),
   webSocketHandshake: hook('(handshake)')<HandshakeHook>().optional(),
+  credentials: z.unknown().optional(),
   log: hook('(level, event, fields); a level is "logLevel"')<Log>().optional(),
 };
 
@@ -78,7 +93,8 @@ export function readOptions(options: RegistrarOptions): CheckedOptions {
   const problems: string[] = [];
   const own = z.object(programSchema).safeParse(options);
   if (!own.success) problems.push(...own.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
-  const source = sourceOf(options, problems);
+  const credentials = readCredentials(options.credentials, problems);
+  const source = sourceOf(credentials === undefined ? options : authenticating(options), problems);
   let config: Config | undefined;
   try {
     config = createConfig([source], { defaults: PROGRAM_DEFAULTS, files: true });
@@ -88,8 +104,12 @@ export function readOptions(options: RegistrarOptions): CheckedOptions {
   }
   if (config === undefined || !own.success || problems.length > 0) throw new ConfigError(problems);
   const { store, threads = true, send, webSocketHandshake, log = () => {} } = own.data;
-  const checked = { config, inMemory: store === 'memory', threads, send, webSocketHandshake };
-  const faults = [...ofMemory(checked, options), ...(threads ? [] : ofOneThread(config, options))];
+  const checked = { config, inMemory: store === 'memory', threads, send, webSocketHandshake, credentials };
+  const faults = [
+    ...ofMemory(checked, options),
+    ...ofCredentials(checked),
+    ...(threads ? [] : ofOneThread(config, options)),
+  ];
   if (faults.length > 0) throw new ConfigError(faults.map(({ path, text }) => `${path.join('.')}: ${text}`));
   return { ...checked, log: fromLevel(config.logLevel, log) };
 }
@@ -103,6 +123,44 @@ function ofMemory({ inMemory, threads, config }: Omit<CheckedOptions, 'log'>, op
   ];
 }
 
+function ofCredentials({ config, credentials }: Omit<CheckedOptions, 'log'>): Fault[] {
+  if (credentials === undefined) return [];
+  if (config.auth.mode === 'none')
+    return [{ path: ['credentials'], text: 'nobody is asked for any with auth: none; leave out "auth"' }];
+  if (config.auth.provider !== undefined) return [{ path: ['credentials'], text: 'stands instead of auth.provider' }];
+  return [];
+}
+
+/** Whoever says how users are known wants them to authenticate. */
+function authenticating(options: RegistrarOptions): RegistrarOptions {
+  const { auth } = options;
+  if (auth === undefined) return { ...options, auth: 'digest' };
+  return isSection(auth) ? { ...options, auth: { mode: 'digest', ...auth } } : options;
+}
+
+function readCredentials(option: unknown, problems: string[]): ProgramCredentials | undefined {
+  if (option === undefined) return undefined;
+  const { find, ...limits } = (isSection(option) ? option : { find: option }) as { find: unknown };
+  if (typeof find !== 'function') {
+    problems.push(
+      `credentials: ${expected('a function (user, realm), or { find: (user, realm) => …, ttlS: … }', find)}`,
+    );
+    return undefined;
+  }
+  const checked = credentialSchema.safeParse(inHyphens(limits, credentialSchema, ['credentials'], problems));
+  if (checked.success) {
+    const byDefault = { auth: { provider: { limits: DEFAULT_PROVIDER_LIMITS } } };
+    const { auth } = fillRows(credentialLimits, checked.data as Raw, byDefault);
+    return { find: find as FindCredentials, limits: auth.provider.limits };
+  }
+  for (const issue of checked.error.issues) {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : issue.path;
+    const text = issue.code === 'unrecognized_keys' ? 'unknown key' : issue.message;
+    problems.push(`credentials.${keys.map(camel).join('.')}: ${text}`);
+  }
+  return undefined;
+}
+
 /** What only threads can do: of no effect without them, and so refused. */
 function ofOneThread(config: Config, options: RegistrarOptions): Fault[] {
   const faults: Fault[] = [];
@@ -110,7 +168,6 @@ function ofOneThread(config: Config, options: RegistrarOptions): Fault[] {
   if (limited !== undefined)
     faults.push({ path: ['domains', limited[0], 'policy', 'bindingsMax'], text: 'needs threads' });
   if (config.listen.length > 0) faults.push({ path: ['listen'], text: 'needs threads; without them hand messages in' });
-  if (config.auth.provider !== undefined) faults.push({ path: ['auth', 'provider'], text: 'needs threads' });
   if ((config.shards ?? 1) !== 1) faults.push({ path: ['shards'], text: 'without threads there is one' });
   if (config.lookupHttp.length > 0) faults.push({ path: ['lookup', 'http'], text: 'needs threads' });
   for (const key of ['admin', 'hep', 'multicast', 'tls', 'websocket', 'webSocketHandshake', 'udp', 'drain'] as const)

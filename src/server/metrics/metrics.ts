@@ -22,6 +22,7 @@ import type { FlowCounts } from '../../transport/flow/flows.ts';
 import type { LookupCounts } from '../lookups/lookup-service.ts';
 import type { QuotaUsage } from '../process/domain-quotas.ts';
 import type { LimitUsage } from '../process/limit-watch.ts';
+import type { ProviderReport } from '../users/user-provider.ts';
 import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
 import type { ProcessMeters } from './process-meters.ts';
 
@@ -36,6 +37,8 @@ export interface MetricsSource {
   readonly readings: readonly ShardReading[];
   /** Answers to lookups by HTTP. */
   readonly lookups: Readonly<LookupCounts>;
+  /** Where users are asked for besides the user store. */
+  readonly provider?: ProviderReport | undefined;
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
@@ -57,6 +60,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
   registrations(out, source.readings);
   traffic(out, source.readings);
   lookups(out, source);
+  if (source.provider) provider(out, source.provider);
   if (source.flows) flows(out, source.flows);
   out.gauge(
     'aorta_limit_used_ratio',
@@ -159,6 +163,17 @@ function traffic(out: Exposition, readings: readonly ShardReading[]): void {
   out.gauge('aorta_quarantined_records', 'Damaged records set aside since the start.', one('quarantined'));
   out.counter('aorta_scrubbed_bytes_total', 'Of the log, read through once a day.', one('scrubbed_bytes'));
   out.counter('aorta_scrubbed_damaged_total', 'Damaged places met then.', one('scrubbed_damaged'));
+}
+
+function provider(out: Exposition, { isUp, counts }: ProviderReport): void {
+  out.gauge('aorta_user_provider_up', '0 while the provider of users is left alone after failures.', [
+    [{}, isUp ? 1 : 0],
+  ]);
+  out.counter(
+    'aorta_user_provider_answers_total',
+    'Questions to the provider of users: user found, none there, or no answer that can be used.',
+    Object.entries(counts).map(([result, count]): Sample => [{ result }, count]),
+  );
 }
 
 function lookups(out: Exposition, { readings, lookups: byHttp }: MetricsSource): void {

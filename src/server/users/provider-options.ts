@@ -1,28 +1,25 @@
-// How a web service is asked for users. Who asks is http-provider.ts.
+// How users are asked for that the user store does not have. Who asks is user-provider.ts.
 
-export interface HttpProviderOptions {
-  /** With {user} and {realm}, which are percent-encoded. */
-  readonly url: string;
-  /** Sent with every question, e.g. authorization. */
-  readonly headers: Readonly<Record<string, string>>;
+/** How a source is asked, and how long its answers are used. */
+export interface ProviderLimits {
+  /** For one answer. */
   readonly timeoutMs: number;
-  /** How long an answer is used before the service is asked again. */
+  /** How long an answer is used before the source is asked again. */
   readonly ttlS: number;
   /** The same for "no such user". */
   readonly negativeTtlS: number;
-  /** How much longer an answer is used while the service fails. */
+  /** How much longer an answer is used while the source fails. */
   readonly staleS: number;
   /** Questions under way at once. */
   readonly concurrency: number;
   /** Questions that wait for their turn; beyond it the answer is 'unavailable'. */
   readonly queueMax: number;
-  /** Failures in a row after which the service is left alone for `openMs`. */
+  /** Failures in a row after which the source is left alone for `openMs`. */
   readonly failures: number;
   readonly openMs: number;
 }
 
-export const DEFAULT_HTTP_PROVIDER: Omit<HttpProviderOptions, 'url'> = {
-  headers: {},
+export const DEFAULT_PROVIDER_LIMITS: ProviderLimits = {
   timeoutMs: 2000,
   ttlS: 300,
   negativeTtlS: 30,
@@ -32,3 +29,10 @@ export const DEFAULT_HTTP_PROVIDER: Omit<HttpProviderOptions, 'url'> = {
   failures: 5,
   openMs: 5000,
 };
+
+export interface HttpSourceOptions {
+  /** With {user} and {realm}, which are percent-encoded. */
+  readonly url: string;
+  /** Sent with every question, e.g. authorization. */
+  readonly headers: Readonly<Record<string, string>>;
+}

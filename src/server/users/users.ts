@@ -4,8 +4,10 @@
 import type { UserStore } from '../../users/user-store.ts';
 import type { AuthConfig } from '../config/sections/auth-config.ts';
 import type { Log } from '../process/log.ts';
-import { type AskResult, HttpProvider } from './http-provider.ts';
+import { httpSource } from './http-source.ts';
+import { type ProgramCredentials, programSource } from './program-source.ts';
 import type { RemovedFromStore } from './removed-users.ts';
+import { type AskResult, type ProviderReport, UserProvider } from './user-provider.ts';
 import { openSoundUsers } from './user-salvage.ts';
 import { logDamagedUser } from './users-log.ts';
 
@@ -16,6 +18,8 @@ export interface Users {
   realms(): string[];
   /** State of the provider (PROVIDER_* of users/user-lookup) in shared memory; absent where there is none. */
   readonly providerState?: Int32Array;
+  /** What the provider said so far; undefined where there is none. */
+  readonly provider: ProviderReport | undefined;
   /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. Never rejects. */
   ask(user: string, realm: string): Promise<AskResult>;
   /** Users that were removed and whose bindings are still to go. */
@@ -23,10 +27,22 @@ export interface Users {
   close(): Promise<void>;
 }
 
-/** Opens the user store, which the shards' tables need to be there, and starts the provider. Throws an Error naming it. @param now epoch ms, as shards have it */
-export async function openUsers(data: string, auth: AuthConfig, log: Log, now: () => number): Promise<Users> {
-  const store = await openSoundUsers(data, log);
-  const provider = auth.provider === undefined ? undefined : new HttpProvider(auth.provider, store, log, now);
+export interface UsersOptions {
+  /** The data directory. */
+  readonly data: string;
+  readonly auth: AuthConfig;
+  /** Of the program around. */
+  readonly credentials?: ProgramCredentials | undefined;
+  readonly log: Log;
+  /** Epoch ms, as shards have it. */
+  readonly now: () => number;
+}
+
+/** Opens the user store, which the shards' tables need to be there, and starts the provider. Throws an Error naming it. */
+export async function openUsers(options: UsersOptions): Promise<Users> {
+  const { auth, log } = options;
+  const store = await openSoundUsers(options.data, log);
+  const provider = providerOf(options, store);
   await provider?.start();
   const examining = store
     .examine((user) => logDamagedUser(log, user))
@@ -38,6 +54,9 @@ export async function openUsers(data: string, auth: AuthConfig, log: Log, now: (
     },
     realms: () => store.realms(),
     ...(provider === undefined ? {} : { providerState: provider.state }),
+    get provider() {
+      return provider?.report;
+    },
     removed: store,
     ask: (user, realm) => provider?.ask(user, realm) ?? Promise.resolve('none'),
     close: async () => {
@@ -47,6 +66,13 @@ export async function openUsers(data: string, auth: AuthConfig, log: Log, now: (
       await store.close();
     },
   };
+}
+
+function providerOf({ auth, credentials, log, now }: UsersOptions, store: UserStore): UserProvider | undefined {
+  if (credentials !== undefined)
+    return new UserProvider(programSource(credentials), credentials.limits, store, log, now);
+  const { provider } = auth;
+  return provider && new UserProvider(httpSource(provider.http), provider.limits, store, log, now);
 }
 
 /** Users that came with MD5 alone keep the others from being offered. */

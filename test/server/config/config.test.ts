@@ -373,7 +373,7 @@ limits: {answer-bytes: 64M, history-bytes: 4MiB, timer-j-ms: 32s, checkpoint-byt
     });
     expect(config).toMatchObject({
       drain: { announceS: 60 },
-      auth: { policy: { nonceLifetimeMs: 7_200_000 }, provider: { timeoutMs: 1500, ttlS: 600 } },
+      auth: { policy: { nonceLifetimeMs: 7_200_000 }, provider: { limits: { timeoutMs: 1500, ttlS: 600 } } },
       streams: { idleMs: 3_600_000, unsentBytesMax: 256 << 10 },
       webSocket: { idleS: 120 },
       abuse: { knownFlowS: 10_800 },
@@ -498,7 +498,10 @@ auth:
         wrongCredentials: 403,
       },
       trustedProxies: ['192.0.2.0/24', '2001:db8::1'],
-      provider: { url: 'http://127.0.0.1:8080/{realm}/{user}', headers: { authorization: 'Bearer x' }, ttlS: 60 },
+      provider: {
+        http: { url: 'http://127.0.0.1:8080/{realm}/{user}', headers: { authorization: 'Bearer x' } },
+        limits: { ttlS: 60 },
+      },
     });
   });
 

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { freePort, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 import { Child, killAll, poll } from '../../support/child-process.ts';
-import { bindings, SipClient } from '../../support/sip-client.ts';
+import { logIn } from '../../support/login-client.ts';
+import { bindings, newToken, SipClient } from '../../support/sip-client.ts';
 import { StreamClient } from '../../support/stream-client.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -78,6 +79,23 @@ describe('examples of docs/embedding.md', () => {
     phone.close();
     program.signal('SIGTERM');
     expect((await program.end(5000)).code).toBe(0);
+  });
+
+  it('users of its own: they log in by what its function says', async () => {
+    const { program, phone } = await start('const accounts');
+    const logInFor = async (aor: string, password: string) =>
+      (
+        await logIn(
+          phone,
+          { aor, callId: newToken(), contacts: ['<sip:alice@127.0.0.1:7>'] },
+          { username: 'alice', password },
+        )
+      ).status;
+    expect(await logInFor('alice@example.com', 'secret')).toBe(200);
+    expect(await logInFor('100@example.com', 'secret')).toBe(200);
+    expect(await logInFor('alice@example.com', 'wrong')).toBe(401);
+    phone.close();
+    program.killTree();
   });
 
   it('on a socket of its own, in memory, without threads', async () => {

@@ -253,10 +253,6 @@ describe('options that make no sense', () => {
     [{ tls: { cert: 'none.pem' } }, 'tls.cert: needs tls.key: FILE beside it'],
     [{ admin: 'http:0.0.0.0:8060', threads: false }, 'admin: needs threads'],
     [{ threads: false, shards: 2 }, 'shards: without threads there is one'],
-    [
-      { threads: false, auth: { mode: 'digest', provider: { http: { url: 'http://x/{user}' } } } },
-      'provider: needs threads',
-    ],
   ])('are refused before anything is done: %o', (options, problem) => {
     expect(refused(options)).toEqual(expect.arrayContaining([expect.stringContaining(problem)]));
   });

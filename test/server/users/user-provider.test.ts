@@ -4,8 +4,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { USER_PENDING, USER_UNKNOWN } from '../../../src/core/auth/credential-source.ts';
-import { HttpProvider } from '../../../src/server/users/http-provider.ts';
-import { DEFAULT_HTTP_PROVIDER, type HttpProviderOptions } from '../../../src/server/users/provider-options.ts';
+import { httpSource } from '../../../src/server/users/http-source.ts';
+import {
+  DEFAULT_PROVIDER_LIMITS,
+  type HttpSourceOptions,
+  type ProviderLimits,
+} from '../../../src/server/users/provider-options.ts';
+import { UserProvider } from '../../../src/server/users/user-provider.ts';
 import { ha1sOf } from '../../../src/users/ha1.ts';
 import { PROVIDER_DOWN, PROVIDER_UP } from '../../../src/users/user-lookup.ts';
 import { UserStore } from '../../../src/users/user-store.ts';
@@ -31,7 +36,7 @@ let requests: string[] = [];
 let handler: Handler = knowing;
 let store: UserStore;
 let data: string;
-let provider: HttpProvider | undefined;
+let provider: UserProvider | undefined;
 let events: string[] = [];
 
 function listen(port = 0): Promise<number> {
@@ -44,16 +49,12 @@ function listen(port = 0): Promise<number> {
   });
 }
 
-async function start(options: Partial<HttpProviderOptions> = {}, port?: number): Promise<HttpProvider> {
+async function start(options: Partial<HttpSourceOptions & ProviderLimits> = {}, port?: number): Promise<UserProvider> {
+  const { headers = {}, ...limits } = options;
   const to = port ?? (service.address() as AddressInfo).port;
-  provider = new HttpProvider(
-    {
-      ...DEFAULT_HTTP_PROVIDER,
-      url: `http://127.0.0.1:${to}/u?u={user}&r={realm}`,
-      timeoutMs: 300,
-      openMs: 200,
-      ...options,
-    },
+  provider = new UserProvider(
+    httpSource({ url: `http://127.0.0.1:${to}/u?u={user}&r={realm}`, headers }),
+    { ...DEFAULT_PROVIDER_LIMITS, timeoutMs: 300, openMs: 200, ...limits },
     store,
     (_, event) => events.push(event),
   );

@@ -1,7 +1,7 @@
 // Rows of the section `auth`: who must authenticate, how, and where users come from besides the user store.
 
 import type { AlgorithmName } from '../../../core/auth/auth-policy.ts';
-import { DEFAULT_HTTP_PROVIDER } from '../../users/provider-options.ts';
+import { DEFAULT_PROVIDER_LIMITS } from '../../users/provider-options.ts';
 import {
   byName,
   choice,
@@ -65,64 +65,69 @@ const template: Kind<string, string> = {
   text: 'URL with `{user}` and, where it matters, `{realm}`',
 };
 
+/** How any provider is asked, and how long its answers are used. */
+export const providerLimitRows = {
+  'timeout-ms': row(
+    'auth.provider.limits.timeoutMs',
+    milliseconds(10, 60_000),
+    RESTART,
+    'An answer that takes longer is a failure.',
+  ),
+  'ttl-s': row('auth.provider.limits.ttlS', seconds(1, 86_400), RESTART, 'An answer is used for this time.'),
+  'negative-ttl-s': row(
+    'auth.provider.limits.negativeTtlS',
+    seconds(1, 86_400),
+    RESTART,
+    'The answer “no such user” is used for this time.',
+  ),
+  'stale-s': row(
+    'auth.provider.limits.staleS',
+    seconds(0, 30 * 86_400),
+    RESTART,
+    'An answer is used for this much longer while the service fails.',
+  ),
+  concurrency: row(
+    'auth.provider.limits.concurrency',
+    integer(1, 1024),
+    RESTART,
+    'At most this many questions are under way at once.',
+  ),
+  'queue-max': row(
+    'auth.provider.limits.queueMax',
+    integer(1, 1_000_000),
+    RESTART,
+    'At most this many questions wait for their turn; further users are answered 503.',
+  ),
+  failures: row(
+    'auth.provider.limits.failures',
+    integer(1, 1000),
+    RESTART,
+    'The service is left alone after this many failures in a row.',
+  ),
+  'open-ms': row(
+    'auth.provider.limits.openMs',
+    milliseconds(100, 600_000),
+    RESTART,
+    'The service is then left alone for this time.',
+  ),
+};
+
 const httpRows = section(
   'Users that the user store does not have are asked of a web service.',
   {
-    url: row('auth.provider.url', template, RESTART, 'The service answers GET of this URL with a user’s HA1s.', {
+    url: row('auth.provider.http.url', template, RESTART, 'The service answers GET of this URL with a user’s HA1s.', {
       required: true,
       example: 'https://users.example.com/ha1?user={user}&realm={realm}',
     }),
     headers: row(
-      'auth.provider.headers',
+      'auth.provider.http.headers',
       byName('header', hidden(plainText)),
       RESTART,
       'Header fields are sent with every question.',
     ),
-    'timeout-ms': row(
-      'auth.provider.timeoutMs',
-      milliseconds(10, 60_000),
-      RESTART,
-      'An answer that takes longer is a failure.',
-    ),
-    'ttl-s': row('auth.provider.ttlS', seconds(1, 86_400), RESTART, 'An answer is used for this time.'),
-    'negative-ttl-s': row(
-      'auth.provider.negativeTtlS',
-      seconds(1, 86_400),
-      RESTART,
-      'The answer “no such user” is used for this time.',
-    ),
-    'stale-s': row(
-      'auth.provider.staleS',
-      seconds(0, 30 * 86_400),
-      RESTART,
-      'An answer is used for this much longer while the service fails.',
-    ),
-    concurrency: row(
-      'auth.provider.concurrency',
-      integer(1, 1024),
-      RESTART,
-      'At most this many questions are under way at once.',
-    ),
-    'queue-max': row(
-      'auth.provider.queueMax',
-      integer(1, 1_000_000),
-      RESTART,
-      'At most this many questions wait for their turn; further users are answered 503.',
-    ),
-    failures: row(
-      'auth.provider.failures',
-      integer(1, 1000),
-      RESTART,
-      'The service is left alone after this many failures in a row.',
-    ),
-    'open-ms': row(
-      'auth.provider.openMs',
-      milliseconds(100, 600_000),
-      RESTART,
-      'The service is then left alone for this time.',
-    ),
+    ...providerLimitRows,
   },
-  { at: 'auth.provider', base: DEFAULT_HTTP_PROVIDER },
+  { at: 'auth.provider', base: { limits: DEFAULT_PROVIDER_LIMITS, http: { headers: {} } } },
 );
 
 const nonceRows = {

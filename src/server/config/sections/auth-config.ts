@@ -2,7 +2,7 @@
 
 import { type AuthPolicy, DEFAULT_AUTH_POLICY } from '../../../core/auth/auth-policy.ts';
 import { parseIpPrefix } from '../../../sip/ip-prefix.ts';
-import type { HttpProviderOptions } from '../../users/provider-options.ts';
+import type { HttpSourceOptions, ProviderLimits } from '../../users/provider-options.ts';
 import type { Fault } from '../config-problem.ts';
 
 export interface AuthConfig {
@@ -14,7 +14,12 @@ export interface AuthConfig {
   /** Another number ends every nonce there is: clients are challenged anew, without asking their users. */
   readonly nonceGeneration: number;
   /** Where users that the user store does not have are looked up. */
-  readonly provider?: HttpProviderOptions;
+  readonly provider?: ProviderConfig;
+}
+
+export interface ProviderConfig {
+  readonly limits: ProviderLimits;
+  readonly http: HttpSourceOptions;
 }
 
 export const DEFAULT_AUTH: AuthConfig = {

@@ -1,0 +1,81 @@
+// Who may register where the registrar runs in the caller's own thread: the users of the data directory, and of whom else is asked.
+// A message whose user is asked for waits aside, and comes back once the answer is there.
+
+import { randomBytes } from 'node:crypto';
+import type { ShardAuth } from '../../shard/admission.ts';
+import type { ProcessClock } from '../../shard/process-clock.ts';
+import {
+  createWaitingMemory,
+  leaveWaitingRoom,
+  type WaitingMessage,
+  WaitingRoom,
+} from '../../threads/pending-credentials.ts';
+import { UserTable } from '../../users/user-table.ts';
+import type { Config } from '../config/config.ts';
+import type { DataDirectory } from '../data/data-directory.ts';
+import { openLifeNumbers } from '../data/life-numbers.ts';
+import type { Log } from '../process/log.ts';
+import type { ProgramCredentials } from '../users/program-source.ts';
+import { openUsers } from '../users/users.ts';
+
+export interface InlineAuthOptions {
+  readonly config: Config;
+  readonly credentials: ProgramCredentials | undefined;
+  readonly directory: DataDirectory;
+  readonly clock: ProcessClock;
+  readonly log: Log;
+}
+
+export interface InlineAuth {
+  readonly shard: ShardAuth;
+  /** Where messages return to whose users are known now. */
+  serve(again: (message: WaitingMessage) => void): void;
+  close(): Promise<void>;
+}
+
+export async function openInlineAuth(options: InlineAuthOptions): Promise<InlineAuth> {
+  const { config, directory, clock, log } = options;
+  const now = () => clock.now();
+  const users = await openUsers({
+    data: directory.path,
+    auth: config.auth,
+    credentials: options.credentials,
+    log,
+    now,
+  });
+  const realms = config.policy.domains;
+  const { providerState: state } = users;
+  // A user that is wanted is asked for by the message that waits for it.
+  const table = new UserTable({
+    data: directory.path,
+    realms,
+    ...(state && { provider: { state, wanted: () => {} } }),
+  });
+  const waiting = createWaitingMemory();
+  let again: (message: WaitingMessage) => void = () => {};
+  const room = new WaitingRoom(waiting, (message) => {
+    void users.ask(message.user, message.realm).then((result) => {
+      leaveWaitingRoom(waiting);
+      if (result !== 'unavailable') again(message);
+    });
+  });
+  return {
+    shard: {
+      policy: config.auth.policy,
+      realms,
+      users: table,
+      nonceStart: randomBytes(4).readUInt32LE() & 0x3fffff,
+      generation: config.auth.nonceGeneration,
+      life: openLifeNumbers(directory.path, log)(),
+      wait: (...who) => room.enter(...who),
+    },
+    serve: (to) => {
+      again = to;
+    },
+    close: async () => {
+      again = () => {};
+      table.close();
+      await users.close();
+    },
+  };
+}
