@@ -37,6 +37,8 @@ export interface Peers {
   readonly listener: Uint8Array;
   /** Which connection, for stream transports; on UDP 0, or the scope (interface) of a link-local IPv6 address. */
   readonly flow: Uint32Array;
+  /** The node that holds that connection; 0 where there is one node. */
+  readonly node: Uint8Array;
   /** Not 0 where the answer must go back through the main thread's ring rather than a socket of the shard's own: VIA_MAIN*. */
   readonly viaMain: Uint8Array;
   /**
@@ -59,6 +61,7 @@ export function createPeers(
     transport: bytes(1),
     listener: bytes(1),
     flow: new Uint32Array(new Memory(rows * 4)),
+    node: bytes(1),
     viaMain: bytes(1),
     local: bytes(16),
   };
@@ -71,6 +74,7 @@ export function copyPeer(from: Peers, row: number, to: Peers, toRow: number): vo
   to.transport[toRow] = from.transport[row];
   to.listener[toRow] = from.listener[row];
   to.flow[toRow] = from.flow[row];
+  to.node[toRow] = from.node[row];
   to.viaMain[toRow] = from.viaMain[row];
   for (let i = 0, a = row << 4, b = toRow << 4; i < 16; i++) {
     to.ip[b + i] = from.ip[a + i];

@@ -27,7 +27,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/\btrue(?=;$)/g, 'false'],
   [/\bfalse(?=;$)/g, 'true'],
   [
-    /^ +(?!return|throw|const|let|readonly|private|import|export|type|case)[\w.]+(\[.*?\])?(\(.*\)|\+\+|--| [-+|&]?= .*);$/g,
+    /^ {4,}(?!return|throw|const|let|readonly|private|import|export|type|case)[\w.]+(\[.*?\])?(\(.*\)|\+\+|--| [-+|&]?= .*);$/g,
     '',
   ],
 ];

@@ -25,6 +25,7 @@ import {
   SOURCE_FLOW,
   SOURCE_IP,
   SOURCE_LISTENER,
+  SOURCE_NODE,
   SOURCE_PORT,
   SOURCE_TRANSPORT,
   TEXTS,
@@ -129,7 +130,7 @@ function writeSource(bytes: Uint8Array, at: number, out: Outbox): void {
   bytes[at + SOURCE_FAMILY] = peers.family[peer];
   bytes[at + SOURCE_TRANSPORT] = peers.transport[peer];
   bytes[at + SOURCE_LISTENER] = peers.listener[peer];
-  bytes[at + SOURCE_LISTENER + 1] = 0;
+  bytes[at + SOURCE_NODE] = peers.node[peer];
   setU16(bytes, at + SOURCE_PORT, peers.port[peer]);
   setU32(bytes, at + SOURCE_FLOW, peers.flow[peer]);
   for (let i = 0; i < 16; i++) bytes[at + SOURCE_IP + i] = peers.ip[peer * 16 + i];

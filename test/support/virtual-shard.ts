@@ -20,6 +20,7 @@ export interface Source {
   readonly port?: number;
   readonly transport?: number;
   readonly flow?: number;
+  readonly node?: number;
 }
 
 export interface Answer {
@@ -186,6 +187,7 @@ export class VirtualShard {
     peers.port[slot] = source.port ?? 5060;
     peers.transport[slot] = source.transport ?? 0;
     peers.flow[slot] = source.flow ?? 0;
+    peers.node[slot] = source.node ?? 0;
     this.driver.receive(slot, bytes.length, this.now);
   }
 }

@@ -13,6 +13,7 @@ import {
   instanceAt,
   instanceEnd,
   ipAt,
+  nodeOf,
   paramsEnd,
   pathEnd,
   portOf,
@@ -71,6 +72,8 @@ export interface Binding {
   readonly direct: boolean;
   /** Of a stream's connection to Aorta itself, while it stands: its number. */
   readonly flow?: number;
+  /** The node that holds the connection, where there are several. */
+  readonly node?: number;
   /** +sip.instance without quotes and brackets (RFC 5626 §4.1). */
   readonly instance?: string;
   /** Public GRUU of the instance (RFC 5627), where lookups know it. */
@@ -121,6 +124,7 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: F
     ...(hasEnded && { received: '' }),
     direct,
     ...(flow !== 0 && !hasEnded && { flow }),
+    ...(flow !== 0 && nodeOf(bytes, at) > 0 && { node: nodeOf(bytes, at) }),
     ...(instance !== '' && { instance }),
     ...(regId > 0 && { regId }),
     ...parameters(text(uriEnd(bytes, at), paramsEnd(bytes, at))),

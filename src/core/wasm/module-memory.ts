@@ -8,7 +8,7 @@ export const TOLD = REGISTRAR_MEMORY;
 export const TOLD_WORDS = 64;
 // --- of the request: its To tag, its source (source-words.ts)
 export const IN_TAG = 0; // two words
-export const IN_SOURCE_KIND = 2; // family, transport, listener, a byte each
+export const IN_SOURCE_KIND = 2; // family, transport, listener, node, a byte each
 export const IN_PORT = 3;
 export const IN_FLOW = 4;
 export const IN_IP = 5; // four words

@@ -15,7 +15,8 @@ const ipText = new Uint8Array(memory.buffer, IP_TEXT, 64);
 export function tellSource(peers: Peers, peer: number, tagHigh: number, tagLow: number): void {
   told[IN_TAG] = tagHigh;
   told[IN_TAG + 1] = tagLow;
-  told[IN_SOURCE_KIND] = peers.family[peer] | (peers.transport[peer] << 8) | (peers.listener[peer] << 16);
+  told[IN_SOURCE_KIND] =
+    peers.family[peer] | (peers.transport[peer] << 8) | (peers.listener[peer] << 16) | (peers.node[peer] << 24);
   told[IN_PORT] = peers.port[peer];
   told[IN_FLOW] = peers.flow[peer];
   const { ip } = peers;

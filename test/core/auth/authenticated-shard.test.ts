@@ -73,6 +73,17 @@ describe('a shard that authenticates', () => {
     expect(s.send(register({ contacts: [ALICE], extra: [credentials({ nonce })] }))).toBeUndefined();
   });
 
+  it('R3261-21.5.4-01 draws 503 where its user is not here yet and no more can wait for one', () => {
+    const users = new TestUsers(['example.com'], { alice: 'secret' }, {});
+    const s = shard({ users, wait: () => false });
+    const nonce = nonceOf(ask(s, { contacts: [ALICE] }));
+    users.failure = USER_PENDING;
+    const answer = ask(s, { contacts: [ALICE], extra: [credentials({ nonce })] });
+    expect([answer.status, answer.header('Retry-After')]).toEqual([503, [expect.stringMatching(/^\d+$/)]]);
+    users.failure = 0;
+    expect(ask(s, { cseq: 2, contacts: [ALICE], extra: [credentials({ nonce })] }).status).toBe(200);
+  });
+
   it('R3261-8.2.7-02 R3261-26.3.2.4-01 challenges without state: the same request, the same To tag, no transaction', () => {
     const s = shard();
     const text = register({ contacts: [ALICE] });
@@ -269,6 +280,21 @@ describe('guesses at a password', () => {
       expect(s.counter('put_off_guesses')).toBe(40 + 10 + 9);
     },
   );
+
+  it('end for a source that has failed often, whichever accounts and ports it tries', () => {
+    const names = Array.from({ length: 300 }, (_, i) => `user${i}`);
+    const users = new TestUsers(['example.com'], Object.fromEntries(names.map((name) => [name, 'secret'])), {});
+    const s = shard({ limited: true, users });
+    const nonce = nonceOf(s.send(register({ callId: 'c' }), { ip: '203.0.113.99' }) as Answer);
+    const answered = names.filter((name, i) => {
+      const aor = `<sip:${name}@example.com>`;
+      const extra = [credentials({ nonce, username: name, password: 'x' })];
+      const text = register({ to: aor, from: `${aor};tag=1`, callId: `g${i}`, extra });
+      return s.send(text, { ip: '203.0.113.7', port: 1024 + i }) !== undefined;
+    });
+    expect(answered.length).toBe(DEFAULT_ABUSE_POLICY.failuresMax / DEFAULT_ABUSE_POLICY.failedCredentialsCost);
+    expect(s.send(register({ callId: 'd' }), { ip: '203.0.113.8' })?.status, 'another source').toBe(401);
+  });
 
   it('are few for one who has an account, and cannot make another’s account known with it', () => {
     const users = new TestUsers(['example.com'], { alice: 'secret', bob: 'hidden' }, {});

@@ -27,10 +27,12 @@ import {
   uriEnd,
   userAgentEnd,
 } from '../../../src/core/binding/binding.ts';
+import { viewBinding } from '../../../src/core/binding/binding-view.ts';
 import { IMAGE_DIRECT, IMAGE_STATIC, KEPT } from '../../../src/core/binding/image-layout.ts';
 import { sameInstance } from '../../../src/core/binding/instance-id.ts';
 import { MemoryStore } from '../../../src/location/memory-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../../src/location/record.ts';
+import { TRANSPORT_TCP } from '../../../src/sip/sources.ts';
 import { answered } from '../../support/requests.ts';
 import { type RegisterOptions, register, VirtualShard } from '../../support/virtual-shard.ts';
 
@@ -84,6 +86,33 @@ describe('a binding’s image', () => {
     expect([familyOf(image, 0), transportOf(image, 0), nodeOf(image, 0)]).toEqual([4, 0, 0]);
     expect([...image.subarray(ipAt(0), ipAt(0) + 4), portOf(image, 0)]).toEqual([192, 0, 2, 9, 5060]);
     expect(flowOf(image, 0)).toBe(0);
+  });
+
+  it('R5626-6-11 names the node that holds the connection, and each refresh does', () => {
+    const store = new MemoryStore();
+    const shard = new VirtualShard({ store });
+    const contacts = ['<sip:alice@192.0.2.9:5060;transport=tcp>'];
+    const seen: unknown[] = [];
+    for (const [cseq, node] of [
+      [1, 3],
+      [2, 3],
+      [3, 255],
+      [4, 0],
+    ]) {
+      expect(answered(shard, register({ cseq, contacts }), { transport: TRANSPORT_TCP, flow: 9, node }).status).toBe(
+        200,
+      );
+      store.scan((_key, record) => {
+        const view = viewBinding(record, RECORD_HEADER_BYTES + recordAorLength(record, 0), shard.now);
+        seen.push([view.flow, view.node, view.cseq]);
+      });
+    }
+    expect(seen).toEqual([
+      [9, 3, 1],
+      [9, 3, 2],
+      [9, 255, 3],
+      [9, undefined, 4],
+    ]);
   });
 
   it.each([
