@@ -13,6 +13,7 @@ Records what real stores write and sync, makes the disks that a power cut might 
 was not), lets the real code start on each, and compares what it finds with what had been acknowledged.
 
   --cases N       (10000)
+  --from K        the first of them (0)
   --seed N        makes the same cases again (1)
   --case K        this one alone
   --only NAMES    subjects, by commas: ${SUBJECTS.map(({ name }) => name).join(', ')}
@@ -29,6 +30,7 @@ Examples
 const { values: flags } = parseArgs({
   options: {
     cases: { type: 'string', default: '10000' },
+    from: { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     case: { type: 'string' },
     only: { type: 'string' },
@@ -54,8 +56,8 @@ async function main(): Promise<void> {
     keep: flags.keep,
     progress: (line) => process.stderr.write(`\r${line}`),
   });
-  const first = flags.case === undefined ? 0 : Number(flags.case);
-  const end = flags.case === undefined ? Number(flags.cases) : first + 1;
+  const first = Number(flags.case ?? flags.from);
+  const end = first + (flags.case === undefined ? Number(flags.cases) : 1);
   try {
     await cuts.run(first, end);
   } finally {
