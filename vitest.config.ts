@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 const peers = fileURLToPath(new URL('./test/setup/peers.ts', import.meta.url));
 
 // Files of test/e2e that load the machine, or tell by the time that something takes: they have it for themselves.
-const ALONE = ['auth-abuse', 'crash', 'strace'].map((name) => `test/e2e/${name}.test.ts`);
+const ALONE = ['auth-abuse', 'bench', 'crash', 'strace'].map((name) => `test/e2e/${name}.test.ts`);
 
 // `--project e2e FILE…` runs any file of test/e2e; only the whole run keeps some of them apart.
 const onlyE2e = process.argv.some(

@@ -1,4 +1,4 @@
-// Reading what tinybench measured, and printing rows as a plain table or as Markdown.
+// Reading what tinybench measured, and printing rows as Markdown.
 
 import type { Statistics, Task } from 'tinybench';
 
@@ -26,19 +26,7 @@ export function grouped(value: number): string {
 
 type Cells = readonly (readonly string[])[];
 
-function widths(head: readonly string[], rows: Cells): number[] {
-  return head.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column].length)));
-}
-
-/** Columns two blanks apart, the first flush left, the others flush right. */
-export function plainTable(head: readonly string[], rows: Cells): string {
-  const width = widths(head, rows);
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(width[i]) : cell.padStart(width[i]))).join('  ');
-  return [line(head), line(width.map((n) => '-'.repeat(n))), ...rows.map(line)].join('\n');
-}
-
-/** The same in Markdown. */
+/** A table in Markdown: the first column flush left, the others flush right. */
 export function markdownTable(head: readonly string[], rows: Cells): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const rule = head.map((_, i) => (i === 0 ? '---' : '---:'));

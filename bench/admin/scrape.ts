@@ -1,54 +1,26 @@
-// `node .build/bench/scrape.js`: what the histograms cost a shard, and what a scrape of its memory takes from it. A thread
-// counts answers as a shard does, as fast as it can, while this one reads its memory as a scrape does, or does not.
+// What the histograms cost a shard, and what a scrape of its memory takes from it. A thread counts answers as a shard does, as fast as
+// it can, while this one reads its memory as a scrape does, or does not.
 
-import { fileURLToPath } from 'node:url';
-import { isMainThread, Worker, workerData } from 'node:worker_threads';
-import { Answers } from '../../src/core/uas/batch-responses.ts';
+import { Worker } from 'node:worker_threads';
 import { metricsText } from '../../src/server/metrics/metrics.ts';
 import { ProcessMeters } from '../../src/server/metrics/process-meters.ts';
 import { COUNTERS_BYTES } from '../../src/shard/observe/counters.ts';
-import {
-  BATCH_BOUNDS,
-  BATCH_ROW,
-  MEASURES_BYTES,
-  Measures,
-  OUTCOME_ACCEPTED,
-} from '../../src/shard/observe/measures.ts';
-import { createPeers } from '../../src/sip/sources.ts';
+import { MEASURES_BYTES } from '../../src/shard/observe/measures.ts';
+import type { Question } from '../question.ts';
+import { partProgram } from '../root.ts';
+import { atMost, seen, targetTable } from '../rows.ts';
+import type { Settings } from '../settings.ts';
+import { BATCH, type Shared } from './counting.ts';
 
-const ROUND_MS = 1000;
-const ROUNDS = 6;
-const BATCH = 16;
-
-interface Shared {
-  readonly measures: SharedArrayBuffer;
-  readonly counters: SharedArrayBuffer;
-  /** Batches counted. */
-  readonly done: SharedArrayBuffer;
-}
-
-function count({ measures: memory, counters: counterMemory, done }: Shared): void {
-  const measures = new Measures(memory);
-  const counters = new Float64Array(counterMemory);
-  const answers = new Answers(new Uint8Array(1));
-  const peers = createPeers();
-  for (let i = 0; i < BATCH; i++) answers.outcome[answers.add(i, 0, 0, 0)] = OUTCOME_ACCEPTED;
-  const batches = new Float64Array(done);
-  for (;;) {
-    measures.observe(BATCH_ROW, BATCH_BOUNDS, BATCH);
-    measures.answered(answers, peers, 0.0006);
-    for (let i = 0; i < counters.length; i += 8) counters[i]++; // every cache line, which no batch does
-    batches[0]++;
-  }
-}
-
-async function main(): Promise<void> {
+async function run(settings: Settings) {
+  const roundMs = settings.number('seconds', 1, 0.1) * 1000;
+  const rounds = settings.number('rounds', 6, 2);
   const shared: Shared = {
     measures: new SharedArrayBuffer(MEASURES_BYTES),
     counters: new SharedArrayBuffer(COUNTERS_BYTES),
     done: new SharedArrayBuffer(8),
   };
-  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: shared });
+  const worker = new Worker(partProgram('counting'), { workerData: shared });
   const batches = new Float64Array(shared.done);
   const meters = new ProcessMeters();
   const scrape = () => {
@@ -80,7 +52,7 @@ async function main(): Promise<void> {
     const from = performance.now();
     const before = batches[0];
     let scrapes = 0;
-    for (; performance.now() - from < ROUND_MS; scrapes++) if (scraping) scrape();
+    for (; performance.now() - from < roundMs; scrapes++) if (scraping) scrape();
     return { perSecond: ((batches[0] - before) * 1000) / (performance.now() - from), scrapes };
   };
   while (batches[0] === 0) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -88,7 +60,7 @@ async function main(): Promise<void> {
   const alone: number[] = [];
   const costs: number[] = [];
   let scrapes = 0;
-  for (let i = 0; i < ROUNDS; i++) {
+  for (let i = 0; i < rounds; i++) {
     const free = round(false).perSecond;
     const beside = round(true);
     alone.push(free);
@@ -96,15 +68,25 @@ async function main(): Promise<void> {
     costs.push(((1 - beside.perSecond / free) * 1e6) / beside.scrapes);
     scrapes += beside.scrapes;
   }
-  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
-  process.stdout.write(
-    `counting a batch of ${BATCH} answers: ${(1e9 / median(alone)).toFixed(0)} ns; ` +
-      `a scrape takes from the thread that counts: ${median(costs).toFixed(1)} us (median of ${ROUNDS} pairs, ${scrapes} scrapes, ` +
-      `${((ROUNDS * ROUND_MS * 1000) / scrapes).toFixed(0)} us each on the main thread)\n`,
-  );
   meters.close();
   await worker.terminate();
+  return [
+    targetTable([
+      seen(
+        `counting a batch of ${BATCH} answers in the histograms`,
+        alone.map((perSecond) => 1e9 / perSecond),
+        0,
+        'ns',
+      ),
+      atMost('a scrape takes from the thread that counts', costs, 100, 1, 'us'),
+      seen('a scrape on the main thread', [(rounds * roundMs * 1000) / scrapes], 0, 'us'),
+    ]),
+  ];
 }
 
-if (isMainThread) await main();
-else count(workerData as Shared);
+export const SCRAPE_QUESTION: Question = {
+  name: 'scrape',
+  asks: "what a shard's histograms cost it, and what a scrape of them takes from it",
+  against: 'no',
+  run,
+};

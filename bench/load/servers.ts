@@ -3,7 +3,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { tied } from '../children.ts';
+import { compiled } from '../compile.ts';
+import { root } from '../root.ts';
 import { aortaFlags, DOMAIN, kamailioFlags, type Login } from './login.ts';
 
 const START_MS_MAX = 20_000;
@@ -42,7 +45,7 @@ export function aorta(
       if (users !== undefined) symlinkSync(join(users, 'users'), join(data, 'users'));
       const serve = ['serve', '--listen', `udp:127.0.0.1:${port}`, '--domain', DOMAIN, '--data', data, '--shards', '1'];
       const args = [cli, ...serve, ...aortaFlags(login, data), ...flags];
-      const child = spawn('taskset', ['-c', String(core), node, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = tied(spawn('taskset', ['-c', String(core), node, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
       const remove = () => rmSync(data, { recursive: true, force: true });
       try {
         await said(child, /^ready/m);
@@ -55,10 +58,8 @@ export function aorta(
   };
 }
 
-/** @param directory holds start.sh and its registrar.cfg */
-export function kamailio(name: string, directory: string, flags: readonly string[]): Contestant {
-  const script = join(directory, 'start.sh');
-  if (!existsSync(script)) throw new Error(`no start.sh in ${directory}: say where it is with --kamailio-dir`);
+export function kamailio(name: string, flags: readonly string[]): Contestant {
+  const script = join(root, 'bench/load/kamailio/start.sh');
   return {
     name,
     validate: true,
@@ -83,15 +84,14 @@ export function kamailio(name: string, directory: string, flags: readonly string
 }
 
 /** The kernel's own cost: an echo in C that reads nothing, next to the load generator. */
-export function echo(name: string, generator: string): Contestant | undefined {
-  const program = join(dirname(generator), 'udpfloor');
-  if (!existsSync(program)) return undefined;
+export function echo(name: string): Contestant {
+  const program = compiled('bench/load/regload/udpfloor.c');
   return {
     name,
     validate: false,
     hasUsers: false,
     async start(port, core) {
-      const child = spawn(program, ['--port', String(port), '--cpu', String(core)], { stdio: 'ignore' });
+      const child = tied(spawn(program, ['--port', String(port), '--cpu', String(core)], { stdio: 'ignore' }));
       await new Promise((resolve) => setTimeout(resolve, 300));
       return { pid: pidOf(child), stop: () => stopped(child) };
     },

@@ -5,7 +5,7 @@ import { type Location, openLocation } from '../../src/location.ts';
 
 const [data, count] = process.argv.slice(2);
 const aors = Number(count);
-const LOOKUPS = 300_000;
+const LOOKUPS = Math.min(300_000, 10 * aors);
 
 function open(): Location | undefined {
   try {
@@ -56,7 +56,7 @@ process.on('message', (order) => {
 for (let i = 0; ; i++) {
   await delay(watching ? 0 : 50);
   if (!watching) continue;
-  const aor = `user${String((i * 7919) % 2000).padStart(8, '0')}@example.com`;
+  const aor = `user${String((i * 7919) % Math.min(2000, aors)).padStart(8, '0')}@example.com`;
   const [before] = there.lookup(aor).contacts;
   const end = performance.now() + 2000;
   // Busy for at most 2 s per AOR: until its next change is seen.

@@ -5,7 +5,7 @@ import type { LogStore } from '../../src/location/log/log-store.ts';
 import { RowCopy } from '../../src/location/table/binding-row.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { RecordDescriber } from '../../src/shard/describe-record.ts';
-import { KeyOf, recordOf, type Template } from '../targets/fill.ts';
+import { KeyOf, recordOf, type Template } from '../store/fill.ts';
 
 const PORT = 5099;
 const INTERVAL_MS = 3_600_000;

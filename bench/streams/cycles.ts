@@ -1,80 +1,32 @@
-// `npm run bench:cycles -- [CYCLES [TRANSPORT [FLAGS OF SERVE]]]`: connections over tcp, tls, ws or wss, 200,000 of them, each
-// opened, used for one REGISTER and cut off: memory of the server must stay flat. After every tenth, main thread and shard
-// collect their garbage and give freed pages back; what is held then is printed. What is of a fixed size but fills slowly
-// (answers, history, tokens) is as small as it can be, and full after the first half. Exit code 1 where a line through the
-// second half rises by more than GROWTH_MAX bytes a connection.
+// Connections that are opened, used for one REGISTER and cut off, many times over: memory of the server must stay flat. After every
+// tenth, main thread and shard collect their garbage and give freed pages back; what is held then is a row. What is of a fixed size but
+// fills slowly (answers, history, tokens) is as small as it can be, and full after the first half.
 
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, createSecureContext } from 'node:tls';
-import { fileURLToPath } from 'node:url';
-import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import { tied } from '../children.ts';
+import { installed } from '../compile.ts';
+import { Missing, type Question, type Table } from '../question.ts';
+import { grouped } from '../results.ts';
+import { partProgram, root } from '../root.ts';
+import { atMost, targetTable } from '../rows.ts';
+import type { Settings } from '../settings.ts';
 import { makeCertificate } from './certificate.ts';
 import { HANDSHAKE, maskedText, type Transport } from './clients.ts';
+import type { Held } from './reporter.ts';
 
-const REPORTER = 'AORTA_CYCLES_REPORTER';
 const AT_A_TIME = 64;
-const PORT = 17_260;
 const STEPS = 10;
 /** Less than a twentieth of what one connection takes while it stands. */
 const GROWTH_MAX = 64;
-/** Words that main thread and shard share: collections asked for, and done by the shard; KiB that it uses then. */
-const ASKED = 0;
-const DONE = 1;
-const SHARD_KIB = 2;
-
-interface Held {
-  readonly heapUsed: number;
-  readonly external: number;
-  readonly shardHeapUsed: number;
-}
-
-/** Inside the server: on a word from the parent, collects everywhere, trims, and tells what is left. */
-function report(): void {
-  const words = new Int32Array(new SharedArrayBuffer(12));
-  setEnvironmentData(REPORTER, words);
-  const library = createRequire(join(process.cwd(), 'package.json'))('koffi').load(null);
-  const trim = library.func('malloc_trim', 'int', ['size_t']) as (pad: number) => number;
-  process.on('message', async () => {
-    const asked = Atomics.add(words, ASKED, 1) + 1;
-    while (Atomics.load(words, DONE) !== asked) await new Promise((resolve) => setTimeout(resolve, 20));
-    collect();
-    trim(0);
-    const { heapUsed, external } = process.memoryUsage();
-    process.send?.({ heapUsed, external, shardHeapUsed: words[SHARD_KIB] * 1024 } satisfies Held);
-  });
-  process.channel?.unref();
-}
-
-/** Inside a shard, whose thread never comes out of its loop: the loop asks for the time, and collects when it is wanted. */
-function collectInShard(): void {
-  const words = getEnvironmentData(REPORTER) as Int32Array;
-  const { now } = Date;
-  Date.now = () => {
-    const asked = Atomics.load(words, ASKED);
-    if (asked !== Atomics.load(words, DONE)) {
-      collect();
-      Atomics.store(words, SHARD_KIB, process.memoryUsage().heapUsed >> 10);
-      Atomics.store(words, DONE, asked);
-    }
-    return now();
-  };
-}
-
-/** Twice: what finalizers let go goes with the second. */
-function collect(): void {
-  for (let i = 0; i < 2; i++) globalThis.gc?.();
-}
-
 const context = createSecureContext();
 
-function cycle(transport: Transport, n: number): Promise<void> {
+function cycle(port: number, transport: Transport, n: number): Promise<void> {
   return new Promise((resolve) => {
-    const to = { host: '127.0.0.1', port: PORT };
+    const to = { host: '127.0.0.1', port };
     const secure = transport === 'tls' || transport === 'wss';
     const socket = secure ? connectTls({ ...to, rejectUnauthorized: false, secureContext: context }) : connectTcp(to);
     const user = `sip:u${n % 5000}@example.com`;
@@ -103,56 +55,79 @@ function slope(points: readonly (readonly [x: number, y: number])[]): number {
   return over / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
 }
 
-async function main(): Promise<void> {
-  const cycles = Number(process.argv[2] ?? 200_000);
-  const transport = (process.argv[3] ?? 'tcp') as Transport;
-  const data = mkdtempSync(join(tmpdir(), 'aorta-cycles-'));
+async function startServer(settings: Settings, transport: Transport): Promise<ChildProcess> {
+  const data = settings.fresh();
   const config = join(data, 'aorta.yaml');
   writeFileSync(config, 'limits: {history-bytes: 0, answer-bytes: 33554432}\nconnections: {max: 1000}\n');
   const { certFile, keyFile } = makeCertificate(data);
   const tls = transport === 'tls' || transport === 'wss' ? ['--tls-cert', certFile, '--tls-key', keyFile] : [];
   const flags = [
-    ...['--config', config, '--shards', '1', '--listen', `${transport}:127.0.0.1:${PORT}`, ...tls],
-    ...['--data', join(data, 'data'), '--domain', 'example.com', '--log-level', 'warn', ...process.argv.slice(4)],
+    ...['--config', config, '--shards', '1', '--listen', `${transport}:127.0.0.1:${settings.port}`, ...tls],
+    ...['--data', join(data, 'data'), '--domain', 'example.com', '--log-level', 'warn', ...settings.serveFlags],
   ];
-  const node = ['--expose-gc', '--import', fileURLToPath(import.meta.url), 'dist/cli.js', 'serve', ...flags];
-  const server = spawn(process.execPath, node, {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    env: { ...process.env, [REPORTER]: '1' },
-  });
-  await new Promise<void>((resolve) => {
+  const node = ['--expose-gc', '--import', partProgram('reporter'), settings.cli, 'serve', ...flags];
+  const server = tied(spawn(settings.node, node, { cwd: root, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] }));
+  await new Promise<void>((resolve, reject) => {
+    server.once('exit', () => reject(new Error('the server ended')));
     server.stdout?.on('data', (text: Buffer) => {
       if (/^ready/m.test(String(text))) resolve();
     });
   });
-  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1).padStart(6);
+  return server;
+}
+
+async function held(server: ChildProcess): Promise<Held & { readonly anonymous: number }> {
+  const said = await new Promise<Held>((resolve) => {
+    server.once('message', (message) => resolve(message as Held));
+    server.send('report');
+  });
+  const status = readFileSync(`/proc/${server.pid}/status`, 'latin1');
+  return { ...said, anonymous: Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) * 1024 };
+}
+
+async function run(settings: Settings): Promise<Table[]> {
+  if (!installed('openssl')) throw new Missing('openssl is needed (Debian: openssl)');
+  const tables: Table[] = [];
+  for (const transport of settings.words('transport', 'tcp,wss', 'tcp') as Transport[])
+    tables.push(...(await measure(settings, transport)));
+  return tables;
+}
+
+async function measure(settings: Settings, transport: Transport): Promise<Table[]> {
+  const cycles = settings.number('connections', 200_000, 200);
+  const server = await startServer(settings, transport);
+  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
   const points: [number, number][] = [];
-  console.log('connections  anonymous MiB  main: heap used  outside the heap  shard: heap used');
+  const rows: string[][] = [];
   for (let step = 1, n = 0; step <= STEPS; step++) {
     const end = Math.round((cycles / STEPS) * step);
     const worker = async () => {
-      while (n < end) await cycle(transport, n++);
+      while (n < end) await cycle(settings.port, transport, n++);
     };
     await Promise.all(Array.from({ length: AT_A_TIME }, worker));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    const { heapUsed, external, shardHeapUsed } = await new Promise<Held>((resolve) => {
-      server.once('message', (held) => resolve(held as Held));
-      server.send('report');
-    });
-    const status = readFileSync(`/proc/${server.pid}/status`, 'latin1');
-    const anonymous = Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) * 1024;
+    await new Promise((resolve) => setTimeout(resolve, settings.isSmall ? 50 : 1000));
+    const { anonymous, heapUsed, external, shardHeapUsed } = await held(server);
     if (step > STEPS / 2) points.push([end, anonymous]);
-    const columns = [mib(anonymous), mib(heapUsed), mib(external), mib(shardHeapUsed)];
-    console.log(`${String(end).padStart(11)}  ${columns.join('  ')}`);
+    rows.push([grouped(end), mib(anonymous), mib(heapUsed), mib(external), mib(shardHeapUsed)]);
   }
-  const growth = slope(points);
-  console.log(`second half: ${growth.toFixed(1)} bytes a connection (at most ${GROWTH_MAX})`);
+  const gone = new Promise((resolve) => server.once('exit', resolve));
   server.kill('SIGTERM');
-  await new Promise((resolve) => server.once('exit', resolve));
-  rmSync(data, { recursive: true, force: true });
-  process.exitCode = growth > GROWTH_MAX ? 1 : 0;
+  await gone;
+  return [
+    {
+      head: [`${transport}, connections`, 'anonymous MiB', 'main: heap', 'outside the heap', 'shard: heap'],
+      rows,
+      data: points,
+    },
+    targetTable([
+      atMost(`${transport}: growth over the second half, a connection`, [slope(points)], GROWTH_MAX, 1, 'B'),
+    ]),
+  ];
 }
 
-if (process.env[REPORTER] === undefined) await main();
-else if (isMainThread) report();
-else collectInShard();
+export const CYCLES_QUESTION: Question = {
+  name: 'cycles',
+  asks: '--connections that register and are cut off, one after the other: does memory stay flat',
+  against: 'twice',
+  run,
+};

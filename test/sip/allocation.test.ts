@@ -1,7 +1,7 @@
 // Parsing allocates nothing per message: the heap before and after a million of them.
 
 import { describe, expect, it } from 'vitest';
-import { loadMessages } from '../../bench/messages.ts';
+import { loadMessages } from '../../bench/parts/messages.ts';
 import { variedMessages } from '../../src/commands/bench/sample-messages.ts';
 import { parse } from '../../src/sip/parser/parser.ts';
 

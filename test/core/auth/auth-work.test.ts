@@ -1,5 +1,5 @@
 // What a refusal costs: an unknown user and a wrong password must take the same work, or the clock tells who exists. Counted:
-// digests and the bytes under them, keyed hashes, reads of the store. Times are measured by bench/refusals.ts.
+// digests and the bytes under them, keyed hashes, reads of the store. Times are measured by bench/parts/refusals.ts.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,0 +1,32 @@
+// A bar chart of plain text, to be pasted anywhere: what a request costs as a share of Kamailio's in the same run.
+
+export interface Bar {
+  readonly label: string;
+  /** Kamailio is 1. */
+  readonly ratio: number;
+  readonly limit?: number;
+}
+
+const WIDTH = 40;
+const PARTS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+
+/** A line for each bar; `|` stands where Kamailio is. */
+export function barChart(bars: readonly Bar[]): string {
+  const all: readonly Bar[] = [{ label: 'Kamailio, in memory', ratio: 1 }, ...bars];
+  const most = Math.max(...all.map(({ ratio }) => ratio));
+  const labels = Math.max(...all.map(({ label }) => label.length));
+  const unit = WIDTH / most;
+  const line = ({ label, ratio, limit }: Bar) => {
+    const bar = drawn(ratio * unit).padEnd(WIDTH + 1);
+    const one = Math.round(unit);
+    const marked = ratio < 1 && bar[one] === ' ' ? `${bar.slice(0, one)}|${bar.slice(one + 1)}` : bar;
+    const wanted = limit === undefined ? '' : `  (limit ${limit.toFixed(2)}, ${ratio <= limit ? 'met' : 'missed'})`;
+    return `${label.padEnd(labels)}  ${marked} ${ratio.toFixed(2)}${wanted}`;
+  };
+  return all.map(line).join('\n');
+}
+
+function drawn(cells: number): string {
+  const eighths = Math.round(cells * 8);
+  return '█'.repeat(eighths >> 3) + PARTS[eighths & 7];
+}

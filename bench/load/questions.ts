@@ -1,0 +1,152 @@
+// What a REGISTER costs under load: first registrations, refreshes and logins, of Aorta and of Kamailio in one run, in turn, each on
+// one core with the load generator on another.
+
+import { rmSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { Missing, type Question, type Table } from '../question.ts';
+import type { Settings } from '../settings.ts';
+import { type Field, field } from './contestants.ts';
+import { regloadProgram } from './generator.ts';
+import { type Login, logins, makeUsers } from './login.ts';
+import { loginTables, type Run, refreshTables, registerTables } from './report.ts';
+import { runLoad } from './run.ts';
+import type { Contestant } from './servers.ts';
+
+const PAUSE_MS = 500;
+/** Per contestant and round, where quiet moments are asked for. */
+const RUNS_MAX = 5;
+const WAIT_S_MAX = 30;
+
+interface Trial {
+  readonly contestant: Contestant;
+  readonly login: Login;
+  readonly round: number;
+  readonly aors: number;
+  /** A data directory with them, where clients log in. */
+  readonly users: string | undefined;
+}
+
+async function runOnce(settings: Settings, { contestant, login, round, aors, users }: Trial): Promise<Run> {
+  const { port } = settings;
+  const server = await contestant.start(port, settings.serverCore, login, login.mode === 'none' ? undefined : users);
+  try {
+    const phases = await runLoad({
+      port,
+      serverPid: server.pid,
+      aors,
+      window: settings.number('window', 256, 64),
+      seconds: settings.number('seconds', 4, 0.3),
+      warmup: settings.isSmall ? 0.1 : 1,
+      core: settings.clientCore,
+      validate: contestant.validate,
+      login,
+      signal: settings.signal,
+    });
+    const told = phases.map(
+      (phase) =>
+        `${phase.phase} ${Math.round(phase.ok_per_s)}/s ${phase.server_us_per_ok.toFixed(1)} us` +
+        `${phase.retx > 0 ? ` (${phase.retx} sent again)` : ''} other ${phase.other_cpu_pct.toFixed(0)}%`,
+    );
+    settings.tell(`round ${round}, ${contestant.name}, ${login.title}: ${told.join('; ')}`);
+    return { name: contestant.name, login, round, phases };
+  } finally {
+    await server.stop();
+    await new Promise((done) => setTimeout(done, PAUSE_MS));
+  }
+}
+
+/** What the whole machine uses, in percent of one core, over a second. */
+async function busyPercent(): Promise<number> {
+  const idleMs = () => cpus().reduce((sum, { times }) => sum + times.idle, 0);
+  const [idle, start] = [idleMs(), performance.now()];
+  await new Promise((done) => setTimeout(done, 1000));
+  return 100 * (cpus().length - (idleMs() - idle) / (performance.now() - start));
+}
+
+/** Waits for a quiet moment; the run, or the least disturbed of several where none stayed quiet. */
+async function runQuietly(settings: Settings, trial: Trial): Promise<Run> {
+  const quiet = settings.number('quiet', Number.MAX_VALUE);
+  const noise = (run: Run) => Math.max(...run.phases.map((phase) => phase.other_cpu_pct));
+  let best = await runOnceQuiet(settings, trial, quiet);
+  for (let n = 1; n < RUNS_MAX && noise(best) > quiet; n++) {
+    const run = await runOnceQuiet(settings, trial, quiet);
+    if (noise(run) < noise(best)) best = run;
+  }
+  return best;
+}
+
+async function runOnceQuiet(settings: Settings, trial: Trial, quiet: number): Promise<Run> {
+  for (let s = 0; quiet < Number.MAX_VALUE && s < WAIT_S_MAX && (await busyPercent()) > quiet; ) s++;
+  return runOnce(settings, trial);
+}
+
+interface Asked {
+  readonly runs: readonly Run[];
+  readonly missing: Field['missing'];
+  readonly aors: number;
+}
+
+async function ask(
+  settings: Settings,
+  words: readonly string[],
+  modes: readonly Login[],
+  aors: number,
+): Promise<Asked> {
+  if (process.platform !== 'linux' || availableParallelism() < 2) throw new Missing('Linux and two cores are needed');
+  regloadProgram();
+  const { contestants, missing } = field(settings, words);
+  const needsUsers = modes.some(({ mode }) => mode !== 'none') && contestants.some(({ hasUsers }) => hasUsers);
+  const users = needsUsers ? makeUsers(settings.node, settings.cli, aors, settings.base) : undefined;
+  const runs: Run[] = [];
+  try {
+    for (let round = 1; round <= settings.number('rounds', 5, 1); round++)
+      for (const login of modes)
+        for (const contestant of contestants)
+          runs.push(await runQuietly(settings, { contestant, login, round, aors, users }));
+  } finally {
+    if (users !== undefined) rmSync(users, { recursive: true, force: true });
+  }
+  return { runs, missing, aors };
+}
+
+const plain = new WeakMap<Settings, Promise<Asked>>();
+
+/** `register` and `refresh` are phases of the same runs, which are made once. */
+function askPlain(settings: Settings): Promise<Asked> {
+  const words = settings.words('only', 'kamailio,durable,process,echo', 'kamailio,durable,echo');
+  const asked =
+    plain.get(settings) ?? ask(settings, words, logins(['none'], ['md5']), settings.number('aors', 100_000, 2000));
+  plain.set(settings, asked);
+  return asked;
+}
+
+async function answer(asked: Promise<Asked>, tables: (asked: Asked) => Table[]): Promise<Table[]> {
+  return tables(await asked);
+}
+
+export const LOAD_QUESTIONS: readonly Question[] = [
+  {
+    name: 'refresh',
+    asks: 'REGISTERs a second and server CPU of a refresh, beside Kamailio',
+    against: 'rounds',
+    run: (settings) => answer(askPlain(settings), ({ runs, missing }) => refreshTables(runs, missing)),
+  },
+  {
+    name: 'register',
+    asks: 'the same of a first registration, in a fresh process with --aors of them',
+    against: 'rounds',
+    run: (settings) => answer(askPlain(settings), ({ runs, missing, aors }) => registerTables(runs, missing, aors)),
+  },
+  {
+    name: 'login',
+    asks: 'the same with passwords: a nonce reused, a 401 every time, a 401 and nothing more',
+    against: 'rounds',
+    run(settings) {
+      const modes = settings.words('auth', 'none,reuse,fresh,challenge');
+      const modesAsked = logins(modes, settings.words('algorithm', 'md5,sha-256', 'md5'));
+      const words = settings.words('only', 'kamailio,process,durable', 'process');
+      const asked = ask(settings, words, modesAsked, settings.number('aors', 50_000, 1000));
+      return answer(asked, ({ runs, missing }) => loginTables(runs, missing));
+    },
+  },
+];

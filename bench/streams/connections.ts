@@ -1,0 +1,255 @@
+// What connections cost Aorta: many over TCP, TLS, WS or WSS; memory of idle ones, REGISTERs over them, handshakes, and a drop of
+// all at once. Server and clients get a core each.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { installed } from '../compile.ts';
+import { Missing, type Question, type Table } from '../question.ts';
+import { grouped } from '../results.ts';
+import { partProgram } from '../root.ts';
+import { atMost, type Row, targetTable } from '../rows.ts';
+import type { Settings } from '../settings.ts';
+import { type Certificate, makeCertificate } from './certificate.ts';
+import type { ClientOptions, Order, Outcome, Transport } from './clients.ts';
+import { anonymousBytes, cpuSeconds, machineSeconds, mainThreadSeconds, tcpBytes } from './process-figures.ts';
+import { startAorta, stopped } from './server.ts';
+import { type Latency, UdpProbe } from './udp-probe.ts';
+
+/** Figures of one phase. */
+interface Phase extends Outcome {
+  readonly perSecond: number;
+  readonly serverUs: number;
+  /** Of these, on the server's main thread. */
+  readonly mainUs: number;
+  /** What neither server nor clients used, in percent of one core. */
+  readonly otherPercent: number;
+  readonly stealPercent: number;
+}
+
+interface Result {
+  readonly transport: Transport;
+  readonly connections: number;
+  readonly connect: Phase;
+  readonly idleBytes: number;
+  readonly idleKernelBytes: number;
+  readonly register: Phase;
+  readonly refresh: Phase;
+  readonly registeredBytes: number;
+  readonly probeBefore: Latency;
+  readonly probeDuring: Latency;
+  /** Milliseconds from the drop until no binding was left to be found, and until the connections were gone, by sampling. */
+  readonly goneMs: number;
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The client processes, as one. */
+class Crowd {
+  private readonly children: readonly ChildProcess[];
+
+  constructor(settings: Settings, transport: Transport) {
+    const connections = connectionsOf(settings);
+    const processes = 2;
+    this.children = Array.from({ length: processes }, (_, i) => {
+      const first = Math.floor((connections * i) / processes);
+      const count = Math.floor((connections * (i + 1)) / processes) - first;
+      const options: ClientOptions = { transport, port: settings.port + 1, first, count };
+      return fork(partProgram('clients'), [JSON.stringify(options)], {
+        execPath: 'taskset',
+        execArgv: ['-c', String(settings.clientCore), process.execPath],
+      });
+    });
+  }
+
+  /** What all of them made of it; with figures of the server meanwhile. */
+  async does(order: Order, pid: number): Promise<Phase> {
+    const cpu = () => this.children.reduce((sum, child) => sum + cpuSeconds(child.pid ?? 0), 0);
+    const before = { server: cpuSeconds(pid), main: mainThreadSeconds(pid), clients: cpu(), machine: machineSeconds() };
+    const all = await Promise.all(this.children.map((child) => answered(child, order)));
+    const server = cpuSeconds(pid) - before.server;
+    const machine = machineSeconds();
+    const seconds = Math.max(...all.map((outcome) => outcome.seconds));
+    const ok = all.reduce((sum, outcome) => sum + outcome.ok, 0);
+    const other = machine.used - before.machine.used - server - (cpu() - before.clients);
+    return {
+      ok,
+      failed: all.reduce((sum, outcome) => sum + outcome.failed, 0),
+      seconds,
+      p50: Math.max(...all.map(({ p50 }) => p50)),
+      p99: Math.max(...all.map(({ p99 }) => p99)),
+      perSecond: ok / seconds,
+      serverUs: (server / ok) * 1e6,
+      mainUs: ((mainThreadSeconds(pid) - before.main) / ok) * 1e6,
+      otherPercent: (other / seconds) * 100,
+      stealPercent: ((machine.steal - before.machine.steal) / seconds) * 100,
+    };
+  }
+
+  /** The network of all of them is gone at once. */
+  async drop(): Promise<void> {
+    await Promise.all(this.children.map((child) => stopped(child, 'SIGKILL')));
+  }
+}
+
+function answered(child: ChildProcess, order: Order): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const ended = () => reject(new Error('a client process ended'));
+    child.once('exit', ended);
+    child.once('message', (outcome) => {
+      child.off('exit', ended);
+      resolve(outcome as Outcome);
+    });
+    child.send(order);
+  });
+}
+
+/** Connections whose AORs are looked up after the drop. */
+const SAMPLES = 20;
+const DROP_MS_MAX = 20_000;
+
+async function measure(
+  settings: Settings,
+  transport: Transport,
+  directory: string,
+  certificate: Certificate,
+): Promise<Result> {
+  const say = (what: string) => settings.tell(`${transport}: ${what}`);
+  const restMs = settings.isSmall ? 300 : 2000;
+  const data = mkdtempSync(join(directory, 'data-'));
+  const server = await startAorta(settings, transport, data, certificate);
+  const pid = server.pid ?? 0;
+  const crowd = new Crowd(settings, transport);
+  const probe = await UdpProbe.open(settings.port);
+  const window = settings.number('window', 64, 8);
+  try {
+    const memory = anonymousBytes(pid);
+    const kernel = tcpBytes();
+    const connect = await crowd.does({ do: 'connect', window }, pid);
+    await sleep(restMs);
+    const connections = connect.ok;
+    const idleBytes = (anonymousBytes(pid) - memory) / connections;
+    const idleKernelBytes = (tcpBytes() - kernel) / connections;
+    say(`${connections} connections, ${connect.serverUs.toFixed(0)} us each, ${Math.round(idleBytes)} bytes`);
+    const register = await crowd.does({ do: 'register', window }, pid);
+    const refresh = await crowd.does({ do: 'register', window, seconds: settings.number('seconds', 5, 0.3) }, pid);
+    say(`refresh ${Math.round(refresh.perSecond)}/s, ${refresh.serverUs.toFixed(1)} us, ${refresh.failed} failed`);
+    await sleep(restMs);
+    const registeredBytes = (anonymousBytes(pid) - memory) / connections;
+    probe.start(settings.number('rate', 500, 100));
+    await sleep(restMs);
+    probe.take();
+    await sleep(1.5 * restMs);
+    const probeBefore = probe.take();
+    const start = performance.now();
+    const dropped = crowd.drop();
+    const goneMs = await untilGone(probe, start, connections);
+    await dropped;
+    await sleep(Math.max(0, 1.5 * restMs - (performance.now() - start)));
+    const probeDuring = probe.take();
+    say(`all dropped, no binding found after ${Math.round(goneMs)} ms`);
+    return {
+      transport,
+      connections,
+      connect,
+      idleBytes,
+      idleKernelBytes,
+      register,
+      refresh,
+      registeredBytes,
+      probeBefore,
+      probeDuring,
+      goneMs,
+    };
+  } finally {
+    probe.close();
+    await crowd.drop();
+    await stopped(server);
+  }
+}
+
+async function untilGone(probe: UdpProbe, start: number, connections: number): Promise<number> {
+  let left = Array.from({ length: SAMPLES }, (_, i) => Math.floor((connections * i) / SAMPLES));
+  while (left.length > 0 && performance.now() - start < DROP_MS_MAX) {
+    const bound = await Promise.all(left.map((index) => probe.isBound(index)));
+    left = left.filter((_, i) => bound[i]);
+    await sleep(50);
+  }
+  return left.length > 0 ? Number.NaN : performance.now() - start;
+}
+
+function row({ transport, connect, refresh, register, ...rest }: Result): string[] {
+  const { probeBefore, probeDuring } = rest;
+  return [
+    transport,
+    grouped(rest.connections),
+    connect.serverUs.toFixed(0),
+    grouped(rest.idleBytes),
+    grouped(rest.idleKernelBytes),
+    register.serverUs.toFixed(1),
+    `${refresh.serverUs.toFixed(1)} (${refresh.mainUs.toFixed(1)})`,
+    grouped(refresh.perSecond),
+    `${refresh.p50.toFixed(1)} / ${refresh.p99.toFixed(1)}`,
+    grouped(rest.goneMs),
+    `${probeBefore.p99.toFixed(1)} / ${probeDuring.p99.toFixed(1)}`,
+    `${Math.max(0, Math.round(refresh.otherPercent))} / ${Math.round(refresh.stealPercent)}`,
+  ];
+}
+
+const HEAD = [
+  'transport',
+  'connections',
+  'connect, us',
+  'idle, bytes',
+  '+ kernel',
+  'first REGISTER, us',
+  'refresh, us (main thread)',
+  'refreshes/s',
+  'p50 / p99 ms',
+  'drop: bindings gone, ms',
+  'UDP p99 before / during, ms',
+  'other / steal %',
+];
+
+function connectionsOf(settings: Settings): number {
+  return settings.number('connections', 10_000, 40);
+}
+
+/** Limits by transport: bytes of an idle connection, CPU of a refresh. */
+const LIMITS: Readonly<Record<Transport, { readonly idle?: number; readonly refreshUs?: number }>> = {
+  tcp: { idle: 4096, refreshUs: 20 },
+  tls: {},
+  ws: {},
+  wss: { idle: 16_384, refreshUs: 25 },
+};
+
+function limits({ transport, ...result }: Result): Row[] {
+  const { idle, refreshUs } = LIMITS[transport];
+  const rows: Row[] = [];
+  if (idle !== undefined) rows.push(atMost(`${transport}: idle connection`, [result.idleBytes], idle, 0, 'B'));
+  if (refreshUs !== undefined)
+    rows.push(atMost(`${transport}: refresh, CPU`, [result.refresh.serverUs], refreshUs, 1, 'us'));
+  const times = result.probeDuring.p99 / result.probeBefore.p99;
+  return [
+    ...rows,
+    atMost(`${transport}: bindings gone after all dropped`, [result.goneMs], 2000, 0, 'ms'),
+    atMost(`${transport}: UDP p99 while they drop, of before`, [times], 2, 1, 'x'),
+  ];
+}
+
+async function run(settings: Settings): Promise<Table[]> {
+  if (!installed('openssl')) throw new Missing('openssl is needed (Debian: openssl)');
+  const directory = settings.fresh();
+  const certificate = makeCertificate(directory, settings.text('key'));
+  const results: Result[] = [];
+  for (const transport of settings.words('transport', 'tcp,tls,wss') as Transport[])
+    results.push(await measure(settings, transport, directory, certificate));
+  return [{ head: HEAD, rows: results.map(row), data: results }, targetTable(results.flatMap(limits))];
+}
+
+export const CONNECTIONS_QUESTION: Question = {
+  name: 'connections',
+  asks: '--connections over TCP, TLS, WS, WSS: memory, CPU of a REGISTER, and a drop of all at once',
+  against: 'twice',
+  run,
+};

@@ -1,0 +1,34 @@
+// The chart beside Kamailio, and the places of tables in the document of results.
+
+import { describe, expect, it } from 'vitest';
+import { barChart } from '../../bench/chart.ts';
+import { withResults } from '../../bench/document.ts';
+
+describe('the bar chart', () => {
+  it('draws each share of Kamailio to scale, with its limit', () => {
+    const lines = barChart([
+      { label: 'refresh', ratio: 0.5, limit: 0.5 },
+      { label: 'register', ratio: 2, limit: 0.75 },
+    ]).split('\n');
+    const cells = lines.map((line) => line.split('█').length - 1);
+    expect(cells).toEqual([20, 10, 40]);
+    expect(lines[1]).toContain('0.50  (limit 0.50, met)');
+    expect(lines[1].indexOf('|')).toBe(lines[0].lastIndexOf('█') + 1);
+    expect(lines[2]).toContain('2.00  (limit 0.75, missed)');
+  });
+});
+
+describe('results in a document', () => {
+  it('replace what was between their markers', () => {
+    const document = 'a\n<!-- results: x -->\nold\n<!-- end: x -->\nb\n';
+    expect(withResults(document, 'x', 'new')).toBe('a\n<!-- results: x -->\n\nnew\n\n<!-- end: x -->\nb\n');
+  });
+
+  it('come last where the document has no place for them', () => {
+    expect(withResults('a\n', 'y', 'new')).toBe('a\n\n## y\n\n<!-- results: y -->\n\nnew\n\n<!-- end: y -->\n');
+  });
+
+  it('are refused where a marker is left open', () => {
+    expect(() => withResults('<!-- results: x -->', 'x', 'new')).toThrow('<!-- end: x -->');
+  });
+});

@@ -1,0 +1,96 @@
+// Every question of the bench, asked small: none may rot. What it finds is not looked at, since nothing timed is worth anything here.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { killAll, run } from '../support/child-process.ts';
+
+const MINUTES_5 = 300_000;
+const MAIN = ['.build/bench/main.js'];
+const LANES = 2;
+
+interface Answers {
+  readonly answers: readonly {
+    readonly question: string;
+    readonly failed?: string;
+    readonly tables: readonly { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }[];
+  }[];
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'aorta-bench-test-'));
+const listed = await run('node', ['scripts/bench.js', '--list'], MINUTES_5);
+const questions = listed.stdout
+  .split('\n')
+  .map((line) => line.split(' ')[0])
+  .filter(Boolean);
+
+/** Several lanes at a time, each with its own ports. */
+async function askAll(): Promise<Answers['answers']> {
+  const lanes = Array.from({ length: LANES }, (_, lane) => questions.filter((_, n) => n % LANES === lane));
+  const all = await Promise.all(
+    lanes.map(async (names, lane) => {
+      const flags = ['--small', '--json', '--data', directory, '--port', String(17_400 + 20 * lane)];
+      const { stdout, stderr } = await run('node', [...MAIN, ...names, ...flags], MINUTES_5);
+      const line = stdout.split('\n').find((text) => text.startsWith('{'));
+      if (line === undefined) throw new Error(`no answer: ${stderr.slice(-2000)}`);
+      return (JSON.parse(line) as Answers).answers;
+    }),
+  );
+  return all.flat();
+}
+
+describe.skipIf(process.platform !== 'linux')('npm run bench', () => {
+  let answers: Answers['answers'] = [];
+
+  beforeAll(async () => {
+    answers = await askAll();
+  }, MINUTES_5);
+
+  afterAll(async () => {
+    await killAll();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  it.each(questions)('%s has an answer', (name) => {
+    const answer = answers.find(({ question }) => question === name);
+    expect(answer?.failed).toBeUndefined();
+    const rows = answer?.tables.flatMap((table) => table.rows.map((row) => [table.head, row] as const)) ?? [];
+    expect(rows.length).toBeGreaterThanOrEqual(1);
+    for (const [head, row] of rows) {
+      expect(row.length, row.join(' | ')).toBeLessThanOrEqual(head.length);
+      expect(row.join(' '), 'a figure that is none').not.toMatch(/NaN|Infinity|undefined/);
+      if (row[0].startsWith('not measured')) console.warn(`${name}: ${row[0]}`);
+    }
+  });
+
+  it('--help and --list run nothing, an unknown question is told', async () => {
+    expect((await run('node', [...MAIN, '--help'], 20_000)).stdout).toContain('--against');
+    const unknown = await run('node', [...MAIN, 'weather'], 20_000);
+    expect(unknown.exit.code).toBe(1);
+    expect(unknown.stderr).toContain('"weather" is no question');
+  });
+
+  it('--markdown writes between the markers of its question, and nowhere else', async () => {
+    const file = join(directory, 'results.md');
+    writeFileSync(file, 'before\n\n<!-- results: hostile -->\n\nold\n\n<!-- end: hostile -->\n\nafter\n');
+    const flags = ['hostile', '--small', '--markdown', '--document', file];
+    expect((await run('node', [...MAIN, ...flags], 60_000)).exit.code).toBe(0);
+    const text = readFileSync(file, 'utf8');
+    expect(text).toMatch(/^before\n\n<!-- results: hostile -->\n\n\| 64 KB of /);
+    expect(text).toMatch(/<!-- end: hostile -->\n\nafter\n$/);
+    expect(text).not.toContain('\nold\n');
+  });
+
+  it('figures of --small do not become results', async () => {
+    const refused = await run('node', [...MAIN, 'hostile', '--small', '--markdown'], 20_000);
+    expect(refused.exit.code).toBe(1);
+    expect(refused.stderr).toContain('--document');
+  });
+
+  it('docs/benchmarks.md has a place for every question but fill, and for the chart', () => {
+    const text = readFileSync('docs/benchmarks.md', 'utf8');
+    const places = [...text.matchAll(/<!-- results: (\S+) -->/g)].map(([, name]) => name);
+    expect(places.sort()).toEqual([...questions.filter((name) => name !== 'fill'), 'chart'].sort());
+  });
+});
