@@ -154,6 +154,18 @@ describe('a binding made over a connection', () => {
   });
 });
 
+describe('without a grace', () => {
+  it('R5626-7-01: what its connection left behind is gone from the record with the next request, before any sweep', () => {
+    const { shard, flows } = setUp();
+    flows.open.add(7).add(8);
+    shard.send(by('alice'), over(7));
+    flows.open.delete(7);
+    const contacts = ['<sip:alice@192.0.2.9:5061;transport=tcp>'];
+    shard.send(by('alice', { contacts, callId: 'other' }), { ...over(8), port: 5061 });
+    expect([shard.counter('bindings'), shard.counter('flow_ended')]).toEqual([1, 1]);
+  });
+});
+
 describe('with a grace', () => {
   const policy = { flowGraceS: 30, contactsPerAorMax: 1 };
 
@@ -171,6 +183,20 @@ describe('with a grace', () => {
     shard.advance(20);
     expect(uris(shard, 'alice')).toHaveLength(1);
     expect([shard.counter('refreshed'), shard.counter('flow_ended')]).toEqual([1, 0]);
+  });
+
+  it('makes no room for another AOR', () => {
+    const { shard, flows } = setUp({ policy: { ...policy, contactsOverflow: 'reject', contactsPerAorMax: 3 } });
+    const at = (port: number) => [`<sip:x@192.0.2.9:${port};transport=tcp>`];
+    flows.open.add(1).add(2);
+    for (const port of [5061, 5062, 5063])
+      shard.send(by('alice', { contacts: at(port), callId: `a${port}` }), { ...over(1), port });
+    shard.send(by('bobby', { contacts: at(5061), callId: 'b1' }), { ...over(2), port: 5061 });
+    flows.open.delete(1);
+    shard.configure({ ...policy, contactsOverflow: 'reject' });
+    expect(uris(shard, 'alice')).toEqual([]);
+    expect(shard.send(by('bobby', { contacts: at(5062), callId: 'b2' }), { ...over(2), port: 5062 })?.status).toBe(403);
+    expect(uris(shard, 'bobby')).toHaveLength(1);
   });
 
   it('it goes when the grace is over, and makes room before', () => {

@@ -89,6 +89,18 @@ describe('a REGISTER repeated after a restart', () => {
     }
   });
 
+  it('R3261-10.3-30 draws 500 where what it took back has been bound again', () => {
+    const lives = new Lives();
+    const before = lives.next();
+    answered(before, register({ contacts: [A, B] }));
+    const text = register({ cseq: 2, contacts: [A, `${B};expires=0`] });
+    expect(answered(before, text).contacts).toHaveLength(1);
+    answered(before, register({ callId: 'b', contacts: [B] }));
+    const after = lives.next();
+    expect(answered(after, text).status).toBe(500);
+    expect(answered(after, register({ callId: 'fetch' })).contacts).toHaveLength(2);
+  });
+
   it('R3261-10.3-30 draws 500 in the life that made the binding, 32 s later, and with any other content', () => {
     const lives = new Lives();
     const before = lives.next();

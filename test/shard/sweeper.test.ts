@@ -1,0 +1,31 @@
+// Expiry by a clock that is not always right.
+
+import { expect, it } from 'vitest';
+import { register, VirtualShard } from '../support/virtual-shard.ts';
+
+const DAY_MS = 86_400_000;
+
+it('a binding has no more left than it was granted when the clock is turned back', () => {
+  const clock = { holds: false, turns: 0 };
+  const shard = new VirtualShard({ clock });
+  shard.send(register({ contacts: ['<sip:alice@192.0.2.1>;expires=100'] }));
+  shard.advance(50);
+  clock.turns++;
+  shard.now -= DAY_MS;
+  shard.advance(99);
+  expect(shard.counter('bindings')).toBe(1);
+  shard.advance(3);
+  expect(shard.counter('bindings')).toBe(0);
+});
+
+it('nothing runs out while the time cannot be trusted', () => {
+  const clock = { holds: true, turns: 0 };
+  const shard = new VirtualShard({ clock });
+  shard.send(register({ contacts: ['<sip:alice@192.0.2.1>;expires=100'] }));
+  shard.now += DAY_MS;
+  shard.batch([]);
+  expect(shard.counter('bindings')).toBe(1);
+  clock.holds = false;
+  shard.batch([]);
+  expect(shard.counter('bindings')).toBe(0);
+});
