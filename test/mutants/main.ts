@@ -36,6 +36,7 @@ const TESTS_OF: Readonly<Record<string, readonly string[]>> = {
   'src/shard': [
     'test/shard',
     'test/core/auth/authenticated-shard.test.ts',
+    'test/core/uas/transactions.test.ts',
     ...inRegister('store-faults', 'flows', 'registrar'),
   ],
 };

@@ -1,6 +1,7 @@
 // Expiry by a clock that is not always right.
 
 import { expect, it } from 'vitest';
+import { createClockMemory, ProcessClock } from '../../src/shard/process-clock.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 
 const DAY_MS = 86_400_000;
@@ -28,4 +29,15 @@ it('nothing runs out while the time cannot be trusted', () => {
   clock.holds = false;
   shard.batch([]);
   expect(shard.counter('bindings')).toBe(0);
+});
+
+it('the clock goes on from the time that it is turned back to, in every thread', () => {
+  let passed = 5000;
+  const clock = new ProcessClock(createClockMemory(), () => passed);
+  const elsewhere = new ProcessClock(clock.memory, () => passed);
+  clock.set(10 * DAY_MS);
+  passed += 1000;
+  clock.turnBack(9 * DAY_MS);
+  passed += 1000;
+  expect([clock.now(), elsewhere.now(), elsewhere.turns]).toEqual([9 * DAY_MS + 1000, 9 * DAY_MS + 1000, 1]);
 });

@@ -74,4 +74,16 @@ describe('the newest flow of an instance', () => {
     const fetch = answered(shard, register({ callId: 'fetch', contacts: [], extra: ['Supported: gruu'] }));
     expect(tempOf(fetch)).toBe(tempOf(newest));
   });
+
+  it('R5626-7-01 R5627-5.2-02: is one whose connection stands', () => {
+    const flows = new Set([1, 2]);
+    const shard = beside(flows);
+    const first = bind(shard, 1, { ...flow(1), cseq: 1 });
+    shard.now += 1000;
+    bind(shard, 2, { ...flow(2), cseq: 2 });
+    flows.delete(2);
+    expect(ports(asked(shard, 'INVITE'))).toEqual(['5061']);
+    const fetch = answered(shard, register({ callId: 'fetch', contacts: [], extra: ['Supported: gruu'] }));
+    expect(tempOf(fetch)).toBe(tempOf(first));
+  });
 });

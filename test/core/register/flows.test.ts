@@ -185,6 +185,19 @@ describe('with a grace', () => {
     expect([shard.counter('refreshed'), shard.counter('flow_ended')]).toEqual([1, 0]);
   });
 
+  it('it goes as the grace is by then, where a reload has changed it', () => {
+    const { shard, flows } = setUp({ policy });
+    flows.open.add(1);
+    shard.send(by('alice'), over(1));
+    shard.configure({ ...policy, flowGraceS: 5 });
+    flows.open.delete(1);
+    shard.flowsEnded([1]);
+    shard.advance(4);
+    expect(shard.counter('bindings')).toBe(1);
+    shard.advance(2);
+    expect(shard.counter('bindings')).toBe(0);
+  });
+
   it('makes no room for another AOR', () => {
     const { shard, flows } = setUp({ policy: { ...policy, contactsOverflow: 'reject', contactsPerAorMax: 3 } });
     const at = (port: number) => [`<sip:x@192.0.2.9:${port};transport=tcp>`];

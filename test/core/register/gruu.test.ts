@@ -71,6 +71,22 @@ describe('the 200 to a REGISTER with an instance ID', () => {
     expect(gruusOf(send(none))).toEqual([{ pub: undefined, temp: undefined }]);
   });
 
+  it.each(['on', 'off'] as const)(
+    'R5627-5.2-02 are as the policy of the domain wants it, where that of the others is %s',
+    (others) => {
+      const shard = new VirtualShard({
+        policy: {
+          domains: ['example.com', 'example.org'],
+          gruu: others,
+          byDomain: { 'example.org': { gruu: others === 'on' ? 'off' : 'on' } },
+        },
+      });
+      const at = (domain: string, callId: string) =>
+        gruusOf(send(shard, { requestUri: `sip:${domain}`, to: `<sip:alice@${domain}>`, callId }))[0].pub !== undefined;
+      expect([at('example.com', 'a'), at('example.org', 'b')]).toEqual([others === 'on', others === 'off']);
+    },
+  );
+
   it('R5627-5.2-02 has the newest temporary GRUU of the instance at each of its contacts, as in RFC 5627 §9', () => {
     const shard = new VirtualShard();
     const first = send(shard, { callId: '1j9FpLxk3uxtm8tn@192.0.2.1' });
