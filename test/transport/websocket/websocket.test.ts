@@ -582,10 +582,10 @@ describe.concurrent('time by ws', () => {
   });
 
   it('silence ends a connection; one that answers pings stays', async ({ expect, onTestFinished }) => {
-    const at = await door({ webSocket: { ...DEFAULT_WEBSOCKET_POLICY, idleS: 2 } }, onTestFinished);
+    const at = await door({ webSocket: { ...DEFAULT_WEBSOCKET_POLICY, idleS: 4 } }, onTestFinished);
     const silent = await WsClient.open(at);
     const alive = await WsClient.open(at);
-    const pongs = setInterval(() => alive.raw(frame(PONG)), 500);
+    const pongs = setInterval(() => alive.raw(frame(PONG)), 200);
     expect((await silent.next()).opcode).toBe(PING);
     await silent.ended;
     clearInterval(pongs);
