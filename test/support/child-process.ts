@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { isAlive } from '../../src/location/files/process-alive.ts';
 
 export interface Exit {
   readonly code: number | null;
@@ -70,11 +71,16 @@ export class Child {
     this.process.kill(name);
   }
 
-  /** SIGKILL to the whole group: the process and what it started. */
+  /**
+   * SIGKILL to the whole group: the process and what it started. While the group has members, its number is no other process's: one that
+   * bears it after the end has got it anew, and its group is not ours.
+   */
   killTree(): void {
     living.delete(this);
+    const { exitCode, signalCode } = this.process;
+    const hasEnded = exitCode !== null || signalCode !== null;
     try {
-      if (this.pid > 0) process.kill(-this.pid, 'SIGKILL');
+      if (this.pid > 0 && !(hasEnded && isAlive(this.pid))) process.kill(-this.pid, 'SIGKILL');
     } catch {
       // the group is gone already
     }
