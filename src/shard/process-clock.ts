@@ -40,9 +40,14 @@ export class ProcessClock {
     return this.words[TURNS];
   }
 
-  /** @cold */
-  set(now: number): void {
-    this.words[ANCHOR] = now - this.monotonic();
+  /** Epoch ms at the monotonic clock's zero. */
+  get anchor(): number {
+    return this.words[ANCHOR];
+  }
+
+  /** @param at by the monotonic clock @cold */
+  set(now: number, at: number = this.monotonic()): void {
+    this.words[ANCHOR] = now - at;
   }
 
   /** @cold */
@@ -50,9 +55,9 @@ export class ProcessClock {
     this.words[ANCHOR] += byMs;
   }
 
-  /** @cold */
-  turnBack(now: number): void {
-    this.set(now);
+  /** @param at by the monotonic clock @cold */
+  turnBack(now: number, at: number = this.monotonic()): void {
+    this.set(now, at);
     this.words[TURNS]++;
   }
 

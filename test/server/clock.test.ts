@@ -18,6 +18,8 @@ const YEAR = 365 * DAY;
 /** A machine whose clock is off by `offMs`, and the one server that runs on it; time passes by `pass` alone. */
 class Machine {
   offMs = 0;
+  /** By reads of the machine's clock to come: how long its thread loses its turn before it, and behind it. */
+  stalls: (readonly [before: number, behind: number])[] = [];
   readonly said: string[] = [];
   readonly disk = new SimulatedFiles();
   private passedMs = 0;
@@ -33,12 +35,25 @@ class Machine {
     const keeper = new ClockKeeper({
       directory: '/data',
       log: (_, event) => this.said.push(event),
-      wall: () => TRUE_TIME + this.passedMs + this.offMs,
+      wall: () => this.wall(),
       monotonic: () => this.passedMs - this.bootedMs + 1000,
       calls: this.disk,
     });
     const store = this.openStore(keeper.clock.now());
     this.server = { keeper, shard: new VirtualShard({ store, now: keeper.clock.now(), clock: keeper.clock }) };
+  }
+
+  private wall(): number {
+    const [before, behind] = this.stalls.shift() ?? [0, 0];
+    this.passedMs += before;
+    const read = TRUE_TIME + this.passedMs + this.offMs;
+    this.passedMs += behind;
+    return read;
+  }
+
+  /** How far off the time of bindings is. */
+  get differs(): number {
+    return this.running.keeper.clock.now() - (TRUE_TIME + this.passedMs);
   }
 
   /** @param orderly false: as kill -9 */
@@ -234,6 +249,22 @@ describe('from one start to the next', () => {
     expect(machine.kept).toBe(2);
     expect(machine.left('carol')).toBe(2990);
   });
+
+  it.each([0, 1, 2].flatMap((reads) => [[reads, [7, 0]] as const, [reads, [0, 7]] as const]))(
+    'a thread that loses its turn at read %i of the clock, by %o ms, moves no time',
+    (reads, stall) => {
+      machine.stop(false);
+      machine.disk.remove('/data/clock');
+      machine.disk.remove('/data/clock.copy');
+      machine.stalls = [...Array.from({ length: reads }, () => [0, 0] as const), stall];
+      machine.start();
+      expect(machine.stalls, 'the read was there').toEqual([]);
+      expect(machine.differs).toBe(0);
+      machine.stop(false);
+      machine.start();
+      expect(machine.differs, 'as it was written down').toBe(0);
+    },
+  );
 
   it('a directory of before, without a word of the time, is believed but for what exceeds the grant', () => {
     machine.register('alice', 3600);

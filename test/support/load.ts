@@ -199,10 +199,7 @@ export async function fetchAll(load: Load, server: Destination, window = 64): Pr
   return seen;
 }
 
-/** The time that bindings live by follows the machine's clock at most so fast (docs/decisions/0101). */
-const FOLLOW = 0.01;
-
-/** Whether what a fetch shows (seconds left, or undefined) can follow from what was promised, within a second and what clocks may differ by. */
+/** Whether what a fetch shows (seconds left, or undefined) can follow from what was promised, within a second. */
 export function keeps(
   promised: Promised | undefined,
   remaining: number | undefined,
@@ -211,9 +208,8 @@ export function keeps(
 ): boolean {
   const left = (decidedAt: number, at: number): number => (promised ? promised.expires - (at - decidedAt) / 1000 : 0);
   if (!promised || promised.expires === 0) return remaining === undefined;
-  const off = 1 + (FOLLOW * (toldAt - promised.sentAt)) / 1000;
-  const most = left(promised.answeredAt, askedAt) + off;
-  const least = left(promised.sentAt, toldAt) - off;
+  const most = left(promised.answeredAt, askedAt) + 1;
+  const least = left(promised.sentAt, toldAt) - 1;
   if (remaining === undefined) return least <= 0;
   return remaining >= least && remaining <= most;
 }

@@ -19,6 +19,9 @@ const SECOND_LOOK_MS = 600_000;
 const FOLLOW = 0.01;
 const LOOK_MS = 1000;
 const WRITE_MS = 60_000;
+/** The two clocks are read together within so long, or are read again: a thread that loses its turn in between sees them apart. */
+const TOGETHER_MS = 1;
+const READS_MAX = 20;
 
 const Mark = z.strictObject({ time: z.number().int(), wall: z.number().int() });
 /** Time of bindings and of the machine, as seen together last. */
@@ -75,10 +78,10 @@ export class ClockKeeper {
     const now = this.monotonic();
     const passedMs = Math.min(Math.max(0, now - this.lookedAt), 10 * LOOK_MS);
     this.lookedAt = now;
-    let offMs = this.wall() - clock.now();
+    let offMs = this.machine() - clock.anchor;
     if (this.holding && offMs < -JUMP_MS) {
       this.begin(); // the machine's clock was wrong, and was set
-      offMs = this.wall() - clock.now();
+      offMs = this.machine() - clock.anchor;
     }
     clock.move(Math.max(-FOLLOW * passedMs, Math.min(FOLLOW * passedMs, offMs)));
     this.tell(offMs);
@@ -95,7 +98,8 @@ export class ClockKeeper {
   /** Where the time begins: on from what was seen last, where the machine's clock agrees; else where bindings come to no harm. */
   private begin(): void {
     const { clock, mark, log } = this;
-    const wall = this.wall();
+    const at = this.monotonic();
+    const wall = this.machine() + at;
     const again = this.holding;
     this.release();
     let time = wall;
@@ -113,8 +117,19 @@ export class ClockKeeper {
         });
       }
     }
-    if (again) clock.turnBack(time);
-    else clock.set(time);
+    if (again) clock.turnBack(time, at);
+    else clock.set(time, at);
+  }
+
+  /** The machine's clock at the monotonic clock's zero, epoch ms. */
+  private machine(): number {
+    let anchor = 0;
+    for (let reads = 0; reads < READS_MAX; reads++) {
+      const before = this.monotonic();
+      anchor = this.wall() - before;
+      if (this.monotonic() - before < TOGETHER_MS) break;
+    }
+    return anchor;
   }
 
   private hold(): void {
@@ -156,7 +171,8 @@ export class ClockKeeper {
   /** @param lasting see SmallFile; once a minute is too often to wait for a disk */
   private write(lasting: boolean): void {
     this.writtenAt = this.monotonic();
-    const mark = { time: this.clock.now(), wall: Math.floor(this.wall()) };
+    const time = this.clock.now();
+    const mark = { time, wall: time + Math.round(this.machine() - this.clock.anchor) };
     try {
       if (lasting) this.file?.write(mark);
       else this.file?.note(mark);
