@@ -67,7 +67,7 @@ export function createPeers(
   };
 }
 
-/** Copies a row, but for the local address. */
+/** Copies a row. */
 export function copyPeer(from: Peers, row: number, to: Peers, toRow: number): void {
   to.family[toRow] = from.family[row];
   to.port[toRow] = from.port[row];
@@ -78,6 +78,6 @@ export function copyPeer(from: Peers, row: number, to: Peers, toRow: number): vo
   to.viaMain[toRow] = from.viaMain[row];
   for (let i = 0, a = row << 4, b = toRow << 4; i < 16; i++) {
     to.ip[b + i] = from.ip[a + i];
-    to.local[b + i] = 0;
+    to.local[b + i] = from.local[a + i];
   }
 }

@@ -3,7 +3,7 @@
 // @hot
 
 import { SLOT_COUNT } from '../../sip/parser/slab.ts';
-import { createPeers, type Peers } from '../../sip/sources.ts';
+import { copyPeer, createPeers, type Peers } from '../../sip/sources.ts';
 import type { Answers } from './batch-responses.ts';
 import { ExpiryIndex, type ExpiryVisitor } from './expiry-index.ts';
 import type { Transactions } from './transactions.ts';
@@ -84,18 +84,5 @@ export class Unacknowledged implements ExpiryVisitor {
     answers.add(this.slot++, at, at + this.length[id], this.port[id]);
     this.intervalMs[id] = Math.min(this.intervalMs[id] * 2, T2_MS);
     return now + this.intervalMs[id];
-  }
-}
-
-function copyPeer(from: Peers, row: number, to: Peers, toRow: number): void {
-  to.family[toRow] = from.family[row];
-  to.port[toRow] = from.port[row];
-  to.transport[toRow] = from.transport[row];
-  to.listener[toRow] = from.listener[row];
-  to.flow[toRow] = from.flow[row];
-  to.viaMain[toRow] = from.viaMain[row];
-  for (let i = 0, a = row << 4, b = toRow << 4; i < 16; i++, a++, b++) {
-    to.ip[b] = from.ip[a];
-    to.local[b] = from.local[a];
   }
 }
