@@ -19,6 +19,11 @@ import { RecordDescriber } from './describe-record.ts';
 const module = requestModule;
 const hash = aorHash;
 
+/** What `find` finds: the AOR has no binding; one that can be refreshed without its record, in `row`; others, or a batch changes it. */
+export const AOR_EMPTY = 0;
+export const AOR_PLAIN = 1;
+export const AOR_OTHER = 2;
+
 export class AorState {
   /** The canonical AOR of the request, aorLength bytes; -1 where it names none. Good until any shard of the thread takes another. */
   readonly aor = aorText;
@@ -29,7 +34,7 @@ export class AorState {
   uncommitted = false;
   /** What the store threw at the last load, or null: then nothing may be written over the record either. */
   failure: unknown = null;
-  /** What `findPlain` found. */
+  /** The binding that `find` found. */
   readonly row = new RowCopy();
   readonly identity: Identity;
   /** Working sets of batches in flight, oldest first: handed to the store, which does not show them yet. */
@@ -77,8 +82,7 @@ export class AorState {
 
   /** Whether the AOR has any bindings, as far as the table and the batch know without reading its record. */
   isKnown(): boolean {
-    const { key, row } = this;
-    return this.aorLength < 0 || this.isTouched() || this.store.find(key[0], key[1], key[2], key[3], row);
+    return this.aorLength < 0 || this.find() !== AOR_EMPTY;
   }
 
   /** Whether this batch, or one in flight, changes the AOR of the key. */
@@ -94,11 +98,12 @@ export class AorState {
     return this.earlier.some((writes) => writes.find(key[0], key[1], key[2], key[3]) >= 0);
   }
 
-  /** Whether the AOR has one binding that can be refreshed without its record, in `row`; no write that is not settled has touched it. */
-  findPlain(): boolean {
+  /** What the table has of the AOR, while no write that is not settled has touched it: AOR_*. */
+  find(): number {
     const { key, row } = this;
-    if (this.isTouched()) return false;
-    return this.store.find(key[0], key[1], key[2], key[3], row) && row.plain;
+    if (this.isTouched()) return AOR_OTHER;
+    if (!this.store.find(key[0], key[1], key[2], key[3], row)) return AOR_EMPTY;
+    return row.plain ? AOR_PLAIN : AOR_OTHER;
   }
 
   /** Brings the AOR's images into the outbox, and has it write new ones where the working set has room for them. */
@@ -131,6 +136,17 @@ export class AorState {
     if (entry < 0 && countImages(out.state, out.stateAt, out.stateEnd) < 0) out.stateEnd = out.stateAt;
   }
 
+  /** As `load` of an AOR that `find` has found to be AOR_EMPTY. */
+  loadNothing(out: Outbox): void {
+    this.recordAt = this.writes.reserve(RECORD_BYTES_MAX);
+    this.uncommitted = false;
+    this.failure = null;
+    this.loadedAt = 0;
+    out.state = this.loaded;
+    out.stateAt = 0;
+    out.stateEnd = 0;
+  }
+
   /** Where the AOR of the record loaded begins in the outbox's state; it ends where the images begin. */
   get loadedAorAt(): number {
     return this.loadedAt + RECORD_HEADER_BYTES;
@@ -139,7 +155,7 @@ export class AorState {
   /** What the AOR's bindings say of a nonce, or -1. */
   highestNc(out: Outbox, idHigh: number, idLow: number): number {
     const { row } = this;
-    if (this.findPlain()) return row.nonceId === nonceIdOf(idHigh, idLow) ? row.highestNc : -1;
+    if (this.find() === AOR_PLAIN) return row.nonceId === nonceIdOf(idHigh, idLow) ? row.highestNc : -1;
     this.load(out);
     return this.failure === null ? highestNc(out.state, out.stateAt, out.stateEnd, idHigh, idLow) : -1;
   }
@@ -186,7 +202,7 @@ export class AorState {
     writes.refresh(key[0], key[1], key[2], key[3], this.row);
   }
 
-  /** The record as the batches in flight leave it. Behind a refresh in flight comes no other: `findPlain` sees to that. @cold */
+  /** The record as the batches in flight leave it. Behind a refresh in flight comes no other: `find` sees to that. @cold */
   private loadEarlier(): number {
     const { earlier, key, loaded, row } = this;
     let i = earlier.length - 1;

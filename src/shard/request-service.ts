@@ -21,7 +21,7 @@ import {
 } from '../sip/parser/span-table.ts';
 import { TRANSPORT_UDP } from '../sip/sources.ts';
 import type { Admission } from './admission.ts';
-import type { AorState } from './aor-state.ts';
+import { AOR_EMPTY, AOR_OTHER, AOR_PLAIN, type AorState } from './aor-state.ts';
 import type { Committer } from './committer.ts';
 import type { BatchTally } from './observe/batch-tally.ts';
 import { COUNTER } from './observe/counters.ts';
@@ -163,12 +163,14 @@ export class RequestService {
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
       return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
-    if (!again && !out.repeatsOnly && state.findPlain()) {
+    const found = again || out.repeatsOnly ? AOR_OTHER : state.find();
+    if (found === AOR_PLAIN) {
       state.startImage(out);
       const keepsImage = this.events?.listening === true || this.history?.refreshes === true;
       if (registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
     }
-    if (!this.load()) return this.rules.uas.failed(out);
+    if (found === AOR_EMPTY) state.loadNothing(out);
+    else if (!this.load()) return this.rules.uas.failed(out);
     state.startRecord(out);
     let status = again ? registrar.answerAgain(out) : registrar.answerRepeat(out);
     if (status === 0) status = this.admission.askAgain() || registrar.apply(out);
