@@ -1,8 +1,8 @@
-// The Date header's value: an RFC 1123 date in GMT (RFC 3261 §20.17), made once per second. The time is an argument; no
-// clock is read here, and no date is parsed (a registrar needs none).
+// The Date header's value: an RFC 1123 date in GMT (RFC 3261 §20.17), from the time that is given; no clock is
+// read here, and no date is parsed (a registrar needs none).
 // @hot
 
-import { ascii, type Writer } from './writer.ts';
+import { ascii } from './writer.ts';
 
 /** "Sat, 13 Nov 2010 23:29:00 GMT" */
 const text = ascii('Thu, 01 Jan 1970 00:00:00 GMT');
@@ -10,24 +10,10 @@ const days = ascii('ThuFriSatSunMonTueWed'); // 1970-01-01 was a Thursday
 const months = ascii('JanFebMarAprMayJunJulAugSepOctNovDec');
 const SECONDS_PER_DAY = 86_400;
 
-let writtenSecond = 0;
-
-/** Writes the date of an epoch time in milliseconds (from 1970 to 9999). */
-export function writeDate(writer: Writer, epochMs: number): void {
-  renderOnce(Math.floor(epochMs / 1000));
-  writer.text(text);
-}
-
-/** Writes the date of a second since 1970 at into[at …], 29 bytes. */
-export function renderDate(second: number, into: Uint8Array, at: number): void {
-  renderOnce(second);
+/** Writes the date of an epoch time in milliseconds (from 1970 to 9999) at into[at …], 29 bytes. */
+export function writeDate(epochMs: number, into: Uint8Array, at: number): void {
+  render(Math.floor(epochMs / 1000));
   into.set(text, at);
-}
-
-function renderOnce(second: number): void {
-  if (second === writtenSecond) return;
-  render(second);
-  writtenSecond = second;
 }
 
 function render(second: number): void {

@@ -73,7 +73,11 @@ describe('Writer', () => {
 });
 
 describe('Date', () => {
-  const date = (epochMs: number) => written((writer) => writeDate(writer, epochMs));
+  const date = (epochMs: number) => {
+    const bytes = new Uint8Array(29);
+    writeDate(epochMs, bytes, 0);
+    return decoder.decode(bytes);
+  };
 
   it('R3261-20.17-01 R3261-10.3-36 is an RFC 1123 date in GMT', () => {
     expect(date(Date.UTC(2010, 10, 13, 23, 29, 0))).toBe('Sat, 13 Nov 2010 23:29:00 GMT');

@@ -1,7 +1,7 @@
 // The constant texts of answers, in the module's memory; of the last only the date changes, once a second.
 // @hot
 
-import { renderDate } from '../../sip/date.ts';
+import { writeDate } from '../../sip/date.ts';
 import { memory } from '../../sip/parser/slab.ts';
 import { ascii } from '../../sip/writer.ts';
 import * as at from './module-memory.ts';
@@ -43,5 +43,5 @@ export function dateEnd(now: number): void {
   const second = Math.floor(now / 1000);
   if (second === written.second) return;
   written.second = second;
-  renderDate(second, texts, DATE_AT);
+  writeDate(now, texts, DATE_AT);
 }

@@ -80,8 +80,8 @@ export const TEXT_COUNT = 19;
 export const SPELLED = TEXTS_AT + TEXT_COUNT * TEXT_BYTES;
 export const SPELLED_BYTES = 65_536;
 /** The image written last: as long as a contact's texts and a whole message. */
-export const IMAGE = SPELLED + 65_600;
+export const IMAGE = SPELLED + SPELLED_BYTES + 64;
 export const IMAGE_BYTES = 131_328;
 /** The answer: one that is sent, and behind it what shows that it is too long: the rows of a whole message or a whole image. */
-export const ANSWER = IMAGE + 131_392;
+export const ANSWER = IMAGE + IMAGE_BYTES + 64;
 export const ANSWER_BYTES_MAX = 65_507;

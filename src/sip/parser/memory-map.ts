@@ -40,6 +40,5 @@ export const DIGEST_OUT = DIGEST_TEXT + 66_048;
 /** The constants of the registrar's module, and what it works with (core/wasm/module-memory.ts). */
 export const REGISTRAR_DATA = DIGEST_OUT + 192;
 export const REGISTRAR_MEMORY = REGISTRAR_DATA + 1024;
-export const REGISTRAR_MEMORY_BYTES = 360_448;
 /** The whole memory in pages of 64 KB, with slack behind all of these. */
 export const MEMORY_PAGES = 266;
