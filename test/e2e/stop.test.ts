@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readUrl } from '../../src/server/admin/admin-files.ts';
 import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { killAll, poll } from '../support/child-process.ts';
+import { killAll, pause, poll } from '../support/child-process.ts';
 import { holdTcp, holdUdp, release } from '../support/held-sockets.ts';
 import { peerMissing } from '../support/peers.ts';
 import { type Answer, SipClient } from '../support/sip-client.ts';
@@ -61,6 +61,43 @@ describe('SIGTERM', () => {
     expect((await server.child.end(20_000)).signal).toBe('SIGKILL');
     expect(server.stderr).toContain('not stopped in time');
     phone.close();
+  });
+});
+
+/** From the start of the process: ms, or its line `ready`. */
+const MOMENTS = [0, 20, 50, 100, 200, 'ready'] as const;
+
+/** Stops it at that moment; fails unless it ends with 0, or by the signal before it minds any. */
+async function stopEarly(server: Aorta, moment: (typeof MOMENTS)[number]): Promise<void> {
+  if (moment === 'ready') await server.child.until(/^ready/m, 20_000, 1);
+  else await pause(moment);
+  server.child.signal('SIGTERM');
+  const { code, signal } = await server.child.end(20_000);
+  const ends = moment === 'ready' ? [0] : [0, 'SIGTERM'];
+  expect(ends, server.child.output()).toContain(code ?? signal);
+}
+
+describe('SIGTERM right after the start', () => {
+  it.each(MOMENTS)('at %s (ms) ends a first start without a fault, and the next one serves', async (moment) => {
+    const server = await Aorta.launch({ shards: 2 });
+    await stopEarly(server, moment);
+    const next = await server.restart();
+    const phone = await clientOf(next);
+    expect((await phone.request(phone.register())).status).toBe(200);
+    phone.close();
+    await next.stop();
+  });
+
+  it('at any of these moments loses no binding of before', async () => {
+    const server = await Aorta.start({ shards: 2 });
+    const phone = await clientOf(server);
+    expect((await phone.request(phone.register({ contacts: ['<sip:alice@127.0.0.1:1>'] }))).status).toBe(200);
+    await server.stop();
+    for (const moment of MOMENTS) await stopEarly(await server.relaunch(), moment);
+    const next = await server.restart();
+    expect([...(await phone.fetch()).keys()]).toEqual(['sip:alice@127.0.0.1:1']);
+    phone.close();
+    await next.stop();
   });
 });
 

@@ -104,6 +104,11 @@ export class Aorta {
   async restart(): Promise<Aorta> {
     return Aorta.start({ ...this.options, port: this.port, data: this.data });
   }
+
+  /** The same without waiting for anything. */
+  async relaunch(): Promise<Aorta> {
+    return Aorta.launch({ ...this.options, port: this.port, data: this.data });
+  }
 }
 
 export function temporaryDirectory(): string {

@@ -95,12 +95,13 @@ export class Child {
   }
 
   /** Resolves when the output matches; fails when it ends first or `ms` are over. */
-  async until(pattern: RegExp, ms: number): Promise<void> {
-    await poll(`output matching ${pattern}`, ms, () => {
+  async until(pattern: RegExp, ms: number, everyMs?: number): Promise<void> {
+    const seen = () => {
       if (pattern.test(this.stdout) || pattern.test(this.stderr)) return true;
       if (this.exit) throw new Error(`ended with ${JSON.stringify(this.exit)}\n${this.output()}`);
       return undefined;
-    }).catch((error: unknown) => {
+    };
+    await poll(`output matching ${pattern}`, ms, seen, everyMs).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.output()}`);
     });
   }
