@@ -1,11 +1,6 @@
-// The pool of shards: opens what they share (sockets, rings, bells, counters), starts one never-ending task for each,
-// starts again what dies, and takes all down in order. Decides nothing about messages.
+// The pool of shards: opens what they share (sockets, rings, bells, counters), starts their lives (shard-lives.ts), and takes all
+// down in order. Decides nothing about messages.
 
-import { randomInt } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import type { LocationReader } from '../location/location-reader.ts';
 import { BindingEvents } from '../shard/observe/binding-events.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
@@ -14,7 +9,7 @@ import type { ShardReading } from '../shard/observe/shard-reading.ts';
 import { TapEnd } from '../shard/observe/tap-reader.ts';
 import { readTalkers, type TopTalkers } from '../shard/observe/top-senders-reader.ts';
 import { ProcessClock, startClock } from '../shard/process-clock.ts';
-import { ORDER_CRASH, ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
+import { ORDER_CRASH } from '../shard/rings/bell.ts';
 import { ringCapacity, ringDepth } from '../shard/rings/ring.ts';
 import { ownerOf } from '../shard/shard-of.ts';
 import type { ShardSettings } from '../shard/shard-settings.ts';
@@ -28,22 +23,16 @@ import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket/websocket-polic
 import type { OrderSource } from './admin-requests.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoint/checkpoints.ts';
 import type { ProgramEnd } from './embedded-peer.ts';
-import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './pending-credentials.ts';
 import { type PoolOptions, storeOptions } from './pool-options.ts';
 import { Readers } from './readers.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { MainEnd } from './ring-dispatcher.ts';
-import type { AuthTask, ShardNews, ShardTask } from './shard-thread.ts';
+import { ShardLives } from './shard-lives.ts';
 import { openSharedLocations, type SharedLocations } from './shared-location/shared-locations.ts';
-import { chooseUdp, openSharedParts, type SharedParts } from './shared-parts.ts';
+import { chooseUdp, openSharedParts, ringsTo, type SharedParts } from './shared-parts.ts';
 import { warnOfFewDescriptors, warnOfSmallBuffers } from './system-limits.ts';
 
 const OPENING_MS = 100;
-const RESTART_MS_FIRST = 50;
-const RESTART_MS_MAX = 5000;
-/** A shard that lived this long starts again at once. */
-const RESTART_FORGOTTEN_MS = 60_000;
-
 export interface Pool {
   /** The time that bindings live by. */
   readonly clock: ProcessClock;
@@ -115,7 +104,6 @@ class RunningPool implements Pool {
   readonly udp: 'native' | 'dgram';
   listeners: readonly ListenAddress[];
   multicast: MulticastAddress | undefined;
-  restarts = 0;
   private readonly options: PoolOptions;
   readonly clock: ProcessClock;
   private readonly parts: SharedParts;
@@ -125,14 +113,9 @@ class RunningPool implements Pool {
   private readonly checkpoints: Checkpoints;
   private readonly shared: SharedLocations | undefined;
   private readonly rules: Reconfiguration;
-  private readonly piscina: Piscina;
   private readonly readers = new Readers();
-  private readonly stopping = new AbortController();
-  private readonly lives: Promise<void>[] = [];
+  private readonly lives: ShardLives;
   private stopped: Promise<void> | undefined;
-  private readonly waiting: readonly SharedArrayBuffer[];
-  private readonly serving: boolean[] = [];
-  private readonly drained: (() => void)[] = [];
 
   constructor(options: PoolOptions, parts: SharedParts) {
     this.options = options;
@@ -157,20 +140,11 @@ class RunningPool implements Pool {
     this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
       options.log('error', 'a listener to binding events failed', { error: String(error) }),
     );
-    this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.rules = new Reconfiguration(settingsOf(options), parts.bells);
     this.checkpoints = new Checkpoints(options.checkpointBytes ?? CHECKPOINT_BYTES, options.log, parts.counters);
     this.shared = openSharedLocations(options);
-    this.piscina = new Piscina({
-      filename: options.taskFile ?? taskFile(),
-      name: 'runShardTask',
-      minThreads: options.shards,
-      maxThreads: options.shards,
-      concurrentTasksPerWorker: 1,
-      atomics: 'disabled',
-      recordTiming: false,
-    });
-    this.piscina.on('error', (error: Error) => options.log('error', 'shard thread failed', { error: error.message }));
+    const { clock, main, events, rules, readers, checkpoints, shared } = this;
+    this.lives = new ShardLives({ options, parts, clock, main, events, rules, readers, checkpoints, shared });
   }
 
   async open(): Promise<void> {
@@ -180,16 +154,14 @@ class RunningPool implements Pool {
     if (multicast !== undefined) this.multicast = await this.main.join(multicast, log);
     const watch = setInterval(() => this.tellOpening(), OPENING_MS);
     try {
-      await Promise.all(
-        Array.from({ length: this.options.shards }, (_, shard) => {
-          return new Promise<void>((opened, failed) => {
-            this.lives.push(this.live(shard, opened, failed));
-          });
-        }),
-      );
+      await this.lives.open();
     } finally {
       clearInterval(watch);
     }
+  }
+
+  get restarts(): number {
+    return this.lives.restarts;
   }
 
   private tellOpening(): void {
@@ -226,14 +198,17 @@ class RunningPool implements Pool {
   }
 
   readings(): readonly ShardReading[] {
-    const { parts, serving } = this;
-    return this.counters().map((counters, shard) => ({
-      counters,
-      measures: new Float64Array(parts.measures[shard]),
-      ringBytes: this.ringsTo(shard).reduce((sum, memory) => sum + ringDepth(memory), 0),
-      ringCapacity: this.ringsTo(shard).reduce((sum, memory) => sum + ringCapacity(memory), 0),
-      open: serving[shard] === true,
-    }));
+    const { parts, lives } = this;
+    return this.counters().map((counters, shard) => {
+      const rings = ringsTo(parts, shard);
+      return {
+        counters,
+        measures: new Float64Array(parts.measures[shard]),
+        ringBytes: rings.reduce((sum, memory) => sum + ringDepth(memory), 0),
+        ringCapacity: rings.reduce((sum, memory) => sum + ringCapacity(memory), 0),
+        open: lives.serving[shard] === true,
+      };
+    });
   }
 
   get connections(): Readonly<FlowCounts> {
@@ -272,153 +247,15 @@ class RunningPool implements Pool {
   }
 
   private async takeDown(): Promise<void> {
-    this.stopping.abort();
     this.main.pause();
-    // A message that one shard hands to another must find it: none returns while any still may.
-    const drained = this.lives.map((life, shard) => {
-      return Promise.race([life, new Promise<void>((resolve) => (this.drained[shard] = resolve))]);
-    });
-    for (const bell of this.parts.bells) bell.give(ORDER_DRAIN);
-    await Promise.all(drained);
-    for (const bell of this.parts.bells) bell.give(ORDER_STOP);
-    await Promise.all(this.lives);
+    await this.lives.end();
     await this.shared?.close();
     await this.checkpoints.close();
     await this.main.close();
     this.events.drain();
-    await this.piscina.destroy();
+    await this.lives.close();
     this.readers.closeAll();
     this.parts.close();
-  }
-
-  /** A shard from its first start to the stop, through every death. */
-  private async live(shard: number, opened: () => void, failed: (error: unknown) => void): Promise<void> {
-    let wait = RESTART_MS_FIRST;
-    let first = true;
-    while (!this.stopping.signal.aborted) {
-      const startedAt = performance.now();
-      let wasOpen = false;
-      const error = await this.run(shard, () => {
-        wasOpen = true;
-        this.serving[shard] = true;
-        if (first) opened();
-        else this.options.log('info', 'shard started again', { shard });
-      });
-      this.serving[shard] = false;
-      if (this.stopping.signal.aborted) return;
-      if (first && !wasOpen) return failed(error);
-      first = false;
-      if (performance.now() - startedAt > RESTART_FORGOTTEN_MS) wait = RESTART_MS_FIRST;
-      this.restarts++;
-      this.main.streams.bury(shard);
-      this.options.log('error', 'shard died', { shard, error: error.message, restart_ms: wait });
-      await delay(wait, undefined, { signal: this.stopping.signal }).catch(() => {});
-      wait = Math.min(wait * 2, RESTART_MS_MAX);
-    }
-  }
-
-  /** One life; resolves with what ended it. */
-  private async run(shard: number, opened: () => void): Promise<Error> {
-    const { port1, port2 } = new MessageChannel();
-    let reason: Error | undefined;
-    const hear = (news: ShardNews) => {
-      if (news.type === 'wake') this.main.wake();
-      else if (news.type === 'events') this.events.wake();
-      else if (news.type === 'wait') void this.letWait(shard, news.message);
-      else if (news.type === 'drained') this.drained[shard]?.();
-      else if (news.type === 'configured') this.rules.answered(shard, news.problem);
-      else if (news.type === 'log') this.options.log(news.level, news.event, news.fields);
-      else if (news.type === 'failed') reason = revive(news);
-      else {
-        this.options.log('info', 'shard open', { shard, ...news.report });
-        if (news.table) this.readers.opened(shard, news.table);
-        if (news.checkpoint) this.checkpoints.opened(shard, news.checkpoint);
-        if (news.shared) this.shared?.opened(shard, news.shared);
-        this.rules.opened(shard, port1);
-        opened();
-      }
-    };
-    port1.on('message', hear);
-    let ended: unknown = new Error('the shard ended by itself');
-    try {
-      const task: ShardTask = { ...this.task(shard), port: port2 };
-      await this.piscina.run(task, { transferList: [port2] });
-    } catch (error) {
-      ended = error;
-    }
-    // The task's end may overtake its last words, a wake among them, without which the bell would stay down.
-    for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1)) {
-      hear(last.message as ShardNews);
-    }
-    port1.close();
-    this.checkpoints.ended(shard);
-    if (!this.stopping.signal.aborted) this.shared?.ended(shard); // else it writes what is left first
-    this.rules.ended(shard);
-    // Piscina's copy of an error has lost its code.
-    return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
-  }
-
-  /** Keeps a message until its user is known. Where that cannot be found out now, the client will repeat it. */
-  private async letWait(shard: number, { user, realm, bytes, peers }: WaitingMessage): Promise<void> {
-    const result = await this.options.auth?.ask(user, realm);
-    leaveWaitingRoom(this.waiting[shard]);
-    if (result === undefined || result === 'unavailable' || this.stopping.signal.aborted) return;
-    this.main.again(shard, bytes, peers);
-  }
-
-  private authTask(shard: number): AuthTask | undefined {
-    const { auth } = this.options;
-    const rules = this.rules.current.auth;
-    if (auth === undefined || rules === undefined) return undefined;
-    return {
-      ...rules,
-      data: auth.data,
-      ...(auth.providerState && { providerState: auth.providerState }),
-      nonceStart: randomInt(2 ** 22),
-      life: auth.nextLife(), // a shard that died has forgotten which nonces were used
-      waiting: this.waiting[shard],
-    };
-  }
-
-  /** The rings a shard reads: the main thread's first. */
-  private ringsTo(shard: number): SharedArrayBuffer[] {
-    return [this.parts.fromMain[shard], ...this.parts.between.flatMap((row) => row[shard] ?? [])];
-  }
-
-  private task(shard: number): Omit<ShardTask, 'port'> {
-    const auth = this.authTask(shard);
-    const { options, parts, rules } = this;
-    return {
-      index: shard,
-      shards: options.shards,
-      store: storeOptions(options, shard),
-      policy: rules.current.policy,
-      secret: options.secret,
-      clock: this.clock.memory,
-      counters: parts.counters[shard],
-      measures: parts.measures[shard],
-      bells: parts.bellMemories,
-      bellFds: parts.bellFds,
-      mainBell: parts.mainBellMemory,
-      incoming: this.ringsTo(shard),
-      outgoing: parts.between[shard],
-      toMain: parts.toMain[shard],
-      liveFlows: parts.liveFlows,
-      flowRows: parts.flowRows,
-      ...(parts.epolls.length > 0 && { epoll: parts.epolls[shard] }),
-      framing: this.main.streams.framing,
-      tapMemory: parts.tapMemory,
-      tap: parts.taps[shard],
-      history: parts.histories[shard],
-      talkers: parts.talkers[shard],
-      events: parts.events[shard],
-      eventBell: parts.eventBellMemory,
-      ...(options.dataDir !== undefined && { data: options.dataDir }),
-      sockets: parts.sockets[shard],
-      ...(this.shared && { changes: this.shared.memoryOf(shard) }),
-      ...(auth && { auth }),
-      ...(rules.current.gate && { gate: rules.current.gate }),
-    };
   }
 }
 
@@ -428,18 +265,4 @@ function settingsOf({ policy, auth, gate }: PoolOptions): ShardSettings {
     ...(auth && { auth: { policy: auth.policy, generation: auth.nonceGeneration, realms: policy.domains } }),
     ...(gate && { gate }),
   };
-}
-
-function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {
-  const error: NodeJS.ErrnoException = new Error(news.message);
-  error.name = news.name;
-  if (news.code !== undefined) error.code = news.code;
-  return error;
-}
-
-/** The compiled entry: threads load no TypeScript, so a pool running from src looks beside it in dist. */
-function taskFile(): string {
-  const here = fileURLToPath(new URL('./shard-task.js', import.meta.url));
-  if (!import.meta.url.endsWith('.ts')) return here;
-  return fileURLToPath(new URL('../../dist/threads/shard-task.js', import.meta.url));
 }

@@ -1,7 +1,8 @@
 // The Piscina entry of a shard: a task that ends only when the shard is stopped. Nothing but the handing over.
 
 import { Shard } from '../shard/shard.ts';
-import { runShardThread, type ShardTask } from './shard-thread.ts';
+import type { ShardTask } from './shard-messages.ts';
+import { runShardThread } from './shard-thread.ts';
 
 export function runShardTask(task: ShardTask): void {
   runShardThread(task, (options) => new Shard(options));

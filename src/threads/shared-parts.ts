@@ -126,6 +126,11 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
   }
 }
 
+/** The rings a shard reads: the main thread's first. */
+export function ringsTo({ fromMain, between }: SharedParts, shard: number): SharedArrayBuffer[] {
+  return [fromMain[shard], ...between.flatMap((row) => row[shard] ?? [])];
+}
+
 /** The native path where it is wanted and works, else why not. */
 export function chooseUdp(wanted: 'auto' | 'dgram'): NativeUdp | string {
   return wanted === 'dgram' ? 'asked for' : nativeUdp();

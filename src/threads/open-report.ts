@@ -1,0 +1,49 @@
+// What a shard's thread tells once its store is open: what it found, what is damaged, and the table for readers in other threads.
+
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { LocationStore } from '../location/location-store.ts';
+import { LogStore } from '../location/log/log-store.ts';
+import type { TableParts } from '../location/table/binding-table.ts';
+import type { ShardTask, Tell } from './shard-messages.ts';
+
+/** For one reader: the table as it is, and what brings the news of it. */
+function shareTable(store: LogStore): { parts: TableParts; port: MessagePort } {
+  const { port1, port2 } = new MessageChannel();
+  return { parts: store.share((news) => port1.postMessage(news)), port: port2 };
+}
+
+/** What the store found, and for readers in the main thread its table. */
+export function tellOpen(task: ShardTask, store: LocationStore, tell: Tell): void {
+  const { aors, bindings, quarantined } = store;
+  const report = { aors, bindings, quarantined };
+  if (!(store instanceof LogStore) || task.store.kind !== 'log') return tell({ type: 'open', report });
+  if (store.checkpoint.problem !== undefined) {
+    const fields = { shard: task.index, problem: store.checkpoint.problem };
+    tell({ type: 'log', level: 'error', event: 'checkpoint unusable, the whole log was read', fields });
+  }
+  tellProblems(task.index, store, tell);
+  const { directory } = task.store;
+  const table = { directory, ...shareTable(store) };
+  const checkpoint = {
+    directory,
+    ...shareTable(store),
+    marks: store.marks.memory,
+    bytes: store.checkpoint.bytes,
+  };
+  const shared = task.changes && { directory, ...shareTable(store) };
+  const ports = [table.port, checkpoint.port, ...(shared ? [shared.port] : [])];
+  tell({ type: 'open', report, table, checkpoint, ...(shared && { shared }) }, ports);
+}
+
+/** Damage that the start met: what is lost, and where the rest is. */
+function tellProblems(shard: number, { log, replayed }: LogStore, tell: Tell): void {
+  const error = (event: string, fields: Record<string, unknown>) =>
+    tell({ type: 'log', level: 'error', event, fields: { shard, ...fields } });
+  for (const file of log.problems.aside) error('file of no use in the log, set aside', { file });
+  for (const file of log.problems.unfinished)
+    tell({ type: 'log', level: 'info', event: 'log file that was being made, removed', fields: { shard, file } });
+  for (const number of log.problems.missing)
+    error('log file missing, its bindings are lost', { file: log.fileAt(number * log.generationBytes) });
+  for (const { place, bytes } of replayed.damaged)
+    error('damaged log, set aside', { file: log.fileAt(place), at: place % log.generationBytes, bytes });
+}

@@ -1,0 +1,238 @@
+// The lives of the shards: each is a never-ending task in a thread, started again when it dies, until the stop. What a shard tells
+// while it lives is heard here.
+
+import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { BindingEvents } from '../shard/observe/binding-events.ts';
+import type { ProcessClock } from '../shard/process-clock.ts';
+import { ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
+import type { Checkpoints } from './checkpoint/checkpoints.ts';
+import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './pending-credentials.ts';
+import { type PoolOptions, storeOptions } from './pool-options.ts';
+import type { Readers } from './readers.ts';
+import type { Reconfiguration } from './reconfiguration.ts';
+import type { MainEnd } from './ring-dispatcher.ts';
+import type { AuthTask, ShardNews, ShardTask } from './shard-messages.ts';
+import type { SharedLocations } from './shared-location/shared-locations.ts';
+import { ringsTo, type SharedParts } from './shared-parts.ts';
+
+const RESTART_MS_FIRST = 50;
+const RESTART_MS_MAX = 5000;
+/** A shard that lived this long starts again at once. */
+const RESTART_FORGOTTEN_MS = 60_000;
+
+/** What hears of a shard's lives, and what each is given. */
+export interface LivesParts {
+  readonly options: PoolOptions;
+  readonly parts: SharedParts;
+  readonly clock: ProcessClock;
+  readonly main: MainEnd;
+  readonly events: BindingEvents;
+  readonly rules: Reconfiguration;
+  readonly readers: Readers;
+  readonly checkpoints: Checkpoints;
+  readonly shared: SharedLocations | undefined;
+}
+
+export class ShardLives {
+  /** Shards that died and were started again. */
+  restarts = 0;
+  /** By shard: whether it is open. */
+  readonly serving: boolean[] = [];
+  private readonly parts: LivesParts;
+  private readonly piscina: Piscina;
+  private readonly stopping = new AbortController();
+  private readonly lives: Promise<void>[] = [];
+  private readonly waiting: readonly SharedArrayBuffer[];
+  private readonly drained: (() => void)[] = [];
+
+  constructor(parts: LivesParts) {
+    const { options } = parts;
+    this.parts = parts;
+    this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
+    this.piscina = new Piscina({
+      filename: options.taskFile ?? taskFile(),
+      name: 'runShardTask',
+      minThreads: options.shards,
+      maxThreads: options.shards,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+      recordTiming: false,
+    });
+    this.piscina.on('error', (error: Error) => options.log('error', 'shard thread failed', { error: error.message }));
+  }
+
+  /** Resolves when all shards serve; rejects with what kept the first from it. */
+  async open(): Promise<void> {
+    const { length } = this.waiting;
+    const opening = Array.from({ length }, (_, shard) => {
+      return new Promise<void>((opened, failed) => {
+        this.lives.push(this.live(shard, opened, failed));
+      });
+    });
+    await Promise.all(opening);
+  }
+
+  /** Has the shards finish what was received; resolves when the last has closed its store. */
+  async end(): Promise<void> {
+    const { bells } = this.parts.parts;
+    this.stopping.abort();
+    // A message that one shard hands to another must find it: none returns while any still may.
+    const drained = this.lives.map((life, shard) => {
+      return Promise.race([life, new Promise<void>((resolve) => (this.drained[shard] = resolve))]);
+    });
+    for (const bell of bells) bell.give(ORDER_DRAIN);
+    await Promise.all(drained);
+    for (const bell of bells) bell.give(ORDER_STOP);
+    await Promise.all(this.lives);
+  }
+
+  /** Ends the threads. */
+  async close(): Promise<void> {
+    await this.piscina.destroy();
+  }
+
+  /** A shard from its first start to the stop, through every death. */
+  private async live(shard: number, opened: () => void, failed: (error: unknown) => void): Promise<void> {
+    const { options, main } = this.parts;
+    let wait = RESTART_MS_FIRST;
+    let first = true;
+    while (!this.stopping.signal.aborted) {
+      const startedAt = performance.now();
+      let wasOpen = false;
+      const error = await this.run(shard, () => {
+        wasOpen = true;
+        this.serving[shard] = true;
+        if (first) opened();
+        else options.log('info', 'shard started again', { shard });
+      });
+      this.serving[shard] = false;
+      if (this.stopping.signal.aborted) return;
+      if (first && !wasOpen) return failed(error);
+      first = false;
+      if (performance.now() - startedAt > RESTART_FORGOTTEN_MS) wait = RESTART_MS_FIRST;
+      this.restarts++;
+      main.streams.bury(shard);
+      options.log('error', 'shard died', { shard, error: error.message, restart_ms: wait });
+      await delay(wait, undefined, { signal: this.stopping.signal }).catch(() => {});
+      wait = Math.min(wait * 2, RESTART_MS_MAX);
+    }
+  }
+
+  /** One life; resolves with what ended it. */
+  private async run(shard: number, opened: () => void): Promise<Error> {
+    const { options, main, events, rules, readers, checkpoints, shared } = this.parts;
+    const { port1, port2 } = new MessageChannel();
+    let reason: Error | undefined;
+    const hear = (news: ShardNews) => {
+      if (news.type === 'wake') main.wake();
+      else if (news.type === 'events') events.wake();
+      else if (news.type === 'wait') void this.letWait(shard, news.message);
+      else if (news.type === 'drained') this.drained[shard]?.();
+      else if (news.type === 'configured') rules.answered(shard, news.problem);
+      else if (news.type === 'log') options.log(news.level, news.event, news.fields);
+      else if (news.type === 'failed') reason = revive(news);
+      else {
+        options.log('info', 'shard open', { shard, ...news.report });
+        if (news.table) readers.opened(shard, news.table);
+        if (news.checkpoint) checkpoints.opened(shard, news.checkpoint);
+        if (news.shared) shared?.opened(shard, news.shared);
+        rules.opened(shard, port1);
+        opened();
+      }
+    };
+    port1.on('message', hear);
+    let ended: unknown = new Error('the shard ended by itself');
+    try {
+      const task: ShardTask = { ...this.task(shard), port: port2 };
+      await this.piscina.run(task, { transferList: [port2] });
+    } catch (error) {
+      ended = error;
+    }
+    // The task's end may overtake its last words, a wake among them, without which the bell would stay down.
+    for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1)) {
+      hear(last.message as ShardNews);
+    }
+    port1.close();
+    checkpoints.ended(shard);
+    if (!this.stopping.signal.aborted) shared?.ended(shard); // else it writes what is left first
+    rules.ended(shard);
+    // Piscina's copy of an error has lost its code.
+    return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
+  }
+
+  /** Keeps a message until its user is known. Where that cannot be found out now, the client will repeat it. */
+  private async letWait(shard: number, { user, realm, bytes, peers }: WaitingMessage): Promise<void> {
+    const result = await this.parts.options.auth?.ask(user, realm);
+    leaveWaitingRoom(this.waiting[shard]);
+    if (result === undefined || result === 'unavailable' || this.stopping.signal.aborted) return;
+    this.parts.main.again(shard, bytes, peers);
+  }
+
+  private authTask(shard: number): AuthTask | undefined {
+    const { auth } = this.parts.options;
+    const rules = this.parts.rules.current.auth;
+    if (auth === undefined || rules === undefined) return undefined;
+    return {
+      ...rules,
+      data: auth.data,
+      ...(auth.providerState && { providerState: auth.providerState }),
+      nonceStart: randomInt(2 ** 22),
+      life: auth.nextLife(), // a shard that died has forgotten which nonces were used
+      waiting: this.waiting[shard],
+    };
+  }
+
+  private task(shard: number): Omit<ShardTask, 'port'> {
+    const auth = this.authTask(shard);
+    const { options, parts, clock, main, rules, shared } = this.parts;
+    return {
+      index: shard,
+      shards: options.shards,
+      store: storeOptions(options, shard),
+      policy: rules.current.policy,
+      secret: options.secret,
+      clock: clock.memory,
+      counters: parts.counters[shard],
+      measures: parts.measures[shard],
+      bells: parts.bellMemories,
+      bellFds: parts.bellFds,
+      mainBell: parts.mainBellMemory,
+      incoming: ringsTo(parts, shard),
+      outgoing: parts.between[shard],
+      toMain: parts.toMain[shard],
+      liveFlows: parts.liveFlows,
+      flowRows: parts.flowRows,
+      ...(parts.epolls.length > 0 && { epoll: parts.epolls[shard] }),
+      framing: main.streams.framing,
+      tapMemory: parts.tapMemory,
+      tap: parts.taps[shard],
+      history: parts.histories[shard],
+      talkers: parts.talkers[shard],
+      events: parts.events[shard],
+      eventBell: parts.eventBellMemory,
+      ...(options.dataDir !== undefined && { data: options.dataDir }),
+      sockets: parts.sockets[shard],
+      ...(shared && { changes: shared.memoryOf(shard) }),
+      ...(auth && { auth }),
+      ...(rules.current.gate && { gate: rules.current.gate }),
+    };
+  }
+}
+
+function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {
+  const error: NodeJS.ErrnoException = new Error(news.message);
+  error.name = news.name;
+  if (news.code !== undefined) error.code = news.code;
+  return error;
+}
+
+/** The compiled entry: threads load no TypeScript, so a pool running from src looks beside it in dist. */
+function taskFile(): string {
+  const here = fileURLToPath(new URL('./shard-task.js', import.meta.url));
+  if (!import.meta.url.endsWith('.ts')) return here;
+  return fileURLToPath(new URL('../../dist/threads/shard-task.js', import.meta.url));
+}
