@@ -4,32 +4,21 @@
 // @hot
 
 import {
-  ALG_SESS,
   C_ALGORITHM,
-  C_CNONCE_AT,
-  C_CNONCE_END,
   C_NC,
-  C_NC_VALID,
   C_NONCE_AT,
   C_NONCE_END,
   C_OPAQUE_AT,
   C_OPAQUE_END,
   C_QOP,
   C_SCHEME,
-  C_URI_AT,
-  C_URI_END,
   C_USERHASH,
-  C_USERNAME_AT,
-  C_USERNAME_END,
-  C_USERNAME_STAR_AT,
   credentials,
-  decodeExtended,
   parseCredentials,
   QOP_AUTH,
   QOP_AUTH_INT,
   QOP_NONE,
   SCHEME_DIGEST,
-  unescapeQuoted,
 } from '../../sip/credentials.ts';
 import { E_OK } from '../../sip/parser/parse-error.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -43,30 +32,22 @@ import {
   ROW_VALUE_END,
   T_FIRST_ROW,
   T_METHOD,
-  T_REQUEST_URI,
   T_ROWS,
-  URI_AT,
-  URI_END,
-  URI_HOST_AT,
-  URI_HOST_END,
-  URI_INTS,
 } from '../../sip/parser/span-table.ts';
-import { sameBytes, sameText } from '../../sip/scanner.ts';
+import { sameBytes } from '../../sip/scanner.ts';
 import { SipHash } from '../../sip/siphash.ts';
-import { parseUri } from '../../sip/uri/uri.ts';
 import { ascii } from '../../sip/writer.ts';
 import { Account } from '../abuse/account.ts';
-import { Domains } from '../uas/domains.ts';
 import type { Outbox } from '../uas/outbox.ts';
-import { CREDENTIALS_IMPROPER, CREDENTIALS_INCOMPLETE, CREDENTIALS_URI, PARSE_PHRASE, PHRASE } from '../uas/phrases.ts';
+import { PARSE_PHRASE, PHRASE } from '../uas/phrases.ts';
 import { REASON_AUTH } from '../uas/reasons.ts';
 import { endResponse, startResponse } from '../uas/response.ts';
 import type { AuthPolicy } from './auth-policy.ts';
 import { Challenges } from './challenge.ts';
-import { hasResponse, isAddress, responseFits } from './credential-form.ts';
+import { CredentialForm, hasResponse } from './credential-form.ts';
 import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from './credential-source.ts';
 import { deriveKey, deriveText } from './derived-key.ts';
-import { digestBytes, verifyResponse } from './digest.ts';
+import { verifyResponse } from './digest.ts';
 import { NONCE_FOREIGN, NONCE_STALE } from './nonce.ts';
 import { type NonceOptions, NonceUses } from './nonce-uses.ts';
 import { NC_FORGOTTEN, NC_NEW, NC_WITHOUT_QOP } from './nonce-window.ts';
@@ -123,9 +104,6 @@ const ROWS_TRIED_MAX = 4;
 export class Authenticator {
   /** AUTH_* of the last request: for counters and logs. */
   outcome = AUTH_OK;
-  /** The name the last credentials gave, name[0, nameLength), raw and unescaped; empty where none was read. */
-  readonly name: Uint8Array;
-  nameLength = 0;
   /** Whose password the last credentials that were looked at tried. */
   readonly account: Account;
   private readonly guesses: GuessLimit | null;
@@ -134,34 +112,41 @@ export class Authenticator {
   private accountIsNamed = false;
   private policy: AuthPolicy;
   private readonly users: CredentialSource;
-  private served: Domains;
+  private readonly form: CredentialForm;
   private challenges: Challenges;
   private readonly uses: NonceUses;
   private readonly opaque: Uint8Array;
   private readonly dummies: SipHash;
   private readonly dummyHa1 = new Uint8Array(HA1_BYTES);
   private readonly realm: RequestRealm;
-  private readonly uri = new Int32Array(URI_INTS);
 
   constructor(options: AuthenticatorOptions) {
     const { policy, secret } = options;
     this.policy = policy;
     this.users = options.users;
     this.realm = new RequestRealm(options.users);
-    this.served = new Domains(options.realms);
+    this.form = new CredentialForm(policy, options.realms);
     this.challenges = new Challenges(policy, options.realms, deriveText(secret, 'opaque'));
     this.uses = new NonceUses(options);
     this.account = new Account(secret.subarray(0, 16));
     this.guesses = options.guesses ?? null;
     this.opaque = ascii(this.challenges.opaque);
     this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
-    this.name = new Uint8Array(policy.parameterBytesMax);
+  }
+
+  /** The name the last credentials gave, name[0, nameLength), raw and unescaped; empty where none was read. */
+  get name(): Uint8Array {
+    return this.form.name;
+  }
+
+  get nameLength(): number {
+    return this.form.nameLength;
   }
 
   /** Other rules; the sizes and lifetimes in force stay, and so do the nonces, where their generation does. @cold */
   configure(policy: AuthPolicy, realms: readonly string[], generation: number): void {
     this.policy = policy;
-    this.served = new Domains(realms);
+    this.form.configure(realms);
     this.challenges = new Challenges(policy, realms, this.challenges.opaque);
     this.uses.nonces.useGeneration(generation);
   }
@@ -175,7 +160,7 @@ export class Authenticator {
    */
   authenticate(out: Outbox, aorKey: Uint32Array, aor: Uint8Array, aorLength: number): number {
     const key = aorLength >= 0 ? aorKey : NO_AOR;
-    this.nameLength = 0;
+    this.form.nameLength = 0;
     this.accountIsNamed = false;
     this.realm.take(this.challenges.firstRealm);
     let error = NOTHING_FOUND;
@@ -219,7 +204,7 @@ export class Authenticator {
   private tryCredentials(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
     if (!hasResponse()) return this.challenge(out, key, AUTH_NO_CREDENTIALS);
     if (!this.isOffered()) return this.challenge(out, key, AUTH_NOT_OFFERED);
-    const fault = this.faultOfForm();
+    const fault = this.form.fault();
     if (fault !== null) return this.improper(out, fault);
     if (!this.takeAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
     if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(out);
@@ -291,52 +276,6 @@ export class Authenticator {
     if (c[C_USERHASH] === 1 && !policy.userhash) return false;
     if (c[C_QOP] === QOP_NONE) return policy.legacyWithoutQop;
     return c[C_QOP] === QOP_AUTH || (c[C_QOP] === QOP_AUTH_INT && policy.qop === 'auth,auth-int');
-  }
-
-  /** RFC 7616 §3.4: the phrase of a 400 where parameters are missing or improper, else null. */
-  private faultOfForm(): Uint8Array | null {
-    const c = credentials;
-    const max = this.policy.parameterBytesMax;
-    const both = c[C_USERNAME_AT] >= 0 && c[C_USERNAME_STAR_AT] >= 0;
-    const neither = c[C_USERNAME_AT] < 0 && c[C_USERNAME_STAR_AT] < 0;
-    if (neither || c[C_URI_AT] < 0) return CREDENTIALS_INCOMPLETE;
-    const needsCnonce = c[C_QOP] !== QOP_NONE || (c[C_ALGORITHM] & ALG_SESS) !== 0;
-    if (needsCnonce && c[C_CNONCE_AT] < 0) return CREDENTIALS_INCOMPLETE;
-    if (c[C_QOP] !== QOP_NONE && c[C_NC_VALID] === 0) return CREDENTIALS_IMPROPER;
-    if (both || c[C_USERHASH] < 0 || (c[C_USERHASH] === 1 && c[C_USERNAME_STAR_AT] >= 0)) return CREDENTIALS_IMPROPER;
-    if (c[C_CNONCE_END] - c[C_CNONCE_AT] > max || c[C_URI_END] - c[C_URI_AT] > max) return CREDENTIALS_IMPROPER;
-    if (!responseFits(digestBytes(c[C_ALGORITHM]))) return CREDENTIALS_IMPROPER;
-    this.nameLength = both || c[C_USERNAME_AT] < 0 ? this.takeExtendedName() : this.takeName();
-    if (this.nameLength < 0) {
-      this.nameLength = 0;
-      return CREDENTIALS_IMPROPER;
-    }
-    return this.uriIsServed() ? null : CREDENTIALS_URI;
-  }
-
-  private takeName(): number {
-    return unescapeQuoted(credentials[C_USERNAME_AT], credentials[C_USERNAME_END], this.name);
-  }
-
-  private takeExtendedName(): number {
-    return decodeExtended(credentials[C_USERNAME_STAR_AT], credentials[C_USERNAME_STAR_AT + 1], this.name);
-  }
-
-  /**
-   * RFC 8760 §2.6 (6): not always the Request-URI, but of the same host, of a domain served, or of an IP address: the one
-   * the client reached us at, which nobody here can know for sure.
-   */
-  private uriIsServed(): boolean {
-    const at = credentials[C_URI_AT];
-    const end = credentials[C_URI_END];
-    if (sameBytes(slab, at, end, slab, table[T_REQUEST_URI + URI_AT], table[T_REQUEST_URI + URI_END])) return true;
-    const { uri } = this;
-    if (parseUri(slab, at, end, uri, 0) !== E_OK || uri[URI_HOST_AT] < 0) return false;
-    const hostAt = uri[URI_HOST_AT];
-    const hostEnd = uri[URI_HOST_END];
-    if (this.served.serves(slab, hostAt, hostEnd) || isAddress(hostAt, hostEnd)) return true;
-    const own = table[T_REQUEST_URI + URI_HOST_AT];
-    return own >= 0 && sameText(slab, hostAt, hostEnd, slab, own, table[T_REQUEST_URI + URI_HOST_END]);
   }
 
   private findUser(): number {
