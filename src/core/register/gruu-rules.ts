@@ -23,9 +23,9 @@ import { CONTACT_IS_AOR, CONTACT_IS_NO_SIP_URI } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
 import { REASON_CONTACT_IS_AOR, REASON_CONTACT_NOT_SIP } from '../uas/reasons.ts';
 import { refuse } from '../uas/response.ts';
+import { requestedExpiresS } from './contact-expires.ts';
 import { GRUU_TEMPORARY, type Gruus } from './gruu.ts';
 import { flowRegId } from './outbound.ts';
-import { requestedExpiresS } from './requested-expires.ts';
 import type { WorkingBindings } from './working-bindings.ts';
 
 const aor = new Uint8Array(1024);

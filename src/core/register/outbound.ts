@@ -28,8 +28,8 @@ import { FLOW_REQUIRED, MANY_CONTACTS_IN_FLOW, PHRASE } from '../uas/phrases.ts'
 import type { Policy } from '../uas/policy.ts';
 import { REASON_FIRST_HOP_LACKS_OUTBOUND, REASON_FLOW_REQUIRED, REASON_MANY_CONTACTS_IN_FLOW } from '../uas/reasons.ts';
 import { refuse } from '../uas/response.ts';
+import { requestedExpiresS } from './contact-expires.ts';
 import { supports } from './path.ts';
-import { requestedExpiresS } from './requested-expires.ts';
 
 const REQUIRE_OUTBOUND = ascii('Require: outbound\r\n');
 

@@ -7,28 +7,14 @@ import { CONTACTS_MAX } from '../../sip/parser/limits.ts';
 import { table } from '../../sip/parser/slab.ts';
 import {
   ABSENT,
-  ADDRESS_AT,
-  CONTACT_AT,
-  CONTACT_END,
   CONTACT_INTS,
-  CONTACT_Q,
-  CONTACT_REG_ID,
-  MALFORMED,
   OPTION_GRUU,
-  SCHEME_SIP,
-  SCHEME_SIPS,
-  T_CALL_ID_AT,
-  T_CALL_ID_END,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
   T_CONTACTS,
   T_CSEQ,
-  T_EXPIRES,
-  T_TO,
-  URI_SCHEME,
 } from '../../sip/parser/span-table.ts';
 import { LISTENER_ADMIN } from '../../sip/sources.ts';
-import { ascii } from '../../sip/writer.ts';
 import { cseqOf, hasCallIdOfRequest, imageLength, nonceIdOf, raiseNc, setEpoch } from '../binding/binding.ts';
 import {
   CHANGE_EVICTED,
@@ -44,52 +30,24 @@ import { isCutOff } from '../binding/live-flow.ts';
 import type { PlainBinding } from '../binding/plain-binding.ts';
 import { endedBy } from '../binding/target.ts';
 import type { Outbox } from '../uas/outbox.ts';
-import {
-  BAD_Q,
-  BAD_REG_ID,
-  BAD_WILDCARD,
-  CALL_ID_TOO_LONG,
-  CONTACT_TOO_LONG,
-  CSEQ_OUT_OF_ORDER,
-  DOMAIN_FULL,
-  NOT_A_SIP_AOR,
-  PHRASE,
-  TOO_MANY_BINDINGS,
-} from '../uas/phrases.ts';
+import { CSEQ_OUT_OF_ORDER, DOMAIN_FULL, PHRASE, TOO_MANY_BINDINGS } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
-import {
-  REASON_AOR_NOT_SERVED,
-  REASON_AOR_NOT_SIP,
-  REASON_BAD_Q,
-  REASON_BAD_REG_ID,
-  REASON_CALL_ID_TOO_LONG,
-  REASON_CONTACT_TOO_LONG,
-  REASON_CSEQ_OUT_OF_ORDER,
-  REASON_DOMAIN_FULL,
-  REASON_INTERVAL_TOO_BRIEF,
-  REASON_TOO_MANY_BINDINGS,
-  REASON_WILDCARD,
-} from '../uas/reasons.ts';
-import { endResponse, refuse, startResponse } from '../uas/response.ts';
-import { ServedHosts } from '../uas/served-hosts.ts';
+import { REASON_CSEQ_OUT_OF_ORDER, REASON_DOMAIN_FULL, REASON_TOO_MANY_BINDINGS } from '../uas/reasons.ts';
+import { refuse, startResponse } from '../uas/response.ts';
 import { dateEnd } from '../wasm/answer-texts.ts';
 import { IMAGE, SHOWS_END } from '../wasm/module-memory.ts';
 import { moduleBytes, requestModule } from '../wasm/request-module.ts';
-import { AllowedSources } from './allowed-sources.ts';
 import { copyImage, writeImage } from './binding-writer.ts';
+import { grantedS, lastGrantedS, requestedExpiresS } from './contact-expires.ts';
 import { listContacts } from './contact-list.ts';
 import { HomeHeaders } from './domain-headers.ts';
 import { shownExtensions, shownFlowTimer } from './extensions.ts';
-import { grantedS, lastGrantedS } from './granted-expires.ts';
 import { Gruus } from './gruu.ts';
-import { admitInstances, hasInstances, settleEpochs } from './gruu-rules.ts';
-import { admitFlows } from './outbound.ts';
-import { admitPath, supports } from './path.ts';
-import { admitPush } from './push-rules.ts';
+import { hasInstances, settleEpochs } from './gruu-rules.ts';
+import { supports } from './path.ts';
 import { mayRefresh, refreshBinding } from './refresh.ts';
 import { isRepeat } from './repeat.ts';
-import { requestedExpiresS } from './requested-expires.ts';
-import { admitSips } from './sips-rules.ts';
+import { RequestRules } from './request-rules.ts';
 import { admitSpellings } from './spelling-rules.ts';
 import { WorkingBindings } from './working-bindings.ts';
 
@@ -98,18 +56,11 @@ const module = requestModule;
 
 const GO_ON = 0;
 
-/** Only requests below an hour may be told that they are too brief (§10.3 step 7). */
-const BRIEF_BELOW_S = 3600;
-
-const MIN_EXPIRES = ascii('Min-Expires: ');
-const CRLF = ascii('\r\n');
-
 export class Registrar {
   private readonly policy: Policy;
-  private readonly hosts: ServedHosts;
+  private readonly rules: RequestRules;
   private readonly gruus: Gruus | null;
   private readonly home: HomeHeaders;
-  private readonly sources: AllowedSources;
   private readonly bindings = new WorkingBindings();
   /** By contact of the request: 1 where it is written as it was sent. */
   private readonly asSent = new Uint8Array(CONTACTS_MAX);
@@ -124,28 +75,12 @@ export class Registrar {
     const shares = like !== null && policy.gruu === like.policy.gruu;
     this.gruus = shares ? like.gruus : policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
     this.home = like?.home ?? new HomeHeaders(policy);
-    this.hosts = like?.hosts ?? new ServedHosts(policy);
-    this.sources = new AllowedSources(policy);
+    this.rules = new RequestRules(policy, this.gruus, like?.rules ?? null);
   }
 
-  /**
-   * Step 5, and what of steps 6 and 7 needs no bindings: is there an AOR to register for, are the contacts acceptable?
-   * Steps 1 and 2 (domain, Require) are the same for every request and stand in uas.ts; 3 and 4 (authentication,
-   * authorisation) come between when they are there.
-   */
+  /** What needs no bindings: is there an AOR to register for, are the contacts acceptable (request-rules.ts)? */
   admit(out: Outbox): number {
-    const { policy } = this;
-    return (
-      this.step5AddressOfRecord(out) ||
-      (this.sources.all ? GO_ON : this.sources.admit(out)) ||
-      this.checkWildcard(out) ||
-      this.checkContacts(out) ||
-      admitPath(out, policy) ||
-      admitSips(out, policy) ||
-      admitPush(out) ||
-      admitFlows(out, policy) ||
-      this.checkInstances(out)
-    );
+    return this.rules.admit(out);
   }
 
   /** Steps 6 to 8, on the bindings in the outbox. */
@@ -223,43 +158,6 @@ export class Registrar {
   answerAgain(out: Outbox): number {
     this.bindings.load(out, this.policy.flowGraceS > 0);
     return this.step8Answer(out);
-  }
-
-  /** The AOR is To's, and must be one of the Request-URI's domain; where that names the server itself, of any domain served. */
-  private step5AddressOfRecord(out: Outbox): number {
-    const scheme = table[T_TO + URI_SCHEME];
-    if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
-      return refuse(out, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
-    if (out.aorLength < 0 || out.aorLength > this.policy.aorBytesMax)
-      return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
-    if (!this.hosts.haveTo()) return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
-    return GO_ON;
-  }
-
-  /** "*" stands alone, with an Expires header of zero (step 6). */
-  private checkWildcard(out: Outbox): number {
-    if (table[T_CONTACT_STAR] === 0) return GO_ON;
-    if (table[T_CONTACT_STAR] === 1 && table[T_CONTACT_COUNT] === 0 && table[T_EXPIRES] === 0) return GO_ON;
-    return refuse(out, 400, BAD_WILDCARD, REASON_WILDCARD);
-  }
-
-  private checkContacts(out: Outbox): number {
-    const count = table[T_CONTACT_COUNT];
-    if (table[T_CALL_ID_END] - table[T_CALL_ID_AT] > this.policy.callIdBytesMax)
-      return refuse(out, 400, CALL_ID_TOO_LONG, REASON_CALL_ID_TOO_LONG);
-    for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
-      if (table[contact + CONTACT_END] - table[contact + CONTACT_AT] > this.policy.contactBytesMax)
-        return refuse(out, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
-      if (table[contact + CONTACT_Q] === MALFORMED) return refuse(out, 400, BAD_Q, REASON_BAD_Q);
-      if (table[contact + CONTACT_REG_ID] === MALFORMED) return refuse(out, 400, BAD_REG_ID, REASON_BAD_REG_ID);
-      if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(out);
-    }
-    return GO_ON;
-  }
-
-  private checkInstances(out: Outbox): number {
-    const { gruus, policy } = this;
-    return gruus !== null && hasInstances() ? admitInstances(out, policy, gruus) : GO_ON;
   }
 
   /** Every binding goes, unless one of this Call-ID was made by a later request. */
@@ -370,20 +268,6 @@ export class Registrar {
     dateEnd(out.now);
     this.home.write(out);
     out.answer.advance(module.end(out.answer.at));
-  }
-
-  private isTooBrief(seconds: number): boolean {
-    return seconds > 0 && seconds < BRIEF_BELOW_S && seconds < this.policy.minExpiresS;
-  }
-
-  private refuseTooBrief(out: Outbox): number {
-    out.reason = REASON_INTERVAL_TOO_BRIEF;
-    startResponse(out, 423, PHRASE[423]);
-    out.answer.text(MIN_EXPIRES);
-    out.answer.number(this.policy.minExpiresS);
-    out.answer.text(CRLF);
-    endResponse(out);
-    return 423;
   }
 }
 

@@ -12,9 +12,8 @@ import { isTarget } from '../binding/target.ts';
 import type { Outbox } from '../uas/outbox.ts';
 import type { Policy } from '../uas/policy.ts';
 import { writeImage } from './binding-writer.ts';
+import { grantedOf, requestedExpiresS } from './contact-expires.ts';
 import { contactSpelling } from './contact-spelling.ts';
-import { grantedOf } from './granted-expires.ts';
-import { requestedExpiresS } from './requested-expires.ts';
 import type { WorkingBindings } from './working-bindings.ts';
 
 /**

@@ -16,7 +16,7 @@ import { SIPS_NOT_EVERYWHERE } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
 import { REASON_SIPS_NOT_EVERYWHERE } from '../uas/reasons.ts';
 import { refuse } from '../uas/response.ts';
-import { requestedExpiresS } from './requested-expires.ts';
+import { requestedExpiresS } from './contact-expires.ts';
 
 /** 0, or 400: a sips contact that stays needs a sips Request-URI, Path and no other contact that is not. After admitPath. */
 export function admitSips(out: Outbox, policy: Policy): number {

@@ -12,8 +12,8 @@ import { CONTACT_TOO_LONG, PARSE_PHRASE } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
 import { REASON_CONTACT_TOO_LONG } from '../uas/reasons.ts';
 import { refuse } from '../uas/response.ts';
+import { requestedExpiresS } from './contact-expires.ts';
 import { contactSpelling, writeContactParams, writeContactUri, writeDisplay } from './contact-spelling.ts';
-import { requestedExpiresS } from './requested-expires.ts';
 
 const SCRATCH_BYTES = 16_384;
 const scratch = new Uint8Array(SCRATCH_BYTES);

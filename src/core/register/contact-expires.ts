@@ -1,11 +1,24 @@
-// How long a Contact is bound (RFC 3261 §10.3 step 7): no longer than it asks, within the policy's bounds, and shortened at random
-// so that phones do not refresh in step. What it asks is requested-expires.ts's.
+// How long a Contact asks to be bound, and is (RFC 3261 §10.3 step 7): no longer than it asks, within the policy's bounds, and
+// shortened at random so that phones do not refresh in step.
 // @hot
 
+import { table } from '../../sip/parser/slab.ts';
+import { CONTACT_EXPIRES, MALFORMED, T_EXPIRES } from '../../sip/parser/span-table.ts';
 import { LISTENER_ADMIN } from '../../sip/sources.ts';
 import { expiresAtOf, hasCallIdOfRequest, imageLength, refreshedAtOf } from '../binding/binding.ts';
 import type { Outbox } from '../uas/outbox.ts';
 import type { Policy } from '../uas/policy.ts';
+
+/** What a malformed expires parameter is taken for (§10.2). */
+const MALFORMED_EXPIRES_S = 3600;
+
+/** The contact's expires parameter, else the Expires header, else the default, in seconds. */
+export function requestedExpiresS(contact: number, policy: Policy): number {
+  const param = table[contact + CONTACT_EXPIRES];
+  if (param >= 0) return param;
+  if (param === MALFORMED) return MALFORMED_EXPIRES_S;
+  return table[T_EXPIRES] >= 0 ? table[T_EXPIRES] : policy.defaultExpiresS;
+}
 
 /**
  * The seconds granted for those requested. A phone that asks for what it was granted gets that again: shortened at each refresh,

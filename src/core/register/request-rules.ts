@@ -1,0 +1,148 @@
+// What a REGISTER must be whatever is bound: step 5 of RFC 3261 §10.3, and what of steps 6 and 7 needs no bindings. Is there an AOR to
+// register for, are the contacts acceptable? Steps 1 and 2 (domain, Require) are the same for every request and stand in uas.ts; 3 and 4
+// (authentication, authorisation) come between when they are there.
+// @hot
+
+import { table } from '../../sip/parser/slab.ts';
+import {
+  ABSENT,
+  ADDRESS_AT,
+  CONTACT_AT,
+  CONTACT_END,
+  CONTACT_INTS,
+  CONTACT_Q,
+  CONTACT_REG_ID,
+  MALFORMED,
+  SCHEME_SIP,
+  SCHEME_SIPS,
+  T_CALL_ID_AT,
+  T_CALL_ID_END,
+  T_CONTACT_COUNT,
+  T_CONTACT_STAR,
+  T_CONTACTS,
+  T_EXPIRES,
+  T_TO,
+  URI_SCHEME,
+} from '../../sip/parser/span-table.ts';
+import { ascii } from '../../sip/writer.ts';
+import type { Outbox } from '../uas/outbox.ts';
+import {
+  BAD_Q,
+  BAD_REG_ID,
+  BAD_WILDCARD,
+  CALL_ID_TOO_LONG,
+  CONTACT_TOO_LONG,
+  NOT_A_SIP_AOR,
+  PHRASE,
+} from '../uas/phrases.ts';
+import type { Policy } from '../uas/policy.ts';
+import {
+  REASON_AOR_NOT_SERVED,
+  REASON_AOR_NOT_SIP,
+  REASON_BAD_Q,
+  REASON_BAD_REG_ID,
+  REASON_CALL_ID_TOO_LONG,
+  REASON_CONTACT_TOO_LONG,
+  REASON_INTERVAL_TOO_BRIEF,
+  REASON_WILDCARD,
+} from '../uas/reasons.ts';
+import { endResponse, refuse, startResponse } from '../uas/response.ts';
+import { ServedHosts } from '../uas/served-hosts.ts';
+import { AllowedSources } from './allowed-sources.ts';
+import { requestedExpiresS } from './contact-expires.ts';
+import type { Gruus } from './gruu.ts';
+import { admitInstances, hasInstances } from './gruu-rules.ts';
+import { admitFlows } from './outbound.ts';
+import { admitPath } from './path.ts';
+import { admitPush } from './push-rules.ts';
+import { admitSips } from './sips-rules.ts';
+
+const GO_ON = 0;
+
+/** Only requests below an hour may be told that they are too brief (§10.3 step 7). */
+const BRIEF_BELOW_S = 3600;
+
+const MIN_EXPIRES = ascii('Min-Expires: ');
+const CRLF = ascii('\r\n');
+
+export class RequestRules {
+  private readonly policy: Policy;
+  private readonly gruus: Gruus | null;
+  private readonly hosts: ServedHosts;
+  private readonly sources: AllowedSources;
+
+  /** @param like others of the same server */
+  constructor(policy: Policy, gruus: Gruus | null, like: RequestRules | null) {
+    this.policy = policy;
+    this.gruus = gruus;
+    this.hosts = like?.hosts ?? new ServedHosts(policy);
+    this.sources = new AllowedSources(policy);
+  }
+
+  /** 0, or the status of the answer written. */
+  admit(out: Outbox): number {
+    const { policy } = this;
+    return (
+      this.step5AddressOfRecord(out) ||
+      (this.sources.all ? GO_ON : this.sources.admit(out)) ||
+      this.checkWildcard(out) ||
+      this.checkContacts(out) ||
+      admitPath(out, policy) ||
+      admitSips(out, policy) ||
+      admitPush(out) ||
+      admitFlows(out, policy) ||
+      this.checkInstances(out)
+    );
+  }
+
+  /** The AOR is To's, and must be one of the Request-URI's domain; where that names the server itself, of any domain served. */
+  private step5AddressOfRecord(out: Outbox): number {
+    const scheme = table[T_TO + URI_SCHEME];
+    if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
+      return refuse(out, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
+    if (out.aorLength < 0 || out.aorLength > this.policy.aorBytesMax)
+      return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+    if (!this.hosts.haveTo()) return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+    return GO_ON;
+  }
+
+  /** "*" stands alone, with an Expires header of zero (step 6). */
+  private checkWildcard(out: Outbox): number {
+    if (table[T_CONTACT_STAR] === 0) return GO_ON;
+    if (table[T_CONTACT_STAR] === 1 && table[T_CONTACT_COUNT] === 0 && table[T_EXPIRES] === 0) return GO_ON;
+    return refuse(out, 400, BAD_WILDCARD, REASON_WILDCARD);
+  }
+
+  private checkContacts(out: Outbox): number {
+    const count = table[T_CONTACT_COUNT];
+    if (table[T_CALL_ID_END] - table[T_CALL_ID_AT] > this.policy.callIdBytesMax)
+      return refuse(out, 400, CALL_ID_TOO_LONG, REASON_CALL_ID_TOO_LONG);
+    for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
+      if (table[contact + CONTACT_END] - table[contact + CONTACT_AT] > this.policy.contactBytesMax)
+        return refuse(out, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
+      if (table[contact + CONTACT_Q] === MALFORMED) return refuse(out, 400, BAD_Q, REASON_BAD_Q);
+      if (table[contact + CONTACT_REG_ID] === MALFORMED) return refuse(out, 400, BAD_REG_ID, REASON_BAD_REG_ID);
+      if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(out);
+    }
+    return GO_ON;
+  }
+
+  private checkInstances(out: Outbox): number {
+    const { gruus, policy } = this;
+    return gruus !== null && hasInstances() ? admitInstances(out, policy, gruus) : GO_ON;
+  }
+
+  private isTooBrief(seconds: number): boolean {
+    return seconds > 0 && seconds < BRIEF_BELOW_S && seconds < this.policy.minExpiresS;
+  }
+
+  private refuseTooBrief(out: Outbox): number {
+    out.reason = REASON_INTERVAL_TOO_BRIEF;
+    startResponse(out, 423, PHRASE[423]);
+    out.answer.text(MIN_EXPIRES);
+    out.answer.number(this.policy.minExpiresS);
+    out.answer.text(CRLF);
+    endResponse(out);
+    return 423;
+  }
+}
