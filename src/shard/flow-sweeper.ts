@@ -102,10 +102,7 @@ export class FlowSweeper implements RecordVisitor {
       const entry = this.first & (tokens.length - 1);
       if (dueAt[entry] > now) return;
       if (index.take(tokens[entry])) this.visit(tokens[entry], now, changes, history);
-      else {
-        this.first++;
-        this.waiting--;
-      }
+      else this.leave();
     }
   }
 
@@ -136,8 +133,10 @@ export class FlowSweeper implements RecordVisitor {
 
   /** The batch's writes do not hold: what was looked at for its flow is looked at again soon. */
   failed(now: number, { tokens, keys, count } = this.pairs): void {
-    for (let i = 0, k = 0; i < count; i++, k += 4)
-      this.again(tokens[i], keys[k], keys[k + 1], keys[k + 2], keys[k + 3], now);
+    for (let i = 0, k = 0; i < count; i++, k += 4) {
+      this.index.track(tokens[i], keys[k], keys[k + 1], keys[k + 2], keys[k + 3]);
+      if (i === 0 || tokens[i] !== tokens[i - 1]) this.postpone(tokens[i], now);
+    }
     this.pairs.count = 0;
   }
 
@@ -168,7 +167,8 @@ export class FlowSweeper implements RecordVisitor {
     if (state.failure !== null) {
       pairs.count--;
       const { key } = state;
-      return this.again(token, key[0], key[1], key[2], key[3], now);
+      index.track(token, key[0], key[1], key[2], key[3]);
+      return this.postpone(token, now);
     }
     const before = countImages(out.state, out.stateAt, out.stateEnd);
     if (before <= 0) return;
@@ -196,9 +196,15 @@ export class FlowSweeper implements RecordVisitor {
     return count;
   }
 
-  private again(token: number, k0: number, k1: number, k2: number, k3: number, now: number): void {
-    this.index.track(token, k0, k1, k2, k3);
+  /** The flow is looked at again soon, not now: where it stands first, it gives up its place, or the sweep would find it for ever. */
+  private postpone(token: number, now: number): void {
+    if (this.waiting > 0 && this.tokens[this.first & (this.tokens.length - 1)] === token) this.leave();
     this.push(token, now + RETRY_MS);
+  }
+
+  private leave(): void {
+    this.first++;
+    this.waiting--;
   }
 
   private enqueue(token: number, now: number): void {
