@@ -91,6 +91,7 @@ export class SharedLocations {
 
   /** What the shards changed until now is written. */
   async close(): Promise<void> {
+    this.worker.ref(); // else a program that has nothing left but this wait ends here, with the rest of its stop undone
     this.bell.give(ORDER_STOP);
     await this.exited;
     this.orders.close();
