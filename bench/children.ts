@@ -4,9 +4,12 @@ import type { ChildProcess } from 'node:child_process';
 
 const running = new Set<ChildProcess>();
 
-process.on('exit', () => {
+/** Kills all that run now. */
+export function killChildren(): void {
   for (const child of running) child.kill('SIGKILL');
-});
+}
+
+process.on('exit', killChildren);
 
 /** The same child; killed where this process ends before it. */
 export function tied<T extends ChildProcess>(child: T): T {

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { ADMIN_QUESTION } from './admin/question.ts';
 import { SCRAPE_QUESTION } from './admin/scrape.ts';
 import { type Bar, barChart } from './chart.ts';
-import { tied } from './children.ts';
+import { killChildren, tied } from './children.ts';
 import { withResults } from './document.ts';
+import { LimitError, withinLimit } from './limit.ts';
 import { LOAD_QUESTIONS } from './load/questions.ts';
 import { LOOKUPS_QUESTION } from './lookups/question.ts';
 import { NATIVE_QUESTION } from './native/question.ts';
@@ -42,6 +43,8 @@ const QUESTIONS: readonly Question[] = [
 const ALL = [...QUESTIONS, FILL_QUESTION];
 
 const INTERRUPTED_MS = 5000;
+/** That a process may be late with telling that its question failed. */
+const LATE_S = 5;
 
 const HELP = `npm run bench -- QUESTION… [options]
 
@@ -73,12 +76,15 @@ async function ask(question: Question, settings: Settings, build?: 'this' | 'tha
   settings.tell(`== ${name}${build === undefined ? '' : `, ${build} build`}`);
   try {
     const inOwnProcess = question.against === 'no' && settings.questions.join() !== name;
-    const tables = await (inOwnProcess ? askElsewhere(name, settings) : question.run(settings));
+    // Its process keeps the limit itself, and is killed where it does not.
+    const limitS = settings.limitS + (inOwnProcess ? LATE_S : 0);
+    const tables = await withinLimit(limitS, inOwnProcess ? askElsewhere(name, settings) : question.run(settings));
     return { question: name, build, tables };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const tables = [{ head: [name], rows: [[`not measured: ${why.split('\n')[0]}`]] }];
     if (error instanceof Missing) return { question: name, build, tables };
+    if (error instanceof LimitError) killChildren();
     settings.tell(`${name} failed: ${why}`);
     process.exitCode = 1;
     return { question: name, build, tables, failed: why };
@@ -190,3 +196,5 @@ await main(interrupted.signal).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 });
+// What is left of a question that failed may not come to its end.
+if (process.exitCode === 1) process.exit();

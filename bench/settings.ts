@@ -25,6 +25,7 @@ const FLAGS = {
   window: ['N', 'requests on their way at a time'],
   rate: ['N', 'requests a second where they are paced'],
   n: ['N', 'requests of an RFC 7502 attempt'],
+  limit: ['S', 'seconds that a question may take; after them it has failed (with --small: 60)'],
   minutes: ['N', 'of the soak'],
   turnovers: ['N', 'of the churn'],
   connections: ['N', 'connections, or cycles of opening and cutting one'],
@@ -119,6 +120,11 @@ export class Settings {
     return this.text(flag, this.isSmall ? small : usual)
       .split(',')
       .filter(Boolean);
+  }
+
+  /** Seconds that a question may take; Infinity: as many as it likes. */
+  get limitS(): number {
+    return this.number('limit', Number.POSITIVE_INFINITY, 60);
   }
 
   get against(): string | undefined {

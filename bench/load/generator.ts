@@ -1,6 +1,7 @@
 // The load generator regload: built from its source beside this file, how it is run, and what its figures are.
 
 import { spawn, spawnSync } from 'node:child_process';
+import { tied } from '../children.ts';
 import { compiled } from '../compile.ts';
 
 export interface Latencies {
@@ -51,7 +52,7 @@ export async function regload(args: readonly (string | number)[], signal?: Abort
 
 function output(program: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], signal });
+    const child = tied(spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], signal }));
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;

@@ -35,7 +35,7 @@ async function runOnce(settings: Settings, { contestant, login, round, aors, use
       serverPid: server.pid,
       aors,
       window: settings.number('window', 256, 64),
-      seconds: settings.number('seconds', 4, 0.3),
+      seconds: settings.number('seconds', 4, 0.5),
       warmup: settings.isSmall ? 0.1 : 1,
       core: settings.clientCore,
       validate: contestant.validate,
@@ -51,7 +51,7 @@ async function runOnce(settings: Settings, { contestant, login, round, aors, use
     return { name: contestant.name, login, round, phases };
   } finally {
     await server.stop();
-    await new Promise((done) => setTimeout(done, PAUSE_MS));
+    await new Promise((done) => setTimeout(done, settings.isSmall ? 0 : PAUSE_MS));
   }
 }
 

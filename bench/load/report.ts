@@ -3,7 +3,7 @@
 import type { Bar } from '../chart.ts';
 import type { Table } from '../question.ts';
 import { grouped } from '../results.ts';
-import { atLeast, atMost, median, type Row, spread, targetTable } from '../rows.ts';
+import { atLeast, atMost, median, type Row, ratios, spread, targetTable } from '../rows.ts';
 import { KAMAILIO } from './contestants.ts';
 import type { Phase } from './generator.ts';
 import type { Login } from './login.ts';
@@ -28,14 +28,20 @@ function phaseOf(run: Run, phase: string): Phase {
 }
 
 /** A figure as a share of Kamailio's, round by round: what drifts between rounds cancels out. */
-function ratios(runs: readonly Run[], name: string, phase: string, field: keyof Phase = 'server_us_per_ok'): number[] {
+function ofKamailio(
+  runs: readonly Run[],
+  name: string,
+  phase: string,
+  field: keyof Phase = 'server_us_per_ok',
+): number[] {
   const perRound = (wanted: string) =>
     new Map(runs.filter((run) => run.name === wanted).map((run) => [run.round, Number(phaseOf(run, phase)[field])]));
   const theirs = perRound(KAMAILIO);
-  return [...perRound(name)].flatMap(([round, value]) => {
-    const other = theirs.get(round);
-    return other === undefined ? [] : [value / other];
-  });
+  const own = perRound(name);
+  return ratios(
+    [...own.values()],
+    [...own.keys()].map((round) => theirs.get(round)),
+  );
 }
 
 function namesOf(runs: readonly Run[]): string[] {
@@ -46,13 +52,13 @@ function table(runs: readonly Run[], missing: Missing, title: string, phase: str
   const row = (name: string) => {
     const phases = runs.filter((run) => run.name === name).map((run) => phaseOf(run, phase));
     const of = (field: keyof Phase) => phases.map((each) => Number(each[field]));
-    const ratio = ratios(runs, name, phase);
+    const ratio = ofKamailio(runs, name, phase);
     return [
       name,
       grouped(median(of('ok_per_s'))),
       spread(of('server_us_per_ok'), 1),
       `${median(of('server_user_us_per_ok')).toFixed(1)} + ${median(of('server_sys_us_per_ok')).toFixed(1)}`,
-      ratio.length > 0 ? spread(ratio, 2) : '-',
+      spread(ratio, 2),
       `${Math.max(0, Math.round(median(of('other_cpu_pct'))))} / ${Math.round(median(of('steal_pct')))}`,
     ];
   };
@@ -81,7 +87,7 @@ function limited(runs: readonly Run[], phase: string, limits: readonly Limit[]):
   const bars: Bar[] = [];
   for (const { of, what, most } of limits) {
     const name = namesOf(runs).find((candidate) => isThis(candidate, of));
-    const ratio = name === undefined ? [] : ratios(runs, name, phase);
+    const ratio = name === undefined ? [] : ofKamailio(runs, name, phase);
     if (ratio.length === 0) continue;
     rows.push(atMost(`${what}: CPU / Kamailio`, ratio, most, 2, ''));
     bars.push({ label: what, ratio: median(ratio), limit: most });
@@ -96,8 +102,7 @@ const versions = (runs: readonly Run[], phase: string): Row[] =>
       const that = name.replace(/this$/, 'that');
       const us = (of: string) =>
         runs.filter((run) => run.name === of).map((run) => phaseOf(run, phase).server_us_per_ok);
-      const theirs = us(that);
-      const ratio = us(name).map((value, i) => value / theirs[i]);
+      const ratio = ratios(us(name), us(that));
       return {
         target: `${name.replace(/: this$/, '')}: CPU / that build`,
         measured: spread(ratio, 2),
@@ -116,7 +121,7 @@ export function refreshTables(runs: readonly Run[], missing: Missing): Table[] {
     { of: 'Aorta, process', what: 'refresh, process', most: 0.42 },
   ]);
   const durable = namesOf(runs).find((name) => isThis(name, 'Aorta, durable'));
-  const rate = durable === undefined ? [] : ratios(runs, durable, REFRESH, 'ok_per_s');
+  const rate = durable === undefined ? [] : ofKamailio(runs, durable, REFRESH, 'ok_per_s');
   const fits =
     rate.length === 0 ? [] : [atLeast('refreshes a second on one core, durable / Kamailio', rate, 2.2, 2, '')];
   return withRows(table(runs, missing, 'refresh', REFRESH, bars), [...rows, ...fits, ...versions(runs, REFRESH)]);

@@ -5,12 +5,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRegistrar } from '../../src/server/embed/embedded.ts';
+import { tied } from '../children.ts';
 import { compiled, installed } from '../compile.ts';
 import { KAMAILIO, NO_KAMAILIO } from '../load/contestants.ts';
 import type { Question, Table } from '../question.ts';
 import { grouped } from '../results.ts';
-import { atMost, median, type Row, spread, targetTable } from '../rows.ts';
+import { atMost, median, type Row, ratios, spread, targetTable } from '../rows.ts';
 import type { Settings } from '../settings.ts';
 
 const DOMAIN = 'bench.example.org';
@@ -122,10 +124,10 @@ function cpuUs({ child }: Running): { user: number; system: number } {
   return { user, system };
 }
 
-function registerText(user: string, n: number): string {
+function registerText(user: string, n: number, branch: number): string {
   return [
     `REGISTER sip:${DOMAIN} SIP/2.0`,
-    `Via: SIP/2.0/UDP 127.0.0.1:17161;branch=z9hG4bKr${n};rport`,
+    `Via: SIP/2.0/UDP 127.0.0.1:17161;branch=z9hG4bKr${branch};rport`,
     'Max-Forwards: 70',
     `From: <sip:${user}@${DOMAIN}>;tag=r${n}`,
     `To: <sip:${user}@${DOMAIN}>`,
@@ -153,7 +155,8 @@ function load(
 ): Promise<number> {
   const window = settings.number('window', 256, 32);
   const args = [mode, settings.port, aors, window, seconds, DOMAIN].map(String);
-  const child = spawn('taskset', ['-c', String(settings.clientCore), program, ...args], { signal: settings.signal });
+  const { clientCore, signal } = settings;
+  const child = tied(spawn('taskset', ['-c', String(clientCore), program, ...args], { signal }));
   return new Promise((resolve, reject) => {
     let text = '';
     child.once('error', reject);
@@ -203,7 +206,7 @@ async function byHttp(server: Running, { settings, aors, seconds }: Load): Promi
       }),
     );
   };
-  await run(performance.now() + Math.min(1000, seconds * 1000));
+  await run(performance.now() + (settings.isSmall ? 300 : 1000));
   done = 0;
   const before = cpuUs(server);
   const began = performance.now();
@@ -214,20 +217,26 @@ async function byHttp(server: Running, { settings, aors, seconds }: Load): Promi
 
 /** CPU of a lookup inside a program, microseconds: with a binding, and without. */
 async function embedded(settings: Settings, count: number, times: number): Promise<{ found: number; missing: number }> {
+  const registered = new Uint8Array(count);
   const registrar = createRegistrar({
     domains: [DOMAIN],
     threads: false,
     durability: 'process',
     data: settings.fresh(),
-    send: () => {},
+    send: (bytes) => {
+      const [, status, n] = /^SIP\/2.0 (\d+)[\s\S]*\r\nCall-ID: register-(\d+)@/.exec(bytes.toString('latin1')) ?? [];
+      if (status === '200') registered[Number(n)] = 1;
+    },
   });
   await registrar.start();
   const source = { address: '127.0.0.1', port: 17_161 };
-  for (let n = 0; n < count; n++) {
-    registrar.handle(Buffer.from(registerText(`b${n}`, n)), source);
-    if (n % 250 === 249) await new Promise(setImmediate);
-  }
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // Newcomers are put off where many come while others wait: then once more.
+  for (let sent = 0; registered.includes(0); await delay(50))
+    for (let n = 0; n < count; n++) {
+      if (registered[n] === 1) continue;
+      registrar.handle(Buffer.from(registerText(`b${n}`, n, ++sent)), source);
+      if (sent % 250 === 0) await new Promise(setImmediate);
+    }
   const look = (n: number): number => {
     let found = 0;
     for (let i = 0; i < n; i++)
@@ -297,7 +306,7 @@ function costTable(costs: Costs): Table[] {
   ]);
   const theirs = costs.get(`${KAMAILIO}, lookup() and 302`);
   if (theirs === undefined) rows.unshift([`${KAMAILIO}: ${NO_KAMAILIO}`, '-', '-', '-']);
-  const ratio = theirs === undefined ? [] : (costs.get(OWN) ?? []).map((cost, i) => all(cost) / all(theirs[i]));
+  const ratio = ratios((costs.get(OWN) ?? []).map(all), theirs?.map(all) ?? []);
   const http = costs.get(HTTP);
   const limits: Row[] = [];
   if (ratio.length > 0) limits.push(atMost('a 302: CPU / Kamailio', ratio, 0.6, 2, ''));

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Location, openLocation } from '../../src/location.ts';
 
 const [data, count] = process.argv.slice(2);
+process.on('disconnect', () => process.exit());
 const aors = Number(count);
 const LOOKUPS = Math.min(300_000, 10 * aors);
 

@@ -138,7 +138,7 @@ export async function measureBytes(
   const server = await started(options);
   try {
     await checkpointed(options);
-    await device.baseline();
+    await device.baseline(seconds * 400);
     const flags = ['--refresh', '--duration', seconds, '--warmup', 0, '--window', window];
     const { bytes, result } = await device.during(() => generator.run(aors, flags, server.pid));
     return bytes / only(result).ok;

@@ -224,7 +224,7 @@ const expiry: Ask = async (bench) => {
 
 const rfc7502: Ask = async (bench) => {
   const n = bench.settings.number('n', 50_000, 200);
-  const start = bench.settings.number('rate', 5000, 500);
+  const start = bench.settings.number('rate', 5000, 1000);
   const most = bench.settings.isSmall ? 2000 : Number.POSITIVE_INFINITY;
   const found = await measureRfc7502(() => bench.fresh(), bench.generator, n, start, most, bench.tell);
   const how = `N ${grouped(n)}, UDP, ${bench.durability}, ${bench.shards} shards, none put off`;

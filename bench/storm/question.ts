@@ -3,13 +3,14 @@
 
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { tied } from '../children.ts';
 import { field, KAMAILIO } from '../load/contestants.ts';
 import { DOMAIN, logins } from '../load/login.ts';
 import type { Contestant } from '../load/servers.ts';
 import { Missing, type Question, type Table } from '../question.ts';
 import { grouped } from '../results.ts';
 import { partProgram } from '../root.ts';
-import { atMost, median, type Row, spread, targetTable } from '../rows.ts';
+import { atMost, median, type Row, ratios, spread, targetTable } from '../rows.ts';
 import type { Settings } from '../settings.ts';
 import type { StormReport } from './phones.ts';
 
@@ -19,12 +20,14 @@ interface Result {
 }
 
 function phones(settings: Settings): Promise<StormReport> {
-  const child = fork(partProgram('phones'), {
-    execPath: 'taskset',
-    execArgv: ['-c', String(settings.clientCore), process.execPath],
-    signal: settings.signal,
-    serialization: 'advanced', // a figure that was not reached is NaN
-  });
+  const child = tied(
+    fork(partProgram('phones'), {
+      execPath: 'taskset',
+      execArgv: ['-c', String(settings.clientCore), process.execPath],
+      signal: settings.signal,
+      serialization: 'advanced', // a figure that was not reached is NaN
+    }),
+  );
   child.send({
     port: settings.port,
     domain: DOMAIN,
@@ -98,7 +101,10 @@ function limits(results: readonly Result[]): Row[] {
     ),
   ];
   if (free === undefined) return rows;
-  const times = own.map(({ allAfterS }, i) => allAfterS / free[i].allAfterS);
+  const times = ratios(
+    own.map(({ allAfterS }) => allAfterS),
+    free.map(({ allAfterS }) => allAfterS),
+  );
   return [atMost('time until all are back, of that with storm control off', times, 1.15, 2, 'x'), ...rows];
 }
 

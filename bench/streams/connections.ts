@@ -4,11 +4,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { tied } from '../children.ts';
 import { installed } from '../compile.ts';
 import { Missing, type Question, type Table } from '../question.ts';
 import { grouped } from '../results.ts';
 import { partProgram } from '../root.ts';
-import { atMost, type Row, targetTable } from '../rows.ts';
+import { atMost, type Row, ratios, targetTable } from '../rows.ts';
 import type { Settings } from '../settings.ts';
 import { type Certificate, makeCertificate } from './certificate.ts';
 import type { ClientOptions, Order, Outcome, Transport } from './clients.ts';
@@ -55,10 +56,8 @@ class Crowd {
       const first = Math.floor((connections * i) / processes);
       const count = Math.floor((connections * (i + 1)) / processes) - first;
       const options: ClientOptions = { transport, port: settings.port + 1, first, count };
-      return fork(partProgram('clients'), [JSON.stringify(options)], {
-        execPath: 'taskset',
-        execArgv: ['-c', String(settings.clientCore), process.execPath],
-      });
+      const core = { execPath: 'taskset', execArgv: ['-c', String(settings.clientCore), process.execPath] };
+      return tied(fork(partProgram('clients'), [JSON.stringify(options)], core));
     });
   }
 
@@ -229,11 +228,11 @@ function limits({ transport, ...result }: Result): Row[] {
   if (idle !== undefined) rows.push(atMost(`${transport}: idle connection`, [result.idleBytes], idle, 0, 'B'));
   if (refreshUs !== undefined)
     rows.push(atMost(`${transport}: refresh, CPU`, [result.refresh.serverUs], refreshUs, 1, 'us'));
-  const times = result.probeDuring.p99 / result.probeBefore.p99;
+  const times = ratios([result.probeDuring.p99], [result.probeBefore.p99]);
   return [
     ...rows,
     atMost(`${transport}: bindings gone after all dropped`, [result.goneMs], 2000, 0, 'ms'),
-    atMost(`${transport}: UDP p99 while they drop, of before`, [times], 2, 1, 'x'),
+    atMost(`${transport}: UDP p99 while they drop, of before`, times, 2, 1, 'x'),
   ];
 }
 
