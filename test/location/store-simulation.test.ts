@@ -1,5 +1,4 @@
-// The store on a simulated disk, ten thousand seeds, the same in every run. `npm run simulate` runs others;
-// docs/testing.md names those that still fail.
+// The store on a simulated disk, ten thousand seeds: half of them the same in every run, half new. `npm run simulate` runs more.
 
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +22,11 @@ const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [500_072_043, 'a removal that was refused is there after a restart'],
   [500_106_840, 'a frame that a cut of power took is not the newest of its AOR'],
   [7_002_676, 'the generation is lost that said where the one before had ended'],
+  [919_422_665, 'a cut of power undoes what stood behind a damaged frame'],
+  [918_665_686, 'a cut of power undoes the removal of what a lost generation had'],
+  [921_475_726, 'what a start could not sync a cut of power undoes'],
+  [921_485_700, 'the removal of what ran out is refused once more, where nothing is left'],
+  [921_474_305, 'what a start could not read another reads'],
   [400_104_691, 'a start that crashes has told nobody of what the life before told'],
 ];
 
@@ -47,7 +51,7 @@ describe('the store on a simulated disk', () => {
     expect(report.seeds).toBe(seeds.length);
   }, 60_000);
 
-  it.each([1, 600_000_000])(
+  it.each([1, 1_000_000 + (Date.now() % 1_000_000_000)])(
     'R3261-8.2-01 keeps its word, whatever fails, from seed %i on',
     async (from) => {
       const args = [PROGRAM, '--only', 'store', '--from', String(from), '--seeds', String(SEEDS), '--json'];

@@ -38,8 +38,9 @@ interface Frame {
 
 export class FrameMap {
   private readonly frames = new Map<number, Frame>();
-  /** By AOR: the newest settled frame that says all of it. */
+  /** By AOR: the newest settled frame that says all of it; and the newest that a cut of power does not undo. */
   private readonly newestFull: number[] = [];
+  private readonly newestLasting: number[] = [];
   private written = 0;
   private readonly generationBytes: number;
 
@@ -73,8 +74,28 @@ export class FrameMap {
     const frame = this.frames.get(place);
     if (frame === undefined) return;
     frame.settled = true;
-    if (lasting) for (const one of this.frames.values()) if (one.settled && !one.loose) one.lasting = true;
-    this.noteFull(frame);
+    note(this.newestFull, frame);
+    if (!lasting) return;
+    for (const one of this.frames.values()) {
+      if (!one.settled || one.loose || one.lasting) continue;
+      one.lasting = true;
+      note(this.newestLasting, one);
+    }
+  }
+
+  /** A start has synced all that it found. */
+  synced(): void {
+    for (const one of this.frames.values()) {
+      if (!one.settled || one.lasting) continue;
+      one.lasting = true;
+      note(this.newestLasting, one);
+    }
+  }
+
+  /** Whether a cut of power may undo something. */
+  get isFirm(): boolean {
+    for (const { settled, lasting } of this.frames.values()) if (settled && !lasting) return false;
+    return true;
   }
 
   /** A generation has ended by a failure. */
@@ -87,11 +108,15 @@ export class FrameMap {
     for (const frame of [...this.frames.values()]) {
       if (!isThere(frame.place, frame.length)) {
         if (!frame.lasting) frame.settled = false;
-      } else if (frame.settled) frame.lasting = true;
+      }
       frame.loose = false;
     }
     this.newestFull.length = 0;
-    for (const frame of this.frames.values()) if (frame.settled) this.noteFull(frame);
+    this.newestLasting.length = 0;
+    for (const frame of this.frames.values()) {
+      if (frame.settled) note(this.newestFull, frame);
+      if (frame.settled && frame.lasting) note(this.newestLasting, frame);
+    }
   }
 
   /** Places of the frames from one place to another. */
@@ -106,15 +131,17 @@ export class FrameMap {
   /**
    * AORs that bytes [from, to) are of, as far as nothing newer says all of them. A header is everybody's in its frame. The last frame of a
    * generation may be taken for a batch that was being written.
+   * @param afterCut as it is once a cut of power has undone what it can
    */
-  ownersOf(from: number, to: number): Set<number> {
+  ownersOf(from: number, to: number, afterCut = false): Set<number> {
     const owners = new Set<number>();
+    const newest = afterCut ? this.newestLasting : this.newestFull;
     for (const { place, length, order, entries } of this.frames.values()) {
       if (place >= to || place + length <= from) continue;
-      const isHeader = from < place + FRAME_HEADER_BYTES || this.isLast(place, order);
+      const isHeader = from < place + FRAME_HEADER_BYTES || this.isLast(place, order, afterCut);
       for (const entry of entries) {
         if (!isHeader && (place + entry.from >= to || place + entry.end <= from)) continue;
-        if (order >= (this.newestFull[entry.n] ?? 0)) owners.add(entry.n);
+        if (order >= (newest[entry.n] ?? 0)) owners.add(entry.n);
       }
     }
     return owners;
@@ -141,14 +168,14 @@ export class FrameMap {
     return [];
   }
 
-  private noteFull({ entries, order }: Frame): void {
-    for (const { n, full } of entries) if (full && order > (this.newestFull[n] ?? 0)) this.newestFull[n] = order;
-  }
-
-  private isLast(place: number, order: number): boolean {
+  private isLast(place: number, order: number, afterCut = false): boolean {
     const generation = Math.floor(place / this.generationBytes);
     for (const other of this.frames.values())
-      if (other.settled && other.order > order && Math.floor(other.place / this.generationBytes) === generation)
+      if (
+        (afterCut ? other.lasting : other.settled) &&
+        other.order > order &&
+        Math.floor(other.place / this.generationBytes) === generation
+      )
         return false;
     return true;
   }
@@ -157,4 +184,8 @@ export class FrameMap {
   forget(from: number, to: number): void {
     for (const place of this.places(from, to)) this.frames.delete(place);
   }
+}
+
+function note(newest: number[], { entries, order }: Frame): void {
+  for (const { n, full } of entries) if (full && order > (newest[n] ?? 0)) newest[n] = order;
 }

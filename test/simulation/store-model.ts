@@ -33,7 +33,7 @@ interface Aor {
   damaged: boolean;
   readonly texts: Set<string>;
   /** What it had before damage took it, once for each time. */
-  readonly taken: Value[];
+  readonly taken: Kept[];
   /** What it had when it ran out, where its removal did not wait for a sync: what has run out harms nobody where it comes back. */
   ranOut: Kept;
 }
@@ -121,7 +121,7 @@ export class StoreModel {
   shown(n: number, found: Kept): boolean {
     const aor = this.aors[n];
     const isLost = ![...this.allowed(n), ...aor.taken].some((kept) => same(kept, found));
-    if (isLost && aor.kept !== undefined) aor.taken.push(aor.kept);
+    if (isLost) aor.taken.push(aor.kept);
     aor.kept = found;
     aor.maybe.length = 0;
     return isLost;
@@ -156,7 +156,7 @@ export class StoreModel {
         if (one.loose) loose.push(one);
         else if (!one.refused) aor.kept = after(aor.kept, one.operation);
       }
-      if (loose.length === 0) aor.ranOut = undefined;
+      if (loose.length === 0 && aor.maybe.some(({ refused }) => !refused)) aor.ranOut = undefined;
       aor.maybe.splice(0, aor.maybe.length, ...loose);
     }
   }

@@ -90,6 +90,8 @@ export class StoreWorld {
   private readonly damagedSince = new Set<number>();
   /** AORs of a last frame that damage hides: where a cut of power took the word that it had been settled, nobody can tell. */
   private readonly hidden = new Set<number>();
+  /** AORs whose bytes were damaged behind what a cut of power may undo. */
+  private readonly damagedByCut = new Set<number>();
   private failure: unknown;
 
   constructor(seed: number, trace?: (line: string) => void) {
@@ -330,15 +332,23 @@ export class StoreWorld {
       this.say(() => `  which is none: ${error.message}`);
     }
     if (this.disk.dead) return;
-    this.disk.restart(this.random.chance(0.5));
+    this.endProcess(this.random.chance(0.5));
     this.start();
+  }
+
+  /** @param power the machine's, too */
+  private endProcess(power: boolean): void {
+    this.disk.restart(power);
+    if (power) for (const n of this.damagedByCut) this.model.damage(n);
+    this.damagedByCut.clear();
+    this.frames.restarted((place, length) => this.isSound(place, length));
   }
 
   private crashed(): void {
     const power = this.random.chance(0.6);
     this.say(() => (power ? 'a cut of power' : 'a kill'));
     this.report.crashes++;
-    this.disk.restart(power);
+    this.endProcess(power);
     this.start();
   }
 
@@ -348,7 +358,7 @@ export class StoreWorld {
     this.checkpointing = undefined;
     this.toldBefore = false;
     for (let tries = 0; ; tries++) {
-      if (tries > 0) disk.restart(random.chance(0.6));
+      if (tries > 0) this.endProcess(random.chance(0.6));
       disk.weather = tries > 3 ? CALM : this.weather;
       if (tries < 3 && random.chance(crashes)) disk.crashWithin(100);
       try {
@@ -368,13 +378,13 @@ export class StoreWorld {
     const { disk, frames, scale } = this;
     this.report.starts++;
     const ownerOf = (number: number) => chunkOf(this.store.table.chunks, number)[wordOf(number) + 1];
-    frames.restarted((place, length) => this.isSound(place, length));
     const log = new LogOnDisk(disk, scale.generationBytes, {
       writing: (place, bytes, length) => frames.writing(place, bytes, length, ownerOf),
       settled: (place, lasting) => {
         if (this.settled++ === this.settledBefore) this.damagedSince.clear();
         frames.settled(place, lasting);
         if (lasting) this.hidden.clear();
+        if (frames.isFirm) this.damagedByCut.clear();
       },
       refused: () => {
         this.model.loosen();
@@ -382,6 +392,7 @@ export class StoreWorld {
       },
       unreadable: (from, to) => this.damaged(from, to),
     });
+    frames.synced();
     frames.forget(0, log.tail);
     const store = new LogStore(log, checkpointIn(checkpointsOn(disk)));
     const { replayed, checkpoint } = store;
@@ -473,6 +484,7 @@ export class StoreWorld {
       this.model.damage(n);
       this.damagedSince.add(n);
     }
+    for (const n of this.frames.ownersOf(from, to, true)) this.damagedByCut.add(n);
   }
 
   /** The faults end: everything is right, and the log shrinks to what it may have. */
@@ -481,7 +493,7 @@ export class StoreWorld {
     await this.checkpointing;
     disk.full = false;
     this.say(() => 'from now on it is calm');
-    disk.restart(this.random.chance(0.5));
+    this.endProcess(this.random.chance(0.5));
     disk.bad.clear();
     this.crashes = 0;
     Object.assign(this.weather, CALM);
