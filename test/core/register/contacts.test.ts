@@ -225,6 +225,19 @@ describe('step 7: the binding', () => {
     expect(bindings(shard)).toEqual([{ uri: URI_A, expires: 700 }]);
   });
 
+  it.each([5, 4])(
+    'R3261-10.3-30 of the same Call-ID is not removed where CSeq %i is not higher, nor another bound',
+    (cseq) => {
+      const shard = new VirtualShard();
+      shard.send(register({ callId: 'X', cseq: 5, contacts: [`${A};expires=700`] }));
+      for (const contacts of [[`${A};expires=0`], [B, `${A};expires=0`]]) {
+        const late = register({ callId: 'X', cseq, from: `<sip:a@b>;tag=late${contacts.length}`, contacts });
+        expect(answered(shard, late).phrase).toBe('Stale Sequence Number');
+        expect(bindings(shard)).toEqual([{ uri: URI_A, expires: 700 }]);
+      }
+    },
+  );
+
   it('R3261-10.3-31 keeps the Call-ID and CSeq of the request that touched it last', () => {
     const shard = new VirtualShard();
     shard.send(register({ callId: 'X', cseq: 5, contacts: [A] }));
