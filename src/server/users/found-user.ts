@@ -34,7 +34,10 @@ const answerSchema = z.object({
  */
 export type UserCredentials = z.input<typeof answerSchema>;
 
-/** @throws Error where it is no such answer, or has nothing to authenticate with */
+/** Rules that make no sense: the user cannot be let in by the domain's alone, while the source works. */
+export class UserRulesError extends Error {}
+
+/** @throws UserRulesError @throws Error where it is no such answer, or has nothing to authenticate with */
 export function readFoundUser(answer: unknown, { name, realm }: UserName): FoundUser {
   const parsed = answerSchema.safeParse(answer);
   if (!parsed.success) throw new Error('the answer has a field of another kind');
@@ -48,5 +51,13 @@ export function readFoundUser(answer: unknown, { name, realm }: UserName): Found
     return ha1;
   });
   if (ha1s.every((ha1) => ha1 === undefined)) throw new Error('the answer has no HA1');
-  return { ha1s, aors: (aors ?? []).map(parseAor), rules: policy == null ? '' : rulesText(policy) };
+  return { ha1s, aors: (aors ?? []).map(parseAor), rules: policy == null ? '' : rulesOf(policy) };
+}
+
+function rulesOf(policy: unknown): string {
+  try {
+    return rulesText(policy);
+  } catch (error) {
+    throw new UserRulesError((error as Error).message);
+  }
 }

@@ -8,7 +8,7 @@ import { USER_NAME_BYTES_MAX } from '../../users/user-record.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { Log } from '../process/log.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
-import type { FoundUser } from './found-user.ts';
+import { type FoundUser, UserRulesError } from './found-user.ts';
 import type { ProviderLimits } from './provider-options.ts';
 
 /** Where users are asked for. */
@@ -39,6 +39,8 @@ export interface ProviderReport {
 /** "No such user" kept at once: names can be made up without end. */
 const NEGATIVES_MAX = 65_536;
 const SWEEP_MS = 600_000;
+/** Users that the log complains of between two sweeps. */
+const TOLD_MAX = 256;
 /** After a failure an old answer is used this long before the source is asked again. */
 const STALE_RETRY_MS = 5000;
 
@@ -56,6 +58,8 @@ export class UserProvider {
   private readonly pending = new Map<string, Promise<AskResult>>();
   private readonly queue: (() => void)[] = [];
   private readonly negatives = new Map<string, UserName>();
+  /** Users whose rules the log has complained of since the last sweep. */
+  private readonly told = new Set<string>();
   private readonly closing = new AbortController();
   private active = 0;
   private sweeping: Promise<void> | undefined;
@@ -117,12 +121,12 @@ export class UserProvider {
     try {
       if (this.closing.signal.aborted || !this.breaker.admits(this.now())) return await this.stale(user);
       const found = await this.fetchUser(user);
-      if (this.breaker.succeeded()) this.log('info', `${this.source.name} answers again`);
-      Atomics.store(this.state, 0, PROVIDER_UP);
+      this.succeeded();
       return await this.learn(user, found);
     } catch (error) {
       if (error instanceof StoreError) throw error.cause;
-      this.failed(error);
+      if (error instanceof UserRulesError) this.refused(user, error);
+      else this.failed(error);
       return await this.stale(user);
     } finally {
       this.passTurn();
@@ -138,6 +142,21 @@ export class UserProvider {
     const next = this.queue.shift();
     if (next === undefined) this.active--;
     else next();
+  }
+
+  private succeeded(): void {
+    if (this.breaker.succeeded()) this.log('info', `${this.source.name} answers again`);
+    Atomics.store(this.state, 0, PROVIDER_UP);
+  }
+
+  /** The source works: what it tells of one user costs no other. */
+  private refused({ name, realm }: UserName, { message }: UserRulesError): void {
+    this.succeeded();
+    this.counts.failed++;
+    const user = `${name}@${realm}`;
+    if (this.told.has(user) || this.told.size >= TOLD_MAX) return;
+    this.told.add(user);
+    this.log('warn', `${this.source.name} tells rules for a user that make no sense`, { user, reason: message });
   }
 
   private failed(error: unknown): void {
@@ -215,6 +234,7 @@ export class UserProvider {
     while (!signal.aborted) {
       await delay(SWEEP_MS, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
+      this.told.clear();
       const now = this.now();
       await this.store
         .forget((user) => user.usableUntil < now)

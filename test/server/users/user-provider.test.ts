@@ -189,6 +189,21 @@ describe('HTTP provider', () => {
     expect(events).toEqual(['the user service fails and is left alone for a while', 'the user service answers again']);
   });
 
+  it('rules that make no sense cost their user alone: the service is asked on, and the log names the user once', async () => {
+    const p = await start({ failures: 3 });
+    const odd = (name: string) => JSON.stringify({ ...JSON.parse(body(name)), policy: { 'max-expires': 'soon' } });
+    handler = (request, response) => {
+      const name = new URL(request.url ?? '', 'http://x').searchParams.get('u') ?? '';
+      if (name.startsWith('odd')) response.end(odd(name));
+      else knowing(request, response);
+    };
+    for (let i = 0; i < 10; i++) expect(await p.ask('odd', REALM)).toBe('unavailable');
+    expect(store.learnt({ name: 'odd', realm: REALM })).toBeUndefined();
+    expect([await p.ask('alice', REALM), p.state[0]]).toEqual(['found', PROVIDER_UP]);
+    expect(p.report.counts).toEqual({ found: 1, none: 0, failed: 10 });
+    expect(events).toEqual(['the user service tells rules for a user that make no sense']);
+  });
+
   it('meets a dead service with a quick answer, and its return', async () => {
     const port = (service.address() as AddressInfo).port;
     await hangUp();
