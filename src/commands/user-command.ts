@@ -16,7 +16,7 @@ Examples:
       rules for bob alone; max-expires= takes one back
   pass show sip/alice | aorta user passwd alice@example.com
   aorta user import users.csv
-      first line names the columns: username,domain,password or username,domain,ha1[,ha1_sha256,ha1_sha512_256]
+      first line names the columns: username,domain,password or username,domain,ha1[,ha1_sha256,ha1_sha512_256][,aors,policy]
   aorta user import subscriber.sql
       Kamailio's or OpenSIPS's table as mysqldump writes it; ha1b is for usernames that are "name@domain"
   aorta user export --output users-backup.csv

@@ -3,6 +3,7 @@
 
 import { closeSync, existsSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';
+import { rulesText, shownRules } from '../server/config/user-rules.ts';
 import { actAsOwner, chownHint } from '../server/data/owner.ts';
 import { print, printError, printFile } from '../server/process/terminal.ts';
 import { HA1_COLUMNS, ha1sOf } from '../users/ha1.ts';
@@ -86,10 +87,7 @@ export async function passwd(text: string, options: Options): Promise<void> {
 /** Shows the rules for a user alone, or sets some of them: `max-expires=10m`, and `max-expires=` for as in the domain. */
 export async function policy(text: string, settings: readonly string[], options: Options): Promise<void> {
   const user = userName(text);
-  const [{ parse, stringify }, { rulesText, shownRules }] = await Promise.all([
-    import('yaml'),
-    import('../server/config/user-rules.ts'),
-  ]);
+  const { parse, stringify } = await import('yaml');
   await withStore(options, false, async (store) => {
     const found = store.get(user);
     if (found === undefined) throw new UserError(`no user ${nameOf(user)}`);
@@ -167,10 +165,12 @@ export async function exportUsers(options: Options): Promise<void> {
       else writeSync(fd, line);
     };
     const kinds = Array.from({ length: HA1_KINDS }, (_, i) => (i >> 1) + (i & 1) * HA1_FULL); // ha1, ha1b, ha1_sha256, …
-    await put(`username,domain,${kinds.map((kind) => HA1_COLUMNS[kind][0]).join(',')},aors\n`);
+    await put(`username,domain,${kinds.map((kind) => HA1_COLUMNS[kind][0]).join(',')},aors,policy\n`);
     for (const user of store.all()) {
       const ha1s = kinds.map((kind) => user.ha1s[kind]?.toString('hex') ?? '');
-      await put(`${[csvField(user.name), user.realm, ...ha1s, csvField(user.aors.join(' '))].join(',')}\n`);
+      const policy = user.rules ? JSON.stringify(shownRules(user.rules)) : '';
+      const fields = [csvField(user.name), user.realm, ...ha1s, csvField(user.aors.join(' ')), csvField(policy)];
+      await put(`${fields.join(',')}\n`);
     }
     if (fd === undefined) return;
     fsyncSync(fd);

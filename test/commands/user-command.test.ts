@@ -194,12 +194,27 @@ describe('aorta user import', () => {
     const [data, other] = [temporaryDirectory(), temporaryDirectory()];
     await user(data, ['add', 'alice@example.com', '--aor', 'a@example.com', '--aor', 'b@example.com'], 'pw\n');
     await user(data, ['add', 'we"ird, one@example.com'], 'pw\n');
+    await user(data, ['policy', 'alice@example.com', 'max-expires=10m', 'transports=[tls, wss]']);
     const file = join(other, 'backup.csv');
     expect((await user(data, ['export', '--output', file])).stdout).toContain('wrote 2 users');
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect((await user(data, ['export', '--output', file])).stderr).toContain('is there already');
     expect((await user(other, ['import', file])).stdout).toMatch(/^added 2, replaced 0, skipped 0/);
     expect((await user(other, ['export'])).stdout).toBe((await user(data, ['export'])).stdout);
+    const rules = JSON.parse((await user(other, ['policy', 'alice@example.com', '--json'])).stdout);
+    expect(rules).toEqual({ 'max-expires': 600, transports: ['tls', 'wss'] });
+  });
+
+  it('skips a row with rules that make no sense', async () => {
+    const data = temporaryDirectory();
+    const file = join(data, 'odd.csv');
+    writeFileSync(
+      file,
+      'username,domain,password,policy\na,example.com,pw,{}\nb,example.com,pw,"{""max-expires"":""soon""}"\nc,example.com,pw,x\n',
+    );
+    const { stdout, stderr } = await user(data, ['import', file]);
+    expect(stdout).toMatch(/^added 1, replaced 0, skipped 2/);
+    expect(stderr).toMatch(/:3: skipped: max-expires: .*\n.*:4: skipped: policy is not JSON/);
   });
 
   it("reads Kamailio's subscriber table as CSV: ha1b is for the username with its domain", async () => {
@@ -220,7 +235,7 @@ describe('aorta user import', () => {
       `${file}:5: skipped: no domain: name one for such rows with --domain`,
       `${file}:6: skipped: the domain Kam.example has capitals: its HA1s hold for that spelling only, not for kam.example`,
     ]);
-    expect((await user(data, ['export'])).stdout.split('\n')[1]).toBe(`carol,kam.example,${ha1},${ha1b},,,,,`);
+    expect((await user(data, ['export'])).stdout.split('\n')[1]).toBe(`carol,kam.example,${ha1},${ha1b},,,,,,`);
   });
 
   it('reads a dump in SQL, with and without names of columns', async () => {

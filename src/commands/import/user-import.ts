@@ -1,6 +1,7 @@
 // Users from a file into the store: what each column means, what is wrong with a row, and batches of transactions.
 // How files are read is table-rows'.
 
+import { rulesText } from '../../server/config/user-rules.ts';
 import { HA1_COLUMNS, type Ha1Set, ha1sOf, md5Ha1, parseHa1 } from '../../users/ha1.ts';
 import { checkUserName, parseAor } from '../../users/user-name.ts';
 import { HA1_KINDS } from '../../users/user-record.ts';
@@ -33,6 +34,7 @@ interface ImportUser {
   readonly realm: string;
   readonly ha1s: Ha1Set;
   readonly aors?: readonly string[];
+  readonly rules?: string;
 }
 
 /** Puts every sound row of the file into the store. Throws a RowsError where the file is no list of users at all. */
@@ -86,11 +88,28 @@ function userOf(row: TableRow, defaultDomain: string | undefined): ImportUser | 
     const ha1s = ha1sOfRow(fields, name, realm, domain);
     if (typeof ha1s === 'string') return ha1s;
     const aors = fields.get('aors');
-    return { name, realm, ha1s, ...(aors === undefined ? {} : { aors: aors.split(/\s+/).map(parseAor) }) };
+    const policy = fields.get('policy');
+    return {
+      name,
+      realm,
+      ha1s,
+      ...(aors === undefined ? {} : { aors: aors.split(/\s+/).map(parseAor) }),
+      ...(policy === undefined ? {} : { rules: rulesOfField(policy) }),
+    };
   } catch (error) {
     if (error instanceof RangeError) return error.message;
     throw error;
   }
+}
+
+function rulesOfField(text: string): string {
+  let values: unknown;
+  try {
+    values = JSON.parse(text);
+  } catch {
+    throw new RangeError('policy is not JSON');
+  }
+  return rulesText(values);
 }
 
 function ha1sOfRow(fields: ReadonlyMap<string, string>, name: string, realm: string, domain: string): Ha1Set | string {

@@ -6,6 +6,7 @@ import { parseAor, parseUserName, type UserName } from '../../users/user-name.ts
 import { HA1_FULL, HA1_LENGTHS, USER_AORS_MAX } from '../../users/user-record.ts';
 import type { User, UserStore } from '../../users/user-store.ts';
 import { domainOf, unserved } from '../config/served-domains.ts';
+import { rulesText, shownRules } from '../config/user-rules.ts';
 import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';
 import { keyOf, pageQuery, pageSchema, takePage } from './paging.ts';
@@ -14,6 +15,7 @@ const userSchema = z
   .object({
     user: z.string().describe('name@domain'),
     aors: z.array(z.string()).describe('addresses of others that it may register'),
+    policy: z.record(z.string(), z.unknown()).describe('rules for it alone, as in the file; {}: as in the domain'),
   })
   .meta({ id: 'User' });
 const userParams = z.strictObject({ user: z.string().min(1).max(512).describe('name@domain') });
@@ -34,6 +36,7 @@ const newUser = {
     ReturnType<typeof ha1>
   >),
   aors: z.array(z.string().max(512)).max(USER_AORS_MAX).optional(),
+  policy: z.record(z.string(), z.unknown()).optional().describe('all rules for it alone; absent: as before'),
 };
 type Ha1Name = 'ha1' | 'ha1_sha256' | 'ha1_sha512_256' | 'ha1b' | 'ha1b_sha256' | 'ha1b_sha512_256';
 type NewUser = z.output<z.ZodObject<typeof newUser>>;
@@ -76,7 +79,7 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
       const user = nameOf(params.user);
       const found = store().get(user);
       if (found === undefined) throw missing(user);
-      return { user: `${found.name}@${found.realm}`, aors: found.aors };
+      return shownUser(found);
     },
   });
   routes.add({
@@ -84,7 +87,8 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
     tag: 'Users',
     method: 'PUT',
     path: '/v1/users/{user}',
-    summary: 'Adds a user, or gives it another password, other HA1s or other addresses; in force with the next request',
+    summary:
+      'Adds a user, or gives it another password, other HA1s, addresses or rules; in force with the next request',
     params: userParams,
     body: z.strictObject(newUser),
     status: 204,
@@ -113,11 +117,12 @@ type MakeRecord = (user: UserName, text: string, given: NewUser) => UserRecord;
 function recordsFor(store: () => UserStore, domains: () => readonly string[]): MakeRecord {
   return (user, text, given) => {
     const aors = given.aors?.map((aor) => asked(() => parseAor(aor)));
+    const rules = given.policy && asked(() => rulesText(given.policy));
     demandServed([user.realm, ...(aors ?? []).map(domainOf)], domains());
     const ha1s = ha1sOfBody(user, text, given) ?? store().get(user)?.ha1s;
     if (ha1s === undefined)
       throw new Problem(400, 'bad_request', `${user.name}@${user.realm} is new and needs a password or HA1s`);
-    return { ...user, ha1s, ...(aors && { aors }) };
+    return { ...user, ha1s, ...(aors && { aors }), ...(rules !== undefined && { rules }) };
   };
 }
 
@@ -160,10 +165,14 @@ function addBulkRoute(routes: Routes, store: () => UserStore, recordOf: MakeReco
 }
 
 function* shown(users: Iterable<User>, fits: (user: z.output<typeof userSchema>) => boolean) {
-  for (const { name, realm, aors } of users) {
-    const user = { user: `${name}@${realm}`, aors: [...aors] };
+  for (const one of users) {
+    const user = shownUser(one);
     if (fits(user)) yield user;
   }
+}
+
+function shownUser({ name, realm, aors, rules = '' }: User): z.output<typeof userSchema> {
+  return { user: `${name}@${realm}`, aors: [...aors], policy: shownRules(rules) };
 }
 
 /** Undefined where the body has nothing that proves a user. */
