@@ -8,7 +8,13 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { imageLength, nodeOf } from '../../src/core/binding/binding.ts';
 import type { LogStore } from '../../src/location/log/log-store.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
-import { openRecord, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../../src/location/record.ts';
+import {
+  openRecord,
+  RECORD_HEADER_BYTES,
+  recordAorLength,
+  sealRecord,
+  updateRecord,
+} from '../../src/location/record.ts';
 import { openLocation } from '../../src/location.ts';
 import { backUp, restore } from '../../src/server/data/backup.ts';
 import { openDataDirectory } from '../../src/server/data/data-directory.ts';
@@ -111,15 +117,43 @@ describe('records of the version before', () => {
   });
 });
 
+const IMAGE_BYTES = 64;
+/** Of an image of version 2: a byte that means nothing. */
+const SPARE = 53;
+
+/** A record of a version, with its right checksum; it has no AOR, and one image where `spare` is given. */
+function recordOf(version: number, spare?: number): Uint8Array {
+  const record = new Uint8Array(RECORD_HEADER_BYTES + (spare === undefined ? 0 : IMAGE_BYTES));
+  record[0] = version;
+  if (spare !== undefined) record[RECORD_HEADER_BYTES] = IMAGE_BYTES;
+  if (spare !== undefined) record[RECORD_HEADER_BYTES + SPARE] = spare;
+  const view = new DataView(record.buffer);
+  let sum = 0x811c9dc5 ^ record.length;
+  const step = (word: number) => {
+    sum = Math.imul(sum ^ word, 0x9e3779b1);
+    sum ^= sum >>> 15;
+  };
+  for (let at = 0; at < record.length; at += 4) if (at !== 4) step(view.getInt32(at, true));
+  step(0);
+  view.setInt32(4, sum, true);
+  return record;
+}
+
+const isOpened = (record: Uint8Array) => openRecord(record, 0, record.length);
+
 describe('a record', () => {
+  const today = recordOf(0);
+  sealRecord(today, 0, today.length);
+
   it('of a version to come, or of one that is forgotten, is none that this one reads', () => {
-    const record = new Uint8Array(RECORD_HEADER_BYTES);
-    sealRecord(record, 0, record.length);
-    expect(openRecord(record, 0, record.length)).toBe(true);
-    for (const version of [0, 1, record[0] + 1, 255]) {
-      const other = record.slice();
-      other[0] = version;
-      expect(openRecord(other, 0, other.length)).toBe(false);
-    }
+    expect(recordOf(today[0])).toEqual(today);
+    for (const version of [today[0], 2]) expect(isOpened(recordOf(version)), `${version}`).toBe(true);
+    for (const version of [0, 1, today[0] + 1, 255]) expect(isOpened(recordOf(version)), `${version}`).toBe(false);
+  });
+
+  it('of version 2 becomes one of today, whatever its spare bytes held', () => {
+    const record = recordOf(2, 7);
+    expect(updateRecord(record, record.length)).toBe(record.length);
+    expect(record).toEqual(recordOf(today[0], 0));
   });
 });

@@ -40,6 +40,24 @@ describe('the users, first made by a process that was killed meanwhile', () => {
     expect(existsSync(again)).toBe(false);
     expect(readdirSync(data).sort()).toEqual(['users', `users.new-${process.pid}-1234`]);
   });
+
+  it('leave alone what bears another name, and a maker whom this process may not signal', async () => {
+    const data = temporaryDirectory();
+    const others = ['users.new-2', 'users-2147483646-1', 'users.new-2147483646-1.saved', 'users.new-1-1'];
+    for (const name of others) mkdirSync(join(data, name));
+    await UserStore.open(data).close();
+    expect(readdirSync(data).sort()).toEqual([...others, 'users'].sort());
+  });
+
+  it('never replace a directory that holds something', async () => {
+    const data = temporaryDirectory();
+    const kept = join(data, 'users', 'half of a backup');
+    mkdirSync(join(data, 'users'));
+    writeFileSync(kept, '');
+    await UserStore.open(data).close();
+    expect(existsSync(kept)).toBe(true);
+    expect(readdirSync(data)).toEqual(['users']);
+  });
 });
 
 describe.skipIf(process.platform === 'win32')('where descriptors are few, at whatever point', () => {
