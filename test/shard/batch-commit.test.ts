@@ -9,6 +9,7 @@ import { readHistory } from '../../src/shard/observe/history-reader.ts';
 import { Bell, createBellMemory } from '../../src/shard/rings/bell.ts';
 import { TRANSPORT_TCP } from '../../src/sip/sources.ts';
 import { LateStore } from '../support/late-store.ts';
+import { request as requestOf } from '../support/requests.ts';
 import { register, VIRTUAL_SECRET, VirtualShard, type VirtualShardOptions } from '../support/virtual-shard.ts';
 
 const CONTACT = '<sip:alice@192.0.2.9>';
@@ -133,6 +134,43 @@ describe('a store that settles later', () => {
     expect(next(shard).length).toBe(asked);
     expect(shard.shard.firstSlot).toBe(0);
     expect(store.aors).toBe(asked);
+  });
+
+  it('R3261-8.2.7-01 never sends what newer answers have overwritten meanwhile: the retransmission draws it', () => {
+    const { store, shard } = open({ policy: { answerBytesMax: 1 } });
+    const request = register({ contacts: [CONTACT] });
+    shard.batch([request]);
+    const long = (i: number) => `SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKlong${i};rport;x=${'y'.repeat(60_000)}`;
+    for (let i = 0; i < 400; i++)
+      expect(shard.batch([requestOf({ method: 'OPTIONS', via: long(i) })]).map(({ status }) => status)).toEqual([200]);
+    store.settle();
+    expect(shard.batch([])).toEqual([]);
+    expect([shard.counter('dropped_send'), store.bindings]).toEqual([1, 1]);
+    shard.batch([request]);
+    store.settle();
+    expect(next(shard)).toEqual([]);
+    expect(shard.send(request)?.status).toBe(200);
+  });
+
+  it('R3261-10.3-39 removes nothing that ran out while no batch more can be in flight', () => {
+    const { store, shard } = open();
+    shard.batch([register({ contacts: [CONTACT], expires: 60 })]);
+    store.settle();
+    shard.batch([]);
+    for (let i = 0; shard.shard.firstSlot < 256; i++) {
+      const user = `sip:u${i}@example.com`;
+      shard.batch([register({ to: `<${user}>`, from: `<${user}>;tag=1`, callId: `${i}`, contacts: [CONTACT] })]);
+    }
+    const full = store.waiting.length;
+    shard.now += 70_000;
+    for (let i = 0; i < 3; i++) shard.batch([]);
+    expect(store.waiting.length).toBe(full);
+    store.settle();
+    shard.batch([]);
+    shard.batch([]);
+    store.settle();
+    shard.batch([]);
+    expect(shard.counter('expired')).toBe(1);
   });
 
   it('tells events, and counts what ran out, when it is settled', async () => {
