@@ -156,6 +156,19 @@ describe('a shard that authenticates', () => {
     expect(again.status).toBe(200);
   });
 
+  it('R7616-3.3-02 forgets no use of a nonce in a restart, where a refresh has overtaken another', () => {
+    const store = new MemoryStore();
+    const before = shard({ store });
+    const nonce = nonceOf(ask(before, {}));
+    let cseq = 1;
+    const use = (on: VirtualShard, nc: number, contact: string): number =>
+      ask(on, { cseq: ++cseq, contacts: [contact], extra: [credentials({ nonce, nc })] }).status;
+    expect([1, 3, 2].map((nc) => use(before, nc, ALICE))).toEqual([200, 200, 200]);
+    const after = shard({ store, now: START + 1000 });
+    expect([2, 3].map((nc) => use(after, nc, ALICE))).toEqual([401, 401]);
+    expect(use(after, 4, ALICE)).toBe(200);
+  });
+
   it('R7616-3.3-02 forgets no use of a nonce in a restart, whichever of its bindings is gone', () => {
     const store = new MemoryStore();
     const before = shard({ store });

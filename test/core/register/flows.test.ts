@@ -198,6 +198,29 @@ describe('with a grace', () => {
     expect(shard.counter('bindings')).toBe(0);
   });
 
+  it('makes room first, before a binding that was refreshed longer ago', () => {
+    const { shard, flows } = setUp({ policy: { ...policy, contactsPerAorMax: 2 } });
+    const at = (port: number) => [`<sip:x@192.0.2.9:${port};transport=tcp>`];
+    flows.open.add(1).add(2).add(3);
+    const bind = (flow: number, port: number) =>
+      shard.send(by('alice', { contacts: at(port), callId: `a${port}` }), { ...over(flow), port });
+    bind(1, 5061);
+    shard.now += 1000;
+    bind(2, 5062);
+    flows.open.delete(2);
+    bind(3, 5063);
+    expect(uris(shard, 'alice')).toEqual(['sip:x@192.0.2.9:5061;transport=tcp', 'sip:x@192.0.2.9:5063;transport=tcp']);
+  });
+
+  it('is not taken up by a request that was made before it', () => {
+    const { shard, flows } = setUp({ policy });
+    flows.open.add(1).add(2);
+    shard.send(by('alice', { cseq: 5 }), over(1));
+    flows.open.delete(1);
+    const from = '<sip:alice@example.com>;tag=late';
+    expect(shard.send(by('alice', { cseq: 4, from }), over(2))?.status).toBe(500);
+  });
+
   it('makes no room for another AOR', () => {
     const { shard, flows } = setUp({ policy: { ...policy, contactsOverflow: 'reject', contactsPerAorMax: 3 } });
     const at = (port: number) => [`<sip:x@192.0.2.9:${port};transport=tcp>`];
