@@ -3,6 +3,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_AUTH_POLICY } from '../../../src/core/auth/auth-policy.ts';
 import {
   AUTH_FOREIGN_NONCE,
   AUTH_IMPROPER,
@@ -289,6 +290,15 @@ describe('improper parameters', () => {
     expect(auth.login({ uri: 'sip:EXAMPLE.ORG' }, asking).status).toBe(0);
     expect(auth.login({ uri: 'sip:192.0.2.1:5060' }, asking).status).toBe(0);
     expectRefused(auth.login({ uri: 'sip:192.0.2.evil' }, asking), 400, AUTH_IMPROPER);
+  });
+
+  it('R8760-2.6-06 a reload decides anew of which domains a digest uri may be', () => {
+    const auth = new Authentication({ realms: ['example.com', 'old.example'] });
+    expect(auth.login({ uri: 'sip:old.example' }).status).toBe(0);
+    expectRefused(auth.login({ uri: 'sip:new.example' }), 400, AUTH_IMPROPER);
+    auth.authenticator.configure(DEFAULT_AUTH_POLICY, ['example.com', 'new.example'], 0);
+    expectRefused(auth.login({ uri: 'sip:old.example' }), 400, AUTH_IMPROPER);
+    expect(auth.login({ uri: 'sip:new.example' }).status).toBe(0);
   });
 
   it('R8760-2.2-01 empty ones, before any challenge, are none yet (RFC 8760 §2.7)', () => {
