@@ -11,7 +11,7 @@ import {
 } from '../../../src/index.ts';
 import { ha1sOf } from '../../../src/users/ha1.ts';
 import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
-import { poll } from '../../support/child-process.ts';
+import { pause, poll } from '../../support/child-process.ts';
 import { logIn } from '../../support/login-client.ts';
 import { newToken, SipClient } from '../../support/sip-client.ts';
 
@@ -103,6 +103,28 @@ describe.each([true, false])('a function that knows users (threads: %s)', (threa
     isWell = true;
     await poll('an answer', 15_000, async () => (await status(phone, 'alice', 'pw')) === 200);
     expect(events).toContain('the function "credentials" answers again');
+  });
+
+  it('is asked once for a message when it cannot tell, and its place is given back: more come than may wait', async () => {
+    let asked = 0;
+    let isWell = false;
+    const find: FindCredentials = () => {
+      asked++;
+      if (isWell) return { password: 'pw' };
+      throw new Error('no database');
+    };
+    const { phone } = await start({ threads, credentials: { find, failures: 1000 } });
+    const waiting = status(phone, 'alice', 'pw').catch(() => 0);
+    await poll('the question', 5000, () => asked > 0);
+    await pause(200);
+    expect(asked).toBeLessThan(3); // a phone may have repeated its request
+    isWell = true;
+    await waiting;
+    const [shards, most, atOnce] = [threads ? 2 : 1, 1024, 8];
+    for (let n = 0; n < shards * (most + 64); n += atOnce) {
+      const users = Array.from({ length: atOnce }, (_, i) => `user${n + i}`);
+      await Promise.all(users.map((user) => poll(user, 5000, async () => (await status(phone, user, 'pw')) === 200)));
+    }
   });
 });
 
