@@ -11,10 +11,11 @@ import { showProgress } from '../server/process/progress.ts';
 import { describer, type StatusLine, startStatusLine, total } from '../server/process/status-line.ts';
 import { openSystemd, type Systemd } from '../server/process/systemd.ts';
 import { print, printError } from '../server/process/terminal.ts';
-import { firstPhone, type Server, startServer } from '../server/server.ts';
+import { type Server, startServer } from '../server/server.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import { takeInheritedSockets } from '../transport/linux/inherited-sockets.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './terminal/exit-codes.ts';
+import { firstPhone } from './terminal/first-phone.ts';
 
 const LONG_START_MS = 3000;
 

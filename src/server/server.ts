@@ -7,7 +7,6 @@ import { changeStatic, type StaticContent } from '../shard/statics/static-file.t
 import { MESSAGE_BYTES_MAX } from '../sip/parser/slab.ts';
 import { createPeers, LISTENER_PROGRAM } from '../sip/sources.ts';
 import { type Pool, startPool } from '../threads/pool.ts';
-import type { PoolAuth, PoolOptions } from '../threads/pool-options.ts';
 import type { FlowCounts } from '../transport/flow/flows.ts';
 import { type InheritedSocket, socketsFor } from '../transport/linux/inherited-sockets.ts';
 import type { ListenAddress } from '../transport/listener.ts';
@@ -20,15 +19,12 @@ import type { Config } from './config/config.ts';
 import { demandSound } from './config/config-faults.ts';
 import { ConfigError } from './config/config-problem.ts';
 import { DEFAULT_SHARDS } from './config/defaults.ts';
-import { hostPort } from './config/listener-text.ts';
 import { type ReloadReport, reloadReport, shardSettings, takenIn } from './config/reload.ts';
 import type { HttpAddress } from './config/sections/lookup-config.ts';
 import { unserved, writeServed } from './config/served-domains.ts';
 import { shardDirectories } from './data/binding-folders.ts';
 import { setAside } from './data/damaged.ts';
 import { type DataDirectory, openDataDirectory } from './data/data-directory.ts';
-import { openFlowNumbers } from './data/flow-numbers.ts';
-import { openLifeNumbers } from './data/life-numbers.ts';
 import { moveBindings } from './data/move.ts';
 import { settleFiles } from './data/settled-files.ts';
 import { ofServedDomains } from './data/statics.ts';
@@ -48,8 +44,8 @@ import { ClockKeeper } from './process/clock-keeper.ts';
 import { DomainQuotas } from './process/domain-quotas.ts';
 import { LimitWatch, systemLimits } from './process/limit-watch.ts';
 import type { Log } from './process/log.ts';
-import { withOwnAddresses } from './process/own-names.ts';
 import type { Progress } from './process/progress.ts';
+import { poolAuth, poolOptions } from './shard-pool-options.ts';
 import type { ProgramCredentials } from './users/program-source.ts';
 import { RemovedUsers } from './users/removed-users.ts';
 import type { ProviderReport } from './users/user-provider.ts';
@@ -405,45 +401,4 @@ function takes(address: ListenAddress, socket: InheritedSocket): boolean {
 function started<T>(part: T | undefined): T {
   if (part === undefined) throw new Error('the server has not started');
   return part;
-}
-
-function poolOptions(config: Config, directory: DataDirectory, log: Log): PoolOptions {
-  return {
-    shards: directory.bindings.shards,
-    listeners: config.listen,
-    udp: config.udp,
-    streams: config.streams,
-    ...(config.tls && { tls: config.tls }),
-    ...(config.multicast && { multicast: config.multicast }),
-    flowNumbers: openFlowNumbers(directory.path, log),
-    dataDir: directory.bindings.path,
-    ...(config.sharedLocation && { sharedLocation: directory.path }),
-    durability: config.durability,
-    checkpointBytes: config.checkpointBytes,
-    generationBytes: config.generationBytes,
-    policy: withOwnAddresses(config.policy, config.listen),
-    secret: directory.secret,
-    log,
-    gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
-  };
-}
-
-function poolAuth(config: Config, data: string, users: Users, log: Log): PoolAuth {
-  const { providerState } = users;
-  const { policy, nonceGeneration } = config.auth;
-  const nextLife = openLifeNumbers(data, log);
-  return { policy, nonceGeneration, nextLife, data, ask: users.ask, ...(providerState && { providerState }) };
-}
-
-/** What a person needs to know to register a first phone, in one line. @param users there are, where clients authenticate */
-export function firstPhone(config: Config, listen: readonly ListenAddress[], users: number): string {
-  const address = listen[0];
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  const domain = config.policy.domains.find((name) => name !== '*') ?? host;
-  const anywhere = address.host === '0.0.0.0' || address.host === '::';
-  const registrar = anywhere ? `this machine's address, port ${address.port},` : hostPort(address);
-  const where = `at registrar ${registrar} over ${address.transport.toUpperCase()}`;
-  if (config.auth.mode === 'none') return `register sip:alice@${domain} (any user) ${where}, no password`;
-  if (users > 0 || config.auth.provider !== undefined) return `register a user with its password ${where}`;
-  return `no one can register yet: add a user with "aorta user add alice@${domain} --data ${config.data}", then register it ${where}`;
 }
