@@ -1,13 +1,11 @@
 // How long a question may take: one that hangs is told by its name, and the others are asked.
 
-export class LimitError extends Error {}
-
-/** What `work` comes to; rejects with a LimitError after `seconds`, where `work` is left alone. */
+/** What `work` comes to; rejects after `seconds`, where `work` is left alone. */
 export async function withinLimit<T>(seconds: number, work: Promise<T>): Promise<T> {
   if (seconds === Number.POSITIVE_INFINITY) return work;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new LimitError(`no answer within ${seconds} s`)), seconds * 1000);
+    timer = setTimeout(() => reject(new Error(`no answer within ${seconds} s`)), seconds * 1000);
   });
   try {
     return await Promise.race([work, late]);

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { ADMIN_QUESTION } from './admin/question.ts';
 import { SCRAPE_QUESTION } from './admin/scrape.ts';
 import { type Bar, barChart } from './chart.ts';
-import { killChildren, tied } from './children.ts';
+import { endChildren, tied } from './children.ts';
 import { withResults } from './document.ts';
-import { LimitError, withinLimit } from './limit.ts';
+import { withinLimit } from './limit.ts';
 import { LOAD_QUESTIONS } from './load/questions.ts';
 import { LOOKUPS_QUESTION } from './lookups/question.ts';
 import { NATIVE_QUESTION } from './native/question.ts';
@@ -84,7 +84,7 @@ async function ask(question: Question, settings: Settings, build?: 'this' | 'tha
     const why = error instanceof Error ? error.message : String(error);
     const tables = [{ head: [name], rows: [[`not measured: ${why.split('\n')[0]}`]] }];
     if (error instanceof Missing) return { question: name, build, tables };
-    if (error instanceof LimitError) killChildren();
+    await endChildren(); // what it started is in the next one's way
     settings.tell(`${name} failed: ${why}`);
     process.exitCode = 1;
     return { question: name, build, tables, failed: why };
