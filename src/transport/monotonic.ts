@@ -2,8 +2,30 @@
 // has been; when it was, only a clock that can be set knows.
 // @hot
 
+/** The two are read together within so long, or again: a thread that loses its turn in between would be off by that for its life. */
+const TOGETHER_MS = 0.05;
+const READS_MAX = 100;
+
 /** performance.now() counts from the start of its thread, hrtime from that of the machine. */
-const THREAD_BEGAN = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+const THREAD_BEGAN = threadBegan();
+
+function threadBegan(): number {
+  let closest = Number.POSITIVE_INFINITY;
+  let began = 0;
+  for (let reads = 0; reads < READS_MAX && closest > TOGETHER_MS; reads++) {
+    const before = machineMs();
+    const own = performance.now();
+    const apart = machineMs() - before;
+    if (apart >= closest) continue;
+    closest = apart;
+    began = before + apart / 2 - own;
+  }
+  return began;
+}
+
+function machineMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
 
 export function monotonicMs(): number {
   return THREAD_BEGAN + performance.now();

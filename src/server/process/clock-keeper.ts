@@ -22,6 +22,8 @@ const WRITE_MS = 60_000;
 /** The two clocks are read together within so long, or are read again: a thread that loses its turn in between sees them apart. */
 const TOGETHER_MS = 1;
 const READS_MAX = 20;
+/** The machine's clock tells whole milliseconds; it is exact when it moves on, which so many reads see. */
+const TICK_READS_MAX = 20_000;
 
 const Mark = z.strictObject({ time: z.number().int(), wall: z.number().int() });
 /** Time of bindings and of the machine, as seen together last. */
@@ -78,10 +80,10 @@ export class ClockKeeper {
     const now = this.monotonic();
     const passedMs = Math.min(Math.max(0, now - this.lookedAt), 10 * LOOK_MS);
     this.lookedAt = now;
-    let offMs = this.machine() - clock.anchor;
+    let offMs = this.offMs();
     if (this.holding && offMs < -JUMP_MS) {
       this.begin(); // the machine's clock was wrong, and was set
-      offMs = this.machine() - clock.anchor;
+      offMs = this.offMs();
     }
     clock.move(Math.max(-FOLLOW * passedMs, Math.min(FOLLOW * passedMs, offMs)));
     this.tell(offMs);
@@ -98,8 +100,9 @@ export class ClockKeeper {
   /** Where the time begins: on from what was seen last, where the machine's clock agrees; else where bindings come to no harm. */
   private begin(): void {
     const { clock, mark, log } = this;
+    const machine = this.machineExactly();
     const at = this.monotonic();
-    const wall = this.machine() + at;
+    const wall = machine + at;
     const again = this.holding;
     this.release();
     let time = wall;
@@ -130,6 +133,24 @@ export class ClockKeeper {
       if (this.monotonic() - before < TOGETHER_MS) break;
     }
     return anchor;
+  }
+
+  /** The same to less than a millisecond, where it takes one. */
+  private machineExactly(): number {
+    const first = this.wall();
+    let anchor = Number.NEGATIVE_INFINITY;
+    for (let reads = 0; reads < TICK_READS_MAX; reads++) {
+      const ticked = this.wall() !== first;
+      anchor = Math.max(anchor, this.machine());
+      if (ticked) break;
+    }
+    return anchor;
+  }
+
+  /** How far ahead the machine's clock is; 0 where that is less than it can tell. */
+  private offMs(): number {
+    const offMs = this.machine() - this.clock.anchor;
+    return Math.abs(offMs) < TOGETHER_MS ? 0 : offMs;
   }
 
   private hold(): void {
@@ -172,7 +193,7 @@ export class ClockKeeper {
   private write(lasting: boolean): void {
     this.writtenAt = this.monotonic();
     const time = this.clock.now();
-    const mark = { time, wall: time + Math.round(this.machine() - this.clock.anchor) };
+    const mark = { time, wall: time + Math.round(this.offMs()) };
     try {
       if (lasting) this.file?.write(mark);
       else this.file?.note(mark);
