@@ -5,8 +5,9 @@
 import { TimerWheel } from '../../src/core/uas/timer-wheel.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/parser/slab.ts';
 import { createPeers } from '../../src/sip/sources.ts';
-import { UdpReceiver, UdpSender } from '../../src/transport/linux/linux-udp.ts';
+import { UdpReceiver } from '../../src/transport/linux/linux-udp.ts';
 import { nativeUdp } from '../../src/transport/linux/native-udp.ts';
+import { UdpSender } from '../../src/transport/linux/udp-sender.ts';
 
 const SOURCES = 16;
 const TICK_MS = 10;

@@ -22,7 +22,7 @@ export interface PoolOptions {
   /** IPv4 or IPv6 addresses; port 0 takes a free one. */
   readonly listeners: readonly ListenAddress[];
   /** `auto`: natively where the machine can, else by node:dgram. */
-  readonly udp: 'auto' | 'dgram';
+  readonly udp: 'auto' | 'separate' | 'dgram';
   /** Limits of connections. */
   readonly streams?: StreamPolicy;
   /** For listeners of WebSockets; by default every page may connect. */

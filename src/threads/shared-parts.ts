@@ -132,8 +132,8 @@ export function ringsTo({ fromMain, between }: SharedParts, shard: number): Shar
 }
 
 /** The native path where it is wanted and works, else why not. */
-export function chooseUdp(wanted: 'auto' | 'dgram'): NativeUdp | string {
-  return wanted === 'dgram' ? 'asked for' : nativeUdp();
+export function chooseUdp(wanted: 'auto' | 'separate' | 'dgram'): NativeUdp | string {
+  return wanted === 'dgram' ? 'asked for' : nativeUdp(wanted === 'auto');
 }
 
 function listenAll(

@@ -34,7 +34,7 @@ export interface Config {
   /** `durable`: on disk before the 200 OK. `process`: survives a crash of the process, not of the machine. */
   readonly durability: 'durable' | 'process';
   /** `auto`: the kernel's batch calls where they are to be had, else as `dgram`: Node's own sockets. */
-  readonly udp: 'auto' | 'dgram';
+  readonly udp: 'auto' | 'separate' | 'dgram';
   /** Where lookups are answered by HTTP; elsewhere than on loopback with the token of the data directory. */
   readonly lookupHttp: readonly HttpAddress[];
   /** Keeps the read model, for lookups in other processes. */

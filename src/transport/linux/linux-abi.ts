@@ -29,6 +29,8 @@ export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const IPPROTO_IP = 0;
 export const IP_PKTINFO = 8;
+export const IPPROTO_UDP = 17;
+export const UDP_SEGMENT = 103;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const IPPROTO_IPV6 = 41;
@@ -82,6 +84,9 @@ export const IN6_PKTINFO_BYTES = 20;
 export const IN6_PKTINFO_IFINDEX = 16;
 /** Room for the one control message we ask for: the larger of the two, aligned. */
 export const CONTROL_STRIDE = 40;
+/** A control message of a u16, and its room. */
+export const SEGMENT_CMSG_BYTES = 18;
+export const SEGMENT_CONTROL_BYTES = 24;
 
 // struct pollfd { int fd; i16 events; i16 revents }
 export const POLLFD_BYTES = 8;
@@ -97,7 +102,8 @@ export const EPOLL_EVENT_BYTES = process.arch === 'x64' ? 12 : 16;
 export const EPOLL_DATA = process.arch === 'x64' ? 4 : 8;
 
 const { errno } = constants;
-export const { EINTR, EAGAIN, ECONNREFUSED, ECONNABORTED, ENOBUFS, ENOMEM, EBADF, ENOTSOCK, EFAULT, EINVAL } = errno;
+export const { EINTR, EIO, EAGAIN, ECONNREFUSED, ECONNABORTED, ENOBUFS, ENOMEM, EBADF, ENOTSOCK, EFAULT, EINVAL } =
+  errno;
 
 /** The system calls; each returns -1 and sets `errno()` on failure. Addresses come from `addressOf` and arithmetic on it. */
 export interface Calls {

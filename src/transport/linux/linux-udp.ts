@@ -7,12 +7,7 @@ import type { Peers } from '../../sip/sources.ts';
 import { TRANSPORT_UDP } from '../../sip/sources.ts';
 import * as abi from './linux-abi.ts';
 
-/** Tries of one datagram that the kernel has no room for, and the wait before each, in ms. */
-const SEND_TRIES_MAX = 8;
-const SEND_WAIT_MS = 5;
 const RECEIVE_TRIES_MAX = 4;
-/** The largest payload that UDP carries over IPv6 without jumbograms. */
-const DATAGRAM_BYTES_MAX = 65_527;
 
 /** A socket of a shard; the descriptor belongs to the process and is opened and closed by the main thread. */
 export interface UdpSocket {
@@ -22,6 +17,8 @@ export interface UdpSocket {
   readonly family: 4 | 6;
   /** Bound to every address of the machine. */
   readonly wildcard: boolean;
+  /** Answers to one address may leave as one message that the kernel cuts. */
+  readonly segments: boolean;
 }
 
 /** Answers as the shard leaves them after its commit. */
@@ -34,7 +31,7 @@ export interface Datagrams {
   readonly port: Uint16Array;
 }
 
-/** Arrays of headers, socket addresses, vectors and control messages for one batch in one direction. */
+/** Arrays of headers, socket addresses, vectors and control messages for one batch that is received. */
 class BatchMemory {
   readonly headers = new abi.NativeMemory(SLOT_COUNT * abi.MMSGHDR_BYTES);
   readonly names = new abi.NativeMemory(SLOT_COUNT * abi.SOCKADDR_STRIDE);
@@ -71,7 +68,7 @@ const MEMINFO_LENGTH = (abi.MEMINFO_BYTES + 7) & ~7;
 const W_LENGTH = abi.MMSGHDR_LEN >> 2;
 
 /** The 16-byte rows of an array of `peers` as words. */
-function wordsOf(rows: Uint8Array): Int32Array {
+export function wordsOf(rows: Uint8Array): Int32Array {
   return new Int32Array(rows.buffer, rows.byteOffset, rows.length >> 2);
 }
 
@@ -189,152 +186,6 @@ export class UdpReceiver {
       }
     }
     for (let i = 0; i < size; i++) local[row + i] = this.memory.control.bytes[from + i];
-  }
-}
-
-/** Sends answers out of one arena to the rows of `peers` they belong to. */
-export class UdpSender {
-  private readonly calls: abi.Calls;
-  private readonly sockets: readonly UdpSocket[];
-  private readonly peers: Peers;
-  private readonly ipWords: Int32Array;
-  private readonly localWords: Int32Array;
-  private readonly memory = new BatchMemory();
-  private readonly pollfd = new abi.NativeMemory(abi.POLLFD_BYTES);
-  private arena: Uint8Array | null = null;
-  private arenaAddress = 0;
-  private tries = 0;
-
-  constructor(calls: abi.Calls, sockets: readonly UdpSocket[], peers: Peers) {
-    this.calls = calls;
-    this.sockets = sockets;
-    this.peers = peers;
-    this.ipWords = wordsOf(peers.ip);
-    this.localWords = wordsOf(peers.local);
-  }
-
-  /** Sends every UDP answer that leaves by a socket of ours; returns how many the kernel would not take. */
-  send(answers: Datagrams): number {
-    if (answers.bytes !== this.arena) {
-      this.arenaAddress = abi.addressOf(answers.bytes);
-      this.arena = answers.bytes;
-    }
-    const peers = this.peers;
-    let dropped = 0;
-    for (let s = 0; s < this.sockets.length; s++) {
-      const socket = this.sockets[s];
-      let filled = 0;
-      for (let i = 0; i < answers.count; i++) {
-        const slot = answers.slot[i];
-        if (peers.listener[slot] !== socket.listener) continue;
-        if (peers.transport[slot] !== TRANSPORT_UDP || peers.viaMain[slot] !== 0) continue;
-        if (!this.fill(filled, answers, i, socket)) {
-          dropped++;
-          continue;
-        }
-        if (++filled === SLOT_COUNT) {
-          dropped += this.flush(socket.fd, filled);
-          filled = 0;
-        }
-      }
-      if (filled > 0) dropped += this.flush(socket.fd, filled);
-    }
-    return dropped;
-  }
-
-  /** Prepares header `k` for answer `i`; false where its bounds are not inside the arena or its family is the wrong one. */
-  private fill(k: number, answers: Datagrams, i: number, socket: UdpSocket): boolean {
-    const at = answers.at[i];
-    const length = answers.end[i] - at;
-    const slot = answers.slot[i];
-    if (at < 0 || length <= 0 || length > DATAGRAM_BYTES_MAX || at + length > answers.bytes.length) return false;
-    if (slot >= SLOT_COUNT || this.peers.family[slot] !== socket.family) return false;
-    const { headerWords, vectorWords } = this.memory;
-    const address = this.arenaAddress + at;
-    const low = address >>> 0;
-    vectorWords[k << 2] = low;
-    vectorWords[(k << 2) + 1] = (address - low) / 0x1_0000_0000;
-    vectorWords[(k << 2) + 2] = length;
-    headerWords[k * HEADER_WORDS + W_NAMELEN] = this.fillName(k, slot, answers.port[i]);
-    headerWords[k * HEADER_WORDS + W_CONTROLLEN] = socket.wildcard ? this.fillLocal(k, slot) : 0;
-    return true;
-  }
-
-  private fillName(k: number, slot: number, port: number): number {
-    const peers = this.peers;
-    const bytes = this.memory.names.bytes;
-    const words = this.memory.nameWords;
-    const name = k * abi.SOCKADDR_STRIDE;
-    const ip = slot << 4;
-    const ipv6 = peers.family[slot] === 6;
-    bytes[name] = ipv6 ? abi.AF_INET6 : abi.AF_INET;
-    bytes[name + 1] = 0;
-    bytes[name + abi.SOCKADDR_PORT] = port >>> 8;
-    bytes[name + abi.SOCKADDR_PORT + 1] = port & 255;
-    if (!ipv6) {
-      words[k * NAME_WORDS + W_IN_ADDR] = this.ipWords[ip >> 2];
-      words[k * NAME_WORDS + 2] = 0;
-      words[k * NAME_WORDS + 3] = 0;
-      return abi.SOCKADDR_IN_BYTES;
-    }
-    words[k * NAME_WORDS + 1] = 0; // flow label
-    for (let i = 0; i < 16; i++) bytes[name + abi.SOCKADDR_IN6_ADDR + i] = peers.ip[ip + i];
-    words[k * NAME_WORDS + (abi.SOCKADDR_IN6_SCOPE >> 2)] = peers.flow[slot];
-    return abi.SOCKADDR_IN6_BYTES;
-  }
-
-  /** Names the source address where the peer's row holds one; returns the control message's length in bytes. */
-  private fillLocal(k: number, slot: number): number {
-    const local = this.peers.local;
-    const row = slot << 4;
-    const ipv6 = this.peers.family[slot] === 6;
-    const { localWords } = this;
-    const w0 = row >> 2;
-    if ((localWords[w0] | localWords[w0 + 1] | localWords[w0 + 2] | localWords[w0 + 3]) === 0) return 0;
-    const words = this.memory.controlWords;
-    const w = k * CONTROL_WORDS;
-    words.fill(0, w, w + CONTROL_WORDS);
-    words[w] = abi.CMSG_DATA + (ipv6 ? abi.IN6_PKTINFO_BYTES : abi.IN_PKTINFO_BYTES);
-    words[w + (abi.CMSG_LEVEL >> 2)] = ipv6 ? abi.IPPROTO_IPV6 : abi.IPPROTO_IP;
-    words[w + (abi.CMSG_TYPE >> 2)] = ipv6 ? abi.IPV6_PKTINFO : abi.IP_PKTINFO;
-    const data = k * abi.CONTROL_STRIDE + abi.CMSG_DATA + (ipv6 ? 0 : abi.IN_PKTINFO_SPEC_DST);
-    const size = ipv6 ? 16 : 4;
-    for (let i = 0; i < size; i++) this.memory.control.bytes[data + i] = local[row + i];
-    if (ipv6) words[w + ((abi.CMSG_DATA + abi.IN6_PKTINFO_IFINDEX) >> 2)] = this.peers.flow[slot];
-    return ipv6 ? abi.CONTROL_STRIDE : abi.CMSG_DATA + 16;
-  }
-
-  /** Hands the first `filled` headers to the kernel; returns how many it would not take. */
-  private flush(fd: number, filled: number): number {
-    let dropped = 0;
-    let done = 0;
-    this.tries = 0;
-    while (done < filled) {
-      const address = this.memory.headers.address + done * abi.MMSGHDR_BYTES;
-      const sent = this.calls.sendmmsg(fd, address, filled - done, abi.MSG_DONTWAIT);
-      if (sent > 0) {
-        done += sent;
-        this.tries = 0;
-      } else if (!this.mayRetry(fd, this.calls.errno())) {
-        done++;
-        dropped++;
-      }
-    }
-    return dropped;
-  }
-
-  /** Whether the datagram at the head is worth another try; waits a little where the kernel asks for it. */
-  private mayRetry(fd: number, errno: number): boolean {
-    if (errno === abi.EINTR) return true;
-    const full = errno === abi.EAGAIN || errno === abi.ENOBUFS || errno === abi.ENOMEM;
-    if (!full && errno !== abi.ECONNREFUSED) return false;
-    if (this.tries >= SEND_TRIES_MAX) return false; // until something leaves again, the rest is not waited for
-    this.tries++;
-    if (!full) return true;
-    this.pollfd.view.setInt32(0, fd, true);
-    this.pollfd.view.setInt16(4, abi.POLLOUT, true);
-    this.calls.poll(this.pollfd.address, 1, SEND_WAIT_MS);
-    return true;
   }
 }
 

@@ -34,13 +34,17 @@ export interface NativeUdp {
   close(fd: number): void;
 }
 
-/** The native path, or why this machine has none. */
-export function nativeUdp(): NativeUdp | string {
+/**
+ * The native path, or why this machine has none.
+ * @param segments answers to one address may leave as one message that the kernel cuts, where it can
+ */
+export function nativeUdp(segments = true): NativeUdp | string {
   const calls = abi.loadCalls();
   if (typeof calls === 'string') return calls;
   return {
     calls,
-    listen: (address, listener, count, inherited = []) => listen(calls, address, listener, count, inherited),
+    listen: (address, listener, count, inherited = []) =>
+      listen({ calls, segments }, address, listener, count, inherited),
     receiveBufferBytes: ({ fd }) => {
       const value = new abi.NativeMemory(8);
       const length = new abi.NativeMemory(8);
@@ -65,7 +69,7 @@ export function nativeUdp(): NativeUdp | string {
 }
 
 function listen(
-  calls: abi.Calls,
+  { calls, segments }: { readonly calls: abi.Calls; readonly segments: boolean },
   address: HostPort,
   listener: number,
   count: number,
@@ -75,6 +79,9 @@ function listen(
   const family = parseIp(address.host, ip, 0);
   if (family === 0) throw new Error(`not an IP address: ${address.host}`);
   const target: Target = { calls, address, family, ip, wildcard: ip.every((byte) => byte === 0) };
+  const socketOf = (fd: number): UdpSocket => {
+    return { fd, listener, family, wildcard: target.wildcard, segments: segments && cutsSegments(calls, fd) };
+  };
   if (inherited.length > count)
     throw new Error(
       `${inherited.length} inherited sockets for ${formatListener('udp', address.host, address.port)}: no more than ${count}, one per shard, are read`,
@@ -82,7 +89,7 @@ function listen(
   if (inherited.length > 0) {
     for (const fd of inherited) prepare(target, fd);
     const fds = Array.from({ length: count }, (_, i) => inherited[i % inherited.length]);
-    return { port: address.port, sockets: fds.map((fd) => ({ fd, listener, family, wildcard: target.wildcard })) };
+    return { port: address.port, sockets: fds.map(socketOf) };
   }
   // SO_REUSEPORT would let us in beside another server of the same user. A first socket without it finds out, and
   // where the port is 0 finds a port that is really free.
@@ -92,7 +99,7 @@ function listen(
   const sockets: UdpSocket[] = [];
   try {
     for (let i = 0; i < count; i++) {
-      sockets.push({ fd: openSocket(target, port, true), listener, family, wildcard: target.wildcard });
+      sockets.push(socketOf(openSocket(target, port, true)));
     }
   } catch (error) {
     for (const { fd } of sockets) calls.close(fd);
@@ -138,6 +145,13 @@ function prepare({ calls, family, wildcard }: Target, fd: number): void {
   if (!wildcard) return;
   if (family === 4) setOption(calls, fd, abi.IPPROTO_IP, abi.IP_PKTINFO, 1);
   else setOption(calls, fd, abi.IPPROTO_IPV6, abi.IPV6_RECVPKTINFO, 1);
+}
+
+/** Whether the kernel knows UDP_SEGMENT; an older one would send such a message whole. */
+function cutsSegments(calls: abi.Calls, fd: number): boolean {
+  const memory = new abi.NativeMemory(16);
+  memory.view.setUint32(8, 4, true);
+  return calls.getsockopt(fd, abi.IPPROTO_UDP, abi.UDP_SEGMENT, memory.address, memory.address + 8) === 0;
 }
 
 export function setOption(calls: abi.Calls, fd: number, level: number, name: number, value: number): boolean {

@@ -1,11 +1,12 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { networkInterfaces } from 'node:os';
+import { constants, networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SLOT_COUNT, slab, slotStart } from '../../../src/sip/parser/slab.ts';
 import { createPeers } from '../../../src/sip/sources.ts';
-import { UdpReceiver, UdpSender, type UdpSocket, UdpWait } from '../../../src/transport/linux/linux-udp.ts';
-import { type HostPort, nativeUdp } from '../../../src/transport/linux/native-udp.ts';
+import { UdpReceiver, type UdpSocket, UdpWait } from '../../../src/transport/linux/linux-udp.ts';
+import { type HostPort, type NativeUdp, nativeUdp } from '../../../src/transport/linux/native-udp.ts';
+import { UdpSender } from '../../../src/transport/linux/udp-sender.ts';
 
 const native = nativeUdp();
 const reason = typeof native === 'string' ? native : '';
@@ -18,6 +19,10 @@ afterEach(() => {
   for (const thing of opened.splice(0)) thing.close();
 });
 
+type Calls = NativeUdp['calls'];
+/** Takes the place of a system call. */
+type Send = (calls: Calls) => Partial<Pick<Calls, 'sendmmsg' | 'errno'>>;
+
 /** One thread's worth of the native path over the sockets of some listeners. */
 class Endpoint {
   readonly peers = createPeers();
@@ -28,17 +33,19 @@ class Endpoint {
   readonly sender: UdpSender;
   readonly waiter: UdpWait;
 
-  constructor(addresses: readonly HostPort[]) {
+  constructor(addresses: readonly HostPort[], { segments = true, sendmmsg = undefined as Send | undefined } = {}) {
     if (typeof native === 'string') throw new Error(native);
+    const { listen } = nativeUdp(segments) as NativeUdp;
     for (const [listener, address] of addresses.entries()) {
-      const { port, sockets } = native.listen(address, listener, 1);
+      const { port, sockets } = listen(address, listener, 1);
       this.ports.push(port);
       this.sockets.push(...sockets);
     }
     const bell = native.openBell();
     opened.push({ close: () => [bell, ...this.sockets.map(({ fd }) => fd)].forEach(native.close) });
     this.receiver = new UdpReceiver(native.calls, this.sockets, this.peers, this.lengths);
-    this.sender = new UdpSender(native.calls, this.sockets, this.peers);
+    const calls = sendmmsg ? { ...native.calls, ...sendmmsg(native.calls) } : native.calls;
+    this.sender = new UdpSender(calls, this.sockets, this.peers);
     this.waiter = new UdpWait(native.calls, bell, this.sockets);
   }
 
@@ -211,6 +218,103 @@ describe.skipIf(reason !== '')('native UDP', () => {
     expect(end.sender.send({ count: rows.length, bytes, at, end: ends, slot, port })).toBe(rows.length);
     slot.fill(SLOT_COUNT);
     expect(end.sender.send({ count: 1, bytes, at: new Int32Array([0]), end: new Int32Array([5]), slot, port })).toBe(0);
+  });
+
+  describe('answers to one address', () => {
+    const COUNT = 200;
+    const answer = (i: number, filler = 'x'.repeat((i * 37) % 90)) =>
+      `SIP/2.0 200 OK\r\nCall-ID: ${i}${filler}\r\nContent-Length: 0\r\n\r\n`;
+    const withoutSpaces = (text: string) => text.replace(/Content-Length: +0/, 'Content-Length: 0');
+
+    /** What arrives at the phone of `count` datagrams that one batch sends it, and the messages that the kernel got. */
+    async function arrivals(
+      host: string,
+      bodies: readonly string[],
+      options: { segments?: boolean; fail?: number } = {},
+    ) {
+      const messages: number[] = [];
+      let failed = false;
+      const end = new Endpoint([{ host, port: 0 }], {
+        segments: options.segments ?? true,
+        sendmmsg: (calls) => ({
+          sendmmsg: (fd, headers, count, flags) => {
+            failed = options.fail !== undefined && messages.length === 0;
+            messages.push(count);
+            return failed ? -1 : calls.sendmmsg(fd, headers, count, flags);
+          },
+          errno: () => (failed ? (options.fail as number) : calls.errno()),
+        }),
+      });
+      const six = host === '::1';
+      const phone = await client(six ? 'udp6' : 'udp4', six ? '::1' : '127.0.0.1');
+      const to = host === '0.0.0.0' ? '127.9.8.7' : host;
+      await sendAll(
+        phone,
+        bodies.map((_, i) => `${i}`),
+        end.ports[0],
+        to,
+      );
+      let filled = 0;
+      while (filled < bodies.length) {
+        end.waiter.wait(1000);
+        filled += end.receiver.receive(0, filled);
+      }
+      const texts: string[] = [];
+      const sources = new Set<string>();
+      const all = new Promise<void>((resolve) => {
+        phone.on('message', (text, from) => {
+          sources.add(from.address);
+          if (texts.push(String(text)) === bodies.length) resolve();
+        });
+      });
+      expect(
+        end.send(
+          bodies.map((_, i) => i),
+          bodies.map((body) => Buffer.from(body)),
+        ),
+      ).toBe(0);
+      await all;
+      expect([...sources]).toEqual([to]);
+      return { texts, messages };
+    }
+
+    it.each(hasIpv6 ? ['127.0.0.1', '0.0.0.0', '::1'] : ['127.0.0.1', '0.0.0.0'])(
+      'R3261-18.2.2-01: leave %s as a few messages, each a datagram of its own that differs by spaces alone',
+      async (host) => {
+        const bodies = Array.from({ length: COUNT }, (_, i) => answer(i));
+        const { texts, messages } = await arrivals(host, bodies);
+        expect(texts.map(withoutSpaces).sort()).toEqual([...bodies].sort());
+        for (const text of texts) expect(text.length - withoutSpaces(text).length).toBeLessThan(32);
+        expect(messages).toEqual([6]); // four classes of lengths, of which two hold more than the 64 of one message
+      },
+    );
+
+    it('stay as they are with a body, without an end that may grow, or where they are few', async () => {
+      const bodies = [
+        ...Array.from({ length: 8 }, (_, i) => `SIP/2.0 200 OK\r\nCall-ID: ${i}\r\nContent-Length: 4\r\n\r\nbody`),
+        ...Array.from({ length: 8 }, (_, i) => `Content-Length: ${i % 2}0\r\n\r\n`),
+        ...Array.from({ length: 3 }, (_, i) => answer(i)),
+      ];
+      const { texts, messages } = await arrivals('127.0.0.1', bodies);
+      expect(texts).toEqual(bodies);
+      expect(messages).toEqual([bodies.length]);
+    });
+
+    it('stay as they are where the configuration wants them apart', async () => {
+      const bodies = Array.from({ length: COUNT }, (_, i) => answer(i));
+      const { texts, messages } = await arrivals('127.0.0.1', bodies, { segments: false });
+      expect(texts).toEqual(bodies);
+      expect(messages).toEqual([COUNT]);
+    });
+
+    it.each([constants.errno.EINVAL, constants.errno.EIO, constants.errno.EMSGSIZE])(
+      'leave one by one where the kernel would not cut them (errno %i)',
+      async (fail) => {
+        const bodies = Array.from({ length: 64 }, (_, i) => answer(i, ''));
+        const { texts } = await arrivals('127.0.0.1', bodies, { fail });
+        expect(texts.map(withoutSpaces)).toEqual(bodies);
+      },
+    );
   });
 
   it('survives ICMP errors about its answers', async () => {

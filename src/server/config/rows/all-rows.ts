@@ -163,9 +163,9 @@ export const CONFIG_ROWS = section('All keys are optional.', {
   ),
   udp: row(
     'udp',
-    choice('auto', 'dgram'),
+    choice('auto', 'separate', 'dgram'),
     RESTART,
-    'The kernel’s batch calls read UDP and TCP where there are any (`auto`), or Node’s own sockets do (`dgram`).',
+    'UDP and TCP use the kernel’s batch calls (`auto`), those without messages of several datagrams (`separate`), or Node’s own sockets (`dgram`).',
     { flag: { option: '--udp <mode>' } },
   ),
   'log-level': row(
