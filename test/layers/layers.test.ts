@@ -29,6 +29,7 @@ const ENTRY_POINTS = [
   'src/parser.ts',
   'src/cli.ts',
   'src/location.ts',
+  'src/messages.ts',
   'src/sip/simd/parser.ts',
   'src/core/wasm/simd/writer.ts',
 ];

@@ -70,6 +70,18 @@ describe('examples of docs/embedding.md', () => {
     program.killTree();
   });
 
+  it('messages: one is built, sent, and its answer read', async () => {
+    const { program, phone } = await start('listen: [');
+    const text = blocks.find((block) => block.includes('createRequest({')) ?? expect.unreachable();
+    const file = join(DIRECTORY, 'options.mjs');
+    writeFileSync(file, text);
+    const asking = new Child(process.execPath, [file, String(phone.server.port)], { cwd: ROOT });
+    await asking.until(/^200 REGISTER, OPTIONS/m, 5000);
+    expect((await asking.end(5000)).code).toBe(0);
+    phone.close();
+    program.killTree();
+  });
+
   it('a registrar: tells what happens and where users are', async () => {
     const { program, phone } = await start('listen: [');
     const text = phone.register({ contacts: ['<sip:alice@127.0.0.1:7>;q=0.4'], expires: 300 });
