@@ -25,6 +25,13 @@ export interface RecordVisitor {
   visitRecord(key: Uint32Array, bytes: Uint8Array, length: number): void;
 }
 
+/** What was handed over will never hold, since another node writes now: its clients' requests are that node's. */
+export class OwnershipLost extends Error {
+  constructor() {
+    super('another node owns the shard, or is about to');
+  }
+}
+
 export interface LocationStore {
   /**
    * What the store knows of an AOR without reading its record; key as four words. False where it has no bindings. What a
@@ -53,6 +60,12 @@ export interface LocationStore {
    * holds then, and until it has told so, `commit` throws.
    */
   settled(): number;
+
+  /**
+   * For stores that other nodes may have taken over: the position that must be settled before it may be said that nothing has changed.
+   * Throws as a commit would. @param now epoch ms
+   */
+  confirm?(now: number): number;
 
   /** Writes as a commit does, without a change: throws where a commit would. @param now epoch ms */
   prove(now: number): void;

@@ -139,14 +139,14 @@ export class LogOnDisk implements Log {
     if (generation === undefined) throw new Error(`there is no generation ${number}`);
     try {
       this.write(generation, at, bytes);
-      disk.step('settle', () => this.sync(number));
+      disk.step('settle', () => this.syncOne(number));
     } catch (error) {
       this.ended = true;
       this.observer.refused();
       throw error;
     }
     this.forgetSectors(place, bytes.length);
-    if (lasting) this.sync(number);
+    if (lasting) this.syncOne(number);
     generation.settled = address;
     this.take(room, bytes.length);
     this.head = address + bytes.length;
@@ -187,6 +187,10 @@ export class LogOnDisk implements Log {
     if (!this.disk.dead) this.syncAll();
   }
 
+  sync(): void {
+    this.syncAll();
+  }
+
   /** As the thread that writes checkpoints does it. */
   syncAll(): void {
     this.disk.step('settle');
@@ -209,7 +213,7 @@ export class LogOnDisk implements Log {
     const { disk } = this;
     disk.step('append');
     const before = this.generations.at(-1);
-    if (before !== undefined && !this.ended) this.sync(before); // what waits there for a sync
+    if (before !== undefined && !this.ended) this.syncOne(before); // what waits there for a sync
     if (disk.generations.has(number)) throw new Error(`generation ${number} is there already`);
     const generation = new DiskBytes(this.generationBytes);
     generation.before = this.head === 0 ? -1 : this.last;
@@ -224,15 +228,15 @@ export class LogOnDisk implements Log {
   private syncHead(number: number): void {
     const { disk } = this;
     try {
-      disk.step('settle', () => this.sync(number));
+      disk.step('settle', () => this.syncOne(number));
     } catch (error) {
       if (!disk.dead) disk.generations.delete(number);
       throw error;
     }
-    this.sync(number);
+    this.syncOne(number);
   }
 
-  private sync(number: number): void {
+  private syncOne(number: number): void {
     this.disk.generations.get(number)?.sync();
     if (this.disk.generations.get(number)?.named === false) this.disk.syncNames();
   }

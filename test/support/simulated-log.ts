@@ -17,6 +17,8 @@ export class SimulatedDisk {
   readonly settled = new Map<number, number>();
   /** Address of the last frame before a generation. */
   readonly before = new Map<number, number>();
+  /** The newest generation when the log was synced last; -1: it never was. */
+  syncedTo = -1;
   readonly setAside: { readonly place: number; readonly bytes: Uint8Array }[] = [];
   /** Throws where an operation shall fail. @param place of what is read, or of the frame @param length of what is read */
   fault: (operation: LogOperation, place: number, length: number) => void = () => {};
@@ -91,7 +93,8 @@ export class SimulatedLog implements Log {
     const newest = this.generations.at(-1);
     if (newest === undefined) return this.head;
     const fits = this.used + OFFSET + length <= this.generationBytes;
-    return fits ? this.head : (newest + 1) * this.generationBytes;
+    // A generation may have been begun for a frame that then failed.
+    return fits ? Math.max(this.head, newest * this.generationBytes) : (newest + 1) * this.generationBytes;
   }
 
   append(bytes: Uint8Array, length: number, address: number): void {
@@ -137,6 +140,11 @@ export class SimulatedLog implements Log {
     const piece = bytes.subarray(from, Math.min(bytes.length, from + length));
     into.set(piece, at);
     return piece.length;
+  }
+
+  sync(): void {
+    this.disk.fault('settle', this.head, 0);
+    this.disk.syncedTo = this.generations.at(-1) ?? -1;
   }
 
   fileAt(place: number): string {

@@ -3,12 +3,15 @@
 import { ROW_EXPIRES, ROW_KEPT_WORDS, ROW_PLACE } from '../table/binding-row.ts';
 import {
   ADDRESS,
+  addControl,
   addRecord,
   addRefresh,
   addRemoval,
   CHECKSUM,
   claimedChecksum,
+  controlCheckAt,
   ENTRIES,
+  ENTRY_CONTROL,
   ENTRY_RECORD,
   ENTRY_REFRESH,
   ENTRY_REMOVAL,
@@ -101,6 +104,18 @@ export class FrameWriter {
     this.enter(w, 0);
   }
 
+  /** What concerns no row: a subtype (not 0) and its words. @cold */
+  control(subtype: number, content: readonly number[]): void {
+    const w = this.length >> 2;
+    const size = (content.length + 4) & ~1; // subtype, size, content, checksum
+    this.room(size * 4);
+    this.words.fill(0, w, w + size);
+    this.words.set([subtype, size, ...content], w);
+    this.words[w + size - 1] = mixWords(this.words, w, w + size - 1);
+    this.length += size * 4;
+    this.enter(w, 0);
+  }
+
   /** Of the frame sealed last. */
   get checksum(): number {
     return claimedChecksum(this.words, 0);
@@ -121,6 +136,19 @@ export class FrameWriter {
     words[CHECKSUM] = this.sealEntries(address);
   }
 
+  /** Takes back a seal, so that the same entries can be sealed for another address. @cold */
+  unseal(): void {
+    const { words, at } = this;
+    const salt = entrySalt(words, 0);
+    for (let i = 0; i < this.entries; i++) {
+      const w = at[i];
+      const kind = entryKind(words, w);
+      if (kind === ENTRY_REFRESH) words[w + 1] ^= salt;
+      else if (kind === ENTRY_REMOVAL) words[w + REMOVAL_CHECK] ^= salt;
+      else if (kind === ENTRY_CONTROL) words[controlCheckAt(words, w)] ^= salt;
+    }
+  }
+
   /** Binds the entries to the frame's address; returns its checksum. */
   private sealEntries(address: number): number {
     const { words, at, tags } = this;
@@ -135,6 +163,9 @@ export class FrameWriter {
       } else if (kind === ENTRY_REMOVAL) {
         words[w + REMOVAL_CHECK] ^= salt;
         sum = addRemoval(sum, words, w);
+      } else if (kind === ENTRY_CONTROL) {
+        words[controlCheckAt(words, w)] ^= salt;
+        sum = addControl(sum, words, w);
       } else {
         sealRecordEntry(words, w, address);
         sum = addRecord(sum, words, w);

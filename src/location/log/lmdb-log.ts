@@ -77,7 +77,7 @@ export class LmdbLog implements Log {
         const file = new GenerationFile(path);
         this.add(number, file, file.size);
       }
-      if (durability === 'durable') this.sync();
+      if (durability === 'durable') this.syncBefore();
       this.head = (generations[0] ?? first) * generationBytes;
     } catch (error) {
       this.closeFiles();
@@ -145,6 +145,16 @@ export class LmdbLog implements Log {
       this.end(newest); // what its pages hold now is uncertain
       throw error;
     }
+  }
+
+  sync(): void {
+    if (this.durability === 'durable') return;
+    for (const generation of this.files) {
+      if (!generation.unsynced) continue;
+      fdatasyncSync(generation.file.fd);
+      generation.unsynced = generation.number === this.newest?.number;
+    }
+    syncPath(join(this.directory, 'log'));
   }
 
   read(place: number, into: Uint8Array, at: number, length: number): number {
@@ -250,7 +260,7 @@ export class LmdbLog implements Log {
   }
 
   /** What a process before this one wrote and did not sync may be built upon from now on: so it is synced first. */
-  private sync(): void {
+  private syncBefore(): void {
     const newest = this.files.at(-1);
     if (newest !== undefined) fdatasyncSync(newest.file.fd);
     for (const path of [join(this.directory, 'log'), this.directory, dirname(this.directory)]) syncPath(path);

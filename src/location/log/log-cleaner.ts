@@ -36,6 +36,8 @@ const ROWS_MAX = 8192;
 const BAD_MAX = 16;
 
 export class LogCleaner {
+  /** What is to be dropped may be needed again, should power be cut and the end of the log be lost: then that is synced before. */
+  syncsBeforeDrop = false;
   /** Moves that the frame under way makes. */
   moves = 0;
   readonly movedRow = new Int32Array(MOVES_MAX);
@@ -167,6 +169,7 @@ export class LogCleaner {
   /** False where that cannot be now: the batch under way holds all the same. */
   private dropTail(): boolean {
     try {
+      if (this.syncsBeforeDrop) this.log.sync();
       this.log.dropTail();
       return true;
     } catch {

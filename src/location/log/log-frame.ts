@@ -15,6 +15,8 @@ export const ENTRIES = 5;
 export const TIME = 6;
 export const PREVIOUS = 8;
 
+/** What concerns no row (control-entry.ts): word 0 is its subtype, not 0; word 1 its number of words; the last is a checksum. */
+export const ENTRY_CONTROL = 0;
 export const ENTRY_RECORD = 1;
 export const ENTRY_REFRESH = 2;
 export const ENTRY_REMOVAL = 3;
@@ -33,6 +35,8 @@ const RECORD_SUM = 17;
 export const REFRESH_WORDS = 8;
 export const REMOVAL_WORDS = 6;
 export const REMOVAL_CHECK = 5;
+const CONTROL_WORDS_MIN = 4;
+const CONTROL_WORDS_MAX = 64;
 
 /** What the first frame of a log names as the one before. */
 export const NO_PREVIOUS = 2 ** 52;
@@ -79,6 +83,11 @@ export function claimedChecksum(words: Uint32Array, w: number): number {
   return words[w + CHECKSUM];
 }
 
+/** When the frame at words[w …] was written, epoch ms. */
+export function frameTime(words: Uint32Array, w: number): number {
+  return words[w + TIME + 1] * 4294967296 + words[w + TIME];
+}
+
 /** Length of the frame that claims to begin at words[w …]. */
 export function claimedLength(words: Uint32Array, w: number): number {
   return words[w + LENGTH];
@@ -111,8 +120,15 @@ export function entryWords(words: Uint32Array, w: number): number {
   const kind = entryKind(words, w);
   if (kind === ENTRY_REFRESH) return REFRESH_WORDS;
   if (kind === ENTRY_REMOVAL) return REMOVAL_WORDS;
-  if (kind !== ENTRY_RECORD) return 0;
+  if (kind === ENTRY_CONTROL) return controlWords(words, w);
   return RECORD_ENTRY_WORDS + (((recordLength(words, w) + 7) & ~7) >> 2);
+}
+
+/** Zeros are no entry. */
+function controlWords(words: Uint32Array, w: number): number {
+  const size = words[w + 1];
+  const isEntry = words[w] !== 0 && size >= CONTROL_WORDS_MIN && size <= CONTROL_WORDS_MAX && (size & 1) === 0;
+  return isEntry ? size : 0;
 }
 
 /** Of a record entry: bytes of the record. */
@@ -153,6 +169,18 @@ export function refreshTag(words: Uint32Array, w: number, salt: number): number 
 export function isRemovalSound(words: Uint32Array, w: number, end: number, salt: number): boolean {
   if (w + REMOVAL_WORDS > end || entryKind(words, w) !== ENTRY_REMOVAL) return false;
   return words[w + REMOVAL_CHECK] === (mixWords(words, w, w + REMOVAL_CHECK) ^ salt) >>> 0;
+}
+
+/** @param salt of its frame */
+export function isControlSound(words: Uint32Array, w: number, end: number, salt: number): boolean {
+  const size = entryKind(words, w) === ENTRY_CONTROL ? controlWords(words, w) : 0;
+  if (size === 0 || w + size > end) return false;
+  return words[controlCheckAt(words, w)] === (mixWords(words, w, w + size - 1) ^ salt) >>> 0;
+}
+
+/** Word of a control entry's checksum. */
+export function controlCheckAt(words: Uint32Array, w: number): number {
+  return w + words[w + 1] - 1;
 }
 
 /** Where an entry's row, key or words of a refresh begin. */
@@ -215,6 +243,11 @@ export function addRemoval(sum: number, words: Uint32Array, w: number): number {
   return mixStep(sum, words[w + REMOVAL_CHECK]);
 }
 
+/** `sum` with a sealed control entry. */
+export function addControl(sum: number, words: Uint32Array, w: number): number {
+  return mixStep(sum, words[controlCheckAt(words, w)]);
+}
+
 function isSumRight(bytes: Uint8Array, words: Uint32Array, frame: number, end: number): boolean {
   const salt = entrySalt(words, frame);
   let sum = sumOfHeader(words, frame);
@@ -227,6 +260,9 @@ function isSumRight(bytes: Uint8Array, words: Uint32Array, frame: number, end: n
     else if (kind === ENTRY_REMOVAL) {
       if (!isRemovalSound(words, w, end, salt)) return false;
       sum = addRemoval(sum, words, w);
+    } else if (kind === ENTRY_CONTROL) {
+      if (!isControlSound(words, w, end, salt)) return false;
+      sum = addControl(sum, words, w);
     } else {
       const from = w * 4 + RECORD_ENTRY_BYTES;
       if (!isRecordHeadSound(words, w) || !openRecord(bytes, from, from + recordLength(words, w))) return false;

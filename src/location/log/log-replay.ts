@@ -4,9 +4,11 @@
 import { openRecord } from '../record.ts';
 import type { BindingTable } from '../table/binding-table.ts';
 import { readAround } from './around.ts';
+import { type Applied, CONTROL_APPLIED, controlType, readApplied } from './control-entry.ts';
 import { type FrameRead, GenerationFrames } from './generation-frames.ts';
 import type { FrameFound, Log } from './log.ts';
 import {
+  ENTRY_CONTROL,
   ENTRY_RECORD,
   ENTRY_REFRESH,
   ENTRY_REMOVAL,
@@ -16,6 +18,7 @@ import {
   FRAME_HEADER_BYTES,
   firstEntry,
   frameLength,
+  isControlSound,
   isRecordEntrySound,
   isRemovalSound,
   NO_FRAME,
@@ -40,6 +43,8 @@ export interface ReplayReport {
   readonly torn: Stretch | null;
   /** Checksum of the last frame. */
   readonly lastSum: number;
+  /** What the last frame said that was of a cluster's stream; null where none of those replayed was. */
+  readonly applied: Applied | null;
 }
 
 /** Of what keeps the log. */
@@ -85,6 +90,23 @@ function limitBefore(log: Log, numbers: readonly number[]): number {
   return Number.POSITIVE_INFINITY;
 }
 
+/** What a frame says of a cluster's stream; null where it is of none, or not there. @param address of a frame */
+export function appliedAt(log: Log, address: number): Applied | null {
+  const start = address - (address % log.generationBytes);
+  for (let found = log.find(start); found !== null; found = log.find(found.place + 8)) {
+    if (found.address !== address || found.length > log.generationBytes) continue;
+    const bytes = new Uint8Array(new ArrayBuffer(found.length));
+    const words = new Uint32Array(bytes.buffer);
+    if (readAround(log, found.place, bytes, 0, found.length) < found.length) continue;
+    if (frameLength(bytes, words, 0, words.length, address) === NO_FRAME) continue;
+    const w = firstEntry(0);
+    const isOfStream =
+      words.length > w && entryKind(words, w) === ENTRY_CONTROL && controlType(words, w) === CONTROL_APPLIED;
+    return isOfStream ? readApplied(words, w) : null;
+  }
+  return null;
+}
+
 /** Address of the frame before one that is sound; -1 where it is not. */
 function previousOf(log: Log, { address, place, length }: FrameFound): number {
   if (length > log.generationBytes) return -1;
@@ -103,6 +125,7 @@ class Replay {
   private readonly damaged: Stretch[] = [];
   private torn: Stretch | null = null;
   private entries = 0;
+  private applied: Applied | null = null;
   /** Address of the last frame, -1 before the first. */
   private last: number;
   private lastSum: number;
@@ -138,7 +161,7 @@ class Replay {
       damaged.push({ place: settled - (settled % generationBytes), bytes: 0 });
     log.resume(this.at, Math.max(0, this.last));
     for (const { place, bytes } of damaged) if (bytes > 0) log.setAside(place, bytes);
-    return { entries: this.entries, damaged, torn: this.torn, lastSum: this.lastSum };
+    return { entries: this.entries, damaged, torn: this.torn, lastSum: this.lastSum, applied: this.applied };
   }
 
   /** @param limit address of the last frame that counts */
@@ -225,6 +248,7 @@ class Replay {
     if (kind === ENTRY_REFRESH)
       return this.table.isRefreshed(entryRow(words, w), refreshTag(words, w, salt)) ? size : 0;
     if (kind === ENTRY_REMOVAL) return isRemovalSound(words, w, end, salt) ? size : 0;
+    if (kind === ENTRY_CONTROL) return isControlSound(words, w, end, salt) ? size : 0;
     if (!isRecordEntrySound(words, w, end) || recordFrame(words, w, address) !== address) return 0;
     const from = w * 4 + RECORD_ENTRY_BYTES;
     return openRecord(bytes, from, from + recordLength(words, w)) ? size : 0;
@@ -238,6 +262,7 @@ class Replay {
     const kind = entryKind(words, w);
     if (kind === ENTRY_RECORD) table.replayRecord(row, words, recordRowAt(w), place, recordBindings(words, w));
     else if (kind === ENTRY_REFRESH) table.replayRefresh(row, refreshTag(words, w, salt), words, refreshWordsAt(w));
-    else table.replayRemoval(row, words, removalKeyAt(w));
+    else if (kind === ENTRY_REMOVAL) table.replayRemoval(row, words, removalKeyAt(w));
+    else if (controlType(words, w) === CONTROL_APPLIED) this.applied = readApplied(words, w);
   }
 }

@@ -12,13 +12,15 @@ import { BindingTable, type TableNews, type TableParts } from '../table/binding-
 import { chunkOf, wordOf } from '../table/row-chunks.ts';
 import type { RowVisitor } from '../table/row-wheel.ts';
 import type { WriteSet } from '../write-set.ts';
+import { type Applied, appliedWords, CONTROL_APPLIED } from './control-entry.ts';
+import type { FollowedFrame } from './followed-frame.ts';
 import { FrameWriter } from './frame-writer.ts';
 import type { Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
 import { FRAME_HEADER_BYTES, NO_PREVIOUS, RECORD_ENTRY_BYTES } from './log-frame.ts';
 import { LogMarks, NO_CHECKPOINT } from './log-positions.ts';
 import { RecordReader } from './log-records.ts';
-import { type ReplayReport, replay } from './log-replay.ts';
+import { appliedAt, type ReplayReport, replay } from './log-replay.ts';
 
 const ENTRIES_MAX = 512;
 /** About what an entry brings, for the cleaner's pace. */
@@ -37,6 +39,8 @@ export class LogStore implements LocationStore, RowVisitor {
   /** What the start found in the log, and before that in a checkpoint. */
   readonly replayed: ReplayReport;
   readonly checkpoint: CheckpointFound;
+  /** Rows whose records are damaged, where it is not this store that gives them up: in a cluster the owner does, for all nodes. */
+  damagedRows: Set<number> | null = null;
   /** For the thread that writes checkpoints. */
   readonly marks = new LogMarks();
   private readonly cleaner: LogCleaner;
@@ -53,6 +57,8 @@ export class LogStore implements LocationStore, RowVisitor {
   private lastSum = 0;
   /** What the disk said to the read last made, null where it gave what it had. */
   private unreadable: unknown = null;
+  /** Of the frame of a cluster's stream that was taken in last, in this life. */
+  private followed: Applied | null = null;
   /** Commits made, all of them settled. */
   private position = 0;
   private visitor: DueVisitor | null = null;
@@ -127,13 +133,13 @@ export class LogStore implements LocationStore, RowVisitor {
   }
 
   commit(writes: WriteSet, now: number, lasting = true): number {
-    const { frame, cleaner, log } = this;
+    const { frame, cleaner } = this;
     let encoded = 0;
     let place = 0;
     frame.start();
     try {
       cleaner.moveInto(frame, writes.count * ENTRY_BYTES + FRAME_HEADER_BYTES);
-      for (; encoded < writes.count; encoded++) this.encode(writes, encoded);
+      for (; encoded < writes.count; encoded++) this.encode(frame, writes, encoded);
       if (frame.entries === 0) {
         this.giveUpBad();
         return this.position;
@@ -141,16 +147,81 @@ export class LogStore implements LocationStore, RowVisitor {
       place = this.append(now, lasting || cleaner.moves > 0);
     } catch (error) {
       cleaner.failed();
-      while (--encoded >= 0) if (this.isNew[encoded] === 1) this.table.giveBack(this.rowOf[encoded]);
+      this.giveBack(encoded);
       throw error;
     }
     cleaner.moved(place);
     for (let entry = 0; entry < writes.count; entry++) this.apply(writes, entry, place);
+    this.committed();
+    return ++this.position;
+  }
+
+  /** What a frame that holds leads to: generations in which nothing lives are dropped. */
+  private committed(): void {
+    const { cleaner, log } = this;
     if (cleaner.drop(this.marks.checkpointed) > 0)
       this.table.announce({ type: 'dropped', tail: Math.floor(log.tail / log.generationBytes) });
     this.mark();
     this.giveUpBad();
-    return ++this.position;
+  }
+
+  // --- in a cluster: what is committed stands in a stream, and each node's log follows it
+
+  /** How much of the stream the log has; null where it has nothing of any. */
+  applied(): Applied | null {
+    const { end } = this.checkpoint;
+    return this.followed ?? this.replayed.applied ?? (end === undefined ? null : appliedAt(this.log, end.last));
+  }
+
+  /** What the log ends with, where it has nothing of any stream: 0 for an empty log. */
+  get baseSum(): number {
+    return this.lastSum;
+  }
+
+  /**
+   * Adds a batch to a frame for the stream. Rows for new AORs are taken: until `follow` brings that frame, or `giveBack`.
+   * @throws with nothing taken
+   */
+  encodeInto(frame: FrameWriter, writes: WriteSet): void {
+    let encoded = 0;
+    try {
+      for (; encoded < writes.count; encoded++) this.encode(frame, writes, encoded);
+    } catch (error) {
+      this.giveBack(encoded);
+      throw error;
+    }
+  }
+
+  /** Rows taken for the first `entries` of the batch encoded last are not needed; what another node has put there stays. */
+  giveBack(entries: number): void {
+    for (let entry = entries - 1; entry >= 0; entry--)
+      if (this.isNew[entry] === 1 && !this.table.isLive(this.rowOf[entry])) this.table.giveBack(this.rowOf[entry]);
+  }
+
+  /**
+   * Takes in a sound frame of the stream that does not contradict the table: its entries, and what this log's cleaner moves, as one frame
+   * of the log.
+   * @throws what the disk says, with nothing taken in
+   */
+  follow(source: FollowedFrame, applied: Applied): void {
+    const { frame, cleaner, table } = this;
+    let place = 0;
+    frame.start();
+    frame.control(CONTROL_APPLIED, appliedWords(applied));
+    try {
+      cleaner.moveInto(frame, source.bytes);
+      source.copyInto(frame);
+      place = this.append(applied.time, true);
+    } catch (error) {
+      cleaner.failed();
+      throw error;
+    }
+    cleaner.moved(place);
+    source.apply(table, cleaner, place, this.changes);
+    this.followed = applied;
+    cleaner.syncsBeforeDrop = true; // a node that has lost some of its end goes on from where it is then
+    this.position++;
+    this.committed();
   }
 
   settled(): number {
@@ -271,8 +342,8 @@ export class LogStore implements LocationStore, RowVisitor {
   }
 
   /** Adds an entry of the batch to the frame; the table stays as it is. */
-  private encode(writes: WriteSet, entry: number): void {
-    const { frame, table } = this;
+  private encode(frame: FrameWriter, writes: WriteSet, entry: number): void {
+    const { table } = this;
     const words = writes.rows;
     const w = entry * ROW_WORDS;
     const at = writes.at[entry];
@@ -327,7 +398,12 @@ export class LogStore implements LocationStore, RowVisitor {
    * now. A record that is not sound goes in any case; a restart meets it again.
    */
   private quarantine(row: number): void {
-    const { frame, log, table, unreadable } = this;
+    const { frame, log, table, unreadable, damagedRows } = this;
+    if (damagedRows !== null) {
+      if (!damagedRows.has(row)) this.quarantined++;
+      damagedRows.add(row);
+      return;
+    }
     const place = table.addressOf(row);
     try {
       frame.start();

@@ -97,6 +97,9 @@ export interface Log extends LogSource {
    */
   settle(lasting: boolean): number;
 
+  /** Makes all that was settled hold through a cut of power, whatever the log promises; throws where it cannot. */
+  sync(): void;
+
   /** The file of a place or an address, for messages. */
   fileAt(place: number): string;
 

@@ -206,6 +206,20 @@ export class BindingTable {
     this.giveBack(row);
   }
 
+  // --- following another node: rows are where its frame says; the free list is wrong until `settle`
+
+  /** Whether a row can become an AOR's: it is that already, or free, and the AOR has no other. words[at …] is its key. */
+  mayBecome(row: number, words: Uint32Array, at: number): boolean {
+    const known = this.find(words[at], words[at + 1], words[at + 2], words[at + 3]);
+    return known === row || (known < 0 && !this.isLive(row));
+  }
+
+  /** As `put`, into a row that another node has taken. */
+  putAt(row: number, words: Uint32Array, at: number, address: number, bindings: number): void {
+    this.reach(row + 1);
+    this.put(row, words, at, address, bindings);
+  }
+
   // --- replay: rows are where the log says, free or not; no wheel, no free list until `settle`
 
   /** As `put`, for a record of the log; repairs what contradicts it. @cold */
