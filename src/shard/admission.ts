@@ -111,6 +111,11 @@ export class Admission {
     this.auth?.users.useRealms(auth.realms);
   }
 
+  /** As the authenticator's. @cold */
+  beginLife(life: number): void {
+    this.authenticator?.beginLife(life);
+  }
+
   /** Once per batch. */
   refresh(now: number): void {
     this.auth?.users.refresh(now);

@@ -8,7 +8,7 @@ import { Answers } from '../core/uas/batch-responses.ts';
 import type { Transactions } from '../core/uas/transactions.ts';
 import { WriteSet } from '../location/write-set.ts';
 import { SLOT_COUNT } from '../sip/parser/slab.ts';
-import type { Peers } from '../sip/sources.ts';
+import { type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
 import type { AorState } from './aor-state.ts';
 import { type Committer, FAILED } from './committer.ts';
 import type { FlowSweeper, PairsTaken } from './flow-sweeper.ts';
@@ -45,6 +45,7 @@ class BatchInFlight {
 
 export interface CommitParts {
   readonly committer: Committer;
+  readonly peers: Peers;
   readonly answers: Answers;
   readonly answering: Answering;
   readonly transactions: Transactions;
@@ -89,15 +90,16 @@ export class BatchCommit {
   commit(now: number, freeSlot: number): void {
     const { committer, writes, answers, answering } = this.parts;
     const waits = this.inFlight.length > 0;
-    if (writes.count > 0) {
+    const { hasConditional } = answers;
+    if (writes.count > 0 || (hasConditional && !waits)) {
       // What only runs out would run out again after a crash: nobody waits for the disk.
-      const position = committer.append(writes, now, answers.hasConditional);
+      const position = writes.count > 0 ? committer.append(writes, now, hasConditional) : committer.confirm(now);
       const settled = position === FAILED || waits ? position : committer.settled(now);
       if (settled === FAILED) this.failed(now);
       else if (!waits && settled >= position) this.holds(now);
       else this.hold(position, freeSlot, now);
     } else if (!waits) committer.probe(now);
-    else if (answers.hasConditional) this.hold(this.inFlight[this.inFlight.length - 1].position, freeSlot, now);
+    else if (hasConditional) this.hold(this.inFlight[this.inFlight.length - 1].position, freeSlot, now);
     answering.publish(0, now);
     this.heldFrom = answers.count;
     if (this.inFlight.length > 0) this.collect(now);
@@ -127,8 +129,23 @@ export class BatchCommit {
   }
 
   private failed(now: number): void {
-    this.parts.answering.fail(0, now);
+    this.refuse(0, now);
     this.parts.flows?.failed(now);
+  }
+
+  /** What hung on the commit, from a row on, is answered 503. Where another node owns the shard, who repeats is left to ask that one. */
+  private refuse(from: number, now: number): void {
+    const { answers, answering, committer, counters, peers } = this.parts;
+    if (committer.isLost) {
+      let kept = from;
+      for (let row = from; row < answers.count; row++) {
+        const isRepeated = answers.conditional[row] !== 0 && peers.transport[answers.slot[row]] === TRANSPORT_UDP;
+        if (isRepeated) counters[COUNTER.dropped_not_owner]++;
+        else answers.copyRow(answers, row, kept++);
+      }
+      answers.count = kept;
+    }
+    answering.fail(from, now);
   }
 
   /** The batch waits for its position: all that hangs on it moves aside. @cold */
@@ -177,7 +194,7 @@ export class BatchCommit {
       if (batch.history !== null) history?.publishCopy(batch.history);
       if (batch.changes !== null && batch.changes.count > 0) events?.publish(batch.changes);
     } else {
-      answering.fail(from, now);
+      this.refuse(from, now);
       if (batch.pairs !== null) flows?.failed(now, batch.pairs);
     }
     answering.publish(from, now);

@@ -2,7 +2,7 @@
 // is told.
 // @hot
 
-import type { LocationStore } from '../location/location-store.ts';
+import { type LocationStore, OwnershipLost } from '../location/location-store.ts';
 import type { WriteSet } from '../location/write-set.ts';
 import { COUNTER } from './observe/counters.ts';
 import { PacedLog } from './observe/paced-log.ts';
@@ -21,6 +21,8 @@ export class Committer {
   private readonly log: ShardOptions['log'];
   private readonly failure: PacedLog;
   private readonly readFailure: PacedLog;
+  /** What FAILED says last was that another node owns the shard. */
+  isLost = false;
   private failing = false;
   private settledBefore = 0;
   private isTold = false;
@@ -50,6 +52,17 @@ export class Committer {
       this.failed(error, writes.count, now);
     }
     counters[COUNTER.committing] = 0;
+    return position;
+  }
+
+  /** The position that must be settled before an answer that tells of no change may leave, or FAILED. */
+  confirm(now: number): number {
+    let position = FAILED;
+    try {
+      position = this.store.confirm?.(now) ?? this.store.settled();
+    } catch (error) {
+      this.failed(error, 0, now);
+    }
     return position;
   }
 
@@ -98,6 +111,8 @@ export class Committer {
 
   /** @cold */
   private failed(error: unknown, aors: number, now: number): void {
+    this.isLost = error instanceof OwnershipLost;
+    if (this.isLost) return;
     this.counters[COUNTER.commit_failures]++;
     this.counters[COUNTER.commits_failing] = 1;
     this.triedAt = now;

@@ -6,7 +6,7 @@
 import { imageLength } from '../core/binding/binding.ts';
 import { CHANGE_FLOW_ENDED, type ChangeSink } from '../core/binding/changes.ts';
 import { countImages } from '../core/binding/images.ts';
-import { type FlowLiveness, lifeline } from '../core/binding/live-flow.ts';
+import { type FlowLiveness, flowKey, isCutOff, lifelineKey } from '../core/binding/live-flow.ts';
 import type { Outbox } from '../core/uas/outbox.ts';
 import type { Policy } from '../core/uas/policy.ts';
 import type { LocationStore, RecordVisitor } from '../location/location-store.ts';
@@ -78,19 +78,26 @@ export class FlowSweeper implements RecordVisitor {
   /** Takes in an AOR's images: what lives by a flow is tracked, and what lives by a dead one goes in its turn. */
   watch(k0: number, k1: number, k2: number, k3: number, bytes: Uint8Array, at: number, end: number, now: number): void {
     for (let image = at; image < end; image += imageLength(bytes, image)) {
-      const token = lifeline(bytes, image);
+      const token = lifelineKey(bytes, image);
       if (token === 0) continue;
       const known = this.index.has(token);
-      if (this.index.track(token, k0, k1, k2, k3) && !known && !this.flows.isAlive(token)) this.enqueue(token, now);
+      const isNew = this.index.track(token, k0, k1, k2, k3) && !known;
+      if (isNew && isCutOff(bytes, image, this.flows)) this.enqueue(token, now);
     }
   }
 
-  /** Flows have ended: in a slot of the slab a list of tokens, four bytes each, the lowest first. */
-  ended(slot: number, length: number, now: number): void {
+  /** A node's flows have ended: in a slot of the slab a list of tokens, four bytes each, the lowest first. */
+  ended(slot: number, length: number, node: number, now: number): void {
     for (let at = slotStart(slot), end = at + length; at < end; at += 4) {
-      const token = (slab[at] | (slab[at + 1] << 8) | (slab[at + 2] << 16) | (slab[at + 3] << 24)) >>> 0;
+      const flow = (slab[at] | (slab[at + 1] << 8) | (slab[at + 2] << 16) | (slab[at + 3] << 24)) >>> 0;
+      const token = flowKey(flow, node);
       if (this.index.has(token)) this.enqueue(token, now);
     }
+  }
+
+  /** All records are looked at again: others have written them. @cold */
+  lookAgain(): void {
+    this.cursor = 0;
   }
 
   /** Bindings of ended flows join the batch's writes; the rest at the next call. */
@@ -185,7 +192,7 @@ export class FlowSweeper implements RecordVisitor {
     const { state, stateEnd } = out;
     let count = 0;
     for (let image = out.stateAt; image < stateEnd; image += imageLength(state, image)) {
-      if (lifeline(state, image) === token) {
+      if (lifelineKey(state, image) === token && isCutOff(state, image, this.flows)) {
         changes?.add(CHANGE_FLOW_ENDED, state, aorAt, out.stateAt, state, image, out.now);
         history?.add(CHANGE_FLOW_ENDED, state, aorAt, out.stateAt, state, image, out.now);
         continue;

@@ -48,6 +48,8 @@ export interface RequestParts {
   readonly changes: Changes;
   readonly events: EventSink | undefined;
   readonly history: History | null;
+  /** An answer that tells of no change waits until the store has confirmed that nobody else has made one. */
+  readonly confirms: boolean;
 }
 
 export class RequestService {
@@ -67,6 +69,7 @@ export class RequestService {
   private readonly changes: Changes;
   private readonly events: EventSink | undefined;
   private readonly history: History | null;
+  private readonly confirms: boolean;
   private now = 0;
 
   constructor(parts: RequestParts) {
@@ -86,6 +89,7 @@ export class RequestService {
     this.changes = parts.changes;
     this.events = parts.events;
     this.history = parts.history;
+    this.confirms = parts.confirms;
   }
 
   /** §8.3: the AOR that the Request-URI leads to becomes the one the request is about. */
@@ -125,7 +129,8 @@ export class RequestService {
     const rules = this.rules.of(out, this.state.aor, this.state.aorLength);
     const status = lookup ? this.lookUp() : rules.uas.check(out) || this.serve(rules, again);
     this.admission.judge(status);
-    this.answering.finish(ticket, out.changed || this.state.uncommitted);
+    const isTold = this.confirms && status === 200 && table[T_METHOD] === METHOD_REGISTER;
+    this.answering.finish(ticket, out.changed || this.state.uncommitted || isTold);
   }
 
   private authorize(lookup: boolean): number {

@@ -30,6 +30,9 @@ const AGAIN_S_SPREAD = 15;
 
 /** Over so many seconds more (a mask) those are spread whose shard had no room. */
 const RING_FULL_SPREAD_S = 7;
+/** When a client may come again whose request no node can decide: from 5 to 20 seconds. */
+const UNDECIDED_S_MIN = 5;
+const UNDECIDED_S_SPREAD = 15;
 
 const written = new Views(ANSWER);
 
@@ -84,12 +87,22 @@ export class Answering {
 
   /** The owner has no room: over a stream nobody would repeat the request, so it is told to. */
   putOff(slot: number, now: number): void {
-    const { counters, keys, out, rules } = this.parts;
+    this.busy(slot, now, 1, RING_FULL_SPREAD_S);
+    this.parts.counters[COUNTER.put_off_ring_full]++;
+  }
+
+  /** No node can decide it now. */
+  putOffUndecided(slot: number, now: number): void {
+    this.busy(slot, now, UNDECIDED_S_MIN, UNDECIDED_S_SPREAD);
+    this.parts.counters[COUNTER.put_off_not_owner]++;
+  }
+
+  private busy(slot: number, now: number, seconds: number, spread: number): void {
+    const { keys, out, rules } = this.parts;
     keys.take();
     this.start(slot, now);
-    rules.uas.busy(out, 1 + (keys.tagLow & RING_FULL_SPREAD_S));
+    rules.uas.busy(out, seconds + (keys.tagLow & spread));
     this.finish(-1, false);
-    counters[COUNTER.put_off_ring_full]++;
   }
 
   /** The record or the answer did not fit: nothing of it holds. Returns the status of the answer written instead. */

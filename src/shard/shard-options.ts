@@ -14,10 +14,19 @@ import type { StaticTable } from './statics/static-table.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
 
+/** In a cluster, whether this node is the one that decides. */
+export interface Deciding {
+  readonly decides: boolean;
+  /** Where it does not: whether requests are to be refused, rather than left to be repeated. */
+  refuses(now: number): boolean;
+}
+
 export interface ShardOptions {
   readonly index: number;
   readonly shards: number;
   readonly store: LocationStore;
+  /** Without it, this node always decides. */
+  readonly deciding?: Deciding;
   /** Whether its time can be trusted; without it, it can. */
   readonly clock?: Pick<ProcessClock, 'holds' | 'turns'>;
   readonly policy: Policy;

@@ -30,6 +30,7 @@ import {
   KIND_RESPONSE,
   METHOD_ACK,
   METHOD_CANCEL,
+  METHOD_REGISTER,
   T_IGNORED_ROWS,
   T_KIND,
   T_METHOD,
@@ -53,13 +54,17 @@ import { Tap } from './observe/tap.ts';
 import { RequestService } from './request-service.ts';
 import { Answering } from './response-lifecycle.ts';
 import { ownerOf } from './shard-of.ts';
-import type { ShardOptions } from './shard-options.ts';
+import type { Deciding, ShardOptions } from './shard-options.ts';
 import { ShardRules } from './shard-rules.ts';
 import type { ShardSettings } from './shard-settings.ts';
 import { AskedFor } from './statics/asked-for.ts';
 import type { StaticTable } from './statics/static-table.ts';
 import { Sweeper, sooner } from './sweeper.ts';
 
+/** How far the clock of the node that decided before may have been ahead of this one's. */
+const CLOCK_SKEW_MS = 5000;
+/** Lives of a cluster's nonces, which are numbered by claims, and lives of one node are told apart by this bit. */
+const CLUSTER_LIFE = 0x8000_0000;
 const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
 
 export class Shard {
@@ -67,6 +72,7 @@ export class Shard {
   readonly answers: Answers;
   private readonly options: ShardOptions;
   private readonly store: LocationStore;
+  private readonly deciding: Deciding | null;
   private readonly counters: Float64Array;
   private readonly transactions: Transactions;
   private readonly rules: ShardRules;
@@ -101,6 +107,7 @@ export class Shard {
     const { policy, secret } = options;
     this.options = options;
     this.store = options.store;
+    this.deciding = options.deciding ?? null;
     this.events = options.events;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
@@ -136,7 +143,7 @@ export class Shard {
     const { answering, committer, overload, state, changes, events } = this;
     const { writes } = this;
     this.commits = new BatchCommit({
-      ...{ committer, answers, answering, transactions, state, writes, tally, changes, events, counters },
+      ...{ peers, committer, answers, answering, transactions, state, writes, tally, changes, events, counters },
       history: this.history,
       flows: this.sweeper.flows,
     });
@@ -146,6 +153,7 @@ export class Shard {
       redirect: new RedirectServer(flows),
       asked: new AskedFor(rules, this.statics),
       history: this.history,
+      confirms: this.deciding !== null,
     });
   }
 
@@ -163,6 +171,18 @@ export class Shard {
     this.overload.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
+  }
+
+  /** In a cluster: from here on this node decides. @param epoch greater than that of whoever did before @cold */
+  tookOver(epoch: number, now: number): void {
+    this.out.startedAt = now + CLOCK_SKEW_MS;
+    this.admission.beginLife((CLUSTER_LIFE | epoch) >>> 0);
+    this.sweeper.flows?.lookAgain();
+  }
+
+  /** In a cluster: another node decides from here on, or nobody. @cold */
+  gaveUp(): void {
+    this.transactions.clear();
   }
 
   /** One message in a slot of the slab, its peer in the same row of `peers`. */
@@ -195,7 +215,7 @@ export class Shard {
 
   /** A list of flows that have ended, in a slot of the slab. */
   flowsEnded(slot: number, length: number, now: number): void {
-    this.sweeper.flows?.ended(slot, length, now);
+    this.sweeper.flows?.ended(slot, length, this.peers.node[slot], now);
   }
 
   /**
@@ -205,14 +225,15 @@ export class Shard {
   expire(now: number, freeSlot: number): void {
     this.freeSlot = freeSlot;
     this.sweeper.changes = this.events?.listening ? this.changes : null;
-    if (!this.commits.isFull) this.sweeper.sweep(now);
+    if (!this.commits.isFull && this.decides) this.sweeper.sweep(now);
     this.counters[COUNTER.resent] += this.unacknowledged.resend(now, freeSlot);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
     if (this.commits.isFull) return this.commits.msToNext(now);
-    const work = sooner(this.sweeper.msToNextTick(now), this.unacknowledged.msToNextTick(now));
+    const sweep = this.decides ? this.sweeper.msToNextTick(now) : -1;
+    const work = sooner(sweep, this.unacknowledged.msToNextTick(now));
     return sooner(work, this.commits.msToNext(now));
   }
 
@@ -247,6 +268,10 @@ export class Shard {
     this.commits.measure(this.measures, this.peers, seconds);
     this.options.talkers?.note(this.answers, this.peers, this.slotLength, this.now);
     this.answers.count = 0;
+  }
+
+  private get decides(): boolean {
+    return this.deciding === null || this.deciding.decides;
   }
 
   private gauge(): void {
@@ -323,7 +348,14 @@ export class Shard {
       this.counters[COUNTER.merged]++;
       return;
     }
+    if (!this.decides && table[T_METHOD] === METHOD_REGISTER) return this.holdBack();
     this.requests.decide(this.slot, length, this.now, found === ANSWER_FORGOTTEN, lookup);
+  }
+
+  /** Only the node that owns the shard decides, and only while its stream answers; over UDP phones repeat until then. @cold */
+  private holdBack(): void {
+    if (this.isReliable || this.deciding?.refuses(this.now)) this.answering.putOffUndecided(this.slot, this.now);
+    else this.drop(COUNTER.dropped_not_owner);
   }
 
   /** Nothing is repeated over a stream: a transaction there ends with its answer (§17.2.2, Timer J is 0). */

@@ -46,6 +46,8 @@ export interface VirtualShardOptions {
   readonly gate?: GateOptions;
   readonly flows?: FlowLiveness;
   readonly events?: EventSink;
+  /** In a cluster, whether this node decides. */
+  readonly deciding?: ShardOptions['deciding'];
   readonly history?: SharedArrayBuffer;
   /** What waits behind each batch; without it nothing does. */
   readonly backlog?: Backlog;
@@ -96,6 +98,7 @@ export class VirtualShard {
       ...(options.gate && { gate: options.gate }),
       ...(options.flows && { flows: options.flows }),
       ...(options.events && { events: options.events }),
+      ...(options.deciding && { deciding: options.deciding }),
       ...(options.history && { history: options.history }),
     });
     this.shard.open();
@@ -159,8 +162,9 @@ export class VirtualShard {
     return this.batch([message], source)[0];
   }
 
-  flowsEnded(flows: readonly number[]): void {
+  flowsEnded(flows: readonly number[], node = 0): void {
     const slot = this.shard.firstSlot;
+    this.shard.peers.node[slot] = node;
     slab.set(new Uint8Array(Uint32Array.from(flows).buffer), slotStart(slot));
     this.shard.flowsEnded(slot, flows.length * 4, this.now);
   }

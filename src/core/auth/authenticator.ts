@@ -151,6 +151,11 @@ export class Authenticator {
     this.uses.nonces.useGeneration(generation);
   }
 
+  /** Others may have decided about requests since: from here on their nonces are those of another life. @cold */
+  beginLife(life: number): void {
+    this.uses.beginLife(life);
+  }
+
   /**
    * Decides about the well-formed request in the table (never an ACK or CANCEL: §22.1). `out.now`, peer and tag are filled
    * and the answer is started.

@@ -41,6 +41,12 @@ export class NonceUses {
     this.floors = floors ?? null;
   }
 
+  /** Another life begins: what is known of used nonces may be out of date. @cold */
+  beginLife(life: number): void {
+    this.nonces.beginLife(life);
+    this.window.clear();
+  }
+
   /** Makes a nonce for the AOR in the realm and returns its text, good until the next one. */
   issue(aorKey: Uint32Array, realm: Uint8Array, realmLength: number, clock: number): Uint8Array {
     this.nonces.issue(aorKey, realm, realmLength, this.time.at(clock));

@@ -60,6 +60,14 @@ export class NonceWindow {
     this.times = new Float64Array(this.words.buffer);
   }
 
+  /** Forgets all, for a life that has issued no nonce yet. @cold */
+  clear(): void {
+    this.heads.fill(NONE);
+    this.count = 0;
+    this.oldest = 0;
+    this.lowWaterMark = Number.NEGATIVE_INFINITY;
+  }
+
   /**
    * Notes the use of a nonce under an nc, after its credentials were found right: NC_*; only NC_NEW changes anything.
    * @param ofThisLife false: uses that are not known here were perhaps made before

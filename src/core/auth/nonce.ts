@@ -36,7 +36,7 @@ export class Nonces {
   private readonly lifetimeMs: number;
   private readonly keyMs: number;
   private counter: number;
-  private readonly life: number;
+  private life: number;
   /** Keys of the epochs in use: an even one's in [0], an odd one's in [1]; `epochs` says which. */
   private readonly macs: SipHash[];
   private readonly epochs = new Float64Array(2).fill(-1);
@@ -66,6 +66,11 @@ export class Nonces {
   useGeneration(generation: number): void {
     this.generation = generation;
     this.epochs.fill(-1);
+  }
+
+  /** From here on nonces are of another life. @cold */
+  beginLife(life: number): void {
+    this.life = life >>> 0;
   }
 
   /** Makes a nonce for the AOR with this key (four words) in the realm; leaves it in `text`. */

@@ -109,7 +109,7 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: F
   const transport = TRANSPORTS[transportOf(bytes, at)];
   const isStatic = hasFlag(bytes, at, IMAGE_STATIC);
   const flow = ownFlow(bytes, at);
-  const hasEnded = flow !== 0 && flows?.isAlive(flow) === false;
+  const hasEnded = flow !== 0 && flows?.isAlive(flow, nodeOf(bytes, at)) === false;
   const uri = uriText(bytes, uriAt(bytes, at), uriEnd(bytes, at));
   return {
     uri,

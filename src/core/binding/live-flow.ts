@@ -3,12 +3,13 @@
 // @hot
 
 import { TRANSPORT_UDP } from '../../sip/sources.ts';
-import { flowOf, hasFlag, transportOf } from './binding.ts';
+import { flowOf, hasFlag, nodeOf, transportOf } from './binding.ts';
 import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from './image-layout.ts';
 
-/** Which connections there are. Their numbers are those of no earlier life of the server. */
+/** Which connections there are. Their numbers are those of no earlier life of the node. */
 export interface FlowLiveness {
-  isAlive(flow: number): boolean;
+  /** @param node that holds the connection; 0 where there is one */
+  isAlive(flow: number, node: number): boolean;
 }
 
 /** The connection that the binding was made over straight from the user agent, or 0 where there is none: UDP, or a Path. */
@@ -18,7 +19,7 @@ export function ownFlow(bytes: Uint8Array, image: number): number {
 }
 
 /** The connection that the binding lives by, or 0 where it lives by none: its contact leads to the user agent without one, too. */
-export function lifeline(bytes: Uint8Array, image: number): number {
+function lifeline(bytes: Uint8Array, image: number): number {
   return hasFlag(bytes, image, IMAGE_BY_CONTACT) ? 0 : ownFlow(bytes, image);
 }
 
@@ -29,5 +30,16 @@ export function lifeline(bytes: Uint8Array, image: number): number {
 export function isCutOff(bytes: Uint8Array, image: number, flows: FlowLiveness | null): boolean {
   if (flows === null) return false;
   const token = lifeline(bytes, image);
-  return token !== 0 && !flows.isAlive(token);
+  return token !== 0 && !flows.isAlive(token, nodeOf(bytes, image));
+}
+
+/** One number for the connection that the binding lives by, of whichever node; 0 where it lives by none. Seldom two share one. */
+export function lifelineKey(bytes: Uint8Array, image: number): number {
+  const token = lifeline(bytes, image);
+  return token === 0 ? 0 : flowKey(token, nodeOf(bytes, image));
+}
+
+/** The number of a node's connection among those of all nodes. */
+export function flowKey(flow: number, node: number): number {
+  return (flow ^ Math.imul(node, 0x9e3779b1)) >>> 0;
 }

@@ -85,5 +85,5 @@ export function refreshBinding(
 function isCutOff(flags: number, { peers, peer, liveFlows }: Outbox): boolean {
   const flow = peers.flow[peer];
   if (liveFlows === null || flow === 0 || peers.transport[peer] === TRANSPORT_UDP) return false;
-  return (flags & (IMAGE_DIRECT | IMAGE_BY_CONTACT)) === IMAGE_DIRECT && !liveFlows.isAlive(flow);
+  return (flags & (IMAGE_DIRECT | IMAGE_BY_CONTACT)) === IMAGE_DIRECT && !liveFlows.isAlive(flow, peers.node[peer]);
 }

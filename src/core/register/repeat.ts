@@ -44,7 +44,7 @@ function isNamedTwice(out: Outbox, policy: Policy, bindings: WorkingBindings, bi
 function isMadeBy(out: Outbox, contact: number, image: number, seconds: number, { timerJMs }: Policy): boolean {
   const { state, now } = out;
   const refreshedAt = refreshedAtOf(state, image);
-  if (refreshedAt >= out.startedAt || refreshedAt > now || now - refreshedAt > timerJMs) return false;
+  if (refreshedAt >= out.startedAt || now - refreshedAt > timerJMs) return false;
   if (cseqOf(state, image) !== table[T_CSEQ] >>> 0 || !hasCallIdOfRequest(state, image)) return false;
   const nonce = out.authenticated ? nonceIdOf(out.nonceIdHigh, out.nonceIdLow) : 0;
   if (!isOfNonce(state, image, nonce) || grantedOf(state, image) > seconds) return false;

@@ -19,7 +19,7 @@ export class Outbox {
   // --- in: who asks, when, and what the location service holds
   /** Epoch milliseconds; the same for the whole decision. */
   now = 0;
-  /** When this life of the shard began to serve; 0: not yet. */
+  /** When this life of the shard began to serve, by the clock of whoever served before; 0: not yet. */
   startedAt = 0;
   /** It is so young that copies of requests may come that the life before has carried out. */
   mayRepeat = false;

@@ -143,6 +143,13 @@ export class Transactions {
     this.status[entry] = status;
   }
 
+  /** Forgets all requests: another node answers their copies. @cold */
+  clear(): void {
+    this.index.fill(0);
+    this.oldest += this.count;
+    this.count = 0;
+  }
+
   /** Whether the answer at a place is still to be read. */
   isKept(place: number): boolean {
     return this.written - place <= this.answers.length / 2;

@@ -33,9 +33,11 @@ const NAMES = [
   'dropped_ack',
   'dropped_keep_alive',
   'dropped_in_progress', // retransmissions of a request whose answer waits for its commit
+  'dropped_not_owner', // REGISTERs over UDP that another node is to answer, or this one later: their phones repeat them
   'waiting', // messages kept until their user's credentials have been fetched
   'put_off_new', // new registrations told to come back later, because the shard has more than it can do: 503
   'put_off_ring_full', // requests over streams whose shard had no room: 503
+  'put_off_not_owner', // REGISTERs over streams that could not be decided here and now, and others where that lasts: 503
   'put_off_guesses', // credentials for an account that is being guessed at, from where it never succeeded: 503
   'dropped_source', // from a source that is refused for what it did (abuse control)
   'dropped_scanner', // from tools that say they are scanners
