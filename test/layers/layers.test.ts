@@ -8,17 +8,30 @@ const files = listFiles('src', '.ts').map(readSource);
 const others = ['test', 'bench'].flatMap((folder) => listFiles(folder, '.ts')).map(readSource);
 
 /** Each folder may import itself and those before it; `.` is src itself (index.ts, cli.ts …). */
-const LAYERS = ['sip', 'transport', 'core', 'location', 'users', 'shard', 'threads', 'server', 'commands', '.'];
+const LAYERS = [
+  'sip',
+  'transport',
+  'core',
+  'location',
+  'users',
+  'cluster',
+  'shard',
+  'threads',
+  'server',
+  'commands',
+  '.',
+];
 /** Folders that may import less than what lies below them. */
 const NARROWER: Readonly<Record<string, RegExp>> = {
   transport: /^src\/(transport|sip)\//,
   core: /^src\/(core|sip)\//,
   location: /^src\/(location|sip|core\/binding)\//,
+  cluster: /^src\/(cluster|location)\//,
 };
 
 /** Where Node's modules and packages may be imported. */
 const OUTSIDE_WORLD =
-  /^src\/(location\/(log\/(lmdb-(log|generation|guard)|log-folder|generation-file)|checkpoint\/checkpoint-files|(files|shared)\/.*)|(users|shard|threads|transport|server|commands)\/.*|cli)\.ts$/;
+  /^src\/(location\/(log\/(lmdb-(log|generation|guard)|log-folder|generation-file)|checkpoint\/checkpoint-files|(files|shared)\/.*)|(users|shard|threads|transport|server|commands)\/.*|cluster\/stream-mac|cli)\.ts$/;
 const HASHES_ONLY = /^src\/core\/(auth\/digest|register\/gruu)\.ts$/;
 
 /** Files in one folder, the folders in it left aside. */
@@ -30,6 +43,8 @@ const ENTRY_POINTS = [
   'src/cli.ts',
   'src/location.ts',
   'src/messages.ts',
+  'src/cluster/cluster-store.ts',
+  'src/cluster/membership.ts',
   'src/sip/simd/parser.ts',
   'src/core/wasm/simd/writer.ts',
 ];
@@ -40,6 +55,7 @@ const LAYOUTS = [
   'src/sip/parser/memory-map.ts',
   'src/sip/sources.ts',
   'src/core/binding/image-layout.ts',
+  'src/cluster/roles.ts',
   'src/transport/linux/linux-abi.ts',
 ];
 

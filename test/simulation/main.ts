@@ -1,14 +1,17 @@
 // `npm run simulate`. Exit code 0 when every seed went well.
 
 import { parseArgs } from 'node:util';
-import { StoreWorld, type StoreWorldReport } from './store-world.ts';
+import { ClusterWorld } from './cluster/cluster-world.ts';
+import { StoreWorld } from './store-world.ts';
 
 const HELP = `npm run simulate -- [options]
 
-Runs the real location store in a world that a seed draws: appends, syncs and reads that fail, bits that flip, crashes anywhere,
+store: runs the real location store in a world that a seed draws: appends, syncs and reads that fail, bits that flip, crashes anywhere,
 restarts, checkpoints; and compares all it says with a model.
+cluster: runs three nodes with real shards and stores over a model of their streams: nodes that die, pause, are cut off and have wrong
+clocks, streams that lose their leader; and compares them with what phones were told and what the streams say.
 
-  --only PART    store, the only part yet
+  --only PART    store or cluster (store)
   --seeds N      (1000)
   --from S       the first of them (1)
   --minutes M    ends after that time, however many seeds it were
@@ -18,6 +21,7 @@ restarts, checkpoints; and compares all it says with a model.
 
 Examples
   npm run simulate -- --only store --seeds 100000
+  npm run simulate -- --only cluster --minutes 10
   npm run simulate -- --seed 4711 --trace
 `;
 
@@ -37,11 +41,12 @@ const { values: flags } = parseArgs({
 interface Result {
   seeds: number;
   readonly failures: { readonly seed: number; readonly what: string }[];
-  readonly sum: Partial<StoreWorldReport>;
+  readonly sum: Record<string, number>;
 }
 
 async function simulate(seed: number, result: Result): Promise<void> {
-  const world = new StoreWorld(seed, flags.trace ? (line) => console.log(line) : undefined);
+  const tell = flags.trace ? (line: string) => console.log(line) : undefined;
+  const world = flags.only === 'cluster' ? new ClusterWorld(seed, tell) : new StoreWorld(seed, tell);
   try {
     await world.run();
   } catch (error) {
@@ -52,16 +57,18 @@ async function simulate(seed: number, result: Result): Promise<void> {
           : (error.stack ?? error.message)
         : String(error);
     result.failures.push({ seed, what });
-    if (!flags.json) console.log(`seed ${seed}: ${what}\n  again: npm run simulate -- --seed ${seed} --trace`);
+    if (!flags.json)
+      console.log(`seed ${seed}: ${what}\n  again: npm run simulate -- --only ${flags.only} --seed ${seed} --trace`);
   }
   result.seeds++;
-  const sum = result.sum as Record<string, number>;
+  const { sum } = result;
   for (const [name, value] of Object.entries(world.report)) sum[name] = (sum[name] ?? 0) + value;
 }
 
 async function main(): Promise<void> {
   if (flags.help) return void process.stdout.write(HELP);
-  if (flags.only !== 'store') throw new Error(`there is no part ${flags.only}: store`);
+  if (flags.only !== 'store' && flags.only !== 'cluster')
+    throw new Error(`there is no part ${flags.only}: store, cluster`);
   const began = performance.now();
   const end = flags.minutes === undefined ? Number.POSITIVE_INFINITY : began + Number(flags.minutes) * 60_000;
   const given = flags.seed?.split(',').map(Number);

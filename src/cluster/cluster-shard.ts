@@ -1,0 +1,367 @@
+// One shard of one node of a cluster: its log follows the shard's stream, and while the node owns the shard, its batches are published
+// before they are taken in (decisions/0115). Here the decisions of ownership.ts meet stream, frames and store. No thread, no socket, no
+// clock: the shard's loop calls `tick`, and time is an argument.
+
+import { OwnershipLost } from '../location/location-store.ts';
+import type { Applied } from '../location/log/control-entry.ts';
+import { FollowedFrame } from '../location/log/followed-frame.ts';
+import type { LogStore } from '../location/log/log-store.ts';
+import { chunkOf, wordOf } from '../location/table/row-chunks.ts';
+import type { WriteSet } from '../location/write-set.ts';
+import { breaksChain } from './chain.ts';
+import { Ownership, type OwnershipEffects } from './ownership.ts';
+import type { Writer } from './publication.ts';
+import { isOwner, ROLE_BROKEN, ROLE_COPYING, ROLE_OWNING, ROLE_STALLED } from './roles.ts';
+import type { ShardTable } from './shard-table.ts';
+import type { Stream, StreamSink } from './stream.ts';
+import {
+  FRAME_BATCH,
+  FRAME_CLAIM,
+  FRAME_HANDOVER,
+  FRAME_PROOF,
+  type FrameKind,
+  FramePress,
+  FrameReader,
+  READ_SOUND,
+  READ_STRANGE,
+} from './stream-frame.ts';
+import { StreamMac } from './stream-mac.ts';
+
+/** A batch's publication is waited for in one piece for so long; then other work goes on. */
+const WAIT_MS = 25;
+const WAITS_MAX = 64;
+/** Requests that would change bindings draw 503 once the stream has not answered for so long. */
+const HOLD_MS = 10_000;
+
+export interface ClusterShardOptions {
+  readonly shard: number;
+  /** 1 to 254. */
+  readonly node: number;
+  /** As a beat's. */
+  readonly life: number;
+  readonly store: LogStore;
+  readonly stream: Stream;
+  readonly table: ShardTable;
+  /** 16 bytes, derived from the cluster's secret for its streams. */
+  readonly key: Uint8Array;
+  readonly holdMs?: number;
+  log(level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>): void;
+}
+
+/** What the shard has to do when it comes or goes. */
+export interface OwnershipListener {
+  /** From here on this shard decides; `epoch` is greater than that of any owner before. */
+  tookOver(epoch: number, now: number): void;
+  /** From here on another does, or nobody. */
+  gaveUp(): void;
+}
+
+/** For metrics. */
+class ClusterCounts {
+  /** Takeovers by this node. */
+  claims = 0;
+  /** Frames of this node that were never to hold. */
+  fenced = 0;
+  /** Publications whose outcome had to be read from the stream. */
+  unknownOutcomes = 0;
+  /** Messages that no node had written. */
+  strangers = 0;
+}
+
+export class ClusterShard {
+  readonly counts = new ClusterCounts();
+  listener: OwnershipListener | null = null;
+  private readonly options: ClusterShardOptions;
+  private readonly store: LogStore;
+  private readonly stream: Stream;
+  private readonly ownership: Ownership;
+  private readonly press: FramePress;
+  private readonly reader: FrameReader;
+  private readonly followed = new FollowedFrame();
+  private readonly sink: StreamSink = this.listen();
+  private now = 0;
+  /** The frame that is published, or about to be, is made. */
+  private isReady = false;
+  /** Entries of its batch, whose rows are taken. */
+  private entries = 0;
+  // Positions, as LocationStore.commit gives them.
+  private handedOver = 0;
+  private settledTo = 0;
+  private isLost = false;
+
+  constructor(options: ClusterShardOptions) {
+    const { store, shard, node, key } = options;
+    this.options = options;
+    this.store = store;
+    this.stream = options.stream;
+    store.damagedRows = new Set();
+    const mac = new StreamMac(key, shard);
+    this.press = new FramePress(mac);
+    this.reader = new FrameReader(mac);
+    const applied = store.applied() ?? { sequence: 0, epoch: 0, node: 0, life: 0, sum: store.baseSum, time: 0 };
+    this.ownership = new Ownership(node, applied, this.effects());
+    const { replayed, log } = store;
+    if (replayed.damaged.length + log.problems.missing.length > 0) this.ownership.mustCopy('this log is damaged');
+    this.tellTable();
+  }
+
+  /** Whether what changes bindings may be decided now. */
+  get decides(): boolean {
+    return this.ownership.decides;
+  }
+
+  /** Whether requests that cannot be decided are to be refused, rather than left to be repeated. */
+  refuses(now: number): boolean {
+    const { stalledSince, role } = this.ownership;
+    if (role === ROLE_BROKEN || role === ROLE_COPYING) return true;
+    return stalledSince > 0 && now - stalledSince >= (this.options.holdMs ?? HOLD_MS);
+  }
+
+  get role(): number {
+    const { role, stalledSince } = this.ownership;
+    return role === ROLE_OWNING && stalledSince > 0 ? ROLE_STALLED : role;
+  }
+
+  get applied(): Applied {
+    return this.ownership.applied;
+  }
+
+  /** Why it follows no more; '' while it does. */
+  get trouble(): string {
+    return this.ownership.trouble;
+  }
+
+  /** Takes in what the stream has told, and does what is due. */
+  tick(now: number): void {
+    this.now = now;
+    const { table, shard } = this.options;
+    this.stream.poll(this.sink, now);
+    this.ownership.tick(now, table.surroundings(shard));
+    if (!isOwner(this.ownership.role) && this.damaged.size > 0)
+      this.ownership.mustCopy('records of this log are damaged');
+    this.tellTable();
+  }
+
+  /** Milliseconds until `tick` has something to do; -1: nothing to wait for but the stream. */
+  msToNext(now: number): number {
+    const own = this.ownership.msToNext(now);
+    const streams = this.stream.msToNext(now);
+    return own < 0 || (streams >= 0 && streams < own) ? streams : own;
+  }
+
+  // --- the owner's batches (cluster-store.ts)
+
+  /** Hands a batch over and returns its position. Throws where this node may not write, with nothing handed over. */
+  commit(writes: WriteSet, now: number): number {
+    this.demandOwner();
+    const { frame } = this.press;
+    this.startFrame(this.ownership.applied.epoch, now);
+    const { entries } = frame;
+    this.store.encodeInto(frame, writes);
+    this.giveUpDamaged(writes);
+    if (frame.entries === entries) return this.settledTo;
+    this.entries = writes.count;
+    this.isReady = true;
+    return this.publishAndWait(FRAME_BATCH, now);
+  }
+
+  /** The position that must be settled before it may be said that nobody has changed anything. */
+  confirm(now: number): number {
+    this.demandOwner();
+    return this.ownership.isFresh(now) ? this.settledTo : this.publishAndWait(FRAME_PROOF, now);
+  }
+
+  /** The position up to which all holds. Throws, once, where what was handed over behind it never will. */
+  settled(): number {
+    if (!this.isLost) return this.settledTo;
+    this.isLost = false;
+    throw new OwnershipLost();
+  }
+
+  close(): void {
+    this.stream.close();
+  }
+
+  private demandOwner(): void {
+    if (!this.ownership.decides || this.isLost) throw new OwnershipLost();
+  }
+
+  private publishAndWait(kind: typeof FRAME_BATCH | typeof FRAME_PROOF, now: number): number {
+    const position = ++this.handedOver;
+    this.now = now;
+    this.ownership.publish(kind, now);
+    let left = WAIT_MS;
+    for (let n = 0; n < WAITS_MAX && left > 0 && this.settledTo < position && !this.isLost; n++) {
+      left -= this.stream.wait(left);
+      this.stream.poll(this.sink, now);
+    }
+    return position;
+  }
+
+  private startFrame(epoch: number, now: number): void {
+    const { node, life } = this.options;
+    this.press.start(this.ownership.applied, epoch, node, life, now);
+  }
+
+  /** Records that cannot be read go, on all nodes, so that their phones register anew. */
+  private giveUpDamaged(writes: WriteSet): void {
+    const { table } = this.store;
+    for (const row of this.damaged) {
+      const chunk = chunkOf(table.chunks, row);
+      const at = wordOf(row);
+      if (!table.isLive(row) || writes.find(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3]) >= 0) continue;
+      this.press.frame.removal(row, chunk, at);
+    }
+  }
+
+  private get damaged(): Set<number> {
+    return this.store.damagedRows ?? new Set();
+  }
+
+  // --- what the stream tells
+
+  private listen(): StreamSink {
+    return {
+      acknowledged: (id, sequence) => this.ownership.acknowledged(id, sequence, this.now),
+      refused: (id, last) => this.ownership.refused(id, last, this.now),
+      failed: (id) => this.ownership.failed(id, this.now),
+      found: (id, sequence, bytes, length) => {
+        this.counts.unknownOutcomes++;
+        this.ownership.found(id, this.writerOf(sequence, bytes, length), this.now);
+      },
+      missing: (id) => this.ownership.missing(id, this.now),
+      bounds: (id, first, last) => this.ownership.bounds(id, first, last, this.now),
+      message: (sequence, bytes, length) => {
+        const expected = this.ownership.expects(sequence);
+        if (expected === 'gap') this.ownership.gap();
+        else if (expected === 'next') this.takeIn(sequence, bytes, length, true);
+      },
+    };
+  }
+
+  private writerOf(sequence: number, bytes: Uint8Array, length: number): Writer {
+    if (this.isPublished(sequence, bytes, length)) return 'mine';
+    return this.reader.take(bytes, length, sequence) === READ_STRANGE ? 'stranger' : 'another';
+  }
+
+  private isPublished(sequence: number, bytes: Uint8Array, length: number): boolean {
+    return this.isReady && this.press.sequence === sequence && this.press.is(bytes, length);
+  }
+
+  /** Takes in the next message; false where that cannot be. @param isFollowed it was told, and not published here */
+  private takeIn(sequence: number, bytes: Uint8Array, length: number, isFollowed: boolean): boolean {
+    const { reader, ownership, followed, store } = this;
+    const read = reader.take(bytes, length, sequence);
+    if (read === READ_STRANGE) {
+      this.counts.strangers++;
+      ownership.passedOver(sequence);
+      return true;
+    }
+    const wrong = read === READ_SOUND ? this.breaks() : 'the frame is damaged, or of a later version';
+    if (wrong !== null) {
+      ownership.broke(`message ${sequence}: ${wrong}`);
+      return false;
+    }
+    const applied = reader.applied(sequence);
+    const isPublished = this.isPublished(sequence, bytes, length);
+    try {
+      store.follow(followed, applied);
+    } catch (error) {
+      if (isFollowed) ownership.diskFailed(String(error), this.now);
+      return false;
+    }
+    if (isPublished) this.holds(reader.kind);
+    ownership.tookIn(applied, reader.kind, reader.heir, isPublished, this.now);
+    return true;
+  }
+
+  /** Why the frame in hand cannot follow upon what was taken in; null where it can. */
+  private breaks(): string | null {
+    const { reader, followed, store } = this;
+    const wrong = breaksChain(reader, this.ownership.applied);
+    if (wrong !== null) return wrong;
+    followed.take(reader.bytes, reader.words, reader.length);
+    const row = followed.contradiction(store.table);
+    return row < 0 ? null : `it contradicts row ${row}`;
+  }
+
+  /** What was published holds, and is taken in. */
+  private holds(kind: FrameKind): void {
+    if (kind === FRAME_BATCH || kind === FRAME_PROOF) this.settledTo = this.handedOver;
+    if (kind === FRAME_BATCH) this.damaged.clear();
+    this.isReady = false;
+    this.entries = 0;
+  }
+
+  // --- what is decided
+
+  private effects(): OwnershipEffects {
+    const { stream, options } = this;
+    return {
+      publish: (id, kind, sequence) => this.publish(id, kind, sequence),
+      read: (id, sequence) => stream.read(id, sequence),
+      bounds: (id) => stream.bounds(id),
+      follow: (from) => stream.follow(from),
+      unfollow: () => stream.unfollow(),
+      moveOn: () => stream.moveOn(),
+      takeInMine: (sequence) => this.takeIn(sequence, this.press.bytes, this.press.length, false),
+      lost: () => this.lost(),
+      tookOver: () => this.tookOver(),
+      gaveUp: (why) => this.gaveUp(why),
+      tell: (level, event, fields) => options.log(level, event, { shard: options.shard, ...fields }),
+    };
+  }
+
+  private publish(id: number, kind: FrameKind, sequence: number): void {
+    const { press, stream } = this;
+    if (!this.isReady) this.make(kind);
+    press.seal(sequence);
+    stream.publish(id, press.bytes, press.length, sequence - 1);
+  }
+
+  /** The frame of what is no batch. */
+  private make(kind: FrameKind): void {
+    const { table, shard } = this.options;
+    const { epoch } = this.ownership.applied;
+    this.startFrame(kind === FRAME_CLAIM ? epoch + 1 : epoch, this.now);
+    if (kind === FRAME_CLAIM) this.press.claim();
+    if (kind === FRAME_HANDOVER) this.press.handover(table.surroundings(shard).handTo);
+    this.isReady = true;
+  }
+
+  private lost(): void {
+    this.counts.fenced++;
+    this.store.giveBack(this.entries);
+    this.entries = 0;
+    this.isReady = false;
+    if (this.handedOver === this.settledTo) return; // nobody waits for it
+    this.isLost = true;
+    this.handedOver = this.settledTo;
+  }
+
+  private tookOver(): void {
+    const { log, shard } = this.options;
+    const { epoch, sequence } = this.ownership.applied;
+    this.counts.claims++;
+    this.store.table.settle();
+    log('info', 'shard taken over', { shard, epoch, sequence });
+    this.listener?.tookOver(epoch, this.now);
+    this.tellTable();
+  }
+
+  private gaveUp(reason: string): void {
+    const { log, shard } = this.options;
+    log('info', 'shard given up', { shard, reason });
+    this.listener?.gaveUp();
+    this.tellTable();
+  }
+
+  private tellTable(): void {
+    const { table, shard } = this.options;
+    const { applied, sequence, last } = this.ownership;
+    table.setRole(shard, this.role);
+    table.setOwner(shard, applied.node, applied.life, applied.epoch);
+    const isEmpty = sequence === 0 && this.store.baseSum === 0;
+    table.setProgress(shard, isEmpty ? -1 : sequence, last, applied.time);
+  }
+}

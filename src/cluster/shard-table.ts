@@ -1,0 +1,112 @@
+// What the threads of a node tell each other of its shards, in shared memory: a shard's thread what it is to its shard and who owns it, the
+// cluster's thread what the shard is to do. Each word has one writer; a number is eight aligned bytes.
+
+import type { Surroundings } from './ownership.ts';
+import { isOwner } from './roles.ts';
+
+// By shard, in numbers. Written by the shard's thread:
+const ROLE = 0;
+const OWNER = 1;
+const OWNER_LIFE = 2;
+const EPOCH = 3;
+const APPLIED = 4;
+const LAST = 5;
+const WRITTEN_AT = 6;
+// By the cluster's thread:
+const MAY_CLAIM = 8;
+const HAND_TO = 9;
+const EPOCH_HEARD = 10;
+const IS_FIT = 11;
+const NUMBERS = 16; // two cache lines
+
+export class ShardTable {
+  readonly memory: SharedArrayBuffer;
+  readonly shards: number;
+  private readonly numbers: Float64Array;
+
+  constructor(shards: number, memory = new SharedArrayBuffer(shards * NUMBERS * 8)) {
+    this.shards = shards;
+    this.memory = memory;
+    this.numbers = new Float64Array(memory);
+  }
+
+  /** ROLE_*; 0 before the shard has opened its store. */
+  role(shard: number): number {
+    return this.numbers[shard * NUMBERS + ROLE];
+  }
+
+  setRole(shard: number, role: number): void {
+    this.numbers[shard * NUMBERS + ROLE] = role;
+  }
+
+  isOwner(shard: number): boolean {
+    return isOwner(this.role(shard));
+  }
+
+  /** The node that has claimed it last, as this node's log says; 0: nobody. */
+  owner(shard: number): number {
+    return this.numbers[shard * NUMBERS + OWNER];
+  }
+
+  ownerLife(shard: number): number {
+    return this.numbers[shard * NUMBERS + OWNER_LIFE];
+  }
+
+  epoch(shard: number): number {
+    return this.numbers[shard * NUMBERS + EPOCH];
+  }
+
+  setOwner(shard: number, node: number, life: number, epoch: number): void {
+    const at = shard * NUMBERS;
+    this.numbers[at + OWNER_LIFE] = life;
+    this.numbers[at + EPOCH] = epoch;
+    this.numbers[at + OWNER] = node;
+  }
+
+  /** As a beat's. */
+  applied(shard: number): number {
+    return this.numbers[shard * NUMBERS + APPLIED];
+  }
+
+  /** Messages of the stream that are known of and not taken in yet. */
+  behind(shard: number): number {
+    const at = shard * NUMBERS;
+    return Math.max(0, this.numbers[at + LAST] - Math.max(0, this.numbers[at + APPLIED]));
+  }
+
+  /** When the owner wrote what was taken in last, epoch ms by its clock. */
+  writtenAt(shard: number): number {
+    return this.numbers[shard * NUMBERS + WRITTEN_AT];
+  }
+
+  setProgress(shard: number, applied: number, last: number, writtenAt: number): void {
+    const at = shard * NUMBERS;
+    this.numbers[at + APPLIED] = applied;
+    this.numbers[at + LAST] = last;
+    this.numbers[at + WRITTEN_AT] = writtenAt;
+  }
+
+  surroundings(shard: number): Surroundings {
+    const at = shard * NUMBERS;
+    const { numbers } = this;
+    return {
+      mayClaim: numbers[at + MAY_CLAIM] === 1,
+      isFit: numbers[at + IS_FIT] === 1,
+      handTo: numbers[at + HAND_TO],
+      epochHeard: numbers[at + EPOCH_HEARD],
+    };
+  }
+
+  /** Returns whether anything has changed, so that the shard's thread is to be woken. */
+  setSurroundings(shard: number, { mayClaim, isFit, handTo, epochHeard }: Surroundings): boolean {
+    const words = [mayClaim ? 1 : 0, handTo, epochHeard, isFit ? 1 : 0];
+    const at = shard * NUMBERS + MAY_CLAIM;
+    let isChanged = false;
+    for (const [i, word] of words.entries()) {
+      if (this.numbers[at + i] === word) continue;
+      this.numbers[at + i] = word;
+      isChanged = true;
+    }
+    return isChanged;
+  }
+}

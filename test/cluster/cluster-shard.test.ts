@@ -1,0 +1,376 @@
+// Shards of one stream on several nodes: what is written by one is there on all, who owns it changes hands without a binding lost, and what
+// a node may have missed it does not decide by.
+
+import { describe, expect, it } from 'vitest';
+import { FrameReader, READ_SOUND } from '../../src/cluster/stream-frame.ts';
+import { StreamMac } from '../../src/cluster/stream-mac.ts';
+import { DEFAULT_AUTH_POLICY } from '../../src/core/auth/auth-policy.ts';
+import { TRANSPORT_TCP } from '../../src/sip/sources.ts';
+import { TestUsers } from '../support/authentication.ts';
+import { Cluster, type ClusteredShard } from '../support/clustered-shard.ts';
+import { authorization } from '../support/digest-client.ts';
+import { SimulatedDisk } from '../support/simulated-log.ts';
+import { storedBindings } from '../support/stored-bindings.ts';
+import { type RegisterOptions, register, VIRTUAL_SECRET, type VirtualShardOptions } from '../support/virtual-shard.ts';
+
+const CONTACT = '<sip:alice@192.0.2.9>';
+const bob = { to: '<sip:bob@example.com>', from: '<sip:bob@example.com>;tag=b', callId: 'bob', branch: 'z9hG4bKbob' };
+
+function statusOf(node: ClusteredShard, options: RegisterOptions): number | undefined {
+  return node.virtual.send(register(options))?.status;
+}
+
+function two(options: Partial<VirtualShardOptions> = {}): { cluster: Cluster; a: ClusteredShard; b: ClusteredShard } {
+  const cluster = new Cluster();
+  const a = cluster.join(options);
+  const b = cluster.join(options);
+  a.claim();
+  return { cluster, a, b };
+}
+
+function expectEqual(a: ClusteredShard, b: ClusteredShard): void {
+  expect([...storedBindings(b.store)]).toEqual([...storedBindings(a.store)]);
+  expect([b.store.aors, b.store.bindings]).toEqual([a.store.aors, a.store.bindings]);
+}
+
+describe('shards of one stream', () => {
+  it('have the same bindings once a 200 has left and the follower has heard', () => {
+    const { cluster, a, b } = two();
+    expect(statusOf(a, { contacts: [CONTACT, '<sip:second@192.0.2.9>'] })).toBe(200);
+    expect(statusOf(a, { ...bob, contacts: ['<sip:bob@192.0.2.9>'] })).toBe(200);
+    expect(statusOf(a, { ...bob, cseq: 2, branch: 'z9hG4bKb2', contacts: ['<sip:bob@192.0.2.9>'] })).toBe(200);
+    expect(statusOf(a, { cseq: 2, branch: 'z9hG4bK2', contacts: [`${CONTACT};expires=0`] })).toBe(200);
+    cluster.pass(100);
+    expect([a.store.aors, a.store.bindings]).toEqual([2, 2]);
+    expectEqual(a, b);
+    expect([b.table.owner(0), b.table.epoch(0), b.table.applied(0), b.table.behind(0)]).toEqual([1, 1, 5, 0]);
+  });
+
+  it('a follower decides nothing: over UDP nobody hears of it, over streams 503', () => {
+    const { b } = two();
+    expect(statusOf(b, { contacts: [CONTACT] })).toBeUndefined();
+    expect(b.virtual.counter('dropped_not_owner')).toBe(1);
+    const overTcp = b.virtual.send(register({ contacts: [CONTACT] }), { transport: TRANSPORT_TCP, flow: 7 });
+    expect([overTcp?.status, overTcp?.header('Retry-After').length]).toEqual([503, 1]);
+  });
+
+  it('what runs out is removed by the owner alone, and everywhere', () => {
+    const { cluster, a, b } = two();
+    statusOf(a, { contacts: [`${CONTACT};expires=60`] });
+    a.isPaused = true;
+    cluster.pass(90_000);
+    b.virtual.batch([]);
+    expect(b.store.bindings).toBe(1);
+    a.isPaused = false;
+    a.tick();
+    for (let i = 0; i < 3; i++) {
+      cluster.pass(1000);
+      a.virtual.batch([]);
+    }
+    cluster.pass(100);
+    expect([a.store.bindings, b.store.bindings]).toEqual([0, 0]);
+  });
+
+  it('F1 F12 a successor has every binding, and answers what the one before could not', () => {
+    const { cluster, a, b } = two();
+    const request = register({ contacts: [CONTACT] });
+    expect(a.virtual.send(request)?.status).toBe(200); // and the phone does not hear it
+    a.isPaused = true;
+    b.claim();
+    expect(b.table.epoch(0)).toBe(2);
+    const [before] = [...storedBindings(b.store).values()];
+    expect(b.virtual.send(request)?.status).toBe(200);
+    expect([...storedBindings(b.store).values()]).toEqual([before]);
+    expect(
+      statusOf(b, { cseq: 1, branch: 'z9hG4bKx', from: '<sip:x@b.example>;tag=9', contacts: [`${CONTACT};q=0.5`] }),
+    ).toBe(500);
+    cluster.pass(1000);
+  });
+
+  it('F12 a clock that was ahead makes no stale request of a repeated one', () => {
+    const cluster = new Cluster();
+    const a = cluster.join({ skewMs: 4000 });
+    const b = cluster.join();
+    a.claim();
+    const request = register({ contacts: [CONTACT] });
+    expect(a.virtual.send(request)?.status).toBe(200);
+    a.isPaused = true;
+    b.claim();
+    expect(b.virtual.send(request)?.status).toBe(200);
+  });
+
+  it('F6 an owner that was stopped and comes again: its batch is answered by nobody, and it follows', () => {
+    const { cluster, a, b } = two();
+    a.isPaused = true;
+    b.claim();
+    statusOf(b, { ...bob, contacts: ['<sip:bob@192.0.2.9>'] });
+    a.isPaused = false;
+    expect(a.cluster.decides).toBe(true); // as it believes
+    expect(statusOf(a, { contacts: [CONTACT] })).toBeUndefined();
+    cluster.pass(500);
+    expect(a.virtual.batch([])).toEqual([]);
+    expect([a.cluster.decides, a.cluster.counts.fenced]).toEqual([false, 1]);
+    expectEqual(b, a);
+    expect([...storedBindings(a.store).keys()]).toEqual(['bob@example.com']);
+    expect(a.virtual.counter('commits_failing')).toBe(0);
+  });
+
+  it('over a stream such a request draws 503, for nobody repeats it', () => {
+    const { cluster, a, b } = two();
+    a.isPaused = true;
+    b.claim();
+    a.isPaused = false;
+    const tcp = { transport: TRANSPORT_TCP, flow: 3 };
+    const answers = a.virtual.batch([register({ contacts: [CONTACT] })], tcp);
+    cluster.pass(500);
+    expect([...answers, ...a.virtual.batch([])].map(({ status }) => status)).toEqual([503]);
+  });
+
+  it('an owner that was stopped tells nobody what is not so any more', () => {
+    const { cluster, a, b } = two();
+    statusOf(a, { contacts: [CONTACT] });
+    a.isPaused = true;
+    b.claim();
+    statusOf(b, { cseq: 2, branch: 'z9hG4bK2', contacts: [`${CONTACT};expires=0`] });
+    cluster.pass(2000);
+    a.isPaused = false;
+    a.virtual.now = cluster.timeline.now;
+    const fetch = register({ cseq: 3, branch: 'z9hG4bK3', callId: 'fetch' });
+    expect(a.virtual.batch([fetch])).toEqual([]);
+    cluster.pass(500);
+    expect(a.virtual.batch([])).toEqual([]);
+  });
+
+  it('a fetch is answered at once within 2 s of an acknowledgement, and behind a proof later', () => {
+    const { cluster, a } = two();
+    statusOf(a, { contacts: [CONTACT] });
+    const { last } = cluster.stream;
+    expect(statusOf(a, { cseq: 2, branch: 'z9hG4bK2', callId: 'f1' })).toBe(200);
+    expect(cluster.stream.last).toBe(last);
+    cluster.pass(2500);
+    expect(statusOf(a, { cseq: 3, branch: 'z9hG4bK3', callId: 'f2' })).toBe(200);
+    expect(cluster.stream.last).toBe(last + 1);
+  });
+
+  it('F2 a stream without a leader: REGISTERs wait, then draw 503; what was published holds once, and its 200 leaves', () => {
+    const { cluster, a, b } = two();
+    cluster.stream.loseLeader(20_000);
+    const request = register({ contacts: [CONTACT] });
+    expect(a.virtual.batch([request])).toEqual([]);
+    cluster.pass(1000);
+    expect(a.virtual.batch([register({ ...bob, contacts: ['<sip:bob@192.0.2.9>'] })])).toEqual([]);
+    expect(a.virtual.counter('dropped_not_owner')).toBe(1);
+    cluster.pass(10_000);
+    const refused = a.virtual.batch([register({ ...bob, contacts: ['<sip:bob@192.0.2.9>'] })]);
+    expect(refused.map(({ status, header }) => [status, header('Retry-After').length])).toEqual([[503, 1]]);
+    cluster.pass(10_000);
+    expect(a.virtual.batch([]).map(({ status, header }) => [status, header('Call-ID')])).toEqual([[200, ['call-1']]]);
+    cluster.pass(500);
+    expectEqual(a, b);
+    expect(a.store.bindings).toBe(1);
+  });
+
+  it('F11 an acknowledgement that is lost: the frame stands once in the stream', () => {
+    const { cluster, a } = two();
+    const { last } = cluster.stream;
+    cluster.stream.weather = { ...cluster.stream.weather, instant: 0 };
+    a.virtual.batch([register({ contacts: [CONTACT] })]);
+    cluster.timeline.runUntil(cluster.timeline.now + 16); // it is there
+    a.client.cut = true;
+    cluster.timeline.runUntil(cluster.timeline.now + 100);
+    expect(cluster.stream.last).toBe(last + 1);
+    a.client.cut = false;
+    cluster.pass(2000);
+    expect(a.virtual.batch([]).map(({ status }) => status)).toEqual([200]);
+    expect([cluster.stream.last, a.cluster.counts.unknownOutcomes]).toEqual([last + 1, 1]);
+  });
+
+  it("a stranger's message is passed over by all, and a true one that is published again, too", () => {
+    const { cluster, a, b } = two();
+    statusOf(a, { contacts: [CONTACT] });
+    cluster.stream.intrude(Uint8Array.from({ length: 100 }, (_, i) => i));
+    cluster.stream.intrude(cluster.stream.messages[1]);
+    expect(statusOf(a, { ...bob, contacts: ['<sip:bob@192.0.2.9>'] })).toBe(200);
+    cluster.pass(100);
+    expectEqual(a, b);
+    expect([b.cluster.counts.strangers, a.store.bindings, cluster.stream.last]).toEqual([2, 2, 5]);
+  });
+
+  it('F17 a frame that does not follow upon the one before is followed by nobody', () => {
+    const { cluster, a, b } = two();
+    statusOf(a, { contacts: [CONTACT] });
+    cluster.pass(100);
+    const frame = Uint8Array.from(cluster.stream.messages[1]);
+    const mac = new StreamMac(VIRTUAL_SECRET.subarray(0, 16), 0);
+    frame[frame.length - 20] ^= 1;
+    mac.seal(frame, frame.length - 16);
+    cluster.stream.intrude(frame);
+    cluster.pass(100);
+    expect([b.cluster.trouble, b.store.bindings]).toEqual([
+      'message 3: the frame is damaged, or of a later version',
+      1,
+    ]);
+    expect(a.cluster.decides).toBe(true);
+    statusOf(a, { ...bob, contacts: ['<sip:bob@192.0.2.9>'] });
+    cluster.pass(500);
+    expect(a.cluster.decides).toBe(false);
+  });
+
+  it('a restart goes on from what the log has, and one with an empty disk from the beginning', () => {
+    const { cluster, a, b } = two();
+    for (let i = 0; i < 200; i++)
+      statusOf(a, {
+        callId: `c${i}`,
+        branch: `z9hG4bK${i}`,
+        to: `<sip:u${i % 40}@example.com>`,
+        cseq: i + 1,
+        contacts: [`<sip:u${i}@192.0.2.9>`],
+      });
+    cluster.pass(100);
+    b.cluster.close();
+    cluster.nodes.pop();
+    const again = cluster.join({ node: 2, life: 2, disk: b.disk });
+    expect(again.cluster.applied.sequence).toBe(cluster.stream.last);
+    const empty = cluster.join({ node: 3 });
+    cluster.pass(1000);
+    expectEqual(a, again);
+    expectEqual(a, empty);
+    expect(empty.store.bindings).toBe(200);
+  });
+
+  it('F13 a node whose log is damaged asks for a copy, and one with a copy follows', () => {
+    const { cluster, a, b } = two();
+    for (let i = 0; i < 20; i++)
+      statusOf(a, {
+        callId: `c${i}`,
+        branch: `z9hG4bK${i}`,
+        to: `<sip:u${i}@example.com>`,
+        contacts: [`<sip:u${i}@192.0.2.9>`],
+      });
+    cluster.pass(100);
+    const [[number, bytes]] = [...b.disk.generations];
+    for (let at = 1000; at < 6000; at += 50) bytes[at] ^= 0xff;
+    b.disk.generations.set(number, bytes);
+    b.cluster.close();
+    cluster.nodes.pop();
+    const damaged = cluster.join({ node: 2, life: 2, disk: b.disk });
+    expect([damaged.cluster.role, damaged.cluster.trouble]).toEqual([1, 'this log is damaged']);
+    const copy = new SimulatedDisk();
+    for (const name of ['generations', 'settled', 'before'] as const)
+      for (const [key, value] of a.disk[name])
+        copy[name].set(key, (typeof value === 'number' ? value : value.slice()) as never);
+    const third = cluster.join({ node: 3, disk: copy });
+    statusOf(a, { ...bob, contacts: ['<sip:bob@192.0.2.9>'] });
+    cluster.pass(500);
+    expectEqual(a, third);
+    third.claim();
+    expect(statusOf(third, { ...bob, cseq: 2, branch: 'z9hG4bKb2', contacts: ['<sip:bob@192.0.2.9>'] })).toBe(200);
+  });
+
+  it('needs a copy where the stream does not reach back', () => {
+    const { cluster, a } = two();
+    for (let i = 0; i < 20; i++)
+      statusOf(a, {
+        callId: `c${i}`,
+        branch: `z9hG4bK${i}`,
+        to: `<sip:u${i}@example.com>`,
+        contacts: [`<sip:u${i}@192.0.2.9>`],
+      });
+    cluster.stream.trim(10);
+    const late = cluster.join({ node: 3 });
+    expect([late.cluster.role, late.cluster.trouble]).toEqual([1, 'the stream begins at 10, this log ends at 0']);
+  });
+
+  it('a node with bindings of before is followed by none that has others', () => {
+    const before = new Cluster();
+    const alone = before.join();
+    alone.claim();
+    statusOf(alone, { contacts: [CONTACT] });
+    const cluster = new Cluster();
+    const a = cluster.join();
+    a.claim();
+    const other = cluster.join({ disk: alone.disk });
+    cluster.pass(5000);
+    expect(other.cluster.decides).toBe(false);
+    expect(other.store.bindings).toBe(1);
+    expect(other.cluster.trouble).not.toBe('');
+  });
+
+  it('a message is of its shard and its place', () => {
+    const { cluster } = two();
+    const key = VIRTUAL_SECRET.subarray(0, 16);
+    const [claim] = cluster.stream.messages;
+    expect(new FrameReader(new StreamMac(key, 0)).take(claim, claim.length, 1)).toBe(READ_SOUND);
+    expect(new FrameReader(new StreamMac(key, 1)).take(claim, claim.length, 1)).not.toBe(READ_SOUND);
+    expect(new FrameReader(new StreamMac(key, 0)).take(claim, claim.length, 2)).not.toBe(READ_SOUND);
+    expect(new FrameReader(new StreamMac(VIRTUAL_SECRET.subarray(16), 0)).take(claim, claim.length, 1)).not.toBe(
+      READ_SOUND,
+    );
+  });
+});
+
+describe('nonces of several owners', () => {
+  const users = () => new TestUsers(['example.com'], { alice: 'secret' }, {});
+  const auth = (life: number) => ({
+    ...{
+      policy: DEFAULT_AUTH_POLICY,
+      realms: ['example.com'],
+      users: users(),
+      nonceStart: 0,
+      generation: 0,
+      life,
+      wait: () => false,
+    },
+  });
+  let tags = 0;
+
+  function ask(node: ClusteredShard, cseq: number, nonce = '', nc = 1): [number | undefined, string] {
+    const n = ++tags;
+    const credentials = nonce === '' ? [] : [`Authorization: ${authorization({ qop: 'auth', nonce, nc })}`];
+    const answer = node.virtual.send(
+      register({
+        cseq,
+        branch: `z9hG4bKn${n}`,
+        from: `<sip:alice@example.com>;tag=t${n}`,
+        contacts: [CONTACT],
+        extra: credentials,
+      }),
+    );
+    return [answer?.status, /nonce="([^"]*)"/.exec(answer?.text ?? '')?.[1] ?? ''];
+  }
+
+  it('an nc is good once, whoever owns the shard in between', () => {
+    const cluster = new Cluster();
+    const a = cluster.join({ auth: auth(1) });
+    const b = cluster.join({ auth: auth(2) });
+    a.claim();
+    const [, nonce] = ask(a, 1);
+    expect(ask(a, 1, nonce, 1)[0]).toBe(200);
+    cluster.pass(100);
+    b.claim();
+    cluster.pass(100);
+    expect(ask(b, 2, nonce, 2)[0]).toBe(200); // a refresh, from the nc that the binding names
+    expect(ask(b, 3, nonce, 1)[0]).toBe(401);
+    expect(ask(b, 3, nonce, 2)[0]).toBe(401);
+    cluster.pass(100);
+    a.claim();
+    cluster.pass(100);
+    expect(ask(a, 3, nonce, 2)[0]).toBe(401); // that it was used is known of the other node alone
+    expect(ask(a, 3, nonce, 3)[0]).toBe(200);
+  });
+
+  it('a nonce that no binding names is stale to the next owner, also to one that has issued it', () => {
+    const cluster = new Cluster();
+    const a = cluster.join({ auth: auth(1) });
+    const b = cluster.join({ auth: auth(1) });
+    a.claim();
+    const [, nonce] = ask(a, 1);
+    b.claim();
+    expect(ask(b, 1, nonce, 1)[0]).toBe(401);
+    cluster.pass(100);
+    a.claim();
+    const [status, fresh] = ask(a, 1, nonce, 1);
+    expect(status).toBe(401);
+    expect(ask(a, 1, fresh, 1)[0]).toBe(200);
+  });
+});
