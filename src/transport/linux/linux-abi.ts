@@ -19,6 +19,7 @@ export const ACCEPT_FLAGS = 0o2000000 | 0o4000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_TYPE = 3;
+export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_REUSEPORT = 15;
@@ -102,13 +103,26 @@ export const EPOLL_EVENT_BYTES = process.arch === 'x64' ? 12 : 16;
 export const EPOLL_DATA = process.arch === 'x64' ? 4 : 8;
 
 const { errno } = constants;
-export const { EINTR, EIO, EAGAIN, ECONNREFUSED, ECONNABORTED, ENOBUFS, ENOMEM, EBADF, ENOTSOCK, EFAULT, EINVAL } =
-  errno;
+export const {
+  EINTR,
+  EIO,
+  EAGAIN,
+  EINPROGRESS,
+  ECONNREFUSED,
+  ECONNABORTED,
+  ENOBUFS,
+  ENOMEM,
+  EBADF,
+  ENOTSOCK,
+  EFAULT,
+  EINVAL,
+} = errno;
 
 /** The system calls; each returns -1 and sets `errno()` on failure. Addresses come from `addressOf` and arithmetic on it. */
 export interface Calls {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: number, length: number): number;
+  connect(fd: number, address: number, length: number): number;
   getsockname(fd: number, address: number, lengthAddress: number): number;
   setsockopt(fd: number, level: number, name: number, value: number, length: number): number;
   getsockopt(fd: number, level: number, name: number, value: number, lengthAddress: number): number;
@@ -134,6 +148,7 @@ export interface Calls {
 const SIGNATURES: Record<Exclude<keyof Calls, 'errno'>, [result: string, args: string[]]> = {
   socket: ['int', ['int', 'int', 'int']],
   bind: ['int', ['int', 'size_t', 'uint']],
+  connect: ['int', ['int', 'size_t', 'uint']],
   getsockname: ['int', ['int', 'size_t', 'size_t']],
   setsockopt: ['int', ['int', 'int', 'int', 'size_t', 'uint']],
   getsockopt: ['int', ['int', 'int', 'int', 'size_t', 'size_t']],

@@ -189,20 +189,36 @@ export class UdpReceiver {
   }
 }
 
-/** Waits on the bell's eventfd, the sockets, and the epoll descriptor of the connections. */
+/** A descriptor that may be another one, or none (-1), at each sleep. */
+export interface PollSource {
+  readonly fd: number;
+  /** POLLIN, POLLOUT or both. */
+  readonly events: number;
+}
+
+/** Waits on the bell's eventfd, the sockets, the epoll descriptor of the connections, and one source that changes. */
 export class UdpWait {
   private readonly calls: abi.Calls;
   private readonly fds: abi.NativeMemory;
   private readonly count: number;
   private readonly bell: number;
+  private readonly source: PollSource | null;
   private readonly scratch = new abi.NativeMemory(8);
 
-  constructor(calls: abi.Calls, bell: number, sockets: readonly UdpSocket[], epoll?: number) {
+  constructor(
+    calls: abi.Calls,
+    bell: number,
+    sockets: readonly UdpSocket[],
+    epoll?: number,
+    source: PollSource | null = null,
+  ) {
     this.calls = calls;
     this.bell = bell;
+    this.source = source;
     const fds = [bell];
     for (let i = 0; i < sockets.length; i++) fds.push(sockets[i].fd);
     if (epoll !== undefined) fds.push(epoll);
+    if (source !== null) fds.push(-1);
     this.count = fds.length;
     this.fds = new abi.NativeMemory(this.count * abi.POLLFD_BYTES);
     for (let i = 0; i < this.count; i++) {
@@ -213,7 +229,13 @@ export class UdpWait {
 
   /** Returns when a socket has something to read, when the bell rang, or after `timeoutMs`. */
   wait(timeoutMs: number): void {
-    const ready = this.calls.poll(this.fds.address, this.count, timeoutMs);
-    if (ready > 0 && this.fds.view.getInt16(6, true) !== 0) this.calls.read(this.bell, this.scratch.address, 8);
+    const { source, fds } = this;
+    if (source !== null) {
+      const at = (this.count - 1) * abi.POLLFD_BYTES;
+      fds.view.setInt32(at, source.fd, true);
+      fds.view.setInt16(at + 4, source.events, true);
+    }
+    const ready = this.calls.poll(fds.address, this.count, timeoutMs);
+    if (ready > 0 && fds.view.getInt16(6, true) !== 0) this.calls.read(this.bell, this.scratch.address, 8);
   }
 }

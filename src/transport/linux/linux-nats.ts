@@ -1,0 +1,323 @@
+// A connection to one of several NATS servers for a thread that sleeps in poll(): connects, logs in, reads, writes, and leaves for the
+// next server what answers too late. The library of NATS needs an event loop, and took 26 s to leave a server that stood still.
+
+import { NatsAddresses } from '../nats/nats-addresses.ts';
+import { loginFields, type NatsLogin } from '../nats/nats-login.ts';
+import {
+  NATS_BAD,
+  NATS_ERR,
+  NATS_INFO,
+  NATS_MORE,
+  NATS_MSG,
+  NATS_PING,
+  NATS_PONG,
+  NatsReader,
+  NatsWriter,
+} from '../nats/nats-wire.ts';
+import * as abi from './linux-abi.ts';
+
+const RECEIVE_BYTES = 256 << 10;
+/** So long a connection may take until the server has answered the login. */
+const CONNECT_MS = 300;
+/** A server that is owed an answer and silent is asked after the first time, and left after the second. */
+const ASK_MS = 500;
+const LEAVE_MS = 1000;
+/** The same of a server that owes nothing. */
+const IDLE_ASK_MS = 1000;
+const IDLE_LEAVE_MS = 2500;
+/** All servers have been tried: the pause before the next round. */
+const ROUND_MS = 250;
+
+const CLOSED = 0;
+const CONNECTING = 1;
+const GREETING = 2;
+const LOGGING_IN = 3;
+const OPEN = 4;
+
+/** Of a server's INFO, what is used. */
+export interface NatsInfo {
+  readonly server_name?: string;
+  readonly version?: string;
+  readonly nonce?: string;
+  readonly max_payload?: number;
+  readonly headers?: boolean;
+  readonly tls_required?: boolean;
+  /** It is about to stop. */
+  readonly ldm?: boolean;
+}
+
+/** Who works with the connection. */
+export interface NatsUser {
+  /** Logged in. Subscriptions of connections before are gone. */
+  opened(info: NatsInfo): void;
+  /** A message for a subscription, in the reader, whose spans are of `bytes` and hold during the call. */
+  message(reader: NatsReader, bytes: Uint8Array): void;
+  /** Nothing that was sent and not answered will be. */
+  closed(why: string): void;
+  /** An error that the server lets the connection live with. */
+  told(error: string): void;
+}
+
+export class NatsSocket {
+  readonly writer = new NatsWriter();
+  /** The server owes an answer. */
+  owed = false;
+  /** Number of the server in the addresses. */
+  server: number;
+  private readonly calls: abi.Calls;
+  private readonly addresses: NatsAddresses;
+  private readonly login: NatsLogin;
+  private readonly name: string;
+  private readonly user: NatsUser;
+  private readonly reader = new NatsReader();
+  private readonly peer = new abi.NativeMemory(abi.SOCKADDR_STRIDE);
+  private readonly word = new abi.NativeMemory(16);
+  private memory = new abi.NativeMemory(RECEIVE_BYTES);
+  private from = 0;
+  private filled = 0;
+  private state = CLOSED;
+  private info: NatsInfo = {};
+  private fdNow = -1;
+  private startedAt = 0;
+  private heardAt = 0;
+  private askedAt = 0;
+  private tried = 0;
+  private pauseUntil = 0;
+  private sentBytes: Uint8Array | undefined;
+  private sentAddress = 0;
+
+  /** @param first server to try @param name that the server shows for the connection */
+  constructor(
+    calls: abi.Calls,
+    parts: { readonly addresses: SharedArrayBuffer; readonly login: NatsLogin; readonly name: string },
+    first: number,
+    user: NatsUser,
+  ) {
+    this.calls = calls;
+    this.addresses = new NatsAddresses(parts.addresses);
+    this.login = parts.login;
+    this.name = parts.name;
+    this.server = first % this.addresses.count;
+    this.user = user;
+  }
+
+  get isOpen(): boolean {
+    return this.state === OPEN;
+  }
+
+  /** For poll(): -1 while there is none. */
+  get fd(): number {
+    return this.fdNow;
+  }
+
+  get events(): number {
+    const wantsOut = this.state === CONNECTING || (this.state >= LOGGING_IN && this.writer.length > 0);
+    return wantsOut ? abi.POLLIN | abi.POLLOUT : abi.POLLIN;
+  }
+
+  /** Milliseconds until `work` has something to do though nothing came. @param now monotonic ms */
+  msToNext(now: number): number {
+    if (this.state === CLOSED) return Math.max(0, this.pauseUntil - now);
+    if (this.state !== OPEN) return Math.max(0, this.startedAt + CONNECT_MS - now);
+    const [ask, leave] = this.limits();
+    const next = this.askedAt > this.heardAt ? this.askedAt + leave - ask : this.heardAt + ask;
+    return Math.max(0, next - now);
+  }
+
+  /** Does whatever can be done without waiting. @param now monotonic ms */
+  work(now: number): void {
+    if (this.state === CLOSED) {
+      if (now < this.pauseUntil) return;
+      this.connect(now);
+    }
+    if (this.state === CONNECTING && !this.connected(now)) return;
+    if (this.state !== CLOSED) this.receive(now);
+    if (this.state !== CLOSED) this.watch(now);
+    if (this.state !== CLOSED) this.flush(now);
+  }
+
+  /** Sends what is written, as far as the kernel takes it. */
+  flush(now: number): void {
+    const { writer, calls } = this;
+    while (writer.length > 0 && this.state >= LOGGING_IN) {
+      if (writer.bytes !== this.sentBytes) {
+        this.sentBytes = writer.bytes;
+        this.sentAddress = abi.addressOf(writer.bytes);
+      }
+      const sent = calls.send(this.fdNow, this.sentAddress, writer.length, abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL);
+      if (sent > 0) writer.sent(sent);
+      else if (calls.errno() === abi.EAGAIN) return;
+      else if (calls.errno() !== abi.EINTR) return this.leave(abi.errnoName(calls.errno()), now);
+    }
+  }
+
+  /** Sleeps until the connection has something, at most so long. */
+  sleep(ms: number): void {
+    const { view, address } = this.word;
+    view.setInt32(0, this.fdNow, true);
+    view.setInt16(4, this.events, true);
+    if (ms > 0) this.calls.poll(address, 1, Math.ceil(ms));
+  }
+
+  /** Leaves this server for the next one. */
+  leave(why: string, now: number): void {
+    if (this.state === CLOSED) return;
+    if (this.fdNow >= 0) this.calls.close(this.fdNow);
+    this.fdNow = -1;
+    const wasOpen = this.state === OPEN;
+    this.state = CLOSED;
+    this.writer.clear();
+    this.from = 0;
+    this.filled = 0;
+    this.server = (this.server + 1) % this.addresses.count;
+    this.tried = wasOpen ? 1 : this.tried + 1;
+    const isRound = this.tried >= this.addresses.count;
+    if (isRound) this.tried = 0;
+    this.pauseUntil = isRound ? now + ROUND_MS : now;
+    this.user.closed(why);
+  }
+
+  close(): void {
+    if (this.fdNow >= 0) this.calls.close(this.fdNow);
+    this.fdNow = -1;
+    this.state = CLOSED;
+    this.pauseUntil = Number.POSITIVE_INFINITY;
+  }
+
+  private limits(): readonly [ask: number, leave: number] {
+    return this.owed ? [ASK_MS, LEAVE_MS] : [IDLE_ASK_MS, IDLE_LEAVE_MS];
+  }
+
+  private connect(now: number): void {
+    const { addresses, calls, server, peer } = this;
+    this.startedAt = now;
+    this.state = CONNECTING;
+    const family = addresses.family(server);
+    if (family === 0) return this.leave('its name is not known', now);
+    const ipv6 = family === 6;
+    this.fdNow = calls.socket(ipv6 ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_STREAM_FLAGS, 0);
+    if (this.fdNow < 0) return this.leave(abi.errnoName(calls.errno()), now);
+    peer.bytes.fill(0);
+    peer.view.setUint16(0, ipv6 ? abi.AF_INET6 : abi.AF_INET, true);
+    peer.view.setUint16(abi.SOCKADDR_PORT, addresses.port(server), false);
+    addresses.copyIp(server, peer.bytes, ipv6 ? abi.SOCKADDR_IN6_ADDR : abi.SOCKADDR_IN_ADDR);
+    this.word.view.setInt32(0, 1, true);
+    calls.setsockopt(this.fdNow, abi.IPPROTO_TCP, abi.TCP_NODELAY, this.word.address, 4);
+    const length = ipv6 ? abi.SOCKADDR_IN6_BYTES : abi.SOCKADDR_IN_BYTES;
+    if (calls.connect(this.fdNow, peer.address, length) !== 0 && calls.errno() !== abi.EINPROGRESS)
+      this.leave(abi.errnoName(calls.errno()), now);
+  }
+
+  /** Whether the connection stands by now. */
+  private connected(now: number): boolean {
+    const { view, address } = this.word;
+    view.setInt32(0, this.fdNow, true);
+    view.setInt16(4, abi.POLLOUT, true);
+    view.setInt16(6, 0, true);
+    if (this.calls.poll(address, 1, 0) <= 0) {
+      if (now - this.startedAt >= CONNECT_MS) this.leave('no connection in time', now);
+      return false;
+    }
+    view.setUint32(8, 4, true);
+    const got = this.calls.getsockopt(this.fdNow, abi.SOL_SOCKET, abi.SO_ERROR, address, address + 8);
+    const errno = got === 0 ? view.getInt32(0, true) : this.calls.errno();
+    if (errno !== 0) {
+      this.leave(abi.errnoName(errno), now);
+      return false;
+    }
+    this.state = GREETING;
+    return true;
+  }
+
+  private receive(now: number): void {
+    while (this.state !== CLOSED) {
+      this.makeRoom();
+      const { memory, filled, calls } = this;
+      const got = calls.recv(this.fdNow, memory.address + filled, memory.bytes.length - filled, abi.MSG_DONTWAIT);
+      if (got <= 0) {
+        const errno = got === 0 ? 0 : calls.errno();
+        if (errno === abi.EAGAIN) return;
+        if (errno !== abi.EINTR) this.leave(got === 0 ? 'closed by the server' : abi.errnoName(errno), now);
+        continue;
+      }
+      this.heardAt = now;
+      this.filled += got;
+      const isAll = this.filled < memory.bytes.length;
+      this.take(now);
+      if (isAll) return;
+    }
+  }
+
+  private makeRoom(): void {
+    if (this.from > 0 && (this.from === this.filled || this.filled === this.memory.bytes.length)) {
+      this.memory.bytes.copyWithin(0, this.from, this.filled);
+      this.filled -= this.from;
+      this.from = 0;
+    }
+    if (this.filled < this.memory.bytes.length) return;
+    const larger = new abi.NativeMemory(this.memory.bytes.length * 2);
+    larger.bytes.set(this.memory.bytes.subarray(0, this.filled));
+    this.memory = larger;
+  }
+
+  private take(now: number): void {
+    const { reader } = this;
+    while (this.state !== CLOSED) {
+      const { bytes } = this.memory;
+      const kind = reader.next(bytes, this.from, this.filled);
+      if (kind === NATS_MORE) return;
+      this.from = reader.end;
+      if (kind === NATS_MSG) this.user.message(reader, bytes);
+      else if (kind === NATS_PING) this.writer.pong();
+      else if (kind === NATS_PONG) this.ponged();
+      else if (kind === NATS_INFO) this.greeted(reader.payload(bytes), now);
+      else if (kind === NATS_ERR) this.refused(reader.payload(bytes), now);
+      else if (kind === NATS_BAD) this.leave('it does not speak NATS', now);
+    }
+  }
+
+  private greeted(json: string, now: number): void {
+    try {
+      this.info = JSON.parse(json) as NatsInfo;
+    } catch {
+      return this.leave('it does not speak NATS', now);
+    }
+    if (this.info.ldm === true) return this.leave('the server is about to stop', now);
+    if (this.state !== GREETING) return;
+    if (this.info.tls_required === true) return this.leave('the server wants TLS', now);
+    this.state = LOGGING_IN;
+    this.writer.clear(); // of what was written for nobody
+    const { name, login } = this;
+    const fields = { lang: 'aorta', version: '1', protocol: 1, name, ...loginFields(login, this.info.nonce) };
+    this.writer.connect({ verbose: false, pedantic: false, headers: true, no_responders: true, ...fields });
+    this.writer.ping();
+    this.flush(now);
+  }
+
+  private ponged(): void {
+    if (this.state !== LOGGING_IN) return;
+    this.state = OPEN;
+    this.tried = 0;
+    this.user.opened(this.info);
+  }
+
+  private refused(error: string, now: number): void {
+    if (/^'?permissions violation/i.test(error)) this.user.told(error);
+    else this.leave(error, now);
+  }
+
+  private watch(now: number): void {
+    if (this.state !== OPEN) {
+      if (now - this.startedAt >= CONNECT_MS) this.leave('no answer to the login in time', now);
+      return;
+    }
+    const [ask, leave] = this.limits();
+    // From the question on, not from the last word: this thread may have slept.
+    if (this.askedAt > this.heardAt) {
+      if (now - this.askedAt >= leave - ask) this.leave('no answer in time', now);
+    } else if (now - this.heardAt >= ask) {
+      this.askedAt = now;
+      this.writer.ping();
+    }
+  }
+}

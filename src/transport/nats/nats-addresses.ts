@@ -1,0 +1,59 @@
+// Where the NATS servers are: addresses in memory that threads share. Names are looked up by a thread that has an event loop, now and
+// then anew; a thread without one connects to what stands here.
+
+import { parseIp } from '../../sip/ip.ts';
+
+/** `nats://HOST:PORT`. */
+export interface NatsServer {
+  readonly host: string;
+  readonly port: number;
+}
+
+const ROW_BYTES = 32;
+const FAMILY = 0;
+const PORT = 2;
+const IP = 8;
+
+export function createAddressMemory(servers: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(servers * ROW_BYTES);
+}
+
+export class NatsAddresses {
+  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.bytes = new Uint8Array(memory);
+    this.view = new DataView(memory);
+  }
+
+  get count(): number {
+    return this.bytes.length / ROW_BYTES;
+  }
+
+  /** 4, 6, or 0 where the name is not known yet. */
+  family(server: number): number {
+    return this.bytes[server * ROW_BYTES + FAMILY];
+  }
+
+  port(server: number): number {
+    return this.view.getUint16(server * ROW_BYTES + PORT);
+  }
+
+  /** Copies the address: 4 or 16 bytes. */
+  copyIp(server: number, into: Uint8Array, at: number): void {
+    const from = server * ROW_BYTES + IP;
+    const size = this.family(server) === 6 ? 16 : 4;
+    for (let i = 0; i < size; i++) into[at + i] = this.bytes[from + i];
+  }
+
+  /** @param address IPv4 or IPv6 */
+  set(server: number, address: string, port: number): void {
+    const ip = new Uint8Array(16);
+    const family = parseIp(address, ip, 0);
+    if (family === 0) return;
+    this.bytes.set(ip, server * ROW_BYTES + IP);
+    this.view.setUint16(server * ROW_BYTES + PORT, port);
+    this.bytes[server * ROW_BYTES + FAMILY] = family;
+  }
+}
