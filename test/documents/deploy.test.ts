@@ -45,4 +45,22 @@ describe('docs/deploy', () => {
     const service = documents.find(({ kind }) => kind === 'Service');
     expect(service.spec.ports.map(({ protocol }: { protocol: string }) => protocol)).toEqual(['UDP', 'TCP']);
   });
+
+  it('has three nodes and three NATS servers, in containers and in Kubernetes', () => {
+    const compose = parse(read('cluster/compose.yaml'), { merge: true }) as { services: Record<string, object> };
+    expect(Object.keys(compose.services)).toEqual(['nats-1', 'nats-2', 'nats-3', 'a', 'b', 'c']);
+    const { cluster } = createConfig([
+      readConfigFile(join(import.meta.dirname, '../../docs/deploy/cluster/node.yaml')),
+    ]);
+    expect(cluster?.nats.servers.map(({ host }) => host)).toEqual(['172.30.0.21', '172.30.0.22', '172.30.0.23']);
+
+    const documents = parseAllDocuments(read('cluster/kubernetes.yaml')).map((one) => one.toJS());
+    const file = join(temporaryDirectory(), 'aorta.yaml');
+    const config = documents.find(({ kind }) => kind === 'ConfigMap').data['aorta.yaml'];
+    writeFileSync(file, config.replace('NODE', 'aorta-0').replace('ADDRESS', '10.1.2.3'));
+    expect(createConfig([readConfigFile(file)]).cluster).toMatchObject({ node: 'aorta-0', silentMs: 1500 });
+    expect(documents.find(({ kind }) => kind === 'StatefulSet').spec.replicas).toBe(3);
+    for (const text of [read('cluster/nats.conf'), read('cluster/nats-values.yaml')])
+      expect(text).toContain('sync_interval: always');
+  });
 });

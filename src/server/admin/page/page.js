@@ -5,6 +5,7 @@
 const LIMIT_ALARM = 0.8;
 const POLL_MS = 1000;
 const CENSUS_MS = 10_000;
+const CLUSTER_MS = 2000;
 const KEPT = 300;
 const FEED_ROWS = 100;
 const LINES = ['one', 'two', 'three'];
@@ -15,6 +16,7 @@ const clock = (at) => new Date(at).toLocaleTimeString();
 const points = { accepted: [], refused: [], p50: [], p95: [], p99: [] };
 let token = sessionStorage.getItem('token') ?? '';
 let before;
+let clusterAt = 0;
 
 function element(name, text, attributes = {}) {
   const made = document.createElement(name);
@@ -76,11 +78,50 @@ async function poll() {
     show(status);
     if (before !== undefined) draw(before, now);
     before = now;
+    if (status.cluster) await drawCluster();
   } catch (error) {
     $('state').textContent = error.status === 401 ? 'needs the token' : `no answer: ${error.message}`;
     $('state').className = 'bad';
   }
   setTimeout(poll, POLL_MS);
+}
+
+/** Who owns what, and how far each node is: asked less often, since it asks others. */
+async function drawCluster() {
+  if (performance.now() - clusterAt < CLUSTER_MS) return;
+  clusterAt = performance.now();
+  const { cluster, node, connected, nodes, shards } = await get('/v1/cluster');
+  $('cluster').hidden = false;
+  $('cluster-note').textContent =
+    `${cluster}, seen by node ${node}${connected ? '' : ', which reaches no NATS server'}`;
+  const state = ({ alive, draining }) => (alive ? (draining ? 'draining' : 'alive') : 'silent');
+  rows(
+    'cluster-nodes',
+    nodes.map((one) => [
+      one.name,
+      one.listen,
+      state(one),
+      number(one.owns),
+      number(one.behind),
+      `${(one.clockAheadMs / 1000).toFixed(1)} s`,
+      one.policyDiffers ? 'differs' : '',
+    ]),
+    [3, 4, 5],
+  );
+  rows(
+    'cluster-shards',
+    shards.map(({ shard, owner, epoch, sequence, leader, roles, behind }) => [
+      String(shard),
+      owner ?? 'nobody',
+      number(epoch),
+      number(sequence),
+      leader ?? '?',
+      Object.entries(roles)
+        .map(([name, role]) => `${name}: ${role}${behind[name] > 0 ? ` (${behind[name]} behind)` : ''}`)
+        .join(', '),
+    ]),
+    [2, 3],
+  );
 }
 
 function show(status) {
