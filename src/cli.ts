@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { addBackupCommands } from './commands/backup-command.ts';
 import { addBenchCommand } from './commands/bench-command.ts';
 import { addCertCommand } from './commands/cert-command.ts';
+import { addClusterCommand } from './commands/cluster/cluster-command.ts';
 import { addCompletionCommand } from './commands/completion-command.ts';
 import { addConfigCommands } from './commands/config-command.ts';
 import { addDoctorCommand } from './commands/doctor-command.ts';
@@ -38,6 +39,7 @@ async function program(words: readonly string[]): Promise<Command> {
   addConfigCommands(root);
   addTopCommand(root);
   addTraceCommand(root);
+  addClusterCommand(root);
   addDoctorCommand(root);
   addBenchCommand(root);
   addCompletionCommand(root);

@@ -15,11 +15,13 @@ import type { HandshakeHook } from '../transport/websocket/websocket-handshake.t
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
 import { MessageWatch } from './admin/message-watch.ts';
+import type { ClusterNode, ClusterParts } from './cluster/cluster-node.ts';
 import type { Config } from './config/config.ts';
 import { demandSound } from './config/config-faults.ts';
 import { ConfigError } from './config/config-problem.ts';
 import { DEFAULT_SHARDS } from './config/defaults.ts';
 import { type ReloadReport, reloadReport, shardSettings, takenIn } from './config/reload.ts';
+import { hasCluster } from './config/sections/cluster-config.ts';
 import type { HttpAddress } from './config/sections/lookup-config.ts';
 import { unserved, writeServed } from './config/served-domains.ts';
 import { shardDirectories } from './data/binding-folders.ts';
@@ -134,11 +136,11 @@ export async function startServer(
     throw new ConfigError([
       `LISTEN_FDS: no listener for ${astray.kind} ${astray.host}:${astray.port}: add it to --listen (udp, tcp or tls, with the same address)`,
     ]);
-  const directory = openDataDirectory(config.data, {
-    shards: config.shards ?? DEFAULT_SHARDS,
-    anyShards: config.shards === undefined,
-  });
-  const server = new RunningServer(config, directory, log, hooks, reread);
+  const met = hasCluster(config)
+    ? await (await import('./cluster/cluster-node.ts')).meetCluster(config, log)
+    : undefined;
+  const directory = openedFor(met, config);
+  const server = new RunningServer(config, directory, log, hooks, reread, met);
   try {
     await server.start(progress);
   } catch (error) {
@@ -148,8 +150,20 @@ export async function startServer(
   return server;
 }
 
+/** A cluster that cannot have the directory is left. */
+function openedFor(met: ClusterParts | undefined, { data, shards }: Config): DataDirectory {
+  try {
+    return openDataDirectory(data, { shards: shards ?? DEFAULT_SHARDS, anyShards: shards === undefined });
+  } catch (error) {
+    void met?.connection.close();
+    throw error;
+  }
+}
+
 class RunningServer implements Server, AdminTarget {
   config: Config;
+  cluster: ClusterNode | undefined;
+  private readonly met: ClusterParts | undefined;
   private readonly directory: DataDirectory;
   private readonly log: Log;
   private readonly hooks: ServerHooks;
@@ -175,8 +189,10 @@ class RunningServer implements Server, AdminTarget {
     log: Log,
     hooks: ServerHooks,
     reread: (() => Config) | undefined,
+    met: ClusterParts | undefined,
   ) {
     this.config = config;
+    this.met = met;
     this.directory = directory;
     this.log = log;
     this.hooks = hooks;
@@ -199,9 +215,11 @@ class RunningServer implements Server, AdminTarget {
       log('warn', 'damaged bindings were set aside', { folder, files });
     if (config.auth.mode !== 'none')
       this.userStore = await openUsers({ ...hooks, data: directory.path, auth: config.auth, log, now });
+    this.cluster = await this.joinCluster();
     this.pool = await startPool({
       ...poolOptions({ ...config, policy: this.quotas.share(config.policy) }, directory, log),
       clock: memory,
+      ...(this.cluster && { cluster: this.cluster.options }),
       opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore, log) }),
@@ -370,9 +388,11 @@ class RunningServer implements Server, AdminTarget {
 
   private async takeDown(): Promise<void> {
     try {
+      await this.cluster?.handOver();
       await this.lookups?.close();
       await this.removedUsers?.close();
       await this.pool?.stop();
+      await (this.cluster ?? this.met?.connection)?.close();
       this.limits?.close();
       this.quotas.close();
       this.messageWatch?.close();
@@ -382,6 +402,13 @@ class RunningServer implements Server, AdminTarget {
     } finally {
       this.directory.close();
     }
+  }
+
+  private async joinCluster(): Promise<ClusterNode | undefined> {
+    const { met, config, directory, log } = this;
+    if (met === undefined || !hasCluster(config)) return undefined;
+    const { ClusterNode } = await import('./cluster/cluster-node.ts');
+    return ClusterNode.open(met, config, directory, log);
   }
 
   /** The listener's code is loaded only where there is one. */

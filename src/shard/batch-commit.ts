@@ -140,8 +140,10 @@ export class BatchCommit {
       let kept = from;
       for (let row = from; row < answers.count; row++) {
         const isRepeated = answers.conditional[row] !== 0 && peers.transport[answers.slot[row]] === TRANSPORT_UDP;
-        if (isRepeated) counters[COUNTER.dropped_not_owner]++;
-        else answers.copyRow(answers, row, kept++);
+        if (isRepeated) {
+          counters[COUNTER.dropped_not_owner]++;
+          if (answers.ticket[row] >= 0) this.parts.transactions.abandon(answers.ticket[row]);
+        } else answers.copyRow(answers, row, kept++);
       }
       answers.count = kept;
     }

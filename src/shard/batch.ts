@@ -29,6 +29,9 @@ export interface Pipeline {
   /** @param waitMs work that waits, ms @param fill used share of the room for it @param batchMs time of the batch */
   observe(now: number, waitMs: number, fill: number, batchMs: number): void;
   msToNextTick(now: number): number;
+  /** In a cluster: from here on this node decides, or another one does. @param epoch greater than that of any before */
+  tookOver?(epoch: number, now: number): void;
+  gaveUp?(): void;
 }
 
 /** What waits to be received, behind a batch. */

@@ -15,6 +15,7 @@ import type { InheritedSocket } from '../transport/linux/inherited-sockets.ts';
 import type { ListenAddress } from '../transport/listener.ts';
 import type { MulticastAddress } from '../transport/node/multicast.ts';
 import type { TlsFiles } from '../transport/node/tls-files.ts';
+import type { ClusterOptions } from './cluster/cluster-options.ts';
 import type { WebSocketOptions } from './connections.ts';
 
 export interface PoolOptions {
@@ -54,6 +55,8 @@ export interface PoolOptions {
   readonly auth?: PoolAuth;
   /** Who is heard, and whose word is taken. */
   readonly gate?: GateOptions;
+  /** Where it is one node of several. */
+  readonly cluster?: ClusterOptions;
   /** Takes answers to messages that the program handed in; `peers` is one row. */
   readonly toProgram?: (answer: Buffer, peers: Peers) => void;
   /** Is told while the shards open their stores how many bytes they have read, and of how many. */

@@ -21,6 +21,8 @@ import { ringsTo, type SharedParts } from './shared-parts.ts';
 
 const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
+/** Of a life of a shard of a cluster; the node's number stands above, and above that the bit of lives that are numbered by claims. */
+const LIFE_BITS = 23;
 /** A shard that lived this long starts again at once. */
 const RESTART_FORGOTTEN_MS = 60_000;
 
@@ -54,7 +56,7 @@ export class ShardLives {
     this.parts = parts;
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
-      filename: options.taskFile ?? taskFile(),
+      filename: options.taskFile ?? taskFile(options),
       name: 'runShardTask',
       minThreads: options.shards,
       maxThreads: options.shards,
@@ -181,7 +183,7 @@ export class ShardLives {
       data: auth.data,
       ...(auth.providerState && { providerState: auth.providerState }),
       nonceStart: randomInt(2 ** 22),
-      life: auth.nextLife(), // a shard that died has forgotten which nonces were used
+      life: lifeOf(auth.nextLife(), this.parts.options.cluster?.number), // a shard that died has forgotten which nonces were used
       waiting: this.waiting[shard],
     };
   }
@@ -216,11 +218,17 @@ export class ShardLives {
       eventBell: parts.eventBellMemory,
       ...(options.dataDir !== undefined && { data: options.dataDir }),
       sockets: parts.sockets[shard],
+      ...(options.cluster && { cluster: options.cluster }),
       ...(shared && { changes: shared.memoryOf(shard) }),
       ...(auth && { auth }),
       ...(rules.current.gate && { gate: rules.current.gate }),
     };
   }
+}
+
+/** Nodes of a cluster number their lives each for itself. */
+function lifeOf(life: number, node = 0): number {
+  return node === 0 ? life : ((node << LIFE_BITS) | (life & (2 ** LIFE_BITS - 1))) >>> 0;
 }
 
 function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {
@@ -231,8 +239,13 @@ function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {
 }
 
 /** The compiled entry: threads load no TypeScript, so a pool running from src looks beside it in dist. */
-function taskFile(): string {
-  const here = fileURLToPath(new URL('./shard-task.js', import.meta.url));
-  if (!import.meta.url.endsWith('.ts')) return here;
-  return fileURLToPath(new URL('../../dist/threads/shard-task.js', import.meta.url));
+function taskFile({ cluster }: PoolOptions): string {
+  const [here, built] =
+    cluster === undefined
+      ? [new URL('./shard-task.js', import.meta.url), '../../dist/threads/shard-task.js']
+      : [
+          new URL('./cluster/cluster-shard-task.js', import.meta.url),
+          '../../dist/threads/cluster/cluster-shard-task.js',
+        ];
+  return fileURLToPath(import.meta.url.endsWith('.ts') ? new URL(built, import.meta.url) : here);
 }

@@ -41,6 +41,8 @@ export interface LoopParts {
   readonly udp: { readonly receiver: UdpReceiver; readonly sender: UdpSender; readonly sockets: number } | null;
   /** Connections that the shard reads itself; null where the main thread has all. */
   readonly tcp: TcpEnd | null;
+  /** Where it is one node of several: what it does between batches; `msToNext` as the shard's `msToNextTick`. */
+  readonly cluster?: { tick(now: number): void; msToNext(now: number): number };
   /** Length of the message in each slot; the receiver writes it too. */
   readonly lengths: Int32Array;
 }
@@ -71,12 +73,13 @@ export class ShardLoop {
 
   /** Runs until told to stop; throws only where the shard cannot go on. */
   run(): void {
-    const { bell, clock, counters, shard } = this.parts;
+    const { bell, clock, counters, shard, cluster } = this.parts;
     for (;;) {
       counters[COUNTER.loops]++;
       const order = bell.order;
       if (order === ORDER_CRASH) this.crash();
       if (order === ORDER_CONFIGURE) this.configure();
+      if (cluster !== undefined) cluster.tick(clock.now());
       const first = shard.firstSlot;
       const filled = this.fill(first, order !== ORDER_STOP && order !== ORDER_DRAIN);
       const now = clock.now();
@@ -84,11 +87,20 @@ export class ShardLoop {
       else if (order === ORDER_STOP && first === 0) return;
       else {
         if (order === ORDER_DRAIN) this.drained();
-        const due = shard.msToNextTick(now);
+        const due = this.msToNext(now);
         if (due === 0) this.batch(first, first, now);
         else this.sleep(due < 0 || due > SLEEP_MS_MAX ? SLEEP_MS_MAX : due);
       }
     }
+  }
+
+  /** Milliseconds until there is work though nothing came; -1 for never. */
+  private msToNext(now: number): number {
+    const { shard, cluster } = this.parts;
+    const due = shard.msToNextTick(now);
+    if (cluster === undefined) return due;
+    const next = cluster.msToNext(now);
+    return next < 0 || (due >= 0 && due < next) ? due : next;
   }
 
   /** Gives back what its end of the sockets had opened. @cold */

@@ -9,6 +9,7 @@ import type { FlowRows } from '../transport/flow/flow-rows.ts';
 import type { FramingLimits } from '../transport/flow/stream-policy.ts';
 import type { UdpSocket } from '../transport/linux/linux-udp.ts';
 import type { CheckpointSource } from './checkpoint/checkpointer.ts';
+import type { ClusterOptions } from './cluster/cluster-options.ts';
 import type { WaitingMessage } from './pending-credentials.ts';
 import type { SharedTable } from './readers.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
@@ -71,6 +72,8 @@ export interface ShardTask {
   /** Where clients authenticate. */
   readonly auth?: AuthTask;
   readonly gate?: GateOptions;
+  /** Where it is one node of several. */
+  readonly cluster?: ClusterOptions;
   /** Where a read model is kept: where changes of records are told. */
   readonly changes?: ChangedKeysMemory;
 }

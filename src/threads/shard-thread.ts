@@ -28,30 +28,43 @@ import { TcpEnd } from '../transport/linux/linux-tcp.ts';
 import { UdpReceiver, UdpWait } from '../transport/linux/linux-udp.ts';
 import { UdpSender } from '../transport/linux/udp-sender.ts';
 import { UserTable } from '../users/user-table.ts';
+import type { openClusterShard } from './cluster/open-cluster-shard.ts';
 import { Forwarding } from './forwarding.ts';
 import { rehearse } from './jit-warmup.ts';
 import { tellOpen } from './open-report.ts';
 import { WaitingRoom } from './pending-credentials.ts';
-import { ShardLoop } from './shard-loop.ts';
+import { type LoopParts, ShardLoop } from './shard-loop.ts';
 import type { AuthTask, ShardNews, ShardTask, Tell } from './shard-messages.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
 import { fdWake } from './shared-parts.ts';
 
-/** Opens the store, runs the shard until it is told to stop, closes the store. Throws what kept it from going on. */
-export function runShardThread(task: ShardTask, createPipeline: (options: ShardOptions) => Pipeline): void {
+type OpenClusterShard = ReturnType<typeof openClusterShard>;
+
+/**
+ * Opens the store, runs the shard until it is told to stop, closes the store. Throws what kept it from going on.
+ * @param openCluster of a node of a cluster: puts the stream before the store
+ */
+export function runShardThread(
+  task: ShardTask,
+  createPipeline: (options: ShardOptions) => Pipeline,
+  openCluster?: typeof openClusterShard,
+): void {
   const tell = (news: ShardNews, transfer: readonly TransferListItem[] = []) => task.port.postMessage(news, transfer);
   const counters = new Float64Array(task.counters);
   const clock = new ProcessClock(task.clock);
   let store: LocationStore | undefined;
   let users: UserTable | undefined;
+  let cluster: OpenClusterShard | undefined;
   try {
-    store = openStore(task.store, clock.now(), (done, total) => {
+    // Of several nodes, no clock shortens bindings by itself.
+    store = openStore(task.store, task.cluster === undefined ? clock.now() : 0, (done, total) => {
       counters[COUNTER.opened] = done;
       counters[COUNTER.to_open] = total;
     });
     if (task.changes && store instanceof LogStore) store.changes = tellChanges(task.changes);
     users = task.auth && openUsers(task.auth, tell);
-    const loop = assemble(task, store, clock, createPipeline, tell, users);
+    if (task.cluster !== undefined) cluster = openCluster?.(task.cluster, task.index, store, logOf(task, tell));
+    const loop = assemble(task, store, clock, createPipeline, tell, users, cluster);
     try {
       loop.run();
     } finally {
@@ -63,8 +76,13 @@ export function runShardThread(task: ShardTask, createPipeline: (options: ShardO
     throw error;
   } finally {
     users?.close();
+    cluster?.shard.close();
     store?.close();
   }
+}
+
+function logOf({ index }: ShardTask, tell: Tell): ShardOptions['log'] {
+  return (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: index, ...fields } });
 }
 
 function tellChanges({ keys, bell }: ChangedKeysMemory): ChangedKeys {
@@ -144,6 +162,26 @@ function openTcp(
   );
 }
 
+function openForwarding({ outgoing, toMain, mainBell }: ShardTask, bells: readonly Bell[], tell: Tell): Forwarding {
+  const rings = outgoing.map((memory) => (memory === null ? null : new Ring(memory)));
+  return new Forwarding(rings, bells, new Ring(toMain), new Bell(mainBell, () => tell({ type: 'wake' })));
+}
+
+function openUdp({ sockets }: ShardTask, calls: abi.Calls, { peers }: Pipeline, lengths: Int32Array): LoopParts['udp'] {
+  return {
+    receiver: new UdpReceiver(calls, sockets, peers, lengths),
+    sender: new UdpSender(calls, sockets, peers),
+    sockets: sockets.length,
+  };
+}
+
+function hearOwnership({ shard: cluster }: OpenClusterShard, shard: Pipeline): void {
+  cluster.listener = {
+    tookOver: (epoch, now) => shard.tookOver?.(epoch, now),
+    gaveUp: () => shard.gaveUp?.(),
+  };
+}
+
 function assemble(
   task: ShardTask,
   store: LocationStore,
@@ -151,6 +189,7 @@ function assemble(
   createPipeline: (options: ShardOptions) => Pipeline,
   tell: Tell,
   users: UserTable | undefined,
+  cluster: OpenClusterShard | undefined,
 ): ShardLoop {
   const counters = new Float64Array(task.counters);
   for (const gauge of ['bindings', 'aors', 'transactions'] as const) counters[COUNTER[gauge]] = 0;
@@ -160,13 +199,11 @@ function assemble(
   const bells = task.bells.map(
     (memory, i) => new Bell(memory, calls ? fdWake(calls, task.bellFds[i]) : flagWake(memory)),
   );
-  const mainBell = new Bell(task.mainBell, () => tell({ type: 'wake' }));
-  const outgoing = task.outgoing.map((memory) => (memory === null ? null : new Ring(memory)));
-  const forwarding = new Forwarding(outgoing, bells, new Ring(task.toMain), mainBell);
+  const forwarding = openForwarding(task, bells, tell);
   const options: ShardOptions = {
     index: task.index,
     shards: task.shards,
-    store,
+    store: cluster?.store ?? store,
     clock,
     policy: task.policy,
     secret: task.secret,
@@ -179,20 +216,18 @@ function assemble(
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
     statics: openStatics(task, tell),
     events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),
-    log: (level, event, fields) => tell({ type: 'log', level, event, fields: { shard: task.index, ...fields } }),
+    log: logOf(task, tell),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
     ...(task.gate && { gate: task.gate }),
+    ...(cluster && { deciding: cluster.shard }),
   };
   const shard = createPipeline(options);
+  if (cluster !== undefined) hearOwnership(cluster, shard);
   const lengths = new Int32Array(SLOT_COUNT);
   const waiter = calls
-    ? new UdpWait(calls, task.bellFds[task.index], task.sockets, task.epoll)
+    ? new UdpWait(calls, task.bellFds[task.index], task.sockets, task.epoll, cluster?.stream)
     : new FlagWait(task.bells[task.index]);
-  const udp = calls && {
-    receiver: new UdpReceiver(calls, task.sockets, shard.peers, lengths),
-    sender: new UdpSender(calls, task.sockets, shard.peers),
-    sockets: task.sockets.length,
-  };
+  const udp = calls && openUdp(task, calls, shard, lengths);
   const tcp = calls && openTcp(task, calls, forwarding, shard, lengths, counters);
   warmUp();
   if (task.store.kind === 'log') rehearse(`${task.store.directory}.rehearsal`, options, createPipeline);
@@ -209,6 +244,7 @@ function assemble(
     forwarding,
     udp,
     tcp,
+    ...(cluster && { cluster: cluster.shard }),
     lengths,
     configure: () => takeSettings(task.port, shard, tell),
     drained: () => tell({ type: 'drained' }),

@@ -21,11 +21,13 @@ export interface Line {
   promised: Promised | undefined;
   /** What else may be true: after a crash two requests may fit what is seen within a second. */
   also: readonly (Promised | undefined)[];
-  outstanding: { text: string; expires: number; sentAt: number; lastSentAt: number } | undefined;
+  outstanding: { text: string; expires: number; sentAt: number; lastSentAt: number; tries: number } | undefined;
 }
 
 export interface LoadOptions {
   readonly port: number;
+  /** Several servers: a client that gets no answer asks the next one. */
+  readonly ports?: readonly number[];
   readonly aors: number;
   /** Requests on their way at a time. */
   readonly window: number;
@@ -85,6 +87,11 @@ export class Load {
     });
   }
 
+  /** No new request is sent from here on; those on their way are repeated until they are answered. */
+  endSoon(): void {
+    this.next = Number.POSITIVE_INFINITY;
+  }
+
   /** No more is sent and no more answers count from here on. */
   stop(): void {
     this.stopped = true;
@@ -130,20 +137,25 @@ export class Load {
       `Max-Forwards: 70\r\nFrom: <sip:${line.aor}>;tag=${this.run}\r\nTo: <sip:${line.aor}>\r\nCall-ID: ${line.callId}\r\n` +
       `CSeq: ${line.cseq} REGISTER\r\nContact: <sip:u${index}@127.0.0.1:${port}>;expires=${expires}\r\nContent-Length: 0\r\n\r\n`;
     const now = Date.now();
-    line.outstanding = { text, expires, sentAt: now, lastSentAt: now };
+    line.outstanding = { text, expires, sentAt: now, lastSentAt: now, tries: 0 };
     this.onTheWay++;
-    this.socket.send(text, this.options.port, '127.0.0.1');
+    this.socket.send(text, this.portFor(index, 0), '127.0.0.1');
   }
 
   private retransmit(): void {
     if (this.stopped) return;
     const now = Date.now();
-    for (const line of this.lines) {
+    for (const [index, line] of this.lines.entries()) {
       const waiting = line.outstanding;
       if (!waiting || now - waiting.lastSentAt < RETRANSMIT_MS) continue;
       waiting.lastSentAt = now;
-      this.socket.send(waiting.text, this.options.port, '127.0.0.1');
+      this.socket.send(waiting.text, this.portFor(index, ++waiting.tries), '127.0.0.1');
     }
+  }
+
+  private portFor(index: number, tries: number): number {
+    const { port, ports = [port] } = this.options;
+    return ports[(index + (tries >> 1)) % ports.length];
   }
 
   private answer(text: string): void {

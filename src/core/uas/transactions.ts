@@ -18,6 +18,8 @@ export const MERGED_REQUEST = 4;
 
 const EMPTY = -1;
 const PENDING = -1;
+/** It will draw no answer: its next copy is as a new one. */
+const ABANDONED = -2;
 
 /** Bytes a single answer may take: the largest payload of a UDP datagram over IPv4. */
 export const ANSWER_BYTES_MAX = 65_507;
@@ -102,7 +104,7 @@ export class Transactions {
   ): number {
     this.forget(nowMs);
     const entry = this.lookup(requestHigh, requestLow);
-    if (entry === EMPTY) return NEW_REQUEST;
+    if (entry === EMPTY || this.place[entry] === ABANDONED) return NEW_REQUEST;
     if (this.branchHigh[entry] !== branchHigh >>> 0 || this.branchLow[entry] !== branchLow >>> 0)
       return mayMerge ? MERGED_REQUEST : NEW_REQUEST;
     const place = this.place[entry];
@@ -141,6 +143,11 @@ export class Transactions {
     this.length[entry] = length;
     this.port[entry] = port;
     this.status[entry] = status;
+  }
+
+  /** The ticket's request will draw no answer: its next copy is to be decided. @cold */
+  abandon(ticket: number): void {
+    this.place[ticket & (this.capacity - 1)] = ABANDONED;
   }
 
   /** Forgets all requests: another node answers their copies. @cold */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
 import type { Pool } from '../../threads/pool.ts';
 import { UserStore } from '../../users/user-store.ts';
+import type { ClusterNode } from '../cluster/cluster-node.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/config-problem.ts';
 import { httpUrl } from '../config/http-address.ts';
@@ -63,6 +64,8 @@ export interface AdminTarget {
   readonly provider: ProviderReport | undefined;
   /** Undefined while it starts. */
   readonly limits: LimitWatch | undefined;
+  /** Of a node of a cluster that has started. */
+  readonly cluster: ClusterNode | undefined;
   readonly quotas: Pick<DomainQuotas, 'usage'>;
   /** Of a server that has started. */
   readonly watch: MessageWatch;
@@ -87,7 +90,11 @@ export async function openAdmin(config: AdminConfig, target: AdminTarget, log: L
     log('warn', 'admin listener without TLS: the token crosses the network in the clear', {
       admin: httpUrl(config.listen),
     });
-  const admin = new RunningAdmin(surface, http, target, log);
+  const parts = target.config.cluster && {
+    ...(await import('./cluster-routes.ts')),
+    ...(await import('../metrics/cluster-metrics.ts')),
+  };
+  const admin = new RunningAdmin(surface, http, target, log, parts);
   try {
     admin.url = httpUrl(await http.listen());
     writeUrl(target.data, admin.url);
@@ -103,6 +110,7 @@ class RunningAdmin implements AdminServer {
   private readonly surface: HttpSurface;
   private readonly http: HttpServer;
   private readonly target: AdminTarget;
+  private readonly cluster: ClusterAdmin | undefined;
   private readonly meters = new ProcessMeters();
   private readonly health: Health;
   private readonly journal: EventJournal;
@@ -111,15 +119,18 @@ class RunningAdmin implements AdminServer {
   private locations: Locations | undefined;
   private userStore: UserStore | undefined;
 
-  constructor(surface: HttpSurface, http: HttpServer, target: AdminTarget, log: Log) {
+  /** @param cluster what only nodes of clusters load */
+  constructor(surface: HttpSurface, http: HttpServer, target: AdminTarget, log: Log, cluster?: ClusterAdmin) {
     this.surface = surface;
     this.http = http;
     this.target = target;
+    this.cluster = cluster;
     this.health = new Health(
       () => target.phase,
       () => this.readings(),
       () => target.limits?.reached ?? [],
       (error) => log('error', 'health cannot be looked at', { error: error.message }),
+      () => target.cluster?.problems() ?? [],
     );
     this.journal = new EventJournal((listener) => this.pool().events.subscribe(listener));
     this.addHealth();
@@ -142,9 +153,7 @@ class RunningAdmin implements AdminServer {
   }
 
   private pool(): Pool {
-    const pool = this.target.shardPool;
-    if (pool === undefined) throw new Problem(503, 'starting', 'the server is still starting');
-    return pool;
+    return started(this.target.shardPool);
   }
 
   private readings(): readonly ShardReading[] {
@@ -208,7 +217,8 @@ class RunningAdmin implements AdminServer {
       provider: target.provider,
       storeBytes: await storeBytes(target.stores.slice(0, readings.length)),
     };
-    return metricsText(source, meters);
+    const reading = target.cluster?.reading();
+    return metricsText(source, meters, (out) => reading && this.cluster?.clusterMetrics(out, reading));
   }
 
   private addApi(): void {
@@ -245,9 +255,22 @@ class RunningAdmin implements AdminServer {
       this.pool();
       return target.watch;
     });
+    this.cluster?.addClusterRoutes(routes, {
+      node: () => started(target.cluster),
+      announce: (draining) => {
+        health.drained = draining;
+      },
+    });
     const document = openApi(routes.all, LOOKUP_ROUTES, packageVersion());
     this.surface.route('GET', '/openapi.json', () => ({ body: document }), 'open');
   }
+}
+
+type ClusterAdmin = typeof import('./cluster-routes.ts') & typeof import('../metrics/cluster-metrics.ts');
+
+function started<T>(part: T | undefined): T {
+  if (part === undefined) throw new Problem(503, 'starting', 'the server is still starting');
+  return part;
 }
 
 /** A command that names a data directory is not for the server of another one, such as the one that it was copied from. */

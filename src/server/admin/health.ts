@@ -21,6 +21,7 @@ export class Health {
   private readonly phase: () => Phase;
   private readonly limits: () => readonly LimitUsage[];
   private readonly readings: () => readonly ShardReading[];
+  private readonly cluster: () => readonly string[];
   private readonly timer: NodeJS.Timeout;
   private loops: number[] = [];
   private turnedAt: number[] = [];
@@ -30,10 +31,12 @@ export class Health {
     readings: () => readonly ShardReading[],
     limits: () => readonly LimitUsage[],
     failed: (error: Error) => void,
+    cluster: () => readonly string[] = () => [],
   ) {
     this.phase = phase;
     this.limits = limits;
     this.readings = readings;
+    this.cluster = cluster;
     this.timer = every(LOOK_MS, () => this.look(), failed);
   }
 
@@ -46,6 +49,8 @@ export class Health {
       ({ limit, share }) => `${limit.replace('_', ' ')}: ${Math.floor(share * 100)}% of the limit`,
     );
     if (over.length > 0) return over;
+    const alone = this.cluster();
+    if (alone.length > 0) return [...alone];
     const now = performance.now();
     return this.readings().flatMap(({ open, counters, ringBytes, ringCapacity }, shard) => {
       if (!open) return [`shard ${shard} is being started again`];

@@ -8,6 +8,7 @@ import { ConfigError, type Fault, spellAsFile } from './config-problem.ts';
 import { formatListenAddress, isLoopback } from './listener-text.ts';
 import { adminFaults } from './sections/admin-config.ts';
 import { authFaults } from './sections/auth-config.ts';
+import { clusterFaults } from './sections/cluster-config.ts';
 import { tlsFaults } from './sections/tls-config.ts';
 
 /** What values say together that cannot be. */
@@ -18,6 +19,7 @@ export function configFaults(config: Config): Fault[] {
     ...below('auth', authFaults(config.auth)),
     ...below('admin', adminFaults(config.admin)),
     ...below('tls', tlsFaults(config.tls)),
+    ...clusterFaults(config.cluster, config),
     ...secureListeners(config),
     ...flowTimer(config),
     ...limitOfOthers(config),

@@ -14,6 +14,7 @@ import type { LogLevel } from '../process/log.ts';
 import { DEFAULT_DATA, DEFAULT_EXPIRES_JITTER, DEFAULT_LISTEN } from './defaults.ts';
 import type { AdminConfig } from './sections/admin-config.ts';
 import { type AuthConfig, DEFAULT_AUTH } from './sections/auth-config.ts';
+import type { ClusterConfig } from './sections/cluster-config.ts';
 import { DEFAULT_DRAIN, type DrainConfig } from './sections/drain-config.ts';
 import type { HepConfig } from './sections/hep-config.ts';
 import type { HttpAddress } from './sections/lookup-config.ts';
@@ -48,6 +49,8 @@ export interface Config {
   readonly admin?: AdminConfig;
   /** How it goes down. */
   readonly drain: DrainConfig;
+  /** Absent: it is the only node. */
+  readonly cluster?: ClusterConfig;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
   readonly policy: Policy;

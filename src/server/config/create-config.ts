@@ -116,6 +116,8 @@ function fill(raw: Raw, defaults: Defaults | undefined): Config {
   otherwise(['auth', 'nonce-key-s'], ['auth', 'policy', 'nonceKeyMs'], Math.max(nonceKeyMs, nonceLifetimeMs));
   const origins = config.auth.mode === 'none' ? OPEN_ORIGINS : DEFAULT_WEBSOCKET_POLICY.origins;
   otherwise(['websocket', 'origins'], ['webSocket', 'origins'], origins);
+  // The servers of the cluster have each record on their disks.
+  if (config.cluster) otherwise(['durability'], ['durability'], 'process');
   if (config.admin)
     otherwise(['admin', 'require-token'], ['admin', 'requireToken'], !isLoopback(config.admin.listen.host));
   return withoutHalfPairs(config);

@@ -61,6 +61,8 @@ export interface DataDirectoryOptions {
   readonly shards: number;
   /** `shards` is a wish for a new directory: an existing one keeps its own number. */
   readonly anyShards?: boolean;
+  /** Of a new directory: 32 bytes; by default random ones. */
+  readonly secret?: Uint8Array;
 }
 
 /**
@@ -74,7 +76,7 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
   const lock = lockDirectory(directory);
   try {
     removeUrl(directory); // of an earlier life
-    const found = readMeta(directory) ?? { content: createMeta(directory, options.shards), sealed: true };
+    const found = readMeta(directory) ?? { content: createMeta(directory, options), sealed: true };
     const { content, problem } = found;
     clearLeftovers(directory, content);
     demandStores(directory, content);
@@ -243,8 +245,8 @@ function closeLock(fd: number): void {
   }
 }
 
-function createMeta(directory: string, shards: number): Meta {
-  const secret = randomBytes(32).toString('base64');
+function createMeta(directory: string, { shards, secret: given }: DataDirectoryOptions): Meta {
+  const secret = Buffer.from(given ?? randomBytes(32)).toString('base64');
   const meta: Meta = { format: DATA_FORMAT, shards, secret, created: new Date().toISOString() };
   writeMeta(directory, meta);
   return meta;

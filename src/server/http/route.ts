@@ -19,6 +19,7 @@ export const TAGS = {
   'Static bindings': 'contacts and aliases from an operator',
   Users: 'users and their credentials',
   Traces: 'messages of one address, in the log',
+  Cluster: 'nodes and shards, on the admin listeners of a cluster',
   Lookups: 'contacts for a call, on the lookup listener',
 } as const;
 type Tag = keyof typeof TAGS;

@@ -52,7 +52,8 @@ export interface MetricsSource {
 
 type Sample = readonly [Labels, number];
 
-export function metricsText(source: MetricsSource, meters: ProcessMeters): string {
+/** @param more adds families of others */
+export function metricsText(source: MetricsSource, meters: ProcessMeters, more?: (out: Exposition) => void): string {
   const out = new Exposition();
   const { quotas = [] } = source;
   out.gauge('aorta_build_info', 'Version that runs.', [[{ version: source.version }, 1]]);
@@ -83,6 +84,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters): strin
   shards(out, source);
   histograms(out, source.readings);
   meters.write(out);
+  more?.(out);
   return out.toString();
 }
 

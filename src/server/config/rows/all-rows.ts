@@ -7,6 +7,7 @@ import { formatListenAddress, parseListenAddress } from '../listener-text.ts';
 import { DEFAULT_HEP, formatCollector, parseCollector } from '../sections/hep-config.ts';
 import { abuseRows } from './abuse-rows.ts';
 import { authRows } from './auth-rows.ts';
+import { clusterRows } from './cluster-rows.ts';
 import { connectionRows, tlsRows, webSocketRows } from './connection-rows.ts';
 import { adminRows, locationRows, lookupRows } from './http-rows.ts';
 import {
@@ -159,7 +160,10 @@ export const CONFIG_ROWS = section('All keys are optional.', {
     choice('durable', 'process'),
     RESTART,
     'Bindings are on disk before the 200 (`durable`), or survive a crash of the process alone (`process`).',
-    { flag: { option: '--durability <word>' } },
+    {
+      flag: { option: '--durability <word>' },
+      otherwise: '`durable`; `process` in a cluster, whose servers have it on disk',
+    },
   ),
   udp: row(
     'udp',
@@ -182,6 +186,7 @@ export const CONFIG_ROWS = section('All keys are optional.', {
   parser: parserRows,
   lookup: lookupRows,
   location: locationRows,
+  cluster: clusterRows,
   tls: tlsRows,
   connections: connectionRows,
   websocket: webSocketRows,

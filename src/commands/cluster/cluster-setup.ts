@@ -1,0 +1,148 @@
+// `aorta cluster init` and `join`: a cluster's streams and record, and data directories that have its secret.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { z } from 'zod';
+import { ClusterError } from '../../server/cluster/cluster-error.ts';
+import { changeRecord, readRecord } from '../../server/cluster/cluster-record.ts';
+import { connectNats } from '../../server/cluster/nats-client.ts';
+import { checkServers } from '../../server/cluster/nats-servers.ts';
+import { fingerprintOf } from '../../server/cluster/node-identity.ts';
+import { makeStreams } from '../../server/cluster/streams.ts';
+import type { Config } from '../../server/config/config.ts';
+import { readConfigFile } from '../../server/config/config-file.ts';
+import { ConfigError } from '../../server/config/config-problem.ts';
+import { createConfig } from '../../server/config/create-config.ts';
+import { SHARDS_MAX } from '../../server/config/defaults.ts';
+import { type ClusterConfig, hasCluster } from '../../server/config/sections/cluster-config.ts';
+import { bindingsIn, openDataDirectory } from '../../server/data/data-directory.ts';
+import { DataDirectoryError } from '../../server/data/directory-error.ts';
+import { chownHint } from '../../server/data/owner.ts';
+import { print, printError } from '../../server/process/terminal.ts';
+import { CommandError, reported } from '../terminal/command-action.ts';
+import { EXIT_USAGE } from '../terminal/exit-codes.ts';
+
+const SHARDS = 12;
+const TOKEN_FILE = 'cluster-token';
+const TOKEN_PREFIX = 'aorta-cluster-1.';
+const Token = z.object({ cluster: z.string(), shards: z.number().int(), secret: z.base64() });
+type Token = z.infer<typeof Token>;
+
+interface InitOptions {
+  readonly config: string;
+  readonly shards?: string;
+  readonly tokenFile?: string;
+}
+
+interface JoinOptions {
+  readonly config: string;
+  readonly token: string;
+}
+
+export const initCluster = reported((options: InitOptions) => foreseen(() => init(options)));
+export const joinCluster = reported((options: JoinOptions) => foreseen(() => joinIt(options)));
+
+async function init({ config: file, shards: asked, tokenFile }: InitOptions): Promise<void> {
+  const config = clusterConfig(file);
+  const { data, cluster } = config;
+  const there = existsSync(data) ? bindingsIn(data) : undefined;
+  const shards = shardsFor(asked, config.shards, there?.shards);
+  await checkServers(cluster.nats, (_, event, fields) => printError(`aorta: ${event}: ${JSON.stringify(fields)}\n`));
+  const connection = await connectNats(cluster.nats, 'aorta cluster init');
+  try {
+    const manager = await jetstreamManager(connection);
+    if ((await readRecord(manager, cluster.name)) !== undefined)
+      throw new ClusterError(`cluster ${cluster.name} is there already: other nodes join it ("aorta cluster join")`);
+    const directory = openDataDirectory(data, { shards });
+    try {
+      await makeStreams(manager, cluster.name, shards);
+      const fingerprint = fingerprintOf(directory.secret);
+      const created = new Date().toISOString();
+      await changeRecord(connection, manager, cluster.name, (found) => {
+        if (found !== undefined) throw new ClusterError(`cluster ${cluster.name} has just been made by somebody else`);
+        return { format: 1, shards, fingerprint, created, nodes: {} };
+      });
+      const secret = Buffer.from(directory.secret).toString('base64');
+      const path = tokenFile ?? join(data, TOKEN_FILE);
+      writeFileSync(path, `${formatToken({ cluster: cluster.name, shards, secret })}\n`, { mode: 0o600 });
+      print(`made cluster ${cluster.name} with ${shards} shards; other nodes join with ${path}, which is a secret\n`);
+    } finally {
+      directory.close();
+    }
+  } finally {
+    await connection.close();
+  }
+  hint(data);
+}
+
+async function joinIt({ config: file, token: tokenFile }: JoinOptions): Promise<void> {
+  const { data, cluster } = clusterConfig(file);
+  const token = readToken(tokenFile);
+  if (token.cluster !== cluster.name)
+    throw new ClusterError(`the token is of cluster ${token.cluster}, cluster.name says ${cluster.name}`);
+  const secret = new Uint8Array(Buffer.from(token.secret, 'base64'));
+  const connection = await connectNats(cluster.nats, 'aorta cluster join');
+  try {
+    const found = await readRecord(await jetstreamManager(connection), cluster.name);
+    if (found === undefined)
+      throw new ClusterError(`there is no cluster ${cluster.name}: make it with "aorta cluster init"`);
+    if (found.record.fingerprint !== fingerprintOf(secret))
+      throw new ClusterError(`the token is not the one of this cluster ${cluster.name}: it was made anew since`);
+    const { shards } = found.record;
+    if (existsSync(data) && bindingsIn(data) !== undefined)
+      throw new ClusterError(`${data} is a data directory already: move it away, or start with another one`);
+    openDataDirectory(data, { shards, secret }).close();
+    print(`${data} is ready for node ${cluster.node} of cluster ${cluster.name}: start it\n`);
+  } finally {
+    await connection.close();
+  }
+  hint(data);
+}
+
+function clusterConfig(file: string): Config & { readonly cluster: ClusterConfig } {
+  const config = createConfig([readConfigFile(file)]);
+  if (!hasCluster(config)) throw new CommandError(`${file} has no section "cluster"`, EXIT_USAGE);
+  return config;
+}
+
+function shardsFor(asked: string | undefined, configured: number | undefined, there: number | undefined): number {
+  const wanted = asked === undefined ? (configured ?? there ?? SHARDS) : Number(asked);
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > SHARDS_MAX)
+    throw new CommandError(`--shards: expected a whole number from 1 to ${SHARDS_MAX}, got ${asked}`, EXIT_USAGE);
+  if (there !== undefined && there !== wanted)
+    throw new CommandError(
+      `the data directory has ${there} shards: start it with --shards ${wanted} once, then make the cluster`,
+    );
+  return wanted;
+}
+
+function formatToken(token: Token): string {
+  return TOKEN_PREFIX + Buffer.from(JSON.stringify(token)).toString('base64url');
+}
+
+function readToken(file: string): Token {
+  const text = readFileSync(file === '-' ? 0 : file, 'utf8').trim();
+  try {
+    if (!text.startsWith(TOKEN_PREFIX)) throw new Error('no token');
+    return Token.parse(JSON.parse(Buffer.from(text.slice(TOKEN_PREFIX.length), 'base64url').toString()));
+  } catch {
+    throw new CommandError(`--token: ${file} holds no token of "aorta cluster init"`, EXIT_USAGE);
+  }
+}
+
+function hint(data: string): void {
+  const text = chownHint(data);
+  if (text !== '') printError(`${text}\n`);
+}
+
+async function foreseen(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CommandError(error.problems.join('\naorta: '), EXIT_USAGE);
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof DataDirectoryError || code !== undefined) throw new CommandError(message);
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+// Routes about the cluster, on the admin listeners of its nodes alone.
+
+import { z } from 'zod';
+import { ClusterError } from '../cluster/cluster-error.ts';
+import type { ClusterNode } from '../cluster/cluster-node.ts';
+import { clusterStatus } from '../cluster/cluster-status.ts';
+import { Problem } from '../http/problem.ts';
+import type { Routes } from '../http/route.ts';
+
+export interface ClusterAccess {
+  /** Throws a Problem while the server starts. */
+  node(): ClusterNode;
+  /** Load balancers are to send nothing more. */
+  announce(draining: boolean): void;
+}
+
+export function addClusterRoutes(routes: Routes, { node, announce }: ClusterAccess): void {
+  routes.add({
+    name: 'getCluster',
+    tag: 'Cluster',
+    method: 'GET',
+    path: '/v1/cluster',
+    summary: 'The cluster as this node sees it: nodes, shards, owners, how far each node is',
+    response: clusterStatus,
+    handle: () => node().status(),
+  });
+  routes.add({
+    name: 'drainNode',
+    tag: 'Cluster',
+    method: 'POST',
+    path: '/v1/cluster/drain',
+    summary: 'Hands all shards of this node to others, which /readyz announces (503); false ends it',
+    body: z.strictObject({ draining: z.boolean().default(true) }),
+    response: z.object({ draining: z.boolean() }),
+    handle: ({ body: { draining } }) => {
+      announce(draining);
+      node().drain(draining);
+      return { draining };
+    },
+  });
+  routes.add({
+    name: 'balanceCluster',
+    tag: 'Cluster',
+    method: 'POST',
+    path: '/v1/cluster/balance',
+    summary: 'Brings each shard to the node that is its home while all live, one after the other',
+    response: z.object({ moved: z.number() }),
+    handle: () => refusing(async () => ({ moved: await node().balance() })),
+  });
+  routes.add({
+    name: 'takeShard',
+    tag: 'Cluster',
+    method: 'POST',
+    path: '/v1/cluster/shards/{shard}/take',
+    summary: 'Has the owner of a shard hand it to this node',
+    params: z.object({ shard: z.coerce.number().int().min(0) }),
+    response: clusterStatus,
+    handle: ({ params: { shard } }) =>
+      refusing(async () => {
+        await node().take(shard);
+        return node().status();
+      }),
+  });
+  routes.add({
+    name: 'forgetNode',
+    tag: 'Cluster',
+    method: 'DELETE',
+    path: '/v1/cluster/nodes/{node}',
+    summary: 'Forgets a node that is gone for good',
+    params: z.object({ node: z.string() }),
+    status: 204,
+    handle: ({ params }) => refusing(() => node().remove(params.node)),
+  });
+}
+
+async function refusing<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    throw new Problem(409, 'cluster', error.message);
+  }
+}

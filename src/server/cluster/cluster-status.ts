@@ -1,0 +1,151 @@
+// The state of a cluster as one node sees it: nodes, shards, servers. Put together from beats, the table of shards and the streams.
+
+import { z } from 'zod';
+import type { NodeView } from '../../cluster/membership.ts';
+import { ROLE_BROKEN, ROLE_COPYING, ROLE_NAMES, ROLE_STALLED } from '../../cluster/roles.ts';
+import type { ShardTable } from '../../cluster/shard-table.ts';
+import type { ClusterRecord } from './cluster-record.ts';
+
+const nodeStatus = z
+  .object({
+    name: z.string(),
+    number: z.number(),
+    listen: z.string(),
+    alive: z.boolean(),
+    draining: z.boolean(),
+    owns: z.number().describe('shards'),
+    behind: z.number().describe('most messages that a shard is behind its stream'),
+    clockAheadMs: z.number().describe('against this node, network included'),
+    policyDiffers: z.boolean(),
+  })
+  .meta({ id: 'ClusterNode' });
+const shardStatus = z
+  .object({
+    shard: z.number(),
+    owner: z.string().nullable(),
+    epoch: z.number(),
+    sequence: z.number().describe('last message of the stream that a node is known to have'),
+    roles: z.record(z.string(), z.string()).describe('by node'),
+    behind: z.record(z.string(), z.number()).describe('messages, by node'),
+    leader: z.string().nullable().describe('NATS server that leads the stream'),
+  })
+  .meta({ id: 'ClusterShard' });
+export const clusterStatus = z
+  .object({
+    cluster: z.string(),
+    node: z.string(),
+    connected: z.boolean().describe('whether this node reaches a NATS server'),
+    nodes: z.array(nodeStatus),
+    shards: z.array(shardStatus),
+  })
+  .meta({ id: 'Cluster' });
+export type ClusterStatus = z.infer<typeof clusterStatus>;
+
+/** For metrics: what is known without asking anybody. */
+export interface ClusterReading {
+  /** This node. */
+  readonly number: number;
+  readonly connected: boolean;
+  readonly nodes: readonly NodeView[];
+  readonly shards: readonly {
+    readonly owns: boolean;
+    readonly owner: number;
+    readonly epoch: number;
+    readonly applied: number;
+    readonly behind: number;
+    readonly stalled: boolean;
+    readonly broken: boolean;
+    readonly copying: boolean;
+  }[];
+}
+
+export function readingOf(
+  table: ShardTable,
+  number: number,
+  connected: boolean,
+  nodes: readonly NodeView[],
+): ClusterReading {
+  const shards = Array.from({ length: table.shards }, (_, shard) => ({
+    owns: table.isOwner(shard),
+    owner: table.owner(shard),
+    epoch: table.epoch(shard),
+    applied: Math.max(0, table.applied(shard)),
+    behind: table.behind(shard),
+    stalled: table.role(shard) === ROLE_STALLED,
+    broken: table.role(shard) === ROLE_BROKEN,
+    copying: table.role(shard) === ROLE_COPYING,
+  }));
+  return { number, connected, nodes, shards };
+}
+
+/** Why this node should be sent nothing; empty where nothing speaks against it. */
+export function problemsOf({ connected, shards }: ClusterReading): string[] {
+  const some = (what: (shard: ClusterReading['shards'][number]) => boolean, text: string) => {
+    const count = shards.filter(what).length;
+    return count > 0 ? [`${count} shards ${text}`] : [];
+  };
+  return [
+    ...(connected ? [] : ['no NATS server can be reached']),
+    ...some(({ copying }) => copying, 'are being copied from another node'),
+    ...some(({ broken }) => broken, 'do not follow their streams any more'),
+    ...some(({ owner }) => owner === 0, 'have no owner yet'),
+  ];
+}
+
+export interface StatusSource {
+  readonly cluster: string;
+  readonly node: string;
+  readonly connected: boolean;
+  readonly record: ClusterRecord;
+  /** By number. */
+  readonly heard: ReadonlyMap<number, NodeView>;
+  readonly table: ShardTable;
+  readonly policyDigest: number;
+  /** By shard. */
+  readonly leaders: readonly (string | undefined)[];
+}
+
+export function statusOf(source: StatusSource): ClusterStatus {
+  const { cluster, node, connected, record, leaders } = source;
+  const shards = Array.from({ length: record.shards }, (_, shard) => ofShard(source, shard, leaders[shard] ?? null));
+  const nodes = Object.keys(record.nodes)
+    .sort()
+    .map((name) => ofNode(source, name, shards));
+  return { cluster, node, connected, nodes, shards };
+}
+
+function ofNode(source: StatusSource, name: string, shards: ClusterStatus['shards']): z.infer<typeof nodeStatus> {
+  const { number, listen } = source.record.nodes[name];
+  const heard = source.heard.get(number);
+  return {
+    name,
+    number,
+    listen,
+    alive: heard?.isAlive ?? false,
+    draining: heard?.beat.draining ?? false,
+    owns: shards.filter(({ owner }) => owner === name).length,
+    behind: Math.max(0, ...shards.map(({ behind }) => behind[name] ?? 0)),
+    clockAheadMs: Math.round(heard?.aheadMs ?? 0),
+    policyDiffers: heard !== undefined && heard.beat.policy !== source.policyDigest,
+  };
+}
+
+function ofShard(source: StatusSource, shard: number, leader: string | null): z.infer<typeof shardStatus> {
+  const { record, heard, table } = source;
+  const names = Object.keys(record.nodes).sort();
+  const told = names.flatMap((name) => {
+    const found = heard.get(record.nodes[name].number);
+    return found?.isAlive ? [{ name, state: found.beat.shards[shard] }] : [];
+  });
+  const sequence = Math.max(0, table.applied(shard), ...told.map(({ state }) => state?.applied ?? 0));
+  const number = table.owner(shard);
+  return {
+    shard,
+    owner: names.find((name) => record.nodes[name].number === number) ?? null,
+    epoch: table.epoch(shard),
+    sequence,
+    roles: Object.fromEntries(told.map(({ name, state }) => [name, ROLE_NAMES[state?.role ?? 0] || 'starting'])),
+    behind: Object.fromEntries(told.map(({ name, state }) => [name, sequence - Math.max(0, state?.applied ?? 0)])),
+    leader,
+  };
+}

@@ -1,0 +1,112 @@
+// The part `cluster` of the configuration: which cluster a node is of, and where its peers and the NATS servers are.
+
+import { isIP } from 'node:net';
+import type { NatsServer } from '../../../transport/nats/nats-addresses.ts';
+import type { Fault } from '../config-problem.ts';
+import { expected } from '../rows/kinds.ts';
+
+export interface ClusterConfig {
+  readonly name: string;
+  /** Of this node: no two have the same. */
+  readonly node: string;
+  /** Where the other nodes reach it. */
+  readonly listen: PeerAddress;
+  readonly nats: NatsConfig;
+  /** A node that is not heard of for so long has lost its shards. */
+  readonly silentMs: number;
+  /** Requests that nobody can decide wait so long for one who can. */
+  readonly holdMs: number;
+}
+
+export interface PeerAddress {
+  /** An IP address, IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface NatsConfig {
+  /** The nearest first. */
+  readonly servers: readonly NatsServer[];
+  readonly credentials?: string;
+  /** `lazy`: servers may acknowledge what is not on disk. */
+  readonly sync: 'always' | 'lazy';
+  /** URLs of the servers' monitoring, which says whether they sync. */
+  readonly monitors: readonly string[];
+}
+
+/** What a section without these keys has. */
+export const DEFAULT_CLUSTER = {
+  nats: { sync: 'always', monitors: [] },
+  silentMs: 1500,
+  holdMs: 10_000,
+} as const;
+
+/** Whether it is a node of a cluster. */
+export function hasCluster<C extends { readonly cluster?: ClusterConfig }>(
+  config: C,
+): config is C & { readonly cluster: ClusterConfig } {
+  return config.cluster !== undefined;
+}
+
+const NATS_PORT = 4222;
+const NAME = /^[A-Za-z0-9_-]{1,32}$/;
+
+/** Names of clusters and nodes: they are parts of subjects. Throws a RangeError. */
+export function parseName(name: string): string {
+  if (!NAME.test(name)) throw new RangeError(expected('1 to 32 letters, digits, - and _', name));
+  return name;
+}
+
+/** Reads `HOST:PORT`. Throws a RangeError. */
+export function parsePeer(text: string): PeerAddress {
+  const { host, port } = hostAndPort(text) ?? {};
+  if (host === undefined || port === undefined || isIP(host) === 0)
+    throw new RangeError(expected('an IP address and a port, such as 10.0.0.11:5090', text));
+  return { host, port };
+}
+
+/** Reads `nats://HOST:PORT`. Throws a RangeError, which tells no credentials. */
+export function parseNatsServer(text: string): NatsServer {
+  const [, scheme = 'nats', rest = ''] = /^(?:([a-z]+):\/\/)?(.*?)\/?$/i.exec(text) ?? [];
+  if (rest.includes('@')) throw new RangeError('credentials belong into the file that nats.credentials names');
+  if (scheme.toLowerCase() !== 'nats') throw new RangeError(expected('nats://HOST:PORT', text));
+  const address = hostAndPort(rest) ?? hostAndPort(`${rest}:${NATS_PORT}`);
+  if (address === undefined) throw new RangeError(expected('nats://HOST:PORT', text));
+  return address;
+}
+
+export function formatNatsServer(server: NatsServer): string {
+  return `nats://${formatPeer(server)}`;
+}
+
+export function formatPeer({ host, port }: PeerAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** `http://HOST:PORT`, where a server's `/varz` is. Throws a RangeError. */
+export function parseMonitor(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    throw new RangeError(expected('http://HOST:PORT', text));
+  return text.replace(/\/+$/, '');
+}
+
+/** What a cluster cannot go with. */
+export function clusterFaults(
+  cluster: ClusterConfig | undefined,
+  { multicast }: { readonly multicast?: unknown },
+): Fault[] {
+  if (cluster === undefined) return [];
+  const faults: Fault[] = [];
+  const { servers = [] } = cluster.nats as Partial<NatsConfig>;
+  if (servers.length === 0)
+    faults.push({ path: ['cluster', 'nats'], text: 'needs `servers`, such as nats://10.0.0.11:4222' });
+  if (multicast !== undefined)
+    faults.push({ path: ['multicast'], text: 'registrations over multicast and a cluster do not go together' });
+  return faults;
+}
+
+function hostAndPort(text: string): PeerAddress | undefined {
+  const parts = /^(\[[^\]]+\]|[^:[\]/\s]+):([0-9]{1,5})$/.exec(text);
+  if (parts === null || Number(parts[2]) < 1 || Number(parts[2]) > 65_535) return undefined;
+  return { host: parts[1].replace(/^\[|\]$/g, ''), port: Number(parts[2]) };
+}

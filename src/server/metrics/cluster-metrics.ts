@@ -1,0 +1,72 @@
+// What /metrics says of a cluster, as this node sees it.
+
+import type { ClusterReading } from '../cluster/cluster-status.ts';
+import type { Exposition, Labels } from './exposition.ts';
+
+type Sample = readonly [Labels, number];
+
+export function clusterMetrics(out: Exposition, { number, nodes, shards, connected }: ClusterReading): void {
+  const each = (value: (shard: ClusterReading['shards'][number]) => number): Sample[] =>
+    shards.map((state, shard) => [{ shard }, value(state)]);
+  const ofNodes = (value: (node: ClusterReading['nodes'][number]) => number): Sample[] =>
+    nodes.map((node) => [{ node: node.beat.name }, value(node)]);
+  out.gauge(
+    'aorta_cluster_owner',
+    '1 where this node owns the shard.',
+    each(({ owns }) => (owns ? 1 : 0)),
+  );
+  out.gauge(
+    'aorta_cluster_owner_node',
+    'Number of the node that owns the shard; 0: nobody.',
+    each(({ owner }) => owner),
+  );
+  out.gauge(
+    'aorta_cluster_epoch',
+    'Claims of the shard so far.',
+    each(({ epoch }) => epoch),
+  );
+  out.gauge(
+    'aorta_cluster_applied_sequence',
+    'Last message of the stream taken in.',
+    each(({ applied }) => applied),
+  );
+  out.gauge(
+    'aorta_cluster_behind',
+    'Messages of the stream known of and not taken in.',
+    each(({ behind }) => behind),
+  );
+  out.gauge(
+    'aorta_cluster_stalled',
+    '1 while the owner waits for its stream.',
+    each(({ stalled }) => (stalled ? 1 : 0)),
+  );
+  out.gauge(
+    'aorta_cluster_broken',
+    '1 where the stream holds what must not be followed.',
+    each(({ broken }) => (broken ? 1 : 0)),
+  );
+  out.gauge(
+    'aorta_cluster_copying',
+    '1 while the shard is copied from another node.',
+    each(({ copying }) => (copying ? 1 : 0)),
+  );
+  out.gauge('aorta_cluster_nats_connected', '1 while the main thread reaches a NATS server.', [
+    [{}, connected ? 1 : 0],
+  ]);
+  out.gauge(
+    'aorta_cluster_node_up',
+    '1 where the node is heard of.',
+    ofNodes(({ isAlive }) => (isAlive ? 1 : 0)),
+  );
+  out.gauge(
+    'aorta_cluster_clock_skew_seconds',
+    'How far the clock of the node is ahead of this one.',
+    ofNodes(({ aheadMs }) => aheadMs / 1000),
+  );
+  const own = nodes.find(({ beat }) => beat.node === number)?.beat.policy;
+  out.gauge(
+    'aorta_cluster_policy_differs',
+    '1 where the node decides by another policy than this one.',
+    ofNodes(({ beat }) => (own !== undefined && beat.policy !== own ? 1 : 0)),
+  );
+}

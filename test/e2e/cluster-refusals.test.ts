@@ -1,0 +1,127 @@
+// What keeps a node from being one of its cluster: a line that says what to do, and exit code 1.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { killAll, run } from '../support/child-process.ts';
+import { Cluster, command } from '../support/cluster.ts';
+import { NatsServers, natsMissing } from '../support/nats-servers.ts';
+
+const START_MS = 30_000;
+
+/** What a start printed that must fail. */
+async function refused(config: string, ...words: readonly string[]): Promise<string> {
+  const [first = 'serve', ...others] = words;
+  const done = await run(process.execPath, [CLI, first, ...others, '--config', config], START_MS);
+  expect(done.exit.code, done.output()).toBe(1);
+  expect(done.stderr).not.toMatch(/\n {4}at /);
+  return done.stderr;
+}
+
+/** A node's configuration with some words replaced, in a file of its own. */
+function changed(config: string, ...changes: readonly (readonly [string | RegExp, string])[]): string {
+  const file = join(temporaryDirectory(), 'aorta.yaml');
+  writeFileSync(
+    file,
+    changes.reduce((text, [from, to]) => text.replace(from, to), readFileSync(config, 'utf8')),
+  );
+  return file;
+}
+
+describe.skipIf(natsMissing())('a node is refused', () => {
+  let nats: NatsServers;
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    nats = await NatsServers.start();
+    cluster = await Cluster.prepare({ nats, nodes: 2 });
+  }, 90_000);
+  afterAll(async () => {
+    await killAll();
+    await nats?.close();
+    removeDirectories();
+  });
+
+  it('where no cluster was made, or no server answers', async () => {
+    const [{ config }] = cluster.files;
+    expect(await refused(changed(config, ['name: east', 'name: west']))).toMatch(
+      /there is no cluster west on these NATS servers: make it with "aorta cluster init"/,
+    );
+    expect(await refused(changed(config, [/servers: .*/, 'servers: [nats://127.0.0.1:1]']))).toMatch(
+      /no NATS server lets this node in \(nats:\/\/127\.0\.0\.1:1\)/,
+    );
+  });
+
+  it('where the servers are too old', async () => {
+    const old = createServer((socket) => {
+      socket.write(
+        'INFO {"server_id":"X","server_name":"old","version":"2.9.10","headers":true,"jetstream":true,"max_payload":1048576}\r\n',
+      );
+      socket.on('data', (bytes) => {
+        if (bytes.includes('PING')) socket.write('PONG\r\n');
+      });
+      socket.on('error', () => {});
+    });
+    await new Promise<void>((done) => old.listen(0, '127.0.0.1', done));
+    const url = `nats://127.0.0.1:${(old.address() as AddressInfo).port}`;
+    expect(await refused(changed(cluster.files[0].config, [/servers: .*/, `servers: [${url}]`]))).toMatch(
+      /is nats-server 2\.9\.10, which can lose streams when it is killed: install 2\.10\.23 or newer/,
+    );
+    old.close();
+  });
+
+  it('where the servers do not sync, unless the configuration says that they need not', async () => {
+    const lazy = await NatsServers.start({ servers: 1, sync: 'default' });
+    const config = changed(
+      cluster.files[0].config,
+      [/servers: .*/, `servers: [${lazy.urls[0]}]`],
+      [/monitors: .*/, `monitors: [${lazy.monitorUrls[0]}]`],
+    );
+    expect(await refused(config)).toMatch(/acknowledges what is not on its disk: set sync_interval: always/);
+    expect(await refused(changed(config, ['monitors:', 'sync: lazy\n    monitors:']))).toMatch(
+      /there is no cluster east/,
+    );
+    await lazy.close();
+  });
+
+  it('whose data directory was not made for the cluster, or has another secret or another number of shards', async () => {
+    const [{ config, data }] = cluster.files;
+    const other = temporaryDirectory();
+    const elsewhere = changed(config, [`data: ${data}`, `data: ${join(other, 'new')}`]);
+    expect(await refused(elsewhere)).toMatch(
+      /is no data directory of cluster east yet: make it with "aorta cluster join/,
+    );
+    await command('location', 'import', '/dev/null', '--data', join(other, 'new'), '--shards', '3');
+    expect(await refused(elsewhere)).toMatch(/this node's secret is not the one of cluster east/);
+    await command('location', 'import', '/dev/null', '--data', join(other, 'two'), '--shards', '2');
+    expect(await refused(changed(config, [`data: ${data}`, `data: ${join(other, 'two')}`]))).toMatch(
+      /cluster east has 3 shards, .* has 2: the number of a cluster never changes/,
+    );
+  });
+
+  it('whose name is another directory’s', async () => {
+    const [a, b] = cluster.files;
+    const node = await cluster.launch(0);
+    expect(await refused(changed(b.config, ['node: b', 'node: a']))).toMatch(
+      /node a of cluster east is another data directory.*run "aorta cluster leave a" first/,
+    );
+    expect(await refused(a.config, 'cluster', 'init')).toMatch(/cluster east is there already/);
+    await node.stop();
+  });
+
+  it('where a stream has other limits, or is gone', async () => {
+    const connection = await connect({ servers: nats.urls });
+    const manager = await jetstreamManager(connection);
+    await manager.streams.update('AORTA_east_1', { num_replicas: 1 });
+    expect(await refused(cluster.files[0].config)).toMatch(
+      /stream AORTA_east_1 is not as it must be: num_replicas is 1, expected 3/,
+    );
+    await manager.streams.delete('AORTA_east_1');
+    expect(await refused(cluster.files[0].config)).toMatch(/stream AORTA_east_1 is gone/);
+    await connection.close();
+  });
+});

@@ -1,0 +1,65 @@
+// Three nodes and three NATS servers: what a 200 promises holds whoever dies (docs/cluster.md).
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FaultRun } from '../faults/fault-run.ts';
+import { FAULTS } from '../faults/faults.ts';
+import { removeDirectories } from '../support/aorta-process.ts';
+import { killAll, poll } from '../support/child-process.ts';
+import { command } from '../support/cluster.ts';
+import { natsMissing } from '../support/nats-servers.ts';
+import { SipClient } from '../support/sip-client.ts';
+
+describe.skipIf(natsMissing())('a cluster of three nodes', () => {
+  let run: FaultRun;
+
+  beforeAll(async () => {
+    run = await FaultRun.start();
+  }, 120_000);
+  afterAll(async () => {
+    await run?.close();
+    await killAll();
+    removeDirectories();
+  });
+
+  it('finds on every node what was registered at any of them', async () => {
+    const { cluster } = run;
+    const clients = await Promise.all(cluster.nodes.map((node) => SipClient.open(node)));
+    for (const [n, client] of clients.entries()) {
+      for (let i = 0; i < 5; i++) {
+        const aor = `t${n}${i}@example.com`;
+        const answer = await client.request(client.register({ aor, contacts: [`<sip:t@127.0.0.1:${client.port}>`] }));
+        expect(answer.status, answer.text).toBe(200);
+      }
+      client.close();
+    }
+    for (const node of cluster.alive()) {
+      const seen = await poll('all bindings on a node', 2000, async () => {
+        const dump = await cluster.dump(node);
+        return dump.size === 15 ? dump : undefined;
+      });
+      expect([...seen.keys()].sort()[0]).toBe('t00@example.com');
+    }
+  });
+
+  it('tells its state, and hands a shard over when it is told to', async () => {
+    const { cluster } = run;
+    const { files } = cluster;
+    const before = await cluster.settled();
+    expect(before.nodes.map(({ name, alive }) => `${name} ${alive}`)).toEqual(['a true', 'b true', 'c true']);
+    const other = files.find(({ name }) => name !== before.shards[0].owner) ?? files[0];
+    await command('cluster', 'take', '0', '--data', other.data);
+    const text = await command('cluster', 'status', '--data', files[0].data);
+    expect(text).toMatch(new RegExp(`^ *0 +${other.name} +${before.shards[0].epoch + 1} `, 'm'));
+    const after = JSON.parse(await command('cluster', 'status', '--json', '--data', files[1].data));
+    expect(after.shards[0].owner).toBe(other.name);
+  });
+
+  it.each(FAULTS.filter(({ name }) => ['F1', 'F2', 'F6', 'F9', 'F11', 'F12'].includes(name)))(
+    '$name keeps every binding that was answered 200: $what',
+    async (fault) => {
+      const report = await run.under(fault);
+      console.log(`${fault.name}: longest pause ${report.pauseMs} ms, ${report.acknowledged} answered`);
+    },
+    90_000,
+  );
+});

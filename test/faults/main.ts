@@ -1,0 +1,96 @@
+// `npm run faults`: a cluster of three nodes and three NATS servers, everything that may fail in it done under load, one after the other or
+// at random. Exit code 0 when every 200 held.
+
+import { parseArgs } from 'node:util';
+import { seeded } from '../../src/commands/bench/sample-messages.ts';
+import { removeDirectories } from '../support/aorta-process.ts';
+import { killAll, pause } from '../support/child-process.ts';
+import { type NatsSuite, natsServer } from '../support/nats-servers.ts';
+import { FaultRun } from './fault-run.ts';
+import { FAULTS } from './faults.ts';
+
+const HELP = `npm run faults -- [options] [F1 F2 …]
+
+Without names, all of them.
+
+  --random N      N runs of faults at random moments, each of --seconds
+  --seconds S     of a random run (120)
+  --seed N        makes the same choices again (1)
+  --shards N      (3)
+  --debian SUITE  whose nats-server: trixie, sid
+  --json          a JSON object a fault
+
+Examples
+  npm run faults
+  npm run faults -- F1 F6
+  npm run faults -- --random 60
+`;
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    random: { type: 'string', default: '0' },
+    seconds: { type: 'string', default: '120' },
+    seed: { type: 'string', default: '1' },
+    shards: { type: 'string', default: '3' },
+    debian: { type: 'string', default: 'trixie' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+async function main(): Promise<void> {
+  if (flags.help) return void process.stdout.write(HELP);
+  const suite = flags.debian as NatsSuite;
+  const found = natsServer(suite);
+  if ('missing' in found) throw new Error(found.missing);
+  const runs = Number(flags.random);
+  const options = { shards: Number(flags.shards), suite };
+  if (runs === 0) return inOrder(options);
+  for (let n = 0; n < runs; n++) await atRandom(options, Number(flags.seed) + n);
+}
+
+async function inOrder(options: Parameters<typeof FaultRun.start>[0]): Promise<void> {
+  const chosen = FAULTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const run = await FaultRun.start(options);
+  try {
+    for (const fault of chosen) tell(fault.what, await run.under(fault));
+  } finally {
+    await run.close();
+  }
+}
+
+/** A new cluster, and whatever may fail, until the time is over. */
+async function atRandom(options: Parameters<typeof FaultRun.start>[0], seed: number): Promise<void> {
+  const random = seeded(seed);
+  const run = await FaultRun.start(options);
+  try {
+    const end = Date.now() + Number(flags.seconds) * 1000;
+    while (Date.now() < end) {
+      const fault = FAULTS[Math.floor(random() * FAULTS.length)];
+      await pause(random() * 1000);
+      tell(`${fault.what} (seed ${seed})`, await run.under({ ...fault, pauseMsMax: 60_000 }));
+    }
+  } finally {
+    await run.close();
+  }
+}
+
+function tell(what: string, report: Awaited<ReturnType<FaultRun['under']>>): void {
+  if (flags.json) return console.log(JSON.stringify(report));
+  const { fault, acknowledged, pauseMs, refused } = report;
+  const others = Object.entries(refused).map(([line, count]) => `, ${count} ${line}`);
+  console.log(
+    `${fault} ${what}: ${acknowledged} answered 200, all of them kept; longest pause ${(pauseMs / 1000).toFixed(1)} s${others.join('')}`,
+  );
+}
+
+main()
+  .catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  })
+  .finally(async () => {
+    await killAll();
+    removeDirectories();
+  });

@@ -1,0 +1,243 @@
+// NATS servers for tests: the program from Debian 13's or sid's package, unpacked beside the tests and kept; three of them in a cluster on
+// loopback, each with a directory of its own.
+
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Child, poll, which } from './child-process.ts';
+
+/** Where unpacked programs are kept between runs. */
+const CACHE = resolve(import.meta.dirname, '../../.build/peers');
+const SUITES = ['trixie', 'sid'] as const;
+export type NatsSuite = (typeof SUITES)[number];
+const OLDEST = [2, 10, 23];
+const APT_MS = 180_000;
+
+/** The program, from AORTA_NATS_SERVER, the PATH or a Debian package; or why it cannot be had. */
+export function natsServer(suite: NatsSuite = 'trixie'): { readonly file: string } | { readonly missing: string } {
+  const given = process.env.AORTA_NATS_SERVER ?? which('nats-server');
+  if (given !== undefined && isNewEnough(given)) return { file: given };
+  const file = join(CACHE, `nats-${suite}`, 'usr/sbin/nats-server');
+  if (!existsSync(file)) {
+    const failure = unpack(suite);
+    if (failure !== undefined) return { missing: `nats-server of Debian ${suite}: ${failure}` };
+  }
+  return isNewEnough(file) ? { file } : { missing: `nats-server of Debian ${suite} does not run here` };
+}
+
+/** For describe.skipIf: true where there is none, and then the reason is printed. */
+export function natsMissing(): boolean {
+  const found = natsServer();
+  if ('file' in found) return false;
+  if (process.env.CI === 'true') throw new Error(`CI needs every peer; missing: ${found.missing}`);
+  console.warn(`skipped: ${found.missing}`);
+  return true;
+}
+
+function isNewEnough(file: string): boolean {
+  const { stdout = '' } = spawnSync(file, ['--version'], { encoding: 'utf8' });
+  const version = /v(\d+)\.(\d+)\.(\d+)/.exec(stdout)?.slice(1).map(Number);
+  if (version === undefined) return false;
+  const at = version.findIndex((part, i) => part !== OLDEST[i]);
+  return at < 0 || version[at] > OLDEST[at];
+}
+
+/** Where this machine has its own packages from. */
+function ownMirror(): string | undefined {
+  const folder = '/etc/apt/sources.list.d';
+  const files = [
+    '/etc/apt/sources.list',
+    ...(existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []),
+  ];
+  const lines = files.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8'));
+  return /https?:\/\/\S+\/debian\/?(?=\s)/.exec(lines.join('\n'))?.[0];
+}
+
+/** Downloads and unpacks the package with a list of sources of its own; installs nothing. Returns what kept it from that. */
+function unpack(suite: NatsSuite): string | undefined {
+  if (!existsSync('/etc/debian_version')) return 'this is no Debian';
+  const work = mkdtempSync(join(tmpdir(), 'aorta-apt-'));
+  try {
+    for (const folder of ['lists/partial', 'archives/partial']) mkdirSync(join(work, folder), { recursive: true });
+    const mirror = ownMirror();
+    if (mirror === undefined) return 'no mirror of Debian is known here';
+    const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
+    writeFileSync(join(work, 'list'), `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`);
+    const options = [
+      ['Dir::Etc::sourcelist', join(work, 'list')],
+      ['Dir::Etc::sourceparts', '-'],
+      ['Dir::State::lists', join(work, 'lists')],
+      ['Dir::Cache', work],
+      ['APT::Sandbox::User', 'root'],
+      ['Acquire::Languages', 'none'],
+    ].flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+    for (const words of [['update'], ['download', 'nats-server']]) {
+      const { status, stderr, error } = spawnSync('apt-get', ['-qq', ...options, ...words], {
+        cwd: work,
+        encoding: 'utf8',
+        timeout: APT_MS,
+      });
+      if (status !== 0) return `apt-get ${words.join(' ')}: ${error?.message ?? stderr.trim().split('\n').at(-1)}`;
+    }
+    const deb = readdirSync(work).find((name) => name.endsWith('.deb'));
+    if (deb === undefined) return 'apt-get downloaded nothing';
+    const { status, stderr } = spawnSync('dpkg', ['-x', join(work, deb), join(work, 'tree')], { encoding: 'utf8' });
+    if (status !== 0) return `dpkg -x: ${stderr.trim()}`;
+    mkdirSync(CACHE, { recursive: true });
+    try {
+      renameSync(join(work, 'tree'), join(CACHE, `nats-${suite}`));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EXDEV') spawnSync('cp', ['-a', join(work, 'tree'), join(CACHE, `nats-${suite}`)]);
+      else if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error; // another test has unpacked it meanwhile
+    }
+    return undefined;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+export interface NatsOptions {
+  readonly suite?: NatsSuite;
+  readonly servers?: number;
+  /** Lines for every server's configuration. */
+  readonly more?: string;
+  readonly sync?: 'always' | 'default';
+}
+
+/** Several servers in one NATS cluster. */
+export class NatsServers {
+  readonly ports: number[] = [];
+  readonly monitors: number[] = [];
+  readonly children: Child[] = [];
+  private readonly file: string;
+  private readonly directory: string;
+
+  private constructor(file: string) {
+    this.file = file;
+    this.directory = mkdtempSync(join(tmpdir(), 'aorta-nats-'));
+  }
+
+  static async start({ suite, servers = 3, more = '', sync = 'always' }: NatsOptions = {}): Promise<NatsServers> {
+    const found = natsServer(suite);
+    if ('missing' in found) throw new Error(found.missing);
+    const nats = new NatsServers(found.file);
+    const ports = await freeTcpPorts(servers * 3);
+    const routes = ports.slice(servers * 2);
+    for (let i = 0; i < servers; i++) {
+      nats.ports.push(ports[i]);
+      nats.monitors.push(ports[servers + i]);
+      writeFileSync(
+        nats.configOf(i),
+        `server_name: n${i}\nlisten: 127.0.0.1:${ports[i]}\nhttp: 127.0.0.1:${ports[servers + i]}\nmax_payload: 8MB\n` +
+          `jetstream { store_dir: "${join(nats.directory, `store-${i}`)}"${sync === 'always' ? ', sync_interval: always' : ''} }\n` +
+          (servers > 1
+            ? `cluster { name: test, listen: 127.0.0.1:${routes[i]}, no_advertise: true, ` +
+              `routes: [${routes.map((port) => `nats://127.0.0.1:${port}`).join(', ')}] }\n`
+            : '') +
+          more,
+      );
+    }
+    for (let i = 0; i < servers; i++) nats.launch(i);
+    await nats.ready();
+    return nats;
+  }
+
+  /** `nats://…` of all. */
+  get urls(): string[] {
+    return this.ports.map((port) => `nats://127.0.0.1:${port}`);
+  }
+
+  get monitorUrls(): string[] {
+    return this.monitors.map((port) => `http://127.0.0.1:${port}`);
+  }
+
+  /** Starts one, again. */
+  launch(server: number): void {
+    this.children[server] = new Child(this.file, ['-c', this.configOf(server)]);
+  }
+
+  /** All follow a meta leader. */
+  async ready(): Promise<void> {
+    await poll('a meta leader on all NATS servers', 30_000, async () => {
+      const leaders = await Promise.all(this.monitors.map((_, server) => this.metaLeader(server)));
+      return leaders.every((leader) => leader !== undefined && leader !== '' && leader === leaders[0]) || undefined;
+    });
+  }
+
+  /** Number of the server that leads a stream. */
+  async leaderOf(stream: string): Promise<number> {
+    return poll(`a leader of ${stream}`, 20_000, async () => {
+      for (const [server] of this.monitors.entries()) {
+        const jsz = await this.ask(server, '/jsz?streams=true&accounts=true&config=false');
+        const streams = (jsz as Jsz | undefined)?.account_details?.flatMap(({ stream_detail = [] }) => stream_detail);
+        const leader = streams?.find(({ name }) => name === stream)?.cluster?.leader;
+        if (leader) return Number(leader.slice(1));
+      }
+      return undefined;
+    });
+  }
+
+  async kill9(server: number): Promise<void> {
+    this.children[server].killTree();
+    await this.children[server].end(5000);
+  }
+
+  async close(): Promise<void> {
+    for (const child of this.children) child.killTree();
+    await Promise.all(this.children.map((child) => child.exited));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private configOf(server: number): string {
+    return join(this.directory, `n${server}.conf`);
+  }
+
+  private async metaLeader(server: number): Promise<string | undefined> {
+    const jsz = (await this.ask(server, '/jsz')) as Jsz | undefined;
+    return this.ports.length === 1 && jsz !== undefined ? 'itself' : jsz?.meta_cluster?.leader;
+  }
+
+  private async ask(server: number, path: string): Promise<unknown> {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${this.monitors[server]}${path}`, {
+        signal: AbortSignal.timeout(1000),
+      });
+      return await answer.json();
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+interface Jsz {
+  readonly meta_cluster?: { readonly leader?: string };
+  readonly account_details?: readonly {
+    readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[];
+  }[];
+}
+
+/** TCP ports that nobody has now. */
+export async function freeTcpPorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => {
+      return new Promise<ReturnType<typeof createServer>>((done) => {
+        const server = createServer().listen(0, '127.0.0.1', () => done(server));
+      });
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
