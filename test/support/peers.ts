@@ -47,6 +47,18 @@ export const PEERS: readonly Peer[] = [
   { command: 'strace', debianPackage: 'strace', tests: 'test/e2e/strace.test.ts' },
   { command: 'cc', debianPackage: 'gcc', morePackages: ['libc6-dev'], tests: 'test/e2e/power-cuts.test.ts' },
   { command: 'sqlite3', debianPackage: 'sqlite3', tests: 'a part of test/e2e/move-in.test.ts' },
+  {
+    command: 'pg_ctlcluster',
+    debianPackage: 'postgresql-common',
+    morePackages: ['postgresql'],
+    tests: 'a part of test/e2e/sql-users.test.ts',
+  },
+  {
+    command: 'mariadbd',
+    debianPackage: 'mariadb-server-core',
+    morePackages: ['mariadb-client-core'],
+    tests: 'a part of test/e2e/sql-users.test.ts',
+  },
   { command: 'sngrep', debianPackage: 'sngrep', tests: 'test/e2e/hep.test.ts' },
   { command: 'zsh', debianPackage: 'zsh', tests: 'a part of test/e2e/completion.test.ts' },
   { command: 'fish', debianPackage: 'fish', tests: 'a part of test/e2e/completion.test.ts' },

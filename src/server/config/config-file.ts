@@ -55,7 +55,7 @@ function parseConfig(text: string, file: string): ConfigSource {
 }
 
 /** Lines with secrets in them are not shown. */
-const SECRET = /auth-key|headers|authorization|bearer|password|secret/i;
+const SECRET = /auth-key|headers|authorization|bearer|password|secret|:\/\/.*@/i;
 const EXCERPT_CHARS = 160;
 
 /** `  3 | min-expires: soon` with a mark below the place. */

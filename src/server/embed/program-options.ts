@@ -149,9 +149,8 @@ function readCredentials(option: unknown, problems: string[]): ProgramCredential
   }
   const checked = credentialSchema.safeParse(inHyphens(limits, credentialSchema, ['credentials'], problems));
   if (checked.success) {
-    const byDefault = { auth: { provider: { limits: DEFAULT_PROVIDER_LIMITS } } };
-    const { auth } = fillRows(credentialLimits, checked.data as Raw, byDefault);
-    return { find: find as FindCredentials, limits: auth.provider.limits };
+    const filled = fillRows(credentialLimits, checked.data as Raw, DEFAULT_PROVIDER_LIMITS);
+    return { find: find as FindCredentials, limits: filled };
   }
   for (const issue of checked.error.issues) {
     const keys = issue.code === 'unrecognized_keys' ? issue.keys : issue.path;

@@ -34,10 +34,12 @@ const answerSchema = z.object({
  */
 export type UserCredentials = z.input<typeof answerSchema>;
 
-/** Rules that make no sense: the user cannot be let in by the domain's alone, while the source works. */
-export class UserRulesError extends Error {}
+/**
+ * What is told of one user makes no sense, while the source works. Rules, say: their user cannot be let in by the domain's alone.
+ */
+export class UnusableUserError extends Error {}
 
-/** @throws UserRulesError @throws Error where it is no such answer, or has nothing to authenticate with */
+/** @throws UnusableUserError @throws Error where it is no such answer, or has nothing to authenticate with */
 export function readFoundUser(answer: unknown, { name, realm }: UserName): FoundUser {
   const parsed = answerSchema.safeParse(answer);
   if (!parsed.success) throw new Error('the answer has a field of another kind');
@@ -58,6 +60,6 @@ function rulesOf(policy: unknown): string {
   try {
     return rulesText(policy);
   } catch (error) {
-    throw new UserRulesError((error as Error).message);
+    throw new UnusableUserError((error as Error).message);
   }
 }

@@ -36,3 +36,16 @@ export interface HttpSourceOptions {
   /** Sent with every question, e.g. authorization. */
   readonly headers: Readonly<Record<string, string>>;
 }
+
+export interface SqlSourceOptions {
+  /** postgresql://user:password@host:port/database, or mysql:// likewise. */
+  readonly url: string;
+  /** Instead of a password in the URL. */
+  readonly passwordFile?: string;
+  /** Of one user: with {user} and {realm}. */
+  readonly query: string;
+  /** Whether connections are TLS, with the server's name and certificate verified; absent: unless they stay on this machine. */
+  readonly tls?: 'verify' | 'off';
+  /** File with certificates to trust instead of the system's. */
+  readonly ca?: string;
+}

@@ -8,7 +8,7 @@ import { USER_NAME_BYTES_MAX } from '../../users/user-record.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { Log } from '../process/log.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
-import { type FoundUser, UserRulesError } from './found-user.ts';
+import { type FoundUser, UnusableUserError } from './found-user.ts';
 import type { ProviderLimits } from './provider-options.ts';
 
 /** Where users are asked for. */
@@ -58,7 +58,7 @@ export class UserProvider {
   private readonly pending = new Map<string, Promise<AskResult>>();
   private readonly queue: (() => void)[] = [];
   private readonly negatives = new Map<string, UserName>();
-  /** Users whose rules the log has complained of since the last sweep. */
+  /** Users of whom the log has complained of since the last sweep. */
   private readonly told = new Set<string>();
   private readonly closing = new AbortController();
   private active = 0;
@@ -125,7 +125,7 @@ export class UserProvider {
       return await this.learn(user, found);
     } catch (error) {
       if (error instanceof StoreError) throw error.cause;
-      if (error instanceof UserRulesError) this.refused(user, error);
+      if (error instanceof UnusableUserError) this.refused(user, error);
       else this.failed(error);
       return await this.stale(user);
     } finally {
@@ -150,13 +150,13 @@ export class UserProvider {
   }
 
   /** The source works: what it tells of one user costs no other. */
-  private refused({ name, realm }: UserName, { message }: UserRulesError): void {
+  private refused({ name, realm }: UserName, { message }: UnusableUserError): void {
     this.succeeded();
     this.counts.failed++;
     const user = `${name}@${realm}`;
     if (this.told.has(user) || this.told.size >= TOLD_MAX) return;
     this.told.add(user);
-    this.log('warn', `${this.source.name} tells rules for a user that make no sense`, { user, reason: message });
+    this.log('warn', `${this.source.name} tells of a user what makes no sense`, { user, reason: message });
   }
 
   private failed(error: unknown): void {

@@ -42,7 +42,7 @@ export interface UsersOptions {
 export async function openUsers(options: UsersOptions): Promise<Users> {
   const { auth, log } = options;
   const store = await openSoundUsers(options.data, log);
-  const provider = providerOf(options, store);
+  const provider = await providerOf(options, store);
   await provider?.start();
   const examining = store
     .examine((user) => logDamagedUser(log, user))
@@ -68,11 +68,16 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
   };
 }
 
-function providerOf({ auth, credentials, log, now }: UsersOptions, store: UserStore): UserProvider | undefined {
+async function providerOf(options: UsersOptions, store: UserStore): Promise<UserProvider | undefined> {
+  const { auth, credentials, log, now } = options;
+  const { http, sql } = auth.provider ?? {};
   if (credentials !== undefined)
     return new UserProvider(programSource(credentials), credentials.limits, store, log, now);
-  const { provider } = auth;
-  return provider && new UserProvider(httpSource(provider.http), provider.limits, store, log, now);
+  if (http !== undefined) return new UserProvider(httpSource(http), http.limits, store, log, now);
+  if (sql === undefined) return undefined;
+  // Loaded where a database is configured alone: the drivers cost a start time and memory.
+  const { sqlSource } = await import('./sql/sql-source.ts');
+  return new UserProvider(await sqlSource(sql, sql.limits.timeoutMs), sql.limits, store, log, now);
 }
 
 /** Users that came with MD5 alone keep the others from being offered. */

@@ -201,7 +201,7 @@ describe('HTTP provider', () => {
     expect(store.learnt({ name: 'odd', realm: REALM })).toBeUndefined();
     expect([await p.ask('alice', REALM), p.state[0]]).toEqual(['found', PROVIDER_UP]);
     expect(p.report.counts).toEqual({ found: 1, none: 0, failed: 10 });
-    expect(events).toEqual(['the user service tells rules for a user that make no sense']);
+    expect(events).toEqual(['the user service tells of a user what makes no sense']);
   });
 
   it('meets a dead service with a quick answer, and its return', async () => {

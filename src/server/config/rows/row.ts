@@ -110,6 +110,12 @@ export const rowsOf =
 /** A row of a Config. */
 export const row = rowsOf<Config>();
 
+/** The same rows for a part of a Config, whose place `at` is. */
+export function under<Keys extends Readonly<Record<string, Row>>>(at: string, rows: Keys): Keys {
+  const placed = Object.entries(rows).map(([key, one]) => [key, { ...one, at: [...at.split('.'), ...one.at] }]);
+  return Object.fromEntries(placed) as Keys;
+}
+
 /** @param part for what a Config has only where the file has the section */
 export function section<Keys extends Rows>(
   says: string,

@@ -2,7 +2,7 @@
 
 import { type AuthPolicy, DEFAULT_AUTH_POLICY } from '../../../core/auth/auth-policy.ts';
 import { parseIpPrefix } from '../../../sip/ip-prefix.ts';
-import type { HttpSourceOptions, ProviderLimits } from '../../users/provider-options.ts';
+import type { HttpSourceOptions, ProviderLimits, SqlSourceOptions } from '../../users/provider-options.ts';
 import type { Fault } from '../config-problem.ts';
 
 export interface AuthConfig {
@@ -17,9 +17,10 @@ export interface AuthConfig {
   readonly provider?: ProviderConfig;
 }
 
+/** One of them. */
 export interface ProviderConfig {
-  readonly limits: ProviderLimits;
-  readonly http: HttpSourceOptions;
+  readonly http?: HttpSourceOptions & { readonly limits: ProviderLimits };
+  readonly sql?: SqlSourceOptions & { readonly limits: ProviderLimits };
 }
 
 export const DEFAULT_AUTH: AuthConfig = {
@@ -30,7 +31,7 @@ export const DEFAULT_AUTH: AuthConfig = {
 };
 
 /** What the fields say together that cannot be; paths below `auth`. */
-export function authFaults({ policy, trustedProxies }: AuthConfig): Fault[] {
+export function authFaults({ policy, trustedProxies, provider }: AuthConfig): Fault[] {
   const faults: Fault[] = [];
   if (new Set(policy.algorithms).size < policy.algorithms.length)
     faults.push({ path: ['algorithms'], text: 'one is there twice' });
@@ -41,5 +42,7 @@ export function authFaults({ policy, trustedProxies }: AuthConfig): Fault[] {
     });
   const bad = trustedProxies.find((prefix) => parseIpPrefix(prefix) === null);
   if (bad !== undefined) faults.push({ path: ['trusted-proxies'], text: `"${bad}" is no address and no prefix` });
+  if (provider?.http !== undefined && provider.sql !== undefined)
+    faults.push({ path: ['provider'], text: 'has both http and sql: users come from one of them' });
   return faults;
 }

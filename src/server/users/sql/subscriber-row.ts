@@ -1,0 +1,91 @@
+// A user as a row of a database tells of one: columns as Kamailio's and OpenSIPS's table `subscriber` has them, besides `aors` and `policy`.
+
+import { HA1_COLUMNS, ha1sOf, parseHa1 } from '../../../users/ha1.ts';
+import type { UserName } from '../../../users/user-name.ts';
+import { type FoundUser, readFoundUser, UnusableUserError } from '../found-user.ts';
+import type { SqlRow } from './sql-connection.ts';
+
+type Columns = ReadonlyMap<string, unknown>;
+
+/**
+ * Null where no row is the user's, or nobody can log in by it.
+ * @throws UnusableUserError
+ */
+export function readSubscriber(rows: readonly SqlRow[], user: UserName): FoundUser | null {
+  const own = rows.map(columnsOf).filter((columns) => isOf(columns, user));
+  if (own.length === 0) return null;
+  if (own.length > 1) throw new UnusableUserError(`there are ${own.length} rows for the user`);
+  const [columns] = own;
+  try {
+    const ha1s = ha1sOfRow(columns, user);
+    if (ha1s === undefined) return null;
+    const aors = columns.get('aors');
+    const policy = columns.get('policy');
+    return readFoundUser(
+      {
+        ...ha1s,
+        ...(aors !== undefined && { aors: list(aors) }),
+        ...(policy !== undefined && { policy: json(policy) }),
+      },
+      user,
+    );
+  } catch (error) {
+    throw new UnusableUserError((error as Error).message);
+  }
+}
+
+/** By name in lower case; empty ones, which those tables have by default, left out. */
+function columnsOf(row: SqlRow): Columns {
+  const columns = Object.entries(row).map(([name, value]) => [name.toLowerCase(), plain(value)] as const);
+  return new Map(columns.filter(([, value]) => value !== undefined && value !== ''));
+}
+
+/** Some collations are binary, and some types have blanks at the end. */
+function plain(value: unknown): unknown {
+  if (value === null || value === undefined) return undefined;
+  if (Buffer.isBuffer(value)) return value.toString();
+  return typeof value === 'number' || typeof value === 'bigint' ? String(value) : value;
+}
+
+/** Many collations take names for equal that differ by case, accents or blanks. SIP does not. */
+function isOf(columns: Columns, { name, realm }: UserName): boolean {
+  const [username, domain] = [columns.get('username'), columns.get('domain')];
+  if (username !== undefined && username !== name) return false;
+  return domain === undefined || (typeof domain === 'string' && domain.toLowerCase() === realm);
+}
+
+/** In the form of an answer over HTTP; undefined where there is neither an HA1 nor a password. */
+function ha1sOfRow(columns: Columns, { name, realm }: UserName): Record<string, string> | undefined {
+  const given: Record<string, string> = {};
+  for (const [kind, aliases] of HA1_COLUMNS.entries()) {
+    const column = aliases.find((alias) => columns.has(alias));
+    if (column === undefined) continue;
+    const hex = String(columns.get(column)).trimEnd();
+    // Kamailio keeps HA1s of SHA-256 in the columns of MD5 where that is its algorithm.
+    const isWide = kind % 3 === 0 && parseHa1(hex, kind + 1) !== undefined;
+    given[HA1_COLUMNS[isWide ? kind + 1 : kind][0]] ??= hex;
+  }
+  const password = columns.get('password');
+  const hasHa1 = Object.keys(given).length > 0;
+  if (password === undefined) return hasHa1 ? given : undefined;
+  if (!hasHa1) return { password: String(password) };
+  // Where HA1s are precomputed, the column of the password may hold anything: it counts if it fits.
+  const made = ha1sOf(name, realm, String(password));
+  const fits = HA1_COLUMNS.some(([column], kind) => given[column]?.toLowerCase() === made[kind]?.toString('hex'));
+  return fits ? { password: String(password) } : given;
+}
+
+/** An array, a JSON array, or a list with blanks or commas. */
+function list(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  return value.startsWith('[') ? json(value) : value.split(/[\s,]+/).filter((aor) => aor !== '');
+}
+
+function json(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    throw new Error('a column is not JSON');
+  }
+}
