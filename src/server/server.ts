@@ -214,7 +214,14 @@ class RunningServer implements Server, AdminTarget {
     for (const { folder, files } of setAside(directory.path, shardDirectories(bindings.path, bindings.shards)))
       log('warn', 'damaged bindings were set aside', { folder, files });
     if (config.auth.mode !== 'none')
-      this.userStore = await openUsers({ ...hooks, data: directory.path, auth: config.auth, log, now });
+      this.userStore = await openUsers({
+        ...hooks,
+        data: directory.path,
+        auth: config.auth,
+        domains: config.policy.domains,
+        log,
+        now,
+      });
     this.cluster = await this.joinCluster();
     this.pool = await startPool({
       ...poolOptions({ ...config, policy: this.quotas.share(config.policy) }, directory, log),
@@ -280,6 +287,10 @@ class RunningServer implements Server, AdminTarget {
 
   get provider(): ProviderReport | undefined {
     return this.userStore?.provider;
+  }
+
+  get issuer(): ProviderReport | undefined {
+    return this.userStore?.issuer;
   }
 
   get lookupCounts(): Readonly<LookupCounts> {

@@ -31,8 +31,9 @@ export function poolOptions(config: Config, directory: DataDirectory, log: Log):
 }
 
 export function poolAuth(config: Config, data: string, users: Users, log: Log): PoolAuth {
-  const { providerState } = users;
+  const { providerState, tokens } = users;
   const { policy, nonceGeneration } = config.auth;
   const nextLife = openLifeNumbers(data, log);
-  return { policy, nonceGeneration, nextLife, data, ask: users.ask, ...(providerState && { providerState }) };
+  const known = { ...(providerState && { providerState }), ...(tokens && { tokens }) };
+  return { policy, nonceGeneration, nextLife, data, ask: users.ask, ...known };
 }

@@ -6,6 +6,7 @@ import type { RefusalReport } from '../core/abuse/abuse.ts';
 import { TrustedSources } from '../core/abuse/trusted-sources.ts';
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
 import { AUTH_OK, Authenticator } from '../core/auth/authenticator.ts';
+import type { TokenOffer } from '../core/auth/bearer.ts';
 import { type CredentialSource, USER_UNKNOWN } from '../core/auth/credential-source.ts';
 import { deriveKey } from '../core/auth/derived-key.ts';
 import type { LookupPolicy } from '../core/uas/lookup-policy.ts';
@@ -45,6 +46,8 @@ export interface ShardAuth {
   /** As the users' realmOf() gives their indices. */
   readonly realms: readonly string[];
   readonly users: ShardUsers;
+  /** Where access tokens count. */
+  readonly tokens?: TokenOffer;
   /** Differs between shards and processes. */
   readonly nonceStart: number;
   /** Number of the nonces' keys; another one ends every nonce. */

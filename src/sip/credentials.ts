@@ -1,5 +1,5 @@
-// One Authorization value: scheme and Digest parameters (RFC 3261 §20.7, §25.1; RFC 7616 §3.4) as spans and numbers in
-// `credentials`. Only the form: whether the parameters prove anything is core/auth/authenticator.ts.
+// One Authorization value: scheme and Digest parameters (RFC 3261 §20.7, §25.1; RFC 7616 §3.4), or an access token (RFC 6750 §2.1), in
+// spans and numbers in `credentials`. Only the form: whether the parameters prove anything is core/auth/authenticator.ts.
 // @hot
 
 import { E_CREDENTIALS, E_OK, E_REPEATED_PARAM } from './parser/parse-error.ts';
@@ -26,6 +26,8 @@ import { ascii } from './writer.ts';
 // --- schemes (C_SCHEME)
 export const SCHEME_NOT_DIGEST = 0;
 export const SCHEME_DIGEST = 1;
+/** C_RESPONSE_AT and C_RESPONSE_END are those of the token; nothing else is there. */
+export const SCHEME_BEARER = 2;
 
 // --- algorithms (C_ALGORITHM): the base form in the low two bits, ALG_SESS for its -sess form
 export const ALG_MD5 = 0;
@@ -77,6 +79,7 @@ const CREDENTIALS_INTS = 30;
 export const credentials = new Int32Array(CREDENTIALS_INTS);
 
 const DIGEST = ascii('digest');
+const BEARER = ascii('bearer');
 const APOSTROPHE = 0x27;
 const NC_DIGITS = 8;
 
@@ -112,7 +115,7 @@ const FALSE = ascii('false');
 const UTF_8 = ascii("utf-8'");
 
 /**
- * Reads the value slab[at, end) (trimmed) into `credentials`. Returns E_OK, also for another scheme (C_SCHEME says so, the
+ * Reads the value slab[at, end) (trimmed) into `credentials`. Returns E_OK, also for another scheme (C_SCHEME tells it, the
  * rest is absent); E_CREDENTIALS where a Digest value is malformed, E_REPEATED_PARAM where one of the known parameters
  * stands twice. Lenient where old clients are: any value may be quoted or not (an unquoted one ends at a comma or white
  * space), list elements may be empty; unknown parameters are passed over.
@@ -122,7 +125,7 @@ export function parseCredentials(at: number, end: number): number {
   for (let i = 0; i < SPANS_END; i++) c[i] = ABSENT;
   c[C_SCHEME] = SCHEME_NOT_DIGEST;
   const schemeEnd = skip(slab, at, end, TOKEN);
-  if (!isText(slab, at, schemeEnd, DIGEST)) return E_OK;
+  if (!isText(slab, at, schemeEnd, DIGEST)) return readToken(at, schemeEnd, end);
   c[C_SCHEME] = SCHEME_DIGEST;
   let p = skip(slab, schemeEnd, end, LWS);
   if (p === schemeEnd && p < end) return E_CREDENTIALS;
@@ -136,6 +139,15 @@ export function parseCredentials(at: number, end: number): number {
     if (p < end) p = skip(slab, p + 1, end, LWS);
   }
   readMeanings();
+  return E_OK;
+}
+
+/** Whatever stands behind the scheme is the token, for its issuer to judge. @cold */
+function readToken(at: number, schemeEnd: number, end: number): number {
+  if (!isText(slab, at, schemeEnd, BEARER)) return E_OK;
+  credentials[C_SCHEME] = SCHEME_BEARER;
+  credentials[C_RESPONSE_AT] = skip(slab, schemeEnd, end, LWS);
+  credentials[C_RESPONSE_END] = end;
   return E_OK;
 }
 

@@ -2,15 +2,25 @@
 // provider has answered and puts them into the shard's ring again. Bounded; rare, so plain code.
 
 import type { Authenticator } from '../core/auth/authenticator.ts';
+import type { TokenOffer } from '../core/auth/bearer.ts';
 import { slab, slotStart } from '../sip/parser/slab.ts';
 import { createPeers, type Peers } from '../sip/sources.ts';
 
 /** Messages that may wait, by shard. */
 const WAITING_MAX = 1024;
 
+/** Where access tokens count. */
+export interface TokenTask {
+  readonly offer: TokenOffer;
+  /** State of whom they are shown (PROVIDER_*). */
+  readonly state: Int32Array;
+}
+
 export interface WaitingMessage {
   readonly user: string;
   readonly realm: string;
+  /** Access token that `user` is the name of. */
+  readonly token?: string;
   readonly bytes: Uint8Array;
   /** One row: where it came from. */
   readonly peers: Peers;

@@ -17,6 +17,7 @@ import type { MulticastAddress } from '../transport/node/multicast.ts';
 import type { TlsFiles } from '../transport/node/tls-files.ts';
 import type { ClusterOptions } from './cluster/cluster-options.ts';
 import type { WebSocketOptions } from './connections.ts';
+import type { TokenTask } from './pending-credentials.ts';
 
 export interface PoolOptions {
   readonly shards: number;
@@ -76,8 +77,12 @@ export interface PoolAuth {
   readonly data: string;
   /** State of a provider (PROVIDER_* of user-lookup), where there is one. */
   readonly providerState?: Int32Array;
-  /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. */
-  ask(user: string, realm: string): Promise<'found' | 'none' | 'unavailable'>;
+  readonly tokens?: TokenTask;
+  /**
+   * Fetches a user that a shard wants; when it resolves, the shards find the answer in the store.
+   * @param token that `user` is the name of (core/auth/bearer.ts)
+   */
+  ask(user: string, realm: string, token?: string): Promise<'found' | 'none' | 'unavailable'>;
 }
 
 /** Where a shard keeps its bindings. */

@@ -167,8 +167,8 @@ export class ShardLives {
   }
 
   /** Keeps a message until its user is known. Where that cannot be found out now, the client will repeat it. */
-  private async letWait(shard: number, { user, realm, bytes, peers }: WaitingMessage): Promise<void> {
-    const result = await this.parts.options.auth?.ask(user, realm);
+  private async letWait(shard: number, { user, realm, token, bytes, peers }: WaitingMessage): Promise<void> {
+    const result = await this.parts.options.auth?.ask(user, realm, token);
     leaveWaitingRoom(this.waiting[shard]);
     if (result === undefined || result === 'unavailable' || this.stopping.signal.aborted) return;
     this.parts.main.again(shard, bytes, peers);
@@ -182,6 +182,7 @@ export class ShardLives {
       ...rules,
       data: auth.data,
       ...(auth.providerState && { providerState: auth.providerState }),
+      ...(auth.tokens && { tokens: auth.tokens }),
       nonceStart: randomInt(2 ** 22),
       life: lifeOf(auth.nextLife(), this.parts.options.cluster?.number), // a shard that died has forgotten which nonces were used
       waiting: this.waiting[shard],

@@ -10,7 +10,7 @@ import type { FramingLimits } from '../transport/flow/stream-policy.ts';
 import type { UdpSocket } from '../transport/linux/linux-udp.ts';
 import type { CheckpointSource } from './checkpoint/checkpointer.ts';
 import type { ClusterOptions } from './cluster/cluster-options.ts';
-import type { WaitingMessage } from './pending-credentials.ts';
+import type { TokenTask, WaitingMessage } from './pending-credentials.ts';
 import type { SharedTable } from './readers.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
 
@@ -21,6 +21,7 @@ export interface AuthTask {
   readonly data: string;
   /** State of a provider (PROVIDER_*), where there is one. */
   readonly providerState?: Int32Array;
+  readonly tokens?: TokenTask;
   readonly nonceStart: number;
   /** Of the nonces' keys. */
   readonly generation: number;

@@ -90,18 +90,20 @@ function tellChanges({ keys, bell }: ChangedKeysMemory): ChangedKeys {
   return new ChangedKeys(keys, () => reader.ring());
 }
 
-function openUsers({ data, realms, providerState }: AuthTask, tell: Tell): UserTable {
+function openUsers({ data, realms, providerState, tokens }: AuthTask, tell: Tell): UserTable {
   // A user that is wanted is asked for by the message that waits for it.
   const provider = providerState && { provider: { state: providerState, wanted: () => {} } };
+  const bearers = tokens && { tokens: { state: tokens.state, wanted: () => {} } };
   const damaged = (user: string) =>
     tell({ type: 'log', level: 'error', event: 'a user is damaged: add or import it anew', fields: { user } });
-  return new UserTable({ data, realms, damaged, ...provider });
+  return new UserTable({ data, realms, damaged, ...provider, ...bearers });
 }
 
 function shardAuth(task: AuthTask, users: UserTable, tell: (news: ShardNews) => void): ShardAuth {
   const room = new WaitingRoom(task.waiting, (message) => tell({ type: 'wait', message }));
   const { policy, realms, nonceStart, generation, life } = task;
-  return { policy, realms, users, nonceStart, generation, life, wait: (...who) => room.enter(...who) };
+  const tokens = task.tokens && { tokens: task.tokens.offer };
+  return { policy, realms, users, nonceStart, generation, life, ...tokens, wait: (...who) => room.enter(...who) };
 }
 
 function openStatics({ data, secret }: ShardTask, tell: (news: ShardNews) => void): StaticTable {

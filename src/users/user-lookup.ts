@@ -2,7 +2,7 @@
 // Each lookup is one to three reads. Caching is user-table's.
 
 import { Buffer, isUtf8 } from 'node:buffer';
-import { USER_PENDING, USER_UNAVAILABLE, USER_UNKNOWN } from '../core/auth/credential-source.ts';
+import { ALG_TOKEN, USER_PENDING, USER_UNAVAILABLE, USER_UNKNOWN } from '../core/auth/credential-source.ts';
 import type { UserReader } from './user-environment.ts';
 import {
   HA1_FULL,
@@ -15,6 +15,7 @@ import {
   KEY_USERHASH,
   openUser,
   REALM_BYTES_MAX,
+  TOKEN_KIND,
   USER_DAMAGED,
   USER_FLAGS,
   USER_FRESH_UNTIL,
@@ -53,7 +54,7 @@ export interface UserFinder {
   readonly length: number;
   /** Epoch ms up to which the last result holds, as long as the generations stay. */
   readonly until: number;
-  /** A provider is configured and must not be asked now. */
+  /** One that is configured must not be asked now. */
   readonly blocked: boolean;
 }
 
@@ -74,20 +75,24 @@ export class UserLookup implements UserFinder {
   private recordLength = 0;
   private readonly reader: UserReader;
   private readonly provider: ProviderLink | null;
+  private readonly tokens: ProviderLink | null;
   private readonly key = new Uint8Array(2 + REALM_BYTES_MAX + USER_NAME_BYTES_MAX);
   private readonly named = new Uint8Array(1 + REALM_BYTES_MAX + USER_NAME_BYTES_MAX);
 
-  constructor(reader: UserReader, provider: ProviderLink | null) {
+  /** @param tokens whom access tokens are shown */
+  constructor(reader: UserReader, provider: ProviderLink | null, tokens: ProviderLink | null = null) {
     this.reader = reader;
     this.provider = provider;
+    this.tokens = tokens;
   }
 
   get blocked(): boolean {
-    return this.provider !== null && Atomics.load(this.provider.state, 0) === PROVIDER_DOWN;
+    return isDown(this.provider) || isDown(this.tokens);
   }
 
   find(name: Uint8Array, isUserhash: boolean, realm: Uint8Array, algorithm: number, now: number): number {
     this.until = Number.POSITIVE_INFINITY;
+    if (algorithm === ALG_TOKEN) return this.token(name, realm, now);
     this.length = HA1_LENGTHS[algorithm];
     const plain = isUserhash ? this.nameOfHash(name, realm, algorithm) : name;
     if (plain === null || !isSound(plain, realm)) return USER_UNKNOWN;
@@ -95,7 +100,13 @@ export class UserLookup implements UserFinder {
     const local = isUserhash ? null : localPart(plain, realm);
     if (local !== null && this.readRecord(KEY_USER, local, realm)) return this.ha1(algorithm + HA1_FULL);
     if (this.provider === null) return USER_UNKNOWN;
-    return this.learnt(local ?? plain, realm, local === null ? algorithm : algorithm + HA1_FULL, now);
+    return this.learnt(local ?? plain, realm, local === null ? algorithm : algorithm + HA1_FULL, now, this.provider);
+  }
+
+  private token(name: Uint8Array, realm: Uint8Array, now: number): number {
+    if (this.tokens === null || !isSound(name, realm)) return USER_UNKNOWN;
+    this.length = HA1_LENGTHS[TOKEN_KIND % HA1_FULL];
+    return this.learnt(name, realm, TOKEN_KIND, now, this.tokens);
   }
 
   mayRegister(name: Uint8Array, isUserhash: boolean, realm: Uint8Array, aor: Uint8Array, aorLength: number): boolean {
@@ -105,7 +116,7 @@ export class UserLookup implements UserFinder {
       if (Buffer.concat([plain, AT, realm]).equals(aor.subarray(0, aorLength))) return true;
       const found =
         this.readRecord(KEY_USER, plain, realm) ||
-        (this.provider !== null && this.readRecord(KEY_LEARNT, plain, realm));
+        ((this.provider ?? this.tokens) !== null && this.readRecord(KEY_LEARNT, plain, realm));
       return found && holdsAor(this.record, this.recordLength, aor, aorLength);
     }
     return false;
@@ -125,8 +136,8 @@ export class UserLookup implements UserFinder {
   }
 
   /** What the provider told, if it still counts; else it is asked. */
-  private learnt(name: Uint8Array, realm: Uint8Array, kind: number, now: number): number {
-    const down = this.blocked;
+  private learnt(name: Uint8Array, realm: Uint8Array, kind: number, now: number, provider: ProviderLink): number {
+    const down = isDown(provider);
     if (this.readRecord(KEY_LEARNT, name, realm)) {
       const view = new DataView(this.record.buffer);
       const fresh = view.getFloat64(USER_FRESH_UNTIL, true);
@@ -138,7 +149,7 @@ export class UserLookup implements UserFinder {
     }
     if (!isUtf8(name)) return USER_UNKNOWN; // could not be told again as it was asked
     if (down) return USER_UNAVAILABLE;
-    this.provider?.wanted(Buffer.from(name).toString(), Buffer.from(realm).toString());
+    provider.wanted(Buffer.from(name).toString(), Buffer.from(realm).toString());
     return USER_PENDING;
   }
 
@@ -180,6 +191,10 @@ export class UserLookup implements UserFinder {
 }
 
 const AT = Uint8Array.of(0x40);
+
+function isDown(provider: ProviderLink | null): boolean {
+  return provider !== null && Atomics.load(provider.state, 0) === PROVIDER_DOWN;
+}
 
 /** A name that can stand in a key. */
 function isSound(name: Uint8Array, realm: Uint8Array): boolean {

@@ -11,6 +11,8 @@ export const HA1_LENGTHS = [16, 32, 32] as const;
 export const HA1_KINDS = 6;
 /** First of those of "name@realm". */
 export const HA1_FULL = 3;
+/** Where a record of an access token has its 32 bytes: among those that have no userhash. */
+export const TOKEN_KIND = HA1_FULL + 1;
 
 /** Longest name and longest realm, in bytes. */
 export const USER_NAME_BYTES_MAX = 256;

@@ -58,6 +58,8 @@ export interface UserTableOptions {
   readonly rowsMax?: number;
   /** Where a provider is configured. */
   readonly provider?: ProviderLink;
+  /** Where access tokens count. */
+  readonly tokens?: ProviderLink;
   /** Hears of each user whose record is damaged, once. */
   readonly damaged?: (user: string) => void;
 }
@@ -106,13 +108,13 @@ export class UserTable implements CredentialSource {
 
   /** @throws Error naming the user store where it cannot be opened */
   constructor(options: UserTableOptions) {
-    const { provider } = options;
+    const { provider, tokens } = options;
     this.rowsMax = options.rowsMax ?? ROWS_DEFAULT;
     this.rows = Math.min(ROWS_FIRST, this.rowsMax);
     this.db = openUserDatabase(options.data, 'read');
     this.reader = new UserReader(this.db);
     this.hearsOfDamaged = options.damaged ?? null;
-    this.lookup = new UserLookup(this.reader, provider ?? null);
+    this.lookup = new UserLookup(this.reader, provider ?? null, tokens ?? null);
     this.words = new Uint32Array(ROW_WORDS * this.rows);
     this.ha1 = new Uint8Array(this.words.buffer);
     this.useRealms(options.realms);

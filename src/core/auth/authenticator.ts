@@ -11,6 +11,8 @@ import {
   C_OPAQUE_AT,
   C_OPAQUE_END,
   C_QOP,
+  C_RESPONSE_AT,
+  C_RESPONSE_END,
   C_SCHEME,
   C_USERHASH,
   credentials,
@@ -18,6 +20,7 @@ import {
   QOP_AUTH,
   QOP_AUTH_INT,
   QOP_NONE,
+  SCHEME_BEARER,
   SCHEME_DIGEST,
 } from '../../sip/credentials.ts';
 import { E_OK } from '../../sip/parser/parse-error.ts';
@@ -40,12 +43,13 @@ import { ascii } from '../../sip/writer.ts';
 import { Account } from '../abuse/account.ts';
 import type { Outbox } from '../uas/outbox.ts';
 import { PARSE_PHRASE, PHRASE } from '../uas/phrases.ts';
-import { REASON_AUTH } from '../uas/reasons.ts';
+import { REASON_AUTH, REASON_TOKEN_INVALID } from '../uas/reasons.ts';
 import { endResponse, startResponse } from '../uas/response.ts';
 import type { AuthPolicy } from './auth-policy.ts';
+import { BearerTokens, type TokenOffer } from './bearer.ts';
 import { Challenges } from './challenge.ts';
 import { CredentialForm, hasResponse } from './credential-form.ts';
-import { type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from './credential-source.ts';
+import { ALG_TOKEN, type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from './credential-source.ts';
 import { deriveKey, deriveText } from './derived-key.ts';
 import { verifyResponse } from './digest.ts';
 import { NONCE_FOREIGN, NONCE_STALE } from './nonce.ts';
@@ -90,6 +94,8 @@ export interface AuthenticatorOptions extends NonceOptions {
   /** Realms by the index that users.realmOf gives: lower-case domains; "*" among them serves every other one too. */
   readonly realms: readonly string[];
   readonly users: CredentialSource;
+  /** Where access tokens count beside passwords. */
+  readonly tokens?: TokenOffer;
 }
 
 const NO_AOR = new Uint32Array(4);
@@ -119,6 +125,10 @@ export class Authenticator {
   private readonly dummies: SipHash;
   private readonly dummyHa1 = new Uint8Array(HA1_BYTES);
   private readonly realm: RequestRealm;
+  private readonly bearer: BearerTokens | null;
+  /** The request was let in by a token, or one of its was refused. */
+  private byToken = false;
+  private refusesToken = false;
 
   constructor(options: AuthenticatorOptions) {
     const { policy, secret } = options;
@@ -130,6 +140,7 @@ export class Authenticator {
     this.uses = new NonceUses(options);
     this.account = new Account(secret.subarray(0, 16));
     this.guesses = options.guesses ?? null;
+    this.bearer = options.tokens === undefined ? null : new BearerTokens(options.tokens, secret);
     this.opaque = ascii(this.challenges.opaque);
     this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
   }
@@ -167,6 +178,8 @@ export class Authenticator {
     const key = aorLength >= 0 ? aorKey : NO_AOR;
     this.form.nameLength = 0;
     this.accountIsNamed = false;
+    this.byToken = false;
+    this.refusesToken = false;
     this.realm.take(this.challenges.firstRealm);
     let error = NOTHING_FOUND;
     let best = ABSENT;
@@ -174,7 +187,7 @@ export class Authenticator {
     let last = ABSENT;
     let tries = 0;
     for (let row = table[T_FIRST_ROW + H_AUTHORIZATION]; row !== ABSENT && tries < ROWS_TRIED_MAX; row = nextRow(row)) {
-      const found = this.takeCredentials(row);
+      const found = this.takeCredentials(out, row);
       if (found !== E_OK) {
         if (found !== NOTHING_FOUND) error = found;
         continue;
@@ -193,7 +206,7 @@ export class Authenticator {
     if (best !== last) {
       // What is answered and counted is what the best of them came to.
       startAgain(out);
-      this.takeCredentials(best);
+      this.takeCredentials(out, best);
       this.accountIsNamed = false;
       return this.tryCredentials(out, key, aor, aorLength);
     }
@@ -207,6 +220,8 @@ export class Authenticator {
 
   /** What those in `credentials` come to, as `authenticate` gives it; ANOTHER_ACCOUNT where an earlier row has named one. */
   private tryCredentials(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
+    if (credentials[C_SCHEME] === SCHEME_BEARER) return this.tryToken(out, key, aor, aorLength);
+    this.refusesToken = false;
     if (!hasResponse()) return this.challenge(out, key, AUTH_NO_CREDENTIALS);
     if (!this.isOffered()) return this.challenge(out, key, AUTH_NOT_OFFERED);
     const fault = this.form.fault();
@@ -221,6 +236,40 @@ export class Authenticator {
     if (user === USER_UNAVAILABLE) return this.unavailable(out);
     if (!this.verify(user)) return this.wrong(out, key, user >= 0 ? AUTH_WRONG_RESPONSE : AUTH_UNKNOWN_USER);
     return this.admit(out, key, user, aor, aorLength);
+  }
+
+  /** RFC 8898 §2.2. Whoever has the token is its user; what it may register came with it. */
+  private tryToken(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
+    const { bearer, form, users } = this;
+    this.refusesToken = true;
+    form.nameLength = bearer?.takeName(form.name) ?? 0;
+    if (bearer === null || form.nameLength === 0) return this.challenge(out, key, AUTH_WRONG_RESPONSE);
+    if (!this.takeAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
+    if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(out);
+    const token = users.find(form.name, 0, form.nameLength, false, this.realm.index, ALG_TOKEN);
+    if (token === USER_PENDING) {
+      this.outcome = AUTH_WAITING;
+      return AUTH_PENDING;
+    }
+    if (token === USER_UNAVAILABLE) return this.unavailable(out);
+    const leftMs = token < 0 ? 0 : bearer.endOf(users.ha1, token) - out.now;
+    if (!(leftMs > 0)) return this.challenge(out, key, AUTH_WRONG_RESPONSE);
+    if (table[T_METHOD] === METHOD_REGISTER && aorLength >= 0 && !users.mayRegister(aor, aorLength)) {
+      this.outcome = AUTH_NOT_ALLOWED;
+      return refuse(out, 403, PHRASE[403], this.outcome);
+    }
+    this.byToken = true;
+    this.outcome = AUTH_OK;
+    out.authenticated = true;
+    out.userRules = users.rules(token);
+    out.user = aor;
+    out.userLength = aorLength < 0 ? 0 : aorLength;
+    out.userIsHash = false;
+    out.nonceIdHigh = 0;
+    out.nonceIdLow = 0;
+    out.nc = 0;
+    out.grantMaxS = Math.max(1, Math.floor(leftMs / 1000));
+    return 0;
   }
 
   /** The credentials are right: is the nonce good for this use, and may the user do this? */
@@ -266,12 +315,16 @@ export class Authenticator {
     return true;
   }
 
-  /** Brings a row into `credentials`: E_OK; NOTHING_FOUND where they are no Digest ones for our realm (§22.2); or why it could not be read. */
-  private takeCredentials(row: number): number {
+  /**
+   * Brings a row into `credentials`: E_OK; NOTHING_FOUND where they are neither Digest ones for our realm (§22.2) nor a token that may be
+   * used; or why it could not be read.
+   */
+  private takeCredentials(out: Outbox, row: number): number {
     const at = T_ROWS + row * ROW_INTS;
     const found = parseCredentials(table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
     if (found !== E_OK) return found;
-    return credentials[C_SCHEME] === SCHEME_DIGEST && this.realm.isOfCredentials() ? E_OK : NOTHING_FOUND;
+    if (credentials[C_SCHEME] === SCHEME_DIGEST) return this.realm.isOfCredentials() ? E_OK : NOTHING_FOUND;
+    return credentials[C_SCHEME] === SCHEME_BEARER && this.bearer?.mayUse(out) ? E_OK : NOTHING_FOUND;
   }
 
   private isOffered(): boolean {
@@ -321,7 +374,7 @@ export class Authenticator {
    * request refused after its credentials were right; and no digest covers Contact.
    */
   get nonceIsOfThisLife(): boolean {
-    return this.uses.nonces.isOfThisLife;
+    return this.byToken || this.uses.nonces.isOfThisLife;
   }
 
   /** Credentials that were right are wanted anew, with a nonce of this life; parameters as authenticate() had them. */
@@ -335,11 +388,12 @@ export class Authenticator {
     const { realm } = this;
     this.outcome = outcome;
     const nonce = this.uses.issue(key, realm.text, realm.length, out.now);
-    out.reason = REASON_AUTH + outcome;
+    out.reason = this.refusesToken ? REASON_TOKEN_INVALID : REASON_AUTH + outcome;
     startResponse(out, 401, PHRASE[401]);
     const stale = outcome === AUTH_STALE || outcome === AUTH_REPLAYED || outcome === AUTH_FOREIGN_NONCE;
     const usable = this.users.algorithms;
     this.challenges.write(out, realm.index, realm.text, realm.length, nonce, stale, usable);
+    if (this.bearer?.mayUse(out)) this.bearer.challenge(out, realm.text, realm.length, this.refusesToken);
     endResponse(out);
     return 401;
   }
@@ -350,10 +404,13 @@ export class Authenticator {
   }
 
   /** Whom a request that waits is for, as the provider is to be asked: without the realm that some phones add. @cold */
-  waitingFor(): { user: string; realm: string } {
+  waitingFor(): { user: string; realm: string; token?: string } {
     const text = new TextDecoder();
     const name = text.decode(this.name.subarray(0, this.nameLength));
     const realm = text.decode(this.realm.text.subarray(0, this.realm.length));
+    const c = credentials;
+    if (c[C_SCHEME] === SCHEME_BEARER)
+      return { user: name, realm, token: text.decode(slab.subarray(c[C_RESPONSE_AT], c[C_RESPONSE_END])) };
     const whole = name.toLowerCase().endsWith(`@${realm}`);
     return { user: whole ? name.slice(0, -realm.length - 1) : name, realm };
   }

@@ -8,6 +8,9 @@ export const USER_PENDING = -2;
 /** A provider would have to be asked and cannot be. */
 export const USER_UNAVAILABLE = -3;
 
+/** In place of an algorithm: find() looks for an access token (bearer.ts), of which HA1_BYTES are kept, too: first its end, a float64. */
+export const ALG_TOKEN = 3;
+
 /** Bytes of the longest HA1: every one in `ha1` is this long, an MD5 one filled up with zeros. */
 export const HA1_BYTES = 32;
 
@@ -22,7 +25,7 @@ export interface CredentialSource {
    * @param bytes the name in [at, end), raw and unescaped: a username, or 64 or 32 hex digits of its userhash
    *   (RFC 7616 §3.4.4), which is H(username ":" realm) of the algorithm without "-sess"
    * @param realm index in the configured realms
-   * @param algorithm ALG_* (a -sess form finds what its base form finds)
+   * @param algorithm ALG_* (a -sess form finds what its base form finds), or ALG_TOKEN for the name of a token
    * @returns offset into `ha1`, good until the next call; or USER_*
    */
   find(bytes: Uint8Array, at: number, end: number, isUserhash: boolean, realm: number, algorithm: number): number;

@@ -27,13 +27,14 @@ export function requestedExpiresS(contact: number, policy: Policy): number {
  */
 export function grantedS(out: Outbox, policy: Policy, requestedS: number, lastS: number): number {
   const { maxExpiresS, minExpiresS, expiresJitterPercent } = policy;
-  const seconds = requestedS > maxExpiresS ? maxExpiresS : requestedS;
+  const most = out.grantMaxS < maxExpiresS ? out.grantMaxS : maxExpiresS;
+  const seconds = requestedS > most ? most : requestedS;
   if (expiresJitterPercent === 0 || seconds <= minExpiresS || seconds === lastS) return seconds;
   if (out.peers.listener[out.peer] === LISTENER_ADMIN) return seconds; // an operator gets what is asked for
-  const most = Math.floor((seconds * expiresJitterPercent) / 100);
-  if (most === 0) return seconds;
+  const range = Math.floor((seconds * expiresJitterPercent) / 100);
+  if (range === 0) return seconds;
   // Never by nothing: then who always asks for the same would keep the whole interval from that draw on, and all be in step one day.
-  const shortened = seconds - 1 - Math.floor(((out.tagLow >>> 0) / 4294967296) * most);
+  const shortened = seconds - 1 - Math.floor(((out.tagLow >>> 0) / 4294967296) * range);
   return shortened < minExpiresS ? minExpiresS : shortened;
 }
 

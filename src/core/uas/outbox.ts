@@ -14,6 +14,8 @@ import { REASON_UNSPECIFIED } from './reasons.ts';
 export const RECORD_BYTES_MAX = 65_536;
 
 export const ROOM_WITHOUT_LIMIT = 0x7fff_ffff;
+/** Seconds. */
+const GRANT_WITHOUT_LIMIT = 0x7fff_ffff;
 
 export class Outbox {
   // --- in: who asks, when, and what the location service holds
@@ -90,6 +92,8 @@ export class Outbox {
   userIsHash = false;
   /** Rules for the user alone (DomainPolicy as JSON); '': none. */
   userRules = '';
+  /** A binding may last so many seconds at most: to the end of the token that let its request in. */
+  grantMaxS = GRANT_WITHOUT_LIMIT;
   /** The nonce used: 64 bits that name it, and the nc it was used with. */
   nonceIdHigh = 0;
   nonceIdLow = 0;
@@ -115,6 +119,7 @@ export class Outbox {
     this.repeatsOnly = false;
     this.userLength = 0;
     this.userRules = '';
+    this.grantMaxS = GRANT_WITHOUT_LIMIT;
     this.direct = false;
     this.flows = false;
     this.changed = false;

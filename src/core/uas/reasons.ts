@@ -47,6 +47,7 @@ export const REASON_PUSH_WITHOUT_VALUE = 79;
 export const REASON_TRANSPORT_NOT_ALLOWED = 80;
 export const REASON_NETWORK_NOT_ALLOWED = 81;
 export const REASON_DOMAIN_FULL = 82;
+export const REASON_TOKEN_INVALID = 83;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -133,6 +134,7 @@ const OTHER_NAMES = [
   'transport_not_allowed',
   'network_not_allowed',
   'domain_full',
+  'token_invalid',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */

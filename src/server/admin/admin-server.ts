@@ -62,6 +62,8 @@ export interface AdminTarget {
   readonly lookupCounts: Readonly<LookupCounts>;
   /** Of where users are asked for besides the user store; undefined where they are not. */
   readonly provider: ProviderReport | undefined;
+  /** Of whom access tokens are shown; undefined where none count. */
+  readonly issuer: ProviderReport | undefined;
   /** Undefined while it starts. */
   readonly limits: LimitWatch | undefined;
   /** Of a node of a cluster that has started. */
@@ -215,6 +217,7 @@ class RunningAdmin implements AdminServer {
       readings,
       lookups: target.lookupCounts,
       provider: target.provider,
+      issuer: target.issuer,
       storeBytes: await storeBytes(target.stores.slice(0, readings.length)),
     };
     const reading = target.cluster?.reading();

@@ -40,21 +40,23 @@ export async function openInlineAuth(options: InlineAuthOptions): Promise<Inline
     data: directory.path,
     auth: config.auth,
     credentials: options.credentials,
+    domains: config.policy.domains,
     log,
     now,
   });
   const realms = config.policy.domains;
-  const { providerState: state } = users;
+  const { providerState: state, tokens } = users;
   // A user that is wanted is asked for by the message that waits for it.
   const table = new UserTable({
     data: directory.path,
     realms,
     ...(state && { provider: { state, wanted: () => {} } }),
+    ...(tokens && { tokens: { state: tokens.state, wanted: () => {} } }),
   });
   const waiting = createWaitingMemory();
   let again: (message: WaitingMessage) => void = () => {};
   const room = new WaitingRoom(waiting, (message) => {
-    void users.ask(message.user, message.realm).then((result) => {
+    void users.ask(message.user, message.realm, message.token).then((result) => {
       leaveWaitingRoom(waiting);
       if (result !== 'unavailable') again(message);
     });
@@ -64,6 +66,7 @@ export async function openInlineAuth(options: InlineAuthOptions): Promise<Inline
       policy: config.auth.policy,
       realms,
       users: table,
+      ...(tokens && { tokens: tokens.offer }),
       nonceStart: randomBytes(4).readUInt32LE() & 0x3fffff,
       generation: config.auth.nonceGeneration,
       life: openLifeNumbers(directory.path, log)(),

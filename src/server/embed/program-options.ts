@@ -9,10 +9,10 @@ import { ConfigError, type ConfigSource, type Fault } from '../config/config-pro
 import { createConfig } from '../config/create-config.ts';
 import { formatListenAddress } from '../config/listener-text.ts';
 import type { FileInput } from '../config/rows/all-rows.ts';
-import { providerLimitRows } from '../config/rows/auth-rows.ts';
 import { ofSection, type Raw, schemaFor, schemaOf } from '../config/rows/file-schema.ts';
 import { fillRows } from '../config/rows/fill.ts';
 import { choice, expected, yesOrNo } from '../config/rows/kinds.ts';
+import { providerLimitRows } from '../config/rows/provider-rows.ts';
 import { section } from '../config/rows/row.ts';
 import { bareSchema, schemaBelow } from '../config/unknown-key.ts';
 import type { Log } from '../process/log.ts';

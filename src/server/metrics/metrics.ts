@@ -39,6 +39,8 @@ export interface MetricsSource {
   readonly lookups: Readonly<LookupCounts>;
   /** Where users are asked for besides the user store. */
   readonly provider?: ProviderReport | undefined;
+  /** Whom access tokens are shown. */
+  readonly issuer?: ProviderReport | undefined;
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
@@ -62,6 +64,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters, more?:
   traffic(out, source.readings);
   lookups(out, source);
   if (source.provider) provider(out, source.provider);
+  if (source.issuer) issuer(out, source.issuer);
   if (source.flows) flows(out, source.flows);
   out.gauge(
     'aorta_limit_used_ratio',
@@ -174,6 +177,17 @@ function provider(out: Exposition, { isUp, counts }: ProviderReport): void {
   out.counter(
     'aorta_user_provider_answers_total',
     'Questions to the provider of users: user found, none there, or no answer that can be used.',
+    Object.entries(counts).map(([result, count]): Sample => [{ result }, count]),
+  );
+}
+
+function issuer(out: Exposition, { isUp, counts }: ProviderReport): void {
+  out.gauge('aorta_token_issuer_up', '0 while the issuer of access tokens is left alone after failures.', [
+    [{}, isUp ? 1 : 0],
+  ]);
+  out.counter(
+    'aorta_token_answers_total',
+    'Access tokens that were looked at: good (found), not good (none), or nobody could tell (failed).',
     Object.entries(counts).map(([result, count]): Sample => [{ result }, count]),
   );
 }

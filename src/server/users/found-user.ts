@@ -12,6 +12,8 @@ export interface FoundUser {
   readonly aors: readonly string[];
   /** For the user alone; '' where there are none. */
   readonly rules: string;
+  /** Epoch ms up to which all of this holds, whoever asks; absent: without end. */
+  readonly until?: number;
 }
 
 const ha1Hex = z.string().nullish();

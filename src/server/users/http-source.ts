@@ -1,12 +1,12 @@
 // Users from a web service: GET by user and realm -> HA1s, as JSON.
 
 import { readFoundUser } from './found-user.ts';
+import { jsonOf } from './json-answer.ts';
 import type { HttpSourceOptions } from './provider-options.ts';
 import type { UserSource } from './user-provider.ts';
 
 /** Not there, gone, or a name that the service does not take: that names can be odd must not open the breaker. */
 const NO_SUCH_USER = [400, 404, 410, 414, 422];
-const BODY_BYTES_MAX = 256 << 10;
 
 export function httpSource({ url, headers }: HttpSourceOptions): UserSource {
   return {
@@ -18,29 +18,10 @@ export function httpSource({ url, headers }: HttpSourceOptions): UserSource {
         redirect: 'error',
         signal,
       });
-      if (response.status === 200) return readFoundUser(parseJson(await boundedText(response)), { name, realm });
+      if (response.status === 200) return readFoundUser(await jsonOf(response), { name, realm });
       await response.body?.cancel();
       if (NO_SUCH_USER.includes(response.status)) return null;
       throw new Error(`status ${response.status}`);
     },
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error('the answer is not JSON');
-  }
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
-    bytes += part.length;
-    if (bytes > BODY_BYTES_MAX) throw new Error('the answer is too long');
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
 }

@@ -11,12 +11,17 @@ import { CircuitBreaker } from './circuit-breaker.ts';
 import { type FoundUser, UnusableUserError } from './found-user.ts';
 import type { ProviderLimits } from './provider-options.ts';
 
+/** Whom is asked for: a user, or the user of an access token, whose name is made of the token (core/auth/bearer.ts). */
+export interface Question extends UserName {
+  readonly token?: string | undefined;
+}
+
 /** Where users are asked for. */
 export interface UserSource {
   /** For the log, as the subject of a sentence. */
   readonly name: string;
   /** Null: there is no such user. Rejects where that cannot be told, or once `signal` says that nobody waits any more. */
-  find(user: UserName, signal: AbortSignal): Promise<FoundUser | null>;
+  find(user: Question, signal: AbortSignal): Promise<FoundUser | null>;
   close?(): Promise<void>;
 }
 
@@ -94,7 +99,7 @@ export class UserProvider {
    * Asks for a user, "name" or "name@realm". However many ask for the same one, the source is asked once. Never rejects.
    * After 'found' and 'none' the store has the answer, whatever the name.
    */
-  ask(text: string, realm: string): Promise<AskResult> {
+  ask(text: string, realm: string, token?: string): Promise<AskResult> {
     const suffix = `@${realm}`;
     const name =
       text.toLowerCase().endsWith(suffix) && text.length > suffix.length ? text.slice(0, -suffix.length) : text;
@@ -103,7 +108,7 @@ export class UserProvider {
     if (earlier !== undefined) return earlier;
     if (name === '' || Buffer.byteLength(name) > USER_NAME_BYTES_MAX || key.indexOf('\0') !== key.lastIndexOf('\0'))
       return Promise.resolve('unavailable');
-    const answer = this.answer({ name, realm })
+    const answer = this.answer({ name, realm, token })
       .catch((error: unknown): AskResult => {
         this.log('error', 'what was told of a user cannot be stored', { reason: String(error) });
         return 'unavailable';
@@ -113,14 +118,14 @@ export class UserProvider {
     return answer;
   }
 
-  private async answer(user: UserName): Promise<AskResult> {
+  private async answer({ token, ...user }: Question): Promise<AskResult> {
     const known = this.store.learnt(user);
     if (known !== undefined && known.freshUntil >= this.now()) return known.none ? 'none' : 'found';
     if (this.pending.size > this.limits.queueMax + this.limits.concurrency) return this.stale(user);
     await this.turn();
     try {
       if (this.closing.signal.aborted || !this.breaker.admits(this.now())) return await this.stale(user);
-      const found = await this.fetchUser(user);
+      const found = await this.fetchUser({ ...user, token });
       this.succeeded();
       return await this.learn(user, found);
     } catch (error) {
@@ -189,8 +194,9 @@ export class UserProvider {
 
   private async learn(user: UserName, found: FoundUser | null): Promise<AskResult> {
     const { ttlS, negativeTtlS, staleS } = this.limits;
-    const freshUntil = this.now() + 1000 * (found === null ? negativeTtlS : ttlS);
-    const usableUntil = freshUntil + (found === null ? 0 : 1000 * staleS);
+    const ends = found?.until ?? Number.POSITIVE_INFINITY;
+    const freshUntil = Math.min(ends, this.now() + 1000 * (found === null ? negativeTtlS : ttlS));
+    const usableUntil = Math.min(ends, freshUntil + (found === null ? 0 : 1000 * staleS));
     const { ha1s, aors, rules } = found ?? { ha1s: [], aors: [], rules: '' };
     try {
       await this.store.learn({ ...user, ha1s, aors, rules, none: found === null, freshUntil, usableUntil });
@@ -212,8 +218,8 @@ export class UserProvider {
   }
 
   /** Null: there is no such user. Throws where the source does not say in time. */
-  private async fetchUser(user: UserName): Promise<FoundUser | null> {
-    if (!isUserName(user.name, user.realm)) return null;
+  private async fetchUser(user: Question): Promise<FoundUser | null> {
+    if (user.token === undefined && !isUserName(user.name, user.realm)) return null;
     const { timeoutMs } = this.limits;
     const stop = new AbortController();
     const late = setTimeout(() => stop.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);

@@ -1,8 +1,10 @@
 // The users of a running server: the user store and, where one is configured, the provider beside it. What the shards
 // need of them crosses to their threads as UserTask; asking the provider stays here.
 
+import type { TokenTask } from '../../threads/pending-credentials.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { AuthConfig } from '../config/sections/auth-config.ts';
+import { tokenOffer } from '../config/sections/token-config.ts';
 import type { Log } from '../process/log.ts';
 import { httpSource } from './http-source.ts';
 import { type ProgramCredentials, programSource } from './program-source.ts';
@@ -20,8 +22,15 @@ export interface Users {
   readonly providerState?: Int32Array;
   /** What the provider said so far; undefined where there is none. */
   readonly provider: ProviderReport | undefined;
-  /** Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. Never rejects. */
-  ask(user: string, realm: string): Promise<AskResult>;
+  /** What the shards need of access tokens; absent where none count. */
+  readonly tokens?: TokenTask;
+  /** What the issuer of tokens said so far; undefined where none count. */
+  readonly issuer: ProviderReport | undefined;
+  /**
+   * Fetches a user that a shard wants; when it resolves, the shards find the answer in the store. Never rejects.
+   * @param token access token that `user` is the name of
+   */
+  ask(user: string, realm: string, token?: string): Promise<AskResult>;
   /** Users that were removed and whose bindings are still to go. */
   readonly removed: RemovedFromStore;
   close(): Promise<void>;
@@ -33,6 +42,8 @@ export interface UsersOptions {
   readonly auth: AuthConfig;
   /** Of the program around. */
   readonly credentials?: ProgramCredentials | undefined;
+  /** Domains that are served. */
+  readonly domains: readonly string[];
   readonly log: Log;
   /** Epoch ms, as shards have it. */
   readonly now: () => number;
@@ -44,6 +55,8 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
   const store = await openSoundUsers(options.data, log);
   const provider = await providerOf(options, store);
   await provider?.start();
+  const tokens = await tokenProvider(options, store);
+  await tokens?.start();
   const examining = store
     .examine((user) => logDamagedUser(log, user))
     .catch((error: unknown) => log('error', 'users cannot be looked through', { error: String(error) }));
@@ -58,9 +71,17 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
       return provider?.report;
     },
     removed: store,
-    ask: (user, realm) => provider?.ask(user, realm) ?? Promise.resolve('none'),
+    ...(tokens === undefined || auth.tokens === undefined
+      ? {}
+      : { tokens: { offer: tokenOffer(auth.tokens), state: tokens.state } }),
+    get issuer() {
+      return tokens?.report;
+    },
+    ask: (user, realm, token) =>
+      (token === undefined ? provider : tokens)?.ask(user, realm, token) ?? Promise.resolve('none'),
     close: async () => {
       await provider?.close();
+      await tokens?.close();
       store.stopExamining();
       await examining;
       await store.close();
@@ -78,6 +99,14 @@ async function providerOf(options: UsersOptions, store: UserStore): Promise<User
   // Loaded where a database is configured alone: the drivers cost a start time and memory.
   const { sqlSource } = await import('./sql/sql-source.ts');
   return new UserProvider(await sqlSource(sql, sql.limits.timeoutMs), sql.limits, store, log, now);
+}
+
+/** Access tokens are asked about like users. */
+async function tokenProvider({ auth, domains, log, now }: UsersOptions, store: UserStore) {
+  const { tokens } = auth;
+  if (tokens === undefined) return undefined;
+  const { tokenSource } = await import('./tokens/token-source.ts');
+  return new UserProvider(tokenSource(tokens, domains, now), tokens.limits, store, log, now);
 }
 
 /** Users that came with MD5 alone keep the others from being offered. */

@@ -373,7 +373,7 @@ limits: {answer-bytes: 64M, history-bytes: 4MiB, timer-j-ms: 32s, checkpoint-byt
     });
     expect(config).toMatchObject({
       drain: { announceS: 60 },
-      auth: { policy: { nonceLifetimeMs: 7_200_000 }, provider: { limits: { timeoutMs: 1500, ttlS: 600 } } },
+      auth: { policy: { nonceLifetimeMs: 7_200_000 }, provider: { http: { limits: { timeoutMs: 1500, ttlS: 600 } } } },
       streams: { idleMs: 3_600_000, unsentBytesMax: 256 << 10 },
       webSocket: { idleS: 120 },
       abuse: { knownFlowS: 10_800 },
@@ -499,8 +499,11 @@ auth:
       },
       trustedProxies: ['192.0.2.0/24', '2001:db8::1'],
       provider: {
-        http: { url: 'http://127.0.0.1:8080/{realm}/{user}', headers: { authorization: 'Bearer x' } },
-        limits: { ttlS: 60 },
+        http: {
+          url: 'http://127.0.0.1:8080/{realm}/{user}',
+          headers: { authorization: 'Bearer x' },
+          limits: { ttlS: 60 },
+        },
       },
     });
   });
@@ -515,6 +518,50 @@ auth:
     ['auth: {provider: {http: {url: "ftp://x/{user}"}}}', 'auth.provider.http.url: expected an http or https URL'],
     ['auth: {provider: {http: {url: "http://x/"}}}', 'auth.provider.http.url: expected an http or https URL'],
     ['auth: {provider: {http: {}}}', 'auth.provider.http.url: expected a text, got nothing'],
+    ['auth: {provider: {sql: {}}}', 'auth.provider.sql.url: expected a text, got nothing'],
+    [
+      'auth: {provider: {sql: {url: "oracle://x@y/z"}}}',
+      'auth.provider.sql.url: expected postgresql://user@host/database',
+    ],
+    [
+      'auth: {provider: {sql: {url: "mysql://host/z"}}}',
+      'auth.provider.sql.url: expected postgresql://user@host/database',
+    ],
+    ['auth: {provider: {sql: {url: "mysql://u@h/z?ssl=1"}}}', 'auth.provider.sql.url: knows no parameter "ssl"'],
+    [
+      'auth: {provider: {sql: {url: "mysql://u@h/z", query: "SELECT 1"}}}',
+      'auth.provider.sql.query: expected a query with {user} in it',
+    ],
+    [
+      `auth: {provider: {sql: {url: "mysql://u@h/z", query: "SELECT x FROM t WHERE u = '{user}'"}}}`,
+      'auth.provider.sql.query: {user} stands in quotes',
+    ],
+    [
+      'auth: {provider: {sql: {url: "mysql://u@h/z", query: "SELECT {usr}"}}}',
+      'auth.provider.sql.query: knows no {usr}, did you mean "user"?',
+    ],
+    [
+      'auth: {provider: {sql: {url: "mysql://u@h/z"}, http: {url: "http://x/{user}"}}}',
+      'auth.provider: has both http and sql',
+    ],
+    ['auth: {mode: digest, tokens: {issuer: x, audience: y}}', 'auth.tokens.issuer: expected an https URL'],
+    ['auth: {mode: digest, tokens: {issuer: "https://x/", audience: y}}', 'auth.tokens: needs jwks or introspection'],
+    [
+      'auth: {mode: digest, tokens: {issuer: "https://x/", audience: y, jwks: "http://x/jwks"}}',
+      'auth.tokens.jwks: expected an https URL, or an http one on a loopback address',
+    ],
+    [
+      'auth: {mode: digest, tokens: {issuer: "https://x/", audience: y, introspection: "https://x/i"}}',
+      'auth.tokens.introspection: needs client-id and client-secret-file',
+    ],
+    [
+      'auth: {mode: none, tokens: {issuer: "https://x/", audience: y, jwks: "https://x/jwks"}}',
+      'auth.tokens: nobody is asked for any with mode none',
+    ],
+    [
+      'auth: {mode: digest, tokens: {issuer: "https://x/", audience: y, jwks: "https://x/", algorithms: [none]}}',
+      'auth.tokens.algorithms: expected one of RS256',
+    ],
   ])('says what is wrong in the section auth: %s', (text, problem) => {
     expect(problems(text)).toEqual([expect.stringContaining(problem)]);
   });

@@ -4,6 +4,7 @@ import { type AuthPolicy, DEFAULT_AUTH_POLICY } from '../../../core/auth/auth-po
 import { parseIpPrefix } from '../../../sip/ip-prefix.ts';
 import type { HttpSourceOptions, ProviderLimits, SqlSourceOptions } from '../../users/provider-options.ts';
 import type { Fault } from '../config-problem.ts';
+import { type TokenConfig, tokenFaults } from './token-config.ts';
 
 export interface AuthConfig {
   /** `none`: every client may register anything. */
@@ -15,6 +16,8 @@ export interface AuthConfig {
   readonly nonceGeneration: number;
   /** Where users that the user store does not have are looked up. */
   readonly provider?: ProviderConfig;
+  /** Where access tokens count beside passwords. */
+  readonly tokens?: TokenConfig;
 }
 
 /** One of them. */
@@ -31,8 +34,8 @@ export const DEFAULT_AUTH: AuthConfig = {
 };
 
 /** What the fields say together that cannot be; paths below `auth`. */
-export function authFaults({ policy, trustedProxies, provider }: AuthConfig): Fault[] {
-  const faults: Fault[] = [];
+export function authFaults({ mode, policy, trustedProxies, provider, tokens }: AuthConfig): Fault[] {
+  const faults: Fault[] = tokenFaults(tokens, mode);
   if (new Set(policy.algorithms).size < policy.algorithms.length)
     faults.push({ path: ['algorithms'], text: 'one is there twice' });
   if (policy.nonceKeyMs < policy.nonceLifetimeMs)

@@ -1,0 +1,40 @@
+// Claims of signed access tokens (RFC 7519), by the keys that their issuer publishes. Keys are fetched rarely, whatever tokens name.
+
+import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import type { TokenConfig } from '../../config/sections/token-config.ts';
+import type { Claims } from './claims.ts';
+
+/** What jose calls errors of its requests to the issuer. */
+const REQUEST_FAILED = 'ERR_JOSE_GENERIC';
+
+/** @param jwks URL of the keys @param now epoch ms */
+export function signedClaims(config: TokenConfig, jwks: string, now: () => number) {
+  const { issuer, audience, algorithms, clockSkewS, keysMaxAgeS, keysCooldownS, limits } = config;
+  const keys = createRemoteJWKSet(new URL(jwks), {
+    timeoutDuration: limits.timeoutMs,
+    cacheMaxAge: keysMaxAgeS * 1000,
+    cooldownDuration: keysCooldownS * 1000,
+  });
+  /** Null where the token is not good. Rejects where its issuer does not tell. */
+  return async (token: string): Promise<Claims | null> => {
+    try {
+      const { payload } = await jwtVerify(token, keys, {
+        issuer,
+        audience,
+        algorithms: [...algorithms],
+        clockTolerance: clockSkewS,
+        currentDate: new Date(now()),
+        requiredClaims: ['exp'],
+      });
+      return payload;
+    } catch (error) {
+      if (isOfIssuer(error)) throw error;
+      return null;
+    }
+  };
+}
+
+function isOfIssuer(error: unknown): boolean {
+  if (!(error instanceof errors.JOSEError)) return true;
+  return error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid || error.code === REQUEST_FAILED;
+}
