@@ -5,10 +5,11 @@
 import type { RefusalReport } from '../core/abuse/abuse.ts';
 import { TrustedSources } from '../core/abuse/trusted-sources.ts';
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
-import { AUTH_OK, Authenticator } from '../core/auth/authenticator.ts';
+import { Authenticator } from '../core/auth/authenticator.ts';
 import type { TokenOffer } from '../core/auth/bearer.ts';
 import { type CredentialSource, USER_UNKNOWN } from '../core/auth/credential-source.ts';
 import { deriveKey } from '../core/auth/derived-key.ts';
+import { AUTH_OK } from '../core/auth/outcome.ts';
 import type { LookupPolicy } from '../core/uas/lookup-policy.ts';
 import type { Outbox } from '../core/uas/outbox.ts';
 import { ALG_MD5 } from '../sip/credentials.ts';

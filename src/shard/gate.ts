@@ -14,7 +14,7 @@ import {
 import type { AbusePolicy } from '../core/abuse/abuse-policy.ts';
 import { Scanners } from '../core/abuse/scanners.ts';
 import { TrustedSources } from '../core/abuse/trusted-sources.ts';
-import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../core/auth/authenticator.ts';
+import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../core/auth/outcome.ts';
 import { slab, table } from '../sip/parser/slab.ts';
 import { T_FROM } from '../sip/parser/span-table.ts';
 import { type Peers, VIA_MAIN_TRUSTED } from '../sip/sources.ts';

@@ -3,7 +3,7 @@
 // @hot
 
 import type { Overload } from '../core/abuse/overload.ts';
-import { AUTH_PENDING } from '../core/auth/authenticator.ts';
+import { AUTH_PENDING } from '../core/auth/outcome.ts';
 import { CHANGE_REFRESHED, type Changes } from '../core/binding/changes.ts';
 import { hasLiveImage } from '../core/binding/images.ts';
 import type { RedirectServer } from '../core/lookup/redirect.ts';

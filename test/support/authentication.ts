@@ -1,9 +1,10 @@
 // An authenticator with a few users in memory, in virtual time: text in, what it decided out.
 
 import { type AuthPolicy, DEFAULT_AUTH_POLICY } from '../../src/core/auth/auth-policy.ts';
-import { AUTH_PENDING, Authenticator } from '../../src/core/auth/authenticator.ts';
+import { Authenticator } from '../../src/core/auth/authenticator.ts';
 import { type CredentialSource, HA1_BYTES, USER_UNKNOWN } from '../../src/core/auth/credential-source.ts';
 import type { NonceFloors } from '../../src/core/auth/nonce-uses.ts';
+import { AUTH_PENDING } from '../../src/core/auth/outcome.ts';
 import { Outbox } from '../../src/core/uas/outbox.ts';
 import { E_OK } from '../../src/sip/parser/parse-error.ts';
 import { parse } from '../../src/sip/parser/parser.ts';

@@ -23,6 +23,11 @@ export interface AuthPolicy {
   readonly userhash: boolean;
   /** The answer to wrong credentials: a new challenge, or 403 (RFC 3261 §22.1 leaves the choice). */
   readonly wrongCredentials: 401 | 403;
+  /**
+   * What a 200 says in Authentication-Info (RFC 7616 §3.5): nothing; a nonce for the next request where the one in use will be too old then;
+   * or that, and always the proof that the server knows the password.
+   */
+  readonly authenticationInfo: 'off' | 'nextnonce' | 'mutual';
   /** Whether each failed login gets a line in the log; sources that are refused get theirs anyway. */
   readonly logFailures: boolean;
   /** Bytes of a user name, a cnonce, a digest uri; longer ones draw 400. */
@@ -42,6 +47,7 @@ export const DEFAULT_AUTH_POLICY: AuthPolicy = {
   usedNoncesMax: 1 << 20,
   userhash: false,
   wrongCredentials: 401,
+  authenticationInfo: 'off',
   logFailures: false,
   parameterBytesMax: 512,
   retryAfterS: 5,

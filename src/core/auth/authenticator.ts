@@ -46,6 +46,7 @@ import { PARSE_PHRASE, PHRASE } from '../uas/phrases.ts';
 import { REASON_AUTH, REASON_TOKEN_INVALID } from '../uas/reasons.ts';
 import { endResponse, startResponse } from '../uas/response.ts';
 import type { AuthPolicy } from './auth-policy.ts';
+import { AuthenticationInfo } from './authentication-info.ts';
 import { BearerTokens, type TokenOffer } from './bearer.ts';
 import { Challenges } from './challenge.ts';
 import { CredentialForm, hasResponse } from './credential-form.ts';
@@ -55,33 +56,22 @@ import { verifyResponse } from './digest.ts';
 import { NONCE_FOREIGN, NONCE_STALE } from './nonce.ts';
 import { type NonceOptions, NonceUses } from './nonce-uses.ts';
 import { NC_FORGOTTEN, NC_NEW, NC_WITHOUT_QOP } from './nonce-window.ts';
+import {
+  AUTH_FOREIGN_NONCE,
+  AUTH_IMPROPER,
+  AUTH_NO_CREDENTIALS,
+  AUTH_NOT_ALLOWED,
+  AUTH_NOT_OFFERED,
+  AUTH_OK,
+  AUTH_PENDING,
+  AUTH_REPLAYED,
+  AUTH_STALE,
+  AUTH_UNAVAILABLE,
+  AUTH_UNKNOWN_USER,
+  AUTH_WAITING,
+  AUTH_WRONG_RESPONSE,
+} from './outcome.ts';
 import { RequestRealm } from './request-realm.ts';
-
-/** What authenticate() gives where the user is being fetched: no answer was written, ask again when it is there. */
-export const AUTH_PENDING = -1;
-
-// --- what became of the request (Authenticator.outcome)
-export const AUTH_OK = 0;
-/** None for our realm, or none yet: the first step of every authentication. */
-export const AUTH_NO_CREDENTIALS = 1;
-/** An algorithm, a qop, a userhash that no challenge of ours offered. */
-export const AUTH_NOT_OFFERED = 2;
-/** Malformed, incomplete, or for another URI: 400. */
-export const AUTH_IMPROPER = 3;
-/** Unknown user. Answered like AUTH_WRONG_RESPONSE. */
-export const AUTH_UNKNOWN_USER = 4;
-export const AUTH_WRONG_RESPONSE = 5;
-/** Right, but the nonce is too old: 401 with stale=true. */
-export const AUTH_STALE = 6;
-/** Right, but nonce and nc were used before: 401 with stale=true. */
-export const AUTH_REPLAYED = 7;
-/** Right, but this user may not register this AOR: 403. */
-export const AUTH_NOT_ALLOWED = 8;
-/** Users cannot be looked up: 503. */
-export const AUTH_UNAVAILABLE = 9;
-export const AUTH_WAITING = 10;
-/** Right, but the nonce is another AOR's or realm's, or not from here: 401 with stale=true. */
-export const AUTH_FOREIGN_NONCE = 11;
 
 /** Limits guesses at passwords. */
 export interface GuessLimit {
@@ -125,6 +115,7 @@ export class Authenticator {
   private readonly dummies: SipHash;
   private readonly dummyHa1 = new Uint8Array(HA1_BYTES);
   private readonly realm: RequestRealm;
+  private readonly info: AuthenticationInfo;
   private readonly bearer: BearerTokens | null;
   /** The request was let in by a token, or one of its was refused. */
   private byToken = false;
@@ -138,6 +129,8 @@ export class Authenticator {
     this.form = new CredentialForm(policy, options.realms);
     this.challenges = new Challenges(policy, options.realms, deriveText(secret, 'opaque'));
     this.uses = new NonceUses(options);
+    this.info = new AuthenticationInfo(this.uses, this.realm);
+    this.info.configure(policy);
     this.account = new Account(secret.subarray(0, 16));
     this.guesses = options.guesses ?? null;
     this.bearer = options.tokens === undefined ? null : new BearerTokens(options.tokens, secret);
@@ -160,6 +153,7 @@ export class Authenticator {
     this.form.configure(realms);
     this.challenges = new Challenges(policy, realms, this.challenges.opaque);
     this.uses.nonces.useGeneration(generation);
+    this.info.configure(policy);
   }
 
   /** Others may have decided about requests since: from here on their nonces are those of another life. @cold */
@@ -296,6 +290,7 @@ export class Authenticator {
     out.user = this.name;
     out.userLength = this.nameLength;
     out.userIsHash = c[C_USERHASH] === 1;
+    out.answerInfo = this.info.about(key);
     out.nonceIdHigh = uses.nonces.idHigh;
     out.nonceIdLow = uses.nonces.idLow;
     out.nc = nc;

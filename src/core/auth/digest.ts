@@ -74,10 +74,16 @@ export function verifyResponse(ha1: Uint8Array, ha1At: number): boolean {
   if ((c[C_ALGORITHM] & ALG_SESS) !== 0) sessionA1();
   if (c[C_QOP] === QOP_AUTH_INT) entityDigest();
   requestDigest(c[C_QOP] === QOP_AUTH_INT);
+  keyedDigest();
+  return isResponse();
+}
+
+/** §3.4.1: KD( H(A1), nonce : nc : cnonce : qop : H(A2) ), into `expected`. */
+function keyedDigest(): void {
   begin();
   hex(a1);
   field(C_NONCE_AT, C_NONCE_END);
-  if (c[C_QOP] !== QOP_NONE) {
+  if (credentials[C_QOP] !== QOP_NONE) {
     field(C_NC_AT, C_NC_END);
     field(C_CNONCE_AT, C_CNONCE_END);
     field(C_QOP_AT, C_QOP_END);
@@ -85,7 +91,28 @@ export function verifyResponse(ha1: Uint8Array, ha1At: number): boolean {
   byte(COLON);
   hex(a2);
   end(expected);
-  return isResponse();
+}
+
+/**
+ * What proves that the server knows the password (§3.5), in hex: the same formula without a method, and with the body of an answer, which has
+ * none. For the credentials that verifyResponse found right last, with a qop.
+ */
+export function responseOfServer(): Uint8Array {
+  const c = credentials;
+  const withBody = c[C_QOP] === QOP_AUTH_INT;
+  keptLength = -1;
+  begin();
+  if (withBody) end(entity);
+  field(C_URI_AT, C_URI_END);
+  if (withBody) {
+    byte(COLON);
+    hex(entity);
+  }
+  end(a2);
+  keyedDigest();
+  begin();
+  hex(expected);
+  return room;
 }
 
 /** §3.4.2: H( H(user:realm:password) : nonce : cnonce ). */

@@ -33,12 +33,14 @@ export class NonceUses {
   private readonly window: NonceWindow;
   private readonly floors: NonceFloors | null;
   private readonly time = new SteadyTime();
+  private readonly lifetimeMs: number;
 
   constructor({ policy, secret, generation, nonceStart, life, floors }: NonceOptions) {
     const { nonceLifetimeMs, nonceKeyMs, usedNoncesMax, ncWindow } = policy;
     this.nonces = new Nonces(secret, generation ?? 0, nonceLifetimeMs, nonceKeyMs, nonceStart, life);
     this.window = new NonceWindow(usedNoncesMax, ncWindow, nonceLifetimeMs);
     this.floors = floors ?? null;
+    this.lifetimeMs = nonceLifetimeMs;
   }
 
   /** Another life begins: what is known of used nonces may be out of date. @cold */
@@ -64,6 +66,11 @@ export class NonceUses {
     clock: number,
   ): number {
     return this.nonces.check(bytes, at, end, aorKey, realm, realmLength, this.time.at(clock));
+  }
+
+  /** Whether the nonce checked last will be too old in so many seconds. */
+  endsWithin(seconds: number, clock: number): boolean {
+    return this.time.at(clock) + 1000 * seconds - this.nonces.issuedAt > this.lifetimeMs;
   }
 
   /** Notes the use of the nonce checked last: NC_*. */

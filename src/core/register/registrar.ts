@@ -102,9 +102,11 @@ export class Registrar {
     if (seconds === 0) return GO_ON;
     const granted = grantedS(out, this.policy, seconds, binding.grantedS);
     const { gruus, policy } = this;
-    const shows = shownExtensions(out, policy) | (this.home.isEmpty ? SHOWS_END : 0);
+    const isPlain = this.home.isEmpty && out.answerInfo === null;
+    const shows = shownExtensions(out, policy) | (isPlain ? SHOWS_END : 0);
+    out.grantedS = granted;
     if (!refreshBinding(out, binding, identity, gruus, granted, shows, shownFlowTimer(out, policy))) return GO_ON;
-    if (!this.home.isEmpty) this.endAnswer(out);
+    if (!isPlain) this.endAnswer(out);
     binding.expiresAt = out.now + granted * 1000;
     binding.grantedS = granted;
     binding.cseq = table[T_CSEQ] >>> 0;
@@ -201,6 +203,7 @@ export class Registrar {
       return refuse(out, 500, CSEQ_OUT_OF_ORDER, REASON_CSEQ_OUT_OF_ORDER);
     const granted = grantedS(out, this.policy, seconds, lastGrantedS(out, image, seconds));
     const expiresAt = out.now + granted * 1000;
+    out.grantedS = granted;
     if (binding >= 0) bindings.replace(binding, contact, expiresAt);
     else bindings.add(contact, expiresAt);
     if (image >= 0) out.refreshed++;
@@ -263,10 +266,11 @@ export class Registrar {
     this.endAnswer(out);
   }
 
-  /** The rows of the domain, and the end. */
+  /** The rows of the domain and of the login, and the end. */
   private endAnswer(out: Outbox): void {
     dateEnd(out.now);
     this.home.write(out);
+    out.answerInfo?.write(out);
     out.answer.advance(module.end(out.answer.at));
   }
 }

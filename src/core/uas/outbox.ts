@@ -17,6 +17,11 @@ export const ROOM_WITHOUT_LIMIT = 0x7fff_ffff;
 /** Seconds. */
 const GRANT_WITHOUT_LIMIT = 0x7fff_ffff;
 
+/** A row of a 200 that who sent the request is due. */
+export interface AnswerInfo {
+  write(out: Outbox): void;
+}
+
 export class Outbox {
   // --- in: who asks, when, and what the location service holds
   /** Epoch milliseconds; the same for the whole decision. */
@@ -94,6 +99,10 @@ export class Outbox {
   userRules = '';
   /** A binding may last so many seconds at most: to the end of the token that let its request in. */
   grantMaxS = GRANT_WITHOUT_LIMIT;
+  /** Null where there is none. */
+  answerInfo: AnswerInfo | null = null;
+  /** Seconds that the request's last contact was granted. */
+  grantedS = 0;
   /** The nonce used: 64 bits that name it, and the nc it was used with. */
   nonceIdHigh = 0;
   nonceIdLow = 0;
@@ -120,6 +129,8 @@ export class Outbox {
     this.userLength = 0;
     this.userRules = '';
     this.grantMaxS = GRANT_WITHOUT_LIMIT;
+    this.answerInfo = null;
+    this.grantedS = 0;
     this.direct = false;
     this.flows = false;
     this.changed = false;

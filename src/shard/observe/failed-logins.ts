@@ -1,6 +1,7 @@
 // A log line for each failed login, for operators who ask for it (`auth: log-failures`). Passwords typed as user names are not
 // written: a name is, only where there is such a user.
 
+import type { Authenticator } from '../../core/auth/authenticator.ts';
 import {
   AUTH_FOREIGN_NONCE,
   AUTH_IMPROPER,
@@ -9,8 +10,7 @@ import {
   AUTH_REPLAYED,
   AUTH_UNKNOWN_USER,
   AUTH_WRONG_RESPONSE,
-  type Authenticator,
-} from '../../core/auth/authenticator.ts';
+} from '../../core/auth/outcome.ts';
 import { ipText } from '../../sip/ip.ts';
 import { aorText, shownText } from '../../sip/shown-text.ts';
 import type { Peers } from '../../sip/sources.ts';

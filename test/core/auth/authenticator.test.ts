@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_AUTH_POLICY } from '../../../src/core/auth/auth-policy.ts';
+import { USER_PENDING, USER_UNAVAILABLE } from '../../../src/core/auth/credential-source.ts';
 import {
   AUTH_FOREIGN_NONCE,
   AUTH_IMPROPER,
@@ -18,8 +19,7 @@ import {
   AUTH_UNKNOWN_USER,
   AUTH_WAITING,
   AUTH_WRONG_RESPONSE,
-} from '../../../src/core/auth/authenticator.ts';
-import { USER_PENDING, USER_UNAVAILABLE } from '../../../src/core/auth/credential-source.ts';
+} from '../../../src/core/auth/outcome.ts';
 import { Authentication, type Verdict } from '../../support/authentication.ts';
 import { authorization } from '../../support/digest-client.ts';
 

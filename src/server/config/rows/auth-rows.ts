@@ -1,18 +1,7 @@
 // Rows of the section `auth`: who must authenticate, how, and where users come from besides the user store.
 
 import type { AlgorithmName } from '../../../core/auth/auth-policy.ts';
-import {
-  choice,
-  expected,
-  hint,
-  integer,
-  type Kind,
-  listOf,
-  parsed,
-  seconds,
-  secondsAsMs,
-  yesOrNo,
-} from './kinds.ts';
+import { choice, expected, hint, integer, type Kind, listOf, parsed, seconds, secondsAsMs, yesOrNo } from './kinds.ts';
 import { httpRows, sqlRows } from './provider-rows.ts';
 import { AT_ONCE, orText, RESTART, row, section } from './row.ts';
 import { prefixes } from './texts.ts';
@@ -114,6 +103,12 @@ export const authRows = orText(
       statusOfWrong,
       AT_ONCE,
       'Wrong credentials are answered by a new challenge (401) or refused (403).',
+    ),
+    'authentication-info': row(
+      'auth.policy.authenticationInfo',
+      choice('off', 'nextnonce', 'mutual'),
+      AT_ONCE,
+      'A 200 brings the next nonce before the one in use gets too old, or also proves that Aorta knows the password (RFC 7616 §3.5).',
     ),
     'retry-after-s': row(
       'auth.policy.retryAfterS',
