@@ -85,6 +85,9 @@ export class Admission {
   private readonly counters: Float64Array;
   private failedLogins: FailedLogins | null;
   private readonly failedLogin: AdmissionOptions['failedLogin'];
+  private batch = 0;
+  /** By slot: the number of the last batch in which its message had waited for its user in vain. */
+  private readonly vainBatches: Float64Array;
 
   constructor(options: AdmissionOptions, out: Outbox, state: AorState, rules: ShardRules) {
     const { auth, gate, secret, counters, refused } = options;
@@ -92,6 +95,7 @@ export class Admission {
     this.out = out;
     this.state = state;
     this.rules = rules;
+    this.vainBatches = new Float64Array(out.peers.port.length);
     this.failedLogin = options.failedLogin;
     this.counters = counters;
     this.failedLogins = this.loginLog(auth?.policy);
@@ -122,7 +126,13 @@ export class Admission {
 
   /** Once per batch. */
   refresh(now: number): void {
+    this.batch++;
     this.auth?.users.refresh(now);
+  }
+
+  /** Of the message that comes into a slot next, with this batch or with the one that is to be opened. */
+  waitedInVain(slot: number, batchIsOpen: boolean): void {
+    this.vainBatches[slot] = batchIsOpen ? this.batch : this.batch + 1;
   }
 
   /** Before parsing: whether the message in a slot is looked at. */
@@ -212,7 +222,8 @@ export class Admission {
   wait(length: number): number {
     const { auth, authenticator, out } = this;
     if (auth === undefined || authenticator === null) return 0;
-    if (!auth.wait(out.peer, length, out.peers, authenticator)) return authenticator.unavailable(out);
+    const inVain = this.vainBatches[out.peer] === this.batch;
+    if (inVain || !auth.wait(out.peer, length, out.peers, authenticator)) return authenticator.unavailable(out);
     this.counters[COUNTER.waiting]++;
     return 0;
   }

@@ -21,6 +21,8 @@ export interface Pipeline {
   receive(slot: number, length: number, now: number): void;
   /** A list of flows that have ended, in a slot of the slab. */
   flowsEnded(slot: number, length: number, now: number): void;
+  /** The message that comes next into a slot has waited for its user, of whom nobody could tell. */
+  waitedInVain(slot: number): void;
   /** @param freeSlot behind the slots of the batch: repeated answers use those from there on */
   expire(now: number, freeSlot: number): void;
   commit(now: number): void;

@@ -218,6 +218,11 @@ export class Shard {
     this.sweeper.flows?.ended(slot, length, this.peers.node[slot], now);
   }
 
+  /** The message that comes next into a slot has waited for its user, of whom nobody could tell. */
+  waitedInVain(slot: number): void {
+    this.admission.waitedInVain(slot, this.batchIsOpen);
+  }
+
   /**
    * Bindings that have run out or lost their connection leave the store; bounded work, the rest at the next call.
    * @param freeSlot behind the slots of the batch

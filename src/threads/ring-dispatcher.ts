@@ -3,7 +3,14 @@
 
 import { COUNTER } from '../shard/observe/counters.ts';
 import { Bell } from '../shard/rings/bell.ts';
-import { RING_ACCEPTED, RING_FLOW_NEWS, RING_FLOWS_ENDED, RING_MESSAGE, Ring } from '../shard/rings/ring.ts';
+import {
+  RING_ACCEPTED,
+  RING_FLOW_NEWS,
+  RING_FLOWS_ENDED,
+  RING_MESSAGE,
+  RING_UNTOLD,
+  Ring,
+} from '../shard/rings/ring.ts';
 import type { ShardLog } from '../shard/shard-options.ts';
 import {
   createPeers,
@@ -118,17 +125,17 @@ export class MainEnd {
     await Promise.all([this.streams.close(), this.udp?.close(), this.multicast?.close()]);
   }
 
-  /** Hands a message to a shard once more, its peer the one row of `peers`. */
-  again(shard: number, bytes: Uint8Array, peers: Peers): void {
-    if (!this.closed) this.push(shard, bytes, peers);
+  /** Hands a message to a shard once more, its peer the one row of `peers`. @param isUntold its user could not be told */
+  again(shard: number, bytes: Uint8Array, peers: Peers, isUntold: boolean): void {
+    if (!this.closed) this.push(shard, bytes, peers, isUntold ? RING_UNTOLD : RING_MESSAGE);
   }
 
   private toShard(bytes: Uint8Array, peers: Peers): void {
     this.push(sourceHash(peers) % this.toShards.length, bytes, peers);
   }
 
-  private push(shard: number, bytes: Uint8Array, peers: Peers): void {
-    if (!this.pushFrom(shard, RING_MESSAGE, bytes, 0, bytes.length, peers, 0)) this.counts[shard].droppedRingFull++;
+  private push(shard: number, bytes: Uint8Array, peers: Peers, kind = RING_MESSAGE): void {
+    if (!this.pushFrom(shard, kind, bytes, 0, bytes.length, peers, 0)) this.counts[shard].droppedRingFull++;
   }
 
   /** Puts bytes[at, end) from the peer in `row` into a shard's ring; false where it is full. */

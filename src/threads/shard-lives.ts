@@ -9,6 +9,7 @@ import { Piscina } from 'piscina';
 import type { BindingEvents } from '../shard/observe/binding-events.ts';
 import type { ProcessClock } from '../shard/process-clock.ts';
 import { ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
+import { TRANSPORT_UDP } from '../sip/sources.ts';
 import type { Checkpoints } from './checkpoint/checkpoints.ts';
 import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './pending-credentials.ts';
 import { type PoolOptions, storeOptions } from './pool-options.ts';
@@ -166,12 +167,13 @@ export class ShardLives {
     return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
   }
 
-  /** Keeps a message until its user is known. Where that cannot be found out now, the client will repeat it. */
+  /** Keeps a message until its user is known. Where that cannot be found out now, a client over UDP repeats it, the others get a 503. */
   private async letWait(shard: number, { user, realm, token, bytes, peers }: WaitingMessage): Promise<void> {
     const result = await this.parts.options.auth?.ask(user, realm, token);
     leaveWaitingRoom(this.waiting[shard]);
-    if (result === undefined || result === 'unavailable' || this.stopping.signal.aborted) return;
-    this.parts.main.again(shard, bytes, peers);
+    if (result === undefined || this.stopping.signal.aborted) return;
+    const isUntold = result === 'unavailable';
+    if (!isUntold || peers.transport[0] !== TRANSPORT_UDP) this.parts.main.again(shard, bytes, peers, isUntold);
   }
 
   private authTask(shard: number): AuthTask | undefined {

@@ -6,7 +6,7 @@ import { BatchDriver, type Pipeline } from '../shard/batch.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import type { Measures } from '../shard/observe/measures.ts';
 import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from '../shard/rings/bell.ts';
-import { RING_FLOWS_ENDED, type Ring } from '../shard/rings/ring.ts';
+import { RING_FLOWS_ENDED, RING_UNTOLD, type Ring } from '../shard/rings/ring.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
 import { TRANSPORT_TCP } from '../sip/sources.ts';
 import type { TcpEnd } from '../transport/linux/linux-tcp.ts';
@@ -139,6 +139,7 @@ export class ShardLoop {
           if (tcp !== null) tcp.forget(filled, length);
           continue;
         }
+        if (rings[r].kind === RING_UNTOLD) shard.waitedInVain(filled);
         lengths[filled++] = length;
         if (r > 0) this.fromNeighbours++;
       }

@@ -196,7 +196,7 @@ async function startInline(
       log,
       send,
     });
-    auth?.serve((message) => inline.again(message));
+    auth?.serve((message, isUntold) => inline.again(message, isUntold));
     beforeServing((listener) => inline.events.subscribe(listener));
     const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
     return {

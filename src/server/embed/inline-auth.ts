@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ShardAuth } from '../../shard/admission.ts';
 import type { ProcessClock } from '../../shard/process-clock.ts';
+import { TRANSPORT_UDP } from '../../sip/sources.ts';
 import {
   createWaitingMemory,
   leaveWaitingRoom,
@@ -29,7 +30,7 @@ export interface InlineAuthOptions {
 export interface InlineAuth {
   readonly shard: ShardAuth;
   /** Where messages return to whose users are known now. */
-  serve(again: (message: WaitingMessage) => void): void;
+  serve(again: (message: WaitingMessage, isUntold: boolean) => void): void;
   close(): Promise<void>;
 }
 
@@ -54,11 +55,13 @@ export async function openInlineAuth(options: InlineAuthOptions): Promise<Inline
     ...(tokens && { tokens: { state: tokens.state, wanted: () => {} } }),
   });
   const waiting = createWaitingMemory();
-  let again: (message: WaitingMessage) => void = () => {};
+  let again: (message: WaitingMessage, isUntold: boolean) => void = () => {};
   const room = new WaitingRoom(waiting, (message) => {
     void users.ask(message.user, message.realm, message.token).then((result) => {
       leaveWaitingRoom(waiting);
-      if (result !== 'unavailable') again(message);
+      const isUntold = result === 'unavailable';
+      // Over UDP the client repeats it.
+      if (!isUntold || message.peers.transport[0] !== TRANSPORT_UDP) again(message, isUntold);
     });
   });
   return {

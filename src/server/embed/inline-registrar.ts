@@ -128,9 +128,10 @@ export class InlineRegistrar {
     this.take(bytes);
   }
 
-  /** A message that waited, of the peer in the one row of its `peers`. */
-  again({ bytes, peers }: Pick<WaitingMessage, 'bytes' | 'peers'>): void {
+  /** A message that waited, of the peer in the one row of its `peers`. @param isUntold its user could not be told */
+  again({ bytes, peers }: Pick<WaitingMessage, 'bytes' | 'peers'>, isUntold: boolean): void {
     if (this.closed) return;
+    if (isUntold) this.shard.waitedInVain(this.filled);
     for (const column of Object.keys(peers) as (keyof Peers)[])
       this.shard.peers[column].set(peers[column], this.filled * peers[column].length);
     this.take(bytes);

@@ -14,6 +14,8 @@ export const RING_FLOWS_ENDED = 3;
 export const RING_ACCEPTED = 4;
 /** What shards say of connections: pairs of a token and a FLOW_*, four bytes each. */
 export const RING_FLOW_NEWS = 5;
+/** A request that has waited for its user, of whom nobody could tell: for the thread that owns its AOR. */
+export const RING_UNTOLD = 6;
 /** Copies for whoever watches (tap.ts). */
 export const RING_TAP_REQUEST = 14;
 export const RING_TAP_ANSWER = 15;
