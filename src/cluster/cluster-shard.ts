@@ -25,7 +25,7 @@ import {
   READ_SOUND,
   READ_STRANGE,
 } from './stream-frame.ts';
-import { StreamMac } from './stream-mac.ts';
+import { MAC_BYTES, StreamMac } from './stream-mac.ts';
 
 /** A batch's publication is waited for in one piece for so long; then other work goes on. */
 const WAIT_MS = 25;
@@ -161,6 +161,7 @@ export class ClusterShard {
     this.giveUpDamaged(writes);
     if (frame.entries === entries) return this.settledTo;
     this.entries = writes.count;
+    this.demandRoom(frame.length + MAC_BYTES);
     this.isReady = true;
     return this.publishAndWait(FRAME_BATCH, now);
   }
@@ -184,6 +185,14 @@ export class ClusterShard {
 
   private demandOwner(): void {
     if (!this.ownership.decides || this.isLost) throw new OwnershipLost();
+  }
+
+  /** @throws where the stream does not take so many bytes */
+  private demandRoom(bytes: number): void {
+    if (bytes <= this.stream.bytesMax) return;
+    this.store.giveBack(this.entries);
+    this.entries = 0;
+    throw new RangeError(`a batch of ${bytes} bytes is longer than a message of the stream may be`);
   }
 
   private publishAndWait(kind: typeof FRAME_BATCH | typeof FRAME_PROOF, now: number): number {

@@ -8,6 +8,8 @@ import { isOwner, ROLE_CLAIMING, ROLE_FOLLOWING } from './roles.ts';
 const SKEW_MS_MAX = 5000;
 /** Between two nodes that are next in line. */
 const STEP_MS = 500;
+/** A node that has not looked for so long has stood still itself: it cannot tell who was silent meanwhile. */
+const STILL_MS = 1000;
 /** A connection to a node was reset: it is gone if it is silent for this long now. */
 const CUT_MS = 300;
 
@@ -44,6 +46,7 @@ export class Membership {
   /** By shard: of the claim that this was about. */
   private readonly vacantEpoch: Float64Array;
   private beganAt = 0;
+  private lookedAt = 0;
 
   constructor({ node, shards, silentMs = 1500 }: MembershipOptions) {
     this.node = node;
@@ -78,6 +81,7 @@ export class Membership {
    * @param owner the node that has claimed it last, in which life and with which epoch, as this node's log says; 0: nobody
    */
   mayClaim(shard: number, owner: number, ownerLife: number, epoch: number, now: number): boolean {
+    this.look(now);
     if (this.epochHeard(shard) > epoch) return false; // this node's log is behind
     const vacantFor = this.vacantFor(shard, owner, ownerLife, epoch, now);
     if (vacantFor < 0 || !this.isFit()) return false;
@@ -143,6 +147,15 @@ export class Membership {
     // Whom the log names may have fallen silent long ago, or may only be about to be heard for the first time.
     const graceMs = known !== undefined && !isThere ? 0 : this.silentMs;
     return now - Math.max(this.vacantSince[shard], this.beganAt) - graceMs;
+  }
+
+  private look(now: number): void {
+    if (this.lookedAt > 0 && now - this.lookedAt > STILL_MS)
+      for (const known of this.known.values()) {
+        known.heardAt = now;
+        known.cutAt = 0;
+      }
+    this.lookedAt = now;
   }
 
   /** The nodes that could claim the shard, the next one first. */

@@ -5,6 +5,8 @@
 export interface Stream {
   /** Whether a server can be asked now. */
   readonly connected: boolean;
+  /** Of the longest message that it takes. */
+  readonly bytesMax: number;
   /**
    * Publishes bytes[0, length), which are copied, where the last sequence is `expected`. Its outcome is told with this id: acknowledged,
    * refused, failed, or never. The same id may be published again, with the same bytes.

@@ -135,14 +135,14 @@ export class BatchCommit {
 
   /** What hung on the commit, from a row on, is answered 503. Where another node owns the shard, who repeats is left to ask that one. */
   private refuse(from: number, now: number): void {
-    const { answers, answering, committer, counters, peers } = this.parts;
+    const { answers, answering, committer, counters, peers, transactions } = this.parts;
     if (committer.isLost) {
       let kept = from;
       for (let row = from; row < answers.count; row++) {
         const isRepeated = answers.conditional[row] !== 0 && peers.transport[answers.slot[row]] === TRANSPORT_UDP;
         if (isRepeated) {
           counters[COUNTER.dropped_not_owner]++;
-          if (answers.ticket[row] >= 0) this.parts.transactions.abandon(answers.ticket[row]);
+          transactions.abandon(answers.ticket[row]);
         } else answers.copyRow(answers, row, kept++);
       }
       answers.count = kept;

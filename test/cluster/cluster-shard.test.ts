@@ -115,6 +115,32 @@ describe('shards of one stream', () => {
     expect(a.virtual.counter('commits_failing')).toBe(0);
   });
 
+  it('a copy of a request that was not kept is a new one, to whoever owns the shard then', () => {
+    const { cluster, a, b } = two();
+    const request = register({ contacts: [CONTACT] });
+    a.isPaused = true;
+    b.claim();
+    a.isPaused = false;
+    expect(a.virtual.batch([request])).toEqual([]);
+    cluster.pass(500);
+    expect(a.virtual.batch([])).toEqual([]);
+    b.isPaused = true;
+    a.claim();
+    expect(a.virtual.send(request)?.status).toBe(200);
+  });
+
+  it('a batch that is longer than a message may be draws 503, and nothing of it is there', () => {
+    const { cluster, a, b } = two();
+    a.client.bytesMax = 500;
+    const long = { ...bob, contacts: [`<sip:bob@192.0.2.9;x=${'x'.repeat(500)}>`] };
+    expect([statusOf(a, long), a.store.bindings]).toEqual([503, 0]);
+    expect(statusOf(a, { contacts: [CONTACT] })).toBe(200);
+    a.client.bytesMax = 1 << 20;
+    expect(statusOf(a, { ...long, cseq: 2, branch: 'z9hG4bKb2' })).toBe(200);
+    cluster.pass(100);
+    expectEqual(a, b);
+  });
+
   it('over a stream such a request draws 503, for nobody repeats it', () => {
     const { cluster, a, b } = two();
     a.isPaused = true;

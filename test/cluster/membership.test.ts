@@ -78,6 +78,14 @@ describe('membership', () => {
     }
   });
 
+  it('F6 a node that was stopped itself takes nobody for silent before it has listened again', () => {
+    const { members, hear } = cluster();
+    expect(members.mayClaim(mine, 2, 1, 4, T)).toBe(false);
+    for (let t = 10_000; t <= 11_400; t += 50) expect(members.mayClaim(mine, 2, 1, 4, T + t)).toBe(false);
+    hear([1, 3], T + 11_400);
+    expect(members.mayClaim(mine, 2, 1, 4, T + 11_500)).toBe(true);
+  });
+
   it('late beats and beats of an earlier life count for nothing', () => {
     const { members } = cluster();
     members.heard(beat(2, 50, T + 100, {}, ROLE_OWNING), T + 100);

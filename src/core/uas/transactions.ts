@@ -145,9 +145,9 @@ export class Transactions {
     this.status[entry] = status;
   }
 
-  /** The ticket's request will draw no answer: its next copy is to be decided. @cold */
+  /** A request will not be answered here: its copies are new requests. @cold */
   abandon(ticket: number): void {
-    this.place[ticket & (this.capacity - 1)] = ABANDONED;
+    if (ticket >= this.oldest) this.place[ticket & (this.capacity - 1)] = ABANDONED;
   }
 
   /** Forgets all requests: another node answers their copies. @cold */

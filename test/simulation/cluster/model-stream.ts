@@ -137,6 +137,7 @@ type Event = (sink: StreamSink) => void;
 export class ModelClient implements Stream {
   /** Nothing comes and goes. */
   cut = false;
+  bytesMax = 1 << 20;
   private readonly stream: ModelStream;
   private readonly woken: () => void;
   private inbox: Event[] = [];
