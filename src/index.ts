@@ -13,7 +13,11 @@ export {
 } from './server/data/statics.ts';
 export { createRegistrar, type Registrar } from './server/embed/embedded.ts';
 export type { MessageSource, MessageTarget, SendAnswer, StreamSource } from './server/embed/message-source.ts';
+export type { AorBindings, BindingFilter, NewBinding, ProgramBindings } from './server/embed/program-bindings.ts';
 export type { CredentialsOption, FileOptions, RegistrarOptions } from './server/embed/program-options.ts';
+export type { NewUser, ProgramUsers, ShownUser } from './server/embed/program-users.ts';
+export type { ChangesOptions } from './server/feed/feed.ts';
+export type { FeedChange, FeedEntry, FeedGap } from './server/feed/feed-reader.ts';
 export type { Lookup, LookupPreferences } from './server/lookups/location-lookup.ts';
 export type { Log, LogLevel } from './server/process/log.ts';
 export type { UserCredentials } from './server/users/found-user.ts';

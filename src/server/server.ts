@@ -11,7 +11,6 @@ import type { FlowCounts } from '../transport/flow/flows.ts';
 import { type InheritedSocket, socketsFor } from '../transport/linux/inherited-sockets.ts';
 import type { ListenAddress } from '../transport/listener.ts';
 import type { MulticastAddress } from '../transport/node/multicast.ts';
-import type { HandshakeHook } from '../transport/websocket/websocket-handshake.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
 import { MessageWatch } from './admin/message-watch.ts';
@@ -22,7 +21,6 @@ import { ConfigError } from './config/config-problem.ts';
 import { DEFAULT_SHARDS } from './config/defaults.ts';
 import { type ReloadReport, reloadReport, shardSettings, takenIn } from './config/reload.ts';
 import { hasCluster } from './config/sections/cluster-config.ts';
-import type { HttpAddress } from './config/sections/lookup-config.ts';
 import { unserved, writeServed } from './config/served-domains.ts';
 import { shardDirectories } from './data/binding-folders.ts';
 import { setAside } from './data/damaged.ts';
@@ -36,10 +34,14 @@ import {
   needFlow,
   noRoomForFlow,
   readPeer,
-  type SendAnswer,
   type StreamSource,
   writePeer,
 } from './embed/message-source.ts';
+import type { BindingAccess } from './embed/program-bindings.ts';
+import type { UserAccess } from './embed/program-users.ts';
+import type { ChangesOptions, Feed } from './feed/feed.ts';
+import type { FeedEntry } from './feed/feed-reader.ts';
+import { needFeed, openFeed } from './feed/open-feed.ts';
 import type { Lookup, LookupPreferences, NoLookup } from './lookups/location-lookup.ts';
 import { type LookupCounts, LookupService } from './lookups/lookup-service.ts';
 import { ClockKeeper } from './process/clock-keeper.ts';
@@ -47,74 +49,14 @@ import { DomainQuotas } from './process/domain-quotas.ts';
 import { LimitWatch, systemLimits } from './process/limit-watch.ts';
 import type { Log } from './process/log.ts';
 import type { Progress } from './process/progress.ts';
+import type { Server, ServerHooks } from './server-api.ts';
 import { poolAuth, poolOptions } from './shard-pool-options.ts';
-import type { ProgramCredentials } from './users/program-source.ts';
 import { RemovedUsers } from './users/removed-users.ts';
 import type { ProviderReport } from './users/user-provider.ts';
 import { openUsers, type Users } from './users/users.ts';
 
 /** Domains that a line of the log names. */
 const DOMAINS_TOLD = 10;
-
-export interface Server {
-  /** Where it listens; a port given as 0 is the real one here. */
-  readonly listen: readonly ListenAddress[];
-  /** How UDP is moved: `native` batches in the shards, or `dgram` on the main thread. */
-  readonly udp: 'native' | 'dgram';
-  /** One array per shard, by COUNTER of shard/observe/counters. */
-  counters(): readonly Float64Array[];
-  /** Shards that died and were started again. */
-  readonly restarts: number;
-  /** Users in the user store; 0 where nobody authenticates. */
-  readonly users: number;
-  /** Of the admin listener, where there is one. */
-  readonly adminUrl: string | undefined;
-  /** What operators trace while it runs. */
-  readonly watch: MessageWatch;
-  /** Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. */
-  subscribe(listener: BindingListener): () => void;
-  /** Where lookups are answered by HTTP. */
-  readonly lookupHttp: readonly HttpAddress[];
-  /** The multicast group that was joined. */
-  readonly multicast: MulticastAddress | undefined;
-  /** Where a user is now. @param aor user@host or a SIP URI. */
-  lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup;
-  /** Takes a message that the program received itself; its answer goes to the program's `send`. */
-  handle(bytes: Uint8Array, source: MessageSource): void;
-  /** A connection that the program has: its number, for `handle`. Throws where there are as many as there may be. */
-  openFlow(source: StreamSource): number;
-  /** It has ended. */
-  endFlow(flow: number): void;
-  /** Changes static bindings and aliases: see statics.ts for the changes there are. */
-  changeStatic(change: (content: StaticContent) => StaticContent): void;
-  /** TCP, TLS and WebSocket connections, and what became of them. */
-  readonly connections: Readonly<FlowCounts>;
-  /**
-   * Applies what changed in the configuration and can be applied at run time; users are always current, and certificates
-   * are read anew. Undefined where there is no configuration to read. Rejects with a ConfigError, with nothing changed.
-   */
-  reload(): Promise<ReloadReport | undefined>;
-  /** The configuration in force. */
-  readonly config: Config;
-  /** From now on /readyz says that the server is about to stop; it serves on. */
-  drain(): void;
-  /** Stops receiving, finishes what was received, closes the store. */
-  stop(): Promise<void>;
-}
-
-/** Where a program has a say while the server runs. */
-export interface ServerHooks {
-  /** Sends an answer to a message that the program handed in. */
-  readonly send?: SendAnswer;
-  /** Sockets that are bound already and outlive the process. */
-  readonly inherited?: readonly InheritedSocket[];
-  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
-  readonly webSocketHandshake?: HandshakeHook;
-  /** Knows users whom the user store does not have; instead of a provider in the configuration. */
-  readonly credentials?: ProgramCredentials;
-  /** Called before the first message is taken in, for those who want to hear of every change of a binding. */
-  beforeServing?(subscribe: (listener: BindingListener) => () => void): void;
-}
 
 /**
  * Starts a server and resolves when it answers. A Config is best made from DEFAULT_CONFIG:
@@ -177,6 +119,7 @@ class RunningServer implements Server, AdminTarget {
   private removedUsers: RemovedUsers | undefined;
   private pool: Pool | undefined;
   private lookups: LookupService | undefined;
+  feed: Feed | undefined;
   private keeper: ClockKeeper | undefined;
   private messageWatch: MessageWatch | undefined;
   readonly quotas: DomainQuotas;
@@ -223,10 +166,12 @@ class RunningServer implements Server, AdminTarget {
         now,
       });
     this.cluster = await this.joinCluster();
+    this.feed = await openFeed(config, directory.path, bindings.shards, log);
     this.pool = await startPool({
       ...poolOptions({ ...config, policy: this.quotas.share(config.policy) }, directory, log),
       clock: memory,
       ...(this.cluster && { cluster: this.cluster.options }),
+      ...(this.feed && { feed: this.feed.optionsOf.bind(this.feed) }),
       opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore, log) }),
@@ -235,6 +180,7 @@ class RunningServer implements Server, AdminTarget {
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
     const { pool, userStore } = this;
+    await this.feed?.start();
     if (userStore !== undefined)
       this.removedUsers = new RemovedUsers(userStore.removed, (request, source) => pool.order(request, source), log);
     this.lookups = await LookupService.open(this.pool, directory, config, log);
@@ -337,6 +283,26 @@ class RunningServer implements Server, AdminTarget {
     return started(this.pool).events.subscribe(listener);
   }
 
+  get userAccess(): UserAccess {
+    const data = this.config.auth.mode === 'none' ? undefined : this.directory.path;
+    return { data, domains: () => this.config.policy.domains };
+  }
+
+  get bindingAccess(): BindingAccess {
+    const pool = started(this.pool);
+    return {
+      readers: () => pool.openReaders(),
+      secret: this.secret,
+      now: () => pool.clock.now(),
+      flows: pool.flows,
+      order: (request, source) => pool.order(request, source),
+    };
+  }
+
+  changes(options?: ChangesOptions): AsyncIterableIterator<FeedEntry> {
+    return needFeed(this.feed).changes(options);
+  }
+
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {
     return started(this.lookups).lookup(aor, preferences);
   }
@@ -404,6 +370,7 @@ class RunningServer implements Server, AdminTarget {
       await this.removedUsers?.close();
       await this.pool?.stop();
       await (this.cluster ?? this.met?.connection)?.close();
+      await this.feed?.close();
       this.limits?.close();
       this.quotas.close();
       this.messageWatch?.close();

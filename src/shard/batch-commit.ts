@@ -88,12 +88,13 @@ export class BatchCommit {
 
   /** The batch's one transaction, and what has settled of those before. Answers that may leave stand in `answers`, 503s among them. */
   commit(now: number, freeSlot: number): void {
-    const { committer, writes, answers, answering } = this.parts;
+    const { committer, writes, changes, answers, answering } = this.parts;
     const waits = this.inFlight.length > 0;
     const { hasConditional } = answers;
     if (writes.count > 0 || (hasConditional && !waits)) {
       // What only runs out would run out again after a crash: nobody waits for the disk.
-      const position = writes.count > 0 ? committer.append(writes, now, hasConditional) : committer.confirm(now);
+      const position =
+        writes.count > 0 ? committer.append(writes, changes, now, hasConditional) : committer.confirm(now);
       const settled = position === FAILED || waits ? position : committer.settled(now);
       if (settled === FAILED) this.failed(now);
       else if (!waits && settled >= position) this.holds(now);
@@ -125,7 +126,7 @@ export class BatchCommit {
     tally.apply();
     flows?.committed(writes, now);
     history?.publish();
-    if (changes.count > 0) events?.publish(changes); // who hears of it finds it in the history
+    if (changes.count > 0 && events?.listening) events.publish(changes); // who hears of it finds it in the history
   }
 
   private failed(now: number): void {
@@ -194,7 +195,7 @@ export class BatchCommit {
       batch.tally?.apply();
       flows?.committed(batch.writes, now);
       if (batch.history !== null) history?.publishCopy(batch.history);
-      if (batch.changes !== null && batch.changes.count > 0) events?.publish(batch.changes);
+      if (batch.changes !== null && batch.changes.count > 0 && events?.listening) events.publish(batch.changes);
     } else {
       this.refuse(from, now);
       if (batch.pairs !== null) flows?.failed(now, batch.pairs);

@@ -2,8 +2,10 @@
 // is told.
 // @hot
 
+import type { Changes } from '../core/binding/changes.ts';
 import { type LocationStore, OwnershipLost } from '../location/location-store.ts';
 import type { WriteSet } from '../location/write-set.ts';
+import type { ChangeFeed } from './feed/feed-writer.ts';
 import { COUNTER } from './observe/counters.ts';
 import { PacedLog } from './observe/paced-log.ts';
 import type { ShardOptions } from './shard-options.ts';
@@ -17,6 +19,7 @@ const STEADY_MS = 3000;
 
 export class Committer {
   private readonly store: LocationStore;
+  private readonly feed: ChangeFeed | null;
   private readonly counters: Float64Array;
   private readonly log: ShardOptions['log'];
   private readonly failure: PacedLog;
@@ -30,8 +33,9 @@ export class Committer {
   private triedAt = 0;
   private lastFailureAt = 0;
 
-  constructor({ store, counters, log }: ShardOptions) {
+  constructor({ store, counters, log, feed }: ShardOptions) {
     this.store = store;
+    this.feed = feed ?? null;
     this.counters = counters;
     this.log = log;
     this.failure = new PacedLog(log, 'commit failed');
@@ -41,12 +45,14 @@ export class Committer {
   }
 
   /** Hands the writes to the store. Returns their position, or FAILED. @param lasting as LocationStore.commit's */
-  append(writes: WriteSet, now: number, lasting: boolean): number {
+  append(writes: WriteSet, changes: Changes, now: number, lasting: boolean): number {
     const { counters } = this;
     counters[COUNTER.committing] = 1;
     let position = FAILED;
     try {
+      if (this.feed !== null && changes.count > 0) this.feed.append(changes, lasting);
       position = this.store.commit(writes, now, lasting);
+      this.feed?.handedOver(position);
       counters[COUNTER.commits]++;
     } catch (error) {
       this.failed(error, writes.count, now);
@@ -73,6 +79,7 @@ export class Committer {
       position = this.store.settled();
       if (this.failing && position > this.settledBefore) this.holds(now);
       this.settledBefore = position;
+      this.feed?.settled(position);
     } catch (error) {
       this.failed(error, 0, now);
     }
@@ -111,6 +118,7 @@ export class Committer {
 
   /** @cold */
   private failed(error: unknown, aors: number, now: number): void {
+    this.feed?.failed();
     this.isLost = error instanceof OwnershipLost;
     if (this.isLost) return;
     this.counters[COUNTER.commit_failures]++;

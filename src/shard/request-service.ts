@@ -25,7 +25,7 @@ import { AOR_EMPTY, AOR_OTHER, AOR_PLAIN, type AorState } from './aor-state.ts';
 import type { Committer } from './committer.ts';
 import type { BatchTally } from './observe/batch-tally.ts';
 import { COUNTER } from './observe/counters.ts';
-import type { EventSink } from './observe/event-ring.ts';
+import type { Listening } from './observe/event-ring.ts';
 import type { History } from './observe/history.ts';
 import type { Answering } from './response-lifecycle.ts';
 import type { DomainRules, ShardRules } from './shard-rules.ts';
@@ -46,7 +46,8 @@ export interface RequestParts {
   readonly tally: BatchTally;
   readonly counters: Float64Array;
   readonly changes: Changes;
-  readonly events: EventSink | undefined;
+  /** Of changes of bindings. */
+  readonly audience: Listening | undefined;
   readonly history: History | null;
   /** An answer that tells of no change waits until the store has confirmed that nobody else has made one. */
   readonly confirms: boolean;
@@ -67,7 +68,7 @@ export class RequestService {
   private readonly tally: BatchTally;
   private readonly counters: Float64Array;
   private readonly changes: Changes;
-  private readonly events: EventSink | undefined;
+  private readonly audience: Listening | undefined;
   private readonly history: History | null;
   private readonly confirms: boolean;
   private now = 0;
@@ -87,7 +88,7 @@ export class RequestService {
     this.tally = parts.tally;
     this.counters = parts.counters;
     this.changes = parts.changes;
-    this.events = parts.events;
+    this.audience = parts.audience;
     this.history = parts.history;
     this.confirms = parts.confirms;
   }
@@ -171,7 +172,7 @@ export class RequestService {
     const found = again || out.repeatsOnly ? AOR_OTHER : state.find();
     if (found === AOR_PLAIN) {
       state.startImage(out);
-      const keepsImage = this.events?.listening === true || this.history?.refreshes === true;
+      const keepsImage = this.audience?.listening === true || this.history?.refreshes === true;
       if (registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
     }
     if (found === AOR_EMPTY) state.loadNothing(out);
@@ -185,7 +186,7 @@ export class RequestService {
       state.put(out, out.bindingsAfter);
       rules.takeRoom(out);
       this.tally.registered(out);
-      if (this.events?.listening) registrar.report(out, state.aor, state.aorLength, this.changes);
+      if (this.audience?.listening) registrar.report(out, state.aor, state.aorLength, this.changes);
       if (this.history !== null) registrar.report(out, state.aor, state.aorLength, this.history);
     } else this.tally.unchanged(table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0);
     return status;
@@ -204,7 +205,7 @@ export class RequestService {
     const { out } = this;
     if (out.answer.overflow) return this.answering.startOver();
     this.state.putRefresh();
-    if (this.events?.listening)
+    if (this.audience?.listening)
       this.changes.add(CHANGE_REFRESHED, out.aor, 0, out.aorLength, out.record.bytes, out.record.from, this.now);
     if (this.history?.refreshes)
       this.history.add(CHANGE_REFRESHED, out.aor, 0, 0, out.record.bytes, out.record.from, this.now);

@@ -4,6 +4,7 @@ import type { FlowLiveness } from '../core/binding/live-flow.ts';
 import type { Policy } from '../core/uas/policy.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import type { ShardAuth } from './admission.ts';
+import type { ChangeFeed } from './feed/feed-writer.ts';
 import type { GateOptions } from './gate.ts';
 import type { EventSink } from './observe/event-ring.ts';
 import type { Measures } from './observe/measures.ts';
@@ -45,6 +46,8 @@ export interface ShardOptions {
   readonly gate?: GateOptions;
   /** Where changes of bindings are told once they are committed. */
   readonly events?: EventSink;
+  /** Where changes of bindings are written before they are committed (feed/). */
+  readonly feed?: ChangeFeed;
   /** Where the newest changes of bindings are kept (history.ts). */
   readonly history?: SharedArrayBuffer;
   /** Where it is counted who sends most. */

@@ -46,7 +46,7 @@ import { Committer } from './committer.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
 import { BatchTally } from './observe/batch-tally.ts';
 import { COUNTER } from './observe/counters.ts';
-import type { EventSink } from './observe/event-ring.ts';
+import { ALWAYS_LISTENING, type EventSink, type Listening } from './observe/event-ring.ts';
 import type { FailedLogin } from './observe/failed-logins.ts';
 import { History } from './observe/history.ts';
 import { Measures } from './observe/measures.ts';
@@ -94,6 +94,7 @@ export class Shard {
   private readonly overload: Overload;
   private okBefore = 0;
   private readonly events: EventSink | undefined;
+  private readonly audience: Listening | undefined;
   private readonly changes = new Changes();
   private readonly history: History | null;
   private batchIsOpen = false;
@@ -109,6 +110,7 @@ export class Shard {
     this.store = options.store;
     this.deciding = options.deciding ?? null;
     this.events = options.events;
+    this.audience = options.feed ? ALWAYS_LISTENING : options.events;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
     this.answers = new Answers(this.transactions.answers);
@@ -148,7 +150,8 @@ export class Shard {
       flows: this.sweeper.flows,
     });
     this.requests = new RequestService({
-      ...{ rules, transactions, keys, out, tally, counters, answering, committer, overload, state, changes, events },
+      ...{ rules, transactions, keys, out, tally, counters, answering, committer, overload, state, changes },
+      audience: this.audience,
       admission: this.admission,
       redirect: new RedirectServer(flows),
       asked: new AskedFor(rules, this.statics),
@@ -229,7 +232,7 @@ export class Shard {
    */
   expire(now: number, freeSlot: number): void {
     this.freeSlot = freeSlot;
-    this.sweeper.changes = this.events?.listening ? this.changes : null;
+    this.sweeper.changes = this.audience?.listening ? this.changes : null;
     if (!this.commits.isFull && this.decides) this.sweeper.sweep(now);
     this.counters[COUNTER.resent] += this.unacknowledged.resend(now, freeSlot);
   }

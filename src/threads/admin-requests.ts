@@ -49,9 +49,9 @@ export class OrderEnd {
     });
   }
 
-  /** Takes an answer to an order, a copy. @param peers its row */
-  answered(answer: Buffer, peers: Peers): void {
-    this.settle(new DataView(peers.local.buffer, peers.local.byteOffset).getUint32(0), answer);
+  /** Takes an answer to an order, a copy. @param row of `peers` */
+  answered(answer: Buffer, { local }: Peers, row = 0): void {
+    this.settle(new DataView(local.buffer, local.byteOffset + (row << 4)).getUint32(0), answer);
   }
 
   private settle(order: number, answer: Buffer | undefined): void {

@@ -5,6 +5,7 @@ import type { AuthPolicy } from '../core/auth/auth-policy.ts';
 import type { Policy } from '../core/uas/policy.ts';
 import { GENERATION_BYTES } from '../location/log/generation-size.ts';
 import type { StoreOptions } from '../location/open-store.ts';
+import type { FeedOptions } from '../shard/feed/feed-writer.ts';
 import type { GateOptions } from '../shard/gate.ts';
 import type { BindingListener } from '../shard/observe/binding-events.ts';
 import type { ShardLog } from '../shard/shard-options.ts';
@@ -38,6 +39,8 @@ export interface PoolOptions {
   /** Each shard keeps its store in a directory of its own below; without it bindings live in memory only. */
   readonly dataDir?: string;
   readonly durability: 'durable' | 'process';
+  /** Each shard writes its changes to a feed. */
+  readonly feed?: (shard: number) => FeedOptions;
   /** Keeps the read model of this data directory, for lookups in other processes. */
   readonly sharedLocation?: string;
   /** A shard's log grows by at least so many bytes between two checkpoints. */

@@ -222,6 +222,7 @@ export class ShardLives {
       ...(options.dataDir !== undefined && { data: options.dataDir }),
       sockets: parts.sockets[shard],
       ...(options.cluster && { cluster: options.cluster }),
+      ...(options.feed && { feed: options.feed(shard) }),
       ...(shared && { changes: shared.memoryOf(shard) }),
       ...(auth && { auth }),
       ...(rules.current.gate && { gate: rules.current.gate }),

@@ -4,6 +4,7 @@ import type { MessagePort, TransferListItem } from 'node:worker_threads';
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
 import type { Policy } from '../core/uas/policy.ts';
 import type { StoreOptions } from '../location/open-store.ts';
+import type { FeedOptions } from '../shard/feed/feed-writer.ts';
 import type { GateOptions } from '../shard/gate.ts';
 import type { FlowRows } from '../transport/flow/flow-rows.ts';
 import type { FramingLimits } from '../transport/flow/stream-policy.ts';
@@ -75,6 +76,8 @@ export interface ShardTask {
   readonly gate?: GateOptions;
   /** Where it is one node of several. */
   readonly cluster?: ClusterOptions;
+  /** Where a feed of changes is kept. */
+  readonly feed?: FeedOptions;
   /** Where a read model is kept: where changes of records are told. */
   readonly changes?: ChangedKeysMemory;
 }

@@ -9,6 +9,8 @@ import { openStore } from '../location/open-store.ts';
 import { ChangedKeys } from '../location/shared/changed-keys.ts';
 import type { ShardAuth } from '../shard/admission.ts';
 import type { Pipeline } from '../shard/batch.ts';
+import type { FeedWriter } from '../shard/feed/feed-writer.ts';
+import { openFeed } from '../shard/feed/open-feed.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import { EventWriter } from '../shard/observe/event-ring.ts';
 import { Measures } from '../shard/observe/measures.ts';
@@ -55,6 +57,7 @@ export function runShardThread(
   let store: LocationStore | undefined;
   let users: UserTable | undefined;
   let cluster: OpenClusterShard | undefined;
+  let feed: FeedWriter | undefined;
   try {
     // Of several nodes, no clock shortens bindings by itself.
     store = openStore(task.store, task.cluster === undefined ? clock.now() : 0, (done, total) => {
@@ -64,7 +67,8 @@ export function runShardThread(
     if (task.changes && store instanceof LogStore) store.changes = tellChanges(task.changes);
     users = task.auth && openUsers(task.auth, tell);
     if (task.cluster !== undefined) cluster = openCluster?.(task.cluster, task.index, store, logOf(task, tell));
-    const loop = assemble(task, store, clock, createPipeline, tell, users, cluster);
+    feed = task.feed && openFeed(task.feed, store);
+    const loop = assemble(task, { store, clock, users, feed, cluster }, createPipeline, tell);
     try {
       loop.run();
     } finally {
@@ -77,6 +81,7 @@ export function runShardThread(
   } finally {
     users?.close();
     cluster?.shard.close();
+    feed?.close();
     store?.close();
   }
 }
@@ -184,14 +189,20 @@ function hearOwnership({ shard: cluster }: OpenClusterShard, shard: Pipeline): v
   };
 }
 
+/** What is opened before the loop and closed behind it. */
+interface ShardParts {
+  readonly store: LocationStore;
+  readonly clock: ProcessClock;
+  readonly users: UserTable | undefined;
+  readonly feed: FeedWriter | undefined;
+  readonly cluster: OpenClusterShard | undefined;
+}
+
 function assemble(
   task: ShardTask,
-  store: LocationStore,
-  clock: ProcessClock,
+  { store, clock, users, feed, cluster }: ShardParts,
   createPipeline: (options: ShardOptions) => Pipeline,
   tell: Tell,
-  users: UserTable | undefined,
-  cluster: OpenClusterShard | undefined,
 ): ShardLoop {
   const counters = new Float64Array(task.counters);
   for (const gauge of ['bindings', 'aors', 'transactions'] as const) counters[COUNTER[gauge]] = 0;
@@ -219,6 +230,7 @@ function assemble(
     statics: openStatics(task, tell),
     events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),
     log: logOf(task, tell),
+    ...(feed && { feed }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
     ...(task.gate && { gate: task.gate }),
     ...(cluster && { deciding: cluster.shard }),

@@ -3,7 +3,8 @@
 import { DEFAULT_POLICY } from '../../src/core/uas/policy.ts';
 import { readToken } from '../../src/server/admin/admin-files.ts';
 import { type Config, DEFAULT_CONFIG } from '../../src/server/config/config.ts';
-import { type Server, startServer } from '../../src/server/server.ts';
+import { startServer } from '../../src/server/server.ts';
+import type { Server } from '../../src/server/server-api.ts';
 import { temporaryDirectory } from './aorta-process.ts';
 import { SipClient } from './sip-client.ts';
 

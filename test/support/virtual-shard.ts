@@ -48,6 +48,7 @@ export interface VirtualShardOptions {
   readonly events?: EventSink;
   /** In a cluster, whether this node decides. */
   readonly deciding?: ShardOptions['deciding'];
+  readonly feed?: ShardOptions['feed'];
   readonly history?: SharedArrayBuffer;
   /** What waits behind each batch; without it nothing does. */
   readonly backlog?: Backlog;
@@ -99,6 +100,7 @@ export class VirtualShard {
       ...(options.flows && { flows: options.flows }),
       ...(options.events && { events: options.events }),
       ...(options.deciding && { deciding: options.deciding }),
+      ...(options.feed && { feed: options.feed }),
       ...(options.history && { history: options.history }),
     });
     this.shard.open();

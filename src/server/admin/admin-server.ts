@@ -13,6 +13,7 @@ import { httpUrl } from '../config/http-address.ts';
 import { isLoopback } from '../config/listener-text.ts';
 import type { ReloadReport } from '../config/reload.ts';
 import type { AdminConfig } from '../config/sections/admin-config.ts';
+import type { Feed } from '../feed/feed.ts';
 import { listenerAccess, openToken } from '../http/http-access.ts';
 import { HttpServer } from '../http/http-server.ts';
 import { type HttpRequest, HttpSurface } from '../http/http-surface.ts';
@@ -64,6 +65,8 @@ export interface AdminTarget {
   readonly provider: ProviderReport | undefined;
   /** Of whom access tokens are shown; undefined where none count. */
   readonly issuer: ProviderReport | undefined;
+  /** Of changes of bindings; undefined where none is kept. */
+  readonly feed: Pick<Feed, 'reports'> | undefined;
   /** Undefined while it starts. */
   readonly limits: LimitWatch | undefined;
   /** Of a node of a cluster that has started. */
@@ -218,6 +221,7 @@ class RunningAdmin implements AdminServer {
       lookups: target.lookupCounts,
       provider: target.provider,
       issuer: target.issuer,
+      deliveries: target.feed?.reports ?? [],
       storeBytes: await storeBytes(target.stores.slice(0, readings.length)),
     };
     const reading = target.cluster?.reading();

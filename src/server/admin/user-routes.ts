@@ -38,8 +38,10 @@ const newUser = {
   aors: z.array(z.string().max(512)).max(USER_AORS_MAX).optional(),
   policy: z.record(z.string(), z.unknown()).optional().describe('all rules for it alone; absent: as before'),
 };
+const newUserSchema = z.strictObject(newUser);
 type Ha1Name = 'ha1' | 'ha1_sha256' | 'ha1_sha512_256' | 'ha1b' | 'ha1b_sha256' | 'ha1b_sha512_256';
-type NewUser = z.output<z.ZodObject<typeof newUser>>;
+export type NewUser = z.input<typeof newUserSchema>;
+export type ShownUser = z.output<typeof userSchema>;
 type UserRecord = Parameters<UserStore['put']>[0][number];
 
 /** @param store throws a Problem where nobody authenticates @param domains that are served */
@@ -60,10 +62,7 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
     response: pageSchema(userSchema),
     handle: ({ query: { limit, cursor, domain, match } }) => {
       const after = keyOf(cursor);
-      const fits = ({ user }: { user: string }) =>
-        (match === undefined || user.includes(match)) &&
-        (domain === undefined || user.endsWith(`@${domain.toLowerCase()}`));
-      const users = shown(store().all(after === undefined ? undefined : nameOf(after)), fits);
+      const users = shown(store().all(after === undefined ? undefined : nameOf(after)), fitting(domain, match));
       return takePage(users, limit, ({ user }) => user);
     },
   });
@@ -90,7 +89,7 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
     summary:
       'Adds a user, or gives it another password, other HA1s, addresses or rules; in force with the next request',
     params: userParams,
-    body: z.strictObject(newUser),
+    body: newUserSchema,
     status: 204,
     handle: ({ params, body }) => {
       store().put([recordOf(nameOf(params.user), params.user, body)], 'any');
@@ -109,6 +108,39 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
       if (!store().remove(user)) throw missing(user);
     },
   });
+}
+
+/** The same for who has the store at hand. @param store @param domains as addUserRoutes' */
+export function userEdits(store: () => UserStore, domains: () => readonly string[]) {
+  const recordOf = recordsFor(store, domains);
+  return {
+    get(user: string): ShownUser | undefined {
+      const found = store().get(nameOf(user));
+      return found && shownUser(found);
+    },
+    list({ domain, match }: { readonly domain?: string; readonly match?: string }): Iterable<ShownUser> {
+      return shown(store().all(), fitting(domain, match));
+    },
+    put(user: string, given: NewUser): void {
+      const checked = newUserSchema.safeParse(given);
+      if (!checked.success)
+        throw new Problem(
+          400,
+          'bad_request',
+          checked.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
+        );
+      store().put([recordOf(nameOf(user), user, checked.data)], 'any');
+    },
+    remove(user: string): boolean {
+      return store().remove(nameOf(user));
+    },
+  };
+}
+
+function fitting(domain: string | undefined, match: string | undefined): (user: ShownUser) => boolean {
+  return ({ user }) =>
+    (match === undefined || user.includes(match)) &&
+    (domain === undefined || user.endsWith(`@${domain.toLowerCase()}`));
 }
 
 type MakeRecord = (user: UserName, text: string, given: NewUser) => UserRecord;

@@ -16,6 +16,7 @@ import type { AdminConfig } from './sections/admin-config.ts';
 import { type AuthConfig, DEFAULT_AUTH } from './sections/auth-config.ts';
 import type { ClusterConfig } from './sections/cluster-config.ts';
 import { DEFAULT_DRAIN, type DrainConfig } from './sections/drain-config.ts';
+import type { FeedConfig } from './sections/feed-config.ts';
 import type { HepConfig } from './sections/hep-config.ts';
 import type { HttpAddress } from './sections/lookup-config.ts';
 
@@ -53,6 +54,8 @@ export interface Config {
   readonly cluster?: ClusterConfig;
   /** Copies of messages for a capture server (HOMER). */
   readonly hep?: HepConfig;
+  /** Changes with numbers that outlive the process. Absent: none are kept. */
+  readonly feed?: FeedConfig;
   readonly policy: Policy;
   /** Limits of connections. */
   readonly streams: StreamPolicy;

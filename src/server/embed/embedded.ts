@@ -1,33 +1,20 @@
 // A registrar inside a program: what `import { createRegistrar } from 'aorta'` gives. Defaults as the command has them; the work is
-// that of server.ts (threads) and inline-registrar.ts (none).
+// that of server.ts (threads) and start-inline.ts (none).
 
-import { randomBytes } from 'node:crypto';
-import { createAorReader } from '../../core/lookup/aor-key.ts';
 import type { BindingListener } from '../../shard/observe/binding-events.ts';
-import { changeStatic, type StaticContent } from '../../shard/statics/static-file.ts';
-import { StaticTable } from '../../shard/statics/static-table.ts';
-import { unsavedNumbers } from '../../transport/flow/flow-tokens.ts';
+import { COUNTER, COUNTER_NAMES, type CounterName } from '../../shard/observe/counters.ts';
+import type { StaticContent } from '../../shard/statics/static-file.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
-import { writeServed } from '../config/served-domains.ts';
-import { shardDirectories } from '../data/binding-folders.ts';
-import { openDataDirectory } from '../data/data-directory.ts';
-import { openFlowNumbers } from '../data/flow-numbers.ts';
-import { moveBindings } from '../data/move.ts';
-import { settleFiles } from '../data/settled-files.ts';
-import { ofServedDomains } from '../data/statics.ts';
-import {
-  LocationLookup,
-  type Lookup,
-  type LookupPreferences,
-  readCallerPreferences,
-} from '../lookups/location-lookup.ts';
-import { ClockKeeper } from '../process/clock-keeper.ts';
-import { type Server, startServer } from '../server.ts';
-import { type InlineAuth, openInlineAuth } from './inline-auth.ts';
-import { InlineRegistrar } from './inline-registrar.ts';
-import { flowSource, type MessageSource, needFlow, noRoomForFlow, type StreamSource } from './message-source.ts';
-import { ProgramFlows } from './program-flows.ts';
+import type { ChangesOptions } from '../feed/feed.ts';
+import type { FeedEntry } from '../feed/feed-reader.ts';
+import type { Lookup, LookupPreferences } from '../lookups/location-lookup.ts';
+import { startServer } from '../server.ts';
+import type { MessageSource, StreamSource } from './message-source.ts';
+import { type ProgramBindings, programBindings } from './program-bindings.ts';
 import { type CheckedOptions, type RegistrarOptions, readOptions } from './program-options.ts';
+import { type ProgramUsers, programUsers } from './program-users.ts';
+import type { Running, Subscribe } from './running.ts';
+import { startInline } from './start-inline.ts';
 
 export interface Registrar {
   /** Opens the store and serves. Rejects with a DataDirectoryError, or the system's error where an address cannot be had. */
@@ -64,6 +51,19 @@ export interface Registrar {
    * each binding with a `flow-ended`.
    */
   endFlow(flow: number): void;
+  /**
+   * Every change of a binding in its order, from the one behind `since` on (by default from now on), for as long as the loop goes
+   * on: `for await (const change of registrar.changes({ since }))`. Needs the option `feed`. Ends when the registrar stops, after what is
+   * there.
+   * @throws RangeError where `since` is no number of a change; Error where no feed is kept
+   */
+  changes(options?: ChangesOptions): AsyncIterableIterator<FeedEntry>;
+  /** Bindings to read, add and remove. */
+  readonly bindings: ProgramBindings;
+  /** Users who log in. */
+  readonly users: ProgramUsers;
+  /** What was counted since the start, over all shards, by its name. */
+  counts(): Readonly<Record<CounterName, number>>;
   /** One array per shard, by COUNTER. */
   counters(): readonly Float64Array[];
   /**
@@ -92,7 +92,10 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
     if (running === undefined) throw new Error('the registrar has not been started, or is stopped');
     return running;
   };
+  const users = programUsers(() => serving().userAccess);
   return {
+    bindings: programBindings(() => serving().bindingAccess),
+    users,
     start: async () => {
       if (starting !== undefined) throw new Error('a registrar starts once');
       starting = start();
@@ -102,6 +105,7 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
       stopped = true;
       const one = await starting?.catch(() => undefined);
       running = undefined;
+      await users.close();
       await one?.stop();
     },
     get listen() {
@@ -120,12 +124,17 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
     },
     openFlow: (source) => serving().openFlow(source),
     endFlow: (flow) => running?.endFlow(flow),
+    changes: (options) => serving().changes(options),
+    counts: () => totals(serving().counters()),
     counters: () => serving().counters(),
     changeStatic: (change) => serving().changeStatic(change),
   };
 }
 
-type Subscribe = (listener: BindingListener) => () => void;
+function totals(counters: readonly Float64Array[]): Readonly<Record<CounterName, number>> {
+  const sum = (name: CounterName) => counters.reduce((total, shard) => total + shard[COUNTER[name]], 0);
+  return Object.fromEntries(COUNTER_NAMES.map((name) => [name, sum(name)])) as Record<CounterName, number>;
+}
 
 /** Those who listen before there is anything to hear: they miss nothing, since they join before the first message is taken in. */
 class EarlyListeners {
@@ -147,11 +156,6 @@ class EarlyListeners {
   }
 }
 
-type Running = Pick<
-  Server,
-  'listen' | 'lookup' | 'subscribe' | 'handle' | 'openFlow' | 'endFlow' | 'counters' | 'stop' | 'changeStatic'
->;
-
 async function startThreads(
   { config, log, send, webSocketHandshake, credentials }: CheckedOptions,
   beforeServing: (subscribe: Subscribe) => void,
@@ -162,76 +166,4 @@ async function startThreads(
     ...(webSocketHandshake && { webSocketHandshake }),
     ...(credentials && { credentials }),
   });
-}
-
-/** One shard in this thread. */
-async function startInline(
-  { config, inMemory, log, credentials, send = () => {} }: CheckedOptions,
-  beforeServing: (subscribe: Subscribe) => void,
-): Promise<Running> {
-  const directory = inMemory ? undefined : openDataDirectory(config.data, { shards: 1 });
-  const keeper = new ClockKeeper({ directory: directory?.path, log });
-  let auth: InlineAuth | undefined;
-  try {
-    if (directory !== undefined) settleFiles(directory, log);
-    if (directory?.move !== undefined) await moveBindings(directory.move, directory.secret, log, () => {});
-    if (directory && config.auth.mode !== 'none')
-      auth = await openInlineAuth({ config, credentials, directory, clock: keeper.clock, log });
-    if (directory) writeServed(directory.path, config.policy.domains);
-    const numbers = directory === undefined ? unsavedNumbers() : openFlowNumbers(directory.path, log);
-    const flows = new ProgramFlows(numbers, config.streams.connectionsMax);
-    const secret = directory?.secret ?? randomBytes(32);
-    const failed = (error: string) => log('error', 'static bindings cannot be read', { error });
-    let content: StaticContent = { bindings: {}, aliases: {} };
-    const statics = new StaticTable({ data: directory?.path ?? null, aor: createAorReader(secret), failed });
-    const inline = new InlineRegistrar({
-      clock: keeper.clock,
-      policy: config.policy,
-      secret,
-      ...(directory && { disk: { ...config, directory: shardDirectories(directory.bindings.path, 1)[0] } }),
-      ...(auth && { auth: auth.shard }),
-      gate: { policy: config.abuse, trustedProxies: config.auth.trustedProxies },
-      flows,
-      statics,
-      log,
-      send,
-    });
-    auth?.serve((message, isUntold) => inline.again(message, isUntold));
-    beforeServing((listener) => inline.events.subscribe(listener));
-    const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
-    return {
-      listen: [],
-      lookup: (aor, preferences) => lookups.lookup(aor, keeper.clock.now(), readCallerPreferences(preferences)),
-      subscribe: (listener) => inline.events.subscribe(listener),
-      handle: (bytes, source) => {
-        needFlow(source, (flow) => flows.isAlive(flow));
-        inline.handle(bytes, source);
-      },
-      openFlow: (source) => {
-        flowSource(source, 0); // refuses what is no source
-        return flows.begin() || noRoomForFlow();
-      },
-      endFlow: (flow) => {
-        if (flows.end(flow)) inline.flowEnded(flow);
-      },
-      counters: () => [inline.counters],
-      changeStatic: (change) => {
-        const served = ofServedDomains(change, config.policy.domains);
-        if (directory !== undefined) return changeStatic(directory.path, served);
-        content = served(content);
-        statics.set(content);
-      },
-      stop: async () => {
-        inline.close();
-        await auth?.close();
-        keeper.close();
-        directory?.close();
-      },
-    };
-  } catch (error) {
-    await auth?.close();
-    keeper.close();
-    directory?.close();
-    throw error;
-  }
 }

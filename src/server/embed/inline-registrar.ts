@@ -12,6 +12,8 @@ import { openLogStore } from '../../location/open-log-store.ts';
 import type { TableNews } from '../../location/table/binding-table.ts';
 import type { ShardAuth } from '../../shard/admission.ts';
 import { BatchDriver } from '../../shard/batch.ts';
+import type { FeedOptions, FeedWriter } from '../../shard/feed/feed-writer.ts';
+import { openFeed } from '../../shard/feed/open-feed.ts';
 import type { GateOptions } from '../../shard/gate.ts';
 import { BindingEvents } from '../../shard/observe/binding-events.ts';
 import { COUNTER, COUNTER_NAMES } from '../../shard/observe/counters.ts';
@@ -23,7 +25,8 @@ import { Shard } from '../../shard/shard.ts';
 import type { ShardLog } from '../../shard/shard-options.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
-import type { Peers } from '../../sip/sources.ts';
+import { LISTENER_ADMIN, type Peers } from '../../sip/sources.ts';
+import { OrderEnd } from '../../threads/admin-requests.ts';
 import type { WaitingMessage } from '../../threads/pending-credentials.ts';
 import { LoopBacklog } from './loop-backlog.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
@@ -48,6 +51,7 @@ export interface InlineOptions {
   readonly gate: GateOptions;
   readonly flows: FlowLiveness;
   readonly statics: StaticTable;
+  readonly feed?: FeedOptions;
   readonly log: ShardLog;
   readonly send: SendAnswer;
 }
@@ -56,8 +60,11 @@ export class InlineRegistrar {
   readonly events: BindingEvents;
   readonly reader: LocationReader;
   readonly counters = new Float64Array(COUNTER_NAMES.length);
+  /** An operator's requests. */
+  readonly orders = new OrderEnd((bytes, peers) => this.take(bytes, peers));
   private readonly options: InlineOptions;
   private readonly store: LocationStore;
+  private readonly feed: FeedWriter | undefined;
   private readonly shard: Shard;
   private readonly backlog = new LoopBacklog(
     () => performance.eventLoopUtilization().idle,
@@ -84,6 +91,7 @@ export class InlineRegistrar {
       this.store = store;
       this.reader = new LogReader(new LogFiles(directory), parts, () => news.shift());
     }
+    this.feed = options.feed && openFeed(options.feed, this.store);
     const eventMemory = createEventMemory();
     const bellMemory = createBellMemory();
     this.events = new BindingEvents([eventMemory], bellMemory, (error) =>
@@ -105,6 +113,7 @@ export class InlineRegistrar {
       gate: options.gate,
       flows: options.flows,
       statics: options.statics,
+      ...(this.feed && { feed: this.feed }),
       events: new EventWriter(eventMemory, new Bell(bellMemory, () => this.events.wake())),
     });
     this.shard.open();
@@ -132,14 +141,15 @@ export class InlineRegistrar {
   again({ bytes, peers }: Pick<WaitingMessage, 'bytes' | 'peers'>, isUntold: boolean): void {
     if (this.closed) return;
     if (isUntold) this.shard.waitedInVain(this.filled);
-    for (const column of Object.keys(peers) as (keyof Peers)[])
-      this.shard.peers[column].set(peers[column], this.filled * peers[column].length);
-    this.take(bytes);
+    this.take(bytes, peers);
   }
 
-  /** Its peer stands in the row of the slot. */
-  private take(bytes: Uint8Array): void {
+  /** @param from one row; without it the peer stands in the row of the slot */
+  private take(bytes: Uint8Array, from?: Peers): void {
     const slot = this.filled++;
+    if (from !== undefined)
+      for (const column of Object.keys(from) as (keyof Peers)[])
+        this.shard.peers[column].set(from[column], slot * from[column].length);
     slab.set(bytes, slotStart(slot));
     this.driver.receive(slot, bytes.length, this.options.clock.now());
     if (this.filled === SLOT_COUNT) this.finish();
@@ -163,6 +173,7 @@ export class InlineRegistrar {
     clearTimeout(this.timer);
     this.events.drain();
     this.reader.close();
+    this.feed?.close();
     this.store.close();
   }
 
@@ -185,6 +196,10 @@ export class InlineRegistrar {
     const { answers, peers } = this.shard;
     for (let row = 0; row < answers.count; row++) {
       const bytes = Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row]));
+      if (peers.listener[answers.slot[row]] === LISTENER_ADMIN) {
+        this.orders.answered(bytes, peers, answers.slot[row]);
+        continue;
+      }
       this.options.send(bytes, readPeer(peers, answers.slot[row], answers.port[row]));
     }
   }

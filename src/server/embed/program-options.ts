@@ -118,6 +118,7 @@ function ofMemory({ inMemory, threads, config }: Omit<CheckedOptions, 'log'>, op
   if (!inMemory) return [];
   return [
     ...(threads ? [{ path: ['store'], text: 'memory needs threads: false' }] : []),
+    ...(config.feed === undefined ? [] : [{ path: ['feed'], text: 'needs a data directory' }]),
     ...(options.data === undefined ? [] : [{ path: ['data'], text: 'nothing is kept there with store: memory' }]),
     ...(config.auth.mode === 'none' ? [] : [{ path: ['auth'], text: 'digest needs a data directory, for its users' }]),
   ];

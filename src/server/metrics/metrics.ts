@@ -19,6 +19,7 @@ import {
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
 import { TRANSPORT_NAMES } from '../../sip/sources.ts';
 import type { FlowCounts } from '../../transport/flow/flows.ts';
+import type { DeliveryReport } from '../feed/delivery.ts';
 import type { LookupCounts } from '../lookups/lookup-service.ts';
 import type { QuotaUsage } from '../process/domain-quotas.ts';
 import type { LimitUsage } from '../process/limit-watch.ts';
@@ -41,6 +42,8 @@ export interface MetricsSource {
   readonly provider?: ProviderReport | undefined;
   /** Whom access tokens are shown. */
   readonly issuer?: ProviderReport | undefined;
+  /** Where changes are sent to. */
+  readonly deliveries?: readonly DeliveryReport[];
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
@@ -65,6 +68,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters, more?:
   lookups(out, source);
   if (source.provider) provider(out, source.provider);
   if (source.issuer) issuer(out, source.issuer);
+  if (source.deliveries && source.deliveries.length > 0) deliveries(out, source.deliveries);
   if (source.flows) flows(out, source.flows);
   out.gauge(
     'aorta_limit_used_ratio',
@@ -89,6 +93,36 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters, more?:
   meters.write(out);
   more?.(out);
   return out.toString();
+}
+
+function deliveries(out: Exposition, reports: readonly DeliveryReport[]): void {
+  const by = (value: (report: DeliveryReport) => number): Sample[] =>
+    reports.map((report) => [{ to: report.to }, value(report)]);
+  out.counter(
+    'aorta_feed_delivered_total',
+    'Changes of bindings that were taken.',
+    by(({ delivered }) => delivered),
+  );
+  out.counter(
+    'aorta_feed_failures_total',
+    'Attempts to send changes that failed.',
+    by(({ failures }) => failures),
+  );
+  out.counter(
+    'aorta_feed_gaps_total',
+    'How often changes were removed before they were sent.',
+    by(({ gaps }) => gaps),
+  );
+  out.gauge(
+    'aorta_feed_breaker_open',
+    '1 while attempts are made seldom, for many have failed.',
+    by(({ open }) => +open),
+  );
+  out.gauge(
+    'aorta_feed_lag_seconds',
+    'Age of the oldest change that waits to be sent.',
+    by(({ lagS }) => lagS),
+  );
 }
 
 /** A counter over all shards. */

@@ -149,13 +149,18 @@ export class BindingEvents {
 }
 
 function eventOf(entry: Uint8Array, shard: number): BindingEvent {
-  const { kind, at, sequence, aorAt, imageAt } = changeParts(new DataView(entry.buffer), 0);
+  return { ...readChange(new DataView(entry.buffer), 0), shard };
+}
+
+/** The entry of core/binding/changes at `at`. */
+export function readChange(view: DataView, at: number): Omit<BindingEvent, 'shard'> {
+  const parts = changeParts(view, at);
+  const bytes = new Uint8Array(view.buffer);
   return {
-    type: CHANGE_TYPES[kind as keyof typeof CHANGE_TYPES],
-    shard,
-    sequence,
-    at,
-    aor: aorText(entry, aorAt, imageAt),
-    binding: viewBinding(entry, imageAt, at),
+    type: CHANGE_TYPES[parts.kind as keyof typeof CHANGE_TYPES],
+    sequence: parts.sequence,
+    at: parts.at,
+    aor: aorText(bytes, parts.aorAt, parts.imageAt),
+    binding: viewBinding(bytes, parts.imageAt, parts.at),
   };
 }

@@ -5,10 +5,16 @@
 import { type Changes, changeLength, setChangeSequence } from '../../core/binding/changes.ts';
 import type { Bell } from '../rings/bell.ts';
 
-/** What a shard's events go to. */
-export interface EventSink {
-  /** Whether somebody listens: else nothing is gathered. Looked at once per batch. */
+/** Whether somebody listens: else nothing is gathered. Looked at once per batch. */
+export interface Listening {
   readonly listening: boolean;
+}
+
+/** Where a feed is written. */
+export const ALWAYS_LISTENING: Listening = { listening: true };
+
+/** What a shard's events go to. */
+export interface EventSink extends Listening {
   /** Tells of changes that have been committed. */
   publish(changes: Changes): void;
 }

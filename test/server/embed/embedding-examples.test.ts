@@ -28,7 +28,7 @@ async function launch(mark: string): Promise<{ program: Child; port: number }> {
   const text = blocks.find((block) => block.includes(mark)) ?? expect.unreachable(`no example with ${mark}`);
   mkdirSync(DIRECTORY, { recursive: true });
   const file = join(DIRECTORY, `${port}.mjs`);
-  writeFileSync(file, text.replaceAll('5060', String(port)).replace("'./bindings'", `'${temporaryDirectory()}'`));
+  writeFileSync(file, text.replaceAll('5060', String(port)).replaceAll('./bindings', temporaryDirectory()));
   return { program: new Child(process.execPath, [file], { cwd: ROOT }), port };
 }
 
@@ -68,6 +68,23 @@ describe('examples of docs/embedding.md', () => {
     });
     phone.close();
     program.killTree();
+  });
+
+  it('changes: a program goes on where it was', async () => {
+    const { program, port } = await launch('registrar.changes({ since })');
+    const phone = await SipClient.open({ address: '127.0.0.1', port });
+    await poll('its line', 15_000, () => {
+      phone.send(phone.register({ contacts: ['<sip:alice@127.0.0.1:7>'], expires: 300 }));
+      return /^re(?:gistered|freshed) alice@example\.com at sip:alice@127\.0\.0\.1:7, of 2$/m.test(program.stdout);
+    });
+    program.signal('SIGTERM');
+    expect((await program.end(5000)).code).toBe(0);
+    expect(program.stdout).not.toContain('gate@example.com');
+    const again = new Child(process.execPath, [join(DIRECTORY, `${port}.mjs`)], { cwd: ROOT });
+    await again.until(/^refreshed gate@example\.com at sip:gate@192\.0\.2\.30, of 2$/m, 15_000);
+    again.signal('SIGTERM');
+    expect((await again.end(5000)).code).toBe(0);
+    phone.close();
   });
 
   it('messages: one is built, sent, and its answer read', async () => {

@@ -9,6 +9,7 @@ import { abuseRows } from './abuse-rows.ts';
 import { authRows } from './auth-rows.ts';
 import { clusterRows } from './cluster-rows.ts';
 import { connectionRows, tlsRows, webSocketRows } from './connection-rows.ts';
+import { feedRows } from './feed-rows.ts';
 import { adminRows, locationRows, lookupRows } from './http-rows.ts';
 import {
   choice,
@@ -194,6 +195,7 @@ export const CONFIG_ROWS = section('All keys are optional.', {
   abuse: abuseRows,
   drain: drainRows,
   hep: hepRows,
+  feed: feedRows,
 });
 
 /** What the file may hold, as a type. */

@@ -93,7 +93,7 @@ export function parseMonitor(text: string): string {
 /** What a cluster cannot go with. */
 export function clusterFaults(
   cluster: ClusterConfig | undefined,
-  { multicast }: { readonly multicast?: unknown },
+  { multicast, feed }: { readonly multicast?: unknown; readonly feed?: unknown },
 ): Fault[] {
   if (cluster === undefined) return [];
   const faults: Fault[] = [];
@@ -102,6 +102,7 @@ export function clusterFaults(
     faults.push({ path: ['cluster', 'nats'], text: 'needs `servers`, such as nats://10.0.0.11:4222' });
   if (multicast !== undefined)
     faults.push({ path: ['multicast'], text: 'registrations over multicast and a cluster do not go together' });
+  if (feed !== undefined) faults.push({ path: ['feed'], text: 'changes are not kept in a cluster yet' });
   return faults;
 }
 

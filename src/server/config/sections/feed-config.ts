@@ -1,0 +1,51 @@
+// The part `feed` of the configuration: changes of bindings under numbers that outlive the process, and where they are sent.
+
+export interface FeedConfig {
+  /** Of each shard's files; the oldest changes go beyond that. */
+  readonly keepBytes: number;
+  /** Whether refreshes are told. */
+  readonly refreshes: boolean;
+  readonly webhook?: WebhookConfig;
+  readonly nats?: NatsConfig;
+}
+
+/** How a place is tried again that took nothing. */
+export interface RetryConfig {
+  /** For one attempt. */
+  readonly timeoutMs: number;
+  /** The pause behind the first failure; it doubles from then on. */
+  readonly retryMs: number;
+  /** The longest pause. */
+  readonly retryMaxMs: number;
+  /** Failures in a row that open the breaker: from then on one attempt is made in each longest pause. */
+  readonly failures: number;
+}
+
+export interface WebhookConfig extends RetryConfig {
+  readonly url: string;
+  /** Key of the signature. */
+  readonly secret: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Changes in one request. */
+  readonly batchMax: number;
+}
+
+export interface NatsConfig extends RetryConfig {
+  /** `HOST:PORT` or a `nats://`, `tls://` URL without credentials. */
+  readonly servers: readonly string[];
+  /** What subjects begin with. */
+  readonly subject: string;
+  /** A file with a JWT and a seed, as `nsc` writes it. */
+  readonly credentials?: string;
+  readonly token?: string;
+  /** Messages that wait for their acknowledgement at a time. */
+  readonly batchMax: number;
+}
+
+export const DEFAULT_FEED: FeedConfig = { keepBytes: 256 << 20, refreshes: true };
+
+const RETRY: RetryConfig = { timeoutMs: 5000, retryMs: 500, retryMaxMs: 30_000, failures: 5 };
+
+export const DEFAULT_WEBHOOK: Omit<WebhookConfig, 'url' | 'secret'> = { ...RETRY, headers: {}, batchMax: 100 };
+
+export const DEFAULT_NATS: Omit<NatsConfig, 'servers'> = { ...RETRY, subject: 'aorta.events', batchMax: 256 };

@@ -1,0 +1,102 @@
+// Bindings as a program changes them: with the orders and the readers of the admin API, loaded when they are first asked for.
+
+import type { Binding } from '../../core/binding/binding-view.ts';
+import type { FlowLiveness } from '../../core/binding/live-flow.ts';
+import type { LocationReader } from '../../location/location-reader.ts';
+import type { LocationOrders } from '../admin/location-orders.ts';
+import type { NewBinding } from '../admin/location-schemas.ts';
+import type { AorBindings, Locations } from '../admin/locations.ts';
+import { Problem } from '../http/problem.ts';
+
+export type { AorBindings, NewBinding };
+
+export interface BindingFilter {
+  /** Of this domain alone. */
+  readonly domain?: string | undefined;
+  /** Whose AOR contains this. */
+  readonly match?: string | undefined;
+}
+
+/** Bindings of users, static ones aside. An AOR is `alice@example.com` or a SIP URI; a RangeError says that it is none. */
+export interface ProgramBindings {
+  /** What is registered for an AOR. */
+  get(aor: string): Promise<readonly Binding[]>;
+  /** Every AOR that has bindings, in no order, without holding up anybody. */
+  list(filter?: BindingFilter): AsyncIterable<AorBindings>;
+  /**
+   * Adds a binding, or renews that of the same contact, as an operator does: with the interval it asks for. On disk when it resolves.
+   * @throws RangeError where it makes no sense or the policy refuses it; Error where no answer came in time
+   */
+  add(aor: string, binding: NewBinding): Promise<void>;
+  /** Removes the binding of a contact, or all. Resolves with how many there were. */
+  remove(aor: string, contact?: string): Promise<number>;
+}
+
+export interface BindingAccess {
+  readonly readers: () => readonly LocationReader[];
+  readonly secret: Uint8Array;
+  readonly now: () => number;
+  readonly flows: FlowLiveness | null;
+  readonly order: ConstructorParameters<typeof LocationOrders>[0];
+}
+
+interface Parts {
+  readonly locations: Locations;
+  readonly orders: LocationOrders;
+  readonly check: (binding: NewBinding) => NewBinding;
+}
+
+export function programBindings(access: () => BindingAccess): ProgramBindings {
+  let loading: Promise<Parts> | undefined;
+  const parts = () => (loading ??= load(access()));
+  return {
+    get: (aor) => told(async () => (await parts()).locations.get(aor).contacts),
+    list: (filter = {}) => listed(parts, filter),
+    add: (aor, binding) =>
+      told(async () => {
+        const { locations, orders, check } = await parts();
+        await orders.add(locations.canonical(aor), check(binding));
+      }),
+    remove: (aor, contact) =>
+      told(async () => {
+        const { locations, orders } = await parts();
+        const { aor: text, contacts } = locations.get(aor);
+        const found = contacts.filter(({ uri }) => contact === undefined || uri === contact);
+        if (found.length === 0) return 0;
+        await (contact === undefined ? orders.removeAll(text) : orders.remove(text, found));
+        return found.length;
+      }),
+  };
+}
+
+async function load({ readers, secret, now, flows, order }: BindingAccess): Promise<Parts> {
+  const [{ Locations }, { LocationOrders }, { newBindingSchema }] = await Promise.all([
+    import('../admin/locations.ts'),
+    import('../admin/location-orders.ts'),
+    import('../admin/location-schemas.ts'),
+  ]);
+  return {
+    locations: new Locations(readers(), secret, now, flows),
+    orders: new LocationOrders(order),
+    check: (binding) => {
+      const { success, data, error } = newBindingSchema.safeParse(binding);
+      if (success) return data;
+      throw new RangeError(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '));
+    },
+  };
+}
+
+async function* listed(parts: () => Promise<Parts>, filter: BindingFilter): AsyncGenerator<AorBindings> {
+  const { locations } = await parts();
+  for await (const items of locations.all(filter)) yield* items;
+}
+
+/** Problems are answers of HTTP. */
+export async function told<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    throw error.status >= 500 ? new Error(error.message) : new RangeError(error.message);
+  }
+}

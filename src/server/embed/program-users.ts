@@ -1,0 +1,62 @@
+// Users of the data directory as a program changes them: the user store with the checks of the admin API, loaded when they are first
+// asked for.
+
+import type { UserStore } from '../../users/user-store.ts';
+import type { NewUser, ShownUser } from '../admin/user-routes.ts';
+import { told } from './program-bindings.ts';
+
+export type { NewUser, ShownUser };
+
+/** Users who log in with digest. A name is `alice@example.com`; a RangeError says that it is none, or not of a served domain. */
+export interface ProgramUsers {
+  get(user: string): Promise<ShownUser | undefined>;
+  /** In the order of their names. */
+  list(filter?: { readonly domain?: string; readonly match?: string }): AsyncIterable<ShownUser>;
+  /** Adds a user, or gives it another password (or HA1s), other AORs or rules. In force with the next request. */
+  set(user: string, given: NewUser): Promise<void>;
+  /** False where there was none. With threads its bindings leave within a second or two. */
+  remove(user: string): Promise<boolean>;
+}
+
+export interface UserAccess {
+  /** The data directory; undefined where there is none, or nobody logs in. */
+  readonly data: string | undefined;
+  readonly domains: () => readonly string[];
+}
+
+type Edits = ReturnType<typeof import('../admin/user-routes.ts').userEdits>;
+
+export function programUsers(access: () => UserAccess): ProgramUsers & { close(): Promise<void> } {
+  let store: UserStore | undefined;
+  let loading: Promise<Edits> | undefined;
+  const load = async () => {
+    const { data, domains } = access();
+    if (data === undefined)
+      throw new Error('there are no users here: nobody logs in (auth: none), or nothing is on disk');
+    const [{ UserStore }, { userEdits }] = await Promise.all([
+      import('../../users/user-store.ts'),
+      import('../admin/user-routes.ts'),
+    ]);
+    const opened = UserStore.open(data);
+    store = opened;
+    return userEdits(() => opened, domains);
+  };
+  const edits = () => (loading ??= load());
+  return {
+    get: (user) => told(async () => (await edits()).get(user)),
+    list: (filter = {}) => listed(edits, filter),
+    set: (user, given) => told(async () => (await edits()).put(user, given)),
+    remove: (user) => told(async () => (await edits()).remove(user)),
+    close: async () => {
+      await loading?.catch(() => {});
+      await store?.close();
+    },
+  };
+}
+
+async function* listed(
+  edits: () => Promise<Edits>,
+  filter: { readonly domain?: string; readonly match?: string },
+): AsyncGenerator<ShownUser> {
+  yield* (await edits()).list(filter);
+}

@@ -1,0 +1,179 @@
+// One place that changes are sent to: in their order, each at least once, from where the last life stopped. What it does not take is
+// sent again after a pause that grows; how it is sent is the sink's.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { z } from 'zod';
+import { SmallFile } from '../../location/files/small-file.ts';
+import type { RetryConfig } from '../config/sections/feed-config.ts';
+import type { Log } from '../process/log.ts';
+import type { FeedEntry, FeedReader } from './feed-reader.ts';
+
+export interface Sink {
+  /** Of its file, its metrics and its lines in the log. */
+  readonly name: 'webhook' | 'nats';
+  /** Resolves when all have been taken; rejects where some may not have been. */
+  send(entries: readonly FeedEntry[], signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DeliveryReport {
+  readonly to: string;
+  readonly delivered: number;
+  readonly failures: number;
+  /** How often changes were gone before they could be sent. */
+  readonly gaps: number;
+  /** Whether so many attempts have failed that they are made seldom. */
+  readonly open: boolean;
+  /** Age of the oldest change that waits, in seconds. */
+  readonly lagS: number;
+}
+
+interface DeliveryOptions {
+  readonly sink: Sink;
+  readonly config: RetryConfig & { readonly batchMax: number };
+  /** Keeps how far it is. */
+  readonly file: string;
+  /** What it begins behind where it is new. */
+  readonly first: number;
+  readonly open: (after: number) => FeedReader;
+  readonly wait: (reader: FeedReader, signal: AbortSignal) => Promise<void>;
+  readonly log: Log;
+}
+
+/** Between two notes of how far it is: what was sent since is sent again after a crash. */
+const NOTE_MS = 1000;
+const Place = z.strictObject({ sequence: z.number().int().nonnegative() });
+
+export class Delivery {
+  private readonly options: DeliveryOptions;
+  private readonly file: SmallFile<z.infer<typeof Place>>;
+  private readonly ending = new AbortController();
+  private running: Promise<void> | undefined;
+  private sequence: number;
+  private notedAt = 0;
+  private isNoted = true;
+  private inARow = 0;
+  private oldestAt = 0;
+  private delivered = 0;
+  private failures = 0;
+  private gaps = 0;
+
+  /** Throws where its file can neither be read nor written. */
+  constructor(options: DeliveryOptions) {
+    this.options = options;
+    this.file = new SmallFile(options.file, { check: (content) => Place.parse(content) });
+    const found = this.file.read();
+    this.sequence = found?.content.sequence ?? options.first;
+    if (found === undefined) this.file.write({ sequence: this.sequence });
+    else this.file.settle(found);
+  }
+
+  get report(): DeliveryReport {
+    const { delivered, failures, gaps } = this;
+    const lagS = this.oldestAt === 0 ? 0 : Math.max(0, (Date.now() - this.oldestAt) / 1000);
+    return { to: this.options.sink.name, delivered, failures, gaps, open: this.isOpen, lagS };
+  }
+
+  start(): void {
+    const { log, sink } = this.options;
+    this.running = this.run().catch((error: unknown) => {
+      log('error', 'changes are not sent any more', { to: sink.name, error: String(error) });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    await this.running;
+    if (!this.isNoted) this.file.write({ sequence: this.sequence });
+    await this.options.sink.close();
+  }
+
+  private get isOpen(): boolean {
+    return this.inARow >= this.options.config.failures;
+  }
+
+  private async run(): Promise<void> {
+    const { open, wait, config } = this.options;
+    const { signal } = this.ending;
+    const reader = open(this.sequence);
+    try {
+      while (!signal.aborted) {
+        const entries = reader.read(config.batchMax);
+        const last = entries.at(-1);
+        if (last !== undefined) {
+          if (await this.sendAll(entries, signal)) this.taken(entries, last.sequence);
+          continue;
+        }
+        this.oldestAt = 0;
+        this.note();
+        await wait(reader, signal);
+      }
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** False: it was told to stop. */
+  private async sendAll(entries: readonly FeedEntry[], signal: AbortSignal): Promise<boolean> {
+    const { sink, config } = this.options;
+    const [first] = entries;
+    this.oldestAt = first.type === 'lost' ? Date.now() : first.at;
+    while (!signal.aborted) {
+      try {
+        await sink.send(entries, AbortSignal.any([signal, AbortSignal.timeout(config.timeoutMs)]));
+        this.succeeded();
+        return true;
+      } catch (error) {
+        if (signal.aborted) return false;
+        await pause(this.failed(error), undefined, { signal, ref: false }).catch(() => {});
+      }
+    }
+    return false;
+  }
+
+  private taken(entries: readonly FeedEntry[], sequence: number): void {
+    const { log, sink } = this.options;
+    for (const entry of entries) {
+      if (entry.type !== 'lost') this.delivered++;
+      else {
+        this.gaps++;
+        const { from, sequence: until } = entry;
+        log('error', 'changes were lost before they could be sent', { to: sink.name, from, until });
+      }
+    }
+    this.sequence = sequence;
+    this.isNoted = false;
+    if (Date.now() - this.notedAt >= NOTE_MS) this.note();
+  }
+
+  private note(): void {
+    if (this.isNoted) return;
+    this.notedAt = Date.now();
+    this.file.note({ sequence: this.sequence });
+    this.isNoted = true;
+  }
+
+  private succeeded(): void {
+    const { log, sink } = this.options;
+    if (this.inARow > 0) log('info', 'changes are taken again', { to: sink.name, failures: this.inARow });
+    this.inARow = 0;
+  }
+
+  /** Returns the pause before the next attempt, in ms. */
+  private failed(error: unknown): number {
+    const { sink, config, log } = this.options;
+    this.failures++;
+    this.inARow++;
+    const told = { to: sink.name, error: reasonOf(error) };
+    if (this.inARow === 1) log('warn', 'changes were not taken', told);
+    if (this.inARow === config.failures) log('error', 'changes wait', told);
+    if (this.isOpen) return config.retryMaxMs;
+    return Math.min(config.retryMaxMs, config.retryMs * 2 ** (this.inARow - 1)) * (0.5 + Math.random() / 2);
+  }
+}
+
+/** What fetch says is in its cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}

@@ -1,0 +1,161 @@
+// The feed of changes as the main thread has it: what the shards are given, readers, and deliveries to others. Loaded only where the
+// configuration has the section.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createFeedMemory, FeedNumbers } from '../../shard/feed/feed-memory.ts';
+import type { FeedOptions } from '../../shard/feed/feed-writer.ts';
+import { every } from '../../transport/every.ts';
+import type { FeedConfig, RetryConfig } from '../config/sections/feed-config.ts';
+import type { Log } from '../process/log.ts';
+import { Delivery, type DeliveryReport, type Sink } from './delivery.ts';
+import { type FeedEntry, FeedReader, shardDirectories } from './feed-reader.ts';
+import { newestNumber } from './shard-feed.ts';
+
+const FOLDER = 'feed';
+/** Between two looks for new changes, while somebody waits for one. */
+const LOOK_MS = 20;
+const READ_MAX = 256;
+
+export interface FeedSetUp {
+  readonly config: FeedConfig;
+  /** The data directory. */
+  readonly data: string;
+  readonly shards: number;
+  readonly durability: 'durable' | 'process';
+  readonly log: Log;
+}
+
+export interface ChangesOptions {
+  /** The number of the last change that is known already: the next ones follow. By default those from now on. */
+  readonly since?: number | undefined;
+  /** Ends the iteration. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Feed {
+  private readonly deliveries: Delivery[] = [];
+  private readonly setUp: FeedSetUp;
+  private readonly directory: string;
+  private readonly memory: SharedArrayBuffer;
+  private readonly numbers: FeedNumbers;
+  private readonly waiting = new Set<() => void>();
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  /** Throws the system's error where the directory cannot be made or read. */
+  constructor(setUp: FeedSetUp) {
+    this.setUp = setUp;
+    this.directory = join(setUp.data, FOLDER);
+    for (let shard = 0; shard < setUp.shards; shard++)
+      mkdirSync(this.shardDirectory(shard), { recursive: true, mode: 0o700 });
+    // Numbers rise although a directory came from a backup, or the feed was removed: none stands for two changes.
+    const last = Math.max(Date.now() * 1000, ...shardDirectories(this.directory).map(newestNumber));
+    this.memory = createFeedMemory(setUp.shards, last);
+    this.numbers = new FeedNumbers(this.memory);
+  }
+
+  /** For the thread of a shard. */
+  optionsOf(shard: number): FeedOptions {
+    const { config, durability } = this.setUp;
+    const { keepBytes, refreshes } = config;
+    return { directory: this.shardDirectory(shard), memory: this.memory, shard, refreshes, keepBytes, durability };
+  }
+
+  /** Begins to send, once the shards are open. */
+  async start(): Promise<void> {
+    const { webhook, nats } = this.setUp.config;
+    if (webhook !== undefined) {
+      const { WebhookSink } = await import('./webhook-sink.ts');
+      this.deliver(new WebhookSink(webhook), webhook);
+    }
+    if (nats !== undefined) {
+      const { NatsSink } = await import('./nats-sink.ts');
+      this.deliver(new NatsSink(nats, this.setUp.data), nats);
+    }
+  }
+
+  /**
+   * Changes in their order; waits for the next. Ends with the feed, after what is there.
+   * @throws RangeError where `since` is no number of a change
+   */
+  changes({ since, signal }: ChangesOptions = {}): AsyncIterableIterator<FeedEntry> {
+    if (since !== undefined && !(Number.isSafeInteger(since) && since >= 0 && since <= this.numbers.last))
+      throw new RangeError(`${since} is no number of a change`);
+    return this.follow(new FeedReader(this.directory, since ?? this.numbers.settledTo, this.settledTo), signal);
+  }
+
+  get reports(): readonly DeliveryReport[] {
+    return this.deliveries.map(({ report }) => report);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.look();
+    this.rest();
+    await Promise.all(this.deliveries.map((delivery) => delivery.close()));
+  }
+
+  private readonly settledTo = (): number => this.numbers.settledTo;
+
+  private async *follow(reader: FeedReader, signal: AbortSignal | undefined): AsyncGenerator<FeedEntry, undefined> {
+    try {
+      for (;;) {
+        const entries = signal?.aborted ? [] : reader.read(READ_MAX);
+        yield* entries;
+        if (signal?.aborted || (entries.length === 0 && this.closed)) return undefined;
+        if (entries.length > 0) continue;
+        const changed = this.wait(reader, signal);
+        this.timer?.ref(); // a program that waits here has not come to its end
+        await changed;
+      }
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** Resolves when there may be more to read, or the feed has ended. */
+  private wait(reader: FeedReader, signal: AbortSignal | undefined): Promise<void> {
+    const isOver = () => this.closed || signal?.aborted === true || reader.mayHaveMore;
+    if (isOver()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isOver()) return;
+        this.waiting.delete(look);
+        if (this.waiting.size === 0) this.rest();
+        resolve();
+      };
+      this.waiting.add(look);
+      const failed = (error: Error) => this.setUp.log('error', 'the feed cannot be read', { error: error.message });
+      this.timer ??= every(LOOK_MS, () => this.look(), failed);
+    });
+  }
+
+  private deliver(sink: Sink, config: RetryConfig & { readonly batchMax: number }): void {
+    const { directory, settledTo } = this;
+    const delivery = new Delivery({
+      sink,
+      config,
+      file: join(directory, `${sink.name}.json`),
+      first: this.numbers.settledTo,
+      open: (after) => new FeedReader(directory, after, settledTo),
+      wait: (reader, signal) => this.wait(reader, signal),
+      log: this.setUp.log,
+    });
+    this.deliveries.push(delivery);
+    delivery.start();
+  }
+
+  private look(): void {
+    for (const look of [...this.waiting]) look();
+  }
+
+  private rest(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private shardDirectory(shard: number): string {
+    return join(this.directory, `shard-${shard}`);
+  }
+}

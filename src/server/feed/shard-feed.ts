@@ -1,0 +1,123 @@
+// The segments of one shard as one list of batches.
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { changeLength, changeParts } from '../../core/binding/changes.ts';
+import { BATCH_HEADER_BYTES, segmentName, segmentsOf } from '../../shard/feed/feed-segment.ts';
+import { type ScannedBatch, SegmentScan } from '../../shard/feed/segment-scan.ts';
+
+export interface LostNumbers {
+  readonly from: number;
+  readonly sequence: number;
+}
+
+export interface Taken {
+  readonly lost?: LostNumbers;
+  /** Entries of core/binding/changes. */
+  readonly changes: readonly { readonly view: DataView; readonly at: number }[];
+}
+
+/** A batch that is there, or numbers that are not. */
+type Next = { readonly batch: ScannedBatch } | { readonly lost: LostNumbers };
+
+export class ShardFeed {
+  private readonly directory: string;
+  private after: number;
+  private scan: SegmentScan | undefined;
+  private segment = -1;
+  private next: Next | undefined;
+
+  /** @param after the number to go on behind */
+  constructor(directory: string, after: number) {
+    this.directory = directory;
+    this.after = after;
+  }
+
+  /** The first number of what comes next, up to a number; undefined where there is nothing. Throws what the disk says. */
+  peek(to: number): number | undefined {
+    this.next ??= this.find(to);
+    if (this.next === undefined) return undefined;
+    return 'lost' in this.next ? this.next.lost.from : this.next.batch.first;
+  }
+
+  /** Takes what `peek` found. */
+  take(): Taken {
+    const { next, scan, after } = this;
+    this.next = undefined;
+    if (next === undefined || scan === undefined) return { changes: [] };
+    if ('lost' in next) {
+      this.after = next.lost.sequence;
+      return { lost: next.lost, changes: [] };
+    }
+    const { batch } = next;
+    const bytes = scan.read(batch);
+    this.after = batch.lastNumber;
+    if (bytes !== undefined) return { changes: changesOf(bytes, after) };
+    scan.skip(batch);
+    return { lost: { from: Math.max(batch.first, after + 1), sequence: batch.lastNumber }, changes: [] };
+  }
+
+  close(): void {
+    this.scan?.close();
+    this.scan = undefined;
+  }
+
+  private find(to: number): Next | undefined {
+    for (;;) {
+      const batch = this.scan?.peek();
+      if (this.scan !== undefined && batch !== undefined) {
+        if (batch.lastNumber > to) return undefined;
+        if (batch.lastNumber > this.after) return { batch };
+        this.scan.skip(batch);
+        continue;
+      }
+      if (!this.openNext()) return undefined;
+      const before = this.scan?.before ?? 0;
+      if (before > this.after && before <= to) return { lost: { from: this.after + 1, sequence: before } };
+    }
+  }
+
+  /** The segment behind this one; at first the one in which it goes on. False where there is none. */
+  private openNext(): boolean {
+    const later = segmentsOf(readdirSync(this.directory)).filter((first) => first > this.segment);
+    const at = this.scan === undefined ? later.findLastIndex((first) => first <= this.after + 1) : 0;
+    const next = later[Math.max(0, at)];
+    if (next === undefined) return false;
+    let scan: SegmentScan;
+    try {
+      scan = new SegmentScan(join(this.directory, segmentName(next)));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return this.openNext(); // it made room for newer ones just now
+    }
+    this.close();
+    this.scan = scan;
+    this.segment = next;
+    return true;
+  }
+}
+
+function changesOf(bytes: Uint8Array<ArrayBuffer>, after: number): Taken['changes'] {
+  const view = new DataView(bytes.buffer);
+  const changes: { view: DataView; at: number }[] = [];
+  for (let at = BATCH_HEADER_BYTES; at < bytes.length; at += changeLength(view, at))
+    if (changeParts(view, at).sequence > after) changes.push({ view, at });
+  return changes;
+}
+
+/** Newest number of a shard's segments, 0 where there is none. Throws the system's error. */
+export function newestNumber(directory: string): number {
+  const newest = segmentsOf(readdirSync(directory)).at(-1);
+  if (newest === undefined) return 0;
+  const scan = new SegmentScan(join(directory, segmentName(newest)));
+  try {
+    let last = newest;
+    for (let next = scan.peek(); next !== undefined; next = scan.peek()) {
+      last = Math.max(last, next.lastNumber);
+      scan.skip(next);
+    }
+    return last;
+  } finally {
+    scan.close();
+  }
+}

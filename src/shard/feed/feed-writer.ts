@@ -1,0 +1,255 @@
+// A shard's end of the feed: the changes of a batch are in its newest segment before the batch is committed, and count once the
+// commit holds. What a crash left uncommitted is cut off at the next start.
+
+import {
+  closeSync,
+  fdatasyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import {
+  CHANGE_REFRESHED,
+  type Changes,
+  changeLength,
+  changeParts,
+  setChangeSequence,
+} from '../../core/binding/changes.ts';
+import { FeedNumbers } from './feed-memory.ts';
+import {
+  BATCH_HEADER_BYTES,
+  type LogMark,
+  SEGMENT_HEADER_BYTES,
+  sealBatch,
+  segmentHeader,
+  segmentName,
+  segmentsOf,
+} from './feed-segment.ts';
+import { type ScannedBatch, SegmentScan } from './segment-scan.ts';
+
+/** What the changes of a shard's commits are written to. */
+export interface ChangeFeed {
+  /** Before the commit. Throws what the disk says; then nothing is there. @param lasting as LocationStore.commit's */
+  append(changes: Changes, lasting: boolean): void;
+  /** The commit, handed over, has this position. */
+  handedOver(position: number): void;
+  /** All commits up to this position hold. */
+  settled(position: number): void;
+  /** What has not settled never will. */
+  failed(): void;
+}
+
+export interface FeedOptions {
+  /** Of this shard. */
+  readonly directory: string;
+  readonly memory: SharedArrayBuffer;
+  readonly shard: number;
+  /** Whether refreshes are told. */
+  readonly refreshes: boolean;
+  /** Segments beyond so many bytes are removed, the oldest first. */
+  readonly keepBytes: number;
+  readonly durability: 'durable' | 'process';
+}
+
+const SEGMENT_BYTES_MAX = 16 << 20;
+const SEGMENTS_AT_LEAST = 4;
+
+interface Unsettled {
+  position: number;
+  readonly first: number;
+  readonly at: number;
+}
+
+export class FeedWriter implements ChangeFeed {
+  private readonly options: FeedOptions;
+  private readonly mark: () => LogMark;
+  private readonly numbers: FeedNumbers;
+  private fd = -1;
+  /** Behind the last batch. */
+  private end = 0;
+  /** To be cut off, since an attempt failed. */
+  private torn = false;
+  private lastNumber = 0;
+  private readonly unsettled: Unsettled[] = [];
+  private bytes = new Uint8Array(64 << 10);
+
+  /**
+   * Goes on where the last life ended.
+   * @param mark what the store's log ends with
+   */
+  constructor(options: FeedOptions, mark: () => LogMark) {
+    this.options = options;
+    this.mark = mark;
+    this.numbers = new FeedNumbers(options.memory);
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    this.resume();
+    this.numbers.release(options.shard, 0);
+  }
+
+  append(changes: Changes, lasting: boolean): void {
+    const told = this.take(changes);
+    if (told.count === 0) return;
+    const { numbers, options } = this;
+    if (this.torn) this.cut();
+    const first = numbers.reserve(options.shard, told.count);
+    try {
+      this.number(told.length, first);
+      sealBatch(this.bytes, told.length, first, first + told.count - 1, this.mark());
+      if (this.fd < 0 || (this.end >= this.segmentBytes && this.unsettled.length === 0)) this.roll(first);
+      this.unsettled.push({ position: Number.POSITIVE_INFINITY, first, at: this.end });
+      this.write(told.length, lasting);
+    } catch (error) {
+      this.failed();
+      throw error;
+    }
+    this.end += told.length;
+    this.lastNumber = first + told.count - 1;
+  }
+
+  handedOver(position: number): void {
+    const newest = this.unsettled.at(-1);
+    if (newest?.position === Number.POSITIVE_INFINITY) newest.position = position;
+  }
+
+  settled(position: number): void {
+    const { unsettled } = this;
+    if (unsettled.length === 0) return;
+    while (unsettled.length > 0 && unsettled[0].position <= position) unsettled.shift();
+    this.numbers.release(this.options.shard, unsettled[0]?.first ?? 0);
+  }
+
+  failed(): void {
+    const [oldest] = this.unsettled.splice(0);
+    if (oldest !== undefined) {
+      this.end = oldest.at;
+      this.torn = true;
+      this.tryCut();
+    }
+    this.numbers.release(this.options.shard, this.torn ? (oldest?.first ?? 0) : 0);
+  }
+
+  close(): void {
+    if (this.fd >= 0) closeSync(this.fd);
+    this.fd = -1;
+  }
+
+  private get segmentBytes(): number {
+    return Math.min(SEGMENT_BYTES_MAX, Math.ceil(this.options.keepBytes / SEGMENTS_AT_LEAST));
+  }
+
+  /** The changes that are told come into `bytes`, behind room for the header. */
+  private take(changes: Changes): { length: number; count: number } {
+    if (this.bytes.length < BATCH_HEADER_BYTES + changes.end)
+      this.bytes = new Uint8Array(Math.max(this.bytes.length * 2, BATCH_HEADER_BYTES + changes.end));
+    const view = new DataView(changes.bytes.buffer);
+    let count = 0;
+    let length = BATCH_HEADER_BYTES;
+    for (let at = 0; at < changes.end; ) {
+      const size = changeLength(view, at);
+      if (this.options.refreshes || changeParts(view, at).kind !== CHANGE_REFRESHED) {
+        this.bytes.set(changes.bytes.subarray(at, at + size), length);
+        length += size;
+        count++;
+      }
+      at += size;
+    }
+    return { length, count };
+  }
+
+  private number(length: number, first: number): void {
+    const view = new DataView(this.bytes.buffer);
+    let number = first;
+    for (let at = BATCH_HEADER_BYTES; at < length; at += changeLength(view, at)) setChangeSequence(view, at, number++);
+  }
+
+  private write(length: number, lasting: boolean): void {
+    for (let done = 0; done < length; ) {
+      const written = writeSync(this.fd, this.bytes, done, length - done, this.end + done);
+      if (written <= 0) throw new Error('nothing was written');
+      done += written;
+    }
+    if (lasting && this.options.durability === 'durable') fdatasyncSync(this.fd);
+  }
+
+  /** Another segment; the oldest make room for it. */
+  private roll(first: number): void {
+    const { directory } = this.options;
+    this.close();
+    this.fd = openSync(join(directory, segmentName(first)), 'w+', 0o600);
+    writeSync(this.fd, segmentHeader(this.lastNumber), 0, SEGMENT_HEADER_BYTES, 0);
+    this.end = SEGMENT_HEADER_BYTES;
+    this.trim();
+  }
+
+  private trim(): void {
+    const { directory, keepBytes } = this.options;
+    const segments = segmentsOf(readdirSync(directory)).map((first) => join(directory, segmentName(first)));
+    let bytes = segments.reduce((sum, path) => sum + statSync(path).size, 0);
+    for (const path of segments.slice(0, -1)) {
+      if (bytes <= keepBytes) return;
+      bytes -= statSync(path).size;
+      rmSync(path);
+    }
+  }
+
+  private tryCut(): void {
+    try {
+      this.cut();
+    } catch {
+      // before the next batch it is tried again; no reader passes it until then
+    }
+  }
+
+  private cut(): void {
+    if (this.fd >= 0) ftruncateSync(this.fd, this.end);
+    this.torn = false;
+    this.numbers.release(this.options.shard, 0);
+  }
+
+  /** Finds the end of the newest segment; what is torn or was not committed is cut off. */
+  private resume(): void {
+    const { directory } = this.options;
+    const newest = segmentsOf(readdirSync(directory)).at(-1);
+    if (newest === undefined) return;
+    const path = join(directory, segmentName(newest));
+    const { end, last } = soundPart(path, newest, this.mark());
+    this.end = end;
+    this.lastNumber = last;
+    this.fd = openSync(path, 'r+');
+    ftruncateSync(this.fd, end);
+    if (end <= SEGMENT_HEADER_BYTES) {
+      this.close();
+      rmSync(path);
+    }
+  }
+}
+
+/** Where a segment's batches end that are sound and were committed, and their last number. */
+function soundPart(path: string, first: number, mark: LogMark): { end: number; last: number } {
+  const scan = new SegmentScan(path);
+  try {
+    const batches: ScannedBatch[] = [];
+    for (let next = scan.peek(); next !== undefined && scan.read(next) !== undefined; next = scan.peek()) {
+      batches.push(next);
+      if (batches.length > 64) batches.shift();
+    }
+    while (batches.length > 0 && isUncommitted(batches[batches.length - 1], mark)) batches.pop();
+    const last = batches.at(-1);
+    return {
+      end: last ? last.at + last.length : SEGMENT_HEADER_BYTES,
+      last: last?.lastNumber ?? scan.before ?? first - 1,
+    };
+  } finally {
+    scan.close();
+  }
+}
+
+/** The log has no frame behind the one that was its last before this batch. */
+function isUncommitted(batch: LogMark, now: LogMark): boolean {
+  return batch.last === now.last && batch.lastSum === now.lastSum;
+}

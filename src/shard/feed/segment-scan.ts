@@ -1,0 +1,64 @@
+// The batches of a segment, one after the other, as far as they are sound.
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import {
+  BATCH_HEADER_BYTES,
+  type BatchHead,
+  isBatchSound,
+  readBatchHead,
+  readSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+} from './feed-segment.ts';
+
+export interface ScannedBatch extends BatchHead {
+  /** Offset in the segment. */
+  readonly at: number;
+}
+
+export class SegmentScan {
+  /** The last number of the segment before; undefined where the file is no segment. */
+  readonly before: number | undefined;
+  /** Behind the last batch that was read. */
+  at = SEGMENT_HEADER_BYTES;
+  private readonly fd: number;
+  private readonly head = new Uint8Array(BATCH_HEADER_BYTES);
+
+  /** Throws the system's error. */
+  constructor(path: string) {
+    this.fd = openSync(path, 'r');
+    const header = new Uint8Array(SEGMENT_HEADER_BYTES);
+    const read = readSync(this.fd, header, 0, header.length, 0);
+    this.before = readSegmentHeader(header.subarray(0, read));
+  }
+
+  /** The head of the next batch, which stays the next; undefined where there is none. */
+  peek(): ScannedBatch | undefined {
+    const { head, at } = this;
+    const read = readSync(this.fd, head, 0, head.length, at);
+    const found = readBatchHead(head.subarray(0, read));
+    return found && { ...found, at };
+  }
+
+  /** Passes a batch without its bytes. */
+  skip({ at, length }: ScannedBatch): void {
+    this.at = at + length;
+  }
+
+  /** The bytes of a batch; undefined where they are not all there, or not sound. */
+  read({ at, length }: ScannedBatch): Uint8Array<ArrayBuffer> | undefined {
+    const bytes = new Uint8Array(new ArrayBuffer(length));
+    let done = 0;
+    while (done < length) {
+      const read = readSync(this.fd, bytes, done, length - done, at + done);
+      if (read === 0) return undefined;
+      done += read;
+    }
+    if (!isBatchSound(bytes)) return undefined;
+    this.at = at + length;
+    return bytes;
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+}

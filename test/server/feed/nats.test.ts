@@ -1,0 +1,100 @@
+// Changes as NATS messages: a real server with JetStream, gone and back while changes are made.
+
+import { connect } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createRegistrar, type Registrar } from '../../../src/index.ts';
+import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
+import { killAll, poll } from '../../support/child-process.ts';
+import { NatsServers, natsMissing } from '../../support/nats-servers.ts';
+
+let nats: NatsServers;
+const open: Registrar[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((registrar) => registrar.stop()));
+});
+
+async function ask(subject: string, payload: object): Promise<Record<string, never>> {
+  const connection = await connect({ servers: nats.urls });
+  try {
+    return (await connection.request(`$JS.API.${subject}`, JSON.stringify(payload))).json();
+  } finally {
+    await connection.close();
+  }
+}
+
+interface Message {
+  readonly subject: string;
+  readonly aor: string;
+  readonly sequence: number;
+}
+
+/** What the stream has. */
+async function messages(stream: string): Promise<Message[]> {
+  const { state } = (await ask(`STREAM.INFO.${stream}`, {})) as unknown as { state: { last_seq: number } };
+  const found: Message[] = [];
+  for (let seq = 1; seq <= state.last_seq; seq++) {
+    const { message } = (await ask(`STREAM.MSG.GET.${stream}`, { seq })) as unknown as {
+      message: { subject: string; data: string };
+    };
+    const { aor, sequence } = JSON.parse(Buffer.from(message.data, 'base64').toString()) as Message;
+    found.push({ subject: message.subject, aor, sequence });
+  }
+  return found;
+}
+
+const add = (registrar: Registrar, aor: string) => registrar.bindings.add(aor, { contact: 'sip:phone@192.0.2.1' });
+
+describe.skipIf(natsMissing())('changes by NATS', () => {
+  beforeAll(async () => {
+    nats = await NatsServers.start({ servers: 1 });
+  }, 60_000);
+  afterAll(async () => {
+    await nats.close();
+    await killAll();
+    removeDirectories();
+  });
+
+  it('reach a stream once each, by domain and kind, also while it or the server was away', async () => {
+    const told: string[] = [];
+    const options = {
+      domains: ['example.com', 'example.org'],
+      threads: false,
+      data: temporaryDirectory(),
+      feed: { nats: { servers: nats.urls, retryMs: 50, retryMaxMs: 300, timeoutMs: 1000 } },
+      log: (_level: string, event: string, fields?: Record<string, unknown>) => told.push(`${event} ${fields?.error}`),
+    };
+    const start = async () => {
+      const registrar = createRegistrar(options);
+      open.push(registrar);
+      await registrar.start();
+      return registrar;
+    };
+    const first = await start();
+    await add(first, 'alice@example.com');
+    await poll('the missing stream to be told', 5000, () =>
+      told.some((line) => line.includes('no stream takes aorta.events.example_com.registered')),
+    );
+    await ask('STREAM.CREATE.changes', { name: 'changes', subjects: ['aorta.events.>'], storage: 'file' });
+    await poll('the first change', 5000, async () => (await messages('changes')).length === 1);
+    await nats.kill9(0);
+    await add(first, 'bob@example.org');
+    await first.bindings.remove('alice@example.com');
+    await first.stop();
+    const second = await start();
+    await add(second, 'carol@example.com');
+    nats.launch(0);
+    await nats.ready();
+    const all = await poll('all changes', 15_000, async () => {
+      const found = await messages('changes');
+      return found.length >= 4 ? found : undefined;
+    });
+    expect(all.map(({ subject, aor }) => `${subject} ${aor}`)).toEqual([
+      'aorta.events.example_com.registered alice@example.com',
+      'aorta.events.example_org.registered bob@example.org',
+      'aorta.events.example_com.removed alice@example.com',
+      'aorta.events.example_com.registered carol@example.com',
+    ]);
+    const numbers = all.map(({ sequence }) => sequence);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  }, 60_000);
+});
