@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDataDirectory } from '../../src/server/data/data-directory.ts';
 import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, run } from '../support/child-process.ts';
-import { Cluster, command } from '../support/cluster.ts';
+import { Cluster } from '../support/cluster.ts';
 import { NatsServers, natsMissing } from '../support/nats-servers.ts';
 
 const START_MS = 30_000;
@@ -95,9 +96,9 @@ describe.skipIf(natsMissing())('a node is refused', () => {
     expect(await refused(elsewhere)).toMatch(
       /is no data directory of cluster east yet: make it with "aorta cluster join/,
     );
-    await command('location', 'import', '/dev/null', '--data', join(other, 'new'), '--shards', '3');
+    openDataDirectory(join(other, 'new'), { shards: 3 }).close();
     expect(await refused(elsewhere)).toMatch(/this node's secret is not the one of cluster east/);
-    await command('location', 'import', '/dev/null', '--data', join(other, 'two'), '--shards', '2');
+    openDataDirectory(join(other, 'two'), { shards: 2 }).close();
     expect(await refused(changed(config, [`data: ${data}`, `data: ${join(other, 'two')}`]))).toMatch(
       /cluster east has 3 shards, .* has 2: the number of a cluster never changes/,
     );

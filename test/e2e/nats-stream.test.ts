@@ -1,5 +1,6 @@
 // A shard's stream over a real NATS server: what is published, refused, read, followed, and what becomes of it when the server goes.
 
+import { readFileSync } from 'node:fs';
 import { jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +10,7 @@ import { NatsStream } from '../../src/threads/cluster/nats-stream.ts';
 import * as abi from '../../src/transport/linux/linux-abi.ts';
 import { createAddressMemory, NatsAddresses } from '../../src/transport/nats/nats-addresses.ts';
 import { parseLogin } from '../../src/transport/nats/nats-login.ts';
-import { killAll, pause } from '../support/child-process.ts';
+import { killAll, pause, poll } from '../support/child-process.ts';
 import { NatsServers, natsMissing } from '../support/nats-servers.ts';
 
 const CLUSTER = 'test';
@@ -53,6 +54,11 @@ async function until(stream: NatsStream, told: Told, pattern: RegExp, ms = 5000)
   throw new Error(`not told within ${ms} ms: ${pattern}\n${told.lines.join('\n')}`);
 }
 
+/** Signals are delivered when the system likes. */
+function isStopped(pid: number): boolean {
+  return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+}
+
 let inboxes = 0;
 
 function open(nats: NatsServers, shard: number, login = ''): NatsStream {
@@ -70,7 +76,7 @@ function open(nats: NatsServers, shard: number, login = ''): NatsStream {
     cluster: CLUSTER,
     shard,
     access,
-    log: (...all) => process.env.SHOW && console.log(...all),
+    log: () => {},
   });
 }
 
@@ -159,6 +165,7 @@ describe.skipIf(natsMissing())('a stream over NATS', () => {
     stream.publish(1, Buffer.from('one'), 3, 0);
     await until(stream, told, /^message 1 one/);
     nats.children[0].signal('SIGSTOP');
+    await poll('the server stopped', 2000, () => isStopped(nats.children[0].pid));
     stream.publish(2, Buffer.from('two'), 3, 1);
     expect(await until(stream, told, /^failed 2/)).toMatch(/failed 2 no answer/);
     nats.children[0].signal('SIGCONT');

@@ -87,6 +87,7 @@ export class ClusterNode {
   private readonly orderTable: OrderTable;
   private readonly lookup: NatsLookup;
   private readonly beats: BeatWatch;
+  private readonly stopBeats: () => void;
   private readonly orders: ClusterOrders;
   private record: ClusterRecord;
   private leaders: (string | undefined)[] = [];
@@ -99,12 +100,14 @@ export class ClusterNode {
     options: ClusterOptions,
     lookup: NatsLookup,
     beats: BeatWatch,
+    stopBeats: () => void,
   ) {
     this.parts = parts;
     this.config = config;
     this.options = options;
     this.lookup = lookup;
     this.beats = beats;
+    this.stopBeats = stopBeats;
     this.record = parts.record;
     this.table = new ShardTable(parts.record.shards, options.table);
     this.orderTable = new OrderTable(options.orders);
@@ -168,8 +171,8 @@ export class ClusterNode {
       holdMs: cluster.holdMs,
       policyDigest: policyDigest(config),
     };
-    beatOnMain(connection, options, shards, beats);
-    return new ClusterNode({ ...parts, record }, cluster, options, lookup, beats);
+    const stopBeats = beatOnMain(connection, options, shards, beats);
+    return new ClusterNode({ ...parts, record }, cluster, options, lookup, beats, stopBeats);
   }
 
   async status(): Promise<ClusterStatus> {
@@ -285,6 +288,7 @@ export class ClusterNode {
   }
 
   async close(): Promise<void> {
+    this.stopBeats();
     this.lookup.close();
     this.beats.close();
     await this.parts.connection.close();

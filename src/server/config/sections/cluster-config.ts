@@ -91,19 +91,15 @@ export function parseMonitor(text: string): string {
 }
 
 /** What a cluster cannot go with. */
-export function clusterFaults(
-  cluster: ClusterConfig | undefined,
-  { multicast, feed }: { readonly multicast?: unknown; readonly feed?: unknown },
-): Fault[] {
+export function clusterFaults(cluster: ClusterConfig | undefined, { feed }: { readonly feed?: unknown }): Fault[] {
   if (cluster === undefined) return [];
-  const faults: Fault[] = [];
-  const { servers = [] } = cluster.nats as Partial<NatsConfig>;
-  if (servers.length === 0)
-    faults.push({ path: ['cluster', 'nats'], text: 'needs `servers`, such as nats://10.0.0.11:4222' });
-  if (multicast !== undefined)
-    faults.push({ path: ['multicast'], text: 'registrations over multicast and a cluster do not go together' });
-  if (feed !== undefined) faults.push({ path: ['feed'], text: 'changes are not kept in a cluster yet' });
-  return faults;
+  const { servers = [] }: Partial<NatsConfig> = cluster.nats;
+  return [
+    ...(servers.length > 0
+      ? []
+      : [{ path: ['cluster', 'nats'], text: 'needs `servers`, such as nats://10.0.0.11:4222' }]),
+    ...(feed === undefined ? [] : [{ path: ['feed'], text: 'changes are not kept in a cluster yet' }]),
+  ];
 }
 
 function hostAndPort(text: string): PeerAddress | undefined {
