@@ -42,6 +42,8 @@ export interface NodeOptions extends VirtualShardOptions {
   readonly node: number;
   readonly life?: number;
   readonly disk?: SimulatedDisk;
+  /** In place of one on a simulated disk. */
+  readonly log?: LogStore;
   readonly skewMs?: number;
 }
 
@@ -63,7 +65,7 @@ export class ClusteredShard {
     this.world = world;
     this.disk = disk;
     this.skewMs = skewMs;
-    this.store = new LogStore(new SimulatedLog(disk, 1 << 16), noCheckpoint);
+    this.store = options.log ?? new LogStore(new SimulatedLog(disk, 1 << 16), noCheckpoint);
     this.client = world.stream.open(() => {});
     this.cluster = new ClusterShard({
       ...{ shard: 0, node, life, store: this.store, stream: this.client, table: this.table, log: () => {} },
