@@ -260,7 +260,7 @@ export class ClusterShard {
   /** Takes in the next message; false where that cannot be. @param isFollowed it was told, and not published here */
   private takeIn(sequence: number, bytes: Uint8Array, length: number, isFollowed: boolean): boolean {
     const { reader, ownership, followed, store } = this;
-    const read = reader.take(bytes, length, sequence);
+    const read = reader.take(bytes, length, sequence, !isFollowed);
     if (read === READ_STRANGE) {
       this.counts.strangers++;
       ownership.passedOver(sequence);
@@ -272,7 +272,7 @@ export class ClusterShard {
       return false;
     }
     const applied = reader.applied(sequence);
-    const isPublished = this.isPublished(sequence, bytes, length);
+    const isPublished = !isFollowed || this.isPublished(sequence, bytes, length);
     try {
       store.follow(followed, applied);
     } catch (error) {
