@@ -110,6 +110,11 @@ export class ClusterShard {
     return this.ownership.decides;
   }
 
+  /** Whether it owns the shard, and waits for the stream. */
+  get waits(): boolean {
+    return this.ownership.stalledSince > 0;
+  }
+
   /** Whether requests that cannot be decided are to be refused, rather than left to be repeated. */
   refuses(now: number): boolean {
     const { stalledSince, role } = this.ownership;

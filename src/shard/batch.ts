@@ -19,6 +19,8 @@ export interface Pipeline {
   /** Throws where the rules make no sense; then the old ones hold on. */
   configure(settings: ShardSettings): void;
   receive(slot: number, length: number, now: number): void;
+  /** Brings requests that were held back into slots from `first` on; returns the first slot that is free. Without it none ever is. */
+  takeHeld?(lengths: Int32Array, first: number, now: number): number;
   /** A list of flows that have ended, in a slot of the slab. */
   flowsEnded(slot: number, length: number, now: number): void;
   /** The message that comes next into a slot has waited for its user, of whom nobody could tell. */

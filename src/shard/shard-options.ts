@@ -18,6 +18,8 @@ export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields:
 /** In a cluster, whether this node is the one that decides. */
 export interface Deciding {
   readonly decides: boolean;
+  /** It does not now, and is likely to soon: it waits for its stream. */
+  readonly waits: boolean;
   /** Where it does not: whether requests are to be refused, rather than left to be repeated. */
   refuses(now: number): boolean;
 }

@@ -44,6 +44,7 @@ import { AorState } from './aor-state.ts';
 import { BatchCommit } from './batch-commit.ts';
 import { Committer } from './committer.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
+import { HeldRequests } from './held-requests.ts';
 import { BatchTally } from './observe/batch-tally.ts';
 import { COUNTER } from './observe/counters.ts';
 import { ALWAYS_LISTENING, type EventSink, type Listening } from './observe/event-ring.ts';
@@ -73,6 +74,7 @@ export class Shard {
   private readonly options: ShardOptions;
   private readonly store: LocationStore;
   private readonly deciding: Deciding | null;
+  private readonly held: HeldRequests | null;
   private readonly counters: Float64Array;
   private readonly transactions: Transactions;
   private readonly rules: ShardRules;
@@ -109,6 +111,7 @@ export class Shard {
     this.options = options;
     this.store = options.store;
     this.deciding = options.deciding ?? null;
+    this.held = this.deciding && new HeldRequests();
     this.events = options.events;
     this.audience = options.feed ? ALWAYS_LISTENING : options.events;
     this.counters = options.counters;
@@ -214,6 +217,13 @@ export class Shard {
     this.keys.take();
     if (table[T_METHOD] === METHOD_CANCEL) this.cancel();
     else this.absorb(error, length);
+  }
+
+  /** Brings requests that were held back into slots from `first` on, where they can be answered now; returns the first slot that is free. */
+  takeHeld(lengths: Int32Array, first: number, now: number): number {
+    const { held, deciding } = this;
+    if (held === null || held.count === 0 || (deciding?.waits && !deciding.refuses(now))) return first;
+    return held.release(lengths, first, this.peers);
   }
 
   /** A list of flows that have ended, in a slot of the slab. */
@@ -356,14 +366,19 @@ export class Shard {
       this.counters[COUNTER.merged]++;
       return;
     }
-    if (!this.decides && table[T_METHOD] === METHOD_REGISTER) return this.holdBack();
+    if (!this.decides && table[T_METHOD] === METHOD_REGISTER) return this.holdBack(length);
     this.requests.decide(this.slot, length, this.now, found === ANSWER_FORGOTTEN, lookup);
   }
 
-  /** Only the node that owns the shard decides, and only while its stream answers; over UDP phones repeat until then. @cold */
-  private holdBack(): void {
-    if (this.isReliable || this.deciding?.refuses(this.now)) this.answering.putOffUndecided(this.slot, this.now);
-    else this.drop(COUNTER.dropped_not_owner);
+  /**
+   * Only the node that owns the shard decides, and only while its stream answers. Over UDP phones repeat until then; what came over a
+   * connection is kept. @cold
+   */
+  private holdBack(length: number): void {
+    const { deciding, slot, now } = this;
+    if (deciding?.refuses(now)) return this.answering.putOffUndecided(slot, now);
+    if (!this.isReliable) return this.drop(COUNTER.dropped_not_owner);
+    if (!deciding?.waits || !this.held?.keep(slot, length, this.peers)) this.answering.putOffUndecided(slot, now);
   }
 
   /** Nothing is repeated over a stream: a transaction there ends with its answer (§17.2.2, Timer J is 0). */

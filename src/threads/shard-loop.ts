@@ -116,11 +116,19 @@ export class ShardLoop {
 
   /** Fills slots from `first` on; returns the first one that is free. */
   private fill(first: number, sockets: boolean): number {
-    const filled = this.fillFromRings(first);
+    const filled = this.fillFromHeld(this.fillFromRings(first));
     if (!sockets) return this.fillFromConnections(filled, false);
     this.tcpFirst = !this.tcpFirst;
     if (this.tcpFirst) return this.fillFromSockets(this.fillFromConnections(filled, true));
     return this.fillFromConnections(this.fillFromSockets(filled), true);
+  }
+
+  private fillFromHeld(from: number): number {
+    const { shard, lengths, clock } = this.parts;
+    if (shard.takeHeld === undefined) return from;
+    const filled = shard.takeHeld(lengths, from, clock.now());
+    this.fromNeighbours += filled - from; // they were counted when they came
+    return filled;
   }
 
   private fillFromRings(first: number): number {

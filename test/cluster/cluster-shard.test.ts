@@ -196,6 +196,36 @@ describe('shards of one stream', () => {
     expect(a.store.bindings).toBe(1);
   });
 
+  it('F2 over streams REGISTERs are kept while the stream waits: they draw their 200, or 503 where it lasts', () => {
+    const { cluster, a } = two();
+    const tcp = { transport: TRANSPORT_TCP, flow: 3 };
+    const of = (user: string) =>
+      register({ to: `<sip:${user}@example.com>`, callId: user, contacts: [`<sip:${user}@192.0.2.9>`] });
+    const answers = () => a.virtual.batch([]).map(({ status, header }) => [status, ...header('Call-ID')]);
+    cluster.stream.loseLeader(5000);
+    expect(a.virtual.batch([of('u0')], tcp)).toEqual([]);
+    cluster.pass(100);
+    expect(a.virtual.batch([of('u1'), of('u2')], tcp)).toEqual([]);
+    cluster.pass(3000);
+    expect([answers(), a.virtual.batch([of('u3')], tcp)]).toEqual([[], []]);
+    cluster.pass(3000);
+    expect(answers()).toEqual([
+      [200, 'u0'],
+      [200, 'u1'],
+      [200, 'u2'],
+      [200, 'u3'],
+    ]);
+    cluster.stream.loseLeader(20_000);
+    expect(a.virtual.batch([of('u4')], tcp)).toEqual([]);
+    cluster.pass(5000);
+    expect(a.virtual.batch([of('u5')], tcp)).toEqual([]);
+    cluster.pass(5100);
+    expect(answers()).toEqual([[503, 'u5']]);
+    cluster.pass(10_500);
+    expect(answers()).toEqual([[200, 'u4']]);
+    expect(a.store.aors).toBe(5);
+  });
+
   it('F11 an acknowledgement that is lost: the frame stands once in the stream', () => {
     const { cluster, a } = two();
     const { last } = cluster.stream;

@@ -74,6 +74,7 @@ export class VirtualShard {
   private readonly driver: BatchDriver;
   /** The answers of the batch under way. */
   private readonly sent: { readonly bytes: Buffer; readonly port: number }[] = [];
+  private readonly lengths = new Int32Array(SLOT_COUNT);
   private elapsedMs = 0;
 
   constructor(options: VirtualShardOptions = {}) {
@@ -146,7 +147,10 @@ export class VirtualShard {
     if (first + messages.length > SLOT_COUNT) throw new RangeError('more messages than a batch takes');
     this.sent.length = 0;
     for (const [i, message] of messages.entries()) this.receive(first + i, message, source);
-    this.driver.finish(first + messages.length, this.now);
+    const end = first + messages.length;
+    const free = this.shard.takeHeld(this.lengths, end, this.now);
+    for (let slot = end; slot < free; slot++) this.driver.receive(slot, this.lengths[slot], this.now);
+    this.driver.finish(free, this.now);
     return this.sent.map(({ bytes, port }) => read(bytes, port));
   }
 
