@@ -86,7 +86,7 @@ for (const { kind, command, tables } of SERVERS) {
         '  provider:',
         '    sql:',
         `      url: ${database.url}`,
-        '      timeout-ms: 500',
+        '      timeout-ms: 1500',
         '      negative-ttl-s: 1',
         '      failures: 2',
         '      open-ms: 300',
