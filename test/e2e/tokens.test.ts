@@ -13,6 +13,7 @@ import { killAll, pause, poll } from '../support/child-process.ts';
 import { configFile, importUsers, logIn } from '../support/login-client.ts';
 import { type Answer, bindings, headers, newToken, SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
+import { WsSipClient } from '../support/ws-sip-client.ts';
 
 const ISSUER = 'https://login.example.com/';
 const AUDIENCE = 'sip.example.com';
@@ -269,6 +270,47 @@ describe('R8898-2.2-01 access tokens', () => {
     expect(issuer.keysAsked).toBe(keysAsked);
     expect(`${aorta.stdout}${aorta.stderr}`).not.toContain(text.split('.')[2]);
   });
+});
+
+describe('an access token in a cookie', () => {
+  const ORIGIN = 'https://phone.example.com';
+
+  it.each(['wss', 'ws'] as const)(
+    'of a %s handshake stands in for the credentials of its REGISTERs, for pages that may connect',
+    async (scheme) => {
+      const example = documentedExample().replace('https://login.example.com/jwks.json', `${issuer.url}/jwks.json`);
+      const file = configFile(
+        `tls: {cert: ${certificate.certFile}, key: ${certificate.keyFile}}`,
+        `websocket: {token-cookie: sip_token, origins: ['${ORIGIN}']}`,
+        example,
+        '    transports: [ws, wss]',
+      );
+      const own = await Aorta.start({ transports: [scheme], flags: ['--config', file] });
+      const address = { port: own.port, tls: scheme === 'wss' };
+      const open = (cookie: string, origin = ORIGIN) =>
+        WsSipClient.open(address, { headers: [`Origin: ${origin}`, ...(cookie === '' ? [] : [`Cookie: ${cookie}`])] });
+      const ask = async (page: WsSipClient, aor = 'alice@example.com', more: string[] = []) =>
+        page.request(page.register({ aor, contacts: [`<${page.contact}>`], headers: more }));
+      const good = await token();
+      const page = await open(`theme=dark; sip_token=${good}; x=1`);
+      expect((await ask(page)).status).toBe(200);
+      expect((await ask(page, 'bob@example.com')).status).toBe(403);
+      // Its own credentials count, whatever the cookie says.
+      expect(
+        (await ask(page, 'alice@example.com', [`Authorization: Bearer ${await token({ aud: 'x' })}`])).status,
+      ).toBe(401);
+      for (const cookie of [
+        '',
+        'sip_token=',
+        `other=${good}`,
+        `sip_token=${await token({ exp: nowS() - 60 })}`,
+        'sip_token=a b',
+      ])
+        expect([cookie, (await ask(await open(cookie))).status]).toEqual([cookie, 401]);
+      await expect(open(`sip_token=${good}`, 'https://evil.example')).rejects.toThrow();
+      await own.stop();
+    },
+  );
 });
 
 describe('R8898-2.2-01 access tokens that are signed and introspected', () => {

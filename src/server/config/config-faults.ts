@@ -21,6 +21,7 @@ export function configFaults(config: Config): Fault[] {
     ...below('tls', tlsFaults(config.tls)),
     ...clusterFaults(config.cluster, config),
     ...secureListeners(config),
+    ...cookieTokens(config),
     ...flowTimer(config),
     ...limitOfOthers(config),
     ...openToOthers(config),
@@ -53,6 +54,17 @@ function secureListeners({ listen, tls }: Config): Fault[] {
   ] as const)
     if (wish) faults.push({ path: ['tls', key], text: `wss listeners cannot ${wish}; a proxy in front can` });
   return faults;
+}
+
+/** A browser sends cookies whatever page asks it to: only pages that may connect may use them. */
+function cookieTokens({ auth: { tokens }, webSocket: { origins, tokenCookie } }: Config): Fault[] {
+  if (tokenCookie === '') return [];
+  const path = ['websocket', 'token-cookie'];
+  if (tokens === undefined) return [{ path, text: (spell) => `needs ${spell('auth.tokens')}` }];
+  if (!tokens.transports.some((transport) => transport === 'ws' || transport === 'wss'))
+    return [{ path, text: (spell) => `needs ws or wss among ${spell('auth.tokens.transports')}` }];
+  if (!origins.includes('*')) return [];
+  return [{ path, text: (spell) => `needs ${spell('websocket.origins')} without *: any page could register with it` }];
 }
 
 function flowTimer({ policy, streams: { idleMs } }: Config): Fault[] {

@@ -4,6 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Connection } from '../flow/flows.ts';
 import type { StreamListenerOptions } from '../flow/stream-listener.ts';
+import { withAuthorization } from './websocket-token.ts';
 
 const CLOSE_GOING_AWAY = 1001;
 export const CLOSE_OVERLOAD = 1013;
@@ -20,6 +21,8 @@ export interface WebSocketEnd {
 
 export class WebSocketConnection implements Connection {
   token = 0;
+  /** What REGISTERs without credentials get (websocket-token.ts). */
+  authorization: Buffer | null = null;
   protected readonly options: StreamListenerOptions;
   private socket: WebSocketEnd | null = null;
   /** Messages that a shard had no room for, oldest first: what has been read cannot be unread. */
@@ -41,12 +44,15 @@ export class WebSocketConnection implements Connection {
     return this.socket?.send(message, !isUtf8(message)) ?? false;
   }
 
-  receive(message: Uint8Array): void {
-    if (message.length <= 4 && message.every((byte) => byte === 0x0d || byte === 0x0a)) {
+  receive(received: Uint8Array): void {
+    if (received.length <= 4 && received.every((byte) => byte === 0x0d || byte === 0x0a)) {
       // RFC 7118 §6, RFC 5626 §5.4: a double CRLF asks for a single one; less is a sign of life and no more.
-      if (message.length === 4) this.socket?.send(CRLF, false);
+      if (received.length === 4) this.socket?.send(CRLF, false);
       return;
     }
+    const { authorization } = this;
+    const { messageBytesMax } = this.options;
+    const message = authorization === null ? received : withAuthorization(received, authorization, messageBytesMax);
     if (this.held.length === 0 && this.options.events.message(this.token, message, 0, message.length)) return;
     this.heldBytes += message.length;
     if (this.heldBytes > HELD_BYTES_MAX) this.socket?.end(CLOSE_OVERLOAD, 'too much at once');

@@ -24,6 +24,7 @@ import {
   SIP_PROTOCOL,
 } from './websocket-handshake.ts';
 import type { WebSocketOptions } from './websocket-options.ts';
+import { authorizationOf } from './websocket-token.ts';
 
 /** How often silence and slow messages are looked for. */
 const SWEEP_MS = 1000;
@@ -301,12 +302,14 @@ class NodeListener implements StreamListener {
 
   private letIn(request: IncomingMessage, socket: Socket, head: Buffer, address: string): void {
     const { flows, events, listener, address: own } = this.options;
+    const { tokenCookie } = this.options.webSocket;
     const { remotePort: port } = socket;
     const peer = socket.remoteAddress ?? '';
     const flow = { transport: TRANSPORT_CODE[own.transport], listener, address, port };
     if (this.paused || !flows.hasRoom(address, 0, 0)) return refuse(socket, NO_ROOM);
     this.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = new NodeConnection(this.options, webSocket, socket);
+      connection.authorization = authorizationOf(request.headers.cookie ?? '', tokenCookie);
       connection.token = flows.open(connection, flow);
       if (connection.token === 0) return connection.terminate();
       this.doneWaiting(peer, port ?? 0);

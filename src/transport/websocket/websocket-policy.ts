@@ -7,6 +7,8 @@ export interface WebSocketPolicy {
   readonly idleS: number;
   /** Pages that may connect. */
   readonly origins: OriginPolicy;
+  /** Cookie whose value is an access token, for REGISTERs without credentials; '': none. */
+  readonly tokenCookie: string;
   /** Prefixes of proxies whose X-Forwarded-For names the client. */
   readonly trustedProxies: readonly string[];
 }
@@ -14,5 +16,6 @@ export interface WebSocketPolicy {
 export const DEFAULT_WEBSOCKET_POLICY: WebSocketPolicy = {
   idleS: 120,
   origins: ['*'],
+  tokenCookie: '',
   trustedProxies: [],
 };

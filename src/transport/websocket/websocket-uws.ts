@@ -23,6 +23,7 @@ import {
   SIP_PROTOCOL,
 } from './websocket-handshake.ts';
 import type { WebSocketOptions } from './websocket-options.ts';
+import { authorizationOf } from './websocket-token.ts';
 
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: not beside another server on the same port. */
 const LISTEN_EXCLUSIVELY = 1;
@@ -197,9 +198,11 @@ class Listener implements StreamListener {
     const address = this.clientAddress(peer, request);
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
+    const authorization = authorizationOf(request.getHeader('cookie'), webSocket.tokenCookie);
     const accept = () => {
       const connection = this.openFlow(response, address);
       if (connection === null) return refuse(response, NO_ROOM);
+      connection.authorization = authorization;
       this.handshakes.remove(peer);
       response.upgrade<UserData>({ connection }, key, SIP_PROTOCOL, extensions, context);
     };

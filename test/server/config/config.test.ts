@@ -208,7 +208,12 @@ parser:
         headBytesMax: 9000,
         incompleteBytesMax: 2_097_152,
       },
-      webSocket: { origins: ['https://phone.example.com', 'loopback'], idleS: 60, trustedProxies: ['127.0.0.1'] },
+      webSocket: {
+        origins: ['https://phone.example.com', 'loopback'],
+        tokenCookie: '',
+        idleS: 60,
+        trustedProxies: ['127.0.0.1'],
+      },
       tls: {
         certFile: join(directory, 'cert.pem'),
         keyFile: '/etc/key.pem',
@@ -250,7 +255,7 @@ parser:
       'aorta.yaml:2:22: associated-uris.alice@example.com: expected a URI such as sip:alice@example.com, got "alice"',
     ],
     ['policy:\n  outbound: true', 'aorta.yaml:2:13: policy.outbound: expected one of on, off, required, got true'],
-    ['udp: fast', 'aorta.yaml:1:6: udp: expected one of auto, dgram, got "fast"'],
+    ['udp: fast', 'aorta.yaml:1:6: udp: expected one of auto, separate, dgram, got "fast"'],
     [
       'lookup:\n  from: proxies',
       'aorta.yaml:2:9: lookup.from: expected an address or a prefix such as 192.0.2.0/24, got "proxies"',
@@ -331,7 +336,7 @@ parser:
   it('reports every mistake of one run, a line each', () => {
     expect(problems('shards: 0\nudp: x\npolicy:\n  min-expires: -1\n', flags({ durability: 'maybe' }))).toEqual([
       'aorta.yaml:1:9: shards: expected a whole number from 1 to 64, got 0',
-      'aorta.yaml:2:6: udp: expected one of auto, dgram, got "x"',
+      'aorta.yaml:2:6: udp: expected one of auto, separate, dgram, got "x"',
       'aorta.yaml:4:16: policy.min-expires: expected seconds from 1 to 2147483647, or 90s, 30m or 1h, got -1',
       '--durability: expected one of durable, process, got "maybe"',
     ]);
@@ -553,6 +558,12 @@ auth:
     [
       'auth: {mode: digest, tokens: {issuer: "https://x/", audience: y, introspection: "https://x/i"}}',
       'auth.tokens.introspection: needs client-id and client-secret-file',
+    ],
+    ['websocket: {token-cookie: "a b"}', 'websocket.token-cookie: expected the name of a cookie'],
+    ['websocket: {token-cookie: t}', 'websocket.token-cookie: needs auth.tokens'],
+    [
+      '{websocket: {token-cookie: t}, auth: {mode: digest, tokens: {issuer: "https://x/", audience: y, jwks: "https://x/"}}}',
+      'websocket.token-cookie: needs websocket.origins without *',
     ],
     [
       'auth: {mode: none, tokens: {issuer: "https://x/", audience: y, jwks: "https://x/jwks"}}',

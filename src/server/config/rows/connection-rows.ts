@@ -125,6 +125,12 @@ function parseOrigin(text: string): string {
   return origin.replace(/^(https:.*):443$|^(http:.*):80$/, '$1$2');
 }
 
+/** RFC 6265 §4.1.1. Throws a RangeError. */
+function parseCookieName(name: string): string {
+  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return name;
+  throw new RangeError(`expected the name of a cookie such as access_token, got "${name}"`);
+}
+
 export const webSocketRows = section('WebSocket listeners, besides the limits of all connections.', {
   origins: row(
     'webSocket.origins',
@@ -132,6 +138,13 @@ export const webSocketRows = section('WebSocket listeners, besides the limits of
     RESTART,
     'Pages of these origins may connect; `loopback` stands for pages of this machine, `*` for all.',
     { otherwise: '`*` with authentication, else `loopback`' },
+  ),
+  'token-cookie': row(
+    'webSocket.tokenCookie',
+    parsed('name of a cookie', parseCookieName),
+    RESTART,
+    'A cookie of this name with the handshake is an access token, for REGISTERs without credentials.',
+    { otherwise: 'none', example: 'access_token' },
   ),
   'idle-seconds': row(
     'webSocket.idleS',
