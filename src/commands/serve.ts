@@ -3,38 +3,44 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../server/config/config.ts';
 import { ConfigError } from '../server/config/config-problem.ts';
-import { formatListenAddress, hostPort } from '../server/config/listener-text.ts';
+import { formatListenAddress } from '../server/config/listener-text.ts';
 import { DataDirectoryError } from '../server/data/directory-error.ts';
 import { shardsLive } from '../server/process/liveness.ts';
-import { createLog, type Log } from '../server/process/log.ts';
-import { showProgress } from '../server/process/progress.ts';
+import { createLog, type Log, styleFor } from '../server/process/log.ts';
+import { type ProgressDisplay, showProgress } from '../server/process/progress.ts';
 import { describer, type StatusLine, startStatusLine, total } from '../server/process/status-line.ts';
 import { openSystemd, type Systemd } from '../server/process/systemd.ts';
-import { print, printError } from '../server/process/terminal.ts';
+import { print, printError, printStyled } from '../server/process/terminal.ts';
 import { startServer } from '../server/server.ts';
 import type { Server } from '../server/server-api.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import { takeInheritedSockets } from '../transport/linux/inherited-sockets.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './terminal/exit-codes.ts';
-import { firstPhone } from './terminal/first-phone.ts';
+import { startLines } from './terminal/start-lines.ts';
 
 const LONG_START_MS = 3000;
 
 /** Runs a server until a signal ends it; resolves with the exit code. */
 export async function serve(config: Config, reread?: () => Config): Promise<number> {
   let status: StatusLine | undefined;
+  let progress: ProgressDisplay | undefined;
+  const style = styleFor(config.logFormat, process.stderr);
+  const write = style === undefined ? printError : printStyled;
   const writeLog = (line: string) => {
-    if (status === undefined) printError(line);
-    else status.around(() => printError(line));
+    const foot = status ?? progress;
+    if (foot === undefined) write(line);
+    else foot.around(() => write(line));
   };
-  const log = createLog(config.logLevel, writeLog);
+  const seen = process.stdout.isTTY;
+  const logged = createLog(config.logLevel, writeLog, style);
+  const log = seen && style?.dated === false ? withoutWhatIsSeen(logged) : logged;
   dieOnUncaught(log, () => status?.stop());
   ignoreClosedPipe();
   const ended = firstSignal(log);
   const systemd = systemdOrNot(log);
 
   let server: Server;
-  const progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
+  progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
   try {
     const inherited = takeInheritedSockets(process.env);
     const hooks = inherited.length > 0 ? { inherited } : {};
@@ -44,24 +50,9 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
     return startFailed(error);
   }
   progress.end();
-  for (const address of server.listen) print(`listening ${address.transport} ${hostPort(address)}\n`);
-  const { multicast } = server;
-  if (multicast) print(`listening multicast ${multicast.group}:${multicast.port} on ${multicast.interface}\n`);
-  for (const { host, port } of server.lookupHttp)
-    print(`lookups http://${host.includes(':') ? `[${host}]` : host}:${port}/v1/aors/{aor}/contacts\n`);
-  if (server.adminUrl !== undefined) print(`admin ${server.adminUrl}\n`);
-  print(`ready: ${firstPhone(config, server.listen, server.users)}\n`);
-  log('info', 'ready', {
-    listen: server.listen.map(formatListenAddress),
-    domains: config.policy.domains,
-    data: config.data,
-    shards: server.counters().length,
-    durability: config.durability,
-    udp: server.udp,
-    auth: config.auth.mode,
-    ...(config.auth.mode === 'none' ? {} : { users: server.users }),
-    bindings: total(server.counters(), COUNTER.bindings),
-  });
+  progress = undefined;
+  print(startLines(config, server, seen));
+  log('info', 'ready', readyFields(config, server));
   systemd?.ready();
   systemd?.watch(describer(server), shardsLive(server));
   process.on('SIGHUP', () => void reload(server, log, systemd));
@@ -80,6 +71,30 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   clearTimeout(late);
   log('info', 'stopped', { received: total(server.counters(), COUNTER.received) });
   return EXIT_OK;
+}
+
+/** A person who has both on one terminal reads in three lines that the server is ready, and with how many bindings. */
+function withoutWhatIsSeen(log: Log): Log {
+  const rest: Log = (level, event, fields) => {
+    const sound = event === 'shard open' && fields?.quarantined === 0;
+    if (!sound && event !== 'ready') log(level, event, fields);
+  };
+  const { setLevel } = log;
+  return setLevel === undefined ? rest : Object.assign(rest, { setLevel });
+}
+
+function readyFields(config: Config, server: Server): Record<string, unknown> {
+  return {
+    listen: server.listen.map(formatListenAddress),
+    domains: config.policy.domains,
+    data: config.data,
+    shards: server.counters().length,
+    durability: config.durability,
+    udp: server.udp,
+    auth: config.auth.mode,
+    ...(config.auth.mode === 'none' ? {} : { users: server.users }),
+    bindings: total(server.counters(), COUNTER.bindings),
+  };
 }
 
 /** What hangs is most likely a disk, and then an orderly exit would wait for it, too. All that was acknowledged is on disk. */

@@ -10,7 +10,7 @@ import type { ListenAddress } from '../../transport/listener.ts';
 import type { MulticastAddress } from '../../transport/node/multicast.ts';
 import type { TlsFiles } from '../../transport/node/tls-files.ts';
 import { DEFAULT_WEBSOCKET_POLICY, type WebSocketPolicy } from '../../transport/websocket/websocket-policy.ts';
-import type { LogLevel } from '../process/log.ts';
+import type { LogFormat, LogLevel } from '../process/log.ts';
 import { DEFAULT_DATA, DEFAULT_EXPIRES_JITTER, DEFAULT_LISTEN } from './defaults.ts';
 import type { AdminConfig } from './sections/admin-config.ts';
 import { type AuthConfig, DEFAULT_AUTH } from './sections/auth-config.ts';
@@ -46,6 +46,7 @@ export interface Config {
   /** A file of a shard's log has about so many bytes when the next one begins. */
   readonly generationBytes: number;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   /** The admin listener: API, metrics, health, dashboard. Absent: none. */
   readonly admin?: AdminConfig;
   /** How it goes down. */
@@ -86,6 +87,7 @@ export const DEFAULT_CONFIG: Config = {
   sharedLocation: false,
   drain: DEFAULT_DRAIN,
   logLevel: 'info',
+  logFormat: 'auto',
   policy: { ...DEFAULT_POLICY, expiresJitterPercent: DEFAULT_EXPIRES_JITTER },
   streams: DEFAULT_STREAM_POLICY,
   webSocket: { ...DEFAULT_WEBSOCKET_POLICY, origins: OPEN_ORIGINS },

@@ -12,6 +12,8 @@ const CLEAR = '\r\u001b[2K';
 
 export interface ProgressDisplay {
   readonly report: Progress;
+  /** Takes the bar away while something else is printed. */
+  around(print: () => void): void;
   /** Takes the bar away. */
   end(): void;
 }
@@ -19,7 +21,11 @@ export interface ProgressDisplay {
 /** @param out the terminal, or undefined where there is none */
 export function showProgress(out: NodeJS.WriteStream | undefined, log: Log): ProgressDisplay {
   let last = performance.now();
-  let drawn = false;
+  let shown = '';
+  const draw = (text: string) => {
+    if (text !== shown) out?.write(CLEAR + text);
+    shown = text;
+  };
   const every = out === undefined ? LOG_MS : REDRAW_MS;
   return {
     report: (what, done, total) => {
@@ -27,13 +33,15 @@ export function showProgress(out: NodeJS.WriteStream | undefined, log: Log): Pro
       if (now - last < every) return;
       last = now;
       if (out === undefined) return log('info', what, total > 0 ? { done, total } : { done });
-      drawn = true;
-      out.write(CLEAR + bar(what, done, total).slice(0, Math.max(0, (out.columns || 80) - 1)));
+      draw(bar(what, done, total).slice(0, Math.max(0, (out.columns || 80) - 1)));
     },
-    end: () => {
-      if (drawn) out?.write(CLEAR);
-      drawn = false;
+    around: (print) => {
+      const text = shown;
+      draw('');
+      print();
+      draw(text);
     },
+    end: () => draw(''),
   };
 }
 

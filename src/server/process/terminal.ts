@@ -21,6 +21,11 @@ export function printError(text: string): void {
   process.stderr.write(terminalText(text));
 }
 
+/** To stderr what has colours of our own; what others chose in it is escaped already. */
+export function printStyled(text: string): void {
+  process.stderr.write(text);
+}
+
 /** To stdout what is for a file, as it is; for eyes only where stdout is a terminal. False where its reader is slow. */
 export function printFile(text: string): boolean {
   return process.stdout.isTTY ? print(text) : process.stdout.write(text);

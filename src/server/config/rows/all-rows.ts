@@ -180,6 +180,13 @@ export const CONFIG_ROWS = section('All keys are optional.', {
     'The log has events of this level and above.',
     { flag: { option: '--log-level <level>' } },
   ),
+  'log-format': row(
+    'logFormat',
+    choice('auto', 'text', 'json'),
+    RESTART,
+    'The log is lines for people (`text`), one JSON object per line (`json`), or text on a terminal and JSON elsewhere (`auto`).',
+    { flag: { option: '--log-format <format>' } },
+  ),
   admin: adminRows,
   auth: authRows,
   policy: policyRows,

@@ -1,0 +1,75 @@
+// The log as text and as JSON: what a person reads of an event, and that nothing in it is taken for another.
+
+import { describe, expect, it } from 'vitest';
+import { createLog, type Log } from '../../../src/server/process/log.ts';
+import type { TextStyle } from '../../../src/server/process/log-text.ts';
+import { showProgress } from '../../../src/server/process/progress.ts';
+
+const PLAIN = { colors: false, dated: true };
+
+function written(style: TextStyle | undefined, tell: (log: Log) => void): string {
+  let text = '';
+  tell(createLog('info', (line) => (text += line), style));
+  return text;
+}
+
+describe('the log as text', () => {
+  it('has the time, the level, the event and its fields, and the same as JSON where no style is given', () => {
+    const tell = (log: Log) =>
+      log('warn', 'source refused', { source: '192.0.2.1', shard: 0, listen: ['udp:[::1]:5060', 'tcp:[::1]:5060'] });
+    expect(written(PLAIN, tell)).toMatch(
+      /^\d{4}-\d\d-\d\dT[\d:.]+Z warn {2}source refused source=192\.0\.2\.1 shard=0 listen=udp:\[::1\]:5060,tcp:\[::1\]:5060\n$/,
+    );
+    expect(JSON.parse(written(undefined, tell))).toMatchObject({ level: 'warn', event: 'source refused', shard: 0 });
+  });
+
+  it('quotes what would be taken for more, and lets no field begin a line or colour one', () => {
+    const text = written(PLAIN, (log) =>
+      log('info', 'refused', {
+        agent: 'x\n2026-01-01T00:00:00Z fatal forged',
+        reason: 'a b=c',
+        bell: '\u001b[31mred',
+        none: '',
+      }),
+    );
+    expect(text.split('\n')).toHaveLength(2);
+    expect(text).toContain('reason="a b=c"');
+    expect(text).toContain('none=""');
+    expect(text).not.toContain('\u001b');
+  });
+
+  it('shows where an error stands below its event', () => {
+    const lines = written(PLAIN, (log) => log('fatal', 'uncaught error', { err: new TypeError('boom') })).split('\n');
+    expect(lines[0]).toMatch(/ fatal uncaught error$/);
+    expect(lines[1]).toBe('  TypeError: boom');
+    expect(lines[2]).toMatch(/^ {4,}at /);
+  });
+
+  it('is in colour where it may be, and has the hour alone on a terminal', () => {
+    const text = written({ colors: true, dated: false }, (log) => log('error', 'no', { a: 1 }));
+    expect(text).toContain('\u001b[31merror');
+    const plain = text.replaceAll(/\u001b\[[\d;]*m/g, '');
+    expect(plain).toMatch(/^\d\d:\d\d:\d\d error no a=1\n$/);
+  });
+});
+
+describe('a bar of progress', () => {
+  it('leaves its row to what is printed, and is there again below it', async () => {
+    let screen = '';
+    const out = { columns: 40, write: (text: string) => (screen += text) } as unknown as NodeJS.WriteStream;
+    const bar = showProgress(out, () => {});
+    await expect
+      .poll(() => {
+        bar.report('reading', 5, 10);
+        return screen;
+      })
+      .toContain('reading [');
+    const drawn = screen;
+    screen = '';
+    bar.around(() => out.write('a line\n'));
+    expect(screen).toBe(`\r\u001b[2Ka line\n${drawn}`);
+    screen = '';
+    bar.end();
+    expect(screen).toBe('\r\u001b[2K');
+  });
+});
