@@ -1,5 +1,7 @@
 // Three nodes and three NATS servers: what a 200 promises holds whoever dies (docs/cluster.md).
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FaultRun } from '../faults/fault-run.ts';
 import { FAULTS } from '../faults/faults.ts';
@@ -41,6 +43,16 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
     }
   });
 
+  it('has the metrics that its alerts name', async () => {
+    const { files } = run.cluster;
+    const alerts = readFileSync(join(import.meta.dirname, '../../docs/grafana/cluster-alerts.yaml'), 'utf8');
+    const scrape = await (await fetch(`http://127.0.0.1:${files[0].admin}/metrics`)).text();
+    const names = new Set(alerts.match(/\baorta_\w+/g));
+    expect(names.size).toBeGreaterThan(5);
+    expect([...names].filter((name) => !new RegExp(`^${name}[{ ]`, 'm').test(scrape))).toEqual([]);
+    expect(scrape).toMatch(/^aorta_cluster_node_up\{node="c"\} 1$/m);
+  });
+
   it('tells its state, and hands a shard over when it is told to', async () => {
     const { cluster } = run;
     const { files } = cluster;
@@ -58,7 +70,7 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
     '$name keeps every binding that was answered 200: $what',
     async (fault) => {
       const report = await run.under(fault);
-      console.log(`${fault.name}: longest pause ${report.pauseMs} ms, ${report.acknowledged} answered`);
+      console.log(`${fault.name}: longest wait ${report.slowestMs} ms, ${report.acknowledged} answered`);
     },
     90_000,
   );

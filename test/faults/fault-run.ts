@@ -15,6 +15,8 @@ export interface FaultReport {
   readonly acknowledged: number;
   /** The longest time without any 200 while it went on. */
   readonly pauseMs: number;
+  /** The longest that a request waited for its 200, repetitions and all. */
+  readonly slowestMs: number;
   /** Final answers other than 200, by status line. */
   readonly refused: Readonly<Record<string, number>>;
 }
@@ -59,6 +61,7 @@ export class FaultRun {
     try {
       await poll('the first requests answered', 20_000, () => load.acknowledged >= AORS);
       const before = load.acknowledged;
+      load.slowestMs = 0;
       const pauses = new Pauses(load);
       await fault.run(this);
       await cluster.settled(settleMs);
@@ -77,7 +80,7 @@ export class FaultRun {
       await this.everywhere(load);
       if (pauseMs > fault.pauseMsMax)
         throw new Error(`${fault.name}: no 200 for ${pauseMs} ms, at most ${fault.pauseMsMax}`);
-      return { fault: fault.name, acknowledged: load.acknowledged, pauseMs, refused };
+      return { fault: fault.name, acknowledged: load.acknowledged, pauseMs, slowestMs: load.slowestMs, refused };
     } finally {
       load.close();
     }

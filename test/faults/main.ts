@@ -78,10 +78,10 @@ async function atRandom(options: Parameters<typeof FaultRun.start>[0], seed: num
 
 function tell(what: string, report: Awaited<ReturnType<FaultRun['under']>>): void {
   if (flags.json) return console.log(JSON.stringify(report));
-  const { fault, acknowledged, pauseMs, refused } = report;
+  const { fault, acknowledged, slowestMs, refused } = report;
   const others = Object.entries(refused).map(([line, count]) => `, ${count} ${line}`);
   console.log(
-    `${fault} ${what}: ${acknowledged} answered 200, all of them kept; longest pause ${(pauseMs / 1000).toFixed(1)} s${others.join('')}`,
+    `${fault} ${what}: ${acknowledged} answered 200, all of them kept; longest wait for one ${(slowestMs / 1000).toFixed(1)} s${others.join('')}`,
   );
 }
 

@@ -41,6 +41,8 @@ export interface LoadOptions {
 export class Load {
   readonly lines: Line[];
   acknowledged = 0;
+  /** The longest that a request waited for its 200, ms. */
+  slowestMs = 0;
   /** Final answers other than 200, by code: there should be none. */
   readonly refused: string[] = [];
   private readonly options: LoadOptions;
@@ -172,6 +174,7 @@ export class Load {
       line.promised = { expires: granted, sentAt, answeredAt: Date.now() };
       line.also = [];
       this.acknowledged++;
+      this.slowestMs = Math.max(this.slowestMs, Date.now() - sentAt);
     } else this.refused.push(text);
     this.fill();
   }
