@@ -285,7 +285,7 @@ export class ClusterShard {
       return false;
     }
     if (isPublished) this.holds(reader.kind);
-    ownership.tookIn(applied, reader.kind, reader.heir, isPublished, this.now);
+    ownership.tookIn(applied, reader.kind, reader.heir, isPublished);
     return true;
   }
 

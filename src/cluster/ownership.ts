@@ -232,7 +232,7 @@ export class Ownership {
    * @param heir of a handover
    * @param isPublished it is the one that this node has published
    */
-  tookIn(applied: Applied, kind: FrameKind, heir: number, isPublished: boolean, now: number): void {
+  tookIn(applied: Applied, kind: FrameKind, heir: number, isPublished: boolean): void {
     this.applied = applied;
     this.passed = applied.sequence;
     this.last = Math.max(this.last, applied.sequence);
@@ -240,7 +240,7 @@ export class Ownership {
     const { publication } = this;
     if (publication !== null && publication.sequence <= applied.sequence) {
       this.publication = null;
-      if (isPublished) return this.held(now);
+      if (isPublished) return this.held(publication.since);
       this.effects.lost(this.kind);
     }
     if (this.role !== ROLE_CLAIMING || this.target < 0 || applied.sequence <= this.target) return;
@@ -323,10 +323,10 @@ export class Ownership {
     this.becomeFollower('another node has written to the stream');
   }
 
-  /** The publication holds. */
-  private held(now: number): void {
+  /** The publication holds. @param since when it was published: at that time, and perhaps not since, nobody else had written */
+  private held(since: number): void {
     const { kind } = this;
-    this.ackedAt = now;
+    this.ackedAt = since;
     if (kind === FRAME_CLAIM) {
       this.role = ROLE_OWNING;
       this.invited = false;

@@ -64,7 +64,7 @@ class Node implements OwnershipEffects {
     if (!this.takes) return false;
     const { ownership, published } = this;
     const epoch = ownership.applied.epoch + (published.kind === FRAME_CLAIM ? 1 : 0);
-    ownership.tookIn(applied(sequence, epoch, 1), published.kind as typeof FRAME_CLAIM, 2, true, this.now);
+    ownership.tookIn(applied(sequence, epoch, 1), published.kind as typeof FRAME_CLAIM, 2, true);
     return true;
   }
 
@@ -188,8 +188,8 @@ describe('a claim', () => {
     node.answerBounds(1, 12);
     node.tick(MAY_CLAIM);
     expect([node.ownership.role, node.take()]).toEqual([ROLE_CLAIMING, []]);
-    node.ownership.tookIn(applied(11, 3, 2), FRAME_BATCH, 0, false, node.now);
-    node.ownership.tookIn(applied(12, 3, 2), FRAME_BATCH, 0, false, node.now);
+    node.ownership.tookIn(applied(11, 3, 2), FRAME_BATCH, 0, false);
+    node.ownership.tookIn(applied(12, 3, 2), FRAME_BATCH, 0, false);
     node.tick(MAY_CLAIM);
     expect(node.take()).toEqual([`publish ${FRAME_CLAIM} at 13`]);
   });
@@ -198,12 +198,12 @@ describe('a claim', () => {
     const node = follower();
     node.tick(MAY_CLAIM);
     node.answerBounds(1, 10);
-    node.ownership.tookIn(applied(11, 3, 2), FRAME_BATCH, 0, false, node.now);
+    node.ownership.tookIn(applied(11, 3, 2), FRAME_BATCH, 0, false);
     expect([node.ownership.role, node.take()]).toEqual([ROLE_FOLLOWING, []]);
     node.tick(MAY_CLAIM);
     node.answerBounds(1, 11);
     node.tick(MAY_CLAIM);
-    node.ownership.tookIn(applied(12, 4, 3), FRAME_CLAIM, 0, false, node.now);
+    node.ownership.tookIn(applied(12, 4, 3), FRAME_CLAIM, 0, false);
     expect([node.ownership.role, node.take()]).toEqual([
       ROLE_FOLLOWING,
       [`publish ${FRAME_CLAIM} at 12`, `lost ${FRAME_CLAIM}`],
@@ -224,7 +224,7 @@ describe('a claim', () => {
 
   it('is made by the node that a handover names', () => {
     const node = follower();
-    node.ownership.tookIn(applied(11, 3, 2), FRAME_HANDOVER, 1, false, node.now);
+    node.ownership.tookIn(applied(11, 3, 2), FRAME_HANDOVER, 1, false);
     node.tick();
     node.answerBounds(1, 11);
     node.tick();
@@ -307,6 +307,14 @@ describe('an owner', () => {
     expect([node.ownership.isFresh(node.now), node.take()]).toEqual([true, []]);
     node.tick({ ...ALONE, epochHeard: 9 }, 1);
     expect([node.ownership.isFresh(node.now), node.take()]).toEqual([false, [`publish ${FRAME_PROOF} at 12`]]);
+  });
+
+  it('F6 believes an acknowledgement for 2 s from when it published: it may have stood still before it heard', () => {
+    const node = owner();
+    node.ownership.publish(FRAME_BATCH, node.now);
+    node.now += 5000;
+    node.ownership.acknowledged(node.published.id, 12, node.now);
+    expect([node.ownership.decides, node.ownership.isFresh(node.now)]).toEqual([true, false]);
   });
 
   it('hands over, and follows', () => {
