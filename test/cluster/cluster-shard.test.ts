@@ -323,6 +323,39 @@ describe('shards of one stream', () => {
     expect(statusOf(third, { ...bob, cseq: 2, branch: 'z9hG4bKb2', contacts: ['<sip:bob@192.0.2.9>'] })).toBe(200);
   });
 
+  it("a record that is damaged on the owner's disk is given up on all nodes, and its phone registers anew", () => {
+    const { cluster, a, b } = two();
+    for (const user of ['u1', 'u2'])
+      expect(
+        statusOf(a, { to: `<sip:${user}@example.com>`, callId: user, contacts: [`<sip:${user}@192.0.2.9>`] }),
+      ).toBe(200);
+    const [bytes] = a.disk.generations.values();
+    bytes[Buffer.from(bytes).indexOf('sip:u1@192.0.2.9') + 5] ^= 1;
+    const fetch = a.virtual.send(register({ to: '<sip:u1@example.com>', callId: 'f' }));
+    expect([fetch?.status, fetch?.contacts]).toEqual([200, []]);
+    statusOf(a, { ...bob, contacts: ['<sip:bob@192.0.2.9>'] });
+    cluster.pass(100);
+    expectEqual(a, b);
+    expect([...storedBindings(b.store).keys()].sort()).toEqual(['bob@example.com', 'u2@example.com']);
+    expect(statusOf(a, { to: '<sip:u1@example.com>', callId: 'u1', cseq: 9, contacts: ['<sip:u1@192.0.2.9>'] })).toBe(
+      200,
+    );
+    cluster.pass(100);
+    expectEqual(a, b);
+  });
+
+  it('a follower whose record is damaged asks for a copy', () => {
+    const { cluster, a, b } = two();
+    statusOf(a, { contacts: [CONTACT] });
+    cluster.pass(100);
+    const [bytes] = b.disk.generations.values();
+    bytes[Buffer.from(bytes).indexOf('sip:alice@192.0.2.9') + 5] ^= 1;
+    storedBindings(b.store);
+    cluster.pass(100);
+    expect([b.cluster.role, b.cluster.trouble]).toEqual([1, 'records of this log are damaged']);
+    expect(a.cluster.decides).toBe(true);
+  });
+
   it('needs a copy where the stream does not reach back', () => {
     const { cluster, a } = two();
     for (let i = 0; i < 20; i++)
