@@ -26,6 +26,7 @@ if (run.status !== 0) giveUp(run.status ?? 1);
 try {
   await bundle('src/threads/shard-task.ts', `${next}/threads/shard-task.js`);
   await bundle('src/threads/cluster/cluster-shard-task.ts', `${next}/threads/cluster/cluster-shard-task.js`);
+  await bundle('src/threads/cluster/cluster-thread-task.ts', `${next}/threads/cluster/cluster-thread-task.js`);
 } catch (error) {
   console.error(error);
   giveUp(1);

@@ -1,7 +1,7 @@
 // What a node tells the others, four times a second: that it lives, and what it is to each shard. Bytes and back.
 
 const MAGIC = 0x31746221; // "!bt1"
-const HEAD_BYTES = 48;
+const HEAD_BYTES = 64;
 const SHARD_BYTES = 16;
 const NAME_BYTES_MAX = 255;
 const SHARDS_MAX = 4096;
@@ -13,6 +13,13 @@ export interface ShardBeat {
   readonly epoch: number;
   /** The newest message of the stream taken in; 0: none, but there was something before; -1: nothing at all. */
   readonly applied: number;
+}
+
+/** An address with its port: 4 or 16 bytes in the first bytes of `ip`. */
+export interface BeatPlace {
+  readonly family: 4 | 6;
+  readonly ip: Uint8Array;
+  readonly port: number;
 }
 
 export interface Beat {
@@ -32,6 +39,8 @@ export interface Beat {
   readonly draining: boolean;
   /** Connections with lower numbers are of earlier lives, and gone. */
   readonly firstFlow: number;
+  /** Where it listens for the other nodes. */
+  readonly listen?: BeatPlace;
   readonly shards: readonly ShardBeat[];
 }
 
@@ -50,6 +59,11 @@ export function encodeBeat(beat: Beat): Uint8Array {
   view.setUint32(24, beat.policy, true);
   view.setUint32(28, beat.firstFlow, true);
   view.setUint32(32, beat.shards.length, true);
+  if (beat.listen !== undefined) {
+    view.setUint16(36, beat.listen.port, true);
+    view.setUint8(38, beat.listen.family);
+    bytes.set(beat.listen.ip, 48);
+  }
   bytes.set(name, HEAD_BYTES);
   for (const [shard, { role, epoch, applied }] of beat.shards.entries()) {
     const at = HEAD_BYTES + name.length + shard * SHARD_BYTES;
@@ -78,6 +92,7 @@ export function decodeBeat(bytes: Uint8Array): Beat | null {
     policy: view.getUint32(24, true),
     draining: view.getUint8(5) === 1,
     firstFlow: view.getUint32(28, true),
+    ...placeOf(bytes, view),
     shards: Array.from({ length: shards }, (_, shard) => {
       const at = from + shard * SHARD_BYTES;
       return {
@@ -87,4 +102,10 @@ export function decodeBeat(bytes: Uint8Array): Beat | null {
       };
     }),
   };
+}
+
+function placeOf(bytes: Uint8Array, view: DataView): { listen?: BeatPlace } {
+  const family = view.getUint8(38);
+  if (family !== 4 && family !== 6) return {};
+  return { listen: { family, ip: bytes.slice(48, family === 6 ? 64 : 52), port: view.getUint16(36, true) } };
 }

@@ -75,14 +75,27 @@ export class FlowSweeper implements RecordVisitor {
     this.graceMs = policy.flowGraceS * 1000;
   }
 
-  /** Takes in an AOR's images: what lives by a flow is tracked, and what lives by a dead one goes in its turn. */
-  watch(k0: number, k1: number, k2: number, k3: number, bytes: Uint8Array, at: number, end: number, now: number): void {
+  /**
+   * Takes in an AOR's images: what lives by a flow is tracked, and what lives by a dead one goes in its turn.
+   * @param again whether flows that were tracked before may have died unheard
+   */
+  watch(
+    k0: number,
+    k1: number,
+    k2: number,
+    k3: number,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    now: number,
+    again = false,
+  ): void {
     for (let image = at; image < end; image += imageLength(bytes, image)) {
       const token = lifelineKey(bytes, image);
       if (token === 0) continue;
       const known = this.index.has(token);
       const isNew = this.index.track(token, k0, k1, k2, k3) && !known;
-      if (isNew && isCutOff(bytes, image, this.flows)) this.enqueue(token, now);
+      if ((isNew || again) && isCutOff(bytes, image, this.flows)) this.enqueue(token, now);
     }
   }
 
@@ -125,7 +138,7 @@ export class FlowSweeper implements RecordVisitor {
   visitRecord(key: Uint32Array, bytes: Uint8Array, length: number): void {
     const images = RECORD_HEADER_BYTES + recordAorLength(bytes, 0);
     if (countImages(bytes, images, length) > 0)
-      this.watch(key[0], key[1], key[2], key[3], bytes, images, length, this.now);
+      this.watch(key[0], key[1], key[2], key[3], bytes, images, length, this.now, true);
   }
 
   /** The batch's writes hold. */

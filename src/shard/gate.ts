@@ -17,7 +17,7 @@ import { TrustedSources } from '../core/abuse/trusted-sources.ts';
 import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../core/auth/outcome.ts';
 import { slab, table } from '../sip/parser/slab.ts';
 import { T_FROM } from '../sip/parser/span-table.ts';
-import { type Peers, VIA_MAIN_TRUSTED } from '../sip/sources.ts';
+import { type Peers, VIA_MAIN_MASK, VIA_MAIN_TRUSTED } from '../sip/sources.ts';
 import { canonicalAor } from '../sip/uri/uri.ts';
 import { COUNTER } from './observe/counters.ts';
 
@@ -83,7 +83,7 @@ export class Gate {
 
   /** Whether a trusted proxy sent the request. */
   trusts(slot: number): boolean {
-    return this.peers.viaMain[slot] === VIA_MAIN_TRUSTED || this.trusted.trusts(this.peers, slot);
+    return (this.peers.viaMain[slot] & VIA_MAIN_MASK) === VIA_MAIN_TRUSTED || this.trusted.trusts(this.peers, slot);
   }
 
   /** Whether From, which a trusted proxy stands for, is the AOR itself (§10.3 step 3). */

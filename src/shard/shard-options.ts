@@ -38,6 +38,12 @@ export interface ShardOptions {
   /** One row per COUNTER_NAMES, in shared memory or not. */
   readonly counters: Float64Array;
   readonly measures?: Measures;
+  /** In a cluster: number of this node; 0 where there is one. */
+  readonly node?: number;
+  /** In a cluster: hands the message in a slot to the node that owns a shard; false where it is to stay here. */
+  elsewhere?(shard: number, slot: number, length: number): boolean;
+  /** In a cluster: which connections may still stand, for those who take bindings out. */
+  readonly flowsForRemoval?: FlowLiveness;
   /** Hands the message in a slot to the shard that owns its AOR; false where that shard's ring is full. */
   forward(owner: number, slot: number, length: number): boolean;
   readonly log: ShardLog;

@@ -37,7 +37,7 @@ import {
   T_TO,
 } from '../sip/parser/span-table.ts';
 import { applyStrictness } from '../sip/parser/strictness.ts';
-import { createPeers, type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
+import { createPeers, NODE_NO_WAY, type Peers, TRANSPORT_UDP, VIA_CLUSTER } from '../sip/sources.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission } from './admission.ts';
 import { AorState } from './aor-state.ts';
@@ -128,7 +128,8 @@ export class Shard {
     this.tally = new BatchTally(options.counters);
     this.measures = options.measures ?? new Measures();
     this.sweeper = new Sweeper(options.store, this.state, this.out, this.tally, this.measures);
-    this.sweeper.flows = flows && new FlowSweeper(this.store, flows, policy, this.state, this.out, this.tally);
+    this.sweeper.flows =
+      flows && new FlowSweeper(this.store, options.flowsForRemoval ?? flows, policy, this.state, this.out, this.tally);
     const { history } = options;
     this.history = history ? new History(history, policy.historyRefreshes, this.out, this.state.key) : null;
     this.sweeper.history = this.history;
@@ -197,6 +198,7 @@ export class Shard {
     this.slotLength[slot] = length;
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
+    if (this.options.node !== undefined) this.nameNode(this.options.node);
     const at = slotStart(slot);
     if (!this.admission.hears(slot, at, at + length, now)) return this.options.talkers?.dropped(this.peers, slot, now);
     if (isKeepAlive(at, length)) return this.keepAlive(at, length);
@@ -207,8 +209,9 @@ export class Shard {
     if (!canAnswer(this.isReliable)) return this.drop(COUNTER.dropped_no_via);
     this.state.takeOfRequest();
     if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.requests.askFor();
-    if (this.state.aorLength >= 0 && this.options.shards > 1) {
+    if (this.state.aorLength >= 0 && (this.options.shards > 1 || this.deciding !== null)) {
       const owner = ownerOf(this.state.key[3], this.options.shards);
+      if (this.isElsewhere(owner, length)) return;
       if (owner !== this.options.index) return this.forward(owner, length);
     }
     if (table[T_IGNORED_ROWS] > 0) this.counters[COUNTER.ignored_rows] += table[T_IGNORED_ROWS];
@@ -288,6 +291,11 @@ export class Shard {
     this.answers.count = 0;
   }
 
+  /** In a cluster: connections of other nodes may be gone; records are looked at for them. @cold */
+  nodesGone(): void {
+    this.sweeper.flows?.lookAgain();
+  }
+
   private get decides(): boolean {
     return this.deciding === null || this.deciding.decides;
   }
@@ -315,6 +323,24 @@ export class Shard {
     this.answering.start(this.slot, this.now);
     const answered = this.answering.keepAlive(at, length);
     this.counters[answered ? COUNTER.stun : COUNTER.dropped_keep_alive]++;
+  }
+
+  /** The node whose connection it came by: this one, unless another has handed it over. @cold */
+  private nameNode(node: number): void {
+    const { peers, slot } = this;
+    if ((peers.viaMain[slot] & VIA_CLUSTER) === 0 && peers.node[slot] !== NODE_NO_WAY) peers.node[slot] = node;
+  }
+
+  /** Whether a request that writes is another node's to decide about, which has it now. @cold */
+  private isElsewhere(shard: number, length: number): boolean {
+    const { options, peers, slot } = this;
+    if (this.deciding === null || table[T_METHOD] !== METHOD_REGISTER) return false;
+    if (options.elsewhere?.(shard, slot, length) === true) {
+      this.counters[COUNTER.forwarded]++;
+      return true;
+    }
+    if (peers.node[slot] === NODE_NO_WAY && shard === options.index) peers.node[slot] = options.node ?? 0;
+    return false;
   }
 
   private forward(owner: number, length: number): void {

@@ -23,6 +23,15 @@ export const LISTENER_MULTICAST = 253;
 export const VIA_MAIN = 1;
 /** And the peer has shown a certificate of a trusted proxy's. */
 export const VIA_MAIN_TRUSTED = 2;
+/** The bits of `viaMain` that are one of these, of the node that holds the socket. */
+export const VIA_MAIN_MASK = 3;
+/** Came from another node of the cluster, and is answered by way of it: a bit beside those. */
+export const VIA_CLUSTER = 4;
+/** And the node before was the shard's owner no more: it is not sent on again. */
+export const VIA_CLUSTER_TWICE = 8;
+
+/** In place of a node: the request was to be another node's, and comes back for want of a way. */
+export const NODE_NO_WAY = 255;
 
 /** One row per slot of the slab. */
 export interface Peers {
@@ -39,7 +48,7 @@ export interface Peers {
   readonly flow: Uint32Array;
   /** The node that holds that connection; 0 where there is one node. */
   readonly node: Uint8Array;
-  /** Not 0 where the answer must go back through the main thread's ring rather than a socket of the shard's own: VIA_MAIN*. */
+  /** Not 0 where the answer must leave through a ring rather than a socket of the shard's own: VIA_MAIN* and the bits VIA_CLUSTER*. */
   readonly viaMain: Uint8Array;
   /**
    * 16 bytes a row: the address the datagram was sent to, where the listener is a wildcard, so that the answer leaves

@@ -42,6 +42,8 @@ export interface StreamEndOptions {
   readonly webSocket: WebSocketOptions;
   /** For listeners with TLS. */
   readonly tls?: TlsFiles;
+  /** In a cluster: number of this node, which tells the others of connections that have ended by way of one ring more. */
+  readonly node?: number;
   /** For TCP and TLS. */
   readonly inherited?: readonly InheritedSocket[];
 }
@@ -95,7 +97,10 @@ export class StreamEnd implements StreamEvents {
     this.framing = framingLimits(this.policy, epolls.length > 0 ? options.shards + 1 : 1);
     this.halves = new HalfMessages(this.framing.incompleteBytesMax, (connection) => connection.crowdedOut());
     this.rings = rings;
-    this.endings = Array.from({ length: options.shards }, () => new EndedFlows());
+    this.endings = Array.from(
+      { length: options.shards + (options.node === undefined ? 0 : 1) },
+      () => new EndedFlows(),
+    );
     this.flows = new Flows(new LiveFlows(parts.liveFlows), this.heard(options.numbers), this.policy, rows);
   }
 

@@ -60,7 +60,17 @@ export function rehearse(
   rmSync(directory, { recursive: true, force: true });
   const store = openLogStore(directory, 'process');
   try {
-    const { auth: _, gate: __, tap: ___, events: ____, deciding: _____, feed: ______, ...others } = options;
+    const {
+      auth: _,
+      gate: __,
+      tap: ___,
+      events: ____,
+      deciding: _____,
+      node: ______,
+      elsewhere: _______,
+      feed: ________,
+      ...others
+    } = options;
     const counters = new Float64Array(COUNTER_NAMES.length);
     const measures = new Measures();
     const shard = createPipeline({

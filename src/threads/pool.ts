@@ -1,6 +1,7 @@
 // The pool of shards: opens what they share (sockets, rings, bells, counters), starts their lives (shard-lives.ts), and takes all
 // down in order. Decides nothing about messages.
 
+import type { FlowLiveness } from '../core/binding/live-flow.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import { BindingEvents } from '../shard/observe/binding-events.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
@@ -13,7 +14,7 @@ import { ORDER_CRASH } from '../shard/rings/bell.ts';
 import { ringCapacity, ringDepth } from '../shard/rings/ring.ts';
 import { ownerOf } from '../shard/shard-of.ts';
 import type { ShardSettings } from '../shard/shard-settings.ts';
-import { unsavedNumbers } from '../transport/flow/flow-tokens.ts';
+import { type FlowNumbers, unsavedNumbers } from '../transport/flow/flow-tokens.ts';
 import type { FlowCounts } from '../transport/flow/flows.ts';
 import { LiveFlows } from '../transport/flow/live-flows.ts';
 import { DEFAULT_STREAM_POLICY, type StreamPolicy } from '../transport/flow/stream-policy.ts';
@@ -22,6 +23,7 @@ import type { MulticastAddress } from '../transport/node/multicast.ts';
 import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket/websocket-policy.ts';
 import type { OrderSource } from './admin-requests.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoint/checkpoints.ts';
+import type { ClusterMain } from './cluster/cluster-main.ts';
 import type { ProgramEnd } from './embedded-peer.ts';
 import { type PoolOptions, storeOptions } from './pool-options.ts';
 import { Readers } from './readers.ts';
@@ -47,7 +49,7 @@ export interface Pool {
   /** Shards that died and were started again. */
   readonly restarts: number;
   /** Which connections still stand. */
-  readonly flows: LiveFlows;
+  readonly flows: FlowLiveness;
   /** Connections, and what became of them. */
   readonly connections: Readonly<FlowCounts>;
   /** Listeners with TLS read their certificates anew; connections that there are go on. */
@@ -79,6 +81,10 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
   const native = chooseUdp(options.udp);
   if (typeof native === 'string') options.log('info', 'udp by node:dgram on the main thread', { reason: native });
   const { shards, listeners, inherited = [] } = options;
+  const cluster = options.cluster && {
+    ...(await import('./cluster/cluster-main.ts')),
+    ...(await import('./cluster/cluster-parts.ts')),
+  };
   if (typeof native === 'string' && inherited.some(({ kind }) => kind === 'udp'))
     throw new Error(`inherited UDP sockets need the native path: ${native}`);
   const parts = openSharedParts(typeof native === 'string' ? null : native, {
@@ -87,10 +93,15 @@ export async function startPool(options: PoolOptions): Promise<Pool> {
     inherited,
     connections: (options.streams ?? DEFAULT_STREAM_POLICY).connectionsMax,
     historyBytes: options.policy.historyBytes,
+    ...(cluster && { cluster: cluster.openClusterParts }),
   });
   warnOfSmallBuffers(options, parts);
   warnOfFewDescriptors(options);
-  const pool = new RunningPool(options, parts);
+  const pool = new RunningPool(
+    options,
+    parts,
+    options.cluster && cluster && new cluster.ClusterMain(options.cluster, parts),
+  );
   try {
     await pool.open();
   } catch (error) {
@@ -116,9 +127,13 @@ class RunningPool implements Pool {
   private readonly readers = new Readers();
   private readonly lives: ShardLives;
   private stopped: Promise<void> | undefined;
+  private readonly cluster: ClusterMain | undefined;
+  private readonly numbers: FlowNumbers;
 
-  constructor(options: PoolOptions, parts: SharedParts) {
+  constructor(options: PoolOptions, parts: SharedParts, cluster: ClusterMain | undefined) {
     this.options = options;
+    this.cluster = cluster;
+    this.numbers = options.flowNumbers ?? unsavedNumbers();
     this.parts = parts;
     this.clock = options.clock === undefined ? startClock() : new ProcessClock(options.clock);
     this.udp = parts.native === null ? 'dgram' : 'native';
@@ -132,7 +147,8 @@ class RunningPool implements Pool {
         webSocket: options.webSocket ?? { policy: DEFAULT_WEBSOCKET_POLICY },
         ...(options.tls && { tls: options.tls }),
         ...(options.inherited && { inherited: options.inherited }),
-        numbers: options.flowNumbers ?? unsavedNumbers(),
+        numbers: this.numbers,
+        ...(cluster && { node: cluster.node }),
       },
       options.toProgram ?? (() => {}),
     );
@@ -152,6 +168,7 @@ class RunningPool implements Pool {
     const { multicast, log } = this.options;
     this.listeners = await this.main.listen(this.parts.listeners, this.udp === 'dgram', log);
     if (multicast !== undefined) this.multicast = await this.main.join(multicast, log);
+    await this.cluster?.start(this.numbers.first, log);
     const watch = setInterval(() => this.tellOpening(), OPENING_MS);
     try {
       await this.lives.open();
@@ -181,8 +198,8 @@ class RunningPool implements Pool {
     return this.main.program;
   }
 
-  get flows(): LiveFlows {
-    return new LiveFlows(this.parts.liveFlows);
+  get flows(): FlowLiveness {
+    return this.cluster?.flows ?? new LiveFlows(this.parts.liveFlows);
   }
 
   openReaders(): LocationReader[] {
@@ -249,6 +266,7 @@ class RunningPool implements Pool {
   private async takeDown(): Promise<void> {
     this.main.pause();
     await this.lives.end();
+    await this.cluster?.stop();
     await this.shared?.close();
     await this.checkpoints.close();
     await this.main.close();

@@ -39,9 +39,12 @@ export class MainEnd {
   readonly orders = new OrderEnd((bytes, peers) => this.toShard(bytes, peers));
   readonly program: ProgramEnd;
   private udp: DgramUdp | null = null;
-  private readonly parts: SharedParts;
   private readonly toProgram: (answer: Buffer, peers: Peers) => void;
+  /** By shard; behind them, to the cluster's thread where there is one. */
   private readonly toShards: readonly Ring[];
+  private readonly bells: readonly Bell[];
+  /** Whose flows have ended: this node's. */
+  private readonly ended = createPeers(1);
   private readonly fromShards: readonly Ring[];
   private readonly bell: Bell;
   private multicast: Multicast | undefined;
@@ -57,16 +60,18 @@ export class MainEnd {
   /** @param toProgram takes answers to messages that the program handed in, with the row they go to */
   constructor(parts: SharedParts, streams: StreamEndOptions, toProgram: (answer: Buffer, peers: Peers) => void) {
     this.toProgram = toProgram;
-    this.parts = parts;
     this.streams = new StreamEnd(parts, streams, {
       message: (shard, ...message) => this.pushFrom(shard, RING_MESSAGE, ...message),
-      ended: (shard, tokens) => this.pushFrom(shard, RING_FLOWS_ENDED, tokens, 0, tokens.length, this.peers, 0),
+      ended: (shard, tokens) => this.pushFrom(shard, RING_FLOWS_ENDED, tokens, 0, tokens.length, this.ended, 0),
     });
     this.program = new ProgramEnd(this.streams, (bytes, peers) => this.toShard(bytes, peers));
-    this.toShards = parts.fromMain.map((memory) => new Ring(memory));
+    const { cluster, clusterBell } = parts;
+    this.toShards = [...parts.fromMain, ...(cluster ? [cluster.fromMain] : [])].map((memory) => new Ring(memory));
+    this.bells = [...parts.bells, ...(clusterBell ? [clusterBell] : [])];
+    this.ended.node[0] = streams.node ?? 0;
     this.fromShards = parts.toMain.map((memory) => new Ring(memory));
     this.bell = new Bell(parts.mainBellMemory, () => {});
-    this.touched = new Uint8Array(parts.fromMain.length);
+    this.touched = new Uint8Array(this.toShards.length);
     this.counts = parts.fromMain.map(() => ({ droppedRingFull: 0, droppedSend: 0 }));
     this.bell.beforeSleep();
   }
@@ -131,7 +136,7 @@ export class MainEnd {
   }
 
   private toShard(bytes: Uint8Array, peers: Peers): void {
-    this.push(sourceHash(peers) % this.toShards.length, bytes, peers);
+    this.push(sourceHash(peers) % this.fromShards.length, bytes, peers);
   }
 
   private push(shard: number, bytes: Uint8Array, peers: Peers, kind = RING_MESSAGE): void {
@@ -162,7 +167,7 @@ export class MainEnd {
     for (let shard = 0; shard < this.touched.length; shard++) {
       if (this.touched[shard] === 0) continue;
       this.touched[shard] = 0;
-      this.parts.bells[shard].ring();
+      this.bells[shard].ring();
     }
   }
 

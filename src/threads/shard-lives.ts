@@ -223,6 +223,7 @@ export class ShardLives {
       sockets: parts.sockets[shard],
       ...(options.cluster && { cluster: options.cluster }),
       ...(options.feed && { feed: options.feed(shard) }),
+      ...(parts.cluster && { clusterParts: parts.cluster }),
       ...(shared && { changes: shared.memoryOf(shard) }),
       ...(auth && { auth }),
       ...(rules.current.gate && { gate: rules.current.gate }),

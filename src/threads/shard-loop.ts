@@ -6,14 +6,16 @@ import { BatchDriver, type Pipeline } from '../shard/batch.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import type { Measures } from '../shard/observe/measures.ts';
 import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from '../shard/rings/bell.ts';
-import { RING_FLOWS_ENDED, RING_UNTOLD, type Ring } from '../shard/rings/ring.ts';
+import { RING_FLOWS_ENDED, RING_NODE_GONE, RING_UNTOLD, type Ring } from '../shard/rings/ring.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
-import { TRANSPORT_TCP } from '../sip/sources.ts';
+import { TRANSPORT_TCP, VIA_CLUSTER } from '../sip/sources.ts';
 import type { TcpEnd } from '../transport/linux/linux-tcp.ts';
 import type { UdpReceiver } from '../transport/linux/linux-udp.ts';
 import type { UdpSender } from '../transport/linux/udp-sender.ts';
 import { monotonicMs } from '../transport/monotonic.ts';
 import { QueuedMessages } from './backlog.ts';
+import type { Away } from './cluster/away.ts';
+import type { Relay } from './cluster/relay.ts';
 import type { Forwarding } from './forwarding.ts';
 
 /** The longest sleep: the counter `loops` shows a watcher that the shard lives. */
@@ -43,6 +45,9 @@ export interface LoopParts {
   readonly tcp: TcpEnd | null;
   /** Where it is one node of several: what it does between batches; `msToNext` as the shard's `msToNextTick`. */
   readonly cluster?: { tick(now: number): void; msToNext(now: number): number };
+  /** Then: the way of answers to other nodes, and what other nodes' answers leave by. */
+  readonly away?: Away;
+  readonly relay?: Relay;
   /** Length of the message in each slot; the receiver writes it too. */
   readonly lengths: Int32Array;
 }
@@ -65,7 +70,10 @@ export class ShardLoop {
       counters,
       measures,
       elapsed: () => performance.now(),
-      decided: () => forwarding.ringBells(),
+      decided: () => {
+        forwarding.ringBells();
+        parts.away?.ringBell();
+      },
       send: () => this.send(),
       backlog: new QueuedMessages(parts.rings, parts.udp?.receiver ?? null),
     });
@@ -79,7 +87,7 @@ export class ShardLoop {
       const order = bell.order;
       if (order === ORDER_CRASH) this.crash();
       if (order === ORDER_CONFIGURE) this.configure();
-      if (cluster !== undefined) cluster.tick(clock.now());
+      if (cluster !== undefined) this.tick(clock.now());
       const first = shard.firstSlot;
       const filled = this.fill(first, order !== ORDER_STOP && order !== ORDER_DRAIN);
       const now = clock.now();
@@ -147,6 +155,10 @@ export class ShardLoop {
           if (tcp !== null) tcp.forget(filled, length);
           continue;
         }
+        if (rings[r].kind === RING_NODE_GONE) {
+          shard.nodesGone?.();
+          continue;
+        }
         if (rings[r].kind === RING_UNTOLD) shard.waitedInVain(filled);
         lengths[filled++] = length;
         if (r > 0) this.fromNeighbours++;
@@ -184,10 +196,16 @@ export class ShardLoop {
     const { answers, peers } = shard;
     let byMain = 0;
     let byTcp = 0;
+    let away = 0;
     for (let i = 0; i < answers.count; i++) {
       const slot = answers.slot[i];
       if (peers.viaMain[slot] === 0) {
         if (peers.transport[slot] === TRANSPORT_TCP) byTcp++;
+        continue;
+      }
+      if ((peers.viaMain[slot] & VIA_CLUSTER) !== 0) {
+        away++;
+        this.sendAway(i);
         continue;
       }
       byMain++;
@@ -197,18 +215,33 @@ export class ShardLoop {
     }
     if (byTcp > 0 && tcp !== null) counters[COUNTER.dropped_send] += tcp.send(answers);
     if (byMain + byTcp > 0) forwarding.ringBells();
-    const byUdp = answers.count - byMain - byTcp;
+    const byUdp = answers.count - byMain - byTcp - away;
     if (byUdp === 0) return;
     if (udp === null) counters[COUNTER.dropped_send] += byUdp;
     else counters[COUNTER.dropped_send] += udp.sender.send(answers);
   }
 
+  /** In a cluster, between two batches. @cold */
+  private tick(now: number): void {
+    const { cluster, relay, away, counters } = this.parts;
+    cluster?.tick(now);
+    if (relay !== undefined) counters[COUNTER.dropped_send] += relay.send();
+    away?.ringBell();
+  }
+
+  /** An answer to what another node has received. @cold */
+  private sendAway(i: number): void {
+    const { shard, away, counters } = this.parts;
+    const { at, end, port, bytes, slot } = shard.answers;
+    if (away?.answer(bytes, at[i], end[i], shard.peers, slot[i], port[i]) !== true) counters[COUNTER.dropped_send]++;
+  }
+
   private sleep(ms: number): void {
-    const { bell, rings, waiter, tcp } = this.parts;
+    const { bell, rings, waiter, tcp, relay } = this.parts;
     bell.beforeSleep();
     const { order } = bell;
     let quiet = order === ORDER_NONE || order === ORDER_DRAIN;
-    if (tcp?.hasMore) quiet = false;
+    if (tcp?.hasMore || relay?.ring.empty === false) quiet = false;
     for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
     if (quiet) waiter.wait(ms);
     bell.afterSleep();

@@ -11,6 +11,7 @@ import type { FramingLimits } from '../transport/flow/stream-policy.ts';
 import type { UdpSocket } from '../transport/linux/linux-udp.ts';
 import type { CheckpointSource } from './checkpoint/checkpointer.ts';
 import type { ClusterOptions } from './cluster/cluster-options.ts';
+import type { ClusterSharedParts } from './cluster/cluster-parts.ts';
 import type { TokenTask, WaitingMessage } from './pending-credentials.ts';
 import type { SharedTable } from './readers.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
@@ -76,6 +77,8 @@ export interface ShardTask {
   readonly gate?: GateOptions;
   /** Where it is one node of several. */
   readonly cluster?: ClusterOptions;
+  /** Beside it: what is shared with the cluster's thread. */
+  readonly clusterParts?: ClusterSharedParts;
   /** Where a feed of changes is kept. */
   readonly feed?: FeedOptions;
   /** Where a read model is kept: where changes of records are told. */

@@ -23,7 +23,7 @@ import type { ShardSettings } from '../shard/shard-settings.ts';
 import { StaticTable } from '../shard/statics/static-table.ts';
 import { warmUp } from '../sip/parser/parser-warmup.ts';
 import { SLOT_COUNT } from '../sip/parser/slab.ts';
-import { createPeers } from '../sip/sources.ts';
+import { createPeers, type Peers } from '../sip/sources.ts';
 import { LiveFlows } from '../transport/flow/live-flows.ts';
 import * as abi from '../transport/linux/linux-abi.ts';
 import { TcpEnd } from '../transport/linux/linux-tcp.ts';
@@ -40,7 +40,7 @@ import type { AuthTask, ShardNews, ShardTask, Tell } from './shard-messages.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
 import { fdWake } from './shared-parts.ts';
 
-type OpenClusterShard = ReturnType<typeof openClusterShard>;
+type OpenClusterShard = NonNullable<ReturnType<typeof openClusterShard>>;
 
 /**
  * Opens the store, runs the shard until it is told to stop, closes the store. Throws what kept it from going on.
@@ -66,7 +66,7 @@ export function runShardThread(
     });
     if (task.changes && store instanceof LogStore) store.changes = tellChanges(task.changes);
     users = task.auth && openUsers(task.auth, tell);
-    if (task.cluster !== undefined) cluster = openCluster?.(task.cluster, task.index, store, logOf(task, tell));
+    cluster = openCluster?.(task, store, logOf(task, tell));
     feed = task.feed && openFeed(task.feed, store);
     const loop = assemble(task, { store, clock, users, feed, cluster }, createPipeline, tell);
     try {
@@ -198,6 +198,19 @@ interface ShardParts {
   readonly cluster: OpenClusterShard | undefined;
 }
 
+function clusterOptions(
+  { cluster }: ShardTask,
+  { shard, away, flows }: OpenClusterShard,
+  peers: () => Peers,
+): Pick<ShardOptions, 'deciding' | 'node' | 'elsewhere' | 'flowsForRemoval'> {
+  return {
+    deciding: shard,
+    node: cluster?.number ?? 0,
+    elsewhere: (owner, slot, length) => away.takes(owner, slot, length, peers()),
+    flowsForRemoval: flows.forRemoval,
+  };
+}
+
 function assemble(
   task: ShardTask,
   { store, clock, users, feed, cluster }: ShardParts,
@@ -221,7 +234,7 @@ function assemble(
     policy: task.policy,
     secret: task.secret,
     counters,
-    flows: new LiveFlows(task.liveFlows),
+    flows: cluster?.flows ?? new LiveFlows(task.liveFlows),
     measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
     talkers: new Talkers(task.talkers),
@@ -233,7 +246,7 @@ function assemble(
     ...(feed && { feed }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
     ...(task.gate && { gate: task.gate }),
-    ...(cluster && { deciding: cluster.shard }),
+    ...(cluster && clusterOptions(task, cluster, () => shard.peers)),
   };
   const shard = createPipeline(options);
   if (cluster !== undefined) hearOwnership(cluster, shard);
@@ -258,7 +271,7 @@ function assemble(
     forwarding,
     udp,
     tcp,
-    ...(cluster && { cluster: cluster.shard }),
+    ...(cluster && { cluster: cluster.shard, away: cluster.away, relay: cluster.relay(forwarding, tcp) }),
     lengths,
     configure: () => takeSettings(task.port, shard, tell),
     drained: () => tell({ type: 'drained' }),

@@ -16,6 +16,7 @@ import * as abi from '../transport/linux/linux-abi.ts';
 import type { UdpSocket } from '../transport/linux/linux-udp.ts';
 import { type NativeUdp, nativeUdp } from '../transport/linux/native-udp.ts';
 import type { ListenAddress } from '../transport/listener.ts';
+import type { ClusterSharedParts } from './cluster/cluster-parts.ts';
 
 const MAIN_RING_BYTES = 4 << 20;
 /** Between every two shards; their number grows with the square. */
@@ -58,6 +59,9 @@ export interface SharedParts {
   readonly talkers: readonly SharedArrayBuffer[];
   /** What happened to bindings lately, by shard (history.ts); empty where none is kept. */
   readonly histories: readonly SharedArrayBuffer[];
+  /** Where it is one node of several: the cluster's thread. */
+  readonly cluster?: ClusterSharedParts;
+  readonly clusterBell?: Bell;
   close(): void;
 }
 
@@ -70,6 +74,8 @@ export interface SharedPartsOptions {
   readonly connections: number;
   /** Of each shard's history; 0: none. */
   readonly historyBytes: number;
+  /** Makes the part of a node of a cluster. @param bellFd of its thread */
+  readonly cluster?: (shards: number, bellFd: number) => ClusterSharedParts;
 }
 
 /**
@@ -91,6 +97,7 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
     const streams = native !== null && options.listeners.some(({ transport }) => transport === 'tcp');
     const epolls = streams ? every(() => native.openEpoll()) : [];
     fds.push(...epolls);
+    const cluster = openCluster(native, options, fds);
     const liveFlows = createLiveFlowsMemory(connections);
     const bellMemories = every(createBellMemory);
     const between = shards > MANY_SHARDS ? NEIGHBOUR_RING_BYTES_MANY : NEIGHBOUR_RING_BYTES;
@@ -118,6 +125,7 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
       eventBellMemory: createBellMemory(),
       talkers: every(() => new SharedArrayBuffer(TALKERS_BYTES)),
       histories: historyBytes === 0 ? [] : every(() => createHistoryMemory(historyBytes)),
+      ...(cluster && native && { cluster, clusterBell: new Bell(cluster.bell, fdWake(native.calls, cluster.bellFd)) }),
       close,
     };
   } catch (error) {
@@ -126,9 +134,22 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
   }
 }
 
+function openCluster(
+  native: NativeUdp | null,
+  { shards, cluster }: SharedPartsOptions,
+  fds: number[],
+): ClusterSharedParts | undefined {
+  if (cluster === undefined) return undefined;
+  if (native === null) throw new Error('a node of a cluster needs the native path (udp: auto, on Linux)');
+  const bellFd = native.openBell();
+  fds.push(bellFd);
+  return cluster(shards, bellFd);
+}
+
 /** The rings a shard reads: the main thread's first. */
-export function ringsTo({ fromMain, between }: SharedParts, shard: number): SharedArrayBuffer[] {
-  return [fromMain[shard], ...between.flatMap((row) => row[shard] ?? [])];
+export function ringsTo({ fromMain, between, cluster }: SharedParts, shard: number): SharedArrayBuffer[] {
+  const others = between.flatMap((row) => row[shard] ?? []);
+  return [fromMain[shard], ...others, ...(cluster === undefined ? [] : [cluster.toShards[shard]])];
 }
 
 /** The native path where it is wanted and works, else why not. */

@@ -26,12 +26,12 @@ const NARROWER: Readonly<Record<string, RegExp>> = {
   transport: /^src\/(transport|sip)\//,
   core: /^src\/(core|sip)\//,
   location: /^src\/(location|sip|core\/binding)\//,
-  cluster: /^src\/(cluster|location)\//,
+  cluster: /^src\/(cluster|location|sip|core\/binding)\//,
 };
 
 /** Where Node's modules and packages may be imported. */
 const OUTSIDE_WORLD =
-  /^src\/(location\/(log\/(lmdb-(log|generation|guard)|log-folder|generation-file)|checkpoint\/checkpoint-files|(files|shared)\/.*)|(users|shard|threads|transport|server|commands)\/.*|cluster\/stream-mac|cli)\.ts$/;
+  /^src\/(location\/(log\/(lmdb-(log|generation|guard)|log-folder|generation-file)|checkpoint\/checkpoint-files|(files|shared)\/.*)|(users|shard|threads|transport|server|commands)\/.*|cluster\/(stream-mac|peers\/peer-proof)|cli)\.ts$/;
 const HASHES_ONLY = /^src\/core\/(auth\/digest|register\/gruu)\.ts$/;
 
 /** Files in one folder, the folders in it left aside. */

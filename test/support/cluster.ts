@@ -20,6 +20,8 @@ export interface ClusterOptions {
   /** Lines for every node's configuration, beside the section. */
   readonly other?: string;
   readonly transports?: readonly string[];
+  /** More words for `aorta serve` of node n. */
+  readonly flags?: (node: number) => readonly string[];
   readonly nats?: NatsServers;
   /** Where node n finds NATS: proxies before the servers. */
   readonly urls?: (node: number) => readonly string[];
@@ -95,13 +97,13 @@ export class Cluster {
   /** Starts a node and waits for its `ready`. */
   async launch(node: number): Promise<Aorta> {
     const { config, data, admin } = this.files[node];
-    const { transports } = this.options;
+    const { transports, flags } = this.options;
     const { port } = this.nodes[node] ?? {};
     this.nodes[node] = await Aorta.start({
       data,
       ...(port !== undefined && { port }),
       ...(transports && { transports }),
-      flags: ['--config', config, '--admin', `http:127.0.0.1:${admin}`],
+      flags: ['--config', config, '--admin', `http:127.0.0.1:${admin}`, ...(flags?.(node) ?? [])],
     });
     return this.nodes[node];
   }

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { createOrderMemory, OrderTable } from '../../cluster/order-table.ts';
+import { createPeerCountsMemory, PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import { ShardTable } from '../../cluster/shard-table.ts';
 import { streamName } from '../../cluster/stream-names.ts';
 import type { ClusterOptions } from '../../threads/cluster/cluster-options.ts';
@@ -20,7 +21,6 @@ import { ClusterError, clusterError } from './cluster-error.ts';
 import { ClusterOrders } from './cluster-orders.ts';
 import { type ClusterRecord, changeRecord, readRecord } from './cluster-record.ts';
 import { type ClusterReading, type ClusterStatus, problemsOf, readingOf, statusOf } from './cluster-status.ts';
-import { beatOnMain } from './main-beats.ts';
 import { connectNats, readLogin } from './nats-client.ts';
 import { NatsLookup } from './nats-lookup.ts';
 import { checkServers } from './nats-servers.ts';
@@ -85,9 +85,9 @@ export class ClusterNode {
   private readonly config: ClusterConfig;
   private readonly table: ShardTable;
   private readonly orderTable: OrderTable;
+  private readonly peers: PeerCounts;
   private readonly lookup: NatsLookup;
   private readonly beats: BeatWatch;
-  private readonly stopBeats: () => void;
   private readonly orders: ClusterOrders;
   private record: ClusterRecord;
   private leaders: (string | undefined)[] = [];
@@ -100,17 +100,16 @@ export class ClusterNode {
     options: ClusterOptions,
     lookup: NatsLookup,
     beats: BeatWatch,
-    stopBeats: () => void,
   ) {
     this.parts = parts;
     this.config = config;
     this.options = options;
     this.lookup = lookup;
     this.beats = beats;
-    this.stopBeats = stopBeats;
     this.record = parts.record;
     this.table = new ShardTable(parts.record.shards, options.table);
     this.orderTable = new OrderTable(options.orders);
+    this.peers = new PeerCounts(options.counts);
     this.orders = new ClusterOrders({
       connection: parts.connection,
       cluster: config.name,
@@ -166,13 +165,13 @@ export class ClusterNode {
       },
       table: new ShardTable(record.shards).memory,
       orders: createOrderMemory(record.shards),
+      counts: createPeerCountsMemory(),
       secret,
       silentMs: cluster.silentMs,
       holdMs: cluster.holdMs,
       policyDigest: policyDigest(config),
     };
-    const stopBeats = beatOnMain(connection, options, shards, beats);
-    return new ClusterNode({ ...parts, record }, cluster, options, lookup, beats, stopBeats);
+    return new ClusterNode({ ...parts, record }, cluster, options, lookup, beats);
   }
 
   async status(): Promise<ClusterStatus> {
@@ -190,7 +189,8 @@ export class ClusterNode {
   }
 
   reading(): ClusterReading {
-    return readingOf(this.table, this.options.number, this.isConnected, this.beats.members.nodes(Date.now()));
+    const reading = readingOf(this.table, this.options.number, this.isConnected, this.beats.members.nodes(Date.now()));
+    return { ...reading, peers: this.peers };
   }
 
   /** What speaks against sending requests here. */
@@ -288,7 +288,6 @@ export class ClusterNode {
   }
 
   async close(): Promise<void> {
-    this.stopBeats();
     this.lookup.close();
     this.beats.close();
     await this.parts.connection.close();

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { NodeView } from '../../cluster/membership.ts';
+import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import { ROLE_BROKEN, ROLE_COPYING, ROLE_NAMES, ROLE_STALLED } from '../../cluster/roles.ts';
 import type { ShardTable } from '../../cluster/shard-table.ts';
 import type { ClusterRecord } from './cluster-record.ts';
@@ -57,6 +58,7 @@ export interface ClusterReading {
     readonly broken: boolean;
     readonly copying: boolean;
   }[];
+  readonly peers?: PeerCounts;
 }
 
 export function readingOf(

@@ -1,11 +1,12 @@
 // What /metrics says of a cluster, as this node sees it.
 
+import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import type { ClusterReading } from '../cluster/cluster-status.ts';
 import type { Exposition, Labels } from './exposition.ts';
 
 type Sample = readonly [Labels, number];
 
-export function clusterMetrics(out: Exposition, { number, nodes, shards, connected }: ClusterReading): void {
+export function clusterMetrics(out: Exposition, { number, nodes, shards, connected, peers }: ClusterReading): void {
   const each = (value: (shard: ClusterReading['shards'][number]) => number): Sample[] =>
     shards.map((state, shard) => [{ shard }, value(state)]);
   const ofNodes = (value: (node: ClusterReading['nodes'][number]) => number): Sample[] =>
@@ -63,10 +64,30 @@ export function clusterMetrics(out: Exposition, { number, nodes, shards, connect
     'How far the clock of the node is ahead of this one.',
     ofNodes(({ aheadMs }) => aheadMs / 1000),
   );
+  if (peers !== undefined) peerMetrics(out, nodes, number, peers);
   const own = nodes.find(({ beat }) => beat.node === number)?.beat.policy;
   out.gauge(
     'aorta_cluster_policy_differs',
     '1 where the node decides by another policy than this one.',
     ofNodes(({ beat }) => (own !== undefined && beat.policy !== own ? 1 : 0)),
   );
+}
+
+function peerMetrics(out: Exposition, nodes: ClusterReading['nodes'], number: number, peers: PeerCounts): void {
+  const others = nodes.filter(({ beat }) => beat.node !== number);
+  out.gauge(
+    'aorta_cluster_peer_up',
+    '1 where the connection to the node stands.',
+    others.map(({ beat }) => [{ node: beat.name }, peers.isUp(beat.node) ? 1 : 0]),
+  );
+  const one = (name: string, help: string, value: number) => out.counter(name, help, [[{}, value]]);
+  one('aorta_cluster_forwarded_total', 'Requests sent to the node that owns their shard.', peers.read('forwarded'));
+  one('aorta_cluster_taken_total', 'Requests that came from other nodes.', peers.read('taken'));
+  one('aorta_cluster_forwarded_answers_total', 'Answers of other nodes that left here.', peers.read('answered'));
+  one('aorta_cluster_forward_failures_total', 'Requests and answers without a way.', peers.read('failed'));
+  one('aorta_cluster_put_back_total', 'Requests over connections that no node could decide.', peers.read('put_back'));
+  out.counter('aorta_cluster_peers_refused_total', 'Connections of peers that were closed, by reason.', [
+    [{ reason: 'no node' }, peers.read('strangers')],
+    [{ reason: 'bad frame' }, peers.read('bad_frames')],
+  ]);
 }

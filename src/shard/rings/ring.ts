@@ -16,6 +16,8 @@ export const RING_ACCEPTED = 4;
 export const RING_FLOW_NEWS = 5;
 /** A request that has waited for its user, of whom nobody could tell: for the thread that owns its AOR. */
 export const RING_UNTOLD = 6;
+/** A node of the cluster is gone or has begun anew: records are to be looked at for its connections. */
+export const RING_NODE_GONE = 7;
 /** Copies for whoever watches (tap.ts). */
 export const RING_TAP_REQUEST = 14;
 export const RING_TAP_ANSWER = 15;
@@ -26,12 +28,13 @@ const TAIL = 16; // bytes ever taken; in a cache line of its own
 const HEADER_BYTES = 48;
 const SKIP = -1;
 
-// Header: i32 length; u8 kind, transport, listener, family; u8 viaMain, 0; u16 port; u32 flow; u8 ip[16]; u8 local[16]
+// Header: i32 length; u8 kind, transport, listener, family; u8 viaMain, node; u16 port; u32 flow; u8 ip[16]; u8 local[16]
 const H_KIND = 4;
 const H_TRANSPORT = 5;
 const H_LISTENER = 6;
 const H_FAMILY = 7;
 const H_VIA_MAIN = 8;
+const H_NODE = 9;
 const H_PORT = 10;
 const H_FLOW = 12;
 const H_IP = 16;
@@ -105,6 +108,7 @@ export class Ring {
     ring[offset + H_LISTENER] = peers.listener[row];
     ring[offset + H_FAMILY] = peers.family[row];
     ring[offset + H_VIA_MAIN] = peers.viaMain[row];
+    ring[offset + H_NODE] = peers.node[row];
     ring[offset + H_PORT] = port & 255;
     ring[offset + H_PORT + 1] = port >>> 8;
     this.words[(offset + H_FLOW) >> 2] = peers.flow[row];
@@ -135,6 +139,7 @@ export class Ring {
     peers.listener[row] = ring[offset + H_LISTENER];
     peers.family[row] = ring[offset + H_FAMILY];
     peers.viaMain[row] = ring[offset + H_VIA_MAIN];
+    peers.node[row] = ring[offset + H_NODE];
     peers.port[row] = ring[offset + H_PORT] | (ring[offset + H_PORT + 1] << 8);
     peers.flow[row] = this.words[(offset + H_FLOW) >> 2];
     const ip = row << 4;

@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly table: SharedArrayBuffer;
   /** Of an OrderTable. */
   readonly orders: SharedArrayBuffer;
+  /** Of PeerCounts. */
+  readonly counts: SharedArrayBuffer;
   readonly secret: Uint8Array;
   readonly silentMs: number;
   readonly holdMs: number;

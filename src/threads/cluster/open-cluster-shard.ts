@@ -2,28 +2,42 @@
 
 import { ClusterShard } from '../../cluster/cluster-shard.ts';
 import { ClusterStore } from '../../cluster/cluster-store.ts';
+import { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
 import { ShardTable } from '../../cluster/shard-table.ts';
 import { deriveKey } from '../../core/auth/derived-key.ts';
 import type { LocationStore } from '../../location/location-store.ts';
 import { LogStore } from '../../location/log/log-store.ts';
+import { Bell } from '../../shard/rings/bell.ts';
+import { Ring } from '../../shard/rings/ring.ts';
+import type { ShardLog } from '../../shard/shard-options.ts';
+import { LiveFlows } from '../../transport/flow/live-flows.ts';
 import * as abi from '../../transport/linux/linux-abi.ts';
-import type { ClusterOptions } from './cluster-options.ts';
+import type { TcpEnd } from '../../transport/linux/linux-tcp.ts';
+import { UdpSender } from '../../transport/linux/udp-sender.ts';
+import type { Forwarding } from '../forwarding.ts';
+import type { ShardTask } from '../shard-messages.ts';
+import { fdWake } from '../shared-parts.ts';
+import { Away } from './away.ts';
 import { NatsStream } from './nats-stream.ts';
+import { Relay } from './relay.ts';
 
 export interface OpenClusterShard {
   readonly stream: NatsStream;
   readonly shard: ClusterShard;
   /** What the shard keeps its bindings in. */
   readonly store: ClusterStore;
+  /** The ways of requests and answers to other nodes. */
+  readonly away: Away;
+  /** The connections of all nodes. */
+  readonly flows: ClusterFlows;
+  /** Sends the answers of other nodes. */
+  relay(forwarding: Forwarding, tcp: TcpEnd | null): Relay;
 }
 
 /** @throws where this machine has no poll() for it, or the bindings are kept in memory */
-export function openClusterShard(
-  cluster: ClusterOptions,
-  shard: number,
-  store: LocationStore,
-  log: (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void,
-): OpenClusterShard {
+export function openClusterShard(task: ShardTask, store: LocationStore, log: ShardLog): OpenClusterShard | undefined {
+  const { cluster, clusterParts: parts, index: shard } = task;
+  if (cluster === undefined || parts === undefined) return undefined;
   const calls = abi.loadCalls();
   if (typeof calls === 'string') throw new Error(`a cluster needs the native path: ${calls}`);
   if (!(store instanceof LogStore)) throw new Error('a cluster keeps bindings on disk');
@@ -33,5 +47,14 @@ export function openClusterShard(
   const key = deriveKey(secret, 'cluster streams');
   const table = new ShardTable(cluster.shards, cluster.table);
   const open = new ClusterShard({ store, stream, table, shard, node: number, life, key, log, holdMs });
-  return { stream, shard: open, store: new ClusterStore(store, open) };
+  const bell = new Bell(parts.bell, fdWake(calls, parts.bellFd));
+  return {
+    stream,
+    shard: open,
+    store: new ClusterStore(store, open),
+    away: new Away(table, number, new Ring(parts.fromShards[shard]), bell),
+    flows: new ClusterFlows(parts.flows, number, new LiveFlows(task.liveFlows)),
+    relay: (forwarding, tcp) =>
+      new Relay(new Ring(parts.relays[shard]), forwarding, (peers) => new UdpSender(calls, task.sockets, peers), tcp),
+  };
 }

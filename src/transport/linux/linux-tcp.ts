@@ -138,14 +138,13 @@ export class TcpEnd {
     }
   }
 
-  /** Sends the answers that go out by TCP from here; returns how many could not be sent. */
-  send(answers: Datagrams): number {
+  /** Sends the answers that go out by TCP from here; returns how many could not be sent. @param peers rows of whom they are for */
+  send(answers: Datagrams, peers = this.peers): number {
     if (answers.bytes !== this.arena) {
       this.arenaAddress = abi.addressOf(answers.bytes);
       this.arena = answers.bytes;
     }
     const { calls, live, rows } = this.parts;
-    const { peers } = this;
     let dropped = 0;
     for (let i = 0; i < answers.count; i++) {
       const slot = answers.slot[i];

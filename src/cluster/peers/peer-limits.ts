@@ -1,0 +1,19 @@
+// Limits of what a node takes from its peers, and keeps for them.
+
+/** Of one frame behind its head, bytes: the longest message and its row, or a beat of many shards. */
+export const FRAME_BYTES_MAX = 128 * 1024;
+/** The same before a peer has proved itself. */
+export const GREETING_BYTES_MAX = 256;
+/** So long a peer may take to prove itself. */
+export const PROOF_MS_MAX = 2000;
+/** Connections that have proved nothing yet, at a time. */
+export const STRANGERS_MAX = 32;
+/** Bytes that wait to be sent to one peer: beyond, requests are treated as if it were not there. */
+export const UNSENT_BYTES_MAX = 16 << 20;
+/** Requests over connections that wait for an answer from elsewhere, and their bytes: beyond, clients are put off at once. */
+export const PENDING_MAX = 16_384;
+export const PENDING_BYTES_MAX = 32 << 20;
+/** Ended connections that a node tells its peers anew, and that each node remembers of all the others. */
+export const ENDED_MAX = 65_536;
+/** Of one list. */
+export const ENDED_PER_FRAME = 4096;

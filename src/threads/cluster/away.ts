@@ -1,0 +1,54 @@
+// From a shard's thread to the cluster's: requests that another node decides about, and answers to what came from another node. Over a
+// connection nobody repeats a request: it is handed over even while nobody owns its shard, and waits there.
+// @hot
+
+import type { ShardTable } from '../../cluster/shard-table.ts';
+import type { Bell } from '../../shard/rings/bell.ts';
+import { RING_ANSWER, RING_MESSAGE, type Ring } from '../../shard/rings/ring.ts';
+import { slab, slotStart } from '../../sip/parser/slab.ts';
+import { NODE_NO_WAY, type Peers, TRANSPORT_UDP, VIA_CLUSTER_TWICE } from '../../sip/sources.ts';
+import { SHARD_BYTES } from './request-forwarder.ts';
+
+export class Away {
+  private readonly table: ShardTable;
+  private readonly node: number;
+  private readonly ring: Ring;
+  private readonly bell: Bell;
+  private isTouched = false;
+
+  constructor(table: ShardTable, node: number, ring: Ring, bell: Bell) {
+    this.table = table;
+    this.node = node;
+    this.ring = ring;
+    this.bell = bell;
+  }
+
+  /** Hands over the message in a slot where another node is to decide about its shard; false where it stays here. */
+  takes(shard: number, slot: number, length: number, peers: Peers): boolean {
+    if (this.table.isOwner(shard) || peers.node[slot] === NODE_NO_WAY) return false;
+    if ((peers.viaMain[slot] & VIA_CLUSTER_TWICE) !== 0) return false;
+    const owner = this.table.owner(shard);
+    if ((owner === 0 || owner === this.node) && peers.transport[slot] === TRANSPORT_UDP) return false;
+    const at = slotStart(slot);
+    const end = at + length;
+    // There is room behind the longest message of a slot.
+    slab[end] = shard;
+    slab[end + 1] = shard >>> 8;
+    if (!this.ring.push(RING_MESSAGE, slab, at, end + SHARD_BYTES, peers, slot, peers.port[slot])) return false;
+    this.isTouched = true;
+    return true;
+  }
+
+  /** False where there is no room. */
+  answer(bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number): boolean {
+    if (!this.ring.push(RING_ANSWER, bytes, at, end, peers, row, port)) return false;
+    this.isTouched = true;
+    return true;
+  }
+
+  ringBell(): void {
+    if (!this.isTouched) return;
+    this.isTouched = false;
+    this.bell.ring();
+  }
+}

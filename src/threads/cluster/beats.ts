@@ -1,0 +1,172 @@
+// This node's beats to all the others, over their connections and over NATS, and theirs to it: what follows for the shards is told to
+// their threads by the table of shards, what follows for connections by ClusterFlows.
+
+import { type Beat, decodeBeat, encodeBeat } from '../../cluster/beat.ts';
+import { Membership } from '../../cluster/membership.ts';
+import { OrderTable } from '../../cluster/order-table.ts';
+import { type ClusterFlows, NODE_GONE, NODE_SILENT, NODE_THERE } from '../../cluster/peers/cluster-flows.ts';
+import { FRAME_BEAT } from '../../cluster/peers/peer-frame.ts';
+import { ROLE_COPYING } from '../../cluster/roles.ts';
+import type { ShardTable } from '../../cluster/shard-table.ts';
+import { beatSubject } from '../../cluster/stream-names.ts';
+import type * as abi from '../../transport/linux/linux-abi.ts';
+import { NatsSocket, type NatsUser } from '../../transport/linux/linux-nats.ts';
+import type { PeerPlace } from '../../transport/linux/linux-peers.ts';
+import type { NatsReader } from '../../transport/nats/nats-wire.ts';
+import type { ClusterOptions } from './cluster-options.ts';
+import type { PeerMesh } from './peer-mesh.ts';
+
+const BEAT_MS = 250;
+/** Who may claim what is looked at so often. */
+const DECIDE_MS = 50;
+/** Connections of a node that is silent for so long are taken for ended. */
+const GONE_MS = 60_000;
+/** This node itself has stood still for so long: it has to hear the others again before it says anything of them. */
+const STOOD_MS = 1000;
+/** Format of frames that this version reads. */
+const LEVEL = 1;
+const SID = 1;
+
+export interface BeatParts {
+  readonly calls: abi.Calls;
+  readonly options: ClusterOptions;
+  readonly table: ShardTable;
+  readonly flows: ClusterFlows;
+  readonly mesh: PeerMesh;
+  readonly listen: PeerPlace;
+  /** Of this life's connections. */
+  readonly firstFlow: number;
+  /** What a shard is to do has changed. */
+  changed(shard: number): void;
+  /** A node's connections are gone, or all of them before some number. */
+  gone(): void;
+}
+
+export class Beats implements NatsUser {
+  readonly members: Membership;
+  readonly nats: NatsSocket;
+  private readonly parts: BeatParts;
+  private readonly orders: OrderTable;
+  private number = 0;
+  private beatAt = 0;
+  private decideAt = 0;
+  private workedAt = 0;
+  /** When NATS was last there, epoch ms. */
+  private natsAt = 0;
+  private now = 0;
+
+  constructor(parts: BeatParts) {
+    const { calls, options } = parts;
+    const { addresses, login, node } = options.access;
+    this.parts = parts;
+    this.orders = new OrderTable(options.orders);
+    this.members = new Membership({ node: options.number, shards: options.shards, silentMs: options.silentMs });
+    this.nats = new NatsSocket(calls, { addresses, login, name: `aorta ${node} cluster` }, 0, this);
+  }
+
+  /** @param now monotonic ms @param clock epoch ms */
+  work(now: number, clock: number): void {
+    if (this.workedAt > 0 && now - this.workedAt > STOOD_MS) this.decideAt = now + this.parts.options.silentMs;
+    this.workedAt = now;
+    this.now = clock;
+    this.nats.work(now);
+    if (this.nats.isOpen || this.natsAt === 0) this.natsAt = clock;
+    if (now >= this.beatAt) {
+      this.beatAt = now + BEAT_MS;
+      this.beat(clock);
+    }
+    if (now >= this.decideAt) {
+      this.decideAt = now + DECIDE_MS;
+      this.decide(clock);
+    }
+    this.nats.flush(now);
+  }
+
+  msToNext(now: number): number {
+    return Math.max(0, Math.min(this.beatAt - now, this.decideAt - now, this.nats.msToNext(now)));
+  }
+
+  /** What a peer or NATS has brought; false where it is no beat. */
+  heard(bytes: Uint8Array, from = 0): boolean {
+    const beat = decodeBeat(bytes);
+    if (beat === null || (from > 0 && beat.node !== from)) return false;
+    const { options, mesh } = this.parts;
+    if (beat.node === options.number) return true;
+    this.members.heard(beat, this.now);
+    if (beat.listen !== undefined) mesh.place(beat.node, beat.listen);
+    return true;
+  }
+
+  /** Whether a node is there, by all that is known. */
+  isAlive(node: number): boolean {
+    return this.members.isAlive(node, this.now);
+  }
+
+  /** The connection to a node is gone. */
+  cut(node: number): void {
+    this.members.cut(node, this.now);
+  }
+
+  opened(): void {
+    this.nats.writer.subscribe(beatSubject(this.parts.options.name, '*'), SID);
+  }
+
+  message(reader: NatsReader, bytes: Uint8Array): void {
+    this.heard(bytes.subarray(reader.payloadAt, reader.payloadEnd));
+  }
+
+  closed(): void {}
+
+  told(): void {}
+
+  private beat(clock: number): void {
+    const { options, table, mesh, listen, firstFlow } = this.parts;
+    // Who cannot reach the streams owns nothing that others could not have; that they hear of it by another way must not keep them from it.
+    const isCutOff = this.now - this.natsAt > options.silentMs;
+    const beat: Beat = {
+      node: options.number,
+      name: options.node,
+      life: options.life,
+      number: ++this.number,
+      level: LEVEL,
+      clock,
+      policy: options.policyDigest,
+      draining: this.orders.draining,
+      firstFlow,
+      listen,
+      shards: Array.from({ length: options.shards }, (_, shard) => ({
+        role: isCutOff ? ROLE_COPYING : table.role(shard),
+        epoch: table.epoch(shard),
+        applied: table.applied(shard),
+      })),
+    };
+    this.members.heard(beat, clock);
+    const bytes = encodeBeat(beat);
+    for (const peer of mesh.nodes()) peer.send(FRAME_BEAT, bytes);
+    if (this.nats.isOpen) this.nats.writer.publish(beatSubject(options.name, options.node), '', '', bytes);
+  }
+
+  private decide(clock: number): void {
+    const { options, table, changed } = this.parts;
+    const { members, orders } = this;
+    const isFit = members.isFit();
+    for (let shard = 0; shard < options.shards; shard++) {
+      const owner = table.owner(shard);
+      const handTo = orders.handTo(shard, table.isOwner(shard));
+      const may = members.mayClaim(shard, owner, table.ownerLife(shard), table.epoch(shard), clock);
+      const mayClaim = may && !orders.draining;
+      if (table.setSurroundings(shard, { mayClaim, isFit, handTo, epochHeard: members.epochHeard(shard) }))
+        changed(shard);
+    }
+    this.tellOfNodes(clock);
+  }
+
+  private tellOfNodes(clock: number): void {
+    const { options, flows, gone } = this.parts;
+    for (const { beat, isAlive, silentMs } of this.members.nodes(clock)) {
+      if (beat.node === options.number) continue;
+      const state = isAlive ? NODE_THERE : silentMs < GONE_MS ? NODE_SILENT : NODE_GONE;
+      if (flows.setNode(beat.node, state, beat.firstFlow)) gone();
+    }
+  }
+}

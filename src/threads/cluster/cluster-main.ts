@@ -1,0 +1,41 @@
+// A node's part of its cluster as the main thread's pool has it: the cluster's thread, the connections of all nodes, what is counted.
+// Loaded only where there is a cluster.
+
+import { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
+import type { FlowLiveness } from '../../core/binding/live-flow.ts';
+import { LiveFlows } from '../../transport/flow/live-flows.ts';
+import type { SharedParts } from '../shared-parts.ts';
+import type { ClusterOptions } from './cluster-options.ts';
+import type { ClusterLog } from './cluster-thread.ts';
+import { ClusterWorker } from './cluster-worker.ts';
+
+export class ClusterMain {
+  readonly node: number;
+  readonly flows: FlowLiveness;
+  private readonly options: ClusterOptions;
+  private readonly shared: SharedParts;
+  private worker: ClusterWorker | undefined;
+
+  constructor(options: ClusterOptions, shared: SharedParts) {
+    const { cluster } = shared;
+    if (cluster === undefined) throw new Error('nothing is shared with the cluster');
+    this.node = options.number;
+    this.options = options;
+    this.shared = shared;
+    this.flows = new ClusterFlows(cluster.flows, options.number, new LiveFlows(shared.liveFlows));
+  }
+
+  /** Resolves when this node listens for the others; rejects with what keeps it from that. @param firstFlow of this life */
+  async start(firstFlow: number, log: ClusterLog): Promise<void> {
+    const { cluster, clusterBell, bellMemories, bellFds } = this.shared;
+    if (cluster === undefined || clusterBell === undefined) return;
+    const { options } = this;
+    const task = { options, parts: cluster, shardBells: bellMemories, shardBellFds: bellFds, firstFlow };
+    this.worker = await ClusterWorker.start(task, clusterBell, log);
+  }
+
+  /** After the shards: their last answers leave. */
+  async stop(): Promise<void> {
+    await this.worker?.stop();
+  }
+}

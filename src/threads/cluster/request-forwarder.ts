@@ -1,0 +1,299 @@
+// Requests for shards that are owned elsewhere, on their way to the owner, and the answers on their way back: between the rings of this
+// node's threads and the connections to the others.
+
+import type { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
+import { EndedFlows } from '../../cluster/peers/ended-flows.ts';
+import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
+import {
+  FRAME_ANSWER,
+  FRAME_ENDED,
+  FRAME_ENDED_TAKEN,
+  FRAME_REQUEST,
+  type FrameReader,
+  HEAD_BYTES,
+  oneRow,
+  ROW_BYTES,
+  readRow,
+  setWord,
+  word,
+  writeRow,
+} from '../../cluster/peers/peer-frame.ts';
+import { ENDED_PER_FRAME } from '../../cluster/peers/peer-limits.ts';
+import { type PendingRequest, PendingRequests } from '../../cluster/peers/pending-requests.ts';
+import type { ShardTable } from '../../cluster/shard-table.ts';
+import type { Bell } from '../../shard/rings/bell.ts';
+import { RING_ANSWER, RING_FLOWS_ENDED, RING_MESSAGE, RING_NODE_GONE, type Ring } from '../../shard/rings/ring.ts';
+import { MESSAGE_BYTES_MAX } from '../../sip/parser/slab.ts';
+import {
+  NODE_NO_WAY,
+  type Peers,
+  TRANSPORT_UDP,
+  VIA_CLUSTER,
+  VIA_CLUSTER_TWICE,
+  VIA_MAIN_MASK,
+} from '../../sip/sources.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import type { PeerMesh } from './peer-mesh.ts';
+
+/** Entries taken from one ring in a turn. */
+const TURN_MAX = 256;
+/** Behind a request in a ring: the number of its shard. */
+export const SHARD_BYTES = 2;
+
+export interface ForwarderParts {
+  /** This one. */
+  readonly node: number;
+  readonly shards: number;
+  readonly holdMs: number;
+  readonly table: ShardTable;
+  readonly flows: ClusterFlows;
+  readonly counts: PeerCounts;
+  /** Read here: the main thread's first, then each shard's. */
+  readonly incoming: readonly Ring[];
+  /** By shard: requests and news, and answers that are to leave by its sockets. */
+  readonly toShards: readonly Ring[];
+  readonly relays: readonly Ring[];
+  readonly bells: readonly Bell[];
+  isAlive(node: number): boolean;
+}
+
+export class RequestForwarder {
+  readonly pending: PendingRequests;
+  mesh: PeerMesh | undefined;
+  private readonly parts: ForwarderParts;
+  private readonly ended = new EndedFlows();
+  private readonly touched: Uint8Array;
+  private readonly stage = new Uint8Array(MESSAGE_BYTES_MAX + SHARD_BYTES);
+  private readonly row = oneRow();
+  /** Of a request that is kept. */
+  private readonly kept = oneRow();
+  /** News for shards whose ring was full. */
+  private goneFor = new Set<number>();
+
+  constructor(parts: ForwarderParts) {
+    this.parts = parts;
+    this.pending = new PendingRequests(parts.holdMs);
+    this.touched = new Uint8Array(parts.shards);
+  }
+
+  /** Takes what this node's threads have pushed; returns whether more may be there. */
+  takeRings(now: number): boolean {
+    let more = false;
+    for (const ring of this.parts.incoming) {
+      let taken = 0;
+      for (; taken < TURN_MAX; taken++) {
+        const length = ring.pop(this.stage, 0, this.row, 0);
+        if (length < 0) break;
+        if (ring.kind === RING_MESSAGE) this.request(length, now);
+        else if (ring.kind === RING_ANSWER) this.answer(length);
+        else if (ring.kind === RING_FLOWS_ENDED)
+          for (let at = 0; at < length; at += 4) this.ended.add(word(this.stage, at));
+      }
+      if (taken === TURN_MAX) more = true;
+    }
+    return more;
+  }
+
+  /** What time brings: requests that find a way now, and those that will find none. */
+  work(now: number): void {
+    const { pending, parts } = this;
+    for (const request of pending.overdue(now)) this.putBack(request);
+    pending.astray(now, (shard) => parts.table.owner(shard));
+    for (const request of pending.homeless()) this.route(request, now);
+    for (const shard of [...this.goneFor]) this.tellGone(shard);
+    for (const peer of this.mesh?.nodes() ?? []) this.tellEnded(peer);
+    for (let shard = 0; shard < parts.shards; shard++) {
+      if (this.touched[shard] === 0) continue;
+      this.touched[shard] = 0;
+      parts.bells[shard].ring();
+    }
+  }
+
+  up(peer: PeerConnection, isSame: boolean): void {
+    this.ended.met(peer.node, isSame);
+  }
+
+  down(node: number): void {
+    const lost = this.pending.lost(node);
+    if (lost > 0) this.parts.counts.add('failed', lost);
+  }
+
+  /** Records of all shards are to be looked at for connections that are gone. */
+  gone(): void {
+    for (let shard = 0; shard < this.parts.shards; shard++) this.goneFor.add(shard);
+  }
+
+  /** A frame of a peer; false where it is malformed. */
+  frame(peer: PeerConnection, reader: FrameReader, bytes: Uint8Array): boolean {
+    const { kind, at, end } = reader;
+    if (kind === FRAME_REQUEST) return this.requested(peer.node, reader, bytes);
+    if (kind === FRAME_ANSWER) return this.answered(bytes, at, end);
+    if (kind === FRAME_ENDED) return this.hearEnded(peer, bytes, at, end);
+    if (kind !== FRAME_ENDED_TAKEN || end - at !== 4) return false;
+    this.ended.takenIn(peer.node, word(bytes, at));
+    return true;
+  }
+
+  /** A shard's thread has a request, in `stage` and `row`, that is another node's to decide about. */
+  private request(length: number, now: number): void {
+    const { row, parts, stage } = this;
+    const end = length - SHARD_BYTES;
+    const shard = stage[end] | (stage[end + 1] << 8);
+    if ((row.viaMain[0] & VIA_CLUSTER) !== 0) {
+      row.viaMain[0] |= VIA_CLUSTER_TWICE;
+      if (!this.send(parts.table.owner(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
+      return;
+    }
+    row.node[0] = parts.node;
+    if (row.transport[0] === TRANSPORT_UDP) {
+      row.viaMain[0] |= VIA_CLUSTER;
+      if (!this.send(parts.table.owner(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
+      return;
+    }
+    const request = this.pending.add(shard, stage, 0, end, row, 0, now);
+    if (request === null) this.giveBack(shard, row, stage, 0, end);
+    else this.route(request, now);
+  }
+
+  /** Sends a request that is kept to whoever owns its shard now, this node perhaps; else it stays. */
+  private route(request: PendingRequest, now: number): void {
+    const { table, node, toShards } = this.parts;
+    const { shard, body, ticket } = request;
+    const { kept } = this;
+    readRow(body, 0, body.length, kept, 0);
+    if (table.isOwner(shard)) {
+      if (!toShards[shard].push(RING_MESSAGE, body, ROW_BYTES, body.length, kept, 0, kept.port[0])) return;
+      this.touched[shard] = 1;
+      this.pending.remove(request);
+      return;
+    }
+    const owner = table.owner(shard);
+    if (owner === node) return;
+    kept.viaMain[0] |= VIA_CLUSTER;
+    setWord(kept.local, 0, ticket);
+    if (!this.send(owner, shard, kept, body, ROW_BYTES, body.length)) return;
+    request.node = owner;
+    request.askedAt = now;
+  }
+
+  private send(node: number, shard: number, peers: Peers, bytes: Uint8Array, from: number, end: number): boolean {
+    if (!this.write(FRAME_REQUEST, node, shard, peers, bytes, from, end)) return false;
+    this.parts.counts.add('forwarded');
+    return true;
+  }
+
+  private write(
+    kind: number,
+    node: number,
+    shard: number,
+    peers: Peers,
+    bytes: Uint8Array,
+    from: number,
+    end: number,
+  ): boolean {
+    const peer = node === 0 || !this.parts.isAlive(node) ? undefined : this.mesh?.of(node);
+    const length = ROW_BYTES + end - from;
+    const at = peer === undefined ? -1 : peer.frame(kind, shard, length);
+    if (peer === undefined || at < 0) return false;
+    const { socket } = peer;
+    writeRow(socket.out, at, peers, 0);
+    socket.out.set(bytes.subarray(from, end), at + ROW_BYTES);
+    socket.commit(HEAD_BYTES + length);
+    return true;
+  }
+
+  /** Time is over: the shard's own thread tells the client to come again. */
+  private putBack({ shard, body }: PendingRequest): void {
+    readRow(body, 0, body.length, this.kept, 0);
+    this.giveBack(shard, this.kept, body, ROW_BYTES, body.length);
+  }
+
+  private giveBack(shard: number, peers: Peers, bytes: Uint8Array, from: number, end: number): void {
+    const { toShards, counts } = this.parts;
+    peers.node[0] = NODE_NO_WAY;
+    counts.add('put_back');
+    if (toShards[shard].push(RING_MESSAGE, bytes, from, end, peers, 0, peers.port[0])) this.touched[shard] = 1;
+    else counts.add('failed');
+  }
+
+  /** A shard here has answered a request that came from another node, or from this one by way of another. */
+  private answer(length: number): void {
+    const { row, stage, parts } = this;
+    if (row.node[0] === parts.node) this.relay(stage, 0, length);
+    else if (!this.write(FRAME_ANSWER, row.node[0], 0, row, stage, 0, length)) parts.counts.add('failed');
+  }
+
+  /** A peer has a request for a shard of which it takes this node for the owner. */
+  private requested(from: number, { shard, at, end }: FrameReader, bytes: Uint8Array): boolean {
+    const { row, parts } = this;
+    if (shard >= parts.shards || !readRow(bytes, at, end, row, 0)) return false;
+    const length = end - at - ROW_BYTES;
+    const via = row.viaMain[0];
+    if (length < 1 || length > MESSAGE_BYTES_MAX || (via & VIA_CLUSTER) === 0) return false;
+    if (row.node[0] !== from && (via & VIA_CLUSTER_TWICE) === 0) return false;
+    if (parts.toShards[shard].push(RING_MESSAGE, bytes, at + ROW_BYTES, end, row, 0, row.port[0])) {
+      this.touched[shard] = 1;
+      parts.counts.add('taken');
+    } else parts.counts.add('failed');
+    return true;
+  }
+
+  private answered(bytes: Uint8Array, at: number, end: number): boolean {
+    const { row, parts } = this;
+    if (!readRow(bytes, at, end, row, 0) || row.node[0] !== parts.node) return false;
+    const length = end - at - ROW_BYTES;
+    if (length < 1 || length > MESSAGE_BYTES_MAX) return false;
+    this.relay(bytes, at + ROW_BYTES, end);
+    return true;
+  }
+
+  /** The answer bytes[at, end) leaves by the socket that the request of `row` came in by, from any thread that has it. */
+  private relay(bytes: Uint8Array, at: number, end: number): void {
+    const { row, parts } = this;
+    const isStream = row.transport[0] !== TRANSPORT_UDP;
+    if (isStream && !this.pending.answered(word(row.local, 0), row.flow[0])) return parts.counts.add('failed');
+    if (isStream) row.local.fill(0);
+    row.viaMain[0] &= VIA_MAIN_MASK;
+    const thread = (row.flow[0] + row.port[0]) % parts.shards;
+    if (parts.relays[thread].push(RING_ANSWER, bytes, at, end, row, 0, row.port[0])) {
+      this.touched[thread] = 1;
+      parts.counts.add('answered');
+    } else parts.counts.add('failed');
+  }
+
+  private tellGone(shard: number): void {
+    if (!this.parts.toShards[shard].push(RING_NODE_GONE, this.stage, 0, 0, this.row, 0, 0)) return;
+    this.touched[shard] = 1;
+    this.goneFor.delete(shard);
+  }
+
+  private tellEnded(peer: PeerConnection): void {
+    for (let next = this.ended.next(peer.node); next !== null; next = this.ended.next(peer.node)) {
+      const body = new Uint8Array(4 + next.tokens.length * 4);
+      setWord(body, 0, next.first);
+      for (const [i, token] of next.tokens.entries()) setWord(body, 4 + i * 4, token);
+      if (!peer.send(FRAME_ENDED, body)) {
+        this.ended.met(peer.node, true);
+        return;
+      }
+    }
+  }
+
+  /** A peer's connections have ended: nobody is reached over them from here on, and the owners take their bindings out. */
+  private hearEnded(peer: PeerConnection, bytes: Uint8Array, at: number, end: number): boolean {
+    const count = (end - at - 4) / 4;
+    if (!Number.isInteger(count) || count < 1 || count > ENDED_PER_FRAME) return false;
+    const { flows, toShards } = this.parts;
+    for (let token = at + 4; token < end; token += 4) flows.ended(word(bytes, token), peer.node);
+    this.row.node[0] = peer.node;
+    for (const [shard, ring] of toShards.entries()) {
+      // Where there is no room for the list, the records are looked at.
+      if (!ring.push(RING_FLOWS_ENDED, bytes, at + 4, end, this.row, 0, 0)) this.goneFor.add(shard);
+      this.touched[shard] = 1;
+    }
+    const taken = new Uint8Array(4);
+    setWord(taken, 0, word(bytes, at) + count);
+    peer.send(FRAME_ENDED_TAKEN, taken);
+    return true;
+  }
+}
