@@ -142,6 +142,7 @@ export class ClusterShard {
     const { table, shard } = this.options;
     this.stream.poll(this.sink, now);
     this.ownership.tick(now, table.surroundings(shard));
+    this.store.examineSuspects();
     if (!isOwner(this.ownership.role) && this.damaged.size > 0)
       this.ownership.mustCopy('records of this log are damaged');
     this.tellTable();

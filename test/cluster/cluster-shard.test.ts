@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { FrameReader, READ_SOUND } from '../../src/cluster/stream-frame.ts';
 import { StreamMac } from '../../src/cluster/stream-mac.ts';
 import { DEFAULT_AUTH_POLICY } from '../../src/core/auth/auth-policy.ts';
+import { suspect } from '../../src/location/table/binding-table.ts';
 import { TRANSPORT_TCP } from '../../src/sip/sources.ts';
 import { TestUsers } from '../support/authentication.ts';
 import { Cluster, type ClusteredShard } from '../support/clustered-shard.ts';
@@ -350,7 +351,8 @@ describe('shards of one stream', () => {
     cluster.pass(100);
     const [bytes] = b.disk.generations.values();
     bytes[Buffer.from(bytes).indexOf('sip:alice@192.0.2.9') + 5] ^= 1;
-    storedBindings(b.store);
+    const { suspects } = b.store.share(() => {});
+    suspect(suspects, 0); // a lookup's thread
     cluster.pass(100);
     expect([b.cluster.role, b.cluster.trouble]).toEqual([1, 'records of this log are damaged']);
     expect(a.cluster.decides).toBe(true);

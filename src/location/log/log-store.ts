@@ -239,10 +239,15 @@ export class LogStore implements LocationStore, RowVisitor {
   }
 
   expire(now: number, budget: number, visitor: DueVisitor): void {
-    for (let row = this.table.takeSuspect(); row >= 0; row = this.table.takeSuspect()) this.examine(row);
+    this.examineSuspects();
     this.visitor = visitor;
     this.table.wheel.advance(now, budget, this);
     this.visitor = null;
+  }
+
+  /** Looks at records that readers in other threads found bad. */
+  examineSuspects(): void {
+    for (let row = this.table.takeSuspect(); row >= 0; row = this.table.takeSuspect()) this.examine(row);
   }
 
   msToNextExpiry(now: number): number {
