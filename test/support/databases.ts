@@ -128,6 +128,12 @@ export class Database {
     return `${this.dialect.scheme}://aorta:${encodeURIComponent(PASSWORD)}@127.0.0.1:${this.port}/sip`;
   }
 
+  /** The same by its Unix socket, of PostgreSQL the directory that it is in. */
+  get socketUrl(): string {
+    const socket = this.dialect === POSTGRESQL ? this.directory : join(this.directory, 'socket');
+    return `${this.url.replace('127.0.0.1', 'localhost')}?socket=${socket}`;
+  }
+
   /** Neither as it is nor as it stands in the URL may it ever be shown. */
   get passwords(): string[] {
     return [PASSWORD, encodeURIComponent(PASSWORD)];
