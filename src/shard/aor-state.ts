@@ -181,14 +181,17 @@ export class AorState {
     out.record.span(out.state, this.loadedAt, out.stateAt);
   }
 
-  /** The record written becomes the AOR's; without bindings it is removed. */
-  put(out: Outbox, bindings: number): void {
+  /**
+   * The record written becomes the AOR's; without bindings it is removed.
+   * @param newImageAt where in it the image stands that the module has written last; negative: nowhere
+   */
+  put(out: Outbox, bindings: number, newImageAt = -1): void {
     const { writes, key, recordAt } = this;
     if (bindings === 0) return this.remove();
     const { bytes } = writes;
     sealRecord(bytes, recordAt, out.record.at);
     const entry = writes.put(key[0], key[1], key[2], key[3], out.record.at - recordAt);
-    this.describer.describe(writes, entry, out.newImageAt);
+    this.describer.describe(writes, entry, newImageAt);
   }
 
   remove(): void {

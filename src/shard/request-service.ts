@@ -183,7 +183,7 @@ export class RequestService {
     if (status !== 200) return status;
     if (out.record.overflow || out.answer.overflow) return this.answering.startOver();
     if (out.changed) {
-      state.put(out, out.bindingsAfter);
+      state.put(out, out.bindingsAfter, out.newImageAt);
       rules.takeRoom(out);
       this.tally.registered(out);
       if (this.audience?.listening) registrar.report(out, state.aor, state.aorLength, this.changes);

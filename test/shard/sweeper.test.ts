@@ -41,3 +41,17 @@ it('the clock goes on from the time that it is turned back to, in every thread',
   passed += 1000;
   expect([clock.now(), elsewhere.now(), elsewhere.turns]).toEqual([9 * DAY_MS + 1000, 9 * DAY_MS + 1000, 1]);
 });
+
+it('R3261-10.3-39 a phone whose binding has run out comes back beside another one', () => {
+  const shard = new VirtualShard();
+  const contacts = ['<sip:x@192.0.2.1>;expires=60'];
+  shard.send(register({ callId: 'x', contacts }));
+  shard.send(register({ callId: 'y', contacts: ['<sip:y@192.0.2.2>;expires=3600'] }));
+  shard.send(register({ callId: 'x', cseq: 2, contacts })); // of all phones it was heard of last
+  shard.advance(70);
+  expect(shard.counter('bindings')).toBe(1);
+  const back = shard.send(register({ callId: 'x', cseq: 3, contacts }));
+  const listed = back?.text.match(/<sip:[xy]@[^>]*>;expires=\d+/g)?.sort();
+  expect(listed).toEqual(['<sip:x@192.0.2.1>;expires=60', '<sip:y@192.0.2.2>;expires=3530']);
+  expect(shard.counter('bindings')).toBe(2);
+});
