@@ -2,16 +2,21 @@
 
 import { parseArgs } from 'node:util';
 import { ClusterWorld } from './cluster/cluster-world.ts';
+import { ShardWorld } from './shards/shard-world.ts';
 import { StoreWorld } from './store-world.ts';
+
+const WORLDS = { store: StoreWorld, shards: ShardWorld, cluster: ClusterWorld };
 
 const HELP = `npm run simulate -- [options]
 
 store: runs the real location store in a world that a seed draws: appends, syncs and reads that fail, bits that flip, crashes anywhere,
 restarts, checkpoints; and compares all it says with a model.
+shards: runs whole shards over such stores: phones that register, refresh, remove and repeat over UDP and connections, processes that end
+anywhere; and holds each answer against a model.
 cluster: runs three nodes with real shards and stores over a model of their streams: nodes that die, pause, are cut off and have wrong
 clocks, streams that lose their leader; and compares them with what phones were told and what the streams say.
 
-  --only PART    store or cluster (store)
+  --only PART    store, shards or cluster (store)
   --seeds N      (1000)
   --from S       the first of them (1)
   --minutes M    ends after that time, however many seeds it were
@@ -46,7 +51,7 @@ interface Result {
 
 async function simulate(seed: number, result: Result): Promise<void> {
   const tell = flags.trace ? (line: string) => console.log(line) : undefined;
-  const world = flags.only === 'cluster' ? new ClusterWorld(seed, tell) : new StoreWorld(seed, tell);
+  const world = new WORLDS[flags.only as keyof typeof WORLDS](seed, tell);
   try {
     await world.run();
   } catch (error) {
@@ -67,8 +72,8 @@ async function simulate(seed: number, result: Result): Promise<void> {
 
 async function main(): Promise<void> {
   if (flags.help) return void process.stdout.write(HELP);
-  if (flags.only !== 'store' && flags.only !== 'cluster')
-    throw new Error(`there is no part ${flags.only}: store, cluster`);
+  if (!Object.hasOwn(WORLDS, flags.only))
+    throw new Error(`there is no part ${flags.only}: ${Object.keys(WORLDS).join(', ')}`);
   const began = performance.now();
   const end = flags.minutes === undefined ? Number.POSITIVE_INFINITY : began + Number(flags.minutes) * 60_000;
   const given = flags.seed?.split(',').map(Number);

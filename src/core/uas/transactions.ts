@@ -3,7 +3,7 @@
 // entry is always the next to go and a queue does what a wheel would. Knows neither sockets nor what answers mean.
 // @hot
 
-import { SLOT_COUNT } from '../../sip/parser/slab.ts';
+import { ANSWER_RING_BYTES_MIN } from './answer-ring-size.ts';
 
 /** Outcomes of `find`. */
 export const NEW_REQUEST = 0;
@@ -23,9 +23,6 @@ const ABANDONED = -2;
 
 /** Bytes a single answer may take: the largest payload of a UDP datagram over IPv4. */
 export const ANSWER_BYTES_MAX = 65_507;
-
-/** Bytes of the smallest ring: a batch of the largest answers must not overwrite one that the batch replays. */
-export const ANSWER_RING_BYTES_MIN = 2 * SLOT_COUNT * 65_536;
 
 /** Keyed hashes, as `find` takes them. */
 export interface TransactionKeys {
