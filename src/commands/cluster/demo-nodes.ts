@@ -122,9 +122,13 @@ export class DemoNodes {
   }
 
   private async aorta(words: readonly string[]): Promise<void> {
-    const child = spawn(process.execPath, [CLI, ...words], { stdio: ['ignore', 'ignore', 'inherit'] });
-    const code = await new Promise((resolve) => child.once('exit', resolve));
-    if (code !== 0) throw new CommandError(`aorta ${words.join(' ')} has failed`);
+    const child = spawn(process.execPath, [CLI, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    if (code !== 0) throw new CommandError(`aorta ${words.join(' ')} has failed: ${said.trim()}`);
   }
 
   private async until(what: string, look: () => Promise<boolean | undefined>): Promise<void> {
