@@ -51,7 +51,7 @@ export class DemoNodes {
       writeFileSync(
         config,
         `data: ${join(this.directory, name)}\nlisten: [udp:127.0.0.1:${sip[i]}, tcp:127.0.0.1:${sip[i]}]\n` +
-          `domains: [localhost]\nadmin: http://127.0.0.1:${admin[i]}\nlog-level: warn\n` +
+          `domains: [localhost]\nadmin: http://127.0.0.1:${admin[i]}\nlog-level: error\n` +
           `cluster:\n  name: demo\n  node: ${name}\n  listen: 127.0.0.1:${peers[i]}\n` +
           `  nats: { servers: [${nats.map((port) => `nats://127.0.0.1:${port}`).join(', ')}] }\n`,
       );

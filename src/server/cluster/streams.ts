@@ -1,5 +1,6 @@
 // The streams of a cluster: what they must be like, made by `aorta cluster init` and looked at by every start.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   DiscardPolicy,
   JetStreamApiError,
@@ -16,6 +17,8 @@ const STREAM_NOT_FOUND = 10059;
 const REPLICAS = 3;
 const LOG_BYTES = 1 << 30;
 const SECOND_NS = 1e9;
+const TRIES_MAX = 20;
+const TRY_MS = 500;
 /** A node that was away for longer copies from another one. */
 const LOG_AGE_NS = 24 * 3600 * SECOND_NS;
 const DUPLICATES_NS = SECOND_NS / 10;
@@ -49,13 +52,23 @@ export async function makeStreams(manager: JetStreamManager, cluster: string, sh
   const wanted = [metaStream(cluster), ...Array.from({ length: shards }, (_, shard) => logStream(cluster, shard))];
   for (const config of wanted) {
     if ((await streamInfo(manager, config.name)) !== undefined) continue;
+    await makeStream(manager, config);
+  }
+}
+
+/** Servers that have just started know of each other only after some seconds. */
+async function makeStream(manager: JetStreamManager, config: Wanted): Promise<void> {
+  for (let tries = 1; ; tries++) {
     try {
       await manager.streams.add(config);
+      return;
     } catch (error) {
-      throw clusterError(
-        `stream ${config.name} cannot be made (it needs ${REPLICAS} servers in one NATS cluster)`,
-        error,
-      );
+      if (tries < TRIES_MAX) await delay(TRY_MS);
+      else
+        throw clusterError(
+          `stream ${config.name} cannot be made (it needs ${REPLICAS} servers in one NATS cluster)`,
+          error,
+        );
     }
   }
 }
