@@ -57,11 +57,11 @@ export class ClusterStore implements LocationStore {
   shorten(): void {}
 
   expire(now: number, budget: number, visitor: DueVisitor): void {
-    if (this.cluster.decides) this.inner.expire(now, budget, visitor);
+    this.inner.expire(now, budget, visitor);
   }
 
   msToNextExpiry(now: number): number {
-    return this.cluster.decides ? this.inner.msToNextExpiry(now) : -1;
+    return this.inner.msToNextExpiry(now);
   }
 
   scan(visit: (key: Uint8Array, record: Uint8Array) => void): ScanReport {
