@@ -37,6 +37,8 @@ import type { PeerMesh } from './peer-mesh.ts';
 
 /** Entries taken from one ring in a turn. */
 const TURN_MAX = 256;
+/** How often requests that wait are looked at: there may be thousands. */
+const LOOK_MS = 20;
 /** Behind a request in a ring: the number of its shard. */
 export const SHARD_BYTES = 2;
 
@@ -68,7 +70,8 @@ export class RequestForwarder {
   /** Of a request that is kept. */
   private readonly kept = oneRow();
   /** News for shards whose ring was full. */
-  private goneFor = new Set<number>();
+  private readonly goneFor = new Set<number>();
+  private lookAt = 0;
 
   constructor(parts: ForwarderParts) {
     this.parts = parts;
@@ -96,17 +99,23 @@ export class RequestForwarder {
 
   /** What time brings: requests that find a way now, and those that will find none. */
   work(now: number): void {
-    const { pending, parts } = this;
-    for (const request of pending.overdue(now)) this.putBack(request);
-    pending.astray(now, (shard) => parts.table.owner(shard));
-    for (const request of pending.homeless()) this.route(request, now);
-    for (const shard of [...this.goneFor]) this.tellGone(shard);
+    const { parts } = this;
+    if (now >= this.lookAt) this.look(now);
     for (const peer of this.mesh?.nodes() ?? []) this.tellEnded(peer);
     for (let shard = 0; shard < parts.shards; shard++) {
       if (this.touched[shard] === 0) continue;
       this.touched[shard] = 0;
       parts.bells[shard].ring();
     }
+  }
+
+  private look(now: number): void {
+    const { pending, parts } = this;
+    this.lookAt = now + LOOK_MS;
+    for (const request of pending.overdue(now)) this.putBack(request);
+    pending.astray(now, (shard) => parts.table.owner(shard));
+    for (const request of pending.homeless()) this.route(request, now);
+    for (const shard of [...this.goneFor]) this.tellGone(shard);
   }
 
   up(peer: PeerConnection, isSame: boolean): void {
