@@ -26,11 +26,15 @@ import { NatsLookup } from './nats-lookup.ts';
 import { checkServers } from './nats-servers.ts';
 import { enrolled, identify } from './node-identity.ts';
 import { policyDigest } from './policy-digest.ts';
-import { checkStreams } from './streams.ts';
+import { checkStreams, patiently } from './streams.ts';
 
 /** A node beats four times a second: one of the same name would have been heard after this time. */
 const LISTEN_MS = 600;
 const LEADERS_MS = 5000;
+/** So long a start waits for streams without a leader, as after a start of all servers. */
+const PATIENCE_MS = 30_000;
+/** So long who asks for the status waits for what NATS says of it. */
+const STATUS_MS = 1000;
 const MOVE_MS = 10_000;
 const MOVE_LOOK_MS = 50;
 const HAND_OVER_MS = 3000;
@@ -47,12 +51,12 @@ export async function meetCluster(config: Config & { cluster: ClusterConfig }, l
   await checkServers(nats, log);
   const connection = await connectNats(nats, `aorta ${node}`);
   try {
-    const manager = await jetstreamManager(connection);
-    const record = (await readRecord(manager, name))?.record;
+    const manager = await patiently(() => jetstreamManager(connection), PATIENCE_MS);
+    const record = (await readRecord(manager, name, PATIENCE_MS))?.record;
     if (record === undefined)
       throw new ClusterError(`there is no cluster ${name} on these NATS servers: make it with "aorta cluster init"`);
     demandDirectory(config, record);
-    await checkStreams(manager, name, record.shards);
+    await checkStreams(manager, name, record.shards, PATIENCE_MS);
     return { connection, manager, record };
   } catch (error) {
     await connection.close();
@@ -175,7 +179,7 @@ export class ClusterNode {
   }
 
   async status(): Promise<ClusterStatus> {
-    await this.refresh();
+    await Promise.race([this.refresh(), delay(STATUS_MS)]);
     return statusOf({
       cluster: this.config.name,
       node: this.config.node,

@@ -6,7 +6,7 @@ import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { metaSubject, streamName } from '../../cluster/stream-names.ts';
 import { ClusterError, clusterError } from './cluster-error.ts';
-import { streamInfo } from './streams.ts';
+import { patiently, streamInfo } from './streams.ts';
 
 const WRONG_LAST = [10071, 10164];
 const TRIES_MAX = 8;
@@ -38,11 +38,13 @@ const recordSubject = (cluster: string) => `${metaSubject(cluster)}.record`;
 export async function readRecord(
   manager: JetStreamManager,
   cluster: string,
+  patienceMs = 0,
 ): Promise<{ record: ClusterRecord; sequence: number } | undefined> {
   const stream = streamName(cluster, 'META');
-  if ((await streamInfo(manager, stream)) === undefined) return undefined;
+  if ((await streamInfo(manager, stream, patienceMs)) === undefined) return undefined;
   try {
-    const message = await manager.streams.getMessage(stream, { last_by_subj: recordSubject(cluster) });
+    const ask = () => manager.streams.getMessage(stream, { last_by_subj: recordSubject(cluster) });
+    const message = await patiently(ask, patienceMs);
     if (message === null) return undefined;
     return { record: Record_.parse(message.json()), sequence: message.seq };
   } catch (error) {

@@ -73,10 +73,26 @@ async function makeStream(manager: JetStreamManager, config: Wanted): Promise<vo
   }
 }
 
+/** Asks again while nobody leads what is asked: after a start of all servers that takes some seconds. */
+export async function patiently<T>(ask: () => Promise<T>, patienceMs: number): Promise<T> {
+  for (const from = Date.now(); ; await delay(TRY_MS)) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isFinal = error instanceof JetStreamApiError && error.status !== 503;
+      if (isFinal || Date.now() - from >= patienceMs) throw error;
+    }
+  }
+}
+
 /** Undefined where there is none. Throws a ClusterError. */
-export async function streamInfo(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+export async function streamInfo(
+  manager: JetStreamManager,
+  name: string,
+  patienceMs = 0,
+): Promise<StreamInfo | undefined> {
   try {
-    return await manager.streams.info(name);
+    return await patiently(() => manager.streams.info(name), patienceMs);
   } catch (error) {
     if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
     throw clusterError(`stream ${name} cannot be asked`, error);
@@ -84,9 +100,14 @@ export async function streamInfo(manager: JetStreamManager, name: string): Promi
 }
 
 /** Of all shards, by shard. Throws a ClusterError where one is missing, or is not as it must be. */
-export async function checkStreams(manager: JetStreamManager, cluster: string, shards: number): Promise<StreamInfo[]> {
+export async function checkStreams(
+  manager: JetStreamManager,
+  cluster: string,
+  shards: number,
+  patienceMs = 0,
+): Promise<StreamInfo[]> {
   const wanted = Array.from({ length: shards }, (_, shard) => logStream(cluster, shard));
-  const found = await Promise.all(wanted.map(({ name }) => streamInfo(manager, name)));
+  const found = await Promise.all(wanted.map(({ name }) => streamInfo(manager, name, patienceMs)));
   return found.map((info, shard) => {
     const { name } = wanted[shard];
     if (info === undefined)
