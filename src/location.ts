@@ -46,7 +46,7 @@ export interface Location {
 /**
  * Opens the read model of a registrar on this machine, as a user who may read its data directory.
  * @param dataDirectory the registrar's `data`
- * @throws Error that says what to do where there is none
+ * @throws Error whose message names the remedy where there is none
  */
 export function openLocation(dataDirectory: string, { staleMs = 1500 }: LocationOptions = {}): Location {
   return new SharedLocation(dataDirectory, staleMs);

@@ -1,107 +1,24 @@
 // The sub-path export aorta/parser: the parser for programs that want no server. One message at a time over the span
 // table; what is kept is copied out with toObject(). Nothing else of Aorta is loaded.
 
+import type {
+  ParseOptions,
+  PlainMessage,
+  SipAddress,
+  SipContact,
+  SipError,
+  SipHeader,
+  SipUri,
+  SipVia,
+} from './parsed-message.ts';
 import { PARSE_ERROR_TEXT } from './sip/parser/parse-error-text.ts';
 import { parse as parseSlab } from './sip/parser/parser.ts';
 import { MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/parser/slab.ts';
 import * as T from './sip/parser/span-table.ts';
 import { findLeniency, LENIENCIES, type Leniency } from './sip/parser/strictness.ts';
 
+export type * from './parsed-message.ts';
 export type { Leniency } from './sip/parser/strictness.ts';
-
-export interface SipUri {
-  /** 'sip', 'sips', 'tel', or null for any other. */
-  readonly scheme: 'sip' | 'sips' | 'tel' | null;
-  readonly text: string;
-  /** As sent, escapes included; for schemes other than sip and sips all behind the colon. */
-  readonly user: string | null;
-  readonly password: string | null;
-  readonly host: string | null;
-  readonly port: number | null;
-  /** From the first ";" on. */
-  readonly params: string | null;
-  /** From the "?" on. */
-  readonly headers: string | null;
-}
-
-export interface SipAddress {
-  readonly text: string;
-  /** As sent, with its quotes. */
-  readonly display: string | null;
-  readonly uri: SipUri;
-  readonly tag: string | null;
-}
-
-export interface SipVia {
-  readonly text: string;
-  readonly transport: string;
-  readonly host: string;
-  readonly port: number | null;
-  readonly branch: string | null;
-  readonly rport: string | null;
-  readonly received: string | null;
-  readonly maddr: string | null;
-}
-
-export interface SipContact {
-  readonly text: string;
-  readonly display: string | null;
-  readonly uri: SipUri;
-  /** Seconds; null where there is none, NaN where it is none of a number. */
-  readonly expires: number | null;
-  /** 0 to 1; null where there is none, NaN where it makes no sense. */
-  readonly q: number | null;
-  /** +sip.instance without its quotes. */
-  readonly instance: string | null;
-  readonly regId: number | null;
-  /** Every parameter as sent; null without "=". */
-  readonly params: Readonly<Record<string, string | null>>;
-}
-
-export interface SipHeader {
-  /** As sent. */
-  readonly name: string;
-  /** Trimmed, folds undone. */
-  readonly value: string;
-}
-
-export interface SipError {
-  /** Stable number: E_* in docs/parser.md. */
-  readonly code: number;
-  /** The words of a 400's reason phrase. */
-  readonly reason: string;
-  /** Where it was found, in bytes from the start of the message. */
-  readonly offset: number;
-  /** The header it was found in, in lower case; null for the start line and for headers without a name of their own here. */
-  readonly header: string | null;
-}
-
-export interface ParseOptions {
-  /** Leniencies to do without; true for all (docs/parser.md). */
-  readonly strict?: readonly Leniency[] | boolean;
-}
-
-/** The message as a plain object: strings and numbers only, free of the parser's memory. */
-export interface PlainMessage {
-  readonly kind: 'request' | 'response';
-  readonly error: SipError | null;
-  readonly method: string | null;
-  readonly requestUri: SipUri | null;
-  readonly status: number | null;
-  readonly from: SipAddress | null;
-  readonly to: SipAddress | null;
-  readonly callId: string | null;
-  readonly cseq: { readonly number: number; readonly method: string } | null;
-  readonly maxForwards: number | null;
-  readonly expires: number | null;
-  readonly contentLength: number | null;
-  readonly vias: readonly SipVia[];
-  readonly contacts: readonly SipContact[];
-  /** How many Contact values are "*". */
-  readonly stars: number;
-  readonly headers: readonly SipHeader[];
-  readonly body: string;
-}
 
 const SCHEMES = [null, 'sip', 'sips', 'tel'] as const;
 const HEADER_OF: readonly (string | null)[] = headerNames();
@@ -209,7 +126,7 @@ export class SipMessage {
   private length = 0;
 
   /** @internal */
-  take(length: number, off: readonly Leniency[]): void {
+  parse(length: number, off: readonly Leniency[]): void {
     this.length = length;
     this.code = parseSlab(AT, AT + length);
     this.errorAt = table[T.T_ERROR_AT];
@@ -378,6 +295,6 @@ export function parse(bytes: Uint8Array, options?: ParseOptions): SipMessage {
     throw new RangeError(`a SIP message of ${bytes.length} bytes; at most ${MESSAGE_BYTES_MAX} are parsed`);
   slab.set(bytes, AT);
   const strict = options?.strict ?? false;
-  message.take(bytes.length, strict === true ? LENIENCIES : strict === false ? NONE : strict);
+  message.parse(bytes.length, strict === true ? LENIENCIES : strict === false ? NONE : strict);
   return message;
 }

@@ -1,7 +1,7 @@
 // The thread of `scrape`: counts answers as a shard does, as fast as it can.
 
 import { workerData } from 'node:worker_threads';
-import { Answers } from '../../src/core/uas/batch-responses.ts';
+import { BatchResponses } from '../../src/core/uas/batch-responses.ts';
 import { BATCH_BOUNDS, BATCH_ROW, Measures, OUTCOME_ACCEPTED } from '../../src/shard/observe/measures.ts';
 import { createPeers } from '../../src/sip/sources.ts';
 
@@ -18,7 +18,7 @@ export interface Shared {
 function count({ measures: memory, counters: counterMemory, done }: Shared): void {
   const measures = new Measures(memory);
   const counters = new Float64Array(counterMemory);
-  const answers = new Answers(new Uint8Array(1));
+  const answers = new BatchResponses(new Uint8Array(1));
   const peers = createPeers();
   for (let i = 0; i < BATCH; i++) answers.outcome[answers.add(i, 0, 0, 0)] = OUTCOME_ACCEPTED;
   const batches = new Float64Array(done);

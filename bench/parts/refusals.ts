@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DEFAULT_AUTH_POLICY } from '../../src/core/auth/auth-policy.ts';
 import { Authenticator } from '../../src/core/auth/authenticator.ts';
 import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../../src/core/auth/outcome.ts';
-import { Outbox } from '../../src/core/uas/outbox.ts';
+import { ShardExchange } from '../../src/core/uas/exchange.ts';
 import { E_OK } from '../../src/sip/parser/parse-error.ts';
 import { parse } from '../../src/sip/parser/parser.ts';
 import { slab } from '../../src/sip/parser/slab.ts';
@@ -64,18 +64,18 @@ function compare(algorithm: 'MD5' | 'SHA-256', users: UserTable, rounds: number)
 
 /** CPU microseconds of one decision. */
 function costOf(authenticator: Authenticator, message: string, outcome: number): number {
-  const out = new Outbox();
+  const exchange = new ShardExchange();
   const key = Uint32Array.of(1, 2, 3, 4);
   const bytes = Buffer.from(message, 'latin1');
   slab.set(bytes, 0);
   if (parse(0, bytes.length) !== E_OK) throw new Error('malformed request');
-  out.peers.family[0] = 4;
+  exchange.request.peers.family[0] = 4;
   const aor = Buffer.from(`alice@${REALM}`, 'latin1');
   const before = process.cpuUsage();
   for (let i = 0; i < BATCH; i++) {
-    out.reset();
-    out.now = NOW;
-    authenticator.authenticate(out, key, aor, aor.length);
+    exchange.reset();
+    exchange.request.now = NOW;
+    authenticator.authenticate(exchange, key, aor, aor.length);
     if (authenticator.outcome !== outcome) throw new Error(`outcome ${authenticator.outcome}, not ${outcome}`);
   }
   const { user, system } = process.cpuUsage(before);

@@ -13,7 +13,7 @@ import { openDataDirectory } from '../../src/server/data/data-directory.ts';
 import { RecordDescriber } from '../../src/shard/describe-record.ts';
 import { COUNTER_NAMES } from '../../src/shard/observe/counters.ts';
 import { Shard } from '../../src/shard/shard.ts';
-import { ownerOf } from '../../src/shard/shard-of.ts';
+import { shardOf } from '../../src/shard/shard-of.ts';
 import { slab, slotStart } from '../../src/sip/parser/slab.ts';
 import { SipHash } from '../../src/sip/siphash.ts';
 import { TRANSPORT_UDP } from '../../src/sip/sources.ts';
@@ -52,7 +52,7 @@ export function fill(options: FillOptions): void {
     for (let n = first; n < first + aors; n++) {
       template.write(n, n - first, options.expiresAt(n));
       const words = key.take(template.bytes);
-      const shard = ownerOf(words[3], shards);
+      const shard = shardOf(words[3], shards);
       const writes = sets[shard];
       const at = writes.reserve(template.bytes.length);
       writes.bytes.set(template.bytes, at);

@@ -102,7 +102,7 @@ async function reload(options: AdminOptions): Promise<void> {
 async function drain(options: AdminOptions & { off?: boolean }): Promise<void> {
   const draining = options.off !== true;
   await new AdminClient(options).change('POST', '/v1/drain', { draining });
-  print(draining ? 'draining: /readyz says 503; "aorta drain --off" takes it back\n' : 'not draining\n');
+  print(draining ? 'draining: /readyz answers 503; "aorta drain --off" takes it back\n' : 'not draining\n');
 }
 
 async function createConfigOf(file: string, wishes: ConfigWishes = {}): Promise<Config> {

@@ -1,4 +1,4 @@
-// What `aorta doctor` says of damage: what was set aside, and with --scrub what is damaged in the logs now. Reads only.
+// Damage as `aorta doctor` lists it: what was set aside, and with --scrub what is damaged in the logs now. Reads only.
 
 import { join } from 'node:path';
 import { logFiles } from '../location/log/log-folder.ts';

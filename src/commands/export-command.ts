@@ -1,4 +1,4 @@
-// `aorta location export`: a running server's bindings as rows for Kamailio or OpenSIPS. What a row says is location-export's.
+// `aorta location export`: a running server's bindings as rows for Kamailio or OpenSIPS. The content of a row is location-export's.
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -20,7 +20,7 @@ import { CommandError, reported } from './terminal/command-action.ts';
 const SKIPPED_SHOWN = 100;
 
 const EXAMPLES = `
-Writes rows for the table "location", or CSV, while the server goes on. Static bindings are left out, and phones behind TCP, TLS or WebSocket
+Writes rows for the table "location", or CSV, while the server runs. Static bindings are left out, and phones behind TCP, TLS or WebSocket
 connections of Aorta's own: they register anew by themselves.
 
 Examples:
@@ -40,7 +40,7 @@ interface Options extends AdminOptions {
   readonly strict?: boolean;
 }
 
-/** @param location the command that it goes below */
+/** @param location the command above it */
 export function addExportCommand(location: Command): void {
   withAdminOptions(location.command('export').copyInheritedSettings(location))
     .description('write the bindings of a running server for Kamailio or OpenSIPS')

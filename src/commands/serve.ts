@@ -14,7 +14,7 @@ import { print, printError, printStyled } from '../server/process/terminal.ts';
 import { startServer } from '../server/server.ts';
 import type { Server } from '../server/server-api.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
-import { takeInheritedSockets } from '../transport/linux/inherited-sockets.ts';
+import { claimInheritedSockets } from '../transport/linux/inherited-sockets.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './terminal/exit-codes.ts';
 import { startLines } from './terminal/start-lines.ts';
 
@@ -42,7 +42,7 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   let server: Server;
   progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
   try {
-    const inherited = takeInheritedSockets(process.env);
+    const inherited = claimInheritedSockets(process.env);
     const hooks = inherited.length > 0 ? { inherited } : {};
     server = await tellingSystemd(startServer(config, log, hooks, reread, progress.report), systemd);
   } catch (error) {
@@ -180,7 +180,7 @@ function dieOnUncaught(log: Log, before: () => void): void {
   });
 }
 
-/** Whoever read our output may go away, which ends other commands; the phones stay. */
+/** The reader of our output may leave, which ends other commands; the phones stay. */
 function ignoreClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.removeAllListeners('error');

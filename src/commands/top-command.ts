@@ -1,4 +1,4 @@
-// `aorta top`: a running server at a glance, drawn anew every second: rates, latency, shards, refusals by reason, top talkers.
+// `aorta top`: a running server at a glance, drawn anew every second: rates, latency, shards, refusals by reason, top senders.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -12,23 +12,23 @@ interface Sample {
   readonly at: number;
   readonly counters: Readonly<Record<string, number>>;
   readonly shards: readonly Readonly<Record<string, number>>[];
-  readonly talkers: Talkers;
+  readonly topSenders: TopSenders;
   readonly latency: { readonly boundsSeconds: number[]; readonly rows: { outcome: string; counts: number[] }[] };
 }
 
-interface Talkers {
-  readonly sources: readonly Talker[];
-  readonly aors: readonly Talker[];
+interface TopSenders {
+  readonly sources: readonly TopSender[];
+  readonly aors: readonly TopSender[];
 }
 
-interface Talker {
+interface TopSender {
   readonly name: string;
   readonly perSecond: number;
   readonly refusedPerSecond: number;
 }
 
 const REASONS_SHOWN = 8;
-const TALKERS_SHOWN = 5;
+const TOP_SENDERS_SHOWN = 5;
 
 export function addTopCommand(root: Command): void {
   withAdminOptions(root.command('top').copyInheritedSettings(root).description('live view of a running server'))
@@ -55,13 +55,13 @@ async function top(options: AdminOptions & { interval: string; count?: string })
 }
 
 async function look(client: AdminClient): Promise<Sample> {
-  const [counters, { items }, latency, talkers] = await Promise.all([
+  const [counters, { items }, latency, topSenders] = await Promise.all([
     client.get<Sample['counters']>('/v1/counters'),
     client.get<{ items: Sample['shards'] }>('/v1/shards'),
     client.get<Sample['latency']>('/v1/latency'),
-    client.get<Talkers>(`/v1/talkers?limit=${TALKERS_SHOWN}`),
+    client.get<TopSenders>(`/v1/top-senders?limit=${TOP_SENDERS_SHOWN}`),
   ]);
-  return { at: performance.now(), counters, shards: items, latency, talkers };
+  return { at: performance.now(), counters, shards: items, latency, topSenders };
 }
 
 interface Figures {
@@ -78,7 +78,7 @@ interface Figures {
   }[];
   readonly refusals: Readonly<Record<string, number>>;
   /** Of the last seconds, whatever the interval. */
-  readonly talkers: Talkers;
+  readonly topSenders: TopSenders;
 }
 
 function figures(before: Sample, now: Sample): Figures {
@@ -114,7 +114,7 @@ function figures(before: Sample, now: Sample): Figures {
       ringBytes,
     })),
     refusals: Object.fromEntries(refusals.slice(0, REASONS_SHOWN)),
-    talkers: now.talkers,
+    topSenders: now.topSenders,
   };
 }
 
@@ -140,7 +140,7 @@ function percentile(counts: readonly number[], bounds: readonly number[], part: 
   return (bounds[bucket] ?? Number.POSITIVE_INFINITY) * 1000;
 }
 
-function draw(url: string, { bindings, aors, perSecond, latencyMs, shards, refusals, talkers }: Figures): string {
+function draw(url: string, { bindings, aors, perSecond, latencyMs, shards, refusals, topSenders }: Figures): string {
   const n = (value: number) => Math.round(value).toLocaleString('en-US');
   const ms = (value: number | null) => (value === null ? '-' : `≤${value} ms`);
   const rates = Object.entries(perSecond).map(([name, value]) => [name, n(value)]);
@@ -167,13 +167,13 @@ function draw(url: string, { bindings, aors, perSecond, latencyMs, shards, refus
           ]),
         ]
       : []),
-    talkerTable('source', talkers.sources, n),
-    talkerTable('address-of-record', talkers.aors, n),
+    topSenderTable('source', topSenders.sources, n),
+    topSenderTable('address-of-record', topSenders.aors, n),
   ].join('');
 }
 
-function talkerTable(title: string, talkers: readonly Talker[], n: (value: number) => string): string {
-  if (talkers.length === 0) return '';
-  const rows = talkers.map(({ name, perSecond, refusedPerSecond }) => [name, n(perSecond), n(refusedPerSecond)]);
+function topSenderTable(title: string, topSenders: readonly TopSender[], n: (value: number) => string): string {
+  if (topSenders.length === 0) return '';
+  const rows = topSenders.map(({ name, perSecond, refusedPerSecond }) => [name, n(perSecond), n(refusedPerSecond)]);
   return `\n${textTable([[title, 'messages/s, about', 'refused/s'], ...rows])}`;
 }

@@ -14,7 +14,7 @@ const PROGRESS_MS = 500;
 const EXAMPLES = `
 Examples:
   aorta ul lookup alice@example.com
-  aorta ul dump --json > bindings.ndjson           one AOR a line, while the server goes on
+  aorta ul dump --json > bindings.ndjson           one AOR a line, while the server runs
   aorta ul add alice@example.com sip:gw@192.0.2.7:5080 --expires 900
   aorta ul rm-contact alice@example.com sip:alice@192.0.2.4:5060
   aorta ul rm alice@example.com
@@ -229,7 +229,7 @@ function table({ aor, contacts }: AorBindings): string {
   return `${aor}\n${textTable([['contact', 'q', 'expires', 'from', 'user agent', 'call-id, cseq', 'path'], ...rows])}`;
 }
 
-/** On a terminal's stderr while stdout goes elsewhere. */
+/** On a terminal's stderr while stdout is redirected. */
 class Progress {
   private readonly expected: number;
   private done = 0;

@@ -26,7 +26,7 @@ export interface LocationReader {
   /**
    * Visits up to `max` sound records behind `after` (the empty cursor starts) in the store's own order. Key and record are valid
    * only during the call. Returns the cursor to go on with, or undefined at the end. Nothing is held between calls, so each
-   * sees what is committed by then: a record that stays is met once, one that comes or goes meanwhile may be missed.
+   * sees what is committed by then: a record that stays is met once, one added or removed meanwhile may be missed.
    */
   scan(after: Uint8Array, max: number, visit: (key: Uint8Array, record: Uint8Array) => void): Uint8Array | undefined;
 

@@ -42,7 +42,7 @@ export interface LocationStore {
   /**
    * Copies the record of `key` into `into` and returns its length in bytes, or -1 where there is none. Where it is longer
    * than `into` nothing is copied: the caller sees that by the length. A damaged record is quarantined, counted and reported as none.
-   * @throws what the disk says, where it gives nothing and takes nothing
+   * @throws the disk's error, where it gives nothing and takes nothing
    */
   load(key: Uint8Array, into: Uint8Array): number;
 
@@ -87,7 +87,7 @@ export interface LocationStore {
 
   /**
    * Looks at up to `max` AORs from `cursor` on (0 at first) and returns where to go on, -1 at the end. Damaged records are
-   * passed over. Commits may come between calls: a record that stays is met, one that comes or goes meanwhile may be missed.
+   * passed over. Commits may come between calls: a record that stays is met, one added or removed meanwhile may be missed.
    */
   visitSome(cursor: number, max: number, visitor: RecordVisitor): number;
 

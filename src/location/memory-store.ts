@@ -57,7 +57,7 @@ export class MemoryStore implements LocationStore {
       const before = this.records.get(name);
       const row = new RowCopy();
       setPlace(writes.rows, i * ROW_WORDS + ROW_PLACE, 0, writes.bindings[i]);
-      row.take(writes.rows, i * ROW_WORDS, 0);
+      row.copyFrom(writes.rows, i * ROW_WORDS, 0);
       let record: Uint8Array | undefined;
       if (writes.refreshes[i] === 1) record = before?.record;
       else if (writes.at[i] < writes.end[i])

@@ -7,7 +7,7 @@ import { imagesFromV2 } from './record-v2.ts';
 /** 0 version, 1 zero, 2 AOR length (u16), 4 checksum over everything else (u32); little-endian. */
 export const RECORD_HEADER_BYTES = 8;
 
-/** Of the largest record; more bindings are refused before (core/uas/outbox.ts). */
+/** Of the largest record: a request that would make a larger one is refused. */
 export const RECORD_BYTES_MAX = 65_536;
 
 /** Raised when the layout of record or image changes; `updateRecord` then learns to read the one before. */
@@ -39,7 +39,7 @@ export function openRecord(bytes: Uint8Array, at: number, end: number): boolean 
 
 /**
  * Makes the record at the start of `bytes`, which openRecord has found sound, one of today's version; what is read from a log or a file
- * goes through here before anybody looks at its images. Behind it there must be room for a record of the largest size.
+ * passes here before anybody looks at its images. Behind it there must be memory for a record of the largest size.
  * @returns its length
  */
 export function updateRecord(bytes: Uint8Array, length: number): number {

@@ -71,7 +71,7 @@ export class WriteSet {
     }
   }
 
-  /** Makes room for a record of at most `size` bytes and returns where to write it in `bytes`; `put` then claims it. */
+  /** Reserves memory for a record of at most `size` bytes and returns where to write it in `bytes`; `put` then claims it. */
   reserve(size: number): number {
     if (this.used + size > this.bytes.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.used + size));
@@ -122,7 +122,7 @@ export class WriteSet {
 
   /** The row of an entry, as it shall be. */
   copyRow(entry: number, into: RowCopy): void {
-    into.take(this.rows, entry * ROW_WORDS, -1);
+    into.copyFrom(this.rows, entry * ROW_WORDS, -1);
   }
 
   /** Exchanges all it has with another set of the same capacity. @cold */

@@ -19,7 +19,7 @@ import type { Config } from './config/config.ts';
 import { demandSound } from './config/config-faults.ts';
 import { ConfigError } from './config/config-problem.ts';
 import { DEFAULT_SHARDS } from './config/defaults.ts';
-import { type ReloadReport, reloadReport, shardSettings, takenIn } from './config/reload.ts';
+import { afterReload, type ReloadReport, reloadReport, shardSettings } from './config/reload.ts';
 import { hasCluster } from './config/sections/cluster-config.ts';
 import { unserved, writeServed } from './config/served-domains.ts';
 import { shardDirectories } from './data/binding-folders.ts';
@@ -32,7 +32,7 @@ import {
   flowSource,
   type MessageSource,
   needFlow,
-  noRoomForFlow,
+  noCapacityForFlow,
   readPeer,
   type StreamSource,
   writePeer,
@@ -73,7 +73,7 @@ export async function startServer(
   progress: Progress = () => {},
 ): Promise<Server> {
   demandSound(config);
-  const astray = hooks.inherited?.find((socket) => !config.listen.some((address) => takes(address, socket)));
+  const astray = hooks.inherited?.find((socket) => !config.listen.some((address) => isFor(address, socket)));
   if (astray !== undefined)
     throw new ConfigError([
       `LISTEN_FDS: no listener for ${astray.kind} ${astray.host}:${astray.port}: add it to --listen (udp, tcp or tls, with the same address)`,
@@ -320,7 +320,7 @@ class RunningServer implements Server, AdminTarget {
   }
 
   openFlow(source: StreamSource): number {
-    return started(this.pool).program.openFlow(flowSource(source, LISTENER_PROGRAM)) || noRoomForFlow();
+    return started(this.pool).program.openFlow(flowSource(source, LISTENER_PROGRAM)) || noCapacityForFlow();
   }
 
   endFlow(flow: number): void {
@@ -339,7 +339,7 @@ class RunningServer implements Server, AdminTarget {
     const before = this.config;
     const next = this.reread?.();
     if (next !== undefined) {
-      const now = takenIn(before, next);
+      const now = afterReload(before, next);
       await pool.configure(shardSettings({ ...now, policy: this.quotas.share(now.policy) }), now.streams);
       this.lookups?.configure(now.policy);
       this.log.setLevel?.(now.logLevel);
@@ -359,11 +359,11 @@ class RunningServer implements Server, AdminTarget {
   }
 
   stop(): Promise<void> {
-    this.stopped ??= this.takeDown();
+    this.stopped ??= this.shutDown();
     return this.stopped;
   }
 
-  private async takeDown(): Promise<void> {
+  private async shutDown(): Promise<void> {
     try {
       await this.cluster?.handOver();
       await this.lookups?.close();
@@ -398,7 +398,7 @@ class RunningServer implements Server, AdminTarget {
 }
 
 /** WebSocket listeners bind their address themselves. */
-function takes(address: ListenAddress, socket: InheritedSocket): boolean {
+function isFor(address: ListenAddress, socket: InheritedSocket): boolean {
   return address.transport !== 'ws' && address.transport !== 'wss' && socketsFor([socket], address).length > 0;
 }
 

@@ -10,8 +10,8 @@ import type { TokenOffer } from '../core/auth/bearer.ts';
 import { type CredentialSource, USER_UNKNOWN } from '../core/auth/credential-source.ts';
 import { deriveKey } from '../core/auth/derived-key.ts';
 import { AUTH_OK } from '../core/auth/outcome.ts';
+import type { ShardExchange } from '../core/uas/exchange.ts';
 import type { LookupPolicy } from '../core/uas/lookup-policy.ts';
-import type { Outbox } from '../core/uas/outbox.ts';
 import { ALG_MD5 } from '../sip/credentials.ts';
 import { table } from '../sip/parser/slab.ts';
 import {
@@ -79,7 +79,7 @@ export class Admission {
   private readonly gate: Gate | null;
   private lookup: LookupPolicy['sip'];
   private lookupSources: TrustedSources;
-  private readonly out: Outbox;
+  private readonly exchange: ShardExchange;
   private readonly state: AorState;
   private readonly rules: ShardRules;
   private readonly counters: Float64Array;
@@ -89,19 +89,20 @@ export class Admission {
   /** By slot: the number of the last batch in which its message had waited for its user in vain. */
   private readonly vainBatches: Float64Array;
 
-  constructor(options: AdmissionOptions, out: Outbox, state: AorState, rules: ShardRules) {
+  constructor(options: AdmissionOptions, exchange: ShardExchange, state: AorState, rules: ShardRules) {
     const { auth, gate, secret, counters, refused } = options;
     this.auth = auth;
-    this.out = out;
+    this.exchange = exchange;
+    const { peers } = exchange.request;
     this.state = state;
     this.rules = rules;
-    this.vainBatches = new Float64Array(out.peers.port.length);
+    this.vainBatches = new Float64Array(exchange.request.peers.port.length);
     this.failedLogin = options.failedLogin;
     this.counters = counters;
     this.failedLogins = this.loginLog(auth?.policy);
     this.lookup = options.lookup.sip;
     this.lookupSources = mayLookUp(options.lookup, gate);
-    this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), out.peers, counters, refused);
+    this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), peers, counters, refused);
     const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
     const guesses = { mayTry: (account: Uint32Array) => this.mayTry(account) };
     this.authenticator = auth === undefined ? null : new Authenticator({ ...auth, secret, floors, guesses });
@@ -136,18 +137,19 @@ export class Admission {
   }
 
   /** Before parsing: whether the message in a slot is looked at. */
-  hears(slot: number, at: number, end: number, now: number): boolean {
-    return this.gate === null || isInternal(this.out.peers, slot) || this.gate.admits(slot, at, end, now);
+  accepts(slot: number, at: number, end: number, now: number): boolean {
+    return this.gate === null || isInternal(this.exchange.request.peers, slot) || this.gate.accepts(slot, at, end, now);
   }
 
   /** Of the request in the table: 0 to go on, AUTH_PENDING, or the status of the answer written. */
   authenticate(): number {
-    const { authenticator, gate, out, rules, state } = this;
-    if (authenticator === null || isInternal(out.peers, out.peer)) return 0;
+    const { authenticator, gate, exchange, rules, state } = this;
+    const { peers, peer } = exchange.request;
+    if (authenticator === null || isInternal(peers, peer)) return 0;
     if (table[T_METHOD] !== METHOD_REGISTER && !asksForUser()) return 0;
-    if (gate?.trusts(out.peer)) {
+    if (gate?.trusts(peer)) {
       const vouched = table[T_METHOD] !== METHOD_REGISTER || gate.assertsAor(state.aor, state.aorLength);
-      return vouched ? 0 : rules.uas.forbidden(out);
+      return vouched ? 0 : rules.uas.forbidden(exchange);
     }
     return this.checkCredentials(authenticator, state);
   }
@@ -157,19 +159,21 @@ export class Admission {
    * as far as bindings name them; else 0. A fetch changes nothing, and is served where its nc is new.
    */
   askAgain(): number {
-    const { authenticator, out, state } = this;
-    if (authenticator === null || !out.authenticated || authenticator.nonceIsOfThisLife) return 0;
-    if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0 && !out.repeatsOnly) return 0;
-    return authenticator.askAgain(out, state.key);
+    const { authenticator, exchange, state } = this;
+    const { authenticated, repeatsOnly } = exchange.work;
+    if (authenticator === null || !authenticated || authenticator.nonceIsOfThisLife) return 0;
+    if (table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0 && !repeatsOnly) return 0;
+    return authenticator.askAgain(exchange, state.key);
   }
 
   private checkCredentials(authenticator: Authenticator, { key, aor, aorLength }: AorState): number {
-    return authenticator.authenticate(this.out, key, aor, aorLength);
+    return authenticator.authenticate(this.exchange, key, aor, aorLength);
   }
 
   private mayTry(account: Uint32Array): boolean {
-    const { gate, out } = this;
-    if (gate === null || gate.mayTry(out.peer, account, out.now)) return true;
+    const { gate } = this;
+    const { now, peer } = this.exchange.request;
+    if (gate === null || gate.mayTry(peer, account, now)) return true;
     this.counters[COUNTER.put_off_guesses]++;
     return false;
   }
@@ -182,7 +186,8 @@ export class Admission {
     const method = table[T_METHOD];
     if (this.lookup === 'off' || table[T_REQUEST_URI + URI_USER_AT] < 0) return false;
     if (method === METHOD_REGISTER || method === METHOD_ACK || method === METHOD_CANCEL) return false;
-    return method !== METHOD_OPTIONS || this.lookup !== 'trusted' || this.lookupSources.trusts(this.out.peers, slot);
+    if (method !== METHOD_OPTIONS || this.lookup !== 'trusted') return true;
+    return this.lookupSources.trusts(this.exchange.request.peers, slot);
   }
 
   /**
@@ -190,20 +195,22 @@ export class Admission {
    * are told, who send the request on (RFC 5627 §6.1).
    */
   authorizeLookup(isGruu: boolean): number {
-    const { authenticator, out, rules, state } = this;
-    if (this.lookupSources.trusts(out.peers, out.peer)) return 0;
-    if (isGruu) return rules.uas.forbidden(out);
+    const { authenticator, exchange, rules, state } = this;
+    const { peers, peer } = exchange.request;
+    if (this.lookupSources.trusts(peers, peer)) return 0;
+    if (isGruu) return rules.uas.forbidden(exchange);
     if (this.lookup === 'anyone') return 0;
-    if (this.lookup !== 'authenticated' || authenticator === null) return rules.uas.forbidden(out);
+    if (this.lookup !== 'authenticated' || authenticator === null) return rules.uas.forbidden(exchange);
     return this.checkCredentials(authenticator, state);
   }
 
   /** Whether who sent the request that was let in has proved who he is, or the configuration speaks for his address. */
   knows(lookup: boolean): boolean {
-    const { authenticator, gate, out } = this;
-    if (out.authenticated || isInternal(out.peers, out.peer)) return true;
-    if (lookup) return this.lookupSources.trusts(out.peers, out.peer);
-    return table[T_METHOD] === METHOD_REGISTER && (authenticator === null || gate?.trusts(out.peer) === true);
+    const { authenticator, gate, exchange } = this;
+    const { peers, peer } = exchange.request;
+    if (exchange.work.authenticated || isInternal(peers, peer)) return true;
+    if (lookup) return this.lookupSources.trusts(peers, peer);
+    return table[T_METHOD] === METHOD_REGISTER && (authenticator === null || gate?.trusts(peer) === true);
   }
 
   /** Whether there is a user of the AOR's name, or one to whom it was given, as far as that is known without asking anyone; null where there are no users. */
@@ -220,37 +227,34 @@ export class Admission {
 
   /** After AUTH_PENDING: 0 where the message waits and will come again, else the status of the answer written. */
   wait(length: number): number {
-    const { auth, authenticator, out } = this;
+    const { auth, authenticator, exchange } = this;
     if (auth === undefined || authenticator === null) return 0;
-    const inVain = this.vainBatches[out.peer] === this.batch;
-    if (inVain || !auth.wait(out.peer, length, out.peers, authenticator)) return authenticator.unavailable(out);
+    const inVain = this.vainBatches[exchange.request.peer] === this.batch;
+    if (inVain || !auth.wait(exchange.request.peer, length, exchange.request.peers, authenticator))
+      return authenticator.unavailable(exchange);
     this.counters[COUNTER.waiting]++;
     return 0;
   }
 
   /** Counts what the request came to for its source and its account. */
   judge(status: number): void {
-    const { authenticator, gate, out, state } = this;
-    if (authenticator === null || isInternal(out.peers, out.peer)) return;
-    gate?.outcome(
-      out.peer,
-      authenticator.account.key,
-      status,
-      out.authenticated && !out.repeatsOnly,
-      authenticator.outcome,
-      out.now,
-    );
-    this.failedLogins?.note(authenticator, state, out.peer, out.now);
+    const { authenticator, gate, state } = this;
+    const { request, work } = this.exchange;
+    const { now, peer } = request;
+    if (authenticator === null || isInternal(request.peers, peer)) return;
+    const hasProof = work.authenticated && !work.repeatsOnly;
+    gate?.outcome(peer, authenticator.account.key, status, hasProof, authenticator.outcome, now);
+    this.failedLogins?.note(authenticator, state, peer, now);
     authenticator.outcome = AUTH_OK;
   }
 
   private loginLog(policy: AuthPolicy | undefined): FailedLogins | null {
-    return policy?.logFailures ? new FailedLogins(this.out.peers, this.failedLogin) : null;
+    return policy?.logFailures ? new FailedLogins(this.exchange.request.peers, this.failedLogin) : null;
   }
 
   /** What the AOR's record says of a nonce used before this life of the shard. */
   private highestNc(idHigh: number, idLow: number): number {
-    return this.state.aorLength < 0 ? -1 : this.state.highestNc(this.out, idHigh, idLow);
+    return this.state.aorLength < 0 ? -1 : this.state.highestNc(this.exchange.request, idHigh, idLow);
   }
 }
 

@@ -5,10 +5,16 @@
 import { nonceIdOf, refreshImage } from '../core/binding/binding.ts';
 import { Identity } from '../core/binding/identity.ts';
 import { countImages, highestNc } from '../core/binding/images.ts';
-import { type Outbox, RECORD_BYTES_MAX } from '../core/uas/outbox.ts';
+import type { ExchangeRequest, ExchangeResult } from '../core/uas/exchange.ts';
 import { aorHash, aorText, keyWords, requestModule } from '../core/wasm/request-module.ts';
 import type { LocationStore } from '../location/location-store.ts';
-import { RECORD_HEADER_BYTES, recordAorLength, sealRecord, setRecordAorLength } from '../location/record.ts';
+import {
+  RECORD_BYTES_MAX,
+  RECORD_HEADER_BYTES,
+  recordAorLength,
+  sealRecord,
+  setRecordAorLength,
+} from '../location/record.ts';
 import { RowCopy } from '../location/table/binding-row.ts';
 import type { WriteSet } from '../location/write-set.ts';
 import { table } from '../sip/parser/slab.ts';
@@ -57,15 +63,15 @@ export class AorState {
     this.describer = new RecordDescriber(this.identity);
   }
 
-  /** Takes the AOR that the request is about: To's for REGISTER (§10.3 step 5), else that of a Request-URI that names a user. */
-  takeOfRequest(): void {
+  /** Reads the AOR that the request is about: To's for REGISTER (§10.3 step 5), else that of a Request-URI that names a user. */
+  readRequestAor(): void {
     const isOfUri = table[T_METHOD] !== METHOD_REGISTER && table[T_REQUEST_URI + URI_USER_AT] >= 0;
-    this.take(isOfUri ? T_REQUEST_URI : T_TO);
+    this.readAor(isOfUri ? T_REQUEST_URI : T_TO);
   }
 
-  private take(uri: number): void {
+  private readAor(uri: number): void {
     const { words } = this;
-    this.aorLength = module.takeAor(uri, words[0], words[1], words[2], words[3]);
+    this.aorLength = module.hashAor(uri, words[0], words[1], words[2], words[3]);
     if (this.aorLength < 0) {
       this.key.fill(0); // nobody's, so that nothing is put down to the AOR before
       return;
@@ -74,10 +80,10 @@ export class AorState {
   }
 
   /** Names the AOR to the core. */
-  name(out: Outbox): void {
-    out.aor = this.aor;
-    out.aorLength = this.aorLength;
-    out.aorKey = this.key;
+  name(request: ExchangeRequest): void {
+    request.aor = this.aor;
+    request.aorLength = this.aorLength;
+    request.aorKey = this.key;
   }
 
   /** Whether the AOR has any bindings, as far as the table and the batch know without reading its record. */
@@ -106,91 +112,93 @@ export class AorState {
     return row.plain ? AOR_PLAIN : AOR_OTHER;
   }
 
-  /** Brings the AOR's images into the outbox, and has it write new ones where the working set has room for them. */
-  load(out: Outbox): void {
+  /** Brings the AOR's images into the request, and reserves memory of the working set for new ones. */
+  load(request: ExchangeRequest): void {
     const { writes, key } = this;
     this.recordAt = writes.reserve(RECORD_BYTES_MAX); // first: it may move the working set's bytes
     const entry = writes.find(key[0], key[1], key[2], key[3]);
     this.uncommitted = entry >= 0 || (this.earlier.length > 0 && this.isInFlight());
     this.failure = null;
     if (entry >= 0 && writes.refreshes[entry] === 0) {
-      out.state = writes.bytes;
+      request.state = writes.bytes;
       this.loadedAt = writes.at[entry];
-      out.stateEnd = writes.end[entry];
+      request.stateEnd = writes.end[entry];
     } else {
-      out.state = this.loaded;
+      request.state = this.loaded;
       this.loadedAt = 0;
-      out.stateEnd = this.earlier.length === 0 ? this.loadRecord() : this.loadEarlier();
+      request.stateEnd = this.earlier.length === 0 ? this.loadRecord() : this.loadEarlier();
     }
-    if (out.stateEnd <= this.loadedAt) {
-      out.stateAt = 0;
-      out.stateEnd = 0;
+    if (request.stateEnd <= this.loadedAt) {
+      request.stateAt = 0;
+      request.stateEnd = 0;
       return;
     }
-    out.stateAt = this.loadedAt + RECORD_HEADER_BYTES + recordAorLength(out.state, this.loadedAt);
-    if (entry >= 0 && out.state !== writes.bytes) {
+    request.stateAt = this.loadedAt + RECORD_HEADER_BYTES + recordAorLength(request.state, this.loadedAt);
+    if (entry >= 0 && request.state !== writes.bytes) {
       writes.copyRow(entry, this.row);
-      refreshImage(out.state, out.stateAt, this.row);
+      refreshImage(request.state, request.stateAt, this.row);
     }
     // A sound checksum over images that are none: written by a faulty program; worth no more than a damaged record.
-    if (entry < 0 && countImages(out.state, out.stateAt, out.stateEnd) < 0) out.stateEnd = out.stateAt;
+    if (entry < 0 && countImages(request.state, request.stateAt, request.stateEnd) < 0)
+      request.stateEnd = request.stateAt;
   }
 
   /** As `load` of an AOR that `find` has found to be AOR_EMPTY. */
-  loadNothing(out: Outbox): void {
+  loadNothing(request: ExchangeRequest): void {
     this.recordAt = this.writes.reserve(RECORD_BYTES_MAX);
     this.uncommitted = false;
     this.failure = null;
     this.loadedAt = 0;
-    out.state = this.loaded;
-    out.stateAt = 0;
-    out.stateEnd = 0;
+    request.state = this.loaded;
+    request.stateAt = 0;
+    request.stateEnd = 0;
   }
 
-  /** Where the AOR of the record loaded begins in the outbox's state; it ends where the images begin. */
+  /** Where the AOR of the record loaded begins in the request's state; it ends where the images begin. */
   get loadedAorAt(): number {
     return this.loadedAt + RECORD_HEADER_BYTES;
   }
 
   /** What the AOR's bindings say of a nonce, or -1. */
-  highestNc(out: Outbox, idHigh: number, idLow: number): number {
+  highestNc(request: ExchangeRequest, idHigh: number, idLow: number): number {
     const { row } = this;
     if (this.find() === AOR_PLAIN) return row.nonceId === nonceIdOf(idHigh, idLow) ? row.highestNc : -1;
-    this.load(out);
-    return this.failure === null ? highestNc(out.state, out.stateAt, out.stateEnd, idHigh, idLow) : -1;
+    this.load(request);
+    if (this.failure !== null) return -1;
+    return highestNc(request.state, request.stateAt, request.stateEnd, idHigh, idLow);
   }
 
-  /** Has the outbox write where the working set has room, for an image that is not kept. */
-  startImage(out: Outbox): void {
+  /** Has an image that is not kept written where the working set has memory. */
+  startImage({ record }: ExchangeResult): void {
     const at = this.writes.reserve(RECORD_BYTES_MAX);
-    out.record.start(this.writes.bytes, at, at + RECORD_BYTES_MAX);
+    record.start(this.writes.bytes, at, at + RECORD_BYTES_MAX);
   }
 
   /** Starts the new record of the AOR taken from the request: images follow. */
-  startRecord(out: Outbox): void {
+  startRecord({ record }: ExchangeResult): void {
     const { writes, recordAt, aor, aorLength } = this;
-    out.record.start(writes.bytes, recordAt, recordAt + RECORD_BYTES_MAX);
-    out.record.skip(RECORD_HEADER_BYTES);
-    out.record.span(aor, 0, aorLength);
+    record.start(writes.bytes, recordAt, recordAt + RECORD_BYTES_MAX);
+    record.skip(RECORD_HEADER_BYTES);
+    record.span(aor, 0, aorLength);
     setRecordAorLength(writes.bytes, recordAt, aorLength);
   }
 
   /** Starts the new record of the AOR whose record was loaded. */
-  startRecordLikeLoaded(out: Outbox): void {
-    out.record.start(this.writes.bytes, this.recordAt, this.recordAt + RECORD_BYTES_MAX);
-    out.record.span(out.state, this.loadedAt, out.stateAt);
+  startRecordLikeLoaded({ state, stateAt }: ExchangeRequest, { record }: ExchangeResult): void {
+    record.start(this.writes.bytes, this.recordAt, this.recordAt + RECORD_BYTES_MAX);
+    record.span(state, this.loadedAt, stateAt);
   }
 
   /**
    * The record written becomes the AOR's; without bindings it is removed.
    * @param newImageAt where in it the image stands that the module has written last; negative: nowhere
    */
-  put(out: Outbox, bindings: number, newImageAt = -1): void {
+  put({ record }: ExchangeResult, bindings: number, newImageAt = -1): void {
     const { writes, key, recordAt } = this;
     if (bindings === 0) return this.remove();
     const { bytes } = writes;
-    sealRecord(bytes, recordAt, out.record.at);
-    const entry = writes.put(key[0], key[1], key[2], key[3], out.record.at - recordAt);
+    sealRecord(bytes, recordAt, record.at);
+    const entry = writes.put(key[0], key[1], key[2], key[3], record.at - recordAt);
     this.describer.describe(writes, entry, newImageAt);
   }
 

@@ -4,7 +4,7 @@
 // @hot
 
 import type { Changes } from '../core/binding/changes.ts';
-import { Answers } from '../core/uas/batch-responses.ts';
+import { BatchResponses } from '../core/uas/batch-responses.ts';
 import type { Transactions } from '../core/uas/transactions.ts';
 import { WriteSet } from '../location/write-set.ts';
 import { SLOT_COUNT } from '../sip/parser/slab.ts';
@@ -17,7 +17,7 @@ import { COUNTER } from './observe/counters.ts';
 import type { EventSink } from './observe/event-ring.ts';
 import type { History } from './observe/history.ts';
 import type { Measures } from './observe/measures.ts';
-import type { Answering } from './response-lifecycle.ts';
+import type { ResponseLifecycle } from './response-lifecycle.ts';
 
 /** How often the store is asked while batches are in flight and no message comes. */
 const ASK_MS = 1;
@@ -32,22 +32,22 @@ class BatchInFlight {
   /** Behind the slots that its answers' requests lie in. */
   freeSlot = 0;
   readonly writes = new WriteSet();
-  readonly answers: Answers;
+  readonly answers: BatchResponses;
   tally: BatchTally | null = null;
   changes: Changes | null = null;
   history: Uint8Array | null = null;
   pairs: PairsTaken | null = null;
 
   constructor(ring: Uint8Array) {
-    this.answers = new Answers(ring);
+    this.answers = new BatchResponses(ring);
   }
 }
 
 export interface CommitParts {
   readonly committer: Committer;
   readonly peers: Peers;
-  readonly answers: Answers;
-  readonly answering: Answering;
+  readonly answers: BatchResponses;
+  readonly lifecycle: ResponseLifecycle;
   readonly transactions: Transactions;
   readonly state: AorState;
   readonly writes: WriteSet;
@@ -88,7 +88,7 @@ export class BatchCommit {
 
   /** The batch's one transaction, and what has settled of those before. Answers that may leave stand in `answers`, 503s among them. */
   commit(now: number, freeSlot: number): void {
-    const { committer, writes, changes, answers, answering } = this.parts;
+    const { committer, writes, changes, answers, lifecycle } = this.parts;
     const waits = this.inFlight.length > 0;
     const { hasConditional } = answers;
     if (writes.count > 0 || (hasConditional && !waits)) {
@@ -101,7 +101,7 @@ export class BatchCommit {
       else this.hold(position, freeSlot, now);
     } else if (!waits) committer.probe(now);
     else if (hasConditional) this.hold(this.inFlight[this.inFlight.length - 1].position, freeSlot, now);
-    answering.publish(0, now);
+    lifecycle.publish(0, now);
     this.heldFrom = answers.count;
     if (this.inFlight.length > 0) this.collect(now);
   }
@@ -136,7 +136,7 @@ export class BatchCommit {
 
   /** What hung on the commit, from a row on, is answered 503. Where another node owns the shard, who repeats is left to ask that one. */
   private refuse(from: number, now: number): void {
-    const { answers, answering, committer, counters, peers, transactions } = this.parts;
+    const { answers, lifecycle, committer, counters, peers, transactions } = this.parts;
     if (committer.isLost) {
       let kept = from;
       for (let row = from; row < answers.count; row++) {
@@ -148,7 +148,7 @@ export class BatchCommit {
       }
       answers.count = kept;
     }
-    answering.fail(from, now);
+    lifecycle.fail(from, now);
   }
 
   /** The batch waits for its position: all that hangs on it moves aside. @cold */
@@ -185,7 +185,7 @@ export class BatchCommit {
 
   /** The answers of a batch in flight join those that leave. @cold */
   private release(batch: BatchInFlight, holds: boolean, now: number): void {
-    const { answers, answering, events, flows, history } = this.parts;
+    const { answers, lifecycle, events, flows, history } = this.parts;
     const from = answers.count;
     for (let row = 0; row < batch.answers.count; row++) {
       this.waitedS[answers.count] = (now - batch.since) / 1000;
@@ -200,7 +200,7 @@ export class BatchCommit {
       this.refuse(from, now);
       if (batch.pairs !== null) flows?.failed(now, batch.pairs);
     }
-    answering.publish(from, now);
+    lifecycle.publish(from, now);
     if (holds) this.dropOverwritten(from);
   }
 

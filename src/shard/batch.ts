@@ -2,7 +2,7 @@
 // clock: what differs between a shard's thread, a registrar inside a program, the warm-up and a simulation comes as BatchParts.
 // @hot
 
-import type { Answers } from '../core/uas/batch-responses.ts';
+import type { BatchResponses } from '../core/uas/batch-responses.ts';
 import { SLOT_COUNT } from '../sip/parser/slab.ts';
 import type { Peers } from '../sip/sources.ts';
 import { COUNTER } from './observe/counters.ts';
@@ -12,7 +12,7 @@ import type { ShardSettings } from './shard-settings.ts';
 /** The shard, as its driver sees it. */
 export interface Pipeline {
   readonly peers: Peers;
-  readonly answers: Answers;
+  readonly answers: BatchResponses;
   /** The first slot for the next batch; 0 unless answers wait for the store, SLOT_COUNT where no message can be received. */
   readonly firstSlot: number;
   open(): void;
@@ -32,7 +32,7 @@ export interface Pipeline {
   commit(now: number): void;
   /** The answers have left, so many seconds after the batch was received. */
   release(seconds: number): void;
-  /** @param waitMs work that waits, ms @param fill used share of the room for it @param batchMs time of the batch */
+  /** @param waitMs work that waits, ms @param fill used share of its capacity @param batchMs time of the batch */
   observe(now: number, waitMs: number, fill: number, batchMs: number): void;
   msToNextTick(now: number): number;
   /** In a cluster: from here on this node decides, or another one does. @param epoch greater than that of any before */
@@ -42,7 +42,7 @@ export interface Pipeline {
 
 /** What waits to be received, behind a batch. */
 export interface Backlog {
-  /** Used share of the room for messages that wait, where it is narrowest: 0 to 1. */
+  /** Used share of the capacity for messages that wait, of the fullest buffer: 0 to 1. */
   readonly fill: number;
   /**
    * How long the messages that wait will take, ms; 0 where the batch had all there were. Called once, after each batch.

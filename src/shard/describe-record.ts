@@ -30,8 +30,8 @@ export class RecordDescriber {
       writes.describe(entry, bindings > 0 ? bindings : 1, firstExpiry(bytes, images, end));
       return;
     }
-    if (images === newImageAt) identity.takeWritten();
-    else identity.take(bytes, images);
+    if (images === newImageAt) identity.computeWritten();
+    else identity.compute(bytes, images);
     row.identityHigh = identity.high;
     row.identityLow = identity.low;
     writes.describePlain(entry, row);

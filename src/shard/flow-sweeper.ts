@@ -7,7 +7,7 @@ import { imageLength } from '../core/binding/binding.ts';
 import { CHANGE_FLOW_ENDED, type ChangeSink } from '../core/binding/changes.ts';
 import { countImages } from '../core/binding/images.ts';
 import { type FlowLiveness, flowKey, isCutOff, lifelineKey } from '../core/binding/live-flow.ts';
-import type { Outbox } from '../core/uas/outbox.ts';
+import type { ShardExchange } from '../core/uas/exchange.ts';
 import type { Policy } from '../core/uas/policy.ts';
 import type { LocationStore, RecordVisitor } from '../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
@@ -41,7 +41,7 @@ export class FlowSweeper implements RecordVisitor {
   private readonly flows: FlowLiveness;
   private graceMs: number;
   private readonly state: AorState;
-  private readonly out: Outbox;
+  private readonly exchange: ShardExchange;
   private readonly tally: BatchTally;
   // Flows that have ended and have pairs, in the order in which they are due: a queue in a ring of power-of-two size.
   private tokens = new Uint32Array(1024);
@@ -50,7 +50,7 @@ export class FlowSweeper implements RecordVisitor {
   private waiting = 0;
   /** Of the batch under way. */
   private pairs = new PairsTaken();
-  /** Where the look at the records of before the start goes on, and when; -1 when it is over. */
+  /** Where the look at the records of before the start continues, and when; -1 when it is over. */
   private cursor = 0;
   private lookAt = 0;
   private now = 0;
@@ -60,14 +60,14 @@ export class FlowSweeper implements RecordVisitor {
     flows: FlowLiveness,
     policy: Policy,
     state: AorState,
-    out: Outbox,
+    exchange: ShardExchange,
     tally: BatchTally,
   ) {
     this.store = store;
     this.flows = flows;
     this.graceMs = policy.flowGraceS * 1000;
     this.state = state;
-    this.out = out;
+    this.exchange = exchange;
     this.tally = tally;
   }
 
@@ -121,7 +121,7 @@ export class FlowSweeper implements RecordVisitor {
     while (this.waiting > 0 && this.pairs.count < AORS_PER_BATCH) {
       const entry = this.first & (tokens.length - 1);
       if (dueAt[entry] > now) return;
-      if (index.take(tokens[entry])) this.visit(tokens[entry], now, changes, history);
+      if (index.removeOne(tokens[entry])) this.visit(tokens[entry], now, changes, history);
       else this.leave();
     }
   }
@@ -176,41 +176,42 @@ export class FlowSweeper implements RecordVisitor {
 
   /** Takes out of the AOR in the index's `key` what lives by the flow. */
   private visit(token: number, now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
-    const { out, state, index, pairs } = this;
+    const { state, index, pairs } = this;
+    const { request, result } = this.exchange;
     for (let i = 0; i < 4; i++) {
       state.key[i] = index.key[i];
       pairs.keys[(pairs.count << 2) + i] = index.key[i];
     }
     pairs.tokens[pairs.count++] = token;
-    out.now = now;
-    state.load(out);
+    request.now = now;
+    state.load(request);
     if (state.failure !== null) {
       pairs.count--;
       const { key } = state;
       index.track(token, key[0], key[1], key[2], key[3]);
       return this.postpone(token, now);
     }
-    const before = countImages(out.state, out.stateAt, out.stateEnd);
+    const before = countImages(request.state, request.stateAt, request.stateEnd);
     if (before <= 0) return;
-    state.startRecordLikeLoaded(out);
+    state.startRecordLikeLoaded(request, result);
     const after = this.copyOthers(token, changes, history);
     if (after === before) return;
-    state.put(out, after);
+    state.put(result, after);
     this.tally.cutOff(before - after);
   }
 
   private copyOthers(token: number, changes: ChangeSink | null, history: ChangeSink | null): number {
-    const { out } = this;
+    const { request, result } = this.exchange;
     const aorAt = this.state.loadedAorAt;
-    const { state, stateEnd } = out;
+    const { now, state, stateAt, stateEnd } = request;
     let count = 0;
-    for (let image = out.stateAt; image < stateEnd; image += imageLength(state, image)) {
+    for (let image = stateAt; image < stateEnd; image += imageLength(state, image)) {
       if (lifelineKey(state, image) === token && isCutOff(state, image, this.flows)) {
-        changes?.add(CHANGE_FLOW_ENDED, state, aorAt, out.stateAt, state, image, out.now);
-        history?.add(CHANGE_FLOW_ENDED, state, aorAt, out.stateAt, state, image, out.now);
+        changes?.add(CHANGE_FLOW_ENDED, state, aorAt, stateAt, state, image, now);
+        history?.add(CHANGE_FLOW_ENDED, state, aorAt, stateAt, state, image, now);
         continue;
       }
-      out.record.span(state, image, image + imageLength(state, image));
+      result.record.span(state, image, image + imageLength(state, image));
       count++;
     }
     return count;

@@ -1,4 +1,4 @@
-// The door of a shard: who is heard at all (abuse control, scanners), whose word is taken without a password (trusted
+// Sources of a shard: which are refused unread (abuse control, scanners), which need no password (trusted
 // proxies), and what becomes of a request counted for its source and its account. Decides nothing about bindings.
 // @hot
 
@@ -17,7 +17,7 @@ import { TrustedSources } from '../core/abuse/trusted-sources.ts';
 import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../core/auth/outcome.ts';
 import { slab, table } from '../sip/parser/slab.ts';
 import { T_FROM } from '../sip/parser/span-table.ts';
-import { type Peers, VIA_MAIN_MASK, VIA_MAIN_TRUSTED } from '../sip/sources.ts';
+import { ANSWERED_BY_MAIN_MASK, ANSWERED_BY_MAIN_TRUSTED, type Peers } from '../sip/sources.ts';
 import { canonicalAor } from '../sip/uri/uri.ts';
 import { COUNTER } from './observe/counters.ts';
 
@@ -25,7 +25,7 @@ const FROM_BYTES = 1024;
 
 export interface GateOptions {
   readonly policy: AbusePolicy;
-  /** Addresses and prefixes of proxies that have authenticated whoever stands in From. */
+  /** Addresses and prefixes of proxies that have authenticated the user in From. */
   readonly trustedProxies: readonly string[];
 }
 
@@ -64,9 +64,9 @@ export class Gate {
   }
 
   /** Before parsing: whether the message in a slot is looked at. If not, it is dropped, counted and now and then logged. */
-  admits(slot: number, at: number, end: number, now: number): boolean {
+  accepts(slot: number, at: number, end: number, now: number): boolean {
     const { abuse, counters } = this;
-    if (!abuse.admit(this.peers, slot, now)) {
+    if (!abuse.accepts(this.peers, slot, now)) {
       counters[COUNTER.dropped_source]++;
       if (abuse.reportDue) this.refused(abuse.report(this.peers, slot));
       return false;
@@ -83,7 +83,10 @@ export class Gate {
 
   /** Whether a trusted proxy sent the request. */
   trusts(slot: number): boolean {
-    return (this.peers.viaMain[slot] & VIA_MAIN_MASK) === VIA_MAIN_TRUSTED || this.trusted.trusts(this.peers, slot);
+    return (
+      (this.peers.answeredByMain[slot] & ANSWERED_BY_MAIN_MASK) === ANSWERED_BY_MAIN_TRUSTED ||
+      this.trusted.trusts(this.peers, slot)
+    );
   }
 
   /** Whether From, which a trusted proxy stands for, is the AOR itself (§10.3 step 3). */

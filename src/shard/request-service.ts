@@ -7,7 +7,8 @@ import { AUTH_PENDING } from '../core/auth/outcome.ts';
 import { CHANGE_REFRESHED, type Changes } from '../core/binding/changes.ts';
 import { hasLiveImage } from '../core/binding/images.ts';
 import type { RedirectServer } from '../core/lookup/redirect.ts';
-import type { Outbox } from '../core/uas/outbox.ts';
+import { reportChanges } from '../core/register/binding-changes.ts';
+import type { ExchangeRequest, ShardExchange } from '../core/uas/exchange.ts';
 import type { RequestKeys } from '../core/uas/request-keys.ts';
 import type { Transactions } from '../core/uas/transactions.ts';
 import { slab, table } from '../sip/parser/slab.ts';
@@ -27,7 +28,7 @@ import type { BatchTally } from './observe/batch-tally.ts';
 import { COUNTER } from './observe/counters.ts';
 import type { Listening } from './observe/event-ring.ts';
 import type { History } from './observe/history.ts';
-import type { Answering } from './response-lifecycle.ts';
+import type { ResponseLifecycle } from './response-lifecycle.ts';
 import type { DomainRules, ShardRules } from './shard-rules.ts';
 import type { AskedFor } from './statics/asked-for.ts';
 
@@ -40,8 +41,8 @@ export interface RequestParts {
   readonly state: AorState;
   readonly redirect: RedirectServer;
   readonly asked: AskedFor;
-  readonly out: Outbox;
-  readonly answering: Answering;
+  readonly exchange: ShardExchange;
+  readonly lifecycle: ResponseLifecycle;
   readonly committer: Committer;
   readonly tally: BatchTally;
   readonly counters: Float64Array;
@@ -62,8 +63,8 @@ export class RequestService {
   private readonly state: AorState;
   private readonly redirect: RedirectServer;
   private readonly asked: AskedFor;
-  private readonly out: Outbox;
-  private readonly answering: Answering;
+  private readonly exchange: ShardExchange;
+  private readonly lifecycle: ResponseLifecycle;
   private readonly committer: Committer;
   private readonly tally: BatchTally;
   private readonly counters: Float64Array;
@@ -82,8 +83,8 @@ export class RequestService {
     this.state = parts.state;
     this.redirect = parts.redirect;
     this.asked = parts.asked;
-    this.out = parts.out;
-    this.answering = parts.answering;
+    this.exchange = parts.exchange;
+    this.lifecycle = parts.lifecycle;
     this.committer = parts.committer;
     this.tally = parts.tally;
     this.counters = parts.counters;
@@ -97,7 +98,7 @@ export class RequestService {
   askFor(): void {
     const { asked, state } = this;
     if (state.aorLength < 0 || table[T_REQUEST_URI + URI_USER_AT] < 0) return;
-    asked.take(slab, table, T_REQUEST_URI, state.key);
+    asked.resolve(slab, table, T_REQUEST_URI, state.key);
     for (let i = 0; i < 4; i++) state.key[i] = asked.key[i];
   }
 
@@ -107,31 +108,32 @@ export class RequestService {
    * @param lookup it asks for a user's contacts (§8.3)
    */
   decide(slot: number, length: number, now: number, again: boolean, lookup: boolean): void {
-    const { out } = this;
+    const { exchange } = this;
     this.now = now;
-    this.answering.start(slot, now);
+    this.lifecycle.start(slot, now);
     this.state.uncommitted = false;
-    let refused = this.rules.uas.admit(out, length, lookup) || (again ? 0 : this.authorize(lookup));
+    let refused =
+      this.rules.uas.checkBeforeAuthentication(exchange, length, lookup) || (again ? 0 : this.authorize(lookup));
     if (refused === AUTH_PENDING) {
       refused = this.admission.wait(length);
-      if (refused === 0) return this.answering.trying(slot, now);
+      if (refused === 0) return this.lifecycle.trying(slot, now);
     }
     if (refused === 0 && this.overload.share < 1 && !again && !lookup) refused = this.putOffNew();
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
     if (refused !== 0) {
       this.admission.judge(refused);
-      return this.answering.finish(-1, false);
+      return this.lifecycle.finish(-1, false);
     }
     // A stranger's address may be another's: it is told once, in few bytes, and nothing is kept (§8.2.7).
     const known = this.admission.knows(lookup);
-    if (known) this.answering.trust();
-    const isReliable = out.peers.transport[slot] !== TRANSPORT_UDP;
+    if (known) this.lifecycle.trust();
+    const isReliable = exchange.request.peers.transport[slot] !== TRANSPORT_UDP;
     const ticket = !known || isReliable ? -1 : this.transactions.begin(this.keys, now);
-    const rules = this.rules.of(out, this.state.aor, this.state.aorLength);
-    const status = lookup ? this.lookUp() : rules.uas.check(out) || this.serve(rules, again);
+    const rules = this.rules.of(exchange, this.state.aor, this.state.aorLength);
+    const status = lookup ? this.lookUp() : rules.uas.checkAfterAuthentication(exchange) || this.serve(rules, again);
     this.admission.judge(status);
     const isTold = this.confirms && status === 200 && table[T_METHOD] === METHOD_REGISTER;
-    this.answering.finish(ticket, out.changed || this.state.uncommitted || isTold);
+    this.lifecycle.finish(ticket, exchange.result.changed || this.state.uncommitted || isTold);
   }
 
   private authorize(lookup: boolean): number {
@@ -143,81 +145,87 @@ export class RequestService {
   }
 
   private lookUp(): number {
-    const { asked, out } = this;
-    if (!this.load()) return this.rules.uas.failed(out);
-    asked.combineInto(out);
-    const status = this.redirect.answer(out, asked);
+    const { asked, exchange } = this;
+    if (!this.load()) return this.rules.uas.failed(exchange);
+    asked.combineInto(exchange.request);
+    const status = this.redirect.answer(exchange, asked);
     if (status === 302) return status;
     this.counters[COUNTER.not_redirected]++;
-    return status > 0 ? status : this.redirect.refuse(out, asked.isKnown(this.admission.knowsUser()));
+    return status > 0 ? status : this.redirect.refuse(exchange, asked.isKnown(this.admission.knowsUser()));
   }
 
   private serveOptions({ uas }: DomainRules): number {
-    const { out, state } = this;
-    if (state.aorLength >= 0 && !this.load()) return uas.failed(out);
-    const live = state.aorLength >= 0 && hasLiveImage(out.state, out.stateAt, out.stateEnd, this.now, out.liveFlows);
-    const status = uas.answerOptions(out, live);
+    const { exchange, state } = this;
+    if (state.aorLength >= 0 && !this.load()) return uas.failed(exchange);
+    const { request } = exchange;
+    const status = uas.answerOptions(exchange, state.aorLength >= 0 && hasTarget(request));
     if (status === 200) this.counters[COUNTER.options]++;
     return status;
   }
 
   private register(rules: DomainRules, again: boolean): number {
-    const { out, state } = this;
+    const { exchange, state } = this;
+    const { request, work, result } = exchange;
     const { registrar } = rules;
-    state.name(out);
-    const refused = registrar.admit(out);
+    state.name(request);
+    const refused = registrar.checkRequest(exchange);
     if (refused !== 0) return refused;
     if (again && this.transactions.answerStatus !== 200)
-      return this.rules.uas.refuseAgain(out, this.transactions.answerStatus);
-    const found = again || out.repeatsOnly ? AOR_OTHER : state.find();
+      return this.rules.uas.refuseAgain(exchange, this.transactions.answerStatus);
+    const found = again || work.repeatsOnly ? AOR_OTHER : state.find();
     if (found === AOR_PLAIN) {
-      state.startImage(out);
+      state.startImage(result);
       const keepsImage = this.audience?.listening === true || this.history?.refreshes === true;
-      if (registrar.refresh(out, state.row, state.identity, keepsImage) === 200) return this.refreshed();
+      if (registrar.refresh(exchange, state.row, state.identity, keepsImage) === 200) return this.refreshed();
     }
-    if (found === AOR_EMPTY) state.loadNothing(out);
-    else if (!this.load()) return this.rules.uas.failed(out);
-    state.startRecord(out);
-    let status = again ? registrar.answerAgain(out) : registrar.answerRepeat(out);
-    if (status === 0) status = this.admission.askAgain() || registrar.apply(out);
+    if (found === AOR_EMPTY) state.loadNothing(request);
+    else if (!this.load()) return this.rules.uas.failed(exchange);
+    state.startRecord(result);
+    let status = again ? registrar.answerAgain(exchange) : registrar.answerRepeat(exchange);
+    if (status === 0) status = this.admission.askAgain() || registrar.apply(exchange);
     if (status !== 200) return status;
-    if (out.record.overflow || out.answer.overflow) return this.answering.startOver();
-    if (out.changed) {
-      state.put(out, out.bindingsAfter, out.newImageAt);
-      rules.takeRoom(out);
-      this.tally.registered(out);
-      if (this.audience?.listening) registrar.report(out, state.aor, state.aorLength, this.changes);
-      if (this.history !== null) registrar.report(out, state.aor, state.aorLength, this.history);
+    if (result.record.overflow || result.answer.overflow) return this.lifecycle.startOver();
+    if (result.changed) {
+      state.put(result, result.bindingsAfter, result.newImageAt);
+      rules.useCapacity(result);
+      this.tally.registered(result);
+      if (this.audience?.listening) reportChanges(exchange, registrar.bindings, this.changes);
+      if (this.history !== null) reportChanges(exchange, registrar.bindings, this.history);
     } else this.tally.unchanged(table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0);
     return status;
   }
 
   /** 503 to a request that would make a binding for an AOR that has none, where too many come; else 0. Before anything is kept of it. */
   private putOffNew(): number {
-    const { overload, out, state } = this;
+    const { overload, exchange, state } = this;
     if (table[T_METHOD] !== METHOD_REGISTER || table[T_CONTACT_COUNT] === 0 || state.isKnown()) return 0;
-    if (overload.admits()) return 0;
+    if (overload.acceptsNew()) return 0;
     this.counters[COUNTER.put_off_new]++;
-    return this.rules.uas.busy(out, overload.bookS(this.now, this.keys.tagLow));
+    return this.rules.uas.busy(exchange, overload.bookS(this.now, this.keys.tagLow));
   }
 
   private refreshed(): number {
-    const { out } = this;
-    if (out.answer.overflow) return this.answering.startOver();
+    const { request, result } = this.exchange;
+    const { aor, aorLength } = request;
+    const { bytes, from } = result.record;
+    if (result.answer.overflow) return this.lifecycle.startOver();
     this.state.putRefresh();
-    if (this.audience?.listening)
-      this.changes.add(CHANGE_REFRESHED, out.aor, 0, out.aorLength, out.record.bytes, out.record.from, this.now);
-    if (this.history?.refreshes)
-      this.history.add(CHANGE_REFRESHED, out.aor, 0, 0, out.record.bytes, out.record.from, this.now);
-    this.tally.registered(out);
+    if (this.audience?.listening) this.changes.add(CHANGE_REFRESHED, aor, 0, aorLength, bytes, from, this.now);
+    if (this.history?.refreshes) this.history.add(CHANGE_REFRESHED, aor, 0, 0, bytes, from, this.now);
+    this.tally.registered(result);
     return 200;
   }
 
-  /** The AOR's bindings come into the outbox; false where the store cannot read them. */
+  /** The AOR's bindings come into the exchange; false where the store cannot read them. */
   private load(): boolean {
-    this.state.load(this.out);
+    this.state.load(this.exchange.request);
     if (this.state.failure === null) return true;
     this.committer.unreadable(this.state.failure, this.now);
     return false;
   }
+}
+
+/** Whether the AOR has a binding that a request could be sent to now. */
+function hasTarget({ state, stateAt, stateEnd, now, liveFlows }: ExchangeRequest): boolean {
+  return hasLiveImage(state, stateAt, stateEnd, now, liveFlows);
 }

@@ -2,10 +2,10 @@
 // holds so that retransmissions get them, or turned into 503s where it failed. What they say is the registrar's.
 // @hot
 
-import type { Answers } from '../core/uas/batch-responses.ts';
-import type { Unacknowledged } from '../core/uas/invite-server-transactions.ts';
+import type { BatchResponses } from '../core/uas/batch-responses.ts';
+import type { ShardExchange } from '../core/uas/exchange.ts';
+import type { InviteServerTransactions } from '../core/uas/invite-server-transactions.ts';
 import { answerKeepAlive } from '../core/uas/keep-alive.ts';
-import type { Outbox } from '../core/uas/outbox.ts';
 import type { RequestKeys } from '../core/uas/request-keys.ts';
 import { answerPort } from '../core/uas/response.ts';
 import { ANSWER_BYTES_MAX, type Transactions } from '../core/uas/transactions.ts';
@@ -28,7 +28,7 @@ const AMPLIFICATION_MAX = 3;
 const AGAIN_S_MIN = 10;
 const AGAIN_S_SPREAD = 15;
 
-/** Over so many seconds more (a mask) those are spread whose shard had no room. */
+/** Requests to a full shard are spread over so many seconds more (a mask). */
 const RING_FULL_SPREAD_S = 7;
 /** When a client may come again whose request no node can decide: from 5 to 20 seconds. */
 const UNDECIDED_S_MIN = 5;
@@ -36,26 +36,26 @@ const UNDECIDED_S_SPREAD = 15;
 
 const written = new Views(ANSWER);
 
-export interface AnsweringParts {
-  readonly answers: Answers;
+export interface ResponseParts {
+  readonly answers: BatchResponses;
   readonly transactions: Transactions;
-  readonly unacknowledged: Unacknowledged;
+  readonly invites: InviteServerTransactions;
   readonly peers: Peers;
   /** Of the messages in the slots, bytes. */
   readonly lengths: Uint16Array;
   readonly keys: RequestKeys;
-  readonly out: Outbox;
+  readonly exchange: ShardExchange;
   readonly rules: ShardRules;
   readonly tally: BatchTally;
   readonly counters: Float64Array;
 }
 
-export class Answering {
-  private readonly parts: AnsweringParts;
+export class ResponseLifecycle {
+  private readonly parts: ResponseParts;
   private slot = 0;
   private now = 0;
 
-  constructor(parts: AnsweringParts) {
+  constructor(parts: ResponseParts) {
     this.parts = parts;
   }
 
@@ -63,29 +63,31 @@ export class Answering {
   start(slot: number, now: number): void {
     this.slot = slot;
     this.now = now;
-    const { out, keys, lengths, peers } = this.parts;
-    out.reset();
-    out.answerBytesMax = peers.transport[slot] === TRANSPORT_UDP ? AMPLIFICATION_MAX * lengths[slot] : ANSWER_BYTES_MAX;
-    out.now = now;
-    out.peer = slot;
-    out.tagHigh = keys.tagHigh;
-    out.tagLow = keys.tagLow;
+    const { exchange, keys, lengths, peers } = this.parts;
+    const { request, result } = exchange;
+    exchange.reset();
+    const isUdp = peers.transport[slot] === TRANSPORT_UDP;
+    result.answerBytesMax = isUdp ? AMPLIFICATION_MAX * lengths[slot] : ANSWER_BYTES_MAX;
+    request.now = now;
+    request.peer = slot;
+    request.tagHigh = keys.tagHigh;
+    request.tagLow = keys.tagLow;
   }
 
-  /** Whoever asked is no stranger: the answer may have any length. */
+  /** The source is no stranger: the answer may have any length. */
   trust(): void {
-    this.parts.out.answerBytesMax = ANSWER_BYTES_MAX;
+    this.parts.exchange.result.answerBytesMax = ANSWER_BYTES_MAX;
   }
 
   /** §17.2.1: an INVITE's answer has to wait for something outside; any other request's sender repeats it. */
   trying(slot: number, now: number): void {
     if (table[T_METHOD] !== METHOD_INVITE) return;
     this.start(slot, now);
-    this.parts.rules.uas.trying(this.parts.out);
+    this.parts.rules.uas.trying(this.parts.exchange);
     this.finish(-1, false);
   }
 
-  /** The owner has no room: over a stream nobody would repeat the request, so it is told to. */
+  /** The owner's ring is full: over a stream nobody would repeat the request, so it is told to. */
   putOff(slot: number, now: number): void {
     this.busy(slot, now, 1, RING_FULL_SPREAD_S);
     this.parts.counters[COUNTER.put_off_ring_full]++;
@@ -98,42 +100,44 @@ export class Answering {
   }
 
   private busy(slot: number, now: number, seconds: number, spread: number): void {
-    const { keys, out, rules } = this.parts;
-    keys.take();
+    const { keys, exchange, rules } = this.parts;
+    keys.compute();
     this.start(slot, now);
-    rules.uas.busy(out, seconds + (keys.tagLow & spread));
+    rules.uas.busy(exchange, seconds + (keys.tagLow & spread));
     this.finish(-1, false);
   }
 
   /** The record or the answer did not fit: nothing of it holds. Returns the status of the answer written instead. */
   startOver(): number {
     this.start(this.slot, this.now);
-    return this.parts.rules.uas.failed(this.parts.out);
+    return this.parts.rules.uas.failed(this.parts.exchange);
   }
 
   /**
-   * The answer in the outbox becomes a row.
+   * The exchange's answer becomes a row.
    * @param ticket its transaction, or -1
    * @param conditional whether it holds only if the batch's commit succeeds
    */
   finish(ticket: number, conditional: boolean): void {
-    const { answers, counters, out, peers } = this.parts;
-    if (out.answer.overflow) this.startOver();
-    if (out.answer.overflow) {
+    const { answers, counters, exchange, peers } = this.parts;
+    const { result } = exchange;
+    const { answer } = result;
+    if (answer.overflow) this.startOver();
+    if (answer.overflow) {
       counters[COUNTER.dropped_send]++; // even a 500, with its Vias, is no datagram
       return;
     }
-    const length = out.answer.at - out.answer.from;
-    if (length > out.answerBytesMax) {
+    const length = answer.at - answer.from;
+    if (length > result.answerBytesMax) {
       counters[COUNTER.dropped_amplifying]++;
       return;
     }
-    const row = this.add(length, answerPort(out));
+    const row = this.add(length, answerPort(exchange.request));
     if (length > LARGE_ANSWER_BYTES && peers.transport[this.slot] === TRANSPORT_UDP) counters[COUNTER.large_answers]++;
     answers.ticket[row] = ticket;
-    answers.status[row] = out.status;
-    answers.outcome[row] = outcomeOf(out.status, out.reason);
-    answers.reason[row] = out.reason;
+    answers.status[row] = result.status;
+    answers.outcome[row] = outcomeOf(result.status, result.reason);
+    answers.reason[row] = result.reason;
     answers.conditional[row] = conditional ? 1 : 0;
     const isInvite = ticket >= 0 && table[T_METHOD] === METHOD_INVITE;
     if (isInvite && peers.transport[this.slot] === TRANSPORT_UDP) answers.awaitsAck[row] = 1;
@@ -141,13 +145,14 @@ export class Answering {
 
   /** What the slab's bytes [at, at + length) draw, which are no SIP message; false: nothing. */
   keepAlive(at: number, length: number): boolean {
-    const { out, peers } = this.parts;
-    if (!answerKeepAlive(out, at, length)) return false;
-    this.add(out.answer.at - out.answer.from, peers.port[this.slot]);
+    const { exchange, peers } = this.parts;
+    const { answer } = exchange.result;
+    if (!answerKeepAlive(exchange, at, length)) return false;
+    this.add(answer.at - answer.from, peers.port[this.slot]);
     return true;
   }
 
-  /** Brings the answer in the outbox to where answers are sent from; returns its row. */
+  /** Brings the exchange's answer to where answers are sent from; returns its row. */
   private add(length: number, port: number): number {
     const { answers, transactions } = this.parts;
     const place = transactions.keep(written.of(length));
@@ -158,29 +163,30 @@ export class Answering {
 
   /** The commit failed: every answer from a row on that hung on it becomes a 503. */
   fail(from: number, now: number): void {
-    const { answers, keys, lengths, out, rules, transactions } = this.parts;
+    const { answers, keys, lengths, exchange, rules, transactions } = this.parts;
+    const { result } = exchange;
     const rows = answers.count;
     for (let row = from; row < rows; row++) {
       if (answers.conditional[row] === 0) continue;
       const slot = answers.slot[row];
       parse(slotStart(slot), slotStart(slot) + lengths[slot]);
-      keys.take();
+      keys.compute();
       this.start(slot, now);
-      const status = rules.uas.notKept(out, AGAIN_S_MIN + (keys.tagLow & AGAIN_S_SPREAD));
-      if (out.answer.overflow) continue; // no room for a longer phrase: the refusal stays
-      const length = out.answer.at - out.answer.from;
+      const status = rules.uas.notKept(exchange, AGAIN_S_MIN + (keys.tagLow & AGAIN_S_SPREAD));
+      if (result.answer.overflow) continue; // a longer phrase does not fit: the refusal stays
+      const length = result.answer.at - result.answer.from;
       answers.place[row] = transactions.keep(written.of(length));
       answers.at[row] = transactions.keptAt;
       answers.end[row] = transactions.keptAt + length;
       answers.status[row] = status;
-      answers.outcome[row] = outcomeOf(status, out.reason);
-      answers.reason[row] = out.reason;
+      answers.outcome[row] = outcomeOf(status, result.reason);
+      answers.reason[row] = result.reason;
     }
   }
 
   /** From here on retransmissions get their answers, which stand in the rows from `from` on. */
   publish(from: number, now: number): void {
-    const { answers, tally, transactions, unacknowledged } = this.parts;
+    const { answers, tally, transactions, invites } = this.parts;
     for (let row = from; row < answers.count; row++) {
       if (answers.status[row] === 0) continue; // a replayed one
       tally.answered(answers.status[row], answers.outcome[row], answers.reason[row]);
@@ -188,7 +194,7 @@ export class Answering {
       if (ticket < transactions.oldest) continue; // none, or forgotten
       const length = answers.end[row] - answers.at[row];
       transactions.publish(ticket, answers.place[row], length, answers.port[row], answers.status[row]);
-      if (answers.awaitsAck[row] !== 0) unacknowledged.watch(row, ticket, now);
+      if (answers.awaitsAck[row] !== 0) invites.watch(row, ticket, now);
     }
   }
 }

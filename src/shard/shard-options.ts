@@ -8,7 +8,7 @@ import type { ChangeFeed } from './feed/feed-writer.ts';
 import type { GateOptions } from './gate.ts';
 import type { EventSink } from './observe/event-ring.ts';
 import type { Measures } from './observe/measures.ts';
-import type { Talkers } from './observe/top-senders.ts';
+import type { TopSenders } from './observe/top-senders.ts';
 import type { ProcessClock } from './process-clock.ts';
 import type { Ring } from './rings/ring.ts';
 import type { StaticTable } from './statics/static-table.ts';
@@ -59,7 +59,7 @@ export interface ShardOptions {
   /** Where the newest changes of bindings are kept (history.ts). */
   readonly history?: SharedArrayBuffer;
   /** Where it is counted who sends most. */
-  readonly talkers?: Talkers;
+  readonly topSenders?: TopSenders;
   /** Static bindings and aliases. */
   readonly statics?: StaticTable;
   /** Which connections still stand; without it all count as standing. */

@@ -5,7 +5,7 @@
 import { Gruus } from '../core/register/gruu.ts';
 import { Registrar } from '../core/register/registrar.ts';
 import { ByName } from '../core/uas/by-name.ts';
-import { type Outbox, ROOM_WITHOUT_LIMIT } from '../core/uas/outbox.ts';
+import { type ExchangeRequest, type ExchangeResult, type ShardExchange, UNLIMITED } from '../core/uas/exchange.ts';
 import { type DomainPolicy, givesGruus, type Policy, policyOf } from '../core/uas/policy.ts';
 import { UserAgentServer } from '../core/uas/uas.ts';
 import type { Leniency } from '../sip/parser/strictness.ts';
@@ -20,16 +20,16 @@ export class DomainRules {
   readonly uas: UserAgentServer;
   readonly registrar: Registrar;
   /** Bindings that the domain may still have; null: as many as there are. */
-  private readonly room: Int32Array | null;
+  private readonly capacity: Int32Array | null;
   private readonly policy: Policy;
   private readonly secret: Uint8Array;
   /** For users with rules of their own, by these. */
   private readonly users = new Map<string, DomainRules>();
 
-  constructor(policy: Policy, secret: Uint8Array, like: Registrar | null = null, room: Int32Array | null = null) {
+  constructor(policy: Policy, secret: Uint8Array, like: Registrar | null = null, capacity: Int32Array | null = null) {
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy, secret, like);
-    this.room = room;
+    this.capacity = capacity;
     this.policy = policy;
     this.secret = secret;
   }
@@ -43,19 +43,19 @@ export class DomainRules {
   private makeOfUser(rules: string): DomainRules {
     if (this.users.size >= USER_RULES_MAX) this.users.clear();
     const policy = policyOf(this.policy, JSON.parse(rules) as DomainPolicy);
-    const made = new DomainRules(policy, this.secret, this.registrar, this.room);
+    const made = new DomainRules(policy, this.secret, this.registrar, this.capacity);
     this.users.set(rules, made);
     return made;
   }
 
   /** Tells the registrar how many bindings there may be. */
-  offerRoom(out: Outbox): void {
-    out.room = this.room === null ? ROOM_WITHOUT_LIMIT : Atomics.load(this.room, 0);
+  offerCapacity(request: ExchangeRequest): void {
+    request.capacity = this.capacity === null ? UNLIMITED : Atomics.load(this.capacity, 0);
   }
 
-  /** The outbox's change holds: other shards see how many there may be now. */
-  takeRoom(out: Outbox): void {
-    if (this.room !== null) Atomics.sub(this.room, 0, out.bindingsAfter - out.bindingsBefore);
+  /** The change holds: other shards see how many there may be now. */
+  useCapacity({ bindingsAfter, bindingsBefore }: ExchangeResult): void {
+    if (this.capacity !== null) Atomics.sub(this.capacity, 0, bindingsAfter - bindingsBefore);
   }
 }
 
@@ -78,7 +78,7 @@ export class ShardRules {
     this.strict = policy.strict;
     this.gruus = givesGruus(policy) ? new Gruus(secret, policy.gruuGeneration) : null;
     const domains = Object.entries(policy.byDomain).map(
-      ([name, own]) => [name, new DomainRules(policyOf(policy, own), secret, server.registrar, own.room)] as const,
+      ([name, own]) => [name, new DomainRules(policyOf(policy, own), secret, server.registrar, own.capacity)] as const,
     );
     this.domains = domains.length === 0 ? null : new ByName(domains);
     this.others = domains.find(([name]) => name === EVERY_DOMAIN)?.[1] ?? server;
@@ -94,12 +94,12 @@ export class ShardRules {
     this.others = other.others;
   }
 
-  /** The rules for an AOR: its domain's, or the server's, with those of the user who has logged in. The outbox is told how many bindings there may be. @param length negative: there is no AOR */
-  of(out: Outbox, aor: Uint8Array, length: number): DomainRules {
+  /** The rules for an AOR: its domain's, or the server's, with those of the user who has logged in; sets how many bindings there may be. @param length negative: there is no AOR */
+  of({ request, work }: ShardExchange, aor: Uint8Array, length: number): DomainRules {
     const { domains, server } = this;
     const host = domains === null || length < 0 ? -1 : aor.lastIndexOf(AT_SIGN, length - 1) + 1;
     const rules = domains === null || host < 0 ? server : (domains.find(aor, host, length) ?? this.others);
-    rules.offerRoom(out);
-    return out.userRules === '' ? rules : rules.ofUser(out.userRules);
+    rules.offerCapacity(request);
+    return work.userRules === '' ? rules : rules.ofUser(work.userRules);
   }
 }

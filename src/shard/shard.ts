@@ -6,10 +6,10 @@ import type { RefusalReport } from '../core/abuse/abuse.ts';
 import { Overload } from '../core/abuse/overload.ts';
 import { Changes } from '../core/binding/changes.ts';
 import { RedirectServer } from '../core/lookup/redirect.ts';
-import { Answers } from '../core/uas/batch-responses.ts';
-import { Unacknowledged } from '../core/uas/invite-server-transactions.ts';
+import { BatchResponses } from '../core/uas/batch-responses.ts';
+import { ShardExchange } from '../core/uas/exchange.ts';
+import { InviteServerTransactions } from '../core/uas/invite-server-transactions.ts';
 import { isKeepAlive } from '../core/uas/keep-alive.ts';
-import { Outbox } from '../core/uas/outbox.ts';
 import { RequestKeys } from '../core/uas/request-keys.ts';
 import { canAnswer } from '../core/uas/response.ts';
 import {
@@ -53,8 +53,8 @@ import { History } from './observe/history.ts';
 import { Measures } from './observe/measures.ts';
 import { Tap } from './observe/tap.ts';
 import { RequestService } from './request-service.ts';
-import { Answering } from './response-lifecycle.ts';
-import { ownerOf } from './shard-of.ts';
+import { ResponseLifecycle } from './response-lifecycle.ts';
+import { shardOf } from './shard-of.ts';
 import type { Deciding, ShardOptions } from './shard-options.ts';
 import { ShardRules } from './shard-rules.ts';
 import type { ShardSettings } from './shard-settings.ts';
@@ -70,7 +70,7 @@ const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map
 
 export class Shard {
   readonly peers: Peers = createPeers();
-  readonly answers: Answers;
+  readonly answers: BatchResponses;
   private readonly options: ShardOptions;
   private readonly store: LocationStore;
   private readonly deciding: Deciding | null;
@@ -79,9 +79,9 @@ export class Shard {
   private readonly transactions: Transactions;
   private readonly rules: ShardRules;
   private readonly statics: StaticTable | null;
-  private readonly unacknowledged: Unacknowledged;
+  private readonly invites: InviteServerTransactions;
   private readonly keys: RequestKeys;
-  private readonly out = new Outbox();
+  private readonly exchange = new ShardExchange();
   private readonly writes = new WriteSet();
   private readonly tally: BatchTally;
   private readonly measures: Measures;
@@ -89,7 +89,7 @@ export class Shard {
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
   private readonly tap: Tap | null;
-  private readonly answering: Answering;
+  private readonly lifecycle: ResponseLifecycle;
   private readonly requests: RequestService;
   private readonly commits: BatchCommit;
   private readonly committer: Committer;
@@ -116,45 +116,46 @@ export class Shard {
     this.audience = options.feed ? ALWAYS_LISTENING : options.events;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
-    this.answers = new Answers(this.transactions.answers);
+    this.answers = new BatchResponses(this.transactions.answers);
     this.committer = new Committer(options);
     this.overload = new Overload(policy);
     this.rules = new ShardRules(policy, secret);
     const flows = options.flows ?? null;
     this.statics = options.statics ?? null;
-    this.unacknowledged = new Unacknowledged(this.transactions, this.answers, this.peers, policy.timerJMs);
+    this.invites = new InviteServerTransactions(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
     this.measures = options.measures ?? new Measures();
-    this.sweeper = new Sweeper(options.store, this.state, this.out, this.tally, this.measures);
+    this.sweeper = new Sweeper(options.store, this.state, this.exchange, this.tally, this.measures);
     this.sweeper.flows =
-      flows && new FlowSweeper(this.store, options.flowsForRemoval ?? flows, policy, this.state, this.out, this.tally);
+      flows &&
+      new FlowSweeper(this.store, options.flowsForRemoval ?? flows, policy, this.state, this.exchange, this.tally);
     const { history } = options;
-    this.history = history ? new History(history, policy.historyRefreshes, this.out, this.state.key) : null;
+    this.history = history ? new History(history, policy.historyRefreshes, this.exchange, this.state.key) : null;
     this.sweeper.history = this.history;
     this.sweeper.clock = options.clock ?? null;
-    this.out.peers = this.peers;
-    this.out.liveFlows = flows;
-    this.out.warns = policy.warning;
+    this.exchange.request.peers = this.peers;
+    this.exchange.request.liveFlows = flows;
+    this.exchange.request.warns = policy.warning;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
-    const { answers, transactions, unacknowledged, peers, keys, out, rules, tally, counters } = this;
+    const { answers, transactions, invites, peers, keys, exchange, rules, tally, counters } = this;
     const lengths = this.slotLength;
-    const parts = { answers, transactions, unacknowledged, peers, lengths, keys, out, rules, tally, counters };
-    this.answering = new Answering(parts);
+    const parts = { answers, transactions, invites, peers, lengths, keys, exchange, rules, tally, counters };
+    this.lifecycle = new ResponseLifecycle(parts);
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     const failedLogin = (login: FailedLogin) => options.log('warn', 'login failed', { ...login });
     const admission = { ...options, lookup: policy.lookup, refused, failedLogin };
-    this.admission = new Admission(admission, this.out, this.state, this.rules);
-    const { answering, committer, overload, state, changes, events } = this;
+    this.admission = new Admission(admission, this.exchange, this.state, this.rules);
+    const { lifecycle, committer, overload, state, changes, events } = this;
     const { writes } = this;
     this.commits = new BatchCommit({
-      ...{ peers, committer, answers, answering, transactions, state, writes, tally, changes, events, counters },
+      ...{ peers, committer, answers, lifecycle, transactions, state, writes, tally, changes, events, counters },
       history: this.history,
       flows: this.sweeper.flows,
     });
     this.requests = new RequestService({
-      ...{ rules, transactions, keys, out, tally, counters, answering, committer, overload, state, changes },
+      ...{ rules, transactions, keys, exchange, tally, counters, lifecycle, committer, overload, state, changes },
       audience: this.audience,
       admission: this.admission,
       redirect: new RedirectServer(flows),
@@ -164,7 +165,7 @@ export class Shard {
     });
   }
 
-  /** Once, before the first message. What ran out while nothing served goes by the wheel. */
+  /** Once, before the first message. Bindings that expired while nothing served are removed by the wheel. */
   open(): void {
     this.gauge();
   }
@@ -174,7 +175,7 @@ export class Shard {
     const rules = new ShardRules(settings.policy, this.options.secret);
     this.admission.configure(settings);
     this.rules.become(rules);
-    this.out.warns = settings.policy.warning;
+    this.exchange.request.warns = settings.policy.warning;
     this.overload.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
@@ -182,7 +183,7 @@ export class Shard {
 
   /** In a cluster: from here on this node decides. @param epoch greater than that of whoever did before @cold */
   tookOver(epoch: number, now: number): void {
-    this.out.startedAt = now + CLOCK_SKEW_MS;
+    this.exchange.request.startedAt = now + CLOCK_SKEW_MS;
     this.admission.beginLife((CLUSTER_LIFE | epoch) >>> 0);
     this.sweeper.flows?.lookAgain();
   }
@@ -200,24 +201,25 @@ export class Shard {
     if (!this.batchIsOpen) this.openBatch();
     if (this.options.node !== undefined) this.nameNode(this.options.node);
     const at = slotStart(slot);
-    if (!this.admission.hears(slot, at, at + length, now)) return this.options.talkers?.dropped(this.peers, slot, now);
+    if (!this.admission.accepts(slot, at, at + length, now))
+      return this.options.topSenders?.dropped(this.peers, slot, now);
     if (isKeepAlive(at, length)) return this.keepAlive(at, length);
     let error = parse(at, at + length);
     if (this.rules.strict.length > 0) error = applyStrictness(this.rules.strict);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
     if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
     if (!canAnswer(this.isReliable)) return this.drop(COUNTER.dropped_no_via);
-    this.state.takeOfRequest();
+    this.state.readRequestAor();
     if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.requests.askFor();
     if (this.state.aorLength >= 0 && (this.options.shards > 1 || this.deciding !== null)) {
-      const owner = ownerOf(this.state.key[3], this.options.shards);
+      const owner = shardOf(this.state.key[3], this.options.shards);
       if (this.isElsewhere(owner, length)) return;
       if (owner !== this.options.index) return this.forward(owner, length);
     }
     if (table[T_IGNORED_ROWS] > 0) this.counters[COUNTER.ignored_rows] += table[T_IGNORED_ROWS];
     if (this.tap?.on) this.tap.request(slot, at, length, this.state.key);
     if (table[T_METHOD] === METHOD_ACK) return this.acknowledge(error);
-    this.keys.take();
+    this.keys.compute();
     if (table[T_METHOD] === METHOD_CANCEL) this.cancel();
     else this.absorb(error, length);
   }
@@ -247,14 +249,14 @@ export class Shard {
     this.freeSlot = freeSlot;
     this.sweeper.changes = this.audience?.listening ? this.changes : null;
     if (!this.commits.isFull && this.decides) this.sweeper.sweep(now);
-    this.counters[COUNTER.resent] += this.unacknowledged.resend(now, freeSlot);
+    this.counters[COUNTER.resent] += this.invites.resend(now, freeSlot);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
     if (this.commits.isFull) return this.commits.msToNext(now);
     const sweep = this.decides ? this.sweeper.msToNextTick(now) : -1;
-    const work = sooner(sweep, this.unacknowledged.msToNextTick(now));
+    const work = sooner(sweep, this.invites.msToNextTick(now));
     return sooner(work, this.commits.msToNext(now));
   }
 
@@ -277,7 +279,7 @@ export class Shard {
     this.gauge();
   }
 
-  /** How the batch went: what still waits, in ms of work and as a part of its room; how long it took, its commit included. */
+  /** How the batch went: what still waits, in ms of work and as a part of its capacity; how long it took, its commit included. */
   observe(now: number, waitMs: number, fill: number, batchMs: number): void {
     const { ok } = COUNTER;
     this.overload.batch(now, waitMs, fill, batchMs, this.counters[ok] - this.okBefore);
@@ -287,7 +289,7 @@ export class Shard {
   /** The answers have left, so long after their requests were taken in. */
   release(seconds: number): void {
     this.commits.measure(this.measures, this.peers, seconds);
-    this.options.talkers?.note(this.answers, this.peers, this.slotLength, this.now);
+    this.options.topSenders?.note(this.answers, this.peers, this.slotLength, this.now);
     this.answers.count = 0;
   }
 
@@ -309,7 +311,7 @@ export class Shard {
 
   private openBatch(): void {
     this.batchIsOpen = true;
-    this.out.beginBatch(this.now, this.options.policy.timerJMs);
+    this.exchange.beginBatch(this.now, this.options.policy.timerJMs);
     this.admission.refresh(this.now);
     this.statics?.refresh(this.now);
     this.tap?.refresh(this.now);
@@ -320,15 +322,15 @@ export class Shard {
   }
 
   private keepAlive(at: number, length: number): void {
-    this.answering.start(this.slot, this.now);
-    const answered = this.answering.keepAlive(at, length);
+    this.lifecycle.start(this.slot, this.now);
+    const answered = this.lifecycle.keepAlive(at, length);
     this.counters[answered ? COUNTER.stun : COUNTER.dropped_keep_alive]++;
   }
 
   /** The node whose connection it came by: this one, unless another has handed it over. @cold */
   private nameNode(node: number): void {
     const { peers, slot } = this;
-    if ((peers.viaMain[slot] & VIA_CLUSTER) === 0 && peers.node[slot] !== NODE_NO_WAY) peers.node[slot] = node;
+    if ((peers.answeredByMain[slot] & VIA_CLUSTER) === 0 && peers.node[slot] !== NODE_NO_WAY) peers.node[slot] = node;
   }
 
   /** Whether a request that writes is another node's to decide about, which has it now. @cold */
@@ -345,7 +347,7 @@ export class Shard {
 
   private forward(owner: number, length: number): void {
     if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
-    else if (this.isReliable && table[T_METHOD] !== METHOD_ACK) this.answering.putOff(this.slot, this.now);
+    else if (this.isReliable && table[T_METHOD] !== METHOD_ACK) this.lifecycle.putOff(this.slot, this.now);
     else this.drop(COUNTER.dropped_ring_full);
   }
 
@@ -353,21 +355,21 @@ export class Shard {
     let known = false;
     for (let i = 0; i < CANCELLABLE.length && !known; i++) {
       const method = CANCELLABLE[i];
-      this.keys.takeRequest(method);
+      this.keys.computeAs(method);
       known = this.find(false) !== NEW_REQUEST;
     }
-    if (known) this.keys.takeTag();
-    this.answering.start(this.slot, this.now);
-    this.rules.uas.cancel(this.out, known);
-    this.answering.finish(-1, false);
+    if (known) this.keys.computeTag();
+    this.lifecycle.start(this.slot, this.now);
+    this.rules.uas.cancel(this.exchange, known);
+    this.lifecycle.finish(-1, false);
   }
 
   /** §17.2.1: the answer to an INVITE has arrived. */
   private acknowledge(error: number): void {
     const { keys } = this;
-    keys.takeAcknowledged();
+    keys.computeAcknowledged();
     const { requestHigh, requestLow, branchHigh, branchLow } = keys;
-    const known = error === E_OK && this.unacknowledged.acknowledge(requestHigh, requestLow, branchHigh, branchLow);
+    const known = error === E_OK && this.invites.acknowledge(requestHigh, requestLow, branchHigh, branchLow);
     this.counters[known ? COUNTER.acknowledged : COUNTER.dropped_ack]++;
   }
 
@@ -386,9 +388,9 @@ export class Shard {
       return;
     }
     if (found === MERGED_REQUEST) {
-      this.answering.start(this.slot, this.now);
-      this.rules.uas.merged(this.out);
-      this.answering.finish(-1, false);
+      this.lifecycle.start(this.slot, this.now);
+      this.rules.uas.merged(this.exchange);
+      this.lifecycle.finish(-1, false);
       this.counters[COUNTER.merged]++;
       return;
     }
@@ -402,9 +404,9 @@ export class Shard {
    */
   private holdBack(length: number): void {
     const { deciding, slot, now } = this;
-    if (deciding?.refuses(now)) return this.answering.putOffUndecided(slot, now);
+    if (deciding?.refuses(now)) return this.lifecycle.putOffUndecided(slot, now);
     if (!this.isReliable) return this.drop(COUNTER.dropped_not_owner);
-    if (!deciding?.waits || !this.held?.keep(slot, length, this.peers)) this.answering.putOffUndecided(slot, now);
+    if (!deciding?.waits || !this.held?.keep(slot, length, this.peers)) this.lifecycle.putOffUndecided(slot, now);
   }
 
   /** Nothing is repeated over a stream: a transaction there ends with its answer (§17.2.2, Timer J is 0). */

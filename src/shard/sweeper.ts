@@ -6,7 +6,7 @@ import { imageLength } from '../core/binding/binding.ts';
 import { CHANGE_EXPIRED, type ChangeSink } from '../core/binding/changes.ts';
 import { copyLiveImages, countImages } from '../core/binding/images.ts';
 import { isTarget } from '../core/binding/target.ts';
-import type { Outbox } from '../core/uas/outbox.ts';
+import type { ShardExchange } from '../core/uas/exchange.ts';
 import type { DueVisitor, LocationStore } from '../location/location-store.ts';
 import type { AorState } from './aor-state.ts';
 import type { FlowSweeper } from './flow-sweeper.ts';
@@ -23,7 +23,7 @@ const PAUSE_MS = 2;
 export class Sweeper implements DueVisitor {
   private readonly store: LocationStore;
   private readonly state: AorState;
-  private readonly out: Outbox;
+  private readonly exchange: ShardExchange;
   private readonly tally: BatchTally;
   private readonly measures: Measures;
   /** Bindings that live by connections, where such are held. */
@@ -37,17 +37,17 @@ export class Sweeper implements DueVisitor {
   private turns = 0;
   private sweptAt = 0;
 
-  constructor(store: LocationStore, state: AorState, out: Outbox, tally: BatchTally, measures: Measures) {
+  constructor(store: LocationStore, state: AorState, exchange: ShardExchange, tally: BatchTally, measures: Measures) {
     this.store = store;
     this.state = state;
-    this.out = out;
+    this.exchange = exchange;
     this.tally = tally;
     this.measures = measures;
   }
 
   /** Bindings that have run out or lost their connection join the batch's writes; the rest at the next call. */
   sweep(now: number): void {
-    this.out.now = now;
+    this.exchange.request.now = now;
     if (this.clock !== null && this.clock.turns !== this.turns) this.turnBack(this.clock.turns, now);
     if (this.pauseMs(now) === 0 && !this.holds) {
       this.sweptAt = now;
@@ -64,25 +64,26 @@ export class Sweeper implements DueVisitor {
 
   /** For the store: drops what has run out of one AOR's record. */
   expire(k0: number, k1: number, k2: number, k3: number, expiresAt: number, isOnly: boolean): void {
-    const { out, state } = this;
+    const { state } = this;
+    const { request, result } = this.exchange;
     state.key[0] = k0;
     state.key[1] = k1;
     state.key[2] = k2;
     state.key[3] = k3;
     if (isOnly && this.changes === null && !state.isTouched()) {
       state.remove();
-      this.history?.gone(CHANGE_EXPIRED, out.now);
+      this.history?.gone(CHANGE_EXPIRED, request.now);
       this.swept(1, expiresAt);
       return;
     }
-    state.load(out);
+    state.load(request);
     if (state.failure !== null) return;
-    const before = countImages(out.state, out.stateAt, out.stateEnd);
+    const before = countImages(request.state, request.stateAt, request.stateEnd);
     if (before <= 0) return;
-    state.startRecordLikeLoaded(out);
-    const after = copyLiveImages(out.record, out.state, out.stateAt, out.stateEnd, out.now);
+    state.startRecordLikeLoaded(request, result);
+    const after = copyLiveImages(result.record, request.state, request.stateAt, request.stateEnd, request.now);
     if (after === before) return;
-    state.put(out, after);
+    state.put(result, after);
     if (this.changes !== null) this.report(this.changes);
     if (this.history !== null) this.report(this.history);
     this.swept(before - after, expiresAt);
@@ -105,15 +106,14 @@ export class Sweeper implements DueVisitor {
 
   private swept(bindings: number, expiresAt: number): void {
     this.tally.swept(bindings);
-    this.measures.observe(LAG_ROW, LAG_BOUNDS, (this.out.now - expiresAt) / 1000);
+    this.measures.observe(LAG_ROW, LAG_BOUNDS, (this.exchange.request.now - expiresAt) / 1000);
   }
 
   private report(changes: ChangeSink): void {
-    const { out, state } = this;
-    const aorAt = state.loadedAorAt;
-    for (let at = out.stateAt; at < out.stateEnd; at += imageLength(out.state, at))
-      if (!isTarget(out.state, at, out.now, null))
-        changes.add(CHANGE_EXPIRED, out.state, aorAt, out.stateAt, out.state, at, out.now);
+    const { now, state, stateAt, stateEnd } = this.exchange.request;
+    const aorAt = this.state.loadedAorAt;
+    for (let at = stateAt; at < stateEnd; at += imageLength(state, at))
+      if (!isTarget(state, at, now, null)) changes.add(CHANGE_EXPIRED, state, aorAt, stateAt, state, at, now);
   }
 }
 

@@ -41,7 +41,7 @@ export class Framer {
   /** Bounds of what `next` found; `end` is where to go on, whatever it found. */
   at = 0;
   end = 0;
-  /** Bytes of filler that have been skipped; whoever counts them sets this back to 0. */
+  /** Bytes of filler that have been skipped; the counter of them sets this back to 0. */
   skipped = 0;
   /** Bytes of CRLFs since the last message, ping or filler: 0 to 3. */
   private blank = 0;
@@ -103,7 +103,7 @@ export class Framer {
       if (bytes[p] !== LF) continue;
       if (line === start && !isStartLine(bytes, line, p)) return this.found(FRAME_NOT_SIP, start, end);
       if (p === line || (p === line + 1 && bytes[line] === CR)) return this.complete(bytes, start, p + 1, bytesMax);
-      this.takeLine(bytes, start, line, p);
+      this.readLine(bytes, start, line, p);
       line = p + 1;
     }
     if (limit < end || end - start === headMax) return this.found(FRAME_TOO_LARGE, start, limit);
@@ -122,7 +122,7 @@ export class Framer {
     return FRAME_MESSAGE;
   }
 
-  private takeLine(bytes: Uint8Array, start: number, line: number, lineEnd: number): void {
+  private readLine(bytes: Uint8Array, start: number, line: number, lineEnd: number): void {
     let nameEnd = line;
     while (nameEnd < lineEnd && (CLASS[bytes[nameEnd]] & TOKEN) !== 0) nameEnd++;
     const short = nameEnd === line + 1 && (bytes[line] | 0x20) === SHORT_NAME;

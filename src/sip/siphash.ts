@@ -11,7 +11,7 @@ import { memory, slab as theSlab } from './parser/slab.ts';
 const core = theCore;
 const slab = theSlab;
 
-/** What has come in and not been hashed yet, and the result: one hash at a time in a thread, whoever's it is. */
+/** What has come in and not been hashed yet, and the result: one hash at a time in a thread. */
 const text = new Uint8Array(memory.buffer, HASH_TEXT, HASH_TEXT_BYTES);
 const result = new Uint32Array(memory.buffer, HASH_OUT, 4);
 
@@ -69,11 +69,11 @@ export class SipHash {
   span(bytes: Uint8Array, at: number, end: number): void {
     while (end - at > HASH_TEXT_BYTES - this.length) {
       const most = at + HASH_TEXT_BYTES - this.length;
-      this.take(bytes, at, most);
+      this.absorb(bytes, at, most);
       this.flush();
       at = most;
     }
-    if (at < end) this.take(bytes, at, end);
+    if (at < end) this.absorb(bytes, at, end);
   }
 
   /** Finishes: `out` is the hash until the next `end`. */
@@ -86,7 +86,7 @@ export class SipHash {
     out[3] = result[3];
   }
 
-  private take(bytes: Uint8Array, at: number, end: number): void {
+  private absorb(bytes: Uint8Array, at: number, end: number): void {
     let to = this.length;
     this.length = to + end - at;
     if (bytes === slab) core.copyBytes(HASH_TEXT + to, at, end - at);

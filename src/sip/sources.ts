@@ -20,11 +20,11 @@ export const LISTENER_ADMIN = 254;
 /** Listener of the multicast group. */
 export const LISTENER_MULTICAST = 253;
 
-export const VIA_MAIN = 1;
+export const ANSWERED_BY_MAIN = 1;
 /** And the peer has shown a certificate of a trusted proxy's. */
-export const VIA_MAIN_TRUSTED = 2;
-/** The bits of `viaMain` that are one of these, of the node that holds the socket. */
-export const VIA_MAIN_MASK = 3;
+export const ANSWERED_BY_MAIN_TRUSTED = 2;
+/** The bits of `answeredByMain` that are one of these, of the node that holds the socket. */
+export const ANSWERED_BY_MAIN_MASK = 3;
 /** Came from another node of the cluster, and is answered by way of it: a bit beside those. */
 export const VIA_CLUSTER = 4;
 /** And the node before was the shard's owner no more: it is not sent on again. */
@@ -48,8 +48,8 @@ export interface Peers {
   readonly flow: Uint32Array;
   /** The node that holds that connection; 0 where there is one node. */
   readonly node: Uint8Array;
-  /** Not 0 where the answer must leave through a ring rather than a socket of the shard's own: VIA_MAIN* and the bits VIA_CLUSTER*. */
-  readonly viaMain: Uint8Array;
+  /** Not 0 where the answer must leave through a ring rather than a socket of the shard's own: ANSWERED_BY_MAIN* and the bits VIA_CLUSTER*. */
+  readonly answeredByMain: Uint8Array;
   /**
    * 16 bytes a row: the address the datagram was sent to, where the listener is a wildcard, so that the answer leaves
    * from there (RFC 3581 §4); else zeros. Only transports look at it.
@@ -71,7 +71,7 @@ export function createPeers(
     listener: bytes(1),
     flow: new Uint32Array(new Memory(rows * 4)),
     node: bytes(1),
-    viaMain: bytes(1),
+    answeredByMain: bytes(1),
     local: bytes(16),
   };
 }
@@ -84,7 +84,7 @@ export function copyPeer(from: Peers, row: number, to: Peers, toRow: number): vo
   to.listener[toRow] = from.listener[row];
   to.flow[toRow] = from.flow[row];
   to.node[toRow] = from.node[row];
-  to.viaMain[toRow] = from.viaMain[row];
+  to.answeredByMain[toRow] = from.answeredByMain[row];
   for (let i = 0, a = row << 4, b = toRow << 4; i < 16; i++) {
     to.ip[b + i] = from.ip[a + i];
     to.local[b + i] = from.local[a + i];

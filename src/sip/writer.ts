@@ -36,13 +36,13 @@ export class Writer {
   }
 
   byte(value: number): void {
-    if (this.room(1)) this.bytes[this.at++] = value;
+    if (this.fits(1)) this.bytes[this.at++] = value;
   }
 
   /** A whole array, usually a constant made by `ascii`. */
   text(constant: Uint8Array): void {
     const length = constant.length;
-    if (!this.room(length)) return;
+    if (!this.fits(length)) return;
     const { bytes, at } = this;
     for (let i = 0; i < length; i++) bytes[at + i] = constant[i];
     this.at = at + length;
@@ -51,7 +51,7 @@ export class Writer {
   /** source[at, end); nothing where the span is absent or empty. */
   span(source: Uint8Array, at: number, end: number): void {
     const length = end - at;
-    if (length <= 0 || !this.room(length)) return;
+    if (length <= 0 || !this.fits(length)) return;
     const bytes = this.bytes;
     const to = this.at;
     if (length >= COPY_MIN && source === bytes) bytes.copyWithin(to, at, end);
@@ -63,7 +63,7 @@ export class Writer {
   number(value: number): void {
     let digits = 1;
     for (let bound = 10; bound <= value; bound *= 10) digits++;
-    if (!this.room(digits)) return;
+    if (!this.fits(digits)) return;
     const bytes = this.bytes;
     let rest = value;
     for (let i = this.at + digits - 1; i >= this.at; i--) {
@@ -77,22 +77,22 @@ export class Writer {
   /** A whole array, left to the engine: a long one, where there is a view of it already. */
   copy(source: Uint8Array): void {
     const length = source.length;
-    if (!this.room(length)) return;
+    if (!this.fits(length)) return;
     this.bytes.set(source, this.at);
     this.at += length;
   }
 
   /** What follows has been written by another hand, up to `end`, beyond the limit perhaps: then it counts as not written. */
   advance(end: number): void {
-    if (this.room(end - this.at)) this.at = end;
+    if (this.fits(end - this.at)) this.at = end;
   }
 
-  /** Leaves room for `length` bytes that the caller fills in. */
+  /** Skips `length` bytes that the caller fills in. */
   skip(length: number): void {
-    if (this.room(length)) this.at += length;
+    if (this.fits(length)) this.at += length;
   }
 
-  private room(length: number): boolean {
+  private fits(length: number): boolean {
     if (!this.overflow && this.at + length <= this.limit) return true;
     this.overflow = true;
     return false;

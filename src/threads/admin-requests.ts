@@ -14,7 +14,7 @@ export interface OrderSource {
   readonly port: number;
 }
 
-export class OrderEnd {
+export class AdminRequests {
   private readonly push: (bytes: Uint8Array, peers: Peers) => void;
   private readonly peers = createPeers(1);
   private readonly number: DataView;
@@ -26,7 +26,7 @@ export class OrderEnd {
     this.push = push;
     this.number = new DataView(this.peers.local.buffer);
     this.peers.listener[0] = LISTENER_ADMIN;
-    this.peers.viaMain[0] = 1;
+    this.peers.answeredByMain[0] = 1;
   }
 
   /** The answer to a SIP request, or undefined where none came in time. */

@@ -32,15 +32,15 @@ export class QueuedMessages implements Backlog {
 
   private count(): void {
     const { rings, receiver } = this;
-    for (let r = 0; r < rings.length; r++) this.add(rings[r].depth, rings[r].room, RING_BYTES);
+    for (let r = 0; r < rings.length; r++) this.add(rings[r].depth, rings[r].capacity, RING_BYTES);
     if (receiver === null) return;
     receiver.look();
-    this.add(receiver.waiting, receiver.room, SOCKET_BYTES);
+    this.add(receiver.waiting, receiver.capacity, SOCKET_BYTES);
   }
 
-  private add(bytes: number, room: number, messageBytes: number): void {
+  private add(bytes: number, capacity: number, messageBytes: number): void {
     this.messages += bytes / messageBytes;
-    const fill = bytes / room;
+    const fill = bytes / capacity;
     if (fill > this.fill) this.fill = fill;
   }
 }

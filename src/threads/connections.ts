@@ -29,11 +29,11 @@ import { openWebSocketListener } from '../transport/websocket/websocket-listener
 import type { WebSocketPolicy } from '../transport/websocket/websocket-policy.ts';
 import type { SharedParts } from './shared-parts.ts';
 
-/** How soon connections that had to wait for room in a ring are read on. */
+/** How soon connections that had to wait for a full ring are read on. */
 const RESUME_MS = 5;
 const ENDED_PER_MESSAGE = 2048;
 
-export interface StreamEndOptions {
+export interface ConnectionsOptions {
   readonly shards: number;
   readonly policy: StreamPolicy;
   /** Bytes of one message. */
@@ -62,13 +62,13 @@ export interface ShardRings {
 
 export type StreamParts = Pick<SharedParts, 'native' | 'epolls' | 'flowRows' | 'liveFlows' | 'counters'>;
 
-export class StreamEnd implements StreamEvents {
+export class Connections implements StreamEvents {
   readonly flows: Flows;
   /** Of this thread, and of each shard where they read connections. */
   readonly framing: FramingLimits;
   /** Read by listeners and connections at every use, so that a change counts at once. */
   private readonly policy: StreamPolicy;
-  private readonly options: StreamEndOptions;
+  private readonly options: ConnectionsOptions;
   private readonly halves: HalfMessages<HalfConnection>;
   private readonly rings: ShardRings;
   private readonly listeners: StreamListener[] = [];
@@ -86,7 +86,7 @@ export class StreamEnd implements StreamEvents {
   });
   private log: ShardLog = () => {};
 
-  constructor(parts: StreamParts, options: StreamEndOptions, rings: ShardRings) {
+  constructor(parts: StreamParts, options: ConnectionsOptions, rings: ShardRings) {
     const { native, epolls, flowRows: rows, counters } = parts;
     if (native !== null && epolls.length > 0) {
       const loops = counters.map((memory) => new Float64Array(memory, COUNTER.loops * 8, 1));
@@ -128,7 +128,7 @@ export class StreamEnd implements StreamEvents {
     this.nativeListeners[peers.listener[0]]?.accepted(wordAt(bytes, 0), peers);
   }
 
-  /** What a shard says of connections that it reads. */
+  /** Notices of a shard about connections that it reads. */
   news(bytes: Uint8Array, length: number): void {
     for (let at = 0; at < length; at += 8)
       this.newsOfFlows.add({ token: wordAt(bytes, at) >>> 0, what: wordAt(bytes, at + 4) });
@@ -257,7 +257,7 @@ class EndedFlows {
     for (let shift = 0; shift < 32; shift += 8) this.bytes[this.length++] = token >>> shift;
   }
 
-  /** Puts all into the shard's ring; false where some are left for want of room. */
+  /** Puts all into the shard's ring; false where the ring is full before all are in. */
   tell(rings: ShardRings, shard: number): boolean {
     let at = 0;
     while (at < this.length) {

@@ -3,17 +3,17 @@
 
 import type { Peers } from '../sip/sources.ts';
 import type { Connection, FlowSource } from '../transport/flow/flows.ts';
-import type { StreamEnd } from './connections.ts';
+import type { Connections } from './connections.ts';
 
 /** The program writes to its connections itself, and closes them. */
 const OF_PROGRAM: Connection = { send: () => false, resume: () => {}, close: () => {} };
 
-export class ProgramEnd {
-  private readonly streams: StreamEnd;
+export class EmbeddedPeer {
+  private readonly streams: Connections;
   /** Takes a message from the program, its peer the one row of `peers`, of LISTENER_PROGRAM. */
   readonly hand: (bytes: Uint8Array, peers: Peers) => void;
 
-  constructor(streams: StreamEnd, hand: (bytes: Uint8Array, peers: Peers) => void) {
+  constructor(streams: Connections, hand: (bytes: Uint8Array, peers: Peers) => void) {
     this.streams = streams;
     this.hand = hand;
   }

@@ -1,4 +1,4 @@
-// A shard's thread plays registrations through before the first one comes, in a store of their own that goes afterwards: V8
+// A shard's thread plays registrations through before the first one comes, in a store of their own that is removed afterwards: V8
 // compiles well only what has run some thousand times, and the first messages after a start are those of a crowd that comes back.
 // A first registration costs a third less for it (docs/decisions/0075).
 
@@ -8,7 +8,7 @@ import { BatchDriver, type Pipeline } from '../shard/batch.ts';
 import { COUNTER_NAMES } from '../shard/observe/counters.ts';
 import { createHistoryMemory } from '../shard/observe/history.ts';
 import { Measures } from '../shard/observe/measures.ts';
-import { TALKERS_BYTES, Talkers } from '../shard/observe/top-senders.ts';
+import { TOP_SENDERS_BYTES, TopSenders } from '../shard/observe/top-senders.ts';
 import type { ShardOptions } from '../shard/shard-options.ts';
 import { slab, slotStart } from '../sip/parser/slab.ts';
 import { type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
@@ -41,7 +41,7 @@ function template(contact: string, cseq: string): Uint8Array {
 const PLAIN = `<sip:u${NUMBER}@127.0.0.1:5060>`;
 const INSTANCE = `${PLAIN};+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000${NUMBER}>"`;
 
-/** What each phone sends, one after the other: it comes, refreshes, and goes. Every other one has an instance. */
+/** What each phone sends, one after the other: it registers, refreshes, and unregisters. Every other one has an instance. */
 const ACTS: readonly (readonly [plain: Uint8Array, instance: Uint8Array])[] = [
   [template(PLAIN, '1'), template(INSTANCE, '1')],
   [template(PLAIN, '2'), template(INSTANCE, '2')],
@@ -50,9 +50,9 @@ const ACTS: readonly (readonly [plain: Uint8Array, instance: Uint8Array])[] = [
 
 /**
  * Takes some hundred milliseconds. Overwrites slots of the slab.
- * @param directory of the rehearsal's own store; what lies there goes
+ * @param directory of the warm-up's own store; its content is removed
  */
-export function rehearse(
+export function warmJit(
   directory: string,
   options: ShardOptions,
   createPipeline: (options: ShardOptions) => Pipeline,
@@ -81,7 +81,7 @@ export function rehearse(
       policy: { ...options.policy, domains: [DOMAIN] },
       counters,
       measures,
-      talkers: new Talkers(new SharedArrayBuffer(TALKERS_BYTES)),
+      topSenders: new TopSenders(new SharedArrayBuffer(TOP_SENDERS_BYTES)),
       ...(options.history && { history: createHistoryMemory(0) }),
     });
     shard.open();
@@ -111,7 +111,7 @@ function play(driver: BatchDriver, peers: Peers, [plain, instance]: (typeof ACTS
   }
 }
 
-/** Writes a number wherever the template has room for one. */
+/** Writes a number wherever the template has a place for one. */
 function number(at: number, length: number, value: number): void {
   for (let p = at; p < at + length; p++) {
     if (slab[p] !== 0x23) continue;

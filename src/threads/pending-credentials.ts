@@ -31,8 +31,8 @@ export function createWaitingMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(4);
 }
 
-/** The shard's door. */
-export class WaitingRoom {
+/** Where the shard leaves messages that wait for credentials. */
+export class PendingCredentials {
   private readonly count: Int32Array;
   private readonly tell: (message: WaitingMessage) => void;
 
@@ -52,7 +52,7 @@ export class WaitingRoom {
 }
 
 /** The main thread has let one out. */
-export function leaveWaitingRoom(memory: SharedArrayBuffer): void {
+export function endWaiting(memory: SharedArrayBuffer): void {
   Atomics.sub(new Int32Array(memory), 0, 1);
 }
 

@@ -57,7 +57,7 @@ export interface PoolOptions {
   readonly log: ShardLog;
   /** Where clients authenticate. */
   readonly auth?: PoolAuth;
-  /** Who is heard, and whose word is taken. */
+  /** Sources that are refused, and those that are trusted. */
   readonly gate?: GateOptions;
   /** Where it is one node of several. */
   readonly cluster?: ClusterOptions;

@@ -7,12 +7,12 @@ import { BindingEvents } from '../shard/observe/binding-events.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import { type PastChange, readHistory } from '../shard/observe/history-reader.ts';
 import type { ShardReading } from '../shard/observe/shard-reading.ts';
-import { TapEnd } from '../shard/observe/tap-reader.ts';
-import { readTalkers, type TopTalkers } from '../shard/observe/top-senders-reader.ts';
+import { TapReader } from '../shard/observe/tap-reader.ts';
+import { readTopSenders, type TopSenderLists } from '../shard/observe/top-senders-reader.ts';
 import { ProcessClock, startClock } from '../shard/process-clock.ts';
 import { ORDER_CRASH } from '../shard/rings/bell.ts';
 import { ringCapacity, ringDepth } from '../shard/rings/ring.ts';
-import { ownerOf } from '../shard/shard-of.ts';
+import { shardOf } from '../shard/shard-of.ts';
 import type { ShardSettings } from '../shard/shard-settings.ts';
 import { type FlowNumbers, unsavedNumbers } from '../transport/flow/flow-tokens.ts';
 import type { FlowCounts } from '../transport/flow/flows.ts';
@@ -24,11 +24,11 @@ import { DEFAULT_WEBSOCKET_POLICY } from '../transport/websocket/websocket-polic
 import type { OrderSource } from './admin-requests.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoint/checkpoints.ts';
 import type { ClusterMain } from './cluster/cluster-main.ts';
-import type { ProgramEnd } from './embedded-peer.ts';
+import type { EmbeddedPeer } from './embedded-peer.ts';
 import { type PoolOptions, storeOptions } from './pool-options.ts';
 import { Readers } from './readers.ts';
 import { Reconfiguration } from './reconfiguration.ts';
-import { MainEnd } from './ring-dispatcher.ts';
+import { RingDispatcher } from './ring-dispatcher.ts';
 import { ShardLives } from './shard-lives.ts';
 import { openSharedLocations, type SharedLocations } from './shared-location/shared-locations.ts';
 import { chooseUdp, openSharedParts, ringsTo, type SharedParts } from './shared-parts.ts';
@@ -61,17 +61,17 @@ export interface Pool {
   /** Has the owning shard decide about an operator's request; undefined where no answer came in time. */
   order(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined>;
   /** The program around us. */
-  readonly program: ProgramEnd;
+  readonly program: EmbeddedPeer;
   /** Stops receiving, finishes what was received, sends the answers, closes the stores. */
   stop(): Promise<void>;
   /** What its messages are watched with. */
-  readonly tap: TapEnd;
-  /** What happens to bindings, for whoever listens. */
+  readonly tap: TapReader;
+  /** Changes of bindings, for listeners. */
   readonly events: BindingEvents;
   /** The newest changes of the AOR of a key, newest first; empty where no history is kept. */
   history(key: Uint32Array, max: number): PastChange[];
   /** Who has sent most in the last seconds. */
-  talkers(max: number): TopTalkers;
+  topSenders(max: number): TopSenderLists;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -118,9 +118,9 @@ class RunningPool implements Pool {
   private readonly options: PoolOptions;
   readonly clock: ProcessClock;
   private readonly parts: SharedParts;
-  readonly tap: TapEnd;
+  readonly tap: TapReader;
   readonly events: BindingEvents;
-  private readonly main: MainEnd;
+  private readonly main: RingDispatcher;
   private readonly checkpoints: Checkpoints;
   private readonly shared: SharedLocations | undefined;
   private readonly rules: Reconfiguration;
@@ -138,7 +138,7 @@ class RunningPool implements Pool {
     this.clock = options.clock === undefined ? startClock() : new ProcessClock(options.clock);
     this.udp = parts.native === null ? 'dgram' : 'native';
     this.listeners = parts.listeners;
-    this.main = new MainEnd(
+    this.main = new RingDispatcher(
       parts,
       {
         shards: options.shards,
@@ -152,7 +152,7 @@ class RunningPool implements Pool {
       },
       options.toProgram ?? (() => {}),
     );
-    this.tap = new TapEnd(parts.tapMemory, parts.taps);
+    this.tap = new TapReader(parts.tapMemory, parts.taps);
     this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
       options.log('error', 'a listener to binding events failed', { error: String(error) }),
     );
@@ -194,7 +194,7 @@ class RunningPool implements Pool {
     return this.main.orders.ask(request, source);
   }
 
-  get program(): ProgramEnd {
+  get program(): EmbeddedPeer {
     return this.main.program;
   }
 
@@ -247,11 +247,11 @@ class RunningPool implements Pool {
 
   history(key: Uint32Array, max: number): PastChange[] {
     const { histories } = this.parts;
-    return histories.length === 0 ? [] : readHistory(histories[ownerOf(key[3], histories.length)], key, max);
+    return histories.length === 0 ? [] : readHistory(histories[shardOf(key[3], histories.length)], key, max);
   }
 
-  talkers(max: number): TopTalkers {
-    return readTalkers(this.parts.talkers, max, this.clock.now());
+  topSenders(max: number): TopSenderLists {
+    return readTopSenders(this.parts.topSenders, max, this.clock.now());
   }
 
   crash(shard: number): void {
@@ -259,11 +259,11 @@ class RunningPool implements Pool {
   }
 
   stop(): Promise<void> {
-    this.stopped ??= this.takeDown();
+    this.stopped ??= this.shutDown();
     return this.stopped;
   }
 
-  private async takeDown(): Promise<void> {
+  private async shutDown(): Promise<void> {
     this.main.pause();
     await this.lives.end();
     await this.cluster?.stop();

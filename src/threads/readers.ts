@@ -3,7 +3,7 @@
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { LocationReader } from '../location/location-reader.ts';
-import { LogFiles } from '../location/log/lmdb-log.ts';
+import { LogFiles } from '../location/log/log-files.ts';
 import { LogReader } from '../location/log/log-reader.ts';
 import type { TableNews, TableParts } from '../location/table/binding-table.ts';
 

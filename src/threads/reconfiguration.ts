@@ -1,5 +1,5 @@
 // The main thread's end of a change of rules: the rules that every shard's next life begins with, and the way of new ones to
-// the shards that run, each of which takes them between two batches and says so.
+// the shards that run, each of which applies them between two batches and reports that.
 
 import type { MessagePort } from 'node:worker_threads';
 import { type Bell, ORDER_CONFIGURE } from '../shard/rings/bell.ts';
@@ -30,7 +30,7 @@ export class Reconfiguration {
     for (const done of this.waiting[shard]?.splice(0) ?? []) done();
   }
 
-  /** A shard has taken the oldest settings that it was sent, or says why not. */
+  /** A shard has taken the oldest settings that it was sent, or reports why not. */
   answered(shard: number, problem?: string): void {
     this.waiting[shard]?.shift()?.(problem);
   }

@@ -23,21 +23,21 @@ import {
 import type { ListenAddress } from '../transport/listener.ts';
 import { type DgramUdp, openDgramUdp } from '../transport/node/dgram-udp.ts';
 import { type Multicast, type MulticastAddress, openMulticast } from '../transport/node/multicast.ts';
-import { OrderEnd } from './admin-requests.ts';
-import { StreamEnd, type StreamEndOptions } from './connections.ts';
-import { ProgramEnd } from './embedded-peer.ts';
+import { AdminRequests } from './admin-requests.ts';
+import { Connections, type ConnectionsOptions } from './connections.ts';
+import { EmbeddedPeer } from './embedded-peer.ts';
 import type { SharedParts } from './shared-parts.ts';
 
 const MESSAGE_ROOM = 65_536;
 /** Answers sent before the event loop gets its turn. */
 const ANSWERS_PER_TURN = 1024;
 
-export class MainEnd {
+export class RingDispatcher {
   /** Connections. */
-  readonly streams: StreamEnd;
+  readonly streams: Connections;
   /** The admin API's orders. */
-  readonly orders = new OrderEnd((bytes, peers) => this.toShard(bytes, peers));
-  readonly program: ProgramEnd;
+  readonly orders = new AdminRequests((bytes, peers) => this.toShard(bytes, peers));
+  readonly program: EmbeddedPeer;
   private udp: DgramUdp | null = null;
   private readonly toProgram: (answer: Buffer, peers: Peers) => void;
   /** By shard; behind them, to the cluster's thread where there is one. */
@@ -58,13 +58,13 @@ export class MainEnd {
   private readonly counts: readonly { droppedRingFull: number; droppedSend: number }[];
 
   /** @param toProgram takes answers to messages that the program handed in, with the row they go to */
-  constructor(parts: SharedParts, streams: StreamEndOptions, toProgram: (answer: Buffer, peers: Peers) => void) {
+  constructor(parts: SharedParts, streams: ConnectionsOptions, toProgram: (answer: Buffer, peers: Peers) => void) {
     this.toProgram = toProgram;
-    this.streams = new StreamEnd(parts, streams, {
+    this.streams = new Connections(parts, streams, {
       message: (shard, ...message) => this.pushFrom(shard, RING_MESSAGE, ...message),
       ended: (shard, tokens) => this.pushFrom(shard, RING_FLOWS_ENDED, tokens, 0, tokens.length, this.ended, 0),
     });
-    this.program = new ProgramEnd(this.streams, (bytes, peers) => this.toShard(bytes, peers));
+    this.program = new EmbeddedPeer(this.streams, (bytes, peers) => this.toShard(bytes, peers));
     const { cluster, clusterBell } = parts;
     this.toShards = [...parts.fromMain, ...(cluster ? [cluster.fromMain] : [])].map((memory) => new Ring(memory));
     this.bells = [...parts.bells, ...(clusterBell ? [clusterBell] : [])];
@@ -102,7 +102,7 @@ export class MainEnd {
     return this.udp.listeners;
   }
 
-  /** A shard says that answers wait. */
+  /** Answers of a shard wait. */
   wake(): void {
     if (this.turnPending) return;
     this.turn();
@@ -192,14 +192,14 @@ export class MainEnd {
       while (sent < ANSWERS_PER_TURN) {
         const length = this.fromShards[shard].pop(this.answer, 0, this.peers, 0);
         if (length < 0) break;
-        this.take(shard, this.fromShards[shard].kind, length);
+        this.dispatch(shard, this.fromShards[shard].kind, length);
         sent++;
       }
     }
     return sent;
   }
 
-  private take(shard: number, kind: number, length: number): void {
+  private dispatch(shard: number, kind: number, length: number): void {
     if (kind === RING_ACCEPTED) this.streams.accepted(this.answer, this.peers);
     else if (kind === RING_FLOW_NEWS) this.streams.news(this.answer, length);
     else this.send(shard, length);

@@ -11,11 +11,11 @@ import type { ProcessClock } from '../shard/process-clock.ts';
 import { ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
 import { TRANSPORT_UDP } from '../sip/sources.ts';
 import type { Checkpoints } from './checkpoint/checkpoints.ts';
-import { createWaitingMemory, leaveWaitingRoom, type WaitingMessage } from './pending-credentials.ts';
+import { createWaitingMemory, endWaiting, type WaitingMessage } from './pending-credentials.ts';
 import { type PoolOptions, storeOptions } from './pool-options.ts';
 import type { Readers } from './readers.ts';
 import type { Reconfiguration } from './reconfiguration.ts';
-import type { MainEnd } from './ring-dispatcher.ts';
+import type { RingDispatcher } from './ring-dispatcher.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-messages.ts';
 import type { SharedLocations } from './shared-location/shared-locations.ts';
 import { ringsTo, type SharedParts } from './shared-parts.ts';
@@ -32,7 +32,7 @@ export interface LivesParts {
   readonly options: PoolOptions;
   readonly parts: SharedParts;
   readonly clock: ProcessClock;
-  readonly main: MainEnd;
+  readonly main: RingDispatcher;
   readonly events: BindingEvents;
   readonly rules: Reconfiguration;
   readonly readers: Readers;
@@ -170,7 +170,7 @@ export class ShardLives {
   /** Keeps a message until its user is known. Where that cannot be found out now, a client over UDP repeats it, the others get a 503. */
   private async letWait(shard: number, { user, realm, token, bytes, peers }: WaitingMessage): Promise<void> {
     const result = await this.parts.options.auth?.ask(user, realm, token);
-    leaveWaitingRoom(this.waiting[shard]);
+    endWaiting(this.waiting[shard]);
     if (result === undefined || this.stopping.signal.aborted) return;
     const isUntold = result === 'unavailable';
     if (!isUntold || peers.transport[0] !== TRANSPORT_UDP) this.parts.main.again(shard, bytes, peers, isUntold);
@@ -216,7 +216,7 @@ export class ShardLives {
       tapMemory: parts.tapMemory,
       tap: parts.taps[shard],
       history: parts.histories[shard],
-      talkers: parts.talkers[shard],
+      topSenders: parts.topSenders[shard],
       events: parts.events[shard],
       eventBell: parts.eventBellMemory,
       ...(options.dataDir !== undefined && { data: options.dataDir }),

@@ -9,7 +9,7 @@ import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER
 import { RING_FLOWS_ENDED, RING_NODE_GONE, RING_UNTOLD, type Ring } from '../shard/rings/ring.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
 import { TRANSPORT_TCP, VIA_CLUSTER } from '../sip/sources.ts';
-import type { TcpEnd } from '../transport/linux/linux-tcp.ts';
+import type { TcpConnections } from '../transport/linux/linux-tcp.ts';
 import type { UdpReceiver } from '../transport/linux/linux-udp.ts';
 import type { UdpSender } from '../transport/linux/udp-sender.ts';
 import { monotonicMs } from '../transport/monotonic.ts';
@@ -42,7 +42,7 @@ export interface LoopParts {
   /** The shard's own sockets; null where the main thread has them. */
   readonly udp: { readonly receiver: UdpReceiver; readonly sender: UdpSender; readonly sockets: number } | null;
   /** Connections that the shard reads itself; null where the main thread has all. */
-  readonly tcp: TcpEnd | null;
+  readonly tcp: TcpConnections | null;
   /** Where it is one node of several: what it does between batches; `msToNext` as the shard's `msToNextTick`. */
   readonly cluster?: { tick(now: number): void; msToNext(now: number): number };
   /** Then: the way of answers to other nodes, and what other nodes' answers leave by. */
@@ -199,11 +199,11 @@ export class ShardLoop {
     let away = 0;
     for (let i = 0; i < answers.count; i++) {
       const slot = answers.slot[i];
-      if (peers.viaMain[slot] === 0) {
+      if (peers.answeredByMain[slot] === 0) {
         if (peers.transport[slot] === TRANSPORT_TCP) byTcp++;
         continue;
       }
-      if ((peers.viaMain[slot] & VIA_CLUSTER) !== 0) {
+      if ((peers.answeredByMain[slot] & VIA_CLUSTER) !== 0) {
         away++;
         this.sendAway(i);
         continue;

@@ -64,7 +64,7 @@ export interface ShardTask {
   readonly epoll?: number;
   readonly framing: FramingLimits;
   readonly history: SharedArrayBuffer | undefined;
-  readonly talkers: SharedArrayBuffer;
+  readonly topSenders: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
   readonly eventBell: SharedArrayBuffer;
   /** The data directory, which has the static bindings; none where everything is in memory. */

@@ -14,7 +14,7 @@ import { openFeed } from '../shard/feed/open-feed.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import { EventWriter } from '../shard/observe/event-ring.ts';
 import { Measures } from '../shard/observe/measures.ts';
-import { Talkers } from '../shard/observe/top-senders.ts';
+import { TopSenders } from '../shard/observe/top-senders.ts';
 import { ProcessClock } from '../shard/process-clock.ts';
 import { Bell, FlagWait, flagWake } from '../shard/rings/bell.ts';
 import { RING_ACCEPTED, RING_FLOW_NEWS, Ring } from '../shard/rings/ring.ts';
@@ -26,15 +26,15 @@ import { SLOT_COUNT } from '../sip/parser/slab.ts';
 import { createPeers, type Peers } from '../sip/sources.ts';
 import { LiveFlows } from '../transport/flow/live-flows.ts';
 import * as abi from '../transport/linux/linux-abi.ts';
-import { TcpEnd } from '../transport/linux/linux-tcp.ts';
+import { TcpConnections } from '../transport/linux/linux-tcp.ts';
 import { UdpReceiver, UdpWait } from '../transport/linux/linux-udp.ts';
 import { UdpSender } from '../transport/linux/udp-sender.ts';
 import { UserTable } from '../users/user-table.ts';
 import type { openClusterShard } from './cluster/open-cluster-shard.ts';
 import { Forwarding } from './forwarding.ts';
-import { rehearse } from './jit-warmup.ts';
+import { warmJit } from './jit-warmup.ts';
 import { tellOpen } from './open-report.ts';
-import { WaitingRoom } from './pending-credentials.ts';
+import { PendingCredentials } from './pending-credentials.ts';
 import { type LoopParts, ShardLoop } from './shard-loop.ts';
 import type { AuthTask, ShardNews, ShardTask, Tell } from './shard-messages.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
@@ -105,10 +105,10 @@ function openUsers({ data, realms, providerState, tokens }: AuthTask, tell: Tell
 }
 
 function shardAuth(task: AuthTask, users: UserTable, tell: (news: ShardNews) => void): ShardAuth {
-  const room = new WaitingRoom(task.waiting, (message) => tell({ type: 'wait', message }));
+  const pending = new PendingCredentials(task.waiting, (message) => tell({ type: 'wait', message }));
   const { policy, realms, nonceStart, generation, life } = task;
   const tokens = task.tokens && { tokens: task.tokens.offer };
-  return { policy, realms, users, nonceStart, generation, life, ...tokens, wait: (...who) => room.enter(...who) };
+  return { policy, realms, users, nonceStart, generation, life, ...tokens, wait: (...args) => pending.enter(...args) };
 }
 
 function openStatics({ data, secret }: ShardTask, tell: (news: ShardNews) => void): StaticTable {
@@ -118,7 +118,7 @@ function openStatics({ data, secret }: ShardTask, tell: (news: ShardNews) => voi
 }
 
 /** Settings that wait at the port, in their order; each is answered. */
-function takeSettings(port: MessagePort, shard: Pipeline, tell: Tell): void {
+function handleSettings(port: MessagePort, shard: Pipeline, tell: Tell): void {
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
     try {
       shard.configure(next.message as ShardSettings);
@@ -136,12 +136,12 @@ function openTcp(
   shard: Pipeline,
   lengths: Int32Array,
   counters: Float64Array,
-): TcpEnd | null {
+): TcpConnections | null {
   if (task.epoll === undefined) return null;
   const fd = new Int32Array(1);
   const fdBytes = new Uint8Array(fd.buffer);
   const nobody = createPeers(1);
-  return new TcpEnd(
+  return new TcpConnections(
     {
       calls,
       epoll: task.epoll,
@@ -237,7 +237,7 @@ function assemble(
     flows: cluster?.flows ?? new LiveFlows(task.liveFlows),
     measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),
-    talkers: new Talkers(task.talkers),
+    topSenders: new TopSenders(task.topSenders),
     ...(task.history && { history: task.history }),
     tap: { memory: task.tapMemory, ring: new Ring(task.tap) },
     statics: openStatics(task, tell),
@@ -257,7 +257,7 @@ function assemble(
   const udp = calls && openUdp(task, calls, shard, lengths);
   const tcp = calls && openTcp(task, calls, forwarding, shard, lengths, counters);
   warmUp();
-  if (task.store.kind === 'log') rehearse(`${task.store.directory}.rehearsal`, options, createPipeline);
+  if (task.store.kind === 'log') warmJit(`${task.store.directory}.rehearsal`, options, createPipeline);
   shard.open();
   tellOpen(task, store, tell);
   return new ShardLoop({
@@ -273,7 +273,7 @@ function assemble(
     tcp,
     ...(cluster && { cluster: cluster.shard, away: cluster.away, relay: cluster.relay(forwarding, tcp) }),
     lengths,
-    configure: () => takeSettings(task.port, shard, tell),
+    configure: () => handleSettings(task.port, shard, tell),
     drained: () => tell({ type: 'drained' }),
   });
 }

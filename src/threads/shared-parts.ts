@@ -6,7 +6,7 @@ import { createEventMemory } from '../shard/observe/event-ring.ts';
 import { createHistoryMemory } from '../shard/observe/history.ts';
 import { MEASURES_BYTES } from '../shard/observe/measures.ts';
 import { createTapMemory } from '../shard/observe/tap.ts';
-import { TALKERS_BYTES } from '../shard/observe/top-senders.ts';
+import { TOP_SENDERS_BYTES } from '../shard/observe/top-senders.ts';
 import { Bell, createBellMemory, flagWake } from '../shard/rings/bell.ts';
 import { createRingMemory } from '../shard/rings/ring.ts';
 import { createFlowRows, type FlowRows } from '../transport/flow/flow-rows.ts';
@@ -52,11 +52,11 @@ export interface SharedParts {
   /** What is watched, and the copies of it, by shard (tap.ts). */
   readonly tapMemory: SharedArrayBuffer;
   readonly taps: readonly SharedArrayBuffer[];
-  /** What happens to bindings, by shard (event-ring.ts), and the bell for whoever listens. */
+  /** What happens to bindings, by shard (event-ring.ts), and the bell of their listeners. */
   readonly events: readonly SharedArrayBuffer[];
   readonly eventBellMemory: SharedArrayBuffer;
   /** Who sends most, by shard (top-senders.ts). */
-  readonly talkers: readonly SharedArrayBuffer[];
+  readonly topSenders: readonly SharedArrayBuffer[];
   /** What happened to bindings lately, by shard (history.ts); empty where none is kept. */
   readonly histories: readonly SharedArrayBuffer[];
   /** Where it is one node of several: the cluster's thread. */
@@ -123,7 +123,7 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
       taps: every(() => createRingMemory(TAP_RING_BYTES)),
       events: every(() => createEventMemory()),
       eventBellMemory: createBellMemory(),
-      talkers: every(() => new SharedArrayBuffer(TALKERS_BYTES)),
+      topSenders: every(() => new SharedArrayBuffer(TOP_SENDERS_BYTES)),
       histories: historyBytes === 0 ? [] : every(() => createHistoryMemory(historyBytes)),
       ...(cluster && native && { cluster, clusterBell: new Bell(cluster.bell, fdWake(native.calls, cluster.bellFd)) }),
       close,

@@ -1,4 +1,4 @@
-// What a start says about the limits of the system that it meets: socket buffers, descriptors.
+// Log lines of a start about limits of the system: socket buffers, descriptors.
 
 import { DEFAULT_STREAM_POLICY } from '../transport/flow/stream-policy.ts';
 import { descriptorLimit } from '../transport/linux/descriptor-limit.ts';

@@ -19,7 +19,7 @@ import { checkFile } from '../location/files/lmdb-file.ts';
 import { type BytesDatabase, LmdbSnapshots } from '../location/files/lmdb-snapshots.ts';
 import { isAlive } from '../location/files/process-alive.ts';
 
-/** Address space, not memory or disk: room for tens of millions of users. */
+/** Address space, not memory or disk: enough for tens of millions of users. */
 const MAP_BYTES = 2 ** 34;
 /** Of an environment that is being made, with the number of the process. */
 const UNFINISHED = /^users\.new-(\d+)-\d+$/;
@@ -27,7 +27,7 @@ const UNFINISHED = /^users\.new-(\d+)-\d+$/;
 /** What to do about errors of the system. */
 const FIXES = new Map([
   ['EACCES', 'run this as the user who owns it'],
-  ['ENOSPC', 'make room on its disk'],
+  ['ENOSPC', 'free space on its disk'],
   ['EMFILE', 'allow this process more open files'],
   ['ENFILE', 'allow the system more open files'],
 ]);
@@ -61,7 +61,7 @@ export function openUserDatabase(dataDirectory: string, mode: 'read' | 'write'):
   }
 }
 
-/** Makes an environment where there is none, whole, and syncs the names on the way to it, whoever made them. */
+/** Makes an environment where there is none, whole, and syncs the names on the path to it, even those made by others. */
 function prepare(dataDirectory: string, path: string): void {
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   clearUnfinished(dataDirectory);

@@ -12,7 +12,7 @@ export interface UserName {
   readonly realm: string;
 }
 
-/** Reads `alice@example.com`. Throws a RangeError that says what is wrong. */
+/** Reads `alice@example.com`. Throws a RangeError that names the fault. */
 export function parseUserName(text: string): UserName {
   const at = text.lastIndexOf('@');
   if (at < 0) throw new RangeError(`expected a user with its domain, such as alice@example.com, got "${text}"`);
@@ -20,7 +20,7 @@ export function parseUserName(text: string): UserName {
   return checkUserName(bare.slice(0, bare.lastIndexOf('@')), bare.slice(bare.lastIndexOf('@') + 1));
 }
 
-/** Name and domain that came apart. Throws a RangeError that says what is wrong. */
+/** Name and domain that came apart. Throws a RangeError that names the fault. */
 export function checkUserName(name: string, domain: string): UserName {
   const realm = withoutRootDot(domain.toLowerCase());
   if (name === '') throw new RangeError('the user has no name');

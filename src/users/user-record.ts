@@ -37,7 +37,7 @@ export const KEY_COUNTS = 0x67;
 export const COUNTS_BYTES = 24;
 /** Raised by every change of a user. */
 export const COUNT_GENERATION = 0;
-/** Raised by every word of a provider. */
+/** Raised by every answer of a provider. */
 export const COUNT_LEARNT_GENERATION = 4;
 export const COUNT_USERS = 8;
 /** Users without an HA1 of each base algorithm. */

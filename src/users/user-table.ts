@@ -144,7 +144,7 @@ export class UserTable implements CredentialSource {
     try {
       if (this.reader.read(this.countsKey, counts) !== COUNTS_BYTES) return;
     } catch {
-      return; // what is cached goes on; a user that is not finds the store unavailable
+      return; // cached users stay valid; for any other the store is unavailable
     }
     this.generation = readU32(counts, COUNT_GENERATION);
     this.learntGeneration = readU32(counts, COUNT_LEARNT_GENERATION);
@@ -232,7 +232,7 @@ export class UserTable implements CredentialSource {
     }
   }
 
-  /** Forgets the reader; the database goes with the last thread that has it. */
+  /** Forgets the reader; the database is closed by its last thread. */
   close(): void {
     this.reader.close();
     void this.db.close();
@@ -279,7 +279,7 @@ export class UserTable implements CredentialSource {
     }
     if (this.texts.length > RULES_MAX) this.forget();
     if (stale < 0 && this.used * 2 > this.rows && this.rows < this.rowsMax) this.grow();
-    const row = stale >= 0 ? stale : this.room();
+    const row = stale >= 0 ? stale : this.freeRow();
     const { out } = this.hash;
     const { words } = this;
     const k = ROW_WORDS * row;
@@ -336,7 +336,7 @@ export class UserTable implements CredentialSource {
   }
 
   /** A row in the bucket of the hash: a free one, an outdated one, or one not used lately. */
-  private room(): number {
+  private freeRow(): number {
     const { words, generation } = this;
     const first = this.bucket() + this.likelyWay();
     for (let way = 0; way < WAYS; way++) if (words[ROW_WORDS * (first ^ way) + STATE] === EMPTY) return first ^ way;

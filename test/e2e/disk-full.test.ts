@@ -134,7 +134,7 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     const exit = await Promise.race([full.child.exited, full.child.until(/^ready/m, 20_000)]);
     if (exit !== undefined) {
       expect(exit.code).toBe(1);
-      expect(full.stderr).toMatch(/make room/);
+      expect(full.stderr).toMatch(/free some space/);
     } else {
       expect(await registered(client, 7)).toBeGreaterThan(3000);
       await full.kill9();
@@ -159,7 +159,7 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     fill(ballast);
     const refused = add();
     expect({ status: refused.status, signal: refused.signal }).toEqual({ status: 1, signal: null });
-    expect(refused.stderr).toMatch(/ENOSPC.*make room on its disk/);
+    expect(refused.stderr).toMatch(/ENOSPC.*free space on its disk/);
     rmSync(ballast);
     expect(add().status).toBe(0);
     expect(readdirSync(data).filter((name) => name.startsWith('users'))).toEqual(['users']);

@@ -1,7 +1,7 @@
 // The scanner that the rules stand on: what it blanks, and which functions it finds.
 
 import { describe, expect, it } from 'vitest';
-import { findFunctions, parseSource, REGEX } from './source.ts';
+import { findClasses, findFunctions, parseSource, REGEX } from './source.ts';
 
 const code = (text: string) => parseSource('src/sip/x.ts', text).code.join('\n');
 
@@ -74,6 +74,35 @@ export const short = (q: number) => q;
       ['arrow', 36, 36, 38],
     ]);
     expect(findFunctions(file)[1].comment).toContain('@cold');
+  });
+});
+
+describe('classes', () => {
+  it('are found with their fields, which parameters and locals are not', () => {
+    const file = parseSource(
+      'src/sip/x.ts',
+      `export class C<T> extends D {
+  private readonly a = 1;
+  b?: string;
+  #c: T;
+  static d = 2;
+
+  constructor(private e: number) {
+    const f = 3;
+  }
+
+  g(
+    h: number,
+  ): void {}
+}
+
+class E {}
+`,
+    );
+    expect(findClasses(file).map(({ name, line, fields }) => [name, line, fields])).toEqual([
+      ['C', 1, 4],
+      ['E', 16, 0],
+    ]);
   });
 });
 

@@ -179,6 +179,26 @@ export function findFunctions(file: SourceFile): FunctionRange[] {
   return found;
 }
 
+export interface ClassRange {
+  readonly name: string;
+  /** From 1. */
+  readonly line: number;
+  readonly fields: number;
+}
+
+const CLASS = /^(?:export )?(?:abstract )?class (\w+)/;
+const FIELD = /^ {2}(?:(?:private|protected|readonly|static|declare|override) )*#?\w+[?!]?(?::| =|;)/;
+
+/** Classes with the number of their fields. */
+export function findClasses({ code }: SourceFile): ClassRange[] {
+  return code.flatMap((head, i) => {
+    const name = CLASS.exec(head)?.[1];
+    if (name === undefined) return [];
+    const end = head.trimEnd().endsWith('}') ? i : code.indexOf('}', i);
+    return [{ name, line: i + 1, fields: code.slice(i + 1, end).filter((line) => FIELD.test(line)).length }];
+  });
+}
+
 /** The line whose "{" opens the body of the head that starts at `first`, or -1 where there is no such body. */
 function bodyStart(code: readonly string[], first: number, indent: string, arrow: boolean): number {
   for (let i = first; i < Math.min(code.length, first + 40); i++) {

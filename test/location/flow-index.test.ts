@@ -20,13 +20,13 @@ describe('flow index', () => {
           if (!take) {
             expect(index.track(flow, aor, 1, aor & 3, 2)).toBe(true);
             model.set(flow, aors.add(aor));
-          } else if (index.take(flow)) expect(aors.delete(index.key[0])).toBe(true);
+          } else if (index.removeOne(flow)) expect(aors.delete(index.key[0])).toBe(true);
           else expect(aors.size).toBe(0);
           expect(index.has(flow)).toBe((model.get(flow)?.size ?? 0) > 0);
         }
         for (const [flow, aors] of model) {
           const left = new Set<number>();
-          while (index.take(flow)) left.add(index.key[0]);
+          while (index.removeOne(flow)) left.add(index.key[0]);
           expect(left).toEqual(aors);
         }
         expect([index.count, index.flows]).toEqual([0, 0]);
@@ -38,7 +38,7 @@ describe('flow index', () => {
     const index = new FlowIndex(3, 4);
     expect([1, 2, 3, 4].map((aor) => index.track(9, aor, 0, 0, 0))).toEqual([true, true, true, false]);
     expect(index.track(9, 1, 0, 0, 0)).toBe(true);
-    index.take(9);
+    index.removeOne(9);
     expect(index.track(8, 4, 0, 0, 0)).toBe(true);
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noCheckpoint } from '../../src/location/checkpoint/checkpoint.ts';
-import { LogFiles } from '../../src/location/log/lmdb-log.ts';
+import { LogFiles } from '../../src/location/log/log-files.ts';
 import { LogReader } from '../../src/location/log/log-reader.ts';
 import { LogStore } from '../../src/location/log/log-store.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';

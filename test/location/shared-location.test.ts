@@ -190,7 +190,7 @@ describe('the writer of the read model', () => {
     const writer = open(shard);
     shard.set(1, 'told, and then the write failed');
     const changes = new ChangedKeysReader(shard.changes);
-    changes.take(new Uint32Array(4));
+    changes.next(new Uint32Array(4));
     writer.reset();
     settle(writer);
     expect(read(1)).toBe('told, and then the write failed');

@@ -45,11 +45,11 @@ const registrar = register('registrar.ts');
 export const MUTANTS: readonly Mutant[] = [
   registrar(
     'names a Flow-Timer of a second more where it refreshes',
-    'shows, shownFlowTimer(out, policy))',
-    'shows, shownFlowTimer(out, policy) + 1)',
+    'granted, shows, flowTimer))',
+    'granted, shows, flowTimer + 1))',
   ),
-  registrar('leaves the rows of a domain out', 'if (!this.home.isEmpty) this.endAnswer(out);', ''),
-  refresh('looks at no ended connection', 'isCutOff(flags, out) ? shows :', 'false ? shows :'),
+  registrar('leaves the rows of a domain out', 'if (!this.domainHeaders.isEmpty) this.endAnswer(exchange);', ''),
+  refresh('looks at no ended connection', 'isCutOff(flags, request) ? shows :', 'false ? shows :'),
   {
     what: 'takes bindings of ended connections for targets',
     file: 'src/core/binding/target.ts',
@@ -104,8 +104,8 @@ export const MUTANTS: readonly Mutant[] = [
   store('does not tell the cleaner of a record that is replaced', 'cleaner.went(table.addressOf(row));', '{}'),
   storeDamage(
     'never looks at what a reader found bad',
-    'this.table.takeSuspect(); row >= 0;',
-    'this.table.takeSuspect(); row > 1e9;',
+    'this.table.nextSuspect(); row >= 0;',
+    'this.table.nextSuspect(); row > 1e9;',
   ),
   storeDamage('gives up what a dead disk does not give', 'if (unreadable !== null) throw unreadable;', ''),
   storeDamage('forgets that it gave a row up', 'table.remove(row);\n    this.mark();', 'this.mark();'),
@@ -140,8 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   frames(
     'takes frames whose checksum is wrong',
-    'const sound = isHere && this.take(address, place, found.length);',
-    'const sound = isHere;\n      this.take(address, place, found.length);',
+    'const sound = isHere && this.readFrame(address, place, found.length);',
+    'const sound = isHere;\n      this.readFrame(address, place, found.length);',
   ),
   frames(
     'finds no record without a header',

@@ -33,15 +33,15 @@ import {
   USER_AGENT_LENGTH,
 } from '../../src/core/binding/image-layout.ts';
 import { contactInstanceAt, contactInstanceEnd, hasInstance } from '../../src/core/binding/instance-id.ts';
-import { imageFlags } from '../../src/core/register/contact-reach.ts';
+import { imageFlags } from '../../src/core/register/contact/contact-reach.ts';
 import {
   isNotKept,
   writeContactParams,
   writeContactUri,
   writeDisplay,
-} from '../../src/core/register/contact-spelling.ts';
+} from '../../src/core/register/contact/contact-spelling.ts';
 import { flowRegId } from '../../src/core/register/outbound.ts';
-import type { Outbox } from '../../src/core/uas/outbox.ts';
+import type { Exchange } from '../../src/core/uas/exchange.ts';
 import { slab, table } from '../../src/sip/parser/slab.ts';
 import {
   ABSENT,
@@ -77,14 +77,14 @@ import type { Writer } from '../../src/sip/writer.ts';
 const USER_AGENT_BYTES_MAX = 128;
 /**
  * Writes the image of a Contact of the request in the table (its record starts at `contact`).
- * @param before image in the outbox's state that this one takes the place of, or negative
+ * @param before image in the request's state that this one takes the place of, or negative
  * @param expiresAt epoch ms
  * @param asSent the contact is well formed (contact-spelling.ts); else it is written so that it is
  */
 export function writeImage(
   w: Writer,
   contact: number,
-  out: Outbox,
+  exchange: Exchange,
   before: number,
   expiresAt: number,
   asSent: boolean,
@@ -94,12 +94,13 @@ export function writeImage(
   if (w.overflow) return;
   const bytes = w.bytes;
   setTime(bytes, at + EXPIRES_AT, expiresAt);
-  setTime(bytes, at + REFRESHED_AT, out.now);
-  setTime(bytes, at + REGISTERED_AT, before >= 0 ? timeOf(out.state, before + REGISTERED_AT) : out.now);
+  const { now, state } = exchange.request;
+  setTime(bytes, at + REFRESHED_AT, now);
+  setTime(bytes, at + REGISTERED_AT, before >= 0 ? timeOf(state, before + REGISTERED_AT) : now);
   setU32(bytes, at + CSEQ, table[T_CSEQ]);
-  writeNonce(bytes, at, out);
+  writeNonce(bytes, at, exchange);
   setEpoch(bytes, at, 0);
-  writeKept(w, contact, out, asSent);
+  writeKept(w, contact, exchange, asSent);
   if (!w.overflow) setU16(bytes, at + LENGTH, w.at - at);
 }
 
@@ -107,26 +108,27 @@ export function writeImage(
  * Writes everything that an image keeps of the request in the table for one of its Contacts, and nothing else: the image
  * from KEPT on. What is not written here is the same for every request or stands in the head.
  */
-function writeKept(w: Writer, contact: number, out: Outbox, asSent: boolean): void {
+function writeKept(w: Writer, contact: number, exchange: Exchange, asSent: boolean): void {
   const at = w.at - KEPT;
   w.skip(TEXTS - KEPT);
   if (w.overflow) return;
   const bytes = w.bytes;
-  bytes[at + FLAGS] = imageFlags(contact, out);
+  bytes[at + FLAGS] = imageFlags(contact, exchange);
   bytes[at + FLAGS + 1] = 0;
-  setU32(bytes, at + REG_ID, flowRegId(contact, out));
+  setU32(bytes, at + REG_ID, flowRegId(contact, exchange.work));
   setU16(bytes, at + Q, table[contact + CONTACT_Q] >= 0 ? table[contact + CONTACT_Q] : NO_Q);
-  writeSource(bytes, at, out);
+  writeSource(bytes, at, exchange);
   writeTexts(w, at, contact, asSent);
 }
 
-function writeNonce(bytes: Uint8Array, at: number, out: Outbox): void {
-  setU32(bytes, at + NONCE_ID, out.authenticated ? nonceIdOf(out.nonceIdHigh, out.nonceIdLow) : 0);
-  setU32(bytes, at + NONCE_COUNT, out.authenticated ? out.highestNc : 0);
+function writeNonce(bytes: Uint8Array, at: number, exchange: Exchange): void {
+  const { authenticated, highestNc, nonceIdHigh, nonceIdLow } = exchange.work;
+  setU32(bytes, at + NONCE_ID, authenticated ? nonceIdOf(nonceIdHigh, nonceIdLow) : 0);
+  setU32(bytes, at + NONCE_COUNT, authenticated ? highestNc : 0);
 }
 
-function writeSource(bytes: Uint8Array, at: number, out: Outbox): void {
-  const { peers, peer } = out;
+function writeSource(bytes: Uint8Array, at: number, exchange: Exchange): void {
+  const { peers, peer } = exchange.request;
   bytes[at + SOURCE_FAMILY] = peers.family[peer];
   bytes[at + SOURCE_TRANSPORT] = peers.transport[peer];
   bytes[at + SOURCE_LISTENER] = peers.listener[peer];

@@ -13,7 +13,7 @@ import {
   uriEnd,
 } from '../../src/core/binding/binding.ts';
 import { isTarget, newestOfInstance } from '../../src/core/binding/target.ts';
-import type { Outbox } from '../../src/core/uas/outbox.ts';
+import type { Exchange } from '../../src/core/uas/exchange.ts';
 import { ascii } from '../../src/sip/writer.ts';
 import { type Gruus, isGruuInstance } from './gruu.ts';
 
@@ -27,11 +27,17 @@ const LOWER_S = 0x73;
 const SCHEME_LETTERS = 3;
 
 /** Lists the images in bytes[from, to) that have not run out and whose way is open, with the seconds they have left. */
-export function listContacts(out: Outbox, bytes: Uint8Array, from: number, to: number, gruus: Gruus | null): void {
-  const w = out.answer;
+export function listContacts(
+  exchange: Exchange,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  gruus: Gruus | null,
+): void {
+  const w = exchange.result.answer;
   for (let at = from; at < to; at += imageLength(bytes, at)) {
-    if (!isTarget(bytes, at, out.now, out.liveFlows)) continue;
-    const leftMs = expiresAtOf(bytes, at) - out.now;
+    if (!isTarget(bytes, at, exchange.request.now, exchange.request.liveFlows)) continue;
+    const leftMs = expiresAtOf(bytes, at) - exchange.request.now;
     const uri = uriAt(bytes, at);
     w.text(CONTACT);
     if (uri > displayAt(bytes, at)) {
@@ -42,7 +48,7 @@ export function listContacts(out: Outbox, bytes: Uint8Array, from: number, to: n
     w.span(bytes, uri, uriEnd(bytes, at));
     w.byte(0x3e);
     w.span(bytes, uriEnd(bytes, at), paramsEnd(bytes, at));
-    if (gruus !== null) writeGruus(out, gruus, bytes, from, to, at);
+    if (gruus !== null) writeGruus(exchange, gruus, bytes, from, to, at);
     w.text(EXPIRES);
     w.number(leftMs < 1000 ? 1 : Math.floor(leftMs / 1000));
     w.text(CRLF);
@@ -50,9 +56,10 @@ export function listContacts(out: Outbox, bytes: Uint8Array, from: number, to: n
 }
 
 /** Writes pub-gruu and temp-gruu of the image at `at`, one of those in bytes[from, to); nothing where it has no GRUUs. */
-function writeGruus(out: Outbox, gruus: Gruus, bytes: Uint8Array, from: number, to: number, at: number): void {
+function writeGruus(exchange: Exchange, gruus: Gruus, bytes: Uint8Array, from: number, to: number, at: number): void {
   if (!isGruuInstance(bytes, instanceAt(bytes, at), instanceEnd(bytes, at))) return;
-  const { answer, aor, aorLength, aorKey } = out;
+  const { answer } = exchange.result;
+  const { aor, aorLength, aorKey } = exchange.request;
   // A sips contact gets the sips GRUU, a sip contact the sip one (RFC 5630 §5.2.1).
   const sips = (bytes[uriAt(bytes, at) + SCHEME_LETTERS] | 0x20) === LOWER_S;
   answer.text(PUB_GRUU);
@@ -61,8 +68,8 @@ function writeGruus(out: Outbox, gruus: Gruus, bytes: Uint8Array, from: number, 
     bytes,
     from,
     to,
-    out.now,
-    out.liveFlows,
+    exchange.request.now,
+    exchange.request.liveFlows,
     bytes,
     instanceAt(bytes, at),
     instanceEnd(bytes, at),

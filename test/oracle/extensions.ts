@@ -1,7 +1,7 @@
 // The rows of extensions in a 200, written in TypeScript: Supported, Path, Require and Flow-Timer.
 
 import { flowRegId } from '../../src/core/register/outbound.ts';
-import type { Outbox } from '../../src/core/uas/outbox.ts';
+import type { Exchange } from '../../src/core/uas/exchange.ts';
 import type { Policy } from '../../src/core/uas/policy.ts';
 import { slab, table } from '../../src/sip/parser/slab.ts';
 import {
@@ -27,9 +27,9 @@ function supports(option: number): boolean {
   return ((table[T_SUPPORTED] | table[T_REQUIRE]) & option) !== 0;
 }
 
-export function writeExtensions(out: Outbox, policy: Policy): void {
+export function writeExtensions(exchange: Exchange, policy: Policy): void {
   if (!supports(OPTION_PATH | OPTION_OUTBOUND)) return;
-  const w = out.answer;
+  const w = exchange.result.answer;
   w.text(ascii(policy.outbound === 'off' ? 'Supported: path\r\n' : 'Supported: path, outbound\r\n'));
   if (policy.path !== 'off' && supports(OPTION_PATH)) {
     for (let row = table[T_FIRST_ROW + H_PATH]; row !== ABSENT; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT]) {
@@ -38,14 +38,14 @@ export function writeExtensions(out: Outbox, policy: Policy): void {
       w.text(ascii('\r\n'));
     }
   }
-  if (!out.flows || !supports(OPTION_OUTBOUND) || !hasFlow(out)) return;
+  if (!exchange.work.flows || !supports(OPTION_OUTBOUND) || !hasFlow(exchange)) return;
   w.text(ascii('Require: outbound\r\n'));
-  if (policy.flowTimerS === 0 || !out.direct) return;
+  if (policy.flowTimerS === 0 || !exchange.work.direct) return;
   w.text(ascii(`Flow-Timer: ${policy.flowTimerS}\r\n`));
 }
 
-function hasFlow(out: Outbox): boolean {
+function hasFlow(exchange: Exchange): boolean {
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS)
-    if (flowRegId(contact, out) > 0) return true;
+    if (flowRegId(contact, exchange.work) > 0) return true;
   return false;
 }

@@ -55,14 +55,14 @@ export class RequestKeys {
   }
 
   /** Fills all keys for the request in the table; what a malformed request lacks counts as empty. */
-  take(): void {
-    this.takeRequest(slab, table[T_METHOD_AT], table[T_METHOD_END]);
+  compute(): void {
+    this.computeAs(slab, table[T_METHOD_AT], table[T_METHOD_END]);
     this.takeBranch();
-    this.takeTag();
+    this.computeTag();
   }
 
   /** The request key, as if the method were bytes[methodAt, methodEnd): how a CANCEL finds what it cancels. */
-  takeRequest(bytes: Uint8Array, methodAt: number, methodEnd: number): void {
+  computeAs(bytes: Uint8Array, methodAt: number, methodEnd: number): void {
     const hash = this.hash;
     hash.begin();
     hash.byte(OF_REQUEST);
@@ -76,8 +76,8 @@ export class RequestKeys {
   }
 
   /** The keys of the INVITE that the ACK in the table confirms (§17.2.3). */
-  takeAcknowledged(): void {
-    this.takeRequest(INVITE, 0, INVITE.length);
+  computeAcknowledged(): void {
+    this.computeAs(INVITE, 0, INVITE.length);
     this.takeBranch();
   }
 
@@ -100,8 +100,8 @@ export class RequestKeys {
     this.branchLow = hash.out[1] | 0;
   }
 
-  /** Fills the tag from the other keys; after `takeRequest` for a CANCEL, the tag of what it cancels (§9.2). */
-  takeTag(): void {
+  /** Fills the tag from the other keys; after `computeAs` for a CANCEL, the tag of what it cancels (§9.2). */
+  computeTag(): void {
     const hash = this.hash;
     hash.begin();
     hash.byte(OF_TAG);

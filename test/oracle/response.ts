@@ -1,7 +1,7 @@
 // The frame of every answer (RFC 3261 §8.2.6): status line, Via, From, To, Call-ID, CSeq copied from the request in the
 // table, Content-Length; and where it goes (§18.2.2, RFC 3581 §4). Which status and what else is inside: the callers'.
 
-import type { Outbox } from '../../src/core/uas/outbox.ts';
+import type { Exchange } from '../../src/core/uas/exchange.ts';
 import { writeIp } from '../../src/sip/ip.ts';
 import { slab, table } from '../../src/sip/parser/slab.ts';
 import {
@@ -53,16 +53,16 @@ function topViaIsRead(): boolean {
 }
 
 /** Starts the answer: all that is copied from the request. The caller's header lines follow, then endResponse. */
-export function startResponse(out: Outbox, status: number, phrase: Uint8Array): void {
-  const w = out.answer;
-  out.status = status;
+export function startResponse(exchange: Exchange, status: number, phrase: Uint8Array): void {
+  const w = exchange.result.answer;
+  exchange.result.status = status;
   w.text(VERSION);
   w.number(status);
   w.byte(0x20);
   w.text(phrase);
-  writeVias(w, out);
+  writeVias(w, exchange);
   writeRow(w, FROM, H_FROM);
-  writeTo(w, out);
+  writeTo(w, exchange);
   writeRow(w, CALL_ID, H_CALL_ID);
   writeRow(w, CSEQ, H_CSEQ);
   w.text(CRLF);
@@ -91,7 +91,7 @@ function paramBefore(end: number): number {
   return p;
 }
 
-function writeTo(w: Writer, out: Outbox): void {
+function writeTo(w: Writer, exchange: Exchange): void {
   const row = table[T_FIRST_ROW + H_TO];
   if (row < 0) return;
   if (table[T_TO + ADDRESS_TAG_AT] >= 0) return writeRow(w, TO, H_TO);
@@ -103,21 +103,21 @@ function writeTo(w: Writer, out: Outbox): void {
   const from = emptyTagEnd >= 0 ? emptyTagEnd : at;
   w.span(slab, from, lastParamEnd(from, end));
   w.text(TAG);
-  writeHex(w, out.tagHigh);
-  writeHex(w, out.tagLow);
+  writeHex(w, exchange.request.tagHigh);
+  writeHex(w, exchange.request.tagLow);
 }
 
 function writeHex(w: Writer, word: number): void {
   for (let shift = 28; shift >= 0; shift -= 4) w.byte(HEX[(word >>> shift) & 15]);
 }
 
-function writeVias(w: Writer, out: Outbox): void {
+function writeVias(w: Writer, exchange: Exchange): void {
   let row = table[T_FIRST_ROW + H_VIA];
   let top = true;
   while (row !== ABSENT) {
     const at = T_ROWS + row * ROW_INTS;
     w.text(VIA);
-    if (top && topViaIsRead()) writeTopRow(w, out, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
+    if (top && topViaIsRead()) writeTopRow(w, exchange, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
     else w.span(slab, table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
     top = false;
     row = table[at + ROW_NEXT];
@@ -125,7 +125,8 @@ function writeVias(w: Writer, out: Outbox): void {
 }
 
 /** The first row: its first value gets rport and received filled in by what we saw (RFC 3581 §4, RFC 3261 §18.2.1). */
-function writeTopRow(w: Writer, out: Outbox, rowAt: number, rowEnd: number): void {
+function writeTopRow(w: Writer, exchange: Exchange, rowAt: number, rowEnd: number): void {
+  const { peers, peer } = exchange.request;
   const rportAt = table[T_VIAS + VIA_RPORT_AT];
   const receivedAt = table[T_VIAS + VIA_RECEIVED_AT];
   const viaEnd = table[T_VIAS + VIA_END];
@@ -139,10 +140,10 @@ function writeTopRow(w: Writer, out: Outbox, rowAt: number, rowEnd: number): voi
     w.span(slab, from, rportAt);
     from = table[T_VIAS + VIA_RPORT_END];
     // A WebSocket's port may be unknown; then the parameter stays as empty as it was.
-    if (out.peers.port[out.peer] === 0) w.span(slab, rportAt, from);
+    if (peers.port[peer] === 0) w.span(slab, rportAt, from);
     else {
       w.text(RPORT);
-      w.number(out.peers.port[out.peer]);
+      w.number(peers.port[peer]);
     }
   }
   if (receivedAt >= 0 && rportAt >= 0 && receivedAt > rportAt) {
@@ -150,7 +151,7 @@ function writeTopRow(w: Writer, out: Outbox, rowAt: number, rowEnd: number): voi
     from = table[T_VIAS + VIA_RECEIVED_END];
   }
   w.span(slab, from, lastParamEnd(from, viaEnd));
-  ip.length = writeIp(out.peers, out.peer, ip.bytes);
+  ip.length = writeIp(peers, peer, ip.bytes);
   if (rportAt >= 0 || !sentByIsSource()) {
     w.text(RECEIVED);
     w.span(ip.bytes, 0, ip.length);

@@ -5,12 +5,12 @@ import { seeded } from '../../src/commands/bench/sample-messages.ts';
 import { setEpoch } from '../../src/core/binding/binding.ts';
 import { Identity } from '../../src/core/binding/identity.ts';
 import { writeImage } from '../../src/core/register/binding-writer.ts';
-import { listContacts } from '../../src/core/register/contact-list.ts';
-import { contactSpelling } from '../../src/core/register/contact-spelling.ts';
+import { listContacts } from '../../src/core/register/contact/contact-list.ts';
+import { contactSpelling } from '../../src/core/register/contact/contact-spelling.ts';
 import { shownExtensions, shownFlowTimer } from '../../src/core/register/extensions.ts';
 import { Gruus } from '../../src/core/register/gruu.ts';
 import { refreshBinding } from '../../src/core/register/refresh.ts';
-import { Outbox } from '../../src/core/uas/outbox.ts';
+import { ShardExchange } from '../../src/core/uas/exchange.ts';
 import { PHRASE } from '../../src/core/uas/phrases.ts';
 import { DEFAULT_POLICY, type Policy } from '../../src/core/uas/policy.ts';
 import { RequestKeys } from '../../src/core/uas/request-keys.ts';
@@ -53,7 +53,7 @@ const TIMERS = [0, 1, 120, 4_294_967_295];
 
 export class WriterDifference {
   private readonly chance: () => number;
-  private readonly out = new Outbox();
+  private readonly exchange = new ShardExchange();
   private readonly policy: { -readonly [K in keyof Policy]: Policy[K] } = { ...DEFAULT_POLICY };
   private readonly keys = new RequestKeys(KEY);
   private readonly oracleKeys = new OracleKeys(KEY);
@@ -71,7 +71,7 @@ export class WriterDifference {
 
   constructor(seed: number) {
     this.chance = seeded(seed);
-    this.out.peers = createPeers(1);
+    this.exchange.request.peers = createPeers(1);
   }
 
   /** Null where they agree over message[0, length), else what differs. */
@@ -100,20 +100,20 @@ export class WriterDifference {
 
   /** Whatever else an answer depends on. */
   private draw(): void {
-    const { out, policy } = this;
-    const { peers } = out;
-    out.reset();
-    out.now = 1_700_000_000_000 + this.some(1_000_000_000);
-    out.tagHigh = this.word();
-    out.tagLow = this.word();
-    out.direct = this.some(2) === 0;
-    out.flows = this.some(2) === 0;
-    out.connectionBindings = this.of(BINDINGS);
-    out.authenticated = this.some(3) === 0;
-    out.nonceIdHigh = this.word();
-    out.nonceIdLow = this.word();
-    out.highestNc = this.some(1000);
-    out.liveFlows = this.some(2) === 0 ? this.alive : null;
+    const { exchange, policy } = this;
+    const { peers } = exchange.request;
+    exchange.reset();
+    exchange.request.now = 1_700_000_000_000 + this.some(1_000_000_000);
+    exchange.request.tagHigh = this.word();
+    exchange.request.tagLow = this.word();
+    exchange.work.direct = this.some(2) === 0;
+    exchange.work.flows = this.some(2) === 0;
+    exchange.work.connectionBindings = this.of(BINDINGS);
+    exchange.work.authenticated = this.some(3) === 0;
+    exchange.work.nonceIdHigh = this.word();
+    exchange.work.nonceIdLow = this.word();
+    exchange.work.highestNc = this.some(1000);
+    exchange.request.liveFlows = this.some(2) === 0 ? this.alive : null;
     peers.family[0] = this.of([4, 6]);
     for (let i = 0; i < 16; i++)
       peers.ip[i] = peers.family[0] === 4 && i > 3 ? 0 : this.of([0, 1, 10, 100, this.some(256)]);
@@ -124,125 +124,131 @@ export class WriterDifference {
     policy.outbound = this.of(OUTBOUNDS);
     policy.path = this.of(PATHS);
     policy.flowTimerS = this.of(TIMERS);
-    out.aor = this.aor;
-    out.aorLength = canonicalAor(slab, table, T_TO, this.aor);
-    for (let i = 0; i < 4; i++) out.aorKey[i] = this.word();
+    exchange.request.aor = this.aor;
+    exchange.request.aorLength = canonicalAor(slab, table, T_TO, this.aor);
+    for (let i = 0; i < 4; i++) exchange.request.aorKey[i] = this.word();
   }
 
   private keysDiffer(): string | null {
     const { keys, oracleKeys } = this;
-    keys.take();
-    oracleKeys.take();
+    keys.compute();
+    oracleKeys.compute();
     return keysOf(keys) === keysOf(oracleKeys) ? null : `keys ${keysOf(keys)}, the oracle's ${keysOf(oracleKeys)}`;
   }
 
   private frameDiffers(): string | null {
-    const { out } = this;
+    const { exchange } = this;
     const status = this.of(STATUSES);
-    startResponse(out, status, PHRASE[status]);
-    const ours = textOf(out.answer);
+    startResponse(exchange, status, PHRASE[status]);
+    const ours = textOf(exchange.result.answer);
     this.startOracle();
-    oracleResponse(out, status, PHRASE[status]);
-    return difference('frame', ours, textOf(out.answer));
+    oracleResponse(exchange, status, PHRASE[status]);
+    return difference('frame', ours, textOf(exchange.result.answer));
   }
 
   /** The oracle's answer is written elsewhere. */
   private startOracle(): void {
     const { answer, from, limit } = { ...this, from: 0, limit: 65_507 };
-    this.out.answer.start(answer, from, limit);
+    this.exchange.result.answer.start(answer, from, limit);
   }
 
   private imagesDiffer(): string | null {
-    const { out, oracleRecord } = this;
+    const { exchange, oracleRecord } = this;
     const [bytes, oracleBytes] = this.records;
-    out.record.start(bytes, 0, BYTES);
+    exchange.result.record.start(bytes, 0, BYTES);
     oracleRecord.start(oracleBytes, 0, BYTES);
-    out.newImageAt = -1;
+    exchange.result.newImageAt = -1;
     for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
       const spelling = contactSpelling(contact);
       if (spelling === UNWRITABLE) continue;
       const found = this.imageDiffers(contact, spelling === AS_SENT || this.some(4) === 0);
       if (found !== null) return found;
     }
-    if (out.record.overflow) return null;
-    const withGruus = out.aorLength > 0 && this.some(4) > 0;
+    if (exchange.result.record.overflow) return null;
+    const withGruus = exchange.request.aorLength > 0 && this.some(4) > 0;
     this.restart();
-    listContacts(out, bytes, 0, out.record.at, withGruus ? this.gruus : null);
-    const ours = textOf(out.answer);
+    listContacts(exchange, bytes, 0, exchange.result.record.at, withGruus ? this.gruus : null);
+    const ours = textOf(exchange.result.answer);
     this.startOracle();
-    oracleContacts(out, oracleBytes, 0, oracleRecord.at, withGruus ? (this.oracleGruus as never) : null);
-    return difference('contacts', ours, textOf(out.answer));
+    oracleContacts(exchange, oracleBytes, 0, oracleRecord.at, withGruus ? (this.oracleGruus as never) : null);
+    return difference('contacts', ours, textOf(exchange.result.answer));
   }
 
   private imageDiffers(contact: number, asSent: boolean): string | null {
-    const { identity, out, oracleRecord } = this;
-    const at = out.record.at;
+    const { identity, exchange, oracleRecord } = this;
+    const at = exchange.result.record.at;
     // The first image of the record is one that another may take the place of.
-    out.state = this.records[0];
+    exchange.request.state = this.records[0];
     const before = at > 0 && this.some(2) === 0 ? 0 : -1;
-    const expiresAt = out.now + this.of([-1, 500, 60_000, 7_200_000, 4_294_967_295_000]);
-    writeImage(out.record, contact, out, before, expiresAt, asSent);
-    oracleImage(oracleRecord, contact, out, before, expiresAt, asSent);
+    const expiresAt = exchange.request.now + this.of([-1, 500, 60_000, 7_200_000, 4_294_967_295_000]);
+    writeImage(exchange.result.record, contact, exchange, before, expiresAt, asSent);
+    oracleImage(oracleRecord, contact, exchange, before, expiresAt, asSent);
     this.images++;
-    const found = difference('image', textOf(out.record), textOf(oracleRecord));
-    if (found !== null || out.record.overflow) return found;
-    identity.takeWritten();
+    const found = difference('image', textOf(exchange.result.record), textOf(oracleRecord));
+    if (found !== null || exchange.result.record.overflow) return found;
+    identity.computeWritten();
     const { high, low } = identity;
-    identity.take(oracleRecord.bytes, at);
+    identity.compute(oracleRecord.bytes, at);
     if (identity.high !== high || identity.low !== low) return 'the identities of an image differ';
     const epoch = this.of([0, this.some(4_294_967_296)]);
-    setEpoch(out.record.bytes, at, epoch);
+    setEpoch(exchange.result.record.bytes, at, epoch);
     setEpoch(oracleRecord.bytes, at, epoch);
-    out.newImageAt = at;
+    exchange.result.newImageAt = at;
     return null;
   }
 
   private extensionsDiffer(): string | null {
-    const { out, policy } = this;
+    const { exchange, policy } = this;
     this.restart();
-    const { answer } = out;
-    answer.advance(requestModule.extensions(answer.at, shownExtensions(out, policy), shownFlowTimer(out, policy)));
+    const { work, result } = exchange;
+    const { answer } = result;
+    answer.advance(requestModule.extensions(answer.at, shownExtensions(work, policy), shownFlowTimer(work, policy)));
     const ours = textOf(answer);
     this.startOracle();
-    oracleExtensions(out, policy);
+    oracleExtensions(exchange, policy);
     return difference('extensions', ours, textOf(answer));
   }
 
   /** Starts our answer anew, with all else as it is. */
   private restart(): void {
-    const { aorLength, authenticated, direct, flows, newImageAt } = this.out;
-    this.out.reset();
-    Object.assign(this.out, { aorLength, authenticated, direct, flows, newImageAt });
+    const { aorLength } = this.exchange.request;
+    const { authenticated, direct, flows } = this.exchange.work;
+    const { newImageAt } = this.exchange.result;
+    this.exchange.reset();
+    this.exchange.request.aorLength = aorLength;
+    Object.assign(this.exchange.work, { authenticated, direct, flows });
+    this.exchange.result.newImageAt = newImageAt;
   }
 
   private refreshDiffers(): string | null {
-    const { identity, oracleRecord, out, policy } = this;
-    if (table[T_CONTACT_COUNT] !== 1 || out.aorLength < 0 || contactSpelling(T_CONTACTS) === UNWRITABLE) return null;
+    const { identity, oracleRecord, exchange, policy } = this;
+    if (table[T_CONTACT_COUNT] !== 1 || exchange.request.aorLength < 0 || contactSpelling(T_CONTACTS) === UNWRITABLE)
+      return null;
     const granted = this.of([1, 60, 3600, 4_294_967]);
     const epoch = this.some(4_294_967_296);
     oracleRecord.start(this.records[1], 0, BYTES);
-    oracleImage(oracleRecord, T_CONTACTS, out, -1, out.now + granted * 1000, true);
+    oracleImage(oracleRecord, T_CONTACTS, exchange, -1, exchange.request.now + granted * 1000, true);
     if (oracleRecord.overflow) return null;
     setEpoch(oracleRecord.bytes, 0, epoch);
-    identity.take(oracleRecord.bytes, 0);
+    identity.compute(oracleRecord.bytes, 0);
     const binding = Object.assign(new RowCopy(), { identityHigh: identity.high, identityLow: identity.low, epoch });
     const { gruus } = this;
-    const shows = shownExtensions(out, policy);
+    const shows = shownExtensions(exchange.work, policy);
     this.restart();
-    if (!refreshBinding(out, binding, identity, gruus, granted, shows, shownFlowTimer(out, policy)))
+    if (!refreshBinding(exchange, binding, identity, gruus, granted, shows, shownFlowTimer(exchange.work, policy)))
       return 'a refresh is taken for another binding';
     this.refreshes++;
-    const ours = textOf(out.answer);
+    const ours = textOf(exchange.result.answer);
     this.startOracle();
-    oracleResponse(out, 200, PHRASE[200]);
+    oracleResponse(exchange, 200, PHRASE[200]);
     const withGruus = ((table[T_SUPPORTED] | table[T_REQUIRE]) & OPTION_GRUU) !== 0;
-    oracleContacts(out, oracleRecord.bytes, 0, oracleRecord.at, withGruus ? (this.oracleGruus as never) : null);
-    oracleExtensions(out, policy);
-    const found = difference('refresh', ours, textOf(out.answer));
+    oracleContacts(exchange, oracleRecord.bytes, 0, oracleRecord.at, withGruus ? (this.oracleGruus as never) : null);
+    oracleExtensions(exchange, policy);
+    const found = difference('refresh', ours, textOf(exchange.result.answer));
     if (found !== null) return found;
     this.restart();
     binding.identityLow ^= 2;
-    const isAnother = !refreshBinding(out, binding, identity, gruus, granted, shows, 0);
+    const isAnother = !refreshBinding(exchange, binding, identity, gruus, granted, shows, 0);
     return isAnother ? null : 'another binding is taken for the one of a refresh';
   }
 }

@@ -28,7 +28,9 @@ for (let ended = false; !ended; ) {
   } else {
     count++;
     hash.update(into.subarray(100, 100 + length));
-    hash.update(`${ring.kind} ${peers.transport[2]} ${peers.listener[2]} ${peers.family[2]} ${peers.viaMain[2]}`);
+    hash.update(
+      `${ring.kind} ${peers.transport[2]} ${peers.listener[2]} ${peers.family[2]} ${peers.answeredByMain[2]}`,
+    );
     hash.update(`${peers.port[2]} ${peers.flow[2]} ${peers.ip.subarray(32, 48)} ${peers.local.subarray(32, 48)}`);
   }
 }

@@ -78,7 +78,7 @@ it('carries the whole row of the peer', () => {
   expect([...into]).toEqual([2, 3]);
   expect(reader.kind).toBe(RING_ANSWER);
   expect(back.port[1]).toBe(65_535);
-  for (const column of ['family', 'transport', 'listener', 'flow', 'viaMain', 'node'] as const) {
+  for (const column of ['family', 'transport', 'listener', 'flow', 'answeredByMain', 'node'] as const) {
     expect(back[column][1]).toBe(peers[column][2]);
   }
   for (const column of ['ip', 'local'] as const)

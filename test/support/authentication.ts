@@ -5,7 +5,7 @@ import { Authenticator } from '../../src/core/auth/authenticator.ts';
 import { type CredentialSource, HA1_BYTES, USER_UNKNOWN } from '../../src/core/auth/credential-source.ts';
 import type { NonceFloors } from '../../src/core/auth/nonce-uses.ts';
 import { AUTH_PENDING } from '../../src/core/auth/outcome.ts';
-import { Outbox } from '../../src/core/uas/outbox.ts';
+import { ShardExchange } from '../../src/core/uas/exchange.ts';
 import { E_OK } from '../../src/sip/parser/parse-error.ts';
 import { parse } from '../../src/sip/parser/parser.ts';
 import { slab, table } from '../../src/sip/parser/slab.ts';
@@ -114,7 +114,7 @@ export class Authentication {
   /** Epoch milliseconds. */
   now = Date.UTC(2026, 0, 1);
   readonly users: TestUsers;
-  readonly out = new Outbox();
+  readonly exchange = new ShardExchange();
   readonly authenticator: Authenticator;
   private readonly aor = new Uint8Array(256);
   private readonly aorHash = new SipHash(new Uint8Array(16));
@@ -138,7 +138,7 @@ export class Authentication {
   }
 
   ask(asking: Asking = {}): Verdict {
-    const { out } = this;
+    const { exchange } = this;
     const bytes = Buffer.from(message(asking), 'latin1');
     slab.set(bytes, 0);
     if (parse(0, bytes.length) !== E_OK) throw new Error('the test sent a malformed message');
@@ -147,11 +147,12 @@ export class Authentication {
     this.aorHash.begin();
     this.aorHash.span(aor, 0, length);
     this.aorHash.end();
-    out.reset();
-    out.now = this.now;
-    out.peers.family[0] = 4;
-    const status = this.authenticator.authenticate(out, this.aorHash.out, aor, length);
-    const text = Buffer.from(out.answer.bytes.subarray(out.answer.from, out.answer.at)).toString('latin1');
+    exchange.reset();
+    exchange.request.now = this.now;
+    exchange.request.peers.family[0] = 4;
+    const status = this.authenticator.authenticate(exchange, this.aorHash.out, aor, length);
+    const { answer } = exchange.result;
+    const text = Buffer.from(answer.bytes.subarray(answer.from, answer.at)).toString('latin1');
     if (status > 0 && !text.startsWith(`SIP/2.0 ${status} `)) throw new Error(`said ${status}, wrote ${text}`);
     if (status <= 0 && text !== '')
       throw new Error(`status ${status === AUTH_PENDING ? 'pending' : status}, wrote ${text}`);
@@ -162,10 +163,10 @@ export class Authentication {
 
   /** Decides once more about the request that is in the table: nothing but that, to be timed. */
   again(): number {
-    this.out.reset();
-    this.out.now = this.now;
+    this.exchange.reset();
+    this.exchange.request.now = this.now;
     return this.authenticator.authenticate(
-      this.out,
+      this.exchange,
       this.aorHash.out,
       this.aor,
       canonicalAor(slab, table, T_TO, this.aor),

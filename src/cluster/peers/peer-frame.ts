@@ -65,7 +65,7 @@ export function writeRow(into: Uint8Array, at: number, peers: Peers, row: number
   into[at] = peers.transport[row];
   into[at + 1] = peers.listener[row];
   into[at + 2] = peers.family[row];
-  into[at + 3] = peers.viaMain[row];
+  into[at + 3] = peers.answeredByMain[row];
   into[at + 4] = peers.node[row];
   into[at + 5] = 0;
   into[at + 6] = peers.port[row] & 255;
@@ -88,7 +88,7 @@ export function readRow(bytes: Uint8Array, at: number, end: number, peers: Peers
   peers.transport[row] = bytes[at];
   peers.listener[row] = bytes[at + 1];
   peers.family[row] = family;
-  peers.viaMain[row] = bytes[at + 3];
+  peers.answeredByMain[row] = bytes[at + 3];
   peers.node[row] = bytes[at + 4];
   peers.port[row] = bytes[at + 6] | (bytes[at + 7] << 8);
   peers.flow[row] = word(bytes, at + 8);

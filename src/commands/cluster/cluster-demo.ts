@@ -43,7 +43,7 @@ async function show(demo: DemoNodes): Promise<void> {
   const answer = await registerOnce(demo.nodes[0].sip, AOR);
   if (answer !== 200) throw new CommandError(`the REGISTER was answered ${answer}`);
   print(`\n${AOR} has registered at node a: 200 OK\n`);
-  const killed = await ownerOf(demo);
+  const killed = await shardOf(demo);
   if (process.stdin.isTTY) {
     const terminal = createInterface({ input: process.stdin, output: process.stdout });
     await terminal.question(`Enter kills node ${killed}, which owns that registration (kill -9) … `);
@@ -67,7 +67,7 @@ async function show(demo: DemoNodes): Promise<void> {
 }
 
 /** The node whose death is worth a look. */
-async function ownerOf(demo: DemoNodes): Promise<string> {
+async function shardOf(demo: DemoNodes): Promise<string> {
   const status = await within('owners of all shards', async (): Promise<ClusterStatus | undefined> => {
     const found = await demo.status(demo.nodes[0]);
     return found?.shards.every(({ owner }) => owner !== null) ? found : undefined;

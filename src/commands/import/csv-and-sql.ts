@@ -27,7 +27,7 @@ export interface TableKind {
 }
 
 /** Rows of a file. @param progress is told the bytes read so far */
-export async function* readTableRows(
+export async function* readRows(
   file: InputFile,
   kind: TableKind,
   progress: (bytes: number) => void,
@@ -148,7 +148,7 @@ function columnsOf(body: string): string[] {
   const names: string[] = [];
   let depth = 0;
   let start = 0;
-  const take = (end: number) => {
+  const addName = (end: number) => {
     const name = /^\s*(?:[`"](\w+)[`"]|(\w+))/.exec(body.slice(start, end));
     const word = name?.[1] ?? name?.[2] ?? '';
     if (
@@ -161,10 +161,10 @@ function columnsOf(body: string): string[] {
     if (body[i] === "'") i = quotedEnd(body, i) - 1;
     else if (body[i] === '(') depth++;
     else if (body[i] === ')' && --depth < 0) {
-      take(i);
+      addName(i);
       break;
     } else if (body[i] === ',' && depth === 0) {
-      take(i);
+      addName(i);
       start = i + 1;
     }
   }

@@ -1,4 +1,4 @@
-// A binding as a row of another registrar's table `location`: Kamailio's, OpenSIPS's, or a CSV that says the same. The counterpart of
+// A binding as a row of another registrar's table `location`: Kamailio's, OpenSIPS's, or a CSV with the same content. The counterpart of
 // location-import; where rows come from and go to is the command's.
 
 import type { Binding } from '../../core/binding/binding-view.ts';
@@ -105,7 +105,7 @@ function columnsOf(aor: string, binding: ExportedBinding, sequence: number, cont
   };
 }
 
-/** Where requests go, where that is not what the contact says; with a Path they go there. */
+/** Destination of requests, where it is not the contact; with a Path it is that. */
 function receivedOf({ path, source, received, uri }: ExportedBinding): string | null {
   if (path.length > 0 || received === '') return null;
   const [, host, port = '5060'] = /^sips?:(?:[^@]*@)?(\[[^\]]*\]|[^:;?>]+)(?::(\d+))?/i.exec(uri) ?? [];

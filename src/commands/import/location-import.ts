@@ -34,7 +34,7 @@ export interface LeftOut {
   readonly rule: string;
 }
 
-/** What the row says, or why there is no binding in it: a text is a fault of the row. @param sequence differs between rows */
+/** The binding of a row, or why there is none: a text is a fault of the row. @param sequence differs between rows */
 export function bindingOf(row: TableRow, sequence: number, context: ImportContext): ImportedBinding | LeftOut | string {
   if (row.broken !== undefined) return row.broken;
   const { fields } = row;

@@ -10,7 +10,7 @@ import { createRegistrar, type Registrar } from '../../server/embed/embedded.ts'
 import { print, printError } from '../../server/process/terminal.ts';
 import { EXIT_FAILED, EXIT_USAGE } from '../terminal/exit-codes.ts';
 import { InputFile, RowsError } from '../terminal/input-file.ts';
-import { readTableRows, type TableRow } from './csv-and-sql.ts';
+import { readRows, type TableRow } from './csv-and-sql.ts';
 import { bindingOf, type ImportContext, type ImportedBinding, type LeftOut } from './location-import.ts';
 import { zoneOf } from './time-zone.ts';
 import { looksLikeUlDump, readUlDump } from './ul-dump.ts';
@@ -78,7 +78,7 @@ export async function importLocation(name: string, options: Options): Promise<vo
 
 async function rowsOf(file: InputFile, progress: (bytes: number) => void): Promise<AsyncGenerator<TableRow>> {
   const isDump = looksLikeUlDump(await file.head(HEAD_BYTES));
-  return isDump ? readUlDump(file, progress) : readTableRows(file, LOCATION, progress);
+  return isDump ? readUlDump(file, progress) : readRows(file, LOCATION, progress);
 }
 
 async function run(
@@ -98,20 +98,20 @@ async function run(
   const rows = await rowsOf(file, (read) => {
     bytes = read;
   });
-  const take = (binding: ImportedBinding): void => {
+  const count = (binding: ImportedBinding): void => {
     report.imported++;
     const domain = binding.aor.slice(binding.aor.lastIndexOf('@') + 1).toLowerCase();
     report.domains.set(domain, (report.domains.get(domain) ?? 0) + 1);
   };
-  const intake = options.dryRun ? undefined : await Intake.open(options, take, skip);
+  const intake = options.dryRun ? undefined : await Intake.open(options, count, skip);
   try {
     let sequence = 0;
     for await (const row of rows) {
       const binding = bindingOf(row, ++sequence, context);
       if (typeof binding === 'string' || 'rule' in binding) skip(row.line, binding);
-      else if (intake === undefined) take(binding);
+      else if (intake === undefined) count(binding);
       else if (intake.has(binding)) skip(row.line, THERE);
-      else await intake.take(sequence, row.line, binding);
+      else await intake.register(sequence, row.line, binding);
       if (sequence % 1000 === 0) progress(bytes, report.imported);
     }
     await intake?.finished();
@@ -191,7 +191,7 @@ class Intake {
     }
   }
 
-  async take(sequence: number, line: number, binding: ImportedBinding): Promise<void> {
+  async register(sequence: number, line: number, binding: ImportedBinding): Promise<void> {
     this.waiting.set(sequence, { line, binding });
     this.registrar.handle(Buffer.from(binding.message), binding.source);
     await this.below(WINDOW);

@@ -7,7 +7,7 @@ import { checkUserName, parseAor } from '../../users/user-name.ts';
 import { HA1_KINDS } from '../../users/user-record.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { InputFile } from '../terminal/input-file.ts';
-import { readTableRows, type TableRow } from './csv-and-sql.ts';
+import { readRows, type TableRow } from './csv-and-sql.ts';
 
 const SUBSCRIBERS = { table: 'subscriber', column: 'username', example: 'username,domain,password' };
 const BATCH = 5000;
@@ -50,7 +50,7 @@ export async function importUsers(store: UserStore, file: InputFile, options: Im
     batch = [];
     options.progress(bytes, report.added + report.replaced);
   };
-  for await (const row of readTableRows(file, SUBSCRIBERS, (read) => {
+  for await (const row of readRows(file, SUBSCRIBERS, (read) => {
     bytes = read;
   })) {
     const user = once(userOf(row, options.domain), row.line, lines);

@@ -3,7 +3,7 @@
 import { printError } from '../../server/process/terminal.ts';
 import { EXIT_FAILED } from './exit-codes.ts';
 
-/** What went wrong, in words for whoever typed the command. */
+/** What went wrong, as a sentence for the user of the command. */
 export class CommandError extends Error {
   readonly exitCode: number;
 

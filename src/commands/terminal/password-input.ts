@@ -4,7 +4,7 @@
 import type { ReadStream } from 'node:tty';
 import { printError } from '../../server/process/terminal.ts';
 
-/** A password cannot be had. The message says why and what to do. */
+/** A password cannot be had. The message has the reason and the remedy. */
 export class PasswordError extends Error {
   override readonly name = 'PasswordError';
 }
@@ -42,7 +42,7 @@ async function firstLine(input: ReadStream): Promise<string> {
 
 /** Reads one line with the echo off. Ctrl-C gives up. */
 function prompt(input: ReadStream, question: string): Promise<string> {
-  input.setRawMode(true).setEncoding('utf8').resume(); // before the question: whoever sees it may type at once
+  input.setRawMode(true).setEncoding('utf8').resume(); // before the question: the user may type at once
   printError(question);
   return new Promise((resolve, reject) => {
     let line: string[] = [];

@@ -77,7 +77,7 @@ export const DEFAULT_ABUSE_POLICY: AbusePolicy = {
   // Loopback addresses never come from a wire: what sends from there is a proxy of this machine, or its administrator.
   unlimited: ['127.0.0.0/8', '::1/128'],
   ipv4PrefixBits: 32,
-  ipv6PrefixBits: 64, // RFC 4291: whoever has one address of a /64 has them all
+  ipv6PrefixBits: 64, // RFC 4291: the holder of one address of a /64 has them all
   ipv6AggregateBits: 48, // RFC 6177: what a site may hold
   aggregateFactor: 16, // a site of 16 networks, each at its limit
   failuresMax: 30, // a scanner's first second; three phones with a wrong password at ten tries each
@@ -87,7 +87,7 @@ export const DEFAULT_ABUSE_POLICY: AbusePolicy = {
   malformedCost: 0.25, // 120 at once; one phone that never gets it right, each 30 s, never matters
   challengesMax: 4000, // 500 phones with two lines each and three retransmissions, before the first of them succeeds
   challengesPerS: 50, // below a percent of a core; 1,000 phones that send OPTIONS every 20 s
-  failuresRefund: 0.5, // whoever has an account may not buy a guess with one REGISTER
+  failuresRefund: 0.5, // nobody with an account may buy a guess with one REGISTER
   challengesRefund: 2,
   failuresStanding: 100,
   challengesStanding: 1000,

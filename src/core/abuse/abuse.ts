@@ -27,7 +27,7 @@ export const SUCCESS = 4;
 /** Why a source is refused, for the log. */
 const REASONS = ['unanswered-challenges', 'failed-credentials', 'refusals', 'malformed'] as const;
 
-/** What the log says about a refused source. */
+/** Log fields of a refused source. */
 export interface RefusalReport {
   /** The address that sent the message. */
   readonly source: string;
@@ -54,7 +54,7 @@ export class Abuse {
   /** What each kind costs. */
   private costs: Float32Array;
   // The source of the row taken last, so that its address is hashed once per message.
-  private taken = NOBODY;
+  private foundRow = NOBODY;
   private sourceA = 0;
   private sourceB = 0;
   private source = NOBODY;
@@ -97,15 +97,15 @@ export class Abuse {
   }
 
   /** Whether the message of a peer is to be looked at; if not, it is dropped without an answer. Before parsing. */
-  admit(peers: Peers, row: number, now: number): boolean {
+  accepts(peers: Peers, row: number, now: number): boolean {
     this.stranger = false;
     this.reportDue = false;
-    this.taken = NOBODY;
+    this.foundRow = NOBODY;
     if (!this.policy.enabled || this.unlimited.trusts(peers, row)) return true;
     const { sources } = this;
     const tick = this.ticks.at(now);
-    this.take(peers, row, tick);
-    this.taken = row;
+    this.findSource(peers, row, tick);
+    this.foundRow = row;
     const { source } = this;
     this.stranger = source === NOBODY || sources.standing(source) === 0;
     this.refused = NOBODY;
@@ -117,7 +117,7 @@ export class Abuse {
     const { hash } = this;
     hash.flow(peers, row);
     if (this.flows.passes(hash.a, hash.b, tick)) return true;
-    this.reportDue = this.mayReport(now) && sources.takeReport(this.refused, tick);
+    this.reportDue = this.mayReport(now) && sources.claimReport(this.refused, tick);
     if (this.reportDue) this.reports++;
     return false;
   }
@@ -131,8 +131,8 @@ export class Abuse {
     if (!this.policy.enabled || this.unlimited.trusts(peers, row)) return;
     const { hash, sources, flows } = this;
     const tick = this.ticks.at(now);
-    if (this.taken !== row) this.take(peers, row, tick);
-    this.taken = NOBODY;
+    if (this.foundRow !== row) this.findSource(peers, row, tick);
+    this.foundRow = NOBODY;
     if (this.source === NOBODY) this.source = sources.claim(this.sourceA, this.sourceB, tick, kind === SUCCESS);
     this.score(this.source, kind, tick);
     hash.flow(peers, row);
@@ -155,7 +155,7 @@ export class Abuse {
     if (!this.policy.enabled || this.unlimited.trusts(peers, row)) return true;
     const tick = this.ticks.at(now);
     if (!this.guessed.isSpent(k0, k1, k2, tick)) return true;
-    if (this.taken !== row) this.take(peers, row, tick);
+    if (this.foundRow !== row) this.findSource(peers, row, tick);
     const a = this.sourceA ^ k0;
     const b = this.sourceB ^ k1;
     this.hash.flow(peers, row);
@@ -213,7 +213,7 @@ export class Abuse {
     else this.sources.addFailure(source, kind, this.costs[kind]);
   }
 
-  private take(peers: Peers, row: number, tick: number): void {
+  private findSource(peers: Peers, row: number, tick: number): void {
     const { hash } = this;
     hash.prefix(peers, row, OF_SOURCE, this.sourceBits(peers, row));
     this.sourceA = hash.a;

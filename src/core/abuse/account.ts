@@ -20,7 +20,7 @@ export class Account {
    * @param realm in lower case
    * @param aor canonical, with its key; aorLength -1: none
    */
-  take(
+  compute(
     name: Uint8Array,
     nameLength: number,
     realm: Uint8Array,

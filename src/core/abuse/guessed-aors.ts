@@ -1,5 +1,5 @@
 // Accounts whose passwords are being guessed: how many wrong ones each has drawn lately, from wherever. Only wrong passwords
-// make entries. A table of fixed size; who has drawn the fewest goes first. Keys are account.ts's.
+// make entries. A table of fixed size; the one that has drawn the fewest is dropped first. Keys are account.ts's.
 // @hot
 
 import type { AbusePolicy } from './abuse-policy.ts';

@@ -19,7 +19,7 @@ const REFUSAL = 0.45;
 const RATE_FIRST = 1000;
 /** All new ones are let in up to this part of what presses, the fewest from all of it on. */
 const PRESSURE_LOW = 0.5;
-/** The wait, as a part of the target, and the part of the buffers' room, that press fully. */
+/** The wait, as a part of the target, and the part of the buffers' capacity, that press fully. */
 const WAIT_FULL = 0.4;
 const FILL_FULL = 0.6;
 /** Where even refusing all would not do, some get in all the same: else none would until the storm is over. */
@@ -68,7 +68,7 @@ export class Overload {
   /**
    * Once per batch.
    * @param waitMs how long what still waits will take; 0 where the batch took all there was
-   * @param fill part of the room for what waits that is taken
+   * @param fill used part of the capacity for what waits
    * @param batchMs how long all of it took
    * @param done registrations it answered with 200
    */
@@ -88,7 +88,7 @@ export class Overload {
   }
 
   /** Whether the next new registration is let in: `share` of them are, evenly. */
-  admits(): boolean {
+  acceptsNew(): boolean {
     this.due += this.share;
     if (this.due < 1) return false;
     this.due -= 1;

@@ -1,5 +1,5 @@
 // Who has succeeded lately, by a hash of 64 bits, with a word of the caller's. Only a success makes an entry, so that no flood can push
-// one out. A table of fixed size; the oldest success goes first.
+// one out. A table of fixed size; the oldest success is dropped first.
 // @hot
 
 import type { AbusePolicy } from './abuse-policy.ts';

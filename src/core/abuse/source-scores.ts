@@ -1,5 +1,5 @@
 // The scores of sources: what each has cost lately and what standing its successes have given it, in a table of fixed size.
-// A newcomer takes the place of whoever in its set matters least. Time comes in ticks; whose address it is, is unknown here.
+// A newcomer replaces the source in its set that matters least. Time comes in ticks; whose address it is, is unknown here.
 // @hot
 
 import type { AbusePolicy } from './abuse-policy.ts';
@@ -21,7 +21,7 @@ const REPORTED = 6; // tick of the last log line, 0 for none
 const SUCCESS = 16;
 const STANDING_MAX = 1 << 24;
 const HALF_LIFE_TICKS = 3600 * TICKS_PER_S;
-/** What a failure is worth to whoever asks who matters least, in the units of STANDING; a challenge is worth 1. */
+/** Weight of a failure in the choice of who matters least, in the units of STANDING; a challenge is worth 1. */
 const FAILURE_WORTH = 2 * SUCCESS;
 const SUCCESSES_PER_PLACE = 16;
 
@@ -75,7 +75,7 @@ export class SourceScores {
 
   /**
    * The same, making an entry where there is none, in a free place or that of the least. For a success only one in
-   * SUCCESSES_PER_PLACE takes another's place: whoever succeeds often gets in, and a million homes do not jostle.
+   * SUCCESSES_PER_PLACE takes another's place: who succeeds often is kept, and a million homes do not jostle.
    */
   claim(a: number, b: number, tick: number, success: boolean): number {
     const found = this.find(a, b, tick);
@@ -144,7 +144,7 @@ export class SourceScores {
   }
 
   /** Whether a log line about the source is due; from then on it is not, for a while. */
-  takeReport(entry: number, tick: number): boolean {
+  claimReport(entry: number, tick: number): boolean {
     const last = this.ints[entry * WORDS + REPORTED];
     if (last !== 0 && tick >= last && tick - last < this.reportEveryTicks) return false;
     this.ints[entry * WORDS + REPORTED] = tick;

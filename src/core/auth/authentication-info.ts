@@ -15,7 +15,7 @@ import {
 } from '../../sip/credentials.ts';
 import { slab } from '../../sip/parser/slab.ts';
 import { ascii, type Writer } from '../../sip/writer.ts';
-import type { AnswerInfo, Outbox } from '../uas/outbox.ts';
+import type { AnswerInfo, Exchange } from '../uas/exchange.ts';
 import type { AuthPolicy } from './auth-policy.ts';
 import { digestBytes, responseOfServer } from './digest.ts';
 import { NONCE_CHARS } from './nonce.ts';
@@ -55,17 +55,17 @@ export class AuthenticationInfo implements AnswerInfo {
     return this;
   }
 
-  write(out: Outbox): void {
-    const w = out.answer;
+  write(exchange: Exchange): void {
+    const w = exchange.result.answer;
     const proves = this.mode === 'mutual' && credentials[C_QOP] !== QOP_NONE;
-    const renews = this.uses.endsWithin(out.grantedS, out.now);
+    const renews = this.uses.endsWithin(exchange.work.grantedS, exchange.request.now);
     if (!proves && !renews) return;
     w.text(HEAD);
     if (proves) prove(w);
     if (renews) {
       if (proves) w.text(BETWEEN);
       w.text(NEXT_NONCE);
-      w.span(this.uses.issue(this.aorKey, this.realm.text, this.realm.length, out.now), 0, NONCE_CHARS);
+      w.span(this.uses.issue(this.aorKey, this.realm.text, this.realm.length, exchange.request.now), 0, NONCE_CHARS);
       w.text(QUOTE);
     }
     w.text(CRLF);

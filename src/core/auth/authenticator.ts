@@ -1,5 +1,5 @@
 // Who asks, and may they (RFC 3261 §22 and §10.3 steps 3 and 4, RFC 7616, RFC 8760): reads the Authorization rows of the
-// request in the table, answers 401, 400, 403 or 503 into the outbox, or lets the request go on. What it takes as given: users
+// request in the table, answers 401, 400, 403 or 503, or lets the request go on. What it takes as given: users
 // (CredentialSource), the AOR's key, the time. Nothing is kept but which nonces were used.
 // @hot
 
@@ -41,7 +41,7 @@ import { sameBytes } from '../../sip/scanner.ts';
 import { SipHash } from '../../sip/siphash.ts';
 import { ascii } from '../../sip/writer.ts';
 import { Account } from '../abuse/account.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange, ExchangeResult } from '../uas/exchange.ts';
 import { PARSE_PHRASE, PHRASE } from '../uas/phrases.ts';
 import { REASON_AUTH, REASON_TOKEN_INVALID } from '../uas/reasons.ts';
 import { endResponse, startResponse } from '../uas/response.ts';
@@ -162,33 +162,33 @@ export class Authenticator {
   }
 
   /**
-   * Decides about the well-formed request in the table (never an ACK or CANCEL: §22.1). `out.now`, peer and tag are filled
-   * and the answer is started.
+   * Decides about the well-formed request in the table (never an ACK or CANCEL: §22.1). The exchange's request is
+   * filled and its answer started.
    * @param aorKey four words that stand for the AOR the request is about
    * @param aor its canonical text, aorLength bytes; -1 where it names none
-   * @returns 0: go on, `out` says who asks; AUTH_PENDING; else the status of the answer written
+   * @returns 0: go on, the exchange's work has who asks; AUTH_PENDING; else the status of the answer written
    */
-  authenticate(out: Outbox, aorKey: Uint32Array, aor: Uint8Array, aorLength: number): number {
+  authenticate(exchange: Exchange, aorKey: Uint32Array, aor: Uint8Array, aorLength: number): number {
     const key = aorLength >= 0 ? aorKey : NO_AOR;
     this.form.nameLength = 0;
     this.accountIsNamed = false;
     this.byToken = false;
     this.refusesToken = false;
-    this.realm.take(this.challenges.firstRealm);
+    this.realm.choose(this.challenges.firstRealm);
     let error = NOTHING_FOUND;
     let best = ABSENT;
     let bestRank = NO_RANK;
     let last = ABSENT;
     let tries = 0;
     for (let row = table[T_FIRST_ROW + H_AUTHORIZATION]; row !== ABSENT && tries < ROWS_TRIED_MAX; row = nextRow(row)) {
-      const found = this.takeCredentials(out, row);
+      const found = this.readCredentials(exchange, row);
       if (found !== E_OK) {
         if (found !== NOTHING_FOUND) error = found;
         continue;
       }
-      if (tries++ > 0) startAgain(out);
+      if (tries++ > 0) startAgain(exchange.result);
       last = row;
-      const status = this.tryCredentials(out, key, aor, aorLength);
+      const status = this.tryCredentials(exchange, key, aor, aorLength);
       if (status === 0 || status === AUTH_PENDING || status === 503) return status;
       const rank = status === ANOTHER_ACCOUNT ? NO_RANK : rankOf(this.outcome);
       if (rank > bestRank) {
@@ -196,104 +196,106 @@ export class Authenticator {
         bestRank = rank;
       }
     }
-    if (best === ABSENT) return this.withoutCredentials(out, key, error);
+    if (best === ABSENT) return this.withoutCredentials(exchange, key, error);
     if (best !== last) {
       // What is answered and counted is what the best of them came to.
-      startAgain(out);
-      this.takeCredentials(out, best);
+      startAgain(exchange.result);
+      this.readCredentials(exchange, best);
       this.accountIsNamed = false;
-      return this.tryCredentials(out, key, aor, aorLength);
+      return this.tryCredentials(exchange, key, aor, aorLength);
     }
-    return out.status;
+    return exchange.result.status;
   }
 
-  private withoutCredentials(out: Outbox, key: Uint32Array, error: number): number {
-    if (error === NOTHING_FOUND) return this.challenge(out, key, AUTH_NO_CREDENTIALS);
-    return this.improper(out, PARSE_PHRASE[error]);
+  private withoutCredentials(exchange: Exchange, key: Uint32Array, error: number): number {
+    if (error === NOTHING_FOUND) return this.challenge(exchange, key, AUTH_NO_CREDENTIALS);
+    return this.improper(exchange, PARSE_PHRASE[error]);
   }
 
   /** What those in `credentials` come to, as `authenticate` gives it; ANOTHER_ACCOUNT where an earlier row has named one. */
-  private tryCredentials(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
-    if (credentials[C_SCHEME] === SCHEME_BEARER) return this.tryToken(out, key, aor, aorLength);
+  private tryCredentials(exchange: Exchange, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
+    if (credentials[C_SCHEME] === SCHEME_BEARER) return this.tryToken(exchange, key, aor, aorLength);
     this.refusesToken = false;
-    if (!hasResponse()) return this.challenge(out, key, AUTH_NO_CREDENTIALS);
-    if (!this.isOffered()) return this.challenge(out, key, AUTH_NOT_OFFERED);
+    if (!hasResponse()) return this.challenge(exchange, key, AUTH_NO_CREDENTIALS);
+    if (!this.isOffered()) return this.challenge(exchange, key, AUTH_NOT_OFFERED);
     const fault = this.form.fault();
-    if (fault !== null) return this.improper(out, fault);
-    if (!this.takeAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
-    if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(out);
+    if (fault !== null) return this.improper(exchange, fault);
+    if (!this.nameAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
+    if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(exchange);
     const user = this.findUser();
     if (user === USER_PENDING) {
       this.outcome = AUTH_WAITING;
       return AUTH_PENDING;
     }
-    if (user === USER_UNAVAILABLE) return this.unavailable(out);
-    if (!this.verify(user)) return this.wrong(out, key, user >= 0 ? AUTH_WRONG_RESPONSE : AUTH_UNKNOWN_USER);
-    return this.admit(out, key, user, aor, aorLength);
+    if (user === USER_UNAVAILABLE) return this.unavailable(exchange);
+    if (!this.verify(user)) return this.wrong(exchange, key, user >= 0 ? AUTH_WRONG_RESPONSE : AUTH_UNKNOWN_USER);
+    return this.authorize(exchange, key, user, aor, aorLength);
   }
 
   /** RFC 8898 §2.2. Whoever has the token is its user; what it may register came with it. */
-  private tryToken(out: Outbox, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
+  private tryToken(exchange: Exchange, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
     const { bearer, form, users } = this;
     this.refusesToken = true;
-    form.nameLength = bearer?.takeName(form.name) ?? 0;
-    if (bearer === null || form.nameLength === 0) return this.challenge(out, key, AUTH_WRONG_RESPONSE);
-    if (!this.takeAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
-    if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(out);
+    form.nameLength = bearer?.readName(form.name) ?? 0;
+    if (bearer === null || form.nameLength === 0) return this.challenge(exchange, key, AUTH_WRONG_RESPONSE);
+    if (!this.nameAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
+    if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(exchange);
     const token = users.find(form.name, 0, form.nameLength, false, this.realm.index, ALG_TOKEN);
     if (token === USER_PENDING) {
       this.outcome = AUTH_WAITING;
       return AUTH_PENDING;
     }
-    if (token === USER_UNAVAILABLE) return this.unavailable(out);
-    const leftMs = token < 0 ? 0 : bearer.endOf(users.ha1, token) - out.now;
-    if (!(leftMs > 0)) return this.challenge(out, key, AUTH_WRONG_RESPONSE);
+    if (token === USER_UNAVAILABLE) return this.unavailable(exchange);
+    const leftMs = token < 0 ? 0 : bearer.endOf(users.ha1, token) - exchange.request.now;
+    if (!(leftMs > 0)) return this.challenge(exchange, key, AUTH_WRONG_RESPONSE);
     if (table[T_METHOD] === METHOD_REGISTER && aorLength >= 0 && !users.mayRegister(aor, aorLength)) {
       this.outcome = AUTH_NOT_ALLOWED;
-      return refuse(out, 403, PHRASE[403], this.outcome);
+      return refuse(exchange, 403, PHRASE[403], this.outcome);
     }
     this.byToken = true;
     this.outcome = AUTH_OK;
-    out.authenticated = true;
-    out.userRules = users.rules(token);
-    out.user = aor;
-    out.userLength = aorLength < 0 ? 0 : aorLength;
-    out.userIsHash = false;
-    out.nonceIdHigh = 0;
-    out.nonceIdLow = 0;
-    out.nc = 0;
-    out.grantMaxS = Math.max(1, Math.floor(leftMs / 1000));
+    exchange.work.authenticated = true;
+    exchange.work.userRules = users.rules(token);
+    exchange.work.user = aor;
+    exchange.work.userLength = aorLength < 0 ? 0 : aorLength;
+    exchange.work.userIsHash = false;
+    exchange.work.nonceIdHigh = 0;
+    exchange.work.nonceIdLow = 0;
+    exchange.work.nc = 0;
+    exchange.work.grantMaxS = Math.max(1, Math.floor(leftMs / 1000));
     return 0;
   }
 
   /** The credentials are right: is the nonce good for this use, and may the user do this? */
-  private admit(out: Outbox, key: Uint32Array, user: number, aor: Uint8Array, aorLength: number): number {
+  private authorize(exchange: Exchange, key: Uint32Array, user: number, aor: Uint8Array, aorLength: number): number {
     const c = credentials;
-    const { uses } = this;
-    const nonce = uses.check(slab, c[C_NONCE_AT], c[C_NONCE_END], key, this.realm.text, this.realm.length, out.now);
-    if (nonce === NONCE_FOREIGN || !this.opaqueIsOurs()) return this.challenge(out, key, AUTH_FOREIGN_NONCE);
-    if (nonce === NONCE_STALE) return this.challenge(out, key, AUTH_STALE);
+    const { realm, uses } = this;
+    const { request, work } = exchange;
+    const nonce = uses.check(slab, c[C_NONCE_AT], c[C_NONCE_END], key, realm.text, realm.length, request.now);
+    if (nonce === NONCE_FOREIGN || !this.opaqueIsOurs()) return this.challenge(exchange, key, AUTH_FOREIGN_NONCE);
+    if (nonce === NONCE_STALE) return this.challenge(exchange, key, AUTH_STALE);
     const isRegister = table[T_METHOD] === METHOD_REGISTER;
     if (isRegister && aorLength >= 0 && !this.users.mayRegister(aor, aorLength)) {
       this.outcome = AUTH_NOT_ALLOWED;
-      return refuse(out, 403, PHRASE[403], this.outcome);
+      return refuse(exchange, 403, PHRASE[403], this.outcome);
     }
     const nc = c[C_QOP] === QOP_NONE ? NC_WITHOUT_QOP : c[C_NC] >>> 0;
-    const use = uses.use(nc, out.now);
+    const use = uses.use(nc, request.now);
     // What another life has counted may come again as it was: there its answer may have been lost (repeat.ts).
-    out.repeatsOnly = use !== NC_NEW && use !== NC_FORGOTTEN && isRegister && out.mayRepeat && !this.nonceIsOfThisLife;
-    if (use !== NC_NEW && !out.repeatsOnly)
-      return this.challenge(out, key, use === NC_FORGOTTEN ? AUTH_STALE : AUTH_REPLAYED);
+    const isCounted = use !== NC_NEW && use !== NC_FORGOTTEN;
+    work.repeatsOnly = isCounted && isRegister && request.mayRepeat && !this.nonceIsOfThisLife;
+    if (use !== NC_NEW && !work.repeatsOnly)
+      return this.challenge(exchange, key, use === NC_FORGOTTEN ? AUTH_STALE : AUTH_REPLAYED);
     this.outcome = AUTH_OK;
-    out.authenticated = true;
-    out.userRules = this.users.rules(user);
-    out.user = this.name;
-    out.userLength = this.nameLength;
-    out.userIsHash = c[C_USERHASH] === 1;
-    out.answerInfo = this.info.about(key);
-    out.nonceIdHigh = uses.nonces.idHigh;
-    out.nonceIdLow = uses.nonces.idLow;
-    out.nc = nc;
+    exchange.work.authenticated = true;
+    exchange.work.userRules = this.users.rules(user);
+    exchange.work.user = this.name;
+    exchange.work.userLength = this.nameLength;
+    exchange.work.userIsHash = c[C_USERHASH] === 1;
+    exchange.work.answerInfo = this.info.about(key);
+    exchange.work.nonceIdHigh = uses.nonces.idHigh;
+    exchange.work.nonceIdLow = uses.nonces.idLow;
+    exchange.work.nc = nc;
     return 0;
   }
 
@@ -301,9 +303,9 @@ export class Authenticator {
    * The account whose password is tried. One request tries one: together its rows are one attempt, which must not hide a guess at
    * one account behind what is known of another.
    */
-  private takeAccount(key: Uint32Array, aor: Uint8Array, aorLength: number): boolean {
+  private nameAccount(key: Uint32Array, aor: Uint8Array, aorLength: number): boolean {
     const { account, realm, tried } = this;
-    account.take(this.name, this.nameLength, realm.text, realm.length, aor, aorLength, key);
+    account.compute(this.name, this.nameLength, realm.text, realm.length, aor, aorLength, key);
     if (!this.accountIsNamed) tried.set(account.key);
     this.accountIsNamed = true;
     for (let i = 0; i < 4; i++) if (account.key[i] !== tried[i]) return false;
@@ -314,12 +316,12 @@ export class Authenticator {
    * Brings a row into `credentials`: E_OK; NOTHING_FOUND where they are neither Digest ones for our realm (§22.2) nor a token that may be
    * used; or why it could not be read.
    */
-  private takeCredentials(out: Outbox, row: number): number {
+  private readCredentials(exchange: Exchange, row: number): number {
     const at = T_ROWS + row * ROW_INTS;
     const found = parseCredentials(table[at + ROW_VALUE_AT], table[at + ROW_VALUE_END]);
     if (found !== E_OK) return found;
     if (credentials[C_SCHEME] === SCHEME_DIGEST) return this.realm.isOfCredentials() ? E_OK : NOTHING_FOUND;
-    return credentials[C_SCHEME] === SCHEME_BEARER && this.bearer?.mayUse(out) ? E_OK : NOTHING_FOUND;
+    return credentials[C_SCHEME] === SCHEME_BEARER && this.bearer?.mayUse(exchange) ? E_OK : NOTHING_FOUND;
   }
 
   private isOffered(): boolean {
@@ -358,10 +360,10 @@ export class Authenticator {
     return at < 0 || at === end || sameBytes(slab, at, end, this.opaque, 0, this.opaque.length);
   }
 
-  private wrong(out: Outbox, key: Uint32Array, outcome: number): number {
-    if (this.policy.wrongCredentials === 401) return this.challenge(out, key, outcome);
+  private wrong(exchange: Exchange, key: Uint32Array, outcome: number): number {
+    if (this.policy.wrongCredentials === 401) return this.challenge(exchange, key, outcome);
     this.outcome = outcome;
-    return refuse(out, 403, PHRASE[403], this.outcome);
+    return refuse(exchange, 403, PHRASE[403], this.outcome);
   }
 
   /**
@@ -373,29 +375,30 @@ export class Authenticator {
   }
 
   /** Credentials that were right are wanted anew, with a nonce of this life; parameters as authenticate() had them. */
-  askAgain(out: Outbox, aorKey: Uint32Array): number {
-    out.authenticated = false;
-    return this.challenge(out, aorKey, out.repeatsOnly ? AUTH_REPLAYED : AUTH_STALE);
+  askAgain(exchange: Exchange, aorKey: Uint32Array): number {
+    const { work } = exchange;
+    work.authenticated = false;
+    return this.challenge(exchange, aorKey, work.repeatsOnly ? AUTH_REPLAYED : AUTH_STALE);
   }
 
   /** A 401; stale=true where the credentials were right (RFC 7616 §3.3). Nothing is kept of it. */
-  private challenge(out: Outbox, key: Uint32Array, outcome: number): number {
+  private challenge(exchange: Exchange, key: Uint32Array, outcome: number): number {
     const { realm } = this;
     this.outcome = outcome;
-    const nonce = this.uses.issue(key, realm.text, realm.length, out.now);
-    out.reason = this.refusesToken ? REASON_TOKEN_INVALID : REASON_AUTH + outcome;
-    startResponse(out, 401, PHRASE[401]);
+    const nonce = this.uses.issue(key, realm.text, realm.length, exchange.request.now);
+    exchange.result.reason = this.refusesToken ? REASON_TOKEN_INVALID : REASON_AUTH + outcome;
+    startResponse(exchange, 401, PHRASE[401]);
     const stale = outcome === AUTH_STALE || outcome === AUTH_REPLAYED || outcome === AUTH_FOREIGN_NONCE;
     const usable = this.users.algorithms;
-    this.challenges.write(out, realm.index, realm.text, realm.length, nonce, stale, usable);
-    if (this.bearer?.mayUse(out)) this.bearer.challenge(out, realm.text, realm.length, this.refusesToken);
-    endResponse(out);
+    this.challenges.write(exchange.result, realm.index, realm.text, realm.length, nonce, stale, usable);
+    if (this.bearer?.mayUse(exchange)) this.bearer.challenge(exchange, realm.text, realm.length, this.refusesToken);
+    endResponse(exchange);
     return 401;
   }
 
-  private improper(out: Outbox, phrase: Uint8Array): number {
+  private improper(exchange: Exchange, phrase: Uint8Array): number {
     this.outcome = AUTH_IMPROPER;
-    return refuse(out, 400, phrase, this.outcome);
+    return refuse(exchange, 400, phrase, this.outcome);
   }
 
   /** Whom a request that waits is for, as the provider is to be asked: without the realm that some phones add. @cold */
@@ -411,14 +414,15 @@ export class Authenticator {
   }
 
   /** Users cannot be looked up now: 503. */
-  unavailable(out: Outbox): number {
+  unavailable(exchange: Exchange): number {
     this.outcome = AUTH_UNAVAILABLE;
-    out.reason = REASON_AUTH + AUTH_UNAVAILABLE;
-    startResponse(out, 503, PHRASE[503]);
-    out.answer.text(RETRY_AFTER);
-    out.answer.number(this.policy.retryAfterS);
-    out.answer.text(CRLF);
-    endResponse(out);
+    const { answer } = exchange.result;
+    exchange.result.reason = REASON_AUTH + AUTH_UNAVAILABLE;
+    startResponse(exchange, 503, PHRASE[503]);
+    answer.text(RETRY_AFTER);
+    answer.number(this.policy.retryAfterS);
+    answer.text(CRLF);
+    endResponse(exchange);
     return 503;
   }
 }
@@ -428,7 +432,7 @@ function nextRow(row: number): number {
 }
 
 /** The answer that was written is none. */
-function startAgain({ answer }: Outbox): void {
+function startAgain({ answer }: ExchangeResult): void {
   answer.start(answer.bytes, answer.from, answer.limit);
 }
 
@@ -438,9 +442,9 @@ function rankOf(outcome: number): number {
   return outcome === AUTH_NO_CREDENTIALS || outcome === AUTH_NOT_OFFERED || outcome === AUTH_IMPROPER ? 0 : 2;
 }
 
-function refuse(out: Outbox, status: number, phrase: Uint8Array, outcome: number): number {
-  out.reason = REASON_AUTH + outcome;
-  startResponse(out, status, phrase);
-  endResponse(out);
+function refuse(exchange: Exchange, status: number, phrase: Uint8Array, outcome: number): number {
+  exchange.result.reason = REASON_AUTH + outcome;
+  startResponse(exchange, status, phrase);
+  endResponse(exchange);
   return status;
 }

@@ -8,8 +8,8 @@ import { CLASS, EQUALS, TOKEN } from '../../sip/scanner.ts';
 import { SipHash } from '../../sip/siphash.ts';
 import { TRANSPORT_NAMES, type TransportName } from '../../sip/sources.ts';
 import { ascii } from '../../sip/writer.ts';
-import type { Outbox } from '../uas/outbox.ts';
-import { hasRoom } from '../uas/response.ts';
+import type { Exchange } from '../uas/exchange.ts';
+import { fits } from '../uas/response.ts';
 import { deriveKey } from './derived-key.ts';
 
 /** What challenges say of tokens, and which are looked at. */
@@ -52,7 +52,8 @@ export class BearerTokens {
   }
 
   /** Whether the request came by a way that nobody else reads. */
-  mayUse({ peers, peer }: Outbox): boolean {
+  mayUse({ request }: Exchange): boolean {
+    const { peers, peer } = request;
     return (this.transports & (1 << peers.transport[peer])) !== 0;
   }
 
@@ -60,7 +61,7 @@ export class BearerTokens {
    * Writes the name of the token in `credentials`: a keyed hash, so that no token is kept anywhere, nor one found that has another's name.
    * Its length; 0 where no token looks like that.
    */
-  takeName(into: Uint8Array): number {
+  readName(into: Uint8Array): number {
     const at = credentials[C_RESPONSE_AT];
     const end = credentials[C_RESPONSE_END];
     if (end <= at || end - at > this.tokenBytesMax) return 0;
@@ -84,14 +85,14 @@ export class BearerTokens {
   }
 
   /** Writes its row of a 401, where the answer has room for it. @param isRefused a token that came does not count (RFC 6750 §3.1) */
-  challenge(out: Outbox, realm: Uint8Array, realmLength: number, isRefused: boolean): void {
-    const w = out.answer;
+  challenge(exchange: Exchange, realm: Uint8Array, realmLength: number, isRefused: boolean): void {
+    const w = exchange.result.answer;
     const { at } = w;
     w.text(HEAD);
     w.span(realm, 0, realmLength);
     w.text(this.tail);
     if (isRefused) w.text(INVALID);
     w.text(CRLF);
-    if (!hasRoom(out)) w.at = at;
+    if (!fits(exchange.result)) w.at = at;
   }
 }

@@ -4,8 +4,8 @@
 
 import { ALG_BASE_MASK, ALG_MD5, ALG_SESS, ALG_SHA_256, ALG_SHA_512_256 } from '../../sip/credentials.ts';
 import { ascii } from '../../sip/writer.ts';
-import type { Outbox } from '../uas/outbox.ts';
-import { hasRoom } from '../uas/response.ts';
+import type { ExchangeResult } from '../uas/exchange.ts';
+import { fits } from '../uas/response.ts';
 import type { AlgorithmName, AuthPolicy } from './auth-policy.ts';
 import { NONCE_CHARS } from './nonce.ts';
 
@@ -59,14 +59,14 @@ export class Challenges {
   }
 
   /**
-   * Writes the rows; behind the first those for which the answer has room.
+   * Writes the rows; behind the first those that the answer can hold.
    * @param realm index of the realm; where it is none of the fixed ones, its text is realmText[0, realmLength)
    * @param nonce NONCE_CHARS characters
    * @param usable base algorithms (bit 1 << ALG_*) that users can answer with; rows for others are left out, unless none
    *   would be left
    */
   write(
-    out: Outbox,
+    result: ExchangeResult,
     realm: number,
     realmText: Uint8Array,
     realmLength: number,
@@ -75,7 +75,7 @@ export class Challenges {
     usable: number,
   ): void {
     const { algorithms, heads, tails } = this;
-    const w = out.answer;
+    const w = result.answer;
     let written = 0;
     let any = false;
     for (let i = 0; i < algorithms.length; i++) any ||= isUsable(algorithms[i], usable);
@@ -92,7 +92,7 @@ export class Challenges {
       w.text(tails[i]);
       if (stale) w.text(STALE);
       w.text(CRLF);
-      if (written++ === 0 || hasRoom(out)) continue;
+      if (written++ === 0 || fits(result)) continue;
       w.at = at;
       return;
     }

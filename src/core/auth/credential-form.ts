@@ -67,17 +67,17 @@ export class CredentialForm {
     if (c[C_USERHASH] < 0) return CREDENTIALS_IMPROPER;
     if (c[C_CNONCE_END] - c[C_CNONCE_AT] > max || c[C_URI_END] - c[C_URI_AT] > max) return CREDENTIALS_IMPROPER;
     if (!responseFits(digestBytes(c[C_ALGORITHM]))) return CREDENTIALS_IMPROPER;
-    const length = hasName ? this.takeName() : this.takeExtendedName();
+    const length = hasName ? this.readName() : this.readExtendedName();
     this.nameLength = Math.max(0, length);
     if (length < 0) return CREDENTIALS_IMPROPER;
     return this.uriIsServed() ? null : CREDENTIALS_URI;
   }
 
-  private takeName(): number {
+  private readName(): number {
     return unescapeQuoted(credentials[C_USERNAME_AT], credentials[C_USERNAME_END], this.name);
   }
 
-  private takeExtendedName(): number {
+  private readExtendedName(): number {
     return decodeExtended(credentials[C_USERNAME_STAR_AT], credentials[C_USERNAME_STAR_AT + 1], this.name);
   }
 

@@ -43,7 +43,7 @@ export function digestBytes(algorithm: number): number {
 }
 
 /** The text under the hash: spans of one message, two digests in hex, colons. */
-const room = theText;
+const scratch = theText;
 let length = 0;
 const a1 = new Uint8Array(DIGEST_BYTES_MAX);
 const a2 = new Uint8Array(DIGEST_BYTES_MAX);
@@ -112,7 +112,7 @@ export function responseOfServer(): Uint8Array {
   keyedDigest();
   begin();
   hex(expected);
-  return room;
+  return scratch;
 }
 
 /** §3.4.2: H( H(user:realm:password) : nonce : cnonce ). */
@@ -150,14 +150,14 @@ function requestDigest(withBody: boolean): void {
   }
   keptBase = base;
   keptLength = length;
-  for (let i = 0; i < length; i++) kept[i] = room[i];
+  for (let i = 0; i < length; i++) kept[i] = scratch[i];
   end(a2);
 }
 
-/** Whether a2 is of the text in `room` already. */
+/** Whether a2 is of the text in `scratch` already. */
 function isKept(): boolean {
   if (keptLength !== length || keptBase !== base) return false;
-  for (let i = 0; i < length; i++) if (kept[i] !== room[i]) return false;
+  for (let i = 0; i < length; i++) if (kept[i] !== scratch[i]) return false;
   return true;
 }
 
@@ -173,14 +173,14 @@ function isResponse(): boolean {
   return different === 0;
 }
 
-// --- one digest at a time: its text is gathered in `room`, [0, length)
+// --- one digest at a time: its text is gathered in `scratch`, [0, length)
 
 function begin(): void {
   length = 0;
 }
 
 function byte(value: number): void {
-  room[length++] = value;
+  scratch[length++] = value;
 }
 
 function span(at: number, end: number): void {
@@ -198,8 +198,8 @@ function hex(digest: Uint8Array): void {
   let to = length;
   for (let i = 0; i < size; i++) {
     const value = digest[i];
-    room[to++] = HEX_DIGITS[value >> 4];
-    room[to++] = HEX_DIGITS[value & 15];
+    scratch[to++] = HEX_DIGITS[value >> 4];
+    scratch[to++] = HEX_DIGITS[value & 15];
   }
   length = to;
 }
@@ -207,6 +207,6 @@ function hex(digest: Uint8Array): void {
 function end(into: Uint8Array): void {
   if (base === ALG_MD5) return md5(length, into);
   // As a string, which costs half of what a Buffer does (431 against 793 ns).
-  const digest = hash(base === ALG_SHA_256 ? 'sha256' : 'sha512-256', room.subarray(0, length), 'binary');
+  const digest = hash(base === ALG_SHA_256 ? 'sha256' : 'sha512-256', scratch.subarray(0, length), 'binary');
   for (let i = 0; i < size; i++) into[i] = digest.charCodeAt(i);
 }

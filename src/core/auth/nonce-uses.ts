@@ -1,5 +1,5 @@
 // The nonces of one life of a shard: issued, checked, and each nc taken once (RFC 7616 §3.3, §3.4). What other lives saw used is asked
-// of the AOR's record. Ages are told by a time that goes on where the machine's clock is set back.
+// of the AOR's record. Ages are told by a time that does not step back with the machine's clock.
 // @hot
 
 import type { AuthPolicy } from './auth-policy.ts';

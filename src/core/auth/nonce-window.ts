@@ -125,7 +125,7 @@ export class NonceWindow {
     low: number,
     high: number,
   ): void {
-    this.makeRoom(now);
+    this.evict(now);
     let row = this.oldest + this.count;
     if (row >= this.capacity) row -= this.capacity;
     this.count++;
@@ -143,7 +143,7 @@ export class NonceWindow {
   }
 
   /** Drops up to two entries whose nonces are stale anyway; where none is and all rows are taken, the oldest, marking it. */
-  private makeRoom(now: number): void {
+  private evict(now: number): void {
     for (let i = 0; i < 2 && this.count > 0 && now - this.issuedAt(this.oldest) > this.lifetimeMs; i++)
       this.dropOldest();
     if (this.count < this.capacity) return;
@@ -172,7 +172,7 @@ export class NonceWindow {
   }
 }
 
-/** The row's highest nc goes up: what was seen moves away from it. */
+/** The row's highest nc rises: the marks of those seen move away from it. */
 function shift(words: Int32Array, at: number, by: number): void {
   const low = words[at + SEEN_LOW];
   const high = words[at + SEEN_HIGH];

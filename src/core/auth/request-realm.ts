@@ -22,8 +22,8 @@ export class RequestRealm {
     this.users = users;
   }
 
-  /** One realm per domain: of To, else of the Request-URI, else the first there is; so that no request goes without one. */
-  take(first: Uint8Array): void {
+  /** One realm per domain: of To, else of the Request-URI, else the first there is; so that every request has one. */
+  choose(first: Uint8Array): void {
     if (this.is(slab, table[T_TO + URI_HOST_AT], table[T_TO + URI_HOST_END])) return;
     if (this.is(slab, table[T_REQUEST_URI + URI_HOST_AT], table[T_REQUEST_URI + URI_HOST_END])) return;
     this.is(first, 0, first.length);

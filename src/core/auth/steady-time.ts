@@ -1,4 +1,4 @@
-// Time for what must neither come back nor last for ever when the machine's clock is set: it goes on where the clock goes back.
+// Time for what must neither come back nor last for ever when the machine's clock is set: it keeps running where the clock steps back.
 // @hot
 
 export class SteadyTime {

@@ -237,7 +237,7 @@ export function refreshImage(bytes: Uint8Array, at: number, binding: PlainBindin
   setU32(bytes, at + NONCE_COUNT, binding.highestNc);
 }
 
-/** What a refresh may change in the image at `at`, for whoever does without it. False: it cannot be said so. */
+/** What a refresh may change in the image at `at`, for callers without the record. False: a refresh changes more. */
 export function describeImage(bytes: Uint8Array, at: number, into: PlainBinding): boolean {
   into.expiresAt = expiresAtOf(bytes, at);
   into.grantedS = (into.expiresAt - refreshedAtOf(bytes, at)) / 1000;

@@ -9,7 +9,7 @@ export const CHANGE_REFRESHED = 2;
 /** By its client, with expires 0 or "*". */
 export const CHANGE_UNREGISTERED = 3;
 export const CHANGE_EXPIRED = 4;
-/** To make room (policy evict-oldest). */
+/** The AOR had too many (policy evict-oldest). */
 export const CHANGE_EVICTED = 5;
 /** The connection it was made over has ended (RFC 5626 §7). */
 export const CHANGE_FLOW_ENDED = 6;
@@ -25,7 +25,7 @@ const AT = 8;
 const SEQUENCE = 16;
 const CHANGE_HEADER_BYTES = 24;
 
-/** Whoever is told of changes of bindings. */
+/** A listener to changes of bindings. */
 export interface ChangeSink {
   /** The change of one binding of an AOR: its image lies at source[image]. */
   add(

@@ -24,7 +24,7 @@ export class Identity {
   }
 
   /** Of the image at `at`; never zero. */
-  take(bytes: Uint8Array, at: number): void {
+  compute(bytes: Uint8Array, at: number): void {
     const { hash } = this;
     hash.begin();
     hashKept(hash, bytes, at);
@@ -34,7 +34,7 @@ export class Identity {
   }
 
   /** Of the image that the module has written last. */
-  takeWritten(): void {
+  computeWritten(): void {
     const { words } = this;
     module.identity(words[0], words[1], words[2], words[3]);
     this.high = result[0] >>> 0;

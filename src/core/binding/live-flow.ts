@@ -24,7 +24,7 @@ function lifeline(bytes: Uint8Array, image: number): number {
 }
 
 /**
- * Whether the connection that the binding lives by is gone: then it is no target any more, whatever its expiry says.
+ * Whether the connection that the binding lives by is gone: then it is no target any more, whatever its expiry.
  * @param flows null: no connection is held here
  */
 export function isCutOff(bytes: Uint8Array, image: number, flows: FlowLiveness | null): boolean {

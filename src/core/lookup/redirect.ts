@@ -1,5 +1,5 @@
 // The redirect server (RFC 3261 §8.3): any request for a user draws a 302 with the contacts of that user, or a refusal. Pure:
-// the request in the span table, the AOR's images in the outbox. Which images count, and in which order, is targets.ts's;
+// the request in the span table, the AOR's images in the exchange. Which images count, and in which order, is targets.ts's;
 // who may ask, admission's.
 // @hot
 
@@ -36,9 +36,9 @@ import {
 } from '../binding/binding.ts';
 import { IMAGE_STATIC } from '../binding/image-layout.ts';
 import type { FlowLiveness } from '../binding/live-flow.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange } from '../uas/exchange.ts';
 import { PHRASE } from '../uas/phrases.ts';
-import { endResponse, hasRoom, startResponse } from '../uas/response.ts';
+import { endResponse, fits, startResponse } from '../uas/response.ts';
 import { readDispositions, readPreferences } from './caller-preferences.ts';
 import { applyPreferences } from './preferred-targets.ts';
 import { type TargetFilter, Targets } from './targets.ts';
@@ -59,7 +59,7 @@ const HEX = ascii('0123456789ABCDEF');
 const SIPS = ascii('sips:');
 const QUESTION_MARK = 0x3f;
 const AT_SIGN = 0x40;
-/** How long a contact that never runs out may be kept by whoever asked. */
+/** How long a contact that never runs out may be kept by the caller. */
 const STATIC_S = 3600;
 
 /** What may stand in a header of a URI as it is (RFC 3261 §25.1: hnv-unreserved and unreserved). */
@@ -75,43 +75,45 @@ export class RedirectServer {
   }
 
   /**
-   * 302 with the contacts of the AOR whose images are in the outbox, those that are asked for and that the caller prefers (RFC 3841),
+   * 302 with the contacts of the AOR whose images are in the exchange, those that are asked for and that the caller prefers (RFC 3841),
    * or a refusal; 0 and nothing written where there are none. To a sips request only sips contacts are named, since others would be a
    * step down (RFC 5630 §5.4).
    */
-  answer(out: Outbox, asked: TargetFilter | null): number {
+  answer(exchange: Exchange, asked: TargetFilter | null): number {
     const { targets } = this;
-    targets.take(out.state, out.stateAt, out.stateEnd, out.now, asked, this.flows);
+    const { state, stateAt, stateEnd, now } = exchange.request;
+    const { answer } = exchange.result;
+    targets.collect(state, stateAt, stateEnd, now, asked, this.flows);
     if (targets.count === 0) return 0;
-    if (this.hasPreferences(out.state) && !this.prefer(out.state)) return refuse(out, 400);
-    if (targets.count === 0) return refuse(out, 480);
+    if (this.hasPreferences(state) && !this.prefer(state)) return refuse(exchange, 400);
+    if (targets.count === 0) return refuse(exchange, 480);
     const secure = table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS;
-    startResponse(out, 302, PHRASE[302]);
+    startResponse(exchange, 302, PHRASE[302]);
     let listed = 0;
     let insecure = 0;
     let isFull = false;
     for (let i = 0; i < targets.count && !isFull; i++) {
       const image = targets.image[i];
-      if (secure && !isSips(out.state, uriAt(out.state, image))) insecure++;
-      else if (!this.isRequestUri(out.state, uriAt(out.state, image), uriEnd(out.state, image))) {
-        const at = out.answer.at;
-        writeContact(out.answer, out.state, image, out.now);
-        isFull = !hasRoom(out);
-        if (isFull) out.answer.at = at;
+      if (secure && !isSips(state, uriAt(state, image))) insecure++;
+      else if (!this.isRequestUri(state, uriAt(state, image), uriEnd(state, image))) {
+        const { at } = answer;
+        writeContact(answer, state, image, now);
+        isFull = !fits(exchange.result);
+        if (isFull) answer.at = at;
         else listed++;
       }
     }
-    if (listed === 0) return this.refuseAll(out, insecure, isFull);
-    endResponse(out);
+    if (listed === 0) return this.refuseAll(exchange, insecure, isFull);
+    endResponse(exchange);
     return 302;
   }
 
   /** Where there is no contact: 480 for a user that is known, else 404. */
-  refuse(out: Outbox, userIsKnown: boolean): number {
-    return refuse(out, userIsKnown ? 480 : 404);
+  refuse(exchange: Exchange, userIsKnown: boolean): number {
+    return refuse(exchange, userIsKnown ? 480 : 404);
   }
 
-  /** Whether the request, or what a contact says of itself, makes preferences apply (RFC 3841 §7.2). */
+  /** Whether the request, or the features of a contact, make preferences apply (RFC 3841 §7.2). */
   private hasPreferences(bytes: Uint8Array): boolean {
     for (let row = table[T_FIRST_ROW + H_OTHER]; row >= 0; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT])
       if (isPreference(table[T_ROWS + row * ROW_INTS + ROW_NAME_AT], table[T_ROWS + row * ROW_INTS + ROW_NAME_END]))
@@ -133,13 +135,14 @@ export class RedirectServer {
   }
 
   /** There are bindings, but none that the answer may name: too long for a stranger, a loop (§8.3), or not secure enough. */
-  private refuseAll(out: Outbox, insecure: number, isFull: boolean): number {
-    out.answer.start(out.answer.bytes, out.answer.from, out.answer.limit);
-    if (isFull) return refuse(out, 480);
-    if (insecure === 0) return refuse(out, 404);
-    startResponse(out, 480, PHRASE[480]);
-    out.answer.text(SIPS_NOT_ALLOWED);
-    endResponse(out);
+  private refuseAll(exchange: Exchange, insecure: number, isFull: boolean): number {
+    const { answer } = exchange.result;
+    answer.start(answer.bytes, answer.from, answer.limit);
+    if (isFull) return refuse(exchange, 480);
+    if (insecure === 0) return refuse(exchange, 404);
+    startResponse(exchange, 480, PHRASE[480]);
+    answer.text(SIPS_NOT_ALLOWED);
+    endResponse(exchange);
     return 480;
   }
 
@@ -189,7 +192,7 @@ function writeContact(w: Writer, bytes: Uint8Array, image: number, now: number):
   w.text(CRLF);
 }
 
-/** RFC 3327 §5.4: whoever follows the contact goes by its Path. */
+/** RFC 3327 §5.4: a request to the contact follows its Path. */
 function writeRoute(w: Writer, bytes: Uint8Array, image: number): void {
   const end = pathEnd(bytes, image);
   let at = userAgentEnd(bytes, image);
@@ -232,9 +235,9 @@ function hasHeaders(bytes: Uint8Array, at: number, end: number): boolean {
   return false;
 }
 
-function refuse(out: Outbox, status: number): number {
-  startResponse(out, status, PHRASE[status]);
-  endResponse(out);
+function refuse(exchange: Exchange, status: number): number {
+  startResponse(exchange, status, PHRASE[status]);
+  endResponse(exchange);
   return status;
 }
 

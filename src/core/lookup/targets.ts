@@ -25,7 +25,7 @@ export class Targets {
    * @param asked leaves out what a GRUU does not lead to
    * @param flows null: no connection is held here
    */
-  take(
+  collect(
     bytes: Uint8Array,
     at: number,
     end: number,

@@ -1,10 +1,10 @@
-// Where registrations may come from: the transports and networks that the policy allows. What comes by another is refused, whoever
+// Where registrations may come from: the transports and networks that the policy allows. Any other is refused, even where the user
 // has authenticated. The admin API's orders come by none.
 // @hot
 
 import { LISTENER_ADMIN, TRANSPORT_NAMES } from '../../sip/sources.ts';
 import { TrustedSources } from '../abuse/trusted-sources.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange } from '../uas/exchange.ts';
 import { PHRASE } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
 import { REASON_NETWORK_NOT_ALLOWED, REASON_TRANSPORT_NOT_ALLOWED } from '../uas/reasons.ts';
@@ -25,13 +25,13 @@ export class AllowedSources {
   }
 
   /** 0, or 403. */
-  admit(out: Outbox): number {
-    const { peers, peer } = out;
+  check(exchange: Exchange): number {
+    const { peers, peer } = exchange.request;
     if (peers.listener[peer] === LISTENER_ADMIN) return 0;
     if ((this.transports & (1 << peers.transport[peer])) === 0)
-      return refuse(out, 403, PHRASE[403], REASON_TRANSPORT_NOT_ALLOWED);
+      return refuse(exchange, 403, PHRASE[403], REASON_TRANSPORT_NOT_ALLOWED);
     if (this.networks.count > 0 && !this.networks.trusts(peers, peer))
-      return refuse(out, 403, PHRASE[403], REASON_NETWORK_NOT_ALLOWED);
+      return refuse(exchange, 403, PHRASE[403], REASON_NETWORK_NOT_ALLOWED);
     return 0;
   }
 }

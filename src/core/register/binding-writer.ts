@@ -6,13 +6,13 @@ import { Writer } from '../../sip/writer.ts';
 import { nonceIdOf, timeOf } from '../binding/binding.ts';
 import { REGISTERED_AT } from '../binding/image-layout.ts';
 import { contactInstanceAt, contactInstanceEnd } from '../binding/instance-id.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange } from '../uas/exchange.ts';
 import * as at from '../wasm/module-memory.ts';
 import { requestModule, moduleBytes as theBytes, toldWords } from '../wasm/request-module.ts';
 import { tellSource } from '../wasm/source-words.ts';
 import { Views } from '../wasm/views.ts';
-import { imageFlags } from './contact-reach.ts';
-import { writeContactParams, writeContactUri, writeDisplay } from './contact-spelling.ts';
+import { imageFlags } from './contact/contact-reach.ts';
+import { writeContactParams, writeContactUri, writeDisplay } from './contact/contact-spelling.ts';
 import { flowRegId } from './outbound.ts';
 
 // Constants of this module: V8 compiles them in, while it loads an import each time it is used.
@@ -25,32 +25,34 @@ const spelled = new Writer();
 
 /**
  * Writes the image of a Contact of the request in the table (its record starts at `contact`).
- * @param before image in the outbox's state that this one takes the place of, or negative
+ * @param before image in the request's state that this one takes the place of, or negative
  * @param expiresAt epoch ms
  * @param asSent the contact is well formed (contact-spelling.ts); else it is written so that it is
  */
 export function writeImage(
   w: Writer,
   contact: number,
-  out: Outbox,
+  exchange: Exchange,
   before: number,
   expiresAt: number,
   asSent: boolean,
 ): void {
-  const { now, authenticated } = out;
-  tellSource(out.peers, out.peer, out.tagHigh, out.tagLow);
+  const { request, work } = exchange;
+  const { now } = request;
+  const { authenticated } = work;
+  tellSource(request.peers, request.peer, request.tagHigh, request.tagLow);
   if (!asSent) spell(contact);
   const length = module.image(
     contact,
-    imageFlags(contact, out),
-    flowRegId(contact, out),
+    imageFlags(contact, exchange),
+    flowRegId(contact, work),
     contactInstanceAt(contact),
     contactInstanceEnd(contact),
     expiresAt,
     now,
-    before >= 0 ? timeOf(out.state, before + REGISTERED_AT) : now,
-    authenticated ? nonceIdOf(out.nonceIdHigh, out.nonceIdLow) : 0,
-    authenticated ? out.highestNc : 0,
+    before >= 0 ? timeOf(request.state, before + REGISTERED_AT) : now,
+    authenticated ? nonceIdOf(work.nonceIdHigh, work.nonceIdLow) : 0,
+    authenticated ? work.highestNc : 0,
     asSent ? 0 : 1,
   );
   copyImage(w, length);

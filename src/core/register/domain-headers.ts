@@ -5,12 +5,11 @@
 import { AT_SIGN } from '../../sip/scanner.ts';
 import { ascii, type Writer } from '../../sip/writer.ts';
 import { ByName } from '../uas/by-name.ts';
-import type { Outbox } from '../uas/outbox.ts';
 import type { Policy } from '../uas/policy.ts';
 
 const EVERY_DOMAIN = '*';
 
-export class HomeHeaders {
+export class DomainHeaders {
   private readonly routes: ByName<Uint8Array>;
   private readonly routeOfEvery: Uint8Array | undefined;
   private readonly associated: ByName<Uint8Array>;
@@ -27,15 +26,15 @@ export class HomeHeaders {
     return this.routes.isEmpty && this.associated.isEmpty;
   }
 
-  /** Writes the rows for the outbox's AOR, into its answer unless another place is given. */
-  write(out: Outbox, w: Writer = out.answer): void {
+  /** Writes the rows for an AOR, aor[0, length). */
+  write(w: Writer, aor: Uint8Array, length: number): void {
     if (!this.routes.isEmpty) {
-      const host = out.aor.lastIndexOf(AT_SIGN, out.aorLength - 1) + 1;
-      const row = this.routes.find(out.aor, host, out.aorLength) ?? this.routeOfEvery;
+      const host = aor.lastIndexOf(AT_SIGN, length - 1) + 1;
+      const row = this.routes.find(aor, host, length) ?? this.routeOfEvery;
       if (row !== undefined) w.text(row);
     }
     if (this.associated.isEmpty) return;
-    const row = this.associated.find(out.aor, 0, out.aorLength);
+    const row = this.associated.find(aor, 0, length);
     if (row !== undefined) w.text(row);
   }
 }

@@ -1,21 +1,21 @@
-// What a 200 says of the extensions in use (RFC 3327 §5.3, RFC 5626 §6): SHOWS_*, for the module that writes it.
+// The extensions in use, as a 200 lists them (RFC 3327 §5.3, RFC 5626 §6): SHOWS_*, for the module that writes it.
 // @hot
 
 import { OPTION_OUTBOUND, OPTION_PATH } from '../../sip/parser/span-table.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { ExchangeWork } from '../uas/exchange.ts';
 import type { Policy } from '../uas/policy.ts';
 import { SHOWS_FLOW, SHOWS_OUTBOUND, SHOWS_PATH, SHOWS_SUPPORTED } from '../wasm/module-memory.ts';
 import { showsFlow } from './outbound.ts';
 import { showsPath, supports } from './path.ts';
 
 /** SHOWS_* of the 200 to the request in the table. */
-export function shownExtensions(out: Outbox, policy: Policy): number {
+export function shownExtensions(work: ExchangeWork, policy: Policy): number {
   if (!supports(OPTION_PATH | OPTION_OUTBOUND)) return 0;
   const supported = policy.outbound === 'off' ? SHOWS_SUPPORTED : SHOWS_SUPPORTED | SHOWS_OUTBOUND;
-  return supported | (showsPath(policy) ? SHOWS_PATH : 0) | (showsFlow(out) ? SHOWS_FLOW : 0);
+  return supported | (showsPath(policy) ? SHOWS_PATH : 0) | (showsFlow(work) ? SHOWS_FLOW : 0);
 }
 
 /** How long a flow of ours may be idle, in seconds; 0: the client is not told. */
-export function shownFlowTimer(out: Outbox, policy: Policy): number {
-  return out.direct ? policy.flowTimerS : 0;
+export function shownFlowTimer({ direct }: ExchangeWork, policy: Policy): number {
+  return direct ? policy.flowTimerS : 0;
 }

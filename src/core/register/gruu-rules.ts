@@ -18,15 +18,17 @@ import { canonicalAor } from '../../sip/uri/uri.ts';
 import { epochOf, hasCallIdOfRequest } from '../binding/binding.ts';
 import { contactInstanceAt, contactInstanceEnd, foldedLength, hasInstance } from '../binding/instance-id.ts';
 import { isOfInstance, newestOfInstance } from '../binding/target.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange, ExchangeRequest, ExchangeWork } from '../uas/exchange.ts';
 import { CONTACT_IS_AOR, CONTACT_IS_NO_SIP_URI } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
 import { REASON_CONTACT_IS_AOR, REASON_CONTACT_NOT_SIP } from '../uas/reasons.ts';
 import { refuse } from '../uas/response.ts';
-import { requestedExpiresS } from './contact-expires.ts';
+import { requestedExpiresS } from './contact/contact-expires.ts';
 import { GRUU_TEMPORARY, type Gruus } from './gruu.ts';
 import { flowRegId } from './outbound.ts';
 import type { WorkingBindings } from './working-bindings.ts';
+
+type Asked = Readonly<ExchangeRequest>;
 
 const aor = new Uint8Array(1024);
 
@@ -38,71 +40,71 @@ export function hasInstances(): boolean {
 }
 
 /** 0, or 403: a contact with an instance that stays must be a SIP URI and lead elsewhere than back to the AOR. */
-export function admitInstances(out: Outbox, policy: Policy, gruus: Gruus): number {
+export function checkInstances(exchange: Exchange, policy: Policy, gruus: Gruus): number {
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
     if (!hasInstance(contact) || requestedExpiresS(contact, policy) === 0) continue;
     const scheme = table[contact + URI_SCHEME];
     if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS)
-      return refuse(out, 403, CONTACT_IS_NO_SIP_URI, REASON_CONTACT_NOT_SIP);
-    if (table[contact + URI_PORT] < 0 && isAor(out, contact))
-      return refuse(out, 403, CONTACT_IS_AOR, REASON_CONTACT_IS_AOR);
-    if (gruus.read(slab, table, contact) === GRUU_TEMPORARY && isAorKey(out, gruus.aorKey))
-      return refuse(out, 403, CONTACT_IS_AOR, REASON_CONTACT_IS_AOR);
+      return refuse(exchange, 403, CONTACT_IS_NO_SIP_URI, REASON_CONTACT_NOT_SIP);
+    if (table[contact + URI_PORT] < 0 && isAor(exchange.request, contact))
+      return refuse(exchange, 403, CONTACT_IS_AOR, REASON_CONTACT_IS_AOR);
+    if (gruus.read(slab, table, contact) === GRUU_TEMPORARY && isAorKey(exchange.request, gruus.aorKey))
+      return refuse(exchange, 403, CONTACT_IS_AOR, REASON_CONTACT_IS_AOR);
   }
   return 0;
 }
 
 /** The AOR itself, and so its public GRUUs, under either scheme and with any parameters: a request to it would come back. */
-function isAor(out: Outbox, contact: number): boolean {
-  if (canonicalAor(slab, table, contact, aor) !== out.aorLength) return false;
-  for (let i = 0; i < out.aorLength; i++) if (aor[i] !== out.aor[i]) return false;
+function isAor(request: Asked, contact: number): boolean {
+  if (canonicalAor(slab, table, contact, aor) !== request.aorLength) return false;
+  for (let i = 0; i < request.aorLength; i++) if (aor[i] !== request.aor[i]) return false;
   return true;
 }
 
-function isAorKey(out: Outbox, key: Uint32Array): boolean {
-  for (let i = 0; i < 4; i++) if (key[i] !== out.aorKey[i]) return false;
+function isAorKey(request: Asked, key: Uint32Array): boolean {
+  for (let i = 0; i < 4; i++) if (key[i] !== request.aorKey[i]) return false;
   return true;
 }
 
-/** Gives every binding that the request makes the epoch of its instance; a new epoch goes to the instance's others, too. */
-export function settleEpochs(out: Outbox, bindings: WorkingBindings): void {
+/** Gives every binding that the request makes the epoch of its instance; a new epoch is given to the instance's others, too. */
+export function settleEpochs({ request, work }: Exchange, bindings: WorkingBindings): void {
   bindings.startEpochs();
   for (let i = 0; i < bindings.count; i++) {
     const contact = bindings.contact[i];
     if (contact < 0 || !hasInstance(contact)) continue;
-    const newest = newestOf(out, bindings, contact, 0);
-    if (newest >= 0 && !isNewLife(out, bindings, contact) && hasEpoch(out, newest)) {
-      bindings.setEpoch(i, epochOf(out.state, newest));
+    const newest = newestOf(request, bindings, contact, 0);
+    if (newest >= 0 && !isNewLife(request, work, bindings, contact) && hasEpoch(request, newest)) {
+      bindings.setEpoch(i, epochOf(request.state, newest));
       continue;
     }
     const salt = table[T_CONTACT_COUNT] > 1 ? instanceHash(contact) : 0;
-    const epoch = (out.tagHigh ^ Math.imul(out.tagLow ^ out.now, 0x9e3779b1) ^ salt) >>> 0 || 1;
+    const epoch = (request.tagHigh ^ Math.imul(request.tagLow ^ request.now, 0x9e3779b1) ^ salt) >>> 0 || 1;
     bindings.setEpoch(i, epoch);
     for (let j = 0; newest >= 0 && j < bindings.count; j++)
-      if (bindings.isUntouched(j) && isOfContact(out, bindings.imageAt[j], contact)) bindings.setEpoch(j, epoch);
+      if (bindings.isUntouched(j) && isOfContact(request, bindings.imageAt[j], contact)) bindings.setEpoch(j, epoch);
   }
 }
 
 /** The binding most recently registered, of this instance, and where the contact is a flow of this reg-id, has another Call-ID. */
-function isNewLife(out: Outbox, bindings: WorkingBindings, contact: number): boolean {
-  const newest = newestOf(out, bindings, contact, flowRegId(contact, out));
-  return newest >= 0 && !hasCallIdOfRequest(out.state, newest);
+function isNewLife(request: Asked, work: ExchangeWork, bindings: WorkingBindings, contact: number): boolean {
+  const newest = newestOf(request, bindings, contact, flowRegId(contact, work));
+  return newest >= 0 && !hasCallIdOfRequest(request.state, newest);
 }
 
 /** Image of the instance's newest binding of before this request (with this reg-id, unless 0), or -1. */
-function newestOf(out: Outbox, bindings: WorkingBindings, contact: number, regId: number): number {
+function newestOf(request: Asked, bindings: WorkingBindings, contact: number, regId: number): number {
   const id = contactInstanceAt(contact);
   const idEnd = contactInstanceEnd(contact);
-  const { state, stateAt, stateEnd, now } = out;
+  const { state, stateAt, stateEnd, now } = request;
   return newestOfInstance(state, stateAt, stateEnd, now, bindings.flows, slab, id, idEnd, regId);
 }
 
-function hasEpoch(out: Outbox, image: number): boolean {
-  return epochOf(out.state, image) !== 0;
+function hasEpoch(request: Asked, image: number): boolean {
+  return epochOf(request.state, image) !== 0;
 }
 
-function isOfContact(out: Outbox, image: number, contact: number): boolean {
-  return isOfInstance(out.state, image, slab, contactInstanceAt(contact), contactInstanceEnd(contact));
+function isOfContact(request: Asked, image: number, contact: number): boolean {
+  return isOfInstance(request.state, image, slab, contactInstanceAt(contact), contactInstanceEnd(contact));
 }
 
 /** Tells instances of one request apart, the same for two spellings of one. */

@@ -1,5 +1,5 @@
 // Flows (RFC 5626 §6, registrar): whether the request came straight from the user agent, whether its reg-ids count, and
-// what the answer says of it. What is done with the bindings is registrar.ts's.
+// what the answer shows of it. What is done with the bindings is registrar.ts's.
 // @hot
 
 import { slab, table } from '../../sip/parser/slab.ts';
@@ -23,12 +23,12 @@ import {
 import { COMMA } from '../../sip/scanner.ts';
 import { ascii } from '../../sip/writer.ts';
 import { hasInstance } from '../binding/instance-id.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange, ExchangeWork } from '../uas/exchange.ts';
 import { FLOW_REQUIRED, MANY_CONTACTS_IN_FLOW, PHRASE } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
 import { REASON_FIRST_HOP_LACKS_OUTBOUND, REASON_FLOW_REQUIRED, REASON_MANY_CONTACTS_IN_FLOW } from '../uas/reasons.ts';
 import { refuse } from '../uas/response.ts';
-import { requestedExpiresS } from './contact-expires.ts';
+import { requestedExpiresS } from './contact/contact-expires.ts';
 import { supports } from './path.ts';
 
 const REQUIRE_OUTBOUND = ascii('Require: outbound\r\n');
@@ -44,16 +44,19 @@ function isFirstHop(): boolean {
 }
 
 /** reg-id of a Contact where it makes its binding a flow, else 0: without an instance ID it is ignored (§6). */
-export function flowRegId(contact: number, out: Outbox): number {
-  return out.flows && table[contact + CONTACT_REG_ID] > 0 && hasInstance(contact) ? table[contact + CONTACT_REG_ID] : 0;
+export function flowRegId(contact: number, work: ExchangeWork): number {
+  return work.flows && table[contact + CONTACT_REG_ID] > 0 && hasInstance(contact)
+    ? table[contact + CONTACT_REG_ID]
+    : 0;
 }
 
-/** Sets out.direct and out.flows, and is 0 where the contacts may be so; else the status answered. After admitPath. */
-export function admitFlows(out: Outbox, policy: Policy): number {
-  out.direct = isFirstHop();
-  out.connectionBindings = policy.connectionBindings;
+/** Sets `direct` and `flows` of the exchange's work, and is 0 where the contacts may be so; else the status answered. After checkPath. */
+export function checkFlows(exchange: Exchange, policy: Policy): number {
+  const { work } = exchange;
+  work.direct = isFirstHop();
+  work.connectionBindings = policy.connectionBindings;
   if (policy.outbound === 'off') return 0;
-  out.flows = out.direct || out.edgeOb;
+  work.flows = work.direct || work.edgeOb;
   if (policy.outbound !== 'required' && !hasRegId()) return 0;
   let regIds = 0;
   let flows = 0;
@@ -62,15 +65,15 @@ export function admitFlows(out: Outbox, policy: Policy): number {
     if (table[contact + CONTACT_REG_ID] > 0) regIds++;
     if (requestedExpiresS(contact, policy) === 0) continue;
     live++;
-    if (flowRegId(contact, out) > 0) flows++;
+    if (flowRegId(contact, work) > 0) flows++;
   }
-  if (!out.flows && regIds > 0 && supports(OPTION_OUTBOUND))
-    return refuse(out, 439, PHRASE[439], REASON_FIRST_HOP_LACKS_OUTBOUND);
-  if (flows > 0 && live > 1) return refuse(out, 400, MANY_CONTACTS_IN_FLOW, REASON_MANY_CONTACTS_IN_FLOW);
+  if (!work.flows && regIds > 0 && supports(OPTION_OUTBOUND))
+    return refuse(exchange, 439, PHRASE[439], REASON_FIRST_HOP_LACKS_OUTBOUND);
+  if (flows > 0 && live > 1) return refuse(exchange, 400, MANY_CONTACTS_IN_FLOW, REASON_MANY_CONTACTS_IN_FLOW);
   if (policy.outbound === 'required' && flows < live)
     return supports(OPTION_OUTBOUND)
-      ? refuse(out, 400, FLOW_REQUIRED, REASON_FLOW_REQUIRED)
-      : refuse(out, 421, PHRASE[421], REASON_FLOW_REQUIRED, REQUIRE_OUTBOUND);
+      ? refuse(exchange, 400, FLOW_REQUIRED, REASON_FLOW_REQUIRED)
+      : refuse(exchange, 421, PHRASE[421], REASON_FLOW_REQUIRED, REQUIRE_OUTBOUND);
   return 0;
 }
 
@@ -80,13 +83,13 @@ function hasRegId(): boolean {
   return false;
 }
 
-/** Whether the 200 says that a reg-id was acted on: to a client that knows of flows. */
-export function showsFlow(out: Outbox): boolean {
-  return out.flows && supports(OPTION_OUTBOUND) && hasFlow(out);
+/** Whether the 200 shows that a reg-id was acted on: to a client that knows of flows. */
+export function showsFlow(work: ExchangeWork): boolean {
+  return work.flows && supports(OPTION_OUTBOUND) && hasFlow(work);
 }
 
-function hasFlow(out: Outbox): boolean {
+function hasFlow(work: ExchangeWork): boolean {
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS)
-    if (flowRegId(contact, out) > 0) return true;
+    if (flowRegId(contact, work) > 0) return true;
   return false;
 }

@@ -22,7 +22,7 @@ import { nextRoute, ROUTE_MALFORMED, routeUri } from '../../sip/route-list.ts';
 import { LWS, skip } from '../../sip/scanner.ts';
 import { hasUriParam } from '../../sip/uri/uri-param.ts';
 import { ascii } from '../../sip/writer.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange } from '../uas/exchange.ts';
 import { MALFORMED_PATH, PATH_TOO_LONG, PHRASE } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
 import { REASON_BAD_PATH, REASON_PATH_NOT_SUPPORTED, REASON_PATH_TOO_LONG } from '../uas/reasons.ts';
@@ -36,13 +36,14 @@ export function supports(option: number): boolean {
   return ((table[T_SUPPORTED] | table[T_REQUIRE]) & option) !== 0;
 }
 
-/** 0 where Path is absent or acceptable, and out.edgeOb says whether one of its URIs has `ob`; else the status answered. */
-export function admitPath(out: Outbox, policy: Policy): number {
-  out.edgeOb = false;
-  out.pathIsSecure = true;
+/** 0 where Path is absent or acceptable; then the exchange's work has whether one of its URIs has `ob`. Else the status answered. */
+export function checkPath(exchange: Exchange, policy: Policy): number {
+  const { work } = exchange;
+  work.edgeOb = false;
+  work.pathIsSecure = true;
   if (table[T_FIRST_ROW + H_PATH] < 0) return 0;
   if (policy.path === 'strict' && !supports(OPTION_PATH))
-    return refuse(out, 420, PHRASE[420], REASON_PATH_NOT_SUPPORTED, UNSUPPORTED_PATH);
+    return refuse(exchange, 420, PHRASE[420], REASON_PATH_NOT_SUPPORTED, UNSUPPORTED_PATH);
   let length = 0;
   for (let row = table[T_FIRST_ROW + H_PATH]; row !== ABSENT; row = table[T_ROWS + row * ROW_INTS + ROW_NEXT]) {
     const at = table[T_ROWS + row * ROW_INTS + ROW_VALUE_AT];
@@ -50,14 +51,14 @@ export function admitPath(out: Outbox, policy: Policy): number {
     length += end - at + 1;
     for (let p = at; ; p = skip(slab, p + 1, end, LWS)) {
       p = nextRoute(p, end);
-      if (p === ROUTE_MALFORMED) return refuse(out, 400, MALFORMED_PATH, REASON_BAD_PATH);
+      if (p === ROUTE_MALFORMED) return refuse(exchange, 400, MALFORMED_PATH, REASON_BAD_PATH);
       // Of the nodes before us only the one next to the user agent may say so (RFC 5626 §5.1), wherever it stands.
-      if (hasUriParam(slab, routeUri, 0, OB)) out.edgeOb = true;
-      if (routeUri[URI_SCHEME] !== SCHEME_SIPS) out.pathIsSecure = false;
+      if (hasUriParam(slab, routeUri, 0, OB)) work.edgeOb = true;
+      if (routeUri[URI_SCHEME] !== SCHEME_SIPS) work.pathIsSecure = false;
       if (p === end) break;
     }
   }
-  if (length > policy.pathBytesMax) return refuse(out, 400, PATH_TOO_LONG, REASON_PATH_TOO_LONG);
+  if (length > policy.pathBytesMax) return refuse(exchange, 400, PATH_TOO_LONG, REASON_PATH_TOO_LONG);
   return 0;
 }
 

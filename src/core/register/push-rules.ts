@@ -11,7 +11,7 @@ import {
 } from '../../sip/parser/span-table.ts';
 import { EQUALS, isText, SEMICOLON } from '../../sip/scanner.ts';
 import { ascii } from '../../sip/writer.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange } from '../uas/exchange.ts';
 import { PUSH_WITHOUT_VALUE } from '../uas/phrases.ts';
 import { REASON_PUSH_WITHOUT_VALUE } from '../uas/reasons.ts';
 import { refuse } from '../uas/response.ts';
@@ -19,11 +19,11 @@ import { refuse } from '../uas/response.ts';
 const NEED_A_VALUE = ['pn-prid', 'pn-param', 'pn-purr'].map(ascii);
 
 /** 0, or 400: a contact has pn-prid, pn-param or pn-purr without a value. */
-export function admitPush(out: Outbox): number {
+export function checkPush(exchange: Exchange): number {
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
     const at = table[contact + URI_PARAMS_AT];
     if (at >= 0 && lacksValue(at, table[contact + URI_PARAMS_END]))
-      return refuse(out, 400, PUSH_WITHOUT_VALUE, REASON_PUSH_WITHOUT_VALUE);
+      return refuse(exchange, 400, PUSH_WITHOUT_VALUE, REASON_PUSH_WITHOUT_VALUE);
   }
   return 0;
 }

@@ -10,7 +10,7 @@ import type { Identity } from '../binding/identity.ts';
 import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from '../binding/image-layout.ts';
 import { contactInstanceAt, contactInstanceEnd } from '../binding/instance-id.ts';
 import type { PlainBinding } from '../binding/plain-binding.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange, ExchangeRequest } from '../uas/exchange.ts';
 import { dateEnd } from '../wasm/answer-texts.ts';
 import { tellAor } from '../wasm/aor-words.ts';
 import {
@@ -24,7 +24,7 @@ import {
 } from '../wasm/module-memory.ts';
 import { requestModule, toldWords } from '../wasm/request-module.ts';
 import { tellSource } from '../wasm/source-words.ts';
-import { imageFlags } from './contact-reach.ts';
+import { imageFlags } from './contact/contact-reach.ts';
 import { type Gruus, isGruuInstance } from './gruu.ts';
 import { flowRegId } from './outbound.ts';
 import { supports } from './path.ts';
@@ -43,12 +43,12 @@ export function mayRefresh(binding: PlainBinding, now: number): boolean {
 }
 
 /**
- * Whether the request leaves the binding as it is; then its 200 is in the outbox, and the image in the module's memory.
+ * Whether the request leaves the binding as it is; then its 200 is the exchange's answer, and the image in the module's memory.
  * @param granted seconds
  * @param shows SHOWS_* of the extensions, and SHOWS_END
  */
 export function refreshBinding(
-  out: Outbox,
+  exchange: Exchange,
   binding: PlainBinding,
   identity: Identity,
   gruus: Gruus | null,
@@ -56,33 +56,46 @@ export function refreshBinding(
   shows: number,
   flowTimer: number,
 ): boolean {
-  const flags = imageFlags(T_CONTACTS, out);
+  const { request, work, result } = exchange;
+  const flags = imageFlags(T_CONTACTS, exchange);
   const instance = contactInstanceAt(T_CONTACTS);
   const instanceEnd = contactInstanceEnd(T_CONTACTS);
-  let all = isCutOff(flags, out) ? shows : shows | SHOWS_CONTACT;
+  let all = isCutOff(flags, request) ? shows : shows | SHOWS_CONTACT;
   if (gruus !== null && supports(OPTION_GRUU) && isGruuInstance(slab, instance, instanceEnd)) {
     all |= SHOWS_GRUUS;
-    tellAor(out.aor, out.aorLength, out.aorKey, gruus);
+    tellAor(request.aor, request.aorLength, request.aorKey, gruus);
   }
-  tellSource(out.peers, out.peer, out.tagHigh, out.tagLow);
+  tellSource(request.peers, request.peer, request.tagHigh, request.tagLow);
   told[IN_IDENTITY] = binding.identityHigh;
   told[IN_IDENTITY + 1] = binding.identityLow;
   for (let i = 0; i < 4; i++) told[IN_IDENTITY_KEY + i] = identity.words[i];
   told[IN_EPOCH] = binding.epoch;
   told[IN_SECONDS] = granted;
-  dateEnd(out.now);
-  const regId = flowRegId(T_CONTACTS, out);
-  const expiresAt = out.now + granted * 1000;
-  const end = module.refresh(T_CONTACTS, flags, regId, instance, instanceEnd, expiresAt, out.now, 0, 0, all, flowTimer);
+  dateEnd(request.now);
+  const regId = flowRegId(T_CONTACTS, work);
+  const expiresAt = request.now + granted * 1000;
+  const end = module.refresh(
+    T_CONTACTS,
+    flags,
+    regId,
+    instance,
+    instanceEnd,
+    expiresAt,
+    request.now,
+    0,
+    0,
+    all,
+    flowTimer,
+  );
   if (end === 0) return false;
-  out.answer.at = ANSWER;
-  out.answer.advance(end);
-  out.status = 200;
+  result.answer.at = ANSWER;
+  result.answer.advance(end);
+  result.status = 200;
   return true;
 }
 
 /** Its connection has ended meanwhile: then the answer leaves the binding out (live-flow.ts). */
-function isCutOff(flags: number, { peers, peer, liveFlows }: Outbox): boolean {
+function isCutOff(flags: number, { peers, peer, liveFlows }: Readonly<ExchangeRequest>): boolean {
   const flow = peers.flow[peer];
   if (liveFlows === null || flow === 0 || peers.transport[peer] === TRANSPORT_UDP) return false;
   return (flags & (IMAGE_DIRECT | IMAGE_BY_CONTACT)) === IMAGE_DIRECT && !liveFlows.isAlive(flow, peers.node[peer]);

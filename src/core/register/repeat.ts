@@ -9,53 +9,54 @@ import { AS_SENT } from '../../sip/uri/uri-spelling.ts';
 import { cseqOf, hasCallIdOfRequest, imageLength, isOfNonce, nonceIdOf, refreshedAtOf } from '../binding/binding.ts';
 import { DISPLAY_LENGTH, REG_ID, SOURCE_FAMILY } from '../binding/image-layout.ts';
 import { isTarget } from '../binding/target.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange } from '../uas/exchange.ts';
 import type { Policy } from '../uas/policy.ts';
 import { writeImage } from './binding-writer.ts';
-import { grantedOf, requestedExpiresS } from './contact-expires.ts';
-import { contactSpelling } from './contact-spelling.ts';
+import { grantedOf, requestedExpiresS } from './contact/contact-expires.ts';
+import { contactSpelling } from './contact/contact-spelling.ts';
 import type { WorkingBindings } from './working-bindings.ts';
 
 /**
  * Whether every contact of the request in the table that stays is bound as this very request would have bound it in an earlier
  * life, and none is bound that it takes back. A request that only removes leaves nothing to know it by.
  */
-export function isRepeat(out: Outbox, policy: Policy, bindings: WorkingBindings): boolean {
+export function isRepeat(exchange: Exchange, policy: Policy, bindings: WorkingBindings): boolean {
   let staying = 0;
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
     const seconds = requestedExpiresS(contact, policy);
-    const binding = seconds === 0 ? bindings.findOld(out, contact) : bindings.find(out, contact);
-    if (seconds > 0 && (binding < 0 || !isMadeBy(out, contact, bindings.imageAt[binding], seconds, policy)))
+    const binding = seconds === 0 ? bindings.findOld(exchange, contact) : bindings.find(exchange, contact);
+    if (seconds > 0 && (binding < 0 || !isMadeBy(exchange, contact, bindings.imageAt[binding], seconds, policy)))
       return false;
-    if (seconds === 0 && binding >= 0 && !isNamedTwice(out, policy, bindings, binding)) return false;
+    if (seconds === 0 && binding >= 0 && !isNamedTwice(exchange, policy, bindings, binding)) return false;
     if (seconds > 0) staying++;
   }
   return staying > 0;
 }
 
-/** Whether a contact of the request that stays is the binding: then one that goes does not name it. */
-function isNamedTwice(out: Outbox, policy: Policy, bindings: WorkingBindings, binding: number): boolean {
+/** Whether a contact of the request that stays is the binding: then one with a zero interval does not name it. */
+function isNamedTwice(exchange: Exchange, policy: Policy, bindings: WorkingBindings, binding: number): boolean {
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS)
-    if (requestedExpiresS(contact, policy) > 0 && bindings.find(out, contact) === binding) return true;
+    if (requestedExpiresS(contact, policy) > 0 && bindings.find(exchange, contact) === binding) return true;
   return false;
 }
 
 /** Whether the image is what the contact would make, from wherever it comes, and was made by such a request in another life. */
-function isMadeBy(out: Outbox, contact: number, image: number, seconds: number, { timerJMs }: Policy): boolean {
-  const { state, now } = out;
+function isMadeBy(exchange: Exchange, contact: number, image: number, seconds: number, { timerJMs }: Policy): boolean {
+  const { request, work } = exchange;
+  const { state, now } = request;
   const refreshedAt = refreshedAtOf(state, image);
-  if (refreshedAt >= out.startedAt || now - refreshedAt > timerJMs) return false;
+  if (refreshedAt >= request.startedAt || now - refreshedAt > timerJMs) return false;
   if (cseqOf(state, image) !== table[T_CSEQ] >>> 0 || !hasCallIdOfRequest(state, image)) return false;
-  const nonce = out.authenticated ? nonceIdOf(out.nonceIdHigh, out.nonceIdLow) : 0;
+  const nonce = work.authenticated ? nonceIdOf(work.nonceIdHigh, work.nonceIdLow) : 0;
   if (!isOfNonce(state, image, nonce) || grantedOf(state, image) > seconds) return false;
-  return isTarget(state, image, now, out.liveFlows) && hasSameTexts(out, contact, image);
+  return isTarget(state, image, now, request.liveFlows) && hasSameTexts(exchange, contact, image);
 }
 
-function hasSameTexts(out: Outbox, contact: number, image: number): boolean {
-  const w = out.record;
+function hasSameTexts(exchange: Exchange, contact: number, image: number): boolean {
+  const w = exchange.result.record;
   const at = w.at;
-  const { state } = out;
-  writeImage(w, contact, out, -1, 0, contactSpelling(contact) === AS_SENT);
+  const { state } = exchange.request;
+  writeImage(w, contact, exchange, -1, 0, contactSpelling(contact) === AS_SENT);
   const length = w.at - at;
   const isWhole = !w.overflow && length === imageLength(state, image);
   w.at = at;

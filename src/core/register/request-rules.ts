@@ -25,7 +25,7 @@ import {
   URI_SCHEME,
 } from '../../sip/parser/span-table.ts';
 import { ascii } from '../../sip/writer.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange } from '../uas/exchange.ts';
 import {
   BAD_Q,
   BAD_REG_ID,
@@ -49,13 +49,13 @@ import {
 import { endResponse, refuse, startResponse } from '../uas/response.ts';
 import { ServedHosts } from '../uas/served-hosts.ts';
 import { AllowedSources } from './allowed-sources.ts';
-import { requestedExpiresS } from './contact-expires.ts';
+import { requestedExpiresS } from './contact/contact-expires.ts';
 import type { Gruus } from './gruu.ts';
-import { admitInstances, hasInstances } from './gruu-rules.ts';
-import { admitFlows } from './outbound.ts';
-import { admitPath } from './path.ts';
-import { admitPush } from './push-rules.ts';
-import { admitSips } from './sips-rules.ts';
+import { checkInstances, hasInstances } from './gruu-rules.ts';
+import { checkFlows } from './outbound.ts';
+import { checkPath } from './path.ts';
+import { checkPush } from './push-rules.ts';
+import { checkSips } from './sips-rules.ts';
 
 const GO_ON = 0;
 
@@ -80,69 +80,71 @@ export class RequestRules {
   }
 
   /** 0, or the status of the answer written. */
-  admit(out: Outbox): number {
+  check(exchange: Exchange): number {
     const { policy } = this;
     return (
-      this.step5AddressOfRecord(out) ||
-      (this.sources.all ? GO_ON : this.sources.admit(out)) ||
-      this.checkWildcard(out) ||
-      this.checkContacts(out) ||
-      admitPath(out, policy) ||
-      admitSips(out, policy) ||
-      admitPush(out) ||
-      admitFlows(out, policy) ||
-      this.checkInstances(out)
+      this.step5AddressOfRecord(exchange) ||
+      (this.sources.all ? GO_ON : this.sources.check(exchange)) ||
+      this.checkWildcard(exchange) ||
+      this.checkContacts(exchange) ||
+      checkPath(exchange, policy) ||
+      checkSips(exchange, policy) ||
+      checkPush(exchange) ||
+      checkFlows(exchange, policy) ||
+      this.checkInstances(exchange)
     );
   }
 
   /** The AOR is To's, and must be one of the Request-URI's domain; where that names the server itself, of any domain served. */
-  private step5AddressOfRecord(out: Outbox): number {
+  private step5AddressOfRecord(exchange: Exchange): number {
     const scheme = table[T_TO + URI_SCHEME];
     if (table[T_TO + ADDRESS_AT] === ABSENT || (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS))
-      return refuse(out, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
-    if (out.aorLength < 0 || out.aorLength > this.policy.aorBytesMax)
-      return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
-    if (!this.hosts.haveTo()) return refuse(out, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+      return refuse(exchange, 400, NOT_A_SIP_AOR, REASON_AOR_NOT_SIP);
+    const { aorLength } = exchange.request;
+    if (aorLength < 0 || aorLength > this.policy.aorBytesMax)
+      return refuse(exchange, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
+    if (!this.hosts.haveTo()) return refuse(exchange, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
     return GO_ON;
   }
 
   /** "*" stands alone, with an Expires header of zero (step 6). */
-  private checkWildcard(out: Outbox): number {
+  private checkWildcard(exchange: Exchange): number {
     if (table[T_CONTACT_STAR] === 0) return GO_ON;
     if (table[T_CONTACT_STAR] === 1 && table[T_CONTACT_COUNT] === 0 && table[T_EXPIRES] === 0) return GO_ON;
-    return refuse(out, 400, BAD_WILDCARD, REASON_WILDCARD);
+    return refuse(exchange, 400, BAD_WILDCARD, REASON_WILDCARD);
   }
 
-  private checkContacts(out: Outbox): number {
+  private checkContacts(exchange: Exchange): number {
     const count = table[T_CONTACT_COUNT];
     if (table[T_CALL_ID_END] - table[T_CALL_ID_AT] > this.policy.callIdBytesMax)
-      return refuse(out, 400, CALL_ID_TOO_LONG, REASON_CALL_ID_TOO_LONG);
+      return refuse(exchange, 400, CALL_ID_TOO_LONG, REASON_CALL_ID_TOO_LONG);
     for (let i = 0, contact = T_CONTACTS; i < count; i++, contact += CONTACT_INTS) {
       if (table[contact + CONTACT_END] - table[contact + CONTACT_AT] > this.policy.contactBytesMax)
-        return refuse(out, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
-      if (table[contact + CONTACT_Q] === MALFORMED) return refuse(out, 400, BAD_Q, REASON_BAD_Q);
-      if (table[contact + CONTACT_REG_ID] === MALFORMED) return refuse(out, 400, BAD_REG_ID, REASON_BAD_REG_ID);
-      if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(out);
+        return refuse(exchange, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
+      if (table[contact + CONTACT_Q] === MALFORMED) return refuse(exchange, 400, BAD_Q, REASON_BAD_Q);
+      if (table[contact + CONTACT_REG_ID] === MALFORMED) return refuse(exchange, 400, BAD_REG_ID, REASON_BAD_REG_ID);
+      if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(exchange);
     }
     return GO_ON;
   }
 
-  private checkInstances(out: Outbox): number {
+  private checkInstances(exchange: Exchange): number {
     const { gruus, policy } = this;
-    return gruus !== null && hasInstances() ? admitInstances(out, policy, gruus) : GO_ON;
+    return gruus !== null && hasInstances() ? checkInstances(exchange, policy, gruus) : GO_ON;
   }
 
   private isTooBrief(seconds: number): boolean {
     return seconds > 0 && seconds < BRIEF_BELOW_S && seconds < this.policy.minExpiresS;
   }
 
-  private refuseTooBrief(out: Outbox): number {
-    out.reason = REASON_INTERVAL_TOO_BRIEF;
-    startResponse(out, 423, PHRASE[423]);
-    out.answer.text(MIN_EXPIRES);
-    out.answer.number(this.policy.minExpiresS);
-    out.answer.text(CRLF);
-    endResponse(out);
+  private refuseTooBrief(exchange: Exchange): number {
+    const { answer } = exchange.result;
+    exchange.result.reason = REASON_INTERVAL_TOO_BRIEF;
+    startResponse(exchange, 423, PHRASE[423]);
+    answer.text(MIN_EXPIRES);
+    answer.number(this.policy.minExpiresS);
+    answer.text(CRLF);
+    endResponse(exchange);
     return 423;
   }
 }

@@ -11,15 +11,15 @@ import {
   T_REQUEST_URI,
   URI_SCHEME,
 } from '../../sip/parser/span-table.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange } from '../uas/exchange.ts';
 import { SIPS_NOT_EVERYWHERE } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
 import { REASON_SIPS_NOT_EVERYWHERE } from '../uas/reasons.ts';
 import { refuse } from '../uas/response.ts';
-import { requestedExpiresS } from './contact-expires.ts';
+import { requestedExpiresS } from './contact/contact-expires.ts';
 
-/** 0, or 400: a sips contact that stays needs a sips Request-URI, Path and no other contact that is not. After admitPath. */
-export function admitSips(out: Outbox, policy: Policy): number {
+/** 0, or 400: a sips contact that stays needs a sips Request-URI, Path and no other contact that is not. After checkPath. */
+export function checkSips(exchange: Exchange, policy: Policy): number {
   let secure = 0;
   let others = 0;
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
@@ -27,6 +27,6 @@ export function admitSips(out: Outbox, policy: Policy): number {
     else if (requestedExpiresS(contact, policy) > 0) secure++;
   }
   if (secure === 0) return 0;
-  if (others === 0 && out.pathIsSecure && table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS) return 0;
-  return refuse(out, 400, SIPS_NOT_EVERYWHERE, REASON_SIPS_NOT_EVERYWHERE);
+  if (others === 0 && exchange.work.pathIsSecure && table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS) return 0;
+  return refuse(exchange, 400, SIPS_NOT_EVERYWHERE, REASON_SIPS_NOT_EVERYWHERE);
 }

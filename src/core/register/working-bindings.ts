@@ -13,11 +13,13 @@ import { CHANGE_EXPIRED } from '../binding/changes.ts';
 import { contactInstanceAt, contactInstanceEnd, sameInstance } from '../binding/instance-id.ts';
 import { type FlowLiveness, isCutOff } from '../binding/live-flow.ts';
 import { endedBy, isOfInstance } from '../binding/target.ts';
-import type { Outbox } from '../uas/outbox.ts';
+import type { Exchange, ExchangeRequest, ExchangeWork } from '../uas/exchange.ts';
 import { flowRegId } from './outbound.ts';
 
 /** Bindings an AOR may have; the policy's limit per AOR must not be larger. */
 export const BINDINGS_MAX = 64;
+
+type Asked = Readonly<ExchangeRequest>;
 
 const GONE = -2;
 const EVICTED = -3;
@@ -33,7 +35,7 @@ export class WorkingBindings {
   flows: FlowLiveness | null = null;
   /** Where the record under way begins. */
   recordAt = 0;
-  /** By entry: image in the outbox's state, or ABSENT for a binding the request adds. */
+  /** By entry: image in the request's state, or ABSENT for a binding the request adds. */
   readonly imageAt = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
   /** By entry: record (in the span table) of the request's contact it comes from, ABSENT where untouched, or gone. */
   readonly contact = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
@@ -46,18 +48,19 @@ export class WorkingBindings {
   private readonly storedUri = new Int32Array(URI_INTS);
 
   /**
-   * Takes the live bindings of the outbox's state; those that have run out count as expired.
+   * Loads the live bindings of the request's state; those that have run out count as expired.
    * @param keepCutOff whether bindings whose connection has ended are parked rather than gone
    */
-  load(out: Outbox, keepCutOff: boolean): void {
+  load(exchange: Exchange, keepCutOff: boolean): void {
     this.count = 0;
     this.hasEpochs = false;
-    this.flows = keepCutOff ? null : out.liveFlows;
-    for (let at = out.stateAt; at < out.stateEnd && this.count < BINDINGS_MAX; at += imageLength(out.state, at)) {
-      const ended = endedBy(out.state, at, out.now, this.flows);
+    const { state, stateEnd, now, liveFlows } = exchange.request;
+    this.flows = keepCutOff ? null : liveFlows;
+    for (let at = exchange.request.stateAt; at < stateEnd && this.count < BINDINGS_MAX; at += imageLength(state, at)) {
+      const ended = endedBy(state, at, now, this.flows);
       if (ended !== 0) {
-        if (ended === CHANGE_EXPIRED) out.expired++;
-        else out.cutOff++;
+        if (ended === CHANGE_EXPIRED) exchange.result.expired++;
+        else exchange.result.cutOff++;
         continue;
       }
       this.imageAt[this.count] = at;
@@ -72,14 +75,14 @@ export class WorkingBindings {
    * and whose URI equals the contact's (RFC 3261 §19.1.4). Equality is not transitive there, so the order of search is part
    * of the rule: oldest binding first.
    */
-  find(out: Outbox, contact: number): number {
-    const regId = flowRegId(contact, out);
-    if (regId > 0) return this.findFlow(out, contact, regId);
+  find({ request, work }: Exchange, contact: number): number {
+    const regId = flowRegId(contact, work);
+    if (regId > 0) return this.findFlow(request, work, contact, regId);
     for (let i = 0; i < this.count; i++) {
       if (this.isGone(i)) continue;
       const own = this.contact[i] >= 0;
-      if ((own ? flowRegId(this.contact[i], out) : regIdOf(out.state, this.imageAt[i])) > 0) continue;
-      if (own ? equalContacts(this.contact[i], contact) : this.equalsStored(out, i, contact)) return i;
+      if ((own ? flowRegId(this.contact[i], work) : regIdOf(request.state, this.imageAt[i])) > 0) continue;
+      if (own ? equalContacts(this.contact[i], contact) : this.equalsStored(request.state, i, contact)) return i;
     }
     return -1;
   }
@@ -88,34 +91,34 @@ export class WorkingBindings {
    * The entry from before this request, as yet untouched, that a contact with an interval of zero names, or -1. Where the request
    * has taken over the contact's flow itself, it means the old URI, which may have been bound without a flow.
    */
-  findOld(out: Outbox, contact: number): number {
-    const regId = flowRegId(contact, out);
+  findOld({ request, work }: Exchange, contact: number): number {
+    const regId = flowRegId(contact, work);
     if (regId > 0) {
-      const flow = this.findFlow(out, contact, regId);
+      const flow = this.findFlow(request, work, contact, regId);
       if (flow < 0 || this.isUntouched(flow)) return flow;
     }
     for (let i = 0; i < this.count; i++) {
-      if (!this.isUntouched(i) || regIdOf(out.state, this.imageAt[i]) > 0) continue;
-      if (this.equalsStored(out, i, contact)) return i;
+      if (!this.isUntouched(i) || regIdOf(request.state, this.imageAt[i]) > 0) continue;
+      if (this.equalsStored(request.state, i, contact)) return i;
     }
     return -1;
   }
 
   /** The live entry of the contact's instance and reg-id, or -1 (RFC 5626 §6): whatever its URI. */
-  private findFlow(out: Outbox, contact: number, regId: number): number {
+  private findFlow({ state }: Asked, work: ExchangeWork, contact: number, regId: number): number {
     const at = contactInstanceAt(contact);
     const end = contactInstanceEnd(contact);
     for (let i = 0; i < this.count; i++) {
       const other = this.contact[i];
       if (this.isGone(i)) continue;
       if (other >= 0) {
-        if (flowRegId(other, out) !== regId) continue;
+        if (flowRegId(other, work) !== regId) continue;
         if (sameInstance(slab, contactInstanceAt(other), contactInstanceEnd(other), slab, at, end)) return i;
         continue;
       }
       const image = this.imageAt[i];
-      if (regIdOf(out.state, image) !== regId) continue;
-      if (isOfInstance(out.state, image, slab, at, end)) return i;
+      if (regIdOf(state, image) !== regId) continue;
+      if (isOfInstance(state, image, slab, at, end)) return i;
     }
     return -1;
   }
@@ -161,12 +164,11 @@ export class WorkingBindings {
   }
 
   /** Removes the binding refreshed longest ago among those this request has not touched; false where there is none. */
-  removeOldest(out: Outbox): boolean {
+  removeOldest({ state }: Asked): boolean {
     let oldest = -1;
     for (let i = 0; i < this.count; i++) {
       if (this.contact[i] !== ABSENT) continue;
-      if (oldest < 0 || refreshedAtOf(out.state, this.imageAt[i]) < refreshedAtOf(out.state, this.imageAt[oldest]))
-        oldest = i;
+      if (oldest < 0 || refreshedAtOf(state, this.imageAt[i]) < refreshedAtOf(state, this.imageAt[oldest])) oldest = i;
     }
     if (oldest < 0) return false;
     this.evict(oldest);
@@ -178,9 +180,9 @@ export class WorkingBindings {
   }
 
   /** Removes a parked binding that this request has not touched; false where there is none. */
-  removeCutOff(out: Outbox): boolean {
+  removeCutOff({ state, liveFlows }: Asked): boolean {
     for (let i = 0; i < this.count; i++) {
-      if (this.contact[i] !== ABSENT || !isCutOff(out.state, this.imageAt[i], out.liveFlows)) continue;
+      if (this.contact[i] !== ABSENT || !isCutOff(state, this.imageAt[i], liveFlows)) continue;
       this.evict(i);
       return true;
     }
@@ -192,12 +194,12 @@ export class WorkingBindings {
     this.expiresAt[i] = expiresAt;
   }
 
-  private equalsStored(out: Outbox, i: number, contact: number): boolean {
-    const at = uriAt(out.state, this.imageAt[i]);
-    const end = uriEnd(out.state, this.imageAt[i]);
-    if (sameBytes(out.state, at, end, slab, table[contact + URI_AT], table[contact + URI_END])) return true;
-    parseUri(out.state, at, end, this.storedUri, 0);
-    return uriEquals(slab, table, contact, out.state, this.storedUri, 0);
+  private equalsStored(state: Uint8Array, i: number, contact: number): boolean {
+    const at = uriAt(state, this.imageAt[i]);
+    const end = uriEnd(state, this.imageAt[i]);
+    if (sameBytes(state, at, end, slab, table[contact + URI_AT], table[contact + URI_END])) return true;
+    parseUri(state, at, end, this.storedUri, 0);
+    return uriEquals(slab, table, contact, state, this.storedUri, 0);
   }
 }
 

@@ -3,13 +3,13 @@
 
 import { SLOT_COUNT } from '../../sip/parser/slab.ts';
 
-export class Answers {
+export class BatchResponses {
   count = 0;
   /** The ring that `at` and `end` index; fixed. */
   readonly bytes: Uint8Array;
   readonly at = new Int32Array(SLOT_COUNT);
   readonly end = new Int32Array(SLOT_COUNT);
-  /** Slot of the request: the row of `peers` that the answer goes to. */
+  /** Slot of the request: the row of `peers` that the answer is sent to. */
   readonly slot = new Uint16Array(SLOT_COUNT);
   /** Port on the peer's address (RFC 3261 §18.2.2). */
   readonly port = new Uint16Array(SLOT_COUNT);
@@ -37,7 +37,7 @@ export class Answers {
   }
 
   /** Moves the rows that wait for the commit. @cold */
-  moveConditional(into: Answers): void {
+  moveConditional(into: BatchResponses): void {
     const rows = this.count;
     this.count = 0;
     into.count = 0;
@@ -48,7 +48,7 @@ export class Answers {
   }
 
   /** @cold */
-  copyRow(from: Answers, row: number, to: number): void {
+  copyRow(from: BatchResponses, row: number, to: number): void {
     this.at[to] = from.at[row];
     this.end[to] = from.end[row];
     this.slot[to] = from.slot[row];

@@ -4,7 +4,7 @@
 
 import { SLOT_COUNT } from '../../sip/parser/slab.ts';
 import { copyPeer, createPeers, type Peers } from '../../sip/sources.ts';
-import type { Answers } from './batch-responses.ts';
+import type { BatchResponses } from './batch-responses.ts';
 import { ExpiryIndex, type ExpiryVisitor } from './expiry-index.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -16,12 +16,12 @@ const TICK_MS = 50;
 /** Looked at per batch. */
 const BUDGET = 128;
 
-export class Unacknowledged implements ExpiryVisitor {
+export class InviteServerTransactions implements ExpiryVisitor {
   private readonly index = new ExpiryIndex(INVITES_MAX, TICK_MS);
   private readonly transactions: Transactions;
-  private readonly answers: Answers;
+  private readonly answers: BatchResponses;
   private readonly peers: Peers;
-  /** By entry of the index: whom the answer goes to, where it lies, timers. */
+  /** By entry of the index: destination of the answer, where it lies, timers. */
   private readonly rows = createPeers(INVITES_MAX);
   private readonly place = new Float64Array(INVITES_MAX);
   private readonly length = new Uint16Array(INVITES_MAX);
@@ -34,7 +34,7 @@ export class Unacknowledged implements ExpiryVisitor {
   private slot = SLOT_COUNT;
 
   /** @param timerHMs 64 * T1, as Timer J is */
-  constructor(transactions: Transactions, answers: Answers, peers: Peers, timerHMs: number) {
+  constructor(transactions: Transactions, answers: BatchResponses, peers: Peers, timerHMs: number) {
     this.transactions = transactions;
     this.answers = answers;
     this.peers = peers;
@@ -78,7 +78,7 @@ export class Unacknowledged implements ExpiryVisitor {
     const id = this.index.idOf(k0, k1, k2, k3);
     const { now, answers, transactions } = this;
     if (now >= this.giveUpAt[id] || !transactions.isKept(this.place[id])) return 0;
-    if (this.slot >= SLOT_COUNT) return now + TICK_MS; // no room in this batch
+    if (this.slot >= SLOT_COUNT) return now + TICK_MS; // this batch is full
     copyPeer(this.rows, id, this.peers, this.slot);
     const at = this.place[id] % transactions.answers.length;
     answers.add(this.slot++, at, at + this.length[id], this.port[id]);

@@ -3,7 +3,7 @@
 
 import { slab } from '../../sip/parser/slab.ts';
 import { answerStun } from '../../sip/stun.ts';
-import type { Outbox } from './outbox.ts';
+import type { Exchange } from './exchange.ts';
 
 /** CRLFs or nothing at all, as some phones send, or STUN, which begins as no SIP message does. */
 export function isKeepAlive(at: number, length: number): boolean {
@@ -14,8 +14,9 @@ export function isKeepAlive(at: number, length: number): boolean {
   return true;
 }
 
-/** Writes the answer that slab[at, at + length) draws into the outbox; false where it draws none. */
-export function answerKeepAlive(out: Outbox, at: number, length: number): boolean {
-  const { answer, peers, peer } = out;
+/** Writes the answer that slab[at, at + length) draws; false where it draws none. */
+export function answerKeepAlive(exchange: Exchange, at: number, length: number): boolean {
+  const { answer } = exchange.result;
+  const { peers, peer } = exchange.request;
   return answerStun(answer, slab, at, at + length, peers.family[peer], peers.ip, peer << 4, peers.port[peer]);
 }

@@ -10,7 +10,7 @@ export type DomainPolicy = OwnRules & {
   /** Bindings the domain may have; 0: as many as there are. */
   readonly bindingsMax?: number;
   /** How many of them there may still be: one number in shared memory, which shards and the count of all bindings keep (quotas.ts). */
-  readonly room?: Int32Array;
+  readonly capacity?: Int32Array;
 };
 
 type OwnRules = Partial<
@@ -52,7 +52,7 @@ export interface Policy {
   readonly expiresJitterPercent: number;
   /** Bindings one AOR may have after a request. */
   readonly contactsPerAorMax: number;
-  /** What happens beyond that: the bindings refreshed longest ago make room, or 403 and no change. */
+  /** What happens beyond that: the bindings refreshed longest ago are removed, or 403 and no change. */
   readonly contactsOverflow: 'reject' | 'evict-oldest';
   /**
    * Which bindings made straight over a connection live by it: with `auto` accepted outbound flows and those whose contact leads to

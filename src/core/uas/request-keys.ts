@@ -28,9 +28,9 @@ export class RequestKeys {
   }
 
   /** Fills all keys for the request in the table; what a malformed request lacks counts as empty. */
-  take(): void {
+  compute(): void {
     const { words } = this;
-    module.takeKeys(words[0], words[1], words[2], words[3]);
+    module.hashRequest(words[0], words[1], words[2], words[3]);
     this.requestHigh = keys[0];
     this.requestLow = keys[1];
     this.branchHigh = keys[2];
@@ -40,23 +40,23 @@ export class RequestKeys {
   }
 
   /** The request key, as if the method were another, of 32 bytes at most: how a CANCEL finds what it cancels. */
-  takeRequest(method: Uint8Array): void {
+  computeAs(method: Uint8Array): void {
     const { words } = this;
     moduleBytes.set(method, METHOD_TEXT);
-    module.takeKeysAs(METHOD_TEXT, METHOD_TEXT + method.length, words[0], words[1], words[2], words[3]);
+    module.hashRequestAs(METHOD_TEXT, METHOD_TEXT + method.length, words[0], words[1], words[2], words[3]);
     this.requestHigh = keys[0];
     this.requestLow = keys[1];
   }
 
   /** The keys of the INVITE that the ACK in the table confirms (§17.2.3). */
-  takeAcknowledged(): void {
-    this.takeRequest(INVITE);
+  computeAcknowledged(): void {
+    this.computeAs(INVITE);
     this.branchHigh = keys[2];
     this.branchLow = keys[3];
   }
 
-  /** After `takeRequest` for a CANCEL: the tag of what it cancels (§9.2). */
-  takeTag(): void {
+  /** After `computeAs` for a CANCEL: the tag of what it cancels (§9.2). */
+  computeTag(): void {
     this.tagHigh = keys[4];
     this.tagLow = keys[5];
   }

@@ -1,5 +1,5 @@
 // The frame of every answer (RFC 3261 §8.2.6): status line, Via, From, To, Call-ID, CSeq copied from the request in the
-// table by simd/answer.ts, Content-Length; and where it goes (§18.2.2, RFC 3581 §4). Which status and what else is inside: the callers'.
+// table by simd/answer.ts, Content-Length; and where it is sent (§18.2.2, RFC 3581 §4). Which status and what else is inside: the callers'.
 // @hot
 
 import { table } from '../../sip/parser/slab.ts';
@@ -22,7 +22,7 @@ import { TRANSPORT_UDP } from '../../sip/sources.ts';
 import { ascii } from '../../sip/writer.ts';
 import { requestModule } from '../wasm/request-module.ts';
 import { tellSource } from '../wasm/source-words.ts';
-import type { Outbox } from './outbox.ts';
+import type { Exchange, ExchangeRequest, ExchangeResult } from './exchange.ts';
 import { writeWarning } from './warning.ts';
 
 // A constant of this module: V8 compiles its address in, while it loads an import each time it is used.
@@ -57,46 +57,54 @@ export function canAnswer(isReliable: boolean): boolean {
 }
 
 /** Starts the answer: all that is copied from the request. The caller's header lines follow, then endResponse. */
-export function startResponse(out: Outbox, status: number, phrase: Uint8Array): void {
-  const w = out.answer;
-  out.status = status;
+export function startResponse(exchange: Exchange, status: number, phrase: Uint8Array): void {
+  const { request, result } = exchange;
+  const w = result.answer;
+  result.status = status;
   w.text(VERSION);
   w.number(status);
   w.byte(0x20);
   w.text(phrase);
-  tellSource(out.peers, out.peer, out.tagHigh, out.tagLow);
+  tellSource(request.peers, request.peer, request.tagHigh, request.tagLow);
   w.advance(module.frame(w.at));
 }
 
-export function endResponse(out: Outbox): void {
-  const w = out.answer;
+export function endResponse(exchange: Exchange): void {
+  const { request, result } = exchange;
+  const w = result.answer;
   const before = w.at;
-  if (out.warns && out.status >= 400) writeWarning(w, out.reason);
-  if (!hasRoom(out)) w.at = before;
+  if (request.warns && result.status >= 400) writeWarning(w, result.reason);
+  if (!fits(result)) w.at = before;
   w.text(END);
 }
 
 /** Whether the answer, as it stands and ended here, may be sent. */
-export function hasRoom(out: Outbox): boolean {
-  return out.answer.at - out.answer.from + END.length <= out.answerBytesMax;
+export function fits({ answer, answerBytesMax }: ExchangeResult): boolean {
+  return answer.at - answer.from + END.length <= answerBytesMax;
 }
 
 /**
  * A whole answer without bindings, with one more header line where it is given; returns its status.
  * @param reason REASON_* (reasons.ts), for the operator
  */
-export function refuse(out: Outbox, status: number, phrase: Uint8Array, reason: number, header?: Uint8Array): number {
-  out.reason = reason;
-  startResponse(out, status, phrase);
-  if (header !== undefined) out.answer.text(header);
-  endResponse(out);
+export function refuse(
+  exchange: Exchange,
+  status: number,
+  phrase: Uint8Array,
+  reason: number,
+  header?: Uint8Array,
+): number {
+  exchange.result.reason = reason;
+  startResponse(exchange, status, phrase);
+  if (header !== undefined) exchange.result.answer.text(header);
+  endResponse(exchange);
   return status;
 }
 
-/** Port on the peer's address that the answer goes to over UDP: rport's, or sent-by's (RFC 3581 §4, RFC 3261 §18.2.2). */
-export function answerPort(out: Outbox): number {
-  const peerPort = out.peers.port[out.peer];
-  if (out.peers.transport[out.peer] !== TRANSPORT_UDP || table[T_VIAS + VIA_RPORT_AT] >= 0) return peerPort;
+/** Port on the peer's address that the answer is sent to over UDP: rport's, or sent-by's (RFC 3581 §4, RFC 3261 §18.2.2). */
+export function answerPort({ peers, peer }: Readonly<ExchangeRequest>): number {
+  const peerPort = peers.port[peer];
+  if (peers.transport[peer] !== TRANSPORT_UDP || table[T_VIAS + VIA_RPORT_AT] >= 0) return peerPort;
   if (!topViaIsRead()) return peerPort;
   const port = table[T_VIAS + VIA_PORT];
   return port > 0 ? port : DEFAULT_PORT;

@@ -88,7 +88,7 @@ export class TimerWheel {
       }
       if (this.tick >= nowTick) return false;
       this.tick++;
-      this.take(this.tick & (this.buckets - 1));
+      this.fire(this.tick & (this.buckets - 1));
     }
   }
 
@@ -119,7 +119,7 @@ export class TimerWheel {
   }
 
   /** Moves a bucket, whole, to the firing row, which is empty. */
-  private take(bucket: number): void {
+  private fire(bucket: number): void {
     const id = this.heads[bucket];
     if (id === END) return;
     this.heads[bucket] = END;

@@ -1,4 +1,4 @@
-// The Warning of a refusal, where the policy wants one (RFC 3261 §20.43): the reason code that logs and metrics have, for whoever reads a
+// The Warning of a refusal, where the policy wants one (RFC 3261 §20.43): the reason code that logs and metrics have, for the reader of a
 // phone's trace. It tells nothing that the status does not: an unknown user and a wrong password read the same.
 // @hot
 

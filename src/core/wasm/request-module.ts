@@ -11,11 +11,11 @@ import { WRITER_WASM } from './writer-wasm.ts';
 /** Addresses are offsets in `moduleBytes`; a function that writes at `to` returns where what it wrote ends. simd/ says more. */
 interface RequestModule {
   /** Of the URI record at `uri` of the table, with a key of four words: AOR into `aorText`, hash into `aorHash`; length or -1. */
-  readonly takeAor: (uri: number, k0: number, k1: number, k2: number, k3: number) => number;
+  readonly hashAor: (uri: number, k0: number, k1: number, k2: number, k3: number) => number;
   /** Of the request, with a key of four words: into `requestKeys`. */
-  readonly takeKeys: (k0: number, k1: number, k2: number, k3: number) => void;
+  readonly hashRequest: (k0: number, k1: number, k2: number, k3: number) => void;
   /** The same, as if the method were what stands at METHOD_TEXT. */
-  readonly takeKeysAs: (methodAt: number, methodEnd: number, k0: number, k1: number, k2: number, k3: number) => void;
+  readonly hashRequestAs: (methodAt: number, methodEnd: number, k0: number, k1: number, k2: number, k3: number) => void;
   /** The image of a contact at IMAGE; returns its length. */
   readonly image: (
     contact: number,

@@ -1,4 +1,4 @@
-// A checkpoint: a copy of a shard's rows and index, and the address from which the log goes on. Written piece by piece by a
+// A checkpoint: a copy of a shard's rows and index, and the address from which the log continues. Written piece by piece by a
 // helper thread, read in one go at the start. When one is due and where the pieces come from is threads/checkpoint/checkpointer's; files are
 // checkpoint-files'.
 

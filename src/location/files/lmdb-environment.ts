@@ -20,7 +20,7 @@ export interface EnvironmentOptions {
 
 /**
  * Opens the environment in a folder that is there; makes it where it may write. Its file must have been looked at (`checkFile`).
- * @throws what the disk says, and EMFILE where descriptors are few
+ * @throws the disk's error, and EMFILE where descriptors are few
  */
 export function openLmdb(folder: string, options: EnvironmentOptions): BytesDatabase {
   secureEnvironment(join(folder, DATA_FILE), join(folder, LOCK_FILE));

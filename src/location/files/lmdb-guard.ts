@@ -39,7 +39,7 @@ export function secureEnvironment(data: string, lock: string): void {
     const made = `${lock}.${process.pid}-${process.hrtime.bigint()}`;
     try {
       makeLock(made);
-      // An old lock file with holes may be in use: the room for its blocks is proved, and LMDB takes them.
+      // An old lock file with holes may be in use: its blocks are allocated first, and LMDB uses them.
       if (!existsSync(lock)) linkSync(made, lock);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

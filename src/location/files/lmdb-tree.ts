@@ -111,12 +111,13 @@ class Tree {
     if (kind !== LEAF && kind !== BRANCH) throw new Error('it is of no kind that can stand here');
     const lower = page.readUInt16LE(LOWER);
     const upper = page.readUInt16LE(UPPER);
-    const room = this.pageSize - HEADER_BYTES;
-    if (lower % 2 !== 0 || lower > upper || upper > room || lower === 0) throw new Error('its bounds make no sense');
+    const pageBytes = this.pageSize - HEADER_BYTES;
+    if (lower % 2 !== 0 || lower > upper || upper > pageBytes || lower === 0)
+      throw new Error('its bounds make no sense');
     for (let i = 0; i < lower >> 1; i++) {
       const at = page.readUInt16LE(HEADER_BYTES + 2 * i);
-      if (at < upper || at + ENTRY_BYTES > room) throw new Error('an entry lies outside it');
-      if (at + entryBytes(page, HEADER_BYTES + at, kind) > room) throw new Error('an entry is longer than it');
+      if (at < upper || at + ENTRY_BYTES > pageBytes) throw new Error('an entry lies outside it');
+      if (at + entryBytes(page, HEADER_BYTES + at, kind) > pageBytes) throw new Error('an entry is longer than it');
     }
     return page;
   }

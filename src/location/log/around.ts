@@ -4,7 +4,7 @@
 const PIECE_BYTES = 4096;
 
 interface Bytes {
-  /** Throws what the disk says. */
+  /** Throws the disk's error. */
   read(from: number, into: Uint8Array, at: number, length: number): number;
 }
 

@@ -68,7 +68,7 @@ export class FrameWriter {
     end: number,
   ): number {
     const offset = this.length;
-    this.room(RECORD_ENTRY_BYTES + end - from + 8);
+    this.ensure(RECORD_ENTRY_BYTES + end - from + 8);
     const w = offset >> 2;
     this.words[w] = (ENTRY_RECORD << KIND_SHIFT) | row;
     this.words[w + 1] = (bindings << LENGTH_BITS) | (end - from);
@@ -85,7 +85,7 @@ export class FrameWriter {
   /** words[at …] are the row's words from ROW_EXPIRES to ROW_PLACE. */
   refresh(row: number, tag: number, words: Uint32Array, at: number): void {
     const w = this.length >> 2;
-    this.room(REFRESH_WORDS * 4);
+    this.ensure(REFRESH_WORDS * 4);
     this.words[w] = (ENTRY_REFRESH << KIND_SHIFT) | row;
     for (let i = 0; i < ROW_PLACE - ROW_EXPIRES; i++) this.words[w + 2 + i] = words[at + i];
     this.words[w + 1] = (tag ^ refreshCheck(this.words, w)) >>> 0;
@@ -96,7 +96,7 @@ export class FrameWriter {
   /** words[at …] are the AOR's key. */
   removal(row: number, words: Uint32Array, at: number): void {
     const w = this.length >> 2;
-    this.room(REMOVAL_WORDS * 4);
+    this.ensure(REMOVAL_WORDS * 4);
     this.words[w] = (ENTRY_REMOVAL << KIND_SHIFT) | row;
     for (let i = 0; i < 4; i++) this.words[w + 1 + i] = words[at + i];
     this.words[w + REMOVAL_CHECK] = mixWords(this.words, w, w + REMOVAL_CHECK);
@@ -108,7 +108,7 @@ export class FrameWriter {
   control(subtype: number, content: readonly number[]): void {
     const w = this.length >> 2;
     const size = (content.length + 4) & ~1; // subtype, size, content, checksum
-    this.room(size * 4);
+    this.ensure(size * 4);
     this.words.fill(0, w, w + size);
     this.words.set([subtype, size, ...content], w);
     this.words[w + size - 1] = mixWords(this.words, w, w + size - 1);
@@ -184,7 +184,7 @@ export class FrameWriter {
     this.tags[i] = tag;
   }
 
-  private room(size: number): void {
+  private ensure(size: number): void {
     if (this.length + size <= this.bytes.length) return;
     const grown = new Uint8Array(new ArrayBuffer(Math.max(this.bytes.length * 2, (this.length + size + 7) & ~7)));
     grown.set(this.bytes.subarray(0, this.length));

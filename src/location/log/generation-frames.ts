@@ -63,11 +63,11 @@ export class GenerationFrames {
     for (let found = log.find(start, unreadable); found !== null; ) {
       const { address, place } = found;
       const isHere = Math.floor(address / log.generationBytes) === generation;
-      const sound = isHere && this.take(address, place, found.length);
+      const sound = isHere && this.readFrame(address, place, found.length);
       if (sound) this.keep(address, place, found.length, true);
       const next = log.find(sound ? place + found.length : place + 8, unreadable);
       if (isHere && !sound)
-        this.takeUnsound(address, place, Math.min(found.length, (next?.place ?? place + found.length) - place));
+        this.readUnsound(address, place, Math.min(found.length, (next?.place ?? place + found.length) - place));
       found = next;
     }
     this.sort();
@@ -107,7 +107,7 @@ export class GenerationFrames {
   private searchRecords(from: number, end: number, start: number, known: ReadonlySet<number>): void {
     for (let at = Math.ceil(from / 8) * 8; at + RECORD_ENTRY_BYTES < end; ) {
       const size = Math.min(end - at, PIECE_BYTES);
-      this.room(this.end + size);
+      this.ensure(this.end + size);
       const got = readAround(this.log, at, this.bytes, this.end, size) & ~7;
       if (got < RECORD_ENTRY_BYTES) return;
       const searched = this.searchPiece(at, got, start, known);
@@ -146,9 +146,9 @@ export class GenerationFrames {
   }
 
   /** Behind the frames read so far; whether it is sound. */
-  private take(address: number, place: number, length: number): boolean {
+  private readFrame(address: number, place: number, length: number): boolean {
     if (length > this.log.generationBytes) return false;
-    this.room(this.end + length);
+    this.ensure(this.end + length);
     const got = readAround(this.log, place, this.bytes, this.end, length);
     return (
       got >= length &&
@@ -156,11 +156,11 @@ export class GenerationFrames {
     );
   }
 
-  private takeUnsound(address: number, place: number, length: number): void {
+  private readUnsound(address: number, place: number, length: number): void {
     const { generationBytes } = this.log;
     const size = Math.min(length, generationBytes - (place % generationBytes)) & ~7;
     if (size < FRAME_HEADER_BYTES) return;
-    this.room(this.end + size);
+    this.ensure(this.end + size);
     this.bytes.fill(0, this.end, this.end + size);
     readAround(this.log, place, this.bytes, this.end, size);
     this.keep(address, place, size, false);
@@ -175,7 +175,7 @@ export class GenerationFrames {
     this.frames.sort((a, b) => a.address - b.address || a.place - b.place);
   }
 
-  private room(size: number): void {
+  private ensure(size: number): void {
     if (size <= this.bytes.length) return;
     const grown = new Uint8Array(new ArrayBuffer(Math.max(this.bytes.length * 2, (size + 7) & ~7)));
     grown.set(this.bytes.subarray(0, this.end));

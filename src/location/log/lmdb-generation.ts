@@ -39,7 +39,7 @@ export class LmdbGeneration {
   /** Where the file ends in zeros or pages, and where its pages end at the latest. */
   private zeroed = 0;
   private pagesMax = 0;
-  /** Where the next value probably goes. */
+  /** Probable place of the next value. */
   private next = 2;
 
   /**
@@ -64,7 +64,7 @@ export class LmdbGeneration {
       throw error;
     }
     try {
-      this.makeRoom(head.length);
+      this.extend(head.length);
       this.put(Uint8Array.of(0), head, UNSYNCED);
     } catch (error) {
       this.discard();
@@ -77,7 +77,7 @@ export class LmdbGeneration {
     return Math.max(this.zeroed, this.pagesMax * PAGE_BYTES);
   }
 
-  /** Whether a frame of so many bytes has room. */
+  /** Whether a frame of so many bytes fits. */
   fits(length: number): boolean {
     const pages = pagesOf(length) + TREE_PAGES;
     const pagesIn = this.bytesMax / PAGE_BYTES;
@@ -96,7 +96,7 @@ export class LmdbGeneration {
       size = VALUE_BYTES_MIN;
       bytes.fill(0, length, size);
     }
-    this.makeRoom(size);
+    this.extend(size);
     this.key.writeUInt32BE(Math.floor(address / 4294967296), 0);
     this.key.writeUInt32BE(address % 4294967296, 4);
     this.put(this.key, bytes.subarray(0, size), lasting ? SYNCED : UNSYNCED);
@@ -144,8 +144,8 @@ export class LmdbGeneration {
     return this.environment.env.info().lastPageNumber;
   }
 
-  /** Zeros ahead, best effort: where there is no room, the commit says so. Never over pages that are taken. */
-  private makeRoom(length: number): void {
+  /** Zeros ahead, best effort: on a full disk the commit fails. Never over pages in use. */
+  private extend(length: number): void {
     const pages = pagesOf(length) + TREE_PAGES;
     this.pagesMax += pages;
     if (this.durability === 'process' || this.pagesMax * PAGE_BYTES <= this.zeroed) return;

@@ -1,13 +1,13 @@
 // The log on disk (decisions/0100): a generation is an LMDB environment, the newest of which takes a frame per transaction. Every life
 // of a shard begins a generation; what was there before is only read, by bytes, and dropped whole.
 
-import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { fdatasyncSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readAround } from './around.ts';
 import { FrameSearch, GenerationFile } from './generation-file.ts';
 import { GENERATION_BYTES } from './generation-size.ts';
 import { LmdbGeneration } from './lmdb-generation.ts';
-import type { Durability, FrameFound, Log, LogProblems, SharedLogSource } from './log.ts';
+import type { Durability, FrameFound, Log, LogProblems } from './log.ts';
 import {
   damagedFolder,
   generationHead,
@@ -180,7 +180,7 @@ export class LmdbLog implements Log {
   dropTail(): void {
     const number = this.generations[0];
     writeManifest(this.directory, this.name, number + 1, this.durability === 'durable');
-    // The name goes at once. Giving 64 MB of blocks back takes the file system some ten milliseconds: elsewhere, whoever closes last.
+    // The name is removed at once. Freeing 64 MB of blocks takes the file system some ten milliseconds: the last to close it pays.
     unlinkSync(generationPath(this.directory, number));
     this.generations.shift();
     this.files.shift()?.file.closeLater();
@@ -206,7 +206,7 @@ export class LmdbLog implements Log {
     return files.find((generation) => generation.number === number)?.file;
   }
 
-  /** The generation before goes on until the next one stands: where that cannot be, smaller frames may still fit. */
+  /** The generation before stays in use until the next one stands: where that cannot be, smaller frames may still fit. */
   private begin(number: number, length: number): void {
     const generation = this.make(number, length);
     const before = this.newest;
@@ -239,7 +239,7 @@ export class LmdbLog implements Log {
     }
   }
 
-  /** Nothing more is written to a generation: a commit failed. One that nothing was ever settled in goes: a disk may fail for hours. */
+  /** Nothing more is written to a generation: a commit failed. One without a settled frame is removed: a disk may fail for hours. */
   private end(generation: LmdbGeneration): void {
     this.ended();
     if (this.last >= generation.number * this.generationBytes) return generation.abandon();
@@ -268,69 +268,6 @@ export class LmdbLog implements Log {
 
   private closeFiles(): void {
     for (const { file } of this.files.splice(0)) file.close();
-  }
-}
-
-/** The generations' files for a reader in another thread, opened when they are first read. */
-export class LogFiles implements SharedLogSource {
-  readonly generationBytes: number;
-  private readonly directory: string;
-  private readonly files = new Map<number, GenerationFile>();
-
-  /** @param directory of the shard */
-  constructor(directory: string, generationBytes = GENERATION_BYTES) {
-    this.directory = directory;
-    this.generationBytes = generationBytes;
-  }
-
-  read(place: number, into: Uint8Array, at: number, length: number): number {
-    const number = Math.floor(place / this.generationBytes);
-    let file = this.files.get(number);
-    if (file === undefined) {
-      try {
-        file = new GenerationFile(this.pathOf(number));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0; // dropped meanwhile
-        throw error;
-      }
-      this.files.set(number, file);
-    }
-    return file.read(place % this.generationBytes, into, at, length);
-  }
-
-  pathOf(generation: number): string {
-    return generationPath(this.directory, generation);
-  }
-
-  /** Generations before `tail` are gone: an open file would keep their space. */
-  drop(tail: number): void {
-    for (const [number, file] of this.files) {
-      if (number >= tail) continue;
-      file.closeLater();
-      this.files.delete(number);
-    }
-  }
-
-  close(): void {
-    this.drop(Number.POSITIVE_INFINITY);
-  }
-}
-
-/** What a helper thread may have seen of the log between two addresses is on disk when this returns. @param directory of the shard */
-export function syncLog(directory: string, from: number, to: number): void {
-  for (let n = Math.floor(from / GENERATION_BYTES); n <= Math.floor(to / GENERATION_BYTES); n++) {
-    let fd: number;
-    try {
-      fd = openSync(generationPath(directory, n), 'r');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue; // dropped, or not begun
-      throw error;
-    }
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
   }
 }
 

@@ -50,7 +50,7 @@ export class LogCleaner {
   private readonly table: BindingTable;
   private readonly records: RecordReader;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
-  /** Where the search of the table for records of the tail goes on, and where it does should the moves under way fail. */
+  /** Where the search of the table for records of the tail continues, and where it does should the moves under way fail. */
   private sweptTo = 0;
   private sweepMark = 0;
   /** A frame has moves beside what its batch brings, and must fit a generation. */

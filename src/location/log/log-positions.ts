@@ -23,7 +23,7 @@ export interface LogEnd {
  * Plain stores: each has one writer, is eight aligned bytes, and stands between the atomic operations that end every change
  * of the table.
  */
-export class LogMarks {
+export class LogPositions {
   readonly memory: SharedArrayBuffer;
   private readonly marks: Float64Array;
 
@@ -32,7 +32,7 @@ export class LogMarks {
     this.marks = new Float64Array(memory);
   }
 
-  /** Where the next frame goes: everything before has been applied to the table. Written by the shard. */
+  /** Place of the next frame: everything before has been applied to the table. Written by the shard. */
   get head(): number {
     return this.marks[HEAD];
   }

@@ -82,7 +82,7 @@ export class LogReader implements LocationReader {
     return undefined;
   }
 
-  /** Takes what the shard has announced; whoever gets announcements as they come calls this for each. */
+  /** Takes what the shard has announced; a listener to announcements calls this for each. */
   hear(news: TableNews): void {
     this.heard = (this.heard + 1) | 0;
     if (news.type === 'chunk') this.chunks[news.index] = news.chunk;
@@ -177,7 +177,7 @@ export class LogReader implements LocationReader {
   private readRecord(address: number, into: Uint8Array): number {
     const length = this.recordAt(address, into);
     if (length < 0 || length > into.length) return length;
-    this.row.take(this.words, 0, 0);
+    this.row.copyFrom(this.words, 0, 0);
     if (!this.row.plain) return length;
     refreshImage(into, RECORD_HEADER_BYTES + recordAorLength(into, 0), this.row);
     sealRecord(into, 0, length);

@@ -19,7 +19,7 @@ export interface GenerationScrub {
 /**
  * Reads a generation whole. What was being written behind the last settled frame is not called bad.
  * @param rest is awaited after so many bytes
- * @throws what the system says where the file cannot be opened
+ * @throws the system's error where the file cannot be opened
  */
 export async function scrubGeneration(path: string, rest: (bytes: number) => Promise<void>): Promise<GenerationScrub> {
   const file = new GenerationFile(path);

@@ -1,5 +1,5 @@
 // The location store on disk: records and refreshes in the log, a row per AOR in the table, one frame and at most one
-// fdatasync per batch. What a record says is record's and the registrar's business.
+// fdatasync per batch. The content of a record is record's and the registrar's.
 
 import { refreshImage } from '../../core/binding/binding.ts';
 import { AOR_KEY_BYTES } from '../aor-key-size.ts';
@@ -18,7 +18,7 @@ import { FrameWriter } from './frame-writer.ts';
 import type { Log } from './log.ts';
 import { LogCleaner } from './log-cleaner.ts';
 import { FRAME_HEADER_BYTES, NO_PREVIOUS, RECORD_ENTRY_BYTES } from './log-frame.ts';
-import { LogMarks, NO_CHECKPOINT } from './log-positions.ts';
+import { LogPositions, NO_CHECKPOINT } from './log-positions.ts';
 import { RecordReader } from './log-records.ts';
 import { appliedAt, type ReplayReport, replay } from './log-replay.ts';
 
@@ -42,7 +42,7 @@ export class LogStore implements LocationStore, RowVisitor {
   /** Rows whose records are damaged, where it is not this store that gives them up: in a cluster the owner does, for all nodes. */
   damagedRows: Set<number> | null = null;
   /** For the thread that writes checkpoints. */
-  readonly marks = new LogMarks();
+  readonly marks = new LogPositions();
   private readonly cleaner: LogCleaner;
   private readonly records: RecordReader;
   private readonly frame = new FrameWriter();
@@ -70,7 +70,7 @@ export class LogStore implements LocationStore, RowVisitor {
    * @param readCheckpoint looks for a checkpoint of that log
    * @param progress is told how many bytes have been read, and of how many
    * @param now as `shorten`'s; 0: not known
-   * @throws what the disk says, when the log cannot be read
+   * @throws the disk's error, when the log cannot be read
    */
   constructor(
     log: Log,
@@ -119,7 +119,7 @@ export class LogStore implements LocationStore, RowVisitor {
   find(k0: number, k1: number, k2: number, k3: number, into: RowCopy): boolean {
     const row = this.table.find(k0, k1, k2, k3);
     if (row < 0) return false;
-    into.take(chunkOf(this.table.chunks, row), wordOf(row), row);
+    into.copyFrom(chunkOf(this.table.chunks, row), wordOf(row), row);
     return true;
   }
 
@@ -247,7 +247,7 @@ export class LogStore implements LocationStore, RowVisitor {
 
   /** Looks at records that readers in other threads found bad. */
   examineSuspects(): void {
-    for (let row = this.table.takeSuspect(); row >= 0; row = this.table.takeSuspect()) this.examine(row);
+    for (let row = this.table.nextSuspect(); row >= 0; row = this.table.nextSuspect()) this.examine(row);
   }
 
   msToNextExpiry(now: number): number {
@@ -259,7 +259,7 @@ export class LogStore implements LocationStore, RowVisitor {
     const { row: copy, visitor } = this;
     const chunk = chunkOf(this.table.chunks, row);
     const at = wordOf(row);
-    copy.take(chunk, at, row);
+    copy.copyFrom(chunk, at, row);
     visitor?.expire(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3], copy.expiresAt, copy.plain);
   }
 
@@ -311,7 +311,7 @@ export class LogStore implements LocationStore, RowVisitor {
     const at = wordOf(row);
     const length = this.recordAt(this.table.addressOf(row), chunk, at + ROW_KEY, into);
     if (length < 0 || length > into.length) return length;
-    this.row.take(chunk, at, row);
+    this.row.copyFrom(chunk, at, row);
     if (!this.row.plain) return length;
     refreshImage(into, RECORD_HEADER_BYTES + recordAorLength(into, 0), this.row);
     sealRecord(into, 0, length); // a move to another number of shards hands it on as it is
@@ -358,7 +358,7 @@ export class LogStore implements LocationStore, RowVisitor {
     this.isNew[entry] = 0;
     if (at < end) {
       if (row < 0) {
-        row = table.take();
+        row = table.allocate();
         this.isNew[entry] = 1;
       }
       this.offsetOf[entry] = frame.record(row, words, w, writes.bindings[entry], writes.bytes, at, end);
@@ -402,7 +402,7 @@ export class LogStore implements LocationStore, RowVisitor {
   /**
    * Gives up a row whose record `readRow` found bad: a copy outside the log, and a removal, so that the phone registers anew. Where the disk
    * takes the removal, it is one sector that it does not give. Where it does not, what is unreadable may be there later: throws why it is
-   * now. A record that is not sound goes in any case; a restart meets it again.
+   * now. A record that is not sound is removed in any case; a restart meets it again.
    */
   private quarantine(row: number): void {
     const { frame, log, table, unreadable, damagedRows } = this;

@@ -18,7 +18,7 @@ export interface LogSource {
   readonly generationBytes: number;
   /**
    * Reads up to `length` bytes at a place into into[at …]; returns how many there were: none of a generation that was dropped.
-   * Throws what the disk says.
+   * Throws the disk's error.
    */
   read(place: number, into: Uint8Array, at: number, length: number): number;
 }
@@ -48,7 +48,7 @@ export interface Log extends LogSource {
   /** Numbers, oldest first; the last one is appended to, if any. A number may be missing. */
   readonly generations: readonly number[];
   readonly problems: LogProblems;
-  /** Where the next frame goes, unless `place` says that it begins a generation. */
+  /** Address of the next frame, unless `place` says that it begins a generation. */
   readonly head: number;
   /** Address of the last frame. */
   readonly last: number;
@@ -59,7 +59,7 @@ export interface Log extends LogSource {
   /** Bytes that a generation has, about, when the next one begins: at most what its addresses span. */
   readonly fullBytes: number;
 
-  /** For whoever has read the frames, once, before anything is appended. */
+  /** Called once by the reader of the frames, before anything is appended. */
   resume(head: number, last: number): void;
 
   /**

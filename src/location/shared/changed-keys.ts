@@ -63,7 +63,7 @@ export class ChangedKeysReader {
   }
 
   /** Copies the oldest key; false where there is none. */
-  take(into: Uint32Array): boolean {
+  next(into: Uint32Array): boolean {
     const { words } = this;
     if (this.empty) return false;
     const tail = words[TAIL];

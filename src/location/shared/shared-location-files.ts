@@ -7,7 +7,7 @@ import { DATA_FILE, LOCK_FILE, openLmdb } from '../files/lmdb-environment.ts';
 import { checkFile } from '../files/lmdb-file.ts';
 import type { BytesDatabase } from '../files/lmdb-snapshots.ts';
 
-/** Address space, not memory or disk: room for hundreds of millions of bindings. */
+/** Address space, not memory or disk: enough for hundreds of millions of bindings. */
 const MAP_BYTES = 2 ** 38;
 const CURRENT = 'current';
 const NAME = /^\d{10}$/;
@@ -73,7 +73,7 @@ export function removeEnvironment(data: string, number: number): void {
   rmSync(environmentFolder(data, number), { recursive: true, force: true });
 }
 
-/** A new environment; nothing in it is ever synced. Throws what the disk says. */
+/** A new environment; nothing in it is ever synced. Throws the disk's error. */
 export function createEnvironment(data: string, number: number): BytesDatabase {
   const path = environmentFolder(data, number);
   mkdirSync(sharedFolder(data), { recursive: true, mode: 0o700 });

@@ -34,7 +34,7 @@ export class SharedLocationReader implements LocationReader {
   /**
    * @param data the registrar's data directory
    * @param staleMs heartbeats older than this mean that the registrar is not there
-   * @throws Error that says what to do where there is no model
+   * @throws Error whose message names the remedy where there is no model
    */
   constructor(data: string, staleMs: number) {
     this.data = data;

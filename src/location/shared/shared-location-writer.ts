@@ -101,8 +101,8 @@ export class SharedLocationWriter {
   }
 
   /**
-   * Does a bounded piece of work. Throws what the disk says; the next call begins anew.
-   * @param now ms of a clock that only goes forward
+   * Does a bounded piece of work. Throws the disk's error; the next call begins anew.
+   * @param now ms of a monotonic clock
    * @returns whether there is more to do at once
    */
   step(now: number): boolean {
@@ -131,7 +131,7 @@ export class SharedLocationWriter {
     for (const source of this.sources) {
       if (source === undefined) continue;
       if (source.changes.tookLost()) this.wanted = true;
-      const keys = this.takeKeys(source.changes);
+      const keys = this.nextKeys(source.changes);
       if (keys.length === 0) continue;
       for (const environment of [this.current, this.build]) this.put(environment, source.reader, keys);
       this.changes += keys.length;
@@ -140,9 +140,9 @@ export class SharedLocationWriter {
     return more;
   }
 
-  private takeKeys(changes: ChangedKeysReader): Buffer[] {
+  private nextKeys(changes: ChangedKeysReader): Buffer[] {
     const keys: Buffer[] = [];
-    while (keys.length < STEP_MAX && changes.take(this.key)) keys.push(Buffer.from(this.keyBytes));
+    while (keys.length < STEP_MAX && changes.next(this.key)) keys.push(Buffer.from(this.keyBytes));
     return keys;
   }
 

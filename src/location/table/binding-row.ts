@@ -79,7 +79,7 @@ export class RowCopy implements PlainBinding {
   }
 
   /** From the words of a row at `at`. */
-  take(words: Uint32Array, at: number, row: number): void {
+  copyFrom(words: Uint32Array, at: number, row: number): void {
     this.row = row;
     this.bindings = bindingsOf(words, at + ROW_PLACE);
     this.identityHigh = words[at + ROW_IDENTITY];

@@ -89,7 +89,7 @@ export class BindingTable {
   }
 
   /** A row that a reader found bad, or -1. Where there were more than fit, some are found again. */
-  takeSuspect(): number {
+  nextSuspect(): number {
     const count = Atomics.load(this.suspects, 0);
     if (count === this.suspectsSeen) return -1;
     if (count - this.suspectsSeen > SUSPECTS_MAX) this.suspectsSeen = count - SUSPECTS_MAX;
@@ -121,8 +121,8 @@ export class BindingTable {
     return -1;
   }
 
-  /** A free row, taken until `put` or `giveBack`. */
-  take(): number {
+  /** A free row, reserved until `put` or `giveBack`. */
+  allocate(): number {
     const row = this.free - 1;
     if (row < 0) {
       this.reach(this.rows + 1);

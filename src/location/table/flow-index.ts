@@ -1,5 +1,5 @@
 // Which AORs have bindings that live by a flow: (flow, AOR) pairs, found by either both or the flow. Entries may be stale (the
-// binding has moved on); whoever visits them looks at the record. Bounded; what does not fit is not tracked. @hot
+// binding has moved on); a visitor looks at the record. Bounded; what does not fit is not tracked. @hot
 
 const NONE = -1;
 
@@ -37,7 +37,7 @@ export class FlowIndex {
     return this.heads.has(token);
   }
 
-  /** Notes a pair; nothing where it is there. False: there is no room. */
+  /** Notes a pair; nothing where it is there. False: the index is full. */
   track(token: number, k0: number, k1: number, k2: number, k3: number): boolean {
     let slot = this.find(token, k0, k1, k2, k3);
     if (this.slots[slot] !== NONE) return true;
@@ -62,8 +62,8 @@ export class FlowIndex {
     return true;
   }
 
-  /** Takes one of a flow's pairs out; its AOR is then in `key`. False where there is none left. */
-  take(token: number): boolean {
+  /** Removes one of a flow's pairs; its AOR is then in `key`. False where there is none left. */
+  removeOne(token: number): boolean {
     const id = this.heads.get(token);
     if (id === undefined) return false;
     const k = id << 2;

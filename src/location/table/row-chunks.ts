@@ -1,4 +1,4 @@
-// Where rows lie: in chunks of shared memory that are added one at a time and never moved. What a row says is
+// Where rows lie: in chunks of shared memory that are added one at a time and never moved. The content of a row is
 // binding-row's. @hot
 
 import { ROW_WORDS } from './binding-row.ts';

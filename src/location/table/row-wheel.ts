@@ -47,7 +47,7 @@ export class RowWheel {
     if ((chunkOf(this.rows, row)[wordOf(row) + ROW_LINKS] | 0) !== UNLINKED) this.unlink(row);
   }
 
-  /** Empties the wheel, so that every row can be added again; whoever calls it does. */
+  /** Empties the wheel, so that every row can be added again, by the caller. */
   clear(): void {
     this.heads.fill(END);
     this.occupied.fill(0);
@@ -69,7 +69,7 @@ export class RowWheel {
       }
       if (this.tick >= nowTick) return false;
       this.tick++;
-      this.take(this.tick & (BUCKETS - 1));
+      this.fire(this.tick & (BUCKETS - 1));
     }
   }
 
@@ -100,7 +100,7 @@ export class RowWheel {
   }
 
   /** Moves a bucket, whole, to the firing list, which is empty. */
-  private take(bucket: number): void {
+  private fire(bucket: number): void {
     const row = this.heads[bucket];
     if (row === END) return;
     this.heads[bucket] = END;

@@ -1,4 +1,4 @@
-// Copies a table out of shared memory while its shard goes on writing: sub-tables each as it was at one moment, rows as they
+// Copies a table out of shared memory while its shard keeps writing: sub-tables each as it was at one moment, rows as they
 // come, which a replay of the log puts right. For checkpoints.
 
 import { usedWords } from '../checkpoint/checkpoint.ts';

@@ -240,7 +240,7 @@ class RunningAdmin implements AdminServer {
       listen: () => target.shardPool?.listeners ?? [],
       restarts: () => target.shardPool?.restarts ?? 0,
       users: () => target.users,
-      talkers: (max) => this.pool().talkers(max),
+      topSenders: (max) => this.pool().topSenders(max),
       limits: () => target.limits?.usage ?? [],
       reload: async () => {
         const report = await reloaded(target);

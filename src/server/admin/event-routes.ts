@@ -84,7 +84,7 @@ export function addHistoryRoute(
   });
 }
 
-/** Newest first. The cursor says when the last one was, and how many of that moment have been shown: newer ones come in before it. */
+/** Newest first. The cursor reports when the last one was, and how many of that moment have been shown: newer ones come in before it. */
 function historyPage(
   changes: readonly PastChange[],
   { limit, cursor }: PageWish,
@@ -109,7 +109,7 @@ function stream(raw: ServerResponse, journal: EventJournal, feed: Feed, last: Ev
   const pump = () => {
     pending = false;
     for (let sent = 0; !ended && next <= journal.newest; next++) {
-      if (raw.writableLength > WAITING_BYTES_MAX) return; // goes on when it has drained
+      if (raw.writableLength > WAITING_BYTES_MAX) return; // continues when it has drained
       if (sent++ === ENTRIES_PER_TURN) return wake();
       const { oldest } = journal;
       if (next < oldest) {

@@ -1,4 +1,4 @@
-// Whether the server should be sent requests (/readyz), and why not. /healthz says only that the process answers.
+// Whether the server should be sent requests (/readyz), and why not. /healthz shows only that the process answers.
 
 import { COUNTER } from '../../shard/observe/counters.ts';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
@@ -12,7 +12,7 @@ const STUCK_MS = 10_000;
 /** So long a commit may wait for its disk. */
 const COMMIT_HANGS_MS = 3000;
 const LOOK_MS = 1000;
-/** Part of a ring's room beyond which messages are about to be dropped. */
+/** Part of a ring's capacity beyond which messages are about to be dropped. */
 const RING_FULL = 0.8;
 
 export class Health {

@@ -7,9 +7,8 @@ import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import { isTarget } from '../../core/binding/target.ts';
 import { createAorReader, type NamedAor } from '../../core/lookup/aor-key.ts';
-import { RECORD_BYTES_MAX } from '../../core/uas/outbox.ts';
 import { type LocationReader, SCAN_START, UnreadableError } from '../../location/location-reader.ts';
-import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
+import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
 import { aorText } from '../../sip/shown-text.ts';
 import { Problem } from '../http/problem.ts';
 

@@ -1,8 +1,8 @@
-// Watching messages at run time: what the taps copy goes to HOMER (HEP v3 over UDP), and what an operator traces into the
+// Watching messages at run time: copies of the taps are sent to HOMER (HEP v3 over UDP), and what an operator traces into the
 // log. Neither ever holds up a shard: what cannot be taken in time is counted there and lost.
 
 import { createSocket, type Socket } from 'node:dgram';
-import type { TapEnd, Tapped } from '../../shard/observe/tap-reader.ts';
+import type { Tapped, TapReader } from '../../shard/observe/tap-reader.ts';
 import { formatIp, parseIp } from '../../sip/ip.ts';
 import { every } from '../../transport/every.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
@@ -31,7 +31,7 @@ interface ActiveTrace extends Trace {
 }
 
 export class MessageWatch {
-  private readonly tap: TapEnd;
+  private readonly tap: TapReader;
   private readonly listeners: readonly ListenAddress[];
   private readonly hep: HepConfig | undefined;
   private readonly log: Log;
@@ -42,7 +42,7 @@ export class MessageWatch {
 
   /** @param aorKey key of an AOR given as user@host or as a SIP URI; undefined where it is none */
   constructor(
-    tap: TapEnd,
+    tap: TapReader,
     listeners: readonly ListenAddress[],
     hep: HepConfig | undefined,
     aorKey: (aor: string) => Uint32Array | undefined,

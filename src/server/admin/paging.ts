@@ -36,7 +36,7 @@ export function cursorOf(key: string): string {
 }
 
 /** A page of items that are in the order of their keys, each of its own; `items` begins behind the cursor's. */
-export function takePage<T>(
+export function pageFrom<T>(
   items: Iterable<T>,
   limit: number,
   nameOf: (item: T) => string,
@@ -53,5 +53,5 @@ export function takePage<T>(
 export function pageOf<T>(list: readonly T[], { limit, cursor }: PageWish, nameOf: (item: T) => string) {
   const after = keyOf(cursor);
   const sorted = [...list].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  return takePage(after === undefined ? sorted : sorted.filter((item) => nameOf(item) > after), limit, nameOf);
+  return pageFrom(after === undefined ? sorted : sorted.filter((item) => nameOf(item) > after), limit, nameOf);
 }

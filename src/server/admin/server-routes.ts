@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { COUNTER, COUNTER_NAMES } from '../../shard/observe/counters.ts';
 import { HISTOGRAM_SUM, latencyRow, OUTCOME_NAMES, SECONDS_BOUNDS } from '../../shard/observe/measures.ts';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
-import type { TopTalkers } from '../../shard/observe/top-senders-reader.ts';
+import type { TopSenderLists } from '../../shard/observe/top-senders-reader.ts';
 import { TRANSPORT_NAMES } from '../../sip/sources.ts';
 import type { Config } from '../config/config.ts';
 import { effectiveConfig } from '../config/effective-config.ts';
@@ -26,7 +26,7 @@ export interface ServerAccess {
   listen(): readonly Parameters<typeof formatListenAddress>[0][];
   restarts(): number;
   users(): number;
-  talkers(max: number): TopTalkers;
+  topSenders(max: number): TopSenderLists;
   /** Used share of each hard limit. */
   limits(): readonly LimitUsage[];
   /** Reads the configuration anew and applies what can be. Throws a Problem where that makes no sense. */
@@ -41,7 +41,7 @@ const talkerSchema = z
     perSecond: z.number(),
     refusedPerSecond: z.number(),
   })
-  .meta({ id: 'Talker' });
+  .meta({ id: 'TopSender' });
 const counts = z.record(z.string(), z.number());
 const shardSchema = z
   .object({
@@ -184,14 +184,14 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
     handle: () => ({ boundsSeconds: [...SECONDS_BOUNDS], rows: latencies(server.readings()) }),
   });
   routes.add({
-    name: 'getTalkers',
+    name: 'getTopSenders',
     tag: 'Server',
     method: 'GET',
-    path: '/v1/talkers',
+    path: '/v1/top-senders',
     summary: 'Sources and addresses-of-record with the most messages in the last seconds, estimated from a sample',
     query: z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(10) }),
     response: z.object({ sources: z.array(talkerSchema), aors: z.array(talkerSchema) }),
-    handle: ({ query }) => server.talkers(query.limit),
+    handle: ({ query }) => server.topSenders(query.limit),
   });
   routes.add({
     name: 'getCensus',

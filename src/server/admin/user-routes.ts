@@ -1,15 +1,16 @@
-// Routes about users: who they are and what they may register. Passwords come in and are hashed; nothing of them goes out.
+// Routes about users: who they are and what they may register. Passwords come in and are hashed; nothing of them is ever shown.
 
 import { z } from 'zod';
 import { HA1_COLUMNS, type Ha1Set, ha1sOf } from '../../users/ha1.ts';
+import type { User } from '../../users/stored-user.ts';
 import { parseAor, parseUserName, type UserName } from '../../users/user-name.ts';
 import { HA1_FULL, HA1_LENGTHS, USER_AORS_MAX } from '../../users/user-record.ts';
-import type { User, UserStore } from '../../users/user-store.ts';
+import type { UserStore } from '../../users/user-store.ts';
 import { domainOf, unserved } from '../config/served-domains.ts';
 import { rulesText, shownRules } from '../config/user-rules.ts';
 import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';
-import { keyOf, pageQuery, pageSchema, takePage } from './paging.ts';
+import { keyOf, pageFrom, pageQuery, pageSchema } from './paging.ts';
 
 const userSchema = z
   .object({
@@ -63,7 +64,7 @@ export function addUserRoutes(routes: Routes, store: () => UserStore, domains: (
     handle: ({ query: { limit, cursor, domain, match } }) => {
       const after = keyOf(cursor);
       const users = shown(store().all(after === undefined ? undefined : nameOf(after)), fitting(domain, match));
-      return takePage(users, limit, ({ user }) => user);
+      return pageFrom(users, limit, ({ user }) => user);
     },
   });
   routes.add({

@@ -93,7 +93,7 @@ function limitOfOthers({ policy }: Config): Fault[] {
   return [{ path: ['domains', '*', 'policy', 'bindings-max'], text: 'needs a domain by its name' }];
 }
 
-/** Whoever can reach an open registrar can take over any address in it. */
+/** Anybody who reaches an open registrar can take over any address in it. */
 function openToOthers({ auth, allowUnauthenticated, listen, multicast }: Config): Fault[] {
   if (auth.mode !== 'none' || allowUnauthenticated) return [];
   const fault = (key: string, what: string, verb: string): Fault => ({

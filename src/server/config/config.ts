@@ -1,4 +1,4 @@
-// The configuration that a server runs with, and what it is where nobody says otherwise. The keys of the file are rows.ts's; the way
+// The configuration that a server runs with, and its defaults. The keys of the file are rows.ts's; the way
 // from a file to a Config is create-config.ts's.
 
 import { type AbusePolicy, DEFAULT_ABUSE_POLICY } from '../../core/abuse/abuse-policy.ts';
@@ -49,7 +49,7 @@ export interface Config {
   readonly logFormat: LogFormat;
   /** The admin listener: API, metrics, health, dashboard. Absent: none. */
   readonly admin?: AdminConfig;
-  /** How it goes down. */
+  /** How it stops. */
   readonly drain: DrainConfig;
   /** Absent: it is the only node. */
   readonly cluster?: ClusterConfig;

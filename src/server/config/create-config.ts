@@ -21,7 +21,7 @@ export interface Defaults {
 }
 
 export interface ConfigWishes {
-  /** What counts where nobody says otherwise. */
+  /** The defaults. */
   readonly defaults?: Defaults;
   /** Whether the files it names must be there, as for a start. */
   readonly files?: boolean;
@@ -94,14 +94,14 @@ function lonelyFiles(raw: Raw): Fault[] {
   ];
 }
 
-/** Where nobody says how clients authenticate: they must, as soon as one address can be reached from other machines. */
+/** Without a setting clients must authenticate, as soon as one address can be reached from other machines. */
 function authMode(raw: Raw, { listen, multicast }: Config): 'none' | 'digest' {
   if (raw['allow-unauthenticated'] === true) return 'none';
   const hosts = [...listen.map(({ host }) => host), multicast?.interface ?? '127.0.0.1'];
   return hosts.every(isLoopback) ? 'none' : 'digest';
 }
 
-/** What the file says, and what follows from it for keys that it leaves out. */
+/** The file's values, and the defaults that follow from them. */
 function fill(raw: Raw, defaults: Defaults | undefined): Config {
   const { listen, policy } = DEFAULT_CONFIG;
   const { listen: listenDefault, ...policyDefaults } = { listen, ...defaults };

@@ -1,4 +1,4 @@
-// What holds where nobody says otherwise and help texts name. The rest of the defaults is config.ts's.
+// Defaults that help texts name. The rest of the defaults is config.ts's.
 
 import { availableParallelism } from 'node:os';
 import type { ListenAddress } from '../../transport/listener.ts';

@@ -12,7 +12,7 @@ export interface HttpAddress {
 
 const SHAPE = /^(https?):(?:\/\/)?(\[[^\]]*\]|[^:[\]/]*):([0-9]{1,5})\/?$/i;
 
-/** Throws a RangeError whose message says what is wrong. */
+/** Throws a RangeError whose message names the fault. */
 export function parseHttpAddress(text: string): HttpAddress {
   const parts = SHAPE.exec(text);
   if (parts === null) {

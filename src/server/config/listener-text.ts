@@ -7,7 +7,7 @@ import { nearest } from './nearest.ts';
 
 const SHAPE = /^([a-z]+):(\[[^\]]*\]|[^:[\]]*):([0-9]{1,5})$/i;
 
-/** Reads `udp:127.0.0.1:5060` or `tcp:[::1]:5060`. Throws a RangeError whose message says what is wrong. */
+/** Reads `udp:127.0.0.1:5060` or `tcp:[::1]:5060`. Throws a RangeError whose message names the fault. */
 export function parseListenAddress(text: string): ListenAddress {
   const parts = SHAPE.exec(text);
   if (parts === null) {

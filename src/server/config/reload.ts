@@ -7,7 +7,7 @@ import type { Config } from './config.ts';
 import { effectiveConfig } from './effective-config.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';
 import { valueAt, withValue } from './rows/by-path.ts';
-import { takenByReload } from './rows/row.ts';
+import { reloadable } from './rows/row.ts';
 
 export interface ReloadReport {
   /** Keys of the configuration file that changed and are in force now, e.g. `log-level`. */
@@ -16,12 +16,12 @@ export interface ReloadReport {
   readonly needRestart: readonly string[];
 }
 
-/** What is in force once a running server has taken in what it can of `next`, by the rows. The rest is as before. */
-export function takenIn(now: Config, next: Config): Config {
-  return takenByReload(CONFIG_ROWS).reduce((config, at) => withValue(config, at, valueAt(next, at)), now);
+/** In force after a reload of `next`: its values that the rows allow to change at once, the rest as before. */
+export function afterReload(now: Config, next: Config): Config {
+  return reloadable(CONFIG_ROWS).reduce((config, at) => withValue(config, at, valueAt(next, at)), now);
 }
 
-/** @param before in force until now @param now in force from now on @param next what the configuration says */
+/** @param before in force until now @param now in force from now on @param next by the configuration */
 export function reloadReport(before: Config, now: Config, next: Config): ReloadReport {
   return { applied: differences(before, now), needRestart: differences(now, next) };
 }

@@ -1,5 +1,5 @@
-// A copy of a data directory that a running server goes on changing, and putting one back. Each shard's copy is what a crash at one
-// moment would have left: a checkpoint and the log since, all of it opened before anything is copied, so that nothing that goes meanwhile is
+// A copy of a data directory that a running server keeps changing, and its restoration. Each shard's copy is what a crash at one
+// moment would have left: a checkpoint and the log since, all of it opened before anything is copied, so that nothing removed meanwhile is
 // missed. Which words and exit codes, backup-command has.
 
 import {
@@ -35,7 +35,7 @@ const TRIES = 100;
 /** Files of the top that are of this run of the server, or nobody's. */
 const OF_THIS_RUN = /^(lock|clock(\.copy)?|.*\.lock|.*\.url|.*\.new|.*\.damaged|admin-url|admin-token)$/;
 
-/** What keeps a backup or a restore from being made; the message says what to do. */
+/** What keeps a backup or a restore from being made; the message names the remedy. */
 export class BackupError extends Error {
   override readonly name = 'BackupError';
 }

@@ -18,7 +18,7 @@ export function setAside(data: string, stores: readonly string[]): SetAside[] {
   return folders.map((folder) => ({ folder, files: filesIn(folder) })).filter(({ files }) => files > 0);
 }
 
-/** Before a store, or a folder of stores, is removed: what it has set aside goes to the top. */
+/** Before a store, or a folder of stores, is removed: what it has set aside is moved to the top. */
 export function keepDamaged(data: string, removed: string): void {
   const stores = SHARD.test(basename(removed)) ? [removed] : shardsIn(removed);
   for (const store of stores) {

@@ -109,7 +109,7 @@ function syncFound(directory: string): void {
   try {
     syncPath(dirname(directory));
   } catch {
-    // not ours to read: whoever made the directory saw to its name
+    // not ours to read: its maker has synced its name
   }
 }
 

@@ -2,7 +2,7 @@
 
 export type DataDirectoryProblem = 'locked' | 'newer' | 'damaged' | 'mismatch' | 'unwritable' | 'move';
 
-/** The message says what to do about it. */
+/** The message names the remedy. */
 export class DataDirectoryError extends Error {
   override readonly name = 'DataDirectoryError';
   readonly kind: DataDirectoryProblem;
@@ -18,7 +18,7 @@ export function unwritable(directory: string, error: unknown): DataDirectoryErro
   const reason = error instanceof Error ? error.message : String(error);
   return new DataDirectoryError(
     'unwritable',
-    `cannot write to the data directory ${directory} (${reason}): make it writable for this user, make room, ` +
+    `cannot write to the data directory ${directory} (${reason}): make it writable for this user, free some space, ` +
       'or start with another --data',
     error,
   );

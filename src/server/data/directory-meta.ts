@@ -1,4 +1,4 @@
-// What a data directory says of itself, aorta.json: format, shards, secret, and where the stores are. Reading and writing it; what
+// The description of a data directory, aorta.json: format, shards, secret, and where the stores are. Reading and writing it; what
 // follows for the stores is data-directory's and binding-folders'.
 
 import { existsSync } from 'node:fs';
@@ -28,7 +28,7 @@ const Meta = z.strictObject({
   created: z.string(),
   /** Folder of the shards' stores, where it is not the directory itself. */
   bindings: Folder.optional(),
-  /** Where they were before the last move: what still lies there goes. */
+  /** Where they were before the last move: leftovers there are removed. */
   left: Folder.or(z.literal(TOP)).optional(),
 });
 export type Meta = z.infer<typeof Meta>;

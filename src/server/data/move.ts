@@ -34,7 +34,7 @@ export async function moveBindings(move: PendingMove, secret: Uint8Array, log: L
     throw new DataDirectoryError(
       'move',
       `cannot move the bindings in ${from.path} from ${count(from)} to ${count(to)} (${reason}): nothing has changed; ` +
-        `make room for a second copy of them${from.format === DATA_FORMAT ? `, or start with --shards ${from.shards}` : ''}`,
+        `free space for a second copy of them${from.format === DATA_FORMAT ? `, or start with --shards ${from.shards}` : ''}`,
       error,
     );
   }

@@ -1,4 +1,4 @@
-// The small files of a data directory at a start: whether each is what was written last, and a word in the log where it is not.
+// The small files of a data directory at a start: whether each is what was written last, and a line in the log where it is not.
 
 import { settleStatic } from '../../shard/statics/static-file.ts';
 import type { DataDirectory } from './data-directory.ts';

@@ -12,7 +12,7 @@ const URI_BYTES_MAX = 2048;
 const HOP = /^<[^<>]+>(?:;[\w.!%*+`'~-]+(?:=[\w.!%*+`'~-]+)?)*$/;
 const ALIASES_DEEP_MAX = 8;
 
-/** A change that makes no sense; the message says why. */
+/** A change that makes no sense; the message has the reason. */
 export class StaticError extends Error {
   override readonly name = 'StaticError';
 }

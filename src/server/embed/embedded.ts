@@ -36,7 +36,7 @@ export interface Registrar {
    */
   subscribe(listener: BindingListener): () => void;
   /**
-   * Takes a message that the program received. Its answer goes to `send`, once what it says is committed.
+   * Takes a message that the program received. Its answer is given to `send` once its effects are committed.
    * @throws RangeError where the source is none, or names a connection that is not open
    */
   handle(bytes: Uint8Array, source: MessageSource): void;

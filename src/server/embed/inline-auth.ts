@@ -7,9 +7,9 @@ import type { ProcessClock } from '../../shard/process-clock.ts';
 import { TRANSPORT_UDP } from '../../sip/sources.ts';
 import {
   createWaitingMemory,
-  leaveWaitingRoom,
+  endWaiting,
+  PendingCredentials,
   type WaitingMessage,
-  WaitingRoom,
 } from '../../threads/pending-credentials.ts';
 import { UserTable } from '../../users/user-table.ts';
 import type { Config } from '../config/config.ts';
@@ -56,9 +56,9 @@ export async function openInlineAuth(options: InlineAuthOptions): Promise<Inline
   });
   const waiting = createWaitingMemory();
   let again: (message: WaitingMessage, isUntold: boolean) => void = () => {};
-  const room = new WaitingRoom(waiting, (message) => {
+  const pending = new PendingCredentials(waiting, (message) => {
     void users.ask(message.user, message.realm, message.token).then((result) => {
-      leaveWaitingRoom(waiting);
+      endWaiting(waiting);
       const isUntold = result === 'unavailable';
       // Over UDP the client repeats it.
       if (!isUntold || message.peers.transport[0] !== TRANSPORT_UDP) again(message, isUntold);
@@ -73,7 +73,7 @@ export async function openInlineAuth(options: InlineAuthOptions): Promise<Inline
       nonceStart: randomBytes(4).readUInt32LE() & 0x3fffff,
       generation: config.auth.nonceGeneration,
       life: openLifeNumbers(directory.path, log)(),
-      wait: (...who) => room.enter(...who),
+      wait: (...args) => pending.enter(...args),
     },
     serve: (to) => {
       again = to;

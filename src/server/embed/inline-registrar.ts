@@ -5,7 +5,7 @@ import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import type { Policy } from '../../core/uas/policy.ts';
 import type { LocationReader } from '../../location/location-reader.ts';
 import type { LocationStore } from '../../location/location-store.ts';
-import { LogFiles } from '../../location/log/lmdb-log.ts';
+import { LogFiles } from '../../location/log/log-files.ts';
 import { LogReader } from '../../location/log/log-reader.ts';
 import { MemoryStore } from '../../location/memory-store.ts';
 import { openLogStore } from '../../location/open-log-store.ts';
@@ -26,7 +26,7 @@ import type { ShardLog } from '../../shard/shard-options.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
 import { LISTENER_ADMIN, type Peers } from '../../sip/sources.ts';
-import { OrderEnd } from '../../threads/admin-requests.ts';
+import { AdminRequests } from '../../threads/admin-requests.ts';
 import type { WaitingMessage } from '../../threads/pending-credentials.ts';
 import { LoopBacklog } from './loop-backlog.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
@@ -61,7 +61,7 @@ export class InlineRegistrar {
   readonly reader: LocationReader;
   readonly counters = new Float64Array(COUNTER_NAMES.length);
   /** An operator's requests. */
-  readonly orders = new OrderEnd((bytes, peers) => this.take(bytes, peers));
+  readonly orders = new AdminRequests((bytes, peers) => this.receiveNow(bytes, peers));
   private readonly options: InlineOptions;
   private readonly store: LocationStore;
   private readonly feed: FeedWriter | undefined;
@@ -134,18 +134,18 @@ export class InlineRegistrar {
     if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`a message of ${bytes.length} bytes is no SIP message`);
     writePeer(this.shard.peers, this.filled, source, 0);
     this.counters[COUNTER.received]++;
-    this.take(bytes);
+    this.receiveNow(bytes);
   }
 
   /** A message that waited, of the peer in the one row of its `peers`. @param isUntold its user could not be told */
   again({ bytes, peers }: Pick<WaitingMessage, 'bytes' | 'peers'>, isUntold: boolean): void {
     if (this.closed) return;
     if (isUntold) this.shard.waitedInVain(this.filled);
-    this.take(bytes, peers);
+    this.receiveNow(bytes, peers);
   }
 
   /** @param from one row; without it the peer stands in the row of the slot */
-  private take(bytes: Uint8Array, from?: Peers): void {
+  private receiveNow(bytes: Uint8Array, from?: Peers): void {
     const slot = this.filled++;
     if (from !== undefined)
       for (const column of Object.keys(from) as (keyof Peers)[])
@@ -156,7 +156,7 @@ export class InlineRegistrar {
     else this.turn ??= setImmediate(() => this.endTurn());
   }
 
-  /** A connection of the program has ended, as `flows` says: what was registered over it goes, after the grace that the policy gives. */
+  /** A connection of the program has ended, as `flows` says: bindings made over it are removed after the policy's grace. */
   flowEnded(flow: number): void {
     if (this.closed) return;
     const at = slotStart(this.filled);

@@ -7,7 +7,7 @@ import type { Backlog } from '../../shard/batch.ts';
 const CROWD_PER_TURN = 16;
 
 export class LoopBacklog implements Backlog {
-  /** The room in the program's sockets is not known. */
+  /** The capacity of the program's sockets is not known. */
   readonly fill = 0;
   private readonly idleMs: () => number;
   private readonly elapsed: () => number;

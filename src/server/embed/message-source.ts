@@ -1,4 +1,4 @@
-// Where a message that a program hands in came from, and where its answer goes, as plain data; and as a row of peers.
+// Where a message that a program hands in came from, and where its answer is sent, as plain data; and as a row of peers.
 
 import type { Transport } from '../../core/binding/binding-view.ts';
 import { parseIp, writeIp } from '../../sip/ip.ts';
@@ -10,7 +10,7 @@ export interface MessageSource {
   /** IPv4 or IPv6, as Node's sockets give it. */
   readonly address: string;
   readonly port: number;
-  /** `udp` unless it says otherwise. */
+  /** `udp` by default. */
   readonly transport?: Transport;
   /** Of a stream: the number that `openFlow` gave the connection. Answers and bindings name it. */
   readonly flow?: number;
@@ -28,7 +28,7 @@ export interface MessageTarget extends MessageSource {
   readonly transport: Transport;
 }
 
-/** Gets an answer, a copy of its own, and where it goes. */
+/** Gets an answer, a copy of its own, and its destination. */
 export type SendAnswer = (bytes: Buffer, target: MessageTarget) => void;
 
 /** Fills a row. @param listener that it counts as coming from. Throws a RangeError where the source is none. */
@@ -45,7 +45,7 @@ export function writePeer(peers: Peers, row: number, source: MessageSource, list
   peers.transport[row] = code;
   peers.listener[row] = listener;
   peers.flow[row] = flow;
-  peers.viaMain[row] = 1;
+  peers.answeredByMain[row] = 1;
   peers.local.fill(0, row << 4, (row + 1) << 4);
 }
 
@@ -59,7 +59,7 @@ export function flowSource({ address, port, transport }: StreamSource, listener:
 }
 
 /** Throws what tells a program that its connection found no place. */
-export function noRoomForFlow(): never {
+export function noCapacityForFlow(): never {
   throw new Error('as many connections as the limits allow: end those that are gone (endFlow), or raise "connections"');
 }
 

@@ -1,4 +1,4 @@
-// What a program gives `createRegistrar`: the configuration file's shape in camelCase, and what only a program can give. It goes
+// What a program gives `createRegistrar`: the configuration file's shape in camelCase, and what only a program can give. It passes
 // through the file's own schema, so that what the file refuses is refused here, too.
 
 import { z } from 'zod';
@@ -44,7 +44,7 @@ export interface RegistrarOptions extends FileOptions {
   readonly threads?: boolean | undefined;
   /** Sends an answer to a message that was handed in. */
   readonly send?: SendAnswer | undefined;
-  /** Lets WebSocket clients in or not, by what their handshake says: the session cookie of a web application, say. */
+  /** Lets WebSocket clients in or not, by their handshake: the session cookie of a web application, say. */
   readonly webSocketHandshake?: HandshakeHook | undefined;
   /** Knows users that the user store does not have; clients then authenticate, with `digest` (not with `auth: 'none'`). */
   readonly credentials?: CredentialsOption | undefined;
@@ -132,7 +132,7 @@ function ofCredentials({ config, credentials }: Omit<CheckedOptions, 'log'>): Fa
   return [];
 }
 
-/** Whoever says how users are known wants them to authenticate. */
+/** A program that configures users wants them to authenticate. */
 function authenticating(options: RegistrarOptions): RegistrarOptions {
   const { auth } = options;
   if (auth === undefined) return { ...options, auth: 'digest' };

@@ -19,7 +19,7 @@ import { LocationLookup, readCallerPreferences } from '../lookups/location-looku
 import { ClockKeeper } from '../process/clock-keeper.ts';
 import { type InlineAuth, openInlineAuth } from './inline-auth.ts';
 import { InlineRegistrar } from './inline-registrar.ts';
-import { flowSource, needFlow, noRoomForFlow } from './message-source.ts';
+import { flowSource, needFlow, noCapacityForFlow } from './message-source.ts';
 import { ProgramFlows } from './program-flows.ts';
 import type { CheckedOptions } from './program-options.ts';
 import type { Running, Subscribe } from './running.ts';
@@ -105,7 +105,7 @@ function running(parts: InlineParts): Running {
     },
     openFlow: (source) => {
       flowSource(source, 0); // refuses what is no source
-      return flows.begin() || noRoomForFlow();
+      return flows.begin() || noCapacityForFlow();
     },
     endFlow: (flow) => {
       if (flows.end(flow)) inline.flowEnded(flow);

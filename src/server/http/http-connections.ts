@@ -8,7 +8,7 @@ import { Descriptors } from '../../transport/linux/descriptors.ts';
 
 export interface ConnectionLimits {
   /** Which share of the process's descriptors they have. */
-  readonly descriptors: Parameters<Descriptors['hasRoom']>[0];
+  readonly descriptors: Parameters<Descriptors['hasCapacity']>[0];
   /** In all, and from an IPv4 address or an IPv6 /64. */
   readonly connections: number;
   readonly perSource: number;
@@ -57,9 +57,10 @@ export class HttpConnections {
   private accept(socket: Socket): void {
     const key = keyOf(socket);
     const source = sourceOf(socket);
-    const hasDescriptor = this.descriptors.hasRoom(this.limits.descriptors) || this.drop([...this.clients.values()]);
-    const healthOnly = !hasDescriptor || !this.makeRoom(source);
-    if (healthOnly && !this.makeRoomForHealth()) {
+    const hasDescriptor =
+      this.descriptors.hasCapacity(this.limits.descriptors) || this.drop([...this.clients.values()]);
+    const healthOnly = !hasDescriptor || !this.dropForNew(source);
+    if (healthOnly && !this.dropForHealth()) {
       this.dropped++;
       socket.destroy();
       return;
@@ -71,14 +72,14 @@ export class HttpConnections {
     });
   }
 
-  private makeRoom(source: string): boolean {
+  private dropForNew(source: string): boolean {
     const usual = [...this.clients.values()].filter(({ healthOnly }) => !healthOnly);
     const own = usual.filter((client) => client.source === source);
     if (own.length >= this.limits.perSource) return this.drop(own);
     return usual.length < this.limits.connections || this.drop(usual);
   }
 
-  private makeRoomForHealth(): boolean {
+  private dropForHealth(): boolean {
     const others = [...this.clients.values()].filter(({ healthOnly }) => healthOnly);
     return others.length < this.limits.forHealth || this.drop(others);
   }

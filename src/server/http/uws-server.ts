@@ -45,7 +45,7 @@ export function openUwsServer(
   const limit = (response: Uws.HttpResponse, change: unknown): void => {
     open += Number(change); // 1 or -1
     const isNew = Number(change) > 0;
-    if (isNew && (open > limits.connections || !descriptors.hasRoom(limits.descriptors))) response.close();
+    if (isNew && (open > limits.connections || !descriptors.hasCapacity(limits.descriptors))) response.close();
   };
   app.filter(limit);
   app.any('/*', (response, request) => new UwsCall(surface, response, request).answer(request));

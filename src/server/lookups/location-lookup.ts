@@ -16,11 +16,10 @@ import { applyPreferences } from '../../core/lookup/preferred-targets.ts';
 import { Targets } from '../../core/lookup/targets.ts';
 import { Gruus, isGruuInstance } from '../../core/register/gruu.ts';
 import { Domains } from '../../core/uas/domains.ts';
-import { RECORD_BYTES_MAX } from '../../core/uas/outbox.ts';
 import { givesGruus, type Policy } from '../../core/uas/policy.ts';
 import { publicGruu } from '../../core/wasm/aor-words.ts';
 import type { LocationReader } from '../../location/location-reader.ts';
-import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
+import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
 import { AskedFor } from '../../shard/statics/asked-for.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
 import { aorText } from '../../sip/shown-text.ts';
@@ -98,14 +97,14 @@ export class LocationLookup {
     if (named === undefined) return 'no AOR';
     if (!this.domains.serves(named.canonical, named.hostAt, named.length)) return 'not served';
     this.options.statics.refresh(now);
-    asked.take(named.bytes, named.uri, 0, named.key);
+    asked.resolve(named.bytes, named.uri, 0, named.key);
     const end = this.read();
     if (end === 0 && this.options.statics.empty) return { aor: named.text, contacts: NONE, fallbacks: NONE };
     const images = end > 0 ? RECORD_HEADER_BYTES + recordAorLength(record, 0) : 0;
     const text = end > 0 ? aorText(record, RECORD_HEADER_BYTES, images) : '';
     asked.combine(record, images, end);
     const at = this.options.ends === 'by removal' ? 0 : now;
-    targets.take(asked.bytes, asked.at, asked.end, at, asked, this.options.flows);
+    targets.collect(asked.bytes, asked.at, asked.end, at, asked, this.options.flows);
     if (preferences !== undefined) applyPreferences(targets, asked.bytes, preferences);
     const found: Lookup = { aor: text || asked.alias || named.text, contacts: [], fallbacks: [] };
     return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, images, now);
@@ -116,7 +115,7 @@ export class LocationLookup {
     const named = this.aor(aor);
     if (named === undefined) return false;
     this.options.statics.refresh(now);
-    this.asked.take(named.bytes, named.uri, 0, named.key);
+    this.asked.resolve(named.bytes, named.uri, 0, named.key);
     return this.read() > 0 || this.options.statics.images(this.asked.key) !== null;
   }
 
@@ -156,7 +155,7 @@ export class LocationLookup {
 
 /**
  * The preferences of one query, for as many lookups as it has; undefined: none.
- * @throws RangeError where there are too many, which says how many there may be
+ * @throws RangeError where there are too many, which names the limit
  */
 export function readCallerPreferences(preferences: LookupPreferences | undefined): CallerPreferences | undefined {
   const { acceptContact = [], rejectContact = [] } = preferences ?? {};

@@ -62,7 +62,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters, more?:
   const out = new Exposition();
   const { quotas = [] } = source;
   out.gauge('aorta_build_info', 'Version that runs.', [[{ version: source.version }, 1]]);
-  out.gauge('aorta_ready', '1 where /readyz says 200.', [[{}, source.ready ? 1 : 0]]);
+  out.gauge('aorta_ready', '1 where /readyz answers 200.', [[{}, source.ready ? 1 : 0]]);
   registrations(out, source.readings);
   traffic(out, source.readings);
   lookups(out, source);
@@ -152,7 +152,7 @@ function registrations(out: Exposition, readings: readonly ShardReading[]): void
   ]);
   out.counter(
     'aorta_binding_changes_total',
-    'Bindings added, renewed, removed by their clients, removed to make room, run out, and gone with their connection.',
+    'Bindings added, renewed, removed by their clients, evicted, expired, and removed with their connection.',
     named(['registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'flow_ended'], 'change'),
   );
   out.counter('aorta_queries_total', 'REGISTERs without Contact that were answered 200.', [
@@ -228,11 +228,11 @@ function issuer(out: Exposition, { isUp, counts }: ProviderReport): void {
 
 function lookups(out: Exposition, { readings, lookups: byHttp }: MetricsSource): void {
   out.counter('aorta_lookups_total', 'Lookups of users: contacts found, none there, or no address-of-record of ours.', [
-    [{ door: 'sip', outcome: 'found' }, totalOf(readings, COUNTER.redirected)],
-    [{ door: 'sip', outcome: 'nobody' }, totalOf(readings, COUNTER.not_redirected)],
-    [{ door: 'http', outcome: 'found' }, byHttp.found],
-    [{ door: 'http', outcome: 'nobody' }, byHttp.nobody],
-    [{ door: 'http', outcome: 'refused' }, byHttp.refused],
+    [{ protocol: 'sip', outcome: 'found' }, totalOf(readings, COUNTER.redirected)],
+    [{ protocol: 'sip', outcome: 'nobody' }, totalOf(readings, COUNTER.not_redirected)],
+    [{ protocol: 'http', outcome: 'found' }, byHttp.found],
+    [{ protocol: 'http', outcome: 'nobody' }, byHttp.nobody],
+    [{ protocol: 'http', outcome: 'refused' }, byHttp.refused],
   ]);
 }
 
@@ -301,7 +301,7 @@ function shards(out: Exposition, source: MetricsSource): void {
   );
   out.gauge(
     'aorta_ring_capacity_bytes',
-    'Bytes there is room for in them.',
+    'Capacity of them in bytes.',
     each(({ ringCapacity }) => ringCapacity),
   );
   out.gauge(

@@ -1,4 +1,4 @@
-// What the process itself says: memory, CPU, descriptors, the main thread's event loop and garbage collection. Names are
+// The process itself: memory, CPU, descriptors, the main thread's event loop and garbage collection. Names are
 // those of Prometheus' own clients, so that existing dashboards find them.
 
 import { readdirSync } from 'node:fs';

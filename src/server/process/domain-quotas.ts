@@ -1,6 +1,6 @@
 // Domains that may have so many bindings and no more. What is left of each stands in shared memory: a shard takes from it what it
 // adds and gives back what phones remove. What ran out nobody gives back; all bindings are counted in the background, and
-// where that shows more room, there is more. Nothing runs where no domain has a limit.
+// where that shows more capacity, there is more. Nothing runs where no domain has a limit.
 
 import { expiresAtOf, imageLength } from '../../core/binding/binding.ts';
 import { ByName } from '../../core/uas/by-name.ts';
@@ -27,7 +27,7 @@ export interface QuotaUsage {
 interface Quota {
   max: number;
   /** One number. */
-  readonly room: Int32Array;
+  readonly capacity: Int32Array;
 }
 
 export class DomainQuotas {
@@ -46,16 +46,20 @@ export class DomainQuotas {
 
   /** By domain, as of now. */
   get usage(): readonly QuotaUsage[] {
-    return [...this.quotas].map(([domain, { max, room }]) => ({ domain, max, used: max - Atomics.load(room, 0) }));
+    return [...this.quotas].map(([domain, { max, capacity }]) => ({
+      domain,
+      max,
+      used: max - Atomics.load(capacity, 0),
+    }));
   }
 
   /** The policy for the shards, with the numbers they share. A limit of before keeps its count. */
   share(policy: Policy): Policy {
     const shared = Object.entries(policy.byDomain).map(([domain, own]): [string, DomainPolicy] => {
       const { bindingsMax: max = 0 } = own;
-      return max === 0 ? [domain, own] : [domain, { ...own, room: this.roomOf(domain, max) }];
+      return max === 0 ? [domain, own] : [domain, { ...own, capacity: this.capacityOf(domain, max) }];
     });
-    const limited = new Set(shared.filter(([, { room }]) => room !== undefined).map(([domain]) => domain));
+    const limited = new Set(shared.filter(([, { capacity }]) => capacity !== undefined).map(([domain]) => domain));
     for (const domain of this.quotas.keys()) if (!limited.has(domain)) this.quotas.delete(domain);
     return { ...policy, byDomain: Object.fromEntries(shared) };
   }
@@ -82,18 +86,18 @@ export class DomainQuotas {
     clearInterval(this.timer);
   }
 
-  private roomOf(domain: string, max: number): Int32Array {
-    const quota = this.quotas.get(domain) ?? { max: 0, room: new Int32Array(new SharedArrayBuffer(4)) };
-    Atomics.add(quota.room, 0, max - quota.max);
+  private capacityOf(domain: string, max: number): Int32Array {
+    const quota = this.quotas.get(domain) ?? { max: 0, capacity: new Int32Array(new SharedArrayBuffer(4)) };
+    Atomics.add(quota.capacity, 0, max - quota.max);
     quota.max = max;
     this.quotas.set(domain, quota);
-    return quota.room;
+    return quota.capacity;
   }
 
-  /** What is added while it counts may be counted twice, so that a domain has too little room for a while and never too much. */
+  /** What is added while it counts may be counted twice, so that a domain has too little capacity for a while and never too much. */
   private async count(readers: readonly LocationReader[], now: () => number): Promise<void> {
     const began = performance.now();
-    const before = new Map([...this.quotas].map(([domain, { room }]) => [domain, Atomics.load(room, 0)]));
+    const before = new Map([...this.quotas].map(([domain, { capacity }]) => [domain, Atomics.load(capacity, 0)]));
     const counts = new ByName([...before.keys()].map((domain) => [domain, { domain, count: 0 }]));
     const found = new Map<string, number>();
     const visit = (record: Uint8Array, at: number) => {
@@ -114,11 +118,11 @@ export class DomainQuotas {
   }
 
   private correct(before: ReadonlyMap<string, number>, found: ReadonlyMap<string, number>): void {
-    for (const [domain, roomBefore] of before) {
+    for (const [domain, capacityBefore] of before) {
       const quota = this.quotas.get(domain);
       if (quota === undefined) continue;
-      const given = Math.max(0, Atomics.load(quota.room, 0) - roomBefore);
-      Atomics.add(quota.room, 0, quota.max - (found.get(domain) ?? 0) - roomBefore - given);
+      const given = Math.max(0, Atomics.load(quota.capacity, 0) - capacityBefore);
+      Atomics.add(quota.capacity, 0, quota.max - (found.get(domain) ?? 0) - capacityBefore - given);
     }
   }
 }

@@ -16,7 +16,7 @@ const STOP_SPARE_MS = 5000;
 const EXTEND_START_US = 60_000_000;
 
 export interface Systemd {
-  /** The start goes on and may take longer than its time-out. */
+  /** The start continues and may take longer than its time-out. */
   starting(status: string): void;
   ready(): void;
   /** A reload has begun; `ready()` ends it. */
@@ -38,7 +38,7 @@ const NOWHERE: Systemd = {
   close: () => {},
 };
 
-/** @returns the way to systemd, one that says nothing where it did not start this process, or why it cannot be reached */
+/** @returns the way to systemd, a silent one where it did not start this process, or why it cannot be reached */
 export function openSystemd(env: NodeJS.ProcessEnv = process.env): Systemd | string {
   const path = env.NOTIFY_SOCKET;
   if (path === undefined || path === '') return NOWHERE;

@@ -19,7 +19,7 @@ export class CircuitBreaker {
   }
 
   /** Whether asking may be tried now. The one that is let through an open breaker must report how it went. */
-  admits(now: number): boolean {
+  allows(now: number): boolean {
     if (this.failed < this.options.failures) return true;
     if (now < this.openUntil || this.trying) return false;
     this.trying = true;

@@ -5,7 +5,7 @@ import type { ProviderLimits } from './provider-options.ts';
 import type { UserSource } from './user-provider.ts';
 
 /**
- * Credentials of a user whom the user store does not have; null or undefined where there is no such user. A rejection says that nobody
+ * Credentials of a user whom the user store does not have; null or undefined where there is no such user. A rejection means that nobody
  * can tell now.
  * @param user as the phone spells it, without the realm that some phones add
  * @param realm a served domain, in lower case

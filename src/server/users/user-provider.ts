@@ -124,7 +124,7 @@ export class UserProvider {
     if (this.pending.size > this.limits.queueMax + this.limits.concurrency) return this.stale(user);
     await this.turn();
     try {
-      if (this.closing.signal.aborted || !this.breaker.admits(this.now())) return await this.stale(user);
+      if (this.closing.signal.aborted || !this.breaker.allows(this.now())) return await this.stale(user);
       const found = await this.fetchUser({ ...user, token });
       this.succeeded();
       return await this.learn(user, found);
@@ -181,7 +181,7 @@ export class UserProvider {
     setTimeout(() => Atomics.store(this.state, 0, PROVIDER_UP), openMs).unref();
   }
 
-  /** The source cannot be asked: an old answer goes on for a little. */
+  /** The source cannot be asked: an old answer stays valid for a little. */
   private async stale(user: UserName): Promise<AskResult> {
     const known = this.store.learnt(user);
     const now = this.now();
@@ -269,7 +269,7 @@ function rejection(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** fetch says "fetch failed" and keeps the reason to itself. */
+/** fetch throws "fetch failed" and hides the reason. */
 function reasonOf(error: unknown): string {
   const { cause, message } = error as Error;
   return cause instanceof Error && cause.message !== '' ? cause.message : message;

@@ -1,13 +1,14 @@
-// A user store whose file has damaged pages: what lies on the sound ones goes into a new file, the old one is kept aside. A map over
+// A user store whose file has damaged pages: users on sound pages are written to a new file, the old one is kept aside. A map over
 // such a file would end the process.
 
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeFiles } from '../../location/files/file-calls.ts';
 import { readTree } from '../../location/files/lmdb-tree.ts';
+import { decodeUser, type User, userNameOf } from '../../users/stored-user.ts';
 import { userDirectory } from '../../users/user-environment.ts';
 import { KEY_USER } from '../../users/user-record.ts';
-import { decodeUser, type User, UserStore, userNameOf } from '../../users/user-store.ts';
+import { UserStore } from '../../users/user-store.ts';
 import { syncTree } from '../data/binding-folders.ts';
 import type { Log } from '../process/log.ts';
 import { logDamagedUser } from './users-log.ts';
@@ -30,7 +31,7 @@ function placesOf(data: string): { path: string; aside: string; building: string
   return { path, aside: `${path}.damaged`, building: `${path}.salvaged` };
 }
 
-/** Empty also where not even the first pages can be read: opening says so. */
+/** Empty also where not even the first pages can be read: opening reports that. */
 function damagedPages(path: string): readonly string[] {
   let damaged: readonly string[] = [];
   for (let tries = 0; tries < TRIES; tries++) {

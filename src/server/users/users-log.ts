@@ -1,4 +1,4 @@
-// What the log says of a user that is damaged.
+// Log lines about damaged users.
 
 import type { UserName } from '../../users/user-name.ts';
 import type { Log } from '../process/log.ts';

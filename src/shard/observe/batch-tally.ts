@@ -1,6 +1,6 @@
 // What a batch did, counted: changes of bindings only once its commit has succeeded, answers once they are final. @hot
 
-import type { Outbox } from '../../core/uas/outbox.ts';
+import type { ExchangeResult } from '../../core/uas/exchange.ts';
 import { COUNTER, COUNTER_NAMES, REFUSED_BY_REASON } from './counters.ts';
 import { OUTCOME_OTHER } from './measures.ts';
 
@@ -34,14 +34,14 @@ export class BatchTally {
   }
 
   /** A REGISTER that changed bindings. */
-  registered(out: Outbox): void {
+  registered(result: ExchangeResult): void {
     this.ok++;
-    this.added += out.added;
-    this.refreshed += out.refreshed;
-    this.removed += out.removed;
-    this.evicted += out.evicted;
-    this.expired += out.expired;
-    this.flowEnded += out.cutOff;
+    this.added += result.added;
+    this.refreshed += result.refreshed;
+    this.removed += result.removed;
+    this.evicted += result.evicted;
+    this.expired += result.expired;
+    this.flowEnded += result.cutOff;
   }
 
   /** Bindings of an AOR that the wheel has taken out. */

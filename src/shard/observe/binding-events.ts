@@ -1,4 +1,4 @@
-// Binding events for programs: what shards tell of committed changes, as plain data, to whoever listens on the main thread.
+// Binding events for programs: committed changes as plain data, for listeners on the main thread.
 
 import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
 import {
@@ -32,7 +32,7 @@ export type BindingEventType = (typeof CHANGE_TYPES)[keyof typeof CHANGE_TYPES];
 export interface BindingEvent {
   /**
    * `registered`, `refreshed`: the binding as it is now. The others end it: `unregistered` by its client, `expired`, `evicted`
-   * to make room for others of its AOR, `flow-ended` with its connection, `removed` by an operator.
+because its AOR had too many, `flow-ended` with its connection, `removed` by an operator.
    */
   readonly type: BindingEventType;
   readonly shard: number;
@@ -68,7 +68,7 @@ export class BindingEvents {
 
   /**
    * @param memories one per shard
-   * @param bellMemory of the bell that the shards ring; whoever hears it calls `wake`
+   * @param bellMemory of the bell that the shards ring; its listener calls `wake`
    * @param failed is told what a listener threw
    */
   constructor(memories: readonly SharedArrayBuffer[], bellMemory: SharedArrayBuffer, failed: (error: unknown) => void) {
@@ -88,7 +88,7 @@ export class BindingEvents {
     };
   }
 
-  /** A shard says that events wait. */
+  /** Events of a shard wait. */
   wake(): void {
     if (!this.pending) this.turn();
   }
@@ -125,7 +125,7 @@ export class BindingEvents {
     let told = 0;
     for (const [shard, reader] of this.readers.entries()) {
       for (; told < EVENTS_PER_TURN && this.listeners.size > 0; told++) {
-        const entry = reader.take();
+        const entry = reader.next();
         if (entry === undefined) break;
         this.give(eventOf(entry, shard));
       }

@@ -9,7 +9,7 @@ const NAMES = [
   'registered', // bindings added
   'refreshed', // bindings renewed
   'unregistered', // bindings removed by their clients
-  'evicted', // bindings removed to make room: the AOR had as many as it may have
+  'evicted', // bindings removed because the AOR had as many as it may have
   'expired', // bindings whose interval ran out
   'flow_ended', // bindings removed because the connection they were made over ended
   'fetched', // REGISTERs without Contact answered 200
@@ -45,8 +45,8 @@ const NAMES = [
   'large_answers', // over UDP, above 1300 bytes: they may leave in fragments
   'dropped_send', // answers the socket would not take
   'dropped_amplifying', // answers to strangers over UDP, more than three times as long as the request
-  'tapped', // messages copied for whoever watches
-  'tap_dropped', // those that found no room
+  'tapped', // messages copied for watchers
+  'tap_dropped', // those that did not fit
   'answered_400',
   'answered_401',
   'answered_403',

@@ -1,5 +1,5 @@
 // The way of binding events from a shard to the main thread: a bounded ring in shared memory that the shard writes only while
-// somebody listens. What does not fit is counted as lost, never waited for. What an entry says is core/binding/changes'.
+// somebody listens. What does not fit is counted as lost, never waited for. The content of an entry is core/binding/changes'.
 // @hot
 
 import { type Changes, changeLength, setChangeSequence } from '../../core/binding/changes.ts';
@@ -122,7 +122,7 @@ export class EventReader {
   }
 
   /** A copy of the oldest entry, or undefined where there is none. */
-  take(): Uint8Array | undefined {
+  next(): Uint8Array | undefined {
     if (this.empty) return undefined;
     let offset = this.tail & (this.capacity - 1);
     let length = this.view.getUint32(offset, true);

@@ -15,7 +15,7 @@ import {
   userAgentEnd,
 } from '../../core/binding/binding.ts';
 import { CHANGE_EXPIRED, CHANGE_FLOW_ENDED, CHANGE_REFRESHED, type ChangeSink } from '../../core/binding/changes.ts';
-import type { Outbox } from '../../core/uas/outbox.ts';
+import type { Exchange } from '../../core/uas/exchange.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import { T_CALL_ID_AT, T_CALL_ID_END, T_CSEQ } from '../../sip/parser/span-table.ts';
 
@@ -57,7 +57,7 @@ export function createHistoryMemory(bytes: number): SharedArrayBuffer {
 export class History implements ChangeSink {
   /** Whether refreshes are kept, too. */
   refreshes: boolean;
-  private readonly out: Outbox;
+  private readonly exchange: Exchange;
   private readonly key: Uint32Array;
   private readonly control: Int32Array;
   private readonly bytes: Uint8Array;
@@ -72,9 +72,9 @@ export class History implements ChangeSink {
   private at = 0;
 
   /** @param key of the AOR that changes, as it is at the time of a change */
-  constructor(memory: SharedArrayBuffer, refreshes: boolean, out: Outbox, key: Uint32Array) {
+  constructor(memory: SharedArrayBuffer, refreshes: boolean, exchange: Exchange, key: Uint32Array) {
     this.refreshes = refreshes;
-    this.out = out;
+    this.exchange = exchange;
     this.key = key;
     this.capacity = memory.byteLength - HISTORY_CONTROL_BYTES;
     this.control = new Int32Array(memory, 0, HISTORY_CONTROL_BYTES >> 2);
@@ -96,8 +96,8 @@ export class History implements ChangeSink {
     if (kind === CHANGE_REFRESHED && !this.refreshes) return;
     const entry = this.begin(kind, now);
     this.text(0, source, uriAt(source, image), uriEnd(source, image));
-    if (kind === CHANGE_EXPIRED || kind === CHANGE_FLOW_ENDED) this.takeImage(entry, source, image);
-    else this.takeRequest(entry, source, image);
+    if (kind === CHANGE_EXPIRED || kind === CHANGE_FLOW_ENDED) this.addMaker(entry, source, image);
+    else this.addSource(entry, source, image);
     this.finish(entry);
   }
 
@@ -152,14 +152,15 @@ export class History implements ChangeSink {
   }
 
   /** Who asked for it: the request in the table. */
-  private takeRequest(entry: number, source: Uint8Array, image: number): void {
-    const { view, out, pending } = this;
-    const { peers, peer } = out;
+  private addSource(entry: number, source: Uint8Array, image: number): void {
+    const { view, pending } = this;
+    const { request, work } = this.exchange;
+    const { peers, peer } = request;
     view.setUint32(entry + ENTRY_CSEQ, table[T_CSEQ], true);
     this.text(1, slab, table[T_CALL_ID_AT], table[T_CALL_ID_END]);
     this.text(2, source, callIdEnd(source, image), userAgentEnd(source, image));
-    if (out.authenticated) this.text(3, out.user, 0, out.userLength);
-    view.setUint8(entry + ENTRY_IS_HASH, out.userIsHash ? 1 : 0);
+    if (work.authenticated) this.text(3, work.user, 0, work.userLength);
+    view.setUint8(entry + ENTRY_IS_HASH, work.userIsHash ? 1 : 0);
     view.setUint8(entry + ENTRY_FAMILY, peers.family[peer]);
     view.setUint8(entry + ENTRY_TRANSPORT, peers.transport[peer]);
     view.setUint8(entry + ENTRY_LISTENER, peers.listener[peer]);
@@ -168,7 +169,7 @@ export class History implements ChangeSink {
   }
 
   /** Nobody asked for it: who had made the binding. */
-  private takeImage(entry: number, source: Uint8Array, image: number): void {
+  private addMaker(entry: number, source: Uint8Array, image: number): void {
     const { view, pending } = this;
     this.text(1, source, paramsEnd(source, image), callIdEnd(source, image));
     this.text(2, source, callIdEnd(source, image), userAgentEnd(source, image));

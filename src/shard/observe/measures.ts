@@ -1,8 +1,8 @@
 // What a shard measures, in shared memory beside its counters: histograms of latency by outcome and transport, batch sizes,
-// commits and expiry lag. One writer, any number of readers, no locks; where a value goes is found once per batch.
+// commits and expiry lag. One writer, any number of readers, no locks; the bucket of a value is found once per batch.
 // @hot
 
-import type { Answers } from '../../core/uas/batch-responses.ts';
+import type { BatchResponses } from '../../core/uas/batch-responses.ts';
 import { type Peers, TRANSPORT_NAMES } from '../../sip/sources.ts';
 
 // --- what an answer was, as a shard counts it
@@ -72,7 +72,7 @@ export class Measures {
   }
 
   /** The answers in the rows [from, to) have left, `seconds` after their requests were received. */
-  answered(answers: Answers, peers: Peers, seconds: number, from = 0, to = answers.count): void {
+  answered(answers: BatchResponses, peers: Peers, seconds: number, from = 0, to = answers.count): void {
     const { values } = this;
     const bucket = bucketOf(SECONDS_BOUNDS, seconds);
     for (let i = from; i < to; i++) {

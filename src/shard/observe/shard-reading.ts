@@ -6,7 +6,7 @@ export interface ShardReading {
   readonly counters: Float64Array;
   /** Rows of shard/observe/measures; the shared memory itself. */
   readonly measures: Float64Array;
-  /** Bytes that wait in the rings it reads, and how many there is room for. */
+  /** Bytes that wait in the rings it reads, and their capacity. */
   readonly ringBytes: number;
   readonly ringCapacity: number;
   /** Whether it serves: false from a death to the next life. */

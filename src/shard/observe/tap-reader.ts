@@ -50,7 +50,7 @@ export interface Tapped {
   readonly listener: number;
 }
 
-export class TapEnd {
+export class TapReader {
   private readonly control: Int32Array;
   private readonly rings: readonly Ring[];
   private readonly peers = createPeers(1);
@@ -67,7 +67,7 @@ export class TapEnd {
     if (aors.length > TAP_AORS_MAX) throw new RangeError(`at most ${TAP_AORS_MAX} AORs can be watched at a time`);
     if (sources.length > TAP_SOURCES_MAX) throw new RangeError(`at most ${TAP_SOURCES_MAX} sources at a time`);
     const { control } = this;
-    // Whoever reads in between sees nothing watched, or names that are no longer or not yet there: copies, no harm.
+    // A reader in between sees nothing watched, or names that are no longer or not yet there: copies, no harm.
     Atomics.store(control, TAP_ON, 0);
     control[TAP_SAMPLE] = Math.min(2 ** 32 - 1, Math.round((samplePercent / 100) * 2 ** 32));
     control[TAP_SAMPLE_ALL] = samplePercent >= 100 ? 1 : 0;
@@ -82,7 +82,7 @@ export class TapEnd {
   }
 
   /** Hands out the copies that are there, at most `max`; returns how many. */
-  drain(take: (message: Tapped) => void, max: number): number {
+  drain(handle: (message: Tapped) => void, max: number): number {
     const { copy, peers } = this;
     let taken = 0;
     for (const [shard, ring] of this.rings.entries()) {
@@ -91,7 +91,7 @@ export class TapEnd {
         if (length < 0) break;
         taken++;
         const why = copy[TAP_PREFIX_WHY];
-        take({
+        handle({
           bytes: copy.subarray(TAP_PREFIX_BYTES, length),
           isRequest: ring.kind === RING_TAP_REQUEST,
           time: this.time[0],

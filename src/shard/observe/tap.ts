@@ -1,9 +1,9 @@
 // The tap on a shard: copies of the messages that somebody watches, requests and answers, into a ring of their own, which
 // the main thread empties. What is watched (a sample of all AORs, an AOR, a source) stands in memory that the main thread
-// writes. Never waits: what finds no room is counted. What becomes of the copies is server/tap-reader's.
+// writes. Never waits: what does not fit is counted. What becomes of the copies is server/tap-reader's.
 // @hot
 
-import type { Answers } from '../../core/uas/batch-responses.ts';
+import type { BatchResponses } from '../../core/uas/batch-responses.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab } from '../../sip/parser/slab.ts';
 import type { Peers } from '../../sip/sources.ts';
 import { RING_TAP_ANSWER, RING_TAP_REQUEST, type Ring } from '../rings/ring.ts';
@@ -13,7 +13,7 @@ import { COUNTER } from './counters.ts';
 export const TAP_AORS_MAX = 16;
 export const TAP_SOURCES_MAX = 16;
 
-// The control memory, words. Written by the main thread: TAP_ON last when it goes up, first when it goes down.
+// The control memory, words. Written by the main thread: TAP_ON last when it starts, first when it stops.
 export const TAP_ON = 0;
 /** Of 2^32: AORs whose key's second word is below are in the sample; all of them where TAP_SAMPLE_ALL is 1. */
 export const TAP_SAMPLE = 1;
@@ -72,7 +72,7 @@ export class Tap {
   }
 
   /** The answers of the batch, which are true by now. */
-  answered(answers: Answers): void {
+  answered(answers: BatchResponses): void {
     for (let row = 0; row < answers.count; row++) {
       const slot = answers.slot[row];
       const why = this.why[slot];
@@ -97,7 +97,7 @@ export class Tap {
     this.counters[sent ? COUNTER.tapped : COUNTER.tap_dropped]++;
   }
 
-  /** By AOR, so that whoever is in the sample is there with every message. */
+  /** By AOR, so that an AOR of the sample is copied with every message. */
   private isSampled(key: Uint32Array): boolean {
     return this.control[TAP_SAMPLE_ALL] === 1 || key[1] < this.control[TAP_SAMPLE] >>> 0;
   }

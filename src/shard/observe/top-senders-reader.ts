@@ -15,7 +15,7 @@ import {
   WINDOW_DOUBLES,
 } from './top-senders.ts';
 
-export interface Talker {
+export interface TopSender {
   /** An IP address, or an address-of-record. */
   readonly name: string;
   /** Messages per second, estimated from a sample. */
@@ -24,9 +24,9 @@ export interface Talker {
   readonly refusedPerSecond: number;
 }
 
-export interface TopTalkers {
-  readonly sources: readonly Talker[];
-  readonly aors: readonly Talker[];
+export interface TopSenderLists {
+  readonly sources: readonly TopSender[];
+  readonly aors: readonly TopSender[];
 }
 
 const TRIES = 8;
@@ -34,7 +34,7 @@ const TRIES = 8;
 const STALE_MS = 60_000;
 
 /** @param memories one per shard @param now epoch ms */
-export function readTalkers(memories: readonly SharedArrayBuffer[], max: number, now: number): TopTalkers {
+export function readTopSenders(memories: readonly SharedArrayBuffer[], max: number, now: number): TopSenderLists {
   const sources = new Map<string, [messages: number, refused: number]>();
   const aors = new Map<string, [messages: number, refused: number]>();
   for (const memory of memories) {
@@ -83,7 +83,7 @@ function collect(
   }
 }
 
-function topOf(found: ReadonlyMap<string, [number, number]>, max: number): Talker[] {
+function topOf(found: ReadonlyMap<string, [number, number]>, max: number): TopSender[] {
   return [...found]
     .map(([name, [perSecond, refusedPerSecond]]) => ({ name, perSecond, refusedPerSecond }))
     .sort((a, b) => b.perSecond - a.perSecond)

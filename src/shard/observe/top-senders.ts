@@ -1,9 +1,9 @@
 // Who sends most, lately: a sample of the messages, counted by source and by address-of-record in small tables of shared memory.
-// A newcomer takes the place of whoever has the least (Metwally's space-saving), so memory is bounded and nobody who sends
+// A newcomer replaces the sender with the least (Metwally's space-saving), so memory is bounded and nobody who sends
 // much is missed. Requests are looked at again after their answers have left. Reading it is top-senders-reader.ts.
 // @hot
 
-import type { Answers } from '../../core/uas/batch-responses.ts';
+import type { BatchResponses } from '../../core/uas/batch-responses.ts';
 import { writeIp } from '../../sip/ip.ts';
 import { parse } from '../../sip/parser/parser.ts';
 import { slab, slotStart, table } from '../../sip/parser/slab.ts';
@@ -34,7 +34,7 @@ const TABLE_DOUBLES = TALKERS * TALKER_DOUBLES;
 export const WINDOW_DOUBLES = 1 + 2 * TABLE_DOUBLES;
 /** A number that is odd while the tables are written, and which window is. */
 export const CONTROL_DOUBLES = 2;
-export const TALKERS_BYTES = 8 * (CONTROL_DOUBLES + 2 * WINDOW_DOUBLES);
+export const TOP_SENDERS_BYTES = 8 * (CONTROL_DOUBLES + 2 * WINDOW_DOUBLES);
 
 /** Where an entry begins, in doubles. */
 export function talkerAt(window: number, kind: number, entry: number): number {
@@ -45,7 +45,7 @@ export function talkerAt(window: number, kind: number, entry: number): number {
 const SMALL = 2;
 const MEDIUM = 16;
 
-export class Talkers {
+export class TopSenders {
   private readonly doubles: Float64Array;
   private readonly bytes: Uint8Array;
   private readonly words: Int32Array;
@@ -63,7 +63,7 @@ export class Talkers {
   }
 
   /** A batch that has been answered. @param lengths of the requests in the slots */
-  note(answers: Answers, peers: Peers, lengths: Uint16Array, now: number): void {
+  note(answers: BatchResponses, peers: Peers, lengths: Uint16Array, now: number): void {
     const weight = answers.count <= SMALL ? 1 : answers.count <= MEDIUM ? 4 : 16;
     for (; this.skip < answers.count; this.skip += this.gap(weight)) {
       const row = this.skip;
@@ -108,7 +108,7 @@ export class Talkers {
     if (entry >= 0) this.name(entry, this.aor, length);
   }
 
-  /** Counts for whoever has the hash; gives the entry where it is to be named. */
+  /** Counts a message of the sender with the hash; returns its entry where it is to be named. */
   private claim(kind: number, hash: number, weight: number, refused: number): number {
     const { doubles } = this;
     const first = talkerAt(doubles[1], kind, 0);

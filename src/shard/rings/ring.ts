@@ -28,12 +28,12 @@ const TAIL = 16; // bytes ever taken; in a cache line of its own
 const HEADER_BYTES = 48;
 const SKIP = -1;
 
-// Header: i32 length; u8 kind, transport, listener, family; u8 viaMain, node; u16 port; u32 flow; u8 ip[16]; u8 local[16]
+// Header: i32 length; u8 kind, transport, listener, family; u8 answeredByMain, node; u16 port; u32 flow; u8 ip[16]; u8 local[16]
 const H_KIND = 4;
 const H_TRANSPORT = 5;
 const H_LISTENER = 6;
 const H_FAMILY = 7;
-const H_VIA_MAIN = 8;
+const H_ANSWERED_BY_MAIN = 8;
 const H_NODE = 9;
 const H_PORT = 10;
 const H_FLOW = 12;
@@ -42,7 +42,7 @@ const H_LOCAL = 32;
 
 /**
  * Shared memory for a ring. @cold
- * @param bytes a power of two, at least 262,144: room for the largest message and its header wherever it falls
+ * @param bytes a power of two, at least 262,144: the largest message and its header fit wherever it falls
  */
 export function createRingMemory(bytes: number): SharedArrayBuffer {
   if (bytes < 1 << 18 || bytes > 1 << 30 || (bytes & (bytes - 1)) !== 0)
@@ -50,7 +50,7 @@ export function createRingMemory(bytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(CONTROL_BYTES + bytes);
 }
 
-/** Bytes a ring has room for. @cold */
+/** Bytes a ring can hold. @cold */
 export function ringCapacity(memory: SharedArrayBuffer): number {
   return memory.byteLength - CONTROL_BYTES;
 }
@@ -69,7 +69,8 @@ export class Ring {
   private readonly control: Int32Array;
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
-  private readonly capacity: number;
+  /** Bytes that fit. */
+  readonly capacity: number;
   private head: number;
   private tail: number;
 
@@ -82,21 +83,17 @@ export class Ring {
     this.tail = Atomics.load(this.control, TAIL);
   }
 
-  /** For the reader: whether nothing is there. */
   /** Bytes that wait. */
   get depth(): number {
     return (Atomics.load(this.control, HEAD) - Atomics.load(this.control, TAIL)) | 0;
   }
 
-  get room(): number {
-    return this.capacity;
-  }
-
+  /** For the reader: whether nothing is there. */
   get empty(): boolean {
     return Atomics.load(this.control, HEAD) === this.tail;
   }
 
-  /** Publishes bytes[at, end) from the peer in `row`; false where the ring has no room. `port` stands for the row's port. */
+  /** Publishes bytes[at, end) from the peer in `row`; false where the ring is full. `port` stands for the row's port. */
   push(kind: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number): boolean {
     const length = end - at;
     const offset = this.claim(HEADER_BYTES + ((length + 7) & ~7));
@@ -107,7 +104,7 @@ export class Ring {
     ring[offset + H_TRANSPORT] = peers.transport[row];
     ring[offset + H_LISTENER] = peers.listener[row];
     ring[offset + H_FAMILY] = peers.family[row];
-    ring[offset + H_VIA_MAIN] = peers.viaMain[row];
+    ring[offset + H_ANSWERED_BY_MAIN] = peers.answeredByMain[row];
     ring[offset + H_NODE] = peers.node[row];
     ring[offset + H_PORT] = port & 255;
     ring[offset + H_PORT + 1] = port >>> 8;
@@ -138,7 +135,7 @@ export class Ring {
     peers.transport[row] = ring[offset + H_TRANSPORT];
     peers.listener[row] = ring[offset + H_LISTENER];
     peers.family[row] = ring[offset + H_FAMILY];
-    peers.viaMain[row] = ring[offset + H_VIA_MAIN];
+    peers.answeredByMain[row] = ring[offset + H_ANSWERED_BY_MAIN];
     peers.node[row] = ring[offset + H_NODE];
     peers.port[row] = ring[offset + H_PORT] | (ring[offset + H_PORT + 1] << 8);
     peers.flow[row] = this.words[(offset + H_FLOW) >> 2];

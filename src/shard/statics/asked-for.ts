@@ -3,7 +3,7 @@
 // @hot
 
 import { GRUU_INVALID, GRUU_NONE, GRUU_PUBLIC, GRUU_TEMPORARY, type Gruus } from '../../core/register/gruu.ts';
-import type { Outbox } from '../../core/uas/outbox.ts';
+import type { ExchangeRequest } from '../../core/uas/exchange.ts';
 import { URI_PARAMS_AT } from '../../sip/parser/span-table.ts';
 import type { StaticTable } from './static-table.ts';
 
@@ -31,8 +31,8 @@ export class AskedFor {
     this.statics = statics;
   }
 
-  /** Takes the URI in uri[base, …) over `bytes`. @param key of its AOR as it is written */
-  take(bytes: Uint8Array, uri: Int32Array, base: number, key: Uint32Array): void {
+  /** Resolves the URI in uri[base, …) over `bytes`. @param key of its AOR as it is written */
+  resolve(bytes: Uint8Array, uri: Int32Array, base: number, key: Uint32Array): void {
     this.alias = null;
     const { gruus } = this.rules;
     this.kind = gruus !== null && uri[base + URI_PARAMS_AT] >= 0 ? gruus.read(bytes, uri, base) : GRUU_NONE;
@@ -64,12 +64,12 @@ export class AskedFor {
     return this.kind !== GRUU_NONE;
   }
 
-  /** The images in the outbox get the AOR's static ones beside them. */
-  combineInto(out: Outbox): void {
-    this.combine(out.state, out.stateAt, out.stateEnd);
-    out.state = this.bytes;
-    out.stateAt = this.at;
-    out.stateEnd = this.end;
+  /** The images in the request get the AOR's static ones beside them. */
+  combineInto(request: ExchangeRequest): void {
+    this.combine(request.state, request.stateAt, request.stateEnd);
+    request.state = this.bytes;
+    request.stateAt = this.at;
+    request.stateEnd = this.end;
   }
 
   /** The images of the AOR in bytes[at, end) with its static ones. */

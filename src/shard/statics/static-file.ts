@@ -24,7 +24,7 @@ export interface StaticContent {
 const EMPTY: StaticContent = { bindings: {}, aliases: {} };
 const FILE = 'static.json';
 const LOCK = 'static.lock';
-/** Whoever died while it changed the file has left its lock. */
+/** A process that died while it changed the file has left its lock. */
 const LOCK_OLD_MS = 10_000;
 const LOCK_TRIES = 100;
 const LOCK_WAIT_MS = 20;
@@ -52,7 +52,7 @@ export function findStatic(data: string, calls?: FileCalls): StaticFound {
   }
 }
 
-/** The content, for who changes it or shows it. Throws an Error that says what to do where the file cannot be read, though its copy can. */
+/** The content, for who changes it or shows it. Throws an Error whose message names the remedy where the file cannot be read, though its copy can. */
 export function readStatic(data: string, calls?: FileCalls): StaticContent {
   const { content, problem } = findStatic(data, calls);
   if (problem === undefined) return content;
@@ -80,7 +80,7 @@ export function changeStatic(data: string, change: (content: StaticContent) => S
 
 function locked<T>(data: string, work: () => T): T {
   const lock = join(data, LOCK);
-  takeLock(lock);
+  acquireLock(lock);
   try {
     return work();
   } finally {
@@ -109,7 +109,7 @@ function isContact(value: unknown): boolean {
   return typeof uri === 'string' && hops && (q === undefined || typeof q === 'number');
 }
 
-function takeLock(lock: string): void {
+function acquireLock(lock: string): void {
   for (let tries = 0; ; tries++) {
     try {
       closeSync(openSync(lock, 'wx', 0o600));

@@ -115,7 +115,7 @@ export class StaticTable {
       if (of !== this.mark) this.set(found.content);
       this.mark = of;
     } catch (error) {
-      problem = error instanceof Error ? error.message : String(error); // what was read before goes on
+      problem = error instanceof Error ? error.message : String(error); // what was read before stays in force
     }
     if (problem !== undefined && problem !== this.problem) this.options.failed(problem);
     this.problem = problem;
@@ -126,7 +126,7 @@ function sameKey(a: Uint32Array, b: Uint32Array): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
 
-/** The AOR at the end of a chain of aliases; null where it goes round. @cold */
+/** The AOR at the end of a chain of aliases; null where it is a circle. @cold */
 function endOf(aliases: StaticContent['aliases'], alias: string): string | null {
   let aor = alias;
   for (let deep = 0; deep <= ALIASES_DEEP_MAX; deep++) {

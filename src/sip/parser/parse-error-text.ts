@@ -1,4 +1,4 @@
-// The words that a 400's reason phrase says about a parse error (RFC 3261 §21.4.1), by its code.
+// The text that a 400's reason phrase has for a parse error (RFC 3261 §21.4.1), by its code.
 
 /** Reason phrases by code, without the status; for E_MISSING and E_REPEATED the header's name is to be added. */
 export const PARSE_ERROR_TEXT: readonly string[] = [

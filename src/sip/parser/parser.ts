@@ -1,5 +1,5 @@
 // The parser: one message in the slab to the span table (RFC 3261 §7, §20, §25). The work is done by the WebAssembly
-// module built from simd/, over the same memory; it never looks outside the message's slot, and goes on behind an error
+// module built from simd/, over the same memory; it never looks outside the message's slot, and continues behind an error
 // as far as an answer needs.
 
 import { core } from './core.ts';

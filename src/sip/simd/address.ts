@@ -84,7 +84,7 @@ export function readNameAddr(at: i32, end: i32, record: i32): i32 {
 }
 
 /**
- * The "<" behind an unquoted display name that should have been quoted ("Room: 5 (left)"), or -1. What ends or opens
+ * The "<" behind an unquoted display name that should have been quoted ("Desk: 5 (left)"), or -1. What ends or opens
  * something else (`"`, ",", ";", "?") is none of it. Such a name counts as absent: it is kept nowhere and shown to nobody.
  */
 function bracketBehind(at: i32, end: i32): i32 {
@@ -122,7 +122,7 @@ export function parseAddress(at: i32, end: i32, record: i32, header: i32, error:
   if (p >= 0 && p < end) p = readParams(p, end);
   if (p == end) {
     setSpan(record, ADDRESS_AT, at, end);
-    takeTag(record);
+    storeTag(record);
   } else {
     for (let i = 0; i < ADDRESS_INTS; i++) setField(record, i, ABSENT);
     fail(p < BAD ? -p : error, at, header);
@@ -132,7 +132,7 @@ export function parseAddress(at: i32, end: i32, record: i32, header: i32, error:
 
 // @ts-ignore: decorator
 @inline
-function takeTag(record: i32): void {
+function storeTag(record: i32): void {
   const last = paramRowsEnd();
   for (let row = addressOf(T_PARAMS); row < last; row += PARAM_BYTES) {
     const name = field(row, PARAM_NAME_AT);

@@ -101,14 +101,14 @@ function readContact(at: i32, end: i32): i32 {
   setSpan(record, CONTACT_PARAMS_AT, some ? semicolon : ABSENT, some ? valueEnd : ABSENT);
   setField(record, CONTACT_PARAM_FIRST, firstParam);
   setField(record, CONTACT_PARAM_COUNT, entry(T_PARAM_COUNT) - firstParam);
-  takeParams(record, addressOf(T_PARAMS) + firstParam * PARAM_BYTES);
+  storeParams(record, addressOf(T_PARAMS) + firstParam * PARAM_BYTES);
   setEntry(T_CONTACT_COUNT, count + 1);
   return stop;
 }
 
 // @ts-ignore: decorator
 @inline
-function takeParams(record: i32, first: i32): void {
+function storeParams(record: i32, first: i32): void {
   // Seven fields, two times four.
   const absent = i32x4.splat(ABSENT);
   v128.store(record + (CONTACT_EXPIRES << 2), absent);
@@ -120,9 +120,9 @@ function takeParams(record: i32, first: i32): void {
     const at = field(row, PARAM_VALUE_AT);
     const valueEnd = field(row, PARAM_VALUE_END);
     if (length == 7) {
-      if (foldedWord(name, 7) == EXPIRES << 8) takeExpires(record, row, at, valueEnd);
+      if (foldedWord(name, 7) == EXPIRES << 8) storeExpires(record, row, at, valueEnd);
     } else if (length == 13) {
-      if (isInstance(name, name + length)) takeInstance(record, at, valueEnd);
+      if (isInstance(name, name + length)) storeInstance(record, at, valueEnd);
     } else if (length == 6) {
       if (foldedWord(name, 6) == REG_ID << 16) setField(record, CONTACT_REG_ID, regId(at, valueEnd));
     } else if (length == 1) {
@@ -132,7 +132,7 @@ function takeParams(record: i32, first: i32): void {
 }
 
 /** Delta-seconds; a number too large for 32 bits is the largest (§10.2, requirement R3261-10.2-05). Without a value it says nothing. */
-function takeExpires(record: i32, row: i32, at: i32, end: i32): void {
+function storeExpires(record: i32, row: i32, at: i32, end: i32): void {
   setSpan(record, CONTACT_EXPIRES_AT, paramAt(row), paramEnd(row));
   if (at == end) return;
   const seconds = quotedDecimal(at, end);
@@ -140,7 +140,7 @@ function takeExpires(record: i32, row: i32, at: i32, end: i32): void {
 }
 
 /** The instance ID with its brackets, between its quotes (RFC 5626 §4.1), which may be missing; without either it is none. */
-function takeInstance(record: i32, at: i32, end: i32): void {
+function storeInstance(record: i32, at: i32, end: i32): void {
   if (end - at <= 2) return;
   if (byteAt(at) == LESS) setSpan(record, CONTACT_INSTANCE_AT, at, end);
   else if (byteAt(at) == QUOTE) setSpan(record, CONTACT_INSTANCE_AT, at + 1, end - 1);

@@ -80,7 +80,7 @@ export function firstRow(id: i32): i32 {
 }
 
 /** One word without spaces and control characters (§25.1 callid is narrower; phones are not). */
-export function takeCallId(): void {
+export function storeCallId(): void {
   const row = firstRow(H_CALL_ID);
   if (!row) return;
   const at = field(row, ROW_VALUE_AT);
@@ -91,7 +91,7 @@ export function takeCallId(): void {
 }
 
 /** `1*DIGIT LWS Method`, the number below 2^32 (§20.16). */
-export function takeCSeq(): void {
+export function storeCSeq(): void {
   const row = firstRow(H_CSEQ);
   if (!row) return;
   const at = field(row, ROW_VALUE_AT);
@@ -112,14 +112,14 @@ export function takeCSeq(): void {
   setSpan(addressOf(T_CSEQ_METHOD_AT), 0, method, end);
 }
 
-export function takeMaxForwards(): void {
+export function storeMaxForwards(): void {
   const row = firstRow(H_MAX_FORWARDS);
   if (!row) return;
   const value = decimal(field(row, ROW_VALUE_AT), field(row, ROW_VALUE_END));
   setEntry(T_MAX_FORWARDS, value < 0 || value > MAX_FORWARDS_MAX ? MALFORMED : <i32>value);
 }
 
-export function takeExpires(): void {
+export function storeExpires(): void {
   const row = firstRow(H_EXPIRES);
   if (!row) return;
   const value = quotedDecimal(field(row, ROW_VALUE_AT), field(row, ROW_VALUE_END));
@@ -127,7 +127,7 @@ export function takeExpires(): void {
 }
 
 /** The body: Content-Length bytes, or without one all that is left of the datagram (§18.3). */
-export function takeBody(at: i32, end: i32): void {
+export function storeBody(at: i32, end: i32): void {
   setEntry(T_BODY_AT, at);
   const row = firstRow(H_CONTENT_LENGTH);
   if (!row) return;
@@ -185,7 +185,7 @@ function optionBit(): i32 {
   return word == GIN << 40 && length == 3 ? OPTION_GIN : 0;
 }
 
-export function takeRequire(): void {
+export function storeRequire(): void {
   for (let row = firstRow(H_REQUIRE); row; row = rowAddress(field(row, ROW_NEXT))) {
     const at = field(row, ROW_VALUE_AT);
     const end = field(row, ROW_VALUE_END);
@@ -200,7 +200,7 @@ export function takeRequire(): void {
 }
 
 /** A row that is no list of tokens says nothing. */
-export function takeSupported(): void {
+export function storeSupported(): void {
   for (let row = firstRow(H_SUPPORTED); row; row = rowAddress(field(row, ROW_NEXT))) {
     const end = field(row, ROW_VALUE_END);
     let p = field(row, ROW_VALUE_AT);

@@ -305,7 +305,7 @@ function indexLines(at: i32, end: i32): i32 {
     controlAt = -1;
     const stop = valueEnd(value, end);
     if (stop >= end) break;
-    if (isRow) takeRow(p, nameEnd, value, stop);
+    if (isRow) storeRow(p, nameEnd, value, stop);
     else ignoreRow(nameEnd - p > 1 ? headerId(p, nameEnd) : H_OTHER, p, p);
     p = behindLineEnd(stop, end);
   }
@@ -326,7 +326,7 @@ function behindLineEnd(stop: i32, end: i32): i32 {
   return <u32>load<u16>(stop) == CRLF && stop + 1 < end ? stop + 2 : stop + 1;
 }
 
-function takeRow(name: i32, nameEnd: i32, at: i32, end: i32): void {
+function storeRow(name: i32, nameEnd: i32, at: i32, end: i32): void {
   const id = headerId(name, nameEnd);
   if (controlAt < 0) addRow(id, name, nameEnd, at, end);
   else ignoreRow(id, name, controlAt);

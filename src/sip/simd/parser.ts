@@ -1,5 +1,5 @@
 // AssemblyScript: the module's entry, compiled to WebAssembly by scripts/wasm.js. One message in the slab to the span
-// table (RFC 3261 §7, §20, §25); never looks outside the message's slot, and goes on behind an error as far as an answer
+// table (RFC 3261 §7, §20, §25); never looks outside the message's slot, and continues behind an error as far as an answer
 // needs.
 
 import { URI_RECORD } from '../parser/memory-map.ts';
@@ -50,13 +50,13 @@ import { parseAddress } from './address.ts';
 import { parseContacts } from './contact.ts';
 import {
   firstRow,
-  takeBody,
-  takeCallId,
-  takeCSeq,
-  takeExpires,
-  takeMaxForwards,
-  takeRequire,
-  takeSupported,
+  storeBody,
+  storeCallId,
+  storeCSeq,
+  storeExpires,
+  storeMaxForwards,
+  storeRequire,
+  storeSupported,
 } from './fields.ts';
 import { indexHeaders } from './header-index.ts';
 import { addressOf, entry, fail, field, setEntry } from './memory.ts';
@@ -75,16 +75,16 @@ export function parse(at: i32, end: i32): i32 {
   if (headers < 0) return E_NOT_SIP;
   const body = indexHeaders(headers, end);
   parseVias();
-  takeAddress(H_FROM, T_FROM, E_FROM);
-  takeAddress(H_TO, T_TO, E_TO);
-  takeCallId();
-  takeCSeq();
-  takeMaxForwards();
-  takeExpires();
-  takeBody(body, end);
-  takeRequire();
-  takeSupported();
-  takeContacts();
+  storeAddress(H_FROM, T_FROM, E_FROM);
+  storeAddress(H_TO, T_TO, E_TO);
+  storeCallId();
+  storeCSeq();
+  storeMaxForwards();
+  storeExpires();
+  storeBody(body, end);
+  storeRequire();
+  storeSupported();
+  storeContacts();
   if (entry(T_KIND) == KIND_REQUEST) checkRequest(end);
   return entry(T_ERROR);
 }
@@ -134,7 +134,7 @@ function reset(at: i32, end: i32): void {
   setEntry(T_PARAM_COUNT, 0);
 }
 
-function takeAddress(header: i32, index: i32, error: i32): void {
+function storeAddress(header: i32, index: i32, error: i32): void {
   const row = firstRow(header);
   if (row) parseAddress(field(row, ROW_VALUE_AT), field(row, ROW_VALUE_END), addressOf(index), header, error);
 }
@@ -142,7 +142,7 @@ function takeAddress(header: i32, index: i32, error: i32): void {
 /** A malformed Contact is an error only where it is needed (§8.2.2): in REGISTER, and in SUBSCRIBE, which makes a dialog. */
 // @ts-ignore: decorator
 @inline
-function takeContacts(): void {
+function storeContacts(): void {
   const method = entry(T_METHOD);
   const error = entry(T_ERROR);
   const errorAt = entry(T_ERROR_AT);

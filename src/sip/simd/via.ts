@@ -62,7 +62,7 @@ const RECEIVED: u64 = 0x6465766965636572;
  * where not even its sent-by could be read. Malformed lower values are left out.
  */
 export function parseVias(): void {
-  takeVias();
+  storeVias();
   if (entry(T_VIA_COUNT) == 0) clear(addressOf(T_VIAS));
 }
 
@@ -80,14 +80,14 @@ function clear(record: i32): void {
 
 // @ts-ignore: decorator
 @inline
-function takeVias(): void {
+function storeVias(): void {
   let row = entry(T_FIRST_ROW + H_VIA);
   while (row != ABSENT) {
     const record = addressOf(T_ROWS) + row * (ROW_INTS << 2);
     const end = field(record, ROW_VALUE_END);
     let p = field(record, ROW_VALUE_AT);
     while (true) {
-      const stop = takeVia(p, end);
+      const stop = storeVia(p, end);
       if (stop < 0) return;
       if (stop == end) break;
       p = behindLws(stop + 1, end);
@@ -97,7 +97,7 @@ function takeVias(): void {
 }
 
 /** Takes one value into the next record; returns the offset of the comma behind it or `end`, BAD to stop. */
-function takeVia(at: i32, end: i32): i32 {
+function storeVia(at: i32, end: i32): i32 {
   const count = entry(T_VIA_COUNT);
   if (count == VIAS_MAX) {
     fail(E_TOO_MANY_VIAS, at, H_VIA);
@@ -108,7 +108,7 @@ function takeVia(at: i32, end: i32): i32 {
   let stop = params < 0 ? BAD : readParams(params, end);
   if (stop >= 0 && stop != end && byteAt(stop) != COMMA) stop = BAD;
   if (params >= 0 && (stop >= 0 || count == 0)) {
-    takeParams(record);
+    storeParams(record);
     setSpan(record, VIA_AT, at, trimEnd(at, stop < 0 ? valueEnd(at, end) : stop));
     setEntry(T_VIA_COUNT, count + 1);
   }
@@ -165,7 +165,7 @@ function valueEnd(at: i32, end: i32): i32 {
   return p;
 }
 
-function takeParams(record: i32): void {
+function storeParams(record: i32): void {
   const last = paramRowsEnd();
   for (let row = addressOf(T_PARAMS); row < last; row += PARAM_BYTES) {
     const name = field(row, PARAM_NAME_AT);

@@ -65,7 +65,7 @@ const KIND: Uint8Array = kinds();
 const AMPERSAND = 0x26;
 const unescaped = new Uint8Array(4096);
 const HEX_DIGITS = ascii('0123456789ABCDEF');
-/** RFC 8599: whoever wakes the device needs them as they are. */
+/** RFC 8599: the push service needs them as they are. */
 const PUSH = ascii('pn-');
 
 /** @cold */

@@ -58,7 +58,7 @@ export function parseUri(bytes: Uint8Array, at: number, end: number, out: Int32A
 export function canonicalAor(bytes: Uint8Array, uri: Int32Array, base: number, into: Uint8Array): number {
   const scheme = uri[base + URI_SCHEME];
   if ((scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) || uri[base + URI_USER_AT] < 0) return -1;
-  const room = into.length;
+  const limit = into.length;
   let length = 0;
   const userEnd = uri[base + URI_USER_END];
   for (let p = uri[base + URI_USER_AT]; p < userEnd; p++) {
@@ -67,12 +67,12 @@ export function canonicalAor(bytes: Uint8Array, uri: Int32Array, base: number, i
       byte = (HEX[bytes[p + 1]] << 4) | HEX[bytes[p + 2]];
       p += 2;
     }
-    if (length >= room) return -1;
+    if (length >= limit) return -1;
     into[length++] = byte;
   }
   const host = uri[base + URI_HOST_AT];
   const hostLength = uri[base + URI_HOST_END] - host;
-  if (length + 1 + hostLength > room) return -1;
+  if (length + 1 + hostLength > limit) return -1;
   into[length++] = AT_SIGN;
   for (let i = 0; i < hostLength; i++) into[length++] = LOWER[bytes[host + i]];
   return length;

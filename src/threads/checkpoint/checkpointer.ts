@@ -6,8 +6,8 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { type CheckpointPlace, CheckpointWriter } from '../../location/checkpoint/checkpoint.ts';
 import { checkpointFiles } from '../../location/checkpoint/checkpoint-files.ts';
 import { GENERATION_BYTES } from '../../location/log/generation-size.ts';
-import { syncLog } from '../../location/log/lmdb-log.ts';
-import { LogMarks, NO_CHECKPOINT } from '../../location/log/log-positions.ts';
+import { syncLog } from '../../location/log/log-files.ts';
+import { LogPositions, NO_CHECKPOINT } from '../../location/log/log-positions.ts';
 import type { TableNews, TableParts } from '../../location/table/binding-table.ts';
 import { SUB_TABLES } from '../../location/table/key-index.ts';
 import { TableCopier } from '../../location/table/table-copier.ts';
@@ -24,7 +24,7 @@ const RETRY_MS = 30_000;
 export interface CheckpointSource {
   readonly directory: string;
   readonly parts: TableParts;
-  /** Of the LogMarks. */
+  /** Of the LogPositions. */
   readonly marks: SharedArrayBuffer;
   /** Bytes of the checkpoint that the start read, 0 where there was none. */
   readonly bytes: number;
@@ -37,7 +37,7 @@ export interface CheckpointSurroundings {
   readonly place: CheckpointPlace;
   /** The oldest announcement of the table not taken yet, if there is one; it must not wait. */
   next(): TableNews | undefined;
-  /** Frames from one address of the log to another are on disk when it returns. Throws what the disk says. */
+  /** Frames from one address of the log to another are on disk when it returns. Throws the disk's error. */
   syncLog(from: number, to: number): void;
   sleep(ms: number): Promise<void>;
   close(): void;
@@ -61,7 +61,7 @@ export function surroundingsOf({ directory, port }: CheckpointSource): Checkpoin
 
 export class Checkpointer {
   private readonly around: CheckpointSurroundings;
-  private readonly marks: LogMarks;
+  private readonly marks: LogPositions;
   private readonly copier: TableCopier;
   private readonly grownBytes: number;
   private bytes: number;
@@ -76,12 +76,12 @@ export class Checkpointer {
   ) {
     this.around = around;
     this.grownBytes = grownBytes;
-    this.marks = new LogMarks(marks);
+    this.marks = new LogPositions(marks);
     this.bytes = bytes;
     this.copier = new TableCopier(parts, () => around.next());
   }
 
-  /** Whether it is time for one. @param now ms on any clock that only goes forward */
+  /** Whether it is time for one. @param now ms of any monotonic clock */
   isDue(now: number): boolean {
     if (this.closed || now < this.notBefore) return false;
     const { head, tail, checkpointed } = this.marks;
@@ -106,7 +106,7 @@ export class Checkpointer {
       this.notBefore = performance.now() + RETRY_MS;
       writer?.abandon();
       marks.checkpointed = before;
-      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') this.makeRoom();
+      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') this.freeDisk();
       throw error;
     }
     marks.checkpointed = end.last;
@@ -114,7 +114,7 @@ export class Checkpointer {
     return { bytes: writer.bytes, seconds: (performance.now() - began) / 1000 };
   }
 
-  /** The log and the table as they are, for whoever looks through them. @param directory of the shard */
+  /** The log and the table as they are, for their readers. @param directory of the shard */
   scrubSubject(directory: string, suspects: Int32Array): ScrubSubject {
     const { copier, marks } = this;
     return {
@@ -153,7 +153,7 @@ export class Checkpointer {
   }
 
   /** The disk is full: the log may drop what only the checkpoint needs. */
-  private makeRoom(): void {
+  private freeDisk(): void {
     this.around.place.remove();
     this.marks.checkpointed = NO_CHECKPOINT;
     this.bytes = 0;

@@ -3,7 +3,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { LogFiles } from '../../location/log/lmdb-log.ts';
+import { LogFiles } from '../../location/log/log-files.ts';
 import { RecordReader } from '../../location/log/log-records.ts';
 import { type GenerationScrub, isWithin, scrubGeneration } from '../../location/log/log-scrub.ts';
 import { addressOf, bindingsOf, ROW_KEY, ROW_PLACE, ROW_WORDS } from '../../location/table/binding-row.ts';
@@ -35,7 +35,7 @@ export interface ScrubSubject {
   ended(): boolean;
 }
 
-/** Reads all generations but the one that is written. Throws what the system says. */
+/** Reads all generations but the one that is written. Throws the system's error. */
 export async function scrub(subject: ScrubSubject, sleep: (ms: number) => Promise<void>): Promise<ScrubReport> {
   const files = new LogFiles(subject.directory);
   const found = new Map<number, GenerationScrub>();

@@ -26,7 +26,7 @@ export class Away {
   /** Hands over the message in a slot where another node is to decide about its shard; false where it stays here. */
   takes(shard: number, slot: number, length: number, peers: Peers): boolean {
     if (this.table.isOwner(shard) || peers.node[slot] === NODE_NO_WAY) return false;
-    if ((peers.viaMain[slot] & VIA_CLUSTER_TWICE) !== 0) return false;
+    if ((peers.answeredByMain[slot] & VIA_CLUSTER_TWICE) !== 0) return false;
     const owner = this.table.owner(shard);
     if ((owner === 0 || owner === this.node) && peers.transport[slot] === TRANSPORT_UDP) return false;
     const at = slotStart(slot);

@@ -12,7 +12,7 @@ import { Ring } from '../../shard/rings/ring.ts';
 import type { ShardLog } from '../../shard/shard-options.ts';
 import { LiveFlows } from '../../transport/flow/live-flows.ts';
 import * as abi from '../../transport/linux/linux-abi.ts';
-import type { TcpEnd } from '../../transport/linux/linux-tcp.ts';
+import type { TcpConnections } from '../../transport/linux/linux-tcp.ts';
 import { UdpSender } from '../../transport/linux/udp-sender.ts';
 import type { Forwarding } from '../forwarding.ts';
 import type { ShardTask } from '../shard-messages.ts';
@@ -31,7 +31,7 @@ export interface OpenClusterShard {
   /** The connections of all nodes. */
   readonly flows: ClusterFlows;
   /** Sends the answers of other nodes. */
-  relay(forwarding: Forwarding, tcp: TcpEnd | null): Relay;
+  relay(forwarding: Forwarding, tcp: TcpConnections | null): Relay;
 }
 
 /** @throws where this machine has no poll() for it, or the bindings are kept in memory */

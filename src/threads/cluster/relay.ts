@@ -4,7 +4,7 @@
 import type { Ring } from '../../shard/rings/ring.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT } from '../../sip/parser/slab.ts';
 import { createPeers, type Peers, TRANSPORT_TCP } from '../../sip/sources.ts';
-import type { TcpEnd } from '../../transport/linux/linux-tcp.ts';
+import type { TcpConnections } from '../../transport/linux/linux-tcp.ts';
 import type { Datagrams } from '../../transport/linux/linux-udp.ts';
 import type { UdpSender } from '../../transport/linux/udp-sender.ts';
 import type { Forwarding } from '../forwarding.ts';
@@ -27,10 +27,10 @@ export class Relay {
   private readonly peers: Peers = createPeers();
   private readonly forwarding: Forwarding;
   private readonly udp: UdpSender | null;
-  private readonly tcp: TcpEnd | null;
+  private readonly tcp: TcpConnections | null;
 
   /** @param udp makes a sender for rows of the relay's own */
-  constructor(ring: Ring, forwarding: Forwarding, udp: (peers: Peers) => UdpSender | null, tcp: TcpEnd | null) {
+  constructor(ring: Ring, forwarding: Forwarding, udp: (peers: Peers) => UdpSender | null, tcp: TcpConnections | null) {
     this.ring = ring;
     this.forwarding = forwarding;
     this.udp = udp(this.peers);
@@ -62,7 +62,7 @@ export class Relay {
     let byMain = 0;
     let byTcp = 0;
     for (let row = 0; row < batch.count; row++) {
-      if (peers.viaMain[row] !== 0) {
+      if (peers.answeredByMain[row] !== 0) {
         byMain++;
         const { bytes, at, end, port } = batch;
         if (!forwarding.answerByMain(bytes, at[row], end[row], peers, row, port[row])) dropped++;

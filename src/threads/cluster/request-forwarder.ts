@@ -25,12 +25,12 @@ import type { Bell } from '../../shard/rings/bell.ts';
 import { RING_ANSWER, RING_FLOWS_ENDED, RING_MESSAGE, RING_NODE_GONE, type Ring } from '../../shard/rings/ring.ts';
 import { MESSAGE_BYTES_MAX } from '../../sip/parser/slab.ts';
 import {
+  ANSWERED_BY_MAIN_MASK,
   NODE_NO_WAY,
   type Peers,
   TRANSPORT_UDP,
   VIA_CLUSTER,
   VIA_CLUSTER_TWICE,
-  VIA_MAIN_MASK,
 } from '../../sip/sources.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { PeerMesh } from './peer-mesh.ts';
@@ -148,14 +148,14 @@ export class RequestForwarder {
     const { row, parts, stage } = this;
     const end = length - SHARD_BYTES;
     const shard = stage[end] | (stage[end + 1] << 8);
-    if ((row.viaMain[0] & VIA_CLUSTER) !== 0) {
-      row.viaMain[0] |= VIA_CLUSTER_TWICE;
+    if ((row.answeredByMain[0] & VIA_CLUSTER) !== 0) {
+      row.answeredByMain[0] |= VIA_CLUSTER_TWICE;
       if (!this.send(parts.table.owner(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
       return;
     }
     row.node[0] = parts.node;
     if (row.transport[0] === TRANSPORT_UDP) {
-      row.viaMain[0] |= VIA_CLUSTER;
+      row.answeredByMain[0] |= VIA_CLUSTER;
       if (!this.send(parts.table.owner(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
       return;
     }
@@ -178,7 +178,7 @@ export class RequestForwarder {
     }
     const owner = table.owner(shard);
     if (owner === node) return;
-    kept.viaMain[0] |= VIA_CLUSTER;
+    kept.answeredByMain[0] |= VIA_CLUSTER;
     setWord(kept.local, 0, ticket);
     if (!this.send(owner, shard, kept, body, ROW_BYTES, body.length)) return;
     request.node = owner;
@@ -237,7 +237,7 @@ export class RequestForwarder {
     const { row, parts } = this;
     if (shard >= parts.shards || !readRow(bytes, at, end, row, 0)) return false;
     const length = end - at - ROW_BYTES;
-    const via = row.viaMain[0];
+    const via = row.answeredByMain[0];
     if (length < 1 || length > MESSAGE_BYTES_MAX || (via & VIA_CLUSTER) === 0) return false;
     if (row.node[0] !== from && (via & VIA_CLUSTER_TWICE) === 0) return false;
     if (parts.toShards[shard].push(RING_MESSAGE, bytes, at + ROW_BYTES, end, row, 0, row.port[0])) {
@@ -262,7 +262,7 @@ export class RequestForwarder {
     const isStream = row.transport[0] !== TRANSPORT_UDP;
     if (isStream && !this.pending.answered(word(row.local, 0), row.flow[0])) return parts.counts.add('failed');
     if (isStream) row.local.fill(0);
-    row.viaMain[0] &= VIA_MAIN_MASK;
+    row.answeredByMain[0] &= ANSWERED_BY_MAIN_MASK;
     const thread = (row.flow[0] + row.port[0]) % parts.shards;
     if (parts.relays[thread].push(RING_ANSWER, bytes, at, end, row, 0, row.port[0])) {
       this.touched[thread] = 1;

@@ -92,7 +92,7 @@ export class FileLogRecords implements RecordSource {
     const end = from + (words[1] & LENGTH_MASK);
     if (words[0] >>> 30 !== 1 || end > got || !openRecord(bytes, from, end)) return undefined;
     for (let i = 0; i < 4; i++) if (words[2 + i] !== chunk[at + ROW_KEY + i]) return undefined;
-    this.row.take(chunk, at, row);
+    this.row.copyFrom(chunk, at, row);
     this.record.set(bytes.subarray(from, end));
     const record = this.record.subarray(0, updateRecord(this.record, end - from));
     if (!this.row.plain) return record;

@@ -6,7 +6,7 @@ import { AOR_KEY_BYTES } from '../../location/aor-key-size.ts';
 import type { LocationStore, ScanReport } from '../../location/location-store.ts';
 import { WriteSet } from '../../location/write-set.ts';
 import { RecordDescriber } from '../../shard/describe-record.ts';
-import { ownerOf } from '../../shard/shard-of.ts';
+import { shardOf } from '../../shard/shard-of.ts';
 
 /** Records between two reports. */
 const REPORT_EVERY = 4096;
@@ -72,7 +72,7 @@ export function moveBindings(
   for (const source of from) {
     const report = source.scan((key, record) => {
       bytes.set(key);
-      targets[ownerOf(words[3], targets.length)].put(words, record);
+      targets[shardOf(words[3], targets.length)].put(words, record);
       if (++records % REPORT_EVERY === 0) progress(records);
     });
     quarantined += report.quarantined;

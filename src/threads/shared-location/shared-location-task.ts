@@ -1,7 +1,7 @@
 // The helper thread that keeps the read model of all shards. What it does is shared-location-writer's; here are its sleep and its end.
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { LogFiles } from '../../location/log/lmdb-log.ts';
+import { LogFiles } from '../../location/log/log-files.ts';
 import { LogReader } from '../../location/log/log-reader.ts';
 import { ChangedKeysReader } from '../../location/shared/changed-keys.ts';
 import type { AboutLocation } from '../../location/shared/shared-location-files.ts';
@@ -50,7 +50,7 @@ function run({ data, shards, about, bell: memory, orders }: SharedLocationSettin
   for (;;) {
     const stopping = bell.order === ORDER_STOP; // first: what was told before is written below
     try {
-      takeOrders(orders, writer);
+      handleOrders(orders, writer);
       if (writer.step(performance.now()) && !(stopping && writer.idle)) continue;
     } catch (error) {
       writer.reset();
@@ -68,7 +68,7 @@ function run({ data, shards, about, bell: memory, orders }: SharedLocationSettin
   orders.close();
 }
 
-function takeOrders(orders: MessagePort, writer: SharedLocationWriter): void {
+function handleOrders(orders: MessagePort, writer: SharedLocationWriter): void {
   for (let next = receiveMessageOnPort(orders); next !== undefined; next = receiveMessageOnPort(orders)) {
     const order = next.message as SharedLocationOrder;
     if (order.type === 'ended') writer.ended(order.shard);

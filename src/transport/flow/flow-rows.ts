@@ -4,7 +4,7 @@
 
 import { createPeers, type Peers } from '../../sip/sources.ts';
 
-/** What a shard says of a connection; all but one mean that it reads nothing more from it. */
+/** Notice of a shard about a connection; all but one mean that it reads nothing more from it. */
 export const FLOW_ENDED = 1;
 export const FLOW_BROKEN = 2;
 /** The peer does not read its answers. */
@@ -12,7 +12,7 @@ export const FLOW_UNREAD = 3;
 export const FLOW_NOT_SIP = 4;
 /** No usable length, or too long: answered, but nothing behind it can be read. */
 export const FLOW_BAD_FRAME = 5;
-/** Its half message was the oldest when there was no more room for such. */
+/** Its half message was the oldest when the budget for such was spent. */
 export const FLOW_CROWDED = 6;
 
 export interface FlowRows {

@@ -2,7 +2,7 @@
 // be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
 
 import { parseIp } from '../../sip/ip.ts';
-import { type Peers, TRANSPORT_WSS, VIA_MAIN, VIA_MAIN_TRUSTED } from '../../sip/sources.ts';
+import { ANSWERED_BY_MAIN, ANSWERED_BY_MAIN_TRUSTED, type Peers, TRANSPORT_WSS } from '../../sip/sources.ts';
 import { Descriptors } from '../linux/descriptors.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { createFlowRows, type FlowRows } from './flow-rows.ts';
@@ -12,9 +12,9 @@ import type { StreamPolicy } from './stream-policy.ts';
 
 /** What the table needs of a connection. */
 export interface Connection {
-  /** Sends a copy of bytes[at, end); false where it is not to be sent: the connection goes down, or its peer does not read. */
+  /** Sends a copy of bytes[at, end); false where it is not to be sent: the connection closes, or its peer does not read. */
   send(bytes: Uint8Array, at: number, end: number): boolean;
-  /** There is room again for what `StreamEvents.message` would not take. */
+  /** The ring has space again for what `StreamEvents.message` refused. */
   resume(): void;
   /** Ends it; what has been written still leaves. */
   close(): void;
@@ -52,7 +52,7 @@ export interface FlowCounts {
   /** Ended because nothing behind could be read: no SIP at all, or no usable length. */
   notSip: number;
   badFrame: number;
-  /** Ended because its half message was the oldest when there was no more room for such. */
+  /** Ended because its half message was the oldest when the budget for such was spent. */
   crowded: number;
   tlsFailed: number;
   /** Double CRLFs that came. */
@@ -103,7 +103,7 @@ export class Flows {
    * Whether one more connection from this address has a place, beside `pending` ones in all, `pendingHere` of them from
    * there, that have no flow yet. A refusal is counted.
    */
-  hasRoom(address: string, pending: number, pendingHere: number): boolean {
+  hasCapacity(address: string, pending: number, pendingHere: number): boolean {
     const { counts, policy, live, scratch } = this;
     if (counts.open + pending >= Math.min(policy.connectionsMax, live.slots >> 1)) {
       counts.refusedTotal++;
@@ -118,7 +118,7 @@ export class Flows {
 
   /** Whether a connection may keep its descriptor. A refusal is counted. @param fd where it is known */
   mayKeep(fd?: number): boolean {
-    if (this.descriptors.hasRoom('phone', fd)) return true;
+    if (this.descriptors.hasCapacity('phone', fd)) return true;
     this.counts.refusedDescriptors++;
     return false;
   }
@@ -127,7 +127,7 @@ export class Flows {
   open(connection: Connection, source: FlowSource): number {
     const { counts, peers } = this;
     const address = (source.address ?? '').split('%', 1)[0];
-    if (!this.hasRoom(address, 0, 0)) return 0;
+    if (!this.hasCapacity(address, 0, 0)) return 0;
     const token = this.newToken();
     if (token === 0) return 0;
     const row = this.rowOf(token);
@@ -140,7 +140,7 @@ export class Flows {
     peers.transport[row] = source.transport;
     peers.listener[row] = source.listener;
     peers.flow[row] = token;
-    peers.viaMain[row] = source.fd === undefined ? VIA_MAIN : 0;
+    peers.answeredByMain[row] = source.fd === undefined ? ANSWERED_BY_MAIN : 0;
     if (source.fd !== undefined) this.beginRow(row, source.fd);
     this.connections[row] = connection;
     counts.open++;
@@ -173,7 +173,7 @@ export class Flows {
 
   /** The peer has shown that it is one of ours, which may speak for users (sources.ts). */
   vouch(token: number): void {
-    if (this.live.isAlive(token)) this.peers.viaMain[this.rowOf(token)] = VIA_MAIN_TRUSTED;
+    if (this.live.isAlive(token)) this.peers.answeredByMain[this.rowOf(token)] = ANSWERED_BY_MAIN_TRUSTED;
   }
 
   resume(token: number): void {
@@ -184,7 +184,7 @@ export class Flows {
     this.find(token)?.close();
   }
 
-  /** The connection is gone, says its listener. False where that was known. */
+  /** The listener reports that the connection is gone. False where that was known. */
   ended(token: number): boolean {
     if (!this.live.isAlive(token)) return false;
     const row = this.rowOf(token);
@@ -207,7 +207,7 @@ export class Flows {
     Atomics.store(rows.unanswered, row, 0);
   }
 
-  /** 0 where none can be had: the numbers' file cannot be written, says `StreamEnd`. */
+  /** 0 where none can be had: the numbers' file cannot be written; `Connections` logs it. */
   private newToken(): number {
     try {
       for (;;) {

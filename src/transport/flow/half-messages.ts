@@ -1,5 +1,5 @@
 // What one thread keeps of messages that are not whole yet: how many bytes in all, and which began first. With more than it may
-// keep the oldest goes, so that whoever fills it loses to whoever has just begun.
+// keep the oldest is ended, so that its sender loses to one that has just begun.
 // @hot
 
 /** Besides its bytes: the objects that stand for it. */

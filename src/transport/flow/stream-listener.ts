@@ -1,4 +1,4 @@
-// What every listener of connections (TCP, TLS, WebSocket) is to the rest: it opens flows, hands whole messages on, says when
+// What every listener of connections (TCP, TLS, WebSocket) is to the rest: it opens flows, hands whole messages on, reports when
 // a flow has ended, and takes nothing in while it is paused. How bytes become messages is each listener's own.
 
 import type { ListenAddress } from '../listener.ts';
@@ -8,7 +8,7 @@ import type { StreamPolicy } from './stream-policy.ts';
 
 export interface StreamEvents {
   /**
-   * A whole message of a live flow; the bytes are only valid during the call. False: there is no room for it now. The
+   * A whole message of a live flow; the bytes are only valid during the call. False: the ring is full now. The
    * listener then keeps it, reads nothing more from this connection, and offers it again at Connection.resume().
    */
   message(token: number, bytes: Uint8Array, at: number, end: number): boolean;
@@ -22,7 +22,7 @@ export interface StreamEvents {
 
 /** A connection that the main thread reads. */
 export interface HalfConnection extends Half {
-  /** Its half message is the oldest, and there is no more room for such: it ends. */
+  /** Its half message is the oldest, and the budget for such is spent: it closes. */
   crowdedOut(): void;
 }
 

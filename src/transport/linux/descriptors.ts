@@ -25,7 +25,7 @@ export class Descriptors {
   }
 
   /** @param fd that the connection got, where that is known; else the next free one is looked at */
-  hasRoom(kind: keyof typeof LEAVES, fd = this.nextFree()): boolean {
+  hasCapacity(kind: keyof typeof LEAVES, fd = this.nextFree()): boolean {
     return fd < this.limit - this.reserve * LEAVES[kind];
   }
 

@@ -19,7 +19,7 @@ export interface InheritedSocket {
  * Takes the sockets that the environment tells of, once: the variables are removed from it. None where they are meant for
  * another process. Throws an Error where one is no IP socket, or they cannot be looked at on this machine.
  */
-export function takeInheritedSockets(env: NodeJS.ProcessEnv): InheritedSocket[] {
+export function claimInheritedSockets(env: NodeJS.ProcessEnv): InheritedSocket[] {
   const count = Number(env.LISTEN_FDS ?? 0);
   const ours = Number(env.LISTEN_PID) === process.pid;
   for (const name of ['LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES']) delete env[name];

@@ -23,7 +23,7 @@ export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_REUSEPORT = 15;
-/** Words of 32 bits: bytes that wait to be received, room for them, seven more. */
+/** Words of 32 bits: bytes that wait to be received, their capacity, seven more. */
 export const SO_MEMINFO = 55;
 export const MEMINFO_BYTES = 36;
 export const SO_SNDBUFFORCE = 32;
@@ -83,7 +83,7 @@ export const IN_PKTINFO_SPEC_DST = 4;
 // struct in6_pktinfo { u8 addr[16]; u32 ifindex }
 export const IN6_PKTINFO_BYTES = 20;
 export const IN6_PKTINFO_IFINDEX = 16;
-/** Room for the one control message we ask for: the larger of the two, aligned. */
+/** Bytes of the one control message we ask for: the larger of the two, aligned. */
 export const CONTROL_STRIDE = 40;
 /** A control message of a u16, and its room. */
 export const SEGMENT_CMSG_BYTES = 18;

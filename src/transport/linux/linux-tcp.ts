@@ -60,7 +60,7 @@ interface Partial extends Half {
   waits: boolean;
 }
 
-export class TcpEnd {
+export class TcpConnections {
   private readonly parts: TcpParts;
   private readonly peers: Peers;
   private readonly lengths: Int32Array;
@@ -78,7 +78,7 @@ export class TcpEnd {
   private unfinished: number[] = [];
   private readonly descriptors = new Descriptors();
   private spareFramer = new Framer();
-  /** Given up for a moment where there are no more, so that whoever waits is closed rather than left in the dark; -1: it is gone. */
+  /** Given up for a moment where there are no more, so that a waiting peer is closed rather than left in the dark; -1: it is gone. */
   private spare: number;
   private said = new Uint32Array(256);
   private saidCount = 0;
@@ -148,7 +148,7 @@ export class TcpEnd {
     let dropped = 0;
     for (let i = 0; i < answers.count; i++) {
       const slot = answers.slot[i];
-      if (peers.transport[slot] !== TRANSPORT_TCP || peers.viaMain[slot] !== 0) continue;
+      if (peers.transport[slot] !== TRANSPORT_TCP || peers.answeredByMain[slot] !== 0) continue;
       const token = peers.flow[slot];
       const row = token & (live.slots - 1);
       const length = answers.end[i] - answers.at[i];
@@ -179,19 +179,19 @@ export class TcpEnd {
         const errno = calls.errno();
         if (errno === abi.EAGAIN) break;
         if (errno === abi.ECONNABORTED || errno === abi.EINTR) continue;
-        this.takePeer(listener);
+        this.readPeer(listener);
         this.turnAway(fd);
         // No descriptors or no memory: the main thread arms it again, later.
         if (this.parts.accepted(-errno, this.peer)) return;
         break;
       }
       // Before the main thread hears of it: it may have much to do, and in between there would be none left.
-      if (!this.descriptors.hasRoom('phone', socket)) {
+      if (!this.descriptors.hasCapacity('phone', socket)) {
         calls.close(socket);
         this.parts.refused();
         continue;
       }
-      this.takePeer(listener);
+      this.readPeer(listener);
       if (!this.parts.accepted(socket, this.peer)) calls.close(socket);
     }
     armListener(calls, abi.EPOLL_CTL_MOD, this.parts.epoll, fd, listener, this.event);
@@ -222,7 +222,7 @@ export class TcpEnd {
     return this.parts.calls.fcntl(this.parts.epoll, abi.F_DUPFD_CLOEXEC, 0);
   }
 
-  private takePeer(listener: number): void {
+  private readPeer(listener: number): void {
     const { view, bytes } = this.name;
     const { peer } = this;
     const ipv6 = bytes[0] === abi.AF_INET6;

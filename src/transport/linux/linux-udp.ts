@@ -76,9 +76,9 @@ export function wordsOf(rows: Uint8Array): Int32Array {
 export class UdpReceiver {
   /** errno of a failure that receiving again cannot mend, else 0. */
   failure = 0;
-  /** Bytes of the kernel's memory that wait in the fullest socket, and its room for them. */
+  /** Bytes of the kernel's memory that wait in the fullest socket, and its capacity. */
   waiting = 0;
-  room = 1;
+  capacity = 1;
   private readonly memInfo = new abi.NativeMemory(MEMINFO_LENGTH + 8);
   private readonly memWords = new Uint32Array(this.memInfo.bytes.buffer, this.memInfo.bytes.byteOffset);
   private readonly calls: abi.Calls;
@@ -111,7 +111,7 @@ export class UdpReceiver {
     for (let tries = 0; tries < RECEIVE_TRIES_MAX; tries++) {
       const got = this.calls.recvmmsg(fd, address, SLOT_COUNT - first, abi.MSG_DONTWAIT, 0);
       if (got > 0) {
-        for (let slot = first; slot < first + got; slot++) this.takeRow(slot, listener);
+        for (let slot = first; slot < first + got; slot++) this.readRow(slot, listener);
         return got;
       }
       const errno = got < 0 ? this.calls.errno() : abi.EAGAIN;
@@ -125,23 +125,23 @@ export class UdpReceiver {
     return 0;
   }
 
-  /** Has `waiting` and `room` tell of the fullest socket. A system call for each. */
+  /** Has `waiting` and `capacity` tell of the fullest socket. A system call for each. */
   look(): void {
     this.waiting = 0;
-    this.room = 1;
+    this.capacity = 1;
     for (let i = 0; i < this.sockets.length; i++) {
       this.memInfo.setWord(MEMINFO_LENGTH, abi.MEMINFO_BYTES);
       const { address } = this.memInfo;
       this.calls.getsockopt(this.sockets[i].fd, abi.SOL_SOCKET, abi.SO_MEMINFO, address, address + MEMINFO_LENGTH);
       const waiting = this.memWords[0];
-      const room = this.memWords[1];
-      if (waiting * this.room <= this.waiting * room) continue;
+      const capacity = this.memWords[1];
+      if (waiting * this.capacity <= this.waiting * capacity) continue;
       this.waiting = waiting;
-      this.room = room;
+      this.capacity = capacity;
     }
   }
 
-  private takeRow(slot: number, listener: number): void {
+  private readRow(slot: number, listener: number): void {
     const { headerWords, names, nameWords } = this.memory;
     const { ipWords } = this;
     const header = slot * HEADER_WORDS;
@@ -158,15 +158,15 @@ export class UdpReceiver {
     peers.transport[slot] = TRANSPORT_UDP;
     peers.listener[slot] = listener;
     peers.flow[slot] = ipv6 ? this.memory.nameWords[slot * NAME_WORDS + (abi.SOCKADDR_IN6_SCOPE >> 2)] : 0;
-    peers.viaMain[slot] = 0;
-    this.takeLocal(slot, headerWords[header + W_CONTROLLEN]);
+    peers.answeredByMain[slot] = 0;
+    this.readLocal(slot, headerWords[header + W_CONTROLLEN]);
     const whole = (headerWords[header + W_FLAGS] & abi.MSG_TRUNC) === 0;
     this.lengths[slot] = whole ? headerWords[header + W_LENGTH] : 0;
     headerWords[header + W_NAMELEN] = abi.SOCKADDR_IN6_BYTES;
     headerWords[header + W_CONTROLLEN] = abi.CONTROL_STRIDE;
   }
 
-  private takeLocal(slot: number, controlLength: number): void {
+  private readLocal(slot: number, controlLength: number): void {
     const local = this.peers.local;
     const row = slot << 4;
     for (let i = 0; i < 4; i++) this.localWords[(slot << 2) + i] = 0;

@@ -1,7 +1,7 @@
 // TCP listeners whose connections the shards read and write themselves (linux-tcp.ts): the main thread's part, which says
 // who may come in, ends who is silent, slow or gone, and closes descriptors once no shard can still have them in hand.
 
-import { formatIp, parseIp } from '../../sip/ip.ts';
+import { formatIp } from '../../sip/ip.ts';
 import type { Peers } from '../../sip/sources.ts';
 import { every } from '../every.ts';
 import {
@@ -14,11 +14,12 @@ import {
 } from '../flow/flow-rows.ts';
 import type { Connection } from '../flow/flows.ts';
 import type { StreamListener, StreamListenerOptions } from '../flow/stream-listener.ts';
-import { bindError, formatListener, type ListenAddress, TRANSPORT_CODE } from '../listener.ts';
+import { type ListenAddress, TRANSPORT_CODE } from '../listener.ts';
 import { monotonicMs } from '../monotonic.ts';
 import * as abi from './linux-abi.ts';
 import { armListener, watchConnection } from './linux-tcp.ts';
-import { boundPort, nameBytes, setOption, sockaddr } from './native-udp.ts';
+import { adoptListener, bindListener } from './listening-socket.ts';
+import { setOption } from './native-udp.ts';
 
 const SWEEP_MS = 1000;
 /** How often those that go down are looked after. */
@@ -33,7 +34,6 @@ const LINGER_MS = 2000;
 const ACCEPT_AGAIN_MS = 100;
 /** How soon that is said again. */
 const TELL_AGAIN_MS = 10_000;
-const BACKLOG = 4096;
 
 /** What the listeners stand on. */
 export interface NativeTcp {
@@ -77,7 +77,9 @@ export class NativeTcpListener implements StreamListener {
     this.options = options;
     this.native = native;
     const { fd, port } =
-      options.inherited === undefined ? bind(native.calls, options.address) : adopt(native.calls, options);
+      options.inherited === undefined
+        ? bindListener(native.calls, options.address)
+        : adoptListener(native.calls, options);
     this.fd = fd;
     this.address = { ...options.address, port };
     this.arm(abi.EPOLL_CTL_ADD);
@@ -118,7 +120,7 @@ export class NativeTcpListener implements StreamListener {
     watchConnection(calls, this.epollOf(connection.token), fd, connection.token, this.event);
   }
 
-  /** A shard found no descriptor for whoever came: they have been closed, and it tries again soon. */
+  /** A shard found no descriptor for new connections: they have been closed, and it tries again soon. */
   private tellOfWant(errno: string): void {
     const { flows, events, listener } = this.options;
     flows.counts.refusedDescriptors++;
@@ -128,7 +130,7 @@ export class NativeTcpListener implements StreamListener {
     events.error(listener, new Error(`no connection can be taken: ${errno}`));
   }
 
-  /** What a shard says of a connection. */
+  /** Notice of a shard about a connection. */
   news(connection: NativeConnection, what: number): void {
     const { counts } = this.options.flows;
     if (what === FLOW_UNREAD) counts.unread++;
@@ -260,7 +262,7 @@ export class NativeTcpListener implements StreamListener {
 
 export class NativeConnection implements Connection {
   token = 0;
-  /** When it ends whatever is not answered then; 0: it goes on. */
+  /** When it closes, answered or not; 0: it stays open. */
   endsAt = 0;
   /** Whether a shard still waits for its bytes. */
   isWatched = true;
@@ -284,29 +286,4 @@ export class NativeConnection implements Connection {
   close(): void {
     this.listener.finish(this);
   }
-}
-
-/** A socket that listens already: whoever made it has not said that it must never block. */
-function adopt(calls: abi.Calls, { address, inherited = -1 }: StreamListenerOptions): { fd: number; port: number } {
-  calls.fcntl(inherited, abi.F_SETFL, abi.O_NONBLOCK);
-  calls.listen(inherited, BACKLOG);
-  return { fd: inherited, port: address.port };
-}
-
-function bind(calls: abi.Calls, address: ListenAddress): { fd: number; port: number } {
-  const ip = new Uint8Array(16);
-  const family = parseIp(address.host, ip, 0);
-  const listener = formatListener(address.transport, address.host, address.port);
-  if (family === 0) throw bindError('EINVAL', listener);
-  const fd = calls.socket(family === 4 ? abi.AF_INET : abi.AF_INET6, abi.SOCK_STREAM_FLAGS, 0);
-  if (fd < 0) throw bindError(abi.errnoName(calls.errno()), listener);
-  if (family === 6) setOption(calls, fd, abi.IPPROTO_IPV6, abi.IPV6_V6ONLY, 1);
-  setOption(calls, fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1);
-  const name = sockaddr(family, ip, address.port);
-  if (calls.bind(fd, name.address, nameBytes(family)) < 0 || calls.listen(fd, BACKLOG) < 0) {
-    const code = abi.errnoName(calls.errno());
-    calls.close(fd);
-    throw bindError(code, listener);
-  }
-  return { fd, port: boundPort(calls, fd, family) };
 }

@@ -95,7 +95,7 @@ export class UdpSender {
     for (let i = 0; i < answers.count; i++) {
       const slot = answers.slot[i];
       if (peers.listener[slot] !== socket.listener) continue;
-      if (peers.transport[slot] !== TRANSPORT_UDP || peers.viaMain[slot] !== 0) continue;
+      if (peers.transport[slot] !== TRANSPORT_UDP || peers.answeredByMain[slot] !== 0) continue;
       if (this.isSound(answers, i, socket)) runs.add(answers, i, socket);
       else dropped++;
     }

@@ -42,7 +42,7 @@ export async function openDgramUdp(addresses: readonly ListenAddress[], events: 
   const idle = new Sending();
   for (const [listener, socket] of sockets) {
     socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
-      if (takePeer(from, listener, peers)) events.datagram(bytes, peers);
+      if (readPeer(from, listener, peers)) events.datagram(bytes, peers);
     });
     socket.on('error', (error) => events.error(listener, error));
   }
@@ -97,7 +97,7 @@ function bind(address: ListenAddress): Promise<Socket> {
 }
 
 /** Fills row 0; false where the address is none we can answer. */
-export function takePeer(from: RemoteInfo, listener: number, peers: Peers): boolean {
+export function readPeer(from: RemoteInfo, listener: number, peers: Peers): boolean {
   const [address, scope] = from.address.split('%', 2) as [string, string | undefined];
   const family = parseIp(address, peers.ip, 0);
   if (family === 0) return false;
@@ -106,7 +106,7 @@ export function takePeer(from: RemoteInfo, listener: number, peers: Peers): bool
   peers.transport[0] = TRANSPORT_UDP;
   peers.listener[0] = listener;
   peers.flow[0] = scope === undefined ? 0 : Number(scope) || 0;
-  peers.viaMain[0] = 1;
+  peers.answeredByMain[0] = 1;
   return true;
 }
 

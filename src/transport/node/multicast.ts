@@ -1,12 +1,12 @@
-// The registrars' multicast group (RFC 3261 §10.2.6), off unless configured: one socket by node:dgram on the main thread. An answer goes to
-// the group where the request's Via names it as maddr (§18.2.2), with a TTL of 1, and to whoever asked otherwise: never anywhere
+// The registrars' multicast group (RFC 3261 §10.2.6), off unless configured: one socket by node:dgram on the main thread. An answer is sent to
+// the group where the request's Via names it as maddr (§18.2.2), with a TTL of 1, and to the source otherwise: never anywhere
 // else, so that nobody is made to reflect.
 
 import { createSocket } from 'node:dgram';
 import { formatIp } from '../../sip/ip.ts';
 import { LISTENER_MULTICAST, type Peers } from '../../sip/sources.ts';
 import { bindError, formatListener } from '../listener.ts';
-import { type DgramEvents, takePeer } from './dgram-udp.ts';
+import { type DgramEvents, readPeer } from './dgram-udp.ts';
 
 /** sip.mcast.net */
 export const REGISTRARS_GROUP = '224.0.1.75';
@@ -60,7 +60,7 @@ export async function openMulticast(
     });
   });
   socket.on('message', (bytes, from) => {
-    if (takePeer(from, LISTENER_MULTICAST, peers)) events.datagram(bytes, peers);
+    if (readPeer(from, LISTENER_MULTICAST, peers)) events.datagram(bytes, peers);
   });
   socket.on('error', (error) => events.error(LISTENER_MULTICAST, error));
   return {

@@ -1,5 +1,5 @@
 // One WebSocket client, as its flow knows it, whichever library has its socket: whole messages in and out, keep-alives, and what a
-// shard has no room for yet.
+// shard's ring cannot hold yet.
 
 import { isUtf8 } from 'node:buffer';
 import type { Connection } from '../flow/flows.ts';
@@ -8,7 +8,7 @@ import { withAuthorization } from './websocket-token.ts';
 
 const CLOSE_GOING_AWAY = 1001;
 export const CLOSE_OVERLOAD = 1013;
-/** Bytes that wait per connection while a shard has no room; whoever sends more into that is cut off. */
+/** Bytes that wait per connection while a shard's ring is full; a peer that sends more is cut off. */
 const HELD_BYTES_MAX = 256 << 10;
 const CRLF = new Uint8Array([0x0d, 0x0a]);
 
@@ -25,7 +25,7 @@ export class WebSocketConnection implements Connection {
   authorization: Buffer | null = null;
   protected readonly options: StreamListenerOptions;
   private socket: WebSocketEnd | null = null;
-  /** Messages that a shard had no room for, oldest first: what has been read cannot be unread. */
+  /** Messages that a full shard refused, oldest first: what has been read cannot be unread. */
   private held: Uint8Array[] = [];
   private heldBytes = 0;
 

@@ -40,7 +40,7 @@ export interface Refusal {
 }
 
 export const NO_WEBSOCKET: Refusal = { status: 426, text: 'This is SIP over WebSocket.' };
-export const NO_ROOM: Refusal = { status: 503, text: 'Too many connections.' };
+export const NO_CAPACITY: Refusal = { status: 503, text: 'Too many connections.' };
 
 /** What speaks against a handshake before any hook is asked. @param protocols of all rows of Sec-WebSocket-Protocol, as one list */
 export function faultOf(

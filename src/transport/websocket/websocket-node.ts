@@ -1,23 +1,23 @@
 // SIP over WebSocket on node:http and the package ws: the same handshake, policy and limits as on uWebSockets.js, and what that does
-// not tell, halves of messages. The only file that knows ws.
+// not tell, halves of messages. This file and node-connection.ts alone know ws.
 
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { type ServerOptions, WebSocketServer } from 'ws';
 import { every } from '../every.ts';
-import type { HalfConnection, StreamListener } from '../flow/stream-listener.ts';
+import type { StreamListener } from '../flow/stream-listener.ts';
 import { bindError, formatListener, type ListenAddress, TRANSPORT_CODE } from '../listener.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { RELOAD_CHECK_MS, TlsContexts } from '../node/tls-contexts.ts';
-import { CLOSE_OVERLOAD, WebSocketConnection } from './websocket-connection.ts';
+import { NodeConnection } from './node-connection.ts';
 import {
   askHook,
   faultOf,
   forwardedFor,
   type Handshake,
-  NO_ROOM,
+  NO_CAPACITY,
   NO_WEBSOCKET,
   type Refusal,
   refusalHead,
@@ -33,114 +33,12 @@ const CLOSE_MS = 2000;
 /** And where the server stops. */
 const STOP_MS = 500;
 const BACKLOG = 4096;
-const CLOSE_POLICY = 1008;
-/** What a piece of a message costs besides its bytes. */
-const FRAGMENT_BYTES = 128;
-
-/** What ws keeps of frames and messages that are not whole; its version is pinned, and a test holds it to this. */
-interface Receiver {
-  readonly _bufferedBytes: number;
-  readonly _messageLength: number;
-  readonly _fragments: readonly unknown[];
-  readonly _fragmented: number;
-  /** 0 between two frames. */
-  readonly _state: number;
-}
 
 /** Binds; rejects where the address cannot be had, and throws where a file of TLS cannot be read. */
 export async function openNodeWebSocketListener(options: WebSocketOptions): Promise<StreamListener> {
   const listener = new NodeListener(options);
   await listener.bind();
   return listener;
-}
-
-class NodeConnection extends WebSocketConnection implements HalfConnection {
-  halfBytes = 0;
-  heardAt = monotonicMs();
-  messageSince = 0;
-  /** When it was asked for a sign of life; 0 where it has given one since. */
-  private pingedAt = 0;
-  private handed = false;
-  private readonly webSocket: WebSocket;
-  private readonly wire: Socket;
-
-  constructor(options: WebSocketOptions, webSocket: WebSocket, wire: Socket) {
-    super(options);
-    this.webSocket = webSocket;
-    this.wire = wire;
-    super.attach({
-      send: (message, isBinary) => this.write(message, isBinary),
-      end: (code, reason) => this.end(code, reason),
-    });
-    webSocket.on('message', (message) => {
-      this.handed = true;
-      this.receive(message as Buffer);
-    });
-    webSocket.on('error', () => {}); // it closes with the code that fits (RFC 6455 §7.4.1)
-    wire.on('data', () => this.heard());
-  }
-
-  end(code: number, reason: string): void {
-    this.options.halves.ended(this);
-    this.messageSince = 0;
-    this.webSocket.close(code, reason);
-  }
-
-  crowdedOut(): void {
-    this.options.flows.counts.crowded++;
-    this.end(CLOSE_OVERLOAD, 'too many halves of messages');
-  }
-
-  terminate(): void {
-    this.webSocket.terminate();
-  }
-
-  /** Ends who is silent for too long or takes too long over a message; asks for a sign of life in between. */
-  sweep(now: number, idleMs: number): void {
-    const { counts } = this.options.flows;
-    if (this.messageSince > 0 && now - this.messageSince > this.options.policy.messageMs) {
-      counts.slow++;
-      this.end(CLOSE_POLICY, 'the message took too long');
-    } else if (now - this.heardAt > idleMs) {
-      counts.idle++;
-      this.terminate();
-    } else if (this.pingedAt === 0 && now - this.heardAt > idleMs / 2) {
-      this.pingedAt = now;
-      this.webSocket.ping();
-    }
-  }
-
-  private write(message: Uint8Array, binary: boolean): boolean {
-    if (this.webSocket.readyState !== this.webSocket.OPEN || this.cutOffUnread()) return false;
-    this.webSocket.send(Buffer.from(message), { binary });
-    return true;
-  }
-
-  private cutOffUnread(): boolean {
-    if (this.wire.writableLength <= this.options.policy.unsentBytesMax) return false;
-    this.options.flows.counts.unread++;
-    this.terminate();
-    return true;
-  }
-
-  /** Bytes have come, and ws has done with them what it could. */
-  private heard(): void {
-    const { halves } = this.options;
-    const now = monotonicMs();
-    this.heardAt = now;
-    this.pingedAt = 0;
-    const anew = this.handed;
-    this.handed = false;
-    if (this.webSocket.readyState !== this.webSocket.OPEN || this.cutOffUnread()) return halves.ended(this);
-    const { _receiver: receiver } = this.webSocket as unknown as { _receiver: Receiver };
-    const isHalf = receiver._state !== 0 || receiver._bufferedBytes > 0 || receiver._fragmented !== 0;
-    if (!isHalf) this.messageSince = 0;
-    else if (anew || this.messageSince === 0) this.messageSince = now;
-    if (!isHalf) return halves.ended(this);
-    const kept = receiver._bufferedBytes + receiver._messageLength + receiver._fragments.length * FRAGMENT_BYTES;
-    halves.keeps(this, kept, anew);
-    halves.trim();
-  }
 }
 
 class NodeListener implements StreamListener {
@@ -260,7 +158,7 @@ class NodeListener implements StreamListener {
     const port = socket.remotePort ?? 0;
     const here = this.waiting.get(source) ?? new Map<number, Socket>();
     socket.on('error', () => socket.destroy());
-    if (this.paused || !flows.mayKeep() || !flows.hasRoom(source, this.waitingCount, here.size)) {
+    if (this.paused || !flows.mayKeep() || !flows.hasCapacity(source, this.waitingCount, here.size)) {
       socket.destroy();
       return;
     }
@@ -306,7 +204,7 @@ class NodeListener implements StreamListener {
     const { remotePort: port } = socket;
     const peer = socket.remoteAddress ?? '';
     const flow = { transport: TRANSPORT_CODE[own.transport], listener, address, port };
-    if (this.paused || !flows.hasRoom(address, 0, 0)) return refuse(socket, NO_ROOM);
+    if (this.paused || !flows.hasCapacity(address, 0, 0)) return refuse(socket, NO_CAPACITY);
     this.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = new NodeConnection(this.options, webSocket, socket);
       connection.authorization = authorizationOf(request.headers.cookie ?? '', tokenCookie);

@@ -16,7 +16,7 @@ import {
   faultOf,
   forwardedFor,
   type Handshake,
-  NO_ROOM,
+  NO_CAPACITY,
   NO_WEBSOCKET,
   type Refusal,
   refusalHead,
@@ -176,7 +176,7 @@ class Listener implements StreamListener {
     const address = textOf(response.getRemoteAddress());
     const waiting = this.handshakes.of(address, now);
     const { flows } = this.options;
-    if (flows.mayKeep() && flows.hasRoom(address, this.handshakes.total, waiting))
+    if (flows.mayKeep() && flows.hasCapacity(address, this.handshakes.total, waiting))
       return this.handshakes.add(address, now);
     // Before TLS has cost anything.
     this.handshakes.add(null, now);
@@ -201,7 +201,7 @@ class Listener implements StreamListener {
     const authorization = authorizationOf(request.getHeader('cookie'), webSocket.tokenCookie);
     const accept = () => {
       const connection = this.openFlow(response, address);
-      if (connection === null) return refuse(response, NO_ROOM);
+      if (connection === null) return refuse(response, NO_CAPACITY);
       connection.authorization = authorization;
       this.handshakes.remove(peer);
       response.upgrade<UserData>({ connection }, key, SIP_PROTOCOL, extensions, context);

@@ -38,7 +38,7 @@ class Gate {
 
   /** A message of the source set last that comes to `kind` if it is looked at; whether it was. */
   message(kind: number): boolean {
-    if (!this.abuse.admit(this.peers, 0, this.now)) return false;
+    if (!this.abuse.accepts(this.peers, 0, this.now)) return false;
     this.abuse.outcome(this.peers, 0, kind, this.now);
     return true;
   }
@@ -295,7 +295,7 @@ describe('an account whose password is guessed from many addresses', () => {
   };
   const guess = (gate: Gate, bot: number): boolean => {
     gate.fromNumber(0x50000000 + bot);
-    if (!gate.abuse.admit(gate.peers, 0, gate.now)) return false;
+    if (!gate.abuse.accepts(gate.peers, 0, gate.now)) return false;
     if (!gate.abuse.aorAllowed(gate.peers, 0, 1, 2, 3, gate.now)) return false;
     gate.abuse.outcome(gate.peers, 0, FAILED_CREDENTIALS, gate.now);
     gate.abuse.aorOutcome(1, 2, 3, FAILED_CREDENTIALS, gate.now);
@@ -317,7 +317,7 @@ describe('an account whose password is guessed from many addresses', () => {
     for (let i = 0; i < 1000; i++) guess(gate, i);
     const allowed = (address: string, port: number) => {
       gate.from(address, port);
-      gate.abuse.admit(gate.peers, 0, gate.now);
+      gate.abuse.accepts(gate.peers, 0, gate.now);
       return gate.abuse.aorAllowed(gate.peers, 0, 1, 2, 3, gate.now);
     };
     expect(allowed('192.0.2.10', 5060)).toBe(true);
@@ -334,7 +334,7 @@ describe('an account whose password is guessed from many addresses', () => {
       gate.now += 50;
       before(i);
       gate.from(OFFICE, 5060);
-      if (!gate.abuse.admit(gate.peers, 0, gate.now)) continue;
+      if (!gate.abuse.accepts(gate.peers, 0, gate.now)) continue;
       if (!gate.abuse.aorAllowed(gate.peers, 0, 1, 2, 3, gate.now)) continue;
       checked++;
       gate.abuse.outcome(gate.peers, 0, FAILED_CREDENTIALS, gate.now);

@@ -18,7 +18,7 @@ function press(overload: Overload, from: number, seconds: number, perBatch: numb
 
 /** How many of a hundred new registrations are let in. */
 function letIn(overload: Overload): number {
-  return Array.from({ length: 100 }, () => overload.admits()).filter((admitted) => admitted).length;
+  return Array.from({ length: 100 }, () => overload.acceptsNew()).filter((admitted) => admitted).length;
 }
 
 describe('overload', () => {

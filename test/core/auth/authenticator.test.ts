@@ -112,10 +112,10 @@ describe('credentials', () => {
   it('say who asks, and with which nonce', () => {
     const auth = new Authentication();
     expect(auth.login({ nc: 3 }).status).toBe(0);
-    const { out } = auth;
-    expect(out.authenticated).toBe(true);
-    expect(Buffer.from(out.user.subarray(0, out.userLength)).toString()).toBe('alice');
-    expect(out.nc).toBe(3);
+    const { work } = auth.exchange;
+    expect(work.authenticated).toBe(true);
+    expect(Buffer.from(work.user.subarray(0, work.userLength)).toString()).toBe('alice');
+    expect(work.nc).toBe(3);
   });
 
   it('R7616-3.3-01 without algorithm are MD5', () => {
@@ -178,7 +178,7 @@ describe('credentials', () => {
     const guessed = [...account.key];
     expectRefused(auth.ask({ rows: [wrong, other] }), 401, AUTH_WRONG_RESPONSE);
     expect([...account.key]).toEqual(guessed);
-    expect(auth.out.authenticated).toBe(false);
+    expect(auth.exchange.work.authenticated).toBe(false);
   });
 
   it('R3261-22.1-03 R7616-3.3-03 wrong ones draw a new challenge without stale, or 403 by configuration', () => {
@@ -231,7 +231,7 @@ describe('credentials', () => {
     const auth = new Authentication({ policy: { userhash: true, algorithms: ['SHA-256', 'MD5'] } });
     for (const row of auth.ask().challenges) expect(row).toContain(', userhash=true');
     expect(auth.login({ userhash: true, algorithm: 'SHA-256' }).status).toBe(0);
-    expect(auth.out.userIsHash).toBe(true);
+    expect(auth.exchange.work.userIsHash).toBe(true);
     expect(auth.login({ userhash: true, algorithm: 'MD5' }).status).toBe(0);
     expect(auth.login().status).toBe(0);
     expectRefused(auth.login({ userhash: true, username: 'mallory' }), 401, AUTH_UNKNOWN_USER);
@@ -374,7 +374,7 @@ describe('nonces in use', () => {
     const before = new Authentication();
     const nonce = before.nonce();
     expect(before.login({ nonce, nc: 4 }).status).toBe(0);
-    const { nonceIdHigh, nonceIdLow } = before.out;
+    const { nonceIdHigh, nonceIdLow } = before.exchange.work;
     const floors = { highestNc: (high: number, low: number) => (high === nonceIdHigh && low === nonceIdLow ? 4 : -1) };
     const after = new Authentication({ floors, life: 2 });
     expectRefused(after.login({ nonce, nc: 4 }), 401, AUTH_REPLAYED, true);

@@ -27,43 +27,43 @@ const of = (user: string, options: RegisterOptions): RegisterOptions => ({
 
 describe('the bindings of a domain', () => {
   it('R5393-sec-01 are no more than it may have; refreshes, exchanges and other domains are not concerned', () => {
-    const room = new Int32Array(new SharedArrayBuffer(4)).fill(2);
-    const shard = tenant({ room });
+    const capacity = new Int32Array(new SharedArrayBuffer(4)).fill(2);
+    const shard = tenant({ capacity });
     expect(statusOf(shard, of('alice', { contacts: [A] }))).toBe(200);
     expect(statusOf(shard, of('bob', { contacts: [A, B] }))).toBe(403);
     expect(statusOf(shard, of('bob', { cseq: 2, contacts: [A] }))).toBe(200);
-    expect(room[0]).toBe(0);
+    expect(capacity[0]).toBe(0);
     expect(statusOf(shard, of('carol', { contacts: [A] }))).toBe(403);
     expect(uris(shard, '<sip:carol@tenant.example>', 'sip:tenant.example')).toEqual([]);
     expect(statusOf(shard, of('alice', { cseq: 2, contacts: [A] }))).toBe(200);
     expect(statusOf(shard, of('alice', { cseq: 3, contacts: [B, `${A};expires=0`] }))).toBe(200);
     expect(statusOf(shard, { contacts: [A, B, C] })).toBe(200);
-    expect(room[0]).toBe(0);
+    expect(capacity[0]).toBe(0);
     expect(statusOf(shard, of('alice', { cseq: 4, contacts: ['*'], expires: 0 }))).toBe(200);
-    expect(room[0]).toBe(1);
+    expect(capacity[0]).toBe(1);
     expect(statusOf(shard, of('carol', { cseq: 2, contacts: [A] }))).toBe(200);
   });
 
-  it('are counted when some made room for others', () => {
-    const room = new Int32Array(new SharedArrayBuffer(4)).fill(1);
-    const shard = tenant({ room, contactsPerAorMax: 1 });
+  it('are counted when some were removed for others', () => {
+    const capacity = new Int32Array(new SharedArrayBuffer(4)).fill(1);
+    const shard = tenant({ capacity, contactsPerAorMax: 1 });
     expect(statusOf(shard, of('alice', { contacts: [A] }))).toBe(200);
     expect(statusOf(shard, of('alice', { cseq: 2, contacts: [B] }))).toBe(200);
-    expect([room[0], uris(shard, '<sip:alice@tenant.example>', 'sip:tenant.example')]).toEqual([
+    expect([capacity[0], uris(shard, '<sip:alice@tenant.example>', 'sip:tenant.example')]).toEqual([
       0,
       ['sip:b@192.0.2.9'],
     ]);
   });
 
   it('are the domain’s, too, where a user has rules of its own', () => {
-    const room = new Int32Array(new SharedArrayBuffer(4)).fill(1);
+    const capacity = new Int32Array(new SharedArrayBuffer(4)).fill(1);
     class Users extends TestUsers {
       override rules(): string {
         return JSON.stringify({ maxExpiresS: 120 });
       }
     }
     const shard = new VirtualShard({
-      policy: { byDomain: { 'example.com': { room } } },
+      policy: { byDomain: { 'example.com': { capacity } } },
       auth: {
         policy: DEFAULT_AUTH_POLICY,
         realms: ['example.com'],
@@ -81,7 +81,7 @@ describe('the bindings of a domain', () => {
         register({ cseq: nc + 1, contacts, extra: [`Authorization: ${authorization({ qop: 'auth', nonce, nc })}`] }),
       );
     expect(signed(1, [A]).contacts[0].expires).toBe(120);
-    expect(room[0]).toBe(0);
+    expect(capacity[0]).toBe(0);
     expect(signed(2, [B]).status).toBe(403);
   });
 });

@@ -1,6 +1,6 @@
 // The read model beside the store that it follows: whatever a cut leaves of it, the next start makes one that equals the store.
 
-import { LogFiles } from '../../../src/location/log/lmdb-log.ts';
+import { LogFiles } from '../../../src/location/log/log-files.ts';
 import { LogReader } from '../../../src/location/log/log-reader.ts';
 import { ChangedKeys, ChangedKeysReader, createChangedKeys } from '../../../src/location/shared/changed-keys.ts';
 import { SHARED_FORMAT } from '../../../src/location/shared/shared-location-files.ts';

@@ -347,7 +347,7 @@ describe('who sends most', () => {
       await send(busy);
       if (i % 2 === 0) await send(refused);
     }
-    const answer = await fetch(`${other.url}/v1/talkers?limit=2`);
+    const answer = await fetch(`${other.url}/v1/top-senders?limit=2`);
     const { sources, aors } = (await answer.json()) as Record<
       string,
       { name: string; perSecond: number; refusedPerSecond: number }[]
@@ -378,11 +378,11 @@ describe('lookups', () => {
     const samples = samplesOf(await (await fetch(`${other.url}/metrics`)).text());
     const lookups = [...samples].filter(([name]) => name.startsWith('aorta_lookups_total'));
     expect(Object.fromEntries(lookups)).toEqual({
-      'aorta_lookups_total{door="sip",outcome="found"}': 2,
-      'aorta_lookups_total{door="sip",outcome="nobody"}': 1,
-      'aorta_lookups_total{door="http",outcome="found"}': 1,
-      'aorta_lookups_total{door="http",outcome="nobody"}': 1,
-      'aorta_lookups_total{door="http",outcome="refused"}': 1,
+      'aorta_lookups_total{protocol="sip",outcome="found"}': 2,
+      'aorta_lookups_total{protocol="sip",outcome="nobody"}': 1,
+      'aorta_lookups_total{protocol="http",outcome="found"}': 1,
+      'aorta_lookups_total{protocol="http",outcome="nobody"}': 1,
+      'aorta_lookups_total{protocol="http",outcome="refused"}': 1,
     });
     expect(samples.get('aorta_responses_total{status="439"}')).toBe(1);
     await other.stop();

@@ -17,7 +17,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { USER_UNAVAILABLE } from '../../../src/core/auth/credential-source.ts';
 import { openSoundUsers } from '../../../src/server/users/user-salvage.ts';
 import { ha1sOf } from '../../../src/users/ha1.ts';
-import { type User, UserStore } from '../../../src/users/user-store.ts';
+import type { User } from '../../../src/users/stored-user.ts';
+import { UserStore } from '../../../src/users/user-store.ts';
 import { UserTable } from '../../../src/users/user-table.ts';
 import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 

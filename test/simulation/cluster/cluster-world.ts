@@ -3,7 +3,7 @@
 
 import { ROLE_COPYING } from '../../../src/cluster/roles.ts';
 import { createAorReader } from '../../../src/core/lookup/aor-key.ts';
-import { ownerOf } from '../../../src/shard/shard-of.ts';
+import { shardOf } from '../../../src/shard/shard-of.ts';
 import { SimulatedDisk } from '../../support/simulated-log.ts';
 import { type StoredBinding, storedBindings } from '../../support/stored-bindings.ts';
 import { Network } from '../shards/network.ts';
@@ -85,7 +85,7 @@ export class ClusterWorld implements World, Surrounds {
       (oracle) => new ModelStream(this.timeline, this.random, (sequence, bytes) => oracle.message(sequence, bytes)),
     );
     const key = createAorReader(SECRET);
-    this.shardOf = (aor) => ownerOf(key(`sip:${aor}`)?.key[3] ?? 0, SHARDS);
+    this.shardOf = (aor) => shardOf(key(`sip:${aor}`)?.key[3] ?? 0, SHARDS);
     this.nodes = Array.from({ length: NODES }, (_, i) => new ClusterNode(i + 1, SHARDS, this));
     this.phones = this.makePhones();
     for (const phone of this.phones) this.byAddress.set(`${phone.options.host}:${phone.port}`, phone);

@@ -40,7 +40,7 @@ import { entry, lower } from './table.ts';
  * Writes the AOR of the URI record at `uri` of the table at AOR_TEXT, and its hash at HASH_OUT. Returns its length, -1 where it is
  * none or does not fit.
  */
-export function takeAor(uri: i32, k0: i32, k1: i32, k2: i32, k3: i32): i32 {
+export function hashAor(uri: i32, k0: i32, k1: i32, k2: i32, k3: i32): i32 {
   const scheme = entry(uri + URI_SCHEME);
   const user = entry(uri + URI_USER_AT);
   if ((scheme != SCHEME_SIP && scheme != SCHEME_SIPS) || user < 0) return -1;
@@ -83,12 +83,12 @@ function lowerCase(bytes: v128): v128 {
 }
 
 /** Leaves the keys of the request in the table at KEYS_OUT: request, branch, tag, two words each. */
-export function takeKeys(k0: i32, k1: i32, k2: i32, k3: i32): void {
-  takeKeysAs(entry(T_METHOD_AT), entry(T_METHOD_END), k0, k1, k2, k3);
+export function hashRequest(k0: i32, k1: i32, k2: i32, k3: i32): void {
+  hashRequestAs(entry(T_METHOD_AT), entry(T_METHOD_END), k0, k1, k2, k3);
 }
 
 /** The same, as if the method were the bytes [methodAt, methodEnd). */
-export function takeKeysAs(methodAt: i32, methodEnd: i32, k0: i32, k1: i32, k2: i32, k3: i32): void {
+export function hashRequestAs(methodAt: i32, methodEnd: i32, k0: i32, k1: i32, k2: i32, k3: i32): void {
   startAt(KEY_TEXT);
   byte(OF_REQUEST);
   span(T_FROM + ADDRESS_TAG_AT, T_FROM + ADDRESS_TAG_END);

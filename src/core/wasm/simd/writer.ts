@@ -8,10 +8,10 @@ import { IMAGE, IN_IDENTITY, IN_IDENTITY_KEY } from '../module-memory.ts';
 import { contact, end, extensions, frame, refreshed } from './answer.ts';
 import { publicGruu } from './gruu.ts';
 import { image } from './image.ts';
-import { takeAor, takeKeys, takeKeysAs } from './keys.ts';
+import { hashAor, hashRequest, hashRequestAs } from './keys.ts';
 import { told } from './table.ts';
 
-export { contact, end, extensions, frame, image, publicGruu, takeAor, takeKeys, takeKeysAs };
+export { contact, end, extensions, frame, image, publicGruu, hashAor, hashRequest, hashRequestAs };
 
 /** Leaves the keyed hash of all that the image at IMAGE keeps of its request at HASH_OUT. */
 export function identity(k0: i32, k1: i32, k2: i32, k3: i32): void {

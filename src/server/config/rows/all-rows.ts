@@ -72,7 +72,7 @@ const drainRows = section('How a server stops.', {
     'drain.announceS',
     seconds(0, 3600),
     AT_ONCE,
-    'A server that is told to stop serves on for this time while `/readyz` says 503.',
+    'A server that is told to stop serves on for this time while `/readyz` answers 503.',
   ),
   'limit-s': row(
     'drain.limitS',

@@ -16,7 +16,7 @@ export function mergeRaw({ keys }: Section<Rows, unknown>, one: Raw, other: Raw)
   return merged;
 }
 
-/** @param base what holds where the file says nothing */
+/** @param base what holds for keys that the file leaves out */
 export function fillRows<T extends object>({ keys, part }: Section<Rows, unknown>, raw: Raw, base: T): T {
   let filled = part === undefined ? base : withValue(base, part.at, part.base);
   for (const [key, node] of Object.entries(keys)) {

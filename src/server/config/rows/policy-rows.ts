@@ -159,7 +159,7 @@ const BY_DOMAIN = [
   'networks',
 ] as const;
 
-/** The row of a domain: in the domain's part of a Config, without a flag, and the server's value where the domain says nothing. */
+/** The row of a domain: in the domain's part of a Config, without a flag, and the server's value where the domain has none. */
 function ofDomain<In>({ flag: _, ...rest }: Row<In>): Row<In> {
   const example = rest.example ?? defaultOf(rest);
   return { ...rest, at: rest.at.slice(1), otherwise: 'as in `policy`', example };

@@ -162,10 +162,10 @@ export function placedRows(of: Section<Rows, unknown>, path: readonly string[] =
   });
 }
 
-/** What a reload takes of a Config: where it has it. */
-export function takenByReload({ keys }: Section<Rows, unknown>): (readonly string[])[] {
+/** Where in a Config a reload changes values at once. */
+export function reloadable({ keys }: Section<Rows, unknown>): (readonly string[])[] {
   return Object.values(keys).flatMap((node) => {
-    if (node.is === 'section') return takenByReload(node);
+    if (node.is === 'section') return reloadable(node);
     const rows = node.is === 'row' ? [node] : placedRows(node.entry).map(({ row }) => row);
     const taken = rows.every(({ inForce }) => inForce === AT_ONCE) ? [node.at] : [];
     return node.is === 'named' && node.list?.inForce === AT_ONCE ? [...taken, node.list.at] : taken;

@@ -10,7 +10,7 @@ export interface AuthConfig {
   /** `none`: every client may register anything. */
   readonly mode: 'none' | 'digest';
   readonly policy: AuthPolicy;
-  /** Addresses and prefixes of proxies whose word about a user's identity is taken. */
+  /** Addresses and prefixes of proxies that are trusted to have authenticated their users. */
   readonly trustedProxies: readonly string[];
   /** Another number ends every nonce there is: clients are challenged anew, without asking their users. */
   readonly nonceGeneration: number;

@@ -11,7 +11,7 @@ export interface HttpAddress {
 
 const SHAPE = /^http:(?:\/\/)?(\[[^\]]*\]|[^:[\]/]*):([0-9]{1,5})\/?$/i;
 
-/** Reads `http:HOST:PORT`. Throws a RangeError whose message says what is wrong. */
+/** Reads `http:HOST:PORT`. Throws a RangeError whose message names the fault. */
 export function parseHttpAddress(text: string): HttpAddress {
   const parts = SHAPE.exec(text);
   const host = parts?.[1].replace(/^\[|\]$/g, '') ?? '';

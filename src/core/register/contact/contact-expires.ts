@@ -2,12 +2,12 @@
 // shortened at random so that phones do not refresh in step.
 // @hot
 
-import { table } from '../../sip/parser/slab.ts';
-import { CONTACT_EXPIRES, MALFORMED, T_EXPIRES } from '../../sip/parser/span-table.ts';
-import { LISTENER_ADMIN } from '../../sip/sources.ts';
-import { expiresAtOf, hasCallIdOfRequest, imageLength, refreshedAtOf } from '../binding/binding.ts';
-import type { Outbox } from '../uas/outbox.ts';
-import type { Policy } from '../uas/policy.ts';
+import { table } from '../../../sip/parser/slab.ts';
+import { CONTACT_EXPIRES, MALFORMED, T_EXPIRES } from '../../../sip/parser/span-table.ts';
+import { LISTENER_ADMIN } from '../../../sip/sources.ts';
+import { expiresAtOf, hasCallIdOfRequest, imageLength, refreshedAtOf } from '../../binding/binding.ts';
+import type { Exchange, ExchangeRequest } from '../../uas/exchange.ts';
+import type { Policy } from '../../uas/policy.ts';
 
 /** What a malformed expires parameter is taken for (§10.2). */
 const MALFORMED_EXPIRES_S = 3600;
@@ -25,16 +25,17 @@ export function requestedExpiresS(contact: number, policy: Policy): number {
  * an interval would walk down to the minimum.
  * @param lastS what the phone was granted last (lastGrantedS); 0: nothing
  */
-export function grantedS(out: Outbox, policy: Policy, requestedS: number, lastS: number): number {
+export function grantedS({ request, work }: Exchange, policy: Policy, requestedS: number, lastS: number): number {
+  const { grantMaxS } = work;
   const { maxExpiresS, minExpiresS, expiresJitterPercent } = policy;
-  const most = out.grantMaxS < maxExpiresS ? out.grantMaxS : maxExpiresS;
+  const most = grantMaxS < maxExpiresS ? grantMaxS : maxExpiresS;
   const seconds = requestedS > most ? most : requestedS;
   if (expiresJitterPercent === 0 || seconds <= minExpiresS || seconds === lastS) return seconds;
-  if (out.peers.listener[out.peer] === LISTENER_ADMIN) return seconds; // an operator gets what is asked for
+  if (request.peers.listener[request.peer] === LISTENER_ADMIN) return seconds; // an operator gets what is asked for
   const range = Math.floor((seconds * expiresJitterPercent) / 100);
   if (range === 0) return seconds;
   // Never by nothing: then who always asks for the same would keep the whole interval from that draw on, and all be in step one day.
-  const shortened = seconds - 1 - Math.floor(((out.tagLow >>> 0) / 4294967296) * range);
+  const shortened = seconds - 1 - Math.floor(((request.tagLow >>> 0) / 4294967296) * range);
   return shortened < minExpiresS ? minExpiresS : shortened;
 }
 
@@ -42,9 +43,9 @@ export function grantedS(out: Outbox, policy: Policy, requestedS: number, lastS:
  * What the phone of the request was granted last: for the binding at `image` (negative: it is new), unless it was the seconds
  * requested for another of its contacts: the one, say, that it had before it moved.
  */
-export function lastGrantedS(out: Outbox, image: number, requestedS: number): number {
-  const { state, stateEnd } = out;
-  for (let at = out.stateAt; at < stateEnd; at += imageLength(state, at))
+export function lastGrantedS(request: Readonly<ExchangeRequest>, image: number, requestedS: number): number {
+  const { state, stateEnd } = request;
+  for (let at = request.stateAt; at < stateEnd; at += imageLength(state, at))
     if (grantedOf(state, at) === requestedS && hasCallIdOfRequest(state, at)) return requestedS;
   return image >= 0 ? grantedOf(state, image) : 0;
 }

@@ -1,5 +1,5 @@
-// All that the core may ask of the world for one request: an answer, a new record for the AOR, and what to count.
-// The caller owns it, fills what the core reads (state, peer, time) and performs what comes out. No I/O here.
+// One request and its answer: what is asked (request), what is found out on the way (work), and what comes of it (result): an answer,
+// a new record for the AOR, and what to count. One object per shard, used again for every request; no I/O here.
 // @hot
 
 import { createPeers, type Peers } from '../../sip/sources.ts';
@@ -10,20 +10,19 @@ import { moduleBytes } from '../wasm/request-module.ts';
 import type { Policy } from './policy.ts';
 import { REASON_UNSPECIFIED } from './reasons.ts';
 
-/** Bytes of the largest record an AOR may have, and so of the state a decision reads. */
-export const RECORD_BYTES_MAX = 65_536;
+/** Bindings that a domain without a quota may have. */
+export const UNLIMITED = 0x7fff_ffff;
 
-export const ROOM_WITHOUT_LIMIT = 0x7fff_ffff;
 /** Seconds. */
 const GRANT_WITHOUT_LIMIT = 0x7fff_ffff;
 
 /** A row of a 200 that who sent the request is due. */
 export interface AnswerInfo {
-  write(out: Outbox): void;
+  write(exchange: Exchange): void;
 }
 
-export class Outbox {
-  // --- in: who asks, when, and what the location service holds
+/** Who asks, when, and what the location service holds. The request itself stands in the span table. */
+export class ExchangeRequest {
   /** Epoch milliseconds; the same for the whole decision. */
   now = 0;
   /** When this life of the shard began to serve, by the clock of whoever served before; 0: not yet. */
@@ -49,9 +48,35 @@ export class Outbox {
   /** Refusals say why in a Warning. */
   warns = false;
   /** Bindings that the AOR's domain may have more than it has. */
-  room = ROOM_WITHOUT_LIMIT;
+  capacity = UNLIMITED;
+}
 
-  // --- worked out by the registrar before it looks at bindings
+/** What the steps find out, for the steps after them. */
+export class ExchangeWork {
+  // --- who asks, where authentication is on (authenticator.ts); valid where `authenticated`
+  authenticated = false;
+  /** The digest's user name user[0, userLength), raw and unescaped; with `userIsHash` its userhash in hex. */
+  user: Uint8Array = new Uint8Array(0);
+  userLength = 0;
+  userIsHash = false;
+  /** Rules for the user alone (DomainPolicy as JSON); '': none. */
+  userRules = '';
+  /** A binding may last so many seconds at most: to the end of the token that let its request in. */
+  grantMaxS = GRANT_WITHOUT_LIMIT;
+  /** Null where there is none. */
+  answerInfo: AnswerInfo | null = null;
+  /** Seconds that the request's last contact was granted. */
+  grantedS = 0;
+  /** The nonce used: 64 bits that name it, and the nc it was used with. */
+  nonceIdHigh = 0;
+  nonceIdLow = 0;
+  nc = 0;
+  /** Its credentials were used in another life of the shard: good for nothing but a repetition of what they did there. */
+  repeatsOnly = false;
+  /** The highest nc it was used with, as far as the AOR's record and this request tell. */
+  highestNc = 0;
+
+  // --- the way the request came (path.ts, outbound.ts)
   /** Which bindings live by their connection: the policy's. */
   connectionBindings: Policy['connectionBindings'] = 'auto';
   /** The request came straight from the user agent (RFC 5626 §6). */
@@ -60,10 +85,23 @@ export class Outbox {
   edgeOb = false;
   /** Every URI of its Path is a sips one, or it has none. */
   pathIsSecure = true;
-  /** Its reg-ids count: the first hop is ours, or an edge proxy that says `ob`. */
+  /** Its reg-ids count: the first hop is ours, or an edge proxy whose Path has `ob`. */
   flows = false;
 
-  // --- out
+  reset(): void {
+    this.authenticated = false;
+    this.repeatsOnly = false;
+    this.userLength = 0;
+    this.userRules = '';
+    this.grantMaxS = GRANT_WITHOUT_LIMIT;
+    this.answerInfo = null;
+    this.grantedS = 0;
+    this.direct = false;
+    this.flows = false;
+  }
+}
+
+export class ExchangeResult {
   /** The answer, in the module's memory; empty (at === from) where none is to be sent. */
   readonly answer = new Writer();
   /** A longer one is not sent: over UDP a stranger's address may be another's, on whom no more is sent than three times the request. */
@@ -89,50 +127,11 @@ export class Outbox {
   /** Bindings that it found cut off, and left out. */
   cutOff = 0;
 
-  // --- out: who asked, where authentication is on (authenticator.ts); valid where `authenticated`
-  authenticated = false;
-  /** The digest's user name user[0, userLength), raw and unescaped; with `userIsHash` its userhash in hex. */
-  user: Uint8Array = new Uint8Array(0);
-  userLength = 0;
-  userIsHash = false;
-  /** Rules for the user alone (DomainPolicy as JSON); '': none. */
-  userRules = '';
-  /** A binding may last so many seconds at most: to the end of the token that let its request in. */
-  grantMaxS = GRANT_WITHOUT_LIMIT;
-  /** Null where there is none. */
-  answerInfo: AnswerInfo | null = null;
-  /** Seconds that the request's last contact was granted. */
-  grantedS = 0;
-  /** The nonce used: 64 bits that name it, and the nc it was used with. */
-  nonceIdHigh = 0;
-  nonceIdLow = 0;
-  nc = 0;
-  /** Its credentials were used in another life of the shard: good for nothing but a repetition of what they did there. */
-  repeatsOnly = false;
-  /** The highest nc it was used with, as far as the AOR's record and this request tell; set by the registrar. */
-  highestNc = 0;
-
-  /** A batch begins. @param timerJMs how long copies of a request may come */
-  beginBatch(now: number, timerJMs: number): void {
-    if (this.startedAt === 0) this.startedAt = now;
-    this.mayRepeat = now - this.startedAt <= timerJMs;
-  }
-
-  /** A request begins. */
   reset(): void {
     this.answer.start(moduleBytes, ANSWER, ANSWER + ANSWER_BYTES_MAX);
     this.newImageAt = -1;
     this.status = 0;
     this.reason = REASON_UNSPECIFIED;
-    this.authenticated = false;
-    this.repeatsOnly = false;
-    this.userLength = 0;
-    this.userRules = '';
-    this.grantMaxS = GRANT_WITHOUT_LIMIT;
-    this.answerInfo = null;
-    this.grantedS = 0;
-    this.direct = false;
-    this.flows = false;
     this.changed = false;
     this.bindingsAfter = 0;
     this.bindingsBefore = 0;
@@ -142,5 +141,32 @@ export class Outbox {
     this.evicted = 0;
     this.expired = 0;
     this.cutOff = 0;
+  }
+}
+
+/** As the core sees it. */
+export interface Exchange {
+  readonly request: Readonly<ExchangeRequest>;
+  readonly work: ExchangeWork;
+  readonly result: ExchangeResult;
+}
+
+/** As the shard sees it, which fills the request and performs the result. */
+export class ShardExchange implements Exchange {
+  readonly request = new ExchangeRequest();
+  readonly work = new ExchangeWork();
+  readonly result = new ExchangeResult();
+
+  /** A batch begins. @param timerJMs how long copies of a request may come */
+  beginBatch(now: number, timerJMs: number): void {
+    const { request } = this;
+    if (request.startedAt === 0) request.startedAt = now;
+    request.mayRepeat = now - request.startedAt <= timerJMs;
+  }
+
+  /** A request begins. */
+  reset(): void {
+    this.work.reset();
+    this.result.reset();
   }
 }

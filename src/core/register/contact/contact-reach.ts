@@ -2,8 +2,8 @@
 // where their contact says. What a binding that lives by its connection means is live-flow.ts's.
 // @hot
 
-import { isLocalIp, readIpHost } from '../../sip/ip.ts';
-import { slab, table } from '../../sip/parser/slab.ts';
+import { isLocalIp, readIpHost } from '../../../sip/ip.ts';
+import { slab, table } from '../../../sip/parser/slab.ts';
 import {
   SCHEME_SIP,
   SCHEME_SIPS,
@@ -11,14 +11,14 @@ import {
   URI_HOST_END,
   URI_PORT,
   URI_SCHEME,
-} from '../../sip/parser/span-table.ts';
-import { isText } from '../../sip/scanner.ts';
-import { TRANSPORT_UDP } from '../../sip/sources.ts';
-import { hasUriParam, uriParamAt, uriParamEnd } from '../../sip/uri/uri-param.ts';
-import { ascii } from '../../sip/writer.ts';
-import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from '../binding/image-layout.ts';
-import type { Outbox } from '../uas/outbox.ts';
-import { flowRegId } from './outbound.ts';
+} from '../../../sip/parser/span-table.ts';
+import { isText } from '../../../sip/scanner.ts';
+import { TRANSPORT_UDP } from '../../../sip/sources.ts';
+import { hasUriParam, uriParamAt, uriParamEnd } from '../../../sip/uri/uri-param.ts';
+import { ascii } from '../../../sip/writer.ts';
+import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from '../../binding/image-layout.ts';
+import type { Exchange, ExchangeRequest } from '../../uas/exchange.ts';
+import { flowRegId } from '../outbound.ts';
 
 const TRANSPORT = ascii('transport');
 const MADDR = ascii('maddr');
@@ -35,14 +35,16 @@ const DOT = 0x2e;
 const address = new Uint8Array(16);
 
 /** IMAGE_* flags of a binding of the request in the table, for the Contact whose record starts at `contact`. */
-export function imageFlags(contact: number, out: Outbox): number {
-  if (!out.direct) return 0;
-  if (out.peers.transport[out.peer] === TRANSPORT_UDP || out.connectionBindings === 'flow') return IMAGE_DIRECT;
-  return leadsToPhone(contact, out) ? IMAGE_DIRECT | IMAGE_BY_CONTACT : IMAGE_DIRECT;
+export function imageFlags(contact: number, exchange: Exchange): number {
+  const { request, work } = exchange;
+  if (!work.direct) return 0;
+  if (request.peers.transport[request.peer] === TRANSPORT_UDP || work.connectionBindings === 'flow')
+    return IMAGE_DIRECT;
+  return leadsToPhone(contact, exchange) ? IMAGE_DIRECT | IMAGE_BY_CONTACT : IMAGE_DIRECT;
 }
 
-function leadsToPhone(contact: number, out: Outbox): boolean {
-  if (flowRegId(contact, out) > 0) return false;
+function leadsToPhone(contact: number, { request, work }: Exchange): boolean {
+  if (flowRegId(contact, work) > 0) return false;
   const scheme = table[contact + URI_SCHEME];
   if (scheme !== SCHEME_SIP && scheme !== SCHEME_SIPS) return true;
   let isSecure = scheme === SCHEME_SIPS;
@@ -54,12 +56,12 @@ function leadsToPhone(contact: number, out: Outbox): boolean {
   const at = hasMaddr ? uriParamAt() : table[contact + URI_HOST_AT];
   const end = hasMaddr ? uriParamEnd() : table[contact + URI_HOST_END];
   if (isNowhere(at, end)) return false;
-  if (out.connectionBindings === 'contact') return true;
+  if (work.connectionBindings === 'contact') return true;
   const family = readIpHost(slab, at, end, address);
   if (family === 0) return true;
-  if (!isSource(family, out)) return !isLocalIp(family, address);
+  if (!isSource(family, request)) return !isLocalIp(family, address);
   const port = table[contact + URI_PORT] >= 0 ? table[contact + URI_PORT] : isSecure ? SIPS_PORT : SIP_PORT;
-  return port !== out.peers.port[out.peer];
+  return port !== request.peers.port[request.peer];
 }
 
 /** A name that no DNS resolves (RFC 6761, RFC 7118 §5.2). */
@@ -73,7 +75,7 @@ function isUnder(at: number, end: number, domain: Uint8Array): boolean {
   return from >= at && (from === at || slab[from - 1] === DOT) && isText(slab, from, end, domain);
 }
 
-function isSource(family: number, { peers, peer }: Outbox): boolean {
+function isSource(family: number, { peers, peer }: Readonly<ExchangeRequest>): boolean {
   if (peers.family[peer] !== family) return false;
   for (let i = 0, ip = peer << 4; i < (family === 6 ? 16 : 4); i++) if (peers.ip[ip + i] !== address[i]) return false;
   return true;

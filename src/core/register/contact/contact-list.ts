@@ -2,7 +2,7 @@
 // and the newest temporary one of its instance (RFC 5627 §5.2). Which there are; the module writes them.
 // @hot
 
-import { Writer } from '../../sip/writer.ts';
+import { Writer } from '../../../sip/writer.ts';
 import {
   cseqOf,
   displayAt,
@@ -15,14 +15,14 @@ import {
   regIdOf,
   uriAt,
   uriEnd,
-} from '../binding/binding.ts';
-import { TEXTS } from '../binding/image-layout.ts';
-import { isTarget, newestOfInstance } from '../binding/target.ts';
-import type { Outbox } from '../uas/outbox.ts';
-import { tellAor } from '../wasm/aor-words.ts';
-import { IMAGE, SPELLED, SPELLED_BYTES } from '../wasm/module-memory.ts';
-import { requestModule, moduleBytes as theBytes } from '../wasm/request-module.ts';
-import { type Gruus, isGruuInstance } from './gruu.ts';
+} from '../../binding/binding.ts';
+import { TEXTS } from '../../binding/image-layout.ts';
+import { isTarget, newestOfInstance } from '../../binding/target.ts';
+import type { Exchange } from '../../uas/exchange.ts';
+import { tellAor } from '../../wasm/aor-words.ts';
+import { IMAGE, SPELLED, SPELLED_BYTES } from '../../wasm/module-memory.ts';
+import { requestModule, moduleBytes as theBytes } from '../../wasm/request-module.ts';
+import { type Gruus, isGruuInstance } from '../gruu.ts';
 
 // Constants of this module: V8 compiles them in, while it loads an import each time it is used.
 const module = requestModule;
@@ -32,17 +32,32 @@ const SECONDS_MAX = 0xffff_ffff;
 const texts = new Writer();
 
 /** Lists the images in bytes[from, to) that have not run out and whose way is open, with the seconds they have left. */
-export function listContacts(out: Outbox, bytes: Uint8Array, from: number, to: number, gruus: Gruus | null): void {
-  if (gruus !== null) tellAor(out.aor, out.aorLength, out.aorKey, gruus);
+export function listContacts(
+  exchange: Exchange,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  gruus: Gruus | null,
+): void {
+  const { aor, aorLength, aorKey, now, liveFlows } = exchange.request;
+  if (gruus !== null) tellAor(aor, aorLength, aorKey, gruus);
   for (let at = from; at < to; at += imageLength(bytes, at)) {
-    if (!isTarget(bytes, at, out.now, out.liveFlows)) continue;
-    listContact(out, bytes, from, to, at, gruus !== null);
+    if (!isTarget(bytes, at, now, liveFlows)) continue;
+    listContact(exchange, bytes, from, to, at, gruus !== null);
   }
 }
 
-function listContact(out: Outbox, bytes: Uint8Array, from: number, to: number, at: number, withGruus: boolean): void {
-  const w = out.answer;
-  const leftMs = expiresAtOf(bytes, at) - out.now;
+function listContact(
+  exchange: Exchange,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  at: number,
+  withGruus: boolean,
+): void {
+  const { now, liveFlows } = exchange.request;
+  const { answer: w, newImageAt, record } = exchange.result;
+  const leftMs = expiresAtOf(bytes, at) - now;
   const seconds = leftMs < 1000 ? 1 : Math.floor(leftMs / 1000);
   const display = displayAt(bytes, at);
   const uri = uriAt(bytes, at);
@@ -51,8 +66,8 @@ function listContact(out: Outbox, bytes: Uint8Array, from: number, to: number, a
   const idEnd = instanceEnd(bytes, at);
   const instanceLength = withGruus && isGruuInstance(bytes, instance, idEnd) ? idEnd - instance : 0;
   const isOnly = instanceLength === 0 || (at === from && at + imageLength(bytes, at) === to);
-  const newest = isOnly ? at : newestOfInstance(bytes, from, to, out.now, out.liveFlows, bytes, instance, idEnd, 0);
-  const isHeld = at === out.newImageAt && bytes === out.record.bytes;
+  const newest = isOnly ? at : newestOfInstance(bytes, from, to, now, liveFlows, bytes, instance, idEnd, 0);
+  const isHeld = at === newImageAt && bytes === record.bytes;
   w.advance(
     module.contact(
       w.at,

@@ -1,10 +1,10 @@
 // Bodies that a registrar may skip (RFC 3261 §8.2.3, §20.11; RFC 5621 §3.1, §8): which of them are optional, as a whole or in every
-// part. What a body says is never looked at.
+// part. The content of a body is never looked at.
 // @hot
 
-import { slab } from '../../sip/parser/slab.ts';
-import { COLON, EQUALS, isText, LWS, QUOTE, quotedEnd, SEMICOLON, skip, TOKEN } from '../../sip/scanner.ts';
-import { ascii } from '../../sip/writer.ts';
+import { slab } from '../../../sip/parser/slab.ts';
+import { COLON, EQUALS, isText, LWS, QUOTE, quotedEnd, SEMICOLON, skip, TOKEN } from '../../../sip/scanner.ts';
+import { ascii } from '../../../sip/writer.ts';
 
 const HANDLING = ascii('handling');
 const OPTIONAL = ascii('optional');

@@ -2,16 +2,16 @@
 // equals it; 400 where there is none (contact-spelling.ts says which).
 // @hot
 
-import { E_CONTACT } from '../../sip/parser/parse-error.ts';
-import { table } from '../../sip/parser/slab.ts';
-import { CONTACT_INTS, T_CONTACT_COUNT, T_CONTACTS } from '../../sip/parser/span-table.ts';
-import { AS_SENT, UNWRITABLE } from '../../sip/uri/uri-spelling.ts';
-import { Writer } from '../../sip/writer.ts';
-import type { Outbox } from '../uas/outbox.ts';
-import { CONTACT_TOO_LONG, PARSE_PHRASE } from '../uas/phrases.ts';
-import type { Policy } from '../uas/policy.ts';
-import { REASON_CONTACT_TOO_LONG } from '../uas/reasons.ts';
-import { refuse } from '../uas/response.ts';
+import { E_CONTACT } from '../../../sip/parser/parse-error.ts';
+import { table } from '../../../sip/parser/slab.ts';
+import { CONTACT_INTS, T_CONTACT_COUNT, T_CONTACTS } from '../../../sip/parser/span-table.ts';
+import { AS_SENT, UNWRITABLE } from '../../../sip/uri/uri-spelling.ts';
+import { Writer } from '../../../sip/writer.ts';
+import type { Exchange } from '../../uas/exchange.ts';
+import { CONTACT_TOO_LONG, PARSE_PHRASE } from '../../uas/phrases.ts';
+import type { Policy } from '../../uas/policy.ts';
+import { REASON_CONTACT_TOO_LONG } from '../../uas/reasons.ts';
+import { refuse } from '../../uas/response.ts';
 import { requestedExpiresS } from './contact-expires.ts';
 import { contactSpelling, writeContactParams, writeContactUri, writeDisplay } from './contact-spelling.ts';
 
@@ -20,14 +20,15 @@ const scratch = new Uint8Array(SCRATCH_BYTES);
 const written = new Writer();
 
 /** 0, and in `asSent`, by contact, 1 where it is written as it was sent; or the status of the answer written. */
-export function admitSpellings(out: Outbox, policy: Policy, asSent: Uint8Array): number {
+export function checkSpellings(exchange: Exchange, policy: Policy, asSent: Uint8Array): number {
   for (let i = 0, contact = T_CONTACTS; i < table[T_CONTACT_COUNT]; i++, contact += CONTACT_INTS) {
     asSent[i] = 1;
     if (requestedExpiresS(contact, policy) === 0) continue; // names a binding, is shown to nobody
     const spelling = contactSpelling(contact);
     if (spelling === AS_SENT) continue;
-    if (spelling === UNWRITABLE) return refuse(out, 400, PARSE_PHRASE[E_CONTACT], E_CONTACT);
-    if (isTooLong(contact, policy.contactBytesMax)) return refuse(out, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
+    if (spelling === UNWRITABLE) return refuse(exchange, 400, PARSE_PHRASE[E_CONTACT], E_CONTACT);
+    if (isTooLong(contact, policy.contactBytesMax))
+      return refuse(exchange, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
     asSent[i] = 0;
   }
   return 0;

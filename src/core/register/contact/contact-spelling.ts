@@ -2,7 +2,7 @@
 // quotes gets them, a number loses them, what is no text is left out. Its URI is uri-spelling.ts's.
 // @hot
 
-import { slab, table } from '../../sip/parser/slab.ts';
+import { slab, table } from '../../../sip/parser/slab.ts';
 import {
   ABSENT,
   CONTACT_DISPLAY_AT,
@@ -19,13 +19,13 @@ import {
   T_PARAMS,
   URI_AT,
   URI_END,
-} from '../../sip/parser/span-table.ts';
-import { BACKSLASH, CLASS, DOT, EQUALS, isText, LWS, QUOTE, SEMICOLON, TOKEN } from '../../sip/scanner.ts';
-import { isHost } from '../../sip/uri/host-form.ts';
-import { AS_SENT, REWRITTEN, UNWRITABLE, uriSpelling, writeUri } from '../../sip/uri/uri-spelling.ts';
-import { isUtf8 } from '../../sip/utf8.ts';
-import { ascii, type Writer } from '../../sip/writer.ts';
-import { contactInstanceAt, hasInstance } from '../binding/instance-id.ts';
+} from '../../../sip/parser/span-table.ts';
+import { BACKSLASH, CLASS, DOT, EQUALS, isText, LWS, QUOTE, SEMICOLON, TOKEN } from '../../../sip/scanner.ts';
+import { isHost } from '../../../sip/uri/host-form.ts';
+import { AS_SENT, REWRITTEN, UNWRITABLE, uriSpelling, writeUri } from '../../../sip/uri/uri-spelling.ts';
+import { isUtf8 } from '../../../sip/utf8.ts';
+import { ascii, type Writer } from '../../../sip/writer.ts';
+import { contactInstanceAt, hasInstance } from '../../binding/instance-id.ts';
 
 const PUB_GRUU = ascii('pub-gruu');
 const TEMP_GRUU = ascii('temp-gruu');
