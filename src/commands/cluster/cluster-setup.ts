@@ -16,6 +16,7 @@ import { ConfigError } from '../../server/config/config-problem.ts';
 import { createConfig } from '../../server/config/create-config.ts';
 import { SHARDS_MAX } from '../../server/config/defaults.ts';
 import { type ClusterConfig, hasCluster } from '../../server/config/sections/cluster-config.ts';
+import { shardDirectories } from '../../server/data/binding-folders.ts';
 import { bindingsIn, openDataDirectory } from '../../server/data/data-directory.ts';
 import { DataDirectoryError } from '../../server/data/directory-error.ts';
 import { chownHint } from '../../server/data/owner.ts';
@@ -48,6 +49,8 @@ async function init({ config: file, shards: asked, tokenFile }: InitOptions): Pr
   const { data, cluster } = config;
   const there = existsSync(data) ? bindingsIn(data) : undefined;
   const shards = shardsFor(asked, config.shards, there?.shards);
+  if (there !== undefined && shardDirectories(there.path, there.shards).some((path) => existsSync(path)))
+    throw new CommandError(`${data} has bindings, which other nodes could not have: start with a new data directory`);
   await checkServers(cluster.nats, (_, event, fields) => printError(`aorta: ${event}: ${JSON.stringify(fields)}\n`));
   const connection = await connectNats(cluster.nats, 'aorta cluster init');
   try {

@@ -19,7 +19,7 @@ const LOG_BYTES = 1 << 30;
 const SECOND_NS = 1e9;
 const TRIES_MAX = 20;
 const TRY_MS = 500;
-/** A node that was away for longer copies from another one. */
+/** A node that was away for longer cannot catch up by its stream. */
 const LOG_AGE_NS = 24 * 3600 * SECOND_NS;
 const DUPLICATES_NS = SECOND_NS / 10;
 
