@@ -49,14 +49,14 @@ async function init({ config: file, shards: asked, tokenFile }: InitOptions): Pr
   const { data, cluster } = config;
   const there = existsSync(data) ? bindingsIn(data) : undefined;
   const shards = shardsFor(asked, config.shards, there?.shards);
-  if (there !== undefined && shardDirectories(there.path, there.shards).some((path) => existsSync(path)))
-    throw new CommandError(`${data} has bindings, which other nodes could not have: start with a new data directory`);
   await checkServers(cluster.nats, (_, event, fields) => printError(`aorta: ${event}: ${JSON.stringify(fields)}\n`));
   const connection = await connectNats(cluster.nats, 'aorta cluster init');
   try {
     const manager = await jetstreamManager(connection);
     if ((await readRecord(manager, cluster.name)) !== undefined)
       throw new ClusterError(`cluster ${cluster.name} is there already: other nodes join it ("aorta cluster join")`);
+    if (there !== undefined && shardDirectories(there.path, there.shards).some((path) => existsSync(path)))
+      throw new CommandError(`${data} has bindings, which other nodes could not have: start with a new data directory`);
     const directory = openDataDirectory(data, { shards });
     try {
       await makeStreams(manager, cluster.name, shards);
