@@ -51,7 +51,7 @@ export interface LocationStore {
    * and will after a crash (of the process, and with durability `durable` of the machine). When it throws, none does. A store that
    * waits for its disk has settled it on return. One that does not shows nothing of it until then, and reads the set during the call only.
    * @param now epoch ms
-   * @param lasting false: after a crash of the machine the writes may be undone; for what time undoes anyway
+   * @param lasting false: after a crash of the machine removals may be undone, where there is nothing else; for what time removes anyway
    */
   commit(writes: WriteSet, now: number, lasting?: boolean): number;
 

@@ -59,6 +59,13 @@ export class WriteSet {
     return this.count === this.capacity;
   }
 
+  /** Whether an AOR has bindings afterwards. */
+  get leavesRecords(): boolean {
+    for (let entry = 0; entry < this.count; entry++)
+      if (this.end[entry] > this.at[entry] || this.refreshes[entry] === 1) return true;
+    return false;
+  }
+
   /** Index of the entry for a key given as four words, or -1. */
   find(k0: number, k1: number, k2: number, k3: number): number {
     const words = this.keyWords;

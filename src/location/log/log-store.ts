@@ -144,7 +144,8 @@ export class LogStore implements LocationStore, RowVisitor {
         this.giveUpBad();
         return this.position;
       }
-      place = this.append(now, lasting || cleaner.moves > 0);
+      // A record that is left has others built on it, refreshes too: with it they would go. Removals alone may be undone.
+      place = this.append(now, lasting || cleaner.moves > 0 || writes.leavesRecords);
     } catch (error) {
       cleaner.failed();
       this.giveBack(encoded);
@@ -371,14 +372,12 @@ export class LogStore implements LocationStore, RowVisitor {
 
   /** Appends the frame and returns its place, once it holds. */
   private append(now: number, lasting: boolean): number {
-    const { frame, log, cleaner } = this;
+    const { frame, log } = this;
     const address = log.place(frame.length);
     const isFirst = this.lastSum === 0 && log.last === 0;
     frame.seal(address, isFirst ? NO_PREVIOUS : log.last, now);
     log.append(frame.bytes, frame.length, address);
     const place = log.settle(lasting);
-    // A record in a frame that a cut of power may take is older elsewhere; that generation goes no sooner than the frame is synced.
-    cleaner.syncsBeforeDrop = !lasting || this.followed !== null;
     this.lastSum = frame.checksum;
     return place;
   }
