@@ -5,16 +5,16 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Durability } from '../../src/location/log/log.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
-import { putRecord, textOf } from './store-records.ts';
+import { keyWords, putRecord, textOf } from './store-records.ts';
 
 const [mode, directory, durability] = process.argv.slice(2);
 const store = openLogStore(directory, durability as Durability);
 const writes = new WriteSet();
 
-function commit(first: number, count: number, size = 100, lasting = true): void {
+function commit(first: number, count: number, size = 100): void {
   writes.clear();
   for (let n = first; n < first + count; n++) putRecord(writes, n, `aor-${n}`, size);
-  store.commit(writes, 0, lasting);
+  store.commit(writes, 0);
 }
 
 /** Commits one AOR after the other and says so, until it is killed. */
@@ -25,13 +25,22 @@ function acknowledge(): void {
   }
 }
 
-/** Ten loads and commits between two marks. @param lasting whether each of them, or the last alone */
+/** An AOR is gone, as a sweep has it. */
+function expire(n: number, lasting: boolean): void {
+  writes.clear();
+  writes.reserve(0);
+  writes.put(...keyWords(n), 0);
+  store.commit(writes, 0, lasting);
+}
+
+/** Ten loads and commits between two marks. @param lasting whether each of them, or the last alone: the others only remove */
 function trace(lasting: boolean): void {
   commit(0, 10);
   for (let n = 0; n < 10; n++) {
     writeSync(1, 'before\n');
     textOf(store, n);
-    commit(n, 1, 100, lasting || n === 9);
+    if (lasting) commit(n, 1);
+    else expire(n, n === 9);
     writeSync(1, 'after\n');
   }
 }

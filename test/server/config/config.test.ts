@@ -101,6 +101,7 @@ connections:
 durability: process
 udp: dgram
 log-level: warn
+log-format: json
 policy:
   default-expires: 600
   min-expires: 120
@@ -159,6 +160,7 @@ parser:
       checkpointBytes: 65536,
       generationBytes: 2 << 20,
       logLevel: 'warn',
+      logFormat: 'json',
       policy: {
         domains: ['example.com', '[2001:db8::1]'],
         byDomain: {},

@@ -75,13 +75,13 @@ describe('examples of docs/embedding.md', () => {
     const phone = await SipClient.open({ address: '127.0.0.1', port });
     await poll('its line', 15_000, () => {
       phone.send(phone.register({ contacts: ['<sip:alice@127.0.0.1:7>'], expires: 300 }));
-      return /^re(?:gistered|freshed) alice@example\.com at sip:alice@127\.0\.0\.1:7, of 2$/m.test(program.stdout);
+      return /^re(?:gistered|freshed) alice@example\.com at sip:alice@127\.0\.0\.1:7$/m.test(program.stdout);
     });
     program.signal('SIGTERM');
-    expect((await program.end(5000)).code).toBe(0);
+    expect((await program.end(5000)).code, program.output()).toBe(0);
     expect(program.stdout).not.toContain('gate@example.com');
     const again = new Child(process.execPath, [join(DIRECTORY, `${port}.mjs`)], { cwd: ROOT });
-    await again.until(/^refreshed gate@example\.com at sip:gate@192\.0\.2\.30, of 2$/m, 15_000);
+    await again.until(/^refreshed gate@example\.com at sip:gate@192\.0\.2\.30$/m, 15_000);
     again.signal('SIGTERM');
     expect((await again.end(5000)).code).toBe(0);
     phone.close();

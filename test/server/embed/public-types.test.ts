@@ -15,6 +15,9 @@ function exportsOf(file: string): Map<string, string> {
   for (const [, names, from] of text.matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm))
     for (const name of names.split(','))
       found.set(name.replace(/^\s*type\s+|\s+/g, ''), resolve(dirname(file), from.replace(/\.ts$/, '.d.ts')));
+  for (const [, from] of text.matchAll(/^export type \* from '([^']+)'/gm))
+    for (const [name, declared] of exportsOf(resolve(dirname(file), from.replace(/\.ts$/, '.d.ts'))))
+      found.set(name, declared);
   for (const [, name] of text.matchAll(/^export (?:declare )?(?:interface|type|class|function|const) (\w+)/gm))
     found.set(name, file);
   return found;

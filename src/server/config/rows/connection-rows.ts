@@ -126,8 +126,9 @@ function parseOrigin(text: string): string {
 }
 
 /** RFC 6265 §4.1.1. Throws a RangeError. */
+/** Empty: none. */
 function parseCookieName(name: string): string {
-  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return name;
+  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]*$/.test(name)) return name;
   throw new RangeError(`expected the name of a cookie such as access_token, got "${name}"`);
 }
 
