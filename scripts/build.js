@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from './bundle.js';
+import { buildClient } from './client.js';
 import { buildModules } from './wasm.js';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -25,6 +26,7 @@ const run = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--ou
 if (run.status !== 0) giveUp(run.status ?? 1);
 try {
   await bundle('src/threads/shard-task.ts', `${next}/threads/shard-task.js`);
+  await buildClient(next, tsc);
   await bundle('src/threads/cluster/cluster-shard-task.ts', `${next}/threads/cluster/cluster-shard-task.js`);
   await bundle('src/threads/cluster/cluster-thread-task.ts', `${next}/threads/cluster/cluster-thread-task.js`);
 } catch (error) {

@@ -1,7 +1,7 @@
 // The OpenAPI document: free of faults, complete, and good enough to make a client from; and the page that shows it.
 
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
@@ -10,6 +10,9 @@ import { generateApi } from 'swagger-typescript-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AdminFixture, startAdmin } from '../../support/admin-server.ts';
 import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
+import { run } from '../../support/child-process.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
 
 interface Operation {
   readonly operationId?: string;
@@ -64,6 +67,11 @@ describe('the OpenAPI document', () => {
     expect(document.paths['/v1/lookups']).toMatchObject({ servers: [{ url: 'http://{host}:{port}' }] });
   });
 
+  it('stands in docs/openapi.json, which aorta/client is made from', async () => {
+    const sorted = { ...document, info: { ...(document as { info?: object }).info, version: '0.0.0' } };
+    await expect(`${JSON.stringify(sorted, null, 2)}\n`).toMatchFileSnapshot(join(ROOT, 'docs/openapi.json'));
+  });
+
   it('makes a client that compiles and works', async () => {
     const folder = temporaryDirectory();
     const { files } = await generateApi({ spec: document as never, output: false, silent: true });
@@ -100,6 +108,30 @@ describe('the OpenAPI document', () => {
     const api = new Api({ baseUrl: admin.url, baseApiParams: { headers } });
     expect((await api.v1.getStatus()).data).toMatchObject({ ready: true, auth: 'none' });
     await expect(api.v1.getAor('nobody@example.com')).rejects.toMatchObject({ status: 404 });
+  });
+});
+
+describe('aorta/client', () => {
+  it('runs the program of docs/operating.md, and escapes what stands in a path', async () => {
+    const text = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8');
+    const program =
+      [...text.matchAll(/^```js\n([\s\S]*?)^```$/gm)].find(([, js]) => js.includes('aorta/client'))?.[1] ?? '';
+    const folder = join(ROOT, `.build/client-${process.pid}`);
+    mkdirSync(folder, { recursive: true });
+    try {
+      const file = join(folder, 'program.mjs');
+      const odd = "await aorta.addBinding('a/b@example.com', { contact: 'sip:odd@192.0.2.31' });\n";
+      writeFileSync(file, program.replace('for (let cursor', `${odd}for (let cursor`));
+      const { exit, stdout, stderr } = await run(process.execPath, [file, admin.url, admin.config.data], 15_000);
+      expect([exit.code, stderr]).toEqual([0, '']);
+      expect(stdout.trim().split('\n').sort()).toEqual([
+        '404 no_bindings',
+        'a/b@example.com sip:odd@192.0.2.31',
+        'gate@example.com sip:gate@192.0.2.30',
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
 
