@@ -29,7 +29,7 @@ async function session(environment: Readonly<Record<string, string>>, ...flags: 
 until kill -0 $server && grep -q '^ready' "${directory}/screen"; do sleep 0.05; done
 kill $server; wait $server; echo code $?`,
   );
-  const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env;
+  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...inherited } = process.env;
   const ran = spawnSync('script', ['--quiet', '--flush', '--command', `sh ${run}`, join(directory, 'screen')], {
     env: { ...inherited, TERM: 'xterm-256color', ...environment },
     encoding: 'utf8',
