@@ -46,6 +46,21 @@ describe('docs/deploy', () => {
     expect(service.spec.ports.map(({ protocol }: { protocol: string }) => protocol)).toEqual(['UDP', 'TCP']);
   });
 
+  it('has an image that serves the domains in AORTA_DOMAIN', () => {
+    const folder = temporaryDirectory();
+    writeFileSync(join(folder, 'aorta'), '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
+    const told = (domains: string | undefined, ...words: string[]) =>
+      spawnSync('sh', [join(import.meta.dirname, '../../docs/deploy/docker-entrypoint.sh'), ...words], {
+        env: { PATH: `${folder}:${process.env.PATH}`, ...(domains !== undefined && { AORTA_DOMAIN: domains }) },
+        encoding: 'utf8',
+      }).stdout;
+    expect(told('example.com, example.net', 'serve', '--udp', 'auto')).toBe(
+      'serve --udp auto --domain example.com --domain example.net\n',
+    );
+    expect(told(undefined, 'serve')).toBe('serve\n');
+    expect(told('example.com', 'user', 'list')).toBe('user list\n');
+  });
+
   it('has three nodes and three NATS servers, in containers and in Kubernetes', () => {
     const compose = parse(read('cluster/compose.yaml'), { merge: true }) as { services: Record<string, object> };
     expect(Object.keys(compose.services)).toEqual(['nats-1', 'nats-2', 'nats-3', 'a', 'b', 'c']);
