@@ -81,6 +81,8 @@ const LARGER: Readonly<Record<string, string>> = {
   'src/shard/shard.ts': "a message's way through a shard, in its order",
   'src/shard/shard.ts class Shard': COMPOSES,
   'src/shard/shard.ts imports': COMPOSES,
+  'test/simulation/world/registrations-world.ts':
+    'one world: all that may happen in it draws from one seed, and is judged by one model',
   'src/cluster/cluster-shard.ts': 'one shard of one node: follows, claims, owns and hands over the same store',
   'src/cluster/ownership.ts': 'one state machine, state by state',
   'src/messages.ts': 'the entry point of aorta/messages, with its types',

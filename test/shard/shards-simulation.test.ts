@@ -27,23 +27,23 @@ afterAll(async () => {
   rmSync(`${ROOT}/${PROGRAM}.map`, { force: true });
 });
 
-async function simulate(...flags: string[]) {
-  const child = await run(process.execPath, [PROGRAM, '--only', 'shards', '--json', ...flags], 120_000, { cwd: ROOT });
+async function simulate(part: string, ...flags: string[]) {
+  const child = await run(process.execPath, [PROGRAM, '--only', part, '--json', ...flags], 120_000, { cwd: ROOT });
   const report = JSON.parse(child.stdout);
-  expect(report.failures, 'npm run simulate -- --only shards --seed … --trace tells the story').toEqual([]);
+  expect(report.failures, 'npm run simulate -- --only … --seed … --trace tells the story').toEqual([]);
   return report;
 }
 
 describe('shards on simulated disks', () => {
   it('R3261-10.3-32 R3261-10.3-33 seeds that once failed', async () => {
-    const report = await simulate('--seed', ONCE_FAILED.map(([seed]) => seed).join());
+    const report = await simulate('shards', '--seed', ONCE_FAILED.map(([seed]) => seed).join());
     expect(report.seeds).toBe(ONCE_FAILED.length);
   }, 60_000);
 
   it.each([1, 1_000_000 + (Date.now() % 1_000_000_000)])(
     'R3261-10.3-32 R3261-10.3-33 R5626-6-13 what a 200 said is so until it ends, from seed %i on',
     async (from) => {
-      const { seeds, sum } = await simulate('--from', String(from), '--seeds', String(SEEDS));
+      const { seeds, sum } = await simulate('shards', '--from', String(from), '--seeds', String(SEEDS));
       expect(seeds).toBe(SEEDS);
       // All of it happened, and often.
       for (const what of ['repeats', 'refused', 'starts', 'checkpoints', 'connectionsEnded', 'expired'])
@@ -52,4 +52,28 @@ describe('shards on simulated disks', () => {
     },
     130_000,
   );
+});
+
+describe('registrations at shards on simulated disks', () => {
+  it.each([1, 1_000_000 + (Date.now() % 1_000_000_000)])(
+    'R3261-10.3-30 R3261-10.3-32 R3261-10.3-34 R3261-10.3-35 answers and bindings are the rules’, whatever fails, from seed %i on',
+    async (from) => {
+      const { seeds, sum } = await simulate('registrations', '--from', String(from), '--seeds', String(SEEDS));
+      expect(seeds).toBe(SEEDS);
+      for (const what of ['replays', 'refused', 'failedCommits', 'starts', 'checkpoints', 'flowsEnded', 'reloads'])
+        expect(sum[what], what).toBeGreaterThan(80);
+      expect(sum.crashes).toBeGreaterThan(20);
+    },
+    130_000,
+  );
+
+  it('R3261-10.3-31 R3261-10.3-34 seeds that once failed', async () => {
+    const seeds = [
+      178, // the phone that has run out is taken for the one that is left
+      10_474, // what could not be read was given up, and is bound again
+      25_070, // a refresh builds on a record that a sweep left and no sync has reached
+      25_564, // the same
+    ];
+    expect((await simulate('registrations', '--seed', seeds.join())).seeds).toBe(seeds.length);
+  }, 60_000);
 });

@@ -2,7 +2,11 @@
 // a crash may come before it.
 
 import type { CheckpointFile, CheckpointPlace } from '../../src/location/checkpoint/checkpoint.ts';
+import type { LogStore } from '../../src/location/log/log-store.ts';
+import type { TableNews } from '../../src/location/table/binding-table.ts';
+import { Checkpointer } from '../../src/threads/checkpoint/checkpointer.ts';
 import { Crash, DiskBytes, type DiskOperation, type SimulatedDisk } from './disk.ts';
+import type { LogOnDisk } from './log-on-disk.ts';
 
 const CURRENT = 'checkpoint';
 const NEXT = 'checkpoint.new';
@@ -70,4 +74,18 @@ function fileOn(disk: SimulatedDisk, file: DiskBytes, step: SimulatedDisk['step'
     },
     close() {},
   };
+}
+
+/** A checkpoint of the store, as the helper thread writes it: piece by piece, while commits come between. */
+export function writeCheckpoint(store: LogStore, log: LogOnDisk, disk: SimulatedDisk): Promise<unknown> {
+  const news: TableNews[] = [];
+  const parts = store.share((item) => news.push(item));
+  const around = {
+    place: checkpointsOn(disk),
+    next: () => news.shift(),
+    syncLog: () => log.syncAll(),
+    sleep: () => Promise.resolve(),
+    close: () => {},
+  };
+  return new Checkpointer({ parts, marks: store.marks.memory, bytes: 0 }, 0, around).write();
 }

@@ -43,12 +43,15 @@ export class FrameMap {
   private readonly newestLasting: number[] = [];
   private written = 0;
   private readonly generationBytes: number;
+  private readonly numberOf: (word: number) => number;
 
-  constructor(generationBytes: number) {
+  /** @param numberOf the AOR whose key has that second word */
+  constructor(generationBytes: number, numberOf: (word: number) => number = (word) => word) {
     this.generationBytes = generationBytes;
+    this.numberOf = numberOf;
   }
 
-  /** @param ownerOf the AOR of a row */
+  /** @param ownerOf the second word of the key of a row */
   writing(place: number, bytes: Uint8Array, length: number, ownerOf: (row: number) => number): void {
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, length >> 2);
     const entries: Entry[] = [];
@@ -56,7 +59,7 @@ export class FrameMap {
       const kind = entryKind(words, w);
       const isRefresh = kind === ENTRY_REFRESH;
       const key = kind === ENTRY_RECORD ? recordRowAt(w) : removalKeyAt(w);
-      const n = isRefresh ? ownerOf(entryRow(words, w)) : words[key + 1];
+      const n = this.numberOf(isRefresh ? ownerOf(entryRow(words, w)) : words[key + 1]);
       entries.push({ from: w * 4, end: (w + entryWords(words, w)) * 4, n, full: !isRefresh });
     }
     this.frames.set(place, {

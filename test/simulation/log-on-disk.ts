@@ -2,7 +2,7 @@
 // holes between them that later frames may fill. A failed sync, and every new life, begins a generation.
 
 import type { FrameFound, Log, LogProblems } from '../../src/location/log/log.ts';
-import { claimedAddress, claimedLength, claimsFrame } from '../../src/location/log/log-frame.ts';
+import { claimedAddress, claimedLength, claimsFrame, frameLength } from '../../src/location/log/log-frame.ts';
 import { DiskBytes, DiskError, type SimulatedDisk } from './disk.ts';
 import type { Random } from './shards/random.ts';
 
@@ -304,4 +304,13 @@ export class LogOnDisk implements Log {
     for (let sector = Math.ceil(place / SECTOR); (sector + 1) * SECTOR <= place + length; sector++)
       this.disk.bad.delete(sector);
   }
+}
+
+/** Whether a frame of that length lies there, sound. */
+export function isSoundFrame(disk: SimulatedDisk, generationBytes: number, place: number, length: number): boolean {
+  const bytes = disk.generations.get(Math.floor(place / generationBytes))?.bytes;
+  if (bytes === undefined) return false;
+  const words = new Uint32Array(bytes.buffer);
+  const w = (place % generationBytes) >> 2;
+  return frameLength(bytes, words, w, words.length, claimedAddress(words, w)) === length;
 }

@@ -4,8 +4,10 @@ import { parseArgs } from 'node:util';
 import { ClusterWorld } from './cluster/cluster-world.ts';
 import { ShardWorld } from './shards/shard-world.ts';
 import { StoreWorld } from './store-world.ts';
+import { RegistrationsWorld } from './world/registrations-world.ts';
+import { shrink } from './world/shrink.ts';
 
-const WORLDS = { store: StoreWorld, shards: ShardWorld, cluster: ClusterWorld };
+const WORLDS = { store: StoreWorld, shards: ShardWorld, registrations: RegistrationsWorld, cluster: ClusterWorld };
 
 const HELP = `npm run simulate -- [options]
 
@@ -13,15 +15,18 @@ store: runs the real location store in a world that a seed draws: appends, syncs
 restarts, checkpoints; and compares all it says with a model.
 shards: runs whole shards over such stores: phones that register, refresh, remove and repeat over UDP and connections, processes that end
 anywhere; and holds each answer against a model.
+registrations: the same with one to three shards that hand messages on, logins, RFC 5626 flows, reloads and limits, against a model of
+RFC 3261 10.3.
 cluster: runs three nodes with real shards and stores over a model of their streams: nodes that die, pause, are cut off and have wrong
 clocks, streams that lose their leader; and compares them with what phones were told and what the streams say.
 
-  --only PART    store, shards or cluster (store)
+  --only PART    store, shards, registrations or cluster (store)
   --seeds N      (1000)
   --from S       the first of them (1)
   --minutes M    ends after that time, however many seeds it were
   --seed S[,S…]  these alone
   --trace        tells its story, line by line
+  --shrink       of registrations: tells the story of the shortest run that still fails
   --json         the report as one JSON object
 
 Examples
@@ -38,6 +43,7 @@ const { values: flags } = parseArgs({
     minutes: { type: 'string' },
     seed: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    shrink: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -65,9 +71,17 @@ async function simulate(seed: number, result: Result): Promise<void> {
     if (!flags.json)
       console.log(`seed ${seed}: ${what}\n  again: npm run simulate -- --only ${flags.only} --seed ${seed} --trace`);
   }
+  if (flags.shrink && flags.only === 'registrations' && result.failures.at(-1)?.seed === seed) await tellShortest(seed);
   result.seeds++;
   const { sum } = result;
   for (const [name, value] of Object.entries(world.report)) sum[name] = (sum[name] ?? 0) + value;
+}
+
+/** The story of the shortest run that still fails. */
+async function tellShortest(seed: number): Promise<void> {
+  const without = await shrink(seed);
+  console.log(`still fails without ${JSON.stringify(without)}:`);
+  await new RegistrationsWorld(seed, console.log, without).run().catch((error: Error) => console.log(error.message));
 }
 
 async function main(): Promise<void> {

@@ -2,18 +2,15 @@
 // one seed, held against a model. No clock, file or thread is real; the same seed tells the same story.
 
 import { checkpointIn } from '../../src/location/checkpoint/checkpoint.ts';
-import { claimedAddress, frameLength } from '../../src/location/log/log-frame.ts';
 import { LogStore } from '../../src/location/log/log-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../src/location/record.ts';
 import { RowCopy } from '../../src/location/table/binding-row.ts';
-import type { TableNews } from '../../src/location/table/binding-table.ts';
 import { chunkOf, wordOf } from '../../src/location/table/row-chunks.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
-import { Checkpointer } from '../../src/threads/checkpoint/checkpointer.ts';
-import { checkpointsOn } from './checkpoints-on-disk.ts';
+import { checkpointsOn, writeCheckpoint } from './checkpoints-on-disk.ts';
 import { CALM, Crash, DiskError, SimulatedDisk, type Weather } from './disk.ts';
 import { FrameMap } from './frame-map.ts';
-import { LogOnDisk } from './log-on-disk.ts';
+import { isSoundFrame, LogOnDisk } from './log-on-disk.ts';
 import { Random } from './shards/random.ts';
 import { keyBytes, keyWords, putRecord } from './store-keys.ts';
 import { describe, type Kept, type Operation, StoreModel } from './store-model.ts';
@@ -27,7 +24,7 @@ const LOG_FACTOR = 2;
 const GENERATIONS_MORE = 3;
 const SHRINKS_WITHIN = 500;
 
-export interface StoreWorldReport {
+interface StoreWorldReport {
   commits: number;
   failedCommits: number;
   starts: number;
@@ -242,21 +239,11 @@ export class StoreWorld {
     if (this.checkpointing !== undefined || this.store.marks.head === 0) return;
     const { store, log, disk } = this;
     this.say(() => `a checkpoint from ${store.marks.head} on`);
-    const news: TableNews[] = [];
-    const parts = store.share((item) => news.push(item));
-    const around = {
-      place: checkpointsOn(disk),
-      next: () => news.shift(),
-      syncLog: () => log.syncAll(),
-      sleep: () => Promise.resolve(),
-      close: () => {},
-    };
-    const checkpointer = new Checkpointer({ parts, marks: store.marks.memory, bytes: 0 }, 0, around);
     const done = (what: string) => {
       if (this.log === log) this.checkpointing = undefined;
       this.say(() => `  the checkpoint ${what}`);
     };
-    this.checkpointing = checkpointer.write().then(
+    this.checkpointing = writeCheckpoint(store, log, disk).then(
       () => {
         this.report.checkpoints++;
         done(`is written, ${store.marks.checkpointed}`);
@@ -341,7 +328,7 @@ export class StoreWorld {
     this.disk.restart(power);
     if (power) for (const n of this.damagedByCut) this.model.damage(n);
     this.damagedByCut.clear();
-    this.frames.restarted((place, length) => this.isSound(place, length));
+    this.frames.restarted((place, length) => isSoundFrame(this.disk, this.scale.generationBytes, place, length));
   }
 
   private crashed(): void {
@@ -401,15 +388,6 @@ export class StoreWorld {
     this.say(() => `a start: generations ${log.generations.join(' ')}, ${JSON.stringify({ ...replayed, checkpoint })}`);
     this.log = log;
     this.store = store;
-  }
-
-  private isSound(place: number, length: number): boolean {
-    const { generationBytes } = this.scale;
-    const bytes = this.disk.generations.get(Math.floor(place / generationBytes))?.bytes;
-    if (bytes === undefined) return false;
-    const words = new Uint32Array(bytes.buffer);
-    const w = (place % generationBytes) >> 2;
-    return frameLength(bytes, words, w, words.length, claimedAddress(words, w)) === length;
   }
 
   /** What the start found is right, and from now on it stays. */

@@ -1,0 +1,254 @@
+// One shard of the simulated world: the production shard, driven as all are, on the real location store, whose log and checkpoints lie
+// on a simulated disk. It starts, is asked, is killed, and starts again.
+
+import { DEFAULT_POLICY, type Policy } from '../../../src/core/uas/policy.ts';
+import { checkpointIn } from '../../../src/location/checkpoint/checkpoint.ts';
+import { LogStore } from '../../../src/location/log/log-store.ts';
+import { RowCopy } from '../../../src/location/table/binding-row.ts';
+import { chunkOf, wordOf } from '../../../src/location/table/row-chunks.ts';
+import type { WriteSet } from '../../../src/location/write-set.ts';
+import type { ShardAuth } from '../../../src/shard/admission.ts';
+import { BatchDriver } from '../../../src/shard/batch.ts';
+import { COUNTER, COUNTER_NAMES, type CounterName } from '../../../src/shard/observe/counters.ts';
+import { Measures } from '../../../src/shard/observe/measures.ts';
+import { Shard } from '../../../src/shard/shard.ts';
+import { SLOT_COUNT, slab, slotStart } from '../../../src/sip/parser/slab.ts';
+import { LISTENER_ADMIN, TRANSPORT_TCP, TRANSPORT_UDP } from '../../../src/sip/sources.ts';
+import { checkpointsOn, writeCheckpoint } from '../checkpoints-on-disk.ts';
+import { Crash, DiskError, SimulatedDisk } from '../disk.ts';
+import { FrameMap } from '../frame-map.ts';
+import { isSoundFrame, LogOnDisk } from '../log-on-disk.ts';
+import type { Random } from '../shards/random.ts';
+import type { Change } from './registrations.ts';
+import { boundIn } from './stored.ts';
+
+export const SECRET = Uint8Array.from({ length: 32 }, (_, i) => 7 * i + 1);
+const RECORD = Buffer.alloc(65_536);
+
+/** A message on its way to a shard. */
+export interface Message {
+  readonly bytes: Uint8Array;
+  /** Last byte of 10.0.0.x. */
+  readonly host: number;
+  /** 0: it comes over UDP. */
+  readonly flow: number;
+  readonly isOrder: boolean;
+}
+
+export interface Sent<M> {
+  readonly message: M;
+  readonly text: string;
+}
+
+interface Surroundings<M> {
+  readonly random: Random;
+  readonly generationBytes: number;
+  readonly index: number;
+  readonly shards: number;
+  /** The AOR whose key has that second word. */
+  numberOf(word: number): number;
+  isAlive(flow: number): boolean;
+  /** Another shard's message. */
+  forward(owner: number, message: M): void;
+  /** What a batch asks its store to write. */
+  committed(changes: ReadonlyMap<number, Change>, lasting: boolean): void;
+  failed(changes: ReadonlyMap<number, Change>): void;
+  unreadable(owners: ReadonlySet<number>): void;
+  /** Where phones log in; null: they do not. */
+  auth(): ShardAuth | null;
+  rules(): Partial<Policy>;
+}
+
+export class Machine<M extends Message> {
+  readonly disk: SimulatedDisk;
+  store!: LogStore;
+  log!: LogOnDisk;
+  counters = new Float64Array(COUNTER_NAMES.length);
+  checkpointing: Promise<void> | undefined;
+  checkpoints = 0;
+  /** Something that no crash explains has failed in the background. */
+  failure: unknown;
+  private readonly around: Surroundings<M>;
+  private readonly frames: FrameMap;
+  private shard!: Shard;
+  private driver!: BatchDriver;
+  private readonly lengths = new Int32Array(SLOT_COUNT);
+  private readonly row = new RowCopy();
+  private batch: readonly M[] = [];
+  private sent: Sent<M>[] = [];
+
+  constructor(around: Surroundings<M>) {
+    this.around = around;
+    this.disk = new SimulatedDisk(around.random);
+    this.frames = new FrameMap(around.generationBytes, around.numberOf);
+  }
+
+  counter(name: CounterName): number {
+    return this.counters[COUNTER[name]];
+  }
+
+  /** The process ends, or the power is cut. */
+  end(power: boolean): void {
+    const { disk, frames, around } = this;
+    disk.restart(power);
+    frames.restarted((place, length) => isSoundFrame(disk, around.generationBytes, place, length));
+  }
+
+  /** @throws Crash, DiskError */
+  start(now: number): void {
+    const { disk, frames, around } = this;
+    this.checkpointing = undefined;
+    const ownerOf = (number: number) => chunkOf(this.store.table.chunks, number)[wordOf(number) + 1];
+    this.log = new LogOnDisk(disk, around.generationBytes, {
+      writing: (place, bytes, length) => frames.writing(place, bytes, length, ownerOf),
+      settled: (place, lasting) => frames.settled(place, lasting),
+      refused: () => frames.loosen(),
+      unreadable: (from, to) => around.unreadable(frames.ownersOf(from, to)),
+    });
+    frames.synced();
+    frames.forget(0, this.log.tail);
+    this.store = new LogStore(this.log, checkpointIn(checkpointsOn(disk)), undefined, now);
+    this.watch(this.store);
+    this.openShard();
+  }
+
+  configure(): void {
+    this.shard.configure({ policy: this.policy() });
+  }
+
+  run(messages: readonly M[], now: number): readonly Sent<M>[] {
+    const { shard, lengths } = this;
+    const { family, ip, port, transport, flow, listener } = shard.peers;
+    this.batch = messages;
+    this.sent = [];
+    for (const [slot, message] of messages.entries()) {
+      slab.set(message.bytes, slotStart(slot));
+      lengths[slot] = message.bytes.length;
+      family[slot] = 4;
+      ip.fill(0, slot * 16, slot * 16 + 16);
+      ip[slot * 16] = 10;
+      ip[slot * 16 + 3] = message.host;
+      port[slot] = 5060;
+      transport[slot] = message.flow === 0 ? TRANSPORT_UDP : TRANSPORT_TCP;
+      flow[slot] = message.flow;
+      listener[slot] = message.isOrder ? LISTENER_ADMIN : 0;
+    }
+    this.driver.run(lengths, 0, messages.length, now);
+    return this.sent;
+  }
+
+  flowsEnded(flows: readonly number[], now: number): void {
+    slab.set(new Uint8Array(Uint32Array.from(flows).buffer), slotStart(0));
+    this.shard.flowsEnded(0, flows.length * 4, now);
+  }
+
+  msToNextTick(now: number): number {
+    return this.shard.msToNextTick(now);
+  }
+
+  /** Of an AOR by its key; -1 where the disk does not give it. */
+  read(key: Uint8Array): ReturnType<typeof boundIn> | -1 {
+    try {
+      const length = this.store.load(key, RECORD);
+      return length < 0 ? [] : boundIn(RECORD, 0, length);
+    } catch (error) {
+      if (!(error instanceof Crash) && !(error instanceof DiskError)) throw error;
+      return -1;
+    }
+  }
+
+  checkpoint(): void {
+    const { store, log, disk } = this;
+    if (this.checkpointing !== undefined || store.marks.head === 0) return;
+    this.checkpointing = writeCheckpoint(store, log, disk).then(
+      () => {
+        this.checkpoints++;
+        if (this.log === log) this.checkpointing = undefined;
+      },
+      (error: unknown) => {
+        if (!(error instanceof Crash) && !(error instanceof DiskError)) this.failure ??= error;
+        if (this.log === log) this.checkpointing = undefined;
+      },
+    );
+  }
+
+  private policy(): Policy {
+    return {
+      ...DEFAULT_POLICY,
+      domains: ['example.com'],
+      historyBytes: 0,
+      answerBytesMax: 1 << 20,
+      transactionsMax: 4096,
+      ...this.around.rules(),
+    };
+  }
+
+  private openShard(): void {
+    const { around } = this;
+    this.counters = new Float64Array(COUNTER_NAMES.length);
+    const auth = around.auth();
+    const shard = new Shard({
+      index: around.index,
+      shards: around.shards,
+      store: this.store,
+      policy: this.policy(),
+      secret: SECRET,
+      counters: this.counters,
+      forward: (owner, slot) => {
+        around.forward(owner, this.batch[slot]);
+        return true;
+      },
+      log: () => {},
+      flows: { isAlive: (flow) => around.isAlive(flow) },
+      ...(auth !== null && { auth }),
+    });
+    shard.open();
+    this.shard = shard;
+    const { counters } = this;
+    this.driver = new BatchDriver({ shard, counters, measures: MEASURES, elapsed: () => 0, send: () => this.send() });
+  }
+
+  private send(): void {
+    const { answers } = this.shard;
+    for (let row = 0; row < answers.count; row++) {
+      const bytes = Buffer.from(answers.bytes.buffer, answers.bytes.byteOffset, answers.bytes.length);
+      const text = bytes.toString('latin1', answers.at[row], answers.end[row]);
+      this.sent.push({ message: this.batch[answers.slot[row]], text });
+    }
+  }
+
+  /** What is handed to the store, and what became of it. */
+  private watch(store: LogStore): void {
+    const commit = store.commit.bind(store);
+    store.commit = (writes, now, lasting) => {
+      const changes = this.changesOf(writes);
+      let position = 0;
+      try {
+        position = commit(writes, now, lasting);
+      } catch (error) {
+        this.around.failed(changes);
+        throw error;
+      }
+      this.around.committed(changes, lasting !== false);
+      return position;
+    };
+  }
+
+  private changesOf(writes: WriteSet): Map<number, Change> {
+    const changes = new Map<number, Change>();
+    const words = new Uint32Array(writes.keys.buffer);
+    for (let entry = 0; entry < writes.count; entry++) {
+      const n = this.around.numberOf(words[entry * 4 + 1]);
+      const at = writes.at[entry];
+      const end = writes.end[entry];
+      if (end > at) changes.set(n, { kind: 'record', bindings: boundIn(writes.bytes, at, end) });
+      else if (writes.refreshes[entry] === 1) {
+        writes.copyRow(entry, this.row);
+        changes.set(n, { kind: 'refresh', expiresAt: this.row.expiresAt, cseq: this.row.cseq });
+      } else changes.set(n, { kind: 'removal' });
+    }
+    return changes;
+  }
+}
+
+const MEASURES = new Measures();

@@ -1,0 +1,132 @@
+// A phone of the simulated world: what it asks, as bytes, and what it remembers of the answers. It does nothing by itself.
+
+import { authorization } from '../../support/digest-client.ts';
+import type { Random } from '../shards/random.ts';
+import type { Message } from './machine.ts';
+import type { Asked } from './registrations.ts';
+
+export interface Request extends Message, Asked {
+  readonly phone: Phone;
+  readonly head: string;
+  /** The credentials it carries, '' where it has none. */
+  readonly login: string;
+  /** Of a request sent again: what it was sent as first. */
+  readonly first: Request | null;
+  /** It carries what another request has used. */
+  readonly isReplay: boolean;
+  sentAt: number;
+  /** Lives of its AOR's shard when it was sent. */
+  life: number;
+  answer: string;
+}
+
+export class Phone {
+  readonly n: number;
+  readonly host: number;
+  readonly contacts: readonly string[];
+  readonly isStream: boolean;
+  flow = 0;
+  callId = '';
+  cseq = 0;
+  nonce = '';
+  nc = 0;
+  /** Sent last. */
+  last: Request | null = null;
+  /** Credentials with which it was bound last. */
+  used = '';
+  private boots = 0;
+  private branches = 0;
+  private readonly name: string;
+
+  constructor(n: number, device: number, host: number, isStream: boolean, contacts: number) {
+    this.n = n;
+    this.host = host;
+    this.isStream = isStream;
+    this.name = `a${n}d${device}`;
+    const target = isStream ? 'phone.invalid;transport=tcp' : `10.0.0.${host}:5060`;
+    this.contacts = Array.from({ length: contacts }, (_, line) => `sip:${this.name}l${line}@${target}`);
+    this.boot();
+  }
+
+  get user(): string {
+    return `u${this.n}`;
+  }
+
+  boot(): void {
+    this.callId = `${this.name}b${++this.boots}@phone`;
+    this.cseq = this.boots % 3;
+  }
+
+  ask(kind: Asked['kind'], seconds: number, random: Random, login = this.login()): Request {
+    this.cseq++;
+    const contacts = kind === 'fetch' || kind === 'star' ? [] : this.contacts;
+    const asked = { kind, contacts, seconds, callId: this.callId, cseq: this.cseq, flow: this.flow };
+    const request = this.write(asked, random, login);
+    this.last = request;
+    return request;
+  }
+
+  /** The last request, as it was. */
+  again(): Request | null {
+    const { last } = this;
+    return last && { ...last, first: last.first ?? last, answer: '' };
+  }
+
+  /** A request with a CSeq that is too low, of which the phone knows nothing. */
+  stale(random: Random): Request {
+    const asked = {
+      kind: 'bind',
+      contacts: this.contacts,
+      seconds: 600,
+      callId: this.callId,
+      flow: this.flow,
+    } as const;
+    return this.write(
+      { ...asked, cseq: Math.max(0, this.cseq - random.between(0, 1)) },
+      random,
+      this.login(),
+      `x${this.branches}`,
+    );
+  }
+
+  /** Somebody who has heard its credentials. */
+  replay(random: Random): Request {
+    const callId = `thief${++this.branches}@phone`;
+    const contacts = [`sip:thief@10.0.0.250`];
+    const asked = { kind: 'bind', contacts, seconds: 600, callId, cseq: 1, flow: 0 } as const;
+    return { ...this.write(asked, random, this.used), isReplay: true, flow: 0 };
+  }
+
+  private login(): string {
+    if (this.nonce === '') return '';
+    const { nonce, user } = this;
+    const password = `secret of ${user}`;
+    return `Authorization: ${authorization({ nonce, nc: ++this.nc, qop: 'auth', username: user, password })}\r\n`;
+  }
+
+  private write(asked: Asked, random: Random, login: string, tag = String(this.boots)): Request {
+    const { name, user, isStream, host } = this;
+    const { kind, contacts, seconds, callId, cseq, flow } = asked;
+    const isFlow = isStream && flow !== 0;
+    const inHeader = kind === 'star' || random.chance(0.5);
+    const s = kind === 'bind' ? seconds : 0;
+    const outbound = isFlow
+      ? `;reg-id=1;+sip.instance="<urn:uuid:00000000-0000-1000-8000-0000000000${10 + (host % 90)}>"`
+      : '';
+    const rows = contacts.map((uri) => `Contact: <${uri}>${outbound}${inHeader ? '' : `;expires=${s}`}\r\n`).join('');
+    const head =
+      `REGISTER sip:example.com SIP/2.0\r\n` +
+      `Via: SIP/2.0/${isFlow ? 'TCP' : 'UDP'} 10.0.0.${host}:5060;branch=z9hG4bK${name}x${++this.branches}\r\n` +
+      `Max-Forwards: 70\r\nFrom: <sip:${user}@example.com>;tag=${name}${tag}\r\nTo: <sip:${user}@example.com>\r\n` +
+      `Call-ID: ${callId}\r\nCSeq: ${cseq} REGISTER\r\n`;
+    const text =
+      `${head}${isFlow ? 'Supported: path, outbound, gruu\r\n' : ''}${kind === 'star' ? 'Contact: *\r\n' : rows}` +
+      `${kind !== 'fetch' && inHeader ? `Expires: ${s}\r\n` : ''}${login}Content-Length: 0\r\n\r\n`;
+    const bytes = Buffer.from(text, 'latin1');
+    return {
+      ...asked,
+      ...{ phone: this, bytes, host, head, login, first: null, isReplay: false, isOrder: false },
+      ...{ flow, sentAt: 0, life: 0, answer: '' },
+    };
+  }
+}

@@ -1,0 +1,692 @@
+// Shards on real stores on simulated disks: phones, faults, crashes and clocks drawn from one seed, held against what RFC 3261 §10.3
+// says of each AOR. No clock, file or thread is real; the same seed tells the same story.
+
+import { DEFAULT_AUTH_POLICY } from '../../../src/core/auth/auth-policy.ts';
+import { createAorReader } from '../../../src/core/lookup/aor-key.ts';
+import type { ShardAuth } from '../../../src/shard/admission.ts';
+import { shardOf } from '../../../src/shard/shard-of.ts';
+import { TestUsers } from '../../support/authentication.ts';
+import { CALM, Crash, DiskError, type Weather } from '../disk.ts';
+import { Random } from '../shards/random.ts';
+import { Machine, type Message, SECRET, type Sent } from './machine.ts';
+import { Phone, type Request } from './phone.ts';
+import { type Bound, type Change, decide, leastGranted, Registrations, type Rules } from './registrations.ts';
+import { textOf } from './stored.ts';
+
+const BEGIN = Date.UTC(2030, 0, 1);
+const MINUTE = 60_000;
+/** Copies within this time draw the same bytes; behind the second they are requests of their own. */
+const REMEMBERED_MS = 30_000;
+const FORGOTTEN_MS = 40_000;
+/** How often a phone asks in calm weather until it is served. */
+const ASKS_MAX = 8;
+/** Passes in which a shard has work and time stands still. */
+const SPINS_MAX = 100;
+
+const aorOf = createAorReader(SECRET);
+
+interface Aor {
+  readonly key: Uint8Array;
+  readonly word: number;
+  readonly owner: (shards: number) => number;
+}
+
+const aors: Aor[] = [];
+const numbers = new Map<number, number>();
+
+function aor(n: number): Aor {
+  for (let i = aors.length; i <= n; i++) {
+    const words = aorOf(`u${i}@example.com`)?.key.slice();
+    if (words === undefined) throw new Error('no AOR');
+    const key = new Uint8Array(words.buffer, words.byteOffset, 16);
+    aors.push({ key, word: words[1], owner: (shards) => shardOf(words[3], shards) });
+    numbers.set(words[1], i);
+  }
+  return aors[n];
+}
+
+let lives = 0;
+
+interface RegistrationsWorldReport {
+  messages: number;
+  ok: number;
+  refused: number;
+  putOff: number;
+  replays: number;
+  logins: number;
+  commits: number;
+  failedCommits: number;
+  starts: number;
+  crashes: number;
+  checkpoints: number;
+  flowsEnded: number;
+  reloads: number;
+}
+
+interface Place extends Message {
+  readonly request: Request;
+}
+
+/** What may be left out of a run by its name. */
+export const FAULTS = ['append', 'short', 'settle', 'read', 'checkpoint', 'crashes'];
+
+/** What a run leaves out, so that a failure can be made small. */
+export interface Without {
+  readonly faults?: readonly string[];
+  readonly phones?: readonly number[];
+  readonly turns?: number;
+}
+
+export class RegistrationsWorld {
+  readonly report: RegistrationsWorldReport = {
+    ...{ messages: 0, ok: 0, refused: 0, putOff: 0, replays: 0, logins: 0, commits: 0, failedCommits: 0 },
+    ...{ starts: 0, crashes: 0, checkpoints: 0, flowsEnded: 0, reloads: 0 },
+  };
+  private readonly random: Random;
+  private readonly trace: ((line: string) => void) | undefined;
+  private readonly without: Without;
+  private readonly machines: Machine<Place>[] = [];
+  private readonly model: Registrations;
+  readonly phones: Phone[] = [];
+  private readonly weather: Weather;
+  private readonly logsIn: boolean;
+  private readonly users: TestUsers;
+  readonly turns: number;
+  private readonly batch: number;
+  private crashes: number;
+  private rules: Rules;
+  private readonly graceS: number;
+  private readonly alive = new Set<number>();
+  private flows = 0;
+  private now = BEGIN;
+  private turn = 0;
+  /** By shard: messages that others have handed over; how often it has started; batches that failed. */
+  private readonly inbox: Place[][] = [];
+  private readonly lives: number[] = [];
+  private batchFailed = false;
+  private readonly touched = new Set<number>();
+  /** AORs of which something could not be read, in this batch or before: they may have been given up in it. */
+  private readonly unread = new Set<number>();
+
+  constructor(seed: number, trace?: (line: string) => void, without: Without = {}) {
+    const random = new Random(seed);
+    this.random = random;
+    this.trace = trace;
+    this.without = without;
+    const shards = random.pick([1, 1, 2, 3]);
+    const aorCount = random.pick([2, 5, 12, 30]);
+    this.turns = random.pick([20, 40, 80]);
+    this.batch = random.pick([1, 3, 8]);
+    this.logsIn = random.chance(0.3);
+    this.graceS = random.pick([0, 0, 30]);
+    this.model = new Registrations(aorCount);
+    const sometimes = (name: string, rate: number) => {
+      const drawn = random.chance(0.4) ? rate * random.next() : 0;
+      return without.faults?.includes(name) ? 0 : drawn;
+    };
+    this.weather = {
+      append: sometimes('append', 0.1),
+      short: sometimes('short', 0.1),
+      settle: sometimes('settle', 0.1),
+      read: sometimes('read', 0.02),
+      checkpoint: sometimes('checkpoint', 0.05),
+    };
+    this.crashes = sometimes('crashes', 0.08);
+    const streams = random.pick([0, 0.3, 1]);
+    let host = 0;
+    for (let n = 0; n < aorCount; n++) {
+      const devices = random.pick([1, 1, 2, 3]);
+      for (let device = 0; device < devices; device++) {
+        const isStream = random.chance(streams);
+        const lines = isStream ? 1 : random.pick([1, 1, 2]);
+        this.phones.push(new Phone(n, device, ++host, isStream, lines));
+      }
+    }
+    this.rules = this.drawRules();
+    const passwords = Object.fromEntries(this.phones.map(({ user }) => [user, `secret of ${user}`]));
+    this.users = new TestUsers(['example.com'], passwords, {});
+    const generationBytes = random.pick([4096, 8192, 16_384]);
+    for (let index = 0; index < shards; index++) this.addMachine(index, shards, generationBytes);
+  }
+
+  async run(): Promise<void> {
+    this.say(() => JSON.stringify({ shards: this.machines.length, phones: this.phones.length, ...this.rules }));
+    for (const index of this.machines.keys()) this.start(index);
+    const turns = Math.min(this.turns, this.without.turns ?? Number.POSITIVE_INFINITY);
+    for (this.turn = 0; this.turn < turns; this.turn++) {
+      await null; // checkpoints go on
+      for (const { failure } of this.machines) if (failure !== undefined) throw failure;
+      this.takeTurn();
+      for (const [index, { disk }] of this.machines.entries()) if (disk.dead) this.crashed(index);
+    }
+    await this.end();
+  }
+
+  private takeTurn(): void {
+    const { random } = this;
+    this.now += random.pick([10, 1000, 1000, 20_000, random.between(0, 10) * MINUTE]);
+    for (const { disk } of this.machines) {
+      disk.weather = this.weather;
+      if (random.chance(this.crashes)) disk.crashWithin(random.pick([1, 5, 30]));
+    }
+    const dice = random.next();
+    const index = random.between(0, this.machines.length - 1);
+    if (dice < 0.05) this.restart(index);
+    else if (dice < 0.1) this.machines[index].checkpoint();
+    else if (dice < 0.17) this.endFlows();
+    else if (dice < 0.2) this.reload();
+    else if (dice < 0.25) this.lookAtAll();
+    else if (dice < 0.3) this.idle(index);
+    else this.phonesAsk();
+  }
+
+  private phonesAsk(): void {
+    const { random } = this;
+    const byShard: Place[][] = this.machines.map(() => []);
+    const asked = new Set<Phone>();
+    for (let i = random.between(1, this.batch); i > 0; i--) {
+      const phone = random.pick(this.phones);
+      if (asked.has(phone) || this.without.phones?.includes(phone.host)) continue;
+      const request = this.draw(phone, random.next());
+      if (request === null) continue;
+      asked.add(phone);
+      byShard[phone.host % this.machines.length].push(this.send(request));
+      if (!phone.isStream && random.chance(0.05))
+        byShard[phone.host % this.machines.length].push(this.send({ ...request, first: request.first ?? request }));
+    }
+    for (const [index, messages] of byShard.entries()) if (messages.length > 0) this.runBatch(index, messages);
+    this.deliver();
+  }
+
+  private draw(phone: Phone, dice: number): Request | null {
+    const { random } = this;
+    if (phone.isStream && phone.flow === 0) {
+      phone.flow = ++this.flows;
+      this.alive.add(phone.flow);
+    }
+    if (dice < 0.08) return this.mayRepeat(phone) ? phone.again() : null;
+    if (dice < 0.12) return phone.isStream || phone.cseq < 1 ? null : phone.stale(random);
+    if (dice < 0.16 && this.logsIn) return phone.used === '' ? null : phone.replay(random);
+    if (dice < 0.2) phone.boot();
+    if (dice < 0.28) return phone.ask('fetch', 0, random);
+    if (dice < 0.38) return phone.ask('unbind', 0, random);
+    if (dice < 0.42) return phone.ask('star', 0, random);
+    return phone.ask('bind', random.pick([60, 90, 300, 600, 3600, 7200]), random);
+  }
+
+  /** Between the two nobody knows whether the shard remembers it. */
+  private mayRepeat({ last, isStream }: Phone): boolean {
+    if (last === null || isStream) return false;
+    const age = this.now - (last.first ?? last).sentAt;
+    return age < REMEMBERED_MS || age > FORGOTTEN_MS;
+  }
+
+  private send(request: Request): Place {
+    if (request.first === null) {
+      request.sentAt = this.now;
+      request.life = this.lives[this.ownerOf(request.phone.n)];
+    }
+    this.report.messages++;
+    const { bytes, host, flow, isOrder } = request;
+    return { bytes, host, flow, isOrder, request };
+  }
+
+  private ownerOf(n: number): number {
+    return aor(n).owner(this.machines.length);
+  }
+
+  /** What was handed from shard to shard. */
+  private deliver(): void {
+    for (const [index, messages] of this.inbox.entries()) {
+      if (messages.length === 0) continue;
+      this.inbox[index] = [];
+      if (!this.machines[index].disk.dead) this.runBatch(index, messages);
+    }
+  }
+
+  private runBatch(index: number, messages: readonly Place[]): void {
+    const machine = this.machines[index];
+    if (machine.disk.dead) return;
+    this.batchFailed = false;
+    this.touched.clear();
+    this.unread.clear();
+    for (let n = 0; n < this.model.size; n++) if (this.model.isDamaged(n)) this.unread.add(n);
+    const loadFailures = machine.counter('load_failures');
+    this.say(() => `shard ${index}: ${messages.map(({ request }) => storyOf(request)).join(', ')}`);
+    const before = new Map(messages.map(({ request: { phone } }) => [phone.n, this.live(this.model.kept(phone.n))]));
+    const sent = machine.run(messages, this.now);
+    if (machine.disk.dead) return this.say(() => '  and it is dead');
+    const isSick = machine.counter('load_failures') > loadFailures;
+    this.judge(messages, sent, before, isSick);
+    for (const n of this.touched) this.look(n);
+    this.checkCounters(index);
+  }
+
+  /** Answers in the order of their requests. */
+  private judge(
+    messages: readonly Place[],
+    sent: readonly Sent<Place>[],
+    working: Map<number, readonly Bound[]>,
+    isSick: boolean,
+  ): void {
+    const answers = new Map(sent.map(({ message, text }) => [message, text]));
+    for (const message of messages) {
+      const { request } = message;
+      const { n } = request.phone;
+      const text = answers.get(message);
+      if (text === undefined) {
+        if (this.ownerOf(n) === this.indexOf(message)) this.unanswered(request);
+        continue;
+      }
+      this.touched.add(n);
+      this.say(() => `  ${request.phone.user} ${text.slice(8, 11)} ${contactsOf(text).join(' ')}`);
+      const next = this.judgeOne(request, text, working.get(n) ?? [], isSick);
+      working.set(n, next);
+    }
+    for (const [n, next] of working) {
+      if (this.batchFailed || this.mayBeGone(n)) continue;
+      const kept = textOf(this.live(this.model.kept(n)));
+      if (kept !== textOf(this.live(next)))
+        this.fail(`AOR ${n}: written was ${kept} (of ${textOf(this.model.kept(n))}), and decided ${textOf(next)}`);
+    }
+  }
+
+  /** Those that came with others of the same batch, and found them in progress. */
+  private unanswered(request: Request): void {
+    if (request.first === null) this.fail(`no answer to ${storyOf(request)}`);
+  }
+
+  private indexOf({ request }: Place): number {
+    return this.ownerOf(request.phone.n) === request.phone.host % this.machines.length
+      ? request.phone.host % this.machines.length
+      : -1;
+  }
+
+  private judgeOne(request: Request, text: string, bindings: readonly Bound[], isSick: boolean): readonly Bound[] {
+    const { phone } = request;
+    const status = Number(text.slice(8, 11));
+    const first = request.first ?? request;
+    const life = this.lives[this.ownerOf(phone.n)];
+    if (first.life === life && first.answer !== '' && this.now - first.sentAt < REMEMBERED_MS) {
+      this.report.replays++;
+      if (first.answer !== text && status !== 401)
+        this.fail(`two answers to ${storyOf(request)}:\n${first.answer}\n${text}`);
+      return bindings;
+    }
+    first.answer = text;
+    first.sentAt = this.now;
+    first.life = life;
+    if (this.logsIn && !request.isOrder) {
+      if (status === 401) return this.challenged(request, text, bindings);
+      if (request.login === '') this.fail(`${status} without credentials: ${storyOf(request)}`);
+      if (request.isReplay && status < 300) this.fail(`an nc counted twice: ${storyOf(request)}`);
+    }
+    this.report.logins++;
+    return this.judgeDecision(request, status, text, bindings, isSick);
+  }
+
+  private judgeDecision(
+    request: Request,
+    status: number,
+    text: string,
+    bindings: readonly Bound[],
+    isSick: boolean,
+  ): readonly Bound[] {
+    const { phone } = request;
+    if (this.mayBeGone(phone.n)) return bindings;
+    const live = this.live(bindings);
+    const decision = decide(request, live, this.rules, this.now);
+    if (status === 503) {
+      this.report.putOff++;
+      if (!this.batchFailed) this.fail(`503, and nothing failed: ${storyOf(request)}`);
+      return bindings;
+    }
+    if (status === 500 && (isSick || this.batchFailed)) return bindings;
+    const isSame = (one: Bound) => one.callId === request.callId && one.cseq === request.cseq;
+    if (decision.status === 500 && status === 200 && live.some(isSame)) {
+      this.checkList(text, live); // another life has carried it out
+      return bindings;
+    }
+    if (status !== decision.status) {
+      if (this.batchFailed && status >= 400) return bindings;
+      this.fail(`${status} instead of ${decision.status} to ${storyOf(request)}; there is ${textOf(live)}`);
+    }
+    if (status !== 200) {
+      this.report.refused++;
+      return bindings;
+    }
+    this.report.ok++;
+    const next = decision.next.map((one) => (isMade(request, one) ? this.granted(request, one, text) : one));
+    this.checkList(text, next);
+    if (this.batchFailed && textOf(next) !== textOf(live))
+      this.fail(`200 to what was not written: ${storyOf(request)}`);
+    if (request.kind === 'bind') phone.used = request.login;
+    return next;
+  }
+
+  private challenged({ phone, login, isReplay }: Request, text: string, bindings: readonly Bound[]): readonly Bound[] {
+    const nonce = /nonce="([^"]*)"/.exec(text)?.[1];
+    if (nonce === undefined) this.fail(`no challenge:\n${text}`);
+    if (!isReplay && (login === '' || login.includes(phone.nonce))) {
+      phone.nonce = nonce;
+      phone.nc = 0;
+    }
+    return bindings;
+  }
+
+  /** A binding as the 200 grants it. */
+  private granted(request: Request, bound: Bound, text: string): Bound {
+    const seconds = secondsOf(text, bound.contact);
+    const most = Math.min(request.seconds, this.rules.maxS);
+    if (seconds === undefined || seconds > most || seconds < leastGranted(request.seconds, this.rules))
+      this.fail(`${seconds} s granted to ${storyOf(request)}\n${text}`);
+    return { ...bound, expiresAt: this.now + seconds * 1000 };
+  }
+
+  /** A 200 lists what there is, with the seconds it has left. */
+  private checkList(text: string, bindings: readonly Bound[]): void {
+    const listed = contactsOf(text).sort().join(' ');
+    const there = bindings.map(
+      ({ contact, expiresAt }) => `${contact}/${Math.max(1, Math.floor((expiresAt - this.now) / 1000))}`,
+    );
+    if (listed !== there.sort().join(' ')) this.fail(`listed is ${listed}, there is ${there.join(' ')}\n${text}`);
+  }
+
+  private mayBeGone(n: number): boolean {
+    return this.model.isDamaged(n) || this.unread.has(n);
+  }
+
+  private live(bindings: readonly Bound[]): readonly Bound[] {
+    const { now, alive } = this;
+    return bindings.filter(({ expiresAt, flow }) => expiresAt > now && (flow === 0 || alive.has(flow)));
+  }
+
+  // --- what happens to shards
+
+  private addMachine(index: number, shards: number, generationBytes: number): void {
+    const ofShard = (n: number) => this.ownerOf(n) === index;
+    for (let n = 0; n < this.model.size; n++) aor(n);
+    this.inbox.push([]);
+    this.lives.push(0);
+    this.machines.push(
+      new Machine<Place>({
+        ...{ random: this.random, generationBytes, index, shards },
+        numberOf: (word) => numbers.get(word) ?? -1,
+        isAlive: (flow) => this.alive.has(flow),
+        forward: (owner, message) => void this.inbox[owner].push(message),
+        committed: (changes, lasting) => {
+          this.report.commits++;
+          this.say(
+            () => `  ${lasting ? 'commit' : 'sweep'} ${[...changes].map(([n, { kind }]) => `${kind} ${n}`).join(', ')}`,
+          );
+          this.model.committed(changes, lasting, ofShard);
+          for (const n of changes.keys()) this.touched.add(n);
+        },
+        failed: (changes) => this.commitFailed(changes),
+        unreadable: (owners) => {
+          for (const n of owners) {
+            this.model.damage(n);
+            this.say(() => `  unreadable: AOR ${n}`);
+            this.unread.add(n);
+          }
+        },
+        auth: () => this.auth(index),
+        rules: () => this.policy(),
+      }),
+    );
+  }
+
+  private commitFailed(changes: ReadonlyMap<number, Change>): void {
+    this.report.failedCommits++;
+    this.batchFailed = true;
+    this.model.failed(changes);
+    for (const n of changes.keys()) this.touched.add(n);
+    this.say(() => `  failed: the batch of ${[...changes.keys()].join(' ')}`);
+  }
+
+  private auth(index: number): ShardAuth | null {
+    if (!this.logsIn) return null;
+    const policy = { ...DEFAULT_AUTH_POLICY, usedNoncesMax: 64 };
+    return { policy, realms: ['example.com'], users: this.users, nonceStart: index, life: ++lives, wait: () => false };
+  }
+
+  private policy() {
+    const { minS, maxS, jitterPercent, contactsMax } = this.rules;
+    return {
+      minExpiresS: minS,
+      maxExpiresS: maxS,
+      defaultExpiresS: maxS,
+      expiresJitterPercent: jitterPercent,
+      contactsPerAorMax: contactsMax,
+      contactsOverflow: 'reject' as const,
+      flowGraceS: this.graceS,
+    };
+  }
+
+  private drawRules(): Rules {
+    const { random, phones } = this;
+    return {
+      minS: random.pick([60, 60, 120]),
+      maxS: random.pick([600, 3600, 7200]),
+      jitterPercent: random.pick([0, 10, 30]),
+      contactsMax: phones.some(({ isStream }) => isStream) ? 10 : random.pick([1, 3, 10]),
+    };
+  }
+
+  private reload(): void {
+    this.report.reloads++;
+    this.rules = this.drawRules();
+    this.say(() => `a reload: ${JSON.stringify(this.rules)}`);
+    for (const machine of this.machines) machine.configure();
+  }
+
+  private endFlows(): void {
+    const ended: number[] = [];
+    for (const phone of this.phones) {
+      if (phone.flow === 0 || !this.random.chance(0.3)) continue;
+      ended.push(phone.flow);
+      this.alive.delete(phone.flow);
+      phone.flow = 0;
+    }
+    if (ended.length === 0) return;
+    this.report.flowsEnded += ended.length;
+    this.say(() => `connections end: ${ended.join(' ')}`);
+    for (const machine of this.machines) if (!machine.disk.dead) machine.flowsEnded(ended, this.now);
+  }
+
+  private idle(index: number): void {
+    this.now += this.random.pick([1, 30, 120]) * MINUTE;
+    this.say(() => `shard ${index} has time`);
+    for (let i = 0; i < 5 && this.machines[index].msToNextTick(this.now) === 0; i++) {
+      this.runBatch(index, []);
+      this.now += 5;
+    }
+  }
+
+  /** An orderly end, and a start. */
+  private restart(index: number): void {
+    const machine = this.machines[index];
+    this.say(() => `shard ${index} ends in order`);
+    try {
+      machine.store.close();
+    } catch (error) {
+      if (!(error instanceof Crash) && !(error instanceof DiskError)) throw error;
+    }
+    if (machine.disk.dead) return;
+    machine.end(this.random.chance(0.5));
+    this.start(index);
+  }
+
+  private crashed(index: number): void {
+    const power = this.random.chance(0.6);
+    this.say(() => `shard ${index}: ${power ? 'a cut of power' : 'a kill'}`);
+    this.report.crashes++;
+    this.machines[index].end(power);
+    this.start(index);
+  }
+
+  private start(index: number): void {
+    const { random, crashes } = this;
+    const machine = this.machines[index];
+    this.inbox[index] = [];
+    this.closeConnectionsOf(index);
+    for (let tries = 0; ; tries++) {
+      if (tries > 0) machine.end(random.chance(0.6));
+      machine.disk.weather = tries > 3 ? CALM : this.weather;
+      if (tries < 3 && random.chance(crashes)) machine.disk.crashWithin(100);
+      this.report.starts++;
+      this.lives[index]++;
+      try {
+        machine.start(this.now);
+      } catch (error) {
+        if (!(error instanceof Crash) && !(error instanceof DiskError)) throw error;
+        if (tries > 20) this.fail(`shard ${index} does not start: ${error.message}`);
+        continue;
+      }
+      if (!machine.disk.dead) break;
+    }
+    machine.disk.calm();
+    for (let n = 0; n < this.model.size; n++) if (this.ownerOf(n) === index) this.lookAfterStart(n, machine);
+    this.checkCounters(index);
+  }
+
+  /** Connections end with the process that holds them. */
+  private closeConnectionsOf(index: number): void {
+    const ended: number[] = [];
+    for (const phone of this.phones) {
+      if (phone.flow === 0 || phone.host % this.machines.length !== index) continue;
+      ended.push(phone.flow);
+      this.alive.delete(phone.flow);
+      phone.flow = 0;
+    }
+    if (ended.length === 0) return;
+    for (const [other, machine] of this.machines.entries())
+      if (other !== index && this.lives[other] > 0 && !machine.disk.dead) machine.flowsEnded(ended, this.now);
+  }
+
+  // --- what is held
+
+  private lookAfterStart(n: number, machine: Machine<Place>): void {
+    const found = machine.read(aor(n).key);
+    if (found === -1) return;
+    const there = textOf(this.live(found));
+    const allowed = this.model.allowed(n).map((bindings) => textOf(this.live(bindings)));
+    if (!allowed.includes(there) && !this.model.mayComeBack(n, found))
+      this.fail(`AOR ${n} after a start: "${there}" instead of "${allowed.join('" or "')}"`);
+    this.model.shown(n, found, true);
+  }
+
+  private look(n: number): void {
+    const machine = this.machines[this.ownerOf(n)];
+    if (machine.disk.dead) return;
+    const found = machine.read(aor(n).key);
+    if (found === -1 || machine.disk.dead) return;
+    const there = textOf(this.live(found));
+    const kept = textOf(this.live(this.model.kept(n)));
+    if (there === kept) return;
+    if (!this.model.mayComeBack(n, found)) this.fail(`AOR ${n}: "${there}" instead of "${kept}"`);
+    this.model.shown(n, found, false);
+  }
+
+  private lookAtAll(): void {
+    for (let n = 0; n < this.model.size; n++) this.look(n);
+  }
+
+  private checkCounters(index: number): void {
+    const machine = this.machines[index];
+    if (machine.disk.dead || machine.disk.weather.read > 0) return;
+    let count = 0;
+    let bindings = 0;
+    for (let n = 0; n < this.model.size; n++) {
+      if (this.ownerOf(n) !== index) continue;
+      if (this.mayBeGone(n)) return;
+      const { length } = this.model.kept(n);
+      bindings += length;
+      if (length > 0) count++;
+    }
+    const { store } = machine;
+    if (store.quarantined > 0) return;
+    if (store.aors !== count || store.bindings !== bindings)
+      this.fail(
+        `shard ${index} counts ${store.aors} AORs, ${store.bindings} bindings; ${count}, ${bindings} are there`,
+      );
+  }
+
+  /** The faults end: everybody is served within a bound; then everything runs out, and no shard has anything left to do. */
+  private async end(): Promise<void> {
+    for (const machine of this.machines) await machine.checkpointing;
+    this.say(() => 'from now on it is calm');
+    Object.assign(this.weather, CALM);
+    this.crashes = 0;
+    for (const index of this.machines.keys()) {
+      this.machines[index].end(this.random.chance(0.5));
+      this.start(index);
+    }
+    this.rules = { ...this.rules, contactsMax: 30 };
+    for (const machine of this.machines) machine.configure();
+    for (const phone of this.phones) if (!this.without.phones?.includes(phone.host)) this.serve(phone);
+    this.lookAtAll();
+    this.now += 3 * 60 * MINUTE;
+    this.say(() => 'everything runs out');
+    for (const [index, machine] of this.machines.entries()) this.drain(index, machine);
+    for (const machine of this.machines) {
+      this.report.checkpoints += machine.checkpoints;
+      machine.store.close();
+    }
+  }
+
+  private serve(phone: Phone): void {
+    for (let asks = 0; ; asks++) {
+      if (asks === ASKS_MAX) this.fail(`${phone.user} is not served in calm weather`);
+      if (phone.isStream && phone.flow === 0) this.alive.add((phone.flow = ++this.flows));
+      const request = phone.ask('bind', 600, this.random);
+      this.runBatch(phone.host % this.machines.length, [this.send(request)]);
+      this.deliver();
+      if (request.answer.startsWith('SIP/2.0 200')) return;
+      this.now += 1000;
+    }
+  }
+
+  private drain(index: number, machine: Machine<Place>): void {
+    let spins = 0;
+    for (let passes = 0; passes < 20_000; passes++) {
+      const wait = machine.msToNextTick(this.now);
+      if (wait < 0) break;
+      spins = wait === 0 ? spins + 1 : 0;
+      if (spins > SPINS_MAX) this.fail(`shard ${index} spins`);
+      this.now += wait;
+      this.runBatch(index, []);
+    }
+    const { store } = machine;
+    if (store.aors + store.bindings > 0) this.fail(`shard ${index}: ${store.bindings} bindings never run out`);
+    if (machine.msToNextTick(this.now) !== -1) this.fail(`shard ${index} never comes to rest`);
+  }
+
+  private say(line: () => string): void {
+    this.trace?.(`${this.turn} ${new Date(this.now).toISOString().slice(5, 19)}: ${line()}`);
+  }
+
+  private fail(what: string): never {
+    throw new Error(`turn ${this.turn}: ${what}`);
+  }
+}
+
+function isMade(request: Request, { contact, callId, cseq }: Bound): boolean {
+  return (
+    request.kind === 'bind' && request.contacts.includes(contact) && callId === request.callId && cseq === request.cseq
+  );
+}
+
+function storyOf({ kind, phone, callId, cseq, seconds, first, isReplay }: Request): string {
+  return `${isReplay ? 'stolen ' : first ? 'again ' : ''}${kind} ${phone.contacts.join(' ')} ${callId} ${cseq} ${seconds} s`;
+}
+
+/** URI and seconds of each Contact of a 200. */
+function contactsOf(text: string): string[] {
+  return [...text.matchAll(/^Contact: <([^>]*)>.*?;expires=(\d+)/gm)].map(([, uri, seconds]) => `${uri}/${seconds}`);
+}
+
+function secondsOf(text: string, uri: string): number | undefined {
+  const row = contactsOf(text).find((one) => one.startsWith(`${uri}/`));
+  return row === undefined ? undefined : Number(row.slice(uri.length + 1));
+}
