@@ -31,7 +31,6 @@ export class LmdbGeneration {
   readonly file: GenerationFile;
   private readonly path: string;
   private readonly bytesMax: number;
-  private readonly durability: Durability;
   private readonly environment: Environment;
   /** For zeros; LMDB has descriptors of its own. */
   private readonly fd: number;
@@ -51,7 +50,6 @@ export class LmdbGeneration {
     this.number = number;
     this.path = path;
     this.bytesMax = bytesMax;
-    this.durability = durability;
     this.fd = openSync(path, 'wx+', 0o600);
     try {
       makeLock(`${path}-lock`);
@@ -144,20 +142,24 @@ export class LmdbGeneration {
     return this.environment.env.info().lastPageNumber;
   }
 
-  /** Zeros ahead, best effort: on a full disk the commit fails. Never over pages in use. */
+  /**
+   * Zeros ahead as far as there is room, never over pages in use. Throws where the pages of this commit have none: the package must not
+   * meet a full disk, since its message for that is longer than the memory it takes for it, and the process ends.
+   */
   private extend(length: number): void {
     const pages = pagesOf(length) + TREE_PAGES;
     this.pagesMax += pages;
-    if (this.durability === 'process' || this.pagesMax * PAGE_BYTES <= this.zeroed) return;
+    if (this.pagesMax * PAGE_BYTES <= this.zeroed) return;
     const taken = this.lastPage() + 1;
     this.pagesMax = taken + pages;
     const to = Math.min(this.pagesMax * PAGE_BYTES + ZEROED_BYTES, this.bytesMax);
+    let at = Math.max(this.zeroed, taken * PAGE_BYTES);
     try {
-      let at = Math.max(this.zeroed, taken * PAGE_BYTES);
       while (at < to) at += writeSync(this.fd, ZEROS, 0, Math.min(ZEROS.length, to - at), at);
+    } catch (error) {
+      if (at < Math.min(this.pagesMax * PAGE_BYTES, this.bytesMax)) throw error;
+    } finally {
       this.zeroed = at;
-    } catch {
-      // the commit below meets the same error where it matters
     }
   }
 }
