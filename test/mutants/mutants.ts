@@ -48,7 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
     'granted, shows, flowTimer))',
     'granted, shows, flowTimer + 1))',
   ),
-  registrar('leaves the rows of a domain out', 'if (!this.domainHeaders.isEmpty) this.endAnswer(exchange);', ''),
+  registrar('leaves the rows of a domain out', 'if (!isPlain) this.endAnswer(exchange);', ''),
   refresh('looks at no ended connection', 'isCutOff(flags, request) ? shows :', 'false ? shows :'),
   {
     what: 'takes bindings of ended connections for targets',
@@ -97,10 +97,15 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   store(
     'applies a batch that failed',
-    '      cleaner.failed();\n',
-    '      this.apply(writes, 0, 0);\n      cleaner.failed();\n',
+    '      cleaner.failed();\n      this.giveBack(encoded);\n      throw error;\n    }\n    cleaner.moved',
+    '      this.apply(writes, 0, 0);\n      cleaner.failed();\n      this.giveBack(encoded);\n      throw error;\n    }\n    cleaner.moved',
   ),
-  storeDamage('keeps rows of a batch that failed', 'this.table.giveBack(this.rowOf[encoded]);', '{}'),
+  storeDamage('keeps rows of a batch that failed', 'this.table.giveBack(this.rowOf[entry]);', '{}'),
+  of('log-store.ts', 'test/shard/shards-simulation.test.ts')(
+    'waits for no sync where a sweep leaves a record',
+    ' || writes.leavesRecords',
+    '',
+  ),
   store('does not tell the cleaner of a record that is replaced', 'cleaner.went(table.addressOf(row));', '{}'),
   storeDamage(
     'never looks at what a reader found bad',
