@@ -44,7 +44,9 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   try {
     const inherited = claimInheritedSockets(process.env);
     const hooks = inherited.length > 0 ? { inherited } : {};
-    server = await tellingSystemd(startServer(config, log, hooks, reread, progress.report), systemd);
+    const starting = startServer(config, log, hooks, reread, progress.report);
+    reloadOnHangUp(starting, log, systemd);
+    server = await tellingSystemd(starting, systemd);
   } catch (error) {
     progress.end();
     return startFailed(error);
@@ -55,7 +57,6 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   log('info', 'ready', readyFields(config, server));
   systemd?.ready();
   systemd?.watch(describer(server), shardsLive(server));
-  process.on('SIGHUP', () => void reload(server, log, systemd));
   if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);
 
   const signal = await ended;
@@ -101,6 +102,16 @@ function readyFields(config: Config, server: Server): Record<string, unknown> {
 function dieLate(log: Log, limitS: number): void {
   log('fatal', 'not stopped in time: ended at once', { limit_s: limitS });
   process.kill(process.pid, 'SIGKILL');
+}
+
+/** From the start on: a SIGHUP before the server is ready would end the process, and is done once it is. */
+function reloadOnHangUp(starting: Promise<Server>, log: Log, systemd: Systemd | undefined): void {
+  process.on('SIGHUP', () => {
+    starting.then(
+      (server) => reload(server, log, systemd),
+      () => {}, // a start that failed says so itself
+    );
+  });
 }
 
 /** What SIGHUP asks for. A configuration that is wrong changes nothing. */

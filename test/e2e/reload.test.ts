@@ -5,7 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { killAll, run } from '../support/child-process.ts';
+import { Child, killAll, run } from '../support/child-process.ts';
 import { challenge, challenges, importUsers, logIn, signed } from '../support/login-client.ts';
 import { type Answer, bindings, header, newToken, SipClient } from '../support/sip-client.ts';
 
@@ -117,6 +117,18 @@ describe('aorta reload', () => {
     expect((await logIn(phone, { aor: 'alice@example.net' }, login)).status).toBe(200);
     phone.close();
     await server.stop();
+  });
+
+  it('waits for the start where SIGHUP comes before the server is ready', async () => {
+    const { server, phone } = await start('domains: [example.com]');
+    phone.close();
+    await server.stop();
+    const early = new Child(process.execPath, [CLI, 'serve', '--config', file, '--data', server.data], {});
+    await early.until(/"event":"shard open"/, 20_000);
+    early.signal('SIGHUP');
+    await early.until(/"reloaded"/, 20_000);
+    early.signal('SIGTERM');
+    expect((await early.end(10_000)).code, early.output()).toBe(0);
   });
 
   it('is what SIGHUP asks for, too', async () => {
