@@ -152,8 +152,8 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     const place = String(disk);
     const ballast = join(place, 'ballast');
     const data = join(place, 'users-only');
-    const add = () =>
-      spawnSync(process.execPath, ['dist/cli.js', 'user', 'add', 'alice@example.com', '--data', data], {
+    const add = (user = 'alice@example.com') =>
+      spawnSync(process.execPath, ['dist/cli.js', 'user', 'add', user, '--data', data], {
         input: 'secret\n',
         encoding: 'utf8',
         timeout: 20_000,
@@ -165,5 +165,12 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     rmSync(ballast);
     expect(add().status).toBe(0);
     expect(readdirSync(data).filter((name) => name.startsWith('users'))).toEqual(['users']);
+    fill(ballast);
+    const later = add('bob@example.com');
+    expect({ status: later.status, signal: later.signal }).toEqual({ status: 1, signal: null });
+    expect(later.stderr).toContain('ENOSPC');
+    expect(later.stderr).not.toContain('Write error');
+    rmSync(ballast);
+    expect(add('bob@example.com').status).toBe(0);
   });
 });

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
-import { secureEnvironment } from './lmdb-guard.ts';
+import { demandRoom, secureEnvironment } from './lmdb-guard.ts';
 import type { BytesDatabase } from './lmdb-snapshots.ts';
 
 export const DATA_FILE = 'data.mdb';
@@ -20,11 +20,12 @@ export interface EnvironmentOptions {
 
 /**
  * Opens the environment in a folder that is there; makes it where it may write. Its file must have been looked at (`checkFile`).
+ * Its transactions throw ENOSPC where the disk is all but full.
  * @throws the disk's error, and EMFILE where descriptors are few
  */
 export function openLmdb(folder: string, options: EnvironmentOptions): BytesDatabase {
   secureEnvironment(join(folder, DATA_FILE), join(folder, LOCK_FILE));
-  return lmdb.open<Buffer, Uint8Array>({
+  const database = lmdb.open<Buffer, Uint8Array>({
     path: folder,
     noSubdir: false,
     keyEncoding: 'binary',
@@ -37,4 +38,20 @@ export function openLmdb(folder: string, options: EnvironmentOptions): BytesData
     permissionsMode: 0o600,
     ...options,
   } as lmdb.RootDatabaseOptions) as BytesDatabase;
+  if (options.readOnly !== true) keepRoom(database, folder);
+  return database;
+}
+
+/** No transaction begins on a disk that is all but full. */
+function keepRoom(database: BytesDatabase, folder: string): void {
+  const transaction = database.transaction.bind(database);
+  const transactionSync = database.transactionSync.bind(database);
+  database.transaction = async (work) => {
+    demandRoom(folder);
+    return transaction(work);
+  };
+  database.transactionSync = (work, flags) => {
+    demandRoom(folder);
+    return transactionSync(work, flags);
+  };
 }

@@ -1,10 +1,22 @@
 // What lmdb-js needs before it opens an environment. It does not outlive one that cannot be opened: LMDB maps its lock file and writes
 // there, so a hole that gets no block ends the process (SIGBUS), and so does a missing descriptor or first page (SIGSEGV).
 
-import { closeSync, existsSync, ftruncateSync, linkSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 
 /** More than LMDB's lock file takes. */
 const LOCK_BYTES = 16_384;
+/** More than a transaction takes. */
+const ROOM_BYTES = 4 << 20;
 /** More than an environment opens. */
 const DESCRIPTORS = 8;
 /** Blocks of a lock file and of the first pages. */
@@ -14,13 +26,24 @@ const ZEROS = new Uint8Array(1 << 16);
 export function makeLock(lock: string): void {
   const fd = openSync(lock, 'w', 0o600);
   try {
-    if (writeSync(fd, ZEROS) < ZEROS.length) {
-      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
-    }
+    if (writeSync(fd, ZEROS) < ZEROS.length) throw noSpace();
     ftruncateSync(fd, LOCK_BYTES);
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Throws ENOSPC where the disk is all but full. LMDB must not find out by itself: its text for a page without room is longer than the
+ * memory that it takes for it, and the process ends.
+ */
+export function demandRoom(folder: string): void {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize < ROOM_BYTES) throw noSpace();
+}
+
+function noSpace(): Error {
+  return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
 }
 
 /** Throws EMFILE or ENFILE where an environment would lack descriptors. */
