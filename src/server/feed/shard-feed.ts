@@ -64,6 +64,8 @@ export class ShardFeed {
 
   private find(to: number): Next | undefined {
     for (;;) {
+      const before = this.scan?.before ?? 0;
+      if (before > this.after) return before <= to ? { lost: { from: this.after + 1, sequence: before } } : undefined;
       const batch = this.scan?.peek();
       if (this.scan !== undefined && batch !== undefined) {
         if (batch.lastNumber > to) return undefined;
@@ -72,8 +74,6 @@ export class ShardFeed {
         continue;
       }
       if (!this.openNext()) return undefined;
-      const before = this.scan?.before ?? 0;
-      if (before > this.after && before <= to) return { lost: { from: this.after + 1, sequence: before } };
     }
   }
 
@@ -83,6 +83,8 @@ export class ShardFeed {
     const at = this.scan === undefined ? later.findLastIndex((first) => first <= this.after + 1) : 0;
     const next = later[Math.max(0, at)];
     if (next === undefined) return false;
+    // This one's last batch may have come since it was looked at; none comes once there is a later segment.
+    if (this.scan?.peek() !== undefined) return true;
     let scan: SegmentScan;
     try {
       scan = new SegmentScan(join(this.directory, segmentName(next)));

@@ -30,7 +30,7 @@ import {
   segmentName,
   segmentsOf,
 } from './feed-segment.ts';
-import { type ScannedBatch, SegmentScan } from './segment-scan.ts';
+import { SegmentScan } from './segment-scan.ts';
 
 /** What the changes of a shard's commits are written to. */
 export interface ChangeFeed {
@@ -63,6 +63,8 @@ interface Unsettled {
   position: number;
   readonly first: number;
   readonly at: number;
+  /** The last number before it. */
+  readonly before: number;
 }
 
 export class FeedWriter implements ChangeFeed {
@@ -101,7 +103,7 @@ export class FeedWriter implements ChangeFeed {
       this.number(told.length, first);
       sealBatch(this.bytes, told.length, first, first + told.count - 1, this.mark());
       if (this.fd < 0 || (this.end >= this.segmentBytes && this.unsettled.length === 0)) this.roll(first);
-      this.unsettled.push({ position: Number.POSITIVE_INFINITY, first, at: this.end });
+      this.unsettled.push({ position: Number.POSITIVE_INFINITY, first, at: this.end, before: this.lastNumber });
       this.write(told.length, lasting);
     } catch (error) {
       this.failed();
@@ -127,6 +129,7 @@ export class FeedWriter implements ChangeFeed {
     const [oldest] = this.unsettled.splice(0);
     if (oldest !== undefined) {
       this.end = oldest.at;
+      this.lastNumber = oldest.before;
       this.torn = true;
       this.tryCut();
     }
@@ -168,11 +171,7 @@ export class FeedWriter implements ChangeFeed {
   }
 
   private write(length: number, lasting: boolean): void {
-    for (let done = 0; done < length; ) {
-      const written = writeSync(this.fd, this.bytes, done, length - done, this.end + done);
-      if (written <= 0) throw new Error('nothing was written');
-      done += written;
-    }
+    writeAll(this.fd, this.bytes, length, this.end);
     if (lasting && this.options.durability === 'durable') fdatasyncSync(this.fd);
   }
 
@@ -180,8 +179,14 @@ export class FeedWriter implements ChangeFeed {
   private roll(first: number): void {
     const { directory } = this.options;
     this.close();
-    this.fd = openSync(join(directory, segmentName(first)), 'w+', 0o600);
-    writeSync(this.fd, segmentHeader(this.lastNumber), 0, SEGMENT_HEADER_BYTES, 0);
+    const fd = openSync(join(directory, segmentName(first)), 'w+', 0o600);
+    try {
+      writeAll(fd, segmentHeader(this.lastNumber), SEGMENT_HEADER_BYTES, 0);
+    } catch (error) {
+      closeSync(fd); // a batch in a segment without a header would be read by nobody
+      throw error;
+    }
+    this.fd = fd;
     this.end = SEGMENT_HEADER_BYTES;
     this.trim();
   }
@@ -217,33 +222,35 @@ export class FeedWriter implements ChangeFeed {
     const newest = segmentsOf(readdirSync(directory)).at(-1);
     if (newest === undefined) return;
     const path = join(directory, segmentName(newest));
-    const { end, last } = soundPart(path, newest, this.mark());
+    const { end, last, lost } = soundPart(path, newest, this.mark());
     this.end = end;
-    this.lastNumber = last;
+    this.lastNumber = lost ?? last;
     this.fd = openSync(path, 'r+');
     ftruncateSync(this.fd, end);
-    if (end <= SEGMENT_HEADER_BYTES) {
-      this.close();
-      rmSync(path);
-    }
+    if (end <= SEGMENT_HEADER_BYTES) rmSync(path);
+    // Another segment tells readers which numbers were before it.
+    if (end <= SEGMENT_HEADER_BYTES || lost !== undefined) this.close();
   }
 }
 
-/** Where a segment's batches end that are sound and were committed, and their last number. */
-function soundPart(path: string, first: number, mark: LogMark): { end: number; last: number } {
+/**
+ * Where a segment's batches end that are sound and were committed, and their last number. What is damaged before them stays, and readers
+ * tell of it; `lost` is the last number of a batch behind them that is damaged, although it was committed.
+ */
+function soundPart(path: string, first: number, mark: LogMark): { end: number; last: number; lost?: number } {
   const scan = new SegmentScan(path);
   try {
-    const batches: ScannedBatch[] = [];
-    for (let next = scan.peek(); next !== undefined && scan.read(next) !== undefined; next = scan.peek()) {
-      batches.push(next);
-      if (batches.length > 64) batches.shift();
+    let end = SEGMENT_HEADER_BYTES;
+    let last = scan.before ?? first - 1;
+    let lost: number | undefined;
+    // Behind the first that was not committed, none was.
+    for (let next = scan.peek(); next !== undefined && !isUncommitted(next, mark); next = scan.peek()) {
+      const isSound = scan.read(next) !== undefined;
+      if (!isSound) scan.skip(next);
+      else [end, last] = [scan.at, next.lastNumber];
+      lost = isSound ? undefined : next.lastNumber;
     }
-    while (batches.length > 0 && isUncommitted(batches[batches.length - 1], mark)) batches.pop();
-    const last = batches.at(-1);
-    return {
-      end: last ? last.at + last.length : SEGMENT_HEADER_BYTES,
-      last: last?.lastNumber ?? scan.before ?? first - 1,
-    };
+    return { end, last, ...(lost !== undefined && { lost }) };
   } finally {
     scan.close();
   }
@@ -252,4 +259,12 @@ function soundPart(path: string, first: number, mark: LogMark): { end: number; l
 /** The log has no frame behind the one that was its last before this batch. */
 function isUncommitted(batch: LogMark, now: LogMark): boolean {
   return batch.last === now.last && batch.lastSum === now.lastSum;
+}
+
+function writeAll(fd: number, bytes: Uint8Array, length: number, at: number): void {
+  for (let done = 0; done < length; ) {
+    const written = writeSync(fd, bytes, done, length - done, at + done);
+    if (written <= 0) throw new Error('nothing was written');
+    done += written;
+  }
 }

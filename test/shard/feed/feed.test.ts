@@ -199,15 +199,37 @@ describe('a feed', () => {
     expect(found).toEqual([[], ['registered alice']]);
   });
 
-  it('goes on behind a batch that was torn', () => {
+  it('after a power cut has none of the changes whose commits did not last', () => {
+    const fed = new Fed();
+    fed.register('alice');
+    const copy = temporaryDirectory();
+    cpSync(fed.directory, copy, { recursive: true });
+    fed.register('bob');
+    fed.register('carol');
+    cpSync(fed.feedDirectory, join(copy, 'feed/shard-0'), { recursive: true });
+    fed.close();
+    const after = new Fed({ directory: copy, memory: createFeedMemory(2, 5000) });
+    expect(told(after.read())).toEqual(['registered alice']);
+    after.register('dave');
+    expect(told(after.read())).toEqual(['registered alice', 'registered dave']);
+    after.close();
+  });
+
+  it('goes on behind a batch that was torn, and says what is lost where it was committed', () => {
     let fed = new Fed();
     fed.register('alice');
+    const [{ sequence }] = fed.read();
     fed.register('bob');
     const [segment] = fed.segments;
     truncateSync(segment, statSync(segment).size - 9);
     fed = fed.reopen();
+    expect(told(fed.read())).toEqual(['registered alice']);
     fed.register('carol');
-    expect(told(fed.read())).toEqual(['registered alice', 'registered carol']);
+    const all = fed.read();
+    expect(told(all)).toEqual(['registered alice', 'lost', 'registered carol']);
+    expect(all[1]).toEqual({ type: 'lost', from: sequence + 1, sequence: sequence + 1 });
+    fed = fed.reopen();
+    expect(told(fed.read(sequence))).toEqual(['lost', 'registered carol']);
     fed.close();
   });
 
@@ -221,7 +243,10 @@ describe('a feed', () => {
     bytes[at] ^= 1;
     writeFileSync(segment, bytes);
     expect(told(fed.read())).toEqual(['lost', 'registered bob']);
-    fed.close();
+    const again = fed.reopen();
+    again.register('carol');
+    expect(told(again.read())).toEqual(['lost', 'registered bob', 'registered carol']);
+    again.close();
   });
 
   it('keeps so many bytes, and tells a reader what it came too late for', () => {
