@@ -48,7 +48,9 @@ class Receiver {
           this.ids.push(String(id));
           this.events.push(...(JSON.parse(body) as { events: Received[] }).events);
         }
-        response.writeHead(this.status).end();
+        // Where a redirect leads, everything is taken.
+        const taken = request.url?.endsWith('/elsewhere') ? 204 : this.status;
+        response.writeHead(taken, { location: `${request.url}/elsewhere` }).end();
       });
     });
     await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
@@ -136,6 +138,18 @@ describe('webhooks', () => {
     ]);
   });
 
+  it.each([302, 307, 404, 410])('are not taken by a receiver that answers %i', async (status) => {
+    const to = receiver();
+    const webhook = { url: await to.open(), secret: SECRET, retryMs: 50, retryMaxMs: 100 };
+    const registrar = await started({ data: temporaryDirectory(), feed: { webhook } });
+    to.status = status;
+    await add(registrar, 'alice');
+    await poll('two attempts', 5000, () => to.requests >= 2);
+    to.status = 200;
+    await poll('the change', 5000, () => to.events.length >= 1);
+    expect(to.told).toEqual(['registered alice']);
+  });
+
   it('go on after a stop where they were', async () => {
     const to = receiver();
     const webhook = { url: await to.open(), secret: SECRET, retryMs: 50 };
@@ -145,6 +159,7 @@ describe('webhooks', () => {
     await poll('the first', 5000, () => to.events.length === 1);
     to.status = 503;
     await add(first, 'bob');
+    await poll('an attempt', 5000, () => to.requests >= 2);
     await first.stop();
     to.status = 204;
     const second = await started(options);
