@@ -1,8 +1,10 @@
 // Changes as NATS messages: a real server with JetStream, gone and back while changes are made.
 
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createRegistrar, type Registrar } from '../../../src/index.ts';
+import { createRegistrar, type Registrar, type RegistrarOptions } from '../../../src/index.ts';
 import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 import { killAll, poll } from '../../support/child-process.ts';
 import { NatsServers, natsMissing } from '../../support/nats-servers.ts';
@@ -42,6 +44,13 @@ async function messages(stream: string): Promise<Message[]> {
   return found;
 }
 
+async function started(options: RegistrarOptions): Promise<Registrar> {
+  const registrar = createRegistrar({ threads: false, ...options });
+  open.push(registrar);
+  await registrar.start();
+  return registrar;
+}
+
 const add = (registrar: Registrar, aor: string) => registrar.bindings.add(aor, { contact: 'sip:phone@192.0.2.1' });
 
 describe.skipIf(natsMissing())('changes by NATS', () => {
@@ -58,18 +67,11 @@ describe.skipIf(natsMissing())('changes by NATS', () => {
     const told: string[] = [];
     const options = {
       domains: ['example.com', 'example.org'],
-      threads: false,
       data: temporaryDirectory(),
       feed: { nats: { servers: nats.urls, retryMs: 50, retryMaxMs: 300, timeoutMs: 1000 } },
       log: (_level: string, event: string, fields?: Record<string, unknown>) => told.push(`${event} ${fields?.error}`),
     };
-    const start = async () => {
-      const registrar = createRegistrar(options);
-      open.push(registrar);
-      await registrar.start();
-      return registrar;
-    };
-    const first = await start();
+    const first = await started(options);
     await add(first, 'alice@example.com');
     await poll('the missing stream to be told', 5000, () =>
       told.some((line) => line.includes('no stream takes aorta.events.example_com.registered')),
@@ -80,7 +82,7 @@ describe.skipIf(natsMissing())('changes by NATS', () => {
     await add(first, 'bob@example.org');
     await first.bindings.remove('alice@example.com');
     await first.stop();
-    const second = await start();
+    const second = await started(options);
     await add(second, 'carol@example.com');
     nats.launch(0);
     await nats.ready();
@@ -96,5 +98,39 @@ describe.skipIf(natsMissing())('changes by NATS', () => {
     ]);
     const numbers = all.map(({ sequence }) => sequence);
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  }, 60_000);
+
+  it('wait for a stream where something else answers; what is sent again is there once', async () => {
+    const told: string[] = [];
+    const data = temporaryDirectory();
+    const start = () =>
+      started({
+        domains: ['example.com'],
+        data,
+        feed: { nats: { servers: nats.urls, subject: 'other', retryMs: 50, retryMaxMs: 100, timeoutMs: 1000 } },
+        log: (_level, event, fields) => told.push(`${event} ${fields?.error}`),
+      });
+    const connection = await connect({ servers: nats.urls });
+    connection.subscribe('other.>', { callback: (_, message) => void message.respond('{}') });
+    await connection.flush();
+    const first = await start();
+    await add(first, 'alice@example.com');
+    await poll('the answer to be told', 5000, () =>
+      told.some((line) => line.includes('is answered, but by no stream')),
+    );
+    await connection.close();
+    await ask('STREAM.CREATE.others', { name: 'others', subjects: ['other.>'], storage: 'file' });
+    await poll('the change', 5000, async () => (await messages('others')).length === 1);
+    await first.stop();
+    // As after a crash before the place was noted.
+    const place = join(data, 'feed/nats.json');
+    rmSync(`${place}.copy`, { force: true });
+    writeFileSync(place, '{"sequence": 0}');
+    const second = await start();
+    await add(second, 'bob@example.com');
+    await poll('the next change', 5000, async () =>
+      (await messages('others')).some(({ aor }) => aor.startsWith('bob')),
+    );
+    expect((await messages('others')).map(({ aor }) => aor)).toEqual(['alice@example.com', 'bob@example.com']);
   }, 60_000);
 });
