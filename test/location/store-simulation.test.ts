@@ -1,12 +1,8 @@
 // The store on a simulated disk, ten thousand seeds: half of them the same in every run, half new. `npm run simulate` runs more.
 
-import { rmSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { killAll, run } from '../support/child-process.ts';
+import { describe, expect, it } from 'vitest';
+import { STARTS, simulationsOf } from '../support/simulate.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PROGRAM = `.build/test/simulate-${process.pid}.js`;
 const SEEDS = 5000;
 const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [904_444_923, 'the first batch of all is refused, and stays refused'],
@@ -30,39 +26,21 @@ const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [400_104_691, 'a start that crashes has told nobody of what the life before told'],
 ];
 
-beforeAll(async () => {
-  const args = ['scripts/bundle.js', 'test/simulation/main.ts', PROGRAM, 'test/simulation/small'];
-  const bundled = await run(process.execPath, args, 60_000, { cwd: ROOT });
-  expect(bundled.exit.code, bundled.output()).toBe(0);
-}, 60_000);
-
-afterAll(async () => {
-  await killAll();
-  rmSync(`${ROOT}/${PROGRAM}`, { force: true });
-  rmSync(`${ROOT}/${PROGRAM}.map`, { force: true });
-});
-
 describe('the store on a simulated disk', () => {
+  const simulations = simulationsOf('store');
+
   it('R3261-8.2-01 seeds that once failed', async () => {
-    const seeds = ONCE_FAILED.map(([seed]) => seed);
-    const child = await run(process.execPath, [PROGRAM, '--seed', seeds.join(), '--json'], 60_000, { cwd: ROOT });
-    const report = JSON.parse(child.stdout);
-    expect(report.failures).toEqual([]);
-    expect(report.seeds).toBe(seeds.length);
+    await simulations.these(ONCE_FAILED.map(([seed]) => seed));
   }, 60_000);
 
-  it.each([1, 1_000_000 + (Date.now() % 1_000_000_000)])(
+  it.each(STARTS)(
     'R3261-8.2-01 keeps its word, whatever fails, from seed %i on',
     async (from) => {
-      const args = [PROGRAM, '--only', 'store', '--from', String(from), '--seeds', String(SEEDS), '--json'];
-      const child = await run(process.execPath, args, 180_000, { cwd: ROOT });
-      const report = JSON.parse(child.stdout);
-      expect(report.failures, 'npm run simulate -- --seed … --trace tells the story').toEqual([]);
-      expect(report.seeds).toBe(SEEDS);
+      const { sum } = await simulations.from(from, SEEDS, 180_000);
       // All of it happened, and often.
       for (const what of ['failedCommits', 'crashes', 'checkpoints', 'damages', 'lost'])
-        expect(report.sum[what], what).toBeGreaterThan(500);
-      expect(report.sum.generations).toBeGreaterThan(10_000);
+        expect(sum[what], what).toBeGreaterThan(500);
+      expect(sum.generations).toBeGreaterThan(10_000);
     },
     200_000,
   );

@@ -35,10 +35,6 @@ export class BindingModel {
   /** Asked for, and told that it failed, or told nothing: after a crash it may have been done. */
   private unsure: { readonly ask: Ask; readonly at: number }[] = [];
 
-  get isEmpty(): boolean {
-    return this.possible.every((state) => state.length === 0);
-  }
-
   /** A 200 has come. Undefined, or what is wrong with it. */
   done(ask: Ask, rows: readonly Row[], now: number): string | undefined {
     const agreeing: State[] = [];

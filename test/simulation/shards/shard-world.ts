@@ -5,15 +5,13 @@ import { ANSWER_RING_BYTES_MIN } from '../../../src/core/uas/answer-ring-size.ts
 import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
 import { checkpointIn } from '../../../src/location/checkpoint/checkpoint.ts';
 import { LogStore } from '../../../src/location/log/log-store.ts';
-import type { TableNews } from '../../../src/location/table/binding-table.ts';
 import { BatchDriver } from '../../../src/shard/batch.ts';
 import { COUNTER, COUNTER_NAMES } from '../../../src/shard/observe/counters.ts';
 import { Measures } from '../../../src/shard/observe/measures.ts';
 import { Shard } from '../../../src/shard/shard.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../../src/sip/parser/slab.ts';
 import { TRANSPORT_TCP, TRANSPORT_UDP } from '../../../src/sip/sources.ts';
-import { Checkpointer } from '../../../src/threads/checkpoint/checkpointer.ts';
-import { checkpointsOn } from '../checkpoints-on-disk.ts';
+import { checkpointsOn, writeCheckpoint } from '../checkpoints-on-disk.ts';
 import { CALM, Crash, DiskError, SimulatedDisk, type Weather } from '../disk.ts';
 import { LogOnDisk } from '../log-on-disk.ts';
 import { BindingModel } from './binding-model.ts';
@@ -329,19 +327,10 @@ export class ShardWorld {
   private checkpoint(one: Serving): void {
     const { store, log, disk } = one;
     if (one.checkpointing !== undefined || store.marks.head === 0) return;
-    const news: TableNews[] = [];
-    const parts = store.share((item) => news.push(item));
-    const around = {
-      place: checkpointsOn(disk),
-      next: () => news.shift(),
-      syncLog: () => log.syncAll(),
-      sleep: () => Promise.resolve(),
-      close: () => {},
-    };
     const done = () => {
       if (one.log === log) one.checkpointing = undefined;
     };
-    one.checkpointing = new Checkpointer({ parts, marks: store.marks.memory, bytes: 0 }, 0, around).write().then(
+    one.checkpointing = writeCheckpoint(store, log, disk).then(
       () => {
         this.report.checkpoints++;
         done();
