@@ -183,6 +183,8 @@ describe('a shard that authenticates', () => {
     expect(use(before, 1, '<sip:b@192.0.2.9>;expires=0', other)).toBe(200);
 
     const after = shard({ store, now: START + 1000 });
+    // First those that ask for no more than there is: they are refused for their nc alone.
+    expect([1, 2, 3, 4].map((nc) => use(after, nc, '<sip:a@192.0.2.9>'))).toEqual([401, 401, 401, 401]);
     const thief = '<sip:thief@192.0.2.66>';
     expect([1, 2, 3, 4].map((nc) => use(after, nc, thief))).toEqual([401, 401, 401, 401]);
     expect(use(after, 5, '<sip:a@192.0.2.9>')).toBe(200);
