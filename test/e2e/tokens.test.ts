@@ -183,6 +183,10 @@ describe('R8898-2.2-01 access tokens', () => {
     expect(answer.status).toBe(200);
     expect(granted).toBeGreaterThan(90);
     expect(granted).toBeLessThanOrEqual(110); // with the clocks' difference
+    // And no others: the next request of the same shard, by a password.
+    expect((await register(await token({ sub: 'bob', exp: nowS() + 100 }), 'bob@example.com')).status).toBe(200);
+    const longer = await logIn(phone, { aor: 'bob@example.com', contacts: ['<sip:b@127.0.0.1:2>'], expires: 3600 });
+    expect(Math.max(...bindings(longer).values())).toBeGreaterThan(3000);
   });
 
   it('are refused with 401 and the reason where they are not good', async () => {

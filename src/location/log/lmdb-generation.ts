@@ -16,8 +16,7 @@ const KEY_BYTES = 8;
 const TREE_PAGES = 8;
 /** How far ahead of the last page the file is zeroed: a write into blocks that are there syncs twice as fast. */
 const ZEROED_BYTES = 1 << 20;
-/** A page a call: the kernel keeps what one call writes together, and writes all of it again for one page that changes. */
-const ZEROS = new Uint8Array(PAGE_BYTES);
+const ZEROS = new Uint8Array(1 << 16);
 /** Of the package's transactionSync: abortable and synchronous, as it is by default; and LMDB's own MDB_NOSYNC. */
 const SYNCED = 3;
 const UNSYNCED = SYNCED | 0x10000;

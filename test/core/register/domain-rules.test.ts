@@ -1,6 +1,7 @@
 // Rules of domains and users at a shard: how many bindings a domain may have, and where registrations may come from.
 
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_ABUSE_POLICY } from '../../../src/core/abuse/abuse-policy.ts';
 import { DEFAULT_AUTH_POLICY } from '../../../src/core/auth/auth-policy.ts';
 import type { DomainPolicy } from '../../../src/core/uas/policy.ts';
 import { TRANSPORT_TCP, TRANSPORT_UDP } from '../../../src/sip/sources.ts';
@@ -64,6 +65,7 @@ describe('the bindings of a domain', () => {
     }
     const shard = new VirtualShard({
       policy: { byDomain: { 'example.com': { capacity } } },
+      gate: { policy: { ...DEFAULT_ABUSE_POLICY, enabled: false }, trustedProxies: ['198.51.100.0/24'] },
       auth: {
         policy: DEFAULT_AUTH_POLICY,
         realms: ['example.com'],
@@ -83,6 +85,11 @@ describe('the bindings of a domain', () => {
     expect(signed(1, [A]).contacts[0].expires).toBe(120);
     expect(capacity[0]).toBe(0);
     expect(signed(2, [B]).status).toBe(403);
+    // And nobody else's: the next request is a trusted proxy's, for whom no user logs in.
+    capacity[0] = 1;
+    const to = '<sip:bob@example.com>';
+    const vouched = register({ to, from: to, callId: 'bob', contacts: [B], extra: [`P-Asserted-Identity: ${to}`] });
+    expect(answered(shard, vouched, { ip: '198.51.100.1' }).contacts[0].expires).toBe(3600);
   });
 });
 
