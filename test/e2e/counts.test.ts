@@ -1,11 +1,11 @@
 // What a batch of refreshes costs in system calls, and the bytes that these move. The server stands still while the requests arrive, so that it
 // finds them all at once, and the counts are the same on a busy machine.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { killAll, poll, run } from '../support/child-process.ts';
+import { killAll, pause, poll, run } from '../support/child-process.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
 
@@ -54,6 +54,13 @@ function readTrace(file: string): Call[] {
     });
 }
 
+/** Resolves when SIGSTOP has stopped every thread: the tracer passes it on to one after the other. */
+function standsStill(pid: number): Promise<boolean> {
+  const tasks = `/proc/${pid}/task`;
+  const isStopped = (thread: string) => /\) [tT] /.test(readFileSync(join(tasks, thread, 'stat'), 'latin1'));
+  return poll('the server stands still', 10_000, () => readdirSync(tasks).every(isStopped), 10);
+}
+
 const probe = await run('strace', ['-f', '-o', '/dev/null', 'true'], 5000);
 const reason = probe.exit.code === 0 ? undefined : probe.stderr.trim();
 if (reason !== undefined) console.warn(`skipped: strace may not trace here: ${reason}`);
@@ -94,11 +101,14 @@ describe.skipIf(process.platform !== 'linux' || peerMissing('strace') || reason 
     const texts = Array.from({ length: PHONES }, (_, phone) => register(phone));
     const from = readTrace(file).length;
     aorta.child.signal('SIGSTOP');
-    const answers = texts.map((text) => client.request(text, 10_000));
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await standsStill(aorta.child.pid);
+    // Once each: a retransmission would make the batch larger.
+    const answers = texts.map((text) => client.answerTo(text, 20_000));
+    await Promise.all(texts.map((text) => client.sent(text)));
+    await pause(200); // for the kernel, which may deliver later than it has taken them
     aorta.child.signal('SIGCONT');
     for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
-    return poll('the trace of the batch', 5000, () => {
+    return poll('the trace of the batch', 15_000, () => {
       const calls = readTrace(file).slice(from);
       const received = calls.findIndex(({ name, result }) => name === 'recvmmsg' && result === PHONES);
       const sent = calls.findIndex(({ name, result }, n) => n > received && name === 'sendmmsg' && result > 0);

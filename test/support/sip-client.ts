@@ -92,6 +92,14 @@ export class SipClient {
     this.socket.send(bytes, this.server.port, this.server.address);
   }
 
+  /** Sends it once; resolves when the kernel has it. */
+  sent(message: string): Promise<void> {
+    const { address, port } = this.server;
+    return new Promise((resolve, reject) => {
+      this.socket.send(Buffer.from(message, 'latin1'), port, address, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
   /** Sends a request until its answer is there: the one with the same Call-ID, CSeq and top Via branch. */
   async request(message: string, ms = ANSWER_MS): Promise<Answer> {
     let timerE: NodeJS.Timeout;
