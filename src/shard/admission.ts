@@ -10,6 +10,8 @@ import type { TokenOffer } from '../core/auth/bearer.ts';
 import { type CredentialSource, USER_UNKNOWN } from '../core/auth/credential-source.ts';
 import { deriveKey } from '../core/auth/derived-key.ts';
 import { AUTH_OK } from '../core/auth/outcome.ts';
+import { isRegEvent } from '../core/subscriptions/subscribe-rules.ts';
+import type { SubscriptionPolicy } from '../core/subscriptions/subscription-policy.ts';
 import type { ShardExchange } from '../core/uas/exchange.ts';
 import type { LookupPolicy } from '../core/uas/lookup-policy.ts';
 import { ALG_MD5 } from '../sip/credentials.ts';
@@ -19,6 +21,7 @@ import {
   METHOD_CANCEL,
   METHOD_OPTIONS,
   METHOD_REGISTER,
+  METHOD_SUBSCRIBE,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
   T_METHOD,
@@ -33,6 +36,7 @@ import { COUNTER } from './observe/counters.ts';
 import { type FailedLogin, FailedLogins } from './observe/failed-logins.ts';
 import type { ShardRules } from './shard-rules.ts';
 import type { ShardSettings } from './shard-settings.ts';
+import { Watchers } from './subscriptions/watchers.ts';
 
 export interface ShardUsers extends CredentialSource {
   /** Called once per batch. */
@@ -64,6 +68,8 @@ export interface AdmissionOptions {
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
   readonly lookup: LookupPolicy;
+  /** Where registrations may be watched. */
+  readonly watching?: SubscriptionPolicy;
   /** 32 bytes. */
   readonly secret: Uint8Array;
   readonly counters: Float64Array;
@@ -83,6 +89,8 @@ export class Admission {
   private readonly state: AorState;
   private readonly rules: ShardRules;
   private readonly counters: Float64Array;
+  /** Null where no registration may be watched. */
+  private readonly watchers: Watchers | null;
   private failedLogins: FailedLogins | null;
   private readonly failedLogin: AdmissionOptions['failedLogin'];
   private batch = 0;
@@ -106,11 +114,15 @@ export class Admission {
     const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
     const guesses = { mayTry: (account: Uint32Array) => this.mayTry(account) };
     this.authenticator = auth === undefined ? null : new Authenticator({ ...auth, secret, floors, guesses });
+    const { authenticator } = this;
+    const watched = { authenticator, users: auth?.users ?? null, gate: this.gate, exchange, state, rules };
+    this.watchers = options.watching === undefined ? null : new Watchers(watched, options.watching);
   }
 
   /** Other rules from the next message on; what was remembered stays. Throws where they make no sense, before any is taken. @cold */
   configure({ policy, auth, gate }: ShardSettings): void {
     const sources = mayLookUp(policy.lookup, gate);
+    this.watchers?.configure(policy.subscriptions);
     if (gate !== undefined) this.gate?.configure(gate);
     this.lookup = policy.lookup.sip;
     this.lookupSources = sources;
@@ -146,7 +158,10 @@ export class Admission {
     const { authenticator, gate, exchange, rules, state } = this;
     const { peers, peer } = exchange.request;
     if (authenticator === null || isInternal(peers, peer)) return 0;
-    if (table[T_METHOD] !== METHOD_REGISTER && !asksForUser()) return 0;
+    if (table[T_METHOD] !== METHOD_REGISTER) {
+      if (table[T_METHOD] === METHOD_SUBSCRIBE) return this.watchers?.authorize() ?? 0;
+      if (!asksForUser()) return 0;
+    }
     if (gate?.trusts(peer)) {
       const vouched = table[T_METHOD] !== METHOD_REGISTER || gate.assertsAor(state.aor, state.aorLength);
       return vouched ? 0 : rules.uas.forbidden(exchange);
@@ -180,13 +195,15 @@ export class Admission {
 
   /**
    * Whether the request in the table asks where a user is (RFC 3261 §8.3), so that it is redirected. OPTIONS of one who may not
-   * ask is one to this server, as it would be without redirection.
+   * ask is one to this server, as it would be without redirection; so is a SUBSCRIBE where some are served.
    */
   asksForContacts(slot: number): boolean {
     const method = table[T_METHOD];
     if (this.lookup === 'off' || table[T_REQUEST_URI + URI_USER_AT] < 0) return false;
     if (method === METHOD_REGISTER || method === METHOD_ACK || method === METHOD_CANCEL) return false;
-    if (method !== METHOD_OPTIONS || this.lookup !== 'trusted') return true;
+    const mayBeOurs = method === METHOD_OPTIONS || (method === METHOD_SUBSCRIBE && this.watchers !== null);
+    if (mayBeOurs && method === METHOD_SUBSCRIBE && isRegEvent()) return false;
+    if (!mayBeOurs || this.lookup !== 'trusted') return true;
     return this.lookupSources.trusts(this.exchange.request.peers, slot);
   }
 
@@ -210,7 +227,10 @@ export class Admission {
     const { peers, peer } = exchange.request;
     if (exchange.work.authenticated || isInternal(peers, peer)) return true;
     if (lookup) return this.lookupSources.trusts(peers, peer);
-    return table[T_METHOD] === METHOD_REGISTER && (authenticator === null || gate?.trusts(peer) === true);
+    if (this.watchers?.areUnnamed) return true;
+    const isServed =
+      table[T_METHOD] === METHOD_REGISTER || (table[T_METHOD] === METHOD_SUBSCRIBE && this.watchers !== null);
+    return isServed && (authenticator === null || gate?.trusts(peer) === true);
   }
 
   /** Whether there is a user of the AOR's name, or one to whom it was given, as far as that is known without asking anyone; null where there are no users. */
@@ -241,7 +261,7 @@ export class Admission {
     const { authenticator, gate, state } = this;
     const { request, work } = this.exchange;
     const { now, peer } = request;
-    if (authenticator === null || isInternal(request.peers, peer)) return;
+    if (authenticator === null || isInternal(request.peers, peer) || this.watchers?.areUnnamed) return;
     const hasProof = work.authenticated && !work.repeatsOnly;
     gate?.outcome(peer, authenticator.account.key, status, hasProof, authenticator.outcome, now);
     this.failedLogins?.note(authenticator, state, peer, now);

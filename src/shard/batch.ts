@@ -8,11 +8,14 @@ import type { Peers } from '../sip/sources.ts';
 import { COUNTER } from './observe/counters.ts';
 import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './observe/measures.ts';
 import type { ShardSettings } from './shard-settings.ts';
+import type { OutgoingRequests } from './subscriptions/outgoing-requests.ts';
 
 /** The shard, as its driver sees it. */
 export interface Pipeline {
   readonly peers: Peers;
   readonly answers: BatchResponses;
+  /** Requests of its own that leave with the answers; null or absent where it never sends any. */
+  readonly outgoing?: OutgoingRequests | null;
   /** The first slot for the next batch; 0 unless answers wait for the store, SLOT_COUNT where no message can be received. */
   readonly firstSlot: number;
   open(): void;
@@ -111,7 +114,8 @@ export class BatchDriver {
     parts.decided?.();
     shard.expire(now, freeSlot);
     this.commit(now);
-    if (shard.answers.count > 0) parts.send();
+    const requests = shard.outgoing?.count ?? 0;
+    if (shard.answers.count > 0 || requests > 0) parts.send();
     const tookMs = parts.elapsed() - this.beganMs;
     counters[COUNTER.busy_us] += tookMs * 1000;
     shard.release(tookMs / 1000);

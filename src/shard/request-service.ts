@@ -14,6 +14,7 @@ import type { Transactions } from '../core/uas/transactions.ts';
 import { slab, table } from '../sip/parser/slab.ts';
 import {
   METHOD_REGISTER,
+  METHOD_SUBSCRIBE,
   T_CONTACT_COUNT,
   T_CONTACT_STAR,
   T_METHOD,
@@ -31,6 +32,7 @@ import type { History } from './observe/history.ts';
 import type { ResponseLifecycle } from './response-lifecycle.ts';
 import type { DomainRules, ShardRules } from './shard-rules.ts';
 import type { AskedFor } from './statics/asked-for.ts';
+import type { Subscriptions } from './subscriptions/subscriptions.ts';
 
 export interface RequestParts {
   readonly rules: ShardRules;
@@ -50,6 +52,8 @@ export interface RequestParts {
   /** Of changes of bindings. */
   readonly audience: Listening | undefined;
   readonly history: History | null;
+  /** Null where registrations may not be watched. */
+  readonly subscriptions: Subscriptions | null;
   /** An answer that tells of no change waits until the store has confirmed that nobody else has made one. */
   readonly confirms: boolean;
 }
@@ -71,6 +75,7 @@ export class RequestService {
   private readonly changes: Changes;
   private readonly audience: Listening | undefined;
   private readonly history: History | null;
+  private readonly subscriptions: Subscriptions | null;
   private readonly confirms: boolean;
   private now = 0;
 
@@ -91,6 +96,7 @@ export class RequestService {
     this.changes = parts.changes;
     this.audience = parts.audience;
     this.history = parts.history;
+    this.subscriptions = parts.subscriptions;
     this.confirms = parts.confirms;
   }
 
@@ -141,7 +147,20 @@ export class RequestService {
   }
 
   private serve(rules: DomainRules, again: boolean): number {
-    return table[T_METHOD] === METHOD_REGISTER ? this.register(rules, again) : this.serveOptions(rules);
+    if (table[T_METHOD] === METHOD_REGISTER) return this.register(rules, again);
+    return table[T_METHOD] === METHOD_SUBSCRIBE ? this.subscribe(rules, again) : this.serveOptions(rules);
+  }
+
+  private subscribe({ uas }: DomainRules, again: boolean): number {
+    const { exchange, state, subscriptions, transactions } = this;
+    if (subscriptions === null) return uas.forbidden(exchange);
+    if (again && transactions.answerStatus !== 200) return uas.refuseAgain(exchange, transactions.answerStatus);
+    return subscriptions.serve(exchange, state, uas, again);
+  }
+
+  /** Whether somebody is told of what changes at the AOR. */
+  private get isHeard(): boolean {
+    return this.audience?.listening === true || this.subscriptions?.watches(this.state.key) === true;
   }
 
   private lookUp(): number {
@@ -175,7 +194,7 @@ export class RequestService {
     const found = again || work.repeatsOnly ? AOR_OTHER : state.find();
     if (found === AOR_PLAIN) {
       state.startImage(result);
-      const keepsImage = this.audience?.listening === true || this.history?.refreshes === true;
+      const keepsImage = this.isHeard || this.history?.refreshes === true;
       if (registrar.refresh(exchange, state.row, state.identity, keepsImage) === 200) return this.refreshed();
     }
     if (found === AOR_EMPTY) state.loadNothing(request);
@@ -189,7 +208,7 @@ export class RequestService {
       state.put(result, result.bindingsAfter, result.newImageAt);
       rules.useCapacity(result);
       this.tally.registered(result);
-      if (this.audience?.listening) reportChanges(exchange, registrar.bindings, this.changes);
+      if (this.isHeard) reportChanges(exchange, registrar.bindings, this.changes);
       if (this.history !== null) reportChanges(exchange, registrar.bindings, this.history);
     } else this.tally.unchanged(table[T_CONTACT_COUNT] + table[T_CONTACT_STAR] === 0);
     return status;
@@ -210,7 +229,7 @@ export class RequestService {
     const { bytes, from } = result.record;
     if (result.answer.overflow) return this.lifecycle.startOver();
     this.state.putRefresh();
-    if (this.audience?.listening) this.changes.add(CHANGE_REFRESHED, aor, 0, aorLength, bytes, from, this.now);
+    if (this.isHeard) this.changes.add(CHANGE_REFRESHED, aor, 0, aorLength, bytes, from, this.now);
     if (this.history?.refreshes) this.history.add(CHANGE_REFRESHED, aor, 0, 0, bytes, from, this.now);
     this.tally.registered(result);
     return 200;

@@ -12,6 +12,7 @@ import type { TopSenders } from './observe/top-senders.ts';
 import type { ProcessClock } from './process-clock.ts';
 import type { Ring } from './rings/ring.ts';
 import type { StaticTable } from './statics/static-table.ts';
+import type { SubscriptionOptions } from './subscriptions/subscription-options.ts';
 
 export type ShardLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
 
@@ -60,6 +61,8 @@ export interface ShardOptions {
   readonly history?: SharedArrayBuffer;
   /** Where it is counted who sends most. */
   readonly topSenders?: TopSenders;
+  /** Where registrations may be watched. */
+  readonly subscriptions?: SubscriptionOptions;
   /** Static bindings and aliases. */
   readonly statics?: StaticTable;
   /** Which connections still stand; without it all count as standing. */

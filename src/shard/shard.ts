@@ -58,15 +58,21 @@ import { shardOf } from './shard-of.ts';
 import type { Deciding, ShardOptions } from './shard-options.ts';
 import { ShardRules } from './shard-rules.ts';
 import type { ShardSettings } from './shard-settings.ts';
+import { sooner } from './sooner.ts';
 import { AskedFor } from './statics/asked-for.ts';
 import type { StaticTable } from './statics/static-table.ts';
-import { Sweeper, sooner } from './sweeper.ts';
+import { keyWordOfAnswer } from './subscriptions/notifier.ts';
+import type { OutgoingRequests } from './subscriptions/outgoing-requests.ts';
+import { Subscriptions } from './subscriptions/subscriptions.ts';
+import { Sweeper } from './sweeper.ts';
 
 /** How far the clock of the node that decided before may have been ahead of this one's. */
 const CLOCK_SKEW_MS = 5000;
 /** Lives of a cluster's nonces, which are numbered by claims, and lives of one node are told apart by this bit. */
 const CLUSTER_LIFE = 0x8000_0000;
-const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE'].map((method) => ascii(method));
+const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE', 'SUBSCRIBE'].map((method) =>
+  ascii(method),
+);
 
 export class Shard {
   readonly peers: Peers = createPeers();
@@ -97,6 +103,8 @@ export class Shard {
   private okBefore = 0;
   private readonly events: EventSink | undefined;
   private readonly audience: Listening | undefined;
+  /** Null where registrations may not be watched. */
+  private readonly subscriptions: Subscriptions | null;
   private readonly changes = new Changes();
   private readonly history: History | null;
   private batchIsOpen = false;
@@ -112,7 +120,12 @@ export class Shard {
     this.store = options.store;
     this.deciding = options.deciding ?? null;
     this.held = this.deciding && new HeldRequests();
-    this.events = options.events;
+    const flows = options.flows ?? null;
+    this.statics = options.statics ?? null;
+    this.subscriptions = options.subscriptions
+      ? new Subscriptions({ ...options, options: options.subscriptions, statics: this.statics, flows })
+      : null;
+    this.events = this.subscriptions?.heardWith(options.events) ?? options.events;
     this.audience = options.feed ? ALWAYS_LISTENING : options.events;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
@@ -120,8 +133,6 @@ export class Shard {
     this.committer = new Committer(options);
     this.overload = new Overload(policy);
     this.rules = new ShardRules(policy, secret);
-    const flows = options.flows ?? null;
-    this.statics = options.statics ?? null;
     this.invites = new InviteServerTransactions(this.transactions, this.answers, this.peers, policy.timerJMs);
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
@@ -134,6 +145,7 @@ export class Shard {
     const { history } = options;
     this.history = history ? new History(history, policy.historyRefreshes, this.exchange, this.state.key) : null;
     this.sweeper.history = this.history;
+    this.sweeper.watchedAors = this.subscriptions?.table.watched ?? null;
     this.sweeper.clock = options.clock ?? null;
     this.exchange.request.peers = this.peers;
     this.exchange.request.liveFlows = flows;
@@ -145,7 +157,8 @@ export class Shard {
     this.lifecycle = new ResponseLifecycle(parts);
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     const failedLogin = (login: FailedLogin) => options.log('warn', 'login failed', { ...login });
-    const admission = { ...options, lookup: policy.lookup, refused, failedLogin };
+    const watching = this.subscriptions && { watching: policy.subscriptions };
+    const admission = { ...options, lookup: policy.lookup, ...watching, refused, failedLogin };
     this.admission = new Admission(admission, this.exchange, this.state, this.rules);
     const { lifecycle, committer, overload, state, changes, events } = this;
     const { writes } = this;
@@ -161,8 +174,14 @@ export class Shard {
       redirect: new RedirectServer(flows),
       asked: new AskedFor(rules, this.statics),
       history: this.history,
+      subscriptions: this.subscriptions,
       confirms: this.deciding !== null,
     });
+  }
+
+  /** Requests of its own that leave with the batch's answers; null where it never sends any. */
+  get outgoing(): OutgoingRequests | null {
+    return this.subscriptions?.notifier.outgoing ?? null;
   }
 
   /** Once, before the first message. Bindings that expired while nothing served are removed by the wheel. */
@@ -177,6 +196,7 @@ export class Shard {
     this.rules.become(rules);
     this.exchange.request.warns = settings.policy.warning;
     this.overload.configure(settings.policy);
+    this.subscriptions?.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
   }
@@ -207,7 +227,7 @@ export class Shard {
     let error = parse(at, at + length);
     if (this.rules.strict.length > 0) error = applyStrictness(this.rules.strict);
     if (error === E_NOT_SIP) return this.drop(COUNTER.dropped_not_sip);
-    if (table[T_KIND] === KIND_RESPONSE) return this.drop(COUNTER.dropped_response);
+    if (table[T_KIND] === KIND_RESPONSE) return this.answered(error, length);
     if (!canAnswer(this.isReliable)) return this.drop(COUNTER.dropped_no_via);
     this.state.readRequestAor();
     if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.requests.askFor();
@@ -248,6 +268,7 @@ export class Shard {
   expire(now: number, freeSlot: number): void {
     this.freeSlot = freeSlot;
     this.sweeper.changes = this.audience?.listening ? this.changes : null;
+    this.sweeper.watched = this.subscriptions?.any ? this.changes : null;
     if (!this.commits.isFull && this.decides) this.sweeper.sweep(now);
     this.counters[COUNTER.resent] += this.invites.resend(now, freeSlot);
   }
@@ -256,7 +277,8 @@ export class Shard {
   msToNextTick(now: number): number {
     if (this.commits.isFull) return this.commits.msToNext(now);
     const sweep = this.decides ? this.sweeper.msToNextTick(now) : -1;
-    const work = sooner(sweep, this.invites.msToNextTick(now));
+    let work = sooner(sweep, this.invites.msToNextTick(now));
+    if (this.subscriptions !== null) work = sooner(work, this.subscriptions.msToNext(now));
     return sooner(work, this.commits.msToNext(now));
   }
 
@@ -269,6 +291,7 @@ export class Shard {
   commit(now: number): void {
     this.now = now;
     this.commits.commit(now, this.freeSlot);
+    this.subscriptions?.work(now);
     if (this.tap?.on) this.tap.answered(this.answers);
     this.batchIsOpen = false;
     this.writes.clear();
@@ -291,6 +314,7 @@ export class Shard {
     this.commits.measure(this.measures, this.peers, seconds);
     this.options.topSenders?.note(this.answers, this.peers, this.slotLength, this.now);
     this.answers.count = 0;
+    this.outgoing?.clear();
   }
 
   /** In a cluster: connections of other nodes may be gone; records are looked at for them. @cold */
@@ -343,6 +367,16 @@ export class Shard {
     }
     if (peers.node[slot] === NODE_NO_WAY && shard === options.index) peers.node[slot] = options.node ?? 0;
     return false;
+  }
+
+  /** A response: to a NOTIFY of this shard or another one, or to nothing. @cold */
+  private answered(error: number, length: number): void {
+    const word = this.subscriptions === null || error !== E_OK ? -1 : keyWordOfAnswer();
+    if (word < 0) return this.drop(COUNTER.dropped_response);
+    const owner = shardOf(word, this.options.shards);
+    if (owner === this.options.index) this.subscriptions?.answered(this.now);
+    else if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
+    else this.drop(COUNTER.dropped_ring_full);
   }
 
   private forward(owner: number, length: number): void {

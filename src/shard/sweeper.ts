@@ -14,6 +14,8 @@ import type { BatchTally } from './observe/batch-tally.ts';
 import type { History } from './observe/history.ts';
 import { LAG_BOUNDS, LAG_ROW, type Measures } from './observe/measures.ts';
 import type { ShardOptions } from './shard-options.ts';
+import { sooner } from './sooner.ts';
+import type { WatchedAors } from './subscriptions/watched-aors.ts';
 
 /** AORs looked at per batch: bounds the batch, and the write set. */
 const AORS_PER_BATCH = 48;
@@ -28,8 +30,10 @@ export class Sweeper implements DueVisitor {
   private readonly measures: Measures;
   /** Bindings that live by connections, where such are held. */
   flows: FlowSweeper | null = null;
-  /** Where expired bindings are told, while somebody listens. */
+  /** Where expired bindings are told, while somebody listens: those of all AORs, and those of AORs that are watched. */
   changes: ChangeSink | null = null;
+  watched: ChangeSink | null = null;
+  watchedAors: WatchedAors | null = null;
   /** Where they are kept. */
   history: History | null = null;
   /** Whether the time can be trusted; null: always. */
@@ -53,7 +57,7 @@ export class Sweeper implements DueVisitor {
       this.sweptAt = now;
       this.store.expire(now, AORS_PER_BATCH, this);
     }
-    this.flows?.sweep(now, this.changes, this.history);
+    this.flows?.sweep(now, this.changes ?? this.watched, this.history);
   }
 
   /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
@@ -70,7 +74,8 @@ export class Sweeper implements DueVisitor {
     state.key[1] = k1;
     state.key[2] = k2;
     state.key[3] = k3;
-    if (isOnly && this.changes === null && !state.isTouched()) {
+    const changes = this.changes ?? this.watchedChanges();
+    if (isOnly && changes === null && !state.isTouched()) {
       state.remove();
       this.history?.gone(CHANGE_EXPIRED, request.now);
       this.swept(1, expiresAt);
@@ -84,9 +89,13 @@ export class Sweeper implements DueVisitor {
     const after = copyLiveImages(result.record, request.state, request.stateAt, request.stateEnd, request.now);
     if (after === before) return;
     state.put(result, after);
-    if (this.changes !== null) this.report(this.changes);
+    if (changes !== null) this.report(changes);
     if (this.history !== null) this.report(this.history);
     this.swept(before - after, expiresAt);
+  }
+
+  private watchedChanges(): ChangeSink | null {
+    return this.watched !== null && this.watchedAors?.has(this.state.key) ? this.watched : null;
   }
 
   private get holds(): boolean {
@@ -115,9 +124,4 @@ export class Sweeper implements DueVisitor {
     for (let at = stateAt; at < stateEnd; at += imageLength(state, at))
       if (!isTarget(state, at, now, null)) changes.add(CHANGE_EXPIRED, state, aorAt, stateAt, state, at, now);
   }
-}
-
-/** Of two waits, -1 standing for none. */
-export function sooner(a: number, b: number): number {
-  return a < 0 || (b >= 0 && b < a) ? b : a;
 }

@@ -69,6 +69,7 @@ export function warmJit(
       node: ______,
       elsewhere: _______,
       feed: ________,
+      subscriptions: _________,
       ...others
     } = options;
     const counters = new Float64Array(COUNTER_NAMES.length);

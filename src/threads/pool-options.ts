@@ -9,6 +9,7 @@ import type { FeedOptions } from '../shard/feed/feed-writer.ts';
 import type { GateOptions } from '../shard/gate.ts';
 import type { BindingListener } from '../shard/observe/binding-events.ts';
 import type { ShardLog } from '../shard/shard-options.ts';
+import { type SubscriptionTask, sentByOf } from '../shard/subscriptions/subscription-options.ts';
 import type { Peers } from '../sip/sources.ts';
 import type { FlowNumbers } from '../transport/flow/flow-tokens.ts';
 import type { StreamPolicy } from '../transport/flow/stream-policy.ts';
@@ -94,4 +95,19 @@ export function storeOptions(options: PoolOptions, shard: number): StoreOptions 
   return dataDir === undefined
     ? { kind: 'memory' }
     : { kind: 'log', directory: join(dataDir, `shard-${shard}`), durability, generationBytes };
+}
+
+/** Where a shard keeps the subscriptions to its registrations, and by which listeners it tells them. */
+export function subscriptionTask(
+  { dataDir, durability }: PoolOptions,
+  listeners: readonly ListenAddress[],
+  shard: number,
+  udpByMain: boolean,
+): SubscriptionTask {
+  return {
+    ...(dataDir !== undefined && { directory: join(dataDir, `shard-${shard}`, 'subscriptions') }),
+    syncs: durability === 'durable',
+    sentBy: listeners.map(sentByOf),
+    udpByMain,
+  };
 }

@@ -12,7 +12,7 @@ import { ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
 import { TRANSPORT_UDP } from '../sip/sources.ts';
 import type { Checkpoints } from './checkpoint/checkpoints.ts';
 import { createWaitingMemory, endWaiting, type WaitingMessage } from './pending-credentials.ts';
-import { type PoolOptions, storeOptions } from './pool-options.ts';
+import { type PoolOptions, storeOptions, subscriptionTask } from './pool-options.ts';
 import type { Readers } from './readers.ts';
 import type { Reconfiguration } from './reconfiguration.ts';
 import type { RingDispatcher } from './ring-dispatcher.ts';
@@ -223,6 +223,9 @@ export class ShardLives {
       sockets: parts.sockets[shard],
       ...(options.cluster && { cluster: options.cluster }),
       ...(options.feed && { feed: options.feed(shard) }),
+      ...(rules.current.policy.subscriptions.enabled && {
+        subscriptions: subscriptionTask(options, parts.listeners, shard, parts.sockets[shard].length === 0),
+      }),
       ...(parts.cluster && { clusterParts: parts.cluster }),
       ...(shared && { changes: shared.memoryOf(shard) }),
       ...(auth && { auth }),

@@ -40,7 +40,13 @@ export interface LoopParts {
   readonly rings: readonly Ring[];
   readonly forwarding: Forwarding;
   /** The shard's own sockets; null where the main thread has them. */
-  readonly udp: { readonly receiver: UdpReceiver; readonly sender: UdpSender; readonly sockets: number } | null;
+  readonly udp: {
+    readonly receiver: UdpReceiver;
+    readonly sender: UdpSender;
+    /** For the shard's own requests. */
+    readonly requests?: UdpSender;
+    readonly sockets: number;
+  } | null;
   /** Connections that the shard reads itself; null where the main thread has all. */
   readonly tcp: TcpConnections | null;
   /** Where it is one node of several: what it does between batches; `msToNext` as the shard's `msToNextTick`. */
@@ -74,7 +80,10 @@ export class ShardLoop {
         forwarding.ringBells();
         parts.away?.ringBell();
       },
-      send: () => this.send(),
+      send: () => {
+        this.send();
+        this.sendRequests();
+      },
       backlog: new QueuedMessages(parts.rings, parts.udp?.receiver ?? null),
     });
   }
@@ -219,6 +228,21 @@ export class ShardLoop {
     if (byUdp === 0) return;
     if (udp === null) counters[COUNTER.dropped_send] += byUdp;
     else counters[COUNTER.dropped_send] += udp.sender.send(answers);
+  }
+
+  /** The shard's own requests, each by the way that leads to its peer. */
+  private sendRequests(): void {
+    const { shard, counters, forwarding, udp, tcp } = this.parts;
+    const { outgoing } = shard;
+    if (outgoing === undefined || outgoing === null || outgoing.count === 0) return;
+    const { at, end, port, bytes, peers } = outgoing;
+    for (let i = 0; i < outgoing.count; i++) {
+      if (peers.answeredByMain[i] === 0) continue;
+      if (!forwarding.answerByMain(bytes, at[i], end[i], peers, i, port[i])) counters[COUNTER.dropped_ring_full]++;
+    }
+    forwarding.ringBells();
+    if (tcp !== null) counters[COUNTER.dropped_send] += tcp.send(outgoing, peers);
+    counters[COUNTER.dropped_send] += udp?.requests?.send(outgoing) ?? 0;
   }
 
   /** In a cluster, between two batches. @cold */

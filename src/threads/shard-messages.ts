@@ -6,6 +6,7 @@ import type { Policy } from '../core/uas/policy.ts';
 import type { StoreOptions } from '../location/open-store.ts';
 import type { FeedOptions } from '../shard/feed/feed-writer.ts';
 import type { GateOptions } from '../shard/gate.ts';
+import type { SubscriptionTask } from '../shard/subscriptions/subscription-options.ts';
 import type { FlowRows } from '../transport/flow/flow-rows.ts';
 import type { FramingLimits } from '../transport/flow/stream-policy.ts';
 import type { UdpSocket } from '../transport/linux/linux-udp.ts';
@@ -81,6 +82,8 @@ export interface ShardTask {
   readonly clusterParts?: ClusterSharedParts;
   /** Where a feed of changes is kept. */
   readonly feed?: FeedOptions;
+  /** Where registrations may be watched. */
+  readonly subscriptions?: SubscriptionTask;
   /** Where a read model is kept: where changes of records are told. */
   readonly changes?: ChangedKeysMemory;
 }

@@ -21,6 +21,7 @@ import { RING_ACCEPTED, RING_FLOW_NEWS, Ring } from '../shard/rings/ring.ts';
 import type { ShardOptions } from '../shard/shard-options.ts';
 import type { ShardSettings } from '../shard/shard-settings.ts';
 import { StaticTable } from '../shard/statics/static-table.ts';
+import { openSubscriptions, type SubscriptionOptions } from '../shard/subscriptions/subscription-options.ts';
 import { warmUp } from '../sip/parser/parser-warmup.ts';
 import { SLOT_COUNT } from '../sip/parser/slab.ts';
 import { createPeers, type Peers } from '../sip/sources.ts';
@@ -58,6 +59,7 @@ export function runShardThread(
   let users: UserTable | undefined;
   let cluster: OpenClusterShard | undefined;
   let feed: FeedWriter | undefined;
+  const subscriptions = task.subscriptions && openSubscriptions(task.subscriptions);
   try {
     // Of several nodes, no clock shortens bindings by itself.
     store = openStore(task.store, task.cluster === undefined ? clock.now() : 0, (done, total) => {
@@ -68,7 +70,7 @@ export function runShardThread(
     users = task.auth && openUsers(task.auth, tell);
     cluster = openCluster?.(task, store, logOf(task, tell));
     feed = task.feed && openFeed(task.feed, store);
-    const loop = assemble(task, { store, clock, users, feed, cluster }, createPipeline, tell);
+    const loop = assemble(task, { store, clock, users, feed, subscriptions, cluster }, createPipeline, tell);
     try {
       loop.run();
     } finally {
@@ -82,6 +84,7 @@ export function runShardThread(
     users?.close();
     cluster?.shard.close();
     feed?.close();
+    subscriptions?.journal?.close();
     store?.close();
   }
 }
@@ -174,10 +177,16 @@ function openForwarding({ outgoing, toMain, mainBell }: ShardTask, bells: readon
   return new Forwarding(rings, bells, new Ring(toMain), new Bell(mainBell, () => tell({ type: 'wake' })));
 }
 
-function openUdp({ sockets }: ShardTask, calls: abi.Calls, { peers }: Pipeline, lengths: Int32Array): LoopParts['udp'] {
+function openUdp(
+  { sockets }: ShardTask,
+  calls: abi.Calls,
+  { peers, outgoing }: Pipeline,
+  lengths: Int32Array,
+): LoopParts['udp'] {
   return {
     receiver: new UdpReceiver(calls, sockets, peers, lengths),
     sender: new UdpSender(calls, sockets, peers),
+    ...(outgoing && { requests: new UdpSender(calls, sockets, outgoing.peers) }),
     sockets: sockets.length,
   };
 }
@@ -195,6 +204,7 @@ interface ShardParts {
   readonly clock: ProcessClock;
   readonly users: UserTable | undefined;
   readonly feed: FeedWriter | undefined;
+  readonly subscriptions: SubscriptionOptions | undefined;
   readonly cluster: OpenClusterShard | undefined;
 }
 
@@ -213,7 +223,7 @@ function clusterOptions(
 
 function assemble(
   task: ShardTask,
-  { store, clock, users, feed, cluster }: ShardParts,
+  { store, clock, users, feed, subscriptions, cluster }: ShardParts,
   createPipeline: (options: ShardOptions) => Pipeline,
   tell: Tell,
 ): ShardLoop {
@@ -244,6 +254,7 @@ function assemble(
     events: new EventWriter(task.events, new Bell(task.eventBell, () => tell({ type: 'events' }))),
     log: logOf(task, tell),
     ...(feed && { feed }),
+    ...(subscriptions && { subscriptions }),
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
     ...(task.gate && { gate: task.gate }),
     ...(cluster && clusterOptions(task, cluster, () => shard.peers)),

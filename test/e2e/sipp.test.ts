@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, run } from '../support/child-process.ts';
+import { configFile } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
 
 const SCENARIOS: readonly (readonly [string, string])[] = [
@@ -18,6 +19,7 @@ const SCENARIOS: readonly (readonly [string, string])[] = [
   ['interval-too-brief', 'R3261-10.3-24 R3261-10.3-25 423 and Min-Expires'],
   ['retransmission', 'R3261-17.2.2-02 R3261-8.2.7-01 R3261-8.2.6.2-02 a retransmission'],
   ['unregister', 'R3261-10.2.2-01 R3261-10.3-40 removals'],
+  ['watch', 'R6665-4.2.1.2-01 R6665-4.2.2-02 R3680-4.3-01 a subscription to registrations, and its end'],
   ['cseq-order', 'R3261-10.3-28 R3261-10.3-30 R3261-10.3-05 a CSeq that is not higher'],
 ];
 
@@ -25,7 +27,8 @@ describe.skipIf(peerMissing('sipp')).each(['auto', 'dgram'] as const)('sipp, --u
   let aorta: Aorta;
 
   beforeAll(async () => {
-    aorta = await Aorta.start({ udp });
+    const file = configFile('registration-events: {enabled: true}');
+    aorta = await Aorta.start({ udp, flags: ['--config', file] });
   });
 
   afterAll(async () => {

@@ -12,6 +12,7 @@ import type { EventSink } from '../../src/shard/observe/event-ring.ts';
 import { Measures } from '../../src/shard/observe/measures.ts';
 import { Shard } from '../../src/shard/shard.ts';
 import type { ShardOptions } from '../../src/shard/shard-options.ts';
+import type { SubscriptionOptions } from '../../src/shard/subscriptions/subscription-options.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/parser/slab.ts';
 
 export interface Source {
@@ -50,12 +51,22 @@ export interface VirtualShardOptions {
   readonly deciding?: ShardOptions['deciding'];
   readonly feed?: ShardOptions['feed'];
   readonly history?: SharedArrayBuffer;
+  readonly subscriptions?: SubscriptionOptions;
   /** What waits behind each batch; without it nothing does. */
   readonly backlog?: Backlog;
   /** Time that a batch takes, ms; without it none. */
   readonly batchMs?: number;
   /** The rings to the other shards have no room. */
   readonly neighboursAreFull?: boolean;
+}
+
+export interface SentRequest {
+  readonly text: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly flow: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
 }
 
 /** The secret of every virtual shard. */
@@ -69,6 +80,8 @@ export class VirtualShard {
   private readonly policy: Policy;
   readonly log: string[] = [];
   readonly forwarded: { owner: number; text: string }[] = [];
+  /** Requests that the shard has sent by itself, and where to. */
+  readonly requests: SentRequest[] = [];
   readonly measures = new Measures();
   private readonly counters = new Float64Array(COUNTER_NAMES.length);
   private readonly driver: BatchDriver;
@@ -103,6 +116,7 @@ export class VirtualShard {
       ...(options.deciding && { deciding: options.deciding }),
       ...(options.feed && { feed: options.feed }),
       ...(options.history && { history: options.history }),
+      ...(options.subscriptions && { subscriptions: options.subscriptions }),
     });
     this.shard.open();
     const { batchMs = 0, backlog } = options;
@@ -160,6 +174,15 @@ export class VirtualShard {
       this.sent.push({
         bytes: Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row])),
         port: answers.port[row],
+      });
+    const { outgoing } = this.shard;
+    for (let row = 0; outgoing !== null && row < outgoing.count; row++)
+      this.requests.push({
+        text: Buffer.from(outgoing.bytes.subarray(outgoing.at[row], outgoing.end[row])).toString('latin1'),
+        ip: [...outgoing.peers.ip.subarray(row << 4, (row << 4) + 4)].join('.'),
+        port: outgoing.port[row],
+        flow: outgoing.peers.flow[row],
+        at: this.now,
       });
   }
 

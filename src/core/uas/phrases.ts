@@ -33,6 +33,7 @@ const PHRASES: readonly (readonly [status: number, phrase: string])[] = [
   [480, 'Temporarily Unavailable'],
   [481, 'Call/Transaction Does Not Exist'],
   [482, 'Loop Detected'],
+  [489, 'Bad Event'],
   [500, 'Server Internal Error'],
   [501, 'Not Implemented'],
   [503, 'Service Unavailable'],
@@ -91,3 +92,6 @@ export const NOT_A_SIP_AOR = ascii('To Is Not A SIP URI');
 export const CSEQ_OUT_OF_ORDER = ascii('Stale Sequence Number');
 export const TOO_MANY_BINDINGS = ascii('Too Many Contacts For This Address');
 export const DOMAIN_FULL = ascii('Too Many Contacts For This Domain');
+export const DIALOG_TOO_LONG = ascii('Dialog Header Fields Too Long');
+export const CONTACT_NEEDED = ascii('One SIP Contact Needed');
+export const TOO_MANY_SUBSCRIPTIONS = ascii('Too Many Subscriptions To This Address');

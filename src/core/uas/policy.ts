@@ -3,6 +3,7 @@
 
 import type { Leniency } from '../../sip/parser/strictness.ts';
 import type { TransportName } from '../../sip/sources.ts';
+import { DEFAULT_SUBSCRIPTION_POLICY, type SubscriptionPolicy } from '../subscriptions/subscription-policy.ts';
 import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
 
 /** Rules that a domain may have for itself. */
@@ -112,6 +113,8 @@ export interface Policy {
   readonly strict: readonly Leniency[];
   /** Whose requests for a user are redirected to the user's contacts. */
   readonly lookup: LookupPolicy;
+  /** Who may watch registrations, and how (RFC 3680). */
+  readonly subscriptions: SubscriptionPolicy;
 }
 
 export const DEFAULT_POLICY: Policy = {
@@ -150,6 +153,7 @@ export const DEFAULT_POLICY: Policy = {
   answerBytesMax: 32 << 20,
   strict: [],
   lookup: DEFAULT_LOOKUP_POLICY,
+  subscriptions: DEFAULT_SUBSCRIPTION_POLICY,
 };
 
 /** The rules of one domain: its own, and the server's for all that it does not say. */

@@ -48,6 +48,9 @@ export const REASON_TRANSPORT_NOT_ALLOWED = 80;
 export const REASON_NETWORK_NOT_ALLOWED = 81;
 export const REASON_DOMAIN_FULL = 82;
 export const REASON_TOKEN_INVALID = 83;
+export const REASON_EVENT_NOT_SERVED = 84;
+export const REASON_NO_SUBSCRIPTION = 85;
+export const REASON_TOO_MANY_SUBSCRIPTIONS = 86;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -135,6 +138,9 @@ const OTHER_NAMES = [
   'network_not_allowed',
   'domain_full',
   'token_invalid',
+  'event_not_served',
+  'no_subscription',
+  'too_many_subscriptions',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */

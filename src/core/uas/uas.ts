@@ -22,6 +22,7 @@ import {
   METHOD_INVITE,
   METHOD_OPTIONS,
   METHOD_REGISTER,
+  METHOD_SUBSCRIBE,
   METHOD_UNKNOWN,
   OPTION_GRUU,
   OPTION_OUTBOUND,
@@ -80,7 +81,8 @@ const OPTIONS: readonly (readonly [bit: number, name: string, on: (policy: Polic
   [OPTION_PREF, 'pref', () => true],
 ];
 
-const ALLOW = ascii('Allow: REGISTER, OPTIONS, CANCEL, ACK\r\n');
+const ALLOW = 'Allow: REGISTER, OPTIONS, CANCEL, ACK';
+const ALLOW_EVENTS = 'Allow-Events: reg';
 const ACCEPT = ascii('Accept: application/sdp\r\n');
 const ACCEPT_ENCODING = ascii('Accept-Encoding: identity\r\n');
 const ACCEPT_LANGUAGE = ascii('Accept-Language: en\r\n');
@@ -96,8 +98,15 @@ export class UserAgentServer {
   /** Option tags understood in Require, as OPTION_* bits; and the row of an answer to OPTIONS that lists them. */
   private readonly options: number;
   private readonly supported: Uint8Array;
+  private readonly subscriptions: boolean;
+  private readonly allow: Uint8Array;
+  /** RFC 6665 §4.4.4. */
+  private readonly allowEvents: Uint8Array;
 
   constructor(policy: Policy) {
+    this.subscriptions = policy.subscriptions.enabled;
+    this.allow = ascii(this.subscriptions ? `${ALLOW}, SUBSCRIBE\r\n` : `${ALLOW}\r\n`);
+    this.allowEvents = ascii(this.subscriptions ? `${ALLOW_EVENTS}\r\n` : '');
     this.hosts = new ServedHosts(policy);
     const served = OPTIONS.filter(([, , on]) => on(policy));
     this.options = served.reduce((bits, [bit]) => bits | bit, 0);
@@ -122,7 +131,7 @@ export class UserAgentServer {
   private checkForm(exchange: Exchange, messageBytes: number, anyMethod: boolean): number {
     const error = table[T_ERROR];
     if (!anyMethod && table[T_METHOD] === METHOD_UNKNOWN && (error === E_OK || error === E_CSEQ_METHOD))
-      return refuse(exchange, 501, PHRASE[501], REASON_METHOD_UNKNOWN, ALLOW);
+      return refuse(exchange, 501, PHRASE[501], REASON_METHOD_UNKNOWN, this.allow);
     const { peers, peer } = exchange.request;
     const transport = peers.transport[peer];
     if (transport === TRANSPORT_TCP || transport === TRANSPORT_TLS)
@@ -178,8 +187,9 @@ export class UserAgentServer {
   private checkMethod(exchange: Exchange): number {
     const method = table[T_METHOD];
     if (method === METHOD_REGISTER || method === METHOD_OPTIONS) return GO_ON;
+    if (method === METHOD_SUBSCRIBE && this.subscriptions) return GO_ON;
     if (method === METHOD_INVITE && !acceptsSdp()) return refuse(exchange, 406, PHRASE[406], REASON_NOT_ACCEPTABLE);
-    return refuse(exchange, 405, PHRASE[405], REASON_METHOD_NOT_ALLOWED, ALLOW);
+    return refuse(exchange, 405, PHRASE[405], REASON_METHOD_NOT_ALLOWED, this.allow);
   }
 
   /**
@@ -191,7 +201,8 @@ export class UserAgentServer {
       return refuse(exchange, 404, PHRASE[404], REASON_NO_BINDINGS);
     startResponse(exchange, 200, PHRASE[200]);
     const w = exchange.result.answer;
-    w.text(ALLOW);
+    w.text(this.allow);
+    w.text(this.allowEvents);
     w.text(ACCEPT);
     w.text(ACCEPT_ENCODING);
     w.text(ACCEPT_LANGUAGE);

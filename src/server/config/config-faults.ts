@@ -23,6 +23,7 @@ export function configFaults(config: Config): Fault[] {
     ...secureListeners(config),
     ...cookieTokens(config),
     ...flowTimer(config),
+    ...subscriptionIntervals(config),
     ...limitOfOthers(config),
     ...openToOthers(config),
     ...twice(config),
@@ -85,6 +86,19 @@ function flowTimer({ policy, streams: { idleMs } }: Config): Fault[] {
       },
     ];
   });
+}
+
+function subscriptionIntervals({ policy: { subscriptions } }: Config): Fault[] {
+  const { minExpiresS, maxExpiresS } = subscriptions;
+  if (minExpiresS <= maxExpiresS) return [];
+  const path = ['registration-events', 'min-expires'];
+  return [
+    {
+      path,
+      text: (spell) =>
+        `${minExpiresS} is more than ${spell('registration-events.max-expires')}, which is ${maxExpiresS}`,
+    },
+  ];
 }
 
 /** Bindings are counted by the name of a domain. */

@@ -24,6 +24,7 @@ import { Bell, createBellMemory } from '../../shard/rings/bell.ts';
 import { Shard } from '../../shard/shard.ts';
 import type { ShardLog } from '../../shard/shard-options.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
+import type { SubscriptionOptions } from '../../shard/subscriptions/subscription-options.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
 import { LISTENER_ADMIN, type Peers } from '../../sip/sources.ts';
 import { AdminRequests } from '../../threads/admin-requests.ts';
@@ -52,6 +53,8 @@ export interface InlineOptions {
   readonly flows: FlowLiveness;
   readonly statics: StaticTable;
   readonly feed?: FeedOptions;
+  /** Where registrations may be watched. */
+  readonly subscriptions?: SubscriptionOptions;
   readonly log: ShardLog;
   readonly send: SendAnswer;
 }
@@ -114,6 +117,7 @@ export class InlineRegistrar {
       flows: options.flows,
       statics: options.statics,
       ...(this.feed && { feed: this.feed }),
+      ...(options.subscriptions && { subscriptions: options.subscriptions }),
       events: new EventWriter(eventMemory, new Bell(bellMemory, () => this.events.wake())),
     });
     this.shard.open();
@@ -174,6 +178,7 @@ export class InlineRegistrar {
     this.events.drain();
     this.reader.close();
     this.feed?.close();
+    this.options.subscriptions?.journal?.close();
     this.store.close();
   }
 
@@ -193,7 +198,7 @@ export class InlineRegistrar {
   }
 
   private send(): void {
-    const { answers, peers } = this.shard;
+    const { answers, outgoing, peers } = this.shard;
     for (let row = 0; row < answers.count; row++) {
       const bytes = Buffer.from(answers.bytes.subarray(answers.at[row], answers.end[row]));
       if (peers.listener[answers.slot[row]] === LISTENER_ADMIN) {
@@ -201,6 +206,10 @@ export class InlineRegistrar {
         continue;
       }
       this.options.send(bytes, readPeer(peers, answers.slot[row], answers.port[row]));
+    }
+    for (let row = 0; outgoing !== null && row < outgoing.count; row++) {
+      const bytes = Buffer.from(outgoing.bytes.subarray(outgoing.at[row], outgoing.end[row]));
+      this.options.send(bytes, readPeer(outgoing.peers, row, outgoing.port[row]));
     }
   }
 

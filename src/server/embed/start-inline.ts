@@ -1,9 +1,11 @@
 // A registrar without threads: one shard in the caller's own, with the directory, the users and the feed beside it.
 
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { createAorReader } from '../../core/lookup/aor-key.ts';
 import { changeStatic, type StaticContent } from '../../shard/statics/static-file.ts';
 import { StaticTable } from '../../shard/statics/static-table.ts';
+import { openSubscriptions, type SubscriptionOptions } from '../../shard/subscriptions/subscription-options.ts';
 import { unsavedNumbers } from '../../transport/flow/flow-tokens.ts';
 import type { Config } from '../config/config.ts';
 import { writeServed } from '../config/served-domains.ts';
@@ -54,6 +56,7 @@ export async function startInline(
       flows,
       statics,
       ...(feed && { feed: feed.optionsOf(0) }),
+      ...(config.policy.subscriptions.enabled && { subscriptions: subscriptionsOf(config, directory) }),
       log,
       send,
     });
@@ -68,6 +71,12 @@ export async function startInline(
     directory?.close();
     throw error;
   }
+}
+
+/** The program has the sockets: their addresses are its own business. */
+function subscriptionsOf({ durability }: Config, directory: DataDirectory | undefined): SubscriptionOptions {
+  const kept = directory && { directory: join(shardDirectories(directory.bindings.path, 1)[0], 'subscriptions') };
+  return openSubscriptions({ ...kept, syncs: durability === 'durable', sentBy: [], udpByMain: true });
 }
 
 interface InlineParts {

@@ -158,6 +158,18 @@ function registrations(out: Exposition, readings: readonly ShardReading[]): void
   out.counter('aorta_queries_total', 'REGISTERs without Contact that were answered 200.', [
     [{}, totalOf(readings, COUNTER.fetched)],
   ]);
+  out.gauge('aorta_subscriptions', 'Subscriptions to registrations there are.', [
+    [{}, totalOf(readings, COUNTER.subscriptions)],
+  ]);
+  out.counter('aorta_subscribes_total', 'SUBSCRIBEs that were answered 200.', [
+    [{}, totalOf(readings, COUNTER.subscribed)],
+  ]);
+  out.counter('aorta_notifies_total', 'NOTIFYs sent, sent again, refused, and never answered.', [
+    [{ result: 'sent' }, totalOf(readings, COUNTER.notified)],
+    [{ result: 'resent' }, totalOf(readings, COUNTER.notify_resent)],
+    [{ result: 'refused' }, totalOf(readings, COUNTER.notify_refused)],
+    [{ result: 'timeout' }, totalOf(readings, COUNTER.notify_timeouts)],
+  ]);
   out.gauge('aorta_contacts', 'Bindings there are.', [[{}, totalOf(readings, COUNTER.bindings)]]);
   out.gauge('aorta_aors', 'Addresses-of-record that have bindings.', [[{}, totalOf(readings, COUNTER.aors)]]);
 }

@@ -22,6 +22,11 @@ const NAMES = [
   'acknowledged', // ACKs of INVITEs answered here
   'resent', // answers to INVITEs that were sent again for lack of an ACK
   'options', // OPTIONS answered 200
+  'subscribed', // SUBSCRIBEs answered 200
+  'notified', // NOTIFYs sent
+  'notify_resent', // NOTIFYs sent again over UDP for lack of an answer
+  'notify_refused', // NOTIFYs answered with 300 or above
+  'notify_timeouts', // subscriptions removed for want of an answer
   'stun', // STUN keep-alives answered
   'refused_connections', // closed by the shard that accepted them, for few descriptors are left
   'skipped_bytes', // between messages, over connections that the shard reads itself: foreign keep-alives
@@ -62,6 +67,7 @@ const NAMES = [
   'answered_480',
   'answered_481',
   'answered_482',
+  'answered_489',
   'answered_500',
   'answered_501',
   'answered_503',
@@ -81,6 +87,7 @@ const NAMES = [
   'bindings', // gauge
   'aors', // gauge
   'transactions', // gauge
+  'subscriptions', // gauge
   'to_open', // gauge: bytes that the store reads while it opens
   'opened', // gauge: of those, read
   'loops', // passes of the shard's loop: shows that it lives

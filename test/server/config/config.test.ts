@@ -135,6 +135,16 @@ limits:
   generation-bytes: 2097152
   history-bytes: 65536
 location: { shared: true }
+registration-events:
+  enabled: true
+  default-expires: 10m
+  min-expires: 90
+  max-expires: 2h
+  notify-interval: 2
+  per-aor: 4
+  per-shard: 1000
+  from: 192.0.2.30
+  watchers: [app@EXAMPLE.com]
 parser:
   strict: [call-id, lower-vias]
 `);
@@ -200,6 +210,10 @@ parser:
         answerBytesMax: 67108864,
         strict: ['call-id', 'lower-vias'],
         lookup: { sip: 'authenticated', from: ['127.0.0.0/8', '::1', '192.0.2.0/24'] },
+        subscriptions: {
+          ...{ enabled: true, defaultExpiresS: 600, minExpiresS: 90, maxExpiresS: 7200, notifyIntervalS: 2 },
+          ...{ perAorMax: 4, perShardMax: 1000, from: ['192.0.2.30'], watchers: ['app@example.com'] },
+        },
       },
       streams: {
         connectionsMax: 1000,
@@ -265,6 +279,18 @@ parser:
     [
       'lookup:\n  http: proxy:80',
       'aorta.yaml:2:9: lookup.http: expected http:HOST:PORT with an IP address, such as http:127.0.0.1:8061, got "proxy:80"',
+    ],
+    [
+      'registration-events:\n  max-expires: 60\n  min-expires: 90',
+      'aorta.yaml:3:16: registration-events.min-expires: 90 is more than registration-events.max-expires, which is 60',
+    ],
+    [
+      'registration-events:\n  watchers: app',
+      'aorta.yaml:2:13: registration-events.watchers: expected a user such as app@example.com, got "app"',
+    ],
+    [
+      `registration-events: {enabled: true}\ncluster: {name: c, node: a, listen: '10.0.0.1:5090', nats: {servers: 'nats://10.0.0.1:4222'}}`,
+      'aorta.yaml:1:32: registration-events.enabled: registrations cannot be watched in a cluster yet',
     ],
     ['auth: basic', 'aorta.yaml:1:7: auth.mode: expected one of none, digest, got "basic"'],
     ['allow-unauthenticated: maybe', 'aorta.yaml:1:24: allow-unauthenticated: expected true or false, got "maybe"'],

@@ -27,6 +27,7 @@ import {
 } from './kinds.ts';
 import { domainRows, homeRows, limitRows, parserRows, policyRows } from './policy-rows.ts';
 import { AT_ONCE, type InputOfKeys, named, RESTART, row, section } from './row.ts';
+import { subscriptionRows } from './subscription-rows.ts';
 import { parseDomain } from './texts.ts';
 
 /** A name of the server itself in the form Policy.serverNames has. Throws a RangeError. */
@@ -193,6 +194,7 @@ export const CONFIG_ROWS = section('All keys are optional.', {
   limits: limitRows,
   parser: parserRows,
   lookup: lookupRows,
+  'registration-events': subscriptionRows,
   location: locationRows,
   cluster: clusterRows,
   tls: tlsRows,

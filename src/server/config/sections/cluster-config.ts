@@ -1,6 +1,7 @@
 // The part `cluster` of the configuration: which cluster a node is of, and where its peers and the NATS servers are.
 
 import { isIP } from 'node:net';
+import type { Policy } from '../../../core/uas/policy.ts';
 import type { NatsServer } from '../../../transport/nats/nats-addresses.ts';
 import type { Fault } from '../config-problem.ts';
 import { expected } from '../rows/kinds.ts';
@@ -91,7 +92,10 @@ export function parseMonitor(text: string): string {
 }
 
 /** What a cluster cannot go with. */
-export function clusterFaults(cluster: ClusterConfig | undefined, { feed }: { readonly feed?: unknown }): Fault[] {
+export function clusterFaults(
+  cluster: ClusterConfig | undefined,
+  { feed, policy }: { readonly feed?: unknown; readonly policy: Pick<Policy, 'subscriptions'> },
+): Fault[] {
   if (cluster === undefined) return [];
   const { servers = [] }: Partial<NatsConfig> = cluster.nats;
   return [
@@ -99,6 +103,9 @@ export function clusterFaults(cluster: ClusterConfig | undefined, { feed }: { re
       ? []
       : [{ path: ['cluster', 'nats'], text: 'needs `servers`, such as nats://10.0.0.11:4222' }]),
     ...(feed === undefined ? [] : [{ path: ['feed'], text: 'changes are not kept in a cluster yet' }]),
+    ...(policy.subscriptions.enabled
+      ? [{ path: ['registration-events', 'enabled'], text: 'registrations cannot be watched in a cluster yet' }]
+      : []),
   ];
 }
 

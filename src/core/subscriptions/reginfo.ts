@@ -1,0 +1,102 @@
+// Registration information (RFC 3680 §5, with RFC 5628's public GRUUs): what a NOTIFY of the event package `reg` carries. Plain data
+// in, an XML document out.
+
+/** Why a contact is in its state (RFC 3680 §4.7.1). */
+export type ContactEvent =
+  | 'registered'
+  | 'created'
+  | 'refreshed'
+  | 'shortened'
+  | 'expired'
+  | 'deactivated'
+  | 'probation'
+  | 'unregistered'
+  | 'rejected';
+
+export interface ContactElement {
+  /** The same for the same contact in all documents. */
+  readonly id: string;
+  readonly event: ContactEvent;
+  readonly uri: string;
+  readonly displayName?: string;
+  /** Epoch ms. Absent: it lasts for ever. */
+  readonly expiresAt?: number;
+  /** Epoch ms. */
+  readonly registeredAt?: number;
+  /** Of `probation`: when its owner may try again, in seconds. */
+  readonly retryAfterS?: number;
+  readonly q?: string;
+  readonly callId?: string;
+  readonly cseq?: number;
+  /** Parameters of the contact that RFC 3261 does not have, in the spelling of the phone. */
+  readonly params: readonly (readonly [name: string, value: string])[];
+  readonly publicGruu?: string;
+}
+
+export interface Reginfo {
+  readonly version: number;
+  readonly state: 'full' | 'partial';
+  /** The AOR as a URI, and its id in the subscription. */
+  readonly aor: string;
+  readonly id: string;
+  readonly registration: 'init' | 'active' | 'terminated';
+  readonly contacts: readonly ContactElement[];
+}
+
+const ACTIVE: readonly ContactEvent[] = ['registered', 'created', 'refreshed', 'shortened'];
+/** What XML 1.0 has no way to say. */
+const UNSPEAKABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/gu;
+const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+
+function isActive(event: ContactEvent): boolean {
+  return ACTIVE.includes(event);
+}
+
+/** @param now epoch ms, which times are counted from */
+export function writeReginfo({ version, state, aor, id, registration, contacts }: Reginfo, now: number): string {
+  const inner = contacts.map((contact) => contactElement(contact, now)).join('');
+  return (
+    '<?xml version="1.0" encoding="UTF-8"?>\n' +
+    '<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" xmlns:gr="urn:ietf:params:xml:ns:gruuinfo"' +
+    `${attributes({ version, state })}>\n` +
+    `  <registration${attributes({ aor, id, state: registration })}>\n${inner}  </registration>\n</reginfo>\n`
+  );
+}
+
+function contactElement(contact: ContactElement, now: number): string {
+  const { id, event, uri, displayName, expiresAt, registeredAt, retryAfterS, q, callId, cseq } = contact;
+  const active = isActive(event);
+  const given = attributes({
+    id,
+    state: active ? 'active' : 'terminated',
+    event,
+    expires: active && expiresAt !== undefined ? secondsFrom(now, expiresAt) : undefined,
+    'retry-after': event === 'probation' ? (retryAfterS ?? 0) : undefined,
+    'duration-registered': registeredAt === undefined ? undefined : secondsFrom(registeredAt, now),
+    q,
+    callid: callId,
+    cseq,
+  });
+  const display = displayName === undefined ? '' : `      <display-name>${escaped(displayName)}</display-name>\n`;
+  const params = contact.params.map(
+    ([name, value]) => `      <unknown-param${attributes({ name })}>${escaped(value)}</unknown-param>\n`,
+  );
+  const gruu =
+    contact.publicGruu === undefined ? '' : `      <gr:pub-gruu${attributes({ uri: contact.publicGruu })}/>\n`;
+  const inner = `      <uri>${escaped(uri)}</uri>\n${display}${params.join('')}${gruu}`;
+  return `    <contact${given}>\n${inner}    </contact>\n`;
+}
+
+function secondsFrom(from: number, to: number): number {
+  return Math.max(0, Math.floor((to - from) / 1000));
+}
+
+function attributes(values: Readonly<Record<string, string | number | undefined>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => (value === undefined ? '' : ` ${name}="${escaped(String(value))}"`))
+    .join('');
+}
+
+function escaped(text: string): string {
+  return text.replace(UNSPEAKABLE, '').replace(/[&<>"]/g, (character) => ESCAPES[character]);
+}

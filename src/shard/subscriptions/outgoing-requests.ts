@@ -1,0 +1,44 @@
+// Requests that a shard sends by itself, a row each, beside the answers of its batch: where they lie and whom they go to. Filled by the
+// shard once its batch is committed, sent and emptied by whoever sends its answers.
+
+import { copyPeer, createPeers, type Peers } from '../../sip/sources.ts';
+
+/** Requests of one batch. */
+export const REQUESTS_MAX = 64;
+const BYTES = 1 << 20;
+
+export class OutgoingRequests {
+  count = 0;
+  /** What `at` and `end` index; fixed. */
+  readonly bytes = new Uint8Array(new ArrayBuffer(BYTES));
+  readonly at = new Int32Array(REQUESTS_MAX);
+  readonly end = new Int32Array(REQUESTS_MAX);
+  /** Row of `peers`. */
+  readonly slot = Uint16Array.from({ length: REQUESTS_MAX }, (_, row) => row);
+  readonly port = new Uint16Array(REQUESTS_MAX);
+  readonly peers: Peers = createPeers(REQUESTS_MAX);
+  private filled = 0;
+
+  get isFull(): boolean {
+    return this.count === REQUESTS_MAX;
+  }
+
+  /** Adds a request for the peer in a row; false where it is too long for what is left. */
+  add(request: Uint8Array, peers: Peers, row: number): boolean {
+    const { count, filled } = this;
+    if (count === REQUESTS_MAX || filled + request.length > BYTES) return false;
+    this.bytes.set(request, filled);
+    this.at[count] = filled;
+    this.end[count] = filled + request.length;
+    this.port[count] = peers.port[row];
+    copyPeer(peers, row, this.peers, count);
+    this.filled += request.length;
+    this.count++;
+    return true;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.filled = 0;
+  }
+}

@@ -1,0 +1,108 @@
+// Who may watch a registration (RFC 3680 §4.6, RFC 6665 §4.2.1.3), where clients must authenticate.
+
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_ABUSE_POLICY } from '../../../src/core/abuse/abuse-policy.ts';
+import { DEFAULT_AUTH_POLICY } from '../../../src/core/auth/auth-policy.ts';
+import type { SubscriptionPolicy } from '../../../src/core/subscriptions/subscription-policy.ts';
+import { TestUsers } from '../../support/authentication.ts';
+import { authorization } from '../../support/digest-client.ts';
+import type { Answer, Source } from '../../support/virtual-shard.ts';
+import { WatchedShard } from '../../support/watched-shard.ts';
+import type { SubscribeFields } from '../../support/watcher.ts';
+
+const PASSWORDS = { alice: 'secret', bob: 'hidden', app: 'service', boss: 'mighty' };
+const PROXY = { ip: '198.51.100.7' };
+const LISTED = { ip: '198.51.100.30' };
+
+let lives = 0;
+
+function shard(subscriptionPolicy: Partial<SubscriptionPolicy> = {}): WatchedShard {
+  const users = new TestUsers(['example.com'], PASSWORDS, { 'boss@example.com': ['alice@example.com'] });
+  return new WatchedShard({
+    subscriptionPolicy: { from: ['198.51.100.30'], watchers: ['app@example.com'], ...subscriptionPolicy },
+    gate: { policy: DEFAULT_ABUSE_POLICY, trustedProxies: [PROXY.ip] },
+    auth: {
+      ...{ policy: DEFAULT_AUTH_POLICY, realms: ['example.com'], users, nonceStart: 0, generation: 0 },
+      ...{ life: ++lives, wait: () => false },
+    },
+  });
+}
+
+let calls = 0;
+
+const row = (user: keyof typeof PASSWORDS, nonce: string) =>
+  `Authorization: ${authorization({
+    ...{ username: user, password: PASSWORDS[user], realm: 'example.com', nonce, qop: 'auth', algorithm: 'MD5' },
+    ...{ method: 'SUBSCRIBE', uri: 'sip:alice@example.com' },
+  })}`;
+
+const nonceOf = (answer: Answer) => /nonce="([^"]*)"/.exec(answer.header('WWW-Authenticate')[0])?.[1] ?? '';
+
+/** Subscribes to alice with a user's password. */
+function watch(
+  s: WatchedShard,
+  user: keyof typeof PASSWORDS,
+  fields: SubscribeFields = {},
+  source: Source = {},
+): number {
+  const own = { callId: `call-${++calls}`, ...fields };
+  const challenge = s.subscribe(own, source);
+  expect(challenge.status).toBe(401);
+  return s.subscribe({ ...own, cseq: 2, headers: [row(user, nonceOf(challenge))] }, source).status;
+}
+
+describe('a watcher', () => {
+  it('R6665-4.2.1.3-01 R3680-4.6-01 is a user who may register the AOR, or one who is listed', () => {
+    const s = shard();
+    const statuses = (['alice', 'boss', 'app', 'bob'] as const).map((user) => watch(s, user));
+    expect(statuses).toEqual([200, 200, 200, 403]);
+    expect(watch(shard({ watchers: [] }), 'app')).toBe(403);
+    expect(s.counter('subscriptions')).toBe(3);
+  });
+
+  it('R6665-4.2.1.3-01 is not who merely says so', () => {
+    const s = shard();
+    const from = '<sip:app@example.com>;tag=x';
+    expect(s.subscribe({ from }).status).toBe(401);
+    expect(watch(s, 'bob', { from })).toBe(403);
+    expect(watch(s, 'bob', { from: '<sip:alice@example.com>;tag=x', to: '<sip:bob@example.com>' })).toBe(403);
+    expect(s.requests).toEqual([]);
+  });
+
+  it('R6665-4.2.1.3-01 may be at an address that is listed, which a proxy is not by itself', () => {
+    const s = shard();
+    const from = (user: string) => `<sip:${user}@example.com>;tag=x`;
+    const at = (source: Source, user: string) =>
+      s.subscribe({ callId: `call-${++calls}`, from: from(user) }, source).status;
+    expect(['alice', 'bob', 'app'].map((user) => at(LISTED, user))).toEqual([200, 200, 200]);
+    expect(['alice', 'bob', 'app'].map((user) => at(PROXY, user))).toEqual([200, 403, 200]);
+    s.configure({ subscriptions: { ...s.subscriptionPolicy, from: [], watchers: [] } });
+    expect(at(LISTED, 'alice')).toBe(401);
+    expect(at(PROXY, 'app')).toBe(403);
+  });
+
+  it('asks again with credentials of this life: what was sent to another may be replayed from anywhere', () => {
+    const before = shard();
+    const nonce = nonceOf(before.subscribe());
+    const after = shard();
+    const answer = after.subscribe({ cseq: 2, headers: [row('alice', nonce)] });
+    expect([answer.status, /stale=true/.test(answer.text)]).toEqual([401, true]);
+    expect(after.requests).toEqual([]);
+  });
+
+  it('R6665-4.2.1.3-01 logs in for a refresh, too', () => {
+    const s = shard();
+    expect(watch(s, 'alice', { callId: 'mine' })).toBe(200);
+    const [{ text }] = s.notified();
+    const to = /^From: (.*)\r$/m.exec(text)?.[1] ?? '';
+    expect(s.subscribe({ callId: 'mine', to, cseq: 3, expires: 0 }, { port: 9999 }).status).toBe(401);
+    expect(watch(s, 'bob', { callId: 'mine', to })).toBe(403);
+    expect(s.counter('subscriptions')).toBe(1);
+  });
+
+  it('draws one short answer where it is a stranger over UDP', () => {
+    const s = shard();
+    const text = s.subscribe({ headers: [`X-Long: ${'x'.repeat(900)}`] }).text;
+    expect([text.startsWith('SIP/2.0 401'), s.requests.length]).toEqual([true, 0]);
+  });
+});

@@ -1,0 +1,106 @@
+// Subscriptions on disk: what a life of a shard has is found by the next, damage and full disks aside.
+
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { MemoryStore } from '../../../src/location/memory-store.ts';
+import { SubscriptionJournal } from '../../../src/shard/subscriptions/subscription-journal.ts';
+import { register } from '../../support/virtual-shard.ts';
+import { WatchedShard } from '../../support/watched-shard.ts';
+
+const directories: string[] = [];
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
+function newDirectory(): string {
+  directories.push(mkdtempSync(join(tmpdir(), 'aorta-subscriptions-')));
+  return directories[directories.length - 1];
+}
+
+interface Life {
+  readonly directory: string;
+  readonly store: MemoryStore;
+  readonly now?: number;
+  readonly fileBytes?: number;
+}
+
+/** A shard that finds what those before it in the directory have left. */
+function shard({ directory, store, now, fileBytes }: Life): WatchedShard {
+  const journal = new SubscriptionJournal(directory, false, fileBytes);
+  const subscriptions = { journal, sentBy: [{ host: '192.0.2.1', port: 5060 }], udpByMain: false };
+  return new WatchedShard({ store, subscriptions, ...(now !== undefined && { now }) });
+}
+
+const files = (directory: string) => readdirSync(directory).sort();
+
+describe('a subscription', () => {
+  it('R3680-5.1-02 outlives the process: its dialog, its versions and its CSeq go on, and it is told all', () => {
+    const life = { directory: newDirectory(), store: new MemoryStore() };
+    const before = shard(life);
+    const { to } = before.watch({ expires: 3600 });
+    before.pass(5000);
+    before.send(register({ contacts: ['<sip:desk@192.0.2.8>'] }));
+    expect(before.notified().map(({ cseq, reginfo }) => [cseq, reginfo.version])).toEqual([[2, 1]]);
+
+    const after = shard({ ...life, now: before.now + 60_000 });
+    const [told, ...others] = after.settle(6000);
+    expect([told.cseq, told.reginfo.version, told.reginfo.state, others.length]).toEqual([3, 2, 'full', 0]);
+    expect(told.reginfo.contacts.map(({ uri }) => uri)).toEqual(['sip:desk@192.0.2.8']);
+    expect(after.requests[0]).toMatchObject({ ip: '192.0.2.9', port: 5060 });
+    expect(after.subscribe({ to, cseq: 2, expires: 600 }).status).toBe(200);
+    expect(after.notified().map(({ cseq, subscription }) => [cseq, subscription])).toEqual([[4, 'active;expires=600']]);
+  });
+
+  it('R6665-4.2.1.4-02 that ran out meanwhile is told so; one that had ended stays ended', () => {
+    const life = { directory: newDirectory(), store: new MemoryStore() };
+    const before = shard(life);
+    before.watch({ expires: 60, callId: 'short' });
+    const { to } = before.watch({ callId: 'ended' });
+    before.subscribe({ to, cseq: 2, expires: 0, callId: 'ended' });
+    before.notified();
+    const after = shard({ ...life, now: before.now + 120_000 });
+    expect(after.settle(6000).map(({ subscription }) => subscription)).toEqual(['terminated;reason=timeout']);
+    expect(after.counter('subscriptions')).toBe(0);
+    expect(shard({ ...life, now: after.now }).requests).toEqual([]);
+  });
+
+  it('costs itself alone where its line is damaged or cut short', () => {
+    const life = { directory: newDirectory(), store: new MemoryStore() };
+    const before = shard(life);
+    for (const callId of ['one', 'two', 'three']) before.watch({ callId });
+    const file = join(life.directory, files(life.directory)[0]);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"two"', '"TWO"'));
+    appendFileSync(file, '00000000 {"put":{"slot"');
+    const after = shard({ ...life, now: before.now + 1000 });
+    expect(after.settle(6000).map(({ text }) => /Call-ID: (\w+)/.exec(text)?.[1])).toEqual(['one', 'three']);
+  });
+
+  it('stays in few bytes, however often it is told of', () => {
+    const life = { directory: newDirectory(), store: new MemoryStore(), fileBytes: 8192 };
+    const before = shard(life);
+    for (let i = 0; i < 100; i++) before.watch({ callId: `call-${i}`, uri: `sip:u${i}@example.com`, expires: 80_000 });
+    const { to } = before.watch({ callId: 'often', expires: 80_000 });
+    for (let cseq = 2; cseq < 300; cseq++) {
+      before.subscribe({ callId: 'often', to, cseq, expires: 80_000 });
+      before.notified();
+    }
+    const sizes = files(life.directory).map((name) => statSync(join(life.directory, name)).size);
+    expect(sizes.length).toBeLessThanOrEqual(2);
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(300_000);
+    const after = shard({ ...life, now: before.now + 1000 });
+    const versions = after.settle(10_000).map(({ reginfo }) => reginfo.version);
+    expect([versions.length, Math.max(...versions)]).toEqual([101, 299]);
+  });
+
+  it('is not granted where the disk would not have it', () => {
+    const closed = new SubscriptionJournal(newDirectory(), false);
+    const broken = new WatchedShard({ subscriptions: { journal: closed, sentBy: [], udpByMain: false } });
+    broken.pass(1);
+    closed.close();
+    const answer = broken.subscribe();
+    expect([answer.status, broken.requests.length, broken.counter('subscriptions')]).toEqual([503, 0, 0]);
+    expect(broken.log).toContain('subscriptions cannot be written');
+  });
+});
