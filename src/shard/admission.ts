@@ -9,7 +9,6 @@ import { Authenticator } from '../core/auth/authenticator.ts';
 import type { TokenOffer } from '../core/auth/bearer.ts';
 import { type CredentialSource, USER_UNKNOWN } from '../core/auth/credential-source.ts';
 import { deriveKey } from '../core/auth/derived-key.ts';
-import { AUTH_OK } from '../core/auth/outcome.ts';
 import { isRegEvent } from '../core/subscriptions/subscribe-rules.ts';
 import type { SubscriptionPolicy } from '../core/subscriptions/subscription-policy.ts';
 import type { ShardExchange } from '../core/uas/exchange.ts';
@@ -265,7 +264,7 @@ export class Admission {
     const hasProof = work.authenticated && !work.repeatsOnly;
     gate?.outcome(peer, authenticator.account.key, status, hasProof, authenticator.outcome, now);
     this.failedLogins?.note(authenticator, state, peer, now);
-    authenticator.outcome = AUTH_OK;
+    authenticator.forgetOutcome();
   }
 
   private loginLog(policy: AuthPolicy | undefined): FailedLogins | null {

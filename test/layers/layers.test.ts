@@ -77,7 +77,7 @@ const LARGER: Readonly<Record<string, string>> = {
   'src/sip/simd/header-index.ts':
     'AssemblyScript: one pass over blocks of 16 bytes, whose masks its functions share as locals',
   'src/sip/simd/scan.ts': 'AssemblyScript: one table of byte classes and the searches over it',
-  'src/core/auth/authenticator.ts': 'the steps of one authentication in their order, and their answers',
+  'src/core/auth/authenticator.ts': 'the steps of one authentication in their order',
   'src/shard/shard.ts': "a message's way through a shard, in its order",
   'src/shard/shard.ts class Shard': COMPOSES,
   'src/shard/shard.ts imports': COMPOSES,

@@ -4,12 +4,9 @@
 // @hot
 
 import {
-  C_ALGORITHM,
   C_NC,
   C_NONCE_AT,
   C_NONCE_END,
-  C_OPAQUE_AT,
-  C_OPAQUE_END,
   C_QOP,
   C_RESPONSE_AT,
   C_RESPONSE_END,
@@ -17,8 +14,6 @@ import {
   C_USERHASH,
   credentials,
   parseCredentials,
-  QOP_AUTH,
-  QOP_AUTH_INT,
   QOP_NONE,
   SCHEME_BEARER,
   SCHEME_DIGEST,
@@ -37,40 +32,32 @@ import {
   T_METHOD,
   T_ROWS,
 } from '../../sip/parser/span-table.ts';
-import { sameBytes } from '../../sip/scanner.ts';
-import { SipHash } from '../../sip/siphash.ts';
-import { ascii } from '../../sip/writer.ts';
 import { Account } from '../abuse/account.ts';
 import type { Exchange, ExchangeResult } from '../uas/exchange.ts';
-import { PARSE_PHRASE, PHRASE } from '../uas/phrases.ts';
-import { REASON_AUTH, REASON_TOKEN_INVALID } from '../uas/reasons.ts';
-import { endResponse, startResponse } from '../uas/response.ts';
+import { PARSE_PHRASE } from '../uas/phrases.ts';
 import type { AuthPolicy } from './auth-policy.ts';
+import { AuthResponses } from './auth-responses.ts';
 import { AuthenticationInfo } from './authentication-info.ts';
 import { BearerTokens, type TokenOffer } from './bearer.ts';
-import { Challenges } from './challenge.ts';
 import { CredentialForm, hasResponse } from './credential-form.ts';
-import { ALG_TOKEN, type CredentialSource, HA1_BYTES, USER_PENDING, USER_UNAVAILABLE } from './credential-source.ts';
-import { deriveKey, deriveText } from './derived-key.ts';
-import { verifyResponse } from './digest.ts';
+import { ALG_TOKEN, type CredentialSource, USER_PENDING, USER_UNAVAILABLE } from './credential-source.ts';
 import { NONCE_FOREIGN, NONCE_STALE } from './nonce.ts';
 import { type NonceOptions, NonceUses } from './nonce-uses.ts';
 import { NC_FORGOTTEN, NC_NEW, NC_WITHOUT_QOP } from './nonce-window.ts';
 import {
   AUTH_FOREIGN_NONCE,
-  AUTH_IMPROPER,
   AUTH_NO_CREDENTIALS,
-  AUTH_NOT_ALLOWED,
   AUTH_NOT_OFFERED,
   AUTH_OK,
   AUTH_PENDING,
   AUTH_REPLAYED,
   AUTH_STALE,
-  AUTH_UNAVAILABLE,
   AUTH_UNKNOWN_USER,
   AUTH_WAITING,
   AUTH_WRONG_RESPONSE,
+  rankOf,
 } from './outcome.ts';
+import { PasswordCheck } from './password-check.ts';
 import { RequestRealm } from './request-realm.ts';
 
 /** Limits guesses at passwords. */
@@ -89,8 +76,6 @@ export interface AuthenticatorOptions extends NonceOptions {
 }
 
 const NO_AOR = new Uint32Array(4);
-const RETRY_AFTER = ascii('Retry-After: ');
-const CRLF = ascii('\r\n');
 const NOTHING_FOUND = -1;
 const ANOTHER_ACCOUNT = -2;
 const NO_RANK = -1;
@@ -98,44 +83,47 @@ const NO_RANK = -1;
 const ROWS_TRIED_MAX = 4;
 
 export class Authenticator {
-  /** AUTH_* of the last request: for counters and logs. */
-  outcome = AUTH_OK;
   /** Whose password the last credentials that were looked at tried. */
   readonly account: Account;
   private readonly guesses: GuessLimit | null;
   /** The account that the request's first credentials name, once they have. */
   private readonly tried = new Uint32Array(4);
   private accountIsNamed = false;
-  private policy: AuthPolicy;
   private readonly users: CredentialSource;
   private readonly form: CredentialForm;
-  private challenges: Challenges;
+  private readonly passwords: PasswordCheck;
+  private readonly responses: AuthResponses;
   private readonly uses: NonceUses;
-  private readonly opaque: Uint8Array;
-  private readonly dummies: SipHash;
-  private readonly dummyHa1 = new Uint8Array(HA1_BYTES);
   private readonly realm: RequestRealm;
   private readonly info: AuthenticationInfo;
   private readonly bearer: BearerTokens | null;
-  /** The request was let in by a token, or one of its was refused. */
+  /** The request was let in by a token. */
   private byToken = false;
-  private refusesToken = false;
 
   constructor(options: AuthenticatorOptions) {
-    const { policy, secret } = options;
-    this.policy = policy;
-    this.users = options.users;
-    this.realm = new RequestRealm(options.users);
-    this.form = new CredentialForm(policy, options.realms);
-    this.challenges = new Challenges(policy, options.realms, deriveText(secret, 'opaque'));
+    const { policy, realms, secret, users } = options;
+    this.users = users;
+    this.realm = new RequestRealm(users);
+    this.form = new CredentialForm(policy, realms);
+    this.passwords = new PasswordCheck(users, this.form, this.realm, secret);
     this.uses = new NonceUses(options);
     this.info = new AuthenticationInfo(this.uses, this.realm);
     this.info.configure(policy);
     this.account = new Account(secret.subarray(0, 16));
     this.guesses = options.guesses ?? null;
     this.bearer = options.tokens === undefined ? null : new BearerTokens(options.tokens, secret);
-    this.opaque = ascii(this.challenges.opaque);
-    this.dummies = new SipHash(deriveKey(secret, 'unknown users'), 2, 4);
+    const { bearer, realm, uses } = this;
+    this.responses = new AuthResponses({ policy, realms, secret, users, realm, uses, bearer });
+  }
+
+  /** AUTH_* of the last request: for counters and logs. */
+  get outcome(): number {
+    return this.responses.outcome;
+  }
+
+  /** The last request has been counted. */
+  forgetOutcome(): void {
+    this.responses.outcome = AUTH_OK;
   }
 
   /** The name the last credentials gave, name[0, nameLength), raw and unescaped; empty where none was read. */
@@ -149,9 +137,8 @@ export class Authenticator {
 
   /** Other rules; the sizes and lifetimes in force stay, and so do the nonces, where their generation does. @cold */
   configure(policy: AuthPolicy, realms: readonly string[], generation: number): void {
-    this.policy = policy;
     this.form.configure(realms);
-    this.challenges = new Challenges(policy, realms, this.challenges.opaque);
+    this.responses.configure(policy, realms);
     this.uses.nonces.useGeneration(generation);
     this.info.configure(policy);
   }
@@ -173,8 +160,8 @@ export class Authenticator {
     this.form.nameLength = 0;
     this.accountIsNamed = false;
     this.byToken = false;
-    this.refusesToken = false;
-    this.realm.choose(this.challenges.firstRealm);
+    this.responses.refusesToken = false;
+    this.realm.choose(this.responses.firstRealm);
     let error = NOTHING_FOUND;
     let best = ABSENT;
     let bestRank = NO_RANK;
@@ -190,7 +177,7 @@ export class Authenticator {
       last = row;
       const status = this.tryCredentials(exchange, key, aor, aorLength);
       if (status === 0 || status === AUTH_PENDING || status === 503) return status;
-      const rank = status === ANOTHER_ACCOUNT ? NO_RANK : rankOf(this.outcome);
+      const rank = status === ANOTHER_ACCOUNT ? NO_RANK : rankOf(this.responses.outcome);
       if (rank > bestRank) {
         best = row;
         bestRank = rank;
@@ -208,94 +195,93 @@ export class Authenticator {
   }
 
   private withoutCredentials(exchange: Exchange, key: Uint32Array, error: number): number {
-    if (error === NOTHING_FOUND) return this.challenge(exchange, key, AUTH_NO_CREDENTIALS);
-    return this.improper(exchange, PARSE_PHRASE[error]);
+    if (error === NOTHING_FOUND) return this.responses.challenge(exchange, key, AUTH_NO_CREDENTIALS);
+    return this.responses.improper(exchange, PARSE_PHRASE[error]);
   }
 
   /** What those in `credentials` come to, as `authenticate` gives it; ANOTHER_ACCOUNT where an earlier row has named one. */
   private tryCredentials(exchange: Exchange, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
     if (credentials[C_SCHEME] === SCHEME_BEARER) return this.tryToken(exchange, key, aor, aorLength);
-    this.refusesToken = false;
-    if (!hasResponse()) return this.challenge(exchange, key, AUTH_NO_CREDENTIALS);
-    if (!this.isOffered()) return this.challenge(exchange, key, AUTH_NOT_OFFERED);
+    const { passwords, responses } = this;
+    responses.refusesToken = false;
+    if (!hasResponse()) return responses.challenge(exchange, key, AUTH_NO_CREDENTIALS);
+    if (!responses.offersCredentials()) return responses.challenge(exchange, key, AUTH_NOT_OFFERED);
     const fault = this.form.fault();
-    if (fault !== null) return this.improper(exchange, fault);
+    if (fault !== null) return responses.improper(exchange, fault);
     if (!this.nameAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
-    if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(exchange);
-    const user = this.findUser();
+    if (this.guesses?.mayTry(this.account.key) === false) return responses.unavailable(exchange);
+    const user = passwords.findUser();
     if (user === USER_PENDING) {
-      this.outcome = AUTH_WAITING;
+      responses.outcome = AUTH_WAITING;
       return AUTH_PENDING;
     }
-    if (user === USER_UNAVAILABLE) return this.unavailable(exchange);
-    if (!this.verify(user)) return this.wrong(exchange, key, user >= 0 ? AUTH_WRONG_RESPONSE : AUTH_UNKNOWN_USER);
+    if (user === USER_UNAVAILABLE) return responses.unavailable(exchange);
+    if (!passwords.verify(user))
+      return responses.wrong(exchange, key, user >= 0 ? AUTH_WRONG_RESPONSE : AUTH_UNKNOWN_USER);
     return this.authorize(exchange, key, user, aor, aorLength);
   }
 
   /** RFC 8898 §2.2. Whoever has the token is its user; what it may register came with it. */
   private tryToken(exchange: Exchange, key: Uint32Array, aor: Uint8Array, aorLength: number): number {
-    const { bearer, form, users } = this;
-    this.refusesToken = true;
+    const { bearer, form, responses, users } = this;
+    const { work } = exchange;
+    responses.refusesToken = true;
     form.nameLength = bearer?.readName(form.name) ?? 0;
-    if (bearer === null || form.nameLength === 0) return this.challenge(exchange, key, AUTH_WRONG_RESPONSE);
+    if (bearer === null || form.nameLength === 0) return responses.challenge(exchange, key, AUTH_WRONG_RESPONSE);
     if (!this.nameAccount(key, aor, aorLength)) return ANOTHER_ACCOUNT;
-    if (this.guesses?.mayTry(this.account.key) === false) return this.unavailable(exchange);
+    if (this.guesses?.mayTry(this.account.key) === false) return responses.unavailable(exchange);
     const token = users.find(form.name, 0, form.nameLength, false, this.realm.index, ALG_TOKEN);
     if (token === USER_PENDING) {
-      this.outcome = AUTH_WAITING;
+      responses.outcome = AUTH_WAITING;
       return AUTH_PENDING;
     }
-    if (token === USER_UNAVAILABLE) return this.unavailable(exchange);
+    if (token === USER_UNAVAILABLE) return responses.unavailable(exchange);
     const leftMs = token < 0 ? 0 : bearer.endOf(users.ha1, token) - exchange.request.now;
-    if (!(leftMs > 0)) return this.challenge(exchange, key, AUTH_WRONG_RESPONSE);
-    if (table[T_METHOD] === METHOD_REGISTER && aorLength >= 0 && !users.mayRegister(aor, aorLength)) {
-      this.outcome = AUTH_NOT_ALLOWED;
-      return refuse(exchange, 403, PHRASE[403], this.outcome);
-    }
+    if (!(leftMs > 0)) return responses.challenge(exchange, key, AUTH_WRONG_RESPONSE);
+    if (table[T_METHOD] === METHOD_REGISTER && aorLength >= 0 && !users.mayRegister(aor, aorLength))
+      return responses.notAllowed(exchange);
     this.byToken = true;
-    this.outcome = AUTH_OK;
-    exchange.work.authenticated = true;
-    exchange.work.userRules = users.rules(token);
-    exchange.work.user = aor;
-    exchange.work.userLength = aorLength < 0 ? 0 : aorLength;
-    exchange.work.userIsHash = false;
-    exchange.work.nonceIdHigh = 0;
-    exchange.work.nonceIdLow = 0;
-    exchange.work.nc = 0;
-    exchange.work.grantMaxS = Math.max(1, Math.floor(leftMs / 1000));
+    responses.outcome = AUTH_OK;
+    work.authenticated = true;
+    work.userRules = users.rules(token);
+    work.user = aor;
+    work.userLength = aorLength < 0 ? 0 : aorLength;
+    work.userIsHash = false;
+    work.nonceIdHigh = 0;
+    work.nonceIdLow = 0;
+    work.nc = 0;
+    work.grantMaxS = Math.max(1, Math.floor(leftMs / 1000));
     return 0;
   }
 
   /** The credentials are right: is the nonce good for this use, and may the user do this? */
   private authorize(exchange: Exchange, key: Uint32Array, user: number, aor: Uint8Array, aorLength: number): number {
     const c = credentials;
-    const { realm, uses } = this;
+    const { realm, responses, uses } = this;
     const { request, work } = exchange;
     const nonce = uses.check(slab, c[C_NONCE_AT], c[C_NONCE_END], key, realm.text, realm.length, request.now);
-    if (nonce === NONCE_FOREIGN || !this.opaqueIsOurs()) return this.challenge(exchange, key, AUTH_FOREIGN_NONCE);
-    if (nonce === NONCE_STALE) return this.challenge(exchange, key, AUTH_STALE);
+    if (nonce === NONCE_FOREIGN || !responses.opaqueIsOurs())
+      return responses.challenge(exchange, key, AUTH_FOREIGN_NONCE);
+    if (nonce === NONCE_STALE) return responses.challenge(exchange, key, AUTH_STALE);
     const isRegister = table[T_METHOD] === METHOD_REGISTER;
-    if (isRegister && aorLength >= 0 && !this.users.mayRegister(aor, aorLength)) {
-      this.outcome = AUTH_NOT_ALLOWED;
-      return refuse(exchange, 403, PHRASE[403], this.outcome);
-    }
+    if (isRegister && aorLength >= 0 && !this.users.mayRegister(aor, aorLength)) return responses.notAllowed(exchange);
     const nc = c[C_QOP] === QOP_NONE ? NC_WITHOUT_QOP : c[C_NC] >>> 0;
     const use = uses.use(nc, request.now);
     // What another life has counted may come again as it was: there its answer may have been lost (repeat.ts).
     const isCounted = use !== NC_NEW && use !== NC_FORGOTTEN;
     work.repeatsOnly = isCounted && isRegister && request.mayRepeat && !this.nonceIsOfThisLife;
     if (use !== NC_NEW && !work.repeatsOnly)
-      return this.challenge(exchange, key, use === NC_FORGOTTEN ? AUTH_STALE : AUTH_REPLAYED);
-    this.outcome = AUTH_OK;
-    exchange.work.authenticated = true;
-    exchange.work.userRules = this.users.rules(user);
-    exchange.work.user = this.name;
-    exchange.work.userLength = this.nameLength;
-    exchange.work.userIsHash = c[C_USERHASH] === 1;
-    exchange.work.answerInfo = this.info.about(key);
-    exchange.work.nonceIdHigh = uses.nonces.idHigh;
-    exchange.work.nonceIdLow = uses.nonces.idLow;
-    exchange.work.nc = nc;
+      return responses.challenge(exchange, key, use === NC_FORGOTTEN ? AUTH_STALE : AUTH_REPLAYED);
+    responses.outcome = AUTH_OK;
+    work.authenticated = true;
+    work.userRules = this.users.rules(user);
+    work.user = this.name;
+    work.userLength = this.nameLength;
+    work.userIsHash = c[C_USERHASH] === 1;
+    work.answerInfo = this.info.about(key);
+    work.nonceIdHigh = uses.nonces.idHigh;
+    work.nonceIdLow = uses.nonces.idLow;
+    work.nc = nc;
     return 0;
   }
 
@@ -324,48 +310,6 @@ export class Authenticator {
     return credentials[C_SCHEME] === SCHEME_BEARER && this.bearer?.mayUse(exchange) ? E_OK : NOTHING_FOUND;
   }
 
-  private isOffered(): boolean {
-    const c = credentials;
-    const { policy } = this;
-    if (!this.challenges.offers(c[C_ALGORITHM])) return false;
-    if (c[C_USERHASH] === 1 && !policy.userhash) return false;
-    if (c[C_QOP] === QOP_NONE) return policy.legacyWithoutQop;
-    return c[C_QOP] === QOP_AUTH || (c[C_QOP] === QOP_AUTH_INT && policy.qop === 'auth,auth-int');
-  }
-
-  private findUser(): number {
-    const isHash = credentials[C_USERHASH] === 1;
-    return this.users.find(this.name, 0, this.nameLength, isHash, this.realm.index, credentials[C_ALGORITHM]);
-  }
-
-  /**
-   * Whether the response is right. An unknown user costs what a wrong password costs: the same digests, and an HA1 that
-   * nobody has, made from the name either way.
-   */
-  private verify(user: number): boolean {
-    if (user >= 0 && verifyResponse(this.users.ha1, user)) return true;
-    const hash = this.dummies;
-    hash.begin();
-    hash.span(this.name, 0, this.nameLength);
-    hash.end();
-    for (let i = 0; i < HA1_BYTES; i++) this.dummyHa1[i] = hash.out[(i >> 2) & 3] >>> ((i & 3) << 3);
-    if (user < 0) verifyResponse(this.dummyHa1, 0);
-    return false;
-  }
-
-  /** Missing is fine (old clients), altered is another server's session (RFC 7616 §3.4). */
-  private opaqueIsOurs(): boolean {
-    const at = credentials[C_OPAQUE_AT];
-    const end = credentials[C_OPAQUE_END];
-    return at < 0 || at === end || sameBytes(slab, at, end, this.opaque, 0, this.opaque.length);
-  }
-
-  private wrong(exchange: Exchange, key: Uint32Array, outcome: number): number {
-    if (this.policy.wrongCredentials === 401) return this.challenge(exchange, key, outcome);
-    this.outcome = outcome;
-    return refuse(exchange, 403, PHRASE[403], this.outcome);
-  }
-
   /**
    * Whether the nonce checked last was issued here. One of another life was perhaps used there for what left no trace: a fetch, or a
    * request refused after its credentials were right; and no digest covers Contact.
@@ -378,27 +322,12 @@ export class Authenticator {
   askAgain(exchange: Exchange, aorKey: Uint32Array): number {
     const { work } = exchange;
     work.authenticated = false;
-    return this.challenge(exchange, aorKey, work.repeatsOnly ? AUTH_REPLAYED : AUTH_STALE);
+    return this.responses.challenge(exchange, aorKey, work.repeatsOnly ? AUTH_REPLAYED : AUTH_STALE);
   }
 
-  /** A 401; stale=true where the credentials were right (RFC 7616 §3.3). Nothing is kept of it. */
-  private challenge(exchange: Exchange, key: Uint32Array, outcome: number): number {
-    const { realm } = this;
-    this.outcome = outcome;
-    const nonce = this.uses.issue(key, realm.text, realm.length, exchange.request.now);
-    exchange.result.reason = this.refusesToken ? REASON_TOKEN_INVALID : REASON_AUTH + outcome;
-    startResponse(exchange, 401, PHRASE[401]);
-    const stale = outcome === AUTH_STALE || outcome === AUTH_REPLAYED || outcome === AUTH_FOREIGN_NONCE;
-    const usable = this.users.algorithms;
-    this.challenges.write(exchange.result, realm.index, realm.text, realm.length, nonce, stale, usable);
-    if (this.bearer?.mayUse(exchange)) this.bearer.challenge(exchange, realm.text, realm.length, this.refusesToken);
-    endResponse(exchange);
-    return 401;
-  }
-
-  private improper(exchange: Exchange, phrase: Uint8Array): number {
-    this.outcome = AUTH_IMPROPER;
-    return refuse(exchange, 400, phrase, this.outcome);
+  /** Users cannot be looked up now: 503. */
+  unavailable(exchange: Exchange): number {
+    return this.responses.unavailable(exchange);
   }
 
   /** Whom a request that waits is for, as the provider is to be asked: without the realm that some phones add. @cold */
@@ -412,19 +341,6 @@ export class Authenticator {
     const whole = name.toLowerCase().endsWith(`@${realm}`);
     return { user: whole ? name.slice(0, -realm.length - 1) : name, realm };
   }
-
-  /** Users cannot be looked up now: 503. */
-  unavailable(exchange: Exchange): number {
-    this.outcome = AUTH_UNAVAILABLE;
-    const { answer } = exchange.result;
-    exchange.result.reason = REASON_AUTH + AUTH_UNAVAILABLE;
-    startResponse(exchange, 503, PHRASE[503]);
-    answer.text(RETRY_AFTER);
-    answer.number(this.policy.retryAfterS);
-    answer.text(CRLF);
-    endResponse(exchange);
-    return 503;
-  }
 }
 
 function nextRow(row: number): number {
@@ -434,17 +350,4 @@ function nextRow(row: number): number {
 /** The answer that was written is none. */
 function startAgain({ answer }: ExchangeResult): void {
   answer.start(answer.bytes, answer.from, answer.limit);
-}
-
-/** Of failures, the one that tells most is answered: a password that was right, else one that was wrong. */
-function rankOf(outcome: number): number {
-  if (outcome === AUTH_WRONG_RESPONSE || outcome === AUTH_UNKNOWN_USER) return 1;
-  return outcome === AUTH_NO_CREDENTIALS || outcome === AUTH_NOT_OFFERED || outcome === AUTH_IMPROPER ? 0 : 2;
-}
-
-function refuse(exchange: Exchange, status: number, phrase: Uint8Array, outcome: number): number {
-  exchange.result.reason = REASON_AUTH + outcome;
-  startResponse(exchange, status, phrase);
-  endResponse(exchange);
-  return status;
 }

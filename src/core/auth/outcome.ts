@@ -25,3 +25,9 @@ export const AUTH_UNAVAILABLE = 9;
 export const AUTH_WAITING = 10;
 /** Right, but the nonce is another AOR's or realm's, or not from here: 401 with stale=true. */
 export const AUTH_FOREIGN_NONCE = 11;
+
+/** Order of the failures of one request, of which the highest is answered: a right password, a wrong one, none. */
+export function rankOf(outcome: number): number {
+  if (outcome === AUTH_WRONG_RESPONSE || outcome === AUTH_UNKNOWN_USER) return 1;
+  return outcome === AUTH_NO_CREDENTIALS || outcome === AUTH_NOT_OFFERED || outcome === AUTH_IMPROPER ? 0 : 2;
+}
