@@ -1,5 +1,5 @@
 // Access tokens in place of a digest (RFC 8898): where they may be used, by which name users are asked for one, and the challenge that
-// offers them. Whether a token is good is its issuer's word, which is found like a user.
+// offers them. Whether a token is good its issuer decides; the answer is found like a user.
 // @hot
 
 import { C_RESPONSE_AT, C_RESPONSE_END, credentials } from '../../sip/credentials.ts';
@@ -18,7 +18,7 @@ export interface TokenOffer {
   readonly authzServer: string;
   /** What they must grant at least, divided by blanks; '': nothing. */
   readonly scope: string;
-  /** Tokens are offered and taken over these alone: whoever reads one may use it. */
+  /** Tokens are offered and accepted over these alone: any reader of one can use it. */
   readonly transports: readonly TransportName[];
   /** Longer ones are refused unseen. */
   readonly tokenBytesMax: number;

@@ -1,4 +1,4 @@
-// One place that changes are sent to: in their order, each at least once, from where the last life stopped. What it does not take is
+// One place that changes are sent to: in their order, each at least once, from where the last life stopped. What it does not accept is
 // sent again after a pause that grows; how it is sent is the sink's.
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import type { FeedEntry, FeedReader } from './feed-reader.ts';
 export interface Sink {
   /** Of its file, its metrics and its lines in the log. */
   readonly name: 'webhook' | 'nats';
-  /** Resolves when all have been taken; rejects where some may not have been. */
+  /** Resolves when all are accepted; rejects where some may not be. */
   send(entries: readonly FeedEntry[], signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -101,7 +101,7 @@ export class Delivery {
         const entries = reader.read(config.batchMax);
         const last = entries.at(-1);
         if (last !== undefined) {
-          if (await this.sendAll(entries, signal)) this.taken(entries, last.sequence);
+          if (await this.sendAll(entries, signal)) this.accepted(entries, last.sequence);
           continue;
         }
         this.oldestAt = 0;
@@ -131,7 +131,7 @@ export class Delivery {
     return false;
   }
 
-  private taken(entries: readonly FeedEntry[], sequence: number): void {
+  private accepted(entries: readonly FeedEntry[], sequence: number): void {
     const { log, sink } = this.options;
     for (const entry of entries) {
       if (entry.type !== 'lost') this.delivered++;
@@ -155,7 +155,7 @@ export class Delivery {
 
   private succeeded(): void {
     const { log, sink } = this.options;
-    if (this.inARow > 0) log('info', 'changes are taken again', { to: sink.name, failures: this.inARow });
+    if (this.inARow > 0) log('info', 'changes are accepted again', { to: sink.name, failures: this.inARow });
     this.inARow = 0;
   }
 
@@ -165,14 +165,14 @@ export class Delivery {
     this.failures++;
     this.inARow++;
     const told = { to: sink.name, error: reasonOf(error) };
-    if (this.inARow === 1) log('warn', 'changes were not taken', told);
+    if (this.inARow === 1) log('warn', 'changes were not accepted', told);
     if (this.inARow === config.failures) log('error', 'changes wait', told);
     if (this.isOpen) return config.retryMaxMs;
     return Math.min(config.retryMaxMs, config.retryMs * 2 ** (this.inARow - 1)) * (0.5 + Math.random() / 2);
   }
 }
 
-/** What fetch says is in its cause. */
+/** The reason of a failed fetch is in its cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;

@@ -49,7 +49,7 @@ export class FeedReader {
     this.settledTo = settledTo;
   }
 
-  /** The next entries, `max` of them at most; none where there are none yet. Throws what the disk says. */
+  /** The next entries, `max` of them at most; none where there are none yet. Throws the disk's error. */
   read(max: number): FeedEntry[] {
     const to = this.settledTo();
     if (this.ready.length < max && to > this.readAt) this.fill(max, to);
@@ -77,7 +77,7 @@ export class FeedReader {
         this.readAt = to;
         return;
       }
-      const { lost, changes } = next.take();
+      const { lost, changes } = next.read();
       if (lost !== undefined) this.ready.push({ type: 'lost', ...lost });
       for (const { view, at } of changes) this.ready.push(readChange(view, at));
     }

@@ -55,7 +55,7 @@ export class NatsSink implements Sink {
     id.set('Nats-Msg-Id', `${this.origin}-${entry.sequence}`);
     const options = { timeout: this.config.timeoutMs, headers: id };
     const answer = await connection.request(subject, JSON.stringify(entry), options).catch((error: Error) => {
-      throw /no responders/i.test(`${error.name} ${error.message}`) ? new Error(`no stream takes ${subject}`) : error;
+      throw /no responders/i.test(`${error.name} ${error.message}`) ? new Error(`no stream accepts ${subject}`) : error;
     });
     const { error, seq } = answer.json<{ error?: { description?: string }; seq?: number }>();
     if (error !== undefined) throw new Error(error.description ?? 'the stream refuses it');

@@ -11,7 +11,8 @@ export interface LostNumbers {
   readonly sequence: number;
 }
 
-export interface Taken {
+/** What stands in the list at one place. */
+export interface FeedPiece {
   readonly lost?: LostNumbers;
   /** Entries of core/binding/changes. */
   readonly changes: readonly { readonly view: DataView; readonly at: number }[];
@@ -33,15 +34,15 @@ export class ShardFeed {
     this.after = after;
   }
 
-  /** The first number of what comes next, up to a number; undefined where there is nothing. Throws what the disk says. */
+  /** The first number of what comes next, up to a number; undefined where there is nothing. Throws the disk's error. */
   peek(to: number): number | undefined {
     this.next ??= this.find(to);
     if (this.next === undefined) return undefined;
     return 'lost' in this.next ? this.next.lost.from : this.next.batch.first;
   }
 
-  /** Takes what `peek` found. */
-  take(): Taken {
+  /** Reads what `peek` found; the next `peek` looks behind it. */
+  read(): FeedPiece {
     const { next, scan, after } = this;
     this.next = undefined;
     if (next === undefined || scan === undefined) return { changes: [] };
@@ -99,7 +100,7 @@ export class ShardFeed {
   }
 }
 
-function changesOf(bytes: Uint8Array<ArrayBuffer>, after: number): Taken['changes'] {
+function changesOf(bytes: Uint8Array<ArrayBuffer>, after: number): FeedPiece['changes'] {
   const view = new DataView(bytes.buffer);
   const changes: { view: DataView; at: number }[] = [];
   for (let at = BATCH_HEADER_BYTES; at < bytes.length; at += changeLength(view, at))

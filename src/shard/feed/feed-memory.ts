@@ -18,7 +18,7 @@ export class FeedNumbers {
     this.numbers = new BigInt64Array(memory);
   }
 
-  /** Takes `count` numbers, which a shard has not settled until `release`. Returns the first. */
+  /** Reserves `count` numbers, which a shard has not settled until `release`. Returns the first. */
   reserve(shard: number, count: number): number {
     const at = FIRST_SHARD + shard;
     const { numbers } = this;
@@ -32,7 +32,7 @@ export class FeedNumbers {
     Atomics.store(this.numbers, FIRST_SHARD + shard, BigInt(first));
   }
 
-  /** The newest number that was taken. */
+  /** The newest number that was reserved. */
   get last(): number {
     return Number(Atomics.load(this.numbers, COUNTER));
   }

@@ -1,4 +1,4 @@
-// A shard's end of the feed: the changes of a batch are in its newest segment before the batch is committed, and count once the
+// A shard's part of the feed: the changes of a batch are in its newest segment before the batch is committed, and count once the
 // commit holds. What a crash left uncommitted is cut off at the next start.
 
 import {
@@ -34,7 +34,7 @@ import { SegmentScan } from './segment-scan.ts';
 
 /** What the changes of a shard's commits are written to. */
 export interface ChangeFeed {
-  /** Before the commit. Throws what the disk says; then nothing is there. @param lasting as LocationStore.commit's */
+  /** Before the commit. Throws the disk's error; then nothing is there. @param lasting as LocationStore.commit's */
   append(changes: Changes, lasting: boolean): void;
   /** The commit, handed over, has this position. */
   handedOver(position: number): void;
@@ -94,7 +94,7 @@ export class FeedWriter implements ChangeFeed {
   }
 
   append(changes: Changes, lasting: boolean): void {
-    const told = this.take(changes);
+    const told = this.copyTold(changes);
     if (told.count === 0) return;
     const { numbers, options } = this;
     if (this.torn) this.cut();
@@ -146,7 +146,7 @@ export class FeedWriter implements ChangeFeed {
   }
 
   /** The changes that are told come into `bytes`, behind room for the header. */
-  private take(changes: Changes): { length: number; count: number } {
+  private copyTold(changes: Changes): { length: number; count: number } {
     if (this.bytes.length < BATCH_HEADER_BYTES + changes.end)
       this.bytes = new Uint8Array(Math.max(this.bytes.length * 2, BATCH_HEADER_BYTES + changes.end));
     const view = new DataView(changes.bytes.buffer);

@@ -74,7 +74,7 @@ describe.skipIf(natsMissing())('changes by NATS', () => {
     const first = await started(options);
     await add(first, 'alice@example.com');
     await poll('the missing stream to be told', 5000, () =>
-      told.some((line) => line.includes('no stream takes aorta.events.example_com.registered')),
+      told.some((line) => line.includes('no stream accepts aorta.events.example_com.registered')),
     );
     await ask('STREAM.CREATE.changes', { name: 'changes', subjects: ['aorta.events.>'], storage: 'file' });
     await poll('the first change', 5000, async () => (await messages('changes')).length === 1);

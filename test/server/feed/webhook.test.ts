@@ -132,9 +132,9 @@ describe('webhooks', () => {
     await poll('all of them', 5000, () => to.events.length >= 3);
     expect(to.told).toEqual(['registered alice', 'registered bob', 'registered carol']);
     expect(told.filter((line) => line.includes('changes'))).toEqual([
-      'warn changes were not taken',
+      'warn changes were not accepted',
       'error changes wait',
-      'info changes are taken again',
+      'info changes are accepted again',
     ]);
   });
 

@@ -1,4 +1,4 @@
-// What an access token grants: claims -> the addresses that whoever has it may register, and how long.
+// What an access token grants: claims -> the addresses that its bearer may register, and how long.
 
 import { randomBytes } from 'node:crypto';
 import { parseAor } from '../../../users/user-name.ts';

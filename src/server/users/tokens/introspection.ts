@@ -32,7 +32,7 @@ export function introspectedClaims(config: TokenConfig, url: string, now: () => 
   };
 }
 
-/** The issuer has the last word; what it says of a token for others, or for another time, is no yes. */
+/** The issuer decides; its yes to a token for others, or for another time, is none. */
 function isGood({ active, iss, aud, nbf, exp }: Claims, { issuer, audience, clockSkewS }: TokenConfig, nowS: number) {
   if (active !== true || (iss !== undefined && iss !== issuer)) return false;
   if (aud !== undefined && !(Array.isArray(aud) ? aud : [aud]).includes(audience)) return false;
