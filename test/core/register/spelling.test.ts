@@ -72,6 +72,17 @@ describe('a contact outside the grammar', () => {
     expect(shown(contact)).toBe(expected);
   });
 
+  // One function decides about what is copied as it came (core/wasm/simd/image.ts), another about what is written anew.
+  it.each([
+    ...['expires=300', 'EXPIRES=300', 'pub-gruu="sip:a@b;gr=x"', 'Temp-Gruu="x"', 'TEMP-GRUU', 'PUB-gruu=x'],
+    ...['expiry=3', 'expiresx=1', 'xexpires=1', 'pub-gruus=1', 'temp-gru=1', 'temp-gruux', 'tmp-gruu=1', 'video'],
+  ])('R3261-10.3-34 keeps or drops the same parameters as one that is written as it came: %s', (param) => {
+    const params = (contact: string) => shown(`${contact};${param};last`).replace(/^.*>/, '');
+    const isDropped = /^(expires|pub-gruu|temp-gruu)(=|$)/i.test(param);
+    expect(params('<sip:a@192.0.2.4>')).toBe(isDropped ? ';last' : `;${param};last`);
+    expect(params('<sip:a#1@192.0.2.4>')).toBe(params('<sip:a@192.0.2.4>'));
+  });
+
   it.each([
     '<sip:a@b..host>',
     '<sip:a@.host>',
