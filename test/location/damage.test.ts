@@ -239,7 +239,7 @@ describe('a generation of the log', () => {
     disk.fault = () => {};
     refresh(store, 0);
     const behind = disk.generations.get(1);
-    expect(behind?.[24], 'its first frame').toBeGreaterThan(0);
+    expect(behind?.[24], 'the first letter of its first frame').toBe(0x46);
     if (behind !== undefined) behind[24] ^= 1;
     store = simulated(disk);
     expect(there(store, 15)).toEqual(range(0, 5));
@@ -320,7 +320,7 @@ describe('a generation of the log', () => {
       store.close();
     }
     const { log } = open();
-    expect(log.tail, 'generations were dropped').toBeGreaterThan(0);
+    expect(log.tail, 'generations were dropped').toBe(524_288);
     expect(log.problems.missing).toEqual([]);
     log.close();
   });
@@ -431,7 +431,7 @@ describe('a damaged frame', () => {
     for (const at of [24, 28, 32]) flipAt(file, page + at); // magic, length, address
     store = onDisk(directory);
     expect(there(store, 31)).toEqual(range(0, 31));
-    expect(store.replayed.damaged.length).toBeGreaterThan(0);
+    expect(store.replayed.damaged, 'each by itself').toHaveLength(29);
     store.close();
   });
 
@@ -501,7 +501,7 @@ describe('a damaged frame', () => {
     const left = there(store, 45);
     expect(left.length).toBeGreaterThan(10);
     expect(left).toContain(44);
-    expect(store.replayed.damaged.length).toBeGreaterThan(0);
+    expect(store.replayed.damaged).toHaveLength(1);
   });
 });
 
@@ -527,7 +527,7 @@ describe('a record that goes bad while the server runs', () => {
     expect(knows(store, 4)).toBe(false);
     expect(store.quarantined).toBe(1);
     put(store, 4, 5);
-    expect(lookups.read(keyOf(4), new Uint8Array(1000))).toBeGreaterThan(0);
+    expect(lookups.read(keyOf(4), new Uint8Array(1000))).toBe(store.load(keyOf(4), new Uint8Array(1000)));
     expect(there(store, 10)).toEqual(range(0, 10));
     lookups.close();
     store.close();

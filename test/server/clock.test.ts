@@ -135,7 +135,7 @@ describe('while a server runs', () => {
       expect(Math.abs(Number(machine.left('alice')) - 3480)).toBeLessThan(5);
       machine.offMs = jump;
       machine.pass(480 - 10);
-      expect(machine.left('bob')).toBeGreaterThan(0);
+      expect(Math.abs(Number(machine.left('bob')) - 70)).toBeLessThan(6);
       machine.pass(90);
       expect([machine.left('bob'), machine.kept], 'it ends when it was granted to').toEqual([undefined, 1]);
       machine.pass(3000);
@@ -213,7 +213,7 @@ describe('from one start to the next', () => {
     expect(machine.left('alice')).toBeGreaterThan(3200);
     expect(machine.left('bob')).toBeLessThanOrEqual(1800);
     machine.pass(1790);
-    expect(machine.left('bob')).toBeGreaterThan(0);
+    expect(machine.left('bob')).toBe(9);
     machine.pass(30);
     expect(machine.left('bob'), 'granted under the wrong clock, and ended in time').toBeUndefined();
     expect(machine.left('alice')).toBeGreaterThan(1400);

@@ -1,5 +1,6 @@
 // Alarms at 80% of what cannot be exceeded: in the log once, as a metric, on /readyz when it is reached.
 
+import { statfsSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type LimitSource, LimitWatch } from '../../src/server/process/limit-watch.ts';
 import { DEFAULT_STREAM_POLICY } from '../../src/transport/flow/stream-policy.ts';
@@ -24,7 +25,8 @@ describe('limits', () => {
     expect(said()[0]).toMatchObject({ level: 'warn', fields: { limit: 'connections', used: 8, max: 10, percent: 80 } });
     const scrape = samplesOf(await (await fetch(`${admin.url}/metrics`)).text());
     expect(scrape.get('aorta_limit_used_ratio{limit="connections"}')).toBe(0.8);
-    expect(scrape.get('aorta_limit_used_ratio{limit="disk"}')).toBeGreaterThan(0);
+    const { blocks, bavail } = statfsSync(admin.config.data);
+    expect(scrape.get('aorta_limit_used_ratio{limit="disk"}')).toBeCloseTo(1 - bavail / blocks, 1);
     const ready = async () => (await fetch(`${admin.url}/readyz`)).status;
     expect(await ready()).toBe(200);
 

@@ -36,7 +36,7 @@ describe('phones in rough weather', () => {
 
   it.each(SEEDS)('R3261-10.3-32 two shards that die, seed %i: what a 200 said outlives them', (seed) => {
     const simulation = simulate({ seed, phones: 120, shards: 2, minutes: 15, restarts: true });
-    expect(simulation.epoch).toBeGreaterThan(0);
+    expect(simulation.epoch, 'deaths').toBe(6);
   });
 
   it.each(SEEDS)(

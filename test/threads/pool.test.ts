@@ -93,7 +93,7 @@ describe.each(ways)('a pool with udp %s', (udp) => {
     const texts = Array.from({ length: 100 }, (_, i) => `x${i}`);
     const again = await ask(await phone(), port, texts);
     expect(total(pool, 'received')).toBe(100 + again);
-    expect(total(pool, 'batches')).toBeGreaterThan(0);
+    expect(total(pool, 'batches')).toBeLessThanOrEqual(total(pool, 'received'));
     expect(total(pool, 'loops')).toBeGreaterThanOrEqual(total(pool, 'batches'));
     await pool.stop();
     await expect(

@@ -175,7 +175,7 @@ describe('a stranger over UDP', () => {
       rows(short('REGISTER', 'sip:example.com', `User-Agent:${'x'.repeat(300)}\r\n`, 'sip:alice@example.com')),
     ).toBe(4);
     const few = rows(short('REGISTER', 'sip:example.com', '', 'sip:alice@example.com'));
-    expect([1, 2]).toContain(few);
+    expect(few).toBe(1);
   });
 
   it('is told of as many contacts as fit, the best first, where anyone may ask', () => {
@@ -183,8 +183,7 @@ describe('a stranger over UDP', () => {
     const listed = (extra: string, source: Source) => s.send(short('INVITE', 'sip:alice@example.com', extra), source);
     const few = listed(`User-Agent:${'x'.repeat(100)}\r\n`, STRANGER);
     expect(few?.status).toBe(302);
-    expect(few?.contacts.length).toBeGreaterThan(0);
-    expect(few?.contacts.length).toBeLessThan(10);
+    expect(few?.contacts).toHaveLength(7);
     expect(listed(`User-Agent:${'x'.repeat(900)}\r\n`, STRANGER)?.contacts).toHaveLength(10);
     expect(listed('', { ...STRANGER, transport: TRANSPORT_TCP, flow: 1 })?.status).not.toBe(480);
     expect(s.counter('transactions')).toBe(0);

@@ -122,8 +122,7 @@ describe('a shard under a storm', () => {
     }
     const crowd = Array.from({ length: 10 }, (_, i) => shard.send(register(contact(`phone${i}`))));
     const refused = crowd.filter((answer) => answer?.status === 503);
-    expect(refused.length).toBe(8);
-    for (const answer of refused) expect(Number(answer?.header('Retry-After')[0])).toBeGreaterThanOrEqual(1);
+    expect(refused.map((answer) => Number(answer?.header('Retry-After')[0]))).toEqual(Array(8).fill(11));
     expect(shard.counter('put_off_new')).toBe(8);
     expect(shard.send(register({ ...contact('alice'), cseq: 2 }))?.status).toBe(200);
     expect(shard.send(register({ ...contact('alice'), cseq: 3, contacts: ['<sip:second@192.0.2.9>'] }))?.status).toBe(
@@ -150,7 +149,7 @@ describe('a shard whose neighbours have no room', () => {
     for (const user of silent) {
       const answer = shard.send(message(user), { transport: TRANSPORT_TCP, flow: 7 });
       expect(answer?.status).toBe(503);
-      expect(Number(answer?.header('Retry-After')[0])).toBeGreaterThanOrEqual(1);
+      expect([1, 2, 3, 4, 5, 6, 7, 8]).toContain(Number(answer?.header('Retry-After')[0]));
     }
     expect(shard.counter('put_off_ring_full')).toBe(silent.length);
   });

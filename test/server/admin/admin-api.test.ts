@@ -146,7 +146,10 @@ describe('the server', () => {
   it('says what it is, counts and is configured', async () => {
     const status = await call('GET', '/v1/status');
     expect(status.body).toMatchObject({ ready: true, shards: 2, auth: 'none', domains: ['example.com'] });
-    expect((await call('GET', '/v1/counters')).body.registered).toBeGreaterThan(0);
+    const registered = async () => Number((await call('GET', '/v1/counters')).body.registered);
+    const before = await registered();
+    await register(newAor(), '<sip:counted@127.0.0.1:5070>');
+    expect(await registered()).toBe(before + 1);
     expect((await call('GET', '/v1/shards')).body).toMatchObject({ items: [{ up: true }, { up: true }] });
     expect((await call('GET', '/v1/config')).body).toMatchObject({
       policy: { 'min-expires': 60 },

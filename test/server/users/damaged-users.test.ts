@@ -117,7 +117,7 @@ describe('a damaged file of users', () => {
       bytes[at] ^= 1 << (k & 7);
       writeFileSync(fileOf(damaged), bytes);
       const { found, said } = await start(damaged);
-      if (found < COUNT) expect(said.length, `byte ${at}`).toBeGreaterThan(0);
+      if (found < COUNT) expect(said.join('\n'), `byte ${at}`).toMatch(/damaged/);
       if (said.length > 0) noticed++;
     }
     expect(noticed).toBeGreaterThan(5);
@@ -134,7 +134,8 @@ describe('a damaged file of users', () => {
     const table = new UserTable({ data, realms: [REALM], damaged: (user) => damaged.push(user) });
     table.refresh(1);
     const ask = (name: string) => table.find(Buffer.from(name), 0, name.length, false, 0, 0);
-    expect(ask('user6')).toBeGreaterThanOrEqual(0);
+    const sound = ask('user6');
+    expect(Buffer.from(table.ha1.subarray(sound, sound + 16))).toEqual(userOf(6).ha1s[0]);
     expect([ask('user5'), ask('user5')]).toEqual([USER_UNAVAILABLE, USER_UNAVAILABLE]);
     expect(damaged).toEqual(['user5@example.com']);
     table.close();
