@@ -1,16 +1,49 @@
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const peers = fileURLToPath(new URL('./test/setup/peers.ts', import.meta.url));
 
 // Files of test/e2e that load the machine, or tell by the time that something takes: they have it for themselves.
 const ALONE = ['auth-abuse', 'bench', 'crash', 'strace'].map((name) => `test/e2e/${name}.test.ts`);
 
-// `--project e2e FILE…` runs any file of test/e2e; only the whole run keeps some of them apart.
-const onlyE2e = process.argv.some(
-  (word, n) => word === '--project=e2e' || `${process.argv[n - 1]} ${word}` === '--project e2e',
-);
+const WAITING_WORKERS = 4;
+
+// Files outside test/e2e that start servers and commands, which is mostly waiting, or that need a process of their own: for what they
+// count, or for modules that they put others in the place of.
+const PROCESSES = [
+  ...['commands', 'documents', 'package', 'server', 'threads', 'transport'].map((name) => `test/${name}/**/*.test.ts`),
+  ...['allocation', 'counts', 'ring'].map((name) => `test/shard/${name}.test.ts`),
+  'test/core/auth/auth-work.test.ts',
+];
+
+// The longest first, so that none is left alone at the end.
+const LONGEST = [
+  ...['cluster', 'move-in', 'power-cuts', 'stream-abuse', 'sql-users', 'stop', 'reshard', 'serve', 'proxies'],
+  ...['torture', 'kills', 'descriptors', 'tls', 'auth-requests', 'auth-clients', 'cluster-forwarding', 'tokens'],
+  ...['cluster-simulation', 'store-simulation', 'shards-simulation', 'http-connections', 'websocket', 'cli'],
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const place = new Map(sorted.map((file, n) => [file, n + LONGEST.length]));
+    for (const file of files) {
+      const n = LONGEST.indexOf(basename(file.moduleId, '.test.ts'));
+      if (n >= 0) place.set(file, n);
+    }
+    const group = ({ project }: TestSpecification) => project.config.sequence.groupOrder;
+    return sorted.sort((a, b) => group(a) - group(b) || (place.get(a) ?? 0) - (place.get(b) ?? 0));
+  }
+}
+
+// `--project e2e FILE…` and `--project core FILE…` run any file of theirs; only the whole run keeps some of them apart.
+const only = (project: string) =>
+  process.argv.some(
+    (word, n) => word === `--project=${project}` || `${process.argv[n - 1]} ${word}` === `--project ${project}`,
+  );
 
 const realClients = {
   globalSetup: existsSync(peers) ? [peers] : [],
@@ -21,19 +54,30 @@ const realClients = {
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/counts-reporter.ts'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         // Rules about the source itself: part of `npm run check`.
         test: { name: 'layers', include: ['test/layers/**/*.test.ts'], maxWorkers: 2 },
       },
       {
-        // Everything that runs in seconds.
+        // What needs no process of its own: the files of a worker share its modules.
         test: {
           name: 'core',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/layers/**', 'test/e2e/**'],
-          testTimeout: 20_000,
+          exclude: ['test/layers/**', 'test/e2e/**', ...(only('core') ? [] : PROCESSES)],
+          testTimeout: 60_000,
+          isolate: only('core'),
           maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'processes',
+          include: PROCESSES,
+          testTimeout: 60_000,
+          maxWorkers: WAITING_WORKERS,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -41,8 +85,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          exclude: onlyE2e ? [] : ALONE,
-          maxWorkers: 3,
+          exclude: only('e2e') ? [] : ALONE,
+          maxWorkers: WAITING_WORKERS,
           sequence: { groupOrder: 1 },
           ...realClients,
         },

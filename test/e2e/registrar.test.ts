@@ -65,12 +65,13 @@ describe('intervals', () => {
 
   it('R3261-10.3-35 every Contact shows what is left of its own interval', async () => {
     const aor = newAor();
+    const began = Date.now();
     await register({ aor, contacts: ['<sip:first@127.0.0.1:1>'], expires: 100 });
     await pause(1100); // the clock itself is under test
     const answer = await register({ aor, contacts: ['<sip:second@127.0.0.1:1>'], expires: 200 });
     const left = bindings(answer);
     expect(left.get('sip:first@127.0.0.1:1')).toBeLessThan(100);
-    expect(left.get('sip:first@127.0.0.1:1')).toBeGreaterThanOrEqual(97);
+    expect(left.get('sip:first@127.0.0.1:1')).toBeGreaterThanOrEqual(Math.floor(100 - (Date.now() - began) / 1000));
     expect(left.get('sip:second@127.0.0.1:1')).toBe(200);
   });
 
@@ -91,12 +92,13 @@ describe('expiry', () => {
     await phone.request(phone.register({ aor: 'brief@example.com', contacts: ['<sip:goes@h>;expires=2'] }));
     let cseq = 1;
     await poll('the end of the binding', 4000, async () => {
+      const asked = Date.now();
       const answer = await phone.request(phone.register({ ...refresh, cseq: ++cseq }));
       expect(bindings(answer).get('sip:stays@h')).toBe(2);
+      if (asked - sentAt > 3000) expect([...bindings(answer).keys()]).toEqual(['sip:stays@h']);
       return !bindings(answer).has('sip:goes@h');
     });
     expect(Date.now() - sentAt).toBeGreaterThan(1000);
-    expect(Date.now() - sentAt).toBeLessThan(3500);
     await poll('the end of the other', 4000, async () => (await phone.fetch('brief@example.com')).size === 0);
     phone.close();
     await brief.stop();

@@ -28,7 +28,7 @@ const clientOf = (server: Aorta) => SipClient.open({ address: '127.0.0.1', port:
 
 describe('SIGTERM', () => {
   it('is announced by /readyz while phones are served on, and ends the server with 0', async () => {
-    const server = await Aorta.start({ flags: configured('drain: {announce-s: 1}') });
+    const server = await Aorta.start({ flags: configured('drain: {announce-s: 2}') });
     const phone = await clientOf(server);
     const ready = () => fetch(`${readUrl(server.data)}/readyz`);
     expect((await ready()).status).toBe(200);

@@ -67,8 +67,8 @@ function outcomes(set: string, domains: readonly string[], behaviours: Behaviour
 
   beforeAll(async () => {
     const count = 1 + Math.max(...entries(set).map((entry) => serverOf(set, entry.file)));
-    for (let n = 0; n < count; n++)
-      servers.push(await Aorta.start({ domains, shards: 1, flags: ['--lookup-sip', 'off'] }));
+    const start = () => Aorta.start({ domains, shards: 1, flags: ['--lookup-sip', 'off'] });
+    servers.push(...(await Promise.all(Array.from({ length: count }, start))));
     aorta = servers[0];
   });
 

@@ -158,18 +158,27 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T | un
   return first;
 }
 
-/** Asks `probe` again and again until it gives something other than undefined or false; fails after `ms`. */
+/** How much longer a poll goes on where the machine is so busy that it has hardly asked. */
+const PATIENCE = 3;
+
+/**
+ * Asks `probe` again and again until it gives something other than undefined or false; fails after `ms`, in which it must have asked
+ * half as often as an idle machine lets it.
+ */
 export async function poll<T>(
   what: string,
   ms: number,
   probe: () => T | undefined | Promise<T | undefined>,
   everyMs = 50,
 ): Promise<T> {
-  const end = Date.now() + ms;
-  for (;;) {
+  const began = Date.now();
+  const enough = ms / everyMs / 2;
+  for (let asked = 1; ; asked++) {
     const found = await probe();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() >= end) throw new Error(`not seen within ${ms} ms: ${what}`);
+    const waited = Date.now() - began;
+    if (waited >= ms && (asked >= enough || waited >= PATIENCE * ms))
+      throw new Error(`not seen within ${ms} ms: ${what}`);
     await pause(everyMs);
   }
 }

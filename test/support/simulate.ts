@@ -1,9 +1,9 @@
-// The simulations of test/simulation as tests run them: bundled once for a test file, with the small sizes of test/simulation/small,
-// and run in a process of their own.
+// The simulations of test/simulation as tests run them: bundled with the small sizes of test/simulation/small, and run in a process of
+// their own.
 
-import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { bundle } from './bundle.ts';
 import { killAll, run } from './child-process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -29,19 +29,12 @@ interface Simulations {
  * @param part as its --only has it
  */
 export function simulationsOf(part: string): Simulations {
-  const program = `.build/test/simulate-${part}-${process.pid}.js`;
+  let program: string;
 
   beforeAll(async () => {
-    const args = ['scripts/bundle.js', 'test/simulation/main.ts', program, 'test/simulation/small'];
-    const bundled = await run(process.execPath, args, 60_000, { cwd: ROOT });
-    expect(bundled.exit.code, bundled.output()).toBe(0);
+    program = await bundle('test/simulation/main.ts', 'test/simulation/small');
   }, 60_000);
-
-  afterAll(async () => {
-    await killAll();
-    rmSync(`${ROOT}/${program}`, { force: true });
-    rmSync(`${ROOT}/${program}.map`, { force: true });
-  });
+  afterAll(killAll);
 
   const simulate = async (seeds: number, timeoutMs: number, ...flags: readonly string[]): Promise<SimulationReport> => {
     const args = [program, '--only', part, '--json', ...flags];
