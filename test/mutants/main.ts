@@ -1,5 +1,5 @@
 // npm run mutants: puts each fault into a copy of the sources and runs the test that has to find it. With --made: faults made by rule,
-// a sample of each file, against the quick tests of their folder.
+// a sample of each file, against the quick tests of their folder. With --seeds N: the simulated worlds have to find them.
 
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { seeded } from '../../src/commands/bench/sample-messages.ts';
 import { type MadeMutant, madeMutants } from './made-mutants.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
+import { huntSeeds } from './seed-hunt.ts';
 
 const COPIED = ['src', 'test', 'scripts', 'dist', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
 
@@ -122,20 +123,26 @@ async function findListed(copy: string, mutants: readonly Mutant[]): Promise<str
   return left;
 }
 
+/** The exit code. */
+function told({ left, count }: { readonly left: readonly string[]; readonly count: number }): number {
+  process.stdout.write(`${count - left.length} of ${count} mutants found\n`);
+  return left.length === 0 ? 0 : 1;
+}
+
 async function main(): Promise<number> {
-  const options = { made: { type: 'boolean' }, each: { type: 'string' }, seed: { type: 'string' } } as const;
+  const text = { type: 'string' } as const;
+  const options = { made: { type: 'boolean' }, each: text, seed: text, seeds: text } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const [only] = positionals;
   const copy = mkdtempSync(join(tmpdir(), 'aorta-mutants-'));
   try {
     for (const name of COPIED) cpSync(name, join(copy, name), { recursive: true });
     symlinkSync(join(process.cwd(), 'node_modules'), join(copy, 'node_modules'));
+    if (values.seeds !== undefined) return told(huntSeeds(copy, only, Number(values.seeds)));
     const listed = MUTANTS.filter(({ file, what }) => only === undefined || `${file} ${what}`.includes(only));
     const made = values.made ? sampled(only, Number(values.each ?? 1), Number(values.seed ?? 1)) : [];
     const left = values.made ? await findMade(copy, made) : await findListed(copy, listed);
-    const count = values.made ? made.length : listed.length;
-    process.stdout.write(`${count - left.length} of ${count} mutants found\n`);
-    return left.length === 0 ? 0 : 1;
+    return told({ left, count: values.made ? made.length : listed.length });
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }

@@ -67,6 +67,17 @@ export class DiskBytes {
     if (this.unsynced.length > 0) this.unsynced = [];
   }
 
+  /** What a backup takes of it: all that is there, synced or not. */
+  copy(): DiskBytes {
+    const copy = new DiskBytes(0);
+    copy.bytes = this.bytes.slice();
+    copy.named = true;
+    copy.settled = this.settled;
+    copy.before = this.before;
+    copy.sync();
+    return copy;
+  }
+
   /** The machine has lost its power: of what was not synced, any part is as it was before. */
   cut(random: Random): void {
     for (const { at, before, data } of this.unsynced.reverse()) {
@@ -110,6 +121,16 @@ export class SimulatedDisk {
 
   constructor(random: Random) {
     this.random = random;
+  }
+
+  /** A disk with what a backup takes: the generations of the log, and the checkpoint that counts. */
+  copy(): SimulatedDisk {
+    const copy = new SimulatedDisk(this.random);
+    for (const [number, generation] of this.generations) copy.generations.set(number, generation.copy());
+    const checkpoint = this.files.get('checkpoint');
+    if (checkpoint !== undefined) copy.files.set('checkpoint', checkpoint.copy());
+    copy.first = this.first;
+    return copy;
   }
 
   /** It crashes within so many operations. */

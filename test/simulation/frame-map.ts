@@ -51,6 +51,16 @@ export class FrameMap {
     this.numberOf = numberOf;
   }
 
+  /** Of a copy of the log, which is synced. */
+  copy(): FrameMap {
+    const copy = new FrameMap(this.generationBytes, this.numberOf);
+    for (const [place, frame] of this.frames)
+      copy.frames.set(place, { ...frame, lasting: frame.settled, loose: false });
+    copy.written = this.written;
+    copy.restarted(() => true);
+    return copy;
+  }
+
   /** @param ownerOf the second word of the key of a row */
   writing(place: number, bytes: Uint8Array, length: number, ownerOf: (row: number) => number): void {
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, length >> 2);

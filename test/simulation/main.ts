@@ -25,6 +25,7 @@ clocks, streams that lose their leader; and compares them with what phones were 
   --from S       the first of them (1)
   --minutes M    ends after that time, however many seeds it were
   --seed S[,S…]  these alone
+  --first        ends with the first failure
   --trace        tells its story, line by line
   --shrink       of registrations: tells the story of the shortest run that still fails
   --json         the report as one JSON object
@@ -42,6 +43,7 @@ const { values: flags } = parseArgs({
     from: { type: 'string', default: '1' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
+    first: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -94,7 +96,8 @@ async function main(): Promise<void> {
   const from = Number(flags.from);
   const seeds = given?.length ?? (flags.minutes === undefined ? Number(flags.seeds) : Number.MAX_SAFE_INTEGER);
   const result: Result = { seeds: 0, failures: [], sum: {} };
-  for (let n = 0; n < seeds && performance.now() < end; n++) await simulate(given?.[n] ?? from + n, result);
+  for (let n = 0; n < seeds && performance.now() < end && !(flags.first && result.failures.length > 0); n++)
+    await simulate(given?.[n] ?? from + n, result);
   process.exitCode = result.failures.length > 0 ? 1 : 0;
   const seconds = (performance.now() - began) / 1000;
   const cpuSeconds = (process.cpuUsage().user + process.cpuUsage().system) / 1e6;

@@ -24,10 +24,12 @@ class Target {
   private readonly store: LocationStore;
   private readonly describer: RecordDescriber;
   private readonly writes = new WriteSet();
+  private readonly now: () => number;
 
-  constructor(store: LocationStore, describer: RecordDescriber) {
+  constructor(store: LocationStore, describer: RecordDescriber, now: () => number) {
     this.store = store;
     this.describer = describer;
+    this.now = now;
   }
 
   put(key: Uint32Array, record: Uint8Array): void {
@@ -40,7 +42,7 @@ class Target {
   }
 
   commit(): void {
-    this.store.commit(this.writes, Date.now());
+    this.store.commit(this.writes, this.now());
     this.writes.clear();
   }
 }
@@ -56,15 +58,17 @@ export interface MoveReport {
  * nothing. Nothing is promised until the targets have been closed in order.
  * @param secret of the data directory, 32 bytes
  * @param progress is told how many records have been copied, now and then and at the end
+ * @param now epoch ms
  */
 export function moveBindings(
   from: readonly RecordSource[],
   to: readonly LocationStore[],
   secret: Uint8Array,
   progress: (records: number) => void,
+  now: () => number = Date.now,
 ): MoveReport {
   const describer = new RecordDescriber(new Identity(secret.subarray(0, 16)));
-  const targets = to.map((store) => new Target(store, describer));
+  const targets = to.map((store) => new Target(store, describer, now));
   const words = new Uint32Array(AOR_KEY_BYTES / 4);
   const bytes = new Uint8Array(words.buffer);
   let records = 0;

@@ -12,6 +12,7 @@ import { BatchDriver } from '../../../src/shard/batch.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../../src/shard/observe/counters.ts';
 import { Measures } from '../../../src/shard/observe/measures.ts';
 import { Shard } from '../../../src/shard/shard.ts';
+import type { ShardOptions } from '../../../src/shard/shard-options.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../../src/sip/parser/slab.ts';
 import { LISTENER_ADMIN, TRANSPORT_TCP, TRANSPORT_UDP } from '../../../src/sip/sources.ts';
 import { checkpointsOn, writeCheckpoint } from '../checkpoints-on-disk.ts';
@@ -54,9 +55,16 @@ interface Surroundings<M> {
   committed(changes: ReadonlyMap<number, Change>, lasting: boolean): void;
   failed(changes: ReadonlyMap<number, Change>): void;
   unreadable(owners: ReadonlySet<number>): void;
+  readonly clock: NonNullable<ShardOptions['clock']>;
   /** Where phones log in; null: they do not. */
   auth(): ShardAuth | null;
   rules(): Partial<Policy>;
+}
+
+/** What a backup has of a machine. */
+export interface MachineCopy {
+  readonly disk: SimulatedDisk;
+  readonly frames: FrameMap;
 }
 
 export class Machine<M extends Message> {
@@ -70,6 +78,8 @@ export class Machine<M extends Message> {
   failure: unknown;
   private readonly around: Surroundings<M>;
   private readonly frames: FrameMap;
+  /** AORs whose bytes were damaged behind what a cut of power may undo. */
+  private readonly damagedByCut = new Set<number>();
   private shard!: Shard;
   private driver!: BatchDriver;
   private readonly lengths = new Int32Array(SLOT_COUNT);
@@ -77,10 +87,15 @@ export class Machine<M extends Message> {
   private batch: readonly M[] = [];
   private sent: Sent<M>[] = [];
 
-  constructor(around: Surroundings<M>) {
+  /** @param copy of a backup, on which it starts; it gets a copy of that */
+  constructor(around: Surroundings<M>, copy?: MachineCopy) {
     this.around = around;
-    this.disk = new SimulatedDisk(around.random);
-    this.frames = new FrameMap(around.generationBytes, around.numberOf);
+    this.disk = copy?.disk.copy() ?? new SimulatedDisk(around.random);
+    this.frames = copy?.frames.copy() ?? new FrameMap(around.generationBytes, around.numberOf);
+  }
+
+  copy(): MachineCopy {
+    return { disk: this.disk.copy(), frames: this.frames.copy() };
   }
 
   counter(name: CounterName): number {
@@ -91,25 +106,53 @@ export class Machine<M extends Message> {
   end(power: boolean): void {
     const { disk, frames, around } = this;
     disk.restart(power);
+    if (power) around.unreadable(this.damagedByCut);
+    this.damagedByCut.clear();
     frames.restarted((place, length) => isSoundFrame(disk, around.generationBytes, place, length));
   }
 
   /** @throws Crash, DiskError */
   start(now: number): void {
+    this.openStore(now);
+    this.watch(this.store);
+    this.openShard();
+  }
+
+  /** The store alone, so that its records can be moved. @throws Crash, DiskError */
+  openStore(now: number): void {
     const { disk, frames, around } = this;
     this.checkpointing = undefined;
     const ownerOf = (number: number) => chunkOf(this.store.table.chunks, number)[wordOf(number) + 1];
     this.log = new LogOnDisk(disk, around.generationBytes, {
       writing: (place, bytes, length) => frames.writing(place, bytes, length, ownerOf),
-      settled: (place, lasting) => frames.settled(place, lasting),
+      settled: (place, lasting) => {
+        frames.settled(place, lasting);
+        if (frames.isFirm) this.damagedByCut.clear();
+      },
       refused: () => frames.loosen(),
       unreadable: (from, to) => around.unreadable(frames.ownersOf(from, to)),
     });
     frames.synced();
     frames.forget(0, this.log.tail);
     this.store = new LogStore(this.log, checkpointIn(checkpointsOn(disk)), undefined, now);
-    this.watch(this.store);
-    this.openShard();
+  }
+
+  /** A bit of the log flips. Returns the places it is in, for the story. */
+  flipBit(): number | undefined {
+    const { disk, frames, log, around } = this;
+    const { random, generationBytes } = around;
+    if (log.generations.length === 0) return undefined;
+    const number = random.pick(log.generations);
+    const start = number * generationBytes;
+    const places = frames.places(start, start + generationBytes);
+    const generation = disk.generations.get(number);
+    if (places.length === 0 || generation === undefined) return undefined;
+    const place = random.pick(places);
+    const at = place + random.between(0, frames.lengthAt(place) - 1);
+    generation.bytes[at - start] ^= 1 << random.between(0, 7);
+    around.unreadable(frames.ownersOf(at, at + 1));
+    for (const n of frames.ownersOf(at, at + 1, true)) this.damagedByCut.add(n);
+    return at;
   }
 
   configure(): void {
@@ -199,6 +242,7 @@ export class Machine<M extends Message> {
         return true;
       },
       log: () => {},
+      clock: around.clock,
       flows: { isAlive: (flow) => around.isAlive(flow) },
       ...(auth !== null && { auth }),
     });

@@ -34,6 +34,8 @@ export class Phone {
   last: Request | null = null;
   /** Credentials with which it was bound last. */
   used = '';
+  /** All that drew a 200 lately, whatever they were for. */
+  readonly heard: string[] = [];
   private boots = 0;
   private branches = 0;
   private readonly name: string;
@@ -89,12 +91,20 @@ export class Phone {
     );
   }
 
+  /** An operator's order about its AOR, or about its contacts. */
+  order(kind: Asked['kind'], seconds: number, random: Random): Request {
+    const callId = `order${++this.branches}@admin`;
+    const contacts = kind === 'star' ? [] : this.contacts;
+    const asked = { kind, contacts, seconds, callId, cseq: 1, flow: 0 } as const;
+    return { ...this.write(asked, random, '', `o${this.branches}`), isOrder: true, flow: 0 };
+  }
+
   /** Somebody who has heard its credentials. */
-  replay(random: Random): Request {
+  replay(random: Random, login = this.used): Request {
     const callId = `thief${++this.branches}@phone`;
     const contacts = [`sip:thief@10.0.0.250`];
     const asked = { kind: 'bind', contacts, seconds: 600, callId, cseq: 1, flow: 0 } as const;
-    return { ...this.write(asked, random, this.used), isReplay: true, flow: 0 };
+    return { ...this.write(asked, random, login), isReplay: true, flow: 0 };
   }
 
   private login(): string {

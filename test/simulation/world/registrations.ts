@@ -81,6 +81,14 @@ export class Registrations {
     this.aors = Array.from({ length: count }, () => ({ kept: [], maybe: [], damaged: false, ever: new Set<string>() }));
   }
 
+  /** As a backup has it. */
+  copy(): Registrations {
+    const copy = new Registrations(0);
+    for (const { kept, maybe, damaged, ever } of this.aors)
+      copy.aors.push({ kept, maybe: [...maybe], damaged, ever: new Set(ever) });
+    return copy;
+  }
+
   get size(): number {
     return this.aors.length;
   }
@@ -94,9 +102,9 @@ export class Registrations {
   }
 
   /** What could not be read may be gone, or be there again as it once was. */
-  mayComeBack(n: number, found: readonly Bound[]): boolean {
+  mayComeBack(n: number, found: readonly Bound[], isLoose = false): boolean {
     const { damaged, ever } = this.aors[n];
-    return damaged && found.every((one) => ever.has(nameOf(one)));
+    return (damaged || isLoose) && found.every((one) => ever.has(nameOf(one)));
   }
 
   damage(n: number): void {

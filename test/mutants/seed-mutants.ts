@@ -1,0 +1,234 @@
+// Faults put into the code on purpose, and the simulated worlds whose seeds have to find each of them: of the log, its cleaner, checkpoints
+// and replay, the table, sweepers, nonces, flows, and batches that fail.
+
+import { MUTANTS } from './mutants.ts';
+
+/** As `npm run simulate -- --only` has them. */
+export type World = 'store' | 'shards' | 'registrations';
+
+export interface SeedMutant {
+  readonly what: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly from: string;
+  readonly to: string;
+  /** One after the other, until one finds it. */
+  readonly worlds: readonly World[];
+}
+
+/** Of the listed mutants, those that lie above the seam at which the simulated log and its files begin. */
+const SHARED: readonly string[] = [
+  'drops a generation with live records',
+  'takes moves for made before they hold',
+  'never cleans',
+  'counts no record that came',
+  'stops at a damaged frame',
+  'gives up what is sound',
+  'applies a batch that failed',
+  'keeps rows of a batch that failed',
+  'waits for no sync where a sweep leaves a record',
+  'does not tell the cleaner of a record that is replaced',
+  'gives up what a dead disk does not give',
+  'forgets that it gave a row up',
+  'takes a record whose checksum is wrong',
+  'takes batches that were refused',
+  'asks no head where the log ended',
+  'starts again at zero',
+  'takes nothing of a damaged frame',
+  'says nothing of a damaged frame',
+  'says nothing of frames that are missing',
+  'takes damaged entries',
+  'takes parts of a batch that was being written',
+  'takes frames whose checksum is wrong',
+  'finds no record without a header',
+  'takes the index of a checkpoint at its word',
+  'knows a removal by its bytes, wherever it lies',
+  'takes a damaged piece',
+];
+
+const STORE: readonly World[] = ['store'];
+const SHARDS: readonly World[] = ['registrations', 'shards'];
+
+const inFile =
+  (file: string, worlds: readonly World[]) =>
+  (what: string, from: string, to: string): SeedMutant => ({ what, file: `src/${file}`, from, to, worlds });
+
+const index = inFile('location/table/key-index.ts', STORE);
+const table = inFile('location/table/binding-table.ts', STORE);
+const wheel = inFile('location/table/row-wheel.ts', SHARDS);
+const store = inFile('location/log/log-store.ts', STORE);
+const sweeper = inFile('shard/sweeper.ts', SHARDS);
+const flows = inFile('shard/flow-sweeper.ts', SHARDS);
+const batch = inFile('shard/batch-commit.ts', SHARDS);
+const uses = inFile('core/auth/nonce-uses.ts', SHARDS);
+const window = inFile('core/auth/nonce-window.ts', SHARDS);
+
+const OWN: readonly SeedMutant[] = [
+  index(
+    'loses the last slot of a sub-table that grows',
+    'for (let i = 0; i < from.length; i += 2) if (from[i + 1] !== 0) insert',
+    'for (let i = 0; i < from.length - 2; i += 2) if (from[i + 1] !== 0) insert',
+  ),
+  index(
+    'leaves keys behind a removed one where probing does not reach them',
+    'if (((at - home) & mask) < ((at - hole) & mask)) continue;',
+    'if (home >= 0) continue;',
+  ),
+  index(
+    'goes on with the sub-table that was too small',
+    'this.tables[sub] = table;\n    this.observer',
+    'this.observer',
+  ),
+  index(
+    'counts the keys of a restored sub-table as none',
+    'this.count += used - this.counts[sub];',
+    'this.count += 0 * used;',
+  ),
+  table('leaves an AOR in the index where it is removed', 'this.index.remove(tag, row);\n    chunk[r', 'chunk[r'),
+  table('does not count what is removed', 'this.bindings -= bindingsOf(chunk, r + ROW_PLACE);', ''),
+  table(
+    'replays a record beside the row that the AOR had',
+    'if (known >= 0 && known !== row) this.replayRemoval(known, words, at);\n    const chunk',
+    'const chunk',
+  ),
+  table('replays no refresh', 'if (!this.isRefreshed(row, tag)) return;', 'if (row >= 0) return;'),
+  table('replays no removal', 'if (same) chunk[r + ROW_PLACE + 1] = 0;', ''),
+  table('links nothing after a start', 'if (now > 0) this.shorten(row, now);\n        this.wheel.add(row);', ''),
+  table(
+    'gives a row to two AORs after a start',
+    '} else this.giveBack(row);',
+    '} else this.giveBack(row);\n      if (row === 3) this.giveBack(row);',
+  ),
+  inFile('location/table/binding-table.ts', SHARDS)(
+    'leaves a row whose end comes nearer where it was on the wheel',
+    'if (before === 0 || isEarlier) this.wheel.add(row);',
+    'if (before === 0) this.wheel.add(row);',
+  ),
+  wheel('fires a row before it is due', 'if (expiresAt <= nowMs) visitor.expireRow(row);', 'visitor.expireRow(row);'),
+  wheel('forgets a row that has fired', 'this.link(row, expiresAt <= nowMs ? nowMs + RETRY_MS : expiresAt);', ''),
+  wheel(
+    'passes over what is due where much time has passed',
+    'if (nowTick - this.tick > BUCKETS) this.tick = nowTick - BUCKETS;',
+    'if (nowTick - this.tick > BUCKETS) this.tick = nowTick;',
+  ),
+  store('does not write a removal', 'else frame.removal(row, words, w);', ''),
+  store('writes a refresh for another row', 'frame.refresh(row, words[w + 2]', 'frame.refresh(row ^ 1, words[w + 2]'),
+  store('answers before a batch is synced', 'const place = log.settle(lasting);', 'const place = log.settle(false);'),
+  store(
+    'names the address of the frame for that of the record',
+    'const place = at + this.offsetOf[entry];',
+    'const place = at;',
+  ),
+  sweeper(
+    'removes what ends within a minute',
+    'request.stateEnd, request.now);\n    if (after === before)',
+    'request.stateEnd, request.now + 60_000);\n    if (after === before)',
+  ),
+  sweeper(
+    'removes an AOR that the batch has changed',
+    'if (isOnly && this.changes === null && !state.isTouched()) {',
+    'if (isOnly && this.changes === null) {',
+  ),
+  sweeper(
+    'sweeps while the clock cannot be trusted',
+    'if (this.pauseMs(now) === 0 && !this.holds) {',
+    'if (this.pauseMs(now) === 0) {',
+  ),
+  inFile('shard/describe-record.ts', SHARDS)(
+    'describes what a sweep leaves by the last request',
+    'if (images === newImageAt) identity.computeWritten();',
+    'if (images >= 0) identity.computeWritten();',
+  ),
+  flows(
+    'takes out of an AOR what lives by another connection',
+    'if (lifelineKey(state, image) === token && isCutOff(state, image, this.flows)) {',
+    'if (lifelineKey(state, image) !== 0) {',
+  ),
+  flows(
+    'looks at no record of before the start',
+    'this.cursor = this.store.visitSome(this.cursor, AORS_PER_LOOK, this);',
+    'this.cursor = -1;',
+  ),
+  flows('hears of no connection that ends', 'if (this.index.has(token)) this.enqueue(token, now);', ''),
+  flows(
+    'leaves bindings of ended connections for ever',
+    'this.push(token, now + this.graceMs);',
+    'this.push(token, now + this.graceMs * 1e6);',
+  ),
+  batch(
+    'lets answers of a batch that failed be 200',
+    'if (settled === FAILED) this.failed(now);',
+    'if (settled === FAILED) this.holds(now);',
+  ),
+  batch(
+    'tracks no connection of what a batch has written',
+    'tally.apply();\n    flows?.committed(writes, now);',
+    'tally.apply();',
+  ),
+  batch('never asks for removed bindings of a batch that failed', 'this.parts.flows?.failed(now);', ''),
+  batch('counts no sweep', 'tally.apply();\n    flows?', 'flows?'),
+  inFile('shard/aor-state.ts', SHARDS)(
+    'decides on what is committed where the batch has changed it',
+    'const entry = writes.find(key[0], key[1], key[2], key[3]);\n    this.uncommitted',
+    'const entry = -1 as number;\n    this.uncommitted',
+  ),
+  inFile('shard/shard.ts', SHARDS)(
+    'decides a copy again',
+    'const found = wellFormed && !this.isReliable ? this.find(mayMerge) : NEW_REQUEST;',
+    'const found = wellFormed && !this.isReliable && !mayMerge ? this.find(mayMerge) : NEW_REQUEST;',
+  ),
+  inFile('core/register/registrar.ts', SHARDS)(
+    'takes a CSeq that is too low',
+    'const later = (table[T_CSEQ] >>> 0) - cseqOf(state, image);',
+    'const later = 1 + 0 * cseqOf(state, image);',
+  ),
+  inFile('core/register/refresh.ts', SHARDS)(
+    'refreshes what has run out',
+    'return binding.expiresAt > now && table',
+    'return table',
+  ),
+  inFile('core/register/repeat.ts', SHARDS)(
+    'takes any request of the same Call-ID for a copy',
+    'if (cseqOf(state, image) !== table[T_CSEQ] >>> 0 || !hasCallIdOfRequest(state, image)) return false;',
+    'if (!hasCallIdOfRequest(state, image)) return false;',
+  ),
+  inFile('shard/admission.ts', SHARDS)(
+    'asks nobody again whose nonce is of another life',
+    'if (authenticator === null || !authenticated || authenticator.nonceIsOfThisLife) return 0;',
+    'if (authenticator === null || authenticated) return 0;',
+  ),
+  uses(
+    'takes a nonce of another life that no record names',
+    'if (floor < 0) return use;',
+    'if (floor < -1) return use;',
+  ),
+  window('takes an nc twice', 'if ((words[seen] & bit) !== 0) return NC_REPLAYED;', ''),
+  window(
+    'forgets which nc it has seen where a higher one comes',
+    'words[at + HIGHEST] = nc;\n      words[at + SEEN_LOW] |= 1;',
+    'words[at + HIGHEST] = nc;\n      words[at + SEEN_LOW] = 1;',
+  ),
+  window(
+    'takes a nonce of another life for a new one',
+    'if (!ofThisLife || issuedAt <= this.lowWaterMark) return NC_FORGOTTEN;',
+    'if (issuedAt <= this.lowWaterMark) return NC_FORGOTTEN;',
+  ),
+  inFile('threads/move/move-bindings.ts', SHARDS)(
+    'leaves the last records of a move uncommitted',
+    'for (const target of targets) target.commit();',
+    '',
+  ),
+  inFile('threads/move/move-bindings.ts', SHARDS)(
+    'moves records to the shard that had them before',
+    'targets[shardOf(words[3], targets.length)].put(words, record);',
+    'targets[0].put(words, record);',
+  ),
+];
+
+const shared = SHARED.map((what): SeedMutant => {
+  const mutant = MUTANTS.find((one) => one.what === what);
+  if (mutant === undefined) throw new Error(`no mutant ${what}`);
+  return { ...mutant, worlds: mutant.test.includes('shards-simulation') ? SHARDS : STORE };
+});
+
+export const SEED_MUTANTS: readonly SeedMutant[] = [...shared, ...OWN];

@@ -1,0 +1,154 @@
+// Whether an answer is the right one: by the model, by what is known of faults, and by what was answered before.
+
+import type { Request } from './phone.ts';
+import { type Bound, decide, leastGranted, type Rules } from './registrations.ts';
+import { textOf } from './stored.ts';
+
+/** Copies within this time draw the same bytes. */
+export const REMEMBERED_MS = 30_000;
+
+/** The world at the moment. */
+export interface Scene {
+  readonly now: number;
+  readonly logsIn: boolean;
+  /** The batch's commit has failed. */
+  readonly batchFailed: boolean;
+  readonly report: { ok: number; refused: number; putOff: number; replays: number; logins: number };
+  /** Of the shard that owns the AOR: a number of this start. */
+  lifeOf(n: number): number;
+  rulesOf(request: Request): Rules;
+  /** Damage, or a clock that was wrong, may have changed the AOR. */
+  mayBeGone(n: number): boolean;
+  live(bindings: readonly Bound[]): readonly Bound[];
+  fail(what: string): never;
+}
+
+export class Answers {
+  private readonly scene: Scene;
+
+  constructor(scene: Scene) {
+    this.scene = scene;
+  }
+
+  /**
+   * Returns what the AOR has then.
+   * @param bindings of its AOR before @param isSick something could not be read
+   */
+  judge(request: Request, text: string, bindings: readonly Bound[], isSick: boolean): readonly Bound[] {
+    const { phone } = request;
+    const status = Number(text.slice(8, 11));
+    const first = request.first ?? request;
+    const life = this.scene.lifeOf(phone.n);
+    if (first.life === life && first.answer !== '' && this.scene.now - first.sentAt < REMEMBERED_MS) {
+      this.scene.report.replays++;
+      if (first.answer !== text && status !== 401)
+        this.scene.fail(`two answers to ${storyOf(request)}:\n${first.answer}\n${text}`);
+      return bindings;
+    }
+    first.answer = text;
+    first.sentAt = this.scene.now;
+    first.life = life;
+    if (this.scene.logsIn && !request.isOrder) {
+      if (status === 401) return this.challenged(request, text, bindings);
+      if (request.login === '') this.scene.fail(`${status} without credentials: ${storyOf(request)}`);
+      if (request.isReplay && status < 300) this.scene.fail(`an nc counted twice: ${storyOf(request)}`);
+    }
+    this.scene.report.logins++;
+    return this.judgeDecision(request, status, text, bindings, isSick);
+  }
+
+  private judgeDecision(
+    request: Request,
+    status: number,
+    text: string,
+    bindings: readonly Bound[],
+    isSick: boolean,
+  ): readonly Bound[] {
+    const { phone } = request;
+    if (this.scene.mayBeGone(phone.n)) return bindings;
+    const live = this.scene.live(bindings);
+    const decision = decide(request, live, this.scene.rulesOf(request), this.scene.now);
+    if (status === 503) {
+      this.scene.report.putOff++;
+      if (!this.scene.batchFailed) this.scene.fail(`503, and nothing failed: ${storyOf(request)}`);
+      return bindings;
+    }
+    if (status === 500 && (isSick || this.scene.batchFailed)) return bindings;
+    const isSame = (one: Bound) => one.callId === request.callId && one.cseq === request.cseq;
+    if (decision.status === 500 && status === 200 && live.some(isSame)) {
+      this.checkList(text, live); // another life has carried it out
+      return bindings;
+    }
+    if (status !== decision.status) {
+      if (this.scene.batchFailed && status >= 400) return bindings;
+      this.scene.fail(`${status} instead of ${decision.status} to ${storyOf(request)}; there is ${textOf(live)}`);
+    }
+    if (status !== 200) {
+      this.scene.report.refused++;
+      return bindings;
+    }
+    this.scene.report.ok++;
+    const next = decision.next.map((one) => (isMade(request, one) ? this.granted(request, one, text) : one));
+    this.checkList(text, next);
+    if (this.scene.batchFailed && textOf(next) !== textOf(live))
+      this.scene.fail(`200 to what was not written: ${storyOf(request)}`);
+    if (request.kind === 'bind' && !request.isOrder) phone.used = request.login;
+    if (request.login !== '' && !request.isReplay) remember(phone.heard, request.login);
+    return next;
+  }
+
+  private challenged({ phone, login, isReplay }: Request, text: string, bindings: readonly Bound[]): readonly Bound[] {
+    const nonce = /nonce="([^"]*)"/.exec(text)?.[1];
+    if (nonce === undefined) this.scene.fail(`no challenge:\n${text}`);
+    if (!isReplay && (login === '' || login.includes(phone.nonce))) {
+      phone.nonce = nonce;
+      phone.nc = 0;
+    }
+    return bindings;
+  }
+
+  /** A binding as the 200 grants it. */
+  private granted(request: Request, bound: Bound, text: string): Bound {
+    const seconds = secondsOf(text, bound.contact);
+    const rules = this.scene.rulesOf(request);
+    const most = Math.min(request.seconds, rules.maxS);
+    if (seconds === undefined || seconds > most || seconds < leastGranted(request.seconds, rules))
+      this.scene.fail(`${seconds} s granted to ${storyOf(request)}\n${text}`);
+    return { ...bound, expiresAt: this.scene.now + seconds * 1000 };
+  }
+
+  /** A 200 lists what there is, with the seconds it has left. */
+  private checkList(text: string, bindings: readonly Bound[]): void {
+    const listed = contactsOf(text).sort().join(' ');
+    const there = bindings.map(
+      ({ contact, expiresAt }) => `${contact}/${Math.max(1, Math.floor((expiresAt - this.scene.now) / 1000))}`,
+    );
+    if (listed !== there.sort().join(' ')) this.scene.fail(`listed is ${listed}, there is ${there.join(' ')}\n${text}`);
+  }
+}
+
+/** The newest four. */
+function remember(heard: string[], login: string): void {
+  heard.push(login);
+  if (heard.length > 4) heard.shift();
+}
+
+function isMade(request: Request, { contact, callId, cseq }: Bound): boolean {
+  return (
+    request.kind === 'bind' && request.contacts.includes(contact) && callId === request.callId && cseq === request.cseq
+  );
+}
+
+export function storyOf({ kind, phone, callId, cseq, seconds, first, isReplay, isOrder }: Request): string {
+  return `${isOrder ? 'order ' : isReplay ? 'stolen ' : first ? 'again ' : ''}${kind} ${phone.contacts.join(' ')} ${callId} ${cseq} ${seconds} s`;
+}
+
+/** URI and seconds of each Contact of a 200. */
+export function contactsOf(text: string): string[] {
+  return [...text.matchAll(/^Contact: <([^>]*)>.*?;expires=(\d+)/gm)].map(([, uri, seconds]) => `${uri}/${seconds}`);
+}
+
+function secondsOf(text: string, uri: string): number | undefined {
+  const row = contactsOf(text).find((one) => one.startsWith(`${uri}/`));
+  return row === undefined ? undefined : Number(row.slice(uri.length + 1));
+}
