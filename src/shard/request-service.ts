@@ -104,7 +104,7 @@ export class RequestService {
   askFor(): void {
     const { asked, state } = this;
     if (state.aorLength < 0 || table[T_REQUEST_URI + URI_USER_AT] < 0) return;
-    asked.resolve(slab, table, T_REQUEST_URI, state.key);
+    asked.resolve(slab, table, T_REQUEST_URI, state.key, state.aor, state.aorLength);
     for (let i = 0; i < 4; i++) state.key[i] = asked.key[i];
   }
 

@@ -2,6 +2,7 @@
 // force between two batches: all of them, or none. What remembers (transactions, scores, nonces) is told beside it.
 // @hot
 
+import type { BulkNumbers } from '../core/lookup/bulk-numbers.ts';
 import { Gruus } from '../core/register/gruu.ts';
 import { Registrar } from '../core/register/registrar.ts';
 import { ByName } from '../core/uas/by-name.ts';
@@ -64,6 +65,8 @@ export class ShardRules {
   strict: readonly Leniency[];
   /** Null where none are given out. */
   gruus: Gruus | null;
+  /** Null where no PBX has any. */
+  numbers: BulkNumbers | null;
   private server: DomainRules;
   /** Null where no domain has rules of its own. */
   private domains: ByName<DomainRules> | null;
@@ -76,6 +79,7 @@ export class ShardRules {
     this.server = server;
     this.uas = server.uas;
     this.strict = policy.strict;
+    this.numbers = server.registrar.bulk.numbers;
     this.gruus = givesGruus(policy) ? new Gruus(secret, policy.gruuGeneration) : null;
     const domains = Object.entries(policy.byDomain).map(
       ([name, own]) => [name, new DomainRules(policyOf(policy, own), secret, server.registrar, own.capacity)] as const,
@@ -89,6 +93,7 @@ export class ShardRules {
     this.uas = other.uas;
     this.strict = other.strict;
     this.gruus = other.gruus;
+    this.numbers = other.numbers;
     this.server = other.server;
     this.domains = other.domains;
     this.others = other.others;

@@ -167,7 +167,7 @@ export class WriterDifference {
     if (exchange.result.record.overflow) return null;
     const withGruus = exchange.request.aorLength > 0 && this.some(4) > 0;
     this.restart();
-    listContacts(exchange, bytes, 0, exchange.result.record.at, withGruus ? this.gruus : null);
+    listContacts(exchange, bytes, 0, exchange.result.record.at, withGruus ? this.gruus : null, false);
     const ours = textOf(exchange.result.answer);
     this.startOracle();
     oracleContacts(exchange, oracleBytes, 0, oracleRecord.at, withGruus ? (this.oracleGruus as never) : null);

@@ -27,6 +27,7 @@ import { dateEnd } from '../wasm/answer-texts.ts';
 import { IMAGE, SHOWS_END } from '../wasm/module-memory.ts';
 import { moduleBytes, requestModule } from '../wasm/request-module.ts';
 import { copyImage } from './binding-writer.ts';
+import { BulkRules } from './bulk-rules.ts';
 import { grantedS, lastGrantedS, requestedExpiresS } from './contact/contact-expires.ts';
 import { listContacts } from './contact/contact-list.ts';
 import { checkSpellings } from './contact/spelling-rules.ts';
@@ -51,6 +52,7 @@ export class Registrar {
   private readonly rules: RequestRules;
   private readonly gruus: Gruus | null;
   private readonly domainHeaders: DomainHeaders;
+  readonly bulk: BulkRules;
   /** Of the request decided last. */
   readonly bindings = new WorkingBindings();
   /** By contact of the request: 1 where it is written as it was sent. */
@@ -66,7 +68,8 @@ export class Registrar {
     const shares = like !== null && policy.gruu === like.policy.gruu;
     this.gruus = shares ? like.gruus : policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
     this.domainHeaders = like?.domainHeaders ?? new DomainHeaders(policy);
-    this.rules = new RequestRules(policy, this.gruus, like?.rules ?? null);
+    this.bulk = new BulkRules(policy, secret, like?.bulk ?? null);
+    this.rules = new RequestRules(policy, this.gruus, this.bulk, like?.rules ?? null);
   }
 
   /** What needs no bindings: is there an AOR to register for, are the contacts acceptable (request-rules.ts)? */
@@ -93,6 +96,7 @@ export class Registrar {
   refresh(exchange: Exchange, binding: PlainBinding, identity: Identity, keepsImage: boolean): number {
     const { request, work, result } = exchange;
     const { gruus, policy } = this;
+    if (this.bulk.areAskedFor) return GO_ON;
     if (!mayRefresh(binding, request.now) || (binding.epoch === 0 && gruus !== null && hasInstances())) return GO_ON;
     const seconds = requestedExpiresS(T_CONTACTS, policy);
     if (seconds === 0) return GO_ON;
@@ -237,11 +241,12 @@ export class Registrar {
   /** The 200, with the images in bytes[at, end) that have not run out. */
   private answer(exchange: Exchange, bytes: Uint8Array, at: number, end: number): void {
     startResponse(exchange, 200, PHRASE[200]);
-    listContacts(exchange, bytes, at, end, supports(OPTION_GRUU) ? this.gruus : null);
+    listContacts(exchange, bytes, at, end, supports(OPTION_GRUU) ? this.gruus : null, this.bulk.served);
     const { work, result } = exchange;
     const { answer } = result;
     const { policy } = this;
     answer.advance(module.extensions(answer.at, shownExtensions(work, policy), shownFlowTimer(work, policy)));
+    if (this.bulk.areAskedFor) this.bulk.writeRows(answer);
     this.endAnswer(exchange);
   }
 

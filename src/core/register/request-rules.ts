@@ -49,6 +49,7 @@ import {
 import { endResponse, refuse, startResponse } from '../uas/response.ts';
 import { ServedHosts } from '../uas/served-hosts.ts';
 import { AllowedSources } from './allowed-sources.ts';
+import type { BulkRules } from './bulk-rules.ts';
 import { requestedExpiresS } from './contact/contact-expires.ts';
 import type { Gruus } from './gruu.ts';
 import { checkInstances, hasInstances } from './gruu-rules.ts';
@@ -70,11 +71,13 @@ export class RequestRules {
   private readonly gruus: Gruus | null;
   private readonly hosts: ServedHosts;
   private readonly sources: AllowedSources;
+  private readonly bulk: BulkRules;
 
   /** @param like others of the same server */
-  constructor(policy: Policy, gruus: Gruus | null, like: RequestRules | null) {
+  constructor(policy: Policy, gruus: Gruus | null, bulk: BulkRules, like: RequestRules | null) {
     this.policy = policy;
     this.gruus = gruus;
+    this.bulk = bulk;
     this.hosts = like?.hosts ?? new ServedHosts(policy);
     this.sources = new AllowedSources(policy);
   }
@@ -91,7 +94,8 @@ export class RequestRules {
       checkSips(exchange, policy) ||
       checkPush(exchange) ||
       checkFlows(exchange, policy) ||
-      this.checkInstances(exchange)
+      this.checkInstances(exchange) ||
+      (this.bulk.served ? this.bulk.check(exchange) : GO_ON)
     );
   }
 

@@ -3,6 +3,7 @@
 
 import type { Leniency } from '../../sip/parser/strictness.ts';
 import type { TransportName } from '../../sip/sources.ts';
+import type { NumbersByPbx } from '../lookup/bulk-numbers.ts';
 import { DEFAULT_SUBSCRIPTION_POLICY, type SubscriptionPolicy } from '../subscriptions/subscription-policy.ts';
 import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
 
@@ -81,6 +82,8 @@ export interface Policy {
   readonly serviceRoutes: Readonly<Record<string, readonly string[]>>;
   /** P-Associated-URI (RFC 7315) by canonical AOR: values `<sip:…>`. */
   readonly associatedUris: Readonly<Record<string, readonly string[]>>;
+  /** Numbers of PBXs (RFC 6140) by canonical AOR: `+12145550100-+12145550199`, or a single one; apart from each other within a domain. */
+  readonly bulkNumbers: NumbersByPbx;
   /** Registrations are accepted over these transports only; none: over all. */
   readonly transports: readonly TransportName[];
   /** Registrations are accepted from these addresses and prefixes only; none: from all. */
@@ -137,6 +140,7 @@ export const DEFAULT_POLICY: Policy = {
   warning: false,
   serviceRoutes: {},
   associatedUris: {},
+  bulkNumbers: {},
   transports: [],
   networks: [],
   pathBytesMax: 4096,
@@ -159,6 +163,11 @@ export const DEFAULT_POLICY: Policy = {
 /** The rules of one domain: its own, and the server's for all that it does not say. */
 export function policyOf(policy: Policy, own: DomainPolicy): Policy {
   return { ...policy, ...own, ...fitIntervals(own, policy) };
+}
+
+/** Whether PBXs may register their numbers, which needs Path (RFC 6140 §5.2). */
+export function servesBulk({ bulkNumbers, path }: Policy): boolean {
+  return path !== 'off' && Object.keys(bulkNumbers).length > 0;
 }
 
 /** Whether any domain gives GRUUs out. */

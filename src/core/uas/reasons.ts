@@ -51,6 +51,10 @@ export const REASON_TOKEN_INVALID = 83;
 export const REASON_EVENT_NOT_SERVED = 84;
 export const REASON_NO_SUBSCRIPTION = 85;
 export const REASON_TOO_MANY_SUBSCRIPTIONS = 86;
+export const REASON_GIN_REQUIRED = 87;
+export const REASON_BAD_BULK_CONTACT = 88;
+export const REASON_NO_NUMBERS = 89;
+export const REASON_NUMBER_OF_PBX = 90;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -141,6 +145,10 @@ const OTHER_NAMES = [
   'event_not_served',
   'no_subscription',
   'too_many_subscriptions',
+  'gin_required',
+  'bad_bulk_contact',
+  'no_numbers',
+  'number_of_pbx',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */

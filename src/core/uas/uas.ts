@@ -24,6 +24,7 @@ import {
   METHOD_REGISTER,
   METHOD_SUBSCRIBE,
   METHOD_UNKNOWN,
+  OPTION_GIN,
   OPTION_GRUU,
   OPTION_OUTBOUND,
   OPTION_PATH,
@@ -51,7 +52,7 @@ import { ascii } from '../../sip/writer.ts';
 import { acceptsSdp, checkContent } from './content/content-rules.ts';
 import type { Exchange } from './exchange.ts';
 import { CSEQ_OUT_OF_ORDER, MISSING_PHRASE, PARSE_PHRASE, PHRASE, REPEATED_PHRASE } from './phrases.ts';
-import type { Policy } from './policy.ts';
+import { type Policy, servesBulk } from './policy.ts';
 import {
   REASON_DOMAIN_NOT_SERVED,
   REASON_EXTENSION_UNSUPPORTED,
@@ -79,6 +80,7 @@ const OPTIONS: readonly (readonly [bit: number, name: string, on: (policy: Polic
   [OPTION_OUTBOUND, 'outbound', (policy) => policy.outbound !== 'off'],
   [OPTION_GRUU, 'gruu', (policy) => policy.gruu === 'on'],
   [OPTION_PREF, 'pref', () => true],
+  [OPTION_GIN, 'gin', servesBulk],
 ];
 
 const ALLOW = 'Allow: REGISTER, OPTIONS, CANCEL, ACK';

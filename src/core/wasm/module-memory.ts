@@ -28,6 +28,8 @@ export const IN_IDENTITY = 27; // two words
 export const IN_IDENTITY_KEY = 29; // four words
 export const IN_EPOCH = 33;
 export const IN_SECONDS = 34; // the interval granted
+// --- of a contact that is listed: 1 where it stands for the numbers of a PBX, so that its GRUU has no user (RFC 6140 §7.1.1)
+export const IN_BULK = 35;
 
 /** What a 200 shows beside its contacts: Supported, with outbound or without; Path; that a flow was accepted. */
 export const SHOWS_OUTBOUND = 1;

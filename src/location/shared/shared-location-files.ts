@@ -29,6 +29,8 @@ export interface AboutLocation {
   readonly gruu: 'on' | 'off';
   readonly gruuGeneration: number;
   readonly domains: readonly string[];
+  /** Numbers of PBXs, by AOR. */
+  readonly bulkNumbers?: Readonly<Record<string, readonly string[]>>;
 }
 
 export function sharedFolder(data: string): string {

@@ -6,6 +6,7 @@ import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
 import { countImages } from '../../core/binding/images.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import { createAorReader, type NamedAor } from '../../core/lookup/aor-key.ts';
+import { BulkNumbers } from '../../core/lookup/bulk-numbers.ts';
 import {
   type CallerPreferences,
   PREFERENCE_VALUES_MAX,
@@ -37,7 +38,8 @@ export interface Lookup {
 }
 
 /** What of the policy concerns lookups by name. */
-export type LookupRules = Pick<Policy, 'domains' | 'gruu' | 'gruuGeneration'> & Partial<Pick<Policy, 'byDomain'>>;
+export type LookupRules = Pick<Policy, 'domains' | 'gruu' | 'gruuGeneration'> &
+  Partial<Pick<Policy, 'byDomain' | 'bulkNumbers'>>;
 
 export interface LocationLookupOptions {
   /** By shard. */
@@ -65,6 +67,8 @@ export class LocationLookup {
   private readonly options: LocationLookupOptions;
   /** Null where none are given out. */
   gruus: Gruus | null = null;
+  /** Null where no PBX has any. */
+  numbers: BulkNumbers | null = null;
   private domains = new Domains([]);
   private readonly aor: (text: string) => NamedAor | undefined;
   private readonly asked: AskedFor;
@@ -83,6 +87,7 @@ export class LocationLookup {
 
   configure(policy: LookupRules): void {
     this.domains = new Domains(policy.domains);
+    this.numbers = BulkNumbers.of(policy.bulkNumbers, this.options.secret);
     this.gruus = givesGruus(policy) ? new Gruus(this.options.secret, policy.gruuGeneration) : null;
   }
 
@@ -97,11 +102,11 @@ export class LocationLookup {
     if (named === undefined) return 'no AOR';
     if (!this.domains.serves(named.canonical, named.hostAt, named.length)) return 'not served';
     this.options.statics.refresh(now);
-    asked.resolve(named.bytes, named.uri, 0, named.key);
+    asked.resolve(named.bytes, named.uri, 0, named.key, named.canonical, named.length);
     const end = this.read();
     if (end === 0 && this.options.statics.empty) return { aor: named.text, contacts: NONE, fallbacks: NONE };
     const images = end > 0 ? RECORD_HEADER_BYTES + recordAorLength(record, 0) : 0;
-    const text = end > 0 ? aorText(record, RECORD_HEADER_BYTES, images) : '';
+    const text = end > 0 && !asked.isNumber ? aorText(record, RECORD_HEADER_BYTES, images) : '';
     asked.combine(record, images, end);
     const at = this.options.ends === 'by removal' ? 0 : now;
     targets.collect(asked.bytes, asked.at, asked.end, at, asked, this.options.flows);
@@ -115,8 +120,11 @@ export class LocationLookup {
     const named = this.aor(aor);
     if (named === undefined) return false;
     this.options.statics.refresh(now);
-    this.asked.resolve(named.bytes, named.uri, 0, named.key);
-    return this.read() > 0 || this.options.statics.images(this.asked.key) !== null;
+    const { asked, record } = this;
+    asked.resolve(named.bytes, named.uri, 0, named.key, named.canonical, named.length);
+    const end = this.read();
+    asked.combine(record, end > 0 ? RECORD_HEADER_BYTES + recordAorLength(record, 0) : 0, end);
+    return asked.end > asked.at;
   }
 
   close(): void {
@@ -125,7 +133,7 @@ export class LocationLookup {
 
   private views(aor: string, images: number, now: number): Lookup {
     const { targets } = this;
-    const name = images > 0 ? this.record.slice(RECORD_HEADER_BYTES, images) : Buffer.from(aor);
+    const name = images > 0 && !this.asked.isNumber ? this.record.slice(RECORD_HEADER_BYTES, images) : Buffer.from(aor);
     const contacts: Binding[] = [];
     const fallbacks: Binding[] = [];
     for (let i = 0; i < targets.count; i++) contacts.push(this.view(name, targets.image[i], now));

@@ -1,14 +1,26 @@
-// Whom a lookup asks for: the AOR behind a GRUU (RFC 5627 §6.1) or an alias, and all that leads to it, registered or static. One
-// rule for lookups by SIP, HTTP and programs.
+// Whom a lookup asks for: the AOR behind a GRUU (RFC 5627 §6.1) or an alias, the PBX behind a number (RFC 6140), and all that leads
+// to it, registered or static. One rule for lookups by SIP, HTTP and programs.
 // @hot
 
+import { BulkContacts, isBulkContact } from '../../core/lookup/bulk-contacts.ts';
+import type { BulkNumbers } from '../../core/lookup/bulk-numbers.ts';
 import { GRUU_INVALID, GRUU_NONE, GRUU_PUBLIC, GRUU_TEMPORARY, type Gruus } from '../../core/register/gruu.ts';
 import type { ExchangeRequest } from '../../core/uas/exchange.ts';
 import { URI_PARAMS_AT } from '../../sip/parser/span-table.ts';
+import { hasUriParam, uriParamAt, uriParamEnd } from '../../sip/uri/uri-param.ts';
+import { ascii } from '../../sip/writer.ts';
 import type { StaticTable } from './static-table.ts';
 
 /** More than an AOR's record and the static bindings of an operator need. */
 const COMBINED_BYTES = 128 << 10;
+const COMBINED_AOR_BYTES = 1024;
+const SG = ascii('sg');
+
+/** Which GRUUs and numbers of PBXs there are, now; null: none. */
+export interface AskedRules {
+  readonly gruus: Gruus | null;
+  readonly numbers: BulkNumbers | null;
+}
 
 export class AskedFor {
   /** The key of the AOR. */
@@ -21,32 +33,67 @@ export class AskedFor {
   bytes: Uint8Array = new Uint8Array(0);
   at = 0;
   end = 0;
-  private readonly rules: { readonly gruus: Gruus | null };
+  /** What was asked for is a number of a PBX, whose AOR is that of the key. */
+  isNumber = false;
+  private readonly rules: AskedRules;
+  /** The number's own AOR. */
+  private readonly numberKey = new Uint32Array(4);
+  private readonly bulk = new BulkContacts();
+  private readonly aliasText = new Uint8Array(COMBINED_AOR_BYTES);
   private readonly statics: StaticTable | null;
   private readonly combined = new Uint8Array(COMBINED_BYTES);
 
   /** @param rules say whether there are GRUUs, now */
-  constructor(rules: { readonly gruus: Gruus | null }, statics: StaticTable | null) {
+  constructor(rules: AskedRules, statics: StaticTable | null) {
     this.rules = rules;
     this.statics = statics;
   }
 
-  /** Resolves the URI in uri[base, …) over `bytes`. @param key of its AOR as it is written */
-  resolve(bytes: Uint8Array, uri: Int32Array, base: number, key: Uint32Array): void {
+  /**
+   * Resolves the URI in uri[base, …) over `bytes`.
+   * @param key of its AOR as it is written, whose canonical text is aor[0, aorLength)
+   */
+  resolve(
+    bytes: Uint8Array,
+    uri: Int32Array,
+    base: number,
+    key: Uint32Array,
+    aor: Uint8Array,
+    aorLength: number,
+  ): void {
     this.alias = null;
-    const { gruus } = this.rules;
+    this.isNumber = false;
+    const { gruus, numbers } = this.rules;
     this.kind = gruus !== null && uri[base + URI_PARAMS_AT] >= 0 ? gruus.read(bytes, uri, base) : GRUU_NONE;
     this.setKey(gruus !== null && this.kind === GRUU_TEMPORARY ? gruus.aorKey : key);
-    if (this.statics === null || this.statics.empty) return;
-    const target = this.statics.target(this.key);
-    if (target === null) return;
-    this.setKey(target.key);
-    this.alias = target.text;
+    if (this.statics !== null && !this.statics.empty) {
+      const target = this.statics.target(this.key);
+      if (target !== null) {
+        this.setKey(target.key);
+        this.alias = target.text;
+      }
+    }
+    if (numbers === null || this.kind === GRUU_TEMPORARY) return;
+    if (this.alias === null) this.resolveNumber(numbers, aor, aorLength);
+    else this.resolveNumber(numbers, this.aliasText, writeText(this.alias, this.aliasText));
+    if (this.isNumber && this.kind === GRUU_PUBLIC && hasUriParam(bytes, uri, base, SG) && uriParamAt() >= 0)
+      this.bulk.askDevice(bytes, uriParamAt(), uriParamEnd());
   }
 
-  /** Whether the URI is a GRUU that leads nowhere, or not to this image. */
+  /** A number leads to its PBX. */
+  private resolveNumber(numbers: BulkNumbers, aor: Uint8Array, length: number): void {
+    const owner = numbers.find(aor, length);
+    if (owner === null) return;
+    for (let i = 0; i < 4; i++) this.numberKey[i] = this.key[i];
+    this.setKey(owner.key);
+    this.bulk.ask(aor);
+    this.isNumber = true;
+  }
+
+  /** Whether the URI is a GRUU that leads nowhere, or not to this image; a PBX's contact is one of its numbers', not of its own AOR. */
   skips(bytes: Uint8Array, image: number): boolean {
-    const { gruus } = this.rules;
+    const { gruus, numbers } = this.rules;
+    if (numbers !== null && !this.isNumber && isBulkContact(bytes, image)) return true;
     if (this.kind === GRUU_NONE || gruus === null) return false;
     return this.kind === GRUU_INVALID || !gruus.leadsTo(bytes, image);
   }
@@ -57,7 +104,7 @@ export class AskedFor {
    */
   isKnown(isUser: boolean | null): boolean {
     if (this.kind === GRUU_INVALID) return false;
-    return this.alias !== null || (isUser ?? this.kind === GRUU_PUBLIC);
+    return this.alias !== null || this.isNumber || (isUser ?? this.kind === GRUU_PUBLIC);
   }
 
   get isGruu(): boolean {
@@ -72,23 +119,36 @@ export class AskedFor {
     request.stateEnd = this.end;
   }
 
-  /** The images of the AOR in bytes[at, end) with its static ones. */
+  /** The images of the AOR in bytes[at, end), for a number those made of them, with its static ones. */
   combine(bytes: Uint8Array, at: number, end: number): void {
+    const { combined } = this;
     this.bytes = bytes;
     this.at = at;
     this.end = end;
+    if (this.isNumber) {
+      this.end = this.bulk.write(bytes, at, end, combined);
+      this.bytes = combined;
+      this.at = 0;
+    }
     if (this.statics === null || this.statics.empty || this.kind !== GRUU_NONE) return;
-    const images = this.statics.images(this.key);
-    if (images === null || end - at + images.length > COMBINED_BYTES) return;
-    const { combined } = this;
-    combined.set(bytes.subarray(at, end), 0);
-    combined.set(images, end - at);
+    const images = this.statics.images(this.isNumber ? this.numberKey : this.key);
+    const length = this.end - this.at;
+    if (images === null || length + images.length > COMBINED_BYTES) return;
+    if (!this.isNumber) combined.set(bytes.subarray(at, end), 0);
+    combined.set(images, length);
     this.bytes = combined;
     this.at = 0;
-    this.end = end - at + images.length;
+    this.end = length + images.length;
   }
 
   private setKey(key: Uint32Array): void {
     for (let i = 0; i < 4; i++) this.key[i] = key[i];
   }
+}
+
+/** An AOR as text; its length, 0 where it does not fit. */
+function writeText(text: string, into: Uint8Array): number {
+  if (text.length > into.length) return 0;
+  for (let i = 0; i < text.length; i++) into[i] = text.charCodeAt(i);
+  return text.length;
 }

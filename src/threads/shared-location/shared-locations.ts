@@ -103,10 +103,10 @@ export class SharedLocations {
   }
 
   private about(policy: Policy): AboutLocation {
-    const { gruuGeneration, domains } = policy;
+    const { gruuGeneration, domains, bulkNumbers } = policy;
     const gruu = givesGruus(policy) ? 'on' : 'off';
     const secret = Buffer.from(this.options.secret).toString('base64');
-    return { format: SHARED_FORMAT, secret, gruu, gruuGeneration, domains };
+    return { format: SHARED_FORMAT, secret, gruu, gruuGeneration, domains, bulkNumbers };
   }
 }
 

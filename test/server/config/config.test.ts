@@ -63,6 +63,9 @@ service-route:
   '*': sip:c.example.com;lr
 associated-uris:
   Alice@Example.COM: [tel:+12145550102, '<sip:a@example.com>']
+bulk-numbers:
+  Pbx@Example.COM: [+12145550100-+12145550199, +12145550300]
+  other@example.com: +12145550200
 data: bindings
 shards: 3
 auth: none
@@ -200,6 +203,10 @@ parser:
           '*': ['<sip:c.example.com;lr>'],
         },
         associatedUris: { 'Alice@example.com': ['<tel:+12145550102>', '<sip:a@example.com>'] },
+        bulkNumbers: {
+          'Pbx@example.com': ['+12145550100-+12145550199', '+12145550300'],
+          'other@example.com': ['+12145550200'],
+        },
         pathBytesMax: 512,
         aorBytesMax: 100,
         contactBytesMax: 200,
@@ -269,6 +276,15 @@ parser:
     [
       'associated-uris:\n  alice@example.com: alice',
       'aorta.yaml:2:22: associated-uris.alice@example.com: expected a URI such as sip:alice@example.com, got "alice"',
+    ],
+    [
+      'bulk-numbers:\n  pbx@example.com: [+1, +1214-+121]',
+      'aorta.yaml:2:20: bulk-numbers.pbx@example.com: expected numbers such as +12145550100-+12145550199 or +12145550100, got "+1214-+121"',
+    ],
+    ['bulk-numbers:\n  pbx: +1', 'aorta.yaml:2:8: bulk-numbers.pbx: is no address-of-record: user@domain'],
+    [
+      'bulk-numbers: {a@x.y: +10-+19, b@x.z: +15, b@x.y: +15}',
+      'aorta.yaml:1:51: bulk-numbers.b@x.y: "+15" and "+10-+19" of a@x.y have numbers in common',
     ],
     ['policy:\n  outbound: true', 'aorta.yaml:2:13: policy.outbound: expected one of on, off, required, got true'],
     ['udp: fast', 'aorta.yaml:1:6: udp: expected one of auto, separate, dgram, got "fast"'],

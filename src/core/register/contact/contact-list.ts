@@ -18,32 +18,41 @@ import {
 } from '../../binding/binding.ts';
 import { TEXTS } from '../../binding/image-layout.ts';
 import { isTarget, newestOfInstance } from '../../binding/target.ts';
+import { isBulkContact } from '../../lookup/bulk-contacts.ts';
 import type { Exchange } from '../../uas/exchange.ts';
 import { tellAor } from '../../wasm/aor-words.ts';
-import { IMAGE, SPELLED, SPELLED_BYTES } from '../../wasm/module-memory.ts';
-import { requestModule, moduleBytes as theBytes } from '../../wasm/request-module.ts';
+import { IMAGE, IN_BULK, SPELLED, SPELLED_BYTES } from '../../wasm/module-memory.ts';
+import { requestModule, moduleBytes as theBytes, toldWords } from '../../wasm/request-module.ts';
 import { type Gruus, isGruuInstance } from '../gruu.ts';
 
 // Constants of this module: V8 compiles them in, while it loads an import each time it is used.
 const module = requestModule;
 const moduleBytes = theBytes;
+const told = toldWords;
 const SECONDS_MAX = 0xffff_ffff;
 
 const texts = new Writer();
 
-/** Lists the images in bytes[from, to) that have not run out and whose way is open, with the seconds they have left. */
+/**
+ * Lists the images in bytes[from, to) that have not run out and whose way is open, with the seconds they have left.
+ * @param servesBulk a contact with `bnc` is a PBX's
+ */
 export function listContacts(
   exchange: Exchange,
   bytes: Uint8Array,
   from: number,
   to: number,
   gruus: Gruus | null,
+  servesBulk: boolean,
 ): void {
   const { aor, aorLength, aorKey, now, liveFlows } = exchange.request;
   if (gruus !== null) tellAor(aor, aorLength, aorKey, gruus);
   for (let at = from; at < to; at += imageLength(bytes, at)) {
     if (!isTarget(bytes, at, now, liveFlows)) continue;
+    const isBulk = servesBulk && isBulkContact(bytes, at);
+    if (isBulk) told[IN_BULK] = 1;
     listContact(exchange, bytes, from, to, at, gruus !== null);
+    if (isBulk) told[IN_BULK] = 0;
   }
 }
 

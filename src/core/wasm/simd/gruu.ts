@@ -6,6 +6,7 @@ import {
   AOR_TEXT,
   IN_AOR_KEY,
   IN_AOR_LENGTH,
+  IN_BULK,
   IN_CODE_KEY,
   IN_STREAM_KEY,
   PLAIN_IN_USER,
@@ -27,6 +28,7 @@ export function writeGruus(uri: i32, instance: i32, instanceEnd: i32, epoch: i32
   const aorEnd = AOR_TEXT + told(IN_AOR_LENGTH);
   const host = hostAt(aorEnd);
   text(TEXT_PUB_GRUU);
+  if (told(IN_BULK) != 0) return writeBulk(isSecure, host, aorEnd, instance, instanceEnd);
   writePublic(isSecure, host, aorEnd, instance, instanceEnd);
   if (epoch != 0) {
     text(TEXT_TEMP_GRUU);
@@ -62,6 +64,16 @@ function writePublic(isSecure: bool, host: i32, aorEnd: i32, instance: i32, inst
   store<u32>(at, 0x3d72673b); // ;gr=
   startAt(at + 4);
   writeEscaped(instance, instanceEnd, PLAIN_IN_VALUE);
+}
+
+/** That of a PBX: the domain with `bnc` and the instance ID. It fills user and `sg` in for its phones. */
+function writeBulk(isSecure: bool, host: i32, aorEnd: i32, instance: i32, instanceEnd: i32): void {
+  writeScheme(isSecure);
+  copy(host + 1, aorEnd);
+  store<u64>(at, 0x3d72673b636e623b); // ;bnc;gr=
+  startAt(at + 8);
+  writeEscaped(instance, instanceEnd, PLAIN_IN_VALUE);
+  byte(0x22);
 }
 
 /** sip: or sips: */

@@ -8,6 +8,7 @@ import { MESSAGE_BYTES_MAX } from '../../../sip/parser/slab.ts';
 import { LENIENCIES, type Leniency } from '../../../sip/parser/strictness.ts';
 import { TRANSPORT_NAMES } from '../../../sip/sources.ts';
 import { SECONDS_MAX } from '../intervals.ts';
+import { numbersByPbx } from '../sections/bulk-config.ts';
 import { parseAssociated, parseRoute, withLowerHosts } from '../sections/home-config.ts';
 import { defaultOf } from './describe.ts';
 import {
@@ -318,5 +319,12 @@ export const homeRows = {
     AT_ONCE,
     'Answers to a user have this P-Associated-URI: further identities of that user (RFC 7315).',
     { example: { 'alice@example.com': ['tel:+12145550102'] } },
+  ),
+  'bulk-numbers': row(
+    'policy.bulkNumbers',
+    numbersByPbx,
+    AT_ONCE,
+    'A PBX that registers with `Require: gin` is the contact of all these numbers of its domain (RFC 6140).',
+    { example: { 'pbx@example.com': ['+12145550100-+12145550199'] } },
   ),
 };
