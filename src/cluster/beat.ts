@@ -32,7 +32,7 @@ export interface Beat {
   readonly number: number;
   /** Format of frames that it can read. */
   readonly level: number;
-  /** Its clock, epoch ms. */
+  /** The time that its bindings live by, epoch ms. */
   readonly clock: number;
   /** Digest of what should be the same on all nodes. */
   readonly policy: number;

@@ -30,6 +30,8 @@ import { MAC_BYTES, StreamMac } from './stream-mac.ts';
 /** A batch's publication is waited for in one piece for so long; then other work goes on. */
 const WAIT_MS = 25;
 const WAITS_MAX = 64;
+/** Damaged records that one frame gives up. */
+const GIVEN_UP_MAX = 256;
 /** Requests that would change bindings draw 503 once the stream has not answered for so long. */
 const HOLD_MS = 10_000;
 
@@ -45,6 +47,8 @@ export interface ClusterShardOptions {
   /** 16 bytes, derived from the cluster's secret for its streams. */
   readonly key: Uint8Array;
   readonly holdMs?: number;
+  /** Time that only passes, ms, for all that is waited for: the time of bindings may be set. Without it, that time. */
+  readonly monotonic?: () => number;
   log(level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>): void;
 }
 
@@ -79,7 +83,11 @@ export class ClusterShard {
   private readonly reader: FrameReader;
   private readonly followed = new FollowedFrame();
   private readonly sink: StreamSink = this.listen();
+  /** The time of bindings, and the time that only passes. */
   private now = 0;
+  private at = 0;
+  /** Since when it does not follow; 0: it does. */
+  private lamedAt = 0;
   /** The frame that is published, or about to be, is made. */
   private isReady = false;
   /** Entries of its batch, whose rows are taken. */
@@ -88,6 +96,8 @@ export class ClusterShard {
   private handedOver = 0;
   private settledTo = 0;
   private isLost = false;
+  /** Damaged rows of which the frame disposes. */
+  private readonly givenUp: number[] = [];
 
   constructor(options: ClusterShardOptions) {
     const { store, shard, node, key } = options;
@@ -117,9 +127,8 @@ export class ClusterShard {
 
   /** Whether requests that cannot be decided are to be refused, rather than left to be repeated. */
   refuses(now: number): boolean {
-    const { stalledSince, role } = this.ownership;
-    if (role === ROLE_BROKEN || role === ROLE_COPYING) return true;
-    return stalledSince > 0 && now - stalledSince >= (this.options.holdMs ?? HOLD_MS);
+    const since = this.ownership.stalledSince || this.lamedAt;
+    return since > 0 && this.passing(now) - since >= (this.options.holdMs ?? HOLD_MS);
   }
 
   get role(): number {
@@ -138,19 +147,22 @@ export class ClusterShard {
 
   /** Takes in what the stream has told, and does what is due. */
   tick(now: number): void {
-    this.now = now;
+    this.setTime(now);
     const { table, shard } = this.options;
     this.stream.poll(this.sink, now);
-    this.ownership.tick(now, table.surroundings(shard));
+    this.ownership.tick(this.at, table.surroundings(shard));
     this.store.examineSuspects();
     if (!isOwner(this.ownership.role) && this.damaged.size > 0)
       this.ownership.mustCopy('records of this log are damaged');
+    const { role } = this.ownership;
+    if (role !== ROLE_BROKEN && role !== ROLE_COPYING) this.lamedAt = 0;
+    else if (this.lamedAt === 0) this.lamedAt = this.at;
     this.tellTable();
   }
 
   /** Milliseconds until `tick` has something to do; -1: nothing to wait for but the stream. */
   msToNext(now: number): number {
-    const own = this.ownership.msToNext(now);
+    const own = this.ownership.msToNext(this.passing(now));
     const streams = this.stream.msToNext(now);
     return own < 0 || (streams >= 0 && streams < own) ? streams : own;
   }
@@ -175,7 +187,7 @@ export class ClusterShard {
   /** The position that must be settled before it may be said that nobody has changed anything. */
   confirm(now: number): number {
     this.demandOwner();
-    return this.ownership.isFresh(now) ? this.settledTo : this.publishAndWait(FRAME_PROOF, now);
+    return this.ownership.isFresh(this.passing(now)) ? this.settledTo : this.publishAndWait(FRAME_PROOF, now);
   }
 
   /** The position up to which all holds. Throws, once, where what was handed over behind it never will. */
@@ -203,14 +215,23 @@ export class ClusterShard {
 
   private publishAndWait(kind: typeof FRAME_BATCH | typeof FRAME_PROOF, now: number): number {
     const position = ++this.handedOver;
-    this.now = now;
-    this.ownership.publish(kind, now);
+    this.setTime(now);
+    this.ownership.publish(kind, this.at);
     let left = WAIT_MS;
     for (let n = 0; n < WAITS_MAX && left > 0 && this.settledTo < position && !this.isLost; n++) {
       left -= this.stream.wait(left);
       this.stream.poll(this.sink, now);
     }
     return position;
+  }
+
+  private setTime(now: number): void {
+    this.now = now;
+    this.at = this.passing(now);
+  }
+
+  private passing(now: number): number {
+    return this.options.monotonic?.() ?? now;
   }
 
   private startFrame(epoch: number, now: number): void {
@@ -221,9 +242,12 @@ export class ClusterShard {
   /** Records that cannot be read go, on all nodes, so that their phones register anew. */
   private giveUpDamaged(writes: WriteSet): void {
     const { table } = this.store;
+    this.givenUp.length = 0;
     for (const row of this.damaged) {
+      if (this.givenUp.length === GIVEN_UP_MAX) return;
       const chunk = chunkOf(table.chunks, row);
       const at = wordOf(row);
+      this.givenUp.push(row);
       if (!table.isLive(row) || writes.find(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3]) >= 0) continue;
       this.press.frame.removal(row, chunk, at);
     }
@@ -237,15 +261,15 @@ export class ClusterShard {
 
   private listen(): StreamSink {
     return {
-      acknowledged: (id, sequence) => this.ownership.acknowledged(id, sequence, this.now),
-      refused: (id, last) => this.ownership.refused(id, last, this.now),
-      failed: (id) => this.ownership.failed(id, this.now),
+      acknowledged: (id, sequence) => this.ownership.acknowledged(id, sequence, this.at),
+      refused: (id, last) => this.ownership.refused(id, last, this.at),
+      failed: (id) => this.ownership.failed(id, this.at),
       found: (id, sequence, bytes, length) => {
         this.counts.unknownOutcomes++;
-        this.ownership.found(id, this.writerOf(sequence, bytes, length), this.now);
+        this.ownership.found(id, this.writerOf(sequence, bytes, length), this.at);
       },
-      missing: (id) => this.ownership.missing(id, this.now),
-      bounds: (id, first, last) => this.ownership.bounds(id, first, last, this.now),
+      missing: (id) => this.ownership.missing(id, this.at),
+      bounds: (id, first, last) => this.ownership.bounds(id, first, last, this.at),
       message: (sequence, bytes, length) => {
         const expected = this.ownership.expects(sequence);
         if (expected === 'gap') this.ownership.gap();
@@ -256,7 +280,9 @@ export class ClusterShard {
 
   private writerOf(sequence: number, bytes: Uint8Array, length: number): Writer {
     if (this.isPublished(sequence, bytes, length)) return 'mine';
-    return this.reader.take(bytes, length, sequence) === READ_STRANGE ? 'stranger' : 'another';
+    if (this.reader.take(bytes, length, sequence) !== READ_STRANGE) return 'another';
+    this.counts.strangers++;
+    return 'stranger';
   }
 
   private isPublished(sequence: number, bytes: Uint8Array, length: number): boolean {
@@ -274,7 +300,7 @@ export class ClusterShard {
     }
     const wrong = read === READ_SOUND ? this.breaks() : 'the frame is damaged, or of a later version';
     if (wrong !== null) {
-      ownership.broke(`message ${sequence}: ${wrong}`);
+      ownership.broke(`message ${sequence}: ${wrong}`, this.at);
       return false;
     }
     const applied = reader.applied(sequence);
@@ -282,7 +308,7 @@ export class ClusterShard {
     try {
       store.follow(followed, applied);
     } catch (error) {
-      if (isFollowed) ownership.diskFailed(String(error), this.now);
+      if (isFollowed) ownership.broke(String(error), this.at);
       return false;
     }
     if (isPublished) this.holds(reader.kind);
@@ -303,7 +329,7 @@ export class ClusterShard {
   /** What was published holds, and is taken in. */
   private holds(kind: FrameKind): void {
     if (kind === FRAME_BATCH || kind === FRAME_PROOF) this.settledTo = this.handedOver;
-    if (kind === FRAME_BATCH) this.damaged.clear();
+    if (kind === FRAME_BATCH) for (const row of this.givenUp) this.damaged.delete(row);
     this.isReady = false;
     this.entries = 0;
   }

@@ -1,8 +1,10 @@
 // Which nodes there are, and which of them is to claim a shard whose owner is gone: from beats alone. It decides when a claim is made,
-// never who owns a shard: that the stream does. Pure: time is an argument.
+// never who owns a shard: that the stream does. Pure: time is an argument, and only passes: nobody sets it.
 
 import type { Beat } from './beat.ts';
 import { isOwner, ROLE_CLAIMING, ROLE_FOLLOWING } from './roles.ts';
+
+const FOLLOWERS: readonly number[] = [ROLE_FOLLOWING, ROLE_CLAIMING];
 
 /** A node that is this far ahead of the others' clocks claims nothing. */
 const SKEW_MS_MAX = 5000;
@@ -15,9 +17,8 @@ const CUT_MS = 300;
 
 interface Known {
   beat: Beat;
-  /** When it was heard, by this node's clock. */
   heardAt: number;
-  /** How far its clock was ahead of this node's. */
+  /** How far its clock was ahead of this node's, when that was heard. */
   aheadMs: number;
   /** Its connection was reset, and it has not been heard since. */
   cutAt: number;
@@ -55,12 +56,15 @@ export class Membership {
     this.vacantEpoch = new Float64Array(shards);
   }
 
-  /** A beat, this node's own among them. One of an earlier life, or that comes late, is none. */
-  heard(beat: Beat, now: number): void {
+  /**
+   * A beat, this node's own among them. One of an earlier life, or that comes late, is none.
+   * @param clock this node's clock, epoch ms, which may be set at any time
+   */
+  heard(beat: Beat, now: number, clock = now): void {
     if (this.beganAt === 0) this.beganAt = now;
     const before = this.known.get(beat.node);
     if (before !== undefined && isOlder(beat, before.beat)) return;
-    this.known.set(beat.node, { beat, heardAt: now, aheadMs: beat.clock - now, cutAt: 0 });
+    this.known.set(beat.node, { beat, heardAt: now, aheadMs: beat.clock - clock, cutAt: 0 });
   }
 
   /** The connection to a node was reset: a process that died, perhaps. */
@@ -97,9 +101,14 @@ export class Membership {
 
   /** How far this node's clock is ahead of the median of the others that it has ever heard, ms; 0 where there are none. */
   get skewMs(): number {
-    const others = [...this.known.values()].filter(({ beat }) => beat.node !== this.node);
-    const ahead = others.map(({ aheadMs }) => aheadMs).sort((a, b) => a - b);
-    return ahead.length === 0 ? 0 : -ahead[ahead.length >> 1];
+    return this.skewOf(this.node);
+  }
+
+  /** Whether a node may own a shard: it follows, has what the others have, and its clock is right. */
+  isReady(node: number, shard: number, now: number): boolean {
+    const line = this.line(shard, now);
+    const applied = (each: number) => this.known.get(each)?.beat.shards[shard].applied ?? -1;
+    return line.includes(node) && (applied(node) >= 0 || applied(line[0]) < 0);
   }
 
   /** To whom this node would hand a shard; 0: there is nobody. */
@@ -107,12 +116,12 @@ export class Membership {
     return this.line(shard, now).find((node) => node !== this.node) ?? 0;
   }
 
-  /** The node that is to own a shard while all live. */
+  /** Of the nodes that own a shard or could, the one that is to while all live; 0: there is none. */
   home(shard: number, now: number): number {
-    const alive = [...this.known.keys()].filter(
-      (node) => this.isAlive(node, now) && !this.known.get(node)?.beat.draining,
+    const able = [...this.known.values()].filter(
+      ({ beat }) => this.couldOwn(beat, now) && (isOwner(roleOf(beat, shard)) || this.isReady(beat.node, shard, now)),
     );
-    return alive.sort((a, b) => weight(shard, b) - weight(shard, a))[0] ?? 0;
+    return able.map(({ beat }) => beat.node).sort((a, b) => weight(shard, b) - weight(shard, a))[0] ?? 0;
   }
 
   /** The newest claim of a shard that any node speaks of. */
@@ -122,12 +131,29 @@ export class Membership {
     return epoch;
   }
 
+  /** The node that says it owns a shard, by the newest claim that any speaks of; 0: none does, or it is gone. */
+  ownerHeard(shard: number, now: number): number {
+    const epoch = this.epochHeard(shard);
+    for (const { beat } of this.known.values())
+      if (beat.shards[shard]?.epoch === epoch && isOwner(roleOf(beat, shard)) && this.isAlive(beat.node, now))
+        return beat.node;
+    return 0;
+  }
+
+  /** The last message of a shard's stream that any node is known to have: a stream that ends before it has lost some. */
+  sequenceHeard(shard: number): number {
+    let sequence = 0;
+    for (const { beat } of this.known.values()) sequence = Math.max(sequence, beat.shards[shard]?.applied ?? 0);
+    return sequence;
+  }
+
   nodes(now: number): NodeView[] {
+    const own = this.known.get(this.node)?.aheadMs ?? 0;
     return [...this.known.values()].map(({ beat, heardAt, aheadMs }) => ({
       beat,
       isAlive: this.isAlive(beat.node, now),
       silentMs: now - heardAt,
-      aheadMs,
+      aheadMs: aheadMs - own,
     }));
   }
 
@@ -138,7 +164,7 @@ export class Membership {
   private vacantFor(shard: number, owner: number, ownerLife: number, epoch: number, now: number): number {
     const known = this.known.get(owner);
     const isThere = known !== undefined && known.beat.life === ownerLife && this.isAlive(owner, now);
-    if (isThere && isOwner(known.beat.shards[shard]?.role ?? 0)) {
+    if (isThere && isOwner(roleOf(known.beat, shard))) {
       this.vacantSince[shard] = 0;
       return -1;
     }
@@ -160,7 +186,9 @@ export class Membership {
 
   /** The nodes that could claim the shard, the next one first. */
   private line(shard: number, now: number): number[] {
-    const ready = [...this.known.values()].filter(({ beat }) => this.isReady(beat, shard, now));
+    const ready = [...this.known.values()].filter(
+      ({ beat }) => this.couldOwn(beat, now) && FOLLOWERS.includes(roleOf(beat, shard)),
+    );
     const furthest = Math.max(...ready.map(({ beat }) => beat.shards[shard].applied));
     return ready
       .map(({ beat }) => beat)
@@ -170,11 +198,21 @@ export class Membership {
       .map(({ node }) => node);
   }
 
-  private isReady(beat: Beat, shard: number, now: number): boolean {
-    const role = beat.shards[shard]?.role;
-    if (beat.draining || !this.isAlive(beat.node, now)) return false;
-    return role === ROLE_FOLLOWING || role === ROLE_CLAIMING;
+  private couldOwn({ draining, node }: Beat, now: number): boolean {
+    return !draining && this.isAlive(node, now) && this.skewOf(node) <= SKEW_MS_MAX;
   }
+
+  /** How far a node's clock is ahead of the median of the others'. */
+  private skewOf(node: number): number {
+    const own = this.known.get(node)?.aheadMs ?? 0;
+    const others = [...this.known.values()].filter(({ beat }) => beat.node !== node);
+    const ahead = others.map(({ aheadMs }) => aheadMs).sort((a, b) => a - b);
+    return ahead.length === 0 ? 0 : own - ahead[ahead.length >> 1];
+  }
+}
+
+function roleOf(beat: Beat, shard: number): number {
+  return beat.shards[shard]?.role ?? 0;
 }
 
 /** A node with nothing in its log is no heir of one that has something. */

@@ -55,6 +55,8 @@ export interface Surroundings {
   readonly handTo: number;
   /** The newest claim that any node speaks of. */
   readonly epochHeard: number;
+  /** The last message that any node is known to have taken in. */
+  readonly sequenceHeard: number;
 }
 
 /** An owner that is asked what must not be stale has had an acknowledgement within this time. */
@@ -63,10 +65,13 @@ const FRESH_MS = 2000;
 const ANSWER_MS = 500;
 const BOUNDS_MS = 2000;
 const CLAIM_ASK_MS = 100;
+/** Where a server says that it cannot tell; and how many times that may be before another is asked. */
+const FAILED_ASK_MS = 250;
+const FAILURES_MAX = 4;
 /** A log that did not take a frame is tried again this often, and for this time, before the shard is given up. */
 const DISK_RETRY_MS = 100;
 const DISK_MS = 1000;
-/** What is broken by the disk is tried again. */
+/** What is broken is tried again: a disk may have room, a stream may be late, or have been made anew. */
 const MEND_MS = 5000;
 
 export class Ownership {
@@ -75,7 +80,7 @@ export class Ownership {
   applied: Applied;
   /** The stream's last sequence, as far as this node knows. */
   last = 0;
-  /** Why it is broken, or has to copy. */
+  /** Why it was broken last, until it has gone on; or why it has to copy. */
   trouble = '';
   private readonly node: number;
   private readonly effects: OwnershipEffects;
@@ -88,6 +93,8 @@ export class Ownership {
   private follows = false;
   private question = 0;
   private askedAt = Number.NEGATIVE_INFINITY;
+  /** Answers in a row that told nothing. */
+  private failures = 0;
   /** Up to where it had followed when it asked: what came since is no matter of the answer. */
   private passedWhenAsked = 0;
   private readonly shortness = new Shortness();
@@ -101,6 +108,8 @@ export class Ownership {
   private stuckSince = 0;
   private stuckAt = 0;
   private mendAt = 0;
+  /** As the surroundings' of the last tick. */
+  private sequenceHeard = 0;
 
   constructor(node: number, applied: Applied, effects: OwnershipEffects) {
     this.node = node;
@@ -135,6 +144,7 @@ export class Ownership {
   }
 
   tick(now: number, around: Surroundings): void {
+    this.sequenceHeard = around.sequenceHeard;
     if (this.stuckSince > 0) return this.takeInAgain(now);
     this.publication?.tick(now);
     switch (this.role) {
@@ -151,7 +161,7 @@ export class Ownership {
         else if (around.epochHeard > this.applied.epoch && !this.isFresh(now)) this.begin(FRAME_PROOF, now);
         break;
       case ROLE_BROKEN:
-        if (this.mendAt > 0 && now >= this.mendAt) this.startAnew();
+        if (now >= this.mendAt) this.startAnew();
         break;
     }
   }
@@ -160,11 +170,11 @@ export class Ownership {
   msToNext(now: number): number {
     if (this.stuckSince > 0) return Math.max(0, this.stuckAt + DISK_RETRY_MS - now);
     if (this.publication !== null) return this.publication.msToNext(now);
-    if (this.role === ROLE_BROKEN && this.mendAt > 0) return Math.max(0, this.mendAt - now);
+    if (this.role === ROLE_BROKEN) return Math.max(0, this.mendAt - now);
     if (this.role !== ROLE_FOLLOWING && this.role !== ROLE_CLAIMING) return -1;
     if (this.role === ROLE_CLAIMING && this.isCurrent) return 0;
     const asksSoon = this.role === ROLE_CLAIMING && this.target < 0;
-    const everyMs = this.question > 0 ? ANSWER_MS : asksSoon ? CLAIM_ASK_MS : BOUNDS_MS;
+    const everyMs = this.question > 0 ? ANSWER_MS : this.pauseMs(asksSoon ? CLAIM_ASK_MS : BOUNDS_MS);
     return Math.max(0, this.askedAt + everyMs - now);
   }
 
@@ -180,6 +190,9 @@ export class Ownership {
 
   failed(id: number, now: number): void {
     this.publication?.failed(id, now);
+    if (id !== this.question) return;
+    this.question = 0;
+    if (++this.failures % FAILURES_MAX === 0) this.effects.moveOn(); // it may be cut off from the others
   }
 
   found(id: number, writer: Writer, now: number): void {
@@ -193,8 +206,12 @@ export class Ownership {
   bounds(id: number, first: number, last: number, now: number): void {
     if (id !== this.question) return;
     this.question = 0;
+    this.failures = 0;
     this.last = Math.max(last, this.passed);
-    if (last < this.passedWhenAsked) return this.streamIsShort(now);
+    if (last === this.passed) this.trouble = '';
+    // What another node has taken in stood in the stream: where that ends before, its leader is late, or it has lost something.
+    const claimsShort = this.role === ROLE_CLAIMING && this.target < 0 && last < this.sequenceHeard;
+    if (last < this.passedWhenAsked || claimsShort) return this.streamIsShort(now);
     this.shortness.end();
     if (first > this.passed + 1) return this.mustCopy(`the stream begins at ${first}, this log ends at ${this.passed}`);
     const isStill = last > this.passed && this.behindAt === this.passed; // nothing came since the last time
@@ -234,6 +251,7 @@ export class Ownership {
    */
   tookIn(applied: Applied, kind: FrameKind, heir: number, isPublished: boolean): void {
     this.applied = applied;
+    this.trouble = '';
     this.passed = applied.sequence;
     this.last = Math.max(this.last, applied.sequence);
     this.invited = kind === FRAME_HANDOVER && heir === this.node;
@@ -247,14 +265,9 @@ export class Ownership {
     this.role = ROLE_FOLLOWING; // somebody writes: there is an owner
   }
 
-  /** A frame that nobody may follow upon. */
-  broke(why: string): void {
-    this.stop(why, 0);
-  }
-
-  /** This node's log did not take a frame that was followed. */
-  diskFailed(why: string, now: number): void {
-    this.stop(why, now + MEND_MS);
+  /** A frame that nobody may follow upon, or one that this node's log did not take. */
+  broke(why: string, now: number): void {
+    this.stop(why, now);
   }
 
   /** Records of this node's own log are damaged: it needs those of another. */
@@ -315,7 +328,7 @@ export class Ownership {
     if (fate === FATE_OPEN || publication === null) return;
     if (fate === FATE_HELD) return this.takeIn(publication.sequence, now);
     if (fate === FATE_PASSED) return this.passedOver(publication.sequence - 1);
-    if (fate === FATE_BROKEN) return this.stop('an acknowledgement names another sequence', 0);
+    if (fate === FATE_BROKEN) return this.stop('an acknowledgement names another sequence', now);
     if (fate === FATE_STREAM_SHORT) return this.isShort(now);
     if (fate !== FATE_LOST) return;
     this.publication = null;
@@ -345,7 +358,7 @@ export class Ownership {
     this.stuckAt = now;
     if (now - this.stuckSince < DISK_MS) return;
     this.stuckSince = 0;
-    this.stop('the log takes no frames', now + MEND_MS);
+    this.stop('the log takes no frames', now);
   }
 
   private takeInAgain(now: number): void {
@@ -364,7 +377,6 @@ export class Ownership {
 
   private startAnew(): void {
     this.role = ROLE_FOLLOWING;
-    this.trouble = '';
     this.mendAt = 0;
     this.shortness.end();
     this.gap();
@@ -377,17 +389,19 @@ export class Ownership {
 
   /** What was acknowledged is not in the stream any more. It is asked again: a leader may have been late. */
   private isShort(now: number): void {
-    this.stop('the stream has lost what it had acknowledged', now + MEND_MS);
+    this.stop('the stream has lost what it had acknowledged', now);
   }
 
-  private stop(why: string, mendAt: number): void {
+  private stop(why: string, now: number): void {
     this.leave(why);
     this.role = ROLE_BROKEN;
+    const isNew = this.trouble !== why;
     this.trouble = why;
-    this.mendAt = mendAt;
+    this.mendAt = now + MEND_MS;
     this.follows = false;
     this.effects.unfollow();
-    this.effects.tell('error', 'the shard does not follow its stream', { reason: why, sequence: this.passed });
+    if (isNew)
+      this.effects.tell('error', 'the shard does not follow its stream', { reason: why, sequence: this.passed });
   }
 
   /** Whatever it was, it is not the owner any more, nor about to be. */
@@ -407,10 +421,14 @@ export class Ownership {
     if (this.question > 0) {
       if (now - this.askedAt < ANSWER_MS) return;
       this.effects.moveOn();
-    } else if (now - this.askedAt < everyMs) return;
+    } else if (now - this.askedAt < this.pauseMs(everyMs)) return;
     this.askedAt = now;
     this.question = ++this.ids;
     this.passedWhenAsked = this.passed;
     this.effects.bounds(this.question);
+  }
+
+  private pauseMs(everyMs: number): number {
+    return this.failures > 0 ? FAILED_ASK_MS : everyMs;
   }
 }

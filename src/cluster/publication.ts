@@ -48,6 +48,8 @@ export interface PublicationEffects {
 /** Without an outcome it is tried again, at another server. */
 const ATTEMPT_MS = 500;
 const RETRY_MS = 100;
+/** A server that says for so long that it cannot tell may be cut off from the others. */
+const FAILING_MS = 1000;
 
 export class Publication {
   sequence: number;
@@ -62,6 +64,8 @@ export class Publication {
   private triedAt = 0;
   /** When to try again; 0: an outcome is awaited. */
   private retryAt = 0;
+  /** Since when it has heard of nothing but failures; 0: it has not. */
+  private failingSince = 0;
   private readonly shortness = new Shortness();
   private missed = 0;
 
@@ -82,6 +86,7 @@ export class Publication {
   /** @param last sequence, -1 where it is not known */
   refused(id: number, last: number, now: number): number {
     if (id !== this.id) return FATE_OPEN;
+    this.failingSince = 0;
     if (last < 0 || last >= this.sequence) this.ask(now);
     else if (last === this.sequence - 1)
       this.retryLater(now); // what was in flight, or a moment ago
@@ -90,7 +95,12 @@ export class Publication {
   }
 
   failed(id: number, now: number): void {
-    if (id === this.id || id === this.question) this.retryLater(now);
+    if (id !== this.id && id !== this.question) return;
+    this.retryLater(now);
+    if (this.failingSince === 0) this.failingSince = now;
+    if (now - this.failingSince < FAILING_MS) return;
+    this.failingSince = 0;
+    this.effects.moveOn();
   }
 
   found(id: number, writer: Writer, now: number): number {

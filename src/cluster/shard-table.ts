@@ -17,6 +17,8 @@ const MAY_CLAIM = 8;
 const HAND_TO = 9;
 const EPOCH_HEARD = 10;
 const IS_FIT = 11;
+const SEQUENCE_HEARD = 12;
+const OWNER_HEARD = 13;
 const NUMBERS = 16; // two cache lines
 
 export class ShardTable {
@@ -46,6 +48,13 @@ export class ShardTable {
   /** The node that has claimed it last, as this node's log says; 0: nobody. */
   owner(shard: number): number {
     return this.numbers[shard * NUMBERS + OWNER];
+  }
+
+  /** Where requests go: a node that lacks the newest of the stream goes by what the others say. */
+  route(shard: number): number {
+    const at = shard * NUMBERS;
+    const { numbers } = this;
+    return numbers[at + EPOCH_HEARD] > numbers[at + EPOCH] ? numbers[at + OWNER_HEARD] : numbers[at + OWNER];
   }
 
   ownerLife(shard: number): number {
@@ -86,6 +95,11 @@ export class ShardTable {
     this.numbers[at + WRITTEN_AT] = writtenAt;
   }
 
+  /** By the cluster's thread: the node that says it owns the shard, by the newest claim that is known; 0: none does. */
+  setOwnerHeard(shard: number, node: number): void {
+    this.numbers[shard * NUMBERS + OWNER_HEARD] = node;
+  }
+
   surroundings(shard: number): Surroundings {
     const at = shard * NUMBERS;
     const { numbers } = this;
@@ -94,11 +108,13 @@ export class ShardTable {
       isFit: numbers[at + IS_FIT] === 1,
       handTo: numbers[at + HAND_TO],
       epochHeard: numbers[at + EPOCH_HEARD],
+      sequenceHeard: numbers[at + SEQUENCE_HEARD],
     };
   }
 
-  /** Returns whether anything has changed, so that the shard's thread is to be woken. */
-  setSurroundings(shard: number, { mayClaim, isFit, handTo, epochHeard }: Surroundings): boolean {
+  /** Returns whether anything has changed that the shard's thread is to be woken for. */
+  setSurroundings(shard: number, { mayClaim, isFit, handTo, epochHeard, sequenceHeard }: Surroundings): boolean {
+    this.numbers[shard * NUMBERS + SEQUENCE_HEARD] = sequenceHeard;
     const words = [mayClaim ? 1 : 0, handTo, epochHeard, isFit ? 1 : 0];
     const at = shard * NUMBERS + MAY_CLAIM;
     let isChanged = false;

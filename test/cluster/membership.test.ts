@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Beat, decodeBeat, encodeBeat } from '../../src/cluster/beat.ts';
 import { Membership, weight } from '../../src/cluster/membership.ts';
-import { ROLE_BROKEN, ROLE_FOLLOWING, ROLE_OWNING } from '../../src/cluster/roles.ts';
+import { ROLE_BROKEN, ROLE_COPYING, ROLE_FOLLOWING, ROLE_OWNING } from '../../src/cluster/roles.ts';
 
 const T = Date.UTC(2026, 0, 1);
 const SHARDS = 3;
@@ -121,6 +121,59 @@ describe('membership', () => {
     expect([members.skewMs, members.isFit()]).toEqual([5000, true]);
     hear([2, 3], T + 6000, { clock: T });
     expect([members.isFit(), members.mayClaim(mine, 0, 0, 0, T + 9000)]).toEqual([false, false]);
+  });
+
+  it('F15 a node whose clock is ahead is passed over by the others, and is nobody’s home', () => {
+    const { members, hear } = cluster();
+    for (let t = 250; t <= 1500; t += 250) {
+      hear([1], T + t);
+      members.heard(beat(3, 1000 + t, T + t, { clock: T + t + 3_600_000 }), T + t);
+      members.heard(beat(4, 1000 + t, T + t), T + t);
+    }
+    const heirs = [0, 1, 2].map((shard) => members.heir(shard, T + 1500));
+    const homes = [0, 1, 2].map((shard) => members.home(shard, T + 1500));
+    expect([heirs.includes(3), homes.includes(3), heirs.includes(4)]).toEqual([false, false, true]);
+  });
+
+  it('the time of the machine may be set back: who is silent is silent', () => {
+    const { members, hear } = cluster();
+    for (let t = 250; t <= 1500; t += 250)
+      for (const node of [1, 3]) members.heard(beat(node, 5000 + t, T + t - 3_600_000), T + t, T + t - 3_600_000);
+    expect([members.isAlive(2, T + 1500), members.skewMs, members.mayClaim(mine, 2, 1, 4, T + 1500)]).toEqual([
+      ...[false, 0, true],
+    ]);
+    hear([2], T + 1600);
+    expect(members.isAlive(2, T + 1600)).toBe(true);
+  });
+
+  it('a shard has its home at a node that can own it', () => {
+    for (const role of [ROLE_COPYING, ROLE_BROKEN]) {
+      const { members } = cluster();
+      const shards = Array.from({ length: SHARDS }, () => ({ role, epoch: 4, applied: 90 }));
+      members.heard(beat(3, 50, T + 10, { shards }), T + 10);
+      for (let shard = 0; shard < SHARDS; shard++) {
+        expect(members.home(shard, T + 10)).toBe(order(shard, [1, 2])[0]);
+        expect([1, 2, 3].map((node) => members.isReady(node, shard, T + 10))).toEqual([true, false, false]);
+      }
+    }
+  });
+
+  it('tells who says that it owns a shard, by the newest claim', () => {
+    const { members, hear } = cluster();
+    expect(members.ownerHeard(0, T)).toBe(2);
+    const shards = Array.from({ length: SHARDS }, () => ({ role: ROLE_OWNING, epoch: 5, applied: 101 }));
+    members.heard(beat(3, 50, T + 10, { shards }), T + 10);
+    expect(members.ownerHeard(0, T + 10)).toBe(3);
+    hear([1, 2], T + 2000);
+    expect(members.ownerHeard(0, T + 2000)).toBe(0); // the newer one is gone
+  });
+
+  it('tells the newest message that any node has had', () => {
+    const { members, hear } = cluster();
+    expect(members.sequenceHeard(0)).toBe(100);
+    members.heard(beat(3, 50, T + 10, { shards: [{ role: ROLE_BROKEN, epoch: 4, applied: 120 }] }), T + 10);
+    hear([1], T + 5000);
+    expect([members.sequenceHeard(0), members.sequenceHeard(1)]).toEqual([120, 100]);
   });
 
   it('a shard goes home to one of the nodes there are, and leaves the others where they were', () => {

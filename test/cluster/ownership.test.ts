@@ -14,7 +14,7 @@ import { FRAME_BATCH, FRAME_CLAIM, FRAME_HANDOVER, FRAME_PROOF } from '../../src
 import type { Applied } from '../../src/location/log/control-entry.ts';
 
 const T = Date.UTC(2026, 0, 1);
-const ALONE: Surroundings = { mayClaim: false, isFit: true, handTo: 0, epochHeard: 0 };
+const ALONE: Surroundings = { mayClaim: false, isFit: true, handTo: 0, epochHeard: 0, sequenceHeard: 0 };
 const MAY_CLAIM: Surroundings = { ...ALONE, mayClaim: true };
 
 function applied(sequence: number, epoch: number, node: number, life = 1): Applied {
@@ -145,6 +145,19 @@ describe('a follower', () => {
     expect(node.take()).toEqual(['follow 11']);
   });
 
+  it('F8 asks another server where one can tell nothing for a second', () => {
+    const node = new Node();
+    node.tick();
+    for (let i = 0; i < 4; i++) {
+      expect(node.take()).toEqual([]);
+      node.ownership.failed(node.bounded, node.now);
+      node.tick(ALONE, 250);
+    }
+    expect(node.take()).toEqual(['move on']);
+    node.answerBounds(1, 10);
+    expect(node.take()).toEqual(['follow 11']);
+  });
+
   it('follows anew where messages are missing, or do not come', () => {
     const node = follower();
     node.ownership.gap();
@@ -171,11 +184,15 @@ describe('a follower', () => {
     expect([node.ownership.role, node.take()]).toEqual([ROLE_FOLLOWING, ['follow 11']]);
   });
 
-  it('is broken for good where a frame breaks the chain', () => {
+  it('F17 is broken where a frame breaks the chain, and looks again whether the stream is another', () => {
     const node = follower();
-    node.ownership.broke('test');
-    node.tick(MAY_CLAIM, 60_000);
+    node.ownership.broke('test', node.now);
+    node.tick(MAY_CLAIM, 4999);
     expect([node.ownership.role, node.ownership.trouble, node.take()]).toEqual([ROLE_BROKEN, 'test', []]);
+    node.tick(ALONE, 1);
+    node.tick();
+    node.answerBounds(11, 10);
+    expect([node.ownership.role, node.take()]).toEqual([ROLE_FOLLOWING, ['follow 11']]);
   });
 });
 
@@ -222,6 +239,34 @@ describe('a claim', () => {
     expect(node.ownership.applied.epoch).toBe(4);
   });
 
+  it('F16 is not made where the stream ends before what another node has: that was acknowledged', () => {
+    const node = follower();
+    const around = { ...MAY_CLAIM, sequenceHeard: 12 };
+    node.tick(around);
+    for (let i = 0; i < 3; i++) {
+      node.answerBounds(1, 10);
+      node.tick(around, 500);
+    }
+    expect([node.ownership.role, node.take()]).toEqual([ROLE_CLAIMING, []]);
+    for (let i = 0; i < 3; i++) {
+      node.answerBounds(1, 10);
+      node.tick(around, 500);
+    }
+    expect([node.ownership.role, node.take()]).toEqual([ROLE_BROKEN, []]);
+  });
+
+  it('waits for a leader that is merely late', () => {
+    const node = follower();
+    const around = { ...MAY_CLAIM, sequenceHeard: 11 };
+    node.tick(around);
+    node.answerBounds(1, 10);
+    node.tick(around, 500);
+    node.answerBounds(1, 11);
+    node.ownership.tookIn(applied(11, 3, 2), FRAME_BATCH, 0, false);
+    node.tick(around);
+    expect(node.take()).toEqual([`publish ${FRAME_CLAIM} at 12`]);
+  });
+
   it('is made by the node that a handover names', () => {
     const node = follower();
     node.ownership.tookIn(applied(11, 3, 2), FRAME_HANDOVER, 1, false);
@@ -246,6 +291,19 @@ describe('an owner', () => {
     expect(node.take()).toEqual(['read 12']);
     node.ownership.found(node.asked, 'mine', node.now);
     expect([node.ownership.applied.sequence, node.ownership.decides, node.take()]).toEqual([12, true, []]);
+  });
+
+  it('F8 publishes at another server where one can tell nothing for a second', () => {
+    const node = owner();
+    node.ownership.publish(FRAME_BATCH, node.now);
+    for (let i = 0; i < 11; i++) {
+      node.ownership.failed(node.published.id, node.now);
+      node.tick(ALONE, 100);
+    }
+    const published = `publish ${FRAME_BATCH} at 12`;
+    expect(node.take()).toEqual([...Array(11).fill(published), 'move on', published]);
+    node.ownership.acknowledged(node.published.id, 12, node.now);
+    expect(node.ownership.decides).toBe(true);
   });
 
   it('F6 is none any more where another has written: its batch is lost, and it follows', () => {

@@ -31,7 +31,7 @@ const NARROWER: Readonly<Record<string, RegExp>> = {
 
 /** Where Node's modules and packages may be imported. */
 const OUTSIDE_WORLD =
-  /^src\/(location\/(log\/(lmdb-(log|generation|guard)|log-f(older|iles)|generation-file)|checkpoint\/checkpoint-files|(files|shared)\/.*)|(users|shard|threads|transport|server|commands)\/.*|cluster\/(stream-mac|peers\/peer-proof)|cli)\.ts$/;
+  /^src\/(location\/(log\/(lmdb-(log|generation|guard)|log-f(older|iles)|generation-file)|checkpoint\/checkpoint-files|(files|shared)\/.*)|(users|shard|threads|transport|server|commands)\/.*|cluster\/(stream-mac|beat-seal|peers\/peer-proof)|cli)\.ts$/;
 const HASHES_ONLY = /^src\/core\/(auth\/digest|register\/gruu)\.ts$/;
 
 /** Files in one folder, the folders in it left aside. */
@@ -98,6 +98,7 @@ const LARGER: Readonly<Record<string, string>> = {
   'src/server/admin/admin-server.ts': COMPOSES,
   'src/server/admin/admin-server.ts imports': COMPOSES,
   'src/server/cluster/cluster-node.ts': COMPOSES,
+  'src/server/cluster/cluster-node.ts imports': COMPOSES,
   'src/server/metrics/metrics.ts': 'a list: one metric after the other',
   'src/server/config/rows/policy-rows.ts': 'a list: one row a key',
   'src/threads/shard-thread.ts imports': COMPOSES,

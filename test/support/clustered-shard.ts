@@ -95,7 +95,7 @@ export class ClusteredShard {
 
   private around(): void {
     const epochHeard = Math.max(0, ...this.world.nodes.map(({ table }) => table.epoch(0)));
-    this.table.setSurroundings(0, { mayClaim: this.mayClaim, isFit: true, handTo: 0, epochHeard });
+    this.table.setSurroundings(0, { mayClaim: this.mayClaim, isFit: true, handTo: 0, epochHeard, sequenceHeard: 0 });
   }
 
   /** Becomes the owner. */

@@ -1,15 +1,15 @@
 // `aorta cluster init` and `join`: a cluster's streams and record, and data directories that have its secret.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fchmodSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { z } from 'zod';
 import { ClusterError } from '../../server/cluster/cluster-error.ts';
 import { changeRecord, readRecord } from '../../server/cluster/cluster-record.ts';
-import { connectNats } from '../../server/cluster/nats-client.ts';
-import { checkServers } from '../../server/cluster/nats-servers.ts';
+import { connectNats } from '../../server/cluster/nats/nats-client.ts';
+import { checkServers } from '../../server/cluster/nats/nats-servers.ts';
+import { makeStreams } from '../../server/cluster/nats/streams.ts';
 import { fingerprintOf } from '../../server/cluster/node-identity.ts';
-import { makeStreams } from '../../server/cluster/streams.ts';
 import type { Config } from '../../server/config/config.ts';
 import { readConfigFile } from '../../server/config/config-file.ts';
 import { ConfigError } from '../../server/config/config-problem.ts';
@@ -60,15 +60,16 @@ async function init({ config: file, shards: asked, tokenFile }: InitOptions): Pr
     const directory = openDataDirectory(data, { shards });
     try {
       await makeStreams(manager, cluster.name, shards);
+      // Before the record: without a token nobody could join what is there.
+      const secret = Buffer.from(directory.secret).toString('base64');
+      const path = tokenFile ?? join(data, TOKEN_FILE);
+      writeSecret(path, `${formatToken({ cluster: cluster.name, shards, secret })}\n`);
       const fingerprint = fingerprintOf(directory.secret);
       const created = new Date().toISOString();
       await changeRecord(connection, manager, cluster.name, (found) => {
         if (found !== undefined) throw new ClusterError(`cluster ${cluster.name} has just been made by somebody else`);
         return { format: 1, shards, fingerprint, created, nodes: {} };
       });
-      const secret = Buffer.from(directory.secret).toString('base64');
-      const path = tokenFile ?? join(data, TOKEN_FILE);
-      writeFileSync(path, `${formatToken({ cluster: cluster.name, shards, secret })}\n`, { mode: 0o600 });
       print(`made cluster ${cluster.name} with ${shards} shards; other nodes join with ${path}, which is a secret\n`);
     } finally {
       directory.close();
@@ -118,6 +119,17 @@ function shardsFor(asked: string | undefined, configured: number | undefined, th
       `the data directory has ${there} shards: start it with --shards ${wanted} once, then make the cluster`,
     );
   return wanted;
+}
+
+/** A file that was there before, and that others could read, is nobody else's from here on. */
+function writeSecret(path: string, text: string): void {
+  const fd = openSync(path, 'w', 0o600);
+  try {
+    if (fstatSync(fd).isFile()) fchmodSync(fd, 0o600);
+    writeFileSync(fd, text);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function formatToken(token: Token): string {

@@ -2,9 +2,11 @@
 // name. Who may claim what is not decided here.
 
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
-import { decodeBeat } from '../../cluster/beat.ts';
+import { BeatSeal } from '../../cluster/beat-seal.ts';
 import { Membership, type NodeView } from '../../cluster/membership.ts';
 import { beatSubject } from '../../cluster/stream-names.ts';
+import { deriveKey } from '../../core/auth/derived-key.ts';
+import { monotonicMs } from '../../transport/monotonic.ts';
 
 export interface WatchOptions {
   readonly cluster: string;
@@ -12,29 +14,32 @@ export interface WatchOptions {
   readonly node: number;
   readonly shards: number;
   readonly silentMs: number;
+  /** The cluster's. */
+  readonly secret: Uint8Array;
 }
 
 export class BeatWatch {
   readonly members: Membership;
   private readonly subscription: Subscription;
 
-  constructor(connection: NatsConnection, { cluster, node, shards, silentMs }: WatchOptions) {
+  constructor(connection: NatsConnection, { cluster, node, shards, silentMs, secret }: WatchOptions) {
+    const seal = new BeatSeal(deriveKey(secret, 'cluster beats'));
     this.members = new Membership({ node, shards, silentMs });
     this.subscription = connection.subscribe(beatSubject(cluster, '*'), {
       callback: (error, message) => {
-        const beat = error === null ? decodeBeat(message.data) : null;
-        if (beat !== null) this.members.heard(beat, Date.now());
+        const beat = error === null ? seal.open(message.data) : null;
+        if (beat !== null) this.members.heard(beat, monotonicMs(), Date.now());
       },
     });
   }
 
   /** By number. */
   nodes(): Map<number, NodeView> {
-    return new Map(this.members.nodes(Date.now()).map((view) => [view.beat.node, view]));
+    return new Map(this.members.nodes(monotonicMs()).map((view) => [view.beat.node, view]));
   }
 
   isAlive(node: number): boolean {
-    return this.members.isAlive(node, Date.now());
+    return this.members.isAlive(node, monotonicMs());
   }
 
   close(): void {

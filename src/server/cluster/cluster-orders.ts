@@ -35,6 +35,8 @@ export interface OrderParts {
 export class ClusterOrders {
   private readonly parts: OrderParts;
   private readonly key: Uint8Array;
+  /** Codes of orders taken, and until when they would be fresh: each is carried out once. */
+  private readonly taken = new Map<string, number>();
 
   constructor(parts: OrderParts) {
     this.parts = parts;
@@ -71,11 +73,20 @@ export class ClusterOrders {
       if (to !== this.parts.node) return { problem: `the order is for ${to}` };
       if (Math.abs(Date.now() - at) > FRESH_MS)
         return { problem: 'the order is old: do the clocks of the nodes agree?' };
+      if (!this.isNew(mac, at)) return { problem: 'the order was given before' };
       const problem = this.parts.hand(shard, node);
       return problem === undefined ? {} : { problem };
     } catch {
       return { problem: 'the order makes no sense' };
     }
+  }
+
+  private isNew(mac: string, at: number): boolean {
+    const now = Date.now();
+    for (const [other, until] of this.taken) if (until < now) this.taken.delete(other);
+    if (this.taken.has(mac)) return false;
+    this.taken.set(mac, at + FRESH_MS);
+    return true;
   }
 
   private mac(order: string): string {

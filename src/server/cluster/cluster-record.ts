@@ -6,7 +6,7 @@ import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { metaSubject, streamName } from '../../cluster/stream-names.ts';
 import { ClusterError, clusterError } from './cluster-error.ts';
-import { patiently, streamInfo } from './streams.ts';
+import { patiently, streamInfo } from './nats/streams.ts';
 
 const WRONG_LAST = [10071, 10164];
 const TRIES_MAX = 8;
@@ -19,6 +19,8 @@ const Node = z.object({
   directory: z.string(),
   listen: z.string(),
   joined: z.string(),
+  /** Of its newest start. */
+  life: z.number().int().optional(),
 });
 const Record_ = z.object({
   format: z.literal(1),
@@ -26,6 +28,8 @@ const Record_ = z.object({
   /** Of the secret, which it does not tell. */
   fingerprint: z.string(),
   created: z.string(),
+  /** The greatest number that any node ever had. */
+  last: z.number().int().optional(),
   /** By name. */
   nodes: z.record(z.string(), Node),
 });
@@ -80,9 +84,14 @@ export async function changeRecord(
   throw new ClusterError(`the record of cluster ${cluster} changes all the time: try again`);
 }
 
-/** The smallest number that no node has. */
-export function freeNumber({ nodes }: ClusterRecord): number {
+/**
+ * A number that no node has ever had: bindings over a connection name node and connection, and those of a node that left must not become
+ * a newcomer's. Once all have been given, one that is free.
+ */
+export function freeNumber({ nodes, last = 0 }: ClusterRecord): number {
   const taken = new Set(Object.values(nodes).map(({ number }) => number));
+  const greatest = Math.max(last, ...taken);
+  if (greatest < NODES_MAX) return greatest + 1;
   for (let number = 1; number <= NODES_MAX; number++) if (!taken.has(number)) return number;
   throw new ClusterError(`the cluster has ${NODES_MAX} nodes: let one leave first (aorta cluster leave NODE)`);
 }

@@ -32,12 +32,21 @@ export function fingerprintOf(secret: Uint8Array): string {
   return deriveText(secret, 'cluster fingerprint');
 }
 
-/** The record with this node in it; undefined where it is there as it should be. Throws a ClusterError where it cannot be of the cluster. */
+interface Start {
+  /** ID of the data directory. */
+  readonly directory: string;
+  readonly secret: Uint8Array;
+  readonly now: Date;
+  /** Number of this start of it. */
+  readonly life: number;
+}
+
+/** The record with this start of this node in it. Throws a ClusterError where it cannot be of the cluster. */
 export function enrolled(
   record: ClusterRecord,
   { name, node, listen }: ClusterConfig,
-  { directory, secret, now }: { directory: string; secret: Uint8Array; now: Date },
-): ClusterRecord | undefined {
+  { directory, secret, now, life }: Start,
+): ClusterRecord {
   if (record.fingerprint !== fingerprintOf(secret))
     throw new ClusterError(
       `this node's secret is not the one of cluster ${name}: make its data directory with ` +
@@ -50,7 +59,14 @@ export function enrolled(
       `node ${node} of cluster ${name} is another data directory, at ${known.listen} since ${known.joined}: give this ` +
         `one another cluster.node, or where that one is gone for good, run "aorta cluster leave ${node}" first`,
     );
-  if (known?.listen === address) return undefined;
+  // Starts of one directory are counted in it: only a copy of it has starts of its own.
+  if (known?.life !== undefined && known.life >= life)
+    throw new ClusterError(
+      `another copy of this data directory is node ${node} of cluster ${name}, and was started later (start ${known.life}, ` +
+        `this is ${life}): give this one another cluster.node and make its directory with "aorta cluster join", or where ` +
+        `that one is gone for good, run "aorta cluster leave ${node}" first`,
+    );
   const entry = known ?? { number: freeNumber(record), directory, joined: now.toISOString() };
-  return { ...record, nodes: { ...record.nodes, [node]: { ...entry, listen: address } } };
+  const last = Math.max(record.last ?? 0, entry.number);
+  return { ...record, last, nodes: { ...record.nodes, [node]: { ...entry, listen: address, life } } };
 }

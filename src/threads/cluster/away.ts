@@ -27,7 +27,7 @@ export class Away {
   takes(shard: number, slot: number, length: number, peers: Peers): boolean {
     if (this.table.isOwner(shard) || peers.node[slot] === NODE_NO_WAY) return false;
     if ((peers.answeredByMain[slot] & VIA_CLUSTER_TWICE) !== 0) return false;
-    const owner = this.table.owner(shard);
+    const owner = this.table.route(shard);
     if ((owner === 0 || owner === this.node) && peers.transport[slot] === TRANSPORT_UDP) return false;
     const at = slotStart(slot);
     const end = at + length;

@@ -1,7 +1,8 @@
 // This node's beats to all the others, over their connections and over NATS, and theirs to it: what follows for the shards is told to
 // their threads by the table of shards, what follows for connections by ClusterFlows.
 
-import { type Beat, decodeBeat, encodeBeat } from '../../cluster/beat.ts';
+import type { Beat } from '../../cluster/beat.ts';
+import { BeatSeal } from '../../cluster/beat-seal.ts';
 import { Membership } from '../../cluster/membership.ts';
 import { OrderTable } from '../../cluster/order-table.ts';
 import { type ClusterFlows, NODE_GONE, NODE_SILENT, NODE_THERE } from '../../cluster/peers/cluster-flows.ts';
@@ -9,6 +10,7 @@ import { FRAME_BEAT } from '../../cluster/peers/peer-frame.ts';
 import { ROLE_COPYING } from '../../cluster/roles.ts';
 import type { ShardTable } from '../../cluster/shard-table.ts';
 import { beatSubject } from '../../cluster/stream-names.ts';
+import { deriveKey } from '../../core/auth/derived-key.ts';
 import type * as abi from '../../transport/linux/linux-abi.ts';
 import { NatsSocket, type NatsUser } from '../../transport/linux/linux-nats.ts';
 import type { PeerPlace } from '../../transport/linux/linux-peers.ts';
@@ -40,6 +42,8 @@ export interface BeatParts {
   changed(shard: number): void;
   /** A node's connections are gone, or all of them before some number. */
   gone(): void;
+  /** Another process has been started under this node's number since: this one is to own nothing any more. */
+  succeeded(life: number): void;
 }
 
 export class Beats implements NatsUser {
@@ -47,37 +51,41 @@ export class Beats implements NatsUser {
   readonly nats: NatsSocket;
   private readonly parts: BeatParts;
   private readonly orders: OrderTable;
+  private readonly seal: BeatSeal;
   private number = 0;
   private beatAt = 0;
   private decideAt = 0;
   private workedAt = 0;
-  /** When NATS was last there, epoch ms. */
+  /** When NATS was last there. */
   private natsAt = 0;
   private now = 0;
+  private clock = 0;
+  private isSucceeded = false;
 
   constructor(parts: BeatParts) {
     const { calls, options } = parts;
-    const { addresses, login, node } = options.access;
     this.parts = parts;
     this.orders = new OrderTable(options.orders);
+    this.seal = new BeatSeal(deriveKey(options.secret, 'cluster beats'));
     this.members = new Membership({ node: options.number, shards: options.shards, silentMs: options.silentMs });
-    this.nats = new NatsSocket(calls, { addresses, login, name: `aorta ${node} cluster` }, 0, this);
+    this.nats = new NatsSocket(calls, { ...options.access, name: `aorta ${options.node} cluster` }, 0, this);
   }
 
   /** @param now monotonic ms @param clock epoch ms */
   work(now: number, clock: number): void {
     if (this.workedAt > 0 && now - this.workedAt > STOOD_MS) this.decideAt = now + this.parts.options.silentMs;
     this.workedAt = now;
-    this.now = clock;
+    this.now = now;
+    this.clock = clock;
     this.nats.work(now);
-    if (this.nats.isOpen || this.natsAt === 0) this.natsAt = clock;
+    if (this.nats.isOpen || this.natsAt === 0) this.natsAt = now;
     if (now >= this.beatAt) {
       this.beatAt = now + BEAT_MS;
-      this.beat(clock);
+      this.beat();
     }
     if (now >= this.decideAt) {
       this.decideAt = now + DECIDE_MS;
-      this.decide(clock);
+      this.decide(now);
     }
     this.nats.flush(now);
   }
@@ -86,13 +94,16 @@ export class Beats implements NatsUser {
     return Math.max(0, Math.min(this.beatAt - now, this.decideAt - now, this.nats.msToNext(now)));
   }
 
-  /** What a peer or NATS has brought; false where it is no beat. */
+  /** What a peer or NATS has brought; false where it is no beat of a node of this cluster. */
   heard(bytes: Uint8Array, from = 0): boolean {
-    const beat = decodeBeat(bytes);
+    const beat = this.seal.open(bytes);
     if (beat === null || (from > 0 && beat.node !== from)) return false;
     const { options, mesh } = this.parts;
-    if (beat.node === options.number) return true;
-    this.members.heard(beat, this.now);
+    if (beat.node === options.number) {
+      if (beat.life > options.life) this.succeeded(beat.life);
+      return true;
+    }
+    this.members.heard(beat, this.now, this.clock);
     if (beat.listen !== undefined) mesh.place(beat.node, beat.listen);
     return true;
   }
@@ -119,7 +130,13 @@ export class Beats implements NatsUser {
 
   told(): void {}
 
-  private beat(clock: number): void {
+  private succeeded(life: number): void {
+    if (!this.isSucceeded) this.parts.succeeded(life);
+    this.isSucceeded = true;
+  }
+
+  private beat(): void {
+    const { clock } = this;
     const { options, table, mesh, listen, firstFlow } = this.parts;
     // Who cannot reach the streams owns nothing that others could not have; that they hear of it by another way must not keep them from it.
     const isCutOff = this.now - this.natsAt > options.silentMs;
@@ -140,30 +157,31 @@ export class Beats implements NatsUser {
         applied: table.applied(shard),
       })),
     };
-    this.members.heard(beat, clock);
-    const bytes = encodeBeat(beat);
+    this.members.heard(beat, this.now, clock);
+    const bytes = this.seal.seal(beat);
     for (const peer of mesh.nodes()) peer.send(FRAME_BEAT, bytes);
     if (this.nats.isOpen) this.nats.writer.publish(beatSubject(options.name, options.node), '', '', bytes);
   }
 
-  private decide(clock: number): void {
+  private decide(now: number): void {
     const { options, table, changed } = this.parts;
     const { members, orders } = this;
-    const isFit = members.isFit();
+    const isFit = members.isFit() && !this.isSucceeded;
     for (let shard = 0; shard < options.shards; shard++) {
       const owner = table.owner(shard);
       const handTo = orders.handTo(shard, table.isOwner(shard));
-      const may = members.mayClaim(shard, owner, table.ownerLife(shard), table.epoch(shard), clock);
+      const may = members.mayClaim(shard, owner, table.ownerLife(shard), table.epoch(shard), now);
       const mayClaim = may && !orders.draining;
-      if (table.setSurroundings(shard, { mayClaim, isFit, handTo, epochHeard: members.epochHeard(shard) }))
-        changed(shard);
+      table.setOwnerHeard(shard, members.ownerHeard(shard, now));
+      const [epochHeard, sequenceHeard] = [members.epochHeard(shard), members.sequenceHeard(shard)];
+      if (table.setSurroundings(shard, { mayClaim, isFit, handTo, epochHeard, sequenceHeard })) changed(shard);
     }
-    this.tellOfNodes(clock);
+    this.tellOfNodes(now);
   }
 
-  private tellOfNodes(clock: number): void {
+  private tellOfNodes(now: number): void {
     const { options, flows, gone } = this.parts;
-    for (const { beat, isAlive, silentMs } of this.members.nodes(clock)) {
+    for (const { beat, isAlive, silentMs } of this.members.nodes(now)) {
       if (beat.node === options.number) continue;
       const state = isAlive ? NODE_THERE : silentMs < GONE_MS ? NODE_SILENT : NODE_GONE;
       if (flows.setNode(beat.node, state, beat.firstFlow)) gone();

@@ -25,12 +25,12 @@ export class ClusterMain {
     this.flows = new ClusterFlows(cluster.flows, options.number, new LiveFlows(shared.liveFlows));
   }
 
-  /** Resolves when this node listens for the others; rejects with what keeps it from that. @param firstFlow of this life */
-  async start(firstFlow: number, log: ClusterLog): Promise<void> {
+  /** Resolves when this node listens for the others; rejects with what keeps it from that. @param firstFlow of this life @param clock of bindings */
+  async start(firstFlow: number, clock: SharedArrayBuffer, log: ClusterLog): Promise<void> {
     const { cluster, clusterBell, bellMemories, bellFds } = this.shared;
     if (cluster === undefined || clusterBell === undefined) return;
     const { options } = this;
-    const task = { options, parts: cluster, shardBells: bellMemories, shardBellFds: bellFds, firstFlow };
+    const task = { options, parts: cluster, shardBells: bellMemories, shardBellFds: bellFds, firstFlow, clock };
     this.worker = await ClusterWorker.start(task, clusterBell, log);
   }
 

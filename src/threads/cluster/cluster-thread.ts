@@ -6,6 +6,7 @@ import { PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import { FRAME_BEAT, type FrameReader } from '../../cluster/peers/peer-frame.ts';
 import { ShardTable } from '../../cluster/shard-table.ts';
 import { deriveKey } from '../../core/auth/derived-key.ts';
+import { ProcessClock } from '../../shard/process-clock.ts';
 import { Bell, ORDER_NONE, ORDER_STOP } from '../../shard/rings/bell.ts';
 import { Ring } from '../../shard/rings/ring.ts';
 import { parseIp } from '../../sip/ip.ts';
@@ -32,6 +33,8 @@ export interface ClusterThreadTask {
   readonly shardBellFds: readonly number[];
   /** Of this life's connections. */
   readonly firstFlow: number;
+  /** Of the ProcessClock that bindings live by. */
+  readonly clock: SharedArrayBuffer;
 }
 
 export type ClusterLog = (level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>) => void;
@@ -44,6 +47,7 @@ export class ClusterThread implements MeshUser {
   private readonly rings: readonly Ring[];
   private readonly beats: Beats;
   private readonly forwarder: RequestForwarder;
+  private readonly clock: ProcessClock;
   private readonly mesh: PeerMesh;
   private fds: abi.NativeMemory;
   private readonly scratch: abi.NativeMemory;
@@ -58,6 +62,7 @@ export class ClusterThread implements MeshUser {
     this.fds = new abi.NativeMemory(64 * abi.POLLFD_BYTES);
     this.scratch = new abi.NativeMemory(8);
     this.task = task;
+    this.clock = new ProcessClock(task.clock);
     this.log = log;
     this.bell = new Bell(parts.bell, fdWake(calls, parts.bellFd));
     this.rings = [parts.fromMain, ...parts.fromShards].map((memory) => new Ring(memory));
@@ -80,6 +85,7 @@ export class ClusterThread implements MeshUser {
       ...{ calls, options, table, flows, listen, firstFlow, mesh: this.mesh },
       changed: (shard) => bells[shard].ring(),
       gone: () => this.forwarder.gone(),
+      succeeded: (life) => log('error', 'another process is this node: stop one of them', { node: options.node, life }),
     });
   }
 
@@ -125,7 +131,7 @@ export class ClusterThread implements MeshUser {
     const { mesh, beats, forwarder } = this;
     const now = monotonicMs();
     mesh.work(now);
-    beats.work(now, Date.now());
+    beats.work(now, this.clock.now());
     const more = forwarder.takeRings(now);
     forwarder.work(now);
     mesh.flush();

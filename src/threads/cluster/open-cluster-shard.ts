@@ -1,5 +1,6 @@
 // A shard of a cluster in its thread: the stream, and what decides by it, put together.
 
+import { randomBytes } from 'node:crypto';
 import { ClusterShard } from '../../cluster/cluster-shard.ts';
 import { ClusterStore } from '../../cluster/cluster-store.ts';
 import { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
@@ -14,12 +15,15 @@ import { LiveFlows } from '../../transport/flow/live-flows.ts';
 import * as abi from '../../transport/linux/linux-abi.ts';
 import type { TcpConnections } from '../../transport/linux/linux-tcp.ts';
 import { UdpSender } from '../../transport/linux/udp-sender.ts';
+import { monotonicMs } from '../../transport/monotonic.ts';
 import type { Forwarding } from '../forwarding.ts';
 import type { ShardTask } from '../shard-messages.ts';
 import { fdWake } from '../shared-parts.ts';
 import { Away } from './away.ts';
 import { NatsStream } from './nats-stream.ts';
 import { Relay } from './relay.ts';
+
+const INBOX_BYTES = 4;
 
 export interface OpenClusterShard {
   readonly stream: NatsStream;
@@ -42,11 +46,13 @@ export function openClusterShard(task: ShardTask, store: LocationStore, log: Sha
   if (typeof calls === 'string') throw new Error(`a cluster needs the native path: ${calls}`);
   if (!(store instanceof LogStore)) throw new Error('a cluster keeps bindings on disk');
   const { name, number, life, secret, holdMs, access } = cluster;
-  const inbox = `${access.inbox}-${shard}`;
+  // Of this life of the thread: an answer to what one before has asked must not be taken for another's.
+  const inbox = `${access.inbox}-${shard}-${randomBytes(INBOX_BYTES).toString('hex')}`;
   const stream = new NatsStream(calls, { cluster: name, shard, access: { ...access, inbox }, log });
   const key = deriveKey(secret, 'cluster streams');
   const table = new ShardTable(cluster.shards, cluster.table);
-  const open = new ClusterShard({ store, stream, table, shard, node: number, life, key, log, holdMs });
+  const options = { store, stream, table, shard, node: number, life, key, log, holdMs, monotonic: monotonicMs };
+  const open = new ClusterShard(options);
   const bell = new Bell(parts.bell, fdWake(calls, parts.bellFd));
   return {
     stream,

@@ -92,6 +92,8 @@ export class PeerMesh implements PeerUser {
   }
 
   proved(peer: PeerConnection): boolean {
+    // Its address is another node's by now, whose own connection stands.
+    if (peer.called && peer.wanted !== peer.node) return false;
     const before = this.lives.get(peer.node);
     if (before !== undefined && peer.life < before) return false;
     const old = this.peers.get(peer.node);

@@ -113,7 +113,7 @@ export class RequestForwarder {
     const { pending, parts } = this;
     this.lookAt = now + LOOK_MS;
     for (const request of pending.overdue(now)) this.putBack(request);
-    pending.astray(now, (shard) => parts.table.owner(shard));
+    pending.astray(now, (shard) => parts.table.route(shard));
     for (const request of pending.homeless()) this.route(request, now);
     for (const shard of [...this.goneFor]) this.tellGone(shard);
   }
@@ -150,13 +150,13 @@ export class RequestForwarder {
     const shard = stage[end] | (stage[end + 1] << 8);
     if ((row.answeredByMain[0] & VIA_CLUSTER) !== 0) {
       row.answeredByMain[0] |= VIA_CLUSTER_TWICE;
-      if (!this.send(parts.table.owner(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
+      if (!this.send(parts.table.route(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
       return;
     }
     row.node[0] = parts.node;
     if (row.transport[0] === TRANSPORT_UDP) {
       row.answeredByMain[0] |= VIA_CLUSTER;
-      if (!this.send(parts.table.owner(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
+      if (!this.send(parts.table.route(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
       return;
     }
     const request = this.pending.add(shard, stage, 0, end, row, 0, now);
@@ -176,7 +176,7 @@ export class RequestForwarder {
       this.pending.remove(request);
       return;
     }
-    const owner = table.owner(shard);
+    const owner = table.route(shard);
     if (owner === node) return;
     kept.answeredByMain[0] |= VIA_CLUSTER;
     setWord(kept.local, 0, ticket);

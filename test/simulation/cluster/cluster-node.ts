@@ -276,6 +276,7 @@ export class ClusterNode {
           isFit: membership.isFit(),
           handTo: this.handTo(shard),
           epochHeard: membership.epochHeard(shard),
+          sequenceHeard: membership.sequenceHeard(shard),
         };
         if (table.setSurroundings(shard, around)) this.wake(shard, 0);
         if (table.role(shard) === ROLE_COPYING) this.needsCopy(shard);

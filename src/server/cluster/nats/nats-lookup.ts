@@ -1,0 +1,37 @@
+// Keeps the addresses of the NATS servers for threads that cannot look names up: now and then anew, as names move with machines.
+
+import { lookup } from 'node:dns/promises';
+import { every } from '../../../transport/every.ts';
+import { createAddressMemory, NatsAddresses, type NatsServer } from '../../../transport/nats/nats-addresses.ts';
+import type { Log } from '../../process/log.ts';
+
+const LOOK_MS = 10_000;
+
+export class NatsLookup {
+  readonly memory: SharedArrayBuffer;
+  private readonly addresses: NatsAddresses;
+  private readonly servers: readonly NatsServer[];
+  private readonly timer: NodeJS.Timeout;
+
+  /** @param relays ports on loopback, where servers are reached by them */
+  constructor(servers: readonly NatsServer[], log: Log, relays?: readonly number[]) {
+    this.servers = relays === undefined ? servers : relays.map((port) => ({ host: '127.0.0.1', port }));
+    this.memory = createAddressMemory(servers.length);
+    this.addresses = new NatsAddresses(this.memory);
+    const failed = (error: Error) => log('warn', 'NATS servers cannot be looked up', { error: error.message });
+    this.timer = every(LOOK_MS, () => void this.look(), failed);
+  }
+
+  /** A name that is not known now keeps the address it had. */
+  async look(): Promise<void> {
+    await Promise.allSettled(
+      this.servers.map(async ({ host, port }, server) => {
+        this.addresses.set(server, (await lookup(host)).address, port);
+      }),
+    );
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+}

@@ -1,0 +1,72 @@
+// Whether the NATS servers are ones that lose nothing: new enough, with JetStream, and syncing before they acknowledge.
+
+import { z } from 'zod';
+import { formatNatsServer, type NatsConfig } from '../../config/sections/cluster-config.ts';
+import type { Log } from '../../process/log.ts';
+import { ClusterError } from '../cluster-error.ts';
+import { askServer } from './nats-client.ts';
+
+/** Debian 13's. Before 2.10.23 a stream could vanish when its servers were killed; before 2.9.21 its fence let two through. */
+const OLDEST = [2, 10, 23] as const;
+const PAYLOAD_BYTES_MIN = 1 << 20;
+const MONITOR_MS = 2000;
+
+const Varz = z.object({
+  version: z.string(),
+  server_name: z.string().optional(),
+  jetstream: z.object({ config: z.object({ sync_always: z.boolean().optional() }).optional() }).optional(),
+});
+
+export interface ServerReport {
+  readonly server: string;
+  readonly answers: boolean;
+  readonly name?: string;
+  readonly version?: string;
+}
+
+/** Asks all of them. Throws a ClusterError where one is not to be trusted; those that do not answer are reported. */
+export async function checkServers(config: NatsConfig, log: Log): Promise<ServerReport[]> {
+  const reports = await Promise.all(config.servers.map((server) => checkServer(config, server)));
+  for (const { server, answers } of reports) if (!answers) log('warn', 'a NATS server does not answer', { server });
+  await Promise.all(config.monitors.map((url) => checkSync(config, url, log)));
+  return reports;
+}
+
+async function checkServer(config: NatsConfig, server: NatsConfig['servers'][number]): Promise<ServerReport> {
+  const url = formatNatsServer(server);
+  const info = await askServer(config, server);
+  if (info === undefined) return { server: url, answers: false };
+  demandVersion(url, info.version);
+  if (info.jetstream !== true)
+    throw new ClusterError(`${url} has no JetStream: add a jetstream block to its configuration (docs/cluster.md)`);
+  if (info.max_payload < PAYLOAD_BYTES_MIN)
+    throw new ClusterError(`${url} takes ${info.max_payload} bytes a message: set its max_payload to 8MB`);
+  return { server: url, answers: true, name: info.server_name, version: info.version };
+}
+
+function demandVersion(url: string, version: string): void {
+  const parts = /^(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [0, 0, 0];
+  const first = OLDEST.findIndex((wanted, i) => parts[i] !== wanted);
+  if (first < 0 || parts[first] > OLDEST[first]) return;
+  throw new ClusterError(
+    `${url} is nats-server ${version}, which can lose streams when it is killed: install ${OLDEST.join('.')} or newer ` +
+      '(Debian 13 has one)',
+  );
+}
+
+async function checkSync(config: NatsConfig, url: string, log: Log): Promise<void> {
+  let varz: z.infer<typeof Varz>;
+  try {
+    const answer = await fetch(`${url}/varz`, { signal: AbortSignal.timeout(MONITOR_MS) });
+    varz = Varz.parse(await answer.json());
+  } catch (error) {
+    log('warn', 'the monitoring of a NATS server does not answer', { monitor: url, error: String(error) });
+    return;
+  }
+  demandVersion(url, varz.version);
+  if (varz.jetstream?.config?.sync_always === true || config.sync === 'lazy') return;
+  throw new ClusterError(
+    `the NATS server at ${url} acknowledges what is not on its disk: set sync_interval: always in its jetstream block, ` +
+      'or cluster.nats.sync: lazy here, and one power cut may lose registrations that were answered 200',
+  );
+}

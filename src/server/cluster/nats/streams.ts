@@ -1,0 +1,166 @@
+// The streams of a cluster: what they must be like, made by `aorta cluster init` and looked at by every start.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import { logSubject, metaSubject, streamName } from '../../../cluster/stream-names.ts';
+import { ClusterError, clusterError } from '../cluster-error.ts';
+
+const STREAM_NOT_FOUND = 10059;
+const REPLICAS = 3;
+const LOG_BYTES = 1 << 30;
+const SECOND_NS = 1e9;
+const TRIES_MAX = 20;
+const TRY_MS = 500;
+/** A node that was away for longer cannot catch up by its stream. */
+const LOG_AGE_NS = 24 * 3600 * SECOND_NS;
+const DUPLICATES_NS = SECOND_NS / 10;
+
+type Wanted = Partial<StreamConfig> & { readonly name: string };
+
+const ALIKE = {
+  storage: StorageType.File,
+  retention: RetentionPolicy.Limits,
+  discard: DiscardPolicy.Old,
+  num_replicas: REPLICAS,
+  max_msgs: -1,
+  max_msgs_per_subject: -1,
+  max_msg_size: -1,
+  no_ack: false,
+  sealed: false,
+  allow_rollup_hdrs: false,
+  deny_delete: true,
+  deny_purge: true,
+  allow_direct: true,
+  duplicate_window: DUPLICATES_NS,
+} as const;
+
+function logStream(cluster: string, shard: number): Wanted {
+  const subjects = [logSubject(cluster, shard)];
+  return { ...ALIKE, name: streamName(cluster, shard), subjects, max_bytes: LOG_BYTES, max_age: LOG_AGE_NS };
+}
+
+function metaStream(cluster: string): Wanted {
+  const subjects = [`${metaSubject(cluster)}.>`];
+  // What was said of a user or a binding last is all that a newcomer needs.
+  return { ...ALIKE, name: streamName(cluster, 'META'), subjects, max_bytes: -1, max_age: 0, max_msgs_per_subject: 1 };
+}
+
+/** Makes those that are missing. Throws a ClusterError. */
+export async function makeStreams(manager: JetStreamManager, cluster: string, shards: number): Promise<void> {
+  const wanted = [metaStream(cluster), ...Array.from({ length: shards }, (_, shard) => logStream(cluster, shard))];
+  for (const config of wanted) {
+    if ((await streamInfo(manager, config.name)) !== undefined) continue;
+    await makeStream(manager, config);
+  }
+}
+
+/** Makes a shard's stream anew, behind a sequence: nodes that have all up to there go on. Throws a ClusterError. */
+export async function remakeStream(
+  manager: JetStreamManager,
+  cluster: string,
+  shard: number,
+  sequence: number,
+): Promise<void> {
+  const wanted = logStream(cluster, shard);
+  try {
+    if ((await streamInfo(manager, wanted.name)) !== undefined) await manager.streams.delete(wanted.name);
+  } catch (error) {
+    throw clusterError(`stream ${wanted.name} cannot be removed`, error);
+  }
+  await makeStream(manager, { ...wanted, first_seq: sequence + 1 });
+}
+
+/** Servers that have just started know of each other only after some seconds. */
+async function makeStream(manager: JetStreamManager, config: Wanted): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await manager.streams.add(config);
+      return;
+    } catch (error) {
+      if (tries < TRIES_MAX) await delay(TRY_MS);
+      else
+        throw clusterError(
+          `stream ${config.name} cannot be made (it needs ${REPLICAS} servers in one NATS cluster)`,
+          error,
+        );
+    }
+  }
+}
+
+/** Asks again while nobody leads what is asked: after a start of all servers that takes some seconds. */
+export async function patiently<T>(ask: () => Promise<T>, patienceMs: number): Promise<T> {
+  for (const from = Date.now(); ; await delay(TRY_MS)) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isFinal = error instanceof JetStreamApiError && error.status !== 503;
+      if (isFinal || Date.now() - from >= patienceMs) throw error;
+    }
+  }
+}
+
+/** Undefined where there is none. Throws a ClusterError. */
+export async function streamInfo(
+  manager: JetStreamManager,
+  name: string,
+  patienceMs = 0,
+): Promise<StreamInfo | undefined> {
+  try {
+    return await patiently(() => manager.streams.info(name), patienceMs);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
+    throw clusterError(`stream ${name} cannot be asked`, error);
+  }
+}
+
+/** Of all shards, by shard. Throws a ClusterError where one is missing, or is not as it must be. */
+export async function checkStreams(
+  manager: JetStreamManager,
+  cluster: string,
+  shards: number,
+  patienceMs = 0,
+): Promise<StreamInfo[]> {
+  const wanted = Array.from({ length: shards }, (_, shard) => logStream(cluster, shard));
+  const found = await Promise.all(wanted.map(({ name }) => streamInfo(manager, name, patienceMs)));
+  return found.map((info, shard) => {
+    const { name } = wanted[shard];
+    if (info === undefined)
+      throw new ClusterError(
+        `stream ${name} is gone: nothing is written until it is there. Put it back from a backup of the NATS servers, or ` +
+          `make it anew from what the nodes have: aorta cluster reseed`,
+      );
+    const differences = differencesOf(info.config, wanted[shard]);
+    if (differences.length > 0)
+      throw new ClusterError(
+        `stream ${name} is not as it must be: ${differences.join('; ')} (nats stream edit ${name})`,
+      );
+    return info;
+  });
+}
+
+/** Longer and larger than wanted is well. */
+function differencesOf(is: StreamConfig, wanted: Wanted): string[] {
+  const differences: string[] = [];
+  const demand = (key: keyof StreamConfig, holds: boolean) => {
+    if (!holds) differences.push(`${key} is ${JSON.stringify(is[key])}, expected ${JSON.stringify(wanted[key])}`);
+  };
+  for (const key of ['storage', 'retention', 'discard', 'max_msgs', 'deny_delete', 'deny_purge'] as const)
+    demand(key, is[key] === wanted[key]);
+  demand('subjects', JSON.stringify(is.subjects) === JSON.stringify(wanted.subjects));
+  demand('num_replicas', is.num_replicas >= REPLICAS);
+  // A message refused for its length, or one without an acknowledgement, would keep its shard waiting for ever.
+  for (const key of ['max_msg_size', 'max_msgs_per_subject'] as const) demand(key, (is[key] ?? -1) <= 0);
+  for (const key of ['no_ack', 'sealed', 'allow_rollup_hdrs', 'mirror'] as const) demand(key, !is[key]);
+  demand('sources', (is.sources ?? []).length === 0);
+  demand('max_bytes', is.max_bytes <= 0 || is.max_bytes >= LOG_BYTES);
+  demand('max_age', is.max_age === 0 || is.max_age >= LOG_AGE_NS);
+  return differences;
+}
