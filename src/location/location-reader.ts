@@ -14,6 +14,9 @@ export class UnreadableError extends Error {
   }
 }
 
+/** @param row where the store has its records in numbered rows */
+export type RecordVisit = (key: Uint8Array, record: Uint8Array, row?: number) => void;
+
 export interface LocationReader {
   /**
    * Copies the committed record of `key` into `into` and returns its length in bytes, or -1 where there is none. Where it is
@@ -28,7 +31,7 @@ export interface LocationReader {
    * only during the call. Returns the cursor to go on with, or undefined at the end. Nothing is held between calls, so each
    * sees what is committed by then: a record that stays is met once, one added or removed meanwhile may be missed.
    */
-  scan(after: Uint8Array, max: number, visit: (key: Uint8Array, record: Uint8Array) => void): Uint8Array | undefined;
+  scan(after: Uint8Array, max: number, visit: RecordVisit): Uint8Array | undefined;
 
   close(): void;
 }

@@ -72,6 +72,8 @@ export interface Pool {
   history(key: Uint32Array, max: number): PastChange[];
   /** Who has sent most in the last seconds. */
   topSenders(max: number): TopSenderLists;
+  /** Has a shard begin a new life with the store that has been made ready for it (location/files/ready-copy). */
+  renew(shard: number): void;
   /** Makes a shard die as by a fault, for the tests. */
   crash(shard: number): void;
 }
@@ -168,7 +170,7 @@ class RunningPool implements Pool {
     const { multicast, log } = this.options;
     this.listeners = await this.main.listen(this.parts.listeners, this.udp === 'dgram', log);
     if (multicast !== undefined) this.multicast = await this.main.join(multicast, log);
-    await this.cluster?.start(this.numbers.first, log);
+    await this.cluster?.start(this.numbers.first, this.clock.memory, log);
     const watch = setInterval(() => this.tellOpening(), OPENING_MS);
     try {
       await this.lives.open();
@@ -252,6 +254,10 @@ class RunningPool implements Pool {
 
   topSenders(max: number): TopSenderLists {
     return readTopSenders(this.parts.topSenders, max, this.clock.now());
+  }
+
+  renew(shard: number): void {
+    this.lives.renew(shard);
   }
 
   crash(shard: number): void {

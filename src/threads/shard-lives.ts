@@ -8,7 +8,7 @@ import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { BindingEvents } from '../shard/observe/binding-events.ts';
 import type { ProcessClock } from '../shard/process-clock.ts';
-import { ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
+import { ORDER_ANEW, ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
 import { TRANSPORT_UDP } from '../sip/sources.ts';
 import type { Checkpoints } from './checkpoint/checkpoints.ts';
 import { createWaitingMemory, endWaiting, type WaitingMessage } from './pending-credentials.ts';
@@ -51,6 +51,8 @@ export class ShardLives {
   private readonly lives: Promise<void>[] = [];
   private readonly waiting: readonly SharedArrayBuffer[];
   private readonly drained: (() => void)[] = [];
+  /** Shards that were told to begin anew. */
+  private readonly renewed = new Set<number>();
 
   constructor(parts: LivesParts) {
     const { options } = parts;
@@ -77,6 +79,12 @@ export class ShardLives {
       });
     });
     await Promise.all(opening);
+  }
+
+  /** Has a shard begin a new life, with the store that has been made ready for it. */
+  renew(shard: number): void {
+    this.renewed.add(shard);
+    this.parts.parts.bells[shard].offer(ORDER_ANEW);
   }
 
   /** Has the shards finish what was received; resolves when the last has closed its store. */
@@ -116,6 +124,10 @@ export class ShardLives {
       if (this.stopping.signal.aborted) return;
       if (first && !wasOpen) return failed(error);
       first = false;
+      if (this.renewed.delete(shard)) {
+        main.streams.bury(shard);
+        continue;
+      }
       if (performance.now() - startedAt > RESTART_FORGOTTEN_MS) wait = RESTART_MS_FIRST;
       this.restarts++;
       main.streams.bury(shard);

@@ -5,7 +5,15 @@
 import { BatchDriver, type Pipeline } from '../shard/batch.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import type { Measures } from '../shard/observe/measures.ts';
-import { type Bell, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_NONE, ORDER_STOP } from '../shard/rings/bell.ts';
+import {
+  type Bell,
+  ORDER_ANEW,
+  ORDER_CONFIGURE,
+  ORDER_CRASH,
+  ORDER_DRAIN,
+  ORDER_NONE,
+  ORDER_STOP,
+} from '../shard/rings/bell.ts';
 import { RING_FLOWS_ENDED, RING_NODE_GONE, RING_UNTOLD, type Ring } from '../shard/rings/ring.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
 import { TRANSPORT_TCP, VIA_CLUSTER } from '../sip/sources.ts';
@@ -98,6 +106,7 @@ export class ShardLoop {
       if (order === ORDER_CONFIGURE) this.configure();
       if (cluster !== undefined) this.tick(clock.now());
       const first = shard.firstSlot;
+      if (order === ORDER_ANEW && first === 0) return bell.took(ORDER_ANEW);
       const filled = this.fill(first, order !== ORDER_STOP && order !== ORDER_DRAIN);
       const now = clock.now();
       if (filled > first) this.batch(first, filled, now);

@@ -3,6 +3,7 @@
 
 import { type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
 import { createAorReader } from '../core/lookup/aor-key.ts';
+import { takeReadyCopy } from '../location/files/ready-copy.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import { LogStore } from '../location/log/log-store.ts';
 import { openStore } from '../location/open-store.ts';
@@ -61,6 +62,7 @@ export function runShardThread(
   let feed: FeedWriter | undefined;
   const subscriptions = task.subscriptions && openSubscriptions(task.subscriptions);
   try {
+    if (task.cluster !== undefined && task.store.kind === 'log') takeReadyCopy(task.store.directory);
     // Of several nodes, no clock shortens bindings by itself.
     store = openStore(task.store, task.cluster === undefined ? clock.now() : 0, (done, total) => {
       counters[COUNTER.opened] = done;

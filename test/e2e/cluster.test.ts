@@ -53,6 +53,19 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
     expect(scrape).toMatch(/^aorta_cluster_node_up\{node="c"\} 1$/m);
   });
 
+  it('copies a shard anew from another node, and has the same bindings as the others', async () => {
+    const { cluster } = run;
+    const state = await cluster.settled();
+    const node = cluster.files.findIndex(({ name }) => name !== state.shards[1].owner);
+    const { data } = cluster.files[node];
+    expect(await command('cluster', 'reseed', '1', '--data', data)).toMatch(/^shard 1: \d+ MB from node [abc]$/m);
+    await cluster.follows(node);
+    expect(await command('cluster', 'verify', '--data', data)).toMatch(
+      /^15 AORs in 3 shards, the same on this node and 2 others$/m,
+    );
+    await expect(command('cluster', 'reseed', '9', '--data', data)).rejects.toThrow(/there are shards 0 to 2/);
+  });
+
   it('tells its state, and hands a shard over when it is told to', async () => {
     const { cluster } = run;
     const { files } = cluster;

@@ -96,3 +96,24 @@ export class CutNetwork {
     for (const proxy of this.proxies.flat()) proxy.close();
   }
 }
+
+/** A proxy for each way between two servers. */
+export class CutRoutes {
+  private readonly proxies: { readonly from: number; readonly to: number; readonly proxy: CutProxy }[] = [];
+
+  /** Where a server finds another one, whose routes listen at a port. */
+  async route(from: number, to: number, port: number): Promise<string> {
+    const proxy = await CutProxy.open(port);
+    this.proxies.push({ from, to, proxy });
+    return proxy.url;
+  }
+
+  /** Between a server and all others. */
+  isolate(server: number, cut: Cut): void {
+    for (const { from, to, proxy } of this.proxies) if (from === server || to === server) proxy.set(cut);
+  }
+
+  close(): void {
+    for (const { proxy } of this.proxies) proxy.close();
+  }
+}

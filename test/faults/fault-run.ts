@@ -4,7 +4,7 @@ import { pause, poll } from '../support/child-process.ts';
 import { Cluster } from '../support/cluster.ts';
 import { keeps, Load } from '../support/load.ts';
 import { NatsServers, type NatsSuite } from '../support/nats-servers.ts';
-import { CutNetwork } from './cut-proxy.ts';
+import { CutNetwork, CutRoutes } from './cut-proxy.ts';
 import type { Fault } from './faults.ts';
 
 const AORS = 300;
@@ -23,26 +23,32 @@ export interface FaultReport {
 
 export class FaultRun {
   readonly cluster: Cluster;
+  /** Between nodes and NATS servers, and between those. */
   readonly network: CutNetwork;
+  readonly routes: CutRoutes;
   private readonly nats: NatsServers;
 
-  private constructor(cluster: Cluster, network: CutNetwork, nats: NatsServers) {
+  private constructor(cluster: Cluster, network: CutNetwork, routes: CutRoutes, nats: NatsServers) {
     this.cluster = cluster;
     this.network = network;
+    this.routes = routes;
     this.nats = nats;
   }
 
   static async start({ shards = 3, suite }: { shards?: number; suite?: NatsSuite } = {}): Promise<FaultRun> {
-    const nats = await NatsServers.start(suite === undefined ? {} : { suite });
+    const routes = new CutRoutes();
+    const route = routes.route.bind(routes);
+    const nats = await NatsServers.start({ route, ...(suite && { suite }) });
     const network = await CutNetwork.open(NODES, nats.ports);
     const cluster = await Cluster.start({ nodes: NODES, shards, nats, urls: (node) => network.urls(node) });
-    return new FaultRun(cluster, network, nats);
+    return new FaultRun(cluster, network, routes, nats);
   }
 
   async close(): Promise<void> {
     await this.cluster.close();
     this.network.close();
     await this.nats.close();
+    this.routes.close();
   }
 
   /** Does one under load. Throws where a 200 does not hold, an answer is wrong or the pause is too long. */

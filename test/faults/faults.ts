@@ -1,7 +1,9 @@
 // What may fail in a cluster, each as a fault that is done under load and ended; what is expected of it is docs/cluster.md's. After
 // each of them every 200 must hold on every node.
 
-import { pause } from '../support/child-process.ts';
+import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { pause, poll } from '../support/child-process.ts';
 import type { FaultRun } from './fault-run.ts';
 
 export interface Fault {
@@ -16,6 +18,16 @@ export interface Fault {
 }
 
 const STILL_MS = 8000;
+
+/** Zeros over the middle of the newest generation of a log. */
+function damage(folder: string): void {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.mdb'));
+  const sizes = names.map((name) => statSync(join(folder, name)).size);
+  const largest = join(folder, names[sizes.indexOf(Math.max(...sizes))]);
+  const fd = openSync(largest, 'r+');
+  writeSync(fd, Buffer.alloc(32 << 10), 0, 32 << 10, 24 << 10);
+  closeSync(fd);
+}
 
 export const FAULTS: readonly Fault[] = [
   {
@@ -105,6 +117,18 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'F8',
+    what: 'the NATS server that nodes use cut off from the others',
+    pauseMsMax: 18_000,
+    mayRefuse: true,
+    async run({ cluster, routes }) {
+      routes.isolate(0, 'both');
+      await pause(STILL_MS);
+      routes.isolate(0, 'none');
+      await cluster.nats.ready();
+    },
+  },
+  {
     name: 'F9',
     what: 'an owner cut off from all NATS servers',
     pauseMsMax: 8000,
@@ -154,6 +178,91 @@ export const FAULTS: readonly Fault[] = [
       network.set(victim, 'none');
       await cluster.settled();
       await cluster.launch(victim);
+    },
+  },
+  {
+    name: 'F13',
+    what: "a follower's log damaged",
+    pauseMsMax: 6000,
+    async run({ cluster }) {
+      const victim = await cluster.ownerOf(0);
+      await cluster.nodes[victim].kill9();
+      await cluster.settled();
+      damage(join(cluster.files[victim].data, 'shard-0', 'log'));
+      await cluster.launch(victim);
+      await cluster.follows(victim);
+    },
+  },
+  {
+    name: 'F15',
+    what: 'a node whose clock is a minute ahead',
+    pauseMsMax: 6000,
+    async run({ cluster }) {
+      const victim = await cluster.ownerOf(0);
+      await cluster.nodes[victim].kill9();
+      await cluster.settled();
+      await cluster.launch(victim, 60_000);
+      await cluster.follows(victim);
+      const others = cluster.alive().filter((node) => node !== victim);
+      await cluster.nodes[others[0]].kill9();
+      const { shards } = await cluster.settled();
+      const owners = new Set(shards.map(({ owner }) => owner));
+      if (owners.has(cluster.files[victim].name)) throw new Error('it owns a shard');
+      await cluster.launch(others[0]);
+      await cluster.nodes[victim].kill9();
+      await cluster.launch(victim, 0);
+    },
+  },
+  {
+    name: 'F16',
+    what: 'a stream that is gone',
+    pauseMsMax: 20_000,
+    mayRefuse: true,
+    async run({ cluster }) {
+      const { manager, connection } = await cluster.manager();
+      await manager.streams.delete(cluster.streamOf(0));
+      await pause(2000);
+      await cluster.post(0, '/v1/cluster/shards/0/stream');
+      await connection.close();
+    },
+  },
+  {
+    name: 'F17',
+    what: 'a frame that breaks the chain',
+    pauseMsMax: 20_000,
+    mayRefuse: true,
+    async run({ cluster }) {
+      const { manager, connection } = await cluster.manager();
+      await cluster.publishWrong(connection, manager, 0);
+      await poll('every node to stop before it', 15_000, async () => {
+        const { shards = [] } = (await cluster.status(0)) ?? {};
+        return Object.values(shards[0]?.roles ?? {}).every((role) => role === 'broken') || undefined;
+      });
+      await cluster.post(0, '/v1/cluster/shards/0/stream');
+      await connection.close();
+    },
+  },
+  {
+    name: 'F18',
+    what: 'a node away for longer than the streams reach back',
+    pauseMsMax: 6000,
+    async run({ cluster }) {
+      const victim = await cluster.ownerOf(0);
+      await cluster.nodes[victim].kill9();
+      await cluster.settled();
+      await pause(1500);
+      await cluster.forgetOld();
+      await cluster.launch(victim);
+      await cluster.follows(victim);
+      await cluster.demandEqual(victim);
+    },
+  },
+  {
+    name: 'F21',
+    what: 'a copy of a node that is started beside it',
+    pauseMsMax: 4000,
+    async run({ cluster }) {
+      await cluster.demandCopyRefused(1);
     },
   },
   {

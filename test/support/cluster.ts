@@ -1,8 +1,13 @@
 // Three NATS servers and several `aorta serve` in one cluster on loopback: real processes, real streams.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { streamName } from '../../src/cluster/stream-names.ts';
+import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { FramePress } from '../../src/cluster/stream-frame.ts';
+import { StreamMac } from '../../src/cluster/stream-mac.ts';
+import { logSubject, streamName } from '../../src/cluster/stream-names.ts';
+import { deriveKey } from '../../src/core/auth/derived-key.ts';
 import type { ClusterStatus } from '../../src/server/cluster/cluster-status.ts';
 import { Aorta, CLI, temporaryDirectory } from './aorta-process.ts';
 import { poll, run } from './child-process.ts';
@@ -11,6 +16,7 @@ import { freeTcpPorts, NatsServers } from './nats-servers.ts';
 export const CLUSTER = 'east';
 const NAMES = ['a', 'b', 'c', 'd'];
 const COMMAND_MS = 60_000;
+const SHARDS = 3;
 
 export interface ClusterOptions {
   readonly nodes?: number;
@@ -62,19 +68,19 @@ export class Cluster {
   }
 
   private async make(): Promise<void> {
-    const { nodes = 3, shards = 3, more = '', other = '', urls = () => this.nats.urls } = this.options;
+    const { nodes = 3, shards = SHARDS, more = '', other = '', urls = () => this.nats.urls } = this.options;
     const root = temporaryDirectory();
-    const ports = await freeTcpPorts(nodes * 3);
+    const ports = await freeTcpPorts(nodes * 2);
     for (let node = 0; node < nodes; node++) {
       const name = NAMES[node];
       const config = join(root, `${name}.yaml`);
       const data = join(root, name);
       writeFileSync(
         config,
-        `data: ${data}\ncluster:\n  name: ${CLUSTER}\n  node: ${name}\n  listen: 127.0.0.1:${ports[node]}\n` +
+        `data: ${data}\ncluster:\n  name: ${CLUSTER}\n  node: ${name}\n  listen: 127.0.0.${2 + node}:${ports[nodes + node]}\n` +
           `  nats:\n    servers: [${urls(node).join(', ')}]\n    monitors: [${this.nats.monitorUrls.join(', ')}]\n${more}${other}`,
       );
-      this.files.push({ name, config, data, admin: ports[nodes + node] });
+      this.files.push({ name, config, data, admin: ports[node] });
     }
     const token = join(root, 'token');
     await command(
@@ -94,8 +100,8 @@ export class Cluster {
 
   token = '';
 
-  /** Starts a node and waits for its `ready`. */
-  async launch(node: number): Promise<Aorta> {
+  /** Starts a node and waits for its `ready`. @param aheadMs how far its clock is ahead */
+  async launch(node: number, aheadMs = 0): Promise<Aorta> {
     const { config, data, admin } = this.files[node];
     const { transports, flags } = this.options;
     const { port } = this.nodes[node] ?? {};
@@ -103,6 +109,7 @@ export class Cluster {
       data,
       ...(port !== undefined && { port }),
       ...(transports && { transports }),
+      ...(aheadMs > 0 && { under: ['env', `NODE_OPTIONS=--import=${shiftedClock(aheadMs)}`] }),
       flags: ['--config', config, '--admin', `http:127.0.0.1:${admin}`, ...(flags?.(node) ?? [])],
     });
     return this.nodes[node];
@@ -163,10 +170,103 @@ export class Cluster {
     );
   }
 
+  /** A node has all shards as their streams have them. */
+  async follows(node: number): Promise<void> {
+    const { name } = this.files[node];
+    await poll(`${name} follows all shards`, 40_000, async () => {
+      const { shards = [] } = (await this.status(node)) ?? {};
+      const roles = shards.map(({ roles: all }) => all[name]);
+      return (roles.length > 0 && roles.every((role) => role === 'following' || role === 'owning')) || undefined;
+    });
+  }
+
+  /** Asks a node to do something. */
+  async post(node: number, path: string): Promise<unknown> {
+    const answer = await fetch(`http://127.0.0.1:${this.files[node].admin}${path}`, { method: 'POST' });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  /** The servers, as who runs them sees them. */
+  async manager(): Promise<{ readonly connection: NatsConnection; readonly manager: JetStreamManager }> {
+    const connection = await connect({ servers: this.nats.urls });
+    return { connection, manager: await jetstreamManager(connection) };
+  }
+
+  /** All streams keep their newest message alone, as they do when they are full. */
+  async forgetOld(): Promise<void> {
+    const { connection, manager } = await this.manager();
+    for (let shard = 0; shard < (this.options.shards ?? SHARDS); shard++)
+      for (const max_msgs of [1, -1]) await manager.streams.update(this.streamOf(shard), { max_msgs });
+    await connection.close();
+  }
+
+  /** Somebody with the secret writes what follows upon nothing. */
+  async publishWrong(connection: NatsConnection, manager: JetStreamManager, shard: number): Promise<void> {
+    const secret = Buffer.from(
+      (JSON.parse(Buffer.from(this.token.trim().split('.')[1], 'base64url').toString()) as { secret: string }).secret,
+      'base64',
+    );
+    const press = new FramePress(new StreamMac(deriveKey(secret, 'cluster streams'), shard));
+    for (let tries = 0; tries < 100; tries++) {
+      const { state } = await manager.streams.info(this.streamOf(shard));
+      press.start({ sequence: 0, epoch: 0, node: 0, life: 0, sum: 12_345, time: 0 }, 9999, 7, 1, Date.now());
+      press.seal(state.last_seq + 1);
+      try {
+        await jetstream(connection).publish(logSubject(CLUSTER, shard), press.bytes.slice(0, press.length), {
+          expect: { lastSequence: state.last_seq },
+        });
+        return;
+      } catch (error) {
+        if (!/wrong last sequence/.test(String(error))) throw error;
+      }
+    }
+    throw new Error('the owner is always first');
+  }
+
+  /** The tables of all nodes are the same. @param node that compares them */
+  async demandEqual(node: number): Promise<void> {
+    const { shards } = (await this.post(node, '/v1/cluster/verify')) as {
+      shards: { shard: number; nodes: { node: string; differ: number; problem?: string }[] }[];
+    };
+    const wrong = shards.flatMap(({ shard, nodes }) =>
+      nodes.filter(({ differ }) => differ !== 0).map((each) => `shard ${shard}: ${JSON.stringify(each)}`),
+    );
+    if (wrong.length > 0) throw new Error(wrong.join('; '));
+  }
+
+  /** A second start of a node, from a copy of its directory, ends with a word. */
+  async demandCopyRefused(node: number): Promise<void> {
+    const { config, data } = this.files[node];
+    const copy = join(temporaryDirectory(), 'copy');
+    cpSync(data, copy, { recursive: true, filter: (path) => !/lock$/.test(path) });
+    const other = `${config}.copy.yaml`;
+    writeFileSync(other, readFileSync(config, 'utf8').replace(`data: ${data}`, `data: ${copy}`));
+    const done = await run(
+      process.execPath,
+      [CLI, 'serve', '--config', other, '--listen', 'udp:127.0.0.1:0'],
+      COMMAND_MS,
+    );
+    if (done.exit.code !== 1 || !/is running already/.test(done.stderr))
+      throw new Error(`a copy of node ${node} started: ${JSON.stringify(done.exit)} ${done.output()}`);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.alive().map((node) => this.nodes[node].kill9()));
     if (this.options.nats === undefined) await this.nats.close();
   }
+}
+
+/** A module that has all clocks of a process so far ahead. */
+function shiftedClock(aheadMs: number): string {
+  const file = join(temporaryDirectory(), 'clock.mjs');
+  writeFileSync(
+    file,
+    `const now = Date.now.bind(Date);\nDate.now = () => now() + ${aheadMs};\n` +
+      'const Real = Date;\nglobalThis.Date = new Proxy(Real, { construct: (of, words) => words.length > 0 ? new of(...words) : new of(Real.now()) });\n',
+  );
+  return file;
 }
 
 /** Runs `aorta …` and gives what it printed; fails where it does. */

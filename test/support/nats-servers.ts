@@ -114,6 +114,8 @@ export interface NatsOptions {
   /** Lines for every server's configuration. */
   readonly more?: string;
   readonly sync?: 'always' | 'default';
+  /** Where a server finds another one, whose routes listen at a port: a proxy before it. */
+  readonly route?: (from: number, to: number, port: number) => Promise<string>;
 }
 
 /** Several servers in one NATS cluster. */
@@ -129,13 +131,22 @@ export class NatsServers {
     this.directory = mkdtempSync(join(tmpdir(), 'aorta-nats-'));
   }
 
-  static async start({ suite, servers = 3, more = '', sync = 'always' }: NatsOptions = {}): Promise<NatsServers> {
+  static async start({
+    suite,
+    servers = 3,
+    more = '',
+    sync = 'always',
+    route,
+  }: NatsOptions = {}): Promise<NatsServers> {
     const found = natsServer(suite);
     if ('missing' in found) throw new Error(found.missing);
     const nats = new NatsServers(found.file);
     const ports = await freeTcpPorts(servers * 3);
     const routes = ports.slice(servers * 2);
+    const urlOf = (from: number, to: number) =>
+      route === undefined || from === to ? `nats://127.0.0.1:${routes[to]}` : route(from, to, routes[to]);
     for (let i = 0; i < servers; i++) {
+      const others = await Promise.all(routes.map((_, to) => urlOf(i, to)));
       nats.ports.push(ports[i]);
       nats.monitors.push(ports[servers + i]);
       writeFileSync(
@@ -144,7 +155,7 @@ export class NatsServers {
           `jetstream { store_dir: "${join(nats.directory, `store-${i}`)}"${sync === 'always' ? ', sync_interval: always' : ''} }\n` +
           (servers > 1
             ? `cluster { name: test, listen: 127.0.0.1:${routes[i]}, no_advertise: true, ` +
-              `routes: [${routes.map((port) => `nats://127.0.0.1:${port}`).join(', ')}] }\n`
+              `${route === undefined ? '' : 'advertise: "127.0.0.1:1", '}routes: [${others.join(', ')}] }\n`
             : '') +
           more,
       );

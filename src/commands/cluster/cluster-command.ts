@@ -20,6 +20,9 @@ Examples:
       its shards go to other nodes before it stops
   aorta cluster balance --data /var/lib/aorta
   aorta cluster take 3 --data /var/lib/aorta
+  aorta cluster reseed 3 --data /var/lib/aorta
+      copies the shard anew from another node
+  aorta cluster verify --data /var/lib/aorta
   aorta cluster leave old-node --data /var/lib/aorta
 `;
 
@@ -62,6 +65,12 @@ export function addClusterCommand(root: Command): void {
   asking('balance', 'bring each shard home, one after the other', ({ balance }) => balance);
   asking('take <shard>', 'have the node own a shard', ({ takeShard }) => takeShard);
   asking('leave <node>', 'forget a node that is gone for good', ({ leaveCluster }) => leaveCluster);
+  asking(
+    'reseed <shard>',
+    "throw the node's copy of a shard away and copy it anew from another node; all: of every shard that it does not own",
+    ({ reseedShards }) => reseedShards,
+  ).option('--stream', 'make the stream of the shard anew instead, behind what the node with most of it has');
+  asking('verify', 'compare the bindings of all nodes', ({ verifyCluster }) => verifyCluster);
   verb('demo', 'three nodes and three NATS servers on this machine, to look at')
     .option('--nats-server <file>', 'the program (default: nats-server of the PATH)')
     .option('--keep', 'keep the directory with all data')

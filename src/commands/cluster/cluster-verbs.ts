@@ -1,7 +1,9 @@
-// `aorta cluster status`, `drain`, `balance`, `take` and `leave`: what they ask a running node, and what they print.
+// `aorta cluster status`, `drain`, `balance`, `take`, `leave`, `reseed` and `verify`: what they ask a running node, and what they print.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterStatus } from '../../server/cluster/cluster-status.ts';
+import type { CopyReport } from '../../server/cluster/exchange/shard-copies.ts';
+import type { ShardComparison } from '../../server/cluster/exchange/verify.ts';
 import { print } from '../../server/process/terminal.ts';
 import { AdminClient, type AdminOptions } from '../terminal/admin-client.ts';
 import { CommandError, reported } from '../terminal/command-action.ts';
@@ -49,9 +51,9 @@ export const balance = reported(async (options: AdminOptions) => {
 });
 
 export const takeShard = reported(async (shard: string, options: AdminOptions) => {
-  if (!/^\d{1,4}$/.test(shard)) throw new CommandError(`expected the number of a shard, got ${shard}`, EXIT_USAGE);
+  const number = shardNumber(shard);
   const client = new AdminClient(options);
-  const status = await client.change<ClusterStatus>('POST', `${PATH}/shards/${shard}/take`);
+  const status = await client.change<ClusterStatus>('POST', `${PATH}/shards/${number}/take`);
   tell(options, status, `shard ${shard} is ${status?.node ?? 'this node'}'s`);
 });
 
@@ -60,6 +62,51 @@ export const leaveCluster = reported(async (node: string, options: AdminOptions)
   await client.change('DELETE', `${PATH}/nodes/${encodeURIComponent(node)}`);
   tell(options, { node }, `node ${node} is forgotten`);
 });
+
+export const reseedShards = reported(async (which: string, options: AdminOptions & { readonly stream?: boolean }) => {
+  const client = new AdminClient(options);
+  if (options.stream === true) return remakeStream(client, shardNumber(which), options);
+  const status = await client.get<ClusterStatus>(PATH);
+  const numbers = which === 'all' ? status.shards.map(({ shard }) => shard) : [shardNumber(which)];
+  const done = [];
+  for (const shard of numbers) {
+    if (which === 'all' && status.shards[shard].owner === status.node) continue;
+    const report = await client.change<CopyReport>('POST', `${PATH}/shards/${shard}/reseed`);
+    if (report === undefined) continue;
+    done.push(report);
+    if (!options.json) print(`shard ${shard}: ${Math.ceil(report.bytes / 1e6)} MB from node ${report.from}\n`);
+  }
+  if (options.json) print(`${JSON.stringify({ shards: done })}\n`);
+});
+
+async function remakeStream(client: AdminClient, shard: number, options: AdminOptions): Promise<void> {
+  const done = await client.change<{ sequence: number }>('POST', `${PATH}/shards/${shard}/stream`);
+  tell(options, done, `the stream of shard ${shard} goes on behind message ${done?.sequence}`);
+}
+
+export const verifyCluster = reported(async (options: AdminOptions) => {
+  const client = new AdminClient(options);
+  const { shards = [] } = (await client.change<{ shards: ShardComparison[] }>('POST', `${PATH}/verify`)) ?? {};
+  const wrong = shards.flatMap(({ shard, nodes }) =>
+    nodes.flatMap(({ node, differ, problem }) => {
+      if (differ === 0) return [];
+      return [
+        differ < 0 ? `shard ${shard}: ${problem}` : `shard ${shard}: node ${node} differs in ${differ} groups of rows`,
+      ];
+    }),
+  );
+  const records = shards.reduce((sum, shard) => sum + shard.records, 0);
+  const nodes = Math.max(0, ...shards.map((shard) => shard.nodes.length));
+  const text = `${records} AORs in ${shards.length} shards, the same on this node and ${nodes} others`;
+  if (options.json) print(`${JSON.stringify({ equal: wrong.length === 0, shards })}\n`);
+  else if (wrong.length === 0) print(`${text}\n`);
+  if (wrong.length > 0) throw new CommandError(wrong.join('\naorta: '));
+});
+
+function shardNumber(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw new CommandError(`expected the number of a shard, got ${text}`, EXIT_USAGE);
+  return Number(text);
+}
 
 function tell(options: AdminOptions, value: unknown, text: string): void {
   print(options.json ? `${JSON.stringify(value)}\n` : `${text}\n`);

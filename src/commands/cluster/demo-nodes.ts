@@ -52,7 +52,7 @@ export class DemoNodes {
         config,
         `data: ${join(this.directory, name)}\nlisten: [udp:127.0.0.1:${sip[i]}, tcp:127.0.0.1:${sip[i]}]\n` +
           `domains: [localhost]\nadmin: http://127.0.0.1:${admin[i]}\nlog-level: error\n` +
-          `cluster:\n  name: demo\n  node: ${name}\n  listen: 127.0.0.1:${peers[i]}\n` +
+          `cluster:\n  name: demo\n  node: ${name}\n  listen: 127.0.0.${2 + i}:${peers[i]}\n` +
           `  nats: { servers: [${nats.map((port) => `nats://127.0.0.1:${port}`).join(', ')}] }\n`,
       );
       this.nodes.push({ name, sip: sip[i], admin: admin[i], config });

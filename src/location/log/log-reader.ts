@@ -3,7 +3,7 @@
 
 import { refreshImage } from '../../core/binding/binding.ts';
 import { AOR_KEY_BYTES } from '../aor-key-size.ts';
-import { type LocationReader, UnreadableError } from '../location-reader.ts';
+import { type LocationReader, type RecordVisit, SCAN_START, UnreadableError } from '../location-reader.ts';
 import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../record.ts';
 import { addressOf, bindingsOf, ROW_KEY, ROW_PLACE, ROW_WORDS, RowCopy } from '../table/binding-row.ts';
 import { NEWS_COUNT, suspect, type TableNews, type TableParts } from '../table/binding-table.ts';
@@ -13,6 +13,14 @@ import type { SharedLogSource } from './log.ts';
 import { RecordReader } from './log-records.ts';
 
 const CURSOR_BYTES = 4;
+
+/** Where a scan starts that begins with a row. */
+export function cursorBefore(row: number): Uint8Array {
+  if (row === 0) return SCAN_START;
+  const cursor = new Uint8Array(CURSOR_BYTES);
+  new DataView(cursor.buffer).setUint32(0, row - 1);
+  return cursor;
+}
 /** How often a row that keeps changing is read again before the shard is left in peace for a moment. */
 const TRIES = 1000;
 
@@ -63,7 +71,7 @@ export class LogReader implements LocationReader {
     }
   }
 
-  scan(after: Uint8Array, max: number, visit: (key: Uint8Array, record: Uint8Array) => void): Uint8Array | undefined {
+  scan(after: Uint8Array, max: number, visit: RecordVisit): Uint8Array | undefined {
     this.listen();
     const into = new Uint8Array(RECORD_BYTES_MAX);
     const first = after.length < CURSOR_BYTES ? 0 : new DataView(after.buffer, after.byteOffset).getUint32(0) + 1;
@@ -73,7 +81,7 @@ export class LogReader implements LocationReader {
       this.key.set(this.words.subarray(ROW_KEY, ROW_KEY + 4));
       const length = this.readOrNothing(Uint8Array.from(this.keyBytes), into);
       if (length < 0) continue;
-      visit(this.keyBytes, into.subarray(0, length));
+      visit(this.keyBytes, into.subarray(0, length), row);
       if (++visited < max) continue;
       const cursor = new Uint8Array(CURSOR_BYTES);
       new DataView(cursor.buffer).setUint32(0, row);

@@ -14,6 +14,21 @@ export interface ClusterAccess {
   announce(draining: boolean): void;
 }
 
+const shardComparison = z
+  .object({
+    shard: z.number(),
+    records: z.number().describe('of this node'),
+    nodes: z.array(
+      z.object({
+        node: z.string(),
+        records: z.number(),
+        differ: z.number().describe("groups of rows that differ from this node's for good; -1: it could not be asked"),
+        problem: z.string().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'ClusterComparison' });
+
 export function addClusterRoutes(routes: Routes, { node, announce }: ClusterAccess): void {
   routes.add({
     name: 'getCluster',
@@ -60,6 +75,40 @@ export function addClusterRoutes(routes: Routes, { node, announce }: ClusterAcce
         await node().take(shard);
         return node().status();
       }),
+  });
+  addMendingRoutes(routes, node);
+}
+
+/** What brings nodes and streams back to what they should be. */
+function addMendingRoutes(routes: Routes, node: ClusterAccess['node']): void {
+  routes.add({
+    name: 'reseedShard',
+    tag: 'Cluster',
+    method: 'POST',
+    path: '/v1/cluster/shards/{shard}/reseed',
+    summary: "Throws this node's store of a shard away, and has a copy of another node's",
+    params: z.object({ shard: z.coerce.number().int().min(0) }),
+    response: z.object({ shard: z.number(), from: z.string(), bytes: z.number() }),
+    handle: ({ params: { shard } }) => refusing(() => node().reseed(shard)),
+  });
+  routes.add({
+    name: 'remakeStream',
+    tag: 'Cluster',
+    method: 'POST',
+    path: '/v1/cluster/shards/{shard}/stream',
+    summary: 'Makes the stream of a shard anew, where it has lost something: behind what the node with most of it has',
+    params: z.object({ shard: z.coerce.number().int().min(0) }),
+    response: z.object({ shard: z.number(), sequence: z.number().describe('what the nodes have') }),
+    handle: ({ params: { shard } }) => refusing(async () => ({ shard, sequence: await node().remakeStream(shard) })),
+  });
+  routes.add({
+    name: 'verifyCluster',
+    tag: 'Cluster',
+    method: 'POST',
+    path: '/v1/cluster/verify',
+    summary: 'Compares all tables of this node with those of the others',
+    response: z.object({ shards: z.array(shardComparison) }),
+    handle: () => refusing(async () => ({ shards: await node().verify() })),
   });
   routes.add({
     name: 'forgetNode',

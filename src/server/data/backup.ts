@@ -1,13 +1,11 @@
 // A copy of a data directory that a running server keeps changing, and its restoration. Each shard's copy is what a crash at one
-// moment would have left: a checkpoint and the log since, all of it opened before anything is copied, so that nothing removed meanwhile is
-// missed. Which words and exit codes, backup-command has.
+// moment would have left (shard-files). Which words and exit codes, backup-command has.
 
 import {
   chmodSync,
   closeSync,
   cpSync,
   existsSync,
-  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -19,7 +17,6 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { logFiles } from '../../location/log/log-folder.ts';
 import { openLogStore } from '../../location/open-log-store.ts';
 import { openUserDatabase, userDirectory } from '../../users/user-environment.ts';
 import { shardDirectories, syncTree } from './binding-folders.ts';
@@ -27,11 +24,10 @@ import { copyDamaged } from './damaged.ts';
 import { bindingsIn, openDataDirectory } from './data-directory.ts';
 import { DATA_FORMAT, META_FILE, OLDEST_IN_PLACE } from './directory-meta.ts';
 import { giveToOwner } from './owner.ts';
+import { closeFiles, type OpenFile, openShardFiles } from './shard-files.ts';
 import type { Progress } from '../process/progress.ts';
 
 const CHUNK_BYTES = 1 << 20;
-/** A checkpoint or a dropped generation in between: the next look is at a quieter moment. */
-const TRIES = 100;
 /** Files of the top that are of this run of the server, or nobody's. */
 const OF_THIS_RUN = /^(lock|clock(\.copy)?|.*\.lock|.*\.url|.*\.new|.*\.damaged|admin-url|admin-token)$/;
 
@@ -52,13 +48,6 @@ export interface RestoreReport {
   readonly damaged: number;
 }
 
-interface OpenFile {
-  /** Below the shard's directory. */
-  readonly name: string;
-  readonly fd: number;
-  readonly length: number;
-}
-
 /** Copies `data` into the new directory `to`. Throws a BackupError, and then leaves `to` without what a restore asks for. */
 export async function backUp(data: string, to: string, progress: Progress): Promise<BackupReport> {
   const from = resolve(data);
@@ -69,7 +58,8 @@ export async function backUp(data: string, to: string, progress: Progress): Prom
   const meta = readFileSync(join(from, META_FILE));
   let bytes = 0;
   for (const directory of shardDirectories(bindings.path, bindings.shards)) {
-    const files = openShard(directory);
+    const files = openShardFiles(directory);
+    if (files === undefined) throw new BackupError(`${directory} changes too fast to be copied: try again`);
     try {
       const into = join(target, directory.slice(from.length + 1));
       const total = files.reduce((sum, { length }) => sum + length, 0);
@@ -82,7 +72,7 @@ export async function backUp(data: string, to: string, progress: Progress): Prom
       }
       bytes += done;
     } finally {
-      for (const { fd } of files) closeSync(fd);
+      closeFiles(files);
     }
   }
   bytes += copyTop(from, target) + (await copyUsers(from, target));
@@ -134,40 +124,6 @@ function knownBindings(directory: string): NonNullable<ReturnType<typeof binding
 function demandEmpty(target: string): void {
   if (existsSync(target) && readdirSync(target).length > 0)
     throw new BackupError(`${target} is there and not empty: name a new directory`);
-}
-
-/** The files of one moment: none of them replaced or dropped while the others were opened. */
-function openShard(directory: string): OpenFile[] {
-  for (let tries = 0; tries < TRIES; tries++) {
-    const names = filesOf(directory);
-    const files: OpenFile[] = [];
-    try {
-      for (const name of names) {
-        const fd = openSync(join(directory, name), 'r');
-        files.push({ name, fd, length: fstatSync(fd).size });
-      }
-    } catch (error) {
-      for (const { fd } of files) closeSync(fd);
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-      throw error;
-    }
-    const now = filesOf(directory);
-    // What came behind the newest generation is later than this moment.
-    if (files.every(({ name, fd }) => now.includes(name) && isStill(join(directory, name), fd))) return files;
-    for (const { fd } of files) closeSync(fd);
-  }
-  throw new BackupError(`${directory} changes too fast to be copied: try again`);
-}
-
-/** The checkpoint, where there is one, and the generations of the log, oldest first. */
-function filesOf(directory: string): string[] {
-  const checkpoint = existsSync(join(directory, 'checkpoint')) ? ['checkpoint'] : [];
-  return [...checkpoint, ...logFiles(directory)];
-}
-
-function isStill(path: string, fd: number): boolean {
-  const now = statSync(path, { throwIfNoEntry: false });
-  return now !== undefined && now.ino === fstatSync(fd).ino;
 }
 
 function copyOut({ fd, length }: OpenFile, to: string, copied: (bytes: number) => void): void {

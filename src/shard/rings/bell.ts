@@ -12,6 +12,8 @@ export const ORDER_DRAIN = 4;
 export const ORDER_STOP = 1;
 /** Die as by a fault: how the tests see that a shard comes back. */
 export const ORDER_CRASH = 2;
+/** Begin a new life, with the store that has been made ready. */
+export const ORDER_ANEW = 5;
 /** Other rules wait at the shard's port. */
 export const ORDER_CONFIGURE = 3;
 

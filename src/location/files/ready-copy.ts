@@ -1,0 +1,41 @@
+// A store that is to take another's place: it is made beside it, and exchanged between two lives of the shard. A crash at any moment
+// leaves one of the two.
+
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { syncPath } from '../log/log-folder.ts';
+
+/** What was damaged is kept for whoever looks into it. */
+const DAMAGED = 'damaged';
+
+/** Where a copy is made; what lies there is no store yet. */
+export function unfinishedCopy(directory: string): string {
+  return `${directory}.copy`;
+}
+
+function readyCopy(directory: string): string {
+  return `${directory}.ready`;
+}
+
+/** The copy is whole and on disk: the shard's next life begins with it. */
+export function finishCopy(directory: string): void {
+  rmSync(readyCopy(directory), { recursive: true, force: true });
+  renameSync(unfinishedCopy(directory), readyCopy(directory));
+  syncPath(dirname(directory));
+}
+
+/** Before a store is opened: puts a copy that is ready in its place. Returns whether there was one. */
+export function takeReadyCopy(directory: string): boolean {
+  const [ready, before] = [readyCopy(directory), `${directory}.leftover`];
+  if (!existsSync(ready)) return false;
+  if (existsSync(directory)) {
+    rmSync(before, { recursive: true, force: true });
+    renameSync(directory, before);
+  }
+  renameSync(ready, directory);
+  if (existsSync(join(before, DAMAGED)) && !existsSync(join(directory, DAMAGED)))
+    renameSync(join(before, DAMAGED), join(directory, DAMAGED));
+  syncPath(dirname(directory));
+  rmSync(before, { recursive: true, force: true });
+  return true;
+}

@@ -1,0 +1,53 @@
+// The files of a shard's store as of one moment, while the shard goes on writing: what a crash then would have left. A checkpoint and the
+// log since, all of it opened before anything is copied, so that nothing removed meanwhile is missed.
+
+import { closeSync, existsSync, fstatSync, openSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { logFiles } from '../../location/log/log-folder.ts';
+
+/** A checkpoint or a dropped generation in between: the next look is at a quieter moment. */
+const TRIES = 100;
+
+export interface OpenFile {
+  /** Below the shard's directory. */
+  readonly name: string;
+  readonly fd: number;
+  readonly length: number;
+}
+
+/** To be closed by whoever asks; undefined where the directory changes too fast. */
+export function openShardFiles(directory: string): OpenFile[] | undefined {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const files: OpenFile[] = [];
+    try {
+      for (const name of filesOf(directory)) {
+        const fd = openSync(join(directory, name), 'r');
+        files.push({ name, fd, length: fstatSync(fd).size });
+      }
+    } catch (error) {
+      closeFiles(files);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+      throw error;
+    }
+    const now = filesOf(directory);
+    // What came behind the newest generation is later than this moment.
+    if (files.every(({ name, fd }) => now.includes(name) && isStill(join(directory, name), fd))) return files;
+    closeFiles(files);
+  }
+  return undefined;
+}
+
+export function closeFiles(files: readonly OpenFile[]): void {
+  for (const { fd } of files) closeSync(fd);
+}
+
+/** The checkpoint, where there is one, and the generations of the log, oldest first. */
+function filesOf(directory: string): string[] {
+  const checkpoint = existsSync(join(directory, 'checkpoint')) ? ['checkpoint'] : [];
+  return [...checkpoint, ...logFiles(directory)];
+}
+
+function isStill(path: string, fd: number): boolean {
+  const now = statSync(path, { throwIfNoEntry: false });
+  return now !== undefined && now.ino === fstatSync(fd).ino;
+}
