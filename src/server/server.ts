@@ -166,6 +166,7 @@ class RunningServer implements Server, AdminTarget {
         now,
       });
     this.cluster = await this.joinCluster();
+    this.cluster?.share(directory.path, this.userStore?.store, log);
     this.feed = await openFeed(config, directory.path, bindings.shards, log);
     this.pool = await startPool({
       ...poolOptions({ ...config, policy: this.quotas.share(config.policy) }, directory, log),
@@ -180,6 +181,12 @@ class RunningServer implements Server, AdminTarget {
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
     const { pool, userStore } = this;
+    await this.cluster?.serve({
+      stores: this.stores,
+      readers: this.pool.openReaders(),
+      renew: (shard) => this.pool?.renew(shard),
+      log,
+    });
     await this.feed?.start();
     if (userStore !== undefined)
       this.removedUsers = new RemovedUsers(userStore.removed, (request, source) => pool.order(request, source), log);
@@ -369,7 +376,7 @@ class RunningServer implements Server, AdminTarget {
       await this.lookups?.close();
       await this.removedUsers?.close();
       await this.pool?.stop();
-      await (this.cluster ?? this.met?.connection)?.close();
+      await (this.cluster ?? this.met?.connection)?.close(); // before the users that it shares
       await this.feed?.close();
       this.limits?.close();
       this.quotas.close();

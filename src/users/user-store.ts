@@ -27,6 +27,7 @@ import {
   USER_VERSION,
   USER_VERSION_UNSEALED,
 } from './user-record.ts';
+import { type Untold, UserVersions } from './user-versions.ts';
 
 /** What to do with a user that is there already, and with one that is not. */
 export type PutMode = 'add' | 'replace' | 'any';
@@ -38,12 +39,22 @@ export interface PutCounts {
   refused: number;
 }
 
+/** A change of a user that another node has made. */
+export interface SharedUser extends UserName {
+  readonly version: number;
+  /** As it is from then on; undefined: it is no user any more. */
+  readonly user: User | undefined;
+}
+
 export class UserStore {
+  /** Where the users are a cluster's. */
+  readonly versions: UserVersions;
   private readonly db: UserDatabase;
   private stopped = false;
 
   private constructor(db: UserDatabase) {
     this.db = db;
+    this.versions = new UserVersions(db);
   }
 
   /** Whether a data directory has a user store. */
@@ -95,17 +106,8 @@ export class UserStore {
           result.refused++;
           continue;
         }
-        const before = value === undefined ? undefined : decodeUser(key, value);
-        const aors = user.aors ?? before?.aors ?? [];
-        const rules = user.rules ?? before?.rules ?? '';
-        this.db.put(key, encodeUser(key, { ...user, aors, rules }) as Buffer);
-        this.countAors(before?.aors ?? [], -1);
-        this.countAors(aors, 1);
-        this.db.remove(recordKey(KEY_REMOVED, user));
-        if (value === undefined) add(counts, COUNT_USERS, 1);
-        else addLacking(counts, before?.ha1s ?? [], -1);
-        addLacking(counts, user.ha1s, 1);
-        this.index(user, before?.ha1s ?? [], user.ha1s);
+        this.write(counts, key, value, user);
+        this.versions.note(user);
         if (value === undefined) result.added++;
         else result.replaced++;
       }
@@ -113,23 +115,79 @@ export class UserStore {
     return result;
   }
 
+  private write(
+    counts: DataView,
+    key: Buffer,
+    value: Buffer | undefined,
+    user: Omit<User, 'aors'> & { readonly aors?: readonly string[] },
+  ): void {
+    const before = value === undefined ? undefined : decodeUser(key, value);
+    const aors = user.aors ?? before?.aors ?? [];
+    const rules = user.rules ?? before?.rules ?? '';
+    this.db.put(key, encodeUser(key, { ...user, aors, rules }) as Buffer);
+    this.countAors(before?.aors ?? [], -1);
+    this.countAors(aors, 1);
+    this.db.remove(recordKey(KEY_REMOVED, user));
+    if (value === undefined) add(counts, COUNT_USERS, 1);
+    else addLacking(counts, before?.ha1s ?? [], -1);
+    addLacking(counts, user.ha1s, 1);
+    this.index(user, before?.ha1s ?? [], user.ha1s);
+  }
+
   /** False: there is no such user. A running server, or the next one, sees to it that the bindings go as well. */
   remove(user: UserName): boolean {
     let removed = false;
     this.change(COUNT_GENERATION, (counts) => {
-      const key = recordKey(KEY_USER, user);
-      const value = this.db.getBinary(key);
-      if (value === undefined) return;
-      const { ha1s = [], aors = [] } = decodeUser(key, value) ?? {};
-      add(counts, COUNT_USERS, -1);
-      addLacking(counts, ha1s, -1);
-      this.index(user, ha1s, []);
-      this.countAors(aors, -1);
-      this.db.remove(key);
+      removed = this.erase(counts, user);
+      if (!removed) return;
       this.db.put(recordKey(KEY_REMOVED, user), Buffer.alloc(0));
-      removed = true;
+      this.versions.note(user);
     });
     return removed;
+  }
+
+  private erase(counts: DataView, user: UserName): boolean {
+    const key = recordKey(KEY_USER, user);
+    const value = this.db.getBinary(key);
+    if (value === undefined) return false;
+    const { ha1s = [], aors = [] } = decodeUser(key, value) ?? {};
+    add(counts, COUNT_USERS, -1);
+    addLacking(counts, ha1s, -1);
+    this.index(user, ha1s, []);
+    this.countAors(aors, -1);
+    this.db.remove(key);
+    return true;
+  }
+
+  /** Users are a cluster's from here on. @param node number of this one */
+  share(node: number): void {
+    if (this.versions.sequence !== undefined) return;
+    this.change(COUNT_GENERATION, () => this.versions.share(node, this.all()));
+  }
+
+  /**
+   * Takes in what other nodes have changed, where it is newer than what is here. Bindings of users that are removed are seen to by the node
+   * that has removed them.
+   * @param sequence up to which all has been taken in then
+   */
+  takeShared(changes: readonly SharedUser[], sequence: number): void {
+    const newer = changes.filter((change) => change.version > this.versions.of(change));
+    if (newer.length === 0) return void this.db.transactionSync(() => this.versions.setSequence(sequence));
+    this.change(COUNT_GENERATION, (counts) => {
+      for (const change of newer) {
+        if (change.version <= this.versions.of(change)) continue; // twice among them
+        const key = recordKey(KEY_USER, change);
+        if (change.user === undefined) this.erase(counts, change);
+        else this.write(counts, key, this.db.getBinary(key), change.user);
+        this.versions.took(change, change.version);
+      }
+      this.versions.setSequence(sequence);
+    });
+  }
+
+  /** Other nodes know these changes. */
+  told(changes: readonly Untold[]): void {
+    this.db.transactionSync(() => this.versions.told(changes));
   }
 
   /** Users that were removed and whose bindings have not been seen to, a page of them. */

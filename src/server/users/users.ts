@@ -33,6 +33,8 @@ export interface Users {
   ask(user: string, realm: string, token?: string): Promise<AskResult>;
   /** Users that were removed and whose bindings are still to go. */
   readonly removed: RemovedFromStore;
+  /** For the other nodes of a cluster. */
+  readonly store: UserStore;
   close(): Promise<void>;
 }
 
@@ -71,6 +73,7 @@ export async function openUsers(options: UsersOptions): Promise<Users> {
       return provider?.report;
     },
     removed: store,
+    store,
     ...(tokens === undefined || auth.tokens === undefined
       ? {}
       : { tokens: { offer: tokenOffer(auth.tokens), state: tokens.state } }),

@@ -1,0 +1,186 @@
+// Users and static bindings of a cluster: what is changed on one node, by whichever process, is told to all others by the META stream, and
+// what others tell is taken in here. Changes have versions, so that order and repetition do not matter.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { DeliverPolicy, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { z } from 'zod';
+import { metaSubject, streamName } from '../../../cluster/stream-names.ts';
+import { monotonicMs } from '../../../transport/monotonic.ts';
+import type { User } from '../../../users/stored-user.ts';
+import type { SharedUser, UserStore } from '../../../users/user-store.ts';
+import type { Log } from '../../process/log.ts';
+import { MetaBox } from './meta-box.ts';
+import type { SharedStatic, SharedStatics } from './shared-statics.ts';
+
+const LOOK_MS = 300;
+const RETRY_MS = 1000;
+/** Told, and taken in, at a time. */
+const BATCH = 200;
+const ANSWER_MS = 5000;
+
+const Told = z.discriminatedUnion('what', [
+  z.object({
+    what: z.literal('user'),
+    name: z.string(),
+    realm: z.string(),
+    version: z.number().positive(),
+    /** HA1s in hexadecimal digits, null for those that there are not; absent: it is no user any more. */
+    user: z.object({ ha1s: z.array(z.string().nullable()), aors: z.array(z.string()), rules: z.string() }).optional(),
+  }),
+  z.object({
+    what: z.literal('static'),
+    key: z.string().regex(/^(bindings|alias) \S/),
+    version: z.number().positive(),
+    value: z.string().nullable(),
+  }),
+]);
+type Told = z.infer<typeof Told>;
+
+/** What of the user store is needed here. */
+export type SharedUsers = Pick<UserStore, 'share' | 'takeShared' | 'told' | 'get' | 'versions'>;
+
+export interface MetaSyncParts {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly cluster: string;
+  /** Number of this node. */
+  readonly node: number;
+  readonly secret: Uint8Array;
+  /** Absent where nobody is authenticated. */
+  readonly users?: SharedUsers | undefined;
+  readonly statics: SharedStatics;
+  readonly log: Log;
+}
+
+export class MetaSync {
+  /** Messages that no node has written. */
+  strangers = 0;
+  /** Up to where the stream has been taken in. */
+  sequence: number;
+  private readonly parts: MetaSyncParts;
+  private readonly box: MetaBox;
+  private readonly following: Promise<void>;
+  private readonly telling: Promise<void>;
+  private readonly stopped = new AbortController();
+  private stopMessages: () => void = () => {};
+  private toldOfAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: MetaSyncParts) {
+    const { users, statics, node, secret } = parts;
+    this.parts = parts;
+    this.box = new MetaBox(secret);
+    users?.share(node);
+    this.sequence = Math.min(users?.versions.sequence ?? statics.sequence, statics.sequence);
+    this.following = this.again('changes of other nodes cannot be taken in', () => this.follow());
+    this.telling = this.again('changes cannot be told to the other nodes', () => this.tell());
+  }
+
+  /** Changes that the others do not know yet, some of them. */
+  get untold(): number {
+    return (this.parts.users?.versions.untold(BATCH).length ?? 0) + this.parts.statics.untold().length;
+  }
+
+  async close(): Promise<void> {
+    this.stopped.abort();
+    this.stopMessages();
+    await Promise.all([this.following, this.telling]);
+  }
+
+  /** Until the end: what fails is told, now and then, and tried again. */
+  private async again(trouble: string, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.stopped;
+    while (!signal.aborted) {
+      try {
+        await work();
+      } catch (error) {
+        if (signal.aborted) return;
+        if (monotonicMs() - this.toldOfAt > 60_000) this.parts.log('warn', trouble, { error: String(error) });
+        this.toldOfAt = monotonicMs();
+        await delay(RETRY_MS, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  private async follow(): Promise<void> {
+    const { connection, cluster, manager } = this.parts;
+    const stream = streamName(cluster, 'META');
+    const { state } = await manager.streams.info(stream);
+    if (state.last_seq < this.sequence) this.sequence = 0; // it was made anew: versions say what is new in it
+    const consumer = await jetstream(connection).consumers.get(stream, {
+      filter_subjects: [`${metaSubject(cluster)}.user.*`, `${metaSubject(cluster)}.static.*`],
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: this.sequence + 1,
+    });
+    const messages = await consumer.consume({ max_messages: BATCH });
+    this.stopMessages = () => messages.stop();
+    if (this.stopped.signal.aborted) return messages.stop();
+    let batch: JsMsg[] = [];
+    for await (const message of messages) {
+      batch.push(message);
+      if (batch.length < BATCH && message.info.pending > 0) continue;
+      this.take(batch);
+      batch = [];
+    }
+  }
+
+  private take(messages: readonly JsMsg[]): void {
+    const { users, statics } = this.parts;
+    const sequence = messages.at(-1)?.seq ?? this.sequence;
+    const told = messages.flatMap(({ subject, data }) => this.read(subject, data) ?? []);
+    const people = told.flatMap((each) => (each.what === 'user' ? [sharedUser(each)] : []));
+    const entries: SharedStatic[] = told.flatMap((each) => (each.what === 'static' ? [each] : []));
+    users?.takeShared(people, sequence);
+    statics.take(
+      entries.map(({ key, version, value }) => ({ key, version, value })),
+      sequence,
+    );
+    this.sequence = sequence;
+  }
+
+  private read(subject: string, data: Uint8Array): Told | undefined {
+    const found = Told.safeParse(this.box.open(subject, data));
+    if (found.success) return found.data;
+    this.strangers++;
+    return undefined;
+  }
+
+  private async tell(): Promise<void> {
+    const { users, statics } = this.parts;
+    const people = users?.versions.untold(BATCH) ?? [];
+    const entries = statics.untold();
+    await Promise.all([
+      ...people.map(async ({ user, version }) => {
+        const found = users?.get(user);
+        await this.publish(`user.${this.box.nameOf(`${user.name}@${user.realm}`)}`, {
+          ...{ what: 'user', name: user.name, realm: user.realm, version },
+          ...(found && { user: userContent(found) }),
+        });
+      }),
+      ...entries.map((entry) => this.publish(`static.${this.box.nameOf(entry.key)}`, { what: 'static', ...entry })),
+    ]);
+    if (people.length > 0) users?.told(people);
+    if (entries.length > 0) statics.told(entries);
+    if (people.length < BATCH) await delay(LOOK_MS, undefined, { signal: this.stopped.signal }).catch(() => {});
+  }
+
+  private async publish(name: string, content: Told): Promise<void> {
+    const { connection, cluster } = this.parts;
+    const subject = `${metaSubject(cluster)}.${name}`;
+    await jetstream(connection).publish(subject, this.box.seal(subject, content), { timeout: ANSWER_MS });
+  }
+}
+
+function userContent({ ha1s, aors, rules = '' }: User) {
+  return {
+    ha1s: Array.from(ha1s, (ha1) => (ha1 === undefined ? null : Buffer.from(ha1).toString('hex'))),
+    aors: [...aors],
+    rules,
+  };
+}
+
+function sharedUser({ name, realm, version, user }: Extract<Told, { what: 'user' }>): SharedUser {
+  const ha1s = user?.ha1s.map((ha1) => (ha1 === null ? undefined : Buffer.from(ha1, 'hex')));
+  const content = user && ha1s && { name, realm, ha1s, aors: user.aors, rules: user.rules };
+  return { name, realm, version, user: content };
+}
