@@ -32,6 +32,8 @@ export interface NatsAccess {
   readonly node: string;
   /** Subjects of answers begin with it: no connection of any node has the same. */
   readonly inbox: string;
+  /** Where servers speak TLS: what the relay on loopback wants to hear first. */
+  readonly relayToken?: string;
 }
 
 export interface NatsStreamOptions {
@@ -64,12 +66,12 @@ export class NatsStream implements Stream, NatsUser {
 
   constructor(calls: abi.Calls, options: NatsStreamOptions) {
     const { cluster, shard, access, log } = options;
-    const { addresses, login, node, inbox } = access;
+    const { node, inbox } = access;
     this.options = options;
     this.stream = streamName(cluster, shard);
     this.subject = logSubject(cluster, shard);
     this.inbox = inbox;
-    this.socket = new NatsSocket(calls, { addresses, login, name: `aorta ${node} shard ${shard}` }, 0, this);
+    this.socket = new NatsSocket(calls, { ...access, name: `aorta ${node} shard ${shard}` }, 0, this);
     this.follower = new NatsFollow(this.stream, inbox, this.socket.writer, (why) =>
       log('info', 'a consumer is made anew', { shard, why }),
     );

@@ -19,6 +19,8 @@ import * as abi from './linux-abi.ts';
 const RECEIVE_BYTES = 256 << 10;
 /** So long a connection may take until the server has answered the login. */
 const CONNECT_MS = 300;
+/** The same over a relay, which has to agree upon keys with the server first. */
+const RELAYED_CONNECT_MS = 2000;
 /** A server that is owed an answer and silent is asked after the first time, and left after the second. */
 const ASK_MS = 500;
 const LEAVE_MS = 1000;
@@ -58,6 +60,15 @@ export interface NatsUser {
   told(error: string): void;
 }
 
+export interface NatsSocketParts {
+  readonly addresses: SharedArrayBuffer;
+  readonly login: NatsLogin;
+  /** The server shows it for the connection. */
+  readonly name: string;
+  /** What a relay in place of the server wants to hear first. */
+  readonly relayToken?: string;
+}
+
 export class NatsSocket {
   readonly writer = new NatsWriter();
   /** The server owes an answer. */
@@ -66,8 +77,7 @@ export class NatsSocket {
   server: number;
   private readonly calls: abi.Calls;
   private readonly addresses: NatsAddresses;
-  private readonly login: NatsLogin;
-  private readonly name: string;
+  private readonly parts: NatsSocketParts;
   private readonly user: NatsUser;
   private readonly reader = new NatsReader();
   private readonly peer = new abi.NativeMemory(abi.SOCKADDR_STRIDE);
@@ -85,20 +95,24 @@ export class NatsSocket {
   private pauseUntil = 0;
   private sentBytes: Uint8Array | undefined;
   private sentAddress = 0;
+  private readonly greeting?: abi.NativeMemory;
 
-  /** @param first server to try @param name that the server shows for the connection */
-  constructor(
-    calls: abi.Calls,
-    parts: { readonly addresses: SharedArrayBuffer; readonly login: NatsLogin; readonly name: string },
-    first: number,
-    user: NatsUser,
-  ) {
+  /** @param first server to try */
+  constructor(calls: abi.Calls, parts: NatsSocketParts, first: number, user: NatsUser) {
     this.calls = calls;
     this.addresses = new NatsAddresses(parts.addresses);
-    this.login = parts.login;
-    this.name = parts.name;
+    this.parts = parts;
     this.server = first % this.addresses.count;
     this.user = user;
+    const { relayToken } = parts;
+    if (relayToken === undefined) return;
+    const greeting = new TextEncoder().encode(`${relayToken}\r\n`);
+    this.greeting = new abi.NativeMemory(greeting.length);
+    this.greeting.bytes.set(greeting);
+  }
+
+  private get connectMs(): number {
+    return this.greeting === undefined ? CONNECT_MS : RELAYED_CONNECT_MS;
   }
 
   get isOpen(): boolean {
@@ -118,7 +132,7 @@ export class NatsSocket {
   /** Milliseconds until `work` has something to do though nothing came. @param now monotonic ms */
   msToNext(now: number): number {
     if (this.state === CLOSED) return Math.max(0, this.pauseUntil - now);
-    if (this.state !== OPEN) return Math.max(0, this.startedAt + CONNECT_MS - now);
+    if (this.state !== OPEN) return Math.max(0, this.startedAt + this.connectMs - now);
     const [ask, leave] = this.limits();
     const next = this.askedAt > this.heardAt ? this.askedAt + leave - ask : this.heardAt + ask;
     return Math.max(0, next - now);
@@ -215,17 +229,22 @@ export class NatsSocket {
     view.setInt16(4, abi.POLLOUT, true);
     view.setInt16(6, 0, true);
     if (this.calls.poll(address, 1, 0) <= 0) {
-      if (now - this.startedAt >= CONNECT_MS) this.leave('no connection in time', now);
+      if (now - this.startedAt >= this.connectMs) this.leave('no connection in time', now);
       return false;
     }
     view.setUint32(8, 4, true);
-    const got = this.calls.getsockopt(this.fdNow, abi.SOL_SOCKET, abi.SO_ERROR, address, address + 8);
-    const errno = got === 0 ? view.getInt32(0, true) : this.calls.errno();
+    const { calls } = this;
+    const got = calls.getsockopt(this.fdNow, abi.SOL_SOCKET, abi.SO_ERROR, address, address + 8);
+    const errno = got === 0 ? view.getInt32(0, true) : calls.errno();
     if (errno !== 0) {
       this.leave(abi.errnoName(errno), now);
       return false;
     }
     this.state = GREETING;
+    if (this.greeting !== undefined) {
+      const { address: at, bytes } = this.greeting;
+      calls.send(this.fdNow, at, bytes.length, abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL); // a new connection has room for it
+    }
     return true;
   }
 
@@ -287,7 +306,7 @@ export class NatsSocket {
     if (this.info.tls_required === true) return this.leave('the server wants TLS', now);
     this.state = LOGGING_IN;
     this.writer.clear(); // of what was written for nobody
-    const { name, login } = this;
+    const { name, login } = this.parts;
     const fields = { lang: 'aorta', version: '1', protocol: 1, name, ...loginFields(login, this.info.nonce) };
     this.writer.connect({ verbose: false, pedantic: false, headers: true, no_responders: true, ...fields });
     this.writer.ping();
@@ -308,7 +327,7 @@ export class NatsSocket {
 
   private watch(now: number): void {
     if (this.state !== OPEN) {
-      if (now - this.startedAt >= CONNECT_MS) this.leave('no answer to the login in time', now);
+      if (now - this.startedAt >= this.connectMs) this.leave('no answer to the login in time', now);
       return;
     }
     const [ask, leave] = this.limits();

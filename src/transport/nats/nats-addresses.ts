@@ -3,10 +3,12 @@
 
 import { parseIp } from '../../sip/ip.ts';
 
-/** `nats://HOST:PORT`. */
+/** `nats://HOST:PORT`, or `tls://HOST:PORT`. */
 export interface NatsServer {
   readonly host: string;
   readonly port: number;
+  /** Nothing is said to it before the connection is encrypted, and the server has proved its name. */
+  readonly tls?: boolean;
 }
 
 const ROW_BYTES = 32;

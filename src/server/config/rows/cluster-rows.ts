@@ -15,7 +15,7 @@ import { RESTART, row, section } from './row.ts';
 const natsRows = section('Streams of bindings are kept by these servers.', {
   servers: row(
     'cluster.nats.servers',
-    listOf(parsed('`nats://HOST:PORT`', parseNatsServer, formatNatsServer)),
+    listOf(parsed('`nats://HOST:PORT` or `tls://HOST:PORT`', parseNatsServer, formatNatsServer)),
     RESTART,
     'The NATS servers are at these addresses, the nearest first.',
     { required: true, example: ['nats://10.0.0.11:4222', 'nats://10.0.0.12:4222', 'nats://10.0.0.13:4222'] },
@@ -27,6 +27,23 @@ const natsRows = section('Streams of bindings are kept by these servers.', {
     'The node logs in with this file: NATS credentials (`.creds`), an nkey seed, a line `user:password` or a token.',
     { example: '/etc/aorta/nats.creds' },
   ),
+  ca: row(
+    'cluster.nats.ca',
+    file,
+    RESTART,
+    'The certificates of `tls://` servers are signed by one of this file; without it, by an authority of the system.',
+    { example: '/etc/aorta/nats-ca.pem' },
+  ),
+  cert: row(
+    'cluster.nats.cert',
+    file,
+    RESTART,
+    'The node shows this certificate to `tls://` servers that want one; its file may change at any time.',
+    { example: '/etc/aorta/nats-client.pem' },
+  ),
+  key: row('cluster.nats.key', file, RESTART, 'The certificate has this private key.', {
+    example: '/etc/aorta/nats-client.key',
+  }),
   sync: row(
     'cluster.nats.sync',
     choice('always', 'lazy'),

@@ -29,6 +29,10 @@ export interface NatsConfig {
   /** The nearest first. */
   readonly servers: readonly NatsServer[];
   readonly credentials?: string;
+  /** Of `tls://` servers: who has signed their certificates (the system's authorities where there is none), and what they want of this node. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
   /** `lazy`: servers may acknowledge what is not on disk. */
   readonly sync: 'always' | 'lazy';
   /** URLs of the servers' monitoring, which says whether they sync. */
@@ -50,6 +54,7 @@ export function hasCluster<C extends { readonly cluster?: ClusterConfig }>(
 }
 
 const NATS_PORT = 4222;
+const SERVER_FORM = 'nats://HOST:PORT or tls://HOST:PORT';
 const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 
 /** Names of clusters and nodes: they are parts of subjects. Throws a RangeError. */
@@ -66,18 +71,18 @@ export function parsePeer(text: string): PeerAddress {
   return { host, port };
 }
 
-/** Reads `nats://HOST:PORT`. Throws a RangeError, which tells no credentials. */
+/** Reads `nats://HOST:PORT` or `tls://HOST:PORT`. Throws a RangeError, which tells no credentials. */
 export function parseNatsServer(text: string): NatsServer {
   const [, scheme = 'nats', rest = ''] = /^(?:([a-z]+):\/\/)?(.*?)\/?$/i.exec(text) ?? [];
   if (rest.includes('@')) throw new RangeError('credentials belong into the file that nats.credentials names');
-  if (scheme.toLowerCase() !== 'nats') throw new RangeError(expected('nats://HOST:PORT', text));
+  if (!/^(nats|tls)$/i.test(scheme)) throw new RangeError(expected(SERVER_FORM, text));
   const address = hostAndPort(rest) ?? hostAndPort(`${rest}:${NATS_PORT}`);
-  if (address === undefined) throw new RangeError(expected('nats://HOST:PORT', text));
-  return address;
+  if (address === undefined) throw new RangeError(expected(SERVER_FORM, text));
+  return scheme.toLowerCase() === 'tls' ? { ...address, tls: true } : address;
 }
 
 export function formatNatsServer(server: NatsServer): string {
-  return `nats://${formatPeer(server)}`;
+  return `${server.tls ? 'tls' : 'nats'}://${formatPeer(server)}`;
 }
 
 export function formatPeer({ host, port }: PeerAddress): string {
@@ -97,11 +102,21 @@ export function clusterFaults(
   { feed, policy }: { readonly feed?: unknown; readonly policy: Pick<Policy, 'subscriptions'> },
 ): Fault[] {
   if (cluster === undefined) return [];
-  const { servers = [] }: Partial<NatsConfig> = cluster.nats;
+  const { servers = [], ca, cert, key }: Partial<NatsConfig> = cluster.nats;
+  const isTls = servers.some(({ tls }) => tls);
   return [
     ...(servers.length > 0
       ? []
       : [{ path: ['cluster', 'nats'], text: 'needs `servers`, such as nats://10.0.0.11:4222' }]),
+    ...(servers.every(({ tls }) => Boolean(tls) === isTls)
+      ? []
+      : [{ path: ['cluster', 'nats', 'servers'], text: 'all of them are tls:// or none' }]),
+    ...((cert === undefined) === (key === undefined)
+      ? []
+      : [{ path: ['cluster', 'nats'], text: '`cert` and `key` belong together' }]),
+    ...((ca ?? cert) === undefined || isTls
+      ? []
+      : [{ path: ['cluster', 'nats'], text: '`ca`, `cert` and `key` are for servers such as tls://10.0.0.11:4222' }]),
     ...(feed === undefined ? [] : [{ path: ['feed'], text: 'changes are not kept in a cluster yet' }]),
     ...(policy.subscriptions.enabled
       ? [{ path: ['registration-events', 'enabled'], text: 'registrations cannot be watched in a cluster yet' }]
