@@ -5,15 +5,7 @@
 import { BatchDriver, type Pipeline } from '../shard/batch.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import type { Measures } from '../shard/observe/measures.ts';
-import {
-  type Bell,
-  ORDER_ANEW,
-  ORDER_CONFIGURE,
-  ORDER_CRASH,
-  ORDER_DRAIN,
-  ORDER_NONE,
-  ORDER_STOP,
-} from '../shard/rings/bell.ts';
+import { type Bell, ORDER_ANEW, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
 import { RING_FLOWS_ENDED, RING_NODE_GONE, RING_UNTOLD, type Ring } from '../shard/rings/ring.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
 import { TRANSPORT_TCP, VIA_CLUSTER } from '../sip/sources.ts';
@@ -272,8 +264,7 @@ export class ShardLoop {
   private sleep(ms: number): void {
     const { bell, rings, waiter, tcp, relay } = this.parts;
     bell.beforeSleep();
-    const { order } = bell;
-    let quiet = order === ORDER_NONE || order === ORDER_DRAIN;
+    let quiet = bell.allowsSleep;
     if (tcp?.hasMore || relay?.ring.empty === false) quiet = false;
     for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
     if (quiet) waiter.wait(ms);
@@ -295,7 +286,7 @@ export class ShardLoop {
 
   /** What the order to crash does. @cold */
   private crash(): never {
-    this.parts.bell.give(ORDER_NONE);
+    this.parts.bell.took(ORDER_CRASH);
     throw new Error('died on request');
   }
 

@@ -53,6 +53,12 @@ export class Bell {
     return Atomics.load(this.words, ORDER);
   }
 
+  /** No order is to be carried out at once. */
+  get allowsSleep(): boolean {
+    const { order } = this;
+    return order === ORDER_NONE || order === ORDER_DRAIN;
+  }
+
   give(order: number): void {
     Atomics.store(this.words, ORDER, order);
     this.ring();
