@@ -4,6 +4,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
+import { TRANSPORT_NAMES } from '../../sip/sources.ts';
 import type { Pool } from '../../threads/pool.ts';
 import { UserStore } from '../../users/user-store.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
@@ -26,6 +27,7 @@ import { Census } from '../metrics/census.ts';
 import { METRICS_TYPE, metricsText } from '../metrics/metrics.ts';
 import { ProcessMeters } from '../metrics/process-meters.ts';
 import { ShardLoad } from '../metrics/shard-load.ts';
+import { Timeline } from '../metrics/timeline.ts';
 import type { DomainQuotas } from '../process/domain-quotas.ts';
 import type { LimitWatch } from '../process/limit-watch.ts';
 import type { Log } from '../process/log.ts';
@@ -42,6 +44,7 @@ import type { MessageWatch } from './message-watch.ts';
 import { addPages } from './pages.ts';
 import { addServerRoutes } from './server-routes.ts';
 import { addStaticRoutes } from './static-routes.ts';
+import { addTimelineRoute } from './timeline-routes.ts';
 import { addTraceRoutes } from './trace-routes.ts';
 import { addUserRoutes } from './user-routes.ts';
 
@@ -121,6 +124,8 @@ class RunningAdmin implements AdminServer {
   private readonly journal: EventJournal;
   private readonly orders = new LocationOrders((request, source) => this.pool().order(request, source));
   private readonly load = new ShardLoad(() => this.readings());
+  private readonly timeline: Timeline;
+  private readonly census = new Census(() => this.openLocations());
   private locations: Locations | undefined;
   private userStore: UserStore | undefined;
 
@@ -137,6 +142,14 @@ class RunningAdmin implements AdminServer {
       (error) => log('error', 'health cannot be looked at', { error: error.message }),
       () => target.cluster?.problems() ?? [],
     );
+    this.timeline = new Timeline(
+      {
+        readings: () => this.readings(),
+        connections: () => target.shardPool?.connections.open ?? 0,
+        lookups: () => target.lookupCounts.found + target.lookupCounts.nobody,
+      },
+      (error) => log('error', 'figures cannot be looked at', { error: error.message }),
+    );
     this.journal = new EventJournal((listener) => this.pool().events.subscribe(listener));
     this.addHealth();
     this.addApi();
@@ -149,6 +162,7 @@ class RunningAdmin implements AdminServer {
 
   async close(): Promise<void> {
     this.health.close();
+    this.timeline.close();
     this.meters.close();
     removeUrl(this.target.data);
     await this.http.close();
@@ -213,7 +227,7 @@ class RunningAdmin implements AdminServer {
       ready: health.problems().length === 0,
       restarts: target.shardPool?.restarts ?? 0,
       users: target.users,
-      flows: target.shardPool?.connections,
+      ...(target.shardPool && { flows: target.shardPool.connections, census: this.census.latest('scrape') }),
       limits: target.limits?.usage ?? [],
       quotas: target.quotas.usage,
       droppedConnections: this.http.droppedConnections,
@@ -235,13 +249,15 @@ class RunningAdmin implements AdminServer {
     addServerRoutes(routes, {
       config: () => target.config,
       health,
-      census: new Census(locations),
+      census: this.census,
       readings: () => this.readings(),
       listen: () => target.shardPool?.listeners ?? [],
       restarts: () => target.shardPool?.restarts ?? 0,
       users: () => target.users,
       topSenders: (max) => this.pool().topSenders(max),
       limits: () => target.limits?.usage ?? [],
+      connections: () => connectionsBy(target.shardPool?.connections.openBy ?? []),
+      quotas: () => target.quotas.usage,
       reload: async () => {
         const report = await reloaded(target);
         if (report !== undefined) return report;
@@ -252,6 +268,7 @@ class RunningAdmin implements AdminServer {
         );
       },
     });
+    addTimelineRoute(routes, this.timeline);
     addLocationRoutes(routes, { locations, orders: () => this.orders });
     addEventRoutes(routes, journal, locations);
     addHistoryRoute(routes, locations, (key, max) => this.pool().history(key, max));
@@ -274,6 +291,11 @@ class RunningAdmin implements AdminServer {
 }
 
 type ClusterAdmin = typeof import('./cluster-routes.ts') & typeof import('../metrics/cluster-metrics.ts');
+
+/** Of the transports that have connections. */
+function connectionsBy(open: readonly number[]): Record<string, number> {
+  return Object.fromEntries(TRANSPORT_NAMES.map((name, i) => [name, open[i] ?? 0]).slice(1));
+}
 
 function started<T>(part: T | undefined): T {
   if (part === undefined) throw new Problem(503, 'starting', 'the server is still starting');

@@ -87,6 +87,12 @@ export const listQuery = z.strictObject({
   ...pageQuery,
   domain,
   match: z.string().min(1).max(256).optional().describe('AORs that contain this'),
+  find: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe('AORs that contain this, or whose contacts have it in URI, source address, User-Agent or instance'),
 });
 
 export const dumpQuery = z.strictObject({ domain });

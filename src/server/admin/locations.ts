@@ -32,6 +32,8 @@ export interface Page {
 export interface Filter {
   readonly domain?: string | undefined;
   readonly match?: string | undefined;
+  /** A part of the AOR, or of a contact's URI, source address, User-Agent or instance. */
+  readonly find?: string | undefined;
 }
 
 interface Place {
@@ -124,11 +126,12 @@ export class Locations {
   /** Reads `max` AORs at most; gives the place to go on from, undefined behind the last. */
   private slice({ shard, after }: Place, max: number, filter: Filter, into: AorBindings[]): Place | undefined {
     const now = this.now();
+    const find = filter.find?.toLowerCase();
     const next = this.readers[shard].scan(after, max, (_key, record) => {
       const aor = aorOf(record);
       if (!fits(aor, filter)) return;
       const contacts = liveBindings(record, now, this.flows);
-      if (contacts.length > 0) into.push({ aor, contacts });
+      if (contacts.length > 0 && holds(aor, contacts, find)) into.push({ aor, contacts });
     });
     if (next !== undefined) return { shard, after: next };
     return shard + 1 < this.readers.length ? { shard: shard + 1, after: SCAN_START } : undefined;
@@ -164,6 +167,14 @@ function aorOf(record: Uint8Array): string {
 function fits(aor: string, { domain, match }: Filter): boolean {
   if (domain !== undefined && aor.slice(aor.lastIndexOf('@') + 1) !== domain.toLowerCase()) return false;
   return match === undefined || aor.toLowerCase().includes(match.toLowerCase());
+}
+
+/** @param find in lower case */
+function holds(aor: string, contacts: readonly Binding[], find: string | undefined): boolean {
+  if (find === undefined || aor.toLowerCase().includes(find)) return true;
+  return contacts.some(({ uri, source, userAgent = '', instance = '' }) =>
+    [uri, source.address, userAgent, instance].some((text) => text.toLowerCase().includes(find)),
+  );
 }
 
 /** What has not run out; where its connection has ended, the view says so. */

@@ -1,9 +1,10 @@
-// Watching messages at run time: copies of the taps are sent to HOMER (HEP v3 over UDP), and what an operator traces into the
-// log. Neither ever holds up a shard: what cannot be taken in time is counted there and lost.
+// Watching messages at run time: copies of the taps are sent to HOMER (HEP v3 over UDP), what an operator traces into the log, and
+// what somebody follows to them. None of it ever holds up a shard: what cannot be taken in time is counted there and lost.
 
 import { createSocket, type Socket } from 'node:dgram';
 import type { Tapped, TapReader } from '../../shard/observe/tap-reader.ts';
 import { formatIp, parseIp } from '../../sip/ip.ts';
+import { TRANSPORT_NAMES, type TransportName } from '../../sip/sources.ts';
 import { every } from '../../transport/every.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
 import type { HepConfig } from '../config/sections/hep-config.ts';
@@ -25,9 +26,36 @@ export interface Trace {
   readonly until: number;
 }
 
-interface ActiveTrace extends Trace {
+/** An AOR by its key, or an address. Two names of one have the same ID. */
+interface Target {
+  readonly name: string;
+  readonly id: string;
   readonly key?: Uint32Array;
   readonly ip?: Uint8Array;
+}
+
+/** A message as it is told to followers. */
+export interface FollowedMessage {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly isRequest: boolean;
+  readonly transport: TransportName;
+  /** The client's, and ours. */
+  readonly peer: { readonly address: string; readonly port: number };
+  readonly local: { readonly address: string; readonly port: number };
+  /** Without credentials. */
+  readonly bytes: Uint8Array;
+}
+
+interface Follower {
+  readonly target: Target;
+  hear(message: FollowedMessage): void;
+}
+
+/** IDs in the order of the tap's lists. */
+interface Lists {
+  readonly aors: readonly string[];
+  readonly sources: readonly string[];
 }
 
 export class MessageWatch {
@@ -35,7 +63,10 @@ export class MessageWatch {
   private readonly listeners: readonly ListenAddress[];
   private readonly hep: HepConfig | undefined;
   private readonly log: Log;
-  private readonly traces = new Map<string, ActiveTrace>();
+  private readonly traces = new Map<string, Trace & Target>();
+  private readonly followers = new Set<Follower>();
+  /** By their number; copies of the lists before may still lie in the rings. */
+  private readonly lists = new Map<number, Lists>();
   private readonly aorKey: (aor: string) => Uint32Array | undefined;
   private socket: Socket | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -69,14 +100,7 @@ export class MessageWatch {
   trace(name: string, seconds: number): Trace {
     if (!(seconds > 0 && seconds <= TRACE_S_MAX)) throw new RangeError(`a trace lasts 1 to ${TRACE_S_MAX} seconds`);
     const until = Date.now() + seconds * 1000;
-    const ip = new Uint8Array(16);
-    let trace: ActiveTrace;
-    if (parseIp(name, ip, 0) !== 0) trace = { name, until, ip };
-    else {
-      const key = this.aorKey(name);
-      if (key === undefined) throw new RangeError(`"${name}" is neither an AOR (alice@example.com) nor an IP address`);
-      trace = { name, until, key };
-    }
+    const trace = { ...this.target(name), until };
     this.traces.set(name, trace);
     try {
       this.apply();
@@ -97,23 +121,55 @@ export class MessageWatch {
     return true;
   }
 
+  /**
+   * Tells every message of an AOR or from an IP address until the function returned is called; nothing of it is logged.
+   * Throws a RangeError as `trace` does.
+   */
+  follow(name: string, hear: (message: FollowedMessage) => void): () => void {
+    const follower = { target: this.target(name), hear };
+    this.followers.add(follower);
+    const end = () => {
+      if (this.followers.delete(follower)) this.apply();
+    };
+    try {
+      this.apply();
+      return end;
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
   close(): void {
     clearInterval(this.timer);
+    this.followers.clear();
     this.tap.watch({ samplePercent: 0, aors: [], sources: [] });
     this.drain();
     this.socket?.close();
     this.socket = undefined;
   }
 
+  private target(name: string): Target {
+    const ip = new Uint8Array(16);
+    if (parseIp(name, ip, 0) !== 0) return { name, id: ip.join('.'), ip };
+    const key = this.aorKey(name);
+    if (key === undefined) throw new RangeError(`"${name}" is neither an AOR (alice@example.com) nor an IP address`);
+    return { name, id: key.join('-'), key };
+  }
+
   private apply(): void {
-    const traces = [...this.traces.values()];
+    const all: Target[] = [...this.traces.values(), ...[...this.followers].map(({ target }) => target)];
+    const targets = [...new Map(all.map((target) => [target.id, target])).values()];
+    const aors = targets.filter(({ key }) => key !== undefined);
+    const sources = targets.filter(({ ip }) => ip !== undefined);
     const samplePercent = this.hep?.samplePercent ?? 0;
-    this.tap.watch({
+    const lists = this.tap.watch({
       samplePercent,
-      aors: traces.flatMap((trace) => trace.key ?? []),
-      sources: traces.flatMap((trace) => trace.ip ?? []),
+      aors: aors.flatMap(({ key }) => key ?? []),
+      sources: sources.flatMap(({ ip }) => ip ?? []),
     });
-    const wanted = samplePercent > 0 || traces.length > 0;
+    this.lists.set(lists, { aors: aors.map(({ id }) => id), sources: sources.map(({ id }) => id) });
+    const wanted = samplePercent > 0 || targets.length > 0;
     if (wanted)
       this.timer ??= every(
         DRAIN_MS,
@@ -135,10 +191,31 @@ export class MessageWatch {
   private drain(): void {
     const taken = this.tap.drain((tapped) => {
       const message = { ...tapped, bytes: withoutCredentials(tapped.bytes) };
-      if (message.sampled || message.named) this.sendHep(message);
-      if (message.named) this.logMessage(message);
+      const ids = this.idsOf(tapped);
+      const isTraced = [...this.traces.values()].some(({ id }) => ids.includes(id));
+      if (message.sampled || isTraced) this.sendHep(message);
+      if (isTraced) this.logMessage(message);
+      for (const { target, hear } of this.followers) if (ids.includes(target.id)) hear(this.followed(message));
     }, DRAIN_MAX);
     if (taken === DRAIN_MAX && this.timer !== undefined) setImmediate(() => this.turn());
+  }
+
+  private idsOf({ aor, source, lists }: Tapped): string[] {
+    const watched = this.lists.get(lists);
+    return [watched?.aors[aor], watched?.sources[source]].filter((id) => id !== undefined);
+  }
+
+  private followed(message: Tapped): FollowedMessage {
+    const { time, isRequest, transport, family, ip, port } = message;
+    const local = this.localAddress(message);
+    return {
+      at: time,
+      isRequest,
+      transport: TRANSPORT_NAMES[transport],
+      peer: { address: formatIp(family, ip, 0), port },
+      local: { address: formatIp(family, local.ip, 0), port: local.port },
+      bytes: Uint8Array.from(message.bytes),
+    };
   }
 
   private logMessage(message: Tapped): void {

@@ -13,6 +13,7 @@ import type { ReloadReport } from '../config/reload.ts';
 import type { Routes } from '../http/route.ts';
 import type { Census } from '../metrics/census.ts';
 import { histogramOf, totalOf } from '../metrics/metrics.ts';
+import type { QuotaUsage } from '../process/domain-quotas.ts';
 import type { LimitUsage } from '../process/limit-watch.ts';
 import { packageVersion } from '../process/package-version.ts';
 import type { Health } from './health.ts';
@@ -29,6 +30,10 @@ export interface ServerAccess {
   topSenders(max: number): TopSenderLists;
   /** Used share of each hard limit. */
   limits(): readonly LimitUsage[];
+  /** Connections that stand, by transport. */
+  connections(): Readonly<Record<string, number>>;
+  /** Bindings of domains that have a limit. */
+  quotas(): readonly QuotaUsage[];
   /** Reads the configuration anew and applies what can be. Throws a Problem where that makes no sense. */
   reload(): Promise<ReloadReport>;
 }
@@ -53,7 +58,9 @@ const shardSchema = z
     ok: z.number(),
     refused: z.number(),
     batches: z.number(),
-    busySeconds: z.number(),
+    busySeconds: z.number().describe('on batches, the wait for the disk included'),
+    commitSeconds: z.number().describe('of those, waiting for the disk'),
+    putOff: z.number().describe('registrations put off by storm control'),
     ringBytes: z.number(),
     ringCapacity: z.number(),
   })
@@ -81,7 +88,12 @@ export function addServerRoutes(routes: Routes, server: ServerAccess): void {
         bindings: z.number(),
         aors: z.number(),
         users: z.number(),
+        draining: z.boolean(),
+        connections: counts.describe('connections that stand, by transport'),
         limits: z.array(z.object({ limit: z.string(), used: z.number(), max: z.number(), share: z.number() })),
+        quotas: z
+          .array(z.object({ domain: z.string(), used: z.number(), max: z.number() }))
+          .describe('bindings of domains that have a limit'),
       })
       .meta({ id: 'Status' }),
     handle: () => {
@@ -101,7 +113,10 @@ export function addServerRoutes(routes: Routes, server: ServerAccess): void {
         bindings: totalOf(readings, COUNTER.bindings),
         aors: totalOf(readings, COUNTER.aors),
         users: server.users(),
+        draining: server.health.drained,
+        connections: server.connections(),
         limits: server.limits(),
+        quotas: server.quotas(),
       };
     },
   });
@@ -207,7 +222,7 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
         domains: counts.describe('the largest ones; others together as ""'),
       })
       .meta({ id: 'Census' }),
-    handle: () => server.census.latest(),
+    handle: () => server.census.latest('page'),
   });
 }
 
@@ -218,8 +233,10 @@ function shardJson(
   const { bindings, aors, received, ok, refused, batches } = Object.fromEntries(
     COUNTER_NAMES.map((name, i) => [name, counters[i]]),
   );
-  const busySeconds = counters[COUNTER.busy_us] / 1e6;
-  return { shard, up: open, bindings, aors, received, ok, refused, batches, busySeconds, ringBytes, ringCapacity };
+  const seconds = { busySeconds: counters[COUNTER.busy_us] / 1e6, commitSeconds: counters[COUNTER.commit_us] / 1e6 };
+  const putOff = counters[COUNTER.put_off_new];
+  const ring = { ringBytes, ringCapacity };
+  return { shard, up: open, bindings, aors, received, ok, refused, batches, ...seconds, putOff, ...ring };
 }
 
 function latencies(readings: readonly ShardReading[]): object[] {

@@ -3,9 +3,8 @@
 
 import type { Locations } from '../admin/locations.ts';
 
-/** A census rests this many times as long as it took. */
-const REST = 9;
-const REST_MS_MIN = 5000;
+/** A census rests this many times as long as it took, and so long at least: somebody looks at a page, or a scrape comes again and again. */
+const RESTS = { page: { times: 9, msMin: 5000 }, scrape: { times: 99, msMin: 60_000 } } as const;
 const DOMAINS_SHOWN = 50;
 
 export interface CensusResult {
@@ -19,7 +18,8 @@ export interface CensusResult {
 export class Census {
   private readonly locations: () => Locations;
   private result: CensusResult = { at: null, bindings: 0, transports: {}, domains: {} };
-  private next = 0;
+  private endedAt = Number.NEGATIVE_INFINITY;
+  private tookMs = 0;
   private counting = false;
 
   constructor(locations: () => Locations) {
@@ -27,8 +27,10 @@ export class Census {
   }
 
   /** The newest result; starts the next census where one is due. */
-  latest(): CensusResult {
-    if (!this.counting && performance.now() >= this.next) {
+  latest(asker: keyof typeof RESTS): CensusResult {
+    const { times, msMin } = RESTS[asker];
+    const rested = performance.now() - this.endedAt;
+    if (!this.counting && rested >= Math.max(msMin, this.tookMs * times)) {
       this.counting = true;
       void this.count().finally(() => {
         this.counting = false;
@@ -56,7 +58,8 @@ export class Census {
     } catch {
       // stopping: there is nobody left to tell
     }
-    this.next = performance.now() + Math.max(REST_MS_MIN, (performance.now() - began) * REST);
+    this.endedAt = performance.now();
+    this.tookMs = this.endedAt - began;
   }
 }
 

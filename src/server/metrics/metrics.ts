@@ -24,6 +24,7 @@ import type { LookupCounts } from '../lookups/lookup-service.ts';
 import type { QuotaUsage } from '../process/domain-quotas.ts';
 import type { LimitUsage } from '../process/limit-watch.ts';
 import type { ProviderReport } from '../users/user-provider.ts';
+import type { CensusResult } from './census.ts';
 import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
 import type { ProcessMeters } from './process-meters.ts';
 
@@ -44,6 +45,8 @@ export interface MetricsSource {
   readonly issuer?: ProviderReport | undefined;
   /** Where changes are sent to. */
   readonly deliveries?: readonly DeliveryReport[];
+  /** By transport and domain. */
+  readonly census?: CensusResult;
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
@@ -64,6 +67,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters, more?:
   out.gauge('aorta_build_info', 'Version that runs.', [[{ version: source.version }, 1]]);
   out.gauge('aorta_ready', '1 where /readyz answers 200.', [[{}, source.ready ? 1 : 0]]);
   registrations(out, source.readings);
+  if (source.census && source.census.at !== null) census(out, source.census);
   traffic(out, source.readings);
   lookups(out, source);
   if (source.provider) provider(out, source.provider);
@@ -172,6 +176,21 @@ function registrations(out: Exposition, readings: readonly ShardReading[]): void
   ]);
   out.gauge('aorta_contacts', 'Bindings there are.', [[{}, totalOf(readings, COUNTER.bindings)]]);
   out.gauge('aorta_aors', 'Addresses-of-record that have bindings.', [[{}, totalOf(readings, COUNTER.aors)]]);
+}
+
+function census(out: Exposition, { transports, domains }: CensusResult): void {
+  const samples = (counts: Readonly<Record<string, number>>, label: string): Sample[] =>
+    Object.entries(counts).map(([name, count]) => [{ [label]: name }, count]);
+  out.gauge(
+    'aorta_contacts_by_transport',
+    'Bindings by transport, counted now and then.',
+    samples(transports, 'transport'),
+  );
+  out.gauge(
+    'aorta_contacts_by_domain',
+    'Bindings of the 50 largest domains, counted now and then; of all others together: "".',
+    samples(domains, 'domain'),
+  );
 }
 
 function traffic(out: Exposition, readings: readonly ShardReading[]): void {
@@ -304,6 +323,11 @@ function shards(out: Exposition, source: MetricsSource): void {
     'aorta_shard_busy_seconds_total',
     'Time spent on batches, commits included.',
     each(({ counters }) => counters[COUNTER.busy_us] / 1e6),
+  );
+  out.counter(
+    'aorta_shard_commit_seconds_total',
+    'Of the busy time, waiting for the disk.',
+    each(({ counters }) => counters[COUNTER.commit_us] / 1e6),
   );
   out.gauge('aorta_shard_transactions', 'Transactions whose answers are kept (Timer J).', counter('transactions'));
   out.gauge(

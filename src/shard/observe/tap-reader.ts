@@ -7,8 +7,12 @@ import {
   TAP_AOR_KEYS,
   TAP_AORS,
   TAP_AORS_MAX,
+  TAP_LISTS,
   TAP_ON,
+  TAP_PREFIX_AOR,
   TAP_PREFIX_BYTES,
+  TAP_PREFIX_LISTS,
+  TAP_PREFIX_SOURCE,
   TAP_PREFIX_WHY,
   TAP_SAMPLE,
   TAP_SAMPLE_ALL,
@@ -39,6 +43,11 @@ export interface Tapped {
   readonly sampled: boolean;
   /** Of an AOR or a source that was named. */
   readonly named: boolean;
+  /** Place of that AOR and of that source in the lists that were watched; -1: none. */
+  readonly aor: number;
+  readonly source: number;
+  /** Which lists: what `watch` returned. */
+  readonly lists: number;
   /** 4 or 6. */
   readonly family: number;
   /** The peer's, 16 bytes. */
@@ -62,8 +71,8 @@ export class TapReader {
     this.rings = taps.map((tap) => new Ring(tap));
   }
 
-  /** Takes effect with each shard's next batch. Throws a RangeError where there are too many names. */
-  watch({ samplePercent, aors, sources }: Watched): void {
+  /** Takes effect with each shard's next batch. Returns a number for these lists, 0 to 255. Throws a RangeError where there are too many names. */
+  watch({ samplePercent, aors, sources }: Watched): number {
     if (aors.length > TAP_AORS_MAX) throw new RangeError(`at most ${TAP_AORS_MAX} AORs can be watched at a time`);
     if (sources.length > TAP_SOURCES_MAX) throw new RangeError(`at most ${TAP_SOURCES_MAX} sources at a time`);
     const { control } = this;
@@ -76,9 +85,12 @@ export class TapReader {
     for (const [i, ip] of sources.entries()) {
       control.set(new Int32Array(Uint8Array.from(ip).buffer), TAP_SOURCE_IPS + 4 * i);
     }
+    const lists = (control[TAP_LISTS] + 1) & 0xff;
+    control[TAP_LISTS] = lists;
     control[TAP_AORS] = aors.length;
     control[TAP_SOURCES] = sources.length;
     if (samplePercent > 0 || aors.length + sources.length > 0) Atomics.store(control, TAP_ON, 1);
+    return lists;
   }
 
   /** Hands out the copies that are there, at most `max`; returns how many. */
@@ -98,6 +110,9 @@ export class TapReader {
           shard,
           sampled: (why & TAP_WHY_SAMPLE) !== 0,
           named: (why & TAP_WHY_NAMED) !== 0,
+          aor: copy[TAP_PREFIX_AOR] - 1,
+          source: copy[TAP_PREFIX_SOURCE] - 1,
+          lists: copy[TAP_PREFIX_LISTS],
           family: peers.family[0],
           ip: peers.ip,
           port: peers.port[0],

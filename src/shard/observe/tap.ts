@@ -20,13 +20,21 @@ export const TAP_SAMPLE = 1;
 export const TAP_SAMPLE_ALL = 2;
 export const TAP_AORS = 3;
 export const TAP_SOURCES = 4;
+/** Number of the lists below: another one with each change of them. */
+export const TAP_LISTS = 5;
 export const TAP_AOR_KEYS = 8;
 export const TAP_SOURCE_IPS = TAP_AOR_KEYS + TAP_AORS_MAX * 4;
 const TAP_WORDS = TAP_SOURCE_IPS + TAP_SOURCES_MAX * 4;
 
-/** Before each copy in the ring: epoch ms (f64), why it is watched (TAP_WHY_*, u8), seven bytes of nothing. */
+/**
+ * Before each copy in the ring: epoch ms (f64), why it is watched (TAP_WHY_*, u8), by which AOR and which source of the lists (u8
+ * each, 0: by none, else its place from 1 on), the number of the lists (u8), four bytes of nothing.
+ */
 export const TAP_PREFIX_BYTES = 16;
 export const TAP_PREFIX_WHY = 8;
+export const TAP_PREFIX_AOR = 9;
+export const TAP_PREFIX_SOURCE = 10;
+export const TAP_PREFIX_LISTS = 11;
 export const TAP_WHY_SAMPLE = 1;
 export const TAP_WHY_NAMED = 2;
 
@@ -45,6 +53,8 @@ export class Tap {
   private readonly ipWords: Int32Array;
   /** Why the message in a slot is watched; 0 where it is not. */
   private readonly why = new Uint8Array(SLOT_COUNT);
+  private readonly byAor = new Uint8Array(SLOT_COUNT);
+  private readonly bySource = new Uint8Array(SLOT_COUNT);
   private readonly copy = new Uint8Array(TAP_PREFIX_BYTES + MESSAGE_BYTES_MAX);
   private readonly time = new Float64Array(this.copy.buffer, 0, 1);
 
@@ -66,8 +76,12 @@ export class Tap {
 
   /** A request of the batch, for the AOR with this key. */
   request(slot: number, at: number, length: number, key: Uint32Array): void {
-    const why = (this.isSampled(key) ? TAP_WHY_SAMPLE : 0) | (this.isNamed(slot, key) ? TAP_WHY_NAMED : 0);
+    const aor = this.namedAor(key);
+    const source = this.namedSource(slot);
+    const why = (this.isSampled(key) ? TAP_WHY_SAMPLE : 0) | (aor + source > 0 ? TAP_WHY_NAMED : 0);
     this.why[slot] = why;
+    this.byAor[slot] = aor;
+    this.bySource[slot] = source;
     if (why !== 0) this.push(RING_TAP_REQUEST, why, slab, at, at + length, slot, this.peers.port[slot]);
   }
 
@@ -92,6 +106,9 @@ export class Tap {
   ): void {
     const { copy } = this;
     copy[TAP_PREFIX_WHY] = why;
+    copy[TAP_PREFIX_AOR] = this.byAor[slot];
+    copy[TAP_PREFIX_SOURCE] = this.bySource[slot];
+    copy[TAP_PREFIX_LISTS] = this.control[TAP_LISTS];
     copy.set(bytes.subarray(at, end), TAP_PREFIX_BYTES);
     const sent = this.ring.push(kind, copy, 0, TAP_PREFIX_BYTES + end - at, this.peers, slot, port);
     this.counters[sent ? COUNTER.tapped : COUNTER.tap_dropped]++;
@@ -102,7 +119,8 @@ export class Tap {
     return this.control[TAP_SAMPLE_ALL] === 1 || key[1] < this.control[TAP_SAMPLE] >>> 0;
   }
 
-  private isNamed(slot: number, key: Uint32Array): boolean {
+  /** Its place in the list from 1 on; 0: it is not there. */
+  private namedAor(key: Uint32Array): number {
     const { control } = this;
     const aors = control[TAP_AORS];
     for (let i = 0, at = TAP_AOR_KEYS; i < aors; i++, at += 4)
@@ -112,20 +130,25 @@ export class Tap {
         control[at + 2] === (key[2] | 0) &&
         control[at + 3] === (key[3] | 0)
       )
-        return true;
+        return i + 1;
+    return 0;
+  }
+
+  private namedSource(slot: number): number {
+    const { control } = this;
     const sources = control[TAP_SOURCES];
     const ip = slot << 2;
     const family = this.peers.family[slot];
     for (let i = 0, at = TAP_SOURCE_IPS; i < sources; i++, at += 4) {
       if (control[at] !== this.ipWords[ip]) continue;
-      if (family === 4) return true;
+      if (family === 4) return i + 1;
       if (
         control[at + 1] === this.ipWords[ip + 1] &&
         control[at + 2] === this.ipWords[ip + 2] &&
         control[at + 3] === this.ipWords[ip + 3]
       )
-        return true;
+        return i + 1;
     }
-    return false;
+    return 0;
   }
 }

@@ -89,6 +89,23 @@ describe('users', () => {
   });
 });
 
+describe('the search over addresses-of-record', () => {
+  it('finds by a part of address, contact, source, User-Agent or instance, whatever the case', async () => {
+    const aor = 'needle@example.com';
+    expect(
+      (await call('POST', `/v1/aors/${aor}/bindings`, { contact: 'sip:hay@192.0.2.77:5088', userAgent: 'Stack/4.2' }))
+        .status,
+    ).toBe(201);
+    const found = async (find: string) =>
+      (await call('GET', `/v1/aors?find=${encodeURIComponent(find)}`)).body.items?.map((item) => item.aor);
+    for (const part of ['NEEDLE', 'sip:hay@', '192.0.2.77', ':5088', 'stack/4'])
+      expect(await found(part), part).toEqual([aor]);
+    expect(await found('stack/5')).toEqual([]);
+    expect((await call('GET', '/v1/aors?find=')).status).toBe(400);
+    await call('DELETE', `/v1/aors/${aor}`);
+  });
+});
+
 describe('every list', () => {
   /** All pages of three. */
   async function pages(path: string): Promise<Record<string, unknown>[]> {
