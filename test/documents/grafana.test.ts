@@ -1,5 +1,5 @@
-// docs/grafana against the real output: every metric that the dashboard and the alerts name is in a scrape, and where
-// Prometheus' promtool is installed it finds nothing wrong with the scrape and the rules.
+// docs/grafana against the real output: every metric that the dashboard and the alerts name is in a scrape, each alert has its
+// section in the runbook, and where Prometheus' promtool is installed it finds nothing wrong with the scrape and the rules.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -9,14 +9,24 @@ import { parse } from 'yaml';
 import { DEFAULT_CONFIG } from '../../src/server/config/config.ts';
 import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
+import { poll } from '../support/child-process.ts';
 
 const GRAFANA = join(import.meta.dirname, '../../docs/grafana');
-const dashboard = JSON.parse(readFileSync(join(GRAFANA, 'dashboard.json'), 'utf8')) as {
-  panels: { title: string; targets: { expr: string }[] }[];
-};
-const alerts = parse(readFileSync(join(GRAFANA, 'alerts.yaml'), 'utf8')) as {
-  groups: { rules: { alert: string; expr: string }[] }[];
-};
+interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly targets?: readonly { readonly refId: string; readonly expr: string }[];
+}
+const panelsOf = (file: string) =>
+  (JSON.parse(readFileSync(join(GRAFANA, file), 'utf8')) as { panels: Panel[] }).panels;
+const rulesOf = (file: string) =>
+  (
+    parse(readFileSync(join(GRAFANA, file), 'utf8')) as {
+      groups: { rules: { alert: string; expr: string; annotations: { runbook_url: string } }[] }[];
+    }
+  ).groups.flatMap(({ rules }) => rules);
 const hasPromtool = spawnSync('promtool', ['--version']).error === undefined;
 if (!hasPromtool) console.warn('promtool is not installed (Debian: prometheus): its checks are skipped');
 
@@ -24,11 +34,18 @@ let admin: AdminFixture;
 let scrape: string;
 
 beforeAll(async () => {
-  const policy = { ...DEFAULT_CONFIG.policy, byDomain: { 'example.com': { bindingsMax: 5 } } };
+  const policy = {
+    ...DEFAULT_CONFIG.policy,
+    domains: ['example.com'],
+    byDomain: { 'example.com': { bindingsMax: 5 } },
+  };
   admin = await startAdmin({ policy });
   const phone = await admin.client();
   await phone.request(phone.register({ aor: 'alice@example.com', contacts: ['<sip:alice@127.0.0.1>'] }));
-  scrape = await (await fetch(`${admin.url}/metrics`)).text();
+  scrape = await poll('a scrape behind the first census', 10_000, async () => {
+    const text = await (await fetch(`${admin.url}/metrics`)).text();
+    return text.includes('aorta_contacts_by_domain{') ? text : undefined;
+  });
 });
 afterAll(async () => {
   await admin.stop();
@@ -37,8 +54,8 @@ afterAll(async () => {
 
 describe('docs/grafana', () => {
   const expressions = [
-    ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
-    ...alerts.groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)),
+    ...panelsOf('dashboard.json').flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+    ...rulesOf('alerts.yaml').map(({ expr }) => expr),
   ];
 
   it('names only metrics and reasons that there are', () => {
@@ -49,8 +66,40 @@ describe('docs/grafana', () => {
       for (const reason of reasons.split('|')) expect(scrape).toContain(`reason="${reason}"`);
   });
 
+  it('counts contacts by transport and domain', () => {
+    expect(scrape).toContain('\naorta_contacts_by_transport{transport="udp"} 1\n');
+    expect(scrape).toContain('\naorta_contacts_by_domain{domain="example.com"} 1\n');
+  });
+
+  it.each(['dashboard.json', 'cluster-dashboard.json'])('has panels that do not lie upon each other: %s', (file) => {
+    const panels = panelsOf(file);
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    const taken = new Map<string, string>();
+    for (const { title, type, gridPos, targets = [] } of panels) {
+      expect(targets.length > 0, title).toBe(type !== 'row');
+      expect(gridPos.x + gridPos.w, title).toBeLessThanOrEqual(24);
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+          expect(taken.get(`${x},${y}`), `${title} at ${x},${y}`).toBeUndefined();
+          taken.set(`${x},${y}`, title);
+        }
+    }
+  });
+
+  it('has a section of the runbook for each alert, and none for others', () => {
+    const runbook = readFileSync(join(GRAFANA, '../runbook.md'), 'utf8');
+    const sections = [...runbook.matchAll(/^## (\w+)$/gm)].map(([, name]) => name);
+    const alerts = [...rulesOf('alerts.yaml'), ...rulesOf('cluster-alerts.yaml')];
+    expect(alerts.map(({ alert }) => alert).sort()).toEqual(sections.sort());
+    for (const { alert, expr, annotations } of alerts) {
+      expect(annotations.runbook_url).toBe(`https://docs.example.com/aorta/runbook#${alert.toLowerCase()}`);
+      expect(runbook, alert).toContain(`## ${alert}\n\n\`${expr}\``);
+    }
+  });
+
   it.skipIf(!hasPromtool)('passes promtool', () => {
-    execFileSync('promtool', ['check', 'rules', join(GRAFANA, 'alerts.yaml')], { stdio: 'pipe' });
+    for (const file of ['alerts.yaml', 'cluster-alerts.yaml'])
+      execFileSync('promtool', ['check', 'rules', join(GRAFANA, file)], { stdio: 'pipe' });
     const { stderr } = spawnSync('promtool', ['check', 'metrics'], { input: scrape, encoding: 'utf8' });
     expect(stderr).toBe('');
   });

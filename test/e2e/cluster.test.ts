@@ -43,9 +43,11 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
     }
   });
 
-  it('has the metrics that its alerts name', async () => {
+  it('has the metrics that its alerts and its dashboard name', async () => {
     const { files } = run.cluster;
-    const alerts = readFileSync(join(import.meta.dirname, '../../docs/grafana/cluster-alerts.yaml'), 'utf8');
+    const grafana = join(import.meta.dirname, '../../docs/grafana');
+    const read = (file: string) => readFileSync(join(grafana, file), 'utf8');
+    const alerts = read('cluster-alerts.yaml') + read('cluster-dashboard.json').replaceAll('"aorta-cluster"', '');
     const scrape = await (await fetch(`http://127.0.0.1:${files[0].admin}/metrics`)).text();
     const names = new Set(alerts.match(/\baorta_\w+/g));
     expect(names.size).toBeGreaterThan(5);
