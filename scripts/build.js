@@ -38,6 +38,13 @@ cpSync('src/server/admin/page', `${next}/server/admin/page`, { recursive: true }
 const viewer = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 for (const file of ['swagger-ui-bundle.js', 'swagger-ui.css', 'LICENSE', 'NOTICE'])
   copyFileSync(`${viewer}/${file}`, `${next}/server/admin/page/${file.replace(/^([A-Z])/, 'swagger-ui.$1')}`);
+const charts = dirname(dirname(createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css')));
+for (const [file, name] of [
+  ['dist/uPlot.esm.js', 'uPlot.esm.js'],
+  ['dist/uPlot.min.css', 'uPlot.min.css'],
+  ['LICENSE', 'uPlot.LICENSE'],
+])
+  copyFileSync(`${charts}/${file}`, `${next}/server/admin/page/${name}`);
 chmodSync(`${next}/cli.js`, 0o755);
 try {
   renameSync('dist', old);

@@ -3,20 +3,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { basename } from 'node:path';
 import type { HttpSurface } from '../http/http-surface.ts';
 
+const JAVASCRIPT = 'text/javascript; charset=utf-8';
+const CSS = 'text/css; charset=utf-8';
+
+const SCRIPTS = 'page addresses api changes charts confirm dom events figures lists live messages'.split(' ');
 const FILES = [
   ['/', 'index.html', 'text/html; charset=utf-8'],
-  ['/page.css', 'page.css', 'text/css; charset=utf-8'],
-  ['/page.js', 'page.js', 'text/javascript; charset=utf-8'],
-] as const;
-
-/** Swagger UI over /openapi.json; the build copies its two files beside the dashboard's. */
-const DOCS = [
-  ['/docs', 'docs.html', 'text/html; charset=utf-8'],
-  ['/docs.js', 'docs.js', 'text/javascript; charset=utf-8'],
-  ['/swagger-ui.css', 'swagger-ui.css', 'text/css; charset=utf-8'],
-  ['/swagger-ui-bundle.js', 'swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
+  ['/page.css', 'page.css', CSS],
+  ...SCRIPTS.map((name) => [`/${name}.js`, `${name}.js`, JAVASCRIPT] as const),
 ] as const;
 
 const policy = (style: string) =>
@@ -27,20 +24,34 @@ const HEADERS = { 'content-security-policy': policy("'self'"), 'referrer-policy'
 /** Swagger UI sets styles of single elements. */
 const DOCS_HEADERS = { ...HEADERS, 'content-security-policy': policy("'self' 'unsafe-inline'") };
 
+/** Files of packages: the build copies them beside the dashboard's. uPlot draws its charts; Swagger UI shows /openapi.json at /docs. */
+const VENDORED = [
+  ['/uplot.js', 'uplot/dist/uPlot.esm.js', JAVASCRIPT, HEADERS],
+  ['/uplot.css', 'uplot/dist/uPlot.min.css', CSS, HEADERS],
+  ['/swagger-ui.css', 'swagger-ui-dist/swagger-ui.css', CSS, DOCS_HEADERS],
+  ['/swagger-ui-bundle.js', 'swagger-ui-dist/swagger-ui-bundle.js', JAVASCRIPT, DOCS_HEADERS],
+] as const;
+const DOCS = [
+  ['/docs', 'docs.html', 'text/html; charset=utf-8'],
+  ['/docs.js', 'docs.js', JAVASCRIPT],
+] as const;
+
 export function addPages(surface: HttpSurface): void {
-  for (const [path, file, type] of FILES) {
+  const serve = (headers: Readonly<Record<string, string>>, [path, file, type]: readonly [string, string, string]) => {
     const body = readFileSync(pageFile(file));
-    surface.route('GET', path, () => ({ type, headers: HEADERS, body }), 'open');
-  }
-  for (const [path, file, type] of DOCS)
-    surface.route('GET', path, async () => ({ type, headers: DOCS_HEADERS, body: await readDocs(file) }), 'open');
+    surface.route('GET', path, () => ({ type, headers, body }), 'open');
+  };
+  for (const file of FILES) serve(HEADERS, file);
+  for (const file of DOCS) serve(DOCS_HEADERS, file);
+  // Read when asked for: some two megabytes that few servers ever serve.
+  for (const [path, file, type, headers] of VENDORED)
+    surface.route('GET', path, async () => ({ type, headers, body: await readFile(vendored(file)) }), 'open');
 }
 
-/** Read when asked for: some two megabytes that few servers ever serve. */
-function readDocs(file: string): Promise<Buffer> {
-  const beside = pageFile(file);
-  // In a checkout that is not built they are where npm puts them.
-  return readFile(existsSync(beside) ? beside : createRequire(import.meta.url).resolve(`swagger-ui-dist/${file}`));
+/** A file of a package that the build copies. In a checkout that is not built it is where npm puts it. */
+function vendored(path: string): URL | string {
+  const beside = pageFile(basename(path));
+  return existsSync(beside) ? beside : createRequire(import.meta.url).resolve(path);
 }
 
 function pageFile(name: string): URL {

@@ -1,0 +1,58 @@
+// The admin API as the page asks it, with the token that it was given.
+
+import { $, setHidden, setText } from './dom.js';
+
+let token = sessionStorage.getItem('token') ?? '';
+let granted = () => {};
+
+export function ask(path, options = {}) {
+  return fetch(path, {
+    ...options,
+    headers: { ...options.headers, ...(token && { authorization: `Bearer ${token}` }) },
+  });
+}
+
+async function answered(answer) {
+  if (answer.status === 401) askForToken();
+  const text = await answer.text();
+  const body = text === '' ? undefined : JSON.parse(text);
+  if (!answer.ok) throw Object.assign(new Error(body?.detail ?? `status ${answer.status}`), { status: answer.status });
+  return body;
+}
+
+export async function get(path) {
+  return answered(await ask(path));
+}
+
+export async function change(method, path, body) {
+  const headers = { 'content-type': 'application/json' };
+  return answered(await ask(path, { method, ...(body !== undefined && { headers, body: JSON.stringify(body) }) }));
+}
+
+/** The token that was given is wrong, or none was. */
+function askForToken() {
+  const field = $('token');
+  const wrong = token !== '' && !document.activeElement?.isSameNode(field);
+  setText($('token-note'), token === '' ? '' : 'The token is wrong: it is not the one in that file.');
+  field.setAttribute('aria-invalid', String(token !== ''));
+  setHidden($('token-form'), false);
+  if (wrong) field.focus();
+}
+
+/** Resolves when a token has been given. */
+export function newToken() {
+  return new Promise((resolve) => {
+    granted = resolve;
+  });
+}
+
+export function tokenAccepted() {
+  setHidden($('token-form'), true);
+}
+
+$('token-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  token = $('token').value.trim();
+  sessionStorage.setItem('token', token);
+  granted();
+});
