@@ -1,16 +1,19 @@
-// `aorta trace …`: every message of an AOR or from an address in the log of a running server.
+// `aorta trace …`: every message of an AOR or from an address, as they pass or in the log of a running server.
 
 import type { Command } from 'commander';
 import { print } from '../server/process/terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
-import { reported } from './terminal/command-action.ts';
+import { later, reported } from './terminal/command-action.ts';
 import { secondsOf } from './terminal/seconds.ts';
 
 const EXAMPLES = `
-The messages go into the server's log (events "trace: request" and "trace: answer"), without credentials, and to HOMER where the
-configuration has a section "hep".
+"follow" shows messages as they pass: as a ladder on a terminal, as text or JSON elsewhere, and with --pcap in a file for Wireshark.
+"on" writes them into the server's log (events "trace: request" and "trace: answer"), and sends them to HOMER where the configuration
+has a section "hep". Credentials are left out everywhere.
 
 Examples:
+  aorta trace follow alice@example.com
+  aorta trace follow 192.0.2.17 --pcap phone.pcap
   aorta trace on alice@example.com --seconds 600
   aorta trace on 192.0.2.17
   aorta trace ls
@@ -23,13 +26,20 @@ interface Trace {
 }
 
 export function addTraceCommand(root: Command): void {
-  const trace = root.command('trace').copyInheritedSettings(root).description('messages of a phone into the log');
+  const trace = root
+    .command('trace')
+    .copyInheritedSettings(root)
+    .description('messages of a phone, as they pass or in the log');
   trace.addHelpText('after', EXAMPLES);
   const verb = (usage: string, description: string) =>
     withAdminOptions(trace.command(usage).copyInheritedSettings(root).description(description)).addHelpText(
       'after',
       EXAMPLES,
     );
+  verb('follow <aor-or-address>', 'show every message of an AOR or from an IP address as it passes')
+    .option('--pcap <file>', 'write them to this file, too')
+    .option('--count <n>', 'end after so many messages')
+    .action(reported(later(async () => (await import('./trace/follow.ts')).follow)));
   verb('on <aor-or-address>', 'log every message of an AOR or from an IP address')
     .option('--seconds <s>', 'for so long: seconds, or 10m, 1h', '300')
     .action(reported(on));

@@ -13,6 +13,7 @@ export interface AdminOptions {
   readonly data?: string;
   readonly tokenFile?: string;
   readonly json?: boolean;
+  readonly wide?: boolean;
 }
 
 /** Adds the options that say which server is meant. */
@@ -24,7 +25,8 @@ export function withAdminOptions(command: Command): Command {
     )
     .option('--admin <url>', 'admin listener of the server, instead of a data directory')
     .option('--token-file <file>', 'holds the token (default: admin-token of the data directory)')
-    .option('--json', 'JSON for programs');
+    .option('--json', 'JSON for programs')
+    .option('--wide', 'whole rows, also where the terminal is narrower');
 }
 
 export class AdminClient {
@@ -32,6 +34,7 @@ export class AdminClient {
   /** The directory whose server is meant; undefined where it was named by its URL. */
   private readonly data: string | undefined;
   private readonly headers: Record<string, string>;
+  private readonly stop = new AbortController();
 
   constructor(options: AdminOptions) {
     const { admin, tokenFile } = options;
@@ -70,11 +73,32 @@ export class AdminClient {
     if (rest !== '') throw new CommandError('the stream ended in the middle of a line: the server stopped');
   }
 
+  /** The events of a stream (server-sent events), until it ends or `close` is called. */
+  async *events(path: string): AsyncGenerator<{ readonly event: string; readonly data: string }> {
+    const { body } = await this.ask('GET', path);
+    if (body === null) return;
+    let rest = '';
+    for await (const piece of body.pipeThrough(new TextDecoderStream())) {
+      const messages = (rest + piece).split('\n\n');
+      rest = messages.pop() ?? '';
+      for (const message of messages) {
+        const fields = Object.fromEntries(message.split('\n').map((line) => line.split(/: ?(.*)/s)));
+        if (fields.data !== undefined) yield { event: fields.event ?? 'message', data: fields.data };
+      }
+    }
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    this.stop.abort();
+  }
+
   private async ask(method: string, path: string, body?: unknown): Promise<Response> {
     let answer: Response;
     try {
       answer = await fetch(this.url + path, {
         method,
+        signal: this.stop.signal,
         headers: { ...this.headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });

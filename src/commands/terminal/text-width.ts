@@ -1,0 +1,32 @@
+// Text in columns of a terminal: a character may take none, one or two of them.
+
+import stringWidth from 'string-width';
+
+const segmenter = new Intl.Segmenter();
+const PLAIN = /^[\x20-\x7e]*$/;
+
+/** Columns that it takes. */
+export function widthOf(text: string): number {
+  return PLAIN.test(text) ? text.length : stringWidth(text);
+}
+
+/** At most so many columns of it; an ellipsis stands for the rest. */
+export function cut(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text;
+  if (columns <= 0) return '';
+  let kept = '';
+  let width = 0;
+  for (const { segment } of segmenter.segment(text)) {
+    width += widthOf(segment);
+    if (width > columns - 1) break;
+    kept += segment;
+  }
+  return `${kept}…`;
+}
+
+/** Exactly so many columns. */
+export function toWidth(text: string, columns: number, isRight = false): string {
+  const shown = cut(text, columns);
+  const space = ' '.repeat(Math.max(0, columns - widthOf(shown)));
+  return isRight ? space + shown : shown + space;
+}
