@@ -47,7 +47,7 @@ async function doctor(options: { config?: string; data?: string; scrub?: boolean
     ...(await (await import('./damage-findings.ts')).damageFindings(data, options.scrub === true)),
   ];
   if (options.json) print(`${JSON.stringify(findings)}\n`);
-  else print(textTable([['', 'what', ''], ...findings.map((f) => [f.verdict, f.what, f.detail])]));
+  else print(await textTable([['', 'what', ''], ...findings.map((f) => [f.verdict, f.what, f.detail])]));
   if (findings.some(({ verdict }) => verdict === 'bad')) process.exitCode = 1;
 }
 

@@ -3,13 +3,12 @@
 
 import type { Command } from 'commander';
 import type { Binding } from '../core/binding/binding-view.ts';
-import { print, printError } from '../server/process/terminal.ts';
+import { showProgress } from '../server/process/progress.ts';
+import { print } from '../server/process/terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
 import { CommandError, reported } from './terminal/command-action.ts';
 import { secondsOf } from './terminal/seconds.ts';
-import { textTable } from './terminal/text-table.ts';
-
-const PROGRESS_MS = 500;
+import { tableColumns, textTable } from './terminal/text-table.ts';
 
 const EXAMPLES = `
 Examples:
@@ -97,9 +96,12 @@ async function dump(style: string | undefined, options: AdminOptions & { domain?
   const client = new AdminClient(options);
   const { bindings: expected } = await client.get<{ bindings: number }>('/v1/status');
   const query = options.domain === undefined ? '' : `?domain=${encodeURIComponent(options.domain)}`;
-  const progress = new Progress(expected);
+  const isBehind = process.stderr.isTTY && !process.stdout.isTTY;
+  const progress = showProgress(isBehind ? process.stderr : undefined, () => {});
+  let done = 0;
   for await (const item of client.lines<AorBindings>(`/v1/dump${query}`)) {
-    progress.add(item.contacts.length);
+    done += item.contacts.length;
+    progress.report('bindings', done, expected);
     await write(options.json ? `${JSON.stringify(item)}\n` : plain(item, isBrief));
   }
   progress.end();
@@ -107,7 +109,7 @@ async function dump(style: string | undefined, options: AdminOptions & { domain?
 
 async function lookup(aor: string, options: AdminOptions): Promise<void> {
   const found = await new AdminClient(options).get<AorBindings>(`/v1/aors/${encodeURIComponent(aor)}`);
-  await write(options.json ? `${JSON.stringify(found)}\n` : table(found));
+  await write(options.json ? `${JSON.stringify(found)}\n` : await table(found, tableColumns(options)));
 }
 
 interface PastChange {
@@ -136,7 +138,7 @@ async function history(aor: string, options: AdminOptions & { limit: string }): 
     userAgent ?? '',
   ]);
   await write(
-    `${found.aor}\n${textTable([['at', 'change', 'contact', 'by', 'from', 'call-id, cseq', 'user agent'], ...rows])}`,
+    `${found.aor}\n${await textTable([['at', 'change', 'contact', 'by', 'from', 'call-id, cseq', 'user agent'], ...rows], tableColumns(options))}`,
   );
 }
 
@@ -162,7 +164,8 @@ async function add(
       ...(hops.length > 0 && { path: hops }),
     },
   );
-  if (found !== undefined) await write(options.json ? `${JSON.stringify(found)}\n` : table(found));
+  if (found !== undefined)
+    await write(options.json ? `${JSON.stringify(found)}\n` : await table(found, tableColumns(options)));
 }
 
 /** The sixth word of kamcmd's ul.add; OpenSIPS has flags there. Flags are theirs and say nothing here. */
@@ -201,8 +204,8 @@ async function stats(options: AdminOptions): Promise<void> {
   const counters = await new AdminClient(options).get<Record<string, number>>('/v1/counters');
   if (options.json) return write(`${JSON.stringify(counters)}\n`);
   const rows = (names: readonly string[]) => names.map((name) => [name, number(counters[name])]);
-  await write(`${textTable([['there are', 'now'], ...rows(NOW)])}\n`);
-  await write(textTable([['counter', 'since the start'], ...rows(SINCE_THE_START)]));
+  await write(`${await textTable([['there are', 'now'], ...rows(NOW)])}\n`);
+  await write(await textTable([['counter', 'since the start'], ...rows(SINCE_THE_START)]));
 }
 
 /** As kamcmd has it: an AOR, then its contacts, so that a dump of any size needs no column widths. */
@@ -216,7 +219,7 @@ function plain({ aor, contacts }: AorBindings, isBrief: boolean): string {
   return `${aor}\n${lines.join('')}`;
 }
 
-function table({ aor, contacts }: AorBindings): string {
+async function table({ aor, contacts }: AorBindings, columns: number): Promise<string> {
   const rows = contacts.map(({ uri, q, expires, source, userAgent, callId, cseq, path }) => [
     uri,
     String(q),
@@ -226,35 +229,7 @@ function table({ aor, contacts }: AorBindings): string {
     `${callId} ${cseq}`,
     path.join(' '),
   ]);
-  return `${aor}\n${textTable([['contact', 'q', 'expires', 'from', 'user agent', 'call-id, cseq', 'path'], ...rows])}`;
-}
-
-/** On a terminal's stderr while stdout is redirected. */
-class Progress {
-  private readonly expected: number;
-  private done = 0;
-  private readonly timer: NodeJS.Timeout | undefined;
-
-  constructor(expected: number) {
-    this.expected = expected;
-    if (process.stderr.isTTY && !process.stdout.isTTY) this.timer = setInterval(() => this.draw(), PROGRESS_MS);
-  }
-
-  add(bindings: number): void {
-    this.done += bindings;
-  }
-
-  end(): void {
-    if (this.timer === undefined) return;
-    clearInterval(this.timer);
-    this.draw();
-    printError('\n');
-  }
-
-  private draw(): void {
-    const percent = this.expected === 0 ? 100 : Math.min(100, Math.floor((this.done / this.expected) * 100));
-    process.stderr.write(`\r\u001b[2K${number(this.done)} of about ${number(this.expected)} bindings, ${percent}%`);
-  }
+  return `${aor}\n${await textTable([['contact', 'q', 'expires', 'from', 'user agent', 'call-id, cseq', 'path'], ...rows], columns)}`;
 }
 
 function numberOf(name: string, text: string | undefined): number | undefined {

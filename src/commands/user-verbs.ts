@@ -5,6 +5,7 @@ import { closeSync, existsSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';
 import { rulesText, shownRules } from '../server/config/user-rules.ts';
 import { actAsOwner, chownHint } from '../server/data/owner.ts';
+import { showProgress } from '../server/process/progress.ts';
 import { print, printError, printFile } from '../server/process/terminal.ts';
 import { HA1_COLUMNS, ha1sOf } from '../users/ha1.ts';
 import type { User } from '../users/stored-user.ts';
@@ -129,20 +130,15 @@ export async function list(options: Options): Promise<void> {
 
 export async function importFile(file: string, options: Options): Promise<void> {
   const input = openInput(file);
-  const size = Math.max(1, input.size);
   const began = performance.now();
-  const terminal = process.stderr.isTTY;
+  const display = showProgress(process.stderr.isTTY ? process.stderr : undefined, () => {});
   await input.settle(options.encoding);
   const imported = await withStore(options, true, (store) =>
     importUsers(store, input, {
       ...(options.domain === undefined ? {} : { domain: options.domain }),
-      progress: (bytes, users) => {
-        const percent = Math.floor((100 * bytes) / size);
-        if (terminal) process.stderr.write(`\r\u001b[2K${percent}%  ${users.toLocaleString('en-US')} users`);
-      },
+      progress: (bytes, users) => display.report('users', bytes, input.size, users),
     }),
-  );
-  if (terminal) process.stderr.write('\r\u001b[2K');
+  ).finally(display.end);
   tellUnserved(options, imported.domains);
   printImport(imported, file, (performance.now() - began) / 1000);
   if (imported.skipped > 0) process.exitCode = EXIT_FAILED;

@@ -8,7 +8,7 @@ import { print } from '../../server/process/terminal.ts';
 import { AdminClient, type AdminOptions } from '../terminal/admin-client.ts';
 import { CommandError, reported } from '../terminal/command-action.ts';
 import { EXIT_USAGE } from '../terminal/exit-codes.ts';
-import { textTable } from '../terminal/text-table.ts';
+import { tableColumns, textTable } from '../terminal/text-table.ts';
 
 const PATH = '/v1/cluster';
 const WATCH_MS = 1000;
@@ -19,7 +19,7 @@ export const showStatus = reported(async (options: AdminOptions & { readonly wat
   const client = new AdminClient(options);
   for (;;) {
     const status = await client.get<ClusterStatus>(PATH);
-    const text = options.json ? `${JSON.stringify(status)}\n` : statusText(status);
+    const text = options.json ? `${JSON.stringify(status)}\n` : await statusText(status, tableColumns(options));
     print(options.watch && !options.json ? `\x1b[H\x1b[2J${text}` : text);
     if (!options.watch) return;
     await delay(WATCH_MS);
@@ -116,7 +116,10 @@ function owned({ node, nodes }: ClusterStatus): number {
   return nodes.find(({ name }) => name === node)?.owns ?? 0;
 }
 
-function statusText({ cluster, node, connected, nodes, shards }: ClusterStatus): string {
+async function statusText(
+  { cluster, node, connected, nodes, shards }: ClusterStatus,
+  columns: number,
+): Promise<string> {
   const names = nodes.map(({ name }) => name);
   const nodeRows = nodes.map(({ name, listen, alive, draining, owns, behind, clockAheadMs, policyDiffers }) => [
     name === node ? `${name} *` : name,
@@ -139,8 +142,8 @@ function statusText({ cluster, node, connected, nodes, shards }: ClusterStatus):
   ]);
   return [
     `cluster ${cluster}, seen by ${node}${connected ? '' : ', which reaches no NATS server'}\n\n`,
-    textTable([['NODE', 'ADDRESS', 'STATE', 'OWNS', 'BEHIND', 'CLOCK', 'POLICY'], ...nodeRows]),
+    await textTable([['NODE', 'ADDRESS', 'STATE', 'OWNS', 'BEHIND', 'CLOCK', 'POLICY'], ...nodeRows], columns),
     '\n',
-    textTable([['SHARD', 'OWNER', 'EPOCH', 'SEQUENCE', 'LEADER', ...names], ...shardRows]),
+    await textTable([['SHARD', 'OWNER', 'EPOCH', 'SEQUENCE', 'LEADER', ...names], ...shardRows], columns),
   ].join('');
 }

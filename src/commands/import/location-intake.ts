@@ -7,6 +7,7 @@ import { readServed, unservedNote, writeServed } from '../../server/config/serve
 import { DataDirectoryError } from '../../server/data/directory-error.ts';
 import { actAsOwner, chownHint } from '../../server/data/owner.ts';
 import { createRegistrar, type Registrar } from '../../server/embed/embedded.ts';
+import { showProgress } from '../../server/process/progress.ts';
 import { print, printError } from '../../server/process/terminal.ts';
 import { EXIT_FAILED, EXIT_USAGE } from '../terminal/exit-codes.ts';
 import { InputFile, RowsError } from '../terminal/input-file.ts';
@@ -58,12 +59,10 @@ export async function importLocation(name: string, options: Options): Promise<vo
     if (!options.dryRun) actAsOwner(options.data);
     await file.settle(options.encoding);
     const context = { zoneMinutes, now: Date.now(), ...(options.domain !== undefined && { domain: options.domain }) };
-    const terminal = process.stderr.isTTY;
-    const report = await run(file, context, options, (bytes, done) => {
-      const percent = Math.floor((100 * bytes) / Math.max(1, file.size));
-      if (terminal) process.stderr.write(`\r\u001b[2K${percent}%  ${done.toLocaleString('en-US')} bindings`);
-    });
-    if (terminal) process.stderr.write('\r\u001b[2K');
+    const display = showProgress(process.stderr.isTTY ? process.stderr : undefined, () => {});
+    const report = await run(file, context, options, (bytes, done) =>
+      display.report('bindings', bytes, file.size, done),
+    ).finally(display.end);
     tell(report, served, name, options, (performance.now() - began) / 1000);
     if (report.faulty > 0 || (options.strict && report.leftOut > 0)) process.exitCode = EXIT_FAILED;
   } catch (error) {

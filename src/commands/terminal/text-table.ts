@@ -1,19 +1,20 @@
 // Rows as aligned columns, for people.
 
-import { escapeUnseen } from '../../sip/shown-text.ts';
+/** Columns that a table may take: those of the terminal, unless it is for a file or `--wide` was given. */
+export function tableColumns({ wide }: { readonly wide?: boolean }): number {
+  return wide || !process.stdout.isTTY ? Number.POSITIVE_INFINITY : process.stdout.columns || 80;
+}
 
-/** The first row is the head. Columns of numbers stand to the right. */
-export function textTable(cells: readonly (readonly string[])[]): string {
-  const rows = cells.map((row) => row.map(escapeUnseen)); // no cell ends its line, or hides how long it is
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  const right = rows[0].map((_, column) => rows.slice(1).every((row) => /^-?[0-9.,]+[%s]?$/.test(row[column] ?? '')));
-  return rows
-    .map((row) =>
-      row
-        .map((text, column) => (right[column] ? text.padStart(widths[column]) : text.padEnd(widths[column])))
-        .join('  ')
-        .trimEnd(),
-    )
+/**
+ * The first row is the head. Columns of numbers stand to the right; the widest others are cut to fit. What knows the width of
+ * characters is loaded with the first table, so that help and mistakes in flags wait for none of it.
+ */
+export async function textTable(
+  cells: readonly (readonly string[])[],
+  columns = Number.POSITIVE_INFINITY,
+): Promise<string> {
+  const { tableLines } = await import('./table-lines.ts');
+  return tableLines(cells, columns)
     .map((line) => `${line}\n`)
     .join('');
 }

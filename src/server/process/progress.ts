@@ -1,4 +1,5 @@
-// How far long work is: a bar that redraws itself on a terminal, a line of the log every few seconds elsewhere.
+// How far long work is, how fast it is and how long it will take: a bar that redraws itself on a terminal, a line of the log every few
+// seconds elsewhere.
 
 import type { Log } from './log.ts';
 
@@ -7,11 +8,15 @@ export type Progress = (what: string, done: number, total: number) => void;
 
 const REDRAW_MS = 100;
 const LOG_MS = 3000;
-const BAR = 30;
+/** Work that has taken less says nothing of the rest. */
+const RATE_MS = 2000;
+const BAR_MAX = 30;
+const BAR_MIN = 5;
 const CLEAR = '\r\u001b[2K';
 
 export interface ProgressDisplay {
-  readonly report: Progress;
+  /** @param counted what is counted besides, such as rows where `done` and `total` are bytes; the rate is of these */
+  readonly report: (what: string, done: number, total: number, counted?: number) => void;
   /** Takes the bar away while something else is printed. */
   around(print: () => void): void;
   /** Takes the bar away. */
@@ -22,18 +27,21 @@ export interface ProgressDisplay {
 export function showProgress(out: NodeJS.WriteStream | undefined, log: Log): ProgressDisplay {
   let last = performance.now();
   let shown = '';
+  let work = { what: '', began: last };
   const draw = (text: string) => {
     if (text !== shown) out?.write(CLEAR + text);
     shown = text;
   };
   const every = out === undefined ? LOG_MS : REDRAW_MS;
   return {
-    report: (what, done, total) => {
+    report: (what, done, total, counted) => {
       const now = performance.now();
+      if (what !== work.what) work = { what, began: now };
       if (now - last < every) return;
       last = now;
-      if (out === undefined) return log('info', what, total > 0 ? { done, total } : { done });
-      draw(bar(what, done, total).slice(0, Math.max(0, (out.columns || 80) - 1)));
+      const step = { what, done, total, counted, tookMs: now - work.began };
+      if (out === undefined) return log('info', what, logFields(step));
+      draw(progressBar(step, (out.columns || 80) - 1));
     },
     around: (print) => {
       const text = shown;
@@ -45,11 +53,44 @@ export function showProgress(out: NodeJS.WriteStream | undefined, log: Log): Pro
   };
 }
 
-function bar(what: string, done: number, total: number): string {
-  const count = (n: number) => n.toLocaleString('en-US');
-  if (total <= 0) return `${what}: ${count(done)}`;
+interface Step {
+  readonly what: string;
+  readonly done: number;
+  /** 0: unknown */
+  readonly total: number;
+  readonly counted: number | undefined;
+  readonly tookMs: number;
+}
+
+const count = (n: number) => Math.round(n).toLocaleString('en-US');
+
+function logFields(step: Step): Record<string, number> {
+  const { done, total } = step;
+  const left = secondsLeft(step);
+  return { done, ...(total > 0 && { total }), ...(left !== undefined && { left_s: Math.ceil(left) }) };
+}
+
+/** A line of so many columns at most. */
+export function progressBar(step: Step, columns: number): string {
+  const { what, done, total, counted, tookMs } = step;
+  const rate = tookMs < RATE_MS ? '' : `  ${count(((counted ?? done) / tookMs) * 1000)}/s`;
+  if (total <= 0) return `${what}: ${count(counted ?? done)}${rate}`.slice(0, Math.max(0, columns));
   const share = Math.min(1, done / total);
-  const filled = Math.round(share * BAR);
-  const percent = String(Math.floor(share * 100)).padStart(3);
-  return `${what} [${'#'.repeat(filled)}${'.'.repeat(BAR - filled)}] ${percent}%  ${count(done)} of ${count(total)}`;
+  const percent = `${String(Math.floor(share * 100)).padStart(3)}%`;
+  const numbers = counted === undefined ? `${count(done)} of ${count(total)}` : count(counted);
+  const left = secondsLeft(step);
+  const text = `${percent}  ${numbers}${rate}${left === undefined ? '' : `  ${timeText(left)} left`}`;
+  const size = Math.max(BAR_MIN, Math.min(BAR_MAX, columns - what.length - text.length - 4));
+  const filled = Math.round(share * size);
+  return `${what} [${'#'.repeat(filled)}${'.'.repeat(size - filled)}] ${text}`.slice(0, Math.max(0, columns));
+}
+
+function secondsLeft({ done, total, tookMs }: Step): number | undefined {
+  if (tookMs < RATE_MS || total <= 0 || done <= 0) return undefined;
+  return (Math.max(0, total - done) * tookMs) / done / 1000;
+}
+
+function timeText(seconds: number): string {
+  if (seconds < 60) return `${Math.ceil(seconds)} s`;
+  return seconds < 3600 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

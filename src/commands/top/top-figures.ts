@@ -1,0 +1,147 @@
+// What `aorta top` shows: two looks at a server and what lies between them, and the past that the server keeps.
+
+import type { AdminClient } from '../terminal/admin-client.ts';
+
+export interface Sample {
+  readonly at: number;
+  readonly status: {
+    readonly ready: boolean;
+    readonly problems: readonly string[];
+    readonly uptimeSeconds: number;
+    readonly connections: Readonly<Record<string, number>>;
+    readonly limits: readonly { readonly limit: string; readonly share: number }[];
+  };
+  readonly counters: Readonly<Record<string, number>>;
+  readonly shards: readonly Readonly<Record<string, number>>[];
+  readonly topSenders: TopSenders;
+  readonly latency: { readonly boundsSeconds: number[]; readonly rows: { outcome: string; counts: number[] }[] };
+}
+
+export interface TopSenders {
+  readonly sources: readonly TopSender[];
+  readonly aors: readonly TopSender[];
+}
+
+export interface TopSender {
+  readonly name: string;
+  readonly perSecond: number;
+  readonly refusedPerSecond: number;
+}
+
+export interface ShardFigures {
+  readonly shard: number;
+  readonly bindings: number;
+  readonly perSecond: number;
+  readonly busyPercent: number;
+  /** Part of it: waiting for the disk. */
+  readonly diskPercent: number;
+  readonly ringBytes: number;
+}
+
+export interface Figures {
+  readonly bindings: number;
+  readonly aors: number;
+  readonly perSecond: Readonly<Record<string, number>>;
+  readonly latencyMs: Readonly<Record<string, number | null>>;
+  readonly shards: readonly ShardFigures[];
+  /** Per second, by reason, the most frequent first. */
+  readonly refusals: Readonly<Record<string, number>>;
+  /** Of the last seconds, whatever the interval. */
+  readonly topSenders: TopSenders;
+}
+
+/** By the second, oldest first. */
+export interface Past {
+  readonly accepted: readonly number[];
+  readonly refused: readonly number[];
+  readonly disk: readonly number[];
+  readonly p99: readonly (number | null)[];
+}
+
+const RATES = [
+  'received',
+  'ok',
+  'registered',
+  'refreshed',
+  'unregistered',
+  'expired',
+  'refused',
+  'absorbed',
+  'commits',
+  'put_off_new',
+];
+
+/** @param senders so many of each kind */
+export async function look(client: AdminClient, senders: number): Promise<Sample> {
+  const [status, counters, { items }, latency, topSenders] = await Promise.all([
+    client.get<Sample['status']>('/v1/status'),
+    client.get<Sample['counters']>('/v1/counters'),
+    client.get<{ items: Sample['shards'] }>('/v1/shards?limit=1000'),
+    client.get<Sample['latency']>('/v1/latency'),
+    client.get<TopSenders>(`/v1/top-senders?limit=${senders}`),
+  ]);
+  return { at: performance.now(), status, counters, shards: items, latency, topSenders };
+}
+
+export async function lookBack(client: AdminClient): Promise<Past> {
+  const { series, boundsSeconds, latency } = await client.get<{
+    series: Record<'accepted' | 'refused' | 'disk', number[]>;
+    boundsSeconds: number[];
+    latency: number[][];
+  }>('/v1/timeline?range=5m');
+  return { ...series, p99: latency.map((counts) => percentile(counts, boundsSeconds, 0.99)) };
+}
+
+export function figures(before: Sample, now: Sample): Figures {
+  const seconds = (now.at - before.at) / 1000;
+  const rate = (name: string) => ((now.counters[name] ?? 0) - (before.counters[name] ?? 0)) / seconds;
+  const refusals = Object.keys(now.counters)
+    .filter((name) => name.startsWith('refused_') && name !== 'refused_connections' && rate(name) > 0)
+    .map((name): [string, number] => [name.slice('refused_'.length), rate(name)])
+    .sort(([, a], [, b]) => b - a);
+  const accepted = countsOf(now.latency).map((count, i) => count - (countsOf(before.latency)[i] ?? 0));
+  const at = (part: number) => percentile(accepted, now.latency.boundsSeconds, part);
+  return {
+    bindings: now.counters.bindings,
+    aors: now.counters.aors,
+    perSecond: Object.fromEntries(RATES.map((name) => [name, rate(name)])),
+    latencyMs: { p50: at(0.5), p95: at(0.95), p99: at(0.99) },
+    shards: now.shards.map((shard, i) => shardFigures(before.shards[i] ?? shard, shard, seconds)),
+    refusals: Object.fromEntries(refusals),
+    topSenders: now.topSenders,
+  };
+}
+
+function shardFigures(before: Sample['shards'][number], now: Sample['shards'][number], seconds: number): ShardFigures {
+  const rate = (name: string) => (now[name] - before[name]) / seconds;
+  return {
+    shard: now.shard,
+    bindings: now.bindings,
+    perSecond: rate('received'),
+    busyPercent: rate('busySeconds') * 100,
+    diskPercent: rate('commitSeconds') * 100,
+    ringBytes: now.ringBytes,
+  };
+}
+
+/** Accepted registrations by bucket, over all transports. */
+function countsOf({ rows, boundsSeconds }: Sample['latency']): number[] {
+  const total = Array.from({ length: boundsSeconds.length + 1 }, () => 0);
+  for (const { outcome, counts } of rows) {
+    if (outcome !== 'accepted') continue;
+    for (const [i, count] of counts.entries()) total[i] += count;
+  }
+  return total;
+}
+
+/** Upper bound of the bucket that holds it, in ms; null without values. */
+function percentile(counts: readonly number[], bounds: readonly number[], part: number): number | null {
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  if (all === 0) return null;
+  let seen = 0;
+  const bucket = counts.findIndex((count) => {
+    seen += count;
+    return seen >= all * part;
+  });
+  return (bounds[bucket] ?? Number.POSITIVE_INFINITY) * 1000;
+}
