@@ -1,50 +1,67 @@
-// Compiles the cores of parser and registrar to WebAssembly and src to dist, then makes one module of what a shard's thread runs (bundle.js says why). The new tree takes the
-// old one's place only when it is whole, so that nothing stale stays behind and a running server or test does not meet
-// half a build.
+// Compiles the cores of parser and registrar to WebAssembly and src to dist: what the command and programs load, and a module for each
+// thread (bundle.js says why), with one file of types for each module that programs import. The new tree takes the old one's place only
+// when it is whole, so that nothing stale stays behind and a running server or test does not meet half a build.
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundle } from './bundle.js';
+import { bundle, bundleTogether } from './bundle.js';
 import { buildClient } from './client.js';
+import { buildTypes } from './types.js';
 import { buildModules } from './wasm.js';
+
+/** The command, what programs import, and threads that are on no hot path. */
+const TOGETHER = {
+  cli: 'src/cli.ts',
+  index: 'src/index.ts',
+  location: 'src/location.ts',
+  messages: 'src/messages.ts',
+  parser: 'src/parser.ts',
+  'checkpoint-task': 'src/threads/checkpoint/checkpoint-task.ts',
+  'move-task': 'src/threads/move/move-task.ts',
+  'shared-location-task': 'src/threads/shared-location/shared-location-task.ts',
+  'tls-relay-task': 'src/threads/cluster/tls-relay-task.ts',
+};
+/** Each is one module. */
+const ALONE = {
+  'shard-task': 'src/threads/shard-task.ts',
+  'cluster-shard-task': 'src/threads/cluster/cluster-shard-task.ts',
+  'cluster-thread-task': 'src/threads/cluster/cluster-thread-task.ts',
+};
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const next = `.build/dist-${process.pid}`;
+const types = `.build/types-${process.pid}`;
 const old = `.build/old-${process.pid}`;
 const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
 
-function giveUp(status) {
-  rmSync(next, { recursive: true, force: true });
-  process.exit(status);
-}
-
 await buildModules();
-const run = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], { stdio: 'inherit' });
-if (run.status !== 0) giveUp(run.status ?? 1);
 try {
-  await bundle('src/threads/shard-task.ts', `${next}/threads/shard-task.js`);
+  // A wrong type ends the build; the compiler runs beside the rest.
+  const typed = compileTypes();
+  await Promise.all([typed, bundleAll()]);
   await buildClient(next, tsc);
-  await bundle('src/threads/cluster/cluster-shard-task.ts', `${next}/threads/cluster/cluster-shard-task.js`);
-  await bundle('src/threads/cluster/cluster-thread-task.ts', `${next}/threads/cluster/cluster-thread-task.js`);
+  await buildTypes(types, next);
 } catch (error) {
-  console.error(error);
-  giveUp(1);
+  console.error(error instanceof Error && error.cause === 'told' ? error.message : error);
+  for (const folder of [next, types]) rmSync(folder, { recursive: true, force: true });
+  process.exit(1);
 }
-copyFileSync('.build/parser.wasm', `${next}/sip/parser.wasm`);
-cpSync('src/server/admin/page', `${next}/server/admin/page`, { recursive: true });
+rmSync(types, { recursive: true, force: true });
+copyFileSync('.build/parser.wasm', `${next}/parser.wasm`);
+cpSync('src/server/admin/page', `${next}/page`, { recursive: true });
 const viewer = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 for (const file of ['swagger-ui-bundle.js', 'swagger-ui.css', 'LICENSE', 'NOTICE'])
-  copyFileSync(`${viewer}/${file}`, `${next}/server/admin/page/${file.replace(/^([A-Z])/, 'swagger-ui.$1')}`);
+  copyFileSync(`${viewer}/${file}`, `${next}/page/${file.replace(/^([A-Z])/, 'swagger-ui.$1')}`);
 const charts = dirname(dirname(createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css')));
 for (const [file, name] of [
   ['dist/uPlot.esm.js', 'uPlot.esm.js'],
   ['dist/uPlot.min.css', 'uPlot.min.css'],
   ['LICENSE', 'uPlot.LICENSE'],
 ])
-  copyFileSync(`${charts}/${file}`, `${next}/server/admin/page/${name}`);
+  copyFileSync(`${charts}/${file}`, `${next}/page/${name}`);
 chmodSync(`${next}/cli.js`, 0o755);
 try {
   renameSync('dist', old);
@@ -53,3 +70,23 @@ try {
 }
 renameSync(next, 'dist');
 rmSync(old, { recursive: true, force: true });
+
+async function bundleAll() {
+  // Source maps lead to src from the place that the folder gets.
+  const inPlace = { sourcemapPathTransform: (path) => path.replace(/^(\.\.\/)+src\//, '../src/') };
+  await bundleTogether(TOGETHER, next, inPlace);
+  for (const [name, entry] of Object.entries(ALONE)) await bundle(entry, `${next}/${name}.js`, undefined, inPlace);
+}
+
+function compileTypes() {
+  return new Promise((resolve, reject) => {
+    const compiler = spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', types], {
+      stdio: 'inherit',
+    });
+    compiler.on('error', reject);
+    compiler.on('exit', (code) => {
+      if (code === 0) resolve(undefined);
+      else reject(new Error('src does not compile', { cause: 'told' }));
+    });
+  });
+}

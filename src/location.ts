@@ -1,7 +1,7 @@
 // `aorta/location`: where users are, read from the memory of another process. The registrar keeps it with `location: { shared: true }`;
 // no server is loaded, nothing is asked of the registrar, and lookups go on while it restarts.
 
-import type { Binding } from './core/binding/binding-view.ts';
+import type { Binding, Push, Transport } from './core/binding/binding-view.ts';
 import { createAorReader } from './core/lookup/aor-key.ts';
 import { SharedLocationReader } from './location/shared/shared-location-reader.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from './server/lookups/location-lookup.ts';
 import { StaticTable } from './shard/statics/static-table.ts';
 
-export type { Binding, Lookup, LookupPreferences };
+export type { Binding, Lookup, LookupPreferences, Push, Transport };
 
 export interface LocationOptions {
   /** Ms without a sign of life after which the registrar counts as gone; 1500 by default. */

@@ -3,7 +3,6 @@
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { BindingEvents } from '../shard/observe/binding-events.ts';
@@ -19,6 +18,7 @@ import type { RingDispatcher } from './ring-dispatcher.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-messages.ts';
 import type { SharedLocations } from './shared-location/shared-locations.ts';
 import { ringsTo, type SharedParts } from './shared-parts.ts';
+import { taskFile } from './tasks/task-file.ts';
 
 const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
@@ -59,7 +59,7 @@ export class ShardLives {
     this.parts = parts;
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
-      filename: options.taskFile ?? taskFile(options),
+      filename: options.taskFile ?? taskFile(options.cluster === undefined ? 'shard-task' : 'cluster-shard-task'),
       name: 'runShardTask',
       minThreads: options.shards,
       maxThreads: options.shards,
@@ -256,16 +256,4 @@ function revive(news: Extract<ShardNews, { type: 'failed' }>): Error {
   error.name = news.name;
   if (news.code !== undefined) error.code = news.code;
   return error;
-}
-
-/** The compiled entry: threads load no TypeScript, so a pool running from src looks beside it in dist. */
-function taskFile({ cluster }: PoolOptions): string {
-  const [here, built] =
-    cluster === undefined
-      ? [new URL('./shard-task.js', import.meta.url), '../../dist/threads/shard-task.js']
-      : [
-          new URL('./cluster/cluster-shard-task.js', import.meta.url),
-          '../../dist/threads/cluster/cluster-shard-task.js',
-        ];
-  return fileURLToPath(import.meta.url.endsWith('.ts') ? new URL(built, import.meta.url) : here);
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
 import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { builtSources } from '../support/built-sources.ts';
 
 afterAll(removeDirectories);
 
@@ -23,7 +24,7 @@ function sh(script: string, ...args: string[]): Promise<Ran> {
   });
 }
 
-/** Files that a run of the command loads, through a hook of Node's own loader. */
+/** What a run of the command loads, through a hook of Node's own loader: files of src, and of packages. */
 async function loaded(...args: string[]): Promise<string[]> {
   const directory = mkdtempSync(join(temporaryDirectory(), 'hook-'));
   const list = join(directory, 'loaded.txt');
@@ -41,7 +42,10 @@ export async function load(url, context, next) {
   );
   const ran = await sh('node --import "$1" "${@:2}"', join(directory, 'register.mjs'), CLI, ...args);
   expect(ran.code, ran.stderr).toBe(0);
-  return readFileSync(list, 'utf8').trim().split('\n');
+  return readFileSync(list, 'utf8')
+    .trim()
+    .split('\n')
+    .flatMap((url) => (url.startsWith('file:') ? builtSources(url) : [url]));
 }
 
 describe('help and version', () => {
@@ -58,7 +62,7 @@ describe('help and version', () => {
     const heavy = urls.filter(
       (url) =>
         (/node_modules/.test(url) && !/node_modules\/commander\//.test(url)) ||
-        /dist\/(location|users|shard|threads)\/|dist\/core\/(?!uas\/(lookup-)?policy)|dist\/sip\/(?!shown-text)|dist\/server\/(config\/config|embed\/embedded|server)\.js|dist\/commands\/serve\.js/.test(
+        /src\/(location|users|shard|threads)\/|src\/core\/(?!uas\/(lookup-)?policy)|src\/sip\/(?!shown-text)|src\/server\/(config\/config|embed\/embedded|server)\.ts|src\/commands\/serve\.ts/.test(
           url,
         ),
     );
@@ -69,9 +73,9 @@ describe('help and version', () => {
     const urls = await loaded('serve', '--help');
     const packages = urls.flatMap((url) => /node_modules\/([^/]+)\//.exec(url)?.[1] ?? []);
     expect(new Set(packages)).toEqual(new Set(['commander']));
-    expect(
-      urls.filter((url) => /dist\/(commands\/serve|server\/server|server\/embed\/embedded)\.js/.test(url)),
-    ).toEqual([]);
+    expect(urls.filter((url) => /src\/(commands\/serve|server\/server|server\/embed\/embedded)\.ts/.test(url))).toEqual(
+      [],
+    );
   });
 });
 

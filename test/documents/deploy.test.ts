@@ -46,6 +46,17 @@ describe('docs/deploy', () => {
     expect(service.spec.ports.map(({ protocol }: { protocol: string }) => protocol)).toEqual(['UDP', 'TCP']);
   });
 
+  it('has an image whose build has all that it reads', () => {
+    const copied = [
+      ...read('Dockerfile')
+        .split(/^FROM/m)[1]
+        .matchAll(/^COPY (.*)$/gm),
+    ].flatMap(([, words]) => words.split(' '));
+    expect(copied).toEqual(
+      expect.arrayContaining(['package.json', 'tsconfig.build.json', 'scripts', 'src', 'docs/openapi.json']),
+    );
+  });
+
   it('has an image that serves the domains in AORTA_DOMAIN', () => {
     const folder = temporaryDirectory();
     writeFileSync(join(folder, 'aorta'), '#!/bin/sh\necho "$@"\n', { mode: 0o755 });

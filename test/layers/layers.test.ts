@@ -47,6 +47,13 @@ const ENTRY_POINTS = [
   'src/cluster/membership.ts',
   'src/sip/simd/parser.ts',
   'src/core/wasm/simd/writer.ts',
+  'src/threads/shard-task.ts',
+  'src/threads/checkpoint/checkpoint-task.ts',
+  'src/threads/cluster/cluster-shard-task.ts',
+  'src/threads/cluster/cluster-thread-task.ts',
+  'src/threads/cluster/tls-relay-task.ts',
+  'src/threads/move/move-task.ts',
+  'src/threads/shared-location/shared-location-task.ts',
 ];
 /** Layouts: lists of names that are whole whether or not each is used yet. */
 const LAYOUTS = [

@@ -116,7 +116,6 @@ import type {
 } from './b.ts';
 import 'koffi';
 export * from './c.ts';
-const task = new URL('./d.js', import.meta.url);
 `,
     );
     expect(
@@ -132,7 +131,6 @@ const task = new URL('./d.js', import.meta.url);
       [2, './b.ts', 'src/shard/b.ts', false, true],
       [5, 'koffi', undefined, false, false],
       [6, './c.ts', 'src/shard/c.ts', true, false],
-      [7, './d.ts', 'src/shard/d.ts', false, false],
     ]);
   });
 });

@@ -59,8 +59,6 @@ export function parseSource(path: string, text: string): SourceFile {
 const IMPORT = /^(import|export)\b( type)?(?:[^;'"`]*?\bfrom)?\s*'([^']+)';/gm;
 /** Loaded when it is needed, or named as a type. */
 const LATER = /(typeof )?\bimport\('([^']+)'\)/g;
-/** A worker's entry is named by its address; built, it ends in .js. */
-const FILE_URL = /new URL\('(\.[^']+)\.js', import\.meta\.url\)/g;
 
 function findImports(path: string, text: string): Import[] {
   const found: Import[] = [];
@@ -72,9 +70,6 @@ function findImports(path: string, text: string): Import[] {
     add(match.index, match[3], match[1] === 'export', match[2] !== undefined);
   }
   for (const match of text.matchAll(LATER)) add(match.index, match[2], false, match[1] !== undefined);
-  for (const match of text.matchAll(FILE_URL)) {
-    if (!match[1].includes('/dist/')) add(match.index, `${match[1]}.ts`, false, false);
-  }
   return found;
 }
 

@@ -78,6 +78,12 @@ describe('the package', () => {
     expect(said).toContain('true');
   });
 
+  it('has fewer than 200 files', () => {
+    const files = readdirSync(packed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(files.length).toBeLessThan(200);
+    expect(files.length).toBeGreaterThan(40);
+  });
+
   it('needs no install script of its own', () => {
     const { scripts } = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;

@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { Bell, FlagWait, flagWake } from '../../dist/shard/rings/bell.js';
-import { Ring } from '../../dist/shard/rings/ring.js';
-import { createPeers } from '../../dist/sip/sources.js';
+import { Bell, FlagWait, flagWake } from '../../src/shard/rings/bell.ts';
+import { Ring } from '../../src/shard/rings/ring.ts';
+import { createPeers } from '../../src/sip/sources.ts';
 
 const { memory, bellMemory } = workerData;
 const ring = new Ring(memory);

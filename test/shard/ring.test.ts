@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { Bell, createBellMemory, flagWake } from '../../src/shard/rings/bell.ts';
 import { createRingMemory, RING_ANSWER, RING_MESSAGE, Ring } from '../../src/shard/rings/ring.ts';
 import { createPeers } from '../../src/sip/sources.ts';
+import { bundle } from '../support/bundle.ts';
 
 const RING_BYTES = 1 << 18;
 
@@ -102,7 +103,7 @@ it('goes on where it was for an end made anew, and past 2^31 bytes', () => {
 it('carries every message to another thread, which misses no wake', { timeout: 30_000 }, async () => {
   const memory = createRingMemory(RING_BYTES);
   const bellMemory = createBellMemory();
-  const reader = new Worker(new URL('./ring-reader.mjs', import.meta.url), { workerData: { memory, bellMemory } });
+  const reader = new Worker(await bundle('test/shard/ring-reader.mjs'), { workerData: { memory, bellMemory } });
   const report = once(reader, 'message');
   const ring = new Ring(memory);
   const bell = new Bell(bellMemory, flagWake(bellMemory));

@@ -1,10 +1,10 @@
 // A shard's thread without a registrar: answers every datagram with its own headers under a 200, and hands those that
-// name another shard in their first byte ('0' to '9') to it; at '!' the whole thread ends. Runs compiled code, because threads load no TypeScript.
+// name another shard in their first byte ('0' to '9') to it; at '!' the whole thread ends. Bundled before it runs, because threads load no TypeScript.
 
-import { COUNTER } from '../../dist/shard/observe/counters.js';
-import { SLOT_COUNT, slab, slotStart } from '../../dist/sip/parser/slab.js';
-import { createPeers } from '../../dist/sip/sources.js';
-import { runShardThread } from '../../dist/threads/shard-thread.js';
+import { COUNTER } from '../../src/shard/observe/counters.ts';
+import { SLOT_COUNT, slab, slotStart } from '../../src/sip/parser/slab.ts';
+import { createPeers } from '../../src/sip/sources.ts';
+import { runShardThread } from '../../src/threads/shard-thread.ts';
 
 const ARENA_BYTES = 32 << 20;
 const FIRST_LINE = Buffer.from('SIP/2.0 200 OK\r\n');

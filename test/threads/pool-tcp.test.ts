@@ -1,11 +1,11 @@
 // Connections of a shard that dies and comes back.
 
 import { connect, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/core/uas/policy.ts';
 import { startPool } from '../../src/threads/pool.ts';
 import { nativeUdp } from '../../src/transport/linux/native-udp.ts';
+import { bundle } from '../support/bundle.ts';
 import { poll } from '../support/child-process.ts';
 
 const native = nativeUdp();
@@ -45,7 +45,7 @@ it.skipIf(typeof native === 'string')(
       policy: DEFAULT_POLICY,
       secret: new Uint8Array(32),
       log: () => {},
-      taskFile: fileURLToPath(new URL('./echo-task.mjs', import.meta.url)),
+      taskFile: await bundle('test/threads/echo-task.mjs'),
     });
     const [whole, half] = [await phone(pool.listeners[0].port), await phone(pool.listeners[0].port)];
     for (const { socket } of [whole, half]) socket.write(REQUEST);

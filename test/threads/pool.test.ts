@@ -1,19 +1,15 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/core/uas/policy.ts';
 import { COUNTER } from '../../src/shard/observe/counters.ts';
 import { type Pool, startPool } from '../../src/threads/pool.ts';
 import type { PoolOptions } from '../../src/threads/pool-options.ts';
 import { nativeUdp } from '../../src/transport/linux/native-udp.ts';
+import { bundle } from '../support/bundle.ts';
 
-const ECHO = fileURLToPath(new URL('./echo-task.mjs', import.meta.url));
-if (!existsSync(new URL('../../dist/threads/shard-thread.js', import.meta.url))) {
-  throw new Error('threads run compiled code: npm run build first');
-}
+const ECHO = await bundle('test/threads/echo-task.mjs');
 const native = nativeUdp();
 if (typeof native === 'string') console.log(`native pools are not tested here: ${native}`);
 const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));

@@ -79,7 +79,17 @@ export const newBindingSchema = z
   })
   .meta({ id: 'NewBinding' });
 
-export type NewBinding = z.output<typeof newBindingSchema>;
+export interface NewBinding {
+  /** Contact URI, e.g. sip:alice@192.0.2.4:5060 */
+  contact: string;
+  /** Seconds; as the policy has it where absent. */
+  expires?: number | undefined;
+  /** 0 to 1 */
+  q?: number | undefined;
+  /** Route set to the contact, topmost first. */
+  path?: string[] | undefined;
+  userAgent?: string | undefined;
+}
 
 const domain = z.string().min(1).max(255).optional().describe('of this domain only');
 

@@ -39,10 +39,23 @@ const newUser = {
   aors: z.array(z.string().max(512)).max(USER_AORS_MAX).optional(),
   policy: z.record(z.string(), z.unknown()).optional().describe('all rules for it alone; absent: as before'),
 };
-const newUserSchema = z.strictObject(newUser);
+const newUserSchema: z.ZodType<NewUser> = z.strictObject(newUser);
 type Ha1Name = 'ha1' | 'ha1_sha256' | 'ha1_sha512_256' | 'ha1b' | 'ha1b_sha256' | 'ha1b_sha512_256';
-export type NewUser = z.input<typeof newUserSchema>;
-export type ShownUser = z.output<typeof userSchema>;
+/** What proves a user is either a `password` or HA1s in hex; without both a user keeps what it has. */
+export interface NewUser extends Partial<Record<Ha1Name, string | undefined>> {
+  password?: string | undefined;
+  /** Addresses of others that it may register. */
+  aors?: string[] | undefined;
+  /** All rules for it alone, as in the file; absent: as before. */
+  policy?: Record<string, unknown> | undefined;
+}
+export interface ShownUser {
+  /** name@domain */
+  user: string;
+  aors: string[];
+  /** Rules for it alone; empty: as in the domain. */
+  policy: Record<string, unknown>;
+}
 type UserRecord = Parameters<UserStore['put']>[0][number];
 
 /** @param store throws a Problem where nobody authenticates @param domains that are served */

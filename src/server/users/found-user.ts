@@ -17,7 +17,7 @@ export interface FoundUser {
 }
 
 const ha1Hex = z.string().nullish();
-const answerSchema = z.object({
+const answerSchema: z.ZodType<UserCredentials> = z.object({
   ha1: ha1Hex,
   ha1_sha256: ha1Hex,
   ha1_sha512_256: ha1Hex,
@@ -34,7 +34,17 @@ const answerSchema = z.object({
  * gives every HA1 and is not kept. `aors` are addresses that the user may register besides the own one, `policy` its own rules in the
  * spelling of the file (docs/operating.md, rules for one user).
  */
-export type UserCredentials = z.input<typeof answerSchema>;
+export interface UserCredentials {
+  ha1?: string | null | undefined;
+  ha1_sha256?: string | null | undefined;
+  ha1_sha512_256?: string | null | undefined;
+  ha1b?: string | null | undefined;
+  ha1b_sha256?: string | null | undefined;
+  ha1b_sha512_256?: string | null | undefined;
+  password?: string | null | undefined;
+  aors?: string[] | null | undefined;
+  policy?: unknown;
+}
 
 /**
  * What is told of one user makes no sense, while the source works. Rules, say: their user cannot be let in by the domain's alone.

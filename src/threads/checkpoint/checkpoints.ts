@@ -1,9 +1,9 @@
 // The main thread's end of the helper that writes checkpoints: starts it, tells it of the shards' lives, and logs what fails.
 
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { COUNTER } from '../../shard/observe/counters.ts';
 import type { ShardLog } from '../../shard/shard-options.ts';
+import { taskFile } from '../tasks/task-file.ts';
 import type { CheckpointNews, CheckpointOrder } from './checkpoint-task.ts';
 import type { CheckpointSource } from './checkpointer.ts';
 import type { ScrubReport } from './scrubber.ts';
@@ -57,7 +57,7 @@ export class Checkpoints {
   }
 
   private start(): Worker {
-    const worker = new Worker(taskFile(), { workerData: this.grownBytes });
+    const worker = new Worker(taskFile('checkpoint-task'), { workerData: this.grownBytes });
     this.loaded = new Promise((resolve) => {
       worker.once('message', resolve);
       worker.once('exit', resolve);
@@ -75,11 +75,4 @@ export class Checkpoints {
     worker.unref();
     return worker;
   }
-}
-
-/** The compiled entry: threads load no TypeScript, so what runs from src looks beside it in dist. */
-function taskFile(): string {
-  const here = fileURLToPath(new URL('./checkpoint-task.js', import.meta.url));
-  if (!import.meta.url.endsWith('.ts')) return here;
-  return fileURLToPath(new URL('../../../dist/threads/checkpoint/checkpoint-task.js', import.meta.url));
 }

@@ -1,9 +1,9 @@
 // The cluster's thread as the main thread has it: started before the shards, anew where it dies, stopped after them.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type Bell, ORDER_STOP } from '../../shard/rings/bell.ts';
+import { taskFile } from '../tasks/task-file.ts';
 import type { ClusterLog, ClusterThreadTask } from './cluster-thread.ts';
 
 const RESTART_MS = 100;
@@ -61,7 +61,7 @@ export class ClusterWorker {
   /** One life; resolves with what ended it. */
   private run(opened: () => void): Promise<Error> {
     return new Promise((resolve) => {
-      const worker = new Worker(taskFile(), { workerData: this.task });
+      const worker = new Worker(taskFile('cluster-thread-task'), { workerData: this.task });
       let reason = new Error('it ended by itself');
       worker.on('message', (news: News) => {
         if (news.type === 'open') opened();
@@ -73,11 +73,4 @@ export class ClusterWorker {
       worker.once('exit', () => resolve(reason));
     });
   }
-}
-
-/** The compiled entry: threads load no TypeScript, so what runs from src looks beside it in dist. */
-function taskFile(): string {
-  const here = fileURLToPath(new URL('./cluster-thread-task.js', import.meta.url));
-  if (!import.meta.url.endsWith('.ts')) return here;
-  return fileURLToPath(new URL('../../../dist/threads/cluster/cluster-thread-task.js', import.meta.url));
 }

@@ -1,15 +1,20 @@
 // Starts the thread that moves bindings and hears how far it is. Which stores, and what becomes of them, is server/'s.
 
-import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { taskFile } from '../tasks/task-file.ts';
 import type { MoveReport } from './move-bindings.ts';
 import type { MoveProgress, MoveTask } from './move-task.ts';
 
 /** Rejects with what kept the move from its end; the new stores are then to be thrown away. */
 export async function moveStores(task: MoveTask, progress: (report: MoveProgress) => void): Promise<MoveReport> {
   const { port1, port2 } = new MessageChannel();
-  const piscina = new Piscina({ filename: taskFile(), name: 'runMoveTask', maxThreads: 1, atomics: 'disabled' });
+  const piscina = new Piscina({
+    filename: taskFile('move-task'),
+    name: 'runMoveTask',
+    maxThreads: 1,
+    atomics: 'disabled',
+  });
   try {
     port1.on('message', progress);
     return await piscina.run({ ...task, port: port2 }, { transferList: [port2] });
@@ -17,11 +22,4 @@ export async function moveStores(task: MoveTask, progress: (report: MoveProgress
     port1.close();
     await piscina.destroy();
   }
-}
-
-/** The compiled entry: threads load no TypeScript, so what runs from src looks beside it in dist. */
-function taskFile(): string {
-  const here = fileURLToPath(new URL('./move-task.js', import.meta.url));
-  if (!import.meta.url.endsWith('.ts')) return here;
-  return fileURLToPath(new URL('../../../dist/threads/move/move-task.js', import.meta.url));
 }

@@ -1,6 +1,5 @@
 // The main thread's part of the read model: starts its helper thread, tells it of the shards' lives, and logs what fails.
 
-import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { givesGruus, type Policy } from '../../core/uas/policy.ts';
 import { createChangedKeys } from '../../location/shared/changed-keys.ts';
@@ -8,6 +7,7 @@ import { type AboutLocation, SHARED_FORMAT } from '../../location/shared/shared-
 import { Bell, createBellMemory, flagWake, ORDER_STOP } from '../../shard/rings/bell.ts';
 import type { ShardLog } from '../../shard/shard-options.ts';
 import type { PoolOptions } from '../pool-options.ts';
+import { taskFile } from '../tasks/task-file.ts';
 import type {
   SharedLocationNews,
   SharedLocationOrder,
@@ -61,7 +61,7 @@ export class SharedLocations {
       bell: this.bellMemory,
       orders: port2,
     };
-    this.worker = new Worker(taskFile(), { workerData: settings, transferList: [port2] });
+    this.worker = new Worker(taskFile('shared-location-task'), { workerData: settings, transferList: [port2] });
     this.worker.on('error', (error) =>
       log('error', 'read model thread died: other processes read what was registered until now', {
         error: error.message,
@@ -108,11 +108,4 @@ export class SharedLocations {
     const secret = Buffer.from(this.options.secret).toString('base64');
     return { format: SHARED_FORMAT, secret, gruu, gruuGeneration, domains, bulkNumbers };
   }
-}
-
-/** The compiled entry: threads load no TypeScript, so what runs from src looks beside it in dist. */
-function taskFile(): string {
-  const here = fileURLToPath(new URL('./shared-location-task.js', import.meta.url));
-  if (!import.meta.url.endsWith('.ts')) return here;
-  return fileURLToPath(new URL('../../../dist/threads/shared-location/shared-location-task.js', import.meta.url));
 }

@@ -3,9 +3,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { TlsRelayTask } from '../../../threads/cluster/tls-relay.ts';
+import { taskFile } from '../../../threads/tasks/task-file.ts';
 import { monotonicMs } from '../../../transport/monotonic.ts';
 import type { NatsConfig } from '../../config/sections/cluster-config.ts';
 import type { Log } from '../../process/log.ts';
@@ -66,7 +66,7 @@ export class TlsRelays {
     const task: TlsRelayTask = { servers, ...files, token: this.token, ports: this.ports };
     return new Promise((resolve) => {
       let reason = new Error('it ended by itself');
-      const worker = new Worker(taskFile(), { workerData: task });
+      const worker = new Worker(taskFile('tls-relay-task'), { workerData: task });
       this.worker = worker;
       worker.on('message', (news: News) => {
         if (news.type === 'failed') return this.tell(news.server, news.why);
@@ -86,11 +86,4 @@ export class TlsRelays {
     this.toldAt.set(what, monotonicMs());
     this.log('warn', 'a NATS server cannot be reached encrypted', { server, why });
   }
-}
-
-/** The compiled entry: threads load no TypeScript, so what runs from src looks beside it in dist. */
-function taskFile(): string {
-  const here = fileURLToPath(new URL('../../../threads/cluster/tls-relay-task.js', import.meta.url));
-  if (!import.meta.url.endsWith('.ts')) return here;
-  return fileURLToPath(new URL('../../../../dist/threads/cluster/tls-relay-task.js', import.meta.url));
 }
