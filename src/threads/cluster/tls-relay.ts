@@ -27,6 +27,7 @@ export interface TlsRelayTask {
 
 export class TlsRelay {
   ports: readonly number[] = [];
+  private readonly listeners: Server[] = [];
   private readonly task: TlsRelayTask;
   private readonly failed: (server: NatsServer, why: string) => void;
 
@@ -42,9 +43,14 @@ export class TlsRelay {
     return relay;
   }
 
+  close(): void {
+    for (const listener of this.listeners) listener.close();
+  }
+
   private listen(server: NatsServer, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      const listener: Server = createServer({ noDelay: true }, (local) => this.accept(local, server));
+      const listener = createServer({ noDelay: true }, (local) => this.accept(local, server));
+      this.listeners.push(listener);
       listener.once('error', reject);
       listener.listen(port, HOST, () => resolve((listener.address() as { port: number }).port));
     });
