@@ -12,7 +12,7 @@ import { breaksChain } from './chain.ts';
 import { Ownership, type OwnershipEffects } from './ownership.ts';
 import type { Writer } from './publication.ts';
 import { isOwner, ROLE_BROKEN, ROLE_COPYING, ROLE_OWNING, ROLE_STALLED } from './roles.ts';
-import type { ShardTable } from './shard-table.ts';
+import type { ShardCount, ShardTable } from './shard-table.ts';
 import type { Stream, StreamSink } from './stream.ts';
 import {
   FRAME_BATCH,
@@ -60,20 +60,7 @@ export interface OwnershipListener {
   gaveUp(): void;
 }
 
-/** For metrics. */
-class ClusterCounts {
-  /** Takeovers by this node. */
-  claims = 0;
-  /** Frames of this node that were never to hold. */
-  fenced = 0;
-  /** Publications whose outcome had to be read from the stream. */
-  unknownOutcomes = 0;
-  /** Messages that no node had written. */
-  strangers = 0;
-}
-
 export class ClusterShard {
-  readonly counts = new ClusterCounts();
   listener: OwnershipListener | null = null;
   private readonly options: ClusterShardOptions;
   private readonly store: LogStore;
@@ -90,6 +77,8 @@ export class ClusterShard {
   private lamedAt = 0;
   /** The frame that is published, or about to be, is made. */
   private isReady = false;
+  /** When it was published first; 0: it is not. */
+  private publishedAt = 0;
   /** Entries of its batch, whose rows are taken. */
   private entries = 0;
   // Positions, as LocationStore.commit gives them.
@@ -147,8 +136,11 @@ export class ClusterShard {
 
   /** Takes in what the stream has told, and does what is due. */
   tick(now: number): void {
+    const before = this.at;
     this.setTime(now);
     const { table, shard } = this.options;
+    if (this.waits && before > 0) this.count('stalled_ms', Math.max(0, this.at - before));
+    else if (this.ownership.decides && this.stream.connected) this.isLevel();
     this.stream.poll(this.sink, now);
     this.ownership.tick(this.at, table.surroundings(shard));
     this.store.examineSuspects();
@@ -225,6 +217,15 @@ export class ClusterShard {
     return position;
   }
 
+  private count(what: ShardCount, more = 1): void {
+    this.options.table.add(this.options.shard, what, more);
+  }
+
+  /** It has all that the stream has, as far as can be known. */
+  private isLevel(): void {
+    this.options.table.setLevelAt(this.options.shard, this.at);
+  }
+
   private setTime(now: number): void {
     this.now = now;
     this.at = this.passing(now);
@@ -265,11 +266,14 @@ export class ClusterShard {
       refused: (id, last) => this.ownership.refused(id, last, this.at),
       failed: (id) => this.ownership.failed(id, this.at),
       found: (id, sequence, bytes, length) => {
-        this.counts.unknownOutcomes++;
+        this.count('unknown_outcomes');
         this.ownership.found(id, this.writerOf(sequence, bytes, length), this.at);
       },
       missing: (id) => this.ownership.missing(id, this.at),
-      bounds: (id, first, last) => this.ownership.bounds(id, first, last, this.at),
+      bounds: (id, first, last) => {
+        this.ownership.bounds(id, first, last, this.at);
+        if (last === this.ownership.sequence) this.isLevel();
+      },
       message: (sequence, bytes, length) => {
         const expected = this.ownership.expects(sequence);
         if (expected === 'gap') this.ownership.gap();
@@ -281,7 +285,7 @@ export class ClusterShard {
   private writerOf(sequence: number, bytes: Uint8Array, length: number): Writer {
     if (this.isPublished(sequence, bytes, length)) return 'mine';
     if (this.reader.take(bytes, length, sequence) !== READ_STRANGE) return 'another';
-    this.counts.strangers++;
+    this.count('strangers');
     return 'stranger';
   }
 
@@ -294,7 +298,7 @@ export class ClusterShard {
     const { reader, ownership, followed, store } = this;
     const read = reader.take(bytes, length, sequence, !isFollowed);
     if (read === READ_STRANGE) {
-      this.counts.strangers++;
+      this.count('strangers');
       ownership.passedOver(sequence);
       return true;
     }
@@ -313,6 +317,7 @@ export class ClusterShard {
     }
     if (isPublished) this.holds(reader.kind);
     ownership.tookIn(applied, reader.kind, reader.heir, isPublished);
+    if (ownership.last === applied.sequence) this.isLevel();
     return true;
   }
 
@@ -330,6 +335,8 @@ export class ClusterShard {
   private holds(kind: FrameKind): void {
     if (kind === FRAME_BATCH || kind === FRAME_PROOF) this.settledTo = this.handedOver;
     if (kind === FRAME_BATCH) for (const row of this.givenUp) this.damaged.delete(row);
+    this.options.table.acknowledged(this.options.shard, this.passing(this.now) - this.publishedAt);
+    this.publishedAt = 0;
     this.isReady = false;
     this.entries = 0;
   }
@@ -356,6 +363,7 @@ export class ClusterShard {
   private publish(id: number, kind: FrameKind, sequence: number): void {
     const { press, stream } = this;
     if (!this.isReady) this.make(kind);
+    if (this.publishedAt === 0) this.publishedAt = this.passing(this.now);
     press.seal(sequence);
     stream.publish(id, press.bytes, press.length, sequence - 1);
   }
@@ -371,10 +379,11 @@ export class ClusterShard {
   }
 
   private lost(): void {
-    this.counts.fenced++;
+    this.count('fenced');
     this.store.giveBack(this.entries);
     this.entries = 0;
     this.isReady = false;
+    this.publishedAt = 0;
     if (this.handedOver === this.settledTo) return; // nobody waits for it
     this.isLost = true;
     this.handedOver = this.settledTo;
@@ -383,7 +392,7 @@ export class ClusterShard {
   private tookOver(): void {
     const { log, shard } = this.options;
     const { epoch, sequence } = this.ownership.applied;
-    this.counts.claims++;
+    this.count('claims');
     this.store.table.settle();
     log('info', 'shard taken over', { shard, epoch, sequence });
     this.listener?.tookOver(epoch, this.now);

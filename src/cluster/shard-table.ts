@@ -19,7 +19,18 @@ const EPOCH_HEARD = 10;
 const IS_FIT = 11;
 const SEQUENCE_HEARD = 12;
 const OWNER_HEARD = 13;
-const NUMBERS = 16; // two cache lines
+// By the shard's thread again: when it was level with its stream last, by the monotonic clock; counts, and how long acknowledgements took.
+const LEVEL_AT = 14;
+const COUNTS = 16;
+const ACK_SUM_MS = 21;
+const ACKS = 22;
+const NUMBERS = 32; // four cache lines
+
+/** What is counted of a shard since its node started, in this order. */
+export const SHARD_COUNTS = ['claims', 'fenced', 'unknown_outcomes', 'strangers', 'stalled_ms'] as const;
+export type ShardCount = (typeof SHARD_COUNTS)[number];
+/** Upper bounds of the times that acknowledgements took, ms. */
+export const ACK_BOUNDS_MS = [1, 2, 5, 10, 20, 50, 100, 500] as const;
 
 export class ShardTable {
   readonly memory: SharedArrayBuffer;
@@ -98,6 +109,39 @@ export class ShardTable {
   /** By the cluster's thread: the node that says it owns the shard, by the newest claim that is known; 0: none does. */
   setOwnerHeard(shard: number, node: number): void {
     this.numbers[shard * NUMBERS + OWNER_HEARD] = node;
+  }
+
+  /** By the monotonic clock; 0: never yet. */
+  levelAt(shard: number): number {
+    return this.numbers[shard * NUMBERS + LEVEL_AT];
+  }
+
+  setLevelAt(shard: number, at: number): void {
+    this.numbers[shard * NUMBERS + LEVEL_AT] = at;
+  }
+
+  add(shard: number, count: ShardCount, more = 1): void {
+    this.numbers[shard * NUMBERS + COUNTS + SHARD_COUNTS.indexOf(count)] += more;
+  }
+
+  count(shard: number, count: ShardCount): number {
+    return this.numbers[shard * NUMBERS + COUNTS + SHARD_COUNTS.indexOf(count)];
+  }
+
+  /** A frame of this node was acknowledged after so many ms. */
+  acknowledged(shard: number, ms: number): void {
+    const at = shard * NUMBERS;
+    let bucket = 0;
+    while (bucket < ACK_BOUNDS_MS.length && ms > ACK_BOUNDS_MS[bucket]) bucket++;
+    this.numbers[at + ACKS + bucket]++;
+    this.numbers[at + ACK_SUM_MS] += ms;
+  }
+
+  /** How many took how long: one more than bounds; and the sum, ms. */
+  acks(shard: number): { readonly counts: Float64Array; readonly sumMs: number } {
+    const at = shard * NUMBERS;
+    const counts = this.numbers.slice(at + ACKS, at + ACKS + ACK_BOUNDS_MS.length + 1);
+    return { counts, sumMs: this.numbers[at + ACK_SUM_MS] };
   }
 
   surroundings(shard: number): Surroundings {

@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../server/config/config.ts';
 import { DEFAULT_DATA } from '../server/config/defaults.ts';
+import { hasCluster } from '../server/config/sections/cluster-config.ts';
 import { print } from '../server/process/terminal.ts';
 import { descriptorLimit } from '../transport/linux/descriptor-limit.ts';
 import { DESCRIPTORS_RESERVED } from '../transport/linux/descriptors.ts';
@@ -45,6 +46,7 @@ async function doctor(options: { config?: string; data?: string; scrub?: boolean
     ...certificates(config),
     await webLibrary(config),
     ...(await (await import('./damage-findings.ts')).damageFindings(data, options.scrub === true)),
+    ...(hasCluster(config) ? await (await import('./cluster/cluster-findings.ts')).clusterFindings(config) : []),
   ];
   if (options.json) print(`${JSON.stringify(findings)}\n`);
   else print(await textTable([['', 'what', ''], ...findings.map((f) => [f.verdict, f.what, f.detail])]));

@@ -190,7 +190,7 @@ class RunningServer implements Server, AdminTarget {
     await this.feed?.start();
     if (userStore !== undefined)
       this.removedUsers = new RemovedUsers(userStore.removed, (request, source) => pool.order(request, source), log);
-    this.lookups = await LookupService.open(this.pool, directory, config, log);
+    this.lookups = await LookupService.open(this.pool, directory, config, log, this.cluster?.lagMs);
     const aorKey = createAorKey(directory.secret);
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
     const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;

@@ -57,6 +57,16 @@ describe.skipIf(natsMissing())('a node is refused', () => {
     );
   });
 
+  it('is told by aorta doctor what it would meet', async () => {
+    const [{ config }] = cluster.files;
+    const done = await run(process.execPath, [CLI, 'doctor', '--config', config], START_MS);
+    expect(done.stdout).toMatch(/ok +cluster east +3 streams as they must be/);
+    expect(done.stdout).toMatch(/warn +NATS nats:\/\/127\.0\.0\.1:\d+ +2\.\d+\.\d+; lets anybody in/);
+    const gone = changed(config, [/servers: .*/, 'servers: [nats://127.0.0.1:1]']);
+    const failed = await run(process.execPath, [CLI, 'doctor', '--config', gone], START_MS);
+    expect([failed.exit.code, failed.stdout]).toEqual([1, expect.stringMatching(/bad +NATS +no NATS server lets/)]);
+  });
+
   it('where the servers are too old', async () => {
     const old = createServer((socket) => {
       socket.write(

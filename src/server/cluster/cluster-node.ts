@@ -24,7 +24,7 @@ import { BeatWatch } from './beat-watch.ts';
 import { ClusterError, clusterError } from './cluster-error.ts';
 import { ClusterOrders } from './cluster-orders.ts';
 import { type ClusterRecord, changeRecord, readRecord } from './cluster-record.ts';
-import { type ClusterReading, type ClusterStatus, problemsOf, readingOf, statusOf } from './cluster-status.ts';
+import { type ClusterReading, type ClusterStatus, lagMs, problemsOf, readingOf, statusOf } from './cluster-status.ts';
 import type { NodePlace } from './exchange/exchange-client.ts';
 import { exchangePort, NodeExchange, type NodeExchangeOptions } from './exchange/node-exchange.ts';
 import type { CopyReport } from './exchange/shard-copies.ts';
@@ -290,6 +290,9 @@ export class ClusterNode {
     );
     return { ...reading, peers: this.peers };
   }
+
+  /** How old what this node has of a shard may be. */
+  readonly lagMs = (shard: number): number => lagMs(this.table, shard);
 
   /** What speaks against sending requests here. */
   problems(): string[] {

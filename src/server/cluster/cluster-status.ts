@@ -4,8 +4,11 @@ import { z } from 'zod';
 import type { NodeView } from '../../cluster/membership.ts';
 import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import { ROLE_BROKEN, ROLE_COPYING, ROLE_NAMES, ROLE_STALLED } from '../../cluster/roles.ts';
-import type { ShardTable } from '../../cluster/shard-table.ts';
+import { SHARD_COUNTS, type ShardCount, type ShardTable } from '../../cluster/shard-table.ts';
+import { monotonicMs } from '../../transport/monotonic.ts';
 import type { ClusterRecord } from './cluster-record.ts';
+
+const LEVEL_MS = 3000;
 
 const nodeStatus = z
   .object({
@@ -57,8 +60,19 @@ export interface ClusterReading {
     readonly stalled: boolean;
     readonly broken: boolean;
     readonly copying: boolean;
+    /** How old what this node has of it may be, s. */
+    readonly lagS: number;
+    readonly counts: Readonly<Record<ShardCount, number>>;
+    /** How long acknowledgements of this node's frames took. */
+    readonly acks: { readonly counts: Float64Array; readonly sumMs: number };
   }[];
   readonly peers?: PeerCounts;
+}
+
+/** How old what this node has of a shard may be; 0 while it hears of every change. A follower asks every 2 s whether it has all. */
+export function lagMs(table: ShardTable, shard: number): number {
+  const ms = monotonicMs() - table.levelAt(shard);
+  return ms <= LEVEL_MS ? 0 : Math.round(ms);
 }
 
 export function readingOf(
@@ -76,6 +90,12 @@ export function readingOf(
     stalled: table.role(shard) === ROLE_STALLED,
     broken: table.role(shard) === ROLE_BROKEN,
     copying: table.role(shard) === ROLE_COPYING,
+    lagS: lagMs(table, shard) / 1000,
+    counts: Object.fromEntries(SHARD_COUNTS.map((name) => [name, table.count(shard, name)])) as Record<
+      ShardCount,
+      number
+    >,
+    acks: table.acks(shard),
   }));
   return { number, connected, nodes, shards };
 }

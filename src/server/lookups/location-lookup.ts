@@ -21,6 +21,7 @@ import { givesGruus, type Policy } from '../../core/uas/policy.ts';
 import { publicGruu } from '../../core/wasm/aor-words.ts';
 import type { LocationReader } from '../../location/location-reader.ts';
 import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
+import { shardOf } from '../../shard/shard-of.ts';
 import { AskedFor } from '../../shard/statics/asked-for.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
 import { aorText } from '../../sip/shown-text.ts';
@@ -35,6 +36,8 @@ export interface Lookup {
   readonly contacts: readonly Binding[];
   /** Other flows of the same instances, for when a contact's own turns out to have failed (RFC 5626 §5.3: 430). */
   readonly fallbacks: readonly Binding[];
+  /** In a cluster, where this node does not hear of changes now: how old the answer may be, ms. */
+  readonly lagMs?: number;
 }
 
 /** What of the policy concerns lookups by name. */
@@ -52,6 +55,8 @@ export interface LocationLookupOptions {
   readonly statics: StaticTable;
   /** How a binding ends: when its time is over, or only when it is removed, where records do not follow refreshes. By time if nothing is said. */
   readonly ends?: 'by time' | 'by removal';
+  /** Of a node of a cluster: how old what it has of a shard may be. */
+  readonly lagMs?: ((shard: number) => number) | undefined;
 }
 
 /** What the caller wants of a contact (RFC 3841): values as in the header fields, e.g. `*;audio;require`. */
@@ -97,6 +102,14 @@ export class LocationLookup {
    * @param preferences leave out contacts that are able to do something else, and order the rest
    */
   lookup(aor: string, now: number, preferences?: CallerPreferences): Lookup | NoLookup {
+    const found = this.find(aor, now, preferences);
+    const { lagMs, readers } = this.options;
+    if (lagMs === undefined || typeof found === 'string') return found;
+    const ms = lagMs(shardOf(this.asked.key[3], readers.length));
+    return ms === 0 ? found : { ...found, lagMs: ms };
+  }
+
+  private find(aor: string, now: number, preferences: CallerPreferences | undefined): Lookup | NoLookup {
     const { asked, record, targets } = this;
     const named = this.aor(aor);
     if (named === undefined) return 'no AOR';

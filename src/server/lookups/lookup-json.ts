@@ -17,6 +17,10 @@ const lookup = {
   aor: z.string().describe('canonical: user@host'),
   contacts: z.array(contactSchema).describe('where to send a request now, best first; one per instance'),
   fallbacks: z.array(contactSchema).describe('other flows of the same instances, for when a contact answers 430'),
+  lagMs: z
+    .number()
+    .optional()
+    .describe('a node of a cluster that does not hear of changes now: how old the answer may be'),
 };
 export const lookupSchema = z.object(lookup).meta({ id: 'Lookup' });
 
@@ -25,8 +29,9 @@ export const lookupResultSchema = z
   .object({ ...lookup, error: z.enum(['bad_aor', 'not_served', 'unreadable']).optional() })
   .meta({ id: 'LookupResult' });
 
-export function lookupJson({ aor, contacts, fallbacks }: Lookup): object {
-  return { aor, contacts: contacts.map(contactJson), fallbacks: fallbacks.map(contactJson) };
+export function lookupJson({ aor, contacts, fallbacks, lagMs }: Lookup): object {
+  const found = { aor, contacts: contacts.map(contactJson), fallbacks: fallbacks.map(contactJson) };
+  return lagMs === undefined ? found : { ...found, lagMs };
 }
 
 function contactJson(binding: Binding): object {

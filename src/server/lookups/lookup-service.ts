@@ -38,8 +38,14 @@ export class LookupService {
   }
 
   /** Rejects with the system's error where an address cannot be had; nothing stays open then. */
-  static async open(pool: Pool, directory: DataDirectory, config: Config, log: Log): Promise<LookupService> {
-    const service = new LookupService(pool, directory, config);
+  static async open(
+    pool: Pool,
+    directory: DataDirectory,
+    config: Config,
+    log: Log,
+    lagMs?: (shard: number) => number,
+  ): Promise<LookupService> {
+    const service = new LookupService(pool, directory, config, lagMs);
     const find = (aor: string, preferences?: CallerPreferences) => service.find(aor, preferences);
     try {
       for (const address of config.lookupHttp)
@@ -51,10 +57,16 @@ export class LookupService {
     return service;
   }
 
-  private constructor(pool: Pool, { path, secret }: DataDirectory, { policy }: Config) {
+  private constructor(
+    pool: Pool,
+    { path, secret }: DataDirectory,
+    { policy }: Config,
+    lagMs: ((shard: number) => number) | undefined,
+  ) {
     this.clock = pool.clock;
     const statics = new StaticTable({ data: path, aor: createAorReader(secret), failed: () => {} }); // the shards log it
-    this.lookups = new LocationLookup({ readers: pool.openReaders(), secret, policy, flows: pool.flows, statics });
+    const { flows } = pool;
+    this.lookups = new LocationLookup({ readers: pool.openReaders(), secret, policy, flows, statics, lagMs });
   }
 
   configure(policy: Policy): void {

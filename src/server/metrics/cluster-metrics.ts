@@ -1,6 +1,7 @@
 // What /metrics says of a cluster, as this node sees it.
 
 import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
+import { ACK_BOUNDS_MS, type ShardCount } from '../../cluster/shard-table.ts';
 import type { ClusterReading } from '../cluster/cluster-status.ts';
 import type { Exposition, Labels } from './exposition.ts';
 
@@ -51,6 +52,7 @@ export function clusterMetrics(out: Exposition, { number, nodes, shards, connect
     '1 while the shard is copied from another node.',
     each(({ copying }) => (copying ? 1 : 0)),
   );
+  shardCounts(out, shards);
   out.gauge('aorta_cluster_nats_connected', '1 while the main thread reaches a NATS server.', [
     [{}, connected ? 1 : 0],
   ]);
@@ -70,6 +72,35 @@ export function clusterMetrics(out: Exposition, { number, nodes, shards, connect
     'aorta_cluster_policy_differs',
     '1 where the node decides by another policy than this one.',
     ofNodes(({ beat }) => (own !== undefined && beat.policy !== own ? 1 : 0)),
+  );
+}
+
+function shardCounts(out: Exposition, shards: ClusterReading['shards']): void {
+  const each = (name: ShardCount, perUnit = 1): Sample[] =>
+    shards.map(({ counts }, shard) => [{ shard }, counts[name] / perUnit]);
+  out.gauge(
+    'aorta_cluster_lag_seconds',
+    'How old what this node has of the shard may be; 0 while it hears of every change.',
+    shards.map(({ lagS }, shard) => [{ shard }, lagS]),
+  );
+  out.counter('aorta_cluster_claims_total', 'Takeovers of the shard by this node.', each('claims'));
+  out.counter('aorta_cluster_fenced_total', 'Frames of this node that were never to hold.', each('fenced'));
+  out.counter(
+    'aorta_cluster_unknown_outcomes_total',
+    'Publications whose outcome was read from the stream.',
+    each('unknown_outcomes'),
+  );
+  out.counter('aorta_cluster_strangers_total', 'Messages of the stream that no node has written.', each('strangers'));
+  out.counter(
+    'aorta_cluster_stalled_seconds_total',
+    'Time in which the owner waited for its stream.',
+    each('stalled_ms', 1000),
+  );
+  const bounds = ACK_BOUNDS_MS.map((ms) => ms / 1000);
+  out.histogram(
+    'aorta_cluster_ack_seconds',
+    'How long frames of this node took until the stream had them.',
+    shards.map(({ acks: { counts, sumMs } }, shard) => ({ labels: { shard }, bounds, counts, sum: sumMs / 1000 })),
   );
 }
 

@@ -272,7 +272,7 @@ export class ClusterWorld implements World, Surrounds {
     if (!node.isUp || node.skewMs === WRONG_CLOCK_MS) return;
     this.report.deaths++;
     this.trace(`node ${node.id} dies`);
-    for (const { cluster } of node.serving) this.sumUpShard(cluster.counts);
+    this.sumUpNode(node);
     node.die();
     node.diskFails = false;
     this.forget();
@@ -299,7 +299,6 @@ export class ClusterWorld implements World, Surrounds {
     if (source === undefined || source.table.applied(shard) < this.streams[shard].first - 1) return;
     this.report.copies++;
     this.trace(`node ${node.id} copies shard ${shard} from node ${source.id}`);
-    this.sumUpShard(node.serving[shard].cluster.counts);
     const disk = new SimulatedDisk();
     const from = source.disks[shard];
     for (const [number, bytes] of from.generations) disk.generations.set(number, bytes.slice());
@@ -416,19 +415,17 @@ export class ClusterWorld implements World, Surrounds {
       }
   }
 
-  private sumUpShard({
-    fenced,
-    unknownOutcomes,
-    strangers,
-  }: ClusterNode['serving'][number]['cluster']['counts']): void {
-    this.report.fenced += fenced;
-    this.report.unknownOutcomes += unknownOutcomes;
-    this.report.strangers += strangers;
+  private sumUpNode({ table }: ClusterNode): void {
+    for (let shard = 0; shard < SHARDS; shard++) {
+      this.report.fenced += table.count(shard, 'fenced');
+      this.report.unknownOutcomes += table.count(shard, 'unknown_outcomes');
+      this.report.strangers += table.count(shard, 'strangers');
+    }
   }
 
   private sumUp(): void {
     const { report } = this;
-    for (const { serving } of this.nodes) for (const { cluster } of serving) this.sumUpShard(cluster.counts);
+    for (const node of this.nodes) if (node.isUp) this.sumUpNode(node);
     for (const { last, elections, droppedInFlight } of this.streams) {
       report.messages += last;
       report.elections += elections;
