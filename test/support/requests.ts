@@ -72,3 +72,13 @@ export function answered(shard: VirtualShard, message: string, source = {}): Ans
 export function statusOf(shard: VirtualShard, options: RegisterOptions): number {
   return answered(shard, register(options)).status;
 }
+
+let wide = 0;
+
+/** Draws so many large answers that the ring of answers, as small as it gets, has gone round. */
+export function overwriteAnswers(shard: VirtualShard): void {
+  for (let i = 0; i < 400; i++) {
+    const via = `SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKwide${++wide};rport;x=${'y'.repeat(60_000)}`;
+    shard.send(request({ method: 'OPTIONS', via }));
+  }
+}

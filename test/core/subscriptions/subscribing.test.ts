@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { TRANSPORT_TCP } from '../../../src/sip/sources.ts';
-import { request } from '../../support/requests.ts';
+import { overwriteAnswers, request } from '../../support/requests.ts';
 import { headers } from '../../support/sip-client.ts';
 import { register, VirtualShard } from '../../support/virtual-shard.ts';
 import { WatchedShard } from '../../support/watched-shard.ts';
@@ -122,6 +122,32 @@ describe('a subscription', () => {
     expect(copy?.text).toBe(first?.text);
     expect(s.send(text, tcp)?.header('To')).toEqual(first?.header('To'));
     expect([s.notified().length, s.counter('subscriptions')]).toEqual([1, 1]);
+  });
+});
+
+describe('a copy of a SUBSCRIBE whose answer is forgotten', () => {
+  const policy = { answerBytesMax: 1 };
+
+  it('draws the same answer, and makes nothing anew', () => {
+    const s = new WatchedShard({ policy });
+    const [lives, ends] = [subscribe({ callId: 'lives' }), subscribe({ callId: 'ends', expires: 0 })];
+    const [first] = [lives, ends].map((text) => s.send(text));
+    s.notified();
+    overwriteAnswers(s);
+    expect([lives, ends].map((text) => s.send(text)?.status)).toEqual([200, 481]);
+    expect(s.send(lives)?.header('To')).toEqual(first?.header('To'));
+    expect([s.notified().length, s.counter('subscriptions')]).toEqual([0, 1]);
+  });
+
+  it('stays refused where it was', () => {
+    const s = new WatchedShard({ policy, subscriptionPolicy: { perAorMax: 1 } });
+    const { to } = s.watch({ callId: 'first' });
+    const second = subscribe({ callId: 'second' });
+    expect(s.send(second)?.status).toBe(403);
+    s.subscribe({ callId: 'first', to, cseq: 2, expires: 0 });
+    s.notified();
+    overwriteAnswers(s);
+    expect([s.send(second)?.status, s.counter('subscriptions')]).toEqual([403, 0]);
   });
 });
 

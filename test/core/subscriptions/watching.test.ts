@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_ABUSE_POLICY } from '../../../src/core/abuse/abuse-policy.ts';
 import { DEFAULT_AUTH_POLICY } from '../../../src/core/auth/auth-policy.ts';
 import type { SubscriptionPolicy } from '../../../src/core/subscriptions/subscription-policy.ts';
+import { MemoryStore } from '../../../src/location/memory-store.ts';
 import { TestUsers } from '../../support/authentication.ts';
 import { authorization } from '../../support/digest-client.ts';
-import type { Answer, Source } from '../../support/virtual-shard.ts';
+import { type Answer, register, type Source } from '../../support/virtual-shard.ts';
 import { WatchedShard } from '../../support/watched-shard.ts';
 import type { SubscribeFields } from '../../support/watcher.ts';
 
@@ -16,9 +17,10 @@ const LISTED = { ip: '198.51.100.30' };
 
 let lives = 0;
 
-function shard(subscriptionPolicy: Partial<SubscriptionPolicy> = {}): WatchedShard {
+function shard(subscriptionPolicy: Partial<SubscriptionPolicy> = {}, store = new MemoryStore()): WatchedShard {
   const users = new TestUsers(['example.com'], PASSWORDS, { 'boss@example.com': ['alice@example.com'] });
   return new WatchedShard({
+    store,
     subscriptionPolicy: { from: ['198.51.100.30'], watchers: ['app@example.com'], ...subscriptionPolicy },
     gate: { policy: DEFAULT_ABUSE_POLICY, trustedProxies: [PROXY.ip] },
     auth: {
@@ -30,10 +32,16 @@ function shard(subscriptionPolicy: Partial<SubscriptionPolicy> = {}): WatchedSha
 
 let calls = 0;
 
-const row = (user: keyof typeof PASSWORDS, nonce: string) =>
+const row = (
+  user: keyof typeof PASSWORDS,
+  nonce: string,
+  method = 'SUBSCRIBE',
+  uri = 'sip:alice@example.com',
+  nc = 1,
+): string =>
   `Authorization: ${authorization({
     ...{ username: user, password: PASSWORDS[user], realm: 'example.com', nonce, qop: 'auth', algorithm: 'MD5' },
-    ...{ method: 'SUBSCRIBE', uri: 'sip:alice@example.com' },
+    ...{ method, uri, nc },
   })}`;
 
 const nonceOf = (answer: Answer) => /nonce="([^"]*)"/.exec(answer.header('WWW-Authenticate')[0])?.[1] ?? '';
@@ -82,10 +90,15 @@ describe('a watcher', () => {
   });
 
   it('asks again with credentials of this life: what was sent to another may be replayed from anywhere', () => {
-    const before = shard();
+    const store = new MemoryStore();
+    const before = shard({}, store);
     const nonce = nonceOf(before.subscribe());
-    const after = shard();
-    const answer = after.subscribe({ cseq: 2, headers: [row('alice', nonce)] });
+    const bound = { contacts: ['<sip:alice@192.0.2.9>'], extra: [row('alice', nonce, 'REGISTER', 'sip:example.com')] };
+    expect(before.send(register(bound))?.status).toBe(200);
+    const replayed = { cseq: 2, headers: [row('alice', nonce, 'SUBSCRIBE', 'sip:alice@example.com', 2)] };
+    expect(before.subscribe(replayed).status).toBe(200);
+    const after = shard({}, store);
+    const answer = after.subscribe(replayed, { ip: '203.0.113.6' });
     expect([answer.status, /stale=true/.test(answer.text)]).toEqual([401, true]);
     expect(after.requests).toEqual([]);
   });

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { FlakyStore } from '../../support/flaky-store.ts';
-import { answered, bindings, request, uris } from '../../support/requests.ts';
+import { answered, bindings, overwriteAnswers, request, uris } from '../../support/requests.ts';
 import { register, VirtualShard } from '../../support/virtual-shard.ts';
 
 const CONTACT = '<sip:alice@192.0.2.9>';
@@ -94,16 +94,6 @@ describe('retransmissions', () => {
     expect(shard.counter('absorbed')).toBe(0);
   });
 });
-
-let wide = 0;
-
-/** Draws so many large answers that the ring of answers, as small as it gets, has gone round. */
-function overwriteAnswers(shard: VirtualShard): void {
-  for (let i = 0; i < 400; i++) {
-    const via = `SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKwide${++wide};rport;x=${'y'.repeat(60_000)}`;
-    shard.send(request({ method: 'OPTIONS', via }));
-  }
-}
 
 describe('matching', () => {
   it('R3261-17.2.3-01 takes the same branch from another sent-by as another transaction', () => {
