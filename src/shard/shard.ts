@@ -237,7 +237,7 @@ export class Shard {
       if (owner !== this.options.index) return this.forward(owner, length);
     }
     if (table[T_IGNORED_ROWS] > 0) this.counters[COUNTER.ignored_rows] += table[T_IGNORED_ROWS];
-    if (this.tap?.on) this.tap.request(slot, at, length, this.state.key);
+    if (this.tap?.on) this.tap.received(slot, at, length, this.state.key);
     if (table[T_METHOD] === METHOD_ACK) return this.acknowledge(error);
     this.keys.compute();
     if (table[T_METHOD] === METHOD_CANCEL) this.cancel();
@@ -293,6 +293,7 @@ export class Shard {
     this.commits.commit(now, this.freeSlot);
     this.subscriptions?.work(now);
     if (this.tap?.on) this.tap.answered(this.answers);
+    if (this.outgoing !== null && this.outgoing.count > 0) this.tap?.sent(this.outgoing, now);
     this.batchIsOpen = false;
     this.writes.clear();
     this.tally.clear();
@@ -374,9 +375,17 @@ export class Shard {
     const word = this.subscriptions === null || error !== E_OK ? -1 : keyWordOfAnswer();
     if (word < 0) return this.drop(COUNTER.dropped_response);
     const owner = shardOf(word, this.options.shards);
-    if (owner === this.options.index) this.subscriptions?.answered(this.now);
+    if (owner === this.options.index) this.takeAnswer(length);
     else if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
     else this.drop(COUNTER.dropped_ring_full);
+  }
+
+  /** @cold */
+  private takeAnswer(length: number): void {
+    const { slot, subscriptions, tap } = this;
+    const key = subscriptions?.answered(this.now);
+    if (key === undefined) this.drop(COUNTER.dropped_response);
+    else if (tap?.on) tap.received(slot, slotStart(slot), length, key);
   }
 
   private forward(owner: number, length: number): void {

@@ -37,15 +37,22 @@ let phone: SipClient;
 
 beforeAll(async () => {
   const data = temporaryDirectory();
-  await importUsers(data, ['alice@example.com', 'bob@example.com', 'carol@example.com', 'app@example.com']);
+  await importUsers(data, [
+    'alice@example.com',
+    'bob@example.com',
+    'carol@example.com',
+    'dave@example.com',
+    'app@example.com',
+  ]);
   const file = configFile(
     ...example('yaml').replaceAll('192.0.2.30', APP_ADDRESS).split('\n'),
-    '  notify-interval: 1',
+    '  notify-interval: 0',
     'lookup: {sip: off}',
     'websocket: {origins: ["*"]}',
   );
   const transports = ['udp', 'tcp'];
-  server = await Aorta.start({ shards: 2, data, transports, flags: ['--config', file, '--listen', 'ws:127.0.0.1:0'] });
+  const flags = ['--config', file, '--listen', 'ws:127.0.0.1:0', '--admin', 'http:127.0.0.1:0'];
+  server = await Aorta.start({ shards: 2, data, transports, flags });
   phone = await SipClient.open({ address: '127.0.0.1', port: server.port });
 });
 afterAll(async () => {
@@ -136,6 +143,33 @@ describe('who may watch', () => {
 });
 
 describe('a watcher', () => {
+  it('is told of static bindings as they come and go, and shows in traces and metrics', async () => {
+    const admin = /admin (http:\S+)/.exec(server.stdout)?.[1];
+    const call = (method: string, path: string, body?: object) =>
+      fetch(`${admin}${path}`, {
+        method,
+        ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      });
+    const aor = 'dave@example.com';
+    const client = await SipClient.open(phone.server);
+    expect((await call('PUT', `/v1/traces/${aor}`, { seconds: 60 })).status).toBe(200);
+    expect((await watch(client, 'dave', { uri: `sip:${aor}`, to: `<sip:${aor}>` })).status).toBe(200);
+    expect((await notified(client)).reginfo.registration).toBe('init');
+    const gateway = { uri: 'sip:gateway@127.0.0.7' };
+    expect((await call('POST', `/v1/static/bindings/${aor}`, gateway)).status).toBeLessThan(300);
+    expect(uris(await notified(client))).toEqual(['sip:gateway@127.0.0.7 created']);
+    expect((await call('DELETE', `/v1/static/bindings/${aor}`)).status).toBeLessThan(300);
+    expect((await notified(client)).reginfo).toMatchObject({ state: 'full', registration: 'terminated', contacts: [] });
+    await vi.waitFor(
+      () => expect(server.stderr + server.stdout).toMatch(/"message":"NOTIFY sip:.*"trace: request"/),
+      5000,
+    );
+    const metrics = await (await call('GET', '/metrics')).text();
+    expect(metrics).toMatch(/^aorta_notifies_total\{result="sent"\} [1-9]/m);
+    expect(metrics).toMatch(/^aorta_subscriptions [1-9]/m);
+    client.close();
+  });
+
   it('R6665-4.2.1.2-01 R3680-4.3-01 R3680-5.1-06 over TCP hears by its connection', async () => {
     const client = await StreamClient.tcp(phone.server);
     expect((await watch(client, 'bob', { uri: 'sip:bob@example.com', to: '<sip:bob@example.com>' })).status).toBe(200);

@@ -113,6 +113,12 @@ export class Subscription {
     this.toldAt = at;
   }
 
+  /** Something has changed that no contact tells: the full state follows. */
+  outdated(): void {
+    this.pending = null;
+    this.isFullDue = true;
+  }
+
   /** The state of the AOR cannot be had: the full state is told later. */
   putOff(now: number): void {
     this.pending = null;

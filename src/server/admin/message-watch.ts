@@ -38,6 +38,7 @@ interface Target {
 export interface FollowedMessage {
   /** Epoch ms. */
   readonly at: number;
+  /** It was received, as requests are; a NOTIFY of ours was sent, as answers are. */
   readonly isRequest: boolean;
   readonly transport: TransportName;
   /** The client's, and ours. */
@@ -206,11 +207,11 @@ export class MessageWatch {
   }
 
   private followed(message: Tapped): FollowedMessage {
-    const { time, isRequest, transport, family, ip, port } = message;
+    const { time, isReceived, transport, family, ip, port } = message;
     const local = this.localAddress(message);
     return {
       at: time,
-      isRequest,
+      isRequest: isReceived,
       transport: TRANSPORT_NAMES[transport],
       peer: { address: formatIp(family, ip, 0), port },
       local: { address: formatIp(family, local.ip, 0), port: local.port },
@@ -219,11 +220,12 @@ export class MessageWatch {
   }
 
   private logMessage(message: Tapped): void {
-    this.log('info', message.isRequest ? 'trace: request' : 'trace: answer', {
+    const text = Buffer.from(message.bytes).toString('utf8');
+    this.log('info', text.startsWith('SIP/2.0 ') ? 'trace: answer' : 'trace: request', {
       at: new Date(message.time).toISOString(),
       peer: `${formatIp(message.family, message.ip, 0)} ${message.port}`,
       shard: message.shard,
-      message: Buffer.from(message.bytes).toString('utf8'),
+      message: text,
     });
   }
 
@@ -231,8 +233,8 @@ export class MessageWatch {
     if (this.hep === undefined || this.socket === undefined) return;
     const peer = { ip: message.ip, port: message.port };
     const us = this.localAddress(message);
-    const { family, transport, time, isRequest, bytes } = message;
-    const [from, to] = isRequest ? [peer, us] : [us, peer];
+    const { family, transport, time, isReceived, bytes } = message;
+    const [from, to] = isReceived ? [peer, us] : [us, peer];
     const packet = hepPacket({ payload: bytes, family, transport, time, from, to }, this.hep);
     if (packet !== undefined) this.socket.send(packet);
   }

@@ -2,7 +2,7 @@
 
 import { MESSAGE_BYTES_MAX } from '../../sip/parser/slab.ts';
 import { createPeers } from '../../sip/sources.ts';
-import { RING_TAP_REQUEST, Ring } from '../rings/ring.ts';
+import { RING_TAP_RECEIVED, Ring } from '../rings/ring.ts';
 import {
   TAP_AOR_KEYS,
   TAP_AORS,
@@ -36,7 +36,8 @@ export interface Watched {
 /** A message that passed; valid until the next one. */
 export interface Tapped {
   readonly bytes: Uint8Array;
-  readonly isRequest: boolean;
+  /** Else it was sent. */
+  readonly isReceived: boolean;
   /** Epoch ms of the batch it was in. */
   readonly time: number;
   readonly shard: number;
@@ -105,7 +106,7 @@ export class TapReader {
         const why = copy[TAP_PREFIX_WHY];
         handle({
           bytes: copy.subarray(TAP_PREFIX_BYTES, length),
-          isRequest: ring.kind === RING_TAP_REQUEST,
+          isReceived: ring.kind === RING_TAP_RECEIVED,
           time: this.time[0],
           shard,
           sampled: (why & TAP_WHY_SAMPLE) !== 0,

@@ -1,4 +1,4 @@
-// The tap on a shard: copies of the messages that somebody watches, requests and answers, into a ring of their own, which
+// The tap on a shard: copies of the messages that somebody watches, received and sent, into a ring of their own, which
 // the main thread empties. What is watched (a sample of all AORs, an AOR, a source) stands in memory that the main thread
 // writes. Never waits: what does not fit is counted. What becomes of the copies is server/tap-reader's.
 // @hot
@@ -6,7 +6,8 @@
 import type { BatchResponses } from '../../core/uas/batch-responses.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab } from '../../sip/parser/slab.ts';
 import type { Peers } from '../../sip/sources.ts';
-import { RING_TAP_ANSWER, RING_TAP_REQUEST, type Ring } from '../rings/ring.ts';
+import { RING_TAP_RECEIVED, RING_TAP_SENT, type Ring } from '../rings/ring.ts';
+import type { OutgoingRequests } from '../subscriptions/outgoing-requests.ts';
 import { COUNTER } from './counters.ts';
 
 /** AORs and sources that can be watched by name at a time. */
@@ -50,11 +51,14 @@ export class Tap {
   private readonly ring: Ring;
   private readonly counters: Float64Array;
   private readonly peers: Peers;
-  private readonly ipWords: Int32Array;
   /** Why the message in a slot is watched; 0 where it is not. */
   private readonly why = new Uint8Array(SLOT_COUNT);
   private readonly byAor = new Uint8Array(SLOT_COUNT);
   private readonly bySource = new Uint8Array(SLOT_COUNT);
+  /** Of the message that is copied: TAP_WHY_*, and its places in the lists. */
+  private reason = 0;
+  private aor = 0;
+  private source = 0;
   private readonly copy = new Uint8Array(TAP_PREFIX_BYTES + MESSAGE_BYTES_MAX);
   private readonly time = new Float64Array(this.copy.buffer, 0, 1);
 
@@ -63,7 +67,6 @@ export class Tap {
     this.ring = ring;
     this.counters = counters;
     this.peers = peers;
-    this.ipWords = new Int32Array(peers.ip.buffer, peers.ip.byteOffset, peers.ip.byteLength >> 2);
   }
 
   /** Before the first message of a batch. */
@@ -74,43 +77,66 @@ export class Tap {
     this.time[0] = now;
   }
 
-  /** A request of the batch, for the AOR with this key. */
-  request(slot: number, at: number, length: number, key: Uint32Array): void {
-    const aor = this.namedAor(key);
-    const source = this.namedSource(slot);
-    const why = (this.isSampled(key) ? TAP_WHY_SAMPLE : 0) | (aor + source > 0 ? TAP_WHY_NAMED : 0);
+  /** A message of the batch, about the AOR with this key. */
+  received(slot: number, at: number, length: number, key: Uint32Array): void {
+    const { peers } = this;
+    const why = this.judge(peers, slot, key);
     this.why[slot] = why;
-    this.byAor[slot] = aor;
-    this.bySource[slot] = source;
-    if (why !== 0) this.push(RING_TAP_REQUEST, why, slab, at, at + length, slot, this.peers.port[slot]);
+    this.byAor[slot] = this.aor;
+    this.bySource[slot] = this.source;
+    if (why !== 0) this.push(RING_TAP_RECEIVED, slab, at, at + length, peers, slot, peers.port[slot]);
   }
 
   /** The answers of the batch, which are true by now. */
   answered(answers: BatchResponses): void {
     for (let row = 0; row < answers.count; row++) {
       const slot = answers.slot[row];
-      const why = this.why[slot];
-      if (why === 0) continue;
-      this.push(RING_TAP_ANSWER, why, answers.bytes, answers.at[row], answers.end[row], slot, answers.port[row]);
+      if (this.why[slot] === 0) continue;
+      this.reason = this.why[slot];
+      this.aor = this.byAor[slot];
+      this.source = this.bySource[slot];
+      const { bytes, at, end, port } = answers;
+      this.push(RING_TAP_SENT, bytes, at[row], end[row], this.peers, slot, port[row]);
     }
+  }
+
+  /** Requests of the shard's own, whose batch may have had no message. */
+  sent({ count, bytes, at, end, port, peers, keys }: OutgoingRequests, now: number): void {
+    if (Atomics.load(this.control, TAP_ON) === 0) return;
+    this.time[0] = now;
+    for (let row = 0; row < count; row++)
+      if (this.judge(peers, row, keys[row]) !== 0)
+        this.push(RING_TAP_SENT, bytes, at[row], end[row], peers, row, port[row]);
+  }
+
+  /** Why a message is watched: TAP_WHY_* bits, 0 where it is not. */
+  private judge(peers: Peers, row: number, key: Uint32Array): number {
+    this.aor = this.namedAor(key);
+    this.source = this.namedSource(peers, row);
+    this.reason = (this.isSampled(key) ? TAP_WHY_SAMPLE : 0) | (this.aor + this.source > 0 ? TAP_WHY_NAMED : 0);
+    return this.reason;
   }
 
   private push(
     kind: number,
-    why: number,
     bytes: Uint8Array,
     at: number,
     end: number,
-    slot: number,
+    peers: Peers,
+    row: number,
     port: number,
   ): void {
     const { copy } = this;
-    copy[TAP_PREFIX_WHY] = why;
-    copy[TAP_PREFIX_AOR] = this.byAor[slot];
-    copy[TAP_PREFIX_SOURCE] = this.bySource[slot];
+    if (end - at > MESSAGE_BYTES_MAX) {
+      this.counters[COUNTER.tap_dropped]++;
+      return;
+    }
+    copy[TAP_PREFIX_WHY] = this.reason;
+    copy[TAP_PREFIX_AOR] = this.aor;
+    copy[TAP_PREFIX_SOURCE] = this.source;
     copy[TAP_PREFIX_LISTS] = this.control[TAP_LISTS];
     copy.set(bytes.subarray(at, end), TAP_PREFIX_BYTES);
-    const sent = this.ring.push(kind, copy, 0, TAP_PREFIX_BYTES + end - at, this.peers, slot, port);
+    const sent = this.ring.push(kind, copy, 0, TAP_PREFIX_BYTES + end - at, peers, row, port);
     this.counters[sent ? COUNTER.tapped : COUNTER.tap_dropped]++;
   }
 
@@ -134,21 +160,20 @@ export class Tap {
     return 0;
   }
 
-  private namedSource(slot: number): number {
+  private namedSource({ ip, family }: Peers, row: number): number {
     const { control } = this;
     const sources = control[TAP_SOURCES];
-    const ip = slot << 2;
-    const family = this.peers.family[slot];
+    const words = family[row] === 4 ? 1 : 4;
     for (let i = 0, at = TAP_SOURCE_IPS; i < sources; i++, at += 4) {
-      if (control[at] !== this.ipWords[ip]) continue;
-      if (family === 4) return i + 1;
-      if (
-        control[at + 1] === this.ipWords[ip + 1] &&
-        control[at + 2] === this.ipWords[ip + 2] &&
-        control[at + 3] === this.ipWords[ip + 3]
-      )
-        return i + 1;
+      let same = true;
+      for (let w = 0; w < words && same; w++) same = control[at + w] === wordAt(ip, (row << 4) + (w << 2));
+      if (same) return i + 1;
     }
     return 0;
   }
+}
+
+/** Four bytes as the main thread has written them: in the machine's order, which is the little-endian one. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }

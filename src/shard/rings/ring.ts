@@ -19,8 +19,8 @@ export const RING_UNTOLD = 6;
 /** A node of the cluster is gone or has begun anew: records are to be looked at for its connections. */
 export const RING_NODE_GONE = 7;
 /** Copies for whoever watches (tap.ts). */
-export const RING_TAP_REQUEST = 14;
-export const RING_TAP_ANSWER = 15;
+export const RING_TAP_RECEIVED = 14;
+export const RING_TAP_SENT = 15;
 
 const CONTROL_BYTES = 128;
 const HEAD = 0; // bytes ever published, modulo 2^32

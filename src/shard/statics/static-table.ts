@@ -21,6 +21,7 @@ import { findStatic, type StaticContact, type StaticContent, staticFile } from '
 
 const LOOK_MS = 500;
 const ALIASES_DEEP_MAX = 8;
+const NONE = new Uint8Array(0);
 /** The end of 9999: nothing outlives it. */
 const FOR_EVER_MS = 253_402_300_799_000;
 
@@ -44,6 +45,10 @@ export interface StaticTableOptions {
 export class StaticTable {
   private readonly options: StaticTableOptions;
   private entries = new Map<number, Entry>();
+  /** What there was before the last change. */
+  private before = new Map<number, Entry>();
+  /** Counts changes of the content. */
+  generation = 0;
   private lookedAt = 0;
   private mark = '';
   /** Why the file was not read when it was looked at last. */
@@ -66,25 +71,28 @@ export class StaticTable {
 
   /** What an alias stands for; null where the key is none's. */
   target(key: Uint32Array): Entry['target'] {
-    const entry = this.find(key);
+    const entry = find(this.entries, key);
     return entry === null ? null : entry.target;
   }
 
   /** Images of the AOR's static bindings; null where it has none. */
   images(key: Uint32Array): Uint8Array | null {
-    const entry = this.find(key);
+    const entry = find(this.entries, key);
     return entry === null || entry.images.length === 0 ? null : entry.images;
   }
 
-  private find(key: Uint32Array): Entry | null {
-    let entry = this.entries.get(key[0]);
-    while (entry !== undefined && !sameKey(entry.key, key)) entry = entry.next;
-    return entry ?? null;
+  /** Whether the last change of the content was one of the AOR's bindings. @cold */
+  hasChanged(key: Uint32Array): boolean {
+    const now = find(this.entries, key)?.images ?? NONE;
+    const then = find(this.before, key)?.images ?? NONE;
+    return Buffer.compare(now, then) !== 0;
   }
 
   /** Takes another content. @cold */
   set(content: StaticContent): void {
+    this.before = this.entries;
     this.entries = new Map();
+    this.generation++;
     for (const [aor, contacts] of Object.entries(content.bindings)) this.add(aor, null, contacts);
     for (const alias of Object.keys(content.aliases)) this.add(alias, endOf(content.aliases, alias), []);
   }
@@ -120,6 +128,12 @@ export class StaticTable {
     if (problem !== undefined && problem !== this.problem) this.options.failed(problem);
     this.problem = problem;
   }
+}
+
+function find(entries: ReadonlyMap<number, Entry>, key: Uint32Array): Entry | null {
+  let entry = entries.get(key[0]);
+  while (entry !== undefined && !sameKey(entry.key, key)) entry = entry.next;
+  return entry ?? null;
 }
 
 function sameKey(a: Uint32Array, b: Uint32Array): boolean {

@@ -97,17 +97,20 @@ export class Notifier implements TimerVisitor {
     return this.ready.size > 0 ? 0 : this.wheel.msToNextTick(now);
   }
 
-  /** The response in the table answers a NOTIFY of this shard, or none. */
-  answered(now: number): void {
+  /** The response in the table answers a NOTIFY of this shard, or none. Key of the AOR that it is about, undefined for none. */
+  answered(now: number): Uint32Array | undefined {
     const entry = this.underWay.get(branchOfAnswer());
-    if (entry === undefined) return;
+    if (entry === undefined) return undefined;
     const { counters } = this.parts;
     const status = table[T_STATUS];
     const isOver = entry.subscription.answered(status);
     if (status >= 300) counters[COUNTER.notify_refused]++;
-    if (isOver) return this.remove(entry);
-    if (status >= 200) this.underWay.delete(branchOfAnswer());
-    this.plan(entry, now);
+    if (isOver) this.remove(entry);
+    else {
+      if (status >= 200) this.underWay.delete(branchOfAnswer());
+      this.plan(entry, now);
+    }
+    return entry.aor.key;
   }
 
   /** It is there no more, and nothing of it is sent. */
@@ -134,7 +137,7 @@ export class Notifier implements TimerVisitor {
       return this.remove(entry);
     }
     if (step === 'resend' && subscription.bytes !== null) {
-      this.outgoing.add(subscription.bytes, table.rows, subscription.slot);
+      this.outgoing.add(subscription.bytes, table.rows, subscription.slot, entry.aor.key);
       subscription.resent(now);
       counters[COUNTER.notify_resent]++;
     }
@@ -160,7 +163,7 @@ export class Notifier implements TimerVisitor {
       return true;
     }
     const bytes = this.write(entry, contacts, now);
-    this.outgoing.add(bytes, rows, slot);
+    this.outgoing.add(bytes, rows, slot, entry.aor.key);
     subscription.sent(this.lastBranch, isUdp ? bytes : null, now);
     this.underWay.set(this.lastBranch, entry);
     table.told(entry);

@@ -17,14 +17,16 @@ export class OutgoingRequests {
   readonly slot = Uint16Array.from({ length: REQUESTS_MAX }, (_, row) => row);
   readonly port = new Uint16Array(REQUESTS_MAX);
   readonly peers: Peers = createPeers(REQUESTS_MAX);
+  /** Of the AORs that they are about: four words each. */
+  readonly keys: Uint32Array[] = [];
   private filled = 0;
 
   get isFull(): boolean {
     return this.count === REQUESTS_MAX;
   }
 
-  /** Adds a request for the peer in a row; false where it is too long for what is left. */
-  add(request: Uint8Array, peers: Peers, row: number): boolean {
+  /** Adds a request for the peer in a row, about the AOR of a key; false where it is too long for what is left. */
+  add(request: Uint8Array, peers: Peers, row: number, key: Uint32Array): boolean {
     const { count, filled } = this;
     if (count === REQUESTS_MAX || filled + request.length > BYTES) return false;
     this.bytes.set(request, filled);
@@ -32,6 +34,7 @@ export class OutgoingRequests {
     this.end[count] = filled + request.length;
     this.port[count] = peers.port[row];
     copyPeer(peers, row, this.peers, count);
+    this.keys[count] = key;
     this.filled += request.length;
     this.count++;
     return true;

@@ -42,6 +42,8 @@ const FULL_AGAIN_S = 60;
 const DIALOG_BYTES_MAX = 4096;
 /** Between two subscriptions that were read from the disk: each is told the full state, and not all at once. */
 const RESUME_STEP_MS = 2;
+/** How often static bindings are looked at where somebody watches. */
+const STATICS_MS = 1000;
 
 interface SubscriptionParts {
   readonly options: SubscriptionOptions;
@@ -70,6 +72,8 @@ export class Subscriptions {
   private readonly counters: Float64Array;
   /** Names this notifier in its GRUUs (RFC 6665 §4.5.1). */
   private readonly instance: string;
+  private readonly statics: StaticTable | null;
+  private staticGeneration = 0;
   private policy: Policy;
   private now = 0;
 
@@ -81,6 +85,7 @@ export class Subscriptions {
     };
     this.options = options;
     this.counters = counters;
+    this.statics = statics;
     this.policy = policy;
     this.instance = urn(deriveKey(secret, 'reg-event notifier'));
     this.state = new RegistrationState(store, statics, deriveKey(secret, 'reginfo ids'));
@@ -139,15 +144,16 @@ export class Subscriptions {
     return again ? refuseUnknown(exchange) : this.make(exchange, asked, aor, localTag, uas);
   }
 
-  /** The response in the table. */
-  answered(now: number): void {
+  /** The response in the table; key of the AOR that it is about, undefined where it answers nothing of this shard's. */
+  answered(now: number): Uint32Array | undefined {
     this.begin(now);
-    this.notifier.answered(now);
+    return this.notifier.answered(now);
   }
 
   /** Behind a commit: what is due is put where it is sent from. */
   work(now: number): void {
     this.begin(now);
+    if (this.statics !== null && this.any) this.lookAtStatics(this.statics, now);
     this.notifier.work(now);
     this.table.work(now);
     this.counters[COUNTER.subscriptions] = this.table.count;
@@ -155,7 +161,9 @@ export class Subscriptions {
 
   /** Milliseconds until `work` has something to do, 0 when it has, -1 when there is nothing to wait for. */
   msToNext(now: number): number {
-    return this.now === 0 ? 0 : sooner(this.table.msToNext(now), this.notifier.msToNext(now));
+    if (this.now === 0) return 0;
+    const own = sooner(this.table.msToNext(now), this.notifier.msToNext(now));
+    return this.any && this.statics !== null ? sooner(own, STATICS_MS) : own;
   }
 
   /** The first moment that this life of the shard sees: subscriptions of the ones before go on. */
@@ -246,6 +254,18 @@ export class Subscriptions {
     if (!exchange.result.answer.overflow) return status;
     exchange.result.reset();
     return uas.failed(exchange);
+  }
+
+  /** Static bindings have changed: by the full state, for what they were is known no more. */
+  private lookAtStatics(statics: StaticTable, now: number): void {
+    statics.refresh(now);
+    if (statics.generation === this.staticGeneration) return;
+    this.staticGeneration = statics.generation;
+    for (const aor of this.table.watched.all()) {
+      if (!statics.hasChanged(aor.key)) continue;
+      for (const subscription of aor.subscriptions) subscription.outdated();
+      this.planAll(aor);
+    }
   }
 
   private planAll(aor: WatchedAor): void {

@@ -32,6 +32,11 @@ export class WatchedAors {
     return this.byName.get(name);
   }
 
+  /** @cold */
+  all(): IterableIterator<WatchedAor> {
+    return this.byName.values();
+  }
+
   /** The AOR, watched from now on. @cold */
   watch(key: Uint32Array, name: string): WatchedAor {
     const found = this.find(key);
