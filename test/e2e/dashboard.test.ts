@@ -14,11 +14,17 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
   let admin: AdminFixture;
+  /** Wants the token. */
+  let other: AdminFixture;
   let phone: SipClient;
   let browser: Chromium;
 
   beforeAll(async () => {
-    admin = await startAdmin({ shards: 2 });
+    const address = { scheme: 'http', host: '127.0.0.1', port: 0 } as const;
+    [admin, other] = await Promise.all([
+      startAdmin({ shards: 2 }),
+      startAdmin({ admin: { listen: address, requireToken: true } }),
+    ]);
     phone = await admin.client();
     browser = new Chromium();
     await register('alice');
@@ -27,7 +33,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
   });
   afterAll(async () => {
     await browser.close();
-    await admin.stop();
+    await Promise.all([admin.stop(), other.stop()]);
     removeDirectories();
   });
 
@@ -68,7 +74,6 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await browser.until(`/Contacts\\s+2/.test(${text('tiles')})`);
     const colour = await browser.value<string>('getComputedStyle(document.body).backgroundColor');
     expect(colour).toBe('rgb(244, 246, 248)');
-    expect(await faults()).toEqual([]);
   });
 
   it('writes nothing anew that is as it was, so that focus, selection and screen readers stay', async () => {
@@ -80,7 +85,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
       getSelection().selectAllChildren(document.querySelector('#domains tbody td')); 0`);
     const counter = "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/v1/status')).length";
     const before = await browser.value<number>(counter);
-    await browser.until(`${counter} >= ${before} + 3`);
+    await browser.until(`${counter} >= ${before} + 2`);
     const seen = await browser.value<string[]>('[...new Set(seen)]');
     expect(seen.filter((id) => ['state', 'domains', 'refusals', 'limits-near', 'found', 'told'].includes(id))).toEqual(
       [],
@@ -111,7 +116,6 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await browser.until(`/refreshed\\s+alice@example.com/.test(${text('feed')})`);
     await search('alice@example.com');
     await browser.until(`/registered\\s+sip:alice@127.0.0.1:5070\\s+client\\s+udp 127.0.0.1/.test(${text('history')})`);
-    expect(await faults()).toEqual([]);
   });
 
   it('holds changes back while it is paused, and filters them', async () => {
@@ -209,9 +213,6 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
   });
 
   it('asks for the token where one is needed, and says that one is wrong', async () => {
-    const other = await startAdmin({
-      admin: { listen: { scheme: 'http', host: '127.0.0.1', port: 0 }, requireToken: true },
-    });
     await browser.open(other.url);
     await browser.until("document.getElementById('token-form').hidden === false");
     await browser.value("document.getElementById('token').focus()");
@@ -223,7 +224,6 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await browser.type(other.token);
     await browser.press('Enter');
     await browser.until(`${text('state')} === 'ready' && document.getElementById('token-form').hidden`);
-    await other.stop();
   });
 
   it('throws nothing and is refused nothing', () => {

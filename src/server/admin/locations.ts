@@ -104,9 +104,10 @@ export class Locations {
     let place: Place | undefined = cursor === undefined ? { shard: 0, after: SCAN_START } : this.readCursor(cursor);
     for (let looked = 0; place !== undefined && items.length < limit && looked < LOOKED_AT_MAX; ) {
       const max = Math.min(SLICE, limit - items.length);
+      const began = performance.now();
       place = this.slice(place, max, filter, items);
       looked += max;
-      await turn();
+      await (filter.find === undefined ? turn() : this.rest(performance.now() - began));
     }
     return { items, ...(place !== undefined && { next: writeCursor(place) }) };
   }

@@ -13,6 +13,8 @@ const CLUSTER_MS = 2000;
 const LIMIT_ALARM = 0.8;
 /** Seconds that the tiles' percentiles are of. */
 const TILE_SECONDS = 10;
+/** Of those that have no contacts yet. */
+const DOMAINS_SHOWN = 20;
 const SPANS = { '5m': 300_000, '1h': 3_600_000, '1d': 86_400_000 };
 
 const n = true;
@@ -118,10 +120,12 @@ function showState(status) {
   setHidden($('limits-near'), near.length === 0);
   setText($('limits-near'), near.map(({ limit }) => `${words(limit)} nearly used up`).join(', '));
   const about = [`version ${status.version}`, `up ${uptime(status.uptimeSeconds)}`, status.listen.join(', ')];
-  setText(
-    $('about'),
-    [...about, status.domains.length > 0 ? `domains ${status.domains.join(', ')}` : ''].filter(Boolean).join(' · '),
-  );
+  setText($('about'), [...about, domainsText(status.domains)].filter(Boolean).join(' · '));
+}
+
+function domainsText(domains) {
+  const more = domains.length > 3 ? ` and ${number(domains.length - 3)} more` : '';
+  return domains.length === 0 ? '' : `domains ${domains.slice(0, 3).join(', ')}${more}`;
 }
 
 // --- tiles and charts: the past as the server keeps it
@@ -269,9 +273,10 @@ function showTransports(from, to, seconds) {
   );
 }
 
-function showDomains({ quotas }) {
+function showDomains({ domains, quotas }) {
+  const served = Object.fromEntries(domains.slice(0, DOMAINS_SHOWN).map((name) => [name, 0]));
   const limitOf = new Map(quotas.map(({ domain, max }) => [domain, max]));
-  const sorted = Object.entries(census.domains).sort(([, a], [, b]) => b - a);
+  const sorted = Object.entries({ ...served, ...census.domains }).sort(([, a], [, b]) => b - a);
   tables.domains.show(
     sorted.map(([name, count]) => {
       const max = limitOf.get(name);
