@@ -1,11 +1,13 @@
 // Damage as `aorta doctor` lists it: what was set aside, and with --scrub what is damaged in the logs now. Reads only.
 
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { logFiles } from '../location/log/log-folder.ts';
 import { scrubGeneration } from '../location/log/log-scrub.ts';
 import { shardDirectories } from '../server/data/binding-folders.ts';
 import { setAside } from '../server/data/damaged.ts';
 import { bindingsIn } from '../server/data/data-directory.ts';
+import { showProgress } from '../server/process/progress.ts';
 
 type Verdict = 'ok' | 'warn' | 'bad';
 
@@ -23,7 +25,15 @@ export async function damageFindings(data: string, scrub: boolean): Promise<Find
   });
   if (!scrub) return aside;
   const logs: Finding[] = [];
-  for (const store of stores) logs.push(await scrubStore(store));
+  const display = showProgress(process.stderr.isTTY ? process.stderr : undefined, () => {});
+  const total = stores.flatMap(generations).reduce((sum, file) => sum + sizeOf(file), 0);
+  let done = 0;
+  const read = (bytes: number) => {
+    done += bytes;
+    display.report('reading the log, MB', Math.floor(done / 1e6), Math.ceil(total / 1e6));
+  };
+  for (const store of stores) logs.push(await scrubStore(store, read));
+  display.end();
   return [...aside, ...logs];
 }
 
@@ -36,13 +46,23 @@ function storesOf(data: string): string[] {
   }
 }
 
-async function scrubStore(store: string): Promise<Finding> {
+function generations(store: string): string[] {
+  return logFiles(store)
+    .filter((file) => file.endsWith('.mdb'))
+    .map((file) => join(store, file));
+}
+
+/** None where it was dropped meanwhile. */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+async function scrubStore(store: string, progress: (bytes: number) => void): Promise<Finding> {
   const bad: string[] = [];
   let bytes = 0;
-  for (const name of logFiles(store).filter((file) => file.endsWith('.mdb'))) {
-    const file = join(store, name);
+  for (const file of generations(store)) {
     try {
-      const read = await scrubGeneration(file, async () => {});
+      const read = await scrubGeneration(file, async (passed) => progress(passed));
       bytes += read.bytes;
       for (const offset of read.bad) bad.push(`${file} at ${offset}`);
     } catch (error) {

@@ -11,6 +11,8 @@ import { PcapFile } from './pcap-file.ts';
 
 const KEPT = 5000;
 const PAGE_LINES = 10;
+/** A busy phone is not drawn more often. */
+const DRAW_MS = 100;
 
 export interface FollowOptions extends AdminOptions {
   readonly pcap?: string;
@@ -69,6 +71,13 @@ async function live(
   });
   const draw = () =>
     screen?.draw(drawLadder({ name, messages, missed, file: path }, state, screen.columns, screen.rows, paint));
+  let drawing: NodeJS.Timeout | undefined;
+  const drawSoon = () => {
+    drawing ??= setTimeout(() => {
+      drawing = undefined;
+      draw();
+    }, DRAW_MS);
+  };
   let quit: () => void = () => {};
   const quitting = new Promise<undefined>((resolve) => {
     quit = () => resolve(undefined);
@@ -87,9 +96,10 @@ async function live(
       file?.add(next.value);
       messages.push(next.value);
       if (messages.length > KEPT) messages.shift();
-      draw();
+      drawSoon();
     }
   } finally {
+    clearTimeout(drawing);
     screen?.leave();
     client.close();
   }
