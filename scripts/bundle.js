@@ -8,9 +8,20 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** Parts of src that are loaded as one where they are shared: the lowest layers, but for what commands need for their help. */
+/**
+ * Parts of src that are loaded as one where they are shared: the lowest layers, but for what commands need for their help; small
+ * files that need no others, of commands and of stores.
+ */
 const LAYERS = /** @type {const} */ ([
-  ['policy', /\/src\/(sip\/shown-text|core\/uas\/(lookup-)?policy)/],
+  ['policy', /\/src\/(sip\/shown-text|core\/(uas\/(lookup-)?policy|subscriptions\/subscription-policy))/],
+  [
+    'words',
+    /\/src\/(commands\/(terminal\/(exit-codes|seconds|command-action)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal)|config\/(defaults|quantities|config-problem)))\.ts/,
+  ],
+  [
+    'sizes',
+    /\/src\/(location\/(aor-key-size|log\/generation-size|files\/(process-alive|file-calls))|shard\/shard-of)\.ts/,
+  ],
   ['sip', /\/src\/sip\//],
   ['core', /\/src\/core\//],
 ]);
