@@ -1,12 +1,14 @@
-// sipp with scenarios of our own (sipp/*.xml): each is a dialogue with a running Aorta, judged by sipp.
+// sipp with the scenarios of docs/sipp: each is a dialogue with a running Aorta, judged by sipp.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, run } from '../support/child-process.ts';
 import { configFile } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
+
+const SCENARIO_FOLDER = join(import.meta.dirname, '../../docs/sipp');
 
 const SCENARIOS: readonly (readonly [string, string])[] = [
   ['register', 'R3261-10.3-21 R3261-10.3-27 R3261-10.3-36 a first registration'],
@@ -38,7 +40,7 @@ describe.skipIf(peerMissing('sipp')).each(['auto', 'dgram'] as const)('sipp, --u
 
   it.each(SCENARIOS)('%s: %s', async (name) => {
     const errors = join(temporaryDirectory(), 'errors.log');
-    const scenario = join(import.meta.dirname, 'sipp', `${name}.xml`);
+    const scenario = join(SCENARIO_FOLDER, `${name}.xml`);
     const sipp = await run(
       'sipp',
       [
@@ -53,8 +55,25 @@ describe.skipIf(peerMissing('sipp')).each(['auto', 'dgram'] as const)('sipp, --u
     expect(sipp.exit.code, said).toBe(0);
   });
 
+  it('load: the users of a CSV file, timed', async () => {
+    const users = join(temporaryDirectory(), 'users.csv');
+    const rows = Array.from({ length: 200 }, (_, n) => `user${n};example.com;600\n`);
+    writeFileSync(users, `SEQUENTIAL\n${rows.join('')}`);
+    const sipp = await run(
+      'sipp',
+      [
+        `127.0.0.1:${aorta.port}`,
+        ...['-sf', join(SCENARIO_FOLDER, 'load.xml'), '-inf', users, '-m', '200', '-r', '500', '-i', '127.0.0.1'],
+        ...['-p', String(await freePort()), '-nostdin', '-timeout', '10', '-timeout_error'],
+      ],
+      15_000,
+      { env: { TERM: 'dumb' } },
+    );
+    expect(sipp.exit.code, sipp.output()).toBe(0);
+  });
+
   it('serves many phones at once: 500 registrations, 50 at a time', async () => {
-    const scenario = join(import.meta.dirname, 'sipp', 'register.xml');
+    const scenario = join(SCENARIO_FOLDER, 'register.xml');
     const sipp = await run(
       'sipp',
       [

@@ -64,7 +64,7 @@ describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
   it.skipIf(peerMissing('sipp') || (transport === 'tls' && peerMissing('stunnel')))(
     'R3261-18.2.2-01: sipp, 500 registrations over one connection, 50 at a time',
     async () => {
-      const scenario = join(import.meta.dirname, 'sipp', 'register.xml');
+      const scenario = join(import.meta.dirname, '../../docs/sipp', 'register.xml');
       const to = transport === 'tls' ? await stunnel() : port.tcp;
       const sipp = await run(
         'sipp',
