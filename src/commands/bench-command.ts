@@ -4,12 +4,15 @@ import type { Command } from 'commander';
 import { later } from './terminal/command-action.ts';
 
 const EXAMPLES = `
-A message is one file, as it went over the wire, CRLFs and all.
+A message is one file, as it went over the wire, CRLFs and all; a capture (pcap or pcapng, from tcpdump, Wireshark or sngrep) has
+many, over UDP and TCP. Malformed messages are named with the byte that is wrong.
 
 Examples:
   aorta bench parse
       1024 varied messages (seeded) and some typical ones
   aorta bench parse captures/ --json
+  aorta bench parse monday.pcapng --markdown --svg parse.svg
+      a table to be pasted, and a chart of it
   aorta bench parse register.sip --compare
       beside the parsers of sip.js, jssip, sip and drachtio-srf that are installed here
 `;
@@ -22,6 +25,8 @@ export function addBenchCommand(root: Command): void {
     .copyInheritedSettings(root)
     .description('nanoseconds per message of the parser, over your messages or a corpus of its own')
     .option('--json', 'one JSON object')
+    .option('--markdown', 'a table in Markdown')
+    .option('--svg <file>', 'a chart, written there')
     .option('--compare', 'the JavaScript parsers installed here as well')
     .option('--seconds <s>', 'time for each set of messages', '3')
     .allowExcessArguments(false)

@@ -18,6 +18,7 @@ import {
   T_CSEQ,
   T_CSEQ_METHOD,
   T_ERROR,
+  T_ERROR_AT,
   T_EXPIRES,
   T_FROM,
   T_KIND,
@@ -54,6 +55,16 @@ export interface Timing {
   readonly median: number;
 }
 
+/** A message that does not parse. */
+export interface Fault {
+  /** From 0. */
+  readonly message: number;
+  /** The parser's. */
+  readonly code: number;
+  /** Bytes from the start of the message. */
+  readonly offset: number;
+}
+
 export interface ParseBench {
   readonly messages: number;
   /** Of what was read back. */
@@ -61,6 +72,7 @@ export interface ParseBench {
   readonly meanBytes: number;
   /** How many do not parse, by the parser's code. */
   readonly malformed: Readonly<Record<number, number>>;
+  readonly faults: readonly Fault[];
   /** Copied in, parsed, thirty fields read back. */
   readonly whole: Timing;
   readonly parse: Timing;
@@ -139,14 +151,19 @@ export function timeTurns(works: readonly (() => void)[], calls: number, millise
   });
 }
 
+function faultsOf(messages: readonly Uint8Array[]): Fault[] {
+  return messages.flatMap((bytes, message) => {
+    const at = copyIn(bytes, 0);
+    const code = parse(at, at + bytes.length);
+    return code === E_OK ? [] : [{ message, code, offset: table[T_ERROR_AT] - at }];
+  });
+}
+
 /** @param milliseconds for all of it; at least a second says something */
 export function benchParse(messages: readonly Uint8Array[], milliseconds: number): ParseBench {
+  const faults = faultsOf(messages);
   const malformed: Record<number, number> = {};
-  for (const message of messages) {
-    const at = copyIn(message, 0);
-    const error = parse(at, at + message.length);
-    if (error !== E_OK) malformed[error] = (malformed[error] ?? 0) + 1;
-  }
+  for (const { code } of faults) malformed[code] = (malformed[code] ?? 0) + 1;
   const rounds = Math.ceil(SLICE_CALLS / messages.length);
   const works = STEPS.map((step) => () => {
     for (let round = 0; round < rounds; round++) for (let i = 0; i < messages.length; i++) step(messages[i], i);
@@ -164,6 +181,7 @@ export function benchParse(messages: readonly Uint8Array[], milliseconds: number
     checksum: sum,
     meanBytes: Math.round(bytes),
     malformed,
+    faults,
     whole,
     parse: less(parsed, copied),
     index: less(indexed, copied),
