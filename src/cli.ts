@@ -16,6 +16,7 @@ import { endWithReader } from './commands/terminal/command-action.ts';
 import { EXIT_OK, EXIT_USAGE } from './commands/terminal/exit-codes.ts';
 import { addTopCommand } from './commands/top-command.ts';
 import { addTraceCommand } from './commands/trace-command.ts';
+import { addTranslateCommand } from './commands/translate/translate-command.ts';
 import { addUlCommand, translateSpelling } from './commands/ul-command.ts';
 import { addUserCommand } from './commands/user-command.ts';
 import { packageVersion } from './server/process/package-version.ts';
@@ -33,6 +34,7 @@ async function program(words: readonly string[]): Promise<Command> {
   addUserCommand(root);
   addLocationCommand(root);
   addBackupCommands(root);
+  addTranslateCommand(root);
   addStaticCommands(root);
   addCertCommand(root);
   addUlCommand(root);

@@ -5,14 +5,8 @@ import { createWriteStream } from 'node:fs';
 import type { Command } from 'commander';
 import { showProgress } from '../server/process/progress.ts';
 import { printError, printFile } from '../server/process/terminal.ts';
-import {
-  type Database,
-  type ExportedBinding,
-  type ExportFormat,
-  headOf,
-  rowOf,
-  tailOf,
-} from './import/location-export.ts';
+import { type ExportedBinding, type ExportFormat, headOf, rowOf, tailOf } from './import/location-export.ts';
+import { DATABASES, type Database } from './import/sql-text.ts';
 import { zoneOf } from './import/time-zone.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
 import { CommandError, reported } from './terminal/command-action.ts';
@@ -57,7 +51,7 @@ export function addExportCommand(location: Command): void {
 async function exportLocation(options: Options): Promise<void> {
   const context = {
     format: oneOf<ExportFormat>('--format', options.format, ['kamailio', 'opensips', 'csv']),
-    database: oneOf<Database>('--database', options.database, ['mysql', 'postgres', 'sqlite']),
+    database: oneOf<Database>('--database', options.database, DATABASES),
     zoneMinutes: zone(options.timezone),
   };
   const client = new AdminClient(options);

@@ -20,6 +20,7 @@ Examples:
   aorta user import subscriber.sql
       Kamailio's or OpenSIPS's table as mysqldump writes it; ha1b is for usernames that are "name@domain"
   aorta user export --output users-backup.csv
+  aorta user export --format kamailio > subscriber.sql && mysql kamailio < subscriber.sql
 `;
 
 type Verbs = typeof import('./user-verbs.ts');
@@ -66,10 +67,11 @@ export function addUserCommand(root: Command): void {
     .addHelpText('after', EXAMPLES);
   verb(
     'export',
-    'write all users with their HA1s, as import reads them: keep it like passwords',
+    'write all users with their HA1s, as import or another registrar reads them: keep it like passwords',
     ({ exportUsers }) => exportUsers,
   )
-    .option('--format <name>', 'csv', 'csv')
+    .option('--format <name>', 'csv, kamailio or opensips: rows of their table subscriber', 'csv')
+    .option('--database <name>', 'mysql, postgres or sqlite: how SQL is quoted', 'mysql')
     .option('--output <file>', 'write there, readable by the owner only (default: standard output)')
     .addHelpText('after', EXAMPLES);
 }

@@ -7,12 +7,13 @@ import { rulesText, shownRules } from '../server/config/user-rules.ts';
 import { actAsOwner, chownHint } from '../server/data/owner.ts';
 import { showProgress } from '../server/process/progress.ts';
 import { print, printError, printFile } from '../server/process/terminal.ts';
-import { HA1_COLUMNS, ha1sOf } from '../users/ha1.ts';
+import { ha1sOf } from '../users/ha1.ts';
 import type { User } from '../users/stored-user.ts';
 import { parseAor, parseUserName, type UserName } from '../users/user-name.ts';
-import { HA1_FULL, HA1_KINDS, USER_AORS_MAX } from '../users/user-record.ts';
+import { USER_AORS_MAX } from '../users/user-record.ts';
 import { UserStore } from '../users/user-store.ts';
-import { csvField } from './import/csv-field.ts';
+import { DATABASES } from './import/sql-text.ts';
+import { USER_FORMATS, type UserExport, userHead, userRow, userTail } from './import/user-export.ts';
 import { type ImportReport, importUsers } from './import/user-import.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './terminal/exit-codes.ts';
 import { InputFile, RowsError } from './terminal/input-file.ts';
@@ -27,6 +28,7 @@ interface Options {
   readonly domain?: string;
   readonly output?: string;
   readonly format?: string;
+  readonly database?: string;
   readonly encoding?: string;
 }
 
@@ -153,7 +155,10 @@ function printImport(imported: ImportReport, file: string, seconds: number): voi
 }
 
 export async function exportUsers(options: Options): Promise<void> {
-  if (options.format !== 'csv') throw new UserError(`--format: expected csv, got "${options.format}"`, EXIT_USAGE);
+  const as: UserExport = {
+    format: oneOf('--format', options.format, USER_FORMATS),
+    database: oneOf('--database', options.database, DATABASES),
+  };
   const { output } = options;
   const fd = output === undefined || !UserStore.exists(options.data) ? undefined : createFile(output);
   await withStore(options, false, async (store) => {
@@ -161,19 +166,27 @@ export async function exportUsers(options: Options): Promise<void> {
       if (fd === undefined) await write(line, printFile);
       else writeSync(fd, line);
     };
-    const kinds = Array.from({ length: HA1_KINDS }, (_, i) => (i >> 1) + (i & 1) * HA1_FULL); // ha1, ha1b, ha1_sha256, …
-    await put(`username,domain,${kinds.map((kind) => HA1_COLUMNS[kind][0]).join(',')},aors,policy\n`);
+    await put(userHead(as));
+    let written = 0;
     for (const user of store.all()) {
-      const ha1s = kinds.map((kind) => user.ha1s[kind]?.toString('hex') ?? '');
-      const policy = user.rules ? JSON.stringify(shownRules(user.rules)) : '';
-      const fields = [csvField(user.name), user.realm, ...ha1s, csvField(user.aors.join(' ')), csvField(policy)];
-      await put(`${fields.join(',')}\n`);
+      const row = userRow(user, as);
+      if (row !== undefined) {
+        await put(row);
+        written++;
+      } else printError(`${nameOf(user)}: skipped: no HA1 that the table of ${as.format} has a column for\n`);
     }
+    await put(userTail(as));
     if (fd === undefined) return;
     fsyncSync(fd);
     closeSync(fd);
-    print(`wrote ${store.count} users to ${output}\n`);
+    print(`wrote ${written} users to ${output}\n`);
   });
+}
+
+function oneOf<T extends string>(flag: string, value: string | undefined, allowed: readonly T[]): T {
+  const found = allowed.find((name) => name === value);
+  if (found === undefined) throw new UserError(`${flag}: expected ${allowed.join(', ')}, got "${value}"`, EXIT_USAGE);
+  return found;
 }
 
 /** A new file for its owner alone; never one that is there. */

@@ -205,6 +205,22 @@ describe('aorta user import', () => {
     expect(rules).toEqual({ 'max-expires': 600, transports: ['tls', 'wss'] });
   });
 
+  it('gives users back as rows of subscriber, for another registrar', async () => {
+    const [data, other] = [temporaryDirectory(), temporaryDirectory()];
+    await user(data, ['add', "o'neil@example.com"], 'pw\n');
+    for (const format of ['kamailio', 'opensips']) {
+      const file = join(other, `${format}.sql`);
+      await user(data, ['export', '--format', format, '--output', file]);
+      expect(readFileSync(file, 'utf8')).toMatch(
+        /^START TRANSACTION;\nINSERT INTO subscriber \(username,domain,password,ha1,.*'o''neil'/,
+      );
+      expect((await user(other, ['import', file])).stdout).toMatch(/ skipped 0 /);
+      const csv = (await user(other, ['export'])).stdout;
+      expect(csv).toContain(`o'neil,example.com,${md5("o'neil:example.com:pw")},`);
+    }
+    expect((await user(data, ['export', '--format', 'kamailio', '--database', 'oracle'])).exit.code).toBe(2);
+  });
+
   it('skips a row with rules that make no sense', async () => {
     const data = temporaryDirectory();
     const file = join(data, 'odd.csv');

@@ -13,6 +13,8 @@ export interface TableRow {
   readonly fields: ReadonlyMap<string, string>;
   /** Why the row cannot be read. */
   readonly broken?: string;
+  /** Why it is left out although it is sound. */
+  readonly rule?: string;
 }
 
 const HEAD_BYTES = 64 << 10;
@@ -39,7 +41,7 @@ export async function* readRows(
 }
 
 function looksLikeSql(head: string): boolean {
-  return /^\s*(--|\/\*|SET |PRAGMA |BEGIN|CREATE |DROP |LOCK |INSERT )/i.test(head);
+  return /^\s*(--|\/\*|SET |PRAGMA |START |BEGIN|CREATE |DROP |LOCK |INSERT )/i.test(head);
 }
 
 /** Not the parser's own words, which quote the field: it may be a password. */
@@ -151,10 +153,9 @@ function columnsOf(body: string): string[] {
   const addName = (end: number) => {
     const name = /^\s*(?:[`"](\w+)[`"]|(\w+))/.exec(body.slice(start, end));
     const word = name?.[1] ?? name?.[2] ?? '';
-    if (
-      word !== '' &&
-      (name?.[1] !== undefined || !/^(PRIMARY|UNIQUE|KEY|INDEX|CONSTRAINT|FULLTEXT|CHECK)$/i.test(word))
-    )
+    const isColumn = name?.[1] !== undefined || !/^(PRIMARY|UNIQUE|KEY|INDEX|CONSTRAINT|FULLTEXT|CHECK)$/i.test(word);
+    // `key VARCHAR(256)` is a column, `KEY name (column)` an index.
+    if (word !== '' && (isColumn || /^\s*key\s+\w+\s*\(\s*\d/i.test(body.slice(start, end))))
       names.push(word.toLowerCase());
   };
   for (let i = 0; i < body.length; i++) {

@@ -2,10 +2,11 @@
 // location-import; where rows come from and go to is the command's.
 
 import type { Binding } from '../../core/binding/binding-view.ts';
+import { contactText, placeOf } from './contact-text.ts';
 import { csvField } from './csv-field.ts';
+import { beginning, type Database, END, insertion, type SqlValue } from './sql-text.ts';
 
 export type ExportFormat = 'kamailio' | 'opensips' | 'csv';
-export type Database = 'mysql' | 'postgres' | 'sqlite';
 
 export interface ExportContext {
   readonly format: ExportFormat;
@@ -17,8 +18,7 @@ export interface ExportContext {
 /** A binding as the API gives it: JSON has no Infinity. */
 export type ExportedBinding = Omit<Binding, 'expires'> & { readonly expires: number | null };
 
-type Value = string | number | null;
-type Row = Readonly<Record<string, Value>>;
+type Row = Readonly<Record<string, SqlValue>>;
 
 const JULIAN_1970 = 2_440_587.5;
 /** Widths of the columns as the projects' own scripts make them. */
@@ -39,11 +39,11 @@ const COLUMNS: Readonly<Record<ExportFormat, readonly string[]>> = {
 /** What stands before the rows. */
 export function headOf({ format, database }: ExportContext): string {
   if (format === 'csv') return `${COLUMNS.csv.join(',')}\n`;
-  return database === 'sqlite' || database === 'postgres' ? 'BEGIN;\n' : 'START TRANSACTION;\n';
+  return beginning(database);
 }
 
 export function tailOf({ format }: ExportContext): string {
-  return format === 'csv' ? '' : 'COMMIT;\n';
+  return format === 'csv' ? '' : END;
 }
 
 /** The row with its line end, or why there is none. @param sequence differs between rows */
@@ -105,16 +105,18 @@ function columnsOf(aor: string, binding: ExportedBinding, sequence: number, cont
   };
 }
 
-/** Destination of requests, where it is not the contact; with a Path it is that. */
+/** Where the requests of the phone came from, where that is neither its contact nor the proxy that its Path begins with. */
 function receivedOf({ path, source, received, uri }: ExportedBinding): string | null {
-  if (path.length > 0 || received === '') return null;
-  const [, host, port = '5060'] = /^sips?:(?:[^@]*@)?(\[[^\]]*\]|[^:;?>]+)(?::(\d+))?/i.exec(uri) ?? [];
-  const isSame = host?.replace(/^\[|\]$/g, '') === source.address && Number(port) === source.port;
-  return isSame ? null : received.replace(/;transport=udp$/, '');
+  if (received === '') return null;
+  const isSource = (one: string) => {
+    const place = placeOf(contactText(one).uri);
+    return place?.host === source.address && place.port === source.port;
+  };
+  return [uri, ...path].some(isSource) ? null : received.replace(/;transport=udp$/, '');
 }
 
 /** OpenSIPS and CSV: seconds since 1970. Kamailio: a date in local time, or, in SQLite, a Julian day of UTC. */
-function momentOf(ms: number, { format, database, zoneMinutes }: ExportContext): Value {
+function momentOf(ms: number, { format, database, zoneMinutes }: ExportContext): SqlValue {
   if (format !== 'kamailio') return Math.floor(ms / 1000);
   if (database === 'sqlite') return ms / 86_400_000 + JULIAN_1970;
   return new Date(ms + zoneMinutes * 60_000).toISOString().slice(0, 19).replace('T', ' ');
@@ -123,15 +125,8 @@ function momentOf(ms: number, { format, database, zoneMinutes }: ExportContext):
 function insertOf(row: Row, { format, database }: ExportContext): string {
   const columns = COLUMNS[format];
   const names = columns.map((name) => (database === 'mysql' && name === 'partition' ? '`partition`' : name));
-  const values = columns.map((name) => literal(row[name], database));
-  return `INSERT INTO location (${names.join(',')}) VALUES (${values.join(',')});\n`;
-}
-
-function literal(value: Value, database: Database): string {
-  if (value === null) return 'NULL';
-  if (typeof value === 'number') return String(value);
-  const text = value.replaceAll('\0', '').replaceAll("'", "''");
-  return `'${database === 'mysql' ? text.replaceAll('\\', '\\\\') : text}'`;
+  const values = columns.map((name) => row[name]);
+  return insertion('location', names, values, database);
 }
 
 function csvLine(row: Row): string {

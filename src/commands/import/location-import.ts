@@ -1,8 +1,9 @@
-// Bindings of another registrar: a row of its table `location` (Kamailio's, OpenSIPS's) or of `ul.dump` becomes the REGISTER
-// that would make the binding, so that the registrar's own rules decide about it. How files are read is table-rows' and ul-dump's.
+// Bindings of another registrar: a row of its table `location` (Kamailio's, OpenSIPS's), or what location-sources makes one of, becomes
+// the REGISTER that would make the binding, so that the registrar's own rules decide about it.
 
 import { isIP } from 'node:net';
 import type { MessageSource } from '../../server/embed/message-source.ts';
+import { placeOf } from './contact-text.ts';
 import type { TableRow } from './csv-and-sql.ts';
 
 const PERMANENT: LeftOut = { rule: 'permanent: add it as a static binding' };
@@ -37,6 +38,7 @@ export interface LeftOut {
 /** The binding of a row, or why there is none: a text is a fault of the row. @param sequence differs between rows */
 export function bindingOf(row: TableRow, sequence: number, context: ImportContext): ImportedBinding | LeftOut | string {
   if (row.broken !== undefined) return row.broken;
+  if (row.rule !== undefined) return { rule: row.rule };
   const { fields } = row;
   const aor = aorOf(fields, context.domain);
   if (typeof aor !== 'string') return aor.reason;
@@ -102,11 +104,11 @@ function sourceOf(fields: ReadonlyMap<string, string>, contact: string): Message
   // A connection does not move: its phone must register anew, unless a proxy in the Path holds it.
   if (transport !== 'udp' && fields.get('path') === undefined)
     return { rule: `over ${transport}, and the connection stays where it was: the phone registers anew by itself` };
-  const host = /^sips?:(?:[^@]*@)?(\[[0-9a-f:.]+\]|[^:;?>]+)(?::(\d+))?/i.exec(uri);
-  const address = host?.[1].replace(/^\[|\]$/g, '') ?? '';
+  const place = placeOf(uri);
+  const address = place?.host ?? '';
   if (received !== undefined && isIP(address) === 0) return `received names no IP address: ${received}`;
   // Without a received URI the source is only told to operators.
-  return { address: isIP(address) === 0 ? '127.0.0.1' : address, port: Number(host?.[2] ?? 5060) };
+  return { address: isIP(address) === 0 ? '127.0.0.1' : address, port: place?.port ?? 5060 };
 }
 
 interface Asked extends Omit<ImportedBinding, 'message'> {

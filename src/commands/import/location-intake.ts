@@ -1,4 +1,4 @@
-// `aorta location import`: bindings of Kamailio or OpenSIPS into a data directory, before Aorta takes over. What a row means is
+// `aorta location import`: bindings of another registrar into a data directory, before Aorta takes over. What a row means is
 // location-import's; the registrar of embedded.ts decides about each, as about any REGISTER.
 
 import { BINDINGS_MAX } from '../../core/register/working-bindings.ts';
@@ -11,17 +11,14 @@ import { showProgress } from '../../server/process/progress.ts';
 import { print, printError } from '../../server/process/terminal.ts';
 import { EXIT_FAILED, EXIT_USAGE } from '../terminal/exit-codes.ts';
 import { InputFile, RowsError } from '../terminal/input-file.ts';
-import { readRows, type TableRow } from './csv-and-sql.ts';
 import { bindingOf, type ImportContext, type ImportedBinding, type LeftOut } from './location-import.ts';
+import { readLocations } from './location-sources.ts';
 import { zoneOf } from './time-zone.ts';
-import { looksLikeUlDump, readUlDump } from './ul-dump.ts';
 
-const LOCATION = { table: 'location', column: 'contact', example: 'username,domain,contact,expires,callid,cseq' };
 /** Requests whose answer is awaited at a time. */
 const WINDOW = 512;
 const SKIPPED_SHOWN = 100;
 const DOMAINS_SHOWN = 10;
-const HEAD_BYTES = 4096;
 /** Longer than any registrar grants; what is left is copied as it is. */
 const EXPIRES_MAX_S = 4_000_000;
 
@@ -75,11 +72,6 @@ export async function importLocation(name: string, options: Options): Promise<vo
   }
 }
 
-async function rowsOf(file: InputFile, progress: (bytes: number) => void): Promise<AsyncGenerator<TableRow>> {
-  const isDump = looksLikeUlDump(await file.head(HEAD_BYTES));
-  return isDump ? readUlDump(file, progress) : readRows(file, LOCATION, progress);
-}
-
 async function run(
   file: InputFile,
   context: ImportContext,
@@ -94,7 +86,7 @@ async function run(
     if (report.reasons.length < SKIPPED_SHOWN) report.reasons.push({ line, reason: byRule ? why.rule : why });
   };
   let bytes = 0;
-  const rows = await rowsOf(file, (read) => {
+  const rows = await readLocations(file, (read) => {
     bytes = read;
   });
   const count = (binding: ImportedBinding): void => {
