@@ -79,6 +79,11 @@ export class AorState {
     for (let i = 0; i < 4; i++) this.key[i] = hash[i];
   }
 
+  /** How long bindings that sleep are kept behind their expiry (sleep.ts). @cold */
+  keepAsleep(dormantMs: number): void {
+    this.describer.dormantMs = dormantMs;
+  }
+
   /** Names the AOR to the core. */
   name(request: ExchangeRequest): void {
     request.aor = this.aor;

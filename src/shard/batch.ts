@@ -28,6 +28,8 @@ export interface Pipeline {
   flowsEnded(slot: number, length: number, now: number): void;
   /** The message that comes next into a slot has waited for its user, of whom nobody could tell. */
   waitedInVain(slot: number): void;
+  /** The message that comes next into a slot, a lookup, has waited for devices to wake. Without it none ever waits. */
+  hasWaited?(slot: number): void;
   /** In a cluster: connections of other nodes may be gone. */
   nodesGone?(): void;
   /** @param freeSlot behind the slots of the batch: repeated answers use those from there on */

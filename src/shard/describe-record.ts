@@ -4,6 +4,7 @@
 import { describeImage } from '../core/binding/binding.ts';
 import type { Identity } from '../core/binding/identity.ts';
 import { countImages, firstExpiry } from '../core/binding/images.ts';
+import { KEPT_NEVER } from '../core/binding/sleep.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import { RowCopy } from '../location/table/binding-row.ts';
 import type { WriteSet } from '../location/write-set.ts';
@@ -11,6 +12,8 @@ import type { WriteSet } from '../location/write-set.ts';
 export class RecordDescriber {
   private readonly identity: Identity;
   private readonly row = new RowCopy();
+  /** How long bindings that sleep are kept behind their expiry; KEPT_NEVER: not at all. */
+  dormantMs = KEPT_NEVER;
 
   constructor(identity: Identity) {
     this.identity = identity;
@@ -27,7 +30,7 @@ export class RecordDescriber {
     const images = writes.at[entry] + RECORD_HEADER_BYTES + recordAorLength(bytes, writes.at[entry]);
     const bindings = countImages(bytes, images, end);
     if (bindings !== 1 || !describeImage(bytes, images, row)) {
-      writes.describe(entry, bindings > 0 ? bindings : 1, firstExpiry(bytes, images, end));
+      writes.describe(entry, bindings > 0 ? bindings : 1, firstExpiry(bytes, images, end, this.dormantMs));
       return;
     }
     if (images === newImageAt) identity.computeWritten();

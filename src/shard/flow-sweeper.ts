@@ -7,8 +7,10 @@ import { imageLength } from '../core/binding/binding.ts';
 import { CHANGE_FLOW_ENDED, type ChangeSink } from '../core/binding/changes.ts';
 import { countImages } from '../core/binding/images.ts';
 import { type FlowLiveness, flowKey, isCutOff, lifelineKey } from '../core/binding/live-flow.ts';
+import { copyAsleep, mayBeAsleep } from '../core/binding/sleep.ts';
 import type { ShardExchange } from '../core/uas/exchange.ts';
 import type { Policy } from '../core/uas/policy.ts';
+import { dormantMsOf } from '../core/uas/push-policy.ts';
 import type { LocationStore, RecordVisitor } from '../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import { ROW_WORDS } from '../location/table/binding-row.ts';
@@ -40,6 +42,7 @@ export class FlowSweeper implements RecordVisitor {
   private readonly store: LocationStore;
   private readonly flows: FlowLiveness;
   private graceMs: number;
+  private dormantMs: number;
   private readonly state: AorState;
   private readonly exchange: ShardExchange;
   private readonly tally: BatchTally;
@@ -50,6 +53,8 @@ export class FlowSweeper implements RecordVisitor {
   private waiting = 0;
   /** Of the batch under way. */
   private pairs = new PairsTaken();
+  /** Of the AOR looked at: bindings whose connection has ended. */
+  private cutOff = 0;
   /** Where the look at the records of before the start continues, and when; -1 when it is over. */
   private cursor = 0;
   private lookAt = 0;
@@ -66,6 +71,7 @@ export class FlowSweeper implements RecordVisitor {
     this.store = store;
     this.flows = flows;
     this.graceMs = policy.flowGraceS * 1000;
+    this.dormantMs = dormantMsOf(policy.push);
     this.state = state;
     this.exchange = exchange;
     this.tally = tally;
@@ -73,6 +79,7 @@ export class FlowSweeper implements RecordVisitor {
 
   configure(policy: Policy): void {
     this.graceMs = policy.flowGraceS * 1000;
+    this.dormantMs = dormantMsOf(policy.push);
   }
 
   /**
@@ -194,21 +201,27 @@ export class FlowSweeper implements RecordVisitor {
     const before = countImages(request.state, request.stateAt, request.stateEnd);
     if (before <= 0) return;
     state.startRecordLikeLoaded(request, result);
-    const after = this.copyOthers(token, changes, history);
-    if (after === before) return;
+    const after = this.copyImages(token, changes, history);
+    if (this.cutOff === 0) return;
     state.put(result, after);
-    this.tally.cutOff(before - after);
+    this.tally.cutOff(this.cutOff);
   }
 
-  private copyOthers(token: number, changes: ChangeSink | null, history: ChangeSink | null): number {
+  /** Copies what does not live by the flow, and as asleep what a push may wake; returns how many. */
+  private copyImages(token: number, changes: ChangeSink | null, history: ChangeSink | null): number {
     const { request, result } = this.exchange;
     const aorAt = this.state.loadedAorAt;
     const { now, state, stateAt, stateEnd } = request;
     let count = 0;
+    this.cutOff = 0;
     for (let image = stateAt; image < stateEnd; image += imageLength(state, image)) {
       if (lifelineKey(state, image) === token && isCutOff(state, image, this.flows)) {
         changes?.add(CHANGE_FLOW_ENDED, state, aorAt, stateAt, state, image, now);
         history?.add(CHANGE_FLOW_ENDED, state, aorAt, stateAt, state, image, now);
+        this.cutOff++;
+        if (!mayBeAsleep(state, image, now, this.dormantMs)) continue;
+        copyAsleep(result.record, state, image);
+        count++;
         continue;
       }
       result.record.span(state, image, image + imageLength(state, image));

@@ -31,12 +31,15 @@ import type { Listening } from './observe/event-ring.ts';
 import type { History } from './observe/history.ts';
 import type { ResponseLifecycle } from './response-lifecycle.ts';
 import type { DomainRules, ShardRules } from './shard-rules.ts';
+import type { Sleepers } from './sleepers.ts';
 import type { AskedFor } from './statics/asked-for.ts';
 import type { Subscriptions } from './subscriptions/subscriptions.ts';
 
 export interface RequestParts {
   readonly rules: ShardRules;
   readonly admission: Admission;
+  /** Lookups that wait for devices to wake; null: none does. */
+  readonly sleepers: Sleepers | null;
   readonly overload: Overload;
   readonly transactions: Transactions;
   readonly keys: RequestKeys;
@@ -61,6 +64,7 @@ export interface RequestParts {
 export class RequestService {
   private readonly rules: ShardRules;
   private readonly admission: Admission;
+  private readonly sleepers: Sleepers | null;
   private readonly overload: Overload;
   private readonly transactions: Transactions;
   private readonly keys: RequestKeys;
@@ -82,6 +86,7 @@ export class RequestService {
   constructor(parts: RequestParts) {
     this.rules = parts.rules;
     this.admission = parts.admission;
+    this.sleepers = parts.sleepers;
     this.overload = parts.overload;
     this.transactions = parts.transactions;
     this.keys = parts.keys;
@@ -118,8 +123,10 @@ export class RequestService {
     this.now = now;
     this.lifecycle.start(slot, now);
     this.state.uncommitted = false;
+    const isBack = lookup && this.sleepers?.isBack(slot) === true;
     let refused =
-      this.rules.uas.checkBeforeAuthentication(exchange, length, lookup) || (again ? 0 : this.authorize(lookup));
+      this.rules.uas.checkBeforeAuthentication(exchange, length, lookup) ||
+      (again || isBack ? 0 : this.authorize(lookup));
     if (refused === AUTH_PENDING) {
       refused = this.admission.wait(length);
       if (refused === 0) return this.lifecycle.trying(slot, now);
@@ -131,7 +138,8 @@ export class RequestService {
       return this.lifecycle.finish(-1, false);
     }
     // A stranger's address may be another's: it is told once, in few bytes, and nothing is kept (§8.2.7).
-    const known = this.admission.knows(lookup);
+    const known = isBack || this.admission.knows(lookup);
+    if (known && lookup && !isBack && this.waits(slot, length)) return this.lifecycle.trying(slot, now);
     if (known) this.lifecycle.trust();
     const isReliable = exchange.request.peers.transport[slot] !== TRANSPORT_UDP;
     const ticket = !known || isReliable ? -1 : this.transactions.begin(this.keys, now);
@@ -163,6 +171,14 @@ export class RequestService {
     return this.audience?.listening === true || this.subscriptions?.watches(this.state.key) === true;
   }
 
+  /** Whether the lookup has been handed over to wait for devices that sleep. */
+  private waits(slot: number, length: number): boolean {
+    const { asked, exchange, sleepers } = this;
+    if (sleepers === null || !this.load()) return false; // lookUp tells what fails
+    asked.combineInto(exchange.request);
+    return sleepers.takes(slot, length, exchange.request, asked, asked.key);
+  }
+
   private lookUp(): number {
     const { asked, exchange } = this;
     if (!this.load()) return this.rules.uas.failed(exchange);
@@ -170,7 +186,9 @@ export class RequestService {
     const status = this.redirect.answer(exchange, asked);
     if (status === 302) return status;
     this.counters[COUNTER.not_redirected]++;
-    return status > 0 ? status : this.redirect.refuse(exchange, asked.isKnown(this.admission.knowsUser()));
+    if (status > 0) return status;
+    const isKnown = asked.isKnown(this.admission.knowsUser()) || this.sleepers?.has(exchange.request, asked) === true;
+    return this.redirect.refuse(exchange, isKnown);
   }
 
   private serveOptions({ uas }: DomainRules): number {

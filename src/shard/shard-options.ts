@@ -11,6 +11,7 @@ import type { Measures } from './observe/measures.ts';
 import type { TopSenders } from './observe/top-senders.ts';
 import type { ProcessClock } from './process-clock.ts';
 import type { Ring } from './rings/ring.ts';
+import type { WakeDevices } from './sleepers.ts';
 import type { StaticTable } from './statics/static-table.ts';
 import type { SubscriptionOptions } from './subscriptions/subscription-options.ts';
 
@@ -65,6 +66,8 @@ export interface ShardOptions {
   readonly subscriptions?: SubscriptionOptions;
   /** Static bindings and aliases. */
   readonly statics?: StaticTable;
+  /** Where push services are served: has the devices woken that a lookup in a slot waits for. */
+  readonly wake?: WakeDevices;
   /** Which connections still stand; without it all count as standing. */
   readonly flows?: FlowLiveness;
 }

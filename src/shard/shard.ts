@@ -10,6 +10,8 @@ import { BatchResponses } from '../core/uas/batch-responses.ts';
 import { ShardExchange } from '../core/uas/exchange.ts';
 import { InviteServerTransactions } from '../core/uas/invite-server-transactions.ts';
 import { isKeepAlive } from '../core/uas/keep-alive.ts';
+import type { Policy } from '../core/uas/policy.ts';
+import { dormantMsOf } from '../core/uas/push-policy.ts';
 import { RequestKeys } from '../core/uas/request-keys.ts';
 import { canAnswer } from '../core/uas/response.ts';
 import {
@@ -59,6 +61,7 @@ import type { Deciding, ShardOptions } from './shard-options.ts';
 import { ShardRules } from './shard-rules.ts';
 import type { ShardSettings } from './shard-settings.ts';
 import { sooner } from './sooner.ts';
+import { Sleepers } from './sleepers.ts';
 import { AskedFor } from './statics/asked-for.ts';
 import type { StaticTable } from './statics/static-table.ts';
 import { keyWordOfAnswer } from './subscriptions/notifier.ts';
@@ -94,6 +97,7 @@ export class Shard {
   private readonly state: AorState;
   private readonly sweeper: Sweeper;
   private readonly admission: Admission;
+  private readonly sleepers: Sleepers | null;
   private readonly tap: Tap | null;
   private readonly lifecycle: ResponseLifecycle;
   private readonly requests: RequestService;
@@ -142,6 +146,8 @@ export class Shard {
     this.sweeper.flows =
       flows &&
       new FlowSweeper(this.store, options.flowsForRemoval ?? flows, policy, this.state, this.exchange, this.tally);
+    this.sleepers = options.wake ? new Sleepers(dormantMsOf(policy.push), this.slotLength.length, options.wake) : null;
+    this.keepAsleep(policy);
     const { history } = options;
     this.history = history ? new History(history, policy.historyRefreshes, this.exchange, this.state.key) : null;
     this.sweeper.history = this.history;
@@ -171,6 +177,7 @@ export class Shard {
       ...{ rules, transactions, keys, exchange, tally, counters, lifecycle, committer, overload, state, changes },
       audience: this.audience,
       admission: this.admission,
+      sleepers: this.sleepers,
       redirect: new RedirectServer(flows),
       asked: new AskedFor(rules, this.statics),
       history: this.history,
@@ -198,7 +205,16 @@ export class Shard {
     this.overload.configure(settings.policy);
     this.subscriptions?.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);
+    this.keepAsleep(settings.policy);
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
+  }
+
+  /** @cold */
+  private keepAsleep({ push }: Policy): void {
+    const dormantMs = dormantMsOf(push);
+    this.sweeper.dormantMs = dormantMs;
+    this.state.keepAsleep(dormantMs);
+    if (this.sleepers !== null) this.sleepers.dormantMs = dormantMs;
   }
 
   /** In a cluster: from here on this node decides. @param epoch greater than that of whoever did before @cold */
@@ -259,6 +275,11 @@ export class Shard {
   /** The message that comes next into a slot has waited for its user, of whom nobody could tell. */
   waitedInVain(slot: number): void {
     this.admission.waitedInVain(slot, this.batchIsOpen);
+  }
+
+  /** The message that comes next into a slot, a lookup, has waited for devices to wake. */
+  hasWaited(slot: number): void {
+    this.sleepers?.hasWaited(slot, this.batchIsOpen);
   }
 
   /**
@@ -338,6 +359,7 @@ export class Shard {
     this.batchIsOpen = true;
     this.exchange.beginBatch(this.now, this.options.policy.timerJMs);
     this.admission.refresh(this.now);
+    this.sleepers?.beginBatch();
     this.statics?.refresh(this.now);
     this.tap?.refresh(this.now);
   }

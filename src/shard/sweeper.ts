@@ -4,8 +4,9 @@
 
 import { imageLength } from '../core/binding/binding.ts';
 import { CHANGE_EXPIRED, type ChangeSink } from '../core/binding/changes.ts';
-import { copyLiveImages, countImages } from '../core/binding/images.ts';
-import { isTarget } from '../core/binding/target.ts';
+import { countImages } from '../core/binding/images.ts';
+import { copyAsleep, isToldAsEnded, KEPT_NEVER, mayBeAsleep } from '../core/binding/sleep.ts';
+import { endedBy } from '../core/binding/target.ts';
 import type { ShardExchange } from '../core/uas/exchange.ts';
 import type { DueVisitor, LocationStore } from '../location/location-store.ts';
 import type { AorState } from './aor-state.ts';
@@ -38,6 +39,11 @@ export class Sweeper implements DueVisitor {
   history: History | null = null;
   /** Whether the time can be trusted; null: always. */
   clock: NonNullable<ShardOptions['clock']> | null = null;
+  /** How long bindings are kept asleep behind their expiry; KEPT_NEVER: not at all. */
+  dormantMs = KEPT_NEVER;
+  /** Of the AOR looked at: bindings that have run out, and not been told before. */
+  private ended = 0;
+  private hasSleepers = false;
   private turns = 0;
   private sweptAt = 0;
 
@@ -75,7 +81,7 @@ export class Sweeper implements DueVisitor {
     state.key[2] = k2;
     state.key[3] = k3;
     const changes = this.changes ?? this.watchedChanges();
-    if (isOnly && changes === null && !state.isTouched()) {
+    if (isOnly && changes === null && this.dormantMs <= 0 && !state.isTouched()) {
       state.remove();
       this.history?.gone(CHANGE_EXPIRED, request.now);
       this.swept(1, expiresAt);
@@ -86,12 +92,32 @@ export class Sweeper implements DueVisitor {
     const before = countImages(request.state, request.stateAt, request.stateEnd);
     if (before <= 0) return;
     state.startRecordLikeLoaded(request, result);
-    const after = copyLiveImages(result.record, request.state, request.stateAt, request.stateEnd, request.now);
-    if (after === before) return;
+    const after = this.copyImages();
+    // With the same images, the row learns when the first of them leaves by the policy of today.
+    if (after === before && this.ended === 0 && !this.hasSleepers) return;
     state.put(result, after);
     if (changes !== null) this.report(changes);
     if (this.history !== null) this.report(this.history);
-    this.swept(before - after, expiresAt);
+    if (this.ended > 0) this.swept(this.ended, expiresAt);
+  }
+
+  /** Copies what has not run out, whether or not its connection stands, and as asleep what a push may wake; returns how many. */
+  private copyImages(): number {
+    const { now, state, stateAt, stateEnd } = this.exchange.request;
+    const { record } = this.exchange.result;
+    let count = 0;
+    this.ended = 0;
+    this.hasSleepers = false;
+    for (let at = stateAt; at < stateEnd; at += imageLength(state, at)) {
+      const hasEnded = endedBy(state, at, now, null) !== 0;
+      if (hasEnded && !isToldAsEnded(state, at)) this.ended++;
+      if (hasEnded && !mayBeAsleep(state, at, now, this.dormantMs)) continue;
+      if (hasEnded || isToldAsEnded(state, at)) this.hasSleepers = true;
+      if (hasEnded) copyAsleep(record, state, at);
+      else record.span(state, at, at + imageLength(state, at));
+      count++;
+    }
+    return count;
   }
 
   private watchedChanges(): ChangeSink | null {
@@ -122,6 +148,7 @@ export class Sweeper implements DueVisitor {
     const { now, state, stateAt, stateEnd } = this.exchange.request;
     const aorAt = this.state.loadedAorAt;
     for (let at = stateAt; at < stateEnd; at += imageLength(state, at))
-      if (!isTarget(state, at, now, null)) changes.add(CHANGE_EXPIRED, state, aorAt, stateAt, state, at, now);
+      if (endedBy(state, at, now, null) !== 0 && !isToldAsEnded(state, at))
+        changes.add(CHANGE_EXPIRED, state, aorAt, stateAt, state, at, now);
   }
 }

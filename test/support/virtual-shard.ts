@@ -56,6 +56,8 @@ export interface VirtualShardOptions {
   readonly backlog?: Backlog;
   /** Time that a batch takes, ms; without it none. */
   readonly batchMs?: number;
+  /** Where push services are served. */
+  readonly wake?: ShardOptions['wake'];
   /** The rings to the other shards have no room. */
   readonly neighboursAreFull?: boolean;
 }
@@ -117,6 +119,7 @@ export class VirtualShard {
       ...(options.feed && { feed: options.feed }),
       ...(options.history && { history: options.history }),
       ...(options.subscriptions && { subscriptions: options.subscriptions }),
+      ...(options.wake && { wake: options.wake }),
     });
     this.shard.open();
     const { batchMs = 0, backlog } = options;

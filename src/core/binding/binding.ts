@@ -13,6 +13,7 @@ import {
   EXPIRES_AT,
   FLAGS,
   GRUU_EPOCH,
+  IMAGE_ASLEEP,
   INSTANCE_LENGTH,
   INSTANCE_OFFSET,
   KEPT,
@@ -237,7 +238,7 @@ export function refreshImage(bytes: Uint8Array, at: number, binding: PlainBindin
   setU32(bytes, at + NONCE_COUNT, binding.highestNc);
 }
 
-/** What a refresh may change in the image at `at`, for callers without the record. False: a refresh changes more. */
+/** What a refresh may change in the image at `at`, for callers without the record. False: a refresh changes more, as it does where the binding sleeps. */
 export function describeImage(bytes: Uint8Array, at: number, into: PlainBinding): boolean {
   into.expiresAt = expiresAtOf(bytes, at);
   into.grantedS = (into.expiresAt - refreshedAtOf(bytes, at)) / 1000;
@@ -245,5 +246,5 @@ export function describeImage(bytes: Uint8Array, at: number, into: PlainBinding)
   into.epoch = epochOf(bytes, at);
   into.nonceId = u32(bytes, at + NONCE_ID);
   into.highestNc = u32(bytes, at + NONCE_COUNT);
-  return into.grantedS >= 0 && Number.isInteger(into.grantedS);
+  return into.grantedS >= 0 && Number.isInteger(into.grantedS) && !hasFlag(bytes, at, IMAGE_ASLEEP);
 }

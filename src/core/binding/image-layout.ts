@@ -51,3 +51,7 @@ export const IMAGE_STATIC = 1;
 export const IMAGE_DIRECT = 2;
 /** Straight over a connection, but the contact leads to the user agent without it (contact-reach.ts). */
 export const IMAGE_BY_CONTACT = 4;
+/** Aorta has taken on to wake its device (RFC 8599 §5.6.1.1). */
+export const IMAGE_PUSH = 8;
+/** It sleeps, and listeners have been told that it has ended (sleep.ts). An older program finds it run out, or its connection gone. */
+export const IMAGE_ASLEEP = 16;

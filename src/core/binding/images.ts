@@ -1,7 +1,7 @@
 // Walks over the images of one AOR's bindings, back to back in bytes[at, end). Reading and copying only. @hot
 
-import type { Writer } from '../../sip/writer.ts';
-import { expiresAtOf, highestNcOf, imageLength, isImage } from './binding.ts';
+import { expiresAtOf, hasFlag, highestNcOf, imageLength, isImage } from './binding.ts';
+import { IMAGE_ASLEEP } from './image-layout.ts';
 import type { FlowLiveness } from './live-flow.ts';
 import { isTarget } from './target.ts';
 
@@ -15,12 +15,16 @@ export function countImages(bytes: Uint8Array, at: number, end: number): number 
   return count;
 }
 
-/** When the first of them runs out, epoch ms; a time past where one has, 0 where there is none. */
-export function firstExpiry(bytes: Uint8Array, at: number, end: number): number {
+/**
+ * When the first of them leaves, epoch ms; a time past where one should have, 0 where there is none.
+ * @param dormantMs how long those that sleep are kept behind their expiry; negative: not at all
+ */
+export function firstExpiry(bytes: Uint8Array, at: number, end: number, dormantMs: number): number {
   let first = 0;
   for (let image = at; image < end; image += imageLength(bytes, image)) {
-    const expiresAt = expiresAtOf(bytes, image);
-    if (first === 0 || expiresAt < first) first = expiresAt;
+    const keptMs = dormantMs > 0 && hasFlag(bytes, image, IMAGE_ASLEEP) ? dormantMs : 0;
+    const leavesAt = expiresAtOf(bytes, image) + keptMs;
+    if (first === 0 || leavesAt < first) first = leavesAt;
   }
   return first;
 }
@@ -46,15 +50,4 @@ export function highestNc(bytes: Uint8Array, at: number, end: number, idHigh: nu
     if (nc > highest) highest = nc;
   }
   return highest;
-}
-
-/** Copies those that have not run out, whether or not their connection stands; returns how many. */
-export function copyLiveImages(w: Writer, bytes: Uint8Array, at: number, end: number, now: number): number {
-  let count = 0;
-  for (let image = at; image < end; image += imageLength(bytes, image)) {
-    if (!isTarget(bytes, image, now, null)) continue;
-    w.span(bytes, image, image + imageLength(bytes, image));
-    count++;
-  }
-  return count;
 }

@@ -4,7 +4,7 @@
 
 import { TRANSPORT_UDP } from '../../sip/sources.ts';
 import { flowOf, hasFlag, nodeOf, transportOf } from './binding.ts';
-import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from './image-layout.ts';
+import { IMAGE_ASLEEP, IMAGE_BY_CONTACT, IMAGE_DIRECT } from './image-layout.ts';
 
 /** Which connections there are. Their numbers are those of no earlier life of the node. */
 export interface FlowLiveness {
@@ -18,9 +18,9 @@ export function ownFlow(bytes: Uint8Array, image: number): number {
   return flowOf(bytes, image);
 }
 
-/** The connection that the binding lives by, or 0 where it lives by none: its contact leads to the user agent without one, too. */
+/** The connection that the binding lives by, or 0 where it lives by none: its contact leads to the user agent without one, too; or it sleeps. */
 function lifeline(bytes: Uint8Array, image: number): number {
-  return hasFlag(bytes, image, IMAGE_BY_CONTACT) ? 0 : ownFlow(bytes, image);
+  return hasFlag(bytes, image, IMAGE_BY_CONTACT | IMAGE_ASLEEP) ? 0 : ownFlow(bytes, image);
 }
 
 /**

@@ -2,13 +2,23 @@
 // SIP, HTTP and programs, the rows of a 200, GRUUs, sweepers and exports (decisions/0062). Reading only.
 // @hot
 
-import { cseqOf, expiresAtOf, imageLength, instanceAt, instanceEnd, refreshedAtOf, regIdOf } from './binding.ts';
+import {
+  cseqOf,
+  expiresAtOf,
+  hasFlag,
+  imageLength,
+  instanceAt,
+  instanceEnd,
+  refreshedAtOf,
+  regIdOf,
+} from './binding.ts';
 import { CHANGE_EXPIRED, CHANGE_FLOW_ENDED } from './changes.ts';
+import { IMAGE_ASLEEP } from './image-layout.ts';
 import { sameInstance } from './instance-id.ts';
 import { type FlowLiveness, isCutOff } from './live-flow.ts';
 
 /**
- * Why the binding is no target at `now`: CHANGE_EXPIRED or CHANGE_FLOW_ENDED; 0 where it is one.
+ * How the binding has ended at `now`: CHANGE_EXPIRED or CHANGE_FLOW_ENDED; 0 where it has not.
  * @param flows null: connections are of no account
  */
 export function endedBy(bytes: Uint8Array, image: number, now: number, flows: FlowLiveness | null): number {
@@ -18,7 +28,7 @@ export function endedBy(bytes: Uint8Array, image: number, now: number, flows: Fl
 
 /** Whether a request may be sent to the binding at `now`. */
 export function isTarget(bytes: Uint8Array, image: number, now: number, flows: FlowLiveness | null): boolean {
-  return endedBy(bytes, image, now, flows) === 0;
+  return endedBy(bytes, image, now, flows) === 0 && !hasFlag(bytes, image, IMAGE_ASLEEP);
 }
 
 /** Whether the image at `a` is newer than that at `b`: refreshed later; at the same time by a higher CSeq; else bound later. */

@@ -11,6 +11,7 @@ import {
   CHANGE_UNREGISTERED,
   type ChangeSink,
 } from '../binding/changes.ts';
+import { isToldAsEnded } from '../binding/sleep.ts';
 import { endedBy } from '../binding/target.ts';
 import type { Exchange } from '../uas/exchange.ts';
 import type { WorkingBindings } from './working-bindings.ts';
@@ -23,7 +24,7 @@ export function reportChanges({ request, result }: Exchange, bindings: WorkingBi
   const { aor, aorLength, now, peers, peer, state, stateEnd } = request;
   for (let at = request.stateAt; at < stateEnd; at += imageLength(state, at)) {
     const kind = endedBy(state, at, now, bindings.flows);
-    if (kind !== 0) changes.add(kind, aor, 0, aorLength, state, at, now);
+    if (kind !== 0 && !isToldAsEnded(state, at)) changes.add(kind, aor, 0, aorLength, state, at, now);
   }
   const ended = peers.listener[peer] === LISTENER_ADMIN ? CHANGE_REMOVED : CHANGE_UNREGISTERED;
   const { bytes } = result.record;
@@ -32,11 +33,11 @@ export function reportChanges({ request, result }: Exchange, bindings: WorkingBi
     const image = bindings.imageAt[i];
     if (bindings.isGone(i)) {
       const kind = bindings.isEvicted(i) ? CHANGE_EVICTED : ended;
-      if (image >= 0) changes.add(kind, aor, 0, aorLength, state, image, now);
+      if (bindings.wasThere(i, request)) changes.add(kind, aor, 0, aorLength, state, image, now);
       continue;
     }
     if (bindings.contact[i] >= 0) {
-      const kind = image >= 0 ? CHANGE_REFRESHED : CHANGE_REGISTERED;
+      const kind = bindings.wasThere(i, request) ? CHANGE_REFRESHED : CHANGE_REGISTERED;
       changes.add(kind, aor, 0, aorLength, bytes, written, now);
     }
     written += imageLength(bytes, written);

@@ -6,6 +6,7 @@ import { CONTACT_INTS, T_CONTACTS } from '../../sip/parser/span-table.ts';
 import { imageLength, nonceIdOf, raiseNc, setEpoch } from '../binding/binding.ts';
 import { highestNc } from '../binding/images.ts';
 import type { PlainBinding } from '../binding/plain-binding.ts';
+import { copyAsleep } from '../binding/sleep.ts';
 import type { Exchange, ExchangeWork } from '../uas/exchange.ts';
 import { writeImage } from './binding-writer.ts';
 import type { WorkingBindings } from './working-bindings.ts';
@@ -43,7 +44,8 @@ export function writeRecord(exchange: Exchange, bindings: WorkingBindings, asSen
       writeImage(w, contact, exchange, image, bindings.expiresAt[i], unchanged);
       result.newImageAt = at;
     } else if (image >= 0 && !bindings.isGone(i)) {
-      w.span(state, image, image + imageLength(state, image));
+      if (bindings.fallsAsleep(i, request)) copyAsleep(w, state, image);
+      else w.span(state, image, image + imageLength(state, image));
       if (authenticated && !w.overflow) raiseNc(w.bytes, at, nonceIdHigh, nonceIdLow, work.highestNc);
     }
     if (bindings.hasEpochs && bindings.epochSet[i] === 1 && !w.overflow) setEpoch(w.bytes, at, bindings.epoch[i]);

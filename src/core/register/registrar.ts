@@ -16,8 +16,8 @@ import {
 } from '../../sip/parser/span-table.ts';
 import { cseqOf, hasCallIdOfRequest, imageLength, setEpoch } from '../binding/binding.ts';
 import type { Identity } from '../binding/identity.ts';
-import { isCutOff } from '../binding/live-flow.ts';
 import type { PlainBinding } from '../binding/plain-binding.ts';
+import { isParked } from '../binding/sleep.ts';
 import type { Exchange, ExchangeRequest } from '../uas/exchange.ts';
 import { CSEQ_OUT_OF_ORDER, DOMAIN_FULL, PHRASE, TOO_MANY_BINDINGS } from '../uas/phrases.ts';
 import type { Policy } from '../uas/policy.ts';
@@ -54,7 +54,7 @@ export class Registrar {
   private readonly domainHeaders: DomainHeaders;
   readonly bulk: BulkRules;
   /** Of the request decided last. */
-  readonly bindings = new WorkingBindings();
+  readonly bindings: WorkingBindings;
   /** By contact of the request: 1 where it is written as it was sent. */
   private readonly asSent = new Uint8Array(CONTACTS_MAX);
 
@@ -70,6 +70,7 @@ export class Registrar {
     this.domainHeaders = like?.domainHeaders ?? new DomainHeaders(policy);
     this.bulk = new BulkRules(policy, secret, like?.bulk ?? null);
     this.rules = new RequestRules(policy, this.gruus, this.bulk, like?.rules ?? null);
+    this.bindings = new WorkingBindings(policy);
   }
 
   /** What needs no bindings: is there an AOR to register for, are the contacts acceptable (request-rules.ts)? */
@@ -79,7 +80,7 @@ export class Registrar {
 
   /** Steps 6 to 8, on the bindings in the exchange's request. */
   apply(exchange: Exchange): number {
-    this.bindings.load(exchange, this.policy.flowGraceS > 0);
+    this.bindings.load(exchange);
     const refused =
       this.step6Wildcard(exchange) ||
       checkSpellings(exchange, this.policy, this.asSent) ||
@@ -101,7 +102,7 @@ export class Registrar {
     const seconds = requestedExpiresS(T_CONTACTS, policy);
     if (seconds === 0) return GO_ON;
     const granted = grantedS(exchange, policy, seconds, binding.grantedS);
-    const isPlain = this.domainHeaders.isEmpty && work.answerInfo === null;
+    const isPlain = this.domainHeaders.isEmpty && work.answerInfo === null && work.pushServices === 0;
     const shows = shownExtensions(work, policy) | (isPlain ? SHOWS_END : 0);
     const flowTimer = shownFlowTimer(work, policy);
     work.grantedS = granted;
@@ -126,7 +127,7 @@ export class Registrar {
   answerRepeat(exchange: Exchange): number {
     const { request, result } = exchange;
     if (!request.mayRepeat || request.stateEnd <= request.stateAt) return GO_ON;
-    this.bindings.load(exchange, this.policy.flowGraceS > 0);
+    this.bindings.load(exchange);
     if (isRepeat(exchange, this.policy, this.bindings)) return this.step8Answer(exchange);
     result.expired = 0;
     result.cutOff = 0;
@@ -135,7 +136,7 @@ export class Registrar {
 
   /** The answer to a request that was carried out before: step 8 alone, on the bindings there are now. */
   answerAgain(exchange: Exchange): number {
-    this.bindings.load(exchange, this.policy.flowGraceS > 0);
+    this.bindings.load(exchange);
     return this.step8Answer(exchange);
   }
 
@@ -185,6 +186,7 @@ export class Registrar {
     exchange.work.grantedS = granted;
     if (binding >= 0) bindings.replace(binding, contact, expiresAt);
     else bindings.add(contact, expiresAt);
+    if (exchange.work.wakes) bindings.takeUpDevice(exchange, contact);
     if (image >= 0) result.refreshed++;
     else if (binding < 0) result.added++;
     return GO_ON;
@@ -208,7 +210,7 @@ export class Registrar {
     const bindings = this.bindings;
     const max = this.policy.contactsPerAorMax;
     if (bindings.live <= max || bindings.live <= bindings.loaded) return GO_ON;
-    while (bindings.live > max && bindings.removeCutOff(request)) result.evicted++;
+    while (bindings.live > max && bindings.removeParked(request)) result.evicted++;
     if (bindings.live <= max) return GO_ON;
     if (this.policy.contactsOverflow === 'evict-oldest') {
       while (bindings.live > max && bindings.removeOldest(request)) result.evicted++;
@@ -250,12 +252,13 @@ export class Registrar {
     this.endAnswer(exchange);
   }
 
-  /** The rows of the domain and of the login, and the end. */
+  /** The rows of the domain, of push services and of the login, and the end. */
   private endAnswer(exchange: Exchange): void {
     const { request, work } = exchange;
     const { answer } = exchange.result;
     dateEnd(request.now);
     this.domainHeaders.write(answer, request.aor, request.aorLength);
+    if (work.pushServices !== 0) this.rules.push?.write(answer, work.pushServices, work.wakesByItself);
     work.answerInfo?.write(exchange);
     answer.advance(module.end(answer.at));
   }
@@ -265,5 +268,5 @@ export class Registrar {
 function isOutOfOrder({ state, liveFlows }: Readonly<ExchangeRequest>, image: number): boolean {
   const later = (table[T_CSEQ] >>> 0) - cseqOf(state, image);
   if (later > 0 || !hasCallIdOfRequest(state, image)) return false;
-  return later < 0 || !isCutOff(state, image, liveFlows);
+  return later < 0 || !isParked(state, image, liveFlows);
 }

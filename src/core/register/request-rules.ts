@@ -24,7 +24,6 @@ import {
   T_TO,
   URI_SCHEME,
 } from '../../sip/parser/span-table.ts';
-import { ascii } from '../../sip/writer.ts';
 import type { Exchange } from '../uas/exchange.ts';
 import {
   BAD_Q,
@@ -43,10 +42,9 @@ import {
   REASON_BAD_REG_ID,
   REASON_CALL_ID_TOO_LONG,
   REASON_CONTACT_TOO_LONG,
-  REASON_INTERVAL_TOO_BRIEF,
   REASON_WILDCARD,
 } from '../uas/reasons.ts';
-import { endResponse, refuse, startResponse } from '../uas/response.ts';
+import { refuse } from '../uas/response.ts';
 import { ServedHosts } from '../uas/served-hosts.ts';
 import { AllowedSources } from './allowed-sources.ts';
 import type { BulkRules } from './bulk-rules.ts';
@@ -56,15 +54,11 @@ import { checkInstances, hasInstances } from './gruu-rules.ts';
 import { checkFlows } from './outbound.ts';
 import { checkPath } from './path.ts';
 import { checkPush } from './push-rules.ts';
+import { PushServices } from './push-services.ts';
 import { checkSips } from './sips-rules.ts';
+import { BRIEF_BELOW_S, refuseTooBrief } from './too-brief.ts';
 
 const GO_ON = 0;
-
-/** Only requests below an hour may be told that they are too brief (§10.3 step 7). */
-const BRIEF_BELOW_S = 3600;
-
-const MIN_EXPIRES = ascii('Min-Expires: ');
-const CRLF = ascii('\r\n');
 
 export class RequestRules {
   private readonly policy: Policy;
@@ -72,12 +66,15 @@ export class RequestRules {
   private readonly hosts: ServedHosts;
   private readonly sources: AllowedSources;
   private readonly bulk: BulkRules;
+  /** Null: none is served. */
+  readonly push: PushServices | null;
 
   /** @param like others of the same server */
   constructor(policy: Policy, gruus: Gruus | null, bulk: BulkRules, like: RequestRules | null) {
     this.policy = policy;
     this.gruus = gruus;
     this.bulk = bulk;
+    this.push = like === null ? policy.push && new PushServices(policy.push) : like.push;
     this.hosts = like?.hosts ?? new ServedHosts(policy);
     this.sources = new AllowedSources(policy);
   }
@@ -92,7 +89,7 @@ export class RequestRules {
       this.checkContacts(exchange) ||
       checkPath(exchange, policy) ||
       checkSips(exchange, policy) ||
-      checkPush(exchange) ||
+      checkPush(exchange, policy, this.push) ||
       checkFlows(exchange, policy) ||
       this.checkInstances(exchange) ||
       (this.bulk.served ? this.bulk.check(exchange) : GO_ON)
@@ -127,7 +124,8 @@ export class RequestRules {
         return refuse(exchange, 400, CONTACT_TOO_LONG, REASON_CONTACT_TOO_LONG);
       if (table[contact + CONTACT_Q] === MALFORMED) return refuse(exchange, 400, BAD_Q, REASON_BAD_Q);
       if (table[contact + CONTACT_REG_ID] === MALFORMED) return refuse(exchange, 400, BAD_REG_ID, REASON_BAD_REG_ID);
-      if (this.isTooBrief(requestedExpiresS(contact, this.policy))) return this.refuseTooBrief(exchange);
+      if (this.isTooBrief(requestedExpiresS(contact, this.policy)))
+        return refuseTooBrief(exchange, this.policy.minExpiresS);
     }
     return GO_ON;
   }
@@ -139,16 +137,5 @@ export class RequestRules {
 
   private isTooBrief(seconds: number): boolean {
     return seconds > 0 && seconds < BRIEF_BELOW_S && seconds < this.policy.minExpiresS;
-  }
-
-  private refuseTooBrief(exchange: Exchange): number {
-    const { answer } = exchange.result;
-    exchange.result.reason = REASON_INTERVAL_TOO_BRIEF;
-    startResponse(exchange, 423, PHRASE[423]);
-    answer.text(MIN_EXPIRES);
-    answer.number(this.policy.minExpiresS);
-    answer.text(CRLF);
-    endResponse(exchange);
-    return 423;
   }
 }

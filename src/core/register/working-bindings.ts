@@ -11,9 +11,13 @@ import { uriEquals } from '../../sip/uri/uri-equality.ts';
 import { imageLength, refreshedAtOf, regIdOf, uriAt, uriEnd } from '../binding/binding.ts';
 import { CHANGE_EXPIRED } from '../binding/changes.ts';
 import { contactInstanceAt, contactInstanceEnd, sameInstance } from '../binding/instance-id.ts';
-import { type FlowLiveness, isCutOff } from '../binding/live-flow.ts';
+import type { FlowLiveness } from '../binding/live-flow.ts';
+import { nameSameDevice } from '../binding/push-device.ts';
+import { isParked, isToldAsEnded, mayBeAsleep } from '../binding/sleep.ts';
 import { endedBy, isOfInstance } from '../binding/target.ts';
 import type { Exchange, ExchangeRequest, ExchangeWork } from '../uas/exchange.ts';
+import type { Policy } from '../uas/policy.ts';
+import { dormantMsOf } from '../uas/push-policy.ts';
 import { flowRegId } from './outbound.ts';
 
 /** Bindings an AOR may have; the policy's limit per AOR must not be larger. */
@@ -45,29 +49,66 @@ export class WorkingBindings {
   hasEpochs = false;
   readonly epochSet = new Uint8Array(BINDINGS_MAX + CONTACTS_MAX);
   readonly epoch = new Uint32Array(BINDINGS_MAX + CONTACTS_MAX);
+  /** Among the entries are some that have ended and are kept asleep. */
+  hasSleepers = false;
+  /** Bindings whose connection has ended are parked rather than gone. */
+  private readonly keepCutOff: boolean;
+  /** As mayBeAsleep's. */
+  private readonly dormantMs: number;
   private readonly storedUri = new Int32Array(URI_INTS);
 
-  /**
-   * Loads the live bindings of the request's state; those that have run out count as expired.
-   * @param keepCutOff whether bindings whose connection has ended are parked rather than gone
-   */
-  load(exchange: Exchange, keepCutOff: boolean): void {
+  constructor({ flowGraceS, push }: Policy) {
+    this.keepCutOff = flowGraceS > 0;
+    this.dormantMs = dormantMsOf(push);
+  }
+
+  /** Loads the live bindings of the request's state, and those that sleep; those that have run out count as expired. */
+  load(exchange: Exchange): void {
     this.count = 0;
     this.hasEpochs = false;
+    this.hasSleepers = false;
     const { state, stateEnd, now, liveFlows } = exchange.request;
-    this.flows = keepCutOff ? null : liveFlows;
+    this.flows = this.keepCutOff ? null : liveFlows;
     for (let at = exchange.request.stateAt; at < stateEnd && this.count < BINDINGS_MAX; at += imageLength(state, at)) {
       const ended = endedBy(state, at, now, this.flows);
       if (ended !== 0) {
-        if (ended === CHANGE_EXPIRED) exchange.result.expired++;
-        else exchange.result.cutOff++;
-        continue;
+        this.countEnded(exchange, at, ended);
+        if (!mayBeAsleep(state, at, now, this.dormantMs)) continue;
+        this.hasSleepers = true;
       }
       this.imageAt[this.count] = at;
       this.contact[this.count++] = ABSENT;
     }
     this.live = this.count;
     this.loaded = this.count;
+  }
+
+  private countEnded({ request, result }: Exchange, image: number, ended: number): void {
+    if (isToldAsEnded(request.state, image)) return;
+    if (ended === CHANGE_EXPIRED) result.expired++;
+    else result.cutOff++;
+  }
+
+  /** Whether an entry is a binding from before the request that had not ended for the world. */
+  wasThere(i: number, { state, now }: Asked): boolean {
+    const image = this.imageAt[i];
+    return image >= 0 && !isToldAsEnded(state, image) && endedBy(state, image, now, this.flows) === 0;
+  }
+
+  /** Whether an entry, which the request leaves as it is, has ended and is to be kept asleep. */
+  fallsAsleep(i: number, { state, now }: Asked): boolean {
+    return this.hasSleepers && endedBy(state, this.imageAt[i], now, this.flows) !== 0;
+  }
+
+  /** The contact binds its device anew: what sleeps of it under another URI goes. */
+  takeUpDevice({ request }: Exchange, contact: number): void {
+    const { state } = request;
+    for (let i = 0; i < this.count; i++) {
+      if (!this.isUntouched(i) || this.wasThere(i, request)) continue;
+      const image = this.imageAt[i];
+      parseUri(state, uriAt(state, image), uriEnd(state, image), this.storedUri, 0);
+      if (nameSameDevice(slab, table, contact, state, this.storedUri, 0)) this.remove(i);
+    }
   }
 
   /**
@@ -179,10 +220,10 @@ export class WorkingBindings {
     return this.contact[i] === EVICTED;
   }
 
-  /** Removes a parked binding that this request has not touched; false where there is none. */
-  removeCutOff({ state, liveFlows }: Asked): boolean {
+  /** Removes a binding that is parked, or sleeps, and that this request has not touched; false where there is none. */
+  removeParked({ state, liveFlows }: Asked): boolean {
     for (let i = 0; i < this.count; i++) {
-      if (this.contact[i] !== ABSENT || !isCutOff(state, this.imageAt[i], liveFlows)) continue;
+      if (this.contact[i] !== ABSENT || !isParked(state, this.imageAt[i], liveFlows)) continue;
       this.evict(i);
       return true;
     }

@@ -67,6 +67,12 @@ export class ExchangeWork {
   answerInfo: AnswerInfo | null = null;
   /** Seconds that the request's last contact was granted. */
   grantedS = 0;
+  /** Push services that the 200 names: their bits (push-services.ts). */
+  pushServices = 0;
+  /** Aorta takes on to wake the devices of the request's contacts. */
+  wakes = false;
+  /** They wake by themselves, too, to refresh (RFC 8599 §8.5). */
+  wakesByItself = false;
   /** The nonce used: 64 bits that name it, and the nc it was used with. */
   nonceIdHigh = 0;
   nonceIdLow = 0;
@@ -96,6 +102,9 @@ export class ExchangeWork {
     this.grantMaxS = GRANT_WITHOUT_LIMIT;
     this.answerInfo = null;
     this.grantedS = 0;
+    this.pushServices = 0;
+    this.wakes = false;
+    this.wakesByItself = false;
     this.direct = false;
     this.flows = false;
   }

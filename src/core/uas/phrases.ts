@@ -39,6 +39,7 @@ const PHRASES: readonly (readonly [status: number, phrase: string])[] = [
   [503, 'Service Unavailable'],
   [505, 'Version Not Supported'],
   [513, 'Message Too Large'],
+  [555, 'Push Notification Service Not Supported'],
 ];
 
 /** Usual phrase by status. */

@@ -6,6 +6,7 @@ import type { TransportName } from '../../sip/sources.ts';
 import type { NumbersByPbx } from '../lookup/bulk-numbers.ts';
 import { DEFAULT_SUBSCRIPTION_POLICY, type SubscriptionPolicy } from '../subscriptions/subscription-policy.ts';
 import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
+import type { PushPolicy } from './push-policy.ts';
 
 /** Rules that a domain may have for itself. */
 export type DomainPolicy = OwnRules & {
@@ -118,6 +119,8 @@ export interface Policy {
   readonly lookup: LookupPolicy;
   /** Who may watch registrations, and how (RFC 3680). */
   readonly subscriptions: SubscriptionPolicy;
+  /** Push services that wake devices; null: none, and nothing is said of push. */
+  readonly push: PushPolicy | null;
 }
 
 export const DEFAULT_POLICY: Policy = {
@@ -158,6 +161,7 @@ export const DEFAULT_POLICY: Policy = {
   strict: [],
   lookup: DEFAULT_LOOKUP_POLICY,
   subscriptions: DEFAULT_SUBSCRIPTION_POLICY,
+  push: null,
 };
 
 /** The rules of one domain: its own, and the server's for all that it does not say. */

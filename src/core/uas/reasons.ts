@@ -55,6 +55,7 @@ export const REASON_GIN_REQUIRED = 87;
 export const REASON_BAD_BULK_CONTACT = 88;
 export const REASON_NO_NUMBERS = 89;
 export const REASON_NUMBER_OF_PBX = 90;
+export const REASON_PUSH_NOT_SUPPORTED = 91;
 
 /** What a refusal comes to. */
 export type RefusalOutcome = 'challenged' | 'rejected' | 'failed';
@@ -149,6 +150,7 @@ const OTHER_NAMES = [
   'bad_bulk_contact',
   'no_numbers',
   'number_of_pbx',
+  'push_not_supported',
 ];
 
 /** Names by code, 'unspecified' where a code is not in use. */

@@ -73,6 +73,7 @@ const NAMES = [
   'answered_503',
   'answered_505',
   'answered_513',
+  'answered_555',
   'commits',
   'commit_failures',
   'load_failures', // records that could not be read; their requests draw 500

@@ -18,6 +18,8 @@ export const RING_FLOW_NEWS = 5;
 export const RING_UNTOLD = 6;
 /** A node of the cluster is gone or has begun anew: records are to be looked at for its connections. */
 export const RING_NODE_GONE = 7;
+/** A lookup that has waited for devices to wake: for the thread that owns its AOR. */
+export const RING_WAITED = 8;
 /** Copies for whoever watches (tap.ts). */
 export const RING_TAP_RECEIVED = 14;
 export const RING_TAP_SENT = 15;

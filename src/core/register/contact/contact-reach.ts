@@ -16,9 +16,10 @@ import { isText } from '../../../sip/scanner.ts';
 import { TRANSPORT_UDP } from '../../../sip/sources.ts';
 import { hasUriParam, uriParamAt, uriParamEnd } from '../../../sip/uri/uri-param.ts';
 import { ascii } from '../../../sip/writer.ts';
-import { IMAGE_BY_CONTACT, IMAGE_DIRECT } from '../../binding/image-layout.ts';
+import { IMAGE_BY_CONTACT, IMAGE_DIRECT, IMAGE_PUSH } from '../../binding/image-layout.ts';
 import type { Exchange, ExchangeRequest } from '../../uas/exchange.ts';
 import { flowRegId } from '../outbound.ts';
+import { hasDevice } from '../push-rules.ts';
 
 const TRANSPORT = ascii('transport');
 const MADDR = ascii('maddr');
@@ -34,9 +35,13 @@ const DOT = 0x2e;
 /** Of the contact's host. */
 const address = new Uint8Array(16);
 
-/** IMAGE_* flags of a binding of the request in the table, for the Contact whose record starts at `contact`. */
+/**
+ * IMAGE_* flags of a binding of the request in the table, for the Contact whose record starts at `contact`. One whose device is woken by
+ * pushes lives by its connection: without, no contact leads there.
+ */
 export function imageFlags(contact: number, exchange: Exchange): number {
   const { request, work } = exchange;
+  if (work.wakes && hasDevice(contact)) return work.direct ? IMAGE_PUSH | IMAGE_DIRECT : IMAGE_PUSH;
   if (!work.direct) return 0;
   if (request.peers.transport[request.peer] === TRANSPORT_UDP || work.connectionBindings === 'flow')
     return IMAGE_DIRECT;
