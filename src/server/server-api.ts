@@ -44,6 +44,8 @@ export interface Server {
   readonly multicast: MulticastAddress | undefined;
   /** Where a user is now. @param aor user@host or a SIP URI. */
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup;
+  /** The same, once devices that sleep have been woken and have registered, or have had their time. */
+  wake(aor: string, preferences?: LookupPreferences): Promise<Lookup | NoLookup>;
   /** What bindings are read and changed by, for a program. */
   readonly bindingAccess: BindingAccess;
   readonly userAccess: UserAccess;

@@ -49,6 +49,8 @@ import { DomainQuotas } from './process/domain-quotas.ts';
 import { LimitWatch, systemLimits } from './process/limit-watch.ts';
 import type { Log } from './process/log.ts';
 import type { Progress } from './process/progress.ts';
+import { openPush } from './push/open-push.ts';
+import type { PushReport, PushService } from './push/push-service.ts';
 import type { Server, ServerHooks } from './server-api.ts';
 import { poolAuth, poolOptions } from './shard-pool-options.ts';
 import { RemovedUsers } from './users/removed-users.ts';
@@ -120,6 +122,7 @@ class RunningServer implements Server, AdminTarget {
   private pool: Pool | undefined;
   private lookups: LookupService | undefined;
   feed: Feed | undefined;
+  private push: PushService | undefined;
   private keeper: ClockKeeper | undefined;
   private messageWatch: MessageWatch | undefined;
   readonly quotas: DomainQuotas;
@@ -168,11 +171,14 @@ class RunningServer implements Server, AdminTarget {
     this.cluster = await this.joinCluster();
     this.cluster?.share(directory.path, this.userStore?.store, log);
     this.feed = await openFeed(config, directory.path, bindings.shards, log);
+    const push = await openPush(config, log);
+    this.push = push;
     this.pool = await startPool({
       ...poolOptions({ ...config, policy: this.quotas.share(config.policy) }, directory, log),
       clock: memory,
       ...(this.cluster && { cluster: this.cluster.options }),
       ...(this.feed && { feed: this.feed.optionsOf.bind(this.feed) }),
+      ...(push && { wake: (lookup) => push.holdLookup(lookup) }),
       opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore, log) }),
@@ -190,7 +196,9 @@ class RunningServer implements Server, AdminTarget {
     await this.feed?.start();
     if (userStore !== undefined)
       this.removedUsers = new RemovedUsers(userStore.removed, (request, source) => pool.order(request, source), log);
-    this.lookups = await LookupService.open(this.pool, directory, config, log, this.cluster?.lagMs);
+    this.lookups = await LookupService.open(this.pool, directory, config, log, { lagMs: this.cluster?.lagMs, push });
+    const isOurs = (shard: number) => this.cluster?.isOwner(shard) ?? true;
+    push?.start({ readers: pool.openReaders(), flows: pool.flows, now, isOurs });
     const aorKey = createAorKey(directory.secret);
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
     const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;
@@ -248,6 +256,10 @@ class RunningServer implements Server, AdminTarget {
 
   get lookupCounts(): Readonly<LookupCounts> {
     return this.lookups?.counts ?? { found: 0, nobody: 0, refused: 0 };
+  }
+
+  get pushes(): PushReport | undefined {
+    return this.push?.report;
   }
 
   get adminUrl(): string | undefined {
@@ -314,6 +326,11 @@ class RunningServer implements Server, AdminTarget {
     return started(this.lookups).lookup(aor, preferences);
   }
 
+  async wake(aor: string, preferences?: LookupPreferences): Promise<Lookup | NoLookup> {
+    await started(this.lookups).wake(aor);
+    return this.lookup(aor, preferences);
+  }
+
   changeStatic(change: (content: StaticContent) => StaticContent): void {
     changeStatic(this.directory.path, ofServedDomains(change, this.config.policy.domains));
   }
@@ -373,6 +390,7 @@ class RunningServer implements Server, AdminTarget {
   private async shutDown(): Promise<void> {
     try {
       await this.cluster?.handOver();
+      this.push?.close();
       await this.lookups?.close();
       await this.removedUsers?.close();
       await this.pool?.stop();

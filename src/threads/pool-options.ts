@@ -19,7 +19,8 @@ import type { MulticastAddress } from '../transport/node/multicast.ts';
 import type { TlsFiles } from '../transport/node/tls-files.ts';
 import type { ClusterOptions } from './cluster/cluster-options.ts';
 import type { WebSocketOptions } from './connections.ts';
-import type { TokenTask } from './pending-credentials.ts';
+import type { TokenTask } from './waiting/pending-credentials.ts';
+import type { WaitingLookup } from './waiting/pending-lookups.ts';
 
 export interface PoolOptions {
   readonly shards: number;
@@ -58,6 +59,11 @@ export interface PoolOptions {
   readonly log: ShardLog;
   /** Where clients authenticate. */
   readonly auth?: PoolAuth;
+  /**
+   * Where push services are served: has the devices of a lookup woken. Resolves when they have, or have had their time; false: the same
+   * lookup waits already.
+   */
+  readonly wake?: (lookup: WaitingLookup) => Promise<boolean>;
   /** Sources that are refused, and those that are trusted. */
   readonly gate?: GateOptions;
   /** Where it is one node of several. */

@@ -9,6 +9,7 @@ import {
   RING_FLOWS_ENDED,
   RING_MESSAGE,
   RING_UNTOLD,
+  RING_WAITED,
   Ring,
 } from '../shard/rings/ring.ts';
 import type { ShardLog } from '../shard/shard-options.ts';
@@ -133,6 +134,11 @@ export class RingDispatcher {
   /** Hands a message to a shard once more, its peer the one row of `peers`. @param isUntold its user could not be told */
   again(shard: number, bytes: Uint8Array, peers: Peers, isUntold: boolean): void {
     if (!this.closed) this.push(shard, bytes, peers, isUntold ? RING_UNTOLD : RING_MESSAGE);
+  }
+
+  /** The same for a lookup that has waited for devices to wake. */
+  hasWaited(shard: number, bytes: Uint8Array, peers: Peers): void {
+    if (!this.closed) this.push(shard, bytes, peers, RING_WAITED);
   }
 
   private toShard(bytes: Uint8Array, peers: Peers): void {

@@ -10,7 +10,6 @@ import type { ProcessClock } from '../shard/process-clock.ts';
 import { ORDER_ANEW, ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
 import { TRANSPORT_UDP } from '../sip/sources.ts';
 import type { Checkpoints } from './checkpoint/checkpoints.ts';
-import { createWaitingMemory, endWaiting, type WaitingMessage } from './pending-credentials.ts';
 import { type PoolOptions, storeOptions, subscriptionTask } from './pool-options.ts';
 import type { Readers } from './readers.ts';
 import type { Reconfiguration } from './reconfiguration.ts';
@@ -19,6 +18,8 @@ import type { AuthTask, ShardNews, ShardTask } from './shard-messages.ts';
 import type { SharedLocations } from './shared-location/shared-locations.ts';
 import { ringsTo, type SharedParts } from './shared-parts.ts';
 import { taskFile } from './tasks/task-file.ts';
+import { createWaitingMemory, endWaiting, type WaitingMessage } from './waiting/pending-credentials.ts';
+import type { WaitingLookup } from './waiting/pending-lookups.ts';
 
 const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
@@ -50,6 +51,8 @@ export class ShardLives {
   private readonly stopping = new AbortController();
   private readonly lives: Promise<void>[] = [];
   private readonly waiting: readonly SharedArrayBuffer[];
+  /** By shard: how many lookups wait for devices to wake. */
+  private readonly waitingLookups: readonly SharedArrayBuffer[];
   private readonly drained: (() => void)[] = [];
   /** Shards that were told to begin anew. */
   private readonly renewed = new Set<number>();
@@ -58,6 +61,7 @@ export class ShardLives {
     const { options } = parts;
     this.parts = parts;
     this.waiting = Array.from({ length: options.shards }, createWaitingMemory);
+    this.waitingLookups = Array.from({ length: options.shards }, createWaitingMemory);
     this.piscina = new Piscina({
       filename: options.taskFile ?? taskFile(options.cluster === undefined ? 'shard-task' : 'cluster-shard-task'),
       name: 'runShardTask',
@@ -146,6 +150,7 @@ export class ShardLives {
       if (news.type === 'wake') main.wake();
       else if (news.type === 'events') events.wake();
       else if (news.type === 'wait') void this.letWait(shard, news.message);
+      else if (news.type === 'asleep') void this.letSleepersWake(shard, news.lookup);
       else if (news.type === 'drained') this.drained[shard]?.();
       else if (news.type === 'configured') rules.answered(shard, news.problem);
       else if (news.type === 'log') options.log(news.level, news.event, news.fields);
@@ -186,6 +191,13 @@ export class ShardLives {
     if (result === undefined || this.stopping.signal.aborted) return;
     const isUntold = result === 'unavailable';
     if (!isUntold || peers.transport[0] !== TRANSPORT_UDP) this.parts.main.again(shard, bytes, peers, isUntold);
+  }
+
+  /** Keeps a lookup until its devices have woken, or have had their time. */
+  private async letSleepersWake(shard: number, lookup: WaitingLookup): Promise<void> {
+    const isLast = await this.parts.options.wake?.(lookup);
+    endWaiting(this.waitingLookups[shard]);
+    if (isLast === true && !this.stopping.signal.aborted) this.parts.main.hasWaited(shard, lookup.bytes, lookup.peers);
   }
 
   private authTask(shard: number): AuthTask | undefined {
@@ -241,6 +253,7 @@ export class ShardLives {
       ...(parts.cluster && { clusterParts: parts.cluster }),
       ...(shared && { changes: shared.memoryOf(shard) }),
       ...(auth && { auth }),
+      ...(options.wake && { waitingLookups: this.waitingLookups[shard] }),
       ...(rules.current.gate && { gate: rules.current.gate }),
     };
   }

@@ -6,7 +6,7 @@ import { BatchDriver, type Pipeline } from '../shard/batch.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import type { Measures } from '../shard/observe/measures.ts';
 import { type Bell, ORDER_ANEW, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
-import { RING_FLOWS_ENDED, RING_NODE_GONE, RING_UNTOLD, type Ring } from '../shard/rings/ring.ts';
+import { RING_FLOWS_ENDED, RING_NODE_GONE, RING_UNTOLD, RING_WAITED, type Ring } from '../shard/rings/ring.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
 import { TRANSPORT_TCP, VIA_CLUSTER } from '../sip/sources.ts';
 import type { TcpConnections } from '../transport/linux/linux-tcp.ts';
@@ -170,6 +170,7 @@ export class ShardLoop {
           continue;
         }
         if (rings[r].kind === RING_UNTOLD) shard.waitedInVain(filled);
+        else if (rings[r].kind === RING_WAITED) shard.hasWaited?.(filled);
         lengths[filled++] = length;
         if (r > 0) this.fromNeighbours++;
       }

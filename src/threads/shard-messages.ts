@@ -13,9 +13,10 @@ import type { UdpSocket } from '../transport/linux/linux-udp.ts';
 import type { CheckpointSource } from './checkpoint/checkpointer.ts';
 import type { ClusterOptions } from './cluster/cluster-options.ts';
 import type { ClusterSharedParts } from './cluster/cluster-parts.ts';
-import type { TokenTask, WaitingMessage } from './pending-credentials.ts';
 import type { SharedTable } from './readers.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
+import type { TokenTask, WaitingMessage } from './waiting/pending-credentials.ts';
+import type { WaitingLookup } from './waiting/pending-lookups.ts';
 
 export interface AuthTask {
   readonly policy: AuthPolicy;
@@ -80,6 +81,8 @@ export interface ShardTask {
   readonly cluster?: ClusterOptions;
   /** Beside it: what is shared with the cluster's thread. */
   readonly clusterParts?: ClusterSharedParts;
+  /** Where push services are served: how many lookups wait. */
+  readonly waitingLookups?: SharedArrayBuffer;
   /** Where a feed of changes is kept. */
   readonly feed?: FeedOptions;
   /** Where registrations may be watched. */
@@ -112,6 +115,7 @@ export type ShardNews =
   | { readonly type: 'wake' }
   | { readonly type: 'events' }
   | { readonly type: 'wait'; readonly message: WaitingMessage }
+  | { readonly type: 'asleep'; readonly lookup: WaitingLookup }
   | {
       readonly type: 'log';
       readonly level: 'info' | 'warn' | 'error';

@@ -36,11 +36,12 @@ import type { openClusterShard } from './cluster/open-cluster-shard.ts';
 import { Forwarding } from './forwarding.ts';
 import { warmJit } from './jit-warmup.ts';
 import { tellOpen } from './open-report.ts';
-import { PendingCredentials } from './pending-credentials.ts';
 import { type LoopParts, ShardLoop } from './shard-loop.ts';
 import type { AuthTask, ShardNews, ShardTask, Tell } from './shard-messages.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
 import { fdWake } from './shared-parts.ts';
+import { PendingCredentials } from './waiting/pending-credentials.ts';
+import { holdLookups } from './waiting/pending-lookups.ts';
 
 type OpenClusterShard = NonNullable<ReturnType<typeof openClusterShard>>;
 
@@ -223,6 +224,12 @@ function clusterOptions(
   };
 }
 
+/** Where push services are served. */
+function wakeOption({ waitingLookups }: ShardTask, tell: Tell, peers: () => Peers): Pick<ShardOptions, 'wake'> {
+  if (waitingLookups === undefined) return {};
+  return { wake: holdLookups(waitingLookups, (lookup) => tell({ type: 'asleep', lookup }), peers) };
+}
+
 function assemble(
   task: ShardTask,
   { store, clock, users, feed, subscriptions, cluster }: ShardParts,
@@ -260,6 +267,7 @@ function assemble(
     ...(task.auth && users && { auth: shardAuth(task.auth, users, tell) }),
     ...(task.gate && { gate: task.gate }),
     ...(cluster && clusterOptions(task, cluster, () => shard.peers)),
+    ...wakeOption(task, tell, () => shard.peers),
   };
   const shard = createPipeline(options);
   if (cluster !== undefined) hearOwnership(cluster, shard);

@@ -32,6 +32,7 @@ import type { DomainQuotas } from '../process/domain-quotas.ts';
 import type { LimitWatch } from '../process/limit-watch.ts';
 import type { Log } from '../process/log.ts';
 import { packageVersion } from '../process/package-version.ts';
+import type { PushReport } from '../push/push-service.ts';
 import type { ProviderReport } from '../users/user-provider.ts';
 import { DIRECTORY_HEADER, directoryId, removeUrl, TOKEN_FILE, writeUrl } from './admin-files.ts';
 import { EventJournal } from './event-journal.ts';
@@ -68,6 +69,8 @@ export interface AdminTarget {
   readonly provider: ProviderReport | undefined;
   /** Of whom access tokens are shown; undefined where none count. */
   readonly issuer: ProviderReport | undefined;
+  /** Of devices that are woken; undefined where none are. */
+  readonly pushes: PushReport | undefined;
   /** Of changes of bindings; undefined where none is kept. */
   readonly feed: Pick<Feed, 'reports'> | undefined;
   /** Undefined while it starts. */
@@ -236,6 +239,7 @@ class RunningAdmin implements AdminServer {
       provider: target.provider,
       issuer: target.issuer,
       deliveries: target.feed?.reports ?? [],
+      pushes: target.pushes,
       storeBytes: await storeBytes(target.stores.slice(0, readings.length)),
     };
     const reading = target.cluster?.reading();

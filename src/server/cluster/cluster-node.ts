@@ -299,6 +299,11 @@ export class ClusterNode {
     return problemsOf(this.reading());
   }
 
+  /** Whether this node decides about a shard. */
+  isOwner(shard: number): boolean {
+    return this.table.isOwner(shard);
+  }
+
   /** Has a shard come here. Throws a ClusterError where it does not. */
   async take(shard: number): Promise<void> {
     const owner = this.table.owner(shard);

@@ -3,12 +3,14 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { pushFileFaults } from '../push/push-files.ts';
 import type { Config } from './config.ts';
 import { ConfigError, type Fault, spellAsFile } from './config-problem.ts';
 import { formatListenAddress, isLoopback } from './listener-text.ts';
 import { adminFaults } from './sections/admin-config.ts';
 import { authFaults } from './sections/auth-config.ts';
 import { clusterFaults } from './sections/cluster-config.ts';
+import { pushFaults } from './sections/push-config.ts';
 import { tlsFaults } from './sections/tls-config.ts';
 
 /** What values say together that cannot be. */
@@ -19,6 +21,7 @@ export function configFaults(config: Config): Fault[] {
     ...below('auth', authFaults(config.auth)),
     ...below('admin', adminFaults(config.admin)),
     ...below('tls', tlsFaults(config.tls)),
+    ...below('push', pushFaults(config.push, config.policy)),
     ...clusterFaults(config.cluster, config),
     ...secureListeners(config),
     ...cookieTokens(config),
@@ -131,7 +134,7 @@ function twice({ listen }: Config): Fault[] {
 }
 
 /** Certificates and keys that cannot be read, or do not belong together. */
-export function fileFaults({ admin, tls }: Config): Fault[] {
+export function fileFaults({ admin, tls, push }: Config): Fault[] {
   const pair = (path: readonly string[], [cert, certFile]: [string, string], [key, keyFile]: [string, string]) => {
     const certificate = read([...path, cert], certFile, (pem) => new X509Certificate(pem));
     const ownKey = read([...path, key], keyFile, createPrivateKey);
@@ -149,6 +152,7 @@ export function fileFaults({ admin, tls }: Config): Fault[] {
       pair(['tls', 'domains', name], ['cert', certFile], ['key', keyFile]),
     ),
     ...authorities.filter((found) => 'path' in found),
+    ...(push ? pushFileFaults(push).map(({ path, text }) => ({ path: ['push', ...path], text })) : []),
     ...(admin?.tls ? pair(['admin'], ['certificate', admin.tls.certificate], ['key', admin.tls.key]) : []),
   ];
 }

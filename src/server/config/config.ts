@@ -19,6 +19,7 @@ import { DEFAULT_DRAIN, type DrainConfig } from './sections/drain-config.ts';
 import type { FeedConfig } from './sections/feed-config.ts';
 import type { HepConfig } from './sections/hep-config.ts';
 import type { HttpAddress } from './sections/lookup-config.ts';
+import type { PushConfig } from './sections/push-config.ts';
 
 /** Everything a server needs to know to start. */
 export interface Config {
@@ -57,6 +58,8 @@ export interface Config {
   readonly hep?: HepConfig;
   /** Changes with numbers that outlive the process. Absent: none are kept. */
   readonly feed?: FeedConfig;
+  /** Devices that lookups wake. Absent: none. */
+  readonly push?: PushConfig;
   readonly policy: Policy;
   /** Limits of connections. */
   readonly streams: StreamPolicy;

@@ -13,6 +13,7 @@ import { CONFIG_ROWS } from './rows/all-rows.ts';
 import { valueAt, withValue } from './rows/by-path.ts';
 import { type Raw, schemaFor } from './rows/file-schema.ts';
 import { fillRows, mergeRaw } from './rows/fill.ts';
+import { pushPolicyOf } from './sections/push-config.ts';
 import { suggestKey } from './unknown-key.ts';
 
 export interface Defaults {
@@ -120,7 +121,7 @@ function fill(raw: Raw, defaults: Defaults | undefined): Config {
   if (config.cluster) otherwise(['durability'], ['durability'], 'process');
   if (config.admin)
     otherwise(['admin', 'require-token'], ['admin', 'requireToken'], !isLoopback(config.admin.listen.host));
-  return withoutHalfPairs(config);
+  return withoutHalfPairs({ ...config, policy: { ...config.policy, push: pushPolicyOf(config.push) } });
 }
 
 function givenIntervals(given: Readonly<Record<string, number>>, base: Policy): ReturnType<typeof fitIntervals> {

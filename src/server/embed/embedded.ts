@@ -7,7 +7,7 @@ import type { StaticContent } from '../../shard/statics/static-file.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
 import type { ChangesOptions } from '../feed/feed.ts';
 import type { FeedEntry } from '../feed/feed-reader.ts';
-import type { Lookup, LookupPreferences } from '../lookups/location-lookup.ts';
+import type { Lookup, LookupPreferences, NoLookup } from '../lookups/location-lookup.ts';
 import { startServer } from '../server.ts';
 import type { MessageSource, StreamSource } from './message-source.ts';
 import { type ProgramBindings, programBindings } from './program-bindings.ts';
@@ -30,6 +30,12 @@ export interface Registrar {
    * @throws RangeError where it is no address-of-record, or of a domain not served
    */
   lookup(aor: string, preferences?: LookupPreferences): Lookup;
+  /**
+   * Where a user is once devices that sleep have been woken: with the option `push` they are sent pushes, and have `waitMs` to register.
+   * Without such devices the same as `lookup`.
+   * @throws RangeError as `lookup`
+   */
+  wake(aor: string, preferences?: LookupPreferences): Promise<Lookup>;
   /**
    * Tells `listener` of every change of a binding from now on, once it is committed; the function returned ends that. Before the
    * start, too: then from the first message on.
@@ -111,12 +117,8 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
     get listen() {
       return running?.listen ?? config.listen;
     },
-    lookup: (aor, preferences) => {
-      const found = serving().lookup(aor, preferences);
-      if (found === 'no AOR') throw new RangeError(`"${aor}" is no address-of-record such as alice@example.com`);
-      if (found === 'not served') throw new RangeError(`the domain of "${aor}" is not served here`);
-      return found;
-    },
+    lookup: (aor, preferences) => found(aor, serving().lookup(aor, preferences)),
+    wake: async (aor, preferences) => found(aor, await serving().wake(aor, preferences)),
     subscribe: (listener) => (running === undefined && !stopped ? early.add(listener) : serving().subscribe(listener)),
     handle: (bytes, source) => {
       if (!handsIn) throw new Error('a program that hands messages in needs the option "send" for the answers');
@@ -129,6 +131,13 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
     counters: () => serving().counters(),
     changeStatic: (change) => serving().changeStatic(change),
   };
+}
+
+/** Throws a RangeError. */
+function found(aor: string, lookup: Lookup | NoLookup): Lookup {
+  if (lookup === 'no AOR') throw new RangeError(`"${aor}" is no address-of-record such as alice@example.com`);
+  if (lookup === 'not served') throw new RangeError(`the domain of "${aor}" is not served here`);
+  return lookup;
 }
 
 function totals(counters: readonly Float64Array[]): Readonly<Record<CounterName, number>> {

@@ -10,7 +10,7 @@ import {
   endWaiting,
   PendingCredentials,
   type WaitingMessage,
-} from '../../threads/pending-credentials.ts';
+} from '../../threads/waiting/pending-credentials.ts';
 import { UserTable } from '../../users/user-table.ts';
 import type { Config } from '../config/config.ts';
 import type { DataDirectory } from '../data/data-directory.ts';

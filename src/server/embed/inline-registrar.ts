@@ -22,13 +22,13 @@ import { Measures } from '../../shard/observe/measures.ts';
 import type { ProcessClock } from '../../shard/process-clock.ts';
 import { Bell, createBellMemory } from '../../shard/rings/bell.ts';
 import { Shard } from '../../shard/shard.ts';
-import type { ShardLog } from '../../shard/shard-options.ts';
+import type { ShardLog, ShardOptions } from '../../shard/shard-options.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
 import type { SubscriptionOptions } from '../../shard/subscriptions/subscription-options.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
 import { LISTENER_ADMIN, type Peers } from '../../sip/sources.ts';
 import { AdminRequests } from '../../threads/admin-requests.ts';
-import type { WaitingMessage } from '../../threads/pending-credentials.ts';
+import type { WaitingMessage } from '../../threads/waiting/pending-credentials.ts';
 import { LoopBacklog } from './loop-backlog.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
 
@@ -55,6 +55,8 @@ export interface InlineOptions {
   readonly feed?: FeedOptions;
   /** Where registrations may be watched. */
   readonly subscriptions?: SubscriptionOptions;
+  /** Where push services are served: has the devices of a lookup woken. */
+  readonly wake?: NonNullable<ShardOptions['wake']>;
   readonly log: ShardLog;
   readonly send: SendAnswer;
 }
@@ -118,6 +120,7 @@ export class InlineRegistrar {
       statics: options.statics,
       ...(this.feed && { feed: this.feed }),
       ...(options.subscriptions && { subscriptions: options.subscriptions }),
+      ...(options.wake && { wake: options.wake }),
       events: new EventWriter(eventMemory, new Bell(bellMemory, () => this.events.wake())),
     });
     this.shard.open();
@@ -146,6 +149,18 @@ export class InlineRegistrar {
     if (this.closed) return;
     if (isUntold) this.shard.waitedInVain(this.filled);
     this.receiveNow(bytes, peers);
+  }
+
+  /** A lookup that waited for devices to wake, of the peer in the one row of its `peers`. */
+  hasWaited({ bytes, peers }: Pick<WaitingMessage, 'bytes' | 'peers'>): void {
+    if (this.closed) return;
+    this.shard.hasWaited(this.filled);
+    this.receiveNow(bytes, peers);
+  }
+
+  /** Of the slots. */
+  get peers(): Peers {
+    return this.shard.peers;
   }
 
   /** @param from one row; without it the peer stands in the row of the slot */

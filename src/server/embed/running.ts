@@ -9,6 +9,7 @@ export type Running = Pick<
   Server,
   | 'listen'
   | 'lookup'
+  | 'wake'
   | 'subscribe'
   | 'changes'
   | 'handle'

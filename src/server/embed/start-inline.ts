@@ -6,6 +6,8 @@ import { createAorReader } from '../../core/lookup/aor-key.ts';
 import { changeStatic, type StaticContent } from '../../shard/statics/static-file.ts';
 import { StaticTable } from '../../shard/statics/static-table.ts';
 import { openSubscriptions, type SubscriptionOptions } from '../../shard/subscriptions/subscription-options.ts';
+import { createWaitingMemory, endWaiting } from '../../threads/waiting/pending-credentials.ts';
+import { holdLookups, type WaitingLookup } from '../../threads/waiting/pending-lookups.ts';
 import { unsavedNumbers } from '../../transport/flow/flow-tokens.ts';
 import type { Config } from '../config/config.ts';
 import { writeServed } from '../config/served-domains.ts';
@@ -19,8 +21,10 @@ import type { Feed } from '../feed/feed.ts';
 import { needFeed, openFeed } from '../feed/open-feed.ts';
 import { LocationLookup, readCallerPreferences } from '../lookups/location-lookup.ts';
 import { ClockKeeper } from '../process/clock-keeper.ts';
+import { openPush } from '../push/open-push.ts';
+import type { PushService } from '../push/push-service.ts';
 import { type InlineAuth, openInlineAuth } from './inline-auth.ts';
-import { InlineRegistrar } from './inline-registrar.ts';
+import { type InlineOptions, InlineRegistrar } from './inline-registrar.ts';
 import { flowSource, needFlow, noCapacityForFlow } from './message-source.ts';
 import { ProgramFlows } from './program-flows.ts';
 import type { CheckedOptions } from './program-options.ts';
@@ -46,7 +50,8 @@ export async function startInline(
     const failed = (error: string) => log('error', 'static bindings cannot be read', { error });
     const statics = new StaticTable({ data: directory?.path ?? null, aor: createAorReader(secret), failed });
     const feed = directory && (await openFeed(config, directory.path, 1, log));
-    const inline = new InlineRegistrar({
+    const push = await openPush(config, log);
+    const inline: InlineRegistrar = new InlineRegistrar({
       clock: keeper.clock,
       policy: config.policy,
       secret,
@@ -57,6 +62,7 @@ export async function startInline(
       statics,
       ...(feed && { feed: feed.optionsOf(0) }),
       ...(config.policy.subscriptions.enabled && { subscriptions: subscriptionsOf(config, directory) }),
+      ...(push && { wake: wakeWith(push, () => inline) }),
       log,
       send,
     });
@@ -64,7 +70,8 @@ export async function startInline(
     auth?.serve((message, isUntold) => inline.again(message, isUntold));
     beforeServing((listener) => inline.events.subscribe(listener));
     const lookups = new LocationLookup({ readers: [inline.reader], secret, policy: config.policy, flows, statics });
-    return running({ config, directory, keeper, auth, flows, statics, secret, feed, inline, lookups });
+    push?.start({ readers: [inline.reader], flows, now: () => keeper.clock.now() });
+    return running({ config, directory, keeper, auth, flows, statics, secret, feed, push, inline, lookups });
   } catch (error) {
     await auth?.close();
     keeper.close();
@@ -79,6 +86,18 @@ function subscriptionsOf({ durability }: Config, directory: DataDirectory | unde
   return openSubscriptions({ ...kept, syncs: durability === 'durable', sentBy: [], udpByMain: true });
 }
 
+/** Lookups that wait for devices come back to the registrar. */
+function wakeWith(push: PushService, inline: () => InlineRegistrar): NonNullable<InlineOptions['wake']> {
+  const memory = createWaitingMemory();
+  const tell = (lookup: WaitingLookup) => {
+    void push.holdLookup(lookup).then((isLast) => {
+      endWaiting(memory);
+      if (isLast) inline().hasWaited(lookup);
+    });
+  };
+  return holdLookups(memory, tell, () => inline().peers);
+}
+
 interface InlineParts {
   readonly config: Config;
   readonly directory: DataDirectory | undefined;
@@ -88,16 +107,22 @@ interface InlineParts {
   readonly statics: StaticTable;
   readonly secret: Uint8Array;
   readonly feed: Feed | undefined;
+  readonly push: PushService | undefined;
   readonly inline: InlineRegistrar;
   readonly lookups: LocationLookup;
 }
 
 function running(parts: InlineParts): Running {
-  const { config, directory, keeper, auth, flows, statics, secret, feed, inline, lookups } = parts;
+  const { config, directory, keeper, auth, flows, statics, secret, feed, push, inline, lookups } = parts;
   let content: StaticContent = { bindings: {}, aliases: {} };
   return {
     listen: [],
     lookup: (aor, preferences) => lookups.lookup(aor, keeper.clock.now(), readCallerPreferences(preferences)),
+    wake: async (aor, preferences) => {
+      const asleep = push && lookups.asleep(aor, keeper.clock.now());
+      if (push && asleep) await push.wake(asleep.key, asleep.devices);
+      return lookups.lookup(aor, keeper.clock.now(), readCallerPreferences(preferences));
+    },
     subscribe: (listener) => inline.events.subscribe(listener),
     changes: (options) => needFeed(feed).changes(options),
     bindingAccess: {
@@ -127,6 +152,7 @@ function running(parts: InlineParts): Running {
       statics.set(content);
     },
     stop: async () => {
+      push?.close();
       inline.close();
       await feed?.close();
       await auth?.close();

@@ -1,11 +1,9 @@
-// Changes as signed HTTP requests, in the form of Standard Webhooks (www.standardwebhooks.com).
+// Changes as signed HTTP requests.
 
-import { createHmac } from 'node:crypto';
 import type { WebhookConfig } from '../config/sections/feed-config.ts';
+import { signatureKey, signedHeaders } from '../http/webhook-signature.ts';
 import type { Sink } from './delivery.ts';
 import type { FeedEntry } from './feed-reader.ts';
-
-const BASE64_KEY = 'whsec_';
 
 export class WebhookSink implements Sink {
   readonly name = 'webhook';
@@ -14,25 +12,15 @@ export class WebhookSink implements Sink {
 
   constructor(config: WebhookConfig) {
     this.config = config;
-    const { secret } = config;
-    const isBase64 = secret.startsWith(BASE64_KEY);
-    this.key = isBase64 ? Buffer.from(secret.slice(BASE64_KEY.length), 'base64') : Buffer.from(secret);
+    this.key = signatureKey(config.secret);
   }
 
   async send(entries: readonly FeedEntry[], signal: AbortSignal): Promise<void> {
     const body = JSON.stringify({ events: entries });
     const id = `${entries[0].sequence}-${entries[entries.length - 1].sequence}`;
-    const seconds = Math.floor(Date.now() / 1000);
-    const signature = createHmac('sha256', this.key).update(`${id}.${seconds}.${body}`).digest('base64');
     const response = await fetch(this.config.url, {
       method: 'POST',
-      headers: {
-        ...this.config.headers,
-        'content-type': 'application/json',
-        'webhook-id': id,
-        'webhook-timestamp': String(seconds),
-        'webhook-signature': `v1,${signature}`,
-      },
+      headers: { ...this.config.headers, ...signedHeaders(this.key, id, body) },
       body,
       redirect: 'error',
       signal,

@@ -5,6 +5,8 @@ import { instanceAt, instanceEnd } from '../../core/binding/binding.ts';
 import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
 import { countImages } from '../../core/binding/images.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
+import type { PushDevice } from '../../core/binding/push-device.ts';
+import { KEPT_NEVER } from '../../core/binding/sleep.ts';
 import { createAorReader, type NamedAor } from '../../core/lookup/aor-key.ts';
 import { BulkNumbers } from '../../core/lookup/bulk-numbers.ts';
 import {
@@ -14,10 +16,12 @@ import {
   preferencesOf,
 } from '../../core/lookup/caller-preferences.ts';
 import { applyPreferences } from '../../core/lookup/preferred-targets.ts';
+import { sleepingDevices } from '../../core/lookup/sleeping-devices.ts';
 import { Targets } from '../../core/lookup/targets.ts';
 import { Gruus, isGruuInstance } from '../../core/register/gruu.ts';
 import { Domains } from '../../core/uas/domains.ts';
 import { givesGruus, type Policy } from '../../core/uas/policy.ts';
+import { dormantMsOf } from '../../core/uas/push-policy.ts';
 import { publicGruu } from '../../core/wasm/aor-words.ts';
 import type { LocationReader } from '../../location/location-reader.ts';
 import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
@@ -42,7 +46,7 @@ export interface Lookup {
 
 /** What of the policy concerns lookups by name. */
 export type LookupRules = Pick<Policy, 'domains' | 'gruu' | 'gruuGeneration'> &
-  Partial<Pick<Policy, 'byDomain' | 'bulkNumbers'>>;
+  Partial<Pick<Policy, 'byDomain' | 'bulkNumbers' | 'push'>>;
 
 export interface LocationLookupOptions {
   /** By shard. */
@@ -65,6 +69,13 @@ export interface LookupPreferences {
   readonly rejectContact?: readonly string[] | undefined;
 }
 
+/** Devices of an AOR that sleep. */
+export interface Asleep {
+  /** Of the AOR: four words. */
+  readonly key: Uint32Array;
+  readonly devices: readonly PushDevice[];
+}
+
 /** Why there is nothing to look up. */
 export type NoLookup = 'no AOR' | 'not served';
 
@@ -75,6 +86,7 @@ export class LocationLookup {
   /** Null where no PBX has any. */
   numbers: BulkNumbers | null = null;
   private domains = new Domains([]);
+  private dormantMs = KEPT_NEVER;
   private readonly aor: (text: string) => NamedAor | undefined;
   private readonly asked: AskedFor;
   private readonly targets = new Targets();
@@ -93,6 +105,7 @@ export class LocationLookup {
   configure(policy: LookupRules): void {
     this.domains = new Domains(policy.domains);
     this.numbers = BulkNumbers.of(policy.bulkNumbers, this.options.secret);
+    this.dormantMs = dormantMsOf(policy.push ?? null);
     this.gruus = givesGruus(policy) ? new Gruus(this.options.secret, policy.gruuGeneration) : null;
   }
 
@@ -126,6 +139,20 @@ export class LocationLookup {
     if (preferences !== undefined) applyPreferences(targets, asked.bytes, preferences);
     const found: Lookup = { aor: text || asked.alias || named.text, contacts: [], fallbacks: [] };
     return targets.count + targets.fallbacks === 0 ? found : this.views(found.aor, images, now);
+  }
+
+  /** Devices that a lookup of the AOR is to wake first; undefined: there are none. */
+  asleep(aor: string, now: number): Asleep | undefined {
+    const { asked, record } = this;
+    const named = this.dormantMs < 0 ? undefined : this.aor(aor);
+    if (named === undefined || !this.domains.serves(named.canonical, named.hostAt, named.length)) return undefined;
+    this.options.statics.refresh(now);
+    asked.resolve(named.bytes, named.uri, 0, named.key, named.canonical, named.length);
+    const end = this.read();
+    if (end === 0) return undefined;
+    const images = RECORD_HEADER_BYTES + recordAorLength(record, 0);
+    const devices = sleepingDevices(record, images, end, now, this.dormantMs, this.options.flows, asked);
+    return devices.length === 0 ? undefined : { key: asked.key.slice(), devices };
   }
 
   /** Whether an AOR has anything, registered or static. */

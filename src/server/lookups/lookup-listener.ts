@@ -12,7 +12,7 @@ import { Routes } from '../http/route.ts';
 import { openUwsServer } from '../http/uws-server.ts';
 import type { Log } from '../process/log.ts';
 import { LookupQueue } from './lookup-queue.ts';
-import { addLookupRoutes, type Find } from './lookup-routes.ts';
+import { addLookupRoutes, type Lookups } from './lookup-routes.ts';
 
 const TOKEN_FILE = 'lookup.token';
 const LIMITS: ConnectionLimits = { descriptors: 'lookup', connections: 1024, perSource: 1024, forHealth: 0 };
@@ -30,7 +30,7 @@ export interface LookupListener {
 export async function openLookupListener(
   { host, port }: HttpAddress,
   data: string,
-  find: Find,
+  lookups: Lookups,
   log: Log,
   library = uWebSockets(),
 ): Promise<LookupListener> {
@@ -38,7 +38,7 @@ export async function openLookupListener(
   const token = isLoopback(host) ? undefined : { text: openToken(data, TOKEN_FILE), file: TOKEN_FILE };
   const surface = new HttpSurface({ access: listenerAccess(wanted, token, false), log, bodyTypes: 'any' });
   const queue = new LookupQueue();
-  addLookupRoutes(new Routes(surface), find, queue);
+  addLookupRoutes(new Routes(surface), lookups, queue);
   const { address, close } =
     typeof library === 'string'
       ? await openNodeServer(new HttpServer({ address: wanted, surface, log, limits: LIMITS }))

@@ -13,6 +13,13 @@ import type { LookupQueue } from './lookup-queue.ts';
 /** Throws an UnreadableError where the disk does not give the record. */
 export type Find = (aor: string, preferences?: CallerPreferences) => Lookup | NoLookup;
 
+/** What is asked for a lookup. */
+export interface Lookups {
+  readonly find: Find;
+  /** Has devices woken that sleep: resolves when they have registered, or have had their time; undefined: none sleeps. */
+  readonly wake: (aor: string) => Promise<void> | undefined;
+}
+
 const values = z.array(z.string()).describe('caller preferences (RFC 3841), e.g. *;audio;require');
 
 const ONE = {
@@ -22,7 +29,11 @@ const ONE = {
   path: '/v1/aors/{aor}/contacts',
   summary: 'Contacts of one address-of-record, best first',
   params: z.object({ aor: z.string().describe('user@host, a SIP URI or a GRUU, escaped as a part of a path') }),
-  query: z.object({ 'accept-contact': values.optional(), 'reject-contact': values.optional() }),
+  query: z.object({
+    'accept-contact': values.optional(),
+    'reject-contact': values.optional(),
+    wake: z.enum(['true', 'false']).optional().describe('false: devices that sleep are let sleep'),
+  }),
   response: lookupSchema,
 } as const;
 
@@ -42,13 +53,16 @@ const BATCH = {
 /** For the OpenAPI document. */
 export const LOOKUP_ROUTES = [ONE, BATCH];
 
-export function addLookupRoutes(routes: Routes, find: Find, queue: LookupQueue): void {
+export function addLookupRoutes(routes: Routes, { find, wake }: Lookups, queue: LookupQueue): void {
   routes.add({
     ...ONE,
     handle: ({ params: { aor }, query }) => {
       const acceptContact = query['accept-contact'];
       const rejectContact = query['reject-contact'];
-      return one(find, aor, preferencesOf({ acceptContact, rejectContact }));
+      const preferences = preferencesOf({ acceptContact, rejectContact });
+      const waking = query.wake === 'false' ? undefined : wake(aor);
+      if (waking === undefined) return one(find, aor, preferences);
+      return waking.then(() => one(find, aor, preferences));
     },
   });
   routes.add({

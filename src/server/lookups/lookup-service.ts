@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import type { HttpAddress } from '../config/sections/lookup-config.ts';
 import type { DataDirectory } from '../data/data-directory.ts';
 import type { Log } from '../process/log.ts';
+import type { PushService } from '../push/push-service.ts';
 import {
   LocationLookup,
   type Lookup,
@@ -26,10 +27,19 @@ export interface LookupCounts {
   refused: number;
 }
 
+/** What there may be beside the bindings. */
+export interface LookupParts {
+  /** By shard, in a cluster: how far this node may be behind. */
+  readonly lagMs?: ((shard: number) => number) | undefined;
+  /** Wakes devices. */
+  readonly push?: PushService | undefined;
+}
+
 export class LookupService {
   readonly counts: LookupCounts = { found: 0, nobody: 0, refused: 0 };
   private readonly lookups: LocationLookup;
   private readonly clock: ProcessClock;
+  private readonly push: PushService | undefined;
   private readonly listeners: LookupListener[] = [];
 
   /** Where lookups are answered by HTTP, with real ports. */
@@ -43,13 +53,14 @@ export class LookupService {
     directory: DataDirectory,
     config: Config,
     log: Log,
-    lagMs?: (shard: number) => number,
+    beside: LookupParts = {},
   ): Promise<LookupService> {
-    const service = new LookupService(pool, directory, config, lagMs);
+    const service = new LookupService(pool, directory, config, beside);
     const find = (aor: string, preferences?: CallerPreferences) => service.find(aor, preferences);
+    const asked = { find, wake: (aor: string) => service.wake(aor) };
     try {
       for (const address of config.lookupHttp)
-        service.listeners.push(await openLookupListener(address, directory.path, find, log));
+        service.listeners.push(await openLookupListener(address, directory.path, asked, log));
     } catch (error) {
       await service.close();
       throw error;
@@ -57,12 +68,8 @@ export class LookupService {
     return service;
   }
 
-  private constructor(
-    pool: Pool,
-    { path, secret }: DataDirectory,
-    { policy }: Config,
-    lagMs: ((shard: number) => number) | undefined,
-  ) {
+  private constructor(pool: Pool, { path, secret }: DataDirectory, { policy }: Config, { lagMs, push }: LookupParts) {
+    this.push = push;
     this.clock = pool.clock;
     const statics = new StaticTable({ data: path, aor: createAorReader(secret), failed: () => {} }); // the shards log it
     const { flows } = pool;
@@ -75,6 +82,13 @@ export class LookupService {
 
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {
     return this.lookups.lookup(aor, this.clock.now(), readCallerPreferences(preferences));
+  }
+
+  /** Resolves when the devices of the AOR that sleep have woken, or have had their time; undefined: none sleeps. */
+  wake(aor: string): Promise<void> | undefined {
+    const { push } = this;
+    const asleep = push && this.lookups.asleep(aor, this.clock.now());
+    return push && asleep && push.wake(asleep.key, asleep.devices);
   }
 
   /** For HTTP: counted. */

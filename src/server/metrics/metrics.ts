@@ -23,10 +23,12 @@ import type { DeliveryReport } from '../feed/delivery.ts';
 import type { LookupCounts } from '../lookups/lookup-service.ts';
 import type { QuotaUsage } from '../process/domain-quotas.ts';
 import type { LimitUsage } from '../process/limit-watch.ts';
+import type { PushReport } from '../push/push-service.ts';
 import type { ProviderReport } from '../users/user-provider.ts';
 import type { CensusResult } from './census.ts';
 import { Exposition, type HistogramSample, type Labels } from './exposition.ts';
 import type { ProcessMeters } from './process-meters.ts';
+import { pushMetrics } from './push-metrics.ts';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -47,6 +49,8 @@ export interface MetricsSource {
   readonly deliveries?: readonly DeliveryReport[];
   /** By transport and domain. */
   readonly census?: CensusResult;
+  /** Where devices are woken. */
+  readonly pushes?: PushReport | undefined;
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
@@ -73,6 +77,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters, more?:
   if (source.provider) provider(out, source.provider);
   if (source.issuer) issuer(out, source.issuer);
   if (source.deliveries && source.deliveries.length > 0) deliveries(out, source.deliveries);
+  if (source.pushes) pushMetrics(out, source.pushes);
   if (source.flows) flows(out, source.flows);
   out.gauge(
     'aorta_limit_used_ratio',

@@ -1,7 +1,7 @@
 // The users of a running server: the user store and, where one is configured, the provider beside it. What the shards
 // need of them crosses to their threads as UserTask; asking the provider stays here.
 
-import type { TokenTask } from '../../threads/pending-credentials.ts';
+import type { TokenTask } from '../../threads/waiting/pending-credentials.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { AuthConfig } from '../config/sections/auth-config.ts';
 import { tokenOffer } from '../config/sections/token-config.ts';

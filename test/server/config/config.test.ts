@@ -185,6 +185,7 @@ parser:
         maxExpiresS: 900,
         expiresJitterPercent: 12,
         overloadTargetMs: 500,
+        push: null,
         retryAfterMaxS: 60,
         contactsPerAorMax: 3,
         contactsOverflow: 'reject',
@@ -505,6 +506,37 @@ domains:
     expect(problems('policy: {default-expires: 50}', flags({ policy: { 'min-expires': 100 } }))).toEqual([
       '--min-expires: 100 is above policy.default-expires, which is 50',
     ]);
+  });
+
+  it('reads the section push, which is rules for REGISTER, too', () => {
+    const said = (yaml: string) => problems(yaml).map((problem) => problem.replace(/^aorta\.yaml[\d:]*: /, ''));
+    const webhook = 'webhook: {url: https://push.example.com/wake, secret-file: secret, providers: [webpush, acme]}';
+    const { push, policy } = load(
+      `push: {wait-ms: 5s, refresh-s: 0, dormant-s: 1d, other-services: refuse, ${webhook}}`,
+    );
+    expect(push).toMatchObject({
+      waitMs: 5000,
+      refreshS: 0,
+      dormantS: 86_400,
+      perSecond: 200,
+      webhook: { providers: ['webpush', 'acme'] },
+    });
+    expect(policy.push).toEqual({
+      services: ['webpush', 'acme'].map((name) => ({ name, needsParam: false, vapid: '' })),
+      ...{ refreshS: 0, dormantS: 86_400, refusesOthers: true },
+    });
+    expect(said('push: {}')).toEqual(['push: needs apns, fcm or webhook']);
+    expect(said(`push:\n  ${webhook}\npolicy: {max-expires: 200}`)).toEqual([
+      'push.refresh-s: needs bindings of 240 s or more, and policy.max-expires is 200',
+    ]);
+    const fcm = 'fcm: {account-file: account}';
+    expect(said(`push:\n  ${fcm}\n  ${webhook.replace('acme', 'fcm')}`)).toEqual([
+      'push.webhook.providers: fcm is served by another section, too',
+    ]);
+    writeFileSync(join(directory, 'account'), '{"private_key": "secret"}');
+    const started = () => createConfig([readConfigFile(file)], { files: true });
+    writeFileSync(file, `push:\n  ${fcm}\n`);
+    expect(started).toThrow(/push\.fcm\.account-file: .*account: no key of a service account \(JSON\)$/);
   });
 
   it('has clients authenticate as soon as one address can be reached from other machines', () => {

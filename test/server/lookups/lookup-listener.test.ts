@@ -56,10 +56,12 @@ const find: Find = (aor, preferences) => {
   return { aor: `${aor} ${asked.join('|')}`, contacts: [], fallbacks: [] };
 };
 
+const lookups = { find, wake: () => undefined };
+
 describe.each(engines)('lookups by %s', (_name, by) => {
   async function listen(host = '127.0.0.1') {
     const data = temporaryDirectory();
-    const opened = await openLookupListener({ host, port: 0 }, data, find, (_level, event) => log.push(event), by);
+    const opened = await openLookupListener({ host, port: 0 }, data, lookups, (_level, event) => log.push(event), by);
     open.push(opened);
     const { port } = opened.address;
     const file = join(data, 'lookup.token');
@@ -237,7 +239,7 @@ describe.each(engines)('lookups by %s', (_name, by) => {
 
   it('cannot be had twice at one address', async () => {
     const { port } = await listen();
-    const again = openLookupListener({ host: '127.0.0.1', port }, temporaryDirectory(), find, () => {}, by);
+    const again = openLookupListener({ host: '127.0.0.1', port }, temporaryDirectory(), lookups, () => {}, by);
     await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 });

@@ -9,7 +9,6 @@ import { abuseRows } from './abuse-rows.ts';
 import { authRows } from './auth-rows.ts';
 import { clusterRows } from './cluster-rows.ts';
 import { connectionRows, tlsRows, webSocketRows } from './connection-rows.ts';
-import { feedRows } from './feed-rows.ts';
 import { adminRows, locationRows, lookupRows } from './http-rows.ts';
 import {
   choice,
@@ -25,6 +24,8 @@ import {
   text,
   yesOrNo,
 } from './kinds.ts';
+import { feedRows } from './outgoing/feed-rows.ts';
+import { pushRows } from './outgoing/push-rows.ts';
 import { domainRows, homeRows, limitRows, parserRows, policyRows } from './policy-rows.ts';
 import { AT_ONCE, type InputOfKeys, named, RESTART, row, section } from './row.ts';
 import { subscriptionRows } from './subscription-rows.ts';
@@ -205,6 +206,7 @@ export const CONFIG_ROWS = section('All keys are optional.', {
   drain: drainRows,
   hep: hepRows,
   feed: feedRows,
+  push: pushRows,
 });
 
 /** What the file may hold, as a type. */

@@ -2,7 +2,7 @@
 
 import { withoutRootDot } from '../../../core/uas/domains.ts';
 import { parseIpPrefix } from '../../../sip/ip-prefix.ts';
-import { anyOf, type Kind, parsed } from './kinds.ts';
+import { anyOf, expected, type Kind, parsed } from './kinds.ts';
 
 export const prefix: Kind<string, string> = parsed('address or prefix (CIDR)', parsePrefix);
 export const prefixes = anyOf(prefix);
@@ -29,3 +29,19 @@ export function parseDomain(text: string): string {
   const hint = /:[0-9]+$/.test(domain) ? ' (without a port)' : '';
   throw new RangeError(`expected a domain such as example.com${hint}, an IP address or *, got "${text}"`);
 }
+
+/** Without a name and a password. */
+export const webUrl = parsed('http or https URL', (url) => {
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) throw new RangeError(expected('an http or https URL', url));
+  const { username, password } = new URL(url);
+  if (username === '' && password === '') return url;
+  throw new RangeError('has a name or a password in it; put them into "headers"');
+});
+
+/** What is said there is believed. */
+export const issuerUrl = parsed('https URL, or http on a loopback address', (url) => {
+  const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: '', hostname: '' };
+  const isHere = hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+  if (protocol === 'https:' || (protocol === 'http:' && isHere)) return url;
+  throw new RangeError(expected('an https URL, or an http one on a loopback address', url));
+});

@@ -5,20 +5,12 @@ import { DEFAULT_TOKENS, TOKEN_ALGORITHMS } from '../sections/token-config.ts';
 import { anyOf, bytes, choice, expected, file, listOf, parsed, seconds, text } from './kinds.ts';
 import { providerLimitRows } from './provider-rows.ts';
 import { RESTART, row, section, under } from './row.ts';
-import { parseDomain } from './texts.ts';
+import { issuerUrl, parseDomain } from './texts.ts';
 
 /** It stands in a challenge, between quotes. */
 const httpsUrl = parsed('https URL', (url) => {
   if (/^https:\/\/[!#-[\]-~]+$/.test(url) && URL.canParse(url)) return url;
   throw new RangeError(expected('an https URL', url));
-});
-
-/** What the issuer says there is believed. */
-const issuerUrl = parsed('https URL, or http on a loopback address', (url) => {
-  const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: '', hostname: '' };
-  const isHere = hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-  if (protocol === 'https:' || (protocol === 'http:' && isHere)) return url;
-  throw new RangeError(expected('an https URL, or an http one on a loopback address', url));
 });
 
 const scopes = parsed('names divided by blanks', (scope) => {

@@ -1,6 +1,6 @@
 // Rows of the section `feed`: changes of bindings with numbers that outlive the process, and where they are sent.
 
-import { DEFAULT_FEED, DEFAULT_NATS, DEFAULT_WEBHOOK, type RetryConfig } from '../sections/feed-config.ts';
+import { DEFAULT_FEED, DEFAULT_NATS, DEFAULT_WEBHOOK, type RetryConfig } from '../../sections/feed-config.ts';
 import {
   byName,
   bytes,
@@ -13,17 +13,11 @@ import {
   parsed,
   text,
   yesOrNo,
-} from './kinds.ts';
-import { RESTART, type Row, row, rowsOf, section } from './row.ts';
+} from '../kinds.ts';
+import { RESTART, type Row, row, rowsOf, section } from '../row.ts';
+import { webUrl } from '../texts.ts';
 
 const SECRET_CHARS_MIN = 8;
-
-const webUrl = parsed('http or https URL', (url) => {
-  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) throw new RangeError(expected('an http or https URL', url));
-  const { username, password } = new URL(url);
-  if (username === '' && password === '') return url;
-  throw new RangeError('has a name or a password in it; put them into "headers"');
-});
 
 const secret = parsed(`text of ${SECRET_CHARS_MIN} characters or more`, (key) => {
   if (key.length >= SECRET_CHARS_MIN) return key;

@@ -1,10 +1,10 @@
 // Messages whose user's credentials are being fetched: a shard hands them to the main thread, which keeps them until the
 // provider has answered and puts them into the shard's ring again. Bounded; rare, so plain code.
 
-import type { Authenticator } from '../core/auth/authenticator.ts';
-import type { TokenOffer } from '../core/auth/bearer.ts';
-import { slab, slotStart } from '../sip/parser/slab.ts';
-import { createPeers, type Peers } from '../sip/sources.ts';
+import type { Authenticator } from '../../core/auth/authenticator.ts';
+import type { TokenOffer } from '../../core/auth/bearer.ts';
+import { slab, slotStart } from '../../sip/parser/slab.ts';
+import { createPeers, type Peers } from '../../sip/sources.ts';
 
 /** Messages that may wait, by shard. */
 const WAITING_MAX = 1024;
@@ -56,7 +56,8 @@ export function endWaiting(memory: SharedArrayBuffer): void {
   Atomics.sub(new Int32Array(memory), 0, 1);
 }
 
-function rowOf(peers: Peers, row: number): Peers {
+/** A row of its own. */
+export function rowOf(peers: Peers, row: number): Peers {
   const one = createPeers(1);
   for (const column of Object.keys(one) as (keyof Peers)[]) {
     const width = one[column].length;
