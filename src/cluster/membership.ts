@@ -42,6 +42,8 @@ export class Membership {
   private readonly node: number;
   private readonly silentMs: number;
   private readonly known = new Map<number, Known>();
+  /** By node, until a beat is heard. */
+  private readonly skews = new Map<number, number>();
   /** By shard: since when nobody owns it, as far as is known; 0: somebody does. */
   private readonly vacantSince: Float64Array;
   /** By shard: of the claim that this was about. */
@@ -64,6 +66,7 @@ export class Membership {
     if (this.beganAt === 0) this.beganAt = now;
     const before = this.known.get(beat.node);
     if (before !== undefined && isOlder(beat, before.beat)) return;
+    this.skews.clear();
     this.known.set(beat.node, { beat, heardAt: now, aheadMs: beat.clock - clock, cutAt: 0 });
   }
 
@@ -204,10 +207,15 @@ export class Membership {
 
   /** How far a node's clock is ahead of the median of the others'. */
   private skewOf(node: number): number {
-    const own = this.known.get(node)?.aheadMs ?? 0;
-    const others = [...this.known.values()].filter(({ beat }) => beat.node !== node);
-    const ahead = others.map(({ aheadMs }) => aheadMs).sort((a, b) => a - b);
-    return ahead.length === 0 ? 0 : own - ahead[ahead.length >> 1];
+    let skew = this.skews.get(node);
+    if (skew === undefined) {
+      const own = this.known.get(node)?.aheadMs ?? 0;
+      const others = [...this.known.values()].filter(({ beat }) => beat.node !== node);
+      const ahead = others.map(({ aheadMs }) => aheadMs).sort((a, b) => a - b);
+      skew = ahead.length === 0 ? 0 : own - ahead[ahead.length >> 1];
+      this.skews.set(node, skew);
+    }
+    return skew;
   }
 }
 

@@ -81,6 +81,41 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
     expect(after.shards[0].owner).toBe(other.name);
   });
 
+  it('drains a node, brings shards home, and forgets a node that is gone, whose number nobody gets', async () => {
+    const { cluster } = run;
+    const victim = await cluster.ownerOf(0);
+    const { name, admin } = cluster.files[victim];
+    const ready = async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).status;
+    await cluster.post(victim, '/v1/cluster/drain', { draining: true });
+    await poll('a node that owns nothing', 5000, async () => {
+      const { nodes = [] } = (await cluster.status(victim)) ?? {};
+      return nodes.find((node) => node.name === name)?.owns === 0 || undefined;
+    });
+    expect(await ready()).toBe(503);
+    const other = (victim + 1) % 3;
+    await cluster.settled();
+    await cluster.post(other, '/v1/cluster/balance');
+    expect((await cluster.status(other))?.shards.every(({ owner }) => owner !== name)).toBe(true);
+    await cluster.post(victim, '/v1/cluster/drain', { draining: false });
+    await poll('a node that is ready', 5000, async () => (await ready()) === 200);
+    await poll('all shards at home', 10_000, async () => {
+      const { moved } = (await cluster.post(other, '/v1/cluster/balance')) as { moved: number };
+      return moved === 0;
+    });
+
+    await expect(cluster.post(other, `/v1/cluster/nodes/${name}`, undefined, 'DELETE')).rejects.toThrow(/is running/);
+    await cluster.nodes[victim].stop();
+    await cluster.settled();
+    await poll('a node that is forgotten', 5000, async () => {
+      const answer = await cluster.post(other, `/v1/cluster/nodes/${name}`, undefined, 'DELETE').catch(() => 'running');
+      return answer === undefined;
+    });
+    expect((await cluster.status(other))?.nodes.map((node) => node.name)).not.toContain(name);
+    await cluster.launch(victim);
+    await cluster.follows(victim);
+    expect((await cluster.status(other))?.nodes.find((node) => node.name === name)?.number).toBe(4);
+  }, 60_000);
+
   it.each(FAULTS.filter(({ name }) => ['F1', 'F2', 'F6', 'F9', 'F11', 'F12'].includes(name)))(
     '$name keeps every binding that was answered 200: $what',
     async (fault) => {

@@ -49,7 +49,7 @@ export const FAULTS: readonly Fault[] = [
     async run({ cluster }) {
       const server = await cluster.nats.leaderOf(cluster.streamOf(0));
       await cluster.nats.kill9(server);
-      await pause(STILL_MS);
+      await poll('another leader', 20_000, async () => (await cluster.nats.leaderOf(cluster.streamOf(0))) !== server);
       cluster.nats.launch(server);
       await cluster.nats.ready();
     },
@@ -100,7 +100,7 @@ export const FAULTS: readonly Fault[] = [
     async run({ cluster }) {
       const victim = await cluster.ownerOf(0);
       cluster.nodes[victim].child.signal('SIGSTOP');
-      await pause(5000);
+      await pause(3500);
       cluster.nodes[victim].child.signal('SIGCONT');
     },
   },
@@ -136,7 +136,7 @@ export const FAULTS: readonly Fault[] = [
     async run({ cluster, network }) {
       const victim = await cluster.ownerOf(0);
       network.set(victim, 'both');
-      await pause(6000);
+      await pause(4500);
       network.set(victim, 'none');
     },
   },

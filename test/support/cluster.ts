@@ -181,8 +181,11 @@ export class Cluster {
   }
 
   /** Asks a node to do something. */
-  async post(node: number, path: string): Promise<unknown> {
-    const answer = await fetch(`http://127.0.0.1:${this.files[node].admin}${path}`, { method: 'POST' });
+  async post(node: number, path: string, body?: object, method = 'POST'): Promise<unknown> {
+    const answer = await fetch(`http://127.0.0.1:${this.files[node].admin}${path}`, {
+      method,
+      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
     return text === '' ? undefined : JSON.parse(text);

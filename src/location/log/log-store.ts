@@ -268,7 +268,8 @@ export class LogStore implements LocationStore, RowVisitor {
     const { table } = this;
     const key = new Uint32Array(4);
     const keyBytes = new Uint8Array(key.buffer);
-    const into = new Uint8Array(RECORD_BYTES_MAX);
+    this.visited ??= new Uint8Array(RECORD_BYTES_MAX);
+    const into = this.visited;
     const damaged: number[] = [];
     let records = 0;
     for (let row = 0; row < table.rows; row++) {

@@ -1,7 +1,7 @@
 // A node of a simulated cluster: its shards with their logs on simulated disks, what it hears of other nodes, and a clock that may be
 // wrong. It may pause, die and come again; its disks outlive it.
 
-import { type Beat, decodeBeat, encodeBeat } from '../../../src/cluster/beat.ts';
+import type { Beat } from '../../../src/cluster/beat.ts';
 import { ClusterShard } from '../../../src/cluster/cluster-shard.ts';
 import { ClusterStore } from '../../../src/cluster/cluster-store.ts';
 import { Membership } from '../../../src/cluster/membership.ts';
@@ -35,7 +35,7 @@ export interface Surrounds {
   trueNow(): number;
   chance(probability: number): boolean;
   between(low: number, high: number): number;
-  beat(from: ClusterNode, bytes: Uint8Array): void;
+  beat(from: ClusterNode, beat: Beat): void;
   answered(text: string, host: number, port: number): void;
   tookOver(node: ClusterNode, shard: number): void;
   gaveUp(node: ClusterNode, shard: number): void;
@@ -130,9 +130,8 @@ export class ClusterNode {
     for (const { stream } of this.serving) stream.cut = isCut;
   }
 
-  heard(bytes: Uint8Array): void {
-    const beat = decodeBeat(bytes);
-    if (beat !== null) this.membership.heard(beat, this.now);
+  heard(beat: Beat): void {
+    this.membership.heard(beat, this.now);
   }
 
   arrive(shard: number, datagram: Datagram): void {
@@ -244,9 +243,9 @@ export class ClusterNode {
 
   private beatOnAndOn(): void {
     if (this.runs) {
-      const bytes = encodeBeat(this.beat());
-      this.heard(bytes);
-      this.world.beat(this, bytes);
+      const beat = this.beat();
+      this.heard(beat);
+      this.world.beat(this, beat);
     }
     this.world.after(this, BEAT_MS, () => this.beatOnAndOn());
   }

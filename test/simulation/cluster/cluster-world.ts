@@ -1,6 +1,7 @@
 // A cluster in virtual time: three nodes, a stream per shard, phones that register at whichever node, and everything that may go wrong
 // with any of them. What phones were told is held against what the streams say, and the nodes against that.
 
+import type { Beat } from '../../../src/cluster/beat.ts';
 import { ROLE_COPYING } from '../../../src/cluster/roles.ts';
 import { createAorReader } from '../../../src/core/lookup/aor-key.ts';
 import { shardOf } from '../../../src/shard/shard-of.ts';
@@ -150,12 +151,12 @@ export class ClusterWorld implements World, Surrounds {
     });
   }
 
-  beat(from: ClusterNode, bytes: Uint8Array): void {
+  beat(from: ClusterNode, beat: Beat): void {
     if (from.isCut) return;
     for (const node of this.nodes) {
       if (node === from || (this.rough && this.random.chance(0.02))) continue;
       this.timeline.after(this.random.between(0, 60), () => {
-        if (node.isUp && !node.isCut) node.heard(bytes);
+        if (node.isUp && !node.isCut) node.heard(beat);
       });
     }
   }
