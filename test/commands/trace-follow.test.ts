@@ -69,7 +69,7 @@ describe('aorta trace follow', () => {
     expect(told).toHaveLength(6);
     expect(told[0]).toMatchObject({
       transport: 'udp',
-      isRequest: true,
+      isReceived: true,
       peer: { address: '127.0.0.1', port: phone.port },
     });
     expect(child.stdout).toContain('sip:bob@example.com');
@@ -115,9 +115,9 @@ describe('aorta trace follow', () => {
 });
 
 describe('the ladder', () => {
-  const message = (isRequest: boolean, text: string, port = 5070): FollowedMessage => ({
+  const message = (isReceived: boolean, text: string, port = 5070): FollowedMessage => ({
     at: 1_700_000_000_123,
-    isRequest,
+    isReceived,
     transport: 'udp',
     peer: { address: '192.0.2.7', port },
     local: { address: '192.0.2.1', port: 5060 },

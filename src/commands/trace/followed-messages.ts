@@ -10,7 +10,7 @@ export interface Endpoint {
 export interface FollowedMessage {
   /** Epoch ms. */
   readonly at: number;
-  readonly isRequest: boolean;
+  readonly isReceived: boolean;
   readonly transport: string;
   readonly peer: Endpoint;
   readonly local: Endpoint;

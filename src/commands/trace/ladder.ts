@@ -58,10 +58,10 @@ export function drawLadder(
 
 /** The message as text, a line for each of its own; what is too long goes on below. */
 export function messageLines(
-  { at, transport, isRequest, peer, local, bytes }: FollowedMessage,
+  { at, transport, isReceived, peer, local, bytes }: FollowedMessage,
   columns: number,
 ): string[] {
-  const [from, to] = isRequest ? [peer, local] : [local, peer];
+  const [from, to] = isReceived ? [peer, local] : [local, peer];
   const lines = bytes.toString('utf8').split(/\r?\n/).map(escapeUnseen);
   return [`${timeText(at)} ${transport} ${endpointText(from)} > ${endpointText(to)}`, '', ...lines].flatMap((line) =>
     wrapped(line, columns),
@@ -148,7 +148,7 @@ class Ladder {
     const peer = found < 0 ? this.peers.length - 1 : found;
     const [from, to] = [this.rail(peer) + 1, this.home - 1];
     for (let at = from; at <= to; at++) row[at] = '─';
-    if (message.isRequest) row[to] = '▶';
+    if (message.isReceived) row[to] = '▶';
     else row[from] = '◀';
     const label = ` ${cut(escapeUnseen(labelOf(message)), Math.max(1, to - from - 5))} `;
     const at = from + Math.max(1, Math.floor((to - from - widthOf(label)) / 2));

@@ -46,8 +46,8 @@ export class PcapFile {
   }
 }
 
-function packetOf({ isRequest, peer, local, bytes }: FollowedMessage): Buffer {
-  const [from, to] = isRequest ? [peer, local] : [local, peer];
+function packetOf({ isReceived, peer, local, bytes }: FollowedMessage): Buffer {
+  const [from, to] = isReceived ? [peer, local] : [local, peer];
   const payload = bytes.subarray(0, PAYLOAD_MAX);
   const udp = Buffer.alloc(UDP_HEADER_BYTES);
   udp.writeUInt16BE(from.port, 0);

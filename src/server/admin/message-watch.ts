@@ -38,8 +38,8 @@ interface Target {
 export interface FollowedMessage {
   /** Epoch ms. */
   readonly at: number;
-  /** It was received, as requests are; a NOTIFY of ours was sent, as answers are. */
-  readonly isRequest: boolean;
+  /** Else it was sent: an answer, or a NOTIFY of ours. */
+  readonly isReceived: boolean;
   readonly transport: TransportName;
   /** The client's, and ours. */
   readonly peer: { readonly address: string; readonly port: number };
@@ -211,7 +211,7 @@ export class MessageWatch {
     const local = this.localAddress(message);
     return {
       at: time,
-      isRequest: isReceived,
+      isReceived,
       transport: TRANSPORT_NAMES[transport],
       peer: { address: formatIp(family, ip, 0), port },
       local: { address: formatIp(family, local.ip, 0), port: local.port },

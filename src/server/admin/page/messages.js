@@ -37,9 +37,9 @@ function add(event, data) {
   const text = new TextDecoder().decode(Uint8Array.from(atob(data.bytes), (char) => char.charCodeAt(0)));
   const first = text.split(/\r?\n/, 1)[0];
   const peer = `${data.transport} ${data.peer.address}:${data.peer.port}`;
-  const item = element('details', undefined, { class: data.isRequest ? 'request' : 'answer' });
+  const item = element('details', undefined, { class: data.isReceived ? 'received' : 'sent' });
   const summary = element('summary');
-  summary.append(element('time', clock(data.at)), ` ${data.isRequest ? '→' : '←'} `, element('b', first), ` ${peer}`);
+  summary.append(element('time', clock(data.at)), ` ${data.isReceived ? '→' : '←'} `, element('b', first), ` ${peer}`);
   item.append(summary, element('pre', text.trimEnd()));
   const list = $('messages-list');
   list.prepend(item);
