@@ -8,7 +8,7 @@ import { widthOf } from '../../src/commands/terminal/text-width.ts';
 import { stateAfter } from '../../src/commands/trace/follow.ts';
 import type { FollowedMessage } from '../../src/commands/trace/followed-messages.ts';
 import { drawLadder, type LadderState } from '../../src/commands/trace/ladder.ts';
-import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
+import { type AdminFixture, openFeed, startAdmin } from '../support/admin-server.ts';
 import { CLI, removeDirectories } from '../support/aorta-process.ts';
 import { Child, killAll, poll, run } from '../support/child-process.ts';
 import { peerMissing } from '../support/peers.ts';
@@ -30,6 +30,8 @@ afterAll(async () => {
 
 const register = (user: string, headers: string[] = []) =>
   phone.request(phone.register({ aor: `${user}@example.com`, contacts: [`<sip:${user}@127.0.0.1:5070>`], headers }));
+
+const traced = () => admin.log.filter(({ event }) => event.startsWith('trace: '));
 
 /** Phones register until it is true. */
 const until = (what: string, isTrue: () => boolean, headers: string[] = []) =>
@@ -57,7 +59,33 @@ describe('aorta trace follow', () => {
     expect(child.stdout.match(/^SIP\/2\.0 200 OK$/gm)).toHaveLength(2);
     expect(child.stdout).toContain('Authorization: (left out)');
     expect(child.stdout).not.toMatch(/secret|bob@/);
-    expect(admin.log.filter(({ event }) => event.startsWith('trace'))).toEqual([]);
+    expect(traced()).toEqual([]);
+  });
+
+  it('keeps followers apart, and the log', async () => {
+    const feeds = await Promise.all(
+      ['alice@example.com', 'sip:bob@example.com'].map((name) =>
+        openFeed(`${admin.url}/v1/traces/${encodeURIComponent(name)}/messages`),
+      ),
+    );
+    const trace = admin.server.watch.trace('bob@example.com', 60);
+    await register('alice');
+    await register('bob');
+    await register('alice');
+    const texts = await Promise.all(
+      feeds.map(async (feed) => {
+        const two = [await feed.next(), await feed.next()];
+        return two.map(({ data }) => Buffer.from(String(data.bytes), 'base64').toString()).join('');
+      }),
+    );
+    expect(texts[0]).toMatch(/alice@/);
+    expect(texts[0]).not.toMatch(/bob@/);
+    expect(texts[1]).toMatch(/bob@/);
+    expect(texts[1]).not.toMatch(/alice@/);
+    await poll('the trace in the log', 5000, () => traced().length >= 2);
+    expect(JSON.stringify(traced())).not.toContain('alice@');
+    admin.server.watch.untrace(trace.name);
+    for (const feed of feeds) await feed.close();
   });
 
   it('follows an address by JSON, and everything from it', async () => {
