@@ -74,7 +74,7 @@ export const clusterRows = section(
       'cluster.listen',
       parsed('`HOST:PORT`', parsePeer, formatPeer),
       RESTART,
-      'The other nodes reach this one at this address, which is for a private network.',
+      'The other nodes reach this one at this address, and at the next port for copies; both are for a private network.',
       { required: true, example: '10.0.0.11:5090' },
     ),
     nats: natsRows,

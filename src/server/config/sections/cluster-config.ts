@@ -102,7 +102,7 @@ export function clusterFaults(
   { feed, policy }: { readonly feed?: unknown; readonly policy: Pick<Policy, 'subscriptions'> },
 ): Fault[] {
   if (cluster === undefined) return [];
-  const { servers = [], ca, cert, key }: Partial<NatsConfig> = cluster.nats;
+  const { servers = [], cert, key }: Partial<NatsConfig> = cluster.nats;
   const isTls = servers.some(({ tls }) => tls);
   return [
     ...(servers.length > 0
@@ -114,9 +114,6 @@ export function clusterFaults(
     ...((cert === undefined) === (key === undefined)
       ? []
       : [{ path: ['cluster', 'nats'], text: '`cert` and `key` belong together' }]),
-    ...((ca ?? cert) === undefined || isTls
-      ? []
-      : [{ path: ['cluster', 'nats'], text: '`ca`, `cert` and `key` are for servers such as tls://10.0.0.11:4222' }]),
     ...(feed === undefined ? [] : [{ path: ['feed'], text: 'changes are not kept in a cluster yet' }]),
     ...(policy.subscriptions.enabled
       ? [{ path: ['registration-events', 'enabled'], text: 'registrations cannot be watched in a cluster yet' }]
