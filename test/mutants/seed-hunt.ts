@@ -8,7 +8,7 @@ import { SEED_MUTANTS, type SeedMutant, type World } from './seed-mutants.ts';
 
 const PROGRAM = '.build/mutants/simulate.js';
 /** One seed that never ends has found the fault, too. */
-const SEED_MS = 20_000;
+const SEED_MS = 60_000;
 
 interface Found {
   readonly world: World;
@@ -31,7 +31,7 @@ function make(copy: string): void {
 
 function hunt(copy: string, world: World, seeds: number): Found | undefined {
   const args = [PROGRAM, '--only', world, '--from', '1', '--seeds', String(seeds), '--first', '--json'];
-  const timeout = SEED_MS + seeds * 60;
+  const timeout = SEED_MS + seeds * 100;
   const run = spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8', timeout });
   if (run.stdout === '') return { world, seeds: Number.NaN, what: 'a run that has no end, or ends its process' };
   const report = JSON.parse(run.stdout) as Report;
