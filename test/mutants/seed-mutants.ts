@@ -126,8 +126,8 @@ const OWN: readonly SeedMutant[] = [
   ),
   sweeper(
     'removes an AOR that the batch has changed',
-    'if (isOnly && this.changes === null && !state.isTouched()) {',
-    'if (isOnly && this.changes === null) {',
+    'if (isOnly && changes === null && !state.isTouched()) {',
+    'if (isOnly && changes === null) {',
   ),
   sweeper(
     'sweeps while the clock cannot be trusted',

@@ -4,7 +4,8 @@
 import { checkpointIn } from '../../src/location/checkpoint/checkpoint.ts';
 import { LogStore } from '../../src/location/log/log-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../src/location/record.ts';
-import { RowCopy } from '../../src/location/table/binding-row.ts';
+import { ROW_LINKS, RowCopy } from '../../src/location/table/binding-row.ts';
+import type { BindingTable } from '../../src/location/table/binding-table.ts';
 import { chunkOf, wordOf } from '../../src/location/table/row-chunks.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { checkpointsOn, writeCheckpoint } from './checkpoints-on-disk.ts';
@@ -306,6 +307,8 @@ export class StoreWorld {
     for (let n = 0; n < model.size; n++) if (store.find(...keyWords(n), row)) count++;
     if (count !== store.aors) this.fail(`${store.aors} AORs are counted, ${count} are there`);
     if (count !== store.bindings) this.fail(`${store.bindings} bindings are counted, ${count} are there`);
+    const free = freeRows(store.table);
+    if (free + count !== store.table.rows) this.fail(`${store.table.rows} rows: ${count} are used, ${free} free`);
   }
 
   // --- ends and beginnings
@@ -523,4 +526,12 @@ function textOf(operation: Operation): string {
   if (operation.kind === 'removal') return `-${operation.n}`;
   if (operation.kind === 'refresh') return `~${operation.n} cseq ${operation.cseq}`;
   return `+${describe(operation.value)}`;
+}
+
+/** How many rows can be taken before there are more: nobody else has to know. */
+function freeRows(table: BindingTable): number {
+  const { free } = table as unknown as { readonly free: number };
+  let count = 0;
+  for (let row = free - 1; row >= 0; count++) row = chunkOf(table.chunks, row)[wordOf(row) + ROW_LINKS] - 1;
+  return count;
 }
