@@ -11,6 +11,9 @@ const ALONE = ['auth-abuse', 'bench', 'crash', 'strace'].map((name) => `test/e2e
 
 const WAITING_WORKERS = 4;
 
+/** Servers that answer a few requests need no rehearsal (decision 72); those of e2e-alone have it. */
+const env = { AORTA_WARM_UP: 'off' };
+
 // Files outside test/e2e that start servers and commands, which is mostly waiting, or that need a process of their own: for what they
 // count, or for modules that they put others in the place of.
 const PROCESSES = [
@@ -64,6 +67,7 @@ export default defineConfig({
         // What needs no process of its own: the files of a worker share its modules.
         test: {
           name: 'core',
+          env,
           include: ['test/**/*.test.ts'],
           exclude: ['test/layers/**', 'test/e2e/**', ...(only('core') ? [] : PROCESSES)],
           testTimeout: 60_000,
@@ -75,6 +79,7 @@ export default defineConfig({
       {
         test: {
           name: 'processes',
+          env,
           include: PROCESSES,
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -86,6 +91,7 @@ export default defineConfig({
         // Real clients and servers over real sockets. Most of their time is waiting, so several files run at a time.
         test: {
           name: 'e2e',
+          env,
           include: ['test/e2e/**/*.test.ts'],
           exclude: only('e2e') ? [] : ALONE,
           maxWorkers: WAITING_WORKERS,

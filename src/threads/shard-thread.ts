@@ -43,6 +43,9 @@ import { fdWake } from './shared-parts.ts';
 import { PendingCredentials } from './waiting/pending-credentials.ts';
 import { holdLookups } from './waiting/pending-lookups.ts';
 
+/** Half of the CPU of a start, which is worth it where more than some requests follow: tests do without. */
+const WARMS_UP = process.env.AORTA_WARM_UP !== 'off';
+
 type OpenClusterShard = NonNullable<ReturnType<typeof openClusterShard>>;
 
 /**
@@ -277,8 +280,10 @@ function assemble(
     : new FlagWait(task.bells[task.index]);
   const udp = calls && openUdp(task, calls, shard, lengths);
   const tcp = calls && openTcp(task, calls, forwarding, shard, lengths, counters);
-  warmUp();
-  if (task.store.kind === 'log') warmJit(`${task.store.directory}.rehearsal`, options, createPipeline);
+  if (WARMS_UP) {
+    warmUp();
+    if (task.store.kind === 'log') warmJit(`${task.store.directory}.rehearsal`, options, createPipeline);
+  }
   shard.open();
   tellOpen(task, store, tell);
   return new ShardLoop({
