@@ -113,6 +113,8 @@ export class RegistrationsWorld implements Scene {
   /** So much the clock is ahead, ms, and AORs that were written since it is. */
   private ahead = 0;
   private readonly writtenAhead = new Set<number>();
+  /** What a sweep should not have done. */
+  private swept = '';
   /** AORs with ends of a time that was set back since: they may be shortened to what was granted. */
   private readonly skewed = new Set<number>();
   private lifeCount = 0;
@@ -304,6 +306,7 @@ export class RegistrationsWorld implements Scene {
     this.say(() => `shard ${index}: ${messages.map(({ request }) => storyOf(request)).join(', ')}`);
     const before = new Map(messages.map(({ request: { phone } }) => [phone.n, this.live(this.model.kept(phone.n))]));
     const sent = machine.run(messages, this.now);
+    if (this.swept !== '') this.fail(this.swept);
     if (machine.disk.dead) return this.say(() => '  and it is dead');
     const isSick = machine.counter('load_failures') > loadFailures;
     this.judge(messages, sent, before, isSick);
@@ -387,6 +390,7 @@ export class RegistrationsWorld implements Scene {
           this.say(
             () => `  ${lasting ? 'commit' : 'sweep'} ${[...changes].map(([n, { kind }]) => `${kind} ${n}`).join(', ')}`,
           );
+          if (this.clock.holds && !lasting) this.checkHeld(changes);
           this.model.committed(changes, lasting, ofShard);
           for (const n of changes.keys()) this.wrote(n);
         },
@@ -408,6 +412,17 @@ export class RegistrationsWorld implements Scene {
   private wrote(n: number): void {
     this.touched.add(n);
     if (this.ahead > 0) this.writtenAhead.add(n);
+  }
+
+  /** While the clock cannot be trusted, a sweep takes nothing but what lives by a connection that has ended. */
+  private checkHeld(changes: ReadonlyMap<number, Change>): void {
+    for (const [n, change] of changes) {
+      if (change.kind === 'refresh') continue;
+      const left = change.kind === 'record' ? change.bindings : [];
+      const gone = this.model.kept(n).filter(({ contact }) => !left.some((one) => one.contact === contact));
+      const wrong = gone.find(({ flow }) => flow === 0 || this.alive.has(flow));
+      if (wrong !== undefined) this.swept = `AOR ${n}: ${wrong.contact} is removed while nobody knows the time`;
+    }
   }
 
   private commitFailed(changes: ReadonlyMap<number, Change>): void {
