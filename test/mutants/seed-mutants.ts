@@ -22,13 +22,11 @@ const SHARED: readonly string[] = [
   'takes moves for made before they hold',
   'never cleans',
   'counts no record that came',
-  'stops at a damaged frame',
   'gives up what is sound',
   'applies a batch that failed',
   'keeps rows of a batch that failed',
   'waits for no sync where a sweep leaves a record',
   'does not tell the cleaner of a record that is replaced',
-  'gives up what a dead disk does not give',
   'forgets that it gave a row up',
   'takes a record whose checksum is wrong',
   'takes batches that were refused',
@@ -36,14 +34,8 @@ const SHARED: readonly string[] = [
   'starts again at zero',
   'takes nothing of a damaged frame',
   'says nothing of a damaged frame',
-  'says nothing of frames that are missing',
   'takes damaged entries',
-  'takes parts of a batch that was being written',
   'takes frames whose checksum is wrong',
-  'finds no record without a header',
-  'takes the index of a checkpoint at its word',
-  'knows a removal by its bytes, wherever it lies',
-  'takes a damaged piece',
 ];
 
 const STORE: readonly World[] = ['store'];
@@ -60,7 +52,6 @@ const store = inFile('location/log/log-store.ts', STORE);
 const sweeper = inFile('shard/sweeper.ts', SHARDS);
 const flows = inFile('shard/flow-sweeper.ts', SHARDS);
 const batch = inFile('shard/batch-commit.ts', SHARDS);
-const uses = inFile('core/auth/nonce-uses.ts', SHARDS);
 const window = inFile('core/auth/nonce-window.ts', SHARDS);
 
 const OWN: readonly SeedMutant[] = [
@@ -78,11 +69,6 @@ const OWN: readonly SeedMutant[] = [
     'goes on with the sub-table that was too small',
     'this.tables[sub] = table;\n    this.observer',
     'this.observer',
-  ),
-  index(
-    'counts the keys of a restored sub-table as none',
-    'this.count += used - this.counts[sub];',
-    'this.count += 0 * used;',
   ),
   table('leaves an AOR in the index where it is removed', 'this.index.remove(tag, row);\n    chunk[r', 'chunk[r'),
   table('does not count what is removed', 'this.bindings -= bindingsOf(chunk, r + ROW_PLACE);', ''),
@@ -166,7 +152,6 @@ const OWN: readonly SeedMutant[] = [
     'tally.apply();',
   ),
   batch('never asks for removed bindings of a batch that failed', 'this.parts.flows?.failed(now);', ''),
-  batch('counts no sweep', 'tally.apply();\n    flows?', 'flows?'),
   inFile('shard/aor-state.ts', SHARDS)(
     'decides on what is committed where the batch has changed it',
     'const entry = writes.find(key[0], key[1], key[2], key[3]);\n    this.uncommitted',
@@ -197,21 +182,11 @@ const OWN: readonly SeedMutant[] = [
     'if (authenticator === null || !authenticated || authenticator.nonceIsOfThisLife) return 0;',
     'if (authenticator === null || authenticated) return 0;',
   ),
-  uses(
-    'takes a nonce of another life that no record names',
-    'if (floor < 0) return use;',
-    'if (floor < -1) return use;',
-  ),
   window('takes an nc twice', 'if ((words[seen] & bit) !== 0) return NC_REPLAYED;', ''),
   window(
     'forgets which nc it has seen where a higher one comes',
     'words[at + HIGHEST] = nc;\n      words[at + SEEN_LOW] |= 1;',
     'words[at + HIGHEST] = nc;\n      words[at + SEEN_LOW] = 1;',
-  ),
-  window(
-    'takes a nonce of another life for a new one',
-    'if (!ofThisLife || issuedAt <= this.lowWaterMark) return NC_FORGOTTEN;',
-    'if (issuedAt <= this.lowWaterMark) return NC_FORGOTTEN;',
   ),
   inFile('threads/move/move-bindings.ts', SHARDS)(
     'leaves the last records of a move uncommitted',
