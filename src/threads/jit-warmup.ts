@@ -10,6 +10,7 @@ import { createHistoryMemory } from '../shard/observe/history.ts';
 import { Measures } from '../shard/observe/measures.ts';
 import { TOP_SENDERS_BYTES, TopSenders } from '../shard/observe/top-senders.ts';
 import type { ShardOptions } from '../shard/shard-options.ts';
+import { warmUp } from '../sip/parser/parser-warmup.ts';
 import { slab, slotStart } from '../sip/parser/slab.ts';
 import { type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
 import { ascii } from '../sip/writer.ts';
@@ -49,14 +50,25 @@ const ACTS: readonly (readonly [plain: Uint8Array, instance: Uint8Array])[] = [
 ];
 
 /**
- * Takes some hundred milliseconds. Overwrites slots of the slab.
- * @param directory of the warm-up's own store; its content is removed
+ * Before a shard opens. With AORTA_WARM_UP=off in the environment it does without: a third of a start's CPU, which is worth it only where
+ * more than some requests follow.
+ * @param directory as warmJit's; null where everything is in memory
  */
-export function warmJit(
-  directory: string,
+export function warmShard(
+  directory: string | null,
   options: ShardOptions,
   createPipeline: (options: ShardOptions) => Pipeline,
 ): void {
+  if (process.env.AORTA_WARM_UP === 'off') return;
+  warmUp();
+  if (directory !== null) warmJit(directory, options, createPipeline);
+}
+
+/**
+ * Takes some hundred milliseconds. Overwrites slots of the slab.
+ * @param directory of the warm-up's own store; its content is removed
+ */
+function warmJit(directory: string, options: ShardOptions, createPipeline: (options: ShardOptions) => Pipeline): void {
   rmSync(directory, { recursive: true, force: true });
   const store = openLogStore(directory, 'process');
   try {

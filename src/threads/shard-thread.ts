@@ -23,7 +23,6 @@ import type { ShardOptions } from '../shard/shard-options.ts';
 import type { ShardSettings } from '../shard/shard-settings.ts';
 import { StaticTable } from '../shard/statics/static-table.ts';
 import { openSubscriptions, type SubscriptionOptions } from '../shard/subscriptions/subscription-options.ts';
-import { warmUp } from '../sip/parser/parser-warmup.ts';
 import { SLOT_COUNT } from '../sip/parser/slab.ts';
 import { createPeers, type Peers } from '../sip/sources.ts';
 import { LiveFlows } from '../transport/flow/live-flows.ts';
@@ -34,7 +33,7 @@ import { UdpSender } from '../transport/linux/udp-sender.ts';
 import { UserTable } from '../users/user-table.ts';
 import type { openClusterShard } from './cluster/open-cluster-shard.ts';
 import { Forwarding } from './forwarding.ts';
-import { warmJit } from './jit-warmup.ts';
+import { warmShard } from './jit-warmup.ts';
 import { tellOpen } from './open-report.ts';
 import { type LoopParts, ShardLoop } from './shard-loop.ts';
 import type { AuthTask, ShardNews, ShardTask, Tell } from './shard-messages.ts';
@@ -42,9 +41,6 @@ import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
 import { fdWake } from './shared-parts.ts';
 import { PendingCredentials } from './waiting/pending-credentials.ts';
 import { holdLookups } from './waiting/pending-lookups.ts';
-
-/** Half of the CPU of a start, which is worth it where more than some requests follow: tests do without. */
-const WARMS_UP = process.env.AORTA_WARM_UP !== 'off';
 
 type OpenClusterShard = NonNullable<ReturnType<typeof openClusterShard>>;
 
@@ -280,10 +276,8 @@ function assemble(
     : new FlagWait(task.bells[task.index]);
   const udp = calls && openUdp(task, calls, shard, lengths);
   const tcp = calls && openTcp(task, calls, forwarding, shard, lengths, counters);
-  if (WARMS_UP) {
-    warmUp();
-    if (task.store.kind === 'log') warmJit(`${task.store.directory}.rehearsal`, options, createPipeline);
-  }
+  const { store: kept } = task;
+  warmShard(kept.kind === 'log' ? `${kept.directory}.rehearsal` : null, options, createPipeline);
   shard.open();
   tellOpen(task, store, tell);
   return new ShardLoop({
