@@ -17,6 +17,7 @@ import { COUNTER } from './observe/counters.ts';
 import type { EventSink } from './observe/event-ring.ts';
 import type { History } from './observe/history.ts';
 import type { Measures } from './observe/measures.ts';
+import type { Pinger } from './pings/pinger.ts';
 import type { ResponseLifecycle } from './response-lifecycle.ts';
 
 /** How often the store is asked while batches are in flight and no message comes. */
@@ -56,6 +57,8 @@ export interface CommitParts {
   readonly events: EventSink | undefined;
   readonly history: History | null;
   readonly flows: FlowSweeper | null;
+  /** Is told of writes that hold while it is on. */
+  readonly pinger: Pinger | null;
   readonly counters: Float64Array;
 }
 
@@ -122,9 +125,10 @@ export class BatchCommit {
   }
 
   private holds(now: number): void {
-    const { tally, flows, writes, history, changes, events } = this.parts;
+    const { tally, flows, pinger, writes, history, changes, events } = this.parts;
     tally.apply();
     flows?.committed(writes, now);
+    if (pinger?.isOn) pinger.committed(writes, now);
     history?.publish();
     if (changes.count > 0 && events?.listening) events.publish(changes); // who hears of it finds it in the history
   }
@@ -185,7 +189,7 @@ export class BatchCommit {
 
   /** The answers of a batch in flight join those that leave. @cold */
   private release(batch: BatchInFlight, holds: boolean, now: number): void {
-    const { answers, lifecycle, events, flows, history } = this.parts;
+    const { answers, lifecycle, events, flows, pinger, history } = this.parts;
     const from = answers.count;
     for (let row = 0; row < batch.answers.count; row++) {
       this.waitedS[answers.count] = (now - batch.since) / 1000;
@@ -194,6 +198,7 @@ export class BatchCommit {
     if (holds) {
       batch.tally?.apply();
       flows?.committed(batch.writes, now);
+      if (pinger?.isOn) pinger.committed(batch.writes, now);
       if (batch.history !== null) history?.publishCopy(batch.history);
       if (batch.changes !== null && batch.changes.count > 0 && events?.listening) events.publish(batch.changes);
     } else {

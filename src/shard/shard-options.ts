@@ -9,6 +9,7 @@ import type { GateOptions } from './gate.ts';
 import type { EventSink } from './observe/event-ring.ts';
 import type { Measures } from './observe/measures.ts';
 import type { TopSenders } from './observe/top-senders.ts';
+import type { PingOptions } from './pings/ping-options.ts';
 import type { ProcessClock } from './process-clock.ts';
 import type { Ring } from './rings/ring.ts';
 import type { WakeDevices } from './sleepers.ts';
@@ -64,6 +65,8 @@ export interface ShardOptions {
   readonly topSenders?: TopSenders;
   /** Where registrations may be watched. */
   readonly subscriptions?: SubscriptionOptions;
+  /** Where contacts may be pinged. */
+  readonly pings?: PingOptions;
   /** Static bindings and aliases. */
   readonly statics?: StaticTable;
   /** Where push services are served: has the devices woken that a lookup in a slot waits for. */

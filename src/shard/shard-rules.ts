@@ -3,6 +3,8 @@
 // @hot
 
 import type { BulkNumbers } from '../core/lookup/bulk-numbers.ts';
+import type { PingedContacts } from '../core/pings/ping-policy.ts';
+import { type PingRules, pingRules } from '../core/pings/ping-rules.ts';
 import { Gruus } from '../core/register/gruu.ts';
 import { Registrar } from '../core/register/registrar.ts';
 import { ByName } from '../core/uas/by-name.ts';
@@ -22,6 +24,7 @@ export class DomainRules {
   readonly registrar: Registrar;
   /** Bindings that the domain may still have; null: as many as there are. */
   private readonly capacity: Int32Array | null;
+  readonly ping: PingedContacts;
   private readonly policy: Policy;
   private readonly secret: Uint8Array;
   /** For users with rules of their own, by these. */
@@ -31,6 +34,7 @@ export class DomainRules {
     this.uas = new UserAgentServer(policy);
     this.registrar = new Registrar(policy, secret, like);
     this.capacity = capacity;
+    this.ping = policy.ping;
     this.policy = policy;
     this.secret = secret;
   }
@@ -67,6 +71,8 @@ export class ShardRules {
   gruus: Gruus | null;
   /** Null where no PBX has any. */
   numbers: BulkNumbers | null;
+  /** What lookups make of pings; null: nothing. */
+  pings: PingRules | null;
   private server: DomainRules;
   /** Null where no domain has rules of its own. */
   private domains: ByName<DomainRules> | null;
@@ -79,6 +85,7 @@ export class ShardRules {
     this.server = server;
     this.uas = server.uas;
     this.strict = policy.strict;
+    this.pings = pingRules(policy);
     this.numbers = server.registrar.bulk.numbers;
     this.gruus = givesGruus(policy) ? new Gruus(secret, policy.gruuGeneration) : null;
     const domains = Object.entries(policy.byDomain).map(
@@ -94,9 +101,16 @@ export class ShardRules {
     this.strict = other.strict;
     this.gruus = other.gruus;
     this.numbers = other.numbers;
+    this.pings = other.pings;
     this.server = other.server;
     this.domains = other.domains;
     this.others = other.others;
+  }
+
+  /** Which contacts of a domain, bytes[at, end), are pinged. */
+  pingOf(bytes: Uint8Array, at: number, end: number): PingedContacts {
+    const { domains, server } = this;
+    return (domains === null ? server : (domains.find(bytes, at, end) ?? this.others)).ping;
   }
 
   /** The rules for an AOR: its domain's, or the server's, with those of the user who has logged in; sets how many bindings there may be. @param length negative: there is no AOR */

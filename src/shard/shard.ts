@@ -54,6 +54,8 @@ import type { FailedLogin } from './observe/failed-logins.ts';
 import { History } from './observe/history.ts';
 import { Measures } from './observe/measures.ts';
 import { Tap } from './observe/tap.ts';
+import type { PingOptions } from './pings/ping-options.ts';
+import { Pinger, pingedKeyWord } from './pings/pinger.ts';
 import { RequestService } from './request-service.ts';
 import { ResponseLifecycle } from './response-lifecycle.ts';
 import { shardOf } from './shard-of.ts';
@@ -65,7 +67,7 @@ import { sooner } from './sooner.ts';
 import { AskedFor } from './statics/asked-for.ts';
 import type { StaticTable } from './statics/static-table.ts';
 import { keyWordOfAnswer } from './subscriptions/notifier.ts';
-import type { OutgoingRequests } from './subscriptions/outgoing-requests.ts';
+import { OutgoingRequests } from './subscriptions/outgoing-requests.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { Sweeper } from './sweeper.ts';
 
@@ -109,6 +111,10 @@ export class Shard {
   private readonly audience: Listening | undefined;
   /** Null where registrations may not be watched. */
   private readonly subscriptions: Subscriptions | null;
+  /** Null where no contacts may be pinged. */
+  private readonly pinger: Pinger | null;
+  /** Requests of its own that leave with the batch's answers. */
+  readonly outgoing = new OutgoingRequests();
   private readonly changes = new Changes();
   private readonly history: History | null;
   private batchIsOpen = false;
@@ -126,8 +132,9 @@ export class Shard {
     this.held = this.deciding && new HeldRequests();
     const flows = options.flows ?? null;
     this.statics = options.statics ?? null;
+    const { outgoing } = this;
     this.subscriptions = options.subscriptions
-      ? new Subscriptions({ ...options, options: options.subscriptions, statics: this.statics, flows })
+      ? new Subscriptions({ ...options, options: options.subscriptions, statics: this.statics, flows, outgoing })
       : null;
     this.events = this.subscriptions?.heardWith(options.events) ?? options.events;
     this.audience = options.feed ? ALWAYS_LISTENING : options.events;
@@ -168,10 +175,12 @@ export class Shard {
     this.admission = new Admission(admission, this.exchange, this.state, this.rules);
     const { lifecycle, committer, overload, state, changes, events } = this;
     const { writes } = this;
+    this.pinger = options.pings ? this.openPinger(options.pings, policy) : null;
     this.commits = new BatchCommit({
       ...{ peers, committer, answers, lifecycle, transactions, state, writes, tally, changes, events, counters },
       history: this.history,
       flows: this.sweeper.flows,
+      pinger: this.pinger,
     });
     this.requests = new RequestService({
       ...{ rules, transactions, keys, exchange, tally, counters, lifecycle, committer, overload, state, changes },
@@ -179,16 +188,21 @@ export class Shard {
       admission: this.admission,
       sleepers: this.sleepers,
       redirect: new RedirectServer(flows),
-      asked: new AskedFor(rules, this.statics),
+      asked: new AskedFor(rules, this.statics, this.pinger?.results),
       history: this.history,
       subscriptions: this.subscriptions,
       confirms: this.deciding !== null,
     });
   }
 
-  /** Requests of its own that leave with the batch's answers; null where it never sends any. */
-  get outgoing(): OutgoingRequests | null {
-    return this.subscriptions?.notifier.outgoing ?? null;
+  /** @cold */
+  private openPinger(options: PingOptions, policy: Policy): Pinger {
+    const { store, state, exchange, rules, tally, outgoing, counters } = this;
+    const { secret, flows = null, node = 0 } = this.options;
+    return new Pinger(
+      { options, store, state, exchange, rules, tally, flows, outgoing, counters, secret, node },
+      policy,
+    );
   }
 
   /** Once, before the first message. Bindings that expired while nothing served are removed by the wheel. */
@@ -206,6 +220,7 @@ export class Shard {
     this.subscriptions?.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);
     this.keepAsleep(settings.policy);
+    this.pinger?.configure(settings.policy);
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
   }
 
@@ -222,6 +237,7 @@ export class Shard {
     this.exchange.request.startedAt = now + CLOCK_SKEW_MS;
     this.admission.beginLife((CLUSTER_LIFE | epoch) >>> 0);
     this.sweeper.flows?.lookAgain();
+    this.pinger?.lookAgain();
   }
 
   /** In a cluster: another node decides from here on, or nobody. @cold */
@@ -290,14 +306,19 @@ export class Shard {
     this.freeSlot = freeSlot;
     this.sweeper.changes = this.audience?.listening ? this.changes : null;
     this.sweeper.watched = this.subscriptions?.any ? this.changes : null;
-    if (!this.commits.isFull && this.decides) this.sweeper.sweep(now);
+    if (!this.commits.isFull && this.decides) {
+      const { sweeper } = this;
+      sweeper.sweep(now);
+      if (this.pinger?.isOn) this.pinger.sweep(now, sweeper.changes ?? sweeper.watched, this.history);
+    }
     this.counters[COUNTER.resent] += this.invites.resend(now, freeSlot);
   }
 
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
     if (this.commits.isFull) return this.commits.msToNext(now);
-    const sweep = this.decides ? this.sweeper.msToNextTick(now) : -1;
+    let sweep = this.decides ? this.sweeper.msToNextTick(now) : -1;
+    if (this.pinger?.isOn && this.decides) sweep = sooner(sweep, this.pinger.msToNext(now));
     let work = sooner(sweep, this.invites.msToNextTick(now));
     if (this.subscriptions !== null) work = sooner(work, this.subscriptions.msToNext(now));
     return sooner(work, this.commits.msToNext(now));
@@ -314,7 +335,7 @@ export class Shard {
     this.commits.commit(now, this.freeSlot);
     this.subscriptions?.work(now);
     if (this.tap?.on) this.tap.answered(this.answers);
-    if (this.outgoing !== null && this.outgoing.count > 0) this.tap?.sent(this.outgoing, now);
+    if (this.outgoing.count > 0) this.tap?.sent(this.outgoing, now);
     this.batchIsOpen = false;
     this.writes.clear();
     this.tally.clear();
@@ -336,7 +357,7 @@ export class Shard {
     this.commits.measure(this.measures, this.peers, seconds);
     this.options.topSenders?.note(this.answers, this.peers, this.slotLength, this.now);
     this.answers.count = 0;
-    this.outgoing?.clear();
+    this.outgoing.clear();
   }
 
   /** In a cluster: connections of other nodes may be gone; records are looked at for them. @cold */
@@ -392,13 +413,20 @@ export class Shard {
     return false;
   }
 
-  /** A response: to a NOTIFY of this shard or another one, or to nothing. @cold */
+  /** A response: to a ping or a NOTIFY of this shard or another one, or to nothing. */
   private answered(error: number, length: number): void {
-    const word = this.subscriptions === null || error !== E_OK ? -1 : keyWordOfAnswer();
+    const { pinger } = this;
+    const ping = pinger?.isOn && error === E_OK ? pingedKeyWord() : -1;
+    const word = ping >= 0 || this.subscriptions === null || error !== E_OK ? ping : keyWordOfAnswer();
     if (word < 0) return this.drop(COUNTER.dropped_response);
     const owner = shardOf(word, this.options.shards);
-    if (owner === this.options.index) this.takeAnswer(length);
-    else if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
+    if (owner !== this.options.index) return this.forwardResponse(owner, length);
+    if (ping >= 0) pinger?.answered(this.now);
+    else this.takeAnswer(length);
+  }
+
+  private forwardResponse(owner: number, length: number): void {
+    if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
     else this.drop(COUNTER.dropped_ring_full);
   }
 

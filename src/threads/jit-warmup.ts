@@ -82,6 +82,7 @@ function warmJit(directory: string, options: ShardOptions, createPipeline: (opti
       elsewhere: _______,
       feed: ________,
       subscriptions: _________,
+      pings: __________,
       ...others
     } = options;
     const counters = new Float64Array(COUNTER_NAMES.length);

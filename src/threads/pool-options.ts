@@ -8,6 +8,7 @@ import type { StoreOptions } from '../location/open-store.ts';
 import type { FeedOptions } from '../shard/feed/feed-writer.ts';
 import type { GateOptions } from '../shard/gate.ts';
 import type { BindingListener } from '../shard/observe/binding-events.ts';
+import type { PingOptions } from '../shard/pings/ping-options.ts';
 import type { ShardLog } from '../shard/shard-options.ts';
 import { type SubscriptionTask, sentByOf } from '../shard/subscriptions/subscription-options.ts';
 import type { Peers } from '../sip/sources.ts';
@@ -19,6 +20,7 @@ import type { MulticastAddress } from '../transport/node/multicast.ts';
 import type { TlsFiles } from '../transport/node/tls-files.ts';
 import type { ClusterOptions } from './cluster/cluster-options.ts';
 import type { WebSocketOptions } from './connections.ts';
+import type { SharedParts } from './shared-parts.ts';
 import type { TokenTask } from './waiting/pending-credentials.ts';
 import type { WaitingLookup } from './waiting/pending-lookups.ts';
 
@@ -116,4 +118,12 @@ export function subscriptionTask(
     sentBy: listeners.map(sentByOf),
     udpByMain,
   };
+}
+
+/** By which ways a shard pings contacts. */
+export function pingOptions(
+  { pingResults, listeners, epolls }: Pick<SharedParts, 'pingResults' | 'listeners' | 'epolls'>,
+  udpByMain: boolean,
+): PingOptions {
+  return { results: pingResults, sentBy: listeners.map(sentByOf), udpByMain, tcpByMain: epolls.length === 0 };
 }

@@ -50,6 +50,8 @@ export interface Pool {
   readonly restarts: number;
   /** Which connections still stand. */
   readonly flows: FlowLiveness;
+  /** What came of pings, by shard. */
+  readonly pingResults: readonly SharedArrayBuffer[];
   /** Connections, and what became of them. */
   readonly connections: Readonly<FlowCounts>;
   /** Listeners with TLS read their certificates anew; connections that there are go on. */
@@ -202,6 +204,10 @@ class RunningPool implements Pool {
 
   get flows(): FlowLiveness {
     return this.cluster?.flows ?? new LiveFlows(this.parts.liveFlows);
+  }
+
+  get pingResults(): readonly SharedArrayBuffer[] {
+    return this.parts.pingResults;
   }
 
   openReaders(): LocationReader[] {

@@ -10,7 +10,7 @@ import type { ProcessClock } from '../shard/process-clock.ts';
 import { ORDER_ANEW, ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
 import { TRANSPORT_UDP } from '../sip/sources.ts';
 import type { Checkpoints } from './checkpoint/checkpoints.ts';
-import { type PoolOptions, storeOptions, subscriptionTask } from './pool-options.ts';
+import { type PoolOptions, pingOptions, storeOptions, subscriptionTask } from './pool-options.ts';
 import type { Readers } from './readers.ts';
 import type { Reconfiguration } from './reconfiguration.ts';
 import type { RingDispatcher } from './ring-dispatcher.ts';
@@ -247,6 +247,7 @@ export class ShardLives {
       sockets: parts.sockets[shard],
       ...(options.cluster && { cluster: options.cluster }),
       ...(options.feed && { feed: options.feed(shard) }),
+      pings: pingOptions(parts, parts.sockets[shard].length === 0),
       ...(rules.current.policy.subscriptions.enabled && {
         subscriptions: subscriptionTask(options, parts.listeners, shard, parts.sockets[shard].length === 0),
       }),

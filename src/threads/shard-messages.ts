@@ -6,6 +6,7 @@ import type { Policy } from '../core/uas/policy.ts';
 import type { StoreOptions } from '../location/open-store.ts';
 import type { FeedOptions } from '../shard/feed/feed-writer.ts';
 import type { GateOptions } from '../shard/gate.ts';
+import type { PingOptions } from '../shard/pings/ping-options.ts';
 import type { SubscriptionTask } from '../shard/subscriptions/subscription-options.ts';
 import type { FlowRows } from '../transport/flow/flow-rows.ts';
 import type { FramingLimits } from '../transport/flow/stream-policy.ts';
@@ -87,6 +88,7 @@ export interface ShardTask {
   readonly feed?: FeedOptions;
   /** Where registrations may be watched. */
   readonly subscriptions?: SubscriptionTask;
+  readonly pings: PingOptions;
   /** Where a read model is kept: where changes of records are told. */
   readonly changes?: ChangedKeysMemory;
 }

@@ -1,6 +1,7 @@
 // What the threads of a server share: counters, bells, rings, and the descriptors of sockets. Made before any shard
 // starts and owned by the main thread, so that a shard that dies takes none of it along.
 
+import { PING_RESULTS_BYTES } from '../core/pings/ping-results.ts';
 import { COUNTERS_BYTES } from '../shard/observe/counters.ts';
 import { createEventMemory } from '../shard/observe/event-ring.ts';
 import { createHistoryMemory } from '../shard/observe/history.ts';
@@ -59,6 +60,8 @@ export interface SharedParts {
   readonly topSenders: readonly SharedArrayBuffer[];
   /** What happened to bindings lately, by shard (history.ts); empty where none is kept. */
   readonly histories: readonly SharedArrayBuffer[];
+  /** What came of pings, by shard (core/pings/ping-results.ts). */
+  readonly pingResults: readonly SharedArrayBuffer[];
   /** Where it is one node of several: the cluster's thread. */
   readonly cluster?: ClusterSharedParts;
   readonly clusterBell?: Bell;
@@ -107,6 +110,7 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
       sockets,
       counters: every(() => new SharedArrayBuffer(COUNTERS_BYTES)),
       measures: every(() => new SharedArrayBuffer(MEASURES_BYTES)),
+      pingResults: every(() => new SharedArrayBuffer(PING_RESULTS_BYTES)),
       bellMemories,
       bellFds,
       epolls,

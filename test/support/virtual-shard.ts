@@ -51,6 +51,7 @@ export interface VirtualShardOptions {
   readonly deciding?: ShardOptions['deciding'];
   readonly feed?: ShardOptions['feed'];
   readonly history?: SharedArrayBuffer;
+  readonly pings?: ShardOptions['pings'];
   readonly subscriptions?: SubscriptionOptions;
   /** What waits behind each batch; without it nothing does. */
   readonly backlog?: Backlog;
@@ -120,6 +121,7 @@ export class VirtualShard {
       ...(options.history && { history: options.history }),
       ...(options.subscriptions && { subscriptions: options.subscriptions }),
       ...(options.wake && { wake: options.wake }),
+      ...(options.pings && { pings: options.pings }),
     });
     this.shard.open();
     const { batchMs = 0, backlog } = options;

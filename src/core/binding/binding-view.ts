@@ -86,6 +86,8 @@ export interface Binding {
   readonly params: Readonly<Record<string, string | true>>;
   /** Where the URI names a push service (RFC 8599): what wakes the device, and what tells its contact again once it has woken. */
   readonly push?: Push;
+  /** Of a contact that is pinged: pings in a row without an answer, and of the last answer round-trip time and moment (epoch ms), where lookups know it. */
+  readonly ping?: { readonly losses: number; readonly rttMs?: number; readonly answeredAt?: number };
   readonly callId: string;
   readonly cseq: number;
   readonly userAgent?: string;

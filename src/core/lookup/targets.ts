@@ -10,6 +10,9 @@ import { BINDINGS_MAX } from '../register/working-bindings.ts';
 export interface TargetFilter {
   /** Whether the image at bytes[image] is not asked for. */
   skips(bytes: Uint8Array, image: number): boolean;
+  /** Whether contacts with the same q come in the order of `rank`, the lowest first. */
+  readonly ranks: boolean;
+  rank(bytes: Uint8Array, image: number): number;
 }
 
 export class Targets {
@@ -41,6 +44,7 @@ export class Targets {
       if (this.count === BINDINGS_MAX) return;
       this.insert(bytes, image);
     }
+    if (this.count > 1 && asked?.ranks) this.order(bytes, asked);
     if (this.count > 1) this.leaveOneFlowPerInstance(bytes);
   }
 
@@ -53,6 +57,18 @@ export class Targets {
       place--;
     }
     list[place] = image;
+  }
+
+  /** Moves contacts forward past those with the same q and a higher rank. */
+  private order(bytes: Uint8Array, asked: TargetFilter): void {
+    const { image: list } = this;
+    for (let i = 1; i < this.count; i++) {
+      const image = list[i];
+      const rank = asked.rank(bytes, image);
+      let place = i;
+      while (place > 0 && isSlower(bytes, list[place - 1], image, asked, rank)) list[place] = list[--place];
+      list[place] = image;
+    }
   }
 
   private leaveOneFlowPerInstance(bytes: Uint8Array): void {
@@ -77,6 +93,10 @@ export class Targets {
     }
     return false;
   }
+}
+
+function isSlower(bytes: Uint8Array, a: number, b: number, asked: TargetFilter, rank: number): boolean {
+  return qOf(bytes, a) === qOf(bytes, b) && asked.rank(bytes, a) > rank;
 }
 
 function isBefore(bytes: Uint8Array, a: number, b: number): boolean {

@@ -4,6 +4,7 @@
 import type { Leniency } from '../../sip/parser/strictness.ts';
 import type { TransportName } from '../../sip/sources.ts';
 import type { NumbersByPbx } from '../lookup/bulk-numbers.ts';
+import { DEFAULT_PING_POLICY, type PingedContacts, type PingPolicy } from '../pings/ping-policy.ts';
 import { DEFAULT_SUBSCRIPTION_POLICY, type SubscriptionPolicy } from '../subscriptions/subscription-policy.ts';
 import { DEFAULT_LOOKUP_POLICY, type LookupPolicy } from './lookup-policy.ts';
 import type { PushPolicy } from './push-policy.ts';
@@ -32,6 +33,7 @@ type OwnRules = Partial<
     | 'gruu'
     | 'transports'
     | 'networks'
+    | 'ping'
   >
 >;
 
@@ -85,6 +87,9 @@ export interface Policy {
   readonly associatedUris: Readonly<Record<string, readonly string[]>>;
   /** Numbers of PBXs (RFC 6140) by canonical AOR: `+12145550100-+12145550199`, or a single one; apart from each other within a domain. */
   readonly bulkNumbers: NumbersByPbx;
+  /** Which contacts are pinged from this side. */
+  readonly ping: PingedContacts;
+  readonly pings: PingPolicy;
   /** Registrations are accepted over these transports only; none: over all. */
   readonly transports: readonly TransportName[];
   /** Registrations are accepted from these addresses and prefixes only; none: from all. */
@@ -144,6 +149,8 @@ export const DEFAULT_POLICY: Policy = {
   serviceRoutes: {},
   associatedUris: {},
   bulkNumbers: {},
+  ping: 'off',
+  pings: DEFAULT_PING_POLICY,
   transports: [],
   networks: [],
   pathBytesMax: 4096,

@@ -18,6 +18,8 @@ import {
 import { applyPreferences } from '../../core/lookup/preferred-targets.ts';
 import { sleepingDevices } from '../../core/lookup/sleeping-devices.ts';
 import { Targets } from '../../core/lookup/targets.ts';
+import { PingResults } from '../../core/pings/ping-results.ts';
+import { type PingRules, pingRules } from '../../core/pings/ping-rules.ts';
 import { Gruus, isGruuInstance } from '../../core/register/gruu.ts';
 import { Domains } from '../../core/uas/domains.ts';
 import { givesGruus, type Policy } from '../../core/uas/policy.ts';
@@ -46,7 +48,7 @@ export interface Lookup {
 
 /** What of the policy concerns lookups by name. */
 export type LookupRules = Pick<Policy, 'domains' | 'gruu' | 'gruuGeneration'> &
-  Partial<Pick<Policy, 'byDomain' | 'bulkNumbers' | 'push'>>;
+  Partial<Pick<Policy, 'byDomain' | 'bulkNumbers' | 'push' | 'ping' | 'pings'>>;
 
 export interface LocationLookupOptions {
   /** By shard. */
@@ -57,6 +59,8 @@ export interface LocationLookupOptions {
   /** Which connections still stand; null where the server holds none. */
   readonly flows: FlowLiveness | null;
   readonly statics: StaticTable;
+  /** Results of pings, by shard. */
+  readonly pings?: readonly SharedArrayBuffer[];
   /** How a binding ends: when its time is over, or only when it is removed, where records do not follow refreshes. By time if nothing is said. */
   readonly ends?: 'by time' | 'by removal';
   /** Of a node of a cluster: how old what it has of a shard may be. */
@@ -85,6 +89,8 @@ export class LocationLookup {
   gruus: Gruus | null = null;
   /** Null where no PBX has any. */
   numbers: BulkNumbers | null = null;
+  /** Null where pings are of no account. */
+  pings: PingRules | null = null;
   private domains = new Domains([]);
   private dormantMs = KEPT_NEVER;
   private readonly aor: (text: string) => NamedAor | undefined;
@@ -98,7 +104,7 @@ export class LocationLookup {
     this.options = options;
     this.configure(policy);
     this.aor = createAorReader(secret);
-    this.asked = new AskedFor(this, statics);
+    this.asked = new AskedFor(this, statics, options.pings ? new PingResults(options.pings) : null);
     this.keyBytes = new Uint8Array(this.asked.key.buffer);
   }
 
@@ -106,6 +112,7 @@ export class LocationLookup {
     this.domains = new Domains(policy.domains);
     this.numbers = BulkNumbers.of(policy.bulkNumbers, this.options.secret);
     this.dormantMs = dormantMsOf(policy.push ?? null);
+    this.pings = pingRules(policy);
     this.gruus = givesGruus(policy) ? new Gruus(this.options.secret, policy.gruuGeneration) : null;
   }
 
@@ -183,12 +190,19 @@ export class LocationLookup {
 
   private view(name: Uint8Array, image: number, now: number): Binding {
     const { bytes } = this.asked;
-    const binding = viewBinding(bytes, image, now, this.options.flows);
+    const binding = { ...viewBinding(bytes, image, now, this.options.flows), ...this.ping(image) };
     if (this.gruus === null || !isGruuInstance(bytes, instanceAt(bytes, image), instanceEnd(bytes, image)))
       return binding;
     const isSecure = /^sips:/i.test(binding.uri);
     const gruu = publicGruu(name, isSecure, bytes, instanceAt(bytes, image), instanceEnd(bytes, image));
     return { ...binding, gruu: Buffer.from(gruu).toString('utf8') };
+  }
+
+  private ping(image: number): Pick<Binding, 'ping'> {
+    const found = this.asked.pingsOf(this.asked.bytes, image);
+    if (found === null) return {};
+    const { losses, answeredAtS, rttMs } = found;
+    return { ping: answeredAtS === 0 ? { losses } : { losses, rttMs, answeredAt: answeredAtS * 1000 } };
   }
 
   /** Brings the record of the AOR that is asked for into `record`; its length, 0 where there is none that is sound. */

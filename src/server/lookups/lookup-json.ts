@@ -9,6 +9,14 @@ const contactSchema = z
   .object({
     ...bindingFields,
     route: z.string().describe('route set to the contact, as the value of a Route header; empty: none'),
+    ping: z
+      .object({
+        losses: z.number().describe('pings in a row without an answer'),
+        rttMs: z.number().optional().describe('round-trip time of the last answer'),
+        answeredAt: z.number().optional().describe('moment of the last answer, epoch ms'),
+      })
+      .optional()
+      .describe('of a contact that is pinged'),
     gruu: z.string().optional().describe('public GRUU (RFC 5627)'),
   })
   .meta({ id: 'Target' });

@@ -72,8 +72,8 @@ export class LookupService {
     this.push = push;
     this.clock = pool.clock;
     const statics = new StaticTable({ data: path, aor: createAorReader(secret), failed: () => {} }); // the shards log it
-    const { flows } = pool;
-    this.lookups = new LocationLookup({ readers: pool.openReaders(), secret, policy, flows, statics, lagMs });
+    const { flows, pingResults: pings } = pool;
+    this.lookups = new LocationLookup({ readers: pool.openReaders(), secret, policy, flows, statics, lagMs, pings });
   }
 
   configure(policy: Policy): void {

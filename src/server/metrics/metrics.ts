@@ -179,6 +179,14 @@ function registrations(out: Exposition, readings: readonly ShardReading[]): void
     [{ result: 'refused' }, totalOf(readings, COUNTER.notify_refused)],
     [{ result: 'timeout' }, totalOf(readings, COUNTER.notify_timeouts)],
   ]);
+  out.gauge('aorta_pinged_contacts', 'Contacts that are pinged.', [[{}, totalOf(readings, COUNTER.pinged_contacts)]]);
+  out.counter('aorta_pings_total', 'Pings of contacts sent, answered and lost; bindings removed; contacts left out.', [
+    [{ result: 'sent' }, totalOf(readings, COUNTER.pings_sent)],
+    [{ result: 'answered' }, totalOf(readings, COUNTER.pings_answered)],
+    [{ result: 'lost' }, totalOf(readings, COUNTER.pings_lost)],
+    [{ result: 'removed' }, totalOf(readings, COUNTER.pings_removed)],
+    [{ result: 'left_out' }, totalOf(readings, COUNTER.pings_left_out)],
+  ]);
   out.gauge('aorta_contacts', 'Bindings there are.', [[{}, totalOf(readings, COUNTER.bindings)]]);
   out.gauge('aorta_aors', 'Addresses-of-record that have bindings.', [[{}, totalOf(readings, COUNTER.aors)]]);
 }

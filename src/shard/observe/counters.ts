@@ -27,6 +27,11 @@ const NAMES = [
   'notify_resent', // NOTIFYs sent again over UDP for lack of an answer
   'notify_refused', // NOTIFYs answered with 300 or above
   'notify_timeouts', // subscriptions removed for want of an answer
+  'pings_sent', // to contacts, from this side
+  'pings_answered',
+  'pings_lost', // not answered when the next one was due
+  'pings_removed', // bindings removed for want of answers
+  'pings_left_out', // contacts that found no place among those that are pinged
   'stun', // STUN keep-alives answered
   'refused_connections', // closed by the shard that accepted them, for few descriptors are left
   'skipped_bytes', // between messages, over connections that the shard reads itself: foreign keep-alives
@@ -89,6 +94,7 @@ const NAMES = [
   'aors', // gauge
   'transactions', // gauge
   'subscriptions', // gauge
+  'pinged_contacts', // gauge
   'to_open', // gauge: bytes that the store reads while it opens
   'opened', // gauge: of those, read
   'loops', // passes of the shard's loop: shows that it lives

@@ -4,6 +4,9 @@
 
 import { BulkContacts, isBulkContact } from '../../core/lookup/bulk-contacts.ts';
 import type { BulkNumbers } from '../../core/lookup/bulk-numbers.ts';
+import type { PingResults } from '../../core/pings/ping-results.ts';
+import type { PingRules } from '../../core/pings/ping-rules.ts';
+import { sourceOf } from '../../core/pings/ping-source.ts';
 import { GRUU_INVALID, GRUU_NONE, GRUU_PUBLIC, GRUU_TEMPORARY, type Gruus } from '../../core/register/gruu.ts';
 import type { ExchangeRequest } from '../../core/uas/exchange.ts';
 import { URI_PARAMS_AT } from '../../sip/parser/span-table.ts';
@@ -16,10 +19,11 @@ const COMBINED_BYTES = 128 << 10;
 const COMBINED_AOR_BYTES = 1024;
 const SG = ascii('sg');
 
-/** Which GRUUs and numbers of PBXs there are, now; null: none. */
+/** Which GRUUs and numbers of PBXs there are, and whether pings count, now; null: none. */
 export interface AskedRules {
   readonly gruus: Gruus | null;
   readonly numbers: BulkNumbers | null;
+  readonly pings: PingRules | null;
 }
 
 export class AskedFor {
@@ -41,11 +45,14 @@ export class AskedFor {
   private readonly bulk = new BulkContacts();
   private readonly aliasText = new Uint8Array(COMBINED_AOR_BYTES);
   private readonly statics: StaticTable | null;
+  /** What came of pings; null where none are sent. */
+  private readonly results: PingResults | null;
   private readonly combined = new Uint8Array(COMBINED_BYTES);
 
   /** @param rules say whether there are GRUUs, now */
-  constructor(rules: AskedRules, statics: StaticTable | null) {
+  constructor(rules: AskedRules, statics: StaticTable | null, results: PingResults | null = null) {
     this.rules = rules;
+    this.results = results;
     this.statics = statics;
   }
 
@@ -92,7 +99,8 @@ export class AskedFor {
 
   /** Whether the URI is a GRUU that leads nowhere, or not to this image; a PBX's contact is one of its numbers', not of its own AOR. */
   skips(bytes: Uint8Array, image: number): boolean {
-    const { gruus, numbers } = this.rules;
+    const { gruus, numbers, pings } = this.rules;
+    if (pings !== null && pings.parksAt > 0 && this.lossesOf(bytes, image) >= pings.parksAt) return true;
     if (numbers !== null && !this.isNumber && isBulkContact(bytes, image)) return true;
     if (this.kind === GRUU_NONE || gruus === null) return false;
     return this.kind === GRUU_INVALID || !gruus.leadsTo(bytes, image);
@@ -105,6 +113,28 @@ export class AskedFor {
   isKnown(isUser: boolean | null): boolean {
     if (this.kind === GRUU_INVALID) return false;
     return this.alias !== null || this.isNumber || (isUser ?? this.kind === GRUU_PUBLIC);
+  }
+
+  /** Whether contacts with the same q come in the order of `rank`. */
+  get ranks(): boolean {
+    return this.rules.pings?.ordersByRtt === true && this.results !== null;
+  }
+
+  /** The round-trip time of the image's contact, ms; where it is not known, the last. */
+  rank(bytes: Uint8Array, image: number): number {
+    const found = this.pingsOf(bytes, image);
+    return found === null || found.answeredAtS === 0 ? Number.POSITIVE_INFINITY : found.rttMs;
+  }
+
+  /** What came of pings to the image's contact, good until the next question; null where it is not pinged. */
+  pingsOf(bytes: Uint8Array, image: number): PingResults | null {
+    const { results } = this;
+    if (results === null || this.rules.pings === null) return null;
+    return results.find(this.key, sourceOf(bytes, image)) ? results : null;
+  }
+
+  private lossesOf(bytes: Uint8Array, image: number): number {
+    return this.pingsOf(bytes, image)?.losses ?? 0;
   }
 
   get isGruu(): boolean {

@@ -13,7 +13,7 @@ import { table } from '../../sip/parser/slab.ts';
 import { T_STATUS, T_VIAS, VIA_BRANCH_AT, VIA_BRANCH_END } from '../../sip/parser/span-table.ts';
 import { TRANSPORT_NAMES, TRANSPORT_UDP } from '../../sip/sources.ts';
 import { COUNTER } from '../observe/counters.ts';
-import { OutgoingRequests } from './outgoing-requests.ts';
+import type { OutgoingRequests } from './outgoing-requests.ts';
 import type { RegistrationState } from './registration-state.ts';
 import type { SentBy } from './subscription-options.ts';
 import type { Entry, SubscriptionTable } from './subscription-table.ts';
@@ -30,6 +30,7 @@ export interface NotifierParts {
   readonly flows: FlowLiveness | null;
   /** By listener. */
   readonly sentBy: readonly SentBy[];
+  readonly outgoing: OutgoingRequests;
   readonly counters: Float64Array;
   /** Is told that a record could not be read. */
   readonly unreadable: (error: unknown) => void;
@@ -46,7 +47,7 @@ function branchOfAnswer(): string {
 }
 
 export class Notifier implements TimerVisitor {
-  readonly outgoing = new OutgoingRequests();
+  private readonly outgoing: OutgoingRequests;
   private readonly parts: NotifierParts;
   private readonly wheel = new TimerWheel(TICK_MS);
   /** Slots of subscriptions to be looked at now, oldest first. */
@@ -60,6 +61,7 @@ export class Notifier implements TimerVisitor {
 
   constructor(parts: NotifierParts, policy: SubscriptionPolicy) {
     this.parts = parts;
+    this.outgoing = parts.outgoing;
     this.intervalMs = policy.notifyIntervalS * 1000;
   }
 

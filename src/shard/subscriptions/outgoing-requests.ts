@@ -40,6 +40,22 @@ export class OutgoingRequests {
     return true;
   }
 
+  /** Where a request of at most `length` bytes can be written in `bytes`, for `put`; -1: nowhere. */
+  room(length: number): number {
+    return this.isFull || this.filled + length > BYTES ? -1 : this.filled;
+  }
+
+  /** The request written there, of so many bytes, is for the peer in a row. */
+  put(length: number, peers: Peers, row: number): void {
+    const { count } = this;
+    this.at[count] = this.filled;
+    this.end[count] = this.filled + length;
+    this.port[count] = peers.port[row];
+    copyPeer(peers, row, this.peers, count);
+    this.filled += length;
+    this.count++;
+  }
+
   clear(): void {
     this.count = 0;
     this.filled = 0;

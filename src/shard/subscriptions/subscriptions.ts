@@ -31,6 +31,7 @@ import type { ShardLog } from '../shard-options.ts';
 import { sooner } from '../sooner.ts';
 import type { StaticTable } from '../statics/static-table.ts';
 import { Notifier } from './notifier.ts';
+import type { OutgoingRequests } from './outgoing-requests.ts';
 import { RegistrationState } from './registration-state.ts';
 import type { SubscriptionOptions } from './subscription-options.ts';
 import { type Entry, SubscriptionTable } from './subscription-table.ts';
@@ -52,6 +53,7 @@ interface SubscriptionParts {
   readonly flows: FlowLiveness | null;
   readonly policy: Policy;
   readonly secret: Uint8Array;
+  readonly outgoing: OutgoingRequests;
   readonly counters: Float64Array;
   readonly log: ShardLog;
 }
@@ -78,7 +80,7 @@ export class Subscriptions {
   private now = 0;
 
   constructor(parts: SubscriptionParts) {
-    const { options, store, statics, flows, policy, secret, counters, log } = parts;
+    const { options, store, statics, flows, policy, secret, outgoing, counters, log } = parts;
     const failed = (event: string) => {
       const line = new PacedLog(log, event);
       return (error: unknown) => void line.tell({ error: String(error) }, this.now);
@@ -93,7 +95,7 @@ export class Subscriptions {
     const unreadable = failed('a registration that is watched cannot be read');
     const { table, state } = this;
     const { sentBy } = options;
-    this.notifier = new Notifier({ table, state, flows, sentBy, counters, unreadable }, policy.subscriptions);
+    this.notifier = new Notifier({ table, state, flows, sentBy, outgoing, counters, unreadable }, policy.subscriptions);
     this.notifier.configure(policy.subscriptions, givesGruus(policy));
   }
 

@@ -125,6 +125,13 @@ policy:
   history-refreshes: true
   transports: [tls, wss]
   networks: 192.0.2.0/24
+  ping: nat
+pings:
+  method: crlf
+  interval: 2m
+  losses: 5
+  dead: park
+  order: rtt
 limits:
   aor-bytes: 100
   contact-bytes: 200
@@ -208,6 +215,8 @@ parser:
           'Pbx@example.com': ['+12145550100-+12145550199', '+12145550300'],
           'other@example.com': ['+12145550200'],
         },
+        ping: 'nat',
+        pings: { method: 'crlf', intervalS: 120, lossesMax: 5, dead: 'park', order: 'rtt' },
         pathBytesMax: 512,
         aorBytesMax: 100,
         contactBytesMax: 200,

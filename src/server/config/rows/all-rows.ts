@@ -8,7 +8,7 @@ import { DEFAULT_HEP, formatCollector, parseCollector } from '../sections/hep-co
 import { abuseRows } from './abuse-rows.ts';
 import { authRows } from './auth-rows.ts';
 import { clusterRows } from './cluster-rows.ts';
-import { connectionRows, tlsRows, webSocketRows } from './connection-rows.ts';
+import { connectionRows, pingRows, tlsRows, webSocketRows } from './connection-rows.ts';
 import { adminRows, locationRows, lookupRows } from './http-rows.ts';
 import {
   choice,
@@ -196,6 +196,7 @@ export const CONFIG_ROWS = section('All keys are optional.', {
   parser: parserRows,
   lookup: lookupRows,
   'registration-events': subscriptionRows,
+  pings: pingRows,
   location: locationRows,
   cluster: clusterRows,
   tls: tlsRows,

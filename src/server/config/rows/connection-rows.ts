@@ -5,6 +5,35 @@ import { anyOf, bytes, choice, file, integer, listOf, mapped, parsed, seconds, s
 import { AT_ONCE, named, RESTART, row, rowsOf, section } from './row.ts';
 import { prefixes } from './texts.ts';
 
+/** Which contacts are pinged is a key of `policy`. */
+export const pingRows = section('Contacts are pinged this way, where `policy.ping` says so.', {
+  method: row(
+    'policy.pings.method',
+    choice('options', 'crlf'),
+    AT_ONCE,
+    'A ping is an OPTIONS, or empty lines, which keep ways through NAT open and are never missed.',
+  ),
+  interval: row('policy.pings.intervalS', seconds(1, 86_400), AT_ONCE, 'A contact is pinged once in this time.'),
+  losses: row(
+    'policy.pings.lossesMax',
+    integer(1, 100),
+    AT_ONCE,
+    'A contact that leaves this many pings in a row unanswered is dead.',
+  ),
+  dead: row(
+    'policy.pings.dead',
+    choice('keep', 'park', 'remove'),
+    AT_ONCE,
+    'A dead contact is kept, left out of lookups until it answers (`park`), or its binding is removed.',
+  ),
+  order: row(
+    'policy.pings.order',
+    choice('refreshed', 'rtt'),
+    AT_ONCE,
+    'Of contacts with the same q, lookups name first the one refreshed last, or the one that answers soonest (`rtt`).',
+  ),
+});
+
 export const connectionRows = section('Limits of connections: TCP, TLS and WebSocket.', {
   max: row(
     'streams.connectionsMax',

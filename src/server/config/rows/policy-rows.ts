@@ -135,6 +135,12 @@ export const policyRows = section('Registrations meet these rules.', {
     'Registrations are accepted from these networks alone, others are answered 403; an empty list allows all.',
     { example: ['192.0.2.0/24'] },
   ),
+  ping: row(
+    'policy.ping',
+    choice('off', 'nat', 'all'),
+    AT_ONCE,
+    'Contacts that registered without a proxy are pinged: none, those behind NAT, or all; section `pings` has how.',
+  ),
   'history-refreshes': row(
     'policy.historyRefreshes',
     yesOrNo,
@@ -158,6 +164,7 @@ const BY_DOMAIN = [
   'gruu',
   'transports',
   'networks',
+  'ping',
 ] as const;
 
 /** The row of a domain: in the domain's part of a Config, without a flag, and the server's value where the domain has none. */

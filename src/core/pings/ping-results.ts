@@ -1,0 +1,90 @@
+// What came of pings, by AOR and source: round-trip time, last answer, losses in a row. A fixed table in the memory of each shard, which its
+// shard writes and every thread reads without locks. What finds no place in it counts as never pinged.
+// @hot
+
+/** Contacts of a shard whose results are kept at most, a power of two. */
+const ROWS = 1 << 20;
+const ROW_WORDS = 4;
+/** Rows that a contact may have: neighbours, from the one that its number names. */
+const WAYS = 8;
+/** Bytes of one shard's table. None is touched before contacts are pinged. */
+export const PING_RESULTS_BYTES = ROWS * ROW_WORDS * 4;
+
+// Of a row: two words that name it, the first of which is 0 in a free row and while it is written; time of the last answer in seconds since
+// 1970, 0 for none; losses above the round-trip time in ms.
+const TAG = 0;
+const TAG_MORE = 1;
+const ANSWERED_AT = 2;
+const RESULT = 3;
+const RTT_MAX = 0xffff;
+const LOSSES_MAX = 0xff;
+
+export class PingResults {
+  /** Of the contact found last: milliseconds; seconds since 1970, 0 where it never answered; pings in a row without an answer. */
+  rttMs = 0;
+  answeredAtS = 0;
+  losses = 0;
+  private readonly shards: readonly Uint32Array[];
+
+  /** @param memories one per shard */
+  constructor(memories: readonly (ArrayBuffer | SharedArrayBuffer)[]) {
+    this.shards = memories.map((memory) => new Uint32Array(memory));
+  }
+
+  /** Looks for the results of a source. @param key of the AOR */
+  find(key: Uint32Array, source: number): boolean {
+    const rows = this.shards[key[3] % this.shards.length];
+    const tag = tagOf(key[0], source);
+    const more = (key[1] ^ source) >>> 0;
+    for (let way = 0, at = firstRow(tag); way < WAYS; way++, at += ROW_WORDS) {
+      if (Atomics.load(rows, at) !== tag || rows[at + TAG_MORE] !== more) continue;
+      const result = rows[at + RESULT];
+      this.answeredAtS = rows[at + ANSWERED_AT];
+      this.rttMs = result & RTT_MAX;
+      this.losses = (result >>> 16) & LOSSES_MAX;
+      return Atomics.load(rows, at) === tag;
+    }
+    return false;
+  }
+
+  /** For the shard that owns the AOR. @param k0,k1,k3 of its key */
+  set(k0: number, k1: number, k3: number, source: number, rttMs: number, answeredAtS: number, losses: number): void {
+    const rows = this.shards[(k3 >>> 0) % this.shards.length];
+    const tag = tagOf(k0, source);
+    const more = (k1 ^ source) >>> 0;
+    const at = placeFor(rows, tag, more);
+    if (at < 0) return;
+    Atomics.store(rows, at, 0);
+    rows[at + TAG_MORE] = more;
+    rows[at + ANSWERED_AT] = answeredAtS;
+    rows[at + RESULT] = (Math.min(losses, LOSSES_MAX) << 16) | Math.min(rttMs, RTT_MAX);
+    Atomics.store(rows, at, tag);
+  }
+
+  /** The contact is pinged no more. */
+  clear(k0: number, k1: number, k3: number, source: number): void {
+    const rows = this.shards[(k3 >>> 0) % this.shards.length];
+    const tag = tagOf(k0, source);
+    const more = (k1 ^ source) >>> 0;
+    for (let way = 0, at = firstRow(tag); way < WAYS; way++, at += ROW_WORDS)
+      if (rows[at] === tag && rows[at + TAG_MORE] === more) Atomics.store(rows, at, 0);
+  }
+}
+
+function tagOf(k0: number, source: number): number {
+  return (k0 ^ Math.imul(source, 0x9e3779b1)) >>> 0 || 1;
+}
+
+function firstRow(tag: number): number {
+  return (tag & (ROWS / WAYS - 1)) * WAYS * ROW_WORDS;
+}
+
+/** The contact's row, or a free one where it has none; -1: its neighbours have all. */
+function placeFor(rows: Uint32Array, tag: number, more: number): number {
+  let free = -1;
+  for (let way = 0, at = firstRow(tag); way < WAYS; way++, at += ROW_WORDS) {
+    if (rows[at + TAG] === tag && rows[at + TAG_MORE] === more) return at;
+    if (rows[at + TAG] === 0 && free < 0) free = at;
+  }
+  return free;
+}

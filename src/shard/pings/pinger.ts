@@ -1,0 +1,259 @@
+// Pings contacts from this side, each once an interval: a wheel says which, the record of the AOR where to. Ends with what the answer or the
+// want of one comes to. Runs where bindings run out, before the commit of a batch, since the dead may be removed; what it sends leaves
+// with the batch's answers. Which contacts they are is core/pings/ping-source's, how a ping looks ping-message's.
+// @hot
+
+import { deriveKey } from '../../core/auth/derived-key.ts';
+import { imageLength } from '../../core/binding/binding.ts';
+import { CHANGE_FLOW_ENDED, type ChangeSink } from '../../core/binding/changes.ts';
+import { countImages } from '../../core/binding/images.ts';
+import type { FlowLiveness } from '../../core/binding/live-flow.ts';
+import { isTarget } from '../../core/binding/target.ts';
+import { branchId, branchTime, PingCode, readPingBranch } from '../../core/pings/ping-message.ts';
+import type { PingPolicy } from '../../core/pings/ping-policy.ts';
+import { PingResults } from '../../core/pings/ping-results.ts';
+import { pingsAny } from '../../core/pings/ping-rules.ts';
+import { isPinged, isReached, sourceOf } from '../../core/pings/ping-source.ts';
+import type { ShardExchange } from '../../core/uas/exchange.ts';
+import type { ExpiryVisitor } from '../../core/uas/expiry-index.ts';
+import type { Policy } from '../../core/uas/policy.ts';
+import type { LocationStore, RecordVisitor } from '../../location/location-store.ts';
+import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
+import { ROW_WORDS } from '../../location/table/binding-row.ts';
+import type { WriteSet } from '../../location/write-set.ts';
+import { slab, table } from '../../sip/parser/slab.ts';
+import { T_VIAS, VIA_BRANCH_AT, VIA_BRANCH_END } from '../../sip/parser/span-table.ts';
+import { AT_SIGN } from '../../sip/scanner.ts';
+import type { AorState } from '../aor-state.ts';
+import type { BatchTally } from '../observe/batch-tally.ts';
+import { COUNTER } from '../observe/counters.ts';
+import type { ShardRules } from '../shard-rules.ts';
+import { sooner } from '../sooner.ts';
+import { type OutgoingRequests, REQUESTS_MAX } from '../subscriptions/outgoing-requests.ts';
+import type { PingOptions } from './ping-options.ts';
+import { PingSender } from './ping-sender.ts';
+import { PingedContacts } from './pinged-contacts.ts';
+
+const TICK_MS = 50;
+/** Timers looked at in one batch: as many as pings can leave with it. */
+const TIMERS_MAX = REQUESTS_MAX;
+/** Dead bindings removed in one batch: the working set has room for others', too. */
+const REMOVED_MAX = 32;
+/** Of the records of before the start: so many at a time, and how often. */
+const AORS_PER_LOOK = 128;
+const LOOK_MS = 10;
+/** How soon a contact is looked at again whose record cannot be read. */
+const RETRY_MS = 1000;
+
+export interface PingerParts {
+  readonly options: PingOptions;
+  readonly store: LocationStore;
+  readonly state: AorState;
+  readonly exchange: ShardExchange;
+  readonly rules: ShardRules;
+  readonly tally: BatchTally;
+  readonly flows: FlowLiveness | null;
+  readonly outgoing: OutgoingRequests;
+  readonly counters: Float64Array;
+  readonly secret: Uint8Array;
+  /** Of this node; 0 where there is one. */
+  readonly node: number;
+}
+
+export class Pinger implements ExpiryVisitor, RecordVisitor {
+  readonly results: PingResults;
+  private readonly parts: PingerParts;
+  private readonly code: PingCode;
+  private readonly sender: PingSender;
+  /** Null while no contact is to be pinged. */
+  private pinged: PingedContacts | null = null;
+  private settings: PingPolicy;
+  /** Where the look at all records continues, and when; -1 when it is over. */
+  private cursor = -1;
+  private lookAt = 0;
+  private now = 0;
+  private removed = 0;
+  private changes: ChangeSink | null = null;
+  private history: ChangeSink | null = null;
+
+  constructor(parts: PingerParts, policy: Policy) {
+    const { options, secret } = parts;
+    this.parts = parts;
+    this.results = new PingResults(options.results);
+    this.code = new PingCode(deriveKey(secret, 'ping branches'));
+    this.sender = new PingSender(options, parts.outgoing, this.code, parts.node);
+    this.settings = policy.pings;
+    this.configure(policy);
+  }
+
+  /** Whether contacts are pinged. */
+  get isOn(): boolean {
+    return this.pinged !== null;
+  }
+
+  /** @cold */
+  configure(policy: Policy): void {
+    this.settings = policy.pings;
+    if (!pingsAny(policy)) this.pinged = null;
+    else this.pinged ??= new PingedContacts(this.results);
+    this.lookAgain();
+  }
+
+  /** All records are looked at again: others have written them, or other contacts are to be pinged. @cold */
+  lookAgain(): void {
+    this.cursor = this.pinged === null ? -1 : 0;
+  }
+
+  /** Pings whose time has come, as many as leave with one batch. */
+  sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
+    const { pinged, parts } = this;
+    if (pinged === null) return;
+    this.now = now;
+    this.removed = 0;
+    this.changes = changes;
+    this.history = history;
+    parts.exchange.request.now = now;
+    if (this.cursor >= 0 && now >= this.lookAt) {
+      this.lookAt = now + LOOK_MS;
+      this.cursor = parts.store.visitSome(this.cursor, AORS_PER_LOOK, this);
+    }
+    pinged.index.advance(now, TIMERS_MAX, this);
+    parts.counters[COUNTER.pinged_contacts] = pinged.index.count;
+  }
+
+  /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
+  msToNext(now: number): number {
+    if (this.pinged === null) return -1;
+    const look = this.cursor < 0 ? -1 : Math.max(0, Math.ceil(this.lookAt - now));
+    return sooner(this.pinged.index.msToNextTick(now), look);
+  }
+
+  /** The batch's writes hold: contacts that are new are pinged from now on. */
+  committed(writes: WriteSet, now: number): void {
+    this.now = now;
+    const { rows, at, end, bytes } = writes;
+    for (let entry = 0, w = 0; entry < writes.count; entry++, w += ROW_WORDS)
+      if (end[entry] > at[entry])
+        this.watch(rows[w], rows[w + 1], rows[w + 2], rows[w + 3], bytes, at[entry], end[entry]);
+  }
+
+  /** For the store: a record of before the start, or one written since. */
+  visitRecord(key: Uint32Array, bytes: Uint8Array, length: number): void {
+    this.watch(key[0], key[1], key[2], key[3], bytes, 0, length);
+  }
+
+  private watch(k0: number, k1: number, k2: number, k3: number, bytes: Uint8Array, at: number, end: number): void {
+    const aor = at + RECORD_HEADER_BYTES;
+    const images = aor + recordAorLength(bytes, at);
+    const contacts = this.parts.rules.pingOf(bytes, bytes.lastIndexOf(AT_SIGN, images - 1) + 1, images);
+    if (contacts === 'off' || countImages(bytes, images, end) <= 0) return;
+    for (let image = images; image < end; image += imageLength(bytes, image))
+      if (isPinged(bytes, image, contacts)) this.track(k0, k1, k2, k3, sourceOf(bytes, image));
+  }
+
+  /** The contacts are spread over the interval by their numbers. */
+  private track(k0: number, k1: number, k2: number, k3: number, source: number): void {
+    const { pinged } = this;
+    if (pinged === null || pinged.index.idOf(k0, k1, k2, source) >= 0) return;
+    if (pinged.isFull) {
+      this.parts.counters[COUNTER.pings_left_out]++;
+      return;
+    }
+    const spread = ((k1 ^ source) >>> 0) % (this.settings.intervalS * 1000);
+    pinged.add(k0, k1, k2, k3, source, this.now + spread);
+  }
+
+  /** For the index: the time of a contact has come; when it comes again, 0 for never. */
+  expire(k0: number, k1: number, k2: number, source: number): number {
+    const { pinged, settings, now } = this;
+    const { state, exchange, counters } = this.parts;
+    if (pinged === null) return 0;
+    if (this.sender.isFull) return now + TICK_MS;
+    const id = pinged.index.idOf(k0, k1, k2, source);
+    const { key } = state;
+    key[0] = k0;
+    key[1] = k1;
+    key[2] = k2;
+    key[3] = pinged.k3[id];
+    state.load(exchange.request);
+    if (state.failure !== null) return now + RETRY_MS;
+    const image = this.imageOf(source);
+    if (image < 0) {
+      pinged.forget(id);
+      return 0;
+    }
+    if (pinged.waitsFor(id)) {
+      pinged.lost(id);
+      counters[COUNTER.pings_lost]++;
+    }
+    if (settings.dead === 'remove' && pinged.lossesOf(id) >= settings.lossesMax) {
+      if (this.removed++ >= REMOVED_MAX) return now + TICK_MS;
+      this.remove(source);
+      pinged.beginAnew(id); // who registers meanwhile, or stays since the commit fails, has all its losses before it
+    } else if (this.sender.send(exchange.request, image, settings.method === 'options', key[3], id, source)) {
+      if (settings.method === 'options') pinged.sent(id);
+      counters[COUNTER.pings_sent]++;
+    }
+    return now + settings.intervalS * 1000;
+  }
+
+  /** The first target from a source, -1 where there is none that is to be pinged. */
+  private imageOf(source: number): number {
+    const { exchange, flows, rules, state } = this.parts;
+    const { state: bytes, stateAt, stateEnd, now } = exchange.request;
+    if (stateEnd <= stateAt) return -1;
+    const host = bytes.lastIndexOf(AT_SIGN, stateAt - 1) + 1;
+    const contacts = host > state.loadedAorAt ? rules.pingOf(bytes, host, stateAt) : 'off';
+    for (let image = stateAt; image < stateEnd; image += imageLength(bytes, image))
+      if (
+        sourceOf(bytes, image) === source &&
+        isPinged(bytes, image, contacts) &&
+        isTarget(bytes, image, now, flows) &&
+        isReached(bytes, image, flows)
+      )
+        return image;
+    return -1;
+  }
+
+  /** Takes out of the AOR in the request what came from a source. */
+  private remove(source: number): void {
+    const { changes, history, now } = this;
+    const { state, exchange, tally, counters } = this.parts;
+    const { request, result } = exchange;
+    const { state: bytes, stateAt, stateEnd } = request;
+    state.startRecordLikeLoaded(request, result);
+    let kept = 0;
+    let removed = 0;
+    for (let image = stateAt; image < stateEnd; image += imageLength(bytes, image)) {
+      if (sourceOf(bytes, image) === source) {
+        changes?.add(CHANGE_FLOW_ENDED, bytes, state.loadedAorAt, stateAt, bytes, image, now);
+        history?.add(CHANGE_FLOW_ENDED, bytes, state.loadedAorAt, stateAt, bytes, image, now);
+        removed++;
+        continue;
+      }
+      result.record.span(bytes, image, image + imageLength(bytes, image));
+      kept++;
+    }
+    state.put(result, kept);
+    tally.cutOff(removed);
+    counters[COUNTER.pings_removed] += removed;
+  }
+
+  /** The response in the table answers the ping of a contact of this shard. */
+  answered(now: number): void {
+    const { pinged, code, settings } = this;
+    if (pinged === null) return;
+    const id = branchId();
+    const source = pinged.sourceOf(id);
+    if (source === 0 || !code.isOfBranch(source)) return;
+    const rttMs = (((now % 4294967296) >>> 0) - branchTime()) >>> 0;
+    if (rttMs > settings.intervalS * 2000) return;
+    pinged.answered(id, rttMs, now);
+    this.parts.counters[COUNTER.pings_answered]++;
+  }
+}
+
+/** Of the response in the table: the last word of the AOR's key, where it answers a ping of any shard; -1 where it does not. */
+export function pingedKeyWord(): number {
+  return readPingBranch(slab, table[T_VIAS + VIA_BRANCH_AT], table[T_VIAS + VIA_BRANCH_END]);
+}
