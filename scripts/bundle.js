@@ -13,7 +13,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * files that need no others, of commands and of stores.
  */
 const LAYERS = /** @type {const} */ ([
-  ['policy', /\/src\/(sip\/shown-text|core\/(uas\/(lookup-)?policy|subscriptions\/subscription-policy))/],
+  [
+    'policy',
+    /\/src\/(sip\/shown-text|core\/(uas\/(lookup-)?policy|subscriptions\/subscription-policy|pings\/ping-policy))/,
+  ],
   [
     'words',
     /\/src\/(commands\/(terminal\/(exit-codes|seconds|command-action)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal)|config\/(defaults|quantities|config-problem)))\.ts/,
@@ -72,9 +75,17 @@ async function make(input, folder, output, plugins = []) {
       target: 'es2023',
       minify: false,
       sourcemap: true,
-      rollupOptions: { input, output: { ...output, sourcemapExcludeSources: true } },
+      rollupOptions: { input, output: { ...output, sourcemapExcludeSources: true }, onwarn: refuseCircles },
     },
   });
+}
+
+/**
+ * Parts that import each other run in an order of chance: one meets the other's constants before they are there.
+ * @param {{ code?: string, message: string }} warning
+ */
+function refuseCircles({ code, message }) {
+  if (code === 'CIRCULAR_CHUNK') throw new Error(`${message}: change LAYERS in scripts/bundle.js`);
 }
 
 /** @param {string} folder */

@@ -62,7 +62,7 @@ describe('help and version', () => {
     const heavy = urls.filter(
       (url) =>
         (/node_modules/.test(url) && !/node_modules\/commander\//.test(url)) ||
-        /src\/(location|users|shard|threads)\/|src\/core\/(?!uas\/(lookup-)?policy|subscriptions\/subscription-policy)|src\/sip\/(?!shown-text)|src\/server\/(config\/config|embed\/embedded|server)\.ts|src\/commands\/serve\.ts/.test(
+        /src\/(location|users|shard|threads)\/|src\/core\/(?!uas\/(lookup-)?policy|subscriptions\/subscription-policy|pings\/ping-policy)|src\/sip\/(?!shown-text)|src\/server\/(config\/config|embed\/embedded|server)\.ts|src\/commands\/serve\.ts/.test(
           url,
         ),
     );
