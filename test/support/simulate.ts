@@ -21,7 +21,7 @@ interface Simulations {
   /** Runs so many seeds from `from` on; fails where one of them fails. */
   from(from: number, seeds: number, timeoutMs?: number): Promise<SimulationReport>;
   /** Runs these seeds. */
-  these(seeds: readonly number[]): Promise<SimulationReport>;
+  these(seeds: readonly number[], timeoutMs?: number): Promise<SimulationReport>;
 }
 
 /**
@@ -48,6 +48,6 @@ export function simulationsOf(part: string): Simulations {
   return {
     from: (from, seeds, timeoutMs = 120_000) =>
       simulate(seeds, timeoutMs, '--from', String(from), '--seeds', String(seeds)),
-    these: (seeds) => simulate(seeds.length, 60_000, '--seed', seeds.join()),
+    these: (seeds, timeoutMs = 60_000) => simulate(seeds.length, timeoutMs, '--seed', seeds.join()),
   };
 }
