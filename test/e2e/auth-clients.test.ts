@@ -112,6 +112,7 @@ describe.concurrent('a nonce that is too old', () => {
   it.skipIf(noBaresip)('R3261-10.3-09 R7616-3.3-03 baresip takes a new one, and registers', async () => {
     const phone = baresip('alice', 'secret', relay);
     await poll('the binding', STALE_MS, async () => notEmpty(await contactsOf('alice@example.com')), 250);
+    await poll('three answers in its log', 5000, () => answers(phone.stdout).length >= 3);
     expect(answers(phone.stdout).slice(0, 3)).toEqual(['401', '401 stale', '200']);
     phone.signal('SIGTERM');
     await phone.end(8000);

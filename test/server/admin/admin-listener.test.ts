@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REASON_NAMES } from '../../../src/core/uas/reasons.ts';
 import { type AdminFixture, samplesOf, startAdmin } from '../../support/admin-server.ts';
 import { removeDirectories } from '../../support/aorta-process.ts';
+import { poll } from '../../support/child-process.ts';
 
 afterAll(removeDirectories);
 
@@ -59,9 +60,15 @@ describe('without a token, on loopback', () => {
     const again = client.register({ aor: 'bob@example.com', contacts });
     await client.request(again);
     await client.request(again);
-    const answer = await fetch(`${admin.url}/metrics`);
-    expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
-    const samples = samplesOf(await answer.text());
+    // An answer is measured when it has left.
+    const answer = await poll('the measure of the last answer', 5000, async () => {
+      const scrape = await fetch(`${admin.url}/metrics`);
+      const text = await scrape.text();
+      const isMeasured = text.includes('outcome="replayed",transport="udp"');
+      return isMeasured ? { type: scrape.headers.get('content-type'), text } : undefined;
+    });
+    expect(answer.type).toMatch(/^text\/plain; version=0\.0\.4/);
+    const samples = samplesOf(answer.text);
     const registrations = (outcome: string, reason: string) =>
       samples.get(`aorta_registrations_total{outcome="${outcome}",reason="${reason}"}`);
     expect(registrations('accepted', '')).toBe(2);
