@@ -1,4 +1,4 @@
-// Links between documents: each file is there, and each heading that a link names.
+// Links between documents: each file is there, and each heading that a link names. A decision is named by its number alone, too.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -54,5 +54,10 @@ describe('documents', () => {
       return anchor !== undefined && isPage && !anchors(target).has(anchor) ? [link] : [];
     });
     expect(dead).toEqual([]);
+  });
+
+  it('of decisions have a number each', () => {
+    const numbers = readdirSync(join(ROOT, 'docs/decisions')).map((name) => name.slice(0, 4));
+    expect(numbers.filter((number, i) => numbers.indexOf(number) !== i)).toEqual([]);
   });
 });
