@@ -14,7 +14,8 @@ import type { MulticastAddress } from '../transport/node/multicast.ts';
 import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
 import { MessageWatch } from './admin/message-watch.ts';
-import type { ClusterNode, ClusterParts } from './cluster/cluster-node.ts';
+import type { ClusterNode } from './cluster/cluster-node.ts';
+import type { ClusterParts } from './cluster/meet-cluster.ts';
 import type { Config } from './config/config.ts';
 import { demandSound } from './config/config-faults.ts';
 import { ConfigError } from './config/config-problem.ts';
@@ -81,7 +82,7 @@ export async function startServer(
       `LISTEN_FDS: no listener for ${astray.kind} ${astray.host}:${astray.port}: add it to --listen (udp, tcp or tls, with the same address)`,
     ]);
   const met = hasCluster(config)
-    ? await (await import('./cluster/cluster-node.ts')).meetCluster(config, log)
+    ? await (await import('./cluster/meet-cluster.ts')).meetCluster(config, log)
     : undefined;
   const directory = openedFor(met, config);
   const server = new RunningServer(config, directory, log, hooks, reread, met);
@@ -389,7 +390,7 @@ class RunningServer implements Server, AdminTarget {
 
   private async shutDown(): Promise<void> {
     try {
-      await this.cluster?.handOver();
+      await this.cluster?.moves.handOver();
       this.push?.close();
       await this.lookups?.close();
       await this.removedUsers?.close();

@@ -49,7 +49,7 @@ export function addClusterRoutes(routes: Routes, { node, announce }: ClusterAcce
     response: z.object({ draining: z.boolean() }),
     handle: ({ body: { draining } }) => {
       announce(draining);
-      node().drain(draining);
+      node().moves.drain(draining);
       return { draining };
     },
   });
@@ -60,7 +60,7 @@ export function addClusterRoutes(routes: Routes, { node, announce }: ClusterAcce
     path: '/v1/cluster/balance',
     summary: 'Brings each shard to the node that is its home while all live, one after the other',
     response: z.object({ moved: z.number() }),
-    handle: () => refusing(async () => ({ moved: await node().balance() })),
+    handle: () => refusing(async () => ({ moved: await node().moves.balance() })),
   });
   routes.add({
     name: 'takeShard',
@@ -72,7 +72,7 @@ export function addClusterRoutes(routes: Routes, { node, announce }: ClusterAcce
     response: clusterStatus,
     handle: ({ params: { shard } }) =>
       refusing(async () => {
-        await node().take(shard);
+        await node().moves.take(shard);
         return node().status();
       }),
   });

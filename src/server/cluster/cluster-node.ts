@@ -1,137 +1,54 @@
-// A node's part of a cluster on the main thread: before the start it learns what the cluster is and whether this node may be one of it;
-// then it answers what operators ask and carries out what they order. What happens to bindings is the threads'.
+// A node's part of a cluster on the main thread: it answers what operators ask and carries out what they order. What happens to bindings is
+// the threads'.
 
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
-import type { Beat } from '../../cluster/beat.ts';
-import { createOrderMemory, OrderTable } from '../../cluster/order-table.ts';
+import { createOrderMemory } from '../../cluster/order-table.ts';
 import { createPeerCountsMemory, PeerCounts } from '../../cluster/peers/peer-counts.ts';
-import { isOwner, ROLE_BROKEN, ROLE_FOLLOWING } from '../../cluster/roles.ts';
+import { ROLE_BROKEN } from '../../cluster/roles.ts';
 import { ShardTable } from '../../cluster/shard-table.ts';
 import { streamName } from '../../cluster/stream-names.ts';
 import type { ClusterOptions } from '../../threads/cluster/cluster-options.ts';
 import { monotonicMs } from '../../transport/monotonic.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { Config } from '../config/config.ts';
-import { type ClusterConfig, parsePeer } from '../config/sections/cluster-config.ts';
-import { bindingsIn, type DataDirectory } from '../data/data-directory.ts';
+import type { ClusterConfig } from '../config/sections/cluster-config.ts';
+import type { DataDirectory } from '../data/data-directory.ts';
 import { openLifeNumbers } from '../data/life-numbers.ts';
 import type { Log } from '../process/log.ts';
 import { BeatWatch } from './beat-watch.ts';
-import { ClusterError, clusterError } from './cluster-error.ts';
-import { ClusterOrders } from './cluster-orders.ts';
-import { type ClusterRecord, changeRecord, readRecord } from './cluster-record.ts';
+import { ClusterError } from './cluster-error.ts';
+import { changeRecord } from './cluster-record.ts';
 import { type ClusterReading, type ClusterStatus, lagMs, problemsOf, readingOf, statusOf } from './cluster-status.ts';
-import type { NodePlace } from './exchange/exchange-client.ts';
-import { exchangePort, NodeExchange, type NodeExchangeOptions } from './exchange/node-exchange.ts';
+import { ClusterView } from './cluster-view.ts';
+import { NodeExchange, type NodeExchangeOptions } from './exchange/node-exchange.ts';
 import type { CopyReport } from './exchange/shard-copies.ts';
 import type { ShardComparison } from './exchange/verify.ts';
-import { connectNats, readLogin } from './nats/nats-client.ts';
+import { type ClusterParts, demandAlone } from './meet-cluster.ts';
+import { readLogin } from './nats/nats-client.ts';
 import { NatsLookup } from './nats/nats-lookup.ts';
-import { checkServers } from './nats/nats-servers.ts';
-import { checkStreams, patiently, remakeStream, streamInfo } from './nats/streams.ts';
+import { remakeStream, streamInfo } from './nats/streams.ts';
 import { TlsRelays } from './nats/tls-relays.ts';
 import { enrolled, identify } from './node-identity.ts';
 import { policyDigest } from './policy-digest.ts';
+import { ShardMoves } from './shard-moves.ts';
 import { MetaSync } from './shared/meta-sync.ts';
 import { SharedStatics } from './shared/shared-statics.ts';
 
-/** A node beats four times a second: one of the same name would have been heard after this time. */
-const LISTEN_MS = 600;
-const LEADERS_MS = 5000;
-/** So long a start waits for streams without a leader, as after a start of all servers. */
-const PATIENCE_MS = 30_000;
 /** So long who asks for the status waits for what NATS says of it. */
 const STATUS_MS = 1000;
-const MOVE_MS = 10_000;
-const MOVE_LOOK_MS = 50;
-const HAND_OVER_MS = 3000;
-const DRAIN_MS = 200;
-
-export interface ClusterParts {
-  readonly connection: NatsConnection;
-  readonly manager: JetStreamManager;
-  readonly record: ClusterRecord;
-}
-
-/** Looks at servers, streams and the record, before anything of this node is opened. Throws a ClusterError. */
-export async function meetCluster(config: Config & { cluster: ClusterConfig }, log: Log): Promise<ClusterParts> {
-  const { name, node, nats } = config.cluster;
-  await checkServers(nats, log);
-  const connection = await connectNats(nats, `aorta ${node}`);
-  try {
-    const manager = await patiently(() => jetstreamManager(connection), PATIENCE_MS);
-    const record = (await readRecord(manager, name, PATIENCE_MS))?.record;
-    if (record === undefined)
-      throw new ClusterError(`there is no cluster ${name} on these NATS servers: make it with "aorta cluster init"`);
-    demandDirectory(config, record);
-    await checkStreams(manager, name, record.shards, PATIENCE_MS);
-    return { connection, manager, record };
-  } catch (error) {
-    await connection.close();
-    throw clusterError(`cluster ${name}`, error);
-  }
-}
-
-/** The directory must have been made for the cluster: it has its secret, and as many shards. */
-function demandDirectory(
-  { data, shards, cluster: { name } }: Config & { cluster: ClusterConfig },
-  record: ClusterRecord,
-) {
-  const there = existsSync(data) ? bindingsIn(data) : undefined;
-  if (there === undefined)
-    throw new ClusterError(
-      `${data} is no data directory of cluster ${name} yet: make it with "aorta cluster join --token FILE" and the ` +
-        'token of "aorta cluster init"',
-    );
-  const wanted = shards ?? there.shards;
-  if (there.shards !== record.shards || wanted !== record.shards)
-    throw new ClusterError(
-      `cluster ${name} has ${record.shards} shards, ${data} has ${there.shards}` +
-        `${shards === undefined ? '' : `, shards says ${shards}`}: the number of a cluster never changes`,
-    );
-}
-
-/** Throws a ClusterError where a copy of this directory is heard of. Before anything is told of this start, which would count as the newer one. */
-async function demandAlone(
-  { connection, record }: ClusterParts,
-  { name, node, silentMs }: ClusterConfig,
-  identity: string,
-  secret: Uint8Array,
-): Promise<void> {
-  const { number, directory } = record.nodes[node] ?? {};
-  if (number === undefined || directory !== identity) return; // it is refused for that, or new
-  const beats = new BeatWatch(connection, { cluster: name, node: number, shards: record.shards, silentMs, secret });
-  try {
-    await delay(LISTEN_MS);
-    if (beats.isAlive(number))
-      throw new ClusterError(
-        `node ${node} of cluster ${name} is running already: give this one a cluster.node and a data directory of its own`,
-      );
-  } finally {
-    beats.close();
-  }
-}
 
 export class ClusterNode {
   readonly options: ClusterOptions;
+  readonly moves: ShardMoves;
   private readonly parts: ClusterParts;
   private readonly config: ClusterConfig;
   private readonly table: ShardTable;
-  private readonly orderTable: OrderTable;
   private readonly peers: PeerCounts;
   private readonly lookup: NatsLookup;
   private readonly relays: TlsRelays | undefined;
-  private readonly beats: BeatWatch;
-  private readonly orders: ClusterOrders;
-  private record: ClusterRecord;
-  private leaders: (string | undefined)[] = [];
-  private leadersAt = 0;
+  private readonly view: ClusterView;
   private isConnected = true;
-  private drainTimer: NodeJS.Timeout | undefined;
   private exchange: NodeExchange | undefined;
   private meta: MetaSync | undefined;
 
@@ -146,18 +63,11 @@ export class ClusterNode {
     this.options = options;
     this.lookup = lookup;
     this.relays = relays;
-    this.beats = beats;
-    this.record = parts.record;
-    this.table = new ShardTable(parts.record.shards, options.table);
-    this.orderTable = new OrderTable(options.orders);
+    const { manager, connection, record } = parts;
+    this.table = new ShardTable(record.shards, options.table);
     this.peers = new PeerCounts(options.counts);
-    this.orders = new ClusterOrders({
-      connection: parts.connection,
-      cluster: config.name,
-      node: config.node,
-      secret: options.secret,
-      hand: (shard, node) => this.hand(shard, node),
-    });
+    this.view = new ClusterView({ manager, cluster: config.name, number: options.number, beats }, record);
+    this.moves = new ShardMoves({ connection, options, table: this.table, view: this.view });
     void this.watchConnection();
   }
 
@@ -211,27 +121,28 @@ export class ClusterNode {
   }
 
   async status(): Promise<ClusterStatus> {
-    await Promise.race([this.refresh(), delay(STATUS_MS)]);
+    const { view } = this;
+    await Promise.race([view.refresh(), delay(STATUS_MS)]);
     return statusOf({
       cluster: this.config.name,
       node: this.config.node,
       connected: this.isConnected,
-      record: this.record,
-      heard: this.beats.nodes(),
+      record: view.record,
+      heard: view.beats.nodes(),
       table: this.table,
       policyDigest: this.options.policyDigest,
-      leaders: this.leaders,
+      leaders: view.leaders,
     });
   }
 
   /** Once the shards are open: gives copies of them to other nodes, and has those that this node needs. Throws a ClusterError. */
   async serve(parts: Pick<NodeExchangeOptions, 'stores' | 'readers' | 'renew' | 'log'>): Promise<void> {
-    const { config, options, table } = this;
+    const { config, options, table, view } = this;
     this.exchange = await NodeExchange.open({
       ...parts,
       ...{ cluster: config.name, node: config.node, listen: config.listen, secret: options.secret, table },
-      sources: (shard) => this.sources(shard),
-      others: () => this.others().map(({ place }) => place),
+      sources: (shard) => view.sources(shard),
+      others: () => view.others().map(({ place }) => place),
     });
   }
 
@@ -245,8 +156,8 @@ export class ClusterNode {
 
   /** Throws this node's store of a shard away, and has another node's. Throws a ClusterError. */
   async reseed(shard: number): Promise<CopyReport> {
-    if (shard >= this.record.shards) throw new ClusterError(`there are shards 0 to ${this.record.shards - 1}`);
-    await this.refresh();
+    this.view.demandShard(shard);
+    await this.view.refresh();
     return this.exchanged().reseed(shard);
   }
 
@@ -255,17 +166,15 @@ export class ClusterNode {
    * followed. Resolves with the sequence. Throws a ClusterError where nothing is wrong with it, or a node is missing that may have more.
    */
   async remakeStream(shard: number): Promise<number> {
-    await this.refresh();
-    const { record, parts, config, table } = this;
-    if (shard >= record.shards) throw new ClusterError(`there are shards 0 to ${record.shards - 1}`);
-    const others = this.others();
-    const missing = Object.keys(record.nodes).filter(
-      (name) => name !== config.node && !others.some(({ place }) => place.name === name),
-    );
+    const { view, parts, config, table } = this;
+    await view.readRecord(); // a node that has just joined may have most
+    view.demandShard(shard);
+    const missing = view.missing();
     if (missing.length > 0)
       throw new ClusterError(
         `what ${missing.join(' and ')} ${missing.length > 1 ? 'have' : 'has'} is not known: start it first, or let it leave`,
       );
+    const others = view.others();
     const applied = Math.max(table.applied(shard), 0, ...others.map(({ beat }) => beat.shards[shard]?.applied ?? 0));
     const roles = [table.role(shard), ...others.map(({ beat }) => beat.shards[shard]?.role ?? 0)];
     const { state } = (await streamInfo(parts.manager, streamName(config.name, shard))) ?? {};
@@ -277,7 +186,7 @@ export class ClusterNode {
 
   /** Compares all tables of this node with those of the others. */
   async verify(): Promise<ShardComparison[]> {
-    await this.refresh();
+    await this.view.refresh();
     return this.exchanged().verify();
   }
 
@@ -286,7 +195,7 @@ export class ClusterNode {
       this.table,
       this.options.number,
       this.isConnected,
-      this.beats.members.nodes(monotonicMs()),
+      this.view.beats.members.nodes(monotonicMs()),
     );
     return { ...reading, peers: this.peers };
   }
@@ -304,64 +213,6 @@ export class ClusterNode {
     return this.table.isOwner(shard);
   }
 
-  /** Has a shard come here. Throws a ClusterError where it does not. */
-  async take(shard: number): Promise<void> {
-    const owner = this.table.owner(shard);
-    await this.move(shard, this.config.node);
-    if (owner !== this.options.number) await this.whenMoved(shard, owner);
-  }
-
-  /** Owns nothing more from here on, or may again. */
-  drain(draining: boolean): void {
-    this.orderTable.setDraining(draining);
-    clearInterval(this.drainTimer);
-    if (!draining) return;
-    this.handAll();
-    // A shard may have nobody to go to now, and come here by an order that was on its way.
-    this.drainTimer = setInterval(() => this.handAll(), DRAIN_MS);
-    this.drainTimer.unref();
-  }
-
-  private handAll(): void {
-    for (let shard = 0; shard < this.record.shards; shard++) {
-      const heir = this.table.isOwner(shard) ? this.beats.members.heir(shard, monotonicMs()) : 0;
-      if (heir > 0) this.orderTable.setHandTo(shard, heir);
-    }
-  }
-
-  /** Has the owner of a shard hand it to a node. Throws a ClusterError where that cannot be. */
-  async move(shard: number, to: string): Promise<void> {
-    await this.refresh();
-    const { nodes, shards } = this.record;
-    if (shard >= shards) throw new ClusterError(`there are shards 0 to ${shards - 1}`);
-    const { number } = nodes[to] ?? {};
-    if (number === undefined) throw new ClusterError(`there is no node ${to}`);
-    const owner = this.table.owner(shard);
-    if (owner === number) return;
-    const [name] = Object.entries(nodes).find(([, node]) => node.number === owner) ?? [];
-    if (name === undefined) throw new ClusterError(`shard ${shard} has no owner: the next in line claims it by itself`);
-    if (name === this.config.node) {
-      const problem = this.hand(shard, number);
-      if (problem !== undefined) throw new ClusterError(problem);
-    } else await this.orders.send(name, shard, number);
-  }
-
-  /** Has each shard go to the node that is its home while all live, one after the other; resolves with how many went. */
-  async balance(): Promise<number> {
-    await this.refresh();
-    const names = new Map(Object.entries(this.record.nodes).map(([name, { number }]) => [number, name]));
-    let moved = 0;
-    for (let shard = 0; shard < this.record.shards; shard++) {
-      const home = names.get(this.beats.members.home(shard, monotonicMs()));
-      const owner = this.table.owner(shard);
-      if (home === undefined || names.get(owner) === home || !names.has(owner)) continue;
-      await this.move(shard, home);
-      await this.whenMoved(shard, owner);
-      moved++;
-    }
-    return moved;
-  }
-
   /** Until the connection is closed. */
   private async watchConnection(): Promise<void> {
     for await (const { type } of this.parts.connection.status()) {
@@ -370,98 +221,32 @@ export class ClusterNode {
     }
   }
 
-  private async whenMoved(shard: number, from: number): Promise<void> {
-    for (let waited = 0; this.table.owner(shard) === from; waited += MOVE_LOOK_MS) {
-      if (waited >= MOVE_MS) throw new ClusterError(`shard ${shard} has not gone over within ${MOVE_MS / 1000} s`);
-      await delay(MOVE_LOOK_MS);
-    }
-  }
-
   /** Forgets a node that is gone for good: its number and its name are free. Throws a ClusterError where it lives. */
   async remove(name: string): Promise<void> {
-    const { connection, manager } = this.parts;
-    this.record = await changeRecord(connection, manager, this.config.name, (record) => {
+    const { parts, view } = this;
+    const { connection, manager } = parts;
+    view.record = await changeRecord(connection, manager, this.config.name, (record) => {
       const node = record?.nodes[name];
       if (record === undefined || node === undefined) throw new ClusterError(`there is no node ${name}`);
-      if (this.beats.isAlive(node.number))
+      if (view.beats.isAlive(node.number))
         throw new ClusterError(`node ${name} is running: drain it and stop it first`);
       const { [name]: _, ...nodes } = record.nodes;
       return { ...record, last: Math.max(record.last ?? 0, node.number), nodes };
     });
   }
 
-  /** Before a stop: its shards go to others, where there are any; waits a little for that. */
-  async handOver(): Promise<void> {
-    this.drain(true);
-    const owns = () => Array.from({ length: this.record.shards }, (_, shard) => shard).some((s) => this.mayHandOver(s));
-    for (let waited = 0; waited < HAND_OVER_MS && owns(); waited += MOVE_LOOK_MS) await delay(MOVE_LOOK_MS);
-  }
-
-  private mayHandOver(shard: number): boolean {
-    return this.table.isOwner(shard) && this.orderTable.handTo(shard, true) > 0;
-  }
-
   async close(): Promise<void> {
-    clearInterval(this.drainTimer);
+    this.moves.close();
     await this.exchange?.close();
     await this.meta?.close();
     this.lookup.close();
     await this.relays?.close();
-    this.beats.close();
+    this.view.beats.close();
     await this.parts.connection.close();
   }
 
   private exchanged(): NodeExchange {
     if (this.exchange === undefined) throw new ClusterError('this node starts still');
     return this.exchange;
-  }
-
-  /** Nodes that are heard of, besides this one, with their addresses for exchanges. */
-  private others(): { readonly place: NodePlace; readonly beat: Beat }[] {
-    const heard = this.beats.nodes();
-    return Object.entries(this.record.nodes).flatMap(([name, { number, listen }]) => {
-      const view = heard.get(number);
-      if (number === this.options.number || view?.isAlive !== true) return [];
-      const { host, port } = parsePeer(listen);
-      return [{ place: { name, host, port: exchangePort({ port }) }, beat: view.beat }];
-    });
-  }
-
-  /** Those that follow the shard first: its owner has more to do. */
-  private sources(shard: number): NodePlace[] {
-    void this.refresh();
-    const able = this.others().filter(({ beat }) => {
-      const { role = 0, applied = -1 } = beat.shards[shard] ?? {};
-      return applied >= 0 && (role === ROLE_FOLLOWING || isOwner(role));
-    });
-    const isBusy = ({ beat }: (typeof able)[number]) => (isOwner(beat.shards[shard].role) ? 1 : 0);
-    return able.sort((a, b) => isBusy(a) - isBusy(b)).map(({ place }) => place);
-  }
-
-  /** Why a shard cannot be handed over from here. */
-  private hand(shard: number, node: number): string | undefined {
-    if (!(shard < this.record.shards) || !this.table.isOwner(shard)) return `shard ${shard} is not owned here`;
-    const heard = this.beats.nodes().get(node);
-    if (heard?.isAlive !== true) return `node ${node} is not heard of`;
-    if (heard.beat.draining) return `node ${node} is draining`;
-    if (!this.beats.members.isReady(node, shard, monotonicMs()))
-      return `node ${node} cannot own shard ${shard} now: it does not follow it, or its clock is wrong`;
-    this.orderTable.setHandTo(shard, node);
-    return undefined;
-  }
-
-  /** The record, and who leads the streams: asked now and then. */
-  private async refresh(): Promise<void> {
-    const { manager } = this.parts;
-    try {
-      this.record = (await readRecord(manager, this.config.name))?.record ?? this.record;
-      if (Date.now() - this.leadersAt < LEADERS_MS) return;
-      this.leadersAt = Date.now();
-      const names = Array.from({ length: this.record.shards }, (_, shard) => streamName(this.config.name, shard));
-      const infos = await Promise.allSettled(names.map((name) => manager.streams.info(name)));
-      this.leaders = infos.map((info) => (info.status === 'fulfilled' ? info.value.cluster?.leader : undefined));
-    } catch {
-      // what was known last is shown
-    }
   }
 }

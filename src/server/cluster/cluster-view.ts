@@ -1,0 +1,111 @@
+// The cluster as this node's main thread knows it: its record, who leads its streams, and what the nodes say of themselves.
+
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { Beat } from '../../cluster/beat.ts';
+import { isOwner, ROLE_FOLLOWING } from '../../cluster/roles.ts';
+import { streamName } from '../../cluster/stream-names.ts';
+import { parsePeer } from '../config/sections/cluster-config.ts';
+import type { BeatWatch } from './beat-watch.ts';
+import { ClusterError } from './cluster-error.ts';
+import { type ClusterRecord, readRecord } from './cluster-record.ts';
+import type { NodePlace } from './exchange/exchange-client.ts';
+import { exchangePort } from './exchange/node-exchange.ts';
+
+const LEADERS_MS = 5000;
+
+interface OtherNode {
+  /** Where it answers exchanges. */
+  readonly place: NodePlace;
+  readonly beat: Beat;
+}
+
+export interface ViewParts {
+  readonly manager: JetStreamManager;
+  readonly cluster: string;
+  /** Of this node. */
+  readonly number: number;
+  readonly beats: BeatWatch;
+}
+
+export class ClusterView {
+  record: ClusterRecord;
+  /** Of the streams, by shard: NATS servers. */
+  leaders: readonly (string | undefined)[] = [];
+  readonly beats: BeatWatch;
+  private readonly parts: ViewParts;
+  private leadersAt = 0;
+
+  constructor(parts: ViewParts, record: ClusterRecord) {
+    this.parts = parts;
+    this.beats = parts.beats;
+    this.record = record;
+  }
+
+  /** The record, and who leads the streams: asked now and then. What was known last counts where they cannot be had. */
+  async refresh(): Promise<void> {
+    try {
+      await this.readRecord();
+      await this.askLeaders();
+    } catch {
+      // status and metrics tell of a connection that is gone
+    }
+  }
+
+  /** Throws a ClusterError where it cannot be had. */
+  async readRecord(): Promise<void> {
+    const { manager, cluster } = this.parts;
+    const found = await readRecord(manager, cluster);
+    if (found === undefined) throw new ClusterError(`cluster ${cluster} is gone`);
+    this.record = found.record;
+  }
+
+  private async askLeaders(): Promise<void> {
+    const { manager, cluster } = this.parts;
+    if (Date.now() - this.leadersAt < LEADERS_MS) return;
+    this.leadersAt = Date.now();
+    const names = Array.from({ length: this.record.shards }, (_, shard) => streamName(cluster, shard));
+    const infos = await Promise.allSettled(names.map((name) => manager.streams.info(name)));
+    this.leaders = infos.map((info) => (info.status === 'fulfilled' ? info.value.cluster?.leader : undefined));
+  }
+
+  /** Throws a ClusterError where there is no such shard. */
+  demandShard(shard: number): void {
+    const { shards } = this.record;
+    if (!(shard < shards)) throw new ClusterError(`there are shards 0 to ${shards - 1}`);
+  }
+
+  /** Of the node with a number, by the record. */
+  nameOf(number: number): string | undefined {
+    return Object.entries(this.record.nodes).find(([, node]) => node.number === number)?.[0];
+  }
+
+  /** Nodes that are heard of, besides this one. */
+  others(): OtherNode[] {
+    const heard = this.beats.nodes();
+    return Object.entries(this.record.nodes).flatMap(([name, { number, listen }]) => {
+      const view = heard.get(number);
+      if (number === this.parts.number || view?.isAlive !== true) return [];
+      const { host, port } = parsePeer(listen);
+      return [{ place: { name, host, port: exchangePort({ port }) }, beat: view.beat }];
+    });
+  }
+
+  /** Nodes of the record, besides this one, that are not heard of. */
+  missing(): string[] {
+    const others = this.others();
+    return Object.entries(this.record.nodes)
+      .filter(([name, { number }]) => number !== this.parts.number && !others.some(({ place }) => place.name === name))
+      .map(([name]) => name);
+  }
+
+  /** Nodes that have a shard as the stream has it. Those that follow it are first: its owner has more to do. */
+  sources(shard: number): NodePlace[] {
+    void this.refresh();
+    const able = this.others().filter(({ beat }) => {
+      const { role = 0, applied = -1 } = beat.shards[shard] ?? {};
+      return applied >= 0 && (role === ROLE_FOLLOWING || isOwner(role));
+    });
+    const isBusy = ({ beat }: OtherNode) => (isOwner(beat.shards[shard].role) ? 1 : 0);
+    return able.sort((a, b) => isBusy(a) - isBusy(b)).map(({ place }) => place);
+  }
+}

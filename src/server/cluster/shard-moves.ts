@@ -1,0 +1,138 @@
+// Shards that go from one node to another while both live: an operator has one come here, all go home, or this node own none.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { OrderTable } from '../../cluster/order-table.ts';
+import type { ShardTable } from '../../cluster/shard-table.ts';
+import type { ClusterOptions } from '../../threads/cluster/cluster-options.ts';
+import { monotonicMs } from '../../transport/monotonic.ts';
+import { ClusterError } from './cluster-error.ts';
+import { ClusterOrders } from './cluster-orders.ts';
+import type { ClusterView } from './cluster-view.ts';
+
+const MOVE_MS = 10_000;
+const LOOK_MS = 50;
+const HAND_OVER_MS = 3000;
+const DRAIN_MS = 200;
+
+export interface MoveParts {
+  readonly connection: NatsConnection;
+  readonly options: ClusterOptions;
+  readonly table: ShardTable;
+  readonly view: ClusterView;
+}
+
+export class ShardMoves {
+  private readonly options: ClusterOptions;
+  private readonly table: ShardTable;
+  private readonly view: ClusterView;
+  private readonly orderTable: OrderTable;
+  private readonly orders: ClusterOrders;
+  private drainTimer: NodeJS.Timeout | undefined;
+
+  constructor({ connection, options, table, view }: MoveParts) {
+    this.options = options;
+    this.table = table;
+    this.view = view;
+    this.orderTable = new OrderTable(options.orders);
+    this.orders = new ClusterOrders({
+      connection,
+      cluster: options.name,
+      node: options.node,
+      secret: options.secret,
+      hand: (shard, node) => this.hand(shard, node),
+    });
+  }
+
+  /** Has a shard come here. Throws a ClusterError where it does not. */
+  async take(shard: number): Promise<void> {
+    const { node, number } = this.options;
+    const owner = this.table.owner(shard);
+    await this.move(shard, node);
+    if (owner !== number) await this.whenMoved(shard, owner);
+  }
+
+  /** Has each shard go to the node that is its home while all live, one after the other; resolves with how many went. */
+  async balance(): Promise<number> {
+    const { table, view } = this;
+    await view.refresh();
+    let moved = 0;
+    for (let shard = 0; shard < table.shards; shard++) {
+      const [owner, home] = [table.owner(shard), view.beats.members.home(shard, monotonicMs())];
+      const name = view.nameOf(home);
+      if (name === undefined || owner === home || view.nameOf(owner) === undefined) continue;
+      await this.move(shard, name);
+      await this.whenMoved(shard, owner);
+      moved++;
+    }
+    return moved;
+  }
+
+  /** Owns nothing more from here on, or may again. */
+  drain(draining: boolean): void {
+    this.orderTable.setDraining(draining);
+    clearInterval(this.drainTimer);
+    if (!draining) return;
+    this.handAll();
+    // A shard may have nobody to go to now, and come here by an order that was on its way.
+    this.drainTimer = setInterval(() => this.handAll(), DRAIN_MS);
+    this.drainTimer.unref();
+  }
+
+  /** Before a stop: its shards go to others, where there are any; waits a little for that. */
+  async handOver(): Promise<void> {
+    const { table, orderTable } = this;
+    this.drain(true);
+    const goes = (shard: number) => table.isOwner(shard) && orderTable.handTo(shard, true) > 0;
+    const shards = Array.from({ length: table.shards }, (_, shard) => shard);
+    for (let waited = 0; waited < HAND_OVER_MS && shards.some(goes); waited += LOOK_MS) await delay(LOOK_MS);
+  }
+
+  close(): void {
+    clearInterval(this.drainTimer);
+  }
+
+  /** Has the owner of a shard hand it to a node. Throws a ClusterError where that cannot be. */
+  private async move(shard: number, to: string): Promise<void> {
+    const { view, table, options } = this;
+    await view.refresh();
+    view.demandShard(shard);
+    const { number } = view.record.nodes[to] ?? {};
+    if (number === undefined) throw new ClusterError(`there is no node ${to}`);
+    const owner = table.owner(shard);
+    if (owner === number) return;
+    const name = view.nameOf(owner);
+    if (name === undefined) throw new ClusterError(`shard ${shard} has no owner: the next in line claims it by itself`);
+    if (name !== options.node) return this.orders.send(name, shard, number);
+    const problem = this.hand(shard, number);
+    if (problem !== undefined) throw new ClusterError(problem);
+  }
+
+  private async whenMoved(shard: number, from: number): Promise<void> {
+    for (let waited = 0; this.table.owner(shard) === from; waited += LOOK_MS) {
+      if (waited >= MOVE_MS) throw new ClusterError(`shard ${shard} has not gone over within ${MOVE_MS / 1000} s`);
+      await delay(LOOK_MS);
+    }
+  }
+
+  private handAll(): void {
+    const { table, view, orderTable } = this;
+    for (let shard = 0; shard < table.shards; shard++) {
+      const heir = table.isOwner(shard) ? view.beats.members.heir(shard, monotonicMs()) : 0;
+      if (heir > 0) orderTable.setHandTo(shard, heir);
+    }
+  }
+
+  /** Why a shard cannot be handed over from here. */
+  private hand(shard: number, node: number): string | undefined {
+    const { beats } = this.view;
+    if (!(shard < this.table.shards) || !this.table.isOwner(shard)) return `shard ${shard} is not owned here`;
+    const heard = beats.nodes().get(node);
+    if (heard?.isAlive !== true) return `node ${node} is not heard of`;
+    if (heard.beat.draining) return `node ${node} is draining`;
+    if (!beats.members.isReady(node, shard, monotonicMs()))
+      return `node ${node} cannot own shard ${shard} now: it does not follow it, or its clock is wrong`;
+    this.orderTable.setHandTo(shard, node);
+    return undefined;
+  }
+}
