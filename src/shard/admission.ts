@@ -156,11 +156,11 @@ export class Admission {
   authenticate(): number {
     const { authenticator, gate, exchange, rules, state } = this;
     const { peers, peer } = exchange.request;
-    if (authenticator === null || isInternal(peers, peer)) return 0;
     if (table[T_METHOD] !== METHOD_REGISTER) {
       if (table[T_METHOD] === METHOD_SUBSCRIBE) return this.watchers?.authorize() ?? 0;
       if (!asksForUser()) return 0;
     }
+    if (authenticator === null || isInternal(peers, peer)) return 0;
     if (gate?.trusts(peer)) {
       const vouched = table[T_METHOD] !== METHOD_REGISTER || gate.assertsAor(state.aor, state.aorLength);
       return vouched ? 0 : rules.uas.forbidden(exchange);

@@ -94,7 +94,10 @@ export class ContactElements {
     return `i${hex(high)}${hex(low)}`;
   }
 
-  /** Flows of one instance have one URI and are bindings of their own (RFC 5626 §6). */
+  /**
+   * Flows of one instance have one URI and are bindings of their own (RFC 5626 §6). It is of the whole URI, also where a part of that is
+   * told to nobody else: devices behind one address stay apart, and its key lets nobody guess the rest.
+   */
   private idOf(bytes: Uint8Array, at: number, uri: string): string {
     const regId = regIdOf(bytes, at);
     const flow = regId === 0 ? '' : ` ${regId} ${shownText(bytes, instanceAt(bytes, at), instanceEnd(bytes, at))}`;

@@ -43,6 +43,8 @@ export interface SubscriptionRecord {
   readonly version: number;
   /** Of the last NOTIFY. */
   readonly cseq: number;
+  /** Whether the sender of the last SUBSCRIBE may be told what names the AOR's devices. */
+  readonly seesDevices: boolean;
 }
 
 export class Subscription {
@@ -52,6 +54,7 @@ export class Subscription {
   expiresAt: number;
   version: number;
   cseq: number;
+  seesDevices: boolean;
   /** Epoch ms of the last NOTIFY. */
   private toldAt = 0;
   private ending = '';
@@ -66,17 +69,18 @@ export class Subscription {
   private pending: Map<string, ContactElement> | null = null;
   private request: NotifyInFlight | null = null;
 
-  constructor(slot: number, { dialog, expiresAt, version, cseq }: SubscriptionRecord) {
+  constructor(slot: number, { dialog, expiresAt, version, cseq, seesDevices }: SubscriptionRecord) {
     this.slot = slot;
     this.dialog = dialog;
     this.expiresAt = expiresAt;
     this.version = version;
     this.cseq = cseq;
+    this.seesDevices = seesDevices;
   }
 
   get record(): SubscriptionRecord {
-    const { dialog, expiresAt, version, cseq } = this;
-    return { dialog, expiresAt, version, cseq };
+    const { dialog, expiresAt, version, cseq, seesDevices } = this;
+    return { dialog, expiresAt, version, cseq, seesDevices };
   }
 
   /** Branch of the NOTIFY that waits for its answer; empty without one. */

@@ -77,6 +77,8 @@ export class ExchangeWork {
   nonceIdHigh = 0;
   nonceIdLow = 0;
   nc = 0;
+  /** Of a SUBSCRIBE: its sender may be told what names the AOR's devices at their push services (RFC 8599 §13). */
+  seesDevices = false;
   /** Its credentials were used in another life of the shard: good for nothing but a repetition of what they did there. */
   repeatsOnly = false;
   /** The highest nc it was used with, as far as the AOR's record and this request tell. */

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import { aorUri } from '../../core/subscriptions/contact-elements.ts';
+import { withoutDevice } from '../../core/subscriptions/device-parameters.ts';
 import { textOf, writeNotify } from '../../core/subscriptions/dialog.ts';
 import { type ContactElement, type Reginfo, writeReginfo } from '../../core/subscriptions/reginfo.ts';
 import type { SubscriptionPolicy } from '../../core/subscriptions/subscription-policy.ts';
@@ -175,6 +176,7 @@ export class Notifier implements TimerVisitor {
 
   private write({ subscription, aor }: Entry, contacts: readonly ContactElement[], now: number): Buffer {
     const { changes, isAsked } = subscription.take();
+    const told = changes ?? contacts;
     const uri = aorUri(Buffer.from(aor.name, 'latin1'));
     const document: Reginfo = {
       version: subscription.version - 1,
@@ -182,7 +184,7 @@ export class Notifier implements TimerVisitor {
       aor: uri,
       id: this.parts.state.elements.id(aor.name),
       registration: contacts.length > 0 ? 'active' : isAsked ? 'init' : 'terminated',
-      contacts: changes ?? contacts,
+      contacts: subscription.seesDevices ? told : told.map(withoutDevice),
     };
     const word = aor.key[3].toString(16).padStart(8, '0');
     this.lastBranch = `z9hG4bKr${word}${randomBytes(8).toString('hex')}`;

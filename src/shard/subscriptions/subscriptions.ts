@@ -202,7 +202,8 @@ export class Subscriptions {
     const seconds = grantedS(this.policy.subscriptions);
     const status = this.accept(exchange, seconds, contact, uas);
     if (status !== 200) return status;
-    const record = { dialog, expiresAt: now + seconds * 1000, version: 0, cseq: 0 };
+    const { seesDevices } = exchange.work;
+    const record = { dialog, expiresAt: now + seconds * 1000, version: 0, cseq: 0, seesDevices };
     const entry = this.table.add(record, key, name.toString('latin1'));
     this.aim(exchange, entry);
     if (this.granted(entry, record.expiresAt)) return 200;
@@ -225,6 +226,7 @@ export class Subscriptions {
     if (status !== 200) return status;
     this.notifier.forget(entry);
     subscription.dialog = refreshedDialog(dialog);
+    subscription.seesDevices = exchange.work.seesDevices;
     this.aim(exchange, entry);
     this.granted(entry, now + seconds * 1000);
     return 200;

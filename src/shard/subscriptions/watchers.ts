@@ -1,5 +1,6 @@
 // Who may watch a registration (RFC 3680 §4.6): the users who may register the AOR, users and addresses that are listed, and From
-// where a trusted proxy stands for it. Answers 401, 403, 503 where clients must authenticate; without, everybody may.
+// where a trusted proxy stands for it. Answers 401, 403, 503 where clients must authenticate; without, everybody may. What names devices at
+// their push services is for the AOR's own users and listed addresses alone.
 
 import { TrustedSources } from '../../core/abuse/trusted-sources.ts';
 import type { Authenticator } from '../../core/auth/authenticator.ts';
@@ -54,7 +55,9 @@ export class Watchers {
   /** Of the SUBSCRIBE in the table: 0 to go on, AUTH_PENDING, or the status of the answer written. */
   authorize(): number {
     const { authenticator, exchange, gate, rules } = this.parts;
-    if (authenticator === null || this.areUnnamed) return 0;
+    const isUnnamed = this.areUnnamed;
+    exchange.work.seesDevices = isUnnamed;
+    if (authenticator === null || isUnnamed) return 0;
     if (gate?.trusts(exchange.request.peer)) return this.isVouchedFor(gate) ? 0 : rules.uas.forbidden(exchange);
     return this.logIn(authenticator);
   }
@@ -71,17 +74,21 @@ export class Watchers {
 
   /** Of a trusted proxy, which stands for From and passes on what anybody sends. */
   private isVouchedFor(gate: Gate): boolean {
-    const { aor, aorLength } = this.parts.state;
-    if (gate.assertsAor(aor, aorLength)) return true;
+    const { exchange, state } = this.parts;
+    if (gate.assertsAor(state.aor, state.aorLength)) {
+      exchange.work.seesDevices = true;
+      return true;
+    }
     const length = canonicalAor(slab, table, T_FROM, this.from);
     return length > 0 && this.listed.some((user) => user.equals(this.from.subarray(0, length)));
   }
 
   /** Of the user found last, who has just logged in. */
   private mayUser(): boolean {
-    const { users, state } = this.parts;
+    const { exchange, users, state } = this.parts;
     if (users === null || state.aorLength < 0) return false;
-    if (users.mayRegister(state.aor, state.aorLength)) return true;
+    exchange.work.seesDevices = users.mayRegister(state.aor, state.aorLength);
+    if (exchange.work.seesDevices) return true;
     return this.listed.some((user) => users.mayRegister(user, user.length));
   }
 }

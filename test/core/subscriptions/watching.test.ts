@@ -119,3 +119,60 @@ describe('a watcher', () => {
     expect([text.startsWith('SIP/2.0 401'), s.requests.length]).toEqual([true, 0]);
   });
 });
+
+describe('what names a device at its push service', () => {
+  const SECRET = 'sip:alice@192.0.2.9;pn-provider=apns;transport=tcp;%50n-Param=team;pn-prid=cafe;PN-PURR=p7';
+  const PLAIN = 'sip:alice@192.0.2.9;transport=tcp';
+
+  /** A shard at which alice's phone is registered. */
+  function registered(s = shard()): WatchedShard {
+    const contacts = [`<${SECRET}>;pn-prid=cafe;q=0.5;+sip.pnsreg="121"`];
+    expect(s.send(register({ contacts }), PROXY)?.status).toBe(200);
+    return s;
+  }
+
+  const told = (s: WatchedShard) => s.notified().flatMap(({ reginfo }) => reginfo.contacts);
+
+  it('R8599-4.1-01 is told to the AOR’s own users and to listed addresses alone', () => {
+    const uri = (user: keyof typeof PASSWORDS) => {
+      const s = registered();
+      expect(watch(s, user)).toBe(200);
+      return told(s).map((contact) => contact.uri);
+    };
+    expect((['alice', 'boss', 'app'] as const).map(uri)).toEqual([[SECRET], [SECRET], [PLAIN]]);
+    const from = (source: Source, user: string, s = registered()) => {
+      s.watch({ from: `<sip:${user}@example.com>;tag=x` }, source);
+      return /pn-|cafe/i.test(s.requests.at(-1)?.text ?? '');
+    };
+    expect([from(LISTED, 'bob'), from(PROXY, 'alice'), from(PROXY, 'app')]).toEqual([true, true, false]);
+    const open = new WatchedShard();
+    open.send(register({ contacts: [`<${SECRET}>`] }));
+    expect(from({}, 'alice', open)).toBe(false);
+  });
+
+  it('R8599-4.1-01 is left out of changes, too, and of parameters behind the URI; the id is one for all', () => {
+    const s = shard();
+    expect([watch(s, 'alice'), watch(s, 'app')]).toEqual([200, 200]);
+    s.notified();
+    s.pass(5000);
+    const [own, other] = told(registered(s));
+    expect([own.uri, other.uri, other.id]).toEqual([SECRET, PLAIN, own.id]);
+    expect([own.params, other.params].map(Object.keys)).toEqual([['pn-prid', '+sip.pnsreg'], ['+sip.pnsreg']]);
+  });
+
+  it('R8599-4.1-01 follows who refreshes the subscription', () => {
+    const s = registered();
+    expect(watch(s, 'alice', { callId: 'mine' })).toBe(200);
+    const [{ text }] = s.notified();
+    const to = /^From: (.*)\r$/m.exec(text)?.[1] ?? '';
+    s.subscribe({ callId: 'mine', to, cseq: 7, from: '<sip:app@example.com>;tag=w1' }, PROXY);
+    expect(told(s).map(({ uri }) => uri)).toEqual([PLAIN]);
+  });
+
+  it('has a look-alike in the user part, which stays', () => {
+    const s = shard();
+    s.send(register({ contacts: ['<sip:a;pn-prid=b@192.0.2.9;pn-prid=c?x=pn-prid>'] }), PROXY);
+    expect(watch(s, 'app')).toBe(200);
+    expect(told(s).map(({ uri }) => uri)).toEqual(['sip:a;pn-prid=b@192.0.2.9?x=pn-prid']);
+  });
+});
