@@ -1,6 +1,7 @@
-// What a node says to a NATS server that speaks TLS and wants a certificate and a password: streams of its shards' threads, and the users
-// and static bindings that nodes have in common. One server, which shows and verifies certificates.
+// What a node says to a NATS server that speaks TLS and wants a certificate and a password: streams of its shards' threads, orders, and the
+// users and static bindings that nodes have in common. One server, which shows and verifies certificates.
 
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect as connectTcp, createServer } from 'node:net';
@@ -8,7 +9,9 @@ import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { logSubject, metaSubject, streamName } from '../../src/cluster/stream-names.ts';
+import { logSubject, metaSubject, orderSubject, streamName } from '../../src/cluster/stream-names.ts';
+import { deriveKey } from '../../src/core/auth/derived-key.ts';
+import { ClusterOrders } from '../../src/server/cluster/cluster-orders.ts';
 import { connectNats } from '../../src/server/cluster/nats/nats-client.ts';
 import { MetaSync } from '../../src/server/cluster/shared/meta-sync.ts';
 import { SharedStatics } from '../../src/server/cluster/shared/shared-statics.ts';
@@ -151,6 +154,50 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
     stream.close();
     relay.close();
     plain.close();
+  }, 20_000);
+
+  it('hands on orders, which count once, for their node, while they are fresh, and with the secret', async () => {
+    const handed: string[] = [];
+    const parts = { connection, cluster: CLUSTER, secret: SECRET };
+    const [a] = ['a', 'b', 'c'].map(
+      (node) =>
+        new ClusterOrders({
+          ...{ ...parts, node },
+          hand: (shard, to) => {
+            handed.push(`${node}: ${shard} to ${to}`);
+            return shard === 9 ? 'it is not mine' : undefined;
+          },
+        }),
+    );
+    const heard: string[] = [];
+    const tap = connection.subscribe(orderSubject(CLUSTER, 'b'), {
+      callback: (_, message) => void heard.push(message.string()),
+    });
+    await a.send('b', 3, 1);
+    await expect(a.send('b', 9, 1)).rejects.toThrow('node b: it is not mine');
+    tap.unsubscribe();
+    const given = [...handed];
+    expect(given).toEqual(['b: 3 to 1', 'b: 9 to 1']);
+
+    const signed = (order: object, secret = SECRET) => {
+      const text = JSON.stringify(order);
+      const mac = createHmac('sha256', deriveKey(secret, 'cluster orders')).update(text).digest('hex');
+      return JSON.stringify({ order: text, mac });
+    };
+    const order = { to: 'b', shard: 4, node: 1, at: Date.now() };
+    const wrong: readonly (readonly [string, string, RegExp])[] = [
+      ['b', heard[0], /given before/],
+      ['c', heard[0], /is for b/],
+      ['b', heard[0].replace('shard\\":3', 'shard\\":4'), /not signed/],
+      ['b', signed(order, new Uint8Array(32).fill(1)), /not signed/],
+      ['b', signed({ ...order, at: Date.now() - 61_000 }), /is old/],
+      ['b', 'hand it over', /makes no sense/],
+    ];
+    for (const [node, text, problem] of wrong) {
+      const answer = await connection.request(orderSubject(CLUSTER, node), text, { timeout: 5000 });
+      expect(answer.string()).toMatch(problem);
+    }
+    expect(handed).toEqual(given);
   }, 20_000);
 
   it('has users and static bindings of all nodes, sealed, and each node the same', async () => {

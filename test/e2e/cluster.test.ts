@@ -81,6 +81,10 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
     expect(after.shards[0].owner).toBe(other.name);
   });
 
+  it('F21 has no place for a copy of a node that runs', async () => {
+    await run.cluster.demandCopyRefused(1);
+  });
+
   it('drains a node, brings shards home, and forgets a node that is gone, whose number nobody gets', async () => {
     const { cluster } = run;
     const victim = await cluster.ownerOf(0);
@@ -104,8 +108,15 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
     });
 
     await expect(cluster.post(other, `/v1/cluster/nodes/${name}`, undefined, 'DELETE')).rejects.toThrow(/is running/);
+    const remake = () => cluster.post(other, '/v1/cluster/shards/0/stream');
+    await expect(remake()).rejects.toThrow(/nothing is wrong with the stream of shard 0/);
     await cluster.nodes[victim].stop();
     await cluster.settled();
+    await poll('a node that is missed', 5000, async () => {
+      const refused = await remake().then(String, String);
+      expect(refused).toMatch(/nothing is wrong|is not known/);
+      return new RegExp(`what ${name} has is not known`).test(refused) || undefined;
+    });
     await poll('a node that is forgotten', 5000, async () => {
       const answer = await cluster.post(other, `/v1/cluster/nodes/${name}`, undefined, 'DELETE').catch(() => 'running');
       return answer === undefined;

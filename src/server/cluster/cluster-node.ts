@@ -197,7 +197,8 @@ export class ClusterNode {
       this.isConnected,
       this.view.beats.members.nodes(monotonicMs()),
     );
-    return { ...reading, peers: this.peers };
+    const [askedByStrangers, metaStrangers] = [this.exchange?.refused ?? 0, this.meta?.strangers ?? 0];
+    return { ...reading, peers: this.peers, askedByStrangers, metaStrangers };
   }
 
   /** How old what this node has of a shard may be. */

@@ -7,10 +7,9 @@ import { z } from 'zod';
 import { orderSubject } from '../../cluster/stream-names.ts';
 import { deriveKey } from '../../core/auth/derived-key.ts';
 import { ClusterError } from './cluster-error.ts';
+import { TakenOnce } from './taken-once.ts';
 
 const ANSWER_MS = 2000;
-/** Clocks of nodes may differ so much. */
-const FRESH_MS = 60_000;
 
 const Order = z.strictObject({
   to: z.string(),
@@ -35,8 +34,7 @@ export interface OrderParts {
 export class ClusterOrders {
   private readonly parts: OrderParts;
   private readonly key: Uint8Array;
-  /** Codes of orders taken, and until when they would be fresh: each is carried out once. */
-  private readonly taken = new Map<string, number>();
+  private readonly taken = new TakenOnce();
 
   constructor(parts: OrderParts) {
     this.parts = parts;
@@ -71,22 +69,14 @@ export class ClusterOrders {
       if (!isSame(mac, this.mac(order))) return { problem: 'the order is not signed with the secret of this cluster' };
       const { to, shard, node, at } = Order.parse(JSON.parse(order));
       if (to !== this.parts.node) return { problem: `the order is for ${to}` };
-      if (Math.abs(Date.now() - at) > FRESH_MS)
-        return { problem: 'the order is old: do the clocks of the nodes agree?' };
-      if (!this.isNew(mac, at)) return { problem: 'the order was given before' };
+      const taken = this.taken.take(mac, at, Date.now());
+      if (taken === 'old') return { problem: 'the order is old: do the clocks of the nodes agree?' };
+      if (taken === 'again') return { problem: 'the order was given before' };
       const problem = this.parts.hand(shard, node);
       return problem === undefined ? {} : { problem };
     } catch {
       return { problem: 'the order makes no sense' };
     }
-  }
-
-  private isNew(mac: string, at: number): boolean {
-    const now = Date.now();
-    for (const [other, until] of this.taken) if (until < now) this.taken.delete(other);
-    if (this.taken.has(mac)) return false;
-    this.taken.set(mac, at + FRESH_MS);
-    return true;
   }
 
   private mac(order: string): string {

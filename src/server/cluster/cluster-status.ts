@@ -66,7 +66,11 @@ export interface ClusterReading {
     /** How long acknowledgements of this node's frames took. */
     readonly acks: { readonly counts: Float64Array; readonly sumMs: number };
   }[];
-  readonly peers?: PeerCounts;
+  readonly peers: PeerCounts;
+  /** Requests for copies and digests of who is no node. */
+  readonly askedByStrangers: number;
+  /** Of users and static bindings: messages that no node has written. */
+  readonly metaStrangers: number;
 }
 
 /** How old what this node has of a shard may be; 0 while it hears of every change. A follower asks every 2 s whether it has all. */
@@ -80,7 +84,7 @@ export function readingOf(
   number: number,
   connected: boolean,
   nodes: readonly NodeView[],
-): ClusterReading {
+): Pick<ClusterReading, 'number' | 'connected' | 'nodes' | 'shards'> {
   const shards = Array.from({ length: table.shards }, (_, shard) => ({
     owns: table.isOwner(shard),
     owner: table.owner(shard),

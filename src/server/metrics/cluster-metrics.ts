@@ -1,13 +1,13 @@
 // What /metrics says of a cluster, as this node sees it.
 
-import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import { ACK_BOUNDS_MS, type ShardCount } from '../../cluster/shard-table.ts';
 import type { ClusterReading } from '../cluster/cluster-status.ts';
 import type { Exposition, Labels } from './exposition.ts';
 
 type Sample = readonly [Labels, number];
 
-export function clusterMetrics(out: Exposition, { number, nodes, shards, connected, peers }: ClusterReading): void {
+export function clusterMetrics(out: Exposition, reading: ClusterReading): void {
+  const { number, nodes, shards, connected } = reading;
   const each = (value: (shard: ClusterReading['shards'][number]) => number): Sample[] =>
     shards.map((state, shard) => [{ shard }, value(state)]);
   const ofNodes = (value: (node: ClusterReading['nodes'][number]) => number): Sample[] =>
@@ -66,7 +66,7 @@ export function clusterMetrics(out: Exposition, { number, nodes, shards, connect
     'How far the clock of the node is ahead of this one.',
     ofNodes(({ aheadMs }) => aheadMs / 1000),
   );
-  if (peers !== undefined) peerMetrics(out, nodes, number, peers);
+  peerMetrics(out, reading);
   const own = nodes.find(({ beat }) => beat.node === number)?.beat.policy;
   out.gauge(
     'aorta_cluster_policy_differs',
@@ -104,7 +104,7 @@ function shardCounts(out: Exposition, shards: ClusterReading['shards']): void {
   );
 }
 
-function peerMetrics(out: Exposition, nodes: ClusterReading['nodes'], number: number, peers: PeerCounts): void {
+function peerMetrics(out: Exposition, { nodes, number, peers, askedByStrangers, metaStrangers }: ClusterReading): void {
   const others = nodes.filter(({ beat }) => beat.node !== number);
   out.gauge(
     'aorta_cluster_peer_up',
@@ -117,8 +117,14 @@ function peerMetrics(out: Exposition, nodes: ClusterReading['nodes'], number: nu
   one('aorta_cluster_forwarded_answers_total', 'Answers of other nodes that left here.', peers.read('answered'));
   one('aorta_cluster_forward_failures_total', 'Requests and answers without a way.', peers.read('failed'));
   one('aorta_cluster_put_back_total', 'Requests over connections that no node could decide.', peers.read('put_back'));
-  out.counter('aorta_cluster_peers_refused_total', 'Connections of peers that were closed, by reason.', [
+  out.counter('aorta_cluster_peers_refused_total', 'Connections and requests of peers that were refused, by reason.', [
     [{ reason: 'no node' }, peers.read('strangers')],
     [{ reason: 'bad frame' }, peers.read('bad_frames')],
+    [{ reason: 'unsigned request' }, askedByStrangers],
   ]);
+  one(
+    'aorta_cluster_meta_strangers_total',
+    'Messages about users and static bindings that no node has written.',
+    metaStrangers,
+  );
 }

@@ -3,9 +3,8 @@
 
 import { createHmac, type Hmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { deriveKey } from '../../../core/auth/derived-key.ts';
+import { TakenOnce } from '../taken-once.ts';
 
-/** Clocks of nodes may differ so much. */
-const FRESH_MS = 60_000;
 const SCHEME = 'Aorta-Node';
 export const CODE_BYTES = 32;
 
@@ -20,8 +19,7 @@ export class ExchangeProof {
   private readonly key: Uint8Array;
   private readonly cluster: string;
   private readonly node: string;
-  /** Nonces of requests taken, and until when they would be fresh. */
-  private readonly taken = new Map<string, number>();
+  private readonly taken = new TakenOnce();
 
   /** @param node this one */
   constructor(secret: Uint8Array, cluster: string, node: string) {
@@ -43,11 +41,7 @@ export class ExchangeProof {
     if (scheme !== SCHEME || !/^[0-9a-f]{64}$/.test(code) || !/^[0-9a-f]{32}$/.test(nonce)) return undefined;
     const right = this.codeOf('ask', from, this.node, path, at, nonce).digest();
     if (!timingSafeEqual(right, Buffer.from(code, 'hex'))) return undefined;
-    if (!(Math.abs(now - Number(at)) <= FRESH_MS)) return undefined;
-    for (const [other, until] of this.taken) if (until < now) this.taken.delete(other);
-    if (this.taken.has(nonce)) return undefined;
-    this.taken.set(nonce, Number(at) + FRESH_MS);
-    return { from, nonce };
+    return this.taken.take(nonce, Number(at), now) === 'new' ? { from, nonce } : undefined;
   }
 
   /** Of an answer: updated with its bytes, its digest stands behind them. @param by the node that answers */

@@ -11,7 +11,7 @@ import { askNode, type NodePlace } from './exchange-client.ts';
 import { ExchangeProof } from './exchange-proof.ts';
 import { ExchangeServer, type WritePiece } from './exchange-server.ts';
 import { type CopyReport, ShardCopies } from './shard-copies.ts';
-import { decodeDigest, digestOfGroups, digestOfTable, encodeDigest } from './table-digest.ts';
+import { decodeDigest, digestOfGroups, digestOfTable, encodeDigest, type TableDigest } from './table-digest.ts';
 import { type AskDigest, compareShard, type ShardComparison } from './verify.ts';
 
 /** Copies that are given at a time: each takes of disk and network what it can have. */
@@ -74,12 +74,9 @@ export class NodeExchange {
     return exchange;
   }
 
+  /** Requests of who is no node. */
   get refused(): number {
     return this.server?.refused ?? 0;
-  }
-
-  get copiesMade(): number {
-    return this.copies.made;
   }
 
   /** Throws this node's store of a shard away, and has another node's. Throws a ClusterError. */
@@ -126,7 +123,7 @@ export class NodeExchange {
     };
   }
 
-  private async digest(shard: number, groups?: readonly number[]) {
+  private digest(shard: number, groups?: readonly number[]): Promise<TableDigest> {
     const reader = this.options.readers[shard];
     return groups === undefined ? digestOfTable(reader) : digestOfGroups(reader, groups);
   }

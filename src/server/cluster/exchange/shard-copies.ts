@@ -38,8 +38,6 @@ function copyPath(shard: number): string {
 }
 
 export class ShardCopies {
-  /** Made since the start. */
-  made = 0;
   private readonly options: ShardCopiesOptions;
   private readonly timer: NodeJS.Timeout;
   /** One at a time: by shard, when it is tried next. */
@@ -93,7 +91,6 @@ export class ShardCopies {
       try {
         const bytes = await this.fetch(shard, source);
         renew(shard);
-        this.made++;
         log('info', 'a shard begins anew with a copy', { shard, from: source.name, bytes });
         return { shard, from: source.name, bytes };
       } catch (error) {

@@ -8,7 +8,7 @@ import { cursorBefore } from '../../../location/log/log-reader.ts';
 
 /** Rows of one digest. */
 const GROUP_ROWS = 128;
-/** Read in one piece, a few milliseconds. */
+/** Rows read in one piece, a few milliseconds. */
 const READ_MAX = 512;
 const DIGEST_BYTES = 8;
 const NUMBER_BYTES = 4;
@@ -30,12 +30,14 @@ export async function digestOfTable(reader: LocationReader): Promise<TableDigest
 }
 
 /** Of some groups, each as of about one moment. */
-export function digestOfGroups(reader: LocationReader, wanted: readonly number[]): TableDigest {
+export async function digestOfGroups(reader: LocationReader, wanted: readonly number[]): Promise<TableDigest> {
   const groups = new GroupDigests();
-  for (const group of wanted)
+  for (const [i, group] of wanted.entries()) {
+    if (i % (READ_MAX / GROUP_ROWS) === 0) await turn();
     reader.scan(cursorBefore(group * GROUP_ROWS), GROUP_ROWS, (key, record, row = 0) => {
       if (Math.floor(row / GROUP_ROWS) === group) groups.add(row, key, record);
     });
+  }
   return groups.done();
 }
 

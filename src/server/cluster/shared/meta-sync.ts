@@ -76,11 +76,6 @@ export class MetaSync {
     this.telling = this.again('changes cannot be told to the other nodes', () => this.tell());
   }
 
-  /** Changes that the others do not know yet, some of them. */
-  get untold(): number {
-    return (this.parts.users?.versions.untold(BATCH).length ?? 0) + this.parts.statics.untold().length;
-  }
-
   async close(): Promise<void> {
     this.stopped.abort();
     this.stopMessages();
