@@ -2,7 +2,7 @@
 // when a 503 says so, and gives up after 32 s to try again later. Beside them some that are registered already and refresh.
 // One thread, the kernel's batch calls; what it saw is plain numbers.
 
-import { TimerWheel } from '../../src/core/uas/timer-wheel.ts';
+import { TimerWheel } from '../../src/core/timers/timer-wheel.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../src/sip/parser/slab.ts';
 import { createPeers } from '../../src/sip/sources.ts';
 import { UdpReceiver } from '../../src/transport/linux/linux-udp.ts';

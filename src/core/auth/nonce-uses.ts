@@ -2,10 +2,10 @@
 // of the AOR's record. Ages are told by a time that does not step back with the machine's clock.
 // @hot
 
+import { SteadyTime } from '../timers/steady-time.ts';
 import type { AuthPolicy } from './auth-policy.ts';
 import { Nonces } from './nonce.ts';
 import { NC_FORGOTTEN, NonceWindow } from './nonce-window.ts';
-import { SteadyTime } from './steady-time.ts';
 
 /** What an earlier life wrote down about used nonces. */
 export interface NonceFloors {

@@ -4,8 +4,8 @@
 
 import { SLOT_COUNT } from '../../sip/parser/slab.ts';
 import { copyPeer, createPeers, type Peers } from '../../sip/sources.ts';
+import { ExpiryIndex, type ExpiryVisitor } from '../timers/expiry-index.ts';
 import type { BatchResponses } from './batch-responses.ts';
-import { ExpiryIndex, type ExpiryVisitor } from './expiry-index.ts';
 import type { Transactions } from './transactions.ts';
 
 /** INVITEs watched at most per shard. Of more, a lost answer is sent again when the client repeats its INVITE. */

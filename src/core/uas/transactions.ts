@@ -3,6 +3,7 @@
 // entry is always the next to go and a queue does what a wheel would. Knows neither sockets nor what answers mean.
 // @hot
 
+import { SteadyTime } from '../timers/steady-time.ts';
 import { ANSWER_RING_BYTES_MIN } from './answer-ring-size.ts';
 
 /** Outcomes of `find`. */
@@ -41,6 +42,8 @@ export class Transactions {
   answerPort = 0;
   /** Status of the answer found, also of one that is forgotten. */
   answerStatus = 0;
+  /** Timer J is time that passes: a clock set back prolongs it for none. */
+  private readonly time = new SteadyTime();
   private readonly timerJMs: number;
   private readonly countMax: number;
   // A queue in order of age: transaction number n lives in entry n & (capacity - 1). An index slot holds an entry's number + 1 in its
@@ -52,6 +55,7 @@ export class Transactions {
   private requestLow = new Uint32Array(this.capacity);
   private branchHigh = new Uint32Array(this.capacity);
   private branchLow = new Uint32Array(this.capacity);
+  /** By `time`. */
   private bornMs = new Float64Array(this.capacity);
   private place = new Float64Array(this.capacity);
   private length = new Uint16Array(this.capacity);
@@ -125,7 +129,7 @@ export class Transactions {
       this.requestHigh[entry] = requestHigh;
       this.requestLow[entry] = requestLow;
       this.link(entry);
-      this.bornMs[entry] = nowMs;
+      this.bornMs[entry] = this.time.at(nowMs);
     }
     this.branchHigh[entry] = branchHigh;
     this.branchLow[entry] = branchLow;
@@ -169,7 +173,8 @@ export class Transactions {
   }
 
   private forget(nowMs: number): void {
-    while (this.count > 0 && this.bornMs[this.oldest & (this.capacity - 1)] + this.timerJMs <= nowMs) this.dropOldest();
+    const due = this.time.at(nowMs) - this.timerJMs;
+    while (this.count > 0 && this.bornMs[this.oldest & (this.capacity - 1)] <= due) this.dropOldest();
   }
 
   private lookup(high: number, low: number): number {

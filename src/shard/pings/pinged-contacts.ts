@@ -3,7 +3,7 @@
 // @hot
 
 import type { PingResults } from '../../core/pings/ping-results.ts';
-import { ExpiryIndex } from '../../core/uas/expiry-index.ts';
+import { ExpiryIndex } from '../../core/timers/expiry-index.ts';
 
 /** Contacts that a shard pings at most, a power of two. */
 const CONTACTS_MAX = 1 << 20;

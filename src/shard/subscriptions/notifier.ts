@@ -8,7 +8,7 @@ import { withoutDevice } from '../../core/subscriptions/device-parameters.ts';
 import { textOf, writeNotify } from '../../core/subscriptions/dialog.ts';
 import { type ContactElement, type Reginfo, writeReginfo } from '../../core/subscriptions/reginfo.ts';
 import type { SubscriptionPolicy } from '../../core/subscriptions/subscription-policy.ts';
-import { type TimerVisitor, TimerWheel } from '../../core/uas/timer-wheel.ts';
+import { type TimerVisitor, TimerWheel } from '../../core/timers/timer-wheel.ts';
 import { writeIp } from '../../sip/ip.ts';
 import { table } from '../../sip/parser/slab.ts';
 import { T_STATUS, T_VIAS, VIA_BRANCH_AT, VIA_BRANCH_END } from '../../sip/parser/span-table.ts';

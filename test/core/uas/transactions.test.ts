@@ -44,6 +44,19 @@ describe('retransmissions', () => {
     expect(shard.counter('absorbed')).toBe(1);
   });
 
+  it('R3261-17.2.2-02 are told from new requests 32 s later although the clock was set back', () => {
+    const shard = new VirtualShard();
+    const text = register({ contacts: [CONTACT] });
+    const first = answered(shard, text);
+    shard.now -= 3_600_000;
+    expect(answered(shard, text).text).toBe(first.text);
+    shard.now += 31_999;
+    expect(answered(shard, text).text).toBe(first.text);
+    shard.now += 1;
+    expect(answered(shard, text).text).not.toBe(first.text);
+    expect(shard.counter('absorbed')).toBe(2);
+  });
+
   it('R3261-17.2.2-03 nothing is sent but one answer to each copy that came', () => {
     const shard = new VirtualShard();
     expect(shard.batch([register({ contacts: [CONTACT] })])).toHaveLength(1);

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ExpiryIndex } from '../../../src/core/uas/expiry-index.ts';
+import { ExpiryIndex } from '../../../src/core/timers/expiry-index.ts';
 
 const start = 1_700_000_000_000;
 const none = { expire: () => 0 };

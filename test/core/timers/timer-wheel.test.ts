@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TimerWheel } from '../../../src/core/uas/timer-wheel.ts';
+import { TimerWheel } from '../../../src/core/timers/timer-wheel.ts';
 
 class Fired {
   readonly ids: number[] = [];
