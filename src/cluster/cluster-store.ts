@@ -16,6 +16,10 @@ export class ClusterStore implements LocationStore {
     this.cluster = cluster;
   }
 
+  get batchBytes(): number {
+    return this.inner.batchBytes;
+  }
+
   get aors(): number {
     return this.inner.aors;
   }

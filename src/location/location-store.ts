@@ -91,6 +91,9 @@ export interface LocationStore {
    */
   visitSome(cursor: number, max: number, visitor: RecordVisitor): number;
 
+  /** Bytes of records that a commit surely takes: who can wait with a record hands over no more at once. */
+  readonly batchBytes: number;
+
   /** AORs with bindings, and their bindings. */
   readonly aors: number;
   readonly bindings: number;

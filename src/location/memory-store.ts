@@ -6,7 +6,7 @@ import type { LocationReader } from './location-reader.ts';
 import type { DueVisitor, LocationStore, RecordVisitor, ScanReport } from './location-store.ts';
 import { openRecord, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from './record.ts';
 import { ROW_PLACE, ROW_WORDS, RowCopy, setPlace } from './table/binding-row.ts';
-import type { WriteSet } from './write-set.ts';
+import { BATCH_BYTES, type WriteSet } from './write-set.ts';
 
 const SECOND = 1000;
 
@@ -18,6 +18,7 @@ interface Entry {
 }
 
 export class MemoryStore implements LocationStore {
+  readonly batchBytes = BATCH_BYTES;
   quarantined = 0;
   bindings = 0;
   private position = 0;

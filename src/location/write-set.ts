@@ -16,6 +16,9 @@ import {
   setExpires,
 } from './table/binding-row.ts';
 
+/** Bytes of records that make a commit of any store, with the removals and refreshes of a batch beside them. */
+export const BATCH_BYTES = 1 << 18;
+
 const INDEX_SLOTS = 1024;
 const KEY_WORDS = 4;
 
@@ -53,6 +56,11 @@ export class WriteSet {
     this.rows = new Uint32Array(capacity * ROW_WORDS);
     this.bindings = new Uint8Array(capacity);
     this.bytes = Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** Bytes of its records. */
+  get length(): number {
+    return this.used;
   }
 
   get full(): boolean {

@@ -53,6 +53,8 @@ export class AorState {
   private readonly loaded = new Uint8Array(RECORD_BYTES_MAX);
   private loadedAt = 0;
   private recordAt = 0;
+  /** Bytes of records in the working set at which a sweep leaves the rest to the next batch. */
+  private sweptMax = 0;
 
   /** @param hashKey 16 secret bytes */
   constructor(store: LocationStore, writes: WriteSet, hashKey: Uint8Array) {
@@ -210,6 +212,16 @@ export class AorState {
   remove(): void {
     const { writes, key } = this;
     writes.put(key[0], key[1], key[2], key[3], 0);
+  }
+
+  /** From here on to the end of the batch, records are changed that nobody has asked about. */
+  startSweep(): void {
+    this.sweptMax = this.writes.length + this.store.batchBytes;
+  }
+
+  /** Whether records that the sweep has not looked at have to wait: a batch is refused whole where it is too long. */
+  get isSweepFull(): boolean {
+    return this.writes.length >= this.sweptMax;
   }
 
   /** The AOR's only binding becomes what `row` says. */

@@ -8,6 +8,7 @@ import { CHANGE_FLOW_ENDED, type ChangeSink } from '../core/binding/changes.ts';
 import { countImages } from '../core/binding/images.ts';
 import { type FlowLiveness, flowKey, isCutOff, lifelineKey } from '../core/binding/live-flow.ts';
 import { copyAsleep, mayBeAsleep } from '../core/binding/sleep.ts';
+import { SteadyTime } from '../core/timers/steady-time.ts';
 import type { ShardExchange } from '../core/uas/exchange.ts';
 import type { Policy } from '../core/uas/policy.ts';
 import { dormantMsOf } from '../core/uas/push-policy.ts';
@@ -39,6 +40,8 @@ export class PairsTaken {
 
 export class FlowSweeper implements RecordVisitor {
   private readonly index = new FlowIndex(PAIRS_MAX);
+  /** A clock set back prolongs no grace. */
+  private readonly time = new SteadyTime();
   private readonly store: LocationStore;
   private readonly flows: FlowLiveness;
   private graceMs: number;
@@ -48,6 +51,7 @@ export class FlowSweeper implements RecordVisitor {
   private readonly tally: BatchTally;
   // Flows that have ended and have pairs, in the order in which they are due: a queue in a ring of power-of-two size.
   private tokens = new Uint32Array(1024);
+  /** By `time`. */
   private dueAt = new Float64Array(1024);
   private first = 0;
   private waiting = 0;
@@ -123,11 +127,12 @@ export class FlowSweeper implements RecordVisitor {
   /** Bindings of ended flows join the batch's writes; the rest at the next call. */
   sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     this.pairs.count = 0;
-    if (this.cursor >= 0 && now >= this.lookAt) this.lookBack(now);
-    const { tokens, dueAt, index } = this;
-    while (this.waiting > 0 && this.pairs.count < AORS_PER_BATCH) {
+    const { tokens, dueAt, index, state } = this;
+    const at = this.time.at(now);
+    if (this.cursor >= 0 && at >= this.lookAt) this.lookBack(now);
+    while (this.waiting > 0 && this.pairs.count < AORS_PER_BATCH && !state.isSweepFull) {
       const entry = this.first & (tokens.length - 1);
-      if (dueAt[entry] > now) return;
+      if (dueAt[entry] > at) return;
       if (index.removeOne(tokens[entry])) this.visit(tokens[entry], now, changes, history);
       else this.leave();
     }
@@ -136,9 +141,9 @@ export class FlowSweeper implements RecordVisitor {
   /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNext(now: number): number {
     if (this.waiting === 0 && this.cursor < 0) return -1;
-    let at = this.cursor >= 0 ? this.lookAt : Number.POSITIVE_INFINITY;
-    if (this.waiting > 0) at = Math.min(at, this.dueAt[this.first & (this.tokens.length - 1)]);
-    return at > now ? Math.ceil(at - now) : 0;
+    let dueAt = this.cursor >= 0 ? this.lookAt : Number.POSITIVE_INFINITY;
+    if (this.waiting > 0) dueAt = Math.min(dueAt, this.dueAt[this.first & (this.tokens.length - 1)]);
+    return Math.max(0, Math.ceil(dueAt - this.time.at(now)));
   }
 
   /** For the store: a record of before the start, or one written since. */
@@ -177,7 +182,7 @@ export class FlowSweeper implements RecordVisitor {
   /** Some of the records of before the start: slowly, for what lives by a dead flow is no target meanwhile either. */
   private lookBack(now: number): void {
     this.now = now;
-    this.lookAt = now + LOOK_MS;
+    this.lookAt = this.time.at(now) + LOOK_MS;
     this.cursor = this.store.visitSome(this.cursor, AORS_PER_LOOK, this);
   }
 
@@ -233,7 +238,7 @@ export class FlowSweeper implements RecordVisitor {
   /** The flow is looked at again soon, not now: where it stands first, it gives up its place, or the sweep would find it for ever. */
   private postpone(token: number, now: number): void {
     if (this.waiting > 0 && this.tokens[this.first & (this.tokens.length - 1)] === token) this.leave();
-    this.push(token, now + RETRY_MS);
+    this.push(token, this.time.at(now) + RETRY_MS);
   }
 
   private leave(): void {
@@ -242,7 +247,7 @@ export class FlowSweeper implements RecordVisitor {
   }
 
   private enqueue(token: number, now: number): void {
-    this.push(token, now + this.graceMs);
+    this.push(token, this.time.at(now) + this.graceMs);
   }
 
   /** A little out of order is no harm: what stands behind a later one waits for it. */

@@ -58,6 +58,7 @@ export class Sweeper implements DueVisitor {
   /** Bindings that have run out or lost their connection join the batch's writes; the rest at the next call. */
   sweep(now: number): void {
     this.exchange.request.now = now;
+    this.state.startSweep();
     if (this.clock !== null && this.clock.turns !== this.turns) this.turnBack(this.clock.turns, now);
     if (this.pauseMs(now) === 0 && !this.holds) {
       this.sweptAt = now;
@@ -87,6 +88,7 @@ export class Sweeper implements DueVisitor {
       this.swept(1, expiresAt);
       return;
     }
+    if (state.isSweepFull) return;
     state.load(request);
     if (state.failure !== null) return;
     const before = countImages(request.state, request.stateAt, request.stateEnd);

@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest';
 import { TRANSPORT_TCP } from '../../src/sip/sources.ts';
 import { FlakyStore } from '../support/flaky-store.ts';
+import { LONG_BATCH, longContacts } from '../support/long-records.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 
 function withConnection(aors: number): {
@@ -49,4 +50,34 @@ it.each([1, 300])('R5626-7-01 %i bindings of a dead flow go although they could 
   store.unreadable = false;
   shard.advance(2);
   expect([store.bindings, shard.counter('flow_ended')]).toEqual([0, aors]);
+});
+
+it('R5626-7-01 bindings of a dead flow go in batches that a store takes, however long the records are', () => {
+  const store = new FlakyStore((writes) => writes !== undefined && writes.length > LONG_BATCH);
+  const alive = new Set([7]);
+  const shard = new VirtualShard({ store, flows: { isAlive: (flow) => alive.has(flow) } });
+  for (let i = 0; i < 100; i++) {
+    const to = `<sip:u${i}@example.com>`;
+    shard.send(register({ to, callId: `a${i}`, contacts: longContacts(`u${i}`) }));
+    const phone = register({ to, callId: `b${i}`, contacts: ['<sip:phone@192.0.2.9:5060;transport=tcp>'] });
+    shard.send(phone, { transport: TRANSPORT_TCP, flow: 7 });
+  }
+  alive.delete(7);
+  shard.flowsEnded([7]);
+  shard.advance(1);
+  expect([store.failures, shard.counter('flow_ended'), store.bindings]).toEqual([0, 100, 700]);
+});
+
+it('R5626-7-01 a dead flow has its grace and no more, although the clock is set back', () => {
+  const alive = new Set([7]);
+  const shard = new VirtualShard({ policy: { flowGraceS: 30 }, flows: { isAlive: (flow) => alive.has(flow) } });
+  const phone = register({ contacts: ['<sip:phone@192.0.2.9:5060;transport=tcp>'] });
+  shard.send(phone, { transport: TRANSPORT_TCP, flow: 7 });
+  alive.delete(7);
+  shard.flowsEnded([7]);
+  shard.now -= 86_400_000;
+  shard.advance(29);
+  expect(shard.counter('flow_ended')).toBe(0);
+  shard.advance(2);
+  expect(shard.counter('flow_ended')).toBe(1);
 });

@@ -2,6 +2,8 @@
 
 import { expect, it } from 'vitest';
 import { createClockMemory, ProcessClock } from '../../src/shard/process-clock.ts';
+import { FlakyStore } from '../support/flaky-store.ts';
+import { LONG_BATCH, longContacts } from '../support/long-records.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 
 const DAY_MS = 86_400_000;
@@ -29,6 +31,18 @@ it('nothing runs out while the time cannot be trusted', () => {
   clock.holds = false;
   shard.batch([]);
   expect(shard.counter('bindings')).toBe(0);
+});
+
+it('what runs out leaves in batches that a store takes, however long the records are', () => {
+  const store = new FlakyStore((writes) => writes !== undefined && writes.length > LONG_BATCH);
+  const shard = new VirtualShard({ store });
+  for (let i = 0; i < 48; i++) {
+    const to = `<sip:u${i}@example.com>`;
+    shard.send(register({ to, callId: `a${i}`, contacts: longContacts(`u${i}`) }));
+    shard.send(register({ to, callId: `b${i}`, contacts: ['<sip:short@192.0.2.1>;expires=60'] }));
+  }
+  shard.advance(65);
+  expect([store.failures, store.aors, shard.counter('bindings')]).toEqual([0, 48, 48 * 7]);
 });
 
 it('the clock goes on from the time that it is turned back to, in every thread', () => {

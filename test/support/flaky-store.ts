@@ -10,16 +10,20 @@ export class FlakyStore implements LocationStore {
   /** While true, every load throws. */
   unreadable = false;
   private readonly inner: LocationStore;
-  private readonly fails: () => boolean;
+  private readonly fails: (writes?: WriteSet) => boolean;
 
   /** @param fails asked before each commit; true: it throws, with nothing written */
-  constructor(fails: () => boolean, inner: LocationStore = new MemoryStore()) {
+  constructor(fails: (writes?: WriteSet) => boolean, inner: LocationStore = new MemoryStore()) {
     this.fails = fails;
     this.inner = inner;
   }
 
   get quarantined(): number {
     return this.inner.quarantined;
+  }
+
+  get batchBytes(): number {
+    return this.inner.batchBytes;
   }
 
   get aors(): number {
@@ -53,7 +57,7 @@ export class FlakyStore implements LocationStore {
   }
 
   commit(writes: WriteSet, now: number): number {
-    if (this.fails()) {
+    if (this.fails(writes)) {
       this.failures++;
       throw new Error('disk full');
     }

@@ -72,6 +72,10 @@ export class LateStore implements LocationStore {
     return this.inner.quarantined;
   }
 
+  get batchBytes(): number {
+    return this.inner.batchBytes;
+  }
+
   get aors(): number {
     return this.inner.aors;
   }

@@ -2,6 +2,8 @@
 // be known of it when its answer comes, under a code that no other can make: nothing is kept by request.
 // @hot
 
+import { slab, table } from '../../sip/parser/slab.ts';
+import { T_VIAS, VIA_BRANCH_AT, VIA_BRANCH_END } from '../../sip/parser/span-table.ts';
 import { HEX as theHexDigits } from '../../sip/scanner.ts';
 import { SipHash } from '../../sip/siphash.ts';
 import { TRANSPORT_NAMES } from '../../sip/sources.ts';
@@ -64,14 +66,16 @@ export class PingCode {
   }
 }
 
-/** Reads a branch: the last word of the AOR's key, -1 where it is no ping's. */
-export function readPingBranch(bytes: Uint8Array, at: number, end: number): number {
+/** Reads the branch of the response in the table: the last word of the AOR's key, where it answers a ping of any shard; -1 where it does not. */
+export function pingedKeyWord(): number {
+  const at = table[T_VIAS + VIA_BRANCH_AT];
+  const end = table[T_VIAS + VIA_BRANCH_END];
   if (end - at !== BRANCH_LENGTH) return -1;
-  for (let i = 0; i < COOKIE.length; i++) if (bytes[at + i] !== COOKIE[i]) return -1;
+  for (let i = 0; i < COOKIE.length; i++) if (slab[at + i] !== COOKIE[i]) return -1;
   for (let word = 0, p = at + COOKIE.length; word < WORDS; word++) {
     let value = 0;
     for (let i = 0; i < WORD_DIGITS; i++, p++) {
-      const digit = HEX[bytes[p]];
+      const digit = HEX[slab[p]];
       if (digit >= NO_DIGIT) return -1;
       value = (value << 4) | digit;
     }

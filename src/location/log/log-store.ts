@@ -11,7 +11,7 @@ import { ROW_EXPIRES, ROW_KEY, ROW_WORDS, RowCopy } from '../table/binding-row.t
 import { BindingTable, type TableNews, type TableParts } from '../table/binding-table.ts';
 import { chunkOf, wordOf } from '../table/row-chunks.ts';
 import type { RowVisitor } from '../table/row-wheel.ts';
-import type { WriteSet } from '../write-set.ts';
+import { BATCH_BYTES, type WriteSet } from '../write-set.ts';
 import { type Applied, appliedWords, CONTROL_APPLIED } from './control-entry.ts';
 import type { FollowedFrame } from './followed-frame.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -101,6 +101,11 @@ export class LogStore implements LocationStore, RowVisitor {
       log.close();
       throw error;
     }
+  }
+
+  /** Whatever a batch has besides, its frame fits a generation. */
+  get batchBytes(): number {
+    return Math.min(BATCH_BYTES, this.log.fullBytes >> 2);
   }
 
   get aors(): number {

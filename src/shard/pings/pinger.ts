@@ -9,20 +9,19 @@ import { CHANGE_FLOW_ENDED, type ChangeSink } from '../../core/binding/changes.t
 import { countImages } from '../../core/binding/images.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import { isTarget } from '../../core/binding/target.ts';
-import { branchId, branchTime, PingCode, readPingBranch } from '../../core/pings/ping-message.ts';
+import { branchId, branchTime, PingCode } from '../../core/pings/ping-message.ts';
 import type { PingPolicy } from '../../core/pings/ping-policy.ts';
 import { PingResults } from '../../core/pings/ping-results.ts';
 import { pingsAny } from '../../core/pings/ping-rules.ts';
 import { isPinged, isReached, sourceOf } from '../../core/pings/ping-source.ts';
 import type { ExpiryVisitor } from '../../core/timers/expiry-index.ts';
+import { SteadyTime } from '../../core/timers/steady-time.ts';
 import type { ShardExchange } from '../../core/uas/exchange.ts';
 import type { Policy } from '../../core/uas/policy.ts';
 import type { LocationStore, RecordVisitor } from '../../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
 import { ROW_WORDS } from '../../location/table/binding-row.ts';
 import type { WriteSet } from '../../location/write-set.ts';
-import { slab, table } from '../../sip/parser/slab.ts';
-import { T_VIAS, VIA_BRANCH_AT, VIA_BRANCH_END } from '../../sip/parser/span-table.ts';
 import { AT_SIGN } from '../../sip/scanner.ts';
 import type { AorState } from '../aor-state.ts';
 import type { BatchTally } from '../observe/batch-tally.ts';
@@ -71,7 +70,9 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
   /** Where the look at all records continues, and when; -1 when it is over. */
   private cursor = -1;
   private lookAt = 0;
+  /** By `time`: a clock set back puts no ping off. */
   private now = 0;
+  private readonly time = new SteadyTime();
   private removed = 0;
   private changes: ChangeSink | null = null;
   private history: ChangeSink | null = null;
@@ -108,29 +109,30 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
   sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     const { pinged, parts } = this;
     if (pinged === null) return;
-    this.now = now;
+    this.now = this.time.at(now);
     this.removed = 0;
     this.changes = changes;
     this.history = history;
     parts.exchange.request.now = now;
-    if (this.cursor >= 0 && now >= this.lookAt) {
-      this.lookAt = now + LOOK_MS;
+    if (this.cursor >= 0 && this.now >= this.lookAt) {
+      this.lookAt = this.now + LOOK_MS;
       this.cursor = parts.store.visitSome(this.cursor, AORS_PER_LOOK, this);
     }
-    pinged.index.advance(now, TIMERS_MAX, this);
+    pinged.index.advance(this.now, TIMERS_MAX, this);
     parts.counters[COUNTER.pinged_contacts] = pinged.index.count;
   }
 
   /** Milliseconds until `sweep` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNext(now: number): number {
     if (this.pinged === null) return -1;
-    const look = this.cursor < 0 ? -1 : Math.max(0, Math.ceil(this.lookAt - now));
-    return sooner(this.pinged.index.msToNextTick(now), look);
+    const at = this.time.at(now);
+    const look = this.cursor < 0 ? -1 : Math.max(0, Math.ceil(this.lookAt - at));
+    return sooner(this.pinged.index.msToNextTick(at), look);
   }
 
   /** The batch's writes hold: contacts that are new are pinged from now on. */
   committed(writes: WriteSet, now: number): void {
-    this.now = now;
+    this.now = this.time.at(now);
     const { rows, at, end, bytes } = writes;
     for (let entry = 0, w = 0; entry < writes.count; entry++, w += ROW_WORDS)
       if (end[entry] > at[entry])
@@ -187,7 +189,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
       counters[COUNTER.pings_lost]++;
     }
     if (settings.dead === 'remove' && pinged.lossesOf(id) >= settings.lossesMax) {
-      if (this.removed++ >= REMOVED_MAX) return now + TICK_MS;
+      if (this.removed++ >= REMOVED_MAX || state.isSweepFull) return now + TICK_MS;
       this.remove(source);
       pinged.beginAnew(id); // who registers meanwhile, or stays since the commit fails, has all its losses before it
     } else if (this.sender.send(exchange.request, image, settings.method === 'options', key[3], id, source)) {
@@ -217,10 +219,10 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
 
   /** Takes out of the AOR in the request what came from a source. */
   private remove(source: number): void {
-    const { changes, history, now } = this;
+    const { changes, history } = this;
     const { state, exchange, tally, counters } = this.parts;
     const { request, result } = exchange;
-    const { state: bytes, stateAt, stateEnd } = request;
+    const { now, state: bytes, stateAt, stateEnd } = request;
     state.startRecordLikeLoaded(request, result);
     let kept = 0;
     let removed = 0;
@@ -251,9 +253,4 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     pinged.answered(id, rttMs, now);
     this.parts.counters[COUNTER.pings_answered]++;
   }
-}
-
-/** Of the response in the table: the last word of the AOR's key, where it answers a ping of any shard; -1 where it does not. */
-export function pingedKeyWord(): number {
-  return readPingBranch(slab, table[T_VIAS + VIA_BRANCH_AT], table[T_VIAS + VIA_BRANCH_END]);
 }

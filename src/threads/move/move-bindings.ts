@@ -10,8 +10,6 @@ import { shardOf } from '../../shard/shard-of.ts';
 
 /** Records between two reports. */
 const REPORT_EVERY = 4096;
-/** Of records in a batch: its frame has to fit the smallest generation, whatever AORs hold. */
-const BATCH_BYTES = 1 << 18;
 
 /** Where records come from. */
 export interface RecordSource {
@@ -27,18 +25,16 @@ class Target {
   private readonly describer: RecordDescriber;
   private readonly writes = new WriteSet();
   private readonly now: () => number;
-  private readonly batchBytes: number;
 
-  constructor(store: LocationStore, describer: RecordDescriber, now: () => number, batchBytes: number) {
+  constructor(store: LocationStore, describer: RecordDescriber, now: () => number) {
     this.store = store;
     this.describer = describer;
     this.now = now;
-    this.batchBytes = batchBytes;
   }
 
   put(key: Uint32Array, record: Uint8Array): void {
-    const { writes } = this;
-    if (writes.count > 0 && writes.reserve(0) + record.length > this.batchBytes) this.commit();
+    const { writes, store } = this;
+    if (writes.count > 0 && writes.length + record.length > store.batchBytes) this.commit();
     const at = writes.reserve(record.length);
     writes.bytes.set(record, at);
     const entry = writes.put(key[0], key[1], key[2], key[3], record.length);
@@ -64,7 +60,6 @@ export interface MoveReport {
  * @param secret of the data directory, 32 bytes
  * @param progress is told how many records have been copied, now and then and at the end
  * @param now epoch ms
- * @param batchBytes of records that are committed together
  */
 export function moveBindings(
   from: readonly RecordSource[],
@@ -72,10 +67,9 @@ export function moveBindings(
   secret: Uint8Array,
   progress: (records: number) => void,
   now: () => number = Date.now,
-  batchBytes: number = BATCH_BYTES,
 ): MoveReport {
   const describer = new RecordDescriber(new Identity(secret.subarray(0, 16)));
-  const targets = to.map((store) => new Target(store, describer, now, batchBytes));
+  const targets = to.map((store) => new Target(store, describer, now));
   const words = new Uint32Array(AOR_KEY_BYTES / 4);
   const bytes = new Uint8Array(words.buffer);
   let records = 0;

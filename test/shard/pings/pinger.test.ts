@@ -10,6 +10,7 @@ import { LocationLookup, type Lookup } from '../../../src/server/lookups/locatio
 import { StaticTable } from '../../../src/shard/statics/static-table.ts';
 import { TRANSPORT_TCP, TRANSPORT_WSS } from '../../../src/sip/sources.ts';
 import { FlakyStore } from '../../support/flaky-store.ts';
+import { LONG_BATCH, longContacts } from '../../support/long-records.ts';
 import { answered, request, uris } from '../../support/requests.ts';
 import {
   type RegisterOptions,
@@ -127,6 +128,14 @@ describe('a contact that is pinged', () => {
     expect(bySecond.reduce((sum, count) => sum + count, 0)).toBe(240);
     expect(Math.max(...bySecond)).toBeLessThan(16);
     expect(bySecond.filter((count) => count === 0).length).toBeLessThan(12);
+  });
+
+  it('is pinged as often where the clock is set back', () => {
+    const w = world();
+    w.register();
+    pass(w, 90);
+    w.shard.now -= 86_400_000;
+    expect(pass(w, 120)).toBe(2);
   });
 
   it('shares pings with other bindings of the AOR from the same source, and has its own for another', () => {
@@ -267,6 +276,21 @@ describe('a contact that does not answer', () => {
     expect(uris(w.shard)).toHaveLength(2);
     pass(w, 120, others);
     expect(uris(w.shard)).toHaveLength(1);
+  });
+
+  it('is removed in batches that a store takes, however long the records are', () => {
+    const store = new FlakyStore((writes) => writes !== undefined && writes.length > LONG_BATCH);
+    const w = world({ pings: { lossesMax: 1, dead: 'remove' } }, { store });
+    for (let i = 0; i < 40; i++) {
+      const to = `<sip:u${i}@example.com>`;
+      w.register({ to, callId: `c${i}`, contacts: longContacts(`u${i}`) }, { ip: '203.0.113.8', port: 9 });
+      w.register({ to, callId: `d${i}` });
+    }
+    for (let i = 0; i < 3; i++) {
+      w.shard.now += 60_000;
+      pass(w, 2, ({ port }) => port === 9);
+    }
+    expect([w.shard.counter('pings_removed'), store.failures]).toEqual([40, 0]);
   });
 
   it('is removed once the store takes that, and not before', () => {

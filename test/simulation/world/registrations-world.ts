@@ -640,7 +640,6 @@ export class RegistrationsWorld implements Scene {
         SECRET,
         () => {},
         () => now,
-        this.generationBytes / 4,
       );
       for (const { store } of all) store.close();
       if (all.some(({ disk }) => disk.dead)) throw new Crash('in the middle of the move');
