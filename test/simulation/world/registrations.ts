@@ -116,8 +116,8 @@ export class Registrations {
     if (lasting) for (const [n, aor] of this.aors.entries()) if (ofShard(n)) aor.maybe.length = 0;
     for (const [n, change] of changes) {
       const aor = this.aors[n];
+      remember(aor, change);
       aor.kept = after(aor.kept, change);
-      for (const one of aor.kept) aor.ever.add(nameOf(one));
       if (change.kind !== 'refresh') aor.damaged = false;
     }
   }
@@ -125,7 +125,7 @@ export class Registrations {
   failed(changes: ReadonlyMap<number, Change>): void {
     for (const [n, change] of changes) {
       this.aors[n].maybe.push(change);
-      for (const one of after(this.aors[n].kept, change)) this.aors[n].ever.add(nameOf(one));
+      remember(this.aors[n], change);
     }
   }
 
@@ -149,6 +149,13 @@ function after(kept: readonly Bound[], change: Change): readonly Bound[] {
   if (change.kind === 'removal') return [];
   const { expiresAt, cseq } = change;
   return kept.map((one) => ({ ...one, expiresAt, cseq }));
+}
+
+/** A refresh is of whatever binding there is: where the newest record cannot be read, of an older one. */
+function remember({ kept, ever }: Aor, change: Change): void {
+  for (const one of after(kept, change)) ever.add(nameOf(one));
+  if (change.kind !== 'refresh') return;
+  for (const name of [...ever]) ever.add(`${name.slice(0, name.lastIndexOf(' '))} ${change.cseq}`);
 }
 
 function nameOf({ contact, callId, cseq }: Bound): string {
