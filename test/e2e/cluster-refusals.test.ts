@@ -93,8 +93,12 @@ describe.skipIf(natsMissing())('a node is refused', () => {
       [/monitors: .*/, `monitors: [${lazy.monitorUrls[0]}]`],
     );
     expect(await refused(config)).toMatch(/acknowledges what is not on its disk: set sync_interval: always/);
-    expect(await refused(changed(config, ['monitors:', 'sync: lazy\n    monitors:']))).toMatch(
-      /there is no cluster east/,
+    const allowed = changed(config, ['monitors:', 'sync: lazy\n    monitors:']);
+    expect(await refused(allowed)).toMatch(/there is no cluster east/);
+    expect(
+      await refused(changed(allowed, [/data: .*/, `data: ${join(temporaryDirectory(), 'new')}`]), 'cluster', 'init'),
+    ).toMatch(
+      /stream AORTA_east_META cannot be made \(it needs 3 servers in one NATS cluster\): replicas > 1 not supported/,
     );
     await lazy.close();
   });

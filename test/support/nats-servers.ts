@@ -179,11 +179,15 @@ export class NatsServers {
     this.children[server] = new Child(this.file, ['-c', this.configOf(server)]);
   }
 
-  /** All follow a meta leader. */
+  /** All follow a meta leader, to which all others are present. */
   async ready(): Promise<void> {
     await poll('a meta leader on all NATS servers', 30_000, async () => {
-      const leaders = await Promise.all(this.monitors.map((_, server) => this.metaLeader(server)));
-      return leaders.every((leader) => leader !== undefined && leader !== '' && leader === leaders[0]) || undefined;
+      const metas = await Promise.all(this.monitors.map((_, server) => this.meta(server)));
+      const leader = metas[0]?.leader;
+      if (!leader || metas.some((meta) => meta?.leader !== leader)) return undefined;
+      const others = metas.find((meta) => meta?.replicas !== undefined)?.replicas ?? [];
+      const present = others.filter(({ current, offline }) => current && offline !== true);
+      return present.length === this.ports.length - 1 || undefined;
     });
   }
 
@@ -215,9 +219,9 @@ export class NatsServers {
     return join(this.directory, `n${server}.conf`);
   }
 
-  private async metaLeader(server: number): Promise<string | undefined> {
+  private async meta(server: number): Promise<Meta | undefined> {
     const jsz = (await this.ask(server, '/jsz')) as Jsz | undefined;
-    return this.ports.length === 1 && jsz !== undefined ? 'itself' : jsz?.meta_cluster?.leader;
+    return this.ports.length === 1 && jsz !== undefined ? { leader: 'itself' } : jsz?.meta_cluster;
   }
 
   private async ask(server: number, path: string): Promise<unknown> {
@@ -232,8 +236,14 @@ export class NatsServers {
   }
 }
 
+interface Meta {
+  readonly leader?: string;
+  /** The leader has them alone. */
+  readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
+}
+
 interface Jsz {
-  readonly meta_cluster?: { readonly leader?: string };
+  readonly meta_cluster?: Meta;
   readonly account_details?: readonly {
     readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[];
   }[];

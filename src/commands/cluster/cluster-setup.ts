@@ -59,7 +59,9 @@ async function init({ config: file, shards: asked, tokenFile }: InitOptions): Pr
       throw new CommandError(`${data} has bindings, which other nodes could not have: start with a new data directory`);
     const directory = openDataDirectory(data, { shards });
     try {
-      await makeStreams(manager, cluster.name, shards);
+      await makeStreams(manager, cluster.name, shards, (reason) =>
+        printError(`aorta: waiting for the NATS servers, which do not all know of each other yet: ${reason}\n`),
+      );
       // Before the record: without a token nobody could join what is there.
       const secret = Buffer.from(directory.secret).toString('base64');
       const path = tokenFile ?? join(data, TOKEN_FILE);

@@ -17,8 +17,14 @@ const STREAM_NOT_FOUND = 10059;
 const REPLICAS = 3;
 const LOG_BYTES = 1 << 30;
 const SECOND_NS = 1e9;
-const TRIES_MAX = 20;
 const TRY_MS = 500;
+/** Servers tell each other what they have every 10 s: one that missed the first time is no place for a stream until the next. */
+const PLACES_MS = 45_000;
+/** A wait that is longer is told. */
+const SILENT_MS = 2000;
+/** What servers say that do not know of each other, or have no leader, yet. */
+const NO_SUITABLE_PEERS = 10005;
+const UNAVAILABLE = 503;
 /** A node that was away for longer cannot catch up by its stream. */
 const LOG_AGE_NS = 24 * 3600 * SECOND_NS;
 const DUPLICATES_NS = SECOND_NS / 10;
@@ -53,12 +59,20 @@ function metaStream(cluster: string): Wanted {
   return { ...ALIKE, name: streamName(cluster, 'META'), subjects, max_bytes: -1, max_age: 0, max_msgs_per_subject: 1 };
 }
 
+/** Called once, where the servers have to be waited for. */
+type Told = (reason: string) => void;
+
 /** Makes those that are missing. Throws a ClusterError. */
-export async function makeStreams(manager: JetStreamManager, cluster: string, shards: number): Promise<void> {
+export async function makeStreams(
+  manager: JetStreamManager,
+  cluster: string,
+  shards: number,
+  told: Told,
+): Promise<void> {
   const wanted = [metaStream(cluster), ...Array.from({ length: shards }, (_, shard) => logStream(cluster, shard))];
   for (const config of wanted) {
     if ((await streamInfo(manager, config.name)) !== undefined) continue;
-    await makeStream(manager, config);
+    await makeStream(manager, config, told);
   }
 }
 
@@ -78,21 +92,30 @@ export async function remakeStream(
   await makeStream(manager, { ...wanted, first_seq: sequence + 1 });
 }
 
-/** Servers that have just started know of each other only after some seconds. */
-async function makeStream(manager: JetStreamManager, config: Wanted): Promise<void> {
-  for (let tries = 1; ; tries++) {
+/** Servers that have just started know of each other only after some seconds: they are asked again, for anything else not. */
+async function makeStream(manager: JetStreamManager, config: Wanted, told?: Told): Promise<void> {
+  let isTold = false;
+  for (const from = Date.now(); ; await delay(TRY_MS)) {
     try {
       await manager.streams.add(config);
       return;
     } catch (error) {
-      if (tries < TRIES_MAX) await delay(TRY_MS);
-      else
+      const waited = Date.now() - from;
+      if (!isPassing(error) || waited >= PLACES_MS)
         throw clusterError(
           `stream ${config.name} cannot be made (it needs ${REPLICAS} servers in one NATS cluster)`,
           error,
         );
+      if (isTold || waited < SILENT_MS) continue;
+      isTold = true;
+      told?.(error instanceof Error ? error.message : String(error));
     }
   }
+}
+
+/** A server that does not answer, or has no leader or no peers yet, may a moment later. */
+function isPassing(error: unknown): boolean {
+  return !(error instanceof JetStreamApiError) || error.status === UNAVAILABLE || error.code === NO_SUITABLE_PEERS;
 }
 
 /** Asks again while nobody leads what is asked: after a start of all servers that takes some seconds. */
@@ -101,7 +124,7 @@ export async function patiently<T>(ask: () => Promise<T>, patienceMs: number): P
     try {
       return await ask();
     } catch (error) {
-      const isFinal = error instanceof JetStreamApiError && error.status !== 503;
+      const isFinal = error instanceof JetStreamApiError && error.status !== UNAVAILABLE;
       if (isFinal || Date.now() - from >= patienceMs) throw error;
     }
   }
