@@ -18,6 +18,7 @@ const REGISTRATIONS_ONCE_FAILED: readonly (readonly [number, string])[] = [
   [5_000_361, 'a clock set back: a copy draws the answer of before behind Timer J'],
   [5_000_925, 'the same, when what it made has run out'],
   [5_000_993, 'connections that end together: their records are longer than a generation'],
+  [20_005_613, 'a refused bind, then `*` for the AOR: after a start the binding was there'],
   [6_002_909, 'a record is damaged, and a refresh is of the one before'],
 ];
 

@@ -55,6 +55,8 @@ export class LogStore implements LocationStore, RowVisitor {
   private readonly offsetOf = new Int32Array(ENTRIES_MAX);
   /** Checksum of the log's last frame. */
   private lastSum = 0;
+  /** The frame last appended may be on the disk, and does not hold. */
+  private isRefused = false;
   /** What the disk said to the read last made, null where it gave what it had. */
   private unreadable: unknown = null;
   /** Of the frame of a cluster's stream that was taken in last, in this life. */
@@ -145,7 +147,8 @@ export class LogStore implements LocationStore, RowVisitor {
     try {
       cleaner.moveInto(frame, writes.count * ENTRY_BYTES + FRAME_HEADER_BYTES);
       for (; encoded < writes.count; encoded++) this.encode(frame, writes, encoded);
-      if (frame.entries === 0) {
+      // Without entries the frame says at least that a refused one before it does not hold: to have removed nothing is promised, too.
+      if (frame.entries === 0 && !this.isRefused) {
         this.giveUpBad();
         return this.position;
       }
@@ -382,8 +385,10 @@ export class LogStore implements LocationStore, RowVisitor {
     const address = log.place(frame.length);
     const isFirst = this.lastSum === 0 && log.last === 0;
     frame.seal(address, isFirst ? NO_PREVIOUS : log.last, now);
+    this.isRefused = true;
     log.append(frame.bytes, frame.length, address);
     const place = log.settle(lasting);
+    this.isRefused = false;
     this.lastSum = frame.checksum;
     return place;
   }
