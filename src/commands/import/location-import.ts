@@ -64,7 +64,7 @@ function aorOf(fields: ReadonlyMap<string, string>, defaultDomain: string | unde
   const domain = at < 0 ? (fields.get('domain') ?? defaultDomain) : name.slice(at + 1);
   if (user === '') return { reason: 'no username' };
   if (domain === undefined) return { reason: 'no domain: name one for such rows with --domain' };
-  if (/[\s<>"@;]/.test(user) || /[\s<>"@;]/.test(domain))
+  if (/[\s<>"@]/.test(user) || /[\s<>"@;]/.test(domain))
     return { reason: `"${user}@${domain}" is no address-of-record` };
   return `${user}@${domain}`;
 }

@@ -2,7 +2,7 @@
 // makes one of these.
 
 import { writeIp } from '../../sip/ip.ts';
-import { shownText, uriText } from '../../sip/shown-text.ts';
+import { escapeUnseen, shownText, uriText } from '../../sip/shown-text.ts';
 import {
   callIdEnd,
   cseqOf,
@@ -129,7 +129,7 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: F
     ...(flow !== 0 && nodeOf(bytes, at) > 0 && { node: nodeOf(bytes, at) }),
     ...(instance !== '' && { instance }),
     ...(regId > 0 && { regId }),
-    ...parameters(text(uriEnd(bytes, at), paramsEnd(bytes, at))),
+    ...parameters(bytes, uriEnd(bytes, at), paramsEnd(bytes, at)),
     ...pushOf(uri),
     callId: text(paramsEnd(bytes, at), callIdEnd(bytes, at)),
     cseq: cseqOf(bytes, at),
@@ -185,8 +185,9 @@ function split(text: string, divider: string): string[] {
   return parts.filter((value) => value !== '');
 }
 
-/** Without q, reg-id and +sip.instance, which stand for themselves. */
-function parameters(text: string): Pick<Binding, 'capabilities' | 'params'> {
+/** Without q, reg-id and +sip.instance, which stand for themselves. Unquoted first: an escape for what cannot be seen is no quoted pair. */
+function parameters(bytes: Uint8Array, from: number, to: number): Pick<Binding, 'capabilities' | 'params'> {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString();
   const capabilities: Record<string, string | true> = Object.create(null);
   const params: Record<string, string | true> = Object.create(null);
   for (const part of split(text, ';')) {
@@ -194,7 +195,7 @@ function parameters(text: string): Pick<Binding, 'capabilities' | 'params'> {
     const name = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
     if (name === 'q' || name === 'reg-id' || name === '+sip.instance') continue;
     const into = name.startsWith('+') || FEATURES.has(name) ? capabilities : params;
-    into[name] = equals < 0 ? true : unquoted(part.slice(equals + 1).trim());
+    into[name] = equals < 0 ? true : escapeUnseen(unquoted(part.slice(equals + 1).trim()));
   }
   return { capabilities, params };
 }
