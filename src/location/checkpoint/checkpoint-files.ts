@@ -6,7 +6,6 @@ import {
   existsSync,
   fdatasyncSync,
   fstatSync,
-  fsyncSync,
   openSync,
   readSync,
   renameSync,
@@ -14,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { syncPath } from '../files/sync-path.ts';
 import type { CheckpointFile, CheckpointPlace } from './checkpoint.ts';
 
 const FILE = 'checkpoint';
@@ -27,13 +27,13 @@ export function checkpointFiles(directory: string): CheckpointPlace {
     create: () => fileOf(openSync(next, 'w', 0o600)),
     accept() {
       renameSync(next, name);
-      syncNames(directory);
+      syncPath(directory);
     },
     abandon: () => rmSync(next, { force: true }),
     open: () => (existsSync(name) ? fileOf(openSync(name, 'r')) : null),
     refuse() {
       renameSync(name, `${name}.refused`);
-      syncNames(directory);
+      syncPath(directory);
     },
     remove: () => rmSync(name, { force: true }),
   };
@@ -51,14 +51,4 @@ function fileOf(fd: number): CheckpointFile {
     sync: () => fdatasyncSync(fd), // the length, too
     close: () => closeSync(fd),
   };
-}
-
-function syncNames(directory: string): void {
-  if (process.platform === 'win32') return;
-  const fd = openSync(directory, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

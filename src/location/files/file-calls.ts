@@ -11,6 +11,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { syncPath } from './sync-path.ts';
 
 /** Each call throws what Node's does: an Error with `code`. */
 export interface FileCalls {
@@ -44,13 +45,5 @@ export const nodeFiles: FileCalls = {
     const stat = statSync(path, { throwIfNoEntry: false });
     return stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
   },
-  syncDirectory: (path) => {
-    if (process.platform === 'win32') return;
-    const fd = openSync(path, 'r');
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  },
+  syncDirectory: syncPath,
 };

@@ -3,7 +3,7 @@
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { syncPath } from '../log/log-folder.ts';
+import { syncPath } from './sync-path.ts';
 
 /** What was damaged is kept for whoever looks into it. */
 const DAMAGED = 'damaged';

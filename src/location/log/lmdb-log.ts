@@ -3,6 +3,7 @@
 
 import { fdatasyncSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { syncPath } from '../files/sync-path.ts';
 import { readAround } from './around.ts';
 import { FrameSearch, GenerationFile } from './generation-file.ts';
 import { GENERATION_BYTES } from './generation-size.ts';
@@ -15,7 +16,6 @@ import {
   moveAside,
   openFolder,
   readHead,
-  syncPath,
   writeManifest,
 } from './log-folder.ts';
 

@@ -17,6 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { syncPath } from '../files/sync-path.ts';
 import { FrameSearch, GenerationFile, isOfTree, PAGE_BYTES, PAGE_HEADER_BYTES } from './generation-file.ts';
 import { VALUE_BYTES_MIN } from './lmdb-generation.ts';
 import type { LogProblems } from './log.ts';
@@ -143,17 +144,6 @@ export function generationHead(name: string, number: number, before: number): Ui
   words[7] = Math.floor((before + 1) / 4294967296);
   words[8] = mixWords(words, 0, HEAD_WORDS - 1);
   return new Uint8Array(words.buffer);
-}
-
-/** A directory's names are on disk when this returns. */
-export function syncPath(path: string): void {
-  if (process.platform === 'win32') return;
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 interface Head {

@@ -1,9 +1,10 @@
 // Where in a data directory the shards' stores lie: at its top, or after a move in a folder of their own, so that moving is
 // whole or not at all. Which folder counts, directory-meta's file says; what lies in a store, location/.
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../../location/files/small-file.ts';
+import { syncPath } from '../../location/files/sync-path.ts';
 import { keepDamaged } from './damaged.ts';
 
 /** A folder's name in the data directory's file; undefined: the top. */
@@ -92,16 +93,7 @@ export function syncTree(path: string): void {
   if (process.platform === 'win32' || !existsSync(path)) return;
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     if (entry.isDirectory()) syncTree(join(path, entry.name));
-    else syncOne(join(path, entry.name));
+    else syncPath(join(path, entry.name));
   }
-  syncOne(path);
-}
-
-function syncOne(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  syncPath(path);
 }

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isAlive } from '../../location/files/process-alive.ts';
-import { syncPath } from '../../location/log/log-folder.ts';
+import { syncPath } from '../../location/files/sync-path.ts';
 import { removeUrl } from '../admin/admin-files.ts';
 import {
   begin,
