@@ -7,8 +7,8 @@ import { SLOT_COUNT } from '../sip/parser/slab.ts';
 import type { Peers } from '../sip/sources.ts';
 import { COUNTER } from './observe/counters.ts';
 import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './observe/measures.ts';
+import type { OutgoingRequests } from './outgoing/outgoing-requests.ts';
 import type { ShardSettings } from './shard-settings.ts';
-import type { OutgoingRequests } from './subscriptions/outgoing-requests.ts';
 
 /** The shard, as its driver sees it. */
 export interface Pipeline {

@@ -6,7 +6,6 @@ import type { RefusalReport } from '../core/abuse/abuse.ts';
 import { Overload } from '../core/abuse/overload.ts';
 import { Changes } from '../core/binding/changes.ts';
 import { RedirectServer } from '../core/lookup/redirect.ts';
-import { pingedKeyWord } from '../core/pings/ping-message.ts';
 import { BatchResponses } from '../core/uas/batch-responses.ts';
 import { ShardExchange } from '../core/uas/exchange.ts';
 import { InviteServerTransactions } from '../core/uas/invite-server-transactions.ts';
@@ -55,8 +54,8 @@ import type { FailedLogin } from './observe/failed-logins.ts';
 import { History } from './observe/history.ts';
 import { Measures } from './observe/measures.ts';
 import { Tap } from './observe/tap.ts';
-import type { PingOptions } from './pings/ping-options.ts';
-import { Pinger } from './pings/pinger.ts';
+import type { OutgoingRequests } from './outgoing/outgoing-requests.ts';
+import { OwnRequests } from './outgoing/own-requests.ts';
 import { RequestService } from './request-service.ts';
 import { ResponseLifecycle } from './response-lifecycle.ts';
 import { shardOf } from './shard-of.ts';
@@ -67,9 +66,6 @@ import { Sleepers } from './sleepers.ts';
 import { sooner } from './sooner.ts';
 import { AskedFor } from './statics/asked-for.ts';
 import type { StaticTable } from './statics/static-table.ts';
-import { keyWordOfAnswer } from './subscriptions/notifier.ts';
-import { OutgoingRequests } from './subscriptions/outgoing-requests.ts';
-import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { Sweeper } from './sweeper.ts';
 
 /** How far the clock of the node that decided before may have been ahead of this one's. */
@@ -110,12 +106,9 @@ export class Shard {
   private okBefore = 0;
   private readonly events: EventSink | undefined;
   private readonly audience: Listening | undefined;
-  /** Null where registrations may not be watched. */
-  private readonly subscriptions: Subscriptions | null;
-  /** Null where no contacts may be pinged. */
-  private readonly pinger: Pinger | null;
+  private readonly own: OwnRequests;
   /** Requests of its own that leave with the batch's answers. */
-  readonly outgoing = new OutgoingRequests();
+  readonly outgoing: OutgoingRequests;
   private readonly changes = new Changes();
   private readonly history: History | null;
   private batchIsOpen = false;
@@ -133,11 +126,6 @@ export class Shard {
     this.held = this.deciding && new HeldRequests();
     const flows = options.flows ?? null;
     this.statics = options.statics ?? null;
-    const { outgoing } = this;
-    this.subscriptions = options.subscriptions
-      ? new Subscriptions({ ...options, options: options.subscriptions, statics: this.statics, flows, outgoing })
-      : null;
-    this.events = this.subscriptions?.heardWith(options.events) ?? options.events;
     this.audience = options.feed ? ALWAYS_LISTENING : options.events;
     this.counters = options.counters;
     this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
@@ -149,6 +137,11 @@ export class Shard {
     this.state = new AorState(options.store, this.writes, secret.subarray(0, 16));
     this.keys = new RequestKeys(secret.subarray(16, 32));
     this.tally = new BatchTally(options.counters);
+    const { state, exchange, rules, tally } = this;
+    this.own = new OwnRequests(options, { state, exchange, rules, tally });
+    this.outgoing = this.own.outgoing;
+    const { subscriptions, pinger } = this.own;
+    this.events = subscriptions?.heardWith(options.events) ?? options.events;
     this.measures = options.measures ?? new Measures();
     this.sweeper = new Sweeper(options.store, this.state, this.exchange, this.tally, this.measures);
     this.sweeper.flows =
@@ -159,29 +152,28 @@ export class Shard {
     const { history } = options;
     this.history = history ? new History(history, policy.historyRefreshes, this.exchange, this.state.key) : null;
     this.sweeper.history = this.history;
-    this.sweeper.watchedAors = this.subscriptions?.table.watched ?? null;
+    this.sweeper.watchedAors = subscriptions?.table.watched ?? null;
     this.sweeper.clock = options.clock ?? null;
     this.exchange.request.peers = this.peers;
     this.exchange.request.liveFlows = flows;
     this.exchange.request.warns = policy.warning;
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
-    const { answers, transactions, invites, peers, keys, exchange, rules, tally, counters } = this;
+    const { answers, transactions, invites, peers, keys, counters } = this;
     const lengths = this.slotLength;
     const parts = { answers, transactions, invites, peers, lengths, keys, exchange, rules, tally, counters };
     this.lifecycle = new ResponseLifecycle(parts);
     const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
     const failedLogin = (login: FailedLogin) => options.log('warn', 'login failed', { ...login });
-    const watching = this.subscriptions && { watching: policy.subscriptions };
+    const watching = subscriptions && { watching: policy.subscriptions };
     const admission = { ...options, lookup: policy.lookup, ...watching, refused, failedLogin };
     this.admission = new Admission(admission, this.exchange, this.state, this.rules);
-    const { lifecycle, committer, overload, state, changes, events } = this;
+    const { lifecycle, committer, overload, changes, events } = this;
     const { writes } = this;
-    this.pinger = options.pings ? this.openPinger(options.pings, policy) : null;
     this.commits = new BatchCommit({
       ...{ peers, committer, answers, lifecycle, transactions, state, writes, tally, changes, events, counters },
       history: this.history,
       flows: this.sweeper.flows,
-      pinger: this.pinger,
+      pinger,
     });
     this.requests = new RequestService({
       ...{ rules, transactions, keys, exchange, tally, counters, lifecycle, committer, overload, state, changes },
@@ -189,21 +181,11 @@ export class Shard {
       admission: this.admission,
       sleepers: this.sleepers,
       redirect: new RedirectServer(flows),
-      asked: new AskedFor(rules, this.statics, this.pinger?.results),
+      asked: new AskedFor(rules, this.statics, pinger?.results),
       history: this.history,
-      subscriptions: this.subscriptions,
+      subscriptions,
       confirms: this.deciding !== null,
     });
-  }
-
-  /** @cold */
-  private openPinger(options: PingOptions, policy: Policy): Pinger {
-    const { store, state, exchange, rules, tally, outgoing, counters } = this;
-    const { secret, flows = null, node = 0 } = this.options;
-    return new Pinger(
-      { options, store, state, exchange, rules, tally, flows, outgoing, counters, secret, node },
-      policy,
-    );
   }
 
   /** Once, before the first message. Bindings that expired while nothing served are removed by the wheel. */
@@ -218,10 +200,9 @@ export class Shard {
     this.rules.become(rules);
     this.exchange.request.warns = settings.policy.warning;
     this.overload.configure(settings.policy);
-    this.subscriptions?.configure(settings.policy);
+    this.own.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);
     this.keepAsleep(settings.policy);
-    this.pinger?.configure(settings.policy);
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
   }
 
@@ -238,7 +219,7 @@ export class Shard {
     this.exchange.request.startedAt = now + CLOCK_SKEW_MS;
     this.admission.beginLife((CLUSTER_LIFE | epoch) >>> 0);
     this.sweeper.flows?.lookAgain();
-    this.pinger?.lookAgain();
+    this.own.pinger?.lookAgain();
   }
 
   /** In a cluster: another node decides from here on, or nobody. @cold */
@@ -306,11 +287,11 @@ export class Shard {
   expire(now: number, freeSlot: number): void {
     this.freeSlot = freeSlot;
     this.sweeper.changes = this.audience?.listening ? this.changes : null;
-    this.sweeper.watched = this.subscriptions?.any ? this.changes : null;
+    this.sweeper.watched = this.own.subscriptions?.any ? this.changes : null;
     if (!this.commits.isFull && this.decides) {
       const { sweeper } = this;
       sweeper.sweep(now);
-      if (this.pinger?.isOn) this.pinger.sweep(now, sweeper.changes ?? sweeper.watched, this.history);
+      this.own.sweep(now, sweeper.changes ?? sweeper.watched, this.history);
     }
     this.counters[COUNTER.resent] += this.invites.resend(now, freeSlot);
   }
@@ -318,11 +299,10 @@ export class Shard {
   /** Milliseconds until `expire` has work, 0 when it has, -1 when there is nothing to wait for. */
   msToNextTick(now: number): number {
     if (this.commits.isFull) return this.commits.msToNext(now);
-    let sweep = this.decides ? this.sweeper.msToNextTick(now) : -1;
-    if (this.pinger?.isOn && this.decides) sweep = sooner(sweep, this.pinger.msToNext(now));
-    let work = sooner(sweep, this.invites.msToNextTick(now));
-    if (this.subscriptions !== null) work = sooner(work, this.subscriptions.msToNext(now));
-    return sooner(work, this.commits.msToNext(now));
+    const { decides } = this;
+    const sweep = decides ? this.sweeper.msToNextTick(now) : -1;
+    const work = sooner(sweep, this.own.msToNext(now, decides));
+    return sooner(sooner(work, this.invites.msToNextTick(now)), this.commits.msToNext(now));
   }
 
   /** The first slot for the next batch: requests whose answers wait for the store lie in those before. */
@@ -334,7 +314,7 @@ export class Shard {
   commit(now: number): void {
     this.now = now;
     this.commits.commit(now, this.freeSlot);
-    this.subscriptions?.work(now);
+    this.own.notify(now);
     if (this.tap?.on) this.tap.answered(this.answers);
     if (this.outgoing.count > 0) this.tap?.sent(this.outgoing, now);
     this.batchIsOpen = false;
@@ -414,29 +394,21 @@ export class Shard {
     return false;
   }
 
-  /** A response: to a ping or a NOTIFY of this shard or another one, or to nothing. */
+  /** A response: to a request of this shard's own or another one's, or to nothing. */
   private answered(error: number, length: number): void {
-    const { pinger } = this;
-    const ping = pinger?.isOn && error === E_OK ? pingedKeyWord() : -1;
-    const word = ping >= 0 || this.subscriptions === null || error !== E_OK ? ping : keyWordOfAnswer();
+    const { options, own, slot, tap } = this;
+    const word = error === E_OK ? own.keyWordOfAnswer() : -1;
     if (word < 0) return this.drop(COUNTER.dropped_response);
-    const owner = shardOf(word, this.options.shards);
-    if (owner !== this.options.index) return this.forwardResponse(owner, length);
-    if (ping >= 0) pinger?.answered(this.now);
-    else this.takeAnswer(length);
+    const owner = shardOf(word, options.shards);
+    if (owner !== options.index) return this.forwardResponse(owner, length);
+    const key = own.answered(this.now);
+    if (key === undefined) this.drop(COUNTER.dropped_response);
+    else if (tap?.on) tap.received(slot, slotStart(slot), length, key);
   }
 
   private forwardResponse(owner: number, length: number): void {
     if (this.options.forward(owner, this.slot, length)) this.counters[COUNTER.forwarded]++;
     else this.drop(COUNTER.dropped_ring_full);
-  }
-
-  /** @cold */
-  private takeAnswer(length: number): void {
-    const { slot, subscriptions, tap } = this;
-    const key = subscriptions?.answered(this.now);
-    if (key === undefined) this.drop(COUNTER.dropped_response);
-    else if (tap?.on) tap.received(slot, slotStart(slot), length, key);
   }
 
   private forward(owner: number, length: number): void {

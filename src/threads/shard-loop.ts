@@ -43,8 +43,8 @@ export interface LoopParts {
   readonly udp: {
     readonly receiver: UdpReceiver;
     readonly sender: UdpSender;
-    /** For the shard's own requests. */
-    readonly requests?: UdpSender;
+    /** Opens what sends the shard's own requests. */
+    readonly openRequests?: () => UdpSender;
     readonly sockets: number;
   } | null;
   /** Connections that the shard reads itself; null where the main thread has all. */
@@ -67,6 +67,7 @@ export class ShardLoop {
   private fromNeighbours = 0;
   private readonly driver: BatchDriver;
   private saidDrained = false;
+  private requests: UdpSender | null = null; // before the first
 
   constructor(parts: LoopParts) {
     this.parts = parts;
@@ -237,6 +238,7 @@ export class ShardLoop {
     const { shard, counters, forwarding, udp, tcp } = this.parts;
     const { outgoing } = shard;
     if (outgoing === undefined || outgoing === null || outgoing.count === 0) return;
+    this.requests ??= udp?.openRequests?.() ?? null;
     const { at, end, port, bytes, peers } = outgoing;
     for (let i = 0; i < outgoing.count; i++) {
       if (peers.answeredByMain[i] === 0) continue;
@@ -244,7 +246,7 @@ export class ShardLoop {
     }
     forwarding.ringBells();
     if (tcp !== null) counters[COUNTER.dropped_send] += tcp.send(outgoing, peers);
-    counters[COUNTER.dropped_send] += udp?.requests?.send(outgoing) ?? 0;
+    counters[COUNTER.dropped_send] += this.requests?.send(outgoing) ?? 0;
   }
 
   /** In a cluster, between two batches. @cold */

@@ -188,7 +188,7 @@ function openUdp(
   return {
     receiver: new UdpReceiver(calls, sockets, peers, lengths),
     sender: new UdpSender(calls, sockets, peers),
-    ...(outgoing && { requests: new UdpSender(calls, sockets, outgoing.peers) }),
+    ...(outgoing && { openRequests: () => new UdpSender(calls, sockets, outgoing.peers) }),
     sockets: sockets.length,
   };
 }

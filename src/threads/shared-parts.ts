@@ -1,7 +1,7 @@
 // What the threads of a server share: counters, bells, rings, and the descriptors of sockets. Made before any shard
 // starts and owned by the main thread, so that a shard that dies takes none of it along.
 
-import { PING_RESULTS_BYTES } from '../core/pings/ping-results.ts';
+import { createPingResults } from '../core/pings/ping-results.ts';
 import { COUNTERS_BYTES } from '../shard/observe/counters.ts';
 import { createEventMemory } from '../shard/observe/event-ring.ts';
 import { createHistoryMemory } from '../shard/observe/history.ts';
@@ -110,7 +110,7 @@ export function openSharedParts(native: NativeUdp | null, options: SharedPartsOp
       sockets,
       counters: every(() => new SharedArrayBuffer(COUNTERS_BYTES)),
       measures: every(() => new SharedArrayBuffer(MEASURES_BYTES)),
-      pingResults: every(() => new SharedArrayBuffer(PING_RESULTS_BYTES)),
+      pingResults: every(createPingResults),
       bellMemories,
       bellFds,
       epolls,

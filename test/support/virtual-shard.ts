@@ -53,6 +53,8 @@ export interface VirtualShardOptions {
   readonly history?: SharedArrayBuffer;
   readonly pings?: ShardOptions['pings'];
   readonly subscriptions?: SubscriptionOptions;
+  /** What its messages are watched with. */
+  readonly tap?: ShardOptions['tap'];
   /** What waits behind each batch; without it nothing does. */
   readonly backlog?: Backlog;
   /** Time that a batch takes, ms; without it none. */
@@ -122,6 +124,7 @@ export class VirtualShard {
       ...(options.subscriptions && { subscriptions: options.subscriptions }),
       ...(options.wake && { wake: options.wake }),
       ...(options.pings && { pings: options.pings }),
+      ...(options.tap && { tap: options.tap }),
     });
     this.shard.open();
     const { batchMs = 0, backlog } = options;

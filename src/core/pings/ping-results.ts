@@ -5,10 +5,10 @@
 /** Contacts of a shard whose results are kept at most, a power of two. */
 const ROWS = 1 << 20;
 const ROW_WORDS = 4;
+const WORDS = ROWS * ROW_WORDS;
 /** Rows that a contact may have: neighbours, from the one that its number names. */
 const WAYS = 8;
-/** Bytes of one shard's table. None is touched before contacts are pinged. */
-export const PING_RESULTS_BYTES = ROWS * ROW_WORDS * 4;
+const NOTHING = new Uint32Array(0);
 
 // Of a row: two words that name it, the first of which is 0 in a free row and while it is written; time of the last answer in seconds since
 // 1970, 0 for none; losses above the round-trip time in ms.
@@ -19,21 +19,30 @@ const RESULT = 3;
 const RTT_MAX = 0xffff;
 const LOSSES_MAX = 0xff;
 
+/** Memory for the results of one shard, which has none before its first. @cold */
+export function createPingResults(): SharedArrayBuffer {
+  return new SharedArrayBuffer(0, { maxByteLength: WORDS * 4 });
+}
+
 export class PingResults {
   /** Of the contact found last: milliseconds; seconds since 1970, 0 where it never answered; pings in a row without an answer. */
   rttMs = 0;
   answeredAtS = 0;
   losses = 0;
-  private readonly shards: readonly Uint32Array[];
+  private readonly memories: readonly SharedArrayBuffer[];
+  /** Of each shard, as soon as it has results. */
+  private readonly tables: Uint32Array[];
 
   /** @param memories one per shard */
-  constructor(memories: readonly (ArrayBuffer | SharedArrayBuffer)[]) {
-    this.shards = memories.map((memory) => new Uint32Array(memory));
+  constructor(memories: readonly SharedArrayBuffer[]) {
+    this.memories = memories;
+    this.tables = memories.map(() => NOTHING);
   }
 
   /** Looks for the results of a source. @param key of the AOR */
   find(key: Uint32Array, source: number): boolean {
-    const rows = this.shards[key[3] % this.shards.length];
+    const rows = this.tableOf(key);
+    if (rows.length === 0) return false;
     const tag = tagOf(key[0], source);
     const more = (key[1] ^ source) >>> 0;
     for (let way = 0, at = firstRow(tag); way < WAYS; way++, at += ROW_WORDS) {
@@ -47,11 +56,15 @@ export class PingResults {
     return false;
   }
 
-  /** For the shard that owns the AOR. @param k0,k1,k3 of its key */
-  set(k0: number, k1: number, k3: number, source: number, rttMs: number, answeredAtS: number, losses: number): void {
-    const rows = this.shards[(k3 >>> 0) % this.shards.length];
-    const tag = tagOf(k0, source);
-    const more = (k1 ^ source) >>> 0;
+  /** For the shard that owns the AOR. */
+  set(key: Uint32Array, source: number, rttMs: number, answeredAtS: number, losses: number): void {
+    let rows = this.tableOf(key);
+    if (rows.length === 0) {
+      this.memories[this.shardOf(key)].grow(WORDS * 4);
+      rows = this.tableOf(key);
+    }
+    const tag = tagOf(key[0], source);
+    const more = (key[1] ^ source) >>> 0;
     const at = placeFor(rows, tag, more);
     if (at < 0) return;
     Atomics.store(rows, at, 0);
@@ -62,12 +75,25 @@ export class PingResults {
   }
 
   /** The contact is pinged no more. */
-  clear(k0: number, k1: number, k3: number, source: number): void {
-    const rows = this.shards[(k3 >>> 0) % this.shards.length];
-    const tag = tagOf(k0, source);
-    const more = (k1 ^ source) >>> 0;
+  clear(key: Uint32Array, source: number): void {
+    const rows = this.tableOf(key);
+    if (rows.length === 0) return;
+    const tag = tagOf(key[0], source);
+    const more = (key[1] ^ source) >>> 0;
     for (let way = 0, at = firstRow(tag); way < WAYS; way++, at += ROW_WORDS)
       if (rows[at] === tag && rows[at + TAG_MORE] === more) Atomics.store(rows, at, 0);
+  }
+
+  private shardOf(key: Uint32Array): number {
+    return key[3] % this.memories.length;
+  }
+
+  /** Empty where its shard has no results yet. */
+  private tableOf(key: Uint32Array): Uint32Array {
+    const shard = this.shardOf(key);
+    if (this.tables[shard].length === 0 && this.memories[shard].byteLength > 0)
+      this.tables[shard] = new Uint32Array(this.memories[shard], 0, WORDS);
+    return this.tables[shard];
   }
 }
 

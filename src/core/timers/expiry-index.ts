@@ -52,6 +52,11 @@ export class ExpiryIndex implements TimerVisitor {
     return this.slots[this.find(k0, k1, k2, k3)];
   }
 
+  /** A word, 0 to 3, of the key of an id that is tracked. */
+  keyWord(id: number, word: number): number {
+    return this.keys[(id << 2) + word];
+  }
+
   /** Forgets an AOR whose bindings are gone; false where it was not tracked. Never needed: its deadline does the same. */
   untrack(k0: number, k1: number, k2: number, k3: number): boolean {
     const slot = this.find(k0, k1, k2, k3);

@@ -6,8 +6,8 @@
 import type { BatchResponses } from '../../core/uas/batch-responses.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab } from '../../sip/parser/slab.ts';
 import type { Peers } from '../../sip/sources.ts';
+import type { OutgoingRequests } from '../outgoing/outgoing-requests.ts';
 import { RING_TAP_RECEIVED, RING_TAP_SENT, type Ring } from '../rings/ring.ts';
-import type { OutgoingRequests } from '../subscriptions/outgoing-requests.ts';
 import { COUNTER } from './counters.ts';
 
 /** AORs and sources that can be watched by name at a time. */

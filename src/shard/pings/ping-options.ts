@@ -1,10 +1,10 @@
 // What a shard needs to ping contacts.
 
-import type { SentBy } from '../subscriptions/subscription-options.ts';
+import type { SentBy } from '../outgoing/sent-by.ts';
 
 export interface PingOptions {
   /** Where results are kept, by shard (core/pings/ping-results.ts). */
-  readonly results: readonly (ArrayBuffer | SharedArrayBuffer)[];
+  readonly results: readonly SharedArrayBuffer[];
   /** By listener. */
   readonly sentBy: readonly SentBy[];
   /** Whether UDP, and TCP, leave by the main thread. */

@@ -8,7 +8,7 @@ import type { ExchangeRequest } from '../../core/uas/exchange.ts';
 import { AT_SIGN } from '../../sip/scanner.ts';
 import { ANSWERED_BY_MAIN, createPeers, TRANSPORT_TCP, TRANSPORT_UDP } from '../../sip/sources.ts';
 import { ascii, Writer } from '../../sip/writer.ts';
-import type { OutgoingRequests } from '../subscriptions/outgoing-requests.ts';
+import type { OutgoingRequests } from '../outgoing/outgoing-requests.ts';
 import type { PingOptions } from './ping-options.ts';
 
 export class PingSender {
@@ -38,13 +38,13 @@ export class PingSender {
   /**
    * Sends a ping to the contact of an image in the request; false where no way leads there: a contact whose REGISTER came by way of
    * another node is left to it, and one that a program holds to the program.
-   * @param isOptions else it is empty lines @param id,source of the contact @param keyWord last of the AOR's key
+   * @param isOptions else it is empty lines @param key of the AOR @param id,source of the contact
    */
   send(
     request: Readonly<ExchangeRequest>,
     image: number,
     isOptions: boolean,
-    keyWord: number,
+    key: Uint32Array,
     id: number,
     source: number,
   ): boolean {
@@ -58,11 +58,11 @@ export class PingSender {
     if (isOptions) {
       const host = state.lastIndexOf(AT_SIGN, stateAt - 1) + 1;
       const time = (now % 4294967296) >>> 0;
-      writeOptions(writer, state, image, sentBy[listener], host, stateAt, this.code, keyWord, id, time, source);
+      writeOptions(writer, state, image, sentBy[listener], host, stateAt, this.code, key[3], id, time, source);
     } else writeEmptyLines(writer);
     if (writer.overflow) return false;
     this.readPeer(state, image, listener);
-    outgoing.put(writer.at - at, peer, 0);
+    outgoing.put(writer.at - at, peer, 0, key);
     return true;
   }
 

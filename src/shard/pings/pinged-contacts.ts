@@ -13,16 +13,13 @@ const LOSSES_MAX = 0xff;
 export class PingedContacts {
   /** By the first three words of an AOR's key, and the source. */
   readonly index = new ExpiryIndex(CONTACTS_MAX, TICK_MS);
-  /** By number: words of the AOR's key, and the source; 0 where the number is free. */
-  readonly k3 = new Uint32Array(CONTACTS_MAX);
-  private readonly k0 = new Uint32Array(CONTACTS_MAX);
-  private readonly k1 = new Uint32Array(CONTACTS_MAX);
+  /** By number: last word of the AOR's key; the source, 0 where the number is free. */
+  private readonly k3 = new Uint32Array(CONTACTS_MAX);
   private readonly source = new Uint32Array(CONTACTS_MAX);
   private readonly losses = new Uint8Array(CONTACTS_MAX);
   /** 1 where the last ping is not answered. */
   private readonly waits = new Uint8Array(CONTACTS_MAX);
   private readonly results: PingResults;
-  /** For `find`. */
   private readonly key = new Uint32Array(4);
 
   constructor(results: PingResults) {
@@ -38,6 +35,14 @@ export class PingedContacts {
     return id < CONTACTS_MAX ? this.source[id] : 0;
   }
 
+  /** Key of the AOR of a contact; good until the next call. */
+  keyOf(id: number): Uint32Array {
+    const { key, index } = this;
+    for (let word = 0; word < 3; word++) key[word] = index.keyWord(id, word);
+    key[3] = this.k3[id];
+    return key;
+  }
+
   lossesOf(id: number): number {
     return this.losses[id];
   }
@@ -49,8 +54,6 @@ export class PingedContacts {
   add(k0: number, k1: number, k2: number, k3: number, source: number, dueAt: number): void {
     const id = this.index.track(k0, k1, k2, source, dueAt);
     this.source[id] = source;
-    this.k0[id] = k0;
-    this.k1[id] = k1;
     this.k3[id] = k3;
     this.waits[id] = 0;
     this.losses[id] = 0;
@@ -58,7 +61,7 @@ export class PingedContacts {
 
   /** No answer is the contact's any more, and no lookup knows of it. */
   forget(id: number): void {
-    this.results.clear(this.k0[id], this.k1[id], this.k3[id], this.source[id]);
+    this.results.clear(this.keyOf(id), this.source[id]);
     this.source[id] = 0;
   }
 
@@ -68,12 +71,9 @@ export class PingedContacts {
 
   /** The last ping was not answered. */
   lost(id: number): void {
-    const { key, results } = this;
+    const { results } = this;
     if (this.losses[id] < LOSSES_MAX) this.losses[id]++;
-    key[0] = this.k0[id];
-    key[1] = this.k1[id];
-    key[3] = this.k3[id];
-    const isKnown = results.find(key, this.source[id]);
+    const isKnown = results.find(this.keyOf(id), this.source[id]);
     this.note(id, isKnown ? results.rttMs : 0, isKnown ? results.answeredAtS : 0);
   }
 
@@ -91,7 +91,6 @@ export class PingedContacts {
   }
 
   private note(id: number, rttMs: number, answeredAtS: number): void {
-    const { k0, k1, k3, source, losses } = this;
-    this.results.set(k0[id], k1[id], k3[id], source[id], rttMs, answeredAtS, losses[id]);
+    this.results.set(this.keyOf(id), this.source[id], rttMs, answeredAtS, this.losses[id]);
   }
 }

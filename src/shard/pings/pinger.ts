@@ -26,9 +26,9 @@ import { AT_SIGN } from '../../sip/scanner.ts';
 import type { AorState } from '../aor-state.ts';
 import type { BatchTally } from '../observe/batch-tally.ts';
 import { COUNTER } from '../observe/counters.ts';
+import { type OutgoingRequests, REQUESTS_MAX } from '../outgoing/outgoing-requests.ts';
 import type { ShardRules } from '../shard-rules.ts';
 import { sooner } from '../sooner.ts';
-import { type OutgoingRequests, REQUESTS_MAX } from '../subscriptions/outgoing-requests.ts';
 import type { PingOptions } from './ping-options.ts';
 import { PingSender } from './ping-sender.ts';
 import { PingedContacts } from './pinged-contacts.ts';
@@ -173,10 +173,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     if (this.sender.isFull) return now + TICK_MS;
     const id = pinged.index.idOf(k0, k1, k2, source);
     const { key } = state;
-    key[0] = k0;
-    key[1] = k1;
-    key[2] = k2;
-    key[3] = pinged.k3[id];
+    key.set(pinged.keyOf(id));
     state.load(exchange.request);
     if (state.failure !== null) return now + RETRY_MS;
     const image = this.imageOf(source);
@@ -192,7 +189,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
       if (this.removed++ >= REMOVED_MAX || state.isSweepFull) return now + TICK_MS;
       this.remove(source);
       pinged.beginAnew(id); // who registers meanwhile, or stays since the commit fails, has all its losses before it
-    } else if (this.sender.send(exchange.request, image, settings.method === 'options', key[3], id, source)) {
+    } else if (this.sender.send(exchange.request, image, settings.method === 'options', key, id, source)) {
       if (settings.method === 'options') pinged.sent(id);
       counters[COUNTER.pings_sent]++;
     }
@@ -241,16 +238,17 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     counters[COUNTER.pings_removed] += removed;
   }
 
-  /** The response in the table answers the ping of a contact of this shard. */
-  answered(now: number): void {
+  /** The branch read last is that of a ping of this shard: key of its contact's AOR, undefined where no ping is answered by it. */
+  answered(now: number): Uint32Array | undefined {
     const { pinged, code, settings } = this;
-    if (pinged === null) return;
+    if (pinged === null) return undefined;
     const id = branchId();
     const source = pinged.sourceOf(id);
-    if (source === 0 || !code.isOfBranch(source)) return;
+    if (source === 0 || !code.isOfBranch(source)) return undefined;
     const rttMs = (((now % 4294967296) >>> 0) - branchTime()) >>> 0;
-    if (rttMs > settings.intervalS * 2000) return;
+    if (rttMs > settings.intervalS * 2000) return undefined;
     pinged.answered(id, rttMs, now);
     this.parts.counters[COUNTER.pings_answered]++;
+    return pinged.keyOf(id);
   }
 }

@@ -14,9 +14,9 @@ import { table } from '../../sip/parser/slab.ts';
 import { T_STATUS, T_VIAS, VIA_BRANCH_AT, VIA_BRANCH_END } from '../../sip/parser/span-table.ts';
 import { TRANSPORT_NAMES, TRANSPORT_UDP } from '../../sip/sources.ts';
 import { COUNTER } from '../observe/counters.ts';
-import type { OutgoingRequests } from './outgoing-requests.ts';
+import type { OutgoingRequests } from '../outgoing/outgoing-requests.ts';
+import type { SentBy } from '../outgoing/sent-by.ts';
 import type { RegistrationState } from './registration-state.ts';
-import type { SentBy } from './subscription-options.ts';
 import type { Entry, SubscriptionTable } from './subscription-table.ts';
 
 const TICK_MS = 50;

@@ -1,12 +1,7 @@
 // What a shard needs where registrations may be watched.
 
+import type { SentBy } from '../outgoing/sent-by.ts';
 import { SubscriptionJournal } from './subscription-journal.ts';
-
-/** Host and port of a listener; no host where it is bound to all addresses, port 0 where it is not known. */
-export interface SentBy {
-  readonly host: string;
-  readonly port: number;
-}
 
 interface Ways {
   /** By listener. */
@@ -30,10 +25,4 @@ export interface SubscriptionTask extends Ways {
 
 export function openSubscriptions({ directory, syncs, ...ways }: SubscriptionTask): SubscriptionOptions {
   return { ...ways, ...(directory !== undefined && { journal: new SubscriptionJournal(directory, syncs) }) };
-}
-
-/** @param host an IP address, IPv6 without brackets */
-export function sentByOf({ host, port }: SentBy): SentBy {
-  if (host === '0.0.0.0' || host === '::') return { host: '', port };
-  return { host: host.includes(':') ? `[${host}]` : host, port };
 }

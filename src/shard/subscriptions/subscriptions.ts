@@ -27,11 +27,11 @@ import { ANSWERED_BY_MAIN, copyPeer, TRANSPORT_UDP } from '../../sip/sources.ts'
 import { COUNTER } from '../observe/counters.ts';
 import type { EventSink } from '../observe/event-ring.ts';
 import { PacedLog } from '../observe/paced-log.ts';
+import type { OutgoingRequests } from '../outgoing/outgoing-requests.ts';
 import type { ShardLog } from '../shard-options.ts';
 import { sooner } from '../sooner.ts';
 import type { StaticTable } from '../statics/static-table.ts';
 import { Notifier } from './notifier.ts';
-import type { OutgoingRequests } from './outgoing-requests.ts';
 import { RegistrationState } from './registration-state.ts';
 import type { SubscriptionOptions } from './subscription-options.ts';
 import { type Entry, SubscriptionTable } from './subscription-table.ts';

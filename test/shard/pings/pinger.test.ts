@@ -1,12 +1,15 @@
 // Pings of contacts, in virtual time: which contacts get them and when, and what comes of answers and of their want.
 
 import { describe, expect, it } from 'vitest';
-import { createAorReader } from '../../../src/core/lookup/aor-key.ts';
+import { createAorKey, createAorReader } from '../../../src/core/lookup/aor-key.ts';
 import { DEFAULT_PING_POLICY, type PingPolicy } from '../../../src/core/pings/ping-policy.ts';
-import { PING_RESULTS_BYTES } from '../../../src/core/pings/ping-results.ts';
+import { createPingResults } from '../../../src/core/pings/ping-results.ts';
 import { DEFAULT_POLICY, type Policy } from '../../../src/core/uas/policy.ts';
 import type { MemoryStore } from '../../../src/location/memory-store.ts';
 import { LocationLookup, type Lookup } from '../../../src/server/lookups/location-lookup.ts';
+import { createTapMemory } from '../../../src/shard/observe/tap.ts';
+import { TapReader } from '../../../src/shard/observe/tap-reader.ts';
+import { createRingMemory, Ring } from '../../../src/shard/rings/ring.ts';
 import { StaticTable } from '../../../src/shard/statics/static-table.ts';
 import { TRANSPORT_TCP, TRANSPORT_WSS } from '../../../src/sip/sources.ts';
 import { FlakyStore } from '../../support/flaky-store.ts';
@@ -39,7 +42,7 @@ function world(
   policy: Partial<Omit<Policy, 'pings'>> & { pings?: Partial<PingPolicy> } = {},
   options: Partial<ConstructorParameters<typeof VirtualShard>[0]> = {},
 ): World {
-  const results = new SharedArrayBuffer(PING_RESULTS_BYTES);
+  const results = createPingResults();
   const pings = { ...DEFAULT_PING_POLICY, ...policy.pings };
   const whole: Policy = { ...DEFAULT_POLICY, domains: ['example.com'], ping: 'all', ...policy, pings };
   const shard = new VirtualShard({
@@ -48,6 +51,7 @@ function world(
     pings: { results: [results], sentBy: LISTENERS, udpByMain: false, tcpByMain: false },
   });
   let read = 0;
+  let lookups: LocationLookup | undefined;
   const statics = new StaticTable({ data: null, aor: createAorReader(VIRTUAL_SECRET), failed: () => {} });
   return {
     shard,
@@ -59,9 +63,11 @@ function world(
       return sent;
     },
     lookup: (aor = 'alice@example.com') => {
-      const readers = [(shard.store as MemoryStore).reader()];
-      const lookups = { readers, secret: VIRTUAL_SECRET, policy: whole, flows: null, statics, pings: [results] };
-      return new LocationLookup(lookups).lookup(aor, shard.now) as Lookup;
+      lookups ??= new LocationLookup({
+        ...{ readers: [(shard.store as MemoryStore).reader()], secret: VIRTUAL_SECRET, policy: whole },
+        ...{ flows: null, statics, pings: [results] },
+      });
+      return lookups.lookup(aor, shard.now) as Lookup;
     },
     register: (fields = {}, source = NATTED) =>
       answered(shard, register({ contacts: ['<sip:alice@192.168.0.2:5060>'], ...fields }), source).status,
@@ -180,6 +186,36 @@ describe('a contact that is pinged', () => {
     before.register();
     const after = world({}, { store: before.shard.store, now: before.shard.now });
     expect(pass(after, 61)).toBe(1);
+  });
+
+  it('is watched like any other, and so is its answer', () => {
+    const control = createTapMemory();
+    const ring = createRingMemory(1 << 18);
+    const tap = new TapReader(control, [ring]);
+    const w = world({}, { tap: { memory: control, ring: new Ring(ring) } });
+    w.register();
+    const key = createAorKey(VIRTUAL_SECRET)('alice@example.com') ?? new Uint32Array(4);
+    tap.watch({ samplePercent: 1, aors: [key], sources: [] });
+    expect(pass(w, 60)).toBe(1);
+    const seen: string[] = [];
+    tap.drain(({ bytes, aor, isReceived }) => {
+      seen.push(`${isReceived ? 'received' : 'sent'} ${Buffer.from(bytes).toString('latin1', 0, 7)} ${aor}`);
+    }, 10);
+    expect(seen).toEqual(['sent OPTIONS 0', 'received SIP/2.0 0']);
+  });
+
+  it('costs a server no memory before its first ping', () => {
+    const w = world();
+    const bytes = () => [w.results.byteLength, w.shard.shard.outgoing.bytes.length];
+    w.shard.configure({ ...w.policy, ping: 'off' });
+    w.register();
+    pass(w, 61);
+    expect(bytes()).toEqual([0, 0]);
+    expect(w.lookup().contacts[0].ping).toBeUndefined();
+    w.shard.configure(w.policy);
+    pass(w, 62);
+    expect(bytes()).toEqual([16 << 20, 1 << 20]);
+    expect(w.lookup().contacts[0].ping).toMatchObject({ losses: 0 });
   });
 
   it('gets empty lines where the policy says so, and then is never missed', () => {
@@ -333,7 +369,7 @@ describe('an answer', () => {
 
   it('that another shard has to hear of is handed to it', () => {
     const { ping } = pinged();
-    const results = new SharedArrayBuffer(PING_RESULTS_BYTES);
+    const results = createPingResults();
     const keyWord = Number.parseInt(/z9hG4bKp(.{8})/.exec(ping.text)?.[1] ?? '', 16);
     const shard = new VirtualShard({
       policy: { ping: 'all' },

@@ -9,8 +9,8 @@ const BYTES = 1 << 20;
 
 export class OutgoingRequests {
   count = 0;
-  /** What `at` and `end` index; fixed. */
-  readonly bytes = new Uint8Array(new ArrayBuffer(BYTES));
+  /** What `at` and `end` index; nothing before the first request, and fixed from then on. */
+  bytes = new Uint8Array(0);
   readonly at = new Int32Array(REQUESTS_MAX);
   readonly end = new Int32Array(REQUESTS_MAX);
   /** Row of `peers`. */
@@ -18,7 +18,7 @@ export class OutgoingRequests {
   readonly port = new Uint16Array(REQUESTS_MAX);
   readonly peers: Peers = createPeers(REQUESTS_MAX);
   /** Of the AORs that they are about: four words each. */
-  readonly keys: Uint32Array[] = [];
+  readonly keys = Array.from({ length: REQUESTS_MAX }, () => new Uint32Array(4));
   private filled = 0;
 
   get isFull(): boolean {
@@ -27,31 +27,27 @@ export class OutgoingRequests {
 
   /** Adds a request for the peer in a row, about the AOR of a key; false where it is too long for what is left. */
   add(request: Uint8Array, peers: Peers, row: number, key: Uint32Array): boolean {
-    const { count, filled } = this;
-    if (count === REQUESTS_MAX || filled + request.length > BYTES) return false;
-    this.bytes.set(request, filled);
-    this.at[count] = filled;
-    this.end[count] = filled + request.length;
-    this.port[count] = peers.port[row];
-    copyPeer(peers, row, this.peers, count);
-    this.keys[count] = key;
-    this.filled += request.length;
-    this.count++;
+    const at = this.room(request.length);
+    if (at < 0) return false;
+    this.bytes.set(request, at);
+    this.put(request.length, peers, row, key);
     return true;
   }
 
   /** Where a request of at most `length` bytes can be written in `bytes`, for `put`; -1: nowhere. */
   room(length: number): number {
+    if (this.bytes.length === 0) this.bytes = new Uint8Array(new ArrayBuffer(BYTES));
     return this.isFull || this.filled + length > BYTES ? -1 : this.filled;
   }
 
-  /** The request written there, of so many bytes, is for the peer in a row. */
-  put(length: number, peers: Peers, row: number): void {
+  /** The request written there, of so many bytes, is for the peer in a row, about the AOR of a key. */
+  put(length: number, peers: Peers, row: number, key: Uint32Array): void {
     const { count } = this;
     this.at[count] = this.filled;
     this.end[count] = this.filled + length;
     this.port[count] = peers.port[row];
     copyPeer(peers, row, this.peers, count);
+    for (let i = 0; i < 4; i++) this.keys[count][i] = key[i];
     this.filled += length;
     this.count++;
   }

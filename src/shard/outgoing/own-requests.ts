@@ -1,0 +1,69 @@
+// The requests that a shard sends by itself, NOTIFYs of its subscriptions and pings of its contacts, and the responses to them.
+// @hot
+
+import type { ChangeSink } from '../../core/binding/changes.ts';
+import { pingedKeyWord } from '../../core/pings/ping-message.ts';
+import type { Policy } from '../../core/uas/policy.ts';
+import { Pinger, type PingerParts } from '../pings/pinger.ts';
+import type { ShardOptions } from '../shard-options.ts';
+import { sooner } from '../sooner.ts';
+import { keyWordOfAnswer } from '../subscriptions/notifier.ts';
+import { Subscriptions } from '../subscriptions/subscriptions.ts';
+import { OutgoingRequests } from './outgoing-requests.ts';
+
+export class OwnRequests {
+  /** They leave with the batch's answers. */
+  readonly outgoing = new OutgoingRequests();
+  /** Null where registrations may not be watched. */
+  readonly subscriptions: Subscriptions | null;
+  /** Null where no contacts may be pinged. */
+  readonly pinger: Pinger | null;
+  /** The response read last answers a ping. */
+  private answersPing = false;
+
+  constructor(options: ShardOptions, parts: Pick<PingerParts, 'state' | 'exchange' | 'rules' | 'tally'>) {
+    const { outgoing } = this;
+    const { policy, subscriptions, pings, statics = null, flows = null, node = 0 } = options;
+    this.subscriptions = subscriptions
+      ? new Subscriptions({ ...options, options: subscriptions, statics, flows, outgoing })
+      : null;
+    this.pinger = pings ? new Pinger({ ...options, ...parts, options: pings, flows, outgoing, node }, policy) : null;
+  }
+
+  /** @cold */
+  configure(policy: Policy): void {
+    this.subscriptions?.configure(policy);
+    this.pinger?.configure(policy);
+  }
+
+  /** Sends pings that are due, and removes the dead: before the commit of a batch. */
+  sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
+    if (this.pinger?.isOn) this.pinger.sweep(now, changes, history);
+  }
+
+  /** Sends NOTIFYs that are due: behind the commit of a batch. */
+  notify(now: number): void {
+    this.subscriptions?.work(now);
+  }
+
+  /**
+   * Milliseconds until there is something to send, 0 when there is, -1 when there is nothing to wait for.
+   * @param decides whether contacts are this node's to ping
+   */
+  msToNext(now: number, decides: boolean): number {
+    const ping = decides && this.pinger?.isOn ? this.pinger.msToNext(now) : -1;
+    return this.subscriptions === null ? ping : sooner(ping, this.subscriptions.msToNext(now));
+  }
+
+  /** Of the response in the table, which is well formed: the last word of the AOR's key, where it answers a request of any shard; -1 else. */
+  keyWordOfAnswer(): number {
+    const word = this.pinger?.isOn ? pingedKeyWord() : -1;
+    this.answersPing = word >= 0;
+    return this.answersPing || this.subscriptions === null ? word : keyWordOfAnswer();
+  }
+
+  /** That response is this shard's: key of the AOR that it is about, undefined where it answers nothing. */
+  answered(now: number): Uint32Array | undefined {
+    return this.answersPing ? this.pinger?.answered(now) : this.subscriptions?.answered(now);
+  }
+}
