@@ -60,8 +60,15 @@ export interface OwnershipListener {
   gaveUp(): void;
 }
 
+/** What keeps the changes that this node decides (shard/feed). */
+export interface StreamFeed {
+  readonly newest: number;
+  follows(isBatch: boolean, newest: number): void;
+}
+
 export class ClusterShard {
   listener: OwnershipListener | null = null;
+  feed: StreamFeed | null = null;
   private readonly options: ClusterShardOptions;
   private readonly store: LogStore;
   private readonly stream: Stream;
@@ -237,7 +244,7 @@ export class ClusterShard {
 
   private startFrame(epoch: number, now: number): void {
     const { node, life } = this.options;
-    this.press.start(this.ownership.applied, epoch, node, life, now);
+    this.press.start(this.ownership.applied, epoch, node, life, now, this.feed?.newest);
   }
 
   /** Records that cannot be read go, on all nodes, so that their phones register anew. */
@@ -307,6 +314,8 @@ export class ClusterShard {
       ownership.broke(`message ${sequence}: ${wrong}`, this.at);
       return false;
     }
+    // Before the log has it: a batch of changes that is not this message will never be one.
+    this.feed?.follows(reader.kind === FRAME_BATCH, reader.change);
     const applied = reader.applied(sequence);
     const isPublished = !isFollowed || this.isPublished(sequence, bytes, length);
     try {

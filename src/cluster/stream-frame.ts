@@ -8,6 +8,8 @@ import {
   CONTROL_HEAD,
   contentAt,
   controlType,
+  ofTwoWords,
+  twoWords,
 } from '../location/log/control-entry.ts';
 import { FrameWriter } from '../location/log/frame-writer.ts';
 import {
@@ -38,6 +40,10 @@ export type FrameKind = typeof FRAME_BATCH | typeof FRAME_CLAIM | typeof FRAME_P
 /** Format of frames that this program writes; a node reads frames up to its own level. */
 const FRAME_LEVEL = 1;
 
+/** What is in each head, and the words of a head with nothing else. */
+const HEAD_CONTENT = 4;
+const HEAD_WORDS = HEAD_CONTENT + 4;
+
 /** Addresses are multiples of 8. */
 const ADDRESS_PER_SEQUENCE = 8;
 
@@ -59,12 +65,13 @@ export class FramePress {
   /**
    * Begins a frame of a node that follows upon what was applied; entries follow.
    * @param epoch of the claim that it is written under
+   * @param change the newest number that its node has given to a change, or heard of; 0 where it keeps none
    */
-  start({ sum }: Applied, epoch: number, node: number, life: number, now: number): void {
+  start({ sum }: Applied, epoch: number, node: number, life: number, now: number, change = 0): void {
     this.sequence = 0;
     this.time = now;
     this.frame.start();
-    this.frame.control(CONTROL_HEAD, [epoch, node, life, sum]);
+    this.frame.control(CONTROL_HEAD, [epoch, node, life, sum, ...(change > 0 ? twoWords(change) : [])]);
   }
 
   claim(): void {
@@ -112,6 +119,8 @@ export class FrameReader {
   previous = 0;
   sum = 0;
   time = 0;
+  /** The newest number of a change that its node knew of; 0: it keeps none. */
+  change = 0;
   /** Whom a handover asks to claim. */
   heir = 0;
   /** Of a claim: the format of the frames that follow. */
@@ -161,6 +170,7 @@ export class FrameReader {
     let w = firstEntry(0);
     if (w >= end || !isControl(words, w, CONTROL_HEAD)) return false;
     [this.epoch, this.node, this.life, this.previous] = words.subarray(contentAt(w));
+    this.change = entryWords(words, w) > HEAD_WORDS ? ofTwoWords(words, contentAt(w) + HEAD_CONTENT) : 0;
     this.sum = claimedChecksum(words, 0);
     this.time = frameTime(words, 0);
     this.heir = 0;

@@ -71,7 +71,8 @@ export function runShardThread(
     if (task.changes && store instanceof LogStore) store.changes = tellChanges(task.changes);
     users = task.auth && openUsers(task.auth, tell);
     cluster = openCluster?.(task, store, logOf(task, tell));
-    feed = task.feed && openFeed(task.feed, store);
+    feed = task.feed && openFeed(task.feed, store, cluster?.shard);
+    if (cluster && feed) cluster.shard.feed = feed;
     const loop = assemble(task, { store, clock, users, feed, subscriptions, cluster }, createPipeline, tell);
     try {
       loop.run();

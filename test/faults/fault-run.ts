@@ -6,6 +6,7 @@ import { keeps, Load } from '../support/load.ts';
 import { NatsServers, type NatsSuite } from '../support/nats-servers.ts';
 import { CutNetwork, CutRoutes } from './cut-proxy.ts';
 import type { Fault } from './faults.ts';
+import { ToldChanges } from './told-changes.ts';
 
 const AORS = 300;
 const NODES = 3;
@@ -27,8 +28,10 @@ export class FaultRun {
   readonly network: CutNetwork;
   readonly routes: CutRoutes;
   private readonly nats: NatsServers;
+  private readonly told: ToldChanges;
 
-  private constructor(cluster: Cluster, network: CutNetwork, routes: CutRoutes, nats: NatsServers) {
+  private constructor(cluster: Cluster, network: CutNetwork, routes: CutRoutes, nats: NatsServers, told: ToldChanges) {
+    this.told = told;
     this.cluster = cluster;
     this.network = network;
     this.routes = routes;
@@ -40,8 +43,10 @@ export class FaultRun {
     const route = routes.route.bind(routes);
     const nats = await NatsServers.start({ route, ...(suite && { suite }) });
     const network = await CutNetwork.open(NODES, nats.ports);
-    const cluster = await Cluster.start({ nodes: NODES, shards, nats, urls: (node) => network.urls(node) });
-    return new FaultRun(cluster, network, routes, nats);
+    const told = await ToldChanges.open();
+    const { configuration: other } = told;
+    const cluster = await Cluster.start({ nodes: NODES, shards, nats, other, urls: (node) => network.urls(node) });
+    return new FaultRun(cluster, network, routes, nats, told);
   }
 
   async close(): Promise<void> {
@@ -49,6 +54,7 @@ export class FaultRun {
     this.network.close();
     await this.nats.close();
     this.routes.close();
+    this.told.close();
   }
 
   /** Does one under load. Throws where a 200 does not hold, an answer is wrong or the pause is too long. */
@@ -84,6 +90,8 @@ export class FaultRun {
       const wrong = Object.keys(refused).filter((line) => !(fault.mayRefuse && line.startsWith('SIP/2.0 503 ')));
       if (wrong.length > 0) throw new Error(`${fault.name}: answers ${JSON.stringify(refused)}`);
       await this.everywhere(load);
+      const [node] = this.cluster.alive();
+      await this.told.demandAll(() => this.cluster.dumped(node));
       if (pauseMs > fault.pauseMsMax)
         throw new Error(`${fault.name}: no 200 for ${pauseMs} ms, at most ${fault.pauseMsMax}`);
       return { fault: fault.name, acknowledged: load.acknowledged, pauseMs, slowestMs: load.slowestMs, refused };

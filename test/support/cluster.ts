@@ -158,10 +158,14 @@ export class Cluster {
     return streamName(CLUSTER, shard);
   }
 
+  /** A node's bindings, an AOR a line. */
+  async dumped(node: number): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.files[node].admin}/v1/dump`)).text();
+  }
+
   /** Seconds left of each AOR's first binding, as a node's own memory has it. */
   async dump(node: number): Promise<Map<string, number>> {
-    const answer = await fetch(`http://127.0.0.1:${this.files[node].admin}/v1/dump`);
-    const lines = (await answer.text()).split('\n').filter((line) => line !== '');
+    const lines = (await this.dumped(node)).split('\n').filter((line) => line !== '');
     return new Map(
       lines.map((line) => {
         const { aor, contacts } = JSON.parse(line) as { aor: string; contacts: { expiresAt: number }[] };

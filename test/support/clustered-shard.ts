@@ -5,6 +5,7 @@ import { ClusterStore } from '../../src/cluster/cluster-store.ts';
 import { ShardTable } from '../../src/cluster/shard-table.ts';
 import { noCheckpoint } from '../../src/location/checkpoint/checkpoint.ts';
 import { LogStore } from '../../src/location/log/log-store.ts';
+import { openFeed } from '../../src/shard/feed/open-feed.ts';
 import { CALM, type ModelClient, ModelStream } from '../simulation/cluster/model-stream.ts';
 import { Random } from '../simulation/shards/random.ts';
 import { Timeline } from '../simulation/shards/timeline.ts';
@@ -45,7 +46,11 @@ export interface NodeOptions extends VirtualShardOptions {
   /** In place of one on a simulated disk. */
   readonly log?: LogStore;
   readonly skewMs?: number;
+  /** Where it keeps its changes. */
+  readonly changes?: { readonly directory: string; readonly memory: SharedArrayBuffer };
 }
+
+const FEED = { shard: 0, refreshes: true, keepBytes: 1 << 30, durability: 'process' } as const;
 
 export class ClusteredShard {
   readonly disk: SimulatedDisk;
@@ -72,7 +77,15 @@ export class ClusteredShard {
       key: VIRTUAL_SECRET.subarray(0, 16),
     });
     const store = new ClusterStore(this.store, this.cluster);
-    this.virtual = new VirtualShard({ ...options, store, deciding: this.cluster, now: world.timeline.now + skewMs });
+    const feed = options.changes && openFeed({ ...options.changes, ...FEED }, this.store, this.cluster);
+    this.cluster.feed = feed ?? null;
+    this.virtual = new VirtualShard({
+      ...options,
+      ...(feed && { feed }),
+      store,
+      deciding: this.cluster,
+      now: world.timeline.now + skewMs,
+    });
     const { shard } = this.virtual;
     this.cluster.listener = {
       tookOver: (epoch, now) => shard.tookOver(epoch, now),

@@ -55,6 +55,6 @@ export function twoWords(number: number): [number, number] {
   return [number % 4294967296, Math.floor(number / 4294967296)];
 }
 
-function ofTwoWords(words: Uint32Array, at: number): number {
+export function ofTwoWords(words: Uint32Array, at: number): number {
   return words[at + 1] * 4294967296 + words[at];
 }

@@ -7,13 +7,21 @@ import { type BindingEvent, readChange } from '../../shard/observe/binding-event
 import { ShardFeed } from './shard-feed.ts';
 
 /** A change of a binding under its number. */
-export interface FeedChange extends Omit<BindingEvent, 'shard'> {
-  /** Rises from change to change, also across restarts; not by one. */
+export interface FeedChange extends Omit<BindingEvent, 'shard'>, OfNode {
+  /**
+   * Rises from change to change, also across restarts; not by one. In a cluster each node has numbers of its own: those of one AOR rise from
+   * node to node, too.
+   */
   readonly sequence: number;
 }
 
+interface OfNode {
+  /** In a cluster: the node that keeps it, and has decided it. */
+  readonly node?: string;
+}
+
 /** Changes that are not kept any more, or cannot be read. */
-export interface FeedGap {
+export interface FeedGap extends OfNode {
   readonly type: 'lost';
   /** Numbers among which they were: from this one to `sequence`. */
   readonly from: number;
@@ -34,6 +42,7 @@ export function shardDirectories(directory: string): string[] {
 export class FeedReader {
   private readonly directory: string;
   private readonly settledTo: () => number;
+  private readonly of: OfNode;
   private readonly shards = new Map<string, ShardFeed>();
   private readonly ready: FeedEntry[] = [];
   private readAt = -1;
@@ -42,11 +51,13 @@ export class FeedReader {
   /**
    * @param after the number to go on behind
    * @param settledTo up to which number all is there
+   * @param node in a cluster
    */
-  constructor(directory: string, after: number, settledTo: () => number) {
+  constructor(directory: string, after: number, settledTo: () => number, node?: string) {
     this.directory = directory;
     this.after = after;
     this.settledTo = settledTo;
+    this.of = node === undefined ? {} : { node };
   }
 
   /** The next entries, `max` of them at most; none where there are none yet. Throws the disk's error. */
@@ -78,8 +89,8 @@ export class FeedReader {
         return;
       }
       const { lost, changes } = next.read();
-      if (lost !== undefined) this.ready.push({ type: 'lost', ...lost });
-      for (const { view, at } of changes) this.ready.push(readChange(view, at));
+      if (lost !== undefined) this.ready.push({ type: 'lost', ...lost, ...this.of });
+      for (const { view, at } of changes) this.ready.push({ ...readChange(view, at), ...this.of });
     }
   }
 

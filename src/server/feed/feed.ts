@@ -24,6 +24,8 @@ export interface FeedSetUp {
   readonly shards: number;
   readonly durability: 'durable' | 'process';
   readonly log: Log;
+  /** Name of this node, in a cluster. */
+  readonly node?: string;
 }
 
 export interface ChangesOptions {
@@ -71,7 +73,7 @@ export class Feed {
     }
     if (nats !== undefined) {
       const { NatsSink } = await import('./nats-sink.ts');
-      this.deliver(new NatsSink(nats, this.setUp.data), nats);
+      this.deliver(new NatsSink(nats, this.setUp), nats);
     }
   }
 
@@ -82,7 +84,7 @@ export class Feed {
   changes({ since, signal }: ChangesOptions = {}): AsyncIterableIterator<FeedEntry> {
     if (since !== undefined && !(Number.isSafeInteger(since) && since >= 0 && since <= this.numbers.last))
       throw new RangeError(`${since} is no number of a change`);
-    return this.follow(new FeedReader(this.directory, since ?? this.numbers.settledTo, this.settledTo), signal);
+    return this.follow(this.reader(since ?? this.numbers.settledTo), signal);
   }
 
   get reports(): readonly DeliveryReport[] {
@@ -131,14 +133,18 @@ export class Feed {
     });
   }
 
+  private reader(after: number): FeedReader {
+    return new FeedReader(this.directory, after, this.settledTo, this.setUp.node);
+  }
+
   private deliver(sink: Sink, config: RetryConfig & { readonly batchMax: number }): void {
-    const { directory, settledTo } = this;
+    const { directory } = this;
     const delivery = new Delivery({
       sink,
       config,
       file: join(directory, `${sink.name}.json`),
       first: this.numbers.settledTo,
-      open: (after) => new FeedReader(directory, after, settledTo),
+      open: (after) => this.reader(after),
       wait: (reader, signal) => this.wait(reader, signal),
       log: this.setUp.log,
     });

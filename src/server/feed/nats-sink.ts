@@ -17,10 +17,11 @@ export class NatsSink implements Sink {
   private readonly origin: string;
   private connection: NatsConnection | undefined;
 
-  /** @param data the data directory */
-  constructor(config: NatsConfig, data: string) {
+  /** @param of the data directory, and the node */
+  constructor(config: NatsConfig, { data, node }: { readonly data: string; readonly node?: string }) {
     this.config = config;
-    this.origin = Buffer.from(readMeta(data)?.content.created ?? '').toString('base64url');
+    const created = Buffer.from(readMeta(data)?.content.created ?? '').toString('base64url');
+    this.origin = node === undefined ? created : `${created}-${node}`;
   }
 
   async send(entries: readonly FeedEntry[]): Promise<void> {

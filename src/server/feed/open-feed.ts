@@ -6,14 +6,14 @@ import type { Feed } from './feed.ts';
 
 /** @param data the data directory. Throws the system's error. */
 export async function openFeed(
-  { feed, durability }: Config,
+  { feed, durability, cluster }: Config,
   data: string,
   shards: number,
   log: Log,
 ): Promise<Feed | undefined> {
   if (feed === undefined) return undefined;
   const { Feed } = await import('./feed.ts');
-  return new Feed({ config: feed, data, shards, durability, log });
+  return new Feed({ config: feed, data, shards, durability, log, ...(cluster && { node: cluster.node }) });
 }
 
 /** Throws what a program is told that asks for changes where none are kept. */

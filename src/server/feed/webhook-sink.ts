@@ -17,7 +17,9 @@ export class WebhookSink implements Sink {
 
   async send(entries: readonly FeedEntry[], signal: AbortSignal): Promise<void> {
     const body = JSON.stringify({ events: entries });
-    const id = `${entries[0].sequence}-${entries[entries.length - 1].sequence}`;
+    const [{ node, sequence }] = entries;
+    const numbers = `${sequence}-${entries[entries.length - 1].sequence}`;
+    const id = node === undefined ? numbers : `${node}-${numbers}`;
     const response = await fetch(this.config.url, {
       method: 'POST',
       headers: { ...this.config.headers, ...signedHeaders(this.key, id, body) },

@@ -27,6 +27,17 @@ export class FeedNumbers {
     return Number(Atomics.add(numbers, COUNTER, BigInt(count))) + 1;
   }
 
+  /** The next numbers are greater than this one, which another node has given. */
+  raise(number: number): void {
+    const { numbers } = this;
+    const to = BigInt(number);
+    for (let was = Atomics.load(numbers, COUNTER); was < to; ) {
+      const found = Atomics.compareExchange(numbers, COUNTER, was, to);
+      if (found === was) return;
+      was = found;
+    }
+  }
+
   /** The shard's first number that is not settled; 0: all are. */
   release(shard: number, first: number): void {
     Atomics.store(this.numbers, FIRST_SHARD + shard, BigInt(first));

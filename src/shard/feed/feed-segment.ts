@@ -11,9 +11,9 @@ const CHECKSUM = 4;
 const SUFFIX = '.feed';
 const DIGITS = 16;
 
-/** What the store's log ended with before a batch was committed: it tells whether the batch was. */
+/** What the store's log, or in a cluster the shard's stream, ended with before a batch was committed: it tells whether the batch was. */
 export interface LogMark {
-  /** Address of the last frame. */
+  /** Address of the last frame, or its sequence. */
   readonly last: number;
   readonly lastSum: number;
 }

@@ -30,7 +30,8 @@ import {
   segmentName,
   segmentsOf,
 } from './feed-segment.ts';
-import { SegmentScan } from './segment-scan.ts';
+import type { ScannedBatch } from './segment-scan.ts';
+import { soundPart } from './sound-part.ts';
 
 /** What the changes of a shard's commits are written to. */
 export interface ChangeFeed {
@@ -40,7 +41,7 @@ export interface ChangeFeed {
   handedOver(position: number): void;
   /** All commits up to this position hold. */
   settled(position: number): void;
-  /** What has not settled never will. */
+  /** What has not settled never will; in a cluster, what was never handed over: the stream decides of the rest. */
   failed(): void;
 }
 
@@ -54,10 +55,15 @@ export interface FeedOptions {
   /** Segments beyond so many bytes are removed, the oldest first. */
   readonly keepBytes: number;
   readonly durability: 'durable' | 'process';
+  /** Commits are a stream's: whether a batch was committed is known when the message behind its mark is. */
+  readonly byStream?: boolean;
 }
 
 const SEGMENT_BYTES_MAX = 16 << 20;
 const SEGMENTS_AT_LEAST = 4;
+/** Positions of batches that no commit settles: one that was not handed over, and one of the life before. */
+const NOT_HANDED_OVER = Number.POSITIVE_INFINITY;
+const OF_THE_LAST_LIFE = Number.MAX_SAFE_INTEGER;
 
 interface Unsettled {
   position: number;
@@ -74,8 +80,8 @@ export class FeedWriter implements ChangeFeed {
   private fd = -1;
   /** Behind the last batch. */
   private end = 0;
-  /** To be cut off, since an attempt failed. */
-  private torn = false;
+  /** The first number of what is to be cut off, since an attempt failed; 0: nothing is. */
+  private tornFrom = 0;
   private lastNumber = 0;
   private readonly unsettled: Unsettled[] = [];
   private bytes = new Uint8Array(64 << 10);
@@ -90,20 +96,20 @@ export class FeedWriter implements ChangeFeed {
     this.numbers = new FeedNumbers(options.memory);
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     this.resume();
-    this.numbers.release(options.shard, 0);
+    this.release();
   }
 
   append(changes: Changes, lasting: boolean): void {
     const told = this.copyTold(changes);
     if (told.count === 0) return;
     const { numbers, options } = this;
-    if (this.torn) this.cut();
+    if (this.tornFrom > 0) this.cut();
     const first = numbers.reserve(options.shard, told.count);
     try {
       this.number(told.length, first);
       sealBatch(this.bytes, told.length, first, first + told.count - 1, this.mark());
       if (this.fd < 0 || (this.end >= this.segmentBytes && this.unsettled.length === 0)) this.roll(first);
-      this.unsettled.push({ position: Number.POSITIVE_INFINITY, first, at: this.end, before: this.lastNumber });
+      this.unsettled.push({ position: NOT_HANDED_OVER, first, at: this.end, before: this.lastNumber });
       this.write(told.length, lasting);
     } catch (error) {
       this.failed();
@@ -115,30 +121,59 @@ export class FeedWriter implements ChangeFeed {
 
   handedOver(position: number): void {
     const newest = this.unsettled.at(-1);
-    if (newest?.position === Number.POSITIVE_INFINITY) newest.position = position;
+    if (newest?.position === NOT_HANDED_OVER) newest.position = position;
   }
 
   settled(position: number): void {
     const { unsettled } = this;
     if (unsettled.length === 0) return;
     while (unsettled.length > 0 && unsettled[0].position <= position) unsettled.shift();
-    this.numbers.release(this.options.shard, unsettled[0]?.first ?? 0);
+    this.release();
   }
 
   failed(): void {
-    const [oldest] = this.unsettled.splice(0);
-    if (oldest !== undefined) {
-      this.end = oldest.at;
-      this.lastNumber = oldest.before;
-      this.torn = true;
-      this.tryCut();
-    }
-    this.numbers.release(this.options.shard, this.torn ? (oldest?.first ?? 0) : 0);
+    const { unsettled, options } = this;
+    const from = options.byStream ? unsettled.findIndex(({ position }) => position === NOT_HANDED_OVER) : 0;
+    this.takeBack(from < 0 ? unsettled.length : from);
+  }
+
+  /** The newest number that this node has given or heard of: the next owner's are greater. */
+  get newest(): number {
+    return this.numbers.last;
+  }
+
+  /**
+   * The stream's next message is about to be taken in.
+   * @param isBatch nobody but this node can have written it, where a batch of this node has not settled
+   * @param newest as its writer's
+   */
+  follows(isBatch: boolean, newest: number): void {
+    this.numbers.raise(newest);
+    if (this.unsettled.length === 0) return;
+    if (!isBatch) return this.takeBack(0);
+    this.unsettled.length = 0;
+    this.release();
   }
 
   close(): void {
     if (this.fd >= 0) closeSync(this.fd);
     this.fd = -1;
+  }
+
+  /** Batches from this one on were not committed, and are not to be read. */
+  private takeBack(from: number): void {
+    const [oldest] = this.unsettled.splice(from);
+    if (oldest !== undefined) {
+      this.end = oldest.at;
+      this.lastNumber = oldest.before;
+      this.tornFrom = oldest.first;
+      this.tryCut();
+    }
+    this.release();
+  }
+
+  private release(): void {
+    this.numbers.release(this.options.shard, this.unsettled[0]?.first ?? this.tornFrom);
   }
 
   private get segmentBytes(): number {
@@ -212,53 +247,34 @@ export class FeedWriter implements ChangeFeed {
 
   private cut(): void {
     if (this.fd >= 0) ftruncateSync(this.fd, this.end);
-    this.torn = false;
-    this.numbers.release(this.options.shard, 0);
+    this.tornFrom = 0;
+    this.release();
   }
 
   /** Finds the end of the newest segment; what is torn or was not committed is cut off. */
   private resume(): void {
-    const { directory } = this.options;
+    const { directory, byStream } = this.options;
     const newest = segmentsOf(readdirSync(directory)).at(-1);
     if (newest === undefined) return;
     const path = join(directory, segmentName(newest));
-    const { end, last, lost } = soundPart(path, newest, this.mark());
+    const { end, last, lost, open } = soundPart(path, newest, this.mark());
     this.end = end;
     this.lastNumber = lost ?? last;
     this.fd = openSync(path, 'r+');
+    if (byStream && open !== undefined) return this.leaveOpen(open, last);
     ftruncateSync(this.fd, end);
     if (end <= SEGMENT_HEADER_BYTES) rmSync(path);
     // Another segment tells readers which numbers were before it.
     if (end <= SEGMENT_HEADER_BYTES || lost !== undefined) this.close();
   }
-}
 
-/**
- * Where a segment's batches end that are sound and were committed, and their last number. What is damaged before them stays, and readers
- * tell of it; `lost` is the last number of a batch behind them that is damaged, although it was committed.
- */
-function soundPart(path: string, first: number, mark: LogMark): { end: number; last: number; lost?: number } {
-  const scan = new SegmentScan(path);
-  try {
-    let end = SEGMENT_HEADER_BYTES;
-    let last = scan.before ?? first - 1;
-    let lost: number | undefined;
-    // Behind the first that was not committed, none was.
-    for (let next = scan.peek(); next !== undefined && !isUncommitted(next, mark); next = scan.peek()) {
-      const isSound = scan.read(next) !== undefined;
-      if (!isSound) scan.skip(next);
-      else [end, last] = [scan.at, next.lastNumber];
-      lost = isSound ? undefined : next.lastNumber;
-    }
-    return { end, last, ...(lost !== undefined && { lost }) };
-  } finally {
-    scan.close();
+  /** The last batch may have been published: the stream's next message tells. */
+  private leaveOpen({ first, at, length, lastNumber }: ScannedBatch, before: number): void {
+    this.unsettled.push({ position: OF_THE_LAST_LIFE, first, at, before });
+    this.end = at + length;
+    this.lastNumber = lastNumber;
+    ftruncateSync(this.fd, this.end);
   }
-}
-
-/** The log has no frame behind the one that was its last before this batch. */
-function isUncommitted(batch: LogMark, now: LogMark): boolean {
-  return batch.last === now.last && batch.lastSum === now.lastSum;
 }
 
 function writeAll(fd: number, bytes: Uint8Array, length: number, at: number): void {

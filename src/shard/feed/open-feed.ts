@@ -4,9 +4,21 @@ import type { LocationStore } from '../../location/location-store.ts';
 import { LogStore } from '../../location/log/log-store.ts';
 import { type FeedOptions, FeedWriter } from './feed-writer.ts';
 
-/** Throws where the bindings are in memory alone, and the disk's errors. */
-export function openFeed(options: FeedOptions, store: LocationStore): FeedWriter {
+/**
+ * Throws where the bindings are in memory alone, and the disk's errors.
+ * @param stream in a cluster: how much of the shard's stream was taken in
+ */
+export function openFeed(
+  options: FeedOptions,
+  store: LocationStore,
+  stream?: { readonly applied: { readonly sequence: number; readonly sum: number } },
+): FeedWriter {
   if (!(store instanceof LogStore)) throw new Error('a feed needs bindings on disk');
+  if (stream !== undefined)
+    return new FeedWriter({ ...options, byStream: true }, () => {
+      const { sequence, sum } = stream.applied;
+      return { last: sequence, lastSum: sum };
+    });
   const { marks } = store;
   return new FeedWriter(options, () => ({ last: marks.last, lastSum: marks.lastSum }));
 }

@@ -99,7 +99,7 @@ export function parseMonitor(text: string): string {
 /** What a cluster cannot go with. */
 export function clusterFaults(
   cluster: ClusterConfig | undefined,
-  { feed, policy }: { readonly feed?: unknown; readonly policy: Pick<Policy, 'subscriptions'> },
+  { policy }: { readonly policy: Pick<Policy, 'subscriptions'> },
 ): Fault[] {
   if (cluster === undefined) return [];
   const { servers = [], cert, key }: Partial<NatsConfig> = cluster.nats;
@@ -114,7 +114,6 @@ export function clusterFaults(
     ...((cert === undefined) === (key === undefined)
       ? []
       : [{ path: ['cluster', 'nats'], text: '`cert` and `key` belong together' }]),
-    ...(feed === undefined ? [] : [{ path: ['feed'], text: 'changes are not kept in a cluster yet' }]),
     ...(policy.subscriptions.enabled
       ? [{ path: ['registration-events', 'enabled'], text: 'registrations cannot be watched in a cluster yet' }]
       : []),
