@@ -43,6 +43,7 @@ async function run(settings: Settings) {
         lookups: { found: 0, nobody: 0, refused: 0 },
         limits: [],
         droppedConnections: 0,
+        historyLostBytes: 0,
         storeBytes: [0],
       },
       meters,

@@ -72,7 +72,9 @@ export function addUlCommand(root: Command): void {
     .option('--domain <name>', 'of this domain only')
     .action(reported(dump));
   verb('lookup <aor>', 'those of one address-of-record').action(reported(lookup));
-  verb('history <aor>', 'the newest changes of one address-of-record: when, what, by whom, from where')
+  verb('history [aor]', 'the newest changes of one address-of-record, or of all: when, what, by whom, from where')
+    .option('--since <time>', 'none before: 15m, 2h or 1d ago, or a time as 2026-01-31T02:00')
+    .option('--until <time>', 'none after')
     .option('--limit <n>', 'so many at most', '50')
     .action(reported(history));
   verb('add <aor> <contact> [expires] [q] [path] [flags...]', 'add one, or renew the one of the same contact')
@@ -113,6 +115,7 @@ async function lookup(aor: string, options: AdminOptions): Promise<void> {
 }
 
 interface PastChange {
+  readonly aor?: string | null;
   readonly at: number;
   readonly type: string;
   readonly by: string;
@@ -124,10 +127,22 @@ interface PastChange {
   readonly userAgent?: string;
 }
 
-async function history(aor: string, options: AdminOptions & { limit: string }): Promise<void> {
-  const path = `/v1/aors/${encodeURIComponent(aor)}/history?limit=${encodeURIComponent(options.limit)}`;
-  const found = await new AdminClient(options).get<{ aor: string; items: PastChange[] }>(path);
+interface HistoryOptions extends AdminOptions {
+  readonly limit: string;
+  readonly since?: string;
+  readonly until?: string;
+}
+
+async function history(aor: string | undefined, options: HistoryOptions): Promise<void> {
+  const query = new URLSearchParams({ limit: options.limit });
+  for (const flag of ['since', 'until'] as const) {
+    const text = options[flag];
+    if (text !== undefined) query.set(flag, String(momentOf(`--${flag}`, text)));
+  }
+  const path = aor === undefined ? '/v1/history' : `/v1/aors/${encodeURIComponent(aor)}/history`;
+  const found = await new AdminClient(options).get<{ aor?: string; items: PastChange[] }>(`${path}?${query}`);
   if (options.json) return write(`${JSON.stringify(found)}\n`);
+  const heads = ['at', 'change', 'contact', 'by', 'from', 'call-id, cseq', 'user agent'];
   const rows = found.items.map(({ at, type, by, user, contact, source, callId, cseq, userAgent }) => [
     new Date(at).toISOString(),
     type,
@@ -137,9 +152,18 @@ async function history(aor: string, options: AdminOptions & { limit: string }): 
     [callId, cseq].filter((value) => value !== undefined).join(' '),
     userAgent ?? '',
   ]);
-  await write(
-    `${found.aor}\n${await textTable([['at', 'change', 'contact', 'by', 'from', 'call-id, cseq', 'user agent'], ...rows], tableColumns(options))}`,
-  );
+  if (found.aor !== undefined)
+    return write(`${found.aor}\n${await textTable([heads, ...rows], tableColumns(options))}`);
+  const named = rows.map(([at, type, ...rest], row) => [at, type, found.items[row].aor ?? '', ...rest]);
+  await write(await textTable([['at', 'change', 'aor', ...heads.slice(2)], ...named], tableColumns(options)));
+}
+
+/** Epoch ms of a time, or of so long ago. */
+function momentOf(flag: string, text: string): number {
+  const at = /^\d+[smhd]$/.test(text) ? Date.now() - 1000 * secondsOf(flag, text) : Date.parse(text);
+  if (Number.isNaN(at))
+    throw new CommandError(`${flag}: expected 15m, 2h or 1d, or a time as 2026-01-31T02:00, got "${text}"`, 2);
+  return at;
 }
 
 async function add(

@@ -43,6 +43,7 @@ import type { UserAccess } from './embed/program-users.ts';
 import type { ChangesOptions, Feed } from './feed/feed.ts';
 import type { FeedEntry } from './feed/feed-reader.ts';
 import { needFeed, openFeed } from './feed/open-feed.ts';
+import { HistoryKeeper } from './history/history-keeper.ts';
 import type { Lookup, LookupPreferences, NoLookup } from './lookups/location-lookup.ts';
 import { type LookupCounts, LookupService } from './lookups/lookup-service.ts';
 import { ClockKeeper } from './process/clock-keeper.ts';
@@ -126,6 +127,7 @@ class RunningServer implements Server, AdminTarget {
   private push: PushService | undefined;
   private keeper: ClockKeeper | undefined;
   private messageWatch: MessageWatch | undefined;
+  history: HistoryKeeper | undefined;
   readonly quotas: DomainQuotas;
   private reloading: Promise<unknown> = Promise.resolve();
   private stopped: Promise<void> | undefined;
@@ -188,6 +190,7 @@ class RunningServer implements Server, AdminTarget {
       ...(send && { toProgram: (answer, peers) => send(answer, readPeer(peers, 0, peers.port[0])) }),
     });
     const { pool, userStore } = this;
+    this.history = await HistoryKeeper.open(pool.histories, directory.path, config.historyDiskBytes, log);
     await this.cluster?.serve({
       stores: this.stores,
       readers: this.pool.openReaders(),
@@ -395,6 +398,7 @@ class RunningServer implements Server, AdminTarget {
       await this.lookups?.close();
       await this.removedUsers?.close();
       await this.pool?.stop();
+      await this.history?.close();
       await (this.cluster ?? this.met?.connection)?.close(); // before the users that it shares
       await this.feed?.close();
       this.limits?.close();

@@ -248,7 +248,7 @@ export class RequestService {
     if (result.answer.overflow) return this.lifecycle.startOver();
     this.state.putRefresh();
     if (this.isHeard) this.changes.add(CHANGE_REFRESHED, aor, 0, aorLength, bytes, from, this.now);
-    if (this.history?.refreshes) this.history.add(CHANGE_REFRESHED, aor, 0, 0, bytes, from, this.now);
+    if (this.history?.refreshes) this.history.add(CHANGE_REFRESHED, aor, 0, aorLength, bytes, from, this.now);
     this.tally.registered(result);
     return 200;
   }

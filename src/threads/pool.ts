@@ -5,14 +5,12 @@ import type { FlowLiveness } from '../core/binding/live-flow.ts';
 import type { LocationReader } from '../location/location-reader.ts';
 import { BindingEvents } from '../shard/observe/binding-events.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
-import { type PastChange, readHistory } from '../shard/observe/history-reader.ts';
 import type { ShardReading } from '../shard/observe/shard-reading.ts';
 import { TapReader } from '../shard/observe/tap-reader.ts';
 import { readTopSenders, type TopSenderLists } from '../shard/observe/top-senders-reader.ts';
 import { ProcessClock, startClock } from '../shard/process-clock.ts';
 import { ORDER_CRASH } from '../shard/rings/bell.ts';
 import { ringCapacity, ringDepth } from '../shard/rings/ring.ts';
-import { shardOf } from '../shard/shard-of.ts';
 import type { ShardSettings } from '../shard/shard-settings.ts';
 import { type FlowNumbers, unsavedNumbers } from '../transport/flow/flow-tokens.ts';
 import type { FlowCounts } from '../transport/flow/flows.ts';
@@ -70,8 +68,8 @@ export interface Pool {
   readonly tap: TapReader;
   /** Changes of bindings, for listeners. */
   readonly events: BindingEvents;
-  /** The newest changes of the AOR of a key, newest first; empty where no history is kept. */
-  history(key: Uint32Array, max: number): PastChange[];
+  /** Of the shards, newest changes of bindings (shard/observe/history.ts); none where none are kept. */
+  readonly histories: readonly SharedArrayBuffer[];
   /** Who has sent most in the last seconds. */
   topSenders(max: number): TopSenderLists;
   /** Has a shard begin a new life with the store that has been made ready for it (location/files/ready-copy). */
@@ -253,9 +251,8 @@ class RunningPool implements Pool {
     return this.rules.change(settings);
   }
 
-  history(key: Uint32Array, max: number): PastChange[] {
-    const { histories } = this.parts;
-    return histories.length === 0 ? [] : readHistory(histories[shardOf(key[3], histories.length)], key, max);
+  get histories(): readonly SharedArrayBuffer[] {
+    return this.parts.histories;
   }
 
   topSenders(max: number): TopSenderLists {

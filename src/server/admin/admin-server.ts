@@ -15,6 +15,7 @@ import { isLoopback } from '../config/listener-text.ts';
 import type { ReloadReport } from '../config/reload.ts';
 import type { AdminConfig } from '../config/sections/admin-config.ts';
 import type { Feed } from '../feed/feed.ts';
+import type { HistoryKeeper } from '../history/history-keeper.ts';
 import { listenerAccess, openToken } from '../http/http-access.ts';
 import { HttpServer } from '../http/http-server.ts';
 import { type HttpRequest, HttpSurface } from '../http/http-surface.ts';
@@ -36,8 +37,9 @@ import type { PushReport } from '../push/push-service.ts';
 import type { ProviderReport } from '../users/user-provider.ts';
 import { DIRECTORY_HEADER, directoryId, removeUrl, TOKEN_FILE, writeUrl } from './admin-files.ts';
 import { EventJournal } from './event-journal.ts';
-import { addEventRoutes, addHistoryRoute } from './event-routes.ts';
+import { addEventRoutes } from './event-routes.ts';
 import { Health, type Phase } from './health.ts';
+import { addHistoryRoutes } from './history-routes.ts';
 import { LocationOrders } from './location-orders.ts';
 import { addLocationRoutes } from './location-routes.ts';
 import { Locations } from './locations.ts';
@@ -74,6 +76,7 @@ export interface AdminTarget {
   /** Of changes of bindings; undefined where none is kept. */
   readonly feed: Pick<Feed, 'reports'> | undefined;
   /** Undefined while it starts. */
+  readonly history: HistoryKeeper | undefined;
   readonly limits: LimitWatch | undefined;
   /** Of a node of a cluster that has started. */
   readonly cluster: ClusterNode | undefined;
@@ -234,6 +237,7 @@ class RunningAdmin implements AdminServer {
       limits: target.limits?.usage ?? [],
       quotas: target.quotas.usage,
       droppedConnections: this.http.droppedConnections,
+      historyLostBytes: target.history?.lostBytes ?? 0,
       readings,
       lookups: target.lookupCounts,
       provider: target.provider,
@@ -275,7 +279,7 @@ class RunningAdmin implements AdminServer {
     addTimelineRoute(routes, this.timeline);
     addLocationRoutes(routes, { locations, orders: () => this.orders });
     addEventRoutes(routes, journal, locations);
-    addHistoryRoute(routes, locations, (key, max) => this.pool().history(key, max));
+    addHistoryRoutes(routes, locations, () => started(target.history));
     const domains = () => target.config.policy.domains;
     addUserRoutes(routes, () => this.openUserStore(), domains);
     addStaticRoutes(routes, target.data, domains);

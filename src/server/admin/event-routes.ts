@@ -3,19 +3,14 @@
 
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
-import type { PastChange } from '../../shard/observe/history-reader.ts';
 import { TAKEN } from '../http/http-surface.ts';
 import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';
 import type { EventJournal, JournalEntry } from './event-journal.ts';
-import { aorParams, pastChangeSchema } from './location-schemas.ts';
 import type { Locations } from './locations.ts';
-import { cursorOf, keyOf, type PageWish, pageQuery, pageSchema } from './paging.ts';
 
 /** Keeps proxies and clients from taking a quiet feed for a dead one. */
 const HEARTBEAT_MS = 15_000;
-/** More than a shard's history holds of one AOR. */
-const CHANGES_MAX = 100_000;
 /** Bytes that may wait for a client before it is left to catch up from the journal. */
 const WAITING_BYTES_MAX = 256 << 10;
 const ENTRIES_PER_TURN = 256;
@@ -60,44 +55,6 @@ export function addEventRoutes(routes: Routes, journal: EventJournal, locations:
       return TAKEN;
     },
   });
-}
-
-/** @param history the newest changes of the AOR of a key */
-export function addHistoryRoute(
-  routes: Routes,
-  locations: () => Locations,
-  history: (key: Uint32Array, max: number) => PastChange[],
-): void {
-  routes.add({
-    name: 'getHistory',
-    tag: 'Changes',
-    method: 'GET',
-    path: '/v1/aors/{aor}/history',
-    summary: 'The newest changes of its bindings, newest first, as far as the shard still has them',
-    params: aorParams,
-    query: z.strictObject(pageQuery),
-    response: pageSchema(pastChangeSchema).extend({ aor: z.string() }),
-    handle: ({ params, query }) => ({
-      aor: locations().canonical(params.aor),
-      ...historyPage(history(locations().key(params.aor), CHANGES_MAX), query),
-    }),
-  });
-}
-
-/** Newest first. The cursor reports when the last one was, and how many of that moment have been shown: newer ones come in before it. */
-function historyPage(
-  changes: readonly PastChange[],
-  { limit, cursor }: PageWish,
-): { items: PastChange[]; next?: string } {
-  const [at, shown] = keyOf(cursor)?.split('/').map(Number) ?? [Number.POSITIVE_INFINITY, 0];
-  if (!(at > 0 && shown >= 0)) throw new Problem(400, 'bad_cursor', 'the cursor is none of ours');
-  const rest = changes.filter((change) => change.at <= at);
-  const skipped = rest.filter((change) => change.at === at).length >= shown ? shown : 0;
-  const items = rest.slice(skipped, skipped + limit);
-  if (rest.length <= skipped + limit) return { items };
-  const last = items[limit - 1].at;
-  const before = last === at ? skipped : 0;
-  return { items, next: cursorOf(`${last}/${before + items.filter((item) => item.at === last).length}`) };
 }
 
 function stream(raw: ServerResponse, journal: EventJournal, feed: Feed, last: EventId | undefined): void {

@@ -21,6 +21,9 @@ import type { HepConfig } from './sections/hep-config.ts';
 import type { HttpAddress } from './sections/lookup-config.ts';
 import type { PushConfig } from './sections/push-config.ts';
 
+/** About a million changes. */
+const HISTORY_DISK_BYTES = 256 << 20;
+
 /** Everything a server needs to know to start. */
 export interface Config {
   /** At least one, no address twice. */
@@ -46,6 +49,8 @@ export interface Config {
   readonly checkpointBytes: number;
   /** A file of a shard's log has about so many bytes when the next one begins. */
   readonly generationBytes: number;
+  /** Changes of bindings are kept in so many bytes of the data directory; 0: none. */
+  readonly historyDiskBytes: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   /** The admin listener: API, metrics, health, dashboard. Absent: none. */
@@ -85,6 +90,7 @@ export const DEFAULT_CONFIG: Config = {
   durability: 'durable',
   checkpointBytes: CHECKPOINT_BYTES,
   generationBytes: GENERATION_BYTES,
+  historyDiskBytes: HISTORY_DISK_BYTES,
   udp: 'auto',
   lookupHttp: [],
   sharedLocation: false,

@@ -58,6 +58,8 @@ export interface MetricsSource {
   readonly quotas?: readonly QuotaUsage[];
   /** Of the admin listener. */
   readonly droppedConnections: number;
+  /** Of entries of the history that are not on disk. */
+  readonly historyLostBytes: number;
   /** By shard. */
   readonly storeBytes: readonly number[];
 }
@@ -96,6 +98,9 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters, more?:
   );
   out.counter('aorta_admin_connections_dropped_total', 'Connections to this listener closed for others.', [
     [{}, source.droppedConnections],
+  ]);
+  out.counter('aorta_history_lost_bytes_total', 'Changes of bindings that the history on disk lacks, in bytes.', [
+    [{}, source.historyLostBytes],
   ]);
   shards(out, source);
   histograms(out, source.readings);

@@ -1,12 +1,14 @@
-// The main thread's look into the shards' histories (history.ts): the newest changes of an AOR as plain data. The shard is not
-// asked and not waited for; what it writes over meanwhile is left out.
+// The main thread's look into the shards' histories (history.ts). The shard is not asked and not waited for; what it writes over
+// meanwhile is left out. Here: entries as bytes, by those who keep them elsewhere, too, and as plain data.
 
 import { formatIp } from '../../sip/ip.ts';
-import { shownText, uriText } from '../../sip/shown-text.ts';
+import { aorText, shownText, uriText } from '../../sip/shown-text.ts';
 import { LISTENER_ADMIN, LISTENER_PROGRAM, TRANSPORT_NAMES } from '../../sip/sources.ts';
 import { type BindingEventType, CHANGE_TYPES } from './binding-events.ts';
 import {
+  ENTRY_AOR_LENGTH,
   ENTRY_AT,
+  ENTRY_BYTES_MAX,
   ENTRY_CSEQ,
   ENTRY_FAMILY,
   ENTRY_IP,
@@ -23,6 +25,9 @@ import {
   HISTORY_SKIP,
   HISTORY_TAIL,
 } from './history.ts';
+
+/** Besides the AOR: contact, Call-ID, User-Agent, user. */
+const TEXTS = 4;
 
 /** A change of one binding, as the history keeps it. Texts are cut to 256 bytes. */
 export interface PastChange {
@@ -42,37 +47,98 @@ export interface PastChange {
   readonly userAgent?: string;
 }
 
-/** The newest changes of the AOR of a key, newest first. */
-export function readHistory(memory: SharedArrayBuffer, key: Uint32Array, max: number): PastChange[] {
-  const control = new Int32Array(memory, 0, HISTORY_CONTROL_BYTES >> 2);
-  const words = new Uint32Array(memory, HISTORY_CONTROL_BYTES);
-  const capacity = memory.byteLength - HISTORY_CONTROL_BYTES;
-  const head = Atomics.load(control, HISTORY_HEAD);
-  const found: PastChange[] = [];
-  let at = Atomics.load(control, HISTORY_TAIL);
-  while (((head - at) | 0) > 0) {
-    const offset = at & (capacity - 1);
-    const length = words[offset >> 2];
-    const entry = length !== HISTORY_SKIP && hasKey(words, offset, key) ? copy(memory, offset, length) : undefined;
-    const tail = Atomics.load(control, HISTORY_TAIL);
-    if (((tail - at) | 0) > 0) {
-      at = tail; // what was just read may have been half written over
-      continue;
-    }
-    if (entry !== undefined) found.push(changeOf(entry));
-    at = (at + (length === HISTORY_SKIP ? capacity - offset : length)) | 0;
+/** Takes what a shard has written since the last time: of what it has written over meanwhile, nothing. */
+export class HistoryCursor {
+  private readonly memory: SharedArrayBuffer;
+  private readonly control: Int32Array;
+  private at: number;
+
+  /** Begins with the oldest entry that is there. */
+  constructor(memory: SharedArrayBuffer) {
+    this.memory = memory;
+    this.control = new Int32Array(memory, 0, HISTORY_CONTROL_BYTES >> 2);
+    this.at = Atomics.load(this.control, HISTORY_TAIL);
   }
-  return withContacts(found).reverse().slice(0, max);
+
+  /** Whole entries, back to back, and how many bytes of others were written over before they could be taken. */
+  take(): { readonly bytes: Buffer; readonly lost: number } {
+    const { memory, control } = this;
+    const head = Atomics.load(control, HISTORY_HEAD);
+    let lost = this.behind(this.at);
+    const from = (this.at + lost) | 0;
+    const length = (head - from) | 0;
+    this.at = head;
+    if (length <= 0) return { bytes: NONE, lost };
+    const ring = new Uint8Array(memory, HISTORY_CONTROL_BYTES);
+    const bytes = Buffer.allocUnsafe(length);
+    const first = from & (ring.length - 1);
+    const turn = Math.min(length, ring.length - first);
+    bytes.set(ring.subarray(first, first + turn));
+    bytes.set(ring.subarray(0, length - turn), turn);
+    const meanwhile = Math.min(length, this.behind(from));
+    lost += meanwhile;
+    return { bytes: withoutSkip(bytes, meanwhile, turn), lost };
+  }
+
+  /** Bytes from there on that are being written over. */
+  private behind(at: number): number {
+    return Math.max(0, (Atomics.load(this.control, HISTORY_TAIL) - at) | 0);
+  }
 }
 
-function hasKey(words: Uint32Array, offset: number, key: Uint32Array): boolean {
-  const at = (offset + ENTRY_KEY) >> 2;
-  return words[at] === key[0] && words[at + 1] === key[1] && words[at + 2] === key[2] && words[at + 3] === key[3];
+const NONE = Buffer.alloc(0);
+
+/** From `at` on, without the gap at the end of the ring, which is at `turn`. */
+function withoutSkip(bytes: Buffer, at: number, turn: number): Buffer {
+  for (let p = at; p < turn; p += bytes.readUInt32LE(p))
+    if (bytes.readUInt32LE(p) === HISTORY_SKIP) return Buffer.concat([bytes.subarray(at, p), bytes.subarray(turn)]);
+  return bytes.subarray(at);
 }
 
-function copy(memory: SharedArrayBuffer, offset: number, length: number): Buffer {
-  const from = HISTORY_CONTROL_BYTES + offset;
-  return Buffer.from(new Uint8Array(memory.slice(from, Math.min(from + length, memory.byteLength))));
+/** Where each entry begins; ends before the first that is none. */
+export function* entriesIn(bytes: Buffer): Generator<number> {
+  for (let at = 0; at + ENTRY_TEXTS <= bytes.length; ) {
+    const length = entryLength(bytes, at);
+    if (length === 0) return;
+    yield at;
+    at += length;
+  }
+}
+
+/** Bytes of the entry at `at`; 0 where there is none. */
+export function entryLength(bytes: Buffer, at: number): number {
+  if (at + ENTRY_TEXTS > bytes.length) return 0;
+  const length = bytes.readUInt32LE(at);
+  if (length < ENTRY_TEXTS || length > ENTRY_BYTES_MAX || (length & 7) !== 0 || at + length > bytes.length) return 0;
+  let texts = ENTRY_TEXTS + bytes[at + ENTRY_AOR_LENGTH];
+  for (let index = 0; index < TEXTS; index++) texts += bytes.readUInt16LE(at + ENTRY_LENGTHS + 2 * index);
+  return texts <= length && bytes[at + ENTRY_KIND] in CHANGE_TYPES ? length : 0;
+}
+
+export function isOfKey(bytes: Buffer, at: number, key: Uint32Array): boolean {
+  for (let i = 0; i < 4; i++) if (bytes.readUInt32LE(at + ENTRY_KEY + 4 * i) !== key[i]) return false;
+  return true;
+}
+
+export function keyAt(bytes: Buffer, at: number): Uint32Array {
+  return Uint32Array.from({ length: 4 }, (_, i) => bytes.readUInt32LE(at + ENTRY_KEY + 4 * i));
+}
+
+/** Of the entry at `at`. */
+export function timeAt(bytes: Buffer, at: number): number {
+  return bytes.readDoubleLE(at + ENTRY_AT);
+}
+
+/** The AOR of the entry at `at`, as it is shown; empty where the shard did not know it. */
+export function aorAt(bytes: Buffer, at: number): string {
+  const length = bytes[at + ENTRY_AOR_LENGTH];
+  let from = at + ENTRY_TEXTS;
+  for (let index = 0; index < TEXTS; index++) from += bytes.readUInt16LE(at + ENTRY_LENGTHS + 2 * index);
+  return length === 0 ? '' : aorText(bytes, from, from + length);
+}
+
+export function changeAt(bytes: Buffer, at: number): PastChange {
+  return changeOf(bytes.subarray(at, at + bytes.readUInt32LE(at)));
 }
 
 function changeOf(entry: Buffer): PastChange {
@@ -102,7 +168,7 @@ function changeOf(entry: Buffer): PastChange {
 
 function textsOf(entry: Buffer): string[] {
   let at = ENTRY_TEXTS;
-  return [0, 1, 2, 3].map((index) => {
+  return Array.from({ length: TEXTS }, (_, index) => {
     const from = at;
     at += entry.readUInt16LE(ENTRY_LENGTHS + 2 * index);
     return index === 0 ? uriText(entry, from, at) : shownText(entry, from, at);
@@ -114,8 +180,8 @@ function whoOf(listener: number): PastChange['by'] {
   return listener === LISTENER_PROGRAM ? 'program' : 'client';
 }
 
-/** An only binding that ran out was not looked at for that: its contact is that of the change before, where it is here. */
-function withContacts(changes: readonly PastChange[]): PastChange[] {
+/** @param changes of one AOR, the oldest first. An only binding that ran out was not looked at for that: its contact is that of the change before, where it is here. */
+export function withContacts(changes: readonly PastChange[]): PastChange[] {
   let last: string | undefined;
   return changes.map((change) => {
     const contact = change.contact ?? last;

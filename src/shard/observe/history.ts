@@ -27,8 +27,8 @@ export const HISTORY_TAIL = 1;
 export const HISTORY_CONTROL_BYTES = 64;
 
 // An entry, all multiples of 8: u32 length; u8 kind, family, transport, listener; f64 time (epoch ms); the AOR's key; u32 CSeq,
-// u16 port, u8 1 where the user is a userhash; u16 lengths of the texts; 16 bytes of address; the texts: contact, Call-ID,
-// User-Agent, user.
+// u16 port, u8 1 where the user is a userhash, u8 length of the AOR; u16 lengths of the texts; 16 bytes of address; the texts: contact,
+// Call-ID, User-Agent, user; the AOR, where it is known.
 export const ENTRY_KIND = 4;
 export const ENTRY_FAMILY = 5;
 export const ENTRY_TRANSPORT = 6;
@@ -38,12 +38,15 @@ export const ENTRY_KEY = 16;
 export const ENTRY_CSEQ = 32;
 export const ENTRY_PORT = 36;
 export const ENTRY_IS_HASH = 38;
+export const ENTRY_AOR_LENGTH = 39;
 export const ENTRY_LENGTHS = 40;
 export const ENTRY_IP = 48;
 export const ENTRY_TEXTS = 64;
 /** Of a text; the rest is cut off. */
 const TEXT_BYTES_MAX = 256;
-const ENTRY_BYTES_MAX = ENTRY_TEXTS + 4 * TEXT_BYTES_MAX;
+/** As a byte counts it. */
+const AOR_BYTES_MAX = 255;
+export const ENTRY_BYTES_MAX = ENTRY_TEXTS + 4 * TEXT_BYTES_MAX + AOR_BYTES_MAX + 1;
 /** Instead of an entry's length: go on at the start. */
 export const HISTORY_SKIP = 0xffffffff;
 
@@ -86,9 +89,9 @@ export class History implements ChangeSink {
   /** A change of the binding whose image is source[image], by the request in the table or by time. */
   add(
     kind: number,
-    _aor: Uint8Array,
-    _aorAt: number,
-    _aorEnd: number,
+    aor: Uint8Array,
+    aorAt: number,
+    aorEnd: number,
     source: Uint8Array,
     image: number,
     now: number,
@@ -98,6 +101,7 @@ export class History implements ChangeSink {
     this.text(0, source, uriAt(source, image), uriEnd(source, image));
     if (kind === CHANGE_EXPIRED || kind === CHANGE_FLOW_ENDED) this.addMaker(entry, source, image);
     else this.addSource(entry, source, image);
+    this.addAor(entry, aor, aorAt, aorEnd);
     this.finish(entry);
   }
 
@@ -177,6 +181,15 @@ export class History implements ChangeSink {
     view.setUint8(entry + ENTRY_TRANSPORT, transportOf(source, image));
     view.setUint16(entry + ENTRY_PORT, portOf(source, image), true);
     for (let i = 0; i < 16; i++) pending[entry + ENTRY_IP + i] = source[ipAt(image) + i];
+  }
+
+  /** A longer one is left out: half a name would be another's. */
+  private addAor(entry: number, aor: Uint8Array, from: number, to: number): void {
+    const { pending, view } = this;
+    const length = to - from <= AOR_BYTES_MAX ? to - from : 0;
+    for (let i = 0; i < length; i++) pending[this.at + i] = aor[from + i];
+    view.setUint8(entry + ENTRY_AOR_LENGTH, length);
+    this.at += length;
   }
 
   private text(index: number, source: Uint8Array, from: number, to: number): void {

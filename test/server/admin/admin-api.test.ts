@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
 import { DEFAULT_AUTH } from '../../../src/server/config/sections/auth-config.ts';
 import { type AdminFixture, openFeed, samplesOf, startAdmin } from '../../support/admin-server.ts';
 import { removeDirectories } from '../../support/aorta-process.ts';
@@ -283,58 +282,6 @@ describe('the change feed', () => {
     expect(await feed.next()).toMatchObject({ event: 'gap', data: { missed: null } });
     await feed.close();
     expect((await call('GET', '/v1/events?types=registerd')).body).toMatchObject({ status: 400 });
-  });
-});
-
-describe('the history of an AOR', () => {
-  it('is kept while nobody listens: when, what, by whom, from where', async () => {
-    const other = await startAdmin({ shards: 2 });
-    const client = await other.client();
-    const path = (aor: string) => `${other.url}/v1/aors/${aor}/history`;
-    const history = async (aor: string) => (await (await fetch(path(aor))).json()) as { items: object[] };
-    const aor = newAor();
-    const fields = { aor, callId: 'a-call-id', headers: ['User-Agent: Desk phone 3'] };
-    const contacts = ['<sip:one@127.0.0.1>', '<sip:two@127.0.0.1>'];
-    const before = Date.now();
-    await client.request(client.register({ ...fields, contacts, cseq: 7 }));
-    await client.request(client.register({ ...fields, contacts, cseq: 8 })); // a refresh is no change
-    await client.request(client.register({ ...fields, contacts: ['<sip:one@127.0.0.1>;expires=0'], cseq: 9 }));
-    await fetch(`${other.url}/v1/aors/${aor}`, { method: 'DELETE' });
-    const { items } = await history(`sip:${aor}`);
-    const source = { address: '127.0.0.1', port: client.port, transport: 'udp' };
-    const byPhone = { by: 'client', source, callId: 'a-call-id', userAgent: 'Desk phone 3' };
-    expect(items).toMatchObject([
-      { type: 'removed', by: 'operator', contact: 'sip:two@127.0.0.1' },
-      { type: 'unregistered', contact: 'sip:one@127.0.0.1', cseq: 9, ...byPhone },
-      { type: 'registered', contact: 'sip:two@127.0.0.1', cseq: 7, ...byPhone },
-      { type: 'registered', contact: 'sip:one@127.0.0.1', cseq: 7, ...byPhone },
-    ]);
-    for (const { at } of items as { at: number }[]) expect(at >= before && at <= Date.now()).toBe(true);
-    expect((await history(newAor())).items).toEqual([]);
-    await other.stop();
-  });
-
-  it('tells of what runs out, and keeps the newest where there are more than it can hold', async () => {
-    const policy = { ...DEFAULT_POLICY, domains: ['example.com'], minExpiresS: 1, historyBytes: 1 << 14 };
-    const other = await startAdmin({ policy });
-    const client = await other.client();
-    const aor = newAor();
-    const short = '<sip:short@127.0.0.1>;expires=1';
-    expect((await client.request(client.register({ aor, contacts: [short] }))).status).toBe(200);
-    const history = async (name: string) =>
-      ((await (await fetch(`${other.url}/v1/aors/${name}/history`)).json()) as { items: { type: string }[] }).items;
-    await poll('the end of the binding', 10_000, async () => (await history(aor)).length === 2);
-    expect(await history(aor)).toMatchObject([
-      { type: 'expired', by: 'server', contact: 'sip:short@127.0.0.1' },
-      { type: 'registered', by: 'client' },
-    ]);
-    const aors = Array.from({ length: 200 }, (_, i) => `many-${i}@example.com`);
-    for (const name of aors)
-      expect((await client.request(client.register({ aor: name, contacts: ['<sip:x@127.0.0.1>'] }))).status).toBe(200);
-    expect(await history(aor)).toEqual([]);
-    expect(await history(aors[0])).toEqual([]);
-    expect(await history(aors[199])).toMatchObject([{ type: 'registered' }]);
-    await other.stop();
   });
 });
 

@@ -144,6 +144,7 @@ limits:
   checkpoint-bytes: 65536
   generation-bytes: 2097152
   history-bytes: 65536
+  history-disk-bytes: 1M
 location: { shared: true }
 registration-events:
   enabled: true
@@ -178,6 +179,7 @@ parser:
         { host: '::1', port: 0 },
       ],
       checkpointBytes: 65536,
+      historyDiskBytes: 1 << 20,
       generationBytes: 2 << 20,
       logLevel: 'warn',
       logFormat: 'json',

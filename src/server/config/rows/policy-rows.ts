@@ -253,7 +253,13 @@ export const limitRows = section('Messages and memory have these limits.', {
     'policy.historyBytes',
     bytes(0, 1 << 30),
     RESTART,
-    'A shard keeps its newest changes of bindings in this much memory; 0 keeps none.',
+    'A shard keeps its newest changes of bindings in this much memory; 0 keeps none, on disk neither.',
+  ),
+  'history-disk-bytes': row(
+    'historyDiskBytes',
+    bytes(0, 2 ** 40),
+    RESTART,
+    'Changes of bindings are kept in this much of the data directory, the newest of all shards; 0 keeps none there.',
   ),
   'checkpoint-bytes': row(
     'checkpointBytes',

@@ -1,0 +1,159 @@
+// The history on disk: segments of which the oldest are removed, and what stands in them about an AOR, or happened in a while. It is for
+// people: nothing is synced, and a power cut may take the last seconds.
+
+import { mkdirSync } from 'node:fs';
+import { type FileHandle, open, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { entriesIn, timeAt } from '../../shard/observe/history-reader.ts';
+import {
+  indexPath,
+  offsetsOf,
+  readEntries,
+  readIndex,
+  readSegment,
+  SEGMENT_HEAD,
+  SegmentIndex,
+  type Span,
+  segmentPath,
+} from './history-segment.ts';
+
+const SEGMENT_BYTES_MAX = 4 << 20;
+/** Of all that is kept. */
+const SEGMENTS_AT_LEAST = 4;
+const NAME = /^(\d{10})\.changes$/;
+
+interface Segment extends Span {
+  readonly number: number;
+  readonly bytes: number;
+}
+
+/** Places of the full segments that a question has read, by number. */
+export type PlacesRead = Map<number, BigUint64Array>;
+
+/** Epoch ms, both ends included. */
+export interface While {
+  readonly since: number;
+  readonly until: number;
+}
+
+export class HistoryFolder {
+  private readonly folder: string;
+  private readonly keepBytes: number;
+  private readonly segmentBytes: number;
+  /** Those that are full, the oldest first. */
+  private readonly full: Segment[] = [];
+  private number = 0;
+  private index = new SegmentIndex();
+  private file: FileHandle | undefined;
+  private length = 0;
+
+  private constructor(folder: string, keepBytes: number) {
+    this.folder = folder;
+    this.keepBytes = keepBytes;
+    this.segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.floor(keepBytes / SEGMENTS_AT_LEAST));
+  }
+
+  /** @param keepBytes of segments at most. Rejects with the system's error. */
+  static async open(folder: string, keepBytes: number): Promise<HistoryFolder> {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const history = new HistoryFolder(folder, keepBytes);
+    const names = (await readdir(folder)).sort();
+    for (const number of names.flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number)) await history.find(number);
+    history.number = (history.full.at(-1)?.number ?? 0) + 1;
+    await history.clean();
+    return history;
+  }
+
+  /** Whole entries. Rejects with the system's error; what was not written then is lost. */
+  async append(bytes: Buffer): Promise<void> {
+    if (this.file === undefined) {
+      this.file = await open(segmentPath(this.folder, this.number), 'wx', 0o600);
+      await this.file.write(SEGMENT_HEAD);
+      this.length = SEGMENT_HEAD.length;
+    }
+    try {
+      await this.file.writeFile(bytes);
+    } catch (error) {
+      await this.file.truncate(this.length).catch(() => {}); // half an entry would hide those behind it
+      throw error;
+    }
+    this.index.add(bytes, this.length);
+    this.length += bytes.length;
+    if (this.length >= this.segmentBytes) await this.seal();
+  }
+
+  /** Entries about the AOR of a key, the newest first. */
+  async *ofKey(key: Uint32Array, read: PlacesRead = new Map()): AsyncGenerator<Buffer> {
+    yield* (await this.entries(this.number, this.index.places, key)).reverse();
+    for (const { number } of [...this.full].reverse()) {
+      const places = read.get(number) ?? (await readIndex(indexPath(this.folder, number)))?.places;
+      if (places === undefined) continue; // removed meanwhile
+      read.set(number, places);
+      yield* (await this.entries(number, places, key)).reverse();
+    }
+  }
+
+  /** Entries of a while, the newest first. */
+  async *within({ since, until }: While): AsyncGenerator<Buffer> {
+    const newest: Segment = { number: this.number, bytes: this.length, from: this.index.from, to: this.index.to };
+    for (const { number, from, to } of [...this.full, newest].reverse()) {
+      if (to < since || from > until) continue;
+      const bytes = await readSegment(segmentPath(this.folder, number));
+      const places = [...entriesIn(bytes)].filter((at) => timeAt(bytes, at) >= since && timeAt(bytes, at) <= until);
+      for (const at of places.reverse()) yield bytes.subarray(at, at + bytes.readUInt32LE(at));
+    }
+  }
+
+  /** The last segment gets its index. */
+  async close(): Promise<void> {
+    if (this.file !== undefined) await this.seal();
+  }
+
+  private entries(number: number, places: BigUint64Array, key: Uint32Array): Promise<Buffer[]> {
+    const offsets = offsetsOf(places, key[0]);
+    return offsets.length === 0 ? Promise.resolve([]) : readEntries(segmentPath(this.folder, number), offsets, key);
+  }
+
+  private async seal(): Promise<void> {
+    const { number, length, index, file } = this;
+    this.file = undefined;
+    this.number++;
+    this.index = new SegmentIndex();
+    await file?.close();
+    await this.writeIndex(number, index);
+    this.full.push({ number, bytes: length, from: index.from, to: index.to });
+    await this.clean();
+  }
+
+  private async writeIndex(number: number, index: SegmentIndex): Promise<void> {
+    const path = indexPath(this.folder, number);
+    await writeFile(`${path}.new`, index.encode(), { mode: 0o600 });
+    await rename(`${path}.new`, path);
+  }
+
+  /** A segment of an earlier life: without an index the process was killed, and the last entry may be cut off. */
+  private async find(number: number): Promise<void> {
+    const path = segmentPath(this.folder, number);
+    const found = await readIndex(indexPath(this.folder, number));
+    if (found !== undefined) {
+      this.full.push({ number, bytes: (await stat(path)).size, from: found.from, to: found.to });
+      return;
+    }
+    const index = new SegmentIndex();
+    const end = index.add(await readSegment(path), SEGMENT_HEAD.length);
+    if (end === 0) return rm(path, { force: true });
+    await truncate(path, SEGMENT_HEAD.length + end);
+    await this.writeIndex(number, index);
+    this.full.push({ number, bytes: SEGMENT_HEAD.length + end, from: index.from, to: index.to });
+  }
+
+  private async clean(): Promise<void> {
+    let kept = this.full.reduce((sum, { bytes }) => sum + bytes, this.segmentBytes);
+    while (kept > this.keepBytes) {
+      const oldest = this.full.shift();
+      if (oldest === undefined) return;
+      kept -= oldest.bytes;
+      await rm(indexPath(this.folder, oldest.number), { force: true });
+      await rm(segmentPath(this.folder, oldest.number), { force: true });
+    }
+  }
+}
