@@ -10,6 +10,7 @@ import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../suppo
 import { selfSigned } from '../support/certificate.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import { StreamClient } from '../support/stream-client.ts';
+import { responseTo } from '../support/watcher.ts';
 
 const INCOMPLETE_BYTES = 1 << 20;
 const KINDS = ['shards', 'node', 'tls'] as const;
@@ -103,6 +104,17 @@ describe.each(KINDS)('over %s', (kind) => {
     expect((await client.request(client.register())).status).toBe(200);
     const counted = async () => (await metric(kind, 'aorta_flow_skipped_bytes_total')) - before;
     await poll('them to be counted', 3000, async () => (await counted()) >= 16);
+    client.close();
+  });
+
+  it('responses and ACKs, which nobody answers, keep no connection whose peer has ended it', async () => {
+    const client = await open(kind);
+    const request = client.register();
+    expect((await client.request(request)).status).toBe(200);
+    client.send(responseTo(client.register()) + client.register().replaceAll('REGISTER', 'ACK'));
+    expect((await client.request(client.register())).status).toBe(200);
+    client.socket.end();
+    await poll('the end', 3000, () => client.ended || client.closed);
     client.close();
   });
 

@@ -12,6 +12,8 @@ const native = nativeUdp();
 if (typeof native === 'string') console.log(`TCP in shards is not tested here: ${native}`);
 
 const REQUEST = 'REGISTER sip:example.com SIP/2.0\r\nCall-ID: echo\r\nContent-Length: 0\r\n\r\n';
+/** Comes back as it is, which is a request of the shard's. */
+const UNANSWERED = 'NOTIFY sip:example.com SIP/2.0\r\nCall-ID: echo\r\nContent-Length: 0\r\n\r\n';
 
 interface Phone {
   readonly socket: Socket;
@@ -35,7 +37,7 @@ function phone(port: number): Promise<Phone> {
 }
 
 it.skipIf(typeof native === 'string')(
-  'a shard that dies keeps its connections, but for those in the middle of a message',
+  'a shard that dies keeps its connections, but for those in the middle of a message or without an answer',
   async () => {
     const pool = await startPool({
       shards: 1,
@@ -47,17 +49,19 @@ it.skipIf(typeof native === 'string')(
       log: () => {},
       taskFile: await bundle('test/threads/echo-task.mjs'),
     });
-    const [whole, half] = [await phone(pool.listeners[0].port), await phone(pool.listeners[0].port)];
+    const [whole, half, asked] = await Promise.all([1, 2, 3].map(() => phone(pool.listeners[0].port)));
     for (const { socket } of [whole, half]) socket.write(REQUEST);
     await poll('both answers', 5000, () => [whole, half].every(({ text }) => text.endsWith('\r\n\r\n')));
     half.socket.write(REQUEST.slice(0, 40));
+    asked.socket.write(UNANSWERED);
+    await poll('a request from the shard', 5000, () => asked.text === UNANSWERED);
     await poll('the half message to be read', 5000, async () => {
       whole.socket.write('\r\n\r\n');
       await new Promise((resolve) => whole.socket.once('data', resolve));
       return true;
     });
     pool.crash(0);
-    await poll('the half one to be closed', 5000, () => half.closed);
+    await poll('the half one and the unanswered one to be closed', 5000, () => half.closed && asked.closed);
     whole.text = '';
     whole.socket.write(REQUEST);
     await poll('an answer by the shard that came back', 5000, () => whole.text.endsWith('\r\n\r\n'));

@@ -22,7 +22,7 @@ export interface FlowRows {
   /** When bytes last came, and when the first of the message under way did, 0 without one; epoch seconds. */
   readonly heardAt: Uint32Array;
   readonly messageSince: Uint32Array;
-  /** Requests handed on less answers sent; not exact, since not every message draws an answer. */
+  /** Requests handed on less final responses sent; not exact, since not every request is answered. */
   readonly unanswered: Int32Array;
 }
 

@@ -2,6 +2,7 @@
 // it is silent is this object and the socket. When it has been silent for too long is tcp-listener's.
 
 import type { Socket } from 'node:net';
+import { awaitsResponse, isFinalResponse } from '../../sip/awaited.ts';
 import { FRAME_MESSAGE, FRAME_MORE, FRAME_NO_LENGTH, FRAME_PING, FRAME_TOO_LARGE, Framer } from '../../sip/framing.ts';
 import { monotonicMs } from '../monotonic.ts';
 import type { Connection } from './flows.ts';
@@ -42,7 +43,7 @@ export class StreamConnection implements Connection, HalfConnection {
   /** Bytes of a message that is not whole, or not taken yet. */
   private pending: Buffer | null = null;
   private pendingLength = 0;
-  /** Requests handed on less answers sent: never below zero, and not exact, since not every message draws an answer. */
+  /** Requests handed on less final responses sent: never below zero, and not exact, since not every request is answered. */
   private waiting = 0;
   private reading = true;
   private ending = false;
@@ -96,7 +97,7 @@ export class StreamConnection implements Connection, HalfConnection {
       return false;
     }
     socket.write(Buffer.from(bytes.subarray(at, end)));
-    if (this.waiting > 0) this.waiting--;
+    if (this.waiting > 0 && isFinalResponse(bytes, at)) this.waiting--;
     if (this.ending && this.waiting === 0) socket.end();
     return true;
   }
@@ -233,7 +234,7 @@ export class StreamConnection implements Connection, HalfConnection {
 
   private hand(bytes: Buffer, at: number, end: number): boolean {
     if (this.options.events.message(this.token, bytes, at, end)) {
-      this.waiting++;
+      if (awaitsResponse(bytes, at)) this.waiting++;
       this.handed = true;
       return true;
     }

@@ -2,6 +2,7 @@
 // streams between. Which connections there are, and when one ends, is the main thread's (native-tcp.ts): it is told.
 // @hot
 
+import { awaitsResponse, isFinalResponse } from '../../sip/awaited.ts';
 import { FRAME_MESSAGE, FRAME_MORE, FRAME_NO_LENGTH, FRAME_PING, FRAME_TOO_LARGE, Framer } from '../../sip/framing.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
 import { copyPeer, createPeers, type Peers, TRANSPORT_TCP } from '../../sip/sources.ts';
@@ -138,7 +139,7 @@ export class TcpConnections {
     }
   }
 
-  /** Sends the answers that go out by TCP from here; returns how many could not be sent. @param peers rows of whom they are for */
+  /** Sends the answers, and requests, that go out by TCP from here; returns how many could not be sent. @param peers rows of whom they are for */
   send(answers: Datagrams, peers = this.peers): number {
     if (answers.bytes !== this.arena) {
       this.arenaAddress = abi.addressOf(answers.bytes);
@@ -159,7 +160,7 @@ export class TcpConnections {
       }
       const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
       const sent = calls.send(rows.fd[row], this.arenaAddress + answers.at[i], length, flags);
-      Atomics.sub(rows.unanswered, row, 1);
+      if (isFinalResponse(answers.bytes, answers.at[i])) Atomics.sub(rows.unanswered, row, 1);
       if (sent === length) continue;
       dropped++;
       this.say(token, sent >= 0 || calls.errno() === abi.EAGAIN ? FLOW_UNREAD : FLOW_BROKEN);
@@ -338,7 +339,7 @@ export class TcpConnections {
     slab.set(bytes.subarray(at, end), slotStart(slot));
     copyPeer(this.parts.rows.peers, row, this.peers, slot);
     this.lengths[slot] = end - at;
-    Atomics.add(this.parts.rows.unanswered, row, 1);
+    if (awaitsResponse(bytes, at)) Atomics.add(this.parts.rows.unanswered, row, 1);
   }
 
   /** RFC 5626 §4.4.1. A peer that does not read it gets no other. */
