@@ -1,20 +1,10 @@
 // The LMDB environment of the users, <data>/users: how it is opened, and reading from it without leaving a snapshot open.
 // Apart from the bindings and without their lock, so that `aorta user` works beside a running server.
 
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { nodeFiles } from '../location/files/file-calls.ts';
-import { DATA_FILE, LOCK_FILE, openLmdb } from '../location/files/lmdb-environment.ts';
+import { DATA_FILE, LOCK_FILE, openLmdb, removeLmdb } from '../location/files/lmdb-environment.ts';
 import { checkFile } from '../location/files/lmdb-file.ts';
 import { type BytesDatabase, LmdbSnapshots } from '../location/files/lmdb-snapshots.ts';
 import { isAlive } from '../location/files/process-alive.ts';
@@ -75,8 +65,7 @@ function prepare(dataDirectory: string, path: string): void {
 function clearUnfinished(dataDirectory: string): void {
   for (const name of readdirSync(dataDirectory)) {
     const maker = UNFINISHED.exec(name)?.[1];
-    if (maker !== undefined && !isAlive(Number(maker)))
-      rmSync(join(dataDirectory, name), { recursive: true, force: true });
+    if (maker !== undefined && !isAlive(Number(maker))) removeLmdb(join(dataDirectory, name));
   }
 }
 
@@ -95,7 +84,7 @@ function make(path: string): void {
     nodeFiles.syncDirectory(building);
     renameSync(building, path);
   } catch (error) {
-    rmSync(building, { recursive: true, force: true });
+    removeLmdb(building);
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
   }

@@ -2,7 +2,7 @@
 // works without install scripts.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -54,6 +54,7 @@ describe('the package', () => {
     const flags = ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder];
     const tarball = execFileSync('npm', flags, { cwd: root, encoding: 'utf8' }).trim();
     packed = join(folder, 'node_modules', 'aorta');
+    writeFileSync(join(folder, 'package.json'), '{"private": true}'); // or a package.json above it says who is who
     mkdirSync(packed, { recursive: true });
     execFileSync('tar', ['xzf', join(folder, tarball), '-C', packed, '--strip-components=1']);
     // Its dependencies as npm installs them, without scripts and without those for development.

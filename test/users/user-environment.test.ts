@@ -80,6 +80,7 @@ describe.skipIf(process.platform === 'win32')('where descriptors are few, at wha
     expect(few.exit, few.output()).toEqual({ code: 0, signal: null });
     const { refused, opened, left } = JSON.parse(few.stdout);
     expect(opened).toBe(true);
+    expect(readdirSync(data), 'nothing half made').toEqual([what.startsWith('user') ? 'users' : 'location']);
     expect(left).toBeLessThanOrEqual(1); // LMDB keeps what it locks with
     expect(refused.length).toBeGreaterThan(2);
     for (const message of refused) expect(message).toContain(says);

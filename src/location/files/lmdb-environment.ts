@@ -1,6 +1,7 @@
 // An LMDB environment of many keys in a folder of its own, which other processes may have open: the options that all of those share.
 // The log's have their own (location/log/lmdb-generation).
 
+import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { demandRoom, secureEnvironment } from './lmdb-guard.ts';
@@ -54,4 +55,14 @@ function keepRoom(database: BytesDatabase, folder: string): void {
     demandRoom(folder);
     return transactionSync(work, flags);
   };
+}
+
+/** Removes a folder with an environment. File by file: to list a folder takes a descriptor, and the last one may be gone. */
+export function removeLmdb(folder: string): void {
+  for (const name of [DATA_FILE, LOCK_FILE]) rmSync(join(folder, name), { force: true });
+  try {
+    rmdirSync(folder);
+  } catch {
+    rmSync(folder, { recursive: true, force: true }); // it holds something else, or is not there
+  }
 }

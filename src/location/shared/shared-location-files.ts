@@ -1,9 +1,9 @@
 // The read model on disk (docs/decisions/0103): <data>/location/<number>/data.mdb, an LMDB environment that holds the record of every AOR
 // that is registered now, by its key; `current` names the one to read. What is written and when is shared-location-writer's.
 
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DATA_FILE, LOCK_FILE, openLmdb } from '../files/lmdb-environment.ts';
+import { DATA_FILE, LOCK_FILE, openLmdb, removeLmdb } from '../files/lmdb-environment.ts';
 import { checkFile } from '../files/lmdb-file.ts';
 import type { BytesDatabase } from '../files/lmdb-snapshots.ts';
 
@@ -72,7 +72,7 @@ export function makeCurrent(data: string, number: number): void {
 }
 
 export function removeEnvironment(data: string, number: number): void {
-  rmSync(environmentFolder(data, number), { recursive: true, force: true });
+  removeLmdb(environmentFolder(data, number));
 }
 
 /** A new environment; nothing in it is ever synced. Throws the disk's error. */
