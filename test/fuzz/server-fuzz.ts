@@ -10,6 +10,7 @@ import { Aorta } from '../support/aorta-process.ts';
 import { within } from '../support/child-process.ts';
 import { noWebSockets } from '../support/websocket-library.ts';
 import { BINARY, CLOSE, frame, TEXT, WsClient } from '../support/ws-client.ts';
+import { heapsRead, type Kept, keptBy, keptText, leaks, withFullJournal } from './leaks.ts';
 import { oddHttpRequest } from './odd-http.ts';
 
 export interface ServerFuzzOptions {
@@ -18,6 +19,8 @@ export interface ServerFuzzOptions {
   readonly messages: number;
   /** Odd HTTP requests, half at each listener. */
   readonly requests: number;
+  /** A folder for heap snapshots: what the server keeps at half-time and at the end is compared. */
+  readonly heaps?: string;
   readonly progress?: (line: string) => void;
 }
 
@@ -27,10 +30,14 @@ export interface ServerFuzzReport {
   readonly statuses: Readonly<Record<string, number>>;
   /** Resident memory of the process in MB, after the first tenth and at the end. */
   readonly memory: readonly [number, number];
+  /** What it kept at both times, where heaps were read. */
+  readonly kept: readonly Kept[];
 }
 
 /** The one 500 that is right. */
 const STALE = /^SIP\/2\.0 500 Stale Sequence Number/;
+/** The round after which tables that have a limit are as full as they will be. */
+const HALF = 9;
 /** Datagrams between two looks at whether the server keeps up. */
 const BURST = 100;
 /** UDP sockets at a time. */
@@ -40,14 +47,15 @@ const LINGER_MS = 100;
 /** At a time. */
 const CONNECTIONS = 64;
 
-/** Throws where the server ends, stops answering, or answers with a 500 that says nothing of a CSeq. */
+/** Throws where the server ends, stops answering, answers with a 500 that says nothing of a CSeq, or keeps what it should not. */
 export async function serverFuzz(options: ServerFuzzOptions): Promise<ServerFuzzReport> {
   const web = noWebSockets ? [] : ['ws'];
   const http = ['--admin', 'http:127.0.0.1:0', '--lookup', 'http:127.0.0.1:0'];
   const listen = web.flatMap((transport) => ['--listen', `${transport}:127.0.0.1:0`]);
   // The limits that keep single sources out would keep everything out: all of this comes from one.
   const flags = ['--domain', '*', ...http, ...listen];
-  const aorta = await Aorta.start({ transports: ['udp', 'tcp'], flags });
+  const under = options.heaps === undefined ? [] : heapsRead(options.heaps);
+  const aorta = await Aorta.start({ transports: ['udp', 'tcp'], flags, under });
   try {
     return await new Run(aorta, options).go();
   } finally {
@@ -72,8 +80,13 @@ class Run {
 
   async go(): Promise<ServerFuzzReport> {
     const { messages, requests, progress = () => {} } = this.options;
-    const rounds = 20;
+    const rounds = 2 * HALF + 2;
     let first = 0;
+    let warm = 0;
+    const kept: Kept[] = [];
+    const { heaps } = this.options;
+    const admin = `http://127.0.0.1:${this.portOf('admin')}`;
+    const unfollow = heaps === undefined ? undefined : await withFullJournal(this.aorta, admin);
     for (let round = 0; round < rounds; round++) {
       const share = Math.ceil(messages / 20 / rounds);
       await Promise.all(Array.from({ length: SOCKETS }, () => this.udp((share * 18) / SOCKETS)));
@@ -82,9 +95,20 @@ class Run {
       await this.http(Math.ceil(requests / 2 / rounds), 'admin');
       await this.http(Math.ceil(requests / 2 / rounds), 'lookup');
       if (round === 1) first = this.memory();
-      progress(`${Object.values(this.sent).reduce((sum, n) => sum + n)} sent, ${this.memory()} MB`);
+      if (round === HALF) warm = this.total;
+      progress(`${this.total} sent, ${this.memory()} MB`);
+      if (heaps === undefined || (round !== HALF && round !== rounds - 1)) continue;
+      kept.push(await keptBy(this.aorta, admin, heaps));
+      progress(`kept: ${keptText(kept[kept.length - 1])}`);
     }
-    return { sent: this.sent, statuses: this.statuses, memory: [first, this.memory()] };
+    await unfollow?.();
+    const leaked = kept.length === 2 ? leaks(kept[0], kept[1], this.total - warm) : [];
+    if (leaked.length > 0) throw new Error(`the server keeps what it should not: ${leaked.join('; ')}`);
+    return { sent: this.sent, statuses: this.statuses, memory: [first, this.memory()], kept };
+  }
+
+  private get total(): number {
+    return Object.values(this.sent).reduce((sum, n) => sum + n);
   }
 
   private async udp(count: number): Promise<void> {
