@@ -134,7 +134,7 @@ export class RequestService {
     if (refused === 0 && this.overload.share < 1 && !again && !lookup) refused = this.putOffNew();
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
     if (refused !== 0) {
-      this.admission.judge(refused);
+      this.admission.judge(refused, lookup);
       return this.lifecycle.finish(-1, false);
     }
     // A stranger's address may be another's: it is told once, in few bytes, and nothing is kept (§8.2.7).
@@ -145,7 +145,7 @@ export class RequestService {
     const ticket = !known || isReliable ? -1 : this.transactions.begin(this.keys, now);
     const rules = this.rules.of(exchange, this.state.aor, this.state.aorLength);
     const status = lookup ? this.lookUp() : rules.uas.checkAfterAuthentication(exchange) || this.serve(rules, again);
-    this.admission.judge(status);
+    this.admission.judge(status, lookup);
     const isTold = this.confirms && status === 200 && table[T_METHOD] === METHOD_REGISTER;
     this.lifecycle.finish(ticket, exchange.result.changed || this.state.uncommitted || isTold);
   }
