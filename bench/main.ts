@@ -9,6 +9,7 @@ import { ADMIN_QUESTION } from './admin/question.ts';
 import { SCRAPE_QUESTION } from './admin/scrape.ts';
 import { type Bar, barChart } from './chart.ts';
 import { endChildren, tied } from './children.ts';
+import { CLUSTER_QUESTIONS } from './cluster/questions.ts';
 import { withResults } from './document.ts';
 import { withinLimit } from './limit.ts';
 import { LOAD_QUESTIONS } from './load/questions.ts';
@@ -37,6 +38,7 @@ const QUESTIONS: readonly Question[] = [
   READ_MODEL_QUESTION,
   ADMIN_QUESTION,
   SCRAPE_QUESTION,
+  ...CLUSTER_QUESTIONS,
   NATIVE_QUESTION,
   ...PART_QUESTIONS,
 ];

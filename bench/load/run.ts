@@ -5,6 +5,8 @@ import { generatorFlags, type Login } from './login.ts';
 
 export interface LoadOptions {
   readonly port: number;
+  /** Of the generator; by default the one above. */
+  readonly localPort?: number;
   readonly serverPid: number;
   readonly aors: number;
   readonly window: number;
@@ -30,7 +32,7 @@ export async function runLoad(options: LoadOptions): Promise<Phase[]> {
     ['--duration', options.seconds],
     ['--warmup', options.warmup],
     ['--cpu', options.core],
-    ['--local-port', options.port + 1],
+    ['--local-port', options.localPort ?? options.port + 1],
   ].flat();
   const validate = options.validate ? [] : ['--no-validate'];
   const phases = await regload([...generatorFlags(options.login), ...validate, ...flags], options.signal);

@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { killAll, run } from '../support/child-process.ts';
 
 const MINUTES_5 = 300_000;
+/** They start clusters of several nodes, as e2e/cluster does by the same code. */
+const TESTED_ELSEWHERE = ['cluster-join', 'cluster-faults'];
 const MAIN = ['.build/bench/main.js'];
 
 interface Answers {
@@ -22,7 +24,8 @@ const listed = await run('node', ['scripts/bench.js', '--list'], MINUTES_5);
 const questions = listed.stdout
   .split('\n')
   .map((line) => line.split(' ')[0])
-  .filter(Boolean);
+  .filter(Boolean)
+  .filter((name) => !TESTED_ELSEWHERE.includes(name));
 
 async function ask(names: readonly string[], ...flags: readonly string[]): Promise<Answers['answers']> {
   const all = [...names, '--small', '--json', '--data', directory, ...flags];

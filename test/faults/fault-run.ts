@@ -88,7 +88,8 @@ export class FaultRun {
       await ended;
       const refused = countsOf(load.refused.map((text) => text.split('\r\n')[0]));
       const wrong = Object.keys(refused).filter((line) => !(fault.mayRefuse && line.startsWith('SIP/2.0 503 ')));
-      if (wrong.length > 0) throw new Error(`${fault.name}: answers ${JSON.stringify(refused)}`);
+      if (wrong.length > 0)
+        throw new Error(`${fault.name}: answers ${JSON.stringify(refused)}, as ${load.refused.at(-1)}`);
       await this.everywhere(load);
       const [node] = this.cluster.alive();
       await this.told.demandAll(() => this.cluster.dumped(node));

@@ -9,6 +9,9 @@ import { type NatsSuite, natsServer } from '../support/nats-servers.ts';
 import { FaultRun } from './fault-run.ts';
 import { FAULTS } from './faults.ts';
 
+/** Of each node's log, where a run fails. */
+const LOG_CHARACTERS = 3000;
+
 const HELP = `npm run faults -- [options] [F1 F2 …]
 
 Without names, all of them.
@@ -47,7 +50,9 @@ async function main(): Promise<void> {
   const runs = Number(flags.random);
   const options = { shards: Number(flags.shards), suite };
   if (runs === 0) return inOrder(options);
-  for (let n = 0; n < runs; n++) await atRandom(options, Number(flags.seed) + n);
+  let faults = 0;
+  for (let n = 0; n < runs; n++) faults += await atRandom(options, Number(flags.seed) + n);
+  if (!flags.json) console.log(`${runs} runs, ${faults} faults: no 200 was lost, no change told twice or not at all`);
 }
 
 async function inOrder(options: Parameters<typeof FaultRun.start>[0]): Promise<void> {
@@ -55,25 +60,40 @@ async function inOrder(options: Parameters<typeof FaultRun.start>[0]): Promise<v
   const run = await FaultRun.start(options);
   try {
     for (const fault of chosen) tell(fault.what, await run.under(fault));
+  } catch (error) {
+    tellLogs(run);
+    throw error;
   } finally {
     await run.close();
   }
 }
 
-/** A new cluster, and whatever may fail, until the time is over. */
-async function atRandom(options: Parameters<typeof FaultRun.start>[0], seed: number): Promise<void> {
+/** A new cluster, and whatever may fail, until the time is over. Returns how much did. */
+async function atRandom(options: Parameters<typeof FaultRun.start>[0], seed: number): Promise<number> {
   const random = seeded(seed);
   const run = await FaultRun.start(options);
   try {
     const end = Date.now() + Number(flags.seconds) * 1000;
+    let faults = 0;
     while (Date.now() < end) {
       const fault = FAULTS[Math.floor(random() * FAULTS.length)];
       await pause(random() * 1000);
       tell(`${fault.what} (seed ${seed})`, await run.under({ ...fault, pauseMsMax: 60_000 }));
+      faults++;
     }
+    return faults;
+  } catch (error) {
+    tellLogs(run);
+    throw error;
   } finally {
     await run.close();
   }
+}
+
+/** What the nodes have said last. */
+function tellLogs({ cluster }: FaultRun): void {
+  for (const [n, { child }] of cluster.nodes.entries())
+    console.error(`${cluster.files[n].name}: ${child.stderr.slice(-LOG_CHARACTERS)}`);
 }
 
 function tell(what: string, report: Awaited<ReturnType<FaultRun['under']>>): void {

@@ -26,6 +26,8 @@ export interface AortaOptions {
   readonly flags?: readonly string[];
   /** A command to put before node, e.g. a tracer. */
   readonly under?: readonly string[];
+  /** For its `ready`, where that is not at once. */
+  readonly readyMs?: number;
   /** Bound sockets that it is handed as systemd does it (LISTEN_FDS). */
   readonly sockets?: readonly number[];
 }
@@ -71,7 +73,7 @@ export class Aorta {
   /** Starts it and waits for its `ready`. */
   static async start(options: AortaOptions = {}): Promise<Aorta> {
     const aorta = await Aorta.launch(options);
-    await aorta.child.until(/^ready/m, READY_MS);
+    await aorta.child.until(/^ready/m, options.readyMs ?? READY_MS);
     return aorta;
   }
 

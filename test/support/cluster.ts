@@ -28,6 +28,7 @@ export interface ClusterOptions {
   readonly transports?: readonly string[];
   /** More words for `aorta serve` of node n. */
   readonly flags?: (node: number) => readonly string[];
+  readonly readyMs?: number;
   readonly nats?: NatsServers;
   /** Where node n finds NATS: proxies before the servers. */
   readonly urls?: (node: number) => readonly string[];
@@ -103,12 +104,13 @@ export class Cluster {
   /** Starts a node and waits for its `ready`. @param aheadMs how far its clock is ahead */
   async launch(node: number, aheadMs = 0): Promise<Aorta> {
     const { config, data, admin } = this.files[node];
-    const { transports, flags } = this.options;
+    const { transports, flags, readyMs } = this.options;
     const { port } = this.nodes[node] ?? {};
     this.nodes[node] = await Aorta.start({
       data,
       ...(port !== undefined && { port }),
       ...(transports && { transports }),
+      ...(readyMs !== undefined && { readyMs }),
       ...(aheadMs > 0 && { under: ['env', `NODE_OPTIONS=--import=${shiftedClock(aheadMs)}`] }),
       flags: ['--config', config, '--admin', `http:127.0.0.1:${admin}`, ...(flags?.(node) ?? [])],
     });
@@ -175,9 +177,9 @@ export class Cluster {
   }
 
   /** A node has all shards as their streams have them. */
-  async follows(node: number): Promise<void> {
+  async follows(node: number, ms = 40_000): Promise<void> {
     const { name } = this.files[node];
-    await poll(`${name} follows all shards`, 40_000, async () => {
+    await poll(`${name} follows all shards`, ms, async () => {
       const { shards = [] } = (await this.status(node)) ?? {};
       const roles = shards.map(({ roles: all }) => all[name]);
       return (roles.length > 0 && roles.every((role) => role === 'following' || role === 'owning')) || undefined;
