@@ -81,6 +81,8 @@ export interface PlainMessage {
   readonly method: string | null;
   readonly requestUri: SipUri | null;
   readonly status: number | null;
+  /** The phrase of a response; null in a request. */
+  readonly reason: string | null;
   readonly from: SipAddress | null;
   readonly to: SipAddress | null;
   readonly callId: string | null;

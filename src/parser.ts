@@ -11,6 +11,7 @@ import type {
   SipUri,
   SipVia,
 } from './parsed-message.ts';
+import { addressAt, contactAt, decoder, headerAt, numberAt, phraseAt, textAt, uriAt, viaAt } from './parsed-values.ts';
 import { PARSE_ERROR_TEXT } from './sip/parser/parse-error-text.ts';
 import { parse as parseSlab } from './sip/parser/parser.ts';
 import { MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/parser/slab.ts';
@@ -20,10 +21,8 @@ import { findLeniency, LENIENCIES, type Leniency } from './sip/parser/strictness
 export type * from './parsed-message.ts';
 export type { Leniency } from './sip/parser/strictness.ts';
 
-const SCHEMES = [null, 'sip', 'sips', 'tel'] as const;
 const HEADER_OF: readonly (string | null)[] = headerNames();
 const AT = slotStart(0);
-const decoder = new TextDecoder();
 
 /** By H_*: the names of span-table.ts, call-id for H_CALL_ID. */
 function headerNames(): (string | null)[] {
@@ -31,82 +30,6 @@ function headerNames(): (string | null)[] {
   for (const [key, id] of Object.entries(T))
     if (key.startsWith('H_')) names[id] = id === T.H_OTHER ? null : key.slice(2).toLowerCase().replaceAll('_', '-');
   return names;
-}
-
-function textAt(index: number): string | null {
-  const at = table[index];
-  return at < 0 ? null : decoder.decode(slab.subarray(at, table[index + 1]));
-}
-
-/** A number of the table: null where there is none, NaN where it is malformed. */
-function numberAt(index: number): number | null {
-  const value = table[index];
-  return value === T.ABSENT ? null : value === T.MALFORMED ? Number.NaN : value;
-}
-
-function uriAt(base: number): SipUri {
-  return {
-    scheme: SCHEMES[table[base + T.URI_SCHEME]],
-    text: textAt(base + T.URI_AT) ?? '',
-    user: textAt(base + T.URI_USER_AT),
-    password: textAt(base + T.URI_PASSWORD_AT),
-    host: textAt(base + T.URI_HOST_AT),
-    port: numberAt(base + T.URI_PORT),
-    params: textAt(base + T.URI_PARAMS_AT),
-    headers: textAt(base + T.URI_HEADERS_AT),
-  };
-}
-
-function addressAt(base: number): SipAddress | null {
-  const text = textAt(base + T.ADDRESS_AT);
-  if (text === null) return null;
-  return {
-    text,
-    display: textAt(base + T.ADDRESS_DISPLAY_AT),
-    uri: uriAt(base),
-    tag: textAt(base + T.ADDRESS_TAG_AT),
-  };
-}
-
-function viaAt(i: number): SipVia {
-  const base = T.T_VIAS + i * T.VIA_INTS;
-  const parameter = (index: number) => textAt(base + index)?.replace(/^;[ \t]*[^=]*=?[ \t]*/, '') ?? null;
-  return {
-    text: textAt(base + T.VIA_AT) ?? '',
-    transport: textAt(base + T.VIA_TRANSPORT_AT) ?? '',
-    host: textAt(base + T.VIA_HOST_AT) ?? '',
-    port: numberAt(base + T.VIA_PORT),
-    branch: textAt(base + T.VIA_BRANCH_AT),
-    rport: parameter(T.VIA_RPORT_AT),
-    received: parameter(T.VIA_RECEIVED_AT),
-    maddr: textAt(base + T.VIA_MADDR_AT),
-  };
-}
-
-function contactAt(i: number): SipContact {
-  const base = T.T_CONTACTS + i * T.CONTACT_INTS;
-  const q = numberAt(base + T.CONTACT_Q);
-  const params: Record<string, string | null> = {};
-  for (let n = 0; n < table[base + T.CONTACT_PARAM_COUNT]; n++) {
-    const row = T.T_PARAMS + (table[base + T.CONTACT_PARAM_FIRST] + n) * T.PARAM_INTS;
-    const name = textAt(row + T.PARAM_NAME_AT) ?? '';
-    Object.defineProperty(params, name, { value: textAt(row + T.PARAM_VALUE_AT), enumerable: true });
-  }
-  return {
-    text: textAt(base + T.CONTACT_AT) ?? '',
-    display: textAt(base + T.CONTACT_DISPLAY_AT),
-    uri: uriAt(base),
-    expires: numberAt(base + T.CONTACT_EXPIRES),
-    q: q === null ? null : q / 1000,
-    instance: textAt(base + T.CONTACT_INSTANCE_AT),
-    regId: numberAt(base + T.CONTACT_REG_ID),
-    params,
-  };
-}
-
-function headerAt(i: number): SipHeader {
-  const base = T.T_ROWS + i * T.ROW_INTS;
-  return { name: textAt(base + T.ROW_NAME_AT) ?? '', value: textAt(base + T.ROW_VALUE_AT) ?? '' };
 }
 
 function list<R>(count: number, read: (i: number) => R): R[] {
@@ -166,6 +89,12 @@ export class SipMessage {
 
   get status(): number | null {
     return table[T.T_STATUS] === 0 ? null : table[T.T_STATUS];
+  }
+
+  /** The reason phrase of a response, empty where it has none; null in a request, and where the status line is malformed. */
+  get reason(): string | null {
+    if (this.status === null) return null;
+    return phraseAt(AT, AT + this.length);
   }
 
   get from(): SipAddress | null {
@@ -267,6 +196,7 @@ export class SipMessage {
       method: this.method,
       requestUri: this.requestUri,
       status: this.status,
+      reason: this.reason,
       from: this.from,
       to: this.to,
       callId: this.callId,
@@ -283,6 +213,10 @@ export class SipMessage {
   }
 }
 
+/** What parse() gives: with `ok`, `error` is null. */
+export type ParsedMessage = SipMessage &
+  ({ readonly ok: true; readonly error: null } | { readonly ok: false; readonly error: SipError });
+
 const message = new SipMessage();
 const NONE: readonly Leniency[] = [];
 
@@ -290,11 +224,11 @@ const NONE: readonly Leniency[] = [];
  * Parses one whole message, as a datagram holds it. The bytes are copied; the view is this thread's one view, and good
  * until the next call. Throws a RangeError for more than 65,535 bytes, and nothing for anything else: see `error`.
  */
-export function parse(bytes: Uint8Array, options?: ParseOptions): SipMessage {
+export function parse(bytes: Uint8Array, options?: ParseOptions): ParsedMessage {
   if (bytes.length > MESSAGE_BYTES_MAX)
     throw new RangeError(`a SIP message of ${bytes.length} bytes; at most ${MESSAGE_BYTES_MAX} are parsed`);
   slab.set(bytes, AT);
   const strict = options?.strict ?? false;
   message.parse(bytes.length, strict === true ? LENIENCIES : strict === false ? NONE : strict);
-  return message;
+  return message as ParsedMessage;
 }

@@ -11,6 +11,7 @@ import { selfSigned } from '../support/certificate.ts';
 import { Child, killAll, poll, which } from '../support/child-process.ts';
 import { cookbookBlock, Edge } from '../support/edge-proxy.ts';
 import { configFile, importUsers, PASSWORD } from '../support/login-client.ts';
+import { surviveOddTargets } from '../support/odd-targets.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -255,16 +256,29 @@ describe.skipIf(!hasPhones || !hasOpenSips)('OpenSIPS as edge proxy', () => {
   });
 });
 
-describe.skipIf(!hasPhones)('a Node program with Aorta inside', () => {
-  it('R3261-8.3-01 registers phones and brings a call from one to the other', async () => {
-    const directory = join(ROOT, '.build/cookbook');
-    mkdirSync(directory, { recursive: true });
-    const file = join(directory, `proxy-${process.pid}.mjs`);
-    writeFileSync(file, cookbookBlock('createRegistrar({ domains: [domain]'));
-    const port = await freePort();
-    const args = [file, '127.0.0.1', String(port), 'example.com', temporaryDirectory()];
-    const program = new Child(process.execPath, args, { cwd: ROOT });
-    await program.until(/^ready/m, 10_000);
+/** The proxy of the cookbook, on a port of its own. */
+async function startProgram(): Promise<{ program: Child; port: number }> {
+  const directory = join(ROOT, '.build/cookbook');
+  mkdirSync(directory, { recursive: true });
+  const port = await freePort();
+  const file = join(directory, `proxy-${port}.mjs`);
+  writeFileSync(file, cookbookBlock('createRegistrar({ domains: [domain]'));
+  const args = [file, '127.0.0.1', String(port), 'example.com', temporaryDirectory()];
+  const program = new Child(process.execPath, args, { cwd: ROOT });
+  await program.until(/^ready/m, 10_000);
+  return { program, port };
+}
+
+describe('a Node program with Aorta inside', () => {
+  it('answers or drops requests for what it cannot forward to', async () => {
+    const { program, port } = await startProgram();
+    await surviveOddTargets(port);
+    program.signal('SIGTERM');
+    expect((await program.end(5000)).code).toBe(0);
+  });
+
+  (hasPhones ? it : it.skip)('R3261-8.3-01 registers phones and brings a call from one to the other', async () => {
+    const { program, port } = await startProgram();
     const proxy = `sip:127.0.0.1:${port}`;
     const bob = startPhone({ aor: 'bob@example.com', proxy, answers: true });
     await program.until(/^registered bob@example\.com/m, 10_000);

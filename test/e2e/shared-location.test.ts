@@ -10,6 +10,7 @@ import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../
 import { Child, killAll, poll, run } from '../support/child-process.ts';
 import { cookbookBlock } from '../support/edge-proxy.ts';
 import { configFile } from '../support/login-client.ts';
+import { surviveOddTargets } from '../support/odd-targets.ts';
 import { SipClient } from '../support/sip-client.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -170,6 +171,7 @@ describe('aorta/location', () => {
       aorta.child.signal('SIGCONT');
       phone.close();
     }
+    await surviveOddTargets(port);
     proxy.signal('SIGTERM');
     expect((await proxy.end(5000)).code).toBe(0);
     caller.close();
