@@ -25,16 +25,18 @@ afterAll(() => rmSync(DIRECTORY, { recursive: true, force: true }));
 
 it('programs of the documents are sound', () => {
   mkdirSync(DIRECTORY, { recursive: true });
-  const files = ['README.md', 'docs/embedding.md', 'docs/parser.md', 'docs/proxies.md'].flatMap((document) => {
-    const text = readFileSync(join(ROOT, document), 'utf8');
-    return [...text.matchAll(/^```(js|ts)\n([\s\S]*?)^```$/gm)]
-      .filter(([, , block]) => /from 'aorta/.test(block))
-      .map(([, language, block], i) => {
-        const name = `${document.replaceAll(/\W/g, '-')}-${i}.m${language}`;
-        writeFileSync(join(DIRECTORY, name), block);
-        return name;
-      });
-  });
+  const files = ['README.md', 'docs/embedding.md', 'docs/operating.md', 'docs/parser.md', 'docs/proxies.md'].flatMap(
+    (document) => {
+      const text = readFileSync(join(ROOT, document), 'utf8');
+      return [...text.matchAll(/^```(js|ts)\n([\s\S]*?)^```$/gm)]
+        .filter(([, , block]) => /from 'aorta/.test(block))
+        .map(([, language, block], i) => {
+          const name = `${document.replaceAll(/\W/g, '-')}-${i}.m${language}`;
+          writeFileSync(join(DIRECTORY, name), block);
+          return name;
+        });
+    },
+  );
   expect(files.length).toBeGreaterThan(10);
   writeFileSync(join(DIRECTORY, 'around.d.ts'), AROUND);
   writeFileSync(join(DIRECTORY, 'tsconfig.json'), JSON.stringify({ compilerOptions: OPTIONS, include: ['*'] }));

@@ -135,6 +135,26 @@ describe('aorta/client', () => {
   });
 });
 
+it('aorta/client gives streams as loops, and refusals as errors', async () => {
+  const { AdminError, createClient } = (await import('aorta/client')) as typeof import('aorta/client');
+  const client = createClient({ url: admin.url, token: admin.token });
+  const following = client.followEvents({ types: 'registered' });
+  const first = following.next();
+  await client.addBinding('loop@example.com', { contact: 'sip:loop@192.0.2.33' });
+  const { value } = await first;
+  expect([value?.event, value?.data.aor]).toEqual(['registered', 'loop@example.com']);
+  await following.return(undefined);
+  const aors: string[] = [];
+  for await (const { aor } of client.dumpAors({ domain: undefined })) aors.push(aor);
+  expect(aors).toContain('loop@example.com');
+  const refused = await client.getAor('nobody@example.com').catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(AdminError);
+  expect(refused).toMatchObject({ status: 404, problem: { code: 'no_bindings' } });
+  const stranger = createClient({ url: admin.url, token: 'wrong' });
+  await expect(stranger.dumpAors().next()).rejects.toMatchObject({ status: 401 });
+  expect((await client.listAors({ limit: 1, cursor: undefined })).data.items).toHaveLength(1);
+});
+
 describe('/docs', () => {
   it('shows the document with files of this server alone', async () => {
     const page = await fetch(`${admin.url}/docs`);
