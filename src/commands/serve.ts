@@ -3,7 +3,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../server/config/config.ts';
 import { ConfigError } from '../server/config/config-problem.ts';
-import { formatListenAddress } from '../server/config/listener-text.ts';
+import { formatListenAddress, isLoopback } from '../server/config/listener-text.ts';
+import { onlyLocal } from '../server/config/served-domains.ts';
 import { DataDirectoryError } from '../server/data/directory-error.ts';
 import { shardsLive } from '../server/process/liveness.ts';
 import { createLog, type Log, styleFor } from '../server/process/log.ts';
@@ -55,6 +56,7 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   progress = undefined;
   print(startLines(config, server, seen));
   log('info', 'ready', readyFields(config, server));
+  warnOfDomains(config, server, log);
   systemd?.ready();
   systemd?.watch(describer(server), shardsLive(server));
   if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);
@@ -82,6 +84,12 @@ function withoutWhatIsSeen(log: Log): Log {
   };
   const { setLevel } = log;
   return setLevel === undefined ? rest : Object.assign(rest, { setLevel });
+}
+
+/** Phones elsewhere would draw 404 in silence. */
+function warnOfDomains({ policy: { domains } }: Config, { listen }: Server, log: Log): void {
+  if (onlyLocal(domains) && listen.some(({ host }) => !isLoopback(host)))
+    log('warn', 'no domain but localhost is served: add --domain', { domains });
 }
 
 function readyFields(config: Config, server: Server): Record<string, unknown> {
@@ -150,10 +158,20 @@ function startFailed(error: unknown): number {
     return EXIT_USAGE;
   }
   const { message, code, cause, stack = '' } = error as NodeJS.ErrnoException;
-  printError(`aorta: ${message}\n`);
+  printError(`aorta: ${message}${bindHint(code, message)}\n`);
   const foreseen = error instanceof DataDirectoryError || code !== undefined || cause !== undefined;
   if (!foreseen) printError(`${stack.slice(stack.indexOf('\n    at ') + 1)}\n`);
   return EXIT_FAILED;
+}
+
+/** The flag that names another place to listen. */
+function bindHint(code: string | undefined, message: string): string {
+  if (code !== 'EADDRINUSE') return '';
+  const { transport, host, port } =
+    /(?<transport>[a-z]+):(?:\/\/)?(?<host>\[.*\]|[^:\s]*):(?<port>\d+)$/.exec(message)?.groups ?? {};
+  const other = `${transport}:${host}:${(Number(port) % 65_000) + 2}`;
+  if (!/^https?$/.test(transport ?? '')) return `: another process has the port; choose another with --listen ${other}`;
+  return `: another process has the port of the admin or lookup listener; choose another with --admin ${other} or --lookup ${other}`;
 }
 
 export function printProblems(error: ConfigError): void {

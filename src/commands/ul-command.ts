@@ -84,6 +84,7 @@ export function addUlCommand(root: Command): void {
       ...all,
       v,
     ])
+    .usage('[options] <aor> <contact>')
     .action(reported(add));
   verb('rm <aor>', 'remove all of an address-of-record').action(reported(remove));
   verb('rm-contact <aor> <contact>', 'remove one').action(reported(removeContact));

@@ -5,6 +5,7 @@ import { closeSync, existsSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';
 import { rulesText, shownRules } from '../server/config/user-rules.ts';
 import { actAsOwner, chownHint } from '../server/data/owner.ts';
+import { fileFault } from '../server/process/file-fault.ts';
 import { showProgress } from '../server/process/progress.ts';
 import { print, printError, printFile } from '../server/process/terminal.ts';
 import { ha1sOf } from '../users/ha1.ts';
@@ -253,8 +254,7 @@ function openInput(file: string): InputFile {
   try {
     return InputFile.open(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new UserError(`${file}: no such file`);
-    throw error;
+    throw new UserError(`${file}: ${fileFault(error)}`);
   }
 }
 

@@ -139,7 +139,9 @@ describe.each(['auto', 'dgram'] as const)('aorta serve --udp %s', (udp) => {
     const exit = await server.child.end(15_000);
     socket.close();
     expect(exit.code).toBe(1);
-    expect(server.stderr).toContain(`aorta: address in use: udp:127.0.0.1:${port}\n`);
+    expect(server.stderr).toContain(
+      `aorta: address in use: udp:127.0.0.1:${port}: another process has the port; choose another with --listen `,
+    );
     expect(server.stdout).toBe('');
   });
 
@@ -147,7 +149,9 @@ describe.each(['auto', 'dgram'] as const)('aorta serve --udp %s', (udp) => {
     const first = await Aorta.start({ udp });
     const second = await Aorta.launch({ udp, port: first.port });
     expect((await second.child.end(15_000)).code).toBe(1);
-    expect(second.stderr).toContain(`aorta: address in use: udp:127.0.0.1:${first.port}\n`);
+    expect(second.stderr).toContain(
+      `aorta: address in use: udp:127.0.0.1:${first.port}: another process has the port; choose another with --listen `,
+    );
     await first.stop();
   });
 });

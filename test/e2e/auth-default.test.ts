@@ -18,7 +18,7 @@ afterAll(async () => {
 it('R3261-26.3.1-04 R3261-26.1.1-01 npm start on every address challenges everyone, says how to add a user, and lets that one in', async () => {
   const port = await freePort();
   const data = temporaryDirectory();
-  const args = ['start', '--', '--listen', `udp:0.0.0.0:${port}`, '--data', data];
+  const args = ['start', '--', '--listen', `udp:0.0.0.0:${port}`, '--domain', 'example.com', '--data', data];
   const server = new Child('npm', args, { cwd: ROOT });
   await server.until(/^ready.*$/m, 30_000);
   const ready = /^ready: (.*)$/m.exec(server.stdout)?.[1] ?? '';

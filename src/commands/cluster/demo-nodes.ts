@@ -1,11 +1,12 @@
 // The processes of the demo: NATS servers and nodes, on free ports of loopback, below one directory.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterStatus } from '../../server/cluster/cluster-status.ts';
+import { isTooOld } from '../../server/cluster/nats/nats-servers.ts';
 import { print } from '../../server/process/terminal.ts';
 import { CommandError } from '../terminal/command-action.ts';
 
@@ -36,6 +37,7 @@ export class DemoNodes {
   }
 
   async start(): Promise<void> {
+    this.checkNats();
     const ports = await freePorts(NAMES.length * 6);
     const [nats, monitors, routes, sip, admin, peers] = Array.from({ length: 6 }, (_, i) =>
       ports.slice(i * NAMES.length, (i + 1) * NAMES.length),
@@ -99,6 +101,16 @@ export class DemoNodes {
     await Promise.all(ends);
   }
 
+  /** Before anything is started: whether the program is there, and one that loses nothing. */
+  private checkNats(): void {
+    const { error, stdout } = spawnSync(this.natsServer, ['--version'], { encoding: 'utf8' });
+    const advice = 'install the package nats-server (2.10.23 or newer), or name it with --nats-server FILE';
+    if (error !== undefined) throw new CommandError(`there is no ${this.natsServer}: ${advice}`);
+    const version = /v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? 'of an unknown version';
+    if (isTooOld(version))
+      throw new CommandError(`${this.natsServer} is ${version}, which can lose streams when it is killed: ${advice}`);
+  }
+
   private startNats(i: number, port: number, monitor: number, routes: readonly number[]): void {
     const config = join(this.directory, `nats-${i}.conf`);
     writeFileSync(
@@ -113,10 +125,7 @@ export class DemoNodes {
   /** A process that could not be started fails the demo by what is waited for. */
   private keep(name: string, child: ChildProcess): void {
     child.on('error', (error: NodeJS.ErrnoException) => {
-      this.failure =
-        error.code === 'ENOENT'
-          ? `there is no ${this.natsServer}: install the package nats-server (2.10.23 or newer), or name it with --nats-server FILE`
-          : error.message;
+      this.failure = error.message;
     });
     this.children.set(name, child);
   }

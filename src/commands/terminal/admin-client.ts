@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { DIRECTORY_HEADER, directoryId, readToken, readUrl } from '../../server/admin/admin-files.ts';
 import { DEFAULT_DATA } from '../../server/config/defaults.ts';
+import { fileFault } from '../../server/process/file-fault.ts';
 import { CommandError } from './command-action.ts';
 
 const EXAMPLE_URL = 'http://127.0.0.1:8060';
@@ -29,6 +30,13 @@ export function withAdminOptions(command: Command): Command {
     .option('--wide', 'whole rows, also where the terminal is narrower');
 }
 
+/** Words of a problem by the flag that is at fault. */
+function withFlags(detail: string): string {
+  return detail.replace(/\b(?:body|query)\.([a-z]+)(?:\.\d+)?: /g, (_, key) =>
+    key === 'contact' ? 'contact: ' : `--${key}: `,
+  );
+}
+
 export class AdminClient {
   readonly url: string;
   /** The directory whose server is meant; undefined where it was named by its URL. */
@@ -42,7 +50,8 @@ export class AdminClient {
     const data = options.data ?? (admin === undefined ? DEFAULT_DATA : undefined);
     this.data = admin === undefined ? data : undefined;
     this.url = (admin ?? urlOf(data)).replace(/^(https?):(?!\/\/)/, '$1://').replace(/\/$/, '');
-    if (!URL.canParse(this.url)) throw new CommandError(`--admin: "${admin}" is no URL such as ${EXAMPLE_URL}`, 2);
+    if (this.url !== '' && !URL.canParse(this.url))
+      throw new CommandError(`--admin: "${admin}" is no URL such as ${EXAMPLE_URL}`, 2);
     const token = tokenFile !== undefined ? tokenOf(tokenFile) : data === undefined ? undefined : readToken(data);
     this.headers = {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -94,6 +103,7 @@ export class AdminClient {
   }
 
   private async ask(method: string, path: string, body?: unknown): Promise<Response> {
+    if (this.url === '' && this.data !== undefined) throw await noListener(this.data);
     let answer: Response;
     try {
       answer = await fetch(this.url + path, {
@@ -113,23 +123,34 @@ export class AdminClient {
       throw new CommandError(`cannot reach ${this.url} (${why}): start the server with --admin http:HOST:PORT there`);
     }
     if (answer.ok) return answer;
-    const problem = (await answer.json().catch(() => ({}))) as { detail?: string };
+    const problem = (await answer.json().catch(() => ({}))) as { detail?: string; code?: string };
+    if (problem.code === 'no_such_route' && path.startsWith('/v1/cluster'))
+      throw new CommandError('this server is no node of a cluster');
     if (answer.status === 421 && this.data !== undefined)
       throw noServer(this.data, `the one at ${this.url} is another's: ${problem.detail}`);
     const hint = answer.status === 401 ? ' (--data or --token-file names it)' : '';
-    throw new CommandError(`${problem.detail ?? `the server answers ${answer.status}`}${hint}`);
+    throw new CommandError(`${withFlags(problem.detail ?? `the server answers ${answer.status}`)}${hint}`);
   }
 }
 
-/** Where the server of a data directory is. Never that of another one. */
+/** Where the server of a data directory is; '' where there is none with an admin listener. Never that of another one. */
 function urlOf(data = DEFAULT_DATA): string {
   if (!existsSync(data))
     throw new CommandError(
       `there is no data directory ${data}: name the server's with --data, or its URL with --admin`,
     );
   const url = readUrl(data);
-  if (url === undefined) throw noServer(data, 'there is none with an admin listener');
-  return url;
+  return url ?? '';
+}
+
+/** Without an admin listener, or without a process: what holds directories is known to code that help does not wait for. */
+async function noListener(data: string): Promise<CommandError> {
+  const { lockHolder } = await import('../../server/data/lock-holder.ts');
+  const holder = lockHolder(data);
+  if (holder === undefined) return noServer(data, 'there is none with an admin listener');
+  return new CommandError(
+    `process ${holder} holds ${data} without an admin listener: start it with --admin http:127.0.0.1:8060`,
+  );
 }
 
 function noServer(data: string, why: string): CommandError {
@@ -142,6 +163,6 @@ function tokenOf(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
-    throw new CommandError(`--token-file: ${(error as Error).message}`);
+    throw new CommandError(`--token-file: ${file}: ${fileFault(error)}`);
   }
 }

@@ -24,7 +24,10 @@ export class InputFile {
   private constructor(name: string, fd: number) {
     this.name = name;
     this.fd = fd;
-    this.size = fstatSync(fd).size;
+    const status = fstatSync(fd);
+    if (status.isDirectory())
+      throw Object.assign(new Error('a directory'), { code: 'EISDIR', syscall: 'open', path: name });
+    this.size = status.size;
   }
 
   /** Throws the system's error. */

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Binding } from '../../core/binding/binding-view.ts';
 import type { OrderSource } from '../../threads/admin-requests.ts';
 import { Problem } from '../http/problem.ts';
-import type { NewBinding } from './location-schemas.ts';
+import { type NewBinding, withoutBrackets } from './location-schemas.ts';
 
 /** Has the owning shard decide; undefined where no answer came in time. */
 export type GiveOrder = (request: Uint8Array, source: OrderSource) => Promise<Buffer | undefined>;
@@ -27,7 +27,9 @@ export class LocationOrders {
     const headers = [
       `Contact: <${contact}>${parameters}`,
       `User-Agent: ${userAgent ?? USER_AGENT}`,
-      ...(path && path.length > 0 ? ['Supported: path', `Path: ${path.map((hop) => `<${hop}>`).join(', ')}`] : []),
+      ...(path && path.length > 0
+        ? ['Supported: path', `Path: ${path.map((hop) => `<${withoutBrackets(hop)}>`).join(', ')}`]
+        : []),
     ];
     await this.register(aor, headers, sourceOf(contact));
   }
@@ -71,7 +73,8 @@ export class LocationOrders {
     if (status === '200') return;
     const minimum = /^Min-Expires: ([0-9]+)/m.exec(answer.toString('latin1'))?.[1];
     const hint = minimum === undefined ? '' : `: at least ${minimum} seconds`;
-    const code = status === '503' ? 503 : status === '404' ? 404 : status === '500' ? 500 : 422;
+    if (status === '404') throw new Problem(422, 'domain_not_served', `domain ${domain} is not served`);
+    const code = status === '503' ? 503 : status === '500' ? 500 : 422;
     throw new Problem(code, 'refused', `the registrar answers ${status} ${phrase}${hint}`);
   }
 }

@@ -67,6 +67,16 @@ const uri = z
   .string()
   .max(2048)
   .refine((text) => URI.test(text), { error: 'is no URI' });
+/** Of Path: with or without the brackets that lookups and messages have. */
+const hop = z
+  .string()
+  .max(2048)
+  .refine((text) => URI.test(withoutBrackets(text)), { error: 'is no URI' });
+
+export function withoutBrackets(uri: string): string {
+  return uri.replace(/^<(.*)>$/, '$1');
+}
+
 const word = z.string().refine((text) => !/\p{Cc}/u.test(text), { error: 'has control characters' });
 
 export const newBindingSchema = z
@@ -74,7 +84,7 @@ export const newBindingSchema = z
     contact: uri.describe('Contact URI, e.g. sip:alice@192.0.2.4:5060'),
     expires: z.int().min(1).max(2147483647).optional().describe('seconds; as the policy has it where absent'),
     q: z.number().min(0).max(1).optional(),
-    path: z.array(uri).max(8).optional().describe('route set to the contact, topmost first'),
+    path: z.array(hop).max(8).optional().describe('route set to the contact, topmost first'),
     userAgent: word.max(128).optional(),
   })
   .meta({ id: 'NewBinding' });
@@ -86,7 +96,7 @@ export interface NewBinding {
   expires?: number | undefined;
   /** 0 to 1 */
   q?: number | undefined;
-  /** Route set to the contact, topmost first. */
+  /** Route set to the contact, topmost first; each with or without brackets. */
   path?: string[] | undefined;
   userAgent?: string | undefined;
 }

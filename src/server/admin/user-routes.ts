@@ -8,6 +8,7 @@ import { HA1_FULL, HA1_LENGTHS, USER_AORS_MAX } from '../../users/user-record.ts
 import type { UserStore } from '../../users/user-store.ts';
 import { domainOf, unserved } from '../config/served-domains.ts';
 import { rulesText, shownRules } from '../config/user-rules.ts';
+import { issueTexts } from '../http/issue-text.ts';
 import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';
 import { keyOf, pageFrom, pageQuery, pageSchema } from './paging.ts';
@@ -137,12 +138,7 @@ export function userEdits(store: () => UserStore, domains: () => readonly string
     },
     put(user: string, given: NewUser): void {
       const checked = newUserSchema.safeParse(given);
-      if (!checked.success)
-        throw new Problem(
-          400,
-          'bad_request',
-          checked.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
-        );
+      if (!checked.success) throw new Problem(400, 'bad_request', issueTexts(checked.error.issues).join('; '));
       store().put([recordOf(nameOf(user), user, checked.data)], 'any');
     },
     remove(user: string): boolean {

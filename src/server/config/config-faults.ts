@@ -3,6 +3,7 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { fileFault } from '../process/file-fault.ts';
 import { pushFileFaults } from '../push/push-files.ts';
 import type { Config } from './config.ts';
 import { ConfigError, type Fault, spellAsFile } from './config-problem.ts';
@@ -161,8 +162,7 @@ function read<T>(path: readonly string[], file: string, make: (pem: Buffer) => T
   try {
     return { value: make(readFileSync(file)) };
   } catch (error) {
-    const { code, syscall, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return { path, text: `${file}: no such file` };
-    return { path, text: `${file}: ${syscall === undefined ? 'no PEM that can be read' : message}` };
+    const { syscall } = error as NodeJS.ErrnoException;
+    return { path, text: `${file}: ${syscall === undefined ? 'no PEM that can be read' : fileFault(error)}` };
   }
 }

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { fileFault } from '../process/file-fault.ts';
 import { ConfigError, type ConfigSource, spellAsFile } from './config-problem.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';
 import type { Rows, Section } from './rows/row.ts';
@@ -14,8 +15,7 @@ export function readConfigFile(file: string): ConfigSource {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new ConfigError([`${file}: ${code === 'ENOENT' ? 'no such file' : message}`]);
+    throw new ConfigError([`${file}: ${fileFault(error)}`]);
   }
   return parseConfig(text, file);
 }

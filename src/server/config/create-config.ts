@@ -8,11 +8,12 @@ import { type Config, DEFAULT_CONFIG, OPEN_ORIGINS } from './config.ts';
 import { configFaults, fileFaults } from './config-faults.ts';
 import { ConfigProblems, type ConfigSource, type Fault, type Place, spellAsFile } from './config-problem.ts';
 import { intervalFaults } from './intervals.ts';
-import { isLoopback } from './listener-text.ts';
+import { isAnywhere, isLoopback } from './listener-text.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';
 import { valueAt, withValue } from './rows/by-path.ts';
 import { type Raw, schemaFor } from './rows/file-schema.ts';
 import { fillRows, mergeRaw } from './rows/fill.ts';
+import { parseDomain } from './rows/texts.ts';
 import { pushPolicyOf } from './sections/push-config.ts';
 import { suggestKey } from './unknown-key.ts';
 
@@ -102,6 +103,12 @@ function authMode(raw: Raw, { listen, multicast }: Config): 'none' | 'digest' {
   return hosts.every(isLoopback) ? 'none' : 'digest';
 }
 
+/** Without a setting: this machine by its usual names, and by the addresses of its own that it listens on. */
+function ownDomains({ listen, policy }: Config): readonly string[] {
+  const own = listen.filter(({ host }) => !isLoopback(host) && !isAnywhere(host)).map(({ host }) => parseDomain(host));
+  return [...new Set([...policy.domains, ...own])];
+}
+
 /** The file's values, and the defaults that follow from them. */
 function fill(raw: Raw, defaults: Defaults | undefined): Config {
   const { listen, policy } = DEFAULT_CONFIG;
@@ -112,6 +119,7 @@ function fill(raw: Raw, defaults: Defaults | undefined): Config {
     if (valueAt(raw, path) === undefined) config = withValue(config, at, value);
   };
   config = { ...config, policy: { ...config.policy, ...givenIntervals(section(raw, 'policy'), base.policy) } };
+  otherwise(['domains'], ['policy', 'domains'], ownDomains(config));
   otherwise(['auth', 'mode'], ['auth', 'mode'], authMode(raw, config));
   const { nonceLifetimeMs, nonceKeyMs } = config.auth.policy;
   otherwise(['auth', 'nonce-key-s'], ['auth', 'policy', 'nonceKeyMs'], Math.max(nonceKeyMs, nonceLifetimeMs));

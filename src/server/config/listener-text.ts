@@ -43,6 +43,12 @@ export function hostPort(address: ListenAddress): string {
   return formatListenAddress(address).slice(address.transport.length + 1);
 }
 
+/** Whether it stands for every address of the machine. */
+export function isAnywhere(host: string): boolean {
+  const bytes = new Uint8Array(16);
+  return parseIp(host, bytes, 0) !== 0 && bytes.every((byte) => byte === 0);
+}
+
 /** Whether only this machine can reach the address. */
 export function isLoopback(host: string): boolean {
   const bytes = new Uint8Array(16);

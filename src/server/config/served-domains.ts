@@ -7,6 +7,14 @@ import { join } from 'node:path';
 const FILE = 'domains';
 const SHOWN = 10;
 
+/** Names by which a machine means itself. */
+const LOCAL = ['localhost', '127.0.0.1', '[::1]'];
+
+/** Whether no phone of another machine has an address-of-record of these domains. */
+export function onlyLocal(domains: readonly string[]): boolean {
+  return domains.every((name) => LOCAL.includes(name));
+}
+
 /** @param aor user@domain */
 export function domainOf(aor: string): string {
   return aor

@@ -2,7 +2,7 @@
 // Moving bindings to other shards is move.ts's; what is in a shard's store, location/'s.
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -19,11 +19,11 @@ import {
   syncTree,
   TOP,
 } from './binding-folders.ts';
+import { LOCK_FILE, namedHolder } from './lock-holder.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
 import { DATA_FORMAT, META_FILE, type Meta, metaFile, OLDEST_IN_PLACE, readMeta, writeMeta } from './directory-meta.ts';
 import { foreignFile } from './owner.ts';
 
-const LOCK_FILE = 'lock';
 const LOCK_EX_NB = 2 | 4; // the same on Linux and macOS
 
 /** The stores of all shards: below `path`, one directory each. */
@@ -192,7 +192,7 @@ function lockDirectory(directory: string): number {
   } catch (error) {
     throw unwritable(directory, error);
   }
-  const holder = readHolder(file);
+  const holder = namedHolder(file);
   const locked = flock(fd) ?? !(holder !== undefined && holder !== process.pid && isAlive(holder));
   if (!locked) {
     closeSync(fd);
@@ -229,12 +229,6 @@ function flock(fd: number): boolean | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The process named in a lock file; of use where there is no flock, and for the message. */
-function readHolder(file: string): number | undefined {
-  const pid = Number.parseInt(readFileSync(file, 'latin1'), 10);
-  return pid > 0 ? pid : undefined;
 }
 
 function closeLock(fd: number): void {

@@ -122,6 +122,8 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
     subscribe: (listener) => (running === undefined && !stopped ? early.add(listener) : serving().subscribe(listener)),
     handle: (bytes, source) => {
       if (!handsIn) throw new Error('a program that hands messages in needs the option "send" for the answers');
+      if (typeof source?.address !== 'string')
+        throw new TypeError('handle(bytes, source): source is missing: { address, port } of the sender');
       serving().handle(bytes, source);
     },
     openFlow: (source) => serving().openFlow(source),

@@ -6,6 +6,7 @@ import type { LocationReader } from '../../location/location-reader.ts';
 import type { LocationOrders } from '../admin/location-orders.ts';
 import type { NewBinding } from '../admin/location-schemas.ts';
 import type { AorBindings, Locations } from '../admin/locations.ts';
+import { issueTexts } from '../http/issue-text.ts';
 import { Problem } from '../http/problem.ts';
 
 export type { AorBindings, NewBinding };
@@ -24,10 +25,11 @@ export interface ProgramBindings {
   /** Every AOR that has bindings, in no order, without holding up anybody. */
   list(filter?: BindingFilter): AsyncIterable<AorBindings>;
   /**
-   * Adds a binding, or renews that of the same contact, as an operator does: with the interval it asks for. On disk when it resolves.
+   * Adds a binding, or renews that of the same contact, as an operator does. On disk when it resolves, with the seconds that were
+   * granted: no more than `policy.maxExpires`.
    * @throws RangeError where it makes no sense or the policy refuses it; Error where no answer came in time
    */
-  add(aor: string, binding: NewBinding): Promise<void>;
+  add(aor: string, binding: NewBinding): Promise<number>;
   /** Removes the binding of a contact, or all. Resolves with how many there were. */
   remove(aor: string, contact?: string): Promise<number>;
 }
@@ -55,7 +57,10 @@ export function programBindings(access: () => BindingAccess): ProgramBindings {
     add: (aor, binding) =>
       told(async () => {
         const { locations, orders, check } = await parts();
+        const { contact } = binding;
         await orders.add(locations.canonical(aor), check(binding));
+        const added = locations.get(aor).contacts.find(({ uri }) => uri === contact);
+        return added === undefined ? 0 : Math.round((added.expiresAt - added.refreshedAt) / 1000);
       }),
     remove: (aor, contact) =>
       told(async () => {
@@ -81,7 +86,7 @@ async function load({ readers, secret, now, flows, order }: BindingAccess): Prom
     check: (binding) => {
       const { success, data, error } = newBindingSchema.safeParse(binding);
       if (success) return data;
-      throw new RangeError(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '));
+      throw new RangeError(issueTexts(error.issues).join('; '));
     },
   };
 }

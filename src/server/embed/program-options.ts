@@ -15,6 +15,7 @@ import { choice, expected, yesOrNo } from '../config/rows/kinds.ts';
 import { providerLimitRows } from '../config/rows/provider-rows.ts';
 import { section } from '../config/rows/row.ts';
 import { bareSchema, schemaBelow } from '../config/unknown-key.ts';
+import { issueTexts } from '../http/issue-text.ts';
 import type { Log } from '../process/log.ts';
 import type { FindCredentials, ProgramCredentials } from '../users/program-source.ts';
 import { DEFAULT_PROVIDER_LIMITS, type ProviderLimits } from '../users/provider-options.ts';
@@ -92,7 +93,7 @@ export function readOptions(options: RegistrarOptions): CheckedOptions {
   if (!isSection(options)) throw new ConfigError([expected('options such as { listen: [...] }', options)]);
   const problems: string[] = [];
   const own = z.object(programSchema).safeParse(options);
-  if (!own.success) problems.push(...own.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
+  if (!own.success) problems.push(...issueTexts(own.error.issues));
   const credentials = readCredentials(options.credentials, problems);
   const source = sourceOf(credentials === undefined ? options : authenticating(options), problems);
   let config: Config | undefined;

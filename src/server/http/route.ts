@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { type HttpAnswer, type HttpRequest, type HttpResult, type HttpSurface, TAKEN } from './http-surface.ts';
+import { issueMessage } from './issue-text.ts';
 import { Problem } from './problem.ts';
 
 export interface RouteInput<P, Q, B> {
@@ -118,6 +119,9 @@ function fieldsOf(search: string, lists: readonly string[]): object {
 function checked(where: string, schema: z.ZodType, value: unknown, code: string): unknown {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const errors = result.error.issues.map(({ path, message }) => ({ path: [where, ...path].join('.'), message }));
+  const errors = result.error.issues.map((issue) => ({
+    path: [where, ...issue.path].join('.'),
+    message: issueMessage(issue),
+  }));
   throw new Problem(400, code, errors.map(({ path, message }) => `${path}: ${message}`).join('; '), errors);
 }

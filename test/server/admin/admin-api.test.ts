@@ -79,7 +79,15 @@ describe('bindings', () => {
     expect([brief.status, brief.body.code]).toEqual([422, 'refused']);
     expect(brief.body.detail).toContain('423 Interval Too Brief: at least 60 seconds');
     const elsewhere = await call('POST', '/v1/aors/bob@elsewhere.example/bindings', { contact: 'sip:a@192.0.2.7' });
-    expect(elsewhere.status).toBe(404);
+    expect([elsewhere.status, elsewhere.body.code]).toEqual([422, 'domain_not_served']);
+    expect(elsewhere.body.detail).toBe('domain elsewhere.example is not served');
+    const bare = await call('POST', `/v1/aors/${newAor()}/bindings`, {});
+    expect(bare.body.detail).toBe('body.contact: is missing');
+    const path = ['<sip:edge.example.com;lr>'];
+    const added = await call('POST', `/v1/aors/${newAor()}/bindings`, { contact: 'sip:a@192.0.2.7', path });
+    const [plain] = added.body.contacts as { path: string[] }[];
+    const again = await call('POST', `/v1/aors/${newAor()}/bindings`, { contact: 'sip:a@192.0.2.7', path: plain.path });
+    expect([again.status, (again.body.contacts as { path: string[] }[])[0].path]).toEqual([201, plain.path]);
   });
 
   it('are removed one by one or all together', async () => {

@@ -68,7 +68,7 @@ describe.each(ways)('a program %s', (_, way) => {
       path: ['sip:edge.example.com;lr'],
     });
     await bindings.add('sip:alice@example.com', { contact: 'sip:alice@192.0.2.8' });
-    await bindings.add('bob@example.com', { contact: 'sip:bob@192.0.2.9' });
+    expect(await bindings.add('bob@example.com', { contact: 'sip:bob@192.0.2.9', expires: 86_400 })).toBe(7200);
     expect(await bindings.get('alice@example.com')).toMatchObject([
       { uri: 'sip:alice@192.0.2.7:5070', q: 0.5, path: ['<sip:edge.example.com;lr>'] },
       { uri: 'sip:alice@192.0.2.8' },
@@ -94,7 +94,7 @@ describe.each(ways)('a program %s', (_, way) => {
     await expect(bindings.add('alice@example.com', { contact: 'sip:a@192.0.2.1', expires: 0 })).rejects.toThrow(
       RangeError,
     );
-    await expect(bindings.add('alice@elsewhere.example', { contact: 'sip:a@192.0.2.1' })).rejects.toThrow(/404/);
+    await expect(bindings.add('alice@elsewhere.example', { contact: 'sip:a@192.0.2.1' })).rejects.toThrow(/not served/);
     await expect(users.set('alice@example.com', { password: 'x' })).rejects.toThrow(/nobody logs in/);
     expect(() => registrar.changes()).toThrow(/option "feed"/);
     expect(await listed(bindings.list())).toEqual([]);

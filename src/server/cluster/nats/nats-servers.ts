@@ -44,10 +44,14 @@ async function checkServer(config: NatsConfig, server: NatsConfig['servers'][num
   return { server: url, answers: true, name: info.server_name, version: info.version };
 }
 
-function demandVersion(url: string, version: string): void {
+export function isTooOld(version: string): boolean {
   const parts = /^(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [0, 0, 0];
   const first = OLDEST.findIndex((wanted, i) => parts[i] !== wanted);
-  if (first < 0 || parts[first] > OLDEST[first]) return;
+  return first >= 0 && parts[first] < OLDEST[first];
+}
+
+function demandVersion(url: string, version: string): void {
+  if (!isTooOld(version)) return;
   throw new ClusterError(
     `${url} is nats-server ${version}, which can lose streams when it is killed: install ${OLDEST.join('.')} or newer ` +
       '(Debian 13 has one)',

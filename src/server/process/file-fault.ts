@@ -1,0 +1,20 @@
+// Why a file cannot be read or written, in words.
+
+const TEXTS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EISDIR: 'a directory, not a file',
+  ENOTDIR: 'no such file: a part of its path is no directory',
+  EACCES: 'not allowed for this user',
+  EPERM: 'not allowed for this user',
+  EEXIST: 'there already',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the disk is read-only',
+  ELOOP: 'a loop of symbolic links',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+/** @param error of the file system; any other is told by its message */
+export function fileFault(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return TEXTS[code ?? ''] ?? message;
+}
