@@ -24,6 +24,7 @@ import { ClusterView } from './cluster-view.ts';
 import { NodeExchange, type NodeExchangeOptions } from './exchange/node-exchange.ts';
 import type { CopyReport } from './exchange/shard-copies.ts';
 import type { ShardComparison } from './exchange/verify.ts';
+import { LogSyncs } from './log-syncs.ts';
 import { type ClusterParts, demandAlone } from './meet-cluster.ts';
 import { readLogin } from './nats/nats-client.ts';
 import { NatsLookup } from './nats/nats-lookup.ts';
@@ -51,6 +52,7 @@ export class ClusterNode {
   private isConnected = true;
   private exchange: NodeExchange | undefined;
   private meta: MetaSync | undefined;
+  private syncs: LogSyncs | undefined;
 
   private constructor(
     parts: ClusterParts,
@@ -144,6 +146,9 @@ export class ClusterNode {
       sources: (shard) => view.sources(shard),
       others: () => view.others().map(({ place }) => place),
     });
+    const first = async (shard: number) =>
+      (await streamInfo(this.parts.manager, streamName(config.name, shard)))?.state.first_seq;
+    this.syncs = new LogSyncs({ table, first, ...parts });
   }
 
   /** Users and static bindings are the cluster's from here on. @param users absent where nobody is authenticated */
@@ -198,7 +203,8 @@ export class ClusterNode {
       this.view.beats.members.nodes(monotonicMs()),
     );
     const [askedByStrangers, metaStrangers] = [this.exchange?.refused ?? 0, this.meta?.strangers ?? 0];
-    return { ...reading, peers: this.peers, askedByStrangers, metaStrangers };
+    const unsynced = this.syncs?.unsynced ?? [];
+    return { ...reading, peers: this.peers, askedByStrangers, metaStrangers, unsynced };
   }
 
   /** How old what this node has of a shard may be. */
@@ -238,6 +244,7 @@ export class ClusterNode {
 
   async close(): Promise<void> {
     this.moves.close();
+    await this.syncs?.close();
     await this.exchange?.close();
     await this.meta?.close();
     this.lookup.close();

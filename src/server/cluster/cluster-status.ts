@@ -71,6 +71,8 @@ export interface ClusterReading {
   readonly askedByStrangers: number;
   /** Of users and static bindings: messages that no node has written. */
   readonly metaStrangers: number;
+  /** By shard: messages that its stream keeps no more, and that may not be on this node's disk. */
+  readonly unsynced: readonly number[];
 }
 
 /** How old what this node has of a shard may be; 0 while it hears of every change. A follower asks every 2 s whether it has all. */

@@ -52,6 +52,11 @@ export function clusterMetrics(out: Exposition, reading: ClusterReading): void {
     '1 while the shard is copied from another node.',
     each(({ copying }) => (copying ? 1 : 0)),
   );
+  out.gauge(
+    'aorta_cluster_unsynced_behind_stream',
+    'Messages that the stream keeps no more and that may not be on this disk yet.',
+    reading.unsynced.map((count, shard) => [{ shard }, count]),
+  );
   shardCounts(out, shards);
   out.gauge('aorta_cluster_nats_connected', '1 while the main thread reaches a NATS server.', [
     [{}, connected ? 1 : 0],

@@ -1,0 +1,88 @@
+// Each minute what this node has written of its shards is put on its disk: a batch of a cluster does not wait for that, since the streams
+// have it on theirs. What a stream keeps no more, and no sync has reached, may be in this machine's memory alone.
+
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ShardTable } from '../../cluster/shard-table.ts';
+import type { Log } from '../process/log.ts';
+
+const EVERY_MS = 60_000;
+
+export interface LogSyncsOptions {
+  readonly table: Pick<ShardTable, 'applied'>;
+  /** Directories of the shards' stores. */
+  readonly stores: readonly string[];
+  /** The first sequence that a shard's stream has; undefined where that is not known. */
+  readonly first: (shard: number) => Promise<number | undefined>;
+  readonly log: Log;
+  readonly everyMs?: number;
+}
+
+export class LogSyncs {
+  /** By shard: messages that the stream keeps no more, and that may not be on this disk. */
+  readonly unsynced: number[];
+  private readonly options: LogSyncsOptions;
+  private readonly synced: number[];
+  private readonly timer: NodeJS.Timeout;
+  private running: Promise<void> | undefined;
+  private isFailing = false;
+
+  /** Begins at once: a life before may have left something. */
+  constructor(options: LogSyncsOptions) {
+    this.options = options;
+    this.unsynced = options.stores.map(() => 0);
+    this.synced = options.stores.map(() => 0);
+    this.begin();
+    this.timer = setInterval(() => this.begin(), options.everyMs ?? EVERY_MS).unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.running;
+  }
+
+  /** A disk that is slow has one to do at a time. */
+  private begin(): void {
+    this.running ??= this.syncAll().finally(() => {
+      this.running = undefined;
+    });
+  }
+
+  private async syncAll(): Promise<void> {
+    const { stores, table, first, log } = this.options;
+    try {
+      for (const [shard, directory] of stores.entries()) {
+        const applied = table.applied(shard);
+        const failure = await syncFiles(join(directory, 'log')).then(() => undefined, String);
+        if (failure === undefined) this.synced[shard] = Math.max(0, applied);
+        const from = await first(shard);
+        if (from !== undefined) this.unsynced[shard] = Math.max(0, from - 1 - this.synced[shard]);
+        if (failure !== undefined) throw new Error(failure);
+      }
+      this.isFailing = false;
+    } catch (error) {
+      if (!this.isFailing) log('warn', 'logs cannot be put on the disk', { error: String(error) });
+      this.isFailing = true;
+    }
+  }
+}
+
+async function syncFiles(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) await syncFile(join(directory, name));
+  await syncFile(directory);
+}
+
+async function syncFile(path: string): Promise<void> {
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return; // dropped meanwhile
+    throw error;
+  }
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
