@@ -196,6 +196,12 @@ export class ClusterShard {
     throw new OwnershipLost();
   }
 
+  /** What belongs to a batch cannot be kept here: another node is to own the shard. Returns what the commit throws. */
+  giveUp(why: string): OwnershipLost {
+    this.ownership.broke(why, this.at);
+    return new OwnershipLost();
+  }
+
   close(): void {
     this.stream.close();
   }

@@ -1,7 +1,7 @@
 // The changes of a shard in a cluster: each node keeps those that it decided, their numbers rise from owner to owner, and one whose
 // commit its node did not live to see is told exactly if the stream has it.
 
-import { cpSync, readdirSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type FeedEntry, FeedReader } from '../../src/server/feed/feed-reader.ts';
@@ -97,6 +97,17 @@ describe('the changes of a shard with several nodes', () => {
     a.claim();
     expect(send(a, 'carol', 1)).toBe(200);
     expect(told(read(ofA))).toEqual(['registered alice', 'registered carol']);
+  });
+
+  it('that cannot be kept cost their node the shard, and no phone hears of it', () => {
+    const { cluster, a, b, ofA, ofB } = two();
+    rmSync(ofA.directory, { recursive: true });
+    expect(send(a, 'alice', 1)).toBeUndefined();
+    cluster.pass(100);
+    expect([a.cluster.decides, a.cluster.trouble]).toEqual([false, expect.stringMatching(/^changes cannot be kept: /)]);
+    b.claim();
+    expect(send(b, 'alice', 1)).toBe(200);
+    expect(told(read(ofB))).toEqual(['registered alice']);
   });
 
   it.each([

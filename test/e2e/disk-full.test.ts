@@ -1,17 +1,17 @@
 // A file system without room: registrations are refused with 503, what was acknowledged stays and is still
 // answered, and when there is room again all goes on without a restart.
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Aorta } from '../support/aorta-process.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import { bindings, SipClient } from '../support/sip-client.ts';
+import { fillDisk, mountSmallDisk, unmount } from '../support/small-disk.ts';
 
 const SIZE = '48m';
-const disk = mountSmallDisk();
+const disk = mountSmallDisk(SIZE);
 
 afterEach(async () => {
   await killAll();
@@ -20,40 +20,6 @@ afterEach(async () => {
 afterAll(() => {
   if (typeof disk === 'string') unmount(disk);
 });
-
-/** A file system of its own, or why there is none. */
-function mountSmallDisk(): string | { readonly reason: string } {
-  const place = mkdtempSync(join(tmpdir(), 'aorta-full-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=700`, 'aorta-full', place], { stdio: 'pipe' });
-    return place;
-  } catch (error) {
-    rmdirSync(place);
-    return { reason: `no small file system can be mounted here (root on Linux can): ${String(error).split('\n')[0]}` };
-  }
-}
-
-function unmount(place: string): void {
-  execFileSync('umount', ['-l', place]);
-  rmdirSync(place);
-}
-
-/** Takes all room but for a few kilobytes that nobody can count on. */
-function fill(ballast: string): void {
-  const fd = openSync(ballast, 'w');
-  try {
-    for (let chunk = Buffer.alloc(1 << 20); chunk.length >= 512; ) {
-      try {
-        if (writeSync(fd, chunk) < chunk.length) throw Object.assign(new Error('short'), { code: 'ENOSPC' });
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-        chunk = Buffer.alloc(chunk.length >> 1);
-      }
-    }
-  } finally {
-    closeSync(fd);
-  }
-}
 
 /** Registers one contact; the status. */
 async function register(client: SipClient, n: number, cseq: number, expires = 3600): Promise<number> {
@@ -86,7 +52,7 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     };
     for (let n = 0; n < 200; n++) expect(await tell(n, 1)).toBe(200);
 
-    fill(ballast);
+    fillDisk(ballast);
     const refused: number[] = [];
     for (let n = 200; n < 3000 && refused.length < 20; n++) {
       const status = await tell(n, 1);
@@ -113,7 +79,7 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     const last = refused[refused.length - 1];
     for (let n = last + 1; n < last + 50; n++) expect(await tell(n, 1)).toBe(200);
 
-    fill(ballast);
+    fillDisk(ballast);
     await aorta.kill9();
     rmSync(ballast);
     const again = await aorta.restart();
@@ -131,7 +97,7 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     const client = await SipClient.open(aorta);
     for (let n = 0; n < 50; n++) expect(await register(client, n, 1)).toBe(200);
     await aorta.kill9();
-    fill(ballast);
+    fillDisk(ballast);
     const full = await Aorta.launch({ ...aorta.options, port: aorta.port, data: aorta.data });
     const exit = await Promise.race([full.child.exited, full.child.until(/^ready/m, 20_000)]);
     if (exit !== undefined) {
@@ -158,14 +124,14 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
         encoding: 'utf8',
         timeout: 20_000,
       });
-    fill(ballast);
+    fillDisk(ballast);
     const refused = add();
     expect({ status: refused.status, signal: refused.signal }).toEqual({ status: 1, signal: null });
     expect(refused.stderr).toMatch(/ENOSPC.*free space on its disk/);
     rmSync(ballast);
     expect(add().status).toBe(0);
     expect(readdirSync(data).filter((name) => name.startsWith('users'))).toEqual(['users']);
-    fill(ballast);
+    fillDisk(ballast);
     const later = add('bob@example.com');
     expect({ status: later.status, signal: later.signal }).toEqual({ status: 1, signal: null });
     expect(later.stderr).toContain('ENOSPC');

@@ -136,7 +136,7 @@ class Pauses {
       this.longest = Math.max(this.longest, now - this.last);
       this.last = now;
       this.seen = load.acknowledged;
-    }, 20);
+    }, 20).unref();
   }
 
   end(): number {

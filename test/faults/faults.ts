@@ -4,7 +4,9 @@
 import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pause, poll } from '../support/child-process.ts';
+import { Load } from '../support/load.ts';
 import type { FaultRun } from './fault-run.ts';
+import { SmallDisk } from './small-disk-under.ts';
 
 export interface Fault {
   readonly name: string;
@@ -15,9 +17,35 @@ export interface Fault {
   readonly pauseMsMax: number;
   /** Of final answers, besides 200. */
   readonly mayRefuse?: true;
+  /** Why it cannot be done here. */
+  missing?(): string | undefined;
 }
 
 const STILL_MS = 8000;
+/** Phones that come back at once. */
+const PHONES = 1000;
+const STORM_MS = 60_000;
+/** Requests on their way at a time: new phones would be put off in a storm, known ones are not. */
+const CALM = 32;
+const STORM = 400;
+
+/** Throws where a phone gets anything but its 200. @param ports where a phone without an answer asks next */
+async function registerAll(port: number, ports: readonly number[], window: number): Promise<void> {
+  const asked = { aors: PHONES, window, rounds: 1, interval: () => 3600, user: 'storm' };
+  const load = new Load({ ...asked, port, ...(ports.length > 0 && { ports }) });
+  await load.open();
+  try {
+    void load.start();
+    await poll(
+      'phones that come back',
+      STORM_MS,
+      async () => load.acknowledged + load.refused.length === PHONES || undefined,
+    );
+    if (load.refused.length > 0) throw new Error(`a phone that came back was answered ${load.refused[0]}`);
+  } finally {
+    load.close();
+  }
+}
 
 /** Zeros over the middle of the newest generation of a log. */
 function damage(folder: string): void {
@@ -194,6 +222,36 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'F14',
+    what: "an owner's disk full",
+    missing: SmallDisk.missing,
+    pauseMsMax: 10_000,
+    async run({ cluster }) {
+      const victim = await cluster.ownerOf(0);
+      const { data, name } = cluster.files[victim];
+      await cluster.nodes[victim].kill9();
+      await cluster.settled();
+      const disk = SmallDisk.under(data);
+      try {
+        await cluster.launch(victim);
+        await cluster.follows(victim);
+        await cluster.post(victim, '/v1/cluster/shards/0/take');
+        disk.fill();
+        await poll('another owner', 20_000, async () => {
+          const { shards = [] } = (await cluster.status(victim)) ?? {};
+          return (shards.length > 0 && shards.every(({ owner }) => owner !== name)) || undefined;
+        });
+        await pause(1000);
+        disk.empty();
+        await cluster.follows(victim);
+      } finally {
+        await cluster.nodes[victim].kill9();
+        disk.close();
+      }
+      await cluster.launch(victim);
+    },
+  },
+  {
     name: 'F15',
     what: 'a node whose clock is a minute ahead',
     pauseMsMax: 6000,
@@ -255,6 +313,36 @@ export const FAULTS: readonly Fault[] = [
       await cluster.launch(victim);
       await cluster.follows(victim);
       await cluster.demandEqual(victim);
+    },
+  },
+  {
+    name: 'F20',
+    what: 'a node that dies, and its phones, that all register elsewhere at once',
+    pauseMsMax: 8000,
+    async run({ cluster }) {
+      const victim = await cluster.ownerOf(0);
+      const { ports } = cluster;
+      const others = ports.filter((_, node) => node !== victim);
+      await registerAll(ports[victim], [], CALM);
+      await cluster.nodes[victim].kill9();
+      await registerAll(others[0], others, STORM);
+      await cluster.settled();
+      await cluster.launch(victim);
+    },
+  },
+  {
+    name: 'F22',
+    what: 'each node drained, stopped and started in turn, as for an upgrade',
+    pauseMsMax: 4000,
+    async run({ cluster }) {
+      for (const node of cluster.alive()) {
+        await cluster.post(node, '/v1/cluster/drain', { draining: true });
+        await cluster.settled();
+        await cluster.nodes[node].stop();
+        await cluster.launch(node);
+        await cluster.follows(node);
+      }
+      await cluster.post(0, '/v1/cluster/balance');
     },
   },
   {

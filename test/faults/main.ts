@@ -59,7 +59,11 @@ async function inOrder(options: Parameters<typeof FaultRun.start>[0]): Promise<v
   const chosen = FAULTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const run = await FaultRun.start(options);
   try {
-    for (const fault of chosen) tell(fault.what, await run.under(fault));
+    for (const fault of chosen) {
+      const missing = fault.missing?.();
+      if (missing === undefined) tell(fault.what, await run.under(fault));
+      else console.error(`${fault.name} ${fault.what}: not done, ${missing}`);
+    }
   } catch (error) {
     tellLogs(run);
     throw error;
@@ -71,12 +75,13 @@ async function inOrder(options: Parameters<typeof FaultRun.start>[0]): Promise<v
 /** A new cluster, and whatever may fail, until the time is over. Returns how much did. */
 async function atRandom(options: Parameters<typeof FaultRun.start>[0], seed: number): Promise<number> {
   const random = seeded(seed);
+  const possible = FAULTS.filter(({ missing }) => missing?.() === undefined);
   const run = await FaultRun.start(options);
   try {
     const end = Date.now() + Number(flags.seconds) * 1000;
     let faults = 0;
     while (Date.now() < end) {
-      const fault = FAULTS[Math.floor(random() * FAULTS.length)];
+      const fault = possible[Math.floor(random() * possible.length)];
       await pause(random() * 1000);
       tell(`${fault.what} (seed ${seed})`, await run.under({ ...fault, pauseMsMax: 60_000 }));
       faults++;

@@ -36,6 +36,8 @@ export interface LoadOptions {
   /** Requests per AOR. */
   readonly rounds: number;
   readonly domain?: string;
+  /** What users' names begin with (u). */
+  readonly user?: string;
 }
 
 export class Load {
@@ -58,9 +60,9 @@ export class Load {
   constructor(options: LoadOptions) {
     this.options = options;
     this.socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
-    const domain = options.domain ?? 'example.com';
+    const { domain = 'example.com', user = 'u' } = options;
     this.lines = Array.from({ length: options.aors }, (_, index) => ({
-      aor: `u${index}@${domain}`,
+      aor: `${user}${index}@${domain}`,
       callId: `${this.run}-${index}`,
       cseq: 0,
       promised: undefined,

@@ -52,12 +52,7 @@ export function clusterMetrics(out: Exposition, reading: ClusterReading): void {
     '1 while the shard is copied from another node.',
     each(({ copying }) => (copying ? 1 : 0)),
   );
-  out.gauge(
-    'aorta_cluster_unsynced_behind_stream',
-    'Messages that the stream keeps no more and that may not be on this disk yet.',
-    reading.unsynced.map((count, shard) => [{ shard }, count]),
-  );
-  shardCounts(out, shards);
+  shardCounts(out, reading);
   out.gauge('aorta_cluster_nats_connected', '1 while the main thread reaches a NATS server.', [
     [{}, connected ? 1 : 0],
   ]);
@@ -80,13 +75,18 @@ export function clusterMetrics(out: Exposition, reading: ClusterReading): void {
   );
 }
 
-function shardCounts(out: Exposition, shards: ClusterReading['shards']): void {
+function shardCounts(out: Exposition, { shards, unsynced }: ClusterReading): void {
   const each = (name: ShardCount, perUnit = 1): Sample[] =>
     shards.map(({ counts }, shard) => [{ shard }, counts[name] / perUnit]);
   out.gauge(
     'aorta_cluster_lag_seconds',
     'How old what this node has of the shard may be; 0 while it hears of every change.',
     shards.map(({ lagS }, shard) => [{ shard }, lagS]),
+  );
+  out.gauge(
+    'aorta_cluster_unsynced_behind_stream',
+    'Messages that the stream keeps no more and that may not be on this disk yet.',
+    unsynced.map((count, shard) => [{ shard }, count]),
   );
   out.counter('aorta_cluster_claims_total', 'Takeovers of the shard by this node.', each('claims'));
   out.counter('aorta_cluster_fenced_total', 'Frames of this node that were never to hold.', each('fenced'));

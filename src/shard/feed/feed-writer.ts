@@ -57,6 +57,8 @@ export interface FeedOptions {
   readonly durability: 'durable' | 'process';
   /** Commits are a stream's: whether a batch was committed is known when the message behind its mark is. */
   readonly byStream?: boolean;
+  /** Nothing can be written: has another node own the shard, and returns what a commit throws then. */
+  readonly gaveUp?: (error: unknown) => Error;
 }
 
 const SEGMENT_BYTES_MAX = 16 << 20;
@@ -113,7 +115,7 @@ export class FeedWriter implements ChangeFeed {
       this.write(told.length, lasting);
     } catch (error) {
       this.failed();
-      throw error;
+      throw this.options.gaveUp?.(error) ?? error;
     }
     this.end += told.length;
     this.lastNumber = first + told.count - 1;

@@ -11,14 +11,16 @@ import { type FeedOptions, FeedWriter } from './feed-writer.ts';
 export function openFeed(
   options: FeedOptions,
   store: LocationStore,
-  stream?: { readonly applied: { readonly sequence: number; readonly sum: number } },
+  stream?: { readonly applied: { readonly sequence: number; readonly sum: number }; giveUp(why: string): Error },
 ): FeedWriter {
   if (!(store instanceof LogStore)) throw new Error('a feed needs bindings on disk');
-  if (stream !== undefined)
-    return new FeedWriter({ ...options, byStream: true }, () => {
+  if (stream !== undefined) {
+    const gaveUp = (error: unknown) => stream.giveUp(`changes cannot be kept: ${String(error)}`);
+    return new FeedWriter({ ...options, byStream: true, gaveUp }, () => {
       const { sequence, sum } = stream.applied;
       return { last: sequence, lastSum: sum };
     });
+  }
   const { marks } = store;
   return new FeedWriter(options, () => ({ last: marks.last, lastSum: marks.lastSum }));
 }
