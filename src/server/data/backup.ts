@@ -19,13 +19,13 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { openLogStore } from '../../location/open-log-store.ts';
 import { openUserDatabase, userDirectory } from '../../users/user-environment.ts';
+import type { Progress } from '../process/progress.ts';
 import { shardDirectories, syncTree } from './binding-folders.ts';
 import { copyDamaged } from './damaged.ts';
 import { bindingsIn, openDataDirectory } from './data-directory.ts';
 import { DATA_FORMAT, META_FILE, OLDEST_IN_PLACE } from './directory-meta.ts';
 import { giveToOwner } from './owner.ts';
 import { closeFiles, type OpenFile, openShardFiles } from './shard-files.ts';
-import type { Progress } from '../process/progress.ts';
 
 const CHUNK_BYTES = 1 << 20;
 /** Files of the top that are of this run of the server, or nobody's. */

@@ -19,9 +19,9 @@ import {
   syncTree,
   TOP,
 } from './binding-folders.ts';
-import { LOCK_FILE, namedHolder } from './lock-holder.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
 import { DATA_FORMAT, META_FILE, type Meta, metaFile, OLDEST_IN_PLACE, readMeta, writeMeta } from './directory-meta.ts';
+import { LOCK_FILE, namedHolder } from './lock-holder.ts';
 import { foreignFile } from './owner.ts';
 
 const LOCK_EX_NB = 2 | 4; // the same on Linux and macOS

@@ -3,12 +3,12 @@
 
 import type { RecordSourceOptions } from '../../threads/move/move-task.ts';
 import { moveStores } from '../../threads/move/mover.ts';
+import type { Log } from '../process/log.ts';
+import type { Progress } from '../process/progress.ts';
 import { shardDirectories } from './binding-folders.ts';
 import type { Bindings, PendingMove } from './data-directory.ts';
 import { DataDirectoryError } from './directory-error.ts';
 import { DATA_FORMAT } from './directory-meta.ts';
-import type { Log } from '../process/log.ts';
-import type { Progress } from '../process/progress.ts';
 
 /** By format of the data directory, from 1 on. */
 const KINDS: readonly RecordSourceOptions['kind'][] = ['lmdb', 'files', 'log'];

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { FileCalls } from '../../location/files/file-calls.ts';
 import { SmallFile, SmallFileError } from '../../location/files/small-file.ts';
-import { DataDirectoryError, unwritable } from './directory-error.ts';
 import type { Log } from '../process/log.ts';
+import { DataDirectoryError, unwritable } from './directory-error.ts';
 import { logCopyUsed } from './settled-files.ts';
 
 const Content = z.strictObject({ reserved: z.number().int().nonnegative() });

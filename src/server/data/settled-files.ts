@@ -1,8 +1,8 @@
 // The small files of a data directory at a start: whether each is what was written last, and a line in the log where it is not.
 
 import { settleStatic } from '../../shard/statics/static-file.ts';
-import type { DataDirectory } from './data-directory.ts';
 import type { Log } from '../process/log.ts';
+import type { DataDirectory } from './data-directory.ts';
 
 /** @param problem names the file, and why it could not be read */
 export function logCopyUsed(log: Log, problem: string): void {

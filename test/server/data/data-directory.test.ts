@@ -44,20 +44,23 @@ function refusal(shards = 2): DataDirectoryError {
 }
 
 describe('data directory', () => {
-  it.each([3, 4])('of format %i becomes one of the fifth where it lies, which the version before does not open', (format) => {
-    const first = openDataDirectory(path, { shards: 2 });
-    first.close();
-    const file = join(path, 'aorta.json');
-    const { checksum: _, ...meta } = JSON.parse(readFileSync(file, 'utf8'));
-    expect(meta.format).toBe(5);
-    for (const name of [file, `${file}.copy`]) writeFileSync(name, JSON.stringify({ ...meta, format }));
-    const again = openDataDirectory(path, { shards: 2 });
-    expect(again.move).toBeUndefined();
-    expect(again.bindings).toMatchObject({ path, shards: 2, format: 5 });
-    expect(again.secret).toEqual(first.secret);
-    again.close();
-    for (const name of [file, `${file}.copy`]) expect(JSON.parse(readFileSync(name, 'utf8')).format).toBe(5);
-  });
+  it.each([3, 4])(
+    'of format %i becomes one of the fifth where it lies, which the version before does not open',
+    (format) => {
+      const first = openDataDirectory(path, { shards: 2 });
+      first.close();
+      const file = join(path, 'aorta.json');
+      const { checksum: _, ...meta } = JSON.parse(readFileSync(file, 'utf8'));
+      expect(meta.format).toBe(5);
+      for (const name of [file, `${file}.copy`]) writeFileSync(name, JSON.stringify({ ...meta, format }));
+      const again = openDataDirectory(path, { shards: 2 });
+      expect(again.move).toBeUndefined();
+      expect(again.bindings).toMatchObject({ path, shards: 2, format: 5 });
+      expect(again.secret).toEqual(first.secret);
+      again.close();
+      for (const name of [file, `${file}.copy`]) expect(JSON.parse(readFileSync(name, 'utf8')).format).toBe(5);
+    },
+  );
 
   it('is made with a secret of its own, for its owner only, and is the same when opened again', () => {
     const first = openDataDirectory(path, { shards: 2 });
