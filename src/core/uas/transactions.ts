@@ -44,7 +44,7 @@ export class Transactions {
   answerStatus = 0;
   /** Timer J is time that passes: a clock set back prolongs it for none. */
   private readonly time = new SteadyTime();
-  private readonly timerJMs: number;
+  readonly timerJMs: number;
   private readonly countMax: number;
   // A queue in order of age: transaction number n lives in entry n & (capacity - 1). An index slot holds an entry's number + 1 in its
   // low bits (those of a slot's number), and above them bits of the request's hash, so that a stranger is seldom looked at; 0: none.
@@ -233,9 +233,12 @@ export class Transactions {
     for (let n = this.oldest; n < this.oldest + this.count; n++) this.link(n & (this.capacity - 1));
   }
 
+  /** From a ring that is full into one twice as long. */
   private moved<A extends Uint32Array | Uint16Array | Float64Array>(from: A, into: A): A {
-    for (let n = this.oldest; n < this.oldest + this.count; n++)
-      into[n & (into.length - 1)] = from[n & (from.length - 1)];
+    const start = this.oldest & (from.length - 1);
+    const to = this.oldest & (into.length - 1);
+    into.set(from.subarray(start), to);
+    into.set(from.subarray(0, start), (to + from.length - start) & (into.length - 1));
     return into;
   }
 }

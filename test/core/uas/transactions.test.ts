@@ -66,6 +66,19 @@ describe('retransmissions', () => {
     }
   });
 
+  it('R3261-17.2.2-02 each get their own answer, however many there are and have been before', () => {
+    const shard = new VirtualShard();
+    for (const forgotten of [3000, 6000]) {
+      shard.now += 33_000;
+      draw(shard, forgotten);
+      shard.now += 33_000;
+      const kept = draw(shard, 5000);
+      const absorbed = shard.counter('absorbed');
+      for (const [text, answer] of kept) expect(shard.draw(text)[0]?.equals(answer)).toBe(true);
+      expect(shard.counter('absorbed') - absorbed).toBe(kept.size);
+    }
+  });
+
   it('R3261-8.2.7-01 are absorbed: the CSeq rule does not run again and the timer does not start again', () => {
     const shard = new VirtualShard();
     const text = register({ contacts: [CONTACT] });
@@ -276,3 +289,13 @@ describe('what draws no answer', () => {
     expect(shard.counter('dropped_not_sip')).toBe(2);
   });
 });
+
+/** Requests that nobody has sent before, and what each draws. */
+function draw(shard: VirtualShard, count: number): Map<string, Buffer> {
+  const answers = new Map<string, Buffer>();
+  for (let n = 0; n < count; n++) {
+    const text = register({ callId: `drawn-${shard.now}-${n}` });
+    answers.set(text, Buffer.from(shard.draw(text)[0]));
+  }
+  return answers;
+}
