@@ -54,6 +54,7 @@ import type { FailedLogin } from './observe/failed-logins.ts';
 import { History } from './observe/history.ts';
 import { Measures } from './observe/measures.ts';
 import { Tap } from './observe/tap.ts';
+import type { TopSenders } from './observe/top-senders.ts';
 import type { OutgoingRequests } from './outgoing/outgoing-requests.ts';
 import { OwnRequests } from './outgoing/own-requests.ts';
 import { RequestService } from './request-service.ts';
@@ -76,10 +77,24 @@ const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE', 'SU
   ascii(method),
 );
 
+/** Of options, whose shape differs with what is configured, what each message asks for. */
+interface Place {
+  readonly index: number;
+  readonly shards: number;
+  /** Of several nodes, this one's number; -1 where there is one. */
+  readonly node: number;
+}
+
+function placeOf({ index, shards, node = -1 }: ShardOptions): Place {
+  return { index, shards, node };
+}
+
 export class Shard {
   readonly peers: Peers = createPeers();
   readonly answers: BatchResponses;
   private readonly options: ShardOptions;
+  private readonly place: Place;
+  private readonly topSenders: TopSenders | null;
   private readonly store: LocationStore;
   private readonly deciding: Deciding | null;
   private readonly held: HeldRequests | null;
@@ -119,8 +134,10 @@ export class Shard {
   private now = 0;
 
   constructor(options: ShardOptions) {
-    const { policy, secret } = options;
+    const { policy, secret, history } = options;
     this.options = options;
+    this.place = placeOf(options);
+    this.topSenders = options.topSenders ?? null;
     this.store = options.store;
     this.deciding = options.deciding ?? null;
     this.held = this.deciding && new HeldRequests();
@@ -149,7 +166,6 @@ export class Shard {
       new FlowSweeper(this.store, options.flowsForRemoval ?? flows, policy, this.state, this.exchange, this.tally);
     this.sleepers = options.wake ? new Sleepers(dormantMsOf(policy.push), this.slotLength.length, options.wake) : null;
     this.keepAsleep(policy);
-    const { history } = options;
     this.history = history ? new History(history, policy.historyRefreshes, this.exchange, this.state.key) : null;
     this.sweeper.history = this.history;
     this.sweeper.watchedAors = subscriptions?.table.watched ?? null;
@@ -167,8 +183,7 @@ export class Shard {
     const watching = subscriptions && { watching: policy.subscriptions };
     const admission = { ...options, lookup: policy.lookup, ...watching, refused, failedLogin };
     this.admission = new Admission(admission, this.exchange, this.state, this.rules);
-    const { lifecycle, committer, overload, changes, events } = this;
-    const { writes } = this;
+    const { lifecycle, committer, overload, changes, events, writes } = this;
     this.commits = new BatchCommit({
       ...{ peers, committer, answers, lifecycle, transactions, state, writes, tally, changes, events, counters },
       history: this.history,
@@ -233,10 +248,9 @@ export class Shard {
     this.slotLength[slot] = length;
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
-    if (this.options.node !== undefined) this.nameNode(this.options.node);
+    if (this.place.node >= 0) this.nameNode(this.place.node);
     const at = slotStart(slot);
-    if (!this.admission.accepts(slot, at, at + length, now))
-      return this.options.topSenders?.dropped(this.peers, slot, now);
+    if (!this.admission.accepts(slot, at, at + length, now)) return this.topSenders?.dropped(this.peers, slot, now);
     if (isKeepAlive(at, length)) return this.keepAlive(at, length);
     let error = parse(at, at + length);
     if (this.rules.strict.length > 0) error = applyStrictness(this.rules.strict);
@@ -245,10 +259,10 @@ export class Shard {
     if (!canAnswer(this.isReliable)) return this.drop(COUNTER.dropped_no_via);
     this.state.readRequestAor();
     if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.requests.askFor();
-    if (this.state.aorLength >= 0 && (this.options.shards > 1 || this.deciding !== null)) {
-      const owner = shardOf(this.state.key[3], this.options.shards);
+    if (this.state.aorLength >= 0 && (this.place.shards > 1 || this.deciding !== null)) {
+      const owner = shardOf(this.state.key[3], this.place.shards);
       if (this.isElsewhere(owner, length)) return;
-      if (owner !== this.options.index) return this.forward(owner, length);
+      if (owner !== this.place.index) return this.forward(owner, length);
     }
     if (table[T_IGNORED_ROWS] > 0) this.counters[COUNTER.ignored_rows] += table[T_IGNORED_ROWS];
     if (this.tap?.on) this.tap.received(slot, at, length, this.state.key);
@@ -336,7 +350,7 @@ export class Shard {
   /** The answers have left, so long after their requests were taken in. */
   release(seconds: number): void {
     this.commits.measure(this.measures, this.peers, seconds);
-    this.options.topSenders?.note(this.answers, this.peers, this.slotLength, this.now);
+    this.topSenders?.note(this.answers, this.peers, this.slotLength, this.now);
     this.answers.count = 0;
     this.outgoing.clear();
   }
@@ -359,7 +373,7 @@ export class Shard {
 
   private openBatch(): void {
     this.batchIsOpen = true;
-    this.exchange.beginBatch(this.now, this.options.policy.timerJMs);
+    this.exchange.beginBatch(this.now, this.transactions.timerJMs);
     this.admission.refresh(this.now);
     this.sleepers?.beginBatch();
     this.statics?.refresh(this.now);
@@ -390,17 +404,17 @@ export class Shard {
       this.counters[COUNTER.forwarded]++;
       return true;
     }
-    if (peers.node[slot] === NODE_NO_WAY && shard === options.index) peers.node[slot] = options.node ?? 0;
+    if (peers.node[slot] === NODE_NO_WAY && shard === this.place.index) peers.node[slot] = options.node ?? 0;
     return false;
   }
 
   /** A response: to a request of this shard's own or another one's, or to nothing. */
   private answered(error: number, length: number): void {
-    const { options, own, slot, tap } = this;
+    const { own, slot, tap } = this;
     const word = error === E_OK ? own.keyWordOfAnswer() : -1;
     if (word < 0) return this.drop(COUNTER.dropped_response);
-    const owner = shardOf(word, options.shards);
-    if (owner !== options.index) return this.forwardResponse(owner, length);
+    const owner = shardOf(word, this.place.shards);
+    if (owner !== this.place.index) return this.forwardResponse(owner, length);
     const key = own.answered(this.now);
     if (key === undefined) this.drop(COUNTER.dropped_response);
     else if (tap?.on) tap.received(slot, slotStart(slot), length, key);

@@ -62,6 +62,7 @@ export function runShardThread(
   let feed: FeedWriter | undefined;
   const subscriptions = task.subscriptions && openSubscriptions(task.subscriptions);
   try {
+    warmShard(task, createPipeline);
     if (task.cluster !== undefined && task.store.kind === 'log') takeReadyCopy(task.store.directory);
     // Of several nodes, no clock shortens bindings by itself.
     store = openStore(task.store, task.cluster === undefined ? clock.now() : 0, (done, total) => {
@@ -276,8 +277,6 @@ function assemble(
     : new FlagWait(task.bells[task.index]);
   const udp = calls && openUdp(task, calls, shard, lengths);
   const tcp = calls && openTcp(task, calls, forwarding, shard, lengths, counters);
-  const { store: kept } = task;
-  warmShard(kept.kind === 'log' ? `${kept.directory}.rehearsal` : null, options, createPipeline);
   shard.open();
   tellOpen(task, store, tell);
   return new ShardLoop({
