@@ -196,6 +196,9 @@ for (const choice of document.querySelectorAll('input[name="range"]'))
 
 // --- parts
 
+/** Reasons of 401 and 407 that only ask for credentials: below the refusals, and none of them. */
+const CHALLENGES = ['no_credentials', 'credentials_not_offered', 'nonce_stale', 'nonce_replayed', 'nonce_foreign'];
+
 function showParts(from, to) {
   const seconds = (to.at - from.at) / 1000;
   const perSecond = (name) => Math.max(0, (to.counters[name] - from.counters[name]) / seconds);
@@ -203,7 +206,11 @@ function showParts(from, to) {
   const reasons = Object.keys(to.counters).filter((name) => name.startsWith('refused_') && to.counters[name] > 0);
   reasons.sort((a, b) => to.counters[b] - to.counters[a]);
   tables.refusals.show(
-    reasons.filter((name) => name !== 'refused_connections').map((name) => counted(words(name.slice(8)), name)),
+    reasons
+      .filter((name) => name !== 'refused_connections')
+      .map((name) => ({ name, reason: name.slice(8) }))
+      .sort((a, b) => CHALLENGES.includes(a.reason) - CHALLENGES.includes(b.reason))
+      .map(({ name, reason }) => counted(`${CHALLENGES.includes(reason) ? 'challenge: ' : ''}${words(reason)}`, name)),
   );
   tables.storms.show(
     KEPT_OFF.filter(([name], i) => i === 0 || to.counters[name] > 0).map(([name, label]) => ({
