@@ -13,7 +13,7 @@ import { descriptorLimit } from '../transport/linux/descriptor-limit.ts';
 import { DESCRIPTORS_RESERVED } from '../transport/linux/descriptors.ts';
 import type { Finding } from './damage-findings.ts';
 import { CommandError, reported } from './terminal/command-action.ts';
-import { textTable } from './terminal/text-table.ts';
+import { tableColumns, textTable } from './terminal/text-table.ts';
 
 const DISK_FREE_PERCENT = 20;
 const CERTIFICATE_DAYS = 21;
@@ -49,7 +49,8 @@ async function doctor(options: { config?: string; data?: string; scrub?: boolean
     ...(hasCluster(config) ? await (await import('./cluster/cluster-findings.ts')).clusterFindings(config) : []),
   ];
   if (options.json) print(`${JSON.stringify(findings)}\n`);
-  else print(await textTable([['', 'what', ''], ...findings.map((f) => [f.verdict, f.what, f.detail])]));
+  const rows = findings.map((f) => [f.verdict, f.what, f.detail]);
+  if (!options.json) print(await textTable([['', 'what', ''], ...rows], tableColumns({}), { wraps: true }));
   if (findings.some(({ verdict }) => verdict === 'bad')) process.exitCode = 1;
 }
 

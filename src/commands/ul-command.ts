@@ -105,7 +105,7 @@ async function dump(style: string | undefined, options: AdminOptions & { domain?
   for await (const item of client.lines<AorBindings>(`/v1/dump${query}`)) {
     done += item.contacts.length;
     progress.report('bindings', done, expected);
-    await write(options.json ? `${JSON.stringify(item)}\n` : plain(item, isBrief));
+    await write(options.json ? `${JSON.stringify(item)}\n` : await plain(item, isBrief, tableColumns(options)));
   }
   progress.end();
 }
@@ -114,6 +114,16 @@ async function lookup(aor: string, options: AdminOptions): Promise<void> {
   const found = await new AdminClient(options).get<AorBindings>(`/v1/aors/${encodeURIComponent(aor)}`);
   await write(options.json ? `${JSON.stringify(found)}\n` : await table(found, tableColumns(options)));
 }
+
+/** What was asked for is never cut: where it does not fit, each binding is a block of lines. */
+const CONTACT_RULES = {
+  spare: ['call-id, cseq', 'user agent', 'path', 'q'],
+  whole: ['contact', 'expires', 'from'],
+};
+const CHANGE_RULES = {
+  spare: ['call-id, cseq', 'user agent', 'from', 'by'],
+  whole: ['at', 'change', 'aor', 'contact'],
+};
 
 interface PastChange {
   readonly aor?: string | null;
@@ -144,8 +154,10 @@ async function history(aor: string | undefined, options: HistoryOptions): Promis
   const found = await new AdminClient(options).get<{ aor?: string; items: PastChange[] }>(`${path}?${query}`);
   if (options.json) return write(`${JSON.stringify(found)}\n`);
   const heads = ['at', 'change', 'contact', 'by', 'from', 'call-id, cseq', 'user agent'];
+  if (found.items.length === 0) return write(noChanges(aor, options));
+  const columns = tableColumns(options);
   const rows = found.items.map(({ at, type, by, user, contact, source, callId, cseq, userAgent }) => [
-    new Date(at).toISOString(),
+    columns === Number.POSITIVE_INFINITY ? new Date(at).toISOString() : shortTime(at),
     type,
     contact ?? '',
     user ?? by,
@@ -154,9 +166,24 @@ async function history(aor: string | undefined, options: HistoryOptions): Promis
     userAgent ?? '',
   ]);
   if (found.aor !== undefined)
-    return write(`${found.aor}\n${await textTable([heads, ...rows], tableColumns(options))}`);
+    return write(`${found.aor}\n${await textTable([heads, ...rows], columns, CHANGE_RULES)}`);
   const named = rows.map(([at, type, ...rest], row) => [at, type, found.items[row].aor ?? '', ...rest]);
-  await write(await textTable([['at', 'change', 'aor', ...heads.slice(2)], ...named], tableColumns(options)));
+  await write(await textTable([['at', 'change', 'aor', ...heads.slice(2)], ...named], columns, CHANGE_RULES));
+}
+
+function noChanges(aor: string | undefined, { since }: HistoryOptions): string {
+  const whose = aor === undefined ? '' : ` of ${aor}`;
+  const when = since === undefined ? '' : ` since ${new Date(momentOf('--since', since)).toISOString()}`;
+  return `no changes${whose} known${when}\n`;
+}
+
+/** Local time: of today without the date. */
+function shortTime(at: number): string {
+  const date = new Date(at);
+  const day = (one: Date) =>
+    [one.getFullYear(), one.getMonth() + 1, one.getDate()].map((part) => String(part).padStart(2, '0')).join('-');
+  const time = date.toTimeString().slice(0, 8);
+  return day(date) === day(new Date()) ? time : `${day(date)} ${time}`;
 }
 
 /** Epoch ms of a time, or of so long ago. */
@@ -223,25 +250,47 @@ async function flush(options: AdminOptions): Promise<void> {
 }
 
 const NOW = ['bindings', 'aors'];
-const SINCE_THE_START = ['registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'ok', 'refused'];
+const SINCE_THE_START = ['registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'ok'];
 
 async function stats(options: AdminOptions): Promise<void> {
   const counters = await new AdminClient(options).get<Record<string, number>>('/v1/counters');
   if (options.json) return write(`${JSON.stringify(counters)}\n`);
-  const rows = (names: readonly string[]) => names.map((name) => [name, number(counters[name])]);
-  await write(`${await textTable([['there are', 'now'], ...rows(NOW)])}\n`);
-  await write(await textTable([['counter', 'since the start'], ...rows(SINCE_THE_START)]));
+  const rows = (names: readonly string[]) => names.map((name) => [name, number(counters[name] ?? 0)]);
+  const reasons = Object.keys(counters)
+    .filter((name) => name.startsWith('refused_') && name !== 'refused_connections' && counters[name] > 0)
+    .sort((a, b) => counters[b] - counters[a]);
+  const { outcomeOfReason } = await import('../core/uas/reasons.ts');
+  const isChallenge = (name: string) => outcomeOfReason(name.slice(REFUSED.length)) === 'challenged';
+  const challenges = reasons.filter(isChallenge);
+  const challenged = challenges.reduce((sum, name) => sum + counters[name], 0);
+  const totals = [
+    ['challenged', number(challenged)],
+    ['refused', number(Math.max(0, counters.refused - challenged))],
+  ];
+  await write(`${await textTable([['now', ''], ...rows(NOW)])}\n`);
+  await write(await textTable([['since the start', ''], ...rows(SINCE_THE_START), ...totals]));
+  const others = reasons.filter((name) => !isChallenge(name));
+  if (others.length === 0) return;
+  const because = others.map((name) => [name.slice(REFUSED.length), number(counters[name])]);
+  await write(`\n${await textTable([['refused because', 'since the start'], ...because])}`);
 }
 
+const REFUSED = 'refused_';
+
 /** As kamcmd has it: an AOR, then its contacts, so that a dump of any size needs no column widths. */
-function plain({ aor, contacts }: AorBindings, isBrief: boolean): string {
+async function plain({ aor, contacts }: AorBindings, isBrief: boolean, columns: number): Promise<string> {
   if (isBrief) return `${aor}\n${contacts.map(({ uri }) => `  ${uri}\n`).join('')}`;
   const lines = contacts.map(
     ({ uri, q, expires, source, userAgent }) =>
       `  ${uri}  q=${q} expires=${expires ?? 'never'} from=${source.transport}:${source.address}:${source.port}` +
       `${userAgent === undefined ? '' : `  ${userAgent}`}\n`,
   );
-  return `${aor}\n${lines.join('')}`;
+  if (columns === Number.POSITIVE_INFINITY) return `${aor}\n${lines.join('')}`;
+  const { wordLines } = await import('./terminal/text-width.ts');
+  const wrapped = lines.flatMap((line) =>
+    wordLines(line.trim(), columns - 6).map((text, i) => `${i === 0 ? '  ' : '      '}${text}\n`),
+  );
+  return `${aor}\n${wrapped.join('')}`;
 }
 
 async function table({ aor, contacts }: AorBindings, columns: number): Promise<string> {
@@ -254,7 +303,7 @@ async function table({ aor, contacts }: AorBindings, columns: number): Promise<s
     `${callId} ${cseq}`,
     path.join(' '),
   ]);
-  return `${aor}\n${await textTable([['contact', 'q', 'expires', 'from', 'user agent', 'call-id, cseq', 'path'], ...rows], columns)}`;
+  return `${aor}\n${await textTable([['contact', 'q', 'expires', 'from', 'user agent', 'call-id, cseq', 'path'], ...rows], columns, CONTACT_RULES)}`;
 }
 
 function numberOf(name: string, text: string | undefined): number | undefined {

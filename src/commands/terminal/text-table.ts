@@ -1,20 +1,23 @@
 // Rows as aligned columns, for people.
 
+import type { TableRules } from './table-lines.ts';
+
 /** Columns that a table may take: those of the terminal, unless it is for a file or `--wide` was given. */
 export function tableColumns({ wide }: { readonly wide?: boolean }): number {
   return wide || !process.stdout.isTTY ? Number.POSITIVE_INFINITY : process.stdout.columns || 80;
 }
 
 /**
- * The first row is the head. Columns of numbers stand to the right; the widest others are cut to fit. What knows the width of
+ * The first row is the head. Columns of numbers stand to the right; the widest others are cut to fit, as the rules allow. What knows the width of
  * characters is loaded with the first table, so that help and mistakes in flags wait for none of it.
  */
 export async function textTable(
   cells: readonly (readonly string[])[],
   columns = Number.POSITIVE_INFINITY,
+  rules: TableRules = {},
 ): Promise<string> {
   const { tableLines } = await import('./table-lines.ts');
-  return tableLines(cells, columns)
+  return tableLines(cells, columns, rules)
     .map((line) => `${line}\n`)
     .join('');
 }

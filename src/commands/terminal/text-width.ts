@@ -30,3 +30,16 @@ export function toWidth(text: string, columns: number, isRight = false): string 
   const space = ' '.repeat(Math.max(0, columns - widthOf(shown)));
   return isRight ? space + shown : shown + space;
 }
+
+/** Lines of at most so many columns, cut between words; a longer word stands whole. */
+export function wordLines(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && widthOf(`${line} ${word}`) > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
