@@ -6,6 +6,7 @@ import type { BackupError } from '../server/data/backup.ts';
 import { showProgress } from '../server/process/progress.ts';
 import { print, printError } from '../server/process/terminal.ts';
 import { EXIT_FAILED } from './terminal/exit-codes.ts';
+import { examples } from './terminal/help-text.ts';
 
 const BACKUP_EXAMPLES = `
 The server may run meanwhile: the copy is what a crash at that moment would have left, with every registration that was answered before the
@@ -37,7 +38,7 @@ export function addBackupCommands(root: Command): void {
     .description('copy the data directory while the server runs')
     .option('--data <dir>', 'data directory', DEFAULT_DATA)
     .allowExcessArguments(false)
-    .addHelpText('after', BACKUP_EXAMPLES)
+    .addHelpText('after', examples(BACKUP_EXAMPLES))
     .action((directory: string, { data }: Options) => telling(() => makeBackup(data, directory)));
   root
     .command('restore <backup>')
@@ -45,7 +46,7 @@ export function addBackupCommands(root: Command): void {
     .description('put a backup into a new data directory')
     .option('--data <dir>', 'data directory', DEFAULT_DATA)
     .allowExcessArguments(false)
-    .addHelpText('after', RESTORE_EXAMPLES)
+    .addHelpText('after', examples(RESTORE_EXAMPLES))
     .action((backup: string, { data }: Options) =>
       telling(async () => {
         const { restore } = await import('../server/data/backup.ts');

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { later } from './terminal/command-action.ts';
+import { examples } from './terminal/help-text.ts';
 
 const EXAMPLES = `
 A message is one file, as it went over the wire, CRLFs and all; a capture (pcap or pcapng, from tcpdump, Wireshark or sngrep) has
@@ -30,6 +31,6 @@ export function addBenchCommand(root: Command): void {
     .option('--compare', 'the JavaScript parsers installed here as well')
     .option('--seconds <s>', 'time for each set of messages', '3')
     .allowExcessArguments(false)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(later(async () => (await import('./bench/parse-comparison.ts')).run));
 }

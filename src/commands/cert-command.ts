@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { print, printError } from '../server/process/terminal.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './terminal/exit-codes.ts';
+import { examples } from './terminal/help-text.ts';
 
 const DAYS_MAX = 3650;
 
@@ -26,7 +27,7 @@ interface Options {
 
 export function addCertCommand(root: Command): void {
   const cert = root.command('cert').copyInheritedSettings(root).description('certificates for a first try of TLS');
-  cert.addHelpText('after', EXAMPLES);
+  cert.addHelpText('after', examples(EXAMPLES));
   cert
     .command('self-signed')
     .copyInheritedSettings(root)
@@ -39,7 +40,7 @@ export function addCertCommand(root: Command): void {
     .option('--days <n>', 'how long it is valid', '365')
     .option('--force', 'overwrite files that are there')
     .allowExcessArguments(false)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(make);
 }
 

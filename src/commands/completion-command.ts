@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { print } from '../server/process/terminal.ts';
 import { CommandError, reported } from './terminal/command-action.ts';
+import { examples } from './terminal/help-text.ts';
 
 const EXAMPLES = `
 Examples:
@@ -16,7 +17,7 @@ export function addCompletionCommand(root: Command): void {
     .command('completion <shell>')
     .copyInheritedSettings(root)
     .description('a script for bash, zsh or fish that completes what one types')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(
       reported(async (shell: string) => {
         const script = SCRIPTS[shell];

@@ -10,6 +10,7 @@ import { DATABASES, type Database } from './import/sql-text.ts';
 import { zoneOf } from './import/time-zone.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
 import { CommandError, reported } from './terminal/command-action.ts';
+import { examples } from './terminal/help-text.ts';
 
 const SKIPPED_SHOWN = 100;
 
@@ -44,7 +45,7 @@ export function addExportCommand(location: Command): void {
     .option('--out <file>', 'where to write (default: standard output)')
     .option('--strict', 'exit with 1 where a binding was left out')
     .allowExcessArguments(false)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(reported(exportLocation));
 }
 

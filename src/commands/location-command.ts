@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { DEFAULT_DATA } from '../server/config/defaults.ts';
 import { addExportCommand } from './export-command.ts';
 import { later } from './terminal/command-action.ts';
+import { examples } from './terminal/help-text.ts';
 
 const EXAMPLES = `
 Reads the table "location" of Kamailio or OpenSIPS as SQL (mysqldump, sqlite3 .dump, pg_dump --inserts) or CSV with a header row, what
@@ -28,7 +29,7 @@ export function addLocationCommand(root: Command): void {
     .command('location')
     .copyInheritedSettings(root)
     .description('bindings from and for other registrars');
-  location.addHelpText('after', EXAMPLES);
+  location.addHelpText('after', examples(EXAMPLES));
   location
     .command('import <file>')
     .copyInheritedSettings(root)
@@ -41,7 +42,7 @@ export function addLocationCommand(root: Command): void {
     .option('--strict', 'exit with 1 where a row was left out, even if by rule')
     .option('--dry-run', 'read the file and say what would be skipped; change nothing')
     .allowExcessArguments(false)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(later(async () => (await import('./import/location-intake.ts')).importLocation));
   addExportCommand(location);
 }

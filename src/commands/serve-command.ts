@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander';
 import { EXIT_USAGE } from './terminal/exit-codes.ts';
+import { examples } from './terminal/help-text.ts';
 
 export const SERVE_EXAMPLES = `
 Examples:
@@ -25,7 +26,7 @@ export async function addServeCommand(root: Command, words: readonly string[]): 
     .option('--config <file>', 'configuration in YAML; flags win over it');
   if (READ_FLAGS.includes(words[0]))
     for (const { option } of (await import('./serve-flags.ts')).SERVE_FLAGS) serve.addOption(option);
-  serve.allowExcessArguments(false).addHelpText('after', SERVE_EXAMPLES).action(runServe);
+  serve.allowExcessArguments(false).addHelpText('after', examples(SERVE_EXAMPLES)).action(runServe);
 }
 
 async function runServe(options: Readonly<Record<string, unknown>>): Promise<void> {

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { DEFAULT_DATA } from '../server/config/defaults.ts';
 import { later } from './terminal/command-action.ts';
+import { examples } from './terminal/help-text.ts';
 
 const BINDING_EXAMPLES = `
 Static bindings are found by lookups beside those that phones register, and never run out. No REGISTER shows, changes or
@@ -31,7 +32,7 @@ export function addStaticCommands(root: Command): void {
   binding('add <address> <uri>', 'add a contact, or change the one with this URI', ({ addOne }) => addOne)
     .option('--q <number>', '0 to 1: contacts with more are tried first')
     .option('--path <hop>', 'a proxy that requests go by, topmost first; may be repeated', collect)
-    .addHelpText('after', BINDING_EXAMPLES);
+    .addHelpText('after', examples(BINDING_EXAMPLES));
   binding('rm <address> [uri]', 'remove a contact, or all static ones of the address', ({ removeOne }) => removeOne);
   binding('ls', 'list the static contacts', ({ listBindings }) => listBindings).option(
     '--json',
@@ -40,7 +41,7 @@ export function addStaticCommands(root: Command): void {
   const alias = group(root, 'alias', 'addresses that stand for others', ALIAS_EXAMPLES);
   alias('add <alias> <address>', 'let an address stand for another', ({ setAlias }) => setAlias).addHelpText(
     'after',
-    ALIAS_EXAMPLES,
+    examples(ALIAS_EXAMPLES),
   );
   alias('rm <alias>', 'remove an alias', ({ dropAlias }) => dropAlias);
   alias('ls', 'list the aliases', ({ listAliases }) => listAliases).option('--json', 'one JSON object a line');
@@ -49,8 +50,12 @@ export function addStaticCommands(root: Command): void {
 type Verbs = typeof import('./static-verbs.ts');
 type Verb = (usage: string, description: string, pick: (verbs: Verbs) => (...args: never[]) => void) => Command;
 
-function group(root: Command, name: string, description: string, examples: string): Verb {
-  const parent = root.command(name).copyInheritedSettings(root).description(description).addHelpText('after', examples);
+function group(root: Command, name: string, description: string, text: string): Verb {
+  const parent = root
+    .command(name)
+    .copyInheritedSettings(root)
+    .description(description)
+    .addHelpText('after', examples(text));
   return (usage, about, pick) => {
     const command = parent.command(usage).copyInheritedSettings(root).description(about);
     command.option('--data <dir>', 'data directory', DEFAULT_DATA).allowExcessArguments(false);

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { print } from '../server/process/terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
 import { later, reported } from './terminal/command-action.ts';
+import { examples } from './terminal/help-text.ts';
 import { secondsOf } from './terminal/seconds.ts';
 
 const EXAMPLES = `
@@ -30,11 +31,11 @@ export function addTraceCommand(root: Command): void {
     .command('trace')
     .copyInheritedSettings(root)
     .description('messages of a phone, as they pass or in the log');
-  trace.addHelpText('after', EXAMPLES);
+  trace.addHelpText('after', examples(EXAMPLES));
   const verb = (usage: string, description: string) =>
     withAdminOptions(trace.command(usage).copyInheritedSettings(root).description(description)).addHelpText(
       'after',
-      EXAMPLES,
+      examples(EXAMPLES),
     );
   verb('follow <aor-or-address>', 'show every message of an AOR or from an IP address as it passes')
     .option('--pcap <file>', 'write them to this file, too')

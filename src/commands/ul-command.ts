@@ -7,17 +7,20 @@ import { showProgress } from '../server/process/progress.ts';
 import { print } from '../server/process/terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
 import { CommandError, reported } from './terminal/command-action.ts';
+import { examples } from './terminal/help-text.ts';
 import { secondsOf } from './terminal/seconds.ts';
 import { tableColumns, textTable } from './terminal/text-table.ts';
 
 const EXAMPLES = `
 Examples:
   aorta ul lookup alice@example.com
-  aorta ul dump --json > bindings.ndjson           one AOR a line, while the server runs
+  aorta ul dump --json > bindings.ndjson
+      one AOR a line, while the server runs
   aorta ul add alice@example.com sip:gw@192.0.2.7:5080 --expires 900
   aorta ul rm-contact alice@example.com sip:alice@192.0.2.4:5060
   aorta ul rm alice@example.com
-  aorta ul history alice@example.com               who changed what, newest first
+  aorta ul history alice@example.com
+      who changed what, newest first
 
 Kamailio's and OpenSIPS's spellings work, too: "aorta ul.lookup location alice@example.com", "aorta ul_show_contact …".
 `;
@@ -62,11 +65,11 @@ export function translateSpelling(words: readonly string[]): readonly string[] {
 
 export function addUlCommand(root: Command): void {
   const ul = root.command('ul').copyInheritedSettings(root).description('bindings of a running server');
-  ul.addHelpText('after', EXAMPLES);
+  ul.addHelpText('after', examples(EXAMPLES));
   const verb = (usage: string, description: string) =>
     withAdminOptions(ul.command(usage).copyInheritedSettings(root).description(description)).addHelpText(
       'after',
-      EXAMPLES,
+      examples(EXAMPLES),
     );
   verb('dump [brief]', 'all of them; brief: no more than their URIs')
     .option('--domain <name>', 'of this domain only')

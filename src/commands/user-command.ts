@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { DEFAULT_DATA } from '../server/config/defaults.ts';
 import { later } from './terminal/command-action.ts';
+import { examples } from './terminal/help-text.ts';
 
 const EXAMPLES = `
 A password is asked for on a terminal, or read as one line of standard input; it is never given on the command line, and
@@ -28,7 +29,7 @@ type Verbs = typeof import('./user-verbs.ts');
 /** Adds the command `user` to the root. */
 export function addUserCommand(root: Command): void {
   const user = root.command('user').copyInheritedSettings(root).description('users and what they may register');
-  user.addHelpText('after', EXAMPLES);
+  user.addHelpText('after', examples(EXAMPLES));
   const verb = (usage: string, description: string, pick: (verbs: Verbs) => (...args: never[]) => Promise<void>) => {
     const command = user.command(usage).copyInheritedSettings(root).description(description);
     command.option('--data <dir>', 'data directory', DEFAULT_DATA).allowExcessArguments(false);
@@ -42,15 +43,18 @@ export function addUserCommand(root: Command): void {
   const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value];
   verb('add <user@domain>', 'add a user; asks for the password', ({ add }) => add)
     .option('--aor <address>', 'another address that the user may register; may be repeated', collect)
-    .addHelpText('after', EXAMPLES);
-  verb('passwd <user@domain>', "change a user's password", ({ passwd }) => passwd).addHelpText('after', EXAMPLES);
+    .addHelpText('after', examples(EXAMPLES));
+  verb('passwd <user@domain>', "change a user's password", ({ passwd }) => passwd).addHelpText(
+    'after',
+    examples(EXAMPLES),
+  );
   verb(
     'policy <user@domain> [key=value...]',
     "show or set a user's own rules: intervals, contacts, transports, networks",
     ({ policy }) => policy,
   )
     .option('--json', 'one JSON object')
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('after', examples(EXAMPLES));
   verb(
     'rm <user@domain>',
     'remove a user; a running server, or the next one, removes its bindings',
@@ -64,7 +68,7 @@ export function addUserCommand(root: Command): void {
   )
     .option('--domain <name>', 'domain of rows that name none')
     .option('--encoding <name>', 'of the file, such as latin1 (default: UTF-8)')
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('after', examples(EXAMPLES));
   verb(
     'export',
     'write all users with their HA1s, as import or another registrar reads them: keep it like passwords',
@@ -73,5 +77,5 @@ export function addUserCommand(root: Command): void {
     .option('--format <name>', 'csv, kamailio or opensips: rows of their table subscriber', 'csv')
     .option('--database <name>', 'mysql, postgres or sqlite: how SQL is quoted', 'mysql')
     .option('--output <file>', 'write there, readable by the owner only (default: standard output)')
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('after', examples(EXAMPLES));
 }

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { withAdminOptions } from '../terminal/admin-client.ts';
 import { later } from '../terminal/command-action.ts';
+import { examples } from '../terminal/help-text.ts';
 
 const EXAMPLES = `
 A cluster is several servers that keep the same bindings in NATS JetStream: docs/cluster.md tells how to set one up.
@@ -34,14 +35,14 @@ export function addClusterCommand(root: Command): void {
     .command('cluster')
     .copyInheritedSettings(root)
     .description('several servers with the same bindings');
-  cluster.addHelpText('after', EXAMPLES);
+  cluster.addHelpText('after', examples(EXAMPLES));
   const verb = (usage: string, about: string): Command =>
     cluster
       .command(usage)
       .copyInheritedSettings(root)
       .description(about)
       .allowExcessArguments(false)
-      .addHelpText('after', EXAMPLES);
+      .addHelpText('after', examples(EXAMPLES));
   const asking = (usage: string, about: string, pick: (verbs: Verbs) => (...args: never[]) => Promise<void>): Command =>
     withAdminOptions(verb(usage, about)).action(later(async () => pick(await import('./cluster-verbs.ts')) as never));
 

@@ -9,6 +9,7 @@ export const TOP_KEYS = `
   arrows      scroll the table
   ?           this help
 
-  Rates are per second. cpu and disk are shares of a shard's time; disk is the wait for a sync.
-  Latencies are upper bounds. Sources and addresses are estimated from a sample.
+  Rates are per second. cpu and disk are shares of a shard's time.
+  disk is the wait for a sync. Latencies are upper bounds.
+  Sources and addresses are estimated from a sample.
 `;

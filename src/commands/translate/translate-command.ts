@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { later, reported } from '../terminal/command-action.ts';
+import { examples } from '../terminal/help-text.ts';
 
 const EXAMPLES = `
 Prints a configuration file for Aorta, with a comment for each parameter of the core, of registrar, usrloc, auth, auth_db, tls and others of
@@ -20,6 +21,6 @@ export function addTranslateCommand(root: Command): void {
     .copyInheritedSettings(root)
     .description('say what the parameters of a kamailio.cfg or opensips.cfg are here')
     .allowExcessArguments(false)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(reported(later(async () => (await import('./translation.ts')).translate)));
 }
