@@ -57,7 +57,7 @@ function comment(text: string, indent: string): string[] {
   const lines = [''];
   for (const word of plain(text).split(' ')) {
     const line = lines[lines.length - 1];
-    if (line !== '' && line.length + word.length > WIDTH - indent.length) lines.push(word);
+    if (line !== '' && line.length + 1 + word.length > WIDTH - indent.length - '## '.length) lines.push(word);
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
   }
   return lines.map((line) => `## ${indent}${line}`);
