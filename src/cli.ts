@@ -5,7 +5,7 @@ import { CommanderError } from 'commander';
 import { program } from './commands/program.ts';
 import { endWithReader } from './commands/terminal/command-action.ts';
 import { EXIT_OK, EXIT_USAGE } from './commands/terminal/exit-codes.ts';
-import { translateSpelling } from './commands/ul-command.ts';
+import { translateSpelling } from './commands/ul/ul-command.ts';
 
 const words = process.argv.slice(2);
 endWithReader();

@@ -16,7 +16,7 @@ import { examples, HELP_COLUMNS } from './terminal/help-text.ts';
 import { addTopCommand } from './top-command.ts';
 import { addTraceCommand } from './trace-command.ts';
 import { addTranslateCommand } from './translate/translate-command.ts';
-import { addUlCommand } from './ul-command.ts';
+import { addUlCommand } from './ul/ul-command.ts';
 import { addUserCommand } from './user-command.ts';
 
 /** @param words of the command line */

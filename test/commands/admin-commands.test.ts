@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { translateSpelling } from '../../src/commands/ul-command.ts';
+import { translateSpelling } from '../../src/commands/ul/ul-command.ts';
 import { DEFAULT_CONFIG } from '../../src/server/config/config.ts';
 import { readConfigFile } from '../../src/server/config/config-file.ts';
 import { type ConfigSource, spellAsFile } from '../../src/server/config/config-problem.ts';

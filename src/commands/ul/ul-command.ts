@@ -2,14 +2,16 @@
 // (usrloc:*). What is done to bindings is the admin API's.
 
 import type { Command } from 'commander';
-import type { Binding } from '../core/binding/binding-view.ts';
-import { showProgress } from '../server/process/progress.ts';
-import { print } from '../server/process/terminal.ts';
-import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
-import { CommandError, reported } from './terminal/command-action.ts';
-import { examples } from './terminal/help-text.ts';
-import { secondsOf } from './terminal/seconds.ts';
-import { tableColumns, textTable } from './terminal/text-table.ts';
+import type { Binding } from '../../core/binding/binding-view.ts';
+import { showProgress } from '../../server/process/progress.ts';
+import { AdminClient, type AdminOptions, withAdminOptions } from '../terminal/admin-client.ts';
+import { CommandError, reported } from '../terminal/command-action.ts';
+import { examples } from '../terminal/help-text.ts';
+import { secondsOf } from '../terminal/seconds.ts';
+import { tableColumns, textTable } from '../terminal/text-table.ts';
+import { history } from './history.ts';
+import { stats } from './stats.ts';
+import { write } from './write.ts';
 
 const EXAMPLES = `
 Examples:
@@ -123,79 +125,6 @@ const CONTACT_RULES = {
   spare: ['call-id, cseq', 'user agent', 'path', 'q'],
   whole: ['contact', 'expires', 'from'],
 };
-const CHANGE_RULES = {
-  spare: ['call-id, cseq', 'user agent', 'from', 'by'],
-  whole: ['at', 'change', 'aor', 'contact'],
-};
-
-interface PastChange {
-  readonly aor?: string | null;
-  readonly at: number;
-  readonly type: string;
-  readonly by: string;
-  readonly user?: string;
-  readonly contact?: string;
-  readonly source?: Binding['source'];
-  readonly callId?: string;
-  readonly cseq?: number;
-  readonly userAgent?: string;
-}
-
-interface HistoryOptions extends AdminOptions {
-  readonly limit: string;
-  readonly since?: string;
-  readonly until?: string;
-}
-
-async function history(aor: string | undefined, options: HistoryOptions): Promise<void> {
-  const query = new URLSearchParams({ limit: options.limit });
-  for (const flag of ['since', 'until'] as const) {
-    const text = options[flag];
-    if (text !== undefined) query.set(flag, String(momentOf(`--${flag}`, text)));
-  }
-  const path = aor === undefined ? '/v1/history' : `/v1/aors/${encodeURIComponent(aor)}/history`;
-  const found = await new AdminClient(options).get<{ aor?: string; items: PastChange[] }>(`${path}?${query}`);
-  if (options.json) return write(`${JSON.stringify(found)}\n`);
-  const heads = ['at', 'change', 'contact', 'by', 'from', 'call-id, cseq', 'user agent'];
-  if (found.items.length === 0) return write(noChanges(aor, options));
-  const columns = tableColumns(options);
-  const rows = found.items.map(({ at, type, by, user, contact, source, callId, cseq, userAgent }) => [
-    columns === Number.POSITIVE_INFINITY ? new Date(at).toISOString() : shortTime(at),
-    type,
-    contact ?? '',
-    user ?? by,
-    source ? `${source.transport}:${source.address}:${source.port}` : '',
-    [callId, cseq].filter((value) => value !== undefined).join(' '),
-    userAgent ?? '',
-  ]);
-  if (found.aor !== undefined)
-    return write(`${found.aor}\n${await textTable([heads, ...rows], columns, CHANGE_RULES)}`);
-  const named = rows.map(([at, type, ...rest], row) => [at, type, found.items[row].aor ?? '', ...rest]);
-  await write(await textTable([['at', 'change', 'aor', ...heads.slice(2)], ...named], columns, CHANGE_RULES));
-}
-
-function noChanges(aor: string | undefined, { since }: HistoryOptions): string {
-  const whose = aor === undefined ? '' : ` of ${aor}`;
-  const when = since === undefined ? '' : ` since ${new Date(momentOf('--since', since)).toISOString()}`;
-  return `no changes${whose} known${when}\n`;
-}
-
-/** Local time: of today without the date. */
-function shortTime(at: number): string {
-  const date = new Date(at);
-  const day = (one: Date) =>
-    [one.getFullYear(), one.getMonth() + 1, one.getDate()].map((part) => String(part).padStart(2, '0')).join('-');
-  const time = date.toTimeString().slice(0, 8);
-  return day(date) === day(new Date()) ? time : `${day(date)} ${time}`;
-}
-
-/** Epoch ms of a time, or of so long ago. */
-function momentOf(flag: string, text: string): number {
-  const at = /^\d+[smhd]$/.test(text) ? Date.now() - 1000 * secondsOf(flag, text) : Date.parse(text);
-  if (Number.isNaN(at))
-    throw new CommandError(`${flag}: expected 15m, 2h or 1d, or a time as 2026-01-31T02:00, got "${text}"`, 2);
-  return at;
-}
 
 async function add(
   aor: string,
@@ -252,34 +181,6 @@ async function flush(options: AdminOptions): Promise<void> {
   );
 }
 
-const NOW = ['bindings', 'aors'];
-const SINCE_THE_START = ['registered', 'refreshed', 'unregistered', 'evicted', 'expired', 'ok'];
-
-async function stats(options: AdminOptions): Promise<void> {
-  const counters = await new AdminClient(options).get<Record<string, number>>('/v1/counters');
-  if (options.json) return write(`${JSON.stringify(counters)}\n`);
-  const rows = (names: readonly string[]) => names.map((name) => [name, number(counters[name] ?? 0)]);
-  const reasons = Object.keys(counters)
-    .filter((name) => name.startsWith('refused_') && name !== 'refused_connections' && counters[name] > 0)
-    .sort((a, b) => counters[b] - counters[a]);
-  const { outcomeOfReason } = await import('../core/uas/reasons.ts');
-  const isChallenge = (name: string) => outcomeOfReason(name.slice(REFUSED.length)) === 'challenged';
-  const challenges = reasons.filter(isChallenge);
-  const challenged = challenges.reduce((sum, name) => sum + counters[name], 0);
-  const totals = [
-    ['challenged', number(challenged)],
-    ['refused', number(Math.max(0, counters.refused - challenged))],
-  ];
-  await write(`${await textTable([['now', ''], ...rows(NOW)])}\n`);
-  await write(await textTable([['since the start', ''], ...rows(SINCE_THE_START), ...totals]));
-  const others = reasons.filter((name) => !isChallenge(name));
-  if (others.length === 0) return;
-  const because = others.map((name) => [name.slice(REFUSED.length), number(counters[name])]);
-  await write(`\n${await textTable([['refused because', 'since the start'], ...because])}`);
-}
-
-const REFUSED = 'refused_';
-
 /** As kamcmd has it: an AOR, then its contacts, so that a dump of any size needs no column widths. */
 async function plain({ aor, contacts }: AorBindings, isBrief: boolean, columns: number): Promise<string> {
   if (isBrief) return `${aor}\n${contacts.map(({ uri }) => `  ${uri}\n`).join('')}`;
@@ -289,7 +190,7 @@ async function plain({ aor, contacts }: AorBindings, isBrief: boolean, columns: 
       `${userAgent === undefined ? '' : `  ${userAgent}`}\n`,
   );
   if (columns === Number.POSITIVE_INFINITY) return `${aor}\n${lines.join('')}`;
-  const { wordLines } = await import('./terminal/text-width.ts');
+  const { wordLines } = await import('../terminal/text-width.ts');
   const wrapped = lines.flatMap((line) =>
     wordLines(line.trim(), columns - 6).map((text, i) => `${i === 0 ? '  ' : '      '}${text}\n`),
   );
@@ -315,16 +216,4 @@ function numberOf(name: string, text: string | undefined): number | undefined {
   if (text.trim() === '' || !Number.isFinite(value))
     throw new CommandError(`${name}: expected a number, got "${text}"`, 2);
   return value;
-}
-
-function number(n: number): string {
-  return n.toLocaleString('en-US');
-}
-
-/** Waits while the reader of the output is slow. */
-function write(text: string): Promise<void> {
-  return new Promise((resolve) => {
-    if (print(text)) resolve();
-    else process.stdout.once('drain', resolve);
-  });
 }
