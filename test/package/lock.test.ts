@@ -2,9 +2,19 @@
 // works without install scripts.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 interface Entry {
@@ -85,12 +95,28 @@ describe('the package', () => {
     expect(files.length).toBeGreaterThan(40);
   });
 
-  it('needs no install script of its own', () => {
-    const { scripts } = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8')) as {
-      scripts: Record<string, string>;
-    };
-    expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$/.test(name))).toEqual([]);
+  it('needs no install script of its own', async () => {
+    const module = pathToFileURL(join(root, 'scripts/manifest.js')).href;
+    const { packedManifest } = (await import(module)) as { packedManifest: (text: string) => string };
+    const text = readFileSync(join(root, 'package.json'), 'utf8');
+    expect(JSON.parse(packedManifest(text))).not.toHaveProperty('scripts');
+    expect((JSON.parse(text) as { scripts: Record<string, string> }).scripts).toMatchObject({
+      prepack: expect.stringMatching(/node scripts\/manifest\.js$/),
+      postpack: 'node scripts/manifest.js restore',
+    });
     expect(readdirSync(packed).sort()).toEqual(['LICENSE', 'README.md', 'dist', 'docs', 'package.json']);
+  });
+
+  it('has every file that its documents link to', () => {
+    const files = readdirSync(packed, { recursive: true, encoding: 'utf8' });
+    const dead = files
+      .filter((file) => file.endsWith('.md'))
+      .flatMap((file) => {
+        const prose = readFileSync(join(packed, file), 'utf8').replace(/^```[\s\S]*?^```/gm, '');
+        const links = [...prose.matchAll(/\]\((?![a-z]+:)([^)\s#]+)[^)\s]*\)/g)].map(([, link]) => link);
+        return links.filter((link) => !existsSync(join(packed, dirname(file), link))).map((link) => `${file}: ${link}`);
+      });
+    expect(dead).toEqual([]);
   });
 
   it('has a bill of materials with every package that it brings', () => {
