@@ -170,19 +170,14 @@ describe('layers', () => {
   });
 
   it('aorta/location loads no server: no sockets, threads, configuration or log', () => {
-    const loaded = new Set(['src/location.ts']);
-    const packages = new Set<string>();
-    for (const path of loaded) {
-      const { imports } = files.find((file) => file.path === path) ?? expect.unreachable(path);
-      for (const { target, specifier, typeOnly } of imports) {
-        if (!typeOnly && target === undefined) packages.add(specifier);
-        else if (!typeOnly && target !== undefined) loaded.add(target);
-      }
-    }
-    expect([...packages].sort()).toEqual(['lmdb', 'node:crypto', 'node:fs', 'node:path']);
-    expect([...loaded].filter((path) => /^src\/(server\/(?!lookups\/location-lookup)|transport\/)/.test(path))).toEqual(
-      [],
-    );
+    const { loaded, packages } = loadedBy('src/location.ts');
+    expect(packages).toEqual(['lmdb', 'node:crypto', 'node:fs', 'node:path']);
+    expect(loaded.filter((path) => /^src\/(server\/(?!lookups\/location-lookup)|transport\/)/.test(path))).toEqual([]);
+  });
+
+  it('the thread that writes checkpoints loads Node alone: LMDB would be half of its start', () => {
+    const { packages } = loadedBy('src/threads/checkpoint/checkpoint-task.ts');
+    expect(packages.filter((name) => !name.startsWith('node:'))).toEqual([]);
   });
 
   it('have no import cycle, not even one of types', () => {
@@ -417,3 +412,17 @@ describe('texts', () => {
     expect(wrong).toEqual([]);
   });
 });
+
+/** All that a file imports, and what that imports; types apart. */
+function loadedBy(start: string): { loaded: string[]; packages: string[] } {
+  const loaded = new Set([start]);
+  const packages = new Set<string>();
+  for (const path of loaded) {
+    const { imports } = files.find((file) => file.path === path) ?? expect.unreachable(path);
+    for (const { target, specifier, typeOnly } of imports) {
+      if (!typeOnly && target === undefined) packages.add(specifier);
+      else if (!typeOnly && target !== undefined) loaded.add(target);
+    }
+  }
+  return { loaded: [...loaded], packages: [...packages].sort() };
+}

@@ -7,6 +7,8 @@ import { claimedAddress, claimedChecksum, claimedLength, claimsFrame, FRAME_HEAD
 
 export const PAGE_BYTES = 4096;
 export const PAGE_HEADER_BYTES = 24;
+/** A shorter value may share a page with others and move with it: from here on it has pages of its own, contiguous and its for ever. */
+export const VALUE_BYTES_MIN = 2040;
 const WINDOW_BYTES = 1 << 20;
 
 // LMDB's pages: offsets in bytes. Meta pages are the first two; the newest transaction's says where the tree begins.

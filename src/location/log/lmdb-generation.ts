@@ -5,12 +5,10 @@ import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import * as lmdb from 'lmdb';
 import { demandDescriptors, makeLock } from '../files/lmdb-guard.ts';
-import { GenerationFile, PAGE_BYTES, PAGE_HEADER_BYTES } from './generation-file.ts';
+import { GenerationFile, PAGE_BYTES, PAGE_HEADER_BYTES, VALUE_BYTES_MIN } from './generation-file.ts';
 
 import type { Durability } from './log.ts';
 
-/** A shorter value may share a page with others and move with it: from here on it has pages of its own, contiguous and its for ever. */
-export const VALUE_BYTES_MIN = 2040;
 const KEY_BYTES = 8;
 /** Pages that a transaction may take besides its value: leaf, branch, free list, and what splits. */
 const TREE_PAGES = 8;

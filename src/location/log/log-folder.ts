@@ -18,8 +18,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { syncPath } from '../files/sync-path.ts';
-import { FrameSearch, GenerationFile, isOfTree, PAGE_BYTES, PAGE_HEADER_BYTES } from './generation-file.ts';
-import { VALUE_BYTES_MIN } from './lmdb-generation.ts';
+import {
+  FrameSearch,
+  GenerationFile,
+  isOfTree,
+  PAGE_BYTES,
+  PAGE_HEADER_BYTES,
+  VALUE_BYTES_MIN,
+} from './generation-file.ts';
 import type { LogProblems } from './log.ts';
 import { mixWords } from './log-frame.ts';
 

@@ -44,7 +44,7 @@ export class Checkpoints {
   /** One under way is given up: the one before still counts. */
   async close(): Promise<void> {
     this.worker?.ref();
-    await this.loaded; // lmdb ends the process where its thread is terminated while it loads
+    await this.loaded; // a native module ends the process where its thread is terminated while it loads
     await this.worker?.terminate();
     this.worker = null;
   }
