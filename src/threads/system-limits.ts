@@ -15,10 +15,11 @@ export function warnOfSmallBuffers({ log }: PoolOptions, { native, sockets }: Sh
   log('warn', 'small socket buffers: raise net.core.rmem_max', { bytes, wanted: SOCKET_BUFFER_BYTES });
 }
 
-/** Each connection takes one. */
+/** Each connection takes one. The default maximum is nobody's wish: what is in use is watched, and told at 80%. */
 export function warnOfFewDescriptors({ log, listeners, streams = DEFAULT_STREAM_POLICY }: PoolOptions): void {
   const limit = descriptorLimit();
   if (limit === undefined || limit > streams.connectionsMax) return;
+  if (streams.connectionsMax === DEFAULT_STREAM_POLICY.connectionsMax) return;
   if (listeners.every(({ transport }) => transport === 'udp')) return;
   const fix = 'LimitNOFILE= or ulimit -n, or a lower connections.max';
   log('info', 'fewer file descriptors than connections there may be', {

@@ -68,7 +68,10 @@ describe.each(['auto', 'dgram'] as const)('R3261-26.1.5-01: idle connections wit
     const { certFile, keyFile } = selfSigned();
     const config = join(temporaryDirectory(), 'aorta.yaml');
     const ports = { tls: await freePort(), ws: await freePort(), admin: await freePort(), lookup: await freePort() };
-    writeFileSync(config, `tls: {cert: ${certFile}, key: ${keyFile}}\nabuse: {enabled: false}\n`);
+    writeFileSync(
+      config,
+      `tls: {cert: ${certFile}, key: ${keyFile}}\nabuse: {enabled: false}\nconnections: {max: 90000}\n`,
+    );
     const flags = ['--config', config, '--listen', `tls:127.0.0.1:${ports.tls}`];
     flags.push('--listen', `ws:127.0.0.1:${ports.ws}`);
     flags.push('--admin', `http:127.0.0.1:${ports.admin}`, '--lookup', `http:127.0.0.1:${ports.lookup}`);

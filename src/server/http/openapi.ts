@@ -7,7 +7,7 @@ import { type AnyRoute, TAGS } from './route.ts';
 const LOOKUP_SERVER = {
   url: 'http://{host}:{port}',
   description: 'a lookup listener (--lookup)',
-  variables: { host: { default: '127.0.0.1' }, port: { default: '8070' } },
+  variables: { host: { default: '127.0.0.1' }, port: { default: '8061' } },
 };
 const ADMIN_SERVER = { url: '/', description: 'the admin listener (--admin), which serves this document' };
 

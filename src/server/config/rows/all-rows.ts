@@ -126,7 +126,10 @@ export const CONFIG_ROWS = section('All keys are optional.', {
       onceEach(listOf(parsed('domain, `*` for every one; or entries by domain', parseDomain))),
       AT_ONCE,
       'Users of these domains are served.',
-      { flag: { option: '--domain <name>', many: true } },
+      {
+        flag: { option: '--domain <name>', many: true },
+        otherwise: '`localhost`, `127.0.0.1` and the own addresses of `listen`',
+      },
     ),
   ),
   'server-names': row(
