@@ -177,9 +177,9 @@ export class Cluster {
   }
 
   /** A node has all shards as their streams have them. */
-  async follows(node: number, ms = 40_000): Promise<void> {
+  async follows(node: number): Promise<void> {
     const { name } = this.files[node];
-    await poll(`${name} follows all shards`, ms, async () => {
+    await poll(`${name} follows all shards`, 40_000, async () => {
       const { shards = [] } = (await this.status(node)) ?? {};
       const roles = shards.map(({ roles: all }) => all[name]);
       return (roles.length > 0 && roles.every((role) => role === 'following' || role === 'owning')) || undefined;
