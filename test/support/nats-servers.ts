@@ -2,38 +2,23 @@
 // loopback, each with a directory of its own.
 
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Child, poll, which } from './child-process.ts';
+import { programOfPackage } from './debian-package.ts';
 
-/** Where unpacked programs are kept between runs. */
-const CACHE = resolve(import.meta.dirname, '../../.build/peers');
-const SUITES = ['trixie', 'sid'] as const;
-export type NatsSuite = (typeof SUITES)[number];
+export type NatsSuite = 'trixie' | 'sid';
 const OLDEST = [2, 10, 23];
-const APT_MS = 180_000;
 
 /** The program, from AORTA_NATS_SERVER, the PATH or a Debian package; or why it cannot be had. */
 export function natsServer(suite: NatsSuite = 'trixie'): { readonly file: string } | { readonly missing: string } {
   const given = process.env.AORTA_NATS_SERVER ?? which('nats-server');
   if (given !== undefined && isNewEnough(given)) return { file: given };
-  const file = join(CACHE, `nats-${suite}`, 'usr/sbin/nats-server');
-  if (!existsSync(file)) {
-    const failure = unpack(suite);
-    if (failure !== undefined) return { missing: `nats-server of Debian ${suite}: ${failure}` };
-  }
-  return isNewEnough(file) ? { file } : { missing: `nats-server of Debian ${suite} does not run here` };
+  const found = programOfPackage('nats-server', 'usr/sbin/nats-server', suite);
+  if ('missing' in found) return found;
+  return isNewEnough(found.file) ? found : { missing: `nats-server of Debian ${suite} does not run here` };
 }
 
 /** For describe.skipIf: true where there is none, and then the reason is printed. */
@@ -51,61 +36,6 @@ function isNewEnough(file: string): boolean {
   if (version === undefined) return false;
   const at = version.findIndex((part, i) => part !== OLDEST[i]);
   return at < 0 || version[at] > OLDEST[at];
-}
-
-/** Where this machine has its own packages from. */
-function ownMirror(): string | undefined {
-  const folder = '/etc/apt/sources.list.d';
-  const files = [
-    '/etc/apt/sources.list',
-    ...(existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []),
-  ];
-  const lines = files.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8'));
-  return /https?:\/\/\S+\/debian\/?(?=\s)/.exec(lines.join('\n'))?.[0];
-}
-
-/** Downloads and unpacks the package with a list of sources of its own; installs nothing. Returns what kept it from that. */
-function unpack(suite: NatsSuite): string | undefined {
-  if (!existsSync('/etc/debian_version')) return 'this is no Debian';
-  const work = mkdtempSync(join(tmpdir(), 'aorta-apt-'));
-  try {
-    for (const folder of ['lists/partial', 'archives/partial']) mkdirSync(join(work, folder), { recursive: true });
-    const mirror = ownMirror();
-    if (mirror === undefined) return 'no mirror of Debian is known here';
-    const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-    writeFileSync(join(work, 'list'), `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`);
-    const options = [
-      ['Dir::Etc::sourcelist', join(work, 'list')],
-      ['Dir::Etc::sourceparts', '-'],
-      ['Dir::State::lists', join(work, 'lists')],
-      ['Dir::Cache', work],
-      ['APT::Sandbox::User', 'root'],
-      ['Acquire::Languages', 'none'],
-    ].flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-    for (const words of [['update'], ['download', 'nats-server']]) {
-      const { status, stderr, error } = spawnSync('apt-get', ['-qq', ...options, ...words], {
-        cwd: work,
-        encoding: 'utf8',
-        timeout: APT_MS,
-      });
-      if (status !== 0) return `apt-get ${words.join(' ')}: ${error?.message ?? stderr.trim().split('\n').at(-1)}`;
-    }
-    const deb = readdirSync(work).find((name) => name.endsWith('.deb'));
-    if (deb === undefined) return 'apt-get downloaded nothing';
-    const { status, stderr } = spawnSync('dpkg', ['-x', join(work, deb), join(work, 'tree')], { encoding: 'utf8' });
-    if (status !== 0) return `dpkg -x: ${stderr.trim()}`;
-    mkdirSync(CACHE, { recursive: true });
-    try {
-      renameSync(join(work, 'tree'), join(CACHE, `nats-${suite}`));
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EXDEV') spawnSync('cp', ['-a', join(work, 'tree'), join(CACHE, `nats-${suite}`)]);
-      else if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error; // another test has unpacked it meanwhile
-    }
-    return undefined;
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
 }
 
 export interface NatsOptions {
