@@ -76,11 +76,13 @@ export class HistoryKeeper {
   async ofAor(key: Uint32Array, { since, until }: While, max: number): Promise<PastChange[]> {
     const found: PastChange[] = [];
     for await (const entry of this.entriesOf(key)) {
-      found.push(changeAt(entry, 0));
+      const change = changeAt(entry, 0);
+      if (change.at > until) continue; // or those that came since would take the places of what is asked for
+      found.push(change);
       if (found.length > max) break; // one more, which may tell the contact of the one behind it
     }
     const changes = withContacts(found.reverse()).reverse();
-    return changes.slice(0, max).filter(({ at }) => at >= since && at <= until);
+    return changes.slice(0, max).filter(({ at }) => at >= since);
   }
 
   /** The newest changes of all AORs within a while, newest first. */
