@@ -9,9 +9,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 const ROOT = join(import.meta.dirname, '../../..');
 const DIST = join(ROOT, 'dist');
 const MODULES = ['index', 'client', 'location', 'messages', 'parser'];
-/** What types are computed with: no signature names them. */
+/** What types are computed with or made of: no signature names them. */
 const MACHINERY =
-  /^(InCamel|CamelKey|FileInput|InputOf\w*|RequiredKeys|Ha1Name|\w*Rows?|RowOptions|Section|Named|Node|Kind|Tell|JsonSchema|Flag|InForce|Finding|CancelToken)$/;
+  /^(InCamel|CamelKey|FileInput|InputOf\w*|RequiredKeys|Ha1Name|\w*Rows?|RowOptions|Section|Named|Node|Kind|Tell|JsonSchema|Flag|InForce|Finding|CancelToken|OfNode|Calls|Streams)$/;
 // Below the project, so that the package finds itself by its name.
 const FOLDER = join(ROOT, `.build/public-types-${process.pid}`);
 
