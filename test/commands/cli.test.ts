@@ -152,7 +152,23 @@ describe.each(['auto', 'dgram'] as const)('aorta serve --udp %s', (udp) => {
     expect(second.stderr).toContain(
       `aorta: address in use: udp:127.0.0.1:${first.port}: another process has the port; choose another with --listen `,
     );
+    // It has no admin listener, and its directory says whose it is.
+    const asked = await run(process.execPath, [CLI, 'ul', 'stats', '--data', first.data], 10_000);
+    expect([asked.exit.code, asked.stderr]).toEqual([
+      1,
+      `aorta: process ${first.child.process.pid} holds ${first.data} without an admin listener: start it with --admin http:127.0.0.1:8060\n`,
+    ]);
     await first.stop();
+  });
+
+  it.each([
+    [['check', '.'], 2],
+    [['location', 'import', '.'], 1],
+    [['user', 'import', '.'], 1],
+  ])('says in words why %j cannot be read', async (words, code) => {
+    const data = words[0] === 'check' ? [] : ['--data', temporaryDirectory()];
+    const { exit, stderr } = await run(process.execPath, [CLI, ...words, ...data], 10_000);
+    expect([exit.code, stderr]).toEqual([code, 'aorta: .: a directory, not a file\n']);
   });
 });
 

@@ -50,9 +50,10 @@ export function describer(source: StatusSource): () => string {
     const perSecond = ((ok - last) * 1000) / Math.max(1, now - lastTime);
     last = ok;
     lastTime = now;
+    const bindings = total(counters, COUNTER.bindings);
     const parts = [
       `${count(Math.max(0, perSecond))} registrations/s`,
-      `${count(total(counters, COUNTER.bindings))} bindings`,
+      `${count(bindings)} ${bindings === 1 ? 'binding' : 'bindings'}`,
       `${counters.length} ${counters.length === 1 ? 'shard' : 'shards'}`,
     ];
     if (source.restarts > 0) parts.push(`${source.restarts} restarted`);

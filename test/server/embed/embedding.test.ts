@@ -113,6 +113,10 @@ describe('createRegistrar with threads', () => {
         answered();
       },
     });
+    const bare = registrar.handle as (bytes: Uint8Array) => void;
+    expect(() => bare(Buffer.from('x'))).toThrow(
+      new TypeError('handle(bytes, source): source is missing: { address, port } of the sender'),
+    );
     const first = next();
     registrar.handle(Buffer.from(register({ contacts: ['<sip:alice@192.0.2.4>'] })), { address: '::1', port: 4444 });
     await first;
