@@ -129,10 +129,32 @@ function told({ left, count }: { readonly left: readonly string[]; readonly coun
   return left.length === 0 ? 0 : 1;
 }
 
+const HELP = `usage: npm run mutants -- [OPTIONS] [WORD]
+
+Puts one fault after the other into a copy of the sources; a test has to find it. WORD: only those whose file or name has it.
+
+  --made        faults made by rule, instead of those listed in test/mutants/mutants.ts
+  --each N      of each file, with --made (default 1)
+  --seed N      which of them, with --made (default 1)
+  --seeds N     faults of the simulated worlds, which have to fail within N seeds
+  --help        this
+
+Examples:
+  npm run mutants
+  npm run mutants -- log-cleaner
+  npm run mutants -- --made --each 2 --seed 7 src/core/register
+  npm run mutants -- --seeds 2000
+`;
+
 async function main(): Promise<number> {
   const text = { type: 'string' } as const;
-  const options = { made: { type: 'boolean' }, each: text, seed: text, seeds: text } as const;
+  const flag = { type: 'boolean' } as const;
+  const options = { made: flag, each: text, seed: text, seeds: text, help: flag } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   const [only] = positionals;
   const copy = mkdtempSync(join(tmpdir(), 'aorta-mutants-'));
   try {
