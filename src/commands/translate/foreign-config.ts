@@ -4,6 +4,10 @@
 export interface ForeignSetting {
   /** From 1. */
   readonly line: number;
+  /** The file of the line, where it is not the main one. */
+  readonly file?: string;
+  /** A domain that alone it is for. */
+  readonly domain?: string;
   /** `module.parameter`, or the name of a parameter of the core. */
   readonly name: string;
   readonly value: string;
@@ -11,6 +15,8 @@ export interface ForeignSetting {
 
 export interface ForeignConfig {
   readonly settings: readonly ForeignSetting[];
+  /** Modules that it loads, without `.so`. */
+  readonly modules: readonly string[];
   /** Files that it includes, which are not read. */
   readonly includes: readonly { readonly line: number; readonly file: string }[];
 }
@@ -43,7 +49,10 @@ export function readForeignConfig(text: string): ForeignConfig {
     if (file !== undefined) includes.push({ line: n + 1, file });
     depth += braces(line);
   }
-  return { settings: settings.sort((a, b) => a.line - b.line), includes };
+  const modules = [...whole.matchAll(/^\s*loadmodule\s+["'](?:[^"']*\/)?([^"'/]+?)(?:\.so)?["']/gm)].map(
+    ([, name]) => name,
+  );
+  return { settings: settings.sort((a, b) => a.line - b.line), modules, includes };
 }
 
 /** Comments become blanks; directives, which begin like one, stay. */

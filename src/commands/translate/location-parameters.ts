@@ -3,6 +3,8 @@
 import { amount, choice, type ForeignParameter, number } from './parameter.ts';
 
 const INT_MAX = 2_147_483_647;
+/** Kamailio’s modes: none, all contacts, those behind NAT. */
+const KEEP_ALIVES = ['off', 'all', 'nat'];
 
 export const REGISTRAR: readonly ForeignParameter[] = [
   {
@@ -152,8 +154,29 @@ export const USRLOC: readonly ForeignParameter[] = [
     says: 'Several nodes keep the same bindings through NATS JetStream (docs/cluster.md).',
   },
   {
-    names: ['usrloc.ka_mode', 'nathelper.natping_interval', 'nathelper.sipping_bflag', 'nathelper.ping_nated_only'],
-    key: 'policy.flow-timer',
-    says: 'Aorta sends no pings: edge proxies do, and phones keep their flows alive (RFC 5626).',
+    names: ['usrloc.ka_mode'],
+    key: 'policy.ping',
+    set: (text) =>
+      number(text) === undefined ? undefined : { 'policy.ping': KEEP_ALIVES[number(text) ?? 0] ?? 'all' },
+    says: 'Contacts without a Path are pinged; `pings.method` has how.',
+  },
+  {
+    names: ['nathelper.natping_interval', 'usrloc.ka_interval'],
+    key: 'pings.interval',
+    set: (text) =>
+      number(text) === 0
+        ? { 'policy.ping': 'off' }
+        : { 'policy.ping': 'nat', ...amount('pings.interval', 1, 86_400)(text) },
+    says: 'Contacts behind NAT are pinged once in this time.',
+  },
+  {
+    names: ['nathelper.ping_nated_only'],
+    key: 'policy.ping',
+    says: '`nat` pings contacts behind NAT, `all` all contacts without a Path.',
+  },
+  {
+    names: ['nathelper.sipping_bflag', 'nathelper.sipping_from', 'nathelper.sipping_method'],
+    key: 'pings.method',
+    says: 'A ping is an OPTIONS without a setting; `crlf` sends empty lines.',
   },
 ];

@@ -2,6 +2,8 @@
 
 import { amount, choice, type ForeignParameter, file, number, type Settings } from './parameter.ts';
 
+export const SQL_PASSWORD_FILE = './sql-password';
+
 export const AUTH: readonly ForeignParameter[] = [
   {
     names: ['auth.nonce_expire'],
@@ -56,6 +58,11 @@ export const TRANSPORTS: readonly ForeignParameter[] = [
     says: 'The certificate of listeners with TLS; `tls.domains` has those of single domains.',
   },
   {
+    names: ['tls.config'],
+    key: 'tls',
+    says: 'The file is read, too: its part `server:default` as `tls`, parts with a `server_name` as `tls.domains`.',
+  },
+  {
     names: ['tls.private_key', 'tls_mgm.private_key'],
     key: 'tls.key',
     set: file('tls.key'),
@@ -100,7 +107,7 @@ export const TRANSPORTS: readonly ForeignParameter[] = [
     names: ['listen', 'socket'],
     key: 'listen',
     set: listener,
-    says: 'One entry a transport; WebSockets have listeners of their own, `ws:` and `wss:`.',
+    says: 'One entry a transport; WebSockets have listeners of their own, `ws:` and `wss:`. An `advertise` becomes one of `server-names`.',
   },
   {
     names: ['alias'],
@@ -109,18 +116,32 @@ export const TRANSPORTS: readonly ForeignParameter[] = [
     says: 'The domains whose users are served.',
   },
   {
+    names: ['advertised_address'],
+    key: 'server-names',
+    set: (text) => ({ 'server-names': [text] }),
+    says: 'A public address or name of this server in a Request-URI.',
+  },
+  {
+    names: ['port'],
+    key: 'listen',
+    says: 'Each entry has its port.',
+  },
+  {
     names: ['children', 'tcp_children', 'udp_workers', 'tcp_workers', 'async_workers'],
     key: 'shards',
     says: 'There is one thread a core without a setting.',
   },
   {
-    names: ['debug', 'log_level'],
+    names: ['debug'],
     key: 'log-level',
-    set: (text) => {
-      const level = number(text);
-      return level === undefined ? undefined : { 'log-level': level >= 3 ? 'debug' : level < 0 ? 'error' : 'info' };
-    },
+    set: logLevel(0, 3),
     says: 'Events, none per message.',
+  },
+  {
+    names: ['log_level'],
+    key: 'log-level',
+    set: logLevel(1, 4),
+    says: 'Events, none per message; OpenSIPS counts its levels from 1 for warnings to 4 for debugging.',
   },
   {
     names: [
@@ -142,8 +163,20 @@ function listener(text: string): Settings | undefined {
     /^(?:(udp|tcp|tls|ws|wss):)?(\[[0-9a-f:.]+\]|[0-9.]+)(?::(\d+))?(?:\s|$)/i.exec(text.trim()) ?? [];
   if (host === undefined) return undefined;
   const transports = scheme === undefined ? ['udp', 'tcp'] : [scheme.toLowerCase()];
+  const [, advertised] = /\s(?:advertise|as)\s+(?:\w+:(?=[^:]*[:]?\d*$))?(\[[^\]]+\]|[^\s:;]+)/i.exec(text) ?? [];
   return {
     listen: transports.map((transport) => `${transport}:${host}:${port ?? (/tls|wss/.test(transport) ? 5061 : 5060)}`),
+    ...(advertised !== undefined && { 'server-names': [advertised] }),
+  };
+}
+
+/** Levels of others, which log events where Aorta has `info`. */
+function logLevel(warnings: number, debugging: number) {
+  return (text: string): Settings | undefined => {
+    const level = number(text);
+    if (level === undefined) return undefined;
+    if (level >= debugging) return { 'log-level': 'debug' };
+    return { 'log-level': level < warnings ? 'error' : level === warnings ? 'warn' : 'info' };
   };
 }
 
@@ -154,7 +187,8 @@ function sqlUrl(text: string): Settings | undefined {
   if (place === undefined) return undefined;
   const url = `${scheme === 'mysql' ? 'mysql' : 'postgresql'}://${user === undefined ? '' : `${user}@`}${place}`;
   return {
+    'auth.mode': 'digest',
     'auth.provider.sql.url': url,
-    ...(password !== undefined && { 'auth.provider.sql.password-file': './sql-password' }),
+    ...(password !== undefined && { 'auth.provider.sql.password-file': SQL_PASSWORD_FILE }),
   };
 }

@@ -96,8 +96,9 @@ function lonelyFiles(raw: Raw): Fault[] {
   ];
 }
 
-/** Without a setting clients must authenticate, as soon as one address can be reached from other machines. */
-function authMode(raw: Raw, { listen, multicast }: Config): 'none' | 'digest' {
+/** Without a setting clients must authenticate where a provider has users, or an address can be reached from other machines. */
+function authMode(raw: Raw, { listen, multicast, auth }: Config): 'none' | 'digest' {
+  if (auth.provider !== undefined) return 'digest';
   if (raw['allow-unauthenticated'] === true) return 'none';
   const hosts = [...listen.map(({ host }) => host), multicast?.interface ?? '127.0.0.1'];
   return hosts.every(isLoopback) ? 'none' : 'digest';

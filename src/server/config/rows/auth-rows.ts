@@ -78,7 +78,7 @@ export const authRows = orText(
       'Users log in (`digest`), or every client may register, on loopback addresses alone (`none`).',
       {
         flag: { option: '--auth <mode>' },
-        otherwise: '`none` on loopback addresses alone, else `digest`',
+        otherwise: '`none` on loopback addresses alone and without `provider`, else `digest`',
         example: 'digest',
       },
     ),

@@ -18,6 +18,7 @@ function parsePrefix(text: string): string {
 export function parseDomain(text: string): string {
   const domain = withoutRootDot(text.toLowerCase());
   if (domain === '*') return domain;
+  if (domain === 'fill-in') throw new RangeError(`"${text}" stands for a domain that you serve: write its name`);
   if (/^sips?:/.test(domain) || domain.includes('@'))
     throw new RangeError(`expected a domain such as example.com, got "${text}"`);
   if (/^[0-9a-f:.]+$/.test(domain) && domain.split(':').length > 2) return `[${domain}]`;

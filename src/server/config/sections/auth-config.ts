@@ -45,6 +45,8 @@ export function authFaults({ mode, policy, trustedProxies, provider, tokens }: A
     });
   const bad = trustedProxies.find((prefix) => parseIpPrefix(prefix) === null);
   if (bad !== undefined) faults.push({ path: ['trusted-proxies'], text: `"${bad}" is no address and no prefix` });
+  if (provider !== undefined && mode === 'none')
+    faults.push({ path: ['provider'], text: 'nobody is asked for a password with mode none: it needs mode digest' });
   if (provider?.http !== undefined && provider.sql !== undefined)
     faults.push({ path: ['provider'], text: 'has both http and sql: users come from one of them' });
   return faults;
