@@ -108,6 +108,8 @@ export class Publication {
     if (writer === 'mine') return FATE_HELD;
     if (writer === 'another') return FATE_LOST;
     this.sequence++;
+    this.missed = 0;
+    this.failingSince = 0;
     this.id = this.nextId();
     this.attempt(now);
     return FATE_PASSED;
@@ -116,6 +118,7 @@ export class Publication {
   /** It is not there: it was not yet, or is not any more. Then what stands there cannot be known by asking. */
   missing(id: number, now: number): number {
     if (id !== this.question) return FATE_OPEN;
+    this.failingSince = 0;
     this.retryLater(now);
     return ++this.missed < MISSED_MAX ? FATE_OPEN : FATE_LOST;
   }

@@ -1,5 +1,5 @@
 // What a shard asks of its stream: an ordered log on several machines that takes a message only behind a given one. NATS JetStream
-// implements it (threads/cluster), and a model for the simulation (test/cluster).
+// implements it (threads/cluster), and a model for the simulation (test/simulation/cluster).
 
 /** One shard's stream, as its thread has it. Nothing throws or waits but `wait`; what has come is handed over by `poll`. */
 export interface Stream {

@@ -1,5 +1,4 @@
-// A batch's one commit, and what is known of the disk: whether it fails now, when it is tried again though nobody asks, and what the log
-// is told.
+// A batch's one commit, and the state of the disk: whether it fails now, when it is probed without a request, and the lines of the log.
 // @hot
 
 import type { Changes } from '../core/binding/changes.ts';
@@ -12,7 +11,7 @@ import type { ShardOptions } from './shard-options.ts';
 
 /** In the place of a position: nothing behind the last settled one holds, or will. */
 export const FAILED = -1;
-/** Where commits fail and no request brings the next one: a load balancer sends none to who is not ready. */
+/** Where commits fail and no request brings the next one: a load balancer sends nothing to a node that is not ready. */
 const PROBE_MS = 1000;
 /** So long none may have failed before the disk is called sound: on a full one, small batches fit where large ones do not. */
 const STEADY_MS = 3000;
@@ -24,7 +23,7 @@ export class Committer {
   private readonly log: ShardOptions['log'];
   private readonly failure: PacedLog;
   private readonly readFailure: PacedLog;
-  /** What FAILED says last was that another node owns the shard. */
+  /** The last failure was a loss of ownership. */
   isLost = false;
   private failing = false;
   private settledBefore = 0;

@@ -1,6 +1,5 @@
-// Bindings whose connection has ended leave the store, a bounded number of AORs per batch, at once or after a grace; those
-// of before a restart among them, which are looked for in the background. Which
-// flow a binding lives by is core/binding/live-flow's; that no lookup gives one whose flow is dead does not hang on this.
+// Removes bindings whose connection has ended from the store, at once or after a grace, a bounded number of AORs per batch. Those of before a
+// restart are searched in the background. The rule is core/binding/live-flow's, by which lookups leave such bindings out already.
 // @hot
 
 import { imageLength } from '../core/binding/binding.ts';

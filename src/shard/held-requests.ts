@@ -14,7 +14,7 @@ export class HeldRequests {
   private readonly rows = createPeers(REQUESTS_MAX);
   private readonly messages: Uint8Array[] = [];
 
-  /** Keeps the message in a slot; false where there is no room. */
+  /** Keeps the message in a slot; false where its capacity is used up. */
   keep(slot: number, length: number, peers: Peers): boolean {
     if (this.count === REQUESTS_MAX || this.bytes + length > BYTES_MAX) return false;
     const row = (this.first + this.count++) % REQUESTS_MAX;

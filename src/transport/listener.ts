@@ -1,11 +1,19 @@
 // What a server listens on: a transport and an address, how that is written, and why it may not be had. How the configuration writes
 // it is server/config/listener-text.ts's.
 
-import { TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_UDP, TRANSPORT_WS, TRANSPORT_WSS } from '../sip/sources.ts';
+import {
+  TRANSPORT_NAMES,
+  TRANSPORT_TCP,
+  TRANSPORT_TLS,
+  TRANSPORT_UDP,
+  TRANSPORT_WS,
+  TRANSPORT_WSS,
+  type TransportName,
+} from '../sip/sources.ts';
 
-export const LISTEN_TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
+export const LISTEN_TRANSPORTS = TRANSPORT_NAMES;
 
-export type ListenTransport = (typeof LISTEN_TRANSPORTS)[number];
+export type ListenTransport = TransportName;
 
 export interface ListenAddress {
   readonly transport: ListenTransport;

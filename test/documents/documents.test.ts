@@ -81,3 +81,16 @@ it('flags of serve stand in the README, and those of the README in the help', as
   expect([...named].sort()).toEqual(expect.arrayContaining([...shown].sort()));
   for (const flag of named) expect([...shown]).toContain(flag);
 });
+
+it('the architecture names every folder of the source', () => {
+  const text = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
+  const folders = (at: string) =>
+    readdirSync(join(ROOT, at), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? entry.name : []));
+  const unnamed = folders('src').flatMap((layer) => {
+    const row = text.split('\n').find((line) => line.startsWith(`| \`src/${layer}\` |`)) ?? '';
+    return ['', ...folders(`src/${layer}`)]
+      .filter((name) => !row.includes(`${name}/`))
+      .map((name) => `src/${layer}/${name}`);
+  });
+  expect(unnamed).toEqual([]);
+});

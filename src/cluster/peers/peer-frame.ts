@@ -2,7 +2,7 @@
 // what a peer has sent. Who the peer is, peer-proof.ts says.
 // @hot
 
-import { createPeers, type Peers, TRANSPORT_WSS } from '../../sip/sources.ts';
+import { createPeers, type Peers, TRANSPORT_NAMES } from '../../sip/sources.ts';
 
 /** Who a peer says it is, and what the other one is to prove itself with. */
 export const FRAME_HELLO = 1;
@@ -83,7 +83,7 @@ export function writeRow(into: Uint8Array, at: number, peers: Peers, row: number
 export function readRow(bytes: Uint8Array, at: number, end: number, peers: Peers, row: number): boolean {
   if (end - at < ROW_BYTES) return false;
   const family = bytes[at + 2];
-  if (bytes[at] > TRANSPORT_WSS || bytes[at + 3] > VIA_MAX || (family !== 4 && family !== 6 && family !== 0))
+  if (bytes[at] >= TRANSPORT_NAMES.length || bytes[at + 3] > VIA_MAX || (family !== 4 && family !== 6 && family !== 0))
     return false;
   peers.transport[row] = bytes[at];
   peers.listener[row] = bytes[at + 1];

@@ -3,6 +3,7 @@
 
 import { writeIp } from '../../sip/ip.ts';
 import { escapeUnseen, shownText, uriText } from '../../sip/shown-text.ts';
+import { TRANSPORT_NAMES } from '../../sip/sources.ts';
 import {
   callIdEnd,
   cseqOf,
@@ -29,8 +30,6 @@ import {
 import { IMAGE_DIRECT, IMAGE_STATIC } from './image-layout.ts';
 import { type FlowLiveness, ownFlow } from './live-flow.ts';
 
-const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
-
 /** Feature parameters without "+" (RFC 3840 §9, RFC 4569 and what IANA has beside them). */
 const FEATURES = new Set(
   (
@@ -39,7 +38,7 @@ const FEATURES = new Set(
   ).split(' '),
 );
 
-export type Transport = (typeof TRANSPORTS)[number];
+export type Transport = (typeof TRANSPORT_NAMES)[number];
 
 /** Push parameters of a contact as they were sent (RFC 8599 §14); a refreshed contact is the same device where all three match (§5.3). */
 export interface Push {
@@ -108,7 +107,7 @@ export function viewBinding(bytes: Uint8Array, at: number, now: number, flows: F
   const regId = regIdOf(bytes, at);
   const userAgent = text(callIdEnd(bytes, at), userAgentEnd(bytes, at));
   const direct = hasFlag(bytes, at, IMAGE_DIRECT);
-  const transport = TRANSPORTS[transportOf(bytes, at)];
+  const transport = TRANSPORT_NAMES[transportOf(bytes, at)];
   const isStatic = hasFlag(bytes, at, IMAGE_STATIC);
   const flow = ownFlow(bytes, at);
   const hasEnded = flow !== 0 && flows?.isAlive(flow, nodeOf(bytes, at)) === false;

@@ -85,7 +85,7 @@ export function settleEpochs({ request, work }: Exchange, bindings: WorkingBindi
   }
 }
 
-/** The binding most recently registered, of this instance, and where the contact is a flow of this reg-id, has another Call-ID. */
+/** Whether the newest binding of this instance has another Call-ID; where the contact is a flow, the newest of this reg-id. */
 function isNewLife(request: Asked, work: ExchangeWork, bindings: WorkingBindings, contact: number): boolean {
   const newest = newestOf(request, bindings, contact, flowRegId(contact, work));
   return newest >= 0 && !hasCallIdOfRequest(request.state, newest);

@@ -29,9 +29,9 @@ const GONE = -2;
 const EVICTED = -3;
 
 export class WorkingBindings {
-  /** Entries in use: live ones and gone ones. */
+  /** Entries in use: kept ones and removed ones. */
   count = 0;
-  /** Live entries. */
+  /** Kept entries, sleeping ones too. */
   live = 0;
   /** Live bindings there were before the request. */
   loaded = 0;
@@ -41,7 +41,7 @@ export class WorkingBindings {
   recordAt = 0;
   /** By entry: image in the request's state, or ABSENT for a binding the request adds. */
   readonly imageAt = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
-  /** By entry: record (in the span table) of the request's contact it comes from, ABSENT where untouched, or gone. */
+  /** By entry: record (in the span table) of the request's contact it comes from, ABSENT where untouched, GONE or EVICTED where removed. */
   readonly contact = new Int32Array(BINDINGS_MAX + CONTACTS_MAX);
   /** By entry with a contact: epoch ms. */
   readonly expiresAt = new Float64Array(BINDINGS_MAX + CONTACTS_MAX);

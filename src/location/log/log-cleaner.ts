@@ -22,6 +22,8 @@ import {
 } from './log-frame.ts';
 import { RecordReader } from './log-records.ts';
 
+/** Of a record, while there is none to measure: a phone's over UDP with a User-Agent. */
+const RECORD_BYTES_MEAN = 300;
 /** The log may be this many times what its live records take, and never need be shorter than two generations. */
 const SPACE_FACTOR = 1.7;
 const GENERATIONS_MIN = 2;
@@ -179,7 +181,7 @@ export class LogCleaner {
 
   /** Bytes that the log may have. */
   private allowed(): number {
-    const mean = this.recordCount === 0 ? 300 : this.recordBytes / this.recordCount;
+    const mean = this.recordCount === 0 ? RECORD_BYTES_MEAN : this.recordBytes / this.recordCount;
     const allowed = this.table.aors * mean * SPACE_FACTOR;
     const least = GENERATIONS_MIN * this.log.fullBytes;
     return allowed < least ? least : allowed;

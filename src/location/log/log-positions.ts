@@ -32,7 +32,7 @@ export class LogPositions {
     this.marks = new Float64Array(memory);
   }
 
-  /** Place of the next frame: everything before has been applied to the table. Written by the shard. */
+  /** Address of the next frame: everything before has been applied to the table. Written by the shard. */
   get head(): number {
     return this.marks[HEAD];
   }

@@ -2,7 +2,7 @@
 // be. Knows no socket and no SIP; listeners open and end flows, answers find their connection here.
 
 import { parseIp } from '../../sip/ip.ts';
-import { ANSWERED_BY_MAIN, ANSWERED_BY_MAIN_TRUSTED, type Peers, TRANSPORT_WSS } from '../../sip/sources.ts';
+import { ANSWERED_BY_MAIN, ANSWERED_BY_MAIN_TRUSTED, type Peers, TRANSPORT_NAMES } from '../../sip/sources.ts';
 import { Descriptors } from '../linux/descriptors.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { createFlowRows, type FlowRows } from './flow-rows.ts';
@@ -67,8 +67,8 @@ export class Flows {
   readonly counts: FlowCounts = {
     open: 0,
     opened: 0,
-    openBy: new Array(TRANSPORT_WSS + 1).fill(0),
-    openedBy: new Array(TRANSPORT_WSS + 1).fill(0),
+    openBy: new Array(TRANSPORT_NAMES.length).fill(0),
+    openedBy: new Array(TRANSPORT_NAMES.length).fill(0),
     refusedTotal: 0,
     refusedSource: 0,
     refusedDescriptors: 0,

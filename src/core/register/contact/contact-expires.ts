@@ -40,8 +40,8 @@ export function grantedS({ request, work }: Exchange, policy: Policy, requestedS
 }
 
 /**
- * What the phone of the request was granted last: for the binding at `image` (negative: it is new), unless it was the seconds
- * requested for another of its contacts: the one, say, that it had before it moved.
+ * The seconds that the phone of the request was granted last, for the binding at `image` (negative: it is new). A phone that has moved keeps
+ * its interval: any binding of this Call-ID that was granted the requested seconds counts.
  */
 export function lastGrantedS(request: Readonly<ExchangeRequest>, image: number, requestedS: number): number {
   const { state, stateEnd } = request;
