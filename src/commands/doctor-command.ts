@@ -147,7 +147,7 @@ function disk(data: string): Finding {
   const { bavail, blocks, bsize } = statfsSync(path);
   const percent = Math.floor((bavail / blocks) * 100);
   const free = `${((bavail * bsize) / 2 ** 30).toFixed(1)} GiB, ${percent}% free`;
-  if (percent === 0) return { what: 'disk', verdict: 'bad', detail: `${free}: registrations will draw 500` };
+  if (percent === 0) return { what: 'disk', verdict: 'bad', detail: `${free}: registrations will be answered 503` };
   return { what: 'disk', verdict: percent < DISK_FREE_PERCENT ? 'warn' : 'ok', detail: free };
 }
 
