@@ -8,7 +8,6 @@ import { Piscina } from 'piscina';
 import type { BindingEvents } from '../shard/observe/binding-events.ts';
 import type { ProcessClock } from '../shard/process-clock.ts';
 import { ORDER_ANEW, ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
-import { TRANSPORT_UDP } from '../sip/sources.ts';
 import type { Checkpoints } from './checkpoint/checkpoints.ts';
 import { type PoolOptions, pingOptions, storeOptions, subscriptionTask } from './pool-options.ts';
 import type { Readers } from './readers.ts';
@@ -184,13 +183,12 @@ export class ShardLives {
     return reason ?? (ended instanceof Error ? ended : new Error(String(ended)));
   }
 
-  /** Keeps a message until its user is known. Where that cannot be found out now, a client over UDP repeats it, the others get a 503. */
+  /** Keeps a message until its user is known. Where that cannot be found out now, it is answered 503. */
   private async letWait(shard: number, { user, realm, token, bytes, peers }: WaitingMessage): Promise<void> {
     const result = await this.parts.options.auth?.ask(user, realm, token);
     endWaiting(this.waiting[shard]);
     if (result === undefined || this.stopping.signal.aborted) return;
-    const isUntold = result === 'unavailable';
-    if (!isUntold || peers.transport[0] !== TRANSPORT_UDP) this.parts.main.again(shard, bytes, peers, isUntold);
+    this.parts.main.again(shard, bytes, peers, result === 'unavailable');
   }
 
   /** Keeps a lookup until its devices have woken, or have had their time. */

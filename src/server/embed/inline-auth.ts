@@ -4,7 +4,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ShardAuth } from '../../shard/admission.ts';
 import type { ProcessClock } from '../../shard/process-clock.ts';
-import { TRANSPORT_UDP } from '../../sip/sources.ts';
 import {
   createWaitingMemory,
   endWaiting,
@@ -59,9 +58,7 @@ export async function openInlineAuth(options: InlineAuthOptions): Promise<Inline
   const pending = new PendingCredentials(waiting, (message) => {
     void users.ask(message.user, message.realm, message.token).then((result) => {
       endWaiting(waiting);
-      const isUntold = result === 'unavailable';
-      // Over UDP the client repeats it.
-      if (!isUntold || message.peers.transport[0] !== TRANSPORT_UDP) again(message, isUntold);
+      again(message, result === 'unavailable');
     });
   });
   return {

@@ -46,6 +46,8 @@ const NEGATIVES_MAX = 65_536;
 const SWEEP_MS = 600_000;
 /** Users that the log complains of between two sweeps. */
 const TOLD_MAX = 256;
+/** Failures before the breaker opens have one line in this time. */
+const TOLD_FAILURE_MS = 60_000;
 /** After a failure an old answer is used this long before the source is asked again. */
 const STALE_RETRY_MS = 5000;
 
@@ -67,6 +69,7 @@ export class UserProvider {
   private readonly told = new Set<string>();
   private readonly closing = new AbortController();
   private active = 0;
+  private toldFailureAt = Number.NEGATIVE_INFINITY;
   private sweeping: Promise<void> | undefined;
 
   /** @param now the time that shards compare with what is learnt, epoch ms */
@@ -174,11 +177,18 @@ export class UserProvider {
         reason: reasonOf(error),
         ms: openMs,
       });
-    }
+    } else this.tellFailure(error, now);
     if (!this.breaker.isOpen(now)) return;
     Atomics.store(this.state, 0, PROVIDER_DOWN);
     // Then the shards ask again, and the first question is the trial.
     setTimeout(() => Atomics.store(this.state, 0, PROVIDER_UP), openMs).unref();
+  }
+
+  /** One failure draws a 503, so it has a line; further ones count until the next, a minute later. */
+  private tellFailure(error: unknown, now: number): void {
+    if (this.breaker.isOpen(now) || now - this.toldFailureAt < TOLD_FAILURE_MS) return;
+    this.toldFailureAt = now;
+    this.log('warn', `${this.source.name} fails`, { reason: reasonOf(error) });
   }
 
   /** The source cannot be asked: an old answer stays valid for a little. */

@@ -187,7 +187,11 @@ describe('HTTP provider', () => {
     const answers = await Promise.all(['a', 'b', 'c'].map((name) => p.ask(name, REALM)));
     expect(answers[0]).toBe('found');
     expect(await p.ask('d', REALM)).toBe('found');
-    expect(events).toEqual(['the user service fails and is left alone for a while', 'the user service answers again']);
+    expect(events).toEqual([
+      'the user service fails',
+      'the user service fails and is left alone for a while',
+      'the user service answers again',
+    ]);
   });
 
   it('rules that make no sense cost their user alone: the service is asked on, and the log names the user once', async () => {
