@@ -76,7 +76,7 @@ export class HistoryFolder {
       await this.file.truncate(this.length).catch(() => {}); // half an entry would hide those behind it
       throw error;
     }
-    this.index.add(bytes, this.length);
+    this.index.addWhole(bytes, bytes.length, this.length);
     this.length += bytes.length;
     if (this.length >= this.segmentBytes) await this.seal();
   }

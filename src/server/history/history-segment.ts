@@ -5,8 +5,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { ENTRY_KEY } from '../../shard/observe/history.ts';
-import { entriesIn, entryLength, isOfKey, timeAt } from '../../shard/observe/history-reader.ts';
+import { ENTRY_AT, ENTRY_KEY } from '../../shard/observe/history.ts';
+import { entriesIn, entryLength, isOfKey } from '../../shard/observe/history-reader.ts';
 
 export const SEGMENT_HEAD = Buffer.from('AortaHistory 1\n\n');
 const INDEX_MAGIC = 0x31786968;
@@ -35,17 +35,27 @@ export class SegmentIndex {
   private words = new Uint32Array(2048);
   private count = 0;
 
-  /** Entries that stand at `offset` of the file. Returns how many bytes of them are whole entries. */
+  /** Entries that a file has at `offset`. Returns how many bytes of them are whole entries. */
   add(bytes: Buffer, offset: number): number {
     let end = 0;
-    for (const at of entriesIn(bytes)) {
-      this.push(bytes.readUInt32LE(at + ENTRY_KEY), offset + at);
-      const time = timeAt(bytes, at);
+    for (const at of entriesIn(bytes)) end = at + entryLength(bytes, at);
+    this.addWhole(bytes, end, offset);
+    return end;
+  }
+
+  /**
+   * The same for bytes[0, end) that are known to be whole entries: a storm brings 100,000 a second, and a view of words reads one in a tenth of
+   * the time.
+   */
+  addWhole(bytes: Buffer, end: number, offset: number): void {
+    const { buffer, byteOffset } = bytes;
+    const view = new DataView(buffer, byteOffset, end);
+    for (let at = 0; at < end; at += view.getUint32(at, true)) {
+      this.push(view.getUint32(at + ENTRY_KEY, true), offset + at);
+      const time = view.getFloat64(at + ENTRY_AT, true);
       if (time < this.from) this.from = time;
       if (time > this.to) this.to = time;
-      end = at + entryLength(bytes, at);
     }
-    return end;
   }
 
   get places(): BigUint64Array {
