@@ -37,7 +37,7 @@ it('a shard whose commits fail is not ready until they hold', () => {
   pass(2);
   expect(health.problems()).toEqual([]);
   counters[1][COUNTER.commits_failing] = 1;
-  expect(health.problems()).toEqual(['shard 1 cannot write to its disk']);
+  expect(health.problems()).toEqual(['shard 1 cannot write to disk: phones are answered 503']);
   counters[1][COUNTER.commits_failing] = 0;
   expect(health.problems()).toEqual([]);
   health.close();

@@ -48,22 +48,30 @@ export class Health {
     const over = this.limits().map(
       ({ limit, share }) => `${limit.replace('_', ' ')}: ${Math.floor(share * 100)}% of the limit`,
     );
-    if (over.length > 0) return over;
-    const alone = this.cluster();
-    if (alone.length > 0) return [...alone];
-    const now = performance.now();
-    return this.readings().flatMap(({ open, counters, ringBytes, ringCapacity }, shard) => {
-      if (!open) return [`shard ${shard} is being started again`];
-      const stillMs = now - (this.turnedAt[shard] ?? now);
-      if (counters[COUNTER.committing] > 0 && stillMs > COMMIT_HANGS_MS) return [`shard ${shard} waits for its disk`];
-      if (stillMs > STUCK_MS) return [`shard ${shard} has not moved for some time`];
-      if (counters[COUNTER.commits_failing] > 0) return [`shard ${shard} cannot write to its disk`];
-      return ringBytes > ringCapacity * RING_FULL ? [`the rings to shard ${shard} are nearly full`] : [];
-    });
+    // What goes wrong stands before what is about to.
+    return [...this.ofShards(), ...over, ...this.cluster()];
   }
 
   close(): void {
     clearInterval(this.timer);
+  }
+
+  private ofShards(): string[] {
+    const readings = this.readings();
+    const failing = readings.flatMap(({ open, counters }, shard) =>
+      open && counters[COUNTER.commits_failing] > 0 ? [shard] : [],
+    );
+    const now = performance.now();
+    const others = readings.flatMap(({ open, counters, ringBytes, ringCapacity }, shard) => {
+      if (!open) return [`shard ${shard} is being started again`];
+      const stillMs = now - (this.turnedAt[shard] ?? now);
+      if (counters[COUNTER.committing] > 0 && stillMs > COMMIT_HANGS_MS) return [`shard ${shard} waits for its disk`];
+      if (stillMs > STUCK_MS) return [`shard ${shard} has not moved for some time`];
+      return ringBytes > ringCapacity * RING_FULL ? [`the rings to shard ${shard} are nearly full`] : [];
+    });
+    if (failing.length === 0) return others;
+    const which = failing.length === 1 ? `shard ${failing[0]}` : `shards ${failing.join(', ')}`;
+    return [`${which} cannot write to disk: phones are answered 503`, ...others];
   }
 
   private look(): void {

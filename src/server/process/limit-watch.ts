@@ -12,6 +12,8 @@ const ALARM_AT = 0.8;
 const ALARM_UNTIL = 0.75;
 /** As good as reached. */
 const REACHED_AT = 0.98;
+/** A large disk may be nearly full for years: what is left counts. As much as a few generations of a log need. */
+const DISK_LEFT = 256 << 20;
 const LOOK_MS = 2000;
 
 export const LIMITS = ['memory', 'disk', 'connections', 'file_descriptors'] as const;
@@ -71,7 +73,9 @@ export class LimitWatch {
 
   /** Limits that are as good as reached. */
   get reached(): readonly LimitUsage[] {
-    return this.usage.filter(({ share }) => share >= REACHED_AT);
+    return this.usage.filter(
+      ({ limit, share, used, max }) => share >= REACHED_AT && (limit !== 'disk' || max - used < DISK_LEFT),
+    );
   }
 
   close(): void {
