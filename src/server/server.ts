@@ -27,6 +27,7 @@ import { shardDirectories } from './data/binding-folders.ts';
 import { setAside } from './data/damaged.ts';
 import { type DataDirectory, openDataDirectory } from './data/data-directory.ts';
 import { moveBindings } from './data/move.ts';
+import { keepReserve } from './data/reserve.ts';
 import { settleFiles } from './data/settled-files.ts';
 import { ofServedDomains } from './data/statics.ts';
 import {
@@ -209,6 +210,7 @@ class RunningServer implements Server, AdminTarget {
     this.limits = new LimitWatch(systemLimits(directory.path, connections), log);
     this.quotas.start(pool.openReaders(), now);
     this.running = true;
+    keepReserve(directory.path);
     this.tellServed();
   }
 

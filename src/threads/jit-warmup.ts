@@ -79,10 +79,23 @@ function request(cseq: string, user: string, contact: string, rows: readonly str
  * are strangers to the code it has compiled by then. With AORTA_WARM_UP=off in the environment it does without: a third of a start's
  * CPU, which is worth it only where more than some requests follow.
  */
-export function warmShard(task: ShardTask, createPipeline: (options: ShardOptions) => Pipeline): void {
+export function warmShard(
+  task: ShardTask,
+  createPipeline: (options: ShardOptions) => Pipeline,
+  log: ShardOptions['log'],
+): void {
   if (process.env.AORTA_WARM_UP === 'off') return;
   warmUp();
-  if (task.store.kind === 'log') rehearse(`${task.store.directory}.rehearsal`, task, createPipeline);
+  if (task.store.kind !== 'log') return;
+  const directory = `${task.store.directory}.rehearsal`;
+  try {
+    rehearse(directory, task, createPipeline);
+  } catch (error) {
+    // A full disk, say: the start goes on, or it ends where the shard's own store says why.
+    log('warn', 'no rehearsal: the first requests take longer', { error: String(error) });
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 /**
@@ -107,7 +120,6 @@ function rehearse(directory: string, task: ShardTask, createPipeline: (options: 
       store.close();
     }
   }
-  rmSync(directory, { recursive: true, force: true });
 }
 
 /** Parts of the classes that the shard itself will have, so that V8 meets no others afterwards; nothing of theirs is shared. */

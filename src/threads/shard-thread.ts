@@ -62,7 +62,7 @@ export function runShardThread(
   let feed: FeedWriter | undefined;
   const subscriptions = task.subscriptions && openSubscriptions(task.subscriptions);
   try {
-    warmShard(task, createPipeline);
+    warmShard(task, createPipeline, logOf(task, tell));
     if (task.cluster !== undefined && task.store.kind === 'log') takeReadyCopy(task.store.directory);
     // Of several nodes, no clock shortens bindings by itself.
     store = openStore(task.store, task.cluster === undefined ? clock.now() : 0, (done, total) => {

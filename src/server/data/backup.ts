@@ -29,7 +29,7 @@ import { closeFiles, type OpenFile, openShardFiles } from './shard-files.ts';
 
 const CHUNK_BYTES = 1 << 20;
 /** Files of the top that are of this run of the server, or nobody's. */
-const OF_THIS_RUN = /^(lock|clock(\.copy)?|.*\.lock|.*\.url|.*\.new|.*\.damaged|admin-url|admin-token)$/;
+const OF_THIS_RUN = /^(reserve|lock|clock(\.copy)?|.*\.lock|.*\.url|.*\.new|.*\.damaged|admin-url|admin-token)$/;
 
 /** What keeps a backup or a restore from being made; the message names the remedy. */
 export class BackupError extends Error {

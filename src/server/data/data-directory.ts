@@ -23,6 +23,7 @@ import { DataDirectoryError, unwritable } from './directory-error.ts';
 import { DATA_FORMAT, META_FILE, type Meta, metaFile, OLDEST_IN_PLACE, readMeta, writeMeta } from './directory-meta.ts';
 import { LOCK_FILE, namedHolder } from './lock-holder.ts';
 import { foreignFile } from './owner.ts';
+import { makeRoom } from './reserve.ts';
 
 const LOCK_EX_NB = 2 | 4; // the same on Linux and macOS
 
@@ -73,6 +74,7 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
   const directory = resolve(path);
   const foreign = foreignFile(directory);
   if (foreign !== undefined) throw new DataDirectoryError('unwritable', foreign);
+  makeRoom(directory);
   const lock = lockDirectory(directory);
   try {
     removeUrl(directory); // of an earlier life

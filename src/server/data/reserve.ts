@@ -1,0 +1,36 @@
+// A file that a start on a full disk gives up: the small files of a start need some room, and a registrar that starts serves lookups and
+// answers 503, which is more than none.
+
+import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const RESERVE_FILE = 'reserve';
+const RESERVE_BYTES = 1 << 20;
+/** With less there is no room for a reserve. */
+const ROOM = 16 << 20;
+
+/** Removes the reserve where a start would find no room. */
+export function makeRoom(directory: string): void {
+  if (freeBytes(directory) < RESERVE_BYTES) rmSync(join(directory, RESERVE_FILE), { force: true });
+}
+
+/** Makes the reserve, where there is room and none is there yet. Where that fails, there is none. */
+export function keepReserve(directory: string): void {
+  const file = join(directory, RESERVE_FILE);
+  if (existsSync(file) || freeBytes(directory) < ROOM) return;
+  try {
+    writeFileSync(file, Buffer.alloc(RESERVE_BYTES), { mode: 0o600 });
+  } catch {
+    rmSync(file, { force: true });
+  }
+}
+
+/** Of the disk that has the directory; 0 where that is not known. */
+function freeBytes(directory: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    return 0;
+  }
+}
