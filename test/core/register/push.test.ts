@@ -1,6 +1,7 @@
 // What a REGISTER with push parameters comes to where Aorta wakes devices itself (RFC 8599 §5.6.1).
 
 import { describe, expect, it } from 'vitest';
+import type { LookupPolicy } from '../../../src/core/uas/lookup-policy.ts';
 import type { PushPolicy } from '../../../src/core/uas/push-policy.ts';
 import { TRANSPORT_TCP } from '../../../src/sip/sources.ts';
 import { answered } from '../../support/requests.ts';
@@ -93,11 +94,11 @@ describe('a contact with push parameters', () => {
 describe('a binding whose device can be woken', () => {
   const over = (flow: number) => ({ transport: TRANSPORT_TCP, flow });
 
-  function setUp(push: Partial<PushPolicy> = {}) {
+  function setUp(push: Partial<PushPolicy> = {}, lookup: LookupPolicy = { sip: 'trusted', from: ['192.0.2.0/24'] }) {
     const open = new Set([7, 8]);
     const asked: string[][] = [];
     const told = new VirtualShard({
-      policy: { push: { ...PUSH, ...push }, lookup: { sip: 'trusted', from: ['192.0.2.0/24'] } },
+      policy: { push: { ...PUSH, ...push }, lookup },
       flows: { isAlive: (flow) => open.has(flow) },
       wake: (_slot, _length, _key, devices) => {
         asked.push(devices.map(({ prid }) => prid));
@@ -126,6 +127,8 @@ describe('a binding whose device can be woken', () => {
     expect(asked).toEqual([['00fc13adff78512']]);
     to.shard.hasWaited(to.shard.firstSlot);
     expect(to.send(invite(2))?.status).toBe(480);
+    // Who asks next has asked nobody yet.
+    expect(to.send(invite(4), { ip: '198.51.100.7' })?.status).toBe(403);
     // The device comes back from another address: one binding, not two.
     const moved = PHONE.replace('192.0.2.1', '192.0.2.77');
     expect(
@@ -134,6 +137,15 @@ describe('a binding whose device can be woken', () => {
     expect(to.counter('bindings')).toBe(1);
     expect(to.send(invite(3))?.contacts.map(({ uri }) => uri)).toEqual([moved]);
     expect(asked).toHaveLength(1);
+  });
+
+  it('is not woken by strangers, whose address may be another’s', () => {
+    const { shard: to, asked, end } = setUp({}, { sip: 'anyone', from: ['192.0.2.0/24'] });
+    to.send(register({ contacts: [`<${PHONE}>`], expires: 600 }), over(7));
+    end(7);
+    expect(to.send(invite(1), { ip: '198.51.100.7' })?.status).toBe(480);
+    expect(asked).toEqual([]);
+    expect(to.send(invite(2))?.status).toBe(100);
   });
 
   it('sleeps behind its expiry, for as long as the policy says, and then leaves', () => {

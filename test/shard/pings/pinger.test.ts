@@ -1,94 +1,20 @@
 // Pings of contacts, in virtual time: which contacts get them and when, and what comes of answers and of their want.
 
 import { describe, expect, it } from 'vitest';
-import { createAorKey, createAorReader } from '../../../src/core/lookup/aor-key.ts';
-import { DEFAULT_PING_POLICY, type PingPolicy } from '../../../src/core/pings/ping-policy.ts';
-import { createPingResults } from '../../../src/core/pings/ping-results.ts';
-import { DEFAULT_POLICY, type Policy } from '../../../src/core/uas/policy.ts';
-import type { MemoryStore } from '../../../src/location/memory-store.ts';
-import { LocationLookup, type Lookup } from '../../../src/server/lookups/location-lookup.ts';
+import type { Changes } from '../../../src/core/binding/changes.ts';
+import { createAorKey } from '../../../src/core/lookup/aor-key.ts';
+import { createHistoryMemory } from '../../../src/shard/observe/history.ts';
+import { changeAt, entriesIn, HistoryCursor } from '../../../src/shard/observe/history-reader.ts';
 import { createTapMemory } from '../../../src/shard/observe/tap.ts';
 import { TapReader } from '../../../src/shard/observe/tap-reader.ts';
 import { createRingMemory, Ring } from '../../../src/shard/rings/ring.ts';
-import { StaticTable } from '../../../src/shard/statics/static-table.ts';
 import { TRANSPORT_TCP, TRANSPORT_WSS } from '../../../src/sip/sources.ts';
 import { FlakyStore } from '../../support/flaky-store.ts';
 import { LONG_BATCH, longContacts } from '../../support/long-records.ts';
+import { NATTED, pass, silent, world } from '../../support/pinged-shard.ts';
 import { answered, request, uris } from '../../support/requests.ts';
-import {
-  type RegisterOptions,
-  register,
-  type SentRequest,
-  type Source,
-  VIRTUAL_SECRET,
-  VirtualShard,
-} from '../../support/virtual-shard.ts';
+import { type SentRequest, VIRTUAL_SECRET } from '../../support/virtual-shard.ts';
 import { responseTo } from '../../support/watcher.ts';
-
-const NATTED = { ip: '203.0.113.7', port: 40_001 };
-const LISTENERS = [{ host: '192.0.2.1', port: 5060 }];
-
-interface World {
-  readonly shard: VirtualShard;
-  readonly policy: Policy;
-  readonly results: SharedArrayBuffer;
-  /** Pings since the last call. */
-  pings(): SentRequest[];
-  lookup(aor?: string): Lookup;
-  register(options?: RegisterOptions, source?: Source): number;
-}
-
-function world(
-  policy: Partial<Omit<Policy, 'pings'>> & { pings?: Partial<PingPolicy> } = {},
-  options: Partial<ConstructorParameters<typeof VirtualShard>[0]> = {},
-): World {
-  const results = createPingResults();
-  const pings = { ...DEFAULT_PING_POLICY, ...policy.pings };
-  const whole: Policy = { ...DEFAULT_POLICY, domains: ['example.com'], ping: 'all', ...policy, pings };
-  const shard = new VirtualShard({
-    ...options,
-    policy: { ...whole, lookup: { sip: 'anyone', from: [] } },
-    pings: { results: [results], sentBy: LISTENERS, udpByMain: false, tcpByMain: false },
-  });
-  let read = 0;
-  let lookups: LocationLookup | undefined;
-  const statics = new StaticTable({ data: null, aor: createAorReader(VIRTUAL_SECRET), failed: () => {} });
-  return {
-    shard,
-    policy: whole,
-    results,
-    pings: () => {
-      const sent = shard.requests.slice(read);
-      read = shard.requests.length;
-      return sent;
-    },
-    lookup: (aor = 'alice@example.com') => {
-      lookups ??= new LocationLookup({
-        ...{ readers: [(shard.store as MemoryStore).reader()], secret: VIRTUAL_SECRET, policy: whole },
-        ...{ flows: null, statics, pings: [results] },
-      });
-      return lookups.lookup(aor, shard.now) as Lookup;
-    },
-    register: (fields = {}, source = NATTED) =>
-      answered(shard, register({ contacts: ['<sip:alice@192.168.0.2:5060>'], ...fields }), source).status,
-  };
-}
-
-/** Lets so many seconds pass; pings are answered `delayMs` later, but for those that `answers` does not want. */
-function pass(w: World, seconds: number, answers: (ping: SentRequest) => boolean = () => true, delayMs = 0): number {
-  let sent = 0;
-  for (let i = 0; i < seconds * 20; i++) {
-    w.shard.now += 50;
-    w.shard.batch([]);
-    const pings = w.pings();
-    sent += pings.length;
-    w.shard.now += delayMs;
-    for (const ping of pings.filter(answers)) w.shard.batch([responseTo(ping.text)]);
-  }
-  return sent;
-}
-
-const silent = () => false;
 
 describe('a contact that is pinged', () => {
   it('gets an OPTIONS for its URI where its REGISTER came from, once an interval', () => {
@@ -249,6 +175,15 @@ describe('which contacts are pinged', () => {
     expect(pass(w, 61)).toBe(expected);
   });
 
+  it('are none that a push wakes', () => {
+    const services = [{ name: 'apns', needsParam: false, vapid: '' }];
+    const w = world({ push: { services, refreshS: 180, dormantS: 86_400, refusesOthers: false } });
+    w.register({ contacts: ['<sip:a@192.168.0.2;pn-provider=apns;pn-prid=1>'], expires: 3600 });
+    expect([pass(w, 120), w.shard.counter('pinged_contacts')]).toEqual([0, 0]);
+    w.register({ contacts: ['<sip:b@192.168.0.2;pn-provider=other;pn-prid=1>'], expires: 3600, callId: 'b' });
+    expect(pass(w, 60)).toBe(1);
+  });
+
   it('is a matter of the domain', () => {
     const w = world({
       domains: ['example.com', 'example.org'],
@@ -296,10 +231,15 @@ describe('a contact that does not answer', () => {
   });
 
   it('is removed, the others of its AOR stay, and it begins anew with its next REGISTER', () => {
-    const w = world({ pings: { ...pings, dead: 'remove' } });
+    const told: string[] = [];
+    const history = createHistoryMemory(1 << 16);
+    const past = new HistoryCursor(history);
+    const publish = ({ bytes, end }: Changes) => told.push(Buffer.from(bytes.subarray(0, end)).toString('latin1'));
+    const w = world({ pings: { ...pings, dead: 'remove' } }, { history, events: { listening: true, publish } });
     w.register();
     w.register({ callId: 'other', contacts: ['<sip:b@192.168.0.9>'] }, { ip: '203.0.113.9', port: 9 });
     const others = (ping: SentRequest) => ping.ip === '203.0.113.9';
+    told.length = 0;
     pass(w, 239, others);
     expect(uris(w.shard)).toEqual(
       ['sip:alice@192.168.0.2:5060', 'sip:b@192.168.0.9'].slice(uris(w.shard).length === 1 ? 1 : 0),
@@ -307,6 +247,10 @@ describe('a contact that does not answer', () => {
     pass(w, 3, others);
     expect(uris(w.shard)).toEqual(['sip:b@192.168.0.9']);
     expect([w.shard.counter('pings_removed'), w.shard.counter('flow_ended')]).toEqual([1, 1]);
+    expect(told).toEqual([expect.stringContaining('sip:alice@192.168.0.2:5060')]);
+    const { bytes } = past.take();
+    const types = Array.from(entriesIn(bytes), (at) => changeAt(bytes, at).type);
+    expect(types).toEqual(['registered', 'registered', 'flow-ended']);
     w.register({ cseq: 9 });
     pass(w, 170, others);
     expect(uris(w.shard)).toHaveLength(2);
@@ -341,44 +285,6 @@ describe('a contact that does not answer', () => {
     expect(uris(w.shard)).toHaveLength(1);
     pass(w, 180, silent);
     expect(uris(w.shard)).toHaveLength(0);
-  });
-});
-
-describe('an answer', () => {
-  function pinged(): { w: World; ping: SentRequest } {
-    const w = world();
-    w.register();
-    w.shard.advance(60);
-    return { w, ping: w.pings()[0] };
-  }
-
-  it.each([
-    ['another code', (branch: string) => branch.replace(/.{4}$/, '0000')],
-    ['another contact', (branch: string) => branch.replace(/^(z9hG4bKp.{8}).{8}/, '$100000009')],
-    ['another time', (branch: string) => branch.replace(/^(z9hG4bKp.{16})./, '$1f')],
-    ['too few digits', (branch: string) => branch.slice(0, -1)],
-    ['no digits', (branch: string) => `${branch.slice(0, -1)}x`],
-  ])('with a branch of %s is none', (_, change) => {
-    const { w, ping } = pinged();
-    const [branch] = /z9hG4bKp[0-9a-f]+/.exec(ping.text) ?? [''];
-    w.shard.batch([responseTo(ping.text.replace(branch, change(branch)))]);
-    expect(w.shard.counter('pings_answered')).toBe(0);
-    w.shard.batch([responseTo(ping.text)]);
-    expect(w.shard.counter('pings_answered')).toBe(1);
-  });
-
-  it('that another shard has to hear of is handed to it', () => {
-    const { ping } = pinged();
-    const results = createPingResults();
-    const keyWord = Number.parseInt(/z9hG4bKp(.{8})/.exec(ping.text)?.[1] ?? '', 16);
-    const shard = new VirtualShard({
-      policy: { ping: 'all' },
-      shards: 2,
-      index: 1 - (keyWord % 2),
-      pings: { results: [results, results], sentBy: LISTENERS, udpByMain: false, tcpByMain: false },
-    });
-    shard.batch([responseTo(ping.text)]);
-    expect(shard.forwarded.map(({ owner }) => owner)).toEqual([keyWord % 2]);
   });
 });
 
