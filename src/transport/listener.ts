@@ -8,12 +8,11 @@ import {
   TRANSPORT_UDP,
   TRANSPORT_WS,
   TRANSPORT_WSS,
-  type TransportName,
 } from '../sip/sources.ts';
 
 export const LISTEN_TRANSPORTS = TRANSPORT_NAMES;
 
-export type ListenTransport = TransportName;
+export type ListenTransport = (typeof LISTEN_TRANSPORTS)[number];
 
 export interface ListenAddress {
   readonly transport: ListenTransport;
