@@ -4,12 +4,18 @@ import { $, setHidden, setText } from './dom.js';
 
 let token = sessionStorage.getItem('token') ?? '';
 let granted = () => {};
+/** How many tokens have been given, and how many of them a request was refused with. */
+let given = 0;
+let refused = 0;
 
-export function ask(path, options = {}) {
-  return fetch(path, {
+export async function ask(path, options = {}) {
+  const tried = given;
+  const answer = await fetch(path, {
     ...options,
     headers: { ...options.headers, ...(token && { authorization: `Bearer ${token}` }) },
   });
+  if (answer.status === 401) refused = Math.max(refused, tried);
+  return answer;
 }
 
 async function answered(answer) {
@@ -39,8 +45,9 @@ function askForToken() {
   if (wrong) field.focus();
 }
 
-/** Resolves when a token has been given. */
+/** Resolves when a token has been given that no request was refused with: it may have been, while others were still asking. */
 export function newToken() {
+  if (given > refused) return Promise.resolve();
   return new Promise((resolve) => {
     granted = resolve;
   });
@@ -54,5 +61,6 @@ $('token-form').addEventListener('submit', (event) => {
   event.preventDefault();
   token = $('token').value.trim();
   sessionStorage.setItem('token', token);
+  given++;
   granted();
 });
