@@ -2,7 +2,7 @@
 // answered, and when there is room again all goes on without a restart.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Aorta } from '../support/aorta-process.ts';
@@ -105,6 +105,7 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     const full = await Aorta.launch({ ...aorta.options, under, port: aorta.port, data: aorta.data });
     const exit = await Promise.race([full.child.exited, full.child.until(/^ready/m, 20_000)]);
     expect(exit, full.stderr).toBeUndefined();
+    expect(existsSync(join(aorta.data, 'reserve')), 'made room with it').toBe(false);
     expect(await registered(client, 7)).toBeGreaterThan(3000);
     await full.kill9();
     for (const file of [ballast, join(place, 'more')]) rmSync(file);

@@ -1,17 +1,8 @@
 // What lmdb-js needs before it opens an environment. It does not outlive one that cannot be opened: LMDB maps its lock file and writes
 // there, so a hole that gets no block ends the process (SIGBUS), and so does a missing descriptor or first page (SIGSEGV).
 
-import {
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  linkSync,
-  openSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, linkSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { diskSpace } from './disk-space.ts';
 
 /** More than LMDB's lock file takes. */
 const LOCK_BYTES = 16_384;
@@ -38,8 +29,7 @@ export function makeLock(lock: string): void {
  * memory that it takes for it, and the process ends.
  */
 export function demandRoom(folder: string): void {
-  const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize < ROOM_BYTES) throw noSpace();
+  if (diskSpace(folder).free < ROOM_BYTES) throw noSpace();
 }
 
 function noSpace(): Error {

@@ -1,8 +1,9 @@
 // A file that a start on a full disk gives up: the small files of a start need some room, and a registrar that starts serves lookups and
 // answers 503, which is more than none.
 
-import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { diskSpace } from '../../location/files/disk-space.ts';
 
 const RESERVE_FILE = 'reserve';
 const RESERVE_BYTES = 1 << 20;
@@ -28,8 +29,7 @@ export function keepReserve(directory: string): void {
 /** Of the disk that has the directory; 0 where that is not known. */
 function freeBytes(directory: string): number {
   try {
-    const { bavail, bsize } = statfsSync(directory);
-    return bavail * bsize;
+    return diskSpace(directory).free;
   } catch {
     return 0;
   }

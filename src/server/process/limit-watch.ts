@@ -1,7 +1,8 @@
 // Used share of each hard limit: memory, disk, connections, descriptors. It is read every few seconds and told once in the
 // log at 80%, and once when it is over. What follows from a limit that is reached is health's (/readyz) and the listeners'.
 
-import { readdirSync, statfsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { diskSpace } from '../../location/files/disk-space.ts';
 import { every } from '../../transport/every.ts';
 import { descriptorLimit } from '../../transport/linux/descriptor-limit.ts';
 import { memoryLimit } from '../../transport/memory-limit.ts';
@@ -102,11 +103,10 @@ export function systemLimits(data: string, connections: () => readonly [used: nu
   });
 }
 
-/** Blocks that root alone may use count as used. */
 function diskOf(directory: string): readonly [number, number] | undefined {
   try {
-    const { blocks, bavail, bsize } = statfsSync(directory);
-    return [(blocks - bavail) * bsize, blocks * bsize];
+    const { free, size } = diskSpace(directory);
+    return [size - free, size];
   } catch {
     return undefined;
   }
