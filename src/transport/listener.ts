@@ -1,14 +1,7 @@
 // What a server listens on: a transport and an address, how that is written, and why it may not be had. How the configuration writes
 // it is server/config/listener-text.ts's.
 
-import {
-  TRANSPORT_NAMES,
-  TRANSPORT_TCP,
-  TRANSPORT_TLS,
-  TRANSPORT_UDP,
-  TRANSPORT_WS,
-  TRANSPORT_WSS,
-} from '../sip/sources.ts';
+import { TRANSPORT_NAMES } from '../sip/sources.ts';
 
 export const LISTEN_TRANSPORTS = TRANSPORT_NAMES;
 
@@ -23,13 +16,9 @@ export interface ListenAddress {
 }
 
 /** TRANSPORT_* of sip/sources. */
-export const TRANSPORT_CODE: Readonly<Record<ListenTransport, number>> = {
-  udp: TRANSPORT_UDP,
-  tcp: TRANSPORT_TCP,
-  tls: TRANSPORT_TLS,
-  ws: TRANSPORT_WS,
-  wss: TRANSPORT_WSS,
-};
+export const TRANSPORT_CODE = Object.fromEntries(LISTEN_TRANSPORTS.map((name, code) => [name, code])) as Readonly<
+  Record<ListenTransport, number>
+>;
 
 /** `udp:127.0.0.1:5060`, `udp:[::1]:5060`. */
 export function formatListener(transport: string, host: string, port: number): string {
