@@ -1,7 +1,7 @@
 // What `aorta top` shows: two looks at a server and what lies between them, and the past that the server keeps.
 
-import { outcomeOfReason } from '../../core/uas/reasons.ts';
 import type { AdminClient } from '../terminal/admin-client.ts';
+import { refusalsIn } from '../terminal/refusals.ts';
 
 export interface Sample {
   readonly at: number;
@@ -96,11 +96,7 @@ export async function lookBack(client: AdminClient): Promise<Past> {
 export function figures(before: Sample, now: Sample): Figures {
   const seconds = (now.at - before.at) / 1000;
   const rate = (name: string) => ((now.counters[name] ?? 0) - (before.counters[name] ?? 0)) / seconds;
-  const refusals = Object.keys(now.counters)
-    .filter((name) => name.startsWith('refused_') && name !== 'refused_connections' && rate(name) > 0)
-    .map((name): [string, number] => [name.slice('refused_'.length), rate(name)])
-    .sort(([, a], [, b]) => b - a);
-  const challenged = refusals.reduce((sum, [name, value]) => (isChallenge(name) ? sum + value : sum), 0);
+  const { challenged, refused } = refusalsIn(now.counters, rate);
   const rates = { ...Object.fromEntries(RATES.map((name) => [name, rate(name)])), challenged };
   const accepted = countsOf(now.latency).map((count, i) => count - (countsOf(before.latency)[i] ?? 0));
   const at = (part: number) => percentile(accepted, now.latency.boundsSeconds, part);
@@ -110,14 +106,9 @@ export function figures(before: Sample, now: Sample): Figures {
     perSecond: { ...rates, refused: Math.max(0, rate('refused') - challenged) },
     latencyMs: { p50: at(0.5), p95: at(0.95), p99: at(0.99) },
     shards: now.shards.map((shard, i) => shardFigures(before.shards[i] ?? shard, shard, seconds)),
-    refusals: Object.fromEntries(refusals.filter(([name]) => !isChallenge(name))),
+    refusals: Object.fromEntries(refused),
     topSenders: now.topSenders,
   };
-}
-
-/** The client comes back with credentials: no refusal of its own. */
-function isChallenge(reason: string): boolean {
-  return outcomeOfReason(reason) === 'challenged';
 }
 
 function shardFigures(before: Sample['shards'][number], now: Sample['shards'][number], seconds: number): ShardFigures {

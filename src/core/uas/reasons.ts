@@ -163,7 +163,13 @@ export const REASON_NAMES: readonly string[] = (() => {
   return names;
 })();
 
-const CHALLENGES = ['no_credentials', 'credentials_not_offered', 'nonce_stale', 'nonce_replayed', 'nonce_foreign'];
+export const CHALLENGES: readonly string[] = [
+  'no_credentials',
+  'credentials_not_offered',
+  'nonce_stale',
+  'nonce_replayed',
+  'nonce_foreign',
+];
 const FAILURES = ['users_unavailable', 'users_pending', 'store_failed', 'overload'];
 
 /** A challenge is no refusal of its own, a failure is ours; the rest is the client's. */

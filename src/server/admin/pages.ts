@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename } from 'node:path';
+import { CHALLENGES } from '../../core/uas/reasons.ts';
 import type { HttpSurface } from '../http/http-surface.ts';
 
 const JAVASCRIPT = 'text/javascript; charset=utf-8';
@@ -43,6 +44,8 @@ export function addPages(surface: HttpSurface): void {
   };
   for (const file of FILES) serve(HEADERS, file);
   for (const file of DOCS) serve(DOCS_HEADERS, file);
+  const challenges = `export const CHALLENGES = ${JSON.stringify(CHALLENGES)};\n`;
+  surface.route('GET', '/challenges.js', () => ({ type: JAVASCRIPT, headers: HEADERS, body: challenges }), 'open');
   // Read when asked for: some two megabytes that few servers ever serve.
   for (const [path, file, type, headers] of VENDORED)
     surface.route('GET', path, async () => ({ type, headers, body: await readFile(vendored(file)) }), 'open');

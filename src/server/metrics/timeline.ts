@@ -1,7 +1,7 @@
 // The recent past in figures, for the dashboard: five minutes by the second, an hour by five seconds, a day by two minutes. Counts
 // come from shared memory, so no shard is asked; memory is bounded by the lengths below.
 
-import { outcomeOfReason, REASON_NAMES } from '../../core/uas/reasons.ts';
+import { CHALLENGES, REASON_NAMES } from '../../core/uas/reasons.ts';
 import { COUNTER, type CounterName, REFUSED_BY_REASON } from '../../shard/observe/counters.ts';
 import { HISTOGRAM_SUM, latencyRow, OUTCOME_ACCEPTED, SECONDS_BOUNDS } from '../../shard/observe/measures.ts';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
@@ -121,7 +121,7 @@ export class Timeline {
     const sum = (...names: CounterName[]) => names.reduce((all, name) => all + totalOf(readings, COUNTER[name]), 0);
     const refusals = (isChallenge: boolean) =>
       REASON_NAMES.reduce((all, name, code) => {
-        const counts = (outcomeOfReason(name) === 'challenged') === isChallenge;
+        const counts = CHALLENGES.includes(name) === isChallenge;
         return counts ? all + totalOf(readings, REFUSED_BY_REASON + code) : all;
       }, 0);
     const latency = new Float64Array(SECONDS_BOUNDS.length + 1);

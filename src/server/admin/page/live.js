@@ -1,6 +1,7 @@
 // What is asked every second and drawn: state, tiles, charts, and a table for each part of the server.
 
 import { get, newToken, tokenAccepted } from './api.js';
+import { CHALLENGES } from './challenges.js';
 import { Charts } from './charts.js';
 import { $, element, setHidden, setText, Table } from './dom.js';
 import { addUp, bytes, clock, duration, number, percent, percentile, rate, uptime, words } from './figures.js';
@@ -196,9 +197,6 @@ for (const choice of document.querySelectorAll('input[name="range"]'))
 
 // --- parts
 
-/** Reasons of 401 and 407 that only ask for credentials: below the refusals, and none of them. */
-const CHALLENGES = ['no_credentials', 'credentials_not_offered', 'nonce_stale', 'nonce_replayed', 'nonce_foreign'];
-
 function showParts(from, to) {
   const seconds = (to.at - from.at) / 1000;
   const perSecond = (name) => Math.max(0, (to.counters[name] - from.counters[name]) / seconds);
@@ -209,6 +207,7 @@ function showParts(from, to) {
     reasons
       .filter((name) => name !== 'refused_connections')
       .map((name) => ({ name, reason: name.slice(8) }))
+      // Below the refusals, and none of them.
       .sort((a, b) => CHALLENGES.includes(a.reason) - CHALLENGES.includes(b.reason))
       .map(({ name, reason }) => counted(`${CHALLENGES.includes(reason) ? 'challenge: ' : ''}${words(reason)}`, name)),
   );
