@@ -561,6 +561,15 @@ domains:
     expect(mode('auth: {mode: none}', flags({ auth: { mode: 'digest' } }))).toBe('digest');
   });
 
+  it('has clients authenticate where a provider has users, and refuses both that and nobody', () => {
+    const provider = "provider: {http: {url: 'https://users.example.com/{user}'}}";
+    expect(load(`auth: {${provider}}`).auth.mode).toBe('digest');
+    expect(load(`auth: {${provider}}\nallow-unauthenticated: true`).auth.mode).toBe('digest');
+    expect(() => load(`auth: {mode: none, ${provider}}`)).toThrow(
+      /provider: nobody is asked for a password with mode none/,
+    );
+  });
+
   it('reads the section auth', () => {
     const { auth } = load(`
 auth:
