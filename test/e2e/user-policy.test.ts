@@ -94,7 +94,11 @@ describe('rules for a user', () => {
 
   it.each([
     [['max-expire=5'], 'max-expire: unknown key, did you mean "max-expires"?'],
-    [['gruu=off'], 'gruu: unknown key'],
+    [['gruu=off'], 'gruu: is a rule of domains, not of users: lookups know the domain of a GRUU, and not its user'],
+    [
+      ['warning=true'],
+      'warning: is for the whole server, under "policy": many refusals are written before the domain is known',
+    ],
     [['transports=sctp'], 'transports: expected one of udp, tcp, tls, ws, wss, got "sctp"'],
     [['min-expires=2h', 'max-expires=1h'], 'min-expires: 7200 is above max-expires, which is 3600'],
     [['max-expires'], 'expected KEY=VALUE such as max-expires=10m, got "max-expires"'],

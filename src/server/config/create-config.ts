@@ -9,6 +9,7 @@ import { configFaults, fileFaults } from './config-faults.ts';
 import { ConfigProblems, type ConfigSource, type Fault, type Place, spellAsFile } from './config-problem.ts';
 import { intervalFaults } from './intervals.ts';
 import { isAnywhere, isLoopback } from './listener-text.ts';
+import { whyNotOwn } from './own-rules.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';
 import { valueAt, withValue } from './rows/by-path.ts';
 import { type Raw, schemaFor } from './rows/file-schema.ts';
@@ -67,8 +68,8 @@ function checkSource(source: ConfigSource, number: number, problems: ConfigProbl
   for (const issue of result.error.issues) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
-        const hint = suggestKey(schema, issue.path, key, source.spell);
-        problems.add(source.where([...issue.path, key], true), number, `unknown key${hint}`);
+        const why = whyNotOwn(issue.path, key) ?? `unknown key${suggestKey(schema, issue.path, key, source.spell)}`;
+        problems.add(source.where([...issue.path, key], true), number, why);
       }
     } else if (issue.code === 'invalid_key')
       problems.add(source.where(issue.path, true), number, issue.issues[0].message);

@@ -3,6 +3,7 @@
 import type { DomainPolicy } from '../../core/uas/policy.ts';
 import { spellAsFile } from './config-problem.ts';
 import { intervalFaults } from './intervals.ts';
+import { whyNotOfUser } from './own-rules.ts';
 import { ofSection, type Raw } from './rows/file-schema.ts';
 import { fillRows, showRows } from './rows/fill.ts';
 import { userRows } from './rows/policy-rows.ts';
@@ -17,7 +18,7 @@ export function rulesText(values: unknown): string {
   if (!result.success) {
     const problems = result.error.issues.flatMap((issue) =>
       issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => `${key}: unknown key${suggestKey(schema, issue.path, key, spellAsFile)}`)
+        ? issue.keys.map((key) => `${key}: ${unknownKey(issue.path, key)}`)
         : [`${issue.path.filter((part) => typeof part !== 'number').join('.')}: ${issue.message}`],
     );
     throw new RangeError(problems.join('\n'));
@@ -32,6 +33,11 @@ export function rulesText(values: unknown): string {
   const text = Object.keys(rules).length === 0 ? '' : JSON.stringify(rules);
   if (text.length > RULES_BYTES_MAX) throw new RangeError(`more than ${RULES_BYTES_MAX} bytes of rules`);
   return text;
+}
+
+function unknownKey(path: readonly PropertyKey[], key: string): string {
+  const why = path.length === 0 ? whyNotOfUser(key) : undefined;
+  return why ?? `unknown key${suggestKey(schema, path, key, spellAsFile)}`;
 }
 
 /** In the form of the file. */

@@ -161,9 +161,10 @@ describe('a SUBSCRIBE', () => {
     expect(s.requests).toEqual([]);
   });
 
-  it('R3680-4.5-01 that takes no registration information draws 406', () => {
+  it('R3680-4.5-01 R3261-20.1-01 that takes no registration information draws 406', () => {
     const s = new WatchedShard();
     expect(s.subscribe({ accept: 'text/plain, application/xml' }).status).toBe(406);
+    expect(s.subscribe({ accept: '', callId: 'nothing' }).status).toBe(406);
     for (const [i, accept] of ['application/reginfo+xml', 'text/plain, */*', 'APPLICATION/REGINFO+XML ;q=1'].entries())
       expect(s.subscribe({ accept, callId: `call-${i}` }).status, accept).toBe(200);
   });

@@ -472,7 +472,19 @@ domains:
     ['domains: {a.com: {polcy: {}}}', '1:19: domains.a.com.polcy: unknown key, did you mean "policy"?'],
     [
       'domains: {a.com: {policy: {flow-grace: 1}}}',
-      '1:28: domains.a.com.policy.flow-grace: unknown key, it stands under "policy"',
+      '1:28: domains.a.com.policy.flow-grace: is for the whole server, under "policy": ended connections of a shard wait in one queue, whoever used them',
+    ],
+    [
+      'domains: {a.com: {policy: {overload-target-ms: 1}}}',
+      '1:28: domains.a.com.policy.overload-target-ms: is for the whole server, under "policy": all domains wait in the same queues',
+    ],
+    [
+      'domains: {a.com: {policy: {history-refreshes: true}}}',
+      '1:28: domains.a.com.policy.history-refreshes: is for the whole server, under "policy": all domains share one history',
+    ],
+    [
+      'domains: {a.com: {policy: {strict: true}}}',
+      '1:28: domains.a.com.policy.strict: unknown key, it stands under "parser"',
     ],
     [
       'domains: {a.com: {policy: {path: on}}}',
