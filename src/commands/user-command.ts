@@ -18,7 +18,7 @@ Examples:
   pass show sip/alice | aorta user passwd alice@example.com
   aorta user import users.csv
       first line names the columns: username,domain,password or username,domain,ha1[,ha1_sha256,ha1_sha512_256][,aors,policy]
-  aorta user import subscriber.sql
+  aorta user import subscriber.sql --dry-run
       Kamailio's or OpenSIPS's table as mysqldump writes it; ha1b is for usernames that are "name@domain"
   aorta user export --output users-backup.csv
   aorta user export --format kamailio > subscriber.sql && mysql kamailio < subscriber.sql
@@ -68,6 +68,7 @@ export function addUserCommand(root: Command): void {
   )
     .option('--domain <name>', 'domain of rows that name none')
     .option('--encoding <name>', 'of the file, such as latin1 (default: UTF-8)')
+    .option('--dry-run', 'read the file and say what would be added, replaced and skipped; change nothing')
     .addHelpText('after', examples(EXAMPLES));
   verb(
     'export',

@@ -15,7 +15,7 @@ import { USER_AORS_MAX } from '../users/user-record.ts';
 import { UserStore } from '../users/user-store.ts';
 import { DATABASES } from './import/sql-text.ts';
 import { USER_FORMATS, type UserExport, userHead, userRow, userTail } from './import/user-export.ts';
-import { type ImportReport, importUsers } from './import/user-import.ts';
+import { countingSink, type ImportReport, importUsers, type UserSink } from './import/user-import.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './terminal/exit-codes.ts';
 import { InputFile, RowsError } from './terminal/input-file.ts';
 import { PasswordError, readPassword } from './terminal/password-input.ts';
@@ -31,6 +31,7 @@ interface Options {
   readonly format?: string;
   readonly database?: string;
   readonly encoding?: string;
+  readonly dryRun?: boolean;
 }
 
 /** What a person did wrong, or what is missing. */
@@ -136,23 +137,38 @@ export async function importFile(file: string, options: Options): Promise<void> 
   const began = performance.now();
   const display = showProgress(process.stderr.isTTY ? process.stderr : undefined, () => {});
   await input.settle(options.encoding);
-  const imported = await withStore(options, true, (store) =>
-    importUsers(store, input, {
+  const imported = await (options.dryRun ? withCounts : withMadeStore)(options, (sink) =>
+    importUsers(sink, input, {
       ...(options.domain === undefined ? {} : { domain: options.domain }),
       progress: (bytes, users) => display.report('users', bytes, input.size, users),
     }),
   ).finally(display.end);
   tellUnserved(options, imported.domains);
-  printImport(imported, file, (performance.now() - began) / 1000);
+  printImport(imported, file, options, (performance.now() - began) / 1000);
   if (imported.skipped > 0) process.exitCode = EXIT_FAILED;
 }
 
-function printImport(imported: ImportReport, file: string, seconds: number): void {
+function withMadeStore<T>(options: Options, use: (sink: UserSink) => Promise<T>): Promise<T> {
+  return withStore(options, true, use);
+}
+
+/** For a dry run: nothing is made or changed, and users that are there are known. */
+async function withCounts<T>({ data }: Options, use: (sink: UserSink) => Promise<T>): Promise<T> {
+  if (!UserStore.exists(data)) return use(countingSink(undefined));
+  actAsOwner(data);
+  const store = UserStore.openToRead(data);
+  return use(countingSink(store)).finally(() => store.close());
+}
+
+function printImport(imported: ImportReport, file: string, options: Options, seconds: number): void {
   for (const { line, reason } of imported.reasons) printError(`${file}:${line}: skipped: ${reason}\n`);
   const hidden = imported.skipped - imported.reasons.length;
   if (hidden > 0) printError(`and ${hidden} more\n`);
   const { added, replaced, skipped } = imported;
-  print(`added ${added}, replaced ${replaced}, skipped ${skipped} in ${seconds.toFixed(1)} s\n`);
+  const [add, replace, skip] = options.dryRun
+    ? ['would add', 'would replace', 'would skip']
+    : ['added', 'replaced', 'skipped'];
+  print(`${add} ${added}, ${replace} ${replaced}, ${skip} ${skipped} in ${seconds.toFixed(1)} s\n`);
 }
 
 export async function exportUsers(options: Options): Promise<void> {

@@ -23,11 +23,6 @@ export function userhashOf(name: string, realm: string, algorithm: number): Buff
   return digest(HASHES[algorithm], `${name}:${realm}`);
 }
 
-/** MD5 of "name:realm:password": to see whether a password and an HA1 belong together. */
-export function md5Ha1(name: string, realm: string, password: string): Buffer {
-  return digest('md5', `${name}:${realm}:${password}`);
-}
-
 /** HA1 in hex as a person or another program writes it; undefined where it is none of that kind. */
 export function parseHa1(hex: string, kind: number): Buffer | undefined {
   const bytes = Buffer.from(hex, 'hex');

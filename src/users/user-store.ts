@@ -70,6 +70,11 @@ export class UserStore {
     return store;
   }
 
+  /** Opens a store that is there, to look at: it writes nothing. */
+  static openToRead(dataDirectory: string): UserStore {
+    return new UserStore(openUserDatabase(dataDirectory, 'read'));
+  }
+
   /** Resolves when the environment is closed. */
   async close(): Promise<void> {
     this.stopExamining();

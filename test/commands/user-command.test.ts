@@ -1,7 +1,7 @@
 // `aorta user` as a person meets it, over processes: passwords by standard input, other processes on the same store.
 
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserStore } from '../../src/users/user-store.ts';
@@ -285,6 +285,56 @@ INSERT INTO subscriber (username, domain, password) VALUES ('heidi', 'kam.exampl
       `heidi,kam.example,${md5('heidi:kam.example:pw')}`,
       `o'brien,kam.example,${md5("o'brien:kam.example:semi;colon")}`,
     ]);
+  });
+
+  it('knows the tables of Kamailio and OpenSIPS by their number of columns, where a dump has rows alone', async () => {
+    const data = temporaryDirectory();
+    const file = join(data, 'subscriber.sql');
+    const sha256 = createHash('sha256').update('carol:kam.example:pw').digest('hex');
+    const ha1 = md5('alice:kam.example:pw');
+    writeFileSync(
+      file,
+      `-- mysqldump --no-create-info
+INSERT INTO \`subscriber\` VALUES (7,'alice','kam.example','','${ha1}','${md5('alice@kam.example:kam.example:pw')}'),
+(8,'wide','kam.example','','${sha256}','');
+INSERT INTO \`subscriber\` VALUES (1,'bob','kam.example','pw','','','');
+INSERT INTO \`subscriber\` VALUES (1,'carol','kam.example','','carol@mail.example','','${sha256}','',NULL);
+INSERT INTO \`subscriber\` VALUES (1,'dave','kam.example','pw','dave@mail.example','${md5('dave:kam.example:pw')}','','');
+`,
+    );
+    const ended = await user(data, ['import', file]);
+    expect([ended.stderr, ended.stdout]).toEqual(['', expect.stringMatching(/^added 5, replaced 0, skipped 0 in /)]);
+    const [, alice, bob, carol, dave, wide] = (await user(data, ['export'])).stdout.split('\n');
+    expect(alice).toContain(`alice,kam.example,${ha1},`);
+    for (const [line, name] of [
+      [bob, 'bob'],
+      [dave, 'dave'],
+    ])
+      expect(line).toContain(`${name},kam.example,${md5(`${name}:kam.example:pw`)},`);
+    expect([carol, wide]).toEqual([
+      expect.stringMatching(`^carol,kam.example,,,${sha256},`),
+      expect.stringMatching(`^wide,kam.example,,,${sha256},`),
+    ]);
+
+    writeFileSync(file, "INSERT INTO subscriber VALUES ('alice','pw');\n");
+    expect((await user(data, ['import', file])).stderr).toContain('line 1: the INSERT names none of its 2 columns');
+  });
+
+  it('says in a dry run what it would do, with each fault, and writes nothing', async () => {
+    const [data, nowhere] = [temporaryDirectory(), join(temporaryDirectory(), 'none')];
+    await user(data, ['add', 'alice@example.com'], 'old\n');
+    const file = join(temporaryDirectory(), 'users.csv');
+    writeFileSync(file, 'username,domain,password\nalice,example.com,new\nbob,example.com,x\nc:d,example.com,x\n');
+    const before = (await user(data, ['export'])).stdout;
+    const fault = `${file}:4: skipped: the name has a colon in it, which digest authentication cannot take\n`;
+    const told = async (directory: string) => {
+      const { stdout, stderr, exit } = await user(directory, ['import', file, '--dry-run']);
+      return [exit.code, stderr, stdout.replace(/ in .*/s, '')];
+    };
+    expect(await told(data)).toEqual([1, fault, 'would add 1, would replace 1, would skip 1']);
+    expect((await user(data, ['export'])).stdout).toBe(before);
+    expect(await told(nowhere)).toEqual([1, fault, 'would add 2, would replace 0, would skip 1']);
+    expect(existsSync(nowhere)).toBe(false);
   });
 
   it('refuses a file that is no list of users', async () => {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { type InputFile, RowsError } from '../terminal/input-file.ts';
 import { fromCsvField } from './csv-field.ts';
+import { quotedEnd, statements, tuples } from './sql-statements.ts';
 
 export interface TableRow {
   /** Line in the file, from 1. */
@@ -26,6 +27,8 @@ export interface TableKind {
   /** A column without which a CSV file is not one of these, and how the first line may read. */
   readonly column: string;
   readonly example: string;
+  /** Columns of the table as scripts of the registrars make it, each of another number: for dumps that name none. */
+  readonly layouts?: readonly (readonly string[])[];
 }
 
 /** Rows of a file. @param progress is told the bytes read so far */
@@ -36,7 +39,7 @@ export async function* readRows(
 ): AsyncGenerator<TableRow> {
   const head = await file.head(HEAD_BYTES);
   const text = file.text(progress);
-  if (looksLikeSql(head)) yield* sqlRows(text, kind.table);
+  if (looksLikeSql(head)) yield* sqlRows(text, kind);
   else yield* csvRows(text, head, kind);
 }
 
@@ -113,7 +116,8 @@ function rowOf(columns: readonly string[], values: readonly (string | null)[], l
   return { line, fields };
 }
 
-async function* sqlRows(stream: AsyncIterable<unknown>, table: string): AsyncGenerator<TableRow> {
+async function* sqlRows(stream: AsyncIterable<unknown>, kind: TableKind): AsyncGenerator<TableRow> {
+  const { table, layouts = [] } = kind;
   let columns: readonly string[] | undefined;
   let found = false;
   const name = String.raw`(?:[\`"]?\w+[\`"]?\.)?[\`"]?${table}[\`"]?\s*`;
@@ -129,16 +133,23 @@ async function* sqlRows(stream: AsyncIterable<unknown>, table: string): AsyncGen
     if (insert === null) continue;
     found = true;
     const named = insert[1] === undefined ? columns : insert[1].split(',').map(bareName);
-    if (named === undefined) {
-      throw new RowsError(
-        `line ${line}: the INSERT names no columns and no CREATE TABLE does: dump with the table's structure, or with --complete-insert`,
-      );
-    }
     for (const tuple of tuples(text, insert[0].length, line)) {
-      yield tuple.broken === undefined ? rowOf(named, tuple.values, tuple.line) : { ...tuple, fields: new Map() };
+      if (tuple.broken === undefined) {
+        const { values, line } = tuple;
+        yield rowOf(named ?? layoutOf(layouts, values.length, line), values, line);
+      } else yield { ...tuple, fields: new Map() };
     }
   }
   if (!found) throw new RowsError(`no "INSERT INTO ${table}" in it: dump that table, with pg_dump add --inserts`);
+}
+
+/** The one with so many columns. */
+function layoutOf(layouts: readonly (readonly string[])[], width: number, line: number): readonly string[] {
+  const found = layouts.find(({ length }) => length === width);
+  if (found !== undefined) return found;
+  throw new RowsError(
+    `line ${line}: the INSERT names none of its ${width} columns, and no CREATE TABLE does: dump with the table's structure, or with --complete-insert`,
+  );
 }
 
 function bareName(name: string): string {
@@ -170,127 +181,4 @@ function columnsOf(body: string): string[] {
     }
   }
   return names;
-}
-
-/** Position after the string that opens at `at`; text.length + 1 where it does not end. */
-function quotedEnd(text: string, at: number): number {
-  const quote = text[at];
-  for (let i = at + 1; i < text.length; i++) {
-    if (text[i] === '\\' && quote === "'") i++;
-    else if (text[i] === quote) {
-      if (text[i + 1] !== quote) return i + 1;
-      i++;
-    }
-  }
-  return text.length + 1;
-}
-
-/** Statements of a dump, without comments before them. The longest is what fits into memory. */
-async function* statements(stream: AsyncIterable<unknown>): AsyncGenerator<{ text: string; line: number }> {
-  let rest = '';
-  let line = 1;
-  let scan: Scan = { at: 0, quote: '' };
-  for await (const chunk of stream) {
-    rest += String(chunk);
-    for (;;) {
-      if (scan.at === 0) {
-        const skipped = /^(?:\s+|--[^\n]*\n|#[^\n]*\n|\/\*[\s\S]*?\*\/;?)+/.exec(rest);
-        line += newlines(skipped?.[0] ?? '');
-        rest = rest.slice(skipped?.[0].length ?? 0);
-        if (/^(?:-$|--|#|\/\*|\/$)/.test(rest)) break; // a comment whose end is still to come
-      }
-      scan = scanStatement(rest, scan);
-      if (!scan.ended) break;
-      const text = rest.slice(0, scan.at);
-      yield { text, line };
-      line += newlines(text);
-      rest = rest.slice(scan.at + 1);
-      scan = { at: 0, quote: '' };
-    }
-  }
-  if (rest.trim() !== '') yield { text: rest, line };
-}
-
-/** How far the search for a statement's end has come, and the quote it stands in. */
-interface Scan {
-  readonly at: number;
-  readonly quote: string;
-  readonly ended?: boolean;
-}
-
-/** Goes on to the semicolon or the end of what is there. A doubled quote closes and opens, which comes to the same. */
-function scanStatement(text: string, from: Scan): Scan {
-  let { at, quote } = from;
-  for (; at < text.length; at++) {
-    const c = text[at];
-    if (quote === '') {
-      if (c === ';') return { at, quote, ended: true };
-      if (c === "'" || c === '"' || c === '`') quote = c;
-    } else if (c === '\\' && quote === "'") {
-      if (at + 1 === text.length) return { at, quote };
-      at++;
-    } else if (c === quote) quote = '';
-  }
-  return { at, quote };
-}
-
-function newlines(text: string): number {
-  let n = 0;
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) n++;
-  return n;
-}
-
-interface Tuple {
-  readonly line: number;
-  readonly values: (string | null)[];
-  readonly broken?: string;
-}
-
-/** The parenthesised lists after VALUES. */
-function* tuples(text: string, from: number, firstLine: number): Generator<Tuple> {
-  let line = firstLine + newlines(text.slice(0, from));
-  let i = from;
-  while (i < text.length) {
-    if (text[i] === '\n') line++;
-    if (text[i] !== '(') {
-      i++;
-      continue;
-    }
-    const values: (string | null)[] = [];
-    const start = i;
-    i++;
-    while (i < text.length && text[i] !== ')') {
-      const value = VALUE.exec(text.slice(i, i + VALUE_HEAD));
-      if (text[i] === "'") {
-        const end = quotedEnd(text, i);
-        values.push(unquote(text.slice(i + 1, end - 1)));
-        i = end;
-      } else if (value !== null) {
-        values.push(/^NULL$/i.test(value[0]) ? null : value[0]);
-        i += value[0].length;
-      } else if (/[\s,]/.test(text[i])) i++;
-      else {
-        yield { line, values, broken: 'the list of values cannot be read' };
-        return;
-      }
-    }
-    if (text[i] !== ')') {
-      yield { line, values, broken: 'the list of values does not end' };
-      return;
-    }
-    i++;
-    yield { line, values };
-    line += newlines(text.slice(start, i));
-  }
-}
-
-const VALUE = /^[\w.+-]+/;
-const VALUE_HEAD = 40;
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '0': '\0', Z: '\u001a', b: '\b' };
-
-function unquote(text: string): string {
-  if (!text.includes('\\') && !text.includes("''")) return text;
-  return text.replace(/\\([\s\S])|''/g, (_, escaped: string | undefined) =>
-    escaped === undefined ? "'" : (ESCAPES[escaped] ?? escaped),
-  );
 }

@@ -2,14 +2,24 @@
 // How files are read is table-rows'.
 
 import { rulesText } from '../../server/config/user-rules.ts';
-import { HA1_COLUMNS, type Ha1Set, ha1sOf, md5Ha1, parseHa1 } from '../../users/ha1.ts';
+import { HA1_COLUMNS, type Ha1Set, ha1sOf, parseHa1 } from '../../users/ha1.ts';
 import { checkUserName, parseAor } from '../../users/user-name.ts';
 import { HA1_KINDS } from '../../users/user-record.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { InputFile } from '../terminal/input-file.ts';
 import { readRows, type TableRow } from './csv-and-sql.ts';
 
-const SUBSCRIBERS = { table: 'subscriber', column: 'username', example: 'username,domain,password' };
+const SUBSCRIBERS = {
+  table: 'subscriber',
+  column: 'username',
+  example: 'username,domain,password',
+  layouts: [
+    layout('ha1,ha1b'), // Kamailio 5 and 6
+    layout('ha1,ha1_sha256,ha1_sha512t256'), // OpenSIPS 3.2 and later, without addresses
+    layout('email_address,ha1,ha1b,rpid'), // Kamailio 4, OpenSIPS to 3.1
+    layout('email_address,ha1,ha1_sha256,ha1_sha512t256,rpid'), // the same with them
+  ],
+};
 const BATCH = 5000;
 /** Skipped rows that are kept to be shown. */
 const SKIPPED_SHOWN = 100;
@@ -37,14 +47,31 @@ interface ImportUser {
   readonly rules?: string;
 }
 
-/** Puts every sound row of the file into the store. Throws a RowsError where the file is no list of users at all. */
-export async function importUsers(store: UserStore, file: InputFile, options: ImportOptions): Promise<ImportReport> {
+function layout(behindPassword: string): string[] {
+  return `id,username,domain,password,${behindPassword}`.split(',');
+}
+
+/** Where users are put. */
+export type UserSink = Pick<UserStore, 'put'>;
+
+/** A sink that counts and keeps nothing. @param store users that are there already */
+export function countingSink(store: Pick<UserStore, 'get'> | undefined): UserSink {
+  return {
+    put(users) {
+      const replaced = users.filter((user) => store?.get(user) !== undefined).length;
+      return { added: users.length - replaced, replaced, refused: 0 };
+    },
+  };
+}
+
+/** Puts every sound row of the file into the sink. Throws a RowsError where the file is no list of users at all. */
+export async function importUsers(sink: UserSink, file: InputFile, options: ImportOptions): Promise<ImportReport> {
   const report: ImportReport = { added: 0, replaced: 0, skipped: 0, domains: new Set(), reasons: [] };
   let batch: ImportUser[] = [];
   const lines = new Map<string, number>();
   let bytes = 0;
   const flush = () => {
-    const counts = store.put(batch, 'any');
+    const counts = sink.put(batch, 'any');
     report.added += counts.added;
     report.replaced += counts.replaced;
     batch = [];
@@ -117,13 +144,18 @@ function ha1sOfRow(fields: ReadonlyMap<string, string>, name: string, realm: str
   for (let kind = 0; kind < HA1_KINDS; kind++) {
     const column = HA1_COLUMNS[kind].find((alias) => fields.has(alias));
     if (column === undefined) continue;
-    given[kind] = parseHa1(fields.get(column) ?? '', kind);
-    if (given[kind] === undefined) return `${column} is not ${kind % 3 === 0 ? 32 : 64} hex digits`;
+    const hex = (fields.get(column) ?? '').trimEnd();
+    // Kamailio keeps HA1s of SHA-256 in the columns of MD5 where that is its algorithm.
+    const isWide = kind % 3 === 0 && parseHa1(hex, kind + 1) !== undefined;
+    const at = isWide ? kind + 1 : kind;
+    given[at] = parseHa1(hex, at);
+    if (given[at] === undefined) return `${column} is not ${kind % 3 === 0 ? 32 : 64} hex digits`;
   }
   const password = fields.get('password');
   // Where HA1s are precomputed, the column of the password may hold anything: it counts if it fits.
-  if (password !== undefined && (given.length === 0 || given[0]?.equals(md5Ha1(name, realm, password)))) {
-    return ha1sOf(name, realm, password);
+  if (password !== undefined) {
+    const made = ha1sOf(name, realm, password);
+    if (given.length === 0 || made.some((ha1, kind) => ha1 !== undefined && given[kind]?.equals(ha1))) return made;
   }
   if (given.length === 0) return 'neither a password nor an HA1';
   if (domain !== realm)
