@@ -22,7 +22,9 @@ afterAll(removeDirectories);
 
 function blocks(document: string, language: string): string[] {
   const text = readFileSync(join(ROOT, document), 'utf8');
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, block]) => block);
+  return [...text.matchAll(new RegExp(`^( *)\`\`\`${language}\\n([\\s\\S]*?)^\\1\`\`\``, 'gm'))].map(
+    ([, indent, block]) => block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  );
 }
 
 function help(...words: string[]): Promise<string> {
