@@ -13,6 +13,11 @@ import { removeDirectories, temporaryDirectory } from '../support/aorta-process.
 const read = (name: string): string => readFileSync(join(import.meta.dirname, '../../docs/deploy', name), 'utf8');
 const BOTH = ['udp:0.0.0.0:5060', 'tcp:0.0.0.0:5060'];
 
+interface Compose {
+  readonly services: Record<string, { volumes: string[]; networks: { cluster: { ipv4_address: string } } }>;
+  readonly volumes: Record<string, null>;
+}
+
 afterAll(removeDirectories);
 
 describe('docs/deploy', () => {
@@ -70,6 +75,38 @@ describe('docs/deploy', () => {
     );
     expect(told(undefined, 'serve')).toBe('serve\n');
     expect(told('example.com', 'user', 'list')).toBe('user list\n');
+  });
+
+  it('has volumes that the user of the image may write', () => {
+    const [, made] = /install -d -o aorta -g aorta -m 0700 (.*)/.exec(read('Dockerfile')) ?? [];
+    for (const file of ['compose.yaml', 'cluster/compose.yaml']) {
+      const { services, volumes } = parse(read(file), { merge: true }) as Compose;
+      const places = Object.entries(services)
+        .filter(([name]) => !name.startsWith('nats'))
+        .flatMap(([, service]) => service.volumes.map((text) => text.split(':')))
+        .filter(([volume]) => Object.keys(volumes).includes(volume))
+        .map(([, place]) => place);
+      expect(places.length).toBeGreaterThan(0);
+      for (const place of places) expect(made.split(' '), file).toContain(place);
+    }
+  });
+
+  it('has commands that make one password for NATS and its nodes, and a file for each node', () => {
+    const folder = temporaryDirectory();
+    writeFileSync(join(folder, 'node.yaml'), read('cluster/node.yaml'));
+    const commands = [...read('cluster/compose.yaml').matchAll(/^# {3}(.*)$/gm)]
+      .map(([, command]) => command.replace(/ && sudo .*/, ''))
+      .filter((command) => !command.startsWith('docker'));
+    const { status, stderr } = spawnSync('sh', ['-ec', commands.join('\n')], { cwd: folder, encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+    const [, password] = /^PASSWORD=([a-z]\w{20,})$/m.exec(readFileSync(join(folder, '.env'), 'utf8')) ?? [];
+    expect(readFileSync(join(folder, 'nats-login'), 'utf8')).toBe(`aorta:${password}\n`);
+    const nodes = ['a', 'b', 'c'].map((name) => {
+      const { cluster } = createConfig([readConfigFile(join(folder, `${name}.yaml`))]);
+      return [cluster?.node, cluster?.listen.host];
+    });
+    const { services } = parse(read('cluster/compose.yaml'), { merge: true }) as Compose;
+    expect(nodes).toEqual(['a', 'b', 'c'].map((name) => [name, services[name].networks.cluster.ipv4_address]));
   });
 
   it('has three nodes and three NATS servers, in containers and in Kubernetes', () => {

@@ -140,6 +140,8 @@ describe('the Helm chart', () => {
       chosen.every(([name, value]) => metadata.labels[name] === value),
     );
     expect(matching.map(({ metadata }) => metadata.name)).toEqual(['one-admin']);
+    const alerts = readFileSync(join(CHART, '../../grafana/alerts.yaml'), 'utf8');
+    expect(alerts).toContain(`up{job="${matching[0].metadata.labels[monitor.spec.jobLabel]}"}`);
     expect(monitor.spec.endpoints[0].authorization.credentials.name).toBe('aorta-admin');
   });
 
