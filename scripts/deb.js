@@ -14,6 +14,14 @@ const folder = process.argv[2] ?? join(root, '.build');
 const { version, description, dependencies, optionalDependencies, engines, type, name } = JSON.parse(
   readFileSync(join(root, 'package.json'), 'utf8'),
 );
+/** Where each shell looks by itself. */
+const COMPLETIONS = {
+  bash: 'usr/share/bash-completion/completions/aorta',
+  zsh: 'usr/share/zsh/vendor-completions/_aorta',
+  fish: 'usr/share/fish/vendor_completions.d/aorta.fish',
+};
+/** All but the site's making, and screenshots that no page shows. */
+const isDocument = (path) => !/\.vitepress|screens\/(?!load-1280-light)/.test(path);
 const tree = mkdtempSync(join(tmpdir(), 'aorta-deb-'));
 const put = (path, content, mode = 0o644) => {
   mkdirSync(dirname(join(tree, path)), { recursive: true });
@@ -49,8 +57,11 @@ try {
   put('etc/aorta/aorta.yaml', read('docs/deploy/debian/aorta.yaml'));
   put('usr/share/man/man1/aorta.1.gz', gzipSync(manPage(join(root, 'dist/cli.js'), version), { level: 9 }));
   put('usr/share/doc/aorta/copyright', read('LICENSE'));
-  for (const page of ['README.md', 'docs/operating.md', 'docs/configuration.md', 'docs/security.md'])
-    put(`usr/share/doc/aorta/${page.replace('docs/', '')}`, read(page));
+  // Beside one another, where the links among them find them.
+  cpSync(join(root, 'docs'), join(tree, 'usr/share/doc/aorta'), { recursive: true, filter: isDocument });
+  put('usr/share/doc/aorta/README.md', read('README.md').replaceAll('](docs/', ']('));
+  for (const [shell, path] of Object.entries(COMPLETIONS))
+    put(path, run(process.execPath, join(root, 'dist/cli.js'), 'completion', shell));
   put('DEBIAN/conffiles', '/etc/aorta/aorta.yaml\n');
   for (const script of ['postinst', 'prerm', 'postrm'])
     put(`DEBIAN/${script}`, read(`docs/deploy/debian/${script}`), 0o755);

@@ -1,7 +1,7 @@
 // The Debian package, built by its script and installed by dpkg into a root of its own: what is there serves, and a removal leaves the data.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfigFile } from '../../src/server/config/config-file.ts';
@@ -75,6 +75,28 @@ describe.skipIf(reason !== undefined)('the Debian package', { timeout: MANY_SECO
     const { error, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww'], { input: page, encoding: 'utf8' });
     if (error !== undefined) return console.warn('groff is not installed: the page is not set');
     expect(stderr).toBe('');
+  });
+
+  it('has the documents, with all that they link to', () => {
+    const folder = join(root, 'usr/share/doc/aorta');
+    const pages = readdirSync(folder).filter((name) => name.endsWith('.md'));
+    expect(pages).toEqual(expect.arrayContaining(['README.md', 'migration.md', 'operating.md', 'runbook.md']));
+    const missing = pages.flatMap((page) =>
+      [...readFileSync(join(folder, page), 'utf8').matchAll(/\]\(([\w./-]+)[#)]/g)]
+        .filter(([, target]) => !existsSync(join(folder, target)))
+        .map(([, target]) => `${page}: ${target}`),
+    );
+    expect(missing).toEqual([]);
+    expect(existsSync(join(folder, 'grafana/alerts.yaml'))).toBe(true);
+  });
+
+  it('completes commands in the shells that look for it', () => {
+    const share = (path: string) => join(root, 'usr/share', path);
+    const script = 'COMP_WORDS=(aorta user im) COMP_CWORD=2; _aorta; echo "${COMPREPLY[@]}"';
+    const words = ['-c', `source ${share('bash-completion/completions/aorta')}; ${script}`];
+    expect(spawnSync('bash', words, { encoding: 'utf8' }).stdout.trim()).toBe('import');
+    expect(readFileSync(share('zsh/vendor-completions/_aorta'), 'utf8')).toMatch(/^#compdef aorta\n/);
+    expect(readFileSync(share('fish/vendor_completions.d/aorta.fish'), 'utf8')).toContain('-c aorta');
   });
 
   it('serves, from what was installed alone', async () => {
