@@ -33,6 +33,12 @@ export const PEERS: readonly Peer[] = [
     ),
     tests: 'test/e2e/proxies.test.ts, a part of test/e2e/move-in.test.ts',
   },
+  {
+    command: 'kamcmd',
+    debianPackage: 'kamailio',
+    morePackages: ['kamailio-presence-modules'],
+    tests: 'a part of test/e2e/reg-events.test.ts',
+  },
   { command: 'finch', debianPackage: 'finch', tests: 'a part of test/e2e/odd-phones.test.ts' },
   { command: 'twinkle-console', debianPackage: 'twinkle-console', tests: 'a part of test/e2e/odd-phones.test.ts' },
   {

@@ -52,14 +52,14 @@ function isActive(event: ContactEvent): boolean {
   return ACTIVE.includes(event);
 }
 
-/** @param now epoch ms, which times are counted from */
+/** Without white space, which costs bytes over UDP and confuses Kamailio. @param now epoch ms, which times are counted from */
 export function writeReginfo({ version, state, aor, id, registration, contacts }: Reginfo, now: number): string {
   const inner = contacts.map((contact) => contactElement(contact, now)).join('');
   return (
     '<?xml version="1.0" encoding="UTF-8"?>\n' +
     '<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" xmlns:gr="urn:ietf:params:xml:ns:gruuinfo"' +
-    `${attributes({ version, state })}>\n` +
-    `  <registration${attributes({ aor, id, state: registration })}>\n${inner}  </registration>\n</reginfo>\n`
+    `${attributes({ version, state })}>` +
+    `<registration${attributes({ aor, id, state: registration })}>${inner}</registration></reginfo>\n`
   );
 }
 
@@ -70,21 +70,20 @@ function contactElement(contact: ContactElement, now: number): string {
     id,
     state: active ? 'active' : 'terminated',
     event,
-    expires: active && expiresAt !== undefined ? secondsFrom(now, expiresAt) : undefined,
+    // Of what has ended, too: Kamailio reads no contact without.
+    expires: active ? expiresAt && secondsFrom(now, expiresAt) : 0,
     'retry-after': event === 'probation' ? (retryAfterS ?? 0) : undefined,
     'duration-registered': registeredAt === undefined ? undefined : secondsFrom(registeredAt, now),
     q,
     callid: callId,
     cseq,
   });
-  const display = displayName === undefined ? '' : `      <display-name>${escaped(displayName)}</display-name>\n`;
+  const display = displayName === undefined ? '' : `<display-name>${escaped(displayName)}</display-name>`;
   const params = contact.params.map(
-    ([name, value]) => `      <unknown-param${attributes({ name })}>${escaped(value)}</unknown-param>\n`,
+    ([name, value]) => `<unknown-param${attributes({ name })}>${escaped(value)}</unknown-param>`,
   );
-  const gruu =
-    contact.publicGruu === undefined ? '' : `      <gr:pub-gruu${attributes({ uri: contact.publicGruu })}/>\n`;
-  const inner = `      <uri>${escaped(uri)}</uri>\n${display}${params.join('')}${gruu}`;
-  return `    <contact${given}>\n${inner}    </contact>\n`;
+  const gruu = contact.publicGruu === undefined ? '' : `<gr:pub-gruu${attributes({ uri: contact.publicGruu })}/>`;
+  return `<contact${given}><uri>${escaped(uri)}</uri>${display}${params.join('')}${gruu}</contact>`;
 }
 
 function secondsFrom(from: number, to: number): number {

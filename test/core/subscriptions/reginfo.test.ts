@@ -65,7 +65,7 @@ describe('a document', () => {
       retryAfterS: 9,
     }).contacts;
     expect(attributes.state).toBe(state);
-    expect(attributes.expires).toBe(state === 'active' ? '60' : undefined);
+    expect(attributes.expires).toBe(state === 'active' ? '60' : '0');
     expect(attributes['retry-after']).toBe(event === 'probation' ? '9' : undefined);
     expect(attributes['duration-registered']).toBe('5');
   });
