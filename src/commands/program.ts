@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { packageVersion } from '../server/process/package-version.ts';
+import { addAbuseCommand } from './abuse/abuse-command.ts';
 import { addBackupCommands } from './backup-command.ts';
 import { addBenchCommand } from './bench-command.ts';
 import { addCertCommand } from './cert-command.ts';
@@ -44,6 +45,7 @@ export async function program(words: readonly string[]): Promise<Command> {
   addConfigCommands(root);
   addTopCommand(root);
   addTraceCommand(root);
+  addAbuseCommand(root);
   addClusterCommand(root);
   addDoctorCommand(root);
   addBenchCommand(root);

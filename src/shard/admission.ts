@@ -2,7 +2,6 @@
 // came of it, for the sources' and accounts' records. Without `auth` everybody may do everything. Answers 401, 403, 503.
 // @hot
 
-import type { RefusalReport } from '../core/abuse/abuse.ts';
 import { TrustedSources } from '../core/abuse/trusted-sources.ts';
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
 import { Authenticator } from '../core/auth/authenticator.ts';
@@ -30,7 +29,7 @@ import {
 import { AT_SIGN } from '../sip/scanner.ts';
 import { LISTENER_ADMIN, type Peers } from '../sip/sources.ts';
 import type { AorState } from './aor-state.ts';
-import { Gate, type GateOptions } from './gate.ts';
+import { type AbuseLog, Gate, type GateOptions } from './gate.ts';
 import { COUNTER } from './observe/counters.ts';
 import { type FailedLogin, FailedLogins } from './observe/failed-logins.ts';
 import type { ShardRules } from './shard-rules.ts';
@@ -72,8 +71,7 @@ export interface AdmissionOptions {
   /** 32 bytes. */
   readonly secret: Uint8Array;
   readonly counters: Float64Array;
-  /** A log line about a source that is refused is due. */
-  readonly refused: (report: RefusalReport) => void;
+  readonly abuseLog: AbuseLog;
   /** A failed login is to be logged; called where the policy asks for it. */
   readonly failedLogin: (login: FailedLogin) => void;
 }
@@ -81,7 +79,8 @@ export interface AdmissionOptions {
 export class Admission {
   private readonly auth: ShardAuth | undefined;
   private readonly authenticator: Authenticator | null;
-  private readonly gate: Gate | null;
+  /** Null where nobody authenticates. */
+  readonly gate: Gate | null;
   private lookup: LookupPolicy['sip'];
   private lookupSources: TrustedSources;
   private readonly exchange: ShardExchange;
@@ -97,7 +96,7 @@ export class Admission {
   private readonly vainBatches: Float64Array;
 
   constructor(options: AdmissionOptions, exchange: ShardExchange, state: AorState, rules: ShardRules) {
-    const { auth, gate, secret, counters, refused } = options;
+    const { auth, gate, secret, counters, abuseLog } = options;
     this.auth = auth;
     this.exchange = exchange;
     const { peers } = exchange.request;
@@ -109,7 +108,7 @@ export class Admission {
     this.failedLogins = this.loginLog(auth?.policy);
     this.lookup = options.lookup.sip;
     this.lookupSources = mayLookUp(options.lookup, gate);
-    this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), peers, counters, refused);
+    this.gate = gate === undefined ? null : new Gate(gate, deriveKey(secret, 'abuse'), peers, counters, abuseLog);
     const floors = { highestNc: (idHigh: number, idLow: number) => this.highestNc(idHigh, idLow) };
     const guesses = { mayTry: (account: Uint32Array) => this.mayTry(account) };
     this.authenticator = auth === undefined ? null : new Authenticator({ ...auth, secret, floors, guesses });
@@ -187,9 +186,7 @@ export class Admission {
   private mayTry(account: Uint32Array): boolean {
     const { gate } = this;
     const { now, peer } = this.exchange.request;
-    if (gate === null || gate.mayTry(peer, account, now)) return true;
-    this.counters[COUNTER.put_off_guesses]++;
-    return false;
+    return gate === null || this.authenticator === null || gate.mayTry(peer, account, this.authenticator, now);
   }
 
   /**

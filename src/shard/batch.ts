@@ -5,6 +5,7 @@
 import type { BatchResponses } from '../core/uas/batch-responses.ts';
 import { SLOT_COUNT } from '../sip/parser/slab.ts';
 import type { Peers } from '../sip/sources.ts';
+import type { Gate } from './gate.ts';
 import { COUNTER } from './observe/counters.ts';
 import { BATCH_BOUNDS, BATCH_ROW, COMMIT_ROW, type Measures, SECONDS_BOUNDS } from './observe/measures.ts';
 import type { OutgoingRequests } from './outgoing/outgoing-requests.ts';
@@ -18,6 +19,8 @@ export interface Pipeline {
   readonly outgoing?: OutgoingRequests | null;
   /** The first slot for the next batch; 0 unless answers wait for the store, SLOT_COUNT where no message can be received. */
   readonly firstSlot: number;
+  /** Whom abuse control limits; null or absent where nobody authenticates. */
+  readonly gate?: Gate | null;
   open(): void;
   /** Throws where the rules make no sense; then the old ones hold on. */
   configure(settings: ShardSettings): void;

@@ -6,14 +6,17 @@ import {
   Abuse,
   CHALLENGED,
   FAILED_CREDENTIALS,
+  type LimitedReport,
   MALFORMED,
   REFUSED,
   type RefusalReport,
   SUCCESS,
 } from '../core/abuse/abuse.ts';
 import type { AbusePolicy } from '../core/abuse/abuse-policy.ts';
+import type { LimitedParty } from '../core/abuse/limited-parties.ts';
 import { Scanners } from '../core/abuse/scanners.ts';
 import { TrustedSources } from '../core/abuse/trusted-sources.ts';
+import type { Authenticator } from '../core/auth/authenticator.ts';
 import { AUTH_UNKNOWN_USER, AUTH_WRONG_RESPONSE } from '../core/auth/outcome.ts';
 import { slab, table } from '../sip/parser/slab.ts';
 import { T_FROM } from '../sip/parser/span-table.ts';
@@ -29,29 +32,26 @@ export interface GateOptions {
   readonly trustedProxies: readonly string[];
 }
 
+/** A log line about a source that is refused, or an account whose credentials are put off. */
+export type AbuseLog = (event: 'source refused' | 'account limited', report: RefusalReport | LimitedReport) => void;
+
 export class Gate {
   private readonly abuse: Abuse;
   private scanners: Scanners;
   private trusted: TrustedSources;
   private readonly peers: Peers;
   private readonly counters: Float64Array;
-  private readonly refused: (report: RefusalReport) => void;
+  private readonly log: AbuseLog;
   private readonly from = new Uint8Array(FROM_BYTES);
 
   /** @param key 16 secret bytes */
-  constructor(
-    options: GateOptions,
-    key: Uint8Array,
-    peers: Peers,
-    counters: Float64Array,
-    refused: (report: RefusalReport) => void,
-  ) {
+  constructor(options: GateOptions, key: Uint8Array, peers: Peers, counters: Float64Array, log: AbuseLog) {
     this.abuse = new Abuse(limitsOf(options), key);
     this.scanners = scannersOf(options);
     this.trusted = new TrustedSources(options.trustedProxies);
     this.peers = peers;
     this.counters = counters;
-    this.refused = refused;
+    this.log = log;
   }
 
   /** Other limits; scores stay. Throws before anything has changed where an address makes no sense. @cold */
@@ -68,7 +68,7 @@ export class Gate {
     const { abuse, counters } = this;
     if (!abuse.accepts(this.peers, slot, now)) {
       counters[COUNTER.dropped_source]++;
-      if (abuse.reportDue) this.refused(abuse.report(this.peers, slot));
+      if (abuse.reportDue) this.log('source refused', abuse.report(this.peers, slot));
       return false;
     }
     if (!abuse.stranger || !this.scanners.sends(slab, at, end)) return true;
@@ -76,9 +76,24 @@ export class Gate {
     return false;
   }
 
-  /** Whether credentials for the account are to be checked now, or put off. */
-  mayTry(slot: number, account: Uint32Array, now: number): boolean {
-    return this.abuse.aorAllowed(this.peers, slot, account[0], account[1], account[2], now);
+  /** Whether the credentials that were read last are to be checked now, or put off: counted and now and then logged. */
+  mayTry(slot: number, account: Uint32Array, authenticator: Authenticator, now: number): boolean {
+    const { abuse, counters, peers } = this;
+    if (abuse.aorAllowed(peers, slot, account[0], account[1], account[2], now)) return true;
+    counters[COUNTER.put_off_guesses]++;
+    if (abuse.reportDue)
+      this.log('account limited', abuse.reportAccount(peers, slot, account, authenticator.knownAccount));
+    return false;
+  }
+
+  /** Sources and accounts that are limited now. @cold */
+  limited(now: number): LimitedParty[] {
+    return this.abuse.limitedNow(now);
+  }
+
+  /** As Abuse.forgive. @cold */
+  forgive(name: string, now: number): boolean {
+    return this.abuse.forgive(name, now);
   }
 
   /** Whether a trusted proxy sent the request. */

@@ -2,7 +2,6 @@
 // thread, no socket, no clock: batch.ts drives it. Answers leave after commit().
 // @hot
 
-import type { RefusalReport } from '../core/abuse/abuse.ts';
 import { Overload } from '../core/abuse/overload.ts';
 import { Changes } from '../core/binding/changes.ts';
 import { RedirectServer } from '../core/lookup/redirect.ts';
@@ -46,6 +45,7 @@ import { AorState } from './aor-state.ts';
 import { BatchCommit } from './batch-commit.ts';
 import { Committer } from './committer.ts';
 import { FlowSweeper } from './flow-sweeper.ts';
+import type { AbuseLog, Gate } from './gate.ts';
 import { HeldRequests } from './held-requests.ts';
 import { BatchTally } from './observe/batch-tally.ts';
 import { COUNTER } from './observe/counters.ts';
@@ -178,10 +178,10 @@ export class Shard {
     const lengths = this.slotLength;
     const parts = { answers, transactions, invites, peers, lengths, keys, exchange, rules, tally, counters };
     this.lifecycle = new ResponseLifecycle(parts);
-    const refused = (report: RefusalReport) => options.log('warn', 'source refused', { ...report });
+    const abuseLog: AbuseLog = (event, report) => options.log('warn', event, { ...report });
     const failedLogin = (login: FailedLogin) => options.log('warn', 'login failed', { ...login });
     const watching = subscriptions && { watching: policy.subscriptions };
-    const admission = { ...options, lookup: policy.lookup, ...watching, refused, failedLogin };
+    const admission = { ...options, lookup: policy.lookup, ...watching, abuseLog, failedLogin };
     this.admission = new Admission(admission, this.exchange, this.state, this.rules);
     const { lifecycle, committer, overload, changes, events, writes } = this;
     this.commits = new BatchCommit({
@@ -219,6 +219,11 @@ export class Shard {
     this.sweeper.flows?.configure(settings.policy);
     this.keepAsleep(settings.policy);
     if (this.history !== null) this.history.refreshes = settings.policy.historyRefreshes;
+  }
+
+  /** Null where nobody authenticates. @cold */
+  get gate(): Gate | null {
+    return this.admission.gate;
   }
 
   /** @cold */

@@ -70,6 +70,8 @@ export interface Pool {
   readonly events: BindingEvents;
   /** Of the shards, newest changes of bindings (shard/observe/history.ts); none where none are kept. */
   readonly histories: readonly SharedArrayBuffer[];
+  /** Orders to the shards that run. */
+  readonly orders: Pick<Reconfiguration, 'ask'>;
   /** Who has sent most in the last seconds. */
   topSenders(max: number): TopSenderLists;
   /** Has a shard begin a new life with the store that has been made ready for it (location/files/ready-copy). */
@@ -125,7 +127,7 @@ class RunningPool implements Pool {
   private readonly main: RingDispatcher;
   private readonly checkpoints: Checkpoints;
   private readonly shared: SharedLocations | undefined;
-  private readonly rules: Reconfiguration;
+  readonly orders: Reconfiguration;
   private readonly readers = new Readers();
   private readonly lives: ShardLives;
   private stopped: Promise<void> | undefined;
@@ -158,10 +160,10 @@ class RunningPool implements Pool {
     this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
       options.log('error', 'a listener to binding events failed', { error: String(error) }),
     );
-    this.rules = new Reconfiguration(settingsOf(options), parts.bells);
+    this.orders = new Reconfiguration(settingsOf(options), parts.bells);
     this.checkpoints = new Checkpoints(options.checkpointBytes ?? CHECKPOINT_BYTES, options.log, parts.counters);
     this.shared = openSharedLocations(options);
-    const { clock, main, events, rules, readers, checkpoints, shared } = this;
+    const { clock, main, events, orders: rules, readers, checkpoints, shared } = this;
     this.lives = new ShardLives({ options, parts, clock, main, events, rules, readers, checkpoints, shared });
   }
 
@@ -248,7 +250,7 @@ class RunningPool implements Pool {
   configure(settings: ShardSettings, streams: StreamPolicy): Promise<void> {
     this.main.streams.configure(streams);
     this.shared?.configure(settings.policy);
-    return this.rules.change(settings);
+    return this.orders.change(settings);
   }
 
   get histories(): readonly SharedArrayBuffer[] {

@@ -1,9 +1,10 @@
-// The main thread's end of a change of rules: the rules that every shard's next life begins with, and the way of new ones to
-// the shards that run, each of which applies them between two batches and reports that.
+// The main thread's side of orders to shards: the rules that every shard's next life begins with, and the way of new ones and of
+// questions to the shards that run, each of which follows them between two batches and answers.
 
 import type { MessagePort } from 'node:worker_threads';
 import { type Bell, ORDER_CONFIGURE } from '../shard/rings/bell.ts';
 import type { ShardSettings } from '../shard/shard-settings.ts';
+import type { OrderAnswer, ShardOrder } from './shard-messages.ts';
 
 /** A shard that has not answered by then is in a long commit: it takes the rules after it. */
 const ANSWER_MS_MAX = 5000;
@@ -12,7 +13,7 @@ export class Reconfiguration {
   current: ShardSettings;
   private readonly bells: readonly Bell[];
   private readonly ports: (MessagePort | undefined)[] = [];
-  private readonly waiting: ((problem?: string) => void)[][] = [];
+  private readonly waiting: ((answer: OrderAnswer) => void)[][] = [];
 
   constructor(first: ShardSettings, bells: readonly Bell[]) {
     this.current = first;
@@ -27,34 +28,40 @@ export class Reconfiguration {
   /** A shard's life is over: the next one begins with what is current. */
   ended(shard: number): void {
     this.ports[shard] = undefined;
-    for (const done of this.waiting[shard]?.splice(0) ?? []) done();
+    for (const done of this.waiting[shard]?.splice(0) ?? []) done({});
   }
 
-  /** A shard has taken the oldest settings that it was sent, or reports why not. */
-  answered(shard: number, problem?: string): void {
-    this.waiting[shard]?.shift()?.(problem);
+  /** A shard has done what the oldest order that it was sent asks for, or reports why not. */
+  answered(shard: number, answer: OrderAnswer): void {
+    this.waiting[shard]?.shift()?.(answer);
   }
 
   /** Resolves when all shards that run work by the settings; rejects with what one has against them. */
   async change(settings: ShardSettings): Promise<void> {
     this.current = settings;
-    const answers = this.bells.map((bell, shard) => {
-      const port = this.ports[shard];
-      if (port === undefined) return undefined;
-      return new Promise<string | undefined>((resolve) => {
-        const timer = setTimeout(() => resolve(undefined), ANSWER_MS_MAX);
-        this.waiting[shard] ??= [];
-        this.waiting[shard].push((problem) => {
-          clearTimeout(timer);
-          resolve(problem);
-        });
-        port.postMessage(settings);
-        bell.offer(ORDER_CONFIGURE);
-      });
-    });
-    const problems = (await Promise.all(answers)).flatMap((problem, shard) =>
+    const answers = await this.ask({ type: 'rules', settings });
+    const problems = answers.flatMap(({ problem }, shard) =>
       problem === undefined ? [] : `shard ${shard} keeps its rules: ${problem}`,
     );
     if (problems.length > 0) throw new Error(problems.join('; '));
+  }
+
+  /** What each shard answers; nothing where it does not run or takes too long. */
+  ask(order: ShardOrder): Promise<OrderAnswer[]> {
+    const answers = this.bells.map((bell, shard) => {
+      const port = this.ports[shard];
+      if (port === undefined) return Promise.resolve({});
+      return new Promise<OrderAnswer>((resolve) => {
+        const timer = setTimeout(() => resolve({}), ANSWER_MS_MAX);
+        this.waiting[shard] ??= [];
+        this.waiting[shard].push((answer) => {
+          clearTimeout(timer);
+          resolve(answer);
+        });
+        port.postMessage(order);
+        bell.offer(ORDER_CONFIGURE);
+      });
+    });
+    return Promise.all(answers);
   }
 }

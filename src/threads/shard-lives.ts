@@ -151,7 +151,7 @@ export class ShardLives {
       else if (news.type === 'wait') void this.letWait(shard, news.message);
       else if (news.type === 'asleep') void this.letSleepersWake(shard, news.lookup);
       else if (news.type === 'drained') this.drained[shard]?.();
-      else if (news.type === 'configured') rules.answered(shard, news.problem);
+      else if (news.type === 'followed') rules.answered(shard, news.answer);
       else if (news.type === 'log') options.log(news.level, news.event, news.fields);
       else if (news.type === 'failed') reason = revive(news);
       else {

@@ -1,12 +1,14 @@
 // What the main thread and the thread of a shard hand each other: the task at the start, and the news from then on.
 
 import type { MessagePort, TransferListItem } from 'node:worker_threads';
+import type { LimitedParty } from '../core/abuse/limited-parties.ts';
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
 import type { Policy } from '../core/uas/policy.ts';
 import type { StoreOptions } from '../location/open-store.ts';
 import type { FeedOptions } from '../shard/feed/feed-writer.ts';
 import type { GateOptions } from '../shard/gate.ts';
 import type { PingOptions } from '../shard/pings/ping-options.ts';
+import type { ShardSettings } from '../shard/shard-settings.ts';
 import type { SubscriptionTask } from '../shard/subscriptions/subscription-options.ts';
 import type { FlowRows } from '../transport/flow/flow-rows.ts';
 import type { FramingLimits } from '../transport/flow/stream-policy.ts';
@@ -93,6 +95,20 @@ export interface ShardTask {
   readonly changes?: ChangedKeysMemory;
 }
 
+/** What a shard does between two batches. */
+export type ShardOrder =
+  | { readonly type: 'rules'; readonly settings: ShardSettings }
+  | { readonly type: 'limited' }
+  | { readonly type: 'forgive'; readonly name: string };
+
+export interface OrderAnswer {
+  /** Why the order was not followed. */
+  readonly problem?: string;
+  readonly limited?: readonly LimitedParty[];
+  /** Whether the party was limited, and is no longer. */
+  readonly forgiven?: boolean;
+}
+
 /** What a shard found in its store. */
 export interface OpenReport {
   readonly aors: number;
@@ -110,8 +126,8 @@ export type ShardNews =
       readonly shared?: SharedTable;
     }
   | { readonly type: 'failed'; readonly name: string; readonly message: string; readonly code: string | undefined }
-  /** It works by the settings sent to it; `problem` says why it does not. */
-  | { readonly type: 'configured'; readonly problem?: string }
+  /** It has done what the oldest order sent to it asks for, or its answer has why not. */
+  | { readonly type: 'followed'; readonly answer: OrderAnswer }
   /** It reads no socket any more, and hands nothing on. */
   | { readonly type: 'drained' }
   | { readonly type: 'wake' }

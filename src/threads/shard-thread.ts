@@ -1,7 +1,7 @@
 // What a shard's thread is given, and how it is put together: store, rings, bells, sockets, loop. Comfortable code that
 // runs once per start; the work is in shard-loop.
 
-import { type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
+import type { TransferListItem } from 'node:worker_threads';
 import { createAorReader } from '../core/lookup/aor-key.ts';
 import { takeReadyCopy } from '../location/files/ready-copy.ts';
 import type { LocationStore } from '../location/location-store.ts';
@@ -20,7 +20,6 @@ import { ProcessClock } from '../shard/process-clock.ts';
 import { Bell, FlagWait, flagWake } from '../shard/rings/bell.ts';
 import { RING_ACCEPTED, RING_FLOW_NEWS, Ring } from '../shard/rings/ring.ts';
 import type { ShardOptions } from '../shard/shard-options.ts';
-import type { ShardSettings } from '../shard/shard-settings.ts';
 import { StaticTable } from '../shard/statics/static-table.ts';
 import { openSubscriptions, type SubscriptionOptions } from '../shard/subscriptions/subscription-options.ts';
 import { SLOT_COUNT } from '../sip/parser/slab.ts';
@@ -37,6 +36,7 @@ import { warmShard } from './jit-warmup.ts';
 import { tellOpen } from './open-report.ts';
 import { type LoopParts, ShardLoop } from './shard-loop.ts';
 import type { AuthTask, ShardNews, ShardTask, Tell } from './shard-messages.ts';
+import { handleOrders } from './shard-orders.ts';
 import type { ChangedKeysMemory } from './shared-location/shared-locations.ts';
 import { fdWake } from './shared-parts.ts';
 import { PendingCredentials } from './waiting/pending-credentials.ts';
@@ -122,18 +122,6 @@ function openStatics({ data, secret }: ShardTask, tell: (news: ShardNews) => voi
   const failed = (error: string) =>
     tell({ type: 'log', level: 'error', event: 'static bindings cannot be read', fields: { error } });
   return new StaticTable({ data: data ?? null, aor: createAorReader(secret), failed });
-}
-
-/** Settings that wait at the port, in their order; each is answered. */
-function handleSettings(port: MessagePort, shard: Pipeline, tell: Tell): void {
-  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-    try {
-      shard.configure(next.message as ShardSettings);
-      tell({ type: 'configured' });
-    } catch (error) {
-      tell({ type: 'configured', problem: String(error) });
-    }
-  }
 }
 
 function openTcp(
@@ -292,7 +280,7 @@ function assemble(
     tcp,
     ...(cluster && { cluster: cluster.shard, away: cluster.away, relay: cluster.relay(forwarding, tcp) }),
     lengths,
-    configure: () => handleSettings(task.port, shard, tell),
+    configure: () => handleOrders(task.port, shard, clock, tell),
     drained: () => tell({ type: 'drained' }),
   });
 }

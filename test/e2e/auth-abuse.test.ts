@@ -1,10 +1,12 @@
 // Abuse control with real sockets: an office behind one address, a machine that guesses passwords, a scanner that says who it is,
 // and a web service for users that hangs or is gone. Each loopback address is a source here.
 
+import { execFile } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import {
   aortaUser,
@@ -50,13 +52,19 @@ describe('sources', () => {
     const data = temporaryDirectory();
     const names = Array.from({ length: PHONES }, (_, n) => `phone${n}@example.com`);
     await importUsers(data, [...names, 'alice@example.com']);
-    aorta = await Aorta.start({ data, flags: ['--config', configFile('auth: digest', 'abuse: { unlimited: [] }')] });
+    const config = configFile('auth: digest', 'abuse: { unlimited: [] }', 'admin: { listen: http:127.0.0.1:0 }');
+    aorta = await Aorta.start({ data, flags: ['--config', config] });
     phones = await Promise.all(names.map(() => SipClient.open(aorta, OFFICE)));
   });
 
   afterAll(() => {
     for (const phone of phones ?? []) phone.close();
   });
+
+  async function abuse(...words: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(process.execPath, [CLI, 'abuse', ...words, '--data', aorta.data]);
+    return stdout;
+  }
 
   /** Guesses passwords of one account after the other; how many were looked at before nothing came back. */
   async function guess(client: SipClient): Promise<number> {
@@ -121,6 +129,34 @@ describe('sources', () => {
     }
     const still = await phone.request(signed(phone, fields(0, 4), { nonce: nonces[0], nc: 3 }));
     expect(still.status).toBe(200);
+  });
+
+  it('sources and accounts that are limited are listed, and let go', async () => {
+    const guesser = await SipClient.open(aorta, '127.0.0.70');
+    const { nonce } = await challenge(guesser);
+    const last: number[] = [];
+    for (let n = 0; n < 25; n++) {
+      const answer = await guesser.request(signed(guesser, {}, { nonce, password: `guess${n}` }));
+      last.push(answer.status);
+    }
+    expect(last.at(-1), 'put off').toBe(503);
+    await poll('the line of the log', 5000, () => /account limited/.test(aorta.stderr));
+    const line = aorta.stderr.split('\n').filter((text) => text.includes('account limited'));
+    expect(line.map((text) => JSON.parse(text).account)).toEqual(['alice@example.com']);
+
+    const listed = JSON.parse(await abuse('ls', '--json'));
+    expect(listed).toContainEqual(expect.objectContaining({ kind: 'source', name: `${GUESSER}/32` }));
+    expect(listed).toContainEqual(expect.objectContaining({ kind: 'account', name: 'alice@example.com' }));
+    expect(await abuse('ls')).toMatch(/^kind +name +reason/);
+    expect(await abuse('forgive', 'alice@example.com')).toBe('alice@example.com is let go\n');
+    await abuse('forgive', GUESSER);
+    await expect(abuse('forgive', '192.0.2.1')).rejects.toThrow('192.0.2.1 is not limited');
+    const right = { aor: 'alice@example.com', contacts: [DESK] };
+    expect((await guesser.request(signed(guesser, right, { nonce }))).status).toBe(200);
+    const forgiven = await SipClient.open(aorta, GUESSER);
+    expect((await forgiven.request(forgiven.register(right))).status, 'is looked at again').toBe(401);
+    forgiven.close();
+    guesser.close();
   });
 
   it('a scanner that says who it is draws no answer, another program from there does', async () => {

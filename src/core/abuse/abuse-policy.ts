@@ -60,10 +60,10 @@ export interface AbusePolicy {
   readonly sourcesMax: number;
   /** Flows with a success remembered per shard (16 bytes each). */
   readonly flowsMax: number;
-  /** Accounts with wrong passwords remembered per shard (16 bytes each). */
+  /** Accounts with wrong passwords remembered per shard (20 bytes each). */
   readonly aorsMax: number;
 
-  /** Seconds between two log lines about one source. */
+  /** Seconds between two log lines about one source or account. */
   readonly reportEveryS: number;
   /** Log lines of that kind per second and shard, whatever the number of sources. */
   readonly reportsPerS: number;

@@ -8,6 +8,7 @@ import { type AbusePolicy, boundedAbusePolicy } from './abuse-policy.ts';
 import { GuessedAors } from './guessed-aors.ts';
 import { KNOWN_FLOW, KnownAccounts, NOT_KNOWN } from './known-accounts.ts';
 import { KnownFlows } from './known-flows.ts';
+import { LimitedParties, type LimitedParty, REFUSAL_REASONS, type RefusalReason } from './limited-parties.ts';
 import { OF_AGGREGATE, OF_SOURCE, SourceHash } from './source-hash.ts';
 import { NOBODY, SourceScores } from './source-scores.ts';
 import { Ticks } from './tick.ts';
@@ -24,24 +25,28 @@ export const MALFORMED = 3;
 /** Right credentials: the one outcome that nobody can bring about in another's name. */
 export const SUCCESS = 4;
 
-/** Why a source is refused, for the log. */
-const REASONS = ['unanswered-challenges', 'failed-credentials', 'refusals', 'malformed'] as const;
-
 /** Log fields of a refused source. */
 export interface RefusalReport {
   /** The address that sent the message. */
   readonly source: string;
   /** What is refused: "192.0.2.1/32", "2001:db8::/64". */
   readonly prefix: string;
-  readonly reason: (typeof REASONS)[number];
+  readonly reason: RefusalReason;
   /** Recent successes from the prefix: where there are any, an address may be a victim's. */
   readonly successes: number;
+}
+
+/** Log fields of an account whose credentials are put off. */
+export interface LimitedReport {
+  readonly source: string;
+  /** user@realm, where there is such a user. */
+  readonly account: string | null;
 }
 
 export class Abuse {
   /** After `admit`: nobody has succeeded from this source lately, so that it is worth a second look. */
   stranger = false;
-  /** After `admit` gave false: a log line is due, and `report` makes it. */
+  /** After `accepts` or `aorAllowed` gave false: a log line is due, and `report` or `reportAccount` makes it. */
   reportDue = false;
   private policy: AbusePolicy;
   private unlimited: TrustedSources;
@@ -65,6 +70,7 @@ export class Abuse {
   private refusedBits = 0;
   private reportSecond = 0;
   private reports = 0;
+  private readonly parties: LimitedParties;
 
   /** @param key 16 secret bytes, those of the data directory */
   constructor(wanted: AbusePolicy, key: Uint8Array) {
@@ -77,6 +83,7 @@ export class Abuse {
     this.accounts = new KnownAccounts(policy);
     this.guessed = new GuessedAors(policy);
     this.costs = costsOf(policy);
+    this.parties = new LimitedParties({ sources: this.sources, guessed: this.guessed, hash: this.hash }, policy);
   }
 
   /** Other limits; what the tables know stays, and so does their size. Throws before anything has changed. @cold */
@@ -89,6 +96,7 @@ export class Abuse {
     this.flows.configure(policy);
     this.accounts.configure(policy);
     this.guessed.configure(policy);
+    this.parties.configure(policy);
   }
 
   /** Bytes of all tables, whatever comes. */
@@ -160,7 +168,10 @@ export class Abuse {
     const b = this.sourceB ^ k1;
     this.hash.flow(peers, row);
     const known = this.accounts.find(a, b, this.hash.a, tick);
-    return known === KNOWN_FLOW || (known !== NOT_KNOWN && !this.guessed.isSpent(a, b, k2, tick));
+    if (known === KNOWN_FLOW || (known !== NOT_KNOWN && !this.guessed.isSpent(a, b, k2, tick))) return true;
+    this.reportDue = this.mayReport(now) && this.guessed.claimReport(k0, k1, k2, tick);
+    if (this.reportDue) this.reports++;
+    return false;
   }
 
   /** What an account's request came to: FAILED_CREDENTIALS or SUCCESS, right after `outcome`; other kinds count nothing. */
@@ -189,12 +200,31 @@ export class Abuse {
     prefix.ip.set(peers.ip.subarray(row << 4, (row << 4) + (refusedBits >> 3)));
     if ((refusedBits & 7) !== 0)
       prefix.ip[refusedBits >> 3] = peers.ip[(row << 4) + (refusedBits >> 3)] & (0xff00 >> (refusedBits & 7));
+    const name = `${ipText(prefix, 0)}/${refusedBits}`;
+    const factor = refused === this.source ? 1 : this.policy.aggregateFactor;
+    this.parties.noteSource(name, refused, factor);
     return {
       source: ipText(peers, row),
-      prefix: `${ipText(prefix, 0)}/${refusedBits}`,
-      reason: REASONS[sources.blame(refused)],
+      prefix: name,
+      reason: REFUSAL_REASONS[sources.blame(refused)],
       successes: sources.standing(refused),
     };
+  }
+
+  /** The fields of the log line "account limited", where `reportDue`. @param account user@realm; null for no user's @cold */
+  reportAccount(peers: Peers, row: number, key: Uint32Array, account: string | null): LimitedReport {
+    if (account !== null) this.parties.noteAccount(account, key);
+    return { source: ipText(peers, row), account };
+  }
+
+  /** Sources and accounts that the log has named and that are still limited. @cold */
+  limitedNow(now: number): LimitedParty[] {
+    return this.parties.list(this.ticks.at(now));
+  }
+
+  /** As LimitedParties.forgive. @cold */
+  forgive(name: string, now: number): boolean {
+    return this.parties.forgive(name, this.ticks.at(now));
   }
 
   private judgeAggregate(peers: Peers, row: number, tick: number): void {

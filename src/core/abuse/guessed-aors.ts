@@ -8,15 +8,17 @@ import { TICKS_PER_S } from './tick.ts';
 const WAYS = 4;
 const NONE = -1;
 
-const WORDS = 3;
+const WORDS = 4;
 const CHECK = 0;
 const FAILURES = 1; // float: a leaking bucket
 const TOUCHED = 2; // tick up to which it has leaked
+const REPORTED = 3; // tick of the last log line, 0 for none
 
 export class GuessedAors {
   private failuresMax = 0;
   private failuresPerTick = 0;
   private refund = 0;
+  private reportEveryTicks = 0;
   private readonly setMask: number;
   private readonly tags: Uint32Array;
   private readonly ints: Int32Array;
@@ -37,6 +39,7 @@ export class GuessedAors {
     this.failuresMax = policy.aorFailuresMax;
     this.failuresPerTick = policy.aorFailuresPerS / TICKS_PER_S;
     this.refund = policy.aorRefund;
+    this.reportEveryTicks = policy.reportEveryS * TICKS_PER_S;
   }
 
   /** Bytes of memory, whatever comes. */
@@ -63,6 +66,37 @@ export class GuessedAors {
     this.floats[aor * WORDS + FAILURES] = left > 0 ? left : 0;
   }
 
+  /** Whether a log line about the account is due; from then on it is not, for a while. @cold */
+  claimReport(k0: number, k1: number, k2: number, tick: number): boolean {
+    const aor = this.find(k0, k1, k2);
+    if (aor === NONE) return false;
+    const last = this.ints[aor * WORDS + REPORTED];
+    if (last !== 0 && tick >= last && tick - last < this.reportEveryTicks) return false;
+    this.ints[aor * WORDS + REPORTED] = tick;
+    return true;
+  }
+
+  /** Seconds until it is not spent, where nobody guesses meanwhile; 0 where it is not. @cold */
+  spentS(k0: number, k1: number, k2: number, tick: number): number {
+    const aor = this.find(k0, k1, k2);
+    if (aor === NONE) return 0;
+    return Math.max(0, this.leak(aor, tick) - this.failuresMax) / (this.failuresPerTick * TICKS_PER_S);
+  }
+
+  /** Used share of what the account may draw; 1 and above: spent. @cold */
+  usedShare(k0: number, k1: number, k2: number, tick: number): number {
+    const aor = this.find(k0, k1, k2);
+    return aor === NONE ? 0 : this.leak(aor, tick) / this.failuresMax;
+  }
+
+  /** The account's wrong passwords count no more. @cold */
+  forgive(k0: number, k1: number, k2: number): void {
+    const aor = this.find(k0, k1, k2);
+    if (aor === NONE) return;
+    this.floats[aor * WORDS + FAILURES] = 0;
+    this.ints[aor * WORDS + REPORTED] = 0;
+  }
+
   /** NONE at once while no account has drawn a wrong password since the start. */
   private find(k0: number, k1: number, k2: number): number {
     if (this.idle) return NONE;
@@ -83,6 +117,7 @@ export class GuessedAors {
     this.ints[least * WORDS + CHECK] = k2 | 0;
     this.floats[least * WORDS + FAILURES] = 0;
     this.ints[least * WORDS + TOUCHED] = tick;
+    this.ints[least * WORDS + REPORTED] = 0;
     return least;
   }
 

@@ -112,6 +112,42 @@ export class SourceScores {
     return level >= policy.challengesMax && level >= policy.challengesMax * factor * this.challengeFactor(entry);
   }
 
+  /** Seconds until neither budget is used up, where nothing more is added. @cold */
+  spentS(entry: number, factor: number): number {
+    const { floats, policy } = this;
+    const failures = floats[entry * WORDS + FAILURES] / this.failureFactor(entry) - policy.failuresMax * factor;
+    const challenges = floats[entry * WORDS + CHALLENGES] / this.challengeFactor(entry) - policy.challengesMax * factor;
+    return Math.max(0, failures / policy.failuresPerS, challenges / policy.challengesPerS);
+  }
+
+  /** As `blame`, of the budget that is used most. @cold */
+  mainKind(entry: number): number {
+    const { floats, policy } = this;
+    const failures = floats[entry * WORDS + FAILURES] / policy.failuresMax;
+    return failures >= floats[entry * WORDS + CHALLENGES] / policy.challengesMax ? this.lastKind[entry] : 0;
+  }
+
+  /** Used share of the budget that is used most; 1 and above: spent. @cold */
+  usedShare(entry: number, factor: number): number {
+    const { floats, policy } = this;
+    const failures = floats[entry * WORDS + FAILURES] / (policy.failuresMax * this.failureFactor(entry));
+    const challenges = floats[entry * WORDS + CHALLENGES] / (policy.challengesMax * this.challengeFactor(entry));
+    return Math.max(failures, challenges) / factor;
+  }
+
+  /** The hash by which the entry is found. @cold */
+  keyOf(entry: number): readonly [a: number, b: number] {
+    return [this.tags[entry], this.ints[entry * WORDS + CHECK]];
+  }
+
+  /** Both budgets are whole again; what its successes gave it stays. @cold */
+  forgive(entry: number): void {
+    const at = entry * WORDS;
+    this.floats[at + FAILURES] = 0;
+    this.floats[at + CHALLENGES] = 0;
+    this.ints[at + REPORTED] = 0;
+  }
+
   /** @param kind what is to blame, for `blame`: 1 to 255 */
   addFailure(entry: number, kind: number, cost: number): void {
     this.floats[entry * WORDS + FAILURES] += cost;

@@ -4,6 +4,7 @@
 // @hot
 
 import {
+  ALG_MD5,
   C_NC,
   C_NONCE_AT,
   C_NONCE_END,
@@ -32,6 +33,7 @@ import {
   T_METHOD,
   T_ROWS,
 } from '../../sip/parser/span-table.ts';
+import { shownText } from '../../sip/shown-text.ts';
 import { Account } from '../abuse/account.ts';
 import type { Exchange, ExchangeResult } from '../uas/exchange.ts';
 import { PARSE_PHRASE } from '../uas/phrases.ts';
@@ -133,6 +135,15 @@ export class Authenticator {
 
   get nameLength(): number {
     return this.form.nameLength;
+  }
+
+  /** The account that the last credentials named, user@realm, where there is such a user: else its name may be a password. @cold */
+  get knownAccount(): string | null {
+    const { form, realm, users } = this;
+    if (users.find(form.name, 0, form.nameLength, false, realm.index, ALG_MD5) < 0) return null;
+    const host = `@${shownText(realm.text, 0, realm.length)}`;
+    const name = shownText(form.name, 0, form.nameLength);
+    return name.endsWith(host) ? name : `${name}${host}`;
   }
 
   /** Other rules; the sizes and lifetimes in force stay, and so do the nonces, where their generation does. @cold */

@@ -35,6 +35,7 @@ import type { Log } from '../process/log.ts';
 import { packageVersion } from '../process/package-version.ts';
 import type { PushReport } from '../push/push-service.ts';
 import type { ProviderReport } from '../users/user-provider.ts';
+import { addAbuseRoutes } from './abuse/abuse-routes.ts';
 import { DIRECTORY_HEADER, directoryId, removeUrl, TOKEN_FILE, writeUrl } from './admin-files.ts';
 import { EventJournal } from './event-journal.ts';
 import { addEventRoutes } from './event-routes.ts';
@@ -283,6 +284,7 @@ class RunningAdmin implements AdminServer {
     const domains = () => target.config.policy.domains;
     addUserRoutes(routes, () => this.openUserStore(), domains);
     addStaticRoutes(routes, target.data, domains);
+    addAbuseRoutes(routes, () => this.pool());
     addTraceRoutes(routes, () => {
       this.pool();
       return target.watch;

@@ -285,6 +285,33 @@ describe('a known flow', () => {
   });
 });
 
+describe('a source that is refused', () => {
+  const refuse = (gate: Gate, address: string): void => {
+    for (let i = 0; i < 200; i++)
+      if (!gate.say(address, 9, REFUSED) && gate.abuse.reportDue) gate.abuse.report(gate.peers, 0);
+  };
+
+  it.each([
+    ['203.0.113.66', '203.0.113.66/32'],
+    ['2001:db8:1:2::66', '2001:db8:1:2::/64'],
+  ])('is listed until its budget is whole, and is let go by its address (%s)', (address, name) => {
+    const gate = new Gate();
+    refuse(gate, address);
+    const [limited, ...more] = gate.abuse.limitedNow(gate.now);
+    expect(limited).toMatchObject({ kind: 'source', name, reason: 'refusals', successes: 0 });
+    expect(more).toEqual([]);
+    expect(gate.abuse.forgive('203.0.113.67', gate.now)).toBe(false);
+    expect(gate.abuse.forgive(address, gate.now)).toBe(true);
+    expect(gate.abuse.limitedNow(gate.now)).toEqual([]);
+    expect(gate.say(address, 9, REFUSED)).toBe(true);
+    refuse(gate, address);
+    expect(gate.abuse.forgive(name, gate.now), 'its prefix is a name, too').toBe(true);
+    refuse(gate, address);
+    gate.now += (gate.abuse.limitedNow(gate.now)[0].leftS + 1) * SECOND;
+    expect(gate.say(address, 9, REFUSED), 'after the time that the list gives').toBe(true);
+  });
+});
+
 describe('an account whose password is guessed from many addresses', () => {
   const guessed = () => {
     const gate = new Gate();
@@ -309,6 +336,26 @@ describe('an account whose password is guessed from many addresses', () => {
       gate.now += 10;
     }
     expect(checked).toBeLessThan(20 + 600 * 0.2 + 5); // in ten minutes
+  });
+
+  it('is listed with a line of the log now and then, and is let go by name', () => {
+    const gate = guessed();
+    const key = Uint32Array.of(1, 2, 3, 0);
+    let lines = 0;
+    for (let i = 0; i < 1000; i++)
+      if (!guess(gate, i) && gate.abuse.reportDue) {
+        lines++;
+        gate.abuse.reportAccount(gate.peers, 0, key, 'alice@example.com');
+      }
+    expect(lines, 'one in five minutes').toBe(1);
+    const [limited, ...more] = gate.abuse.limitedNow(gate.now);
+    expect(limited).toMatchObject({ kind: 'account', name: 'alice@example.com', reason: 'guessed' });
+    expect(limited.leftS).toBeLessThan(6);
+    expect(more).toEqual([]);
+    expect(gate.abuse.forgive('bob@example.com', gate.now)).toBe(false);
+    expect(gate.abuse.forgive('alice@example.com', gate.now)).toBe(true);
+    expect(gate.abuse.limitedNow(gate.now)).toEqual([]);
+    expect(guess(gate, 2000), 'is looked at again').toBe(true);
   });
 
   it('stays open to its owner where he registered lately, and soon everywhere', () => {

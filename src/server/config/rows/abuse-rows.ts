@@ -138,7 +138,7 @@ export const abuseRows = section('Budgets of sources and accounts against guessi
     'abuse.aorsMax',
     size,
     RESTART,
-    'A shard remembers this many accounts with wrong passwords, of 16 bytes each.',
+    'A shard remembers this many accounts with wrong passwords, of 20 bytes each.',
   ),
   'report-every-s': row(
     'abuse.reportEveryS',

@@ -1,0 +1,146 @@
+// Whom abuse control limits, by name: its tables know hashes alone, so each party of which the log spoke is written down here.
+// Bounded; a party that is no longer limited is forgotten. Rare work, plain code.
+
+import { type IpPrefix, parseIpPrefix } from '../../sip/ip-prefix.ts';
+import { createPeers } from '../../sip/sources.ts';
+import { type AbusePolicy, boundedAbusePolicy } from './abuse-policy.ts';
+import type { GuessedAors } from './guessed-aors.ts';
+import { OF_AGGREGATE, OF_SOURCE, type SourceHash } from './source-hash.ts';
+import { NOBODY, type SourceScores } from './source-scores.ts';
+
+/** Why a source is refused, by the kind that is to blame. */
+export const REFUSAL_REASONS = ['unanswered-challenges', 'failed-credentials', 'refusals', 'malformed'] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+export interface LimitedParty {
+  readonly kind: 'source' | 'account';
+  /** "192.0.2.1/32", "2001:db8::/64"; user@realm. */
+  readonly name: string;
+  readonly reason: RefusalReason | 'guessed';
+  /** Seconds until it is looked at again, where it tries nothing meanwhile; 0: it is, yet has little left. */
+  readonly leftS: number;
+  /** Recent successes of a source: where there are any, it may be a victim's address. */
+  readonly successes: number;
+}
+
+interface Tables {
+  readonly sources: SourceScores;
+  readonly guessed: GuessedAors;
+  readonly hash: SourceHash;
+}
+
+interface NotedSource {
+  readonly a: number;
+  readonly b: number;
+  /** How many times a source's budget it has. */
+  readonly factor: number;
+}
+
+type AccountKey = readonly [k0: number, k1: number, k2: number];
+
+/** Of each kind. */
+const PARTIES_MAX = 1024;
+/** A party that goes on is looked at now and then: it stays on the list until half of its budget is free again. */
+const LISTED_SHARE = 0.5;
+
+export class LimitedParties {
+  private readonly tables: Tables;
+  private policy: AbusePolicy;
+  private readonly sources = new Map<string, NotedSource>();
+  private readonly accounts = new Map<string, AccountKey>();
+
+  constructor(tables: Tables, policy: AbusePolicy) {
+    this.tables = tables;
+    this.policy = boundedAbusePolicy(policy);
+  }
+
+  configure(policy: AbusePolicy): void {
+    this.policy = boundedAbusePolicy(policy);
+  }
+
+  /** A source is limited. @param entry of the scores @param factor how many times a source's budget it has */
+  noteSource(name: string, entry: number, factor: number): void {
+    const [a, b] = this.tables.sources.keyOf(entry);
+    keep(this.sources, name, { a, b, factor });
+  }
+
+  /** An account is limited. @param key words of its hash */
+  noteAccount(name: string, key: Uint32Array): void {
+    keep(this.accounts, name, [key[0], key[1], key[2]]);
+  }
+
+  /** Parties that were noted and whose budgets are far from whole. */
+  list(tick: number): LimitedParty[] {
+    return [...this.listSources(tick), ...this.listAccounts(tick)];
+  }
+
+  /**
+   * Lets a source or an account go, as if it had done nothing; false where it is not limited. Its next failure counts again.
+   * @param name as `list` has it, or an address of the source
+   */
+  forgive(name: string, tick: number): boolean {
+    const { guessed } = this.tables;
+    const account = this.accounts.get(name);
+    if (account !== undefined) {
+      const wasLimited = guessed.usedShare(...account, tick) >= LISTED_SHARE;
+      guessed.forgive(...account);
+      return wasLimited;
+    }
+    const prefix = parseIpPrefix(name);
+    if (prefix === null) return false;
+    const { ipv4PrefixBits, ipv6PrefixBits, ipv6AggregateBits, aggregateFactor } = this.policy;
+    if (prefix.family === 4) return this.forgiveSource(prefix, OF_SOURCE, ipv4PrefixBits, 1, tick);
+    const source = this.forgiveSource(prefix, OF_SOURCE, ipv6PrefixBits, 1, tick);
+    return this.forgiveSource(prefix, OF_AGGREGATE, ipv6AggregateBits, aggregateFactor, tick) || source;
+  }
+
+  private forgiveSource(
+    { family, bytes }: IpPrefix,
+    kind: number,
+    bits: number,
+    factor: number,
+    tick: number,
+  ): boolean {
+    const { hash, sources } = this.tables;
+    const peers = createPeers(1);
+    peers.family[0] = family;
+    peers.ip.set(bytes);
+    hash.prefix(peers, 0, kind, bits);
+    const entry = sources.find(hash.a, hash.b, tick);
+    if (entry === NOBODY || sources.usedShare(entry, factor) < LISTED_SHARE) return false;
+    sources.forgive(entry);
+    return true;
+  }
+
+  private listSources(tick: number): LimitedParty[] {
+    const { sources } = this.tables;
+    return [...this.sources].flatMap(([name, { a, b, factor }]) => {
+      const entry = sources.find(a, b, tick);
+      const isLimited = entry !== NOBODY && sources.usedShare(entry, factor) >= LISTED_SHARE;
+      if (!isLimited) this.sources.delete(name);
+      if (!isLimited) return [];
+      const reason = REFUSAL_REASONS[sources.mainKind(entry)];
+      return [
+        { kind: 'source', name, reason, leftS: sources.spentS(entry, factor), successes: sources.standing(entry) },
+      ];
+    });
+  }
+
+  private listAccounts(tick: number): LimitedParty[] {
+    const { guessed } = this.tables;
+    return [...this.accounts].flatMap(([name, key]) => {
+      const isLimited = guessed.usedShare(...key, tick) >= LISTED_SHARE;
+      if (!isLimited) this.accounts.delete(name);
+      if (!isLimited) return [];
+      return [{ kind: 'account', name, reason: 'guessed', leftS: guessed.spentS(...key, tick), successes: 0 }];
+    });
+  }
+}
+
+/** The newest stay. */
+function keep<T>(noted: Map<string, T>, name: string, party: T): void {
+  noted.delete(name);
+  const [oldest] = noted.keys();
+  if (noted.size >= PARTIES_MAX) noted.delete(oldest);
+  noted.set(name, party);
+}
