@@ -1,5 +1,6 @@
 // RFC 3261 §22, RFC 7616 and RFC 8760 over a real socket: who gets in, who does not, and what the answers give away.
 
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, poll, within } from '../support/child-process.ts';
@@ -41,6 +42,7 @@ beforeAll(async () => {
     data,
     domains: ['example.com', 'example.org'],
     flags: ['--auth', 'digest', '--lookup-sip', 'off'],
+    under: ['env', 'AORTA_WARM_UP=on'],
   });
   client = await SipClient.open(aorta);
 });
@@ -59,6 +61,14 @@ function expectChallenge(answer: Answer, stale: boolean): void {
   expect(answer.status, answer.text).toBe(401);
   expect(challenges(answer)[0].stale, answer.text).toBe(stale);
 }
+
+it('shards rehearse logins with users of their own, and leave none behind', async () => {
+  expect(aorta.stderr).not.toContain('no rehearsal');
+  const files = readdirSync(aorta.data, { recursive: true, encoding: 'utf8' });
+  expect(files.filter((name) => name.includes('rehearsal'))).toEqual([]);
+  const answer = await client.request(client.register({ aor: 'user000000@rehearsal.invalid' }));
+  expect(answer.status, 'its domain is none').toBe(404);
+});
 
 describe('replays', () => {
   it('R7616-3.3-02 a recorded request is worth nothing in another transaction', async () => {
