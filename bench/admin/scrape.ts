@@ -37,6 +37,7 @@ async function run(settings: Settings) {
       {
         version: '',
         ready: true,
+        draining: false,
         restarts: 0,
         users: 0,
         readings,

@@ -109,6 +109,12 @@ describe('docs/grafana', () => {
     }
   });
 
+  it('has commands in each section of the runbook, or the section that has them', () => {
+    const sections = readFileSync(join(GRAFANA, '../runbook.md'), 'utf8').split(/^## /m).slice(1);
+    const without = sections.filter((text) => !/^```sh\n/m.test(text) && !/^As \[\w+\]\(#\w+\)\.$/m.test(text));
+    expect(without.map((text) => text.split('\n')[0])).toEqual([]);
+  });
+
   it.skipIf(promtool === undefined)('passes promtool', () => {
     const program = promtool ?? '';
     for (const file of ['alerts.yaml', 'cluster-alerts.yaml'])

@@ -229,9 +229,11 @@ class RunningAdmin implements AdminServer {
   private async metrics(): Promise<string> {
     const { target, meters, health } = this;
     const readings = this.readings();
+    const problems = health.problems();
     const source = {
       version: packageVersion(),
-      ready: health.problems().length === 0,
+      ready: problems.length === 0,
+      draining: problems.includes('draining'),
       restarts: target.shardPool?.restarts ?? 0,
       users: target.users,
       ...(target.shardPool && { flows: target.shardPool.connections, census: this.census.latest('scrape') }),

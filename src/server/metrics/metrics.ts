@@ -36,6 +36,8 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 export interface MetricsSource {
   readonly version: string;
   readonly ready: boolean;
+  /** An operator has taken the server out, or it stops. */
+  readonly draining: boolean;
   readonly restarts: number;
   readonly users: number;
   readonly readings: readonly ShardReading[];
@@ -72,6 +74,7 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters, more?:
   const { quotas = [] } = source;
   out.gauge('aorta_build_info', 'Version that runs.', [[{ version: source.version }, 1]]);
   out.gauge('aorta_ready', '1 where /readyz answers 200.', [[{}, source.ready ? 1 : 0]]);
+  out.gauge('aorta_draining', '1 while /readyz answers 503 for a drain or a stop.', [[{}, source.draining ? 1 : 0]]);
   registrations(out, source.readings);
   if (source.census && source.census.at !== null) census(out, source.census);
   traffic(out, source.readings);

@@ -169,8 +169,12 @@ describe('the server', () => {
   it('drains and takes that back', async () => {
     expect((await call('POST', '/v1/drain', { draining: true })).status).toBe(200);
     expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { problems: ['draining'] } });
+    const scrape = async () => (await fetch(`${admin.url}/metrics`)).text();
+    expect(await scrape()).toContain('\naorta_ready 0\n');
+    expect(await scrape()).toContain('\naorta_draining 1\n');
     await call('POST', '/v1/drain', { draining: false });
     expect((await call('GET', '/readyz')).status).toBe(200);
+    expect(await scrape()).toContain('\naorta_draining 0\n');
   });
 
   it('traces a phone into the log, without its credentials, until told otherwise', async () => {
