@@ -318,7 +318,7 @@ parser:
     ],
     [
       `registration-events: {enabled: true}\ncluster: {name: c, node: a, listen: '10.0.0.1:5090', nats: {servers: 'nats://10.0.0.1:4222'}}`,
-      'aorta.yaml:1:32: registration-events.enabled: registrations cannot be watched in a cluster yet',
+      'aorta.yaml:1:32: registration-events.enabled: registrations cannot be watched in a cluster: `feed` tells of their changes',
     ],
     ['auth: basic', 'aorta.yaml:1:7: auth.mode: expected one of none, digest, got "basic"'],
     ['allow-unauthenticated: maybe', 'aorta.yaml:1:24: allow-unauthenticated: expected true or false, got "maybe"'],

@@ -115,7 +115,12 @@ export function clusterFaults(
       ? []
       : [{ path: ['cluster', 'nats'], text: '`cert` and `key` belong together' }]),
     ...(policy.subscriptions.enabled
-      ? [{ path: ['registration-events', 'enabled'], text: 'registrations cannot be watched in a cluster yet' }]
+      ? [
+          {
+            path: ['registration-events', 'enabled'],
+            text: 'registrations cannot be watched in a cluster: `feed` tells of their changes',
+          },
+        ]
       : []),
   ];
 }
