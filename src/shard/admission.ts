@@ -253,14 +253,14 @@ export class Admission {
   }
 
   /** Counts what the request came to for its source and its account; a lookup of one who may ask is no challenge, and nothing else. */
-  judge(status: number, lookup: boolean): void {
+  countResult(status: number, lookup: boolean): void {
     const { authenticator, gate, state } = this;
     const { request, work } = this.exchange;
     const { now, peer } = request;
     if (authenticator === null || isInternal(request.peers, peer) || this.watchers?.areUnnamed) return;
     if (lookup && this.lookupSources.trusts(request.peers, peer)) return;
     const hasProof = work.authenticated && !work.repeatsOnly;
-    gate?.outcome(peer, authenticator.account.key, status, hasProof, authenticator.outcome, now);
+    gate?.countResult(peer, authenticator.account.key, status, hasProof, authenticator.outcome, now);
     this.failedLogins?.note(authenticator, state, peer, now);
     authenticator.forgetOutcome();
   }

@@ -100,10 +100,10 @@ export class BatchCommit {
         writes.count > 0 ? committer.append(writes, changes, now, hasConditional) : committer.confirm(now);
       const settled = position === FAILED || waits ? position : committer.settled(now);
       if (settled === FAILED) this.failed(now);
-      else if (!waits && settled >= position) this.holds(now);
-      else this.hold(position, freeSlot, now);
+      else if (!waits && settled >= position) this.committed(now);
+      else this.setAside(position, freeSlot, now);
     } else if (!waits) committer.probe(now);
-    else if (hasConditional) this.hold(this.inFlight[this.inFlight.length - 1].position, freeSlot, now);
+    else if (hasConditional) this.setAside(this.inFlight[this.inFlight.length - 1].position, freeSlot, now);
     lifecycle.publish(0, now);
     this.heldFrom = answers.count;
     if (this.inFlight.length > 0) this.collect(now);
@@ -124,7 +124,7 @@ export class BatchCommit {
     return left > 0 && left <= ASK_MS ? left : 0;
   }
 
-  private holds(now: number): void {
+  private committed(now: number): void {
     const { tally, flows, pinger, writes, history, changes, events } = this.parts;
     tally.apply();
     flows?.committed(writes, now);
@@ -156,7 +156,7 @@ export class BatchCommit {
   }
 
   /** The batch waits for its position: all that hangs on it moves aside. @cold */
-  private hold(position: number, freeSlot: number, now: number): void {
+  private setAside(position: number, freeSlot: number, now: number): void {
     const { answers, state, writes, tally, changes, history, flows } = this.parts;
     const batch = this.spare.pop() ?? new BatchInFlight(answers.bytes);
     batch.position = position;
@@ -188,14 +188,14 @@ export class BatchCommit {
   }
 
   /** The answers of a batch in flight join those that leave. @cold */
-  private release(batch: BatchInFlight, holds: boolean, now: number): void {
+  private release(batch: BatchInFlight, isCommitted: boolean, now: number): void {
     const { answers, lifecycle, events, flows, pinger, history } = this.parts;
     const from = answers.count;
     for (let row = 0; row < batch.answers.count; row++) {
       this.waitedS[answers.count] = (now - batch.since) / 1000;
       answers.copyRow(batch.answers, row, answers.count++);
     }
-    if (holds) {
+    if (isCommitted) {
       batch.tally?.apply();
       flows?.committed(batch.writes, now);
       if (pinger?.isOn) pinger.committed(batch.writes, now);
@@ -206,7 +206,7 @@ export class BatchCommit {
       if (batch.pairs !== null) flows?.failed(now, batch.pairs);
     }
     lifecycle.publish(from, now);
-    if (holds) this.dropOverwritten(from);
+    if (isCommitted) this.dropOverwritten(from);
   }
 
   /** Of an answer that newer ones have overwritten meanwhile, its client's retransmission draws another. @cold */

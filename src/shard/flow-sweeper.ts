@@ -133,7 +133,7 @@ export class FlowSweeper implements RecordVisitor {
       const entry = this.first & (tokens.length - 1);
       if (dueAt[entry] > at) return;
       if (index.removeOne(tokens[entry])) this.visit(tokens[entry], now, changes, history);
-      else this.leave();
+      else this.dequeue();
     }
   }
 
@@ -236,11 +236,11 @@ export class FlowSweeper implements RecordVisitor {
 
   /** The flow is looked at again soon, not now: where it stands first, it gives up its place, or the sweep would find it for ever. */
   private postpone(token: number, now: number): void {
-    if (this.waiting > 0 && this.tokens[this.first & (this.tokens.length - 1)] === token) this.leave();
+    if (this.waiting > 0 && this.tokens[this.first & (this.tokens.length - 1)] === token) this.dequeue();
     this.push(token, this.time.at(now) + RETRY_MS);
   }
 
-  private leave(): void {
+  private dequeue(): void {
     this.first++;
     this.waiting--;
   }

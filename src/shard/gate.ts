@@ -118,7 +118,7 @@ export class Gate {
    * @param authenticated whether right credentials stood in it
    * @param outcome the authenticator's AUTH_*, of this request
    */
-  outcome(
+  countResult(
     slot: number,
     account: Uint32Array,
     status: number,
@@ -127,7 +127,7 @@ export class Gate {
     now: number,
   ): void {
     const kind = kindOf(status, authenticated, outcome);
-    this.abuse.outcome(this.peers, slot, kind, now);
+    this.abuse.countResult(this.peers, slot, kind, now);
     if (kind === SUCCESS || kind === FAILED_CREDENTIALS)
       this.abuse.aorOutcome(account[0], account[1], account[2], kind, now);
   }

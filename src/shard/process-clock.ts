@@ -7,7 +7,7 @@ import { monotonicMs } from '../transport/monotonic.ts';
 const ANCHOR = 0;
 /** By the monotonic clock; 0: not at all. */
 const HELD_UNTIL = 1;
-const TURNS = 2;
+const SET_BACKS = 2;
 const WORDS = 3;
 
 export function createClockMemory(): SharedArrayBuffer {
@@ -36,8 +36,8 @@ export class ProcessClock {
   }
 
   /** Raised when the time was set back: what was granted before may end later than it should. */
-  get turns(): number {
-    return this.words[TURNS];
+  get setBacks(): number {
+    return this.words[SET_BACKS];
   }
 
   /** Epoch ms at the monotonic clock's zero. */
@@ -56,9 +56,9 @@ export class ProcessClock {
   }
 
   /** @param at by the monotonic clock @cold */
-  turnBack(now: number, at: number = this.monotonic()): void {
+  setBack(now: number, at: number = this.monotonic()): void {
     this.set(now, at);
-    this.words[TURNS]++;
+    this.words[SET_BACKS]++;
   }
 
   /** @param ms 0: no more @cold */

@@ -118,7 +118,7 @@ export class RequestService {
    * @param again its answer is forgotten: made again, without effects
    * @param lookup it asks for a user's contacts (§8.3)
    */
-  decide(slot: number, length: number, now: number, again: boolean, lookup: boolean): void {
+  answer(slot: number, length: number, now: number, again: boolean, lookup: boolean): void {
     const { exchange } = this;
     this.now = now;
     this.lifecycle.start(slot, now);
@@ -134,18 +134,18 @@ export class RequestService {
     if (refused === 0 && this.overload.share < 1 && !again && !lookup) refused = this.putOffNew();
     // Answered without state (§8.2.7): the same request draws the same answer, To tag and all.
     if (refused !== 0) {
-      this.admission.judge(refused, lookup);
+      this.admission.countResult(refused, lookup);
       return this.lifecycle.finish(-1, false);
     }
     // A stranger's address may be another's: it is told once, in few bytes, and nothing is kept (§8.2.7).
     const known = isBack || this.admission.knows(lookup);
-    if (known && lookup && !isBack && this.waits(slot, length)) return this.lifecycle.trying(slot, now);
+    if (known && lookup && !isBack && this.waitsForDevices(slot, length)) return this.lifecycle.trying(slot, now);
     if (known) this.lifecycle.trust();
     const isReliable = exchange.request.peers.transport[slot] !== TRANSPORT_UDP;
     const ticket = !known || isReliable ? -1 : this.transactions.begin(this.keys, now);
     const rules = this.rules.of(exchange, this.state.aor, this.state.aorLength);
     const status = lookup ? this.lookUp() : rules.uas.checkAfterAuthentication(exchange) || this.serve(rules, again);
-    this.admission.judge(status, lookup);
+    this.admission.countResult(status, lookup);
     const isTold = this.confirms && status === 200 && table[T_METHOD] === METHOD_REGISTER;
     this.lifecycle.finish(ticket, exchange.result.changed || this.state.uncommitted || isTold);
   }
@@ -172,11 +172,11 @@ export class RequestService {
   }
 
   /** Whether the lookup has been handed over to wait for devices that sleep. */
-  private waits(slot: number, length: number): boolean {
+  private waitsForDevices(slot: number, length: number): boolean {
     const { asked, exchange, sleepers } = this;
     if (sleepers === null || !this.load()) return false; // lookUp tells what fails
     asked.combineInto(exchange.request);
-    return sleepers.takes(slot, length, exchange.request, asked, asked.key);
+    return sleepers.wakeFor(slot, length, exchange.request, asked, asked.key);
   }
 
   private lookUp(): number {

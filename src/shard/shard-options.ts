@@ -34,7 +34,7 @@ export interface ShardOptions {
   /** Without it, this node always decides. */
   readonly deciding?: Deciding;
   /** Whether its time can be trusted; without it, it can. */
-  readonly clock?: Pick<ProcessClock, 'holds' | 'turns'>;
+  readonly clock?: Pick<ProcessClock, 'holds' | 'setBacks'>;
   readonly policy: Policy;
   /** 32 bytes, one per data directory: keys of the hashes. */
   readonly secret: Uint8Array;

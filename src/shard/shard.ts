@@ -78,14 +78,14 @@ const CANCELLABLE: readonly Uint8Array[] = ['REGISTER', 'OPTIONS', 'INVITE', 'SU
 );
 
 /** Of options, whose shape differs with what is configured, what each message asks for. */
-interface Place {
+interface ShardCoordinates {
   readonly index: number;
   readonly shards: number;
   /** Of several nodes, this one's number; -1 where there is one. */
   readonly node: number;
 }
 
-function placeOf({ index, shards, node = -1 }: ShardOptions): Place {
+function coordinatesOf({ index, shards, node = -1 }: ShardOptions): ShardCoordinates {
   return { index, shards, node };
 }
 
@@ -93,7 +93,7 @@ export class Shard {
   readonly peers: Peers = createPeers();
   readonly answers: BatchResponses;
   private readonly options: ShardOptions;
-  private readonly place: Place;
+  private readonly coordinates: ShardCoordinates;
   private readonly topSenders: TopSenders | null;
   private readonly store: LocationStore;
   private readonly deciding: Deciding | null;
@@ -136,7 +136,7 @@ export class Shard {
   constructor(options: ShardOptions) {
     const { policy, secret, history } = options;
     this.options = options;
-    this.place = placeOf(options);
+    this.coordinates = coordinatesOf(options);
     this.topSenders = options.topSenders ?? null;
     this.store = options.store;
     this.deciding = options.deciding ?? null;
@@ -253,7 +253,7 @@ export class Shard {
     this.slotLength[slot] = length;
     this.now = now;
     if (!this.batchIsOpen) this.openBatch();
-    if (this.place.node >= 0) this.nameNode(this.place.node);
+    if (this.coordinates.node >= 0) this.nameNode(this.coordinates.node);
     const at = slotStart(slot);
     if (!this.admission.accepts(slot, at, at + length, now)) return this.topSenders?.dropped(this.peers, slot, now);
     if (isKeepAlive(at, length)) return this.keepAlive(at, length);
@@ -264,10 +264,10 @@ export class Shard {
     if (!canAnswer(this.isReliable)) return this.drop(COUNTER.dropped_no_via);
     this.state.readRequestAor();
     if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.requests.askFor();
-    if (this.state.aorLength >= 0 && (this.place.shards > 1 || this.deciding !== null)) {
-      const owner = shardOf(this.state.key[3], this.place.shards);
+    if (this.state.aorLength >= 0 && (this.coordinates.shards > 1 || this.deciding !== null)) {
+      const owner = shardOf(this.state.key[3], this.coordinates.shards);
       if (this.isElsewhere(owner, length)) return;
-      if (owner !== this.place.index) return this.forward(owner, length);
+      if (owner !== this.coordinates.index) return this.forward(owner, length);
     }
     if (table[T_IGNORED_ROWS] > 0) this.counters[COUNTER.ignored_rows] += table[T_IGNORED_ROWS];
     if (this.tap?.on) this.tap.received(slot, at, length, this.state.key);
@@ -409,7 +409,7 @@ export class Shard {
       this.counters[COUNTER.forwarded]++;
       return true;
     }
-    if (peers.node[slot] === NODE_NO_WAY && shard === this.place.index) peers.node[slot] = options.node ?? 0;
+    if (peers.node[slot] === NODE_NO_WAY && shard === this.coordinates.index) peers.node[slot] = options.node ?? 0;
     return false;
   }
 
@@ -418,8 +418,8 @@ export class Shard {
     const { own, slot, tap } = this;
     const word = error === E_OK ? own.keyWordOfAnswer() : -1;
     if (word < 0) return this.drop(COUNTER.dropped_response);
-    const owner = shardOf(word, this.place.shards);
-    if (owner !== this.place.index) return this.forwardResponse(owner, length);
+    const owner = shardOf(word, this.coordinates.shards);
+    if (owner !== this.coordinates.index) return this.forwardResponse(owner, length);
     const key = own.answered(this.now);
     if (key === undefined) this.drop(COUNTER.dropped_response);
     else if (tap?.on) tap.received(slot, slotStart(slot), length, key);
@@ -480,7 +480,7 @@ export class Shard {
       return;
     }
     if (!this.decides && table[T_METHOD] === METHOD_REGISTER) return this.holdBack(length);
-    this.requests.decide(this.slot, length, this.now, found === ANSWER_FORGOTTEN, lookup);
+    this.requests.answer(this.slot, length, this.now, found === ANSWER_FORGOTTEN, lookup);
   }
 
   /**

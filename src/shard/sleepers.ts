@@ -37,8 +37,8 @@ export class Sleepers {
     return this.backIn[slot] === this.batch;
   }
 
-  /** Whether the lookup in a slot waits now, for devices among the images in the request. */
-  takes(slot: number, length: number, request: ExchangeRequest, asked: TargetFilter, key: Uint32Array): boolean {
+  /** The devices that sleep among the images in the request are woken: true where the lookup in the slot waits for them. */
+  wakeFor(slot: number, length: number, request: ExchangeRequest, asked: TargetFilter, key: Uint32Array): boolean {
     const devices = this.devicesOf(request, asked);
     return devices.length > 0 && this.wake(slot, length, key, devices);
   }

@@ -44,7 +44,7 @@ export class Sweeper implements DueVisitor {
   /** Of the AOR looked at: bindings that have run out, and not been told before. */
   private ended = 0;
   private hasSleepers = false;
-  private turns = 0;
+  private setBacks = 0;
   private sweptAt = 0;
 
   constructor(store: LocationStore, state: AorState, exchange: ShardExchange, tally: BatchTally, measures: Measures) {
@@ -59,7 +59,7 @@ export class Sweeper implements DueVisitor {
   sweep(now: number): void {
     this.exchange.request.now = now;
     this.state.startSweep();
-    if (this.clock !== null && this.clock.turns !== this.turns) this.turnBack(this.clock.turns, now);
+    if (this.clock !== null && this.clock.setBacks !== this.setBacks) this.shorten(this.clock.setBacks, now);
     if (this.pauseMs(now) === 0 && !this.holds) {
       this.sweptAt = now;
       this.store.expire(now, AORS_PER_BATCH, this);
@@ -131,8 +131,8 @@ export class Sweeper implements DueVisitor {
   }
 
   /** @cold */
-  private turnBack(turns: number, now: number): void {
-    this.turns = turns;
+  private shorten(setBacks: number, now: number): void {
+    this.setBacks = setBacks;
     this.store.shorten(now);
   }
 

@@ -144,7 +144,7 @@ const OWN: readonly SeedMutant[] = [
   batch(
     'lets answers of a batch that failed be 200',
     'if (settled === FAILED) this.failed(now);',
-    'if (settled === FAILED) this.holds(now);',
+    'if (settled === FAILED) this.committed(now);',
   ),
   batch(
     'tracks no connection of what a batch has written',

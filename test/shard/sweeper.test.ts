@@ -9,11 +9,11 @@ import { register, VirtualShard } from '../support/virtual-shard.ts';
 const DAY_MS = 86_400_000;
 
 it('a binding has no more left than it was granted when the clock is turned back', () => {
-  const clock = { holds: false, turns: 0 };
+  const clock = { holds: false, setBacks: 0 };
   const shard = new VirtualShard({ clock });
   shard.send(register({ contacts: ['<sip:alice@192.0.2.1>;expires=100'] }));
   shard.advance(50);
-  clock.turns++;
+  clock.setBacks++;
   shard.now -= DAY_MS;
   shard.advance(99);
   expect(shard.counter('bindings')).toBe(1);
@@ -22,7 +22,7 @@ it('a binding has no more left than it was granted when the clock is turned back
 });
 
 it('nothing runs out while the time cannot be trusted', () => {
-  const clock = { holds: true, turns: 0 };
+  const clock = { holds: true, setBacks: 0 };
   const shard = new VirtualShard({ clock });
   shard.send(register({ contacts: ['<sip:alice@192.0.2.1>;expires=100'] }));
   shard.now += DAY_MS;
@@ -51,9 +51,9 @@ it('the clock goes on from the time that it is turned back to, in every thread',
   const elsewhere = new ProcessClock(clock.memory, () => passed);
   clock.set(10 * DAY_MS);
   passed += 1000;
-  clock.turnBack(9 * DAY_MS);
+  clock.setBack(9 * DAY_MS);
   passed += 1000;
-  expect([clock.now(), elsewhere.now(), elsewhere.turns]).toEqual([9 * DAY_MS + 1000, 9 * DAY_MS + 1000, 1]);
+  expect([clock.now(), elsewhere.now(), elsewhere.setBacks]).toEqual([9 * DAY_MS + 1000, 9 * DAY_MS + 1000, 1]);
 });
 
 it('R3261-10.3-39 a phone whose binding has run out comes back beside another one', () => {

@@ -134,7 +134,7 @@ export class Abuse {
    * What the message came to. Once per request looked at, before the next message is admitted; retransmissions answered
    * from memory count nothing.
    */
-  outcome(peers: Peers, row: number, kind: number, now: number): void {
+  countResult(peers: Peers, row: number, kind: number, now: number): void {
     this.limited = false;
     if (!this.policy.enabled || this.unlimited.trusts(peers, row)) return;
     const { hash, sources, flows } = this;

@@ -7,7 +7,7 @@ import { nonceIdOf, timeOf } from '../binding/binding.ts';
 import { REGISTERED_AT } from '../binding/image-layout.ts';
 import { contactInstanceAt, contactInstanceEnd } from '../binding/instance-id.ts';
 import type { Exchange } from '../uas/exchange.ts';
-import * as at from '../wasm/module-memory.ts';
+import * as layout from '../wasm/module-memory.ts';
 import { requestModule, moduleBytes as theBytes, toldWords } from '../wasm/request-module.ts';
 import { tellSource } from '../wasm/source-words.ts';
 import { Views } from '../wasm/views.ts';
@@ -20,7 +20,7 @@ const module = requestModule;
 const moduleBytes = theBytes;
 const told = toldWords;
 
-const images = new Views(at.IMAGE);
+const images = new Views(layout.IMAGE);
 const spelled = new Writer();
 
 /**
@@ -65,13 +65,13 @@ export function copyImage(w: Writer, length: number): void {
 
 /** Writes the contact's texts in a spelling that is well formed where the module finds them. */
 function spell(contact: number): void {
-  spelled.start(moduleBytes, at.SPELLED, at.SPELLED + at.SPELLED_BYTES);
+  spelled.start(moduleBytes, layout.SPELLED, layout.SPELLED + layout.SPELLED_BYTES);
   writeDisplay(spelled, contact);
   const uri = spelled.at;
   writeContactUri(spelled, contact);
   const params = spelled.at;
-  told[at.IN_INSTANCE_OFFSET] = writeContactParams(spelled, contact);
-  told[at.IN_DISPLAY_LENGTH] = uri - at.SPELLED;
-  told[at.IN_URI_LENGTH] = params - uri;
-  told[at.IN_PARAMS_LENGTH] = spelled.at - params;
+  told[layout.IN_INSTANCE_OFFSET] = writeContactParams(spelled, contact);
+  told[layout.IN_DISPLAY_LENGTH] = uri - layout.SPELLED;
+  told[layout.IN_URI_LENGTH] = params - uri;
+  told[layout.IN_PARAMS_LENGTH] = spelled.at - params;
 }

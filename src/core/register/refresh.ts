@@ -74,6 +74,7 @@ export function refreshBinding(
   dateEnd(request.now);
   const regId = flowRegId(T_CONTACTS, work);
   const expiresAt = request.now + granted * 1000;
+  // Numbers one by one: the module's functions have no objects, and none is made on this path.
   const end = module.refresh(
     T_CONTACTS,
     flags,

@@ -4,7 +4,7 @@
 import { writeDate } from '../../sip/date.ts';
 import { memory } from '../../sip/parser/slab.ts';
 import { ascii } from '../../sip/writer.ts';
-import * as at from './module-memory.ts';
+import * as layout from './module-memory.ts';
 
 /** TEXT_*, as they are numbered. */
 const TEXTS: readonly string[] = [
@@ -28,13 +28,13 @@ const TEXTS: readonly string[] = [
   'Flow-Timer: ',
   'Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n',
 ];
-const DATE_AT = at.TEXT_END * at.TEXT_BYTES + 'Date: '.length;
+const DATE_AT = layout.TEXT_END * layout.TEXT_BYTES + 'Date: '.length;
 
-const texts = new Uint8Array(memory.buffer, at.TEXTS_AT, at.TEXT_COUNT * at.TEXT_BYTES);
+const texts = new Uint8Array(memory.buffer, layout.TEXTS_AT, layout.TEXT_COUNT * layout.TEXT_BYTES);
 for (let number = 0; number < TEXTS.length; number++) {
   const bytes = ascii(TEXTS[number]);
-  texts.set(bytes, number * at.TEXT_BYTES);
-  texts[(number + 1) * at.TEXT_BYTES - 1] = bytes.length;
+  texts.set(bytes, number * layout.TEXT_BYTES);
+  texts[(number + 1) * layout.TEXT_BYTES - 1] = bytes.length;
 }
 const written = { second: 0 };
 

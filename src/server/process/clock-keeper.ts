@@ -120,7 +120,7 @@ export class ClockKeeper {
         });
       }
     }
-    if (again) clock.turnBack(time, at);
+    if (again) clock.setBack(time, at);
     else clock.set(time, at);
   }
 

@@ -80,7 +80,7 @@ export class Tap {
   /** A message of the batch, about the AOR with this key. */
   received(slot: number, at: number, length: number, key: Uint32Array): void {
     const { peers } = this;
-    const why = this.judge(peers, slot, key);
+    const why = this.reasonsFor(peers, slot, key);
     this.why[slot] = why;
     this.byAor[slot] = this.aor;
     this.bySource[slot] = this.source;
@@ -105,12 +105,12 @@ export class Tap {
     if (Atomics.load(this.control, TAP_ON) === 0) return;
     this.time[0] = now;
     for (let row = 0; row < count; row++)
-      if (this.judge(peers, row, keys[row]) !== 0)
+      if (this.reasonsFor(peers, row, keys[row]) !== 0)
         this.push(RING_TAP_SENT, bytes, at[row], end[row], peers, row, port[row]);
   }
 
   /** Why a message is watched: TAP_WHY_* bits, 0 where it is not. */
-  private judge(peers: Peers, row: number, key: Uint32Array): number {
+  private reasonsFor(peers: Peers, row: number, key: Uint32Array): number {
     this.aor = this.namedAor(key);
     this.source = this.namedSource(peers, row);
     this.reason = (this.isSampled(key) ? TAP_WHY_SAMPLE : 0) | (this.aor + this.source > 0 ? TAP_WHY_NAMED : 0);

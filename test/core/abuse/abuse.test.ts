@@ -39,7 +39,7 @@ class Gate {
   /** A message of the source set last that comes to `kind` if it is looked at; whether it was. */
   message(kind: number): boolean {
     if (!this.abuse.accepts(this.peers, 0, this.now)) return false;
-    this.abuse.outcome(this.peers, 0, kind, this.now);
+    this.abuse.countResult(this.peers, 0, kind, this.now);
     return true;
   }
 
@@ -323,7 +323,7 @@ describe('an account whose password is guessed from many addresses', () => {
     gate.fromNumber(0x50000000 + bot);
     if (!gate.abuse.accepts(gate.peers, 0, gate.now)) return false;
     if (!gate.abuse.aorAllowed(gate.peers, 0, 1, 2, 3, gate.now)) return false;
-    gate.abuse.outcome(gate.peers, 0, FAILED_CREDENTIALS, gate.now);
+    gate.abuse.countResult(gate.peers, 0, FAILED_CREDENTIALS, gate.now);
     gate.abuse.aorOutcome(1, 2, 3, FAILED_CREDENTIALS, gate.now);
     return true;
   };
@@ -383,7 +383,7 @@ describe('an account whose password is guessed from many addresses', () => {
       if (!gate.abuse.accepts(gate.peers, 0, gate.now)) continue;
       if (!gate.abuse.aorAllowed(gate.peers, 0, 1, 2, 3, gate.now)) continue;
       checked++;
-      gate.abuse.outcome(gate.peers, 0, FAILED_CREDENTIALS, gate.now);
+      gate.abuse.countResult(gate.peers, 0, FAILED_CREDENTIALS, gate.now);
       gate.abuse.aorOutcome(1, 2, 3, FAILED_CREDENTIALS, gate.now);
     }
     return checked;

@@ -33,7 +33,7 @@ function line(kinds: readonly number[], ip: readonly number[] = [192, 0, 2, 1]):
   });
   for (const kind of kinds) {
     peers.port[0] = kind === SUCCESS ? 5060 : 9;
-    if (abuse.accepts(peers, 0, 1_767_225_600_000)) abuse.outcome(peers, 0, kind, 1_767_225_600_000);
+    if (abuse.accepts(peers, 0, 1_767_225_600_000)) abuse.countResult(peers, 0, kind, 1_767_225_600_000);
     else if (abuse.reportDue) log('warn', 'source refused', { shard: 0, ...abuse.report(peers, 0) });
   }
   return text;

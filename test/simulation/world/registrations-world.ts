@@ -109,7 +109,7 @@ export class RegistrationsWorld implements Scene {
   private readonly orders: number;
   private readonly generationBytes: number;
   private backup: { readonly machines: readonly MachineCopy[]; readonly model: Registrations } | undefined;
-  private readonly clock = { holds: false, turns: 0 };
+  private readonly clock = { holds: false, setBacks: 0 };
   /** So much the clock is ahead, ms, and AORs that were written since it is. */
   private ahead = 0;
   private readonly writtenAhead = new Set<number>();
@@ -670,7 +670,7 @@ export class RegistrationsWorld implements Scene {
     this.say(() => (isBack ? `the clock is set back by ${this.ahead} ms` : 'the clock was right'));
     if (isBack) {
       this.now -= this.ahead;
-      this.clock.turns++;
+      this.clock.setBacks++;
       for (const n of this.writtenAhead) this.skewed.add(n);
       for (const phone of this.phones) phone.last = null;
     }
