@@ -45,7 +45,8 @@ export class Answers {
         this.scene.fail(`two answers to ${storyOf(request)}:\n${first.answer}\n${text}`);
       return bindings;
     }
-    first.answer = text;
+    // A removal that the disk refuses in the end may have hidden the record that names the nonce: who comes again is let in.
+    first.answer = status === 401 && this.scene.batchFailed ? '' : text;
     first.sentAt = this.scene.now;
     first.life = life;
     if (this.scene.logsIn && !request.isOrder) {
