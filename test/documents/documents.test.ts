@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { beatSubject, logSubject, metaSubject, orderSubject, streamName } from '../../src/cluster/stream-names.ts';
 import { readConfigFile } from '../../src/server/config/config-file.ts';
 import { createConfig } from '../../src/server/config/create-config.ts';
 import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
@@ -95,4 +96,14 @@ it('the architecture names every folder of the source', () => {
       .map((name) => `src/${layer}/${name}`);
   });
   expect(unnamed).toEqual([]);
+});
+
+it('the page about clusters has the names of all streams and subjects', () => {
+  const page = readFileSync(join(ROOT, 'docs/cluster.md'), 'utf8');
+  const meta = ['record', 'user.*', 'static.*'].map((name) => `${metaSubject('east')}.${name}`);
+  for (const name of [
+    ...[streamName('east', 0), streamName('east', 'META'), logSubject('east', 0), ...meta],
+    ...[beatSubject('east', 'a'), orderSubject('east', 'a')],
+  ])
+    expect(page).toContain(`\`${name}\``);
 });

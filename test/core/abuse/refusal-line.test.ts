@@ -54,6 +54,13 @@ describe('the line about a refused source', () => {
     expect(filtered(line(many(FAILED_CREDENTIALS), ipv6))?.groups?.host).toBe('2001:db8::1');
   });
 
+  it('is matched as fail2ban reads it from the journal: whole, behind host, program and process', () => {
+    const message = line(many(FAILED_CREDENTIALS)).trimEnd();
+    expect(filter.exec(`sip1 env[4711]: ${message}`)?.groups?.host).toBe('192.0.2.1');
+    expect(filter.exec(`sip1 env[4711]: said ${message}`)).toBeNull();
+    expect(docs).toMatch(/^journalmatch = _SYSTEMD_UNIT=aorta\.service$/m);
+  });
+
   it('is not matched where somebody registered lately, or only challenges went unanswered', () => {
     const office = line([SUCCESS, ...many(FAILED_CREDENTIALS)]);
     expect(office).toContain('"successes":1');
