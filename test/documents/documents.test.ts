@@ -107,3 +107,39 @@ it('the page about clusters has the names of all streams and subjects', () => {
   ])
     expect(page).toContain(`\`${name}\``);
 });
+
+/** Pages whose sentences have at most 25 words. */
+const PLAIN = [
+  'README',
+  'docs/changelog',
+  'docs/cluster',
+  'docs/embedding',
+  'docs/migration',
+  'docs/proxies',
+  'docs/runbook',
+];
+const WORDS_MAX = 25;
+
+/** Sentences of paragraphs, list items and cells; code counts as one word. */
+function sentencesOf(document: string): string[] {
+  const text = readFileSync(join(ROOT, document), 'utf8').replace(/^( *)```[\s\S]*?^\1```/gm, '\n');
+  return text
+    .split(/\n\s*\n|\n(?= *(?:[-*|#>]|\d+\.) )|(?<=^#.*)\n/m)
+    .flatMap((block) => (block.trim().startsWith('|') ? block.split('|') : [block]))
+    .map((block) =>
+      block
+        .replace(/`[^`]*`/g, 'Code')
+        .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+        .replace(/\s+/g, ' '),
+    )
+    .flatMap((block) => block.split(/(?<=[.!?][)"]?) (?=[A-Z0-9"(*])|: (?=[A-Z])/));
+}
+
+it.each(PLAIN)('%s has short sentences', (page) => {
+  const sentences = sentencesOf(`${page}.md`);
+  expect(sentences.length).toBeGreaterThan(20);
+  const long = sentences.filter(
+    (sentence) => sentence.split(' ').filter((word) => /[a-z0-9]/i.test(word)).length > WORDS_MAX,
+  );
+  expect(long).toEqual([]);
+});
