@@ -10,6 +10,7 @@ import { addClusterCommand } from './cluster/cluster-command.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addConfigCommands } from './config-command.ts';
 import { addDoctorCommand } from './doctor-command.ts';
+import { addFeedCommand } from './feed/feed-command.ts';
 import { addLocationCommand } from './location-command.ts';
 import { addServeCommand, SERVE_EXAMPLES } from './serve-command.ts';
 import { addStaticCommands } from './static-command.ts';
@@ -46,6 +47,7 @@ export async function program(words: readonly string[]): Promise<Command> {
   addTopCommand(root);
   addTraceCommand(root);
   addAbuseCommand(root);
+  addFeedCommand(root);
   addClusterCommand(root);
   addDoctorCommand(root);
   addBenchCommand(root);

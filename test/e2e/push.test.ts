@@ -4,8 +4,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { killAll, poll } from '../support/child-process.ts';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { killAll, poll, run } from '../support/child-process.ts';
 import { Apns, Fcm, PushReceiver } from '../support/push-services.ts';
 import { contacts, header, newToken, SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -214,6 +214,30 @@ describe('a lookup of a user whose device sleeps', () => {
     expect((await proxy.request(proxy.register({ aor: app.aor, contacts: [desk] }))).status).toBe(200);
     const [call] = await Promise.all([app.call(), app.wakesBy(fcm)]);
     expect(call.contacts.sort()).toEqual([app.contact, desk].sort());
+  });
+
+  it('is foreseen by `aorta ul dump --asleep` and the admin API, which name those who sleep and no others', async () => {
+    const sleeper = await asleep(APPLE);
+    const other = new App(GOOGLE);
+    await other.register();
+    const dump = async (...words: string[]) => {
+      const { stdout } = await run(
+        process.execPath,
+        [CLI, 'ul', 'dump', ...words, '--json', '--data', aorta.data],
+        20_000,
+      );
+      return stdout.split('\n').filter((line) => line.includes(sleeper.aor) || line.includes(other.aor));
+    };
+    const found = await dump('--asleep');
+    expect(found.map((line) => JSON.parse(line))).toMatchObject([
+      { aor: sleeper.aor, contacts: [{ push: { provider: 'apns', prid: sleeper.prid } }] },
+    ]);
+    expect((await dump()).map((line) => JSON.parse(line).aor)).toContain(other.aor);
+    const admin = /admin (http:\S+)/.exec(aorta.stdout)?.[1];
+    const page = await (await fetch(`${admin}/v1/aors?asleep=true&match=${sleeper.aor}`)).json();
+    expect(page).toMatchObject({ items: [{ aor: sleeper.aor }] });
+    await sleeper.register();
+    expect(await dump('--asleep')).toEqual([]);
   });
 
   it('wakes it also where it was registered before the server was killed', async () => {

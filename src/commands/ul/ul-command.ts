@@ -18,6 +18,8 @@ Examples:
   aorta ul lookup alice@example.com
   aorta ul dump --json > bindings.ndjson
       one AOR a line, while the server runs
+  aorta ul dump --asleep
+      who would be woken by a push
   aorta ul add alice@example.com sip:gw@192.0.2.7:5080 --expires 900
   aorta ul rm-contact alice@example.com sip:alice@192.0.2.4:5060
   aorta ul rm alice@example.com
@@ -36,6 +38,11 @@ interface AddOptions extends AdminOptions {
   readonly expires?: string;
   readonly q?: string;
   readonly path?: readonly string[];
+}
+
+interface DumpOptions extends AdminOptions {
+  readonly domain?: string;
+  readonly asleep?: boolean;
 }
 
 /** Other names of the verbs, as they stand behind "ul.", "ul_" or "usrloc:". */
@@ -75,6 +82,7 @@ export function addUlCommand(root: Command): void {
     );
   verb('dump [brief]', 'all of them; brief: no more than their URIs')
     .option('--domain <name>', 'of this domain only')
+    .option('--asleep', 'those whose devices sleep and a lookup would wake, instead of those that are reached')
     .action(reported(dump));
   verb('lookup <aor>', 'those of one address-of-record').action(reported(lookup));
   verb('history [aor]', 'the newest changes of one address-of-record, or of all: when, what, by whom, from where')
@@ -97,17 +105,20 @@ export function addUlCommand(root: Command): void {
   verb('stats', 'how many there are, and what happened to them').action(reported(stats));
 }
 
-async function dump(style: string | undefined, options: AdminOptions & { domain?: string }): Promise<void> {
+async function dump(style: string | undefined, options: DumpOptions): Promise<void> {
   const isBrief = /^brief(=[1yY].*)?$/.test(style ?? '');
   if (style !== undefined && !isBrief)
     throw new CommandError(`ul dump: expected "brief" or nothing, got "${style}"`, 2);
   const client = new AdminClient(options);
   const { bindings: expected } = await client.get<{ bindings: number }>('/v1/status');
-  const query = options.domain === undefined ? '' : `?domain=${encodeURIComponent(options.domain)}`;
+  const query = new URLSearchParams({
+    ...(options.domain !== undefined && { domain: options.domain }),
+    ...(options.asleep && { asleep: 'true' }),
+  });
   const isBehind = process.stderr.isTTY && !process.stdout.isTTY;
   const progress = showProgress(isBehind ? process.stderr : undefined, () => {});
   let done = 0;
-  for await (const item of client.lines<AorBindings>(`/v1/dump${query}`)) {
+  for await (const item of client.lines<AorBindings>(`/v1/dump?${query}`)) {
     done += item.contacts.length;
     progress.report('bindings', done, expected);
     await write(options.json ? `${JSON.stringify(item)}\n` : await plain(item, isBrief, tableColumns(options)));

@@ -3,6 +3,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dormantMsOf } from '../../core/uas/push-policy.ts';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
 import { TRANSPORT_NAMES } from '../../sip/sources.ts';
 import type { Pool } from '../../threads/pool.ts';
@@ -39,6 +40,7 @@ import { addAbuseRoutes } from './abuse/abuse-routes.ts';
 import { DIRECTORY_HEADER, directoryId, removeUrl, TOKEN_FILE, writeUrl } from './admin-files.ts';
 import { EventJournal } from './event-journal.ts';
 import { addEventRoutes } from './event-routes.ts';
+import { addFeedRoute } from './feed/feed-route.ts';
 import { Health, type Phase } from './health.ts';
 import { addHistoryRoutes } from './history-routes.ts';
 import { LocationOrders } from './location-orders.ts';
@@ -75,7 +77,7 @@ export interface AdminTarget {
   /** Of devices that are woken; undefined where none are. */
   readonly pushes: PushReport | undefined;
   /** Of changes of bindings; undefined where none is kept. */
-  readonly feed: Pick<Feed, 'reports'> | undefined;
+  readonly feed: Pick<Feed, 'reports' | 'newest'> | undefined;
   /** Undefined while it starts. */
   readonly history: HistoryKeeper | undefined;
   readonly limits: LimitWatch | undefined;
@@ -194,6 +196,7 @@ class RunningAdmin implements AdminServer {
       () => clock.now(),
       flows,
       (ms) => this.load.rest(ms),
+      () => dormantMsOf(this.target.config.policy.push),
     );
     return this.locations;
   }
@@ -283,6 +286,7 @@ class RunningAdmin implements AdminServer {
     addLocationRoutes(routes, { locations, orders: () => this.orders });
     addEventRoutes(routes, journal, locations);
     addHistoryRoutes(routes, locations, () => started(target.history));
+    addFeedRoute(routes, () => target.feed);
     const domains = () => target.config.policy.domains;
     addUserRoutes(routes, () => this.openUserStore(), domains);
     addStaticRoutes(routes, target.data, domains);

@@ -4,7 +4,7 @@ import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';
 import type { LocationOrders } from './location-orders.ts';
 import { aorParams, aorSchema, contactQuery, dumpQuery, listQuery, newBindingSchema } from './location-schemas.ts';
-import type { AorBindings, Locations } from './locations.ts';
+import type { AorBindings, Filter, Locations } from './locations.ts';
 import { pageSchema } from './paging.ts';
 
 /** Both throw a Problem while the server is starting. */
@@ -38,7 +38,7 @@ function addReadRoutes(routes: Routes, { locations }: LocationAccess): void {
     query: dumpQuery,
     response: aorSchema,
     streams: 'application/x-ndjson',
-    handle: ({ query }) => lines(locations(), query.domain),
+    handle: ({ query }) => lines(locations(), query),
   });
   routes.add({
     name: 'getAor',
@@ -105,6 +105,6 @@ function existing(found: AorBindings): AorBindings {
   return found;
 }
 
-async function* lines(locations: Locations, domain: string | undefined): AsyncGenerator<string> {
-  for await (const items of locations.all({ domain })) yield items.map((item) => `${JSON.stringify(item)}\n`).join('');
+async function* lines(locations: Locations, filter: Filter): AsyncGenerator<string> {
+  for await (const items of locations.all(filter)) yield items.map((item) => `${JSON.stringify(item)}\n`).join('');
 }

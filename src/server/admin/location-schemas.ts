@@ -103,9 +103,16 @@ export interface NewBinding {
 
 const domain = z.string().min(1).max(255).optional().describe('of this domain only');
 
+const asleep = z
+  .enum(['true', 'false'])
+  .transform((text) => text === 'true')
+  .optional()
+  .describe('true: bindings whose devices sleep and a lookup would wake (RFC 8599), instead of those that are reached');
+
 export const listQuery = z.strictObject({
   ...pageQuery,
   domain,
+  asleep,
   match: z.string().min(1).max(256).optional().describe('AORs that contain this'),
   find: z
     .string()
@@ -115,6 +122,6 @@ export const listQuery = z.strictObject({
     .describe('AORs that contain this, or whose contacts have it in URI, source address, User-Agent or instance'),
 });
 
-export const dumpQuery = z.strictObject({ domain });
+export const dumpQuery = z.strictObject({ domain, asleep });
 
 export const contactQuery = z.strictObject({ contact: uri.describe('Contact URI of the binding') });

@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { imageLength, isImage } from '../../core/binding/binding.ts';
 import { type Binding, viewBinding } from '../../core/binding/binding-view.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
+import { isAsleep, KEPT_NEVER } from '../../core/binding/sleep.ts';
 import { isTarget } from '../../core/binding/target.ts';
 import { createAorReader, type NamedAor } from '../../core/lookup/aor-key.ts';
 import { type LocationReader, SCAN_START, UnreadableError } from '../../location/location-reader.ts';
@@ -34,6 +35,8 @@ export interface Filter {
   readonly match?: string | undefined;
   /** A part of the AOR, or of a contact's URI, source address, User-Agent or instance. */
   readonly find?: string | undefined;
+  /** Bindings that sleep, and no others. */
+  readonly asleep?: boolean | undefined;
 }
 
 interface Place {
@@ -47,6 +50,7 @@ export class Locations {
   private readonly named: (aor: string) => NamedAor | undefined;
   private readonly now: () => number;
   private readonly rest: (tookMs: number) => Promise<unknown>;
+  private readonly dormantMs: () => number;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
 
   /**
@@ -54,6 +58,7 @@ export class Locations {
    * @param secret the data directory's
    * @param now the time that bindings live by, epoch ms
    * @param flows which connections stand; null: not known
+   * @param dormantMs as mayBeAsleep's
    * @param rest lets others have the processor after a slice that took so many milliseconds
    */
   constructor(
@@ -62,7 +67,9 @@ export class Locations {
     now: () => number,
     flows: FlowLiveness | null = null,
     rest: (tookMs: number) => Promise<unknown> = () => turn(),
+    dormantMs: () => number = () => KEPT_NEVER,
   ) {
+    this.dormantMs = dormantMs;
     this.now = now;
     this.flows = flows;
     this.rest = rest;
@@ -131,7 +138,9 @@ export class Locations {
     const next = this.readers[shard].scan(after, max, (_key, record) => {
       const aor = aorOf(record);
       if (!fits(aor, filter)) return;
-      const contacts = liveBindings(record, now, this.flows);
+      const contacts = filter.asleep
+        ? sleepingBindings(record, now, this.dormantMs(), this.flows)
+        : liveBindings(record, now, this.flows);
       if (contacts.length > 0 && holds(aor, contacts, find)) into.push({ aor, contacts });
     });
     if (next !== undefined) return { shard, after: next };
@@ -180,10 +189,24 @@ function holds(aor: string, contacts: readonly Binding[], find: string | undefin
 
 /** What has not run out; where its connection has ended, the view says so. */
 function liveBindings(record: Uint8Array, now: number, flows: FlowLiveness | null): Binding[] {
+  return bindingsThat((at) => isTarget(record, at, now, null), record, now, flows);
+}
+
+/** What a push leads to, and nothing else. */
+function sleepingBindings(record: Uint8Array, now: number, dormantMs: number, flows: FlowLiveness | null): Binding[] {
+  return bindingsThat((at) => isAsleep(record, at, now, dormantMs, flows), record, now, flows);
+}
+
+function bindingsThat(
+  counts: (image: number) => boolean,
+  record: Uint8Array,
+  now: number,
+  flows: FlowLiveness | null,
+): Binding[] {
   const bindings: Binding[] = [];
   for (let at = RECORD_HEADER_BYTES + recordAorLength(record, 0); at < record.length; at += imageLength(record, at)) {
     if (!isImage(record, at, record.length)) break;
-    if (isTarget(record, at, now, null)) bindings.push(viewBinding(record, at, now, flows));
+    if (counts(at)) bindings.push(viewBinding(record, at, now, flows));
   }
   return bindings;
 }

@@ -18,8 +18,12 @@ export interface Sink {
 
 export interface DeliveryReport {
   readonly to: string;
+  /** Number of the last change that was accepted, or that it began behind. */
+  readonly sequence: number;
   readonly delivered: number;
   readonly failures: number;
+  /** Failed attempts since the last that succeeded. */
+  readonly retries: number;
   /** How often changes were gone before they could be sent. */
   readonly gaps: number;
   /** Whether so many attempts have failed that they are made seldom. */
@@ -69,9 +73,9 @@ export class Delivery {
   }
 
   get report(): DeliveryReport {
-    const { delivered, failures, gaps } = this;
+    const { sequence, delivered, failures, gaps, inARow: retries } = this;
     const lagS = this.oldestAt === 0 ? 0 : Math.max(0, (Date.now() - this.oldestAt) / 1000);
-    return { to: this.options.sink.name, delivered, failures, gaps, open: this.isOpen, lagS };
+    return { to: this.options.sink.name, sequence, delivered, failures, retries, gaps, open: this.isOpen, lagS };
   }
 
   start(): void {

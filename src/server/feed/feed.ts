@@ -91,6 +91,11 @@ export class Feed {
     return this.deliveries.map(({ report }) => report);
   }
 
+  /** Number of the newest change that can be read. */
+  get newest(): number {
+    return this.numbers.settledTo;
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     this.look();

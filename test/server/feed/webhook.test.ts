@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createRegistrar, type Registrar, type RegistrarOptions } from '../../../src/index.ts';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
-import { Child, killAll, pause, poll } from '../../support/child-process.ts';
+import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
+import { Child, killAll, pause, poll, run } from '../../support/child-process.ts';
 import { SipClient } from '../../support/sip-client.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -177,7 +177,7 @@ describe('webhooks', () => {
     const program = new Child(process.execPath, [join(directory, 'receiver.mjs')]);
     const config = join(directory, 'aorta.yaml');
     writeFileSync(config, block('yaml').replace('8099', port).split('  nats:')[0]);
-    const aorta = await Aorta.start({ shards: 1, flags: ['--config', config] });
+    const aorta = await Aorta.start({ shards: 1, flags: ['--config', config, '--admin', 'http:127.0.0.1:0'] });
     const phone = await SipClient.open({ address: '127.0.0.1', port: aorta.port });
     await phone.request(phone.register({ aor: 'alice@example.com', contacts: ['<sip:alice@127.0.0.1:7>'] }));
     await program.until(/^registered alice@example\.com sip:alice@127\.0\.0\.1:7$/m, 5000);
@@ -191,9 +191,18 @@ describe('webhooks', () => {
       body: '{"events":[]}',
     });
     expect(forged.status).toBe(401);
+    const shown = async (...words: string[]) =>
+      (await run(process.execPath, [CLI, 'feed', ...words, '--data', aorta.data], 20_000)).stdout;
+    expect(await shown()).toMatch(/^newest change: (\d+)\nto +state .*\nwebhook +up to date +\1 +0\.0s +0 +1 +0\n$/);
+    program.killTree();
+    await phone.request(phone.register({ aor: 'bob@example.com', contacts: ['<sip:bob@127.0.0.1:7>'] }));
+    await poll('a failed attempt', 10_000, async () => {
+      const { newest, deliveries } = JSON.parse(await shown('--json'));
+      const [{ state, retries, sequence, lagSeconds }] = deliveries;
+      return state === 'retrying' && retries > 0 && sequence < newest && lagSeconds > 0;
+    });
     phone.close();
     await aorta.stop();
-    program.killTree();
   });
 
   it('lose no change that was acknowledged to a phone, although the server is killed again and again', async () => {
