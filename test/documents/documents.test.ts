@@ -115,8 +115,10 @@ const PLAIN = [
   'docs/cluster',
   'docs/embedding',
   'docs/migration',
+  'docs/operating',
   'docs/proxies',
   'docs/runbook',
+  'docs/security',
 ];
 const WORDS_MAX = 25;
 
