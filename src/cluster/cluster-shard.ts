@@ -147,7 +147,7 @@ export class ClusterShard {
     this.setTime(now);
     const { table, shard } = this.options;
     if (this.waits && before > 0) this.count('stalled_ms', Math.max(0, this.at - before));
-    else if (this.ownership.decides && this.stream.connected) this.isLevel();
+    else if (this.ownership.decides && this.stream.connected) this.becomeLevel();
     this.stream.poll(this.sink, now);
     this.ownership.tick(this.at, table.surroundings(shard));
     this.store.examineSuspects();
@@ -235,7 +235,7 @@ export class ClusterShard {
   }
 
   /** It has all that the stream has, as far as can be known. */
-  private isLevel(): void {
+  private becomeLevel(): void {
     this.options.table.setLevelAt(this.options.shard, this.at);
   }
 
@@ -285,7 +285,7 @@ export class ClusterShard {
       missing: (id) => this.ownership.missing(id, this.at),
       bounds: (id, first, last) => {
         this.ownership.bounds(id, first, last, this.at);
-        if (last === this.ownership.sequence) this.isLevel();
+        if (last === this.ownership.sequence) this.becomeLevel();
       },
       message: (sequence, bytes, length) => {
         const expected = this.ownership.expects(sequence);
@@ -297,19 +297,19 @@ export class ClusterShard {
 
   private writerOf(sequence: number, bytes: Uint8Array, length: number): Writer {
     if (this.isPublished(sequence, bytes, length)) return 'mine';
-    if (this.reader.take(bytes, length, sequence) !== READ_STRANGE) return 'another';
+    if (this.reader.read(bytes, length, sequence) !== READ_STRANGE) return 'another';
     this.count('strangers');
     return 'stranger';
   }
 
   private isPublished(sequence: number, bytes: Uint8Array, length: number): boolean {
-    return this.isReady && this.press.sequence === sequence && this.press.is(bytes, length);
+    return this.isReady && this.press.sequence === sequence && this.press.equals(bytes, length);
   }
 
   /** Takes in the next message; false where that cannot be. @param isFollowed it was told, and not published here */
   private takeIn(sequence: number, bytes: Uint8Array, length: number, isFollowed: boolean): boolean {
     const { reader, ownership, followed, store } = this;
-    const read = reader.take(bytes, length, sequence, !isFollowed);
+    const read = reader.read(bytes, length, sequence, !isFollowed);
     if (read === READ_STRANGE) {
       this.count('strangers');
       ownership.passedOver(sequence);
@@ -332,7 +332,7 @@ export class ClusterShard {
     }
     if (isPublished) this.holds(reader.kind);
     ownership.tookIn(applied, reader.kind, reader.heir, isPublished);
-    if (ownership.last === applied.sequence) this.isLevel();
+    if (ownership.last === applied.sequence) this.becomeLevel();
     return true;
   }
 
@@ -366,7 +366,7 @@ export class ClusterShard {
       bounds: (id) => stream.bounds(id),
       follow: (from) => stream.follow(from),
       unfollow: () => stream.unfollow(),
-      moveOn: () => stream.moveOn(),
+      changeServer: () => stream.changeServer(),
       takeInMine: (sequence) => this.takeIn(sequence, this.press.bytes, this.press.length, false),
       lost: () => this.lost(),
       tookOver: () => this.tookOver(),

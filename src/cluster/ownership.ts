@@ -32,7 +32,7 @@ export interface OwnershipEffects {
   bounds(id: number): void;
   follow(from: number): void;
   unfollow(): void;
-  moveOn(): void;
+  changeServer(): void;
   /** The frame published stands at the sequence: it is to be taken in, and `tookIn` to be told. False: the log did not take it. */
   takeInMine(sequence: number): boolean;
   /** The frame published will never hold. */
@@ -192,7 +192,7 @@ export class Ownership {
     this.publication?.failed(id, now);
     if (id !== this.question) return;
     this.question = 0;
-    if (++this.failures % FAILURES_MAX === 0) this.effects.moveOn(); // it may be cut off from the others
+    if (++this.failures % FAILURES_MAX === 0) this.effects.changeServer(); // it may be cut off from the others
   }
 
   found(id: number, writer: Writer, now: number): void {
@@ -319,7 +319,7 @@ export class Ownership {
     this.kind = kind;
     const { effects } = this;
     const publish = (id: number, sequence: number) => effects.publish(id, kind, sequence);
-    const parts = { publish, read: effects.read.bind(effects), moveOn: effects.moveOn.bind(effects) };
+    const parts = { publish, read: effects.read.bind(effects), changeServer: effects.changeServer.bind(effects) };
     this.publication = new Publication(this.passed + 1, now, parts, () => ++this.ids);
   }
 
@@ -420,7 +420,7 @@ export class Ownership {
   private askBounds(now: number, everyMs: number): void {
     if (this.question > 0) {
       if (now - this.askedAt < ANSWER_MS) return;
-      this.effects.moveOn();
+      this.effects.changeServer();
     } else if (now - this.askedAt < this.pauseMs(everyMs)) return;
     this.askedAt = now;
     this.question = ++this.ids;

@@ -42,7 +42,7 @@ export interface PublicationEffects {
   /** Seals the frame for the sequence and publishes it behind the one before. */
   publish(id: number, sequence: number): void;
   read(id: number, sequence: number): void;
-  moveOn(): void;
+  changeServer(): void;
 }
 
 /** Without an outcome it is tried again, at another server. */
@@ -100,7 +100,7 @@ export class Publication {
     if (this.failingSince === 0) this.failingSince = now;
     if (now - this.failingSince < FAILING_MS) return;
     this.failingSince = 0;
-    this.effects.moveOn();
+    this.effects.changeServer();
   }
 
   found(id: number, writer: Writer, now: number): number {
@@ -127,7 +127,7 @@ export class Publication {
     if (this.retryAt > 0) {
       if (now >= this.retryAt) this.attempt(now);
     } else if (now - this.triedAt >= ATTEMPT_MS) {
-      this.effects.moveOn();
+      this.effects.changeServer();
       this.attempt(now);
     }
   }

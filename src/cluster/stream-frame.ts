@@ -96,7 +96,7 @@ export class FramePress {
   }
 
   /** Whether bytes[0, length) are the message. */
-  is(bytes: Uint8Array, length: number): boolean {
+  equals(bytes: Uint8Array, length: number): boolean {
     if (length !== this.length) return false;
     for (let i = 0; i < length; i++) if (bytes[i] !== this.bytes[i]) return false;
     return true;
@@ -135,12 +135,12 @@ export class FrameReader {
     this.mac = mac;
   }
 
-  /** Takes the message at a sequence: READ_*. @param isOwn this node has made it, so that its code is not looked at */
-  take(message: Uint8Array, size: number, sequence: number, isOwn = false): number {
+  /** Reads the message at a sequence: READ_*. @param isOwn this node has made it, so that its code is not looked at */
+  read(message: Uint8Array, size: number, sequence: number, isOwn = false): number {
     const length = size - MAC_BYTES;
     if (length < FRAME_HEADER_BYTES || (length & 7) !== 0) return READ_STRANGE;
     if (!isOwn && !this.mac.isRight(message, length)) return READ_STRANGE;
-    this.room(length);
+    this.reserve(length);
     this.bytes.set(message.subarray(0, length));
     this.length = length;
     const { bytes, words } = this;
@@ -187,7 +187,7 @@ export class FrameReader {
     return true;
   }
 
-  private room(length: number): void {
+  private reserve(length: number): void {
     if (length <= this.bytes.length) return;
     this.bytes = new Uint8Array(new ArrayBuffer(length * 2));
     this.words = new Uint32Array(this.bytes.buffer);

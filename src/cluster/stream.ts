@@ -20,7 +20,7 @@ export interface Stream {
   follow(from: number): void;
   unfollow(): void;
   /** The server does not answer: another one is asked from here on. What was followed is followed there. */
-  moveOn(): void;
+  changeServer(): void;
   /** Hands over what has come, oldest first; returns how much that was. */
   poll(sink: StreamSink, now: number): number;
   /** Waits until something has come, or so many ms; returns how many it waited. */

@@ -56,7 +56,7 @@ class Node implements OwnershipEffects {
 
   unfollow(): void {}
 
-  moveOn(): void {
+  changeServer(): void {
     this.done.push('move on');
   }
 

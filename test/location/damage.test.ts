@@ -493,7 +493,7 @@ describe('a damaged frame', () => {
     put(store, 40, 45);
     const row = new RowCopy();
     expect(store.find(...keyWords(20), row)).toBe(true);
-    const bad = store.table.addressOf(row.row);
+    const bad = store.table.placeOf(row.row);
     disk.fault = (operation, place, length) => {
       if (operation === 'read' && place <= bad && bad < place + length) throw ioError();
     };
@@ -542,7 +542,7 @@ describe('a record that goes bad while the server runs', () => {
     put(store, 0, 10);
     const row = new RowCopy();
     store.find(...keyWords(4), row);
-    const bad = store.table.addressOf(row.row);
+    const bad = store.table.placeOf(row.row);
     disk.fault = (operation, place) => {
       if (operation === 'read' && place === bad) throw ioError();
     };
@@ -578,7 +578,7 @@ describe('the cleaner', () => {
       for (let n = 0; n < 60; n += 5) put(store, n, n + 5);
       const row = new RowCopy();
       store.find(...keyWords(12), row);
-      const place = store.table.addressOf(row.row);
+      const place = store.table.placeOf(row.row);
       const bytes = disk.generations.get(0) ?? new Uint8Array(0);
       const frameAt = Buffer.from(bytes.buffer).lastIndexOf('2gol', place) & ~63;
       if (damage === 'a flipped bit') bytes[place + 100] ^= 1;

@@ -64,7 +64,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   cleaner(
     'moves dead records',
-    'if (table.isLive(row) && table.addressOf(row) === this.cleaned) this.move(frame, row, w);',
+    'if (table.isLive(row) && table.placeOf(row) === this.cleaned) this.move(frame, row, w);',
     'if (table.isLive(row)) this.move(frame, row, w);',
   ),
   cleaner(
@@ -106,7 +106,7 @@ export const MUTANTS: readonly Mutant[] = [
     ' || writes.leavesRecords',
     '',
   ),
-  store('does not tell the cleaner of a record that is replaced', 'cleaner.went(table.addressOf(row));', '{}'),
+  store('does not tell the cleaner of a record that is replaced', 'cleaner.recordDead(table.placeOf(row));', '{}'),
   storeDamage(
     'never looks at what a reader found bad',
     'this.table.nextSuspect(); row >= 0;',

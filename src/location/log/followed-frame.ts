@@ -83,14 +83,14 @@ export class FollowedFrame {
       const row = entryRow(words, w);
       if (kind === ENTRY_REFRESH) table.refresh(row, words, refreshWordsAt(w));
       if (kind === ENTRY_RECORD) {
-        if (table.isLive(row)) cleaner.went(table.addressOf(row));
+        if (table.isLive(row)) cleaner.recordDead(table.placeOf(row));
         const at = place + this.offsets[records++];
         table.putAt(row, words, recordRowAt(w), at, recordBindings(words, w));
-        cleaner.came(at, RECORD_ENTRY_BYTES + recordLength(words, w));
+        cleaner.recordAdded(at, RECORD_ENTRY_BYTES + recordLength(words, w));
         changes?.add(words, recordRowAt(w));
       }
       if (kind === ENTRY_REMOVAL) {
-        cleaner.went(table.addressOf(row));
+        cleaner.recordDead(table.placeOf(row));
         changes?.add(words, removalKeyAt(w));
         table.remove(row);
       }

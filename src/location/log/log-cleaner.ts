@@ -89,15 +89,15 @@ export class LogCleaner {
     const lost: number[] = [];
     for (let row = 0; row < table.rows; row++) {
       if (!table.isLive(row)) continue;
-      if (there.has(Math.floor(table.addressOf(row) / log.generationBytes))) this.came(table.addressOf(row), 0);
+      if (there.has(Math.floor(table.placeOf(row) / log.generationBytes))) this.recordAdded(table.placeOf(row), 0);
       else lost.push(row);
     }
     return lost;
   }
 
-  /** A record now lives at an address; `bytes` of its entry. */
-  came(address: number, bytes: number): void {
-    const generation = Math.floor(address / this.log.generationBytes) - this.firstGeneration;
+  /** A record now lives at a place in the log; `bytes` of its entry. */
+  recordAdded(place: number, bytes: number): void {
+    const generation = Math.floor(place / this.log.generationBytes) - this.firstGeneration;
     while (this.live.length <= generation) this.live.push(0);
     this.live[generation]++;
     if (bytes === 0) return;
@@ -105,9 +105,9 @@ export class LogCleaner {
     this.recordCount++;
   }
 
-  /** The record at an address is dead. */
-  went(address: number): void {
-    const generation = Math.floor(address / this.log.generationBytes) - this.firstGeneration;
+  /** The record at a place is dead. */
+  recordDead(place: number): void {
+    const generation = Math.floor(place / this.log.generationBytes) - this.firstGeneration;
     if (generation >= 0) this.live[generation]--;
   }
 
@@ -134,9 +134,9 @@ export class LogCleaner {
   moved(place: number): void {
     for (let i = 0; i < this.moves; i++) {
       const row = this.movedRow[i];
-      this.went(this.table.addressOf(row));
+      this.recordDead(this.table.placeOf(row));
       this.table.move(row, place + this.movedTo[i]);
-      this.came(place, 0);
+      this.recordAdded(place, 0);
     }
     this.moves = 0;
   }
@@ -217,7 +217,7 @@ export class LogCleaner {
       const w = (this.cleaned - frameAt) >> 2;
       if (entryKind(words, w) === ENTRY_RECORD) {
         const row = entryRow(words, w);
-        if (table.isLive(row) && table.addressOf(row) === this.cleaned) this.move(frame, row, w);
+        if (table.isLive(row) && table.placeOf(row) === this.cleaned) this.move(frame, row, w);
       }
       this.cleaned += entryWords(words, w) * 4;
     }
@@ -235,7 +235,7 @@ export class LogCleaner {
       if (this.moves === MOVES_MAX || this.badCount === BAD_MAX || frame.length > this.lookMax) return;
       const row = this.sweptTo;
       if (!table.isLive(row)) continue;
-      const place = table.addressOf(row);
+      const place = table.placeOf(row);
       if (Math.floor(place / log.generationBytes) !== this.firstGeneration) continue;
       const chunk = chunkOf(table.chunks, row);
       const length = this.read(place, chunk, wordOf(row));

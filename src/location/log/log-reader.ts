@@ -5,7 +5,7 @@ import { refreshImage } from '../../core/binding/binding.ts';
 import { AOR_KEY_BYTES } from '../aor-key-size.ts';
 import { type LocationReader, type RecordVisit, SCAN_START, UnreadableError } from '../location-reader.ts';
 import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength, sealRecord } from '../record.ts';
-import { addressOf, bindingsOf, ROW_KEY, ROW_PLACE, ROW_WORDS, RowCopy } from '../table/binding-row.ts';
+import { bindingsOf, placeOf, ROW_KEY, ROW_PLACE, ROW_WORDS, RowCopy } from '../table/binding-row.ts';
 import { NEWS_COUNT, suspect, type TableNews, type TableParts } from '../table/binding-table.ts';
 import { homeOf, probe, SUB_TABLES } from '../table/key-index.ts';
 import { CHUNK_ROWS, chunkOf, wordOf } from '../table/row-chunks.ts';
@@ -63,7 +63,7 @@ export class LogReader implements LocationReader {
     // A record that the cleaner moves, or that is replaced, while it is read: its row names another place by then.
     for (let tries = 0, before = -1; ; tries++) {
       if (!this.find()) return -1;
-      const address = addressOf(this.words, ROW_PLACE);
+      const address = placeOf(this.words, ROW_PLACE);
       const length = this.readRecord(address, into);
       if (length >= 0) return length;
       if (address === before || tries === TRIES) return this.bad(length);

@@ -319,7 +319,7 @@ export class LogStore implements LocationStore, RowVisitor {
   private readRow(row: number, into: Uint8Array): number {
     const chunk = chunkOf(this.table.chunks, row);
     const at = wordOf(row);
-    const length = this.recordAt(this.table.addressOf(row), chunk, at + ROW_KEY, into);
+    const length = this.recordAt(this.table.placeOf(row), chunk, at + ROW_KEY, into);
     if (length < 0 || length > into.length) return length;
     this.row.copyFrom(chunk, at, row);
     if (!this.row.plain) return length;
@@ -401,12 +401,12 @@ export class LogStore implements LocationStore, RowVisitor {
     const w = entry * ROW_WORDS;
     const length = writes.end[entry] - writes.at[entry];
     if (writes.refreshes[entry] === 1) return table.refresh(row, writes.rows, w + ROW_EXPIRES);
-    if (this.isNew[entry] === 0) cleaner.went(table.addressOf(row));
+    if (this.isNew[entry] === 0) cleaner.recordDead(table.placeOf(row));
     this.changes?.add(writes.rows, w);
     if (length === 0) return table.remove(row);
     const place = at + this.offsetOf[entry];
     table.put(row, writes.rows, w, place, writes.bindings[entry]);
-    cleaner.came(place, RECORD_ENTRY_BYTES + length);
+    cleaner.recordAdded(place, RECORD_ENTRY_BYTES + length);
   }
 
   /**
@@ -421,7 +421,7 @@ export class LogStore implements LocationStore, RowVisitor {
       damagedRows.add(row);
       return;
     }
-    const place = table.addressOf(row);
+    const place = table.placeOf(row);
     try {
       frame.start();
       frame.removal(row, chunkOf(table.chunks, row), wordOf(row));
@@ -431,7 +431,7 @@ export class LogStore implements LocationStore, RowVisitor {
     }
     this.quarantined++;
     log.setAside(place, SET_ASIDE_BYTES);
-    this.cleaner.went(place);
+    this.cleaner.recordDead(place);
     this.changes?.add(chunkOf(table.chunks, row), wordOf(row));
     table.remove(row);
     this.mark();

@@ -16,7 +16,7 @@ export const ROW_CSEQ = 8;
 export const ROW_EPOCH = 9;
 /** Two words: id, highest nc. */
 export const ROW_NONCE = 10;
-/** Two words, see addressOf; the number of bindings stands in the top of the second. */
+/** Two words, see placeOf; the number of bindings stands in the top of the second. */
 export const ROW_PLACE = 12;
 /** Two words. */
 export const ROW_LINKS = 14;
@@ -24,7 +24,7 @@ export const ROW_LINKS = 14;
 const GRANTED_BITS = 22;
 /** Seconds; bindings granted more are never plain. */
 export const GRANTED_MAX_S = (1 << GRANTED_BITS) - 1;
-const ADDRESS_BITS = 26;
+const PLACE_BITS = 26;
 /** As many bindings as a row can count. */
 export const COUNTED_MAX = 63;
 
@@ -43,19 +43,19 @@ export function setExpires(words: Uint32Array, at: number, expiresAt: number, gr
   words[at + 1] = (Math.floor(expiresAt / 4294967296) << GRANTED_BITS) | grantedS;
 }
 
-/** Address in the log, of the two words at `at`. */
-export function addressOf(words: Uint32Array, at: number): number {
-  return ((words[at + 1] & ((1 << ADDRESS_BITS) - 1)) * 4294967296 + words[at]) * 8;
+/** Place in the log, of the two words at `at`. */
+export function placeOf(words: Uint32Array, at: number): number {
+  return ((words[at + 1] & ((1 << PLACE_BITS) - 1)) * 4294967296 + words[at]) * 8;
 }
 
 export function bindingsOf(words: Uint32Array, at: number): number {
-  return words[at + 1] >>> ADDRESS_BITS;
+  return words[at + 1] >>> PLACE_BITS;
 }
 
-export function setPlace(words: Uint32Array, at: number, address: number, bindings: number): void {
-  const units = address / 8;
+export function setPlace(words: Uint32Array, at: number, place: number, bindings: number): void {
+  const units = place / 8;
   words[at] = units % 4294967296;
-  words[at + 1] = Math.floor(units / 4294967296) | (bindings << ADDRESS_BITS);
+  words[at + 1] = Math.floor(units / 4294967296) | (bindings << PLACE_BITS);
 }
 
 /** A row taken apart, for those who have no table: filled by `LocationStore.find`. */

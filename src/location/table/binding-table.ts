@@ -2,10 +2,10 @@
 // What is in it is committed; the log decides what that is. @hot
 
 import {
-  addressOf,
   bindingsOf,
   expiresAtOf,
   grantedOf,
+  placeOf,
   ROW_EXPIRES,
   ROW_IDENTITY,
   ROW_KEPT_WORDS,
@@ -144,8 +144,8 @@ export class BindingTable {
     return row < this.rows && bindingsOf(chunkOf(this.chunks, row), wordOf(row) + ROW_PLACE) > 0;
   }
 
-  addressOf(row: number): number {
-    return addressOf(chunkOf(this.chunks, row), wordOf(row) + ROW_PLACE);
+  placeOf(row: number): number {
+    return placeOf(chunkOf(this.chunks, row), wordOf(row) + ROW_PLACE);
   }
 
   bindingsOf(row: number): number {
@@ -288,7 +288,7 @@ export class BindingTable {
       const chunk = chunkOf(this.chunks, row);
       const at = wordOf(row) + ROW_KEY;
       const known = this.find(chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3]);
-      const older = known >= 0 && this.addressOf(known) < this.addressOf(row) ? known : row;
+      const older = known >= 0 && this.placeOf(known) < this.placeOf(row) ? known : row;
       if (known >= 0) chunkOf(this.chunks, older)[wordOf(older) + ROW_PLACE + 1] = 0;
       if (known >= 0 && older === known) this.index.remove(chunk[at + 2], known);
       if (known < 0 || older === known) this.index.add(chunk[at + 2], row);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { LogFiles } from '../../location/log/log-files.ts';
 import { RecordReader } from '../../location/log/log-records.ts';
 import { type GenerationScrub, isWithin, scrubGeneration } from '../../location/log/log-scrub.ts';
-import { addressOf, bindingsOf, ROW_KEY, ROW_PLACE, ROW_WORDS } from '../../location/table/binding-row.ts';
+import { bindingsOf, placeOf, ROW_KEY, ROW_PLACE, ROW_WORDS } from '../../location/table/binding-row.ts';
 import { suspect } from '../../location/table/binding-table.ts';
 import { CHUNK_ROWS } from '../../location/table/row-chunks.ts';
 
@@ -80,10 +80,10 @@ async function tellLost(
     const rows = subject.rows(chunk);
     for (let at = 0; at < rows.length; at += ROW_WORDS) {
       if (bindingsOf(rows, at + ROW_PLACE) === 0) continue;
-      const place = addressOf(rows, at + ROW_PLACE);
+      const place = placeOf(rows, at + ROW_PLACE);
       const generation = found.get(Math.floor(place / files.generationBytes));
       if (generation === undefined || isWithin(generation.sound, place % files.generationBytes)) continue;
-      if (isSound(records, place, rows, at, into) || place !== addressOf(rows, at + ROW_PLACE)) continue;
+      if (isSound(records, place, rows, at, into) || place !== placeOf(rows, at + ROW_PLACE)) continue;
       suspect(subject.suspects, chunk * CHUNK_ROWS + at / ROW_WORDS);
       if (++told % TOLD_MAX === 0) await sleep(TOLD_MS);
     }

@@ -124,7 +124,7 @@ export class NatsStream implements Stream, NatsUser {
     this.follower.stop();
   }
 
-  moveOn(): void {
+  changeServer(): void {
     if (this.connected) this.socket.leave('it does not answer', monotonicMs());
   }
 

@@ -87,7 +87,7 @@ export class FileLogRecords implements RecordSource {
     const { bytes, words, table } = this;
     const chunk = chunkOf(table.chunks, row);
     const at = wordOf(row);
-    const got = this.read(table.addressOf(row), bytes, 0, bytes.length);
+    const got = this.read(table.placeOf(row), bytes, 0, bytes.length);
     const from = RECORD_ENTRY_WORDS * 4;
     const end = from + (words[1] & LENGTH_MASK);
     if (words[0] >>> 30 !== 1 || end > got || !openRecord(bytes, from, end)) return undefined;

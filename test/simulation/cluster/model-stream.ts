@@ -196,7 +196,7 @@ export class ModelClient implements Stream {
     this.next = 0;
   }
 
-  moveOn(): void {}
+  changeServer(): void {}
 
   poll(sink: StreamSink): number {
     const { inbox } = this;

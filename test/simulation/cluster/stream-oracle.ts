@@ -29,7 +29,7 @@ export class StreamOracle {
   message(sequence: number, bytes: Uint8Array): void {
     const { reader, followed, store } = this;
     const before = this.applied[sequence - 1];
-    const read = reader.take(bytes, bytes.length, sequence);
+    const read = reader.read(bytes, bytes.length, sequence);
     this.applied[sequence] = before;
     if (read === READ_STRANGE) {
       this.strangers++;
