@@ -1,4 +1,4 @@
-// A Debian package of the build: `npm run deb [-- FOLDER]` writes aorta_VERSION_ARCH.deb there (.build by default). It holds the
+// A Debian package of the build: `npm run deb [-- FOLDER [COMPRESSION]]` writes aorta_VERSION_ARCH.deb there (.build, xz by default). It holds the
 // program with the packages it needs, from node_modules, so that an installation fetches nothing.
 
 import { execFileSync } from 'node:child_process';
@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { manPage } from './man.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = process.argv[2] ?? join(root, '.build');
+const [, , folder = join(root, '.build'), compression = 'xz'] = process.argv;
 const { version, description, dependencies, optionalDependencies, engines, type, name } = JSON.parse(
   readFileSync(join(root, 'package.json'), 'utf8'),
 );
@@ -83,7 +83,15 @@ Description: SIP registrar and location service
   );
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `aorta_${version}_${arch}.deb`);
-  run('dpkg-deb', '--root-owner-group', '-Zxz', '-z1', '--build', tree, file);
+  run(
+    'dpkg-deb',
+    '--root-owner-group',
+    `-Z${compression}`,
+    ...(compression === 'none' ? [] : ['-z1']),
+    '--build',
+    tree,
+    file,
+  );
   console.log(file);
 } finally {
   rmSync(tree, { recursive: true, force: true });

@@ -69,6 +69,16 @@ describe('a file of users', () => {
 });
 
 describe('aorta user', () => {
+  let shared: string | undefined;
+  /** A data directory with one user, for commands that change nothing. */
+  const withUser = async () => {
+    if (shared === undefined) {
+      shared = temporaryDirectory();
+      await user(shared, ['add', 'there@example.com'], 'x\n');
+    }
+    return shared;
+  };
+
   it('prints help with every verb and with examples', async () => {
     const { stdout, exit } = await user('.', ['--help']);
     expect(exit.code).toBe(0);
@@ -124,9 +134,7 @@ describe('aorta user', () => {
     [['add', 'alice@example.com', 'password'], '', 2, 'too many arguments'],
     [['import', 'no-such.csv'], '', 1, 'no-such.csv: no such file'],
   ])('says in one line what is wrong and what to do: %j', async (args, input, code, message) => {
-    const data = temporaryDirectory();
-    await user(data, ['add', 'there@example.com'], 'x\n');
-    const ended = await user(data, args, input);
+    const ended = await user(await withUser(), args, input);
     expect(ended.stderr).toContain(`aorta: `);
     expect(ended.stderr).toContain(message);
     expect([ended.exit.code, ended.stderr.trim().split('\n').length]).toEqual([code, 1]);

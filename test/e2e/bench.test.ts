@@ -10,7 +10,7 @@ const MINUTES_5 = 300_000;
 /** They start clusters of several nodes, as e2e/cluster does by the same code. */
 const TESTED_ELSEWHERE = ['cluster-join', 'cluster-faults'];
 const MAIN = ['.build/bench/main.js'];
-/** Its some fifty servers answer little, and no figure is looked at (decision 72). */
+/** Its many servers answer little, and no figure is looked at (decision 72). */
 const UNREHEARSED = { AORTA_WARM_UP: 'off' };
 
 interface Answers {

@@ -41,7 +41,7 @@ describe.skipIf(reason !== undefined)('the Debian package', { timeout: MANY_SECO
       mkdirSync(join(root, folder), { recursive: true });
     for (const file of ['etc/passwd', 'etc/group', 'etc/shadow', 'etc/gshadow', 'var/lib/dpkg/status'])
       writeFileSync(join(root, file), '');
-    const built = execFileSync(process.execPath, [join(project, 'scripts/deb.js'), root], {
+    const built = execFileSync(process.execPath, [join(project, 'scripts/deb.js'), root, 'none'], {
       cwd: project,
       encoding: 'utf8',
     });
