@@ -11,7 +11,7 @@ const ALONE = ['auth-abuse', 'bench', 'crash', 'strace'].map((name) => `test/e2e
 
 const WAITING_WORKERS = 4;
 
-/** Servers that answer a few requests need no rehearsal (decision 72); those of e2e-alone have it. */
+/** Servers that answer a few requests need no rehearsal (decision 72); those of auth-abuse and strace have it. */
 const env = { AORTA_WARM_UP: 'off' };
 
 // Files outside test/e2e that start servers and commands, which is mostly waiting, or that need a process of their own: for what they
