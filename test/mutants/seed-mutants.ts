@@ -107,13 +107,13 @@ const OWN: readonly SeedMutant[] = [
   ),
   sweeper(
     'removes what ends within a minute',
-    'request.stateEnd, request.now);\n    if (after === before)',
-    'request.stateEnd, request.now + 60_000);\n    if (after === before)',
+    'const hasEnded = endedBy(state, at, now, null) !== 0;',
+    'const hasEnded = endedBy(state, at, now + 60_000, null) !== 0;',
   ),
   sweeper(
     'removes an AOR that the batch has changed',
-    'if (isOnly && changes === null && !state.isTouched()) {',
-    'if (isOnly && changes === null) {',
+    'if (isOnly && changes === null && this.dormantMs <= 0 && !state.isTouched()) {',
+    'if (isOnly && changes === null && this.dormantMs <= 0) {',
   ),
   sweeper(
     'sweeps while the clock cannot be trusted',
@@ -138,8 +138,8 @@ const OWN: readonly SeedMutant[] = [
   flows('hears of no connection that ends', 'if (this.index.has(token)) this.enqueue(token, now);', ''),
   flows(
     'leaves bindings of ended connections for ever',
-    'this.push(token, now + this.graceMs);',
-    'this.push(token, now + this.graceMs * 1e6);',
+    'this.push(token, this.time.at(now) + this.graceMs);',
+    'this.push(token, this.time.at(now) + this.graceMs * 1e6);',
   ),
   batch(
     'lets answers of a batch that failed be 200',
