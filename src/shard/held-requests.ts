@@ -1,11 +1,14 @@
-// Requests over connections that cannot be decided yet, since the shard waits for its stream: nobody would repeat them, so they are kept,
-// and received anew once that is over. Bounded; without a cluster there are none.
+// Requests that cannot be decided yet, since the shard waits for its stream: they are kept, and received anew once that is over. Nobody
+// would repeat those over connections; a phone over UDP is answered sooner than by its next repetition. Bounded; without a cluster there are
+// none.
 
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
-import { copyPeer, createPeers, type Peers } from '../sip/sources.ts';
+import { copyPeer, createPeers, type Peers, TRANSPORT_UDP } from '../sip/sources.ts';
 
 const REQUESTS_MAX = 1024;
 const BYTES_MAX = 4 << 20;
+/** Beyond it only requests over connections are kept. */
+const DATAGRAMS_AMONG = REQUESTS_MAX / 2;
 
 export class HeldRequests {
   count = 0;
@@ -16,7 +19,8 @@ export class HeldRequests {
 
   /** Keeps the message in a slot; false where its capacity is used up. */
   keep(slot: number, length: number, peers: Peers): boolean {
-    if (this.count === REQUESTS_MAX || this.bytes + length > BYTES_MAX) return false;
+    const most = peers.transport[slot] === TRANSPORT_UDP ? DATAGRAMS_AMONG : REQUESTS_MAX;
+    if (this.count >= most || this.bytes + length > BYTES_MAX) return false;
     const row = (this.first + this.count++) % REQUESTS_MAX;
     const at = slotStart(slot);
     this.messages[row] = slab.slice(at, at + length);

@@ -484,14 +484,15 @@ export class Shard {
   }
 
   /**
-   * Only the node that owns the shard decides, and only while its stream answers. Over UDP phones repeat until then; what came over a
-   * connection is kept. @cold
+   * Only the node that owns the shard decides, and only while its stream answers: until then requests are kept. Over UDP phones repeat what
+   * is not. @cold
    */
   private holdBack(length: number): void {
     const { deciding, slot, now } = this;
     if (deciding?.refuses(now)) return this.lifecycle.putOffUndecided(slot, now);
-    if (!this.isReliable) return this.drop(COUNTER.dropped_not_owner);
-    if (!deciding?.waits || !this.held?.keep(slot, length, this.peers)) this.lifecycle.putOffUndecided(slot, now);
+    if (deciding?.waits && this.held?.keep(slot, length, this.peers)) return;
+    if (this.isReliable) this.lifecycle.putOffUndecided(slot, now);
+    else this.drop(COUNTER.dropped_not_owner);
   }
 
   /** Nothing is repeated over a stream: a transaction there ends with its answer (§17.2.2, Timer J is 0). */

@@ -200,11 +200,14 @@ export class ClusterNode {
     cluster.tick(now);
     const first = own.firstSlot;
     const batch = serving.queue.splice(0, SLOT_COUNT - first);
-    if (batch.length > 0 || own.msToNextTick(now) === 0) {
+    const end = first + batch.length;
+    const free = own.takeHeld(lengths, end, now);
+    if (free > first || own.msToNextTick(now) === 0) {
+      for (let slot = end; slot < free; slot++) serving.inSlots[slot] = this.held(serving, slot);
       // Shards of one thread share the slab: what lies in the slots in flight is another's by now.
       for (const [slot, { bytes }] of serving.inSlots.slice(0, first).entries()) slab.set(bytes, slotStart(slot));
       for (const [i, datagram] of batch.entries()) this.fill(serving, first + i, datagram);
-      driver.run(lengths, first, first + batch.length, now);
+      driver.run(lengths, first, free, now);
     }
     const due = [cluster.msToNext(now), own.msToNextTick(now), IDLE_MS].filter((ms) => ms >= 0);
     this.wake(shard, serving.queue.length > 0 ? STEP_MS_MIN : Math.max(STEP_MS_MIN, Math.min(...due)));
@@ -218,6 +221,14 @@ export class ClusterNode {
     shard.peers.ip.set([10, host >> 16, (host >> 8) & 255, host & 255], slot * 16);
     shard.peers.port[slot] = port;
     this.lengths[slot] = bytes.length;
+  }
+
+  /** What the shard has kept while its stream did not answer, in a slot again. */
+  private held({ shard: { peers } }: Serving, slot: number): Datagram {
+    const [, high, middle, low] = peers.ip.subarray(slot * 16, slot * 16 + 4);
+    const at = slotStart(slot);
+    const bytes = slab.slice(at, at + this.lengths[slot]);
+    return { bytes, host: (high << 16) | (middle << 8) | low, port: peers.port[slot] };
   }
 
   private send({ answers }: Shard, inSlots: readonly Datagram[]): void {
