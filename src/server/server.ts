@@ -264,6 +264,10 @@ class RunningServer implements Server, AdminTarget {
     return this.lookups?.counts ?? { found: 0, nobody: 0, refused: 0 };
   }
 
+  get clockJumpS(): number {
+    return this.keeper?.jumpS ?? 0;
+  }
+
   get pushes(): PushReport | undefined {
     return this.push?.report;
   }

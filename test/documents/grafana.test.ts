@@ -7,8 +7,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DEFAULT_CONFIG } from '../../src/server/config/config.ts';
+import { type MetricsSource, metricsText } from '../../src/server/metrics/metrics.ts';
+import { ProcessMeters } from '../../src/server/metrics/process-meters.ts';
 import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
+import { selfSigned } from '../support/certificate.ts';
 import { poll, which } from '../support/child-process.ts';
 import { programOfPackage } from '../support/debian-package.ts';
 
@@ -42,8 +45,41 @@ function findPromtool(): string | undefined {
   return undefined;
 }
 
+const counts = { found: 0, none: 0, failed: 1 };
+/** What a server counts that asks others for users and tokens, and sends changes and pushes. */
+const OPTIONAL: MetricsSource = {
+  ...{
+    version: '0.0.0',
+    ready: true,
+    draining: false,
+    restarts: 0,
+    users: 0,
+    readings: [],
+    limits: [],
+    storeBytes: [],
+  },
+  ...{ droppedConnections: 0, historyLostBytes: 0, lookups: { found: 0, nobody: 0, refused: 0 } },
+  provider: { counts, isUp: false },
+  issuer: { counts, isUp: false },
+  deliveries: [
+    { to: 'https://example.com/', delivered: 0, failures: 9, gaps: 0, open: true, lagS: 60, sequence: 1, retries: 9 },
+  ],
+  pushes: {
+    services: [{ service: 'fcm', counts: { sent: 0, gone: 0, refused: 0, failed: 9, 'put off': 0 }, isOpen: true }],
+    wakeups: { waited: 0, woken: 0, timedOut: 0 },
+    waiting: 0,
+  },
+};
+
+/** A scrape with the families of another that it lacks. */
+function withFamilies(text: string, other: string): string {
+  const missing = other.split(/(?=^# HELP )/m).filter((family) => !text.includes(family.split('\n')[0]));
+  return text + missing.join('');
+}
+
 let admin: AdminFixture;
 let scrape: string;
+let tls: ReturnType<typeof selfSigned>;
 
 beforeAll(async () => {
   const policy = {
@@ -51,12 +87,14 @@ beforeAll(async () => {
     domains: ['example.com'],
     byDomain: { 'example.com': { bindingsMax: 5 } },
   };
-  admin = await startAdmin({ policy });
+  tls = selfSigned();
+  admin = await startAdmin({ policy, tls });
   const phone = await admin.client();
   await phone.request(phone.register({ aor: 'alice@example.com', contacts: ['<sip:alice@127.0.0.1>'] }));
+  const optional = metricsText(OPTIONAL, new ProcessMeters());
   scrape = await poll('a scrape behind the first census', 10_000, async () => {
     const text = await (await fetch(`${admin.url}/metrics`)).text();
-    return text.includes('aorta_contacts_by_domain{') ? text : undefined;
+    return text.includes('aorta_contacts_by_domain{') ? withFamilies(text, optional) : undefined;
   });
 });
 afterAll(async () => {
@@ -81,6 +119,12 @@ describe('docs/grafana', () => {
   it('counts contacts by transport and domain', () => {
     expect(scrape).toContain('\naorta_contacts_by_transport{transport="udp"} 1\n');
     expect(scrape).toContain('\naorta_contacts_by_domain{domain="example.com"} 1\n');
+  });
+
+  it('tells when certificates end, and that the clock is right', () => {
+    const [, left] = /^aorta_certificate_expires_in_seconds\{file="[^"]*cert\.pem"\} (\d+)$/m.exec(scrape) ?? [];
+    expect(Number(left) / 86_400).toBeCloseTo(30, 1);
+    expect(scrape).toContain('\naorta_clock_jump_seconds 0\n');
   });
 
   it.each(['dashboard.json', 'cluster-dashboard.json'])('has panels that do not lie upon each other: %s', (file) => {

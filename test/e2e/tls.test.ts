@@ -113,6 +113,7 @@ describe('TLS', () => {
     copyFileSync(file('other.example.key'), file('example.com.key'));
     aorta.child.signal('SIGHUP');
     await poll('the new certificate', 5000, async () => (await shownTo()) === 'other.example');
+    await aorta.child.until(/other\.example until 20\d\d-.*certificates read/, 5000);
     expect((await phone.request(phone.register())).status).toBe(200);
     copyFileSync(file('proxy.example.net.key'), file('example.com.key'));
     aorta.child.signal('SIGHUP');

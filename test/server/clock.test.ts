@@ -97,6 +97,10 @@ class Machine {
   }
 
   /** Bindings kept, whether they have run out or not. */
+  get jumpS(): number {
+    return this.running.keeper.jumpS;
+  }
+
   get kept(): number {
     return this.running.shard.store.bindings;
   }
@@ -154,8 +158,10 @@ describe('while a server runs', () => {
     machine.offMs = -2 * HOUR;
     machine.pass(30);
     expect(machine.said).toEqual([jumped, jumped]);
+    expect(machine.jumpS, 'for the metric').toBeCloseTo(-7200, -2);
     machine.offMs = 0;
     machine.pass(30);
+    expect(machine.jumpS).toBe(0);
     expect(machine.said).toEqual([jumped, jumped, "the machine's clock is right again"]);
   });
 

@@ -26,6 +26,7 @@ import { Routes } from '../http/route.ts';
 import { LOOKUP_ROUTES } from '../lookups/lookup-routes.ts';
 import type { LookupCounts } from '../lookups/lookup-service.ts';
 import { Census } from '../metrics/census.ts';
+import { Certificates } from '../metrics/certificates.ts';
 import { METRICS_TYPE, metricsText } from '../metrics/metrics.ts';
 import { ProcessMeters } from '../metrics/process-meters.ts';
 import { ShardLoad } from '../metrics/shard-load.ts';
@@ -74,6 +75,8 @@ export interface AdminTarget {
   readonly provider: ProviderReport | undefined;
   /** Of whom access tokens are shown; undefined where none count. */
   readonly issuer: ProviderReport | undefined;
+  /** As ClockKeeper.jumpS. */
+  readonly clockJumpS: number;
   /** Of devices that are woken; undefined where none are. */
   readonly pushes: PushReport | undefined;
   /** Of changes of bindings; undefined where none is kept. */
@@ -129,6 +132,7 @@ class RunningAdmin implements AdminServer {
   private readonly target: AdminTarget;
   private readonly cluster: ClusterAdmin | undefined;
   private readonly meters = new ProcessMeters();
+  private readonly certificates = new Certificates();
   private readonly health: Health;
   private readonly journal: EventJournal;
   private readonly orders = new LocationOrders((request, source) => this.pool().order(request, source));
@@ -250,6 +254,8 @@ class RunningAdmin implements AdminServer {
       issuer: target.issuer,
       deliveries: target.feed?.reports ?? [],
       pushes: target.pushes,
+      clockJumpS: target.clockJumpS,
+      certificates: this.certificates.read(target.config),
       storeBytes: await storeBytes(target.stores.slice(0, readings.length)),
     };
     const reading = target.cluster?.reading();

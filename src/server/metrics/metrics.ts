@@ -19,6 +19,7 @@ import {
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';
 import { TRANSPORT_NAMES } from '../../sip/sources.ts';
 import type { FlowCounts } from '../../transport/flow/flows.ts';
+import type { CertificateEnd } from '../../transport/node/certificate-end.ts';
 import type { DeliveryReport } from '../feed/delivery.ts';
 import type { LookupCounts } from '../lookups/lookup-service.ts';
 import type { QuotaUsage } from '../process/domain-quotas.ts';
@@ -53,6 +54,10 @@ export interface MetricsSource {
   readonly census?: CensusResult;
   /** Where devices are woken. */
   readonly pushes?: PushReport | undefined;
+  /** As ClockKeeper.jumpS. */
+  readonly clockJumpS?: number;
+  /** That the listeners show. */
+  readonly certificates?: readonly CertificateEnd[];
   /** Absent while starting. */
   readonly flows?: Readonly<FlowCounts> | undefined;
   readonly limits: readonly LimitUsage[];
@@ -98,6 +103,16 @@ export function metricsText(source: MetricsSource, meters: ProcessMeters, more?:
     'aorta_domain_bindings_max',
     'Limit of bindings by domain; from 0.8 of it on there is an alarm.',
     quotas.map(({ domain, max }): Sample => [{ domain }, max]),
+  );
+  out.gauge(
+    'aorta_clock_jump_seconds',
+    "Jump of the machine's clock ahead of the time of bindings, or back; 0: none.",
+    [[{}, source.clockJumpS ?? 0]],
+  );
+  out.gauge(
+    'aorta_certificate_expires_in_seconds',
+    'Seconds until a certificate that a listener shows ends; below 0: it has.',
+    (source.certificates ?? []).map(({ file, endsAt }): Sample => [{ file }, Math.round((endsAt - Date.now()) / 1000)]),
   );
   out.counter('aorta_admin_connections_dropped_total', 'Connections to this listener closed for others.', [
     [{}, source.droppedConnections],

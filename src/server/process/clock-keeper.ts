@@ -97,6 +97,11 @@ export class ClockKeeper {
     if (!this.holding) this.write(true);
   }
 
+  /** Seconds by which the machine's clock has jumped ahead of the time of bindings, or back; 0 where it is right. */
+  get jumpS(): number {
+    return this.toldMs / 1000;
+  }
+
   /** Where the time begins: on from what was seen last, where the machine's clock agrees; else where bindings come to no harm. */
   private begin(): void {
     const { clock, mark, log } = this;

@@ -3,6 +3,7 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { shownCertificates } from './certificate-end.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** How often files are looked at. */
@@ -41,6 +42,11 @@ export class TlsContexts {
   /** For a server name, in whatever case; the default where it is none of ours. */
   of(name: string): SecureContext {
     return this.contexts.get(name.toLowerCase().replace(/\.$/, '')) ?? this.fallback;
+  }
+
+  /** For the log: whom the certificates name, and when they end. */
+  get shown(): readonly string[] {
+    return shownCertificates(this.files);
   }
 
   /** Whether a file has changed since it was read. */

@@ -85,7 +85,7 @@ class Handshakes {
     try {
       this.contexts.reload();
       this.server.setSecureContext(this.contexts.options);
-      events.notice('certificates read', { listener });
+      events.notice('certificates read', { listener, certificates: this.contexts.shown });
     } catch (error) {
       events.error(listener, error as Error);
     }

@@ -124,7 +124,7 @@ class NodeListener implements StreamListener {
     try {
       this.contexts.reload();
       (this.server as TlsServer).setSecureContext(this.contexts.options);
-      events.notice('certificates read', { listener });
+      events.notice('certificates read', { listener, certificates: this.contexts.shown });
     } catch (error) {
       events.error(listener, error as Error);
     }

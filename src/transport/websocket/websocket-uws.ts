@@ -80,7 +80,7 @@ class Listener implements StreamListener {
       const app = this.app();
       this.stopListening();
       this.socket = this.listen(app, this.address.port);
-      events.notice('certificates read', { listener });
+      events.notice('certificates read', { listener, certificates: this.contexts.shown });
     } catch (error) {
       events.error(listener, error as Error);
     }
