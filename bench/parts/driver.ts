@@ -3,9 +3,11 @@
 import { DEFAULT_POLICY } from '../../src/core/uas/policy.ts';
 import type { LocationStore } from '../../src/location/location-store.ts';
 import { BatchDriver } from '../../src/shard/batch.ts';
-import { COUNTER, COUNTER_NAMES } from '../../src/shard/observe/counters.ts';
+import { COUNTER, COUNTER_NAMES, type CounterName } from '../../src/shard/observe/counters.ts';
 import { Measures } from '../../src/shard/observe/measures.ts';
+import type { OutgoingRequests } from '../../src/shard/outgoing/outgoing-requests.ts';
 import { Shard } from '../../src/shard/shard.ts';
+import type { ShardOptions } from '../../src/shard/shard-options.ts';
 import { slab, slotStart } from '../../src/sip/parser/slab.ts';
 
 /** Messages of a batch. */
@@ -53,10 +55,16 @@ export class Driver {
   private readonly counters = new Float64Array(COUNTER_NAMES.length);
   private readonly driver: BatchDriver;
   private readonly lengths = new Int32Array(BATCH).fill(BYTES.length);
+  private readonly others = new Int32Array(BATCH);
   private now = Date.UTC(2026, 0, 1);
   private requests = 0;
 
-  constructor(store: LocationStore) {
+  /** @param options what the shard does beside @param sent is shown what the shard sends by itself */
+  constructor(
+    store: LocationStore,
+    options: Partial<ShardOptions> = {},
+    sent: (requests: OutgoingRequests) => void = () => {},
+  ) {
     const { counters } = this;
     const measures = new Measures();
     const shard = new Shard({
@@ -71,6 +79,7 @@ export class Driver {
       log: (_level, event) => {
         throw new Error(event);
       },
+      ...options,
     });
     const { peers } = shard;
     for (let slot = 0; slot < BATCH; slot++) {
@@ -79,13 +88,32 @@ export class Driver {
       peers.port[slot] = 25_060;
     }
     shard.open();
-    this.driver = new BatchDriver({ shard, counters, measures, elapsed: () => performance.now(), send: () => {} });
+    this.driver = new BatchDriver({
+      ...{ shard, counters, measures, elapsed: () => performance.now() },
+      send: () => {
+        if (shard.outgoing !== null && shard.outgoing.count > 0) sent(shard.outgoing);
+      },
+    });
   }
 
   batch(firstAor: number, stride: number, aors: number): void {
     this.now += BATCH_MS;
     for (let slot = 0; slot < BATCH; slot++) writeRequest(slot, (firstAor + slot * stride) % aors, ++this.requests);
     this.driver.run(this.lengths, 0, BATCH, this.now);
+  }
+
+  /** A batch of other messages, `ms` after the last one. */
+  messages(messages: readonly Uint8Array[], ms: number): void {
+    this.now += ms;
+    for (const [slot, message] of messages.entries()) {
+      slab.set(message, slotStart(slot));
+      this.others[slot] = message.length;
+    }
+    this.driver.run(this.others, 0, messages.length, this.now);
+  }
+
+  counter(name: CounterName): number {
+    return this.counters[COUNTER[name]];
   }
 
   /** Every request so far must have drawn its 200. */

@@ -7,6 +7,7 @@ import { benchCommits } from './commits.ts';
 import { benchDecisions } from './decisions.ts';
 import { benchHostile } from './hostile.ts';
 import { benchParser } from './parser.ts';
+import { benchPings } from './pings.ts';
 import { benchRefusals } from './refusals.ts';
 
 /** Milliseconds for each row. */
@@ -78,6 +79,25 @@ export const PART_QUESTIONS: readonly Question[] = [
       return [
         { head: ['commits of 500-byte records', 'batch', 'commits/s', 'records/s', 'CPU us/record'], rows, data },
       ];
+    },
+  },
+  {
+    name: 'pings',
+    asks: 'the share of a core that pinging all contacts takes a shard, in virtual time and without sockets',
+    against: 'no',
+    async run(settings) {
+      const row = benchPings(settings.number('aors', 1_000_000, 2000));
+      const cells = [
+        grouped(row.contacts),
+        `${row.intervalS} s`,
+        grouped(row.sent),
+        grouped(row.answered),
+        row.cpuUs.toFixed(2),
+        `${row.sharePercent.toFixed(1)}%`,
+      ];
+      const head = ['contacts', 'each pinged every', 'pings', 'answered', 'CPU us/ping', 'share of a core'];
+      const note = 'What the kernel takes to send and receive comes on top.';
+      return [{ head, rows: [cells], note, data: [row] }];
     },
   },
   {
