@@ -168,6 +168,9 @@ function ofOneThread(config: Config, options: RegistrarOptions): Fault[] {
   const limited = Object.entries(config.policy.byDomain).find(([, { bindingsMax = 0 }]) => bindingsMax > 0);
   if (limited !== undefined)
     faults.push({ path: ['domains', limited[0], 'policy', 'bindingsMax'], text: 'needs threads' });
+  if (config.policy.ping !== 'off') faults.push({ path: ['policy', 'ping'], text: 'needs threads' });
+  const pinged = Object.entries(config.policy.byDomain).find(([, { ping = 'off' }]) => ping !== 'off');
+  if (pinged !== undefined) faults.push({ path: ['domains', pinged[0], 'policy', 'ping'], text: 'needs threads' });
   if (config.listen.length > 0) faults.push({ path: ['listen'], text: 'needs threads; without them hand messages in' });
   if ((config.shards ?? 1) !== 1) faults.push({ path: ['shards'], text: 'without threads there is one' });
   if (config.lookupHttp.length > 0) faults.push({ path: ['lookup', 'http'], text: 'needs threads' });

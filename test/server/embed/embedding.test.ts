@@ -256,6 +256,8 @@ describe('options that make no sense', () => {
     [{ tls: { cert: 'none.pem', key: 'none.key' } }, 'tls.cert: none.pem: no such file'],
     [{ tls: { cert: 'none.pem' } }, 'tls.cert: needs tls.key: FILE beside it'],
     [{ admin: 'http:0.0.0.0:8060', threads: false }, 'admin: needs threads'],
+    [{ threads: false, policy: { ping: 'all' } }, 'policy.ping: needs threads'],
+    [{ threads: false, domains: { 'a.com': { policy: { ping: 'nat' } } } }, 'domains.a.com.policy.ping: needs threads'],
     [{ threads: false, shards: 2 }, 'shards: without threads there is one'],
   ])('are refused before anything is done: %o', (options, problem) => {
     expect(refused(options)).toEqual(expect.arrayContaining([expect.stringContaining(problem)]));
