@@ -1,7 +1,7 @@
 // Programs in C that the bench builds itself, into .build; one sentence where that is not possible.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Missing } from './question.ts';
 import { root } from './root.ts';
@@ -17,9 +17,12 @@ export function compiled(source: string, flags: readonly string[] = []): string 
   const from = join(root, source);
   const made = statSync(program, { throwIfNoEntry: false });
   if (made !== undefined && made.mtimeMs > statSync(from).mtimeMs) return program;
-  const run = spawnSync('cc', ['-O2', '-std=gnu11', '-o', program, from, ...flags], { encoding: 'utf8' });
+  // Under a name of its own first: another run may build or start it meanwhile.
+  const own = `${program}-${process.pid}`;
+  const run = spawnSync('cc', ['-O2', '-std=gnu11', '-o', own, from, ...flags], { encoding: 'utf8' });
   if (run.error !== undefined) throw new Missing('a C compiler is needed (Debian: gcc and libc6-dev)');
   if (run.status !== 0) throw new Error(`${source} does not compile:\n${run.stderr}`);
+  renameSync(own, program);
   return program;
 }
 
