@@ -174,7 +174,7 @@ export class Abuse {
     return false;
   }
 
-  /** What an account's request came to: FAILED_CREDENTIALS or SUCCESS, right after `outcome`; other kinds count nothing. */
+  /** What an account's request came to: FAILED_CREDENTIALS or SUCCESS, right after `countResult`; other kinds count nothing. */
   aorOutcome(k0: number, k1: number, k2: number, kind: number, now: number): void {
     if (!this.policy.enabled) return;
     const tick = this.ticks.at(now);

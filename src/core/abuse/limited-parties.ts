@@ -3,7 +3,7 @@
 
 import { type IpPrefix, parseIpPrefix } from '../../sip/ip-prefix.ts';
 import { createPeers } from '../../sip/sources.ts';
-import { type AbusePolicy, boundedAbusePolicy } from './abuse-policy.ts';
+import type { AbusePolicy } from './abuse-policy.ts';
 import type { GuessedAors } from './guessed-aors.ts';
 import { OF_AGGREGATE, OF_SOURCE, type SourceHash } from './source-hash.ts';
 import { NOBODY, type SourceScores } from './source-scores.ts';
@@ -49,13 +49,14 @@ export class LimitedParties {
   private readonly sources = new Map<string, NotedSource>();
   private readonly accounts = new Map<string, AccountKey>();
 
+  /** @param policy within its bounds */
   constructor(tables: Tables, policy: AbusePolicy) {
     this.tables = tables;
-    this.policy = boundedAbusePolicy(policy);
+    this.policy = policy;
   }
 
   configure(policy: AbusePolicy): void {
-    this.policy = boundedAbusePolicy(policy);
+    this.policy = policy;
   }
 
   /** A source is limited. @param entry of the scores @param factor how many times a source's budget it has */
@@ -117,8 +118,10 @@ export class LimitedParties {
     return [...this.sources].flatMap(([name, { a, b, factor }]) => {
       const entry = sources.find(a, b, tick);
       const isLimited = entry !== NOBODY && sources.usedShare(entry, factor) >= LISTED_SHARE;
-      if (!isLimited) this.sources.delete(name);
-      if (!isLimited) return [];
+      if (!isLimited) {
+        this.sources.delete(name);
+        return [];
+      }
       const reason = REFUSAL_REASONS[sources.mainKind(entry)];
       return [
         { kind: 'source', name, reason, leftS: sources.spentS(entry, factor), successes: sources.standing(entry) },
@@ -130,8 +133,10 @@ export class LimitedParties {
     const { guessed } = this.tables;
     return [...this.accounts].flatMap(([name, key]) => {
       const isLimited = guessed.usedShare(...key, tick) >= LISTED_SHARE;
-      if (!isLimited) this.accounts.delete(name);
-      if (!isLimited) return [];
+      if (!isLimited) {
+        this.accounts.delete(name);
+        return [];
+      }
       return [{ kind: 'account', name, reason: 'guessed', leftS: guessed.spentS(...key, tick), successes: 0 }];
     });
   }
