@@ -42,3 +42,28 @@ export const HA1_COLUMNS: readonly (readonly string[])[] = [
   ['ha1b_sha256'],
   ['ha1b_sha512_256'],
 ];
+
+/** An HA1 as a row of a table of users has it. */
+export interface GivenHa1 {
+  readonly kind: number;
+  /** Where it stands. */
+  readonly column: string;
+  readonly hex: string;
+}
+
+/** @param textOf a column; undefined where the row has none */
+export function givenHa1s(textOf: (column: string) => string | undefined): GivenHa1[] {
+  return HA1_COLUMNS.flatMap((aliases, kind) => {
+    const column = aliases.find((alias) => textOf(alias) !== undefined);
+    if (column === undefined) return [];
+    const hex = textOf(column)?.trimEnd() ?? '';
+    // Kamailio keeps HA1s of SHA-256 in the columns of MD5 where that is its algorithm.
+    const isWide = kind % HA1_FULL === 0 && parseHa1(hex, kind + 1) !== undefined;
+    return [{ kind: isWide ? kind + 1 : kind, column, hex }];
+  });
+}
+
+/** Whether one of them is made of the password: where there are HA1s, the column of the password may hold anything. */
+export function areOf(given: readonly GivenHa1[], made: Ha1Set): boolean {
+  return given.some(({ kind, hex }) => made[kind]?.toString('hex') === hex.toLowerCase());
+}

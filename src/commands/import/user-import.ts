@@ -2,9 +2,9 @@
 // How files are read is table-rows'.
 
 import { rulesText } from '../../server/config/user-rules.ts';
-import { HA1_COLUMNS, type Ha1Set, ha1sOf, parseHa1 } from '../../users/ha1.ts';
+import { areOf, givenHa1s, type Ha1Set, ha1sOf, parseHa1 } from '../../users/ha1.ts';
 import { checkUserName, parseAor } from '../../users/user-name.ts';
-import { HA1_KINDS } from '../../users/user-record.ts';
+import { HA1_FULL, HA1_KINDS, HA1_LENGTHS } from '../../users/user-record.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { InputFile } from '../terminal/input-file.ts';
 import { readRows, type TableRow } from './csv-and-sql.ts';
@@ -140,25 +140,19 @@ function rulesOfField(text: string): string {
 }
 
 function ha1sOfRow(fields: ReadonlyMap<string, string>, name: string, realm: string, domain: string): Ha1Set | string {
-  const given: (Buffer | undefined)[] = [];
-  for (let kind = 0; kind < HA1_KINDS; kind++) {
-    const column = HA1_COLUMNS[kind].find((alias) => fields.has(alias));
-    if (column === undefined) continue;
-    const hex = (fields.get(column) ?? '').trimEnd();
-    // Kamailio keeps HA1s of SHA-256 in the columns of MD5 where that is its algorithm.
-    const isWide = kind % 3 === 0 && parseHa1(hex, kind + 1) !== undefined;
-    const at = isWide ? kind + 1 : kind;
-    given[at] = parseHa1(hex, at);
-    if (given[at] === undefined) return `${column} is not ${kind % 3 === 0 ? 32 : 64} hex digits`;
-  }
+  const given = givenHa1s((column) => fields.get(column));
+  const bad = given.find(({ kind, hex }) => parseHa1(hex, kind) === undefined);
+  if (bad !== undefined) return `${bad.column} is not ${2 * HA1_LENGTHS[bad.kind % HA1_FULL]} hex digits`;
   const password = fields.get('password');
-  // Where HA1s are precomputed, the column of the password may hold anything: it counts if it fits.
   if (password !== undefined) {
     const made = ha1sOf(name, realm, password);
-    if (given.length === 0 || made.some((ha1, kind) => ha1 !== undefined && given[kind]?.equals(ha1))) return made;
+    if (given.length === 0 || areOf(given, made)) return made;
   }
   if (given.length === 0) return 'neither a password nor an HA1';
   if (domain !== realm)
     return `the domain ${domain} has capitals: its HA1s hold for that spelling only, not for ${realm}`;
-  return Array.from({ length: HA1_KINDS }, (_, kind) => given[kind]);
+  const ha1s: (Buffer | undefined)[] = Array.from({ length: HA1_KINDS });
+  // The column of an algorithm itself counts where two have its HA1.
+  for (const { kind, hex } of given) ha1s[kind] = parseHa1(hex, kind);
+  return ha1s;
 }

@@ -1,6 +1,6 @@
 // A user as a row of a database tells of one: columns as Kamailio's and OpenSIPS's table `subscriber` has them, besides `aors` and `policy`.
 
-import { HA1_COLUMNS, ha1sOf, parseHa1 } from '../../../users/ha1.ts';
+import { areOf, givenHa1s, HA1_COLUMNS, ha1sOf } from '../../../users/ha1.ts';
 import type { UserName } from '../../../users/user-name.ts';
 import { type FoundUser, readFoundUser, UnusableUserError } from '../found-user.ts';
 import type { SqlRow } from './sql-connection.ts';
@@ -56,23 +56,12 @@ function isOf(columns: Columns, { name, realm }: UserName): boolean {
 
 /** In the form of an answer over HTTP; undefined where there is neither an HA1 nor a password. */
 function ha1sOfRow(columns: Columns, { name, realm }: UserName): Record<string, string> | undefined {
-  const given: Record<string, string> = {};
-  for (const [kind, aliases] of HA1_COLUMNS.entries()) {
-    const column = aliases.find((alias) => columns.has(alias));
-    if (column === undefined) continue;
-    const hex = String(columns.get(column)).trimEnd();
-    // Kamailio keeps HA1s of SHA-256 in the columns of MD5 where that is its algorithm.
-    const isWide = kind % 3 === 0 && parseHa1(hex, kind + 1) !== undefined;
-    given[HA1_COLUMNS[isWide ? kind + 1 : kind][0]] ??= hex;
-  }
+  const given = givenHa1s((column) => (columns.has(column) ? String(columns.get(column)) : undefined));
   const password = columns.get('password');
-  const hasHa1 = Object.keys(given).length > 0;
-  if (password === undefined) return hasHa1 ? given : undefined;
-  if (!hasHa1) return { password: String(password) };
-  // Where HA1s are precomputed, the column of the password may hold anything: it counts if it fits.
-  const made = ha1sOf(name, realm, String(password));
-  const fits = HA1_COLUMNS.some(([column], kind) => given[column]?.toLowerCase() === made[kind]?.toString('hex'));
-  return fits ? { password: String(password) } : given;
+  const proven = password !== undefined && (given.length === 0 || areOf(given, ha1sOf(name, realm, String(password))));
+  if (proven) return { password: String(password) };
+  if (given.length === 0) return undefined;
+  return Object.fromEntries(given.map(({ kind, hex }) => [HA1_COLUMNS[kind][0], hex]));
 }
 
 /** An array, a JSON array, or a list with blanks or commas. */
