@@ -6,13 +6,12 @@ import { TrustedSources } from '../core/abuse/trusted-sources.ts';
 import type { AuthPolicy } from '../core/auth/auth-policy.ts';
 import { Authenticator } from '../core/auth/authenticator.ts';
 import type { TokenOffer } from '../core/auth/bearer.ts';
-import { type CredentialSource, USER_UNKNOWN } from '../core/auth/credential-source.ts';
+import { type CredentialSource, mayBeUser } from '../core/auth/credential-source.ts';
 import { deriveKey } from '../core/auth/derived-key.ts';
 import { isRegEvent } from '../core/subscriptions/subscribe-rules.ts';
 import type { SubscriptionPolicy } from '../core/subscriptions/subscription-policy.ts';
 import type { ShardExchange } from '../core/uas/exchange.ts';
 import type { LookupPolicy } from '../core/uas/lookup-policy.ts';
-import { ALG_MD5 } from '../sip/credentials.ts';
 import { table } from '../sip/parser/slab.ts';
 import {
   METHOD_ACK,
@@ -237,7 +236,7 @@ export class Admission {
     let host = state.aorLength;
     while (host > 0 && state.aor[host - 1] !== AT_SIGN) host--;
     const realm = auth.users.realmOf(state.aor, host, state.aorLength);
-    if (realm >= 0 && auth.users.find(state.aor, 0, host - 1, false, realm, ALG_MD5) !== USER_UNKNOWN) return true;
+    if (realm >= 0 && mayBeUser(auth.users, state.aor, 0, host - 1, realm)) return true;
     return auth.users.isGiven(state.aor, state.aorLength);
   }
 

@@ -1,6 +1,6 @@
 // Lookups through every door of a running server: SIP, HTTP, and who may ask at each.
 
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -278,11 +278,15 @@ it('R3261-8.3-05 R5627-5.3-02 R5627-5.4-03 R5627-6.1-01 by SIP tells a user with
   const data = temporaryDirectory();
   await importUsers(data, ['known@example.com']);
   await aortaUser(data, ['add', 'pbx@example.com', '--aor', 'desk@example.com'], 'secret\n');
+  const wide = join(data, 'wide.csv');
+  writeFileSync(wide, `username,domain,ha1_sha256\nwide,example.com,${'0'.repeat(64)}\n`);
+  await aortaUser(data, ['import', wide]);
   const other = await Aorta.start({ data, flags: ['--auth', 'digest', '--lookup-sip', 'authenticated'] });
   const local = await SipClient.open(other);
   const status = async (user: string, gr = ''): Promise<number> =>
     (await local.request(local.other('MESSAGE', `sip:${user}@example.com${gr}`))).status;
   expect([await status('known'), await status('desk'), await status('nobody')]).toEqual([480, 480, 404]);
+  expect(await status('wide'), 'with an HA1 of SHA-256 alone').toBe(480);
   const gr = ';gr=urn:uuid:00000000-0000-1000-8000-000000000001';
   expect([await status('known', gr), await status('known', ';gr=nonsense'), await status('nobody', gr)]).toEqual([
     480, 404, 404,

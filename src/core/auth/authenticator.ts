@@ -4,7 +4,6 @@
 // @hot
 
 import {
-  ALG_MD5,
   C_NC,
   C_NONCE_AT,
   C_NONCE_END,
@@ -139,8 +138,8 @@ export class Authenticator {
 
   /** The account that the last credentials named, user@realm, where there is such a user: else its name may be a password. @cold */
   get knownAccount(): string | null {
-    const { form, realm, users } = this;
-    if (users.find(form.name, 0, form.nameLength, false, realm.index, ALG_MD5) < 0) return null;
+    const { form, passwords, realm } = this;
+    if (passwords.findUser() < 0) return null;
     const host = `@${shownText(realm.text, 0, realm.length)}`;
     const name = shownText(form.name, 0, form.nameLength);
     return name.endsWith(host) ? name : `${name}${host}`;

@@ -1,6 +1,8 @@
 // Where the registrar's authentication finds users: what a lookup promises. No storage here, no digest arithmetic;
 // the shard's user table implements it.
 
+import { ALG_MD5, ALG_SHA_256, ALG_SHA_512_256 } from '../../sip/credentials.ts';
+
 /** No such user. Answered like a wrong password. */
 export const USER_UNKNOWN = -1;
 /** Not known here yet; a provider has been asked and will say. */
@@ -36,3 +38,12 @@ export interface CredentialSource {
   /** May the user found last register this AOR (canonical "user@host")? Its own, or one it has been given. */
   mayRegister(aor: Uint8Array, aorLength: number): boolean;
 }
+
+/** Whether there is, or may be, a user of that name, whichever of its HA1s are known. */
+export function mayBeUser(users: CredentialSource, bytes: Uint8Array, at: number, end: number, realm: number): boolean {
+  for (const algorithm of ALGORITHMS)
+    if (users.find(bytes, at, end, false, realm, algorithm) !== USER_UNKNOWN) return true;
+  return false;
+}
+
+const ALGORITHMS = [ALG_MD5, ALG_SHA_256, ALG_SHA_512_256];
