@@ -23,9 +23,9 @@ import type { OrderSource } from './admin-requests.ts';
 import { CHECKPOINT_BYTES, Checkpoints } from './checkpoint/checkpoints.ts';
 import type { ClusterMain } from './cluster/cluster-main.ts';
 import type { EmbeddedPeer } from './embedded-peer.ts';
+import { Orders } from './orders.ts';
 import { type PoolOptions, storeOptions } from './pool-options.ts';
 import { Readers } from './readers.ts';
-import { Reconfiguration } from './reconfiguration.ts';
 import { RingDispatcher } from './ring-dispatcher.ts';
 import { ShardLives } from './shard-lives.ts';
 import { openSharedLocations, type SharedLocations } from './shared-location/shared-locations.ts';
@@ -71,7 +71,7 @@ export interface Pool {
   /** Of the shards, newest changes of bindings (shard/observe/history.ts); none where none are kept. */
   readonly histories: readonly SharedArrayBuffer[];
   /** Orders to the shards that run. */
-  readonly orders: Pick<Reconfiguration, 'ask'>;
+  readonly orders: Pick<Orders, 'ask'>;
   /** Who has sent most in the last seconds. */
   topSenders(max: number): TopSenderLists;
   /** Has a shard begin a new life with the store that has been made ready for it (location/files/ready-copy). */
@@ -127,7 +127,7 @@ class RunningPool implements Pool {
   private readonly main: RingDispatcher;
   private readonly checkpoints: Checkpoints;
   private readonly shared: SharedLocations | undefined;
-  readonly orders: Reconfiguration;
+  readonly orders: Orders;
   private readonly readers = new Readers();
   private readonly lives: ShardLives;
   private stopped: Promise<void> | undefined;
@@ -160,7 +160,7 @@ class RunningPool implements Pool {
     this.events = new BindingEvents(parts.events, parts.eventBellMemory, (error) =>
       options.log('error', 'a listener to binding events failed', { error: String(error) }),
     );
-    this.orders = new Reconfiguration(settingsOf(options), parts.bells);
+    this.orders = new Orders(settingsOf(options), parts.bells);
     this.checkpoints = new Checkpoints(options.checkpointBytes ?? CHECKPOINT_BYTES, options.log, parts.counters);
     this.shared = openSharedLocations(options);
     const { clock, main, events, orders: rules, readers, checkpoints, shared } = this;

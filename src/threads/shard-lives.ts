@@ -9,9 +9,9 @@ import type { BindingEvents } from '../shard/observe/binding-events.ts';
 import type { ProcessClock } from '../shard/process-clock.ts';
 import { ORDER_ANEW, ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
 import type { Checkpoints } from './checkpoint/checkpoints.ts';
+import type { Orders } from './orders.ts';
 import { type PoolOptions, pingOptions, storeOptions, subscriptionTask } from './pool-options.ts';
 import type { Readers } from './readers.ts';
-import type { Reconfiguration } from './reconfiguration.ts';
 import type { RingDispatcher } from './ring-dispatcher.ts';
 import type { AuthTask, ShardNews, ShardTask } from './shard-messages.ts';
 import type { SharedLocations } from './shared-location/shared-locations.ts';
@@ -20,6 +20,8 @@ import { taskFile } from './tasks/task-file.ts';
 import { createWaitingMemory, endWaiting, type WaitingMessage } from './waiting/pending-credentials.ts';
 import type { WaitingLookup } from './waiting/pending-lookups.ts';
 
+/** Of a shard's thread, which makes little garbage: a rehearsal would enlarge it for good, by 8 MB. */
+const YOUNG_MB = 12;
 const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
 /** Of a life of a shard of a cluster; the node's number stands above, and above that the bit of lives that are numbered by claims. */
@@ -34,7 +36,7 @@ export interface LivesParts {
   readonly clock: ProcessClock;
   readonly main: RingDispatcher;
   readonly events: BindingEvents;
-  readonly rules: Reconfiguration;
+  readonly rules: Orders;
   readonly readers: Readers;
   readonly checkpoints: Checkpoints;
   readonly shared: SharedLocations | undefined;
@@ -68,6 +70,7 @@ export class ShardLives {
       maxThreads: options.shards,
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       recordTiming: false,
     });
     this.piscina.on('error', (error: Error) => options.log('error', 'shard thread failed', { error: error.message }));

@@ -70,6 +70,14 @@ it('shards rehearse logins with users of their own, and leave none behind', asyn
   expect(answer.status, 'its domain is none').toBe(404);
 });
 
+it('a policy that refuses what is rehearsed is nothing to warn of', async () => {
+  const flags = ['--auth', 'digest', '--config', configFile('limits: { aor-bytes: 16 }')];
+  const under = ['env', 'AORTA_WARM_UP=on'];
+  const other = await Aorta.start({ data: temporaryDirectory(), domains: ['example.com'], shards: 1, flags, under });
+  expect(other.stderr).not.toContain('no rehearsal');
+  await other.stop();
+});
+
 describe('replays', () => {
   it('R7616-3.3-02 a recorded request is worth nothing in another transaction', async () => {
     const aor = newUser();

@@ -15,12 +15,11 @@ export const NC_FORGOTTEN = 3;
 export const NC_WITHOUT_QOP = 0xffff_ffff;
 
 const WINDOW_MAX = 64;
-const NONE = -1;
 
 // --- a row: eight words, half a cache line, so that a use of a nonce waits for memory once
 const ID_HIGH = 0;
 const ID_LOW = 1;
-/** The next row of the same head. */
+/** The next row of the same head, as a link. */
 const NEXT = 2;
 const HIGHEST = 3;
 /** Bit k: nc `highest - k` was seen; low word k < 32, then the high one. */
@@ -40,6 +39,7 @@ export class NonceWindow {
   private readonly lifetimeMs: number;
   /** Row of the oldest entry; the rows are a ring. */
   private oldest = 0;
+  /** Links: a row and 1, 0 for none, so that memory is touched only where there are nonces. */
   private readonly heads: Int32Array;
   private readonly words: Int32Array;
   private readonly times: Float64Array;
@@ -55,14 +55,14 @@ export class NonceWindow {
     this.lifetimeMs = lifetimeMs;
     let heads = 1;
     while (heads < this.capacity) heads *= 2;
-    this.heads = new Int32Array(heads).fill(NONE);
+    this.heads = new Int32Array(heads);
     this.words = new Int32Array(this.capacity << ROW_SHIFT);
     this.times = new Float64Array(this.words.buffer);
   }
 
   /** Forgets all, for a life that has issued no nonce yet. @cold */
   clear(): void {
-    this.heads.fill(NONE);
+    this.heads.fill(0);
     this.count = 0;
     this.oldest = 0;
     this.lowWaterMark = Number.NEGATIVE_INFINITY;
@@ -107,13 +107,13 @@ export class NonceWindow {
     const { words } = this;
     const high = idHigh | 0;
     const low = idLow | 0;
-    let row = this.heads[low & (this.heads.length - 1)];
-    while (row >= 0) {
-      const at = row << ROW_SHIFT;
+    let link = this.heads[low & (this.heads.length - 1)];
+    while (link > 0) {
+      const at = (link - 1) << ROW_SHIFT;
       if (words[at + ID_LOW] === low && words[at + ID_HIGH] === high) break;
-      row = words[at + NEXT];
+      link = words[at + NEXT];
     }
-    return row;
+    return link - 1;
   }
 
   private add(
@@ -139,7 +139,7 @@ export class NonceWindow {
     words[at + SEEN_LOW] = low;
     words[at + SEEN_HIGH] = high;
     this.times[(at >> 1) + ISSUED_AT] = issuedAt;
-    this.heads[head] = row;
+    this.heads[head] = row + 1;
   }
 
   /** Drops up to two entries whose nonces are stale anyway; where none is and all rows are taken, the oldest, marking it. */
@@ -161,11 +161,11 @@ export class NonceWindow {
     const row = this.oldest;
     const head = words[(row << ROW_SHIFT) + ID_LOW] & (this.heads.length - 1);
     const behind = words[(row << ROW_SHIFT) + NEXT];
-    if (this.heads[head] === row) this.heads[head] = behind;
+    if (this.heads[head] === row + 1) this.heads[head] = behind;
     else {
-      let before = this.heads[head];
-      while (words[(before << ROW_SHIFT) + NEXT] !== row) before = words[(before << ROW_SHIFT) + NEXT];
-      words[(before << ROW_SHIFT) + NEXT] = behind;
+      let before = (this.heads[head] - 1) << ROW_SHIFT;
+      while (words[before + NEXT] !== row + 1) before = (words[before + NEXT] - 1) << ROW_SHIFT;
+      words[before + NEXT] = behind;
     }
     this.oldest = row + 1 === this.capacity ? 0 : row + 1;
     this.count--;

@@ -7,6 +7,9 @@ import { UserTable } from '../../users/user-table.ts';
 import type { AuthTask } from '../shard-messages.ts';
 import { DOMAIN, HASHES, PASSWORD, userName } from './phones.ts';
 
+/** At once: few, so that they are garbage soon. */
+const USERS_PUT = 128;
+
 /**
  * @param directory where the store is made
  * @param count of users
@@ -19,15 +22,17 @@ export function openLogins(
 ): (ShardAuth & { readonly users: UserTable }) | undefined {
   if (HASHES[policy.algorithms[0]] === undefined) return undefined;
   const store = UserStore.open(directory);
-  const users = Array.from({ length: count }, (_, index) => {
-    const name = userName(index);
-    return { name, realm: DOMAIN, ha1s: ha1sOf(name, DOMAIN, PASSWORD) };
-  });
-  store.put(users, 'any');
+  for (let first = 0; first < count; first += USERS_PUT) {
+    const users = Array.from({ length: USERS_PUT }, (_, n) => {
+      const name = userName(first + n);
+      return { name, realm: DOMAIN, ha1s: ha1sOf(name, DOMAIN, PASSWORD) };
+    });
+    store.put(users, 'any');
+  }
   void store.close();
   const realms = [DOMAIN];
   return {
-    policy,
+    policy: { ...policy, usedNoncesMax: 2 * count },
     realms,
     users: new UserTable({ data: directory, realms }),
     nonceStart,

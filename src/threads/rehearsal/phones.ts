@@ -48,17 +48,20 @@ export class Phones {
   private readonly lengths: Int32Array;
   private readonly algorithm: AlgorithmName | undefined;
   private readonly templates: Record<Act, readonly Uint8Array[]>;
-  private readonly nonces = new Map<number, Uint8Array>();
+  /** One behind the other: many small objects would have V8 enlarge the thread's memory for good. */
+  private readonly nonces: Uint8Array;
   private act: Act = 'asks';
   private first = 0;
 
   /**
    * @param peers of the shard
+   * @param batch of how many speak at once, of `count`
    * @param algorithm with which they log in; undefined: they need not
    */
-  constructor(peers: Peers, batch: number, algorithm: AlgorithmName | undefined) {
+  constructor(peers: Peers, batch: number, count: number, algorithm: AlgorithmName | undefined) {
     this.peers = peers;
     this.lengths = new Int32Array(batch);
+    this.nonces = new Uint8Array(NONCE_CHARS * count);
     this.algorithm = algorithm;
     const of = (act: Act) => KINDS_OF_PHONES.map((_, kind) => ascii(request(act, kind, algorithm)));
     this.templates = { asks: of('asks'), registers: of('registers'), refreshes: of('refreshes'), leaves: of('leaves') };
@@ -75,8 +78,7 @@ export class Phones {
       const at = slotStart(slot);
       slab.set(message, at);
       writeNumber(at, message.length, index);
-      const nonce = this.nonces.get(index);
-      if (nonce !== undefined && act !== 'asks') this.logIn(at, message.length, index, nonce);
+      if (this.algorithm !== undefined && act !== 'asks') this.logIn(at, message.length, index, this.algorithm);
       peers.family[slot] = 4;
       peers.ip.set([127, 0, 0, 1], slot * 16);
       peers.port[slot] = 5060;
@@ -86,27 +88,30 @@ export class Phones {
     return lengths;
   }
 
-  /** Keeps the nonces of challenges. Throws where an answer is another one than the act wants: it would rehearse refusals. */
+  /** Keeps the nonces of challenges. Throws where credentials are refused: the rest would rehearse that. */
   hear({ count, bytes, at, end, slot, status }: BatchResponses): void {
-    const wanted = this.act === 'asks' ? 401 : 200;
     for (let row = 0; row < count; row++) {
-      if (status[row] !== wanted) throw new Error(`${status[row]} to a phone that ${this.act}`);
-      if (wanted === 200) continue;
+      if (status[row] !== 401) continue; // the policy may refuse UDP, say
+      if (this.act !== 'asks') throw new Error(`401 to a phone that ${this.act}`);
       const answer = Buffer.from(bytes.buffer, bytes.byteOffset + at[row], end[row] - at[row]);
       const nonce = answer.indexOf('nonce="') + 'nonce="'.length;
-      this.nonces.set(this.first + slot[row], Uint8Array.from(answer.subarray(nonce, nonce + NONCE_CHARS)));
+      this.nonces.set(answer.subarray(nonce, nonce + NONCE_CHARS), NONCE_CHARS * (this.first + slot[row]));
     }
   }
 
-  private logIn(at: number, length: number, index: number, nonce: Uint8Array): void {
-    const name = HASHES[this.algorithm ?? 'MD5'] ?? 'md5';
-    const a1 = hash(name, `${userName(index)}:${DOMAIN}:${PASSWORD}`);
-    const a2 = hash(name, `REGISTER:sip:${DOMAIN}`);
-    const nonceText = Buffer.from(nonce).toString('latin1');
-    const response = hash(name, `${a1}:${nonceText}:${nonceCount(this.act)}:${CNONCE}:auth:${a2}`);
+  private logIn(at: number, length: number, index: number, algorithm: AlgorithmName): void {
+    const nonce = this.nonces.subarray(NONCE_CHARS * index, NONCE_CHARS * (index + 1));
+    const ha1 = digest(algorithm, `${userName(index)}:${DOMAIN}:${PASSWORD}`);
+    const ha2 = digest(algorithm, `REGISTER:sip:${DOMAIN}`);
+    const text = Buffer.from(nonce.buffer, nonce.byteOffset, NONCE_CHARS).toString('latin1');
     fill(at, length, DOLLAR, nonce);
+    const response = digest(algorithm, `${ha1}:${text}:${nonceCount(this.act)}:${CNONCE}:auth:${ha2}`);
     fill(at, length, PERCENT, ascii(response));
   }
+}
+
+function digest(algorithm: AlgorithmName, text: string): string {
+  return hash(HASHES[algorithm] ?? 'md5', text);
 }
 
 const CNONCE = '0a4f113b';

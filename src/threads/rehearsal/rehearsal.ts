@@ -112,7 +112,7 @@ function play(
   algorithm: AlgorithmName | undefined,
 ): void {
   shard.open();
-  const phones = new Phones(shard.peers, BATCH, algorithm);
+  const phones = new Phones(shard.peers, BATCH, PHONES, algorithm);
   const driver = new BatchDriver({
     shard,
     counters,

@@ -9,7 +9,7 @@ import type { OrderAnswer, ShardOrder } from './shard-messages.ts';
 /** A shard that has not answered by then is in a long commit: it takes the rules after it. */
 const ANSWER_MS_MAX = 5000;
 
-export class Reconfiguration {
+export class Orders {
   current: ShardSettings;
   private readonly bells: readonly Bell[];
   private readonly ports: (MessagePort | undefined)[] = [];
