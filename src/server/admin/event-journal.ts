@@ -22,7 +22,9 @@ export class EventJournal {
   /** Names this journal: the numbers of another process mean other events. */
   readonly name = randomBytes(4).toString('hex');
   private readonly subscribe: (listener: BindingListener) => () => void;
+  /** A ring: an event stands at its number modulo EVENTS_KEPT. */
   private readonly entries: JournalEntry[] = [];
+  private kept = 0;
   private readonly wakers = new Set<() => void>();
   private unsubscribe: (() => void) | undefined;
   private linger: NodeJS.Timeout | undefined;
@@ -39,7 +41,7 @@ export class EventJournal {
 
   /** Number of the oldest event that is still here. */
   get oldest(): number {
-    return this.entries.length > 0 ? this.entries[0].number : this.last + 1;
+    return this.last - this.kept + 1;
   }
 
   /** Whether the shards tell, and so nothing is missing since `oldest`. */
@@ -61,7 +63,7 @@ export class EventJournal {
 
   /** The event of a number, undefined where it is gone or not there yet. */
   at(number: number): JournalEntry | undefined {
-    return this.entries[number - this.oldest];
+    return number >= this.oldest && number <= this.last ? this.entries[number % EVENTS_KEPT] : undefined;
   }
 
   stop(): void {
@@ -69,18 +71,19 @@ export class EventJournal {
     this.unsubscribe?.();
     this.unsubscribe = undefined;
     this.entries.length = 0;
+    this.kept = 0;
   }
 
   private add(event: Parameters<BindingListener>[0]): void {
     const entry = event.type === 'lost' ? event : shown(event);
-    this.entries.push({
-      number: ++this.last,
+    const number = ++this.last;
+    this.kept = Math.min(this.kept + 1, EVENTS_KEPT);
+    this.entries[number % EVENTS_KEPT] = {
+      number,
       aor: event.type === 'lost' ? undefined : event.aor,
       type: event.type,
       data: JSON.stringify(entry),
-    });
-    // In steps: taking the first of many moves all the others.
-    if (this.entries.length > EVENTS_KEPT * 1.25) this.entries.splice(0, this.entries.length - EVENTS_KEPT);
+    };
     for (const wake of this.wakers) wake();
   }
 }
