@@ -2,17 +2,7 @@
 // file is begun at each start and whenever the last one has grown; what lives is copied into it a bounded piece at a time, then the
 // files before it are removed.
 
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fdatasyncSync, mkdirSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { SubscriptionRecord } from '../../core/subscriptions/subscription.ts';
@@ -21,6 +11,8 @@ import { nodeFiles } from '../../location/files/file-calls.ts';
 const SUFFIX = '.subscriptions';
 /** A file grows by about so much beyond twice what lives before the next one begins. */
 const FILE_BYTES = 16 << 20;
+/** Read at a time. */
+const READ_BYTES = 1 << 20;
 /** Subscriptions copied at a time. */
 const COPIES_MAX = 64;
 /** What a cut of power may take: the subscriptions of so long. */
@@ -180,10 +172,28 @@ function filesOf(directory: string): number[] {
 
 /** A line that a crash has cut short, or that is damaged, is passed over: its subscriber subscribes anew when a refresh draws 481. */
 function readFile(path: string, found: Map<number, StoredSubscription>): void {
-  if (!existsSync(path)) return;
-  for (const line of readFileSync(path, 'utf8').split('\n')) {
+  for (const line of linesOf(path)) {
     const text = line.slice(SUM_CHARS + 1);
     if (text !== '' && sumOf(text) === line.slice(0, SUM_CHARS)) apply(JSON.parse(text) as Line, found);
+  }
+}
+
+/** A piece at a time: a million subscriptions are more than a string can hold. */
+function* linesOf(path: string): Generator<string> {
+  const fd = openSync(path, 'r');
+  try {
+    let rest = Buffer.alloc(0);
+    for (;;) {
+      const piece = Buffer.allocUnsafe(READ_BYTES);
+      const length = readSync(fd, piece);
+      const bytes = Buffer.concat([rest, piece.subarray(0, length)]);
+      const end = length === 0 ? bytes.length : bytes.lastIndexOf(0x0a) + 1;
+      yield* bytes.toString('utf8', 0, end).split('\n');
+      if (length === 0) return;
+      rest = bytes.subarray(end);
+    }
+  } finally {
+    closeSync(fd);
   }
 }
 

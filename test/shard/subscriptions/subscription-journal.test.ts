@@ -94,6 +94,17 @@ describe('a subscription', () => {
     expect([versions.length, Math.max(...versions)]).toEqual([101, 299]);
   });
 
+  it('is found among so many that their file is read in pieces', () => {
+    const life = { directory: newDirectory(), store: new MemoryStore() };
+    const before = shard(life);
+    const callIds = Array.from({ length: 2500 }, (_, i) => `many-${i}-ü`);
+    for (const callId of callIds) before.subscribe({ callId, uri: `sip:${callId}@example.com` });
+    expect(statSync(join(life.directory, files(life.directory)[0])).size).toBeGreaterThan(1.5 * (1 << 20));
+    const after = shard({ ...life, now: before.now + 1000 });
+    after.pass(1);
+    expect(after.counter('subscriptions')).toBe(callIds.length);
+  });
+
   it('is not granted where the disk would not have it', () => {
     const closed = new SubscriptionJournal(newDirectory(), false);
     const broken = new WatchedShard({ subscriptions: { journal: closed, sentBy: [], udpByMain: false } });
