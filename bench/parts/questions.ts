@@ -9,6 +9,7 @@ import { benchHostile } from './hostile.ts';
 import { benchParser } from './parser.ts';
 import { benchPings } from './pings.ts';
 import { benchRefusals } from './refusals.ts';
+import { benchWatch } from './watch.ts';
 
 /** Milliseconds for each row. */
 function ms(settings: Settings, usual: number): number {
@@ -97,6 +98,38 @@ export const PART_QUESTIONS: readonly Question[] = [
       ];
       const head = ['contacts', 'each pinged every', 'pings', 'answered', 'CPU us/ping', 'share of a core'];
       const note = 'What the kernel takes to send and receive comes on top.';
+      return [{ head, rows: [cells], note, data: [row] }];
+    },
+  },
+  {
+    name: 'watch',
+    asks: 'a subscriber to each AOR of a shard: memory, CPU of a change and a NOTIFY, and a restart, in virtual time and without sockets',
+    against: 'no',
+    async run(settings) {
+      const row = benchWatch(settings.number('aors', 1_000_000, 2000), settings.fresh());
+      const cells = [
+        grouped(row.subscriptions),
+        grouped(row.memoryBytes),
+        grouped(row.diskBytes),
+        row.subscribeUs.toFixed(1),
+        row.unwatchedUs.toFixed(1),
+        row.watchedUs.toFixed(1),
+        row.notifyUs.toFixed(1),
+        row.readS.toFixed(1),
+        grouped(row.toldS),
+      ];
+      const head = [
+        ...['subscriptions', 'bytes of memory each', 'on disk each', 'CPU us: SUBSCRIBE and NOTIFY'],
+        ...[
+          'refresh, unwatched',
+          'refresh and NOTIFY',
+          'NOTIFY alone',
+          's to read after a restart',
+          's until all are told',
+        ],
+      ];
+      const note =
+        'Each NOTIFY is answered 200, which is in its figure. What the kernel takes to send and receive comes on top.';
       return [{ head, rows: [cells], note, data: [row] }];
     },
   },
