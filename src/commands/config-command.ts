@@ -43,7 +43,15 @@ export function addConfigCommands(root: Command): void {
     .action(reported(drain));
 }
 
+/** Root reads what the server's own user can: the owner of the data directory. */
 async function check(file: string): Promise<void> {
+  const { data } = await createConfigOf(file);
+  const { actAsOwner } = await import('../server/data/owner.ts');
+  try {
+    actAsOwner(data);
+  } catch (error) {
+    throw new CommandError((error as Error).message);
+  }
   await createConfigOf(file, { files: true });
   print(`${file}: fine\n`);
 }

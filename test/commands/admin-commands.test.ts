@@ -196,6 +196,18 @@ describe('aorta check and config', () => {
       'aorta: ./aorta.yaml:2:9: tls.cert: ./no.pem: no such file\n   2 |   cert: no.pem\n               ^\n' +
         'aorta: ./aorta.yaml:3:8: tls.key: ./no.key: no such file\n   3 |   key: no.key\n              ^\n',
     );
+    writeFileSync(join(dirname(file), 'empty'), '\n');
+    writeFileSync(
+      file,
+      'auth:\n  provider:\n    sql:\n      url: mysql://aorta@127.0.0.1/kamailio\n      password-file: no-password\n      ca: empty\n' +
+        '  tokens:\n    issuer: https://login.example.com/\n    audience: x\n    client-id: aorta\n' +
+        '    introspection: https://login.example.com/x\n    client-secret-file: empty\n',
+    );
+    expect((await aorta('check', file)).stderr.replaceAll(dirname(file), '.')).toBe(
+      'aorta: ./aorta.yaml:5:22: auth.provider.sql.password-file: ./no-password: no such file\n' +
+        'aorta: ./aorta.yaml:6:11: auth.provider.sql.ca: ./empty: no PEM that can be read\n   6 |       ca: empty\n                 ^\n' +
+        'aorta: ./aorta.yaml:12:25: auth.tokens.client-secret-file: ./empty: empty\n',
+    );
     writeFileSync(file, 'policy:\n  min-expires: 2m\n');
     expect((await aorta('config', file, '--effective')).stdout).toContain('min-expires: 120');
     expect((await onServer('config')).stdout).toContain(`data: ${admin.config.data}`);

@@ -112,3 +112,23 @@ it.skipIf(!isRoot)('tells a failed start once', async () => {
     expect.stringMatching(/^aorta: cannot use the user store [^\n]*\n$/),
   ]);
 });
+
+it.skipIf(!isRoot)('checks whether the user of the service can read what a configuration names', async () => {
+  const data = directoryOf(SERVICE);
+  const directory = temporaryDirectory();
+  chmodSync(directory, 0o755);
+  const [file, password] = [join(directory, 'aorta.yaml'), join(directory, 'db-password')];
+  writeFileSync(password, 'x\n', { mode: 0o600 });
+  writeFileSync(
+    file,
+    `data: ${data}\nauth: {provider: {sql: {url: 'mysql://a@127.0.0.1/k', password-file: ${password}}}}\n`,
+  );
+  const refused = await aorta(['check', file]);
+  expect([refused.exit.code, refused.stderr]).toEqual([
+    2,
+    expect.stringMatching(/auth\.provider\.sql\.password-file: .*db-password: not allowed for user 65534\n/),
+  ]);
+  chownSync(password, 0, SERVICE);
+  chmodSync(password, 0o640);
+  expect((await aorta(['check', file])).stdout).toBe(`${file}: fine\n`);
+});

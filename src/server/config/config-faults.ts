@@ -1,10 +1,6 @@
-// What a whole Config must hold to, beyond what each of its fields may be: values that are right by themselves and wrong together,
-// and files that it names. What a field may be is in rows/.
+// What a whole Config must hold to, beyond what each of its fields may be: values that are right by themselves and wrong together.
+// What a field may be is in rows/, files that it names are file-faults.ts's.
 
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { fileFault } from '../process/file-fault.ts';
-import { pushFileFaults } from '../push/push-files.ts';
 import type { Config } from './config.ts';
 import { ConfigError, type Fault, spellAsFile } from './config-problem.ts';
 import { formatListenAddress, isLoopback } from './listener-text.ts';
@@ -132,37 +128,4 @@ function twice({ listen }: Config): Fault[] {
   const names = listen.filter(({ port }) => port !== 0).map(formatListenAddress);
   const again = new Set(names.filter((name, i) => names.indexOf(name) < i));
   return [...again].map((name) => ({ path: ['listen'], text: `${name} is there twice` }));
-}
-
-/** Certificates and keys that cannot be read, or do not belong together. */
-export function fileFaults({ admin, tls, push }: Config): Fault[] {
-  const pair = (path: readonly string[], [cert, certFile]: [string, string], [key, keyFile]: [string, string]) => {
-    const certificate = read([...path, cert], certFile, (pem) => new X509Certificate(pem));
-    const ownKey = read([...path, key], keyFile, createPrivateKey);
-    if ('path' in certificate) return 'path' in ownKey ? [certificate, ownKey] : [certificate];
-    if ('path' in ownKey) return [ownKey];
-    if (certificate.value.checkPrivateKey(ownKey.value)) return [];
-    return [{ path: [...path, key], text: `${keyFile} is not the key of ${certFile}` }];
-  };
-  const domains = Object.entries(tls?.domains ?? {});
-  const authorities =
-    tls?.caFile === undefined ? [] : [read(['tls', 'ca'], tls.caFile, (pem) => new X509Certificate(pem))];
-  return [
-    ...(tls ? pair(['tls'], ['cert', tls.certFile], ['key', tls.keyFile]) : []),
-    ...domains.flatMap(([name, { certFile, keyFile }]) =>
-      pair(['tls', 'domains', name], ['cert', certFile], ['key', keyFile]),
-    ),
-    ...authorities.filter((found) => 'path' in found),
-    ...(push ? pushFileFaults(push).map(({ path, text }) => ({ path: ['push', ...path], text })) : []),
-    ...(admin?.tls ? pair(['admin'], ['certificate', admin.tls.certificate], ['key', admin.tls.key]) : []),
-  ];
-}
-
-function read<T>(path: readonly string[], file: string, make: (pem: Buffer) => T): Fault | { value: T } {
-  try {
-    return { value: make(readFileSync(file)) };
-  } catch (error) {
-    const { syscall } = error as NodeJS.ErrnoException;
-    return { path, text: `${file}: ${syscall === undefined ? 'no PEM that can be read' : fileFault(error)}` };
-  }
 }

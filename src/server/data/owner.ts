@@ -17,7 +17,7 @@ export function actAsOwner(data: string): void {
   const owner = ownerBesideRoot(data);
   if (owner === undefined) return;
   const { uid, gid } = owner;
-  process.setgroups?.([gid]);
+  setGroups(uid, gid);
   process.setgid?.(gid);
   process.setuid?.(uid);
   const here = dirname(fileURLToPath(import.meta.url));
@@ -27,6 +27,16 @@ export function actAsOwner(data: string): void {
     throw new Error(
       `${data} belongs to user ${uid}, who cannot read ${here}: install aorta where that user can read it`,
     );
+  }
+}
+
+/** Those that the user is in: a key may be readable by a group. A user that no file of the system names has one. */
+function setGroups(uid: number, gid: number): void {
+  try {
+    // Node has it, its types do not.
+    (process as { initgroups?: (user: number, group: number) => void }).initgroups?.(uid, gid);
+  } catch {
+    process.setgroups?.([gid]);
   }
 }
 

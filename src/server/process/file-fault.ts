@@ -4,8 +4,6 @@ const TEXTS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   EISDIR: 'a directory, not a file',
   ENOTDIR: 'no such file: a part of its path is no directory',
-  EACCES: 'not allowed for this user',
-  EPERM: 'not allowed for this user',
   EEXIST: 'there already',
   ENOSPC: 'the disk is full',
   EROFS: 'the disk is read-only',
@@ -16,5 +14,6 @@ const TEXTS: Readonly<Record<string, string>> = {
 /** @param error of the file system; any other is told by its message */
 export function fileFault(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM') return `not allowed for user ${process.getuid?.() ?? 'who runs this'}`;
   return TEXTS[code ?? ''] ?? message;
 }
