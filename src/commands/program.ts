@@ -9,7 +9,7 @@ import { addCertCommand } from './cert-command.ts';
 import { addClusterCommand } from './cluster/cluster-command.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addConfigCommands } from './config-command.ts';
-import { addDoctorCommand } from './doctor-command.ts';
+import { addDoctorCommand } from './doctor/doctor-command.ts';
 import { addFeedCommand } from './feed/feed-command.ts';
 import { addLocationCommand } from './location-command.ts';
 import { addServeCommand, SERVE_EXAMPLES } from './serve-command.ts';

@@ -2,6 +2,8 @@
 
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { translateSpelling } from '../../src/commands/ul/ul-command.ts';
@@ -346,6 +348,52 @@ describe('aorta top, doctor and completion', () => {
     expect([refused.code, refused.stderr]).toEqual([
       2,
       expect.stringContaining('doctor.yaml:1:20: connections.max: expected'),
+    ]);
+  });
+
+  it('ask those who are asked about users whether they answer', async () => {
+    const asked: string[] = [];
+    const service = createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? '', 'http://x');
+      asked.push(request.url ?? '');
+      if (pathname === '/keys') return void response.end('{"keys": []}');
+      response.writeHead(pathname === '/users' ? 404 : 500).end();
+    });
+    await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+    const directory = temporaryDirectory();
+    const [file, secret] = [join(directory, 'doctor.yaml'), join(directory, 'secret')];
+    writeFileSync(secret, 'x\n');
+    const look = async (auth: object) => {
+      writeFileSync(file, JSON.stringify({ domains: ['example.com'], auth }));
+      const { code, stdout } = await aorta('doctor', '--config', file, '--data', admin.config.data, '--json');
+      const findings = JSON.parse(stdout) as { what: string; verdict: string; detail: string }[];
+      return [code, Object.fromEntries(findings.map(({ what, verdict, detail }) => [what, [verdict, detail]]))];
+    };
+    const http = (path: string) => ({ http: { url: `${url}/${path}?user={user}&realm={realm}` } });
+    const [issuer, audience] = ['https://login.example.com/', 'sip.example.com'];
+    const [fine, all] = await look({
+      provider: http('users'),
+      tokens: {
+        ...{ issuer, audience, jwks: `${url}/keys`, introspection: `${url}/introspect` },
+        ...{ 'client-id': 'aorta', 'client-secret-file': secret },
+      },
+    });
+    expect(fine).toBe(1);
+    expect(all).toMatchObject({
+      'user service': ['ok', expect.stringMatching(/^answers in [0-9]+ ms$/)],
+      'keys of tokens': ['ok', expect.stringMatching(/^answers/)],
+      'issuer of tokens': ['bad', 'status 500'],
+    });
+    expect(asked.sort()).toEqual(['/introspect', '/keys', '/users?user=aorta-doctor&realm=example.com']);
+    expect(await look({ provider: http('broken') })).toMatchObject([1, { 'user service': ['bad', 'status 500'] }]);
+    await new Promise((resolve) => service.close(resolve));
+    const gone = await look({ provider: http('users') });
+    expect(gone).toMatchObject([1, { 'user service': ['bad', expect.stringContaining('ECONNREFUSED')] }]);
+    const sql = { sql: { url: 'postgresql://aorta@127.0.0.1:1/kamailio', 'password-file': secret } };
+    expect(await look({ provider: sql })).toMatchObject([
+      1,
+      { 'user database': ['bad', expect.stringContaining('ECONNREFUSED')] },
     ]);
   });
 

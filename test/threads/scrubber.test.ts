@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { damageFindings } from '../../src/commands/damage-findings.ts';
+import { damageFindings } from '../../src/commands/doctor/damage-findings.ts';
 import { openLogStore } from '../../src/location/open-log-store.ts';
 import { WriteSet } from '../../src/location/write-set.ts';
 import { openDataDirectory } from '../../src/server/data/data-directory.ts';

@@ -9,7 +9,7 @@ import { connectNats } from '../../server/cluster/nats/nats-client.ts';
 import { checkServers } from '../../server/cluster/nats/nats-servers.ts';
 import { checkStreams } from '../../server/cluster/nats/streams.ts';
 import { type ClusterConfig, formatNatsServer, formatPeer } from '../../server/config/sections/cluster-config.ts';
-import type { Finding } from '../damage-findings.ts';
+import type { Finding } from '../doctor/damage-findings.ts';
 
 const STRANGER_MS = 1000;
 /** Addresses that no network outside routes (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291), and loopback. */

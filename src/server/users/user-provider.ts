@@ -280,7 +280,7 @@ function rejection(signal: AbortSignal): Promise<never> {
 }
 
 /** fetch throws "fetch failed" and hides the reason. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const { cause, message } = error as Error;
   return cause instanceof Error && cause.message !== '' ? cause.message : message;
 }

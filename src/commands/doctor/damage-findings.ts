@@ -2,12 +2,12 @@
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { logFiles } from '../location/log/log-folder.ts';
-import { scrubGeneration } from '../location/log/log-scrub.ts';
-import { shardDirectories } from '../server/data/binding-folders.ts';
-import { setAside } from '../server/data/damaged.ts';
-import { bindingsIn } from '../server/data/data-directory.ts';
-import { showProgress } from '../server/process/progress.ts';
+import { logFiles } from '../../location/log/log-folder.ts';
+import { scrubGeneration } from '../../location/log/log-scrub.ts';
+import { shardDirectories } from '../../server/data/binding-folders.ts';
+import { setAside } from '../../server/data/damaged.ts';
+import { bindingsIn } from '../../server/data/data-directory.ts';
+import { showProgress } from '../../server/process/progress.ts';
 
 type Verdict = 'ok' | 'warn' | 'bad';
 

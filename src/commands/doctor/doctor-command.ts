@@ -1,19 +1,19 @@
 // `aorta doctor`: looks at this machine and the data directory before trouble does: limits, socket buffers, clock, disk,
-// certificates, descriptors. Reads only.
+// certificates, descriptors, and those who are asked about users. Reads only.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Config } from '../server/config/config.ts';
-import { DEFAULT_DATA } from '../server/config/defaults.ts';
-import { hasCluster } from '../server/config/sections/cluster-config.ts';
-import { print } from '../server/process/terminal.ts';
-import { descriptorLimit } from '../transport/linux/descriptor-limit.ts';
-import { DESCRIPTORS_RESERVED } from '../transport/linux/descriptors.ts';
+import type { Config } from '../../server/config/config.ts';
+import { DEFAULT_DATA } from '../../server/config/defaults.ts';
+import { hasCluster } from '../../server/config/sections/cluster-config.ts';
+import { print } from '../../server/process/terminal.ts';
+import { descriptorLimit } from '../../transport/linux/descriptor-limit.ts';
+import { DESCRIPTORS_RESERVED } from '../../transport/linux/descriptors.ts';
+import { CommandError, reported } from '../terminal/command-action.ts';
+import { tableColumns, textTable } from '../terminal/text-table.ts';
 import type { Finding } from './damage-findings.ts';
-import { CommandError, reported } from './terminal/command-action.ts';
-import { tableColumns, textTable } from './terminal/text-table.ts';
 
 const DISK_FREE_PERCENT = 20;
 const CERTIFICATE_DAYS = 21;
@@ -26,7 +26,7 @@ export function addDoctorCommand(root: Command): void {
     .command('doctor')
     .copyInheritedSettings(root)
     .description('look for what would go wrong on this machine; exit code 1 where something would')
-    .option('--config <file>', 'configuration whose data directory and certificates to look at')
+    .option('--config <file>', 'configuration whose data directory, certificates and user provider to look at')
     .option('--data <dir>', `data directory (default: the configuration's, else ${DEFAULT_DATA})`)
     .option('--scrub', 'read the whole log of bindings and look for damage; a server may run meanwhile')
     .option('--json', 'JSON for programs')
@@ -38,15 +38,18 @@ async function doctor(options: { config?: string; data?: string; scrub?: boolean
   const data = resolve(options.data ?? config.data);
   const findings = [
     node(),
-    receiveBuffer((await import('../transport/linux/native-udp.ts')).SOCKET_BUFFER_BYTES),
+    receiveBuffer((await import('../../transport/linux/native-udp.ts')).SOCKET_BUFFER_BYTES),
     descriptors(config),
     clock(),
     directory(data),
     disk(data),
     ...certificates(config),
     await webLibrary(config),
+    ...(config.auth.provider || config.auth.tokens
+      ? await (await import('./provider-findings.ts')).providerFindings(config)
+      : []),
     ...(await (await import('./damage-findings.ts')).damageFindings(data, options.scrub === true)),
-    ...(hasCluster(config) ? await (await import('./cluster/cluster-findings.ts')).clusterFindings(config) : []),
+    ...(hasCluster(config) ? await (await import('../cluster/cluster-findings.ts')).clusterFindings(config) : []),
   ];
   if (options.json) print(`${JSON.stringify(findings)}\n`);
   const rows = findings.map((f) => [f.verdict, f.what, f.detail]);
@@ -55,10 +58,10 @@ async function doctor(options: { config?: string; data?: string; scrub?: boolean
 }
 
 async function configOf(file: string | undefined): Promise<Config> {
-  if (file === undefined) return (await import('../server/config/config.ts')).DEFAULT_CONFIG;
-  const { createConfig } = await import('../server/config/create-config.ts');
-  const { readConfigFile } = await import('../server/config/config-file.ts');
-  const { ConfigError } = await import('../server/config/config-problem.ts');
+  if (file === undefined) return (await import('../../server/config/config.ts')).DEFAULT_CONFIG;
+  const { createConfig } = await import('../../server/config/create-config.ts');
+  const { readConfigFile } = await import('../../server/config/config-file.ts');
+  const { ConfigError } = await import('../../server/config/config-problem.ts');
   try {
     return createConfig([readConfigFile(file)]);
   } catch (error) {
@@ -108,10 +111,10 @@ function descriptors({ listen, streams }: Config): Finding {
 /** What would serve WSS and lookups by HTTP here, found out by loading it. */
 async function webLibrary({ listen, lookupHttp }: Config): Promise<Finding> {
   const what = 'uWebSockets.js';
-  const { uWebSockets } = await import('../transport/websocket/uwebsockets.ts');
+  const { uWebSockets } = await import('../../transport/websocket/uwebsockets.ts');
   const library = uWebSockets();
   if (typeof library !== 'string') return { what, verdict: 'ok', detail: 'loads: serves wss, and lookups by HTTP' };
-  const { WS_COST } = await import('../transport/websocket/websocket-listener.ts');
+  const { WS_COST } = await import('../../transport/websocket/websocket-listener.ts');
   const wanted = lookupHttp !== undefined || listen.some(({ transport }) => transport === 'wss');
   const detail = `${library}. Instead the package ws serves wss (${WS_COST}), and node:http lookups`;
   return { what, verdict: wanted ? 'warn' : 'ok', detail };
