@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { DEFAULT_DATA } from '../server/config/defaults.ts';
-import type { BackupError } from '../server/data/backup.ts';
+import { errorText } from '../server/process/file-fault.ts';
 import { showProgress } from '../server/process/progress.ts';
 import { print, printError } from '../server/process/terminal.ts';
 import { EXIT_FAILED } from './terminal/exit-codes.ts';
@@ -75,7 +75,7 @@ async function telling(action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
-    printError(`aorta: ${(error as BackupError).message}\n`);
+    printError(`aorta: ${errorText(error)}\n`);
     process.exitCode = EXIT_FAILED;
   }
 }

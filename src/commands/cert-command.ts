@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { errorText } from '../server/process/file-fault.ts';
 import { print, printError } from '../server/process/terminal.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './terminal/exit-codes.ts';
 import { examples } from './terminal/help-text.ts';
@@ -60,8 +61,8 @@ async function make(options: Options): Promise<void> {
     writeFileSync(keyFile, key, { mode: 0o600, flag });
     writeFileSync(certFile, cert, { flag });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return fail(code === 'EEXIST' ? `${message.split("'")[1]} is there already: add --force to overwrite it` : message);
+    const { code, path } = error as NodeJS.ErrnoException;
+    return fail(code === 'EEXIST' ? `${path} is there already: add --force to overwrite it` : errorText(error));
   }
   print(`${certFile}\n${keyFile}\nfor ${names.join(', ')}, ${days} days\n`);
 }

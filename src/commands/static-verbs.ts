@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';
 import { actAsOwner } from '../server/data/owner.ts';
 import { addAlias, addBinding, removeAlias, removeBinding, StaticError } from '../server/data/statics.ts';
+import { errorText } from '../server/process/file-fault.ts';
 import { print, printError } from '../server/process/terminal.ts';
 import { changeStatic, readStatic, type StaticContact } from '../shard/statics/static-file.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './terminal/exit-codes.ts';
@@ -19,7 +20,7 @@ export function report(action: (...args: unknown[]) => void, args: unknown[]): v
   try {
     action(...args);
   } catch (error) {
-    printError(`aorta: ${(error as Error).message}\n`);
+    printError(`aorta: ${errorText(error)}\n`);
     process.exitCode = error instanceof StaticError ? EXIT_USAGE : EXIT_FAILED;
   }
 }

@@ -5,7 +5,7 @@ import { closeSync, existsSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';
 import { rulesText, shownRules } from '../server/config/user-rules.ts';
 import { actAsOwner, chownHint } from '../server/data/owner.ts';
-import { fileFault } from '../server/process/file-fault.ts';
+import { errorText, fileFault } from '../server/process/file-fault.ts';
 import { showProgress } from '../server/process/progress.ts';
 import { print, printError, printFile } from '../server/process/terminal.ts';
 import { ha1sOf } from '../users/ha1.ts';
@@ -48,15 +48,16 @@ export async function report(action: (...args: unknown[]) => Promise<void>, args
   try {
     await action(...args);
   } catch (error) {
-    const { message, code, syscall } = error as NodeJS.ErrnoException;
+    const { message, code, cause } = error as NodeJS.ErrnoException;
     if (code === 'EPIPE') return;
-    printError(`aorta: ${message}\n`);
+    printError(`aorta: ${errorText(error)}\n`);
     const foreseen =
       error instanceof RangeError ||
       error instanceof UserError ||
       error instanceof PasswordError ||
       error instanceof RowsError;
-    if (!foreseen && syscall === undefined && (error as Error).cause === undefined) throw error;
+    // The system's errors, and LMDB's, have a code.
+    if (!foreseen && code === undefined && cause === undefined) throw error;
     const isUsage = error instanceof RangeError && message.startsWith('--');
     process.exitCode = error instanceof UserError ? error.exitCode : isUsage ? EXIT_USAGE : EXIT_FAILED;
   }

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { UserStore } from '../../src/users/user-store.ts';
 import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { Child, type Exit, killAll, which } from '../support/child-process.ts';
+import { fillDisk, mountSmallDisk, unmount } from '../support/small-disk.ts';
 
 const IMPORT_MS = 60_000;
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
@@ -29,6 +30,33 @@ function bytesOf(directory: string): Buffer {
       .map((entry) => readFileSync(join(entry.parentPath, entry.name))),
   );
 }
+
+const disk = mountSmallDisk('16m');
+afterAll(() => {
+  if (typeof disk === 'string') unmount(disk);
+});
+const fullTitle = typeof disk === 'string' ? 'on a full disk' : `on a full disk, skipped: ${disk.reason}`;
+
+describe.skipIf(typeof disk !== 'string')(fullTitle, () => {
+  it('says so in one line, changes nothing, and still lists the users', async () => {
+    const [data, file] = [join(String(disk), 'data'), join(String(disk), 'users.csv')];
+    await user(data, ['add', 'alice@example.com'], 'one\n');
+    writeFileSync(file, 'username,domain,password\nbob,example.com,x\n');
+    fillDisk(join(String(disk), 'ballast'));
+    for (const words of [
+      ['add', 'carol@example.com'],
+      ['passwd', 'alice@example.com'],
+      ['policy', 'alice@example.com', 'max-expires=10m'],
+      ['rm', 'alice@example.com'],
+      ['import', file],
+    ]) {
+      const { exit, stdout, stderr } = await user(data, words, 'two\n');
+      expect([exit.code, stdout, stderr], words.join(' ')).toEqual([1, '', `aorta: ${data}/users: the disk is full\n`]);
+    }
+    const { stdout } = await user(data, ['export']);
+    expect([stdout.split('\n').length, stdout]).toEqual([3, expect.stringContaining(md5('alice:example.com:one'))]);
+  });
+});
 
 describe('a file of users', () => {
   it('tells of a user that stands twice in one file, and takes the first', async () => {

@@ -7,7 +7,7 @@ import { readServed, unservedNote, writeServed } from '../../server/config/serve
 import { DataDirectoryError } from '../../server/data/directory-error.ts';
 import { actAsOwner, chownHint } from '../../server/data/owner.ts';
 import { createRegistrar, type Registrar } from '../../server/embed/embedded.ts';
-import { fileFault } from '../../server/process/file-fault.ts';
+import { errorText } from '../../server/process/file-fault.ts';
 import { showProgress } from '../../server/process/progress.ts';
 import { print, printError } from '../../server/process/terminal.ts';
 import { EXIT_FAILED, EXIT_USAGE } from '../terminal/exit-codes.ts';
@@ -64,10 +64,10 @@ export async function importLocation(name: string, options: Options): Promise<vo
     tell(report, served, name, options, (performance.now() - began) / 1000);
     if (report.faulty > 0 || (options.strict && report.leftOut > 0)) process.exitCode = EXIT_FAILED;
   } catch (error) {
-    const { message, syscall, path } = error as NodeJS.ErrnoException;
-    printError(`aorta: ${path === undefined ? message : `${path}: ${fileFault(error)}`}\n`);
+    const { code } = error as NodeJS.ErrnoException;
+    printError(`aorta: ${errorText(error)}\n`);
     const isUsage = error instanceof RangeError || error instanceof ConfigError;
-    if (!isUsage && !(error instanceof RowsError || error instanceof DataDirectoryError) && syscall === undefined)
+    if (!isUsage && !(error instanceof RowsError || error instanceof DataDirectoryError) && code === undefined)
       throw error;
     process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED;
   }

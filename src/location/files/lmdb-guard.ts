@@ -17,7 +17,7 @@ const ZEROS = new Uint8Array(1 << 16);
 export function makeLock(lock: string): void {
   const fd = openSync(lock, 'w', 0o600);
   try {
-    if (writeSync(fd, ZEROS) < ZEROS.length) throw noSpace();
+    if (writeSync(fd, ZEROS) < ZEROS.length) throw noSpace(lock);
     ftruncateSync(fd, LOCK_BYTES);
   } finally {
     closeSync(fd);
@@ -29,11 +29,13 @@ export function makeLock(lock: string): void {
  * memory that it takes for it, and the process ends.
  */
 export function demandRoom(folder: string): void {
-  if (diskSpace(folder).free < ROOM_BYTES) throw noSpace();
+  if (diskSpace(folder).free < ROOM_BYTES) throw noSpace(folder);
 }
 
-function noSpace(): Error {
-  return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+/** As the system has it. */
+function noSpace(path: string): NodeJS.ErrnoException {
+  const error = new Error(`ENOSPC: no space left on device, write '${path}'`);
+  return Object.assign(error, { code: 'ENOSPC', syscall: 'write', path });
 }
 
 /** Throws EMFILE or ENFILE where an environment would lack descriptors. */

@@ -32,7 +32,7 @@ const CHUNK_BYTES = 1 << 20;
 const OF_THIS_RUN = /^(reserve|lock|clock(\.copy)?|.*\.lock|.*\.url|.*\.new|.*\.damaged|admin-url|admin-token)$/;
 
 /** What keeps a backup or a restore from being made; the message names the remedy. */
-export class BackupError extends Error {
+class BackupError extends Error {
   override readonly name = 'BackupError';
 }
 

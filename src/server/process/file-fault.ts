@@ -17,3 +17,11 @@ export function fileFault(error: unknown): string {
   if (code === 'EACCES' || code === 'EPERM') return `not allowed for user ${process.getuid?.() ?? 'who runs this'}`;
   return TEXTS[code ?? ''] ?? message;
 }
+
+/** What a command has to tell of an error: the file and the reason, where both are known. */
+export function errorText(error: unknown): string {
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  return path === undefined || code === undefined || fileFault(error) === message
+    ? message
+    : `${path}: ${fileFault(error)}`;
+}
