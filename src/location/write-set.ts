@@ -3,6 +3,7 @@
 // whole; a failed commit drops it whole.
 
 import { AOR_KEY_BYTES } from './aor-key-size.ts';
+import { WRITES_AT_FIRST } from './first-sizes.ts';
 import {
   COUNTED_MAX,
   GRANTED_MAX_S,
@@ -45,7 +46,7 @@ export class WriteSet {
   private readonly keyWords: Uint32Array;
 
   /** @param capacity AORs a batch may change; at most half of the index */
-  constructor(capacity = 512, bytes = 1 << 20) {
+  constructor(capacity = 512, bytes = WRITES_AT_FIRST) {
     if (capacity > INDEX_SLOTS / 2) throw new RangeError(`a batch changes at most ${INDEX_SLOTS / 2} AORs`);
     this.capacity = capacity;
     this.keys = new Uint8Array(capacity * AOR_KEY_BYTES);

@@ -5,6 +5,9 @@ import { createHash } from 'node:crypto';
 
 const HASHES: Readonly<Record<string, string>> = { MD5: 'md5', 'SHA-256': 'sha256', 'SHA-512-256': 'sha512-256' };
 
+const REMEMBERED_MAX = 1000;
+const remembered = new Map<string, string>();
+
 export interface Login {
   readonly username?: string;
   readonly password?: string;
@@ -29,7 +32,18 @@ export function digestOf(algorithm: string, text: string): string {
 
 /** H(user:realm:password) in hex. */
 export function ha1Of(algorithm: string, username: string, realm: string, password: string): string {
-  return digestOf(algorithm, `${username}:${realm}:${password}`);
+  return rememberedOf(algorithm, `${username}:${realm}:${password}`);
+}
+
+/** Of what is asked for again and again: users and requests are few. */
+function rememberedOf(algorithm: string, text: string): string {
+  const key = `${algorithm} ${text}`;
+  const known = remembered.get(key);
+  if (known !== undefined) return known;
+  if (remembered.size === REMEMBERED_MAX) remembered.clear();
+  const digest = digestOf(algorithm, text);
+  remembered.set(key, digest);
+  return digest;
 }
 
 export function ncText(nc: number | string): string {
@@ -67,7 +81,7 @@ export function responseOf(login: Login): string {
   const h = (text: string) => digestOf(algorithm, text);
   let a1 = ha1Of(algorithm, username, realm, password);
   if (algorithm.endsWith('-sess')) a1 = h(`${a1}:${nonce}:${cnonce}`);
-  const a2 = h(qop === 'auth-int' ? `${method}:${uri}:${h(body)}` : `${method}:${uri}`);
+  const a2 = qop === 'auth-int' ? h(`${method}:${uri}:${h(body)}`) : rememberedOf(algorithm, `${method}:${uri}`);
   return h(qop === undefined ? `${a1}:${nonce}:${a2}` : `${a1}:${nonce}:${ncText(nc)}:${cnonce}:${qop}:${a2}`);
 }
 

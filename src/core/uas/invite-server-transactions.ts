@@ -6,10 +6,9 @@ import { SLOT_COUNT } from '../../sip/parser/slab.ts';
 import { copyPeer, createPeers, type Peers } from '../../sip/sources.ts';
 import { ExpiryIndex, type ExpiryVisitor } from '../timers/expiry-index.ts';
 import type { BatchResponses } from './batch-responses.ts';
+import { INVITES_MAX } from './transaction-sizes.ts';
 import type { Transactions } from './transactions.ts';
 
-/** INVITEs watched at most per shard. Of more, a lost answer is sent again when the client repeats its INVITE. */
-const INVITES_MAX = 16_384;
 const T1_MS = 500;
 const T2_MS = 4000;
 const TICK_MS = 50;

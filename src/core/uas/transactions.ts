@@ -4,7 +4,7 @@
 // @hot
 
 import { SteadyTime } from '../timers/steady-time.ts';
-import { ANSWER_RING_BYTES_MIN } from './answer-ring-size.ts';
+import { ANSWER_RING_BYTES_MIN, TRANSACTIONS_AT_FIRST } from './transaction-sizes.ts';
 
 /** Outcomes of `find`. */
 export const NEW_REQUEST = 0;
@@ -48,7 +48,7 @@ export class Transactions {
   private readonly countMax: number;
   // A queue in order of age: transaction number n lives in entry n & (capacity - 1). An index slot holds an entry's number + 1 in its
   // low bits (those of a slot's number), and above them bits of the request's hash, so that a stranger is seldom looked at; 0: none.
-  private capacity = 4096;
+  private capacity = TRANSACTIONS_AT_FIRST;
   /** Number of the oldest transaction: those before it are forgotten. */
   oldest = 0;
   private requestHigh = new Uint32Array(this.capacity);

@@ -1,5 +1,6 @@
 // The frame of a batch, built in one buffer that is used again (layout: log-frame). @hot
 
+import { FRAME_AT_FIRST, FRAME_ENTRIES_AT_FIRST } from '../first-sizes.ts';
 import { ROW_EXPIRES, ROW_KEPT_WORDS, ROW_PLACE } from '../table/binding-row.ts';
 import {
   ADDRESS,
@@ -34,9 +35,6 @@ import {
   TIME,
 } from './log-frame.ts';
 
-/** A batch has up to 512, and as many moves as the cleaner makes. */
-const ENTRIES_AT_FIRST = 2048;
-
 export class FrameWriter {
   /** Bytes of the frame so far. */
   length = FRAME_HEADER_BYTES;
@@ -44,10 +42,10 @@ export class FrameWriter {
   bytes: Uint8Array<ArrayBuffer>;
   private words: Uint32Array;
   /** By entry: its word number, for it is completed when the frame is sealed; and of a refresh the tag. */
-  private at = new Uint32Array(ENTRIES_AT_FIRST);
-  private tags = new Uint32Array(ENTRIES_AT_FIRST);
+  private at = new Uint32Array(FRAME_ENTRIES_AT_FIRST);
+  private tags = new Uint32Array(FRAME_ENTRIES_AT_FIRST);
 
-  constructor(capacity = 1 << 17) {
+  constructor(capacity = FRAME_AT_FIRST) {
     this.bytes = new Uint8Array(new ArrayBuffer(capacity));
     this.words = new Uint32Array(this.bytes.buffer);
   }

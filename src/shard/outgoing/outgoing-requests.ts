@@ -18,7 +18,7 @@ export class OutgoingRequests {
   readonly port = new Uint16Array(REQUESTS_MAX);
   readonly peers: Peers = createPeers(REQUESTS_MAX);
   /** Of the AORs that they are about: four words each. */
-  readonly keys = Array.from({ length: REQUESTS_MAX }, () => new Uint32Array(4));
+  readonly keys: Uint32Array[] = [];
   private filled = 0;
 
   get isFull(): boolean {
@@ -47,6 +47,7 @@ export class OutgoingRequests {
     this.end[count] = this.filled + length;
     this.port[count] = peers.port[row];
     copyPeer(peers, row, this.peers, count);
+    if (this.keys.length === count) this.keys.push(new Uint32Array(4));
     for (let i = 0; i < 4; i++) this.keys[count][i] = key[i];
     this.filled += length;
     this.count++;

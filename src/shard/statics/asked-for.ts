@@ -47,7 +47,8 @@ export class AskedFor {
   private readonly statics: StaticTable | null;
   /** What came of pings; null where none are sent. */
   private readonly results: PingResults | null;
-  private readonly combined = new Uint8Array(COMBINED_BYTES);
+  /** Made when it is needed. */
+  private combined: Uint8Array | null = null;
 
   /** @param rules say whether there are GRUUs, now */
   constructor(rules: AskedRules, statics: StaticTable | null, results: PingResults | null = null) {
@@ -151,24 +152,29 @@ export class AskedFor {
 
   /** The images of the AOR in bytes[at, end), for a number those made of them, with its static ones. */
   combine(bytes: Uint8Array, at: number, end: number): void {
-    const { combined } = this;
     this.bytes = bytes;
     this.at = at;
     this.end = end;
     if (this.isNumber) {
-      this.end = this.bulk.write(bytes, at, end, combined);
-      this.bytes = combined;
+      this.bytes = this.room();
+      this.end = this.bulk.write(bytes, at, end, this.bytes);
       this.at = 0;
     }
     if (this.statics === null || this.statics.empty || this.kind !== GRUU_NONE) return;
     const images = this.statics.images(this.isNumber ? this.numberKey : this.key);
     const length = this.end - this.at;
     if (images === null || length + images.length > COMBINED_BYTES) return;
+    const combined = this.room();
     if (!this.isNumber) combined.set(bytes.subarray(at, end), 0);
     combined.set(images, length);
     this.bytes = combined;
     this.at = 0;
     this.end = length + images.length;
+  }
+
+  private room(): Uint8Array {
+    this.combined ??= new Uint8Array(COMBINED_BYTES);
+    return this.combined;
   }
 
   private setKey(key: Uint32Array): void {

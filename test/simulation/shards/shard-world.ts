@@ -1,8 +1,8 @@
 // Shards as they are, over the real location store on simulated disks, in a world that one seed draws: requests in batches, copies of
 // them, faults of the disk, crashes anywhere, cuts of power, restarts, checkpoints. Every answer is held against a model.
 
-import { ANSWER_RING_BYTES_MIN } from '../../../src/core/uas/answer-ring-size.ts';
 import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
+import { ANSWER_RING_BYTES_MIN } from '../../../src/core/uas/transaction-sizes.ts';
 import { checkpointIn } from '../../../src/location/checkpoint/checkpoint.ts';
 import { LogStore } from '../../../src/location/log/log-store.ts';
 import { BatchDriver } from '../../../src/shard/batch.ts';

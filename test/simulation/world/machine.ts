@@ -220,7 +220,7 @@ export class Machine<M extends Message> {
       ...DEFAULT_POLICY,
       domains: ['example.com'],
       historyBytes: 0,
-      answerBytesMax: 1 << 20,
+      answerBytesMax: 1 << 18,
       transactionsMax: 4096,
       ...this.around.rules(),
     };

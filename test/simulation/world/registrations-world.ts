@@ -13,7 +13,7 @@ import { Answers, contactsOf, REMEMBERED_MS, type Scene, storyOf } from './answe
 import { Machine, type MachineCopy, type Message, SECRET, type Sent } from './machine.ts';
 import { Phone, type Request } from './phone.ts';
 import { type Bound, type Change, Registrations, type Rules } from './registrations.ts';
-import { textOf } from './stored.ts';
+import { areSame, textOf } from './stored.ts';
 
 const BEGIN = Date.UTC(2030, 0, 1);
 const MINUTE = 60_000;
@@ -337,9 +337,11 @@ export class RegistrationsWorld implements Scene {
     }
     for (const [n, next] of working) {
       if (this.batchFailed || this.mayBeGone(n)) continue;
-      const kept = textOf(this.live(this.model.kept(n)));
-      if (kept !== textOf(this.live(next)))
-        this.fail(`AOR ${n}: written was ${kept} (of ${textOf(this.model.kept(n))}), and decided ${textOf(next)}`);
+      const kept = this.live(this.model.kept(n));
+      if (!areSame(kept, this.live(next)))
+        this.fail(
+          `AOR ${n}: written was ${textOf(kept)} (of ${textOf(this.model.kept(n))}), and decided ${textOf(next)}`,
+        );
     }
   }
 
@@ -684,10 +686,10 @@ export class RegistrationsWorld implements Scene {
   private lookAfterStart(n: number, machine: Machine<Place>): void {
     const found = machine.read(aor(n).key);
     if (found === -1) return;
-    const there = textOf(this.live(found));
-    const allowed = this.model.allowed(n).map((bindings) => textOf(this.live(bindings)));
-    if (!allowed.includes(there) && !this.model.mayComeBack(n, found, this.skewed.has(n)))
-      this.fail(`AOR ${n} after a start: "${there}" instead of "${allowed.join('" or "')}"`);
+    const there = this.live(found);
+    const allowed = this.model.allowed(n).map((bindings) => this.live(bindings));
+    if (!allowed.some((one) => areSame(one, there)) && !this.model.mayComeBack(n, found, this.skewed.has(n)))
+      this.fail(`AOR ${n} after a start: "${textOf(there)}" instead of "${allowed.map(textOf).join('" or "')}"`);
     this.model.shown(n, found, true);
   }
 
@@ -696,10 +698,11 @@ export class RegistrationsWorld implements Scene {
     if (machine.disk.dead) return;
     const found = machine.read(aor(n).key);
     if (found === -1 || machine.disk.dead) return;
-    const there = textOf(this.live(found));
-    const kept = textOf(this.live(this.model.kept(n)));
-    if (there === kept) return;
-    if (!this.model.mayComeBack(n, found, this.skewed.has(n))) this.fail(`AOR ${n}: "${there}" instead of "${kept}"`);
+    const there = this.live(found);
+    const kept = this.live(this.model.kept(n));
+    if (areSame(there, kept)) return;
+    if (!this.model.mayComeBack(n, found, this.skewed.has(n)))
+      this.fail(`AOR ${n}: "${textOf(there)}" instead of "${textOf(kept)}"`);
     this.model.shown(n, found, false);
   }
 

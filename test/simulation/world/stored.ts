@@ -31,6 +31,23 @@ export function boundIn(bytes: Buffer, at: number, end: number): Bound[] {
   return found;
 }
 
+/** Whether two lists have the same bindings, in any order. */
+export function areSame(these: readonly Bound[], those: readonly Bound[]): boolean {
+  if (these.length !== those.length) return false;
+  if (these.every((one, i) => isSame(one, those[i]))) return true;
+  return textOf(these) === textOf(those);
+}
+
+function isSame(one: Bound, other: Bound): boolean {
+  return (
+    one.contact === other.contact &&
+    one.callId === other.callId &&
+    one.cseq === other.cseq &&
+    one.expiresAt === other.expiresAt &&
+    one.flow === other.flow
+  );
+}
+
 export function textOf(bindings: readonly Bound[]): string {
   return bindings
     .map(({ contact, callId, cseq, expiresAt, flow }) => `${contact} ${callId} ${cseq} ${expiresAt} ${flow}`)

@@ -1,8 +1,8 @@
 // Rows of the rules for registrations: `policy`, `limits`, `parser`, and the headers of answers by domain and by user.
 
 import { BINDINGS_MAX } from '../../../core/register/working-bindings.ts';
-import { ANSWER_RING_BYTES_MIN } from '../../../core/uas/answer-ring-size.ts';
 import type { DomainPolicy } from '../../../core/uas/policy.ts';
+import { ANSWER_RING_BYTES_MIN } from '../../../core/uas/transaction-sizes.ts';
 import { GENERATION_BYTES } from '../../../location/log/generation-size.ts';
 import { MESSAGE_BYTES_MAX } from '../../../sip/parser/slab.ts';
 import { LENIENCIES, type Leniency } from '../../../sip/parser/strictness.ts';
