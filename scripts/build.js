@@ -3,11 +3,11 @@
 // when it is whole, so that nothing stale stays behind and a running server or test does not meet half a build.
 
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, cpSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundle, bundleTogether } from './bundle.js';
+import { BUNDLED, bundle, bundleTogether } from './bundle.js';
 import { buildClient } from './client.js';
 import { buildTypes } from './types.js';
 import { buildModules } from './wasm.js';
@@ -62,6 +62,7 @@ for (const [file, name] of [
   ['LICENSE', 'uPlot.LICENSE'],
 ])
   copyFileSync(`${charts}/${file}`, `${next}/page/${name}`);
+writeFileSync(`${next}/bundled-licenses.txt`, BUNDLED.map(licenseOf).join('\n'));
 chmodSync(`${next}/cli.js`, 0o755);
 try {
   renameSync('dist', old);
@@ -70,6 +71,13 @@ try {
 }
 renameSync(next, 'dist');
 rmSync(old, { recursive: true, force: true });
+
+/** @param {string} name of a package that is part of the build */
+function licenseOf(name) {
+  const folder = `node_modules/${name}`;
+  const { version, license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
+  return `${name} ${version}, ${license}\n\n${readFileSync(`${folder}/LICENSE`, 'utf8')}`;
+}
 
 async function bundleAll() {
   // Source maps lead to src from the place that the folder gets.

@@ -8,6 +8,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** Packages that every start loads: of many files, of which little is used. A start finds, reads and compiles that little alone. */
+export const BUNDLED = ['commander', 'yaml', 'zod'];
 /**
  * Parts of src that are loaded as one where they are shared: the lowest layers, but for what commands need for their help; small
  * files that need no others, of commands and of stores.
@@ -19,14 +21,17 @@ const LAYERS = /** @type {const} */ ([
   ],
   [
     'words',
-    /\/src\/(commands\/(terminal\/(exit-codes|seconds|command-action)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal)|config\/(defaults|quantities|config-problem)))\.ts/,
+    /\/src\/(commands\/(terminal\/(exit-codes|seconds|command-action)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal|file-fault)|data\/lock-holder|cluster\/cluster-error|users\/circuit-breaker|http\/webhook-signature|config\/(defaults|quantities|config-problem))|transport\/monotonic)\.ts/,
   ],
   [
     'sizes',
-    /\/src\/(location\/(aor-key-size|log\/generation-size|files\/(process-alive|file-calls))|shard\/shard-of)\.ts/,
+    /\/src\/(location\/(aor-key-size|log\/(generation-size|log-positions)|files\/(process-alive|file-calls|disk-space))|shard\/shard-of)\.ts/,
   ],
   ['sip', /\/src\/sip\//],
   ['core', /\/src\/core\//],
+  ['commander', /\/node_modules\/commander\//],
+  ['yaml', /\/node_modules\/yaml\//],
+  ['zod', /\/node_modules\/zod\//],
 ]);
 
 /**
@@ -68,6 +73,7 @@ async function make(input, folder, output, plugins = []) {
     configFile: false,
     logLevel: 'error',
     plugins,
+    ssr: { noExternal: BUNDLED },
     build: {
       ssr: true,
       outDir: folder,

@@ -30,20 +30,19 @@ export async function addServeCommand(root: Command, words: readonly string[]): 
 }
 
 async function runServe(options: Readonly<Record<string, unknown>>): Promise<void> {
-  const [{ createConfig }, { ConfigError }, { readConfigFile }, { flagSource }, { printProblems, serve }] =
-    await Promise.all([
-      import('../server/config/create-config.ts'),
-      import('../server/config/config-problem.ts'),
-      import('../server/config/config-file.ts'),
-      import('./serve-flags.ts'),
-      import('./serve.ts'),
-    ]);
   const file = options.config as string | undefined;
+  const [{ createConfig }, { ConfigError }, files, { flagSource }, { printProblems, serve }] = await Promise.all([
+    import('../server/config/create-config.ts'),
+    import('../server/config/config-problem.ts'),
+    file === undefined ? undefined : import('../server/config/config-file.ts'),
+    import('./serve-flags.ts'),
+    import('./serve.ts'),
+  ]);
   const flags = flagSource(options);
   /** The configuration file, where one is named, and the flags, which win. */
-  const read = () => createConfig(file === undefined ? [flags] : [readConfigFile(file), flags], { files: true });
+  const read = () => createConfig(file && files ? [files.readConfigFile(file), flags] : [flags], { files: true });
   try {
-    process.exitCode = await serve(read(), file === undefined ? undefined : read);
+    process.exitCode = await serve(read(), files && read);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     printProblems(error);

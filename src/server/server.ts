@@ -58,7 +58,7 @@ import type { Server, ServerHooks } from './server-api.ts';
 import { poolAuth, poolOptions } from './shard-pool-options.ts';
 import { RemovedUsers } from './users/removed-users.ts';
 import type { ProviderReport } from './users/user-provider.ts';
-import { openUsers, type Users } from './users/users.ts';
+import type { Users } from './users/users.ts';
 
 /** Domains that a line of the log names. */
 const DOMAINS_TOLD = 10;
@@ -164,7 +164,7 @@ class RunningServer implements Server, AdminTarget {
     for (const { folder, files } of setAside(directory.path, shardDirectories(bindings.path, bindings.shards)))
       log('warn', 'damaged bindings were set aside', { folder, files });
     if (config.auth.mode !== 'none')
-      this.userStore = await openUsers({
+      this.userStore = await (await import('./users/users.ts')).openUsers({
         ...hooks,
         data: directory.path,
         auth: config.auth,

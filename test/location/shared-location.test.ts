@@ -6,13 +6,12 @@ import * as lmdb from 'lmdb';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LocationReader } from '../../src/location/location-reader.ts';
 import { RECORD_HEADER_BYTES, sealRecord, setRecordAorLength } from '../../src/location/record.ts';
+import { type AboutLocation, SHARED_FORMAT } from '../../src/location/shared/about-location.ts';
 import { ChangedKeys, ChangedKeysReader, createChangedKeys } from '../../src/location/shared/changed-keys.ts';
 import {
-  type AboutLocation,
   currentEnvironment,
   environmentFolder,
   environmentsIn,
-  SHARED_FORMAT,
 } from '../../src/location/shared/shared-location-files.ts';
 import { SharedLocationReader } from '../../src/location/shared/shared-location-reader.ts';
 import { SharedLocationWriter } from '../../src/location/shared/shared-location-writer.ts';

@@ -33,6 +33,7 @@ describe('a module loads', () => {
       /^src\/(sip|core|location|shard\/(statics|shard-of)|users\/user-name|server\/lookups\/location-lookup|location\.ts)/,
       ['lmdb'],
     ],
+    ['index.js', /./, ['lmdb', 'piscina']],
     ['checkpoint-task.js', /^src\/(?!server\/|commands\/)/, []],
   ])('%s its own part alone', (entry, own, brought) => {
     const { sources, packages } = loadedBy(entry);

@@ -3,7 +3,7 @@
 import { closeSync, existsSync, fchmodSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ClusterError } from '../../server/cluster/cluster-error.ts';
 import { changeRecord, readRecord } from '../../server/cluster/cluster-record.ts';
 import { connectNats } from '../../server/cluster/nats/nats-client.ts';

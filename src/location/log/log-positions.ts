@@ -77,6 +77,12 @@ export class LogPositions {
     this.marks[CHECKPOINTED] = address;
   }
 
+  /** Bytes since the newest checkpoint, or of the whole log where there is none. */
+  get grown(): number {
+    const { head, tail, checkpointed } = this;
+    return head - (checkpointed === NO_CHECKPOINT ? tail : checkpointed);
+  }
+
   /** Head and last frame of one moment, for another thread than the shard's. */
   end(): LogEnd {
     for (;;) {

@@ -4,16 +4,8 @@
 import { LmdbSnapshots } from '../files/lmdb-snapshots.ts';
 import type { LocationReader } from '../location-reader.ts';
 import { openRecord, updateRecord } from '../record.ts';
-import {
-  ABOUT_KEY,
-  type AboutLocation,
-  BEAT_KEY,
-  currentEnvironment,
-  OLDEST_SHARED_FORMAT,
-  openEnvironment,
-  SHARED_FORMAT,
-  sharedFolder,
-} from './shared-location-files.ts';
+import { type AboutLocation, OLDEST_SHARED_FORMAT, SHARED_FORMAT } from './about-location.ts';
+import { ABOUT_KEY, BEAT_KEY, currentEnvironment, openEnvironment, sharedFolder } from './shared-location-files.ts';
 
 /** How often the heartbeat and the current environment are looked at, at most. */
 const LOOK_MS = 100;

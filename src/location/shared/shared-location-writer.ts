@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import type { LocationReader } from '../location-reader.ts';
 import { SCAN_START } from '../location-reader.ts';
 import { RECORD_BYTES_MAX } from '../record.ts';
+import type { AboutLocation } from './about-location.ts';
 import type { ChangedKeysReader } from './changed-keys.ts';
 import {
   ABOUT_KEY,
-  type AboutLocation,
   BEAT_KEY,
   createEnvironment,
   currentEnvironment,

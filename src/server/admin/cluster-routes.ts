@@ -1,6 +1,6 @@
 // Routes about the cluster, on the admin listeners of its nodes alone.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { ClusterError } from '../cluster/cluster-error.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
 import { clusterStatus } from '../cluster/cluster-status.ts';

@@ -2,7 +2,7 @@
 // not waited for: what the journal has dropped by then is told as a gap.
 
 import type { ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { TAKEN } from '../http/http-surface.ts';
 import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';

@@ -1,6 +1,6 @@
 // What happened to bindings, over HTTP: of an AOR, or of all in a while.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PastChange } from '../../shard/observe/history-reader.ts';
 import type { While } from '../history/history-folder.ts';
 import type { HistoryKeeper } from '../history/history-keeper.ts';

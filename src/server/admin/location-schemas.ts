@@ -1,6 +1,6 @@
 // Bindings in the API: what requests give and answers tell. What a binding is: core/binding/binding-view.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { pageQuery } from './paging.ts';
 
 const parameterMap = z.record(z.string(), z.union([z.string(), z.literal(true)]));

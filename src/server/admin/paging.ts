@@ -1,6 +1,6 @@
 // How every list of the API comes a page at a time: `limit` items, and `next`, the cursor of the page behind, where there is one.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { Problem } from '../http/problem.ts';
 
 const PAGE_MAX = 1000;

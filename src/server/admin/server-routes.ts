@@ -1,6 +1,6 @@
 // Routes about the server itself: what it is, what it counts, how it is configured; reload and drain.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { COUNTER, COUNTER_NAMES } from '../../shard/observe/counters.ts';
 import { HISTOGRAM_SUM, latencyRow, OUTCOME_NAMES, SECONDS_BOUNDS } from '../../shard/observe/measures.ts';
 import type { ShardReading } from '../../shard/observe/shard-reading.ts';

@@ -1,7 +1,7 @@
 // Routes about static bindings and aliases: the same changes as `aorta binding` and `aorta alias`, for programs. Lookups see one
 // within a second.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { changeStatic, readStatic, type StaticContent } from '../../shard/statics/static-file.ts';
 import { addAlias, addBinding, ofServedDomains, removeAlias, removeBinding, StaticError } from '../data/statics.ts';
 import { Problem } from '../http/problem.ts';

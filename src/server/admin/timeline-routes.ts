@@ -1,6 +1,6 @@
 // The route of the recent past: what the dashboard draws, a column for each figure.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { SECONDS_BOUNDS } from '../../shard/observe/measures.ts';
 import type { Routes } from '../http/route.ts';
 import { RANGE_NAMES, RANGES, SERIES, type SeriesName, type Timeline } from '../metrics/timeline.ts';

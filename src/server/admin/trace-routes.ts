@@ -1,7 +1,7 @@
 // Routes of traces: every message of an AOR or from an address into the log (and to HOMER) for a while, or to a client as they pass.
 
 import type { ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { TAKEN } from '../http/http-surface.ts';
 import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';

@@ -1,6 +1,6 @@
 // Routes about users: who they are and what they may register. Passwords come in and are hashed; nothing of them is ever shown.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { HA1_COLUMNS, type Ha1Set, ha1sOf } from '../../users/ha1.ts';
 import type { User } from '../../users/stored-user.ts';
 import { parseAor, parseUserName, type UserName } from '../../users/user-name.ts';

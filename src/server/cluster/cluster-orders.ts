@@ -3,7 +3,7 @@
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { z } from 'zod';
+import * as z from 'zod';
 import { orderSubject } from '../../cluster/stream-names.ts';
 import { deriveKey } from '../../core/auth/derived-key.ts';
 import { ClusterError } from './cluster-error.ts';

@@ -3,7 +3,7 @@
 
 import { JetStreamApiError, type JetStreamManager, jetstream } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
-import { z } from 'zod';
+import * as z from 'zod';
 import { metaSubject, streamName } from '../../cluster/stream-names.ts';
 import { ClusterError, clusterError } from './cluster-error.ts';
 import { patiently, streamInfo } from './nats/streams.ts';

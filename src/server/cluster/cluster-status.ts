@@ -1,6 +1,6 @@
 // The state of a cluster as one node sees it: nodes, shards, servers. Put together from beats, the table of shards and the streams.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { NodeView } from '../../cluster/membership.ts';
 import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import { ROLE_BROKEN, ROLE_COPYING, ROLE_NAMES, ROLE_STALLED } from '../../cluster/roles.ts';

@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { deriveText } from '../../core/auth/derived-key.ts';
 import { SmallFile } from '../../location/files/small-file.ts';
 import { type ClusterConfig, formatPeer } from '../config/sections/cluster-config.ts';

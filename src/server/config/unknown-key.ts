@@ -1,6 +1,6 @@
 // A key that the configuration does not have: where it belongs, or what it was meant to be.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Spell } from './config-problem.ts';
 import { nearest } from './nearest.ts';
 

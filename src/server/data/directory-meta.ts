@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { nodeFiles } from '../../location/files/file-calls.ts';
 import { SmallFile, type SmallFileContent, SmallFileError } from '../../location/files/small-file.ts';
 import { FOLDER_NAME, hasStores, TOP } from './binding-folders.ts';

@@ -2,7 +2,7 @@
 // many at a time, is their owners' business.
 
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FileCalls } from '../../location/files/file-calls.ts';
 import { SmallFile, SmallFileError } from '../../location/files/small-file.ts';
 import type { Log } from '../process/log.ts';

@@ -1,7 +1,7 @@
 // What a program gives `createRegistrar`: the configuration file's shape in camelCase, and what only a program can give. It passes
 // through the file's own schema, so that what the file refuses is refused here, too.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ListenAddress } from '../../transport/listener.ts';
 import type { HandshakeHook } from '../../transport/websocket/websocket-handshake.ts';
 import type { Config } from '../config/config.ts';

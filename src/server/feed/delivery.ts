@@ -2,7 +2,7 @@
 // sent again after a pause that grows; how it is sent is the sink's.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SmallFile } from '../../location/files/small-file.ts';
 import type { RetryConfig } from '../config/sections/feed-config.ts';
 import type { Log } from '../process/log.ts';

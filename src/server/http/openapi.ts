@@ -1,6 +1,6 @@
 // The OpenAPI document of the HTTP listeners, made from their routes.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { problemSchema } from './problem.ts';
 import { type AnyRoute, TAGS } from './route.ts';
 

@@ -1,6 +1,6 @@
 // Errors of the HTTP listeners for programs: problem+json (RFC 9457).
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** An error whose message is meant for the client. */
 export class Problem extends Error {

@@ -1,6 +1,6 @@
 // A route of an HTTP listener: its input and output in zod, so that one description checks requests and makes the OpenAPI document.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { type HttpAnswer, type HttpRequest, type HttpResult, type HttpSurface, TAKEN } from './http-surface.ts';
 import { issueMessage } from './issue-text.ts';
 import { Problem } from './problem.ts';

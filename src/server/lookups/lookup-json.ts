@@ -1,6 +1,6 @@
 // A lookup as the API gives it: the same as inside a program, and of each contact its route set as the value of a Route header.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Binding } from '../../core/binding/binding-view.ts';
 import { bindingFields } from '../admin/location-schemas.ts';
 import type { Lookup } from './location-lookup.ts';

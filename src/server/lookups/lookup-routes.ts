@@ -1,6 +1,6 @@
 // Routes of the lookup listener: the contacts of a user, as JSON, for proxies. None of them changes anything.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CallerPreferences } from '../../core/lookup/caller-preferences.ts';
 import { UnreadableError } from '../../location/location-reader.ts';
 import { Problem } from '../http/problem.ts';

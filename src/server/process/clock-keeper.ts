@@ -2,7 +2,7 @@
 // where it begins, how it follows, and what is told (decisions/0101). A file of the data directory says where it was when it was seen last.
 
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FileCalls, nodeFiles } from '../../location/files/file-calls.ts';
 import { SmallFile } from '../../location/files/small-file.ts';
 import { createClockMemory, ProcessClock } from '../../shard/process-clock.ts';

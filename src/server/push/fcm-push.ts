@@ -2,7 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FcmConfig } from '../config/sections/push-config.ts';
 import { type Push, type PushAnswer, type PushProvider, RetryLater, retryAfterMs } from './push-provider.ts';
 

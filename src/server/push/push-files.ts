@@ -2,7 +2,7 @@
 
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Fault } from '../config/config-problem.ts';
 import type { PushConfig } from '../config/sections/push-config.ts';
 import type { ServiceAccount } from './fcm-push.ts';

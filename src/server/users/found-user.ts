@@ -1,6 +1,6 @@
 // A user as a web service or a program tells of one: HA1s by algorithm, or the password that they are made of.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { HA1_COLUMNS, type Ha1Set, ha1sOf, parseHa1 } from '../../users/ha1.ts';
 import { parseAor, type UserName } from '../../users/user-name.ts';
 import { USER_AORS_MAX } from '../../users/user-record.ts';

@@ -84,9 +84,7 @@ export class Checkpointer {
   /** Whether it is time for one. @param now ms of any monotonic clock */
   isDue(now: number): boolean {
     if (this.closed || now < this.notBefore) return false;
-    const { head, tail, checkpointed } = this.marks;
-    const from = checkpointed === NO_CHECKPOINT ? tail : checkpointed;
-    return head - from >= Math.max(this.grownBytes, this.bytes * DUE_SHARE);
+    return this.marks.grown >= Math.max(this.grownBytes, this.bytes * DUE_SHARE);
   }
 
   /** Writes one. Throws with the reason when it cannot; the next try is due a while later. */

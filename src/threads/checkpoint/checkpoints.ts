@@ -1,6 +1,7 @@
 // The main thread's end of the helper that writes checkpoints: starts it, tells it of the shards' lives, and logs what fails.
 
 import { Worker } from 'node:worker_threads';
+import { LogPositions } from '../../location/log/log-positions.ts';
 import { COUNTER } from '../../shard/observe/counters.ts';
 import type { ShardLog } from '../../shard/shard-options.ts';
 import { taskFile } from '../tasks/task-file.ts';
@@ -10,6 +11,9 @@ import type { ScrubReport } from './scrubber.ts';
 
 /** By default: a third of a second of replay, about. */
 export const CHECKPOINT_BYTES = 32 << 20;
+/** The helper is started when a log has grown enough, or this long after the first shard has opened. */
+const START_MS = 60_000;
+const LOOK_MS = 250;
 
 export class Checkpoints {
   /** Written since the start. */
@@ -18,6 +22,9 @@ export class Checkpoints {
   private readonly log: ShardLog;
   private readonly counters: readonly SharedArrayBuffer[];
   private worker: Worker | null = null;
+  /** Shards that opened before the helper was started. */
+  private readonly waiting = new Map<number, CheckpointSource>();
+  private watch: NodeJS.Timeout | undefined;
   private loaded: Promise<unknown> = Promise.resolve();
 
   /**
@@ -32,17 +39,26 @@ export class Checkpoints {
 
   /** A life of a shard begins; the one before is over. */
   opened(shard: number, source: CheckpointSource): void {
-    this.worker ??= this.start();
-    this.worker.postMessage({ shard, source } satisfies CheckpointOrder, [source.port]);
+    if (this.worker !== null) return tell(this.worker, shard, source);
+    this.waiting.set(shard, source);
+    const began = performance.now();
+    this.watch ??= setInterval(() => {
+      if (performance.now() - began >= START_MS || [...this.waiting.values()].some((waiting) => this.hasGrown(waiting)))
+        this.start();
+    }, LOOK_MS).unref();
   }
 
   /** A shard's life is over: its table changes no more. */
   ended(shard: number): void {
+    this.waiting.get(shard)?.port.close();
+    this.waiting.delete(shard);
     this.worker?.postMessage({ shard, source: null } satisfies CheckpointOrder);
   }
 
   /** One under way is given up: the one before still counts. */
   async close(): Promise<void> {
+    clearInterval(this.watch);
+    for (const shard of [...this.waiting.keys()]) this.ended(shard);
     this.worker?.ref();
     await this.loaded; // a native module ends the process where its thread is terminated while it loads
     await this.worker?.terminate();
@@ -56,7 +72,12 @@ export class Checkpoints {
     this.log(report.damaged > 0 ? 'error' : 'info', 'log read through', { shard, ...report });
   }
 
-  private start(): Worker {
+  private hasGrown({ marks }: CheckpointSource): boolean {
+    return new LogPositions(marks).grown >= this.grownBytes;
+  }
+
+  private start(): void {
+    clearInterval(this.watch);
     const worker = new Worker(taskFile('checkpoint-task'), { workerData: this.grownBytes });
     this.loaded = new Promise((resolve) => {
       worker.once('message', resolve);
@@ -73,6 +94,12 @@ export class Checkpoints {
       this.log('error', 'checkpoint thread died, restarts will be slow', { error: error.message });
     });
     worker.unref();
-    return worker;
+    this.worker = worker;
+    for (const [shard, source] of this.waiting) tell(worker, shard, source);
+    this.waiting.clear();
   }
+}
+
+function tell(worker: Worker, shard: number, source: CheckpointSource): void {
+  worker.postMessage({ shard, source } satisfies CheckpointOrder, [source.port]);
 }

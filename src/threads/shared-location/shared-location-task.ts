@@ -3,8 +3,8 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { LogFiles } from '../../location/log/log-files.ts';
 import { LogReader } from '../../location/log/log-reader.ts';
+import type { AboutLocation } from '../../location/shared/about-location.ts';
 import { ChangedKeysReader } from '../../location/shared/changed-keys.ts';
-import type { AboutLocation } from '../../location/shared/shared-location-files.ts';
 import { BEAT_MS, SharedLocationWriter } from '../../location/shared/shared-location-writer.ts';
 import type { TableNews, TableParts } from '../../location/table/binding-table.ts';
 import { Bell, FlagWait, ORDER_STOP } from '../../shard/rings/bell.ts';

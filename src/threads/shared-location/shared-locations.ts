@@ -2,8 +2,8 @@
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { givesGruus, type Policy } from '../../core/uas/policy.ts';
+import { type AboutLocation, SHARED_FORMAT } from '../../location/shared/about-location.ts';
 import { createChangedKeys } from '../../location/shared/changed-keys.ts';
-import { type AboutLocation, SHARED_FORMAT } from '../../location/shared/shared-location-files.ts';
 import { Bell, createBellMemory, flagWake, ORDER_STOP } from '../../shard/rings/bell.ts';
 import type { ShardLog } from '../../shard/shard-options.ts';
 import type { PoolOptions } from '../pool-options.ts';

@@ -2,9 +2,7 @@
 
 import type { StreamListener } from '../flow/stream-listener.ts';
 import { uWebSockets } from './uwebsockets.ts';
-import { openNodeWebSocketListener } from './websocket-node.ts';
 import type { WebSocketOptions } from './websocket-options.ts';
-import { openUwsListener } from './websocket-uws.ts';
 
 /** What ws costs where uWebSockets.js would serve. */
 export const WS_COST =
@@ -18,9 +16,9 @@ export async function openWebSocketListener(
   options: WebSocketOptions,
   library = uWebSockets(),
 ): Promise<StreamListener> {
-  if (options.tls === undefined) return openNodeWebSocketListener(options);
-  if (typeof library !== 'string') return openUwsListener(library, options);
+  if (options.tls === undefined) return (await import('./websocket-node.ts')).openNodeWebSocketListener(options);
+  if (typeof library !== 'string') return (await import('./websocket-uws.ts')).openUwsListener(library, options);
   const { events, listener } = options;
   events.notice('WebSockets by the package ws', { listener, reason: library, cost: WS_COST });
-  return openNodeWebSocketListener(options);
+  return (await import('./websocket-node.ts')).openNodeWebSocketListener(options);
 }

@@ -2,8 +2,8 @@
 
 import { LogFiles } from '../../../src/location/log/log-files.ts';
 import { LogReader } from '../../../src/location/log/log-reader.ts';
+import { SHARED_FORMAT } from '../../../src/location/shared/about-location.ts';
 import { ChangedKeys, ChangedKeysReader, createChangedKeys } from '../../../src/location/shared/changed-keys.ts';
-import { SHARED_FORMAT } from '../../../src/location/shared/shared-location-files.ts';
 import { SharedLocationReader } from '../../../src/location/shared/shared-location-reader.ts';
 import { SharedLocationWriter } from '../../../src/location/shared/shared-location-writer.ts';
 import type { TableNews } from '../../../src/location/table/binding-table.ts';

@@ -1,6 +1,6 @@
 // Routes about abuse control: which sources and accounts it limits now, and to let one go.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Pool } from '../../../threads/pool.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Routes } from '../../http/route.ts';

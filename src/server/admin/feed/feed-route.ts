@@ -1,6 +1,6 @@
 // The feed of changes as an operator sees it: how far each place is that changes are sent to.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Feed } from '../../feed/feed.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Routes } from '../../http/route.ts';

@@ -1,6 +1,6 @@
 // A copy of a shard's store on its way: a list of files, then their bytes one behind the other.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { ClusterError } from '../cluster-error.ts';
 
 /** Of a shard's store: a checkpoint, the log's generations and which of them count. Nothing else, and nothing elsewhere. */

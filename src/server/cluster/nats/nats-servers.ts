@@ -1,6 +1,6 @@
 // Whether the NATS servers are ones that lose nothing: new enough, with JetStream, and syncing before they acknowledge.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatNatsServer, type NatsConfig } from '../../config/sections/cluster-config.ts';
 import type { Log } from '../../process/log.ts';
 import { ClusterError } from '../cluster-error.ts';

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeliverPolicy, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { z } from 'zod';
+import * as z from 'zod';
 import { metaSubject, streamName } from '../../../cluster/stream-names.ts';
 import { monotonicMs } from '../../../transport/monotonic.ts';
 import type { User } from '../../../users/stored-user.ts';

@@ -3,7 +3,7 @@
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SmallFile } from '../../../location/files/small-file.ts';
 import {
   changeStatic,

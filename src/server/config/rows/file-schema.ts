@@ -1,6 +1,6 @@
 // The schema of the configuration file, made from its rows.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { CONFIG_ROWS } from './all-rows.ts';
 import { expected, type Kind } from './kinds.ts';
 import type { Named, Node, Rows, Section } from './row.ts';

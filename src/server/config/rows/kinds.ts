@@ -267,5 +267,5 @@ function same<T>(value: T): T {
 
 /** 2147483647 → 2,147,483,647 */
 function grouped(value: number): string {
-  return value.toLocaleString('en-US');
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 }
