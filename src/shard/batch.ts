@@ -33,6 +33,8 @@ export interface Pipeline {
   waitedInVain(slot: number): void;
   /** The message that comes next into a slot, a lookup, has waited for devices to wake. Without it none ever waits. */
   hasWaited?(slot: number): void;
+  /** A request of its own, in a slot, has found no connection to the peer of the slot. Without it none ever asks for one. */
+  notSent?(slot: number, length: number, now: number): void;
   /** In a cluster: connections of other nodes may be gone. */
   nodesGone?(): void;
   /** @param freeSlot behind the slots of the batch: repeated answers use those from there on */

@@ -55,6 +55,8 @@ export interface ShardOptions {
   /** Where clients must authenticate. */
   readonly auth?: ShardAuth;
   readonly gate?: GateOptions;
+  /** Whether the main thread opens connections for requests of its own that are too large for UDP. */
+  readonly opensTcp?: boolean;
   /** Where changes of bindings are told once they are committed. */
   readonly events?: EventSink;
   /** Where changes of bindings are written before they are committed (feed/). */

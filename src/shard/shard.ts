@@ -299,6 +299,11 @@ export class Shard {
     this.sleepers?.hasWaited(slot, this.batchIsOpen);
   }
 
+  /** A request of its own, in a slot, has found no connection to the peer of the slot. @cold */
+  notSent(slot: number, length: number, now: number): void {
+    this.own.notSent(slot, length, this.peers, now);
+  }
+
   /**
    * Bindings that have run out or lost their connection leave the store; bounded work, the rest at the next call.
    * @param freeSlot behind the slots of the batch

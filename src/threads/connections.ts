@@ -21,6 +21,7 @@ import { type FramingLimits, framingLimits, type StreamPolicy } from '../transpo
 import { type InheritedSocket, socketsFor } from '../transport/linux/inherited-sockets.ts';
 import { NativeConnection, type NativeTcp, NativeTcpListener } from '../transport/linux/native-tcp.ts';
 import type { ListenAddress } from '../transport/listener.ts';
+import { TcpDialer } from '../transport/node/tcp-dialer.ts';
 import { openTcpListener } from '../transport/node/tcp-listener.ts';
 import type { TlsFiles } from '../transport/node/tls-files.ts';
 import { openTlsListener } from '../transport/node/tls-listener.ts';
@@ -58,6 +59,8 @@ export interface ShardRings {
   message(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number): boolean;
   /** Tokens as RING_FLOWS_ENDED has them. */
   ended(shard: number, tokens: Uint8Array): boolean;
+  /** A request of the shard's own has found no connection; the row is its peer's. */
+  notSent(shard: number, request: Uint8Array, peer: Peers): void;
 }
 
 export type StreamParts = Pick<SharedParts, 'native' | 'epolls' | 'flowRows' | 'liveFlows' | 'counters'>;
@@ -71,7 +74,10 @@ export class Connections implements StreamEvents {
   private readonly options: ConnectionsOptions;
   private readonly halves: HalfMessages<HalfConnection>;
   private readonly rings: ShardRings;
+  /** For requests of the shards' own. */
+  readonly dialer: TcpDialer;
   private readonly listeners: StreamListener[] = [];
+  private addresses: readonly ListenAddress[] = [];
   /** Where shards read and write TCP themselves. */
   private readonly native: NativeTcp | undefined;
   private readonly nativeListeners: NativeTcpListener[] = [];
@@ -101,12 +107,17 @@ export class Connections implements StreamEvents {
       { length: options.shards + (options.node === undefined ? 0 : 1) },
       () => new EndedFlows(),
     );
+    this.dialer = new TcpDialer({
+      listener: (index) => this.listenerOptions(index),
+      refused: (...request) => rings.notSent(...request),
+    });
     this.flows = new Flows(new LiveFlows(parts.liveFlows), this.heard(options.numbers), this.policy, rows);
   }
 
   /** Binds what is no UDP among the addresses; gives all, with real ports. Rejects with the first that cannot be had. */
   async listen(addresses: readonly ListenAddress[], log: ShardLog): Promise<readonly ListenAddress[]> {
     this.log = log;
+    this.addresses = addresses;
     const bound: ListenAddress[] = [];
     for (const [listener, address] of addresses.entries()) {
       if (address.transport === 'udp') bound.push(address);
@@ -169,7 +180,7 @@ export class Connections implements StreamEvents {
 
   async close(): Promise<void> {
     this.newsOfFlows.finish();
-    await Promise.all(this.listeners.map((listener) => listener.close()));
+    await Promise.all([this.dialer.close(), ...this.listeners.map((listener) => listener.close())]);
   }
 
   private heard(numbers: FlowNumbers): FlowNumbers {
@@ -185,14 +196,22 @@ export class Connections implements StreamEvents {
   }
 
   private async open(address: ListenAddress, listener: number): Promise<StreamListener> {
-    const { flows, policy, halves } = this;
-    const { messageBytesMax } = this.options;
     const [inherited] = socketsFor(this.options.inherited ?? [], address);
     const given = inherited === undefined ? {} : { inherited };
-    const options = { address, listener, flows, events: this, policy, halves, messageBytesMax, ...given };
-    const opened = await this.opened(options);
+    const opened = await this.opened({ ...this.shared(address, listener), ...given });
     this.listeners.push(opened);
     return opened;
+  }
+
+  private shared(address: ListenAddress, listener: number): StreamListenerOptions {
+    const { flows, policy, halves } = this;
+    return { address, listener, flows, events: this, policy, halves, messageBytesMax: this.options.messageBytesMax };
+  }
+
+  /** Of connections that we open beside a listener's datagrams. */
+  private listenerOptions(listener: number): StreamListenerOptions | undefined {
+    const address = this.addresses[listener];
+    return address && this.shared({ ...address, transport: 'tcp' }, listener);
   }
 
   /** Each shard is told of all: a connection may carry the AORs of many. */

@@ -8,6 +8,7 @@ import {
   RING_FLOW_NEWS,
   RING_FLOWS_ENDED,
   RING_MESSAGE,
+  RING_NOT_SENT,
   RING_UNTOLD,
   RING_WAITED,
   Ring,
@@ -64,6 +65,7 @@ export class RingDispatcher {
     this.streams = new Connections(parts, streams, {
       message: (shard, ...message) => this.pushFrom(shard, RING_MESSAGE, ...message),
       ended: (shard, tokens) => this.pushFrom(shard, RING_FLOWS_ENDED, tokens, 0, tokens.length, this.ended, 0),
+      notSent: (shard, request, peer) => this.push(shard, request, peer, RING_NOT_SENT),
     });
     this.program = new EmbeddedPeer(this.streams, (bytes, peers) => this.toShard(bytes, peers));
     const { cluster, clusterBell } = parts;
@@ -220,6 +222,7 @@ export class RingDispatcher {
     if (peers.listener[0] === LISTENER_MULTICAST)
       return this.multicast?.send(answer, 0, length, peers, 0, peers.port[0]);
     if (peers.transport[0] === TRANSPORT_UDP) this.udp?.send(answer, 0, length, peers, 0, peers.port[0], shard);
+    else if (peers.flow[0] === 0) this.streams.dialer.send(shard, answer.subarray(0, length), peers);
     else if (!this.streams.flows.send(peers.flow[0], answer, 0, length)) this.counts[shard].droppedSend++;
   }
 }

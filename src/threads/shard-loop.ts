@@ -6,7 +6,8 @@ import { BatchDriver, type Pipeline } from '../shard/batch.ts';
 import { COUNTER } from '../shard/observe/counters.ts';
 import type { Measures } from '../shard/observe/measures.ts';
 import { type Bell, ORDER_ANEW, ORDER_CONFIGURE, ORDER_CRASH, ORDER_DRAIN, ORDER_STOP } from '../shard/rings/bell.ts';
-import { RING_FLOWS_ENDED, RING_NODE_GONE, RING_UNTOLD, RING_WAITED, type Ring } from '../shard/rings/ring.ts';
+import { RING_MESSAGE, type Ring } from '../shard/rings/ring.ts';
+import { noticed } from '../shard/rings/ring-notices.ts';
 import { SLOT_COUNT, slab, slotStart } from '../sip/parser/slab.ts';
 import { TRANSPORT_TCP, VIA_CLUSTER } from '../sip/sources.ts';
 import type { TcpConnections } from '../transport/linux/linux-tcp.ts';
@@ -151,7 +152,7 @@ export class ShardLoop {
   }
 
   private fillFromRings(first: number): number {
-    const { rings, shard, lengths, udp, tcp } = this.parts;
+    const { rings, shard, clock, lengths, udp, tcp } = this.parts;
     const max = udp === null ? SLOT_COUNT : RING_SLOTS_MAX;
     let filled = first;
     this.fromNeighbours = 0;
@@ -161,17 +162,8 @@ export class ShardLoop {
       while (filled < max) {
         const length = rings[r].pop(slab, slotStart(filled), shard.peers, filled);
         if (length < 0) break;
-        if (rings[r].kind === RING_FLOWS_ENDED) {
-          shard.flowsEnded(filled, length, this.parts.clock.now());
-          if (tcp !== null) tcp.forget(filled, length);
-          continue;
-        }
-        if (rings[r].kind === RING_NODE_GONE) {
-          shard.nodesGone?.();
-          continue;
-        }
-        if (rings[r].kind === RING_UNTOLD) shard.waitedInVain(filled);
-        else if (rings[r].kind === RING_WAITED) shard.hasWaited?.(filled);
+        const { kind } = rings[r];
+        if (kind !== RING_MESSAGE && !noticed(kind, shard, filled, length, clock.now(), tcp)) continue;
         lengths[filled++] = length;
         if (r > 0) this.fromNeighbours++;
       }

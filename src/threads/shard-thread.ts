@@ -239,7 +239,7 @@ function assemble(
     shards: task.shards,
     store: cluster?.store ?? store,
     clock,
-    ...{ policy: task.policy, secret: task.secret, pings: task.pings },
+    ...{ policy: task.policy, secret: task.secret, pings: task.pings, opensTcp: true },
     counters,
     flows: cluster?.flows ?? new LiveFlows(task.liveFlows),
     measures,

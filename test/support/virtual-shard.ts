@@ -53,6 +53,8 @@ export interface VirtualShardOptions {
   readonly history?: SharedArrayBuffer;
   readonly pings?: ShardOptions['pings'];
   readonly subscriptions?: SubscriptionOptions;
+  /** Whether somebody opens connections for its large requests. */
+  readonly opensTcp?: boolean;
   /** What its messages are watched with. */
   readonly tap?: ShardOptions['tap'];
   /** What waits behind each batch; without it nothing does. */
@@ -70,6 +72,8 @@ export interface SentRequest {
   readonly ip: string;
   readonly port: number;
   readonly flow: number;
+  /** TRANSPORT_*. */
+  readonly transport: number;
   /** Epoch milliseconds. */
   readonly at: number;
 }
@@ -122,6 +126,7 @@ export class VirtualShard {
       ...(options.feed && { feed: options.feed }),
       ...(options.history && { history: options.history }),
       ...(options.subscriptions && { subscriptions: options.subscriptions }),
+      opensTcp: options.opensTcp === true,
       ...(options.wake && { wake: options.wake }),
       ...(options.pings && { pings: options.pings }),
       ...(options.tap && { tap: options.tap }),
@@ -190,6 +195,7 @@ export class VirtualShard {
         ip: [...outgoing.peers.ip.subarray(row << 4, (row << 4) + 4)].join('.'),
         port: outgoing.port[row],
         flow: outgoing.peers.flow[row],
+        transport: outgoing.peers.transport[row],
         at: this.now,
       });
   }
@@ -204,6 +210,18 @@ export class VirtualShard {
     this.shard.peers.node[slot] = node;
     slab.set(new Uint8Array(Uint32Array.from(flows).buffer), slotStart(slot));
     this.shard.flowsEnded(slot, flows.length * 4, this.now);
+  }
+
+  /** A request of its own has found no connection. */
+  notSent({ text, ip, port, transport }: SentRequest): void {
+    const slot = this.shard.firstSlot;
+    const { peers } = this.shard;
+    peers.family[slot] = 4;
+    peers.ip.set(ip.split('.').map(Number), slot << 4);
+    peers.port[slot] = port;
+    peers.transport[slot] = transport;
+    slab.set(Buffer.from(text, 'latin1'), slotStart(slot));
+    this.shard.notSent(slot, text.length, this.now);
   }
 
   /** Lets time pass, with the wheel turning once a second. */

@@ -30,6 +30,8 @@ interface NotifyInFlight {
   /** For a transport that loses messages; null on others. */
   readonly bytes: Uint8Array | null;
   readonly givesUpAt: number;
+  /** Sent by TCP, though the subscriber came by UDP, for want of room in a datagram (RFC 3261 §18.1.1). */
+  readonly isLarge: boolean;
   resendAt: number;
   intervalMs: number;
 }
@@ -175,11 +177,19 @@ export class Subscription {
     return `active;expires=${Math.max(0, Math.ceil((this.expiresAt - now) / 1000))}`;
   }
 
-  /** @param bytes for copies, where the transport loses messages */
-  sent(branch: string, bytes: Uint8Array | null, now: number): void {
+  /** @param bytes for copies by UDP; null for a subscriber who came by another transport @param isLarge it has left by TCP */
+  sent(branch: string, bytes: Uint8Array | null, isLarge: boolean, now: number): void {
     this.toldAt = now;
-    const resendAt = bytes === null ? NEVER : now + T1_MS;
-    this.request = { branch, bytes, givesUpAt: now + TIMER_F_MS, resendAt, intervalMs: T1_MS };
+    const resendAt = bytes === null || isLarge ? NEVER : now + T1_MS;
+    this.request = { branch, bytes, isLarge, givesUpAt: now + TIMER_F_MS, resendAt, intervalMs: T1_MS };
+  }
+
+  /** TCP has brought no answer to the NOTIFY under way: it goes by UDP, as if it were sent now. False where it did not go by TCP for its size. */
+  turnToUdp(now: number): boolean {
+    const { request } = this;
+    if (!request?.isLarge) return false;
+    this.request = { ...request, isLarge: false, givesUpAt: now + TIMER_F_MS, resendAt: now, intervalMs: T1_MS / 2 };
+    return true;
   }
 
   /** Timer E. */

@@ -1,7 +1,8 @@
 // Requests that a shard sends by itself, a row each, beside the answers of its batch: where they lie and whom they go to. Filled by the
 // shard once its batch is committed, sent and emptied by whoever sends its answers.
 
-import { copyPeer, createPeers, type Peers } from '../../sip/sources.ts';
+import { ANSWERED_BY_MAIN, copyPeer, createPeers, type Peers, TRANSPORT_TCP } from '../../sip/sources.ts';
+import { LargeRequests, nameTransport } from './large-requests.ts';
 
 /** Requests of one batch. */
 export const REQUESTS_MAX = 64;
@@ -19,18 +20,24 @@ export class OutgoingRequests {
   readonly peers: Peers = createPeers(REQUESTS_MAX);
   /** Of the AORs that they are about: four words each. */
   readonly keys: Uint32Array[] = [];
+  readonly large: LargeRequests;
   private filled = 0;
+
+  /** @param opensTcp whether the main thread opens connections for large ones */
+  constructor(opensTcp = false) {
+    this.large = new LargeRequests(opensTcp);
+  }
 
   get isFull(): boolean {
     return this.count === REQUESTS_MAX;
   }
 
   /** Adds a request for the peer in a row, about the AOR of a key; false where it is too long for what is left. */
-  add(request: Uint8Array, peers: Peers, row: number, key: Uint32Array): boolean {
+  add(request: Uint8Array, peers: Peers, row: number, key: Uint32Array, now: number): boolean {
     const at = this.room(request.length);
     if (at < 0) return false;
     this.bytes.set(request, at);
-    this.put(request.length, peers, row, key);
+    this.put(request.length, peers, row, key, now);
     return true;
   }
 
@@ -41,16 +48,24 @@ export class OutgoingRequests {
   }
 
   /** The request written there, of so many bytes, is for the peer in a row, about the AOR of a key. */
-  put(length: number, peers: Peers, row: number, key: Uint32Array): void {
+  put(length: number, peers: Peers, row: number, key: Uint32Array, now: number): void {
     const { count } = this;
     this.at[count] = this.filled;
     this.end[count] = this.filled + length;
     this.port[count] = peers.port[row];
     copyPeer(peers, row, this.peers, count);
     if (this.keys.length === count) this.keys.push(new Uint32Array(4));
+    if (this.large.takes(length, peers, row, now)) this.byTcp(count);
     for (let i = 0; i < 4; i++) this.keys[count][i] = key[i];
     this.filled += length;
     this.count++;
+  }
+
+  /** The main thread opens a connection, or has one: none is named. */
+  private byTcp(row: number): void {
+    nameTransport(this.bytes, this.at[row], true);
+    this.peers.transport[row] = TRANSPORT_TCP;
+    this.peers.answeredByMain[row] = ANSWERED_BY_MAIN;
   }
 
   clear(): void {

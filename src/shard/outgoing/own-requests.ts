@@ -4,26 +4,36 @@
 import type { ChangeSink } from '../../core/binding/changes.ts';
 import { pingedKeyWord } from '../../core/pings/ping-message.ts';
 import type { Policy } from '../../core/uas/policy.ts';
+import { E_OK } from '../../sip/parser/parse-error.ts';
+import { parse } from '../../sip/parser/parser.ts';
+import { slab, slotStart } from '../../sip/parser/slab.ts';
+import { ANSWERED_BY_MAIN, type Peers, TRANSPORT_UDP } from '../../sip/sources.ts';
 import { Pinger, type PingerParts } from '../pings/pinger.ts';
 import type { ShardOptions } from '../shard-options.ts';
 import { sooner } from '../sooner.ts';
 import { keyWordOfAnswer } from '../subscriptions/notifier.ts';
 import { Subscriptions } from '../subscriptions/subscriptions.ts';
+import { nameTransport } from './large-requests.ts';
 import { OutgoingRequests } from './outgoing-requests.ts';
+
+const NO_KEY = new Uint32Array(4);
 
 export class OwnRequests {
   /** They leave with the batch's answers. */
-  readonly outgoing = new OutgoingRequests();
+  readonly outgoing: OutgoingRequests;
   /** Null where registrations may not be watched. */
   readonly subscriptions: Subscriptions | null;
   /** Null where no contacts may be pinged. */
   readonly pinger: Pinger | null;
+  private readonly udpByMain: boolean;
   /** The response read last answers a ping. */
   private answersPing = false;
 
   constructor(options: ShardOptions, parts: Pick<PingerParts, 'state' | 'exchange' | 'rules' | 'tally'>) {
-    const { outgoing } = this;
-    const { policy, subscriptions, pings, statics = null, flows = null, node = 0 } = options;
+    const { policy, subscriptions, pings, statics = null, flows = null, node = 0, opensTcp = false } = options;
+    const outgoing = new OutgoingRequests(opensTcp);
+    this.outgoing = outgoing;
+    this.udpByMain = (subscriptions ?? pings)?.udpByMain === true;
     this.subscriptions = subscriptions
       ? new Subscriptions({ ...options, options: subscriptions, statics, flows, outgoing })
       : null;
@@ -51,6 +61,7 @@ export class OwnRequests {
    * @param decides whether contacts are this node's to ping
    */
   msToNext(now: number, decides: boolean): number {
+    if (this.outgoing.count > 0) return 0;
     const ping = decides && this.pinger?.isOn ? this.pinger.msToNext(now) : -1;
     return this.subscriptions === null ? ping : sooner(ping, this.subscriptions.msToNext(now));
   }
@@ -65,5 +76,20 @@ export class OwnRequests {
   /** That response is this shard's: key of the AOR that it is about, undefined where it answers nothing. */
   answered(now: number): Uint32Array | undefined {
     return this.answersPing ? this.pinger?.answered(now) : this.subscriptions?.answered(now);
+  }
+
+  /**
+   * A request of this shard's, in a slot of the slab, has found no connection to the peer in the row: it goes by UDP, as all to that peer
+   * do for some time. @cold
+   */
+  notSent(slot: number, length: number, peers: Peers, now: number): void {
+    const at = slotStart(slot);
+    this.outgoing.large.refused(peers, slot, now);
+    if (parse(at, at + length) !== E_OK) return;
+    if (pingedKeyWord() < 0) return this.subscriptions?.notifier.notSent(now);
+    nameTransport(slab, at, false);
+    peers.transport[slot] = TRANSPORT_UDP;
+    peers.answeredByMain[slot] = this.udpByMain ? ANSWERED_BY_MAIN : 0;
+    this.outgoing.add(slab.subarray(at, at + length), peers, slot, this.pinger?.keyOfRead() ?? NO_KEY, now);
   }
 }

@@ -39,6 +39,7 @@ export class PingSender {
    * Sends a ping to the contact of an image in the request; false where no way leads there: a contact whose REGISTER came by way of
    * another node is left to it, and one that a program holds to the program.
    * @param isOptions else it is empty lines @param key of the AOR @param id,source of the contact
+   * @param wasLost the one before drew no answer: where size had it go by TCP, this one goes by UDP
    */
   send(
     request: Readonly<ExchangeRequest>,
@@ -47,6 +48,7 @@ export class PingSender {
     key: Uint32Array,
     id: number,
     source: number,
+    wasLost: boolean,
   ): boolean {
     const { outgoing, writer, peer, sentBy } = this;
     const { state, stateAt, now } = request;
@@ -62,7 +64,8 @@ export class PingSender {
     } else writeEmptyLines(writer);
     if (writer.overflow) return false;
     this.readPeer(state, image, listener);
-    outgoing.put(writer.at - at, peer, 0, key);
+    if (wasLost && outgoing.large.takes(writer.at - at, peer, 0, now)) outgoing.large.refused(peer, 0, now);
+    outgoing.put(writer.at - at, peer, 0, key, now);
     return true;
   }
 

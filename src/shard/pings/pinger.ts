@@ -181,7 +181,8 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
       pinged.forget(id);
       return 0;
     }
-    if (pinged.waitsFor(id)) {
+    const wasLost = pinged.waitsFor(id);
+    if (wasLost) {
       pinged.lost(id);
       counters[COUNTER.pings_lost]++;
     }
@@ -189,7 +190,7 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
       if (this.removed++ >= REMOVED_MAX || state.isSweepFull) return now + TICK_MS;
       this.remove(source);
       pinged.beginAnew(id); // who registers meanwhile, or stays since the commit fails, has all its losses before it
-    } else if (this.sender.send(exchange.request, image, settings.method === 'options', key, id, source)) {
+    } else if (this.sender.send(exchange.request, image, settings.method === 'options', key, id, source, wasLost)) {
       if (settings.method === 'options') pinged.sent(id);
       counters[COUNTER.pings_sent]++;
     }
@@ -236,6 +237,11 @@ export class Pinger implements ExpiryVisitor, RecordVisitor {
     state.put(result, kept);
     tally.cutOff(removed);
     counters[COUNTER.pings_removed] += removed;
+  }
+
+  /** The branch read last is that of a ping of this shard: key of its contact's AOR. @cold */
+  keyOfRead(): Uint32Array | undefined {
+    return this.pinged?.keyOf(branchId());
   }
 
   /** The branch read last is that of a ping of this shard: key of its contact's AOR, undefined where no ping is answered by it. */

@@ -20,6 +20,8 @@ export const RING_UNTOLD = 6;
 export const RING_NODE_GONE = 7;
 /** A lookup that has waited for devices to wake: for the thread that owns its AOR. */
 export const RING_WAITED = 8;
+/** A request of a shard's own that found no connection to its peer: back to that shard. */
+export const RING_NOT_SENT = 9;
 /** Copies for whoever watches (tap.ts). */
 export const RING_TAP_RECEIVED = 14;
 export const RING_TAP_SENT = 15;

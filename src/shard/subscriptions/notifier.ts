@@ -116,6 +116,12 @@ export class Notifier implements TimerVisitor {
     return entry.aor.key;
   }
 
+  /** The request in the table, a NOTIFY of this shard's, has found no connection. */
+  notSent(now: number): void {
+    const entry = this.underWay.get(branchOfAnswer());
+    if (entry?.subscription.turnToUdp(now)) this.plan(entry, now);
+  }
+
   /** It is there no more, and nothing of it is sent. */
   remove(entry: Entry): void {
     this.underWay.delete(entry.subscription.branch);
@@ -136,11 +142,15 @@ export class Notifier implements TimerVisitor {
     const step = subscription.step(now, this.intervalMs);
     if (subscription.branch !== branch) this.underWay.delete(branch);
     if (step === 'give up') {
+      if (subscription.turnToUdp(now)) {
+        this.outgoing.large.refused(table.rows, subscription.slot, now);
+        return this.plan(entry, now);
+      }
       counters[COUNTER.notify_timeouts]++;
       return this.remove(entry);
     }
     if (step === 'resend' && subscription.bytes !== null) {
-      this.outgoing.add(subscription.bytes, table.rows, subscription.slot, entry.aor.key);
+      this.outgoing.add(subscription.bytes, table.rows, subscription.slot, entry.aor.key, now);
       subscription.resent(now);
       counters[COUNTER.notify_resent]++;
     }
@@ -166,8 +176,9 @@ export class Notifier implements TimerVisitor {
       return true;
     }
     const bytes = this.write(entry, contacts, now);
-    this.outgoing.add(bytes, rows, slot, entry.aor.key);
-    subscription.sent(this.lastBranch, isUdp ? bytes : null, now);
+    this.outgoing.add(bytes, rows, slot, entry.aor.key, now);
+    const isLarge = this.outgoing.large.takes(bytes.length, rows, slot, now);
+    subscription.sent(this.lastBranch, isUdp ? bytes : null, isLarge, now);
     this.underWay.set(this.lastBranch, entry);
     table.told(entry);
     counters[COUNTER.notified]++;

@@ -42,7 +42,7 @@ export class TcpListener implements StreamListener {
     this.options = { ...options, gone: (connection) => this.gone(connection), leaving };
     this.accepted = accepted;
     this.address = options.address;
-    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
+    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void this.take(socket));
     this.sweeper = every(
       SWEEP_MS,
       () => this.sweep(monotonicMs()),
@@ -90,7 +90,13 @@ export class TcpListener implements StreamListener {
     clearTimeout(late);
   }
 
-  private accept(socket: Socket): void {
+  /** Whether one more connection with this address has a place, beside `pending` ones that have no flow yet. */
+  hasCapacity(address: string, pending: number): boolean {
+    return this.options.flows.hasCapacity(address, pending, 0);
+  }
+
+  /** Makes a socket that stands a connection of this listener's; null, and the socket is closed, where none may be. */
+  take(socket: Socket): StreamConnection | null {
     const { flows, listener, address } = this.options;
     const connection = new StreamConnection(socket, this.options);
     connection.token =
@@ -104,11 +110,12 @@ export class TcpListener implements StreamListener {
           });
     if (connection.token === 0) {
       socket.destroy();
-      return;
+      return null;
     }
     this.connections.add(connection);
     connection.watch();
     this.accepted(socket, connection);
+    return connection;
   }
 
   private gone(connection: StreamConnection): void {

@@ -1,0 +1,122 @@
+// Connections that our own requests open: those too large for UDP (RFC 3261 §18.1.1), by node:net. One a peer, used by all that follow;
+// once it stands it is a connection like those that come in, and TcpListener's.
+
+import { connect, type Socket } from 'node:net';
+import { formatIp, ipText } from '../../sip/ip.ts';
+import { copyPeer, createPeers, type Peers } from '../../sip/sources.ts';
+import type { StreamConnection } from '../flow/stream-connection.ts';
+import type { StreamListenerOptions } from '../flow/stream-listener.ts';
+import { TcpListener } from './tcp-listener.ts';
+
+/** How long a peer may take to accept: a SYN and its repetition. */
+const CONNECT_MS = 2000;
+
+export interface DialerOptions {
+  /** Of the listener by which the peer is known: connections to it count as that one's. Undefined: there is none. */
+  listener(index: number): StreamListenerOptions | undefined;
+  /** No connection leads to the peer: the request has not left. */
+  refused(shard: number, request: Uint8Array, peer: Peers): void;
+}
+
+/** A request of a shard's, and the row of its peer. */
+interface Dialled {
+  readonly shard: number;
+  readonly bytes: Buffer;
+  readonly peer: Peers;
+}
+
+/** The way to a peer, and what waits until it stands. */
+interface Way {
+  readonly socket: Socket;
+  connection: StreamConnection | null;
+  readonly waiting: Dialled[];
+}
+
+export class TcpDialer {
+  private readonly options: DialerOptions;
+  /** By listener. */
+  private readonly holders = new Map<number, TcpListener>();
+  /** By listener and peer. */
+  private readonly ways = new Map<string, Way>();
+  private isClosed = false;
+
+  constructor(options: DialerOptions) {
+    this.options = options;
+  }
+
+  /** Sends a copy of a shard's request to the peer in the first row. */
+  send(shard: number, request: Uint8Array, peers: Peers): void {
+    const peer = createPeers(1);
+    copyPeer(peers, 0, peer, 0);
+    const dialled = { shard, bytes: Buffer.from(request), peer };
+    const name = `${peer.listener[0]} ${ipText(peer, 0)} ${peer.port[0]}`;
+    const found = this.ways.get(name);
+    const way = found !== undefined && isOpen(found) ? found : this.dial(name, peer);
+    if (way === undefined) this.refuse(dialled);
+    else if (way.connection !== null) this.write(way.connection, dialled);
+    else way.waiting.push(dialled);
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    for (const { socket, connection } of this.ways.values()) if (connection === null) socket.destroy();
+    await Promise.all([...this.holders.values()].map((holder) => holder.close()));
+  }
+
+  /** Undefined where there may be none. */
+  private dial(name: string, peer: Peers): Way | undefined {
+    const holder = this.holderOf(peer.listener[0]);
+    const host = ipText(peer, 0);
+    if (this.isClosed || !holder?.hasCapacity(host, this.connecting)) return undefined;
+    const ends = { host, port: peer.port[0], ...localOf(holder.address.host, peer) };
+    const socket = connect({ ...ends, noDelay: true, allowHalfOpen: true });
+    const way: Way = { socket, connection: null, waiting: [] };
+    this.ways.set(name, way);
+    const late = setTimeout(() => socket.destroy(), CONNECT_MS);
+    socket.on('error', () => {}); // `close` follows
+    socket.once('connect', () => {
+      clearTimeout(late);
+      way.connection = holder.take(socket);
+      for (const dialled of way.waiting.splice(0)) this.write(way.connection, dialled);
+    });
+    socket.once('close', () => {
+      clearTimeout(late);
+      if (this.ways.get(name) === way) this.ways.delete(name);
+      for (const dialled of way.waiting.splice(0)) this.refuse(dialled);
+    });
+    return way;
+  }
+
+  private get connecting(): number {
+    let count = 0;
+    for (const { connection } of this.ways.values()) if (connection === null) count++;
+    return count;
+  }
+
+  private write(connection: StreamConnection | null, dialled: Dialled): void {
+    if (connection?.send(dialled.bytes, 0, dialled.bytes.length) !== true) this.refuse(dialled);
+  }
+
+  private refuse({ shard, bytes, peer }: Dialled): void {
+    if (!this.isClosed) this.options.refused(shard, bytes, peer);
+  }
+
+  private holderOf(index: number): TcpListener | undefined {
+    const found = this.holders.get(index);
+    const options = found === undefined ? this.options.listener(index) : undefined;
+    if (options === undefined) return found;
+    const holder = new TcpListener(options, (socket, connection) => connection.start(socket));
+    this.holders.set(index, holder);
+    return holder;
+  }
+}
+
+function isOpen({ socket, connection }: Way): boolean {
+  return connection === null || socket.writable;
+}
+
+/** Where the peer's datagrams came to: firewalls know that address. */
+function localOf(listener: string, { family, local }: Peers): { readonly localAddress?: string } {
+  if (listener !== '0.0.0.0' && listener !== '::') return { localAddress: listener };
+  return local.some((byte) => byte !== 0) ? { localAddress: formatIp(family[0], local, 0) } : {};
+}
