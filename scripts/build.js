@@ -3,7 +3,7 @@
 // when it is whole, so that nothing stale stays behind and a running server or test does not meet half a build.
 
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,16 +53,15 @@ rmSync(types, { recursive: true, force: true });
 copyFileSync('.build/parser.wasm', `${next}/parser.wasm`);
 cpSync('src/server/admin/page', `${next}/page`, { recursive: true });
 const viewer = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-for (const file of ['swagger-ui-bundle.js', 'swagger-ui.css', 'LICENSE', 'NOTICE'])
-  copyFileSync(`${viewer}/${file}`, `${next}/page/${file.replace(/^([A-Z])/, 'swagger-ui.$1')}`);
+for (const file of ['swagger-ui-bundle.js', 'swagger-ui.css'])
+  copyFileSync(`${viewer}/${file}`, `${next}/page/${file}`);
 const charts = dirname(dirname(createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css')));
 for (const [file, name] of [
   ['dist/uPlot.esm.js', 'uPlot.esm.js'],
   ['dist/uPlot.min.css', 'uPlot.min.css'],
-  ['LICENSE', 'uPlot.LICENSE'],
 ])
   copyFileSync(`${charts}/${file}`, `${next}/page/${name}`);
-writeFileSync(`${next}/bundled-licenses.txt`, BUNDLED.map(licenseOf).join('\n'));
+writeFileSync(`${next}/licenses.txt`, [...BUNDLED, 'uplot', 'swagger-ui-dist'].map(licenseOf).join('\n'));
 chmodSync(`${next}/cli.js`, 0o755);
 try {
   renameSync('dist', old);
@@ -72,11 +71,12 @@ try {
 renameSync(next, 'dist');
 rmSync(old, { recursive: true, force: true });
 
-/** @param {string} name of a package that is part of the build */
+/** @param {string} name of a package of which something is in the build */
 function licenseOf(name) {
   const folder = `node_modules/${name}`;
   const { version, license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
-  return `${name} ${version}, ${license}\n\n${readFileSync(`${folder}/LICENSE`, 'utf8')}`;
+  const texts = ['LICENSE', 'NOTICE'].map((file) => `${folder}/${file}`).filter(existsSync);
+  return [`${name} ${version}, ${license}\n`, ...texts.map((file) => readFileSync(file, 'utf8'))].join('\n');
 }
 
 async function bundleAll() {
