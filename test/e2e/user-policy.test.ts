@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, run } from '../support/child-process.ts';
 import { aortaUser, challenge, configFile, importUsers, logIn, PASSWORD, signed } from '../support/login-client.ts';
-import { type Answer, bindings, header, newToken, SipClient } from '../support/sip-client.ts';
+import { type Answer, bindings, header, headers, newToken, SipClient } from '../support/sip-client.ts';
 
 let server: Aorta;
 let phone: SipClient;
@@ -28,13 +28,14 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
   const { port } = provider.address() as AddressInfo;
   const data = temporaryDirectory();
-  await importUsers(data, ['alice@example.com', 'bob@example.com', 'carol@example.com']);
+  await importUsers(data, ['alice@example.com', 'bob@example.com', 'carol@example.com', 'dave@example.com']);
   const file = configFile(
     'auth:',
     '  mode: digest',
     `  provider: {http: {url: 'http://127.0.0.1:${port}/?user={user}', failures: 1}}`,
     'policy: {warning: true}',
     'domains: {example.com: {policy: {max-expires: 1000}}}',
+    'service-route: {example.com: ["<sip:all.example.com;lr>"]}',
   );
   server = await Aorta.start({ shards: 2, domains: [], data, flags: ['--config', file] });
   phone = await SipClient.open({ address: '127.0.0.1', port: server.port });
@@ -83,6 +84,26 @@ describe('rules for a user', () => {
     expect((await register('carol')).status).toBe(200);
   });
 
+  it('R3608-6.3-01 R3608-6.3-02 give the user a Service-Route of its own, or none, with refreshes and fetches', async () => {
+    const fields = { aor: 'dave@example.com', callId: newToken(), expires: 600 };
+    const routes = async (cseq: number, contacts: readonly string[] = ['<sip:dave@127.0.0.1:1>']) => {
+      const answer = await logIn(phone, { ...fields, cseq, contacts });
+      expect(answer.status).toBe(200);
+      return headers(answer.text, 'Service-Route');
+    };
+    expect(await routes(2)).toEqual(['<sip:all.example.com;lr>']);
+    await rule('dave', 'service-route=[<sip:one.example.com;lr>, sip:two.example.com;lr]');
+    const own = ['<sip:one.example.com;lr>, <sip:two.example.com;lr>'];
+    for (const cseq of [3, 5, 7]) expect(await routes(cseq)).toEqual(own);
+    expect(await routes(9, [])).toEqual(own);
+    const other = await register('bob', { password: 'new' });
+    expect(headers(other.text, 'Service-Route')).toEqual(['<sip:all.example.com;lr>']);
+    await rule('dave', 'service-route=[]');
+    expect(await routes(11)).toEqual([]);
+    await rule('dave', 'service-route=');
+    expect(await routes(13)).toEqual(['<sip:all.example.com;lr>']);
+  });
+
   it('come from a provider, too; rules that make no sense are its failure', async () => {
     expect(granted(await register('short'))).toEqual([200, 120]);
     expect(granted(await register('other'))).toEqual([200, 1000]);
@@ -99,6 +120,7 @@ describe('rules for a user', () => {
       ['warning=true'],
       'warning: is for the whole server, under "policy": many refusals are written before the domain is known',
     ],
+    [['service-route=tel:1'], 'service-route: expected a route such as <sip:proxy.example.com;lr>, got "tel:1"'],
     [['transports=sctp'], 'transports: expected one of udp, tcp, tls, ws, wss, got "sctp"'],
     [['min-expires=2h', 'max-expires=1h'], 'min-expires: 7200 is above max-expires, which is 3600'],
     [['max-expires'], 'expected KEY=VALUE such as max-expires=10m, got "max-expires"'],

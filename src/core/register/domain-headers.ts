@@ -1,4 +1,4 @@
-// Header rows of a 200 that depend on the domain or the AOR alone: Service-Route (RFC 3608 §6.3) and P-Associated-URI
+// Header rows of a 200 that depend on the domain, the AOR or the user's rules alone: Service-Route (RFC 3608 §6.3) and P-Associated-URI
 // (RFC 7315 §4.1.2). Made beforehand from the policy, found by bytes.
 // @hot
 
@@ -14,11 +14,12 @@ export class DomainHeaders {
   private readonly routeOfEvery: Uint8Array | undefined;
   private readonly associated: ByName<Uint8Array>;
 
-  constructor(policy: Policy) {
+  /** @param like of another registrar of the same server, for what is for all of them */
+  constructor(policy: Policy, like: DomainHeaders | null) {
     this.routes = rows('Service-Route', policy.serviceRoutes);
     const every = ascii(EVERY_DOMAIN);
     this.routeOfEvery = this.routes.find(every, 0, every.length);
-    this.associated = rows('P-Associated-URI', policy.associatedUris);
+    this.associated = like?.associated ?? rows('P-Associated-URI', policy.associatedUris);
   }
 
   /** There are none for any AOR. */

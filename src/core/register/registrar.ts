@@ -67,7 +67,9 @@ export class Registrar {
     this.policy = policy;
     const shares = like !== null && policy.gruu === like.policy.gruu;
     this.gruus = shares ? like.gruus : policy.gruu === 'on' ? new Gruus(secret, policy.gruuGeneration) : null;
-    this.domainHeaders = like?.domainHeaders ?? new DomainHeaders(policy);
+    const headers = like?.domainHeaders ?? null;
+    const hasRoutes = policy.serviceRoutes !== like?.policy.serviceRoutes;
+    this.domainHeaders = headers === null || hasRoutes ? new DomainHeaders(policy, headers) : headers;
     this.bulk = new BulkRules(policy, secret, like?.bulk ?? null);
     this.rules = new RequestRules(policy, this.gruus, this.bulk, like?.rules ?? null);
     this.bindings = new WorkingBindings(policy);

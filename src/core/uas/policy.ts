@@ -34,6 +34,7 @@ type OwnRules = Partial<
     | 'transports'
     | 'networks'
     | 'ping'
+    | 'serviceRoutes'
   >
 >;
 

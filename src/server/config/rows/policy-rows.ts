@@ -1,7 +1,7 @@
 // Rows of the rules for registrations: `policy`, `limits`, `parser`, and the headers of answers by domain and by user.
 
 import { BINDINGS_MAX } from '../../../core/register/working-bindings.ts';
-import type { DomainPolicy } from '../../../core/uas/policy.ts';
+import type { DomainPolicy, Policy } from '../../../core/uas/policy.ts';
 import { ANSWER_RING_BYTES_MIN } from '../../../core/uas/transaction-sizes.ts';
 import { GENERATION_BYTES } from '../../../location/log/generation-size.ts';
 import { MESSAGE_BYTES_MAX } from '../../../sip/parser/slab.ts';
@@ -188,6 +188,16 @@ const domainPolicyRows = section('The domain has these rules for itself; what it
   }),
 });
 
+/** A wrong value is told where the list stands. */
+function headerValues(
+  what: string,
+  read: (text: string) => string,
+): Kind<readonly string[], string | readonly string[]> {
+  const list = anyOf(parsed(what, read), { max: Number.POSITIVE_INFINITY });
+  return { ...list, read: (value, tell) => list.read(value, (problem) => tell(problem)) };
+}
+const routes = headerValues('route', parseRoute);
+
 /** Rules that a user may have for itself. */
 const BY_USER = [
   'default-expires',
@@ -203,10 +213,20 @@ const BY_USER = [
 ] as const;
 
 /** As `aorta user policy` and providers have them. */
-export const userRows = section(
-  'The user has these rules for itself; what it does not say is as in the domain.',
-  Object.fromEntries(BY_USER.map((key) => [key, ofDomain<unknown>(policyRows.keys[key])])),
-);
+export const userRows = section('The user has these rules for itself; what it does not say is as in the domain.', {
+  ...Object.fromEntries(BY_USER.map((key) => [key, ofDomain<unknown>(policyRows.keys[key])])),
+  'service-route': domainRow(
+    'serviceRoutes',
+    mapped(
+      routes,
+      (list): Policy['serviceRoutes'] => ({ '*': list }),
+      (byDomain) => byDomain['*'],
+    ),
+    AT_ONCE,
+    'Answers to the user have this Service-Route in place of that of its domain, the first hop first; an empty list: none.',
+    { otherwise: "the domain's", example: ['<sip:proxy.example.com;lr>'] },
+  ),
+});
 
 export const domainRows = section('What holds for one domain alone.', { policy: domainPolicyRows });
 
@@ -307,21 +327,13 @@ export const parserRows = section('Messages are read this strictly.', {
   ),
 });
 
-/** A wrong value is told where the list stands. */
-function headerValues(
-  what: string,
-  read: (text: string) => string,
-): Kind<readonly string[], string | readonly string[]> {
-  const list = anyOf(parsed(what, read), { max: Number.POSITIVE_INFINITY });
-  return { ...list, read: (value, tell) => list.read(value, (problem) => tell(problem)) };
-}
 const withLowerNames = <In>(kind: Kind<Readonly<Record<string, readonly string[]>>, In>) =>
   mapped(kind, withLowerHosts, (values) => values);
 
 export const homeRows = {
   'service-route': row(
     'policy.serviceRoutes',
-    withLowerNames(byName('domain', headerValues('route', parseRoute))),
+    withLowerNames(byName('domain', routes)),
     AT_ONCE,
     'Answers to users of a domain have this Service-Route, the first hop first; `*` stands for all other domains (RFC 3608).',
     { example: { 'example.com': ['<sip:proxy.example.com;lr>'] } },
