@@ -81,6 +81,11 @@ export class Locations {
     for (const reader of this.readers) reader.close();
   }
 
+  /** Whether bindings may sleep: a push service is served. */
+  get keepsAsleep(): boolean {
+    return this.dormantMs() !== KEPT_NEVER;
+  }
+
   /** The canonical text of an AOR that somebody names. Throws a Problem where it is none. */
   canonical(aor: string): string {
     const named = this.named(aor);

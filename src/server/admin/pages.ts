@@ -10,7 +10,8 @@ import type { HttpSurface } from '../http/http-surface.ts';
 const JAVASCRIPT = 'text/javascript; charset=utf-8';
 const CSS = 'text/css; charset=utf-8';
 
-const SCRIPTS = 'page addresses api changes charts confirm dom events figures lists live messages'.split(' ');
+const SCRIPTS =
+  'page addresses api changes charts confirm deliveries dom events figures limited lists live messages'.split(' ');
 const FILES = [
   ['/', 'index.html', 'text/html; charset=utf-8'],
   ['/page.css', 'page.css', CSS],

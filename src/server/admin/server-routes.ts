@@ -218,6 +218,7 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
       .object({
         at: z.number().nullable().describe('when the counting ended, epoch ms; null before the first'),
         bindings: z.number(),
+        asleep: z.number().nullable().describe('whose devices sleep, beside those; null: no push is served'),
         transports: counts,
         domains: counts.describe('the largest ones; others together as ""'),
       })

@@ -11,13 +11,15 @@ export interface CensusResult {
   /** When it ended, epoch ms; null before the first. */
   readonly at: number | null;
   readonly bindings: number;
+  /** Those whose devices sleep, beside them; null where no push service is served. */
+  readonly asleep: number | null;
   readonly transports: Readonly<Record<string, number>>;
   readonly domains: Readonly<Record<string, number>>;
 }
 
 export class Census {
   private readonly locations: () => Locations;
-  private result: CensusResult = { at: null, bindings: 0, transports: {}, domains: {} };
+  private result: CensusResult = { at: null, bindings: 0, asleep: null, transports: {}, domains: {} };
   private endedAt = Number.NEGATIVE_INFINITY;
   private tookMs = 0;
   private counting = false;
@@ -54,12 +56,23 @@ export class Census {
             transports.set(source.transport, (transports.get(source.transport) ?? 0) + 1);
         }
       }
-      this.result = { at: Date.now(), bindings, transports: Object.fromEntries(transports), domains: largest(domains) };
+      const asleep = await this.countAsleep();
+      const by = { transports: Object.fromEntries(transports), domains: largest(domains) };
+      this.result = { at: Date.now(), bindings, asleep, ...by };
     } catch {
       // stopping: there is nobody left to tell
     }
     this.endedAt = performance.now();
     this.tookMs = this.endedAt - began;
+  }
+
+  private async countAsleep(): Promise<number | null> {
+    const locations = this.locations();
+    if (!locations.keepsAsleep) return null;
+    let asleep = 0;
+    for await (const items of locations.all({ asleep: true }))
+      for (const { contacts } of items) asleep += contacts.length;
+    return asleep;
   }
 }
 

@@ -41,7 +41,8 @@ const history = new Table('history', [
 ]);
 const traces = new Table('traces', [{ title: 'Name' }, { title: 'Until' }, { title: 'End', hidden: true }]);
 
-let asked = '';
+/** What is searched for: a text, and whether among the bindings that sleep. */
+let asked = { text: '', asleep: false };
 let items = [];
 let cursor = '';
 let aor = '';
@@ -49,30 +50,34 @@ let aor = '';
 const more = button('Show more', () => nextPage());
 $('results').append(more);
 
-async function search(text) {
-  asked = text;
+async function search(text, asleep) {
+  asked = { text, asleep };
   items = [];
   cursor = '';
   setHidden($('aor'), true);
   setHidden($('results'), true);
-  if (text.includes('@') && (await open(text))) return;
+  if (!asleep && text.includes('@') && (await open(text))) return;
   setText($('search-note'), 'Searching …');
   await nextPage();
 }
 
 /** Pages of the API may be short where little fits: they are read until one of ours is full. */
 async function nextPage() {
-  const text = asked;
+  const search = asked;
+  const { text, asleep } = search;
   const wanted = items.length + PAGE;
   do {
     const find = text === '' ? '' : `&find=${encodeURIComponent(text)}`;
-    const page = await get(`/v1/aors?limit=${PAGE}${find}${cursor && `&cursor=${cursor}`}`);
-    if (asked !== text) return;
+    const page = await get(
+      `/v1/aors?limit=${PAGE}${find}${asleep ? '&asleep=true' : ''}${cursor && `&cursor=${cursor}`}`,
+    );
+    if (asked !== search) return;
     items.push(...page.items);
     cursor = page.next ?? '';
   } while (cursor !== '' && items.length < wanted);
   const count = `${number(items.length)}${cursor ? ' or more' : ''}`;
-  setText($('search-note'), items.length === 0 ? 'Nothing found.' : `${count} found.`);
+  const kind = asleep ? ' asleep' : '';
+  setText($('search-note'), items.length === 0 ? `Nothing found${kind}.` : `${count} found${kind}.`);
   setHidden($('results'), items.length === 0);
   setHidden(more, cursor === '');
   found.show(items.map(foundRow));
@@ -81,7 +86,9 @@ async function nextPage() {
 function foundRow({ aor: name, contacts: list }) {
   const newest = list.reduce((a, b) => (b.refreshedAt > a.refreshedAt ? b : a));
   const cells = [name, number(list.length), newest.uri, sourceOf(newest), newest.userAgent ?? ''];
-  return { key: name, cells: [...cells, { actions: [['Open', () => open(name)]] }] };
+  // Of an address whose devices sleep there are no contacts to open: a lookup wakes them.
+  const actions = asked.asleep ? [] : [['Open', () => open(name)]];
+  return { key: `${name} ${asked.asleep}`, cells: [...cells, { actions }] };
 }
 
 /** Shows one address; false where it has no contacts. */
@@ -213,6 +220,8 @@ $('aor-actions').append(
 );
 $('search-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  search($('search').value.trim()).catch((error) => setText($('search-note'), error.message));
+  search($('search').value.trim(), $('search-asleep').checked).catch((error) =>
+    setText($('search-note'), error.message),
+  );
 });
 setHidden($('traces'), true);

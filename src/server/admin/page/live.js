@@ -75,7 +75,7 @@ const charts = new Charts();
 const past = new Map(Object.keys(SPANS).map((range) => [range, undefined]));
 let range = '5m';
 let before;
-let census = { at: null, transports: {}, domains: {} };
+let census = { at: null, asleep: null, transports: {}, domains: {} };
 const asked = { census: -CENSUS_MS, senders: -SENDERS_MS, cluster: -CLUSTER_MS };
 /** Hears of each status. */
 export const listeners = [];
@@ -309,8 +309,12 @@ async function lookAtCensus() {
   if (census.at === null) asked.census = -CENSUS_MS; // it is being counted
   setText(
     $('census'),
-    census.at === null ? 'Contacts are being counted.' : `Contacts as counted at ${clock(census.at)}.`,
+    census.at === null ? 'Contacts are being counted.' : `Contacts as counted at ${clock(census.at)}${asleepText()}.`,
   );
+}
+
+function asleepText() {
+  return census.asleep === null ? '' : `, and ${number(census.asleep)} that sleep`;
 }
 
 async function lookAtSenders() {

@@ -2,6 +2,8 @@
 
 import { showTraces } from './addresses.js';
 import './changes.js';
+import './deliveries.js';
+import './limited.js';
 import { change } from './api.js';
 import { confirmed } from './confirm.js';
 import { $, button, setText, tell } from './dom.js';
