@@ -1,13 +1,17 @@
 // Rules for one user: from the user store and from a provider, beside a running server.
 
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, run } from '../support/child-process.ts';
 import { aortaUser, challenge, configFile, importUsers, logIn, PASSWORD, signed } from '../support/login-client.ts';
 import { type Answer, bindings, header, headers, newToken, SipClient } from '../support/sip-client.ts';
+
+const GUIDE = join(import.meta.dirname, '../../docs/operating.md');
 
 let server: Aorta;
 let phone: SipClient;
@@ -28,7 +32,13 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
   const { port } = provider.address() as AddressInfo;
   const data = temporaryDirectory();
-  await importUsers(data, ['alice@example.com', 'bob@example.com', 'carol@example.com', 'dave@example.com']);
+  await importUsers(data, [
+    'alice@example.com',
+    'bob@example.com',
+    'carol@example.com',
+    'dave@example.com',
+    'erin@example.com',
+  ]);
   const file = configFile(
     'auth:',
     '  mode: digest',
@@ -82,6 +92,29 @@ describe('rules for a user', () => {
     expect(warning(await register('carol'))).toBe('transport_not_allowed');
     await rule('carol', 'transports=[tcp, udp]');
     expect((await register('carol')).status).toBe(200);
+  });
+
+  it('are those of docs/operating.md, where its commands have been given', async () => {
+    const [, block] = /^### Rules for one user\n\n```sh\n([\s\S]*?)^```/m.exec(readFileSync(GUIDE, 'utf8')) ?? [];
+    const commands = (block ?? '').replaceAll('bob@', 'erin@').trimEnd().split('\n');
+    const give = async (i: number): Promise<string> => {
+      const command = commands[i].replace(/^aorta/, '"$0" "$1"').replace(/ --data \S+/, '');
+      const script = command.replace(/( *#.*)?$/, ' --data "$2"');
+      const { exit, stdout, stderr } = await run('/bin/sh', ['-c', script, process.execPath, CLI, server.data], 20_000);
+      expect([exit.code, stderr]).toEqual([0, '']);
+      return stdout;
+    };
+    await give(0);
+    expect(granted(await register('erin'))).toEqual([200, 600]);
+    expect((await register('erin')).status).toBe(403);
+    await give(1);
+    expect(warning(await register('erin'))).toBe('transport_not_allowed');
+    expect(JSON.parse(await give(2))).toMatchObject({ 'max-expires': 600, transports: ['tls', 'wss'] });
+    await give(3);
+    await rule('erin', 'transports=', 'contacts-per-aor=');
+    const answer = await register('erin');
+    expect([answer.status, header(answer.text, 'Service-Route')]).toEqual([200, '<sip:bobs-proxy.example.com;lr>']);
+    expect(commands.length).toBe(4);
   });
 
   it('R3608-6.3-01 R3608-6.3-02 give the user a Service-Route of its own, or none, with refreshes and fetches', async () => {

@@ -1,13 +1,16 @@
 // Changes as NATS messages: a real server with JetStream, gone and back while changes are made.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createRegistrar, type Registrar, type RegistrarOptions } from '../../../src/index.ts';
-import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 import { killAll, poll } from '../../support/child-process.ts';
 import { NatsServers, natsMissing } from '../../support/nats-servers.ts';
+import { SipClient } from '../../support/sip-client.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
 
 let nats: NatsServers;
 const open: Registrar[] = [];
@@ -98,6 +101,29 @@ describe.skipIf(natsMissing())('changes by NATS', () => {
     ]);
     const numbers = all.map(({ sequence }) => sequence);
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  }, 60_000);
+
+  it('reach the stream of docs/operating.md, with its configuration', async () => {
+    const [, section] = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8').split('## Changes for other systems');
+    const [, yaml] = /^```yaml\n([\s\S]*?)^```/m.exec(section) ?? [];
+    const [, subjects] = /nats stream add --subjects '(\S+)'/.exec(section) ?? [];
+    const [, subject] = /: `(aorta\.events\.example_com\.registered)`/.exec(section) ?? [];
+    await ask('STREAM.DELETE.changes', {});
+    await ask('STREAM.CREATE.documented', { name: 'documented', subjects: [subjects], storage: 'file' });
+    const config = join(temporaryDirectory(), 'aorta.yaml');
+    const text = (yaml ?? '').replace('127.0.0.1:4222', nats.urls[0]).replace(/^ {2}webhook:\n( {4}.*\n)+/m, '');
+    writeFileSync(config, text);
+    const aorta = await Aorta.start({ shards: 1, flags: ['--config', config] });
+    const phone = await SipClient.open(aorta);
+    await phone.request(phone.register({ contacts: ['<sip:alice@127.0.0.1:7>'] }));
+    const [told] = await poll('the change', 10_000, async () => {
+      const found = await messages('documented');
+      return found.length > 0 ? found : undefined;
+    });
+    expect(told).toMatchObject({ subject, aor: 'alice@example.com' });
+    phone.close();
+    await aorta.stop();
+    await ask('STREAM.DELETE.documented', {});
   }, 60_000);
 
   it('wait for a stream where something else answers; what is sent again is there once', async () => {
