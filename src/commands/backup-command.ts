@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { DEFAULT_DATA } from '../server/config/defaults.ts';
 import { errorText } from '../server/process/file-fault.ts';
 import { showProgress } from '../server/process/progress.ts';
+import { sizeText } from '../server/process/size-text.ts';
 import { print, printError } from '../server/process/terminal.ts';
 import { EXIT_FAILED } from './terminal/exit-codes.ts';
 import { examples } from './terminal/help-text.ts';
@@ -65,7 +66,7 @@ async function makeBackup(data: string, directory: string): Promise<void> {
   try {
     const { shards, bytes } = await backUp(data, directory, display.report);
     display.end();
-    print(`backed up ${shards} shards, ${(bytes / 1e6).toFixed(1)} MB, into ${directory}\n`);
+    print(`backed up ${shards} shards, ${sizeText(bytes)}, into ${directory}\n`);
   } finally {
     display.end();
   }

@@ -42,7 +42,7 @@ describe('aorta backup', () => {
   it('R3261-8.2-01 holds every binding that was answered before it began, and comes back elsewhere', async () => {
     const before = load.acknowledged;
     const made = await command('backup', backup, '--data', aorta.data);
-    expect(made.output(), made.output()).toMatch(/^backed up 2 shards, [\d.]+ MB, into /m);
+    expect(made.output(), made.output()).toMatch(/^backed up 2 shards, [\d.]+ [KM]?i?B, into /m);
     expect(load.acknowledged, 'the server went on').toBeGreaterThan(before);
     load.stop();
     expect(load.refused).toEqual([]);

@@ -60,7 +60,9 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
     const state = await cluster.settled();
     const node = cluster.files.findIndex(({ name }) => name !== state.shards[1].owner);
     const { data } = cluster.files[node];
-    expect(await command('cluster', 'reseed', '1', '--data', data)).toMatch(/^shard 1: \d+ MB from node [abc]$/m);
+    expect(await command('cluster', 'reseed', '1', '--data', data)).toMatch(
+      /^shard 1: [\d.]+ [KM]?i?B from node [abc]$/m,
+    );
     await cluster.follows(node);
     expect(await command('cluster', 'verify', '--data', data)).toMatch(
       /^15 AORs in 3 shards, the same on this node and 2 others$/m,

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterStatus } from '../../server/cluster/cluster-status.ts';
 import type { CopyReport } from '../../server/cluster/exchange/shard-copies.ts';
 import type { ShardComparison } from '../../server/cluster/exchange/verify.ts';
+import { sizeText } from '../../server/process/size-text.ts';
 import { print } from '../../server/process/terminal.ts';
 import { AdminClient, type AdminOptions } from '../terminal/admin-client.ts';
 import { CommandError, reported } from '../terminal/command-action.ts';
@@ -74,7 +75,7 @@ export const reseedShards = reported(async (which: string, options: AdminOptions
     const report = await client.change<CopyReport>('POST', `${PATH}/shards/${shard}/reseed`);
     if (report === undefined) continue;
     done.push(report);
-    if (!options.json) print(`shard ${shard}: ${Math.ceil(report.bytes / 1e6)} MB from node ${report.from}\n`);
+    if (!options.json) print(`shard ${shard}: ${sizeText(report.bytes)} from node ${report.from}\n`);
   }
   if (options.json) print(`${JSON.stringify({ shards: done })}\n`);
 });

@@ -8,6 +8,7 @@ import { shardDirectories } from '../../server/data/binding-folders.ts';
 import { setAside } from '../../server/data/damaged.ts';
 import { bindingsIn } from '../../server/data/data-directory.ts';
 import { showProgress } from '../../server/process/progress.ts';
+import { mebibytes, sizeText } from '../../server/process/size-text.ts';
 
 type Verdict = 'ok' | 'warn' | 'bad';
 
@@ -30,7 +31,7 @@ export async function damageFindings(data: string, scrub: boolean): Promise<Find
   let done = 0;
   const read = (bytes: number) => {
     done += bytes;
-    display.report('reading the log, MB', Math.floor(done / 1e6), Math.ceil(total / 1e6));
+    display.report('reading the log, MiB', mebibytes(done), mebibytes(total));
   };
   for (const store of stores) logs.push(await scrubStore(store, read));
   display.end();
@@ -69,7 +70,7 @@ async function scrubStore(store: string, progress: (bytes: number) => void): Pro
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') bad.push(`${file}: ${String(error)}`); // dropped meanwhile
     }
   }
-  if (bad.length === 0) return { what: 'log', verdict: 'ok', detail: `${store}: ${Math.round(bytes / 1e6)} MB, sound` };
+  if (bad.length === 0) return { what: 'log', verdict: 'ok', detail: `${store}: ${sizeText(bytes)}, sound` };
   const detail = `${bad.length} damaged places (${bad.slice(0, 3).join(', ')}): their phones register anew; look at the disk`;
   return { what: 'log', verdict: 'bad', detail };
 }

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import type { Config } from '../../server/config/config.ts';
 import { DEFAULT_DATA } from '../../server/config/defaults.ts';
 import { hasCluster } from '../../server/config/sections/cluster-config.ts';
+import { sizeText } from '../../server/process/size-text.ts';
 import { print } from '../../server/process/terminal.ts';
 import { descriptorLimit } from '../../transport/linux/descriptor-limit.ts';
 import { DESCRIPTORS_RESERVED } from '../../transport/linux/descriptors.ts';
@@ -149,7 +150,7 @@ function disk(data: string): Finding {
   while (!existsSync(path) && dirname(path) !== path) path = dirname(path);
   const { bavail, blocks, bsize } = statfsSync(path);
   const percent = Math.floor((bavail / blocks) * 100);
-  const free = `${((bavail * bsize) / 2 ** 30).toFixed(1)} GiB, ${percent}% free`;
+  const free = `${sizeText(bavail * bsize)}, ${percent}% free`;
   if (percent === 0) return { what: 'disk', verdict: 'bad', detail: `${free}: registrations will be answered 503` };
   return { what: 'disk', verdict: percent < DISK_FREE_PERCENT ? 'warn' : 'ok', detail: free };
 }

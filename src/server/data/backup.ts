@@ -20,6 +20,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { openLogStore } from '../../location/open-log-store.ts';
 import { openUserDatabase, userDirectory } from '../../users/user-environment.ts';
 import type { Progress } from '../process/progress.ts';
+import { mebibytes } from '../process/size-text.ts';
 import { shardDirectories, syncTree } from './binding-folders.ts';
 import { copyDamaged } from './damaged.ts';
 import { bindingsIn, openDataDirectory } from './data-directory.ts';
@@ -67,7 +68,7 @@ export async function backUp(data: string, to: string, progress: Progress): Prom
       for (const file of files) {
         copyOut(file, join(into, file.name), (count) => {
           done += count;
-          progress(`copying ${basename(directory)}, MB`, Math.round(done / 1e6), Math.round(total / 1e6));
+          progress(`copying ${basename(directory)}, MiB`, mebibytes(done), mebibytes(total));
         });
       }
       bytes += done;

@@ -11,7 +11,7 @@ import { suspect } from '../../location/table/binding-table.ts';
 import { CHUNK_ROWS } from '../../location/table/row-chunks.ts';
 
 /** Bytes a second. */
-const PACE = 20e6;
+const PACE = 20 << 20;
 /** Records told at once, and how long the shard has for them. */
 const TOLD_MAX = 32;
 const TOLD_MS = 2000;

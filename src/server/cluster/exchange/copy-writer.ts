@@ -4,6 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { type FileHandle, mkdir, open, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { finishCopy, unfinishedCopy } from '../../../location/files/ready-copy.ts';
+import { sizeText } from '../../process/size-text.ts';
 import { ClusterError } from '../cluster-error.ts';
 import type { CopiedFile, CopySink } from './copy-format.ts';
 
@@ -28,8 +29,7 @@ export class CopyWriter implements CopySink {
   async begin(files: readonly CopiedFile[]): Promise<void> {
     const needed = files.reduce((sum, { length }) => sum + length, ROOM_BYTES);
     const { bavail, bsize } = await statfs(this.folder);
-    if (bavail * bsize < needed)
-      throw new ClusterError(`the disk has no room for it: ${Math.ceil(needed / 1e6)} MB are needed`);
+    if (bavail * bsize < needed) throw new ClusterError(`the disk has no room for it: it needs ${sizeText(needed)}`);
   }
 
   async file(name: string): Promise<void> {
