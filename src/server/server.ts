@@ -52,6 +52,8 @@ import { DomainQuotas } from './process/domain-quotas.ts';
 import { LimitWatch, systemLimits } from './process/limit-watch.ts';
 import type { Log } from './process/log.ts';
 import type { Progress } from './process/progress.ts';
+import { mebibytes } from './process/size-text.ts';
+import { Startup } from './process/startup.ts';
 import { openPush } from './push/open-push.ts';
 import type { PushReport, PushService } from './push/push-service.ts';
 import type { Server, ServerHooks } from './server-api.ts';
@@ -117,7 +119,7 @@ class RunningServer implements Server, AdminTarget {
   private readonly reread: (() => Config) | undefined;
   private readonly program = createPeers(1);
   limits: LimitWatch | undefined;
-  private running = false;
+  private readonly startup = new Startup();
   private draining = false;
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
@@ -151,8 +153,9 @@ class RunningServer implements Server, AdminTarget {
   }
 
   /** The admin listener comes first: it can tell who asks that the rest is still starting. */
-  async start(progress: Progress): Promise<void> {
+  async start(shown: Progress): Promise<void> {
     const { config, directory, log, hooks } = this;
+    const progress = this.startup.watched(shown);
     const { send, webSocketHandshake } = hooks;
     this.admin = await this.openAdmin();
     settleFiles(directory, log);
@@ -183,7 +186,7 @@ class RunningServer implements Server, AdminTarget {
       ...(this.cluster && { cluster: this.cluster.options }),
       ...(this.feed && { feed: this.feed.optionsOf.bind(this.feed) }),
       ...(push && { wake: (lookup) => push.holdLookup(lookup) }),
-      opening: (done, total) => progress('reading bindings, MB', Math.round(done / 1e6), Math.round(total / 1e6)),
+      opening: (done, total) => progress('reading bindings, MiB', mebibytes(done), mebibytes(total)),
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore, log) }),
       ...(hooks.beforeServing && { beforeServing: hooks.beforeServing }),
@@ -209,7 +212,7 @@ class RunningServer implements Server, AdminTarget {
     const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;
     this.limits = new LimitWatch(systemLimits(directory.path, connections), log);
     this.quotas.start(pool.openReaders(), now);
-    this.running = true;
+    this.startup.isOver = true;
     keepReserve(directory.path);
     this.tellServed();
   }
@@ -228,7 +231,11 @@ class RunningServer implements Server, AdminTarget {
 
   get phase(): Phase {
     if (this.draining || this.stopped !== undefined) return 'draining';
-    return this.running ? 'ready' : 'starting';
+    return this.startup.isOver ? 'ready' : 'starting';
+  }
+
+  get starting(): string {
+    return this.startup.text;
   }
 
   get data(): string {
@@ -245,7 +252,7 @@ class RunningServer implements Server, AdminTarget {
   }
 
   get shardPool(): Pool | undefined {
-    return this.running ? this.pool : undefined;
+    return this.startup.isOver ? this.pool : undefined;
   }
 
   get users(): number {

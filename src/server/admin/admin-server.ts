@@ -67,6 +67,8 @@ export interface AdminTarget {
   /** Directories of the shards' stores. */
   readonly stores: readonly string[];
   readonly phase: Phase;
+  /** That it still starts, and what it is at. */
+  readonly starting: string;
   /** Undefined while it starts. */
   readonly shardPool: Pool | undefined;
   readonly users: number;
@@ -185,7 +187,12 @@ class RunningAdmin implements AdminServer {
   }
 
   private pool(): Pool {
-    return started(this.target.shardPool);
+    return this.started(this.target.shardPool);
+  }
+
+  private started<T>(part: T | undefined): T {
+    if (part === undefined) throw new Problem(503, 'starting', this.target.starting);
+    return part;
   }
 
   private readings(): readonly ShardReading[] {
@@ -271,6 +278,7 @@ class RunningAdmin implements AdminServer {
       health,
       census: this.census,
       readings: () => this.readings(),
+      counts: () => this.pool().readings(),
       listen: () => target.shardPool?.listeners ?? [],
       restarts: () => target.shardPool?.restarts ?? 0,
       users: () => target.users,
@@ -279,6 +287,7 @@ class RunningAdmin implements AdminServer {
       connections: () => connectionsBy(target.shardPool?.connections.openBy ?? []),
       quotas: () => target.quotas.usage,
       reload: async () => {
+        this.pool();
         const report = await reloaded(target);
         if (report !== undefined) return report;
         throw new Problem(
@@ -291,7 +300,7 @@ class RunningAdmin implements AdminServer {
     addTimelineRoute(routes, this.timeline);
     addLocationRoutes(routes, { locations, orders: () => this.orders });
     addEventRoutes(routes, journal, locations);
-    addHistoryRoutes(routes, locations, () => started(target.history));
+    addHistoryRoutes(routes, locations, () => this.started(target.history));
     addFeedRoute(routes, () => target.feed);
     const domains = () => target.config.policy.domains;
     addUserRoutes(routes, () => this.openUserStore(), domains);
@@ -302,7 +311,7 @@ class RunningAdmin implements AdminServer {
       return target.watch;
     });
     this.cluster?.addClusterRoutes(routes, {
-      node: () => started(target.cluster),
+      node: () => this.started(target.cluster),
       announce: (draining) => {
         health.drained = draining;
       },
@@ -317,11 +326,6 @@ type ClusterAdmin = typeof import('./cluster-routes.ts') & typeof import('../met
 /** Of the transports that have connections. */
 function connectionsBy(open: readonly number[]): Record<string, number> {
   return Object.fromEntries(TRANSPORT_NAMES.map((name, i) => [name, open[i] ?? 0]).slice(1));
-}
-
-function started<T>(part: T | undefined): T {
-  if (part === undefined) throw new Problem(503, 'starting', 'the server is still starting');
-  return part;
 }
 
 /** A command that names a data directory is not for the server of another one, such as the one that it was copied from. */

@@ -23,7 +23,10 @@ export interface ServerAccess {
   config(): Config;
   readonly health: Health;
   readonly census: Census;
+  /** None while it starts. */
   readings(): readonly ShardReading[];
+  /** Throws a Problem while it starts. */
+  counts(): readonly ShardReading[];
   listen(): readonly Parameters<typeof formatListenAddress>[0][];
   restarts(): number;
   users(): number;
@@ -167,7 +170,7 @@ function addCounterRoutes(routes: Routes, server: ServerAccess): void {
     summary: 'Everything that is counted, over all shards, since the start; bindings and aors: how many there are now',
     response: counts,
     handle: () => {
-      const readings = server.readings();
+      const readings = server.counts();
       return Object.fromEntries(COUNTER_NAMES.map((name, i) => [name, totalOf(readings, i)]));
     },
   });

@@ -70,6 +70,11 @@ function logFields(step: Step): Record<string, number> {
   return { done, ...(total > 0 && { total }), ...(left !== undefined && { left_s: Math.ceil(left) }) };
 }
 
+/** Without a bar, for who asks in between. */
+export function progressText(what: string, done: number, total: number): string {
+  return `${what}: ${count(done)}${total > 0 ? ` of ${count(total)}` : ''}`;
+}
+
 /** A line of so many columns at most. */
 export function progressBar(step: Step, columns: number): string {
   const { what, done, total, counted, tookMs } = step;

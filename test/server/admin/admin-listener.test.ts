@@ -5,6 +5,8 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REASON_NAMES } from '../../../src/core/uas/reasons.ts';
+import { readUrl } from '../../../src/server/admin/admin-files.ts';
+import { startServer } from '../../../src/server/server.ts';
 import { type AdminFixture, samplesOf, startAdmin } from '../../support/admin-server.ts';
 import { removeDirectories } from '../../support/aorta-process.ts';
 import { poll } from '../../support/child-process.ts';
@@ -122,5 +124,33 @@ describe('reasons', () => {
     const names = REASON_NAMES.filter((name) => name !== 'unspecified');
     expect(new Set(names).size).toBe(names.length);
     for (const name of names) expect(name).toMatch(/^[a-z_]+$/);
+  });
+});
+
+describe('while the server starts', () => {
+  it('is asked for what shards know, and says that it starts and how far it is', async () => {
+    const first = await startAdmin();
+    const phone = await first.client();
+    await phone.request(phone.register({ aor: 'alice@example.com', contacts: ['<sip:alice@127.0.0.1>'] }));
+    await first.stop();
+    const asked: Promise<unknown>[] = [];
+    const ask = async (path: string, method = 'GET') => {
+      const url = readUrl(first.config.data);
+      const answer = await fetch(`${url}${path}`, { method });
+      return [path, answer.status, ((await answer.json()) as { detail?: string }).detail];
+    };
+    const server = await startServer({ ...first.config, shards: 2 }, undefined, {
+      beforeServing: () => {
+        asked.push(ask('/v1/counters'), ask('/v1/aors'), ask('/v1/reload', 'POST'), ask('/v1/status'));
+      },
+    });
+    const detail = 'the server is still starting: moving bindings to 2 shards: 1 of 1';
+    expect(await Promise.all(asked)).toEqual([
+      ['/v1/counters', 503, detail],
+      ['/v1/aors', 503, detail],
+      ['/v1/reload', 503, detail],
+      ['/v1/status', 200, undefined],
+    ]);
+    await server.stop();
   });
 });

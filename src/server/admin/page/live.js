@@ -108,7 +108,8 @@ async function look() {
     for (const hear of listeners) hear(status);
   } catch (error) {
     before = undefined;
-    setText($('state'), error.status === 401 ? 'needs the token' : `no answer: ${error.message}`);
+    const told = error.status === undefined ? `no answer: ${error.message}` : error.message;
+    setText($('state'), error.status === 401 ? 'needs the token' : told);
     $('state').className = 'bad';
     if (error.status === 401) await newToken();
   }
