@@ -127,7 +127,7 @@ async function reload(server: Server, log: Log, systemd: Systemd | undefined): P
   systemd?.reloading();
   try {
     if ((await server.reload()) === undefined)
-      log('info', 'certificates read again; there is no configuration file to read');
+      log('info', 'certificates and tokens read again; there is no configuration file to read');
   } catch (error) {
     log('error', 'reload failed: nothing was changed', { error: (error as Error).message });
   }

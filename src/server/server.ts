@@ -379,6 +379,7 @@ class RunningServer implements Server, AdminTarget {
     const pool = started(this.pool);
     const before = this.config;
     const next = this.reread?.();
+    const tokens = [...(this.admin?.reloadToken() ?? []), ...(this.lookups?.reloadTokens() ?? [])];
     if (next !== undefined) {
       const now = afterReload(before, next);
       await pool.configure(shardSettings({ ...now, policy: this.quotas.share(now.policy) }), now.streams);
@@ -390,7 +391,8 @@ class RunningServer implements Server, AdminTarget {
     pool.reload();
     this.admin?.reloadTls();
     if (next === undefined) return undefined;
-    const report = reloadReport(before, this.config, next);
+    const changes = reloadReport(before, this.config, next);
+    const report = { ...changes, applied: [...changes.applied, ...new Set(tokens)] };
     this.log(report.needRestart.length > 0 ? 'warn' : 'info', 'reloaded', { ...report });
     return report;
   }

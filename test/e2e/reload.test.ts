@@ -1,10 +1,10 @@
 // A configuration file that changes while the server runs: what counts at once for phones, what is said to need a restart,
 // and a file that is wrong.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { Child, killAll, run } from '../support/child-process.ts';
 import { challenge, challenges, importUsers, logIn, signed } from '../support/login-client.ts';
 import { type Answer, bindings, header, newToken, SipClient } from '../support/sip-client.ts';
@@ -78,6 +78,43 @@ describe('aorta reload', () => {
     expect((await phone.fetch('user0@example.com')).size).toBe(1);
     expect((await reload()).stdout).toBe('need a restart: limits.timer-j-ms\n');
     phone.close();
+    await server.stop();
+  });
+
+  it('takes another token from its file, says so without it, and refuses the one before', async () => {
+    const port = await freePort();
+    const listeners = [
+      'admin: {listen: "http:127.0.0.1:0", require-token: true}',
+      `lookup: {http: ["http:0.0.0.0:${port}"]}`,
+    ];
+    configure('domains: [example.com]', ...listeners);
+    const server = await Aorta.start({ domains: [], flags: ['--config', file] });
+    aorta = server;
+    const [adminFile, lookupFile] = ['admin-token', 'lookup.token'].map((name) => join(server.data, name));
+    const admin = readFileSync(join(server.data, 'admin-url'), 'utf8').trim();
+    const asks = async (url: string, token: string) =>
+      (await fetch(url, { headers: { authorization: `Bearer ${token.trim()}` } })).status;
+    const atAdmin = (token: string) => asks(`${admin}/v1/status`, token);
+    const atLookup = (token: string) => asks(`http://127.0.0.1:${port}/v1/aors/alice@example.com/contacts`, token);
+    const before = [adminFile, lookupFile].map((name) => readFileSync(name, 'utf8'));
+    expect([await atAdmin(before[0]), await atLookup(before[1])]).toEqual([200, 200]);
+
+    const second = 'second-token-of-this-test';
+    writeFileSync(adminFile, second);
+    writeFileSync(lookupFile, second);
+    expect(await reload()).toEqual({ code: 0, stderr: '', stdout: 'in force now: admin-token, lookup.token\n' });
+    expect([await atAdmin(before[0]), await atLookup(before[1])]).toEqual([401, 401]);
+    expect([await atAdmin(second), await atLookup(second)]).toEqual([200, 200]);
+    expect(statSync(adminFile).mode & 0o777).toBe(0o600);
+    expect((await reload()).stdout).toBe('nothing changed\n');
+
+    rmSync(adminFile);
+    server.child.signal('SIGHUP');
+    await server.child.until(/"applied":\["admin-token"\]/, 10_000);
+    expect([await atAdmin(second), await atAdmin(readFileSync(adminFile, 'utf8'))]).toEqual([401, 200]);
+    expect(server.stderr.match(/"token changed"|"event":"token changed"/g)).toHaveLength(3);
+    for (const secret of [...before, second, readFileSync(adminFile, 'utf8')])
+      expect(server.stdout + server.stderr).not.toContain(secret.trim());
     await server.stop();
   });
 

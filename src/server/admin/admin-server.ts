@@ -17,7 +17,7 @@ import type { ReloadReport } from '../config/reload.ts';
 import type { AdminConfig } from '../config/sections/admin-config.ts';
 import type { Feed } from '../feed/feed.ts';
 import type { HistoryKeeper } from '../history/history-keeper.ts';
-import { listenerAccess, openToken } from '../http/http-access.ts';
+import { HttpToken, listenerAccess } from '../http/http-access.ts';
 import { HttpServer } from '../http/http-server.ts';
 import { type HttpRequest, HttpSurface } from '../http/http-surface.ts';
 import { openApi } from '../http/openapi.ts';
@@ -99,13 +99,16 @@ export interface AdminServer {
   readonly url: string;
   /** Reads the certificate's files anew. */
   reloadTls(): void;
+  /** Reads the token's file anew; its name where the token has changed. Throws the system's error. */
+  reloadToken(): readonly string[];
   close(): Promise<void>;
 }
 
 /** Listens, also while the shards still start. Rejects where the address cannot be had or a certificate cannot be read. */
 export async function openAdmin(config: AdminConfig, target: AdminTarget, log: Log): Promise<AdminServer> {
-  const token = { text: openToken(target.data, TOKEN_FILE), file: TOKEN_FILE };
-  const access = listenerAccess(config.listen, config.requireToken ? token : undefined, true);
+  const made = new HttpToken(target.data, TOKEN_FILE, () => log('info', 'token changed', { file: TOKEN_FILE }));
+  const token = config.requireToken ? made : undefined;
+  const access = listenerAccess(config.listen, token, true);
   const surface = new HttpSurface({ access, log });
   const http = new HttpServer({ address: config.listen, surface, log, ...(config.tls && { tls: config.tls }) });
   if (config.listen.scheme === 'http' && !isLoopback(config.listen.host))
@@ -116,7 +119,7 @@ export async function openAdmin(config: AdminConfig, target: AdminTarget, log: L
     ...(await import('./cluster-routes.ts')),
     ...(await import('../metrics/cluster-metrics.ts')),
   };
-  const admin = new RunningAdmin(surface, http, target, log, parts);
+  const admin = new RunningAdmin(surface, http, target, log, token, parts);
   try {
     admin.url = httpUrl(await http.listen());
     writeUrl(target.data, admin.url);
@@ -132,6 +135,7 @@ class RunningAdmin implements AdminServer {
   private readonly surface: HttpSurface;
   private readonly http: HttpServer;
   private readonly target: AdminTarget;
+  private readonly token: HttpToken | undefined;
   private readonly cluster: ClusterAdmin | undefined;
   private readonly meters = new ProcessMeters();
   private readonly certificates = new Certificates();
@@ -144,8 +148,16 @@ class RunningAdmin implements AdminServer {
   private locations: Locations | undefined;
   private userStore: UserStore | undefined;
 
-  /** @param cluster what only nodes of clusters load */
-  constructor(surface: HttpSurface, http: HttpServer, target: AdminTarget, log: Log, cluster?: ClusterAdmin) {
+  /** @param token undefined: nobody is asked for one @param cluster what only nodes of clusters load */
+  constructor(
+    surface: HttpSurface,
+    http: HttpServer,
+    target: AdminTarget,
+    log: Log,
+    token: HttpToken | undefined,
+    cluster?: ClusterAdmin,
+  ) {
+    this.token = token;
     this.surface = surface;
     this.http = http;
     this.target = target;
@@ -173,6 +185,10 @@ class RunningAdmin implements AdminServer {
 
   reloadTls(): void {
     this.http.reloadTls();
+  }
+
+  reloadToken(): readonly string[] {
+    return this.token?.reload() ? [this.token.name] : [];
   }
 
   async close(): Promise<void> {
@@ -293,7 +309,7 @@ class RunningAdmin implements AdminServer {
         throw new Problem(
           409,
           'no_config_file',
-          'there is no configuration file to read (only certificates were read anew): restart the server with other flags',
+          'there is no configuration file to read (only certificates and tokens were read anew): restart the server with other flags',
         );
       },
     });

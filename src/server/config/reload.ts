@@ -10,7 +10,7 @@ import { valueAt, withValue } from './rows/by-path.ts';
 import { reloadable } from './rows/row.ts';
 
 export interface ReloadReport {
-  /** Keys of the configuration file that changed and are in force now, e.g. `log-level`. */
+  /** Keys of the configuration file that changed and are in force now, e.g. `log-level`; and files of tokens, e.g. `admin-token`. */
   readonly applied: readonly string[];
   /** Changed, and in force only after a restart. */
   readonly needRestart: readonly string[];

@@ -25,25 +25,21 @@ export interface ListenerAccess {
   readonly openRoutes: boolean;
 }
 
-/** Asked for as `Authorization: Bearer …`, and the file that holds it. */
-export interface HttpToken {
-  readonly text: string;
-  readonly file: string;
-}
-
 /**
  * @param token undefined: loopback only
  * @param ownPages whether web pages that the listener serves itself may ask
  * @throws Error where other machines could ask without a token
  */
 export function listenerAccess(address: HttpAddress, token: HttpToken | undefined, ownPages: boolean): ListenerAccess {
-  if (token !== undefined) return { check: withToken(token.text, token.file), openRoutes: true };
+  if (token !== undefined) return { check: withToken(token), openRoutes: true };
   if (isLoopback(address.host)) return { check: localOnly(ownPages), openRoutes: false };
   throw new Error(`${httpUrl(address)} can be reached from other machines and so needs a token`);
 }
 
 /** Shorter ones are none. */
 const TOKEN_CHARS_MIN = 16;
+/** Wrong tokens have the file looked at once in this time. */
+const LOOK_AGAIN_MS = 1000;
 
 /**
  * Only this machine may ask, and no web page: one that resolves its own name to 127.0.0.1 is known by its Host, one of another
@@ -61,32 +57,88 @@ function localOnly(ownPages: boolean): Access {
   };
 }
 
-function withToken(token: string, file: string): Access {
-  const expected = digest(token);
+function withToken(token: HttpToken): Access {
   return ({ headers }) => {
     const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
+    if (given !== undefined && token.is(given)) return;
     const what = given === undefined ? 'send the token as "Authorization: Bearer …"' : 'the token is wrong';
-    throw new Problem(401, 'token_needed', `${what}; it is in the file ${file} of the data directory`);
+    throw new Problem(401, 'token_needed', `${what}; it is in the file ${token.name} of the data directory`);
   };
 }
 
 /**
- * The token in a file of the data directory, readable by its owner only; made at the first start and kept, so that clients keep
- * theirs.
+ * Asked for as `Authorization: Bearer …`. It lies in a file of the data directory, readable by its owner only; made at the first start
+ * and kept, so that clients keep theirs. Another one in the file counts with its first use, or with a reload, and the one before no more.
  */
-export function openToken(data: string, name: string): string {
-  const file = join(data, name);
-  if (existsSync(file)) {
-    const token = readFileSync(file, 'utf8').trim();
-    if (token.length >= TOKEN_CHARS_MIN) {
-      chmodSync(file, 0o600);
-      return token;
+export class HttpToken {
+  /** Of the file. */
+  readonly name: string;
+  private readonly file: string;
+  private readonly changed: () => void;
+  private expected: Buffer;
+  private lookedAt = Number.NEGATIVE_INFINITY;
+  private isNew = false;
+
+  /** @param changed hears of another token. Throws the system's error. */
+  constructor(data: string, name: string, changed: () => void) {
+    this.name = name;
+    this.file = join(data, name);
+    this.changed = changed;
+    this.expected = digest(this.readOrMake());
+  }
+
+  is(given: string): boolean {
+    if (timingSafeEqual(digest(given), this.expected)) return true;
+    const now = performance.now();
+    if (now - this.lookedAt < LOOK_AGAIN_MS) return false;
+    this.lookedAt = now;
+    const token = this.readOrNothing();
+    if (token === undefined || !timingSafeEqual(digest(given), digest(token))) return false;
+    this.accept(token);
+    return true;
+  }
+
+  /** Reads the file anew, or makes it anew; whether there has been another token since the last reload. Throws the system's error. */
+  reload(): boolean {
+    this.accept(this.readOrMake());
+    const { isNew } = this;
+    this.isNew = false;
+    return isNew;
+  }
+
+  private accept(token: string): void {
+    const expected = digest(token);
+    if (timingSafeEqual(expected, this.expected)) return;
+    this.expected = expected;
+    this.isNew = true;
+    this.changed();
+  }
+
+  private readOrMake(): string {
+    const found = this.read();
+    if (found !== undefined) {
+      chmodSync(this.file, 0o600);
+      return found;
+    }
+    const token = randomBytes(24).toString('base64url');
+    replaceFile(this.file, `${token}\n`);
+    return token;
+  }
+
+  /** A file that cannot be read is a reload's to tell of. */
+  private readOrNothing(): string | undefined {
+    try {
+      return this.read();
+    } catch {
+      return undefined;
     }
   }
-  const token = randomBytes(24).toString('base64url');
-  replaceFile(file, `${token}\n`);
-  return token;
+
+  private read(): string | undefined {
+    if (!existsSync(this.file)) return undefined;
+    const token = readFileSync(this.file, 'utf8').trim();
+    return token.length < TOKEN_CHARS_MIN ? undefined : token;
+  }
 }
 
 function digest(text: string): Buffer {

@@ -4,7 +4,7 @@
 import { uWebSockets } from '../../transport/websocket/uwebsockets.ts';
 import { isLoopback } from '../config/listener-text.ts';
 import type { HttpAddress } from '../config/sections/lookup-config.ts';
-import { listenerAccess, openToken } from '../http/http-access.ts';
+import { HttpToken, listenerAccess } from '../http/http-access.ts';
 import type { ConnectionLimits } from '../http/http-connections.ts';
 import { HttpServer } from '../http/http-server.ts';
 import { HttpSurface } from '../http/http-surface.ts';
@@ -20,6 +20,8 @@ const LIMITS: ConnectionLimits = { descriptors: 'lookup', connections: 1024, per
 export interface LookupListener {
   /** With the port it got. */
   readonly address: HttpAddress;
+  /** Reads the token's file anew; its name where the token has changed. Throws the system's error. */
+  reloadToken(): readonly string[];
   close(): Promise<void>;
 }
 
@@ -35,7 +37,8 @@ export async function openLookupListener(
   library = uWebSockets(),
 ): Promise<LookupListener> {
   const wanted = { scheme: 'http', host, port } as const;
-  const token = isLoopback(host) ? undefined : { text: openToken(data, TOKEN_FILE), file: TOKEN_FILE };
+  const changed = () => log('info', 'token changed', { file: TOKEN_FILE });
+  const token = isLoopback(host) ? undefined : new HttpToken(data, TOKEN_FILE, changed);
   const surface = new HttpSurface({ access: listenerAccess(wanted, token, false), log, bodyTypes: 'any' });
   const queue = new LookupQueue();
   addLookupRoutes(new Routes(surface), lookups, queue);
@@ -45,6 +48,7 @@ export async function openLookupListener(
       : openUwsServer(library, wanted, surface, LIMITS);
   return {
     address: { host, port: address.port },
+    reloadToken: () => (token?.reload() ? [token.name] : []),
     close: async () => {
       queue.close();
       await close();

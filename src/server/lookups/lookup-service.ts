@@ -80,6 +80,11 @@ export class LookupService {
     this.lookups.configure(policy);
   }
 
+  /** Reads the tokens' files anew; the names of those that have changed. Throws the system's error. */
+  reloadTokens(): readonly string[] {
+    return this.listeners.flatMap((listener) => listener.reloadToken());
+  }
+
   lookup(aor: string, preferences?: LookupPreferences): Lookup | NoLookup {
     return this.lookups.lookup(aor, this.clock.now(), readCallerPreferences(preferences));
   }
