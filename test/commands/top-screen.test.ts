@@ -70,6 +70,14 @@ describe('aorta top', () => {
       expect(text).toContain(part);
   });
 
+  it('shows rates of less than one a second', () => {
+    const few = { ...figures, perSecond: { ok: 0.24, refused: 0, put_off_new: 0 } };
+    const shards = [{ ...figures.shards[0], perSecond: 0.51 }];
+    const lines = drawTop({ ...page, figures: { ...few, shards } }, keys('1'), 80, 24, plain).join('\n');
+    expect(lines).toMatch(/^accepted +0\.2\/s/m);
+    expect(lines).toMatch(/^ +0 +1,000 +0\.5 +10% +20%$/m);
+  });
+
   it('sorts, filters, scrolls and changes its tables by keys', () => {
     const names = (state: TopState) =>
       screen(state)

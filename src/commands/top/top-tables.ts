@@ -17,7 +17,7 @@ export interface TopTable {
 }
 
 const row = (values: readonly (string | number)[], unit = ''): TopRow => ({
-  cells: values.map((value) => (typeof value === 'number' ? whole(value) + unit : value)),
+  cells: values.map((value) => (typeof value === 'number' ? figure(value) + unit : value)),
   values,
 });
 const senders = (list: readonly TopSender[]) =>
@@ -74,6 +74,8 @@ function compare(a: string | number, b: string | number): number {
   return String(a) < String(b) ? -1 : 1;
 }
 
-export function whole(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+/** A rate of a few a minute is not nothing. */
+export function figure(value: number): string {
+  const tenths = Math.round(value * 10) / 10;
+  return tenths < 10 ? String(tenths) : Math.round(value).toLocaleString('en-US');
 }

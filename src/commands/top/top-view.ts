@@ -7,7 +7,7 @@ import { tableLines } from '../terminal/table-lines.ts';
 import { cut, toWidth } from '../terminal/text-width.ts';
 import type { Figures, Past, Sample } from './top-figures.ts';
 import { TOP_KEYS } from './top-keys.ts';
-import { orderedRows, TOP_TABLES, type TopTable, whole } from './top-tables.ts';
+import { figure, orderedRows, TOP_TABLES, type TopTable } from './top-tables.ts';
 
 export interface TopState {
   /** Index of the table that is alone; undefined: all of them. */
@@ -57,8 +57,8 @@ function headLines({ url, status, figures, past, clock }: TopPage, columns: numb
     .filter(({ share }) => share >= LIMIT_ALARM)
     .map(({ limit }) => `${limit.replace('_', ' ')} nearly used up`);
   const connections = Object.values(status.connections).reduce((sum, count) => sum + count, 0);
-  const counts = `${whole(figures.bindings)} contacts  ${whole(figures.aors)} addresses  ${whole(connections)} connections`;
-  const storm = figures.perSecond.put_off_new > 0 ? [`storm: ${whole(figures.perSecond.put_off_new)}/s put off`] : [];
+  const counts = `${figure(figures.bindings)} contacts  ${figure(figures.aors)} addresses  ${figure(connections)} connections`;
+  const storm = figures.perSecond.put_off_new > 0 ? [`storm: ${figure(figures.perSecond.put_off_new)}/s put off`] : [];
   const second = cut([counts, ...storm, ...near].join('  '), columns);
   const { perSecond, latencyMs } = figures;
   const disk = past.disk.at(-1) ?? 0;
@@ -66,8 +66,8 @@ function headLines({ url, status, figures, past, clock }: TopPage, columns: numb
     paint(status.ready ? 'bold' : 'red', first),
     storm.length + near.length > 0 ? paint('red', second) : second,
     '',
-    barLine('accepted', `${whole(perSecond.ok)}/s`, past.accepted, 'green', columns, paint),
-    barLine('refused', `${whole(perSecond.refused)}/s`, past.refused, 'yellow', columns, paint),
+    barLine('accepted', `${figure(perSecond.ok)}/s`, past.accepted, 'green', columns, paint),
+    barLine('refused', `${figure(perSecond.refused)}/s`, past.refused, 'yellow', columns, paint),
     barLine('p99', latencyMs.p99 === null ? '-' : `≤${latencyMs.p99} ms`, past.p99, 'cyan', columns, paint),
     barLine('disk wait', `${(disk * 100).toFixed(0)}%`, past.disk, 'cyan', columns, paint),
     '',

@@ -1,6 +1,7 @@
-// `aorta top`: on a terminal the whole screen, with keys; elsewhere, and with --count or --json, a page or a line of JSON for each look.
+// `aorta top`: on a terminal the figure screen, with keys; elsewhere, and with --count or --json, a page or a line of JSON for each look.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { sizeText } from '../../server/process/size-text.ts';
 import { print } from '../../server/process/terminal.ts';
 import { AdminClient, type AdminOptions } from '../terminal/admin-client.ts';
 import { CommandError } from '../terminal/command-action.ts';
@@ -8,7 +9,7 @@ import { secondsOf } from '../terminal/seconds.ts';
 import { tableColumns, textTable } from '../terminal/text-table.ts';
 import { liveTop } from './live-top.ts';
 import { type Figures, figures, look, type TopSender } from './top-figures.ts';
-import { whole } from './top-tables.ts';
+import { figure } from './top-tables.ts';
 
 const REASONS_SHOWN = 8;
 const TOP_SENDERS_SHOWN = 5;
@@ -41,27 +42,27 @@ async function pageText(url: string, found: Figures, columns: number): Promise<s
   const table = async (head: readonly string[], rows: readonly (readonly string[])[]) =>
     rows.length === 0 ? '' : `\n${await textTable([head, ...rows], columns)}`;
   const parts = await Promise.all([
-    `${url}  ${whole(bindings)} bindings  ${whole(aors)} AORs  latency p50 ${ms(latencyMs.p50)}  p95 ${ms(latencyMs.p95)}  p99 ${ms(latencyMs.p99)}\n`,
+    `${url}  ${figure(bindings)} bindings  ${figure(aors)} AORs  latency p50 ${ms(latencyMs.p50)}  p95 ${ms(latencyMs.p95)}  p99 ${ms(latencyMs.p99)}\n`,
     table(
       ['', 'per second'],
-      Object.entries(perSecond).map(([name, value]) => [name, whole(value)]),
+      Object.entries(perSecond).map(([name, value]) => [name, figure(value)]),
     ),
     table(
-      ['shard', 'bindings', 'messages/s', 'busy', 'disk', 'ring bytes'],
+      ['shard', 'bindings', 'messages/s', 'busy', 'disk', 'in its rings'],
       shards.map((s) => [
         String(s.shard),
-        whole(s.bindings),
-        whole(s.perSecond),
+        figure(s.bindings),
+        figure(s.perSecond),
         `${s.busyPercent.toFixed(0)}%`,
         `${s.diskPercent.toFixed(0)}%`,
-        whole(s.ringBytes),
+        sizeText(s.ringBytes),
       ]),
     ),
     table(
       ['refused because', 'per second'],
       Object.entries(refusals)
         .slice(0, REASONS_SHOWN)
-        .map(([name, value]) => [name, whole(value)]),
+        .map(([name, value]) => [name, figure(value)]),
     ),
     table(['source', 'messages/s, about', 'refused/s'], senderRows(topSenders.sources)),
     table(['address-of-record', 'messages/s, about', 'refused/s'], senderRows(topSenders.aors)),
@@ -70,5 +71,5 @@ async function pageText(url: string, found: Figures, columns: number): Promise<s
 }
 
 function senderRows(senders: readonly TopSender[]): string[][] {
-  return senders.map(({ name, perSecond, refusedPerSecond }) => [name, whole(perSecond), whole(refusedPerSecond)]);
+  return senders.map(({ name, perSecond, refusedPerSecond }) => [name, figure(perSecond), figure(refusedPerSecond)]);
 }
