@@ -94,6 +94,9 @@ describe('aorta ul', () => {
       .map((line) => (JSON.parse(line) as { aor: string }).aor);
     expect(aors.sort()).toEqual(['alice@example.com', 'bob@example.com']);
     expect((await onServer('ul', 'rm-contact', 'bob@example.com', 'sip:bob@192.0.2.7')).code).toBe(0);
+    expect((await onServer('ul', 'history', 'bob@example.com')).stdout).toMatch(
+      /Z +removed +sip:bob@192\.0\.2\.7 +operator, aorta-[0-9.]+ +http:127\.0\.0\.1:[0-9]+ /,
+    );
     expect(await onServer('ul', 'rm', 'bob@example.com')).toMatchObject({
       code: 1,
       stderr: 'aorta: bob@example.com has no bindings\n',

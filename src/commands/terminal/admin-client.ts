@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { DIRECTORY_HEADER, directoryId, readToken, readUrl } from '../../server/admin/admin-files.ts';
 import { DEFAULT_DATA } from '../../server/config/defaults.ts';
 import { fileFault } from '../../server/process/file-fault.ts';
+import { packageVersion } from '../../server/process/package-version.ts';
 import { CommandError } from './command-action.ts';
 
 const EXAMPLE_URL = 'http://127.0.0.1:8060';
@@ -54,6 +55,7 @@ export class AdminClient {
       throw new CommandError(`--admin: "${admin}" is no URL such as ${EXAMPLE_URL}`, 2);
     const token = tokenFile !== undefined ? tokenOf(tokenFile) : data === undefined ? undefined : readToken(data);
     this.headers = {
+      'user-agent': `aorta/${packageVersion()}`,
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(this.data !== undefined && { [DIRECTORY_HEADER]: directoryId(this.data) }),
     };

@@ -24,6 +24,7 @@ interface PastChange {
   readonly callId?: string;
   readonly cseq?: number;
   readonly userAgent?: string;
+  readonly program?: string;
 }
 
 export interface HistoryOptions extends AdminOptions {
@@ -44,11 +45,11 @@ export async function history(aor: string | undefined, options: HistoryOptions):
   const heads = ['at', 'change', 'contact', 'by', 'from', 'call-id, cseq', 'user agent'];
   if (found.items.length === 0) return write(noChanges(aor, options));
   const columns = tableColumns(options);
-  const rows = found.items.map(({ at, type, by, user, contact, source, callId, cseq, userAgent }) => [
+  const rows = found.items.map(({ at, type, by, user, contact, source, callId, cseq, userAgent, program }) => [
     columns === Number.POSITIVE_INFINITY ? new Date(at).toISOString() : shortTime(at),
     type,
     contact ?? '',
-    user ?? by,
+    user ?? (program === undefined ? by : `${by}, ${program}`),
     source ? `${source.transport}:${source.address}:${source.port}` : '',
     [callId, cseq].filter((value) => value !== undefined).join(' '),
     userAgent ?? '',

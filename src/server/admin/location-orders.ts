@@ -12,6 +12,16 @@ export type GiveOrder = (request: Uint8Array, source: OrderSource) => Promise<Bu
 
 const USER_AGENT = 'Aorta admin API';
 const HERE: OrderSource = { address: '127.0.0.1', port: 5060 };
+/** Port 0 is nobody's. */
+const NOWHERE: OrderSource = { address: '127.0.0.1', port: 0 };
+
+/** Who asks, for the history. */
+export interface Asker {
+  /** Letters, digits, dots and hyphens: it stands where a Call-ID has a host. */
+  readonly program: string;
+  /** Absent: this process. */
+  readonly source?: OrderSource;
+}
 
 export class LocationOrders {
   private readonly give: GiveOrder;
@@ -31,42 +41,42 @@ export class LocationOrders {
         ? ['Supported: path', `Path: ${path.map((hop) => `<${withoutBrackets(hop)}>`).join(', ')}`]
         : []),
     ];
-    await this.register(aor, headers, sourceOf(contact));
+    // A second hop, so that nobody takes the source of a new binding for a way to the user agent.
+    const hop = `Via: SIP/2.0/UDP admin.invalid;branch=z9hG4bKa${randomUUID()}`;
+    await this.register(aor, [hop, ...headers], { program: 'admin.invalid', source: sourceOf(contact) });
   }
 
   /** Removes these bindings of an AOR. */
-  async remove(aor: string, bindings: readonly Binding[]): Promise<void> {
+  async remove(aor: string, bindings: readonly Binding[], by: Asker): Promise<void> {
     const flows = bindings.some(({ regId }) => regId !== undefined);
     const contacts = bindings.map(({ uri, instance, regId }) => {
       const flow = regId === undefined ? '' : `;+sip.instance="<${instance}>";reg-id=${regId}`;
       return `Contact: <${uri}>${flow};expires=0`;
     });
-    await this.register(aor, [...contacts, ...(flows ? ['Supported: path, outbound'] : [])]);
+    await this.register(aor, [...contacts, ...(flows ? ['Supported: path, outbound'] : [])], by);
   }
 
   /** Removes all there are. */
-  async removeAll(aor: string): Promise<void> {
-    await this.register(aor, ['Contact: *', 'Expires: 0']);
+  async removeAll(aor: string, by: Asker): Promise<void> {
+    await this.register(aor, ['Contact: *', 'Expires: 0'], by);
   }
 
-  private async register(aor: string, headers: readonly string[], source?: OrderSource): Promise<void> {
+  private async register(aor: string, headers: readonly string[], { program, source }: Asker): Promise<void> {
     const domain = aor.slice(aor.lastIndexOf('@') + 1);
     const uri = `sip:${aor}`;
     const id = randomUUID();
     const lines = [
       `REGISTER sip:${domain} SIP/2.0`,
       `Via: SIP/2.0/UDP admin.invalid;branch=z9hG4bK${id};rport`,
-      // A second hop, so that nobody takes the source of a new binding for a way to the user agent.
-      ...(source === undefined ? [] : [`Via: SIP/2.0/UDP admin.invalid;branch=z9hG4bKa${id}`]),
       'Max-Forwards: 70',
       `From: <${uri}>;tag=${id.slice(0, 8)}`,
       `To: <${uri}>`,
-      `Call-ID: ${id}@admin.invalid`,
+      `Call-ID: ${id}@${program}`,
       'CSeq: 1 REGISTER',
       ...headers,
       'Content-Length: 0',
     ];
-    const answer = await this.give(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), source ?? HERE);
+    const answer = await this.give(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), source ?? NOWHERE);
     if (answer === undefined)
       throw new Problem(504, 'no_answer', 'the shard did not answer in time; look before you try again');
     const [, status, phrase] = /^SIP\/2\.0 ([0-9]{3}) ([^\r\n]*)/.exec(answer.toString('latin1')) ?? [];

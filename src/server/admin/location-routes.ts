@@ -1,11 +1,14 @@
 // Routes about addresses-of-record and their bindings.
 
+import type { HttpRequest } from '../http/http-surface.ts';
 import { Problem } from '../http/problem.ts';
 import type { Routes } from '../http/route.ts';
-import type { LocationOrders } from './location-orders.ts';
+import type { Asker, LocationOrders } from './location-orders.ts';
 import { aorParams, aorSchema, contactQuery, dumpQuery, listQuery, newBindingSchema } from './location-schemas.ts';
 import type { AorBindings, Filter, Locations } from './locations.ts';
 import { pageSchema } from './paging.ts';
+
+const PROGRAM_CHARS_MAX = 40;
 
 /** Both throw a Problem while the server is starting. */
 export interface LocationAccess {
@@ -61,9 +64,9 @@ function addChangeRoutes(routes: Routes, { locations, orders }: LocationAccess):
     summary: 'Removes all its bindings',
     params: aorParams,
     status: 204,
-    handle: async ({ params }) => {
+    handle: async ({ params, http }) => {
       const { aor } = existing(locations().get(params.aor));
-      await orders().removeAll(aor);
+      await orders().removeAll(aor, askerOf(http));
     },
   });
   routes.add({
@@ -90,14 +93,23 @@ function addChangeRoutes(routes: Routes, { locations, orders }: LocationAccess):
     params: aorParams,
     query: contactQuery,
     status: 204,
-    handle: async ({ params, query }) => {
+    handle: async ({ params, query, http }) => {
       const { aor, contacts } = existing(locations().get(params.aor));
       const found = contacts.filter(({ uri }) => uri === query.contact);
       if (found.length === 0)
         throw new Problem(404, 'no_binding', `${aor} has no binding with the contact ${query.contact}`);
-      await orders().remove(aor, found);
+      await orders().remove(aor, found, askerOf(http));
     },
   });
+}
+
+/** The client: its address, and the first word of its User-Agent, such as `curl-8.5.0`. */
+function askerOf({ node, headers }: HttpRequest): Asker {
+  const [word = ''] = /^[\w./+-]+/.exec(String(headers['user-agent'] ?? '')) ?? [];
+  const program = word.replace(/[^A-Za-z0-9.]+/g, '-').slice(0, PROGRAM_CHARS_MAX) || 'unknown';
+  const { remoteAddress, remotePort } = node?.request.socket ?? {};
+  if (remoteAddress === undefined || remotePort === undefined) return { program };
+  return { program, source: { address: remoteAddress.replace(/^::ffff:(?=.*\.)|%.*$/g, ''), port: remotePort } };
 }
 
 function existing(found: AorBindings): AorBindings {

@@ -55,6 +55,7 @@ export const pastChangeSchema = z
     callId: z.string().optional(),
     cseq: z.number().optional(),
     userAgent: z.string().optional(),
+    program: z.string().optional().describe('of what was removed: what asked, such as curl-8.5.0, or user-removed'),
   })
   .meta({ id: 'Change' });
 

@@ -68,11 +68,14 @@ export function programBindings(access: () => BindingAccess): ProgramBindings {
         const { aor: text, contacts } = locations.get(aor);
         const found = contacts.filter(({ uri }) => contact === undefined || uri === contact);
         if (found.length === 0) return 0;
-        await (contact === undefined ? orders.removeAll(text) : orders.remove(text, found));
+        await (contact === undefined ? orders.removeAll(text, HERE) : orders.remove(text, found, HERE));
         return found.length;
       }),
   };
 }
+
+/** The program around the registrar. */
+const HERE = { program: 'embedding-program' };
 
 async function load({ readers, secret, now, flows, order }: BindingAccess): Promise<Parts> {
   const [{ Locations }, { LocationOrders }, { newBindingSchema }] = await Promise.all([

@@ -54,7 +54,7 @@ export class RemovedUsers {
   /** False where it is to be tried again. A domain that is not served has no bindings that anybody is told of. */
   private async unbind({ name, realm }: UserName): Promise<boolean> {
     try {
-      await this.orders.removeAll(`${name}@${realm}`);
+      await this.orders.removeAll(`${name}@${realm}`, { program: 'user-removed' });
       return true;
     } catch (error) {
       const settled = (error as { status?: number }).status === 404;

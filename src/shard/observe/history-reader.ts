@@ -45,6 +45,8 @@ export interface PastChange {
   readonly callId?: string;
   readonly cseq?: number;
   readonly userAgent?: string;
+  /** Of what was removed: the program that asked, such as `curl-8.5.0`, or why, such as `user-removed`. */
+  readonly program?: string;
 }
 
 /** Takes what a shard has written since the last time: of what it has written over meanwhile, nothing. */
@@ -147,22 +149,25 @@ function changeOf(entry: Buffer): PastChange {
   const [contact, callId, userAgent, user] = textsOf(entry);
   const family = entry[ENTRY_FAMILY];
   const cseq = entry.readUInt32LE(ENTRY_CSEQ);
+  const hasSource = family !== 0 && !(type === 'removed' && entry.readUInt16LE(ENTRY_PORT) === 0);
   return {
     type,
     at: entry.readDoubleLE(ENTRY_AT),
     by: type === 'expired' || type === 'flow-ended' ? 'server' : whoOf(listener),
     ...(user !== '' && { user: entry[ENTRY_IS_HASH] === 1 ? `userhash ${user}` : user }),
-    ...(family !== 0 && {
+    ...(hasSource && {
       source: {
         address: formatIp(family, entry, ENTRY_IP),
         port: entry.readUInt16LE(ENTRY_PORT),
-        transport: TRANSPORT_NAMES[entry[ENTRY_TRANSPORT]],
+        transport: type === 'removed' ? 'http' : TRANSPORT_NAMES[entry[ENTRY_TRANSPORT]],
       },
     }),
     ...(contact !== '' && { contact }),
     ...(callId !== '' && { callId }),
     ...(cseq !== 0 && { cseq }),
     ...(userAgent !== '' && { userAgent }),
+    // Its request was made for it, with the program in place of a host.
+    ...(type === 'removed' && callId.includes('@') && { program: callId.slice(callId.lastIndexOf('@') + 1) }),
   };
 }
 

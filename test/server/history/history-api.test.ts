@@ -25,12 +25,15 @@ describe('the history of an AOR', () => {
     await client.request(client.register({ ...fields, contacts, cseq: 7 }));
     await client.request(client.register({ ...fields, contacts, cseq: 8 })); // a refresh is no change
     await client.request(client.register({ ...fields, contacts: ['<sip:one@127.0.0.1>;expires=0'], cseq: 9 }));
-    await fetch(`${other.url}/v1/aors/${aor}`, { method: 'DELETE' });
+    await fetch(`${other.url}/v1/aors/${aor}`, { method: 'DELETE', headers: { 'user-agent': 'desk/2.1 (x)' } });
     const { items } = await history(`sip:${aor}`);
     const source = { address: '127.0.0.1', port: client.port, transport: 'udp' };
     const byPhone = { by: 'client', source, callId: 'a-call-id', userAgent: 'Desk phone 3' };
     expect(items).toMatchObject([
-      { type: 'removed', by: 'operator', contact: 'sip:two@127.0.0.1' },
+      {
+        ...{ type: 'removed', by: 'operator', contact: 'sip:two@127.0.0.1', program: 'desk-2.1' },
+        source: { address: '127.0.0.1', transport: 'http' },
+      },
       { type: 'unregistered', contact: 'sip:one@127.0.0.1', cseq: 9, ...byPhone },
       { type: 'registered', contact: 'sip:two@127.0.0.1', cseq: 7, ...byPhone },
       { type: 'registered', contact: 'sip:one@127.0.0.1', cseq: 7, ...byPhone },
