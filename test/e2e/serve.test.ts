@@ -104,6 +104,20 @@ describe('starting', () => {
     await third.stop();
   });
 
+  it('says in one line that the process before was killed, and nothing of one that stopped in order', async () => {
+    const told = (aorta: Aorta) => aorta.stderr.split('\n').filter((line) => line.includes('did not stop in order'));
+    const first = await Aorta.start();
+    expect(told(first)).toEqual([]);
+    const { pid } = first.child.process;
+    await first.kill9();
+    const second = await first.restart();
+    expect(told(second)).toEqual([expect.stringContaining(`"process":${pid}`)]);
+    await second.stop();
+    const third = await second.restart();
+    expect(told(third)).toEqual([]);
+    await third.stop();
+  });
+
   it('prints one line per listener, then ready', async () => {
     const aorta = await Aorta.start();
     const lines = aorta.stdout.split('\n');

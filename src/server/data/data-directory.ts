@@ -53,6 +53,8 @@ export interface DataDirectory {
   readonly secret: Uint8Array;
   /** Why the copy of its description was read, where the file itself could not be. */
   readonly problem: string | undefined;
+  /** The process before, where it did not close the directory: it was killed, or the power went. */
+  readonly brokenOff: number | undefined;
   /** Lets the next process in; the end of this process does the same. */
   close(): void;
 }
@@ -75,7 +77,7 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
   const foreign = foreignFile(directory);
   if (foreign !== undefined) throw new DataDirectoryError('unwritable', foreign);
   makeRoom(directory);
-  const lock = lockDirectory(directory);
+  const { lock, before } = lockDirectory(directory);
   try {
     removeUrl(directory); // of an earlier life
     const found = readMeta(directory) ?? { content: createMeta(directory, options), sealed: true };
@@ -93,7 +95,15 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
       if (open) closeLock(lock);
       open = false;
     };
-    return { path: directory, bindings: move?.to ?? bindingsOf(directory, meta), move, secret, problem, close };
+    return {
+      path: directory,
+      bindings: move?.to ?? bindingsOf(directory, meta),
+      move,
+      secret,
+      problem,
+      brokenOff: before,
+      close,
+    };
   } catch (error) {
     closeLock(lock);
     throw error;
@@ -185,7 +195,8 @@ function settle(directory: string, found: Parameters<ReturnType<typeof metaFile>
   }
 }
 
-function lockDirectory(directory: string): number {
+/** An orderly end leaves the lock empty: `before` is the process that did not come to one. */
+function lockDirectory(directory: string): { lock: number; before: number | undefined } {
   const file = join(directory, LOCK_FILE);
   let fd: number;
   try {
@@ -207,7 +218,7 @@ function lockDirectory(directory: string): number {
   try {
     ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`);
-    return fd;
+    return { lock: fd, before: holder };
   } catch (error) {
     closeSync(fd);
     throw unwritable(directory, error);

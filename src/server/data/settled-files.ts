@@ -1,4 +1,5 @@
-// The small files of a data directory at a start: whether each is what was written last, and a line in the log where it is not.
+// The small files of a data directory at a start: whether each is what was written last, whether the last process stopped in order,
+// and a line in the log where that is not so.
 
 import { settleStatic } from '../../shard/statics/static-file.ts';
 import type { Log } from '../process/log.ts';
@@ -10,7 +11,8 @@ export function logCopyUsed(log: Log, problem: string): void {
 }
 
 /** The description was settled when the directory was opened, and tells of it here; static bindings are. */
-export function settleFiles({ path, problem }: DataDirectory, log: Log): void {
+export function settleFiles({ path, problem, brokenOff }: DataDirectory, log: Log): void {
+  if (brokenOff !== undefined) log('warn', 'the last process did not stop in order', { process: brokenOff });
   if (problem !== undefined) logCopyUsed(log, problem);
   try {
     const ofStatics = settleStatic(path);
