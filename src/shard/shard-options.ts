@@ -41,6 +41,8 @@ export interface ShardOptions {
   /** One row per COUNTER_NAMES, in shared memory or not. */
   readonly counters: Float64Array;
   readonly measures?: Measures;
+  /** Where answers are kept (createAnswerRing); without it in memory of its own. */
+  readonly answerRing?: Uint8Array;
   /** In a cluster: number of this node; 0 where there is one. */
   readonly node?: number;
   /** In a cluster: hands the message in a slot to the node that owns a shard; false where it is to stay here. */

@@ -15,6 +15,7 @@ import { RequestKeys } from '../core/uas/request-keys.ts';
 import { canAnswer } from '../core/uas/response.ts';
 import {
   ANSWER_FORGOTTEN,
+  createAnswerRing,
   IN_PROGRESS,
   MERGED_REQUEST,
   NEW_REQUEST,
@@ -145,7 +146,8 @@ export class Shard {
     this.statics = options.statics ?? null;
     this.audience = options.feed ? ALWAYS_LISTENING : options.events;
     this.counters = options.counters;
-    this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, policy.answerBytesMax);
+    const answerRing = options.answerRing ?? createAnswerRing(policy.answerBytesMax);
+    this.transactions = new Transactions(policy.timerJMs, policy.transactionsMax, answerRing);
     this.answers = new BatchResponses(this.transactions.answers);
     this.committer = new Committer(options);
     this.overload = new Overload(policy);

@@ -3,6 +3,7 @@
 
 import type { TransferListItem } from 'node:worker_threads';
 import { createAorReader } from '../core/lookup/aor-key.ts';
+import { createAnswerRing } from '../core/uas/transactions.ts';
 import { takeReadyCopy } from '../location/files/ready-copy.ts';
 import type { LocationStore } from '../location/location-store.ts';
 import { LogStore } from '../location/log/log-store.ts';
@@ -62,7 +63,8 @@ export function runShardThread(
   let feed: FeedWriter | undefined;
   const subscriptions = task.subscriptions && openSubscriptions(task.subscriptions);
   try {
-    warmShard(task, createPipeline, logOf(task, tell));
+    const answerRing = createAnswerRing(task.policy.answerBytesMax);
+    warmShard(task, answerRing, createPipeline, logOf(task, tell));
     if (task.cluster !== undefined && task.store.kind === 'log') takeReadyCopy(task.store.directory);
     // Of several nodes, no clock shortens bindings by itself.
     store = openStore(task.store, task.cluster === undefined ? clock.now() : 0, (done, total) => {
@@ -74,7 +76,12 @@ export function runShardThread(
     cluster = openCluster?.(task, store, logOf(task, tell));
     feed = task.feed && openFeed(task.feed, store, cluster?.shard);
     if (cluster && feed) cluster.shard.feed = feed;
-    const loop = assemble(task, { store, clock, users, feed, subscriptions, cluster }, createPipeline, tell);
+    const loop = assemble(
+      task,
+      { store, clock, answerRing, users, feed, subscriptions, cluster },
+      createPipeline,
+      tell,
+    );
     try {
       loop.run();
     } finally {
@@ -194,6 +201,7 @@ function hearOwnership({ shard: cluster }: OpenClusterShard, shard: Pipeline): v
 interface ShardParts {
   readonly store: LocationStore;
   readonly clock: ProcessClock;
+  readonly answerRing: Uint8Array;
   readonly users: UserTable | undefined;
   readonly feed: FeedWriter | undefined;
   readonly subscriptions: SubscriptionOptions | undefined;
@@ -221,7 +229,7 @@ function wakeOption({ waitingLookups }: ShardTask, tell: Tell, peers: () => Peer
 
 function assemble(
   task: ShardTask,
-  { store, clock, users, feed, subscriptions, cluster }: ShardParts,
+  { store, clock, answerRing, users, feed, subscriptions, cluster }: ShardParts,
   createPipeline: (options: ShardOptions) => Pipeline,
   tell: Tell,
 ): ShardLoop {
@@ -241,6 +249,7 @@ function assemble(
     clock,
     ...{ policy: task.policy, secret: task.secret, pings: task.pings, opensTcp: true },
     counters,
+    answerRing,
     flows: cluster?.flows ?? new LiveFlows(task.liveFlows),
     measures,
     forward: (owner, slot, length) => forwarding.toShard(owner, slot, length, shard.peers),

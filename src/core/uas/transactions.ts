@@ -67,10 +67,10 @@ export class Transactions {
   /** Where in the ring the answer kept last begins. */
   keptAt = 0;
 
-  constructor(timerJMs: number, countMax: number, answerBytes: number) {
+  constructor(timerJMs: number, countMax: number, answers: Uint8Array) {
     this.timerJMs = timerJMs;
     this.countMax = countMax;
-    this.answers = new Uint8Array(new ArrayBuffer(Math.max(answerBytes, ANSWER_RING_BYTES_MIN)));
+    this.answers = answers;
   }
 
   /** Keeps an answer of at most ANSWER_BYTES_MAX bytes, from `keptAt` of the ring on; returns its place, for `publish`. */
@@ -241,4 +241,9 @@ export class Transactions {
     into.set(from.subarray(0, start), (to + from.length - start) & (into.length - 1));
     return into;
   }
+}
+
+/** Memory for answers, of `answerBytes` where that is enough: one shard's, or several's of a thread, one after the other. @cold */
+export function createAnswerRing(answerBytes: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(Math.max(answerBytes, ANSWER_RING_BYTES_MIN)));
 }

@@ -19,7 +19,7 @@ import {
 /** Of a generation's end that holds nothing: how much of it is looked through for lost records. */
 const PIECE_BYTES = 1 << 20;
 
-/** As long as a generation mostly is: memory is taken as it is filled. */
+/** From the first frame on. As long as a generation mostly is: memory is taken as it is filled. */
 const BYTES = 2 ** 26;
 
 /** Frames, or what is left of one. */
@@ -40,15 +40,13 @@ export class GenerationFrames {
   readonly frames: FrameRead[] = [];
   /** Places of pieces that cannot be read. */
   readonly unreadable: number[] = [];
-  bytes: Uint8Array<ArrayBuffer>;
-  words: Uint32Array;
+  bytes = new Uint8Array(new ArrayBuffer(0));
+  words = new Uint32Array(this.bytes.buffer);
   private readonly log: Log;
   private end = 0;
 
   constructor(log: Log) {
     this.log = log;
-    this.bytes = new Uint8Array(new ArrayBuffer(Math.min(BYTES, log.generationBytes)));
-    this.words = new Uint32Array(this.bytes.buffer);
   }
 
   read(generation: number): void {
@@ -177,7 +175,8 @@ export class GenerationFrames {
 
   private ensure(size: number): void {
     if (size <= this.bytes.length) return;
-    const grown = new Uint8Array(new ArrayBuffer(Math.max(this.bytes.length * 2, (size + 7) & ~7)));
+    const least = this.end === 0 ? Math.min(BYTES, this.log.generationBytes) : this.bytes.length * 2;
+    const grown = new Uint8Array(new ArrayBuffer(Math.max(least, (size + 7) & ~7)));
     grown.set(this.bytes.subarray(0, this.end));
     this.bytes = grown;
     this.words = new Uint32Array(grown.buffer);

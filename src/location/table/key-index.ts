@@ -7,6 +7,7 @@ import { SLOTS_MIN, SUB_BITS } from './index-size.ts';
 export const SUB_TABLES = 1 << SUB_BITS;
 /** Of earlier versions, whose checkpoints are still read. */
 const SLOTS_RESTORED_MIN = 16;
+const SLOT_BYTES = 8;
 
 /** Slots of two words each: tag, row number + 1 (0: empty). */
 export type SubTable = Int32Array;
@@ -29,7 +30,10 @@ export class KeyIndex {
 
   constructor(observer: IndexObserver | null = null) {
     this.observer = observer;
-    for (let sub = 0; sub < SUB_TABLES; sub++) this.tables.push(createSubTable(SLOTS_MIN));
+    // In one piece: the system gives a page of it to whoever writes there, and 1,024 buffers of their own would all be cleared.
+    const memory = new SharedArrayBuffer(SUB_TABLES * SLOTS_MIN * SLOT_BYTES);
+    for (let at = 0; at < memory.byteLength; at += SLOTS_MIN * SLOT_BYTES)
+      this.tables.push(new Int32Array(memory, at, SLOTS_MIN * 2));
   }
 
   /** The first slot that may hold a key with this tag, or -1; `next` gives the others. */
@@ -136,5 +140,5 @@ function insert(table: SubTable, tag: number, rowPlusOne: number): void {
 
 /** @param slots a power of two */
 function createSubTable(slots: number): SubTable {
-  return new Int32Array(new SharedArrayBuffer(slots * 8));
+  return new Int32Array(new SharedArrayBuffer(slots * SLOT_BYTES));
 }

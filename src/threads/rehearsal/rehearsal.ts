@@ -37,9 +37,11 @@ const RING_BYTES = 1 << 18;
  * Before anything of a shard is made: V8 changes what it knows of a class with the objects that it sees, and those it has seen before
  * are strangers to the code it has compiled by then. With AORTA_WARM_UP=off in the environment it does without: a third of a start's
  * CPU, which is worth it only where more than some requests follow.
+ * @param answerRing of the shard that comes after it
  */
 export function warmShard(
   task: ShardTask,
+  answerRing: Uint8Array,
   createPipeline: (options: ShardOptions) => Pipeline,
   log: ShardOptions['log'],
 ): void {
@@ -48,7 +50,7 @@ export function warmShard(
   if (task.store.kind !== 'log') return;
   const directory = `${task.store.directory}.rehearsal`;
   try {
-    rehearse(directory, task, createPipeline);
+    rehearse(directory, task, answerRing, createPipeline);
   } catch (error) {
     // A full disk, say: the start goes on, or it ends where the shard's own store says why.
     log('warn', 'no rehearsal: the first requests take longer', { error: String(error) });
@@ -61,14 +63,19 @@ export function warmShard(
  * Takes some hundred milliseconds. Overwrites slots of the slab.
  * @param directory of the rehearsal's own store; its content is removed
  */
-function rehearse(directory: string, task: ShardTask, createPipeline: (options: ShardOptions) => Pipeline): void {
+function rehearse(
+  directory: string,
+  task: ShardTask,
+  answerRing: Uint8Array,
+  createPipeline: (options: ShardOptions) => Pipeline,
+): void {
   rmSync(directory, { recursive: true, force: true });
   const auth = task.auth && openLogins(directory, task.auth, PHONES);
   try {
     for (let i = 0; i < SHARDS; i++) {
       const store = openLogStore(join(directory, String(i)), 'process');
       try {
-        const options = { ...rehearsalOptions(task, store), ...(auth && { auth }) };
+        const options = { ...rehearsalOptions(task, store), answerRing, ...(auth && { auth }) };
         play(options, createPipeline(options), auth?.policy.algorithms[0]);
       } finally {
         store.close();
