@@ -10,7 +10,7 @@ import { FRAME_BEAT, FRAME_HELLO, FRAME_PROOF, HEAD_BYTES, writeHead } from '../
 import { encodeHello } from '../../src/cluster/peers/peer-proof.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
 import { selfSigned } from '../support/certificate.ts';
-import { killAll, poll } from '../support/child-process.ts';
+import { killAll, pause, poll } from '../support/child-process.ts';
 import { CLUSTER, Cluster } from '../support/cluster.ts';
 import { freeTcpPorts, natsMissing } from '../support/nats-servers.ts';
 import { SipClient } from '../support/sip-client.ts';
@@ -19,10 +19,17 @@ import { WsSipClient } from '../support/ws-sip-client.ts';
 
 /** Enough that each of three shards has some. */
 const AORS = Array.from({ length: 12 }, (_, i) => i);
+/** Of a request, within the time that a successor takes to claim a shard. */
+const COPIES = 3;
+const COPY_MS = 50;
 const OUTBOUND = ['Supported: path, outbound'];
 
 interface Found {
   readonly contacts: readonly { readonly uri: string; readonly node?: number; readonly flow?: number }[];
+}
+
+function callId({ text }: { readonly text: string }): string | undefined {
+  return /^Call-ID: *(.*)$/im.exec(text)?.[1];
 }
 
 function contact(n: number): string {
@@ -210,7 +217,31 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
     client.close();
     for (const node of [0, 1]) for (const i of AORS) await goneAt(node, `lost${i}@example.com`);
     lost.close();
+    await cluster.settled();
   }, 90_000);
+
+  it('need not be repeated over UDP while nobody owns their shard: the next owner answers each of them once', async () => {
+    const [front, victim] = cluster.alive();
+    for (const { shard } of (await cluster.settled()).shards)
+      await poll(`shard ${shard} on node ${victim}`, 10_000, () =>
+        cluster.post(victim, `/v1/cluster/shards/${shard}/take`).then(
+          () => true,
+          () => undefined,
+        ),
+      );
+    await cluster.settled();
+    const client = await SipClient.open(cluster.nodes[front]);
+    const asked = AORS.map((i) => client.register({ aor: `kept${i}@example.com`, contacts: ['<sip:k@10.0.0.1>'] }));
+    await cluster.nodes[victim].kill9();
+    for (let copy = 0; copy < COPIES; copy++) {
+      for (const text of asked) client.send(text);
+      await pause(COPY_MS);
+    }
+    await poll('an answer to each', 10_000, () => new Set(client.inbox.map(callId)).size === asked.length);
+    await cluster.settled();
+    expect(client.inbox.map(({ status }) => status)).toEqual(AORS.map(() => 200));
+    client.close();
+  }, 60_000);
 });
 
 function framed(kind: number, body: Uint8Array): Uint8Array {

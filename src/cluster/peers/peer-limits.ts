@@ -13,6 +13,10 @@ export const UNSENT_BYTES_MAX = 16 << 20;
 /** Requests over connections that wait for an answer from elsewhere, and their bytes: beyond, clients are put off at once. */
 export const PENDING_MAX = 16_384;
 export const PENDING_BYTES_MAX = 32 << 20;
+/** Requests over UDP that wait for an owner of their shard, as many as an owner keeps for its stream: beyond, phones repeat them. */
+export const DATAGRAMS_MAX = 512;
+/** No request over UDP waits longer: its transaction is over (RFC 3261 §17.1.2.2, Timer F). */
+export const DATAGRAM_MS_MAX = 32_000;
 /** Ended connections that a node tells its peers anew, and that each node remembers of all the others. */
 export const ENDED_MAX = 65_536;
 /** Of one list. */

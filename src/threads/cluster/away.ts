@@ -1,24 +1,22 @@
-// From a shard's thread to the cluster's: requests that another node decides about, and answers to what came from another node. Over a
-// connection nobody repeats a request: it is handed over even while nobody owns its shard, and waits there.
+// From a shard's thread to the cluster's: requests that another node decides about, and answers to what came from another node. While
+// nobody owns its shard a request is handed over, too, and waits there.
 // @hot
 
 import type { ShardTable } from '../../cluster/shard-table.ts';
 import type { Bell } from '../../shard/rings/bell.ts';
 import { RING_ANSWER, RING_MESSAGE, type Ring } from '../../shard/rings/ring.ts';
 import { slab, slotStart } from '../../sip/parser/slab.ts';
-import { NODE_NO_WAY, type Peers, TRANSPORT_UDP, VIA_CLUSTER_TWICE } from '../../sip/sources.ts';
+import { NODE_NO_WAY, type Peers, VIA_CLUSTER_TWICE } from '../../sip/sources.ts';
 import { SHARD_BYTES } from './request-forwarder.ts';
 
 export class Away {
   private readonly table: ShardTable;
-  private readonly node: number;
   private readonly ring: Ring;
   private readonly bell: Bell;
   private isTouched = false;
 
-  constructor(table: ShardTable, node: number, ring: Ring, bell: Bell) {
+  constructor(table: ShardTable, ring: Ring, bell: Bell) {
     this.table = table;
-    this.node = node;
     this.ring = ring;
     this.bell = bell;
   }
@@ -27,8 +25,6 @@ export class Away {
   takes(shard: number, slot: number, length: number, peers: Peers): boolean {
     if (this.table.isOwner(shard) || peers.node[slot] === NODE_NO_WAY) return false;
     if ((peers.answeredByMain[slot] & VIA_CLUSTER_TWICE) !== 0) return false;
-    const owner = this.table.route(shard);
-    if ((owner === 0 || owner === this.node) && peers.transport[slot] === TRANSPORT_UDP) return false;
     const at = slotStart(slot);
     const end = at + length;
     // There is room behind the longest message of a slot.

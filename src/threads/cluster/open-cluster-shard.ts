@@ -58,7 +58,7 @@ export function openClusterShard(task: ShardTask, store: LocationStore, log: Sha
     stream,
     shard: open,
     store: new ClusterStore(store, open),
-    away: new Away(table, number, new Ring(parts.fromShards[shard]), bell),
+    away: new Away(table, new Ring(parts.fromShards[shard]), bell),
     flows: new ClusterFlows(parts.flows, number, new LiveFlows(task.liveFlows)),
     relay: (forwarding, tcp) =>
       new Relay(new Ring(parts.relays[shard]), forwarding, (peers) => new UdpSender(calls, task.sockets, peers), tcp),

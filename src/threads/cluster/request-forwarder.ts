@@ -19,6 +19,7 @@ import {
   writeRow,
 } from '../../cluster/peers/peer-frame.ts';
 import { ENDED_PER_FRAME } from '../../cluster/peers/peer-limits.ts';
+import { type PendingDatagram, PendingDatagrams } from '../../cluster/peers/pending-datagrams.ts';
 import { type PendingRequest, PendingRequests } from '../../cluster/peers/pending-requests.ts';
 import type { ShardTable } from '../../cluster/shard-table.ts';
 import type { Bell } from '../../shard/rings/bell.ts';
@@ -61,6 +62,7 @@ export interface ForwarderParts {
 
 export class RequestForwarder {
   readonly pending: PendingRequests;
+  private readonly datagrams: PendingDatagrams;
   mesh: PeerMesh | undefined;
   private readonly parts: ForwarderParts;
   private readonly ended = new EndedFlows();
@@ -76,6 +78,7 @@ export class RequestForwarder {
   constructor(parts: ForwarderParts) {
     this.parts = parts;
     this.pending = new PendingRequests(parts.holdMs);
+    this.datagrams = new PendingDatagrams(parts.holdMs);
     this.touched = new Uint8Array(parts.shards);
   }
 
@@ -110,11 +113,13 @@ export class RequestForwarder {
   }
 
   private look(now: number): void {
-    const { pending, parts } = this;
+    const { pending, datagrams, parts } = this;
     this.lookAt = now + LOOK_MS;
     for (const request of pending.overdue(now)) this.putBack(request);
     pending.astray(now, (shard) => parts.table.route(shard));
     for (const request of pending.homeless()) this.route(request, now);
+    const dropped = datagrams.work(now, this.routeDatagram);
+    if (dropped > 0) parts.counts.add('failed', dropped);
     for (const shard of [...this.goneFor]) this.tellGone(shard);
   }
 
@@ -148,15 +153,12 @@ export class RequestForwarder {
     const { row, parts, stage } = this;
     const end = length - SHARD_BYTES;
     const shard = stage[end] | (stage[end + 1] << 8);
-    if ((row.answeredByMain[0] & VIA_CLUSTER) !== 0) {
-      row.answeredByMain[0] |= VIA_CLUSTER_TWICE;
-      if (!this.send(parts.table.route(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
-      return;
-    }
-    row.node[0] = parts.node;
-    if (row.transport[0] === TRANSPORT_UDP) {
-      row.answeredByMain[0] |= VIA_CLUSTER;
-      if (!this.send(parts.table.route(shard), shard, row, stage, 0, end)) parts.counts.add('failed');
+    const isForeign = (row.answeredByMain[0] & VIA_CLUSTER) !== 0;
+    if (isForeign) row.answeredByMain[0] |= VIA_CLUSTER_TWICE;
+    else row.node[0] = parts.node;
+    if (row.transport[0] === TRANSPORT_UDP) return this.datagram(shard, end, now);
+    if (isForeign) {
+      if (this.handOn(shard, row, stage, 0, end, 0) === 0) parts.counts.add('failed');
       return;
     }
     const request = this.pending.add(shard, stage, 0, end, row, 0, now);
@@ -164,25 +166,51 @@ export class RequestForwarder {
     else this.route(request, now);
   }
 
+  /** The same over UDP: where no owner is known, it waits for one. */
+  private datagram(shard: number, end: number, now: number): void {
+    const { row, stage } = this;
+    const via = row.answeredByMain[0];
+    if (this.handOn(shard, row, stage, 0, end, 0) !== 0) return;
+    row.answeredByMain[0] = via;
+    if (!this.datagrams.keep(shard, stage, 0, end, row, 0, now)) this.parts.counts.add('failed');
+  }
+
+  private readonly routeDatagram = ({ shard, body }: PendingDatagram): boolean => {
+    readRow(body, 0, body.length, this.kept, 0);
+    return this.handOn(shard, this.kept, body, ROW_BYTES, body.length, 0) !== 0;
+  };
+
   /** Sends a request that is kept to whoever owns its shard now, this node perhaps; else it stays. */
   private route(request: PendingRequest, now: number): void {
-    const { table, node, toShards } = this.parts;
     const { shard, body, ticket } = request;
-    const { kept } = this;
-    readRow(body, 0, body.length, kept, 0);
-    if (table.isOwner(shard)) {
-      if (!toShards[shard].push(RING_MESSAGE, body, ROW_BYTES, body.length, kept, 0, kept.port[0])) return;
-      this.touched[shard] = 1;
-      this.pending.remove(request);
-      return;
+    readRow(body, 0, body.length, this.kept, 0);
+    const owner = this.handOn(shard, this.kept, body, ROW_BYTES, body.length, ticket);
+    if (owner === this.parts.node) this.pending.remove(request);
+    else if (owner !== 0) {
+      request.node = owner;
+      request.askedAt = now;
     }
+  }
+
+  /**
+   * Hands a request to the owner of its shard, this node perhaps; returns that, or 0 where none is known or has capacity.
+   * @param ticket of a request over a connection, by which its answer is known
+   */
+  private handOn(shard: number, peers: Peers, bytes: Uint8Array, from: number, end: number, ticket: number): number {
+    const { table, node } = this.parts;
+    if (table.isOwner(shard)) return this.give(shard, peers, bytes, from, end) ? node : 0;
     const owner = table.route(shard);
-    if (owner === node) return;
-    kept.answeredByMain[0] |= VIA_CLUSTER;
-    setWord(kept.local, 0, ticket);
-    if (!this.send(owner, shard, kept, body, ROW_BYTES, body.length)) return;
-    request.node = owner;
-    request.askedAt = now;
+    if (owner === node) return 0;
+    peers.answeredByMain[0] |= VIA_CLUSTER;
+    if (ticket > 0) setWord(peers.local, 0, ticket);
+    return this.send(owner, shard, peers, bytes, from, end) ? owner : 0;
+  }
+
+  /** Hands a request to the thread of its shard here; false where its ring is full. */
+  private give(shard: number, peers: Peers, bytes: Uint8Array, from: number, end: number): boolean {
+    if (!this.parts.toShards[shard].push(RING_MESSAGE, bytes, from, end, peers, 0, peers.port[0])) return false;
+    this.touched[shard] = 1;
+    return true;
   }
 
   private send(node: number, shard: number, peers: Peers, bytes: Uint8Array, from: number, end: number): boolean {
@@ -218,11 +246,10 @@ export class RequestForwarder {
   }
 
   private giveBack(shard: number, peers: Peers, bytes: Uint8Array, from: number, end: number): void {
-    const { toShards, counts } = this.parts;
+    const { counts } = this.parts;
     peers.node[0] = NODE_NO_WAY;
     counts.add('put_back');
-    if (toShards[shard].push(RING_MESSAGE, bytes, from, end, peers, 0, peers.port[0])) this.touched[shard] = 1;
-    else counts.add('failed');
+    if (!this.give(shard, peers, bytes, from, end)) counts.add('failed');
   }
 
   /** A shard here has answered a request that came from another node, or from this one by way of another. */
@@ -240,10 +267,7 @@ export class RequestForwarder {
     const via = row.answeredByMain[0];
     if (length < 1 || length > MESSAGE_BYTES_MAX || (via & VIA_CLUSTER) === 0) return false;
     if (row.node[0] !== from && (via & VIA_CLUSTER_TWICE) === 0) return false;
-    if (parts.toShards[shard].push(RING_MESSAGE, bytes, at + ROW_BYTES, end, row, 0, row.port[0])) {
-      this.touched[shard] = 1;
-      parts.counts.add('taken');
-    } else parts.counts.add('failed');
+    parts.counts.add(this.give(shard, row, bytes, at + ROW_BYTES, end) ? 'taken' : 'failed');
     return true;
   }
 
