@@ -73,7 +73,7 @@ export class FaultRun {
     try {
       await poll('the first requests answered', 20_000, () => load.acknowledged >= AORS);
       const before = load.acknowledged;
-      load.slowestMs = 0;
+      load.measure();
       const pauses = new Pauses(load);
       await fault.run(this);
       await cluster.settled(settleMs);

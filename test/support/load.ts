@@ -43,8 +43,9 @@ export interface LoadOptions {
 export class Load {
   readonly lines: Line[];
   acknowledged = 0;
-  /** The longest that a request waited for its 200, ms. */
+  /** The longest that a request waited for its 200 since `measure`, ms. */
   slowestMs = 0;
+  private measuredFrom = 0;
   /** Final answers other than 200, by code: there should be none. */
   readonly refused: string[] = [];
   private readonly options: LoadOptions;
@@ -89,6 +90,12 @@ export class Load {
       this.finish = resolve;
       this.fill();
     });
+  }
+
+  /** Waits count from here on, and of requests that wait already no more than what comes. */
+  measure(): void {
+    this.slowestMs = 0;
+    this.measuredFrom = Date.now();
   }
 
   /** No new request is sent from here on; those on their way are repeated until they are answered. */
@@ -176,7 +183,7 @@ export class Load {
       line.promised = { expires: granted, sentAt, answeredAt: Date.now() };
       line.also = [];
       this.acknowledged++;
-      this.slowestMs = Math.max(this.slowestMs, Date.now() - sentAt);
+      this.slowestMs = Math.max(this.slowestMs, Date.now() - Math.max(sentAt, this.measuredFrom));
     } else this.refused.push(text);
     this.fill();
   }
