@@ -1,11 +1,11 @@
 // `aorta backup` and `aorta restore`: what they print and the codes they exit with. How a copy is made, backup.ts knows.
 
 import type { Command } from 'commander';
-import { DEFAULT_DATA } from '../server/config/defaults.ts';
 import { errorText } from '../server/process/file-fault.ts';
 import { showProgress } from '../server/process/progress.ts';
 import { sizeText } from '../server/process/size-text.ts';
 import { print, printError } from '../server/process/terminal.ts';
+import { withDataOption } from './terminal/data-directory.ts';
 import { EXIT_FAILED } from './terminal/exit-codes.ts';
 import { examples } from './terminal/help-text.ts';
 
@@ -33,19 +33,18 @@ interface Options {
 
 /** Adds both commands to the root. */
 export function addBackupCommands(root: Command): void {
-  root
-    .command('backup <directory>')
-    .copyInheritedSettings(root)
-    .description('copy the data directory while the server runs')
-    .option('--data <dir>', 'data directory', DEFAULT_DATA)
+  withDataOption(
+    root
+      .command('backup <directory>')
+      .copyInheritedSettings(root)
+      .description('copy the data directory while the server runs'),
+  )
     .allowExcessArguments(false)
     .addHelpText('after', examples(BACKUP_EXAMPLES))
     .action((directory: string, { data }: Options) => telling(() => makeBackup(data, directory)));
-  root
-    .command('restore <backup>')
-    .copyInheritedSettings(root)
-    .description('put a backup into a new data directory')
-    .option('--data <dir>', 'data directory', DEFAULT_DATA)
+  withDataOption(
+    root.command('restore <backup>').copyInheritedSettings(root).description('put a backup into a new data directory'),
+  )
     .allowExcessArguments(false)
     .addHelpText('after', examples(RESTORE_EXAMPLES))
     .action((backup: string, { data }: Options) =>

@@ -7,6 +7,7 @@ import type { ConfigWishes } from '../server/config/create-config.ts';
 import { print } from '../server/process/terminal.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
 import { CommandError, reported } from './terminal/command-action.ts';
+import { environmentSource } from './terminal/data-directory.ts';
 
 export function addConfigCommands(root: Command): void {
   root
@@ -120,7 +121,7 @@ async function createConfigOf(file: string, wishes: ConfigWishes = {}): Promise<
     import('../server/config/config-problem.ts'),
   ]);
   try {
-    return createConfig([readConfigFile(file)], wishes);
+    return createConfig([environmentSource(), readConfigFile(file)], wishes);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const shown = error.problems.map((problem, i) => [problem, error.excerpts[i]].filter(Boolean).join('\n'));

@@ -1,9 +1,9 @@
 // `aorta location`: its verbs and flags. What import does is location-intake.ts, the way back export-command's.
 
 import type { Command } from 'commander';
-import { DEFAULT_DATA } from '../server/config/defaults.ts';
 import { addExportCommand } from './export-command.ts';
 import { later } from './terminal/command-action.ts';
+import { withDataOption } from './terminal/data-directory.ts';
 import { examples } from './terminal/help-text.ts';
 
 const EXAMPLES = `
@@ -30,11 +30,11 @@ export function addLocationCommand(root: Command): void {
     .copyInheritedSettings(root)
     .description('bindings from and for other registrars');
   location.addHelpText('after', examples(EXAMPLES));
-  location
+  const take = location
     .command('import <file>')
     .copyInheritedSettings(root)
-    .description('take over the bindings of Kamailio, OpenSIPS, Asterisk, FreeSWITCH or Flexisip')
-    .option('--data <dir>', 'data directory', DEFAULT_DATA)
+    .description('take over the bindings of Kamailio, OpenSIPS, Asterisk, FreeSWITCH or Flexisip');
+  withDataOption(take)
     .option('--domain <name>', 'domain of rows that name none (use_domain off)')
     .option('--timezone <offset>', 'of the dates in the table: +HH:MM, -HH:MM or Z (default: this machine’s)')
     .option('--shards <n>', 'shards of a new data directory')

@@ -2,6 +2,7 @@
 // those who run this command or complete its words.
 
 import type { Command } from 'commander';
+import { environmentSource } from './terminal/data-directory.ts';
 import { EXIT_USAGE } from './terminal/exit-codes.ts';
 import { examples } from './terminal/help-text.ts';
 
@@ -39,8 +40,9 @@ async function runServe(options: Readonly<Record<string, unknown>>): Promise<voi
     import('./serve.ts'),
   ]);
   const flags = flagSource(options);
-  /** The configuration file, where one is named, and the flags, which win. */
-  const read = () => createConfig(file && files ? [files.readConfigFile(file), flags] : [flags], { files: true });
+  /** The environment, the configuration file, where one is named, and the flags, which win. */
+  const read = () =>
+    createConfig([environmentSource(), ...(file && files ? [files.readConfigFile(file)] : []), flags], { files: true });
   try {
     process.exitCode = await serve(read(), files && read);
   } catch (error) {

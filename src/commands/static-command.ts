@@ -1,8 +1,8 @@
 // `aorta binding …` and `aorta alias …`: the verbs and their flags. What they do is static-verbs.ts.
 
 import type { Command } from 'commander';
-import { DEFAULT_DATA } from '../server/config/defaults.ts';
 import { later } from './terminal/command-action.ts';
+import { withDataOption } from './terminal/data-directory.ts';
 import { examples } from './terminal/help-text.ts';
 
 const BINDING_EXAMPLES = `
@@ -58,7 +58,7 @@ function group(root: Command, name: string, description: string, text: string): 
     .addHelpText('after', examples(text));
   return (usage, about, pick) => {
     const command = parent.command(usage).copyInheritedSettings(root).description(about);
-    command.option('--data <dir>', 'data directory', DEFAULT_DATA).allowExcessArguments(false);
+    withDataOption(command).allowExcessArguments(false);
     return command.action(
       later(async () => {
         const verbs = await import('./static-verbs.ts');

@@ -1,8 +1,8 @@
 // `aorta user …`: the verbs and their flags. What they do is user-verbs.ts.
 
 import type { Command } from 'commander';
-import { DEFAULT_DATA } from '../server/config/defaults.ts';
 import { later } from './terminal/command-action.ts';
+import { withDataOption } from './terminal/data-directory.ts';
 import { examples } from './terminal/help-text.ts';
 
 const EXAMPLES = `
@@ -32,7 +32,7 @@ export function addUserCommand(root: Command): void {
   user.addHelpText('after', examples(EXAMPLES));
   const verb = (usage: string, description: string, pick: (verbs: Verbs) => (...args: never[]) => Promise<void>) => {
     const command = user.command(usage).copyInheritedSettings(root).description(description);
-    command.option('--data <dir>', 'data directory', DEFAULT_DATA).allowExcessArguments(false);
+    withDataOption(command).allowExcessArguments(false);
     return command.action(
       later(async () => {
         const verbs = await import('./user-verbs.ts');

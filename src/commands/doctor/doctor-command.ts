@@ -6,13 +6,13 @@ import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../../server/config/config.ts';
-import { DEFAULT_DATA } from '../../server/config/defaults.ts';
 import { hasCluster } from '../../server/config/sections/cluster-config.ts';
 import { sizeText } from '../../server/process/size-text.ts';
 import { print } from '../../server/process/terminal.ts';
 import { descriptorLimit } from '../../transport/linux/descriptor-limit.ts';
 import { DESCRIPTORS_RESERVED } from '../../transport/linux/descriptors.ts';
 import { CommandError, reported } from '../terminal/command-action.ts';
+import { defaultData, environmentSource } from '../terminal/data-directory.ts';
 import { tableColumns, textTable } from '../terminal/text-table.ts';
 import type { Finding } from './damage-findings.ts';
 
@@ -28,7 +28,7 @@ export function addDoctorCommand(root: Command): void {
     .copyInheritedSettings(root)
     .description('look for what would go wrong on this machine; exit code 1 where something would')
     .option('--config <file>', 'configuration whose data directory, certificates and user provider to look at')
-    .option('--data <dir>', `data directory (default: the configuration's, else ${DEFAULT_DATA})`)
+    .option('--data <dir>', `data directory (default: the configuration's, else ${defaultData()})`)
     .option('--scrub', 'read the whole log of bindings and look for damage; a server may run meanwhile')
     .option('--json', 'JSON for programs')
     .action(reported(doctor));
@@ -36,7 +36,7 @@ export function addDoctorCommand(root: Command): void {
 
 async function doctor(options: { config?: string; data?: string; scrub?: boolean; json?: boolean }): Promise<void> {
   const config = await configOf(options.config);
-  const data = resolve(options.data ?? config.data);
+  const data = resolve(options.data ?? (options.config === undefined ? defaultData() : config.data));
   const findings = [
     node(),
     receiveBuffer((await import('../../transport/linux/native-udp.ts')).SOCKET_BUFFER_BYTES),
@@ -64,7 +64,7 @@ async function configOf(file: string | undefined): Promise<Config> {
   const { readConfigFile } = await import('../../server/config/config-file.ts');
   const { ConfigError } = await import('../../server/config/config-problem.ts');
   try {
-    return createConfig([readConfigFile(file)]);
+    return createConfig([environmentSource(), readConfigFile(file)]);
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.problems.join('\n'), 2);
     throw error;

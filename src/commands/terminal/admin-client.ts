@@ -3,10 +3,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { DIRECTORY_HEADER, directoryId, readToken, readUrl } from '../../server/admin/admin-files.ts';
-import { DEFAULT_DATA } from '../../server/config/defaults.ts';
 import { fileFault } from '../../server/process/file-fault.ts';
 import { packageVersion } from '../../server/process/package-version.ts';
 import { CommandError } from './command-action.ts';
+import { defaultData } from './data-directory.ts';
 
 const EXAMPLE_URL = 'http://127.0.0.1:8060';
 
@@ -23,7 +23,7 @@ export function withAdminOptions(command: Command): Command {
   return command
     .option(
       '--data <dir>',
-      `data directory of the server, which knows its address and token (default: ${DEFAULT_DATA})`,
+      `data directory of the server, which knows its address and token (default: ${defaultData()})`,
     )
     .option('--admin <url>', 'admin listener of the server, instead of a data directory')
     .option('--token-file <file>', 'holds the token (default: admin-token of the data directory)')
@@ -48,9 +48,9 @@ export class AdminClient {
   constructor(options: AdminOptions) {
     const { admin, tokenFile } = options;
     // A token is not for whatever server somebody names.
-    const data = options.data ?? (admin === undefined ? DEFAULT_DATA : undefined);
+    const data = options.data ?? (admin === undefined ? defaultData() : undefined);
     this.data = admin === undefined ? data : undefined;
-    this.url = (admin ?? urlOf(data)).replace(/^(https?):(?!\/\/)/, '$1://').replace(/\/$/, '');
+    this.url = (admin ?? urlOf(data ?? defaultData())).replace(/^(https?):(?!\/\/)/, '$1://').replace(/\/$/, '');
     if (this.url !== '' && !URL.canParse(this.url))
       throw new CommandError(`--admin: "${admin}" is no URL such as ${EXAMPLE_URL}`, 2);
     const token = tokenFile !== undefined ? tokenOf(tokenFile) : data === undefined ? undefined : readToken(data);
@@ -136,7 +136,7 @@ export class AdminClient {
 }
 
 /** Where the server of a data directory is; '' where there is none with an admin listener. Never that of another one. */
-function urlOf(data = DEFAULT_DATA): string {
+function urlOf(data: string): string {
   if (!existsSync(data))
     throw new CommandError(
       `there is no data directory ${data}: name the server's with --data, or its URL with --admin`,
