@@ -67,7 +67,9 @@ class Template {
       const [name, argument] = filter.split(' ');
       if (name === 'nindent') result = `\n${String(result).replace(/^(?=.)/gm, ' '.repeat(Number(argument)))}`;
       else if (name === 'default') result = truthy(result) ? result : this.value(argument);
-      else throw new Error(`a filter that this test does not know: ${filter}`);
+      else if (name === 'required') {
+        if (!truthy(result)) throw new Error(filter);
+      } else throw new Error(`a filter that this test does not know: ${filter}`);
     }
     return String(result);
   }
@@ -102,6 +104,17 @@ function config(resources: readonly Resource[]) {
 }
 
 describe('the Helm chart', () => {
+  it('refuses a ServiceMonitor without the secret that Prometheus reads the token from', () => {
+    const serviceMonitor = { enabled: true, interval: '15s', labels: {} };
+    expect(() => new Template({ serviceMonitor }).resources()).toThrow(
+      'serviceMonitor.enabled needs admin.tokenSecret',
+    );
+    const resources = new Template({ serviceMonitor, admin: { port: 8060, tokenSecret: 'aorta-admin' } }).resources();
+    const monitor = resources.find(({ kind }) => kind === 'ServiceMonitor');
+    expect(monitor.metadata.labels).toEqual({ 'app.kubernetes.io/name': 'aorta', 'app.kubernetes.io/instance': 'one' });
+    expect(monitor.spec.endpoints[0].authorization.credentials).toEqual({ name: 'aorta-admin', key: 'token' });
+  });
+
   it('is one registrar by itself, probed by HTTP', () => {
     const resources = new Template({}).resources();
     expect(resources.map(({ kind }) => kind).sort()).toEqual([
