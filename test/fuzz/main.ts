@@ -5,9 +5,16 @@
 import { join } from 'node:path';
 import { removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll } from '../support/child-process.ts';
+import { numberWords } from '../support/number-words.ts';
 import { serverFuzz } from './server-fuzz.ts';
 
-const [messages = 10_000_000, requests = 100_000, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number);
+const HELP = `npm run fuzz:server -- [MESSAGES] [REQUESTS] [SEED]
+
+Sends so many mutated messages (10000000) over UDP, TCP and WebSocket and so many odd HTTP requests (100000) to a running server. Exit
+code 1 where it crashes, answers 500 or keeps more memory at the end than at half-time.
+`;
+
+const [messages = 10_000_000, requests = 100_000, seed = Date.now() % 1_000_000] = numberWords(HELP);
 console.log(`${messages} messages, ${requests} HTTP requests, seed ${seed}`);
 const started = performance.now();
 try {

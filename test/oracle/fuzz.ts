@@ -1,11 +1,18 @@
 // `npm run fuzz -- [MESSAGES] [SEED]`: over mutated messages, ten million if nothing is said, the parser against the oracle, and over
 // the same ones all that the registrar's module writes.
 
+import { numberWords } from '../support/number-words.ts';
 import { difference } from './difference.ts';
 import { Mutations } from './mutations.ts';
 import { WriterDifference } from './writer-difference.ts';
 
-const [count = 10_000_000, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number);
+const HELP = `npm run fuzz -- [MESSAGES] [SEED]
+
+Compares the parser with the readable one of the tests, and what the registrar's module writes with the readable writers, over so
+many mutated messages (10000000). The seed makes the same messages again. Exit code 1 at the first difference, which is printed.
+`;
+
+const [count = 10_000_000, seed = Date.now() % 1_000_000] = numberWords(HELP);
 const started = performance.now();
 
 /** Ends the process at the first message over which `find` finds a difference; the messages' bytes. */

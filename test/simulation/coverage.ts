@@ -78,8 +78,18 @@ function linesOf(program: string, ran: Uint8Array): Map<string, Map<number, bool
   return files;
 }
 
+const HELP = `npm run simulate:coverage -- [options]
+
+Says which lines of the store and of a shard the simulated worlds run.
+
+  --seeds N   of the worlds store, shards and registrations each (600); cluster has 20
+`;
+
 function main(): void {
-  const { values } = parseArgs({ options: { seeds: { type: 'string', default: '600' } } });
+  const { values } = parseArgs({
+    options: { seeds: { type: 'string', default: '600' }, help: { type: 'boolean', default: false } },
+  });
+  if (values.help) return void process.stdout.write(HELP);
   const args = ['scripts/bundle.js', 'test/simulation/main.ts', PROGRAM, 'test/simulation/small'];
   const bundled = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (bundled.status !== 0) throw new Error(bundled.stderr);
