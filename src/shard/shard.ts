@@ -265,7 +265,8 @@ export class Shard {
     if (table[T_KIND] === KIND_RESPONSE) return this.answered(error, length);
     if (!canAnswer(this.isReliable)) return this.drop(COUNTER.dropped_no_via);
     this.state.readRequestAor();
-    if (this.admission.asksForContacts(slot) || table[T_METHOD] === METHOD_ACK) this.requests.askFor();
+    const isOfRequest = table[T_METHOD] === METHOD_ACK || table[T_METHOD] === METHOD_CANCEL;
+    if (isOfRequest || this.admission.asksForContacts(slot)) this.requests.askFor();
     if (this.state.aorLength >= 0 && (this.coordinates.shards > 1 || this.deciding !== null)) {
       const owner = shardOf(this.state.key[3], this.coordinates.shards);
       if (this.isElsewhere(owner, length)) return;
