@@ -11,6 +11,7 @@ import { SteadyTime } from '../core/timers/steady-time.ts';
 import type { ShardExchange } from '../core/uas/exchange.ts';
 import type { Policy } from '../core/uas/policy.ts';
 import { dormantMsOf } from '../core/uas/push-policy.ts';
+import { FLOWS_AT_FIRST } from '../location/first-sizes.ts';
 import type { LocationStore, RecordVisitor } from '../location/location-store.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../location/record.ts';
 import { ROW_WORDS } from '../location/table/binding-row.ts';
@@ -49,9 +50,9 @@ export class FlowSweeper implements RecordVisitor {
   private readonly exchange: ShardExchange;
   private readonly tally: BatchTally;
   // Flows that have ended and have pairs, in the order in which they are due: a queue in a ring of power-of-two size.
-  private tokens = new Uint32Array(1024);
+  private tokens = new Uint32Array(FLOWS_AT_FIRST);
   /** By `time`. */
-  private dueAt = new Float64Array(1024);
+  private dueAt = new Float64Array(FLOWS_AT_FIRST);
   private first = 0;
   private waiting = 0;
   /** Of the batch under way. */

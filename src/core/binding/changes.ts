@@ -43,7 +43,7 @@ export interface ChangeSink {
 export class Changes implements ChangeSink {
   count = 0;
   /** Entries: bytes[0, end). */
-  bytes = new Uint8Array(64 << 10);
+  bytes = new Uint8Array(16 << 10);
   end = 0;
   private view = new DataView(this.bytes.buffer);
 

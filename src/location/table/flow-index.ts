@@ -1,6 +1,8 @@
 // Which AORs have bindings that live by a flow: (flow, AOR) pairs, found by either both or the flow. Entries may be stale (the
 // binding has moved on); a visitor looks at the record. Bounded; what does not fit is not tracked. @hot
 
+import { FLOWS_AT_FIRST } from '../first-sizes.ts';
+
 const NONE = -1;
 
 /** 24 bytes an entry and 8 in the hash table; the flows' heads are a Map, one entry per flow. */
@@ -20,7 +22,7 @@ export class FlowIndex {
   private free = NONE;
 
   /** @param max entries at most */
-  constructor(max: number, capacity = 1024) {
+  constructor(max: number, capacity = FLOWS_AT_FIRST) {
     this.max = max;
     this.tokens = new Uint32Array(capacity);
     this.keys = new Uint32Array(capacity * 4);

@@ -68,7 +68,7 @@ export class RowWheel {
         if (expiresAt <= nowMs) visitor.expireRow(row);
       }
       if (this.tick >= nowTick) return false;
-      this.tick++;
+      this.tick = Math.min(this.tick + this.ticksToOccupied(), nowTick);
       this.fire(this.tick & (BUCKETS - 1));
     }
   }
