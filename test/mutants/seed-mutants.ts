@@ -1,10 +1,10 @@
 // Faults put into the code on purpose, and the simulated worlds whose seeds have to find each of them: of the log, its cleaner, checkpoints
-// and replay, the table, sweepers, nonces, flows, and batches that fail.
+// and replay, the table, sweepers, nonces, flows, batches that fail, abuse control, waiting requests, and lookups.
 
 import { MUTANTS } from './mutants.ts';
 
 /** As `npm run simulate -- --only` has them. */
-export type World = 'store' | 'shards' | 'registrations';
+export type World = 'store' | 'shards' | 'registrations' | 'cluster';
 
 export interface SeedMutant {
   readonly what: string;
@@ -40,6 +40,7 @@ const SHARED: readonly string[] = [
 
 const STORE: readonly World[] = ['store'];
 const SHARDS: readonly World[] = ['registrations', 'shards'];
+const CALLS: readonly World[] = ['registrations'];
 
 const inFile =
   (file: string, worlds: readonly World[]) =>
@@ -52,6 +53,8 @@ const store = inFile('location/log/log-store.ts', STORE);
 const sweeper = inFile('shard/sweeper.ts', SHARDS);
 const flows = inFile('shard/flow-sweeper.ts', SHARDS);
 const batch = inFile('shard/batch-commit.ts', SHARDS);
+const gate = inFile('shard/gate.ts', CALLS);
+const admission = inFile('shard/admission.ts', CALLS);
 const window = inFile('core/auth/nonce-window.ts', SHARDS);
 
 const OWN: readonly SeedMutant[] = [
@@ -187,6 +190,91 @@ const OWN: readonly SeedMutant[] = [
     'forgets which nc it has seen where a higher one comes',
     'words[at + HIGHEST] = nc;\n      words[at + SEEN_LOW] |= 1;',
     'words[at + HIGHEST] = nc;\n      words[at + SEEN_LOW] = 1;',
+  ),
+  gate(
+    'hears sources that have failed too often',
+    'if (!abuse.accepts(this.peers, slot, now)) {',
+    'if (abuse === null) {',
+  ),
+  gate(
+    'refuses sources that have not failed',
+    'if (!abuse.stranger || !this.scanners',
+    'if (abuse.stranger) return false;\n    if (!abuse.stranger || !this.scanners',
+  ),
+  gate(
+    'hears scanners',
+    'if (!abuse.stranger || !this.scanners.sends(slab, at, end)) return true;',
+    'if (at <= end) return true;',
+  ),
+  gate(
+    'tries passwords of an account that has drawn too many',
+    'if (abuse.aorAllowed(peers, slot, account[0], account[1], account[2], now)) return true;',
+    'if (abuse !== null) return true;',
+  ),
+  gate(
+    'counts no wrong password',
+    'if (outcome === AUTH_WRONG_RESPONSE || outcome === AUTH_UNKNOWN_USER) return FAILED_CREDENTIALS;',
+    '',
+  ),
+  gate(
+    'lets a trusted proxy speak for anybody',
+    'if (canonicalAor(slab, table, T_FROM, this.from) !== aorLength) return false;',
+    'if (aorLength >= 0) return true;',
+  ),
+  admission(
+    'tells anybody where users are',
+    "if (this.lookup === 'anyone') return 0;",
+    "if (this.lookup !== 'off') return 0;",
+  ),
+  admission(
+    'lets who has waited in vain wait again',
+    'const inVain = this.vainBatches[exchange.request.peer] === this.batch;',
+    'const inVain = this.batch < 0;',
+  ),
+  inFile('shard/request-service.ts', CALLS)(
+    'tells callers of bindings before they hold',
+    'exchange.result.changed || this.state.uncommitted || isTold',
+    'exchange.result.changed || isTold',
+  ),
+  inFile('shard/request-service.ts', CALLS)(
+    'serves who waits for his user',
+    'if (refused === 0) return this.lifecycle.trying(slot, now);',
+    '',
+  ),
+  inFile('shard/shard.ts', CALLS)(
+    'looks for the INVITE of a CANCEL at the alias',
+    'table[T_METHOD] === METHOD_ACK || table[T_METHOD] === METHOD_CANCEL;',
+    'table[T_METHOD] === METHOD_ACK;',
+  ),
+  inFile('shard/shard.ts', CALLS)(
+    'tells nobody over a stream that a ring is full',
+    'else if (this.isReliable && table[T_METHOD] !== METHOD_ACK) this.lifecycle.putOff(this.slot, this.now);',
+    '',
+  ),
+  inFile('core/uas/invite-server-transactions.ts', CALLS)(
+    'sends an answer again though it was acknowledged',
+    'return this.index.count > 0 && this.index.untrack(requestHigh, requestLow, branchHigh, branchLow);',
+    'return this.index.count > 0 && requestHigh + requestLow + branchHigh + branchLow >= 0;',
+  ),
+  inFile('core/lookup/targets.ts', CALLS)(
+    'leads callers to connections that have ended',
+    'if (!isTarget(bytes, image, now, flows)) continue;',
+    'if (!isTarget(bytes, image, now, null)) continue;',
+  ),
+  inFile('shard/statics/asked-for.ts', CALLS)(
+    'leaves static bindings out',
+    'if (this.statics === null || this.statics.empty || this.kind !== GRUU_NONE) return;',
+    'if (this.statics !== null || this.kind !== GRUU_NONE) return;',
+  ),
+  inFile('location/table/flow-index.ts', SHARDS)(
+    'forgets whose connections they are where it grows',
+    'keys.set(this.keys);',
+    '',
+  ),
+  inFile('shard/held-requests.ts', ['cluster'])(
+    'answers what was held to another source',
+    'copyPeer(this.rows, row, peers, slot);',
+    '',
   ),
   inFile('threads/move/move-bindings.ts', SHARDS)(
     'leaves the last records of a move uncommitted',

@@ -20,6 +20,8 @@ const REGISTRATIONS_ONCE_FAILED: readonly (readonly [number, string])[] = [
   [5_000_993, 'connections that end together: their records are longer than a generation'],
   [20_005_613, 'a refused bind, then `*` for the AOR: after a start the binding was there'],
   [6_002_909, 'a record is damaged, and a refresh is of the one before'],
+  [455, 'a CANCEL of an INVITE for an alias is looked up at the shard of the alias'],
+  [2295, 'the same'],
   [30_019_799, 'a nonce is stale while a removal is under way, and good when the disk has refused it'],
 ];
 
@@ -52,12 +54,13 @@ describe('registrations at shards on simulated disks', () => {
       const { sum } = await simulations.from(from, SEEDS);
       for (const what of ['replays', 'refused', 'failedCommits', 'starts', 'checkpoints', 'flowsEnded', 'reloads'])
         expect(sum[what], what).toBeGreaterThan(80);
+      for (const what of ['redirects', 'resent', 'guesses', 'waits']) expect(sum[what], what).toBeGreaterThan(20);
       expect(sum.crashes).toBeGreaterThan(20);
     },
     130_000,
   );
 
-  it('R3261-10.3-31 R3261-10.3-34 seeds that once failed', async () => {
+  it('R3261-8.3-04 R3261-9.2-02 R3261-10.3-31 R3261-10.3-34 seeds that once failed', async () => {
     await simulations.these(REGISTRATIONS_ONCE_FAILED.map(([seed]) => seed));
   }, 60_000);
 });

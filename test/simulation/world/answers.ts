@@ -14,6 +14,10 @@ export interface Scene {
   /** The batch's commit has failed. */
   readonly batchFailed: boolean;
   readonly report: { ok: number; refused: number; putOff: number; replays: number; logins: number };
+  /** It may be put off: its user could not be told, or another shard's ring was full. */
+  isPutOff(request: Request): boolean;
+  /** Nobody has told of its user yet. */
+  isAway(n: number): boolean;
   /** Of the shard that owns the AOR: a number of this start. */
   lifeOf(n: number): number;
   rulesOf(request: Request): Rules;
@@ -46,12 +50,18 @@ export class Answers {
       return bindings;
     }
     // A removal that the disk refuses in the end may have hidden the record that names the nonce: who comes again is let in.
-    first.answer = status === 401 && this.scene.batchFailed ? '' : text;
+    const isKept = !(status === 401 && this.scene.batchFailed) && !this.scene.isPutOff(request);
+    first.answer = isKept ? text : '';
     first.sentAt = this.scene.now;
     first.life = life;
-    if (this.scene.logsIn && !request.isOrder) {
+    if (status === 503 && this.scene.isPutOff(request)) {
+      this.scene.report.putOff++;
+      return bindings;
+    }
+    if (this.scene.logsIn && !request.isOrder && !request.isVouched) {
       if (status === 401) return this.challenged(request, text, bindings);
       if (request.login === '') this.scene.fail(`${status} without credentials: ${storyOf(request)}`);
+      if (status < 300 && this.scene.isAway(phone.n)) this.scene.fail(`nobody knows the user: ${storyOf(request)}`);
       if (request.isReplay && status < 300) this.scene.fail(`an nc counted twice: ${storyOf(request)}`);
     }
     this.scene.report.logins++;
@@ -68,7 +78,9 @@ export class Answers {
     const { phone } = request;
     if (this.scene.mayBeGone(phone.n)) return bindings;
     const live = this.scene.live(bindings);
-    const decision = decide(request, live, this.scene.rulesOf(request), this.scene.now);
+    const decision = request.isForeign
+      ? { status: 403, next: live }
+      : decide(request, live, this.scene.rulesOf(request), this.scene.now);
     if (status === 503) {
       this.scene.report.putOff++;
       if (!this.scene.batchFailed) this.scene.fail(`503, and nothing failed: ${storyOf(request)}`);
@@ -94,7 +106,7 @@ export class Answers {
     this.checkList(listed, next, text);
     if (this.scene.batchFailed && !areSame(next, live))
       this.scene.fail(`200 to what was not written: ${storyOf(request)}`);
-    if (request.kind === 'bind' && !request.isOrder) phone.used = request.login;
+    if (request.kind === 'bind' && !request.isOrder && !request.isVouched) phone.used = request.login;
     if (request.login !== '' && !request.isReplay) remember(phone.heard, request.login);
     return next;
   }
@@ -141,8 +153,8 @@ function isMade(request: Request, { contact, callId, cseq }: Bound): boolean {
   );
 }
 
-export function storyOf({ kind, phone, callId, cseq, seconds, first, isReplay, isOrder }: Request): string {
-  return `${isOrder ? 'order ' : isReplay ? 'stolen ' : first ? 'again ' : ''}${kind} ${phone.contacts.join(' ')} ${callId} ${cseq} ${seconds} s`;
+export function storyOf({ kind, phone, callId, cseq, seconds, first, isReplay, isOrder, isVouched }: Request): string {
+  return `${isOrder ? 'order ' : isVouched ? 'vouched ' : isReplay ? 'stolen ' : first ? 'again ' : ''}${kind} ${phone.contacts.join(' ')} ${callId} ${cseq} ${seconds} s`;
 }
 
 /** URI and seconds of each Contact of a 200. */

@@ -20,6 +20,7 @@ import { Crash, DiskError, SimulatedDisk } from '../disk.ts';
 import { FrameMap } from '../frame-map.ts';
 import { isSoundFrame, LogOnDisk } from '../log-on-disk.ts';
 import type { Random } from '../shards/random.ts';
+import type { Calls } from './calls.ts';
 import type { Change } from './registrations.ts';
 import { boundIn } from './stored.ts';
 
@@ -37,7 +38,8 @@ export interface Message {
 }
 
 export interface Sent<M> {
-  readonly message: M;
+  /** Null: the shard sends it by itself, again. */
+  readonly message: M | null;
   readonly text: string;
 }
 
@@ -50,14 +52,19 @@ interface Surroundings<M> {
   numberOf(word: number): number;
   isAlive(flow: number): boolean;
   /** Another shard's message. */
-  forward(owner: number, message: M): void;
+  /** False: that shard's ring is full. */
+  forward(owner: number, message: M): boolean;
+  /** A message is to wait until its user has been fetched; false: it cannot. */
+  wait(message: M): boolean;
+  /** Callers, guessers, static bindings; null: none. */
+  readonly calls: Pick<Calls, 'gate' | 'statics'> | null;
   /** What a batch asks its store to write. */
   committed(changes: ReadonlyMap<number, Change>, lasting: boolean): void;
   failed(changes: ReadonlyMap<number, Change>): void;
   unreadable(owners: ReadonlySet<number>): void;
   readonly clock: NonNullable<ShardOptions['clock']>;
   /** Where phones log in; null: they do not. */
-  auth(): ShardAuth | null;
+  auth(): Omit<ShardAuth, 'wait'> | null;
   rules(): Partial<Policy>;
 }
 
@@ -156,10 +163,19 @@ export class Machine<M extends Message> {
   }
 
   configure(): void {
-    this.shard.configure({ policy: this.policy() });
+    const { calls } = this.around;
+    const auth = calls && this.around.auth();
+    this.shard.configure({
+      policy: this.policy(),
+      ...(calls && { gate: calls.gate, ...(auth && { auth: { ...auth, generation: 0 } }) }),
+    });
   }
 
-  run(messages: readonly M[], now: number): readonly Sent<M>[] {
+  /**
+   * A batch.
+   * @param inVain of these: they have waited for their users, of whom nobody could tell
+   */
+  run(messages: readonly M[], now: number, inVain?: ReadonlySet<M>): readonly Sent<M>[] {
     const { shard, lengths } = this;
     const { family, ip, port, transport, flow, listener } = shard.peers;
     this.batch = messages;
@@ -176,7 +192,14 @@ export class Machine<M extends Message> {
       flow[slot] = message.flow;
       listener[slot] = message.isOrder ? LISTENER_ADMIN : 0;
     }
-    this.driver.run(lengths, 0, messages.length, now);
+    if (inVain === undefined) this.driver.run(lengths, 0, messages.length, now);
+    else {
+      for (const [slot, message] of messages.entries()) {
+        if (inVain.has(message)) shard.waitedInVain(slot);
+        this.driver.receive(slot, lengths[slot], now);
+      }
+      this.driver.finish(messages.length, now);
+    }
     return this.sent;
   }
 
@@ -237,14 +260,12 @@ export class Machine<M extends Message> {
       policy: this.policy(),
       secret: SECRET,
       counters: this.counters,
-      forward: (owner, slot) => {
-        around.forward(owner, this.batch[slot]);
-        return true;
-      },
+      forward: (owner, slot) => around.forward(owner, this.batch[slot]),
       log: () => {},
       clock: around.clock,
       flows: { isAlive: (flow) => around.isAlive(flow) },
-      ...(auth !== null && { auth }),
+      ...(auth !== null && { auth: { ...auth, wait: (slot) => around.wait(this.batch[slot]) } }),
+      ...(around.calls !== null && { gate: around.calls.gate, statics: around.calls.statics }),
     });
     shard.open();
     this.shard = shard;
@@ -257,7 +278,7 @@ export class Machine<M extends Message> {
     for (let row = 0; row < answers.count; row++) {
       const bytes = Buffer.from(answers.bytes.buffer, answers.bytes.byteOffset, answers.bytes.length);
       const text = bytes.toString('latin1', answers.at[row], answers.end[row]);
-      this.sent.push({ message: this.batch[answers.slot[row]], text });
+      this.sent.push({ message: this.batch[answers.slot[row]] ?? null, text });
     }
   }
 

@@ -14,6 +14,10 @@ export interface Request extends Message, Asked {
   readonly first: Request | null;
   /** It carries what another request has used. */
   readonly isReplay: boolean;
+  /** A proxy that is trusted stands for whoever is in From. */
+  readonly isVouched: boolean;
+  /** In From stands another than in To. */
+  readonly isForeign: boolean;
   sentAt: number;
   /** Lives of its AOR's shard when it was sent. */
   life: number;
@@ -107,6 +111,24 @@ export class Phone {
     return { ...this.write(asked, random, login), isReplay: true, flow: 0 };
   }
 
+  /** A trusted proxy has asked who it is, and stands for the user in From: its own, or another. */
+  vouched(kind: Asked['kind'], seconds: number, host: number, random: Random, from = this.user): Request {
+    const callId = `vouched${++this.branches}@proxy`;
+    const contacts = kind === 'star' ? [] : this.contacts;
+    const asked = { kind, contacts, seconds, callId, cseq: 1, flow: 0 } as const;
+    return {
+      ...this.write(asked, random, '', `v${this.branches}`, from),
+      isVouched: true,
+      isForeign: from !== this.user,
+      host,
+      flow: 0,
+    };
+  }
+
+  get instance(): string {
+    return `urn:uuid:00000000-0000-1000-8000-0000000000${10 + (this.host % 90)}`;
+  }
+
   private login(): string {
     if (this.nonce === '') return '';
     const { nonce, user } = this;
@@ -114,20 +136,18 @@ export class Phone {
     return `Authorization: ${authorization({ nonce, nc: ++this.nc, qop: 'auth', username: user, password })}\r\n`;
   }
 
-  private write(asked: Asked, random: Random, login: string, tag = String(this.boots)): Request {
+  private write(asked: Asked, random: Random, login: string, tag = String(this.boots), from = this.user): Request {
     const { name, user, isStream, host } = this;
     const { kind, contacts, seconds, callId, cseq, flow } = asked;
     const isFlow = isStream && flow !== 0;
     const inHeader = kind === 'star' || random.chance(0.5);
     const s = kind === 'bind' ? seconds : 0;
-    const outbound = isFlow
-      ? `;reg-id=1;+sip.instance="<urn:uuid:00000000-0000-1000-8000-0000000000${10 + (host % 90)}>"`
-      : '';
+    const outbound = isFlow ? `;reg-id=1;+sip.instance="<${this.instance}>"` : '';
     const rows = contacts.map((uri) => `Contact: <${uri}>${outbound}${inHeader ? '' : `;expires=${s}`}\r\n`).join('');
     const head =
       `REGISTER sip:example.com SIP/2.0\r\n` +
       `Via: SIP/2.0/${isFlow ? 'TCP' : 'UDP'} 10.0.0.${host}:5060;branch=z9hG4bK${name}x${++this.branches}\r\n` +
-      `Max-Forwards: 70\r\nFrom: <sip:${user}@example.com>;tag=${name}${tag}\r\nTo: <sip:${user}@example.com>\r\n` +
+      `Max-Forwards: 70\r\nFrom: <sip:${from}@example.com>;tag=${name}${tag}\r\nTo: <sip:${user}@example.com>\r\n` +
       `Call-ID: ${callId}\r\nCSeq: ${cseq} REGISTER\r\n`;
     const text =
       `${head}${isFlow ? 'Supported: path, outbound, gruu\r\n' : ''}${kind === 'star' ? 'Contact: *\r\n' : rows}` +
@@ -135,7 +155,18 @@ export class Phone {
     const bytes = Buffer.from(text, 'latin1');
     return {
       ...asked,
-      ...{ phone: this, bytes, host, head, login, first: null, isReplay: false, isOrder: false },
+      ...{
+        phone: this,
+        bytes,
+        host,
+        head,
+        login,
+        first: null,
+        isReplay: false,
+        isOrder: false,
+        isVouched: false,
+        isForeign: false,
+      },
       ...{ flow, sentAt: 0, life: 0, answer: '' },
     };
   }

@@ -6,14 +6,16 @@ import { createAorReader } from '../../../src/core/lookup/aor-key.ts';
 import type { ShardAuth } from '../../../src/shard/admission.ts';
 import { shardOf } from '../../../src/shard/shard-of.ts';
 import { moveBindings } from '../../../src/threads/move/move-bindings.ts';
-import { TestUsers } from '../../support/authentication.ts';
 import { CALM, Crash, DiskError, type Weather } from '../disk.ts';
 import { Random } from '../shards/random.ts';
 import { Answers, contactsOf, REMEMBERED_MS, type Scene, storyOf } from './answers.ts';
+import type { Letter } from './call-letters.ts';
+import { type Called, Calls, storyOf as letterStoryOf, VOUCHING_PROXY } from './calls.ts';
 import { Machine, type MachineCopy, type Message, SECRET, type Sent } from './machine.ts';
 import { Phone, type Request } from './phone.ts';
 import { type Bound, type Change, Registrations, type Rules } from './registrations.ts';
 import { areSame, textOf } from './stored.ts';
+import { hasOwnRules, OWN_MAX_S, WaitingUsers } from './waiting-users.ts';
 
 const BEGIN = Date.UTC(2030, 0, 1);
 const MINUTE = 60_000;
@@ -68,14 +70,34 @@ interface RegistrationsWorldReport {
   backups: number;
   restores: number;
   clocks: number;
+  calls: number;
+  redirects: number;
+  resent: number;
+  guesses: number;
+  silences: number;
+  waits: number;
+  ringsFull: number;
 }
 
+/** What a phone or a caller has sent. */
 interface Place extends Message {
-  readonly request: Request;
+  readonly request: Request | null;
+  readonly letter: Letter | null;
 }
 
 /** What may be left out of a run by its name. */
-export const FAULTS = ['append', 'short', 'settle', 'read', 'checkpoint', 'crashes', 'flips', 'upheavals', 'orders'];
+export const FAULTS = [
+  'append',
+  'short',
+  'settle',
+  'read',
+  'checkpoint',
+  'crashes',
+  'flips',
+  'upheavals',
+  'orders',
+  'calls',
+];
 
 /** What a run leaves out, so that a failure can be made small. */
 export interface Without {
@@ -84,13 +106,14 @@ export interface Without {
   readonly turns?: number;
 }
 
-export class RegistrationsWorld implements Scene {
+export class RegistrationsWorld implements Scene, Called {
   readonly report: RegistrationsWorldReport = {
     ...{ messages: 0, ok: 0, refused: 0, putOff: 0, replays: 0, logins: 0, commits: 0, failedCommits: 0 },
     ...{ starts: 0, crashes: 0, checkpoints: 0, flowsEnded: 0, reloads: 0 },
     ...{ orders: 0, flips: 0, moves: 0, backups: 0, restores: 0, clocks: 0 },
+    ...{ calls: 0, redirects: 0, resent: 0, guesses: 0, silences: 0, waits: 0, ringsFull: 0 },
   };
-  private readonly random: Random;
+  readonly random: Random;
   private readonly trace: ((line: string) => void) | undefined;
   private readonly without: Without;
   private readonly machines: Machine<Place>[] = [];
@@ -98,7 +121,15 @@ export class RegistrationsWorld implements Scene {
   readonly phones: Phone[] = [];
   private readonly weather: Weather;
   readonly logsIn: boolean;
-  private readonly users: TestUsers;
+  private readonly users: WaitingUsers;
+  /** In one of four seeds others come beside phones, users have to be fetched, and rings are full. */
+  private readonly calls: Calls | null;
+  /** By shard: messages that wait for their users. */
+  private readonly waiting: Place[][] = [];
+  private readonly putOff = new Set<Request>();
+  /** Others' rings were full for these, and they are lost. */
+  private readonly lost = new Set<Place>();
+  private ringsFull = 0;
   readonly turns: number;
   private readonly batch: number;
   private crashes: number;
@@ -142,7 +173,8 @@ export class RegistrationsWorld implements Scene {
     const aorCount = random.pick([2, 5, 12, 30]);
     this.turns = random.pick([20, 40, 80]);
     this.batch = random.pick([1, 3, 8]);
-    this.logsIn = random.chance(0.3);
+    const hasCalls = seed % 4 === 3 && !without.faults?.includes('calls');
+    this.logsIn = random.chance(hasCalls ? 0.7 : 0.3);
     this.graceS = random.pick([0, 0, 30]);
     this.model = new Registrations(aorCount);
     const sometimes = (name: string, rate: number) => {
@@ -169,13 +201,17 @@ export class RegistrationsWorld implements Scene {
     }
     this.rules = this.drawRules();
     const passwords = Object.fromEntries(this.phones.map(({ user }) => [user, `secret of ${user}`]));
-    this.users = new TestUsers(['example.com'], passwords, {});
+    this.users = new WaitingUsers(['example.com'], passwords, {});
     this.generationBytes = random.pick([4096, 8192, 16_384]);
     this.isWide = seed % 2 === 1;
     this.flips = this.isWide ? sometimes('flips', 0.1) : 0;
     this.upheavals = this.isWide ? sometimes('upheavals', 0.4) : 0;
     this.orders = this.isWide ? sometimes('orders', 0.2) : 0;
+    this.calls = hasCalls ? new Calls(this) : null;
+    this.ringsFull = this.calls === null ? 0 : sometimes('rings', 0.2);
     this.setMachines(Array.from({ length: shards }, (_, index) => this.createMachine(index, shards)));
+    this.users.haveOwnRules = this.calls !== null;
+    if (this.calls !== null) this.sendUsersAway();
   }
 
   async run(): Promise<void> {
@@ -198,6 +234,7 @@ export class RegistrationsWorld implements Scene {
       disk.weather = this.weather;
       if (random.chance(this.crashes)) disk.crashWithin(random.pick([1, 5, 30]));
     }
+    if (this.calls !== null && random.chance(0.2)) this.usersArrive(random.chance(0.8));
     if (this.isWide && this.upheave()) return;
     const dice = random.next();
     const index = random.between(0, this.machines.length - 1);
@@ -215,14 +252,19 @@ export class RegistrationsWorld implements Scene {
     const byShard: Place[][] = this.machines.map(() => []);
     const asked = new Set<Phone>();
     for (let i = random.between(1, this.batch); i > 0; i--) {
+      if (this.calls !== null && random.chance(0.4)) {
+        const letter = this.calls.draw(this.model.size);
+        byShard[letter.host % this.machines.length].push(this.post(letter));
+        continue;
+      }
       const phone = random.pick(this.phones);
       if (asked.has(phone) || this.without.phones?.includes(phone.host)) continue;
       const request = this.draw(phone, random.next());
       if (request === null) continue;
       asked.add(phone);
-      byShard[phone.host % this.machines.length].push(this.send(request));
+      byShard[request.host % this.machines.length].push(this.send(request));
       if (!phone.isStream && random.chance(0.05))
-        byShard[phone.host % this.machines.length].push(this.send({ ...request, first: request.first ?? request }));
+        byShard[request.host % this.machines.length].push(this.send({ ...request, first: request.first ?? request }));
     }
     for (const [index, messages] of byShard.entries()) if (messages.length > 0) this.runBatch(index, messages);
     this.deliver();
@@ -231,6 +273,7 @@ export class RegistrationsWorld implements Scene {
   private draw(phone: Phone, dice: number): Request | null {
     const { random } = this;
     if (this.isWide && random.chance(this.orders)) return this.drawOrder(phone);
+    if (this.calls !== null && this.logsIn && random.chance(0.05)) return this.drawVouched(phone);
     if (phone.isStream && phone.flow === 0) {
       phone.flow = ++this.flows;
       this.alive.add(phone.flow);
@@ -261,6 +304,14 @@ export class RegistrationsWorld implements Scene {
       : phone.order('bind', random.pick([10, 600, 36_000]), random);
   }
 
+  /** A trusted proxy stands for its user, or for another. */
+  private drawVouched(phone: Phone): Request {
+    const { random } = this;
+    const from = random.chance(0.3) ? 'somebody' : phone.user;
+    const kind = phone.isStream ? 'star' : random.pick(['bind', 'bind', 'unbind', 'star'] as const);
+    return phone.vouched(kind, random.pick([300, 3600]), VOUCHING_PROXY, random, from);
+  }
+
   /** Between the two nobody knows whether the shard remembers it. */
   private mayRepeat({ last, isStream }: Phone): boolean {
     if (last === null || isStream) return false;
@@ -275,7 +326,17 @@ export class RegistrationsWorld implements Scene {
     }
     this.report.messages++;
     const { bytes, host, flow, isOrder } = request;
-    return { bytes, host, flow, isOrder, request };
+    return { bytes, host, flow, isOrder, request, letter: null };
+  }
+
+  private post(letter: Letter): Place {
+    this.report.messages++;
+    const { bytes, host, flow, isOrder } = letter;
+    return { bytes, host, flow, isOrder, request: null, letter };
+  }
+
+  startOf(shard: number): number {
+    return this.lives[shard];
   }
 
   lifeOf(n: number): number {
@@ -295,7 +356,7 @@ export class RegistrationsWorld implements Scene {
     }
   }
 
-  private runBatch(index: number, messages: readonly Place[]): void {
+  private runBatch(index: number, messages: readonly Place[], inVain?: ReadonlySet<Place>): void {
     const machine = this.machines[index];
     if (machine.disk.dead) return;
     this.batchFailed = false;
@@ -303,34 +364,43 @@ export class RegistrationsWorld implements Scene {
     this.unread.clear();
     for (let n = 0; n < this.model.size; n++) if (this.model.isDamaged(n)) this.unread.add(n);
     const loadFailures = machine.counter('load_failures');
-    this.say(() => `shard ${index}: ${messages.map(({ request }) => storyOf(request)).join(', ')}`);
-    const before = new Map(messages.map(({ request: { phone } }) => [phone.n, this.live(this.model.kept(phone.n))]));
-    const sent = machine.run(messages, this.now);
+    this.say(() => `shard ${index}: ${messages.map(storyOfPlace).join(', ')}`);
+    const before = new Map(messages.map((one) => [numberIn(one), this.live(this.model.kept(numberIn(one)))]));
+    const isOneByOne = this.calls !== null && messages.length > 1;
+    const sent = machine.run(messages, this.now, inVain ?? (isOneByOne ? NONE : undefined));
     if (this.swept !== '') this.fail(this.swept);
     if (machine.disk.dead) return this.say(() => '  and it is dead');
     const isSick = machine.counter('load_failures') > loadFailures;
-    this.judge(messages, sent, before, isSick);
+    this.judge(index, messages, sent, before, isSick);
+    this.putOff.clear();
     for (const n of this.touched) this.look(n);
     this.checkCounters(index);
   }
 
   /** Answers in the order of their requests. */
   private judge(
+    index: number,
     messages: readonly Place[],
     sent: readonly Sent<Place>[],
     working: Map<number, readonly Bound[]>,
     isSick: boolean,
   ): void {
     const answers = new Map(sent.map(({ message, text }) => [message, text]));
+    for (const { message, text } of sent) if (message === null) this.calls?.resent(text);
     for (const message of messages) {
-      const { request } = message;
-      const { n } = request.phone;
+      const { request, letter } = message;
       const text = answers.get(message);
+      if (request === null) {
+        if (letter !== null) this.judgeLetter(index, message, letter, text, working, isSick);
+        continue;
+      }
+      const { n } = request.phone;
       if (text === undefined) {
-        if (this.ownerOf(n) === this.indexOf(message)) this.unanswered(request);
+        if (this.ownerOf(n) === index && !this.waiting[index].includes(message)) this.unanswered(request);
         continue;
       }
       this.touched.add(n);
+      if (request.login !== '' && text.slice(8, 11) !== '401') this.calls?.guesses.succeeded(n);
       this.say(() => `  ${request.phone.user} ${text.slice(8, 11)} ${contactsOf(text).join(' ')}`);
       const next = this.answers.judge(request, text, working.get(n) ?? [], isSick);
       working.set(n, next);
@@ -345,15 +415,41 @@ export class RegistrationsWorld implements Scene {
     }
   }
 
+  private judgeLetter(
+    index: number,
+    place: Place,
+    letter: Letter,
+    text: string | undefined,
+    working: Map<number, readonly Bound[]>,
+    isSick: boolean,
+  ): void {
+    if (this.calls === null) return;
+    if (this.lost.delete(place)) return this.judgeLost(letter, text);
+    const isForwarded = letter.user !== '' && this.ownerOf(letter.n) !== index;
+    if (isForwarded && text === undefined) return;
+    if (text !== undefined)
+      this.say(() => `  ${letterStoryOf(letter)}: ${text.slice(8, 11)} ${contactsOf(text).join(' ')}`);
+    this.calls.judge(letter, text, working.get(letter.n) ?? [], isSick, index);
+  }
+
+  /** Another shard's ring was full: over a stream nobody would send it again, so it is told. */
+  private judgeLost({ kind, flow }: Letter, text: string | undefined): void {
+    const isTold = flow !== 0 && kind !== 'ACK';
+    if (isTold !== (text !== undefined) || (isTold && !text?.startsWith('SIP/2.0 503')))
+      this.fail(`a ring was full, and a ${kind} drew ${text}`);
+  }
+
   /** Those that came with others of the same batch, and found them in progress. */
   private unanswered(request: Request): void {
     if (request.first === null) this.fail(`no answer to ${storyOf(request)}`);
   }
 
-  private indexOf({ request }: Place): number {
-    return this.ownerOf(request.phone.n) === request.phone.host % this.machines.length
-      ? request.phone.host % this.machines.length
-      : -1;
+  isPutOff(request: Request): boolean {
+    return this.putOff.has(request);
+  }
+
+  isAway(n: number): boolean {
+    return this.users.away.has(`u${n}`);
   }
 
   mayBeGone(n: number): boolean {
@@ -361,13 +457,78 @@ export class RegistrationsWorld implements Scene {
   }
 
   /** An operator gets what is asked for, up to the longest interval. */
-  rulesOf({ isOrder }: Request): Rules {
-    return isOrder ? { ...this.rules, jitterPercent: 0 } : this.rules;
+  rulesOf({ isOrder, isVouched, phone }: Request): Rules {
+    if (isOrder) return { ...this.rules, jitterPercent: 0 };
+    if (this.calls === null || !this.logsIn || isVouched || !hasOwnRules(phone.user)) return this.rules;
+    return { ...this.rules, maxS: Math.min(this.rules.maxS, OWN_MAX_S) };
   }
 
   live(bindings: readonly Bound[]): readonly Bound[] {
     const { now, alive } = this;
     return bindings.filter(({ expiresAt, flow }) => expiresAt > now && (flow === 0 || alive.has(flow)));
+  }
+
+  // --- users that are fetched, and rings between shards
+
+  /** Some have to be fetched when they come. */
+  private sendUsersAway(): void {
+    for (const { user } of this.phones) if (this.random.chance(0.5)) this.users.away.add(user);
+  }
+
+  /** Keeps a message until its user has been fetched; false: too many wait. */
+  private waitForUser(index: number, place: Place): boolean {
+    const { request } = place;
+    if (!this.isAway(numberIn(place))) this.fail(`${storyOfPlace(place)} waits for nobody`);
+    if (request === null) return false;
+    if (this.random.chance(0.1)) {
+      this.putOff.add(request);
+      return false;
+    }
+    this.report.waits++;
+    this.waiting[index].push(place);
+    return true;
+  }
+
+  /** Who knows the users has answered, or cannot be asked: what waits comes again. */
+  private usersArrive(areKnown: boolean): void {
+    if (this.calls === null || this.users.away.size === 0) return;
+    this.say(() => (areKnown ? 'users are known' : 'nobody can tell of users'));
+    if (areKnown) this.users.away.clear();
+    for (const [index, places] of this.waiting.entries()) {
+      this.waiting[index] = [];
+      const messages = places.filter(
+        ({ request }) => request !== null && this.isClear(request) && this.isConnected(request),
+      );
+      if (messages.length === 0) continue;
+      if (!areKnown) for (const { request } of messages) if (request !== null) this.putOff.add(request);
+      this.runBatch(index, messages, areKnown ? NONE : new Set(messages));
+      const again = this.waiting[index].find((one) => messages.includes(one));
+      if (again !== undefined) this.fail(`${storyOfPlace(again)} waits once more`);
+    }
+    if (areKnown && this.random.chance(0.6)) this.sendUsersAway();
+  }
+
+  /** Whether it is known what a copy of the request has drawn meanwhile. */
+  private isClear(request: Request): boolean {
+    const { answer, sentAt } = request.first ?? request;
+    const age = this.now - sentAt;
+    return answer === '' || request.flow !== 0 || age < REMEMBERED_MS || age > FORGOTTEN_MS;
+  }
+
+  /** A stream that has ended carries no answer. */
+  private isConnected({ flow }: Request): boolean {
+    return flow === 0 || this.alive.has(flow);
+  }
+
+  private handOver(owner: number, place: Place): boolean {
+    if (this.ringsFull === 0 || !this.random.chance(this.ringsFull)) {
+      this.inbox[owner].push(place);
+      return true;
+    }
+    this.report.ringsFull++;
+    if (place.request === null) this.lost.add(place);
+    else this.putOff.add(place.request);
+    return false;
   }
 
   // --- what happens to shards
@@ -376,6 +537,7 @@ export class RegistrationsWorld implements Scene {
     this.machines.splice(0, this.machines.length, ...machines);
     this.inbox.splice(0, this.inbox.length, ...machines.map(() => []));
     this.lives.splice(0, this.lives.length, ...machines.map(() => 0));
+    this.waiting.splice(0, this.waiting.length, ...machines.map(() => []));
   }
 
   private createMachine(index: number, shards: number, copy?: MachineCopy): Machine<Place> {
@@ -386,7 +548,9 @@ export class RegistrationsWorld implements Scene {
         ...{ random: this.random, generationBytes: this.generationBytes, index, shards, clock: this.clock },
         numberOf: (word) => numbers.get(word) ?? -1,
         isAlive: (flow) => this.alive.has(flow),
-        forward: (owner, message) => void this.inbox[owner].push(message),
+        forward: (owner, message) => this.handOver(owner, message),
+        calls: this.calls,
+        wait: (message) => this.waitForUser(index, message),
         committed: (changes, lasting) => {
           this.report.commits++;
           this.say(
@@ -435,10 +599,10 @@ export class RegistrationsWorld implements Scene {
     this.say(() => `  failed: the batch of ${[...changes.keys()].join(' ')}`);
   }
 
-  private auth(index: number): ShardAuth | null {
+  private auth(index: number): Omit<ShardAuth, 'wait'> | null {
     if (!this.logsIn) return null;
     const policy = { ...DEFAULT_AUTH_POLICY, usedNoncesMax: 64 };
-    return { policy, realms: ['example.com'], users: this.users, nonceStart: index, life: ++lives, wait: () => false };
+    return { policy, realms: ['example.com'], users: this.users, nonceStart: index, life: ++lives };
   }
 
   private policy() {
@@ -451,6 +615,7 @@ export class RegistrationsWorld implements Scene {
       contactsPerAorMax: contactsMax,
       contactsOverflow: 'reject' as const,
       flowGraceS: this.graceS,
+      ...(this.calls !== null && { lookup: this.calls.lookup }),
     };
   }
 
@@ -467,6 +632,8 @@ export class RegistrationsWorld implements Scene {
   private reload(): void {
     this.report.reloads++;
     this.rules = this.drawRules();
+    this.calls?.drawLookup();
+    this.calls?.forget();
     this.say(() => `a reload: ${JSON.stringify(this.rules)}`);
     for (const machine of this.machines) machine.configure();
   }
@@ -520,6 +687,7 @@ export class RegistrationsWorld implements Scene {
     const { random, crashes } = this;
     const machine = this.machines[index];
     this.inbox[index] = [];
+    this.waiting[index] = [];
     this.closeConnectionsOf(index);
     for (let tries = 0; ; tries++) {
       if (tries > 0) machine.end(random.chance(0.6));
@@ -675,6 +843,7 @@ export class RegistrationsWorld implements Scene {
       this.clock.setBacks++;
       for (const n of this.writtenAhead) this.skewed.add(n);
       for (const phone of this.phones) phone.last = null;
+      this.calls?.forget();
     }
     this.writtenAhead.clear();
     this.ahead = 0;
@@ -737,6 +906,7 @@ export class RegistrationsWorld implements Scene {
     Object.assign(this.weather, CALM);
     this.crashes = 0;
     this.flips = 0;
+    this.ringsFull = 0;
     if (this.ahead > 0) this.setClockRight();
     for (const index of this.machines.keys()) {
       this.machines[index].end(this.random.chance(0.5));
@@ -763,6 +933,7 @@ export class RegistrationsWorld implements Scene {
       const request = phone.ask('bind', 600, this.random);
       this.runBatch(phone.host % this.machines.length, [this.send(request)]);
       this.deliver();
+      this.usersArrive(true);
       if (request.answer.startsWith('SIP/2.0 200')) return;
       this.now += 1000;
     }
@@ -812,6 +983,17 @@ export class RegistrationsWorld implements Scene {
   fail(what: string): never {
     throw new Error(`turn ${this.turn}: ${what}`);
   }
+}
+
+const NONE: ReadonlySet<Place> = new Set();
+
+/** Number of the AOR that it is about. */
+function numberIn({ request, letter }: Place): number {
+  return request?.phone.n ?? letter?.n ?? 0;
+}
+
+function storyOfPlace({ request, letter }: Place): string {
+  return request !== null ? storyOf(request) : letter !== null ? letterStoryOf(letter) : '';
 }
 
 /** Faults of the simulated disk may come; anything else is a fault of the code. */
