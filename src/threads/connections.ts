@@ -175,6 +175,7 @@ export class Connections implements StreamEvents {
   }
 
   pause(): void {
+    this.dialer.pause();
     for (const listener of this.listeners) listener.pause();
   }
 

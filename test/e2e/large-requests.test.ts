@@ -95,7 +95,8 @@ describe.each(['auto', 'dgram'] as const)('R3261-18.1.1-02 by --udp %s', (udp) =
 
   function watch(peer: Peer, aor: string, fields: SubscribeFields = {}): Promise<Answer> {
     const { udp: client } = peer;
-    return client.request(subscribe({ uri: `sip:${aor}`, to: `<sip:${aor}>`, via: client.via(), ...fields }));
+    const dialog = { uri: `sip:${aor}`, to: `<sip:${aor}>`, callId: newToken(), via: client.via() };
+    return client.request(subscribe({ ...dialog, ...fields }));
   }
 
   it('a large NOTIFY goes to the same address by TCP, and a small one by UDP', async () => {
@@ -124,7 +125,7 @@ describe.each(['auto', 'dgram'] as const)('R3261-18.1.1-02 by --udp %s', (udp) =
     const phone = await register(aor, 5);
     const watcher = await peer(false);
     const began = performance.now();
-    await watch(watcher, aor);
+    expect((await watch(watcher, aor)).status).toBe(200);
     const full = await watcher.byUdp();
     expect(performance.now() - began).toBeLessThan(400);
     expect([full.length > LARGE_BYTES, /\r\nVia: SIP\/2\.0\/UDP /.test(full)]).toEqual([true, true]);
@@ -147,5 +148,16 @@ describe.each(['auto', 'dgram'] as const)('R3261-18.1.1-02 by --udp %s', (udp) =
     }
     const asks = await peer(false);
     expect((await asks.udp.fetch(aor)).size).toBe(2);
+  });
+
+  it('a server stops that has opened connections, and ends them', async () => {
+    const aor = `${newToken()}@example.com`;
+    const phone = await register(aor, 5);
+    const watcher = await peer(true);
+    expect((await watch(watcher, aor)).status).toBe(200);
+    await watcher.byTcp();
+    await server.stop();
+    await vi.waitFor(() => expect(watcher.taken[0].ended).toBe(true), 5000);
+    phone.close();
   });
 });

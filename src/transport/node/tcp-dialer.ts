@@ -57,8 +57,14 @@ export class TcpDialer {
     else way.waiting.push(dialled);
   }
 
-  async close(): Promise<void> {
+  /** Opens none any more, and reads nothing from those there are. */
+  pause(): void {
     this.isClosed = true;
+    for (const holder of this.holders.values()) holder.pause();
+  }
+
+  async close(): Promise<void> {
+    this.pause();
     for (const { socket, connection } of this.ways.values()) if (connection === null) socket.destroy();
     await Promise.all([...this.holders.values()].map((holder) => holder.close()));
   }
