@@ -87,7 +87,7 @@ export const PART_QUESTIONS: readonly Question[] = [
     asks: 'the share of a core that pinging all contacts takes a shard, in virtual time and without sockets',
     against: 'no',
     async run(settings) {
-      const row = benchPings(settings.number('aors', 1_000_000, 2000));
+      const row = benchPings(settings.number('aors', 1_000_000, 2000), settings.fresh());
       const cells = [
         grouped(row.contacts),
         `${row.intervalS} s`,
