@@ -22,6 +22,8 @@ import type { WaitingLookup } from './waiting/pending-lookups.ts';
 
 /** Of a shard's thread, which makes little garbage: a rehearsal would enlarge it for good, by 8 MB. */
 const YOUNG_MB = 12;
+/** The same of a node of a cluster, which has a thread for each shard of the cluster. */
+const YOUNG_MB_CLUSTER = 6;
 const RESTART_MS_FIRST = 50;
 const RESTART_MS_MAX = 5000;
 /** Of a life of a shard of a cluster; the node's number stands above, and above that the bit of lives that are numbered by claims. */
@@ -70,7 +72,7 @@ export class ShardLives {
       maxThreads: options.shards,
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      resourceLimits: { maxYoungGenerationSizeMb: options.cluster === undefined ? YOUNG_MB : YOUNG_MB_CLUSTER },
       recordTiming: false,
     });
     this.piscina.on('error', (error: Error) => options.log('error', 'shard thread failed', { error: error.message }));

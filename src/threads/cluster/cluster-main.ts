@@ -4,6 +4,7 @@
 import { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import { LiveFlows } from '../../transport/flow/live-flows.ts';
+import { keepLargeBlocksApart } from '../../transport/linux/large-blocks.ts';
 import type { SharedParts } from '../shared-parts.ts';
 import type { ClusterOptions } from './cluster-options.ts';
 import type { ClusterLog } from './cluster-thread.ts';
@@ -19,6 +20,7 @@ export class ClusterMain {
   constructor(options: ClusterOptions, shared: SharedParts) {
     const { cluster } = shared;
     if (cluster === undefined) throw new Error('nothing is shared with the cluster');
+    keepLargeBlocksApart(); // before the shards' threads, of which a node of a cluster has many
     this.node = options.number;
     this.options = options;
     this.shared = shared;
