@@ -71,7 +71,7 @@ const FAILURES_MAX = 4;
 /** A log that did not take a frame is tried again this often, and for this time, before the shard is given up. */
 const DISK_RETRY_MS = 100;
 const DISK_MS = 1000;
-/** What is broken is tried again: a disk may have room, a stream may be late, or have been made anew. */
+/** What is broken is tried again: a disk may have space again, a stream may be late, or have been made anew. */
 const MEND_MS = 5000;
 
 export class Ownership {

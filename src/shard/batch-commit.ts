@@ -179,7 +179,7 @@ export class BatchCommit {
     const settled = committer.settled(now);
     while (this.inFlight.length > 0 && (settled === FAILED || this.inFlight[0].position <= settled)) {
       const batch = this.inFlight[0];
-      this.release(batch, settled !== FAILED, now);
+      this.letLeave(batch, settled !== FAILED, now);
       this.inFlight.shift();
       state.earlier.shift();
       this.spare.push(batch);
@@ -188,7 +188,7 @@ export class BatchCommit {
   }
 
   /** The answers of a batch in flight join those that leave. @cold */
-  private release(batch: BatchInFlight, isCommitted: boolean, now: number): void {
+  private letLeave(batch: BatchInFlight, isCommitted: boolean, now: number): void {
     const { answers, lifecycle, events, flows, pinger, history } = this.parts;
     const from = answers.count;
     for (let row = 0; row < batch.answers.count; row++) {

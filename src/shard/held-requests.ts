@@ -30,7 +30,7 @@ export class HeldRequests {
   }
 
   /** Brings the oldest into the slots from `first` on, as many as fit; returns the first slot that is free. */
-  release(lengths: Int32Array, first: number, peers: Peers): number {
+  restore(lengths: Int32Array, first: number, peers: Peers): number {
     let slot = first;
     for (; slot < SLOT_COUNT && this.count > 0; slot++) {
       const row = this.first;

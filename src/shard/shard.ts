@@ -284,7 +284,7 @@ export class Shard {
   takeHeld(lengths: Int32Array, first: number, now: number): number {
     const { held, deciding } = this;
     if (held === null || held.count === 0 || (deciding?.waits && !deciding.refuses(now))) return first;
-    return held.release(lengths, first, this.peers);
+    return held.restore(lengths, first, this.peers);
   }
 
   /** A list of flows that have ended, in a slot of the slab. */

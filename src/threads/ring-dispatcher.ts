@@ -1,4 +1,4 @@
-// The main thread's end of the rings: hands what its sockets and connections receive to the shards and sends the answers
+// The rings as the main thread has them: hands what its sockets and connections receive to the shards and sends the answers
 // they hand back. Which shard gets a message matters little: the shard sends it on to the one that owns the AOR.
 
 import { COUNTER } from '../shard/observe/counters.ts';

@@ -176,7 +176,7 @@ export class ShardLives {
     } catch (error) {
       ended = error;
     }
-    // The task's end may overtake its last words, a wake among them, without which the bell would stay down.
+    // The task may have ended before its last messages are heard, a wake among them, without which the bell would stay down.
     for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1)) {
       hear(last.message as ShardNews);
     }

@@ -216,7 +216,7 @@ function clusterOptions(
   return {
     deciding: shard,
     node: cluster?.number ?? 0,
-    elsewhere: (owner, slot, length) => away.takes(owner, slot, length, peers()),
+    elsewhere: (owner, slot, length) => away.handOver(owner, slot, length, peers()),
     flowsForRemoval: flows.forRemoval,
   };
 }

@@ -37,7 +37,7 @@ export class PendingRequests {
     return this.requests.size;
   }
 
-  /** Keeps bytes[at, end) and a row; null where there is no room. */
+  /** Keeps bytes[at, end) and a row; null where the capacity is used up. */
   add(shard: number, bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, now: number) {
     if (this.requests.size >= PENDING_MAX || this.bytes + end - at > PENDING_BYTES_MAX) return null;
     do this.lastTicket = (this.lastTicket + 1) >>> 0;

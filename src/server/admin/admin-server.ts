@@ -217,14 +217,14 @@ class RunningAdmin implements AdminServer {
 
   private openLocations(): Locations {
     const { clock, flows } = this.pool();
-    this.locations ??= new Locations(
-      this.pool().openReaders(),
-      this.target.secret,
-      () => clock.now(),
+    this.locations ??= new Locations({
+      readers: this.pool().openReaders(),
+      secret: this.target.secret,
+      now: () => clock.now(),
       flows,
-      (ms) => this.load.rest(ms),
-      () => dormantMsOf(this.target.config.policy.push),
-    );
+      rest: (ms) => this.load.rest(ms),
+      dormantMs: () => dormantMsOf(this.target.config.policy.push),
+    });
     return this.locations;
   }
 

@@ -44,6 +44,21 @@ interface Place {
   readonly after: Uint8Array;
 }
 
+export interface LocationParts {
+  /** By shard. */
+  readonly readers: readonly LocationReader[];
+  /** The data directory's. */
+  readonly secret: Uint8Array;
+  /** The time that bindings live by, epoch ms. */
+  readonly now: () => number;
+  /** Which connections stand; null or missing: not known. */
+  readonly flows?: FlowLiveness | null;
+  /** Lets others have the processor after a slice that took so many milliseconds. */
+  readonly rest?: (tookMs: number) => Promise<unknown>;
+  /** As mayBeAsleep's; without it no binding sleeps. */
+  readonly dormantMs?: () => number;
+}
+
 export class Locations {
   private readonly readers: readonly LocationReader[];
   private readonly flows: FlowLiveness | null;
@@ -53,28 +68,13 @@ export class Locations {
   private readonly dormantMs: () => number;
   private readonly record = new Uint8Array(RECORD_BYTES_MAX);
 
-  /**
-   * @param readers by shard
-   * @param secret the data directory's
-   * @param now the time that bindings live by, epoch ms
-   * @param flows which connections stand; null: not known
-   * @param dormantMs as mayBeAsleep's
-   * @param rest lets others have the processor after a slice that took so many milliseconds
-   */
-  constructor(
-    readers: readonly LocationReader[],
-    secret: Uint8Array,
-    now: () => number,
-    flows: FlowLiveness | null = null,
-    rest: (tookMs: number) => Promise<unknown> = () => turn(),
-    dormantMs: () => number = () => KEPT_NEVER,
-  ) {
-    this.dormantMs = dormantMs;
-    this.now = now;
-    this.flows = flows;
-    this.rest = rest;
+  constructor({ readers, secret, now, flows, rest, dormantMs }: LocationParts) {
     this.readers = readers;
+    this.flows = flows ?? null;
     this.named = createAorReader(secret);
+    this.now = now;
+    this.rest = rest ?? (() => turn());
+    this.dormantMs = dormantMs ?? (() => KEPT_NEVER);
   }
 
   close(): void {

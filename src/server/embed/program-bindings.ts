@@ -84,7 +84,7 @@ async function load({ readers, secret, now, flows, order }: BindingAccess): Prom
     import('../admin/location-schemas.ts'),
   ]);
   return {
-    locations: new Locations(readers(), secret, now, flows),
+    locations: new Locations({ readers: readers(), secret, now, flows }),
     orders: new LocationOrders(order),
     check: (binding) => {
       const { success, data, error } = newBindingSchema.safeParse(binding);

@@ -18,7 +18,7 @@ export class FeedNumbers {
     this.numbers = new BigInt64Array(memory);
   }
 
-  /** Reserves `count` numbers, which a shard has not settled until `release`. Returns the first. */
+  /** Reserves `count` numbers, which a shard has not settled until `settle`. Returns the first. */
   reserve(shard: number, count: number): number {
     const at = FIRST_SHARD + shard;
     const { numbers } = this;
@@ -39,7 +39,7 @@ export class FeedNumbers {
   }
 
   /** The shard's first number that is not settled; 0: all are. */
-  release(shard: number, first: number): void {
+  settle(shard: number, first: number): void {
     Atomics.store(this.numbers, FIRST_SHARD + shard, BigInt(first));
   }
 

@@ -98,7 +98,7 @@ export class FeedWriter implements ChangeFeed {
     this.numbers = new FeedNumbers(options.memory);
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     this.resume();
-    this.release();
+    this.settleNumbers();
   }
 
   append(changes: Changes, lasting: boolean): void {
@@ -130,7 +130,7 @@ export class FeedWriter implements ChangeFeed {
     const { unsettled } = this;
     if (unsettled.length === 0) return;
     while (unsettled.length > 0 && unsettled[0].position <= position) unsettled.shift();
-    this.release();
+    this.settleNumbers();
   }
 
   failed(): void {
@@ -154,7 +154,7 @@ export class FeedWriter implements ChangeFeed {
     if (this.unsettled.length === 0) return;
     if (!isBatch) return this.takeBack(0);
     this.unsettled.length = 0;
-    this.release();
+    this.settleNumbers();
   }
 
   close(): void {
@@ -171,11 +171,11 @@ export class FeedWriter implements ChangeFeed {
       this.tornFrom = oldest.first;
       this.tryCut();
     }
-    this.release();
+    this.settleNumbers();
   }
 
-  private release(): void {
-    this.numbers.release(this.options.shard, this.unsettled[0]?.first ?? this.tornFrom);
+  private settleNumbers(): void {
+    this.numbers.settle(this.options.shard, this.unsettled[0]?.first ?? this.tornFrom);
   }
 
   private get segmentBytes(): number {
@@ -250,7 +250,7 @@ export class FeedWriter implements ChangeFeed {
   private cut(): void {
     if (this.fd >= 0) ftruncateSync(this.fd, this.end);
     this.tornFrom = 0;
-    this.release();
+    this.settleNumbers();
   }
 
   /** Finds the end of the newest segment; what is torn or was not committed is cut off. */

@@ -1,4 +1,4 @@
-// The main thread's end of the helper that writes checkpoints: starts it, tells it of the shards' lives, and logs what fails.
+// The helper that writes checkpoints, as the main thread has it: starts it, tells it of the shards' lives, and logs what fails.
 
 import { Worker } from 'node:worker_threads';
 import { LogPositions } from '../../location/log/log-positions.ts';

@@ -22,12 +22,12 @@ export class Away {
   }
 
   /** Hands over the message in a slot where another node is to decide about its shard; false where it stays here. */
-  takes(shard: number, slot: number, length: number, peers: Peers): boolean {
+  handOver(shard: number, slot: number, length: number, peers: Peers): boolean {
     if (this.table.isOwner(shard) || peers.node[slot] === NODE_NO_WAY) return false;
     if ((peers.answeredByMain[slot] & VIA_CLUSTER_TWICE) !== 0) return false;
     const at = slotStart(slot);
     const end = at + length;
-    // There is room behind the longest message of a slot.
+    // A slot is longer than the longest message.
     slab[end] = shard;
     slab[end + 1] = shard >>> 8;
     if (!this.ring.push(RING_MESSAGE, slab, at, end + SHARD_BYTES, peers, slot, peers.port[slot])) return false;
@@ -35,7 +35,7 @@ export class Away {
     return true;
   }
 
-  /** False where there is no room. */
+  /** False where the ring is full. */
   answer(bytes: Uint8Array, at: number, end: number, peers: Peers, row: number, port: number): boolean {
     if (!this.ring.push(RING_ANSWER, bytes, at, end, peers, row, port)) return false;
     this.isTouched = true;

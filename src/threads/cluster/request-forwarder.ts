@@ -320,7 +320,7 @@ export class RequestForwarder {
     for (let token = at + 4; token < end; token += 4) flows.ended(word(bytes, token), peer.node);
     this.row.node[0] = peer.node;
     for (const [shard, ring] of toShards.entries()) {
-      // Where there is no room for the list, the records are looked at.
+      // Where the ring is too full for the list, the records are looked at.
       if (!ring.push(RING_FLOWS_ENDED, bytes, at + 4, end, this.row, 0, 0)) this.goneFor.add(shard);
       this.touched[shard] = 1;
     }

@@ -1,4 +1,4 @@
-// The helper thread that keeps the read model of all shards. What it does is shared-location-writer's; here are its sleep and its end.
+// The helper thread that keeps the read model of all shards. What it does is shared-location-writer's; here is how it waits, and how it stops.
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { LogFiles } from '../../location/log/log-files.ts';
