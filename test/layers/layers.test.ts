@@ -25,7 +25,7 @@ const LAYERS = [
 const NARROWER: Readonly<Record<string, RegExp>> = {
   transport: /^src\/(transport|sip)\//,
   core: /^src\/(core|sip)\//,
-  location: /^src\/(location|sip|core\/binding)\//,
+  location: /^src\/(location|sip|core\/(binding|timers))\//,
   cluster: /^src\/(cluster|location|sip|core\/binding)\//,
 };
 

@@ -1,6 +1,8 @@
 // Timers by the million in typed arrays: a hashed wheel of one-tick buckets, 16 bytes a timer. What a timer is for
 // is nobody's business here; ids belong to the caller, time is an argument. @hot
 
+import { msToOccupied } from './occupied-buckets.ts';
+
 const END = -1;
 const UNLINKED = -2;
 
@@ -96,26 +98,7 @@ export class TimerWheel {
   msToNextTick(nowMs: number): number {
     if (this.count === 0) return -1;
     if (this.heads[this.buckets] !== END) return 0;
-    const ticks = this.ticksToOccupied();
-    const ms = Math.ceil((this.tick + ticks) * this.tickMs - nowMs);
-    if (ms <= 0) return 0;
-    return Math.min(ms, Math.ceil(ticks * this.tickMs)); // a clock that was set back must not make the wait longer
-  }
-
-  private ticksToOccupied(): number {
-    const words = this.occupied.length;
-    const from = (this.tick + 1) & (this.buckets - 1);
-    const first = from >> 5;
-    for (let step = 0; step <= words; step++) {
-      const at = (first + step) & (words - 1);
-      let word = this.occupied[at];
-      if (step === 0) word &= -1 << (from & 31);
-      if (step === words) word &= ~(-1 << (from & 31));
-      if (word === 0) continue;
-      const bucket = (at << 5) + 31 - Math.clz32(word & -word);
-      return ((bucket - from) & (this.buckets - 1)) + 1;
-    }
-    return this.buckets;
+    return msToOccupied(this.occupied, this.tick, this.tickMs, nowMs);
   }
 
   /** Moves a bucket, whole, to the firing row, which is empty. */

@@ -1,6 +1,7 @@
 // When each row's first binding runs out: a hashed wheel of one-second buckets whose links lie in the rows themselves.
 // Lazy: a deadline that moves later costs nothing, the bucket that fires links the row anew. Time is an argument. @hot
 
+import { msToOccupied, ticksToOccupied } from '../../core/timers/occupied-buckets.ts';
 import { expiresAtOf, ROW_EXPIRES, ROW_LINKS } from './binding-row.ts';
 import { chunkOf, type RowChunks, wordOf } from './row-chunks.ts';
 
@@ -68,7 +69,7 @@ export class RowWheel {
         if (expiresAt <= nowMs) visitor.expireRow(row);
       }
       if (this.tick >= nowTick) return false;
-      this.tick = Math.min(this.tick + this.ticksToOccupied(), nowTick);
+      this.tick = Math.min(this.tick + ticksToOccupied(this.occupied, this.tick), nowTick);
       this.fire(this.tick & (BUCKETS - 1));
     }
   }
@@ -77,26 +78,7 @@ export class RowWheel {
   msToNextTick(nowMs: number): number {
     if (this.count === 0) return -1;
     if (this.heads[FIRING] !== END) return 0;
-    const ticks = this.ticksToOccupied();
-    const ms = Math.ceil((this.tick + ticks) * TICK_MS - nowMs);
-    if (ms <= 0) return 0;
-    return Math.min(ms, Math.ceil(ticks * TICK_MS)); // a clock that was set back must not make the wait longer
-  }
-
-  private ticksToOccupied(): number {
-    const words = this.occupied.length;
-    const from = (this.tick + 1) & (BUCKETS - 1);
-    const first = from >> 5;
-    for (let step = 0; step <= words; step++) {
-      const at = (first + step) & (words - 1);
-      let word = this.occupied[at];
-      if (step === 0) word &= -1 << (from & 31);
-      if (step === words) word &= ~(-1 << (from & 31));
-      if (word === 0) continue;
-      const bucket = (at << 5) + 31 - Math.clz32(word & -word);
-      return ((bucket - from) & (BUCKETS - 1)) + 1;
-    }
-    return BUCKETS;
+    return msToOccupied(this.occupied, this.tick, TICK_MS, nowMs);
   }
 
   /** Moves a bucket, whole, to the firing list, which is empty. */
