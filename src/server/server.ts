@@ -186,7 +186,9 @@ class RunningServer implements Server, AdminTarget {
       ...(this.cluster && { cluster: this.cluster.options }),
       ...(this.feed && { feed: this.feed.optionsOf.bind(this.feed) }),
       ...(push && { wake: (lookup) => push.holdLookup(lookup) }),
-      opening: (done, total) => progress('reading bindings, MiB', mebibytes(done), mebibytes(total)),
+      opening: (done, total) => {
+        if (total > 0) progress('reading bindings, MiB', mebibytes(done), mebibytes(total));
+      },
       webSocket: { policy: config.webSocket, ...(webSocketHandshake && { handshake: webSocketHandshake }) },
       ...(this.userStore && { auth: poolAuth(config, directory.path, this.userStore, log) }),
       ...(hooks.beforeServing && { beforeServing: hooks.beforeServing }),
