@@ -45,7 +45,7 @@ async function pageText(url: string, found: Figures, columns: number): Promise<s
     `${url}  ${figure(bindings)} bindings  ${figure(aors)} AORs  latency p50 ${ms(latencyMs.p50)}  p95 ${ms(latencyMs.p95)}  p99 ${ms(latencyMs.p99)}\n`,
     table(
       ['', 'per second'],
-      Object.entries(perSecond).map(([name, value]) => [name, figure(value)]),
+      Object.entries(perSecond).map(([name, value]) => [name.replaceAll('_', ' '), figure(value)]),
     ),
     table(
       ['shard', 'bindings', 'messages/s', 'busy', 'disk', 'in its rings'],

@@ -18,10 +18,10 @@ export function fileFault(error: unknown): string {
   return TEXTS[code ?? ''] ?? message;
 }
 
-/** What a command has to tell of an error: the file and the reason, where both are known. */
+/** What a command has to tell of an error: the file, where it is known, and the reason. */
 export function errorText(error: unknown): string {
-  const { code, path, message } = error as NodeJS.ErrnoException;
-  return path === undefined || code === undefined || fileFault(error) === message
-    ? message
-    : `${path}: ${fileFault(error)}`;
+  const { path, message } = error as NodeJS.ErrnoException;
+  const fault = fileFault(error);
+  if (fault === message) return message;
+  return path === undefined ? fault : `${path}: ${fault}`;
 }
