@@ -11,6 +11,9 @@ const FILL_IN = 'FILL-IN';
 export function stillToDo(config: ForeignConfig, values: Tree): string[] {
   const named = config.settings.some(({ name }) => name === 'listen' || name === 'socket');
   const todo = [domains(values), listen(config, values, named), ...tls(values), users(config, values)];
+  todo.push(
+    'admin: http:127.0.0.1:8060 lets "aorta ul", the dashboard and Prometheus in, as kamcmd and MI are let in there',
+  );
   for (const { file } of config.includes) todo.push(`included file: translate ${file} by itself, too`);
   return todo.filter((line) => line !== undefined);
 }
