@@ -95,7 +95,7 @@ const OWN: readonly SeedMutant[] = [
   ),
   wheel('fires a row before it is due', 'if (expiresAt <= nowMs) visitor.expireRow(row);', 'visitor.expireRow(row);'),
   wheel('forgets a row that has fired', 'this.link(row, expiresAt <= nowMs ? nowMs + RETRY_MS : expiresAt);', ''),
-  wheel(
+  inFile('location/table/row-wheel.ts', ['shards'])(
     'passes over what is due where much time has passed',
     'if (nowTick - this.tick > BUCKETS) this.tick = nowTick - BUCKETS;',
     'if (nowTick - this.tick > BUCKETS) this.tick = nowTick;',

@@ -22,6 +22,7 @@ const REGISTRATIONS_ONCE_FAILED: readonly (readonly [number, string])[] = [
   [6_002_909, 'a record is damaged, and a refresh is of the one before'],
   [455, 'a CANCEL of an INVITE for an alias is looked up at the shard of the alias'],
   [2295, 'the same'],
+  [70_001_383, 'a copy of a request that drew 401 has to wait for its user'],
   [30_019_799, 'a nonce is stale while a removal is under way, and good when the disk has refused it'],
 ];
 
