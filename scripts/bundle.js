@@ -27,6 +27,7 @@ const LAYERS = /** @type {const} */ ([
     'sizes',
     /\/src\/(location\/(aor-key-size|log\/(generation-size|log-positions)|files\/(process-alive|file-calls|disk-space))|shard\/shard-of)\.ts/,
   ],
+  ['lmdb-files', /\/src\/location\/files\/lmdb-(environment|snapshots|file|guard)\.ts/],
   ['sip', /\/src\/sip\//],
   ['core', /\/src\/core\//],
   ['commander', /\/node_modules\/commander\//],
