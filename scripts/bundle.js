@@ -21,12 +21,13 @@ const LAYERS = /** @type {const} */ ([
   ],
   [
     'words',
-    /\/src\/(cluster\/roles|commands\/(top\/top-keys|terminal\/(exit-codes|seconds|command-action)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal|file-fault)|admin\/admin-files|cluster\/cluster-error|users\/circuit-breaker|http\/webhook-signature|config\/(defaults|quantities|config-problem))|transport\/monotonic)\.ts/,
+    /\/src\/(commands\/(top\/top-keys|terminal\/(exit-codes|seconds|command-action)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal|file-fault)|admin\/admin-files|users\/circuit-breaker|http\/webhook-signature|config\/(defaults|quantities|config-problem))|transport\/monotonic)\.ts/,
   ],
   [
     'sizes',
     /\/src\/(location\/(aor-key-size|log\/(generation-size|log-positions)|files\/(process-alive|file-calls|disk-space))|shard\/shard-of)\.ts/,
   ],
+  ['cluster-words', /\/src\/(cluster\/(roles|shard-table)|server\/cluster\/cluster-error)\.ts/],
   ['lmdb-files', /\/src\/location\/files\/lmdb-(environment|snapshots|file|guard)\.ts/],
   ['sip', /\/src\/sip\//],
   ['core', /\/src\/core\//],

@@ -53,7 +53,8 @@ async function check(file: string): Promise<void> {
   } catch (error) {
     throw new CommandError((error as Error).message);
   }
-  await createConfigOf(file, { files: true });
+  const { parseLogin } = await import('../transport/nats/nats-login.ts');
+  await createConfigOf(file, { files: true, parseLogin });
   print(`${file}: fine\n`);
 }
 

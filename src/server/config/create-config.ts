@@ -7,7 +7,7 @@ import { DEFAULT_WEBSOCKET_POLICY } from '../../transport/websocket/websocket-po
 import { type Config, DEFAULT_CONFIG, OPEN_ORIGINS } from './config.ts';
 import { configFaults } from './config-faults.ts';
 import { ConfigProblems, type ConfigSource, type Fault, type Place, spellAsFile } from './config-problem.ts';
-import { fileFaults } from './file-faults.ts';
+import { fileFaults, type ReadText } from './file-faults.ts';
 import { intervalFaults } from './intervals.ts';
 import { isAnywhere, isLoopback } from './listener-text.ts';
 import { whyNotOwn } from './own-rules.ts';
@@ -29,10 +29,13 @@ export interface ConfigWishes {
   readonly defaults?: Defaults;
   /** Whether the files it names must be there, as for a start. */
   readonly files?: boolean;
+  /** What looks into logins of NATS among them, which a server leaves to its cluster. */
+  readonly parseLogin?: ReadText;
 }
 
 /** Checks each source and merges them, the later ones winning. Throws a ConfigError. */
-export function createConfig(sources: readonly ConfigSource[], { defaults, files = false }: ConfigWishes = {}): Config {
+export function createConfig(sources: readonly ConfigSource[], wishes: ConfigWishes = {}): Config {
+  const { defaults, files = false, parseLogin } = wishes;
   const problems = new ConfigProblems();
   const raws = sources.map((source, number) => checkSource(source, number, problems));
   problems.raise();
@@ -57,7 +60,7 @@ export function createConfig(sources: readonly ConfigSource[], { defaults, files
   ]);
   const config = fill(merged, defaults);
   tell(configFaults(config));
-  if (files) tell(fileFaults(config));
+  if (files) tell(fileFaults(config, parseLogin));
   problems.raise();
   return config;
 }

@@ -3,17 +3,21 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { parseLogin } from '../../transport/nats/nats-login.ts';
 import { fileFault } from '../process/file-fault.ts';
 import { pushFileFaults } from '../push/push-files.ts';
 import type { Config } from './config.ts';
 import type { Fault } from './config-problem.ts';
 
 type Path = readonly string[];
+/** Throws a RangeError that tells nothing of the content. */
+export type ReadText = (content: string) => unknown;
 type NamedFile = readonly [key: string, file: string | undefined];
 
-/** Files that cannot be read, that hold something else, or that do not belong together. */
-export function fileFaults({ admin, auth, cluster, feed, push, tls }: Config): Fault[] {
+/**
+ * Files that cannot be read, that hold something else, or that do not belong together.
+ * @param parseLogin reads a login of NATS; a server without a cluster has nothing that can
+ */
+export function fileFaults({ admin, auth, cluster, feed, push, tls }: Config, parseLogin?: ReadText): Fault[] {
   const { sql } = auth.provider ?? {};
   const nats = ['cluster', 'nats'];
   return [
@@ -48,12 +52,11 @@ function pem(path: Path, file: string | undefined): Fault[] {
   return read(path, file, (content) => new X509Certificate(content)).faults;
 }
 
-/** @param parse throws a RangeError that tells nothing of the content */
-function secret(path: Path, file: string | undefined, parse: (content: string) => unknown = () => {}): Fault[] {
+function secret(path: Path, file: string | undefined, parse?: ReadText): Fault[] {
   return read(path, file, (content) => {
     const text = content.toString();
     if (text.trim() === '') throw new RangeError('empty');
-    return parse(text) ?? text;
+    return parse?.(text) ?? text;
   }).faults;
 }
 
