@@ -122,11 +122,13 @@ describe('a reader that goes away', () => {
   ])('ends %s quietly', async (command) => {
     const data = /help|completion/.test(command) ? '' : `--data ${admin.config.data}`;
     // What reads closes at once, before anything is written, and after a first line.
+    // Where the reader was too slow to go away, an export was whole, and says so.
+    const stderr = command === 'location export' ? expect.stringMatching(/^(exported 2, skipped 0\n)?$/) : '';
     for (const reader of ['true', 'head -n 1'])
       expect(await sh(`node "$1" ${command} ${data} | ${reader} > /dev/null; exit \${PIPESTATUS[0]}`, CLI)).toEqual({
         code: 0,
         stdout: '',
-        stderr: '',
+        stderr,
       });
   });
 

@@ -164,8 +164,13 @@ describe('webhooks', () => {
     to.status = 204;
     const second = await started(options);
     await add(second, 'carol');
-    await poll('the rest', 5000, () => to.events.length >= 3);
-    expect(to.told).toEqual(['registered alice', 'registered bob', 'registered carol']);
+    await poll('the rest', 5000, () => to.told.includes('registered carol'));
+    // What was on its way at the stop may come twice, with the number that it had; what was taken before comes once.
+    const each = to.events.filter(
+      ({ sequence }, i) => to.events.findIndex((event) => event.sequence === sequence) === i,
+    );
+    expect(each.map(({ aor }) => aor?.split('@')[0])).toEqual(['alice', 'bob', 'carol']);
+    expect(to.told.filter((told) => told === 'registered alice')).toHaveLength(1);
   });
 
   it('reach the receiver of docs/operating.md, with its configuration', async () => {
