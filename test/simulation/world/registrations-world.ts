@@ -939,7 +939,7 @@ export class RegistrationsWorld implements Scene, Called {
     }
   }
 
-  /** All connections end: what lives by them goes long before it would run out. */
+  /** All connections end: what lives by them goes long before it would run out, though at first the disk takes nothing. */
   private cutOffAll(): void {
     for (const phone of this.phones) {
       if (phone.flow === 0) continue;
@@ -948,10 +948,11 @@ export class RegistrationsWorld implements Scene, Called {
       phone.flow = 0;
     }
     const from = this.now;
-    const until = from + this.graceS * 1000 + 5000;
+    const due = from + this.graceS * 1000;
     for (const [index, machine] of this.machines.entries())
-      for (let now = from; now < until; now += 50) {
+      for (let now = from; now < due + 5000; now += 50) {
         this.now = now;
+        machine.disk.full = now < due + 1000;
         if (machine.msToNextTick(now) === 0) this.runBatch(index, []);
       }
     for (let n = 0; n < this.model.size; n++) {
