@@ -1,5 +1,6 @@
 // The bill of materials of the package: `npm run sbom` writes dist/sbom.cdx.json (CycloneDX), from the lock file alone.
-// Packages that are part of the build are in it. npm's own --omit=dev forgets what a development dependency has in common with the package, so those are removed beforehand.
+// Packages that are part of the build are in it. npm's own --omit=dev forgets what a development dependency has in common with the
+// package, so those are removed beforehand.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

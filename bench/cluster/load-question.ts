@@ -125,7 +125,8 @@ async function ask(settings: Settings) {
   ]);
   const best = (of: (figures: Figures) => number) => Math.max(...found.map(({ figures }) => of(figures)));
   const [owned, crossed] = found.slice(-2).map(({ figures }) => figures.nodesUs);
-  const sides = crossed === undefined ? [] : [(crossed - owned) / 2];
+  // Where it is lost in what else differs from run to run, there is no figure, nor a verdict.
+  const sides = crossed === undefined || crossed <= owned ? [] : [(crossed - owned) / 2];
   const empty = settings.isSmall ? [] : [await emptyMegabytes(12)];
   const targets: Row[] = [
     atLeast('replicated refreshes a second', [best(({ refresh }) => refresh.ok_per_s)], 100_000, 0, ''),

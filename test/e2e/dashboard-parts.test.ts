@@ -1,21 +1,20 @@
 // Parts of the dashboard that show where something is switched on: changes sent elsewhere, bindings that sleep, and whom abuse control limits.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll } from '../support/child-process.ts';
-import { CHROMIUM, Chromium } from '../support/chromium.ts';
+import { Chromium } from '../support/chromium.ts';
+import { faults, lacksChromium, press, text } from '../support/dashboard-page.ts';
 import { challenge, configFile, importUsers, logIn, signed } from '../support/login-client.ts';
 import { SipClient } from '../support/sip-client.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const GUESSES = 25;
 
-describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
+describe.skipIf(lacksChromium())('the dashboard', () => {
   let aorta: Aorta;
   let phone: SipClient;
   let browser: Chromium;
@@ -57,18 +56,6 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     removeDirectories();
   });
 
-  const text = (id: string) => `document.getElementById('${id}').innerText`;
-  const press = async (selector: string) => {
-    await browser.value(`document.querySelector('${selector}').focus()`);
-    await browser.press('Enter');
-  };
-  const faults = async () => {
-    await browser.value(`${AXE}; 0`);
-    return browser.value<string[]>(
-      "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))",
-    );
-  };
-
   it('shows how far a webhook is with changes, that it fails, and that it has caught up', async () => {
     await browser.until(`/webhook\\s+retrying\\s+\\d+\\s+[0-9.]+ s\\s+[1-9]/.test(${text('deliveries')})`);
     await browser.until("document.querySelector('#deliveries tr.alarm') !== null");
@@ -83,12 +70,12 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await browser.until(`/, and 1 that sleep\\./.test(${text('census')})`);
     await browser.value("document.getElementById('search-asleep').focus()");
     await browser.press(' ');
-    await press('#search');
+    await press(browser, '#search');
     await browser.until(`${text('search-note')} === '1 found asleep.' && /bob@example.com/.test(${text('found')})`);
     expect(await browser.value<number>("document.querySelectorAll('#found button').length")).toBe(0);
     await browser.value("document.getElementById('search-asleep').focus()");
     await browser.press(' ');
-    await press('#search');
+    await press(browser, '#search');
     await browser.until(`${text('search-note')} === '1 found.' && /carol@example.com/.test(${text('found')})`);
     expect(await browser.value<number>("document.querySelectorAll('#found button').length")).toBe(1);
   });
@@ -100,17 +87,17 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
       await guesser.request(signed(guesser, {}, { nonce, password: `guess${n}` }), 300).catch(() => undefined);
     guesser.close();
     await browser.until(`/alice@example.com\\s+guessed/.test(${text('limited')})`);
-    expect(await faults()).toEqual([]);
-    await press('#limited button');
+    expect(await faults(browser)).toEqual([]);
+    await press(browser, '#limited button');
     await browser.until(`document.getElementById('confirm').open && /^Forgive .+\\?$/.test(${text('confirm-title')})`);
-    await press('#confirm-no');
+    await press(browser, '#confirm-no');
     await browser.until("!document.getElementById('confirm').open");
     expect(await browser.value<string>(text('limited'))).toContain('alice@example.com');
     for (;;) {
       const left = await browser.value<number>("document.querySelectorAll('#limited button').length");
       if (left === 0) break;
-      await press('#limited button');
-      await press('#confirm-yes');
+      await press(browser, '#limited button');
+      await press(browser, '#confirm-yes');
       await browser.until(`document.querySelectorAll('#limited button').length < ${left}`);
     }
     expect(await browser.value<string>(text('told'))).toMatch(/ is let go\.$/);
@@ -121,7 +108,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await browser.open(url, { width: 400, height: 800 });
     await browser.until(`/webhook\\s+up to date/.test(${text('deliveries')})`);
     expect(await browser.value<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(400);
-    expect(await faults()).toEqual([]);
+    expect(await faults(browser)).toEqual([]);
     expect(browser.errors).toEqual([]);
   });
 });

@@ -1,18 +1,14 @@
 // The dashboard in a real browser: what it shows is what phones did, by keyboard alone, to a screen reader, dark and light, wide and narrow.
 
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
 import { poll } from '../support/child-process.ts';
-import { CHROMIUM, Chromium } from '../support/chromium.ts';
+import { Chromium } from '../support/chromium.ts';
+import { faults, lacksChromium, press, text } from '../support/dashboard-page.ts';
 import type { SipClient } from '../support/sip-client.ts';
 
-if (CHROMIUM === undefined) console.warn('dashboard tests are skipped: no chromium (apt-get install chromium)');
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
+describe.skipIf(lacksChromium())('the dashboard', () => {
   let admin: AdminFixture;
   /** Wants the token. */
   let other: AdminFixture;
@@ -39,22 +35,10 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
 
   const register = (user: string, headers: string[] = []) =>
     phone.request(phone.register({ aor: `${user}@example.com`, contacts: [`<sip:${user}@127.0.0.1:5070>`], headers }));
-  const text = (id: string) => `document.getElementById('${id}').innerText`;
-  const press = async (selector: string) => {
-    await browser.value(`document.querySelector('${selector}').focus()`);
-    await browser.press('Enter');
-  };
   const search = async (what: string) => {
     await browser.value("document.getElementById('search').value = ''; document.getElementById('search').focus()");
     await browser.type(what);
     await browser.press('Enter');
-  };
-  /** What axe-core has against the page as it is now. */
-  const faults = async () => {
-    await browser.value(`${AXE}; 0`);
-    return browser.value<string[]>(
-      "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))",
-    );
   };
 
   it('shows numbers, charts, refusals, shards and bindings as they are', async () => {
@@ -69,7 +53,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     );
     expect(await browser.value<number>("document.querySelectorAll('figure canvas').length")).toBe(6);
     expect(await browser.value<string>(text('contacts'))).toMatch(/contacts 2\s+addresses 2/);
-    expect(await faults()).toEqual([]);
+    expect(await faults(browser)).toEqual([]);
     await browser.open(admin.url);
     await browser.until(`/Contacts\\s+2/.test(${text('tiles')})`);
     const colour = await browser.value<string>('getComputedStyle(document.body).backgroundColor');
@@ -110,7 +94,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await search('alice@example.com');
     await browser.until(`${text('bindings')}.includes('sip:alice@127.0.0.1:5070')`);
     expect(await browser.value<string>('document.activeElement.id')).toBe('aor-name');
-    await press('#feed-button');
+    await press(browser, '#feed-button');
     await browser.until(`${text('feed-note')} === 'Following.'`);
     await register('alice');
     await browser.until(`/refreshed\\s+alice@example.com/.test(${text('feed')})`);
@@ -119,12 +103,12 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
   });
 
   it('holds changes back while it is paused, and filters them', async () => {
-    await press('#feed-pause');
+    await press(browser, '#feed-pause');
     const shown = await browser.value<string>(text('feed'));
     await register('bob', ['User-Agent: Deskphone/7']);
     await browser.until(`${text('feed-pause')} === 'Resume (1 newer)'`);
     expect(await browser.value<string>(text('feed'))).toBe(shown);
-    await press('#feed-pause');
+    await press(browser, '#feed-pause');
     await browser.until(`/bob@example.com/.test(${text('feed')}) && /alice@example.com/.test(${text('feed')})`);
     await browser.value("document.getElementById('feed-filter').focus()");
     await browser.type('BOB@');
@@ -146,39 +130,39 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await register('carol');
     await search('carol@example.com');
     await browser.until(`${text('aor-name')} === 'carol@example.com' && !document.getElementById('aor').hidden`);
-    await press('#aor-actions button:nth-child(3)');
+    await press(browser, '#aor-actions button:nth-child(3)');
     await browser.until(
       `document.getElementById('confirm').open && ${text('confirm-title')} === 'Trace carol@example.com?'`,
     );
-    expect(await faults()).toEqual([]);
-    await press('#confirm-yes');
+    expect(await faults(browser)).toEqual([]);
+    await press(browser, '#confirm-yes');
     await browser.until(`/carol@example.com/.test(${text('traces')})`);
     expect(admin.server.watch.active.map(({ name }) => name)).toEqual(['carol@example.com']);
-    await press('#traces button');
+    await press(browser, '#traces button');
     await browser.until(`${text('told')} === 'No longer tracing carol@example.com.'`);
-    await press('#aor-actions button:nth-child(4)');
-    await press('#confirm-no');
+    await press(browser, '#aor-actions button:nth-child(4)');
+    await press(browser, '#confirm-no');
     await browser.until("!document.getElementById('confirm').open");
     expect((await fetch(`${admin.url}/v1/aors/carol%40example.com`)).status).toBe(200);
-    await press('#bindings tbody button');
-    await press('#confirm-yes');
+    await press(browser, '#bindings tbody button');
+    await press(browser, '#confirm-yes');
     await browser.until(`${text('told')} === 'Removed sip:carol@127.0.0.1:5070 of carol@example.com.'`);
     expect((await fetch(`${admin.url}/v1/aors/carol%40example.com`)).status).toBe(404);
-    await press('#server-actions button:nth-child(2)');
-    await press('#confirm-yes');
+    await press(browser, '#server-actions button:nth-child(2)');
+    await press(browser, '#confirm-yes');
     await browser.until(`${text('state')} === 'draining' && ${text('server-actions')}.includes('End drain')`);
-    await press('#server-actions button:nth-child(2)');
-    await press('#confirm-yes');
+    await press(browser, '#server-actions button:nth-child(2)');
+    await press(browser, '#confirm-yes');
     await browser.until(`${text('state')} === 'ready'`);
-    await press('#server-actions button:nth-child(1)');
-    await press('#confirm-yes');
+    await press(browser, '#server-actions button:nth-child(1)');
+    await press(browser, '#confirm-yes');
     await browser.until(`document.getElementById('told').classList.contains('bad')`); // there is no file to read
   });
 
   it('shows the messages of an address as they pass', async () => {
     await search('alice@example.com');
     await browser.until(`${text('aor-name')} === 'alice@example.com'`);
-    await press('#aor-actions button:nth-child(2)');
+    await press(browser, '#aor-actions button:nth-child(2)');
     await poll('a message on the page', 10_000, async () => {
       await register('alice', ['Authorization: Digest username="alice", response="secret"']);
       return browser.value<boolean>(`/← SIP\\/2.0 200 OK/.test(${text('messages-list')})`);
@@ -187,7 +171,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     expect(await browser.value<string>(text('messages-list'))).toMatch(
       /→ REGISTER sip:example.com SIP\/2.0[\s\S]*Authorization: \(left out\)/,
     );
-    expect(await faults()).toEqual([]);
+    expect(await faults(browser)).toEqual([]);
   });
 
   it('makes cards of rows on a phone, and scrolls in one direction alone', async () => {
@@ -201,7 +185,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
         "getComputedStyle(document.querySelector('#bindings td:nth-child(4)'), '::before').content",
       ),
     ).toBe('"From"');
-    expect(await faults()).toEqual([]);
+    expect(await faults(browser)).toEqual([]);
   });
 
   it('has a name for everything a screen reader meets', async () => {
@@ -219,7 +203,7 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await browser.type('not-the-token');
     await browser.press('Enter');
     await browser.until(`/The token is wrong/.test(${text('token-note')})`);
-    expect(await faults()).toEqual([]);
+    expect(await faults(browser)).toEqual([]);
     await browser.value("document.getElementById('token').value = ''; document.getElementById('token').focus()");
     await browser.type(other.token);
     await browser.press('Enter');

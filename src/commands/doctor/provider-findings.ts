@@ -27,20 +27,12 @@ export async function providerFindings({ auth, policy: { domains } }: Config): P
   const { tokenSource } = await import('../../server/users/tokens/token-source.ts');
   const { jwks, introspection, ...rest } = tokens;
   const token = unsignedToken(tokens.algorithms[0]);
-  if (jwks !== undefined)
-    await ask(
-      'keys of tokens',
-      tokenSource({ ...rest, jwks, domains: [realm] }, [realm], Date.now),
-      tokens.limits.timeoutMs,
-      token,
-    );
-  if (introspection !== undefined)
-    await ask(
-      'issuer of tokens',
-      tokenSource({ ...rest, introspection, domains: [realm] }, [realm], Date.now),
-      tokens.limits.timeoutMs,
-      token,
-    );
+  const sources = { 'keys of tokens': jwks && { jwks }, 'issuer of tokens': introspection && { introspection } };
+  for (const [what, source] of Object.entries(sources)) {
+    if (source === undefined) continue;
+    const asked = tokenSource({ ...rest, ...source, domains: [realm] }, [realm], Date.now);
+    await ask(what, asked, tokens.limits.timeoutMs, token);
+  }
   return findings;
 }
 

@@ -1,4 +1,4 @@
-// `aorta top`: on a terminal the figure screen, with keys; elsewhere, and with --count or --json, a page or a line of JSON for each look.
+// `aorta top`: on a terminal the whole screen, with keys; elsewhere, and with --count or --json, a page or a line of JSON for each look.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { sizeText } from '../../server/process/size-text.ts';

@@ -38,6 +38,8 @@ export class TcpDialer {
   private readonly holders = new Map<number, TcpListener>();
   /** By listener and peer. */
   private readonly ways = new Map<string, Way>();
+  /** Ways that do not stand yet. */
+  private connecting = 0;
   private isClosed = false;
 
   constructor(options: DialerOptions) {
@@ -78,25 +80,26 @@ export class TcpDialer {
     const socket = connect({ ...ends, noDelay: true, allowHalfOpen: true });
     const way: Way = { socket, connection: null, waiting: [] };
     this.ways.set(name, way);
+    this.connecting++;
+    let isConnecting = true;
     const late = setTimeout(() => socket.destroy(), CONNECT_MS);
+    const settled = () => {
+      clearTimeout(late);
+      if (isConnecting) this.connecting--;
+      isConnecting = false;
+    };
     socket.on('error', () => {}); // `close` follows
     socket.once('connect', () => {
-      clearTimeout(late);
+      settled();
       way.connection = holder.take(socket);
       for (const dialled of way.waiting.splice(0)) this.write(way.connection, dialled);
     });
     socket.once('close', () => {
-      clearTimeout(late);
+      settled();
       if (this.ways.get(name) === way) this.ways.delete(name);
       for (const dialled of way.waiting.splice(0)) this.refuse(dialled);
     });
     return way;
-  }
-
-  private get connecting(): number {
-    let count = 0;
-    for (const { connection } of this.ways.values()) if (connection === null) count++;
-    return count;
   }
 
   private write(connection: StreamConnection | null, dialled: Dialled): void {
