@@ -58,6 +58,35 @@ export function storeConformance(name: string, subject: StoreUnderTest): void {
       writes.clear();
     };
 
+    it('names each AOR at the first look after it has run out, and none before, whatever lies between two looks', () => {
+      const began = 1_800_000_000_000;
+      store.expire(began, 100, { expire: () => expect.unreachable() });
+      const ends = new Map<number, number>();
+      for (let n = 0; n < 400; n++) {
+        const end = began + (1 + ((n * n * 137) % 20_000)) * 1000;
+        ends.set(n, end);
+        const [k0, k1, k2, k3] = keyWords(n);
+        putRecord(writes, n, `record ${n}`);
+        writes.describe(writes.find(k0, k1, k2, k3), 1, end);
+      }
+      commit();
+      let now = began;
+      for (const seconds of [1, 1, 2, 3, 5, 31, 32, 33, 64, 700, 4000, 8191, 1, 8193]) {
+        now += seconds * 1000;
+        const named: number[] = [];
+        while (store.msToNextExpiry(now) === 0) store.expire(now, 7, { expire: (_k0, n) => named.push(n) });
+        const due = [...ends].filter(([, end]) => end <= now).map(([n]) => n);
+        expect(named.sort((x, y) => x - y)).toEqual(due);
+        for (const n of due) {
+          ends.delete(n);
+          removeRecord(writes, n);
+        }
+        commit();
+      }
+      expect(ends.size).toBe(0);
+      expect(store.msToNextExpiry(now)).toBe(-1);
+    });
+
     it('has nothing at first', () => {
       expect(textOf(store, 1)).toBeUndefined();
       expect(store.scan(() => expect.unreachable())).toEqual({ records: 0, quarantined: 0 });
