@@ -16,7 +16,7 @@ import { PARSE_ERROR_TEXT } from './sip/parser/parse-error-text.ts';
 import { parse as parseSlab } from './sip/parser/parser.ts';
 import { MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/parser/slab.ts';
 import * as T from './sip/parser/span-table.ts';
-import { findLeniency, LENIENCIES, type Leniency } from './sip/parser/strictness.ts';
+import { findLeniency, LENIENCIES, type Leniency, needLeniencies } from './sip/parser/strictness.ts';
 
 export type * from './parsed-message.ts';
 export type { Leniency } from './sip/parser/strictness.ts';
@@ -222,13 +222,16 @@ const NONE: readonly Leniency[] = [];
 
 /**
  * Parses one whole message, as a datagram holds it. The bytes are copied; the view is this thread's one view, and good
- * until the next call. Throws a RangeError for more than 65,535 bytes, and nothing for anything else: see `error`.
+ * until the next call. Throws a RangeError for more than 65,535 bytes and for a name in `strict` that is no leniency; what is wrong
+ * with a message is its `error`.
  */
 export function parse(bytes: Uint8Array, options?: ParseOptions): ParsedMessage {
   if (bytes.length > MESSAGE_BYTES_MAX)
     throw new RangeError(`a SIP message of ${bytes.length} bytes; at most ${MESSAGE_BYTES_MAX} are parsed`);
-  slab.set(bytes, AT);
   const strict = options?.strict ?? false;
-  message.parse(bytes.length, strict === true ? LENIENCIES : strict === false ? NONE : strict);
+  const off = strict === true ? LENIENCIES : strict === false ? NONE : strict;
+  if (off !== LENIENCIES) needLeniencies(off);
+  slab.set(bytes, AT);
+  message.parse(bytes.length, off);
   return message as ParsedMessage;
 }

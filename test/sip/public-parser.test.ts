@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { parse } from '../../src/parser.ts';
-import { LENIENCIES } from '../../src/sip/parser/strictness.ts';
+import { LENIENCIES, type Leniency } from '../../src/sip/parser/strictness.ts';
 import { type Parts, message as text } from './parsed-message.ts';
 
 const encoder = new TextEncoder();
@@ -119,6 +119,18 @@ describe('leniencies, each with its switch', () => {
     const others = LENIENCIES.filter((other) => other !== name);
     expect(parse(bytes, { strict: others }).error).toBeNull();
     expect(parse(bytes, { strict: true }).ok).toBe(false);
+  });
+
+  it.each([
+    ['callid', 'a name that is none'],
+    ['toString', 'what every object has'],
+  ])('refuse %s: %s', (name) => {
+    // As a program without types would: the name is checked whatever the message is.
+    const strict: readonly string[] = ['call-id', name];
+    for (const bytes of [message(), encoder.encode('no SIP')])
+      expect(() => parse(bytes, { strict: strict as Leniency[] })).toThrow(
+        new RangeError(`"${name}" is no leniency: ${LENIENCIES.join(', ')}`),
+      );
   });
 
   it('leave a strict message alone', () => {

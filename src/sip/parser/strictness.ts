@@ -233,6 +233,12 @@ export type Leniency = keyof typeof CHECKS;
 
 export const LENIENCIES = Object.keys(CHECKS) as readonly Leniency[];
 
+/** Throws a RangeError that names what is no leniency, and those there are: programs without types may misspell one. */
+export function needLeniencies(names: readonly string[]): void {
+  for (const name of names)
+    if (!Object.hasOwn(CHECKS, name)) throw new RangeError(`"${name}" is no leniency: ${LENIENCIES.join(', ')}`);
+}
+
 /** The first use that the message in the table, parsed with E_OK, makes of a leniency; null for none. */
 export function findLeniency(off: readonly Leniency[]): Finding | null {
   if (table[T.T_ERROR] !== E_OK) return null;
