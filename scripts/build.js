@@ -3,7 +3,17 @@
 // when it is whole, so that nothing stale stays behind and a running server or test does not meet half a build.
 
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +42,7 @@ const ALONE = {
 };
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const begun = new Date();
 const next = `.build/dist-${process.pid}`;
 const types = `.build/types-${process.pid}`;
 const old = `.build/old-${process.pid}`;
@@ -63,6 +74,7 @@ for (const [file, name] of [
   copyFileSync(`${charts}/${file}`, `${next}/page/${name}`);
 writeFileSync(`${next}/licenses.txt`, [...BUNDLED, 'uplot', 'swagger-ui-dist'].map(licenseOf).join('\n'));
 chmodSync(`${next}/cli.js`, 0o755);
+utimesSync(`${next}/cli.js`, begun, begun); // prepare.js compares it with what changed since
 try {
   renameSync('dist', old);
 } catch (error) {

@@ -1,5 +1,6 @@
 // `npm start` for other machines, without users and without a word about authentication: safe, and one line says what to do.
 
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
@@ -36,9 +37,11 @@ it('R3261-26.3.1-04 R3261-26.1.1-01 npm start on every address challenges everyo
     expect((await client.request(client.other('OPTIONS', `sip:${user}@${domain}`))).status).toBe(404);
   }
 
+  const built = statSync(join(ROOT, 'dist')).ino;
   const adding = new Child('npx', command.split(' '), { cwd: ROOT });
   adding.process.stdin?.end('secret\n');
   expect((await adding.end(30_000)).code, adding.output()).toBe(0);
+  expect(statSync(join(ROOT, 'dist')).ino, 'npx built the checkout').toBe(built);
   expect((await logIn(client, { aor, contacts: CONTACTS })).status).toBe(200);
   expect((await logIn(client, { aor, contacts: CONTACTS }, { password: '' })).status).toBe(401);
   client.close();
