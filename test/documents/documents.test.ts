@@ -108,6 +108,17 @@ it('the page about clusters has the names of all streams and subjects', () => {
     expect(page).toContain(`\`${name}\``);
 });
 
+it('the page about programs has every method of the client', () => {
+  const table = readFileSync(join(ROOT, 'docs/embedding.md'), 'utf8').match(/^## A client[\s\S]*?^## /m)?.[0] ?? '';
+  const { paths } = JSON.parse(readFileSync(join(ROOT, 'docs/openapi.json'), 'utf8'));
+  const operations = Object.entries<Record<string, { operationId?: string }>>(paths)
+    .filter(([path]) => path.startsWith('/v1/'))
+    .flatMap(([, methods]) => Object.values(methods).flatMap(({ operationId }) => operationId ?? []));
+  expect(operations.length).toBeGreaterThan(30);
+  const named = [...table.matchAll(/^\|.*/gm)].flatMap(([row]) => row.match(/(?<=`)\w+(?=`)/g) ?? []);
+  expect(named.sort()).toEqual(operations.sort());
+});
+
 /** Pages whose sentences have at most 25 words. */
 const PLAIN = [
   'README',
