@@ -1,16 +1,15 @@
 // `aorta location export`: a running server's bindings as rows for Kamailio or OpenSIPS. The content of a row is location-export's.
 
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import type { Command } from 'commander';
 import { showProgress } from '../server/process/progress.ts';
-import { printError, printFile } from '../server/process/terminal.ts';
+import { printError } from '../server/process/terminal.ts';
 import { type ExportedBinding, type ExportFormat, headOf, rowOf, tailOf } from './import/location-export.ts';
 import { DATABASES, type Database } from './import/sql-text.ts';
 import { zoneOf } from './import/time-zone.ts';
 import { AdminClient, type AdminOptions, withAdminOptions } from './terminal/admin-client.ts';
 import { CommandError, reported } from './terminal/command-action.ts';
 import { examples } from './terminal/help-text.ts';
+import { withOutputOption, writeOutput } from './terminal/output-file.ts';
 
 const SKIPPED_SHOWN = 100;
 
@@ -31,18 +30,17 @@ interface Options extends AdminOptions {
   readonly format: string;
   readonly database: string;
   readonly timezone?: string;
-  readonly out?: string;
+  readonly output?: string;
   readonly strict?: boolean;
 }
 
 /** @param location the command above it */
 export function addExportCommand(location: Command): void {
-  withAdminOptions(location.command('export').copyInheritedSettings(location))
+  withOutputOption(withAdminOptions(location.command('export').copyInheritedSettings(location)))
     .description('write the bindings of a running server for Kamailio or OpenSIPS')
     .option('--format <name>', 'kamailio, opensips or csv', 'kamailio')
     .option('--database <name>', 'mysql, postgres or sqlite: how SQL is quoted', 'mysql')
     .option('--timezone <offset>', 'of dates for Kamailio: +HH:MM, -HH:MM or Z (default: this machine’s)')
-    .option('--out <file>', 'where to write (default: standard output)')
     .option('--strict', 'exit with 1 where a binding was left out')
     .allowExcessArguments(false)
     .addHelpText('after', examples(EXAMPLES))
@@ -57,27 +55,25 @@ async function exportLocation(options: Options): Promise<void> {
   };
   const client = new AdminClient(options);
   const { bindings } = await client.get<{ bindings: number }>('/v1/status');
-  const out = options.out === undefined ? process.stdout : createWriteStream(options.out, { mode: 0o600 });
-  const write = async (text: string) => {
-    if (!(out === process.stdout ? printFile(text) : out.write(text))) await once(out, 'drain');
-  };
-  const display = showProgress(process.stderr.isTTY && out !== process.stdout ? process.stderr : undefined, () => {});
+  const { output } = options;
+  const display = showProgress(process.stderr.isTTY && output !== undefined ? process.stderr : undefined, () => {});
   const skipped: string[] = [];
   let rows = 0;
   let seen = 0;
-  await write(headOf(context));
-  for await (const { aor, contacts } of client.lines<{ aor: string; contacts: ExportedBinding[] }>('/v1/dump')) {
-    for (const binding of contacts) {
-      const row = rowOf(aor, binding, ++seen, context);
-      if (typeof row === 'string') {
-        rows++;
-        await write(row);
-      } else skipped.push(`${aor} ${binding.uri}: skipped: ${row.reason}`);
+  await writeOutput(output, async (put) => {
+    await put(headOf(context));
+    for await (const { aor, contacts } of client.lines<{ aor: string; contacts: ExportedBinding[] }>('/v1/dump')) {
+      for (const binding of contacts) {
+        const row = rowOf(aor, binding, ++seen, context);
+        if (typeof row === 'string') {
+          rows++;
+          await put(row);
+        } else skipped.push(`${aor} ${binding.uri}: skipped: ${row.reason}`);
+      }
+      display.report('exporting bindings', seen, bindings);
     }
-    display.report('exporting bindings', seen, bindings);
-  }
-  await write(tailOf(context));
-  if (out !== process.stdout) await new Promise<void>((done) => out.end(() => done()));
+    await put(tailOf(context));
+  });
   display.end();
   tell(rows, skipped, options.strict === true);
 }

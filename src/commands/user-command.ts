@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { later } from './terminal/command-action.ts';
 import { withDataOption } from './terminal/data-directory.ts';
 import { examples } from './terminal/help-text.ts';
+import { withOutputOption } from './terminal/output-file.ts';
 
 const EXAMPLES = `
 A password is asked for on a terminal, or read as one line of standard input; it is never given on the command line, and
@@ -20,7 +21,7 @@ Examples:
       first line names the columns: username,domain,password or username,domain,ha1[,ha1_sha256,ha1_sha512_256][,aors,policy]
   aorta user import subscriber.sql --dry-run
       Kamailio's or OpenSIPS's table as mysqldump writes it; ha1b is for usernames that are "name@domain"
-  aorta user export --output users-backup.csv
+  aorta user export --out users-backup.csv
   aorta user export --format kamailio > subscriber.sql && mysql kamailio < subscriber.sql
 `;
 
@@ -70,13 +71,12 @@ export function addUserCommand(root: Command): void {
     .option('--encoding <name>', 'of the file, such as latin1 (default: UTF-8)')
     .option('--dry-run', 'read the file and say what would be added, replaced and skipped; change nothing')
     .addHelpText('after', examples(EXAMPLES));
-  verb(
+  const write = verb(
     'export',
     'write all users with their HA1s, as import or another registrar reads them: keep it like passwords',
     ({ exportUsers }) => exportUsers,
   )
     .option('--format <name>', 'csv, kamailio or opensips: rows of their table subscriber', 'csv')
-    .option('--database <name>', 'mysql, postgres or sqlite: how SQL is quoted', 'mysql')
-    .option('--output <file>', 'write there, readable by the owner only (default: standard output)')
-    .addHelpText('after', examples(EXAMPLES));
+    .option('--database <name>', 'mysql, postgres or sqlite: how SQL is quoted', 'mysql');
+  withOutputOption(write).addHelpText('after', examples(EXAMPLES));
 }

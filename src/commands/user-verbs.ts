@@ -1,13 +1,13 @@
 // What the verbs of `aorta user` do, what they print and the codes they exit with. What that comes to in the store is user-store's and
 // user-import's.
 
-import { closeSync, existsSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';
 import { rulesText, shownRules } from '../server/config/user-rules.ts';
 import { actAsOwner, chownHint } from '../server/data/owner.ts';
 import { errorText, fileFault } from '../server/process/file-fault.ts';
 import { showProgress } from '../server/process/progress.ts';
-import { print, printError, printFile } from '../server/process/terminal.ts';
+import { print, printError } from '../server/process/terminal.ts';
 import { ha1sOf } from '../users/ha1.ts';
 import type { User } from '../users/stored-user.ts';
 import { parseAor, parseUserName, type UserName } from '../users/user-name.ts';
@@ -16,8 +16,10 @@ import { UserStore } from '../users/user-store.ts';
 import { DATABASES } from './import/sql-text.ts';
 import { USER_FORMATS, type UserExport, userHead, userRow, userTail } from './import/user-export.ts';
 import { countingSink, type ImportReport, importUsers, type UserSink } from './import/user-import.ts';
+import { CommandError } from './terminal/command-action.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './terminal/exit-codes.ts';
 import { InputFile, RowsError } from './terminal/input-file.ts';
+import { writeOutput } from './terminal/output-file.ts';
 import { PasswordError, readPassword } from './terminal/password-input.ts';
 
 const ALGORITHMS = ['MD5', 'SHA-256', 'SHA-512-256'];
@@ -54,6 +56,7 @@ export async function report(action: (...args: unknown[]) => Promise<void>, args
     const foreseen =
       error instanceof RangeError ||
       error instanceof UserError ||
+      error instanceof CommandError ||
       error instanceof PasswordError ||
       error instanceof RowsError;
     // The system's errors, and LMDB's, have a code.
@@ -178,43 +181,27 @@ export async function exportUsers(options: Options): Promise<void> {
     database: oneOf('--database', options.database, DATABASES),
   };
   const { output } = options;
-  const fd = output === undefined || !UserStore.exists(options.data) ? undefined : createFile(output);
-  await withStore(options, false, async (store) => {
-    const put = async (line: string) => {
-      if (fd === undefined) await write(line, printFile);
-      else writeSync(fd, line);
-    };
-    await put(userHead(as));
-    let written = 0;
-    for (const user of store.all()) {
-      const row = userRow(user, as);
-      if (row !== undefined) {
-        await put(row);
-        written++;
-      } else printError(`${nameOf(user)}: skipped: no HA1 that the table of ${as.format} has a column for\n`);
-    }
-    await put(userTail(as));
-    if (fd === undefined) return;
-    fsyncSync(fd);
-    closeSync(fd);
-    print(`wrote ${written} users to ${output}\n`);
-  });
+  let written = 0;
+  await writeOutput(output, (put) =>
+    withStore(options, false, async (store) => {
+      await put(userHead(as));
+      for (const user of store.all()) {
+        const row = userRow(user, as);
+        if (row !== undefined) {
+          await put(row);
+          written++;
+        } else printError(`${nameOf(user)}: skipped: no HA1 that the table of ${as.format} has a column for\n`);
+      }
+      await put(userTail(as));
+    }),
+  );
+  if (output !== undefined) print(`wrote ${written} users to ${output}\n`);
 }
 
 function oneOf<T extends string>(flag: string, value: string | undefined, allowed: readonly T[]): T {
   const found = allowed.find((name) => name === value);
   if (found === undefined) throw new UserError(`${flag}: expected ${allowed.join(', ')}, got "${value}"`, EXIT_USAGE);
   return found;
-}
-
-/** A new file for its owner alone; never one that is there. */
-function createFile(file: string): number {
-  try {
-    return openSync(file, 'wx', 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new UserError(`${file} is there already: name another file or remove it`);
-  }
 }
 
 async function withStore<T>(options: Options, make: boolean, use: (store: UserStore) => Promise<T>): Promise<T> {
@@ -276,6 +263,6 @@ function openInput(file: string): InputFile {
 }
 
 /** Waits while the reader of the output is slow. */
-function write(text: string, by = print): Promise<void> | void {
-  if (!by(text)) return new Promise((resolve) => process.stdout.once('drain', resolve));
+function write(text: string): Promise<void> | void {
+  if (!print(text)) return new Promise((resolve) => process.stdout.once('drain', resolve));
 }

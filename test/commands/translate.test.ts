@@ -148,6 +148,13 @@ modparam("nathelper", "natping_interval", 30)
   );
 });
 
+it('says in words that a file is not there', () => {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [CLI, 'translate', 'absent.cfg'], {
+    encoding: 'utf8',
+  });
+  expect([status, stdout, stderr]).toEqual([1, '', 'aorta: absent.cfg: no such file\n']);
+});
+
 it('takes OpenSIPS’s spellings', () => {
   const { file } = translate(`socket=udp:192.0.2.20:5060
 socket=ws:192.0.2.20:8080

@@ -53,6 +53,9 @@ describe.skipIf(typeof disk !== 'string')(fullTitle, () => {
       const { exit, stdout, stderr } = await user(data, words, 'two\n');
       expect([exit.code, stdout, stderr], words.join(' ')).toEqual([1, '', `aorta: ${data}/users: the disk is full\n`]);
     }
+    const copy = join(String(disk), 'copy.csv');
+    const { exit, stderr } = await user(data, ['export', '--out', copy]);
+    expect([exit.code, stderr, existsSync(copy)]).toEqual([1, `aorta: ${copy}: the disk is full\n`, false]);
     const { stdout } = await user(data, ['export']);
     expect([stdout.split('\n').length, stdout]).toEqual([3, expect.stringContaining(md5('alice:example.com:one'))]);
   });
@@ -234,7 +237,7 @@ describe('aorta user import', () => {
     const file = join(other, 'backup.csv');
     expect((await user(data, ['export', '--output', file])).stdout).toContain('wrote 2 users');
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect((await user(data, ['export', '--output', file])).stderr).toContain('is there already');
+    expect((await user(data, ['export', '--out', file])).stderr).toContain('is there already');
     expect((await user(other, ['import', file])).stdout).toMatch(/^added 2, replaced 0, skipped 0/);
     expect((await user(other, ['export'])).stdout).toBe((await user(data, ['export'])).stdout);
     const rules = JSON.parse((await user(other, ['policy', 'alice@example.com', '--json'])).stdout);

@@ -1,6 +1,6 @@
 // Moving in: the location table that a real Kamailio has written, and its ul.dump, become Aorta's bindings.
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
@@ -185,12 +185,19 @@ describe('and out again', () => {
   it('Aorta takes back its own CSV', async () => {
     const file = join(temporaryDirectory(), 'location.csv');
     await exported('--format', 'csv', '--out', file);
+    const rows = readFileSync(file, 'utf8');
+    const again = await exported('--format', 'kamailio', '--output', file);
+    expect([again.exit.code, again.stderr]).toEqual([
+      1,
+      `aorta: ${file} is there already: name another file or remove it\n`,
+    ]);
+    expect(readFileSync(file, 'utf8')).toBe(rows);
     const other = temporaryDirectory();
     expect((await importFile(file, other)).stdout).toMatch(/^imported 3, skipped 0 /);
-    const again = await Aorta.start({ data: other });
-    expect((await contactsOf(again, 'alice@example.com')).join()).toContain("<sip:al'ice@192.0.2.1:5070>;q=0.5");
-    expect((await contactsOf(again, 'bob@example.com')).join()).toContain(`+sip.instance="${INSTANCE}";reg-id=1`);
-    await again.stop();
+    const next = await Aorta.start({ data: other });
+    expect((await contactsOf(next, 'alice@example.com')).join()).toContain("<sip:al'ice@192.0.2.1:5070>;q=0.5");
+    expect((await contactsOf(next, 'bob@example.com')).join()).toContain(`+sip.instance="${INSTANCE}";reg-id=1`);
+    await next.stop();
   });
 
   it('quotes as the database wants it, and says what it does not know', async () => {

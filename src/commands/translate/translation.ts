@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { errorText } from '../../server/process/file-fault.ts';
 import { print } from '../../server/process/terminal.ts';
 import { CommandError } from '../terminal/command-action.ts';
 import { type ForeignConfig, type ForeignSetting, readForeignConfig } from './foreign-config.ts';
@@ -29,7 +30,7 @@ function read(name: string): string {
   try {
     return readFileSync(name, 'utf8');
   } catch (error) {
-    throw new CommandError((error as Error).message, 1);
+    throw new CommandError(errorText(error), 1);
   }
 }
 

@@ -13,7 +13,7 @@ export function readToken(data: string): string | undefined {
 }
 
 export function writeUrl(data: string, url: string): void {
-  writeFileSync(join(data, URL_FILE), `${url}\n`);
+  writeFileSync(join(data, URL_FILE), `${url}\n`, { mode: 0o600 });
 }
 
 /** Header of a request that is for the server of one data directory, whose ID it holds. */

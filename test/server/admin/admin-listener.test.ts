@@ -108,7 +108,8 @@ describe('with a token', () => {
     expect((await ask({ authorization: 'Bearer wrong' })).status).toBe(401);
     expect((await ask({ authorization: `Bearer ${admin.token}` })).status).toBe(200);
     expect((await fetch(`${admin.url}/readyz`)).status).toBe(200);
-    expect(statSync(join(admin.config.data, 'admin-token')).mode & 0o777).toBe(0o600);
+    for (const name of ['admin-token', 'admin-url'])
+      expect(statSync(join(admin.config.data, name)).mode & 0o777).toBe(0o600);
     await admin.stop();
     const again = await startAdmin({
       data: admin.config.data,
