@@ -141,7 +141,7 @@ export const TRANSPORTS: readonly ForeignParameter[] = [
     names: ['log_level'],
     key: 'log-level',
     set: logLevel(1, 4),
-    says: 'Events, none per message; OpenSIPS counts its levels from 1 for warnings to 4 for debugging.',
+    says: 'Events, none per message. OpenSIPS has this name, and counts from 1 for warnings to 4 for debugging.',
   },
   {
     names: [
