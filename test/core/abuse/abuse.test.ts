@@ -283,6 +283,28 @@ describe('a known flow', () => {
     gate.from(OFFICE, 5060);
     expect(gate.secondsUntilRefused(() => FAILED_CREDENTIALS, 20, 10)).toBeLessThan(2);
   });
+
+  it('spends something with each failure, however fast they are forgiven', () => {
+    const gate = new Gate({ flowFailuresMax: 10_000, flowFailuresPerS: 10_000 });
+    gate.say(OFFICE, 5060, SUCCESS);
+    gate.from(OFFICE, 9);
+    for (let i = 0; i < 100; i++) gate.message(FAILED_CREDENTIALS);
+    gate.from(OFFICE, 5060);
+    expect(Array.from({ length: 20 }, () => gate.message(FAILED_CREDENTIALS))).toContain(false);
+  });
+
+  it('may fail as often as a reload says, and is known for as long', () => {
+    const gate = known(0);
+    gate.from(OFFICE, 5060);
+    gate.abuse.configure({ ...DEFAULT_ABUSE_POLICY, flowFailuresMax: 3 });
+    expect([0, 1, 2, 3].map(() => gate.message(FAILED_CREDENTIALS))).toEqual([true, true, true, false]);
+    gate.now += 60 * SECOND;
+    gate.from(OFFICE, 9);
+    for (let i = 0; i < 100; i++) gate.message(FAILED_CREDENTIALS);
+    expect(gate.say(OFFICE, 5060, CHALLENGED)).toBe(true);
+    gate.abuse.configure({ ...DEFAULT_ABUSE_POLICY, knownFlowS: 30 });
+    expect(gate.say(OFFICE, 5060, CHALLENGED)).toBe(false);
+  });
 });
 
 describe('a source that is refused', () => {
@@ -371,6 +393,20 @@ describe('an account whose password is guessed from many addresses', () => {
     expect(allowed('192.0.2.77', 5060)).toBe(false);
     gate.now += 6 * SECOND;
     expect(allowed('192.0.2.77', 5060)).toBe(true);
+  });
+
+  it('knows its owner for as long as a reload says', () => {
+    const gate = guessed();
+    const allowed = () => {
+      gate.from('192.0.2.10');
+      gate.abuse.accepts(gate.peers, 0, gate.now);
+      return gate.abuse.aorAllowed(gate.peers, 0, 1, 2, 3, gate.now);
+    };
+    gate.now += 60 * SECOND;
+    for (let i = 0; i < 1000; i++) guess(gate, i);
+    expect(allowed()).toBe(true);
+    gate.abuse.configure({ ...DEFAULT_ABUSE_POLICY, knownFlowS: 30 });
+    expect(allowed()).toBe(false);
   });
 
   /** Guesses checked in an hour from one address, at 20 a second, with other things done before each. */

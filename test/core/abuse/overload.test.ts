@@ -16,6 +16,16 @@ function press(overload: Overload, from: number, seconds: number, perBatch: numb
   return now;
 }
 
+/** How many of so many phones that are put off are told each second to come back. */
+function put(overload: Overload, now: number, phones: number): number[] {
+  const perSecond = new Map<number, number>();
+  for (let phone = 0; phone < phones; phone++) {
+    const seconds = overload.bookS(now, Math.imul(phone, 0x9e3779b1));
+    perSecond.set(seconds, (perSecond.get(seconds) ?? 0) + 1);
+  }
+  return [...perSecond.values()];
+}
+
 /** How many of a hundred new registrations are let in. */
 function letIn(overload: Overload): number {
   return Array.from({ length: 100 }, () => overload.acceptsNew()).filter((admitted) => admitted).length;
@@ -83,6 +93,18 @@ describe('overload', () => {
     expect(overload.bookS(worked, 0)).toBe(2);
     // Nothing is booked in the past; and a storm after that is a new one.
     expect(overload.bookS(now + 3_600_000, 0)).toBe(11);
+  });
+
+  it.each([
+    ['others were put off before', (overload: Overload) => void put(overload, START, 10_000)],
+    ['a batch left nothing waiting', (overload: Overload) => overload.batch(START, 0, 0, 1, 10_000)],
+  ])('measures the registrations of full batches alone: %s', (_, before) => {
+    const overload = new Overload({ ...POLICY, retryAfterMaxS: 1000 });
+    before(overload);
+    const now = press(overload, START + 3_600_000, 10, 100); // 2,000 per second
+    const perSecond = put(overload, now, 100_000);
+    expect(Math.max(...perSecond)).toBeLessThanOrEqual(2000);
+    expect(Math.max(...perSecond)).toBeGreaterThanOrEqual(1300);
   });
 
   it('beyond the longest time they are spread over its second half', () => {
