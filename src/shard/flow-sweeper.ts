@@ -127,9 +127,9 @@ export class FlowSweeper implements RecordVisitor {
   /** Bindings of ended flows join the batch's writes; the rest at the next call. */
   sweep(now: number, changes: ChangeSink | null, history: ChangeSink | null): void {
     this.pairs.count = 0;
-    const { tokens, dueAt, index, state } = this;
     const at = this.time.at(now);
     if (this.cursor >= 0 && at >= this.lookAt) this.lookBack(now);
+    const { tokens, dueAt, index, state } = this; // as the look has left them: it may make the queue grow
     while (this.waiting > 0 && this.pairs.count < AORS_PER_BATCH && !state.isSweepFull) {
       const entry = this.first & (tokens.length - 1);
       if (dueAt[entry] > at) return;

@@ -1,9 +1,12 @@
 // Bindings whose connection has ended, where the disk fails meanwhile: they go once it holds again, and are not looked for without a pause until then.
 
 import { expect, it } from 'vitest';
+import { noCheckpoint } from '../../src/location/checkpoint/checkpoint.ts';
+import { LogStore } from '../../src/location/log/log-store.ts';
 import { TRANSPORT_TCP } from '../../src/sip/sources.ts';
 import { FlakyStore } from '../support/flaky-store.ts';
 import { LONG_BATCH, longContacts } from '../support/long-records.ts';
+import { SimulatedDisk, SimulatedLog } from '../support/simulated-log.ts';
 import { register, VirtualShard } from '../support/virtual-shard.ts';
 
 function withConnection(aors: number): {
@@ -80,4 +83,19 @@ it('R5626-7-01 a dead flow has its grace and no more, although the clock is set 
   expect(shard.counter('flow_ended')).toBe(0);
   shard.advance(2);
   expect(shard.counter('flow_ended')).toBe(1);
+});
+
+it('R5626-7-01 more bindings of before a start than are waited for at first go, all of them', () => {
+  const store = new LogStore(new SimulatedLog(new SimulatedDisk(), 1 << 20), noCheckpoint);
+  const before = new VirtualShard({ store, flows: { isAlive: () => true } });
+  for (let flow = 1; flow <= 2000; flow++) {
+    // Few connections of the first users, so that the queue turns; then more than it holds at first, at a look.
+    const user = flow <= 512 ? flow >> 2 : Math.floor(flow / 10) + 100;
+    const to = `<sip:u${user}@example.com>`;
+    const phone = register({ to, callId: `${flow}`, contacts: [`<sip:p${flow}@192.0.2.9:5060;transport=tcp>`] });
+    expect(before.send(phone, { transport: TRANSPORT_TCP, flow })?.status).toBe(200);
+  }
+  const after = new VirtualShard({ store, flows: { isAlive: () => false } });
+  after.advance(5);
+  expect([store.bindings, after.counter('flow_ended')]).toEqual([0, 2000]);
 });
