@@ -144,8 +144,8 @@ export class RegistrationsWorld implements Scene, Called {
   /** So much the clock is ahead, ms, and AORs that were written since it is. */
   private ahead = 0;
   private readonly writtenAhead = new Set<number>();
-  /** What a sweep should not have done. */
-  private swept = '';
+  /** What a batch should not have written. */
+  private miswritten = '';
   /** AORs with ends of a time that was set back since: they may be shortened to what was granted. */
   private readonly skewed = new Set<number>();
   private lifeCount = 0;
@@ -368,7 +368,7 @@ export class RegistrationsWorld implements Scene, Called {
     const before = new Map(messages.map((one) => [numberIn(one), this.live(this.model.kept(numberIn(one)))]));
     const isOneByOne = this.calls !== null && messages.length > 1;
     const sent = machine.run(messages, this.now, inVain ?? (isOneByOne ? NONE : undefined));
-    if (this.swept !== '') this.fail(this.swept);
+    if (this.miswritten !== '') this.fail(this.miswritten);
     if (machine.disk.dead) return this.say(() => '  and it is dead');
     const isSick = machine.counter('load_failures') > loadFailures;
     this.judge(index, messages, sent, before, isSick);
@@ -557,6 +557,7 @@ export class RegistrationsWorld implements Scene, Called {
             () => `  ${lasting ? 'commit' : 'sweep'} ${[...changes].map(([n, { kind }]) => `${kind} ${n}`).join(', ')}`,
           );
           if (this.clock.holds && !lasting) this.checkHeld(changes);
+          this.checkRefreshes(changes);
           this.model.committed(changes, lasting, ofShard);
           for (const n of changes.keys()) this.wrote(n);
         },
@@ -587,11 +588,23 @@ export class RegistrationsWorld implements Scene, Called {
       const left = change.kind === 'record' ? change.bindings : [];
       const gone = this.model.kept(n).filter(({ contact }) => !left.some((one) => one.contact === contact));
       const wrong = gone.find(({ flow }) => flow === 0 || this.alive.has(flow));
-      if (wrong !== undefined) this.swept = `AOR ${n}: ${wrong.contact} is removed while nobody knows the time`;
+      if (wrong !== undefined) this.miswritten = `AOR ${n}: ${wrong.contact} is removed while nobody knows the time`;
     }
   }
 
+  /** A refresh prolongs what lives; what has run out is bound anew, as a record: with new temporary GRUUs (RFC 5627 §3.2), and told as new. */
+  private checkRefreshes(changes: ReadonlyMap<number, Change>): void {
+    for (const [n, { kind }] of changes)
+      if (
+        kind === 'refresh' &&
+        !this.mayBeGone(n) &&
+        this.model.kept(n).every(({ expiresAt }) => expiresAt <= this.now)
+      )
+        this.miswritten = `AOR ${n}: a refresh of what has run out`;
+  }
+
   private commitFailed(changes: ReadonlyMap<number, Change>): void {
+    this.checkRefreshes(changes);
     this.report.failedCommits++;
     this.batchFailed = true;
     this.model.failed(changes);
@@ -914,6 +927,7 @@ export class RegistrationsWorld implements Scene, Called {
     }
     this.rules = { ...this.rules, contactsMax: 30 };
     for (const machine of this.machines) machine.configure();
+    if (this.isWide) this.forgetOldConnections();
     for (const phone of this.phones) if (!this.without.phones?.includes(phone.host)) this.serve(phone);
     this.lookAtAll();
     if (this.isWide) this.cutOffAll();
@@ -924,6 +938,28 @@ export class RegistrationsWorld implements Scene, Called {
       this.report.checkpoints += machine.checkpoints;
       machine.store.close();
     }
+  }
+
+  /** All connections have ended with the processes: what lives by those of before the start goes in the background, soon behind the grace. */
+  private forgetOldConnections(): void {
+    const due = this.now + this.graceS * 1000;
+    for (const [index, machine] of this.machines.entries()) this.workUntil(due + 2000, index, machine);
+    this.now = due + 2000;
+    for (let n = 0; n < this.model.size; n++) {
+      const found = this.machines[this.ownerOf(n)].read(aor(n).key);
+      if (found !== -1 && found.some(({ flow }) => flow !== 0))
+        this.fail(`AOR ${n} keeps bindings of connections of before the start: ${textOf(found)}`);
+    }
+  }
+
+  /** The shard does what it has to do by itself. */
+  private workUntil(end: number, index: number, machine: Machine<Place>): void {
+    const began = this.now;
+    for (let wait = 0; wait >= 0 && this.now + wait < end; wait = machine.msToNextTick(this.now)) {
+      this.now += wait;
+      this.runBatch(index, []);
+    }
+    this.now = began;
   }
 
   private serve(phone: Phone): void {
