@@ -23,6 +23,7 @@ import { warmUp } from '../../sip/parser/parser-warmup.ts';
 import { LiveFlows } from '../../transport/flow/live-flows.ts';
 import { QueuedMessages } from '../backlog.ts';
 import type { ShardTask } from '../shard-messages.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { openLogins } from './logins.ts';
 import { type Act, DOMAIN, Phones } from './phones.ts';
 
@@ -57,6 +58,8 @@ export function warmShard(
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+  // A node of a cluster has many of these threads.
+  if (task.cluster !== undefined) collectGarbage();
 }
 
 /**

@@ -5,8 +5,8 @@
 import { createRequire } from 'node:module';
 
 const M_MMAP_THRESHOLD = -3;
-/** Longer than what a batch writes to its log, so that no commit asks the system for memory. */
-const LARGE_BYTES = 256 << 10;
+/** Longer than what refreshes of a batch write to its log, and than the pieces that V8 compiles in. */
+const LARGE_BYTES = 64 << 10;
 
 /** Keeps that bound where it is from here on, for the whole process; false where the C library has none. */
 export function keepLargeBlocksApart(): boolean {
