@@ -12,6 +12,7 @@ Reads the table "location" of Kamailio or OpenSIPS as SQL (mysqldump, sqlite3 .d
 (sip_registrations, "show registrations") and of Flexisip (its Redis): docs/migration.md. Aorta must not be running on the data directory. Phones behind TCP, TLS or WebSocket
 connections are left out unless a proxy's Path leads to them: they register anew by themselves. Rows that are left out by rule (run
 out, permanent, held by a connection, there already) are counted and named; rows that make no sense are faults, and the exit code is 1.
+Rules of the configuration do not count: 64 contacts of an AOR are the most, and times beyond max-expires stay until the next refresh.
 As root it acts as the user that the data directory belongs to.
 
 Examples:
