@@ -321,6 +321,9 @@ describe('aorta top, doctor and completion', () => {
     const doctor = await aorta('doctor', '--data', admin.config.data, '--json');
     const findings = JSON.parse(doctor.stdout) as { what: string; verdict: string }[];
     expect(findings.find(({ what }) => what === 'data directory')).toMatchObject({ verdict: 'ok' });
+    expect(findings.find(({ what }) => what === 'configuration')).toMatchObject({
+      detail: expect.stringContaining('--config FILE looks at certificates'),
+    });
   });
 
   it('find certificates that are not there, do not fit or have run out, and too few descriptors', async () => {
@@ -335,12 +338,13 @@ describe('aorta top, doctor and completion', () => {
       return Object.fromEntries(findings.map(({ what, verdict, detail }) => [what, [verdict, detail]]));
     };
     const own = `cert: ${good.certFile}, key: ${good.keyFile}`;
-    expect((await look(`{${own}}`)).certificate[0]).toBe('ok');
+    const sound = await look(`{${own}}`);
+    expect([sound.certificate[0], sound.configuration]).toEqual(['ok', undefined]);
     const found = await look(
       `{cert: none.pem, key: none.key, ca: old.pem, domains: {a.example: {cert: ${good.certFile}, key: ${selfSigned().keyFile}}}}`,
       'connections: {max: 4000000}\nadmin: {listen: "https:127.0.0.1:0", certificate: old.pem, key: key.pem}\n',
     );
-    expect(found.certificate).toEqual(['bad', expect.stringContaining('ENOENT')]);
+    expect(found.certificate).toEqual(['bad', expect.stringMatching(/none\.pem: no such file$/)]);
     expect(found['certificate for a.example']).toEqual(['bad', expect.stringContaining('is not the key of')]);
     expect(found['CA of clients']).toEqual(['bad', expect.stringContaining('expired')]);
     expect(found['admin certificate']).toEqual(['bad', expect.stringContaining('expired')]);

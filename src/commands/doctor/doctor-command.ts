@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../../server/config/config.ts';
 import { hasCluster } from '../../server/config/sections/cluster-config.ts';
+import { fileFault } from '../../server/process/file-fault.ts';
 import { sizeText } from '../../server/process/size-text.ts';
 import { print } from '../../server/process/terminal.ts';
 import { descriptorLimit } from '../../transport/linux/descriptor-limit.ts';
@@ -21,6 +22,11 @@ const CERTIFICATE_DAYS = 21;
 const DAY_MS = 86_400_000;
 /** The year this was written: a clock before it is wrong, and so would be every expiry. */
 const YEAR_MIN = 2025;
+const CONFIGURATION_LEFT_OUT: Finding = {
+  what: 'configuration',
+  verdict: 'ok',
+  detail: 'defaults; --config FILE looks at certificates, at those who are asked about users, and at a cluster',
+};
 
 export function addDoctorCommand(root: Command): void {
   root
@@ -44,7 +50,7 @@ async function doctor(options: { config?: string; data?: string; scrub?: boolean
     clock(),
     directory(data),
     disk(data),
-    ...certificates(config),
+    ...(options.config === undefined ? [CONFIGURATION_LEFT_OUT] : certificates(config)),
     await webLibrary(config),
     ...(config.auth.provider || config.auth.tokens
       ? await (await import('./provider-findings.ts')).providerFindings(config)
@@ -176,7 +182,7 @@ function ownCertificate(what: string, file: string, keyFile: string): Finding[] 
       return [found];
     return [{ what, verdict: 'bad', detail: `${keyFile} is not the key of ${file}` }];
   } catch (error) {
-    return [{ what, verdict: 'bad', detail: `${keyFile}: ${(error as Error).message}` }];
+    return [{ what, verdict: 'bad', detail: `${keyFile}: ${fileFault(error)}` }];
   }
 }
 
@@ -187,7 +193,7 @@ function certificate(what: string, file: string): Finding {
     if (days < 0) return { what, verdict: 'bad', detail: `${file} expired on ${validTo}` };
     return { what, verdict: days < CERTIFICATE_DAYS ? 'warn' : 'ok', detail: `${file}, good for ${days} days` };
   } catch (error) {
-    return { what, verdict: 'bad', detail: `${file}: ${(error as Error).message}` };
+    return { what, verdict: 'bad', detail: `${file}: ${fileFault(error)}` };
   }
 }
 
