@@ -80,6 +80,8 @@ describe('challenges', () => {
     expect(realm('sip:alice@elsewhere.net', 'sip:elsewhere.net')).toBe('example.com');
     const any = new Authentication({ realms: ['*'] });
     expect(any.ask({ to: 'sip:a@Some.Where' }).challenges[0]).toContain('realm="some.where"');
+    const tooLong = `sip:a@${'x'.repeat(300)}`;
+    expect(any.ask({ to: tooLong, requestUri: 'sip:here.example' }).challenges[0]).toContain('realm="here.example"');
   });
 
   it('R3261-26.3.2.4-01 leave nothing behind: however many, a nonce of before is good', () => {
