@@ -193,5 +193,7 @@ function nameOf(key: Uint8Array): string {
 }
 
 function bytesOf(name: string): Uint8Array {
-  return Uint8Array.from(name, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(name.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = name.charCodeAt(i);
+  return bytes;
 }

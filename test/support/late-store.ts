@@ -123,9 +123,9 @@ export class LateStore implements LocationStore {
 
 /** Of what the shard goes on writing over. */
 function copyOf(writes: WriteSet): WriteSet {
-  const copy = new WriteSet();
+  const copy = new WriteSet(undefined, 0);
   copy.count = writes.count;
   for (const name of ['keys', 'at', 'end', 'refreshes', 'rows', 'bindings'] as const) copy[name].set(writes[name]);
-  copy.bytes = Buffer.from(writes.bytes);
+  copy.bytes = Buffer.from(writes.bytes.subarray(0, writes.length));
   return copy;
 }

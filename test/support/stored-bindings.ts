@@ -41,7 +41,7 @@ export interface StoredBinding {
 export function storedBindings(store: LocationStore): Map<string, StoredBinding[]> {
   const all = new Map<string, StoredBinding[]>();
   store.scan((_key, record) => {
-    const bytes = Uint8Array.from(record);
+    const bytes = Buffer.from(record.buffer, record.byteOffset, record.length);
     const images = RECORD_HEADER_BYTES + recordAorLength(bytes, 0);
     const aor = textOf(bytes, RECORD_HEADER_BYTES, images);
     if (all.has(aor)) throw new Error(`two records for ${aor}`);
@@ -66,6 +66,6 @@ export function storedBindings(store: LocationStore): Map<string, StoredBinding[
   return all;
 }
 
-function textOf(bytes: Uint8Array, at: number, end: number): string {
-  return Buffer.from(bytes.subarray(at, end)).toString('latin1');
+function textOf(bytes: Buffer, at: number, end: number): string {
+  return bytes.toString('latin1', at, end);
 }

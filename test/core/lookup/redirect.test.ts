@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { LookupPolicy } from '../../../src/core/uas/lookup-policy.ts';
+import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
 import { answered, request } from '../../support/requests.ts';
 import { type Answer, register, VirtualShard } from '../../support/virtual-shard.ts';
 
@@ -11,8 +12,10 @@ const lookup = (sip: LookupPolicy['sip'] = 'trusted'): { lookup: LookupPolicy } 
   lookup: { sip, from: ['198.51.100.0/24'] },
 });
 
+/** With room for as many answers as a server has: a burst of INVITEs must find the newest of them. */
 function shardWith(...contacts: readonly string[]): VirtualShard {
-  const shard = new VirtualShard({ policy: lookup() });
+  const { answerBytesMax } = DEFAULT_POLICY;
+  const shard = new VirtualShard({ policy: { ...lookup(), answerBytesMax } });
   for (const [i, contact] of contacts.entries()) {
     shard.now += 1000;
     expect(answered(shard, register({ callId: `c${i}`, contacts: [contact] })).status).toBe(200);

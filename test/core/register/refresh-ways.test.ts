@@ -68,7 +68,6 @@ const routes = (bytes: number) =>
   Array.from({ length: Math.ceil(bytes / 100) }, (_, i) => `<sip:${'r'.repeat(80)}${i}.example.com;lr>`);
 
 const policies: fc.Arbitrary<Partial<Policy>> = fc.record({
-  answerBytesMax: some(1 << 18), // many shards, little memory
   transactionsMax: some(1 << 10),
   outbound: some<Policy['outbound']>('on', 'on', 'off'),
   path: some<Policy['path']>('lazy', 'strict', 'off'),

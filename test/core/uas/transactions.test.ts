@@ -2,6 +2,7 @@
 // replayed, what is new, what is merged, what is dropped.
 
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_POLICY } from '../../../src/core/uas/policy.ts';
 import { FlakyStore } from '../../support/flaky-store.ts';
 import { answered, bindings, overwriteAnswers, request, uris } from '../../support/requests.ts';
 import { register, VirtualShard } from '../../support/virtual-shard.ts';
@@ -67,7 +68,7 @@ describe('retransmissions', () => {
   });
 
   it('R3261-17.2.2-02 each get their own answer, however many there are and have been before', () => {
-    const shard = new VirtualShard();
+    const shard = new VirtualShard({ policy: { answerBytesMax: DEFAULT_POLICY.answerBytesMax } });
     for (const forgotten of [3000, 6000]) {
       shard.now += 33_000;
       draw(shard, forgotten);
