@@ -9,7 +9,7 @@ import { ascii } from './writer.ts';
 /** Bytes of the longest text that is written. */
 const IP_TEXT_BYTES = 46;
 
-const OPENING_BRACKET = 0x5b;
+export const OPENING_BRACKET = 0x5b;
 const DIGITS = ascii('0123456789abcdef');
 
 /** Reads the text in bytes[at, end) into into[to, to + 16): 4 or 6, or 0 where it is no address; then `into` has anything. */

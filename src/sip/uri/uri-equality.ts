@@ -1,7 +1,9 @@
-// Whether two parsed URIs are one contact: RFC 3261 §19.1.4 to the letter. Not transitive, by the RFC's own rules.
+// Whether two parsed URIs are one contact: RFC 3261 §19.1.4 to the letter, IPv6 addresses as RFC 5954 §4.2 has them. Not
+// transitive, by the RFC's own rules.
 // Parsing lives in uri.ts; AORs are compared by their canonical form, not by this.
 // @hot
 
+import { OPENING_BRACKET, readIpHost } from '../ip.ts';
 import { PARAMS_PER_VALUE_MAX } from '../parser/limits.ts';
 import {
   SCHEME_SIP,
@@ -62,6 +64,9 @@ const PART_INTS = 4;
 const aParts = new Int32Array(PART_INTS * PARAMS_PER_VALUE_MAX);
 const bParts = new Int32Array(PART_INTS * PARAMS_PER_VALUE_MAX);
 
+const aIp = new Uint8Array(16);
+const bIp = new Uint8Array(16);
+
 /**
  * Compares the URI record aTable[aBase …] over `a` with bTable[bBase …] over `b`; both parsed with E_OK. Schemes other than
  * sip and sips: the scheme without regard to case, the rest byte by byte.
@@ -109,14 +114,16 @@ function sameHost(
   bTable: Int32Array,
   bBase: number,
 ): boolean {
-  return sameText(
-    a,
-    aTable[aBase + URI_HOST_AT],
-    aTable[aBase + URI_HOST_END],
-    b,
-    bTable[bBase + URI_HOST_AT],
-    bTable[bBase + URI_HOST_END],
-  );
+  const aAt = aTable[aBase + URI_HOST_AT];
+  const aEnd = aTable[aBase + URI_HOST_END];
+  const bAt = bTable[bBase + URI_HOST_AT];
+  const bEnd = bTable[bBase + URI_HOST_END];
+  if (sameText(a, aAt, aEnd, b, bAt, bEnd)) return true;
+  if (a[aAt] !== OPENING_BRACKET || b[bAt] !== OPENING_BRACKET) return false;
+  const family = readIpHost(a, aAt, aEnd, aIp);
+  if (family === 0 || readIpHost(b, bAt, bEnd, bIp) !== family) return false;
+  const length = family === 4 ? 4 : 16; // an IPv4-mapped address is read as four bytes
+  return sameBytes(aIp, 0, length, bIp, 0, length);
 }
 
 /** The user or the password: absent in both, or present in both and equal, case and all. */

@@ -69,6 +69,18 @@ describe('contacts compared as §19.1.4 says', () => {
     different('sip:bob@biloxi.com', 'sip:bob@biloxi.org');
   });
 
+  it('R3261-19.1.4-06 an IPv6 address is the same in every spelling (RFC 5954 §4.2)', () => {
+    same('sip:a@[2001:db8::1]:5060', 'sip:a@[2001:DB8:0:0:0:0:0:1]:5060');
+    same('sip:a@[2001:db8::1]', 'sip:a@[2001:0db8::0001]');
+    same('sip:a@[::ffff:192.0.2.1]', 'sip:a@[::FFFF:C000:201]');
+    same('sip:[::]', 'sip:[0::0]');
+    different('sip:a@[2001:db8::1]', 'sip:a@[2001:db8::2]');
+    different('sip:a@[2001:db8::1]', 'sip:a@[2001:db8:1::]');
+    different('sip:a@[2001:db8::1]', 'sip:a@[2001:db8:0::1]:5060');
+    different('sip:a@[::ffff:192.0.2.1]', 'sip:a@[::ffff:192.0.2.2]');
+    different('sip:a@[::ffff:192.0.2.1]', 'sip:a@192.0.2.1');
+  });
+
   it('R3261-19.1.4-07 a parameter in both has to match', () => {
     different('sip:carol@chicago.com;security=on', 'sip:carol@chicago.com;security=off');
     same('sip:carol@chicago.com;security=on', 'sip:carol@chicago.com;SECURITY=ON');
