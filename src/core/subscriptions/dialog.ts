@@ -15,17 +15,21 @@ import {
   ROW_NEXT,
   ROW_VALUE_AT,
   ROW_VALUE_END,
+  SCHEME_SIPS,
   T_CALL_ID_AT,
   T_CALL_ID_END,
   T_CONTACTS,
   T_CSEQ,
   T_FIRST_ROW,
   T_FROM,
+  T_REQUEST_URI,
   T_ROWS,
   T_TO,
   URI_AT,
   URI_END,
+  URI_SCHEME,
 } from '../../sip/parser/span-table.ts';
+import { aorUri } from './contact-elements.ts';
 
 export interface Dialog {
   readonly callId: string;
@@ -106,6 +110,21 @@ export function newDialog(localTag: string, contact: string, event: string): Dia
 /** The dialog after a later SUBSCRIBE within it, which may have another Contact; its route set stays (§12.2.2). */
 export function refreshedDialog(dialog: Dialog): Dialog {
   return { ...dialog, target: targetOf(), remoteCseq: table[T_CSEQ] >>> 0 };
+}
+
+/**
+ * The notifier's Contact in a dialog that the SUBSCRIBE in the table makes: a GRUU (RFC 6665 §4.5.1).
+ * @param aor canonical @param instance the notifier's
+ */
+export function notifierContact(aor: Uint8Array, instance: string): string {
+  return `<${aorUri(aor, cameBySips() ? 'sips' : 'sip')};gr=${instance}>`;
+}
+
+/** RFC 3261 §12.1.1. */
+function cameBySips(): boolean {
+  if (table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS) return true;
+  const [next] = splitValues(rowsText(H_RECORD_ROUTE) ?? '');
+  return /^sips:/i.test(next === undefined ? targetOf() : uriOfRoute(next));
 }
 
 function targetOf(): string {

@@ -4,8 +4,14 @@
 import { deriveKey } from '../../core/auth/derived-key.ts';
 import type { Changes } from '../../core/binding/changes.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
-import { aorUri } from '../../core/subscriptions/contact-elements.ts';
-import { dialogBytes, dialogNames, newDialog, refreshedDialog, rowsText } from '../../core/subscriptions/dialog.ts';
+import {
+  dialogBytes,
+  dialogNames,
+  newDialog,
+  notifierContact,
+  refreshedDialog,
+  rowsText,
+} from '../../core/subscriptions/dialog.ts';
 import {
   acceptSubscribe,
   checkSubscribe,
@@ -22,7 +28,7 @@ import { answerPort } from '../../core/uas/response.ts';
 import type { UserAgentServer } from '../../core/uas/uas.ts';
 import type { LocationStore } from '../../location/location-store.ts';
 import { table } from '../../sip/parser/slab.ts';
-import { H_EVENT, SCHEME_SIPS, T_CSEQ, T_REQUEST_URI, URI_SCHEME } from '../../sip/parser/span-table.ts';
+import { H_EVENT, T_CSEQ } from '../../sip/parser/span-table.ts';
 import { ANSWERED_BY_MAIN, copyPeer, TRANSPORT_UDP } from '../../sip/sources.ts';
 import { COUNTER } from '../observe/counters.ts';
 import type { EventSink } from '../observe/event-ring.ts';
@@ -196,11 +202,9 @@ export class Subscriptions {
     if (this.table.count >= perShardMax) return uas.busy(exchange, FULL_AGAIN_S);
     if ((watched?.subscriptions.length ?? 0) >= perAorMax) return refuseTooMany(exchange);
     const name = Buffer.from(aor.subarray(0, aorLength));
-    const scheme = table[T_REQUEST_URI + URI_SCHEME] === SCHEME_SIPS ? 'sips' : 'sip';
-    const contact = `<${aorUri(name, scheme)};gr=${this.instance}>`;
-    const dialog = newDialog(localTag, contact, rowsText(H_EVENT) ?? 'reg');
+    const dialog = newDialog(localTag, notifierContact(name, this.instance), rowsText(H_EVENT) ?? 'reg');
     const seconds = grantedS(this.policy.subscriptions);
-    const status = this.accept(exchange, seconds, contact, uas);
+    const status = this.accept(exchange, seconds, dialog.contact, uas);
     if (status !== 200) return status;
     const { seesDevices } = exchange.work;
     const record = { dialog, expiresAt: now + seconds * 1000, version: 0, cseq: 0, seesDevices };

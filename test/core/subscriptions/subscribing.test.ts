@@ -245,6 +245,22 @@ describe('a SUBSCRIBE', () => {
     expect(s.requests[0]).toMatchObject({ ip: '198.51.100.1', port: 5081 });
   });
 
+  it('R6665-4.5.1-01 that came by sips, or from a sips Contact, has a sips Contact (RFC 3261 §12.1.1)', () => {
+    const s = new WatchedShard();
+    const secure = '<sips:watcher@192.0.2.9:5070>';
+    const route = (scheme: string) => [`Record-Route: "a, b" <${scheme}:p1.example.com;lr>, <sips:p2.example.com;lr>`];
+    const schemeOf = (of: Parameters<typeof subscribe>[0]) => {
+      const [row] = s.subscribe(of).header('Contact');
+      expect(headers(s.notified().at(-1)?.text ?? '', 'Contact')).toEqual([row]);
+      return /^<(sips?):/.exec(row)?.[1];
+    };
+    expect(schemeOf({ callId: 'plain' })).toBe('sip');
+    expect(schemeOf({ callId: 'uri', uri: 'sips:alice@example.com' })).toBe('sips');
+    expect(schemeOf({ callId: 'contact', contact: secure })).toBe('sips');
+    expect(schemeOf({ callId: 'route', headers: route('SIPS') })).toBe('sips');
+    expect(schemeOf({ callId: 'by-sip', contact: secure, headers: route('sip') })).toBe('sip');
+  });
+
   it('may have come through a strict router, which finds itself in the Request-URI', () => {
     const via = 'SIP/2.0/UDP p.example.com;branch=z9hG4bKp1;rport\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKp2';
     const s = new WatchedShard();
