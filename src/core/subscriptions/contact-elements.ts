@@ -120,7 +120,9 @@ export function aorUri(aor: Uint8Array, scheme: 'sip' | 'sips' = 'sip'): string 
 
 /** Whether a header row that lists media ranges, or none at all, has one that the document is of. */
 export function acceptsReginfo(accept: string): boolean {
-  return splitValues(accept).some((range) => /^(application\/(reginfo\+xml|\*)|\*\/\*)(\s*;|$)/i.test(range));
+  return splitValues(accept).some((range) =>
+    /^(application\s*\/\s*(reginfo\+xml|\*)|\*\s*\/\s*\*)(\s*;|$)/i.test(range),
+  );
 }
 
 /** The user is told apart by case, all else is not (RFC 3261 §19.1.4). */

@@ -165,7 +165,11 @@ describe('a SUBSCRIBE', () => {
     const s = new WatchedShard();
     expect(s.subscribe({ accept: 'text/plain, application/xml' }).status).toBe(406);
     expect(s.subscribe({ accept: '', callId: 'nothing' }).status).toBe(406);
-    for (const [i, accept] of ['application/reginfo+xml', 'text/plain, */*', 'APPLICATION/REGINFO+XML ;q=1'].entries())
+    for (const [i, accept] of [
+      'application/reginfo+xml',
+      'text/plain, */*',
+      'APPLICATION / REGINFO+XML ;q=1',
+    ].entries())
       expect(s.subscribe({ accept, callId: `call-${i}` }).status, accept).toBe(200);
   });
 

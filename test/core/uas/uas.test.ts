@@ -328,6 +328,11 @@ describe('content', () => {
     expect(answered(new VirtualShard(), text).status).toBe(200);
   });
 
+  it.each(['application/sdp', 'Application / SDP', 'application/\r\n sdp ; charset="a;b"'])(
+    'R3261-8.2.3-01 skips a session description, whatever the white space around the slash: %s',
+    (type) => expect(statusOf([`Content-Type: ${type}`], 'v=0')).toBe(200),
+  );
+
   const part = (content: string, ...headers: string[]) =>
     `--b1\r\n${headers.map((row) => `${row}\r\n`).join('')}\r\n${content}\r\n`;
   const xml = 'Content-Type: application/x-cisco-remotecc-request+xml';
@@ -355,7 +360,7 @@ describe('content', () => {
     ['a multipart of optional parts', `${part(inner(`${optional}\r\n`), nested)}${end}`],
     ['an optional multipart of others', `${part(inner(''), nested, optional)}${end}`],
   ])('R3261-8.2.3-01 skips a multipart whose every part is optional: %s', (_, body) => {
-    for (const type of ['multipart/mixed;boundary=b1', 'Multipart/Mixed ; x="boundary=z" ; Boundary = "b1"'])
+    for (const type of ['multipart/mixed;boundary=b1', 'Multipart / Mixed ; x="boundary=z" ; Boundary = "b1"'])
       expect(statusOf([`Content-Type: ${type}`], body)).toBe(200);
   });
 

@@ -9,9 +9,10 @@ import { ascii } from '../../../sip/writer.ts';
 const HANDLING = ascii('handling');
 const OPTIONAL = ascii('optional');
 const BOUNDARY = ascii('boundary');
-const MULTIPART = ascii('multipart/');
+const MULTIPART = ascii('multipart');
 const ALTERNATIVE = ascii('alternative');
-const SDP = ascii('application/sdp');
+const APPLICATION = ascii('application');
+const SDP = ascii('sdp');
 const CONTENT_TYPE = ascii('content-type');
 const CONTENT_DISPOSITION = ascii('content-disposition');
 const CR = 0x0d;
@@ -23,7 +24,7 @@ const BOUNDARY_BYTES_MAX = 70;
 /** Multiparts within multiparts: each costs one look at the bytes it holds. */
 const DEPTH_MAX = 4;
 
-// The value of the parameter that was found last, without its quotes.
+// The value that was found last: of a parameter, without its quotes, or a subtype.
 let valueAt = 0;
 let valueEnd = 0;
 
@@ -67,12 +68,17 @@ export function isOptional(at: number, end: number): boolean {
 
 /** Whether the Content-Type slab[at, end) is that of a session description. */
 export function isSessionType(at: number, end: number): boolean {
-  return isText(slab, at, skipType(at, end), SDP);
+  return isOfMainType(at, end, APPLICATION) && isText(slab, valueAt, valueEnd, SDP);
 }
 
-function skipType(at: number, end: number): number {
-  const slash = skip(slab, at, end, TOKEN);
-  return slash < end && slab[slash] === SLASH ? skip(slab, slash + 1, end, TOKEN) : slash;
+/** Whether a type is of the main one; its subtype is then the value that was found last. White space may stand around the slash (§25.1). */
+function isOfMainType(at: number, end: number, main: Uint8Array): boolean {
+  const mainEnd = skip(slab, at, end, TOKEN);
+  const slash = behindBlank(mainEnd, end);
+  if (!isText(slab, at, mainEnd, main) || slash >= end || slab[slash] !== SLASH) return false;
+  valueAt = behindBlank(slash + 1, end);
+  valueEnd = skip(slab, valueAt, end, TOKEN);
+  return true;
 }
 
 /** Whether a body of the Content-Type slab[at, end) is a multipart each of whose parts may be skipped; of alternatives one is enough. */
@@ -81,12 +87,11 @@ export function isSkippableMultipart(at: number, end: number, body: number, body
 }
 
 function isSkippable(type: number, typeEnd: number, at: number, end: number, depth: number): boolean {
-  const subtype = type + MULTIPART.length;
-  if (depth === DEPTH_MAX || subtype > typeEnd || !isText(slab, type, subtype, MULTIPART)) return false;
+  if (depth === DEPTH_MAX || !isOfMainType(type, typeEnd, MULTIPART)) return false;
+  const oneIsEnough = isText(slab, valueAt, valueEnd, ALTERNATIVE);
   if (!findParam(type, typeEnd, BOUNDARY) || valueEnd - valueAt > BOUNDARY_BYTES_MAX) return false;
   const boundary = valueAt;
   const length = valueEnd - valueAt;
-  const oneIsEnough = isText(slab, subtype, skipType(type, typeEnd), ALTERNATIVE);
   let part = -1;
   let good = 0;
   for (let line = at; line <= end; ) {
