@@ -19,13 +19,20 @@ export class ServedHosts {
 
   /** A domain served here, or this server. */
   haveRequestUri(): boolean {
-    return has(this.domains, T_REQUEST_URI) || has(this.ownNames, T_REQUEST_URI);
+    return has(this.domains, T_REQUEST_URI) || this.areNamed();
   }
 
   /** To is of the Request-URI's domain; where that names the server itself, of any domain served. */
   haveTo(): boolean {
     if (this.domains.all) return true;
-    return has(this.ownNames, T_REQUEST_URI) ? has(this.domains, T_TO) : toIsOfRequestDomain();
+    return this.areNamed() ? has(this.domains, T_TO) : toIsOfRequestDomain();
+  }
+
+  /** The Request-URI names this server itself. */
+  private areNamed(): boolean {
+    const at = table[T_REQUEST_URI + URI_HOST_AT];
+    const end = table[T_REQUEST_URI + URI_HOST_END];
+    return this.ownNames.serves(slab, at, end) || this.ownNames.haveAddress(slab, at, end);
   }
 }
 

@@ -212,6 +212,7 @@ describe('Request-URI', () => {
       '192.0.2.1',
       '192.0.2.1:5070',
       '[2001:DB8::1]',
+      '[2001:db8:0:0:0:0:0:1]:5070',
       'SIP.example.net',
       'sip.example.net.',
       '192.0.2.5',
@@ -224,8 +225,10 @@ describe('Request-URI', () => {
         expect([host, answered(shard, register({ ...to(domain), callId: domain })).status]).toEqual([host, 404]);
       expect([host, answered(shard, request({ method: 'OPTIONS', uri: `sip:${host}` })).status]).toEqual([host, 200]);
     }
-    const other = register({ requestUri: 'sip:192.0.2.2', contacts: [CONTACT] });
-    expect(answered(new VirtualShard({ policy }), other).status).toBe(404);
+    for (const host of ['192.0.2.2', '[2001:db8::2]', '[2001:db8:1::]', '[::ffff:192.0.2.1]']) {
+      const other = register({ requestUri: `sip:${host}`, contacts: [CONTACT] });
+      expect([host, answered(new VirtualShard({ policy }), other).status]).toEqual([host, 404]);
+    }
   });
 
   it('R3261-10.3-16 R3261-8.2.2.1-02 takes example.com. for example.com, in To, Request-URI and domains', () => {
