@@ -118,11 +118,17 @@ export function aorUri(aor: Uint8Array, scheme: 'sip' | 'sips' = 'sip'): string 
   return `${scheme}:${text.slice(0, at).replace(/[^\w\-.!~*'()&=+$,;?/%]/gu, encodeURIComponent)}${text.slice(at)}`;
 }
 
-/** Whether a header row that lists media ranges, or none at all, has one that the document is of. */
+/** Media ranges that the document is of, the most specific first. */
+const RANGES = [/^application\s*\/\s*reginfo\+xml$/i, /^application\s*\/\s*\*$/i, /^\*\s*\/\s*\*$/];
+
+/** Whether a header row that lists media ranges, or none at all, has one that the document is of; q=0 refuses one (RFC 2616 §14.1). */
 export function acceptsReginfo(accept: string): boolean {
-  return splitValues(accept).some((range) =>
-    /^(application\s*\/\s*(reginfo\+xml|\*)|\*\s*\/\s*\*)(\s*;|$)/i.test(range),
-  );
+  const listed = splitValues(accept).map(readParams);
+  for (const range of RANGES) {
+    const found = listed.find(({ value }) => range.test(value));
+    if (found !== undefined) return Number(found.params.q ?? 1) !== 0;
+  }
+  return false;
 }
 
 /** The user is told apart by case, all else is not (RFC 3261 §19.1.4). */

@@ -165,10 +165,13 @@ describe('a SUBSCRIBE', () => {
     const s = new WatchedShard();
     expect(s.subscribe({ accept: 'text/plain, application/xml' }).status).toBe(406);
     expect(s.subscribe({ accept: '', callId: 'nothing' }).status).toBe(406);
+    expect(s.subscribe({ accept: '*/*, application/reginfo+xml; q=0.0', callId: 'refused' }).status).toBe(406);
+    expect(s.subscribe({ accept: 'application/*;Q=0, */*', callId: 'refused-all' }).status).toBe(406);
     for (const [i, accept] of [
       'application/reginfo+xml',
       'text/plain, */*',
       'APPLICATION / REGINFO+XML ;q=1',
+      '*/*;q=0, application/*;q=0.1',
     ].entries())
       expect(s.subscribe({ accept, callId: `call-${i}` }).status, accept).toBe(200);
   });
