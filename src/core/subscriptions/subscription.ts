@@ -69,6 +69,8 @@ export class Subscription {
   private isCutOff = false;
   /** By id of their contacts. */
   private pending: Map<string, ContactElement> | null = null;
+  /** Ids of the contacts that stand by what it was told. */
+  private known: ReadonlySet<string> = new Set();
   private request: NotifyInFlight | null = null;
 
   constructor(slot: number, { dialog, expiresAt, version, cseq, seesDevices }: SubscriptionRecord) {
@@ -158,9 +160,11 @@ export class Subscription {
     return this.isEnding ? own : Math.min(own, this.expiresAt);
   }
 
-  /** Takes what the next NOTIFY tells, whose version is then `version` - 1. */
-  take(): Told {
-    const isFull = this.isFullDue || this.pending === null;
+  /** Takes what the next NOTIFY tells, whose version is then `version` - 1. @param contacts those that stand */
+  take(contacts: readonly ContactElement[]): Told {
+    const standing = new Set(contacts.map(({ id }) => id));
+    const isFull = this.isFullDue || this.pending === null || this.isSilentOf(standing);
+    this.known = standing;
     const told = { changes: isFull ? null : [...(this.pending?.values() ?? [])], isAsked: this.isPrompt };
     this.pending = null;
     this.isFullDue = false;
@@ -169,6 +173,12 @@ export class Subscription {
     this.cseq++;
     this.version++;
     return told;
+  }
+
+  /** No change tells that a contact has gone: its binding has another URI now, as a flow that a new page takes over (RFC 5626 §6). */
+  private isSilentOf(standing: ReadonlySet<string>): boolean {
+    for (const id of this.known) if (!standing.has(id) && !this.pending?.has(id)) return true;
+    return false;
   }
 
   /** Of the NOTIFY that `take` was called for. */

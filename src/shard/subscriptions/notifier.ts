@@ -186,7 +186,7 @@ export class Notifier implements TimerVisitor {
   }
 
   private write({ subscription, aor }: Entry, contacts: readonly ContactElement[], now: number): Buffer {
-    const { changes, isAsked } = subscription.take();
+    const { changes, isAsked } = subscription.take(contacts);
     const told = changes ?? contacts;
     const uri = aorUri(Buffer.from(aor.name, 'latin1'));
     const document: Reginfo = {

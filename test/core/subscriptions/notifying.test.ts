@@ -55,6 +55,27 @@ describe('a change', () => {
     expect(new Set(ids).size).toBe(3);
   });
 
+  it.each([
+    [
+      'a flow that another page takes over',
+      '<sip:x@a.invalid>;+sip.instance="<urn:uuid:1>";reg-id=1',
+      'sip:x@b.invalid',
+    ],
+    ['an equal URI, written otherwise', '<sip:x@a.invalid>', 'sip:%78@A.invalid'],
+  ])('R3680-5.1-04 of a contact’s URI leaves no row of the old one: %s', (_, contact, uri) => {
+    const s = new WatchedShard();
+    const extra = ['Supported: path, outbound'];
+    s.send(register({ contacts: [contact, `${DESK};expires=0`], extra }));
+    s.send(register({ callId: 'desk', contacts: [DESK] }));
+    const { first } = s.watch();
+    const table = new ReginfoTable();
+    table.apply(first.reginfo);
+    s.pass(INTERVAL_MS);
+    s.send(register({ cseq: 2, contacts: [contact.replace('sip:x@a.invalid', uri)], extra }));
+    for (const { reginfo } of s.notified()) table.apply(reginfo);
+    expect([...table.contacts.values()].map((row) => row.uri).sort()).toEqual(['sip:desk@192.0.2.8', uri].sort());
+  });
+
   it('R3680-4.7.1-03 R6665-4.2.2-01 of a connection that ends is told as deactivated', () => {
     const ended = new Set<number>();
     const flows: FlowLiveness = { isAlive: (flow) => !ended.has(flow) };
