@@ -55,6 +55,7 @@ const flows = inFile('shard/flow-sweeper.ts', SHARDS);
 const batch = inFile('shard/batch-commit.ts', SHARDS);
 const gate = inFile('shard/gate.ts', CALLS);
 const admission = inFile('shard/admission.ts', CALLS);
+const overload = inFile('core/abuse/overload.ts', CALLS);
 const window = inFile('core/auth/nonce-window.ts', SHARDS);
 
 const OWN: readonly SeedMutant[] = [
@@ -265,6 +266,28 @@ const OWN: readonly SeedMutant[] = [
     'leaves static bindings out',
     'if (this.statics === null || this.statics.empty || this.kind !== GRUU_NONE) return;',
     'if (this.statics !== null || this.kind !== GRUU_NONE) return;',
+  ),
+  overload(
+    'lets go where time has passed, not where nothing waits',
+    'this.share = now < this.stormUntil',
+    'if (waitMs > 0) this.share = now < this.stormUntil',
+  ),
+  overload('lets nobody in', 'return share > SHARE_MIN ? share : SHARE_MIN;', 'return share > 0 ? share : 0;'),
+  overload('puts nobody off', 'if (this.due < 1) return false;', 'if (this.due < 1) return true;'),
+  overload(
+    'takes a burst for a storm',
+    'if (waitMs === 0) this.behindSince = 0;\n    else if (this.behindSince === 0) {',
+    'if (this.behindSince === 0) {',
+  ),
+  inFile('shard/request-service.ts', CALLS)(
+    'puts off in a storm who is registered',
+    'table[T_CONTACT_COUNT] === 0 || state.isKnown()) return 0;',
+    'table[T_CONTACT_COUNT] === 0) return 0;',
+  ),
+  inFile('shard/request-service.ts', CALLS)(
+    'puts off in a storm who asks what there is',
+    'if (table[T_METHOD] !== METHOD_REGISTER || table[T_CONTACT_COUNT] === 0 || state',
+    'if (table[T_METHOD] !== METHOD_REGISTER || state',
   ),
   inFile('location/table/flow-index.ts', SHARDS)(
     'forgets whose connections they are where it grows',

@@ -16,6 +16,10 @@ export interface Scene {
   readonly report: { ok: number; refused: number; putOff: number; replays: number; logins: number };
   /** It may be put off: its user could not be told, or another shard's ring was full. */
   isPutOff(request: Request): boolean;
+  /** Storm control may put it off. */
+  mayBeTooMany(request: Request, bindings: readonly Bound[]): boolean;
+  /** The shard has let it in, or put it off as one too many. */
+  hasComeIn(request: Request, status: number, text: string, bindings: readonly Bound[]): void;
   /** Nobody has told of its user yet. */
   isAway(n: number): boolean;
   /** Of the shard that owns the AOR: a number of this start. */
@@ -50,8 +54,9 @@ export class Answers {
         this.scene.fail(`two answers to ${storyOf(request)}:\n${first.answer}\n${text}`);
       return bindings;
     }
+    const isTooMany = status === 503 && this.scene.mayBeTooMany(request, bindings);
     // A removal that the disk refuses in the end may have hidden the record that names the nonce: who comes again is let in.
-    const isKept = !(status === 401 && this.scene.batchFailed) && !this.scene.isPutOff(request);
+    const isKept = !(status === 401 && this.scene.batchFailed) && !this.scene.isPutOff(request) && !isTooMany;
     first.answer = isKept ? text : '';
     first.sentAt = this.scene.now;
     first.life = life;
@@ -59,12 +64,14 @@ export class Answers {
       this.scene.report.putOff++;
       return bindings;
     }
+    this.scene.hasComeIn(request, status, text, bindings);
     if (this.scene.logsIn && !request.isOrder && !request.isVouched) {
       if (status === 401) return this.challenged(request, text, bindings);
       if (request.login === '') this.scene.fail(`${status} without credentials: ${storyOf(request)}`);
       if (status < 300 && this.scene.isAway(phone.n)) this.scene.fail(`nobody knows the user: ${storyOf(request)}`);
       if (request.isReplay && status < 300) this.scene.fail(`an nc counted twice: ${storyOf(request)}`);
     }
+    if (isTooMany) return bindings;
     this.scene.report.logins++;
     return this.judgeDecision(request, status, text, bindings, isSick);
   }

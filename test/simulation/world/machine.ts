@@ -8,7 +8,7 @@ import { RowCopy } from '../../../src/location/table/binding-row.ts';
 import { chunkOf, wordOf } from '../../../src/location/table/row-chunks.ts';
 import type { WriteSet } from '../../../src/location/write-set.ts';
 import type { ShardAuth } from '../../../src/shard/admission.ts';
-import { BatchDriver } from '../../../src/shard/batch.ts';
+import { type BatchParts, BatchDriver } from '../../../src/shard/batch.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../../src/shard/observe/counters.ts';
 import { Measures } from '../../../src/shard/observe/measures.ts';
 import { Shard } from '../../../src/shard/shard.ts';
@@ -63,6 +63,8 @@ interface Surroundings<M> {
   failed(changes: ReadonlyMap<number, Change>): void;
   unreadable(owners: ReadonlySet<number>): void;
   readonly clock: NonNullable<ShardOptions['clock']>;
+  /** How much waits behind each batch. */
+  readonly pressure: Pick<BatchParts, 'backlog' | 'elapsed'>;
   /** Where phones log in; null: they do not. */
   auth(): Omit<ShardAuth, 'wait'> | null;
   rules(): Partial<Policy>;
@@ -270,7 +272,7 @@ export class Machine<M extends Message> {
     shard.open();
     this.shard = shard;
     const { counters } = this;
-    this.driver = new BatchDriver({ shard, counters, measures: MEASURES, elapsed: () => 0, send: () => this.send() });
+    this.driver = new BatchDriver({ shard, counters, measures: MEASURES, send: () => this.send(), ...around.pressure });
   }
 
   private send(): void {

@@ -15,6 +15,7 @@ import { Machine, type MachineCopy, type Message, SECRET, type Sent } from './ma
 import { Phone, type Request } from './phone.ts';
 import { type Bound, type Change, Registrations, type Rules } from './registrations.ts';
 import { areSame, textOf } from './stored.ts';
+import { Storms, TARGET_MS } from './storms.ts';
 import { hasOwnRules, OWN_MAX_S, WaitingUsers } from './waiting-users.ts';
 
 const BEGIN = Date.UTC(2030, 0, 1);
@@ -77,6 +78,8 @@ interface RegistrationsWorldReport {
   silences: number;
   waits: number;
   ringsFull: number;
+  storms: number;
+  tooMany: number;
 }
 
 /** What a phone or a caller has sent. */
@@ -97,6 +100,7 @@ export const FAULTS = [
   'upheavals',
   'orders',
   'calls',
+  'storms',
 ];
 
 /** What a run leaves out, so that a failure can be made small. */
@@ -112,6 +116,7 @@ export class RegistrationsWorld implements Scene, Called {
     ...{ starts: 0, crashes: 0, checkpoints: 0, flowsEnded: 0, reloads: 0 },
     ...{ orders: 0, flips: 0, moves: 0, backups: 0, restores: 0, clocks: 0 },
     ...{ calls: 0, redirects: 0, resent: 0, guesses: 0, silences: 0, waits: 0, ringsFull: 0 },
+    ...{ storms: 0, tooMany: 0 },
   };
   readonly random: Random;
   private readonly trace: ((line: string) => void) | undefined;
@@ -124,6 +129,10 @@ export class RegistrationsWorld implements Scene, Called {
   private readonly users: WaitingUsers;
   /** In one of four seeds others come beside phones, users have to be fetched, and rings are full. */
   private readonly calls: Calls | null;
+  /** One of eight seeds has times in which shards cannot keep up. */
+  private readonly storms: Storms | null;
+  /** Of the batch: AORs of which the store had nothing, and of which nothing has come yet. */
+  private readonly unknown = new Set<number>();
   /** By shard: messages that wait for their users. */
   private readonly waiting: Place[][] = [];
   private readonly putOff = new Set<Request>();
@@ -208,6 +217,7 @@ export class RegistrationsWorld implements Scene, Called {
     this.upheavals = this.isWide ? sometimes('upheavals', 0.4) : 0;
     this.orders = this.isWide ? sometimes('orders', 0.2) : 0;
     this.calls = hasCalls ? new Calls(this) : null;
+    this.storms = seed % 8 === 5 && !without.faults?.includes('storms') ? new Storms((what) => this.fail(what)) : null;
     this.ringsFull = this.calls === null ? 0 : sometimes('rings', 0.2);
     this.setMachines(Array.from({ length: shards }, (_, index) => this.createMachine(index, shards)));
     this.users.haveOwnRules = this.calls !== null;
@@ -236,6 +246,7 @@ export class RegistrationsWorld implements Scene, Called {
     }
     if (this.calls !== null && random.chance(0.2)) this.usersArrive(random.chance(0.8));
     if (this.isWide && this.upheave()) return;
+    if (this.storms !== null && random.chance(0.1)) return this.storm(this.storms);
     const dice = random.next();
     const index = random.between(0, this.machines.length - 1);
     if (dice < 0.05) this.restart(index);
@@ -268,6 +279,28 @@ export class RegistrationsWorld implements Scene, Called {
     }
     for (const [index, messages] of byShard.entries()) if (messages.length > 0) this.runBatch(index, messages);
     this.deliver();
+  }
+
+  /** For a while more comes than shards can do. In half of the storms all had run out before. */
+  private storm(storms: Storms): void {
+    const { random, machines } = this;
+    this.report.storms++;
+    if (random.chance(0.5)) {
+      this.now += 130 * MINUTE;
+      for (let sweeps = 0; sweeps < 2; sweeps++) {
+        for (const index of machines.keys()) this.runBatch(index, []);
+        this.now += 10;
+      }
+    }
+    storms.waitMs = TARGET_MS * random.pick([0.3, 0.3, 2]);
+    this.say(() => `a storm: ${storms.waitMs} ms of work wait`);
+    for (let batches = random.between(3, 24); batches > 0 && !machines.some(({ disk }) => disk.dead); batches--) {
+      this.now += random.pick([10, 40, 120]);
+      this.phonesAsk();
+    }
+    storms.waitMs = 0;
+    this.say(() => 'the storm is over');
+    for (const index of machines.keys()) this.runBatch(index, []);
   }
 
   private draw(phone: Phone, dice: number): Request | null {
@@ -366,12 +399,16 @@ export class RegistrationsWorld implements Scene, Called {
     const loadFailures = machine.counter('load_failures');
     this.say(() => `shard ${index}: ${messages.map(storyOfPlace).join(', ')}`);
     const before = new Map(messages.map((one) => [numberIn(one), this.live(this.model.kept(numberIn(one)))]));
+    this.unknown.clear();
+    if (this.storms !== null) this.noteUnknown();
     const isOneByOne = this.calls !== null && messages.length > 1;
     const sent = machine.run(messages, this.now, inVain ?? (isOneByOne ? NONE : undefined));
     if (this.miswritten !== '') this.fail(this.miswritten);
     if (machine.disk.dead) return this.say(() => '  and it is dead');
     const isSick = machine.counter('load_failures') > loadFailures;
+    if (this.batchFailed) this.storms?.lost(index);
     this.judge(index, messages, sent, before, isSick);
+    this.storms?.behind(index, this.now);
     this.putOff.clear();
     for (const n of this.touched) this.look(n);
     this.checkCounters(index);
@@ -446,6 +483,32 @@ export class RegistrationsWorld implements Scene, Called {
 
   isPutOff(request: Request): boolean {
     return this.putOff.has(request);
+  }
+
+  private noteUnknown(): void {
+    for (let n = 0; n < this.model.size; n++)
+      if (this.model.kept(n).length === 0 && !this.mayBeGone(n)) this.unknown.add(n);
+  }
+
+  /** New ones alone: who asks to be bound, or not to be, and has no binding. */
+  mayBeTooMany({ phone, contacts }: Request, bindings: readonly Bound[]): boolean {
+    if (this.storms === null || contacts.length === 0 || !this.storms.isPuttingOff(this.ownerOf(phone.n))) return false;
+    return this.mayBeGone(phone.n) || this.live(bindings).length === 0;
+  }
+
+  hasComeIn(request: Request, status: number, text: string, bindings: readonly Bound[]): void {
+    const { phone, first, login } = request;
+    if (this.storms === null || !this.mayBeTooMany(request, bindings)) return;
+    if (this.batchFailed && status === 503) phone.last = null; // whether it is kept for copies nobody knows
+    if (this.batchFailed) return;
+    const shard = this.ownerOf(phone.n);
+    const isNew = this.unknown.has(phone.n) && first === null && status !== 401 && status < 500;
+    if (status === 503) {
+      this.report.tooMany++;
+      return this.storms.hasPutOff(shard, text);
+    }
+    this.unknown.delete(phone.n);
+    if (status !== 401 || login !== '') this.storms.hasLetIn(shard, isNew);
   }
 
   isAway(n: number): boolean {
@@ -571,6 +634,7 @@ export class RegistrationsWorld implements Scene, Called {
         },
         auth: () => this.auth(index),
         rules: () => this.policy(),
+        pressure: { elapsed: () => this.storms?.elapsed() ?? 0, ...(this.storms && { backlog: this.storms.backlog }) },
       },
       copy,
     );
@@ -708,6 +772,7 @@ export class RegistrationsWorld implements Scene, Called {
       if (tries < 3 && random.chance(crashes)) machine.disk.crashWithin(100);
       this.report.starts++;
       this.lives[index] = ++this.lifeCount;
+      this.storms?.forget(index);
       try {
         machine.start(this.now);
       } catch (error) {
