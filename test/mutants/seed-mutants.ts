@@ -56,6 +56,7 @@ const batch = inFile('shard/batch-commit.ts', SHARDS);
 const gate = inFile('shard/gate.ts', CALLS);
 const admission = inFile('shard/admission.ts', CALLS);
 const overload = inFile('core/abuse/overload.ts', CALLS);
+const shardRules = inFile('shard/shard-rules.ts', CALLS);
 const window = inFile('core/auth/nonce-window.ts', SHARDS);
 
 const OWN: readonly SeedMutant[] = [
@@ -288,6 +289,32 @@ const OWN: readonly SeedMutant[] = [
     'puts off in a storm who asks what there is',
     'if (table[T_METHOD] !== METHOD_REGISTER || table[T_CONTACT_COUNT] === 0 || state',
     'if (table[T_METHOD] !== METHOD_REGISTER || state',
+  ),
+  shardRules(
+    'grants in every domain what the server grants',
+    'const rules = domains === null || host < 0 ? server : (domains.find(aor, host, length) ?? this.others);',
+    'const rules = domains === null || host < 0 ? server : this.others;',
+  ),
+  shardRules('keeps the rules of domains at a reload', 'this.domains = other.domains;', ''),
+  shardRules(
+    'gives users with rules of their own those of the domain',
+    "return work.userRules === '' ? rules : rules.ofUser(work.userRules);",
+    'return rules;',
+  ),
+  shardRules(
+    'takes the rules of the first user who has some for all',
+    'return this.users.get(rules) ?? this.makeOfUser(rules);',
+    'return [...this.users.values()][0] ?? this.makeOfUser(rules);',
+  ),
+  shardRules(
+    'counts no binding against what its domain may have',
+    'if (this.capacity !== null) Atomics.sub(this.capacity, 0, bindingsAfter - bindingsBefore);',
+    'if (bindingsAfter < 0) throw new Error(String(bindingsBefore));',
+  ),
+  inFile('core/register/registrar.ts', CALLS)(
+    'lets a full domain have more',
+    'if (more <= 0 || more <= exchange.request.capacity) return GO_ON;',
+    'if (more <= 0 || exchange.request.capacity > -99) return GO_ON;',
   ),
   inFile('location/table/flow-index.ts', SHARDS)(
     'forgets whose connections they are where it grows',

@@ -59,6 +59,7 @@ describe('registrations at shards on simulated disks', () => {
         expect(sum[what], what).toBeGreaterThan(80);
       for (const what of ['redirects', 'resent', 'guesses', 'waits']) expect(sum[what], what).toBeGreaterThan(20);
       expect(sum.crashes).toBeGreaterThan(20);
+      expect(sum.tooMany).toBeGreaterThan(20);
     },
     130_000,
   );

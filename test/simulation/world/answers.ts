@@ -20,6 +20,8 @@ export interface Scene {
   mayBeTooMany(request: Request, bindings: readonly Bound[]): boolean;
   /** The shard has let it in, or put it off as one too many. */
   hasComeIn(request: Request, status: number, text: string, bindings: readonly Bound[]): void;
+  /** A domain may have so many bindings: so many more are there. */
+  hasAdded(request: Request, bindings: number): void;
   /** Nobody has told of its user yet. */
   isAway(n: number): boolean;
   /** Of the shard that owns the AOR: a number of this start. */
@@ -112,6 +114,7 @@ export class Answers {
     const listed = contactsOf(text);
     const next = decision.next.map((one) => (isMade(request, one) ? this.granted(request, one, listed) : one));
     this.checkList(listed, next, text);
+    this.scene.hasAdded(request, next.length - live.length);
     if (this.scene.batchFailed && !areSame(next, live))
       this.scene.fail(`200 to what was not written: ${storyOf(request)}`);
     if (request.kind === 'bind' && !request.isOrder && !request.isVouched) phone.used = request.login;

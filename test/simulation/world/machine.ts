@@ -8,7 +8,7 @@ import { RowCopy } from '../../../src/location/table/binding-row.ts';
 import { chunkOf, wordOf } from '../../../src/location/table/row-chunks.ts';
 import type { WriteSet } from '../../../src/location/write-set.ts';
 import type { ShardAuth } from '../../../src/shard/admission.ts';
-import { type BatchParts, BatchDriver } from '../../../src/shard/batch.ts';
+import { BatchDriver, type BatchParts } from '../../../src/shard/batch.ts';
 import { COUNTER, COUNTER_NAMES, type CounterName } from '../../../src/shard/observe/counters.ts';
 import { Measures } from '../../../src/shard/observe/measures.ts';
 import { Shard } from '../../../src/shard/shard.ts';
@@ -22,6 +22,7 @@ import { isSoundFrame, LogOnDisk } from '../log-on-disk.ts';
 import type { Random } from '../shards/random.ts';
 import type { Calls } from './calls.ts';
 import type { Change } from './registrations.ts';
+import { FIRST_DOMAIN, SECOND_DOMAIN } from './second-domain.ts';
 import { boundIn } from './stored.ts';
 
 export const SECRET = Uint8Array.from({ length: 32 }, (_, i) => 7 * i + 1);
@@ -243,7 +244,7 @@ export class Machine<M extends Message> {
   private policy(): Policy {
     return {
       ...DEFAULT_POLICY,
-      domains: ['example.com'],
+      domains: [FIRST_DOMAIN, SECOND_DOMAIN],
       historyBytes: 0,
       answerBytesMax: 1 << 18,
       transactionsMax: 4096,

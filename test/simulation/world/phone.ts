@@ -29,6 +29,7 @@ export class Phone {
   readonly host: number;
   readonly contacts: readonly string[];
   readonly isStream: boolean;
+  readonly domain: string;
   flow = 0;
   callId = '';
   cseq = 0;
@@ -44,7 +45,8 @@ export class Phone {
   private branches = 0;
   private readonly name: string;
 
-  constructor(n: number, device: number, host: number, isStream: boolean, contacts: number) {
+  constructor(n: number, device: number, host: number, isStream: boolean, contacts: number, domain: string) {
+    this.domain = domain;
     this.n = n;
     this.host = host;
     this.isStream = isStream;
@@ -131,13 +133,13 @@ export class Phone {
 
   private login(): string {
     if (this.nonce === '') return '';
-    const { nonce, user } = this;
+    const { nonce, user, domain } = this;
     const password = `secret of ${user}`;
-    return `Authorization: ${authorization({ nonce, nc: ++this.nc, qop: 'auth', username: user, password })}\r\n`;
+    return `Authorization: ${authorization({ nonce, nc: ++this.nc, qop: 'auth', username: user, password, realm: domain })}\r\n`;
   }
 
   private write(asked: Asked, random: Random, login: string, tag = String(this.boots), from = this.user): Request {
-    const { name, user, isStream, host } = this;
+    const { name, user, isStream, host, domain } = this;
     const { kind, contacts, seconds, callId, cseq, flow } = asked;
     const isFlow = isStream && flow !== 0;
     const inHeader = kind === 'star' || random.chance(0.5);
@@ -145,9 +147,9 @@ export class Phone {
     const outbound = isFlow ? `;reg-id=1;+sip.instance="<${this.instance}>"` : '';
     const rows = contacts.map((uri) => `Contact: <${uri}>${outbound}${inHeader ? '' : `;expires=${s}`}\r\n`).join('');
     const head =
-      `REGISTER sip:example.com SIP/2.0\r\n` +
+      `REGISTER sip:${domain} SIP/2.0\r\n` +
       `Via: SIP/2.0/${isFlow ? 'TCP' : 'UDP'} 10.0.0.${host}:5060;branch=z9hG4bK${name}x${++this.branches}\r\n` +
-      `Max-Forwards: 70\r\nFrom: <sip:${from}@example.com>;tag=${name}${tag}\r\nTo: <sip:${user}@example.com>\r\n` +
+      `Max-Forwards: 70\r\nFrom: <sip:${from}@${domain}>;tag=${name}${tag}\r\nTo: <sip:${user}@${domain}>\r\n` +
       `Call-ID: ${callId}\r\nCSeq: ${cseq} REGISTER\r\n`;
     const text =
       `${head}${isFlow ? 'Supported: path, outbound, gruu\r\n' : ''}${kind === 'star' ? 'Contact: *\r\n' : rows}` +

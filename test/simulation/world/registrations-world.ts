@@ -14,9 +14,10 @@ import { type Called, Calls, storyOf as letterStoryOf, VOUCHING_PROXY } from './
 import { Machine, type MachineCopy, type Message, SECRET, type Sent } from './machine.ts';
 import { Phone, type Request } from './phone.ts';
 import { type Bound, type Change, Registrations, type Rules } from './registrations.ts';
+import { FIRST_DOMAIN, isOfSecond, SECOND_DOMAIN, SecondDomain } from './second-domain.ts';
 import { areSame, textOf } from './stored.ts';
 import { Storms, TARGET_MS } from './storms.ts';
-import { hasOwnRules, OWN_MAX_S, WaitingUsers } from './waiting-users.ts';
+import { ownMaxS, WaitingUsers } from './waiting-users.ts';
 
 const BEGIN = Date.UTC(2030, 0, 1);
 const MINUTE = 60_000;
@@ -31,22 +32,24 @@ const aorOf = createAorReader(SECRET);
 
 interface Aor {
   readonly key: Uint8Array;
-  readonly word: number;
   readonly owner: (shards: number) => number;
 }
 
-const aors: Aor[] = [];
+/** By domain. */
+const aors = new Map<string, Aor[]>();
 const numbers = new Map<number, number>();
 
-function aor(n: number): Aor {
-  for (let i = aors.length; i <= n; i++) {
-    const words = aorOf(`u${i}@example.com`)?.key.slice();
+function aorsOf(domain: string, count: number): readonly Aor[] {
+  const known = aors.get(domain) ?? [];
+  aors.set(domain, known);
+  for (let n = known.length; n < count; n++) {
+    const words = aorOf(`u${n}@${domain}`)?.key.slice();
     if (words === undefined) throw new Error('no AOR');
     const key = new Uint8Array(words.buffer, words.byteOffset, 16);
-    aors.push({ key, word: words[1], owner: (shards) => shardOf(words[3], shards) });
-    numbers.set(words[1], i);
+    known.push({ key, owner: (shards) => shardOf(words[3], shards) });
+    numbers.set(words[1], n);
   }
-  return aors[n];
+  return known;
 }
 
 let lives = 0;
@@ -101,6 +104,7 @@ export const FAULTS = [
   'orders',
   'calls',
   'storms',
+  'domains',
 ];
 
 /** What a run leaves out, so that a failure can be made small. */
@@ -124,6 +128,9 @@ export class RegistrationsWorld implements Scene, Called {
   private readonly machines: Machine<Place>[] = [];
   private model: Registrations;
   readonly phones: Phone[] = [];
+  private readonly aors: readonly Aor[];
+  /** One of eight seeds has a second domain, and users with rules of their own. */
+  private readonly second: SecondDomain | null;
   private readonly weather: Weather;
   readonly logsIn: boolean;
   private readonly users: WaitingUsers;
@@ -199,18 +206,23 @@ export class RegistrationsWorld implements Scene, Called {
     };
     this.crashes = sometimes('crashes', 0.08);
     const streams = random.pick([0, 0.3, 1]);
+    const isDivided = seed % 8 === 1 && !without.faults?.includes('domains');
+    const domainOf = (n: number) => (isDivided && isOfSecond(n) ? SECOND_DOMAIN : FIRST_DOMAIN);
+    this.aors = Array.from({ length: aorCount }, (_, n) => aorsOf(domainOf(n), n + 1)[n]);
     let host = 0;
     for (let n = 0; n < aorCount; n++) {
       const devices = random.pick([1, 1, 2, 3]);
       for (let device = 0; device < devices; device++) {
         const isStream = random.chance(streams);
         const lines = isStream ? 1 : random.pick([1, 1, 2]);
-        this.phones.push(new Phone(n, device, ++host, isStream, lines));
+        this.phones.push(new Phone(n, device, ++host, isStream, lines, domainOf(n)));
       }
     }
     this.rules = this.drawRules();
+    const hasStreams = this.phones.some(({ isStream }) => isStream);
+    this.second = isDivided ? new SecondDomain(random, this.drawRules(), !hasStreams) : null;
     const passwords = Object.fromEntries(this.phones.map(({ user }) => [user, `secret of ${user}`]));
-    this.users = new WaitingUsers(['example.com'], passwords, {});
+    this.users = new WaitingUsers([FIRST_DOMAIN, SECOND_DOMAIN], passwords, {});
     this.generationBytes = random.pick([4096, 8192, 16_384]);
     this.isWide = seed % 2 === 1;
     this.flips = this.isWide ? sometimes('flips', 0.1) : 0;
@@ -220,7 +232,7 @@ export class RegistrationsWorld implements Scene, Called {
     this.storms = seed % 8 === 5 && !without.faults?.includes('storms') ? new Storms((what) => this.fail(what)) : null;
     this.ringsFull = this.calls === null ? 0 : sometimes('rings', 0.2);
     this.setMachines(Array.from({ length: shards }, (_, index) => this.createMachine(index, shards)));
-    this.users.haveOwnRules = this.calls !== null;
+    this.users.haveOwnRules = this.calls !== null || this.second !== null;
     if (this.calls !== null) this.sendUsersAway();
   }
 
@@ -377,7 +389,7 @@ export class RegistrationsWorld implements Scene, Called {
   }
 
   private ownerOf(n: number): number {
-    return aor(n).owner(this.machines.length);
+    return this.aors[n].owner(this.machines.length);
   }
 
   /** What was handed from shard to shard. */
@@ -399,6 +411,7 @@ export class RegistrationsWorld implements Scene, Called {
     const loadFailures = machine.counter('load_failures');
     this.say(() => `shard ${index}: ${messages.map(storyOfPlace).join(', ')}`);
     const before = new Map(messages.map((one) => [numberIn(one), this.live(this.model.kept(numberIn(one)))]));
+    this.second?.count(this.bindingsOfSecond());
     this.unknown.clear();
     if (this.storms !== null) this.noteUnknown();
     const isOneByOne = this.calls !== null && messages.length > 1;
@@ -485,6 +498,19 @@ export class RegistrationsWorld implements Scene, Called {
     return this.putOff.has(request);
   }
 
+  /** NaN: some of them may be gone. */
+  private bindingsOfSecond(): number {
+    let count = 0;
+    for (let n = 0; n < this.model.size; n++)
+      if (isOfSecond(n)) count += this.mayBeGone(n) ? Number.NaN : this.live(this.model.kept(n)).length;
+    return count;
+  }
+
+  /** Who has added bindings to the second domain, or removed some. */
+  hasAdded({ phone }: Request, bindings: number): void {
+    if (isOfSecond(phone.n)) this.second?.add(bindings);
+  }
+
   private noteUnknown(): void {
     for (let n = 0; n < this.model.size; n++)
       if (this.model.kept(n).length === 0 && !this.mayBeGone(n)) this.unknown.add(n);
@@ -521,9 +547,10 @@ export class RegistrationsWorld implements Scene, Called {
 
   /** An operator gets what is asked for, up to the longest interval. */
   rulesOf({ isOrder, isVouched, phone }: Request): Rules {
-    if (isOrder) return { ...this.rules, jitterPercent: 0 };
-    if (this.calls === null || !this.logsIn || isVouched || !hasOwnRules(phone.user)) return this.rules;
-    return { ...this.rules, maxS: Math.min(this.rules.maxS, OWN_MAX_S) };
+    const rules = this.second !== null && isOfSecond(phone.n) ? this.second.rulesNow : this.rules;
+    if (isOrder) return { ...rules, jitterPercent: 0 };
+    const own = this.users.haveOwnRules && this.logsIn && !isVouched ? ownMaxS(phone.user) : 0;
+    return own === 0 ? rules : { ...rules, maxS: own };
   }
 
   live(bindings: readonly Bound[]): readonly Bound[] {
@@ -605,7 +632,6 @@ export class RegistrationsWorld implements Scene, Called {
 
   private createMachine(index: number, shards: number, copy?: MachineCopy): Machine<Place> {
     const ofShard = (n: number) => this.ownerOf(n) === index;
-    for (let n = 0; n < this.model.size; n++) aor(n);
     return new Machine<Place>(
       {
         ...{ random: this.random, generationBytes: this.generationBytes, index, shards, clock: this.clock },
@@ -679,7 +705,7 @@ export class RegistrationsWorld implements Scene, Called {
   private auth(index: number): Omit<ShardAuth, 'wait'> | null {
     if (!this.logsIn) return null;
     const policy = { ...DEFAULT_AUTH_POLICY, usedNoncesMax: 64 };
-    return { policy, realms: ['example.com'], users: this.users, nonceStart: index, life: ++lives };
+    return { policy, realms: [FIRST_DOMAIN, SECOND_DOMAIN], users: this.users, nonceStart: index, life: ++lives };
   }
 
   private policy() {
@@ -692,6 +718,7 @@ export class RegistrationsWorld implements Scene, Called {
       contactsPerAorMax: contactsMax,
       contactsOverflow: 'reject' as const,
       flowGraceS: this.graceS,
+      ...(this.second !== null && { byDomain: { [SECOND_DOMAIN]: this.second.policy() } }),
       ...(this.calls !== null && { lookup: this.calls.lookup }),
     };
   }
@@ -709,6 +736,7 @@ export class RegistrationsWorld implements Scene, Called {
   private reload(): void {
     this.report.reloads++;
     this.rules = this.drawRules();
+    if (this.second !== null) this.second.rules = this.drawRules();
     this.calls?.drawLookup();
     this.calls?.forget();
     this.say(() => `a reload: ${JSON.stringify(this.rules)}`);
@@ -931,7 +959,7 @@ export class RegistrationsWorld implements Scene, Called {
   // --- what is held
 
   private lookAfterStart(n: number, machine: Machine<Place>): void {
-    const found = machine.read(aor(n).key);
+    const found = machine.read(this.aors[n].key);
     if (found === -1) return;
     const there = this.live(found);
     const allowed = this.model.allowed(n).map((bindings) => this.live(bindings));
@@ -943,7 +971,7 @@ export class RegistrationsWorld implements Scene, Called {
   private look(n: number): void {
     const machine = this.machines[this.ownerOf(n)];
     if (machine.disk.dead) return;
-    const found = machine.read(aor(n).key);
+    const found = machine.read(this.aors[n].key);
     if (found === -1 || machine.disk.dead) return;
     const there = this.live(found);
     const kept = this.live(this.model.kept(n));
@@ -991,6 +1019,7 @@ export class RegistrationsWorld implements Scene, Called {
       this.start(index);
     }
     this.rules = { ...this.rules, contactsMax: 30 };
+    this.second?.open();
     for (const machine of this.machines) machine.configure();
     if (this.isWide) this.forgetOldConnections();
     for (const phone of this.phones) if (!this.without.phones?.includes(phone.host)) this.serve(phone);
@@ -1011,7 +1040,7 @@ export class RegistrationsWorld implements Scene, Called {
     for (const [index, machine] of this.machines.entries()) this.workUntil(due + 2000, index, machine);
     this.now = due + 2000;
     for (let n = 0; n < this.model.size; n++) {
-      const found = this.machines[this.ownerOf(n)].read(aor(n).key);
+      const found = this.machines[this.ownerOf(n)].read(this.aors[n].key);
       if (found !== -1 && found.some(({ flow }) => flow !== 0))
         this.fail(`AOR ${n} keeps bindings of connections of before the start: ${textOf(found)}`);
     }
@@ -1057,7 +1086,7 @@ export class RegistrationsWorld implements Scene, Called {
         if (machine.msToNextTick(now) === 0) this.runBatch(index, []);
       }
     for (let n = 0; n < this.model.size; n++) {
-      const found = this.machines[this.ownerOf(n)].read(aor(n).key);
+      const found = this.machines[this.ownerOf(n)].read(this.aors[n].key);
       if (found === -1 || found.some(({ flow }) => flow !== 0))
         this.fail(`AOR ${n} keeps bindings of connections that have ended`);
     }

@@ -16,6 +16,8 @@ export interface Rules {
   readonly maxS: number;
   readonly jitterPercent: number;
   readonly contactsMax: number;
+  /** Bindings that the domain may still have; as many as there are where it is not given. */
+  readonly room?: number;
 }
 
 export interface Asked {
@@ -46,7 +48,8 @@ export function decide(asked: Asked, bindings: readonly Bound[], rules: Rules, n
   const made = (contact: string): Bound => ({ contact, callId, cseq, expiresAt, flow });
   const next = bindings.map((one) => (named(one) ? made(one.contact) : one));
   for (const contact of contacts) if (!next.some((one) => one.contact === contact)) next.push(made(contact));
-  if (next.length > rules.contactsMax && next.length > bindings.length) return refused(403);
+  const more = next.length - bindings.length;
+  if (more > 0 && (next.length > rules.contactsMax || more > (rules.room ?? more))) return refused(403);
   return { status: 200, next };
 }
 

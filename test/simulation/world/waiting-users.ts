@@ -3,15 +3,12 @@
 import { USER_PENDING } from '../../../src/core/auth/credential-source.ts';
 import { TestUsers } from '../../support/authentication.ts';
 
-/** What some users are granted at most, seconds. */
-export const OWN_MAX_S = 300;
-
 export class WaitingUsers extends TestUsers {
   /** Names of those nobody has told of yet. */
   readonly away = new Set<string>();
   /** Whether some have rules of their own. */
   haveOwnRules = false;
-  private isSpecial = false;
+  private maxS = 0;
 
   override find(
     bytes: Uint8Array,
@@ -23,15 +20,16 @@ export class WaitingUsers extends TestUsers {
   ): number {
     const name = Buffer.from(bytes.subarray(at, end)).toString('latin1');
     if (this.away.has(name)) return USER_PENDING;
-    this.isSpecial = hasOwnRules(name);
+    this.maxS = ownMaxS(name);
     return super.find(bytes, at, end, isUserhash, realm, algorithm);
   }
 
   override rules(): string {
-    return this.haveOwnRules && this.isSpecial ? `{"maxExpiresS":${OWN_MAX_S}}` : '';
+    return this.haveOwnRules && this.maxS > 0 ? `{"maxExpiresS":${this.maxS}}` : '';
   }
 }
 
-export function hasOwnRules(user: string): boolean {
-  return user.endsWith('3');
+/** What the user is granted at most, seconds; 0: he has no rules of his own. */
+export function ownMaxS(user: string): number {
+  return user.endsWith('3') ? 300 : user.endsWith('5') ? 200 : 0;
 }
