@@ -26,6 +26,7 @@ import { unserved, writeServed } from './config/served-domains.ts';
 import { shardDirectories } from './data/binding-folders.ts';
 import { setAside } from './data/damaged.ts';
 import { type DataDirectory, openDataDirectory } from './data/data-directory.ts';
+import { unwritable } from './data/directory-error.ts';
 import { moveBindings } from './data/move.ts';
 import { keepReserve } from './data/reserve.ts';
 import { settleFiles } from './data/settled-files.ts';
@@ -93,10 +94,16 @@ export async function startServer(
   try {
     await server.start(progress);
   } catch (error) {
-    await server.stop();
-    throw error;
+    await server.stop().catch(() => {}); // a disk that is full may refuse that, too: why it began counts
+    throw startFault(error, config.data);
   }
   return server;
+}
+
+/** Many files are written at a start: a disk that takes none gets the same words whichever is the first. */
+function startFault(error: unknown, data: string): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return ['ENOSPC', 'EDQUOT', 'EROFS'].includes(code) ? unwritable(data, error) : error;
 }
 
 /** A cluster that cannot have the directory is left. */
@@ -105,7 +112,7 @@ function openedFor(met: ClusterParts | undefined, { data, shards }: Config): Dat
     return openDataDirectory(data, { shards: shards ?? DEFAULT_SHARDS, anyShards: shards === undefined });
   } catch (error) {
     void met?.connection.close();
-    throw error;
+    throw startFault(error, data);
   }
 }
 
@@ -212,6 +219,7 @@ class RunningServer implements Server, AdminTarget {
     const aorKey = createAorKey(directory.secret);
     this.messageWatch = new MessageWatch(this.pool.tap, this.pool.listeners, config.hep, aorKey, log);
     const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;
+    directory.watch(log);
     this.limits = new LimitWatch(systemLimits(directory.path, connections), log);
     this.quotas.start(pool.openReaders(), now);
     this.startup.isOver = true;
@@ -242,6 +250,10 @@ class RunningServer implements Server, AdminTarget {
 
   get data(): string {
     return this.directory.path;
+  }
+
+  get dataIsGone(): boolean {
+    return this.directory.isGone;
   }
 
   get secret(): Uint8Array {

@@ -1,11 +1,12 @@
 // The command as a person meets it: help, mistakes, the lines it prints and the codes it exits with.
 
 import { createSocket } from 'node:dgram';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { type Child, type Exit, killAll, run } from '../support/child-process.ts';
+import { type Child, type Exit, killAll, poll, run } from '../support/child-process.ts';
 import { SipClient } from '../support/sip-client.ts';
 
 afterAll(async () => {
@@ -145,6 +146,19 @@ describe.each(['auto', 'dgram'] as const)('aorta serve --udp %s', (udp) => {
     expect(server.stdout).toBe('');
   });
 
+  it('exits 1 and names a flag with another port when the admin listener’s is taken', async () => {
+    const port = await freePort();
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
+    const server = await Aorta.launch({ udp, flags: ['--admin', `http:127.0.0.1:${port}`] });
+    const exit = await server.child.end(15_000);
+    other.close();
+    expect(exit.code).toBe(1);
+    expect(server.stderr).toMatch(
+      new RegExp(`^aorta: address in use: http://127.0.0.1:${port}: .* --admin http:127.0.0.1:[0-9]+ or --lookup `),
+    );
+  });
+
   it('exits 1 when another Aorta has the port', async () => {
     const first = await Aorta.start({ udp });
     const second = await Aorta.launch({ udp, port: first.port });
@@ -188,6 +202,36 @@ describe('the data directory at the start', () => {
     const server = await Aorta.launch({ data });
     expect((await server.child.end(15_000)).code).toBe(1);
     expect(server.stderr).toMatch(/^aorta: the data directory .* was written by a newer version/);
+  });
+
+  it.each([
+    ['a name that is too long', 'x'.repeat(300)],
+    ['a path through a file', 'file/data'],
+  ])('exits 1 and says what to do about %s', async (_, name) => {
+    const place = temporaryDirectory();
+    writeFileSync(join(place, 'file'), '');
+    const server = await Aorta.launch({ data: join(place, name) });
+    expect((await server.child.end(15_000)).code).toBe(1);
+    expect(server.stderr).toMatch(/^aorta: cannot write to the data directory .*start with another --data\n$/);
+  });
+
+  it('is missed where it is removed or replaced under a server, which is not ready until it is back', async () => {
+    const server = await Aorta.start({ flags: ['--admin', 'http:127.0.0.1:0'] });
+    const url = readFileSync(join(server.data, 'admin-url'), 'utf8').trim();
+    const ready = async () => {
+      const answer = await fetch(`${url}/readyz`);
+      return `${answer.status} ${await answer.text()}`;
+    };
+    expect(await ready()).toContain('200');
+    renameSync(server.data, `${server.data}-away`);
+    mkdirSync(server.data);
+    await poll('missing', 15_000, async () => /^503 .*removed or replaced/.test(await ready()));
+    expect(server.stderr).toMatch(/"level":"error".*"event":"the data directory was removed or replaced/);
+    rmdirSync(server.data);
+    renameSync(`${server.data}-away`, server.data);
+    await poll('back', 15_000, async () => (await ready()).startsWith('200'));
+    expect(server.stderr.match(/the data directory was removed/g)).toHaveLength(1);
+    await server.stop();
   });
 
   it('keeps its number of shards unless another is asked for', async () => {

@@ -2,7 +2,7 @@
 // answered, and when there is room again all goes on without a restart.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Aorta } from '../support/aorta-process.ts';
@@ -11,6 +11,7 @@ import { bindings, SipClient } from '../support/sip-client.ts';
 import { fillDisk, mountSmallDisk, unmount } from '../support/small-disk.ts';
 
 const SIZE = '48m';
+const PAGE = 4096;
 const disk = mountSmallDisk(SIZE);
 
 afterEach(async () => {
@@ -113,6 +114,20 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     for (let n = 0; n < 50; n++) expect(await registered(client, n)).toBeGreaterThan(3000);
     client.close();
     await again.stop();
+  });
+
+  it('says what to do about a start that finds room for its lock alone', async () => {
+    const place = String(disk);
+    const ballast = join(place, 'ballast');
+    const admin = ['--admin', 'http:127.0.0.1:0'];
+    const aorta = await Aorta.start({ data: join(place, 'data'), flags: admin });
+    await aorta.stop();
+    rmSync(join(aorta.data, 'reserve'));
+    fillDisk(ballast);
+    truncateSync(ballast, (Math.floor(statSync(ballast).size / PAGE) - 1) * PAGE);
+    const full = await Aorta.launch({ ...aorta.options, data: aorta.data });
+    expect((await full.child.end(20_000)).code).toBe(1);
+    expect(full.stderr).toMatch(/^aorta: cannot write to the data directory \S+data \(ENOSPC.*free some space/m);
   });
 
   it('makes no user store on a full disk, says so, and makes it when there is room', () => {

@@ -64,6 +64,8 @@ export interface AdminTarget {
   /** The data directory, and its 32 bytes. */
   readonly data: string;
   readonly secret: Uint8Array;
+  /** Another directory has its path, or none. */
+  readonly dataIsGone: boolean;
   /** Directories of the shards' stores. */
   readonly stores: readonly string[];
   readonly phase: Phase;
@@ -167,7 +169,10 @@ class RunningAdmin implements AdminServer {
       () => this.readings(),
       () => target.limits?.reached ?? [],
       (error) => log('error', 'health cannot be looked at', { error: error.message }),
-      () => target.cluster?.problems() ?? [],
+      () => [
+        ...(target.dataIsGone ? ['the data directory was removed or replaced'] : []),
+        ...(target.cluster?.problems() ?? []),
+      ],
     );
     this.timeline = new Timeline(
       {

@@ -21,7 +21,7 @@ export class Health {
   private readonly phase: () => Phase;
   private readonly limits: () => readonly LimitUsage[];
   private readonly readings: () => readonly ShardReading[];
-  private readonly cluster: () => readonly string[];
+  private readonly others: () => readonly string[];
   private readonly timer: NodeJS.Timeout;
   private loops: number[] = [];
   private turnedAt: number[] = [];
@@ -31,12 +31,12 @@ export class Health {
     readings: () => readonly ShardReading[],
     limits: () => readonly LimitUsage[],
     failed: (error: Error) => void,
-    cluster: () => readonly string[] = () => [],
+    others: () => readonly string[] = () => [],
   ) {
     this.phase = phase;
     this.limits = limits;
     this.readings = readings;
-    this.cluster = cluster;
+    this.others = others;
     this.timer = every(LOOK_MS, () => this.look(), failed);
   }
 
@@ -49,7 +49,7 @@ export class Health {
       ({ limit, share }) => `${limit.replace('_', ' ')}: ${Math.floor(share * 100)}% of the limit`,
     );
     // What goes wrong stands before what is about to.
-    return [...this.ofShards(), ...over, ...this.cluster()];
+    return [...this.ofShards(), ...over, ...this.others()];
   }
 
   close(): void {

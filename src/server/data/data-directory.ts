@@ -9,6 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import { isAlive } from '../../location/files/process-alive.ts';
 import { syncPath } from '../../location/files/sync-path.ts';
 import { removeUrl } from '../admin/admin-files.ts';
+import type { Log } from '../process/log.ts';
 import {
   begin,
   finish,
@@ -21,6 +22,7 @@ import {
 } from './binding-folders.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
 import { DATA_FORMAT, META_FILE, type Meta, metaFile, OLDEST_IN_PLACE, readMeta, writeMeta } from './directory-meta.ts';
+import { DirectoryWatch } from './directory-watch.ts';
 import { LOCK_FILE, namedHolder } from './lock-holder.ts';
 import { foreignFile } from './owner.ts';
 import { makeRoom } from './reserve.ts';
@@ -55,6 +57,10 @@ export interface DataDirectory {
   readonly problem: string | undefined;
   /** The process before, where it did not close the directory: it was killed, or the power went. */
   readonly brokenOff: number | undefined;
+  /** Another directory has its path, or none: known once it is watched. */
+  readonly isGone: boolean;
+  /** Sees from now on whether it keeps its place, and tells the log. */
+  watch(log: Log): void;
   /** Lets the next process in; the end of this process does the same. */
   close(): void;
 }
@@ -91,7 +97,9 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
     const move = pendingMove(directory, meta, options.anyShards === true ? meta.shards : options.shards);
     const secret = new Uint8Array(Buffer.from(meta.secret, 'base64'));
     let open = true;
+    let watch: DirectoryWatch | undefined;
     const close = (): void => {
+      watch?.close();
       if (open) closeLock(lock);
       open = false;
     };
@@ -102,6 +110,12 @@ export function openDataDirectory(path: string, options: DataDirectoryOptions): 
       secret,
       problem,
       brokenOff: before,
+      get isGone() {
+        return watch?.isGone ?? false;
+      },
+      watch(log) {
+        watch = new DirectoryWatch(directory, log);
+      },
       close,
     };
   } catch (error) {

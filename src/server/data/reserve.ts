@@ -10,9 +10,15 @@ const RESERVE_BYTES = 1 << 20;
 /** With less there is no room for a reserve. */
 const ROOM = 16 << 20;
 
-/** Removes the reserve where a start would find no room. */
+/** Removes the reserve where a start would find no room. Where that fails, what the start writes first says why. */
 export function makeRoom(directory: string): void {
-  if (freeBytes(directory) < RESERVE_BYTES) rmSync(join(directory, RESERVE_FILE), { force: true });
+  const file = join(directory, RESERVE_FILE);
+  if (!existsSync(file) || freeBytes(directory) >= RESERVE_BYTES) return;
+  try {
+    rmSync(file);
+  } catch {
+    // read-only, for one
+  }
 }
 
 /** Makes the reserve, where there is room and none is there yet. Where that fails, there is none. */

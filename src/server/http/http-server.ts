@@ -6,7 +6,8 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { HttpAddress } from '../config/http-address.ts';
+import { bindError } from '../../transport/listener.ts';
+import { type HttpAddress, httpUrl } from '../config/http-address.ts';
 import type { Log } from '../process/log.ts';
 import { type ConnectionLimits, HttpConnections } from './http-connections.ts';
 import {
@@ -77,13 +78,14 @@ export class HttpServer {
     return this.connections.dropped;
   }
 
-  /** Binds; gives the address, with the port it got. Rejects with the system's error where the address cannot be had. */
+  /** Binds; gives the address, with the port it got. Rejects with a bindError where the address cannot be had. */
   listen(): Promise<HttpAddress> {
     const { address } = this.options;
     return new Promise((resolve, reject) => {
-      this.server.once('error', reject);
+      const refused = ({ code = '' }: NodeJS.ErrnoException) => reject(bindError(code, httpUrl(address)));
+      this.server.once('error', refused);
       this.server.listen(address.port, address.host, () => {
-        this.server.off('error', reject);
+        this.server.off('error', refused);
         // No descriptor for a connection, for one: it has been closed.
         this.server.on('error', (error) => this.options.log('warn', 'http listener error', { error: error.message }));
         resolve({ ...address, port: (this.server.address() as AddressInfo).port });
