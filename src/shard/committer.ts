@@ -23,6 +23,7 @@ export class Committer {
   private readonly log: ShardOptions['log'];
   private readonly failure: PacedLog;
   private readonly readFailure: PacedLog;
+  private readonly damage: PacedLog;
   /** The last failure was a loss of ownership. */
   isLost = false;
   private failing = false;
@@ -39,6 +40,7 @@ export class Committer {
     this.log = log;
     this.failure = new PacedLog(log, 'commit failed');
     this.readFailure = new PacedLog(log, 'load failed');
+    this.damage = new PacedLog(log, 'damaged bindings were met');
     counters[COUNTER.commits_failing] = 0;
     counters[COUNTER.committing] = 0;
   }
@@ -89,6 +91,11 @@ export class Committer {
   unreadable(error: unknown, now: number): void {
     this.counters[COUNTER.load_failures]++;
     this.readFailure.tell({ error: String(error) }, now);
+  }
+
+  /** Records turned out to be damaged, so many since the start. @cold */
+  damaged(since: number, now: number): void {
+    this.damage.tell({ since_start: since }, now);
   }
 
   /** Tries the disk again where that is due. */

@@ -207,6 +207,7 @@ export class Shard {
 
   /** Once, before the first message. Bindings that expired while nothing served are removed by the wheel. */
   open(): void {
+    this.counters[COUNTER.quarantined] = this.store.quarantined; // who opened the store has told of them
     this.gauge();
   }
 
@@ -378,10 +379,12 @@ export class Shard {
   }
 
   private gauge(): void {
-    const { counters, store } = this;
+    const { counters, store, committer } = this;
+    const { quarantined } = store;
     counters[COUNTER.bindings] = store.bindings;
     counters[COUNTER.aors] = store.aors;
-    counters[COUNTER.quarantined] = store.quarantined;
+    if (quarantined > counters[COUNTER.quarantined]) committer.damaged(quarantined, this.now);
+    counters[COUNTER.quarantined] = quarantined;
   }
 
   private openBatch(): void {

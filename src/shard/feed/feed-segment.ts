@@ -7,6 +7,8 @@ export const SEGMENT_HEADER_BYTES = 16;
 export const BATCH_HEADER_BYTES = 48;
 const SEGMENT_MAGIC = 0x31466541;
 const BATCH_MAGIC = 0x31426541;
+/** What a batch begins with. */
+export const BATCH_START = Buffer.from('AeB1');
 const CHECKSUM = 4;
 const SUFFIX = '.feed';
 const DIGITS = 16;
@@ -75,10 +77,13 @@ export function readBatchHead(bytes: Uint8Array): BatchHead | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const length = view.getFloat64(8, true);
   if (view.getUint32(0, true) !== BATCH_MAGIC || !(length > BATCH_HEADER_BYTES && length < 2 ** 31)) return undefined;
+  const first = view.getFloat64(16, true);
+  const lastNumber = view.getFloat64(24, true);
+  if (!(first <= lastNumber && lastNumber - first < length)) return undefined; // a reader would wait for a number that never comes
   return {
     length,
-    first: view.getFloat64(16, true),
-    lastNumber: view.getFloat64(24, true),
+    first,
+    lastNumber,
     last: view.getFloat64(32, true),
     lastSum: view.getUint32(40, true),
   };

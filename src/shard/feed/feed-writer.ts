@@ -259,7 +259,7 @@ export class FeedWriter implements ChangeFeed {
     const newest = segmentsOf(readdirSync(directory)).at(-1);
     if (newest === undefined) return;
     const path = join(directory, segmentName(newest));
-    const { end, last, lost, open } = soundPart(path, newest, this.mark());
+    const { end, last, lost, open } = soundPart(path, newest, this.numbers.last, this.mark());
     this.end = end;
     this.lastNumber = lost ?? last;
     this.fd = openSync(path, 'r+');

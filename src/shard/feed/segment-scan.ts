@@ -1,8 +1,9 @@
 // The batches of a segment, one after the other, as far as they are sound.
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import {
   BATCH_HEADER_BYTES,
+  BATCH_START,
   type BatchHead,
   isBatchSound,
   readBatchHead,
@@ -39,6 +40,20 @@ export class SegmentScan {
     return found && { ...found, at };
   }
 
+  /** The next batch that is sound, whatever is before it; undefined where there is none. */
+  peekSound(): ScannedBatch | undefined {
+    const { at: before } = this;
+    const next = this.peek();
+    const isSound = next !== undefined && this.read(next) !== undefined;
+    this.at = before;
+    return isSound ? next : this.peekBeyond();
+  }
+
+  /** Of the file, in bytes. */
+  get length(): number {
+    return fstatSync(this.fd).size;
+  }
+
   /** Passes a batch without its bytes. */
   skip({ at, length }: ScannedBatch): void {
     this.at = at + length;
@@ -60,5 +75,20 @@ export class SegmentScan {
 
   close(): void {
     closeSync(this.fd);
+  }
+
+  private rest(): Buffer {
+    const rest = Buffer.alloc(Math.max(0, this.length - this.at));
+    return rest.subarray(0, readSync(this.fd, rest, 0, rest.length, this.at));
+  }
+
+  private peekBeyond(): ScannedBatch | undefined {
+    const rest = this.rest();
+    for (let at = rest.indexOf(BATCH_START); at >= 0; at = rest.indexOf(BATCH_START, at + 1)) {
+      const found = readBatchHead(rest.subarray(at));
+      if (found !== undefined && isBatchSound(Buffer.from(rest.subarray(at, at + found.length))))
+        return { ...found, at: this.at + at };
+    }
+    return undefined;
   }
 }

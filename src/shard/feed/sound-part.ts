@@ -8,14 +8,18 @@ export interface SoundPart {
   readonly end: number;
   /** Their last number. */
   readonly last: number;
-  /** The last number of a batch behind them that is damaged, although it was committed. */
+  /** The last number behind them of what is damaged, or cannot be reached for damage, although it was committed. */
   readonly lost?: number;
   /** The sound batch behind them whose mark is still what the log ends with: it was not committed, or its commit is not in this log yet. */
   readonly open?: ScannedBatch;
 }
 
-/** What is damaged before the end stays, and readers tell of it. Throws the disk's error. @param first number of the segment */
-export function soundPart(path: string, first: number, mark: LogMark): SoundPart {
+/**
+ * What is damaged before the end stays, and readers tell of it. Throws the disk's error.
+ * @param first number of the segment
+ * @param newest number that no change has exceeded: lost is all up to it where the file is no segment
+ */
+export function soundPart(path: string, first: number, newest: number, mark: LogMark): SoundPart {
   const scan = new SegmentScan(path);
   try {
     let end = SEGMENT_HEADER_BYTES;
@@ -29,11 +33,25 @@ export function soundPart(path: string, first: number, mark: LogMark): SoundPart
       else [end, last] = [scan.at, next.lastNumber];
       lost = isSound ? undefined : next.lastNumber;
     }
+    if (next === undefined) lost = Math.max(lost ?? 0, lastBeyond(scan, end, mark)) || lost;
+    const isNone = scan.before === undefined && end === SEGMENT_HEADER_BYTES && scan.length > end;
+    if (isNone) lost = newest;
     const open = lost === undefined && next !== undefined && scan.read(next) !== undefined ? next : undefined;
     return { end, last, ...(lost !== undefined && { lost }), ...(open && { open }) };
   } finally {
     scan.close();
   }
+}
+
+/** The last number behind bytes that are no batch: a damaged header hides what is behind it from readers. 0 where nothing is sound there. */
+function lastBeyond(scan: SegmentScan, end: number, mark: LogMark): number {
+  scan.at = end;
+  let last = 0;
+  for (let next = scan.peekSound(); next !== undefined && !isUncommitted(next, mark); next = scan.peekSound()) {
+    last = next.lastNumber;
+    scan.skip(next);
+  }
+  return last;
 }
 
 /** The log has no frame behind the one that was its last before this batch. */

@@ -228,6 +228,7 @@ describe('a damaged record', () => {
       damage(store, change);
       expect(uris(shard)).toEqual([]);
       expect(shard.counter('quarantined')).toBe(1);
+      expect(shard.log).toEqual(['damaged bindings were met']);
       expect(statusOf(shard, { cseq: 6, contacts: [B] })).toBe(200);
       expect(uris(shard)).toEqual(['sip:alice@192.0.2.2']);
     },

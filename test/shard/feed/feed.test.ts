@@ -249,6 +249,29 @@ describe('a feed', () => {
     again.close();
   });
 
+  it('says what is lost behind a damaged header of a batch, and where a file is no segment any more', () => {
+    let fed = new Fed();
+    fed.register('alice');
+    const [segment] = fed.segments;
+    const at = statSync(segment).size;
+    fed.register('bob');
+    fed.register('carol');
+    const bytes = readFileSync(segment);
+    bytes.fill(0x55, at, at + 48);
+    writeFileSync(segment, bytes);
+    fed = fed.reopen();
+    fed.register('dave');
+    const all = fed.read();
+    expect(told(all)).toEqual(['registered alice', 'lost', 'registered dave']);
+    const before = all[2].sequence - 1;
+    const newest = fed.segments.sort().at(-1) ?? '';
+    writeFileSync(newest, Buffer.alloc(statSync(newest).size, 0x55));
+    fed = fed.reopen();
+    fed.register('erin');
+    expect(told(fed.read(before)), 'dave is lost').toEqual(['lost', 'registered erin']);
+    fed.close();
+  });
+
   it('keeps so many bytes, and tells a reader what it came too late for', () => {
     const keepBytes = 64 << 10;
     const fed = new Fed({ keepBytes });
