@@ -209,8 +209,14 @@ function settle(directory: string, found: Parameters<ReturnType<typeof metaFile>
   }
 }
 
+interface Lock {
+  readonly fd: number;
+  /** Of the directory itself, which is locked, too: a lock file is soon removed by hand. Undefined where a directory cannot be opened. */
+  readonly place: number | undefined;
+}
+
 /** An orderly end leaves the lock empty: `before` is the process that did not come to one. */
-function lockDirectory(directory: string): { lock: number; before: number | undefined } {
+function lockDirectory(directory: string): { lock: Lock; before: number | undefined } {
   const file = join(directory, LOCK_FILE);
   let fd: number;
   try {
@@ -219,10 +225,11 @@ function lockDirectory(directory: string): { lock: number; before: number | unde
   } catch (error) {
     throw unwritable(directory, error);
   }
+  const lock = { fd, place: openPlace(directory) };
   const holder = namedHolder(file);
-  const locked = flock(fd) ?? !(holder !== undefined && holder !== process.pid && isAlive(holder));
-  if (!locked) {
-    closeSync(fd);
+  const isFree = flock(fd) ?? !(holder !== undefined && holder !== process.pid && isAlive(holder));
+  if (!isFree || (lock.place !== undefined && flock(lock.place) === false)) {
+    release(lock);
     const who = holder === undefined ? 'another process' : `process ${holder}`;
     throw new DataDirectoryError(
       'locked',
@@ -232,10 +239,18 @@ function lockDirectory(directory: string): { lock: number; before: number | unde
   try {
     ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`);
-    return { lock: fd, before: holder };
+    return { lock, before: holder };
   } catch (error) {
-    closeSync(fd);
+    release(lock);
     throw unwritable(directory, error);
+  }
+}
+
+function openPlace(directory: string): number | undefined {
+  try {
+    return openSync(directory, 'r');
+  } catch {
+    return undefined; // not on Windows
   }
 }
 
@@ -258,12 +273,17 @@ function flock(fd: number): boolean | undefined {
   }
 }
 
-function closeLock(fd: number): void {
+function closeLock(lock: Lock): void {
   try {
-    ftruncateSync(fd);
+    ftruncateSync(lock.fd);
   } finally {
-    closeSync(fd);
+    release(lock);
   }
+}
+
+function release({ fd, place }: Lock): void {
+  if (place !== undefined) closeSync(place);
+  closeSync(fd);
 }
 
 function createMeta(directory: string, { shards, secret: given }: DataDirectoryOptions): Meta {

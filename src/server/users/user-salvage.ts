@@ -1,7 +1,7 @@
 // A user store whose file has damaged pages: users on sound pages are written to a new file, the old one is kept aside. A map over
 // such a file would end the process.
 
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeFiles } from '../../location/files/file-calls.ts';
 import { readTree } from '../../location/files/lmdb-tree.ts';
@@ -21,6 +21,10 @@ const PER_TRANSACTION = 1000;
 export async function openSoundUsers(data: string, log: Log): Promise<UserStore> {
   const { path, aside, building } = placesOf(data);
   if (!existsSync(path) && existsSync(aside) && existsSync(building)) renameSync(aside, path); // a start ended in between
+  const file = join(path, 'data.mdb');
+  if (UserStore.exists(data) && statSync(file).size === 0)
+    // LMDB takes it for a new one
+    log('error', 'the user store is empty: restore it from a backup, or import the users again', { file });
   const damaged = UserStore.exists(data) ? damagedPages(path) : [];
   if (damaged.length > 0) await salvage(data, damaged, log);
   return UserStore.open(data);

@@ -94,6 +94,14 @@ describe('data directory', () => {
     openDataDirectory(path, { shards: 2 }).close();
   });
 
+  it.skipIf(process.platform === 'win32')('admits nobody else where somebody has removed its lock', () => {
+    const open = openDataDirectory(path, { shards: 2 });
+    rmSync(join(path, 'lock'));
+    expect(refusal().kind).toBe('locked');
+    open.close();
+    openDataDirectory(path, { shards: 2 }).close();
+  });
+
   it('is not opened twice by one process either', () => {
     const open = openDataDirectory(path, { shards: 2 });
     expect(refusal().kind).toBe('locked');

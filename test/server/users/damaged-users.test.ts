@@ -106,6 +106,14 @@ describe('a damaged file of users', () => {
     }
   });
 
+  it('without a byte starts without users, and says so', async () => {
+    const damaged = copyOf(await filled());
+    truncateSync(fileOf(damaged), 0);
+    const { found, said } = await start(damaged);
+    expect([found, said.length]).toEqual([0, 1]);
+    expect(said[0]).toContain('the user store is empty');
+  });
+
   it('with a flipped bit in any place gives no user another HA1', async () => {
     const data = await filled();
     const sound = readFileSync(fileOf(data));
