@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const COPIED = ['src', 'test', 'docs', 'scripts', 'dist', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
+const COPIED = ['src', 'test', 'docs', 'bench', 'scripts', 'dist', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
 
 /** A fault, and what looks for it. */
 export interface Trial {
