@@ -151,18 +151,38 @@ describe('a binding whose device can be woken', () => {
   it('sleeps behind its expiry, for as long as the policy says, and then leaves', () => {
     const { shard: to, asked } = setUp({ dormantS: 3600 });
     to.send(register({ contacts: [`<${PHONE}>`], expires: 600 }), over(7));
-    to.advance(601);
+    to.advance(610);
     expect([to.counter('bindings'), to.counter('expired')]).toEqual([1, 1]);
+    const restMs = to.shard.msToNextTick(to.now);
+    expect(restMs === -1 || restMs > 60_000, `nobody looks at it until it leaves: ${restMs} ms`).toBe(true);
     expect(to.send(register({ callId: 'fetch' }))?.contacts).toEqual([]);
     expect(to.send(invite(1))?.status).toBe(100);
     // Another phone of the user registers: the sleeping one stays.
     to.send(register({ contacts: ['<sip:desk@192.0.2.5>'], callId: 'desk', expires: 7200 }));
     expect(to.send(invite(2))?.status).toBe(100);
     expect(asked).toHaveLength(2);
-    to.now += 3_599_000;
+    to.now += 3_590_000;
     to.advance(3);
     expect([to.counter('bindings'), to.counter('expired')]).toEqual([1, 1]);
     expect(to.send(invite(3))?.status).toBe(302);
+  });
+
+  it('wakes by its own next REGISTER, which is late and the same as ever', () => {
+    const { shard: to, asked } = setUp();
+    const refresh = (cseq: number) =>
+      to.send(register({ contacts: [`<${PHONE}>`], expires: 600, callId: 'own', cseq }));
+    refresh(1);
+    to.advance(601);
+    expect(to.send(register({ callId: 'fetch' }))?.contacts).toEqual([]);
+    expect(refresh(2)?.contacts.map(({ uri }) => uri)).toEqual([PHONE]);
+    expect(to.send(invite(1))?.status).toBe(302);
+    to.advance(300);
+    expect(refresh(3)?.contacts.map(({ uri }) => uri)).toEqual([PHONE]);
+    to.advance(599);
+    expect(to.send(invite(2))?.status).toBe(302);
+    to.advance(2);
+    expect(to.send(invite(3))?.status).toBe(100);
+    expect([asked.length, to.counter('bindings')]).toEqual([1, 1]);
   });
 
   it('sleeps from the moment its time is over, before any sweep, also where another phone registers first', () => {
