@@ -31,8 +31,8 @@ export interface LoopParts {
   readonly counters: Float64Array;
   readonly measures: Measures;
   readonly bell: Bell;
-  /** Sleeps until the bell rings, a socket has something or the time is over. */
-  readonly waiter: { wait(timeoutMs: number): void };
+  /** Sleeps until the bell rings, a socket has something or the time is over. Sockets count only where the shard takes messages. */
+  readonly waiter: { wait(timeoutMs: number, takes?: boolean): void };
   /** Takes up the rules that wait at the port. */
   configure(): void;
   /** Tells that it hands nothing to other shards any more. */
@@ -67,12 +67,14 @@ export class ShardLoop {
   /** Messages of this batch that another shard took in, and counted. */
   private fromNeighbours = 0;
   private readonly driver: BatchDriver;
+  private readonly ringSlots: number;
   private saidDrained = false;
   private requests: UdpSender | null = null; // before the first
 
   constructor(parts: LoopParts) {
     this.parts = parts;
     const { shard, counters, measures, forwarding } = parts;
+    this.ringSlots = parts.udp === null ? SLOT_COUNT : RING_SLOTS_MAX;
     this.driver = new BatchDriver({
       shard,
       counters,
@@ -109,7 +111,7 @@ export class ShardLoop {
         if (order === ORDER_DRAIN) this.drained();
         const due = this.msToNext(now);
         if (due === 0) this.batch(first, first, now);
-        else this.sleep(due < 0 || due > SLEEP_MS_MAX ? SLEEP_MS_MAX : due);
+        else this.sleep(due < 0 || due > SLEEP_MS_MAX ? SLEEP_MS_MAX : due, first);
       }
     }
   }
@@ -152,8 +154,8 @@ export class ShardLoop {
   }
 
   private fillFromRings(first: number): number {
-    const { rings, shard, clock, lengths, udp, tcp } = this.parts;
-    const max = udp === null ? SLOT_COUNT : RING_SLOTS_MAX;
+    const { rings, shard, clock, lengths, tcp } = this.parts;
+    const max = this.ringSlots;
     let filled = first;
     this.fromNeighbours = 0;
     let r = this.ringFirst < rings.length ? this.ringFirst : 0;
@@ -256,13 +258,15 @@ export class ShardLoop {
     if (away?.answer(bytes, at[i], end[i], shard.peers, slot[i], port[i]) !== true) counters[COUNTER.dropped_send]++;
   }
 
-  private sleep(ms: number): void {
+  /** @param first free slot: what there is none for wakes nobody, while the store settles what lies in them */
+  private sleep(ms: number, first: number): void {
     const { bell, rings, waiter, tcp, relay } = this.parts;
+    const takes = first < SLOT_COUNT;
     bell.beforeSleep();
     let quiet = bell.allowsSleep;
-    if (tcp?.hasMore || relay?.ring.empty === false) quiet = false;
-    for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
-    if (quiet) waiter.wait(ms);
+    if ((takes && tcp?.hasMore) || relay?.ring.empty === false) quiet = false;
+    if (first < this.ringSlots) for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
+    if (quiet) waiter.wait(ms, takes);
     bell.afterSleep();
   }
 

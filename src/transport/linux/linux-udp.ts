@@ -201,6 +201,8 @@ export class UdpWait {
   private readonly calls: abi.Calls;
   private readonly fds: abi.NativeMemory;
   private readonly count: number;
+  /** Of them first: those that are no clients' sockets. */
+  private readonly others: number;
   private readonly bell: number;
   private readonly source: PollSource | null;
   private readonly scratch = new abi.NativeMemory(8);
@@ -216,9 +218,10 @@ export class UdpWait {
     this.bell = bell;
     this.source = source;
     const fds = [bell];
+    if (source !== null) fds.push(-1);
+    this.others = fds.length;
     for (let i = 0; i < sockets.length; i++) fds.push(sockets[i].fd);
     if (epoll !== undefined) fds.push(epoll);
-    if (source !== null) fds.push(-1);
     this.count = fds.length;
     this.fds = new abi.NativeMemory(this.count * abi.POLLFD_BYTES);
     for (let i = 0; i < this.count; i++) {
@@ -227,15 +230,18 @@ export class UdpWait {
     }
   }
 
-  /** Returns when a socket has something to read, when the bell rang, or after `timeoutMs`. */
-  wait(timeoutMs: number): void {
+  /**
+   * Returns when a socket has something to read, when the bell rang, or after `timeoutMs`.
+   * @param takes false: what clients send is not waited for
+   */
+  wait(timeoutMs: number, takes = true): void {
     const { source, fds } = this;
     if (source !== null) {
-      const at = (this.count - 1) * abi.POLLFD_BYTES;
+      const at = abi.POLLFD_BYTES;
       fds.view.setInt32(at, source.fd, true);
       fds.view.setInt16(at + 4, source.events, true);
     }
-    const ready = this.calls.poll(fds.address, this.count, timeoutMs);
+    const ready = this.calls.poll(fds.address, takes ? this.count : this.others, timeoutMs);
     if (ready > 0 && fds.view.getInt16(6, true) !== 0) this.calls.read(this.bell, this.scratch.address, 8);
   }
 }

@@ -138,6 +138,17 @@ describe.skipIf(reason !== '')('native UDP', () => {
     }
   });
 
+  it('sleeps while a datagram waits that there is no slot for', async () => {
+    const end = new Endpoint([{ host: '127.0.0.1', port: 0 }]);
+    const phone = await client('udp4', '127.0.0.1');
+    await sendAll(phone, ['message'], end.ports[0], '127.0.0.1');
+    end.waiter.wait(1000);
+    const began = performance.now();
+    end.waiter.wait(200, false);
+    expect(performance.now() - began).toBeGreaterThan(150);
+    expect(end.receive()).toBe(1);
+  });
+
   it('answers a whole batch, in order', async () => {
     const end = new Endpoint([{ host: '127.0.0.1', port: 0 }]);
     const phone = await client('udp4', '127.0.0.1');
