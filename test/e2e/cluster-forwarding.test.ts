@@ -124,7 +124,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
     }
   }, 60_000);
 
-  it('name the node and the connection in the lookup at every node, until the connection ends', async () => {
+  it('name the node and the connection in the lookup at every node, and are taken out when the connection ends', async () => {
     const client = await StreamClient.tcp(cluster.nodes[1]);
     const aors = AORS.map((i) => `f${i}@example.com`);
     for (const aor of aors) await registered(client, aor);
@@ -138,7 +138,13 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
         expect(found.flow).toBeGreaterThan(0);
       }
     client.close();
-    for (const node of cluster.nodes.keys()) for (const aor of aors) await goneAt(node, aor);
+    for (const node of cluster.nodes.keys()) {
+      for (const aor of aors) await goneAt(node, aor);
+      await poll(`the owners have taken them out, as ${node} has it`, 5000, async () => {
+        const kept = await cluster.dumped(node);
+        return aors.every((aor) => !kept.includes(aor)) || undefined;
+      });
+    }
   }, 60_000);
 
   it('leave alone what other nodes hold', async () => {

@@ -105,7 +105,6 @@ const LARGER: Readonly<Record<string, string>> = {
   'src/server/config/rows/policy-rows.ts': 'a list: one row a key',
   'src/threads/shard-thread.ts imports': COMPOSES,
   'src/threads/pool.ts imports': COMPOSES,
-  'src/threads/cluster/request-forwarder.ts': 'one table of requests that are away, and both directions over it',
   'test/cluster/cluster-shard.test.ts': CASES,
   'test/simulation/shards/shard-world.ts': 'one world: shards, phones and the model that judges them',
   'test/sip/parser.test.ts': CASES,

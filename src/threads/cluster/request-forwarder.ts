@@ -2,7 +2,6 @@
 // node's threads and the connections to the others.
 
 import type { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
-import { EndedFlows } from '../../cluster/peers/ended-flows.ts';
 import type { PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import {
   FRAME_ANSWER,
@@ -18,12 +17,11 @@ import {
   word,
   writeRow,
 } from '../../cluster/peers/peer-frame.ts';
-import { ENDED_PER_FRAME } from '../../cluster/peers/peer-limits.ts';
 import { type PendingDatagram, PendingDatagrams } from '../../cluster/peers/pending-datagrams.ts';
 import { type PendingRequest, PendingRequests } from '../../cluster/peers/pending-requests.ts';
 import type { ShardTable } from '../../cluster/shard-table.ts';
 import type { Bell } from '../../shard/rings/bell.ts';
-import { RING_ANSWER, RING_FLOWS_ENDED, RING_MESSAGE, RING_NODE_GONE, type Ring } from '../../shard/rings/ring.ts';
+import { RING_ANSWER, RING_FLOWS_ENDED, RING_MESSAGE, type Ring } from '../../shard/rings/ring.ts';
 import { MESSAGE_BYTES_MAX } from '../../sip/parser/slab.ts';
 import {
   ANSWERED_BY_MAIN_MASK,
@@ -33,6 +31,7 @@ import {
   VIA_CLUSTER,
   VIA_CLUSTER_TWICE,
 } from '../../sip/sources.ts';
+import { EndedFlowNews } from './ended-flow-news.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { PeerMesh } from './peer-mesh.ts';
 
@@ -65,14 +64,12 @@ export class RequestForwarder {
   private readonly datagrams: PendingDatagrams;
   mesh: PeerMesh | undefined;
   private readonly parts: ForwarderParts;
-  private readonly ended = new EndedFlows();
+  private readonly news: EndedFlowNews;
   private readonly touched: Uint8Array;
   private readonly stage = new Uint8Array(MESSAGE_BYTES_MAX + SHARD_BYTES);
   private readonly row = oneRow();
   /** Of a request that is kept. */
   private readonly kept = oneRow();
-  /** News for shards whose ring was full. */
-  private readonly goneFor = new Set<number>();
   private lookAt = 0;
 
   constructor(parts: ForwarderParts) {
@@ -80,6 +77,7 @@ export class RequestForwarder {
     this.pending = new PendingRequests(parts.holdMs);
     this.datagrams = new PendingDatagrams(parts.holdMs);
     this.touched = new Uint8Array(parts.shards);
+    this.news = new EndedFlowNews({ ...parts, touched: this.touched });
   }
 
   /** Takes what this node's threads have pushed; returns whether more may be there. */
@@ -92,8 +90,7 @@ export class RequestForwarder {
         if (length < 0) break;
         if (ring.kind === RING_MESSAGE) this.request(length, now);
         else if (ring.kind === RING_ANSWER) this.answer(length);
-        else if (ring.kind === RING_FLOWS_ENDED)
-          for (let at = 0; at < length; at += 4) this.ended.add(word(this.stage, at));
+        else if (ring.kind === RING_FLOWS_ENDED) this.news.add(this.stage, length);
       }
       if (taken === TURN_MAX) more = true;
     }
@@ -104,7 +101,7 @@ export class RequestForwarder {
   work(now: number): void {
     const { parts } = this;
     if (now >= this.lookAt) this.look(now);
-    for (const peer of this.mesh?.nodes() ?? []) this.tellEnded(peer);
+    for (const peer of this.mesh?.nodes() ?? []) this.news.tell(peer);
     for (let shard = 0; shard < parts.shards; shard++) {
       if (this.touched[shard] === 0) continue;
       this.touched[shard] = 0;
@@ -120,11 +117,11 @@ export class RequestForwarder {
     for (const request of pending.homeless()) this.route(request, now);
     const dropped = datagrams.work(now, this.routeDatagram);
     if (dropped > 0) parts.counts.add('failed', dropped);
-    for (const shard of [...this.goneFor]) this.tellGone(shard);
+    this.news.tellGone();
   }
 
   up(peer: PeerConnection, isSame: boolean): void {
-    this.ended.met(peer.node, isSame);
+    this.news.met(peer.node, isSame);
   }
 
   down(node: number): void {
@@ -134,7 +131,7 @@ export class RequestForwarder {
 
   /** Records of all shards are to be looked at for connections that are gone. */
   gone(): void {
-    for (let shard = 0; shard < this.parts.shards; shard++) this.goneFor.add(shard);
+    this.news.gone();
   }
 
   /** A frame of a peer; false where it is malformed. */
@@ -142,10 +139,8 @@ export class RequestForwarder {
     const { kind, at, end } = reader;
     if (kind === FRAME_REQUEST) return this.requested(peer.node, reader, bytes);
     if (kind === FRAME_ANSWER) return this.answered(bytes, at, end);
-    if (kind === FRAME_ENDED) return this.hearEnded(peer, bytes, at, end);
-    if (kind !== FRAME_ENDED_TAKEN || end - at !== 4) return false;
-    this.ended.takenIn(peer.node, word(bytes, at));
-    return true;
+    if (kind === FRAME_ENDED) return this.news.hear(peer, bytes, at, end);
+    return kind === FRAME_ENDED_TAKEN && this.news.takenIn(peer, bytes, at, end);
   }
 
   /** A shard's thread has a request, in `stage` and `row`, that is another node's to decide about. */
@@ -292,41 +287,5 @@ export class RequestForwarder {
       this.touched[thread] = 1;
       parts.counts.add('answered');
     } else parts.counts.add('failed');
-  }
-
-  private tellGone(shard: number): void {
-    if (!this.parts.toShards[shard].push(RING_NODE_GONE, this.stage, 0, 0, this.row, 0, 0)) return;
-    this.touched[shard] = 1;
-    this.goneFor.delete(shard);
-  }
-
-  private tellEnded(peer: PeerConnection): void {
-    for (let next = this.ended.next(peer.node); next !== null; next = this.ended.next(peer.node)) {
-      const body = new Uint8Array(4 + next.tokens.length * 4);
-      setWord(body, 0, next.first);
-      for (const [i, token] of next.tokens.entries()) setWord(body, 4 + i * 4, token);
-      if (!peer.send(FRAME_ENDED, body)) {
-        this.ended.met(peer.node, true);
-        return;
-      }
-    }
-  }
-
-  /** A peer's connections have ended: nobody is reached over them from here on, and the owners take their bindings out. */
-  private hearEnded(peer: PeerConnection, bytes: Uint8Array, at: number, end: number): boolean {
-    const count = (end - at - 4) / 4;
-    if (!Number.isInteger(count) || count < 1 || count > ENDED_PER_FRAME) return false;
-    const { flows, toShards } = this.parts;
-    for (let token = at + 4; token < end; token += 4) flows.ended(word(bytes, token), peer.node);
-    this.row.node[0] = peer.node;
-    for (const [shard, ring] of toShards.entries()) {
-      // Where the ring is too full for the list, the records are looked at.
-      if (!ring.push(RING_FLOWS_ENDED, bytes, at + 4, end, this.row, 0, 0)) this.goneFor.add(shard);
-      this.touched[shard] = 1;
-    }
-    const taken = new Uint8Array(4);
-    setWord(taken, 0, word(bytes, at) + count);
-    peer.send(FRAME_ENDED_TAKEN, taken);
-    return true;
   }
 }
