@@ -1,5 +1,5 @@
 // Faults put into the code on purpose, and the simulated worlds whose seeds have to find each of them: of the log, its cleaner, checkpoints
-// and replay, the table, sweepers, nonces, flows, batches that fail, abuse control, waiting requests, and lookups.
+// and replay, the table, sweepers, nonces, flows, batches that fail, abuse control, waiting requests, lookups, storms, domains, old records.
 
 import { MUTANTS } from './mutants.ts';
 
@@ -315,6 +315,26 @@ const OWN: readonly SeedMutant[] = [
     'lets a full domain have more',
     'if (more <= 0 || more <= exchange.request.capacity) return GO_ON;',
     'if (more <= 0 || exchange.request.capacity > -99) return GO_ON;',
+  ),
+  inFile('location/record-v2.ts', CALLS)(
+    'takes the spare byte of version 2 for a node',
+    'bytes[image + SPARE] = 0;',
+    'if (image < 0) bytes[image + SPARE] = 0;',
+  ),
+  inFile('location/record-v2.ts', CALLS)(
+    'brings the first binding of version 2 up to date, alone',
+    'image += length;',
+    'image += end + length;',
+  ),
+  inFile('location/record.ts', CALLS)(
+    'takes records of version 2 as they are',
+    'return bytes[0] === RECORD_VERSION ? length : updateOld(bytes, length);',
+    'return bytes[0] > 0 ? length : updateOld(bytes, length);',
+  ),
+  inFile('location/record.ts', CALLS)(
+    'reads no record of the version before',
+    'if (bytes[at] < OLDEST_VERSION || bytes[at]',
+    'if (bytes[at] <= OLDEST_VERSION || bytes[at]',
   ),
   inFile('location/table/flow-index.ts', SHARDS)(
     'forgets whose connections they are where it grows',

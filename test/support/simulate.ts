@@ -20,8 +20,8 @@ export interface SimulationReport {
 interface Simulations {
   /** Runs so many seeds from `from` on; fails where one of them fails. */
   from(from: number, seeds: number, timeoutMs?: number): Promise<SimulationReport>;
-  /** Runs these seeds. */
-  these(seeds: readonly number[], timeoutMs?: number): Promise<SimulationReport>;
+  /** Runs these seeds. @param without what is drawn since they failed */
+  these(seeds: readonly number[], timeoutMs?: number, without?: string): Promise<SimulationReport>;
 }
 
 /**
@@ -48,6 +48,7 @@ export function simulationsOf(part: string): Simulations {
   return {
     from: (from, seeds, timeoutMs = 120_000) =>
       simulate(seeds, timeoutMs, '--from', String(from), '--seeds', String(seeds)),
-    these: (seeds, timeoutMs = 60_000) => simulate(seeds.length, timeoutMs, '--seed', seeds.join()),
+    these: (seeds, timeoutMs = 60_000, without = '') =>
+      simulate(seeds.length, timeoutMs, '--seed', seeds.join(), '--without', without),
   };
 }

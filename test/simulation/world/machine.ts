@@ -21,6 +21,7 @@ import { FrameMap } from '../frame-map.ts';
 import { isSoundFrame, LogOnDisk } from '../log-on-disk.ts';
 import type { Random } from '../shards/random.ts';
 import type { Calls } from './calls.ts';
+import { makeOld } from './old-records.ts';
 import type { Change } from './registrations.ts';
 import { FIRST_DOMAIN, SECOND_DOMAIN } from './second-domain.ts';
 import { boundIn } from './stored.ts';
@@ -64,6 +65,8 @@ interface Surroundings<M> {
   failed(changes: ReadonlyMap<number, Change>): void;
   unreadable(owners: ReadonlySet<number>): void;
   readonly clock: NonNullable<ShardOptions['clock']>;
+  /** Records are written as the version before did, with this in their spare bytes; -1: as today. */
+  spare(): number;
   /** How much waits behind each batch. */
   readonly pressure: Pick<BatchParts, 'backlog' | 'elapsed'>;
   /** Where phones log in; null: they do not. */
@@ -290,12 +293,17 @@ export class Machine<M extends Message> {
     const commit = store.commit.bind(store);
     store.commit = (writes, now, lasting) => {
       const changes = this.changesOf(writes);
+      const spare = this.around.spare();
+      const today = spare < 0 ? undefined : Buffer.from(writes.bytes.subarray(0, writes.length));
       let position = 0;
       try {
+        if (spare >= 0) makeOld(writes, spare);
         position = commit(writes, now, lasting);
       } catch (error) {
         this.around.failed(changes);
         throw error;
+      } finally {
+        if (today !== undefined) writes.bytes.set(today);
       }
       this.around.committed(changes, lasting !== false);
       return position;

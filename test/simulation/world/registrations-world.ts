@@ -105,6 +105,7 @@ export const FAULTS = [
   'calls',
   'storms',
   'domains',
+  'old-records',
 ];
 
 /** What a run leaves out, so that a failure can be made small. */
@@ -136,6 +137,9 @@ export class RegistrationsWorld implements Scene, Called {
   private readonly users: WaitingUsers;
   /** In one of four seeds others come beside phones, users have to be fetched, and rings are full. */
   private readonly calls: Calls | null;
+  /** One of eight seeds begins with a program of the version before: so many turns, with this in the spare bytes of its records. */
+  private readonly oldTurns: number;
+  private readonly spare: number;
   /** One of eight seeds has times in which shards cannot keep up. */
   private readonly storms: Storms | null;
   /** Of the batch: AORs of which the store had nothing, and of which nothing has come yet. */
@@ -230,6 +234,9 @@ export class RegistrationsWorld implements Scene, Called {
     this.orders = this.isWide ? sometimes('orders', 0.2) : 0;
     this.calls = hasCalls ? new Calls(this) : null;
     this.storms = seed % 8 === 5 && !without.faults?.includes('storms') ? new Storms((what) => this.fail(what)) : null;
+    const isOld = seed % 8 === 7 && !without.faults?.includes('old-records');
+    this.oldTurns = isOld ? random.between(5, 30) : 0;
+    this.spare = isOld ? random.between(1, 255) : -1;
     this.ringsFull = this.calls === null ? 0 : sometimes('rings', 0.2);
     this.setMachines(Array.from({ length: shards }, (_, index) => this.createMachine(index, shards)));
     this.users.haveOwnRules = this.calls !== null || this.second !== null;
@@ -660,6 +667,7 @@ export class RegistrationsWorld implements Scene, Called {
         },
         auth: () => this.auth(index),
         rules: () => this.policy(),
+        spare: () => (this.turn < this.oldTurns ? this.spare : -1),
         pressure: { elapsed: () => this.storms?.elapsed() ?? 0, ...(this.storms && { backlog: this.storms.backlog }) },
       },
       copy,
