@@ -3,7 +3,6 @@
 
 import { existsSync } from 'node:fs';
 import { domainOf, readServed, unservedNote } from '../server/config/served-domains.ts';
-import { rulesText, shownRules } from '../server/config/user-rules.ts';
 import { actAsOwner, chownHint } from '../server/data/owner.ts';
 import { errorText, fileFault } from '../server/process/file-fault.ts';
 import { showProgress } from '../server/process/progress.ts';
@@ -97,7 +96,10 @@ export async function passwd(text: string, options: Options): Promise<void> {
 /** Shows the rules for a user alone, or sets some of them: `max-expires=10m`, and `max-expires=` for as in the domain. */
 export async function policy(text: string, settings: readonly string[], options: Options): Promise<void> {
   const user = userName(text);
-  const { parse, stringify } = await import('yaml');
+  const [{ parse, stringify }, { rulesText, shownRules }] = await Promise.all([
+    import('yaml'),
+    import('../server/config/user-rules.ts'),
+  ]);
   await withStore(options, false, async (store) => {
     const found = store.get(user);
     if (found === undefined) throw new UserError(`no user ${nameOf(user)}`);
@@ -186,7 +188,7 @@ export async function exportUsers(options: Options): Promise<void> {
     withStore(options, false, async (store) => {
       await put(userHead(as));
       for (const user of store.all()) {
-        const row = userRow(user, as);
+        const row = await userRow(user, as);
         if (row !== undefined) {
           await put(row);
           written++;

@@ -1,7 +1,7 @@
 // Users from a file into the store: what each column means, what is wrong with a row, and batches of transactions.
 // How files are read is table-rows'.
 
-import { rulesText } from '../../server/config/user-rules.ts';
+import type { rulesText } from '../../server/config/user-rules.ts';
 import { areOf, givenHa1s, type Ha1Set, ha1sOf, parseHa1 } from '../../users/ha1.ts';
 import { checkUserName, parseAor } from '../../users/user-name.ts';
 import { HA1_FULL, HA1_KINDS, HA1_LENGTHS } from '../../users/user-record.ts';
@@ -70,6 +70,8 @@ export async function importUsers(sink: UserSink, file: InputFile, options: Impo
   let batch: ImportUser[] = [];
   const lines = new Map<string, number>();
   let bytes = 0;
+  /** Loaded where a row has rules: it knows the whole configuration. */
+  let asText: typeof rulesText | undefined;
   const flush = () => {
     const counts = sink.put(batch, 'any');
     report.added += counts.added;
@@ -80,7 +82,9 @@ export async function importUsers(sink: UserSink, file: InputFile, options: Impo
   for await (const row of readRows(file, SUBSCRIBERS, (read) => {
     bytes = read;
   })) {
-    const user = once(userOf(row, options.domain), row.line, lines);
+    if (asText === undefined && row.fields.has('policy'))
+      asText = (await import('../../server/config/user-rules.ts')).rulesText;
+    const user = once(userOf(row, options.domain, asText), row.line, lines);
     if (typeof user !== 'string') {
       batch.push(user);
       report.domains.add(user.realm);
@@ -105,7 +109,11 @@ function once(user: ImportUser | string, line: number, lines: Map<string, number
 }
 
 /** The user of a row, or why there is none. No reason holds a password or an HA1. */
-function userOf(row: TableRow, defaultDomain: string | undefined): ImportUser | string {
+function userOf(
+  row: TableRow,
+  defaultDomain: string | undefined,
+  asText: typeof rulesText | undefined,
+): ImportUser | string {
   if (row.broken !== undefined) return row.broken;
   const { fields } = row;
   const domain = fields.get('domain') ?? defaultDomain;
@@ -121,7 +129,7 @@ function userOf(row: TableRow, defaultDomain: string | undefined): ImportUser | 
       realm,
       ha1s,
       ...(aors === undefined ? {} : { aors: aors.split(/\s+/).map(parseAor) }),
-      ...(policy === undefined ? {} : { rules: rulesOfField(policy) }),
+      ...(policy === undefined || asText === undefined ? {} : { rules: asText(policyIn(policy)) }),
     };
   } catch (error) {
     if (error instanceof RangeError) return error.message;
@@ -129,14 +137,12 @@ function userOf(row: TableRow, defaultDomain: string | undefined): ImportUser | 
   }
 }
 
-function rulesOfField(text: string): string {
-  let values: unknown;
+function policyIn(text: string): unknown {
   try {
-    values = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     throw new RangeError('policy is not JSON');
   }
-  return rulesText(values);
 }
 
 function ha1sOfRow(fields: ReadonlyMap<string, string>, name: string, realm: string, domain: string): Ha1Set | string {
