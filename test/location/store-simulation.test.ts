@@ -1,9 +1,10 @@
-// The store on a simulated disk, ten thousand seeds: half of them the same in every run, half new. `npm run simulate` runs more.
+// The store on a simulated disk, four thousand seeds: half of them the same in every run, half new. `npm run simulate` runs more.
 
 import { describe, expect, it } from 'vitest';
 import { STARTS, simulationsOf } from '../support/simulate.ts';
 
-const SEEDS = 5000;
+/** Of the faults of test/mutants/seed-mutants.ts, the last that this world finds is found by seed 1228. */
+const SEEDS = 2000;
 const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [904_444_923, 'the first batch of all is refused, and stays refused'],
   [51_273, 'damage and a cut of power hide the last frame'],
