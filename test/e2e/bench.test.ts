@@ -38,14 +38,15 @@ async function ask(names: readonly string[], ...flags: readonly string[]): Promi
 }
 
 /**
- * Two at a time, each with its own ports, for much of it is waiting: questions that share runs or a directory stay together. A cluster's
- * come alone, since its NATS servers elect a leader within their time-outs.
+ * Three at a time, each with its own ports, for much of it is waiting: questions that share runs or a directory stay together. A
+ * cluster's come alone, since its NATS servers elect a leader within their time-outs.
  */
 async function askAll(): Promise<Answers['answers']> {
-  const [store, cluster] = ['start', 'cluster-stream'].map((name) => questions.indexOf(name));
+  const [store, cluster, native] = ['start', 'cluster-stream', 'native'].map((name) => questions.indexOf(name));
+  const lanes = [questions.slice(0, store), questions.slice(store, cluster), questions.slice(native)];
   const ports = (lane: number) => ['--port', String(17_400 + 20 * lane)];
-  const together = [ask(questions.slice(0, store), ...ports(0)), ask(questions.slice(store, cluster), ...ports(1))];
-  return [...(await Promise.all(together)).flat(), ...(await ask(questions.slice(cluster), ...ports(2)))];
+  const together = await Promise.all(lanes.map((names, lane) => ask(names, ...ports(lane))));
+  return [...together.flat(), ...(await ask(questions.slice(cluster, native), ...ports(lanes.length)))];
 }
 
 describe.skipIf(process.platform !== 'linux')('npm run bench', () => {
