@@ -151,6 +151,9 @@ function systemdOrNot(log: Log): Systemd | undefined {
   return undefined;
 }
 
+/** What no thread can begin without. */
+const NO_PLACE = ': the working directory was removed; cd to one that is there, then start again';
+
 /** One line that names the thing that failed; where it stands in the code only where it is an error that nobody foresaw. */
 function startFailed(error: unknown): number {
   if (error instanceof ConfigError) {
@@ -158,7 +161,8 @@ function startFailed(error: unknown): number {
     return EXIT_USAGE;
   }
   const { message, code, cause, stack = '' } = error as NodeJS.ErrnoException;
-  printError(`aorta: ${message}${bindHint(code, message)}\n`);
+  const hint = message.endsWith(', uv_cwd') ? NO_PLACE : bindHint(code, message);
+  printError(`aorta: ${message}${hint}\n`);
   const foreseen = error instanceof DataDirectoryError || code !== undefined || cause !== undefined;
   if (!foreseen) printError(`${stack.slice(stack.indexOf('\n    at ') + 1)}\n`);
   return EXIT_FAILED;

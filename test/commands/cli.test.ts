@@ -215,6 +215,15 @@ describe('the data directory at the start', () => {
     expect(server.stderr).toMatch(/^aorta: cannot write to the data directory .*start with another --data\n$/);
   });
 
+  it('needs a working directory that is there, and says so', async () => {
+    const place = temporaryDirectory();
+    mkdirSync(place, { recursive: true });
+    const under = ['sh', '-c', 'cd "$0" && rmdir "$0" && exec "$@"', place];
+    const server = await Aorta.launch({ under });
+    expect((await server.child.end(15_000)).code).toBe(1);
+    expect(server.stderr).toMatch(/^aorta: .*the working directory was removed; cd to one that is there.*\n$/);
+  });
+
   it('is missed where it is removed or replaced under a server, which is not ready until it is back', async () => {
     const server = await Aorta.start({ flags: ['--admin', 'http:127.0.0.1:0'] });
     const url = readFileSync(join(server.data, 'admin-url'), 'utf8').trim();

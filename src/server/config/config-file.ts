@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit, type YAMLError } from 'yaml';
 import { fileFault } from '../process/file-fault.ts';
 import { ConfigError, type ConfigSource, spellAsFile } from './config-problem.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';
@@ -32,7 +32,7 @@ function parseConfig(text: string, file: string): ConfigSource {
   const faults = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
   if (faults.length > 0) {
     throw new ConfigError(
-      faults.map((fault) => `${position(fault.pos[0])}: ${fault.message.split('\n')[0]}`),
+      faults.map((fault) => `${position(fault.pos[0])}: ${textOf(fault)}`),
       faults.map((fault) => excerpt(fault.pos[0])),
     );
   }
@@ -52,6 +52,11 @@ function parseConfig(text: string, file: string): ConfigSource {
       return { name: `${position(order)}: ${name}`, order, ...(shown !== undefined && { excerpt: shown }) };
     },
   };
+}
+
+/** What the YAML library says to a program is of no use to who edits the file. */
+function textOf({ code, message }: YAMLError): string {
+  return code === 'MULTIPLE_DOCS' ? 'a second document begins here, and a file has one' : message.split('\n')[0];
 }
 
 /** Lines with secrets in them are not shown. */

@@ -383,6 +383,7 @@ parser:
     ],
     ['- a\n- b', 'aorta.yaml:1:1: expected keys and values, such as "data: ./data"'],
     ['shards: 1\nshards: 2', 'aorta.yaml:2:1: Map keys must be unique'],
+    ['shards: 1\n---\nshards: 2', 'aorta.yaml:2:1: a second document begins here, and a file has one'],
     ['shards: *two', 'aorta.yaml:1:9: Unresolved alias (the anchor must be set before the alias): two'],
     ['data: !secret x', 'aorta.yaml:1:7: Unresolved tag: !secret'],
   ])('says where it is wrong: %j', (yaml, problem) => {
