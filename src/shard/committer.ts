@@ -15,6 +15,8 @@ export const FAILED = -1;
 const PROBE_MS = 1000;
 /** So long none may have failed before the disk is called sound: on a full one, small batches fit where large ones do not. */
 const STEADY_MS = 3000;
+/** A batch that took longer is told: its phones have sent again by then. */
+const HUNG_MS = 3000;
 
 export class Committer {
   private readonly store: LocationStore;
@@ -24,6 +26,7 @@ export class Committer {
   private readonly failure: PacedLog;
   private readonly readFailure: PacedLog;
   private readonly damage: PacedLog;
+  private readonly hang: PacedLog;
   /** The last failure was a loss of ownership. */
   isLost = false;
   private failing = false;
@@ -41,6 +44,7 @@ export class Committer {
     this.failure = new PacedLog(log, 'commit failed');
     this.readFailure = new PacedLog(log, 'load failed');
     this.damage = new PacedLog(log, 'damaged bindings were met');
+    this.hang = new PacedLog(log, 'a batch hung, most likely for its disk');
     counters[COUNTER.commits_failing] = 0;
     counters[COUNTER.committing] = 0;
   }
@@ -91,6 +95,11 @@ export class Committer {
   unreadable(error: unknown, now: number): void {
     this.counters[COUNTER.load_failures]++;
     this.readFailure.tell({ error: String(error) }, now);
+  }
+
+  /** A batch took so long, its commit included. */
+  took(ms: number, now: number): void {
+    if (ms >= HUNG_MS) this.hang.tell({ took_s: Math.round(ms / 1000) }, now);
   }
 
   /** Records turned out to be damaged, so many since the start. @cold */

@@ -359,6 +359,7 @@ export class Shard {
     const { ok } = COUNTER;
     this.overload.batch(now, waitMs, fill, batchMs, this.counters[ok] - this.okBefore);
     this.okBefore = this.counters[ok];
+    this.committer.took(batchMs, now);
   }
 
   /** The answers have left, so long after their requests were taken in. */

@@ -129,6 +129,13 @@ describe('a commit that fails', () => {
     expect([shard.counter('bindings'), shard.counter('aors'), shard.shard.msToNextTick(shard.now)]).toEqual([0, 0, -1]);
   });
 
+  it('is told where it does not fail, but hangs', () => {
+    const quick = new VirtualShard({ batchMs: 2900 });
+    const slow = new VirtualShard({ batchMs: 3000 });
+    for (const shard of [quick, slow]) shard.send(register({ contacts: [A] }));
+    expect([quick.log, slow.log]).toEqual([[], ['a batch hung, most likely for its disk']]);
+  });
+
   it('is told once a minute however often it comes, shows in a gauge, and nobody has to ask for it to end', () => {
     const { shard, fail } = flaky();
     const said = (event: string) => shard.log.filter((line) => line === event).length;
