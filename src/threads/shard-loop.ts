@@ -266,7 +266,7 @@ export class ShardLoop {
     let quiet = bell.allowsSleep;
     if ((takes && tcp?.hasMore) || relay?.ring.empty === false) quiet = false;
     if (first < this.ringSlots) for (let r = 0; r < rings.length && quiet; r++) quiet = rings[r].empty;
-    if (quiet) waiter.wait(ms, takes);
+    if (quiet) waiter.wait(Math.ceil(ms), takes); // poll() takes whole ones, and would return at once until it is time
     bell.afterSleep();
   }
 
