@@ -38,7 +38,9 @@ it('R3261-26.3.1-04 R3261-26.1.1-01 npm start on every address challenges everyo
   }
 
   const built = statSync(join(ROOT, 'dist')).ino;
-  const adding = new Child('npx', command.split(' '), { cwd: ROOT });
+  // A cache of its own: one that another npx has left half made fails for good.
+  const env = { npm_config_cache: temporaryDirectory() };
+  const adding = new Child('npx', command.split(' '), { cwd: ROOT, env });
   adding.process.stdin?.end('secret\n');
   expect((await adding.end(30_000)).code, adding.output()).toBe(0);
   expect(statSync(join(ROOT, 'dist')).ino, 'npx built the checkout').toBe(built);
