@@ -43,6 +43,7 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   let server: Server;
   progress = showProgress(process.stdout.isTTY ? process.stdout : undefined, log);
   try {
+    process.cwd(); // throws where it was removed, in one line; each thread would say so, too
     const inherited = claimInheritedSockets(process.env);
     const hooks = inherited.length > 0 ? { inherited } : {};
     const starting = startServer(config, log, hooks, reread, progress.report);
