@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { LmdbGeneration } from '../../src/location/log/lmdb-generation.ts';
 import { Aorta } from '../support/aorta-process.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import { bindings, SipClient } from '../support/sip-client.ts';
@@ -114,6 +115,22 @@ describe.skipIf(typeof disk !== 'string')(title, () => {
     for (let n = 0; n < 50; n++) expect(await registered(client, n)).toBeGreaterThan(3000);
     client.close();
     await again.stop();
+  });
+
+  it('leaves the last room to neighbours: a log zeroes nothing ahead there', () => {
+    const place = String(disk);
+    const ballast = join(place, 'ballast');
+    fillDisk(ballast);
+    truncateSync(ballast, statSync(ballast).size - (4 << 20));
+    const bytesOf = (name: string): number => {
+      const generation = new LmdbGeneration(join(place, name), 1, 64 << 20, 'durable', new Uint8Array(64));
+      const { bytes } = generation;
+      generation.discard();
+      return bytes;
+    };
+    expect(bytesOf('last')).toBeLessThan(1 << 18);
+    rmSync(ballast);
+    expect(bytesOf('first')).toBeGreaterThan(1 << 20);
   });
 
   it('says what to do about a start that finds room for its lock alone', async () => {

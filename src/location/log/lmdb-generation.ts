@@ -2,8 +2,10 @@
 // one, which it has made itself in this life; whatever was there before is read by its bytes (generation-file.ts).
 
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import * as lmdb from 'lmdb';
+import { diskSpace } from '../files/disk-space.ts';
 import { demandDescriptors, makeLock } from '../files/lmdb-guard.ts';
 import { GenerationFile, PAGE_BYTES, PAGE_HEADER_BYTES, VALUE_BYTES_MIN } from './generation-file.ts';
 
@@ -14,6 +16,8 @@ const KEY_BYTES = 8;
 const TREE_PAGES = 8;
 /** How far ahead of the last page the file is zeroed: a write into blocks that are there syncs twice as fast. */
 const ZEROED_BYTES = 1 << 20;
+/** With less on the disk nothing is zeroed ahead: a neighbour that makes its file finds the last blocks. */
+const AHEAD_ROOM_BYTES = 16 << 20;
 const ZEROS = new Uint8Array(1 << 16);
 /** Of the package's transactionSync: abortable and synchronous, as it is by default; and LMDB's own MDB_NOSYNC. */
 const SYNCED = 3;
@@ -140,7 +144,7 @@ export class LmdbGeneration {
   }
 
   /**
-   * Zeros ahead as far as there is room, never over pages in use. Throws where the pages of this commit have none: the package must not
+   * Zeros ahead where there is room, never over pages in use. Throws where the pages of this commit have none: the package must not
    * meet a full disk, since its message for that is longer than the memory it takes for it, and the process ends.
    */
   private extend(length: number): void {
@@ -149,7 +153,8 @@ export class LmdbGeneration {
     if (this.pagesMax * PAGE_BYTES <= this.zeroed) return;
     const taken = this.lastPage() + 1;
     this.pagesMax = taken + pages;
-    const to = Math.min(this.pagesMax * PAGE_BYTES + ZEROED_BYTES, this.bytesMax);
+    const ahead = diskSpace(dirname(this.path)).free < AHEAD_ROOM_BYTES ? 0 : ZEROED_BYTES;
+    const to = Math.min(this.pagesMax * PAGE_BYTES + ahead, this.bytesMax);
     let at = Math.max(this.zeroed, taken * PAGE_BYTES);
     try {
       while (at < to) at += writeSync(this.fd, ZEROS, 0, Math.min(ZEROS.length, to - at), at);
