@@ -70,7 +70,7 @@ export class Subscription {
   /** By id of their contacts. */
   private pending: Map<string, ContactElement> | null = null;
   /** Ids of the contacts that stand by what it was told. */
-  private known: ReadonlySet<string> = new Set();
+  private known: readonly string[] = [];
   private request: NotifyInFlight | null = null;
 
   constructor(slot: number, { dialog, expiresAt, version, cseq, seesDevices }: SubscriptionRecord) {
@@ -162,9 +162,8 @@ export class Subscription {
 
   /** Takes what the next NOTIFY tells, whose version is then `version` - 1. @param contacts those that stand */
   take(contacts: readonly ContactElement[]): Told {
-    const standing = new Set(contacts.map(({ id }) => id));
-    const isFull = this.isFullDue || this.pending === null || this.isSilentOf(standing);
-    this.known = standing;
+    const isFull = this.isFullDue || this.pending === null || this.isSilentOf(contacts);
+    this.known = contacts.map(({ id }) => id);
     const told = { changes: isFull ? null : [...(this.pending?.values() ?? [])], isAsked: this.isPrompt };
     this.pending = null;
     this.isFullDue = false;
@@ -176,9 +175,8 @@ export class Subscription {
   }
 
   /** No change tells that a contact has gone: its binding has another URI now, as a flow that a new page takes over (RFC 5626 §6). */
-  private isSilentOf(standing: ReadonlySet<string>): boolean {
-    for (const id of this.known) if (!standing.has(id) && !this.pending?.has(id)) return true;
-    return false;
+  private isSilentOf(contacts: readonly ContactElement[]): boolean {
+    return this.known.some((id) => !this.pending?.has(id) && !contacts.some((contact) => contact.id === id));
   }
 
   /** Of the NOTIFY that `take` was called for. */

@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeFiles } from '../../location/files/file-calls.ts';
+import { DATA_FILE } from '../../location/files/lmdb-environment.ts';
 import { readTree } from '../../location/files/lmdb-tree.ts';
 import { decodeUser, type User, userNameOf } from '../../users/stored-user.ts';
 import { userDirectory } from '../../users/user-environment.ts';
@@ -21,7 +22,7 @@ const PER_TRANSACTION = 1000;
 export async function openSoundUsers(data: string, log: Log): Promise<UserStore> {
   const { path, aside, building } = placesOf(data);
   if (!existsSync(path) && existsSync(aside) && existsSync(building)) renameSync(aside, path); // a start ended in between
-  const file = join(path, 'data.mdb');
+  const file = join(path, DATA_FILE);
   if (UserStore.exists(data) && statSync(file).size === 0)
     // LMDB takes it for a new one
     log('error', 'the user store is empty: restore it from a backup, or import the users again', { file });
@@ -40,7 +41,7 @@ function damagedPages(path: string): readonly string[] {
   let damaged: readonly string[] = [];
   for (let tries = 0; tries < TRIES; tries++) {
     try {
-      ({ damaged } = readTree(join(path, 'data.mdb')));
+      ({ damaged } = readTree(join(path, DATA_FILE)));
     } catch {
       return [];
     }
@@ -58,7 +59,7 @@ function freeName(path: string): string {
 async function salvage(data: string, damaged: readonly string[], log: Log): Promise<void> {
   const { path, aside, building } = placesOf(data);
   const users: User[] = [];
-  readTree(join(path, 'data.mdb'), (key, value) => {
+  readTree(join(path, DATA_FILE), (key, value) => {
     if (key[0] !== KEY_USER) return;
     const user = decodeUser(key, Buffer.from(value));
     if (user !== undefined) users.push(user);

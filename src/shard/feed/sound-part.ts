@@ -33,7 +33,8 @@ export function soundPart(path: string, first: number, newest: number, mark: Log
       else [end, last] = [scan.at, next.lastNumber];
       lost = isSound ? undefined : next.lastNumber;
     }
-    if (next === undefined) lost = Math.max(lost ?? 0, lastBeyond(scan, end, mark)) || lost;
+    const beyond = next === undefined ? lastBeyond(scan, end, mark) : 0;
+    if (beyond > (lost ?? 0)) lost = beyond;
     const isNone = scan.before === undefined && end === SEGMENT_HEADER_BYTES && scan.length > end;
     if (isNone) lost = newest;
     const open = lost === undefined && next !== undefined && scan.read(next) !== undefined ? next : undefined;
