@@ -155,7 +155,7 @@ function chosen(settings: Settings): readonly Question[] {
 }
 
 function listText(): string {
-  return ALL.map(({ name, asks }) => `${name.padEnd(12)} ${asks}\n`).join('');
+  return ALL.map(({ name, asks }) => `${name.padEnd(15)} ${asks}\n`).join('');
 }
 
 async function main(signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ const PROGRAMS = {
   main: 'bench/main.ts',
   phones: 'bench/storm/process.ts',
   clients: 'bench/streams/process.ts',
+  'wss-echo': 'bench/streams/wss-echo.ts',
   reporter: 'bench/streams/reporter.ts',
   reader: 'bench/shared-location/reader.ts',
   counting: 'bench/admin/counting.ts',

@@ -109,14 +109,17 @@ async function ask(
   return { runs, missing, aors };
 }
 
-const plain = new WeakMap<Settings, Promise<Asked>>();
+const AORS = 100_000;
+const MANY_AORS = 800_000;
+const plain = new WeakMap<Settings, Map<number, Promise<Asked>>>();
 
-/** `register` and `refresh` are phases of the same runs, which are made once. */
-function askPlain(settings: Settings): Promise<Asked> {
+/** `register` and `refresh` are phases of the same runs, which are made once for as many AORs. */
+function askPlain(settings: Settings, usual = AORS): Promise<Asked> {
   const words = settings.words('only', 'kamailio,durable,process,echo', 'kamailio,durable,echo');
-  const asked =
-    plain.get(settings) ?? ask(settings, words, logins(['none'], ['md5']), settings.number('aors', 100_000, 2000));
-  plain.set(settings, asked);
+  const aors = settings.number('aors', usual, 2000);
+  const made = plain.get(settings) ?? new Map<number, Promise<Asked>>();
+  const asked = made.get(aors) ?? ask(settings, words, logins(['none'], ['md5']), aors);
+  plain.set(settings, made.set(aors, asked));
   return asked;
 }
 
@@ -136,6 +139,13 @@ export const LOAD_QUESTIONS: readonly Question[] = [
     asks: 'the same of a first registration, in a fresh process with --aors of them',
     against: 'rounds',
     run: (settings) => answer(askPlain(settings), ({ runs, missing, aors }) => registerTables(runs, missing, aors)),
+  },
+  {
+    name: 'register-many',
+    asks: `the same where ${MANY_AORS / 1000},000 AORs register`,
+    against: 'rounds',
+    run: (settings) =>
+      answer(askPlain(settings, MANY_AORS), ({ runs, missing, aors }) => registerTables(runs, missing, aors)),
   },
   {
     name: 'login',

@@ -12,6 +12,8 @@ export interface ClientOptions {
   /** AORs user{first} … user{first + count - 1}@example.com. */
   readonly first: number;
   readonly count: number;
+  /** What an answer to a REGISTER begins with. */
+  readonly answer: string;
 }
 
 export type Order =
@@ -109,7 +111,7 @@ class Client {
     this.input = Buffer.alloc(0);
     const text = input.toString('latin1', 0, end);
     if (text.startsWith('HTTP/1.1 101')) this.opened();
-    else this.done(text.includes('SIP/2.0 200 ') && text.includes(`<${this.contact()}>`));
+    else this.done(text.includes(this.options.answer) && text.includes(`<${this.contact()}>`));
   }
 
   private contact(): string {

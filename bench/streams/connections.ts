@@ -1,32 +1,20 @@
 // What connections cost Aorta: many over TCP, TLS, WS or WSS; memory of idle ones, REGISTERs over them, handshakes, and a drop of
 // all at once. Server and clients get a core each.
 
-import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { tied } from '../children.ts';
 import { installed } from '../compile.ts';
 import { Missing, type Question, type Table } from '../question.ts';
 import { grouped } from '../results.ts';
-import { partProgram } from '../root.ts';
 import { atMost, type Row, ratios, targetTable } from '../rows.ts';
 import type { Settings } from '../settings.ts';
 import { type Certificate, makeCertificate } from './certificate.ts';
-import type { ClientOptions, Order, Outcome, Transport } from './clients.ts';
-import { anonymousBytes, cpuSeconds, machineSeconds, mainThreadSeconds, tcpBytes } from './process-figures.ts';
+import type { Transport } from './clients.ts';
+import { Crowd, type Phase } from './crowd.ts';
+import { echoRefresh } from './echo.ts';
+import { anonymousBytes, tcpBytes } from './process-figures.ts';
 import { startAorta, stopped } from './server.ts';
 import { type Latency, UdpProbe } from './udp-probe.ts';
-
-/** Figures of one phase. */
-interface Phase extends Outcome {
-  readonly perSecond: number;
-  readonly serverUs: number;
-  /** Of these, on the server's main thread. */
-  readonly mainUs: number;
-  /** What neither server nor clients used, in percent of one core. */
-  readonly otherPercent: number;
-  readonly stealPercent: number;
-}
 
 interface Result {
   readonly transport: Transport;
@@ -41,67 +29,11 @@ interface Result {
   readonly probeDuring: Latency;
   /** Milliseconds from the drop until no binding was left to be found, and until the connections were gone, by sampling. */
   readonly goneMs: number;
+  /** Of wss: the same REGISTERs to a bare echo, undefined where the library does not load. */
+  readonly echo?: Phase | undefined;
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** The client processes, as one. */
-class Crowd {
-  private readonly children: readonly ChildProcess[];
-
-  constructor(settings: Settings, transport: Transport) {
-    const connections = connectionsOf(settings);
-    const processes = 2;
-    this.children = Array.from({ length: processes }, (_, i) => {
-      const first = Math.floor((connections * i) / processes);
-      const count = Math.floor((connections * (i + 1)) / processes) - first;
-      const options: ClientOptions = { transport, port: settings.port + 1, first, count };
-      const core = { execPath: 'taskset', execArgv: ['-c', String(settings.clientCore), process.execPath] };
-      return tied(fork(partProgram('clients'), [JSON.stringify(options)], core));
-    });
-  }
-
-  /** What all of them made of it; with figures of the server meanwhile. */
-  async does(order: Order, pid: number): Promise<Phase> {
-    const cpu = () => this.children.reduce((sum, child) => sum + cpuSeconds(child.pid ?? 0), 0);
-    const before = { server: cpuSeconds(pid), main: mainThreadSeconds(pid), clients: cpu(), machine: machineSeconds() };
-    const all = await Promise.all(this.children.map((child) => answered(child, order)));
-    const server = cpuSeconds(pid) - before.server;
-    const machine = machineSeconds();
-    const seconds = Math.max(...all.map((outcome) => outcome.seconds));
-    const ok = all.reduce((sum, outcome) => sum + outcome.ok, 0);
-    const other = machine.used - before.machine.used - server - (cpu() - before.clients);
-    return {
-      ok,
-      failed: all.reduce((sum, outcome) => sum + outcome.failed, 0),
-      seconds,
-      p50: Math.max(...all.map(({ p50 }) => p50)),
-      p99: Math.max(...all.map(({ p99 }) => p99)),
-      perSecond: ok / seconds,
-      serverUs: (server / ok) * 1e6,
-      mainUs: ((mainThreadSeconds(pid) - before.main) / ok) * 1e6,
-      otherPercent: (other / seconds) * 100,
-      stealPercent: ((machine.steal - before.machine.steal) / seconds) * 100,
-    };
-  }
-
-  /** The network of all of them is gone at once. */
-  async drop(): Promise<void> {
-    await Promise.all(this.children.map((child) => stopped(child, 'SIGKILL')));
-  }
-}
-
-function answered(child: ChildProcess, order: Order): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const ended = () => reject(new Error('a client process ended'));
-    child.once('exit', ended);
-    child.once('message', (outcome) => {
-      child.off('exit', ended);
-      resolve(outcome as Outcome);
-    });
-    child.send(order);
-  });
-}
 
 /** Connections whose AORs are looked up after the drop. */
 const SAMPLES = 20;
@@ -177,6 +109,19 @@ async function untilGone(probe: UdpProbe, start: number, connections: number): P
   return left.length > 0 ? Number.NaN : performance.now() - start;
 }
 
+function rowsOf(result: Result): string[][] {
+  const { echo } = result;
+  return echo === undefined ? [row(result)] : [row(result), echoRow(result.connections, echo)];
+}
+
+/** Of what was measured of the echo. */
+function echoRow(connections: number, { serverUs, mainUs, perSecond, p50, p99, ...rest }: Phase): string[] {
+  const us = `${serverUs.toFixed(1)} (${mainUs.toFixed(1)})`;
+  const ms = `${p50.toFixed(1)} / ${p99.toFixed(1)}`;
+  const noise = `${Math.max(0, Math.round(rest.otherPercent))} / ${Math.round(rest.stealPercent)}`;
+  return ['wss, a bare echo', grouped(connections), '-', '-', '-', '-', us, grouped(perSecond), ms, '-', '-', noise];
+}
+
 function row({ transport, connect, refresh, register, ...rest }: Result): string[] {
   const { probeBefore, probeDuring } = rest;
   return [
@@ -210,10 +155,6 @@ const HEAD = [
   'other / steal %',
 ];
 
-function connectionsOf(settings: Settings): number {
-  return settings.number('connections', 10_000, 40);
-}
-
 /** Limits by transport: bytes of an idle connection, CPU of a refresh. */
 const LIMITS: Readonly<Record<Transport, { readonly idle?: number; readonly refreshUs?: number }>> = {
   tcp: { idle: 4096, refreshUs: 20 },
@@ -228,6 +169,10 @@ function limits({ transport, ...result }: Result): Row[] {
   if (idle !== undefined) rows.push(atMost(`${transport}: idle connection`, [result.idleBytes], idle, 0, 'B'));
   if (refreshUs !== undefined)
     rows.push(atMost(`${transport}: refresh, CPU`, [result.refresh.serverUs], refreshUs, 1, 'us'));
+  if (result.echo !== undefined)
+    rows.push(
+      atMost('wss: refresh, of a bare echo', ratios([result.refresh.serverUs], [result.echo.serverUs]), 1.25, 2, 'x'),
+    );
   const times = ratios([result.probeDuring.p99], [result.probeBefore.p99]);
   return [
     ...rows,
@@ -242,8 +187,11 @@ async function run(settings: Settings): Promise<Table[]> {
   const certificate = makeCertificate(directory, settings.text('key'));
   const results: Result[] = [];
   for (const transport of settings.words('transport', 'tcp,tls,wss') as Transport[])
-    results.push(await measure(settings, transport, directory, certificate));
-  return [{ head: HEAD, rows: results.map(row), data: results }, targetTable(results.flatMap(limits))];
+    results.push({
+      ...(await measure(settings, transport, directory, certificate)),
+      echo: transport === 'wss' ? await echoRefresh(settings, certificate) : undefined,
+    });
+  return [{ head: HEAD, rows: results.flatMap(rowsOf), data: results }, targetTable(results.flatMap(limits))];
 }
 
 export const CONNECTIONS_QUESTION: Question = {

@@ -10,7 +10,8 @@ export function pinned(core: number, command: string, args: readonly string[]): 
   return tied(spawn('taskset', ['-c', String(core), command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
-function said(child: ChildProcess, words: RegExp): Promise<void> {
+/** @throws where the server ends before it says that */
+export function said(child: ChildProcess, words: RegExp): Promise<void> {
   return new Promise((resolve, reject) => {
     let text = '';
     const listen = (chunk: Buffer) => {
