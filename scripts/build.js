@@ -3,22 +3,13 @@
 // when it is whole, so that nothing stale stays behind and a running server or test does not meet half a build.
 
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  existsSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BUNDLED, bundle, bundleTogether } from './bundle.js';
 import { buildClient } from './client.js';
+import { BUILT_OF, sourcesHash } from './sources.js';
 import { buildTypes } from './types.js';
 import { buildModules } from './wasm.js';
 
@@ -42,7 +33,7 @@ const ALONE = {
 };
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-const begun = new Date();
+const builtOf = sourcesHash(); // before the first of them is read
 const next = `.build/dist-${process.pid}`;
 const types = `.build/types-${process.pid}`;
 const old = `.build/old-${process.pid}`;
@@ -74,13 +65,14 @@ for (const [file, name] of [
   copyFileSync(`${charts}/${file}`, `${next}/page/${name}`);
 writeFileSync(`${next}/licenses.txt`, [...BUNDLED, 'uplot', 'swagger-ui-dist'].map(licenseOf).join('\n'));
 chmodSync(`${next}/cli.js`, 0o755);
-utimesSync(`${next}/cli.js`, begun, begun); // prepare.js compares it with what changed since
 try {
   renameSync('dist', old);
 } catch (error) {
   if (error.code !== 'ENOENT') throw error;
 }
+rmSync(BUILT_OF, { force: true });
 renameSync(next, 'dist');
+writeFileSync(BUILT_OF, builtOf);
 rmSync(old, { recursive: true, force: true });
 
 /** @param {string} name of a package of which something is in the build */
