@@ -17,8 +17,11 @@ import {
 } from '../location/record.ts';
 import { RowCopy } from '../location/table/binding-row.ts';
 import type { WriteSet } from '../location/write-set.ts';
-import { table } from '../sip/parser/slab.ts';
-import { METHOD_REGISTER, T_METHOD, T_REQUEST_URI, T_TO, URI_USER_AT } from '../sip/parser/span-table.ts';
+import { OPENING_BRACKET } from '../sip/ip.ts';
+import { slab, table } from '../sip/parser/slab.ts';
+import { METHOD_REGISTER, T_METHOD, T_REQUEST_URI, T_TO, URI_HOST_AT, URI_USER_AT } from '../sip/parser/span-table.ts';
+import { SipHash } from '../sip/siphash.ts';
+import { canonicalAor } from '../sip/uri/uri.ts';
 import { RecordDescriber } from './describe-record.ts';
 
 // Constants of this module: V8 compiles them in, while it loads an import each time it is used.
@@ -49,6 +52,7 @@ export class AorState {
   private readonly store: LocationStore;
   private readonly writes: WriteSet;
   private readonly words: Int32Array;
+  private readonly siphash: SipHash;
   private readonly keyBytes = new Uint8Array(this.key.buffer);
   private readonly loaded = new Uint8Array(RECORD_BYTES_MAX);
   private loadedAt = 0;
@@ -61,6 +65,7 @@ export class AorState {
     this.store = store;
     this.writes = writes;
     this.words = keyWords(hashKey);
+    this.siphash = new SipHash(hashKey);
     this.identity = new Identity(hashKey);
     this.describer = new RecordDescriber(this.identity);
   }
@@ -73,12 +78,27 @@ export class AorState {
 
   private readAor(uri: number): void {
     const { words } = this;
+    if (slab[table[uri + URI_HOST_AT]] === OPENING_BRACKET) {
+      this.readIpv6Aor(uri);
+      return;
+    }
     this.aorLength = module.hashAor(uri, words[0], words[1], words[2], words[3]);
     if (this.aorLength < 0) {
       this.key.fill(0); // nobody's, so that nothing is put down to the AOR before
       return;
     }
     for (let i = 0; i < 4; i++) this.key[i] = hash[i];
+  }
+
+  /** Of an IPv6 host, which has many spellings. @cold */
+  private readIpv6Aor(uri: number): void {
+    const { aor, siphash } = this;
+    this.aorLength = canonicalAor(slab, table, uri, aor);
+    siphash.begin();
+    siphash.span(aor, 0, this.aorLength);
+    siphash.end();
+    if (this.aorLength < 0) this.key.fill(0);
+    else this.key.set(siphash.out);
   }
 
   /** How long bindings that sleep are kept behind their expiry (sleep.ts). @cold */

@@ -10,7 +10,10 @@ import { ascii } from './writer.ts';
 const IP_TEXT_BYTES = 46;
 
 export const OPENING_BRACKET = 0x5b;
+const CLOSING_BRACKET = 0x5d;
 const DIGITS = ascii('0123456789abcdef');
+const address = new Uint8Array(16);
+const text = new Uint8Array(IP_TEXT_BYTES);
 
 /** Reads the text in bytes[at, end) into into[to, to + 16): 4 or 6, or 0 where it is no address; then `into` has anything. */
 function readIp(bytes: Uint8Array, at: number, end: number, into: Uint8Array, to: number): 0 | 4 | 6 {
@@ -28,6 +31,20 @@ export function readIpHost(bytes: Uint8Array, at: number, end: number, into: Uin
   if (!isMappedIp(into, 0)) return 6;
   into.copyWithin(0, 12);
   return 4;
+}
+
+/**
+ * Writes an IPv6 reference of a URI as RFC 5952 has it, with its brackets, at into[0, 48): however it is spelled, it is one address
+ * (RFC 5954 §4.2). Returns the length; 0 where it is none.
+ */
+export function writeIpv6Host(bytes: Uint8Array, at: number, end: number, into: Uint8Array): number {
+  if (bytes[at] !== OPENING_BRACKET || bytes[end - 1] !== CLOSING_BRACKET) return 0;
+  if (!readIpv6(bytes, at + 1, end - 1, address, 0)) return 0;
+  const length = writeIpv6(address, 0, text);
+  into[0] = OPENING_BRACKET;
+  for (let i = 0; i < length; i++) into[1 + i] = text[i];
+  into[1 + length] = CLOSING_BRACKET;
+  return length + 2;
 }
 
 function readIpv4(bytes: Uint8Array, at: number, end: number, into: Uint8Array, to: number): boolean {

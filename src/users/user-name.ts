@@ -1,6 +1,6 @@
 // Who a user is: name and realm as people write them (`alice@example.com`), and the AORs of others it may register.
 
-import { withoutRootDot } from '../core/uas/domains.ts';
+import { canonicalDomain } from '../core/uas/domains.ts';
 import { E_OK } from '../sip/parser/parse-error.ts';
 import { URI_INTS } from '../sip/parser/span-table.ts';
 import { canonicalAor, parseUri } from '../sip/uri/uri.ts';
@@ -8,7 +8,7 @@ import { REALM_BYTES_MAX, USER_NAME_BYTES_MAX } from './user-record.ts';
 
 export interface UserName {
   readonly name: string;
-  /** The domain in lower case. */
+  /** The domain in its canonical form. */
   readonly realm: string;
 }
 
@@ -22,7 +22,7 @@ export function parseUserName(text: string): UserName {
 
 /** Name and domain that came apart. Throws a RangeError that names the fault. */
 export function checkUserName(name: string, domain: string): UserName {
-  const realm = withoutRootDot(domain.toLowerCase());
+  const realm = canonicalDomain(domain);
   if (name === '') throw new RangeError('the user has no name');
   if (realm === '') throw new RangeError('the user has no domain');
   if (hasControl(name)) throw new RangeError('the name has a control character in it');

@@ -27,8 +27,9 @@ import {
 import { E_OK } from '../../sip/parser/parse-error.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import { T_REQUEST_URI, URI_AT, URI_END, URI_HOST_AT, URI_HOST_END, URI_INTS } from '../../sip/parser/span-table.ts';
-import { CLASS, DIGIT, DOT, HEX, sameBytes, sameText } from '../../sip/scanner.ts';
+import { CLASS, DIGIT, DOT, HEX, sameBytes } from '../../sip/scanner.ts';
 import { parseUri } from '../../sip/uri/uri.ts';
+import { sameHost } from '../../sip/uri/uri-equality.ts';
 import { Domains } from '../uas/domains.ts';
 import { CREDENTIALS_IMPROPER, CREDENTIALS_INCOMPLETE, CREDENTIALS_URI } from '../uas/phrases.ts';
 import type { AuthPolicy } from './auth-policy.ts';
@@ -94,8 +95,7 @@ export class CredentialForm {
     const hostAt = uri[URI_HOST_AT];
     const hostEnd = uri[URI_HOST_END];
     if (this.served.serves(slab, hostAt, hostEnd) || isAddress(hostAt, hostEnd)) return true;
-    const own = table[T_REQUEST_URI + URI_HOST_AT];
-    return own >= 0 && sameText(slab, hostAt, hostEnd, slab, own, table[T_REQUEST_URI + URI_HOST_END]);
+    return table[T_REQUEST_URI + URI_HOST_AT] >= 0 && sameHost(slab, uri, 0, slab, table, T_REQUEST_URI);
   }
 }
 

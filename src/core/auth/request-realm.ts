@@ -2,6 +2,7 @@
 // @hot
 
 import { C_REALM_AT, C_REALM_END, credentials, unescapeQuoted } from '../../sip/credentials.ts';
+import { writeIpv6Host } from '../../sip/ip.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import { T_REQUEST_URI, T_TO, URI_HOST_AT, URI_HOST_END } from '../../sip/parser/span-table.ts';
 import { LOWER, sameBytes } from '../../sip/scanner.ts';
@@ -15,6 +16,7 @@ export class RequestRealm {
   /** text[0, length). */
   readonly text = new Uint8Array(REALM_BYTES_MAX);
   length = 0;
+  private readonly ipv6 = new Uint8Array(48);
   private readonly unescaped = new Uint8Array(REALM_BYTES_MAX);
   private readonly users: CredentialSource;
 
@@ -31,6 +33,11 @@ export class RequestRealm {
 
   private is(bytes: Uint8Array, at: number, end: number): boolean {
     if (at < 0 || end - at > REALM_BYTES_MAX) return false;
+    const length = writeIpv6Host(bytes, at, end, this.ipv6);
+    return length > 0 ? this.isNamed(this.ipv6, 0, length) : this.isNamed(bytes, at, end);
+  }
+
+  private isNamed(bytes: Uint8Array, at: number, end: number): boolean {
     const index = this.users.realmOf(bytes, at, end);
     if (index < 0) return false;
     this.index = index;

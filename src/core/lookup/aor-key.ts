@@ -2,7 +2,7 @@
 // request's To.
 
 import { E_OK } from '../../sip/parser/parse-error.ts';
-import { ABSENT, URI_HOST_AT, URI_HOST_END, URI_INTS, URI_PARAMS_AT } from '../../sip/parser/span-table.ts';
+import { ABSENT, URI_INTS, URI_PARAMS_AT } from '../../sip/parser/span-table.ts';
 import { aorText } from '../../sip/shown-text.ts';
 import { SipHash } from '../../sip/siphash.ts';
 import { canonicalAor, parseUri } from '../../sip/uri/uri.ts';
@@ -22,7 +22,7 @@ for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.+') KIND[character.charCod
 for (const character of 'abcdefghijklmnopqrstuvwxyz0123456789') KIND[character.charCodeAt(0)] = IN_HOST;
 
 export interface NamedAor {
-  /** user@host, the host in lower case, escapes only where they are needed to read it as the same AOR. */
+  /** user@host, the host as canonicalAor writes it, escapes only where they are needed to read it as the same AOR. */
   readonly text: string;
   /** Four words. Good until the next AOR is read, as is what follows. */
   readonly key: Uint32Array;
@@ -73,7 +73,7 @@ export function createAorReader(secret: Uint8Array): (aor: string) => NamedAor |
     if (length < 0) return undefined;
     const key = keyOf(canonical, length);
     const text = aorText(canonical, 0, length);
-    const hostAt = length - (uri[URI_HOST_END] - uri[URI_HOST_AT]);
+    const hostAt = canonical.lastIndexOf(AT_SIGN, length - 1) + 1;
     return { text, key, bytes, uri, canonical, length, hostAt };
   };
 }

@@ -1,12 +1,14 @@
-// The served domains: does a host name of a message stand among them? Compared without regard to case (RFC 3261 §19.1.4).
+// The served domains: does a host name of a message stand among them? Compared without regard to case (RFC 3261
+// §19.1.4), IPv6 references as addresses (RFC 5954 §4.2).
 // Byte tables only; what a foreign domain means is decided elsewhere.
 // @hot
 
-import { OPENING_BRACKET, readIpHost } from '../../sip/ip.ts';
-import { LOWER, sameBytes, sameText } from '../../sip/scanner.ts';
+import { OPENING_BRACKET, writeIpv6Host } from '../../sip/ip.ts';
+import { LOWER, sameText } from '../../sip/scanner.ts';
+import { ascii } from '../../sip/writer.ts';
 
 const EMPTY: readonly Uint8Array[] = [];
-const IP_BYTES = 16;
+const IPV6_HOST_BYTES = 48;
 
 export class Domains {
   /** Every domain is served. */
@@ -14,47 +16,48 @@ export class Domains {
   private readonly byHash = new Map<number, Uint8Array[]>();
   /** Bit by length (its low five bits) of the names there are: most others need no hash. */
   private lengths = 0;
-  /** Those of the names that are IPv6 references. */
-  private readonly addresses: Uint8Array[] = [];
-  private readonly ip = new Uint8Array(IP_BYTES);
+  private hasIpv6 = false;
+  private readonly ipv6 = new Uint8Array(IPV6_HOST_BYTES);
 
   /** @param names as in Policy.domains: lower case, IPv6 references with brackets, "*" for every domain */
   constructor(names: readonly string[]) {
     this.all = names.includes('*');
     for (const name of names) {
-      const bytes = Uint8Array.from(withoutRootDot(name.toLowerCase()), (c) => c.charCodeAt(0));
+      const bytes = ascii(canonicalDomain(name));
       this.lengths |= 1 << (bytes.length & 31);
       const hash = hashOf(bytes, 0, bytes.length);
       this.byHash.set(hash, [...(this.byHash.get(hash) ?? EMPTY), bytes]);
-      if (readIpv6(bytes, 0, bytes.length, this.ip)) this.addresses.push(this.ip.slice());
+      this.hasIpv6 ||= bytes[0] === OPENING_BRACKET;
     }
   }
 
   serves(bytes: Uint8Array, at: number, end: number): boolean {
     if (this.all) return true;
+    if (this.has(bytes, at, end)) return true;
+    const { ipv6 } = this;
+    const length = this.hasIpv6 ? writeIpv6Host(bytes, at, end, ipv6) : 0; // however it is spelled
+    return length > 0 && this.has(ipv6, 0, length);
+  }
+
+  private has(bytes: Uint8Array, at: number, end: number): boolean {
     if ((this.lengths & (1 << ((end - at) & 31))) === 0) return false;
     const found = this.byHash.get(hashOf(bytes, at, end));
     if (found === undefined) return false;
     for (let i = 0; i < found.length; i++) if (sameText(bytes, at, end, found[i], 0, found[i].length)) return true;
     return false;
   }
-
-  /** Whether an IPv6 reference is one of the names, however either is spelled (RFC 5954 §4.2). */
-  haveAddress(bytes: Uint8Array, at: number, end: number): boolean {
-    const { addresses, ip } = this;
-    if (addresses.length === 0 || !readIpv6(bytes, at, end, ip)) return false;
-    for (let i = 0; i < addresses.length; i++) if (sameBytes(addresses[i], 0, IP_BYTES, ip, 0, IP_BYTES)) return true;
-    return false;
-  }
 }
 
-function readIpv6(bytes: Uint8Array, at: number, end: number, into: Uint8Array): boolean {
-  return bytes[at] === OPENING_BRACKET && readIpHost(bytes, at, end, into) === 6;
-}
-
-/** `example.com.` is `example.com`, as the parser reads hosts. */
-export function withoutRootDot(name: string): string {
-  return name.length > 1 && name.endsWith('.') ? name.slice(0, -1) : name;
+/**
+ * A domain as AORs have it: in lower case, without the dot behind it (`example.com.` is `example.com`, as the parser reads hosts), an
+ * IPv6 reference as RFC 5952 has it. @cold
+ */
+export function canonicalDomain(domain: string): string {
+  const lower = domain.toLowerCase();
+  const name = lower.length > 1 && lower.endsWith('.') ? lower.slice(0, -1) : lower;
+  const into = new Uint8Array(IPV6_HOST_BYTES);
+  const length = writeIpv6Host(ascii(name), 0, name.length, into);
+  return length > 0 ? String.fromCharCode(...into.subarray(0, length)) : name;
 }
 
 function hashOf(bytes: Uint8Array, at: number, end: number): number {

@@ -4,7 +4,7 @@
 
 import { slab, table } from '../../sip/parser/slab.ts';
 import { T_REQUEST_URI, T_TO, URI_HOST_AT, URI_HOST_END } from '../../sip/parser/span-table.ts';
-import { sameText } from '../../sip/scanner.ts';
+import { sameHost } from '../../sip/uri/uri-equality.ts';
 import { Domains } from './domains.ts';
 import type { Policy } from './policy.ts';
 
@@ -32,7 +32,7 @@ export class ServedHosts {
   private areNamed(): boolean {
     const at = table[T_REQUEST_URI + URI_HOST_AT];
     const end = table[T_REQUEST_URI + URI_HOST_END];
-    return this.ownNames.serves(slab, at, end) || this.ownNames.haveAddress(slab, at, end);
+    return this.ownNames.serves(slab, at, end);
   }
 }
 
@@ -41,12 +41,5 @@ function has(names: Domains, uri: number): boolean {
 }
 
 function toIsOfRequestDomain(): boolean {
-  return sameText(
-    slab,
-    table[T_TO + URI_HOST_AT],
-    table[T_TO + URI_HOST_END],
-    slab,
-    table[T_REQUEST_URI + URI_HOST_AT],
-    table[T_REQUEST_URI + URI_HOST_END],
-  );
+  return sameHost(slab, table, T_TO, slab, table, T_REQUEST_URI);
 }

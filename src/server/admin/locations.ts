@@ -8,6 +8,7 @@ import type { FlowLiveness } from '../../core/binding/live-flow.ts';
 import { isAsleep, KEPT_NEVER } from '../../core/binding/sleep.ts';
 import { isTarget } from '../../core/binding/target.ts';
 import { createAorReader, type NamedAor } from '../../core/lookup/aor-key.ts';
+import { canonicalDomain } from '../../core/uas/domains.ts';
 import { type LocationReader, SCAN_START, UnreadableError } from '../../location/location-reader.ts';
 import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, recordAorLength } from '../../location/record.ts';
 import { aorText } from '../../sip/shown-text.ts';
@@ -180,7 +181,7 @@ function aorOf(record: Uint8Array): string {
 }
 
 function fits(aor: string, { domain, match }: Filter): boolean {
-  if (domain !== undefined && aor.slice(aor.lastIndexOf('@') + 1) !== domain.toLowerCase()) return false;
+  if (domain !== undefined && aor.slice(aor.lastIndexOf('@') + 1) !== canonicalDomain(domain)) return false;
   return match === undefined || aor.toLowerCase().includes(match.toLowerCase());
 }
 

@@ -1,6 +1,7 @@
 // Routes about users: who they are and what they may register. Passwords come in and are hashed; nothing of them is ever shown.
 
 import * as z from 'zod';
+import { canonicalDomain } from '../../core/uas/domains.ts';
 import { HA1_COLUMNS, type Ha1Set, ha1sOf } from '../../users/ha1.ts';
 import type { User } from '../../users/stored-user.ts';
 import { parseAor, parseUserName, type UserName } from '../../users/user-name.ts';
@@ -150,7 +151,7 @@ export function userEdits(store: () => UserStore, domains: () => readonly string
 function fitting(domain: string | undefined, match: string | undefined): (user: ShownUser) => boolean {
   return ({ user }) =>
     (match === undefined || user.includes(match)) &&
-    (domain === undefined || user.endsWith(`@${domain.toLowerCase()}`));
+    (domain === undefined || user.endsWith(`@${canonicalDomain(domain)}`));
 }
 
 type MakeRecord = (user: UserName, text: string, given: NewUser) => UserRecord;

@@ -3,6 +3,7 @@
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { canonicalDomain } from '../../core/uas/domains.ts';
 
 const FILE = 'domains';
 const SHOWN = 10;
@@ -17,10 +18,7 @@ export function onlyLocal(domains: readonly string[]): boolean {
 
 /** @param aor user@domain */
 export function domainOf(aor: string): string {
-  return aor
-    .slice(aor.lastIndexOf('@') + 1)
-    .toLowerCase()
-    .replace(/\.$/, '');
+  return canonicalDomain(aor.slice(aor.lastIndexOf('@') + 1));
 }
 
 /** Those of `names` that are not served, each once. @param domains as the policy has them */

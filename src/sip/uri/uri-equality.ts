@@ -106,7 +106,8 @@ function behindColon(bytes: Uint8Array, at: number, end: number): number {
   return at;
 }
 
-function sameHost(
+/** Whether the hosts of two URI records are one, as uriEquals has it. */
+export function sameHost(
   a: Uint8Array,
   aTable: Int32Array,
   aBase: number,

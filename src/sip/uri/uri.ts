@@ -2,6 +2,7 @@
 // Comparison lives in uri-equality.ts. The parser of messages reads its URIs itself.
 // @hot
 
+import { writeIpv6Host } from '../ip.ts';
 import { SCRATCH, SCRATCH_BYTES, URI_RECORD } from '../parser/memory-map.ts';
 import { E_REQUEST_URI } from '../parser/parse-error.ts';
 import { parseUriAt } from '../parser/parser.ts';
@@ -24,6 +25,7 @@ const HEX = theHexDigits;
 const LOWER = theLowerCase;
 
 const scratch = new Uint8Array(memory.buffer, SCRATCH, SCRATCH_BYTES);
+const ipv6Host = new Uint8Array(48);
 const record = new Int32Array(memory.buffer, URI_RECORD, URI_INTS);
 
 /** Places of a URI record that hold offsets, which are to be moved. */
@@ -51,7 +53,7 @@ export function parseUri(bytes: Uint8Array, at: number, end: number, out: Int32A
 
 /**
  * Writes the address-of-record of a sip or sips URI as "user@host": the user part with every escape undone once, the host
- * in lower case; no scheme (RFC 5630 §5.2: sip and sips are one AOR), password, port or parameters (§10.3 step 5).
+ * in lower case, an IPv6 address as RFC 5952 has it; no scheme (RFC 5630 §5.2: sip and sips are one AOR), password, port or parameters (§10.3 step 5).
  * The last "@" divides: the host has none. Returns the length; -1 without a user part, for another scheme, or where it does
  * not fit.
  */
@@ -70,10 +72,13 @@ export function canonicalAor(bytes: Uint8Array, uri: Int32Array, base: number, i
     if (length >= limit) return -1;
     into[length++] = byte;
   }
-  const host = uri[base + URI_HOST_AT];
-  const hostLength = uri[base + URI_HOST_END] - host;
+  const hostAt = uri[base + URI_HOST_AT];
+  const addressLength = writeIpv6Host(bytes, hostAt, uri[base + URI_HOST_END], ipv6Host);
+  const host = addressLength > 0 ? ipv6Host : bytes;
+  const from = addressLength > 0 ? 0 : hostAt;
+  const hostLength = addressLength > 0 ? addressLength : uri[base + URI_HOST_END] - hostAt;
   if (length + 1 + hostLength > limit) return -1;
   into[length++] = AT_SIGN;
-  for (let i = 0; i < hostLength; i++) into[length++] = LOWER[bytes[host + i]];
+  for (let i = 0; i < hostLength; i++) into[length++] = LOWER[host[from + i]];
   return length;
 }

@@ -69,7 +69,15 @@ describe('the keys of a request', () => {
     const state = new AorState(new MemoryStore(), new WriteSet(), key);
     const hash = new SipHash(key);
     const aor = new Uint8Array(1024);
-    const host = some('Example.COM', '[2001:DB8::1]', 'h'.repeat(700), 'x@y');
+    const host = some(
+      'Example.COM',
+      '[2001:DB8::1]',
+      '[2001:db8:0::0:1]',
+      '[::FFFF:192.0.2.1]',
+      '[1::2::3]',
+      'h'.repeat(700),
+      'x@y',
+    );
     fc.assert(
       fc.property(
         odd,

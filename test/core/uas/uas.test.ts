@@ -203,6 +203,17 @@ describe('Request-URI', () => {
     expect(answered(shard, register({ requestUri: 'sip:example.org', to })).status).toBe(404);
   });
 
+  it('R3261-10.3-16 R3261-10.3-13 an IPv6 domain is one in every spelling, and so is its AOR', () => {
+    for (const domain of ['[2001:db8::1]', '[2001:DB8:0::0:1]']) {
+      const shard = new VirtualShard({ policy: { domains: [domain] } });
+      const sent = (host: string, callId: string, contacts: string[]) =>
+        answered(shard, register({ requestUri: 'sip:[2001:db8:0:0::1]', to: `<sip:alice@${host}>`, callId, contacts }));
+      expect(sent('[2001:DB8:0:0:0:0:0:1]', 'a', ['<sip:alice@192.0.2.7>']).status).toBe(200);
+      expect(sent('[2001:db8::0.0.0.1]', 'b', ['<sip:alice@192.0.2.8>']).contacts).toHaveLength(2);
+      expect(sent('[2001:db8::2]', 'c', ['<sip:alice@192.0.2.9>']).status).toBe(404);
+    }
+  });
+
   it('R3261-8.2.2.1-02 R3261-10.3-13 that names the server itself leaves the domain to To', () => {
     const policy = {
       domains: ['example.com', '192.0.2.5'],

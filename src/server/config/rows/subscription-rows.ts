@@ -1,5 +1,6 @@
 // Rows of the section `registration-events`: who may watch registrations (RFC 3680), and how.
 
+import { canonicalDomain } from '../../../core/uas/domains.ts';
 import { SECONDS_MAX } from '../intervals.ts';
 import { anyOf, integer, parsed, seconds, yesOrNo } from './kinds.ts';
 import { AT_ONCE, RESTART, row, section } from './row.ts';
@@ -9,7 +10,7 @@ const SUBSCRIPTIONS_MAX = 10_000_000;
 
 const user = parsed('`user@domain`', (text) => {
   const [, name, domain] = /^(?:sips?:)?([^@\s]+)@([^@\s]+)$/i.exec(text) ?? [];
-  if (name !== undefined && domain !== undefined) return `${name}@${domain.toLowerCase()}`;
+  if (name !== undefined && domain !== undefined) return `${name}@${canonicalDomain(domain)}`;
   throw new RangeError(`expected a user such as app@example.com, got "${text}"`);
 });
 

@@ -1,6 +1,6 @@
 // Texts of more than one section: addresses, prefixes, domains.
 
-import { withoutRootDot } from '../../../core/uas/domains.ts';
+import { canonicalDomain } from '../../../core/uas/domains.ts';
 import { parseIpPrefix } from '../../../sip/ip-prefix.ts';
 import { anyOf, expected, type Kind, parsed } from './kinds.ts';
 
@@ -16,12 +16,12 @@ function parsePrefix(text: string): string {
 
 /** A served domain in the form Policy.domains has. Throws a RangeError. */
 export function parseDomain(text: string): string {
-  const domain = withoutRootDot(text.toLowerCase());
+  const domain = canonicalDomain(text);
   if (domain === '*') return domain;
   if (domain === 'fill-in') throw new RangeError(`"${text}" stands for a domain that you serve: write its name`);
   if (/^sips?:/.test(domain) || domain.includes('@'))
     throw new RangeError(`expected a domain such as example.com, got "${text}"`);
-  if (/^[0-9a-f:.]+$/.test(domain) && domain.split(':').length > 2) return `[${domain}]`;
+  if (/^[0-9a-f:.]+$/.test(domain) && domain.split(':').length > 2) return canonicalDomain(`[${domain}]`);
   if (
     /^\[[0-9a-f:.]+\]$/.test(domain) ||
     /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(domain)

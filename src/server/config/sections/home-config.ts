@@ -1,6 +1,6 @@
 // The values of `service-route` and `associated-uris`: checked, and brought into the form that the registrar writes.
 
-import { withoutRootDot } from '../../../core/uas/domains.ts';
+import { canonicalDomain } from '../../../core/uas/domains.ts';
 import { isUriText } from '../uri-text.ts';
 
 const URI = /^[a-z][a-z0-9+.-]*:[^\s<>",]+$/i;
@@ -31,7 +31,7 @@ export function withLowerHosts(values: Readonly<Record<string, readonly string[]
   return Object.fromEntries(
     Object.entries(values).map(([name, list]) => {
       const at = name.lastIndexOf('@') + 1;
-      return [name.slice(0, at) + withoutRootDot(name.slice(at).toLowerCase()), list];
+      return [name.slice(0, at) + canonicalDomain(name.slice(at)), list];
     }),
   );
 }

@@ -1,5 +1,6 @@
 // A user as a row of a database tells of one: columns as Kamailio's and OpenSIPS's table `subscriber` has them, besides `aors` and `policy`.
 
+import { canonicalDomain } from '../../../core/uas/domains.ts';
 import { areOf, givenHa1s, HA1_COLUMNS, ha1sOf } from '../../../users/ha1.ts';
 import type { UserName } from '../../../users/user-name.ts';
 import { type FoundUser, readFoundUser, UnusableUserError } from '../found-user.ts';
@@ -51,7 +52,7 @@ function plain(value: unknown): unknown {
 function isOf(columns: Columns, { name, realm }: UserName): boolean {
   const [username, domain] = [columns.get('username'), columns.get('domain')];
   if (username !== undefined && username !== name) return false;
-  return domain === undefined || (typeof domain === 'string' && domain.toLowerCase() === realm);
+  return domain === undefined || (typeof domain === 'string' && canonicalDomain(domain) === realm);
 }
 
 /** In the form of an answer over HTTP; undefined where there is neither an HA1 nor a password. */
