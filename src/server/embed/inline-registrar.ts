@@ -26,7 +26,7 @@ import type { ShardLog, ShardOptions } from '../../shard/shard-options.ts';
 import type { StaticTable } from '../../shard/statics/static-table.ts';
 import type { SubscriptionOptions } from '../../shard/subscriptions/subscription-options.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
-import { LISTENER_ADMIN, type Peers } from '../../sip/sources.ts';
+import { createPeers, LISTENER_ADMIN, type Peers } from '../../sip/sources.ts';
 import { AdminRequests } from '../../threads/admin-requests.ts';
 import type { WaitingMessage } from '../../threads/waiting/pending-credentials.ts';
 import { LoopBacklog } from './loop-backlog.ts';
@@ -80,6 +80,9 @@ export class InlineRegistrar {
   private turn: NodeJS.Immediate | undefined;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
+  /** The shard is at work. A function of the program that it calls then (a listener, `send`) may hand in more, which waits until it is done. */
+  private isBusy = false;
+  private waiting: (() => void)[] = [];
 
   constructor(options: InlineOptions) {
     this.options = options;
@@ -139,6 +142,12 @@ export class InlineRegistrar {
   handle(bytes: Uint8Array, source: MessageSource): void {
     if (this.closed) throw new Error('the registrar is stopped');
     if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`a message of ${bytes.length} bytes is no SIP message`);
+    if (this.isBusy) {
+      const peers = createPeers(1);
+      writePeer(peers, 0, source, 0);
+      this.counters[COUNTER.received]++;
+      return this.receiveNow(bytes, peers);
+    }
     writePeer(this.shard.peers, this.filled, source, 0);
     this.counters[COUNTER.received]++;
     this.receiveNow(bytes);
@@ -165,28 +174,51 @@ export class InlineRegistrar {
 
   /** @param from one row; without it the peer stands in the row of the slot */
   private receiveNow(bytes: Uint8Array, from?: Peers): void {
+    if (this.isBusy) {
+      const copies = [Uint8Array.from(bytes), from && structuredClone(from)] as const;
+      this.waiting.push(() => this.receiveNow(...copies));
+      return;
+    }
     const slot = this.filled++;
     if (from !== undefined)
       for (const column of Object.keys(from) as (keyof Peers)[])
         this.shard.peers[column].set(from[column], slot * from[column].length);
     slab.set(bytes, slotStart(slot));
-    this.driver.receive(slot, bytes.length, this.options.clock.now());
+    this.work(() => this.driver.receive(slot, bytes.length, this.options.clock.now()));
     if (this.filled === SLOT_COUNT) this.finish();
-    else this.turn ??= setImmediate(() => this.endTurn());
+    else this.endLater();
+  }
+
+  private work(job: () => void): void {
+    this.isBusy = true;
+    try {
+      job();
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  private endLater(): void {
+    this.turn ??= setImmediate(() => this.endTurn());
   }
 
   /** A connection of the program has ended, as `flows` says: bindings made over it are removed after the policy's grace. */
   flowEnded(flow: number): void {
     if (this.closed) return;
+    if (this.isBusy) {
+      this.waiting.push(() => this.flowEnded(flow));
+      return;
+    }
     const at = slotStart(this.filled);
     for (let i = 0; i < 4; i++) slab[at + i] = flow >>> (8 * i);
-    this.shard.flowsEnded(this.filled, 4, this.options.clock.now());
-    this.turn ??= setImmediate(() => this.endTurn());
+    this.work(() => this.shard.flowsEnded(this.filled, 4, this.options.clock.now()));
+    this.endLater();
   }
 
   /** Answers what has been handed in, and closes the store. */
   close(): void {
     if (this.closed) return;
+    this.takeWaiting();
     this.finish();
     this.closed = true;
     clearTimeout(this.timer);
@@ -199,8 +231,15 @@ export class InlineRegistrar {
 
   private endTurn(): void {
     if (this.closed) return;
+    this.takeWaiting();
     this.backlog.endTurn(this.filled - FIRST_SLOT);
     this.finish();
+  }
+
+  private takeWaiting(): void {
+    const jobs = this.waiting;
+    this.waiting = [];
+    for (const job of jobs) job();
   }
 
   private finish(): void {
@@ -208,7 +247,8 @@ export class InlineRegistrar {
     this.turn = undefined;
     const freeSlot = this.filled;
     this.filled = FIRST_SLOT;
-    this.driver.finish(freeSlot, this.options.clock.now());
+    this.work(() => this.driver.finish(freeSlot, this.options.clock.now()));
+    if (this.waiting.length > 0) this.endLater();
     this.plan();
   }
 

@@ -107,7 +107,7 @@ export class BindingEvents {
   }
 
   private turn(): void {
-    this.pending = false;
+    this.pending = true; // while a listener is told: what it does itself is told next, to all of them
     this.bell.afterSleep();
     let more = this.tell();
     if (!more) {
@@ -115,9 +115,8 @@ export class BindingEvents {
       more = this.listeners.size > 0 && this.readers.some((reader) => !reader.empty);
       if (more) this.bell.afterSleep();
     }
-    if (!more) return;
-    this.pending = true;
-    setImmediate(() => this.turn());
+    this.pending = more;
+    if (more) setImmediate(() => this.turn());
   }
 
   /** True: there is more. */
