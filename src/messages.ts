@@ -6,7 +6,7 @@ import { canonicalName, HeaderRows } from './sip/message/rows.ts';
 import { readVia, type Via, type ViaValue, writeVia } from './sip/message/via-value.ts';
 import { PARSE_ERROR_TEXT } from './sip/parser/parse-error-text.ts';
 import { parse } from './sip/parser/parser.ts';
-import { MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/parser/slab.ts';
+import { isBytes, MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/parser/slab.ts';
 import {
   KIND_REQUEST,
   ROW_INTS,
@@ -265,9 +265,10 @@ export class Message {
 /**
  * Reads one whole message, as a datagram holds it. Bytes of rows stay as they are, folds undone; malformed rows that nobody needs are
  * left out (§8.2.2).
- * @throws MessageError where it is not well formed; RangeError for more than 65,535 bytes
+ * @throws MessageError where it is not well formed; RangeError for more than 65,535 bytes; TypeError for what is no Uint8Array
  */
 export function parseMessage(bytes: Uint8Array): Message {
+  if (!isBytes(bytes)) throw new TypeError('a message to parse is a Buffer or another Uint8Array');
   if (bytes.length > MESSAGE_BYTES_MAX)
     throw new RangeError(`a SIP message of ${bytes.length} bytes; at most ${MESSAGE_BYTES_MAX} are parsed`);
   slab.set(bytes, AT);

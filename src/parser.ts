@@ -14,7 +14,7 @@ import type {
 import { addressAt, contactAt, decoder, headerAt, numberAt, phraseAt, textAt, uriAt, viaAt } from './parsed-values.ts';
 import { PARSE_ERROR_TEXT } from './sip/parser/parse-error-text.ts';
 import { parse as parseSlab } from './sip/parser/parser.ts';
-import { MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/parser/slab.ts';
+import { isBytes, MESSAGE_BYTES_MAX, slab, slotStart, table } from './sip/parser/slab.ts';
 import * as T from './sip/parser/span-table.ts';
 import { findLeniency, LENIENCIES, type Leniency, needLeniencies } from './sip/parser/strictness.ts';
 
@@ -135,8 +135,9 @@ export class SipMessage {
     return table[T.T_VIA_COUNT];
   }
 
-  /** @param i from 0, the topmost; below viaCount */
+  /** @param i from 0, the topmost; below viaCount, else a RangeError */
   via(i: number): SipVia {
+    needBelow(this.viaCount, i, 'Via');
     return viaAt(i);
   }
 
@@ -150,8 +151,9 @@ export class SipMessage {
     return table[T.T_CONTACT_STAR];
   }
 
-  /** @param i from 0, below contactCount */
+  /** @param i from 0, below contactCount, else a RangeError */
   contact(i: number): SipContact {
+    needBelow(this.contactCount, i, 'contact');
     return contactAt(i);
   }
 
@@ -164,8 +166,9 @@ export class SipMessage {
     return table[T.T_IGNORED_ROWS];
   }
 
-  /** @param i from 0, below headerCount; in the order of the message */
+  /** @param i from 0, below headerCount, else a RangeError; in the order of the message */
   header(i: number): SipHeader {
+    needBelow(this.headerCount, i, 'header');
     return headerAt(i);
   }
 
@@ -217,15 +220,20 @@ export class SipMessage {
 export type ParsedMessage = SipMessage &
   ({ readonly ok: true; readonly error: null } | { readonly ok: false; readonly error: SipError });
 
+function needBelow(count: number, i: number, what: string): void {
+  if (!Number.isInteger(i) || i < 0 || i >= count) throw new RangeError(`there is no ${what} ${i}, but ${count}`);
+}
+
 const message = new SipMessage();
 const NONE: readonly Leniency[] = [];
 
 /**
  * Parses one whole message, as a datagram holds it. The bytes are copied; the view is this thread's one view, and good
- * until the next call. Throws a RangeError for more than 65,535 bytes and for a name in `strict` that is no leniency; what is wrong
- * with a message is its `error`.
+ * until the next call. Throws a RangeError for more than 65,535 bytes and for a name in `strict` that is no leniency, a TypeError for
+ * what is no Uint8Array; what is wrong with a message is its `error`.
  */
 export function parse(bytes: Uint8Array, options?: ParseOptions): ParsedMessage {
+  if (!isBytes(bytes)) throw new TypeError('a message to parse is a Buffer or another Uint8Array');
   if (bytes.length > MESSAGE_BYTES_MAX)
     throw new RangeError(`a SIP message of ${bytes.length} bytes; at most ${MESSAGE_BYTES_MAX} are parsed`);
   const strict = options?.strict ?? false;

@@ -1,6 +1,7 @@
 // The sub-path export aorta/parser: what programs without a server see.
 
 import { describe, expect, it } from 'vitest';
+import { parseMessage } from '../../src/messages.ts';
 import { parse } from '../../src/parser.ts';
 import { LENIENCIES, type Leniency } from '../../src/sip/parser/strictness.ts';
 import { type Parts, message as text } from './parsed-message.ts';
@@ -138,5 +139,32 @@ describe('leniencies, each with its switch', () => {
       parse(message({ extra: [CONTACT, 'Supported: path, gruu', 'Supported:'] }), { strict: true }).error,
     ).toBeNull();
     expect(parse(message({ line: 'SIP/2.0 200 ' }), { strict: true }).error).toBeNull();
+  });
+});
+
+describe('What a program asks for that is not there', () => {
+  it.each(['contact', 'via', 'header'] as const)('%s', (what) => {
+    parse(message({ extra: ['X-Long: of the message before', CONTACT] }));
+    const one = parse(message());
+    const count = { contact: one.contactCount, via: one.viaCount, header: one.headerCount }[what];
+    for (const i of [count, count + 1, -1, 0.5, Number.NaN])
+      expect(() => one[what](i), String(i)).toThrow(
+        new RangeError(`there is no ${what === 'via' ? 'Via' : what} ${i}, but ${count}`),
+      );
+  });
+
+  it.each([['a text'], [[1, 2]], [new ArrayBuffer(4)], [new Uint16Array(4)], [undefined], [null]])(
+    '%j is no message',
+    (bytes) => {
+      expect(() => parse(bytes as unknown as Uint8Array)).toThrow(TypeError);
+      expect(() => parseMessage(bytes as unknown as Uint8Array)).toThrow(TypeError);
+    },
+  );
+
+  it('takes bytes of shared memory, and those in the middle of others', () => {
+    const bytes = message({ extra: [CONTACT] });
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length + 20)).fill(0x41);
+    shared.set(bytes, 10);
+    expect(parse(shared.subarray(10, 10 + bytes.length)).contactCount).toBe(1);
   });
 });

@@ -50,7 +50,8 @@ export function createAorReader(secret: Uint8Array): (aor: string) => NamedAor |
     hash.end();
     return hash.out;
   };
-  return (aor) => {
+  return (aor: unknown) => {
+    if (typeof aor !== 'string') return undefined; // of a program without types
     if (aor.length > URI_BYTES / 3) return undefined; // three bytes a character at most, and "sip:"
     const plainHostAt = aor.length > AOR_BYTES ? -1 : writePlain(aor, canonical);
     if (plainHostAt > 0) {

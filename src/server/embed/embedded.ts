@@ -9,7 +9,7 @@ import type { ChangesOptions } from '../feed/feed.ts';
 import type { FeedEntry } from '../feed/feed-reader.ts';
 import type { Lookup, LookupPreferences, NoLookup } from '../lookups/location-lookup.ts';
 import { startServer } from '../server.ts';
-import type { MessageSource, StreamSource } from './message-source.ts';
+import { type MessageSource, needMessage, type StreamSource } from './message-source.ts';
 import { type ProgramBindings, programBindings } from './program-bindings.ts';
 import { type CheckedOptions, type RegistrarOptions, readOptions } from './program-options.ts';
 import { type ProgramUsers, programUsers } from './program-users.ts';
@@ -122,8 +122,7 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
     subscribe: (listener) => (running === undefined && !stopped ? early.add(listener) : serving().subscribe(listener)),
     handle: (bytes, source) => {
       if (!handsIn) throw new Error('a program that hands messages in needs the option "send" for the answers');
-      if (typeof source?.address !== 'string')
-        throw new TypeError('handle(bytes, source): source is missing: { address, port } of the sender');
+      needMessage(bytes, source);
       serving().handle(bytes, source);
     },
     openFlow: (source) => serving().openFlow(source),

@@ -2,6 +2,7 @@
 
 import type { Transport } from '../../core/binding/binding-view.ts';
 import { parseIp, writeIp } from '../../sip/ip.ts';
+import { isBytes } from '../../sip/parser/slab.ts';
 import { type Peers, TRANSPORT_UDP } from '../../sip/sources.ts';
 import type { FlowSource } from '../../transport/flow/flows.ts';
 import { LISTEN_TRANSPORTS, TRANSPORT_CODE } from '../../transport/listener.ts';
@@ -31,6 +32,13 @@ export interface MessageTarget extends MessageSource {
 /** Gets an answer, a copy of its own, and its destination. */
 export type SendAnswer = (bytes: Buffer, target: MessageTarget) => void;
 
+/** Bytes of a message, in any realm. Throws what tells a program that it handed in something else. */
+export function needMessage(bytes: Uint8Array, source: MessageSource): void {
+  if (!isBytes(bytes)) throw new TypeError('handle(bytes, source): bytes are a Buffer or another Uint8Array');
+  if (typeof source?.address !== 'string')
+    throw new TypeError('handle(bytes, source): source is missing: { address, port } of the sender');
+}
+
 /** Fills a row. @param listener that it counts as coming from. Throws a RangeError where the source is none. */
 export function writePeer(peers: Peers, row: number, source: MessageSource, listener: number): void {
   const { address, port, transport = 'udp', flow = 0 } = source;
@@ -38,6 +46,7 @@ export function writePeer(peers: Peers, row: number, source: MessageSource, list
   if (code === undefined) throw new RangeError(`unknown transport "${transport}"`);
   if (!Number.isInteger(flow) || flow < 0 || flow > 0xffffffff)
     throw new RangeError(`flow ${flow} is no number of 32 bits`);
+  needPort(port);
   const family = parseIp(address.split('%', 1)[0], peers.ip, row << 4);
   if (family === 0) throw new RangeError(`"${address}" is no IP address`);
   peers.family[row] = family;
@@ -55,7 +64,12 @@ export function flowSource({ address, port, transport }: StreamSource, listener:
   if (code === undefined || code === TRANSPORT_UDP) throw new RangeError(`"${transport}" has no connections`);
   if (parseIp(address.split('%', 1)[0], new Uint8Array(16), 0) === 0)
     throw new RangeError(`"${address}" is no IP address`);
+  needPort(port);
   return { transport: code, listener, address, port };
+}
+
+function needPort(port: number): void {
+  if (!Number.isInteger(port) || port < 0 || port > 0xffff) throw new RangeError(`${port} is no port`);
 }
 
 /** Throws what tells a program that its connection found no place. */

@@ -2,6 +2,7 @@
 // through the file's own schema, so that what the file refuses is refused here, too.
 
 import * as z from 'zod';
+import { callProgram } from '../../shard/observe/program-call.ts';
 import type { ListenAddress } from '../../transport/listener.ts';
 import type { HandshakeHook } from '../../transport/websocket/websocket-handshake.ts';
 import type { Config } from '../config/config.ts';
@@ -105,14 +106,16 @@ export function readOptions(options: RegistrarOptions): CheckedOptions {
   }
   if (config === undefined || !own.success || problems.length > 0) throw new ConfigError(problems);
   const { store, threads = true, send, webSocketHandshake, log = () => {} } = own.data;
-  const checked = { config, inMemory: store === 'memory', threads, send, webSocketHandshake, credentials };
+  const tell = fromLevel(config.logLevel, log);
+  const contained = send && containedSend(send, tell);
+  const checked = { config, inMemory: store === 'memory', threads, send: contained, webSocketHandshake, credentials };
   const faults = [
     ...ofMemory(checked, options),
     ...ofCredentials(checked),
     ...(threads ? [] : ofOneThread(config, options)),
   ];
   if (faults.length > 0) throw new ConfigError(faults.map(({ path, text }) => `${path.join('.')}: ${text}`));
-  return { ...checked, log: fromLevel(config.logLevel, log) };
+  return { ...checked, log: tell };
 }
 
 function ofMemory({ inMemory, threads, config }: Omit<CheckedOptions, 'log'>, options: RegistrarOptions): Fault[] {
@@ -234,6 +237,12 @@ function hyphened(key: string): string {
 
 function camel(key: PropertyKey): string {
   return String(key).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** An answer that cannot be sent costs no other one its way. */
+function containedSend(send: SendAnswer, log: Log): SendAnswer {
+  const failed = (error: unknown) => log('error', 'the function "send" failed', { error: String(error) });
+  return (bytes, target) => callProgram(() => send(bytes, target), failed);
 }
 
 /** Events below the level are not told. */

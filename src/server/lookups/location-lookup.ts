@@ -221,10 +221,16 @@ export class LocationLookup {
  */
 export function readCallerPreferences(preferences: LookupPreferences | undefined): CallerPreferences | undefined {
   const { acceptContact = [], rejectContact = [] } = preferences ?? {};
+  if (!isList(acceptContact) || !isList(rejectContact))
+    throw new RangeError("acceptContact and rejectContact are lists of texts such as ['*;video']");
   if (acceptContact.length + rejectContact.length === 0) return undefined;
   const read = preferencesOf(acceptContact, rejectContact);
   if (read !== null) return read;
   throw new RangeError(
     `a query has at most ${PREFERENCES_MAX} caller preferences, with ${PREFERENCE_VALUES_MAX} values of features in all`,
   );
+}
+
+function isList(given: unknown): boolean {
+  return Array.isArray(given) && given.every((one) => typeof one === 'string');
 }

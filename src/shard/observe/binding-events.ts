@@ -14,6 +14,7 @@ import {
 import { aorText } from '../../sip/shown-text.ts';
 import { Bell } from '../rings/bell.ts';
 import { EventReader } from './event-ring.ts';
+import { callProgram } from './program-call.ts';
 
 /** What CHANGE_* are called outside. */
 export const CHANGE_TYPES = {
@@ -69,7 +70,7 @@ export class BindingEvents {
   /**
    * @param memories one per shard
    * @param bellMemory of the bell that the shards ring; its listener calls `wake`
-   * @param failed is told what a listener threw
+   * @param failed is told what a listener threw or rejected with
    */
   constructor(memories: readonly SharedArrayBuffer[], bellMemory: SharedArrayBuffer, failed: (error: unknown) => void) {
     this.readers = memories.map((memory) => new EventReader(memory));
@@ -137,13 +138,7 @@ export class BindingEvents {
   }
 
   private give(event: BindingEvent | LostEvents): void {
-    for (const listener of this.listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.failed(error);
-      }
-    }
+    for (const listener of this.listeners) callProgram(() => listener(event), this.failed);
   }
 }
 

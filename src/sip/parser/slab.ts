@@ -31,3 +31,8 @@ export const table = new Int32Array(memory.buffer, TABLE_ADDRESS, TABLE_INTS);
 export function slotStart(slot: number): number {
   return slot * SLOT_BYTES;
 }
+
+/** Whether a program has given bytes, from whatever realm: a text or a list would be read as zeros. */
+export function isBytes(given: unknown): given is Uint8Array {
+  return ArrayBuffer.isView(given) && 'BYTES_PER_ELEMENT' in given && given.BYTES_PER_ELEMENT === 1;
+}

@@ -72,4 +72,90 @@ describe('a function that a registrar without threads calls', () => {
       'registered gate@example.com',
     ]);
   });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no socket');
+      },
+    ],
+    [
+      'rejects',
+      async () => {
+        throw new Error('no socket');
+      },
+    ],
+  ] as const)('costs no other answer its way where it %s, nor a listener the others', async (_how, fail) => {
+    const log: unknown[] = [];
+    const sent: (string | undefined)[] = [];
+    const told: unknown[] = [];
+    const registrar = createRegistrar({
+      domains: ['example.com'],
+      threads: false,
+      store: 'memory',
+      log: (level, event, fields) => log.push([level, event, fields]),
+      send: (bytes) => {
+        sent.push(userOf(bytes));
+        if (sent.length === 1) return fail();
+      },
+    });
+    open.push(registrar);
+    registrar.subscribe((event) => {
+      if (event.type !== 'lost' && event.aor === 'bob@example.com') return fail();
+    });
+    registrar.subscribe((event) => told.push(event.type !== 'lost' && event.aor));
+    await registrar.start();
+    registrar.handle(ofUser('alice'), SOURCE);
+    registrar.handle(ofUser('bob'), SOURCE);
+    await poll('both', 5000, () => sent.length === 2 && log.length === 2);
+    expect(sent).toEqual(['alice', 'bob']);
+    expect(told).toEqual(['alice@example.com', 'bob@example.com']);
+    const error = { error: 'Error: no socket' };
+    expect(log).toEqual(
+      expect.arrayContaining([
+        ['error', 'the function "send" failed', error],
+        ['error', 'a listener to binding events failed', error],
+      ]),
+    );
+  });
+});
+
+describe('what a program without types hands in', () => {
+  const made = async (): Promise<Registrar> => {
+    const registrar = createRegistrar({ domains: ['example.com'], threads: false, store: 'memory', send: () => {} });
+    open.push(registrar);
+    await registrar.start();
+    return registrar;
+  };
+
+  it.each([-1, 65_536, 70_000, 5.5, Number.NaN, '5060', undefined])('is no port: %s', async (port) => {
+    const registrar = await made();
+    const source = { address: '192.0.2.4', port: port as number };
+    expect(() => registrar.handle(ofUser('alice'), source)).toThrow(new RangeError(`${port} is no port`));
+    expect(() => registrar.openFlow({ ...source, transport: 'tcp' })).toThrow(new RangeError(`${port} is no port`));
+  });
+
+  it.each([['a text'], [[1, 2]], [new ArrayBuffer(4)], [new Uint16Array(4)], [undefined]])(
+    'is no message: %j',
+    async (bytes) => {
+      const registrar = await made();
+      expect(() => registrar.handle(bytes as unknown as Buffer, SOURCE)).toThrow(TypeError);
+    },
+  );
+
+  it.each([[5], [null], [undefined], [{}]])('is no address: %j', async (aor) => {
+    const registrar = await made();
+    expect(() => registrar.lookup(aor as unknown as string)).toThrow(
+      new RangeError(`"${aor}" is no address-of-record such as alice@example.com`),
+    );
+    await expect(registrar.bindings.get(aor as unknown as string)).rejects.toThrow(RangeError);
+  });
+
+  it.each([['*;video'], [[5]], [null]])('are no preferences: %j', async (acceptContact) => {
+    const registrar = await made();
+    expect(() =>
+      registrar.lookup('alice@example.com', { acceptContact: acceptContact as unknown as string[] }),
+    ).toThrow(RangeError);
+  });
 });
