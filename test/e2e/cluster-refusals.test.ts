@@ -23,6 +23,13 @@ async function refused(config: string, ...words: readonly string[]): Promise<str
   return done.stderr;
 }
 
+/** What a command printed that was given what it cannot use. */
+async function misused(...words: readonly string[]): Promise<string> {
+  const done = await run(process.execPath, [CLI, 'cluster', ...words], START_MS);
+  expect(done.exit.code, done.output()).toBe(2);
+  return done.stderr;
+}
+
 /** A node's configuration with some words replaced, in a file of its own. */
 function changed(config: string, ...changes: readonly (readonly [string | RegExp, string])[]): string {
   const file = join(temporaryDirectory(), 'aorta.yaml');
@@ -118,9 +125,50 @@ describe.skipIf(natsMissing())('a node is refused', () => {
     );
   });
 
+  it('by cluster init and join in words, where servers have no leader, and files are not there', async () => {
+    const [{ config }] = cluster.files;
+    const few = await NatsServers.start();
+    await Promise.all([few.kill9(1), few.kill9(2)]);
+    const alone = changed(config, [/servers: .*/, `servers: [${few.urls.join(', ')}]`], [/ +monitors: .*\n/, '']);
+    const left = changed(alone, [/data: .*/, `data: ${join(temporaryDirectory(), 'new')}`]);
+    const waits = await refused(left, 'cluster', 'init');
+    expect(waits).toMatch(/a NATS server does not let this node in: .*"why":"connection refused"/);
+    expect(waits).toMatch(/the NATS servers have no leader: two of 3 have to run, and to reach each other/);
+    await few.close();
+    const absent = join(temporaryDirectory(), 'absent', 'token');
+    expect(await misused('init', '--config', config, '--token-file', absent)).toMatch(
+      /--token-file: .*absent\/token cannot be written: ENOENT/,
+    );
+    expect(await misused('join', '--config', config, '--token', absent)).toMatch(
+      /--token: .*absent\/token cannot be read: ENOENT/,
+    );
+  });
+
+  it('whose number of shards is not the one that the directory was made for', async () => {
+    const directory = join(temporaryDirectory(), 'new');
+    openDataDirectory(directory, { shards: 5 }).close();
+    const config = changed(cluster.files[0].config, [/data: .*/, `data: ${directory}`]);
+    expect(await refused(config, 'cluster', 'init', '--shards', '3')).toMatch(
+      /the data directory was made for 5 shards: move it away, or leave the number of shards out/,
+    );
+  });
+
   it('whose name is another directory’s', async () => {
     const [a, b] = cluster.files;
     const node = await cluster.launch(0);
+    const token = join(temporaryDirectory(), 'token');
+    writeFileSync(token, cluster.token);
+    const namesake = changed(
+      b.config,
+      ['node: b', 'node: a'],
+      [/data: .*/, `data: ${join(temporaryDirectory(), 'new')}`],
+    );
+    const joined = await run(
+      process.execPath,
+      [CLI, 'cluster', 'join', '--config', namesake, '--token', token],
+      START_MS,
+    );
+    expect(joined.stdout).toMatch(/start it, after "aorta cluster leave a" on another node/);
     expect(await refused(changed(b.config, ['node: b', 'node: a']))).toMatch(
       /node a of cluster east is another data directory.*run "aorta cluster leave a" first/,
     );

@@ -2,12 +2,11 @@
 // streams are as they must be, and what anybody on the network can do. Reads only.
 
 import { statSync } from 'node:fs';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { readRecord } from '../../server/cluster/cluster-record.ts';
 import { connectNats } from '../../server/cluster/nats/nats-client.ts';
 import { checkServers } from '../../server/cluster/nats/nats-servers.ts';
-import { checkStreams } from '../../server/cluster/nats/streams.ts';
+import { checkStreams, openManager } from '../../server/cluster/nats/streams.ts';
 import { type ClusterConfig, formatNatsServer, formatPeer } from '../../server/config/sections/cluster-config.ts';
 import type { Finding } from '../doctor/damage-findings.ts';
 
@@ -66,9 +65,9 @@ async function servers({ nats }: ClusterConfig): Promise<Finding[]> {
       ? ''
       : '; whether they sync is not known: set cluster.nats.monitors';
   return Promise.all(
-    reports.map(async ({ server, answers, version }, i): Promise<Finding> => {
+    reports.map(async ({ server, why, version }, i): Promise<Finding> => {
       const what = `NATS ${server}`;
-      if (!answers) return { what, verdict: 'warn', detail: 'does not answer' };
+      if (why !== undefined) return { what, verdict: 'warn', detail: `does not let this node in: ${why}` };
       if (await isOpen(nats.servers[i]))
         return { what, verdict: 'warn', detail: `${version}; lets anybody in: whoever is in can stop the cluster` };
       return { what, verdict: monitored === '' ? 'ok' : 'warn', detail: `${version}${monitored}` };
@@ -92,7 +91,7 @@ async function isOpen(server: ClusterConfig['nats']['servers'][number]): Promise
 async function streams({ name }: ClusterConfig, connection: NatsConnection): Promise<Finding> {
   const what = `cluster ${name}`;
   try {
-    const manager = await jetstreamManager(connection);
+    const manager = await openManager(connection);
     const record = (await readRecord(manager, name))?.record;
     if (record === undefined) return { what, verdict: 'ok', detail: 'is not made yet: aorta cluster init' };
     const found = await checkStreams(manager, name, record.shards);

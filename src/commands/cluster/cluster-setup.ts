@@ -1,14 +1,23 @@
 // `aorta cluster init` and `join`: a cluster's streams and record, and data directories that have its secret.
 
-import { closeSync, existsSync, fchmodSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { jetstreamManager } from '@nats-io/jetstream';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { ClusterError } from '../../server/cluster/cluster-error.ts';
 import { changeRecord, readRecord } from '../../server/cluster/cluster-record.ts';
 import { connectNats } from '../../server/cluster/nats/nats-client.ts';
 import { checkServers } from '../../server/cluster/nats/nats-servers.ts';
-import { makeStreams } from '../../server/cluster/nats/streams.ts';
+import { makeStreams, openManager } from '../../server/cluster/nats/streams.ts';
 import { fingerprintOf } from '../../server/cluster/node-identity.ts';
 import type { Config } from '../../server/config/config.ts';
 import { readConfigFile } from '../../server/config/config-file.ts';
@@ -25,6 +34,8 @@ import { CommandError, reported } from '../terminal/command-action.ts';
 import { EXIT_USAGE } from '../terminal/exit-codes.ts';
 
 const SHARDS = 12;
+/** So long servers may take to elect a leader. */
+const PATIENCE_MS = 5000;
 const TOKEN_FILE = 'cluster-token';
 const TOKEN_PREFIX = 'aorta-cluster-1.';
 const Token = z.object({ cluster: z.string(), shards: z.number().int(), secret: z.base64() });
@@ -49,10 +60,12 @@ async function init({ config: file, shards: asked, tokenFile }: InitOptions): Pr
   const { data, cluster } = config;
   const there = existsSync(data) ? bindingsIn(data) : undefined;
   const shards = shardsFor(asked, config.shards, there?.shards);
+  const path = tokenFile ?? join(data, TOKEN_FILE);
+  if (tokenFile !== undefined) demandWritable(tokenFile);
   await checkServers(cluster.nats, (_, event, fields) => printError(`aorta: ${event}: ${JSON.stringify(fields)}\n`));
   const connection = await connectNats(cluster.nats, 'aorta cluster init');
   try {
-    const manager = await jetstreamManager(connection);
+    const manager = await openManager(connection, PATIENCE_MS);
     if ((await readRecord(manager, cluster.name)) !== undefined)
       throw new ClusterError(`cluster ${cluster.name} is there already: other nodes join it ("aorta cluster join")`);
     if (there !== undefined && shardDirectories(there.path, there.shards).some((path) => existsSync(path)))
@@ -64,7 +77,6 @@ async function init({ config: file, shards: asked, tokenFile }: InitOptions): Pr
       );
       // Before the record: without a token nobody could join what is there.
       const secret = Buffer.from(directory.secret).toString('base64');
-      const path = tokenFile ?? join(data, TOKEN_FILE);
       writeSecret(path, `${formatToken({ cluster: cluster.name, shards, secret })}\n`);
       const fingerprint = fingerprintOf(directory.secret);
       const created = new Date().toISOString();
@@ -90,16 +102,21 @@ async function joinIt({ config: file, token: tokenFile }: JoinOptions): Promise<
   const secret = new Uint8Array(Buffer.from(token.secret, 'base64'));
   const connection = await connectNats(cluster.nats, 'aorta cluster join');
   try {
-    const found = await readRecord(await jetstreamManager(connection), cluster.name);
+    const found = await readRecord(await openManager(connection, PATIENCE_MS), cluster.name);
     if (found === undefined)
       throw new ClusterError(`there is no cluster ${cluster.name}: make it with "aorta cluster init"`);
     if (found.record.fingerprint !== fingerprintOf(secret))
       throw new ClusterError(`the token is not the one of this cluster ${cluster.name}: it was made anew since`);
-    const { shards } = found.record;
+    const { shards, nodes } = found.record;
     if (existsSync(data) && bindingsIn(data) !== undefined)
       throw new ClusterError(`${data} is a data directory already: move it away, or start with another one`);
     openDataDirectory(data, { shards, secret }).close();
-    print(`${data} is ready for node ${cluster.node} of cluster ${cluster.name}: start it\n`);
+    const other = nodes[cluster.node];
+    const first =
+      other === undefined
+        ? ''
+        : `, after "aorta cluster leave ${cluster.node}" on another node: that name is a data directory's at ${other.listen}`;
+    print(`${data} is ready for node ${cluster.node} of cluster ${cluster.name}: start it${first}\n`);
   } finally {
     await connection.close();
   }
@@ -118,9 +135,18 @@ function shardsFor(asked: string | undefined, configured: number | undefined, th
     throw new CommandError(`--shards: expected a whole number from 1 to ${SHARDS_MAX}, got ${asked}`, EXIT_USAGE);
   if (there !== undefined && there !== wanted)
     throw new CommandError(
-      `the data directory has ${there} shards: start it with --shards ${wanted} once, then make the cluster`,
+      `the data directory was made for ${there} shards: move it away, or leave the number of shards out`,
     );
   return wanted;
+}
+
+/** Before anything is made: without its token nobody could join. */
+function demandWritable(tokenFile: string): void {
+  try {
+    accessSync(dirname(tokenFile), constants.W_OK);
+  } catch (error) {
+    throw new CommandError(`--token-file: ${tokenFile} cannot be written: ${(error as Error).message}`, EXIT_USAGE);
+  }
 }
 
 /** A file that was there before, and that others could read, is nobody else's from here on. */
@@ -139,7 +165,12 @@ function formatToken(token: Token): string {
 }
 
 function readToken(file: string): Token {
-  const text = readFileSync(file === '-' ? 0 : file, 'utf8').trim();
+  let text: string;
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8').trim();
+  } catch (error) {
+    throw new CommandError(`--token: ${file} cannot be read: ${(error as Error).message}`, EXIT_USAGE);
+  }
   try {
     if (!text.startsWith(TOKEN_PREFIX)) throw new Error('no token');
     return Token.parse(JSON.parse(Buffer.from(text.slice(TOKEN_PREFIX.length), 'base64url').toString()));

@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Config } from '../config/config.ts';
 import type { ClusterConfig } from '../config/sections/cluster-config.ts';
@@ -14,7 +14,7 @@ import { ClusterError, clusterError } from './cluster-error.ts';
 import { type ClusterRecord, readRecord } from './cluster-record.ts';
 import { connectNats } from './nats/nats-client.ts';
 import { checkServers } from './nats/nats-servers.ts';
-import { checkStreams, patiently } from './nats/streams.ts';
+import { checkStreams, openManager } from './nats/streams.ts';
 
 /** A node beats four times a second: one of the same name would have been heard after this time. */
 const LISTEN_MS = 600;
@@ -33,7 +33,7 @@ export async function meetCluster(config: Config & { cluster: ClusterConfig }, l
   await checkServers(nats, log);
   const connection = await connectNats(nats, `aorta ${node}`);
   try {
-    const manager = await patiently(() => jetstreamManager(connection), PATIENCE_MS);
+    const manager = await openManager(connection, PATIENCE_MS);
     const record = (await readRecord(manager, name, PATIENCE_MS))?.record;
     if (record === undefined)
       throw new ClusterError(`there is no cluster ${name} on these NATS servers: make it with "aorta cluster init"`);

@@ -63,11 +63,11 @@ export async function connectNats(config: NatsConfig, name: string): Promise<Nat
   }
 }
 
-/** What one server says of itself; undefined where it does not answer. */
+/** What one server says of itself, or why it lets this node not in. */
 export async function askServer(
   config: NatsConfig,
   server: NatsConfig['servers'][number],
-): Promise<NatsConnection['info'] | undefined> {
+): Promise<NonNullable<NatsConnection['info']> | { readonly why: string }> {
   try {
     const connection = await connect({
       servers: formatNatsServer(server),
@@ -79,10 +79,10 @@ export async function askServer(
     });
     const { info } = connection;
     await connection.close();
-    return info;
+    return info ?? { why: 'it says nothing of itself' };
   } catch (error) {
     if (error instanceof ClusterError) throw error;
-    return undefined;
+    return { why: (error as Error).message };
   }
 }
 

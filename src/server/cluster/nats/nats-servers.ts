@@ -19,15 +19,17 @@ const Varz = z.object({
 
 export interface ServerReport {
   readonly server: string;
-  readonly answers: boolean;
+  /** Where it lets this node not in. */
+  readonly why?: string;
   readonly name?: string;
   readonly version?: string;
 }
 
-/** Asks all of them. Throws a ClusterError where one is not to be trusted; those that do not answer are reported. */
+/** Asks all of them. Throws a ClusterError where one is not to be trusted; those that let this node not in are reported. */
 export async function checkServers(config: NatsConfig, log: Log): Promise<ServerReport[]> {
   const reports = await Promise.all(config.servers.map((server) => checkServer(config, server)));
-  for (const { server, answers } of reports) if (!answers) log('warn', 'a NATS server does not answer', { server });
+  for (const { server, why } of reports)
+    if (why !== undefined) log('warn', 'a NATS server does not let this node in', { server, why });
   await Promise.all(config.monitors.map((url) => checkSync(config, url, log)));
   return reports;
 }
@@ -35,13 +37,13 @@ export async function checkServers(config: NatsConfig, log: Log): Promise<Server
 async function checkServer(config: NatsConfig, server: NatsConfig['servers'][number]): Promise<ServerReport> {
   const url = formatNatsServer(server);
   const info = await askServer(config, server);
-  if (info === undefined) return { server: url, answers: false };
+  if ('why' in info) return { server: url, why: info.why };
   demandVersion(url, info.version);
   if (info.jetstream !== true)
     throw new ClusterError(`${url} has no JetStream: add a jetstream block to its configuration (docs/cluster.md)`);
   if (info.max_payload < PAYLOAD_BYTES_MIN)
     throw new ClusterError(`${url} takes ${info.max_payload} bytes a message: set its max_payload to 8MB`);
-  return { server: url, answers: true, name: info.server_name, version: info.version };
+  return { server: url, name: info.server_name, version: info.version };
 }
 
 export function isTooOld(version: string): boolean {
@@ -64,7 +66,7 @@ async function checkSync(config: NatsConfig, url: string, log: Log): Promise<voi
     const answer = await fetch(`${url}/varz`, { signal: AbortSignal.timeout(MONITOR_MS) });
     varz = Varz.parse(await answer.json());
   } catch (error) {
-    log('warn', 'the monitoring of a NATS server does not answer', { monitor: url, error: String(error) });
+    log('warn', 'the monitoring of a NATS server does not answer', { monitor: url, why: reasonOf(error) });
     return;
   }
   demandVersion(url, varz.version);
@@ -73,4 +75,10 @@ async function checkSync(config: NatsConfig, url: string, log: Log): Promise<voi
     `the NATS server at ${url} acknowledges what is not on its disk: set sync_interval: always in its jetstream block, ` +
       'or cluster.nats.sync: lazy here, and one power cut may lose registrations that were answered 200',
   );
+}
+
+/** What lies below the error of a fetch, which says "fetch failed" alone. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as { message: string; cause?: NodeJS.ErrnoException };
+  return cause?.code ?? cause?.message ?? message;
 }

@@ -5,11 +5,13 @@ import {
   DiscardPolicy,
   JetStreamApiError,
   type JetStreamManager,
+  jetstreamManager,
   RetentionPolicy,
   StorageType,
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { logSubject, metaSubject, streamName } from '../../../cluster/stream-names.ts';
 import { ClusterError, clusterError } from '../cluster-error.ts';
 
@@ -127,6 +129,20 @@ export async function patiently<T>(ask: () => Promise<T>, patienceMs: number): P
       const isFinal = error instanceof JetStreamApiError && error.status !== UNAVAILABLE;
       if (isFinal || Date.now() - from >= patienceMs) throw error;
     }
+  }
+}
+
+/** Asks again while the servers have elected nobody. Throws a ClusterError. */
+export async function openManager(connection: NatsConnection, patienceMs = 0): Promise<JetStreamManager> {
+  try {
+    return await patiently(() => jetstreamManager(connection), patienceMs);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.status !== UNAVAILABLE)
+      throw clusterError('the NATS servers have no JetStream for this node', error);
+    throw clusterError(
+      `the NATS servers have no leader: two of ${REPLICAS} have to run, and to reach each other by the routes of their configuration`,
+      error,
+    );
   }
 }
 
