@@ -61,7 +61,7 @@ function isStopped(pid: number): boolean {
 
 let inboxes = 0;
 
-function open(nats: NatsServers, shard: number, login = ''): NatsStream {
+function open(nats: NatsServers, shard: number, login = '', log: (line: string) => void = () => {}): NatsStream {
   const calls = abi.loadCalls();
   if (typeof calls === 'string') throw new Error(calls);
   const addresses = createAddressMemory(nats.ports.length);
@@ -76,7 +76,7 @@ function open(nats: NatsServers, shard: number, login = ''): NatsStream {
     cluster: CLUSTER,
     shard,
     access,
-    log: () => {},
+    log: (_, event, fields) => log(`${event} ${JSON.stringify(fields)}`),
   });
 }
 
@@ -194,6 +194,24 @@ describe.skipIf(natsMissing())('a stream over NATS', () => {
     }
     expect(await until(stream, told, new RegExp(`^message ${last + 1}`), 10_000)).toMatch(/message \d (four|five)/);
     stream.close();
+  });
+
+  it('names the server that is gone once in the log, however often it is tried', async () => {
+    await makeStream(nats, 3);
+    const lines: string[] = [];
+    const stream = open(nats, 3, '', (line) => lines.push(line));
+    const told = new Told();
+    await connected(stream, told);
+    await nats.kill9(0);
+    for (const end = Date.now() + 2000; Date.now() < end; await pause(5)) stream.poll(told); // eight rounds of 250 ms
+    expect(lines[0]).toMatch(/^a shard uses a NATS server \{"shard":3,"server":"n0",/);
+    const left = lines.slice(1);
+    expect(left[0]).toMatch(/^a shard leaves a NATS server \{"shard":3,"server":"n0",/);
+    expect(left.length).toBe(new Set(left).size);
+    expect(left.length).toBeLessThanOrEqual(4); // for as many reasons
+    stream.close();
+    nats.launch(0);
+    await nats.ready();
   });
 
   it('logs in with the password, the token or the key that the server knows, and with no other', async () => {

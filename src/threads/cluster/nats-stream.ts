@@ -17,6 +17,7 @@ import {
 import type { NatsLogin } from '../../transport/nats/nats-login.ts';
 import type { NatsReader } from '../../transport/nats/nats-wire.ts';
 import { FIRST_SID, NatsFollow } from './nats-follow.ts';
+import { RepeatedLines } from './repeated-lines.ts';
 
 /** What the stream's leader may take for an answer. */
 const ANSWER_MS = 1500;
@@ -59,6 +60,9 @@ export class NatsStream implements Stream, NatsUser {
   private readonly follower: NatsFollow;
   private readonly asked = new Map<number, Question>();
   /** Questions that nobody will answer any more, for the next poll. */
+  private readonly lines: RepeatedLines;
+  /** Of the servers that have said it, by number. */
+  private readonly names = new Map<number, string>();
   private readonly failures: { readonly id: number; readonly reason: string }[] = [];
   private payloadBytesMax = PAYLOAD_BYTES_MAX;
   private sink: StreamSink | undefined;
@@ -68,12 +72,13 @@ export class NatsStream implements Stream, NatsUser {
     const { cluster, shard, access, log } = options;
     const { node, inbox } = access;
     this.options = options;
+    this.lines = new RepeatedLines(log);
     this.stream = streamName(cluster, shard);
     this.subject = logSubject(cluster, shard);
     this.inbox = inbox;
     this.socket = new NatsSocket(calls, { ...access, name: `aorta ${node} shard ${shard}` }, 0, this);
     this.follower = new NatsFollow(this.stream, inbox, this.socket.writer, (why) =>
-      log('info', 'a consumer is made anew', { shard, why }),
+      this.lines.tell('info', 'a consumer is made anew', { shard, why }, monotonicMs()),
     );
   }
 
@@ -167,23 +172,27 @@ export class NatsStream implements Stream, NatsUser {
   }
 
   opened(info: NatsInfo): void {
-    const { log, shard } = this.options;
+    const { shard } = this.options;
+    const { server_name: server, version } = info;
+    if (server !== undefined) this.names.set(this.socket.server, server);
     this.payloadBytesMax = info.max_payload ?? PAYLOAD_BYTES_MAX;
-    log('info', 'a shard uses a NATS server', { shard, server: info.server_name, version: info.version });
+    this.lines.tell('info', 'a shard uses a NATS server', { shard, server, version }, monotonicMs());
     this.socket.writer.subscribe(`${this.inbox}.>`, FIRST_SID);
     this.follower.reconnected(monotonicMs());
     for (const id of this.asked.keys()) this.send(id);
   }
 
-  closed(why: string): void {
-    const { log, shard } = this.options;
-    log('warn', 'a shard leaves a NATS server', { shard, server: this.socket.server, why });
+  closed(why: string, server: number): void {
+    const { shard } = this.options;
+    const fields = { shard, server: this.names.get(server) ?? server, why };
+    this.lines.tell('warn', 'a shard leaves a NATS server', fields, monotonicMs());
     for (const id of this.asked.keys()) this.failures.push({ id, reason: why });
     this.asked.clear();
   }
 
   told(error: string): void {
-    this.options.log('warn', 'a NATS server forbids something', { shard: this.options.shard, error });
+    const fields = { shard: this.options.shard, error };
+    this.lines.tell('warn', 'a NATS server forbids something', fields, monotonicMs());
   }
 
   /** Behind the inbox's name stand a letter for what it is, and a number. */

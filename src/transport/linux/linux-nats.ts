@@ -54,8 +54,8 @@ export interface NatsUser {
   opened(info: NatsInfo): void;
   /** A message for a subscription, in the reader, whose spans are of `bytes` and hold during the call. */
   message(reader: NatsReader, bytes: Uint8Array): void;
-  /** Nothing that was sent and not answered will be. */
-  closed(why: string): void;
+  /** Nothing that was sent and not answered will be. @param server number of the one that is left */
+  closed(why: string, server: number): void;
   /** An error that the server lets the connection live with. */
   told(error: string): void;
 }
@@ -178,17 +178,18 @@ export class NatsSocket {
     if (this.state === CLOSED) return;
     if (this.fdNow >= 0) this.calls.close(this.fdNow);
     this.fdNow = -1;
+    const { server } = this;
     const wasOpen = this.state === OPEN;
     this.state = CLOSED;
     this.writer.clear();
     this.from = 0;
     this.filled = 0;
-    this.server = (this.server + 1) % this.addresses.count;
+    this.server = (server + 1) % this.addresses.count;
     this.tried = wasOpen ? 1 : this.tried + 1;
     const isRound = this.tried >= this.addresses.count;
     if (isRound) this.tried = 0;
     this.pauseUntil = isRound ? now + ROUND_MS : now;
-    this.user.closed(why);
+    this.user.closed(why, server);
   }
 
   close(): void {
