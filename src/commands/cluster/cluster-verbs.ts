@@ -34,7 +34,9 @@ export const drainNode = reported(async (options: AdminOptions & { readonly off?
   let status = await client.get<ClusterStatus>(PATH);
   for (let waited = 0; draining && owned(status) > 0; waited += DRAIN_LOOK_MS) {
     if (waited >= DRAIN_MS)
-      throw new CommandError(`node ${status.node} still owns ${owned(status)} shards: is another node alive?`);
+      throw new CommandError(
+        `node ${status.node} still owns ${counted(owned(status), 'shard')}: is another node alive?`,
+      );
     await delay(DRAIN_LOOK_MS);
     status = await client.get<ClusterStatus>(PATH);
   }
@@ -48,7 +50,7 @@ export const drainNode = reported(async (options: AdminOptions & { readonly off?
 export const balance = reported(async (options: AdminOptions) => {
   const client = new AdminClient(options);
   const done = await client.change<{ moved: number }>('POST', `${PATH}/balance`);
-  tell(options, done, `${done?.moved ?? 0} shards went home`);
+  tell(options, done, `${counted(done?.moved ?? 0, 'shard')} went home`);
 });
 
 export const takeShard = reported(async (shard: string, options: AdminOptions) => {
@@ -98,7 +100,7 @@ export const verifyCluster = reported(async (options: AdminOptions) => {
   );
   const records = shards.reduce((sum, shard) => sum + shard.records, 0);
   const nodes = Math.max(0, ...shards.map((shard) => shard.nodes.length));
-  const text = `${records} AORs in ${shards.length} shards, the same on this node and ${nodes} others`;
+  const text = `${records} AORs in ${shards.length} shards, the same on this node and ${counted(nodes, 'other')}`;
   if (options.json) print(`${JSON.stringify({ equal: wrong.length === 0, shards })}\n`);
   else if (wrong.length === 0) print(`${text}\n`);
   if (wrong.length > 0) throw new CommandError(wrong.join('\naorta: '));
@@ -107,6 +109,11 @@ export const verifyCluster = reported(async (options: AdminOptions) => {
 function shardNumber(text: string): number {
   if (!/^\d{1,4}$/.test(text)) throw new CommandError(`expected the number of a shard, got ${text}`, EXIT_USAGE);
   return Number(text);
+}
+
+/** `1 shard`, `2 shards`. */
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function tell(options: AdminOptions, value: unknown, text: string): void {

@@ -9,7 +9,6 @@ import { ROLE_BROKEN } from '../../cluster/roles.ts';
 import { ShardTable } from '../../cluster/shard-table.ts';
 import { streamName } from '../../cluster/stream-names.ts';
 import type { ClusterOptions } from '../../threads/cluster/cluster-options.ts';
-import { monotonicMs } from '../../transport/monotonic.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { Config } from '../config/config.ts';
 import type { ClusterConfig } from '../config/sections/cluster-config.ts';
@@ -196,12 +195,8 @@ export class ClusterNode {
   }
 
   reading(): ClusterReading {
-    const reading = readingOf(
-      this.table,
-      this.options.number,
-      this.isConnected,
-      this.view.beats.members.nodes(monotonicMs()),
-    );
+    this.view.look();
+    const reading = readingOf(this.table, this.options.number, this.isConnected, this.view.nodes());
     const [askedByStrangers, metaStrangers] = [this.exchange?.refused ?? 0, this.meta?.strangers ?? 0];
     const unsynced = this.syncs?.unsynced ?? [];
     return { ...reading, peers: this.peers, askedByStrangers, metaStrangers, unsynced };
@@ -212,7 +207,12 @@ export class ClusterNode {
 
   /** What speaks against sending requests here. */
   problems(): string[] {
-    return problemsOf(this.reading());
+    const { node } = this.config;
+    const hasLeft = this.view.record.nodes[node]?.number !== this.options.number;
+    return [
+      ...(hasLeft ? [`node ${node} was let go by aorta cluster leave: start it anew`] : []),
+      ...problemsOf(this.reading()),
+    ];
   }
 
   /** Whether this node decides about a shard. */

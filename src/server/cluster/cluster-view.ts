@@ -2,8 +2,10 @@
 
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Beat } from '../../cluster/beat.ts';
+import type { NodeView } from '../../cluster/membership.ts';
 import { isOwner, ROLE_FOLLOWING } from '../../cluster/roles.ts';
 import { streamName } from '../../cluster/stream-names.ts';
+import { monotonicMs } from '../../transport/monotonic.ts';
 import { parsePeer } from '../config/sections/cluster-config.ts';
 import type { BeatWatch } from './beat-watch.ts';
 import { ClusterError } from './cluster-error.ts';
@@ -12,6 +14,8 @@ import type { NodePlace } from './exchange/exchange-client.ts';
 import { exchangePort } from './exchange/node-exchange.ts';
 
 const LEADERS_MS = 5000;
+/** A node that nobody asks for its status learns so often who has left. */
+const LOOK_MS = 5000;
 
 interface OtherNode {
   /** Where it answers exchanges. */
@@ -34,6 +38,7 @@ export class ClusterView {
   readonly beats: BeatWatch;
   private readonly parts: ViewParts;
   private leadersAt = 0;
+  private lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ViewParts, record: ClusterRecord) {
     this.parts = parts;
@@ -49,6 +54,23 @@ export class ClusterView {
     } catch {
       // status and metrics tell of a connection that is gone
     }
+  }
+
+  /** Has the record read now and then, where its newest state is not worth a wait. */
+  look(): void {
+    if (monotonicMs() - this.lookedAt < LOOK_MS) return;
+    this.lookedAt = monotonicMs();
+    void this.refresh();
+  }
+
+  /** Nodes that were ever heard of, without those that have left: of each name the one of the record, or else one that is alive. */
+  nodes(): NodeView[] {
+    const numbers = new Set(Object.values(this.record.nodes).map(({ number }) => number));
+    const isKnown = ({ beat }: NodeView) => numbers.has(beat.node);
+    const all = this.beats.members.nodes(monotonicMs()).filter((view) => isKnown(view) || view.isAlive);
+    const byName = new Map<string, NodeView>();
+    for (const view of all) if (isKnown(view) || !byName.has(view.beat.name)) byName.set(view.beat.name, view);
+    return [...byName.values()];
   }
 
   /** Throws a ClusterError where it cannot be had. */

@@ -128,10 +128,11 @@ export class ShardMoves {
     const { beats } = this.view;
     if (!(shard < this.table.shards) || !this.table.isOwner(shard)) return `shard ${shard} is not owned here`;
     const heard = beats.nodes().get(node);
-    if (heard?.isAlive !== true) return `node ${node} is not heard of`;
-    if (heard.beat.draining) return `node ${node} is draining`;
+    if (heard?.isAlive !== true) return `node ${this.view.nameOf(node) ?? node} is not heard of`;
+    const { name, draining } = heard.beat;
+    if (draining) return `node ${name} is draining: aorta cluster drain --off on it first`;
     if (!beats.members.isReady(node, shard, monotonicMs()))
-      return `node ${node} cannot own shard ${shard} now: it does not follow it, or its clock is wrong`;
+      return `node ${name} cannot own shard ${shard} now: it does not follow it, or its clock is wrong`;
     this.orderTable.setHandTo(shard, node);
     return undefined;
   }
