@@ -3,14 +3,13 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from './child-process.ts';
+import { build, type Plugin } from 'esbuild';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDER = '.build/test';
 const HOUR_MS = 3_600_000;
-const BUNDLING_MS = 60_000;
 
 /**
  * Bundles `entry` (a path from the repository's root) and returns the path of a module that node can run.
@@ -22,11 +21,27 @@ export async function bundle(entry: string, replacements?: string): Promise<stri
   if (existsSync(file)) return file;
   removeOld();
   const own = `${name}.${process.pid}.mjs`;
-  const args = ['scripts/bundle.js', entry, `${FOLDER}/${own}`, ...(replacements === undefined ? [] : [replacements])];
-  const bundled = await run(process.execPath, args, BUNDLING_MS, { cwd: root });
-  if (bundled.exit.code !== 0) throw new Error(bundled.output());
+  await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile: join(FOLDER, own),
+    plugins: replacements === undefined ? [] : [replacing(join(root, replacements))],
+    ...{ bundle: true, platform: 'node', format: 'esm', packages: 'external', target: 'es2023' },
+    ...{ sourcemap: true, sourcesContent: false, logLevel: 'silent' },
+  });
   for (const end of ['.map', '']) renameSync(join(root, FOLDER, own + end), file + end);
   return file;
+}
+
+function replacing(folder: string): Plugin {
+  return {
+    name: 'replacing',
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /^\./ }, ({ path, importer }) => {
+        const file = join(folder, basename(path));
+        return importer !== '' && existsSync(file) ? { path: file } : undefined;
+      }),
+  };
 }
 
 /** Of all files that may be in a bundle: another one where one of them has changed. */
