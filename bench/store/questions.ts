@@ -139,7 +139,7 @@ const size: Ask = async (bench) => {
   const data = settings.fresh();
   bench.fill(data, few);
   const counts = [few, aors] as const;
-  const seconds = settings.number('seconds', 10, 0.5);
+  const seconds = settings.number('seconds', 10, 1);
   const shares = await measureSize(bench.server(data), await bench.filled(), generator, counts, rounds, seconds, tell);
   return [atLeast(`refreshes a second at ${grouped(aors)} bindings, of those at ${grouped(few)}`, shares, 0.7, 2, 'x')];
 };
@@ -147,7 +147,7 @@ const size: Ask = async (bench) => {
 const bytes: Ask = async (bench) => {
   const { aors, settings, rounds, generator } = bench;
   const options = await bench.filled();
-  const seconds = settings.number('seconds', 5, 0.5);
+  const seconds = settings.number('seconds', 5, 1);
   const window = settings.number('window', 64);
   const values: number[] = [];
   for (let round = 0; round < rounds; round++)
@@ -161,7 +161,7 @@ const bytes: Ask = async (bench) => {
 
 const checkpoint: Ask = async (bench) => {
   const { aors, rounds, generator, tell, settings } = bench;
-  const seconds = settings.number('seconds', 5, 0.5);
+  const seconds = settings.number('seconds', 5, 1);
   const shares = await measureCheckpoints(await bench.filled(), generator, aors, rounds, seconds, tell);
   const lost = shares.map((share) => (1 - share) * 100);
   return [atMost(`refreshes a second lost while checkpoints are written, ${grouped(aors)} bindings`, lost, 15, 1, '%')];
@@ -223,9 +223,9 @@ const expiry: Ask = async (bench) => {
 };
 
 const rfc7502: Ask = async (bench) => {
-  const n = bench.settings.number('n', 50_000, 200);
-  const start = bench.settings.number('rate', 5000, 1000);
-  const most = bench.settings.isSmall ? 2000 : Number.POSITIVE_INFINITY;
+  const n = bench.settings.number('n', 50_000, 50);
+  const start = bench.settings.number('rate', 5000, 200);
+  const most = bench.settings.isSmall ? 400 : Number.POSITIVE_INFINITY;
   const found = await measureRfc7502(() => bench.fresh(), bench.generator, n, start, most, bench.tell);
   const how = `N ${grouped(n)}, UDP, ${bench.durability}, ${bench.shards} shards, none put off`;
   return [
