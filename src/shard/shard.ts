@@ -174,7 +174,7 @@ export class Shard {
     this.sweeper.clock = options.clock ?? null;
     this.exchange.request.peers = this.peers;
     this.exchange.request.liveFlows = flows;
-    this.exchange.request.warns = policy.warning;
+    this.exchange.request.follow(policy);
     this.tap = options.tap ? new Tap(options.tap.memory, options.tap.ring, options.counters, this.peers) : null;
     const { answers, transactions, invites, peers, keys, counters } = this;
     const lengths = this.slotLength;
@@ -216,7 +216,7 @@ export class Shard {
     const rules = new ShardRules(settings.policy, this.options.secret);
     this.admission.configure(settings);
     this.rules.become(rules);
-    this.exchange.request.warns = settings.policy.warning;
+    this.exchange.request.follow(settings.policy);
     this.overload.configure(settings.policy);
     this.own.configure(settings.policy);
     this.sweeper.flows?.configure(settings.policy);

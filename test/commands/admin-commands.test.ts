@@ -250,6 +250,7 @@ describe('a configuration in which every key is set', () => {
       'connection-bindings': 'contact',
       ...{ path: 'strict', outbound: 'required', 'flow-timer': 33, gruu: 'off', 'gruu-generation': 2, warning: true },
       'history-refreshes': true,
+      'force-rport': true,
     },
     limits: {
       ...{ 'aor-bytes': 200, 'contact-bytes': 900, 'path-bytes': 800, 'call-id-bytes': 100, 'message-bytes': 9000 },

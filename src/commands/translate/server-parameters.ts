@@ -122,6 +122,12 @@ export const TRANSPORTS: readonly ForeignParameter[] = [
     says: 'A public address or name of this server in a Request-URI.',
   },
   {
+    names: ['force_rport'],
+    key: 'policy.force-rport',
+    set: choice('policy.force-rport', { yes: true, on: true, true: true, 1: true }),
+    says: 'Answers over UDP go to the port that a request came from, also without `rport`.',
+  },
+  {
     names: ['port'],
     key: 'listen',
     says: 'Each entry has its port.',

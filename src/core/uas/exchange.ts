@@ -47,8 +47,16 @@ export class ExchangeRequest {
   liveFlows: FlowLiveness | null = null;
   /** Refusals say why in a Warning. */
   warns = false;
+  /** Answers over UDP go to the port of the request whatever its Via says. */
+  forcesRport = false;
   /** Bindings that the AOR's domain may have more than it has. */
   capacity = UNLIMITED;
+
+  /** From the next request on. @cold */
+  follow({ warning, forceRport }: Policy): void {
+    this.warns = warning;
+    this.forcesRport = forceRport;
+  }
 }
 
 /** What the steps find out, for the steps after them. */

@@ -82,6 +82,8 @@ export interface Policy {
   readonly gruuGeneration: number;
   /** Refusals carry their reason code in a Warning header field (RFC 3261 §20.43). */
   readonly warning: boolean;
+  /** Answers over UDP go to the port that the request came from, also without rport in its Via. */
+  readonly forceRport: boolean;
   /** Service-Route (RFC 3608) by domain, "*" for those not listed: route values `<sip:…;lr>`, the first one visited first. */
   readonly serviceRoutes: Readonly<Record<string, readonly string[]>>;
   /** P-Associated-URI (RFC 7315) by canonical AOR: values `<sip:…>`. */
@@ -147,6 +149,7 @@ export const DEFAULT_POLICY: Policy = {
   gruu: 'on',
   gruuGeneration: 0,
   warning: false,
+  forceRport: false,
   serviceRoutes: {},
   associatedUris: {},
   bulkNumbers: {},

@@ -101,11 +101,14 @@ export function refuse(
   return status;
 }
 
-/** Port on the peer's address that the answer is sent to over UDP: rport's, or sent-by's (RFC 3581 §4, RFC 3261 §18.2.2). */
-export function answerPort({ peers, peer }: Readonly<ExchangeRequest>): number {
+/**
+ * Port on the peer's address that the answer is sent to over UDP: rport's, or sent-by's (RFC 3581 §4, RFC 3261 §18.2.2). By policy it is
+ * as if every Via had rport: the sent-by of a phone behind NAT leads nowhere.
+ */
+export function answerPort({ peers, peer, forcesRport }: Readonly<ExchangeRequest>): number {
   const peerPort = peers.port[peer];
   if (peers.transport[peer] !== TRANSPORT_UDP || table[T_VIAS + VIA_RPORT_AT] >= 0) return peerPort;
-  if (!topViaIsRead()) return peerPort;
+  if (forcesRport || !topViaIsRead()) return peerPort;
   const port = table[T_VIAS + VIA_PORT];
   return port > 0 ? port : DEFAULT_PORT;
 }

@@ -8,6 +8,7 @@ const OF_THE_SERVER: Readonly<Record<string, string>> = {
   'retry-after-max': ONE_QUEUE,
   'flow-grace': 'ended connections of a shard wait in one queue, whoever used them',
   'gruu-generation': 'one key reads the temporary GRUUs of all domains',
+  'force-rport': 'many answers are written before the domain is known',
   warning: 'many refusals are written before the domain is known',
   'history-refreshes': 'all domains share one history',
 };

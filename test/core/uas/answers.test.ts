@@ -1,6 +1,7 @@
 // Answers: what is copied and added (RFC 3261 §8.2.6, §19.3), and where they go (§18.2, RFC 3581), seen over UDP.
 
 import { describe, expect, it } from 'vitest';
+import type { Policy } from '../../../src/core/uas/policy.ts';
 import { createHistoryMemory } from '../../../src/shard/observe/history.ts';
 import { TRANSPORT_TCP } from '../../../src/sip/sources.ts';
 import { answered, request, uris, without } from '../../support/requests.ts';
@@ -9,8 +10,8 @@ import { type Answer, register, VirtualShard } from '../../support/virtual-shard
 const CONTACT = '<sip:alice@192.0.2.9>';
 
 /** The answer to an OPTIONS with this top Via, from this address. */
-function viaAnswer(via: string, source: { ip?: string; port?: number }): Answer {
-  return answered(new VirtualShard(), request({ method: 'OPTIONS', via }), source);
+function viaAnswer(via: string, source: { ip?: string; port?: number }, policy: Partial<Policy> = {}): Answer {
+  return answered(new VirtualShard({ policy }), request({ method: 'OPTIONS', via }), source);
 }
 
 function toTag(answer: Answer): string {
@@ -210,6 +211,26 @@ describe('where the answer goes', () => {
 
   it('R3581-4-02 to the port it came from with rport', () => {
     expect(viaAnswer('SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK1;rport', { port: 40_000 }).port).toBe(40_000);
+  });
+
+  it('R3581-4-02 by policy to the port it came from without rport, too', () => {
+    const policy = { forceRport: true };
+    for (const via of ['SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK1', 'SIP/2.0/UDP host']) {
+      const answer = viaAnswer(via, { ip: '192.0.2.4', port: 40_000 }, policy);
+      expect(answer.port).toBe(40_000);
+      expect(answer.header('Via')).toEqual([`${via};received=192.0.2.4`]);
+    }
+  });
+
+  it('R3581-4-02 changes of that policy hold from the next request on, for copies of it, too', () => {
+    const shard = new VirtualShard();
+    const phone = { ip: '192.0.2.4', port: 40_000 };
+    const sent = (callId: string) =>
+      shard.batch([register({ contacts: [CONTACT], via: 'SIP/2.0/UDP h:5070;branch=z9hG4bK1', callId })], phone)[0]
+        .port;
+    expect(sent('a')).toBe(5070);
+    shard.configure({ forceRport: true });
+    expect([sent('b'), sent('b')]).toEqual([40_000, 40_000]);
   });
 
   it('R3261-18.2.2-03 maddr is ignored by policy: no answer goes where the request did not come from', () => {

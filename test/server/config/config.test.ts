@@ -122,6 +122,7 @@ policy:
   gruu: off
   gruu-generation: 7
   warning: true
+  force-rport: true
   history-refreshes: true
   transports: [tls, wss]
   networks: 192.0.2.0/24
@@ -206,6 +207,7 @@ parser:
         gruu: 'off',
         gruuGeneration: 7,
         warning: true,
+        forceRport: true,
         historyRefreshes: true,
         historyBytes: 65_536,
         serviceRoutes: {

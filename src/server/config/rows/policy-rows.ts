@@ -120,6 +120,12 @@ export const policyRows = section('Registrations meet these rules.', {
     AT_ONCE,
     'Another number ends every temporary GRUU.',
   ),
+  'force-rport': row(
+    'policy.forceRport',
+    yesOrNo,
+    AT_ONCE,
+    'Answers over UDP go to the port that a request came from, also where its Via has no rport (RFC 3581): for phones behind NAT.',
+  ),
   warning: row('policy.warning', yesOrNo, AT_ONCE, 'Refusals carry their reason code in a Warning header.'),
   transports: row(
     'policy.transports',
