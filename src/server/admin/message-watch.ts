@@ -16,7 +16,7 @@ const DRAIN_MS = 20;
 const DRAIN_MAX = 512;
 const TRACE_S_MAX = 24 * 3600;
 /** The rows with their continuation lines; a lone CR, which is an error elsewhere, ends none. */
-const CREDENTIALS = /^((?:Proxy-)?Authorization[ \t]*:)(?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*/gim;
+const CREDENTIALS = /^((?:Proxy-)?Authorization(?![^\s:])[ \t]*:?)(?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*/gim;
 
 /** One thing that an operator wants to see every message of, until a time. */
 export interface Trace {
