@@ -327,8 +327,13 @@ describe('URIs', () => {
             'latin1',
           );
           expect(Buffer.from(into.subarray(0, length))).toEqual(
-            // The root dot names nothing.
-            Buffer.concat([plain, Buffer.from(`@${host.toLowerCase().replace(/(.)\.$/, '$1')}`)]),
+            // The root dot names nothing; an IPv6 address is written as URLs have it (RFC 5952).
+            Buffer.concat([
+              plain,
+              Buffer.from(
+                `@${host.startsWith('[') ? new URL(`http://${host}`).hostname : host.toLowerCase().replace(/(.)\.$/, '$1')}`,
+              ),
+            ]),
           );
         }
       }),
