@@ -237,19 +237,26 @@ function sameParams(
   if (aCount < 0 || bCount < 0) return false;
   let bSeen = 0; // bit per parameter of b that a has too
   for (let i = 0; i < aCount; i++) {
-    let found = false;
+    let isNamed = false;
+    let isEqual = false; // to one of them: escapes may hide that a URI has a name twice
     for (let j = 0; j < bCount; j++) {
       if (!sameNames(a, i, b, j)) continue;
-      if (!sameValues(a, i, b, j)) return false;
-      found = true;
+      isNamed = true;
+      if (!sameValues(a, i, b, j)) continue;
+      isEqual = true;
       bSeen |= 1 << j;
     }
-    if (!found && countsAlone(a, aParts, i)) return false;
+    if (isNamed ? !isEqual : countsAlone(a, aParts, i)) return false;
   }
   for (let j = 0; j < bCount; j++) {
-    if ((bSeen & (1 << j)) === 0 && countsAlone(b, bParts, j)) return false;
+    if ((bSeen & (1 << j)) === 0 && (hasName(a, aCount, b, j) || countsAlone(b, bParts, j))) return false;
   }
   return true;
+}
+
+function hasName(a: Uint8Array, aCount: number, b: Uint8Array, bPart: number): boolean {
+  for (let i = 0; i < aCount; i++) if (sameNames(a, i, b, bPart)) return true;
+  return false;
 }
 
 /** Every header of the one has its own equal in the other, in any order. */

@@ -56,6 +56,12 @@ describe('contacts compared as §19.1.4 says', () => {
     different('sip:a%2cb@h.example.org', 'sip:a,b@h.example.org');
   });
 
+  it('R3261-19.1.4-07 a name that stands twice, as escapes hide it, needs both its values', () => {
+    same('sip:a@h.example.org;x=1;%78=2', 'sip:a@H.example.org;x=1;%78=2');
+    same('sip:a@h.example.org;x=1;%78=2', 'sip:a@h.example.org;%58=2;x=1');
+    different('sip:a@h.example.org;x=1;%78=2', 'sip:a@h.example.org;x=1');
+  });
+
   it('R3261-19.1.4-05 a name and the address it stands for are different', () => {
     different('sip:bob@localhost', 'sip:bob@127.0.0.1');
     different('sip:bob@phone21.boxesbybob.com', 'sip:bob@192.0.2.4');
