@@ -91,7 +91,9 @@ export class DemoNodes {
     this.children.get(name)?.kill('SIGKILL');
   }
 
+  /** Whatever is started after this is killed at once. */
   async stop(): Promise<void> {
+    this.failure ??= 'the demo has ended';
     const ends = [...this.children.values()].map((child) => {
       if (child.exitCode !== null || child.signalCode !== null) return undefined;
       const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -128,10 +130,12 @@ export class DemoNodes {
       this.failure = error.message;
     });
     this.children.set(name, child);
+    if (this.failure !== undefined) child.kill('SIGKILL');
   }
 
   private async aorta(words: readonly string[]): Promise<void> {
     const child = spawn(process.execPath, [CLI, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.keep('aorta', child);
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said += text;
