@@ -24,6 +24,7 @@ const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [921_475_726, 'what a start could not sync a cut of power undoes'],
   [921_485_700, 'the removal of what ran out is refused once more, where nothing is left'],
   [921_474_305, 'what a start could not read another reads'],
+  [950_061_506, 'what a removal names has a row whose AOR has the same tag'],
   [400_104_691, 'a start that crashes has told nobody of what the life before told'],
 ];
 

@@ -261,11 +261,12 @@ export class BindingTable {
     const known = this.find(words[at], words[at + 1], tag, words[at + 3]);
     if (known >= 0 && known !== row) this.replayRemoval(known, words, at);
     this.reach(row + 1);
-    this.index.remove(tag, row);
     const chunk = chunkOf(this.chunks, row);
     const r = wordOf(row);
     let same = true;
     for (let i = 0; i < ROW_IDENTITY; i++) if (chunk[r + i] !== words[at + i]) same = false;
+    // Of two AORs of one tag the index has the one whose row it is now.
+    if (same || chunk[r + ROW_KEY + 2] !== tag || !this.isLive(row)) this.index.remove(tag, row);
     if (same) chunk[r + ROW_PLACE + 1] = 0;
   }
 
