@@ -57,9 +57,9 @@ export function programBindings(access: () => BindingAccess): ProgramBindings {
     add: (aor, binding) =>
       told(async () => {
         const { locations, orders, check } = await parts();
-        const { contact } = binding;
         await orders.add(locations.canonical(aor), check(binding));
-        const added = locations.get(aor).contacts.find(({ uri }) => uri === contact);
+        const contact = unescaped(binding.contact);
+        const added = locations.get(aor).contacts.find(({ uri }) => unescaped(uri) === contact);
         return added === undefined ? 0 : Math.round((added.expiresAt - added.refreshedAt) / 1000);
       }),
     remove: (aor, contact) =>
@@ -72,6 +72,15 @@ export function programBindings(access: () => BindingAccess): ProgramBindings {
         return found.length;
       }),
   };
+}
+
+/** A URI is kept with what must be escaped in it escaped. */
+function unescaped(uri: string): string {
+  try {
+    return decodeURIComponent(uri);
+  } catch {
+    return uri; // escapes that are no UTF-8
+  }
 }
 
 /** The program around the registrar. */

@@ -281,6 +281,6 @@ function rejection(signal: AbortSignal): Promise<never> {
 
 /** fetch throws "fetch failed" and hides the reason. */
 export function reasonOf(error: unknown): string {
-  const { cause, message } = error as Error;
-  return cause instanceof Error && cause.message !== '' ? cause.message : message;
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }

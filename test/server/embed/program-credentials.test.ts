@@ -107,6 +107,16 @@ describe.each([true, false])('a function that knows users (threads: %s)', (threa
     expect(events).toContain('the function "credentials" answers again');
   });
 
+  it('fails as any other does where it rejects with nothing', async () => {
+    const events: string[] = [];
+    const log: RegistrarOptions['log'] = (_level, event) => events.push(event);
+    const { phone } = await start({ threads, log, credentials: () => Promise.reject() });
+    expect(await status(phone, 'alice', 'pw')).toBe(503);
+    expect(events.filter((event) => /credentials|told of a user/.test(event))).toEqual([
+      'the function "credentials" fails',
+    ]);
+  });
+
   it('is asked once for a message when it cannot tell, and its place is given back: more come than may wait', async () => {
     let asked = 0;
     let isWell = false;

@@ -69,6 +69,9 @@ describe.each(ways)('a program %s', (_, way) => {
     });
     await bindings.add('sip:alice@example.com', { contact: 'sip:alice@192.0.2.8' });
     expect(await bindings.add('bob@example.com', { contact: 'sip:bob@192.0.2.9', expires: 86_400 })).toBe(7200);
+    const escaped = { contact: 'sip:zoë@192.0.2.9', expires: 600 };
+    expect(await bindings.add('zoe@example.com', escaped), 'kept as sip:zo%C3%AB@192.0.2.9').toBe(600);
+    expect(await bindings.remove('zoe@example.com', 'sip:zo%C3%AB@192.0.2.9')).toBe(1);
     expect(await bindings.get('alice@example.com')).toMatchObject([
       { uri: 'sip:alice@192.0.2.7:5070', q: 0.5, path: ['<sip:edge.example.com;lr>'] },
       { uri: 'sip:alice@192.0.2.8' },
@@ -81,7 +84,7 @@ describe.each(ways)('a program %s', (_, way) => {
     expect(await bindings.remove('alice@example.com', 'sip:alice@192.0.2.8')).toBe(0);
     expect(await bindings.remove('alice@example.com')).toBe(1);
     expect(await bindings.get('alice@example.com')).toEqual([]);
-    expect(registrar.counts()).toMatchObject({ registered: 3, unregistered: 2, bindings: 1, aors: 1 });
+    expect(registrar.counts()).toMatchObject({ registered: 4, unregistered: 3, bindings: 1, aors: 1 });
   });
 
   it('is told what makes no sense, and nothing is changed', async () => {
