@@ -32,9 +32,9 @@ export function isAsleep(
   return flow !== 0 && flows !== null && !flows.isAlive(flow, nodeOf(bytes, image));
 }
 
-/** Whether the binding is kept for its device to take up again: parked, or asleep. */
-export function isParked(bytes: Uint8Array, image: number, flows: FlowLiveness | null): boolean {
-  return hasFlag(bytes, image, IMAGE_ASLEEP) || isCutOff(bytes, image, flows);
+/** Whether the binding, which is kept, waits for its device to take it up again: parked, asleep, or run out and not yet marked as asleep. */
+export function isParked(bytes: Uint8Array, image: number, now: number, flows: FlowLiveness | null): boolean {
+  return hasFlag(bytes, image, IMAGE_ASLEEP) || expiresAtOf(bytes, image) <= now || isCutOff(bytes, image, flows);
 }
 
 /** Whether the world has been told that the binding has ended. */

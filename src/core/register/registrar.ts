@@ -267,8 +267,8 @@ export class Registrar {
 }
 
 /** Made by a request of the same Call-ID that was not earlier than this one. Over a new connection a parked one may be taken up by it. */
-function isOutOfOrder({ state, liveFlows }: Readonly<ExchangeRequest>, image: number): boolean {
+function isOutOfOrder({ state, now, liveFlows }: Readonly<ExchangeRequest>, image: number): boolean {
   const later = (table[T_CSEQ] >>> 0) - cseqOf(state, image);
   if (later > 0 || !hasCallIdOfRequest(state, image)) return false;
-  return later < 0 || !isParked(state, image, liveFlows);
+  return later < 0 || !isParked(state, image, now, liveFlows);
 }

@@ -221,9 +221,9 @@ export class WorkingBindings {
   }
 
   /** Removes a binding that is parked, or sleeps, and that this request has not touched; false where there is none. */
-  removeParked({ state, liveFlows }: Asked): boolean {
+  removeParked({ state, now, liveFlows }: Asked): boolean {
     for (let i = 0; i < this.count; i++) {
-      if (this.contact[i] !== ABSENT || !isParked(state, this.imageAt[i], liveFlows)) continue;
+      if (this.contact[i] !== ABSENT || !isParked(state, this.imageAt[i], now, liveFlows)) continue;
       this.evict(i);
       return true;
     }

@@ -185,6 +185,20 @@ describe('a binding whose device can be woken', () => {
     expect([asked.length, to.counter('bindings')]).toEqual([1, 1]);
   });
 
+  it('makes place for another phone, and is taken up by the same request, from that moment on', () => {
+    const max = { contactsPerAorMax: 1 };
+    const to = new VirtualShard({ policy: { push: PUSH, ...max }, wake: () => true });
+    const bind = (contact: string, callId: string) =>
+      to.send(register({ contacts: [`<${contact}>`], expires: 600, callId }));
+    expect(bind(PHONE, 'own')?.status).toBe(200);
+    to.now += 600_001;
+    expect(bind(PHONE, 'own')?.contacts.map(({ uri }) => uri)).toEqual([PHONE]);
+    to.now += 600_001;
+    const desk = 'sip:desk@192.0.2.5';
+    expect(bind(desk, 'desk')?.contacts.map(({ uri }) => uri)).toEqual([desk]);
+    expect(to.counter('bindings')).toBe(1);
+  });
+
   it('sleeps from the moment its time is over, before any sweep, also where another phone registers first', () => {
     const { shard: to, asked } = setUp();
     to.send(register({ contacts: [`<${PHONE}>`], expires: 600 }), over(7));
