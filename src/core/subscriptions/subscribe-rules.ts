@@ -40,7 +40,7 @@ import {
 } from '../uas/reasons.ts';
 import { endResponse, refuse, startResponse } from '../uas/response.ts';
 import { acceptsReginfo } from './contact-elements.ts';
-import { rowsText } from './dialog.ts';
+import { dialogBytes, rowsText } from './dialog.ts';
 import type { SubscriptionPolicy } from './subscription-policy.ts';
 
 const ALLOW_EVENTS = ascii('Allow-Events: reg\r\n');
@@ -48,6 +48,8 @@ const RECORD_ROUTE = ascii('Record-Route: ');
 const CONTACT = ascii('Contact: ');
 const EXPIRES = ascii('Expires: ');
 const CRLF = ascii('\r\n');
+/** What a subscription keeps of its SUBSCRIBE. */
+const DIALOG_BYTES_MAX = 4096;
 /** Only shorter intervals may be refused (RFC 6665 §4.2.1.1). */
 const BRIEF_S = 3600;
 
@@ -69,6 +71,12 @@ export function checkSubscribe(exchange: Exchange, { minExpiresS }: Subscription
   const asked = table[T_EXPIRES];
   if (asked > 0 && asked < BRIEF_S && asked < minExpiresS) return refuseBrief(exchange, minExpiresS);
   return 0;
+}
+
+/** What a subscription keeps is bounded. @param aorLength of the canonical AOR; negative: the request names none */
+export function checkLengths(exchange: Exchange, aorLength: number, aorBytesMax: number): number {
+  if (aorLength < 0 || aorLength > aorBytesMax) return refuseUnknownAor(exchange);
+  return dialogBytes() > DIALOG_BYTES_MAX ? refuse(exchange, 400, DIALOG_TOO_LONG, REASON_MESSAGE_TOO_LARGE) : 0;
 }
 
 /** Seconds that the request is granted; 0: it fetches, or unsubscribes. */
@@ -98,13 +106,8 @@ export function acceptSubscribe(exchange: Exchange, expiresS: number, contact: s
 }
 
 /** There is no such AOR. */
-export function refuseUnknownAor(exchange: Exchange): number {
+function refuseUnknownAor(exchange: Exchange): number {
   return refuse(exchange, 404, PHRASE[404], REASON_AOR_NOT_SERVED);
-}
-
-/** Too much of it would have to be kept. */
-export function refuseLong(exchange: Exchange): number {
-  return refuse(exchange, 400, DIALOG_TOO_LONG, REASON_MESSAGE_TOO_LARGE);
 }
 
 /** RFC 6665 §4.2.1.4. */

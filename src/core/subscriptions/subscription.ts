@@ -115,8 +115,17 @@ export class Subscription {
     this.tellAll();
   }
 
-  /** It was read from the disk: what happened since its last NOTIFY is not known. @param at when the full state is told */
-  resumed(at: number): void {
+  /**
+   * It was read from the disk: what happened since its last NOTIFY is not known.
+   * @param at when the full state is told
+   * @param expiresMax its end, where it was granted by a clock that has been set back
+   */
+  resumed(at: number, expiresMax: number): void {
+    this.expiresAt = Math.min(this.expiresAt, expiresMax);
+    this.tellLater(at);
+  }
+
+  private tellLater(at: number): void {
     this.isFullDue = true;
     this.toldAt = at;
   }
@@ -131,7 +140,7 @@ export class Subscription {
   putOff(now: number): void {
     this.pending = null;
     this.isPrompt = false;
-    this.resumed(now);
+    this.tellLater(now);
   }
 
   /** A contact of the AOR has changed. */

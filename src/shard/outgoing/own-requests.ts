@@ -86,7 +86,7 @@ export class OwnRequests {
     const at = slotStart(slot);
     this.outgoing.large.refused(peers, slot, now);
     if (parse(at, at + length) !== E_OK) return;
-    if (pingedKeyWord() < 0) return this.subscriptions?.notifier.notSent(now);
+    if (pingedKeyWord() < 0) return this.subscriptions?.notSent(now);
     nameTransport(slab, at, false);
     peers.transport[slot] = TRANSPORT_UDP;
     peers.answeredByMain[slot] = this.udpByMain ? ANSWERED_BY_MAIN : 0;

@@ -59,6 +59,8 @@ export class Notifier implements TimerVisitor {
   private gruus = false;
   /** Of the NOTIFY written last. */
   private lastBranch = '';
+  /** What the clock shows, which documents are written by; all else here is by time that never shrinks. */
+  private clock = 0;
 
   constructor(parts: NotifierParts, policy: SubscriptionPolicy) {
     this.parts = parts;
@@ -83,8 +85,9 @@ export class Notifier implements TimerVisitor {
     else if (at < Number.POSITIVE_INFINITY) this.wheel.add(subscription.slot, at);
   }
 
-  /** Sends what is due, as much as one batch takes. */
-  work(now: number): void {
+  /** Sends what is due, as much as one batch takes. @param clock epoch ms, as the clock shows them */
+  work(now: number, clock: number): void {
+    this.clock = clock;
     const { table } = this.parts;
     this.wheel.advance(now, TIMERS_MAX, this);
     for (const slot of this.ready) {
@@ -143,14 +146,14 @@ export class Notifier implements TimerVisitor {
     if (subscription.branch !== branch) this.underWay.delete(branch);
     if (step === 'give up') {
       if (subscription.turnToUdp(now)) {
-        this.outgoing.large.refused(table.rows, subscription.slot, now);
+        this.outgoing.large.refused(table.rows, subscription.slot, this.clock);
         return this.plan(entry, now);
       }
       counters[COUNTER.notify_timeouts]++;
       return this.remove(entry);
     }
     if (step === 'resend' && subscription.bytes !== null) {
-      this.outgoing.add(subscription.bytes, table.rows, subscription.slot, entry.aor.key, now);
+      this.outgoing.add(subscription.bytes, table.rows, subscription.slot, entry.aor.key, this.clock);
       subscription.resent(now);
       counters[COUNTER.notify_resent]++;
     }
@@ -170,14 +173,14 @@ export class Notifier implements TimerVisitor {
       subscription.cutOff();
       return true;
     }
-    const contacts = this.read(entry, now);
+    const contacts = this.read(entry);
     if (contacts === null) {
       subscription.putOff(now);
       return true;
     }
     const bytes = this.write(entry, contacts, now);
-    this.outgoing.add(bytes, rows, slot, entry.aor.key, now);
-    const isLarge = this.outgoing.large.takes(bytes.length, rows, slot, now);
+    this.outgoing.add(bytes, rows, slot, entry.aor.key, this.clock);
+    const isLarge = this.outgoing.large.takes(bytes.length, rows, slot, this.clock);
     subscription.sent(this.lastBranch, isUdp ? bytes : null, isLarge, now);
     this.underWay.set(this.lastBranch, entry);
     table.told(entry);
@@ -205,13 +208,13 @@ export class Notifier implements TimerVisitor {
       branch: this.lastBranch,
       cseq: subscription.cseq,
       state: subscription.state(now),
-      body: writeReginfo(document, now),
+      body: writeReginfo(document, this.clock),
     });
   }
 
-  private read({ aor }: Entry, now: number): readonly ContactElement[] | null {
+  private read({ aor }: Entry): readonly ContactElement[] | null {
     try {
-      return this.parts.state.contacts(aor, now, this.gruus);
+      return this.parts.state.contacts(aor, this.clock, this.gruus);
     } catch (error) {
       this.parts.unreadable(error);
       return null;

@@ -20,6 +20,8 @@ export class SubscriptionTable {
   /** By slot: whom requests are sent to. */
   rows: Peers = createPeers(ROWS_MIN);
   count = 0;
+  /** So many ms the time of subscriptions is ahead of the clock, by which the journal has their ends. */
+  ahead = 0;
   private readonly entries: (Entry | undefined)[] = [];
   private readonly free: number[] = [];
   private readonly journal: SubscriptionJournal | null;
@@ -114,7 +116,8 @@ export class SubscriptionTable {
 
   private stored({ subscription, aor }: Entry): StoredSubscription {
     const { slot, record } = subscription;
-    return { slot, key: [...aor.key], aor: aor.name, peer: readPeer(this.rows, slot), ...record };
+    const expiresAt = record.expiresAt - this.ahead;
+    return { slot, key: [...aor.key], aor: aor.name, peer: readPeer(this.rows, slot), ...record, expiresAt };
   }
 
   private tryJournal(act: (journal: SubscriptionJournal) => void): boolean {

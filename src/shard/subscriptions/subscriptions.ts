@@ -4,24 +4,17 @@
 import { deriveKey } from '../../core/auth/derived-key.ts';
 import type { Changes } from '../../core/binding/changes.ts';
 import type { FlowLiveness } from '../../core/binding/live-flow.ts';
-import {
-  dialogBytes,
-  dialogNames,
-  newDialog,
-  notifierContact,
-  refreshedDialog,
-  rowsText,
-} from '../../core/subscriptions/dialog.ts';
+import { dialogNames, newDialog, notifierContact, refreshedDialog, rowsText } from '../../core/subscriptions/dialog.ts';
 import {
   acceptSubscribe,
+  checkLengths,
   checkSubscribe,
   grantedS,
-  refuseLong,
   refuseStale,
   refuseTooMany,
   refuseUnknown,
-  refuseUnknownAor,
 } from '../../core/subscriptions/subscribe-rules.ts';
+import { SteadyTime } from '../../core/timers/steady-time.ts';
 import type { ShardExchange } from '../../core/uas/exchange.ts';
 import { givesGruus, type Policy } from '../../core/uas/policy.ts';
 import { answerPort } from '../../core/uas/response.ts';
@@ -38,6 +31,7 @@ import type { ShardLog } from '../shard-options.ts';
 import { sooner } from '../sooner.ts';
 import type { StaticTable } from '../statics/static-table.ts';
 import { Notifier } from './notifier.ts';
+import { notifierInstance, notifierTag } from './notifier-names.ts';
 import { RegistrationState } from './registration-state.ts';
 import type { SubscriptionOptions } from './subscription-options.ts';
 import { type Entry, SubscriptionTable } from './subscription-table.ts';
@@ -45,8 +39,6 @@ import type { WatchedAor } from './watched-aors.ts';
 
 /** When who found no room may come again. */
 const FULL_AGAIN_S = 60;
-/** What a subscription keeps of its SUBSCRIBE. */
-const DIALOG_BYTES_MAX = 4096;
 /** Between two subscriptions that were read from the disk: each is told the full state, and not all at once. */
 const RESUME_STEP_MS = 2;
 /** How often static bindings are looked at where somebody watches. */
@@ -83,6 +75,9 @@ export class Subscriptions {
   private readonly statics: StaticTable | null;
   private staticGeneration = 0;
   private policy: Policy;
+  /** Who is told when: a clock set back neither silences nor prolongs a subscription. */
+  private readonly time = new SteadyTime();
+  /** By `time`. */
   private now = 0;
 
   constructor(parts: SubscriptionParts) {
@@ -95,7 +90,7 @@ export class Subscriptions {
     this.counters = counters;
     this.statics = statics;
     this.policy = policy;
-    this.instance = urn(deriveKey(secret, 'reg-event notifier'));
+    this.instance = notifierInstance(secret);
     this.state = new RegistrationState(store, statics, deriveKey(secret, 'reginfo ids'));
     this.table = new SubscriptionTable(options.journal ?? null, failed('subscriptions cannot be written'));
     const unreadable = failed('a registration that is watched cannot be read');
@@ -139,43 +134,54 @@ export class Subscriptions {
    * @param again its answer is forgotten: nobody has asked who sent this copy, and it makes nothing
    */
   serve(exchange: ShardExchange, asked: Asked, uas: UserAgentServer, again: boolean): number {
-    const refused = checkSubscribe(exchange, this.policy.subscriptions) || checkLengths(exchange, asked, this.policy);
+    const refused =
+      checkSubscribe(exchange, this.policy.subscriptions) ||
+      checkLengths(exchange, asked.aorLength, this.policy.aorBytesMax);
     if (refused !== 0) return refused;
     this.begin(exchange.request.now);
     const names = dialogNames();
     const aor = this.table.watched.find(asked.key);
     if (names.localTag !== '') return this.refresh(exchange, this.table.find(aor, names), uas, again);
     const { tagHigh, tagLow } = exchange.request;
-    const localTag = hex(tagHigh) + hex(tagLow);
+    const localTag = notifierTag(tagHigh, tagLow);
     const before = this.table.find(aor, { ...names, localTag });
     if (before !== undefined) return this.repeat(exchange, before);
     return again ? refuseUnknown(exchange) : this.make(exchange, asked, aor, localTag, uas);
   }
 
   /** The response in the table; key of the AOR that it is about, undefined where it answers nothing of this shard's. */
-  answered(now: number): Uint32Array | undefined {
-    this.begin(now);
-    return this.notifier.answered(now);
+  answered(clock: number): Uint32Array | undefined {
+    this.begin(clock);
+    return this.notifier.answered(this.now);
+  }
+
+  /** The NOTIFY in the table has found no connection. */
+  notSent(clock: number): void {
+    this.begin(clock);
+    this.notifier.notSent(this.now);
   }
 
   /** Behind a commit: what is due is put where it is sent from. */
-  work(now: number): void {
-    this.begin(now);
-    if (this.statics !== null && this.any) this.lookAtStatics(this.statics, now);
-    this.notifier.work(now);
-    this.table.work(now);
+  work(clock: number): void {
+    this.begin(clock);
+    if (this.statics !== null && this.any) this.lookAtStatics(this.statics, clock);
+    this.notifier.work(this.now, clock);
+    this.table.work(this.now);
     this.counters[COUNTER.subscriptions] = this.table.count;
   }
 
   /** Milliseconds until `work` has something to do, 0 when it has, -1 when there is nothing to wait for. */
-  msToNext(now: number): number {
+  msToNext(clock: number): number {
     if (this.now === 0) return 0;
+    const now = this.time.at(clock);
     const own = sooner(this.table.msToNext(now), this.notifier.msToNext(now));
     return this.any && this.statics !== null ? sooner(own, STATICS_MS) : own;
   }
 
   /** The first moment that this life of the shard sees: subscriptions of the ones before go on. */
-  private begin(now: number): void {
+  private begin(clock: number): void {
+    const now = this.time.at(clock);
+    this.table.ahead = now - clock;
     if (this.now === 0) {
       const { udpByMain } = this.options;
       const answeredByMain = udpByMain ? ANSWERED_BY_MAIN : 0;
@@ -183,7 +189,7 @@ export class Subscriptions {
         peer.transport === TRANSPORT_UDP ? { ...peer, answeredByMain } : peer,
       );
       for (const [i, entry] of entries.entries()) {
-        entry.subscription.resumed(now + i * RESUME_STEP_MS);
+        entry.subscription.resumed(now + i * RESUME_STEP_MS, now + this.policy.subscriptions.maxExpiresS * 1000);
         this.notifier.plan(entry, now);
       }
     }
@@ -197,7 +203,7 @@ export class Subscriptions {
     localTag: string,
     uas: UserAgentServer,
   ): number {
-    const { now } = exchange.request;
+    const { now } = this;
     const { perAorMax, perShardMax } = this.policy.subscriptions;
     if (this.table.count >= perShardMax) return uas.busy(exchange, FULL_AGAIN_S);
     if ((watched?.subscriptions.length ?? 0) >= perAorMax) return refuseTooMany(exchange);
@@ -224,7 +230,7 @@ export class Subscriptions {
     const cseq = table[T_CSEQ] >>> 0;
     if (cseq === dialog.remoteCseq) return this.repeat(exchange, entry);
     if (cseq < dialog.remoteCseq || again) return refuseStale(exchange);
-    const { now } = exchange.request;
+    const { now } = this;
     const seconds = grantedS(this.policy.subscriptions);
     const status = this.accept(exchange, seconds, dialog.contact, uas);
     if (status !== 200) return status;
@@ -245,7 +251,7 @@ export class Subscriptions {
 
   /** Its answer is forgotten, and the same once more. */
   private repeat(exchange: ShardExchange, { subscription }: Entry): number {
-    const left = subscription.isEnding ? 0 : Math.ceil((subscription.expiresAt - exchange.request.now) / 1000);
+    const left = subscription.isEnding ? 0 : Math.ceil((subscription.expiresAt - this.now) / 1000);
     return acceptSubscribe(exchange, Math.max(0, left), subscription.dialog.contact);
   }
 
@@ -282,19 +288,4 @@ export class Subscriptions {
       if (entry !== undefined) this.notifier.plan(entry, this.now);
     }
   }
-}
-
-/** What a subscription keeps is bounded. */
-function checkLengths(exchange: ShardExchange, { aorLength }: Asked, { aorBytesMax }: Policy): number {
-  if (aorLength < 0 || aorLength > aorBytesMax) return refuseUnknownAor(exchange);
-  return dialogBytes() > DIALOG_BYTES_MAX ? refuseLong(exchange) : 0;
-}
-
-function urn(key: Uint8Array): string {
-  const digits = Buffer.from(key).toString('hex');
-  return `urn:uuid:${[8, 12, 16, 20, 32].map((end, i, ends) => digits.slice(i === 0 ? 0 : ends[i - 1], end)).join('-')}`;
-}
-
-function hex(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, '0');
 }

@@ -118,6 +118,17 @@ describe('a change', () => {
     expect(told[0].reginfo.contacts.length).toBe(2);
   });
 
+  it('is told in time, and the subscription ends in time, where the clock has been set back', () => {
+    const s = new WatchedShard();
+    s.watch({ expires: 600 });
+    s.pass(INTERVAL_MS);
+    s.now -= 7_200_000;
+    s.send(register({ contacts: [DESK] }));
+    expect(s.settle(INTERVAL_MS).map(events)).toEqual([['sip:desk@192.0.2.8 registered']]);
+    expect(s.settle(600_000).at(-1)?.subscription).toBe('terminated;reason=timeout');
+    expect(s.counter('subscriptions')).toBe(0);
+  });
+
   it('is told of watched AORs alone, and to each of their subscribers', () => {
     const s = new WatchedShard();
     s.watch({ callId: 'one' });
@@ -168,6 +179,15 @@ describe('a NOTIFY over UDP', () => {
     expect(new Set(s.requests.map(({ text }) => text)).size).toBe(1);
     expect([s.counter('subscriptions'), s.counter('notify_timeouts')]).toEqual([0, 1]);
     expect(s.subscribe({ to: of('To')[0], cseq: 2 }).status).toBe(481);
+  });
+
+  it('R6665-4.2.2-03 is sent again, too, where the clock has been set back meanwhile', () => {
+    const s = new WatchedShard();
+    s.subscribe();
+    s.notified(0);
+    s.now -= 7_200_000;
+    s.pass(60_000);
+    expect([s.counter('notify_resent'), s.counter('subscriptions')]).toEqual([10, 0]);
   });
 
   it('is not sent again once it is answered, and not before: changes wait', () => {
