@@ -1,7 +1,8 @@
 // Faults that the simulated worlds have to find, and which seed is the first to find each.
 
 import { spawnSync } from 'node:child_process';
-import { SEED_MUTANTS, type World } from './seed-mutants.ts';
+import type { World } from './seed-mutant.ts';
+import { SEED_MUTANTS } from './seed-mutants.ts';
 import { replacing, type Trial } from './source-copy.ts';
 
 const PROGRAM = '.build/mutants/simulate.js';

@@ -2,19 +2,8 @@
 // and replay, the table, sweepers, nonces, flows, batches that fail, abuse control, waiting requests, lookups, storms, domains, old records.
 
 import { MUTANTS } from './mutants.ts';
-
-/** As `npm run simulate -- --only` has them. */
-export type World = 'store' | 'shards' | 'registrations' | 'cluster';
-
-export interface SeedMutant {
-  readonly what: string;
-  readonly file: string;
-  /** Stands in the file exactly once. */
-  readonly from: string;
-  readonly to: string;
-  /** One after the other, until one finds it. */
-  readonly worlds: readonly World[];
-}
+import { inFile, type SeedMutant, type World } from './seed-mutant.ts';
+import { WATCHED_MUTANTS } from './watched-mutants.ts';
 
 /** Of the listed mutants, those that lie above the seam at which the simulated log and its files begin. */
 const SHARED: readonly string[] = [
@@ -41,10 +30,6 @@ const SHARED: readonly string[] = [
 const STORE: readonly World[] = ['store'];
 const SHARDS: readonly World[] = ['registrations', 'shards'];
 const CALLS: readonly World[] = ['registrations'];
-
-const inFile =
-  (file: string, worlds: readonly World[]) =>
-  (what: string, from: string, to: string): SeedMutant => ({ what, file: `src/${file}`, from, to, worlds });
 
 const index = inFile('location/table/key-index.ts', STORE);
 const table = inFile('location/table/binding-table.ts', STORE);
@@ -364,4 +349,4 @@ const shared = SHARED.map((what): SeedMutant => {
   return { ...mutant, worlds: mutant.test.includes('shards-simulation') ? SHARDS : STORE };
 });
 
-export const SEED_MUTANTS: readonly SeedMutant[] = [...shared, ...OWN];
+export const SEED_MUTANTS: readonly SeedMutant[] = [...shared, ...OWN, ...WATCHED_MUTANTS];

@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { STARTS, simulationsOf } from '../support/simulate.ts';
 
 const SEEDS = 150;
+/** Fewer, for some of them have watchers. */
+const REGISTRATIONS_SEEDS = 120;
 const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [1274, 'a record is in a frame that a cut of power takes, and where it was before has been dropped'],
   [2221, 'a phone whose binding has run out is taken for the one that is left'],
@@ -26,6 +28,11 @@ const REGISTRATIONS_ONCE_FAILED: readonly (readonly [number, string])[] = [
   [200_000_549, 'connections of before a start are more than were waited for, and some are forgotten'],
   [200_000_317, 'the same'],
   [30_019_799, 'a nonce is stale while a removal is under way, and good when the disk has refused it'],
+];
+/** Since devices sleep in the world. */
+const ASLEEP_ONCE_FAILED: readonly (readonly [number, string])[] = [
+  [276, 'a binding has run out, is not marked as asleep yet, and makes no place for another phone'],
+  [692, 'the same: it is not taken up by a copy of the request that made it'],
 ];
 
 describe('shards on simulated disks', () => {
@@ -54,19 +61,25 @@ describe('registrations at shards on simulated disks', () => {
   it.each(STARTS)(
     'R3261-10.3-30 R3261-10.3-32 R3261-10.3-34 R3261-10.3-35 answers and bindings are the rules’, whatever fails, from seed %i on',
     async (from) => {
-      const { sum } = await simulations.from(from, SEEDS);
+      const { sum } = await simulations.from(from, REGISTRATIONS_SEEDS);
       if (from !== STARTS[0]) return; // what new seeds draw is chance
       for (const what of ['replays', 'refused', 'failedCommits', 'starts', 'checkpoints', 'flowsEnded', 'reloads'])
         expect(sum[what], what).toBeGreaterThan(80);
       for (const what of ['redirects', 'resent', 'guesses', 'waits']) expect(sum[what], what).toBeGreaterThan(20);
       expect(sum.crashes).toBeGreaterThan(20);
       expect(sum.tooMany).toBeGreaterThan(20);
+      for (const what of ['notifies', 'watching']) expect(sum[what], what).toBeGreaterThan(30);
     },
     130_000,
   );
 
   it('R3261-8.3-04 R3261-9.2-02 R3261-10.3-31 R3261-10.3-34 seeds that once failed', async () => {
     const seeds = REGISTRATIONS_ONCE_FAILED.map(([seed]) => seed);
-    await simulations.these(seeds, 60_000, 'storms,domains,old-records'); // as the world was when they failed
+    // As the world was when they failed.
+    await simulations.these(seeds, 60_000, 'storms,domains,old-records,sleepers,watchers');
+  }, 60_000);
+
+  it('R8599-5.3-01 seeds that once failed where devices sleep', async () => {
+    await simulations.these(ASLEEP_ONCE_FAILED.map(([seed]) => seed));
   }, 60_000);
 });

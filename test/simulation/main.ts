@@ -27,7 +27,7 @@ clocks, streams that lose their leader; and compares them with what phones were 
   --seed S[,S…]  these alone
   --first        ends with the first failure
   --trace        tells its story, line by line
-  --without LIST of registrations: leaves these out (storms, domains, old-records, calls, …), as seeds of before they were drawn need
+  --without LIST of registrations: leaves these out (storms, domains, sleepers, watchers, …), as seeds of before they were drawn need
   --shrink       of registrations: tells the story of the shortest run that still fails
   --json         the report as one JSON object
 

@@ -29,6 +29,7 @@ export interface Scene {
   rulesOf(request: Request): Rules;
   /** Damage, or a clock that was wrong, may have changed the AOR. */
   mayBeGone(n: number): boolean;
+  /** Targets, and what sleeps. */
   live(bindings: readonly Bound[]): readonly Bound[];
   fail(what: string): never;
 }
@@ -97,7 +98,7 @@ export class Answers {
       return bindings;
     }
     if (status === 500 && (isSick || this.scene.batchFailed)) return bindings;
-    const isSame = (one: Bound) => one.callId === request.callId && one.cseq === request.cseq;
+    const isSame = (one: Bound) => !one.isAsleep && one.callId === request.callId && one.cseq === request.cseq;
     if (decision.status === 500 && status === 200 && live.some(isSame)) {
       this.checkList(contactsOf(text), live, text); // another life has carried it out
       return bindings;
@@ -144,7 +145,8 @@ export class Answers {
 
   /** A 200 lists what there is, with the seconds it has left. */
   private checkList(listed: string[], bindings: readonly Bound[], text: string): void {
-    const there = bindings.map(
+    const awake = bindings.filter(({ isAsleep }) => !isAsleep);
+    const there = awake.map(
       ({ contact, expiresAt }) => `${contact}/${Math.max(1, Math.floor((expiresAt - this.scene.now) / 1000))}`,
     );
     if (listed.sort().join(' ') !== there.sort().join(' '))

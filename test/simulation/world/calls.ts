@@ -58,7 +58,10 @@ export interface Called {
   /** Of a shard. */
   startOf(shard: number): number;
   mayBeGone(n: number): boolean;
+  /** Targets, and what sleeps. */
   live(bindings: readonly Bound[]): readonly Bound[];
+  /** Devices that a lookup of these, of all those, wakes. */
+  devicesOf(asked: readonly Bound[], all: readonly Bound[]): readonly string[];
   fail(what: string): never;
 }
 
@@ -245,18 +248,32 @@ export class Calls {
     if (!this.isLookup(call.kind, call.isTrusted)) {
       if (call.kind === 'INVITE') return [405, []];
       if (logsIn) return [401, []];
-      return [live.length > 0 ? 200 : 404, []];
+      return [live.some(({ isAsleep }) => !isAsleep) ? 200 : 404, []];
     }
     if (!call.isTrusted) {
       if (call.device !== null || sip === 'trusted' || (sip === 'authenticated' && !logsIn)) return [403, []];
       if (sip === 'authenticated') return [401, []];
     }
     const { device } = call;
-    const asked = live.filter(({ contact }) => device === null || device.contacts.includes(contact));
-    const targets = asked.map((one) => `${one.contact}/${left(one)}`);
+    const asked = this.askedFor(call, live);
+    const targets = asked.filter(({ isAsleep }) => !isAsleep).map((one) => `${one.contact}/${left(one)}`);
     if (call.n === 0 && device === null) targets.push(`${DESK}/3600`);
     if (targets.length > 0) return [302, targets];
-    return [logsIn || call.isAlias || device !== null ? 480 : 404, []];
+    const wakes = this.world.devicesOf(asked, live).length > 0;
+    return [logsIn || call.isAlias || device !== null || wakes ? 480 : 404, []];
+  }
+
+  private askedFor({ device }: Letter, live: readonly Bound[]): readonly Bound[] {
+    return live.filter(({ contact }) => device === null || device.contacts.includes(contact));
+  }
+
+  /** Devices that are woken before the letter is answered: of a lookup by who is known, which was not answered before. */
+  wokenBy(letter: Letter, bindings: readonly Bound[]): readonly string[] {
+    if (letter.kind !== 'INVITE' && letter.kind !== 'OPTIONS') return [];
+    const call = letter as Call;
+    if (!call.isTrusted || !this.isLookup(call.kind, true) || this.isKnown(call)) return [];
+    const live = this.world.live(bindings);
+    return this.world.devicesOf(this.askedFor(call, live), live);
   }
 
   private judgeCancel(call: Call, text: string): void {

@@ -1,6 +1,10 @@
 // One shard of the simulated world: the production shard, driven as all are, on the real location store, whose log and checkpoints lie
 // on a simulated disk. It starts, is asked, is killed, and starts again.
 
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PushDevice } from '../../../src/core/binding/push-device.ts';
 import { DEFAULT_POLICY, type Policy } from '../../../src/core/uas/policy.ts';
 import { checkpointIn } from '../../../src/location/checkpoint/checkpoint.ts';
 import { LogStore } from '../../../src/location/log/log-store.ts';
@@ -13,6 +17,7 @@ import { COUNTER, COUNTER_NAMES, type CounterName } from '../../../src/shard/obs
 import { Measures } from '../../../src/shard/observe/measures.ts';
 import { Shard } from '../../../src/shard/shard.ts';
 import type { ShardOptions } from '../../../src/shard/shard-options.ts';
+import { SubscriptionJournal } from '../../../src/shard/subscriptions/subscription-journal.ts';
 import { SLOT_COUNT, slab, slotStart } from '../../../src/sip/parser/slab.ts';
 import { LISTENER_ADMIN, TRANSPORT_TCP, TRANSPORT_UDP } from '../../../src/sip/sources.ts';
 import { checkpointsOn, writeCheckpoint } from '../checkpoints-on-disk.ts';
@@ -25,6 +30,7 @@ import { makeOld } from './old-records.ts';
 import type { Change } from './registrations.ts';
 import { FIRST_DOMAIN, SECOND_DOMAIN } from './second-domain.ts';
 import { boundIn } from './stored.ts';
+import type { Notice } from './watcher.ts';
 
 export const SECRET = Uint8Array.from({ length: 32 }, (_, i) => 7 * i + 1);
 const RECORD = Buffer.alloc(65_536);
@@ -69,9 +75,19 @@ interface Surroundings<M> {
   spare(): number;
   /** How much waits behind each batch. */
   readonly pressure: Pick<BatchParts, 'backlog' | 'elapsed'>;
+  /** A lookup waits for devices to wake; false: it cannot. Null: no push service is ever served. */
+  readonly wake: ((message: M, devices: readonly PushDevice[]) => boolean) | null;
+  /** Whether registrations are watched. */
+  readonly isWatched: boolean;
   /** Where phones log in; null: they do not. */
   auth(): Omit<ShardAuth, 'wait'> | null;
   rules(): Partial<Policy>;
+}
+
+/** Messages that have waited. */
+export interface Back<M> {
+  readonly inVain: ReadonlySet<M>;
+  readonly woken: ReadonlySet<M>;
 }
 
 /** What a backup has of a machine. */
@@ -99,11 +115,17 @@ export class Machine<M extends Message> {
   private readonly row = new RowCopy();
   private batch: readonly M[] = [];
   private sent: Sent<M>[] = [];
+  /** Of the last batch: what the shard has sent by itself. */
+  notices: Notice[] = [];
+  /** Where subscriptions are kept; '' where there are none. Its files are real: a process that ends loses nothing of them. */
+  private readonly directory: string;
+  private journal: SubscriptionJournal | undefined;
 
   /** @param copy of a backup, on which it starts; it gets a copy of that */
   constructor(around: Surroundings<M>, copy?: MachineCopy) {
     this.around = around;
     this.disk = copy?.disk.copy() ?? new SimulatedDisk(around.random);
+    this.directory = around.isWatched ? mkdtempSync(join(MEMORY, 'aorta-simulated-')) : '';
     this.frames = copy?.frames.copy() ?? new FrameMap(around.generationBytes, around.numberOf);
   }
 
@@ -115,13 +137,33 @@ export class Machine<M extends Message> {
     return this.counters[COUNTER[name]];
   }
 
-  /** The process ends, or the power is cut. */
-  end(power: boolean): void {
+  /** The process ends, or the power is cut. Returns whether something of its subscriptions is lost. */
+  end(power: boolean): boolean {
     const { disk, frames, around } = this;
+    this.journal?.close();
+    const isCut = power && this.directory !== '' && this.cutJournal();
     disk.restart(power);
     if (power) around.unreadable(this.damagedByCut);
     this.damagedByCut.clear();
     frames.restarted((place, length) => isSoundFrame(disk, around.generationBytes, place, length));
+    return isCut;
+  }
+
+  /** Of the newest file of subscriptions the end may be lost. */
+  private cutJournal(): boolean {
+    const { random } = this.around;
+    const numbers = readdirSync(this.directory).map((name) => Number.parseInt(name, 10));
+    if (numbers.length === 0 || random.chance(0.5)) return false;
+    const path = join(this.directory, `${Math.max(...numbers)}.subscriptions`);
+    const { size } = statSync(path);
+    truncateSync(path, random.between(0, size));
+    return true;
+  }
+
+  /** Nobody needs it any more. */
+  remove(): void {
+    this.journal?.close();
+    if (this.directory !== '') rmSync(this.directory, { recursive: true, force: true });
   }
 
   /** @throws Crash, DiskError */
@@ -179,13 +221,14 @@ export class Machine<M extends Message> {
 
   /**
    * A batch.
-   * @param inVain of these: they have waited for their users, of whom nobody could tell
+   * @param back of these, those that have waited: for their users, of whom nobody could tell, or for devices to wake
    */
-  run(messages: readonly M[], now: number, inVain?: ReadonlySet<M>): readonly Sent<M>[] {
+  run(messages: readonly M[], now: number, back?: Back<M>): readonly Sent<M>[] {
     const { shard, lengths } = this;
     const { family, ip, port, transport, flow, listener } = shard.peers;
     this.batch = messages;
     this.sent = [];
+    this.notices = [];
     for (const [slot, message] of messages.entries()) {
       slab.set(message.bytes, slotStart(slot));
       lengths[slot] = message.bytes.length;
@@ -198,10 +241,11 @@ export class Machine<M extends Message> {
       flow[slot] = message.flow;
       listener[slot] = message.isOrder ? LISTENER_ADMIN : 0;
     }
-    if (inVain === undefined) this.driver.run(lengths, 0, messages.length, now);
+    if (back === undefined) this.driver.run(lengths, 0, messages.length, now);
     else {
       for (const [slot, message] of messages.entries()) {
-        if (inVain.has(message)) shard.waitedInVain(slot);
+        if (back.inVain.has(message)) shard.waitedInVain(slot);
+        if (back.woken.has(message)) shard.hasWaited(slot);
         this.driver.receive(slot, lengths[slot], now);
       }
       this.driver.finish(messages.length, now);
@@ -259,6 +303,8 @@ export class Machine<M extends Message> {
     const { around } = this;
     this.counters = new Float64Array(COUNTER_NAMES.length);
     const auth = around.auth();
+    this.journal = this.directory === '' ? undefined : new SubscriptionJournal(this.directory, false, JOURNAL_BYTES);
+    const { journal } = this;
     const shard = new Shard({
       index: around.index,
       shards: around.shards,
@@ -271,6 +317,10 @@ export class Machine<M extends Message> {
       clock: around.clock,
       flows: { isAlive: (flow) => around.isAlive(flow) },
       ...(auth !== null && { auth: { ...auth, wait: (slot) => around.wait(this.batch[slot]) } }),
+      ...(journal && { subscriptions: { journal, sentBy: [], udpByMain: false } }),
+      ...(around.wake !== null && {
+        wake: (slot, _, __, devices) => around.wake?.(this.batch[slot], devices) ?? false,
+      }),
       ...(around.calls !== null && { gate: around.calls.gate, statics: around.calls.statics }),
     });
     shard.open();
@@ -285,6 +335,12 @@ export class Machine<M extends Message> {
       const bytes = Buffer.from(answers.bytes.buffer, answers.bytes.byteOffset, answers.bytes.length);
       const text = bytes.toString('latin1', answers.at[row], answers.end[row]);
       this.sent.push({ message: this.batch[answers.slot[row]] ?? null, text });
+    }
+    const { outgoing } = this.shard;
+    for (let row = 0; row < outgoing.count; row++) {
+      const { peers } = outgoing;
+      const text = Buffer.from(outgoing.bytes.subarray(outgoing.at[row], outgoing.end[row])).toString('latin1');
+      this.notices.push({ text, host: peers.ip[row * 16 + 3], flow: peers.flow[row] });
     }
   }
 
@@ -327,4 +383,8 @@ export class Machine<M extends Message> {
   }
 }
 
+/** Files in memory, where the system has such. */
+const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+/** Subscriptions begin a new file soon. */
+const JOURNAL_BYTES = 4000;
 const MEASURES = new Measures();

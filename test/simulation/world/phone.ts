@@ -27,7 +27,9 @@ export interface Request extends Message, Asked {
 export class Phone {
   readonly n: number;
   readonly host: number;
-  readonly contacts: readonly string[];
+  contacts: readonly string[];
+  /** What a push wakes it by; '' where none does. */
+  readonly device: string;
   readonly isStream: boolean;
   readonly domain: string;
   flow = 0;
@@ -44,16 +46,34 @@ export class Phone {
   private boots = 0;
   private branches = 0;
   private readonly name: string;
+  private readonly lines: number;
 
-  constructor(n: number, device: number, host: number, isStream: boolean, contacts: number, domain: string) {
+  /** @param isWoken by a push */
+  constructor(
+    n: number,
+    device: number,
+    host: number,
+    isStream: boolean,
+    contacts: number,
+    domain: string,
+    isWoken = false,
+  ) {
     this.domain = domain;
     this.n = n;
     this.host = host;
     this.isStream = isStream;
     this.name = `a${n}d${device}`;
-    const target = isStream ? 'phone.invalid;transport=tcp' : `10.0.0.${host}:5060`;
-    this.contacts = Array.from({ length: contacts }, (_, line) => `sip:${this.name}l${line}@${target}`);
+    this.lines = contacts;
+    this.device = isWoken ? `fcm ${this.name}` : '';
+    this.contacts = this.contactsOf('');
     this.boot();
+  }
+
+  /** @param boot of a phone whose contacts are others behind each boot */
+  private contactsOf(boot: string): string[] {
+    const target = this.isStream ? 'phone.invalid;transport=tcp' : `10.0.0.${this.host}:5060`;
+    const push = this.device === '' ? '' : `;pn-provider=fcm;pn-prid=${this.name}`;
+    return Array.from({ length: this.lines }, (_, line) => `sip:${this.name}l${line}${boot}@${target}${push}`);
   }
 
   get user(): string {
@@ -63,12 +83,14 @@ export class Phone {
   boot(): void {
     this.callId = `${this.name}b${++this.boots}@phone`;
     this.cseq = this.boots % 3;
+    if (this.device !== '' && !this.isStream) this.contacts = this.contactsOf(`b${this.boots % 2}`);
   }
 
   ask(kind: Asked['kind'], seconds: number, random: Random, login = this.login()): Request {
     this.cseq++;
     const contacts = kind === 'fetch' || kind === 'star' ? [] : this.contacts;
-    const asked = { kind, contacts, seconds, callId: this.callId, cseq: this.cseq, flow: this.flow };
+    const { callId, cseq, flow, device } = this;
+    const asked = { kind, contacts, seconds, callId, cseq, flow, device };
     const request = this.write(asked, random, login);
     this.last = request;
     return request;
@@ -88,6 +110,7 @@ export class Phone {
       seconds: 600,
       callId: this.callId,
       flow: this.flow,
+      device: this.device,
     } as const;
     return this.write(
       { ...asked, cseq: Math.max(0, this.cseq - random.between(0, 1)) },
@@ -101,7 +124,7 @@ export class Phone {
   order(kind: Asked['kind'], seconds: number, random: Random): Request {
     const callId = `order${++this.branches}@admin`;
     const contacts = kind === 'star' ? [] : this.contacts;
-    const asked = { kind, contacts, seconds, callId, cseq: 1, flow: 0 } as const;
+    const asked = { kind, contacts, seconds, callId, cseq: 1, flow: 0, device: this.device } as const;
     return { ...this.write(asked, random, '', `o${this.branches}`), isOrder: true, flow: 0 };
   }
 
@@ -109,7 +132,7 @@ export class Phone {
   replay(random: Random, login = this.used): Request {
     const callId = `thief${++this.branches}@phone`;
     const contacts = [`sip:thief@10.0.0.250`];
-    const asked = { kind: 'bind', contacts, seconds: 600, callId, cseq: 1, flow: 0 } as const;
+    const asked = { kind: 'bind', contacts, seconds: 600, callId, cseq: 1, flow: 0, device: '' } as const;
     return { ...this.write(asked, random, login), isReplay: true, flow: 0 };
   }
 
@@ -117,7 +140,7 @@ export class Phone {
   vouched(kind: Asked['kind'], seconds: number, host: number, random: Random, from = this.user): Request {
     const callId = `vouched${++this.branches}@proxy`;
     const contacts = kind === 'star' ? [] : this.contacts;
-    const asked = { kind, contacts, seconds, callId, cseq: 1, flow: 0 } as const;
+    const asked = { kind, contacts, seconds, callId, cseq: 1, flow: 0, device: this.device } as const;
     return {
       ...this.write(asked, random, '', `v${this.branches}`, from),
       isVouched: true,
@@ -172,4 +195,10 @@ export class Phone {
       ...{ flow, sentAt: 0, life: 0, answer: '' },
     };
   }
+}
+
+/** What a contact names to be woken, as phones write it. */
+export function deviceIn(contact: string): string {
+  const [, provider, prid] = /;pn-provider=([^;]*);pn-prid=([^;]*)/.exec(contact) ?? [];
+  return provider === undefined ? '' : `${provider} ${prid}`;
 }

@@ -11,13 +11,16 @@ import { Random } from '../shards/random.ts';
 import { Answers, contactsOf, REMEMBERED_MS, type Scene, storyOf } from './answers.ts';
 import type { Letter } from './call-letters.ts';
 import { type Called, Calls, storyOf as letterStoryOf, VOUCHING_PROXY } from './calls.ts';
-import { Machine, type MachineCopy, type Message, SECRET, type Sent } from './machine.ts';
+import { type Back, Machine, type MachineCopy, type Message, SECRET, type Sent } from './machine.ts';
 import { Phone, type Request } from './phone.ts';
 import { type Bound, type Change, Registrations, type Rules } from './registrations.ts';
 import { FIRST_DOMAIN, isOfSecond, SECOND_DOMAIN, SecondDomain } from './second-domain.ts';
+import { Sleepers } from './sleepers.ts';
 import { areSame, textOf } from './stored.ts';
 import { Storms, TARGET_MS } from './storms.ts';
 import { ownMaxS, WaitingUsers } from './waiting-users.ts';
+import { type Note, storyOf as noteStoryOf, WATCHING_POLICY, type Watched } from './watcher.ts';
+import { Watchers } from './watchers.ts';
 
 const BEGIN = Date.UTC(2030, 0, 1);
 const MINUTE = 60_000;
@@ -83,12 +86,18 @@ interface RegistrationsWorldReport {
   ringsFull: number;
   storms: number;
   tooMany: number;
+  wakings: number;
+  takenUp: number;
+  notes: number;
+  notifies: number;
+  watching: number;
 }
 
 /** What a phone or a caller has sent. */
 interface Place extends Message {
   readonly request: Request | null;
   readonly letter: Letter | null;
+  readonly note: Note | null;
 }
 
 /** What may be left out of a run by its name. */
@@ -106,6 +115,8 @@ export const FAULTS = [
   'storms',
   'domains',
   'old-records',
+  'sleepers',
+  'watchers',
 ];
 
 /** What a run leaves out, so that a failure can be made small. */
@@ -115,13 +126,13 @@ export interface Without {
   readonly turns?: number;
 }
 
-export class RegistrationsWorld implements Scene, Called {
+export class RegistrationsWorld implements Scene, Called, Watched {
   readonly report: RegistrationsWorldReport = {
     ...{ messages: 0, ok: 0, refused: 0, putOff: 0, replays: 0, logins: 0, commits: 0, failedCommits: 0 },
     ...{ starts: 0, crashes: 0, checkpoints: 0, flowsEnded: 0, reloads: 0 },
     ...{ orders: 0, flips: 0, moves: 0, backups: 0, restores: 0, clocks: 0 },
     ...{ calls: 0, redirects: 0, resent: 0, guesses: 0, silences: 0, waits: 0, ringsFull: 0 },
-    ...{ storms: 0, tooMany: 0 },
+    ...{ storms: 0, tooMany: 0, wakings: 0, takenUp: 0, notes: 0, notifies: 0, watching: 0 },
   };
   readonly random: Random;
   private readonly trace: ((line: string) => void) | undefined;
@@ -142,6 +153,16 @@ export class RegistrationsWorld implements Scene, Called {
   private readonly spare: number;
   /** One of eight seeds has times in which shards cannot keep up. */
   private readonly storms: Storms | null;
+  /** Three of sixteen seeds have devices that a push wakes: among callers, alone, and with watchers. */
+  private readonly sleepers: Sleepers<Place> | null;
+  /** Three of 32 seeds have watchers: alone, where devices sleep, and in storms. */
+  private readonly watchers: Watchers | null;
+  /** All machines that there were. */
+  private readonly allMachines: Machine<Place>[] = [];
+  /** Those that have lost some of their subscriptions. */
+  private readonly isCut = new Set<Machine<Place>>();
+  /** AORs that requests of the batch are about: nobody else's change. */
+  private readonly asked = new Set<number>();
   /** Of the batch: AORs of which the store had nothing, and of which nothing has come yet. */
   private readonly unknown = new Set<number>();
   /** By shard: messages that wait for their users. */
@@ -171,7 +192,7 @@ export class RegistrationsWorld implements Scene, Called {
   private lifeCount = 0;
   private rules: Rules;
   private readonly graceS: number;
-  private readonly alive = new Set<number>();
+  readonly alive = new Set<number>();
   private flows = 0;
   now = BEGIN;
   private turn = 0;
@@ -213,13 +234,16 @@ export class RegistrationsWorld implements Scene, Called {
     const isDivided = seed % 8 === 1 && !without.faults?.includes('domains');
     const domainOf = (n: number) => (isDivided && isOfSecond(n) ? SECOND_DOMAIN : FIRST_DOMAIN);
     this.aors = Array.from({ length: aorCount }, (_, n) => aorsOf(domainOf(n), n + 1)[n]);
+    const sleeps = [4, 11, 12].includes(seed % 16) && !without.faults?.includes('sleepers');
+    this.sleepers = sleeps ? new Sleepers(random, (what) => this.fail(what)) : null;
     let host = 0;
     for (let n = 0; n < aorCount; n++) {
       const devices = random.pick([1, 1, 2, 3]);
       for (let device = 0; device < devices; device++) {
         const isStream = random.chance(streams);
         const lines = isStream ? 1 : random.pick([1, 1, 2]);
-        this.phones.push(new Phone(n, device, ++host, isStream, lines, domainOf(n)));
+        const isWoken = sleeps && random.chance(0.6);
+        this.phones.push(new Phone(n, device, ++host, isStream, lines, domainOf(n), isWoken));
       }
     }
     this.rules = this.drawRules();
@@ -238,12 +262,23 @@ export class RegistrationsWorld implements Scene, Called {
     this.oldTurns = isOld ? random.between(5, 30) : 0;
     this.spare = isOld ? random.between(1, 255) : -1;
     this.ringsFull = this.calls === null ? 0 : sometimes('rings', 0.2);
+    const isWatched = [6, 12, 13].includes(seed % 32) && !without.faults?.includes('watchers');
+    const domains = Array.from({ length: aorCount }, (_, n) => domainOf(n));
+    this.watchers = isWatched ? new Watchers(this, domains) : null;
     this.setMachines(Array.from({ length: shards }, (_, index) => this.createMachine(index, shards)));
     this.users.haveOwnRules = this.calls !== null || this.second !== null;
     if (this.calls !== null) this.sendUsersAway();
   }
 
   async run(): Promise<void> {
+    try {
+      await this.tell();
+    } finally {
+      for (const machine of this.allMachines) machine.remove();
+    }
+  }
+
+  private async tell(): Promise<void> {
     this.say(() => JSON.stringify({ shards: this.machines.length, phones: this.phones.length, ...this.rules }));
     for (const index of this.machines.keys()) this.start(index);
     const turns = Math.min(this.turns, this.without.turns ?? Number.POSITIVE_INFINITY);
@@ -251,6 +286,8 @@ export class RegistrationsWorld implements Scene, Called {
       await null; // checkpoints go on
       for (const { failure } of this.machines) if (failure !== undefined) throw failure;
       this.takeTurn();
+      this.hearWatchers();
+      this.watchers?.endTurn();
       for (const [index, { disk }] of this.machines.entries()) if (disk.dead) this.crashed(index);
     }
     await this.end();
@@ -264,6 +301,7 @@ export class RegistrationsWorld implements Scene, Called {
       if (random.chance(this.crashes)) disk.crashWithin(random.pick([1, 5, 30]));
     }
     if (this.calls !== null && random.chance(0.2)) this.usersArrive(random.chance(0.8));
+    if (this.sleepers !== null && random.chance(0.4)) this.devicesWake(this.sleepers);
     if (this.isWide && this.upheave()) return;
     if (this.storms !== null && random.chance(0.1)) return this.storm(this.storms);
     const dice = random.next();
@@ -285,6 +323,11 @@ export class RegistrationsWorld implements Scene, Called {
       if (this.calls !== null && random.chance(0.4)) {
         const letter = this.calls.draw(this.model.size);
         byShard[letter.host % this.machines.length].push(this.post(letter));
+        continue;
+      }
+      const note = this.watchers !== null && random.chance(0.3) ? this.watchers.draw() : null;
+      if (note !== null) {
+        byShard[note.host % this.machines.length].push(this.postNote(note));
         continue;
       }
       const phone = random.pick(this.phones);
@@ -316,10 +359,36 @@ export class RegistrationsWorld implements Scene, Called {
     for (let batches = random.between(3, 24); batches > 0 && !machines.some(({ disk }) => disk.dead); batches--) {
       this.now += random.pick([10, 40, 120]);
       this.phonesAsk();
+      this.hearWatchers();
     }
     storms.waitMs = 0;
     this.say(() => 'the storm is over');
     for (const index of machines.keys()) this.runBatch(index, []);
+  }
+
+  /** Devices have got their push: some come, and who has waited for them is answered. */
+  private devicesWake(sleepers: Sleepers<Place>): void {
+    const { random, machines } = this;
+    for (const index of machines.keys()) {
+      const waking = sleepers.take(index);
+      if (waking.length === 0) continue;
+      for (const phone of this.phones)
+        if (waking.some(({ devices }) => devices.includes(phone.device)) && random.chance(0.5)) this.comesBack(phone);
+      this.now += random.pick([0, 100, 3000]);
+      const woken = new Set(waking.map(({ message }) => message));
+      this.runBatch(index, [...woken], { inVain: NONE, woken });
+      this.deliver();
+    }
+  }
+
+  private comesBack(phone: Phone): void {
+    if (this.without.phones?.includes(phone.host)) return;
+    if (this.random.chance(0.3)) phone.boot();
+    const request = this.draw(phone, 1);
+    if (request === null) return;
+    this.report.takenUp++;
+    this.runBatch(request.host % this.machines.length, [this.send(request)]);
+    this.deliver();
   }
 
   private draw(phone: Phone, dice: number): Request | null {
@@ -378,13 +447,37 @@ export class RegistrationsWorld implements Scene, Called {
     }
     this.report.messages++;
     const { bytes, host, flow, isOrder } = request;
-    return { bytes, host, flow, isOrder, request, letter: null };
+    return { bytes, host, flow, isOrder, request, letter: null, note: null };
   }
 
   private post(letter: Letter): Place {
     this.report.messages++;
     const { bytes, host, flow, isOrder } = letter;
-    return { bytes, host, flow, isOrder, request: null, letter };
+    return { bytes, host, flow, isOrder, request: null, letter, note: null };
+  }
+
+  private postNote(note: Note): Place {
+    this.report.notes++;
+    const { bytes, host, flow, isOrder } = note;
+    return { bytes, host, flow, isOrder, request: null, letter: null, note };
+  }
+
+  /** Watchers answer what they have been told. */
+  private hearWatchers(): void {
+    if (this.watchers === null) return;
+    for (let rounds = 0; rounds < 10; rounds++) {
+      const answers = this.watchers.takeAnswers();
+      if (answers.length === 0) return;
+      for (const index of this.machines.keys()) {
+        const own = answers.filter(({ host }) => host % this.machines.length === index);
+        if (own.length > 0)
+          this.runBatch(
+            index,
+            own.map((note) => this.postNote(note)),
+          );
+      }
+      this.deliver();
+    }
   }
 
   startOf(shard: number): number {
@@ -395,7 +488,7 @@ export class RegistrationsWorld implements Scene, Called {
     return this.lives[this.ownerOf(n)];
   }
 
-  private ownerOf(n: number): number {
+  ownerOf(n: number): number {
     return this.aors[n].owner(this.machines.length);
   }
 
@@ -408,7 +501,7 @@ export class RegistrationsWorld implements Scene, Called {
     }
   }
 
-  private runBatch(index: number, messages: readonly Place[], inVain?: ReadonlySet<Place>): void {
+  private runBatch(index: number, messages: readonly Place[], back?: Back<Place>): void {
     const machine = this.machines[index];
     if (machine.disk.dead) return;
     this.batchFailed = false;
@@ -421,17 +514,36 @@ export class RegistrationsWorld implements Scene, Called {
     this.second?.count(this.bindingsOfSecond());
     this.unknown.clear();
     if (this.storms !== null) this.noteUnknown();
+    this.sleepers?.beginBatch();
+    this.asked.clear();
+    for (const message of messages) this.asked.add(numberIn(message));
     const isOneByOne = this.calls !== null && messages.length > 1;
-    const sent = machine.run(messages, this.now, inVain ?? (isOneByOne ? NONE : undefined));
+    const sent = machine.run(messages, this.now, back ?? (isOneByOne ? NOBODY : undefined));
     if (this.miswritten !== '') this.fail(this.miswritten);
-    if (machine.disk.dead) return this.say(() => '  and it is dead');
+    if (machine.disk.dead) {
+      this.watchers?.diedWith(messages.flatMap(({ note }) => note ?? []));
+      return this.say(() => '  and it is dead');
+    }
     const isSick = machine.counter('load_failures') > loadFailures;
     if (this.batchFailed) this.storms?.lost(index);
-    this.judge(index, messages, sent, before, isSick);
+    this.judge(index, messages, sent, before, isSick, back?.woken ?? NONE);
+    this.hearNotices(index, machine);
     this.storms?.behind(index, this.now);
     this.putOff.clear();
     for (const n of this.touched) this.look(n);
     this.checkCounters(index);
+  }
+
+  private hearNotices(index: number, machine: Machine<Place>): void {
+    const { watchers } = this;
+    if (watchers === null) return;
+    this.report.notifies += machine.notices.length;
+    watchers.received(index, machine.notices, machine.disk.weather.read > 0);
+    watchers.checkCounters(index, (name) => machine.counter(name));
+  }
+
+  kept(n: number): readonly Bound[] {
+    return this.model.kept(n);
   }
 
   /** Answers in the order of their requests. */
@@ -441,14 +553,17 @@ export class RegistrationsWorld implements Scene, Called {
     sent: readonly Sent<Place>[],
     working: Map<number, readonly Bound[]>,
     isSick: boolean,
+    back: ReadonlySet<Place>,
   ): void {
     const answers = new Map(sent.map(({ message, text }) => [message, text]));
     for (const { message, text } of sent) if (message === null) this.calls?.resent(text);
     for (const message of messages) {
-      const { request, letter } = message;
+      const { request, letter, note } = message;
       const text = answers.get(message);
+      if (note !== null && (text !== undefined || this.ownerOf(note.n) === index)) this.watchers?.judge(note, text);
       if (request === null) {
-        if (letter !== null) this.judgeLetter(index, message, letter, text, working, isSick);
+        if (letter !== null && !this.waitsForDevice(message, letter, text, working, isSick, back.has(message)))
+          this.judgeLetter(index, message, letter, text, working, isSick);
         continue;
       }
       const { n } = request.phone;
@@ -470,6 +585,39 @@ export class RegistrationsWorld implements Scene, Called {
           `AOR ${n}: written was ${textOf(kept)} (of ${textOf(this.model.kept(n))}), and decided ${textOf(next)}`,
         );
     }
+  }
+
+  /** Whether the letter waits for a device: it does once, where one sleeps that it asks for, and wakes that one alone. */
+  private waitsForDevice(
+    place: Place,
+    letter: Letter,
+    text: string | undefined,
+    working: Map<number, readonly Bound[]>,
+    isSick: boolean,
+    isBack: boolean,
+  ): boolean {
+    const { sleepers, calls } = this;
+    if (sleepers === null || calls === null) return false;
+    const waking = sleepers.woken.find(({ message }) => message === place);
+    if (waking !== undefined && isBack) this.fail(`${letterStoryOf(letter)} waits once more`);
+    if (text?.startsWith('SIP/2.0 503')) return false; // another shard's ring was full
+    const isSure = !this.mayBeGone(letter.n) && !isSick && !this.batchFailed;
+    const devices = calls.wokenBy(letter, working.get(letter.n) ?? []);
+    const woken = waking?.devices ?? [];
+    if (isSure && !isBack && (waking !== undefined || text !== undefined) && devices.join() !== woken.join())
+      this.fail(`${letterStoryOf(letter)} wakes ${woken.join() || 'nobody'} instead of ${devices.join() || 'nobody'}`);
+    if (waking === undefined) return false;
+    this.report.wakings++;
+    this.say(() => `  ${letterStoryOf(letter)} wakes ${woken.join()}`);
+    if (!waking.waits) return false;
+    const isTrying = text?.startsWith('SIP/2.0 100') ?? false;
+    if (isTrying !== (letter.kind === 'INVITE') || (text !== undefined && !isTrying))
+      this.fail(`${letterStoryOf(letter)} waits for a device and draws ${text}`);
+    return true;
+  }
+
+  devicesOf(asked: readonly Bound[], all: readonly Bound[]): readonly string[] {
+    return this.sleepers?.devicesOf(asked, all) ?? [];
   }
 
   private judgeLetter(
@@ -554,15 +702,21 @@ export class RegistrationsWorld implements Scene, Called {
 
   /** An operator gets what is asked for, up to the longest interval. */
   rulesOf({ isOrder, isVouched, phone }: Request): Rules {
-    const rules = this.second !== null && isOfSecond(phone.n) ? this.second.rulesNow : this.rules;
+    const server = this.sleepers === null ? this.rules : { ...this.rules, push: this.sleepers.rules };
+    const rules = this.second !== null && isOfSecond(phone.n) ? this.second.rulesNow : server;
     if (isOrder) return { ...rules, jitterPercent: 0 };
     const own = this.users.haveOwnRules && this.logsIn && !isVouched ? ownMaxS(phone.user) : 0;
     return own === 0 ? rules : { ...rules, maxS: own };
   }
 
+  /** Targets, and behind them what sleeps, as if it were marked so. */
   live(bindings: readonly Bound[]): readonly Bound[] {
-    const { now, alive } = this;
-    return bindings.filter(({ expiresAt, flow }) => expiresAt > now && (flow === 0 || alive.has(flow)));
+    const { now, alive, sleepers } = this;
+    const isTarget = ({ expiresAt, flow, isAsleep }: Bound) =>
+      !isAsleep && expiresAt > now && (flow === 0 || alive.has(flow));
+    if (sleepers === null) return bindings.filter(isTarget);
+    const kept = bindings.filter((one) => isTarget(one) || sleepers.keeps(one, now));
+    return kept.map((one) => (isTarget(one) ? one : { ...one, flow: 0, isAsleep: true }));
   }
 
   // --- users that are fetched, and rings between shards
@@ -598,7 +752,7 @@ export class RegistrationsWorld implements Scene, Called {
       );
       if (messages.length === 0) continue;
       if (!areKnown) for (const { request } of messages) if (request !== null) this.putOff.add(request);
-      this.runBatch(index, messages, areKnown ? NONE : new Set(messages));
+      this.runBatch(index, messages, { inVain: areKnown ? NONE : new Set(messages), woken: NONE });
       const again = this.waiting[index].find((one) => messages.includes(one));
       if (again !== undefined) this.fail(`${storyOfPlace(again)} waits once more`);
     }
@@ -630,6 +784,11 @@ export class RegistrationsWorld implements Scene, Called {
 
   // --- what happens to shards
 
+  /** A process ends, or the power is cut. */
+  private endOne(machine: Machine<Place>, power: boolean): void {
+    if (machine.end(power)) this.isCut.add(machine);
+  }
+
   private setMachines(machines: readonly Machine<Place>[]): void {
     this.machines.splice(0, this.machines.length, ...machines);
     this.inbox.splice(0, this.inbox.length, ...machines.map(() => []));
@@ -639,7 +798,7 @@ export class RegistrationsWorld implements Scene, Called {
 
   private createMachine(index: number, shards: number, copy?: MachineCopy): Machine<Place> {
     const ofShard = (n: number) => this.ownerOf(n) === index;
-    return new Machine<Place>(
+    const machine = new Machine<Place>(
       {
         ...{ random: this.random, generationBytes: this.generationBytes, index, shards, clock: this.clock },
         numberOf: (word) => numbers.get(word) ?? -1,
@@ -647,6 +806,7 @@ export class RegistrationsWorld implements Scene, Called {
         forward: (owner, message) => this.handOver(owner, message),
         calls: this.calls,
         wait: (message) => this.waitForUser(index, message),
+        wake: this.sleepers && ((message, devices) => this.sleepers?.wake(index, message, devices) ?? false),
         committed: (changes, lasting) => {
           this.report.commits++;
           this.say(
@@ -654,6 +814,7 @@ export class RegistrationsWorld implements Scene, Called {
           );
           if (this.clock.holds && !lasting) this.checkHeld(changes);
           this.checkRefreshes(changes);
+          this.checkUnasked(changes);
           this.model.committed(changes, lasting, ofShard);
           for (const n of changes.keys()) this.wrote(n);
         },
@@ -665,6 +826,7 @@ export class RegistrationsWorld implements Scene, Called {
             this.unread.add(n);
           }
         },
+        isWatched: this.watchers !== null,
         auth: () => this.auth(index),
         rules: () => this.policy(),
         spare: () => (this.turn < this.oldTurns ? this.spare : -1),
@@ -672,6 +834,8 @@ export class RegistrationsWorld implements Scene, Called {
       },
       copy,
     );
+    this.allMachines.push(machine);
+    return machine;
   }
 
   private wrote(n: number): void {
@@ -687,6 +851,21 @@ export class RegistrationsWorld implements Scene, Called {
       const gone = this.model.kept(n).filter(({ contact }) => !left.some((one) => one.contact === contact));
       const wrong = gone.find(({ flow }) => flow === 0 || this.alive.has(flow));
       if (wrong !== undefined) this.miswritten = `AOR ${n}: ${wrong.contact} is removed while nobody knows the time`;
+    }
+  }
+
+  /** Of AORs that nobody has asked about only that goes which has ended: what lives, and what sleeps, is as it was. */
+  private checkUnasked(changes: ReadonlyMap<number, Change>): void {
+    for (const [n, change] of changes) {
+      if (this.asked.has(n) || this.mayBeGone(n) || change.kind === 'refresh') continue;
+      const left = change.kind === 'record' ? change.bindings : [];
+      const isEnded = ({ expiresAt, isAsleep }: Bound) => expiresAt <= this.now && !isAsleep;
+      if (left.some(isEnded) && areSame(left, this.model.kept(n)))
+        this.miswritten = `AOR ${n}: a sweep leaves what has run out as it was: "${textOf(left)}"`;
+      const before = this.live(this.model.kept(n));
+      const behind = this.live(left);
+      if (!areSame(before, behind))
+        this.miswritten = `AOR ${n}: a sweep leaves "${textOf(behind)}" of "${textOf(before)}"`;
     }
   }
 
@@ -728,6 +907,8 @@ export class RegistrationsWorld implements Scene, Called {
       flowGraceS: this.graceS,
       ...(this.second !== null && { byDomain: { [SECOND_DOMAIN]: this.second.policy() } }),
       ...(this.calls !== null && { lookup: this.calls.lookup }),
+      ...(this.watchers !== null && { subscriptions: WATCHING_POLICY }),
+      ...(this.sleepers !== null && { push: this.sleepers.policy }),
     };
   }
 
@@ -745,8 +926,10 @@ export class RegistrationsWorld implements Scene, Called {
     this.report.reloads++;
     this.rules = this.drawRules();
     if (this.second !== null) this.second.rules = this.drawRules();
+    this.sleepers?.reload();
     this.calls?.drawLookup();
     this.calls?.forget();
+    this.sleepers?.forgetAll();
     this.say(() => `a reload: ${JSON.stringify(this.rules)}`);
     for (const machine of this.machines) machine.configure();
   }
@@ -759,6 +942,7 @@ export class RegistrationsWorld implements Scene, Called {
       this.alive.delete(phone.flow);
       phone.flow = 0;
     }
+    if (this.watchers !== null) ended.push(...this.watchers.cutOff(() => this.random.chance(0.3)));
     if (ended.length === 0) return;
     this.report.flowsEnded += ended.length;
     this.say(() => `connections end: ${ended.join(' ')}`);
@@ -784,7 +968,7 @@ export class RegistrationsWorld implements Scene, Called {
       if (!(error instanceof Crash) && !(error instanceof DiskError)) throw error;
     }
     if (machine.disk.dead) return;
-    machine.end(this.random.chance(0.5));
+    this.endOne(machine, this.random.chance(0.5));
     this.start(index);
   }
 
@@ -792,7 +976,7 @@ export class RegistrationsWorld implements Scene, Called {
     const power = this.random.chance(0.6);
     this.say(() => `shard ${index}: ${power ? 'a cut of power' : 'a kill'}`);
     this.report.crashes++;
-    this.machines[index].end(power);
+    this.endOne(this.machines[index], power);
     this.start(index);
   }
 
@@ -801,9 +985,11 @@ export class RegistrationsWorld implements Scene, Called {
     const machine = this.machines[index];
     this.inbox[index] = [];
     this.waiting[index] = [];
+    this.sleepers?.forget(index);
     this.closeConnectionsOf(index);
+    let isCut = this.isCut.delete(machine);
     for (let tries = 0; ; tries++) {
-      if (tries > 0) machine.end(random.chance(0.6));
+      if (tries > 0 && machine.end(random.chance(0.6))) isCut = true;
       machine.disk.weather = tries > 3 ? CALM : this.weather;
       if (tries < 3 && random.chance(crashes)) machine.disk.crashWithin(100);
       this.report.starts++;
@@ -819,6 +1005,7 @@ export class RegistrationsWorld implements Scene, Called {
       if (!machine.disk.dead) break;
     }
     machine.disk.calm();
+    this.watchers?.started(index, isCut);
     for (let n = 0; n < this.model.size; n++) if (this.ownerOf(n) === index) this.lookAfterStart(n, machine);
     this.checkCounters(index);
   }
@@ -832,6 +1019,7 @@ export class RegistrationsWorld implements Scene, Called {
       this.alive.delete(phone.flow);
       phone.flow = 0;
     }
+    if (this.watchers !== null) ended.push(...this.watchers.cutOff((host) => host % this.machines.length === index));
     if (ended.length === 0) return;
     for (const [other, machine] of this.machines.entries())
       if (other !== index && this.lives[other] > 0 && !machine.disk.dead) machine.flowsEnded(ended, this.now);
@@ -867,7 +1055,7 @@ export class RegistrationsWorld implements Scene, Called {
       } catch (error) {
         demandFault(error);
       }
-      machine.end(this.random.chance(0.5));
+      this.endOne(machine, this.random.chance(0.5));
     }
   }
 
@@ -890,6 +1078,7 @@ export class RegistrationsWorld implements Scene, Called {
     this.endAll();
     this.model = backup.model.copy();
     const { length } = backup.machines;
+    this.watchers?.allEnded();
     this.setMachines(backup.machines.map((copy, index) => this.createMachine(index, length, copy)));
     this.startAll();
   }
@@ -902,6 +1091,7 @@ export class RegistrationsWorld implements Scene, Called {
     const next = Array.from({ length: count }, (_, index) => this.createMachine(index, count));
     if (this.moveInto(next)) {
       this.report.moves++;
+      this.watchers?.allEnded();
       this.setMachines(next);
     }
     this.startAll();
@@ -930,7 +1120,7 @@ export class RegistrationsWorld implements Scene, Called {
     } catch (error) {
       demandFault(error);
       this.say(() => `  the move failed: ${error instanceof Error ? error.message : error}`);
-      for (const machine of machines) machine.end(random.chance(0.5));
+      for (const machine of machines) this.endOne(machine, random.chance(0.5));
       return false;
     }
     for (const machine of next) machine.end(random.chance(0.5));
@@ -949,15 +1139,22 @@ export class RegistrationsWorld implements Scene, Called {
     this.startAll();
   }
 
-  private setClockRight(): void {
-    const isBack = this.random.chance(0.5);
+  private setClockBackBy(ms: number): void {
+    this.ahead = ms;
+    for (let n = 0; n < this.model.size; n++) this.writtenAhead.add(n);
+    this.setClockRight(true);
+  }
+
+  private setClockRight(isBack = this.random.chance(0.5)): void {
     this.say(() => (isBack ? `the clock is set back by ${this.ahead} ms` : 'the clock was right'));
     if (isBack) {
+      this.watchers?.setBack(this.ahead);
       this.now -= this.ahead;
       this.clock.setBacks++;
       for (const n of this.writtenAhead) this.skewed.add(n);
       for (const phone of this.phones) phone.last = null;
       this.calls?.forget();
+      this.sleepers?.forgetAll();
     }
     this.writtenAhead.clear();
     this.ahead = 0;
@@ -1023,23 +1220,51 @@ export class RegistrationsWorld implements Scene, Called {
     this.ringsFull = 0;
     if (this.ahead > 0) this.setClockRight();
     for (const index of this.machines.keys()) {
-      this.machines[index].end(this.random.chance(0.5));
+      this.endOne(this.machines[index], this.random.chance(0.5));
       this.start(index);
     }
     this.rules = { ...this.rules, contactsMax: 30 };
     this.second?.open();
+    this.sleepers?.open();
     for (const machine of this.machines) machine.configure();
     if (this.isWide) this.forgetOldConnections();
+    this.watchersCatchUp();
+    if (this.isWide && this.watchers !== null) this.setClockBackBy(10 * MINUTE);
     for (const phone of this.phones) if (!this.without.phones?.includes(phone.host)) this.serve(phone);
     this.lookAtAll();
+    this.tellAll();
     if (this.isWide) this.cutOffAll();
     this.now += 3 * 60 * MINUTE;
     this.say(() => 'everything runs out');
     for (const [index, machine] of this.machines.entries()) this.drain(index, machine);
+    this.watchers?.checkOver();
     for (const machine of this.machines) {
       this.report.checkpoints += machine.checkpoints;
       machine.store.close();
     }
+  }
+
+  /** Each who may watch, and does not hear everything, subscribes. */
+  private watchersCatchUp(): void {
+    if (this.watchers === null) return;
+    this.watchers.isCalm = true;
+    for (const note of this.watchers.catchUp()) {
+      this.runBatch(note.host % this.machines.length, [this.postNote(note)]);
+      this.deliver();
+      this.hearWatchers();
+      this.now += 100;
+    }
+  }
+
+  /** Within the least time between two NOTIFYs, and a little, all who hear everything know what there is. */
+  private tellAll(): void {
+    if (this.watchers === null) return;
+    for (let steps = 0; steps < 8; steps++) {
+      this.now += 1000;
+      for (const index of this.machines.keys()) this.runBatch(index, []);
+      this.hearWatchers();
+    }
+    this.report.watching += this.watchers.checkAll();
   }
 
   /** All connections have ended with the processes: what lives by those of before the start goes in the background, soon behind the grace. */
@@ -1047,8 +1272,7 @@ export class RegistrationsWorld implements Scene, Called {
     const livesBy = ({ flow }: Bound) => flow !== 0;
     if (!this.phones.some(({ isStream }) => isStream)) return;
     const due = this.now + this.graceS * 1000;
-    for (const [index, machine] of this.machines.entries()) this.workUntil(due + 2000, index, machine);
-    this.now = due + 2000;
+    this.workUntil(due + 2000);
     for (let n = 0; n < this.model.size; n++) {
       if (!this.model.kept(n).some(livesBy)) continue;
       const found = this.machines[this.ownerOf(n)].read(this.aors[n].key);
@@ -1057,14 +1281,18 @@ export class RegistrationsWorld implements Scene, Called {
     }
   }
 
-  /** The shard does what it has to do by itself. */
-  private workUntil(end: number, index: number, machine: Machine<Place>): void {
-    const began = this.now;
-    for (let wait = 0; wait >= 0 && this.now + wait < end; wait = machine.msToNextTick(this.now)) {
+  /** Shards do what they have to do by themselves. */
+  private workUntil(end: number): void {
+    for (;;) {
+      const waits = this.machines.map((machine) => machine.msToNextTick(this.now)).filter((wait) => wait >= 0);
+      const wait = Math.min(...waits);
+      if (this.now + wait >= end) break;
       this.now += wait;
-      this.runBatch(index, []);
+      for (const [index, machine] of this.machines.entries())
+        if (machine.msToNextTick(this.now) === 0) this.runBatch(index, []);
+      this.hearWatchers();
     }
-    this.now = began;
+    this.now = end;
   }
 
   private serve(phone: Phone): void {
@@ -1074,6 +1302,7 @@ export class RegistrationsWorld implements Scene, Called {
       const request = phone.ask('bind', 600, this.random);
       this.runBatch(phone.host % this.machines.length, [this.send(request)]);
       this.deliver();
+      this.hearWatchers();
       this.usersArrive(true);
       if (request.answer.startsWith('SIP/2.0 200')) return;
       this.now += 1000;
@@ -1090,12 +1319,14 @@ export class RegistrationsWorld implements Scene, Called {
     }
     const from = this.now;
     const due = from + this.graceS * 1000;
-    for (const [index, machine] of this.machines.entries())
-      for (let now = from; now < due + 5000; now += 50) {
-        this.now = now;
+    for (let now = from; now < due + 5000; now += 50) {
+      this.now = now;
+      for (const [index, machine] of this.machines.entries()) {
         machine.disk.full = now < due + 1000;
         if (machine.msToNextTick(now) === 0) this.runBatch(index, []);
       }
+      this.hearWatchers();
+    }
     for (let n = 0; n < this.model.size; n++) {
       const found = this.machines[this.ownerOf(n)].read(this.aors[n].key);
       if (found === -1 || found.some(({ flow }) => flow !== 0))
@@ -1105,6 +1336,7 @@ export class RegistrationsWorld implements Scene, Called {
 
   private drain(index: number, machine: Machine<Place>): void {
     let spins = 0;
+    const ends = this.endOf(index);
     for (let passes = 0; passes < 20_000; passes++) {
       const wait = machine.msToNextTick(this.now);
       if (wait < 0) break;
@@ -1112,13 +1344,26 @@ export class RegistrationsWorld implements Scene, Called {
       if (spins > SPINS_MAX) this.fail(`shard ${index} spins`);
       this.now += wait;
       this.runBatch(index, []);
+      this.hearWatchers();
+      if (this.now > ends + MINUTE && machine.store.bindings > 0)
+        this.fail(`shard ${index} keeps bindings ${this.now - ends} ms too long`);
     }
     const { store } = machine;
     if (store.aors + store.bindings > 0) this.fail(`shard ${index}: ${store.bindings} bindings never run out`);
     if (machine.msToNextTick(this.now) !== -1) this.fail(`shard ${index} never comes to rest`);
   }
 
-  private say(line: () => string): void {
+  /** When the last binding of a shard goes. */
+  private endOf(index: number): number {
+    let end = this.now;
+    for (let n = 0; n < this.model.size; n++)
+      if (this.ownerOf(n) === index)
+        for (const one of this.model.kept(n))
+          end = Math.max(end, one.device === '' ? one.expiresAt : (this.sleepers?.endOf(one) ?? 0));
+    return end;
+  }
+
+  say(line: () => string): void {
     this.trace?.(`${this.turn} ${new Date(this.now).toISOString().slice(5, 19)}: ${line()}`);
   }
 
@@ -1128,13 +1373,15 @@ export class RegistrationsWorld implements Scene, Called {
 }
 
 const NONE: ReadonlySet<Place> = new Set();
+const NOBODY: Back<Place> = { inVain: NONE, woken: NONE };
 
 /** Number of the AOR that it is about. */
-function numberIn({ request, letter }: Place): number {
-  return request?.phone.n ?? letter?.n ?? 0;
+function numberIn({ request, letter, note }: Place): number {
+  return request?.phone.n ?? letter?.n ?? note?.n ?? 0;
 }
 
-function storyOfPlace({ request, letter }: Place): string {
+function storyOfPlace({ request, letter, note }: Place): string {
+  if (note !== null) return noteStoryOf(note);
   return request !== null ? storyOf(request) : letter !== null ? letterStoryOf(letter) : '';
 }
 

@@ -9,6 +9,16 @@ export interface Bound {
   readonly expiresAt: number;
   /** The connection that it lives by; 0: none. */
   readonly flow: number;
+  /** What a push wakes; '' where the server has not taken that on. */
+  readonly device: string;
+  /** It is no target, and kept for a push. */
+  readonly isAsleep: boolean;
+}
+
+/** Where devices are woken. */
+export interface PushRules {
+  /** Shorter intervals end before a device is reminded. */
+  readonly shortestS: number;
 }
 
 export interface Rules {
@@ -18,6 +28,8 @@ export interface Rules {
   readonly contactsMax: number;
   /** Bindings that the domain may still have; as many as there are where it is not given. */
   readonly room?: number;
+  /** Null: no push service is served. */
+  readonly push?: PushRules | null;
 }
 
 export interface Asked {
@@ -27,6 +39,8 @@ export interface Asked {
   readonly cseq: number;
   readonly seconds: number;
   readonly flow: number;
+  /** What its contacts name to be woken; '' for none. */
+  readonly device: string;
 }
 
 interface Decision {
@@ -35,22 +49,34 @@ interface Decision {
   readonly next: readonly Bound[];
 }
 
-/** @param bindings that live */
+/** What sleeps is taken up by its device, under whatever contact, and makes place for others. @param bindings that live, or sleep */
 export function decide(asked: Asked, bindings: readonly Bound[], rules: Rules, now: number): Decision {
   const refused = (status: number) => ({ status, next: bindings });
   const { kind, contacts, callId, cseq, seconds, flow } = asked;
   if (kind === 'fetch') return { status: 200, next: bindings };
   if (kind === 'bind' && seconds < 3600 && seconds < rules.minS) return refused(423);
+  const push = asked.device !== '' && rules.push && rules.maxS >= rules.push.shortestS ? rules.push : null;
+  if (kind === 'bind' && push !== null && seconds < push.shortestS) return refused(423);
   const named = (one: Bound) => kind === 'star' || contacts.includes(one.contact);
-  if (bindings.some((one) => named(one) && one.callId === callId && cseq <= one.cseq)) return refused(500);
+  const isLate = (one: Bound) => one.callId === callId && (one.isAsleep ? cseq < one.cseq : cseq <= one.cseq);
+  if (bindings.some((one) => named(one) && isLate(one))) return refused(500);
   if (kind !== 'bind') return { status: 200, next: bindings.filter((one) => !named(one)) };
   const expiresAt = now + Math.min(seconds, rules.maxS) * 1000;
-  const made = (contact: string): Bound => ({ contact, callId, cseq, expiresAt, flow });
-  const next = bindings.map((one) => (named(one) ? made(one.contact) : one));
+  const device = push === null ? '' : asked.device;
+  const made = (contact: string): Bound => ({ contact, callId, cseq, expiresAt, flow, device, isAsleep: false });
+  const left = bindings.filter((one) => named(one) || !one.isAsleep || device === '' || one.device !== device);
+  let next = left.map((one) => (named(one) ? made(one.contact) : one));
   for (const contact of contacts) if (!next.some((one) => one.contact === contact)) next.push(made(contact));
   const more = next.length - bindings.length;
+  if (more > 0) next = withoutSleepers(next, next.length - rules.contactsMax);
   if (more > 0 && (next.length > rules.contactsMax || more > (rules.room ?? more))) return refused(403);
   return { status: 200, next };
+}
+
+/** Without the first of those that sleep, so many. */
+function withoutSleepers(bindings: readonly Bound[], count: number): Bound[] {
+  let left = count;
+  return bindings.filter(({ isAsleep }) => !isAsleep || left-- <= 0);
 }
 
 /** The least that may be granted to who asks for so much, in seconds. */

@@ -4,13 +4,16 @@ import {
   callIdEnd,
   cseqOf,
   expiresAtOf,
+  hasFlag,
   imageLength,
   paramsEnd,
   uriAt,
   uriEnd,
 } from '../../../src/core/binding/binding.ts';
+import { IMAGE_ASLEEP, IMAGE_PUSH } from '../../../src/core/binding/image-layout.ts';
 import { lifelineKey } from '../../../src/core/binding/live-flow.ts';
 import { RECORD_HEADER_BYTES, recordAorLength } from '../../../src/location/record.ts';
+import { deviceIn } from './phone.ts';
 import type { Bound } from './registrations.ts';
 
 /** Of the record in bytes[at, end). */
@@ -20,14 +23,18 @@ export function boundIn(bytes: Buffer, at: number, end: number): Bound[] {
     let image = at + RECORD_HEADER_BYTES + recordAorLength(bytes, at);
     image < end;
     image += imageLength(bytes, image)
-  )
+  ) {
+    const contact = bytes.toString('latin1', uriAt(bytes, image), uriEnd(bytes, image));
     found.push({
-      contact: bytes.toString('latin1', uriAt(bytes, image), uriEnd(bytes, image)),
+      contact,
       callId: bytes.toString('latin1', paramsEnd(bytes, image), callIdEnd(bytes, image)),
       cseq: cseqOf(bytes, image),
       expiresAt: expiresAtOf(bytes, image),
       flow: lifelineKey(bytes, image),
+      device: hasFlag(bytes, image, IMAGE_PUSH) ? deviceIn(contact) : '',
+      isAsleep: hasFlag(bytes, image, IMAGE_ASLEEP),
     });
+  }
   return found;
 }
 
@@ -44,13 +51,18 @@ function isSame(one: Bound, other: Bound): boolean {
     one.callId === other.callId &&
     one.cseq === other.cseq &&
     one.expiresAt === other.expiresAt &&
-    one.flow === other.flow
+    one.flow === other.flow &&
+    one.device === other.device &&
+    one.isAsleep === other.isAsleep
   );
 }
 
 export function textOf(bindings: readonly Bound[]): string {
   return bindings
-    .map(({ contact, callId, cseq, expiresAt, flow }) => `${contact} ${callId} ${cseq} ${expiresAt} ${flow}`)
+    .map(
+      ({ contact, callId, cseq, expiresAt, flow, device, isAsleep }) =>
+        `${contact} ${callId} ${cseq} ${expiresAt} ${flow}${device === '' ? '' : ` wakes ${device}`}${isAsleep ? ' asleep' : ''}`,
+    )
     .sort()
     .join('; ');
 }
