@@ -29,6 +29,7 @@ import {
 const DESK = '<sip:desk@127.0.0.1:1>';
 const THIEF = '<sip:thief@127.0.0.1:2>';
 const BOB = { aor: 'bob@example.com' };
+const IPV6_USER = 'six@[2001:DB8:0::0:1]';
 
 let aorta: Aorta;
 let client: SipClient;
@@ -37,10 +38,10 @@ const made = Array.from({ length: 40 }, (_, n) => `user${n}@example.com`);
 
 beforeAll(async () => {
   const data = temporaryDirectory();
-  await importUsers(data, [...made, BOB.aor, 'pbx@example.com', 'user0@example.org', 'only@example.org']);
+  await importUsers(data, [...made, BOB.aor, 'pbx@example.com', 'user0@example.org', 'only@example.org', IPV6_USER]);
   aorta = await Aorta.start({
     data,
-    domains: ['example.com', 'example.org'],
+    domains: ['example.com', 'example.org', '[2001:db8::1]'],
     flags: ['--auth', 'digest', '--lookup-sip', 'off'],
     under: ['env', 'AORTA_WARM_UP=on'],
   });
@@ -76,6 +77,19 @@ it('a policy that refuses what is rehearsed is nothing to warn of', async () => 
   const other = await Aorta.start({ data: temporaryDirectory(), domains: ['example.com'], shards: 1, flags, under });
   expect(other.stderr).not.toContain('no rehearsal');
   await other.stop();
+});
+
+it('R3261-22.1-02 R3261-10.3-16 an IPv6 domain is one realm, however message, user and configuration spell it', async () => {
+  for (const aor of ['six@[2001:db8:0:0:0:0:0:1]', 'six@[2001:DB8::0.0.0.1]', 'six@[2001:db8::1]']) {
+    const { realm, nonce } = await challenge(client, { aor });
+    expect(realm).toBe('[2001:db8::1]');
+    const login = { nonce, realm };
+    expect((await client.request(signed(client, { aor, contacts: [DESK] }, { ...login, password: 'no' }))).status).toBe(
+      401,
+    );
+    const answer = await client.request(signed(client, { aor, contacts: [DESK] }, { ...login, nc: 2 }));
+    expect([...bindings(answer).keys()], answer.text).toEqual(['sip:desk@127.0.0.1:1']);
+  }
 });
 
 describe('replays', () => {
