@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
-import { killAll } from '../support/child-process.ts';
+import { killAll, poll } from '../support/child-process.ts';
 import { Chromium } from '../support/chromium.ts';
 import { faults, lacksChromium, press, text } from '../support/dashboard-page.ts';
 import { challenge, configFile, importUsers, logIn, signed } from '../support/login-client.ts';
@@ -46,6 +46,11 @@ describe.skipIf(lacksChromium())('the dashboard', () => {
     const sleeper = { aor: 'bob@example.com', contacts: [`<sip:bob@127.0.0.1:5070${push}>;expires=1`] };
     for (const fields of [{ aor: 'carol@example.com', contacts: ['<sip:carol@127.0.0.1:5070>'] }, sleeper])
       expect((await logIn(phone, fields)).status).toBe(200);
+    // The page has contacts counted when it comes, and then once a minute.
+    await poll('a binding that sleeps', 10_000, async () => {
+      const asleep = await (await fetch(`${url}/v1/aors?asleep=true`)).text();
+      return asleep.includes('bob@example.com') || undefined;
+    });
     await browser.open(url);
   });
   afterAll(async () => {
