@@ -2,7 +2,6 @@
 // `aorta drain` of a running server.
 
 import type { Command } from 'commander';
-import { canonicalDomain } from '../core/uas/domains.ts';
 import type { Config } from '../server/config/config.ts';
 import type { ConfigWishes } from '../server/config/create-config.ts';
 import { print } from '../server/process/terminal.ts';
@@ -88,6 +87,7 @@ async function showDomain(
   stringify: (value: unknown) => string,
 ): Promise<void> {
   const { domainConfig } = await import('../server/config/domain-config.ts');
+  const { canonicalDomain } = await import('../core/uas/domains.ts');
   const found = domainConfig(values, canonicalDomain(domain));
   if (found === undefined) throw new CommandError(`${domain} is not served`, 1);
   if (json) return void print(`${JSON.stringify(found, null, 2)}\n`);
