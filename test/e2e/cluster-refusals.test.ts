@@ -129,6 +129,7 @@ describe.skipIf(natsMissing())('a node is refused', () => {
     const [{ config }] = cluster.files;
     const few = await NatsServers.start();
     await Promise.all([few.kill9(1), few.kill9(2)]);
+    await few.withoutLeader(0);
     const alone = changed(config, [/servers: .*/, `servers: [${few.urls.join(', ')}]`], [/ +monitors: .*\n/, '']);
     const left = changed(alone, [/data: .*/, `data: ${join(temporaryDirectory(), 'new')}`]);
     const waits = await refused(left, 'cluster', 'init');
@@ -142,7 +143,7 @@ describe.skipIf(natsMissing())('a node is refused', () => {
     expect(await misused('join', '--config', config, '--token', absent)).toMatch(
       /--token: .*absent\/token cannot be read: ENOENT/,
     );
-  });
+  }, 90_000);
 
   it('whose number of shards is not the one that the directory was made for', async () => {
     const directory = join(temporaryDirectory(), 'new');

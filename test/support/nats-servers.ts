@@ -155,6 +155,14 @@ export class NatsServers {
     });
   }
 
+  /** Where the others are gone: a server learns it within some ten seconds, and answers as before until then. */
+  async withoutLeader(server: number): Promise<void> {
+    await poll(`NATS server ${server} without a meta leader`, 30_000, async () => {
+      const meta = await this.meta(server);
+      return meta !== undefined && !meta.leader ? true : undefined;
+    });
+  }
+
   async kill9(server: number): Promise<void> {
     this.children[server].killTree();
     await this.children[server].end(5000);

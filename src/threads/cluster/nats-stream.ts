@@ -59,10 +59,10 @@ export class NatsStream implements Stream, NatsUser {
   private readonly socket: NatsSocket;
   private readonly follower: NatsFollow;
   private readonly asked = new Map<number, Question>();
-  /** Questions that nobody will answer any more, for the next poll. */
   private readonly lines: RepeatedLines;
   /** Of the servers that have said it, by number. */
   private readonly names = new Map<number, string>();
+  /** Questions that nobody will answer any more, for the next poll. */
   private readonly failures: { readonly id: number; readonly reason: string }[] = [];
   private payloadBytesMax = PAYLOAD_BYTES_MAX;
   private sink: StreamSink | undefined;
