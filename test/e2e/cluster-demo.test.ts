@@ -48,7 +48,9 @@ describe.skipIf(natsMissing())('the demo of a cluster', () => {
     async (_, key) => {
       const directory = temporaryDirectory();
       const run = new TerminalRun(words(), { columns: 80, rows: 24, environment: { TMPDIR: directory } });
-      await poll('the question', 60_000, () => /Enter kills node/.test(run.output) || undefined);
+      await poll('the question', 60_000, () => /Enter kills node/.test(run.output) || undefined).catch((error) => {
+        throw new Error(`${error}\n${run.output}`);
+      });
       run.type(key);
       expect(await run.ended()).toBe(1);
       expect(run.output).toContain('aorta: the demo was broken off');
