@@ -21,7 +21,7 @@ const LAYERS = /** @type {const} */ ([
   ],
   [
     'words',
-    /\/src\/(commands\/(top\/top-keys|terminal\/(exit-codes|seconds|command-action|output-file)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal|file-fault)|admin\/admin-files|users\/circuit-breaker|http\/webhook-signature|config\/(defaults|quantities|config-problem|nearest))|transport\/(monotonic|every))\.ts/,
+    /\/src\/(commands\/(top\/top-keys|terminal\/(exit-codes|seconds|command-action|output-file)|import\/(csv-field|sql-text|time-zone))|server\/(process\/(package-version|terminal|file-fault|reason-of)|admin\/admin-files|users\/circuit-breaker|http\/webhook-signature|config\/(defaults|quantities|config-problem|nearest))|transport\/(monotonic|every))\.ts/,
   ],
   [
     'sizes',

@@ -9,6 +9,8 @@ import { ascii } from './writer.ts';
 /** Bytes of the longest text that is written. */
 const IP_TEXT_BYTES = 46;
 
+/** Room for an IPv6 reference, with its brackets. */
+export const IPV6_HOST_BYTES = IP_TEXT_BYTES + 2;
 export const OPENING_BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
 const DIGITS = ascii('0123456789abcdef');
@@ -34,7 +36,7 @@ export function readIpHost(bytes: Uint8Array, at: number, end: number, into: Uin
 }
 
 /**
- * Writes an IPv6 reference of a URI as RFC 5952 has it, with its brackets, at into[0, 48): however it is spelled, it is one address
+ * Writes an IPv6 reference of a URI as RFC 5952 has it, with its brackets, at into[0, IPV6_HOST_BYTES): however it is spelled, it is one address
  * (RFC 5954 §4.2). Returns the length; 0 where it is none.
  */
 export function writeIpv6Host(bytes: Uint8Array, at: number, end: number, into: Uint8Array): number {

@@ -2,9 +2,10 @@
 // tokens, answer a question about a user that nobody is. Reads only.
 
 import type { Config } from '../../server/config/config.ts';
+import { reasonOf } from '../../server/process/reason-of.ts';
 import { UnusableUserError } from '../../server/users/found-user.ts';
 import { httpSource } from '../../server/users/http-source.ts';
-import { reasonOf, type UserSource } from '../../server/users/user-provider.ts';
+import type { UserSource } from '../../server/users/user-provider.ts';
 import type { Finding } from './damage-findings.ts';
 
 const NOBODY = 'aorta-doctor';

@@ -2,7 +2,7 @@
 // @hot
 
 import { C_REALM_AT, C_REALM_END, credentials, unescapeQuoted } from '../../sip/credentials.ts';
-import { writeIpv6Host } from '../../sip/ip.ts';
+import { IPV6_HOST_BYTES, writeIpv6Host } from '../../sip/ip.ts';
 import { slab, table } from '../../sip/parser/slab.ts';
 import { T_REQUEST_URI, T_TO, URI_HOST_AT, URI_HOST_END } from '../../sip/parser/span-table.ts';
 import { LOWER, sameBytes } from '../../sip/scanner.ts';
@@ -16,7 +16,7 @@ export class RequestRealm {
   /** text[0, length). */
   readonly text = new Uint8Array(REALM_BYTES_MAX);
   length = 0;
-  private readonly ipv6 = new Uint8Array(48);
+  private readonly ipv6 = new Uint8Array(IPV6_HOST_BYTES);
   private readonly unescaped = new Uint8Array(REALM_BYTES_MAX);
   private readonly users: CredentialSource;
 

@@ -3,12 +3,11 @@
 // Byte tables only; what a foreign domain means is decided elsewhere.
 // @hot
 
-import { OPENING_BRACKET, writeIpv6Host } from '../../sip/ip.ts';
+import { IPV6_HOST_BYTES, OPENING_BRACKET, writeIpv6Host } from '../../sip/ip.ts';
 import { LOWER, sameText } from '../../sip/scanner.ts';
 import { ascii } from '../../sip/writer.ts';
 
 const EMPTY: readonly Uint8Array[] = [];
-const IPV6_HOST_BYTES = 48;
 
 export class Domains {
   /** Every domain is served. */

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { SmallFile } from '../../location/files/small-file.ts';
 import type { RetryConfig } from '../config/sections/feed-config.ts';
 import type { Log } from '../process/log.ts';
+import { reasonOf } from '../process/reason-of.ts';
 import type { FeedEntry, FeedReader } from './feed-reader.ts';
 
 export interface Sink {
@@ -174,10 +175,4 @@ export class Delivery {
     if (this.isOpen) return config.retryMaxMs;
     return Math.min(config.retryMaxMs, config.retryMs * 2 ** (this.inARow - 1)) * (0.5 + Math.random() / 2);
   }
-}
-
-/** The reason of a failed fetch is in its cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
 }

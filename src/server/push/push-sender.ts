@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PushConfig } from '../config/sections/push-config.ts';
 import type { Log } from '../process/log.ts';
+import { reasonOf } from '../process/reason-of.ts';
 import { CircuitBreaker } from '../users/circuit-breaker.ts';
 import type { PushBudget } from './push-budget.ts';
 import { type Push, type PushAnswer, type PushProvider, RetryLater } from './push-provider.ts';
@@ -89,10 +90,4 @@ export class PushSender {
       return undefined;
     }
   }
-}
-
-/** What fetch says is in its cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }

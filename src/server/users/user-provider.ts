@@ -7,6 +7,7 @@ import { checkUserName, type UserName } from '../../users/user-name.ts';
 import { USER_NAME_BYTES_MAX } from '../../users/user-record.ts';
 import type { UserStore } from '../../users/user-store.ts';
 import type { Log } from '../process/log.ts';
+import { reasonOf } from '../process/reason-of.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { type FoundUser, UnusableUserError } from './found-user.ts';
 import type { ProviderLimits } from './provider-options.ts';
@@ -277,10 +278,4 @@ function rejection(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
-}
-
-/** fetch throws "fetch failed" and hides the reason. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }

@@ -2,7 +2,7 @@
 // Comparison lives in uri-equality.ts. The parser of messages reads its URIs itself.
 // @hot
 
-import { writeIpv6Host } from '../ip.ts';
+import { IPV6_HOST_BYTES, writeIpv6Host } from '../ip.ts';
 import { SCRATCH, SCRATCH_BYTES, URI_RECORD } from '../parser/memory-map.ts';
 import { E_REQUEST_URI } from '../parser/parse-error.ts';
 import { parseUriAt } from '../parser/parser.ts';
@@ -25,7 +25,7 @@ const HEX = theHexDigits;
 const LOWER = theLowerCase;
 
 const scratch = new Uint8Array(memory.buffer, SCRATCH, SCRATCH_BYTES);
-const ipv6Host = new Uint8Array(48);
+const ipv6Host = new Uint8Array(IPV6_HOST_BYTES);
 const record = new Int32Array(memory.buffer, URI_RECORD, URI_INTS);
 
 /** Places of a URI record that hold offsets, which are to be moved. */

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { formatNatsServer, type NatsConfig } from '../../config/sections/cluster-config.ts';
 import type { Log } from '../../process/log.ts';
+import { reasonOf } from '../../process/reason-of.ts';
 import { ClusterError } from '../cluster-error.ts';
 import { askServer } from './nats-client.ts';
 
@@ -75,10 +76,4 @@ async function checkSync(config: NatsConfig, url: string, log: Log): Promise<voi
     `the NATS server at ${url} acknowledges what is not on its disk: set sync_interval: always in its jetstream block, ` +
       'or cluster.nats.sync: lazy here, and one power cut may lose registrations that were answered 200',
   );
-}
-
-/** What lies below the error of a fetch, which says "fetch failed" alone. */
-function reasonOf(error: unknown): string {
-  const { message, cause } = error as { message: string; cause?: NodeJS.ErrnoException };
-  return cause?.code ?? cause?.message ?? message;
 }
