@@ -171,6 +171,7 @@ export class Registrar {
       refused = this.removeContact(exchange, contact);
     }
     if (refused !== GO_ON) return refused;
+    if (exchange.work.wakes) this.takeUpDevices(exchange);
     if (this.gruus !== null && hasInstances()) settleEpochs(exchange, this.bindings);
     return this.checkNumberOfBindings(exchange) || this.checkCapacity(exchange);
   }
@@ -188,10 +189,16 @@ export class Registrar {
     exchange.work.grantedS = granted;
     if (binding >= 0) bindings.replace(binding, contact, expiresAt);
     else bindings.add(contact, expiresAt);
-    if (exchange.work.wakes) bindings.takeUpDevice(exchange, contact);
     if (image >= 0) result.refreshed++;
     else if (binding < 0) result.added++;
     return GO_ON;
+  }
+
+  /** Behind all contacts: what sleeps under a URI that one of them names obeys Call-ID and CSeq first. */
+  private takeUpDevices(exchange: Exchange): void {
+    const end = T_CONTACTS + table[T_CONTACT_COUNT] * CONTACT_INTS;
+    for (let contact = T_CONTACTS; contact < end; contact += CONTACT_INTS)
+      if (requestedExpiresS(contact, this.policy) > 0) this.bindings.takeUpDevice(exchange, contact);
   }
 
   /** An interval of zero names a binding of before, never one that this request makes: a phone that moves names its old contact. */

@@ -212,6 +212,22 @@ describe('a binding whose device can be woken', () => {
     expect([to.counter('bindings'), to.counter('expired')]).toEqual([2, 1]);
   });
 
+  it('R3261-10.3-31 obeys Call-ID and CSeq where the device names it behind a new contact', () => {
+    const { shard: to } = setUp();
+    const moved = `<${PHONE.replace('192.0.2.1', '192.0.2.2')}>`;
+    const bind = (cseq: number, ...contacts: string[]) =>
+      to.send(register({ contacts, expires: 600, callId: 'own', cseq }));
+    expect(bind(5, `<${PHONE}>`)?.status).toBe(200);
+    to.advance(601);
+    let cseq = 0;
+    for (const old of [`<${PHONE}>`, `<${PHONE}>;expires=0`]) {
+      expect(bind(++cseq, moved, old)?.status).toBe(500);
+      expect(bind(++cseq, old, moved)?.status).toBe(500);
+    }
+    expect(bind(6, moved, `<${PHONE}>;expires=0`)?.contacts).toHaveLength(1);
+    expect(to.counter('bindings')).toBe(1);
+  });
+
   it('is forgotten when it is unregistered, and makes way where the AOR has too many', () => {
     const { shard: to, end } = setUp();
     to.send(register({ contacts: [`<${PHONE}>`], expires: 600 }), over(7));
