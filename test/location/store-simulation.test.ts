@@ -25,6 +25,8 @@ const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [921_485_700, 'the removal of what ran out is refused once more, where nothing is left'],
   [921_474_305, 'what a start could not read another reads'],
   [950_061_506, 'what a removal names has a row whose AOR has the same tag'],
+  [951_004_199, 'a frame is refused behind one that waits for a sync, in the same commit'],
+  [951_296_498, 'a removal that one start could not read another reads'],
   [400_104_691, 'a start that crashes has told nobody of what the life before told'],
 ];
 

@@ -122,6 +122,8 @@ export class StoreModel {
     const aor = this.aors[n];
     const isLost = ![...this.allowed(n), ...aor.taken].some((kept) => same(kept, found));
     if (isLost) aor.taken.push(aor.kept);
+    const had = now(aor);
+    if (aor.damaged && !same(had, found)) aor.taken.push(had); // its removal could not be read: a later start may read it
     aor.kept = found;
     aor.maybe.length = 0;
     return isLost;

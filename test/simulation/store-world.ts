@@ -80,6 +80,8 @@ export class StoreWorld {
   /** Frames. */
   private settled = 0;
   private settledBefore = 0;
+  /** A frame was refused behind the batch's own. */
+  private isRefusedBehind = false;
   private turn = 0;
   private newest = 0;
   private toldBefore = false;
@@ -193,6 +195,7 @@ export class StoreWorld {
     for (const operation of operations) this.write(operation);
     const before = this.settled;
     this.settledBefore = before;
+    this.isRefusedBehind = false;
     this.damagedSince.clear();
     this.say(() => `commit${lasting ? '' : ' (passing)'} ${operations.map(textOf).join(', ')}`);
     try {
@@ -209,6 +212,7 @@ export class StoreWorld {
     if (disk.dead) this.say(() => '  held, but the disk is dead');
     this.report.commits++;
     if (this.settled > before) model.committed(operations, lasting); // else there was nothing to write
+    if (this.isRefusedBehind) model.loosen();
     for (const n of this.damagedSince) model.damage(n);
     this.countGenerations();
     if (disk.dead) return;
@@ -377,6 +381,7 @@ export class StoreWorld {
         if (frames.isFirm) this.damagedByCut.clear();
       },
       refused: () => {
+        this.isRefusedBehind = this.settled > this.settledBefore;
         this.model.loosen();
         frames.loosen();
       },

@@ -58,8 +58,11 @@ export class Answers {
       return bindings;
     }
     const isTooMany = status === 503 && this.scene.mayBeTooMany(request, bindings);
-    // A removal that the disk refuses in the end may have hidden the record that names the nonce: who comes again is let in.
-    const isKept = !(status === 401 && this.scene.batchFailed) && !this.scene.isPutOff(request) && !isTooMany;
+    // A removal that the disk refuses in the end, or an error of it that passes, may have hidden the record that names the nonce: who
+    // comes again is let in.
+    const isStale = status === 401 && text.includes('stale=true');
+    const isHidden = isStale && (this.scene.batchFailed || this.scene.mayBeGone(phone.n));
+    const isKept = !isHidden && !this.scene.isPutOff(request) && !isTooMany;
     first.answer = isKept ? text : '';
     first.sentAt = this.scene.now;
     first.life = life;

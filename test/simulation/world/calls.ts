@@ -190,7 +190,7 @@ export class Calls {
       return;
     }
     this.judgeLookup(call, text, bindings, isSick);
-    thread.answer = world.batchFailed ? '' : text;
+    thread.answer = world.batchFailed && text.startsWith('SIP/2.0 503') ? '' : text; // what hung on the commit
     thread.answeredAt = world.now;
     thread.life = life;
     thread.isKept = call.flow === 0 && call.isTrusted && this.isLookup(call.kind, true);

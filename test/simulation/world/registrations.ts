@@ -147,7 +147,8 @@ export class Registrations {
       const aor = this.aors[n];
       remember(aor, change);
       aor.kept = after(aor.kept, change);
-      if (change.kind !== 'refresh') aor.damaged = false;
+      // A cut of power may undo what does not last: then what could not be read may be there again.
+      if (lasting && change.kind !== 'refresh') aor.damaged = false;
     }
   }
 
