@@ -59,12 +59,16 @@ async function contactsOf(aor: string, server: Aorta = aorta): Promise<string[]>
   return client === undefined ? [] : [...(await bound(client, aor)).keys()];
 }
 
-/** Statuses, and whether they said stale, in the order they came, from a phone's trace. */
+/** Statuses, and whether they said stale, in the order they came, from a phone's trace. A copy of an answer counts once. */
 function answers(trace: string): string[] {
-  return trace
+  const heads = trace
     .split(/(?=SIP\/2\.0 \d{3} )/)
     .slice(1)
-    .map((text) => `${text.slice(8, 11)}${/stale=true/.test(text.split('\r\n\r\n')[0]) ? ' stale' : ''}`);
+    .map((text) => text.split('\r\n\r\n')[0] as string);
+  const cseq = (head: string | undefined) => head && /^CSeq:.*/im.exec(head)?.[0];
+  return heads
+    .filter((head, i) => cseq(head) === undefined || cseq(head) !== cseq(heads[i - 1]))
+    .map((head) => `${head.slice(8, 11)}${/stale=true/.test(head) ? ' stale' : ''}`);
 }
 
 const noBaresip = peerMissing('baresip');
