@@ -21,6 +21,8 @@ interface Answers {
   }[];
 }
 
+/** Below the ports that the kernel gives out, and other ones for another run on this machine. */
+const FIRST_PORT = 17_400 + 100 * (process.pid % 100);
 const directory = mkdtempSync(join(tmpdir(), 'aorta-bench-test-'));
 const listed = await run('node', ['scripts/bench.js', '--list'], MINUTES_5);
 const all = listed.stdout
@@ -44,7 +46,7 @@ async function ask(names: readonly string[], ...flags: readonly string[]): Promi
 async function askAll(): Promise<Answers['answers']> {
   const [store, cluster, native] = ['start', 'cluster-stream', 'native'].map((name) => questions.indexOf(name));
   const lanes = [questions.slice(0, store), questions.slice(store, cluster), questions.slice(native)];
-  const ports = (lane: number) => ['--port', String(17_400 + 20 * lane)];
+  const ports = (lane: number) => ['--port', String(FIRST_PORT + 20 * lane)];
   const together = await Promise.all(lanes.map((names, lane) => ask(names, ...ports(lane))));
   return [...together.flat(), ...(await ask(questions.slice(cluster, native), ...ports(lanes.length)))];
 }
@@ -74,7 +76,7 @@ describe.skipIf(process.platform !== 'linux')('npm run bench', () => {
   });
 
   it('a question that takes longer than --limit has failed, by its name, and the next one is asked', async () => {
-    const [first, second] = await ask(['storm', 'hostile'], '--port', '17460', '--limit', '0.5');
+    const [first, second] = await ask(['storm', 'hostile'], '--port', String(FIRST_PORT + 60), '--limit', '0.5');
     expect(first).toMatchObject({ question: 'storm', failed: 'no answer within 0.5 s' });
     expect(second.question).toBe('hostile');
   });
