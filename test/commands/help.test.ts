@@ -1,18 +1,9 @@
 // The help of every command fits a terminal of 80 columns, and shows the command's own examples.
 
-import type { Command } from 'commander';
 import { expect, it } from 'vitest';
-import { program } from '../../src/commands/program.ts';
+import { allHelps } from '../support/command-help.ts';
 
-/** Every command below, with what its help prints. */
-function helps(command: Command, path = ''): [string, string][] {
-  let text = '';
-  command.configureOutput({ writeOut: (part) => void (text += part) });
-  command.outputHelp();
-  return [[path, text], ...command.commands.flatMap((one) => helps(one, `${path} ${one.name()}`.trim()))];
-}
-
-const all = helps(await program(['help']));
+const all = [...(await allHelps())];
 const helpOf = (path: string) => all.find(([name]) => name === path)?.[1] ?? '';
 
 it('fits 80 columns', () => {

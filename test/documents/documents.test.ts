@@ -1,13 +1,13 @@
 // What the documents show works: configurations are sound, commands and flags exist, and every flag of `aorta serve` stands in the README.
 
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { beatSubject, logSubject, metaSubject, orderSubject, streamName } from '../../src/cluster/stream-names.ts';
 import { readConfigFile } from '../../src/server/config/config-file.ts';
 import { createConfig } from '../../src/server/config/create-config.ts';
-import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { allHelps } from '../support/command-help.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DOCUMENTS = [
@@ -28,11 +28,8 @@ function blocks(document: string, language: string): string[] {
   );
 }
 
-function help(...words: string[]): Promise<string> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...words, '--help'], (_error, stdout) => resolve(stdout));
-  });
-}
+const helps = await allHelps();
+const help = (path: string) => helps.get(path) ?? '';
 
 const yaml = DOCUMENTS.flatMap((document) =>
   blocks(document, 'yaml')
@@ -49,7 +46,7 @@ it('configurations are sound', () => {
   }
 });
 
-it('commands and their flags are there', async () => {
+it('commands and their flags are there', () => {
   const lines = DOCUMENTS.flatMap((document) =>
     blocks(document, 'sh').flatMap((block) => block.replaceAll('\\\n', ' ').split('\n')),
   );
@@ -58,27 +55,25 @@ it('commands and their flags are there', async () => {
     .map((part) => /^\s*(?:sudo -u \w+ )?(?:npx )?aorta (.*)$/.exec(part)?.[1].trim())
     .filter((text) => text !== undefined);
   expect(commands.length).toBeGreaterThan(15);
-  const texts = new Map<string, string>();
   for (const command of new Set(commands)) {
     const words = command.split(/\s+/);
     const name = words[0];
-    if (!texts.has(name)) texts.set(name, await help(name));
-    const isGroup = /^Commands:/m.test(texts.get(name) ?? '');
-    const path = isGroup ? words.slice(0, 2) : [name];
-    const key = path.join(' ');
-    if (!texts.has(key)) texts.set(key, await help(...path));
-    const text = texts.get(key) ?? '';
+    const isGroup = /^Commands:/m.test(help(name));
+    const key = isGroup ? words.slice(0, 2).join(' ') : name;
+    const text = help(key);
     expect(text, `aorta ${command}`).toContain(`Usage: aorta ${key}`);
     for (const flag of command.match(/(?<= )--[a-z-]+/g) ?? [])
       expect(text, `aorta ${command}`).toMatch(new RegExp(`${flag}\\b`));
   }
 });
 
-it('flags of serve stand in the README, and those of the README in the help', async () => {
+it('flags of serve stand in the README, and those of the README in the help', () => {
   const table = readFileSync(join(ROOT, 'README.md'), 'utf8').match(/^## Flags\n[\s\S]*?^As soon/m)?.[0] ?? '';
   const named = new Set(table.match(/(?<=^\|.*`)--[a-z-]+/gm));
   const shown = new Set(
-    (await help('serve')).match(/^ {2}(?:-., )?--[a-z-]+/gm)?.map((flag) => flag.trim().replace(/^-., /, '')),
+    help('serve')
+      .match(/^ {2}(?:-., )?--[a-z-]+/gm)
+      ?.map((flag) => flag.trim().replace(/^-., /, '')),
   );
   shown.delete('--help');
   expect([...named].sort()).toEqual(expect.arrayContaining([...shown].sort()));
