@@ -55,7 +55,7 @@ try {
   // Its comment tells how to install the unit by hand.
   put('usr/lib/systemd/system/aorta.service', read('docs/deploy/aorta.service').replace(/^#.*\n(?=[#[])/gm, ''));
   put('etc/aorta/aorta.yaml', read('docs/deploy/debian/aorta.yaml'));
-  put('usr/share/man/man1/aorta.1.gz', gzipSync(manPage(join(root, 'dist/cli.js'), version), { level: 9 }));
+  put('usr/share/man/man1/aorta.1.gz', gzipSync(await manPage(join(root, 'dist/cli.js'), version), { level: 9 }));
   put('usr/share/doc/aorta/copyright', read('LICENSE'));
   // Beside one another, where the links among them find them.
   cpSync(join(root, 'docs'), join(tree, 'usr/share/doc/aorta'), { recursive: true, filter: isDocument });

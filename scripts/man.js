@@ -1,6 +1,6 @@
 // The man page, from what `aorta --help` and each command's --help say, so that it has every flag that there is.
 
-import { execFileSync } from 'node:child_process';
+import { pathToFileURL } from 'node:url';
 
 /** Text that roff sets as it stands. */
 const roff = (text) =>
@@ -10,22 +10,39 @@ const roff = (text) =>
     .replace(/^([.'])/gm, '\\&$1')
     .replace(/[^\0-\x7e]/gu, (letter) => `\\[u${letter.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}]`);
 
+/** What the built command says: it runs anew for each of some seventy, in this process, which has loaded all else already. */
+async function helpOf(cli, words) {
+  const { argv, stdout, stderr } = process;
+  const { write } = stdout;
+  let text = '';
+  process.argv = [argv[0], cli, ...words, '--help'];
+  stdout.write = (part) => {
+    text += part;
+    return true;
+  };
+  try {
+    await import(`${pathToFileURL(cli)}?${words.join('+')}`);
+  } finally {
+    process.argv = argv;
+    stdout.write = write;
+    for (const stream of [stdout, stderr]) stream.removeAllListeners('error');
+  }
+  if (process.exitCode) throw new Error(`aorta ${words.join(' ')} --help ended with ${process.exitCode}`);
+  return text;
+}
+
 /** @param {string} cli the built command @param {string} version */
-export function manPage(cli, version) {
-  const help = (words) =>
-    execFileSync(process.execPath, [cli, ...words, '--help'], {
-      encoding: 'utf8',
-      env: { ...process.env, COLUMNS: '80' },
-    });
+export async function manPage(cli, version) {
+  const help = (words) => helpOf(cli, words);
   const out = [
     `.TH AORTA 1 "" "aorta ${roff(version)}" "User Commands"`,
     '.SH NAME',
     'aorta \\- SIP registrar and location service',
   ];
   out.push('.SH SYNOPSIS', '.B aorta', '.I command', '[\\fIoptions\\fR]', '.SH DESCRIPTION');
-  const top = parts(help([]));
+  const top = parts(await help([]));
   out.push(...section(top, 'Commands', 'aorta'), '.SH COMMANDS');
-  for (const name of commandsOf(top)) out.push(...ofCommand([name], help));
+  for (const name of commandsOf(top)) out.push(...(await ofCommand([name], help)));
   out.push(
     '.SH FILES',
     '.TP',
@@ -40,9 +57,11 @@ export function manPage(cli, version) {
 }
 
 /** A command, and those below it. */
-function ofCommand(words, help) {
-  const text = parts(help(words));
+async function ofCommand(words, help) {
+  const text = parts(await help(words));
   const below = commandsOf(text);
+  const further = [];
+  for (const name of below) further.push(...(await ofCommand([...words, name], help)));
   const usage = text.head[0].replace(/^Usage: /, '');
   const says = text.head.slice(1).join(' ').trim();
   return [
@@ -50,7 +69,7 @@ function ofCommand(words, help) {
     ...(says === '' ? [] : [roff(`${says[0].toUpperCase()}${says.slice(1)}.`)]),
     ...section(text, 'Options', words.join(' ')),
     ...(below.length > 0 || text.rest.length === 0 ? [] : ['.PP', '.nf', ...text.rest.map(roff), '.fi']),
-    ...below.flatMap((name) => ofCommand([...words, name], help)),
+    ...further,
   ];
 }
 
