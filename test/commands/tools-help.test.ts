@@ -15,6 +15,7 @@ it.each(['fuzz', 'fuzz:server', 'simulate:coverage'])('npm run %s -- --help', (s
 });
 
 it('a word that is no number starts no fuzzing', () => {
-  const { status, stderr } = run('fuzz', 'many');
+  const built = '.build/fuzz/fuzz.js'; // by the first
+  const { status, stderr } = spawnSync(process.execPath, [built, 'many'], { cwd: ROOT, encoding: 'utf8' });
   expect([status, stderr]).toEqual([2, expect.stringMatching(/^npm run fuzz -- /)]);
 });
