@@ -1,7 +1,8 @@
-// What an operator orders of a node, in shared memory: written by the main thread, read by the cluster's thread.
+// What the main thread orders of a node, in shared memory: written by it, read by the cluster's thread.
 
 const DRAINING = 0;
-const HAND_TO = 1;
+const JOINED = 1;
+const HAND_TO = 2;
 
 export function createOrderMemory(shards: number): SharedArrayBuffer {
   return new SharedArrayBuffer((HAND_TO + shards) * 4);
@@ -21,6 +22,15 @@ export class OrderTable {
 
   setDraining(draining: boolean): void {
     Atomics.store(this.words, DRAINING, draining ? 1 : 0);
+  }
+
+  /** The node has been let into its cluster: it may speak with the other nodes, and say who it is. */
+  get joined(): boolean {
+    return Atomics.load(this.words, JOINED) === 1;
+  }
+
+  join(): void {
+    Atomics.store(this.words, JOINED, 1);
   }
 
   /** The node that is to have a shard; 0: none. An order is over once the shard is another's. @param isOwner whether this node still owns it */

@@ -15,7 +15,7 @@ import type { AdminServer, AdminTarget } from './admin/admin-server.ts';
 import type { Phase } from './admin/health.ts';
 import { MessageWatch } from './admin/message-watch.ts';
 import type { ClusterNode } from './cluster/cluster-node.ts';
-import type { ClusterParts } from './cluster/meet-cluster.ts';
+import type { ClusterAway, ClusterParts } from './cluster/meet-cluster.ts';
 import type { Config } from './config/config.ts';
 import { demandSound } from './config/config-faults.ts';
 import { ConfigError } from './config/config-problem.ts';
@@ -87,7 +87,7 @@ export async function startServer(
       `LISTEN_FDS: no listener for ${astray.kind} ${astray.host}:${astray.port}: add it to --listen (udp, tcp or tls, with the same address)`,
     ]);
   const met = hasCluster(config)
-    ? await (await import('./cluster/meet-cluster.ts')).meetCluster(config, log)
+    ? await (await import('./cluster/meet-cluster.ts')).meetOrWait(config, log)
     : undefined;
   const directory = openedFor(met, config);
   const server = new RunningServer(config, directory, log, hooks, reread, met);
@@ -106,12 +106,19 @@ function startFault(error: unknown, data: string): unknown {
   return ['ENOSPC', 'EDQUOT', 'EROFS'].includes(code) ? unwritable(data, error) : error;
 }
 
+/** What the node has met of its cluster: nothing where it is of none. */
+type Met = ClusterParts | ClusterAway | undefined;
+
+async function leave(met: Met): Promise<void> {
+  if (met !== undefined && 'connection' in met) await met.connection.close();
+}
+
 /** A cluster that cannot have the directory is left. */
-function openedFor(met: ClusterParts | undefined, { data, shards }: Config): DataDirectory {
+function openedFor(met: Met, { data, shards }: Config): DataDirectory {
   try {
     return openDataDirectory(data, { shards: shards ?? DEFAULT_SHARDS, anyShards: shards === undefined });
   } catch (error) {
-    void met?.connection.close();
+    void leave(met);
     throw startFault(error, data);
   }
 }
@@ -119,7 +126,7 @@ function openedFor(met: ClusterParts | undefined, { data, shards }: Config): Dat
 class RunningServer implements Server, AdminTarget {
   config: Config;
   cluster: ClusterNode | undefined;
-  private readonly met: ClusterParts | undefined;
+  private readonly met: Met;
   private readonly directory: DataDirectory;
   private readonly log: Log;
   private readonly hooks: ServerHooks;
@@ -148,7 +155,7 @@ class RunningServer implements Server, AdminTarget {
     log: Log,
     hooks: ServerHooks,
     reread: (() => Config) | undefined,
-    met: ClusterParts | undefined,
+    met: Met,
   ) {
     this.config = config;
     this.met = met;
@@ -183,7 +190,6 @@ class RunningServer implements Server, AdminTarget {
         now,
       });
     this.cluster = await this.joinCluster();
-    this.cluster?.share(directory.path, this.userStore?.store, log);
     this.feed = await openFeed(config, directory.path, bindings.shards, log);
     const push = await openPush(config, log);
     this.push = push;
@@ -205,10 +211,11 @@ class RunningServer implements Server, AdminTarget {
     const { pool, userStore } = this;
     this.history = await HistoryKeeper.open(pool.histories, directory.path, config.historyDiskBytes, log);
     await this.cluster?.serve({
+      data: directory.path,
+      users: userStore?.store,
       stores: this.stores,
       readers: this.pool.openReaders(),
       renew: (shard) => this.pool?.renew(shard),
-      log,
     });
     await this.feed?.start();
     if (userStore !== undefined)
@@ -422,13 +429,13 @@ class RunningServer implements Server, AdminTarget {
 
   private async shutDown(): Promise<void> {
     try {
-      await this.cluster?.moves.handOver();
+      await this.cluster?.handOver();
       this.push?.close();
       await this.lookups?.close();
       await this.removedUsers?.close();
       await this.pool?.stop();
       await this.history?.close();
-      await (this.cluster ?? this.met?.connection)?.close(); // before the users that it shares
+      await (this.cluster?.close() ?? leave(this.met)); // before the users that it shares
       await this.feed?.close();
       this.limits?.close();
       this.quotas.close();

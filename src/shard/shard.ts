@@ -133,6 +133,8 @@ export class Shard {
   private freeSlot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
   private now = 0;
+  /** Of a request in a cluster: no node can be found that decides about it. */
+  private hasNoWay = false;
 
   constructor(options: ShardOptions) {
     const { policy, secret, history } = options;
@@ -410,6 +412,7 @@ export class Shard {
   /** The node whose connection it came by: this one, unless another has handed it over. @cold */
   private nameNode(node: number): void {
     const { peers, slot } = this;
+    this.hasNoWay = false;
     if ((peers.answeredByMain[slot] & VIA_CLUSTER) === 0 && peers.node[slot] !== NODE_NO_WAY) peers.node[slot] = node;
   }
 
@@ -421,7 +424,8 @@ export class Shard {
       this.counters[COUNTER.forwarded]++;
       return true;
     }
-    if (peers.node[slot] === NODE_NO_WAY && shard === this.coordinates.index) peers.node[slot] = options.node ?? 0;
+    this.hasNoWay = peers.node[slot] === NODE_NO_WAY && shard === this.coordinates.index;
+    if (this.hasNoWay) peers.node[slot] = options.node ?? 0;
     return false;
   }
 
@@ -501,7 +505,7 @@ export class Shard {
    */
   private holdBack(length: number): void {
     const { deciding, slot, now } = this;
-    if (deciding?.refuses(now)) return this.lifecycle.putOffUndecided(slot, now);
+    if (this.hasNoWay || deciding?.refuses(now)) return this.lifecycle.putOffUndecided(slot, now);
     if (deciding?.waits && this.held?.keep(slot, length, this.peers)) return;
     if (this.isReliable) this.lifecycle.putOffUndecided(slot, now);
     else this.drop(COUNTER.dropped_not_owner);

@@ -177,7 +177,11 @@ export class UserStore {
    */
   takeShared(changes: readonly SharedUser[], sequence: number): void {
     const newer = changes.filter((change) => change.version > this.versions.of(change));
-    if (newer.length === 0) return void this.db.transactionSync(() => this.versions.setSequence(sequence));
+    this.db.transactionSync(() => {
+      for (const change of changes) this.versions.known(change, change.version);
+      if (newer.length === 0) this.versions.setSequence(sequence);
+    });
+    if (newer.length === 0) return;
     this.change(COUNT_GENERATION, (counts) => {
       for (const change of newer) {
         if (change.version <= this.versions.of(change)) continue; // twice among them
@@ -187,6 +191,14 @@ export class UserStore {
         this.versions.took(change, change.version);
       }
       this.versions.setSequence(sequence);
+    });
+  }
+
+  /** What told the other nodes of users is lost: all are to be told again. */
+  tellAgain(): void {
+    this.db.transactionSync(() => {
+      this.versions.tellAgain();
+      this.versions.setSequence(0);
     });
   }
 

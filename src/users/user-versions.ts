@@ -63,6 +63,21 @@ export class UserVersions {
     this.db.remove(recordKey(KEY_UNTOLD, user));
   }
 
+  /** In a transaction: what the others know of is told by a message with this version, which may be an older one than is here. */
+  known(user: UserName, version: number): void {
+    const own = this.of(user);
+    const key = recordKey(KEY_UNTOLD, user);
+    if (version < own) this.db.put(key, doubles(own));
+    else if (version === own) this.db.remove(key);
+  }
+
+  /** In a transaction: all that is here is to be told, removals too. */
+  tellAgain(): void {
+    const range = { start: Buffer.from([KEY_VERSION]), end: Buffer.from([KEY_VERSION + 1]) };
+    for (const { key, value } of [...this.db.getRange(range)])
+      this.db.put(recordKey(KEY_UNTOLD, splitKey(key, 1)), value);
+  }
+
   /** Changes of this node that the others do not know, some of them. */
   untold(limit: number): Untold[] {
     const range = { start: Buffer.from([KEY_UNTOLD]), end: Buffer.from([KEY_UNTOLD + 1]), limit };

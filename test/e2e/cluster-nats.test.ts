@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { logSubject, metaSubject, orderSubject, streamName } from '../../src/cluster/stream-names.ts';
 import { deriveKey } from '../../src/core/auth/derived-key.ts';
 import { ClusterOrders } from '../../src/server/cluster/cluster-orders.ts';
+import { KnownRecord } from '../../src/server/cluster/known-record.ts';
 import { connectNats } from '../../src/server/cluster/nats/nats-client.ts';
 import { MetaSync } from '../../src/server/cluster/shared/meta-sync.ts';
 import { SharedStatics } from '../../src/server/cluster/shared/shared-statics.ts';
@@ -208,16 +209,10 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
     });
     function openSync(node: number, data: string, users: UserStore): MetaSync {
       const statics = new SharedStatics(data, node);
-      return new MetaSync({
-        connection,
-        manager,
-        cluster: CLUSTER,
-        node,
-        secret: SECRET,
-        users,
-        statics,
-        log: () => {},
-      });
+      const known = new KnownRecord(data, CLUSTER);
+      known.keep({ format: 1, shards: 1, fingerprint: '', created: '', nodes: {} });
+      const parts = { connection, manager, cluster: CLUSTER, node, secret: SECRET };
+      return new MetaSync({ ...parts, users, statics, known, log: () => {} });
     }
     const [a, b] = nodes;
     const name = { name: 'alice', realm: REALM };
@@ -249,8 +244,31 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
     a.users.put([{ ...name, ha1s, aors: [] }], 'add');
     syncs = [a.start(), b.start()];
     await poll('the user again', 10_000, () => b.users.get(name)?.aors.length === 0);
+
+    // The stream is lost and another one in its place: what either node had of it stands in it again, and a change that came between.
+    const stream = streamName(CLUSTER, 'META');
+    const { config: meta } = await manager.streams.info(stream);
+    await manager.streams.delete(stream);
+    b.users.put([{ name: 'bob', realm: REALM, ha1s: ha1sOf('bob', REALM, 'pw'), aors: [] }], 'add');
+    await manager.streams.add(meta);
+    const { created } = await manager.streams.info(stream);
+    for (const sync of syncs) sync.seen(created);
+    await poll(
+      'the new user on the other node',
+      20_000,
+      () => a.users.get({ name: 'bob', realm: REALM }) !== undefined,
+    );
+    await poll(
+      'all of them in the stream',
+      20_000,
+      async () => (await manager.streams.info(stream)).state.messages === 3,
+    );
+    const c = { data: temporaryDirectory(), users: UserStore.open(temporaryDirectory()) };
+    syncs.push(openSync(3, c.data, c.users));
+    await poll('all users on a new node', 10_000, () => c.users.count === 2);
+    await poll('the binding on a new node', 10_000, () => 'gw@example.com' in readStatic(c.data).bindings);
     await Promise.all(syncs.map((sync) => sync.close()));
-    for (const { users } of nodes) await users.close();
+    for (const { users } of [...nodes, c]) await users.close();
     expect(readFileSync(join(a.data, 'static-shared.json'), 'utf8')).toContain('gw@example.com');
   }, 60_000);
 });

@@ -100,7 +100,6 @@ const LARGER: Readonly<Record<string, string>> = {
   'src/server/server.ts imports': COMPOSES,
   'src/server/admin/admin-server.ts': COMPOSES,
   'src/server/admin/admin-server.ts imports': COMPOSES,
-  'src/server/cluster/cluster-node.ts imports': COMPOSES,
   'src/server/metrics/metrics.ts': 'a list: one metric after the other',
   'src/server/config/rows/policy-rows.ts': 'a list: one row a key',
   'src/threads/shard-thread.ts imports': COMPOSES,

@@ -9,7 +9,7 @@ export interface PendingDatagram {
   readonly shard: number;
   /** Its row and the message, as in a frame. */
   readonly body: Uint8Array;
-  /** When it is dropped. */
+  /** When it has waited long enough. */
   readonly until: number;
 }
 
@@ -37,16 +37,18 @@ export class PendingDatagrams {
     return true;
   }
 
-  /** Takes out those that `handOn` hands on. @returns how many were dropped, their time being over */
-  work(now: number, handOn: (datagram: PendingDatagram) => boolean): number {
-    let dropped = 0;
+  /** Takes out those that `handOn` hands on, and those whose time is over. */
+  work(
+    now: number,
+    handOn: (datagram: PendingDatagram) => boolean,
+    overdue: (datagram: PendingDatagram) => void,
+  ): void {
     for (const [key, datagram] of this.datagrams) {
       const isOver = datagram.until <= now;
       if (!isOver && !handOn(datagram)) continue;
       this.datagrams.delete(key);
-      if (isOver) dropped++;
+      if (isOver) overdue(datagram);
     }
-    return dropped;
   }
 }
 

@@ -68,7 +68,8 @@ export function addClusterCommand(root: Command): void {
   asking('leave <node>', 'forget a node that is gone for good', ({ leaveCluster }) => leaveCluster);
   asking(
     'reseed <shard>',
-    "throw the node's copy of a shard away and copy it anew from another node; all: of every shard that it does not own",
+    "throw the node's copy of a shard away and copy it anew from another node; all: of every shard that it does not own; " +
+      'meta: make the stream of users, static bindings and the record anew, where it is gone',
     ({ reseedShards }) => reseedShards,
   ).option('--stream', 'make the stream of the shard anew instead, behind what the node with most of it has');
   asking('verify', 'compare the bindings of all nodes', ({ verifyCluster }) => verifyCluster);

@@ -6,7 +6,8 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { readRecord } from '../../server/cluster/cluster-record.ts';
 import { connectNats } from '../../server/cluster/nats/nats-client.ts';
 import { checkServers } from '../../server/cluster/nats/nats-servers.ts';
-import { checkStreams, openManager } from '../../server/cluster/nats/streams.ts';
+import { checkStreams } from '../../server/cluster/nats/stream-faults.ts';
+import { openManager } from '../../server/cluster/nats/streams.ts';
 import { type ClusterConfig, formatNatsServer, formatPeer } from '../../server/config/sections/cluster-config.ts';
 import type { Finding } from '../doctor/damage-findings.ts';
 
@@ -95,7 +96,9 @@ async function streams({ name }: ClusterConfig, connection: NatsConnection): Pro
     const record = (await readRecord(manager, name))?.record;
     if (record === undefined) return { what, verdict: 'ok', detail: 'is not made yet: aorta cluster init' };
     const found = await checkStreams(manager, name, record.shards);
-    const leaderless = found.filter(({ cluster }) => !cluster?.leader).length;
+    const gone = found.find(({ fault }) => fault !== undefined)?.fault;
+    if (gone !== undefined) return { what, verdict: 'bad', detail: gone.problem };
+    const leaderless = found.filter(({ info }) => !info?.cluster?.leader).length;
     if (leaderless > 0) return { what, verdict: 'bad', detail: `${leaderless} streams have no leader` };
     const nodes = Object.keys(record.nodes);
     return { what, verdict: 'ok', detail: `${record.shards} streams as they must be; nodes ${nodes.join(', ')}` };

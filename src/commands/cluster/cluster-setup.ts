@@ -17,6 +17,7 @@ import { ClusterError } from '../../server/cluster/cluster-error.ts';
 import { changeRecord, readRecord } from '../../server/cluster/cluster-record.ts';
 import { connectNats } from '../../server/cluster/nats/nats-client.ts';
 import { checkServers } from '../../server/cluster/nats/nats-servers.ts';
+import { lookAtStreams } from '../../server/cluster/nats/stream-faults.ts';
 import { makeStreams, openManager } from '../../server/cluster/nats/streams.ts';
 import { fingerprintOf } from '../../server/cluster/node-identity.ts';
 import type { Config } from '../../server/config/config.ts';
@@ -68,6 +69,14 @@ async function init({ config: file, shards: asked, tokenFile }: InitOptions): Pr
     const manager = await openManager(connection, PATIENCE_MS);
     if ((await readRecord(manager, cluster.name)) !== undefined)
       throw new ClusterError(`cluster ${cluster.name} is there already: other nodes join it ("aorta cluster join")`);
+    const lost = (await lookAtStreams(manager, cluster.name, shards)).some(
+      ({ info }) => (info?.state.last_seq ?? 0) > 0,
+    );
+    if (lost)
+      throw new ClusterError(
+        `cluster ${cluster.name} has streams that lack its record alone: "aorta cluster reseed meta" on one of its nodes makes ` +
+          'that anew. For a new cluster choose another cluster.name, or remove them (nats stream rm)',
+      );
     if (there !== undefined && shardDirectories(there.path, there.shards).some((path) => existsSync(path)))
       throw new CommandError(`${data} has bindings, which other nodes could not have: start with a new data directory`);
     const directory = openDataDirectory(data, { shards });

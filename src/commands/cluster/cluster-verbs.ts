@@ -69,6 +69,7 @@ export const leaveCluster = reported(async (node: string, options: AdminOptions)
 
 export const reseedShards = reported(async (which: string, options: AdminOptions & { readonly stream?: boolean }) => {
   const client = new AdminClient(options);
+  if (which === 'meta') return remakeMeta(client, options);
   if (options.stream === true) return remakeStream(client, shardNumber(which), options);
   const status = await client.get<ClusterStatus>(PATH);
   const numbers = which === 'all' ? status.shards.map(({ shard }) => shard) : [shardNumber(which)];
@@ -86,6 +87,11 @@ export const reseedShards = reported(async (which: string, options: AdminOptions
 async function remakeStream(client: AdminClient, shard: number, options: AdminOptions): Promise<void> {
   const done = await client.change<{ sequence: number }>('POST', `${PATH}/shards/${shard}/stream`);
   tell(options, done, `the stream of shard ${shard} goes on behind message ${done?.sequence}`);
+}
+
+async function remakeMeta(client: AdminClient, options: AdminOptions): Promise<void> {
+  const done = await client.change<{ nodes: string[] }>('POST', `${PATH}/meta`);
+  tell(options, done, `the META stream is there again, with the record of nodes ${done?.nodes.join(', ')}`);
 }
 
 export const verifyCluster = reported(async (options: AdminOptions) => {

@@ -49,7 +49,7 @@ export function addClusterRoutes(routes: Routes, { node, announce }: ClusterAcce
     response: z.object({ draining: z.boolean() }),
     handle: ({ body: { draining } }) => {
       announce(draining);
-      node().moves.drain(draining);
+      node().drain(draining);
       return { draining };
     },
   });
@@ -100,6 +100,15 @@ function addMendingRoutes(routes: Routes, node: ClusterAccess['node']): void {
     params: z.object({ shard: z.coerce.number().int().min(0) }),
     response: z.object({ shard: z.number(), sequence: z.number().describe('what the nodes have') }),
     handle: ({ params: { shard } }) => refusing(async () => ({ shard, sequence: await node().remakeStream(shard) })),
+  });
+  routes.add({
+    name: 'remakeMeta',
+    tag: 'Cluster',
+    method: 'POST',
+    path: '/v1/cluster/meta',
+    summary: 'Makes the META stream anew, where it is gone: all nodes tell it users and static bindings again',
+    response: z.object({ nodes: z.array(z.string()).describe('that its record has') }),
+    handle: () => refusing(async () => ({ nodes: await node().reseedMeta() })),
   });
   routes.add({
     name: 'verifyCluster',

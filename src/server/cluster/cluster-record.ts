@@ -22,7 +22,7 @@ const Node = z.object({
   /** Of its newest start. */
   life: z.number().int().optional(),
 });
-const Record_ = z.object({
+export const clusterRecord = z.object({
   format: z.literal(1),
   shards: z.number().int().min(1),
   /** Of the secret, which it does not tell. */
@@ -33,7 +33,7 @@ const Record_ = z.object({
   /** By name. */
   nodes: z.record(z.string(), Node),
 });
-export type ClusterRecord = z.infer<typeof Record_>;
+export type ClusterRecord = z.infer<typeof clusterRecord>;
 export type NodeRecord = z.infer<typeof Node>;
 
 const recordSubject = (cluster: string) => `${metaSubject(cluster)}.record`;
@@ -50,7 +50,7 @@ export async function readRecord(
     const ask = () => manager.streams.getMessage(stream, { last_by_subj: recordSubject(cluster) });
     const message = await patiently(ask, patienceMs);
     if (message === null) return undefined;
-    return { record: Record_.parse(message.json()), sequence: message.seq };
+    return { record: clusterRecord.parse(message.json()), sequence: message.seq };
   } catch (error) {
     if (error instanceof JetStreamApiError && error.status === 404) return undefined;
     throw clusterError(`the record of cluster ${cluster} cannot be read`, error);

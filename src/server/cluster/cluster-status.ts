@@ -7,6 +7,7 @@ import { ROLE_BROKEN, ROLE_COPYING, ROLE_NAMES, ROLE_STALLED } from '../../clust
 import { SHARD_COUNTS, type ShardCount, type ShardTable } from '../../cluster/shard-table.ts';
 import { monotonicMs } from '../../transport/monotonic.ts';
 import type { ClusterRecord } from './cluster-record.ts';
+import type { StreamFault } from './nats/stream-faults.ts';
 
 const LEVEL_MS = 3000;
 
@@ -39,6 +40,7 @@ export const clusterStatus = z
     cluster: z.string(),
     node: z.string(),
     connected: z.boolean().describe('whether this node reaches a NATS server'),
+    problems: z.array(z.string()).describe('what keeps this node from being ready'),
     nodes: z.array(nodeStatus),
     shards: z.array(shardStatus),
   })
@@ -73,11 +75,15 @@ export interface ClusterReading {
   readonly metaStrangers: number;
   /** By shard: messages that its stream keeps no more, and that may not be on this node's disk. */
   readonly unsynced: readonly number[];
+  /** Of streams that are gone, or not as they must be. */
+  readonly streamFaults: readonly StreamFault[];
 }
 
 /** How old what this node has of a shard may be; 0 while it hears of every change. A follower asks every 2 s whether it has all. */
 export function lagMs(table: ShardTable, shard: number): number {
-  const ms = monotonicMs() - table.levelAt(shard);
+  const levelAt = table.levelAt(shard);
+  // Before it was level with its stream for the first time, all that is known is when its log's last message was written.
+  const ms = levelAt > 0 ? monotonicMs() - levelAt : Date.now() - table.writtenAt(shard);
   return ms <= LEVEL_MS ? 0 : Math.round(ms);
 }
 
@@ -124,6 +130,7 @@ export interface StatusSource {
   readonly cluster: string;
   readonly node: string;
   readonly connected: boolean;
+  readonly problems: readonly string[];
   readonly record: ClusterRecord;
   /** By number. */
   readonly heard: ReadonlyMap<number, NodeView>;
@@ -134,12 +141,12 @@ export interface StatusSource {
 }
 
 export function statusOf(source: StatusSource): ClusterStatus {
-  const { cluster, node, connected, record, leaders } = source;
+  const { cluster, node, connected, problems, record, leaders } = source;
   const shards = Array.from({ length: record.shards }, (_, shard) => ofShard(source, shard, leaders[shard] ?? null));
   const nodes = Object.keys(record.nodes)
     .sort()
     .map((name) => ofNode(source, name, shards));
-  return { cluster, node, connected, nodes, shards };
+  return { cluster, node, connected, problems: [...problems], nodes, shards };
 }
 
 function ofNode(source: StatusSource, name: string, shards: ClusterStatus['shards']): z.infer<typeof nodeStatus> {

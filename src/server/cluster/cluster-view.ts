@@ -12,8 +12,10 @@ import { ClusterError } from './cluster-error.ts';
 import { type ClusterRecord, readRecord } from './cluster-record.ts';
 import type { NodePlace } from './exchange/exchange-client.ts';
 import { exchangePort } from './exchange/node-exchange.ts';
+import type { KnownRecord } from './known-record.ts';
+import { goneFault } from './nats/stream-faults.ts';
+import type { StreamWatch } from './stream-watch.ts';
 
-const LEADERS_MS = 5000;
 /** A node that nobody asks for its status learns so often who has left. */
 const LOOK_MS = 5000;
 
@@ -29,31 +31,33 @@ export interface ViewParts {
   /** Of this node. */
   readonly number: number;
   readonly beats: BeatWatch;
+  readonly streams: StreamWatch;
+  readonly known: KnownRecord;
 }
 
 export class ClusterView {
   record: ClusterRecord;
-  /** Of the streams, by shard: NATS servers. */
-  leaders: readonly (string | undefined)[] = [];
   readonly beats: BeatWatch;
+  readonly streams: StreamWatch;
   private readonly parts: ViewParts;
-  private leadersAt = 0;
   private lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ViewParts, record: ClusterRecord) {
     this.parts = parts;
     this.beats = parts.beats;
+    this.streams = parts.streams;
     this.record = record;
   }
 
-  /** The record, and who leads the streams: asked now and then. What was known last counts where they cannot be had. */
+  /** The record, and the state of the streams: asked now and then. What was known last counts where they cannot be had. */
   async refresh(): Promise<void> {
-    try {
-      await this.readRecord();
-      await this.askLeaders();
-    } catch {
-      // status and metrics tell of a connection that is gone
-    }
+    // Status and metrics tell of a connection that is gone, and of streams that are.
+    await Promise.allSettled([this.readRecord(), this.streams.look()]);
+  }
+
+  close(): void {
+    this.streams.close();
+    this.beats.close();
   }
 
   /** Has the record read now and then, where its newest state is not worth a wait. */
@@ -75,19 +79,11 @@ export class ClusterView {
 
   /** Throws a ClusterError where it cannot be had. */
   async readRecord(): Promise<void> {
-    const { manager, cluster } = this.parts;
+    const { manager, cluster, known } = this.parts;
     const found = await readRecord(manager, cluster);
-    if (found === undefined) throw new ClusterError(`cluster ${cluster} is gone`);
+    if (found === undefined) throw new ClusterError(goneFault(streamName(cluster, 'META'), undefined).problem);
     this.record = found.record;
-  }
-
-  private async askLeaders(): Promise<void> {
-    const { manager, cluster } = this.parts;
-    if (Date.now() - this.leadersAt < LEADERS_MS) return;
-    this.leadersAt = Date.now();
-    const names = Array.from({ length: this.record.shards }, (_, shard) => streamName(cluster, shard));
-    const infos = await Promise.allSettled(names.map((name) => manager.streams.info(name)));
-    this.leaders = infos.map((info) => (info.status === 'fulfilled' ? info.value.cluster?.leader : undefined));
+    known.keep(found.record);
   }
 
   /** Throws a ClusterError where there is no such shard. */

@@ -1,25 +1,33 @@
-// What a node learns of its cluster before anything of it is opened: that the servers lose nothing, that the streams are as they must be, and
-// that this data directory may be a node of it, and is one alone.
+// What a node learns of its cluster before it is one of it: that the servers lose nothing, that the streams are as they must be, and that
+// this data directory may be a node of it, and is one alone.
 
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { streamName } from '../../cluster/stream-names.ts';
 import type { Config } from '../config/config.ts';
 import type { ClusterConfig } from '../config/sections/cluster-config.ts';
 import { bindingsIn } from '../data/data-directory.ts';
 import type { Log } from '../process/log.ts';
 import { BeatWatch } from './beat-watch.ts';
-import { ClusterError, clusterError } from './cluster-error.ts';
-import { type ClusterRecord, readRecord } from './cluster-record.ts';
+import { ClusterError, clusterError, ServersAway } from './cluster-error.ts';
+import { type ClusterRecord, changeRecord, readRecord } from './cluster-record.ts';
+import { KnownRecord } from './known-record.ts';
 import { connectNats } from './nats/nats-client.ts';
 import { checkServers } from './nats/nats-servers.ts';
-import { checkStreams, openManager } from './nats/streams.ts';
+import { checkStreams, goneFault } from './nats/stream-faults.ts';
+import { openManager } from './nats/streams.ts';
+import { enrolled } from './node-identity.ts';
 
 /** A node beats four times a second: one of the same name would have been heard after this time. */
 const LISTEN_MS = 600;
-/** So long a start waits for streams without a leader, as after a start of all servers. */
+/** So long the first start of a node waits for streams without a leader, as after a start of all servers. */
 const PATIENCE_MS = 30_000;
+/** The same of a node that has been of the cluster: it answers lookups meanwhile. */
+const KNOWN_PATIENCE_MS = 5000;
+
+type ClusteredConfig = Config & { readonly cluster: ClusterConfig };
 
 export interface ClusterParts {
   readonly connection: NatsConnection;
@@ -27,18 +35,46 @@ export interface ClusterParts {
   readonly record: ClusterRecord;
 }
 
-/** Looks at servers, streams and the record, before anything of this node is opened. Throws a ClusterError. */
-export async function meetCluster(config: Config & { cluster: ClusterConfig }, log: Log): Promise<ClusterParts> {
+/** The servers cannot be asked yet, and the node has been of the cluster before. */
+export interface ClusterAway {
+  readonly reason: string;
+  /** As the node has seen it last. */
+  readonly record: ClusterRecord;
+}
+
+/** Before anything of this node is opened. Throws a ClusterError where it must not start. */
+export async function meetOrWait(config: ClusteredConfig, log: Log): Promise<ClusterParts | ClusterAway> {
+  const { data, cluster } = config;
+  const record = existsSync(data) ? new KnownRecord(data, cluster.name).record : undefined;
+  try {
+    return await meetCluster(config, log, record === undefined ? PATIENCE_MS : KNOWN_PATIENCE_MS, record);
+  } catch (error) {
+    if (!(error instanceof ServersAway) || record?.nodes[cluster.node] === undefined) throw error;
+    demandDirectory(config, record);
+    return { reason: error.message, record };
+  }
+}
+
+/**
+ * Looks at servers, streams and the record. Throws a ClusterError; ServersAway where that may be otherwise a moment later.
+ * @param known the record as this node has seen it last
+ */
+export async function meetCluster(
+  config: ClusteredConfig,
+  log: Log,
+  patienceMs: number,
+  known: ClusterRecord | undefined,
+): Promise<ClusterParts> {
   const { name, node, nats } = config.cluster;
   await checkServers(nats, log);
   const connection = await connectNats(nats, `aorta ${node}`);
   try {
-    const manager = await openManager(connection, PATIENCE_MS);
-    const record = (await readRecord(manager, name, PATIENCE_MS))?.record;
-    if (record === undefined)
-      throw new ClusterError(`there is no cluster ${name} on these NATS servers: make it with "aorta cluster init"`);
+    const manager = await openManager(connection, patienceMs);
+    const record = (await readRecord(manager, name, patienceMs))?.record;
+    if (record === undefined) throw noRecord(name, known);
     demandDirectory(config, record);
-    await checkStreams(manager, name, record.shards, PATIENCE_MS);
+    for (const { fault } of await checkStreams(manager, name, record.shards, patienceMs))
+      if (fault !== undefined) log('error', 'a stream is gone', { stream: fault.stream, problem: fault.problem });
     return { connection, manager, record };
   } catch (error) {
     await connection.close();
@@ -46,11 +82,14 @@ export async function meetCluster(config: Config & { cluster: ClusterConfig }, l
   }
 }
 
+/** A node that has been of the cluster has what its record is made anew from. */
+function noRecord(name: string, known: ClusterRecord | undefined): ClusterError {
+  if (known !== undefined) return new ServersAway(goneFault(streamName(name, 'META'), undefined).problem);
+  return new ClusterError(`there is no cluster ${name} on these NATS servers: make it with "aorta cluster init"`);
+}
+
 /** The directory must have been made for the cluster: it has its secret, and as many shards. */
-function demandDirectory(
-  { data, shards, cluster: { name } }: Config & { cluster: ClusterConfig },
-  record: ClusterRecord,
-) {
+function demandDirectory({ data, shards, cluster: { name } }: ClusteredConfig, record: ClusterRecord) {
   const there = existsSync(data) ? bindingsIn(data) : undefined;
   if (there === undefined)
     throw new ClusterError(
@@ -65,12 +104,31 @@ function demandDirectory(
     );
 }
 
+/** This start of a data directory. */
+export interface NodeStart {
+  /** ID of the directory. */
+  readonly identity: string;
+  readonly secret: Uint8Array;
+  /** Number of the start. */
+  readonly life: number;
+}
+
+/** Has this start stand in the record, which it returns. Throws a ClusterError where it must not be of the cluster. */
+export async function enroll(parts: ClusterParts, config: ClusterConfig, start: NodeStart): Promise<ClusterRecord> {
+  const { connection, manager } = parts;
+  const { identity: directory, secret, life } = start;
+  await demandAlone(parts, config, start);
+  return changeRecord(connection, manager, config.name, (found) => {
+    if (found === undefined) throw new ClusterError(`cluster ${config.name} is gone`);
+    return enrolled(found, config, { directory, secret, now: new Date(), life });
+  });
+}
+
 /** Throws a ClusterError where a copy of this directory is heard of. Before anything is told of this start, which would count as the newer one. */
-export async function demandAlone(
+async function demandAlone(
   { connection, record }: ClusterParts,
   { name, node, silentMs }: ClusterConfig,
-  identity: string,
-  secret: Uint8Array,
+  { identity, secret }: NodeStart,
 ): Promise<void> {
   const { number, directory } = record.nodes[node] ?? {};
   if (number === undefined || directory !== identity) return; // it is refused for that, or new

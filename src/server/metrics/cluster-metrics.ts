@@ -7,7 +7,7 @@ import type { Exposition, Labels } from './exposition.ts';
 type Sample = readonly [Labels, number];
 
 export function clusterMetrics(out: Exposition, reading: ClusterReading): void {
-  const { number, nodes, shards, connected } = reading;
+  const { number, nodes, shards } = reading;
   const each = (value: (shard: ClusterReading['shards'][number]) => number): Sample[] =>
     shards.map((state, shard) => [{ shard }, value(state)]);
   const ofNodes = (value: (node: ClusterReading['nodes'][number]) => number): Sample[] =>
@@ -53,9 +53,7 @@ export function clusterMetrics(out: Exposition, reading: ClusterReading): void {
     each(({ copying }) => (copying ? 1 : 0)),
   );
   shardCounts(out, reading);
-  out.gauge('aorta_cluster_nats_connected', '1 while the main thread reaches a NATS server.', [
-    [{}, connected ? 1 : 0],
-  ]);
+  natsMetrics(out, reading);
   out.gauge(
     'aorta_cluster_node_up',
     '1 where the node is heard of.',
@@ -73,6 +71,20 @@ export function clusterMetrics(out: Exposition, reading: ClusterReading): void {
     '1 where the node decides by another policy than this one.',
     ofNodes(({ beat }) => (own !== undefined && beat.policy !== own ? 1 : 0)),
   );
+}
+
+function natsMetrics(out: Exposition, { connected, streamFaults }: ClusterReading): void {
+  out.gauge(
+    'aorta_cluster_stream_faults',
+    'Streams that are gone, or were changed and are not as they must be.',
+    (['gone', 'changed'] as const).map((kind) => [
+      { kind },
+      streamFaults.filter((fault) => fault.kind === kind).length,
+    ]),
+  );
+  out.gauge('aorta_cluster_nats_connected', '1 while the main thread reaches a NATS server.', [
+    [{}, connected ? 1 : 0],
+  ]);
 }
 
 function shardCounts(out: Exposition, { shards, unsynced }: ClusterReading): void {

@@ -1,6 +1,7 @@
 // The thread of a node that speaks with the others: sleeps in poll() over their connections, NATS and a bell; hands requests and answers
 // between them and the shards' threads, and beats.
 
+import { OrderTable } from '../../cluster/order-table.ts';
 import { ClusterFlows } from '../../cluster/peers/cluster-flows.ts';
 import { PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import { FRAME_BEAT, type FrameReader } from '../../cluster/peers/peer-frame.ts';
@@ -21,6 +22,8 @@ import type { PeerConnection } from './peer-connection.ts';
 import { type MeshUser, PeerMesh } from './peer-mesh.ts';
 import { RequestForwarder } from './request-forwarder.ts';
 
+/** A node that is not of its cluster yet looks so often whether it is. */
+const AWAY_MS = 100;
 /** At a stop, so long for what is still to be sent. */
 const LAST_MS = 500;
 const LAST_LOOK_MS = 5;
@@ -45,6 +48,7 @@ export class ClusterThread implements MeshUser {
   private readonly log: ClusterLog;
   private readonly bell: Bell;
   private readonly rings: readonly Ring[];
+  private readonly orders: OrderTable;
   private readonly beats: Beats;
   private readonly forwarder: RequestForwarder;
   private readonly clock: ProcessClock;
@@ -70,11 +74,13 @@ export class ClusterThread implements MeshUser {
     const table = new ShardTable(shards, options.table);
     const flows = new ClusterFlows(parts.flows, number, { isAlive: () => true });
     const counts = new PeerCounts(options.counts);
+    this.orders = new OrderTable(options.orders);
     this.forwarder = new RequestForwarder({
       ...{ node: number, shards, holdMs, table, flows, counts, bells, incoming: this.rings },
       toShards: parts.toShards.map((memory) => new Ring(memory)),
       relays: parts.relays.map((memory) => new Ring(memory)),
       isAlive: (node) => this.beats.isAlive(node),
+      isJoined: () => this.orders.joined,
     });
     const listen = placeOf(options.listen);
     const own = { cluster: options.name, node: number, life: options.life };
@@ -130,19 +136,23 @@ export class ClusterThread implements MeshUser {
   private turn(): void {
     const { mesh, beats, forwarder } = this;
     const now = monotonicMs();
-    mesh.work(now);
-    beats.work(now, this.clock.now());
+    // Until it is known that no other process is this node, nobody hears of it.
+    const { joined } = this.orders;
+    if (joined) {
+      mesh.work(now);
+      beats.work(now, this.clock.now());
+    }
     const more = forwarder.takeRings(now);
     forwarder.work(now);
     mesh.flush();
-    if (!more) this.sleep(beats.msToNext(now));
+    if (!more) this.sleep(joined ? beats.msToNext(now) : AWAY_MS, joined);
   }
 
-  private sleep(ms: number): void {
+  private sleep(ms: number, joined: boolean): void {
     const { bell, calls, rings } = this;
     bell.beforeSleep();
     if (bell.order === ORDER_NONE && rings.every((ring) => ring.empty)) {
-      const count = this.fill();
+      const count = joined ? this.fill() : this.fillBell();
       const ready = calls.poll(this.fds.address, count, Math.ceil(ms));
       if (ready > 0 && this.fds.view.getInt16(6, true) !== 0)
         calls.read(this.task.parts.bellFd, this.scratch.address, 8);
@@ -160,6 +170,12 @@ export class ClusterThread implements MeshUser {
     this.wait(2, beats.nats.fd, beats.nats.events);
     for (const [i, { socket }] of mesh.all.entries()) this.wait(3 + i, socket.fd, socket.events);
     return count;
+  }
+
+  /** The bell alone: who calls before this node is of its cluster waits. */
+  private fillBell(): number {
+    this.wait(0, this.task.parts.bellFd, abi.POLLIN);
+    return 1;
   }
 
   private wait(i: number, fd: number, events: number): void {

@@ -57,6 +57,8 @@ export interface ForwarderParts {
   readonly relays: readonly Ring[];
   readonly bells: readonly Bell[];
   isAlive(node: number): boolean;
+  /** Whether this node is of its cluster: else nobody decides, and nothing is waited for. */
+  isJoined(): boolean;
 }
 
 export class RequestForwarder {
@@ -115,8 +117,7 @@ export class RequestForwarder {
     for (const request of pending.overdue(now)) this.putBack(request);
     pending.astray(now, (shard) => parts.table.route(shard));
     for (const request of pending.homeless()) this.route(request, now);
-    const dropped = datagrams.work(now, this.routeDatagram);
-    if (dropped > 0) parts.counts.add('failed', dropped);
+    datagrams.work(now, this.routeDatagram, this.datagramOverdue);
     this.news.tellGone();
   }
 
@@ -151,6 +152,7 @@ export class RequestForwarder {
     const isForeign = (row.answeredByMain[0] & VIA_CLUSTER) !== 0;
     if (isForeign) row.answeredByMain[0] |= VIA_CLUSTER_TWICE;
     else row.node[0] = parts.node;
+    if (!parts.isJoined()) return this.giveBack(shard, row, stage, 0, end);
     if (row.transport[0] === TRANSPORT_UDP) return this.datagram(shard, end, now);
     if (isForeign) {
       if (this.handOn(shard, row, stage, 0, end, 0) === 0) parts.counts.add('failed');
@@ -173,6 +175,13 @@ export class RequestForwarder {
   private readonly routeDatagram = ({ shard, body }: PendingDatagram): boolean => {
     readRow(body, 0, body.length, this.kept, 0);
     return this.handOn(shard, this.kept, body, ROW_BYTES, body.length, 0) !== 0;
+  };
+
+  /** Who sent it here may come again; what another node has sent on is its client's to repeat. */
+  private readonly datagramOverdue = ({ shard, body }: PendingDatagram): void => {
+    readRow(body, 0, body.length, this.kept, 0);
+    if (this.kept.node[0] === this.parts.node) this.giveBack(shard, this.kept, body, ROW_BYTES, body.length);
+    else this.parts.counts.add('failed');
   };
 
   /** Sends a request that is kept to whoever owns its shard now, this node perhaps; else it stays. */

@@ -208,7 +208,7 @@ export class NatsSocket {
     this.startedAt = now;
     this.state = CONNECTING;
     const family = addresses.family(server);
-    if (family === 0) return this.leave('its name is not known', now);
+    if (family === 0) return this.leave('its address is not known yet', now);
     const ipv6 = family === 6;
     this.fdNow = calls.socket(ipv6 ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_STREAM_FLAGS, 0);
     if (this.fdNow < 0) return this.leave(abi.errnoName(calls.errno()), now);

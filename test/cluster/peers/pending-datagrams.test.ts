@@ -15,8 +15,10 @@ function keep(pending: PendingDatagrams, { shard = 0, message = 1, port = 5060, 
 /** Hands on what `isWanted` and returns it. */
 function handOn(pending: PendingDatagrams, now = 0, isWanted: (datagram: PendingDatagram) => boolean = () => true) {
   const handed: PendingDatagram[] = [];
-  const dropped = pending.work(now, (datagram) => isWanted(datagram) && handed.push(datagram) > 0);
-  return { handed, dropped };
+  const overdue: PendingDatagram[] = [];
+  const hand = (datagram: PendingDatagram) => isWanted(datagram) && handed.push(datagram) > 0;
+  pending.work(now, hand, (datagram) => void overdue.push(datagram));
+  return { handed, overdue: overdue.length };
 }
 
 describe('requests over UDP that wait for an owner of their shard', () => {
@@ -49,20 +51,20 @@ describe('requests over UDP that wait for an owner of their shard', () => {
     expect(handOn(pending).handed.map(({ shard }) => shard)).toEqual([0, 2]);
   });
 
-  it('are dropped when their time is over, which begins with the first copy, and not before', () => {
+  it('are given back when their time is over, which begins with the first copy, and not before', () => {
     const pending = new PendingDatagrams(HOLD_MS);
     keep(pending);
     keep(pending, { now: 500 });
     const nobody = () => false;
-    expect(handOn(pending, HOLD_MS - 1, nobody)).toEqual({ handed: [], dropped: 0 });
-    expect(handOn(pending, HOLD_MS)).toEqual({ handed: [], dropped: 1 });
+    expect(handOn(pending, HOLD_MS - 1, nobody)).toEqual({ handed: [], overdue: 0 });
+    expect(handOn(pending, HOLD_MS)).toEqual({ handed: [], overdue: 1 });
     expect(pending.count).toBe(0);
   });
 
   it('wait no longer than a transaction lives', () => {
     const pending = new PendingDatagrams(10 * DATAGRAM_MS_MAX);
     keep(pending);
-    expect(handOn(pending, DATAGRAM_MS_MAX).dropped).toBe(1);
+    expect(handOn(pending, DATAGRAM_MS_MAX).overdue).toBe(1);
   });
 
   it('are so many at most, and more when some are gone', () => {

@@ -14,7 +14,7 @@ import {
 } from '@nats-io/transport-node';
 import { type NatsLogin, parseLogin } from '../../../transport/nats/nats-login.ts';
 import { formatNatsServer, type NatsConfig } from '../../config/sections/cluster-config.ts';
-import { ClusterError } from '../cluster-error.ts';
+import { ClusterError, ServersAway } from '../cluster-error.ts';
 
 /** A start waits so long for one server. */
 const CONNECT_MS = 2000;
@@ -37,7 +37,7 @@ export function readLogin({ credentials }: NatsConfig): NatsLogin {
   }
 }
 
-/** Connects to the first server that answers, and again whenever that is lost. Throws a ClusterError. */
+/** Connects to the first server that answers, and again whenever that is lost. Throws a ClusterError; ServersAway where none lets it in. */
 export async function connectNats(config: NatsConfig, name: string): Promise<NatsConnection> {
   const servers = config.servers.map(formatNatsServer);
   try {
@@ -56,7 +56,7 @@ export async function connectNats(config: NatsConfig, name: string): Promise<Nat
     });
   } catch (error) {
     if (error instanceof ClusterError) throw error;
-    throw new ClusterError(
+    throw new ServersAway(
       `no NATS server lets this node in (${servers.join(', ')}): ${(error as Error).message}. ` +
         'Start them, or correct cluster.nats.servers or cluster.nats.credentials',
     );

@@ -2,22 +2,20 @@
 
 import { lookup } from 'node:dns/promises';
 import { every } from '../../../transport/every.ts';
-import { createAddressMemory, NatsAddresses, type NatsServer } from '../../../transport/nats/nats-addresses.ts';
+import { NatsAddresses, type NatsServer } from '../../../transport/nats/nats-addresses.ts';
 import type { Log } from '../../process/log.ts';
 
 const LOOK_MS = 10_000;
 
 export class NatsLookup {
-  readonly memory: SharedArrayBuffer;
   private readonly addresses: NatsAddresses;
   private readonly servers: readonly NatsServer[];
   private readonly timer: NodeJS.Timeout;
 
-  /** @param relays ports on loopback, where servers are reached by them */
-  constructor(servers: readonly NatsServer[], log: Log, relays?: readonly number[]) {
+  /** @param memory of NatsAddresses @param relays ports on loopback, where servers are reached by them */
+  constructor(memory: SharedArrayBuffer, servers: readonly NatsServer[], log: Log, relays?: readonly number[]) {
     this.servers = relays === undefined ? servers : relays.map((port) => ({ host: '127.0.0.1', port }));
-    this.memory = createAddressMemory(servers.length);
-    this.addresses = new NatsAddresses(this.memory);
+    this.addresses = new NatsAddresses(memory);
     const failed = (error: Error) => log('warn', 'NATS servers cannot be looked up', { error: error.message });
     this.timer = every(LOOK_MS, () => void this.look(), failed);
   }

@@ -1,4 +1,4 @@
-// The streams of a cluster: what they must be like, made by `aorta cluster init` and looked at by every start.
+// The streams of a cluster: what they must be like, how they are made and asked for. Whether they still are so is stream-faults.ts'.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -13,10 +13,10 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { logSubject, metaSubject, streamName } from '../../../cluster/stream-names.ts';
-import { ClusterError, clusterError } from '../cluster-error.ts';
+import { clusterError, ServersAway } from '../cluster-error.ts';
 
 const STREAM_NOT_FOUND = 10059;
-const REPLICAS = 3;
+export const REPLICAS = 3;
 const LOG_BYTES = 1 << 30;
 const SECOND_NS = 1e9;
 const TRY_MS = 500;
@@ -31,7 +31,7 @@ const UNAVAILABLE = 503;
 const LOG_AGE_NS = 24 * 3600 * SECOND_NS;
 const DUPLICATES_NS = SECOND_NS / 10;
 
-type Wanted = Partial<StreamConfig> & { readonly name: string };
+export type Wanted = Partial<StreamConfig> & { readonly name: string };
 
 const ALIKE = {
   storage: StorageType.File,
@@ -50,12 +50,14 @@ const ALIKE = {
   duplicate_window: DUPLICATES_NS,
 } as const;
 
-function logStream(cluster: string, shard: number): Wanted {
+/** Of a shard. */
+export function logStream(cluster: string, shard: number): Wanted {
   const subjects = [logSubject(cluster, shard)];
   return { ...ALIKE, name: streamName(cluster, shard), subjects, max_bytes: LOG_BYTES, max_age: LOG_AGE_NS };
 }
 
-function metaStream(cluster: string): Wanted {
+/** Of users, static bindings and the record. */
+export function metaStream(cluster: string): Wanted {
   const subjects = [`${metaSubject(cluster)}.>`];
   // What was said of a user or a binding last is all that a newcomer needs.
   return { ...ALIKE, name: streamName(cluster, 'META'), subjects, max_bytes: -1, max_age: 0, max_msgs_per_subject: 1 };
@@ -92,6 +94,12 @@ export async function remakeStream(
     throw clusterError(`stream ${wanted.name} cannot be removed`, error);
   }
   await makeStream(manager, { ...wanted, first_seq: sequence + 1 });
+}
+
+/** Makes the META stream anew, where there is none. Throws a ClusterError. */
+export async function remakeMeta(manager: JetStreamManager, cluster: string): Promise<void> {
+  const wanted = metaStream(cluster);
+  if ((await streamInfo(manager, wanted.name)) === undefined) await makeStream(manager, wanted);
 }
 
 /** Servers that have just started know of each other only after some seconds: they are asked again, for anything else not. */
@@ -139,9 +147,9 @@ export async function openManager(connection: NatsConnection, patienceMs = 0): P
   } catch (error) {
     if (error instanceof JetStreamApiError && error.status !== UNAVAILABLE)
       throw clusterError('the NATS servers have no JetStream for this node', error);
-    throw clusterError(
-      `the NATS servers have no leader: two of ${REPLICAS} have to run, and to reach each other by the routes of their configuration`,
-      error,
+    throw new ServersAway(
+      `the NATS servers have no leader: two of ${REPLICAS} have to run, and to reach each other by the routes of their ` +
+        `configuration: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }
@@ -158,48 +166,4 @@ export async function streamInfo(
     if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
     throw clusterError(`stream ${name} cannot be asked`, error);
   }
-}
-
-/** Of all shards, by shard. Throws a ClusterError where one is missing, or is not as it must be. */
-export async function checkStreams(
-  manager: JetStreamManager,
-  cluster: string,
-  shards: number,
-  patienceMs = 0,
-): Promise<StreamInfo[]> {
-  const wanted = Array.from({ length: shards }, (_, shard) => logStream(cluster, shard));
-  const found = await Promise.all(wanted.map(({ name }) => streamInfo(manager, name, patienceMs)));
-  return found.map((info, shard) => {
-    const { name } = wanted[shard];
-    if (info === undefined)
-      throw new ClusterError(
-        `stream ${name} is gone: nothing is written until it is there. Put it back from a backup of the NATS servers, or ` +
-          `make it anew from what the nodes have: aorta cluster reseed`,
-      );
-    const differences = differencesOf(info.config, wanted[shard]);
-    if (differences.length > 0)
-      throw new ClusterError(
-        `stream ${name} is not as it must be: ${differences.join('; ')} (nats stream edit ${name})`,
-      );
-    return info;
-  });
-}
-
-/** Longer and larger than wanted is well. */
-function differencesOf(is: StreamConfig, wanted: Wanted): string[] {
-  const differences: string[] = [];
-  const demand = (key: keyof StreamConfig, holds: boolean) => {
-    if (!holds) differences.push(`${key} is ${JSON.stringify(is[key])}, expected ${JSON.stringify(wanted[key])}`);
-  };
-  for (const key of ['storage', 'retention', 'discard', 'max_msgs', 'deny_delete', 'deny_purge'] as const)
-    demand(key, is[key] === wanted[key]);
-  demand('subjects', JSON.stringify(is.subjects) === JSON.stringify(wanted.subjects));
-  demand('num_replicas', is.num_replicas >= REPLICAS);
-  // A message refused for its length, or one without an acknowledgement, would keep its shard waiting for ever.
-  for (const key of ['max_msg_size', 'max_msgs_per_subject'] as const) demand(key, (is[key] ?? -1) <= 0);
-  for (const key of ['no_ack', 'sealed', 'allow_rollup_hdrs', 'mirror'] as const) demand(key, !is[key]);
-  demand('sources', (is.sources ?? []).length === 0);
-  demand('max_bytes', is.max_bytes <= 0 || is.max_bytes >= LOG_BYTES);
-  demand('max_age', is.max_age === 0 || is.max_age >= LOG_AGE_NS);
-  return differences;
 }

@@ -10,6 +10,7 @@ import { monotonicMs } from '../../../transport/monotonic.ts';
 import type { User } from '../../../users/stored-user.ts';
 import type { SharedUser, UserStore } from '../../../users/user-store.ts';
 import type { Log } from '../../process/log.ts';
+import type { KnownRecord } from '../known-record.ts';
 import { MetaBox } from './meta-box.ts';
 import type { SharedStatic, SharedStatics } from './shared-statics.ts';
 
@@ -38,7 +39,7 @@ const Told = z.discriminatedUnion('what', [
 type Told = z.infer<typeof Told>;
 
 /** What of the user store is needed here. */
-export type SharedUsers = Pick<UserStore, 'share' | 'takeShared' | 'told' | 'get' | 'versions'>;
+export type SharedUsers = Pick<UserStore, 'share' | 'takeShared' | 'told' | 'tellAgain' | 'get' | 'versions'>;
 
 export interface MetaSyncParts {
   readonly connection: NatsConnection;
@@ -50,6 +51,7 @@ export interface MetaSyncParts {
   /** Absent where nobody is authenticated. */
   readonly users?: SharedUsers | undefined;
   readonly statics: SharedStatics;
+  readonly known: Pick<KnownRecord, 'meta' | 'keepMeta'>;
   readonly log: Log;
 }
 
@@ -65,6 +67,10 @@ export class MetaSync {
   private readonly stopped = new AbortController();
   private stopMessages: () => void = () => {};
   private toldOfAt = Number.NEGATIVE_INFINITY;
+  /** When the stream was made that is followed; empty: none is. */
+  private stream = '';
+  /** Of a stream that was made anew: this node tells it what it lacks, and therefore reads it first. */
+  private isLevel = true;
 
   constructor(parts: MetaSyncParts) {
     const { users, statics, node, secret } = parts;
@@ -80,6 +86,11 @@ export class MetaSync {
     this.stopped.abort();
     this.stopMessages();
     await Promise.all([this.following, this.telling]);
+  }
+
+  /** The stream was made at this time, as its server says: another one than is followed may have been put in its place. */
+  seen(created: string): void {
+    if (this.stream !== '' && created !== this.stream) this.stopMessages();
   }
 
   /** Until the end: what fails is told, now and then, and tried again. */
@@ -98,16 +109,19 @@ export class MetaSync {
   }
 
   private async follow(): Promise<void> {
-    const { connection, cluster, manager } = this.parts;
+    const { connection, cluster, manager, known } = this.parts;
     const stream = streamName(cluster, 'META');
-    const { state } = await manager.streams.info(stream);
-    if (state.last_seq < this.sequence) this.sequence = 0; // it was made anew: versions say what is new in it
+    const { state, created } = await manager.streams.info(stream);
+    if (state.last_seq < this.sequence || (known.meta !== undefined && known.meta !== created)) this.beginAnew();
+    known.keepMeta(created);
+    this.stream = created;
     const consumer = await jetstream(connection).consumers.get(stream, {
       filter_subjects: [`${metaSubject(cluster)}.user.*`, `${metaSubject(cluster)}.static.*`],
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: this.sequence + 1,
     });
-    const messages = await consumer.consume({ max_messages: BATCH });
+    if ((await consumer.info()).num_pending === 0) this.isLevel = true;
+    const messages = await consumer.consume({ max_messages: BATCH, abort_on_missing_resource: true });
     this.stopMessages = () => messages.stop();
     if (this.stopped.signal.aborted) return messages.stop();
     let batch: JsMsg[] = [];
@@ -116,7 +130,18 @@ export class MetaSync {
       if (batch.length < BATCH && message.info.pending > 0) continue;
       this.take(batch);
       batch = [];
+      if (message.info.pending === 0) this.isLevel = true;
     }
+  }
+
+  /** The stream was made anew: what it told is lost, but for what the nodes have of it. Versions say what is new in it. */
+  private beginAnew(): void {
+    const { users, statics, log } = this.parts;
+    log('warn', 'the META stream was made anew: users and static bindings are told again');
+    users?.tellAgain();
+    statics.tellAgain();
+    this.sequence = 0;
+    this.isLevel = false;
   }
 
   private take(messages: readonly JsMsg[]): void {
@@ -142,8 +167,8 @@ export class MetaSync {
 
   private async tell(): Promise<void> {
     const { users, statics } = this.parts;
-    const people = users?.versions.untold(BATCH) ?? [];
-    const entries = statics.untold();
+    const people = this.isLevel ? (users?.versions.untold(BATCH) ?? []) : [];
+    const entries = this.isLevel ? statics.untold() : [];
     await Promise.all([
       ...people.map(async ({ user, version }) => {
         const found = users?.get(user);

@@ -74,16 +74,30 @@ export class SharedStatics {
     this.write({ ...this.state, entries });
   }
 
+  /** What told the other nodes of them is lost: all are to be told again. */
+  tellAgain(): void {
+    this.look();
+    const entries = Object.entries(this.state.entries).map(([key, entry]) => [key, { ...entry, untold: true }]);
+    this.write({ sequence: 0, entries: Object.fromEntries(entries) });
+  }
+
   /** Takes in what other nodes have changed, where it is newer. @param sequence up to which all has been taken in then */
   take(changes: readonly SharedStatic[], sequence: number): void {
     this.look(); // what somebody has just changed here is a change of its own
     const entries = { ...this.state.entries };
+    let isNews = sequence !== this.state.sequence;
     const newer = changes.filter(({ key, version, value }) => {
-      if (version <= (entries[key]?.version ?? 0)) return false;
+      const own = entries[key];
+      if (own !== undefined && version <= own.version) {
+        const untold = version < own.version; // what was told is older than what is here
+        isNews ||= untold !== own.untold;
+        entries[key] = { ...own, untold };
+        return false;
+      }
       entries[key] = { version, value, untold: false };
       return true;
     });
-    if (newer.length === 0 && sequence === this.state.sequence) return;
+    if (newer.length === 0 && !isNews) return;
     if (newer.length > 0) changeStatic(this.data, (content) => changed(content, newer));
     this.write({ sequence, entries });
     this.seen = this.mark();

@@ -1,0 +1,114 @@
+// What operators do to the streams of a cluster that runs, by mistake: the nodes notice and say what to do, and it can be undone.
+
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLI, removeDirectories } from '../support/aorta-process.ts';
+import { killAll, poll, run } from '../support/child-process.ts';
+import { Cluster, command } from '../support/cluster.ts';
+import { natsMissing } from '../support/nats-servers.ts';
+import { SipClient } from '../support/sip-client.ts';
+
+const NOTICED_MS = 20_000;
+const META = 'AORTA_east_META';
+
+describe.skipIf(natsMissing())('streams of a cluster that runs', () => {
+  let cluster: Cluster;
+  let connection: NatsConnection;
+  let manager: JetStreamManager;
+
+  beforeAll(async () => {
+    cluster = await Cluster.start({ nodes: 2, shards: 2 });
+    ({ connection, manager } = await cluster.manager());
+  }, 120_000);
+  afterAll(async () => {
+    await connection?.close();
+    await cluster?.close();
+    await killAll();
+    removeDirectories();
+  });
+
+  const get = async (node: number, path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${cluster.files[node].admin}${path}`);
+    return `${answer.status} ${await answer.text()}`;
+  };
+  /** All nodes that are asked say so many. */
+  const faults = (kind: 'gone' | 'changed', count: number, nodes: readonly number[] = [0, 1]) =>
+    poll(`${count} streams ${kind}`, NOTICED_MS, async () => {
+      const line = new RegExp(`^aorta_cluster_stream_faults\\{kind="${kind}"\\} ${count}$`, 'm');
+      const texts = await Promise.all(nodes.map((node) => get(node, '/metrics')));
+      return texts.every((text) => line.test(text)) || undefined;
+    });
+  const log = (node: number) => cluster.nodes[node].child.output();
+  const binding = (user: string) => `sip:${user}@10.0.0.1`;
+
+  it('are missed on all nodes where somebody has edited one, until it is as it was', async () => {
+    const stream = cluster.streamOf(0);
+    await manager.streams.update(stream, { max_age: 3600e9 });
+    await faults('changed', 1);
+    for (const node of [0, 1])
+      expect(log(node)).toMatch(
+        /AORTA_east_0 is not as it must be: max_age is 3600000000000, expected 86400000000000 \(nats stream edit AORTA_east_0 --max-age=86400s\).*a stream was changed/,
+      );
+    await manager.streams.update(stream, { max_age: 24 * 3600e9 });
+    await faults('changed', 0);
+    expect(log(0)).toMatch(/AORTA_east_0.*a stream is as it must be again/);
+  }, 60_000);
+
+  it('are made anew where META was deleted, also by a node that has just been started, with what all nodes have', async () => {
+    const [a, b] = cluster.files;
+    await command('binding', 'add', 'one@example.com', binding('one'), '--data', a.data);
+    await poll(
+      'the binding in the stream',
+      10_000,
+      async () => (await manager.streams.info(META)).state.messages === 2,
+    );
+    await manager.streams.delete(META);
+    await faults('gone', 1);
+    expect(log(0)).toMatch(/AORTA_east_META.*aorta cluster reseed meta.*a stream is gone/);
+    expect(await get(0, '/readyz')).toMatch(/^200/);
+    const again = await run(process.execPath, [CLI, 'cluster', 'init', '--config', a.config], 30_000);
+    expect([again.exit.code, again.stderr]).toEqual([
+      1,
+      expect.stringMatching(/lack its record alone: "aorta cluster reseed meta"/),
+    ]);
+
+    await cluster.nodes[1].stop();
+    await cluster.launch(1);
+    expect(await get(1, '/readyz')).toMatch(/^503 .*is not of its cluster yet.*aorta cluster reseed meta/);
+    expect(await command('cluster', 'reseed', 'meta', '--data', b.data)).toMatch(/with the record of nodes a, b$/m);
+    await faults('gone', 0);
+    await poll(
+      'all in the stream again',
+      NOTICED_MS,
+      async () => (await manager.streams.info(META)).state.messages === 2,
+    );
+    await cluster.settled();
+    await command('binding', 'add', 'two@example.com', binding('two'), '--data', b.data);
+    await poll('the next binding on the other node', NOTICED_MS, async () =>
+      /two@example/.test(await command('binding', 'ls', '--data', a.data)) ? true : undefined,
+    );
+    await expect(command('cluster', 'reseed', 'meta', '--data', a.data)).rejects.toThrow(/nothing is wrong/);
+  }, 120_000);
+
+  it('are made anew where the one of a shard was deleted, though a node was started meanwhile', async () => {
+    await manager.streams.delete(cluster.streamOf(1));
+    await faults('gone', 1);
+    await cluster.nodes[1].stop();
+    await cluster.launch(1);
+    expect(log(1)).toMatch(/AORTA_east_1 is gone.*aorta cluster reseed 1 --stream.*a stream is gone/);
+    const remade = () => command('cluster', 'reseed', '1', '--stream', '--data', cluster.files[0].data);
+    await poll('a stream that is made anew', NOTICED_MS, () => remade().catch(() => undefined));
+    await faults('gone', 0);
+    await cluster.settled();
+    const client = await SipClient.open(cluster.nodes[0]);
+    for (let n = 0; n < 8; n++) {
+      const answer = await client.request(
+        client.register({ aor: `s${n}@example.com`, contacts: [binding('s')] }),
+        20_000,
+      );
+      expect(answer.status, answer.text).toBe(200);
+    }
+    client.close();
+  }, 120_000);
+});
