@@ -32,6 +32,16 @@ export const WATCHED_MUTANTS: readonly SeedMutant[] = [
     'if (known && lookup && !isBack && this.waitsForDevices(slot, length))',
     'if (known && lookup && this.waitsForDevices(slot, length))',
   ),
+  inFile('core/lookup/sleeping-devices.ts', CALLS)(
+    'wakes devices that are awake',
+    'for (const device of awakeDevices(bytes, at, end, now, flows)) found.delete(device);',
+    '',
+  ),
+  subscription(
+    'sends no NOTIFY again that nobody has answered',
+    'const resendAt = bytes === null || isLarge ? NEVER : now + T1_MS;',
+    'const resendAt = bytes === null || isLarge ? NEVER : now + TIMER_F_MS;',
+  ),
   subscription(
     'gives a document the version of the one before',
     'this.version++;',

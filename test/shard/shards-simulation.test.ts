@@ -84,6 +84,10 @@ describe('registrations at shards on simulated disks', () => {
   }, 60_000);
 
   it('R8599-5.3-01 seeds that once failed where devices sleep', async () => {
-    await simulations.these(ASLEEP_ONCE_FAILED.map(([seed]) => seed));
+    await simulations.these(
+      ASLEEP_ONCE_FAILED.map(([seed]) => seed),
+      60_000,
+      'lines',
+    );
   }, 60_000);
 });

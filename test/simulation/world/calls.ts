@@ -60,6 +60,8 @@ export interface Called {
   mayBeGone(n: number): boolean;
   /** Targets, and what sleeps. */
   live(bindings: readonly Bound[]): readonly Bound[];
+  /** An AOR of which something sleeps, or null. */
+  drawAsleep(): number | null;
   /** Devices that a lookup of these, of all those, wakes. */
   devicesOf(asked: readonly Bound[], all: readonly Bound[]): readonly string[];
   fail(what: string): never;
@@ -118,7 +120,7 @@ export class Calls {
       const again = this.drawAgain();
       if (again !== null) return again;
     }
-    return this.drawLookupOf(random.between(0, aors - 1));
+    return this.drawLookupOf(this.world.drawAsleep() ?? random.between(0, aors - 1));
   }
 
   private drawLookupOf(n: number): Call {

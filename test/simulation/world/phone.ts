@@ -30,6 +30,8 @@ export class Phone {
   contacts: readonly string[];
   /** What a push wakes it by; '' where none does. */
   readonly device: string;
+  /** Its lines are bound one by one, too: some sleep while another is awake. */
+  private readonly hasOwnLines: boolean;
   readonly isStream: boolean;
   readonly domain: string;
   flow = 0;
@@ -48,7 +50,7 @@ export class Phone {
   private readonly name: string;
   private readonly lines: number;
 
-  /** @param isWoken by a push */
+  /** @param isWoken by a push @param hasOwnLines of one that is woken */
   constructor(
     n: number,
     device: number,
@@ -57,6 +59,7 @@ export class Phone {
     contacts: number,
     domain: string,
     isWoken = false,
+    hasOwnLines = false,
   ) {
     this.domain = domain;
     this.n = n;
@@ -64,6 +67,7 @@ export class Phone {
     this.isStream = isStream;
     this.name = `a${n}d${device}`;
     this.lines = contacts;
+    this.hasOwnLines = isWoken && hasOwnLines && contacts > 1;
     this.device = isWoken ? `fcm ${this.name}` : '';
     this.contacts = this.contactsOf('');
     this.boot();
@@ -88,7 +92,8 @@ export class Phone {
 
   ask(kind: Asked['kind'], seconds: number, random: Random, login = this.login()): Request {
     this.cseq++;
-    const contacts = kind === 'fetch' || kind === 'star' ? [] : this.contacts;
+    const some = this.hasOwnLines && random.chance(0.5) ? [random.pick(this.contacts)] : this.contacts;
+    const contacts = kind === 'fetch' || kind === 'star' ? [] : some;
     const { callId, cseq, flow, device } = this;
     const asked = { kind, contacts, seconds, callId, cseq, flow, device };
     const request = this.write(asked, random, login);

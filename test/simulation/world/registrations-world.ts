@@ -117,6 +117,7 @@ export const FAULTS = [
   'old-records',
   'sleepers',
   'watchers',
+  'lines',
 ];
 
 /** What a run leaves out, so that a failure can be made small. */
@@ -155,6 +156,8 @@ export class RegistrationsWorld implements Scene, Called, Watched {
   private readonly storms: Storms | null;
   /** Three of sixteen seeds have devices that a push wakes: among callers, alone, and with watchers. */
   private readonly sleepers: Sleepers<Place> | null;
+  /** Phones that are woken bind their lines one by one, too, and callers ask for what sleeps. */
+  private readonly hasOwnLines: boolean;
   /** Three of 32 seeds have watchers: alone, where devices sleep, and in storms. */
   private readonly watchers: Watchers | null;
   /** All machines that there were. */
@@ -236,6 +239,7 @@ export class RegistrationsWorld implements Scene, Called, Watched {
     this.aors = Array.from({ length: aorCount }, (_, n) => aorsOf(domainOf(n), n + 1)[n]);
     const sleeps = [4, 11, 12].includes(seed % 16) && !without.faults?.includes('sleepers');
     this.sleepers = sleeps ? new Sleepers(random, (what) => this.fail(what)) : null;
+    this.hasOwnLines = !without.faults?.includes('lines');
     let host = 0;
     for (let n = 0; n < aorCount; n++) {
       const devices = random.pick([1, 1, 2, 3]);
@@ -243,7 +247,7 @@ export class RegistrationsWorld implements Scene, Called, Watched {
         const isStream = random.chance(streams);
         const lines = isStream ? 1 : random.pick([1, 1, 2]);
         const isWoken = sleeps && random.chance(0.6);
-        this.phones.push(new Phone(n, device, ++host, isStream, lines, domainOf(n), isWoken));
+        this.phones.push(new Phone(n, device, ++host, isStream, lines, domainOf(n), isWoken, this.hasOwnLines));
       }
     }
     this.rules = this.drawRules();
@@ -614,6 +618,11 @@ export class RegistrationsWorld implements Scene, Called, Watched {
     if (isTrying !== (letter.kind === 'INVITE') || (text !== undefined && !isTrying))
       this.fail(`${letterStoryOf(letter)} waits for a device and draws ${text}`);
     return true;
+  }
+
+  drawAsleep(): number | null {
+    if (this.sleepers === null || !this.hasOwnLines) return null;
+    return this.sleepers.drawAsleep(this.aors.map((_, n) => this.live(this.model.kept(n))));
   }
 
   devicesOf(asked: readonly Bound[], all: readonly Bound[]): readonly string[] {

@@ -76,6 +76,16 @@ export class Sleepers<M> {
     return [...new Set(asleep)].filter((device) => !awake.includes(device)).sort();
   }
 
+  /** An AOR that a caller asks for, since something of it sleeps: first where its device is awake otherwise. @param aors bindings of each */
+  drawAsleep(aors: readonly (readonly Bound[])[]): number | null {
+    const { random } = this;
+    if (random.chance(0.5)) return null;
+    const numbers = [...aors.keys()].filter((n) => aors[n].some(({ isAsleep }) => isAsleep));
+    const halfAwake = numbers.filter((n) => this.devicesOf(aors[n], aors[n]).length === 0);
+    const asked = halfAwake.length > 0 ? halfAwake : numbers;
+    return asked.length === 0 ? null : random.pick(asked);
+  }
+
   beginBatch(): void {
     this.woken.length = 0;
   }

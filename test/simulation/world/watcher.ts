@@ -8,6 +8,12 @@ const FIRST_HOST = 200;
 const INTERVAL_MS = 5000;
 export const MAX_S = 3600;
 export const BRIEF_S = 30;
+/** Timer F: who has not answered for so long is not told any more. */
+const GIVEN_UP_MS = 32_000;
+/** Timer E: how long a shard waits before its first copy, and at most; and by how much a wheel may be late. */
+const FIRST_COPY_MS = 500;
+const COPIES_MS = 4000;
+const TICKS_MS = 100;
 
 export const WATCHING_POLICY = {
   enabled: true,
@@ -85,6 +91,8 @@ export class Watcher {
   text = '';
   /** When the NOTIFY was sent that has no answer yet; 0: none. */
   openSince = 0;
+  /** Of that one: when its next copy is due. */
+  private copyAt = Number.POSITIVE_INFINITY;
   /** That one said that it was the last, in this life of the shard. */
   overIn = 0;
   /** It has refused a document, or its connection has ended: the next one is worth nothing before a refresh. */
@@ -105,6 +113,21 @@ export class Watcher {
     this.isListed = i % 2 === 0;
     this.isStream = isStream;
     this.name = name;
+  }
+
+  /** The NOTIFY under way, or a copy of it, has come. */
+  expectCopy(isUdp: boolean, now: number): void {
+    const waitMs = Math.min(Math.max(2 * (now - this.openSince), FIRST_COPY_MS), COPIES_MS);
+    this.copyAt = isUdp ? now + waitMs : Number.POSITIVE_INFINITY;
+  }
+
+  lacksCopy(now: number): boolean {
+    const isOpen = this.state === 'active' && this.openSince > 0 && !this.isGivenUp(now);
+    return isOpen && now > this.copyAt + TICKS_MS;
+  }
+
+  isGivenUp(now: number): boolean {
+    return this.openSince > 0 && now - this.openSince >= GIVEN_UP_MS;
   }
 
   get aor(): string {

@@ -4,8 +4,6 @@
 import { authorization } from '../../support/digest-client.ts';
 import { BRIEF_S, MAX_S, type Note, type Notice, rowOf, storyOf, type Watched, Watcher } from './watcher.ts';
 
-/** Timer F: who has not answered for so long is not told any more. */
-const GIVEN_UP_MS = 32_000;
 const FIRST_FLOW = 0x7ffe_0000;
 
 interface Stray {
@@ -165,11 +163,10 @@ export class Watchers {
   /** Whether the shard has the subscription of a watcher's dialog. */
   private existence(watcher: Watcher): 'yes' | 'no' | 'maybe' {
     const { now } = this.world;
-    const { state, expiresAt, openSince, overIn, mayBeOver, n } = watcher;
+    const { state, expiresAt, overIn, mayBeOver, n } = watcher;
     if (state !== 'active') return 'no';
     if (overIn > 0) return overIn === this.world.lifeOf(n) ? 'no' : 'maybe';
-    const isGivenUp = openSince > 0 && now - openSince >= GIVEN_UP_MS;
-    return now >= expiresAt || isGivenUp || mayBeOver ? 'maybe' : 'yes';
+    return now >= expiresAt || watcher.isGivenUp(now) || mayBeOver ? 'maybe' : 'yes';
   }
 
   private answered({ watcher, status, cseq, callId, life }: Note, text: string | undefined): void {
@@ -194,6 +191,8 @@ export class Watchers {
   received(shard: number, notices: readonly Notice[], isSick: boolean): void {
     for (const notice of notices) this.notified(shard, notice);
     for (const watcher of this.watchers) {
+      if (this.world.ownerOf(watcher.n) === shard && watcher.lacksCopy(this.world.now))
+        this.world.fail(`no copy of NOTIFY ${watcher.told} ${watcher.callId}, which nobody has answered`);
       if (!watcher.isAwaiting || this.world.ownerOf(watcher.n) !== shard) continue;
       if (!isSick) this.world.fail(`no NOTIFY behind the 200 to ${watcher.callId}`);
       watcher.isAwaiting = false;
@@ -229,6 +228,7 @@ export class Watchers {
       counts.notified++;
       this.learn(watcher, text, cseq);
     }
+    watcher.expectCopy(flow === 0, world.now);
     const dice = this.isCalm ? 0 : world.random.next();
     const status = dice < 0.8 ? 200 : dice < 0.87 ? 500 : dice < 0.92 ? 481 : 0;
     if (status !== 0) this.answers.push(this.answer(watcher, text, status));
@@ -337,7 +337,7 @@ export class Watchers {
     for (const stray of this.strays.values()) if (this.world.ownerOf(stray.n) === shard) stray.open = 0;
     for (const watcher of this.watchers) {
       if (this.world.ownerOf(watcher.n) !== shard) continue;
-      if (watcher.openSince > 0 && now - watcher.openSince >= GIVEN_UP_MS) watcher.mayBeOver = true;
+      if (watcher.isGivenUp(now)) watcher.mayBeOver = true;
       Object.assign(watcher, { mayGap: true, openSince: 0, isAwaiting: false });
       if (isCut) this.abandon(watcher);
     }
@@ -355,6 +355,7 @@ export class Watchers {
     for (const watcher of this.watchers) {
       watcher.expiresAt -= ms;
       if (watcher.openSince > 0) watcher.openSince -= ms;
+      watcher.expectCopy(false, 0); // for an idle shard less time has passed
       for (const [id, told] of watcher.contacts) watcher.contacts.set(id, { ...told, endsAt: told.endsAt - ms });
       watcher.endIsOpen = true;
     }
