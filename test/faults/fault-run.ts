@@ -10,6 +10,8 @@ import { ToldChanges } from './told-changes.ts';
 
 const AORS = 300;
 const NODES = 3;
+/** Until a node is ready: on a machine that does much else, too. */
+const READY_MS = 60_000;
 
 export interface FaultReport {
   readonly fault: string;
@@ -45,7 +47,8 @@ export class FaultRun {
     const network = await CutNetwork.open(NODES, nats.ports);
     const told = await ToldChanges.open();
     const { configuration: other } = told;
-    const cluster = await Cluster.start({ nodes: NODES, shards, nats, other, urls: (node) => network.urls(node) });
+    const urls = (node: number) => network.urls(node);
+    const cluster = await Cluster.start({ nodes: NODES, shards, nats, other, urls, readyMs: READY_MS });
     return new FaultRun(cluster, network, routes, nats, told);
   }
 
