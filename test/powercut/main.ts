@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundle } from '../support/bundle.ts';
+import { ChildLink } from './child-link.ts';
 import { PowerCuts } from './power-cuts.ts';
 import { compileRecorder, recorderMissing } from './recorder.ts';
 import { SUBJECTS } from './subjects/subjects.ts';
@@ -47,11 +48,12 @@ async function main(): Promise<void> {
   if (missing !== undefined) throw new Error(missing);
   const began = performance.now();
   const only = flags.only?.split(',');
+  const recorder = compileRecorder(fileURLToPath(new URL('../..', import.meta.url)));
+  const link = new ChildLink(await bundle('test/powercut/child.ts'), recorder);
   const cuts = new PowerCuts({
     seed: Number(flags.seed),
     subjects: SUBJECTS.filter(({ name }) => only?.includes(name) ?? true),
-    program: await bundle('test/powercut/child.ts'),
-    recorder: compileRecorder(fileURLToPath(new URL('../..', import.meta.url))),
+    link,
     ...((flags.lie === 'files' || flags.lie === 'directories') && { lie: flags.lie }),
     keep: flags.keep,
     progress: (line) => process.stderr.write(`\r${line}`),
@@ -61,13 +63,13 @@ async function main(): Promise<void> {
   try {
     await cuts.run(first, end);
   } finally {
-    cuts.close();
+    link.close(flags.keep);
   }
   const { report } = cuts;
   const seconds = Math.round((performance.now() - began) / 1000);
   process.stderr.write('\n');
   process.exitCode = report.failures.length > 0 ? 1 : 0;
-  if (flags.keep) console.log(`disks: ${cuts.work}`);
+  if (flags.keep) console.log(`disks: ${link.work}`);
   if (flags.json) return console.log(JSON.stringify({ flags, report, seconds }));
   const again = flags.only === undefined ? '' : ` --only ${flags.only}`;
   for (const { number, subject, what } of report.failures)
