@@ -1,5 +1,6 @@
 // Access tokens in REGISTER (RFC 8898) over TLS, from an issuer of the test's own: signed ones by its keys over HTTP, others by introspection.
 
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -239,6 +240,30 @@ describe('R8898-2.2-01 access tokens', () => {
     const text = () => token({}, next);
     await poll('the key', 10_000, async () => ((await register(await text())).status === 200 ? true : undefined), 300);
     expect((await register(await token())).status).toBe(200);
+  });
+
+  it('name a published key that is too weak and are refused, and cost no other token', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const weak = { ...publicKey.export({ format: 'jwk' }), kid: 'weak', alg: 'RS256', use: 'sig' };
+    const broken = { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', kid: 'broken', alg: 'ES256', use: 'sig' };
+    issuer.keys = [first.published, weak, broken];
+    await pause(1100); // past the last fetch
+    const forged = async (kid: string, alg: string) => {
+      const parts = [
+        { alg, kid },
+        { iss: ISSUER, aud: AUDIENCE, sub: 'alice', scope: 'sip', exp: nowS() + 600 },
+      ];
+      const text = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+      return `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`;
+    };
+    await poll('the keys', 10_000, async () => {
+      await register(await token({}, { ...first, kid: newToken() }));
+      return (await register(await forged('weak', 'RS256'))).status === 401 && issuer.keysAsked > 1 ? true : undefined;
+    });
+    for (const text of [await forged('weak', 'RS256'), await forged('broken', 'ES256')]) {
+      expect((await register(text)).status).toBe(401);
+      expect((await register(await token())).status).toBe(200);
+    }
   });
 
   it('count on while their issuer fails, as far as they were known; the others draw 503, passwords are served', async () => {

@@ -34,7 +34,8 @@ export function signedClaims(config: TokenConfig, jwks: string, now: () => numbe
   };
 }
 
+/** "fetch failed" has a cause. A published key that no token can be checked by (RSA of 1,024 bits) keeps out its own tokens alone. */
 function isOfIssuer(error: unknown): boolean {
-  if (!(error instanceof errors.JOSEError)) return true;
+  if (!(error instanceof errors.JOSEError)) return error instanceof TypeError && error.cause !== undefined;
   return error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid || error.code === REQUEST_FAILED;
 }
