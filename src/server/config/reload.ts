@@ -7,7 +7,8 @@ import type { Config } from './config.ts';
 import { effectiveConfig } from './effective-config.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';
 import { valueAt, withValue } from './rows/by-path.ts';
-import { reloadable } from './rows/row.ts';
+import { HIDDEN } from './rows/kinds.ts';
+import { type Rows, reloadable, type Section } from './rows/row.ts';
 
 export interface ReloadReport {
   /** Keys of the configuration file that changed and are in force now, e.g. `log-level`; and files of tokens, e.g. `admin-token`. */
@@ -38,7 +39,19 @@ export function shardSettings({ policy, auth, abuse, listen }: Config): ShardSet
 
 function differences(one: Config, other: Config): string[] {
   const [a, b] = [flat(effectiveConfig(one)), flat(effectiveConfig(other))];
-  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key)).sort();
+  const seen = [...a.keys(), ...b.keys()].filter((key) => a.get(key) !== b.get(key));
+  return [...new Set([...seen, ...unseen(CONFIG_ROWS, one, other)])].sort();
+}
+
+/** Keys with another secret, which look the same when they are shown. */
+function unseen(section: Section<Rows, unknown>, one: Config, other: Config, prefix = ''): string[] {
+  return Object.entries(section.keys).flatMap(([key, node]) => {
+    if (node.is === 'section') return unseen(node, one, other, `${prefix}${key}.`);
+    const [a, b] = [valueAt(one, node.at), valueAt(other, node.at)];
+    if (node.is === 'named' || a === undefined || b === undefined) return [];
+    const isHidden = [a, b].some((value) => JSON.stringify(node.kind.show(value)).includes(HIDDEN));
+    return isHidden && JSON.stringify(a) !== JSON.stringify(b) ? [prefix + key] : [];
+  });
 }
 
 /** `policy.min-expires` → the value's JSON. */

@@ -12,6 +12,7 @@ export function httpSource({ url, headers }: HttpSourceOptions): UserSource {
   return {
     name: 'the user service',
     async find({ name, realm }, signal) {
+      if (/^\.\.?$/.test(name)) return null; // a step of the URL's path
       const whole = url.replaceAll('{user}', encodeURIComponent(name)).replaceAll('{realm}', encodeURIComponent(realm));
       const response = await fetch(whole, {
         headers: { accept: 'application/json', ...headers },

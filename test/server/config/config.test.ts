@@ -9,7 +9,9 @@ import { type Config, DEFAULT_CONFIG } from '../../../src/server/config/config.t
 import { readConfigFile } from '../../../src/server/config/config-file.ts';
 import { ConfigError, type ConfigSource, spellAsFile } from '../../../src/server/config/config-problem.ts';
 import { createConfig } from '../../../src/server/config/create-config.ts';
+import { effectiveConfig } from '../../../src/server/config/effective-config.ts';
 import { parseListenAddress } from '../../../src/server/config/listener-text.ts';
+import { afterReload, reloadReport } from '../../../src/server/config/reload.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'aorta-config-'));
 const file = join(directory, 'aorta.yaml');
@@ -633,6 +635,19 @@ auth:
     ['auth: {algorithm: MD5}', 'auth.algorithm: unknown key, did you mean "algorithms"?'],
     ['auth: {provider: {http: {url: "ftp://x/{user}"}}}', 'auth.provider.http.url: expected an http or https URL'],
     ['auth: {provider: {http: {url: "http://x/"}}}', 'auth.provider.http.url: expected an http or https URL'],
+    [
+      'auth: {provider: {http: {url: "http://n:pw@x/{user}"}}}',
+      'auth.provider.http.url: has a name or a password in it, with which no request is sent; put them into "headers"',
+    ],
+    ['auth: {provider: {http: {url: "http://{user}.x/"}}}', 'auth.provider.http.url: has a placeholder in its host'],
+    [
+      'auth: {mode: digest, tokens: {issuer: "https://x/", audience: y, jwks: "https://n:pw@x/jwks"}}',
+      'auth.tokens.jwks: has a name or a password in it',
+    ],
+    [
+      'auth: {mode: digest, tokens: {issuer: "https://x/", authz-server: "https://n@x/", audience: y, jwks: "https://x/"}}',
+      'auth.tokens.authz-server: has a name or a password in it',
+    ],
     ['auth: {provider: {http: {}}}', 'auth.provider.http.url: expected a text, got nothing'],
     ['auth: {provider: {sql: {}}}', 'auth.provider.sql.url: expected a text, got nothing'],
     [
@@ -686,6 +701,29 @@ auth:
     ],
   ])('says what is wrong in the section auth: %s', (text, problem) => {
     expect(problems(text)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it('shows no key that stands in a URL', () => {
+    const shown = JSON.stringify(
+      effectiveConfig(
+        load(`auth: {mode: digest, tokens: {issuer: "https://x/", audience: y, jwks: "https://x/j?a=SECRET&b=SECRET#c"},
+  provider: {http: {url: "http://x/u?key=SECRET&u={user}&r={realm}&x={user}SECRET"}}}
+feed: {webhook: {url: "https://x/y?token=SECRET", secret: SECRETSECRET}}`),
+      ),
+    );
+    expect(shown).not.toContain('SECRET');
+    expect(shown).toContain('http://x/u?key=(hidden)&u={user}&r={realm}&x=(hidden)');
+  });
+
+  it('tells of a changed secret that it waits for a restart', () => {
+    const file = (key: string, secret: string, header: string) => `auth: {provider: {http: {
+  url: "http://x/{user}?key=${key}", headers: {authorization: "${header}"}}}}
+feed: {webhook: {url: "https://x/", secret: ${secret}}}`;
+    const before = load(file('old', 'old-secret', 'old'));
+    const next = load(file('new', 'new-secret', 'new'));
+    const keys = ['auth.provider.http.headers', 'auth.provider.http.url', 'feed.webhook.secret'];
+    expect(reloadReport(before, afterReload(before, next), next)).toEqual({ applied: [], needRestart: keys });
+    expect(reloadReport(before, before, load(file('old', 'old-secret', 'old'))).needRestart).toEqual([]);
   });
 
   it('refuses an address that others can reach, and one that stands twice', () => {

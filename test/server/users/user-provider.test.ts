@@ -85,6 +85,11 @@ afterEach(async () => {
 afterAll(removeDirectories);
 
 describe('HTTP provider', () => {
+  it('is not asked for a user whose name is a step of the path', async () => {
+    const p = await start();
+    expect([await p.ask('..', REALM), await p.ask('.', REALM), requests]).toEqual(['none', 'none', []]);
+  });
+
   it('fetches a user once however many ask, and the shards find it', async () => {
     const p = await start({ headers: { authorization: 'Bearer t0ken' } });
     let seen: string | undefined;

@@ -1,14 +1,13 @@
 // Rows of the section `auth.provider`: where users come from besides the user store, and how such a source is asked.
 
 import { DEFAULT_PROVIDER_LIMITS, type ProviderLimits } from '../../users/provider-options.ts';
-import { parseSqlAddress, shownSqlUrl, withoutCredentials } from '../../users/sql/sql-address.ts';
+import { parseSqlAddress, shownSqlUrl } from '../../users/sql/sql-address.ts';
 import { parseSqlQuery, SUBSCRIBER_QUERY } from '../../users/sql/sql-query.ts';
 import {
   byName,
   choice,
   expected,
   file,
-  HIDDEN,
   hidden,
   integer,
   type Kind,
@@ -18,21 +17,35 @@ import {
   text,
 } from './kinds.ts';
 import { RESTART, row, rowsOf, section, under } from './row.ts';
+import { refuseCredentials, shownUrl } from './texts.ts';
 
 const plainText = text();
-/** A URL may carry a name and a password. */
 const template: Kind<string, string> = {
   ...plainText,
   read(value, tell) {
     const url = plainText.read(value, tell);
     if (url === undefined) return undefined;
-    if (/^https?:\/\//i.test(url) && URL.canParse(url) && url.includes('{user}')) return url;
-    tell(expected('an http or https URL with {user} in it (and {realm}, where it matters)', withoutCredentials(url)));
-    return undefined;
+    try {
+      checkTemplate(url);
+      return url;
+    } catch (error) {
+      tell((error as Error).message);
+      return undefined;
+    }
   },
-  show: (url) => url.replace(/^(https?:\/\/)[^/@]*@/i, `$1${HIDDEN}@`),
+  show: shownUrl,
   text: 'URL with `{user}` and, where it matters, `{realm}`',
 };
+
+/** Whom a phone names must not choose the host that is asked. Throws a RangeError. */
+function checkTemplate(url: string): void {
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url) || !url.includes('{user}'))
+    throw new RangeError(
+      expected('an http or https URL with {user} in it (and {realm}, where it matters)', shownUrl(url)),
+    );
+  refuseCredentials(url, '; put them into "headers"');
+  if (/^https?:\/\/[^/?#]*\{/i.test(url)) throw new RangeError('has a placeholder in its host');
+}
 
 const limit = rowsOf<ProviderLimits>();
 

@@ -5,12 +5,13 @@ import { DEFAULT_TOKENS, TOKEN_ALGORITHMS } from '../sections/token-config.ts';
 import { anyOf, bytes, choice, expected, file, listOf, parsed, seconds, text } from './kinds.ts';
 import { providerLimitRows } from './provider-rows.ts';
 import { RESTART, row, section, under } from './row.ts';
-import { issuerUrl, parseDomain } from './texts.ts';
+import { issuerUrl, parseDomain, refuseCredentials } from './texts.ts';
 
 /** It stands in a challenge, between quotes. */
 const httpsUrl = parsed('https URL', (url) => {
-  if (/^https:\/\/[!#-[\]-~]+$/.test(url) && URL.canParse(url)) return url;
-  throw new RangeError(expected('an https URL', url));
+  if (!/^https:\/\/[!#-[\]-~]+$/.test(url) || !URL.canParse(url)) throw new RangeError(expected('an https URL', url));
+  refuseCredentials(url);
+  return url;
 });
 
 const scopes = parsed('names divided by blanks', (scope) => {

@@ -5,6 +5,7 @@ import type { Policy } from '../../../core/uas/policy.ts';
 import type { NatsServer } from '../../../transport/nats/nats-addresses.ts';
 import type { Fault } from '../config-problem.ts';
 import { expected } from '../rows/kinds.ts';
+import { refuseCredentials } from '../rows/texts.ts';
 
 export interface ClusterConfig {
   readonly name: string;
@@ -93,6 +94,7 @@ export function formatPeer({ host, port }: PeerAddress): string {
 export function parseMonitor(text: string): string {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
     throw new RangeError(expected('http://HOST:PORT', text));
+  refuseCredentials(text);
   return text.replace(/\/+$/, '');
 }
 

@@ -15,7 +15,7 @@ import {
   yesOrNo,
 } from '../kinds.ts';
 import { RESTART, type Row, row, rowsOf, section } from '../row.ts';
-import { webUrl } from '../texts.ts';
+import { webUrlWithHeaders } from '../texts.ts';
 
 const SECRET_CHARS_MIN = 8;
 
@@ -65,7 +65,7 @@ const times = (at: 'feed.webhook' | 'feed.nats', what: string) => ({
 const webhookRows = section(
   'Changes are sent as signed HTTP requests.',
   {
-    url: row('feed.webhook.url', webUrl, RESTART, 'Changes are posted there.', {
+    url: row('feed.webhook.url', webUrlWithHeaders, RESTART, 'Changes are posted there.', {
       required: true,
       example: 'https://example.com/aorta',
     }),
