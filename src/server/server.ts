@@ -48,6 +48,7 @@ import { needFeed, openFeed } from './feed/open-feed.ts';
 import { HistoryKeeper } from './history/history-keeper.ts';
 import type { Lookup, LookupPreferences, NoLookup } from './lookups/location-lookup.ts';
 import { type LookupCounts, LookupService } from './lookups/lookup-service.ts';
+import { CertificateWatch } from './process/certificate-watch.ts';
 import { ClockKeeper } from './process/clock-keeper.ts';
 import { DomainQuotas } from './process/domain-quotas.ts';
 import { LimitWatch, systemLimits } from './process/limit-watch.ts';
@@ -137,7 +138,8 @@ class RunningServer implements Server, AdminTarget {
   private draining = false;
   private admin: AdminServer | undefined;
   private userStore: Users | undefined;
-  private removedUsers: RemovedUsers | undefined;
+  /** What looks around while the shards serve. */
+  private readonly watches: { close(): void | Promise<void> }[] = [];
   private pool: Pool | undefined;
   private lookups: LookupService | undefined;
   feed: Feed | undefined;
@@ -219,7 +221,7 @@ class RunningServer implements Server, AdminTarget {
     });
     await this.feed?.start();
     if (userStore !== undefined)
-      this.removedUsers = new RemovedUsers(userStore.removed, (request, source) => pool.order(request, source), log);
+      this.watches.push(new RemovedUsers(userStore.removed, (request, source) => pool.order(request, source), log));
     this.lookups = await LookupService.open(this.pool, directory, config, log, { lagMs: this.cluster?.lagMs, push });
     const isOurs = (shard: number) => this.cluster?.isOwner(shard) ?? true;
     push?.start({ readers: pool.openReaders(), flows: pool.flows, now, isOurs });
@@ -228,6 +230,7 @@ class RunningServer implements Server, AdminTarget {
     const connections = () => [this.connections.open, this.config.streams.connectionsMax] as const;
     directory.watch(log);
     this.limits = new LimitWatch(systemLimits(directory.path, connections), log);
+    this.watches.push(new CertificateWatch(() => this.config, log));
     this.quotas.start(pool.openReaders(), now);
     this.startup.isOver = true;
     keepReserve(directory.path);
@@ -432,7 +435,7 @@ class RunningServer implements Server, AdminTarget {
       await this.cluster?.handOver();
       this.push?.close();
       await this.lookups?.close();
-      await this.removedUsers?.close();
+      for (const watch of this.watches) await watch.close();
       await this.pool?.stop();
       await this.history?.close();
       await (this.cluster?.close() ?? leave(this.met)); // before the users that it shares

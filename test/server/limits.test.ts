@@ -2,10 +2,12 @@
 
 import { statfsSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
+import { CertificateWatch } from '../../src/server/process/certificate-watch.ts';
 import { type LimitSource, LimitWatch } from '../../src/server/process/limit-watch.ts';
 import { DEFAULT_STREAM_POLICY } from '../../src/transport/flow/stream-policy.ts';
 import { samplesOf, startAdmin } from '../support/admin-server.ts';
 import { removeDirectories } from '../support/aorta-process.ts';
+import { selfSigned } from '../support/certificate.ts';
 import { poll } from '../support/child-process.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
@@ -52,5 +54,33 @@ describe('limits', () => {
     expect(log).toEqual(['limit nearly reached memory']);
     expect(watch.reached).toEqual([]);
     watch.close();
+  });
+});
+
+describe('certificates that run out', () => {
+  it('have a line when they end within a week, and not before', async () => {
+    const files = [selfSigned('soon.example.com', 3), selfSigned('later.example.com')];
+    const [tls, other] = files;
+    const admin = await startAdmin({
+      listen: [{ transport: 'tls', host: '127.0.0.1', port: 0 }],
+      tls: { ...tls, domains: { 'later.example.com': other }, trustedDomains: [] },
+    });
+    expect(admin.log.filter(({ event }) => event.startsWith('certificate'))).toEqual([
+      {
+        level: 'warn',
+        event: 'certificate ends soon',
+        fields: expect.objectContaining({ file: tls.certFile, subject: 'CN=soon.example.com' }),
+      },
+    ]);
+    await admin.stop();
+  });
+
+  it('have another one when they have ended', () => {
+    const said: unknown[] = [];
+    const tls = { ...selfSigned('old.example.com', 3), trustedDomains: [] };
+    const log = (level: string, event: string) => said.push([level, event]);
+    const later = () => Date.now() + 4 * 86_400_000;
+    new CertificateWatch(() => ({ tls }), log, later).close();
+    expect(said).toEqual([['error', 'certificate has ended']]);
   });
 });

@@ -9,7 +9,7 @@ export interface Certificate {
   readonly keyFile: string;
 }
 
-export function selfSigned(name = 'localhost'): Certificate {
+export function selfSigned(name = 'localhost', days = 30): Certificate {
   const directory = temporaryDirectory();
   const certFile = join(directory, 'cert.pem');
   const keyFile = join(directory, 'key.pem');
@@ -17,7 +17,7 @@ export function selfSigned(name = 'localhost'): Certificate {
   execFileSync(
     'openssl',
     // biome-ignore format: a command line
-    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30', '-keyout', keyFile,
+    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', String(days), '-keyout', keyFile,
       '-out', certFile, '-subj', `/CN=${name}`, '-addext', names],
     { stdio: 'ignore' },
   );
