@@ -230,7 +230,7 @@ const NONE: readonly Leniency[] = [];
 /**
  * Parses one whole message, as a datagram holds it. The bytes are copied; the view is this thread's one view, and good
  * until the next call. Throws a RangeError for more than 65,535 bytes and for a name in `strict` that is no leniency, a TypeError for
- * what is no Uint8Array; what is wrong with a message is its `error`.
+ * what is no Uint8Array and a `strict` that is no list; what is wrong with a message is its `error`.
  */
 export function parse(bytes: Uint8Array, options?: ParseOptions): ParsedMessage {
   if (!isBytes(bytes)) throw new TypeError('a message to parse is a Buffer or another Uint8Array');

@@ -134,6 +134,11 @@ describe('leniencies, each with its switch', () => {
       );
   });
 
+  it('are a list: one name alone is a TypeError', () => {
+    const strict = 'call-id' as unknown as Leniency[];
+    expect(() => parse(message(), { strict })).toThrow(new TypeError('strict is a list of leniencies, true or false'));
+  });
+
   it('leave a strict message alone', () => {
     expect(
       parse(message({ extra: [CONTACT, 'Supported: path, gruu', 'Supported:'] }), { strict: true }).error,

@@ -233,8 +233,9 @@ export type Leniency = keyof typeof CHECKS;
 
 export const LENIENCIES = Object.keys(CHECKS) as readonly Leniency[];
 
-/** Throws a RangeError that names what is no leniency, and those there are: programs without types may misspell one. */
+/** Throws a RangeError that names what is no leniency, and those there are: programs without types may misspell one, or forget the list. */
 export function needLeniencies(names: readonly string[]): void {
+  if (!Array.isArray(names)) throw new TypeError('strict is a list of leniencies, true or false');
   for (const name of names)
     if (!Object.hasOwn(CHECKS, name)) throw new RangeError(`"${name}" is no leniency: ${LENIENCIES.join(', ')}`);
 }
