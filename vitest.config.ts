@@ -6,8 +6,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const peers = fileURLToPath(new URL('./test/setup/peers.ts', import.meta.url));
 
-// Files of test/e2e that load the machine, or tell by the time that something takes: they have it for themselves.
-const ALONE = ['auth-abuse', 'crash', 'strace'].map((name) => `test/e2e/${name}.test.ts`);
+// Files of test/e2e that tell by the time that something takes: they have the machine for themselves.
+const ALONE = ['auth-abuse', 'strace'].map((name) => `test/e2e/${name}.test.ts`);
 
 const WAITING_WORKERS = 4;
 
@@ -24,7 +24,19 @@ const PROCESSES = [
 
 // The longest first, so that none is left alone at the end.
 const LONGEST = [
-  ...['bench', 'cluster', 'move-in', 'power-cuts', 'stream-abuse', 'sql-users', 'stop', 'reshard', 'serve', 'proxies'],
+  ...[
+    'bench',
+    'cluster',
+    'move-in',
+    'power-cuts',
+    'stream-abuse',
+    'sql-users',
+    'stop',
+    'crash',
+    'reshard',
+    'serve',
+    'proxies',
+  ],
   ...['torture', 'kills', 'descriptors', 'tls', 'auth-requests', 'auth-clients', 'cluster-forwarding', 'tokens'],
   ...['cluster-simulation', 'store-simulation', 'shards-simulation', 'http-connections', 'websocket', 'cli'],
 ];

@@ -7,9 +7,6 @@ import { fetchAll, keeps, Load, possible } from '../support/load.ts';
 import { bindings, SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
-// Its servers are killed for what is on the disk, and start many times (decision 72).
-process.env.AORTA_WARM_UP = 'off';
-
 afterEach(killAll);
 afterAll(removeDirectories);
 
