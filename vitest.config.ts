@@ -14,10 +14,15 @@ const WAITING_WORKERS = 4;
 /** Servers that answer a few requests need no rehearsal (decision 72); those of auth-abuse and strace have it. */
 const env = { AORTA_WARM_UP: 'off' };
 
-// Files outside test/e2e that start servers and commands, which is mostly waiting, or that need a process of their own: for what they
-// count, or for modules that they put others in the place of.
-const PROCESSES = [
-  ...['commands', 'documents', 'package', 'server', 'threads', 'transport'].map((name) => `test/${name}/**/*.test.ts`),
+const below = (...names: readonly string[]) => names.map((name) => `test/${name}/**/*.test.ts`);
+
+// Files outside test/e2e that start servers and commands in processes of their own, which is mostly waiting.
+const PROCESSES = below('commands', 'documents', 'package');
+
+// Files outside test/e2e with servers and threads in their own process, or that need one: for what they count, or for modules that they
+// put others in the place of.
+const OWN_PROCESS = [
+  ...below('server', 'threads', 'transport'),
   ...['allocation', 'counts', 'ring'].map((name) => `test/shard/${name}.test.ts`),
   'test/core/auth/auth-work.test.ts',
 ];
@@ -41,6 +46,9 @@ const LONGEST = [
   ...['cluster-simulation', 'store-simulation', 'shards-simulation', 'http-connections', 'websocket', 'cli'],
 ];
 
+/** Of those that run beside each other, in this order. */
+const PROJECTS = ['own-process', 'processes', 'e2e'];
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
@@ -50,7 +58,12 @@ class LongestFirst extends BaseSequencer {
       if (n >= 0) place.set(file, n);
     }
     const group = ({ project }: TestSpecification) => project.config.sequence.groupOrder;
-    return sorted.sort((a, b) => group(a) - group(b) || (place.get(a) ?? 0) - (place.get(b) ?? 0));
+    // A worker that files share ends where the next file is another project's.
+    const project = (file: TestSpecification) =>
+      (place.get(file) ?? 0) < LONGEST.length ? -1 : PROJECTS.indexOf(file.project.name);
+    return sorted.sort(
+      (a, b) => group(a) - group(b) || project(a) - project(b) || (place.get(a) ?? 0) - (place.get(b) ?? 0),
+    );
   }
 }
 
@@ -81,7 +94,7 @@ export default defineConfig({
           name: 'core',
           env,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/layers/**', 'test/e2e/**', ...(only('core') ? [] : PROCESSES)],
+          exclude: ['test/layers/**', 'test/e2e/**', ...(only('core') ? [] : [...PROCESSES, ...OWN_PROCESS])],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           isolate: only('core'),
@@ -95,6 +108,18 @@ export default defineConfig({
           include: PROCESSES,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          isolate: false,
+          maxWorkers: WAITING_WORKERS,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'own-process',
+          env,
+          include: OWN_PROCESS,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           maxWorkers: WAITING_WORKERS,
           sequence: { groupOrder: 1 },
         },
@@ -106,6 +131,7 @@ export default defineConfig({
           env,
           include: ['test/e2e/**/*.test.ts'],
           exclude: only('e2e') ? [] : ALONE,
+          isolate: only('e2e'),
           maxWorkers: WAITING_WORKERS,
           sequence: { groupOrder: 1 },
           ...realClients,
