@@ -164,10 +164,10 @@ describe('sources', () => {
   it('a scanner that says who it is draws no answer, another program from there does', async () => {
     const scanner = await SipClient.open(aorta, SCANNER);
     const agents = ['friendly-scanner', 'sipvicious/0.3', 'FRIENDLY-SCANNER'];
-    for (const agent of agents) {
-      const options = scanner.other('OPTIONS', 'sip:100@example.com', [`User-Agent: ${agent}`]);
-      expect(await perhaps(scanner, options), agent).toBeUndefined();
-    }
+    const answers = agents.map((agent) =>
+      perhaps(scanner, scanner.other('OPTIONS', 'sip:100@example.com', [`User-Agent: ${agent}`])),
+    );
+    expect(await Promise.all(answers)).toEqual(agents.map(() => undefined));
     const honest = { headers: ['User-Agent: a friendly-scanner of documents'] };
     expect((await scanner.request(scanner.register(honest))).status).toBe(401);
     scanner.close();
