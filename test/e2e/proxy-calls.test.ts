@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories } from '../support/aorta-process.ts';
 import { killAll } from '../support/child-process.ts';
 import { Edge } from '../support/edge-proxy.ts';
+import { configFile } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
 import { headers, newBranch, newToken, SipClient, sip } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -91,6 +92,33 @@ describe.skipIf(peerMissing('kamailio'))('Kamailio as edge proxy', () => {
       for (const phone of [...Object.values(bobs), ...Object.values(callers)]) phone.close();
     },
   );
+
+  it.concurrent('tells no stranger where a user is: neither by a made-up dialog nor by watching', async () => {
+    const config = configFile(
+      'registration-events: {enabled: true}',
+      'auth: {mode: digest, trusted-proxies: 127.0.0.1}',
+    );
+    const aorta = await Aorta.start({ flags: ['--config', config], shards: 2 });
+    const edge = await Edge.start({ sip: aorta.port, auth: true });
+    const phone = await SipClient.open({ address: '127.0.0.1', port: aorta.port });
+    const contacts = [`<sip:alice@${BEHIND_NAT}>`];
+    expect((await phone.request(phone.register({ aor: 'alice@example.com', contacts }))).status).toBe(200);
+    const stranger = await SipClient.open({ address: edge.address, port: edge.port });
+    const routes = [`Route: <sip:127.0.0.1:${edge.port};lr>`, `Route: <sip:127.0.0.1:${aorta.port};lr>`];
+    for (const method of ['MESSAGE', 'SUBSCRIBE', 'OPTIONS']) {
+      const to = '<sip:alice@example.com>;tag=made-up';
+      const { status, text } = await stranger.request(stranger.other(method, 'sip:alice@example.com', routes, { to }));
+      expect([method, status, headers(text, 'Contact')]).toEqual([method, 481, []]);
+    }
+    for (const event of ['Event: reg', 'o: reg', 'Event:\r\n reg;id=1']) {
+      const fields = { from: `<sip:alice@example.com>;tag=${newToken()}`, to: '<sip:alice@example.com>' };
+      const rows = [event, `Contact: <sip:m@127.0.0.1:${stranger.port}>`];
+      const asked = stranger.other('SUBSCRIBE', 'sip:alice@example.com', rows, fields);
+      expect([event, (await stranger.request(asked)).status]).toEqual([event, 401]);
+    }
+    stranger.close();
+    phone.close();
+  });
 
   it.concurrent('answers STUN (RFC 5626 §8) on the port that phones keep open by it', async () => {
     const aorta = await Aorta.start({ shards: 1 });
