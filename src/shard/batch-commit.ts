@@ -60,6 +60,8 @@ export interface CommitParts {
   /** Is told of writes that hold while it is on. */
   readonly pinger: Pinger | null;
   readonly counters: Float64Array;
+  /** In a cluster: whether the stream has been silent for so long that who waits is to hear something. */
+  readonly deciding: { refuses(now: number): boolean } | null;
 }
 
 export class BatchCommit {
@@ -185,16 +187,36 @@ export class BatchCommit {
       this.spare.push(batch);
     }
     counters[COUNTER.committing] = this.inFlight.length > 0 ? 1 : 0;
+    if (this.inFlight.length > 0 && this.parts.deciding?.refuses(now)) this.leaveOpen(now);
+  }
+
+  /** Those who wait are told that nobody knows; what becomes of the writes, of which nobody else is told yet, is seen then. @cold */
+  private leaveOpen(now: number): void {
+    const { lifecycle, answers } = this.parts;
+    const from = answers.count;
+    for (const batch of this.inFlight) {
+      this.takeAnswers(batch, now);
+      batch.answers.count = 0;
+      batch.freeSlot = 0;
+    }
+    lifecycle.fail(from, now, true);
+    lifecycle.publish(from, now);
+  }
+
+  /** @cold */
+  private takeAnswers(batch: BatchInFlight, now: number): void {
+    const { answers } = this.parts;
+    for (let row = 0; row < batch.answers.count; row++) {
+      this.waitedS[answers.count] = (now - batch.since) / 1000;
+      answers.copyRow(batch.answers, row, answers.count++);
+    }
   }
 
   /** The answers of a batch in flight join those that leave. @cold */
   private letLeave(batch: BatchInFlight, isCommitted: boolean, now: number): void {
     const { answers, lifecycle, events, flows, pinger, history } = this.parts;
     const from = answers.count;
-    for (let row = 0; row < batch.answers.count; row++) {
-      this.waitedS[answers.count] = (now - batch.since) / 1000;
-      answers.copyRow(batch.answers, row, answers.count++);
-    }
+    this.takeAnswers(batch, now);
     if (isCommitted) {
       batch.tally?.apply();
       flows?.committed(batch.writes, now);

@@ -99,6 +99,16 @@ export class ResponseLifecycle {
     this.parts.counters[COUNTER.put_off_not_owner]++;
   }
 
+  /** Another node may have decided it, and nobody can ask that one. */
+  leaveUndecided(slot: number, now: number): void {
+    const { keys, exchange, rules, counters } = this.parts;
+    keys.compute();
+    this.start(slot, now);
+    rules.uas.unknown(exchange, UNDECIDED_S_MIN + (keys.tagLow & UNDECIDED_S_SPREAD));
+    this.finish(-1, false);
+    counters[COUNTER.put_off_not_owner]++;
+  }
+
   private busy(slot: number, now: number, seconds: number, spread: number): void {
     const { keys, exchange, rules } = this.parts;
     keys.compute();
@@ -161,8 +171,11 @@ export class ResponseLifecycle {
     return row;
   }
 
-  /** The commit failed: every answer from a row on that hung on it becomes a 503. */
-  fail(from: number, now: number): void {
+  /**
+   * Every answer from a row on that hung on the commit becomes another one.
+   * @param isOpen nobody can say for now whether it holds: 504; else it failed: 503
+   */
+  fail(from: number, now: number, isOpen = false): void {
     const { answers, keys, lengths, exchange, rules, transactions } = this.parts;
     const { result } = exchange;
     const rows = answers.count;
@@ -172,7 +185,9 @@ export class ResponseLifecycle {
       parse(slotStart(slot), slotStart(slot) + lengths[slot]);
       keys.compute();
       this.start(slot, now);
-      const status = rules.uas.notKept(exchange, AGAIN_S_MIN + (keys.tagLow & AGAIN_S_SPREAD));
+      const status = isOpen
+        ? rules.uas.unknown(exchange, UNDECIDED_S_MIN + (keys.tagLow & UNDECIDED_S_SPREAD))
+        : rules.uas.notKept(exchange, AGAIN_S_MIN + (keys.tagLow & AGAIN_S_SPREAD));
       if (result.answer.overflow) continue; // a longer phrase does not fit: the refusal stays
       const length = result.answer.at - result.answer.from;
       answers.place[row] = transactions.keep(written.of(length));

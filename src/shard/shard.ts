@@ -39,7 +39,7 @@ import {
   T_TO,
 } from '../sip/parser/span-table.ts';
 import { applyStrictness } from '../sip/parser/strictness.ts';
-import { createPeers, NODE_NO_WAY, type Peers, TRANSPORT_UDP, VIA_CLUSTER } from '../sip/sources.ts';
+import { createPeers, NODE_NO_WAY, type Peers, TRANSPORT_UDP, VIA_CLUSTER, WAS_ASKED } from '../sip/sources.ts';
 import { ascii } from '../sip/writer.ts';
 import { Admission } from './admission.ts';
 import { AorState } from './aor-state.ts';
@@ -133,8 +133,9 @@ export class Shard {
   private freeSlot = 0;
   private readonly slotLength = new Uint16Array(this.peers.port.length);
   private now = 0;
-  /** Of a request in a cluster: no node can be found that decides about it. */
+  /** Of a request in a cluster: no node can be found that decides about it; or one was asked, and may have. */
   private hasNoWay = false;
+  private wasAsked = false;
 
   constructor(options: ShardOptions) {
     const { policy, secret, history } = options;
@@ -192,7 +193,7 @@ export class Shard {
       ...{ peers, committer, answers, lifecycle, transactions, state, writes, tally, changes, events, counters },
       history: this.history,
       flows: this.sweeper.flows,
-      pinger,
+      ...{ pinger, deciding: this.deciding },
     });
     this.requests = new RequestService({
       ...{ rules, transactions, keys, exchange, tally, counters, lifecycle, committer, overload, state, changes },
@@ -425,7 +426,10 @@ export class Shard {
       return true;
     }
     this.hasNoWay = peers.node[slot] === NODE_NO_WAY && shard === this.coordinates.index;
-    if (this.hasNoWay) peers.node[slot] = options.node ?? 0;
+    if (!this.hasNoWay) return false;
+    peers.node[slot] = options.node ?? 0;
+    this.wasAsked = (peers.answeredByMain[slot] & WAS_ASKED) !== 0;
+    peers.answeredByMain[slot] &= ~WAS_ASKED;
     return false;
   }
 
@@ -505,6 +509,7 @@ export class Shard {
    */
   private holdBack(length: number): void {
     const { deciding, slot, now } = this;
+    if (this.hasNoWay && this.wasAsked) return this.lifecycle.leaveUndecided(slot, now);
     if (this.hasNoWay || deciding?.refuses(now)) return this.lifecycle.putOffUndecided(slot, now);
     if (deciding?.waits && this.held?.keep(slot, length, this.peers)) return;
     if (this.isReliable) this.lifecycle.putOffUndecided(slot, now);

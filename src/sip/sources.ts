@@ -30,6 +30,9 @@ export const VIA_CLUSTER = 4;
 /** And the node before was the shard's owner no more: it is not sent on again. */
 export const VIA_CLUSTER_TWICE = 8;
 
+/** Another node was asked, and has not answered: it may have decided. A bit beside those, of what comes back for want of a way. */
+export const WAS_ASKED = 16;
+
 /** In place of a node: the request was to be another node's, and comes back for want of a way. */
 export const NODE_NO_WAY = 255;
 

@@ -179,7 +179,7 @@ describe('shards of one stream', () => {
     expect(cluster.stream.last).toBe(last + 1);
   });
 
-  it('F2 a stream without a leader: REGISTERs wait, then draw 503; what was published holds once, and its 200 leaves', () => {
+  it('F2 a stream without a leader: REGISTERs wait, then draw 503, and 504 where they were published; those hold once', () => {
     const { cluster, a, b } = two();
     cluster.stream.loseLeader(20_000);
     const request = register({ contacts: [CONTACT] });
@@ -188,12 +188,19 @@ describe('shards of one stream', () => {
     expect(a.virtual.batch([register({ ...bob, contacts: ['<sip:bob@192.0.2.9>'] })])).toEqual([]);
     cluster.pass(10_000);
     const refused = a.virtual.batch([]);
-    expect(refused.map(({ status, header }) => [status, header('Retry-After').length])).toEqual([[503, 1]]);
+    expect(refused.map(({ status, header }) => [status, header('Retry-After').length])).toEqual([
+      [503, 1],
+      [504, 1],
+    ]);
+    expect(a.virtual.batch([request]).map(({ text }) => text)).toEqual([refused[1].text]);
     cluster.pass(10_000);
-    expect(a.virtual.batch([]).map(({ status, header }) => [status, header('Call-ID')])).toEqual([[200, ['call-1']]]);
+    expect(a.virtual.batch([])).toEqual([]); // nobody hears a second word about one request
     cluster.pass(500);
     expectEqual(a, b);
     expect(a.store.bindings).toBe(1);
+    expect(a.virtual.counter('registered')).toBe(1);
+    const again = register({ contacts: [CONTACT], cseq: 2, branch: 'z9hG4bK-2' });
+    expect(a.virtual.batch([again]).map(({ status }) => status)).toEqual([200]);
   });
 
   it.each([
@@ -222,9 +229,12 @@ describe('shards of one stream', () => {
     cluster.pass(5000);
     expect(a.virtual.batch([of('u5')], over)).toEqual([]);
     cluster.pass(5100);
-    expect(answers()).toEqual([[503, 'u5']]);
+    expect(answers()).toEqual([
+      [503, 'u5'],
+      [504, 'u4'],
+    ]);
     cluster.pass(10_500);
-    expect(answers()).toEqual([[200, 'u4']]);
+    expect(answers()).toEqual([]);
     expect(a.store.aors).toBe(5);
   });
 

@@ -8,6 +8,7 @@ import { killAll, poll, run } from '../support/child-process.ts';
 import { Cluster, command } from '../support/cluster.ts';
 import { natsMissing } from '../support/nats-servers.ts';
 import { SipClient } from '../support/sip-client.ts';
+import { StreamClient } from '../support/stream-client.ts';
 
 const NOTICED_MS = 20_000;
 const META = 'AORTA_east_META';
@@ -18,7 +19,7 @@ describe.skipIf(natsMissing())('streams of a cluster that runs', () => {
   let manager: JetStreamManager;
 
   beforeAll(async () => {
-    cluster = await Cluster.start({ nodes: 2, shards: 2 });
+    cluster = await Cluster.start({ nodes: 2, shards: 2, transports: ['udp', 'tcp'], more: '  hold-ms: 2000\n' });
     ({ connection, manager } = await cluster.manager());
   }, 120_000);
   afterAll(async () => {
@@ -110,5 +111,34 @@ describe.skipIf(natsMissing())('streams of a cluster that runs', () => {
       expect(answer.status, answer.text).toBe(200);
     }
     client.close();
+  }, 120_000);
+
+  it('that answer no more leave nobody without a word: 503, and 504 where a REGISTER may have been written', async () => {
+    const { nats, nodes, files } = cluster;
+    for (const shard of ['0', '1']) await command('cluster', 'take', shard, '--data', files[0].data);
+    await Promise.all([nats.kill9(1), nats.kill9(2)]);
+    const front = await StreamClient.tcp(nodes[1]);
+    nodes[0].child.signal('SIGSTOP');
+    const asked = front.register({ aor: 'front@example.com', contacts: [binding('front')] });
+    expect((await front.request(asked, 15_000)).status).toBe(504); // it has been handed to the owner
+    nodes[0].child.signal('SIGCONT');
+    front.close();
+    const clients = await Promise.all([...nodes, ...nodes].map((node) => StreamClient.tcp(node)));
+    const register = (client: StreamClient, n: number, cseq: number) =>
+      client.register({ aor: `s${n % 4}@example.com`, callId: `q${n}`, cseq, contacts: [binding(`q${n}`)] });
+    const answers = await Promise.all(clients.map((client, n) => client.request(register(client, n, 1), 15_000)));
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status !== 503 && status !== 504)).toEqual([]);
+    expect(statuses).toContain(504);
+    for (const { text } of answers) expect(text).toMatch(/^Retry-After: \d+\r$/m);
+    for (const server of [1, 2]) nats.launch(server);
+    for (const [n, client] of clients.entries()) {
+      let cseq = 2;
+      await poll('a 200', 40_000, async () => {
+        const { status } = await client.request(register(client, n, cseq++), 20_000);
+        return status === 200 || undefined;
+      });
+      client.close();
+    }
   }, 120_000);
 });

@@ -90,7 +90,7 @@ export class FaultRun {
       load.stop();
       await ended;
       const refused = countsOf(load.refused.map((text) => text.split('\r\n')[0]));
-      const wrong = Object.keys(refused).filter((line) => !(fault.mayRefuse && line.startsWith('SIP/2.0 503 ')));
+      const wrong = Object.keys(refused).filter((line) => !(fault.mayRefuse && /^SIP\/2\.0 50[34] /.test(line)));
       if (wrong.length > 0)
         throw new Error(`${fault.name}: answers ${JSON.stringify(refused)}, as ${load.refused.at(-1)}`);
       await this.everywhere(load);

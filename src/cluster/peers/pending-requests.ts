@@ -14,9 +14,11 @@ export interface PendingRequest {
   readonly flow: number;
   /** When it is given back. */
   readonly until: number;
-  /** The node that was asked, and when; 0: none yet. */
+  /** The node that is asked, and when; 0: none is. */
   node: number;
   askedAt: number;
+  /** Some node was asked once. */
+  wasAsked: boolean;
 }
 
 /** An owner that is one no more has sent the request on, and the answer has come, in this time. */
@@ -50,12 +52,20 @@ export class PendingRequests {
       until: now + this.holdMs,
       node: 0,
       askedAt: 0,
+      wasAsked: false,
     };
     writeRow(kept.body, 0, peers, row);
     kept.body.set(bytes.subarray(at, end), ROW_BYTES);
     this.requests.set(kept.ticket, kept);
     this.bytes += kept.body.length;
     return kept;
+  }
+
+  /** A node has it. */
+  asked(request: PendingRequest, node: number, now: number): void {
+    request.node = node;
+    request.askedAt = now;
+    request.wasAsked = true;
   }
 
   /** An answer has come: false where nobody waits for it. */

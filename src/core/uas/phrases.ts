@@ -37,6 +37,7 @@ const PHRASES: readonly (readonly [status: number, phrase: string])[] = [
   [500, 'Server Internal Error'],
   [501, 'Not Implemented'],
   [503, 'Service Unavailable'],
+  [504, 'Server Time-out'],
   [505, 'Version Not Supported'],
   [513, 'Message Too Large'],
   [555, 'Push Notification Service Not Supported'],

@@ -259,21 +259,26 @@ export class UserAgentServer {
     return unavailable(exchange, retryAfterS, REASON_STORE_FAILED);
   }
 
+  /** Whether the store has it nobody knows yet (§21.5.5): other than behind a 503, it may hold. */
+  unknown(exchange: Exchange, retryAfterS: number): number {
+    return unavailable(exchange, retryAfterS, REASON_STORE_FAILED, 504);
+  }
+
   /** What the store has of the AOR cannot be read, or the answer does not fit. */
   failed(exchange: Exchange): number {
     return refuse(exchange, 500, PHRASE[500], REASON_STORE_FAILED);
   }
 }
 
-function unavailable(exchange: Exchange, retryAfterS: number, reason: number): number {
+function unavailable(exchange: Exchange, retryAfterS: number, reason: number, status = 503): number {
   const { answer } = exchange.result;
   exchange.result.reason = reason;
-  startResponse(exchange, 503, PHRASE[503]);
+  startResponse(exchange, status, PHRASE[status]);
   answer.text(RETRY_AFTER);
   answer.number(retryAfterS);
   answer.text(CRLF);
   endResponse(exchange);
-  return 503;
+  return status;
 }
 
 /** A 400 whose phrase says what was wrong (§21.4.1), or 505. */

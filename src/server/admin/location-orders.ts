@@ -84,7 +84,7 @@ export class LocationOrders {
     const minimum = /^Min-Expires: ([0-9]+)/m.exec(answer.toString('latin1'))?.[1];
     const hint = minimum === undefined ? '' : `: at least ${minimum} seconds`;
     if (status === '404') throw new Problem(422, 'domain_not_served', `domain ${domain} is not served`);
-    const code = status === '503' ? 503 : status === '500' ? 500 : 422;
+    const code = ['500', '503', '504'].includes(status) ? Number(status) : 422;
     throw new Problem(code, 'refused', `the registrar answers ${status} ${phrase}${hint}`);
   }
 }

@@ -76,6 +76,7 @@ const NAMES = [
   'answered_500',
   'answered_501',
   'answered_503',
+  'answered_504',
   'answered_505',
   'answered_513',
   'answered_555',

@@ -30,6 +30,7 @@ import {
   TRANSPORT_UDP,
   VIA_CLUSTER,
   VIA_CLUSTER_TWICE,
+  WAS_ASKED,
 } from '../../sip/sources.ts';
 import { EndedFlowNews } from './ended-flow-news.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -112,12 +113,12 @@ export class RequestForwarder {
   }
 
   private look(now: number): void {
-    const { pending, datagrams, parts } = this;
+    const { pending, parts } = this;
     this.lookAt = now + LOOK_MS;
     for (const request of pending.overdue(now)) this.putBack(request);
     pending.astray(now, (shard) => parts.table.route(shard));
     for (const request of pending.homeless()) this.route(request, now);
-    datagrams.work(now, this.routeDatagram, this.datagramOverdue);
+    this.datagrams.work(now, this.routeDatagram, this.datagramOverdue);
     this.news.tellGone();
   }
 
@@ -126,8 +127,7 @@ export class RequestForwarder {
   }
 
   down(node: number): void {
-    const lost = this.pending.lost(node);
-    if (lost > 0) this.parts.counts.add('failed', lost);
+    this.parts.counts.add('failed', this.pending.lost(node));
   }
 
   /** Records of all shards are to be looked at for connections that are gone. */
@@ -190,10 +190,7 @@ export class RequestForwarder {
     readRow(body, 0, body.length, this.kept, 0);
     const owner = this.handOn(shard, this.kept, body, ROW_BYTES, body.length, ticket);
     if (owner === this.parts.node) this.pending.remove(request);
-    else if (owner !== 0) {
-      request.node = owner;
-      request.askedAt = now;
-    }
+    else if (owner !== 0) this.pending.asked(request, owner, now);
   }
 
   /**
@@ -244,8 +241,9 @@ export class RequestForwarder {
   }
 
   /** Time is over: the shard's own thread tells the client to come again. */
-  private putBack({ shard, body }: PendingRequest): void {
+  private putBack({ shard, body, wasAsked }: PendingRequest): void {
     readRow(body, 0, body.length, this.kept, 0);
+    if (wasAsked) this.kept.answeredByMain[0] |= WAS_ASKED;
     this.giveBack(shard, this.kept, body, ROW_BYTES, body.length);
   }
 

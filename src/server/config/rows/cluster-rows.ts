@@ -88,7 +88,7 @@ export const clusterRows = section(
       'cluster.holdMs',
       milliseconds(1000, 60_000),
       RESTART,
-      'Registrations that no node can decide wait for this time. Then they draw a 503; over UDP nothing, and phones repeat them.',
+      'Registrations that no node can decide wait for this time. Then they draw 503, or 504 where they may have been written.',
     ),
   },
   { at: 'cluster', base: DEFAULT_CLUSTER },
