@@ -29,21 +29,12 @@ const OWN_PROCESS = [
 
 // The longest first, so that none is left alone at the end.
 const LONGEST = [
-  ...[
-    'bench',
-    'cluster',
-    'move-in',
-    'power-cuts',
-    'stream-abuse',
-    'sql-users',
-    'stop',
-    'crash',
-    'reshard',
-    'serve',
-    'proxies',
-  ],
-  ...['torture', 'kills', 'descriptors', 'tls', 'auth-requests', 'auth-clients', 'cluster-forwarding', 'tokens'],
-  ...['cluster-simulation', 'store-simulation', 'shards-simulation', 'http-connections', 'websocket', 'cli'],
+  ...['bench', 'cluster', 'power-cuts', 'sql-users', 'move-in', 'reshard', 'serve', 'stop', 'admin-commands', 'crash'],
+  ...['cluster-refusals', 'user-command', 'dashboard', 'kills', 'disk-full', 'deb', 'descriptors', 'tokens', 'cli'],
+  ...['cluster-demo', 'hep', 'odd-contacts', 'program-credentials', 'cluster-leave', 'backup', 'reload', 'torture'],
+  ...['stream-abuse', 'proxies', 'cluster-forwarding', 'http-connections', 'websocket', 'tls', 'auth-requests'],
+  ...['shards-simulation', 'checkpoint', 'simulation', 'registrar-model', 'store-simulation', 'oracle'],
+  ...['cluster-simulation', 'log-store'],
 ];
 
 /** Of those that run beside each other, in this order. */
