@@ -37,6 +37,11 @@ export const WATCHED_MUTANTS: readonly SeedMutant[] = [
     'for (const device of awakeDevices(bytes, at, end, now, flows)) found.delete(device);',
     '',
   ),
+  inFile('core/register/registrar.ts', CALLS)(
+    'takes a device up before the CSeq of what sleeps is looked at',
+    'let refused = GO_ON;\n    let leaving = 0;',
+    'if (exchange.work.wakes) this.takeUpDevices(exchange);\n    let refused = GO_ON;\n    let leaving = 0;',
+  ),
   subscription(
     'sends no NOTIFY again that nobody has answered',
     'const resendAt = bytes === null || isLarge ? NEVER : now + T1_MS;',
