@@ -1,8 +1,7 @@
 // Power cuts, some hundreds; `npm run powercuts` makes ten thousand. Seeds: fixed ones and one that is new in every run.
 
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ChildLink } from '../powercut/child-link.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Lie } from '../powercut/disk.ts';
 import { type PowerCutReport, PowerCuts } from '../powercut/power-cuts.ts';
 import { compileRecorder, recorderMissing } from '../powercut/recorder.ts';
@@ -13,22 +12,29 @@ import { killAll } from '../support/child-process.ts';
 const missing = recorderMissing();
 if (missing !== undefined) console.warn(`skipped: ${missing}`);
 
-let link: ChildLink;
+let program: string;
 
 async function cut(seed: number, names: readonly string[], cases: number, lie?: Lie): Promise<PowerCutReport> {
-  const subjects = SUBJECTS.filter(({ name }) => names.includes(name));
-  return new PowerCuts({ seed, subjects, link, ...(lie && { lie }) }).run(0, cases);
+  const cuts = new PowerCuts({
+    seed,
+    subjects: SUBJECTS.filter(({ name }) => names.includes(name)),
+    program,
+    recorder: compileRecorder(fileURLToPath(new URL('../..', import.meta.url))),
+    ...(lie && { lie }),
+  });
+  try {
+    return await cuts.run(0, cases);
+  } finally {
+    cuts.close();
+  }
 }
 
 describe.skipIf(missing !== undefined)('after a power cut', () => {
   beforeAll(async () => {
-    const recorder = compileRecorder(fileURLToPath(new URL('../..', import.meta.url)));
-    link = new ChildLink(await bundle('test/powercut/child.ts'), recorder);
+    program = await bundle('test/powercut/child.ts');
   }, 60_000);
-  afterAll(async () => {
-    await killAll();
-    link?.close();
-  });
+  afterEach(killAll);
+  afterAll(killAll);
 
   const subjects = SUBJECTS.map(({ name }) => name);
   it.each(subjects)(

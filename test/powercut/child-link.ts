@@ -1,8 +1,7 @@
 // The harness's end of the process whose power is cut: started when it is needed, and again when it has died.
 
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child, poll } from '../support/child-process.ts';
 import type { ChildAnswer, ChildOrder } from './child.ts';
@@ -21,25 +20,24 @@ export interface Outcome {
 export class ChildLink {
   /** The directory that the recorder watches. */
   readonly root: string;
-  /** All that is written for it. */
-  readonly work: string;
+  private readonly work: string;
   private readonly acknowledgements: string;
   private readonly program: string;
   private readonly recorder: string;
   private child: Child | undefined;
   private orders = 0;
 
-  /** @param program the bundled child @param recorder the library to preload */
-  constructor(program: string, recorder: string) {
-    this.work = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'aorta-powercuts-'));
-    this.root = join(this.work, 'root');
+  /** @param work an empty directory @param program the bundled child @param recorder the library to preload */
+  constructor(work: string, program: string, recorder: string) {
+    this.work = work;
+    this.root = join(work, 'root');
     this.acknowledgements = join(this.root, 'acknowledgements');
     this.program = program;
     this.recorder = recorder;
   }
 
   async obey(order: ChildOrder): Promise<Outcome> {
-    if (this.orders++ % ORDERS_MAX === 0) this.kill();
+    if (this.orders++ % ORDERS_MAX === 0) this.close();
     writeFileSync(this.path('boot-id'), `${randomUUID()}\n`); // a machine that has lost its power boots
     this.child ??= this.start();
     const { child } = this;
@@ -49,23 +47,17 @@ export class ChildLink {
     try {
       await poll('an answer', ANSWER_MS, answered, 1);
     } catch {
-      this.kill();
+      this.close();
       return this.outcome({ error: `no answer within ${ANSWER_MS} ms` });
     }
     if (child.exit === undefined) return this.outcome(JSON.parse(child.stdout) as ChildAnswer);
     const { signal, code } = child.exit;
-    this.kill();
+    this.close();
     const last = child.stderr.trim().split('\n').slice(-5).join('\n');
     return this.outcome({ error: `the process died of ${signal ?? `exit ${code}`}\n${last}` });
   }
 
-  /** @param keep what is written stays */
-  close(keep = false): void {
-    this.kill();
-    if (!keep) rmSync(this.work, { recursive: true, force: true });
-  }
-
-  private kill(): void {
+  close(): void {
     this.child?.killTree();
     this.child = undefined;
   }

@@ -3,7 +3,6 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundle } from '../support/bundle.ts';
-import { ChildLink } from './child-link.ts';
 import { PowerCuts } from './power-cuts.ts';
 import { compileRecorder, recorderMissing } from './recorder.ts';
 import { SUBJECTS } from './subjects/subjects.ts';
@@ -48,12 +47,11 @@ async function main(): Promise<void> {
   if (missing !== undefined) throw new Error(missing);
   const began = performance.now();
   const only = flags.only?.split(',');
-  const recorder = compileRecorder(fileURLToPath(new URL('../..', import.meta.url)));
-  const link = new ChildLink(await bundle('test/powercut/child.ts'), recorder);
   const cuts = new PowerCuts({
     seed: Number(flags.seed),
     subjects: SUBJECTS.filter(({ name }) => only?.includes(name) ?? true),
-    link,
+    program: await bundle('test/powercut/child.ts'),
+    recorder: compileRecorder(fileURLToPath(new URL('../..', import.meta.url))),
     ...((flags.lie === 'files' || flags.lie === 'directories') && { lie: flags.lie }),
     keep: flags.keep,
     progress: (line) => process.stderr.write(`\r${line}`),
@@ -63,13 +61,13 @@ async function main(): Promise<void> {
   try {
     await cuts.run(first, end);
   } finally {
-    link.close(flags.keep);
+    cuts.close();
   }
   const { report } = cuts;
   const seconds = Math.round((performance.now() - began) / 1000);
   process.stderr.write('\n');
   process.exitCode = report.failures.length > 0 ? 1 : 0;
-  if (flags.keep) console.log(`disks: ${link.work}`);
+  if (flags.keep) console.log(`disks: ${cuts.work}`);
   if (flags.json) return console.log(JSON.stringify({ flags, report, seconds }));
   const again = flags.only === undefined ? '' : ` --only ${flags.only}`;
   for (const { number, subject, what } of report.failures)

@@ -2,11 +2,12 @@
 // have left it, the real code opens it, and what it finds is compared with what had been acknowledged. In half of the cases
 // the power is cut a second time, while the first recovery is under way or has gone on working; now and then the first cut is a kill.
 
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random } from '../simulation/shards/random.ts';
 import type { ChildAnswer } from './child.ts';
-import type { ChildLink } from './child-link.ts';
+import { ChildLink } from './child-link.ts';
 import { Disk, type DiskImage, type Lie, writeImage } from './disk.ts';
 import { type Content, type Known, type Subject, wrongIn } from './subject.ts';
 import type { Operation } from './trace.ts';
@@ -23,8 +24,9 @@ const FURTHER_STEPS = 4;
 export interface PowerCutOptions {
   readonly seed: number;
   readonly subjects: readonly Subject[];
-  /** The process whose power is cut; several runs, one after the other, may have the same. */
-  readonly link: ChildLink;
+  /** Bundled child.ts, compiled recorder.c. */
+  readonly program: string;
+  readonly recorder: string;
   /** Syncs that are not made: a failure must be found. */
   readonly lie?: Lie;
   /** Leaves the disks of the cases where they are. */
@@ -64,12 +66,14 @@ interface Recording {
 
 export class PowerCuts {
   readonly report: PowerCutReport = { cases: 0, secondCuts: 0, recordings: 0, bySubject: {}, failures: [] };
+  readonly work: string;
   private readonly options: PowerCutOptions;
   private readonly link: ChildLink;
 
   constructor(options: PowerCutOptions) {
     this.options = options;
-    this.link = options.link;
+    this.work = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'aorta-powercuts-'));
+    this.link = new ChildLink(this.work, options.program, options.recorder);
   }
 
   /** Cases with the numbers [first, end). */
@@ -83,6 +87,11 @@ export class PowerCuts {
       this.options.progress?.(`${cases} cases, ${failures.length} failures`);
     }
     return this.report;
+  }
+
+  close(): void {
+    this.link.close();
+    if (this.options.keep !== true) rmSync(this.work, { recursive: true, force: true });
   }
 
   private async runGroup(group: number, from: number, to: number): Promise<void> {
