@@ -56,6 +56,23 @@ describe('static bindings of a cluster', () => {
     expect(Object.keys(readStatic(b.data).bindings).sort()).toEqual(['one@example.com', 'two@example.com']);
   });
 
+  it('are told though they were changed in the moment in which others were taken in', () => {
+    const b = new Node(2);
+    let isChanged = false;
+    const late = {
+      get key() {
+        if (!isChanged) b.change(addBinding('two@example.com', { uri: 'sip:2@10.0.0.1' }));
+        isChanged = true;
+        return 'bindings one@example.com';
+      },
+      version: 1000,
+      value: '[{"uri":"sip:1@10.0.0.1"}]',
+    };
+    b.shared.take([late], 1);
+    expect(Object.keys(readStatic(b.data).bindings).sort()).toEqual(['one@example.com', 'two@example.com']);
+    expect(b.shared.untold().map(({ key }) => key)).toEqual(['bindings two@example.com']);
+  });
+
   it('are known after a restart, with what was not told yet', () => {
     const [a, b] = [new Node(1), new Node(2)];
     a.change(addBinding('gw@example.com', { uri: 'sip:gw@10.0.0.1' }));

@@ -98,9 +98,9 @@ export class SharedStatics {
       return true;
     });
     if (newer.length === 0 && !isNews) return;
+    // Somebody may have changed the file since it was looked at: it is looked at again, as after any change.
     if (newer.length > 0) changeStatic(this.data, (content) => changed(content, newer));
     this.write({ sequence, entries });
-    this.seen = this.mark();
   }
 
   /** Notices what was changed in the node's file. */
@@ -127,7 +127,6 @@ export class SharedStatics {
     const live = entries.filter(({ value }) => value !== null);
     if (live.length === 0) return false;
     changeStatic(this.data, (content) => changed(content, live));
-    this.seen = this.mark();
     return true;
   }
 
