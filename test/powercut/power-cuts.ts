@@ -122,6 +122,8 @@ export class PowerCuts {
     const { answer, operations } = await this.link.obey(order);
     const { opened, reopened, error } = answer;
     if (opened === undefined || reopened === undefined) throw new Error(`${subject.name} without a cut: ${error}`);
+    const isAll = operations.filter(({ kind }) => kind === 'acknowledged').length >= subject.steps;
+    if (!isAll) throw new Error(`${subject.name}: steps were acknowledged, and not recorded`);
     const before = { content: new Map(opened), steps: subject.steps };
     const wrong = wrongIn(subject, new Map(reopened), { seed, acknowledged: subject.steps, before });
     if (wrong !== undefined) throw new Error(`${subject.name} without a cut: ${wrong}`);
