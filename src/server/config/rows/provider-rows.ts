@@ -16,8 +16,8 @@ import {
   seconds,
   text,
 } from './kinds.ts';
+import { refuseCredentials, shownUrl } from './outgoing/web-url.ts';
 import { RESTART, row, rowsOf, section, under } from './row.ts';
-import { refuseCredentials, shownUrl } from './texts.ts';
 
 const plainText = text();
 const template: Kind<string, string> = {

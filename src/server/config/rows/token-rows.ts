@@ -3,9 +3,10 @@
 import { TRANSPORT_NAMES } from '../../../sip/sources.ts';
 import { DEFAULT_TOKENS, TOKEN_ALGORITHMS } from '../sections/token-config.ts';
 import { anyOf, bytes, choice, expected, file, listOf, parsed, seconds, text } from './kinds.ts';
+import { issuerUrl, refuseCredentials } from './outgoing/web-url.ts';
 import { providerLimitRows } from './provider-rows.ts';
 import { RESTART, row, section, under } from './row.ts';
-import { issuerUrl, parseDomain, refuseCredentials } from './texts.ts';
+import { parseDomain } from './texts.ts';
 
 /** It stands in a challenge, between quotes. */
 const httpsUrl = parsed('https URL', (url) => {

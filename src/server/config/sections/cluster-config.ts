@@ -5,7 +5,7 @@ import type { Policy } from '../../../core/uas/policy.ts';
 import type { NatsServer } from '../../../transport/nats/nats-addresses.ts';
 import type { Fault } from '../config-problem.ts';
 import { expected } from '../rows/kinds.ts';
-import { refuseCredentials } from '../rows/texts.ts';
+import { refuseCredentials } from '../rows/outgoing/web-url.ts';
 
 export interface ClusterConfig {
   readonly name: string;

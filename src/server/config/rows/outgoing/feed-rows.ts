@@ -15,7 +15,7 @@ import {
   yesOrNo,
 } from '../kinds.ts';
 import { RESTART, type Row, row, rowsOf, section } from '../row.ts';
-import { webUrlWithHeaders } from '../texts.ts';
+import { webUrlWithHeaders } from './web-url.ts';
 
 const SECRET_CHARS_MIN = 8;
 

@@ -3,7 +3,7 @@
 import { DEFAULT_APNS, DEFAULT_FCM, DEFAULT_PUSH } from '../../sections/push-config.ts';
 import { choice, expected, file, integer, listOf, milliseconds, parsed, seconds } from '../kinds.ts';
 import { RESTART, row, section } from '../row.ts';
-import { issuerUrl, webUrl } from '../texts.ts';
+import { issuerUrl, webUrl } from './web-url.ts';
 
 const appleId = parsed('ten letters and digits', (id) => {
   if (/^[A-Z0-9]{10}$/.test(id)) return id;
