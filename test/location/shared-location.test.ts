@@ -40,10 +40,20 @@ class Shard {
   }
 
   set(n: number, text: string | null): void {
-    const key = keyOf(n);
-    if (text === null) this.records.delete(hex(key));
-    else this.records.set(hex(key), record(text));
-    this.teller.add(new Uint32Array(key.buffer), 0);
+    this.tell(n);
+    this.commit(n, text);
+  }
+
+  /** The batch under way will change it. */
+  tell(n: number): void {
+    this.teller.add(new Uint32Array(keyOf(n).buffer), 0);
+  }
+
+  commit(n: number, text: string | null): void {
+    const key = hex(keyOf(n));
+    if (text === null) this.records.delete(key);
+    else this.records.set(key, record(text));
+    this.teller.flush();
   }
 
   get reader(): LocationReader {
@@ -120,6 +130,23 @@ describe('the writer of the read model', () => {
     settle(writer);
     expect([0, 1, 3, 499, 500].map(read)).toEqual([null, 'after 1', 'again', 'after 499', 'before 500']);
     expect(writer.builds).toBe(1);
+    writer.close();
+  });
+
+  it('reads what changes once it has changed, though it looks while a batch is under way', () => {
+    const shard = new Shard(2);
+    shard.set(1, 'here');
+    const writer = open(shard);
+    shard.tell(1);
+    settle(writer);
+    shard.commit(1, null);
+    settle(writer);
+    expect(read(1)).toBeNull();
+    for (const n of [1, 2, 3]) shard.tell(n); // one more than may wait
+    settle(writer);
+    shard.commit(3, 'there');
+    settle(writer);
+    expect(read(3)).toBe('there');
     writer.close();
   });
 

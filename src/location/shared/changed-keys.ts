@@ -19,32 +19,37 @@ export class ChangedKeys {
   private readonly words: Int32Array;
   private readonly mask: number;
   private readonly ring: () => void;
-  private told = 0;
+  /** Behind the newest key; the reader sees it at `flush`. */
+  private head: number;
+  private isLost = false;
 
   /** @param ring wakes the reader, if it sleeps */
   constructor(memory: SharedArrayBuffer, ring: () => void) {
     this.words = new Int32Array(memory);
     this.mask = (this.words.length - HEADER_INTS) / KEY_WORDS - 1;
+    this.head = this.words[HEAD];
     this.ring = ring;
   }
 
   /** The four words of a key stand at rows[at …]. Where the reader is too far behind it is told that keys are lost. */
   add(rows: Uint32Array, at: number): void {
-    const { words } = this;
-    const head = words[HEAD];
+    const { words, head } = this;
     if (((head - Atomics.load(words, TAIL)) | 0) > this.mask) {
-      Atomics.store(words, LOST, 1);
+      this.isLost = true;
       return;
     }
     const to = HEADER_INTS + (head & this.mask) * KEY_WORDS;
     for (let i = 0; i < KEY_WORDS; i++) words[to + i] = rows[at + i];
-    Atomics.store(words, HEAD, (head + 1) | 0);
+    this.head = (head + 1) | 0;
   }
 
-  /** A batch is over. */
+  /** The table has what was told. A reader that heard of it before would read the record that was there. */
   flush(): void {
-    if (this.told === this.words[HEAD]) return;
-    this.told = this.words[HEAD];
+    const { words } = this;
+    if (this.head === words[HEAD] && !this.isLost) return;
+    if (this.isLost) Atomics.store(words, LOST, 1);
+    this.isLost = false;
+    Atomics.store(words, HEAD, this.head);
     this.ring();
   }
 }
