@@ -34,6 +34,7 @@ const ASLEEP_ONCE_FAILED: readonly (readonly [number, string])[] = [
   [276, 'a binding has run out, is not marked as asleep yet, and makes no place for another phone'],
   [692, 'the same: it is not taken up by a copy of the request that made it'],
   [310_043_628, 'a delayed request takes up by its first contact what sleeps under its second, whose CSeq is higher'],
+  [401_025_713, 'a domain that a phone, whose record could not be read for a moment, has filled refuses the next'],
   [310_010_587, 'a lookup that has waited draws what its copy drew, in a batch that failed without it'],
   [310_002_718, 'a nonce is stale while the record that names it cannot be read, and good for a copy'],
   [310_041_571, 'what a start could not read has run out for it, and a cut of power takes that removal'],

@@ -90,11 +90,13 @@ export class Answers {
     isSick: boolean,
   ): readonly Bound[] {
     const { phone } = request;
-    if (this.scene.mayBeGone(phone.n)) return bindings;
+    if (this.scene.mayBeGone(phone.n)) {
+      this.scene.hasAdded(request, Number.NaN);
+      return bindings;
+    }
     const live = this.scene.live(bindings);
-    const decision = request.isForeign
-      ? { status: 403, next: live }
-      : decide(request, live, this.scene.rulesOf(request), this.scene.now);
+    const rules = this.scene.rulesOf(request);
+    const decision = request.isForeign ? { status: 403, next: live } : decide(request, live, rules, this.scene.now);
     if (status === 503) {
       this.scene.report.putOff++;
       if (!this.scene.batchFailed) this.scene.fail(`503, and nothing failed: ${storyOf(request)}`);
@@ -107,6 +109,7 @@ export class Answers {
       return bindings;
     }
     if (status !== decision.status) {
+      if (status === 403 && Number.isNaN(rules.room)) return bindings; // it may be full
       if (this.scene.batchFailed && status >= 400) return bindings;
       this.scene.fail(`${status} instead of ${decision.status} to ${storyOf(request)}; there is ${textOf(live)}`);
     }

@@ -17,7 +17,7 @@ export class SecondDomain {
   /** Bindings that it may still have; shards share it, and it is counted anew before each batch. */
   private readonly capacity = new Int32Array(1);
   private max: number;
-  /** The same as the model has it; infinite where nobody can count. */
+  /** The same as the model has it; infinite where nobody can count, NaN behind a request of which nobody can. */
   private room = Number.POSITIVE_INFINITY;
 
   /** @param isLimited whether it may have so many bindings */
@@ -40,7 +40,7 @@ export class SecondDomain {
     this.capacity[0] = Number.isNaN(bindings) ? 1000 : this.room;
   }
 
-  /** A request of the batch has added so many. */
+  /** A request of the batch has added so many; NaN: what it found may have been unreadable. */
   add(bindings: number): void {
     this.room -= bindings;
   }
