@@ -61,7 +61,10 @@ export class ShardTable {
     return this.numbers[shard * NUMBERS + OWNER];
   }
 
-  /** Where requests go: a node that lacks the newest of the stream goes by what the others say. */
+  /**
+   * Who owns it, by the newest that is known, and where requests go: a node that lacks the newest of the stream, as one whose disk is full
+   * does, goes by what the others say. 0: nobody.
+   */
   route(shard: number): number {
     const at = shard * NUMBERS;
     const { numbers } = this;

@@ -95,7 +95,7 @@ export function readingOf(
 ): Pick<ClusterReading, 'number' | 'connected' | 'nodes' | 'shards'> {
   const shards = Array.from({ length: table.shards }, (_, shard) => ({
     owns: table.isOwner(shard),
-    owner: table.owner(shard),
+    owner: table.route(shard),
     epoch: table.epoch(shard),
     applied: Math.max(0, table.applied(shard)),
     behind: table.behind(shard),
@@ -173,7 +173,7 @@ function ofShard(source: StatusSource, shard: number, leader: string | null): z.
     return found?.isAlive ? [{ name, state: found.beat.shards[shard] }] : [];
   });
   const sequence = Math.max(0, table.applied(shard), ...told.map(({ state }) => state?.applied ?? 0));
-  const number = table.owner(shard);
+  const number = table.route(shard);
   return {
     shard,
     owner: names.find((name) => record.nodes[name].number === number) ?? null,

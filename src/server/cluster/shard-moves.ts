@@ -47,7 +47,7 @@ export class ShardMoves {
   /** Has a shard come here. Throws a ClusterError where it does not. */
   async take(shard: number): Promise<void> {
     const { node, number } = this.options;
-    const owner = this.table.owner(shard);
+    const owner = this.table.route(shard);
     await this.move(shard, node);
     if (owner !== number) await this.whenMoved(shard, owner);
   }
@@ -58,7 +58,7 @@ export class ShardMoves {
     await view.refresh();
     let moved = 0;
     for (let shard = 0; shard < table.shards; shard++) {
-      const [owner, home] = [table.owner(shard), view.beats.members.home(shard, monotonicMs())];
+      const [owner, home] = [table.route(shard), view.beats.members.home(shard, monotonicMs())];
       const name = view.nameOf(home);
       if (name === undefined || owner === home || view.nameOf(owner) === undefined) continue;
       await this.move(shard, name);
@@ -99,7 +99,7 @@ export class ShardMoves {
     view.demandShard(shard);
     const { number } = view.record.nodes[to] ?? {};
     if (number === undefined) throw new ClusterError(`there is no node ${to}`);
-    const owner = table.owner(shard);
+    const owner = table.route(shard);
     if (owner === number) return;
     const name = view.nameOf(owner);
     if (name === undefined) throw new ClusterError(`shard ${shard} has no owner: the next in line claims it by itself`);
@@ -109,7 +109,7 @@ export class ShardMoves {
   }
 
   private async whenMoved(shard: number, from: number): Promise<void> {
-    for (let waited = 0; this.table.owner(shard) === from; waited += LOOK_MS) {
+    for (let waited = 0; this.table.route(shard) === from; waited += LOOK_MS) {
       if (waited >= MOVE_MS) throw new ClusterError(`shard ${shard} has not gone over within ${MOVE_MS / 1000} s`);
       await delay(LOOK_MS);
     }
