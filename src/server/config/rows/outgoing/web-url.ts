@@ -3,13 +3,13 @@
 import { withoutCredentials } from '../../../users/sql/sql-address.ts';
 import { expected, HIDDEN, type Kind, parsed } from '../kinds.ts';
 
-export const webUrl = webUrlKind('http or https URL');
+export const webUrl = webUrlKind('');
 /** Beside a key `headers`. */
-export const webUrlWithHeaders = webUrlKind('http or https URL', '; put them into "headers"');
+export const webUrlWithHeaders = webUrlKind('; put them into "headers"');
 
-function webUrlKind(what: string, advice = ''): Kind<string, string> {
+function webUrlKind(advice: string): Kind<string, string> {
   return parsed(
-    what,
+    'http or https URL',
     (url) => {
       if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
         throw new RangeError(expected('an http or https URL', shownUrl(url)));
