@@ -42,6 +42,8 @@ interface Thread {
   sentAt: number;
   /** It has a transaction: copies draw the same bytes. */
   isKept: boolean;
+  /** A commit has failed on which the answer hung: it is 503, and nobody sends anything of it again but what waits. */
+  hasFailed: boolean;
   isAcknowledged: boolean;
 }
 
@@ -137,6 +139,7 @@ export class Calls {
       life: 0,
       sentAt: world.now,
       isKept: false,
+      hasFailed: false,
       isAcknowledged: false,
     };
     const letter = this.letters.request(kind, {
@@ -158,7 +161,7 @@ export class Calls {
     const { random, now } = this.world;
     const calls = this.recent.filter(({ thread }) => {
       const age = now - thread.answeredAt;
-      return thread.answer !== '' && (age < REMEMBERED_MS || age > FORGOTTEN_MS);
+      return thread.answer !== '' && !thread.hasFailed && (age < REMEMBERED_MS || age > FORGOTTEN_MS);
     });
     if (calls.length === 0) return null;
     const call = random.pick(calls);
@@ -192,7 +195,8 @@ export class Calls {
       return;
     }
     this.judgeLookup(call, text, bindings, isSick);
-    thread.answer = world.batchFailed && text.startsWith('SIP/2.0 503') ? '' : text; // what hung on the commit
+    thread.answer = text;
+    thread.hasFailed = world.batchFailed && text.startsWith('SIP/2.0 503');
     thread.answeredAt = world.now;
     thread.life = life;
     thread.isKept = call.flow === 0 && call.isTrusted && this.isLookup(call.kind, true);
@@ -294,7 +298,7 @@ export class Calls {
     const { world } = this;
     const thread = this.threads.get(/^Call-ID: (.*)\r$/m.exec(text)?.[1] ?? '');
     world.report.resent++;
-    if (thread === undefined || thread.answer === '') return; // of long ago, or of a batch that failed
+    if (thread === undefined || thread.answer === '') return; // of long ago
     if (thread.isAcknowledged) world.fail(`sent again though it was acknowledged:\n${text}`);
     if (thread.answer !== text) world.fail(`sent again as another:\n${thread.answer}\n${text}`);
     if (world.now - thread.answeredAt > GIVEN_UP_MS + 1000) world.fail(`sent again too late:\n${text}`);

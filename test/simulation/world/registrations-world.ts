@@ -1265,13 +1265,15 @@ export class RegistrationsWorld implements Scene, Called, Watched {
     }
   }
 
-  /** Within the least time between two NOTIFYs, and a little, all who hear everything know what there is. */
+  /** Within the least time between two NOTIFYs, and a little, behind the last change, all who hear everything know what there is. */
   private tellAll(): void {
     if (this.watchers === null) return;
-    for (let steps = 0; steps < 8; steps++) {
+    for (let quiet = 0; quiet < 8; quiet++) {
+      const { commits } = this.report;
       this.now += 1000;
       for (const index of this.machines.keys()) this.runBatch(index, []);
       this.hearWatchers();
+      if (this.report.commits > commits) quiet = -1; // something has run out
     }
     this.report.watching += this.watchers.checkAll();
   }
