@@ -4,7 +4,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLI, removeDirectories } from '../support/aorta-process.ts';
-import { killAll, poll, run } from '../support/child-process.ts';
+import { killAll, pause, poll, run } from '../support/child-process.ts';
 import { Cluster, command } from '../support/cluster.ts';
 import { natsMissing } from '../support/nats-servers.ts';
 import { SipClient } from '../support/sip-client.ts';
@@ -55,6 +55,33 @@ describe.skipIf(natsMissing())('streams of a cluster that runs', () => {
     await faults('changed', 0);
     expect(log(0)).toMatch(/AORTA_east_0.*a stream is as it must be again/);
   }, 60_000);
+
+  it('are on servers of which one was started anew without syncing, which all nodes say until it syncs', async () => {
+    const server = (await cluster.nats.leaderOf(META)) === 2 ? 1 : 2;
+    const unsynced = (count: number) =>
+      poll(`${count} servers that do not sync`, NOTICED_MS, async () => {
+        const line = new RegExp(`^aorta_cluster_server_faults\\{kind="unsynced"\\} ${count}$`, 'm');
+        const texts = await Promise.all([0, 1].map((node) => get(node, '/metrics')));
+        return texts.every((text) => line.test(text)) || undefined;
+      });
+    await unsynced(0);
+    await cluster.nats.reconfigure(server, 'sync_interval: always', 'sync_interval: 2m');
+    await unsynced(1);
+    const url = cluster.nats.monitorUrls[server];
+    for (const node of [0, 1])
+      expect(log(node)).toMatch(
+        new RegExp(`${url} acknowledges what is not on its disk: set sync_interval: always .*may lose what it ackno`),
+      );
+    await cluster.nats.kill9(server);
+    await pause(7000); // longer than an answer counts as new
+    await unsynced(1);
+    cluster.nats.launch(server);
+    await cluster.nats.ready();
+    await cluster.nats.reconfigure(server, 'sync_interval: 2m', 'sync_interval: always');
+    await unsynced(0);
+    expect(log(0)).toMatch(new RegExp(`${url}.*a NATS server is as it must be again`));
+    expect(await get(0, '/readyz')).toMatch(/^200/);
+  }, 120_000);
 
   it('are made anew where META was deleted, also by a node that has just been started, with what all nodes have', async () => {
     const [a, b] = cluster.files;

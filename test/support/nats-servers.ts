@@ -2,7 +2,7 @@
 // loopback, each with a directory of its own.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -121,6 +121,16 @@ export class NatsServers {
   /** Starts one, again. */
   launch(server: number): void {
     this.children[server] = new Child(this.file, ['-c', this.configOf(server)]);
+  }
+
+  /** Ends one and starts it with other words in its configuration. */
+  async reconfigure(server: number, from: string, to: string): Promise<void> {
+    this.children[server].signal('SIGTERM');
+    await this.children[server].end(15_000);
+    const file = this.configOf(server);
+    writeFileSync(file, readFileSync(file, 'utf8').replace(from, to));
+    this.launch(server);
+    await this.ready();
   }
 
   /** All follow a meta leader, to which all others are present. */

@@ -199,6 +199,7 @@ export class ClusterNode {
       metaStrangers: joined?.metaStrangers ?? 0,
       unsynced: joined?.unsynced ?? [],
       streamFaults: joined?.view.streams.faults ?? [],
+      serverFaults: joined?.view.servers.faults ?? [],
     };
   }
 

@@ -7,6 +7,7 @@ import { ROLE_BROKEN, ROLE_COPYING, ROLE_NAMES, ROLE_STALLED } from '../../clust
 import { SHARD_COUNTS, type ShardCount, type ShardTable } from '../../cluster/shard-table.ts';
 import { monotonicMs } from '../../transport/monotonic.ts';
 import type { ClusterRecord } from './cluster-record.ts';
+import type { ServerFault } from './nats/nats-servers.ts';
 import type { StreamFault } from './nats/stream-faults.ts';
 
 const LEVEL_MS = 3000;
@@ -77,6 +78,8 @@ export interface ClusterReading {
   readonly unsynced: readonly number[];
   /** Of streams that are gone, or not as they must be. */
   readonly streamFaults: readonly StreamFault[];
+  /** Of NATS servers that may lose what they acknowledge. */
+  readonly serverFaults: readonly ServerFault[];
 }
 
 /** How old what this node has of a shard may be; 0 while it hears of every change. A follower asks every 2 s whether it has all. */

@@ -14,6 +14,7 @@ import type { NodePlace } from './exchange/exchange-client.ts';
 import { exchangePort } from './exchange/node-exchange.ts';
 import type { KnownRecord } from './known-record.ts';
 import { goneFault } from './nats/stream-faults.ts';
+import type { ServerWatch } from './server-watch.ts';
 import type { StreamWatch } from './stream-watch.ts';
 
 /** A node that nobody asks for its status learns so often who has left. */
@@ -32,6 +33,7 @@ export interface ViewParts {
   readonly number: number;
   readonly beats: BeatWatch;
   readonly streams: StreamWatch;
+  readonly servers: ServerWatch;
   readonly known: KnownRecord;
 }
 
@@ -39,6 +41,7 @@ export class ClusterView {
   record: ClusterRecord;
   readonly beats: BeatWatch;
   readonly streams: StreamWatch;
+  readonly servers: ServerWatch;
   private readonly parts: ViewParts;
   private lookedAt = Number.NEGATIVE_INFINITY;
 
@@ -46,17 +49,19 @@ export class ClusterView {
     this.parts = parts;
     this.beats = parts.beats;
     this.streams = parts.streams;
+    this.servers = parts.servers;
     this.record = record;
   }
 
-  /** The record, and the state of the streams: asked now and then. What was known last counts where they cannot be had. */
+  /** The record, and the state of streams and servers: asked now and then. What was known last counts where they cannot be had. */
   async refresh(): Promise<void> {
     // Status and metrics tell of a connection that is gone, and of streams that are.
-    await Promise.allSettled([this.readRecord(), this.streams.look()]);
+    await Promise.allSettled([this.readRecord(), this.streams.look(), this.servers.look()]);
   }
 
   close(): void {
     this.streams.close();
+    this.servers.close();
     this.beats.close();
   }
 

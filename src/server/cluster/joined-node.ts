@@ -16,6 +16,7 @@ import { LogSyncs } from './log-syncs.ts';
 import type { ClusterParts } from './meet-cluster.ts';
 import { remakeStream, streamInfo } from './nats/streams.ts';
 import { reseedMeta } from './reseed-meta.ts';
+import { ServerWatch } from './server-watch.ts';
 import { ShardMoves } from './shard-moves.ts';
 import { MetaSync } from './shared/meta-sync.ts';
 import { SharedStatics } from './shared/shared-statics.ts';
@@ -57,7 +58,8 @@ export class JoinedNode {
     const beats = new BeatWatch(connection, { cluster, node: number, shards, silentMs, secret });
     const metaSeen = (created: string) => this.meta?.seen(created);
     const streams = new StreamWatch({ manager, cluster, shards, metaSeen, log });
-    this.view = new ClusterView({ manager, cluster, number, beats, streams, known }, record);
+    const servers = new ServerWatch(config.nats, log);
+    this.view = new ClusterView({ manager, cluster, number, beats, streams, servers, known }, record);
     this.moves = new ShardMoves({ connection, options, table, view: this.view });
     void this.watchConnection();
   }

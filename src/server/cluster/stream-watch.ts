@@ -3,14 +3,10 @@
 
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { streamName } from '../../cluster/stream-names.ts';
-import { monotonicMs } from '../../transport/monotonic.ts';
 import type { Log } from '../process/log.ts';
 import { readRecord } from './cluster-record.ts';
+import { FreshLook } from './fresh-look.ts';
 import { goneFault, lookAtStreams, type StreamFault } from './nats/stream-faults.ts';
-
-const EVERY_MS = 60_000;
-/** Whoever asks for the state gets one that is at most so old. */
-const FRESH_MS = 5000;
 
 export interface StreamWatchParts {
   readonly manager: JetStreamManager;
@@ -27,32 +23,24 @@ export class StreamWatch {
   /** NATS servers, by shard. */
   leaders: readonly (string | undefined)[] = [];
   private readonly parts: StreamWatchParts;
-  private readonly timer: NodeJS.Timeout;
-  private lookedAt = Number.NEGATIVE_INFINITY;
-  private looking: Promise<void> | undefined;
+  private readonly fresh = new FreshLook(() => this.ask());
 
   constructor(parts: StreamWatchParts) {
     this.parts = parts;
-    this.timer = setInterval(() => void this.look(), EVERY_MS).unref();
   }
 
   /** Asks the servers, unless that was done a moment ago. What cannot be asked is as it was. */
   async look(): Promise<void> {
-    if (this.looking === undefined && monotonicMs() - this.lookedAt < FRESH_MS) return;
-    await this.lookNow();
+    await this.fresh.look();
   }
 
   /** Where something has just been done about it. */
   async lookNow(): Promise<void> {
-    this.lookedAt = monotonicMs();
-    this.looking ??= this.ask().finally(() => {
-      this.looking = undefined;
-    });
-    await this.looking;
+    await this.fresh.lookNow();
   }
 
   close(): void {
-    clearInterval(this.timer);
+    this.fresh.close();
   }
 
   private async ask(): Promise<void> {

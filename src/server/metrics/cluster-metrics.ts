@@ -73,13 +73,21 @@ export function clusterMetrics(out: Exposition, reading: ClusterReading): void {
   );
 }
 
-function natsMetrics(out: Exposition, { connected, streamFaults }: ClusterReading): void {
+function natsMetrics(out: Exposition, { connected, streamFaults, serverFaults }: ClusterReading): void {
   out.gauge(
     'aorta_cluster_stream_faults',
     'Streams that are gone, or were changed and are not as they must be.',
     (['gone', 'changed'] as const).map((kind) => [
       { kind },
       streamFaults.filter((fault) => fault.kind === kind).length,
+    ]),
+  );
+  out.gauge(
+    'aorta_cluster_server_faults',
+    'NATS servers that may lose what they acknowledge: they do not sync, or are too old. Of those in cluster.nats.monitors.',
+    (['unsynced', 'old'] as const).map((kind) => [
+      { kind },
+      serverFaults.filter((fault) => fault.kind === kind).length,
     ]),
   );
   out.gauge('aorta_cluster_nats_connected', '1 while the main thread reaches a NATS server.', [

@@ -26,6 +26,15 @@ export interface ServerReport {
   readonly version?: string;
 }
 
+/** What makes a server one that may lose what it acknowledges. */
+export interface ServerFault {
+  /** URL of its monitoring. */
+  readonly monitor: string;
+  readonly kind: 'unsynced' | 'old';
+  /** In words that say what to do. */
+  readonly problem: string;
+}
+
 /** Asks all of them. Throws a ClusterError where one is not to be trusted; those that let this node not in are reported. */
 export async function checkServers(config: NatsConfig, log: Log): Promise<ServerReport[]> {
   const reports = await Promise.all(config.servers.map((server) => checkServer(config, server)));
@@ -54,26 +63,39 @@ export function isTooOld(version: string): boolean {
 }
 
 function demandVersion(url: string, version: string): void {
-  if (!isTooOld(version)) return;
-  throw new ClusterError(
+  if (isTooOld(version)) throw new ClusterError(tooOld(url, version));
+}
+
+function tooOld(url: string, version: string): string {
+  return (
     `${url} is nats-server ${version}, which can lose streams when it is killed: install ${OLDEST.join('.')} or newer ` +
-      '(Debian 13 has one)',
+    '(Debian 13 has one)'
   );
 }
 
-async function checkSync(config: NatsConfig, url: string, log: Log): Promise<void> {
+async function checkSync(config: NatsConfig, monitor: string, log: Log): Promise<void> {
+  const { fault, why } = await lookAtServer(config, monitor);
+  if (why !== undefined) log('warn', 'the monitoring of a NATS server does not answer', { monitor, why });
+  if (fault !== undefined) throw new ClusterError(fault.problem);
+}
+
+/** What its monitoring says; why that cannot be had. */
+export async function lookAtServer(
+  { sync }: NatsConfig,
+  monitor: string,
+): Promise<{ readonly fault?: ServerFault; readonly why?: string }> {
   let varz: z.infer<typeof Varz>;
   try {
-    const answer = await fetch(`${url}/varz`, { signal: AbortSignal.timeout(MONITOR_MS) });
+    const answer = await fetch(`${monitor}/varz`, { signal: AbortSignal.timeout(MONITOR_MS) });
     varz = Varz.parse(await answer.json());
   } catch (error) {
-    log('warn', 'the monitoring of a NATS server does not answer', { monitor: url, why: reasonOf(error) });
-    return;
+    return { why: reasonOf(error) };
   }
-  demandVersion(url, varz.version);
-  if (varz.jetstream?.config?.sync_always === true || config.sync === 'lazy') return;
-  throw new ClusterError(
-    `the NATS server at ${url} acknowledges what is not on its disk: set sync_interval: always in its jetstream block, ` +
-      'or cluster.nats.sync: lazy here, and one power cut may lose registrations that were answered 200',
-  );
+  const { version, jetstream } = varz;
+  if (isTooOld(version)) return { fault: { monitor, kind: 'old', problem: tooOld(monitor, version) } };
+  if (jetstream?.config?.sync_always === true || sync === 'lazy') return {};
+  const problem =
+    `the NATS server at ${monitor} acknowledges what is not on its disk: set sync_interval: always in its jetstream block ` +
+    'and restart it, or set cluster.nats.sync: lazy here, and one power cut may lose registrations that were answered 200';
+  return { fault: { monitor, kind: 'unsynced', problem } };
 }

@@ -1,0 +1,47 @@
+// What becomes of the NATS servers while nodes run: whether they are still ones that lose nothing. Whoever runs them may start one with
+// another configuration or version at any time, and a node that stays connected to the others would not notice.
+
+import type { NatsConfig } from '../config/sections/cluster-config.ts';
+import type { Log } from '../process/log.ts';
+import { FreshLook } from './fresh-look.ts';
+import { lookAtServer, type ServerFault } from './nats/nats-servers.ts';
+
+export class ServerWatch {
+  /** Of servers whose monitoring this node is told of. */
+  faults: readonly ServerFault[] = [];
+  private readonly config: NatsConfig;
+  private readonly log: Log;
+  private readonly fresh = new FreshLook(() => this.ask());
+
+  constructor(config: NatsConfig, log: Log) {
+    this.config = config;
+    this.log = log;
+  }
+
+  /** Asks the servers, unless that was done a moment ago. One that does not answer is as it was. */
+  async look(): Promise<void> {
+    await this.fresh.look();
+  }
+
+  close(): void {
+    this.fresh.close();
+  }
+
+  private async ask(): Promise<void> {
+    const { monitors } = this.config;
+    const looks = await Promise.all(monitors.map((monitor) => lookAtServer(this.config, monitor)));
+    const known = new Map(this.faults.map((fault) => [fault.monitor, fault]));
+    this.faults = looks.flatMap(({ fault, why }, i) => (why === undefined ? fault : known.get(monitors[i])) ?? []);
+    this.tell(known);
+  }
+
+  /** What is new. */
+  private tell(before: ReadonlyMap<string, ServerFault>): void {
+    for (const { monitor, problem } of this.faults)
+      if (before.get(monitor)?.problem !== problem)
+        this.log('error', 'a NATS server may lose what it acknowledges', { monitor, problem });
+    for (const monitor of before.keys())
+      if (!this.faults.some((fault) => fault.monitor === monitor))
+        this.log('info', 'a NATS server is as it must be again', { monitor });
+  }
+}
