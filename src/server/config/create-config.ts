@@ -13,7 +13,7 @@ import { isAnywhere, isLoopback } from './listener-text.ts';
 import { whyNotOwn } from './own-rules.ts';
 import { CONFIG_ROWS } from './rows/all-rows.ts';
 import { valueAt, withValue } from './rows/by-path.ts';
-import { type Raw, schemaFor } from './rows/file-schema.ts';
+import { type Raw, schemaFor, schemaOfGiven } from './rows/file-schema.ts';
 import { fillRows, mergeRaw } from './rows/fill.ts';
 import { parseDomain } from './rows/texts.ts';
 import { pushPolicyOf } from './sections/push-config.ts';
@@ -66,9 +66,9 @@ export function createConfig(sources: readonly ConfigSource[], wishes: ConfigWis
 }
 
 function checkSource(source: ConfigSource, number: number, problems: ConfigProblems): Raw {
-  const schema = schemaFor(source.values);
-  const result = schema.safeParse(source.values);
+  const result = schemaOfGiven(source.values).safeParse(source.values);
   if (result.success) return result.data;
+  const schema = schemaFor(source.values); // for what it has besides
   for (const issue of result.error.issues) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {

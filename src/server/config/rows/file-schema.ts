@@ -27,9 +27,9 @@ export const schemaOf = <Out, In>(kind: Kind<Out, In>): z.ZodType<Out, In> =>
       return isWrong || read === undefined ? z.NEVER : read;
     });
 
-function ofNode(node: Node, lists: boolean): z.ZodType {
+function ofNode(node: Node, lists: boolean, given?: unknown): z.ZodType {
   if (node.is === 'row') return node.required ? schemaOf(node.kind) : schemaOf(node.kind).optional();
-  if (node.is === 'section') return ofSection(node, lists).optional();
+  if (node.is === 'section') return ofSection(node, lists, given).optional();
   if (lists && node.list !== undefined) return schemaOf(node.list.kind).optional();
   const entry = ofSection(node.entry, lists);
   const names = z.string().superRefine(nameOf(node));
@@ -52,18 +52,40 @@ const nameOf =
     }
   };
 
-/** @param lists whether lists stand where entries by name may, too */
-export function ofSection({ keys, short }: Section<Rows, unknown>, lists: boolean): z.ZodType {
-  const shape = Object.fromEntries(Object.entries(keys).map(([key, node]) => [key, ofNode(node, lists)]));
-  const object = z.strictObject(shape, section);
+/**
+ * @param lists whether lists stand where entries by name may, too
+ * @param given what it is for: keys that are not given, and may be missing, are left out; by default none is
+ */
+export function ofSection({ keys, short }: Section<Rows, unknown>, lists: boolean, given?: unknown): z.ZodType {
+  const all = Object.entries(keys);
+  const used = isGroup(given) ? all.filter(([key, node]) => Object.hasOwn(given, key) || isRequired(node)) : all;
+  const below = (key: string) => (isGroup(given) ? given[key] : undefined);
+  const object = z.strictObject(
+    Object.fromEntries(used.map(([key, node]) => [key, ofNode(node, lists, below(key))])),
+    section,
+  );
   if (short === undefined) return object;
   return z.preprocess((value) => (typeof value === 'string' ? { [short]: value } : value), object);
 }
 
-const withLists = ofSection(CONFIG_ROWS, true) as z.ZodType<Raw>;
-const withEntries = ofSection(CONFIG_ROWS, false) as z.ZodType<Raw>;
+function isGroup(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isRequired(node: Node): boolean {
+  return node.is === 'row' && node.required === true;
+}
+
+let withLists: z.ZodType<Raw> | undefined;
+let withEntries: z.ZodType<Raw> | undefined;
 
 /** The configuration file; flags and a program's options in its shape. @param values of which `domains` are a list or have entries */
 export function schemaFor({ domains }: Raw): z.ZodType<Raw> {
-  return typeof domains === 'object' && domains !== null && !Array.isArray(domains) ? withEntries : withLists;
+  if (isGroup(domains)) return (withEntries ??= ofSection(CONFIG_ROWS, false) as z.ZodType<Raw>);
+  return (withLists ??= ofSection(CONFIG_ROWS, true) as z.ZodType<Raw>);
+}
+
+/** The part of it that takes these values in: what all keys need takes tens of milliseconds to make, and a start gives few. */
+export function schemaOfGiven(values: Raw): z.ZodType<Raw> {
+  return ofSection(CONFIG_ROWS, !isGroup(values.domains), values) as z.ZodType<Raw>;
 }
