@@ -1,6 +1,5 @@
 // The log: one line per event worth waking for, JSON for programs or text for people. Nothing per message.
 
-import { pino } from 'pino';
 import { logText, type TextStyle } from './log-text.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -14,26 +13,36 @@ export interface Log {
   setLevel?(level: LogLevel): void;
 }
 
+/** How much an event of each level matters. */
+const WEIGHTS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: Number.POSITIVE_INFINITY };
+
 /**
  * @param write takes one whole event, its line end included
  * @param style of the text; undefined: JSON
  */
 export function createLog(level: LogLevel, write: (line: string) => void, style?: TextStyle): Log {
-  const logger = pino(
-    {
-      level,
-      base: null,
-      messageKey: 'event',
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    { write: style === undefined ? write : (json: string) => write(logText(json, style)) },
-  );
-  const log: Log = (eventLevel, event, fields = {}) => logger[eventLevel](fields, event);
+  let least = WEIGHTS[level];
+  const log: Log = (eventLevel, event, fields) => {
+    if (WEIGHTS[eventLevel] < least) return;
+    const json = jsonLine({ level: eventLevel, time: new Date().toISOString(), ...fields, event });
+    write(style === undefined ? json : logText(json, style));
+  };
   log.setLevel = (next) => {
-    logger.level = next;
+    least = WEIGHTS[next];
   };
   return log;
+}
+
+function jsonLine(event: Record<string, unknown>): string {
+  return `${JSON.stringify(event, (_, value: unknown) => plain(value))}\n`;
+}
+
+/** JSON has no errors and no bigints. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  if (!(value instanceof Error)) return value;
+  const { name, message, stack, code, cause } = value as NodeJS.ErrnoException;
+  return { type: name, message, stack, code, cause };
 }
 
 /** How the log is written to a stream; undefined: as JSON. Colours only where NO_COLOR, FORCE_COLOR and TERM let a terminal have them. */

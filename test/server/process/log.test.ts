@@ -53,6 +53,39 @@ describe('the log as text', () => {
   });
 });
 
+describe('the log as JSON', () => {
+  it('says what an error is, where it stands and why, and writes numbers that JSON has not as text', () => {
+    const cause = new RangeError('too far');
+    const err = Object.assign(new TypeError('boom', { cause }), { code: 'EBOOM' });
+    const line = written(undefined, (log) => log('fatal', 'uncaught error', { err, count: 2n ** 64n }));
+    expect(line).toMatch(/^\{"level":"fatal","time":"\d{4}-[^"]*Z",.*"event":"uncaught error"\}\n$/);
+    const said = JSON.parse(line);
+    expect(said.count).toBe('18446744073709551616');
+    expect(said.err).toMatchObject({ type: 'TypeError', message: 'boom', code: 'EBOOM' });
+    expect(said.err.cause).toMatchObject({ type: 'RangeError', message: 'too far' });
+    expect(said.err.stack).toContain('log.test.ts');
+  });
+
+  it('has events of its level and above, which may change', () => {
+    const text = written(undefined, (log) => {
+      for (const level of ['info', 'warn', 'error', 'silent', 'trace'] as const) {
+        log.setLevel?.(level);
+        log('info', `info at ${level}`);
+        log('warn', `warn at ${level}`);
+        log('fatal', `fatal at ${level}`);
+      }
+    });
+    const events = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).event);
+    expect(events).toEqual([
+      ...['info at info', 'warn at info', 'fatal at info', 'warn at warn', 'fatal at warn', 'fatal at error'],
+      ...['info at trace', 'warn at trace', 'fatal at trace'],
+    ]);
+  });
+});
+
 describe('a bar of progress', () => {
   it('leaves its row to what is printed, and is there again below it', async () => {
     let screen = '';
