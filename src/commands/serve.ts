@@ -55,9 +55,10 @@ export async function serve(config: Config, reread?: () => Config): Promise<numb
   }
   progress.end();
   progress = undefined;
-  print(startLines(config, server, seen));
+  // Who has read `ready` on stdout finds the start whole in the log.
   log('info', 'ready', readyFields(config, server));
   warnOfDomains(config, server, log);
+  print(startLines(config, server, seen));
   systemd?.ready();
   systemd?.watch(describer(server), shardsLive(server));
   if (process.stdout.isTTY) status = startStatusLine(process.stdout, server);

@@ -111,6 +111,12 @@ describe.each(['auto', 'dgram'] as const)('aorta serve --udp %s', (udp) => {
     expect(server.stdout.match(/^ready/gm)).toHaveLength(1);
   });
 
+  it('is ready when its log has said so: the line on stdout is the last of a start', async () => {
+    const server = await Aorta.start({ udp, under: ['sh', '-c', 'exec "$@" 2>&1', 'sh'] });
+    expect(server.stdout).toMatch(/^[{].*"event":"ready"[}]\nlistening udp [^\n]*\nready: [^\n]*\n$/m);
+    await server.stop();
+  });
+
   it('logs JSON: one line per event and none per message', async () => {
     const server = await Aorta.start({ udp });
     const client = await SipClient.open(server);
