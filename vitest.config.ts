@@ -64,11 +64,10 @@ const only = (project: string) =>
     (word, n) => word === `--project=${project}` || `${process.argv[n - 1]} ${word}` === `--project ${project}`,
   );
 
-const realClients = {
-  globalSetup: existsSync(peers) ? [peers] : [],
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
-};
+/** For what hangs: each wait of a test has its own bound, and a busy machine may take ten times as long as an idle one. */
+const times = { testTimeout: 180_000, hookTimeout: 180_000 };
+
+const realClients = { globalSetup: existsSync(peers) ? [peers] : [], ...times };
 
 export default defineConfig({
   test: {
@@ -77,7 +76,7 @@ export default defineConfig({
     projects: [
       {
         // Rules about the source itself: part of `npm run check`.
-        test: { name: 'layers', include: ['test/layers/**/*.test.ts'], maxWorkers: 2 },
+        test: { name: 'layers', include: ['test/layers/**/*.test.ts'], maxWorkers: 2, ...times },
       },
       {
         // What needs no process of its own: the files of a worker share its modules.
@@ -86,8 +85,7 @@ export default defineConfig({
           env,
           include: ['test/**/*.test.ts'],
           exclude: ['test/layers/**', 'test/e2e/**', ...(only('core') ? [] : [...PROCESSES, ...OWN_PROCESS])],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...times,
           isolate: only('core'),
           maxWorkers: 2,
         },
@@ -97,8 +95,7 @@ export default defineConfig({
           name: 'processes',
           env,
           include: PROCESSES,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...times,
           isolate: false,
           maxWorkers: WAITING_WORKERS,
           sequence: { groupOrder: 1 },
@@ -109,8 +106,7 @@ export default defineConfig({
           name: 'own-process',
           env,
           include: OWN_PROCESS,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...times,
           maxWorkers: WAITING_WORKERS,
           sequence: { groupOrder: 1 },
         },

@@ -227,7 +227,7 @@ describe('aorta user import', () => {
     );
     expect(bytesOf(join(data, 'users')).includes('secret-')).toBe(false);
     await store.close();
-  }, 90_000);
+  });
 
   it('gives back what export wrote', async () => {
     const [data, other] = [temporaryDirectory(), temporaryDirectory()];

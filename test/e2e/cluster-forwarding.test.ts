@@ -55,7 +55,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
     });
     const status = await cluster.status(0);
     numbers = cluster.files.map(({ name }) => status?.nodes.find((node) => node.name === name)?.number ?? 0);
-  }, 120_000);
+  });
   afterAll(async () => {
     await cluster?.close();
     await killAll();
@@ -99,7 +99,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
       }
       client.close();
     }
-  }, 60_000);
+  });
 
   it('are answered over the TCP connection they came by, many at a time', async () => {
     for (const node of cluster.nodes.keys()) {
@@ -107,7 +107,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
       await Promise.all(AORS.map((i) => registered(client, `t${node}x${i}@example.com`)));
       client.close();
     }
-  }, 60_000);
+  });
 
   it('are answered over TLS and WebSocket', async () => {
     for (const node of cluster.nodes.keys()) {
@@ -122,7 +122,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
       tls.close();
       ws.close();
     }
-  }, 60_000);
+  });
 
   it('name the node and the connection in the lookup at every node, and are taken out when the connection ends', async () => {
     const client = await StreamClient.tcp(cluster.nodes[1]);
@@ -145,7 +145,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
         return aors.every((aor) => !kept.includes(aor)) || undefined;
       });
     }
-  }, 60_000);
+  });
 
   it('leave alone what other nodes hold', async () => {
     const here = await StreamClient.tcp(cluster.nodes[0]);
@@ -159,7 +159,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
         return (contacts.length === 1 && contacts[0].node === numbers[2]) || undefined;
       });
     there.close();
-  }, 30_000);
+  });
 
   it('close whoever does not prove to be a node, count it, and go on', async () => {
     const [, host, port] = /listen: (.*):([0-9]+)/.exec(readFileSync(cluster.files[0].config, 'utf8')) ?? [];
@@ -196,7 +196,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
     client.close();
     expect(await sum('aorta_cluster_forwarded_total')).toBeGreaterThan(0);
     expect(await sum('aorta_cluster_taken_total')).toBe(await sum('aorta_cluster_forwarded_total'));
-  }, 30_000);
+  });
 
   it('heal where the owner dies: no client over TCP sees anything but 200 or 503, and each has its 200 in the end', async () => {
     const client = await StreamClient.tcp(cluster.nodes[0]);
@@ -224,7 +224,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
     for (const node of [0, 1]) for (const i of AORS) await goneAt(node, `lost${i}@example.com`);
     lost.close();
     await cluster.settled();
-  }, 90_000);
+  });
 
   it('need not be repeated over UDP while nobody owns their shard: the next owner answers each of them once', async () => {
     const [front, victim] = cluster.alive();
@@ -247,7 +247,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
     await cluster.settled();
     expect(client.inbox.map(({ status }) => status)).toEqual(AORS.map(() => 200));
     client.close();
-  }, 60_000);
+  });
 });
 
 function framed(kind: number, body: Uint8Array): Uint8Array {

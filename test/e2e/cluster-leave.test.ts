@@ -11,7 +11,7 @@ describe.skipIf(natsMissing())('a node that leaves', () => {
 
   beforeAll(async () => {
     cluster = await Cluster.start({ shards: 2 });
-  }, 120_000);
+  });
   afterAll(async () => {
     await cluster?.close();
     await cluster?.nats.close();
@@ -43,7 +43,7 @@ describe.skipIf(natsMissing())('a node that leaves', () => {
     );
     expect(await upOf(0, 'c')).toEqual(['aorta_cluster_node_up{node="c"} 1']);
     expect(await upOf(2, 'c')).toEqual(['aorta_cluster_node_up{node="c"} 1']);
-  }, 90_000);
+  });
 
   it('says that it is not ready where it only stood still, and is of the cluster after its next start', async () => {
     const { child } = cluster.nodes[1];
@@ -63,7 +63,7 @@ describe.skipIf(natsMissing())('a node that leaves', () => {
     await cluster.launch(1);
     await cluster.settled();
     expect(await get(1, '/readyz')).toMatch(/^200/);
-  }, 90_000);
+  });
 
   it('is named where it is drained, and somebody would have it take a shard', async () => {
     const { files } = cluster;
@@ -76,5 +76,5 @@ describe.skipIf(natsMissing())('a node that leaves', () => {
       alive: true,
       draining: false,
     });
-  }, 30_000);
+  });
 });

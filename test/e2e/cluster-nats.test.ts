@@ -63,7 +63,7 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
       ...{ name: streamName(CLUSTER, 'META'), subjects: [`${metaSubject(CLUSTER)}.>`], storage },
       max_msgs_per_subject: 1,
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await connection?.close();
     await killAll();
@@ -115,7 +115,7 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
     expect(await until(/^message/)).toBe('message 1');
     stream.close();
     relay.close();
-  }, 20_000);
+  });
 
   it('is told nothing where its certificate is not to be trusted, or somebody else of the machine asks the relay', async () => {
     const stranger = await relayed(nats.ports[0], 'token', selfSigned().certFile);
@@ -132,7 +132,7 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
       stream.close();
       relay.close();
     }
-  }, 20_000);
+  });
 
   it('that offers no TLS hears no password, from threads and from the main thread', async () => {
     const heard: string[] = [];
@@ -155,7 +155,7 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
     stream.close();
     relay.close();
     plain.close();
-  }, 20_000);
+  });
 
   it('hands on orders, which count once, for their node, while they are fresh, and with the secret', async () => {
     const handed: string[] = [];
@@ -199,7 +199,7 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
       expect(answer.string()).toMatch(problem);
     }
     expect(handed).toEqual(given);
-  }, 20_000);
+  });
 
   it('has users and static bindings of all nodes, sealed, and each node the same', async () => {
     const nodes = [1, 2].map((number) => {
@@ -270,5 +270,5 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
     await Promise.all(syncs.map((sync) => sync.close()));
     for (const { users } of [...nodes, c]) await users.close();
     expect(readFileSync(join(a.data, 'static-shared.json'), 'utf8')).toContain('gw@example.com');
-  }, 60_000);
+  });
 });

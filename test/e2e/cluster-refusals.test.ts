@@ -47,7 +47,7 @@ describe.skipIf(natsMissing())('a node is refused', () => {
   beforeAll(async () => {
     nats = await NatsServers.start();
     cluster = await Cluster.prepare({ nats, nodes: 2 });
-  }, 90_000);
+  });
   afterAll(async () => {
     await killAll();
     await nats?.close();
@@ -143,7 +143,7 @@ describe.skipIf(natsMissing())('a node is refused', () => {
     expect(await misused('join', '--config', config, '--token', absent)).toMatch(
       /--token: .*absent\/token cannot be read: ENOENT/,
     );
-  }, 90_000);
+  });
 
   it('whose number of shards is not the one that the directory was made for', async () => {
     const directory = join(temporaryDirectory(), 'new');

@@ -19,7 +19,7 @@ describe.skipIf(natsMissing())('requests of a cluster whose stream is silent', (
   beforeAll(async () => {
     cluster = await Cluster.start({ nodes: 1, shards: 2 });
     client = await SipClient.open(cluster.nodes[0]);
-  }, 60_000);
+  });
   afterAll(async () => {
     client?.close();
     for (const server of cluster?.nats.children ?? []) server.signal('SIGCONT');
@@ -52,5 +52,5 @@ describe.skipIf(natsMissing())('requests of a cluster whose stream is silent', (
     for (const server of nats.children) server.signal('SIGCONT');
     await cluster.settled(30_000);
     expect((await client.request(register('after'), 20_000)).status).toBe(200);
-  }, 90_000);
+  });
 });

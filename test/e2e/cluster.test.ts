@@ -16,7 +16,7 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
 
   beforeAll(async () => {
     run = await FaultRun.start();
-  }, 120_000);
+  });
   afterAll(async () => {
     await run?.close();
     await killAll();
@@ -127,7 +127,7 @@ describe.skipIf(natsMissing())('a cluster of three nodes', () => {
     await cluster.launch(victim);
     await cluster.follows(victim);
     expect((await cluster.status(other))?.nodes.find((node) => node.name === name)?.number).toBe(4);
-  }, 60_000);
+  });
 
   it.each(FAULTS.filter(({ name }) => ['F1', 'F2', 'F6', 'F9', 'F11', 'F12'].includes(name)))(
     '$name keeps every binding that was answered 200: $what',

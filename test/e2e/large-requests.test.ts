@@ -3,9 +3,9 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories } from '../support/aorta-process.ts';
-import { killAll } from '../support/child-process.ts';
+import { killAll, poll } from '../support/child-process.ts';
 import { configFile } from '../support/login-client.ts';
 import { type Answer, header, newToken, SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -36,7 +36,7 @@ class Peer {
 
   /** The next request by the one connection, which it answers. */
   async byTcp(): Promise<string> {
-    await vi.waitFor(() => expect(this.taken).not.toEqual([]), 5000);
+    await poll('the connection', 10_000, () => this.taken.length > 0, 5);
     const { text } = this.taken[0].inbox.shift() ?? (await this.taken[0].next());
     this.taken[0].send(responseTo(text));
     return text;
@@ -123,13 +123,17 @@ describe.each(['auto', 'dgram'] as const)('R3261-18.1.1-02 by --udp %s', (udp) =
   it('it goes by UDP, and at once, to whom refuses TCP', async () => {
     const aor = `${newToken()}@example.com`;
     const phone = await register(aor, 5);
-    const watcher = await peer(false);
-    const began = performance.now();
-    expect((await watch(watcher, aor)).status).toBe(200);
-    const full = await watcher.byUdp();
-    expect(performance.now() - began).toBeLessThan(400);
-    expect([full.length > LARGE_BYTES, /\r\nVia: SIP\/2\.0\/UDP /.test(full)]).toEqual([true, true]);
-    expect(readNotify(full).reginfo.contacts.length).toBe(5);
+    const took: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      const watcher = await peer(false);
+      const began = performance.now();
+      expect((await watch(watcher, aor)).status).toBe(200);
+      const full = await watcher.byUdp();
+      took.push(performance.now() - began);
+      expect([full.length > LARGE_BYTES, /\r\nVia: SIP\/2\.0\/UDP /.test(full)]).toEqual([true, true]);
+      expect(readNotify(full).reginfo.contacts.length).toBe(5);
+    }
+    expect(Math.min(...took), 'a timer would delay each; the machine may delay some').toBeLessThan(400);
     phone.close();
   });
 
@@ -157,7 +161,7 @@ describe.each(['auto', 'dgram'] as const)('R3261-18.1.1-02 by --udp %s', (udp) =
     expect((await watch(watcher, aor)).status).toBe(200);
     await watcher.byTcp();
     await server.stop();
-    await vi.waitFor(() => expect(watcher.taken[0].ended).toBe(true), 5000);
+    await poll('its end', 10_000, () => watcher.taken[0].ended);
     phone.close();
   });
 });

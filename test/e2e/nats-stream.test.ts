@@ -104,7 +104,7 @@ describe.skipIf(natsMissing())('a stream over NATS', () => {
 
   beforeAll(async () => {
     nats = await NatsServers.start({ servers: 1 });
-  }, 60_000);
+  });
   afterAll(async () => {
     await nats?.close();
     await killAll();

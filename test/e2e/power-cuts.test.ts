@@ -32,7 +32,7 @@ async function cut(seed: number, names: readonly string[], cases: number, lie?: 
 describe.skipIf(missing !== undefined)('after a power cut', () => {
   beforeAll(async () => {
     program = await bundle('test/powercut/child.ts');
-  }, 60_000);
+  });
   afterEach(killAll);
   afterAll(killAll);
 
@@ -58,5 +58,5 @@ describe.skipIf(missing !== undefined)('after a power cut', () => {
     expect(report.failures.length).toBeGreaterThan(5);
     const names = await cut(1, ['log'], 50, 'directories');
     expect(names.failures.length).toBeGreaterThan(5);
-  }, 120_000);
+  });
 });

@@ -240,7 +240,8 @@ describe('a watcher', () => {
       const { child } = kamailio;
       /** What it made of each NOTIFY. */
       const made = async (results: readonly number[]) => {
-        const found = () => [...child.output().matchAll(/told: (-?\d)/g)].map(([, result]) => Number(result));
+        const found = () =>
+          [...`${child.stdout}${child.stderr}`.matchAll(/told: (-?\d)/g)].map(([, result]) => Number(result));
         await vi.waitFor(() => expect(found()).toEqual(results), { timeout: 10_000, interval: 20 });
       };
       // Kamailio 5.6 reads no document of an AOR without contacts (state "init").

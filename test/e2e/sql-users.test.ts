@@ -232,7 +232,7 @@ for (const { kind, command, tables } of SERVERS) {
       expect(own.stderr).toContain('there are 2 rows for the user');
       expect(own.stderr).not.toContain('is left alone');
       await own.stop();
-    }, 90_000);
+    });
 
     it('are kept out, with the reason in the log, where the server’s certificate is not trusted', async () => {
       const own = await serve('tls: verify');

@@ -116,7 +116,7 @@ describe('a checkpoint', () => {
       }
       churn.store.close();
     }
-  }, 60_000);
+  });
 
   it('is not the only way: the whole log gives the same', () => {
     const churn = new Churn({ seed: 77, aors: 500, batch: 50, bytes: 100 });

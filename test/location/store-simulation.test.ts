@@ -35,7 +35,7 @@ describe('the store on a simulated disk', () => {
 
   it('R3261-8.2-01 seeds that once failed', async () => {
     await simulations.these(ONCE_FAILED.map(([seed]) => seed));
-  }, 60_000);
+  });
 
   it.each(STARTS)(
     'R3261-8.2-01 keeps its word, whatever fails, from seed %i on',

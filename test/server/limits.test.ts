@@ -39,7 +39,7 @@ describe('limits', () => {
     expect(said()).toHaveLength(1);
     await poll('the end of the alarm', 15_000, () => admin.log.some(({ event }) => event === 'limit no longer near'));
     await admin.stop();
-  }, 60_000);
+  });
 
   it('that this machine does not tell raise none', () => {
     const log: string[] = [];

@@ -102,7 +102,7 @@ it('goes on where it was for an end made anew, and past 2^31 bytes', () => {
   }
 });
 
-it('carries every message to another thread, which misses no wake', { timeout: 30_000 }, async () => {
+it('carries every message to another thread, which misses no wake', async () => {
   const memory = createRingMemory(RING_BYTES);
   const bellMemory = createBellMemory();
   const reader = new Worker(await bundle('test/shard/ring-reader.mjs'), { workerData: { memory, bellMemory } });

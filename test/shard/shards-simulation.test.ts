@@ -50,7 +50,7 @@ describe('shards on simulated disks', () => {
 
   it('R3261-10.3-32 R3261-10.3-33 seeds that once failed', async () => {
     await simulations.these(ONCE_FAILED.map(([seed]) => seed));
-  }, 60_000);
+  });
 
   it.each(STARTS)(
     'R3261-10.3-32 R3261-10.3-33 R5626-6-13 what a 200 said is so until it ends, from seed %i on',
@@ -87,7 +87,7 @@ describe('registrations at shards on simulated disks', () => {
     const seeds = REGISTRATIONS_ONCE_FAILED.map(([seed]) => seed);
     // As the world was when they failed.
     await simulations.these(seeds, 60_000, 'storms,domains,old-records,sleepers,watchers');
-  }, 60_000);
+  });
 
   it('R8599-5.3-01 seeds that once failed where devices sleep', async () => {
     await simulations.these(
@@ -96,5 +96,5 @@ describe('registrations at shards on simulated disks', () => {
       'lines',
     );
     await simulations.these(LATEST_ONCE_FAILED.map(([seed]) => seed));
-  }, 60_000);
+  });
 });

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { isAlive } from '../../src/location/files/process-alive.ts';
+import { patience } from './patience.ts';
 
 export interface Exit {
   readonly code: number | null;
@@ -86,15 +87,16 @@ export class Child {
     }
   }
 
-  /** How it ended; after `ms` it is killed and this fails with its output. */
+  /** How it ended; after `ms`, as poll has it, it is killed and this fails with its output. */
   async end(ms: number): Promise<Exit> {
-    const exit = await within(this.exited, ms);
+    const exit = await within(this.exited, ms * patience());
     this.killTree();
     if (exit === undefined) throw new Error(`still running after ${ms} ms\n${this.output()}`);
+    await pipesRead();
     return exit;
   }
 
-  /** Resolves when the output matches; fails when it ends first or `ms` are over. */
+  /** Resolves when the output matches, with all that it wrote before; fails when it ends first or `ms` are over. */
   async until(pattern: RegExp, ms: number, everyMs?: number): Promise<void> {
     const seen = () => {
       if (pattern.test(this.stdout) || pattern.test(this.stderr)) return true;
@@ -158,12 +160,12 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T | un
   return first;
 }
 
-/** How much longer a poll goes on where the machine is so busy that it has hardly asked. */
+/** How much longer a poll goes on where this process is so busy that it has hardly asked. */
 const PATIENCE = 3;
 
 /**
- * Asks `probe` again and again until it gives something other than undefined or false; fails after `ms`, in which it must have asked
- * half as often as an idle machine lets it.
+ * Asks `probe` again and again until it gives something other than undefined or false; fails after `ms` (longer on a busy machine), in
+ * which it must have asked half as often as an idle machine lets it.
  */
 export async function poll<T>(
   what: string,
@@ -175,12 +177,23 @@ export async function poll<T>(
   const enough = ms / everyMs / 2;
   for (let asked = 1; ; asked++) {
     const found = await probe();
-    if (found !== undefined && found !== false) return found;
+    if (found !== undefined && found !== false) {
+      await pipesRead();
+      return found;
+    }
     const waited = Date.now() - began;
-    if (waited >= ms && (asked >= enough || waited >= PATIENCE * ms))
-      throw new Error(`not seen within ${ms} ms: ${what}`);
+    if (waited >= ms * patience() && (asked >= enough || waited >= PATIENCE * ms))
+      throw new Error(`not seen within ${waited} ms: ${what}`);
     await pause(everyMs);
   }
+}
+
+/**
+ * What children had written before that which was seen of them, be it in the other pipe, an answer or a file, has been read: it is in the
+ * kernel, and the second turn asks for it anew.
+ */
+export async function pipesRead(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export function pause(ms: number): Promise<void> {

@@ -4,6 +4,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
+import { patience } from './patience.ts';
 
 const ANSWER_MS = 10_000;
 const T1_MS = 500;
@@ -45,8 +46,10 @@ export interface RegisterFields {
 export class SipClient {
   readonly socket: Socket;
   readonly server: Destination;
-  /** Everything that came in and was not awaited. */
+  /** Everything that came in and was not awaited, without the answers that this client drew twice by sending a request again. */
   readonly inbox: Answer[] = [];
+  /** By transaction: how often request() sent it again, and the answer that it had. */
+  private readonly sentAgain = new Map<string, { copies: number; status: number }>();
   private readonly waiting: { match: (answer: Answer) => boolean; take: (answer: Answer) => void }[] = [];
 
   private constructor(socket: Socket, server: Destination) {
@@ -101,29 +104,33 @@ export class SipClient {
   }
 
   /** Sends a request until its answer is there: the one with the same Call-ID, CSeq and top Via branch. */
-  async request(message: string, ms = ANSWER_MS): Promise<Answer> {
+  async request(message: string, ms = ANSWER_MS * patience()): Promise<Answer> {
     let timerE: NodeJS.Timeout;
+    let copies = -1;
     const transmit = (wait: number): void => {
+      copies++;
       this.send(message);
       timerE = setTimeout(transmit, wait, Math.min(2 * wait, T2_MS));
     };
-    const answer = this.answerTo(message, ms).finally(() => clearTimeout(timerE));
+    const answered = this.answerTo(message, ms).finally(() => clearTimeout(timerE));
     transmit(T1_MS);
+    const answer = await answered;
+    if (copies > 0) this.sentAgain.set(transactionOf(message), { copies, status: answer.status });
     return answer;
   }
 
-  answerTo(message: string, ms = ANSWER_MS): Promise<Answer> {
+  answerTo(message: string, ms = ANSWER_MS * patience()): Promise<Answer> {
     const key = transactionOf(message);
     return this.expect((answer) => transactionOf(answer.text) === key, ms, message);
   }
 
   /** The next message, whatever it is. */
-  next(ms = ANSWER_MS): Promise<Answer> {
+  next(ms = ANSWER_MS * patience()): Promise<Answer> {
     return this.expect(() => true, ms, 'any message');
   }
 
   /** The next message that may belong to `message`: none with the Call-ID of another request. */
-  nextFor(message: string, ms = ANSWER_MS): Promise<Answer> {
+  nextFor(message: string, ms = ANSWER_MS * patience()): Promise<Answer> {
     const belongs = ({ text }: Answer): boolean => message.includes(header(text, 'Call-ID', 'i') ?? '');
     return this.expect(belongs, ms, message);
   }
@@ -182,9 +189,15 @@ export class SipClient {
   }
 
   private arrive(answer: Answer): void {
+    if (this.drewTwice(answer)) return;
     const index = this.waiting.findIndex((entry) => entry.match(answer));
     if (index < 0) this.inbox.push(answer);
     else this.waiting.splice(index, 1)[0].take(answer);
+  }
+
+  private drewTwice({ text, status }: Answer): boolean {
+    const again = this.sentAgain.get(transactionOf(text));
+    return again !== undefined && again.status === status && again.copies-- > 0;
   }
 }
 

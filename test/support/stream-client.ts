@@ -2,6 +2,7 @@
 // It knows only what answers look like, and keeps everything else that came apart.
 
 import { connect as connectTcp, type Socket } from 'node:net';
+import { patience } from './patience.ts';
 import {
   type Answer,
   type Destination,
@@ -72,19 +73,19 @@ export class StreamClient {
   }
 
   /** Sends a request and gives its answer. */
-  async request(message: string, ms = ANSWER_MS): Promise<Answer> {
+  async request(message: string, ms = ANSWER_MS * patience()): Promise<Answer> {
     const answer = this.answerTo(message, ms);
     this.send(message);
     return answer;
   }
 
-  answerTo(message: string, ms = ANSWER_MS): Promise<Answer> {
+  answerTo(message: string, ms = ANSWER_MS * patience()): Promise<Answer> {
     const key = transactionOf(message);
     return this.expect((answer) => transactionOf(answer.text) === key, ms, message);
   }
 
   /** The next answer, whatever it is. */
-  next(ms = ANSWER_MS): Promise<Answer> {
+  next(ms = ANSWER_MS * patience()): Promise<Answer> {
     return this.expect(() => true, ms, 'any answer');
   }
 

@@ -5,6 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { within } from './child-process.ts';
+import { patience } from './patience.ts';
 
 export const TEXT = 1;
 export const BINARY = 2;
@@ -85,7 +86,7 @@ export class WsClient {
       : connectTcp({ port, host });
     const client = new WsClient(socket, port);
     const ready = new Promise<void>((resolve) => socket.once(tls ? 'secureConnect' : 'connect', resolve));
-    await within(Promise.race([ready, client.ended]), WAIT_MS);
+    await within(Promise.race([ready, client.ended]), WAIT_MS * patience());
     return client;
   }
 
@@ -152,7 +153,7 @@ export class WsClient {
     const met = (async () => {
       while (!condition() && !this.over) await new Promise<void>((resolve) => this.waiting.push(resolve));
     })();
-    await within(met, WAIT_MS);
+    await within(met, WAIT_MS * patience());
   }
 
   private arrive(bytes: Buffer): void {

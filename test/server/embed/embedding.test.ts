@@ -363,7 +363,7 @@ describe('createRegistrar without threads in a storm', () => {
       registrar.handle(Buffer.from(message), { address: '192.0.2.9', port: 5060 });
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    await expect.poll(() => statuses.length).toBe(phones);
+    await poll('an answer to each', 10_000, () => statuses.length === phones);
     expect(new Set(statuses)).toEqual(new Set(['SIP/2.0 200']));
   });
 });
@@ -414,15 +414,17 @@ describe.each(['memory', 'disk'] as const)('createRegistrar without threads, sto
     const texts = Array.from({ length: 600 }, (_, n) =>
       register({ to: `<sip:u${n}@example.com>`, callId: `c${n}`, contacts: ['<sip:u@192.0.2.9>'], expires: 1 }),
     );
-    await Promise.all(texts.map((text) => ask(text)));
-    expect(registrar.counters()[0][COUNTER.commits]).toBeLessThan(10);
-    expect(uris(registrar, 'u599@example.com')).toEqual(['sip:u@192.0.2.9']);
     const expired = new Promise<void>((resolve) => {
       let left = 600;
       registrar.subscribe((event) => {
         if (event.type === 'expired' && --left === 0) resolve();
       });
     });
+    const asked = Date.now();
+    await Promise.all(texts.map((text) => ask(text)));
+    expect(registrar.counters()[0][COUNTER.commits]).toBeLessThan(10);
+    const found = uris(registrar, 'u599@example.com');
+    if (Date.now() < asked + 1000) expect(found).toEqual(['sip:u@192.0.2.9']); // a busy machine may not get here in time
     await new Promise((resolve) => setTimeout(resolve, 1001));
     expect(uris(registrar, 'u599@example.com'), 'never returned, swept or not').toEqual([]);
     await expired;

@@ -44,7 +44,7 @@ async function next(registrar: Registrar, count: number, since?: number): Promis
       if (entries.length === count) return;
     }
   })();
-  await within(reading, 5000);
+  await within(reading, 20_000);
   ending.abort();
   return entries;
 }

@@ -71,7 +71,7 @@ const COMPILERS = [
   ['5.2', createRequire(join(ROOT, 'node_modules/dts-bundle-generator/package.json')).resolve('typescript/bin/tsc')],
 ] as const;
 
-it.each(COMPILERS)('compile in a program, libraries checked, with TypeScript %s', { timeout: 60_000 }, (name, tsc) => {
+it.each(COMPILERS)('compile in a program, libraries checked, with TypeScript %s', (name, tsc) => {
   mkdirSync(FOLDER, { recursive: true });
   const file = join(FOLDER, 'use.ts');
   writeFileSync(file, USE);

@@ -59,7 +59,7 @@ const add = (registrar: Registrar, aor: string) => registrar.bindings.add(aor, {
 describe.skipIf(natsMissing())('changes by NATS', () => {
   beforeAll(async () => {
     nats = await NatsServers.start({ servers: 1 });
-  }, 60_000);
+  });
   afterAll(async () => {
     await nats.close();
     await killAll();
@@ -101,7 +101,7 @@ describe.skipIf(natsMissing())('changes by NATS', () => {
     ]);
     const numbers = all.map(({ sequence }) => sequence);
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
-  }, 60_000);
+  });
 
   it('reach the stream of docs/operating.md, with its configuration', async () => {
     const [, section] = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8').split('## Changes for other systems');
@@ -124,7 +124,7 @@ describe.skipIf(natsMissing())('changes by NATS', () => {
     phone.close();
     await aorta.stop();
     await ask('STREAM.DELETE.documented', {});
-  }, 60_000);
+  });
 
   it('wait for a stream where something else answers; what is sent again is there once', async () => {
     const told: string[] = [];
@@ -158,5 +158,5 @@ describe.skipIf(natsMissing())('changes by NATS', () => {
       (await messages('others')).some(({ aor }) => aor.startsWith('bob')),
     );
     expect((await messages('others')).map(({ aor }) => aor)).toEqual(['alice@example.com', 'bob@example.com']);
-  }, 60_000);
+  });
 });

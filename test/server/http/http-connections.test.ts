@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type AdminFixture, samplesOf, startAdmin } from '../../support/admin-server.ts';
 import { removeDirectories } from '../../support/aorta-process.ts';
+import { poll } from '../../support/child-process.ts';
+import { patience } from '../../support/patience.ts';
 
 let admin: AdminFixture;
 /** Connections of the test that runs. */
@@ -29,7 +31,7 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   // Both ends of a connection are this process's: the next test begins without any of them.
-  await expect.poll(openSockets, { timeout: 5000, interval: 10 }).toBeLessThanOrEqual(2 * waiting.size);
+  await poll('all to be closed', 10_000, () => openSockets() <= 2 * waiting.size, 10);
 });
 afterAll(async () => {
   await Promise.all([admin.stop(), patient.stop()]);
@@ -96,14 +98,14 @@ describe('connections that ask nothing', () => {
     await new Promise((resolve) => waiting.once('data', resolve));
     const silent = await Promise.all(Array.from({ length: 27 }, () => dial()));
     expect(await ask(get('/healthz'))).toMatch(/^HTTP\/1.1 200 /);
-    await expect.poll(() => silent[0].closed).toBe(true);
+    await poll('the oldest to be closed', 10_000, () => silent[0].closed);
     expect([waiting.closed, silent[26].closed, streams.filter(({ closed }) => closed).length]).toEqual([
       false,
       false,
       0,
     ]);
     const closed = () => sockets.filter((socket) => socket.closed && socket.bytesRead === 0).length;
-    await expect.poll(async () => (await dropped()) - before - closed()).toBe(0);
+    await poll('as many closed as are told of', 10_000, async () => (await dropped()) - before === closed());
   });
 
   it('and where all are at work, those beyond get health and nothing else', async () => {
@@ -151,6 +153,6 @@ describe('request targets', () => {
 it('a connection that asks nothing, or half, is closed after ten seconds, give or take one', async () => {
   for (const ms of await closings) {
     expect(ms).toBeGreaterThan(9000);
-    expect(ms).toBeLessThan(12_500);
+    expect(ms).toBeLessThan(11_000 + 1500 * patience());
   }
 });

@@ -188,7 +188,7 @@ describe.each(engines)('lookups by %s', (_name, by) => {
       socket.write(all.slice(at, at + 17));
       await new Promise(setImmediate);
     }
-    await expect.poll(() => text.match(/HTTP\/1\.1 200 OK\r\n/g)?.length, { timeout: 5000 }).toBe(4);
+    await expect.poll(() => text.match(/HTTP\/1\.1 200 OK\r\n/g)?.length, { timeout: 20_000 }).toBe(4);
     socket.destroy();
     for (const rest of [1, 40, two.length - 1]) {
       const gone = connect(port, '127.0.0.1');
@@ -225,13 +225,13 @@ describe.each(engines)('lookups by %s', (_name, by) => {
     const clients = Array.from({ length: 64 }, () => connect(port, '127.0.0.1'));
     slow = 0;
     for (const client of clients) client.on('error', () => {}).write(post);
-    await expect.poll(() => slow, { timeout: 10_000 }).toBeGreaterThan(64);
+    await expect.poll(() => slow, { timeout: 20_000 }).toBeGreaterThan(64);
     expect((await fetch(`${url}/v1/aors/a@b/contacts`)).status).toBe(200);
     const quick = { method: 'POST', body: JSON.stringify({ aors: ['a@b'] }) };
-    await expect.poll(async () => (await fetch(`${url}/v1/lookups`, quick)).status, { timeout: 10_000 }).toBe(503);
+    await expect.poll(async () => (await fetch(`${url}/v1/lookups`, quick)).status, { timeout: 20_000 }).toBe(503);
     expect(slow, 'far from their end').toBeLessThan(32_000);
     for (const client of clients) client.destroy();
-    await expect.poll(async () => (await fetch(`${url}/v1/lookups`, quick)).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await fetch(`${url}/v1/lookups`, quick)).status, { timeout: 20_000 }).toBe(200);
     const after = slow;
     await fetch(`${url}/v1/aors/a@b/contacts`);
     expect(slow).toBe(after);

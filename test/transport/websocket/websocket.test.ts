@@ -100,7 +100,8 @@ async function echo(client: WsClient, text = 'hello'): Promise<string> {
 }
 
 /** Waits for what the listener learns from the network in its own time. */
-const eventually = (what: () => unknown) => expect.poll(what, { timeout: 3000, interval: 10 });
+const WAIT_MS = 20_000;
+const eventually = (what: () => unknown) => expect.poll(what, { timeout: WAIT_MS, interval: 10 });
 
 afterAll(removeDirectories);
 
@@ -323,7 +324,7 @@ describe.each(LIBRARIES)('limits by %s', (name) => {
     for (const client of slow) client.raw('GET / HTT');
     await (await WsClient.dial(at)).ended;
     for (const client of slow) client.destroy();
-    await expect.poll(async () => (await WsClient.try(at)).status, { timeout: 3000 }).toBe(101);
+    await expect.poll(async () => (await WsClient.try(at)).status, { timeout: WAIT_MS }).toBe(101);
   });
 
   it('keeps what a shard has no room for, in order, and no more than a limit of it', async () => {
@@ -562,7 +563,7 @@ describe.concurrent('time by ws', () => {
       const drip = setInterval(() => betweenFrames && client.raw(frame(PING, 'x')), 300);
       await client.ended;
       clearInterval(drip);
-      await expect.poll(() => at.counts.slow, { timeout: 3000 }).toBe(1);
+      await expect.poll(() => at.counts.slow, { timeout: WAIT_MS }).toBe(1);
       expect(await echo(other, 'still here')).toBe('still here');
     },
   );
