@@ -51,6 +51,8 @@ it('a shard whose sync hangs is not ready after three seconds, and is again when
   expect(health.problems(), 'a slow sync is no fault').toEqual([]);
   pass(3);
   expect(health.problems()).toEqual(['shard 0 waits for its disk']);
+  counters[0][COUNTER.loops]++;
+  expect(health.problems(), 'it has gone on, and syncs again').toEqual([]);
   counters[0][COUNTER.committing] = 0;
   pass(2);
   expect(health.problems()).toEqual([]);

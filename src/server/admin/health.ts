@@ -64,7 +64,8 @@ export class Health {
     const now = performance.now();
     const others = readings.flatMap(({ open, counters, ringBytes, ringCapacity }, shard) => {
       if (!open) return [`shard ${shard} is being started again`];
-      const stillMs = now - (this.turnedAt[shard] ?? now);
+      const hasTurned = counters[COUNTER.loops] !== this.loops[shard]; // since the last look, which may be long ago
+      const stillMs = hasTurned ? 0 : now - (this.turnedAt[shard] ?? now);
       if (counters[COUNTER.committing] > 0 && stillMs > COMMIT_HANGS_MS) return [`shard ${shard} waits for its disk`];
       if (stillMs > STUCK_MS) return [`shard ${shard} has not moved for some time`];
       return ringBytes > ringCapacity * RING_FULL ? [`the rings to shard ${shard} are nearly full`] : [];
