@@ -13,8 +13,9 @@ import { type ConfigSource, spellAsFile } from '../../src/server/config/config-p
 import { createConfig } from '../../src/server/config/create-config.ts';
 import { effectiveConfig } from '../../src/server/config/effective-config.ts';
 import { type AdminFixture, startAdmin } from '../support/admin-server.ts';
-import { CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { selfSigned } from '../support/certificate.ts';
+import { freePort } from '../support/free-ports.ts';
 import type { SipClient } from '../support/sip-client.ts';
 
 let admin: AdminFixture;

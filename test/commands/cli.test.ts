@@ -5,8 +5,9 @@ import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'n
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { type Child, type Exit, killAll, poll, run } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { SipClient } from '../support/sip-client.ts';
 
 afterAll(async () => {

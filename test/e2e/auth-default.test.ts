@@ -3,8 +3,9 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { Child, killAll, run } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { challenges, logIn } from '../support/login-client.ts';
 import { SipClient } from '../support/sip-client.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { killAll, run } from '../support/child-process.ts';
 
-const MINUTES_5 = 300_000;
+const MINUTES_15 = 900_000;
 /** They start clusters of several nodes, as e2e/cluster does by the same code. */
 const TESTED_ELSEWHERE = ['cluster-join', 'cluster-faults'];
 const MAIN = ['.build/bench/main.js'];
@@ -24,7 +24,7 @@ interface Answers {
 /** Below the ports that the kernel gives out, and other ones for another run on this machine. */
 const FIRST_PORT = 17_400 + 100 * (process.pid % 100);
 const directory = mkdtempSync(join(tmpdir(), 'aorta-bench-test-'));
-const listed = await run('node', ['scripts/bench.js', '--list'], MINUTES_5);
+const listed = await run('node', ['scripts/bench.js', '--list'], MINUTES_15);
 const all = listed.stdout
   .split('\n')
   .map((line) => line.split(' ')[0])
@@ -33,7 +33,7 @@ const questions = all.filter((name) => !TESTED_ELSEWHERE.includes(name));
 
 async function ask(names: readonly string[], ...flags: readonly string[]): Promise<Answers['answers']> {
   const words = [...names, '--small', '--json', '--data', directory, ...flags];
-  const { stdout, stderr } = await run('node', [...MAIN, ...words], MINUTES_5, { env: UNREHEARSED });
+  const { stdout, stderr } = await run('node', [...MAIN, ...words], MINUTES_15, { env: UNREHEARSED });
   const line = stdout.split('\n').find((text) => text.startsWith('{'));
   if (line === undefined) throw new Error(`no answer: ${stderr.slice(-2000)}`);
   return (JSON.parse(line) as Answers).answers;
@@ -56,7 +56,7 @@ describe.skipIf(process.platform !== 'linux')('npm run bench', () => {
 
   beforeAll(async () => {
     answers = await askAll();
-  }, MINUTES_5);
+  }, MINUTES_15);
 
   afterAll(async () => {
     await killAll();

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, poll } from '../support/child-process.ts';
 import { Cluster, command } from '../support/cluster.ts';
-import { freeTcpPorts, natsMissing } from '../support/nats-servers.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { natsMissing } from '../support/nats-servers.ts';
 import { NotifySocket } from '../support/notify-socket.ts';
 import { header, SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -82,7 +83,7 @@ describe.skipIf(natsMissing())('a node that starts while no NATS server answers'
     const directory = join(temporaryDirectory(), 'copy');
     cpSync(data, directory, { recursive: true, filter: (path) => !/lock$/.test(path) });
     const other = `${config}.copy.yaml`;
-    const [admin, peers] = await freeTcpPorts(2);
+    const [admin, peers] = await freePorts(2);
     const text = readFileSync(config, 'utf8').replace(`data: ${data}`, `data: ${directory}`);
     writeFileSync(other, text.replace(/listen: (127\.0\.0\.)\d+:\d+/, `listen: $19:${peers}`));
     copyAdmin = admin;

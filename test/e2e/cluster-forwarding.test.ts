@@ -12,7 +12,8 @@ import { removeDirectories } from '../support/aorta-process.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { killAll, pause, poll } from '../support/child-process.ts';
 import { CLUSTER, Cluster } from '../support/cluster.ts';
-import { freeTcpPorts, natsMissing } from '../support/nats-servers.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { natsMissing } from '../support/nats-servers.ts';
 import { SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { WsSipClient } from '../support/ws-sip-client.ts';
@@ -44,7 +45,7 @@ describe.skipIf(natsMissing())('requests at a node that does not own their shard
 
   beforeAll(async () => {
     const { certFile, keyFile } = selfSigned();
-    ports = await freeTcpPorts(9);
+    ports = await freePorts(9);
     cluster = await Cluster.start({
       transports: ['udp', 'tcp'],
       other: `tls: {cert: ${certFile}, key: ${keyFile}}\n`,

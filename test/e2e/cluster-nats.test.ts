@@ -29,6 +29,7 @@ import { removeDirectories, temporaryDirectory } from '../support/aorta-process.
 import { type Certificate, selfSigned } from '../support/certificate.ts';
 import { killAll, pause, poll } from '../support/child-process.ts';
 import { NatsServers, natsMissing } from '../support/nats-servers.ts';
+import { patience } from '../support/patience.ts';
 
 const CLUSTER = 'test';
 const LOGIN = { kind: 'password', user: 'aorta', password: 'secret' } as const;
@@ -95,7 +96,7 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
       message: (sequence: number) => write(`message ${sequence}`),
     };
     const until = async (pattern: RegExp) => {
-      for (const end = Date.now() + 10_000; Date.now() < end; await pause(5)) {
+      for (const end = Date.now() + 10_000 * patience(); Date.now() < end; await pause(5)) {
         stream.poll(sink);
         const found = told.find((line) => pattern.test(line));
         if (found !== undefined) return found;

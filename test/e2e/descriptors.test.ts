@@ -5,9 +5,11 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { killAll, poll } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
+import { patience } from '../support/patience.ts';
 import { SipClient } from '../support/sip-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
@@ -41,7 +43,7 @@ async function registers(client: StreamClient): Promise<void> {
 function servesOthers(): Promise<unknown> {
   return poll('room for others', 10_000, async () => {
     const late = await StreamClient.tcp(aorta);
-    const answer = await late.request(late.register(), 500).catch(() => undefined);
+    const answer = await late.request(late.register(), 500 * patience()).catch(() => undefined);
     late.close();
     return answer?.status === 200;
   });

@@ -27,11 +27,11 @@ afterAll(() => {
 async function register(client: SipClient, n: number, cseq: number, expires = 3600): Promise<number> {
   const fields = { aor: `u${n}@example.com`, callId: `full-${n}`, cseq, expires };
   const text = client.register({ ...fields, contacts: [`<sip:u${n}@127.0.0.1:5070;pad=${'x'.repeat(600)}>`] });
-  return (await client.request(text, 8000)).status;
+  return (await client.request(text)).status;
 }
 
 async function registered(client: SipClient, n: number): Promise<number | undefined> {
-  const answer = await client.request(client.register({ aor: `u${n}@example.com` }), 8000);
+  const answer = await client.request(client.register({ aor: `u${n}@example.com` }));
   expect(answer.status, answer.text).toBe(200);
   return [...bindings(answer).values()][0];
 }

@@ -51,8 +51,12 @@ describe('a multicast REGISTER', () => {
       member.once('message', (bytes) => resolve(bytes.toString('latin1'))),
     );
     const via = `SIP/2.0/UDP 127.0.0.1:${member.address().port};branch=z9hG4bKgroup;maddr=${GROUP};ttl=1`;
-    alice.send(alice.register({ via }));
-    expect(await heard).toMatch(/^SIP\/2\.0 200 OK\r\nVia: .*;maddr=224\.0\.1\.75;ttl=1/);
+    const text = alice.register({ via });
+    alice.send(text);
+    const again = setInterval(() => alice.send(text), 500); // the kernel may drop it
+    const answer = await heard;
+    clearInterval(again);
+    expect(answer).toMatch(/^SIP\/2\.0 200 OK\r\nVia: .*;maddr=224\.0\.1\.75;ttl=1/);
     member.close();
     alice.close();
   });

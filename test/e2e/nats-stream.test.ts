@@ -12,6 +12,7 @@ import { createAddressMemory, NatsAddresses } from '../../src/transport/nats/nat
 import { parseLogin } from '../../src/transport/nats/nats-login.ts';
 import { killAll, pause, poll } from '../support/child-process.ts';
 import { NatsServers, natsMissing } from '../support/nats-servers.ts';
+import { patience } from '../support/patience.ts';
 
 const CLUSTER = 'test';
 
@@ -46,7 +47,7 @@ class Told implements StreamSink {
 
 /** Polls until a line matches; gives it. */
 async function until(stream: NatsStream, told: Told, pattern: RegExp, ms = 5000): Promise<string> {
-  for (const end = Date.now() + ms; Date.now() < end; await pause(5)) {
+  for (const end = Date.now() + ms * patience(); Date.now() < end; await pause(5)) {
     stream.poll(told);
     const found = told.lines.find((line) => pattern.test(line));
     if (found !== undefined) return found;
@@ -81,7 +82,7 @@ function open(nats: NatsServers, shard: number, login = '', log: (line: string) 
 }
 
 async function connected(stream: NatsStream, told: Told): Promise<void> {
-  for (const end = Date.now() + 5000; !stream.connected; await pause(5)) {
+  for (const end = Date.now() + 5000 * patience(); !stream.connected; await pause(5)) {
     if (Date.now() > end) throw new Error('no connection');
     stream.poll(told);
   }

@@ -3,8 +3,9 @@
 
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, poll, run } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { bound, configFile, importUsers, PASSWORD } from '../support/login-client.ts';
 import { startFinch, startNetSip, startTwinkle } from '../support/odd-phones.ts';
 import { peerMissing } from '../support/peers.ts';

@@ -4,12 +4,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { startPhone } from '../support/baresip-phone.ts';
 import { serveSite, startBrowser } from '../support/browser.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { Child, killAll, poll, which } from '../support/child-process.ts';
 import { cookbookBlock, Edge } from '../support/edge-proxy.ts';
+import { freePort } from '../support/free-ports.ts';
 import { configFile, importUsers, PASSWORD } from '../support/login-client.ts';
 import { surviveOddTargets } from '../support/odd-targets.ts';
 import { peerMissing } from '../support/peers.ts';

@@ -4,9 +4,10 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { Child, killAll } from '../support/child-process.ts';
 import { authorization } from '../support/digest-client.ts';
+import { freePort } from '../support/free-ports.ts';
 import { challenges, configFile, importUsers, logIn, PASSWORD } from '../support/login-client.ts';
 import { peerMissing } from '../support/peers.ts';
 import { type Answer, header, newToken, SipClient } from '../support/sip-client.ts';

@@ -4,8 +4,9 @@
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { Child, killAll, run } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { challenge, challenges, importUsers, logIn, signed } from '../support/login-client.ts';
 import { type Answer, bindings, header, newToken, SipClient } from '../support/sip-client.ts';
 

@@ -2,8 +2,9 @@
 
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, freePort, removeDirectories } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories } from '../support/aorta-process.ts';
 import { killAll, poll } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { keeps, Load } from '../support/load.ts';
 import {
   type Answer,

@@ -28,11 +28,12 @@ describe.skipIf(peerMissing('sipsak'))('sipsak', () => {
     run('sipsak', [...args, '-vvv', '-s', `sip:bob@127.0.0.1:${aorta.port}`], 15_000);
 
   it('R3261-10.3-27 R3261-20-01 registers in usrloc mode, with a Contact without angle brackets', async () => {
+    const began = Date.now();
     const said = await sipsak('-U', '-i', '-C', CONTACT, '-x', '600');
     expect(said.exit.code, said.output()).toBe(0);
     const found = await client.fetch(AOR);
     expect([...found.keys()]).toEqual([CONTACT]);
-    expect(found.get(CONTACT)).toBeGreaterThan(590);
+    expect(found.get(CONTACT)).toBeGreaterThanOrEqual(Math.floor(600 - (Date.now() - began) / 1000));
   });
 
   it('R3261-10.2.3-01 fetches', async () => {

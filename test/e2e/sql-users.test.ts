@@ -89,7 +89,7 @@ for (const { kind, command, tables } of SERVERS) {
         '  provider:',
         '    sql:',
         `      url: ${database.url}`,
-        '      timeout-ms: 1500',
+        '      timeout-ms: 5000',
         '      negative-ttl-s: 1',
         '      failures: 2',
         '      open-ms: 300',

@@ -6,8 +6,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readUrl } from '../../src/server/admin/admin-files.ts';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { killAll, pause, poll } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { holdTcp, holdUdp, release } from '../support/held-sockets.ts';
 import { peerMissing } from '../support/peers.ts';
 import { type Answer, SipClient } from '../support/sip-client.ts';
@@ -28,7 +29,7 @@ const clientOf = (server: Aorta) => SipClient.open({ address: '127.0.0.1', port:
 
 describe('SIGTERM', () => {
   it('is announced by /readyz while phones are served on, and ends the server with 0', async () => {
-    const server = await Aorta.start({ flags: configured('drain: {announce-s: 2}') });
+    const server = await Aorta.start({ flags: configured('drain: {announce-s: 6}') });
     const phone = await clientOf(server);
     const ready = () => fetch(`${readUrl(server.data)}/readyz`);
     expect((await ready()).status).toBe(200);
@@ -49,13 +50,13 @@ describe('SIGTERM', () => {
 
   it.skipIf(peerMissing('strace'))('ends a server within its limit whose disk does not answer', async () => {
     const hang = ['strace', '-D', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=fdatasync'];
-    const under = [...hang, '-e', 'inject=fdatasync:delay_enter=3000000'];
+    const under = [...hang, '-e', 'inject=fdatasync:delay_enter=8000000'];
     const server = await Aorta.start({ flags: configured('drain: {limit-s: 1}'), under });
     const phone = await clientOf(server);
     phone.send(phone.register({ contacts: ['<sip:alice@127.0.0.1:1>'] })); // its commit hangs
     await poll('the request to be taken in', 10_000, async () => {
-      const counters = (await (await fetch(`${readUrl(server.data)}/v1/counters`)).json()) as { loops: number };
-      return counters.loops > 0;
+      const counters = (await (await fetch(`${readUrl(server.data)}/v1/counters`)).json()) as { committing: number };
+      return counters.committing > 0;
     });
     server.child.signal('SIGTERM');
     expect((await server.child.end(20_000)).signal).toBe('SIGKILL');

@@ -4,12 +4,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { startPhone } from '../support/baresip-phone.ts';
 import { type Certificate, selfSigned } from '../support/certificate.ts';
 import { Child, killAll, poll, run } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { startLinphone } from '../support/linphone-phone.ts';
 import { configFile } from '../support/login-client.ts';
+import { patience } from '../support/patience.ts';
 import { peerMissing } from '../support/peers.ts';
 import { SipClient } from '../support/sip-client.ts';
 
@@ -89,7 +91,7 @@ describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
       const phone = await SipClient.open({ address: '127.0.0.1', port: edge.port });
       await poll('a registration through it', 15_000, async () => {
         const request = phone.register({ aor, contacts: [`<sip:dave@127.0.0.1:${phone.port}>`] });
-        return (await phone.request(request, 1000).catch(() => undefined))?.status === 200;
+        return (await phone.request(request, 1000 * patience()).catch(() => undefined))?.status === 200;
       });
       expect(await bound(aor)).toHaveLength(1);
       edge.child.killTree();

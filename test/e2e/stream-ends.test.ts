@@ -6,9 +6,10 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { killAll, poll } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { responseTo } from '../support/watcher.ts';
 

@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CLI, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { CLI, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { freePort } from '../support/free-ports.ts';
 
 afterAll(removeDirectories);
 

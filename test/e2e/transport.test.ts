@@ -1,8 +1,9 @@
 // Messages, transactions and UDP over real sockets: RFC 3261 §7, §17.2, §18 and §20, RFC 3581.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, freePort, removeDirectories } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories } from '../support/aorta-process.ts';
 import { killAll, pause } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import {
   type Answer,
   bindings,

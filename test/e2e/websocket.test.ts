@@ -2,9 +2,10 @@
 // would send.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Aorta, freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { Aorta, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { killAll } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 import { bound, challenge, importUsers, logIn, signed } from '../support/login-client.ts';
 import { bindings, contacts, header, SipClient } from '../support/sip-client.ts';
 import { BINARY, frame, PING, PONG, TEXT, type WsAddress, WsClient } from '../support/ws-client.ts';

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfigFile } from '../../src/server/config/config-file.ts';
 import { createConfig } from '../../src/server/config/create-config.ts';
-import { freePort, removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
+import { removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
 import { Child, killAll } from '../support/child-process.ts';
+import { freePort } from '../support/free-ports.ts';
 
 const project = join(import.meta.dirname, '../..');
 const MANY_SECONDS = 180_000;

@@ -1,10 +1,10 @@
 // A running `aorta serve` for tests: the built command on a free loopback port with a data directory of its own.
 
-import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Child, type Exit } from './child-process.ts';
+import { freePort } from './free-ports.ts';
 
 /** What is tested; AORTA_CLI names another build. */
 export const CLI = resolve(process.env.AORTA_CLI ?? join(import.meta.dirname, '../../dist/cli.js'));
@@ -123,28 +123,4 @@ export function temporaryDirectory(): string {
 export function removeDirectories(): void {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
   directories.clear();
-}
-
-// Neighbouring processes start 577 apart: several test files run at a time.
-let candidate = 20_000 + ((process.pid * 577) % 11_000);
-
-/**
- * A UDP port that nobody has. Below the ephemeral range, where the kernel hands out the clients' ports, and different
- * in every test process, because two servers with SO_REUSEPORT would not notice each other.
- */
-export async function freePort(address = '127.0.0.1'): Promise<number> {
-  for (let tries = 0; tries < 200; tries++) {
-    candidate = candidate >= 31_000 ? 20_000 : candidate + 1;
-    const mine = candidate; // others may ask meanwhile
-    if (await canBind(address, mine)) return mine;
-  }
-  throw new Error('no free UDP port');
-}
-
-function canBind(address: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    socket.once('error', () => resolve(false));
-    socket.bind({ port, address, exclusive: true }, () => socket.close(() => resolve(true)));
-  });
 }

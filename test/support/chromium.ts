@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { patience } from './patience.ts';
 
 const PATHS = [process.env.CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 export const CHROMIUM = PATHS.find((path) => path !== '' && existsSync(path));
@@ -67,7 +68,7 @@ export class Chromium {
 
   /** Waits until an expression is true. */
   async until(expression: string): Promise<void> {
-    for (const end = performance.now() + WAIT_MS; performance.now() < end; await delay(50))
+    for (const end = performance.now() + WAIT_MS * patience(); performance.now() < end; await delay(50))
       if (await this.value<boolean>(`Boolean(${expression})`)) return;
     throw new Error(`never true: ${expression}\n${await this.value<string>('document.body.innerText')}`);
   }

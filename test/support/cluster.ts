@@ -11,7 +11,8 @@ import { deriveKey } from '../../src/core/auth/derived-key.ts';
 import type { ClusterStatus } from '../../src/server/cluster/cluster-status.ts';
 import { Aorta, CLI, temporaryDirectory } from './aorta-process.ts';
 import { poll, run } from './child-process.ts';
-import { freeTcpPorts, NatsServers } from './nats-servers.ts';
+import { freePorts } from './free-ports.ts';
+import { NatsServers } from './nats-servers.ts';
 
 export const CLUSTER = 'east';
 const NAMES = ['a', 'b', 'c', 'd'];
@@ -71,7 +72,7 @@ export class Cluster {
   private async make(): Promise<void> {
     const { nodes = 3, shards = SHARDS, more = '', other = '', urls = () => this.nats.urls } = this.options;
     const root = temporaryDirectory();
-    const ports = await freeTcpPorts(nodes * 2);
+    const ports = await freePorts(nodes * 2);
     for (let node = 0; node < nodes; node++) {
       const name = NAMES[node];
       const config = join(root, `${name}.yaml`);

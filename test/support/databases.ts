@@ -2,9 +2,10 @@
 
 import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, temporaryDirectory } from './aorta-process.ts';
+import { temporaryDirectory } from './aorta-process.ts';
 import { selfSigned } from './certificate.ts';
 import { Child, poll, run, which } from './child-process.ts';
+import { freePort } from './free-ports.ts';
 
 const READY_MS = 30_000;
 const STOP_MS = 20_000;

@@ -4,8 +4,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, temporaryDirectory } from './aorta-process.ts';
+import { temporaryDirectory } from './aorta-process.ts';
 import { Child, poll, which } from './child-process.ts';
+import { freePort } from './free-ports.ts';
 import { SipClient } from './sip-client.ts';
 
 const COOKBOOK = readFileSync(join(import.meta.dirname, '../../docs/proxies.md'), 'utf8');

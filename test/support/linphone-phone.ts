@@ -2,8 +2,9 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, temporaryDirectory } from './aorta-process.ts';
+import { temporaryDirectory } from './aorta-process.ts';
 import { Child } from './child-process.ts';
+import { freePort } from './free-ports.ts';
 
 export interface LinphoneOptions {
   /** user@domain */

@@ -3,11 +3,11 @@
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child, poll, which } from './child-process.ts';
 import { programOfPackage } from './debian-package.ts';
+import { freePorts } from './free-ports.ts';
 
 export type NatsSuite = 'trixie' | 'sid';
 const OLDEST = [2, 10, 23];
@@ -86,7 +86,7 @@ export class NatsServers {
     { servers = 3, more = '', sync = 'always', route }: NatsOptions,
   ): Promise<NatsServers> {
     const nats = new NatsServers(file);
-    const ports = await freeTcpPorts(servers * 3);
+    const ports = await freePorts(servers * 3);
     const routes = ports.slice(servers * 2);
     const urlOf = (from: number, to: number) =>
       route === undefined || from === to ? `nats://127.0.0.1:${routes[to]}` : route(from, to, routes[to]);
@@ -216,18 +216,4 @@ interface Jsz {
   readonly account_details?: readonly {
     readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[];
   }[];
-}
-
-/** TCP ports that nobody has now. */
-export async function freeTcpPorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      return new Promise<ReturnType<typeof createServer>>((done) => {
-        const server = createServer().listen(0, '127.0.0.1', () => done(server));
-      });
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }

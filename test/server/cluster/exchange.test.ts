@@ -13,7 +13,7 @@ import { askNode } from '../../../src/server/cluster/exchange/exchange-client.ts
 import { ExchangeProof } from '../../../src/server/cluster/exchange/exchange-proof.ts';
 import { type ExchangeAnswer, ExchangeServer } from '../../../src/server/cluster/exchange/exchange-server.ts';
 import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
-import { freeTcpPorts } from '../../support/nats-servers.ts';
+import { freePorts } from '../../support/free-ports.ts';
 
 const SECRET = new Uint8Array(32).fill(1);
 const HOST = '127.0.0.1';
@@ -33,7 +33,7 @@ describe('an exchange between nodes', () => {
   const give: ExchangeAnswer = (path) => (path === '/v1/x' ? (write) => write(ANSWER) : undefined);
 
   async function serve(answer = give): Promise<{ readonly server: ExchangeServer; readonly port: number }> {
-    const [port] = await freeTcpPorts(1);
+    const [port] = await freePorts(1);
     const proof = new ExchangeProof(SECRET, 'east', 'b');
     const server = await ExchangeServer.open({ host: HOST, port }, { proof, node: 'b', answer });
     closes.push(() => server.close());

@@ -21,7 +21,7 @@ import { exchangePort, NodeExchange } from '../../../src/server/cluster/exchange
 import { keyWords, putRecord, textOf } from '../../location/store-records.ts';
 import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 import { poll } from '../../support/child-process.ts';
-import { freeTcpPorts } from '../../support/nats-servers.ts';
+import { freePorts } from '../../support/free-ports.ts';
 
 const SECRET = new Uint8Array(32).fill(1);
 const HOST = '127.0.0.1';
@@ -63,7 +63,7 @@ class Node {
   }
 
   async open(name: string, secret = SECRET): Promise<NodeExchange> {
-    const [port] = await freeTcpPorts(1);
+    const [port] = await freePorts(1);
     const listen = { host: HOST, port: port - 1 };
     this.place = { name, host: HOST, port: exchangePort(listen) };
     this.exchange = await NodeExchange.open({
@@ -113,7 +113,7 @@ describe('nodes of a cluster', () => {
 
   /** A node that has the secret, and gives what a test says. */
   async function source(name: string, give: (write: (bytes: Buffer) => Promise<void>) => Promise<void>) {
-    const [port] = await freeTcpPorts(1);
+    const [port] = await freePorts(1);
     const proof = new ExchangeProof(SECRET, 'east', name);
     servers.push(await ExchangeServer.open({ host: HOST, port }, { proof, node: name, answer: () => give }));
     return { name, host: HOST, port };

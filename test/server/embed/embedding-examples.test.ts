@@ -3,8 +3,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { freePort, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
+import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 import { Child, killAll, poll } from '../../support/child-process.ts';
+import { freePort } from '../../support/free-ports.ts';
 import { logIn } from '../../support/login-client.ts';
 import { bindings, newToken, SipClient } from '../../support/sip-client.ts';
 import { StreamClient } from '../../support/stream-client.ts';

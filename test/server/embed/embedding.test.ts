@@ -14,8 +14,9 @@ import {
   type Registrar,
   type RegistrarOptions,
 } from '../../../src/index.ts';
-import { freePort, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
+import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 import { poll } from '../../support/child-process.ts';
+import { freePort } from '../../support/free-ports.ts';
 import { SipClient } from '../../support/sip-client.ts';
 import { StreamClient } from '../../support/stream-client.ts';
 import { register } from '../../support/virtual-shard.ts';

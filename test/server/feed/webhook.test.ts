@@ -7,8 +7,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createRegistrar, type Registrar, type RegistrarOptions } from '../../../src/index.ts';
-import { Aorta, CLI, freePort, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
+import { Aorta, CLI, removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
 import { Child, killAll, poll, run } from '../../support/child-process.ts';
+import { freePort } from '../../support/free-ports.ts';
 import { patience } from '../../support/patience.ts';
 import { SipClient } from '../../support/sip-client.ts';
 

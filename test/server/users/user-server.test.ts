@@ -110,7 +110,7 @@ describe('users of a running server', () => {
     await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
     const { port } = service.address() as AddressInfo;
     const file = join(mkdtempSync(join(temporaryDirectory(), 'config-')), 'aorta.yaml');
-    const http = `{ url: 'http://127.0.0.1:${port}/{user}', timeout-ms: 500, failures: 2, open-ms: 60000 }`;
+    const http = `{ url: 'http://127.0.0.1:${port}/{user}', timeout-ms: 3000, failures: 2, open-ms: 60000 }`;
     writeFileSync(file, `auth:\n  mode: digest\n  algorithms: [MD5]\n  provider:\n    http: ${http}\n`);
     const aorta = await Aorta.start({ flags: ['--config', file] });
     await user(aorta.data, ['add', 'local@example.com'], 'pw\n');
