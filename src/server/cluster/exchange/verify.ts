@@ -1,11 +1,13 @@
 // Whether the nodes of a cluster have the same bindings: their tables compared by digests, group of rows by group. What differs is asked
-// for again until it is the same, or has stayed as it is, differently, on both sides.
+// for again until both have held the same, or that has taken too long.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { differences, recordsOf, type TableDigest } from './table-digest.ts';
 
 const ROUNDS_MAX = 20;
 const ROUND_MS = 100;
+/** Own rows are looked at so often meanwhile: those that change all the time are for a moment alone as another node has them. */
+const LOOK_MS = 5;
 /** Groups asked for at a time. */
 const GROUPS_MAX = 256;
 
@@ -58,11 +60,40 @@ async function settle(own: AskDigest, other: AskDigest, groups: readonly number[
 }
 
 async function settleSome(own: AskDigest, other: AskDigest, groups: readonly number[]): Promise<number> {
+  const [mine, theirs] = [new SeenDigests(), new SeenDigests()];
   let open = groups;
-  for (let round = 0; round < ROUNDS_MAX && open.length > 0; round++) {
-    await delay(ROUND_MS);
-    const [mine, theirs] = await Promise.all([own(open), other(open)]);
-    open = differences(mine, theirs);
+  let isDone = false;
+  const watch = async () => {
+    for (; !isDone; await delay(LOOK_MS)) mine.add(open, await own(open));
+  };
+  const watching = watch();
+  watching.catch(() => {}); // it is thrown at the end
+  try {
+    for (let round = 0; round < ROUNDS_MAX && open.length > 0; round++) {
+      await delay(ROUND_MS);
+      theirs.add(open, await other(open));
+      open = open.filter((group) => !mine.shares(group, theirs));
+    }
+  } finally {
+    isDone = true;
+    await watching;
   }
   return open.length;
+}
+
+/** What groups of rows have held since somebody looks: all nodes pass through the same states, if not at the same time. */
+class SeenDigests {
+  private readonly byGroup = new Map<number, Set<string>>();
+
+  add(groups: readonly number[], table: TableDigest): void {
+    for (const group of groups) {
+      const seen = this.byGroup.get(group) ?? new Set();
+      this.byGroup.set(group, seen.add(table.get(group)?.digest ?? ''));
+    }
+  }
+
+  shares(group: number, other: SeenDigests): boolean {
+    const theirs = other.byGroup.get(group);
+    return [...(this.byGroup.get(group) ?? [])].some((digest) => theirs?.has(digest));
+  }
 }
