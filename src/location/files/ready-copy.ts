@@ -24,6 +24,11 @@ export function finishCopy(directory: string): void {
   syncPath(dirname(directory));
 }
 
+/** Whether a copy waits for the shard's next life. */
+export function hasReadyCopy(directory: string): boolean {
+  return existsSync(readyCopy(directory));
+}
+
 /** Before a store is opened: puts a copy that is ready in its place. Returns whether there was one. */
 export function takeReadyCopy(directory: string): boolean {
   const [ready, before] = [readyCopy(directory), `${directory}.leftover`];

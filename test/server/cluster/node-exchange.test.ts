@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { ROLE_BROKEN, ROLE_COPYING, ROLE_FOLLOWING, ROLE_OWNING } from '../../../src/cluster/roles.ts';
 import { ShardTable } from '../../../src/cluster/shard-table.ts';
 import { takeReadyCopy } from '../../../src/location/files/ready-copy.ts';
@@ -20,7 +20,7 @@ import { ExchangeServer } from '../../../src/server/cluster/exchange/exchange-se
 import { exchangePort, NodeExchange } from '../../../src/server/cluster/exchange/node-exchange.ts';
 import { keyWords, putRecord, textOf } from '../../location/store-records.ts';
 import { removeDirectories, temporaryDirectory } from '../../support/aorta-process.ts';
-import { poll } from '../../support/child-process.ts';
+import { pause, poll } from '../../support/child-process.ts';
 import { freePorts } from '../../support/free-ports.ts';
 
 const SECRET = new Uint8Array(32).fill(1);
@@ -108,6 +108,7 @@ describe('nodes of a cluster', () => {
     return made;
   }
   afterEach(async () => {
+    vi.restoreAllMocks();
     for (const each of nodes.splice(0)) await each.close();
     for (const server of servers.splice(0)) await server.close();
   });
@@ -142,6 +143,21 @@ describe('nodes of a cluster', () => {
     const [a] = await two(ROLE_COPYING);
     await poll('a copy', 5000, () => a.renewed.length > 0);
     expect(a.afterRestart()).toBe('new');
+  });
+
+  it('make no second copy while a shard has not begun with the first, however long that takes', async () => {
+    const now = performance.now.bind(performance);
+    let aheadMs = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + aheadMs);
+    const [a] = await two(ROLE_COPYING);
+    await poll('a copy', 5000, () => a.renewed.length > 0);
+    aheadMs = 60_000;
+    await pause(1500); // three looks
+    expect(a.renewed).toEqual([0]);
+    a.store.close();
+    takeReadyCopy(a.directory);
+    aheadMs *= 2;
+    await poll('the next copy', 5000, () => a.renewed.length > 1);
   });
 
   it('throw away no store of an owner, nor of one that has become the owner meanwhile', async () => {

@@ -3,6 +3,7 @@
 
 import { ROLE_COPYING } from '../../../cluster/roles.ts';
 import type { ShardTable } from '../../../cluster/shard-table.ts';
+import { hasReadyCopy } from '../../../location/files/ready-copy.ts';
 import { every } from '../../../transport/every.ts';
 import type { Log } from '../../process/log.ts';
 import { ClusterError } from '../cluster-error.ts';
@@ -66,11 +67,11 @@ export class ShardCopies {
   }
 
   private look(): void {
-    const { table, log } = this.options;
+    const { table, stores, log } = this.options;
     if (this.isBusy) return;
     const now = performance.now();
-    const shard = this.options.stores.findIndex(
-      (_, each) => table.role(each) === ROLE_COPYING && now >= (this.dueAt[each] ?? 0),
+    const shard = stores.findIndex(
+      (store, each) => table.role(each) === ROLE_COPYING && now >= (this.dueAt[each] ?? 0) && !hasReadyCopy(store),
     );
     if (shard < 0) return;
     this.isBusy = true;
