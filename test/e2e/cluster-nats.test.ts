@@ -210,7 +210,7 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
     });
     function openSync(node: number, data: string, users: UserStore): MetaSync {
       const statics = new SharedStatics(data, node);
-      const known = new KnownRecord(data, CLUSTER);
+      const known = new KnownRecord(data, CLUSTER, () => {});
       known.keep({ format: 1, shards: 1, fingerprint: '', created: '', nodes: {} });
       const parts = { connection, manager, cluster: CLUSTER, node, secret: SECRET };
       return new MetaSync({ ...parts, users, statics, known, log: () => {} });

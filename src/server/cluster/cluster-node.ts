@@ -77,7 +77,7 @@ export class ClusterNode {
   ): Promise<ClusterNode> {
     const { cluster } = config;
     const { secret } = directory;
-    const known = new KnownRecord(directory.path, cluster.name);
+    const known = new KnownRecord(directory.path, cluster.name, log);
     const identity = identify(directory.path, cluster.name);
     const start = { identity, secret, life: openLifeNumbers(directory.path, log)() };
     const record = 'connection' in met ? await enroll(met, cluster, start) : met.record;

@@ -4,6 +4,8 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { SmallFile } from '../../location/files/small-file.ts';
+import type { Log } from '../process/log.ts';
+import { reasonOf } from '../process/reason-of.ts';
 import { type ClusterRecord, clusterRecord } from './cluster-record.ts';
 
 const FILE = 'cluster-record.json';
@@ -17,14 +19,21 @@ const Known = z.strictObject({
 export class KnownRecord {
   private readonly file: SmallFile<z.infer<typeof Known>>;
   private readonly cluster: string;
+  private readonly log: Log;
   private content: z.infer<typeof Known> | undefined;
+  /** What the file has. */
+  private written: string | undefined;
+  private isFailing = false;
 
   /** Throws a SmallFileError where it cannot be read. */
-  constructor(data: string, cluster: string) {
+  constructor(data: string, cluster: string, log: Log) {
     this.file = new SmallFile(join(data, FILE), { check: (content) => Known.parse(content) });
     this.cluster = cluster;
+    this.log = log;
     const found = this.file.read()?.content;
-    if (found?.cluster === cluster) this.content = found;
+    if (found?.cluster !== cluster) return;
+    this.content = found;
+    this.written = JSON.stringify(found);
   }
 
   /** Undefined where the directory has been of no cluster of this name yet. */
@@ -36,19 +45,38 @@ export class KnownRecord {
     return this.content?.meta;
   }
 
-  /** Throws the system's error. */
+  /** What a full disk does not take is told, and written as soon as it does: nothing of the cluster waits for it. */
   keep(record: ClusterRecord): void {
-    this.write({ ...this.content, cluster: this.cluster, record });
+    this.content = { ...this.content, cluster: this.cluster, record };
+    try {
+      this.write();
+    } catch (error) {
+      if (!this.isFailing) this.tell(error);
+      this.isFailing = true;
+    }
   }
 
   /** Once there is a record. Throws the system's error. */
   keepMeta(meta: string): void {
-    if (this.content !== undefined) this.write({ ...this.content, meta });
+    if (this.content === undefined) return;
+    this.content = { ...this.content, meta };
+    this.write();
   }
 
-  private write(content: z.infer<typeof Known>): void {
-    if (JSON.stringify(content) === JSON.stringify(this.content)) return;
+  private write(): void {
+    const { content } = this;
+    const text = JSON.stringify(content);
+    if (content === undefined || text === this.written) return;
     this.file.write(content);
-    this.content = content;
+    this.written = text;
+    if (this.isFailing) this.log('info', "the cluster's record is kept again", { file: this.file.path });
+    this.isFailing = false;
+  }
+
+  private tell(error: unknown): void {
+    const problem = 'free some space, or mend the disk: a start without NATS servers would go by an older record';
+    this.log('error', "the cluster's record cannot be kept", {
+      ...{ file: this.file.path, error: reasonOf(error), problem },
+    });
   }
 }

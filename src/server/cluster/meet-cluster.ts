@@ -45,7 +45,7 @@ export interface ClusterAway {
 /** Before anything of this node is opened. Throws a ClusterError where it must not start. */
 export async function meetOrWait(config: ClusteredConfig, log: Log): Promise<ClusterParts | ClusterAway> {
   const { data, cluster } = config;
-  const record = existsSync(data) ? new KnownRecord(data, cluster.name).record : undefined;
+  const record = existsSync(data) ? new KnownRecord(data, cluster.name, log).record : undefined;
   try {
     return await meetCluster(config, log, record === undefined ? PATIENCE_MS : KNOWN_PATIENCE_MS, record);
   } catch (error) {
