@@ -91,6 +91,7 @@ describe.skipIf(natsMissing())('a node that starts while no NATS server answers'
     copy.child.signal('SIGSTOP'); // so that it comes second
     for (const server of cluster.nats.children.keys()) cluster.nats.launch(server);
     await poll('a node that is ready', 40_000, async () => (await get('/readyz')).startsWith('200') || undefined);
+    expect((await get('/metrics')).match(/^aorta_cluster_owner\{shard="\d"\} 1$/gm)).toHaveLength(SHARDS);
     expect((await registered('Udp', 20_000)).status).toBe(200);
     expect([...(await cluster.dump(0)).keys()].sort()).toEqual([AOR, 'udp@example.com']);
     copy.child.signal('SIGCONT');

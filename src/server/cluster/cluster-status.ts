@@ -63,6 +63,8 @@ export interface ClusterReading {
     readonly stalled: boolean;
     readonly broken: boolean;
     readonly copying: boolean;
+    /** It has had all that the stream had, since the node is of its cluster. */
+    readonly caughtUp: boolean;
     /** How old what this node has of it may be, s. */
     readonly lagS: number;
     readonly counts: Readonly<Record<ShardCount, number>>;
@@ -105,6 +107,7 @@ export function readingOf(
     stalled: table.role(shard) === ROLE_STALLED,
     broken: table.role(shard) === ROLE_BROKEN,
     copying: table.role(shard) === ROLE_COPYING,
+    caughtUp: table.levelAt(shard) > 0,
     lagS: lagMs(table, shard) / 1000,
     counts: Object.fromEntries(SHARD_COUNTS.map((name) => [name, table.count(shard, name)])) as Record<
       ShardCount,
@@ -116,16 +119,28 @@ export function readingOf(
 }
 
 /** Why this node should be sent nothing; empty where nothing speaks against it. */
-export function problemsOf({ connected, shards }: ClusterReading): string[] {
-  const some = (what: (shard: ClusterReading['shards'][number]) => boolean, text: string) => {
+export function problemsOf({
+  connected,
+  number,
+  shards,
+  streamFaults,
+}: Pick<ClusterReading, 'connected' | 'number' | 'shards' | 'streamFaults'>): string[] {
+  const some = (what: (shard: ClusterReading['shards'][number], index: number) => boolean, text: string) => {
     const count = shards.filter(what).length;
     return count > 0 ? [`${count} shards ${text}`] : [];
   };
+  /** No node can catch up with these. */
+  const gone = new Set(streamFaults.flatMap(({ kind, shard }) => (kind === 'gone' ? (shard ?? []) : [])));
   return [
     ...(connected ? [] : ['no NATS server can be reached']),
     ...some(({ copying }) => copying, 'are being copied from another node'),
     ...some(({ broken }) => broken, 'do not follow their streams any more'),
-    ...some(({ owner }) => owner === 0, 'have no owner yet'),
+    ...some(
+      ({ copying, broken, caughtUp }, shard) => !copying && !broken && !caughtUp && !gone.has(shard),
+      'have not caught up with their streams yet',
+    ),
+    // This node as the owner may be one of its lives before, by its log.
+    ...some(({ owner, owns, caughtUp }) => owner === 0 || (caughtUp && owner === number && !owns), 'have no owner yet'),
   ];
 }
 

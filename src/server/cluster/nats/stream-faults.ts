@@ -9,6 +9,8 @@ import { logStream, metaStream, REPLICAS, streamInfo, type Wanted } from './stre
 export interface StreamFault {
   readonly stream: string;
   readonly kind: 'gone' | 'changed';
+  /** Undefined: META. */
+  readonly shard?: number;
   /** In words that say what to do. */
   readonly problem: string;
 }
@@ -67,7 +69,7 @@ export function goneFault(stream: string, shard: number | undefined): StreamFaul
         'can join. Put it back from a backup of the NATS servers, or make it anew from what the nodes have: aorta cluster reseed meta'
       : `stream ${stream} is gone: nothing is written until it is there. Put it back from a backup of the NATS servers, or ` +
         `make it anew from what the nodes have: aorta cluster reseed ${shard} --stream`;
-  return { stream, kind: 'gone', problem };
+  return { stream, kind: 'gone', problem, ...(shard !== undefined && { shard }) };
 }
 
 function changedFault(is: StreamConfig, wanted: Wanted): StreamFault | undefined {
