@@ -140,7 +140,7 @@ function owned(status: ClusterStatus): number {
 }
 
 async function statusText(
-  { cluster, node, connected, nodes, shards }: ClusterStatus,
+  { cluster, node, connected, nodes, shards, faults }: ClusterStatus,
   columns: number,
 ): Promise<string> {
   const names = nodes.map(({ name }) => name);
@@ -168,5 +168,6 @@ async function statusText(
     await textTable([['NODE', 'ADDRESS', 'STATE', 'OWNS', 'BEHIND', 'CLOCK', 'POLICY'], ...nodeRows], columns),
     '\n',
     await textTable([['SHARD', 'OWNER', 'EPOCH', 'SEQUENCE', 'LEADER', ...names], ...shardRows], columns),
+    ...faults.map(({ problem }) => `\n${problem}\n`),
   ].join('');
 }

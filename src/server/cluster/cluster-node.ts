@@ -139,6 +139,7 @@ export class ClusterNode {
       table: this.table,
       policyDigest: this.options.policyDigest,
       leaders: joined?.view.streams.leaders ?? [],
+      ...this.natsFaults(),
     });
   }
 
@@ -198,8 +199,7 @@ export class ClusterNode {
       askedByStrangers: this.exchange?.refused ?? 0,
       metaStrangers: joined?.metaStrangers ?? 0,
       unsynced: joined?.unsynced ?? [],
-      streamFaults: joined?.view.streams.faults ?? [],
-      serverFaults: joined?.view.servers.faults ?? [],
+      ...this.natsFaults(),
     };
   }
 
@@ -229,6 +229,11 @@ export class ClusterNode {
     this.lookup?.close();
     await this.parts.relays?.close();
     await this.joined?.close();
+  }
+
+  private natsFaults(): Pick<ClusterReading, 'streamFaults' | 'serverFaults'> {
+    const { view } = this.joined ?? {};
+    return { streamFaults: view?.streams.faults ?? [], serverFaults: view?.servers.faults ?? [] };
   }
 
   private exchanged(): NodeExchange {

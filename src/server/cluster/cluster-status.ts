@@ -36,6 +36,13 @@ const shardStatus = z
     leader: z.string().nullable().describe('NATS server that leads the stream'),
   })
   .meta({ id: 'ClusterShard' });
+const natsFault = z
+  .object({
+    of: z.string().describe('name of a stream, or the monitoring of a NATS server'),
+    kind: z.enum(['gone', 'changed', 'unsynced', 'old']),
+    problem: z.string().describe('in words that say what to do'),
+  })
+  .meta({ id: 'ClusterFault' });
 export const clusterStatus = z
   .object({
     cluster: z.string(),
@@ -44,6 +51,7 @@ export const clusterStatus = z
     problems: z.array(z.string()).describe('what keeps this node from being ready'),
     nodes: z.array(nodeStatus),
     shards: z.array(shardStatus),
+    faults: z.array(natsFault).describe('streams and NATS servers that are not as they must be'),
   })
   .meta({ id: 'Cluster' });
 export type ClusterStatus = z.infer<typeof clusterStatus>;
@@ -156,15 +164,21 @@ export interface StatusSource {
   readonly policyDigest: number;
   /** By shard. */
   readonly leaders: readonly (string | undefined)[];
+  readonly streamFaults: readonly StreamFault[];
+  readonly serverFaults: readonly ServerFault[];
 }
 
 export function statusOf(source: StatusSource): ClusterStatus {
-  const { cluster, node, connected, problems, record, leaders } = source;
+  const { cluster, node, connected, problems, record, leaders, streamFaults, serverFaults } = source;
   const shards = Array.from({ length: record.shards }, (_, shard) => ofShard(source, shard, leaders[shard] ?? null));
   const nodes = Object.keys(record.nodes)
     .sort()
     .map((name) => ofNode(source, name, shards));
-  return { cluster, node, connected, problems: [...problems], nodes, shards };
+  const faults = [
+    ...streamFaults.map(({ stream, kind, problem }) => ({ of: stream, kind, problem })),
+    ...serverFaults.map(({ monitor, kind, problem }) => ({ of: monitor, kind, problem })),
+  ];
+  return { cluster, node, connected, problems: [...problems], nodes, shards, faults };
 }
 
 function ofNode(source: StatusSource, name: string, shards: ClusterStatus['shards']): z.infer<typeof nodeStatus> {

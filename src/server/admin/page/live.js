@@ -57,7 +57,10 @@ const tables = {
     { title: 'Stream leader' },
     { title: 'Nodes' },
   ]),
+  faults: new Table('cluster-faults', [{ title: 'Stream or server' }, { title: 'State' }, { title: 'What to do' }]),
 };
+/** In words, by kind. */
+const FAULTS = { gone: 'gone', changed: 'changed', unsynced: 'does not sync', old: 'too old' };
 
 /** What keeps requests off, by counter. */
 const KEPT_OFF = [
@@ -330,9 +333,13 @@ async function lookAtSenders() {
 
 /** Who owns what, and how far each node is: this asks others. */
 async function lookAtCluster() {
-  const { cluster, node, connected, nodes, shards } = await get('/v1/cluster');
+  const { cluster, node, connected, nodes, shards, faults } = await get('/v1/cluster');
   setHidden($('cluster'), false);
   setText($('cluster-note'), `${cluster}, seen by node ${node}${connected ? '' : ', which reaches no NATS server'}`);
+  setHidden($('cluster-broken'), faults.length === 0);
+  tables.faults.show(
+    faults.map(({ of, kind, problem }) => ({ key: of, alarm: true, cells: [of, FAULTS[kind] ?? kind, problem] })),
+  );
   const state = ({ alive, draining }) => (alive ? (draining ? 'draining' : 'alive') : 'silent');
   tables.nodes.show(
     nodes.map((one) => ({
