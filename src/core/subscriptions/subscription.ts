@@ -39,7 +39,7 @@ interface NotifyInFlight {
 /** What outlives the process. */
 export interface SubscriptionRecord {
   readonly dialog: Dialog;
-  /** Epoch ms. */
+  /** Epoch ms; 0 where it has come to its end, which no clock that is set back undoes. */
   readonly expiresAt: number;
   /** Of the next document. */
   readonly version: number;
@@ -83,8 +83,8 @@ export class Subscription {
   }
 
   get record(): SubscriptionRecord {
-    const { dialog, expiresAt, version, cseq, seesDevices } = this;
-    return { dialog, expiresAt, version, cseq, seesDevices };
+    const { dialog, version, cseq, seesDevices } = this;
+    return { dialog, expiresAt: this.isEnding ? 0 : this.expiresAt, version, cseq, seesDevices };
   }
 
   /** Branch of the NOTIFY that waits for its answer; empty without one. */

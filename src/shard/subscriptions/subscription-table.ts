@@ -75,9 +75,11 @@ export class SubscriptionTable {
     return this.tryJournal((journal) => journal.put(this.stored(entry)));
   }
 
-  /** A NOTIFY of it leaves. */
-  told({ subscription: { slot, version, cseq } }: Entry): void {
-    this.tryJournal((journal) => journal.told(slot, version, cseq));
+  /** A NOTIFY of it leaves: with the last one the end is kept, too. */
+  told(entry: Entry): void {
+    const { slot, version, cseq, isEnding } = entry.subscription;
+    if (isEnding) this.keep(entry);
+    else this.tryJournal((journal) => journal.told(slot, version, cseq));
   }
 
   remove({ subscription, aor }: Entry): void {

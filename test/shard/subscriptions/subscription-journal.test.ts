@@ -66,6 +66,18 @@ describe('a subscription', () => {
     expect(shard({ ...life, now: after.now }).requests).toEqual([]);
   });
 
+  it('R6665-4.2.1.4-02 that was told its end stays ended where the clock is set back before the next life', () => {
+    const life = { directory: newDirectory(), store: new MemoryStore() };
+    const before = shard(life);
+    const begin = before.now;
+    before.watch({ expires: 60 });
+    before.pass(60_000);
+    expect(before.requests.at(-1)?.text).toContain('\r\nSubscription-State: terminated;reason=timeout\r\n'); // nobody answers
+    const after = shard({ ...life, now: begin - 3_600_000 });
+    expect(after.settle(6000).map(({ subscription }) => subscription)).toEqual(['terminated;reason=timeout']);
+    expect(after.counter('subscriptions')).toBe(0);
+  });
+
   it('costs itself alone where its line is damaged or cut short', () => {
     const life = { directory: newDirectory(), store: new MemoryStore() };
     const before = shard(life);

@@ -281,6 +281,7 @@ export class Watchers {
   private checkState(watcher: Watcher, state: string): void {
     const { world } = this;
     const isLast = state.startsWith('terminated');
+    if (watcher.overIn > 0 && !isLast) world.fail(`${state} behind the end of ${watcher.callId}`);
     const seconds = Number(/expires=(\d+)/.exec(state)?.[1] ?? 0);
     const isLater = watcher.endIsOpen && watcher.expiresAt <= world.now + seconds * 1000 + 1000;
     if (isLater && seconds <= MAX_S && seconds > 0) watcher.expiresAt = world.now + seconds * 1000;
