@@ -1,5 +1,6 @@
 // aorta backup beside a server that goes on registering, and aorta restore: whatever was answered before the backup began is in it.
 
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -112,5 +113,27 @@ describe('aorta backup', () => {
       expect.stringMatching(/no backup, or one that was broken off/),
     ]);
     expect(existsSync(data)).toBe(false);
+  });
+
+  it('R3261-10.3-32 refuses a directory whose restore was broken off', async () => {
+    const copy = join(temporaryDirectory(), 'copy');
+    expect((await command('backup', copy, '--data', aorta.data)).exit.code).toBe(0);
+    execFileSync('mkfifo', [join(copy, 'shard-1', 'pipe')]); // what a restore does not get past
+    const data = join(temporaryDirectory(), 'half');
+    expect((await command('restore', copy, '--data', data)).exit.code).toBe(1);
+    expect(existsSync(join(data, 'shard-1'))).toBe(true);
+    for (const args of [
+      ['serve', '--listen', 'udp:127.0.0.1:0'],
+      ['backup', join(copy, 'again')],
+    ]) {
+      const refused = await command(...args, '--data', data);
+      expect([refused.exit.code, refused.stderr]).toEqual([
+        1,
+        expect.stringMatching(
+          /^aorta: a restore into .*half is under way or was broken off: .* remove .*half and restore again$/m,
+        ),
+      ]);
+    }
+    expect(existsSync(join(copy, 'again'))).toBe(false);
   });
 });

@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -182,6 +183,19 @@ describe('another number of shards', () => {
 });
 
 describe('damage', () => {
+  it('R3261-10.3-32 is told where the store of a shard is not there any more, and not at a first start', async () => {
+    const aorta = await Aorta.start({ shards: 2 });
+    expect(aorta.stderr).not.toContain('missing');
+    await aorta.stop();
+    rmSync(join(aorta.data, 'shard-0'), { recursive: true });
+    const again = await Aorta.start({ ...aorta.options, port: aorta.port, data: aorta.data });
+    expect(again.stderr).toMatch(
+      /"level":"error".*"store":"[^"]*shard-0","event":"store of a shard missing, its bindings are lost"/,
+    );
+    expect(again.stderr).not.toMatch(/"store":"[^"]*shard-1"/);
+    await again.stop();
+  });
+
   it('R3261-10.3-32 is named and kept by a start with another number of shards, by a backup and by a restore', async () => {
     const aorta = await Aorta.start({ shards: 1 });
     const client = await SipClient.open(aorta);

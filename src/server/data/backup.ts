@@ -17,6 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { syncPath } from '../../location/files/sync-path.ts';
 import { openLogStore } from '../../location/open-log-store.ts';
 import { openUserDatabase, userDirectory } from '../../users/user-environment.ts';
 import type { Progress } from '../process/progress.ts';
@@ -24,7 +25,7 @@ import { mebibytes } from '../process/size-text.ts';
 import { shardDirectories, syncTree } from './binding-folders.ts';
 import { copyDamaged } from './damaged.ts';
 import { bindingsIn, openDataDirectory } from './data-directory.ts';
-import { DATA_FORMAT, META_FILE, OLDEST_IN_PLACE } from './directory-meta.ts';
+import { beginRestore, DATA_FORMAT, finishRestore, META_FILE, OLDEST_IN_PLACE } from './directory-meta.ts';
 import { giveToOwner } from './owner.ts';
 import { closeFiles, type OpenFile, openShardFiles } from './shard-files.ts';
 
@@ -80,8 +81,10 @@ export async function backUp(data: string, to: string, progress: Progress): Prom
   copyDamaged(from, shardDirectories(bindings.path, bindings.shards), target);
   if (!readFileSync(join(from, META_FILE)).equals(meta))
     throw new BackupError(`${from} was moved to other shards meanwhile: remove ${target} and back up again`);
-  writeFileSync(join(target, META_FILE), meta, { mode: 0o600 });
   syncTree(target);
+  writeFileSync(join(target, META_FILE), meta, { mode: 0o600 });
+  syncPath(join(target, META_FILE));
+  syncPath(target);
   return { shards: bindings.shards, bytes };
 }
 
@@ -94,8 +97,11 @@ export function restore(backup: string, data: string): RestoreReport {
   knownBindings(from);
   demandEmpty(target);
   const top = (path: string) => (dirname(path) === from ? basename(path) : '');
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  beginRestore(target);
   cpSync(from, target, { recursive: true, preserveTimestamps: true, filter: (path) => !OF_THIS_RUN.test(top(path)) });
   syncTree(target);
+  finishRestore(target);
   const directory = openDataDirectory(target, { shards: 1, anyShards: true });
   try {
     const counts = { aors: 0, bindings: 0, damaged: 0 };

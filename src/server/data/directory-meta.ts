@@ -1,11 +1,11 @@
 // The description of a data directory, aorta.json: format, shards, secret, and where the stores are. Reading and writing it; what
 // follows for the stores is data-directory's and binding-folders'.
 
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { nodeFiles } from '../../location/files/file-calls.ts';
-import { SmallFile, type SmallFileContent, SmallFileError } from '../../location/files/small-file.ts';
+import { replaceFile, SmallFile, type SmallFileContent, SmallFileError } from '../../location/files/small-file.ts';
 import { FOLDER_NAME, hasStores, TOP } from './binding-folders.ts';
 import { DataDirectoryError, unwritable } from './directory-error.ts';
 
@@ -19,6 +19,8 @@ export const DATA_FORMAT = 5;
 export const OLDEST_IN_PLACE = 3;
 
 export const META_FILE = 'aorta.json';
+/** Lies in a directory that a restore is still filling. */
+const RESTORING = 'restore-unfinished';
 
 const Folder = z.string().regex(FOLDER_NAME);
 const Meta = z.strictObject({
@@ -42,8 +44,25 @@ export function metaFile(directory: string): SmallFile<Meta | Newer> {
   return new SmallFile(join(directory, META_FILE), { check });
 }
 
+/** From here on until `finishRestore` nobody opens the directory, whatever ends the restore: half of the bindings look like all. */
+export function beginRestore(directory: string): void {
+  replaceFile(join(directory, RESTORING), '');
+}
+
+/** The directory is whole and on disk. */
+export function finishRestore(directory: string): void {
+  rmSync(join(directory, RESTORING));
+  nodeFiles.syncDirectory(directory);
+}
+
 /** Undefined: this is no data directory yet. Throws a DataDirectoryError. */
 export function readMeta(directory: string): SmallFileContent<Meta> | undefined {
+  if (existsSync(join(directory, RESTORING)))
+    throw new DataDirectoryError(
+      'damaged',
+      `a restore into ${directory} is under way or was broken off: nothing was changed; once none is, remove ` +
+        `${directory} and restore again`,
+    );
   const found = readFound(directory);
   if (found === undefined) {
     if (!existsSync(directory) || !hasStores(directory)) return undefined;
