@@ -19,7 +19,7 @@ import { startInline } from './start-inline.ts';
 export interface Registrar {
   /** Opens the store and serves. Rejects with a DataDirectoryError, or the system's error where an address cannot be had. */
   start(): Promise<void>;
-  /** Answers what was received, closes the store. Also where it never started. */
+  /** Answers what was received, closes the store. Also where it never started; a second call waits for the first. */
   stop(): Promise<void>;
   /** Where it listens, once started; a port given as 0 is the real one. */
   readonly listen: readonly ListenAddress[];
@@ -93,12 +93,17 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
   const start = () => (checked.threads ? startThreads(checked, beforeServing) : startInline(checked, beforeServing));
   let running: Running | undefined;
   let starting: Promise<Running> | undefined;
+  let ending: Promise<void> | undefined;
   let stopped = false;
   const serving = (): Running => {
     if (running === undefined) throw new Error('the registrar has not been started, or is stopped');
     return running;
   };
   const users = programUsers(() => serving().userAccess);
+  const end = async (one: Running) => {
+    await users.close();
+    await one.stop();
+  };
   return {
     bindings: programBindings(() => serving().bindingAccess),
     users,
@@ -111,8 +116,7 @@ export function createRegistrar(options: RegistrarOptions = {}): Registrar {
       stopped = true;
       const one = await starting?.catch(() => undefined);
       running = undefined;
-      await users.close();
-      await one?.stop();
+      if (one !== undefined) await (ending ??= end(one));
     },
     get listen() {
       return running?.listen ?? config.listen;

@@ -27,7 +27,7 @@ import type { StaticTable } from '../../shard/statics/static-table.ts';
 import type { SubscriptionOptions } from '../../shard/subscriptions/subscription-options.ts';
 import { MESSAGE_BYTES_MAX, SLOT_COUNT, slab, slotStart } from '../../sip/parser/slab.ts';
 import { createPeers, LISTENER_ADMIN, type Peers } from '../../sip/sources.ts';
-import { AdminRequests } from '../../threads/admin-requests.ts';
+import { AdminRequests, type OrderSource } from '../../threads/admin-requests.ts';
 import type { WaitingMessage } from '../../threads/waiting/pending-credentials.ts';
 import { LoopBacklog } from './loop-backlog.ts';
 import { type MessageSource, readPeer, type SendAnswer, writePeer } from './message-source.ts';
@@ -65,8 +65,7 @@ export class InlineRegistrar {
   readonly events: BindingEvents;
   readonly reader: LocationReader;
   readonly counters = new Float64Array(COUNTER_NAMES.length);
-  /** An operator's requests. */
-  readonly orders = new AdminRequests((bytes, peers) => this.receiveNow(bytes, peers));
+  private readonly orders = new AdminRequests((bytes, peers) => this.receiveNow(bytes, peers));
   private readonly options: InlineOptions;
   private readonly store: LocationStore;
   private readonly feed: FeedWriter | undefined;
@@ -151,6 +150,12 @@ export class InlineRegistrar {
     writePeer(this.shard.peers, this.filled, source, 0);
     this.counters[COUNTER.received]++;
     this.receiveNow(bytes);
+  }
+
+  /** An operator's request; its answer, or undefined where none came in time. Behind the end the store would read what is no longer its file. */
+  async ask(request: Uint8Array, source: OrderSource): Promise<Buffer | undefined> {
+    if (this.closed) throw new Error('the registrar is stopped');
+    return this.orders.ask(request, source);
   }
 
   /** A message that waited, of the peer in the one row of its `peers`. @param isUntold its user could not be told */

@@ -48,9 +48,9 @@ interface Parts {
   readonly check: (binding: NewBinding) => NewBinding;
 }
 
+/** @param access throws where the registrar does not run */
 export function programBindings(access: () => BindingAccess): ProgramBindings {
-  let loading: Promise<Parts> | undefined;
-  const parts = () => (loading ??= load(access()));
+  const parts = whileRunning(access, load);
   return {
     get: (aor) => told(async () => (await parts()).locations.get(aor).contacts),
     list: (filter = {}) => listed(parts, filter),
@@ -71,6 +71,23 @@ export function programBindings(access: () => BindingAccess): ProgramBindings {
         await (contact === undefined ? orders.removeAll(text, HERE) : orders.remove(text, found, HERE));
         return found.length;
       }),
+  };
+}
+
+/**
+ * Parts that are loaded once, and given while the registrar runs alone: what they read is closed behind it, and may be another file by then.
+ * @param access throws where it does not run
+ */
+export function whileRunning<Access, Loaded>(
+  access: () => Access,
+  load: (access: Access) => Promise<Loaded>,
+): () => Promise<Loaded> {
+  let loading: Promise<Loaded> | undefined;
+  return async () => {
+    const found = access();
+    const loaded = await (loading ??= load(found));
+    access();
+    return loaded;
   };
 }
 
@@ -105,7 +122,10 @@ async function load({ readers, secret, now, flows, order }: BindingAccess): Prom
 
 async function* listed(parts: () => Promise<Parts>, filter: BindingFilter): AsyncGenerator<AorBindings> {
   const { locations } = await parts();
-  for await (const items of locations.all(filter)) yield* items;
+  for await (const items of locations.all(filter)) {
+    yield* items;
+    await parts(); // a program may have stopped it meanwhile
+  }
 }
 
 /** Problems are answers of HTTP. */

@@ -3,7 +3,7 @@
 
 import type { UserStore } from '../../users/user-store.ts';
 import type { NewUser, ShownUser } from '../admin/user-routes.ts';
-import { told } from './program-bindings.ts';
+import { told, whileRunning } from './program-bindings.ts';
 
 export type { NewUser, ShownUser };
 
@@ -26,32 +26,40 @@ export interface UserAccess {
 
 type Edits = ReturnType<typeof import('../admin/user-routes.ts').userEdits>;
 
+interface Opened {
+  readonly store: UserStore;
+  readonly edits: Edits;
+}
+
+/** @param access throws where the registrar does not run */
 export function programUsers(access: () => UserAccess): ProgramUsers & { close(): Promise<void> } {
-  let store: UserStore | undefined;
-  let loading: Promise<Edits> | undefined;
-  const load = async () => {
-    const { data, domains } = access();
-    if (data === undefined)
-      throw new Error('there are no users here: nobody logs in (auth: none), or nothing is on disk');
-    const [{ UserStore }, { userEdits }] = await Promise.all([
-      import('../../users/user-store.ts'),
-      import('../admin/user-routes.ts'),
-    ]);
-    const opened = UserStore.open(data);
-    store = opened;
-    return userEdits(() => opened, domains);
-  };
-  const edits = () => (loading ??= load());
+  let opening: Promise<Opened> | undefined;
+  const opened = whileRunning(access, (found) => {
+    opening = open(found);
+    return opening;
+  });
+  const edits = async () => (await opened()).edits;
   return {
     get: (user) => told(async () => (await edits()).get(user)),
     list: (filter = {}) => listed(edits, filter),
     set: (user, given) => told(async () => (await edits()).put(user, given)),
     remove: (user) => told(async () => (await edits()).remove(user)),
     close: async () => {
-      await loading?.catch(() => {});
-      await store?.close();
+      const found = await opening?.catch(() => undefined);
+      await found?.store.close();
     },
   };
+}
+
+async function open({ data, domains }: UserAccess): Promise<Opened> {
+  if (data === undefined)
+    throw new Error('there are no users here: nobody logs in (auth: none), or nothing is on disk');
+  const [{ UserStore }, { userEdits }] = await Promise.all([
+    import('../../users/user-store.ts'),
+    import('../admin/user-routes.ts'),
+  ]);
+  const store = UserStore.open(data);
+  return { store, edits: userEdits(() => store, domains) };
 }
 
 async function* listed(

@@ -130,7 +130,7 @@ function running(parts: InlineParts): Running {
       secret,
       now: () => keeper.clock.now(),
       flows,
-      order: (request, source) => inline.orders.ask(request, source),
+      order: (request, source) => inline.ask(request, source),
     },
     userAccess: { data: auth && directory?.path, domains: () => config.policy.domains },
     handle: (bytes, source) => {

@@ -58,6 +58,39 @@ const ways: [string, RegistrarOptions][] = [
 ];
 
 describe.each(ways)('a program %s', (_, way) => {
+  it('is refused bindings and users before the start and behind the end, and loses nothing by asking', async () => {
+    const options = { ...way, domains: ['example.com'], auth: 'digest', data: temporaryDirectory() } as const;
+    const registrar = createRegistrar(options);
+    open.push(registrar);
+    const alice = { contact: 'sip:alice@192.0.2.7' };
+    const asked = ({ bindings, users }: Registrar) => [
+      () => bindings.add('alice@example.com', alice),
+      () => bindings.get('alice@example.com'),
+      () => bindings.remove('alice@example.com'),
+      () => listed(bindings.list()),
+      () => users.get('alice@example.com'),
+      () => users.set('alice@example.com', { password: 'other' }),
+      () => listed(users.list()),
+    ];
+    const refused = async () => {
+      for (const ask of asked(registrar)) await expect(ask()).rejects.toThrow('has not been started, or is stopped');
+    };
+    await refused();
+    await registrar.start();
+    await registrar.users.set('alice@example.com', { password: 'secret' });
+    await registrar.bindings.add('alice@example.com', alice);
+    const list = registrar.bindings.list()[Symbol.asyncIterator]();
+    expect((await list.next()).value?.aor).toBe('alice@example.com');
+    await Promise.all([registrar.stop(), registrar.stop()]);
+    await registrar.stop();
+    await expect(list.next()).rejects.toThrow('is stopped');
+    await refused();
+
+    const again = await started(options);
+    expect(again.lookup('alice@example.com').contacts).toMatchObject([{ uri: alice.contact }]);
+    expect(await listed(again.users.list())).toMatchObject([{ user: 'alice@example.com' }]);
+  });
+
   it('adds, lists and removes bindings', async () => {
     const registrar = await started({ ...way, data: temporaryDirectory() });
     const { bindings } = registrar;
