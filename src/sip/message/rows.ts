@@ -6,28 +6,30 @@ const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 const CR_LF = encoder.encode('\r\n');
 const COLON = encoder.encode(': ');
 
-/** Compact forms (RFC 3261 §7.3.3 and the RFCs that add some). */
-const LONG: Readonly<Record<string, string>> = {
-  a: 'Accept-Contact',
-  b: 'Referred-By',
-  c: 'Content-Type',
-  d: 'Request-Disposition',
-  e: 'Content-Encoding',
-  f: 'From',
-  i: 'Call-ID',
-  j: 'Reject-Contact',
-  k: 'Supported',
-  l: 'Content-Length',
-  m: 'Contact',
-  o: 'Event',
-  r: 'Refer-To',
-  s: 'Subject',
-  t: 'To',
-  u: 'Allow-Events',
-  v: 'Via',
-  x: 'Session-Expires',
-  y: 'Identity',
-};
+/** Compact forms (RFC 3261 §7.3.3 and the RFCs that add some). A map: an object has a `constructor` that nobody put there. */
+const LONG: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    a: 'Accept-Contact',
+    b: 'Referred-By',
+    c: 'Content-Type',
+    d: 'Request-Disposition',
+    e: 'Content-Encoding',
+    f: 'From',
+    i: 'Call-ID',
+    j: 'Reject-Contact',
+    k: 'Supported',
+    l: 'Content-Length',
+    m: 'Contact',
+    o: 'Event',
+    r: 'Refer-To',
+    s: 'Subject',
+    t: 'To',
+    u: 'Allow-Events',
+    v: 'Via',
+    x: 'Session-Expires',
+    y: 'Identity',
+  }),
+);
 
 interface Row {
   /** In lower case, long form. */
@@ -122,7 +124,7 @@ export class HeaderRows {
 
 /** `v` → `Via`, `call-id` → `Call-ID`. */
 export function canonicalName(name: string): string {
-  const known = LONG[name.toLowerCase()];
+  const known = LONG.get(name.toLowerCase());
   if (known !== undefined) return known;
   const lower = name.toLowerCase();
   if (lower === 'call-id' || lower === 'cseq') return lower === 'cseq' ? 'CSeq' : 'Call-ID';
@@ -131,7 +133,7 @@ export function canonicalName(name: string): string {
 
 function keyOf(name: string): string {
   const lower = name.toLowerCase();
-  return LONG[lower]?.toLowerCase() ?? lower;
+  return LONG.get(lower)?.toLowerCase() ?? lower;
 }
 
 function rowOf(name: string, value: string): Row {

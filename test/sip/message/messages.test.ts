@@ -1,7 +1,7 @@
 // aorta/messages: what a proxy does to messages, byte for byte, and what it is kept from doing.
 
 import { describe, expect, it } from 'vitest';
-import { createRequest, MessageError, parseMessage, parseUri, splitValues } from '../../../src/messages.ts';
+import { createRequest, headerName, MessageError, parseMessage, parseUri, splitValues } from '../../../src/messages.ts';
 
 const bytes = (lines: readonly string[], body = '') => Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`, 'latin1');
 const text = (message: { toBytes(): Uint8Array }) => Buffer.from(message.toBytes()).toString('latin1');
@@ -26,6 +26,20 @@ describe('a message that is passed on', () => {
     expect(out).toContain('X-Odd: caf\xe9,  \xff\r\n');
     expect(out).toContain('f: "A, \\"B\\" <c>" <sip:alice@example.com;x=1>;tag=1\r\n');
     expect(out.endsWith('Content-Length: 2\r\n\r\nhi')).toBe(true);
+  });
+
+  it('may have rows that are named as what every object has', () => {
+    const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
+    const message = parseMessage(bytes([...INVITE, ...names.map((name) => `${name}: ${name.length}`)]));
+    for (const name of names) {
+      expect(message.get(name)).toBe(String(name.length));
+      message.set(name, 'other');
+      expect(message.getAll(name)).toEqual(['other']);
+      message.remove(name);
+      expect(message.get(name)).toBeUndefined();
+    }
+    expect(headerName('constructor')).toBe('Constructor');
+    expect(text(message)).not.toMatch(/constructor|proto/i);
   });
 
   it('gets and loses Vias, from whatever rows they stand in', () => {
