@@ -250,6 +250,24 @@ describe('from OpenSIPS', () => {
     await aorta.stop();
   });
 
+  it('takes all contacts of one REGISTER, which have one Call-ID and CSeq, and a row too long for a message is its own fault', async () => {
+    const data = temporaryDirectory();
+    const file = join(data, 'location.csv');
+    const row = (contact: string, agent = 'two lines') =>
+      `8,carol,example.com,${contact},,,${inAnHour},,h@x,7,${agent},`;
+    const contacts = ['sip:carol@10.0.0.7', 'sip:carol@10.0.0.8;line=2'];
+    const long = row('sip:carol@10.0.0.9', 'x'.repeat(70_000));
+    writeFileSync(file, `${[rows[0], row(contacts[0]), long, row(contacts[1]), row(contacts[0])].join('\n')}\n`);
+    const done = await importFile(file, data);
+    expect(done.stdout, done.stderr).toMatch(/^imported 2, skipped 2 \(1 by rule\) /);
+    expect(done.stderr).toMatch(/:3: skipped: 7\d{4} bytes are no SIP message/);
+    expect(done.stderr).toMatch(/:5: skipped: there already/);
+    const aorta = await Aorta.start({ data });
+    const found = (await contactsOf(aorta, 'carol@example.com')).join();
+    for (const contact of contacts) expect(found).toContain(`<${contact}>`);
+    await aorta.stop();
+  });
+
   it('takes no byte for another character: bad UTF-8 is refused whole, with its line, and read where it is named', async () => {
     const data = temporaryDirectory();
     const file = join(data, 'latin1.csv');

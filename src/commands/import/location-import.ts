@@ -134,7 +134,8 @@ function registerOf(fields: ReadonlyMap<string, string>, asked: Asked): string {
     `REGISTER sip:${aor.slice(aor.lastIndexOf('@') + 1)} SIP/2.0`,
     `Via: SIP/2.0/UDP ${host}:${source.port};branch=z9hG4bKimport${sequence}`,
     'Max-Forwards: 70',
-    `From: <sip:${aor}>;tag=import`,
+    // of its own: the contacts of one REGISTER are rows with one Call-ID and CSeq, and no merged requests (RFC 3261 §8.2.2.2)
+    `From: <sip:${aor}>;tag=import${sequence}`,
     `To: <sip:${aor}>`,
     `Call-ID: ${callId}`,
     `CSeq: ${cseq} REGISTER`,

@@ -122,13 +122,16 @@ class Intake {
   private readonly waiting = new Map<number, { line: number; binding: ImportedBinding }>();
   private resume: (() => void) | undefined;
   private readonly answered: (sequence: number, status: string) => void;
+  private readonly skip: Skip;
 
   private constructor(
     data: string,
     served: string[] | undefined,
     registrar: Registrar,
     answered: (line: number, binding: ImportedBinding, status: string) => void,
+    skip: Skip,
   ) {
+    this.skip = skip;
     this.data = data;
     this.served = served;
     this.registrar = registrar;
@@ -162,11 +165,12 @@ class Intake {
         intake.answered(sequence, /^SIP\/2\.0 (.*)/.exec(text)?.[1] ?? '');
       },
     });
-    const intake = new Intake(options.data, served, registrar, (line, binding, status) => {
+    const answered = (line: number, binding: ImportedBinding, status: string) => {
       if (status.startsWith('200')) imported(binding);
       else if (status.startsWith('500 Stale')) skip(line, THERE);
       else skip(line, `the registrar answers ${status}`);
-    });
+    };
+    const intake = new Intake(options.data, served, registrar, answered, skip);
     await registrar.start();
     return intake;
   }
@@ -185,7 +189,13 @@ class Intake {
 
   async register(sequence: number, line: number, binding: ImportedBinding): Promise<void> {
     this.waiting.set(sequence, { line, binding });
-    this.registrar.handle(Buffer.from(binding.message), binding.source);
+    try {
+      this.registrar.handle(Buffer.from(binding.message), binding.source);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.waiting.delete(sequence);
+      this.skip(line, error.message); // longer than a message may be
+    }
     await this.below(WINDOW);
   }
 
