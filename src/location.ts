@@ -40,6 +40,7 @@ export interface Location {
   /** Ms since its last sign of life. */
   readonly age: number;
 
+  /** Lookups throw from then on. A second call does nothing. */
   close(): void;
 }
 
@@ -56,6 +57,7 @@ class SharedLocation implements Location {
   private readonly reader: SharedLocationReader;
   private readonly data: string;
   private lookups: LocationLookup;
+  private closed = false;
 
   constructor(data: string, staleMs: number) {
     this.data = data;
@@ -88,10 +90,12 @@ class SharedLocation implements Location {
   }
 
   close(): void {
-    this.reader.close();
+    if (!this.closed) this.reader.close();
+    this.closed = true;
   }
 
   private refresh(): number {
+    if (this.closed) throw new Error('the location was closed');
     const now = Date.now();
     if (this.reader.refresh(now)) this.lookups = this.open();
     return now;

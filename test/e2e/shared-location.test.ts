@@ -136,6 +136,14 @@ describe('aorta/location', () => {
     }
   });
 
+  it('is closed once, and asked no more', () => {
+    const other = openLocation(aorta.data);
+    other.close();
+    other.close();
+    for (const ask of [() => other.lookup('eve@example.com'), () => other.has('eve@example.com'), () => other.aors])
+      expect(ask).toThrow('the location was closed');
+  });
+
   it('says what to do where there is none', () => {
     expect(() => openLocation(temporaryDirectory())).toThrow(/location: \{ shared: true \}/);
   });
