@@ -67,6 +67,7 @@ describe('a REGISTER repeated after a restart', () => {
     ],
     ['the same contact, kept and taken back', [{ contacts: [A, `${A};expires=0`] }]],
     ['q, a name and parameters', [{ contacts: [`"Al" ${A};q=0.5;x="y";expires=77`] }]],
+    ['a contact that is kept in another spelling', [{ contacts: ['<sip:a@phone.example.com.:5060>'] }]],
     ['contacts taken back', [{ contacts: [A, B] }, { cseq: 2, contacts: [`${A};expires=0`] }]],
     ['all taken back', [{ contacts: [A, B] }, { cseq: 2, contacts: ['*'], expires: 0 }]],
     ['a fetch', [{ contacts: [A] }, { cseq: 2 }]],
