@@ -10,6 +10,7 @@ import { NatsStream } from '../../src/threads/cluster/nats-stream.ts';
 import * as abi from '../../src/transport/linux/linux-abi.ts';
 import { monotonicMs } from '../../src/transport/monotonic.ts';
 import { createAddressMemory, NatsAddresses } from '../../src/transport/nats/nats-addresses.ts';
+import { createLoginMemory } from '../../src/transport/nats/shared-login.ts';
 import type { NatsServers } from '../../test/support/nats-servers.ts';
 import { Missing } from '../question.ts';
 
@@ -29,7 +30,7 @@ export class BenchShard {
     const addresses = createAddressMemory(nats.ports.length);
     for (const [server, port] of nats.ports.entries()) new NatsAddresses(addresses).set(server, '127.0.0.1', port);
     const inbox = `_INBOX.b${process.pid}-${node}`;
-    const access = { addresses, login: { kind: 'none' }, node: String(node), inbox } as const;
+    const access = { addresses, login: createLoginMemory(), node: String(node), inbox } as const;
     this.stream = new NatsStream(calls, { cluster: CLUSTER, shard: 0, access, log: () => {} });
     this.local = openLogStore(directory, 'process');
     this.cluster = new ClusterShard({

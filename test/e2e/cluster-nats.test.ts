@@ -23,6 +23,7 @@ import { NatsStream } from '../../src/threads/cluster/nats-stream.ts';
 import { TlsRelay } from '../../src/threads/cluster/tls-relay.ts';
 import * as abi from '../../src/transport/linux/linux-abi.ts';
 import { createAddressMemory, NatsAddresses } from '../../src/transport/nats/nats-addresses.ts';
+import { createLoginMemory, SharedLogin } from '../../src/transport/nats/shared-login.ts';
 import { ha1sOf } from '../../src/users/ha1.ts';
 import { UserStore } from '../../src/users/user-store.ts';
 import { removeDirectories, temporaryDirectory } from '../support/aorta-process.ts';
@@ -83,7 +84,9 @@ describe.skipIf(natsMissing())('a NATS server with TLS', () => {
     if (typeof calls === 'string') throw new Error(calls);
     const addresses = createAddressMemory(1);
     new NatsAddresses(addresses).set(0, '127.0.0.1', relay.ports[0]);
-    const access = { addresses, login: LOGIN, node: 'a', inbox: `_INBOX.tls${port}`, relayToken: token };
+    const login = createLoginMemory();
+    new SharedLogin(login).set(LOGIN);
+    const access = { addresses, login, node: 'a', inbox: `_INBOX.tls${port}`, relayToken: token };
     const stream = new NatsStream(calls, { cluster: CLUSTER, shard: 0, access, log: () => {} });
     const write = (line: string) => void told.push(line);
     const sink = {

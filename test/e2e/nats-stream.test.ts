@@ -10,6 +10,7 @@ import { NatsStream } from '../../src/threads/cluster/nats-stream.ts';
 import * as abi from '../../src/transport/linux/linux-abi.ts';
 import { createAddressMemory, NatsAddresses } from '../../src/transport/nats/nats-addresses.ts';
 import { parseLogin } from '../../src/transport/nats/nats-login.ts';
+import { createLoginMemory, SharedLogin } from '../../src/transport/nats/shared-login.ts';
 import { killAll, pause, poll } from '../support/child-process.ts';
 import { NatsServers, natsMissing } from '../support/nats-servers.ts';
 import { patience } from '../support/patience.ts';
@@ -62,6 +63,12 @@ function isStopped(pid: number): boolean {
 
 let inboxes = 0;
 
+function loginMemory(login: string): SharedArrayBuffer {
+  const memory = createLoginMemory();
+  if (login !== '') new SharedLogin(memory).set(parseLogin(login));
+  return memory;
+}
+
 function open(nats: NatsServers, shard: number, login = '', log: (line: string) => void = () => {}): NatsStream {
   const calls = abi.loadCalls();
   if (typeof calls === 'string') throw new Error(calls);
@@ -69,7 +76,7 @@ function open(nats: NatsServers, shard: number, login = '', log: (line: string) 
   for (const [server, port] of nats.ports.entries()) new NatsAddresses(addresses).set(server, '127.0.0.1', port);
   const access = {
     addresses,
-    login: login === '' ? ({ kind: 'none' } as const) : parseLogin(login),
+    login: loginMemory(login),
     node: 'a',
     inbox: `_INBOX.t${process.pid}-${++inboxes}`,
   };

@@ -21,6 +21,9 @@ export class ClusterError extends Error {
 /** The servers do not answer, or answer for no stream: they may a moment later, and nobody has refused anything. */
 export class ServersAway extends ClusterError {}
 
+/** The servers do not accept the credentials: a mistake of theirs or of this node's, which may pass without a new start. */
+export class LoginRefused extends ServersAway {}
+
 /** Names what the servers said to a step. */
 export function clusterError(step: string, error: unknown): ClusterError {
   if (error instanceof ClusterError) return error;

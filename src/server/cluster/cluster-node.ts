@@ -1,13 +1,11 @@
 // A node's part of a cluster on the main thread: it answers what operators ask and carries out what they order, and joins the cluster where
 // its NATS servers were away when it started. What happens to bindings is the threads'.
 
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createOrderMemory, OrderTable } from '../../cluster/order-table.ts';
 import { createPeerCountsMemory, PeerCounts } from '../../cluster/peers/peer-counts.ts';
 import { ShardTable } from '../../cluster/shard-table.ts';
 import type { ClusterOptions } from '../../threads/cluster/cluster-options.ts';
-import { createAddressMemory } from '../../transport/nats/nats-addresses.ts';
 import type { Config } from '../config/config.ts';
 import type { ClusterConfig } from '../config/sections/cluster-config.ts';
 import type { DataDirectory } from '../data/data-directory.ts';
@@ -23,7 +21,9 @@ import { JoinedNode, type NodeStores } from './joined-node.ts';
 import { Joining } from './joining.ts';
 import { KnownRecord } from './known-record.ts';
 import { type ClusterAway, type ClusterParts, enroll } from './meet-cluster.ts';
-import { connectNats, readLogin } from './nats/nats-client.ts';
+import { LoginWatch } from './nats/login-watch.ts';
+import { natsAccess } from './nats/nats-access.ts';
+import { connectNats } from './nats/nats-client.ts';
 import { NatsLookup } from './nats/nats-lookup.ts';
 import { openManager } from './nats/streams.ts';
 import { TlsRelays } from './nats/tls-relays.ts';
@@ -51,6 +51,7 @@ export class ClusterNode {
   private readonly peers: PeerCounts;
   private joined: JoinedNode | undefined;
   private lookup: NatsLookup | undefined;
+  private login: LoginWatch | undefined;
   /** As it was at the start. */
   private readonly record: ClusterRecord;
   private joining: Joining | undefined;
@@ -90,13 +91,7 @@ export class ClusterNode {
       number,
       life: start.life,
       listen: cluster.listen,
-      access: {
-        addresses: createAddressMemory(cluster.nats.servers.length),
-        login: readLogin(cluster.nats),
-        node: cluster.node,
-        inbox: `_INBOX.aorta-${cluster.node}-${randomBytes(6).toString('hex')}`,
-        ...(relays && { relayToken: relays.token }),
-      },
+      access: natsAccess(cluster, relays?.token),
       table: new ShardTable(record.shards).memory,
       orders: createOrderMemory(record.shards),
       counts: createPeerCountsMemory(),
@@ -227,6 +222,7 @@ export class ClusterNode {
     await this.joining?.close();
     await this.exchange?.close();
     this.lookup?.close();
+    this.login?.close();
     await this.parts.relays?.close();
     await this.joined?.close();
   }
@@ -266,6 +262,7 @@ export class ClusterNode {
   private async join(parts: ClusterParts): Promise<void> {
     const { options, table, config } = this;
     const { relays, known, log } = this.parts;
+    this.login = new LoginWatch(config.nats, options.access.login, log);
     known.keep(parts.record);
     this.joined = new JoinedNode({ parts, config, options, table, known, log });
     this.lookup = new NatsLookup(options.access.addresses, config.nats.servers, log, relays?.ports);

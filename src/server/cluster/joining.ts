@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import type { ClusterConfig } from '../config/sections/cluster-config.ts';
 import type { Log } from '../process/log.ts';
-import { ClusterError, ServersAway } from './cluster-error.ts';
+import { ClusterError, LoginRefused, ServersAway } from './cluster-error.ts';
 import type { KnownRecord } from './known-record.ts';
 import { type ClusterAway, type ClusterParts, enroll, meetCluster, type NodeStart } from './meet-cluster.ts';
 
@@ -37,7 +37,7 @@ export class Joining {
     this.parts = parts;
     this.away = away;
     this.joined = joined;
-    this.tell(new ServersAway(away.reason));
+    this.tell(away.why);
   }
 
   /** Once the shards are open. */
@@ -93,7 +93,7 @@ export class Joining {
     this.reason = reason;
     if (isKnown) return;
     this.toldAt = performance.now();
-    const level = error instanceof ServersAway ? 'warn' : 'error';
+    const level = error instanceof ServersAway && !(error instanceof LoginRefused) ? 'warn' : 'error';
     this.parts.log(level, 'this node is not of its cluster yet: REGISTERs draw 503', { reason });
   }
 }

@@ -37,7 +37,7 @@ export interface ClusterParts {
 
 /** The servers cannot be asked yet, and the node has been of the cluster before. */
 export interface ClusterAway {
-  readonly reason: string;
+  readonly why: ServersAway;
   /** As the node has seen it last. */
   readonly record: ClusterRecord;
 }
@@ -51,7 +51,7 @@ export async function meetOrWait(config: ClusteredConfig, log: Log): Promise<Clu
   } catch (error) {
     if (!(error instanceof ServersAway) || record?.nodes[cluster.node] === undefined) throw error;
     demandDirectory(config, record);
-    return { reason: error.message, record };
+    return { why: error, record };
   }
 }
 

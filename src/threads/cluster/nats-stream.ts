@@ -14,7 +14,6 @@ import {
   readOutcome,
   readSubject,
 } from '../../transport/nats/jet-stream.ts';
-import type { NatsLogin } from '../../transport/nats/nats-login.ts';
 import type { NatsReader } from '../../transport/nats/nats-wire.ts';
 import { FIRST_SID, NatsFollow } from './nats-follow.ts';
 import { RepeatedLines } from './repeated-lines.ts';
@@ -28,7 +27,8 @@ const NO_SERVER = 'no connection to a NATS server';
 export interface NatsAccess {
   /** Memory of NatsAddresses. */
   readonly addresses: SharedArrayBuffer;
-  readonly login: NatsLogin;
+  /** Memory of a SharedLogin. */
+  readonly login: SharedArrayBuffer;
   /** Of the node, for the servers' lists of connections. */
   readonly node: string;
   /** Subjects of answers begin with it: no connection of any node has the same. */

@@ -2,7 +2,7 @@
 // next server what answers too late. The library of NATS needs an event loop, and took 26 s to leave a server that stood still.
 
 import { NatsAddresses } from '../nats/nats-addresses.ts';
-import { loginFields, type NatsLogin } from '../nats/nats-login.ts';
+import { loginFields } from '../nats/nats-login.ts';
 import {
   NATS_BAD,
   NATS_ERR,
@@ -14,6 +14,7 @@ import {
   NatsReader,
   NatsWriter,
 } from '../nats/nats-wire.ts';
+import { SharedLogin } from '../nats/shared-login.ts';
 import * as abi from './linux-abi.ts';
 
 const RECEIVE_BYTES = 256 << 10;
@@ -62,7 +63,8 @@ export interface NatsUser {
 
 export interface NatsSocketParts {
   readonly addresses: SharedArrayBuffer;
-  readonly login: NatsLogin;
+  /** Memory of a SharedLogin: each connection uses what stands there then. */
+  readonly login: SharedArrayBuffer;
   /** The server shows it for the connection. */
   readonly name: string;
   /** What a relay in place of the server wants to hear first. */
@@ -307,8 +309,9 @@ export class NatsSocket {
     if (this.info.tls_required === true) return this.leave('the server wants TLS', now);
     this.state = LOGGING_IN;
     this.writer.clear(); // of what was written for nobody
-    const { name, login } = this.parts;
-    const fields = { lang: 'aorta', version: '1', protocol: 1, name, ...loginFields(login, this.info.nonce) };
+    const { name } = this.parts;
+    const login = loginFields(new SharedLogin(this.parts.login).get(), this.info.nonce);
+    const fields = { lang: 'aorta', version: '1', protocol: 1, name, ...login };
     this.writer.connect({ verbose: false, pedantic: false, headers: true, no_responders: true, ...fields });
     this.writer.ping();
     this.flush(now);

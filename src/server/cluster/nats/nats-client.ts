@@ -6,6 +6,7 @@ import {
   type Authenticator,
   connect,
   credsAuthenticator,
+  errors,
   type NatsConnection,
   nkeyAuthenticator,
   type TlsOptions,
@@ -14,12 +15,14 @@ import {
 } from '@nats-io/transport-node';
 import { type NatsLogin, parseLogin } from '../../../transport/nats/nats-login.ts';
 import { formatNatsServer, type NatsConfig } from '../../config/sections/cluster-config.ts';
-import { ClusterError, ServersAway } from '../cluster-error.ts';
+import { ClusterError, LoginRefused, ServersAway } from '../cluster-error.ts';
 
 /** A start waits so long for one server. */
 const CONNECT_MS = 2000;
 const RECONNECT_MS = 250;
 const PING_MS = 1000;
+/** What a server says of credentials. */
+const REFUSALS = [errors.AuthorizationError, errors.UserAuthenticationExpiredError];
 
 /** What the credentials file says. Throws a ClusterError. */
 export function readLogin({ credentials }: NatsConfig): NatsLogin {
@@ -44,7 +47,8 @@ export async function connectNats(config: NatsConfig, name: string): Promise<Nat
     return await connect({
       servers,
       name,
-      ...options(readLogin(config)),
+      ...loginOf(config),
+      ignoreAuthErrorAbort: true, // servers and this node may learn of new credentials one after the other
       ...tlsOf(config, config.servers),
       noRandomize: true,
       ignoreClusterUpdates: true,
@@ -56,6 +60,7 @@ export async function connectNats(config: NatsConfig, name: string): Promise<Nat
     });
   } catch (error) {
     if (error instanceof ClusterError) throw error;
+    if (REFUSALS.some((kind) => error instanceof kind)) throw refused(config, servers, error as Error);
     throw new ServersAway(
       `no NATS server lets this node in (${servers.join(', ')}): ${(error as Error).message}. ` +
         'Start them, or correct cluster.nats.servers or cluster.nats.credentials',
@@ -71,7 +76,7 @@ export async function askServer(
   try {
     const connection = await connect({
       servers: formatNatsServer(server),
-      ...options(readLogin(config)),
+      ...loginOf(config),
       ...tlsOf(config, [server]),
       ignoreClusterUpdates: true,
       reconnect: false,
@@ -92,14 +97,38 @@ function tlsOf({ ca, cert, key }: NatsConfig, servers: NatsConfig['servers']): {
   return { tls: { ...(ca && { caFile: ca }), ...(cert && { certFile: cert }), ...(key && { keyFile: key }) } };
 }
 
-function options(login: NatsLogin): { authenticator?: Authenticator } {
-  const bytes = (text: string) => new TextEncoder().encode(text);
+function refused({ credentials }: NatsConfig, servers: readonly string[], { message }: Error): LoginRefused {
+  const cure =
+    credentials === undefined
+      ? 'set cluster.nats.credentials'
+      : `correct ${credentials}, which is read anew for each try, or the users of the servers`;
+  return new LoginRefused(`the NATS servers refuse this node's login (${servers.join(', ')}): ${message}: ${cure}`);
+}
+
+/** Reads the file for each connection; one that cannot be used now leaves what it said before. Throws a ClusterError at first. */
+function loginOf(config: NatsConfig): { authenticator?: Authenticator } {
+  let login = readLogin(config);
   if (login.kind === 'none') return {};
-  if (login.kind === 'password') return { authenticator: usernamePasswordAuthenticator(login.user, login.password) };
-  if (login.kind === 'token') return { authenticator: tokenAuthenticator(login.token) };
-  if (login.jwt === '') return { authenticator: nkeyAuthenticator(bytes(login.seed)) };
+  return {
+    authenticator: (nonce) => {
+      try {
+        login = readLogin(config);
+      } catch {
+        // it is being written, or told of by those who read it now and then
+      }
+      return authenticatorOf(login)(nonce);
+    },
+  };
+}
+
+function authenticatorOf(login: NatsLogin): Authenticator {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  if (login.kind === 'none') return () => undefined;
+  if (login.kind === 'password') return usernamePasswordAuthenticator(login.user, login.password);
+  if (login.kind === 'token') return tokenAuthenticator(login.token);
+  if (login.jwt === '') return nkeyAuthenticator(bytes(login.seed));
   const creds =
     `-----BEGIN NATS USER JWT-----\n${login.jwt}\n------END NATS USER JWT------\n\n` +
     `-----BEGIN USER NKEY SEED-----\n${login.seed}\n------END USER NKEY SEED------\n`;
-  return { authenticator: credsAuthenticator(bytes(creds)) };
+  return credsAuthenticator(bytes(creds));
 }
