@@ -25,7 +25,7 @@ it('wakes devices for its program, and for lookups that it is handed', async () 
     domains: ['example.com'],
     threads: false,
     store: 'memory',
-    push: { waitMs: 30_000, webhook: { url: receiver.url, secretFile, providers: ['webpush'] } },
+    push: { waitMs: 25_000, webhook: { url: receiver.url, secretFile, providers: ['webpush'] } },
     send: (bytes) => void answers.push(bytes.toString('latin1')),
   });
   await registrar.start();
