@@ -23,6 +23,8 @@ const META = 8;
 const NODE_KEY_SIZE = 6;
 const NODE_KEY = 8;
 const DEPTH_MAX = 8;
+/** Of looks at a tree whose pages may be taken for other ones meanwhile. */
+const LOOKS_MAX = 10;
 
 /** A frame of a file; `offset` of its first byte. */
 export interface FrameAt {
@@ -83,26 +85,27 @@ export class GenerationFile {
     );
   }
 
-  /** Greatest key of the newest transaction whose meta page is there; -1 where its tree cannot be read. */
-  lastAddress(): number {
-    try {
-      const { key } = this.lastNode();
-      return key.length === 8 ? key.readUInt32BE(0) * 4294967296 + key.readUInt32BE(4) : -1;
-    } catch {
-      return -1;
+  /** Address of the last frame that was settled, -1 before the first; undefined where the tree that says it cannot be read. */
+  lastAddress(): number | undefined {
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      try {
+        const { key, transaction } = this.lastNode();
+        const address = key.length === 8 ? key.readUInt32BE(0) * 4294967296 + key.readUInt32BE(4) : -1;
+        if (this.readMeta().transaction === transaction) return address; // until the next one, pages of a tree are left alone
+      } catch {
+        // perhaps it has changed meanwhile
+      }
     }
+    return undefined;
   }
 
   /**
    * The node of the greatest key, by the tree of the newest transaction: valid until the next read. `page` is where its value begins.
    * @throws Error where that tree makes no sense
    */
-  private lastNode(): { readonly key: Buffer; readonly page: number } {
-    this.page ??= Buffer.alloc(PAGE_BYTES + META_BYTES);
-    const { page } = this;
-    readSync(this.fd, page, 0, page.length, 0);
-    const isSecond = page.readBigUInt64LE(PAGE_BYTES + META_TRANSACTION) > page.readBigUInt64LE(META_TRANSACTION);
-    let number = Number(page.readBigUInt64LE((isSecond ? PAGE_BYTES : 0) + META_ROOT));
+  private lastNode(): { readonly key: Buffer; readonly page: number; readonly transaction: bigint } {
+    const { page, root, transaction } = this.readMeta();
+    let number = root;
     for (let depth = 0; depth < DEPTH_MAX; depth++) {
       if (readSync(this.fd, page, 0, PAGE_BYTES, number * PAGE_BYTES) < PAGE_BYTES) break;
       const nodes = page.readUInt16LE(PAGE_LOWER) >> 1;
@@ -110,11 +113,25 @@ export class GenerationFile {
       const keyAt = node + NODE_KEY;
       if ((page.readUInt16LE(PAGE_FLAGS) & BRANCH) === 0) {
         const keyEnd = keyAt + page.readUInt16LE(node + NODE_KEY_SIZE);
-        return { key: page.subarray(keyAt, keyEnd), page: Number(page.readBigUInt64LE(keyEnd)) };
+        return { key: page.subarray(keyAt, keyEnd), page: Number(page.readBigUInt64LE(keyEnd)), transaction };
       }
       number = page.readUInt32LE(node) + page.readUInt16LE(node + 4) * 4294967296;
     }
     throw new Error('the tree makes no sense');
+  }
+
+  /** What the newest transaction's meta page says; `page` is for what is read next. */
+  private readMeta(): { readonly page: Buffer; readonly root: number; readonly transaction: bigint } {
+    this.page ??= Buffer.alloc(PAGE_BYTES + META_BYTES);
+    const { page } = this;
+    readSync(this.fd, page, 0, page.length, 0);
+    const [first, second] = [
+      page.readBigUInt64LE(META_TRANSACTION),
+      page.readBigUInt64LE(PAGE_BYTES + META_TRANSACTION),
+    ];
+    const isSecond = second > first;
+    const root = Number(page.readBigUInt64LE((isSecond ? PAGE_BYTES : 0) + META_ROOT));
+    return { page, root, transaction: isSecond ? second : first };
   }
 }
 

@@ -45,6 +45,8 @@ const HEAD_PAGES = 16;
 /** The one that LMDB takes for the first value, behind the leaf that names it. */
 const HEAD_PAGE = 3;
 const META_PAGES = 2;
+/** Of a file of a generation without a frame. */
+export const EMPTY_GENERATION_BYTES = (HEAD_PAGE + 1) * PAGE_BYTES;
 /** What a disk writes whole or not at all. */
 const SECTOR_BYTES = 512;
 
@@ -69,6 +71,11 @@ export function logFiles(directory: string): string[] {
   if (!existsSync(folder)) return [];
   const names = readdirSync(folder).filter((name) => GENERATION.test(name) || name === MANIFEST);
   return names.sort().map((name) => join(FOLDER, name));
+}
+
+/** Whether a name of logFiles() is one of a generation. */
+export function isGeneration(name: string): boolean {
+  return name.endsWith(SUFFIX);
 }
 
 /** Where a shard keeps what is damaged. */
@@ -152,7 +159,19 @@ export function generationHead(name: string, number: number, before: number): Ui
   return new Uint8Array(words.buffer);
 }
 
-interface Head {
+/**
+ * File of a generation without a frame, in which the next life begins another one.
+ * @param before as generationHead's; undefined: it does not say
+ */
+export function emptyGeneration(name: string, number: number, before: number | undefined): Buffer {
+  const bytes = Buffer.alloc(EMPTY_GENERATION_BYTES);
+  const head = generationHead(name, number, before ?? -1);
+  if (before === undefined) head.fill(0, HEAD_NAME_WORDS * 4);
+  bytes.set(head, HEAD_PAGE * PAGE_BYTES + PAGE_HEADER_BYTES);
+  return bytes;
+}
+
+export interface GenerationHead {
   readonly name: string;
   readonly number: number;
   /** As Log.before. */
@@ -160,7 +179,7 @@ interface Head {
 }
 
 /** Undefined where there is none that is sound. */
-export function readHead(path: string): Head | undefined {
+export function readHead(path: string): GenerationHead | undefined {
   const fd = openSync(path, 'r');
   try {
     const words = new Uint32Array(HEAD_WORDS);
@@ -188,7 +207,7 @@ function isRead(fd: number, bytes: Uint8Array, at: number): boolean {
 }
 
 /** The log that most generations name; the manifest counts as one, and decides. */
-function mostNamed(heads: readonly (Head | undefined)[], manifest: string | undefined): string | undefined {
+function mostNamed(heads: readonly (GenerationHead | undefined)[], manifest: string | undefined): string | undefined {
   const votes = new Map<string, number>();
   if (manifest !== undefined) votes.set(manifest, 1);
   for (const head of heads) if (head !== undefined) votes.set(head.name, (votes.get(head.name) ?? 0) + 1);

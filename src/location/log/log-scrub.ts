@@ -24,7 +24,7 @@ export interface GenerationScrub {
 export async function scrubGeneration(path: string, rest: (bytes: number) => Promise<void>): Promise<GenerationScrub> {
   const file = new GenerationFile(path);
   try {
-    const settled = file.lastAddress();
+    const settled = file.lastAddress() ?? -1;
     const search = new FrameSearch();
     const sound: number[] = [];
     const bad: number[] = [];

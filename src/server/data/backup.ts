@@ -60,9 +60,10 @@ export async function backUp(data: string, to: string, progress: Progress): Prom
   const meta = readFileSync(join(from, META_FILE));
   let bytes = 0;
   for (const directory of shardDirectories(bindings.path, bindings.shards)) {
-    const files = openShardFiles(directory);
-    if (files === undefined) throw new BackupError(`${directory} changes too fast to be copied: try again`);
+    const opened = openShardFiles(directory);
+    if (opened === undefined) throw new BackupError(`${directory} changes too fast to be copied: try again`);
     try {
+      const { files, end } = opened;
       const into = join(target, directory.slice(from.length + 1));
       const total = files.reduce((sum, { length }) => sum + length, 0);
       let done = 0;
@@ -72,9 +73,10 @@ export async function backUp(data: string, to: string, progress: Progress): Prom
           progress(`copying ${basename(directory)}, MiB`, mebibytes(done), mebibytes(total));
         });
       }
+      if (end !== undefined) writeFileSync(join(into, end.name), end.bytes(), { mode: 0o600 });
       bytes += done;
     } finally {
-      closeFiles(files);
+      closeFiles(opened);
     }
   }
   bytes += copyTop(from, target) + (await copyUsers(from, target));

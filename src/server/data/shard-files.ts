@@ -3,7 +3,8 @@
 
 import { closeSync, existsSync, fstatSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { logFiles } from '../../location/log/log-folder.ts';
+import { isGeneration, logFiles } from '../../location/log/log-folder.ts';
+import { CopyEnd } from './copy-end.ts';
 
 /** A checkpoint or a dropped generation in between: the next look is at a quieter moment. */
 const TRIES = 100;
@@ -15,30 +16,40 @@ export interface OpenFile {
   readonly length: number;
 }
 
+export interface ShardFiles {
+  readonly files: readonly OpenFile[];
+  /** Belongs behind them; undefined where there is no log. */
+  readonly end: CopyEnd | undefined;
+}
+
 /** To be closed by whoever asks; undefined where the directory changes too fast. */
-export function openShardFiles(directory: string): OpenFile[] | undefined {
+export function openShardFiles(directory: string): ShardFiles | undefined {
   for (let tries = 0; tries < TRIES; tries++) {
     const files: OpenFile[] = [];
+    let end: CopyEnd | undefined;
     try {
       for (const name of filesOf(directory)) {
         const fd = openSync(join(directory, name), 'r');
         files.push({ name, fd, length: fstatSync(fd).size });
       }
+      const newest = files.findLast(({ name }) => isGeneration(name));
+      end = newest && CopyEnd.of(join(directory, newest.name));
     } catch (error) {
-      closeFiles(files);
+      closeFiles({ files, end });
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
       throw error;
     }
     const now = filesOf(directory);
     // What came behind the newest generation is later than this moment.
-    if (files.every(({ name, fd }) => now.includes(name) && isStill(join(directory, name), fd))) return files;
-    closeFiles(files);
+    if (files.every(({ name, fd }) => now.includes(name) && isStill(join(directory, name), fd))) return { files, end };
+    closeFiles({ files, end });
   }
   return undefined;
 }
 
-export function closeFiles(files: readonly OpenFile[]): void {
+export function closeFiles({ files, end }: ShardFiles): void {
   for (const { fd } of files) closeSync(fd);
+  end?.close();
 }
 
 /** The checkpoint, where there is one, and the generations of the log, oldest first. */

@@ -16,10 +16,11 @@ const readPiece = promisify(read);
 
 /** @param directory of the shard's store. Throws a ClusterError where it changes too fast */
 export async function giveCopy(directory: string, write: WritePiece): Promise<void> {
-  const files = openShardFiles(directory);
-  if (files === undefined) throw new ClusterError(`${directory} changes too fast to be copied: try again`);
+  const opened = openShardFiles(directory);
+  if (opened === undefined) throw new ClusterError(`${directory} changes too fast to be copied: try again`);
   try {
-    await write(listOf(files));
+    const { files, end } = opened;
+    await write(listOf(end === undefined ? files : [...files, end]));
     const from = performance.now();
     let given = 0;
     for (const { fd, length } of files)
@@ -32,7 +33,8 @@ export async function giveCopy(directory: string, write: WritePiece): Promise<vo
         const early = given / BYTES_PER_MS_MAX - (performance.now() - from);
         if (early >= 1) await delay(early);
       }
+    if (end !== undefined) await write(end.bytes());
   } finally {
-    closeFiles(files);
+    closeFiles(opened);
   }
 }
