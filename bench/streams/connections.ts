@@ -163,35 +163,61 @@ const LIMITS: Readonly<Record<Transport, { readonly idle?: number; readonly refr
   wss: { idle: 16_384, refreshUs: 25 },
 };
 
-function limits({ transport, ...result }: Result): Row[] {
+/** @param rounds of one transport */
+function limits(rounds: readonly Result[]): Row[] {
+  const [{ transport }] = rounds;
   const { idle, refreshUs } = LIMITS[transport];
   const rows: Row[] = [];
-  if (idle !== undefined) rows.push(atMost(`${transport}: idle connection`, [result.idleBytes], idle, 0, 'B'));
-  if (refreshUs !== undefined)
-    rows.push(atMost(`${transport}: refresh, CPU`, [result.refresh.serverUs], refreshUs, 1, 'us'));
-  if (result.echo !== undefined)
+  const of = (figure: (result: Result) => number) => rounds.map(figure);
+  const refresh = of((result) => result.refresh.serverUs);
+  if (idle !== undefined)
     rows.push(
-      atMost('wss: refresh, of a bare echo', ratios([result.refresh.serverUs], [result.echo.serverUs]), 1.25, 2, 'x'),
+      atMost(
+        `${transport}: idle connection`,
+        of(({ idleBytes }) => idleBytes),
+        idle,
+        0,
+        'B',
+      ),
     );
-  const times = ratios([result.probeDuring.p99], [result.probeBefore.p99]);
+  if (refreshUs !== undefined) rows.push(atMost(`${transport}: refresh, CPU`, refresh, refreshUs, 1, 'us'));
+  const echo = rounds.flatMap((result) => result.echo?.serverUs ?? []);
+  if (echo.length === rounds.length)
+    rows.push(atMost('wss: refresh, of a bare echo', ratios(refresh, echo), 1.25, 2, 'x'));
+  const during = of(({ probeDuring }) => probeDuring.p99);
+  const before = of(({ probeBefore }) => probeBefore.p99);
   return [
     ...rows,
-    atMost(`${transport}: bindings gone after all dropped`, [result.goneMs], 2000, 0, 'ms'),
-    atMost(`${transport}: UDP p99 while they drop, of before`, times, 2, 1, 'x'),
+    atMost(
+      `${transport}: bindings gone after all dropped`,
+      of(({ goneMs }) => goneMs),
+      2000,
+      0,
+      'ms',
+    ),
+    atMost(`${transport}: UDP p99 while they drop, of before`, ratios(during, before), 2, 1, 'x'),
   ];
+}
+
+/** The round whose refresh cost the median. */
+function middle(rounds: readonly Result[]): Result {
+  return rounds.toSorted((a, b) => a.refresh.serverUs - b.refresh.serverUs)[rounds.length >> 1];
 }
 
 async function run(settings: Settings): Promise<Table[]> {
   if (!installed('openssl')) throw new Missing('openssl is needed (Debian: openssl)');
   const directory = settings.fresh();
   const certificate = makeCertificate(directory, settings.text('key'));
-  const results: Result[] = [];
-  for (const transport of settings.words('transport', 'tcp,tls,wss') as Transport[])
-    results.push({
-      ...(await measure(settings, transport, directory, certificate)),
-      echo: transport === 'wss' ? await echoRefresh(settings, certificate) : undefined,
-    });
-  return [{ head: HEAD, rows: results.flatMap(rowsOf), data: results }, targetTable(results.flatMap(limits))];
+  const transports = settings.words('transport', 'tcp,tls,wss') as Transport[];
+  const rounds = transports.map((): Result[] => []);
+  for (let round = 0; round < settings.number('rounds', 3, 1); round++)
+    for (const [i, transport] of transports.entries())
+      rounds[i].push({
+        ...(await measure(settings, transport, directory, certificate)),
+        echo: transport === 'wss' ? await echoRefresh(settings, certificate) : undefined,
+      });
+  const rows = rounds.flatMap((results) => rowsOf(middle(results)));
+  return [{ head: HEAD, rows, data: rounds.flat() }, targetTable(rounds.flatMap(limits))];
 }
 
 export const CONNECTIONS_QUESTION: Question = {
