@@ -218,6 +218,15 @@ describe('temporary GRUUs', () => {
     expect(lookup(shard, other).contacts).toEqual(['sip:callee@192.0.2.2']);
   });
 
+  it('R5627-5.1-06 go on where another contact is added, whatever was registered for another AOR before', () => {
+    const shard = new VirtualShard();
+    const bob = { to: '<sip:bob@example.com>', callId: 'bob' };
+    const temp = tempOf(send(shard, bob));
+    send(shard);
+    send(shard, { ...bob, cseq: 2, contacts: ['<sip:callee@192.0.2.9>'] });
+    expect(lookup(shard, temp).contacts).toEqual(['sip:callee@192.0.2.1']);
+  });
+
   it('R5627-5.1-06 of flows end when that flow comes back with another Call-ID, not when a second flow is added', () => {
     const shard = new VirtualShard();
     const flow = (regId: number): string => `${contact(`192.0.2.${regId}`)};reg-id=${regId}`;
