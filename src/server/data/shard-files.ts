@@ -25,15 +25,14 @@ export interface ShardFiles {
 /** To be closed by whoever asks; undefined where the directory changes too fast. */
 export function openShardFiles(directory: string): ShardFiles | undefined {
   for (let tries = 0; tries < TRIES; tries++) {
-    const files: OpenFile[] = [];
+    let files: OpenFile[] = [];
     let end: CopyEnd | undefined;
     try {
-      for (const name of filesOf(directory)) {
-        const fd = openSync(join(directory, name), 'r');
-        files.push({ name, fd, length: fstatSync(fd).size });
-      }
+      for (const name of filesOf(directory)) files.push({ name, fd: openSync(join(directory, name), 'r'), length: 0 });
       const newest = files.findLast(({ name }) => isGeneration(name));
       end = newest && CopyEnd.of(join(directory, newest.name));
+      // Behind the end, so that its frame lies within.
+      files = files.map((file) => ({ ...file, length: fstatSync(file.fd).size }));
     } catch (error) {
       closeFiles({ files, end });
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
